@@ -1,0 +1,39 @@
+import { HTTPException } from "hono/http-exception";
+import { Hono } from "hono";
+import type { Env } from "./env.ts";
+import { operatorApi } from "./operator/api.ts";
+import { logFailure } from "./platform/log.ts";
+import { ProblemError, problemResponse } from "./platform/problem.ts";
+import type { World } from "./platform/world.ts";
+import { receiveRoute } from "./receive/route.ts";
+
+/** Everything the Worker answers over HTTP. */
+export function createApp(world: World) {
+  const app = new Hono<{ Bindings: Env }>();
+  app.route("/webhooks/qonto", receiveRoute(world));
+  app.route("/", operatorApi(world));
+
+  app.notFound(() =>
+    problemResponse({ status: 404, code: "not_found", title: "Not found", detail: "There is nothing at this address." }),
+  );
+  app.onError((error) => {
+    if (error instanceof ProblemError) return problemResponse(error.problem, error.headers);
+    if (error instanceof HTTPException && error.status < 500) {
+      return problemResponse({
+        status: error.status,
+        code: "invalid_request",
+        title: "Invalid request",
+        detail: error.message,
+        errors: [{ path: "", message: error.message }],
+      });
+    }
+    logFailure("request", error);
+    return problemResponse({
+      status: 500,
+      code: "internal_error",
+      title: "Internal error",
+      detail: "The request failed through a fault of the relay; its log says more.",
+    });
+  });
+  return app;
+}

@@ -1,0 +1,44 @@
+/** Names a delivery: this event to this destination. The event's time is part of the stored key. */
+export interface DeliveryKey {
+  readonly destinationId: string;
+  readonly eventId: string;
+  /** Of the event, Unix milliseconds. */
+  readonly receivedAt: number;
+}
+
+export type DeliveryStatus = "pending" | "delivered" | "dead";
+
+export interface Delivery extends DeliveryKey {
+  readonly status: DeliveryStatus;
+  readonly attempts: readonly Attempt[];
+  /** Unix milliseconds; null unless pending. */
+  readonly nextAttemptAt: number | null;
+}
+
+/**
+ * `delivered`: any 2xx. `gone`: 410, the team wants no more. `redirected`: 3xx, never followed. `rejected`: any other
+ * answer. `timed_out`, `unreachable`: no answer. `refused`: a URL that must not be called.
+ */
+export type Outcome = "delivered" | "gone" | "redirected" | "rejected" | "timed_out" | "unreachable" | "refused";
+
+/** One request to a destination, and what came of it. */
+export interface Attempt {
+  /** 1-based. */
+  readonly attempt: number;
+  /** Start, Unix milliseconds. */
+  readonly at: number;
+  readonly outcome: Outcome;
+  /** HTTP status; null without an answer. */
+  readonly status: number | null;
+  readonly durationMs: number;
+  /** The answer's first characters; null without an answer. */
+  readonly responseExcerpt: string | null;
+  /** What the answer's `Retry-After` asked for, in seconds. */
+  readonly retryAfterSeconds: number | null;
+}
+
+export function classify(status: number): Outcome {
+  if (status >= 200 && status < 300) return "delivered";
+  if (status >= 300 && status < 400) return "redirected";
+  return status === 410 ? "gone" : "rejected";
+}

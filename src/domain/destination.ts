@@ -1,0 +1,38 @@
+import type { RelayEvent } from "./event.ts";
+
+/** A team's endpoint and what it asked for. */
+export interface Destination {
+  readonly id: string;
+  readonly url: string;
+  readonly description: string | null;
+  /** Exact types, or prefixes that end in `*`; empty: all. */
+  readonly types: readonly string[];
+  /** Organization ids; empty: all, and events without an organization. */
+  readonly organizations: readonly string[];
+  readonly enabled: boolean;
+  /** Waits between attempts; null: the default ladder. */
+  readonly retryScheduleSeconds: readonly number[] | null;
+  readonly timeoutMs: number;
+  readonly maxPerSecond: number | null;
+  /** `whsec_` and base64: the key of everything sent to this destination. */
+  readonly secret: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** Whether a destination is to get an event. */
+export function wants(destination: Destination, event: Pick<RelayEvent, "type" | "organizationId">): boolean {
+  return destination.enabled && wantsType(destination, event.type) && wantsOrganization(destination, event.organizationId);
+}
+
+function wantsType({ types }: Destination, type: string): boolean {
+  return types.length === 0 || types.some((pattern) => matches(pattern, type));
+}
+
+function matches(pattern: string, type: string): boolean {
+  return pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
+}
+
+function wantsOrganization({ organizations }: Destination, organizationId: string | null): boolean {
+  return organizations.length === 0 || (organizationId !== null && organizations.includes(organizationId));
+}

@@ -1,0 +1,24 @@
+/** Which of Qonto's two webhook systems sent an event. */
+export type Source = "business" | "onboarding";
+
+/** An authentic, readable event, as it was received. */
+export interface RelayEvent {
+  readonly id: string;
+  readonly source: Source;
+  /** `v1/transactions`, `registrations.completed`, … */
+  readonly type: string;
+  /** What happened to the resource: `created`, `settled`, …; null when the payload does not say. */
+  readonly event: string | null;
+  readonly organizationId: string | null;
+  readonly resourceId: string | null;
+  /** The envelope's own instant, ISO 8601 in UTC; null when it carries no date. */
+  readonly createdAt: string | null;
+  /** Unix milliseconds. */
+  readonly receivedAt: number;
+  readonly contentType: string | null;
+  /** The request body. Only valid UTF-8 is readable, so text and bytes convert into each other without loss. */
+  readonly body: string;
+}
+
+/** `pending` owes a delivery, `settled` owes none, `unmatched` was wanted by nobody. */
+export type EventState = "pending" | "settled" | "unmatched";

@@ -1,0 +1,100 @@
+import { z } from "zod";
+import type { QueueMessage } from "./messages.ts";
+
+/** Bindings and variables as `wrangler.toml`, `.dev.vars` and secrets give them. Contract for operators: names and defaults. */
+export interface Env {
+  readonly DB: D1Database;
+  readonly EVENTS: Queue<QueueMessage>;
+  readonly RETRIES: Queue<QueueMessage>;
+  readonly QONTO_WEBHOOK_SECRETS?: string;
+  readonly QONTO_ONBOARDING_SECRETS?: string;
+  readonly ADMIN_TOKEN?: string;
+  readonly SIGNATURE_TOLERANCE_SECONDS?: string;
+  readonly MAX_BODY_BYTES?: string;
+  readonly RETENTION_DAYS?: string;
+  readonly ALLOW_PRIVATE_DESTINATIONS?: string;
+}
+
+const secrets = z
+  .string()
+  .default("")
+  .transform((text) => text.split(",").map((secret) => secret.trim()).filter((secret) => secret !== ""));
+
+const wholeNumber = (defaultValue: number, minimum: number, maximum: number) =>
+  z.coerce.number().int().min(minimum).max(maximum).default(defaultValue);
+
+/** D1 keeps no row beyond 2 MB; the rest of an event's row needs some of it. */
+const LARGEST_BODY_BYTES = 1_900_000;
+
+/** Qonto retries for about as long; an event id must be remembered that long to tell a duplicate. */
+const RETRY_HORIZON_DAYS = 7;
+
+const variables = z.object({
+  QONTO_WEBHOOK_SECRETS: secrets,
+  QONTO_ONBOARDING_SECRETS: secrets,
+  ADMIN_TOKEN: z.string().trim().default(""),
+  SIGNATURE_TOLERANCE_SECONDS: wholeNumber(300, 1, 86_400),
+  MAX_BODY_BYTES: wholeNumber(1_048_576, 1, LARGEST_BODY_BYTES),
+  RETENTION_DAYS: wholeNumber(30, RETRY_HORIZON_DAYS, 3_650),
+  ALLOW_PRIVATE_DESTINATIONS: z.stringbool({ truthy: ["true"], falsy: ["false", ""] }).default(false),
+});
+
+/** The variables, parsed. */
+export interface Config {
+  /** Secrets of each of Qonto's systems; empty when none is set. */
+  readonly secrets: { readonly business: readonly string[]; readonly onboarding: readonly string[] };
+  /** Empty when not set: then nobody is let in. */
+  readonly adminToken: string;
+  readonly signatureToleranceSeconds: number;
+  readonly maxBodyBytes: number;
+  readonly retentionDays: number;
+  readonly allowPrivateDestinations: boolean;
+}
+
+/** A variable that cannot be read. Names the variable and what it takes, never its value. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** Bindings do not change while an isolate lives. */
+const parsed = new WeakMap<Env, Config>();
+
+/** Throws ConfigError. */
+export function readConfig(env: Env): Config {
+  let config = parsed.get(env);
+  if (config === undefined) {
+    config = parseConfig(env);
+    parsed.set(env, config);
+  }
+  return config;
+}
+
+function parseConfig(env: Env): Config {
+  const result = variables.safeParse(env);
+  if (!result.success) {
+    throw new ConfigError(result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
+  }
+  const values = result.data;
+  return {
+    secrets: { business: values.QONTO_WEBHOOK_SECRETS, onboarding: values.QONTO_ONBOARDING_SECRETS },
+    adminToken: values.ADMIN_TOKEN,
+    signatureToleranceSeconds: values.SIGNATURE_TOLERANCE_SECONDS,
+    maxBodyBytes: values.MAX_BODY_BYTES,
+    retentionDays: values.RETENTION_DAYS,
+    allowPrivateDestinations: values.ALLOW_PRIVATE_DESTINATIONS,
+  };
+}
+
+/** What an operator still has to set; empty when the relay can do its work. Never throws. */
+export function configFaults(env: Env): string[] {
+  try {
+    const config = readConfig(env);
+    return [
+      ...(config.secrets.business.length === 0 ? ["QONTO_WEBHOOK_SECRETS is not set"] : []),
+      ...(config.adminToken === "" ? ["ADMIN_TOKEN is not set"] : []),
+    ];
+  } catch (error) {
+    if (error instanceof ConfigError) return [error.message];
+    throw error;
+  }
+}

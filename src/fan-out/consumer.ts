@@ -1,0 +1,50 @@
+import { type QuarantineMessage, parseMessage } from "../messages.ts";
+import { logFailure } from "../platform/log.ts";
+import { keepInQuarantine, quarantineId } from "../store/quarantine.ts";
+import { type FanningOut, type MessageVerdict, fanOut } from "./fan-out.ts";
+
+/**
+ * Takes a batch of the events queue. A message is acknowledged only once what it stands for is in D1; whatever goes
+ * wrong before leaves it with the queue.
+ */
+export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut): Promise<void> {
+  const messages = batch.messages.map((message) => ({ message, content: parseMessage(message.body) }));
+  const events = messages
+    .map(({ content }) => content)
+    .filter((content) => content?.kind === "event" || content?.kind === "recorded_event");
+  const verdicts = await fanOut(events, fanningOut);
+
+  for (const { message, content } of messages) {
+    switch (content?.kind) {
+      case "event":
+      case "recorded_event":
+        decide(message, verdicts.get(content.id) ?? "done");
+        break;
+      case "quarantine":
+        await keepUnreadable(content, fanningOut);
+        message.ack();
+        break;
+      default:
+        logFailure("consume-events", new Error("A message that this queue does not carry"), { message_id: message.id });
+        message.retry();
+    }
+  }
+}
+
+function decide(message: Message, verdict: MessageVerdict): void {
+  if (verdict === "done") message.ack();
+  else message.retry({ delaySeconds: verdict.againInSeconds });
+}
+
+async function keepUnreadable(message: QuarantineMessage, { env }: FanningOut): Promise<void> {
+  const body = Uint8Array.fromBase64(message.body_base64);
+  await keepInQuarantine(env.DB, {
+    id: await quarantineId(null, body),
+    eventId: null,
+    reason: "unreadable",
+    source: message.source,
+    receivedAt: message.received_at,
+    contentType: message.content_type,
+    body,
+  });
+}

@@ -1,0 +1,46 @@
+import type { RelayEvent } from "../domain/event.ts";
+import type { Envelope } from "../qonto/envelope.ts";
+import { readRegistrationStage } from "../qonto/registration.ts";
+import { type ResourceSnapshot, readResource } from "../qonto/resource.ts";
+import { insertStage } from "../store/registrations.ts";
+import { upsertResource } from "../store/resources.ts";
+
+/** An event beside what its body says. */
+export interface ReadEvent {
+  readonly event: RelayEvent;
+  readonly envelope: Envelope;
+}
+
+/** Statements that bring the latest state up to some events; in whatever order, and however often, they are run. */
+export function projectState(db: D1Database, events: readonly ReadEvent[]): D1PreparedStatement[] {
+  const { business = [], onboarding = [] } = Object.groupBy(events, ({ event }) => event.source);
+  return [
+    ...newestOfEach(business).map(({ snapshot, receivedAt }) =>
+      upsertResource(db, { ...snapshot, receivedAt, data: JSON.stringify(snapshot.data) }),
+    ),
+    ...onboarding
+      .map(({ envelope }) => readRegistrationStage(envelope))
+      .filter((stage) => stage !== null)
+      .map((stage) => insertStage(db, stage)),
+  ];
+}
+
+interface Dated {
+  readonly snapshot: ResourceSnapshot;
+  readonly receivedAt: number;
+}
+
+/** Of several events of one resource only the newest is worth a row. */
+function newestOfEach(events: readonly ReadEvent[]): Dated[] {
+  const newest = new Map<string, Dated>();
+  for (const { event, envelope } of events) {
+    const snapshot = readResource(envelope);
+    if (snapshot === null) continue;
+    const key = JSON.stringify([snapshot.organizationId, snapshot.type, snapshot.resourceId]);
+    const known = newest.get(key);
+    if (known === undefined || snapshot.version > known.snapshot.version) {
+      newest.set(key, { snapshot, receivedAt: event.receivedAt });
+    }
+  }
+  return [...newest.values()];
+}

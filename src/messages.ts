@@ -1,0 +1,103 @@
+import { z } from "zod";
+import type { RelayEvent } from "./domain/event.ts";
+import type { DeliveryKey } from "./domain/delivery.ts";
+
+/** The queue messages: where the stages meet. */
+
+const source = z.enum(["business", "onboarding"]);
+
+/** An accepted event with everything the fan-out needs, should D1 have missed it. */
+const eventMessage = z.object({
+  kind: z.literal("event"),
+  id: z.string(),
+  source,
+  received_at: z.number(),
+  content_type: z.string().nullable(),
+  body: z.string(),
+});
+
+/** An event that D1 has and no message can carry, or that the cron sends again. */
+const recordedEventMessage = z.object({ kind: z.literal("recorded_event"), id: z.string() });
+
+/** An unreadable event that D1 was too slow to take. */
+const quarantineMessage = z.object({
+  kind: z.literal("quarantine"),
+  source,
+  received_at: z.number(),
+  content_type: z.string().nullable(),
+  body_base64: z.string(),
+});
+
+/** A delivery whose next attempt is due. */
+const deliveryMessage = z.object({
+  kind: z.literal("delivery"),
+  event_id: z.string(),
+  destination_id: z.string(),
+  received_at: z.number(),
+  attempt: z.number(),
+});
+
+export type EventMessage = z.infer<typeof eventMessage>;
+export type RecordedEventMessage = z.infer<typeof recordedEventMessage>;
+export type QuarantineMessage = z.infer<typeof quarantineMessage>;
+export type DeliveryMessage = z.infer<typeof deliveryMessage>;
+export type QueueMessage = EventMessage | RecordedEventMessage | QuarantineMessage | DeliveryMessage;
+
+const queueMessage = z.discriminatedUnion("kind", [
+  eventMessage,
+  recordedEventMessage,
+  quarantineMessage,
+  deliveryMessage,
+]);
+
+/** Null for a message that no version of the relay wrote. */
+export function parseMessage(body: unknown): QueueMessage | null {
+  return queueMessage.safeParse(body).data ?? null;
+}
+
+/** Cloudflare's limit is 128 KB of 1,000 bytes, some of it for the queue's own bookkeeping. */
+const LARGEST_MESSAGE_BYTES = 126_000;
+
+/** The message of an event; null when the event is too large for one. */
+export function messageOf(event: RelayEvent): EventMessage | null {
+  const message: EventMessage = {
+    kind: "event",
+    id: event.id,
+    source: event.source,
+    received_at: event.receivedAt,
+    content_type: event.contentType,
+    body: event.body,
+  };
+  return fits(message) ? message : null;
+}
+
+/** The same for an unreadable body. */
+export function quarantineMessageOf(unreadable: {
+  readonly source: RelayEvent["source"];
+  readonly receivedAt: number;
+  readonly contentType: string | null;
+  readonly body: Uint8Array;
+}): QuarantineMessage | null {
+  const message: QuarantineMessage = {
+    kind: "quarantine",
+    source: unreadable.source,
+    received_at: unreadable.receivedAt,
+    content_type: unreadable.contentType,
+    body_base64: unreadable.body.toBase64(),
+  };
+  return fits(message) ? message : null;
+}
+
+export function deliveryMessageOf(key: DeliveryKey, attempt: number): DeliveryMessage {
+  return {
+    kind: "delivery",
+    event_id: key.eventId,
+    destination_id: key.destinationId,
+    received_at: key.receivedAt,
+    attempt,
+  };
+}
+
+function fits(message: QueueMessage): boolean {
+  return new TextEncoder().encode(JSON.stringify(message)).length <= LARGEST_MESSAGE_BYTES;
+}

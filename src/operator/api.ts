@@ -1,0 +1,26 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { World } from "../platform/world.ts";
+import { authenticate } from "./authenticate.ts";
+import { addDestinations } from "./destinations.ts";
+import { addEvents } from "./events.ts";
+import { addHealth } from "./health.ts";
+import { addOrganizations } from "./organizations.ts";
+import { addQuarantine } from "./quarantine.ts";
+import { addRegistrations } from "./registrations.ts";
+import { type OperatorApi, type OperatorEnv, refuseInvalid } from "./requests.ts";
+
+/** The operator's API. The schemas that check its requests also write its document. */
+export function operatorApi(world: World): OperatorApi {
+  const api: OperatorApi = new OpenAPIHono<OperatorEnv>({ defaultHook: refuseInvalid });
+  api.use("/api/*", authenticate);
+  addDestinations(api, world);
+  addEvents(api);
+  addOrganizations(api);
+  addRegistrations(api);
+  addQuarantine(api);
+  addHealth(api, world);
+
+  api.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
+  api.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "Qonto relay, operator's API", version: "1" } });
+  return api;
+}

@@ -1,0 +1,226 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import type { Destination } from "../domain/destination.ts";
+import { type Env, readConfig } from "../env.ts";
+import { destinationUrlFault } from "../outbound/destination-url.ts";
+import { makeSecret } from "../outbound/sign.ts";
+import type { World } from "../platform/world.ts";
+import { endPendingDeliveries } from "../store/deliveries.ts";
+import {
+  type DestinationReport,
+  deleteDestination,
+  disableDestinations,
+  findDestination,
+  listDestinations,
+  saveDestination,
+} from "../store/destinations.ts";
+import { type OperatorApi, cursorOf, encodeCursor, invalidRequest, limit, notFound } from "./requests.ts";
+import { isoTime, isoTimeOrNull, json, page, badInput, behindToken, unknownId, security, time, toPage } from "./responses.ts";
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** Deliveries that one statement ends when a destination is removed. */
+const ENDED_AT_ONCE = 1_000;
+
+const wishes = z.strictObject({
+  url: z.string().max(2_048).openapi({ example: "https://accounting.example.com/qonto" }),
+  description: z.string().max(1_000).nullable(),
+  types: z
+    .array(z.string().max(255).regex(/^[\x21-\x29\x2b-\x7e]*\*?$/, "must be a type, with `*` at its end or not at all").min(1))
+    .max(100)
+    .openapi({ description: "Exact, or with a trailing `*`. Empty: all.", example: ["v1/transactions", "registrations.*"] }),
+  organizations: z.array(z.string().min(1).max(255)).max(1_000).openapi({ description: "Ids. Empty: all." }),
+  enabled: z.boolean(),
+  retry_schedule_seconds: z
+    .array(z.number().min(0).max(86_400))
+    .max(50)
+    .nullable()
+    .openapi({ description: "Waits between attempts. Null: the default ladder.", example: [1, 1, 5] }),
+  timeout_ms: z.int().min(100).max(30_000),
+  max_per_second: z.number().positive().max(1_000).nullable(),
+});
+
+const creation = wishes.partial().required({ url: true });
+const change = wishes.partial();
+
+const destination = wishes
+  .extend({
+    id: z.string(),
+    created_at: time,
+    updated_at: time,
+    health: z.object({
+      state: z.enum(["healthy", "failing", "paused"]),
+      consecutive_failures: z.number(),
+      last_success_at: time.nullable(),
+      last_failure_at: time.nullable(),
+    }),
+  })
+  .openapi("Destination");
+
+const params = z.object({ id: z.string() });
+
+const createDestination = createRoute({
+  method: "post",
+  path: "/api/destinations",
+  summary: "Add a team",
+  security,
+  request: { body: { required: true, content: { "application/json": { schema: creation } } } },
+  responses: {
+    201: json(destination.extend({ secret: z.string() }), "Created; its secret is shown this once"),
+    ...badInput, ...behindToken,
+  },
+});
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/api/destinations",
+  summary: "List teams",
+  security,
+  request: { query: z.strictObject({ limit, cursor: cursorOf(z.object({ id: z.string() })).optional() }) },
+  responses: { 200: json(page(destination), "In the order of their making"), ...badInput, ...behindToken },
+});
+
+const showRoute = createRoute({
+  method: "get",
+  path: "/api/destinations/{id}",
+  summary: "Show a team",
+  security,
+  request: { params },
+  responses: { 200: json(destination, "The destination, without its secret"), ...behindToken, ...unknownId },
+});
+
+const changeRoute = createRoute({
+  method: "patch",
+  path: "/api/destinations/{id}",
+  summary: "Change a team",
+  security,
+  request: { params, body: { required: true, content: { "application/json": { schema: change } } } },
+  responses: { 200: json(destination, "As changed"), ...badInput, ...behindToken, ...unknownId },
+});
+
+const deleteRoute = createRoute({
+  method: "delete",
+  path: "/api/destinations/{id}",
+  summary: "Remove a team; its pending deliveries end as dead",
+  security,
+  request: { params },
+  responses: { 204: { description: "Removed" }, ...behindToken, ...unknownId },
+});
+
+export function addDestinations(api: OperatorApi, world: World): void {
+  api.openapi(createDestination, async (c) => {
+    const input = c.req.valid("json");
+    refuseBadUrl(input.url, c.env);
+    const now = world.now();
+    const created: Destination = {
+      id: makeId(now),
+      ...merge(blank, input),
+      url: input.url,
+      secret: makeSecret(),
+      createdAt: now,
+      updatedAt: now,
+    };
+    await saveDestination(c.env.DB, created);
+    return c.json({ ...show({ ...created, ...noHistory }), secret: created.secret }, 201);
+  });
+
+  api.openapi(listRoute, async (c) => {
+    const query = c.req.valid("query");
+    const rows = await listDestinations(c.env.DB, query.cursor?.id ?? "", query.limit + 1);
+    return c.json(toPage(rows, query.limit, { show, cursorAt: ({ id }) => encodeCursor({ id }) }), 200);
+  });
+
+  api.openapi(showRoute, async (c) => c.json(show(await existing(c.env, c.req.valid("param").id)), 200));
+
+  api.openapi(changeRoute, async (c) => {
+    const input = c.req.valid("json");
+    const known = await existing(c.env, c.req.valid("param").id);
+    if (input.url !== undefined) refuseBadUrl(input.url, c.env);
+    await saveDestination(c.env.DB, {
+      ...known,
+      ...merge(known, input),
+      url: input.url ?? known.url,
+      updatedAt: world.now(),
+    });
+    return c.json(show(await existing(c.env, known.id)), 200);
+  });
+
+  api.openapi(deleteRoute, async (c) => {
+    const { id } = await existing(c.env, c.req.valid("param").id);
+    // Disabled first: should this be cut short, the destination is still there to be removed again.
+    await disableDestinations(c.env.DB, [id], world.now());
+    await endAllPending(c.env.DB, id);
+    await deleteDestination(c.env.DB, id);
+    await endAllPending(c.env.DB, id);
+    return c.body(null, 204);
+  });
+}
+
+async function endAllPending(db: D1Database, destinationId: string): Promise<void> {
+  while ((await endPendingDeliveries(db, destinationId, ENDED_AT_ONCE)) === ENDED_AT_ONCE);
+}
+
+type Settings = Omit<Destination, "id" | "url" | "secret" | "createdAt" | "updatedAt">;
+
+const blank: Settings = {
+  description: null,
+  types: [],
+  organizations: [],
+  enabled: true,
+  retryScheduleSeconds: null,
+  timeoutMs: DEFAULT_TIMEOUT_MS,
+  maxPerSecond: null,
+};
+
+const noHistory = { consecutiveFailures: 0, lastSuccessAt: null, lastFailureAt: null };
+
+/** Settings as they were, but for what the input names; null is a value, absence is not. */
+function merge(known: Settings, input: z.output<typeof change>): Settings {
+  return {
+    description: input.description === undefined ? known.description : input.description,
+    types: input.types ?? known.types,
+    organizations: input.organizations ?? known.organizations,
+    enabled: input.enabled ?? known.enabled,
+    retryScheduleSeconds:
+      input.retry_schedule_seconds === undefined ? known.retryScheduleSeconds : input.retry_schedule_seconds,
+    timeoutMs: input.timeout_ms ?? known.timeoutMs,
+    maxPerSecond: input.max_per_second === undefined ? known.maxPerSecond : input.max_per_second,
+  };
+}
+
+function refuseBadUrl(url: string, env: Env): void {
+  const fault = destinationUrlFault(url, { allowPrivate: readConfig(env).allowPrivateDestinations });
+  if (fault !== null) throw invalidRequest([{ path: "url", message: fault }]);
+}
+
+/** Sorts by the time of making. */
+function makeId(now: number): string {
+  return `dst_${now.toString(16).padStart(12, "0")}${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
+}
+
+async function existing(env: Env, id: string): Promise<DestinationReport> {
+  const found = await findDestination(env.DB, id);
+  if (found === null) throw notFound("destination");
+  return found;
+}
+
+function show(report: DestinationReport): z.input<typeof destination> {
+  return {
+    id: report.id,
+    url: report.url,
+    description: report.description,
+    types: [...report.types],
+    organizations: [...report.organizations],
+    enabled: report.enabled,
+    retry_schedule_seconds: report.retryScheduleSeconds === null ? null : [...report.retryScheduleSeconds],
+    timeout_ms: report.timeoutMs,
+    max_per_second: report.maxPerSecond,
+    created_at: isoTime(report.createdAt),
+    updated_at: isoTime(report.updatedAt),
+    health: {
+      state: report.enabled ? (report.consecutiveFailures === 0 ? "healthy" : "failing") : "paused",
+      consecutive_failures: report.consecutiveFailures,
+      last_success_at: isoTimeOrNull(report.lastSuccessAt),
+      last_failure_at: isoTimeOrNull(report.lastFailureAt),
+    },
+  };
+}

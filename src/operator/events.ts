@@ -1,0 +1,133 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import type { Delivery } from "../domain/delivery.ts";
+import { parseJsonLosslessly } from "../platform/json.ts";
+import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
+import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
+import { type OperatorApi, cursorOf, encodeCursor, instant, limit, notFound } from "./requests.ts";
+import { isoTime, isoTimeOrNull, json, page, badInput, behindToken, unknownId, security, time } from "./responses.ts";
+
+const summary = z
+  .object({
+    id: z.string(),
+    source: z.enum(["business", "onboarding"]),
+    type: z.string(),
+    event: z.string().nullable(),
+    organization_id: z.string().nullable(),
+    resource_id: z.string().nullable(),
+    created_at: time.nullable(),
+    received_at: time,
+    state: z.enum(["pending", "settled", "unmatched"]),
+  })
+  .openapi("Event");
+
+const delivery = z
+  .object({
+    destination_id: z.string(),
+    status: z.enum(["pending", "delivered", "dead"]),
+    next_attempt_at: time.nullable(),
+    attempts: z.array(
+      z.object({
+        attempt: z.number(),
+        at: time,
+        status: z.number().nullable(),
+        outcome: z.string(),
+        duration_ms: z.number(),
+        response_excerpt: z.string().nullable(),
+      }),
+    ),
+  })
+  .openapi("Delivery");
+
+const detail = summary.extend({ payload: z.unknown(), deliveries: z.array(delivery) });
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/api/events",
+  summary: "List events, newest first",
+  security,
+  request: {
+    query: z.strictObject({
+      type: z.string().optional(),
+      organization_id: z.string().optional(),
+      since: instant.optional(),
+      until: instant.optional(),
+      limit,
+      cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
+    }),
+  },
+  responses: {
+    200: json(
+      page(summary),
+      "`since` is inclusive, `until` is not. With a filter a page can hold few events, or none, and a cursor still: go on from there",
+    ),
+    ...badInput, ...behindToken,
+  },
+});
+
+const showRoute = createRoute({
+  method: "get",
+  path: "/api/events/{id}",
+  summary: "Show an event and what became of it",
+  security,
+  request: { params: z.object({ id: z.string() }) },
+  responses: { 200: json(detail, "The event"), ...behindToken, ...unknownId },
+});
+
+export function addEvents(api: OperatorApi): void {
+  api.openapi(listRoute, async (c) => {
+    const { type, organization_id, since, until, cursor, limit } = c.req.valid("query");
+    const { events, next } = await listEvents(c.env.DB, {
+      type,
+      organizationId: organization_id,
+      since,
+      until,
+      before: cursor,
+      limit,
+    });
+    return c.json({ data: events.map(showSummary), next_cursor: next && encodeCursor(next) }, 200);
+  });
+
+  api.openapi(showRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    const [found, deliveries] = await c.env.DB.batch([findEvent(c.env.DB, id), deliveriesOfEvent(c.env.DB, id)]);
+    const [row] = found?.results ?? [];
+    if (row === undefined) throw notFound("event");
+    const event = readEventDetail(row);
+    const shown = {
+      ...showSummary(event),
+      payload: parseJsonLosslessly(event.body),
+      deliveries: (deliveries?.results ?? []).map(readDeliveryRow).map(showDelivery),
+    };
+    return c.json(shown, 200);
+  });
+}
+
+function showSummary(event: EventSummary): z.input<typeof summary> {
+  return {
+    id: event.id,
+    source: event.source,
+    type: event.type,
+    event: event.event,
+    organization_id: event.organizationId,
+    resource_id: event.resourceId,
+    created_at: event.createdAt,
+    received_at: isoTime(event.receivedAt),
+    state: event.state,
+  };
+}
+
+function showDelivery({ destinationId, status, nextAttemptAt, attempts }: Delivery): z.input<typeof delivery> {
+  return {
+    destination_id: destinationId,
+    status,
+    next_attempt_at: isoTimeOrNull(nextAttemptAt),
+    attempts: attempts.map((attempt) => ({
+      attempt: attempt.attempt,
+      at: isoTime(attempt.at),
+      status: attempt.status,
+      outcome: attempt.outcome,
+      duration_ms: attempt.durationMs,
+      response_excerpt: attempt.responseExcerpt,
+    })),
+  };
+}

@@ -1,0 +1,154 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { parseJsonLosslessly } from "../platform/json.ts";
+import { type OrganizationRow, findOrganization, listOrganizations } from "../store/organizations.ts";
+import { type ResourceRow, findResource, listResources } from "../store/resources.ts";
+import { type OperatorApi, cursorOf, encodeCursor, limit, notFound } from "./requests.ts";
+import { isoTime, json, page, badInput, behindToken, unknownId, security, time, toPage } from "./responses.ts";
+
+const organization = z
+  .object({ organization_id: z.string(), name: z.string().nullable(), last_event_at: time })
+  .openapi("Organization");
+
+const profile = z
+  .object({
+    organization_id: z.string(),
+    profile: z.record(z.string(), z.unknown()).nullable(),
+    counts: z.record(z.string(), z.number()),
+    last_event_at: time,
+  })
+  .openapi("OrganizationProfile");
+
+const resource = z
+  .object({
+    type: z.string(),
+    resource_id: z.string().nullable(),
+    event: z.string().nullable(),
+    deleted: z.boolean(),
+    version_at: time.nullable(),
+    event_id: z.string(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .openapi("Resource");
+
+const params = z.object({ id: z.string() });
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/api/organizations",
+  summary: "List organizations",
+  security,
+  request: { query: z.strictObject({ limit, cursor: cursorOf(z.object({ id: z.string() })).optional() }) },
+  responses: { 200: json(page(organization), "In the order of their ids"), ...badInput, ...behindToken },
+});
+
+const showRoute = createRoute({
+  method: "get",
+  path: "/api/organizations/{id}",
+  summary: "Show an organization's profile and what is known of it",
+  security,
+  request: { params },
+  responses: {
+    200: json(profile, "`profile` is the latest `data` of `v1/organizations`, null before the first"),
+    ...behindToken, ...unknownId,
+  },
+});
+
+const resourcesRoute = createRoute({
+  method: "get",
+  path: "/api/organizations/{id}/resources",
+  summary: "List the latest state of an organization's resources",
+  security,
+  request: {
+    params,
+    query: z.strictObject({
+      type: z.string().optional(),
+      limit,
+      cursor: cursorOf(z.object({ type: z.string(), resourceId: z.string().nullable() })).optional(),
+    }),
+  },
+  responses: { 200: json(page(resource), "In the order of type and id, tombstones included"), ...badInput, ...behindToken },
+});
+
+const resourceRoute = createRoute({
+  method: "get",
+  path: "/api/organizations/{id}/resources/{resource_id}",
+  summary: "Show the latest state of one resource",
+  security,
+  request: {
+    params: params.extend({ resource_id: z.string() }),
+    query: z.strictObject({ type: z.string().optional() }),
+  },
+  responses: {
+    200: json(
+      resource,
+      "Without `type` the newest of that id. A resource without an id is found under its organization's",
+    ),
+    ...badInput, ...behindToken, ...unknownId,
+  },
+});
+
+export function addOrganizations(api: OperatorApi): void {
+  api.openapi(listRoute, async (c) => {
+    const { limit, cursor } = c.req.valid("query");
+    const rows = await listOrganizations(c.env.DB, cursor?.id ?? "", limit + 1);
+    const cursorAt = (row: OrganizationRow) => encodeCursor({ id: row.organizationId });
+    return c.json(toPage(rows, limit, { show: showOrganization, cursorAt }), 200);
+  });
+
+  api.openapi(showRoute, async (c) => {
+    const found = await findOrganization(c.env.DB, c.req.valid("param").id);
+    if (found === null) throw notFound("organization");
+    return c.json(
+      {
+        organization_id: found.organizationId,
+        profile: found.profile === null ? null : parseObject(found.profile),
+        counts: { ...found.counts },
+        last_event_at: isoTime(found.lastEventAt),
+      },
+      200,
+    );
+  });
+
+  api.openapi(resourcesRoute, async (c) => {
+    const { type, limit, cursor } = c.req.valid("query");
+    const rows = await listResources(c.env.DB, c.req.valid("param").id, { type, after: cursor, limit: limit + 1 });
+    const cursorAt = (row: ResourceRow) => encodeCursor({ type: row.type, resourceId: row.resourceId });
+    return c.json(toPage(rows, limit, { show: showResource, cursorAt }), 200);
+  });
+
+  api.openapi(resourceRoute, async (c) => {
+    const { id, resource_id } = c.req.valid("param");
+    const { type } = c.req.valid("query");
+    const found =
+      (await findResource(c.env.DB, id, resource_id, type)) ??
+      (resource_id === id ? await findResource(c.env.DB, id, null, type) : null);
+    if (found === null) throw notFound("resource");
+    return c.json(showResource(found), 200);
+  });
+}
+
+function showOrganization(row: OrganizationRow): z.input<typeof organization> {
+  const name = row.profile === null ? null : parseObject(row.profile)["legal_name"];
+  return {
+    organization_id: row.organizationId,
+    name: typeof name === "string" ? name : null,
+    last_event_at: isoTime(row.lastEventAt),
+  };
+}
+
+function showResource(row: ResourceRow): z.input<typeof resource> {
+  return {
+    type: row.type,
+    resource_id: row.resourceId,
+    event: row.event,
+    deleted: row.deleted,
+    version_at: row.versionAt,
+    event_id: row.eventId,
+    data: parseObject(row.data),
+  };
+}
+
+/** Only objects are written as `data`; numbers keep the text they came with. */
+function parseObject(text: string): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(Object(parseJsonLosslessly(text))));
+}

@@ -1,0 +1,77 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { tryDecodeUtf8 } from "../platform/json.ts";
+import { type QuarantineListing, findQuarantined, listQuarantine } from "../store/quarantine.ts";
+import { type OperatorApi, cursorOf, encodeCursor, limit, notFound } from "./requests.ts";
+import { isoTime, json, page, badInput, behindToken, unknownId, security, time, toPage } from "./responses.ts";
+
+const listing = z
+  .object({
+    id: z.string(),
+    event_id: z.string().nullable(),
+    reason: z.enum(["timestamp_too_old", "unreadable"]),
+    received_at: time,
+    size_bytes: z.number(),
+  })
+  .openapi("Quarantined");
+
+const detail = listing.extend({
+  source: z.enum(["business", "onboarding"]),
+  content_type: z.string().nullable(),
+  body: z.string().nullable().openapi({ description: "As text; null when it is not UTF-8" }),
+  body_base64: z.string(),
+});
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/api/quarantine",
+  summary: "List events in quarantine, newest first",
+  security,
+  request: {
+    query: z.strictObject({
+      limit,
+      cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
+    }),
+  },
+  responses: { 200: json(page(listing), "Authentic, but stale or unreadable"), ...badInput, ...behindToken },
+});
+
+const showRoute = createRoute({
+  method: "get",
+  path: "/api/quarantine/{id}",
+  summary: "Show an event in quarantine with its body",
+  security,
+  request: { params: z.object({ id: z.string() }) },
+  responses: { 200: json(detail, "The event as it was received"), ...behindToken, ...unknownId },
+});
+
+export function addQuarantine(api: OperatorApi): void {
+  api.openapi(listRoute, async (c) => {
+    const { limit, cursor } = c.req.valid("query");
+    const rows = await listQuarantine(c.env.DB, cursor, limit + 1);
+    const cursorAt = ({ receivedAt, id }: QuarantineListing) => encodeCursor({ receivedAt, id });
+    return c.json(toPage(rows, limit, { show, cursorAt }), 200);
+  });
+
+  api.openapi(showRoute, async (c) => {
+    const found = await findQuarantined(c.env.DB, c.req.valid("param").id);
+    if (found === null) throw notFound("event in quarantine");
+    const shown = {
+      ...show(found),
+      source: found.source,
+      content_type: found.contentType,
+      body: tryDecodeUtf8(found.body) ?? null,
+      body_base64: found.body.toBase64(),
+    };
+    return c.json(shown, 200);
+  });
+}
+
+function show(row: QuarantineListing): z.input<typeof listing> {
+  return {
+    id: row.id,
+    event_id: row.eventId,
+    reason: row.reason,
+    received_at: isoTime(row.receivedAt),
+    size_bytes: row.sizeBytes,
+  };
+}

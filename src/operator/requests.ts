@@ -1,0 +1,81 @@
+import { type Hook, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Env } from "../env.ts";
+import { ProblemError } from "../platform/problem.ts";
+
+export interface OperatorEnv {
+  Bindings: Env;
+}
+
+export type OperatorApi = OpenAPIHono<OperatorEnv>;
+
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A request whose parameters or body are not what the operation takes. */
+export function invalidRequest(errors: readonly FieldError[]): ProblemError {
+  return new ProblemError({
+    status: 400,
+    code: "invalid_request",
+    title: "Invalid request",
+    detail: errors.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; "),
+    errors,
+  });
+}
+
+export function notFound(what: string): ProblemError {
+  return new ProblemError({ status: 404, code: "not_found", title: "Not found", detail: `There is no such ${what}.` });
+}
+
+export const refuseInvalid: Hook<unknown, OperatorEnv, string, unknown> = (result) => {
+  if (result.success) return;
+  throw invalidRequest(
+    result.error.issues.flatMap((issue) =>
+      // One error for each field that the operation does not know, named by its own path.
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => ({ path: [...issue.path, key].join("."), message: "is not a known field" }))
+        : { path: issue.path.join("."), message: issue.message },
+    ),
+  );
+};
+
+/** `limit` of a list. */
+export const limit = z
+  .string()
+  .regex(/^\d{1,4}$/, "must be a whole number")
+  .transform(Number)
+  .pipe(z.number().int().min(1).max(100))
+  .default(50)
+  .openapi({ type: "integer", minimum: 1, maximum: 100, default: 50 });
+
+/** An instant in a query, as Unix milliseconds. */
+export const instant = z.iso
+  .datetime({ offset: true })
+  .transform((text) => Date.parse(text))
+  .openapi({ type: "string", format: "date-time" });
+
+/** `cursor` of a list: where the page before ended. Opaque to its bearer. */
+export function cursorOf<Position extends z.ZodType>(position: Position) {
+  return z
+    .string()
+    .transform((text, context): z.output<Position> => {
+      const parsed = position.safeParse(tryDecode(text));
+      if (parsed.success) return parsed.data;
+      context.addIssue({ code: "custom", message: "is not a cursor of this list" });
+      return z.NEVER;
+    })
+    .openapi({ type: "string" });
+}
+
+export function encodeCursor(position: object): string {
+  return new TextEncoder().encode(JSON.stringify(position)).toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+function tryDecode(text: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(Uint8Array.fromBase64(text, { alphabet: "base64url" })));
+  } catch {
+    return undefined;
+  }
+}

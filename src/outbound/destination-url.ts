@@ -1,0 +1,42 @@
+import ipaddr from "ipaddr.js";
+
+/** Names that never lead to the public internet (RFC 6761, 6762, 7686, 8375), and what clouds and routers add to them. */
+const privateSuffixes = [
+  "localhost",
+  "localdomain",
+  "local",
+  "internal",
+  "intranet",
+  "private",
+  "corp",
+  "home",
+  "lan",
+  "home.arpa",
+  "onion",
+  "test",
+  "invalid",
+];
+
+/**
+ * Says why a URL may not be a destination; null when it may. The URL parser has already turned every spelling of an
+ * IPv4 address (decimal, octal, hexadecimal, shortened, full-width digits) into the dotted one.
+ */
+export function destinationUrlFault(text: string, { allowPrivate }: { allowPrivate: boolean }): string | null {
+  const url = URL.parse(text);
+  if (url === null) return "must be a URL";
+  if (url.protocol !== "https:" && !(allowPrivate && url.protocol === "http:")) return "must start with https://";
+  if (url.username !== "" || url.password !== "") return "must not hold credentials";
+  if (!allowPrivate && !isPublicHost(url.hostname)) return "must lead to a public host";
+  return null;
+}
+
+function isPublicHost(hostname: string): boolean {
+  const host = hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.+$/, "");
+  if (ipaddr.isValid(host)) return isPublicAddress(host);
+  return host.includes(".") && !privateSuffixes.some((suffix) => host === suffix || host.endsWith(`.${suffix}`));
+}
+
+/** Every special range is refused; what stands for an IPv4 address (mapped, 6to4, NAT64, …) is one of them. */
+function isPublicAddress(host: string): boolean {
+  return ipaddr.parse(host).range() === "unicast";
+}

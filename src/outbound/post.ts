@@ -1,0 +1,88 @@
+import { type Attempt, type Outcome, classify } from "../domain/delivery.ts";
+import type { Destination } from "../domain/destination.ts";
+import type { RelayEvent } from "../domain/event.ts";
+import { parseRetryAfter } from "../domain/retry-schedule.ts";
+import { settleWithin } from "../platform/time-box.ts";
+import type { World } from "../platform/world.ts";
+import { destinationUrlFault } from "./destination-url.ts";
+import { signatureHeaders } from "./sign.ts";
+
+const EXCERPT_BYTES = 512;
+
+/** The status decides; a team that dribbles its body must not hold up its own success. */
+const EXCERPT_TIME_BOX_MS = 500;
+
+export interface Posting {
+  readonly world: World;
+  readonly allowPrivateDestinations: boolean;
+  readonly limitMs: number;
+}
+
+/** Makes one attempt at a delivery: the only request that leaves the relay. Never throws for what the team does. */
+export async function post(
+  event: RelayEvent,
+  destination: Destination,
+  attempt: number,
+  { world, allowPrivateDestinations, limitMs }: Posting,
+): Promise<Attempt> {
+  const at = world.now();
+  const conclude = (outcome: Outcome, answer: Partial<Attempt> = {}): Attempt => ({
+    attempt,
+    at,
+    outcome,
+    status: null,
+    responseExcerpt: null,
+    retryAfterSeconds: null,
+    durationMs: world.now() - at,
+    ...answer,
+  });
+
+  // Checked again here: what was allowed when the destination was made may not be now.
+  const fault = destinationUrlFault(destination.url, { allowPrivate: allowPrivateDestinations });
+  if (fault !== null) return conclude("refused", { responseExcerpt: `The destination's URL ${fault}.` });
+
+  const body = new TextEncoder().encode(event.body);
+  const headers: Record<string, string> = {
+    ...(await signatureHeaders({ eventId: event.id, body }, Math.floor(at / 1000), destination.secret)),
+    "x-relay-event-type": event.type,
+    "x-relay-attempt": String(attempt),
+    "user-agent": "qonto-relay",
+    ...(event.contentType === null ? {} : { "content-type": event.contentType }),
+  };
+  // The clock of the limit starts with the call, which its caller makes only when a connection is free.
+  const signal = AbortSignal.timeout(limitMs);
+  try {
+    const response = await world.fetch(destination.url, { method: "POST", headers, body, redirect: "manual", signal });
+    const answer = {
+      status: response.status,
+      retryAfterSeconds: parseRetryAfter(response.headers.get("retry-after"), world.now()),
+      durationMs: world.now() - at,
+      responseExcerpt: await readExcerpt(response),
+    };
+    return conclude(classify(response.status), answer);
+  } catch (error) {
+    if (signal.aborted) return conclude("timed_out");
+    return conclude("unreachable", { responseExcerpt: String(error).slice(0, EXCERPT_BYTES) });
+  }
+}
+
+/** The answer's beginning as text. The rest is never read, and its connection is released. */
+async function readExcerpt({ body }: Response): Promise<string> {
+  if (body === null) return "";
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  const reading = (async () => {
+    while (size < EXCERPT_BYTES) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const chunk = value.subarray(0, EXCERPT_BYTES - size);
+      size += chunk.length;
+      text += decoder.decode(chunk, { stream: true });
+    }
+  })();
+  await settleWithin(reading, EXCERPT_TIME_BOX_MS);
+  reader.cancel().catch(() => undefined);
+  return text;
+}

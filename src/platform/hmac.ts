@@ -1,0 +1,35 @@
+/** The one door to HMAC-SHA256: WebCrypto, whose `verify` compares in constant time. */
+
+const algorithm = { name: "HMAC", hash: "SHA-256" };
+const MAX_CACHED_KEYS = 1_000;
+
+/** Importing a key costs more than using it. Keys hold no per-request state, so an isolate may keep them. */
+const importedKeys = new Map<string, Promise<CryptoKey>>();
+
+/** A secret as Qonto uses it, raw UTF-8, or as bytes. */
+export type Secret = string | Uint8Array;
+
+export async function hmacSha256(secret: Secret, data: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.sign(algorithm.name, await importKey(secret), data));
+}
+
+/** False, never an error, for a signature of the wrong length. */
+export async function verifyHmacSha256(
+  secret: Secret,
+  signature: Uint8Array,
+  data: Uint8Array,
+): Promise<boolean> {
+  return crypto.subtle.verify(algorithm.name, await importKey(secret), signature, data);
+}
+
+function importKey(secret: Secret): Promise<CryptoKey> {
+  const name = typeof secret === "string" ? `utf-8:${secret}` : `bytes:${secret.toBase64()}`;
+  let key = importedKeys.get(name);
+  if (key === undefined) {
+    const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
+    key = crypto.subtle.importKey("raw", bytes, algorithm, false, ["sign", "verify"]);
+    if (importedKeys.size >= MAX_CACHED_KEYS) importedKeys.clear();
+    importedKeys.set(name, key);
+  }
+  return key;
+}

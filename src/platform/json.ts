@@ -1,0 +1,47 @@
+declare global {
+  interface JSON {
+    /** Stands for a JSON text that `JSON.stringify` writes as it is (ECMAScript 2026). */
+    rawJSON(text: string): object;
+  }
+}
+
+type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
+
+/**
+ * Parses JSON so that `JSON.stringify` writes every number as it was written: money such as `100.00`, or an id beyond
+ * 2^53, is passed through untouched. A leading byte-order mark is skipped. Throws SyntaxError.
+ */
+export function parseJsonLosslessly(text: string): unknown {
+  const json = withoutByteOrderMark(text);
+  const keepNumberText: Reviver = (_key, value, { source }) =>
+    typeof value === "number" && source !== undefined && String(value) !== source ? JSON.rawJSON(source) : value;
+  try {
+    return JSON.parse(json, keepNumberText as (key: string, value: unknown) => unknown);
+  } catch (error) {
+    // Revivers recurse: a document nested thousands of levels deep exhausts the stack, plain parsing does not.
+    if (error instanceof RangeError) return JSON.parse(json);
+    throw error;
+  }
+}
+
+/** Parses JSON; undefined when it is none. A leading byte-order mark is skipped. */
+export function tryParseJson(text: string): unknown {
+  try {
+    return JSON.parse(withoutByteOrderMark(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function withoutByteOrderMark(text: string): string {
+  return text.startsWith("\uFEFF") ? text.slice(1) : text;
+}
+
+/** Text of bytes that are valid UTF-8, byte-order mark kept; undefined for others. */
+export function tryDecodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,18 @@
+type Field = string | number | boolean | null | undefined | readonly string[] | { readonly [name: string]: Field };
+
+/** Fields of one wide log line. Never a body, a secret or a signature. */
+export type Fields = Readonly<Record<string, Field>>;
+
+/** One line for each unit of work, written at its end. The runtime indexes the object's fields. */
+export function logLine(unit: string, fields: Fields): void {
+  console.log({ unit, ...fields });
+}
+
+/** The same for a unit of work that failed through a fault of ours. */
+export function logFailure(unit: string, error: unknown, fields: Fields = {}): void {
+  console.error({ unit, ...fields, error: describe(error) });
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import type { RelayEvent, Source } from "../domain/event.ts";
+import { type Instant, parseInstant } from "../domain/instant.ts";
+import { bareEventName, rulesOf } from "./catalogue.ts";
+
+/** What every event says of itself. */
+export interface Envelope extends Pick<RelayEvent, "id" | "type" | "event" | "organizationId" | "resourceId"> {
+  readonly createdAt: Instant | null;
+  /** The resource as the event shows it; empty where the sender names it only. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** An id and a type travel on as header values: visible ASCII, of a sane length. */
+const token = z.string().regex(/^[\x21-\x7e]{1,255}$/);
+
+/** Nothing else about an event's shape can make it unreadable: an odd value counts as absent. */
+const word = z.string().min(1).max(255);
+const name = word.nullable().catch(null);
+const identifier = z
+  .union([word, z.int().transform(String)])
+  .nullable()
+  .catch(null);
+
+const businessEnvelope = z.object({
+  id: token,
+  type: token,
+  organization_id: identifier,
+  created_at: z.unknown(),
+  data: z.custom<Record<string, unknown>>(isObject).catch({}),
+});
+
+const onboardingEnvelope = z.object({
+  id: token,
+  event_type: token,
+  resource_id: identifier,
+  created_at: z.unknown(),
+});
+
+/** Reads a parsed body as an event of Qonto's; null without a usable id or type. */
+export function readEnvelope(source: Source, json: unknown): Envelope | null {
+  return source === "business" ? readBusiness(json) : readOnboarding(json);
+}
+
+function readBusiness(json: unknown): Envelope | null {
+  const envelope = businessEnvelope.safeParse(json).data;
+  if (envelope === undefined) return null;
+  const { id, type, data } = envelope;
+  const idField = rulesOf(type).resourceId;
+  return {
+    id,
+    type,
+    event: name.parse(data["event"]),
+    organizationId: envelope.organization_id,
+    resourceId: idField === null ? null : identifier.parse(data[idField] ?? data["id"]),
+    createdAt: parseInstant(envelope.created_at),
+    data,
+  };
+}
+
+function readOnboarding(json: unknown): Envelope | null {
+  const envelope = onboardingEnvelope.safeParse(json).data;
+  if (envelope === undefined) return null;
+  return {
+    id: envelope.id,
+    type: envelope.event_type,
+    event: bareEventName(envelope.event_type),
+    organizationId: null,
+    resourceId: envelope.resource_id,
+    createdAt: parseInstant(envelope.created_at),
+    data: {},
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

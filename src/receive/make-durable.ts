@@ -1,0 +1,34 @@
+import { settleWithin } from "../platform/time-box.ts";
+
+/** D1 answers in milliseconds or stalls for a minute; past this the queue is asked as well. */
+const DATABASE_TIME_BOX_MS = 250;
+
+/** Qonto hangs up after 1,000 ms. What is left is for the network between. */
+const ANSWER_WITHIN_MS = 750;
+
+/**
+ * Where something became durable first. `sent`: its queue message is on its way, so none is owed.
+ */
+export type Durable<Outcome> =
+  | { readonly by: "database"; readonly outcome: Outcome; readonly sent: boolean }
+  | { readonly by: "queue"; readonly sent: true };
+
+/**
+ * Writes to D1 and, should D1 be late or fail, to the queue as well; whichever is durable first answers. Null when
+ * neither was in time. `send` is null for what no message can carry.
+ */
+export async function makeDurable<Outcome>(
+  { record, send }: { record: () => Promise<Outcome>; send: (() => Promise<unknown>) | null },
+  waitUntil: (work: Promise<unknown>) => void,
+): Promise<Durable<Outcome> | null> {
+  const recording = record();
+  const first = await settleWithin(recording, DATABASE_TIME_BOX_MS);
+  if (first.state === "done") return { by: "database", outcome: first.value, sent: false };
+
+  const ways = [recording.then((outcome): Durable<Outcome> => ({ by: "database", outcome, sent: send !== null }))];
+  if (send !== null) ways.push(send().then((): Durable<Outcome> => ({ by: "queue", sent: true })));
+  // The slower of the two still serves: it may yet arrive behind the answer.
+  waitUntil(Promise.allSettled(ways));
+  const durable = await settleWithin(Promise.any(ways), ANSWER_WITHIN_MS - DATABASE_TIME_BOX_MS);
+  return durable.state === "done" ? durable.value : null;
+}

@@ -1,0 +1,76 @@
+import type { SignatureFault } from "../qonto/signature.ts";
+import { problemResponse } from "../platform/problem.ts";
+
+/** Why a webhook was not taken. The contract fixes codes and statuses. */
+export type Refusal =
+  | SignatureFault
+  | "signature_mismatch"
+  | "timestamp_too_old"
+  | "timestamp_in_future"
+  | "body_too_large"
+  | "method_not_allowed"
+  | "not_configured"
+  | "not_stored";
+
+interface WireForm {
+  readonly status: number;
+  readonly title: string;
+  /** Tells a stranger nothing that the code does not. */
+  readonly detail: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const wireForms: Readonly<Record<Refusal, WireForm>> = {
+  signature_missing: {
+    status: 401,
+    title: "Signature missing",
+    detail: "The request bears neither X-Qonto-Signature nor Qonto-SHA256-Signature.",
+  },
+  signature_malformed: {
+    status: 400,
+    title: "Signature malformed",
+    detail: "The signature header cannot be parsed.",
+  },
+  signature_mismatch: {
+    status: 401,
+    title: "Signature mismatch",
+    detail: "The signature does not match the body.",
+  },
+  timestamp_too_old: {
+    status: 401,
+    title: "Timestamp too old",
+    detail: "The signature was made too long ago.",
+  },
+  timestamp_in_future: {
+    status: 401,
+    title: "Timestamp in the future",
+    detail: "The signature's timestamp lies too far ahead.",
+  },
+  body_too_large: {
+    status: 413,
+    title: "Body too large",
+    detail: "The body exceeds what this receiver takes.",
+  },
+  method_not_allowed: {
+    status: 405,
+    title: "Method not allowed",
+    detail: "Webhooks are sent by POST.",
+    headers: { allow: "POST" },
+  },
+  not_configured: {
+    status: 503,
+    title: "Not configured",
+    detail: "This receiver lacks a secret that the request needs.",
+  },
+  not_stored: {
+    status: 503,
+    title: "Not stored",
+    detail: "The event could not be stored in time. Send it again.",
+    headers: { "retry-after": "30" },
+  },
+};
+
+export function refusalResponse(code: Refusal): Response {
+  const { headers, ...problem } = wireForms[code];
+  return problemResponse({ ...problem, code }, headers);
+}

@@ -1,0 +1,58 @@
+import { unfinishedSql } from "./event-progress.ts";
+import { retried } from "./retried.ts";
+
+/** An event that a consumer wants to handle, and the destinations it is to owe. */
+export interface Claim {
+  readonly id: string;
+  readonly owed: readonly string[];
+}
+
+/** `busy`: another consumer's lease still runs. */
+export type ClaimOutcome =
+  | { readonly state: "claimed"; readonly receivedAt: number }
+  | { readonly state: "finished" }
+  | { readonly state: "busy"; readonly claimedUntil: number };
+
+export const claimSql = `
+  UPDATE events SET claimed_until = ?2, owed = claim.value ->> 'owed'
+  FROM json_each(?1) AS claim
+  WHERE events.id = claim.value ->> 'id'
+    AND (events.claimed_until IS NULL OR events.claimed_until <= ?3)
+    AND ${unfinishedSql}
+  RETURNING events.id, events.received_at`;
+
+export const claimStateSql = `
+  SELECT id, claimed_until, ${unfinishedSql} AS unfinished
+  FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
+
+/**
+ * Claims events, so that of all the messages about one only one is acted on; a lease that ends without deliveries lets
+ * the next consumer in. `also` joins the same transaction. An event without an outcome has no row.
+ */
+export async function claimEvents(
+  db: D1Database,
+  claims: readonly Claim[],
+  { now, claimedUntil, also }: { now: number; claimedUntil: number; also: readonly D1PreparedStatement[] },
+): Promise<Map<string, ClaimOutcome>> {
+  const wanted = claims.map(({ id, owed }) => ({ id, owed }));
+  const [claimed, found] = await retried(() =>
+    db.batch<Record<string, unknown>>([
+      db.prepare(claimSql).bind(JSON.stringify(wanted), claimedUntil, now),
+      db.prepare(claimStateSql).bind(JSON.stringify(claims.map(({ id }) => id))),
+      ...also,
+    ]),
+  );
+  const outcomes = new Map<string, ClaimOutcome>();
+  for (const row of found?.results ?? []) {
+    outcomes.set(
+      String(row["id"]),
+      row["unfinished"] === 1 && typeof row["claimed_until"] === "number"
+        ? { state: "busy", claimedUntil: row["claimed_until"] }
+        : { state: "finished" },
+    );
+  }
+  for (const row of claimed?.results ?? []) {
+    outcomes.set(String(row["id"]), { state: "claimed", receivedAt: Number(row["received_at"]) });
+  }
+  return outcomes;
+}

@@ -1,0 +1,173 @@
+import { z } from "zod";
+import type { Attempt, Delivery, DeliveryKey, DeliveryStatus } from "../domain/delivery.ts";
+import { recordHealth } from "./destination-health.ts";
+import { retried } from "./retried.ts";
+
+/** Keeps a statement's one parameter well under D1's 2 MB. */
+const DELIVERIES_PER_STATEMENT = 250;
+
+/** A delivery whose destination was deleted meanwhile can only end: nobody would ever attempt it. */
+const statusSql = `CASE
+  WHEN given.value ->> 'status' = 'pending'
+    AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
+  THEN 'dead' ELSE given.value ->> 'status' END`;
+
+export const recordDeliveriesSql = `
+  INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, next_attempt_at)
+  SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
+    ${statusSql}, given.value ->> 'attempts', given.value ->> 'next_attempt_at'
+  FROM json_each(?1) AS given WHERE true
+  ON CONFLICT DO UPDATE
+    SET status = excluded.status, attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at
+    WHERE deliveries.status = 'pending'`;
+
+/**
+ * Writes deliveries down as they now stand, and the health of their destinations, in one transaction. A delivery that
+ * has come to its end stays there. Rows written: 1 each, 2 while pending.
+ */
+export async function recordDeliveries(
+  db: D1Database,
+  deliveries: readonly Delivery[],
+  newAttempts: readonly { readonly destinationId: string; readonly attempt: Attempt }[],
+): Promise<void> {
+  if (deliveries.length === 0) return;
+  const statements: D1PreparedStatement[] = [];
+  for (let start = 0; start < deliveries.length; start += DELIVERIES_PER_STATEMENT) {
+    const rows = deliveries.slice(start, start + DELIVERIES_PER_STATEMENT).map(toRow);
+    statements.push(db.prepare(recordDeliveriesSql).bind(JSON.stringify(rows)));
+  }
+  await retried(() => db.batch([...statements, ...recordHealth(db, newAttempts)]));
+}
+
+export const claimDueSql = `
+  UPDATE deliveries SET next_attempt_at = ?2
+  FROM json_each(?1) AS given
+  WHERE deliveries.destination_id = given.value ->> 'destination_id'
+    AND deliveries.received_at = given.value ->> 'received_at'
+    AND deliveries.event_id = given.value ->> 'event_id'
+    AND deliveries.status = 'pending'
+    AND deliveries.next_attempt_at <= ?3
+    AND json_array_length(deliveries.attempts) = (given.value ->> 'attempt') - 1
+    AND EXISTS (SELECT 1 FROM destinations WHERE id = deliveries.destination_id AND enabled = 1)
+  RETURNING destination_id, deliveries.received_at, event_id, status, attempts, next_attempt_at`;
+
+/**
+ * Claims the deliveries whose named attempt is due at `now` and has not been made, to destinations that are enabled; until `claimedUntil` nobody else
+ * makes it. A statement, for its caller's transaction.
+ */
+export function claimDueDeliveries(
+  db: D1Database,
+  due: readonly { readonly key: DeliveryKey; readonly attempt: number }[],
+  { now, claimedUntil }: { now: number; claimedUntil: number },
+): D1PreparedStatement {
+  const rows = due.map(({ key, attempt }) => ({ ...keyToRow(key), attempt }));
+  return db.prepare(claimDueSql).bind(JSON.stringify(rows), claimedUntil, now);
+}
+
+export const overdueSql = `
+  SELECT deliveries.destination_id, deliveries.received_at, deliveries.event_id, deliveries.status,
+    deliveries.attempts, deliveries.next_attempt_at
+  FROM destinations CROSS JOIN deliveries
+  WHERE destinations.enabled = 1
+    AND deliveries.destination_id = destinations.id
+    AND deliveries.status = 'pending'
+    AND deliveries.next_attempt_at < ?1
+  LIMIT ?2`;
+
+/** Deliveries to enabled destinations that should have been attempted before `dueBefore`. */
+export async function overdueDeliveries(db: D1Database, dueBefore: number, limit: number): Promise<Delivery[]> {
+  const { results } = await db.prepare(overdueSql).bind(dueBefore, limit).all();
+  return results.map(readDeliveryRow);
+}
+
+export const endPendingSql = `
+  UPDATE deliveries SET status = 'dead', next_attempt_at = NULL
+  WHERE (destination_id, received_at, event_id) IN (
+    SELECT destination_id, received_at, event_id FROM deliveries
+    WHERE destination_id = ?1 AND status = 'pending' LIMIT ?2)`;
+
+/** Ends up to `limit` pending deliveries of a destination as dead; returns how many there were. */
+export async function endPendingDeliveries(db: D1Database, destinationId: string, limit: number): Promise<number> {
+  const { meta } = await retried(() => db.prepare(endPendingSql).bind(destinationId, limit).run());
+  return meta.changes;
+}
+
+export const deliveriesOfEventSql = `
+  SELECT owed_to.value AS destination_id, events.received_at, events.id AS event_id,
+    coalesce(deliveries.status, 'pending') AS status, coalesce(deliveries.attempts, '[]') AS attempts,
+    deliveries.next_attempt_at
+  FROM events CROSS JOIN json_each(events.owed) AS owed_to LEFT JOIN deliveries
+    ON deliveries.destination_id = owed_to.value
+    AND deliveries.received_at = events.received_at
+    AND deliveries.event_id = events.id
+  WHERE events.id = ?1`;
+
+/** A statement that finds what became of an event; its rows are for `readDeliveryRow`. */
+export function deliveriesOfEvent(db: D1Database, eventId: string): D1PreparedStatement {
+  return db.prepare(deliveriesOfEventSql).bind(eventId);
+}
+
+const attemptRow = z.object({
+  attempt: z.number(),
+  at: z.number(),
+  outcome: z.enum(["delivered", "gone", "redirected", "rejected", "timed_out", "unreachable", "refused"]),
+  status: z.number().nullable(),
+  duration_ms: z.number(),
+  response_excerpt: z.string().nullable(),
+  retry_after_seconds: z.number().nullable(),
+});
+
+const statuses = ["pending", "delivered", "dead"] as const satisfies readonly DeliveryStatus[];
+
+const deliveryRow = z.object({
+  destination_id: z.string(),
+  received_at: z.number(),
+  event_id: z.string(),
+  status: z.enum(statuses),
+  attempts: z.string().transform((text) => z.array(attemptRow).parse(JSON.parse(text))),
+  next_attempt_at: z.number().nullable(),
+});
+
+export function readDeliveryRow(row: unknown): Delivery {
+  const { destination_id, received_at, event_id, status, attempts, next_attempt_at } = deliveryRow.parse(row);
+  return {
+    destinationId: destination_id,
+    receivedAt: received_at,
+    eventId: event_id,
+    status,
+    nextAttemptAt: next_attempt_at,
+    attempts: attempts.map((attempt) => ({
+      attempt: attempt.attempt,
+      at: attempt.at,
+      outcome: attempt.outcome,
+      status: attempt.status,
+      durationMs: attempt.duration_ms,
+      responseExcerpt: attempt.response_excerpt,
+      retryAfterSeconds: attempt.retry_after_seconds,
+    })),
+  };
+}
+
+function toRow(delivery: Delivery): Record<string, unknown> {
+  const attempts = delivery.attempts.map(
+    (attempt): z.input<typeof attemptRow> => ({
+      attempt: attempt.attempt,
+      at: attempt.at,
+      outcome: attempt.outcome,
+      status: attempt.status,
+      duration_ms: attempt.durationMs,
+      response_excerpt: attempt.responseExcerpt,
+      retry_after_seconds: attempt.retryAfterSeconds,
+    }),
+  );
+  return {
+    ...keyToRow(delivery),
+    status: delivery.status,
+    attempts: JSON.stringify(attempts),
+    next_attempt_at: delivery.nextAttemptAt,
+  };
+}
+
+function keyToRow(key: DeliveryKey) {
+  return { destination_id: key.destinationId, received_at: key.receivedAt, event_id: key.eventId };
+}

@@ -1,0 +1,143 @@
+import { z } from "zod";
+import type { Destination } from "../domain/destination.ts";
+import { newestSuccessSql } from "./destination-health.ts";
+import { retried } from "./retried.ts";
+
+/** A destination with what is known of how it fares. Times are Unix milliseconds. */
+export interface DestinationReport extends Destination {
+  readonly consecutiveFailures: number;
+  readonly lastSuccessAt: number | null;
+  readonly lastFailureAt: number | null;
+}
+
+const jsonList = <Item extends z.ZodType>(item: Item) =>
+  z.string().transform((text) => z.array(item).parse(JSON.parse(text)));
+
+const destinationRow = z.object({
+  id: z.string(),
+  url: z.string(),
+  description: z.string().nullable(),
+  types: jsonList(z.string()),
+  organizations: jsonList(z.string()),
+  enabled: z.number().transform((flag) => flag === 1),
+  retry_schedule_seconds: jsonList(z.number()).nullable(),
+  timeout_ms: z.number(),
+  max_per_second: z.number().nullable(),
+  secret: z.string(),
+  created_at: z.number(),
+  updated_at: z.number(),
+});
+
+const reportRow = destinationRow.extend({
+  consecutive_failures: z.number(),
+  last_success_at: z.number().nullable(),
+  last_failure_at: z.number().nullable(),
+  newest_success_at: z.number().nullable(),
+});
+
+export function readDestinationRow(row: unknown): Destination {
+  return toDestination(destinationRow.parse(row));
+}
+
+function toDestination(row: z.output<typeof destinationRow>): Destination {
+  return {
+    id: row.id,
+    url: row.url,
+    description: row.description,
+    types: row.types,
+    organizations: row.organizations,
+    enabled: row.enabled,
+    retryScheduleSeconds: row.retry_schedule_seconds,
+    timeoutMs: row.timeout_ms,
+    maxPerSecond: row.max_per_second,
+    secret: row.secret,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+function readReportRow(row: unknown): DestinationReport {
+  const parsed = reportRow.parse(row);
+  const successes = [parsed.last_success_at, parsed.newest_success_at].filter((at) => at !== null);
+  return {
+    ...toDestination(parsed),
+    consecutiveFailures: parsed.consecutive_failures,
+    lastSuccessAt: successes.length === 0 ? null : Math.max(...successes),
+    lastFailureAt: parsed.last_failure_at,
+  };
+}
+
+export const enabledSql = "SELECT * FROM destinations WHERE enabled = 1";
+
+/** A statement that finds the destinations that take events; its rows are for `readDestinationRow`. */
+export function enabledDestinations(db: D1Database): D1PreparedStatement {
+  return db.prepare(enabledSql);
+}
+
+export const namedSql = "SELECT * FROM destinations WHERE id IN (SELECT value FROM json_each(?1))";
+
+/** A statement that finds destinations by id; its rows are for `readDestinationRow`. */
+export function namedDestinations(db: D1Database, ids: readonly string[]): D1PreparedStatement {
+  return db.prepare(namedSql).bind(JSON.stringify(ids));
+}
+
+export const reportSql = `SELECT destinations.*, ${newestSuccessSql} AS newest_success_at FROM destinations WHERE id = ?1`;
+
+export async function findDestination(db: D1Database, id: string): Promise<DestinationReport | null> {
+  const row = await db.prepare(reportSql).bind(id).first();
+  return row === null ? null : readReportRow(row);
+}
+
+export const listSql = `
+  SELECT destinations.*, ${newestSuccessSql} AS newest_success_at
+  FROM destinations WHERE id > ?1 ORDER BY id LIMIT ?2`;
+
+/** Destinations in the order of their ids, which is that of their making. */
+export async function listDestinations(db: D1Database, after: string, limit: number): Promise<DestinationReport[]> {
+  const { results } = await db.prepare(listSql).bind(after, limit).all();
+  return results.map(readReportRow);
+}
+
+export const saveSql = `
+  INSERT INTO destinations (id, url, description, types, organizations, enabled, retry_schedule_seconds, timeout_ms,
+    max_per_second, secret, created_at, updated_at)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+  ON CONFLICT (id) DO UPDATE SET url = excluded.url, description = excluded.description, types = excluded.types,
+    organizations = excluded.organizations, enabled = excluded.enabled,
+    retry_schedule_seconds = excluded.retry_schedule_seconds, timeout_ms = excluded.timeout_ms,
+    max_per_second = excluded.max_per_second, updated_at = excluded.updated_at`;
+
+/** Writes a new destination, or an existing one as changed. */
+export async function saveDestination(db: D1Database, destination: Destination): Promise<void> {
+  const statement = db
+    .prepare(saveSql)
+    .bind(
+      destination.id,
+      destination.url,
+      destination.description,
+      JSON.stringify(destination.types),
+      JSON.stringify(destination.organizations),
+      destination.enabled ? 1 : 0,
+      destination.retryScheduleSeconds === null ? null : JSON.stringify(destination.retryScheduleSeconds),
+      destination.timeoutMs,
+      destination.maxPerSecond,
+      destination.secret,
+      destination.createdAt,
+      destination.updatedAt,
+    );
+  await retried(() => statement.run());
+}
+
+export const disableSql =
+  "UPDATE destinations SET enabled = 0, updated_at = ?2 WHERE enabled = 1 AND id IN (SELECT value FROM json_each(?1))";
+
+export async function disableDestinations(db: D1Database, ids: readonly string[], now: number): Promise<void> {
+  if (ids.length === 0) return;
+  await retried(() => db.prepare(disableSql).bind(JSON.stringify(ids), now).run());
+}
+
+export const deleteSql = "DELETE FROM destinations WHERE id = ?1";
+
+export async function deleteDestination(db: D1Database, id: string): Promise<void> {
+  await retried(() => db.prepare(deleteSql).bind(id).run());
+}

@@ -1,0 +1,120 @@
+import { z } from "zod";
+import type { EventState, RelayEvent } from "../domain/event.ts";
+import { eventStateSql } from "./event-progress.ts";
+
+/** An event without its body, and how far it has come. */
+export interface EventSummary extends Omit<RelayEvent, "contentType" | "body"> {
+  readonly state: EventState;
+}
+
+/** Where a page ended: its last event, or the last one looked at. */
+export interface EventPosition {
+  readonly receivedAt: number;
+  readonly id: string;
+}
+
+export interface EventQuery {
+  readonly type: string | undefined;
+  readonly organizationId: string | undefined;
+  /** Unix milliseconds, inclusive. */
+  readonly since: number | undefined;
+  /** Unix milliseconds, exclusive. */
+  readonly until: number | undefined;
+  readonly before: EventPosition | undefined;
+  readonly limit: number;
+}
+
+/**
+ * Events that one page looks at. A row written costs a thousand times a row read, so a filter walks the time index
+ * instead of having an index of its own; this bounds the walk.
+ */
+const MAX_LOOKED_AT = 10_000;
+
+const windowSql = `
+  SELECT received_at, id, type, organization_id FROM events
+  WHERE received_at >= ?1 AND (received_at, id) < (?2, ?3)
+  ORDER BY received_at DESC, id DESC`;
+
+const summaryColumns =
+  "events.id, source, events.type, event, events.organization_id, resource_id, created_at, events.received_at";
+
+export const listEventsSql = `
+  SELECT ${summaryColumns}, ${eventStateSql} AS state
+  FROM (
+    SELECT received_at, id FROM (${windowSql} LIMIT ${MAX_LOOKED_AT})
+    WHERE (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR organization_id = ?5)
+    ORDER BY received_at DESC, id DESC LIMIT ?6
+  ) AS page CROSS JOIN events ON events.id = page.id
+  ORDER BY page.received_at DESC, page.id DESC`;
+
+export const lastLookedAtSql = `${windowSql} LIMIT 1 OFFSET ${MAX_LOOKED_AT - 1}`;
+
+const summaryRow = z
+  .object({
+    id: z.string(),
+    source: z.enum(["business", "onboarding"]),
+    type: z.string(),
+    event: z.string().nullable(),
+    organization_id: z.string().nullable(),
+    resource_id: z.string().nullable(),
+    created_at: z.string().nullable(),
+    received_at: z.number(),
+    state: z.enum(["pending", "settled", "unmatched"]),
+  })
+  .transform(
+    (row): EventSummary => ({
+      id: row.id,
+      source: row.source,
+      type: row.type,
+      event: row.event,
+      organizationId: row.organization_id,
+      resourceId: row.resource_id,
+      createdAt: row.created_at,
+      receivedAt: row.received_at,
+      state: row.state,
+    }),
+  );
+
+const positionRow = z.object({ received_at: z.number(), id: z.string() });
+
+/**
+ * Newest first. A page can hold fewer events than `limit`, or none, and still have a `next`: then the walk found that
+ * few among those it may look at.
+ */
+export async function listEvents(
+  db: D1Database,
+  query: EventQuery,
+): Promise<{ events: EventSummary[]; next: EventPosition | null }> {
+  const { since, until, before, limit } = query;
+  const from = since ?? 0;
+  const bound = { receivedAt: until ?? Number.MAX_SAFE_INTEGER, id: "" };
+  const start = before !== undefined && before.receivedAt < bound.receivedAt ? before : bound;
+  const window = [from, start.receivedAt, start.id];
+  const [page, lastLookedAt] = await db.batch([
+    db.prepare(listEventsSql).bind(...window, query.type ?? null, query.organizationId ?? null, limit + 1),
+    db.prepare(lastLookedAtSql).bind(...window),
+  ]);
+  const rows = (page?.results ?? []).map((row) => summaryRow.parse(row));
+  const events = rows.slice(0, limit);
+  const last = events.at(-1);
+  if (rows.length > limit && last !== undefined) return { events, next: { receivedAt: last.receivedAt, id: last.id } };
+  const [edge] = lastLookedAt?.results ?? [];
+  if (edge === undefined) return { events, next: null };
+  const { received_at, id } = positionRow.parse(edge);
+  return { events, next: { receivedAt: received_at, id } };
+}
+
+export const findEventSql = `
+  SELECT ${summaryColumns}, content_type, body, ${eventStateSql} AS state FROM events WHERE events.id = ?1`;
+
+const bodyRow = z.object({ content_type: z.string().nullable(), body: z.string() });
+
+/** A statement that finds one event; its row is for `readEventDetail`. */
+export function findEvent(db: D1Database, id: string): D1PreparedStatement {
+  return db.prepare(findEventSql).bind(id);
+}
+
+export function readEventDetail(row: unknown): EventSummary & RelayEvent {
+  const { content_type, body } = bodyRow.parse(row);
+  return { ...summaryRow.parse(row), contentType: content_type, body };
+}

@@ -1,0 +1,26 @@
+/**
+ * How far an event has come is not stored but read off what it owes and what became of it, so the two cannot disagree.
+ * Both texts are SQL conditions on a row of `events`.
+ */
+
+const deliveryOfOwed = `
+  deliveries.destination_id = owed_to.value
+  AND deliveries.received_at = events.received_at
+  AND deliveries.event_id = events.id`;
+
+/** Some destination that it owes has no delivery yet, or nobody has yet asked which it owes. */
+export const unfinishedSql = `(
+  events.owed IS NULL OR EXISTS (
+    SELECT 1 FROM json_each(events.owed) AS owed_to
+    WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwed})
+  ))`;
+
+/** `unmatched`, `pending` or `settled`. */
+export const eventStateSql = `CASE
+  WHEN events.owed = '[]' THEN 'unmatched'
+  WHEN events.owed IS NULL OR EXISTS (
+    SELECT 1 FROM json_each(events.owed) AS owed_to
+    LEFT JOIN deliveries ON ${deliveryOfOwed}
+    WHERE coalesce(deliveries.status, 'pending') = 'pending'
+  ) THEN 'pending'
+  ELSE 'settled' END`;

@@ -1,0 +1,119 @@
+import { z } from "zod";
+import type { RelayEvent } from "../domain/event.ts";
+import { retried } from "./retried.ts";
+
+/**
+ * What recording an event found. `owed`: recorded before, but the queue message that should have followed has not been
+ * handled for so long that it needs sending again.
+ */
+export type Recorded = "new" | "duplicate" | "owed";
+
+/** How long a message may be on its way before a duplicate or the cron sends another. */
+export const MESSAGE_PATIENCE_MS = 30_000;
+
+const columns =
+  "id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at, content_type, body";
+const values = "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10";
+
+export const recordSql = `
+  INSERT INTO events (${columns}) VALUES (${values})
+  ON CONFLICT (id) DO UPDATE SET queued_at = excluded.queued_at
+    WHERE events.owed IS NULL AND events.queued_at < excluded.queued_at - ${MESSAGE_PATIENCE_MS}
+  RETURNING received_at`;
+
+/** Records an event in one statement that also tells a duplicate. Rows written: 2 when new, 0 for a duplicate. */
+export async function recordEvent(db: D1Database, event: RelayEvent): Promise<Recorded> {
+  const { results } = await retried(() =>
+    db.prepare(recordSql).bind(...parametersOf(event)).all<{ received_at: number }>(),
+  );
+  const [row] = results;
+  if (row === undefined) return "duplicate";
+  // A conflict returns its row only when that row is older than ours by the whole patience.
+  return row.received_at === event.receivedAt ? "new" : "owed";
+}
+
+export const recordClaimedSql = `
+  INSERT INTO events (${columns}, claimed_until, owed) VALUES (${values}, ?11, ?12)
+  ON CONFLICT (id) DO NOTHING
+  RETURNING id`;
+
+/** Records events that only the queue took, claimed by whoever writes them. Returns the ids that were missing indeed. */
+export async function recordClaimedEvents(
+  db: D1Database,
+  events: readonly { readonly event: RelayEvent; readonly owed: readonly string[] }[],
+  claimedUntil: number,
+): Promise<Set<string>> {
+  if (events.length === 0) return new Set();
+  const statement = db.prepare(recordClaimedSql);
+  const answers = await retried(() =>
+    db.batch<{ id: string }>(
+      events.map(({ event, owed }) => statement.bind(...parametersOf(event), claimedUntil, JSON.stringify(owed))),
+    ),
+  );
+  return new Set(answers.flatMap(({ results }) => results.map(({ id }) => id)));
+}
+
+function parametersOf(event: RelayEvent): unknown[] {
+  return [
+    event.id,
+    event.source,
+    event.type,
+    event.event,
+    event.organizationId,
+    event.resourceId,
+    event.createdAt,
+    event.receivedAt,
+    event.contentType,
+    event.body,
+  ];
+}
+
+/** Bodies that one invocation loads at most: it has 128 MB for everything. */
+const MAX_LOADED_BYTES = 16_000_000;
+
+export const loadSql = `
+  SELECT id, source, type, event, organization_id, resource_id, created_at, received_at, content_type,
+    CASE WHEN sum(octet_length(body)) OVER (ORDER BY id) <= ${MAX_LOADED_BYTES} THEN body END AS body
+  FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
+
+/** A statement that loads events by id; its rows are for `readLoadedRow`. */
+export function loadEvents(db: D1Database, ids: readonly string[]): D1PreparedStatement {
+  return db.prepare(loadSql).bind(JSON.stringify(ids));
+}
+
+const loadedRow = z
+  .object({
+    id: z.string(),
+    source: z.enum(["business", "onboarding"]),
+    type: z.string(),
+    event: z.string().nullable(),
+    organization_id: z.string().nullable(),
+    resource_id: z.string().nullable(),
+    created_at: z.string().nullable(),
+    received_at: z.number(),
+    content_type: z.string().nullable(),
+    body: z.string().nullable(),
+  })
+  .transform(({ body, ...row }) => ({
+    id: row.id,
+    event:
+      body === null
+        ? null
+        : ({
+            id: row.id,
+            source: row.source,
+            type: row.type,
+            event: row.event,
+            organizationId: row.organization_id,
+            resourceId: row.resource_id,
+            createdAt: row.created_at,
+            receivedAt: row.received_at,
+            contentType: row.content_type,
+            body,
+          } satisfies RelayEvent),
+  }));
+
+/** `event` is null when the events before it have filled the memory that there is for them. */
+export function readLoadedRow(row: unknown): z.output<typeof loadedRow> {
+  return loadedRow.parse(row);
+}

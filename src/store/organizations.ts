@@ -1,0 +1,69 @@
+import { z } from "zod";
+
+/** What is known of an organization at a glance. */
+export interface OrganizationRow {
+  readonly organizationId: string;
+  /** JSON text of the latest `data` of `v1/organizations`; null before the first. */
+  readonly profile: string | null;
+  /** Of the latest event that changed the state, Unix milliseconds. */
+  readonly lastEventAt: number;
+}
+
+const profileSql = `
+  SELECT data FROM resources
+  WHERE organization_id = ORGANIZATION AND type = 'v1/organizations' AND resource_id = ORGANIZATION`;
+
+const lastEventSql = "SELECT max(received_at) FROM resources WHERE organization_id = ORGANIZATION";
+
+const ofFound = (sql: string) => sql.replaceAll("ORGANIZATION", "found.id");
+
+/** Jumps along the key from one organization to the next, then reads each one's own range. */
+export const organizationsSql = `
+  WITH RECURSIVE found (id, place) AS (
+    SELECT (SELECT min(organization_id) FROM resources WHERE organization_id > ?1), 1
+    UNION ALL
+    SELECT (SELECT min(organization_id) FROM resources WHERE organization_id > found.id), place + 1
+    FROM found WHERE found.id IS NOT NULL AND place < ?2
+  )
+  SELECT id, (${ofFound(profileSql)}) AS profile, (${ofFound(lastEventSql)}) AS last_event_at
+  FROM found WHERE id IS NOT NULL`;
+
+const organizationRow = z
+  .object({ id: z.string(), profile: z.string().nullable(), last_event_at: z.number() })
+  .transform(
+    (row): OrganizationRow => ({ organizationId: row.id, profile: row.profile, lastEventAt: row.last_event_at }),
+  );
+
+export async function listOrganizations(db: D1Database, after: string, limit: number): Promise<OrganizationRow[]> {
+  const { results } = await db.prepare(organizationsSql).bind(after, limit).all();
+  return results.map((row) => organizationRow.parse(row));
+}
+
+export const profileOfSql = profileSql.replaceAll("ORGANIZATION", "?1");
+
+export const countsSql = `
+  SELECT type, count(*) AS resources, max(received_at) AS last_event_at
+  FROM resources WHERE organization_id = ?1 GROUP BY type`;
+
+const countRow = z.object({ type: z.string(), resources: z.number(), last_event_at: z.number() });
+const profileRow = z.object({ data: z.string() });
+
+/** One organization and how many resources of each type are known of it, tombstones included; null when none is. */
+export async function findOrganization(
+  db: D1Database,
+  organizationId: string,
+): Promise<(OrganizationRow & { readonly counts: Readonly<Record<string, number>> }) | null> {
+  const [profiles, counts] = await db.batch([
+    db.prepare(profileOfSql).bind(organizationId),
+    db.prepare(countsSql).bind(organizationId),
+  ]);
+  const rows = (counts?.results ?? []).map((row) => countRow.parse(row));
+  if (rows.length === 0) return null;
+  const [profile] = profiles?.results ?? [];
+  return {
+    organizationId,
+    profile: profile === undefined ? null : profileRow.parse(profile).data,
+    lastEventAt: Math.max(...rows.map((row) => row.last_event_at)),
+    counts: Object.fromEntries(rows.map((row) => [row.type, row.resources])),
+  };
+}

@@ -1,0 +1,50 @@
+import { z } from "zod";
+
+/** A stage of a registration, as it is kept. */
+export interface StageRow {
+  readonly registrationId: string;
+  readonly stage: string;
+  readonly at: string | null;
+  readonly eventId: string;
+}
+
+export const insertStageSql = `
+  INSERT INTO registration_stages (registration_id, version, stage, at, event_id)
+  VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING`;
+
+/** A statement that keeps a stage, once. Rows written: 1, or 0 when it is known. */
+export function insertStage(db: D1Database, stage: StageRow & { readonly version: string }): D1PreparedStatement {
+  return db.prepare(insertStageSql).bind(stage.registrationId, stage.version, stage.stage, stage.at, stage.eventId);
+}
+
+const stageRow = z
+  .object({ registration_id: z.string(), stage: z.string(), at: z.string().nullable(), event_id: z.string() })
+  .transform(
+    (row): StageRow => ({ registrationId: row.registration_id, stage: row.stage, at: row.at, eventId: row.event_id }),
+  );
+
+export const stagesSql = `
+  SELECT registration_id, stage, at, event_id FROM registration_stages
+  WHERE registration_id IN (SELECT value FROM json_each(?1))
+  ORDER BY registration_id, version`;
+
+/** All stages of some registrations, each one's oldest first. */
+export async function stagesOf(db: D1Database, registrationIds: readonly string[]): Promise<StageRow[]> {
+  const { results } = await db.prepare(stagesSql).bind(JSON.stringify(registrationIds)).all();
+  return results.map((row) => stageRow.parse(row));
+}
+
+/** Jumps along the key from one registration to the next: reads one row for each, however many stages it has. */
+export const registrationIdsSql = `
+  WITH RECURSIVE found (id, place) AS (
+    SELECT (SELECT min(registration_id) FROM registration_stages WHERE registration_id > ?1), 1
+    UNION ALL
+    SELECT (SELECT min(registration_id) FROM registration_stages WHERE registration_id > found.id), place + 1
+    FROM found WHERE found.id IS NOT NULL AND place < ?2
+  )
+  SELECT id FROM found WHERE id IS NOT NULL`;
+
+export async function listRegistrationIds(db: D1Database, after: string, limit: number): Promise<string[]> {
+  const { results } = await db.prepare(registrationIdsSql).bind(after, limit).all<{ id: string }>();
+  return results.map(({ id }) => id);
+}

@@ -1,0 +1,146 @@
+import { z } from "zod";
+
+/** The latest state of a resource, as it is kept. */
+export interface ResourceRow {
+  readonly organizationId: string;
+  readonly type: string;
+  /** Null for a type of which an organization has one at most. */
+  readonly resourceId: string | null;
+  readonly event: string | null;
+  readonly deleted: boolean;
+  readonly versionAt: string | null;
+  readonly eventId: string;
+  /** JSON text. */
+  readonly data: string;
+}
+
+export const upsertSql = `
+  INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, version_at, event_id, received_at, data)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+  ON CONFLICT (organization_id, type, resource_id) DO UPDATE
+    SET event = excluded.event, deleted = excluded.deleted, version = excluded.version,
+      version_at = excluded.version_at, event_id = excluded.event_id, received_at = excluded.received_at,
+      data = excluded.data
+    WHERE excluded.version > resources.version`;
+
+/** A statement that keeps a resource if it is newer than what is known. Rows written: 1, or 0 when it is not. */
+export function upsertResource(
+  db: D1Database,
+  resource: ResourceRow & { readonly version: string; readonly receivedAt: number },
+): D1PreparedStatement {
+  return db
+    .prepare(upsertSql)
+    .bind(
+      resource.organizationId,
+      resource.type,
+      resource.resourceId ?? "",
+      resource.event,
+      resource.deleted ? 1 : 0,
+      resource.version,
+      resource.versionAt,
+      resource.eventId,
+      resource.receivedAt,
+      resource.data,
+    );
+}
+
+const columns = "organization_id, type, resource_id, event, deleted, version_at, event_id, data";
+
+const resourceRow = z
+  .object({
+    organization_id: z.string(),
+    type: z.string(),
+    resource_id: z.string(),
+    event: z.string().nullable(),
+    deleted: z.number(),
+    version_at: z.string().nullable(),
+    event_id: z.string(),
+    data: z.string(),
+  })
+  .transform(
+    (row): ResourceRow => ({
+      organizationId: row.organization_id,
+      type: row.type,
+      resourceId: row.resource_id === "" ? null : row.resource_id,
+      event: row.event,
+      deleted: row.deleted === 1,
+      versionAt: row.version_at,
+      eventId: row.event_id,
+      data: row.data,
+    }),
+  );
+
+export const resourcesSql = `
+  SELECT ${columns} FROM resources
+  WHERE organization_id = ?1 AND (type, resource_id) > (?2, ?3)
+  ORDER BY type, resource_id LIMIT ?4`;
+
+/** A resource without an id has '' as its key, and nothing sorts before that: the first page has no lower bound. */
+export const firstOfTypeSql = `
+  SELECT ${columns} FROM resources WHERE organization_id = ?1 AND type = ?2 ORDER BY resource_id LIMIT ?3`;
+
+export const nextOfTypeSql = `
+  SELECT ${columns} FROM resources
+  WHERE organization_id = ?1 AND type = ?2 AND resource_id > ?3 ORDER BY resource_id LIMIT ?4`;
+
+/** Where a page of resources ended. */
+export interface ResourcePosition {
+  readonly type: string;
+  readonly resourceId: string | null;
+}
+
+/** Resources of an organization in the order of type and id; `after` is the last one already shown. */
+export async function listResources(
+  db: D1Database,
+  organizationId: string,
+  { type, after, limit }: { type: string | undefined; after: ResourcePosition | undefined; limit: number },
+): Promise<ResourceRow[]> {
+  const { results } = await listStatement(db, organizationId, type, after, limit).all();
+  return results.map((row) => resourceRow.parse(row));
+}
+
+function listStatement(
+  db: D1Database,
+  organizationId: string,
+  type: string | undefined,
+  after: ResourcePosition | undefined,
+  limit: number,
+): D1PreparedStatement {
+  const afterId = after?.resourceId ?? "";
+  if (type === undefined) return db.prepare(resourcesSql).bind(organizationId, after?.type ?? "", afterId, limit);
+  return after === undefined
+    ? db.prepare(firstOfTypeSql).bind(organizationId, type, limit)
+    : db.prepare(nextOfTypeSql).bind(organizationId, type, afterId, limit);
+}
+
+export const resourceSql = `
+  SELECT ${columns} FROM resources
+  WHERE organization_id = ?1 AND type = ?2 AND resource_id = ?3`;
+
+/** Jumps along the key from one type to the next: one look for each type the organization has. */
+export const resourceOfAnyTypeSql = `
+  WITH RECURSIVE types (type) AS (
+    SELECT min(type) FROM resources WHERE organization_id = ?1
+    UNION ALL
+    SELECT (SELECT min(type) FROM resources WHERE organization_id = ?1 AND type > types.type)
+    FROM types WHERE types.type IS NOT NULL
+  )
+  SELECT ${columns.split(", ").map((column) => `resources.${column}`).join(", ")}
+  FROM types CROSS JOIN resources
+  WHERE resources.organization_id = ?1 AND resources.type = types.type AND resources.resource_id = ?2
+  ORDER BY version DESC LIMIT 1`;
+
+/** One resource; without a type, the newest of that id. */
+export async function findResource(
+  db: D1Database,
+  organizationId: string,
+  resourceId: string | null,
+  type: string | undefined,
+): Promise<ResourceRow | null> {
+  const statement =
+    type === undefined
+      ? db.prepare(resourceOfAnyTypeSql).bind(organizationId, resourceId ?? "")
+      : db.prepare(resourceSql).bind(organizationId, type, resourceId ?? "");
+  const row = await statement.first();
+  return row === null ? null : resourceRow.parse(row);
+}

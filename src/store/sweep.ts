@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { unfinishedSql } from "./event-progress.ts";
+import { MESSAGE_PATIENCE_MS } from "./events.ts";
+import { retried } from "./retried.ts";
+
+/**
+ * Finds events that have lost their next step. There is no index of unfinished events: it would cost a row for each
+ * event, a thousand times what it costs to read the recent ones once a minute.
+ */
+export const sweepSql = `
+  SELECT id, received_at,
+    (${unfinishedSql}) AS unfinished,
+    (${unfinishedSql}) AND queued_at <= ?3 - ${MESSAGE_PATIENCE_MS}
+      AND (claimed_until IS NULL OR claimed_until <= ?3) AS forgotten
+  FROM events
+  WHERE (received_at, id) > (?1, ?2) AND received_at < ?3
+  ORDER BY received_at, id LIMIT ?4`;
+
+const sweptRow = z
+  .object({ id: z.string(), received_at: z.number(), unfinished: z.number(), forgotten: z.number() })
+  .transform((row) => ({
+    id: row.id,
+    receivedAt: row.received_at,
+    unfinished: row.unfinished === 1,
+    forgotten: row.forgotten === 1,
+  }));
+
+/** An event that a sweep came by. `forgotten`: no message can be on its way and no consumer has it. */
+export type Swept = z.output<typeof sweptRow>;
+
+/** Reads on in the order of arrival from `after`, up to `limit` events received before `now`. */
+export async function sweepEvents(
+  db: D1Database,
+  after: { readonly receivedAt: number; readonly id: string },
+  { now, limit }: { now: number; limit: number },
+): Promise<Swept[]> {
+  const { results } = await db.prepare(sweepSql).bind(after.receivedAt, after.id, now, limit).all();
+  return results.map((row) => sweptRow.parse(row));
+}
+
+export const markQueuedSql = "UPDATE events SET queued_at = ?2 WHERE id IN (SELECT value FROM json_each(?1))";
+
+export async function markQueued(db: D1Database, ids: readonly string[], now: number): Promise<void> {
+  await retried(() => db.prepare(markQueuedSql).bind(JSON.stringify(ids), now).run());
+}

@@ -1,0 +1,32 @@
+import { type Fields, logFailure, logLine } from "../platform/log.ts";
+import { writeMark } from "../store/marks.ts";
+import { requeueOverdueDeliveries } from "./requeue-deliveries.ts";
+import { type Upkeep, requeueForgottenEvents } from "./requeue-events.ts";
+
+type Task = (upkeep: Upkeep) => Promise<Fields>;
+
+const tasks: Readonly<Record<string, Task>> = {
+  "requeue-forgotten-events": requeueForgottenEvents,
+  "requeue-overdue-deliveries": requeueOverdueDeliveries,
+  "note-the-run": async ({ env, world }) => {
+    await writeMark(env.DB, "cron_ran_at", world.now());
+    return {};
+  },
+};
+
+/** The cron's work, once a minute. A task that fails does not keep the others from theirs, but the run has failed. */
+export async function runUpkeep(upkeep: Upkeep): Promise<void> {
+  const startedAt = upkeep.world.now();
+  const failures: unknown[] = [];
+  let done: Fields = {};
+  for (const [name, task] of Object.entries(tasks)) {
+    try {
+      done = { ...done, ...(await task(upkeep)) };
+    } catch (error) {
+      logFailure(name, error);
+      failures.push(error);
+    }
+  }
+  logLine("upkeep", { ...done, failed_tasks: failures.length, duration_ms: upkeep.world.now() - startedAt });
+  if (failures.length > 0) throw new AggregateError(failures, "Upkeep failed in part");
+}
