@@ -1,0 +1,71 @@
+// @ts-check
+// Runs a program of this project on the project's own Node, after installing what is missing. It is itself run by
+// whatever Node the machine has, so it is plain JavaScript for Node 20 and needs no package.
+//
+//   node src/cli/run.mjs [program] [arguments]
+
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const modules = path.join(root, "node_modules");
+const projectNode = path.join(modules, "node", "bin", process.platform === "win32" ? "node.exe" : "node");
+
+const [program, ...programArguments] = process.argv.slice(2);
+
+if (!isInstalled()) {
+  console.log("Installing the dependencies …");
+  const code = await runToEnd(...npm("ci", "--loglevel=error", "--no-audit", "--no-fund"));
+  if (code !== 0) {
+    console.error("The dependencies could not be installed; npm says why above. Nothing was started.");
+    process.exit(code);
+  }
+}
+
+if (program !== undefined) {
+  const file = path.resolve(root, program);
+  if (process.execPath === projectNode) {
+    process.argv = [process.execPath, file, ...programArguments];
+    await import(pathToFileURL(file).href);
+  } else {
+    process.exit(await runToEnd(projectNode, [file, ...programArguments]));
+  }
+}
+
+/** Whether what npm wrote down as installed is what the lock file asks for. An install that was cut short writes nothing down. */
+function isInstalled() {
+  const installed = readPackages(path.join(modules, ".package-lock.json"));
+  const asked = readPackages(path.join(root, "package-lock.json"));
+  return (
+    existsSync(projectNode) &&
+    Object.entries(asked).every(
+      ([name, { version, optional }]) => name === "" || optional || installed[name]?.version === version,
+    )
+  );
+}
+
+/** @returns {Record<string, { version?: string, optional?: boolean }>} */
+function readPackages(/** @type {string} */ lockFile) {
+  return existsSync(lockFile) ? JSON.parse(readFileSync(lockFile, "utf8")).packages : {};
+}
+
+/** @returns {[string, string[]]} The npm that runs this script, or the one on the path. */
+function npm(/** @type {string[]} */ ...npmArguments) {
+  const npmProgram = process.env["npm_execpath"];
+  return npmProgram === undefined ? ["npm", npmArguments] : [process.execPath, [npmProgram, ...npmArguments]];
+}
+
+/** Runs a command to its end, handing signals on; resolves with its exit code. */
+async function runToEnd(/** @type {string} */ command, /** @type {string[]} */ commandArguments) {
+  const child = spawn(command, commandArguments, { cwd: root, stdio: "inherit" });
+  const handOn = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
+  process.on("SIGINT", handOn).on("SIGTERM", handOn);
+  const code = await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (exitCode) => resolve(exitCode ?? 1));
+  });
+  process.off("SIGINT", handOn).off("SIGTERM", handOn);
+  return code;
+}

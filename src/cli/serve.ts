@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
+import path from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const wrangler = path.join(root, "node_modules", "wrangler", "bin", "wrangler.js");
+const endWithParent = new URL("end-with-parent.mjs", import.meta.url).href;
+
+const READY_WITHIN_MS = 120_000;
+const ENDS_WITHIN_MS = 8_000;
+const CRON_EVERY_MS = 60_000;
+
+export interface ServeOptions {
+  readonly port: number;
+  /** Where D1 keeps its files; `.wrangler/state` unless given. */
+  readonly stateDirectory?: string;
+  /** Read instead of `.dev.vars`. */
+  readonly variablesFile?: string;
+  /** Gets each line that the server prints once it is ready. */
+  readonly print: (line: string) => void;
+}
+
+export interface Serving {
+  readonly url: string;
+  /** Resolves with the exit code when the server ends by itself or is stopped. */
+  readonly ended: Promise<number>;
+  /** Ends every process that was started. */
+  readonly stop: () => Promise<void>;
+}
+
+/** The server did not come up; the message says why, for the person at the terminal. */
+export class ServeError extends Error {}
+
+/** Applies the migrations, serves the Worker and runs its cron: at once, then every minute. */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  await refuseTakenPort(options.port);
+  const stateDirectory = options.stateDirectory ?? path.join(root, ".wrangler", "state");
+  const local = ["--local", "--persist-to", stateDirectory];
+  await migrate(local);
+
+  const variables = options.variablesFile === undefined ? [] : ["--env-file", options.variablesFile];
+  const child = runWrangler(["dev", ...local, ...variables, "--port", String(options.port), "--inspector-port", "0"]);
+  const ended = once(child, "exit").then(([code]) => (typeof code === "number" ? code : 0));
+  const stop = () => end(child);
+  const url = `http://localhost:${options.port}`;
+  try {
+    await untilReady(child, options.print);
+    await runCron(url);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const cron = setInterval(() => {
+    runCron(url).catch((error: unknown) => options.print(String(error)));
+  }, CRON_EVERY_MS);
+  void ended.then(() => clearInterval(cron));
+  return { url, ended, stop };
+}
+
+async function migrate(local: readonly string[]): Promise<void> {
+  const child = runWrangler(["d1", "migrations", "apply", "DB", ...local]);
+  const output = collect(child);
+  const [code] = await once(child, "exit");
+  if (code !== 0) throw new ServeError(`The migrations could not be applied.\n${output.join("")}`);
+}
+
+function runWrangler(wranglerArguments: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [wrangler, ...wranglerArguments], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      ...process.env,
+      NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --import ${endWithParent}`.trim(),
+      // Without them a start without internet shows a stack trace, and one with it asks for telemetry.
+      CLOUDFLARE_CF_FETCH_ENABLED: "false",
+      WRANGLER_SEND_METRICS: "false",
+    },
+  });
+}
+
+/** Waits for the server. What it prints before is shown only should it fail: a newcomer need not read it. */
+async function untilReady(child: ChildProcess, print: (line: string) => void): Promise<void> {
+  const early = collect(child);
+  const readyLine = new Promise<void>((resolve) => {
+    const look = (text: unknown) => {
+      if (!String(text).includes("Ready on http")) return;
+      child.stdout?.off("data", look);
+      resolve();
+    };
+    child.stdout?.on("data", look);
+  });
+  const failure = Promise.race([
+    once(child, "exit").then(() => "The server ended before it was ready."),
+    wait(READY_WITHIN_MS, "The server was not ready in time.", { ref: false }),
+  ]);
+  const fault = await Promise.race([readyLine.then(() => null), failure]);
+  if (fault !== null) throw new ServeError(`${fault}\n${early.join("")}`);
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.removeAllListeners("data");
+    stream?.on("data", (text) => print(String(text).trimEnd()));
+  }
+}
+
+function collect(child: ChildProcess): string[] {
+  const output: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => output.push(String(text)));
+  return output;
+}
+
+/** The development server has no clock of its own for cron triggers. */
+async function runCron(url: string): Promise<void> {
+  const response = await fetch(`${url}/cdn-cgi/local/scheduled?cron=*+*+*+*+*`);
+  await response.body?.cancel();
+  if (!response.ok) throw new ServeError(`The cron run failed with status ${response.status}; its log line says more.`);
+}
+
+async function refuseTakenPort(port: number): Promise<void> {
+  for (const host of ["127.0.0.1", "::1"]) {
+    const probe = net.createServer().listen(port, host);
+    try {
+      await once(probe, "listening");
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
+        throw new ServeError(`Port ${port} is taken. Stop what listens there, or choose another: PORT=8788 npm start`);
+      }
+      // No such address on this machine (IPv6 switched off): nothing can be listening there.
+    } finally {
+      probe.close();
+    }
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, "exit");
+  child.kill("SIGTERM");
+  const late = await Promise.race([exit.then(() => false), wait(ENDS_WITHIN_MS, true, { ref: false })]);
+  if (late) child.kill("SIGKILL");
+  await exit;
+}
