@@ -13,6 +13,9 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const modules = path.join(root, "node_modules");
 const projectNode = path.join(modules, "node", "bin", process.platform === "win32" ? "node.exe" : "node");
 
+// Under npm there is a shell between npm and this process, and it outlives an npm that is killed.
+if (process.env["npm_lifecycle_event"] !== undefined) await import("./end-with-parent.mjs");
+
 const [program, ...programArguments] = process.argv.slice(2);
 
 if (!isInstalled()) {

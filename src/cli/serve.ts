@@ -11,6 +11,7 @@ const endWithParent = new URL("end-with-parent.mjs", import.meta.url).href;
 
 const READY_WITHIN_MS = 120_000;
 const ENDS_WITHIN_MS = 8_000;
+const PORT_FREE_WITHIN_MS = 5_000;
 const CRON_EVERY_MS = 60_000;
 
 export interface ServeOptions {
@@ -43,7 +44,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 
   const variables = options.variablesFile === undefined ? [] : ["--env-file", options.variablesFile];
   const child = runWrangler(["dev", ...local, ...variables, "--port", String(options.port), "--inspector-port", "0"]);
-  const ended = once(child, "exit").then(([code]) => (typeof code === "number" ? code : 0));
+  const ended = once(child, "exit").then(([code]) => {
+    endGroup(child);
+    return typeof code === "number" ? code : 1;
+  });
   const stop = () => end(child);
   const url = `http://localhost:${options.port}`;
   try {
@@ -71,6 +75,8 @@ function runWrangler(wranglerArguments: readonly string[]): ChildProcess {
   return spawn(process.execPath, [wrangler, ...wranglerArguments], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
+    // A process group of its own: wrangler does not take the runtime with it when it is killed.
+    detached: true,
     env: {
       ...process.env,
       NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --import ${endWithParent}`.trim(),
@@ -110,6 +116,14 @@ function collect(child: ChildProcess): string[] {
   return output;
 }
 
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nobody is left in it.
+  }
+}
+
 /** The development server has no clock of its own for cron triggers. */
 async function runCron(url: string): Promise<void> {
   const response = await fetch(`${url}/cdn-cgi/local/scheduled?cron=*+*+*+*+*`);
@@ -117,20 +131,29 @@ async function runCron(url: string): Promise<void> {
   if (!response.ok) throw new ServeError(`The cron run failed with status ${response.status}; its log line says more.`);
 }
 
+/** A server that was killed a moment ago may still be on its way out. */
 async function refuseTakenPort(port: number): Promise<void> {
+  for (let waitedMs = 0; await isTaken(port); waitedMs += 250) {
+    if (waitedMs >= PORT_FREE_WITHIN_MS) {
+      throw new ServeError(`Port ${port} is taken. Stop what listens there, or choose another: PORT=8788 npm start`);
+    }
+    await wait(250);
+  }
+}
+
+async function isTaken(port: number): Promise<boolean> {
   for (const host of ["127.0.0.1", "::1"]) {
     const probe = net.createServer().listen(port, host);
     try {
       await once(probe, "listening");
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
-        throw new ServeError(`Port ${port} is taken. Stop what listens there, or choose another: PORT=8788 npm start`);
-      }
-      // No such address on this machine (IPv6 switched off): nothing can be listening there.
+      // Other errors mean that this machine has no such address (IPv6 switched off): nothing can be listening there.
+      if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") return true;
     } finally {
       probe.close();
     }
   }
+  return false;
 }
 
 async function end(child: ChildProcess): Promise<void> {

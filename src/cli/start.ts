@@ -1,6 +1,5 @@
 import { constants, copyFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import "./end-with-parent.mjs";
 import { ServeError, type Serving, serve } from "./serve.ts";
 
 const DEFAULT_PORT = 8787;

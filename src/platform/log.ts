@@ -5,12 +5,16 @@ export type Fields = Readonly<Record<string, Field>>;
 
 /** One line for each unit of work, written at its end. The runtime indexes the object's fields. */
 export function logLine(unit: string, fields: Fields): void {
-  console.log({ unit, ...fields });
+  console.log({ unit, ...present(fields) });
 }
 
 /** The same for a unit of work that failed through a fault of ours. */
 export function logFailure(unit: string, error: unknown, fields: Fields = {}): void {
-  console.error({ unit, ...fields, error: describe(error) });
+  console.error({ unit, ...present(fields), error: describe(error) });
+}
+
+function present(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 function describe(error: unknown): string {
