@@ -1,0 +1,65 @@
+/** Downstream teams as the relay meets them on the network, by their URL. */
+
+export interface ReceivedRequest {
+  readonly url: string;
+  readonly headers: Headers;
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly text: string;
+  /** Of the relay's clock. */
+  readonly at: number;
+}
+
+export type Answer = (request: ReceivedRequest, signal: AbortSignal) => Response | Promise<Response>;
+
+export const ok: Answer = () => new Response("thanks");
+
+/** Answers that status, then that one, …; the last one for ever. */
+export function statuses(...all: [number, ...number[]]): Answer {
+  let turn = 0;
+  return () => new Response(null, { status: all[Math.min(turn++, all.length - 1)] ?? 500 });
+}
+
+/** Accepts the connection and says nothing until the caller gives up. */
+export const hang: Answer = (_request, signal) =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+
+export const unreachable: Answer = () => {
+  throw new TypeError("Network connection lost.");
+};
+
+export class Teams {
+  readonly received: ReceivedRequest[] = [];
+  inFlight = 0;
+  mostInFlight = 0;
+  readonly #answers = new Map<string, Answer>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** From now on the team at this URL answers so. A URL that nobody has claimed takes everything. */
+  answer(url: string, answer: Answer): void {
+    this.#answers.set(url, answer);
+  }
+
+  at(url: string): ReceivedRequest[] {
+    return this.received.filter((request) => request.url === url);
+  }
+
+  readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
+    const request = new Request(url, init);
+    const body = new Uint8Array(await request.arrayBuffer());
+    const received = { url, headers: request.headers, body, text: new TextDecoder().decode(body), at: this.#now() };
+    this.received.push(received);
+    this.inFlight += 1;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    try {
+      return await (this.#answers.get(url) ?? ok)(received, init.signal ?? new AbortController().signal);
+    } finally {
+      this.inFlight -= 1;
+    }
+  };
+}

@@ -1,0 +1,47 @@
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
+import { defineConfig } from "vitest/config";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+
+export default defineConfig({
+  root,
+  test: {
+    silent: "passed-only",
+    projects: [
+      {
+        root,
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: path.join(root, "wrangler.toml") },
+            miniflare: {
+              bindings: {
+                MIGRATIONS: await readD1Migrations(path.join(root, "migrations")),
+                QONTO_WEBHOOK_SECRETS: "test-secret",
+                QONTO_ONBOARDING_SECRETS: "secret_key",
+                ADMIN_TOKEN: "test-admin-token",
+                ALLOW_PRIVATE_DESTINATIONS: "false",
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "worker",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/architecture/**", "test/end-to-end/**"],
+          setupFiles: ["test/support/migrate.ts"],
+        },
+      },
+      {
+        root,
+        test: {
+          name: "node",
+          include: ["test/architecture/**/*.test.ts", "test/end-to-end/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
