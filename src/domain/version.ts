@@ -11,8 +11,8 @@ export interface VersionParts {
   readonly eventId: string;
 }
 
-/** An instant that nobody knows is older than every known one. */
-const UNKNOWN = "";
+/** An instant that nobody knows is older than every known one: `-` sorts before all digits. */
+const UNKNOWN = "-";
 
 /**
  * One text that sorts as the version rule says: version instant, then `created_at`, then lifecycle rank, then event id.

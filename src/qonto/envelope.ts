@@ -25,7 +25,7 @@ const businessEnvelope = z.object({
   id: token,
   type: token,
   organization_id: identifier,
-  created_at: z.unknown(),
+  created_at: z.unknown().optional(),
   data: z.custom<Record<string, unknown>>(isObject).catch({}),
 });
 
@@ -33,7 +33,7 @@ const onboardingEnvelope = z.object({
   id: token,
   event_type: token,
   resource_id: identifier,
-  created_at: z.unknown(),
+  created_at: z.unknown().optional(),
 });
 
 /** Reads a parsed body as an event of Qonto's; null without a usable id or type. */
