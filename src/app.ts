@@ -20,7 +20,7 @@ export function createApp(world: World) {
     if (error instanceof ProblemError) return problemResponse(error.problem, error.headers);
     if (error instanceof HTTPException && error.status < 500) {
       return problemResponse({
-        status: error.status,
+        status: 400,
         code: "invalid_request",
         title: "Invalid request",
         detail: error.message,

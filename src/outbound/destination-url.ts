@@ -36,7 +36,11 @@ function isPublicHost(hostname: string): boolean {
   return host.includes(".") && !privateSuffixes.some((suffix) => host === suffix || host.endsWith(`.${suffix}`));
 }
 
+/** All that is handed out of IPv6. What lies outside, such as the old IPv4-compatible `::127.0.0.1`, leads nowhere good. */
+const globalUnicast = ipaddr.parseCIDR("2000::/3");
+
 /** Every special range is refused; what stands for an IPv4 address (mapped, 6to4, NAT64, …) is one of them. */
 function isPublicAddress(host: string): boolean {
-  return ipaddr.parse(host).range() === "unicast";
+  const address = ipaddr.parse(host);
+  return address.range() === "unicast" && (address.kind() === "ipv4" || address.match(globalUnicast));
 }

@@ -2,6 +2,11 @@ import type { D1Migration } from "cloudflare:test";
 import type { Env } from "../../src/env.ts";
 
 declare global {
+  interface ImportMeta {
+    /** Vite's. */
+    glob<Module>(pattern: string, options: { eager: true }): Record<string, Module>;
+  }
+
   namespace Cloudflare {
     interface Env extends RelayEnv {
       readonly MIGRATIONS: D1Migration[];

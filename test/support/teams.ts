@@ -13,6 +13,12 @@ export type Answer = (request: ReceivedRequest, signal: AbortSignal) => Response
 
 export const ok: Answer = () => new Response("thanks");
 
+/** Takes a moment, as a network does, so that calls can overlap. */
+export const okAfterAMoment: Answer = async () => {
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  return new Response("thanks");
+};
+
 /** Answers that status, then that one, …; the last one for ever. */
 export function statuses(...all: [number, ...number[]]): Answer {
   let turn = 0;

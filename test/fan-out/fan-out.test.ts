@@ -1,0 +1,250 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Intercept, Meter, interceptDatabase } from "../support/database.ts";
+import { makePayload } from "../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { hang, ok, okAfterAMoment, statuses } from "../support/teams.ts";
+
+beforeEach(emptyDatabase);
+
+const team = "https://team.example.com/hook";
+const other = "https://other.example.com/hook";
+
+async function stateOf(relay: TestRelay, id: string): Promise<string> {
+  return (await relay.api("GET", `/api/events/${id}`)).body.state;
+}
+
+describe("an accepted event with one destination", () => {
+  it("writes five rows, and no read stands before them", async () => {
+    const meter = new Meter();
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
+    await relay.addTeam(team);
+    meter.written.length = 0;
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    expect(meter.written).toEqual([
+      // The event, and its entry in the index by time.
+      { statement: "INSERT INTO events", rows: 2 },
+      // The claim, which also says whom the event is owed to.
+      { statement: "UPDATE events", rows: 1 },
+      // The latest state.
+      { statement: "INSERT INTO resources", rows: 1 },
+      // The delivery, delivered at once: it never enters the index of pending ones.
+      { statement: "INSERT INTO deliveries", rows: 1 },
+    ]);
+  });
+
+  it("writes nothing more for a duplicate, on whichever road it comes", async () => {
+    const meter = new Meter();
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
+    await relay.addTeam(team);
+    const payload = makePayload("v1/transactions");
+    await relay.send(payload);
+    const [message] = relay.events.sent;
+    await relay.runQueues();
+    meter.written.length = 0;
+    await relay.send(payload);
+    if (message) await relay.env.EVENTS.send(message.body);
+    await relay.runQueues();
+    expect(meter.written).toEqual([]);
+    expect(relay.teams.at(team)).toHaveLength(1);
+  });
+});
+
+describe("a batch of a hundred events", () => {
+  it("costs three D1 calls", async () => {
+    const meter = new Meter();
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
+    await relay.addTeam(team);
+    await relay.addTeam(other);
+    for (let count = 0; count < 100; count += 1) await relay.send(makePayload("v1/transactions", { data: { id: `t${count}` } }));
+    meter.calls = 0;
+    await relay.runQueues();
+    expect(meter.calls).toBe(3);
+    expect(relay.teams.received).toHaveLength(200);
+  });
+
+  it("never has more than five calls in flight", async () => {
+    const relay = new TestRelay();
+    for (let count = 0; count < 8; count += 1) {
+      await relay.addTeam(`${team}/${count}`);
+      relay.teams.answer(`${team}/${count}`, okAfterAMoment);
+    }
+    for (let count = 0; count < 10; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    expect(relay.teams.received).toHaveLength(80);
+    expect(relay.teams.mostInFlight).toBe(5);
+  });
+
+  it("writes one row of state for a resource that several of its events are about", async () => {
+    const meter = new Meter();
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
+    for (let day = 1; day <= 5; day += 1) {
+      await relay.send(makePayload("v1/accounts", { data: { updated_at: `2025-01-0${day}T00:00:00Z`, name: `Day ${day}` } }));
+    }
+    meter.written.length = 0;
+    await relay.runQueues();
+    expect(meter.written.filter(({ statement }) => statement === "INSERT INTO resources")).toHaveLength(1);
+  });
+});
+
+describe("a message", () => {
+  it("delivered twice at the same time is acted on once", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    await relay.send(makePayload("v1/cards"));
+    const [message] = relay.events.sent;
+    if (message) await relay.env.EVENTS.send(message.body);
+    const batch = () => relay.runBatch(relay.events, "qonto-relay-events", 1);
+    await Promise.all([batch(), batch()]);
+    relay.passSeconds(60);
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.events.waiting).toEqual([]);
+  });
+
+  it("for an event that D1 has forgotten is spent", async () => {
+    const relay = new TestRelay();
+    await relay.env.EVENTS.send({ kind: "recorded_event", id: "long-gone" });
+    await relay.runQueues();
+    expect(relay.events.waiting).toEqual([]);
+  });
+
+  it("that no version of the relay wrote is left with the queue, and holds up no other", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    await relay.env.EVENTS.send({ kind: "from-the-future" } as never);
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.events.waiting).toHaveLength(1);
+  });
+});
+
+describe("a consumer that dies", () => {
+  /** D1 fails at the n-th call from here, before or after it has done what was asked. */
+  const dieAt = (call: number, moment: "before" | "after"): Intercept => {
+    let calls = 0;
+    return async (_call, proceed) => {
+      calls += 1;
+      if (calls !== call) return proceed();
+      if (moment === "after") await proceed();
+      throw new Error("The consumer died");
+    };
+  };
+
+  it.each([
+    ["before it has read anything", 1, "before"],
+    ["before the claim", 2, "before"],
+    ["after the claim", 2, "after"],
+    ["before its deliveries are written down", 3, "before"],
+    ["after its deliveries are written down", 3, "after"],
+  ] as const)("%s leaves an event that is delivered all the same", async (_title, call, moment) => {
+    const healthy = new TestRelay();
+    await healthy.addTeam(team);
+    const payload = makePayload("v1/cards");
+
+    const dying = new TestRelay({ DB: interceptDatabase(env.DB, dieAt(call, moment)) });
+    await dying.env.EVENTS.send({
+      kind: "event",
+      id: payload.id,
+      source: "business",
+      received_at: dying.now,
+      content_type: "application/json",
+      body: JSON.stringify(payload),
+    });
+    await healthy.send(payload);
+    healthy.events.waiting = [];
+    await dying.runBatch(dying.events, "qonto-relay-events", 100);
+    const redelivered = dying.events.waiting;
+    expect(redelivered).toHaveLength(1);
+
+    healthy.passSeconds(10);
+    for (const message of redelivered) healthy.events.hold(message);
+    await healthy.runQueues();
+    healthy.passSeconds(60);
+    await healthy.runQueues();
+    expect(healthy.events.waiting).toEqual([]);
+    expect([...dying.teams.at(team), ...healthy.teams.at(team)].length).toBeGreaterThanOrEqual(1);
+    expect(await stateOf(healthy, payload.id)).toBe("settled");
+    const { body } = await healthy.api("GET", `/api/events/${payload.id}`);
+    expect(body.deliveries).toEqual([expect.objectContaining({ status: "delivered" })]);
+  });
+});
+
+describe("a destination that hangs", () => {
+  it("costs the batch one short wait, and the others nothing", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { timeout_ms: 100 });
+    await relay.addTeam(other);
+    relay.teams.answer(team, hang);
+    for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
+    const startedAt = Date.now();
+    await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    expect(relay.teams.at(other)).toHaveLength(20);
+    // A handful hung side by side; what was left went to the retry lane without being tried.
+    expect(relay.teams.at(team).length).toBeLessThanOrEqual(5);
+    expect(relay.retries.sent).toHaveLength(20);
+    expect(Date.now() - startedAt).toBeLessThan(2_000);
+  });
+});
+
+describe("an event", () => {
+  it("that nobody wants is unmatched, and still there", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { types: ["v1/transfers"] });
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    expect(await stateOf(relay, payload.id)).toBe("pending");
+    await relay.runQueues();
+    expect(await stateOf(relay, payload.id)).toBe("unmatched");
+    expect(relay.teams.received).toEqual([]);
+  });
+
+  it("is pending until every destination has it", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { retry_schedule_seconds: [1] });
+    await relay.addTeam(other);
+    relay.teams.answer(team, statuses(500, 200));
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    await relay.runQueues();
+    expect(await stateOf(relay, payload.id)).toBe("pending");
+    relay.passSeconds(1);
+    await relay.runQueues();
+    expect(await stateOf(relay, payload.id)).toBe("settled");
+    expect(relay.teams.at(other)).toHaveLength(1);
+  });
+
+  it("bears the content type that it came with", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const request = await relay.signed(makePayload("v1/cards"));
+    await relay.webhook({ ...request, headers: { ...request.headers, "content-type": "application/json; charset=utf-8" } });
+    await relay.runQueues();
+    expect(relay.teams.at(team)[0]?.headers.get("content-type")).toBe("application/json; charset=utf-8");
+  });
+
+  it("is not sent to a destination whose URL has ceased to be allowed", async () => {
+    const lenient = new TestRelay({ ALLOW_PRIVATE_DESTINATIONS: "true" });
+    await lenient.addTeam("http://127.0.0.1:9999/");
+    const strict = new TestRelay();
+    const payload = makePayload("v1/cards");
+    await strict.send(payload);
+    await strict.runQueues();
+    expect(strict.teams.received).toEqual([]);
+    const { body } = await strict.api("GET", `/api/events/${payload.id}`);
+    expect(body.deliveries[0].attempts).toEqual([expect.objectContaining({ outcome: "refused", status: null })]);
+  });
+
+  it("with one team down is delivered to the others at once", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    await relay.addTeam(other);
+    relay.teams.answer(team, statuses(500));
+    relay.teams.answer(other, ok);
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    expect(relay.teams.at(other)).toHaveLength(1);
+  });
+});

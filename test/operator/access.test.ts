@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { TestRelay } from "../support/relay.ts";
+
+const paths = [
+  "/api/destinations",
+  "/api/events",
+  "/api/organizations",
+  "/api/registrations",
+  "/api/quarantine",
+  "/api/no-such-thing",
+];
+
+describe("the operator's API", () => {
+  it.each(paths)("lets nobody in at %s without the token", async (path) => {
+    const relay = new TestRelay();
+    for (const authorization of [undefined, "", "Bearer", "Bearer ", "Bearer wrong", "Basic dGVzdA==", "test-admin-token", "Bearer test-admin-token2", "Bearer test-admin-toke"]) {
+      const response = await relay.fetch(path, authorization === undefined ? {} : { headers: { authorization } });
+      expect(response.status).toBe(401);
+      expect(response.headers.get("www-authenticate")).toBe("Bearer");
+      expect(response.headers.get("content-type")).toBe("application/problem+json");
+      expect(await response.json()).toMatchObject({ status: 401, code: "unauthorized" });
+    }
+  });
+
+  it("lets nobody in while no token is set", async () => {
+    for (const ADMIN_TOKEN of ["", "  "]) {
+      const relay = new TestRelay({ ADMIN_TOKEN });
+      const response = await relay.fetch("/api/events", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
+      expect(response.status).toBe(503);
+      expect(await response.json()).toMatchObject({ code: "not_configured" });
+    }
+  });
+
+  it("answers 404 where there is nothing", async () => {
+    const relay = new TestRelay();
+    expect(await relay.api("GET", "/api/no-such-thing")).toMatchObject({ status: 404, body: { code: "not_found" } });
+    expect((await relay.fetch("/")).status).toBe(404);
+    expect((await relay.fetch("/webhooks/other", { method: "POST" })).status).toBe(404);
+  });
+
+  it("describes itself to anybody, as OpenAPI 3.1", async () => {
+    const response = await new TestRelay().fetch("/openapi.json");
+    expect(response.status).toBe(200);
+    const document = (await response.json()) as { openapi: string; paths: Record<string, unknown> };
+    expect(document.openapi).toBe("3.1.0");
+    expect(Object.keys(document.paths)).toEqual(expect.arrayContaining(["/api/destinations/{id}", "/api/events", "/health"]));
+  });
+});

@@ -1,0 +1,30 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+
+const modules = import.meta.glob<Record<string, unknown>>("../../src/store/*.ts", { eager: true });
+
+/** Every SQL text of the store that is a whole statement; by habit its name ends in `Sql`. */
+const statements = Object.entries(modules).flatMap(([file, exports]) =>
+  Object.entries(exports).flatMap(([name, sql]) =>
+    typeof sql === "string" && /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/.test(sql)
+      ? { title: `${file.replace(/^.*\//, "")} ${name}`, sql }
+      : [],
+  ),
+);
+
+/** Tables that grow with the events. The others hold an operator's handful of teams and the cron's few marks. */
+const growing = ["events", "deliveries", "resources", "registration_stages", "quarantine"];
+
+describe("no statement scans a table that grows", () => {
+  it.each(statements)("$title", async ({ sql }) => {
+    const parameters = Math.max(0, ...Array.from(sql.matchAll(/\?(\d+)/g), ([, number]) => Number(number)));
+    const explained = env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(...Array<null>(parameters).fill(null));
+    const { results } = await explained.all<{ detail: string }>();
+    const scans = results.map(({ detail }) => detail).filter((detail) => new RegExp(`^SCAN (${growing.join("|")})\\b`).test(detail));
+    expect(scans).toEqual([]);
+  });
+
+  it("is asked of all of them", () => {
+    expect(statements.length).toBeGreaterThanOrEqual(30);
+  });
+});
