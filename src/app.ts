@@ -14,7 +14,12 @@ export function createApp(world: World) {
   app.route("/", operatorApi(world));
 
   app.notFound(() =>
-    problemResponse({ status: 404, code: "not_found", title: "Not found", detail: "There is nothing at this address." }),
+    problemResponse({
+      status: 404,
+      code: "not_found",
+      title: "Not found",
+      detail: "There is nothing at this address.",
+    }),
   );
   app.onError((error) => {
     if (error instanceof ProblemError) return problemResponse(error.problem, error.headers);

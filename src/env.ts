@@ -18,7 +18,12 @@ export interface Env {
 const secrets = z
   .string()
   .default("")
-  .transform((text) => text.split(",").map((secret) => secret.trim()).filter((secret) => secret !== ""));
+  .transform((text) =>
+    text
+      .split(",")
+      .map((secret) => secret.trim())
+      .filter((secret) => secret !== ""),
+  );
 
 const wholeNumber = (defaultValue: number, minimum: number, maximum: number) =>
   z.coerce.number().int().min(minimum).max(maximum).default(defaultValue);

@@ -28,9 +28,16 @@ describe("an event of every type of the catalogue", () => {
   });
 
   it("reaches each team that wants it, once, byte for byte", () => {
-    const texts = (url: string) => relay.teams.at(url).map(({ text }) => text).toSorted();
+    const texts = (url: string) =>
+      relay.teams
+        .at(url)
+        .map(({ text }) => text)
+        .toSorted();
     const expected = (wanted: (type: string) => boolean) =>
-      sent.filter(({ type }) => wanted(type)).map(({ text }) => text).toSorted();
+      sent
+        .filter(({ type }) => wanted(type))
+        .map(({ text }) => text)
+        .toSorted();
     expect(texts(everything)).toEqual(expected(() => true));
     expect(texts(money)).toEqual(expected((type) => type === "v1/transactions" || type === "v1/transfers"));
     expect(texts(onboarding)).toEqual(expected((type) => type.startsWith("registrations.")));
@@ -52,7 +59,8 @@ describe("an event of every type of the catalogue", () => {
 
   it("bears a signature as Qonto makes them, under the team's whole secret", async () => {
     for (const { url, headers, body } of relay.teams.received) {
-      const [, timestamp = "", digest = ""] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(headers.get("x-qonto-signature") ?? "") ?? [];
+      const [, timestamp = "", digest = ""] =
+        /^t=(\d+),v1=([0-9a-f]{64})$/.exec(headers.get("x-qonto-signature") ?? "") ?? [];
       const signed = new Uint8Array([...new TextEncoder().encode(`${timestamp}.`), ...body]);
       expect(await verifyHmacSha256(secrets.get(url) ?? "", Uint8Array.fromHex(digest), signed)).toBe(true);
     }

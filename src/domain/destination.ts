@@ -22,7 +22,9 @@ export interface Destination {
 
 /** Whether a destination is to get an event. */
 export function wants(destination: Destination, event: Pick<RelayEvent, "type" | "organizationId">): boolean {
-  return destination.enabled && wantsType(destination, event.type) && wantsOrganization(destination, event.organizationId);
+  return (
+    destination.enabled && wantsType(destination, event.type) && wantsOrganization(destination, event.organizationId)
+  );
 }
 
 function wantsType({ types }: Destination, type: string): boolean {

@@ -1,9 +1,7 @@
 import type { Attempt, DeliveryStatus } from "./delivery.ts";
 
 /** Seconds to wait after the first, second, … failed attempt. */
-export const defaultRetryScheduleSeconds: readonly number[] = [
-  5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
-];
+const defaultRetryScheduleSeconds: readonly number[] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
 /** Also the longest delay a queue message may have. */
 const MAX_DELAY_SECONDS = 86_400;
@@ -29,7 +27,10 @@ export function nextStep(
   const waitSeconds = (schedule ?? defaultRetryScheduleSeconds)[attempt.attempt - 1];
   if (waitSeconds === undefined) return { status: "dead" };
   const spread = waitSeconds * (1 + JITTER * random);
-  return { status: "pending", delaySeconds: Math.min(Math.max(spread, attempt.retryAfterSeconds ?? 0), MAX_DELAY_SECONDS) };
+  return {
+    status: "pending",
+    delaySeconds: Math.min(Math.max(spread, attempt.retryAfterSeconds ?? 0), MAX_DELAY_SECONDS),
+  };
 }
 
 /** Reads `Retry-After` in both its forms, seconds and HTTP date (RFC 9110, 10.2.3), as seconds from `nowMs`. */

@@ -43,12 +43,18 @@ interface Claimable extends ReadEvent {
  * Fans out a batch of events: claims those that nobody has handled, brings the state up to them, makes the first attempt
  * at every destination that wants them, and hands what failed to the retry lane. Returns a verdict for each event id.
  */
-export async function fanOut(messages: readonly Message[], fanningOut: FanningOut): Promise<Map<string, MessageVerdict>> {
+export async function fanOut(
+  messages: readonly Message[],
+  fanningOut: FanningOut,
+): Promise<Map<string, MessageVerdict>> {
   const { env, world } = fanningOut;
   const startedAt = world.now();
   const { events, verdicts, destinations } = await loadBatch(messages, env.DB);
 
-  const claimables = events.map((read) => ({ ...read, wantedBy: destinations.filter((one) => wants(one, read.event)) }));
+  const claimables = events.map((read) => ({
+    ...read,
+    wantedBy: destinations.filter((one) => wants(one, read.event)),
+  }));
   const claimed = await claim(claimables, verdicts, fanningOut);
   const jobs = claimed.flatMap(({ event, wantedBy }) =>
     wantedBy.map((destination): Job => ({ event, destination, delivery: firstDelivery(event, destination) })),

@@ -26,7 +26,8 @@ function configuredToken(env: Env): string {
     const { adminToken } = readConfig(env);
     if (adminToken !== "") return adminToken;
   } catch (error) {
-    if (error instanceof ConfigError) throw new ProblemError({ ...problem, detail: "A variable cannot be read; see /health." });
+    if (error instanceof ConfigError)
+      throw new ProblemError({ ...problem, detail: "A variable cannot be read; see /health." });
     throw error;
   }
   throw new ProblemError({ ...problem, detail: "ADMIN_TOKEN is not set." });

@@ -14,7 +14,18 @@ import {
   saveDestination,
 } from "../store/destinations.ts";
 import { type OperatorApi, cursorOf, encodeCursor, invalidRequest, limit, notFound } from "./requests.ts";
-import { isoTime, isoTimeOrNull, json, page, badInput, behindToken, unknownId, security, time, toPage } from "./responses.ts";
+import {
+  isoTime,
+  isoTimeOrNull,
+  json,
+  page,
+  badInput,
+  behindToken,
+  unknownId,
+  security,
+  time,
+  toPage,
+} from "./responses.ts";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -25,9 +36,18 @@ const wishes = z.strictObject({
   url: z.string().max(2_048).openapi({ example: "https://accounting.example.com/qonto" }),
   description: z.string().max(1_000).nullable(),
   types: z
-    .array(z.string().max(255).regex(/^[\x21-\x29\x2b-\x7e]*\*?$/, "must be a type, with `*` at its end or not at all").min(1))
+    .array(
+      z
+        .string()
+        .max(255)
+        .regex(/^[\x21-\x29\x2b-\x7e]*\*?$/, "must be a type, with `*` at its end or not at all")
+        .min(1),
+    )
     .max(100)
-    .openapi({ description: "Exact, or with a trailing `*`. Empty: all.", example: ["v1/transactions", "registrations.*"] }),
+    .openapi({
+      description: "Exact, or with a trailing `*`. Empty: all.",
+      example: ["v1/transactions", "registrations.*"],
+    }),
   organizations: z.array(z.string().min(1).max(255)).max(1_000).openapi({ description: "Ids. Empty: all." }),
   enabled: z.boolean(),
   retry_schedule_seconds: z
@@ -66,7 +86,8 @@ const createDestination = createRoute({
   request: { body: { required: true, content: { "application/json": { schema: creation } } } },
   responses: {
     201: json(destination.extend({ secret: z.string() }), "Created; its secret is shown this once"),
-    ...badInput, ...behindToken,
+    ...badInput,
+    ...behindToken,
   },
 });
 

@@ -60,7 +60,8 @@ const listRoute = createRoute({
       page(summary),
       "`since` is inclusive, `until` is not. With a filter a page can hold few events, or none, and a cursor still: go on from there",
     ),
-    ...badInput, ...behindToken,
+    ...badInput,
+    ...behindToken,
   },
 });
 

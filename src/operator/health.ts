@@ -40,7 +40,9 @@ export function addHealth(api: OperatorApi, world: World): void {
       ...checkMarks(marks.state === "done" ? marks.value : new Map(), world.now()),
     };
     const degraded = Object.values(checks).some(({ status }) => status === "degraded");
-    return degraded ? c.json({ status: "degraded", checks } as const, 503) : c.json({ status: "ok", checks } as const, 200);
+    return degraded
+      ? c.json({ status: "degraded", checks } as const, 503)
+      : c.json({ status: "ok", checks } as const, 200);
   });
 }
 

@@ -49,7 +49,8 @@ const showRoute = createRoute({
   request: { params },
   responses: {
     200: json(profile, "`profile` is the latest `data` of `v1/organizations`, null before the first"),
-    ...behindToken, ...unknownId,
+    ...behindToken,
+    ...unknownId,
   },
 });
 
@@ -66,7 +67,11 @@ const resourcesRoute = createRoute({
       cursor: cursorOf(z.object({ type: z.string(), resourceId: z.string().nullable() })).optional(),
     }),
   },
-  responses: { 200: json(page(resource), "In the order of type and id, tombstones included"), ...badInput, ...behindToken },
+  responses: {
+    200: json(page(resource), "In the order of type and id, tombstones included"),
+    ...badInput,
+    ...behindToken,
+  },
 });
 
 const resourceRoute = createRoute({
@@ -83,7 +88,9 @@ const resourceRoute = createRoute({
       resource,
       "Without `type` the newest of that id. A resource without an id is found under its organization's",
     ),
-    ...badInput, ...behindToken, ...unknownId,
+    ...badInput,
+    ...behindToken,
+    ...unknownId,
   },
 });
 

@@ -22,7 +22,10 @@ const problem = z
   })
   .openapi("Problem");
 
-const refusal = (description: string) => ({ description, content: { "application/problem+json": { schema: problem } } });
+const refusal = (description: string) => ({
+  description,
+  content: { "application/problem+json": { schema: problem } },
+});
 
 /** What every operation behind the token can answer beside its success. */
 export const behindToken = {

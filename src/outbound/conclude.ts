@@ -16,7 +16,10 @@ export interface Concluding {
 }
 
 /** Writes down what came of some attempts and sees to the next ones. Returns the deliveries as they now stand. */
-export async function conclude(results: readonly JobResult[], { env, world, putOffMs }: Concluding): Promise<Delivery[]> {
+export async function conclude(
+  results: readonly JobResult[],
+  { env, world, putOffMs }: Concluding,
+): Promise<Delivery[]> {
   const now = world.now();
   const deliveries = results.map(({ job: { delivery, destination }, attempt }) =>
     attempt === null

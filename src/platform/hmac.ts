@@ -14,11 +14,7 @@ export async function hmacSha256(secret: Secret, data: Uint8Array): Promise<Uint
 }
 
 /** False, never an error, for a signature of the wrong length. */
-export async function verifyHmacSha256(
-  secret: Secret,
-  signature: Uint8Array,
-  data: Uint8Array,
-): Promise<boolean> {
+export async function verifyHmacSha256(secret: Secret, signature: Uint8Array, data: Uint8Array): Promise<boolean> {
   return crypto.subtle.verify(algorithm.name, await importKey(secret), signature, data);
 }
 

@@ -5,7 +5,8 @@ import { tryDecodeUtf8, tryParseJson } from "../platform/json.ts";
 import { logFailure } from "../platform/log.ts";
 import { settleWithin } from "../platform/time-box.ts";
 import { readEnvelope } from "../qonto/envelope.ts";
-import { type Signature, readSignature } from "../qonto/signature.ts";
+import { readSignature } from "../qonto/read-signature.ts";
+import type { Signature } from "../qonto/signature.ts";
 import { recordEvent } from "../store/events.ts";
 import { type QuarantineReason, type Quarantined, keepInQuarantine, quarantineId } from "../store/quarantine.ts";
 import { makeDurable } from "./make-durable.ts";
@@ -70,11 +71,7 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
     : { ...facts, ...(await accept(event, receiving)) };
 }
 
-async function isAuthentic(
-  signature: Signature,
-  body: Uint8Array,
-  secrets: readonly string[],
-): Promise<boolean> {
+async function isAuthentic(signature: Signature, body: Uint8Array, secrets: readonly string[]): Promise<boolean> {
   for (const secret of secrets) if (await signature.matches(body, secret)) return true;
   return false;
 }
@@ -144,11 +141,7 @@ async function quarantineUnreadable(unreadable: Unreadable, { env, waitUntil }: 
 }
 
 /** A refusal acknowledges nothing: should D1 not take the copy, Qonto's next try brings another. */
-async function keepStale(
-  stale: Unreadable,
-  event: RelayEvent | null,
-  { env, waitUntil }: Receiving,
-): Promise<void> {
+async function keepStale(stale: Unreadable, event: RelayEvent | null, { env, waitUntil }: Receiving): Promise<void> {
   const keeping = keepInQuarantine(env.DB, await toQuarantined(stale, "timestamp_too_old", event?.id ?? null));
   waitUntil(keeping.catch((error: unknown) => logFailure("keep-stale-event", error)));
   await settleWithin(keeping, QUARANTINE_TIME_BOX_MS);

@@ -149,17 +149,15 @@ export function readDeliveryRow(row: unknown): Delivery {
 }
 
 function toRow(delivery: Delivery): Record<string, unknown> {
-  const attempts = delivery.attempts.map(
-    (attempt): z.input<typeof attemptRow> => ({
-      attempt: attempt.attempt,
-      at: attempt.at,
-      outcome: attempt.outcome,
-      status: attempt.status,
-      duration_ms: attempt.durationMs,
-      response_excerpt: attempt.responseExcerpt,
-      retry_after_seconds: attempt.retryAfterSeconds,
-    }),
-  );
+  const attempts = delivery.attempts.map((attempt): z.input<typeof attemptRow> => ({
+    attempt: attempt.attempt,
+    at: attempt.at,
+    outcome: attempt.outcome,
+    status: attempt.status,
+    duration_ms: attempt.durationMs,
+    response_excerpt: attempt.responseExcerpt,
+    retry_after_seconds: attempt.retryAfterSeconds,
+  }));
   return {
     ...keyToRow(delivery),
     status: delivery.status,

@@ -61,19 +61,17 @@ const summaryRow = z
     received_at: z.number(),
     state: z.enum(["pending", "settled", "unmatched"]),
   })
-  .transform(
-    (row): EventSummary => ({
-      id: row.id,
-      source: row.source,
-      type: row.type,
-      event: row.event,
-      organizationId: row.organization_id,
-      resourceId: row.resource_id,
-      createdAt: row.created_at,
-      receivedAt: row.received_at,
-      state: row.state,
-    }),
-  );
+  .transform((row): EventSummary => ({
+    id: row.id,
+    source: row.source,
+    type: row.type,
+    event: row.event,
+    organizationId: row.organization_id,
+    resourceId: row.resource_id,
+    createdAt: row.created_at,
+    receivedAt: row.received_at,
+    state: row.state,
+  }));
 
 const positionRow = z.object({ received_at: z.number(), id: z.string() });
 

@@ -24,7 +24,10 @@ export const recordSql = `
 /** Records an event in one statement that also tells a duplicate. Rows written: 2 when new, 0 for a duplicate. */
 export async function recordEvent(db: D1Database, event: RelayEvent): Promise<Recorded> {
   const { results } = await retried(() =>
-    db.prepare(recordSql).bind(...parametersOf(event)).all<{ received_at: number }>(),
+    db
+      .prepare(recordSql)
+      .bind(...parametersOf(event))
+      .all<{ received_at: number }>(),
   );
   const [row] = results;
   if (row === undefined) return "duplicate";

@@ -30,9 +30,11 @@ export const organizationsSql = `
 
 const organizationRow = z
   .object({ id: z.string(), profile: z.string().nullable(), last_event_at: z.number() })
-  .transform(
-    (row): OrganizationRow => ({ organizationId: row.id, profile: row.profile, lastEventAt: row.last_event_at }),
-  );
+  .transform((row): OrganizationRow => ({
+    organizationId: row.id,
+    profile: row.profile,
+    lastEventAt: row.last_event_at,
+  }));
 
 export async function listOrganizations(db: D1Database, after: string, limit: number): Promise<OrganizationRow[]> {
   const { results } = await db.prepare(organizationsSql).bind(after, limit).all();

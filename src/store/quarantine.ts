@@ -92,10 +92,7 @@ const shown = z.object({
   body_hex: z.string(),
 });
 
-export async function findQuarantined(
-  db: D1Database,
-  id: string,
-): Promise<(QuarantineListing & Quarantined) | null> {
+export async function findQuarantined(db: D1Database, id: string): Promise<(QuarantineListing & Quarantined) | null> {
   const row = await db.prepare(findQuarantinedSql).bind(id).first();
   if (row === null) return null;
   const { source, content_type, body_hex } = shown.parse(row);

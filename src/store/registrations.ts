@@ -19,9 +19,12 @@ export function insertStage(db: D1Database, stage: StageRow & { readonly version
 
 const stageRow = z
   .object({ registration_id: z.string(), stage: z.string(), at: z.string().nullable(), event_id: z.string() })
-  .transform(
-    (row): StageRow => ({ registrationId: row.registration_id, stage: row.stage, at: row.at, eventId: row.event_id }),
-  );
+  .transform((row): StageRow => ({
+    registrationId: row.registration_id,
+    stage: row.stage,
+    at: row.at,
+    eventId: row.event_id,
+  }));
 
 export const stagesSql = `
   SELECT registration_id, stage, at, event_id FROM registration_stages

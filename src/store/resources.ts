@@ -57,18 +57,16 @@ const resourceRow = z
     event_id: z.string(),
     data: z.string(),
   })
-  .transform(
-    (row): ResourceRow => ({
-      organizationId: row.organization_id,
-      type: row.type,
-      resourceId: row.resource_id === "" ? null : row.resource_id,
-      event: row.event,
-      deleted: row.deleted === 1,
-      versionAt: row.version_at,
-      eventId: row.event_id,
-      data: row.data,
-    }),
-  );
+  .transform((row): ResourceRow => ({
+    organizationId: row.organization_id,
+    type: row.type,
+    resourceId: row.resource_id === "" ? null : row.resource_id,
+    event: row.event,
+    deleted: row.deleted === 1,
+    versionAt: row.version_at,
+    eventId: row.event_id,
+    data: row.data,
+  }));
 
 export const resourcesSql = `
   SELECT ${columns} FROM resources
@@ -125,7 +123,10 @@ export const resourceOfAnyTypeSql = `
     SELECT (SELECT min(type) FROM resources WHERE organization_id = ?1 AND type > types.type)
     FROM types WHERE types.type IS NOT NULL
   )
-  SELECT ${columns.split(", ").map((column) => `resources.${column}`).join(", ")}
+  SELECT ${columns
+    .split(", ")
+    .map((column) => `resources.${column}`)
+    .join(", ")}
   FROM types CROSS JOIN resources
   WHERE resources.organization_id = ?1 AND resources.type = types.type AND resources.resource_id = ?2
   ORDER BY version DESC LIMIT 1`;

@@ -1,9 +1,5 @@
 /** Errors after which D1 asks to be called again; every write of the relay is idempotent. Its overload errors are not among them. */
-const passing = [
-  "Network connection lost",
-  "storage caused object to be reset",
-  "reset because its code was updated",
-];
+const passing = ["Network connection lost", "storage caused object to be reset", "reset because its code was updated"];
 
 const WAITS_MS = [20, 100];
 

@@ -20,7 +20,10 @@ export interface Upkeep {
  * Gives every event that has lost its next step another message: recorded but never queued, or claimed by a consumer
  * that died. Reads on from where all was well, so an event is read a few times in its life, and none is passed by.
  */
-export async function requeueForgottenEvents({ env, world }: Upkeep): Promise<{ swept_events: number; requeued_events: number }> {
+export async function requeueForgottenEvents({
+  env,
+  world,
+}: Upkeep): Promise<{ swept_events: number; requeued_events: number }> {
   const now = world.now();
   const sweptUntil = (await readMark(env.DB, "swept_until")) ?? 0;
   const swept = await sweep(env.DB, sweptUntil, now);

@@ -57,7 +57,8 @@ describe("a batch of a hundred events", () => {
     const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
     await relay.addTeam(team);
     await relay.addTeam(other);
-    for (let count = 0; count < 100; count += 1) await relay.send(makePayload("v1/transactions", { data: { id: `t${count}` } }));
+    for (let count = 0; count < 100; count += 1)
+      await relay.send(makePayload("v1/transactions", { data: { id: `t${count}` } }));
     meter.calls = 0;
     await relay.runQueues();
     expect(meter.calls).toBe(3);
@@ -80,7 +81,9 @@ describe("a batch of a hundred events", () => {
     const meter = new Meter();
     const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
     for (let day = 1; day <= 5; day += 1) {
-      await relay.send(makePayload("v1/accounts", { data: { updated_at: `2025-01-0${day}T00:00:00Z`, name: `Day ${day}` } }));
+      await relay.send(
+        makePayload("v1/accounts", { data: { updated_at: `2025-01-0${day}T00:00:00Z`, name: `Day ${day}` } }),
+      );
     }
     meter.written.length = 0;
     await relay.runQueues();
@@ -220,7 +223,10 @@ describe("an event", () => {
     const relay = new TestRelay();
     await relay.addTeam(team);
     const request = await relay.signed(makePayload("v1/cards"));
-    await relay.webhook({ ...request, headers: { ...request.headers, "content-type": "application/json; charset=utf-8" } });
+    await relay.webhook({
+      ...request,
+      headers: { ...request.headers, "content-type": "application/json; charset=utf-8" },
+    });
     await relay.runQueues();
     expect(relay.teams.at(team)[0]?.headers.get("content-type")).toBe("application/json; charset=utf-8");
   });

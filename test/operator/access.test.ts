@@ -13,7 +13,17 @@ const paths = [
 describe("the operator's API", () => {
   it.each(paths)("lets nobody in at %s without the token", async (path) => {
     const relay = new TestRelay();
-    for (const authorization of [undefined, "", "Bearer", "Bearer ", "Bearer wrong", "Basic dGVzdA==", "test-admin-token", "Bearer test-admin-token2", "Bearer test-admin-toke"]) {
+    for (const authorization of [
+      undefined,
+      "",
+      "Bearer",
+      "Bearer ",
+      "Bearer wrong",
+      "Basic dGVzdA==",
+      "test-admin-token",
+      "Bearer test-admin-token2",
+      "Bearer test-admin-toke",
+    ]) {
       const response = await relay.fetch(path, authorization === undefined ? {} : { headers: { authorization } });
       expect(response.status).toBe(401);
       expect(response.headers.get("www-authenticate")).toBe("Bearer");
@@ -41,8 +51,10 @@ describe("the operator's API", () => {
   it("describes itself to anybody, as OpenAPI 3.1", async () => {
     const response = await new TestRelay().fetch("/openapi.json");
     expect(response.status).toBe(200);
-    const document = (await response.json()) as { openapi: string; paths: Record<string, unknown> };
+    const document = await response.json<{ openapi: string; paths: Record<string, unknown> }>();
     expect(document.openapi).toBe("3.1.0");
-    expect(Object.keys(document.paths)).toEqual(expect.arrayContaining(["/api/destinations/{id}", "/api/events", "/health"]));
+    expect(Object.keys(document.paths)).toEqual(
+      expect.arrayContaining(["/api/destinations/{id}", "/api/events", "/health"]),
+    );
   });
 });

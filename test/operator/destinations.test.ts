@@ -60,10 +60,19 @@ describe("a destination", () => {
       timeout_ms: 500,
     });
     expect(changed.status).toBe(200);
-    expect(changed.body).toMatchObject({ url, description: null, types: [], retry_schedule_seconds: null, timeout_ms: 500 });
+    expect(changed.body).toMatchObject({
+      url,
+      description: null,
+      types: [],
+      retry_schedule_seconds: null,
+      timeout_ms: 500,
+    });
     expect(changed.body.updated_at).toBe(new Date(relay.now).toISOString());
     expect(changed.body).not.toHaveProperty("secret");
-    expect((await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false })).body).toMatchObject({ enabled: false, timeout_ms: 500 });
+    expect((await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false })).body).toMatchObject({
+      enabled: false,
+      timeout_ms: 500,
+    });
   });
 
   it("keeps its secret when it is changed", async () => {
@@ -88,7 +97,10 @@ describe("a destination", () => {
     expect(removed).toEqual({ status: 204, body: null });
     expect((await relay.api("GET", `/api/destinations/${id}`)).status).toBe(404);
     const { body } = await relay.api("GET", `/api/events/${payload.id}`);
-    expect(body).toMatchObject({ state: "settled", deliveries: [{ destination_id: id, status: "dead", next_attempt_at: null }] });
+    expect(body).toMatchObject({
+      state: "settled",
+      deliveries: [{ destination_id: id, status: "dead", next_attempt_at: null }],
+    });
     relay.passSeconds(60);
     await relay.runQueues();
     expect(relay.teams.at(url)).toHaveLength(1);
@@ -147,7 +159,11 @@ describe("bad input", () => {
     const relay = new TestRelay();
     const answer = await relay.api("POST", "/api/destinations", body);
     expect(answer.status).toBe(400);
-    expect(answer.body).toMatchObject({ status: 400, code: "invalid_request", errors: [{ path, message: expect.any(String) }] });
+    expect(answer.body).toMatchObject({
+      status: 400,
+      code: "invalid_request",
+      errors: [{ path, message: expect.any(String) }],
+    });
     expect((await relay.api("GET", "/api/destinations")).body.data).toEqual([]);
   });
 

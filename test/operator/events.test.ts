@@ -19,12 +19,17 @@ async function relayWithEvents(): Promise<TestRelay> {
   return relay;
 }
 
-const at = (relay: TestRelay, secondsAgo: number) => encodeURIComponent(new Date(relay.now - secondsAgo * 1000).toISOString());
+const at = (relay: TestRelay, secondsAgo: number) =>
+  encodeURIComponent(new Date(relay.now - secondsAgo * 1000).toISOString());
 
 describe("the list of events", () => {
   it("shows what an event says of itself", async () => {
     const relay = new TestRelay();
-    const payload = makePayload("v1/cards", { organization_id: "org-1", created_at: "2025-01-24T11:55:00+01:00", data: { id: "card-1" } });
+    const payload = makePayload("v1/cards", {
+      organization_id: "org-1",
+      created_at: "2025-01-24T11:55:00+01:00",
+      data: { id: "card-1" },
+    });
     await relay.send(payload);
     const { body } = await relay.api("GET", "/api/events");
     expect(body).toEqual({
@@ -49,7 +54,12 @@ describe("the list of events", () => {
     const relay = new TestRelay();
     await relay.sendOnboarding(makePayload("registrations.completed", { resource_id: "reg-1" }));
     const { body } = await relay.api("GET", "/api/events");
-    expect(body.data[0]).toMatchObject({ source: "onboarding", type: "registrations.completed", organization_id: null, resource_id: "reg-1" });
+    expect(body.data[0]).toMatchObject({
+      source: "onboarding",
+      type: "registrations.completed",
+      organization_id: null,
+      resource_id: "reg-1",
+    });
   });
 
   it("is newest first, and filtered by type, organization and time", async () => {
@@ -72,7 +82,10 @@ describe("the list of events", () => {
       const seen: string[] = [];
       let cursor: string | null = "";
       while (cursor !== null) {
-        const { body }: { body: any } = await relay.api("GET", `/api/events?limit=1${filter}${cursor && `&cursor=${cursor}`}`);
+        const { body }: { body: any } = await relay.api(
+          "GET",
+          `/api/events?limit=1${filter}${cursor && `&cursor=${cursor}`}`,
+        );
         seen.push(...ids(body));
         cursor = body.next_cursor;
         await relay.send(makePayload("v1/cards"));
@@ -96,10 +109,16 @@ describe("the list of events", () => {
     expect(second.next_cursor).toBeNull();
   });
 
-  it.each(["since=yesterday", "until=2026-11-31", "since=1700000000", "cursor=e4", "status=pending"])("refuses %s", async (query) => {
-    const answer = await new TestRelay().api("GET", `/api/events?${query}`);
-    expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request", errors: [{ path: query.split("=")[0] }] } });
-  });
+  it.each(["since=yesterday", "until=2026-11-31", "since=1700000000", "cursor=e4", "status=pending"])(
+    "refuses %s",
+    async (query) => {
+      const answer = await new TestRelay().api("GET", `/api/events?${query}`);
+      expect(answer).toMatchObject({
+        status: 400,
+        body: { code: "invalid_request", errors: [{ path: query.split("=")[0] }] },
+      });
+    },
+  );
 });
 
 describe("an event", () => {
@@ -131,6 +150,9 @@ describe("an event", () => {
   });
 
   it("that nobody knows is not found", async () => {
-    expect(await new TestRelay().api("GET", "/api/events/unknown")).toMatchObject({ status: 404, body: { code: "not_found" } });
+    expect(await new TestRelay().api("GET", "/api/events/unknown")).toMatchObject({
+      status: 404,
+      body: { code: "not_found" },
+    });
   });
 });

@@ -8,8 +8,10 @@ beforeEach(emptyDatabase);
 
 async function health(relay: TestRelay): Promise<{ http: number; status: string; degraded: string[] }> {
   const response = await relay.fetch("/health");
-  const { status, checks } = (await response.json()) as { status: string; checks: Record<string, { status: string }> };
-  const degraded = Object.entries(checks).filter(([, check]) => check.status !== "ok").map(([name]) => name);
+  const { status, checks } = await response.json<{ status: string; checks: Record<string, { status: string }> }>();
+  const degraded = Object.entries(checks)
+    .filter(([, check]) => check.status !== "ok")
+    .map(([name]) => name);
   return { http: response.status, status, degraded };
 }
 

@@ -52,14 +52,19 @@ describe("the latest state", () => {
       connection("connection_revoked", "2025-01-02T00:00:00Z"),
     ]);
     const { body } = await relay.api("GET", "/api/organizations/org-1/resources?type=v1/payment-links-connections");
-    expect(body.data).toEqual([expect.objectContaining({ resource_id: null, event: "connection_revoked", deleted: false })]);
+    expect(body.data).toEqual([
+      expect.objectContaining({ resource_id: null, event: "connection_revoked", deleted: false }),
+    ]);
     const one = await relay.api("GET", "/api/organizations/org-1/resources/org-1?type=v1/payment-links-connections");
     expect(one.body).toEqual(body.data[0]);
   });
 
   it("counts resources by type and shows the organization's profile", async () => {
     const relay = await relayAfter([
-      makePayload("v1/organizations", { organization_id: "org-1", data: { id: "org-1", legal_name: "Elektro Tesla GmbH" } }),
+      makePayload("v1/organizations", {
+        organization_id: "org-1",
+        data: { id: "org-1", legal_name: "Elektro Tesla GmbH" },
+      }),
       makePayload("v1/cards", { organization_id: "org-1", data: { id: "card-1" } }),
       makePayload("v1/cards", { organization_id: "org-1", data: { id: "card-2" } }),
       makePayload("v1/cards", { organization_id: "org-1", data: { id: "card-2" } }),
@@ -72,7 +77,10 @@ describe("the latest state", () => {
       counts: { "v1/cards": 2, "v1/organizations": 1 },
       last_event_at: lastEventAt,
     });
-    expect((await relay.api("GET", "/api/organizations/org-2")).body).toMatchObject({ profile: null, counts: { "v1/cards": 1 } });
+    expect((await relay.api("GET", "/api/organizations/org-2")).body).toMatchObject({
+      profile: null,
+      counts: { "v1/cards": 1 },
+    });
     expect((await relay.api("GET", "/api/organizations")).body).toEqual({
       data: [
         { organization_id: "org-1", name: "Elektro Tesla GmbH", last_event_at: lastEventAt },
@@ -107,17 +115,26 @@ describe("the latest state", () => {
       ...["1", "2", "3"].map((id) => ["v1/cards", id]),
       ["v1/payment-links-connections", null],
     ]);
-    expect((await walk("/api/organizations/b/resources?limit=2&type=v1/cards")).map((row) => row.resource_id)).toEqual(["1", "2", "3"]);
+    expect((await walk("/api/organizations/b/resources?limit=2&type=v1/cards")).map((row) => row.resource_id)).toEqual([
+      "1",
+      "2",
+      "3",
+    ]);
     expect(await walk("/api/organizations/b/resources?limit=2&type=v1/payment-links-connections")).toHaveLength(1);
   });
 
   it("finds a resource without its type, the newest of that id", async () => {
     const relay = await relayAfter([
-      makePayload("v1/accounts", { organization_id: "org-1", data: { id: "shared", updated_at: "2025-01-01T00:00:00Z" } }),
+      makePayload("v1/accounts", {
+        organization_id: "org-1",
+        data: { id: "shared", updated_at: "2025-01-01T00:00:00Z" },
+      }),
       makePayload("v1/cards", { organization_id: "org-1", data: { id: "shared", updated_at: "2025-01-02T00:00:00Z" } }),
     ]);
     expect((await relay.api("GET", "/api/organizations/org-1/resources/shared")).body.type).toBe("v1/cards");
-    expect((await relay.api("GET", "/api/organizations/org-1/resources/shared?type=v1/accounts")).body.type).toBe("v1/accounts");
+    expect((await relay.api("GET", "/api/organizations/org-1/resources/shared?type=v1/accounts")).body.type).toBe(
+      "v1/accounts",
+    );
   });
 
   it.each([
@@ -139,7 +156,11 @@ describe("a registration", () => {
     const times = { pending: 1, user_started: 2, contract_signed: 2, completed: 3 };
     for (const stage of [...stages, ...stages]) {
       await relay.sendOnboarding(
-        makePayload(`registrations.${stage}`, { id: stage, resource_id: "reg-1", created_at: `2022-08-29T13:00:0${times[stage]}Z` }),
+        makePayload(`registrations.${stage}`, {
+          id: stage,
+          resource_id: "reg-1",
+          created_at: `2022-08-29T13:00:0${times[stage]}Z`,
+        }),
       );
       await relay.runQueues();
     }

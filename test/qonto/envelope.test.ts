@@ -25,7 +25,11 @@ describe("an envelope", () => {
 
   it("of a type that nobody has heard of is read", () => {
     const payload = { id: "e1", type: "v2/crypto-wallets", organization_id: "o1", data: { event: "minted", id: "w1" } };
-    expect(readEnvelope("business", payload)).toMatchObject({ type: "v2/crypto-wallets", resourceId: "w1", event: "minted" });
+    expect(readEnvelope("business", payload)).toMatchObject({
+      type: "v2/crypto-wallets",
+      resourceId: "w1",
+      event: "minted",
+    });
   });
 
   it.each([

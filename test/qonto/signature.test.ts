@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { signBusiness } from "../../src/qonto/business-signature.ts";
 import { signOnboarding } from "../../src/qonto/onboarding-signature.ts";
-import { readSignature } from "../../src/qonto/signature.ts";
+import { readSignature } from "../../src/qonto/read-signature.ts";
 
 const bytes = (text: string) => Uint8Array.from(new TextEncoder().encode(text));
 const zeros = "0".repeat(64);

@@ -115,7 +115,7 @@ describe("an event that neither store takes", () => {
 describe("an event too large for a queue message", () => {
   it("travels by its id once D1 has it, and arrives byte for byte", async () => {
     const relay = await relayWithTeam({});
-    const large = makePayload("v1/cards", { data: { padding: "é😀\"\\".repeat(60_000) } });
+    const large = makePayload("v1/cards", { data: { padding: 'é😀"\\'.repeat(60_000) } });
     const text = JSON.stringify(large);
     expect((await relay.send(text)).status).toBe(200);
     expect(relay.events.sent.map(({ body }) => body)).toEqual([{ kind: "recorded_event", id: large.id }]);
@@ -153,7 +153,7 @@ describe("a duplicate", () => {
     await relay.addTeam(another);
     const request = await relay.signed(makePayload("v1/cards"));
     const answers = await Promise.all(Array.from({ length: 50 }, () => relay.webhook(request)));
-    const said = await Promise.all(answers.map(async (response) => ((await response.json()) as { status: string }).status));
+    const said = await Promise.all(answers.map(async (response) => (await response.json<{ status: string }>()).status));
     expect(said.filter((status) => status === "accepted")).toHaveLength(1);
     expect(said.filter((status) => status === "duplicate")).toHaveLength(49);
     await relay.runQueues();
@@ -187,7 +187,10 @@ describe("an unreadable event", () => {
     ["has no type", '{"id":"e1"}'],
     ["has an id that no header can carry", '{"id":"a\\nb","type":"v1/cards"}'],
     ["is no text", new Uint8Array([0xff, 0xfe, 0x00, 0x80])],
-    ["breaks off inside a character", new Uint8Array([...new TextEncoder().encode('{"id":"e1","type":"t","x":"é"}').slice(0, -3)])],
+    [
+      "breaks off inside a character",
+      new Uint8Array(new TextEncoder().encode('{"id":"e1","type":"t","x":"é"}').slice(0, -3)),
+    ],
   ])("that %s is kept, once, and can be looked at byte for byte", async (_title, body) => {
     const relay = new TestRelay();
     const request = await businessRequest(body, { secret: "test-secret", timestamp: Math.floor(relay.now / 1000) });

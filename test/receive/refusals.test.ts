@@ -106,12 +106,15 @@ describe("a webhook", () => {
     expect((await quarantined(relay)).filter(({ event_id }) => event_id === payload.id)).toEqual([]);
   });
 
-  it.each(["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])("sent by %s is refused and told what is allowed", async (method) => {
-    const relay = new TestRelay();
-    const response = await relay.webhook({ method });
-    expect(response.headers.get("allow")).toBe("POST");
-    await expectRefusal(response, 405, "method_not_allowed");
-  });
+  it.each(["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])(
+    "sent by %s is refused and told what is allowed",
+    async (method) => {
+      const relay = new TestRelay();
+      const response = await relay.webhook({ method });
+      expect(response.headers.get("allow")).toBe("POST");
+      await expectRefusal(response, 405, "method_not_allowed");
+    },
+  );
 
   it("that needs a secret which is not set is refused loudly", async () => {
     const without = new TestRelay({ QONTO_WEBHOOK_SECRETS: " , " });
@@ -133,7 +136,10 @@ describe("the size limit", () => {
   const relay = () => new TestRelay({ MAX_BODY_BYTES: String(limit) });
   const payloadOf = (size: number) => {
     const payload = JSON.stringify(makePayload("v1/cards", { data: { padding: "" } }));
-    return payload.replace('"padding":""', `"padding":"${"x".repeat(size - new TextEncoder().encode(payload).length)}"`);
+    return payload.replace(
+      '"padding":""',
+      `"padding":"${"x".repeat(size - new TextEncoder().encode(payload).length)}"`,
+    );
   };
 
   it("lets a body through that is exactly as large", async () => {
@@ -199,8 +205,9 @@ describe("both schemes at one address", () => {
 
   it("take an onboarding event of any age: its scheme signs no timestamp", async () => {
     const relay = new TestRelay();
-    const response = await relay.sendOnboarding(makePayload("registrations.pending", { created_at: "2001-01-01T00:00:00Z" }));
+    const response = await relay.sendOnboarding(
+      makePayload("registrations.pending", { created_at: "2001-01-01T00:00:00Z" }),
+    );
     expect(response.status).toBe(200);
   });
-
 });

@@ -11,7 +11,12 @@ const team = "https://team.example.com/hook";
 interface ShownDelivery {
   readonly status: string;
   readonly next_attempt_at: string | null;
-  readonly attempts: { readonly attempt: number; readonly status: number | null; readonly outcome: string; readonly response_excerpt: string | null }[];
+  readonly attempts: {
+    readonly attempt: number;
+    readonly status: number | null;
+    readonly outcome: string;
+    readonly response_excerpt: string | null;
+  }[];
 }
 
 async function deliveryOf(relay: TestRelay, id: string): Promise<ShownDelivery> {
@@ -72,7 +77,12 @@ describe("a delivery that fails", () => {
   });
 
   it.each([
-    ["a redirect, which is not followed", () => new Response(null, { status: 302, headers: { location: "https://elsewhere.example.com/" } }), "redirected", 302],
+    [
+      "a redirect, which is not followed",
+      () => new Response(null, { status: 302, headers: { location: "https://elsewhere.example.com/" } }),
+      "redirected",
+      302,
+    ],
     ["a 304", () => new Response(null, { status: 304 }), "redirected", 304],
     ["a client error", () => new Response("no such hook", { status: 404 }), "rejected", 404],
     ["a server error", () => new Response("oops", { status: 500 }), "rejected", 500],
@@ -108,7 +118,8 @@ describe("a delivery that fails", () => {
   });
 
   it("counts as success once the status says so, even if the body never ends", async () => {
-    const dribbling: Answer = () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([111, 107])) }));
+    const dribbling: Answer = () =>
+      new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([111, 107])) }));
     const { delivery } = await firstAttempt(dribbling);
     expect(await delivery()).toMatchObject({ status: "delivered", attempts: [{ response_excerpt: "ok" }] });
   });
@@ -155,7 +166,9 @@ describe("a retry message", () => {
     const { relay, delivery } = await firstAttempt(statuses(500, 200));
     relay.passSeconds(5);
     // What a consumer leaves behind that claims and is gone: a lease.
-    await env.DB.prepare("UPDATE deliveries SET next_attempt_at = ?1").bind(relay.now + 60_000).run();
+    await env.DB.prepare("UPDATE deliveries SET next_attempt_at = ?1")
+      .bind(relay.now + 60_000)
+      .run();
     await relay.runQueues();
     expect(relay.teams.at(team)).toHaveLength(1);
     relay.passSeconds(63);
@@ -181,7 +194,8 @@ describe("a retry message", () => {
 });
 
 describe("a destination's health", () => {
-  const healthOf = async (relay: TestRelay, id: string) => (await relay.api("GET", `/api/destinations/${id}`)).body.health;
+  const healthOf = async (relay: TestRelay, id: string) =>
+    (await relay.api("GET", `/api/destinations/${id}`)).body.health;
 
   it("follows its failures and its recovery", async () => {
     const { relay, destination } = await firstAttempt(statuses(200, 500, 500, 200), { retry_schedule_seconds: [1, 1] });

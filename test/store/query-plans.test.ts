@@ -20,7 +20,9 @@ describe("no statement scans a table that grows", () => {
     const parameters = Math.max(0, ...Array.from(sql.matchAll(/\?(\d+)/g), ([, number]) => Number(number)));
     const explained = env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(...Array<null>(parameters).fill(null));
     const { results } = await explained.all<{ detail: string }>();
-    const scans = results.map(({ detail }) => detail).filter((detail) => new RegExp(`^SCAN (${growing.join("|")})\\b`).test(detail));
+    const scans = results
+      .map(({ detail }) => detail)
+      .filter((detail) => new RegExp(`^SCAN (${growing.join("|")})\\b`).test(detail));
     expect(scans).toEqual([]);
   });
 

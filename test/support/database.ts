@@ -1,6 +1,6 @@
 /** D1 with somebody standing in between: to count, to fail, to hang, or to lie late. */
 
-export interface DatabaseCall {
+interface DatabaseCall {
   readonly statements: readonly string[];
 }
 
@@ -55,7 +55,8 @@ export class Meter {
     this.calls += 1;
     const results = await proceed();
     results.forEach(({ meta }, index) => {
-      if (meta.rows_written > 0) this.written.push({ statement: nameOf(statements[index] ?? ""), rows: meta.rows_written });
+      if (meta.rows_written > 0)
+        this.written.push({ statement: nameOf(statements[index] ?? ""), rows: meta.rows_written });
     });
     return results;
   };
@@ -75,4 +76,5 @@ export const never = new Promise<never>(() => undefined);
 /** D1 that stalls as the real one does: it takes the call and does not answer. */
 export const hanging: Intercept = () => never;
 
-export const failing: Intercept = () => Promise.reject(new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long."));
+export const failing: Intercept = () =>
+  Promise.reject(new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long."));

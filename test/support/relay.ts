@@ -7,8 +7,8 @@ import { type Payload, type SignedRequest, businessRequest, onboardingRequest } 
 import { Teams } from "./teams.ts";
 
 export const BUSINESS_SECRET = "test-secret";
-export const ONBOARDING_SECRET = "secret_key";
-export const ADMIN_TOKEN = "test-admin-token";
+const ONBOARDING_SECRET = "secret_key";
+const ADMIN_TOKEN = "test-admin-token";
 
 const MIDDAY = Date.parse("2026-03-01T12:00:00Z");
 
@@ -43,7 +43,12 @@ export class HeldQueue {
     // What the platform does to a message on its way.
     const sent = { body: structuredClone(body), delaySeconds };
     this.sent.push(sent);
-    this.hold({ id: `message-${(this.#made += 1)}`, body: sent.body, dueAt: this.#now() + delaySeconds * 1000, tries: 0 });
+    this.hold({
+      id: `message-${(this.#made += 1)}`,
+      body: sent.body,
+      dueAt: this.#now() + delaySeconds * 1000,
+      tries: 0,
+    });
     return receipt;
   }
 
@@ -163,10 +168,7 @@ export class TestRelay {
   }
 
   async runCron(): Promise<void> {
-    await this.relay.scheduled(
-      { cron: "* * * * *", scheduledTime: this.now, noRetry: () => undefined } as ScheduledController,
-      this.env,
-    );
+    await this.relay.scheduled({ cron: "* * * * *", scheduledTime: this.now, noRetry: () => undefined }, this.env);
   }
 
   /** Hands one batch to its consumer and does with each message what the platform would. */
@@ -179,7 +181,8 @@ export class TestRelay {
     );
     const decisions = new Map<string, { acked: boolean; delaySeconds: number }>();
     for (const message of batch.messages) {
-      message.ack = () => void (decisions.has(message.id) || decisions.set(message.id, { acked: true, delaySeconds: 0 }));
+      message.ack = () =>
+        void (decisions.has(message.id) || decisions.set(message.id, { acked: true, delaySeconds: 0 }));
       message.retry = (options) =>
         void (
           decisions.has(message.id) ||
@@ -188,7 +191,7 @@ export class TestRelay {
     }
     let failed = false;
     try {
-      await this.relay.queue(batch as MessageBatch, this.env);
+      await this.relay.queue(batch, this.env);
     } catch {
       failed = true;
     }

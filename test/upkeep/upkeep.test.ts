@@ -37,7 +37,9 @@ describe("the cron", () => {
 
   it("gives an event back whose consumer died with its claim", async () => {
     const { relay, ids } = await relayThatForgot(1);
-    await env.DB.prepare(`UPDATE events SET claimed_until = ?1, owed = '["dst_x"]'`).bind(relay.now + 45_000).run();
+    await env.DB.prepare(`UPDATE events SET claimed_until = ?1, owed = '["dst_x"]'`)
+      .bind(relay.now + 45_000)
+      .run();
     relay.passSeconds(44);
     await relay.runCron();
     expect(relay.events.waiting).toEqual([]);
