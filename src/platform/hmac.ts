@@ -7,14 +7,14 @@ const MAX_CACHED_KEYS = 1_000;
 const importedKeys = new Map<string, Promise<CryptoKey>>();
 
 /** A secret as Qonto uses it, raw UTF-8, or as bytes. */
-export type Secret = string | Uint8Array;
+export type Secret = string | Uint8Array<ArrayBuffer>;
 
-export async function hmacSha256(secret: Secret, data: Uint8Array): Promise<Uint8Array> {
+export async function hmacSha256(secret: Secret, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await crypto.subtle.sign(algorithm.name, await importKey(secret), data));
 }
 
 /** False, never an error, for a signature of the wrong length. */
-export async function verifyHmacSha256(secret: Secret, signature: Uint8Array, data: Uint8Array): Promise<boolean> {
+export async function verifyHmacSha256(secret: Secret, signature: Uint8Array<ArrayBuffer>, data: Uint8Array<ArrayBuffer>): Promise<boolean> {
   return crypto.subtle.verify(algorithm.name, await importKey(secret), signature, data);
 }
 

@@ -37,7 +37,7 @@ export async function signBusiness(body: Uint8Array, timestampSeconds: number, s
 }
 
 /** `<t>.` and the raw body. The timestamp's own text is signed, leading zeros and all. */
-function signedBytes(timestamp: string, body: Uint8Array): Uint8Array {
+function signedBytes(timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
   const prefix = new TextEncoder().encode(`${timestamp}.`);
   const bytes = new Uint8Array(prefix.length + body.length);
   bytes.set(prefix);

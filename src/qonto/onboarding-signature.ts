@@ -14,6 +14,6 @@ export function readOnboardingSignature(header: string): Signature | null {
 }
 
 /** Signs as Qonto's Onboarding API does. */
-export async function signOnboarding(body: Uint8Array, secret: string): Promise<string> {
+export async function signOnboarding(body: Uint8Array<ArrayBuffer>, secret: string): Promise<string> {
   return (await hmacSha256(secret, body)).toHex();
 }

@@ -6,7 +6,7 @@ export interface Signature {
   /** Unix seconds; null in the scheme that signs none. */
   readonly timestamp: number | null;
   /** Whether one of the claimed digests is that of these bytes under this secret. */
-  readonly matches: (body: Uint8Array, secret: string) => Promise<boolean>;
+  readonly matches: (body: Uint8Array<ArrayBuffer>, secret: string) => Promise<boolean>;
 }
 
 export type SignatureFault = "signature_missing" | "signature_malformed";
