@@ -4,6 +4,7 @@ import net from "node:net";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { endLeftovers, killGroup, noteGroup } from "./process-group.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const wrangler = path.join(root, "node_modules", "wrangler", "bin", "wrangler.js");
@@ -37,15 +38,17 @@ export class ServeError extends Error {}
 
 /** Applies the migrations, serves the Worker and runs its cron: at once, then every minute. */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  await refuseTakenPort(options.port);
   const stateDirectory = options.stateDirectory ?? path.join(root, ".wrangler", "state");
+  endLeftovers(stateDirectory);
+  await refuseTakenPort(options.port);
   const local = ["--local", "--persist-to", stateDirectory];
   await migrate(local);
 
   const variables = options.variablesFile === undefined ? [] : ["--env-file", options.variablesFile];
   const child = runWrangler(["dev", ...local, ...variables, "--port", String(options.port), "--inspector-port", "0"]);
+  noteGroup(stateDirectory, child);
   const ended = once(child, "exit").then(([code]) => {
-    endGroup(child);
+    if (child.pid !== undefined) killGroup(child.pid);
     return typeof code === "number" ? code : 1;
   });
   const stop = () => end(child);
@@ -75,7 +78,7 @@ function runWrangler(wranglerArguments: readonly string[]): ChildProcess {
   return spawn(process.execPath, [wrangler, ...wranglerArguments], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
-    // A process group of its own: wrangler does not take the runtime with it when it is killed.
+    // The leader of a process group of its own.
     detached: true,
     env: {
       ...process.env,
@@ -114,14 +117,6 @@ function collect(child: ChildProcess): string[] {
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => output.push(String(text)));
   return output;
-}
-
-function endGroup({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
-  } catch {
-    // Nobody is left in it.
-  }
 }
 
 /** The development server has no clock of its own for cron triggers. */

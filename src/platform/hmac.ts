@@ -14,7 +14,11 @@ export async function hmacSha256(secret: Secret, data: Uint8Array<ArrayBuffer>):
 }
 
 /** False, never an error, for a signature of the wrong length. */
-export async function verifyHmacSha256(secret: Secret, signature: Uint8Array<ArrayBuffer>, data: Uint8Array<ArrayBuffer>): Promise<boolean> {
+export async function verifyHmacSha256(
+  secret: Secret,
+  signature: Uint8Array<ArrayBuffer>,
+  data: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
   return crypto.subtle.verify(algorithm.name, await importKey(secret), signature, data);
 }
 

@@ -71,7 +71,11 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
     : { ...facts, ...(await accept(event, receiving)) };
 }
 
-async function isAuthentic(signature: Signature, body: Uint8Array<ArrayBuffer>, secrets: readonly string[]): Promise<boolean> {
+async function isAuthentic(
+  signature: Signature,
+  body: Uint8Array<ArrayBuffer>,
+  secrets: readonly string[],
+): Promise<boolean> {
   for (const secret of secrets) if (await signature.matches(body, secret)) return true;
   return false;
 }
