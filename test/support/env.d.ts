@@ -8,6 +8,10 @@ declare global {
   }
 
   namespace Cloudflare {
+    interface GlobalProps {
+      readonly mainModule: typeof import("../../src/index.ts");
+    }
+
     interface Env extends RelayEnv {
       readonly MIGRATIONS: D1Migration[];
     }
