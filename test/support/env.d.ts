@@ -1,5 +1,6 @@
 import type { D1Migration } from "cloudflare:test";
 import type { Env } from "../../src/env.ts";
+import type relay from "../../src/index.ts";
 
 declare global {
   interface ImportMeta {
@@ -9,7 +10,7 @@ declare global {
 
   namespace Cloudflare {
     interface GlobalProps {
-      readonly mainModule: typeof import("../../src/index.ts");
+      readonly mainModule: { readonly default: typeof relay };
     }
 
     interface Env extends RelayEnv {

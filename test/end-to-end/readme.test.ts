@@ -1,0 +1,109 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { signatureHeaders } from "../../src/outbound/sign.ts";
+
+const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-readme-"));
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+const body = '{"id":"e1","label":"café 💳"}';
+
+function snippet(language: string): string {
+  const code = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "ms").exec(readme)?.[1];
+  if (code === undefined) throw new Error(`The README has no ${language}`);
+  return code;
+}
+
+function write(name: string, text: string): string {
+  const file = path.join(directory, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+/** A delivery of the relay, and what a stranger or a replay would make of it. */
+async function cases() {
+  const bytes = new TextEncoder().encode(body);
+  const now = Math.floor(Date.now() / 1000);
+  const headers = await signatureHeaders({ eventId: "e1", body: bytes }, now, secret);
+  const old = await signatureHeaders({ eventId: "e1", body: bytes }, now - 301, secret);
+  const rotating = { ...headers, "webhook-signature": `v1,${"A".repeat(43)}= ${headers["webhook-signature"]}` };
+  return [
+    { body, headers, expected: true },
+    { body, headers: rotating, expected: true },
+    { body: `${body} `, headers, expected: false },
+    { body, headers: { ...headers, "webhook-id": "e2" }, expected: false },
+    { body, headers: { ...headers, "webhook-signature": "v1," }, expected: false },
+    { body, headers: { ...headers, "webhook-timestamp": "soon" }, expected: false },
+    { body, headers: old, expected: false },
+  ];
+}
+
+const has = (command: string) => spawnSync(command, ["version"]).error === undefined;
+
+describe("the README's verification", () => {
+  it("in Node tells the relay from anybody else", async () => {
+    write("verify.mjs", snippet("js"));
+    const input = await cases();
+    const { isFromRelay } = await import(path.join(directory, "verify.mjs"));
+    const answers = input.map((one) => isFromRelay(Buffer.from(one.body), one.headers, secret));
+    expect(answers).toEqual(input.map(({ expected }) => expected));
+  });
+
+  it.skipIf(!has("python3"))("in Python tells the relay from anybody else (needs python3)", async () => {
+    const input = await cases();
+    const driver = `
+import json, sys
+cases, secret = json.load(open(sys.argv[1])), sys.argv[2]
+print(json.dumps([is_from_relay(c["body"].encode(), c["headers"], secret) for c in cases]))`;
+    const file = write("verify.py", snippet("python") + driver);
+    const answers = execFileSync("python3", [file, write("cases.json", JSON.stringify(input)), secret], {
+      encoding: "utf8",
+    });
+    expect(JSON.parse(answers)).toEqual(input.map(({ expected }) => expected));
+  });
+
+  it.skipIf(!has("go"))("in Go tells the relay from anybody else (needs go)", async () => {
+    const input = await cases();
+    const code = snippet("go")
+      .replace("package relay", "package main")
+      .replace('"net/http"', '"encoding/json"\n\t"fmt"\n\t"net/http"\n\t"os"');
+    const driver = `
+func main() {
+	var cases []struct { Body string; Headers map[string]string }
+	text, _ := os.ReadFile(os.Args[1])
+	if err := json.Unmarshal(text, &cases); err != nil { panic(err) }
+	answers := []bool{}
+	for _, one := range cases {
+		headers := http.Header{}
+		for name, value := range one.Headers { headers.Set(name, value) }
+		answers = append(answers, IsFromRelay([]byte(one.Body), headers, os.Args[2]))
+	}
+	out, _ := json.Marshal(answers)
+	fmt.Println(string(out))
+}`;
+    const file = write("main.go", code + driver);
+    const cases_ = write("cases.json", JSON.stringify(input));
+    const answers = execFileSync("go", ["run", file, cases_, secret], {
+      encoding: "utf8",
+      env: { ...process.env, GOCACHE: path.join(directory, "go"), GOFLAGS: "-mod=mod", GO111MODULE: "off" },
+    });
+    expect(JSON.parse(answers)).toEqual(input.map(({ expected }) => expected));
+  });
+});
+
+describe("the README", () => {
+  it("names only files that are there", () => {
+    const named = Array.from(readme.matchAll(/\]\(((?:src|test)\/[^)]+)\)/g), ([, file = ""]) => file);
+    const mapped = Array.from(readme.matchAll(/^((?:src|test|migrations)\/[\w./-]*)/gm), ([, file = ""]) => file);
+    expect(named.length).toBeGreaterThan(10);
+    expect(mapped.length).toBeGreaterThan(15);
+    for (const file of [...named, ...mapped]) {
+      expect(() => execFileSync("ls", [file], { stdio: "ignore" }), file).not.toThrow();
+    }
+  });
+});
