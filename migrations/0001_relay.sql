@@ -42,7 +42,7 @@ CREATE TABLE destinations (
   url                    TEXT    NOT NULL,
   description            TEXT,
   types                  TEXT    NOT NULL, -- JSON array; empty: all
-  organizations          TEXT    NOT NULL, -- JSON array; empty: all
+  organizations          TEXT,             -- JSON array; null: all
   enabled                INTEGER NOT NULL CHECK (enabled IN (0, 1)),
   retry_schedule_seconds TEXT,             -- JSON array; null: the default ladder
   timeout_ms             INTEGER NOT NULL,
@@ -50,7 +50,8 @@ CREATE TABLE destinations (
   secret                 TEXT    NOT NULL,
   created_at             INTEGER NOT NULL,
   updated_at             INTEGER NOT NULL,
-  -- Written on failure and on recovery only; a success after a success is read off its delivery.
+  -- The rest is written when the health changes; a success after a success is read off its delivery.
+  on_lane                INTEGER NOT NULL DEFAULT 0 CHECK (on_lane IN (0, 1)), -- src/domain/destination.ts
   consecutive_failures   INTEGER NOT NULL DEFAULT 0,
   last_success_at        INTEGER,
   last_failure_at        INTEGER

@@ -20,7 +20,8 @@ const [program, ...programArguments] = process.argv.slice(2);
 
 if (!isInstalled()) {
   console.log("Installing the dependencies …");
-  const code = await runToEnd(...npm("ci", "--loglevel=error", "--no-audit", "--no-fund"));
+  // Not `npm ci`: it demands of the lock file the binaries of every platform, also those that a registry does not carry.
+  const code = await runToEnd(...npm("install", "--no-save", "--loglevel=error", "--no-audit", "--no-fund"));
   if (code !== 0) {
     console.error("The dependencies could not be installed; npm says why above. Nothing was started.");
     process.exit(code);

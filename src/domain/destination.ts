@@ -7,8 +7,8 @@ export interface Destination {
   readonly description: string | null;
   /** Exact types, or prefixes that end in `*`; empty: all. */
   readonly types: readonly string[];
-  /** Organization ids; empty: all, and events without an organization. */
-  readonly organizations: readonly string[];
+  /** Organization ids; null: all, and events of no organization. */
+  readonly organizations: readonly string[] | null;
   readonly enabled: boolean;
   /** Waits between attempts; null: the default ladder. */
   readonly retryScheduleSeconds: readonly number[] | null;
@@ -36,5 +36,5 @@ function matches(pattern: string, type: string): boolean {
 }
 
 function wantsOrganization({ organizations }: Destination, organizationId: string | null): boolean {
-  return organizations.length === 0 || (organizationId !== null && organizations.includes(organizationId));
+  return organizations === null || (organizationId !== null && organizations.includes(organizationId));
 }

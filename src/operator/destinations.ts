@@ -13,7 +13,7 @@ import {
   listDestinations,
   saveDestination,
 } from "../store/destinations.ts";
-import { type OperatorApi, cursorOf, encodeCursor, invalidRequest, limit, notFound } from "./requests.ts";
+import { type OperatorApi, cursorOf, encodeCursor, invalidRequest, limit, noQuery, notFound, requireJson } from "./requests.ts";
 import {
   isoTime,
   isoTimeOrNull,
@@ -48,10 +48,15 @@ const wishes = z.strictObject({
       description: "Exact, or with a trailing `*`. Empty: all.",
       example: ["v1/transactions", "registrations.*"],
     }),
-  organizations: z.array(z.string().min(1).max(255)).max(1_000).openapi({ description: "Ids. Empty: all." }),
+  organizations: z
+    .array(z.string().min(1).max(255))
+    .min(1)
+    .max(1_000)
+    .nullable()
+    .openapi({ description: "Ids. Null: all." }),
   enabled: z.boolean(),
   retry_schedule_seconds: z
-    .array(z.number().min(0).max(86_400))
+    .array(z.int().min(0).max(86_400))
     .max(50)
     .nullable()
     .openapi({ description: "Waits between attempts. Null: the default ladder.", example: [1, 1, 5] }),
@@ -83,7 +88,8 @@ const createDestination = createRoute({
   path: "/api/destinations",
   summary: "Add a team",
   security,
-  request: { body: { required: true, content: { "application/json": { schema: creation } } } },
+  middleware: requireJson,
+  request: { query: noQuery, body: { required: true, content: { "application/json": { schema: creation } } } },
   responses: {
     201: json(destination.extend({ secret: z.string() }), "Created; its secret is shown this once"),
     ...badInput,
@@ -105,7 +111,7 @@ const showRoute = createRoute({
   path: "/api/destinations/{id}",
   summary: "Show a team",
   security,
-  request: { params },
+  request: { params, query: noQuery },
   responses: { 200: json(destination, "The destination, without its secret"), ...behindToken, ...unknownId },
 });
 
@@ -114,7 +120,8 @@ const changeRoute = createRoute({
   path: "/api/destinations/{id}",
   summary: "Change a team",
   security,
-  request: { params, body: { required: true, content: { "application/json": { schema: change } } } },
+  middleware: requireJson,
+  request: { params, query: noQuery, body: { required: true, content: { "application/json": { schema: change } } } },
   responses: { 200: json(destination, "As changed"), ...badInput, ...behindToken, ...unknownId },
 });
 
@@ -123,7 +130,7 @@ const deleteRoute = createRoute({
   path: "/api/destinations/{id}",
   summary: "Remove a team; its pending deliveries end as dead",
   security,
-  request: { params },
+  request: { params, query: noQuery },
   responses: { 204: { description: "Removed" }, ...behindToken, ...unknownId },
 });
 
@@ -185,7 +192,7 @@ type Settings = Omit<Destination, "id" | "url" | "secret" | "createdAt" | "updat
 const blank: Settings = {
   description: null,
   types: [],
-  organizations: [],
+  organizations: null,
   enabled: true,
   retryScheduleSeconds: null,
   timeoutMs: DEFAULT_TIMEOUT_MS,
@@ -199,7 +206,7 @@ function merge(known: Settings, input: z.output<typeof change>): Settings {
   return {
     description: input.description === undefined ? known.description : input.description,
     types: input.types ?? known.types,
-    organizations: input.organizations ?? known.organizations,
+    organizations: input.organizations === undefined ? known.organizations : input.organizations,
     enabled: input.enabled ?? known.enabled,
     retryScheduleSeconds:
       input.retry_schedule_seconds === undefined ? known.retryScheduleSeconds : input.retry_schedule_seconds,
@@ -230,7 +237,7 @@ function show(report: DestinationReport): z.input<typeof destination> {
     url: report.url,
     description: report.description,
     types: [...report.types],
-    organizations: [...report.organizations],
+    organizations: report.organizations === null ? null : [...report.organizations],
     enabled: report.enabled,
     retry_schedule_seconds: report.retryScheduleSeconds === null ? null : [...report.retryScheduleSeconds],
     timeout_ms: report.timeoutMs,

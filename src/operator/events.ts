@@ -3,7 +3,7 @@ import type { Delivery } from "../domain/delivery.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
-import { type OperatorApi, cursorOf, encodeCursor, instant, limit, notFound } from "./requests.ts";
+import { type OperatorApi, cursorOf, encodeCursor, instant, limit, noQuery, notFound } from "./requests.ts";
 import { isoTime, isoTimeOrNull, json, page, badInput, behindToken, unknownId, security, time } from "./responses.ts";
 
 const summary = z
@@ -47,8 +47,8 @@ const listRoute = createRoute({
   security,
   request: {
     query: z.strictObject({
-      type: z.string().optional(),
-      organization_id: z.string().optional(),
+      type: z.string().min(1).optional(),
+      organization_id: z.string().min(1).optional(),
       since: instant.optional(),
       until: instant.optional(),
       limit,
@@ -70,7 +70,7 @@ const showRoute = createRoute({
   path: "/api/events/{id}",
   summary: "Show an event and what became of it",
   security,
-  request: { params: z.object({ id: z.string() }) },
+  request: { params: z.object({ id: z.string() }), query: noQuery },
   responses: { 200: json(detail, "The event"), ...behindToken, ...unknownId },
 });
 

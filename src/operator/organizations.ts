@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import { type OrganizationRow, findOrganization, listOrganizations } from "../store/organizations.ts";
 import { type ResourceRow, findResource, listResources } from "../store/resources.ts";
-import { type OperatorApi, cursorOf, encodeCursor, limit, notFound } from "./requests.ts";
+import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
 import { isoTime, json, page, badInput, behindToken, unknownId, security, time, toPage } from "./responses.ts";
 
 const organization = z
@@ -46,7 +46,7 @@ const showRoute = createRoute({
   path: "/api/organizations/{id}",
   summary: "Show an organization's profile and what is known of it",
   security,
-  request: { params },
+  request: { params, query: noQuery },
   responses: {
     200: json(profile, "`profile` is the latest `data` of `v1/organizations`, null before the first"),
     ...behindToken,
@@ -62,7 +62,7 @@ const resourcesRoute = createRoute({
   request: {
     params,
     query: z.strictObject({
-      type: z.string().optional(),
+      type: z.string().min(1).optional(),
       limit,
       cursor: cursorOf(z.object({ type: z.string(), resourceId: z.string().nullable() })).optional(),
     }),
@@ -81,7 +81,7 @@ const resourceRoute = createRoute({
   security,
   request: {
     params: params.extend({ resource_id: z.string() }),
-    query: z.strictObject({ type: z.string().optional() }),
+    query: z.strictObject({ type: z.string().min(1).optional() }),
   },
   responses: {
     200: json(

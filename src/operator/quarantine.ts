@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { tryDecodeUtf8 } from "../platform/json.ts";
 import { type QuarantineListing, findQuarantined, listQuarantine } from "../store/quarantine.ts";
-import { type OperatorApi, cursorOf, encodeCursor, limit, notFound } from "./requests.ts";
+import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
 import { isoTime, json, page, badInput, behindToken, unknownId, security, time, toPage } from "./responses.ts";
 
 const listing = z
@@ -40,7 +40,7 @@ const showRoute = createRoute({
   path: "/api/quarantine/{id}",
   summary: "Show an event in quarantine with its body",
   security,
-  request: { params: z.object({ id: z.string() }) },
+  request: { params: z.object({ id: z.string() }), query: noQuery },
   responses: { 200: json(detail, "The event as it was received"), ...behindToken, ...unknownId },
 });
 

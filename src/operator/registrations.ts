@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { type StageRow, listRegistrationIds, stagesOf } from "../store/registrations.ts";
-import { type OperatorApi, cursorOf, encodeCursor, limit, notFound } from "./requests.ts";
+import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
 import { json, page, badInput, behindToken, unknownId, security, time, toPage } from "./responses.ts";
 
 const registration = z
@@ -26,7 +26,7 @@ const showRoute = createRoute({
   path: "/api/registrations/{id}",
   summary: "Show a registration's present stage and how it came there",
   security,
-  request: { params: z.object({ id: z.string() }) },
+  request: { params: z.object({ id: z.string() }), query: noQuery },
   responses: { 200: json(registration, "Its stages, oldest first"), ...behindToken, ...unknownId },
 });
 

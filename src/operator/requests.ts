@@ -1,4 +1,5 @@
 import { type Hook, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
 import type { Env } from "../env.ts";
 import { ProblemError } from "../platform/problem.ts";
 
@@ -38,6 +39,17 @@ export const refuseInvalid: Hook<unknown, OperatorEnv, string, unknown> = (resul
         : { path: issue.path.join("."), message: issue.message },
     ),
   );
+};
+
+/** The query of an operation that takes none. */
+export const noQuery = z.strictObject({});
+
+/** A body that the validator would take for an empty object because nothing says it is JSON. */
+export const requireJson: MiddlewareHandler<OperatorEnv> = async (c, next) => {
+  if (!/^application\/([\w.-]+\+)?json\b/i.test(c.req.header("content-type") ?? "")) {
+    throw invalidRequest([{ path: "", message: "must be sent as application/json" }]);
+  }
+  await next();
 };
 
 /** `limit` of a list. */

@@ -1,4 +1,4 @@
-/** Bytes of a hexadecimal text; null when it is none. Its length is left to the verification, which compares it safely. */
+/** Bytes of a SHA-256 digest in hexadecimal; null when the text is none. */
 export function readHexDigest(text: string): Uint8Array<ArrayBuffer> | null {
-  return /^(?:[0-9a-f]{2})+$/i.test(text) ? Uint8Array.fromHex(text) : null;
+  return /^[0-9a-f]{64}$/i.test(text) ? Uint8Array.fromHex(text) : null;
 }

@@ -1,18 +1,18 @@
 /** Reads a request's raw bytes; null as soon as they exceed `maxBytes`, whether declared or only streamed. */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | null> {
-  const { body } = request;
-  if (body === null) return new Uint8Array();
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) {
-    await body.cancel();
-    return null;
-  }
+  if (request.body === null) return new Uint8Array();
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return null;
+  const reader = request.body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    // Leaving the loop cancels the stream.
-    if (size > maxBytes) return null;
-    chunks.push(chunk);
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    size += read.value.length;
+    if (size > maxBytes) {
+      // Not cancelled: a sender that is still writing would see its connection break before it sees the answer.
+      reader.releaseLock();
+      return null;
+    }
+    chunks.push(read.value);
   }
   return concatenate(chunks, size);
 }

@@ -18,7 +18,7 @@ const destinationRow = z.object({
   url: z.string(),
   description: z.string().nullable(),
   types: jsonList(z.string()),
-  organizations: jsonList(z.string()),
+  organizations: jsonList(z.string()).nullable(),
   enabled: z.number().transform((flag) => flag === 1),
   retry_schedule_seconds: jsonList(z.number()).nullable(),
   timeout_ms: z.number(),
@@ -116,9 +116,9 @@ export async function saveDestination(db: D1Database, destination: Destination):
       destination.url,
       destination.description,
       JSON.stringify(destination.types),
-      JSON.stringify(destination.organizations),
+      toJson(destination.organizations),
       destination.enabled ? 1 : 0,
-      destination.retryScheduleSeconds === null ? null : JSON.stringify(destination.retryScheduleSeconds),
+      toJson(destination.retryScheduleSeconds),
       destination.timeoutMs,
       destination.maxPerSecond,
       destination.secret,
@@ -126,6 +126,10 @@ export async function saveDestination(db: D1Database, destination: Destination):
       destination.updatedAt,
     );
   await retried(() => statement.run());
+}
+
+function toJson(list: readonly unknown[] | null): string | null {
+  return list === null ? null : JSON.stringify(list);
 }
 
 export const disableSql =

@@ -11,7 +11,8 @@ export interface OrganizationRow {
 
 const profileSql = `
   SELECT data FROM resources
-  WHERE organization_id = ORGANIZATION AND type = 'v1/organizations' AND resource_id = ORGANIZATION`;
+  WHERE organization_id = ORGANIZATION AND type = 'v1/organizations'
+  ORDER BY version DESC LIMIT 1`;
 
 const lastEventSql = "SELECT max(received_at) FROM resources WHERE organization_id = ORGANIZATION";
 

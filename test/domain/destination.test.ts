@@ -6,7 +6,7 @@ const destination = (settings: Partial<Destination>): Destination => ({
   url: "https://team.example.com",
   description: null,
   types: [],
-  organizations: [],
+  organizations: null,
   enabled: true,
   retryScheduleSeconds: null,
   timeoutMs: 10_000,

@@ -19,7 +19,7 @@ describe("a destination", () => {
       url,
       description: null,
       types: [],
-      organizations: [],
+      organizations: null,
       enabled: true,
       retry_schedule_seconds: null,
       timeout_ms: 10_000,
@@ -146,8 +146,10 @@ describe("bad input", () => {
     ["types that are no list", { url, types: "v1/cards" }, "types"],
     ["a type with a star in its middle", { url, types: ["v1/*/x"] }, "types.0"],
     ["an empty type", { url, types: [""] }, "types.0"],
+    ["no organization at all", { url, organizations: [] }, "organizations"],
     ["an organization that is no text", { url, organizations: [7] }, "organizations.0"],
     ["enabled as a text", { url, enabled: "yes" }, "enabled"],
+    ["a wait of a second and a half", { url, retry_schedule_seconds: [1.5] }, "retry_schedule_seconds.0"],
     ["a wait below zero", { url, retry_schedule_seconds: [1, -1] }, "retry_schedule_seconds.1"],
     ["a wait of more than a day", { url, retry_schedule_seconds: [86_401] }, "retry_schedule_seconds.0"],
     ["51 waits", { url, retry_schedule_seconds: Array(51).fill(1) }, "retry_schedule_seconds"],
@@ -186,6 +188,10 @@ describe("bad input", () => {
       body: JSON.stringify({ url }),
     });
     expect(response.status).toBe(400);
+    const { id } = await new TestRelay().addTeam(url);
+    const headers = { authorization: "Bearer test-admin-token" };
+    const bare = await new TestRelay().fetch(`/api/destinations/${id}`, { method: "PATCH", headers });
+    expect(bare.status).toBe(400);
   });
 
   it("to a change is refused as well, and changes nothing", async () => {

@@ -53,10 +53,6 @@ describe("the Business API's signature", () => {
     expect(await matches(`v1=${business.digest.toUpperCase()},t=1704110400`)).toBe(true);
   });
 
-  it("does not hold when it is cut short", async () => {
-    expect(await matches(business.header.slice(0, -2))).toBe(false);
-  });
-
   it.each([
     "",
     "garbage",
@@ -70,6 +66,8 @@ describe("the Business API's signature", () => {
     `t=1704110400,t=1704110400,v1=${zeros}`,
     `t=1704110400,v1=`,
     `t=1704110400,v1=abc`,
+    `t=1704110400,v1=${zeros.slice(2)}`,
+    `t=1704110400,v1=${zeros}00`,
     `t=1704110400,v1=${"zz".repeat(32)}`,
     `t=1704110400,v1=Vq/wbcIn24DWVopQcPkSxgHDHyBFF0XSV8vAtd+pOAU=`,
     `t=1704110400;v1=${zeros}`,
@@ -90,7 +88,7 @@ describe("the Onboarding API's signature", () => {
     expect(await signOnboarding(onboarding.body, onboarding.secret)).toBe(onboarding.header);
   });
 
-  it.each(["", "garbage", "abc", `v1=${onboarding.header}`])("is malformed as %j", (header) => {
+  it.each(["", "garbage", "abc", onboarding.header.slice(2), `v1=${onboarding.header}`])("is malformed as %j", (header) => {
     expect(read(header)).toBe("signature_malformed");
   });
 });
