@@ -16,16 +16,20 @@ const projectNode = path.join(modules, "node", "bin", process.platform === "win3
 // Under npm there is a shell between npm and this process, and it outlives an npm that is killed.
 if (process.env["npm_lifecycle_event"] !== undefined) await import("./end-with-parent.mjs");
 
+const runtime = path.join(
+  modules,
+  "@cloudflare",
+  `workerd-${process.platform.replace("win32", "windows")}-${process.arch.replace("x64", "64")}`,
+);
+
 const [program, ...programArguments] = process.argv.slice(2);
 
 if (!isInstalled()) {
   console.log("Installing the dependencies …");
   // Not `npm ci`: it demands of the lock file the binaries of every platform, also those that a registry does not carry.
-  const code = await runToEnd(...npm("install", "--no-save", "--loglevel=error", "--no-audit", "--no-fund"));
-  if (code !== 0) {
-    console.error("The dependencies could not be installed; npm says why above. Nothing was started.");
-    process.exit(code);
-  }
+  await install();
+  // For the same reason the lock file may not know this platform's runtime; then the versions in package.json decide.
+  if (!existsSync(runtime)) await install("--no-package-lock");
 }
 
 if (program !== undefined) {
@@ -44,10 +48,20 @@ function isInstalled() {
   const asked = readPackages(path.join(root, "package-lock.json"));
   return (
     existsSync(projectNode) &&
+    existsSync(runtime) &&
     Object.entries(asked).every(
       ([name, { version, optional }]) => name === "" || optional || installed[name]?.version === version,
     )
   );
+}
+
+async function install(/** @type {string[]} */ ...options) {
+  const code = await runToEnd(
+    ...npm("install", "--no-save", "--loglevel=error", "--no-audit", "--no-fund", ...options),
+  );
+  if (code === 0) return;
+  console.error("The dependencies could not be installed; npm says why above. Nothing was started.");
+  process.exit(code);
 }
 
 /** @returns {Record<string, { version?: string, optional?: boolean }>} */

@@ -1,3 +1,4 @@
+import type { Attempt } from "./delivery.ts";
 import type { RelayEvent } from "./event.ts";
 
 /** A team's endpoint and what it asked for. */
@@ -16,6 +17,11 @@ export interface Destination {
   readonly maxPerSecond: number | null;
   /** `whsec_` and base64: the key of everything sent to this destination. */
   readonly secret: string;
+  /**
+   * Served by the retry lane from the first attempt on, where it holds nobody up: its last answer was no success, or a
+   * slow one.
+   */
+  readonly onLane: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -25,6 +31,14 @@ export function wants(destination: Destination, event: Pick<RelayEvent, "type" |
   return (
     destination.enabled && wantsType(destination, event.type) && wantsOrganization(destination, event.organizationId)
   );
+}
+
+/** An answer that takes longer is too slow for the fan-out, where others wait behind it. */
+const SLOW_MS = 1_000;
+
+/** Whether an attempt that went so puts its destination on the lane, or leaves it there. */
+export function belongsOnLane({ outcome, durationMs }: Pick<Attempt, "outcome" | "durationMs">): boolean {
+  return outcome !== "delivered" || durationMs > SLOW_MS;
 }
 
 function wantsType({ types }: Destination, type: string): boolean {

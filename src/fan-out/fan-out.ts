@@ -6,7 +6,7 @@ import type { EventMessage, RecordedEventMessage } from "../messages.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
-import { type Job, attemptAll } from "../outbound/attempt-all.ts";
+import { type Job, type JobResult, attemptAll } from "../outbound/attempt-all.ts";
 import { conclude } from "../outbound/conclude.ts";
 import { type Envelope, readEnvelope } from "../qonto/envelope.ts";
 import { type ClaimOutcome, claimEvents } from "../store/claims.ts";
@@ -59,10 +59,12 @@ export async function fanOut(
   const jobs = claimed.flatMap(({ event, wantedBy }) =>
     wantedBy.map((destination): Job => ({ event, destination, delivery: firstDelivery(event, destination) })),
   );
-  const results = await attemptAll(jobs, FIRST_ATTEMPTS, {
+  const { now = [], onLane = [] } = Object.groupBy(jobs, ({ destination }) => (destination.onLane ? "onLane" : "now"));
+  const attempted = await attemptAll(now, FIRST_ATTEMPTS, {
     world,
     allowPrivateDestinations: fanningOut.config.allowPrivateDestinations,
   });
+  const results = [...attempted, ...onLane.map(putOff)];
   const deliveries = await conclude(results, { env, world, putOffMs: 0 });
 
   logLine("fan-out", {
@@ -166,6 +168,10 @@ function verdictOn(outcome: ClaimOutcome | undefined, now: number): MessageVerdi
   if (outcome?.state === "finished") return "done";
   if (outcome?.state !== "busy") return { againInSeconds: SHORTLY_SECONDS };
   return { againInSeconds: Math.ceil((outcome.claimedUntil - now) / 1000) + 1 };
+}
+
+function putOff(job: Job): JobResult {
+  return { job, attempt: null };
 }
 
 function firstDelivery(event: RelayEvent, destination: Destination): Delivery {

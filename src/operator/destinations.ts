@@ -13,7 +13,16 @@ import {
   listDestinations,
   saveDestination,
 } from "../store/destinations.ts";
-import { type OperatorApi, cursorOf, encodeCursor, invalidRequest, limit, noQuery, notFound, requireJson } from "./requests.ts";
+import {
+  type OperatorApi,
+  cursorOf,
+  encodeCursor,
+  invalidRequest,
+  limit,
+  noQuery,
+  notFound,
+  requireJson,
+} from "./requests.ts";
 import {
   isoTime,
   isoTimeOrNull,
@@ -144,6 +153,7 @@ export function addDestinations(api: OperatorApi, world: World): void {
       ...merge(blank, input),
       url: input.url,
       secret: makeSecret(),
+      onLane: false,
       createdAt: now,
       updatedAt: now,
     };
@@ -187,7 +197,7 @@ async function endAllPending(db: D1Database, destinationId: string): Promise<voi
   while ((await endPendingDeliveries(db, destinationId, ENDED_AT_ONCE)) === ENDED_AT_ONCE);
 }
 
-type Settings = Omit<Destination, "id" | "url" | "secret" | "createdAt" | "updatedAt">;
+type Settings = Omit<Destination, "id" | "url" | "secret" | "onLane" | "createdAt" | "updatedAt">;
 
 const blank: Settings = {
   description: null,

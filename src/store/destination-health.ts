@@ -1,4 +1,5 @@
 import type { Attempt } from "../domain/delivery.ts";
+import { belongsOnLane } from "../domain/destination.ts";
 
 /** The newest deliveries of a destination that are looked at for its last success. */
 const LOOK_BACK = 100;
@@ -19,12 +20,13 @@ export const recordHealthSql = `
       run.value ->> 'last_success_at',
       CASE WHEN consecutive_failures = 0 THEN ${newestSuccessSql} END,
       last_success_at),
-    last_failure_at = coalesce(run.value ->> 'last_failure_at', last_failure_at)
+    last_failure_at = coalesce(run.value ->> 'last_failure_at', last_failure_at),
+    on_lane = run.value ->> 'on_lane'
   FROM json_each(?1) AS run
   WHERE destinations.id = run.value ->> 'destination_id'
-    AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0)`;
+    AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR on_lane <> run.value ->> 'on_lane')`;
 
-/** Statements that note failures and recoveries. A success after a success writes nothing. */
+/** Statements that note failures, recoveries and slowness. A quick success after another writes nothing. */
 export function recordHealth(
   db: D1Database,
   attempts: readonly { readonly destinationId: string; readonly attempt: Attempt }[],
@@ -45,6 +47,7 @@ function summarize(attempts: readonly Attempt[]) {
     last_success_at: inOrder[lastSuccess]?.at ?? null,
     last_failure_at: inOrder.findLast(({ outcome }) => outcome !== "delivered")?.at ?? null,
     trailing_failures: inOrder.length - 1 - lastSuccess,
+    on_lane: inOrder.slice(-1).some(belongsOnLane) ? 1 : 0,
   };
 }
 

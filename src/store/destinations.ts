@@ -24,6 +24,7 @@ const destinationRow = z.object({
   timeout_ms: z.number(),
   max_per_second: z.number().nullable(),
   secret: z.string(),
+  on_lane: z.number().transform((flag) => flag === 1),
   created_at: z.number(),
   updated_at: z.number(),
 });
@@ -51,6 +52,7 @@ function toDestination(row: z.output<typeof destinationRow>): Destination {
     timeoutMs: row.timeout_ms,
     maxPerSecond: row.max_per_second,
     secret: row.secret,
+    onLane: row.on_lane,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -12,6 +12,7 @@ const destination = (settings: Partial<Destination>): Destination => ({
   timeoutMs: 10_000,
   maxPerSecond: null,
   secret: "whsec_",
+  onLane: false,
   createdAt: 0,
   updatedAt: 0,
   ...settings,

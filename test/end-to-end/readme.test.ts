@@ -87,8 +87,8 @@ func main() {
 	fmt.Println(string(out))
 }`;
     const file = write("main.go", code + driver);
-    const cases_ = write("cases.json", JSON.stringify(input));
-    const answers = execFileSync("go", ["run", file, cases_, secret], {
+    const casesFile = write("cases.json", JSON.stringify(input));
+    const answers = execFileSync("go", ["run", file, casesFile, secret], {
       encoding: "utf8",
       env: { ...process.env, GOCACHE: path.join(directory, "go"), GOFLAGS: "-mod=mod", GO111MODULE: "off" },
     });

@@ -3,9 +3,15 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type Intercept, Meter, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { hang, ok, okAfterAMoment, statuses } from "../support/teams.ts";
+import { type Answer, hang, ok, okAfterAMoment, statuses } from "../support/teams.ts";
 
 beforeEach(emptyDatabase);
+
+/** Takes its time on the relay's clock. */
+const slow: Answer = (_request, _signal, pass) => {
+  pass(1.1);
+  return new Response("at last");
+};
 
 const team = "https://team.example.com/hook";
 const other = "https://other.example.com/hook";
@@ -188,6 +194,38 @@ describe("a destination that hangs", () => {
     expect(relay.teams.at(team).length).toBeLessThanOrEqual(5);
     expect(relay.retries.sent).toHaveLength(20);
   });
+});
+
+describe("a destination that failed, or was slow,", () => {
+  it.each([
+    ["hung", hang],
+    ["answered 500", statuses(500)],
+    ["took more than a second", slow],
+  ] as const)(
+    "because it %s is served by the retry lane from then on, until it answers well and quickly",
+    async (_title, answer) => {
+      const relay = new TestRelay();
+      await relay.addTeam(team, { timeout_ms: 1_500, retry_schedule_seconds: [1, 1] });
+      relay.teams.answer(team, answer);
+      await relay.send(makePayload("v1/cards"));
+      await relay.runBatch(relay.events, "qonto-relay-events", 100);
+      expect(relay.teams.at(team)).toHaveLength(1);
+
+      await relay.send(makePayload("v1/cards"));
+      await relay.runBatch(relay.events, "qonto-relay-events", 100);
+      expect(relay.teams.at(team)).toHaveLength(1);
+      relay.teams.answer(team, ok);
+      relay.passSeconds(1);
+      await relay.runQueues();
+      const lastTwo = relay.teams.at(team).slice(-2);
+      expect(lastTwo.some(({ headers }) => headers.get("x-relay-attempt") === "1")).toBe(true);
+
+      await relay.send(makePayload("v1/cards"));
+      const before = relay.teams.at(team).length;
+      await relay.runBatch(relay.events, "qonto-relay-events", 100);
+      expect(relay.teams.at(team)).toHaveLength(before + 1);
+    },
+  );
 });
 
 describe("an event", () => {

@@ -239,8 +239,21 @@ describe("a list", () => {
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ path: "cursor" }] } });
   });
 
-  it("refuses a parameter that nobody knows", async () => {
-    const answer = await new TestRelay().api("GET", "/api/destinations?page=2");
+  it.each([
+    "/api/destinations",
+    "/api/destinations/dst_1",
+    "/api/events",
+    "/api/events/e1",
+    "/api/organizations",
+    "/api/organizations/o1",
+    "/api/organizations/o1/resources",
+    "/api/organizations/o1/resources/r1",
+    "/api/registrations",
+    "/api/registrations/r1",
+    "/api/quarantine",
+    "/api/quarantine/q1",
+  ])("or a single thing refuses a parameter that nobody knows: %s", async (path) => {
+    const answer = await new TestRelay().api("GET", `${path}?page=2`);
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ path: "page" }] } });
   });
 });

@@ -77,6 +77,12 @@ describe("the latest state", () => {
       counts: { "v1/cards": 2, "v1/organizations": 1 },
       last_event_at: lastEventAt,
     });
+    // The profile is the organization's whatever id its data bears.
+    await relay.send(
+      makePayload("v1/organizations", { organization_id: "org-3", data: { id: "x", legal_name: "Third" } }),
+    );
+    await relay.runQueues();
+    expect((await relay.api("GET", "/api/organizations/org-3")).body.profile).toMatchObject({ legal_name: "Third" });
     expect((await relay.api("GET", "/api/organizations/org-2")).body).toMatchObject({
       profile: null,
       counts: { "v1/cards": 1 },
@@ -85,6 +91,7 @@ describe("the latest state", () => {
       data: [
         { organization_id: "org-1", name: "Elektro Tesla GmbH", last_event_at: lastEventAt },
         { organization_id: "org-2", name: null, last_event_at: lastEventAt },
+        { organization_id: "org-3", name: "Third", last_event_at: lastEventAt },
       ],
       next_cursor: null,
     });

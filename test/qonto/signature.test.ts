@@ -88,9 +88,12 @@ describe("the Onboarding API's signature", () => {
     expect(await signOnboarding(onboarding.body, onboarding.secret)).toBe(onboarding.header);
   });
 
-  it.each(["", "garbage", "abc", onboarding.header.slice(2), `v1=${onboarding.header}`])("is malformed as %j", (header) => {
-    expect(read(header)).toBe("signature_malformed");
-  });
+  it.each(["", "garbage", "abc", onboarding.header.slice(2), `v1=${onboarding.header}`])(
+    "is malformed as %j",
+    (header) => {
+      expect(read(header)).toBe("signature_malformed");
+    },
+  );
 });
 
 it("is missing when a request bears neither header", () => {

@@ -76,7 +76,10 @@ export async function emptyDatabase(): Promise<void> {
 /** The whole relay on real D1, with its clock, its queues and the network in the test's hand. */
 export class TestRelay {
   now = MIDDAY;
-  readonly teams = new Teams(() => this.now);
+  readonly teams = new Teams(
+    () => this.now,
+    (seconds) => this.passSeconds(seconds),
+  );
   readonly events = new HeldQueue(() => this.now);
   readonly retries = new HeldQueue(() => this.now);
   readonly deadLetters = new HeldQueue(() => this.now);

@@ -9,7 +9,12 @@ export interface ReceivedRequest {
   readonly at: number;
 }
 
-export type Answer = (request: ReceivedRequest, signal: AbortSignal) => Response | Promise<Response>;
+/** `pass` lets seconds pass on the relay's clock. */
+export type Answer = (
+  request: ReceivedRequest,
+  signal: AbortSignal,
+  pass: (seconds: number) => void,
+) => Response | Promise<Response>;
 
 export const ok: Answer = () => new Response("thanks");
 
@@ -41,9 +46,11 @@ export class Teams {
   mostInFlight = 0;
   readonly #answers = new Map<string, Answer>();
   readonly #now: () => number;
+  readonly #pass: (seconds: number) => void;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, pass: (seconds: number) => void = () => undefined) {
     this.#now = now;
+    this.#pass = pass;
   }
 
   /** From now on the team at this URL answers so. A URL that nobody has claimed takes everything. */
@@ -63,7 +70,7 @@ export class Teams {
     this.inFlight += 1;
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
     try {
-      return await (this.#answers.get(url) ?? ok)(received, init.signal ?? new AbortController().signal);
+      return await (this.#answers.get(url) ?? ok)(received, init.signal ?? new AbortController().signal, this.#pass);
     } finally {
       this.inFlight -= 1;
     }
