@@ -42,16 +42,15 @@ if (program !== undefined) {
   }
 }
 
-/** Whether what npm wrote down as installed is what the lock file asks for. An install that was cut short writes nothing down. */
+/** Whether what npm wrote down as installed is what package.json pins. An install that was cut short writes nothing down. */
 function isInstalled() {
-  const installed = readPackages(path.join(modules, ".package-lock.json"));
-  const asked = readPackages(path.join(root, "package-lock.json"));
-  return (
-    existsSync(projectNode) &&
-    existsSync(runtime) &&
-    Object.entries(asked).every(
-      ([name, { version, optional }]) => name === "" || optional || installed[name]?.version === version,
-    )
+  const lockFile = path.join(modules, ".package-lock.json");
+  if (![lockFile, projectNode, runtime].every((file) => existsSync(file))) return false;
+  const installed = readJson(lockFile).packages;
+  const { dependencies, devDependencies } = readJson(path.join(root, "package.json"));
+  return Object.entries({ ...dependencies, ...devDependencies }).every(
+    // An alias is pinned as npm:name@version.
+    ([name, pin]) => installed[`node_modules/${name}`]?.version === pin.split("@").at(-1),
   );
 }
 
@@ -64,9 +63,8 @@ async function install(/** @type {string[]} */ ...options) {
   process.exit(code);
 }
 
-/** @returns {Record<string, { version?: string, optional?: boolean }>} */
-function readPackages(/** @type {string} */ lockFile) {
-  return existsSync(lockFile) ? JSON.parse(readFileSync(lockFile, "utf8")).packages : {};
+function readJson(/** @type {string} */ file) {
+  return JSON.parse(readFileSync(file, "utf8"));
 }
 
 /** @returns {[string, string[]]} The npm that runs this script, or the one on the path. */
