@@ -12,8 +12,9 @@ export function createRelay(world: World) {
   return {
     fetch: (request, env, context) => app.fetch(request, env, context),
 
-    async queue(batch, env) {
-      const stage = { env, config: readConfig(env), world };
+    async queue(batch, env, context) {
+      const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
+      const stage = { env, config: readConfig(env), world, waitUntil };
       switch (batch.queue) {
         case "qonto-relay-events":
           return consumeEvents(batch, stage);

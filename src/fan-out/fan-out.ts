@@ -18,6 +18,8 @@ export interface FanningOut {
   readonly env: Pick<Env, "DB" | "RETRIES">;
   readonly config: Pick<Config, "allowPrivateDestinations">;
   readonly world: World;
+  /** Lets late attempts go on behind the batch. */
+  readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
 /** `done`: nothing is left for the event's message to do. Otherwise it has to come again. */
@@ -64,8 +66,10 @@ export async function fanOut(
     world,
     allowPrivateDestinations: fanningOut.config.allowPrivateDestinations,
   });
-  const results = [...attempted, ...onLane.map(putOff)];
-  const deliveries = await conclude(results, { env, world, putOffMs: 0 });
+  const deliveries = await conclude(
+    { ...attempted, results: [...attempted.results, ...onLane.map(putOff)] },
+    { env, world, putOffMs: 0, waitUntil: fanningOut.waitUntil },
+  );
 
   logLine("fan-out", {
     events: messages.length,
@@ -73,7 +77,7 @@ export async function fanOut(
     event_ids: claimed.map(({ event }) => event.id),
     delivered: deliveries.filter(({ status }) => status === "delivered").length,
     pending: deliveries.filter(({ status }) => status === "pending").length,
-    put_off: results.filter(({ attempt }) => attempt === null).length,
+    late: attempted.late.length,
     duration_ms: world.now() - startedAt,
   });
   return verdicts;

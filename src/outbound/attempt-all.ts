@@ -1,6 +1,7 @@
 import type { Attempt, Delivery } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
+import { settleWithin } from "../platform/time-box.ts";
 import { type Posting, post } from "./post.ts";
 
 /** A delivery whose next attempt is to be made. */
@@ -16,8 +17,20 @@ export interface JobResult {
   readonly attempt: Attempt | null;
 }
 
+export interface Attempted {
+  readonly results: readonly JobResult[];
+  /** Attempts that are still under way: nobody waits for them any longer. */
+  readonly late: readonly { readonly job: Job; readonly result: Promise<JobResult> }[];
+}
+
 /** An invocation may wait for six answers at once; the seventh call would queue while its timer already runs. */
 const MAX_IN_FLIGHT = 5;
+
+/** How long a batch, and all that waits behind it, waits for an answer before it goes on without. */
+const PATIENCE_MS = 1_000;
+
+/** An attempt goes on for at most this long when nobody waits for it: the platform grants 30 s, the write included. */
+const MAX_UNATTENDED_MS = 20_000;
 
 export interface Limits {
   /** Longest wait for one answer, whatever the destination's own. */
@@ -27,26 +40,26 @@ export interface Limits {
 }
 
 /**
- * Makes attempts side by side, each destination getting an equal share of the calls in flight. A destination that lets
- * one time out gets no more of them this time, and what time does not suffice for is put off: so neither a hanging
- * destination nor a long batch holds up the others.
+ * Makes attempts side by side, each destination getting an equal share of the calls in flight. A destination that lets one
+ * run late or time out gets no more of them this time; what is left when time or connections run out is put off. So neither a hanging destination nor a long batch holds up the others.
  */
 export async function attemptAll(
   jobs: readonly Job[],
   limits: Limits,
   posting: Omit<Posting, "limitMs">,
-): Promise<JobResult[]> {
+): Promise<Attempted> {
   const lanes = [...Map.groupBy(jobs, ({ destination }) => destination.id).values()].map((waiting) => ({
     waiting: waiting.toReversed(),
     inFlight: 0,
-    timedOut: false,
+    isSlow: false,
   }));
   const results: JobResult[] = [];
+  const late: { job: Job; result: Promise<JobResult> }[] = [];
   const endAt = posting.world.now() + limits.allMs;
 
   const next = () =>
     lanes
-      .filter(({ waiting, timedOut }) => waiting.length > 0 && !timedOut)
+      .filter(({ waiting, isSlow }) => waiting.length > 0 && !isSlow)
       .reduce<(typeof lanes)[number] | undefined>(
         (idlest, lane) => (idlest === undefined || lane.inFlight < idlest.inFlight ? lane : idlest),
         undefined,
@@ -57,16 +70,27 @@ export async function attemptAll(
       const job = lane.waiting.pop();
       if (job === undefined) return;
       lane.inFlight += 1;
-      const { event, destination, delivery } = job;
-      const limitMs = Math.min(limits.attemptMs, destination.timeoutMs);
-      const attempt = await post(event, destination, delivery.attempts.length + 1, { ...posting, limitMs });
+      const limitMs = Math.min(limits.attemptMs, job.destination.timeoutMs);
+      const result = attempt(job, { ...posting, limitMs });
+      const settled = await settleWithin(result, Math.max(PATIENCE_MS, limitMs - MAX_UNATTENDED_MS));
+      if (settled.state === "failed") throw settled.error;
+      if (settled.state === "late") {
+        lane.isSlow = true;
+        late.push({ job, result });
+        return;
+      }
       lane.inFlight -= 1;
-      lane.timedOut ||= attempt.outcome === "timed_out";
-      results.push({ job, attempt });
+      lane.isSlow ||= settled.value.attempt?.outcome === "timed_out";
+      results.push(settled.value);
     }
   };
   await Promise.all(Array.from({ length: MAX_IN_FLIGHT }, work));
 
   const putOff = lanes.flatMap(({ waiting }) => waiting.map((job): JobResult => ({ job, attempt: null })));
-  return [...results, ...putOff];
+  return { results: [...results, ...putOff], late };
+}
+
+async function attempt(job: Job, posting: Posting): Promise<JobResult> {
+  const { event, destination, delivery } = job;
+  return { job, attempt: await post(event, destination, delivery.attempts.length + 1, posting) };
 }

@@ -5,7 +5,7 @@ import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
 import { disableDestinations } from "../store/destinations.ts";
-import type { JobResult } from "./attempt-all.ts";
+import type { Attempted, JobResult } from "./attempt-all.ts";
 import { scheduleAttempts } from "./schedule.ts";
 
 export interface Concluding {
@@ -13,28 +13,45 @@ export interface Concluding {
   readonly world: World;
   /** Wait of a delivery that was put off. */
   readonly putOffMs: number;
+  /** Lets late attempts go on behind the batch. */
+  readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** Writes down what came of some attempts and sees to the next ones. Returns the deliveries as they now stand. */
-export async function conclude(
-  results: readonly JobResult[],
-  { env, world, putOffMs }: Concluding,
-): Promise<Delivery[]> {
+/** A late attempt has come to its end by then, or its consumer has died: then the cron has it made again. */
+const LATE_MS = 45_000;
+
+/**
+ * Writes down what came of some attempts and sees to the next ones; those that are late are written down as pending, and
+ * concluded when they end. Returns the deliveries as they now stand.
+ */
+export async function conclude({ results, late }: Attempted, concluding: Concluding): Promise<Delivery[]> {
+  const { env, world, putOffMs, waitUntil } = concluding;
   const now = world.now();
-  const deliveries = results.map(({ job: { delivery, destination }, attempt }) =>
+  const concluded = results.map(({ job: { delivery, destination }, attempt }) =>
     attempt === null
       ? putOff(delivery, now + putOffMs)
       : afterAttempt(delivery, attempt, destination.retryScheduleSeconds, { now, random: world.random() }),
   );
-  await recordDeliveries(env.DB, deliveries, attemptsOf(results));
+  const underWay = late.map(({ job }) => putOff(job.delivery, now + LATE_MS));
+
+  await recordDeliveries(env.DB, [...concluded, ...underWay], attemptsOf(results));
   await disableDestinations(env.DB, goneDestinations(results), now);
   try {
-    await scheduleAttempts(env.RETRIES, deliveries, world.now());
+    await scheduleAttempts(env.RETRIES, concluded, world.now());
   } catch (error) {
     // Nothing is lost: D1 knows what is pending, and the cron sends what is overdue.
     logFailure("schedule-attempts", error);
   }
-  return deliveries;
+  for (const { result } of late) waitUntil(concludeLate(result, concluding));
+  return [...concluded, ...underWay];
+}
+
+async function concludeLate(result: Promise<JobResult>, concluding: Concluding): Promise<void> {
+  try {
+    await conclude({ results: [await result], late: [] }, concluding);
+  } catch (error) {
+    logFailure("conclude-late-attempt", error);
+  }
 }
 
 function attemptsOf(results: readonly JobResult[]) {

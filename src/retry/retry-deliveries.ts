@@ -12,6 +12,8 @@ export interface Retrying {
   readonly env: Pick<Env, "DB" | "RETRIES">;
   readonly config: Pick<Config, "allowPrivateDestinations">;
   readonly world: World;
+  /** Lets late attempts go on behind the batch. */
+  readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
 /** Every destination's own limit holds here, and no batch runs on for ever. */
@@ -20,7 +22,7 @@ const LATER_ATTEMPTS = { attemptMs: 30_000, allMs: 20_000 };
 /** Longer than a batch can take; short, because a dead consumer's deliveries wait for its end. */
 const LEASE_MS = 60_000;
 
-/** Queue and Worker clocks differ by less. */
+/** A message's delay is in whole seconds, and queue and Worker clocks differ a little. */
 const EARLY_MS = 1_000;
 
 /** Wait of a delivery whose turn did not come in its batch. */
@@ -34,11 +36,11 @@ export async function retryDeliveries(messages: readonly DeliveryMessage[], retr
   const { env, world, config } = retrying;
   const startedAt = world.now();
   const jobs = await claimJobs(messages, retrying);
-  const results = await attemptAll(jobs, LATER_ATTEMPTS, {
+  const attempted = await attemptAll(jobs, LATER_ATTEMPTS, {
     world,
     allowPrivateDestinations: config.allowPrivateDestinations,
   });
-  const deliveries = await conclude(results, { env, world, putOffMs: PUT_OFF_MS });
+  const deliveries = await conclude(attempted, { env, world, putOffMs: PUT_OFF_MS, waitUntil: retrying.waitUntil });
 
   logLine("retry", {
     messages: messages.length,
@@ -46,6 +48,7 @@ export async function retryDeliveries(messages: readonly DeliveryMessage[], retr
     event_ids: jobs.map(({ event }) => event.id),
     delivered: deliveries.filter(({ status }) => status === "delivered").length,
     pending: deliveries.filter(({ status }) => status === "pending").length,
+    late: attempted.late.length,
     dead: deliveries.filter(({ status }) => status === "dead").length,
     duration_ms: world.now() - startedAt,
   });

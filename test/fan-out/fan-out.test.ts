@@ -7,6 +7,14 @@ import { type Answer, hang, ok, okAfterAMoment, statuses } from "../support/team
 
 beforeEach(emptyDatabase);
 
+/** Takes its time on the clock that the platform's timers go by. */
+const afterRealMs =
+  (ms: number): Answer =>
+  async () => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    return new Response("at last");
+  };
+
 /** Takes its time on the relay's clock. */
 const slow: Answer = (_request, _signal, pass) => {
   pass(1.1);
@@ -193,6 +201,51 @@ describe("a destination that hangs", () => {
     // A handful hung side by side; what was left went to the retry lane without being tried.
     expect(relay.teams.at(team).length).toBeLessThanOrEqual(5);
     expect(relay.retries.sent).toHaveLength(20);
+  });
+});
+
+describe("attempts that are still under way after a second", () => {
+  it("are waited for by nobody, and concluded when they end", async () => {
+    const relay = new TestRelay();
+    const slowAnswers = Array.from({ length: 6 }, (_, count) => `${team}/${count}`);
+    for (const url of slowAnswers) {
+      await relay.addTeam(url);
+      relay.teams.answer(url, afterRealMs(1_300));
+    }
+    await relay.addTeam(other);
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+
+    let deliveriesBehindTheBatch = "";
+    relay.whenBatchReturns = async () => {
+      const { body } = await relay.api("GET", `/api/events/${payload.id}`);
+      deliveriesBehindTheBatch = body.deliveries.map(({ status }: { status: string }) => status).join(" ");
+    };
+    await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    // Five have the connections; what found none, the quick team included, is on the retry lane.
+    expect(deliveriesBehindTheBatch).toBe(Array(7).fill("pending").join(" "));
+    await relay.runQueues();
+    const { body } = await relay.api("GET", `/api/events/${payload.id}`);
+    expect(body.deliveries).toHaveLength(7);
+    expect(body).toMatchObject({
+      state: "settled",
+      deliveries: [...slowAnswers, other].map(() => ({ status: "delivered" })),
+    });
+    expect(relay.teams.received).toHaveLength(7);
+  });
+
+  it("do not hold up the events that come behind", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    await relay.addTeam(other);
+    relay.teams.answer(team, afterRealMs(1_300));
+    for (let count = 0; count < 10; count += 1) await relay.send(makePayload("v1/cards"));
+    let receivedByOthers = 0;
+    relay.whenBatchReturns = async () => {
+      receivedByOthers = relay.teams.at(other).length;
+    };
+    await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    expect(receivedByOthers).toBe(10);
   });
 });
 

@@ -83,6 +83,8 @@ export class TestRelay {
   readonly events = new HeldQueue(() => this.now);
   readonly retries = new HeldQueue(() => this.now);
   readonly deadLetters = new HeldQueue(() => this.now);
+  /** Called between a batch's end and that of what goes on behind it. */
+  whenBatchReturns: () => Promise<void> = async () => undefined;
   readonly env: Env;
   readonly relay = createRelay({ now: () => this.now, random: () => 0, fetch: this.teams.fetch });
 
@@ -194,7 +196,10 @@ export class TestRelay {
     }
     let failed = false;
     try {
-      await this.relay.queue(batch, this.env);
+      const context = createExecutionContext();
+      await this.relay.queue(batch, this.env, context);
+      await this.whenBatchReturns();
+      await waitOnExecutionContext(context);
     } catch {
       failed = true;
     }
