@@ -68,7 +68,7 @@ export async function fanOut(
   });
   const deliveries = await conclude(
     { ...attempted, results: [...attempted.results, ...onLane.map(putOff)] },
-    { env, world, putOffMs: 0, waitUntil: fanningOut.waitUntil },
+    { env, world, restMs: 0, waitUntil: fanningOut.waitUntil },
   );
 
   logLine("fan-out", {
@@ -175,7 +175,7 @@ function verdictOn(outcome: ClaimOutcome | undefined, now: number): MessageVerdi
 }
 
 function putOff(job: Job): JobResult {
-  return { job, attempt: null };
+  return { job, attempt: null, isDestinationSlow: false };
 }
 
 function firstDelivery(event: RelayEvent, destination: Destination): Delivery {

@@ -11,11 +11,10 @@ export interface Job {
   readonly delivery: Delivery;
 }
 
-/** What came of a job; `attempt` is null when it was put off without being made. */
-export interface JobResult {
-  readonly job: Job;
-  readonly attempt: Attempt | null;
-}
+/** What came of a job: an attempt, or none, for want of time or connections or because its destination is slow just now. */
+export type JobResult = { readonly job: Job } & (
+  { readonly attempt: Attempt } | { readonly attempt: null; readonly isDestinationSlow: boolean }
+);
 
 export interface Attempted {
   readonly results: readonly JobResult[];
@@ -40,7 +39,8 @@ export interface Limits {
 }
 
 /**
- * Makes attempts side by side, each destination getting an equal share of the calls in flight. A destination that lets one
+ * Makes attempts side by side, each destination getting an equal share of the calls in flight, those first that have not
+ * failed lately. A destination that lets one
  * run late or time out gets no more of them this time; what is left when time or connections run out is put off. So neither a hanging destination nor a long batch holds up the others.
  */
 export async function attemptAll(
@@ -48,7 +48,8 @@ export async function attemptAll(
   limits: Limits,
   posting: Omit<Posting, "limitMs">,
 ): Promise<Attempted> {
-  const lanes = [...Map.groupBy(jobs, ({ destination }) => destination.id).values()].map((waiting) => ({
+  const wellFirst = jobs.toSorted((one, other) => Number(one.destination.onLane) - Number(other.destination.onLane));
+  const lanes = [...Map.groupBy(wellFirst, ({ destination }) => destination.id).values()].map((waiting) => ({
     waiting: waiting.toReversed(),
     inFlight: 0,
     isSlow: false,
@@ -86,7 +87,9 @@ export async function attemptAll(
   };
   await Promise.all(Array.from({ length: MAX_IN_FLIGHT }, work));
 
-  const putOff = lanes.flatMap(({ waiting }) => waiting.map((job): JobResult => ({ job, attempt: null })));
+  const putOff = lanes.flatMap(({ waiting, isSlow }) =>
+    waiting.map((job): JobResult => ({ job, attempt: null, isDestinationSlow: isSlow })),
+  );
   return { results: [...results, ...putOff], late };
 }
 

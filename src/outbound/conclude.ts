@@ -11,8 +11,8 @@ import { scheduleAttempts } from "./schedule.ts";
 export interface Concluding {
   readonly env: Pick<Env, "DB" | "RETRIES">;
   readonly world: World;
-  /** Wait of a delivery that was put off. */
-  readonly putOffMs: number;
+  /** Wait of a delivery that was put off because its destination is slow. */
+  readonly restMs: number;
   /** Lets late attempts go on behind the batch. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
@@ -25,13 +25,14 @@ const LATE_MS = 45_000;
  * concluded when they end. Returns the deliveries as they now stand.
  */
 export async function conclude({ results, late }: Attempted, concluding: Concluding): Promise<Delivery[]> {
-  const { env, world, putOffMs, waitUntil } = concluding;
+  const { env, world, restMs, waitUntil } = concluding;
   const now = world.now();
-  const concluded = results.map(({ job: { delivery, destination }, attempt }) =>
-    attempt === null
-      ? putOff(delivery, now + putOffMs)
-      : afterAttempt(delivery, attempt, destination.retryScheduleSeconds, { now, random: world.random() }),
-  );
+  const concluded = results.map((result) => {
+    const { delivery, destination } = result.job;
+    return result.attempt === null
+      ? putOff(delivery, now + (result.isDestinationSlow ? restMs : 0))
+      : afterAttempt(delivery, result.attempt, destination.retryScheduleSeconds, { now, random: world.random() });
+  });
   const underWay = late.map(({ job }) => putOff(job.delivery, now + LATE_MS));
 
   await recordDeliveries(env.DB, [...concluded, ...underWay], attemptsOf(results));

@@ -25,8 +25,8 @@ const LEASE_MS = 60_000;
 /** A message's delay is in whole seconds, and queue and Worker clocks differ a little. */
 const EARLY_MS = 1_000;
 
-/** Wait of a delivery whose turn did not come in its batch. */
-const PUT_OFF_MS = 30_000;
+/** How long the deliveries to a destination wait that let one of them run late. */
+const REST_MS = 30_000;
 
 /**
  * Makes the attempts that some messages call for, unless they have been made. What D1 says counts: a message for a
@@ -40,7 +40,7 @@ export async function retryDeliveries(messages: readonly DeliveryMessage[], retr
     world,
     allowPrivateDestinations: config.allowPrivateDestinations,
   });
-  const deliveries = await conclude(attempted, { env, world, putOffMs: PUT_OFF_MS, waitUntil: retrying.waitUntil });
+  const deliveries = await conclude(attempted, { env, world, restMs: REST_MS, waitUntil: retrying.waitUntil });
 
   logLine("retry", {
     messages: messages.length,

@@ -211,6 +211,7 @@ describe("attempts that are still under way after a second", () => {
     for (const url of slowAnswers) {
       await relay.addTeam(url);
       relay.teams.answer(url, afterRealMs(1_300));
+      relay.passSeconds(1);
     }
     await relay.addTeam(other);
     const payload = makePayload("v1/cards");
