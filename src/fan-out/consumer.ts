@@ -1,7 +1,8 @@
 import { type QuarantineMessage, parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { keepInQuarantine, quarantineId } from "../store/quarantine.ts";
-import { type FanningOut, type MessageVerdict, fanOut } from "./fan-out.ts";
+import { type FanningOut, fanOut } from "./fan-out.ts";
+import type { MessageVerdict } from "./verdict.ts";
 
 /**
  * Takes a batch of the events queue. A message is acknowledged only once what it stands for is in D1; whatever goes

@@ -21,6 +21,7 @@ const LATER_ATTEMPTS = { attemptMs: 30_000, allMs: 20_000 };
 
 /** Longer than a batch can take; short, because a dead consumer's deliveries wait for its end. */
 const LEASE_MS = 60_000;
+const NEEDED_MS = 50_000;
 
 /** A message's delay is in whole seconds, and queue and Worker clocks differ a little. */
 const EARLY_MS = 1_000;
@@ -66,6 +67,8 @@ async function claimJobs(messages: readonly DeliveryMessage[], { env, world }: R
     namedDestinations(env.DB, unique(due.map(({ key }) => key.destinationId))),
     loadEvents(env.DB, unique(due.map(({ key }) => key.eventId))),
   ]);
+  // A D1 that stalled may have used up the lease: then the cron sends these again when it has ended.
+  if (world.now() > now + LEASE_MS - NEEDED_MS) return [];
   const destinations = byId((destinationRows?.results ?? []).map(readDestinationRow));
   const events = byId((eventRows?.results ?? []).map(readLoadedRow));
 

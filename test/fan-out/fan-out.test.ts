@@ -189,6 +189,27 @@ describe("a consumer that dies", () => {
   });
 });
 
+describe("a claim that D1 took longer to grant than its lease lasts", () => {
+  it("is not used: the event's message comes again", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+      const results = await proceed();
+      if (statements[0]?.includes("SET claimed_until")) relay.passSeconds(60);
+      return results;
+    });
+    await relay.runBatch(relay.events, "qonto-relay-events", 100, { DB });
+    expect(relay.teams.received).toEqual([]);
+    expect(relay.events.waiting).toHaveLength(1);
+    relay.passSeconds(5);
+    await relay.runQueues();
+    expect(await stateOf(relay, payload.id)).toBe("settled");
+    expect(relay.teams.received).toHaveLength(1);
+  });
+});
+
 describe("a destination that hangs", () => {
   it("costs the batch one short wait, and the others nothing", async () => {
     const relay = new TestRelay();

@@ -177,7 +177,7 @@ export class TestRelay {
   }
 
   /** Hands one batch to its consumer and does with each message what the platform would. */
-  async runBatch(queue: HeldQueue, name: string, most: number): Promise<boolean> {
+  async runBatch(queue: HeldQueue, name: string, most: number, changes: Partial<Env> = {}): Promise<boolean> {
     const due = queue.takeDue(most);
     if (due.length === 0) return false;
     const batch = createMessageBatch<QueueMessage>(
@@ -197,7 +197,7 @@ export class TestRelay {
     let failed = false;
     try {
       const context = createExecutionContext();
-      await this.relay.queue(batch, this.env, context);
+      await this.relay.queue(batch, { ...this.env, ...changes }, context);
       await this.whenBatchReturns();
       await waitOnExecutionContext(context);
     } catch {

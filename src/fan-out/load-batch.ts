@@ -1,0 +1,69 @@
+import type { Destination } from "../domain/destination.ts";
+import type { RelayEvent } from "../domain/event.ts";
+import type { EventMessage, RecordedEventMessage } from "../messages.ts";
+import { parseJsonLosslessly } from "../platform/json.ts";
+import { logFailure } from "../platform/log.ts";
+import { type Envelope, readEnvelope } from "../qonto/envelope.ts";
+import { enabledDestinations, readDestinationRow } from "../store/destinations.ts";
+import { loadEvents, readLoadedRow } from "../store/events.ts";
+import type { ReadEvent } from "./project-state.ts";
+import { type MessageVerdict, SHORTLY } from "./verdict.ts";
+
+export interface Batch {
+  readonly events: readonly ReadEvent[];
+  /** By event id; to be corrected by what becomes of the events. */
+  readonly verdicts: Map<string, MessageVerdict>;
+  readonly destinations: readonly Destination[];
+}
+
+/** The batch's events, each once, and the destinations of this moment: one D1 call. */
+export async function loadBatch(
+  messages: readonly (EventMessage | RecordedEventMessage)[],
+  db: D1Database,
+): Promise<Batch> {
+  const recordedIds = messages.filter(({ kind }) => kind === "recorded_event").map(({ id }) => id);
+  const [destinationRows, eventRows] = await db.batch([enabledDestinations(db), loadEvents(db, recordedIds)]);
+  const recorded = (eventRows?.results ?? []).map(readLoadedRow);
+  const carried = messages.filter((message) => message.kind === "event");
+
+  // An id that D1 does not know is one that retention has deleted: there is nothing left to do about it.
+  const verdicts = new Map<string, MessageVerdict>(messages.map(({ id }) => [id, "done"]));
+  const events = new Map<string, ReadEvent>();
+  for (const { id, read } of [
+    ...recorded.map(({ id, event }) => ({ id, read: event && readRecorded(event) })),
+    ...carried.map((message) => ({ id: message.id, read: readCarried(message) })),
+  ]) {
+    if (read === null) verdicts.set(id, SHORTLY);
+    else events.set(id, read);
+  }
+  return {
+    events: [...events.values()],
+    verdicts,
+    destinations: (destinationRows?.results ?? []).map(readDestinationRow),
+  };
+}
+
+function readRecorded(event: RelayEvent): ReadEvent | null {
+  const envelope = readAgain(event);
+  return envelope && { event, envelope };
+}
+
+function readCarried({ id, source, received_at, content_type, body }: EventMessage): ReadEvent | null {
+  const envelope = readAgain({ id, source, body });
+  if (envelope === null) return null;
+  const { type, event, organizationId, resourceId, createdAt } = envelope;
+  const about = { id, source, type, event, organizationId, resourceId, createdAt: createdAt?.iso ?? null };
+  return { event: { ...about, receivedAt: received_at, contentType: content_type, body }, envelope };
+}
+
+/** Its receiver could read it. Should this version not, the event waits for one that can, and holds up no other. */
+function readAgain({ id, source, body }: Pick<RelayEvent, "id" | "source" | "body">): Envelope | null {
+  try {
+    const envelope = readEnvelope(source, parseJsonLosslessly(body));
+    if (envelope !== null) return envelope;
+    throw new Error("An event that was readable when it was received is not now");
+  } catch (error) {
+    logFailure("fan-out", error, { event_id: id });
+    return null;
+  }
+}
