@@ -79,6 +79,7 @@ CREATE TABLE registration_stages (
   stage           TEXT NOT NULL,
   at              TEXT,             -- ISO 8601 in UTC
   event_id        TEXT NOT NULL,
+  is_registration INTEGER NOT NULL CHECK (is_registration IN (0, 1)), -- 0: a reset, which names an organization
   PRIMARY KEY (registration_id, version)
 ) STRICT, WITHOUT ROWID;
 

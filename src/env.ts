@@ -31,7 +31,7 @@ const wholeNumber = (defaultValue: number, minimum: number, maximum: number) =>
 /** D1 keeps no row beyond 2 MB; the rest of an event's row needs some of it. */
 const LARGEST_BODY_BYTES = 1_900_000;
 
-/** Qonto retries for about as long; an event id must be remembered that long to tell a duplicate. */
+/** Qonto retries for about as long; an event id is remembered at least that long, to tell a duplicate. */
 const RETRY_HORIZON_DAYS = 7;
 
 const variables = z.object({
@@ -40,7 +40,7 @@ const variables = z.object({
   ADMIN_TOKEN: z.string().trim().default(""),
   SIGNATURE_TOLERANCE_SECONDS: wholeNumber(300, 1, 86_400),
   MAX_BODY_BYTES: wholeNumber(1_048_576, 1, LARGEST_BODY_BYTES),
-  RETENTION_DAYS: wholeNumber(30, RETRY_HORIZON_DAYS, 3_650),
+  RETENTION_DAYS: wholeNumber(30, 0, 3_650).transform((days) => Math.max(days, RETRY_HORIZON_DAYS)),
   ALLOW_PRIVATE_DESTINATIONS: z.stringbool({ truthy: ["true"], falsy: ["false", ""] }).default(false),
 });
 

@@ -14,12 +14,11 @@ export function createRelay(world: World) {
 
     async queue(batch, env, context) {
       const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
-      const stage = { env, config: readConfig(env), world, waitUntil };
       switch (batch.queue) {
         case "qonto-relay-events":
-          return consumeEvents(batch, stage);
+          return consumeEvents(batch, { env, config: readConfig(env), world, waitUntil });
         case "qonto-relay-retries":
-          return consumeRetries(batch, stage);
+          return consumeRetries(batch, { env, config: readConfig(env), world, waitUntil });
         case "qonto-relay-dead-letters":
           return consumeDeadLetters(batch, env);
         default:

@@ -11,7 +11,7 @@ export async function consumeDeadLetters(batch: MessageBatch, env: Pick<Env, "EV
     const content = parseMessage(message.body);
     logFailure("dead-letter", new Error("A message was given up on"), { message_id: message.id, kind: content?.kind });
     if (content === null) {
-      // Keeps coming back, and into the log, until its retention ends: nothing is dropped that nobody can read.
+      // Comes back, and into the log, a hundred times more: nobody who could read it is here yet.
       message.retry();
       continue;
     }

@@ -14,13 +14,18 @@ export interface Claimable extends ReadEvent {
 const LEASE_MS = 45_000;
 const NEEDED_MS = 25_000;
 
-/** Claims what is free, and writes down what only the queue has taken so far. Corrects the verdicts of the rest. */
+/** What was claimed, and what is to become of the messages of the rest, by event id. */
+export interface Claimed {
+  readonly claimed: readonly Claimable[];
+  readonly verdicts: ReadonlyMap<string, MessageVerdict>;
+}
+
+/** Claims what is free, and writes down what only the queue has taken so far. */
 export async function claimAll(
   claimables: readonly Claimable[],
-  verdicts: Map<string, MessageVerdict>,
   { db, world }: { db: D1Database; world: Pick<World, "now"> },
-): Promise<Claimable[]> {
-  if (claimables.length === 0) return [];
+): Promise<Claimed> {
+  if (claimables.length === 0) return { claimed: [], verdicts: new Map() };
   const now = world.now();
   const claimedUntil = now + LEASE_MS;
   const outcomes = await claimEvents(db, claimables.map(toClaim), {
@@ -35,20 +40,20 @@ export async function claimAll(
     claimedUntil,
   );
 
+  const claimed: Claimable[] = [];
+  const verdicts = new Map<string, MessageVerdict>();
   // A D1 that stalled may have used up the lease: then the next message about the event has better use of it.
   const isSpent = world.now() > claimedUntil - NEEDED_MS;
-  return claimables.flatMap((claimable) => {
+  for (const claimable of claimables) {
     const { event } = claimable;
-    if (isSpent) {
-      verdicts.set(event.id, SHORTLY);
-      return [];
-    }
     const outcome = outcomes.get(event.id);
-    if (outcome?.state === "claimed") return { ...claimable, event: { ...event, receivedAt: outcome.receivedAt } };
-    if (outcome === undefined && written.has(event.id)) return claimable;
-    verdicts.set(event.id, verdictOn(outcome, now));
-    return [];
-  });
+    if (isSpent) verdicts.set(event.id, SHORTLY);
+    else if (written.has(event.id)) claimed.push(claimable);
+    else if (outcome?.state !== "claimed") verdicts.set(event.id, verdictOn(outcome, now));
+    // The row's time of receipt, for it may have come by another request than the message.
+    else claimed.push({ ...claimable, event: { ...event, receivedAt: outcome.receivedAt } });
+  }
+  return { claimed, verdicts };
 }
 
 function toClaim({ event, wantedBy }: Claimable) {

@@ -20,30 +20,32 @@ export interface FanningOut {
 }
 
 /** First attempts are short and few seconds in all: whatever needs longer is for the retry lane. */
-const FIRST_ATTEMPTS = { attemptMs: 3_000, allMs: 15_000 };
+const FIRST_ATTEMPTS = { attemptMs: 3_000, beginWithinMs: 15_000 };
 
 /**
  * Fans out a batch of events: claims those that nobody has handled, brings the state up to them, makes the first attempt
- * at every destination that wants them, and hands what failed to the retry lane. Returns a verdict for each event id.
+ * at every destination that wants them, and hands what failed to the retry lane. Returns the verdicts on the messages that have to come again, by
+ * event id.
  */
 export async function fanOut(
   messages: readonly (EventMessage | RecordedEventMessage)[],
   fanningOut: FanningOut,
-): Promise<Map<string, MessageVerdict>> {
+): Promise<ReadonlyMap<string, MessageVerdict>> {
   const { env, world } = fanningOut;
   const startedAt = world.now();
-  const { events, verdicts, destinations } = await loadBatch(messages, env.DB);
-
-  const claimables = events.map((read) => ({
+  const batch = await loadBatch(messages, env.DB);
+  const claimables = batch.events.map((read) => ({
     ...read,
-    wantedBy: destinations.filter((one) => wants(one, read.event)),
+    wantedBy: batch.destinations.filter((one) => wants(one, read.event)),
   }));
-  const claimed = await claimAll(claimables, verdicts, { db: env.DB, world });
+  const { claimed, verdicts } = await claimAll(claimables, { db: env.DB, world });
   const jobs = claimed.flatMap(({ event, wantedBy }) =>
     wantedBy.map((destination): Job => ({ event, destination, delivery: firstDelivery(event, destination) })),
   );
-  const { now = [], onLane = [] } = Object.groupBy(jobs, ({ destination }) => (destination.onLane ? "onLane" : "now"));
-  const attempted = await attemptAll(now, FIRST_ATTEMPTS, {
+  const { atOnce = [], onLane = [] } = Object.groupBy(jobs, ({ destination }) =>
+    destination.onLane ? "onLane" : "atOnce",
+  );
+  const attempted = await attemptAll(atOnce, FIRST_ATTEMPTS, {
     world,
     allowPrivateDestinations: fanningOut.config.allowPrivateDestinations,
   });
@@ -61,7 +63,7 @@ export async function fanOut(
     late: attempted.late.length,
     duration_ms: world.now() - startedAt,
   });
-  return verdicts;
+  return new Map([...batch.verdicts, ...verdicts]);
 }
 
 function putOff(job: Job): JobResult {

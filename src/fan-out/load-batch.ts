@@ -1,7 +1,7 @@
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import type { EventMessage, RecordedEventMessage } from "../messages.ts";
-import { parseJsonLosslessly } from "../platform/json.ts";
+import { tryParseJson } from "../platform/json.ts";
 import { logFailure } from "../platform/log.ts";
 import { type Envelope, readEnvelope } from "../qonto/envelope.ts";
 import { enabledDestinations, readDestinationRow } from "../store/destinations.ts";
@@ -11,8 +11,8 @@ import { type MessageVerdict, SHORTLY } from "./verdict.ts";
 
 export interface Batch {
   readonly events: readonly ReadEvent[];
-  /** By event id; to be corrected by what becomes of the events. */
-  readonly verdicts: Map<string, MessageVerdict>;
+  /** On the messages of events that cannot be handled now, by event id. */
+  readonly verdicts: ReadonlyMap<string, MessageVerdict>;
   readonly destinations: readonly Destination[];
 }
 
@@ -26,8 +26,8 @@ export async function loadBatch(
   const recorded = (eventRows?.results ?? []).map(readLoadedRow);
   const carried = messages.filter((message) => message.kind === "event");
 
-  // An id that D1 does not know is one that retention has deleted: there is nothing left to do about it.
-  const verdicts = new Map<string, MessageVerdict>(messages.map(({ id }) => [id, "done"]));
+  // An id that D1 does not know is in neither: retention has deleted it, and nothing is left to do about it.
+  const verdicts = new Map<string, MessageVerdict>();
   const events = new Map<string, ReadEvent>();
   for (const { id, read } of [
     ...recorded.map(({ id, event }) => ({ id, read: event && readRecorded(event) })),
@@ -59,7 +59,7 @@ function readCarried({ id, source, received_at, content_type, body }: EventMessa
 /** Its receiver could read it. Should this version not, the event waits for one that can, and holds up no other. */
 function readAgain({ id, source, body }: Pick<RelayEvent, "id" | "source" | "body">): Envelope | null {
   try {
-    const envelope = readEnvelope(source, parseJsonLosslessly(body));
+    const envelope = readEnvelope(source, tryParseJson(body));
     if (envelope !== null) return envelope;
     throw new Error("An event that was readable when it was received is not now");
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { RelayEvent } from "../domain/event.ts";
 import type { Envelope } from "../qonto/envelope.ts";
 import { readRegistrationStage } from "../qonto/registration.ts";
-import { type ResourceSnapshot, readResource } from "../qonto/resource.ts";
+import { type ResourceSnapshot, readDataText, readResource } from "../qonto/resource.ts";
 import { insertStage } from "../store/registrations.ts";
 import { upsertResource } from "../store/resources.ts";
 
@@ -15,8 +15,8 @@ export interface ReadEvent {
 export function projectState(db: D1Database, events: readonly ReadEvent[]): D1PreparedStatement[] {
   const { business = [], onboarding = [] } = Object.groupBy(events, ({ event }) => event.source);
   return [
-    ...newestOfEach(business).map(({ snapshot, receivedAt }) =>
-      upsertResource(db, { ...snapshot, receivedAt, data: JSON.stringify(snapshot.data) }),
+    ...newestOfEach(business).map(({ snapshot, event }) =>
+      upsertResource(db, { ...snapshot, receivedAt: event.receivedAt, data: readDataText(event.body) }),
     ),
     ...onboarding
       .map(({ envelope }) => readRegistrationStage(envelope))
@@ -25,21 +25,21 @@ export function projectState(db: D1Database, events: readonly ReadEvent[]): D1Pr
   ];
 }
 
-interface Dated {
+interface Shown {
   readonly snapshot: ResourceSnapshot;
-  readonly receivedAt: number;
+  readonly event: RelayEvent;
 }
 
 /** Of several events of one resource only the newest is worth a row. */
-function newestOfEach(events: readonly ReadEvent[]): Dated[] {
-  const newest = new Map<string, Dated>();
+function newestOfEach(events: readonly ReadEvent[]): Shown[] {
+  const newest = new Map<string, Shown>();
   for (const { event, envelope } of events) {
     const snapshot = readResource(envelope);
     if (snapshot === null) continue;
     const key = JSON.stringify([snapshot.organizationId, snapshot.type, snapshot.resourceId]);
     const known = newest.get(key);
     if (known === undefined || snapshot.version > known.snapshot.version) {
-      newest.set(key, { snapshot, receivedAt: event.receivedAt });
+      newest.set(key, { snapshot, event });
     }
   }
   return [...newest.values()];

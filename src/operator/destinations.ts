@@ -7,11 +7,11 @@ import type { World } from "../platform/world.ts";
 import { endPendingDeliveries } from "../store/deliveries.ts";
 import {
   type DestinationReport,
+  changeDestination,
   deleteDestination,
-  disableDestinations,
   findDestination,
+  insertDestination,
   listDestinations,
-  saveDestination,
 } from "../store/destinations.ts";
 import {
   type OperatorApi,
@@ -150,14 +150,20 @@ export function addDestinations(api: OperatorApi, world: World): void {
     const now = world.now();
     const created: Destination = {
       id: makeId(now),
-      ...merge(blank, input),
       url: input.url,
+      description: input.description ?? null,
+      types: input.types ?? [],
+      organizations: input.organizations ?? null,
+      enabled: input.enabled ?? true,
+      retryScheduleSeconds: input.retry_schedule_seconds ?? null,
+      timeoutMs: input.timeout_ms ?? DEFAULT_TIMEOUT_MS,
+      maxPerSecond: input.max_per_second ?? null,
       secret: makeSecret(),
       onLane: false,
       createdAt: now,
       updatedAt: now,
     };
-    await saveDestination(c.env.DB, created);
+    await insertDestination(c.env.DB, created);
     return c.json({ ...show({ ...created, ...noHistory }), secret: created.secret }, 201);
   });
 
@@ -170,22 +176,17 @@ export function addDestinations(api: OperatorApi, world: World): void {
   api.openapi(showRoute, async (c) => c.json(show(await existing(c.env, c.req.valid("param").id)), 200));
 
   api.openapi(changeRoute, async (c) => {
+    const { id } = c.req.valid("param");
     const input = c.req.valid("json");
-    const known = await existing(c.env, c.req.valid("param").id);
     if (input.url !== undefined) refuseBadUrl(input.url, c.env);
-    await saveDestination(c.env.DB, {
-      ...known,
-      ...merge(known, input),
-      url: input.url ?? known.url,
-      updatedAt: world.now(),
-    });
-    return c.json(show(await existing(c.env, known.id)), 200);
+    if (!(await changeDestination(c.env.DB, id, input, world.now()))) throw notFound("destination");
+    return c.json(show(await existing(c.env, id)), 200);
   });
 
   api.openapi(deleteRoute, async (c) => {
     const { id } = await existing(c.env, c.req.valid("param").id);
     // Disabled first: should this be cut short, the destination is still there to be removed again.
-    await disableDestinations(c.env.DB, [id], world.now());
+    await changeDestination(c.env.DB, id, { enabled: false }, world.now());
     await endAllPending(c.env.DB, id);
     await deleteDestination(c.env.DB, id);
     await endAllPending(c.env.DB, id);
@@ -197,33 +198,7 @@ async function endAllPending(db: D1Database, destinationId: string): Promise<voi
   while ((await endPendingDeliveries(db, destinationId, ENDED_AT_ONCE)) === ENDED_AT_ONCE);
 }
 
-type Settings = Omit<Destination, "id" | "url" | "secret" | "onLane" | "createdAt" | "updatedAt">;
-
-const blank: Settings = {
-  description: null,
-  types: [],
-  organizations: null,
-  enabled: true,
-  retryScheduleSeconds: null,
-  timeoutMs: DEFAULT_TIMEOUT_MS,
-  maxPerSecond: null,
-};
-
 const noHistory = { consecutiveFailures: 0, lastSuccessAt: null, lastFailureAt: null };
-
-/** Settings as they were, but for what the input names; null is a value, absence is not. */
-function merge(known: Settings, input: z.output<typeof change>): Settings {
-  return {
-    description: input.description === undefined ? known.description : input.description,
-    types: input.types ?? known.types,
-    organizations: input.organizations === undefined ? known.organizations : input.organizations,
-    enabled: input.enabled ?? known.enabled,
-    retryScheduleSeconds:
-      input.retry_schedule_seconds === undefined ? known.retryScheduleSeconds : input.retry_schedule_seconds,
-    timeoutMs: input.timeout_ms ?? known.timeoutMs,
-    maxPerSecond: input.max_per_second === undefined ? known.maxPerSecond : input.max_per_second,
-  };
-}
 
 function refuseBadUrl(url: string, env: Env): void {
   const fault = destinationUrlFault(url, { allowPrivate: readConfig(env).allowPrivateDestinations });

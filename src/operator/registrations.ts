@@ -34,9 +34,11 @@ export function addRegistrations(api: OperatorApi): void {
   api.openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const ids = await listRegistrationIds(c.env.DB, cursor?.id ?? "", limit + 1);
-    const registrations = show(await stagesOf(c.env.DB, ids));
-    const cursorAt = ({ registration_id }: { registration_id: string }) => encodeCursor({ id: registration_id });
-    return c.json(toPage(registrations, limit, { show: (shown) => shown, cursorAt }), 200);
+    const { data: shownIds, next_cursor } = toPage(ids, limit, {
+      show: (id) => id,
+      cursorAt: (id) => encodeCursor({ id }),
+    });
+    return c.json({ data: show(await stagesOf(c.env.DB, shownIds)), next_cursor }, 200);
   });
 
   api.openapi(showRoute, async (c) => {
@@ -50,7 +52,7 @@ export function addRegistrations(api: OperatorApi): void {
 function show(stages: readonly StageRow[]): z.input<typeof registration>[] {
   return [...Map.groupBy(stages, ({ registrationId }) => registrationId)].flatMap(([registrationId, ofOne]) => {
     const present = ofOne.at(-1);
-    if (present === undefined) return [];
+    if (present === undefined || !ofOne.some(({ isRegistration }) => isRegistration)) return [];
     return {
       registration_id: registrationId,
       stage: present.stage,

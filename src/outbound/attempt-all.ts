@@ -35,7 +35,7 @@ export interface Limits {
   /** Longest wait for one answer, whatever the destination's own. */
   readonly attemptMs: number;
   /** After this no further attempt is begun. */
-  readonly allMs: number;
+  readonly beginWithinMs: number;
 }
 
 /**
@@ -56,7 +56,7 @@ export async function attemptAll(
   }));
   const results: JobResult[] = [];
   const late: { job: Job; result: Promise<JobResult> }[] = [];
-  const endAt = posting.world.now() + limits.allMs;
+  const endAt = posting.world.now() + limits.beginWithinMs;
 
   const next = () =>
     lanes

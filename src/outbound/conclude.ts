@@ -4,6 +4,7 @@ import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
+import { recordHealth } from "../store/destination-health.ts";
 import { disableDestinations } from "../store/destinations.ts";
 import type { Attempted, JobResult } from "./attempt-all.ts";
 import { scheduleAttempts } from "./schedule.ts";
@@ -35,8 +36,11 @@ export async function conclude({ results, late }: Attempted, concluding: Conclud
   });
   const underWay = late.map(({ job }) => putOff(job.delivery, now + LATE_MS));
 
-  await recordDeliveries(env.DB, [...concluded, ...underWay], attemptsOf(results));
-  await disableDestinations(env.DB, goneDestinations(results), now);
+  await recordDeliveries(
+    env.DB,
+    [...concluded, ...underWay],
+    [...recordHealth(env.DB, attemptsOf(results)), disableDestinations(env.DB, goneDestinations(results), now)],
+  );
   try {
     await scheduleAttempts(env.RETRIES, concluded, world.now());
   } catch (error) {

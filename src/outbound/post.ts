@@ -26,7 +26,7 @@ export async function post(
   { world, allowPrivateDestinations, limitMs }: Posting,
 ): Promise<Attempt> {
   const at = world.now();
-  const conclude = (outcome: Outcome, answer: Partial<Attempt> = {}): Attempt => ({
+  const toAttempt = (outcome: Outcome, answer: Partial<Attempt> = {}): Attempt => ({
     attempt,
     at,
     outcome,
@@ -39,7 +39,7 @@ export async function post(
 
   // Checked again here: what was allowed when the destination was made may not be now.
   const fault = destinationUrlFault(destination.url, { allowPrivate: allowPrivateDestinations });
-  if (fault !== null) return conclude("refused", { responseExcerpt: `The destination's URL ${fault}.` });
+  if (fault !== null) return toAttempt("refused", { responseExcerpt: `The destination's URL ${fault}.` });
 
   const body = new TextEncoder().encode(event.body);
   const headers: Record<string, string> = {
@@ -59,10 +59,10 @@ export async function post(
       durationMs: world.now() - at,
       responseExcerpt: await readExcerpt(response),
     };
-    return conclude(classify(response.status), answer);
+    return toAttempt(classify(response.status), answer);
   } catch (error) {
-    if (signal.aborted) return conclude("timed_out");
-    return conclude("unreachable", { responseExcerpt: String(error).slice(0, EXCERPT_BYTES) });
+    if (signal.aborted) return toAttempt("timed_out");
+    return toAttempt("unreachable", { responseExcerpt: String(error).slice(0, EXCERPT_BYTES) });
   }
 }
 

@@ -1,3 +1,4 @@
+import { withPrefix } from "../platform/bytes.ts";
 import { hmacSha256 } from "../platform/hmac.ts";
 import { signBusiness } from "../qonto/business-signature.ts";
 
@@ -18,10 +19,7 @@ export async function signatureHeaders(
   timestampSeconds: number,
   secret: string,
 ): Promise<Record<string, string>> {
-  const prefix = new TextEncoder().encode(`${eventId}.${timestampSeconds}.`);
-  const signed = new Uint8Array(prefix.length + body.length);
-  signed.set(prefix);
-  signed.set(body, prefix.length);
+  const signed = withPrefix(`${eventId}.${timestampSeconds}.`, body);
   const key = Uint8Array.fromBase64(secret.slice(SECRET_PREFIX.length));
   return {
     "webhook-id": eventId,

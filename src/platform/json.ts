@@ -2,6 +2,7 @@ declare global {
   interface JSON {
     /** Stands for a JSON text that `JSON.stringify` writes as it is (ECMAScript 2026). */
     rawJSON(text: string): object;
+    isRawJSON(value: unknown): boolean;
   }
 }
 

@@ -1,3 +1,4 @@
+import { withPrefix } from "../platform/bytes.ts";
 import { hmacSha256, verifyHmacSha256 } from "../platform/hmac.ts";
 import { readHexDigest } from "./hex-digest.ts";
 import type { Signature } from "./signature.ts";
@@ -36,11 +37,7 @@ export async function signBusiness(body: Uint8Array, timestampSeconds: number, s
   return `t=${timestamp},v1=${digest.toHex()}`;
 }
 
-/** `<t>.` and the raw body. The timestamp's own text is signed, leading zeros and all. */
+/** The timestamp's own text is signed, leading zeros and all. */
 function signedBytes(timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
-  const prefix = new TextEncoder().encode(`${timestamp}.`);
-  const bytes = new Uint8Array(prefix.length + body.length);
-  bytes.set(prefix);
-  bytes.set(body, prefix.length);
-  return bytes;
+  return withPrefix(`${timestamp}.`, body);
 }

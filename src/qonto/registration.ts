@@ -12,6 +12,11 @@ export interface RegistrationStage {
   /** Sorts by `created_at`, then lifecycle rank, then event id: the greatest is the present stage. */
   readonly version: string;
   readonly eventId: string;
+  /**
+   * Whether the event is a registration's own. A reset (`organizations.deleted`) names an organization, and nothing in
+   * Qonto's payloads says which registration stood behind it.
+   */
+  readonly isRegistration: boolean;
 }
 
 /** What an Onboarding API event says of a registration; null for an event that names none. */
@@ -24,5 +29,6 @@ export function readRegistrationStage(envelope: Envelope): RegistrationStage | n
     at: createdAt?.iso ?? null,
     version: versionKey({ versionAt: createdAt, createdAt, lifecycleRank: onboardingRank(type), eventId: id }),
     eventId: id,
+    isRegistration: type.startsWith("registrations."),
   };
 }

@@ -1,7 +1,8 @@
 import { parseInstant } from "../domain/instant.ts";
 import { versionKey } from "../domain/version.ts";
+import { parseJsonLosslessly } from "../platform/json.ts";
 import { bareEventName, lifecycleRank, rulesOf } from "./catalogue.ts";
-import type { Envelope } from "./envelope.ts";
+import { type Envelope, isObject } from "./envelope.ts";
 
 /** A resource as one event shows it. */
 export interface ResourceSnapshot {
@@ -16,7 +17,6 @@ export interface ResourceSnapshot {
   /** ISO 8601 in UTC; null when the event carries no date at all. */
   readonly versionAt: string | null;
   readonly eventId: string;
-  readonly data: Readonly<Record<string, unknown>>;
 }
 
 /** What a Business API event says of the state; null for an event that names no organization. */
@@ -35,6 +35,12 @@ export function readResource(envelope: Envelope): ResourceSnapshot | null {
     version: versionKey({ versionAt, createdAt, lifecycleRank: lifecycleRank(type, event), eventId: id }),
     versionAt: versionAt?.iso ?? null,
     eventId: id,
-    data,
   };
+}
+
+/** JSON text of the `data` of an event's body, each number as it was written; `{}` without an object there. */
+export function readDataText(body: string): string {
+  const json = parseJsonLosslessly(body);
+  const data = isObject(json) ? json["data"] : undefined;
+  return isObject(data) ? JSON.stringify(data) : "{}";
 }

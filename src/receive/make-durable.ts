@@ -1,3 +1,4 @@
+import { logFailure } from "../platform/log.ts";
 import { settleWithin } from "../platform/time-box.ts";
 
 /** D1 answers in milliseconds or stalls for a minute; past this the queue is asked as well. */
@@ -6,9 +7,7 @@ const DATABASE_TIME_BOX_MS = 250;
 /** Qonto hangs up after 1,000 ms. What is left is for the network between. */
 const ANSWER_WITHIN_MS = 750;
 
-/**
- * Where something became durable first. `sent`: its queue message is on its way, so none is owed.
- */
+/** Where something became durable first. `sent`: the queue has been given its message; should that fail, the cron finds it. */
 export type Durable<Outcome> =
   | { readonly by: "database"; readonly outcome: Outcome; readonly sent: boolean }
   | { readonly by: "queue"; readonly sent: true };
@@ -21,14 +20,20 @@ export async function makeDurable<Outcome>(
   { record, send }: { record: () => Promise<Outcome>; send: (() => Promise<unknown>) | null },
   waitUntil: (work: Promise<unknown>) => void,
 ): Promise<Durable<Outcome> | null> {
-  const recording = record();
+  const recording = logged(record(), "database");
   const first = await settleWithin(recording, DATABASE_TIME_BOX_MS);
   if (first.state === "done") return { by: "database", outcome: first.value, sent: false };
 
   const ways = [recording.then((outcome): Durable<Outcome> => ({ by: "database", outcome, sent: send !== null }))];
-  if (send !== null) ways.push(send().then((): Durable<Outcome> => ({ by: "queue", sent: true })));
+  if (send !== null) ways.push(logged(send(), "queue").then((): Durable<Outcome> => ({ by: "queue", sent: true })));
   // The slower of the two still serves: it may yet arrive behind the answer.
   waitUntil(Promise.allSettled(ways));
   const durable = await settleWithin(Promise.any(ways), ANSWER_WITHIN_MS - DATABASE_TIME_BOX_MS);
   return durable.state === "done" ? durable.value : null;
+}
+
+/** The wire never says why a store failed. */
+function logged<Value>(work: Promise<Value>, store: "database" | "queue"): Promise<Value> {
+  work.catch((error: unknown) => logFailure("make-durable", error, { store }));
+  return work;
 }

@@ -4,7 +4,8 @@ import { type Retrying, retryDeliveries } from "./retry-deliveries.ts";
 
 /**
  * Takes a batch of the retries queue. Its messages only say when to look: the deliveries themselves are in D1, so all
- * are acknowledged once what they called for is written down. Should that fail, the queue brings them again.
+ * are acknowledged once what they called for is written down. Should that fail, the cron sends others when the claim's
+ * lease has ended.
  */
 export async function consumeRetries(batch: MessageBatch, retrying: Retrying): Promise<void> {
   const deliveries: DeliveryMessage[] = [];

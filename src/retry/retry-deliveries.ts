@@ -17,7 +17,7 @@ export interface Retrying {
 }
 
 /** Every destination's own limit holds here, and no batch runs on for ever. */
-const LATER_ATTEMPTS = { attemptMs: 30_000, allMs: 20_000 };
+const LATER_ATTEMPTS = { attemptMs: 30_000, beginWithinMs: 20_000 };
 
 /** Longer than a batch can take; short, because a dead consumer's deliveries wait for its end. */
 const LEASE_MS = 60_000;

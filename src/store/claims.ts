@@ -34,10 +34,9 @@ export async function claimEvents(
   claims: readonly Claim[],
   { now, claimedUntil, also }: { now: number; claimedUntil: number; also: readonly D1PreparedStatement[] },
 ): Promise<Map<string, ClaimOutcome>> {
-  const wanted = claims.map(({ id, owed }) => ({ id, owed }));
   const [claimed, found] = await retried(() =>
     db.batch<Record<string, unknown>>([
-      db.prepare(claimSql).bind(JSON.stringify(wanted), claimedUntil, now),
+      db.prepare(claimSql).bind(JSON.stringify(claims), claimedUntil, now),
       db.prepare(claimStateSql).bind(JSON.stringify(claims.map(({ id }) => id))),
       ...also,
     ]),

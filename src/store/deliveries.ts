@@ -1,42 +1,54 @@
 import { z } from "zod";
-import type { Attempt, Delivery, DeliveryKey, DeliveryStatus } from "../domain/delivery.ts";
-import { recordHealth } from "./destination-health.ts";
+import type { Delivery, DeliveryKey, DeliveryStatus } from "../domain/delivery.ts";
 import { retried } from "./retried.ts";
 
-/** Keeps a statement's one parameter well under D1's 2 MB. */
-const DELIVERIES_PER_STATEMENT = 250;
+/** Characters of a statement's one parameter: even if each takes three bytes, well under D1's 2 MB. */
+const MAX_PARAMETER_LENGTH = 500_000;
 
 /** A delivery whose destination was deleted meanwhile can only end: nobody would ever attempt it. */
-const statusSql = `CASE
-  WHEN given.value ->> 'status' = 'pending'
-    AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
-  THEN 'dead' ELSE given.value ->> 'status' END`;
+const isOrphanSql = `given.value ->> 'status' = 'pending'
+    AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')`;
 
 export const recordDeliveriesSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, next_attempt_at)
   SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
-    ${statusSql}, given.value ->> 'attempts', given.value ->> 'next_attempt_at'
+    CASE WHEN ${isOrphanSql} THEN 'dead' ELSE given.value ->> 'status' END,
+    given.value ->> 'attempts',
+    CASE WHEN ${isOrphanSql} THEN NULL ELSE given.value ->> 'next_attempt_at' END
   FROM json_each(?1) AS given WHERE true
   ON CONFLICT DO UPDATE
     SET status = excluded.status, attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at
     WHERE deliveries.status = 'pending'`;
 
 /**
- * Writes deliveries down as they now stand, and the health of their destinations, in one transaction. A delivery that
- * has come to its end stays there. Rows written: 1 each, 2 while pending.
+ * Writes deliveries down as they now stand; `also` joins the same transaction. A delivery that has come to its end stays
+ * there. Rows written: 1 each, 2 while pending.
  */
 export async function recordDeliveries(
   db: D1Database,
   deliveries: readonly Delivery[],
-  newAttempts: readonly { readonly destinationId: string; readonly attempt: Attempt }[],
+  also: readonly D1PreparedStatement[],
 ): Promise<void> {
   if (deliveries.length === 0) return;
-  const statements: D1PreparedStatement[] = [];
-  for (let start = 0; start < deliveries.length; start += DELIVERIES_PER_STATEMENT) {
-    const rows = deliveries.slice(start, start + DELIVERIES_PER_STATEMENT).map(toRow);
-    statements.push(db.prepare(recordDeliveriesSql).bind(JSON.stringify(rows)));
+  const statements = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery)))).map((parameter) =>
+    db.prepare(recordDeliveriesSql).bind(parameter),
+  );
+  await retried(() => db.batch([...statements, ...also]));
+}
+
+/** JSON lists of rows that are JSON, as few as their length allows. */
+function inParameters(rows: readonly string[]): string[] {
+  const lists: string[][] = [];
+  let length = Number.POSITIVE_INFINITY;
+  for (const row of rows) {
+    length += row.length;
+    if (length > MAX_PARAMETER_LENGTH) {
+      lists.push([]);
+      length = row.length;
+    }
+    lists.at(-1)?.push(row);
   }
-  await retried(() => db.batch([...statements, ...recordHealth(db, newAttempts)]));
+  return lists.map((list) => `[${list.join(",")}]`);
 }
 
 export const claimDueSql = `
@@ -65,16 +77,20 @@ export function claimDueDeliveries(
 }
 
 export const overdueSql = `
-  SELECT deliveries.destination_id, deliveries.received_at, deliveries.event_id, deliveries.status,
-    deliveries.attempts, deliveries.next_attempt_at
-  FROM destinations CROSS JOIN deliveries
+  SELECT overdue.destination_id, overdue.received_at, overdue.event_id, overdue.status, overdue.attempts,
+    overdue.next_attempt_at
+  FROM destinations CROSS JOIN deliveries AS overdue
   WHERE destinations.enabled = 1
-    AND deliveries.destination_id = destinations.id
-    AND deliveries.status = 'pending'
-    AND deliveries.next_attempt_at < ?1
-  LIMIT ?2`;
+    AND (overdue.destination_id, overdue.received_at, overdue.event_id) IN (
+      SELECT destination_id, received_at, event_id FROM deliveries
+      WHERE deliveries.destination_id = destinations.id AND deliveries.status = 'pending'
+        AND deliveries.next_attempt_at < ?1
+      ORDER BY deliveries.next_attempt_at LIMIT ?2)`;
 
-/** Deliveries to enabled destinations that should have been attempted before `dueBefore`. */
+/**
+ * Deliveries to enabled destinations that should have been attempted before `dueBefore`: of each destination the
+ * `limit` most overdue, so that none with a long queue keeps another waiting.
+ */
 export async function overdueDeliveries(db: D1Database, dueBefore: number, limit: number): Promise<Delivery[]> {
   const { results } = await db.prepare(overdueSql).bind(dueBefore, limit).all();
   return results.map(readDeliveryRow);

@@ -100,19 +100,15 @@ export async function listDestinations(db: D1Database, after: string, limit: num
   return results.map(readReportRow);
 }
 
-export const saveSql = `
+export const insertSql = `
   INSERT INTO destinations (id, url, description, types, organizations, enabled, retry_schedule_seconds, timeout_ms,
     max_per_second, secret, created_at, updated_at)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-  ON CONFLICT (id) DO UPDATE SET url = excluded.url, description = excluded.description, types = excluded.types,
-    organizations = excluded.organizations, enabled = excluded.enabled,
-    retry_schedule_seconds = excluded.retry_schedule_seconds, timeout_ms = excluded.timeout_ms,
-    max_per_second = excluded.max_per_second, updated_at = excluded.updated_at`;
+  ON CONFLICT (id) DO NOTHING`;
 
-/** Writes a new destination, or an existing one as changed. */
-export async function saveDestination(db: D1Database, destination: Destination): Promise<void> {
+export async function insertDestination(db: D1Database, destination: Destination): Promise<void> {
   const statement = db
-    .prepare(saveSql)
+    .prepare(insertSql)
     .bind(
       destination.id,
       destination.url,
@@ -130,6 +126,40 @@ export async function saveDestination(db: D1Database, destination: Destination):
   await retried(() => statement.run());
 }
 
+/** What of a destination can be changed, named as its columns are. Absence changes nothing; null is a value. */
+export type DestinationChange = {
+  readonly [Column in (typeof changeable)[number]]?: unknown;
+};
+
+const changeable = [
+  "url",
+  "description",
+  "types",
+  "organizations",
+  "enabled",
+  "retry_schedule_seconds",
+  "timeout_ms",
+  "max_per_second",
+] as const;
+
+const assignments = changeable.map(
+  (column) => `${column} = iif(json_type(?2, '$.${column}') IS NULL, ${column}, ?2 ->> '$.${column}')`,
+);
+
+/** Touches what is named and nothing else: a 410 that disables, or a deletion, is not undone by a change beside it. */
+export const changeSql = `UPDATE destinations SET ${assignments.join(", ")}, updated_at = ?3 WHERE id = ?1 RETURNING id`;
+
+/** Returns whether there is such a destination. */
+export async function changeDestination(
+  db: D1Database,
+  id: string,
+  change: DestinationChange,
+  now: number,
+): Promise<boolean> {
+  const statement = db.prepare(changeSql).bind(id, JSON.stringify(change), now);
+  return (await retried(() => statement.all())).results.length > 0;
+}
+
 function toJson(list: readonly unknown[] | null): string | null {
   return list === null ? null : JSON.stringify(list);
 }
@@ -137,9 +167,9 @@ function toJson(list: readonly unknown[] | null): string | null {
 export const disableSql =
   "UPDATE destinations SET enabled = 0, updated_at = ?2 WHERE enabled = 1 AND id IN (SELECT value FROM json_each(?1))";
 
-export async function disableDestinations(db: D1Database, ids: readonly string[], now: number): Promise<void> {
-  if (ids.length === 0) return;
-  await retried(() => db.prepare(disableSql).bind(JSON.stringify(ids), now).run());
+/** A statement, for its caller's transaction. */
+export function disableDestinations(db: D1Database, ids: readonly string[], now: number): D1PreparedStatement {
+  return db.prepare(disableSql).bind(JSON.stringify(ids), now);
 }
 
 export const deleteSql = "DELETE FROM destinations WHERE id = ?1";

@@ -1,6 +1,7 @@
 /**
  * How far an event has come is not stored but read off what it owes and what became of it, so the two cannot disagree.
- * Both texts are SQL conditions on a row of `events`.
+ * Both texts are SQL on a row of `events`. An event is finished when all its first attempts are written down, and settled
+ * when none of its deliveries is pending any more.
  */
 
 const deliveryOfOwed = `

@@ -23,14 +23,15 @@ export const recordSql = `
 
 /** Records an event in one statement that also tells a duplicate. Rows written: 2 when new, 0 for a duplicate. */
 export async function recordEvent(db: D1Database, event: RelayEvent): Promise<Recorded> {
-  const { results } = await retried(() =>
-    db
-      .prepare(recordSql)
-      .bind(...parametersOf(event))
-      .all<{ received_at: number }>(),
-  );
+  const statement = db.prepare(recordSql).bind(...parametersOf(event));
+  let isRepeated = false;
+  const { results } = await retried((before) => {
+    isRepeated = before > 0;
+    return statement.all<{ received_at: number }>();
+  });
   const [row] = results;
-  if (row === undefined) return "duplicate";
+  // A repeated call may have met its own row. To take a duplicate for new costs a message, the reverse a minute.
+  if (row === undefined) return isRepeated ? "new" : "duplicate";
   // A conflict returns its row only when that row is older than ours by the whole patience.
   return row.received_at === event.receivedAt ? "new" : "owed";
 }

@@ -1,16 +1,11 @@
 import { retried } from "./retried.ts";
 
 /**
- * `cron_ran_at`: when. `swept_until`: events received before it have all been fanned out. `oldest_unfinished_at`: receipt of the
- * oldest event that has not, or of the run when there is none. Unix milliseconds.
+ * What the cron remembers. `cron_ran_at`: when it last ran. `oldest_unfinished_at`: receipt of the oldest event that has
+ * not been fanned out, or of the run when there is none. `sweep_from`: where the next sweep begins. `sweep_goes_on`: 1 when
+ * the last one was cut short. Times are Unix milliseconds.
  */
-export type MarkName = "cron_ran_at" | "swept_until" | "oldest_unfinished_at";
-
-export const readMarkSql = "SELECT value FROM marks WHERE name = ?1";
-
-export async function readMark(db: D1Database, name: MarkName): Promise<number | null> {
-  return db.prepare(readMarkSql).bind(name).first<number>("value");
-}
+export type MarkName = "cron_ran_at" | "oldest_unfinished_at" | "sweep_from" | "sweep_goes_on";
 
 export const readMarksSql = "SELECT name, value FROM marks";
 
@@ -19,9 +14,10 @@ export async function readMarks(db: D1Database): Promise<Map<MarkName, number>> 
   return new Map(results.map(({ name, value }) => [name, value]));
 }
 
-export const writeMarkSql =
-  "INSERT INTO marks (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+export const writeMarksSql = `
+  INSERT INTO marks (name, value) SELECT key, value FROM json_each(?1) WHERE true
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
 
-export async function writeMark(db: D1Database, name: MarkName, value: number): Promise<void> {
-  await retried(() => db.prepare(writeMarkSql).bind(name, value).run());
+export async function writeMarks(db: D1Database, marks: Partial<Record<MarkName, number>>): Promise<void> {
+  await retried(() => db.prepare(writeMarksSql).bind(JSON.stringify(marks)).run());
 }

@@ -6,28 +6,39 @@ export interface StageRow {
   readonly stage: string;
   readonly at: string | null;
   readonly eventId: string;
+  /** Whether the event was a registration's own: without one of these an id is no registration's. */
+  readonly isRegistration: boolean;
 }
 
 export const insertStageSql = `
-  INSERT INTO registration_stages (registration_id, version, stage, at, event_id)
-  VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING`;
+  INSERT INTO registration_stages (registration_id, version, stage, at, event_id, is_registration)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING`;
 
 /** A statement that keeps a stage, once. Rows written: 1, or 0 when it is known. */
 export function insertStage(db: D1Database, stage: StageRow & { readonly version: string }): D1PreparedStatement {
-  return db.prepare(insertStageSql).bind(stage.registrationId, stage.version, stage.stage, stage.at, stage.eventId);
+  return db
+    .prepare(insertStageSql)
+    .bind(stage.registrationId, stage.version, stage.stage, stage.at, stage.eventId, stage.isRegistration ? 1 : 0);
 }
 
 const stageRow = z
-  .object({ registration_id: z.string(), stage: z.string(), at: z.string().nullable(), event_id: z.string() })
+  .object({
+    registration_id: z.string(),
+    stage: z.string(),
+    at: z.string().nullable(),
+    event_id: z.string(),
+    is_registration: z.number(),
+  })
   .transform((row): StageRow => ({
     registrationId: row.registration_id,
     stage: row.stage,
     at: row.at,
     eventId: row.event_id,
+    isRegistration: row.is_registration === 1,
   }));
 
 export const stagesSql = `
-  SELECT registration_id, stage, at, event_id FROM registration_stages
+  SELECT registration_id, stage, at, event_id, is_registration FROM registration_stages
   WHERE registration_id IN (SELECT value FROM json_each(?1))
   ORDER BY registration_id, version`;
 

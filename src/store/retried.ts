@@ -1,19 +1,22 @@
-/** Errors after which D1 asks to be called again; every write of the relay is idempotent. Its overload errors are not among them. */
+/**
+ * Errors after which D1 asks to be called again, though it may have done what was asked: every write of the relay can be
+ * repeated, at worst a failure is counted twice. D1's overload errors are not among them.
+ */
 const passing = ["Network connection lost", "storage caused object to be reset", "reset because its code was updated"];
 
 const WAITS_MS = [20, 100];
 
-/** Runs a D1 call again after a passing error. D1 retries reads by itself, writes never. */
-export async function retried<Value>(call: () => Promise<Value>): Promise<Value> {
-  for (const waitMs of WAITS_MS) {
+/** Runs a D1 call again after a passing error; `call` is told how many there were before. D1 retries reads by itself. */
+export async function retried<Value>(call: (before: number) => Promise<Value>): Promise<Value> {
+  for (const [before, waitMs] of WAITS_MS.entries()) {
     try {
-      return await call();
+      return await call(before);
     } catch (error) {
       if (!isPassing(error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
-  return call();
+  return call(WAITS_MS.length);
 }
 
 function isPassing(error: unknown): boolean {

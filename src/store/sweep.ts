@@ -1,34 +1,37 @@
 import { z } from "zod";
 import { unfinishedSql } from "./event-progress.ts";
-import { MESSAGE_PATIENCE_MS } from "./events.ts";
 import { retried } from "./retried.ts";
 
 /**
- * Finds events that have lost their next step. There is no index of unfinished events: it would cost a row for each
- * event, a thousand times what it costs to read the recent ones once a minute.
+ * Reads events in the order of arrival. There is no index of unfinished ones: it would cost a row for each event, a
+ * thousand times what it costs to read the recent ones once a minute.
  */
 export const sweepSql = `
-  SELECT id, received_at,
-    (${unfinishedSql}) AS unfinished,
-    (${unfinishedSql}) AND queued_at <= ?3 - ${MESSAGE_PATIENCE_MS}
-      AND (claimed_until IS NULL OR claimed_until <= ?3) AS forgotten
+  SELECT id, received_at, queued_at, claimed_until, ${unfinishedSql} AS unfinished
   FROM events
   WHERE (received_at, id) > (?1, ?2) AND received_at < ?3
   ORDER BY received_at, id LIMIT ?4`;
 
 const sweptRow = z
-  .object({ id: z.string(), received_at: z.number(), unfinished: z.number(), forgotten: z.number() })
+  .object({
+    id: z.string(),
+    received_at: z.number(),
+    queued_at: z.number(),
+    claimed_until: z.number().nullable(),
+    unfinished: z.number(),
+  })
   .transform((row) => ({
     id: row.id,
     receivedAt: row.received_at,
-    unfinished: row.unfinished === 1,
-    forgotten: row.forgotten === 1,
+    queuedAt: row.queued_at,
+    claimedUntil: row.claimed_until,
+    isUnfinished: row.unfinished === 1,
   }));
 
-/** An event that a sweep came by. `forgotten`: no message can be on its way and no consumer has it. */
+/** An event that a sweep came by. Times are Unix milliseconds. */
 export type Swept = z.output<typeof sweptRow>;
 
-/** Reads on in the order of arrival from `after`, up to `limit` events received before `now`. */
+/** Reads on from `after`, up to `limit` events received before `now`. */
 export async function sweepEvents(
   db: D1Database,
   after: { readonly receivedAt: number; readonly id: string },

@@ -1,15 +1,14 @@
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
-import { writeMark } from "../store/marks.ts";
+import { writeMarks } from "../store/marks.ts";
 import { requeueOverdueDeliveries } from "./requeue-deliveries.ts";
-import { type Upkeep, requeueForgottenEvents } from "./requeue-events.ts";
+import { requeueForgottenEvents } from "./requeue-events.ts";
+import type { Upkeep, UpkeepTask } from "./upkeep-task.ts";
 
-type Task = (upkeep: Upkeep) => Promise<Fields>;
-
-const tasks: Readonly<Record<string, Task>> = {
+const tasks: Readonly<Record<string, UpkeepTask>> = {
   "requeue-forgotten-events": requeueForgottenEvents,
   "requeue-overdue-deliveries": requeueOverdueDeliveries,
   "note-the-run": async ({ env, world }) => {
-    await writeMark(env.DB, "cron_ran_at", world.now());
+    await writeMarks(env.DB, { cron_ran_at: world.now() });
     return {};
   },
 };

@@ -1,4 +1,6 @@
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { statuses } from "../support/teams.ts";
@@ -75,6 +77,24 @@ describe("a destination", () => {
     });
   });
 
+  it("is not brought back, nor enabled again, by a change that comes at the same time", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(url);
+    relay.teams.answer(url, statuses(410));
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    const changed = await relay.api("PATCH", `/api/destinations/${id}`, { description: "changed" });
+    expect(changed.body).toMatchObject({ description: "changed", enabled: false });
+
+    const late: Intercept = async ({ statements }, proceed) => {
+      if (statements[0]?.includes("UPDATE destinations SET url")) await relay.api("DELETE", `/api/destinations/${id}`);
+      return proceed();
+    };
+    const slow = new TestRelay({ DB: interceptDatabase(env.DB, late) });
+    expect((await slow.api("PATCH", `/api/destinations/${id}`, { description: "again" })).status).toBe(404);
+    expect((await relay.api("GET", `/api/destinations/${id}`)).status).toBe(404);
+  });
+
   it("keeps its secret when it is changed", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addTeam(url);
@@ -117,7 +137,7 @@ describe("a destination", () => {
     await relay.send(payload);
     await relay.runQueues();
     const { body } = await relay.api("GET", `/api/events/${payload.id}`);
-    expect(body).toMatchObject({ state: "settled", deliveries: [{ status: "dead" }] });
+    expect(body).toMatchObject({ state: "settled", deliveries: [{ status: "dead", next_attempt_at: null }] });
   });
 
   it.each([

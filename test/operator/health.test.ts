@@ -59,7 +59,7 @@ describe("health", () => {
   it.each([
     ["QONTO_WEBHOOK_SECRETS", { QONTO_WEBHOOK_SECRETS: "" }],
     ["ADMIN_TOKEN", { ADMIN_TOKEN: "" }],
-    ["RETENTION_DAYS", { RETENTION_DAYS: "3" }],
+    ["RETENTION_DAYS", { RETENTION_DAYS: "a month" }],
   ])("names %s when it is not as it must be", async (name, changes) => {
     const relay = new TestRelay(changes);
     await relay.runCron();

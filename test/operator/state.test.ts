@@ -172,7 +172,9 @@ describe("a registration", () => {
       await relay.runQueues();
     }
     await relay.sendOnboarding(makePayload("registrations.pending", { resource_id: "reg-2" }));
+    await relay.sendOnboarding(makePayload("organizations.deleted", { resource_id: "reg-3-an-organization" }));
     await relay.runQueues();
+    expect((await relay.api("GET", "/api/registrations/reg-3-an-organization")).status).toBe(404);
 
     const { body } = await relay.api("GET", "/api/registrations/reg-1");
     expect(body).toEqual({
@@ -189,6 +191,8 @@ describe("a registration", () => {
     const list = await relay.api("GET", "/api/registrations?limit=1");
     expect(list.body.data).toEqual([body]);
     const next = await relay.api("GET", `/api/registrations?limit=1&cursor=${list.body.next_cursor}`);
-    expect(next.body).toMatchObject({ data: [{ registration_id: "reg-2", stage: "pending" }], next_cursor: null });
+    expect(next.body.data).toMatchObject([{ registration_id: "reg-2", stage: "pending" }]);
+    const last = await relay.api("GET", `/api/registrations?limit=1&cursor=${next.body.next_cursor}`);
+    expect(last.body).toEqual({ data: [], next_cursor: null });
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readEnvelope } from "../../src/qonto/envelope.ts";
+import { makePayload } from "../support/qonto.ts";
 import { readRegistrationStage } from "../../src/qonto/registration.ts";
 
 function stage(event_type: string, created_at: string, id = event_type) {
@@ -12,6 +13,12 @@ function stage(event_type: string, created_at: string, id = event_type) {
 function present(stages: readonly ReturnType<typeof stage>[]): string | undefined {
   return stages.toSorted((one, other) => (one.version < other.version ? -1 : 1)).at(-1)?.stage;
 }
+
+it("a reset names an organization, and so is no registration's own", () => {
+  const envelope = readEnvelope("onboarding", makePayload("organizations.deleted"));
+  expect(envelope && readRegistrationStage(envelope)).toMatchObject({ stage: "deleted", isRegistration: false });
+  expect(stage("registrations.pending", "2022-08-29T13:17:32Z").isRegistration).toBe(true);
+});
 
 describe("a registration's present stage", () => {
   it("is that of the latest event", () => {
@@ -36,7 +43,7 @@ describe("a registration's present stage", () => {
     ).toBe("submitted");
   });
 
-  it("is deleted after a reset, until a new life begins", () => {
+  it("is deleted after a reset that names it, until a new life begins", () => {
     const reset = [
       stage("registrations.pending", "2022-08-29T13:17:32Z", "e1"),
       stage("registrations.completed", "2022-08-29T13:17:33Z", "e2"),

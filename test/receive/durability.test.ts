@@ -67,6 +67,19 @@ describe("an accepted event", () => {
     expect(calls).toBe(2);
   });
 
+  it("is no duplicate of itself when D1 loses the answer to a write that it made", async () => {
+    let calls = 0;
+    const DB = interceptDatabase(env.DB, async (_call, proceed) => {
+      calls += 1;
+      const results = await proceed();
+      if (calls === 1) throw new Error("D1_ERROR: Network connection lost.");
+      return results;
+    });
+    const relay = new TestRelay({ DB });
+    expect(await (await relay.send(makePayload("v1/cards"))).json()).toMatchObject({ status: "accepted" });
+    expect(relay.events.sent).toHaveLength(1);
+  });
+
   it("is answered by D1 if it is late but there before a queue that hangs", async () => {
     const DB = interceptDatabase(env.DB, async (_call, proceed) => {
       await new Promise((resolve) => setTimeout(resolve, 350));

@@ -51,7 +51,7 @@ describe("the cron", () => {
 
   it("leaves alone what is settled, unmatched or in the retry lane", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { types: ["v1/cards"] });
+    await relay.addTeam(team, { types: ["v1/cards"], retry_schedule_seconds: [300] });
     relay.teams.answer(team, statuses(200, 500));
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
@@ -59,7 +59,7 @@ describe("the cron", () => {
     await relay.send(makePayload("v1/accounts"));
     await relay.runQueues();
     relay.retries.waiting = [];
-    relay.passSeconds(4);
+    relay.passSeconds(90);
     await relay.runCron();
     expect(relay.events.waiting).toEqual([]);
     expect(relay.retries.waiting).toEqual([]);
@@ -77,6 +77,51 @@ describe("the cron", () => {
     expect(relay.events.waiting).toHaveLength(1);
   });
 
+  it("looks at every event, however many lie behind one that is stuck for good", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const insert = env.DB.prepare(
+      `INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+       SELECT 'other-' || value, 'business', 't', ?1 + value / 100, ?1, ?3, '{}' FROM json_each(?2)`,
+    );
+    const many = JSON.stringify(Array.from({ length: 50_500 }, (_, index) => index));
+    await insert.bind(relay.now - 5_000, "[-1]", null).run();
+    await insert.bind(relay.now - 4_000, many, "[]").run();
+    await relay.send(makePayload("v1/cards"));
+    relay.events.waiting = [];
+    for (let minute = 0; minute < 2; minute += 1) {
+      relay.passSeconds(60);
+      await relay.runCron();
+      await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    }
+    expect(relay.teams.at(team)).toHaveLength(1);
+    relay.passSeconds(120);
+    await relay.runCron();
+    const health = await relay.fetch("/health");
+    expect(await health.json()).toMatchObject({ checks: { fan_out: { status: "degraded" } } });
+  });
+
+  it("lets no team with many overdue deliveries keep another waiting", async () => {
+    const relay = new TestRelay();
+    const { id: crowded } = await relay.addTeam("https://crowded.example.com/");
+    relay.passSeconds(1);
+    await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500, 200));
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    relay.retries.waiting = [];
+    await env.DB.prepare(
+      `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, next_attempt_at)
+       SELECT ?1, 1, value, 'pending', '[]', 1 FROM json_each(?2)`,
+    )
+      .bind(crowded, JSON.stringify(Array.from({ length: 1_500 }, (_, index) => `e${index}`)))
+      .run();
+    relay.passSeconds(10);
+    await relay.runCron();
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(2);
+  });
+
   it("reads an event a few times in its life, not at each of its runs", async () => {
     const { relay } = await relayThatForgot(5);
     relay.passSeconds(31);
@@ -87,7 +132,7 @@ describe("the cron", () => {
       relay.passSeconds(60);
       const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
         const results = await proceed();
-        if (statements[0]?.includes("AS forgotten")) swept.push(results[0]?.results.length ?? 0);
+        if (statements[0]?.includes("AS unfinished")) swept.push(results[0]?.results.length ?? 0);
         return results;
       });
       const counting = new TestRelay({ DB });
@@ -115,7 +160,7 @@ describe("the cron", () => {
     const { relay } = await relayThatForgot(1);
     await relay.runQueues();
     const DB = interceptDatabase(env.DB, ({ statements }, proceed) =>
-      statements[0]?.includes("AS forgotten") ? Promise.reject(new Error("D1 is out of sorts")) : proceed(),
+      statements[0]?.includes("AS unfinished") ? Promise.reject(new Error("D1 is out of sorts")) : proceed(),
     );
     const ailing = new TestRelay({ DB });
     await expect(ailing.runCron()).rejects.toThrow("Upkeep failed in part");

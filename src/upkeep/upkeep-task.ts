@@ -1,0 +1,11 @@
+import type { Env } from "../env.ts";
+import type { Fields } from "../platform/log.ts";
+import type { World } from "../platform/world.ts";
+
+export interface Upkeep {
+  readonly env: Pick<Env, "DB" | "EVENTS" | "RETRIES">;
+  readonly world: Pick<World, "now">;
+}
+
+/** One of the cron's tasks; what it returns goes into the run's log line. */
+export type UpkeepTask = (upkeep: Upkeep) => Promise<Fields>;
