@@ -13,6 +13,7 @@ import {
   insertDestination,
   listDestinations,
 } from "../store/destinations.ts";
+import { change, creation, destination, showDestination } from "./destination-schema.ts";
 import {
   type OperatorApi,
   cursorOf,
@@ -23,72 +24,12 @@ import {
   notFound,
   requireJson,
 } from "./requests.ts";
-import {
-  isoTime,
-  isoTimeOrNull,
-  json,
-  page,
-  badInput,
-  behindToken,
-  unknownId,
-  security,
-  time,
-  toPage,
-} from "./responses.ts";
+import { badInput, behindToken, json, page, security, toPage, unknownId } from "./responses.ts";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** Deliveries that one statement ends when a destination is removed. */
 const ENDED_AT_ONCE = 1_000;
-
-const wishes = z.strictObject({
-  url: z.string().max(2_048).openapi({ example: "https://accounting.example.com/qonto" }),
-  description: z.string().max(1_000).nullable(),
-  types: z
-    .array(
-      z
-        .string()
-        .max(255)
-        .regex(/^[\x21-\x29\x2b-\x7e]*\*?$/, "must be a type, with `*` at its end or not at all")
-        .min(1),
-    )
-    .max(100)
-    .openapi({
-      description: "Exact, or with a trailing `*`. Empty: all.",
-      example: ["v1/transactions", "registrations.*"],
-    }),
-  organizations: z
-    .array(z.string().min(1).max(255))
-    .min(1)
-    .max(1_000)
-    .nullable()
-    .openapi({ description: "Ids. Null: all." }),
-  enabled: z.boolean(),
-  retry_schedule_seconds: z
-    .array(z.int().min(0).max(86_400))
-    .max(50)
-    .nullable()
-    .openapi({ description: "Waits between attempts. Null: the default ladder.", example: [1, 1, 5] }),
-  timeout_ms: z.int().min(100).max(30_000),
-  max_per_second: z.number().positive().max(1_000).nullable(),
-});
-
-const creation = wishes.partial().required({ url: true });
-const change = wishes.partial();
-
-const destination = wishes
-  .extend({
-    id: z.string(),
-    created_at: time,
-    updated_at: time,
-    health: z.object({
-      state: z.enum(["healthy", "failing", "paused"]),
-      consecutive_failures: z.number(),
-      last_success_at: time.nullable(),
-      last_failure_at: time.nullable(),
-    }),
-  })
-  .openapi("Destination");
 
 const params = z.object({ id: z.string() });
 
@@ -164,23 +105,26 @@ export function addDestinations(api: OperatorApi, world: World): void {
       updatedAt: now,
     };
     await insertDestination(c.env.DB, created);
-    return c.json({ ...show({ ...created, ...noHistory }), secret: created.secret }, 201);
+    return c.json({ ...showDestination({ ...created, ...noHistory }), secret: created.secret }, 201);
   });
 
   api.openapi(listRoute, async (c) => {
     const query = c.req.valid("query");
     const rows = await listDestinations(c.env.DB, query.cursor?.id ?? "", query.limit + 1);
-    return c.json(toPage(rows, query.limit, { show, cursorAt: ({ id }) => encodeCursor({ id }) }), 200);
+    return c.json(
+      toPage(rows, query.limit, { show: showDestination, cursorAt: ({ id }) => encodeCursor({ id }) }),
+      200,
+    );
   });
 
-  api.openapi(showRoute, async (c) => c.json(show(await existing(c.env, c.req.valid("param").id)), 200));
+  api.openapi(showRoute, async (c) => c.json(showDestination(await existing(c.env, c.req.valid("param").id)), 200));
 
   api.openapi(changeRoute, async (c) => {
     const { id } = c.req.valid("param");
     const input = c.req.valid("json");
     if (input.url !== undefined) refuseBadUrl(input.url, c.env);
     if (!(await changeDestination(c.env.DB, id, input, world.now()))) throw notFound("destination");
-    return c.json(show(await existing(c.env, id)), 200);
+    return c.json(showDestination(await existing(c.env, id)), 200);
   });
 
   api.openapi(deleteRoute, async (c) => {
@@ -214,26 +158,4 @@ async function existing(env: Env, id: string): Promise<DestinationReport> {
   const found = await findDestination(env.DB, id);
   if (found === null) throw notFound("destination");
   return found;
-}
-
-function show(report: DestinationReport): z.input<typeof destination> {
-  return {
-    id: report.id,
-    url: report.url,
-    description: report.description,
-    types: [...report.types],
-    organizations: report.organizations === null ? null : [...report.organizations],
-    enabled: report.enabled,
-    retry_schedule_seconds: report.retryScheduleSeconds === null ? null : [...report.retryScheduleSeconds],
-    timeout_ms: report.timeoutMs,
-    max_per_second: report.maxPerSecond,
-    created_at: isoTime(report.createdAt),
-    updated_at: isoTime(report.updatedAt),
-    health: {
-      state: report.enabled ? (report.consecutiveFailures === 0 ? "healthy" : "failing") : "paused",
-      consecutive_failures: report.consecutiveFailures,
-      last_success_at: isoTimeOrNull(report.lastSuccessAt),
-      last_failure_at: isoTimeOrNull(report.lastFailureAt),
-    },
-  };
 }

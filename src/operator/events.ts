@@ -4,7 +4,7 @@ import { parseJsonLosslessly } from "../platform/json.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
 import { type OperatorApi, cursorOf, encodeCursor, instant, limit, noQuery, notFound } from "./requests.ts";
-import { isoTime, isoTimeOrNull, json, page, badInput, behindToken, unknownId, security, time } from "./responses.ts";
+import { badInput, behindToken, isoTime, isoTimeOrNull, json, page, security, time, unknownId } from "./responses.ts";
 
 const summary = z
   .object({

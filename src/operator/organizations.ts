@@ -3,7 +3,7 @@ import { parseJsonLosslessly } from "../platform/json.ts";
 import { type OrganizationRow, findOrganization, listOrganizations } from "../store/organizations.ts";
 import { type ResourceRow, findResource, listResources } from "../store/resources.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
-import { isoTime, json, page, badInput, behindToken, unknownId, security, time, toPage } from "./responses.ts";
+import { badInput, behindToken, isoTime, json, page, security, time, toPage, unknownId } from "./responses.ts";
 
 const organization = z
   .object({ organization_id: z.string(), name: z.string().nullable(), last_event_at: time })

@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { tryDecodeUtf8 } from "../platform/json.ts";
 import { type QuarantineListing, findQuarantined, listQuarantine } from "../store/quarantine.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
-import { isoTime, json, page, badInput, behindToken, unknownId, security, time, toPage } from "./responses.ts";
+import { badInput, behindToken, isoTime, json, page, security, time, toPage, unknownId } from "./responses.ts";
 
 const listing = z
   .object({

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { type StageRow, listRegistrationIds, stagesOf } from "../store/registrations.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
-import { json, page, badInput, behindToken, unknownId, security, time, toPage } from "./responses.ts";
+import { badInput, behindToken, json, page, security, time, toPage, unknownId } from "./responses.ts";
 
 const registration = z
   .object({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { EventState, RelayEvent } from "../domain/event.ts";
+import { eventRow, toEventFields } from "./event-row.ts";
 import { eventStateSql } from "./event-progress.ts";
 
 /** An event without its body, and how far it has come. */
@@ -49,29 +50,9 @@ export const listEventsSql = `
 
 export const lastLookedAtSql = `${windowSql} LIMIT 1 OFFSET ${MAX_LOOKED_AT - 1}`;
 
-const summaryRow = z
-  .object({
-    id: z.string(),
-    source: z.enum(["business", "onboarding"]),
-    type: z.string(),
-    event: z.string().nullable(),
-    organization_id: z.string().nullable(),
-    resource_id: z.string().nullable(),
-    created_at: z.string().nullable(),
-    received_at: z.number(),
-    state: z.enum(["pending", "settled", "unmatched"]),
-  })
-  .transform((row): EventSummary => ({
-    id: row.id,
-    source: row.source,
-    type: row.type,
-    event: row.event,
-    organizationId: row.organization_id,
-    resourceId: row.resource_id,
-    createdAt: row.created_at,
-    receivedAt: row.received_at,
-    state: row.state,
-  }));
+const summaryRow = eventRow
+  .extend({ state: z.enum(["pending", "settled", "unmatched"]) })
+  .transform(({ state, ...row }): EventSummary => ({ ...toEventFields(row), state }));
 
 const positionRow = z.object({ received_at: z.number(), id: z.string() });
 

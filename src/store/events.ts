@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { RelayEvent } from "../domain/event.ts";
+import { eventRow, toEventFields } from "./event-row.ts";
 import { retried } from "./retried.ts";
 
 /**
@@ -85,36 +86,11 @@ export function loadEvents(db: D1Database, ids: readonly string[]): D1PreparedSt
   return db.prepare(loadSql).bind(JSON.stringify(ids));
 }
 
-const loadedRow = z
-  .object({
-    id: z.string(),
-    source: z.enum(["business", "onboarding"]),
-    type: z.string(),
-    event: z.string().nullable(),
-    organization_id: z.string().nullable(),
-    resource_id: z.string().nullable(),
-    created_at: z.string().nullable(),
-    received_at: z.number(),
-    content_type: z.string().nullable(),
-    body: z.string().nullable(),
-  })
-  .transform(({ body, ...row }) => ({
+const loadedRow = eventRow
+  .extend({ content_type: z.string().nullable(), body: z.string().nullable() })
+  .transform(({ body, ...row }): { id: string; event: RelayEvent | null } => ({
     id: row.id,
-    event:
-      body === null
-        ? null
-        : ({
-            id: row.id,
-            source: row.source,
-            type: row.type,
-            event: row.event,
-            organizationId: row.organization_id,
-            resourceId: row.resource_id,
-            createdAt: row.created_at,
-            receivedAt: row.received_at,
-            contentType: row.content_type,
-            body,
-          } satisfies RelayEvent),
+    event: body === null ? null : { ...toEventFields(row), contentType: row.content_type, body },
   }));
 
 /** `event` is null when the events before it have filled the memory that there is for them. */

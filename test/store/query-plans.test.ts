@@ -12,18 +12,19 @@ const statements = Object.entries(modules).flatMap(([file, exports]) =>
   ),
 );
 
-/** Tables that grow with the events. The others hold an operator's handful of teams and the cron's few marks. */
-const growing = ["events", "deliveries", "resources", "registration_stages", "quarantine"];
+/**
+ * What may be read from end to end: lists given as JSON, results of the statement's own steps, and the two tables that do
+ * not grow with the events, an operator's handful of teams and the cron's few marks.
+ */
+const mayBeScanned = /^SCAN (.* VIRTUAL TABLE .*|CONSTANT ROW|\(subquery-\d+\)|found|types|page|destinations|marks)$/;
 
 describe("no statement scans a table that grows", () => {
   it.each(statements)("$title", async ({ sql }) => {
     const parameters = Math.max(0, ...Array.from(sql.matchAll(/\?(\d+)/g), ([, number]) => Number(number)));
     const explained = env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(...Array<null>(parameters).fill(null));
     const { results } = await explained.all<{ detail: string }>();
-    const scans = results
-      .map(({ detail }) => detail)
-      .filter((detail) => new RegExp(`^SCAN (${growing.join("|")})\\b`).test(detail));
-    expect(scans).toEqual([]);
+    const scans = results.map(({ detail }) => detail).filter((detail) => detail.startsWith("SCAN "));
+    expect(scans.filter((scan) => !mayBeScanned.test(scan))).toEqual([]);
   });
 
   it("is asked of all of them", () => {

@@ -1,0 +1,75 @@
+import { z } from "@hono/zod-openapi";
+import type { DestinationReport } from "../store/destinations.ts";
+import { isoTime, isoTimeOrNull, time } from "./responses.ts";
+
+const wishes = z.strictObject({
+  url: z.string().max(2_048).openapi({ example: "https://accounting.example.com/qonto" }),
+  description: z.string().max(1_000).nullable(),
+  types: z
+    .array(
+      z
+        .string()
+        .max(255)
+        .regex(/^[\x21-\x29\x2b-\x7e]*\*?$/, "must be a type, with `*` at its end or not at all")
+        .min(1),
+    )
+    .max(100)
+    .openapi({
+      description: "Exact, or with a trailing `*`. Empty: all.",
+      example: ["v1/transactions", "registrations.*"],
+    }),
+  organizations: z
+    .array(z.string().min(1).max(255))
+    .min(1)
+    .max(1_000)
+    .nullable()
+    .openapi({ description: "Ids. Null: all." }),
+  enabled: z.boolean(),
+  retry_schedule_seconds: z
+    .array(z.int().min(0).max(86_400))
+    .max(50)
+    .nullable()
+    .openapi({ description: "Waits between attempts. Null: the default ladder.", example: [1, 1, 5] }),
+  timeout_ms: z.int().min(100).max(30_000),
+  max_per_second: z.number().positive().max(1_000).nullable(),
+});
+
+export const creation = wishes.partial().required({ url: true });
+export const change = wishes.partial();
+
+export const destination = wishes
+  .extend({
+    id: z.string(),
+    created_at: time,
+    updated_at: time,
+    health: z.object({
+      state: z.enum(["healthy", "failing", "paused"]),
+      consecutive_failures: z.number(),
+      last_success_at: time.nullable(),
+      last_failure_at: time.nullable(),
+    }),
+  })
+  .openapi("Destination");
+
+/** A destination as the API shows it: never its secret. */
+export function showDestination(report: DestinationReport): z.input<typeof destination> {
+  return {
+    id: report.id,
+    url: report.url,
+    description: report.description,
+    types: [...report.types],
+    organizations: report.organizations === null ? null : [...report.organizations],
+    enabled: report.enabled,
+    retry_schedule_seconds: report.retryScheduleSeconds === null ? null : [...report.retryScheduleSeconds],
+    timeout_ms: report.timeoutMs,
+    max_per_second: report.maxPerSecond,
+    created_at: isoTime(report.createdAt),
+    updated_at: isoTime(report.updatedAt),
+    health: {
+      state: report.enabled ? (report.consecutiveFailures === 0 ? "healthy" : "failing") : "paused",
+      consecutive_failures: report.consecutiveFailures,
+      last_success_at: isoTimeOrNull(report.lastSuccessAt),
+      last_failure_at: isoTimeOrNull(report.lastFailureAt),
+    },
+  };
+}
