@@ -31,6 +31,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/architecture/**", "test/end-to-end/**"],
           setupFiles: ["test/support/migrate.ts"],
+          testTimeout: 20_000,
         },
       },
       {

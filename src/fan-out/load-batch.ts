@@ -58,12 +58,9 @@ function readCarried({ id, source, received_at, content_type, body }: EventMessa
 
 /** Its receiver could read it. Should this version not, the event waits for one that can, and holds up no other. */
 function readAgain({ id, source, body }: Pick<RelayEvent, "id" | "source" | "body">): Envelope | null {
-  try {
-    const envelope = readEnvelope(source, tryParseJson(body));
-    if (envelope !== null) return envelope;
-    throw new Error("An event that was readable when it was received is not now");
-  } catch (error) {
-    logFailure("fan-out", error, { event_id: id });
-    return null;
+  const envelope = readEnvelope(source, tryParseJson(body));
+  if (envelope === null) {
+    logFailure("fan-out", new Error("An event that was readable when it was received is not now"), { event_id: id });
   }
+  return envelope;
 }

@@ -187,6 +187,28 @@ describe("the size limit", () => {
   });
 });
 
+describe("Qonto's official vector", () => {
+  const vector = {
+    method: "POST",
+    headers: {
+      "x-qonto-signature": "t=1704110400,v1=56aff06dc227db80d6568a5070f912c601c31f20451745d257cbc0b5dfa93805",
+    },
+    body: '{"test":"data"}',
+  };
+
+  it("is authentic at its time, and holds no event", async () => {
+    const relay = new TestRelay();
+    relay.now = Date.parse("2024-01-01T12:05:00Z");
+    expect(await (await relay.webhook(vector)).json()).toEqual({ status: "quarantined", reason: "unreadable" });
+  });
+
+  it("is stale a second later", async () => {
+    const relay = new TestRelay();
+    relay.now = Date.parse("2024-01-01T12:05:01Z");
+    await expectRefusal(await relay.webhook(vector), 401, "timestamp_too_old");
+  });
+});
+
 describe("both schemes at one address", () => {
   it("are told apart by their headers, each with its own secrets", async () => {
     const relay = new TestRelay({ QONTO_WEBHOOK_SECRETS: "first, second", QONTO_ONBOARDING_SECRETS: "third,fourth" });
