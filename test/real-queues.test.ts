@@ -42,6 +42,8 @@ describe("the deployed wiring", { timeout: 30_000 }, () => {
     await vi.waitFor(() => expect(teams.at(team)).toHaveLength(1), within);
     await vi.waitFor(() => expect(teams.at(flaky)).toHaveLength(3), within);
     expect(teams.at(flaky).map(({ headers }) => headers.get("x-relay-attempt"))).toEqual(["1", "2", "3"]);
+    const [first, second, third] = teams.at(flaky).map(({ at }) => at);
+    expect(Math.min(Number(second) - Number(first), Number(third) - Number(second))).toBeGreaterThanOrEqual(1_000);
     await vi.waitFor(async () => {
       const { results } = await env.DB.prepare("SELECT status FROM deliveries").all();
       expect(results).toEqual([{ status: "delivered" }, { status: "delivered" }]);

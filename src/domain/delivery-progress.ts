@@ -13,7 +13,7 @@ export function afterAttempt(
     ...delivery,
     attempts: [...delivery.attempts, attempt],
     status: step.status,
-    nextAttemptAt: step.status === "pending" ? now + Math.round(step.delaySeconds * 1000) : null,
+    nextAttemptAt: step.status === "pending" ? now + step.delaySeconds * 1000 : null,
   };
 }
 

@@ -15,7 +15,8 @@ export type NextStep =
   | { readonly status: "pending"; readonly delaySeconds: number };
 
 /**
- * Decides what follows an attempt. `random` is in [0, 1). A `Retry-After` can lengthen a wait, never shorten it.
+ * Decides what follows an attempt. `random` is in [0, 1). A `Retry-After` can lengthen a wait, never shorten it. Waits are
+ * whole seconds, as a queue's delays are.
  */
 export function nextStep(
   attempt: Pick<Attempt, "attempt" | "outcome" | "retryAfterSeconds">,
@@ -26,10 +27,10 @@ export function nextStep(
   if (attempt.outcome === "gone") return { status: "dead" };
   const waitSeconds = (schedule ?? defaultRetryScheduleSeconds)[attempt.attempt - 1];
   if (waitSeconds === undefined) return { status: "dead" };
-  const spread = waitSeconds * (1 + JITTER * random);
+  const spread = Math.round(waitSeconds * (1 + JITTER * random));
   return {
     status: "pending",
-    delaySeconds: Math.min(Math.max(spread, attempt.retryAfterSeconds ?? 0), MAX_DELAY_SECONDS),
+    delaySeconds: Math.min(Math.max(spread, Math.ceil(attempt.retryAfterSeconds ?? 0)), MAX_DELAY_SECONDS),
   };
 }
 

@@ -16,8 +16,7 @@ export async function scheduleAttempts(
 ): Promise<void> {
   const messages = deliveries.flatMap((delivery) => {
     if (delivery.nextAttemptAt === null) return [];
-    // Whole seconds, rather a little early than late: the claim lets an attempt begin a second before its time.
-    const delaySeconds = Math.floor((delivery.nextAttemptAt - now) / 1000);
+    const delaySeconds = Math.ceil((delivery.nextAttemptAt - now) / 1000);
     return {
       body: deliveryMessageOf(delivery, delivery.attempts.length + 1),
       delaySeconds: Math.min(Math.max(delaySeconds, 0), MAX_DELAY_SECONDS),

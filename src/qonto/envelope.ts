@@ -14,7 +14,11 @@ export interface Envelope extends Pick<RelayEvent, "id" | "type" | "event" | "or
 const token = z.string().regex(/^[\x21-\x7e]{1,255}$/);
 
 /** Nothing else about an event's shape can make it unreadable: an odd value counts as absent. */
-const word = z.string().min(1).max(255);
+const word = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine((text) => text.isWellFormed());
 const name = word.nullable().catch(null);
 const identifier = z
   .union([word, z.int().transform(String)])

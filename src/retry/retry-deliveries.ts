@@ -23,7 +23,7 @@ const LATER_ATTEMPTS = { attemptMs: 30_000, beginWithinMs: 20_000 };
 const LEASE_MS = 60_000;
 const NEEDED_MS = 50_000;
 
-/** A message's delay is in whole seconds, and queue and Worker clocks differ a little. */
+/** Queue and Worker clocks differ by less. */
 const EARLY_MS = 1_000;
 
 /** How long the deliveries to a destination wait that let one of them run late. */

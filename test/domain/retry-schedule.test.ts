@@ -26,7 +26,8 @@ describe("the ladder", () => {
   });
 
   it("spreads a wait by at most a tenth, and never beyond a day", () => {
-    expect(nextStep(after(2), null, 0.999)).toMatchObject({ delaySeconds: expect.closeTo(330, 0) });
+    expect(nextStep(after(2), null, 0.999)).toEqual({ status: "pending", delaySeconds: 330 });
+    expect(nextStep(after(1), [1], 0.999)).toEqual({ status: "pending", delaySeconds: 1 });
     expect(nextStep(after(9), null, 0.999)).toEqual({ status: "pending", delaySeconds: 86_400 });
   });
 
@@ -49,6 +50,7 @@ describe("the ladder", () => {
 
   it("is lengthened by Retry-After, capped at a day, and never shortened", () => {
     expect(nextStep(after(1, "rejected", 120), null, 0)).toEqual({ status: "pending", delaySeconds: 120 });
+    expect(nextStep(after(1, "rejected", 7.2), null, 0)).toEqual({ status: "pending", delaySeconds: 8 });
     expect(nextStep(after(1, "rejected", 1), null, 0)).toEqual({ status: "pending", delaySeconds: 5 });
     expect(nextStep(after(1, "rejected", 1e9), null, 0)).toEqual({ status: "pending", delaySeconds: 86_400 });
   });

@@ -41,6 +41,7 @@ describe("an envelope", () => {
     ["created_at", { id: "e1", type: "t", created_at: "2022-11-31" }],
     ["data.event", { id: "e1", type: "t", data: { event: 7 } }],
     ["data.id", { id: "e1", type: "t", data: { id: [] } }],
+    ["organization_id", { id: "e1", type: "t", organization_id: "\ud800" }],
   ])("with an odd %s is read all the same", (_field, payload) => {
     expect(readEnvelope("business", payload)).toMatchObject({
       id: "e1",
