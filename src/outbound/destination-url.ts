@@ -26,6 +26,7 @@ export function destinationUrlFault(text: string, { allowPrivate }: { allowPriva
   if (url === null) return "must be a URL";
   if (url.protocol !== "https:" && !(allowPrivate && url.protocol === "http:")) return "must start with https://";
   if (url.username !== "" || url.password !== "") return "must not hold credentials";
+  if (url.port === "0") return "must not have the port 0";
   if (!allowPrivate && !isPublicHost(url.hostname)) return "must lead to a public host";
   return null;
 }

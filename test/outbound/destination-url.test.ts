@@ -26,6 +26,10 @@ describe("a destination's URL", () => {
     },
   );
 
+  it("may not have the port 0", () => {
+    expect(fault("https://example.com:0/")).toBe("must not have the port 0");
+  });
+
   it.each(["https://user@example.com/", "https://:password@example.com/", "https://user:password@example.com/"])(
     "may not hold credentials: %s",
     (url) => {
