@@ -120,6 +120,19 @@ describe("a message", () => {
     expect(relay.events.waiting).toEqual([]);
   });
 
+  it("that came by another request than the row finds the event's one time of receipt", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    relay.events.waiting = relay.events.waiting.map(({ body, ...message }) => ({
+      ...message,
+      body: body.kind === "event" ? { ...body, received_at: body.received_at - 5_000 } : body,
+    }));
+    await relay.runQueues();
+    expect(await stateOf(relay, payload.id)).toBe("settled");
+  });
+
   it("for an event that D1 has forgotten is spent", async () => {
     const relay = new TestRelay();
     await relay.env.EVENTS.send({ kind: "recorded_event", id: "long-gone" });

@@ -154,6 +154,7 @@ describe("a duplicate", () => {
     expect(await (await relay.send(payload)).json()).toEqual({ status: "accepted", event_id: payload.id });
     expect(await (await relay.send(payload)).json()).toEqual({ status: "duplicate", event_id: payload.id });
     await relay.runQueues();
+    relay.passSeconds(3_600);
     expect(await (await relay.send(payload)).json()).toEqual({ status: "duplicate", event_id: payload.id });
     await relay.runQueues();
     expect(relay.events.sent).toHaveLength(1);

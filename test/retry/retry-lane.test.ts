@@ -150,6 +150,22 @@ describe("a retry message", () => {
     expect(relay.retries.waiting).toEqual([]);
   });
 
+  it("to a team that is slow just now waits half a minute, when the connections are taken by its others", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { retry_schedule_seconds: [1, 1] });
+    relay.teams.answer(team, statuses(500));
+    for (let count = 0; count < 8; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    relay.teams.answer(team, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
+      return new Response("at last");
+    });
+    relay.passSeconds(1);
+    await relay.runBatch(relay.retries, "qonto-relay-retries", 20);
+    expect(relay.teams.at(team)).toHaveLength(8 + 5);
+    expect(relay.retries.waiting.map(({ dueAt }) => (dueAt - relay.now) / 1000)).toEqual([30, 30, 30]);
+  });
+
   it("that is lost is made good by the cron", async () => {
     const { relay, delivery } = await firstAttempt(statuses(500, 200));
     relay.retries.waiting = [];

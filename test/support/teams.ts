@@ -70,7 +70,11 @@ export class Teams {
     this.inFlight += 1;
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
     try {
-      return await (this.#answers.get(url) ?? ok)(received, init.signal ?? new AbortController().signal, this.#pass);
+      const signal = init.signal ?? new AbortController().signal;
+      const response = await (this.#answers.get(url) ?? ok)(received, signal, this.#pass);
+      const location = response.headers.get("location");
+      // As the network would, unless it is told not to.
+      return location !== null && request.redirect === "follow" ? await this.fetch(location, init) : response;
     } finally {
       this.inFlight -= 1;
     }
