@@ -43,11 +43,18 @@ function readNote(file: string): number | null {
   }
 }
 
-/** Members of a process group, but for those that are dead and only wait to be noticed. */
+/** Members of a process group, but for those that are dead and only wait to be noticed; none where nothing can tell. */
 function runningIn(group: number): { pid: number; command: string }[] {
-  const lines = execFileSync("ps", ["-eo", "pid=,pgid=,stat=,args="], { encoding: "utf8" }).split("\n");
-  return lines.flatMap((line) => {
+  return listProcesses().flatMap((line) => {
     const [, pid, pgid, state = "", command = ""] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
     return Number(pgid) === group && !state.startsWith("Z") ? { pid: Number(pid), command } : [];
   });
+}
+
+function listProcesses(): string[] {
+  try {
+    return execFileSync("ps", ["-eo", "pid=,pgid=,stat=,args="], { encoding: "utf8" }).split("\n");
+  } catch {
+    return [];
+  }
 }

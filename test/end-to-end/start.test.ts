@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { RelayClient, untilSettled } from "../demo/client.ts";
 import { freePort } from "../demo/free-port.ts";
 import { TeamServer } from "../demo/team-server.ts";
@@ -115,7 +115,7 @@ describe("npm start", () => {
     await relay.start();
     const runtimes = relay.processes("workerd");
     relay.killAll(relay.processes().filter((pid) => !runtimes.includes(pid)));
-    expect(relay.processes()).toEqual(runtimes);
+    await vi.waitFor(() => expect(relay.processes()).toEqual(runtimes), { timeout: 5_000 });
     await relay.start();
     expect(relay.output).toContain("is ready on");
     expect(relay.processes().filter((pid) => runtimes.includes(pid))).toEqual([]);
