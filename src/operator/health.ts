@@ -37,7 +37,7 @@ export function addHealth(api: OperatorApi, world: World): void {
     const checks = {
       configuration: checkConfiguration(configFaults(c.env)),
       database: checkDatabase(marks.state),
-      ...checkMarks(marks.state === "done" ? marks.value : new Map(), world.now()),
+      ...(marks.state === "done" ? checkMarks(marks.value, world.now()) : nobodyCanTell("D1 does not say.")),
     };
     const degraded = Object.values(checks).some(({ status }) => status === "degraded");
     return degraded
@@ -58,12 +58,16 @@ function checkDatabase(state: "done" | "failed" | "late"): Check {
   return { status: "degraded", detail: `D1 ${fault}.` };
 }
 
+function nobodyCanTell(detail: string): { cron: Check; fan_out: Check } {
+  const unknown: Check = { status: "degraded", detail };
+  return { cron: unknown, fan_out: unknown };
+}
+
 function checkMarks(marks: ReadonlyMap<MarkName, number>, now: number): { cron: Check; fan_out: Check } {
   const ranAt = marks.get("cron_ran_at");
   const oldestUnfinishedAt = marks.get("oldest_unfinished_at");
   if (ranAt === undefined || oldestUnfinishedAt === undefined) {
-    const unknown: Check = { status: "degraded", detail: "The cron has never run." };
-    return { cron: unknown, fan_out: unknown };
+    return nobodyCanTell("The cron has never run.");
   }
   const sinceRunSeconds = Math.round((now - ranAt) / 1000);
   const waitedSeconds = Math.max(0, Math.round((ranAt - oldestUnfinishedAt) / 1000));

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { parseJsonLosslessly } from "../platform/json.ts";
+import { isObject, parseJsonLosslessly } from "../platform/json.ts";
 import { type OrganizationRow, findOrganization, listOrganizations } from "../store/organizations.ts";
 import { type ResourceRow, findResource, listResources } from "../store/resources.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
@@ -157,5 +157,6 @@ function showResource(row: ResourceRow): z.input<typeof resource> {
 
 /** Only objects are written as `data`; numbers keep the text they came with. */
 function parseObject(text: string): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(Object(parseJsonLosslessly(text))));
+  const json = parseJsonLosslessly(text);
+  return isObject(json) ? json : {};
 }

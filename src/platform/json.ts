@@ -38,6 +38,11 @@ function withoutByteOrderMark(text: string): string {
   return text.startsWith("\uFEFF") ? text.slice(1) : text;
 }
 
+/** Whether parsed JSON is an object; what stands for a number's text is none. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value);
+}
+
 /** Text of bytes that are valid UTF-8, byte-order mark kept; undefined for others. */
 export function tryDecodeUtf8(bytes: Uint8Array): string | undefined {
   try {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { RelayEvent, Source } from "../domain/event.ts";
 import { type Instant, parseInstant } from "../domain/instant.ts";
+import { isObject } from "../platform/json.ts";
 import { bareEventName, rulesOf } from "./catalogue.ts";
 
 /** What every event says of itself. */
@@ -73,9 +74,4 @@ function readOnboarding(json: unknown): Envelope | null {
     createdAt: parseInstant(envelope.created_at),
     data: {},
   };
-}
-
-/** Whether parsed JSON is an object; what stands for a number's text is none. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value);
 }

@@ -1,8 +1,8 @@
 import { parseInstant } from "../domain/instant.ts";
 import { versionKey } from "../domain/version.ts";
-import { parseJsonLosslessly } from "../platform/json.ts";
+import { isObject, parseJsonLosslessly } from "../platform/json.ts";
 import { bareEventName, lifecycleRank, rulesOf } from "./catalogue.ts";
-import { type Envelope, isObject } from "./envelope.ts";
+import type { Envelope } from "./envelope.ts";
 
 /** A resource as one event shows it. */
 export interface ResourceSnapshot {

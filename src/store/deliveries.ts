@@ -64,8 +64,8 @@ export const claimDueSql = `
   RETURNING destination_id, deliveries.received_at, event_id, status, attempts, next_attempt_at`;
 
 /**
- * Claims the deliveries whose named attempt is due at `now` and has not been made, to destinations that are enabled; until `claimedUntil` nobody else
- * makes it. A statement, for its caller's transaction.
+ * Claims the deliveries whose named attempt is due at `now` and has not been made, to destinations that are enabled; until
+ * `claimedUntil` nobody else makes it. A statement, for its caller's transaction.
  */
 export function claimDueDeliveries(
   db: D1Database,

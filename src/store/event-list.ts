@@ -69,9 +69,11 @@ export async function listEvents(
   const bound = { receivedAt: until ?? Number.MAX_SAFE_INTEGER, id: "" };
   const start = before !== undefined && before.receivedAt < bound.receivedAt ? before : bound;
   const window = [from, start.receivedAt, start.id];
+  const isFiltered = query.type !== undefined || query.organizationId !== undefined;
   const [page, lastLookedAt] = await db.batch([
     db.prepare(listEventsSql).bind(...window, query.type ?? null, query.organizationId ?? null, limit + 1),
-    db.prepare(lastLookedAtSql).bind(...window),
+    // Without a filter the walk ends where the page does.
+    ...(isFiltered ? [db.prepare(lastLookedAtSql).bind(...window)] : []),
   ]);
   const rows = (page?.results ?? []).map((row) => summaryRow.parse(row));
   const events = rows.slice(0, limit);
