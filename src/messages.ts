@@ -1,6 +1,5 @@
 import { z } from "zod";
 import type { RelayEvent } from "./domain/event.ts";
-import type { DeliveryKey } from "./domain/delivery.ts";
 
 /** The queue messages: where the stages meet. */
 
@@ -28,27 +27,16 @@ const quarantineMessage = z.object({
   body_base64: z.string(),
 });
 
-/** A delivery whose next attempt is due. */
-const deliveryMessage = z.object({
-  kind: z.literal("delivery"),
-  event_id: z.string(),
-  destination_id: z.string(),
-  received_at: z.number(),
-  attempt: z.number(),
-});
+/** Something that a destination is owed is due: which deliveries, D1 knows. */
+const dueMessage = z.object({ kind: z.literal("due"), destination_id: z.string() });
 
 export type EventMessage = z.infer<typeof eventMessage>;
 export type RecordedEventMessage = z.infer<typeof recordedEventMessage>;
 export type QuarantineMessage = z.infer<typeof quarantineMessage>;
-export type DeliveryMessage = z.infer<typeof deliveryMessage>;
-export type QueueMessage = EventMessage | RecordedEventMessage | QuarantineMessage | DeliveryMessage;
+export type DueMessage = z.infer<typeof dueMessage>;
+export type QueueMessage = EventMessage | RecordedEventMessage | QuarantineMessage | DueMessage;
 
-const queueMessage = z.discriminatedUnion("kind", [
-  eventMessage,
-  recordedEventMessage,
-  quarantineMessage,
-  deliveryMessage,
-]);
+const queueMessage = z.discriminatedUnion("kind", [eventMessage, recordedEventMessage, quarantineMessage, dueMessage]);
 
 /** Null for a message that no version of the relay wrote. */
 export function parseMessage(body: unknown): QueueMessage | null {
@@ -92,16 +80,6 @@ export function quarantineMessageOf(unreadable: {
     body_base64: unreadable.body.toBase64(),
   };
   return fits(message) ? message : null;
-}
-
-export function deliveryMessageOf(key: DeliveryKey, attempt: number): DeliveryMessage {
-  return {
-    kind: "delivery",
-    event_id: key.eventId,
-    destination_id: key.destinationId,
-    received_at: key.receivedAt,
-    attempt,
-  };
 }
 
 /** Runs before each answer, so it measures only what is neither surely small nor surely too large. */

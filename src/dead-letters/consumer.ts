@@ -15,7 +15,7 @@ export async function consumeDeadLetters(batch: MessageBatch, env: Pick<Env, "EV
       message.retry();
       continue;
     }
-    if (content.kind !== "delivery") await env.EVENTS.send(content);
+    if (content.kind !== "due") await env.EVENTS.send(content);
     message.ack();
   }
 }

@@ -10,7 +10,10 @@ export type DeliveryStatus = "pending" | "delivered" | "dead";
 
 export interface Delivery extends DeliveryKey {
   readonly status: DeliveryStatus;
+  /** The latest ones, oldest first. */
   readonly attempts: readonly Attempt[];
+  /** Waits of the retry schedule that are used up. */
+  readonly step: number;
   /** Unix milliseconds; null unless pending. */
   readonly nextAttemptAt: number | null;
 }
@@ -35,6 +38,11 @@ export interface Attempt {
   readonly responseExcerpt: string | null;
   /** What the answer's `Retry-After` asked for, in seconds. */
   readonly retryAfterSeconds: number | null;
+}
+
+/** The number of the attempt that comes next, 1-based: replays count on. */
+export function nextAttemptNumber({ attempts }: Pick<Delivery, "attempts">): number {
+  return (attempts.at(-1)?.attempt ?? 0) + 1;
 }
 
 export function classify(status: number): Outcome {

@@ -22,6 +22,10 @@ export interface Destination {
    * slow one.
    */
   readonly onLane: boolean;
+  /** Since when its circuit breaker is open, Unix milliseconds; null while that is closed. */
+  readonly restingSince: number | null;
+  /** Until then the retry lane leaves it alone, Unix milliseconds; null: it may come at any time. */
+  readonly nextTurnAt: number | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -31,6 +35,11 @@ export function wants(destination: Destination, event: Pick<RelayEvent, "type" |
   return (
     destination.enabled && wantsType(destination, event.type) && wantsOrganization(destination, event.organizationId)
   );
+}
+
+/** Whether even first attempts are for the retry lane. */
+export function isServedByLane({ onLane, restingSince, maxPerSecond }: Destination): boolean {
+  return onLane || restingSince !== null || maxPerSecond !== null;
 }
 
 /** An answer that takes longer is too slow for the fan-out, where others wait behind it. */

@@ -15,23 +15,32 @@ export type NextStep =
   | { readonly status: "pending"; readonly delaySeconds: number };
 
 /**
- * Decides what follows an attempt. `random` is in [0, 1). A `Retry-After` can lengthen a wait, never shorten it. Waits are
- * whole seconds, as a queue's delays are.
+ * Decides what follows an attempt; `step` is the number of the schedule's waits that are used up. While a destination is
+ * `probing`, its rest says when the next attempt is due. A `Retry-After` can lengthen a wait, never shorten it. Waits are
+ * whole seconds, as a queue's delays are. `random` is in [0, 1).
  */
 export function nextStep(
-  attempt: Pick<Attempt, "attempt" | "outcome" | "retryAfterSeconds">,
-  schedule: readonly number[] | null,
-  random: number,
+  { outcome, retryAfterSeconds }: Pick<Attempt, "outcome" | "retryAfterSeconds">,
+  { step, schedule, random }: { step: number; schedule: readonly number[] | "probing" | null; random: number },
 ): NextStep {
-  if (attempt.outcome === "delivered") return { status: "delivered" };
-  if (attempt.outcome === "gone") return { status: "dead" };
-  const waitSeconds = (schedule ?? defaultRetryScheduleSeconds)[attempt.attempt - 1];
+  if (outcome === "delivered") return { status: "delivered" };
+  if (outcome === "gone") return { status: "dead" };
+  const waitSeconds = schedule === "probing" ? 0 : (schedule ?? defaultRetryScheduleSeconds)[step];
   if (waitSeconds === undefined) return { status: "dead" };
   const spread = Math.round(waitSeconds * (1 + JITTER * random));
   return {
     status: "pending",
-    delaySeconds: Math.min(Math.max(spread, Math.ceil(attempt.retryAfterSeconds ?? 0)), MAX_DELAY_SECONDS),
+    delaySeconds: Math.min(Math.max(spread, Math.ceil(retryAfterSeconds ?? 0)), MAX_DELAY_SECONDS),
   };
+}
+
+/** A resting destination holds its deliveries at least this long, however short its ladder. */
+const SHORTEST_HOLD_SECONDS = 3 * 86_400;
+
+/** How long a resting destination holds a delivery before that ends as dead: as long as its ladder would have taken. */
+export function holdSeconds(schedule: readonly number[] | null): number {
+  const ladderSeconds = (schedule ?? defaultRetryScheduleSeconds).reduce((sum, seconds) => sum + seconds, 0);
+  return Math.max(ladderSeconds, SHORTEST_HOLD_SECONDS);
 }
 
 /** Reads `Retry-After` in both its forms, seconds and HTTP date (RFC 9110, 10.2.3), as seconds from `nowMs`. */

@@ -1,6 +1,6 @@
 import type { Config, Env } from "../env.ts";
 import type { Delivery } from "../domain/delivery.ts";
-import { type Destination, wants } from "../domain/destination.ts";
+import { type Destination, isServedByLane, wants } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import type { EventMessage, RecordedEventMessage } from "../messages.ts";
 import { logLine } from "../platform/log.ts";
@@ -42,16 +42,16 @@ export async function fanOut(
   const jobs = claimed.flatMap(({ event, wantedBy }) =>
     wantedBy.map((destination): Job => ({ event, destination, delivery: firstDelivery(event, destination) })),
   );
-  const { atOnce = [], onLane = [] } = Object.groupBy(jobs, ({ destination }) =>
-    destination.onLane ? "onLane" : "atOnce",
+  const { atOnce = [], forLane = [] } = Object.groupBy(jobs, ({ destination }) =>
+    isServedByLane(destination) ? "forLane" : "atOnce",
   );
   const attempted = await attemptAll(atOnce, FIRST_ATTEMPTS, {
     world,
     allowPrivateDestinations: fanningOut.config.allowPrivateDestinations,
   });
   const deliveries = await conclude(
-    { ...attempted, results: [...attempted.results, ...onLane.map(putOff)] },
-    { env, world, restMs: 0, waitUntil: fanningOut.waitUntil },
+    { ...attempted, results: [...attempted.results, ...forLane.map(leaveToLane)] },
+    { env, world, waitUntil: fanningOut.waitUntil },
   );
 
   logLine("fan-out", {
@@ -66,7 +66,7 @@ export async function fanOut(
   return new Map([...batch.verdicts, ...verdicts]);
 }
 
-function putOff(job: Job): JobResult {
+function leaveToLane(job: Job): JobResult {
   return { job, attempt: null, isDestinationSlow: false };
 }
 
@@ -77,6 +77,7 @@ function firstDelivery(event: RelayEvent, destination: Destination): Delivery {
     receivedAt: event.receivedAt,
     status: "pending",
     attempts: [],
+    step: 0,
     nextAttemptAt: null,
   };
 }

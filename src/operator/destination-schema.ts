@@ -47,6 +47,10 @@ export const destination = wishes
       consecutive_failures: z.number(),
       last_success_at: time.nullable(),
       last_failure_at: time.nullable(),
+      resting_since: time.nullable().openapi({
+        description: "Since when its deliveries wait, but for a single one from time to time: it kept failing.",
+      }),
+      next_probe_at: time.nullable().openapi({ description: "When that single one is due." }),
     }),
   })
   .openapi("Destination");
@@ -70,6 +74,8 @@ export function showDestination(report: DestinationReport): z.input<typeof desti
       consecutive_failures: report.consecutiveFailures,
       last_success_at: isoTimeOrNull(report.lastSuccessAt),
       last_failure_at: isoTimeOrNull(report.lastFailureAt),
+      resting_since: isoTimeOrNull(report.restingSince),
+      next_probe_at: report.restingSince === null ? null : isoTimeOrNull(report.nextTurnAt),
     },
   };
 }

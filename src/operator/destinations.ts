@@ -3,6 +3,7 @@ import type { Destination } from "../domain/destination.ts";
 import { type Env, readConfig } from "../env.ts";
 import { destinationUrlFault } from "../outbound/destination-url.ts";
 import { makeSecret } from "../outbound/sign.ts";
+import { wakeNow } from "../outbound/wake-now.ts";
 import type { World } from "../platform/world.ts";
 import { endPendingDeliveries } from "../store/deliveries.ts";
 import {
@@ -101,6 +102,8 @@ export function addDestinations(api: OperatorApi, world: World): void {
       maxPerSecond: input.max_per_second ?? null,
       secret: makeSecret(),
       onLane: false,
+      restingSince: null,
+      nextTurnAt: null,
       createdAt: now,
       updatedAt: now,
     };
@@ -124,6 +127,8 @@ export function addDestinations(api: OperatorApi, world: World): void {
     const input = c.req.valid("json");
     if (input.url !== undefined) refuseBadUrl(input.url, c.env);
     if (!(await changeDestination(c.env.DB, id, input, world.now()))) throw notFound("destination");
+    // What it is owed need not wait for the lane to find out that it may be well again.
+    if (input.enabled === true || input.url !== undefined) await wakeNow(c.env, id, world.now());
     return c.json(showDestination(await existing(c.env, id)), 200);
   });
 

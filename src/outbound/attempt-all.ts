@@ -1,4 +1,4 @@
-import type { Attempt, Delivery } from "../domain/delivery.ts";
+import { type Attempt, type Delivery, nextAttemptNumber } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { settleWithin } from "../platform/time-box.ts";
@@ -95,5 +95,5 @@ export async function attemptAll(
 
 async function attempt(job: Job, posting: Posting): Promise<JobResult> {
   const { event, destination, delivery } = job;
-  return { job, attempt: await post(event, destination, delivery.attempts.length + 1, posting) };
+  return { job, attempt: await post(event, destination, nextAttemptNumber(delivery), posting) };
 }

@@ -1,19 +1,18 @@
 import type { Env } from "../env.ts";
+import { type BreakerChange, judgeBreaker } from "../domain/breaker.ts";
 import type { Delivery } from "../domain/delivery.ts";
-import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
-import { logFailure } from "../platform/log.ts";
+import { afterAttempt, inLine, putOff } from "../domain/delivery-progress.ts";
+import { logFailure, logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
-import { recordHealth } from "../store/destination-health.ts";
+import { readBreakerRow, recordHealth, turnBreaker } from "../store/destination-health.ts";
 import { disableDestinations } from "../store/destinations.ts";
 import type { Attempted, JobResult } from "./attempt-all.ts";
-import { scheduleAttempts } from "./schedule.ts";
+import { SLOW_REST_MS, type Wake, scheduleWakes } from "./schedule.ts";
 
 export interface Concluding {
   readonly env: Pick<Env, "DB" | "RETRIES">;
   readonly world: World;
-  /** Wait of a delivery that was put off because its destination is slow. */
-  readonly restMs: number;
   /** Lets late attempts go on behind the batch. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
@@ -26,29 +25,29 @@ const LATE_MS = 45_000;
  * concluded when they end. Returns the deliveries as they now stand.
  */
 export async function conclude({ results, late }: Attempted, concluding: Concluding): Promise<Delivery[]> {
-  const { env, world, restMs, waitUntil } = concluding;
+  const { env, world, waitUntil } = concluding;
   const now = world.now();
-  const concluded = results.map((result) => {
-    const { delivery, destination } = result.job;
-    return result.attempt === null
-      ? putOff(delivery, now + (result.isDestinationSlow ? restMs : 0))
-      : afterAttempt(delivery, result.attempt, destination.retryScheduleSeconds, { now, random: world.random() });
-  });
-  const underWay = late.map(({ job }) => putOff(job.delivery, now + LATE_MS));
+  const concluded = results.map((result) => ({
+    ...result,
+    delivery:
+      result.attempt === null
+        ? inLine(result.job.delivery)
+        : afterAttempt(result.job.delivery, result.attempt, result.job.destination, { now, random: world.random() }),
+  }));
+  const deliveries = [
+    ...concluded.map(({ delivery }) => delivery),
+    ...late.map(({ job }) => putOff(job.delivery, now + LATE_MS)),
+  ];
+  if (deliveries.length === 0) return [];
 
-  await recordDeliveries(
-    env.DB,
-    [...concluded, ...underWay],
-    [...recordHealth(env.DB, attemptsOf(results)), disableDestinations(env.DB, goneDestinations(results), now)],
-  );
-  try {
-    await scheduleAttempts(env.RETRIES, concluded, world.now());
-  } catch (error) {
-    // Nothing is lost: D1 knows what is pending, and the cron sends what is overdue.
-    logFailure("schedule-attempts", error);
-  }
+  const [health] = await recordDeliveries(env.DB, deliveries, [
+    recordHealth(env.DB, attemptsOf(results)),
+    disableDestinations(env.DB, goneDestinations(results), now),
+  ]);
+  const turned = await turnBreakers(health?.results ?? [], results, concluding);
+  await wakeLane([...concluded.flatMap((one) => wakeOf(one, turned, now)), ...turned.values()], concluding);
   for (const { result } of late) waitUntil(concludeLate(result, concluding));
-  return [...concluded, ...underWay];
+  return deliveries;
 }
 
 async function concludeLate(result: Promise<JobResult>, concluding: Concluding): Promise<void> {
@@ -56,6 +55,63 @@ async function concludeLate(result: Promise<JobResult>, concluding: Concluding):
     await conclude({ results: [await result], late: [] }, concluding);
   } catch (error) {
     logFailure("conclude-late-attempt", error);
+  }
+}
+
+/** Turns the breakers to which the attempts gave reason; returns when their destinations' next turns are. */
+async function turnBreakers(
+  rows: readonly unknown[],
+  results: readonly JobResult[],
+  { env, world }: Concluding,
+): Promise<Map<string, Wake>> {
+  const now = world.now();
+  const turned = new Map<string, Wake>();
+  for (const { destinationId, breaker } of rows.map(readBreakerRow)) {
+    const change = judgeBreaker(breaker, failedProbeOf(destinationId, results), { now, random: world.random() });
+    if (change === null) continue;
+    await turnBreaker(env.DB, { destinationId, breaker }, change, now);
+    logLine("breaker", {
+      destination_id: destinationId,
+      decision: decisionOf(change),
+      failed_probes: change.failedProbes,
+    });
+    turned.set(destinationId, { destinationId, at: change.nextTurnAt });
+  }
+  return turned;
+}
+
+function decisionOf({ restingSince, failedProbes }: BreakerChange): string {
+  if (restingSince === null) return "closed";
+  return failedProbes === 0 ? "opened" : "stays open";
+}
+
+function failedProbeOf(destinationId: string, results: readonly JobResult[]) {
+  const probe = results.find(
+    ({ job: { destination }, attempt }) =>
+      destination.id === destinationId && destination.restingSince !== null && attempt?.outcome !== "delivered",
+  );
+  return probe?.attempt ?? null;
+}
+
+/** A destination that rests is woken for its probes alone. */
+function wakeOf(
+  { job: { destination }, delivery, ...result }: JobResult & { readonly delivery: Delivery },
+  turned: ReadonlyMap<string, Wake>,
+  now: number,
+): Wake[] {
+  if (delivery.nextAttemptAt === null || turned.has(destination.id)) return [];
+  const { id: destinationId, restingSince, nextTurnAt } = destination;
+  if (restingSince !== null && nextTurnAt !== null && nextTurnAt > now) return [];
+  if (result.attempt !== null) return [{ destinationId, at: delivery.nextAttemptAt }];
+  return [{ destinationId, at: result.isDestinationSlow ? now + SLOW_REST_MS : now }];
+}
+
+async function wakeLane(wakes: readonly Wake[], { env, world }: Concluding): Promise<void> {
+  try {
+    await scheduleWakes(env.RETRIES, wakes, world.now());
+  } catch (error) {
+    // Nothing is lost: D1 knows what is pending, and the cron wakes for what is overdue.
+    logFailure("wake-the-lane", error);
   }
 }
 

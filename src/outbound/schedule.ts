@@ -1,28 +1,35 @@
-import type { Delivery } from "../domain/delivery.ts";
-import { type QueueMessage, deliveryMessageOf } from "../messages.ts";
+import type { DueMessage, QueueMessage } from "../messages.ts";
 
 /** The queue's own limits. */
 const MESSAGES_PER_BATCH = 100;
 const MAX_DELAY_SECONDS = 86_400;
 
+/** How long a slow destination is left in peace before the lane brings it more. */
+export const SLOW_REST_MS = 1_000;
+
+/** When the retry lane is to look at a destination. */
+export interface Wake {
+  readonly destinationId: string;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
 /**
- * Sends the message of each pending delivery's next attempt, timed to arrive when it is due. D1 has the due time as
- * well: a message that is lost costs a delay until the cron sends another.
+ * Sends the messages that wake the retry lane, timed to arrive when something is due; one is enough for all that is due at
+ * a destination in the same second. D1 has the due times as well: a message that is lost, or comes too early for want of
+ * a longer delay, costs a delay until the cron sends another.
  */
-export async function scheduleAttempts(
-  queue: Queue<QueueMessage>,
-  deliveries: readonly Delivery[],
-  now: number,
-): Promise<void> {
-  const messages = deliveries.flatMap((delivery) => {
-    if (delivery.nextAttemptAt === null) return [];
-    const delaySeconds = Math.ceil((delivery.nextAttemptAt - now) / 1000);
-    return {
-      body: deliveryMessageOf(delivery, delivery.attempts.length + 1),
-      delaySeconds: Math.min(Math.max(delaySeconds, 0), MAX_DELAY_SECONDS),
-    };
-  });
-  for (let start = 0; start < messages.length; start += MESSAGES_PER_BATCH) {
-    await queue.sendBatch(messages.slice(start, start + MESSAGES_PER_BATCH));
+export async function scheduleWakes(queue: Queue<QueueMessage>, wakes: readonly Wake[], now: number): Promise<void> {
+  const messages = new Map<string, { body: DueMessage; delaySeconds: number }>();
+  for (const { destinationId, at } of wakes) {
+    const delaySeconds = Math.min(Math.max(Math.ceil((at - now) / 1000), 0), MAX_DELAY_SECONDS);
+    messages.set(`${destinationId} ${delaySeconds}`, {
+      body: { kind: "due", destination_id: destinationId },
+      delaySeconds,
+    });
+  }
+  const all = [...messages.values()];
+  for (let start = 0; start < all.length; start += MESSAGES_PER_BATCH) {
+    await queue.sendBatch(all.slice(start, start + MESSAGES_PER_BATCH));
   }
 }

@@ -1,22 +1,21 @@
-import { type DeliveryMessage, parseMessage } from "../messages.ts";
+import { parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
-import { type Retrying, retryDeliveries } from "./retry-deliveries.ts";
+import { type Visiting, visitLane } from "./visit-lane.ts";
 
 /**
- * Takes a batch of the retries queue. Its messages only say when to look: the deliveries themselves are in D1, so all
- * are acknowledged once what they called for is written down. Should that fail, the cron sends others when the claim's
- * lease has ended.
+ * Takes a batch of the retries queue. Its messages only say where to look: what is owed is in D1, so all are acknowledged
+ * once what they called for is written down. Should that fail they come again, and the cron wakes for what they forgot.
  */
-export async function consumeRetries(batch: MessageBatch, retrying: Retrying): Promise<void> {
-  const deliveries: DeliveryMessage[] = [];
+export async function consumeRetries(batch: MessageBatch, visiting: Visiting): Promise<void> {
+  const destinationIds = new Set<string>();
   for (const message of batch.messages) {
     const content = parseMessage(message.body);
-    if (content?.kind === "delivery") {
-      deliveries.push(content);
+    if (content?.kind === "due") {
+      destinationIds.add(content.destination_id);
     } else {
       logFailure("consume-retries", new Error("A message that this queue does not carry"), { message_id: message.id });
       message.retry();
     }
   }
-  if (deliveries.length > 0) await retryDeliveries(deliveries, retrying);
+  if (destinationIds.size > 0) await visitLane([...destinationIds], visiting);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Delivery, DeliveryKey, DeliveryStatus } from "../domain/delivery.ts";
+import type { Delivery, DeliveryStatus } from "../domain/delivery.ts";
 import { retried } from "./retried.ts";
 
 /** Characters of a statement's one parameter: even if each takes three bytes, well under D1's 2 MB. */
@@ -10,30 +10,31 @@ const isOrphanSql = `given.value ->> 'status' = 'pending'
     AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')`;
 
 export const recordDeliveriesSql = `
-  INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, next_attempt_at)
+  INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
   SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
     CASE WHEN ${isOrphanSql} THEN 'dead' ELSE given.value ->> 'status' END,
-    given.value ->> 'attempts',
+    given.value ->> 'attempts', given.value ->> 'step',
     CASE WHEN ${isOrphanSql} THEN NULL ELSE given.value ->> 'next_attempt_at' END
   FROM json_each(?1) AS given WHERE true
   ON CONFLICT DO UPDATE
-    SET status = excluded.status, attempts = excluded.attempts, next_attempt_at = excluded.next_attempt_at
+    SET status = excluded.status, attempts = excluded.attempts, step = excluded.step,
+      next_attempt_at = excluded.next_attempt_at
     WHERE deliveries.status = 'pending'`;
 
 /**
- * Writes deliveries down as they now stand; `also` joins the same transaction. A delivery that has come to its end stays
- * there. Rows written: 1 each, 2 while pending.
+ * Writes deliveries down as they now stand; `also` joins the same transaction, and its results are returned. A delivery
+ * that has come to its end stays there. Rows written: 1 each, 2 while pending.
  */
 export async function recordDeliveries(
   db: D1Database,
   deliveries: readonly Delivery[],
   also: readonly D1PreparedStatement[],
-): Promise<void> {
-  if (deliveries.length === 0) return;
+): Promise<D1Result[]> {
   const statements = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery)))).map((parameter) =>
     db.prepare(recordDeliveriesSql).bind(parameter),
   );
-  await retried(() => db.batch([...statements, ...also]));
+  const results = await retried(() => db.batch([...statements, ...also]));
+  return results.slice(statements.length);
 }
 
 /** JSON lists of rows that are JSON, as few as their length allows. */
@@ -51,51 +52,6 @@ function inParameters(rows: readonly string[]): string[] {
   return lists.map((list) => `[${list.join(",")}]`);
 }
 
-export const claimDueSql = `
-  UPDATE deliveries SET next_attempt_at = ?2
-  FROM json_each(?1) AS given
-  WHERE deliveries.destination_id = given.value ->> 'destination_id'
-    AND deliveries.received_at = given.value ->> 'received_at'
-    AND deliveries.event_id = given.value ->> 'event_id'
-    AND deliveries.status = 'pending'
-    AND deliveries.next_attempt_at <= ?3
-    AND json_array_length(deliveries.attempts) = (given.value ->> 'attempt') - 1
-    AND EXISTS (SELECT 1 FROM destinations WHERE id = deliveries.destination_id AND enabled = 1)
-  RETURNING destination_id, deliveries.received_at, event_id, status, attempts, next_attempt_at`;
-
-/**
- * Claims the deliveries whose named attempt is due at `now` and has not been made, to destinations that are enabled; until
- * `claimedUntil` nobody else makes it. A statement, for its caller's transaction.
- */
-export function claimDueDeliveries(
-  db: D1Database,
-  due: readonly { readonly key: DeliveryKey; readonly attempt: number }[],
-  { now, claimedUntil }: { now: number; claimedUntil: number },
-): D1PreparedStatement {
-  const rows = due.map(({ key, attempt }) => ({ ...keyToRow(key), attempt }));
-  return db.prepare(claimDueSql).bind(JSON.stringify(rows), claimedUntil, now);
-}
-
-export const overdueSql = `
-  SELECT overdue.destination_id, overdue.received_at, overdue.event_id, overdue.status, overdue.attempts,
-    overdue.next_attempt_at
-  FROM destinations CROSS JOIN deliveries AS overdue
-  WHERE destinations.enabled = 1
-    AND (overdue.destination_id, overdue.received_at, overdue.event_id) IN (
-      SELECT destination_id, received_at, event_id FROM deliveries
-      WHERE deliveries.destination_id = destinations.id AND deliveries.status = 'pending'
-        AND deliveries.next_attempt_at < ?1
-      ORDER BY deliveries.next_attempt_at LIMIT ?2)`;
-
-/**
- * Deliveries to enabled destinations that should have been attempted before `dueBefore`: of each destination the
- * `limit` most overdue, so that none with a long queue keeps another waiting.
- */
-export async function overdueDeliveries(db: D1Database, dueBefore: number, limit: number): Promise<Delivery[]> {
-  const { results } = await db.prepare(overdueSql).bind(dueBefore, limit).all();
-  return results.map(readDeliveryRow);
-}
-
 export const endPendingSql = `
   UPDATE deliveries SET status = 'dead', next_attempt_at = NULL
   WHERE (destination_id, received_at, event_id) IN (
@@ -111,7 +67,7 @@ export async function endPendingDeliveries(db: D1Database, destinationId: string
 export const deliveriesOfEventSql = `
   SELECT owed_to.value AS destination_id, events.received_at, events.id AS event_id,
     coalesce(deliveries.status, 'pending') AS status, coalesce(deliveries.attempts, '[]') AS attempts,
-    deliveries.next_attempt_at
+    coalesce(deliveries.step, 0) AS step, deliveries.next_attempt_at
   FROM events CROSS JOIN json_each(events.owed) AS owed_to LEFT JOIN deliveries
     ON deliveries.destination_id = owed_to.value
     AND deliveries.received_at = events.received_at
@@ -141,16 +97,18 @@ const deliveryRow = z.object({
   event_id: z.string(),
   status: z.enum(statuses),
   attempts: z.string().transform((text) => z.array(attemptRow).parse(JSON.parse(text))),
+  step: z.number(),
   next_attempt_at: z.number().nullable(),
 });
 
 export function readDeliveryRow(row: unknown): Delivery {
-  const { destination_id, received_at, event_id, status, attempts, next_attempt_at } = deliveryRow.parse(row);
+  const { destination_id, received_at, event_id, status, attempts, step, next_attempt_at } = deliveryRow.parse(row);
   return {
     destinationId: destination_id,
     receivedAt: received_at,
     eventId: event_id,
     status,
+    step,
     nextAttemptAt: next_attempt_at,
     attempts: attempts.map((attempt) => ({
       attempt: attempt.attempt,
@@ -175,13 +133,12 @@ function toRow(delivery: Delivery): Record<string, unknown> {
     retry_after_seconds: attempt.retryAfterSeconds,
   }));
   return {
-    ...keyToRow(delivery),
+    destination_id: delivery.destinationId,
+    received_at: delivery.receivedAt,
+    event_id: delivery.eventId,
     status: delivery.status,
     attempts: JSON.stringify(attempts),
+    step: delivery.step,
     next_attempt_at: delivery.nextAttemptAt,
   };
-}
-
-function keyToRow(key: DeliveryKey) {
-  return { destination_id: key.destinationId, received_at: key.receivedAt, event_id: key.eventId };
 }

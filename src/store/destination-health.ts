@@ -1,5 +1,9 @@
+import { z } from "zod";
+import type { Breaker, BreakerChange } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
 import { belongsOnLane } from "../domain/destination.ts";
+import { LEASE_MS } from "../domain/turn.ts";
+import { retried } from "./retried.ts";
 
 /** The newest deliveries of a destination that are looked at for its last success. */
 const LOOK_BACK = 100;
@@ -14,8 +18,14 @@ export const newestSuccessSql = `(
 
 export const recordHealthSql = `
   UPDATE destinations SET
-    consecutive_failures = CASE WHEN run.value ->> 'last_success_at' IS NULL THEN consecutive_failures ELSE 0 END
+    consecutive_failures = iif(run.value ->> 'last_success_at' IS NULL, consecutive_failures, 0)
       + (run.value ->> 'trailing_failures'),
+    consecutive_timeouts = iif(run.value ->> 'only_timeouts', consecutive_timeouts, 0)
+      + (run.value ->> 'trailing_timeouts'),
+    failing_since = CASE
+      WHEN run.value ->> 'trailing_failures' = 0 THEN NULL
+      WHEN run.value ->> 'last_success_at' IS NULL AND failing_since IS NOT NULL THEN failing_since
+      ELSE run.value ->> 'failing_since' END,
     last_success_at = coalesce(
       run.value ->> 'last_success_at',
       CASE WHEN consecutive_failures = 0 THEN ${newestSuccessSql} END,
@@ -24,29 +34,113 @@ export const recordHealthSql = `
     on_lane = run.value ->> 'on_lane'
   FROM json_each(?1) AS run
   WHERE destinations.id = run.value ->> 'destination_id'
-    AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR on_lane <> run.value ->> 'on_lane')`;
+    AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR resting_since IS NOT NULL
+      OR on_lane <> run.value ->> 'on_lane')
+  RETURNING destinations.id, consecutive_failures, consecutive_timeouts, failing_since, resting_since, failed_probes`;
 
-/** Statements that note failures, recoveries and slowness. A quick success after another writes nothing. */
+/**
+ * A statement that notes failures, recoveries and slowness; its rows, for `readBreakerRow`, are the destinations to which
+ * something happened. A quick success after another writes nothing.
+ */
 export function recordHealth(
   db: D1Database,
   attempts: readonly { readonly destinationId: string; readonly attempt: Attempt }[],
-): D1PreparedStatement[] {
-  if (attempts.length === 0) return [];
+): D1PreparedStatement {
   const byDestination = Map.groupBy(attempts, ({ destinationId }) => destinationId);
   const runs = [...byDestination].map(([destinationId, made]) => ({
     destination_id: destinationId,
     ...summarize(made.map(({ attempt }) => attempt)),
   }));
-  return [db.prepare(recordHealthSql).bind(JSON.stringify(runs))];
+  return db.prepare(recordHealthSql).bind(JSON.stringify(runs));
+}
+
+const breakerRow = z
+  .object({
+    id: z.string(),
+    consecutive_failures: z.number(),
+    consecutive_timeouts: z.number(),
+    failing_since: z.number().nullable(),
+    resting_since: z.number().nullable(),
+    failed_probes: z.number(),
+  })
+  .transform((row): { readonly destinationId: string; readonly breaker: Breaker } => ({
+    destinationId: row.id,
+    breaker: {
+      consecutiveFailures: row.consecutive_failures,
+      consecutiveTimeouts: row.consecutive_timeouts,
+      failingSince: row.failing_since,
+      restingSince: row.resting_since,
+      failedProbes: row.failed_probes,
+    },
+  }));
+
+export function readBreakerRow(row: unknown): z.output<typeof breakerRow> {
+  return breakerRow.parse(row);
+}
+
+/** Not if somebody else has turned it meanwhile. */
+export const turnBreakerSql = `
+  UPDATE destinations SET resting_since = ?2, failed_probes = ?3, next_turn_at = ?4
+  WHERE id = ?1 AND resting_since IS ?5 AND failed_probes = ?6`;
+
+/** Waits of the retry schedule are over when a destination comes back; what its answers asked for is not. */
+export const bringForwardSql = `
+  UPDATE deliveries SET next_attempt_at = received_at
+  WHERE (destination_id, received_at, event_id) IN (
+    SELECT destination_id, received_at, event_id FROM deliveries
+    WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at > ?2
+      AND attempts ->> '$[#-1].retry_after_seconds' IS NULL
+    ORDER BY next_attempt_at LIMIT ?3)`;
+
+/** What failed before a breaker opened, and that is what was sent in half a minute; more keeps to its schedule. */
+const BROUGHT_FORWARD_AT_MOST = 1_000;
+
+/** Opens, closes or keeps a breaker open; what a destination that comes back is owed becomes due. */
+export async function turnBreaker(
+  db: D1Database,
+  { destinationId, breaker }: { readonly destinationId: string; readonly breaker: Breaker },
+  change: BreakerChange,
+  now: number,
+): Promise<void> {
+  const turn = db
+    .prepare(turnBreakerSql)
+    .bind(
+      destinationId,
+      change.restingSince,
+      change.failedProbes,
+      change.nextTurnAt,
+      breaker.restingSince,
+      breaker.failedProbes,
+    );
+  const isBack = change.restingSince === null;
+  await retried(() => db.batch(isBack ? [turn, bringForward(db, destinationId, now)] : [turn]));
+}
+
+export const probeNowSql = "UPDATE destinations SET next_turn_at = ?2 WHERE id = ?1 AND resting_since IS NOT NULL";
+
+/** What a destination is owed becomes due, and if it rests it is to be probed at once. */
+export async function probeNow(db: D1Database, destinationId: string, now: number): Promise<void> {
+  const probe = db.prepare(probeNowSql).bind(destinationId, now);
+  await retried(() => db.batch([probe, bringForward(db, destinationId, now)]));
+}
+
+/** Leaves alone what is claimed: that waits no longer than a lease. */
+function bringForward(db: D1Database, destinationId: string, now: number): D1PreparedStatement {
+  return db.prepare(bringForwardSql).bind(destinationId, now + LEASE_MS, BROUGHT_FORWARD_AT_MOST);
 }
 
 function summarize(attempts: readonly Attempt[]) {
   const inOrder = attempts.toSorted((one, other) => endOf(one) - endOf(other));
   const lastSuccess = inOrder.findLastIndex(({ outcome }) => outcome === "delivered");
+  const lastOther = inOrder.findLastIndex(({ outcome }) => outcome !== "timed_out");
+  const trailing = inOrder.slice(lastSuccess + 1);
   return {
     last_success_at: inOrder[lastSuccess]?.at ?? null,
     last_failure_at: inOrder.findLast(({ outcome }) => outcome !== "delivered")?.at ?? null,
-    trailing_failures: inOrder.length - 1 - lastSuccess,
+    failing_since: trailing[0]?.at ?? null,
+    trailing_failures: trailing.length,
+    trailing_timeouts: inOrder.length - 1 - lastOther,
+    only_timeouts: lastOther === -1 ? 1 : 0,
     on_lane: inOrder.slice(-1).some(belongsOnLane) ? 1 : 0,
   };
 }

@@ -25,6 +25,8 @@ const destinationRow = z.object({
   max_per_second: z.number().nullable(),
   secret: z.string(),
   on_lane: z.number().transform((flag) => flag === 1),
+  resting_since: z.number().nullable(),
+  next_turn_at: z.number().nullable(),
   created_at: z.number(),
   updated_at: z.number(),
 });
@@ -53,6 +55,8 @@ function toDestination(row: z.output<typeof destinationRow>): Destination {
     maxPerSecond: row.max_per_second,
     secret: row.secret,
     onLane: row.on_lane,
+    restingSince: row.resting_since,
+    nextTurnAt: row.next_turn_at,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
@@ -76,11 +80,18 @@ export function enabledDestinations(db: D1Database): D1PreparedStatement {
   return db.prepare(enabledSql);
 }
 
+export const restingSql = "SELECT * FROM destinations WHERE enabled = 1 AND resting_since IS NOT NULL";
+
+export async function restingDestinations(db: D1Database): Promise<Destination[]> {
+  const { results } = await db.prepare(restingSql).all();
+  return results.map(readDestinationRow);
+}
+
 export const namedSql = "SELECT * FROM destinations WHERE id IN (SELECT value FROM json_each(?1))";
 
-/** A statement that finds destinations by id; its rows are for `readDestinationRow`. */
-export function namedDestinations(db: D1Database, ids: readonly string[]): D1PreparedStatement {
-  return db.prepare(namedSql).bind(JSON.stringify(ids));
+export async function findDestinations(db: D1Database, ids: readonly string[]): Promise<Destination[]> {
+  const { results } = await db.prepare(namedSql).bind(JSON.stringify(ids)).all();
+  return results.map(readDestinationRow);
 }
 
 export const reportSql = `SELECT destinations.*, ${newestSuccessSql} AS newest_success_at FROM destinations WHERE id = ?1`;

@@ -76,10 +76,12 @@ function parametersOf(event: RelayEvent): unknown[] {
 /** Bodies that one invocation loads at most: it has 128 MB for everything. */
 const MAX_LOADED_BYTES = 16_000_000;
 
-export const loadSql = `
-  SELECT id, source, type, event, organization_id, resource_id, created_at, received_at, content_type,
-    CASE WHEN sum(octet_length(body)) OVER (ORDER BY id) <= ${MAX_LOADED_BYTES} THEN body END AS body
-  FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
+/** Columns of `events` that `readLoadedRow` reads. */
+export const loadColumns = `
+  id, source, type, event, organization_id, resource_id, created_at, received_at, content_type,
+  CASE WHEN sum(octet_length(body)) OVER (ORDER BY id) <= ${MAX_LOADED_BYTES} THEN body END AS body`;
+
+export const loadSql = `SELECT ${loadColumns} FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
 
 /** A statement that loads events by id; its rows are for `readLoadedRow`. */
 export function loadEvents(db: D1Database, ids: readonly string[]): D1PreparedStatement {

@@ -1,12 +1,14 @@
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { writeMarks } from "../store/marks.ts";
-import { requeueOverdueDeliveries } from "./requeue-deliveries.ts";
+import { endHeldTooLong } from "./end-held-too-long.ts";
 import { requeueForgottenEvents } from "./requeue-events.ts";
 import type { Upkeep, UpkeepTask } from "./upkeep-task.ts";
+import { wakeOverdueDestinations } from "./wake-overdue.ts";
 
 const tasks: Readonly<Record<string, UpkeepTask>> = {
   "requeue-forgotten-events": requeueForgottenEvents,
-  "requeue-overdue-deliveries": requeueOverdueDeliveries,
+  "wake-overdue-destinations": wakeOverdueDestinations,
+  "end-held-too-long": endHeldTooLong,
   "note-the-run": async ({ env, world }) => {
     await writeMarks(env.DB, { cron_ran_at: world.now() });
     return {};

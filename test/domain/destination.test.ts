@@ -13,6 +13,8 @@ const destination = (settings: Partial<Destination>): Destination => ({
   maxPerSecond: null,
   secret: "whsec_",
   onLane: false,
+  restingSince: null,
+  nextTurnAt: null,
   createdAt: 0,
   updatedAt: 0,
   ...settings,

@@ -1,16 +1,23 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../src/domain/delivery.ts";
-import { nextStep, parseRetryAfter } from "../../src/domain/retry-schedule.ts";
+import { holdSeconds, nextStep, parseRetryAfter } from "../../src/domain/retry-schedule.ts";
 
-const after = (attempt: number, outcome: Outcome = "rejected", retryAfterSeconds: number | null = null) => ({
-  attempt,
-  outcome,
-  retryAfterSeconds,
-});
+/** What follows the n-th attempt of a ladder. */
+function after(
+  attempt: number,
+  outcome: Outcome = "rejected",
+  {
+    retryAfterSeconds = null,
+    schedule = null,
+    random = 0,
+  }: { retryAfterSeconds?: number | null; schedule?: readonly number[] | "probing" | null; random?: number } = {},
+) {
+  return nextStep({ outcome, retryAfterSeconds }, { step: attempt - 1, schedule, random });
+}
 
 describe("the ladder", () => {
   it("waits 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, then gives up", () => {
-    const steps = Array.from({ length: 10 }, (_, index) => nextStep(after(index + 1), null, 0));
+    const steps = Array.from({ length: 10 }, (_, index) => after(index + 1));
     expect(steps.map((step) => ("delaySeconds" in step ? step.delaySeconds : step.status))).toEqual([
       5,
       300,
@@ -26,34 +33,53 @@ describe("the ladder", () => {
   });
 
   it("spreads a wait by at most a tenth, and never beyond a day", () => {
-    expect(nextStep(after(2), null, 0.999)).toEqual({ status: "pending", delaySeconds: 330 });
-    expect(nextStep(after(1), [1], 0.999)).toEqual({ status: "pending", delaySeconds: 1 });
-    expect(nextStep(after(9), null, 0.999)).toEqual({ status: "pending", delaySeconds: 86_400 });
+    expect(after(2, "rejected", { random: 0.999 })).toEqual({ status: "pending", delaySeconds: 330 });
+    expect(after(1, "rejected", { schedule: [1], random: 0.999 })).toEqual({ status: "pending", delaySeconds: 1 });
+    expect(after(9, "rejected", { random: 0.999 })).toEqual({ status: "pending", delaySeconds: 86_400 });
   });
 
   it("gives way to a destination's own", () => {
-    expect(nextStep(after(1), [1, 1, 5], 0)).toEqual({ status: "pending", delaySeconds: 1 });
-    expect(nextStep(after(3), [1, 1, 5], 0)).toEqual({ status: "pending", delaySeconds: 5 });
-    expect(nextStep(after(4), [1, 1, 5], 0)).toEqual({ status: "dead" });
-    expect(nextStep(after(1), [], 0)).toEqual({ status: "dead" });
-    expect(nextStep(after(1), [0], 0)).toEqual({ status: "pending", delaySeconds: 0 });
+    expect(after(1, "rejected", { schedule: [1, 1, 5] })).toEqual({ status: "pending", delaySeconds: 1 });
+    expect(after(3, "rejected", { schedule: [1, 1, 5] })).toEqual({ status: "pending", delaySeconds: 5 });
+    expect(after(4, "rejected", { schedule: [1, 1, 5] })).toEqual({ status: "dead" });
+    expect(after(1, "rejected", { schedule: [] })).toEqual({ status: "dead" });
+    expect(after(1, "rejected", { schedule: [0] })).toEqual({ status: "pending", delaySeconds: 0 });
   });
 
   it.each(["rejected", "redirected", "timed_out", "unreachable", "refused"] as const)("goes on after %s", (outcome) => {
-    expect(nextStep(after(1, outcome), null, 0)).toEqual({ status: "pending", delaySeconds: 5 });
+    expect(after(1, outcome)).toEqual({ status: "pending", delaySeconds: 5 });
   });
 
   it("ends with success and with 410", () => {
-    expect(nextStep(after(1, "delivered"), null, 0)).toEqual({ status: "delivered" });
-    expect(nextStep(after(1, "gone"), null, 0)).toEqual({ status: "dead" });
+    expect(after(1, "delivered")).toEqual({ status: "delivered" });
+    expect(after(1, "gone")).toEqual({ status: "dead" });
+  });
+
+  it("stands still while its destination is probed, but for what the answer asks and for its end", () => {
+    expect(after(99, "rejected", { schedule: "probing" })).toEqual({ status: "pending", delaySeconds: 0 });
+    expect(after(1, "rejected", { schedule: "probing", retryAfterSeconds: 30 })).toEqual({
+      status: "pending",
+      delaySeconds: 30,
+    });
+    expect(after(1, "delivered", { schedule: "probing" })).toEqual({ status: "delivered" });
+    expect(after(1, "gone", { schedule: "probing" })).toEqual({ status: "dead" });
   });
 
   it("is lengthened by Retry-After, capped at a day, and never shortened", () => {
-    expect(nextStep(after(1, "rejected", 120), null, 0)).toEqual({ status: "pending", delaySeconds: 120 });
-    expect(nextStep(after(1, "rejected", 7.2), null, 0)).toEqual({ status: "pending", delaySeconds: 8 });
-    expect(nextStep(after(1, "rejected", 1), null, 0)).toEqual({ status: "pending", delaySeconds: 5 });
-    expect(nextStep(after(1, "rejected", 1e9), null, 0)).toEqual({ status: "pending", delaySeconds: 86_400 });
+    expect(after(1, "rejected", { retryAfterSeconds: 120 })).toEqual({ status: "pending", delaySeconds: 120 });
+    expect(after(1, "rejected", { retryAfterSeconds: 7.2 })).toEqual({ status: "pending", delaySeconds: 8 });
+    expect(after(1, "rejected", { retryAfterSeconds: 1 })).toEqual({ status: "pending", delaySeconds: 5 });
+    expect(after(1, "rejected", { retryAfterSeconds: 1e9 })).toEqual({ status: "pending", delaySeconds: 86_400 });
   });
+});
+
+it.each([
+  ["its ladder's length by default", null, 272105],
+  ["three days for a short ladder", [1, 1], 259_200],
+  ["three days without a ladder", [], 259_200],
+  ["its own ladder's length when that is longer", [86_400, 86_400, 86_400, 86_400], 345_600],
+])("a resting destination holds a delivery for %s", (_title, schedule, seconds) => {
+  expect(holdSeconds(schedule)).toBe(seconds);
 });
 
 describe("Retry-After", () => {

@@ -30,11 +30,13 @@ function job(name: string, onLane: boolean): Job {
     maxPerSecond: null,
     secret: makeSecret(),
     onLane,
+    restingSince: null,
+    nextTurnAt: null,
     createdAt: 0,
     updatedAt: 0,
   };
   const key = { destinationId: name, eventId: event.id, receivedAt: event.receivedAt };
-  return { event, destination, delivery: { ...key, status: "pending", attempts: [], nextAttemptAt: 0 } };
+  return { event, destination, delivery: { ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 0 } };
 }
 
 function attempt(jobs: readonly Job[], teams: Teams, now = () => 0) {

@@ -150,22 +150,6 @@ describe("a retry message", () => {
     expect(relay.retries.waiting).toEqual([]);
   });
 
-  it("to a team that is slow just now waits half a minute, when the connections are taken by its others", async () => {
-    const relay = new TestRelay();
-    await relay.addTeam(team, { retry_schedule_seconds: [1, 1] });
-    relay.teams.answer(team, statuses(500));
-    for (let count = 0; count < 8; count += 1) await relay.send(makePayload("v1/cards"));
-    await relay.runQueues();
-    relay.teams.answer(team, async () => {
-      await new Promise((resolve) => setTimeout(resolve, 1_100));
-      return new Response("at last");
-    });
-    relay.passSeconds(1);
-    await relay.runBatch(relay.retries, "qonto-relay-retries", 20);
-    expect(relay.teams.at(team)).toHaveLength(8 + 5);
-    expect(relay.retries.waiting.map(({ dueAt }) => (dueAt - relay.now) / 1000)).toEqual([30, 30, 30]);
-  });
-
   it("that is lost is made good by the cron", async () => {
     const { relay, delivery } = await firstAttempt(statuses(500, 200));
     relay.retries.waiting = [];
@@ -212,6 +196,7 @@ describe("a retry message", () => {
 describe("a destination's health", () => {
   const healthOf = async (relay: TestRelay, id: string) =>
     (await relay.api("GET", `/api/destinations/${id}`)).body.health;
+  const awake = { resting_since: null, next_probe_at: null };
 
   it("follows its failures and its recovery", async () => {
     const { relay, destination } = await firstAttempt(statuses(200, 500, 500, 200), { retry_schedule_seconds: [1, 1] });
@@ -221,6 +206,7 @@ describe("a destination's health", () => {
       consecutive_failures: 0,
       last_success_at: firstSuccess,
       last_failure_at: null,
+      ...awake,
     });
 
     relay.passSeconds(100);
@@ -234,6 +220,7 @@ describe("a destination's health", () => {
       consecutive_failures: 2,
       last_success_at: firstSuccess,
       last_failure_at: lastFailure,
+      ...awake,
     });
 
     relay.passSeconds(1);
@@ -243,6 +230,7 @@ describe("a destination's health", () => {
       consecutive_failures: 0,
       last_success_at: new Date(relay.now).toISOString(),
       last_failure_at: lastFailure,
+      ...awake,
     });
   });
 });

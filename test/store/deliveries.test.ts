@@ -10,7 +10,7 @@ async function statusAfter(...statuses: Delivery["status"][]): Promise<unknown> 
   const { id: destinationId } = await new TestRelay().addTeam(url);
   for (const status of statuses) {
     const nextAttemptAt = status === "pending" ? 1 : null;
-    const delivery = { destinationId, eventId: "e1", receivedAt: 1, status, attempts: [], nextAttemptAt };
+    const delivery = { destinationId, eventId: "e1", receivedAt: 1, status, attempts: [], step: 0, nextAttemptAt };
     await recordDeliveries(env.DB, [delivery], []);
   }
   const statement = env.DB.prepare("SELECT status FROM deliveries WHERE destination_id = ?1");
@@ -45,6 +45,7 @@ it("deliveries are written down however much their answers say", async () => {
     receivedAt: 2,
     status: "pending",
     attempts: Array.from({ length: 51 }, () => attempt),
+    step: 0,
     nextAttemptAt: 1,
   }));
   let largestParameter = 0;

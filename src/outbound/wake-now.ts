@@ -1,0 +1,19 @@
+import type { Env } from "../env.ts";
+import { logFailure } from "../platform/log.ts";
+import { probeNow } from "../store/destination-health.ts";
+import { scheduleWakes } from "./schedule.ts";
+
+/** Has the lane bring a destination what it is owed at once, because an operator asked for it; a resting one is probed. */
+export async function wakeNow(
+  { DB, RETRIES }: Pick<Env, "DB" | "RETRIES">,
+  destinationId: string,
+  now: number,
+): Promise<void> {
+  await probeNow(DB, destinationId, now);
+  try {
+    await scheduleWakes(RETRIES, [{ destinationId, at: now }], now);
+  } catch (error) {
+    // The cron wakes for what is overdue.
+    logFailure("wake-now", error);
+  }
+}

@@ -1,0 +1,151 @@
+import type { Config, Env } from "../env.ts";
+import type { Destination } from "../domain/destination.ts";
+import { LEASE_MS, type Turn, nextTurnAfter, turnOf } from "../domain/turn.ts";
+import { logLine } from "../platform/log.ts";
+import type { World } from "../platform/world.ts";
+import { type Attempted, type Job, attemptAll } from "../outbound/attempt-all.ts";
+import { conclude } from "../outbound/conclude.ts";
+import { SLOW_REST_MS, type Wake, scheduleWakes } from "../outbound/schedule.ts";
+import { findDestinations } from "../store/destinations.ts";
+import { type LaneClaimed, claimDue, endTurns } from "../store/lane.ts";
+
+export interface Visiting {
+  readonly env: Pick<Env, "DB" | "RETRIES">;
+  readonly config: Pick<Config, "allowPrivateDestinations">;
+  readonly world: World;
+  /** Lets late attempts go on behind the batch. */
+  readonly waitUntil: (work: Promise<unknown>) => void;
+}
+
+/** Every destination's own limit holds here, and no visit runs on for ever. */
+const LATER_ATTEMPTS = { attemptMs: 30_000, beginWithinMs: 20_000 };
+
+/** What a visit needs of its lease. */
+const NEEDED_MS = 50_000;
+
+/** Clocks differ: a message may come this much before what it was sent for is due. */
+const EARLY_MS = 2_000;
+
+/** How soon a visit is tried again that came upon another's turn. */
+const TURN_TAKEN_MS = 1_000;
+
+/** A destination whose turn it is. */
+interface Visit {
+  readonly destination: Destination;
+  readonly turn: Turn;
+}
+
+/**
+ * Visits destinations for which something is due, and makes the attempts that each one's turn allows. What D1 says counts:
+ * the messages only say where to look.
+ */
+export async function visitLane(destinationIds: readonly string[], visiting: Visiting): Promise<void> {
+  const { env, world, config } = visiting;
+  const startedAt = world.now();
+  const destinations = await findDestinations(env.DB, destinationIds);
+  const visits = destinations.flatMap((destination): Visit[] => {
+    const turn = turnOf(destination, startedAt);
+    return turn === null ? [] : [{ destination, turn }];
+  });
+  const lane = await claimLane(visits, visiting);
+  const attempted = await attemptAll(lane.jobs, LATER_ATTEMPTS, {
+    world,
+    allowPrivateDestinations: config.allowPrivateDestinations,
+  });
+  const deliveries = await conclude(attempted, visiting);
+  const ended = await endVisits(visits, lane, visiting);
+  await scheduleWakes(
+    env.RETRIES,
+    [...turnsOfOthers(destinations, startedAt), ...furtherVisits(ended, attempted, world.now())],
+    world.now(),
+  );
+
+  logLine("retry", {
+    destinations: destinationIds.length,
+    visited: visits.length,
+    claimed: lane.jobs.length,
+    event_ids: lane.jobs.map(({ event }) => event.id),
+    delivered: deliveries.filter(({ status }) => status === "delivered").length,
+    pending: deliveries.filter(({ status }) => status === "pending").length,
+    late: attempted.late.length,
+    dead: deliveries.filter(({ status }) => status === "dead").length,
+    duration_ms: world.now() - startedAt,
+  });
+}
+
+interface Lane {
+  readonly claimed: readonly LaneClaimed[];
+  readonly claimedUntil: number;
+  readonly jobs: readonly Job[];
+}
+
+/** Claims what each visit may take, and finds what the attempts need. */
+async function claimLane(visits: readonly Visit[], { env, world }: Visiting): Promise<Lane> {
+  const now = world.now();
+  const claimedUntil = now + LEASE_MS;
+  if (visits.length === 0) return { claimed: [], claimedUntil, jobs: [] };
+  const claims = visits.map(({ destination, turn }) => ({
+    destinationId: destination.id,
+    limit: turn.limit,
+    seenTurnAt: destination.nextTurnAt,
+    takesTurn: turn.kind !== "free",
+  }));
+  const { claimed, events } = await claimDue(env.DB, claims, { now, claimedUntil });
+  // A D1 that stalled may have used up the lease: then the cron wakes for these when it has ended.
+  if (world.now() > claimedUntil - NEEDED_MS) return { claimed: [], claimedUntil, jobs: [] };
+
+  const destinations = new Map(visits.map(({ destination }) => [destination.id, destination]));
+  const jobs = claimed.flatMap(({ destinationId, deliveries }) =>
+    deliveries.flatMap((delivery): Job[] => {
+      const destination = destinations.get(destinationId);
+      const event = events.get(delivery.eventId);
+      // Claimed but not loaded for want of memory: it comes again when the lease ends.
+      return destination && event ? [{ delivery, destination, event }] : [];
+    }),
+  );
+  return { claimed, claimedUntil, jobs };
+}
+
+/** A visit that is over, and when the destination may be visited again, Unix milliseconds. */
+interface Ended {
+  readonly claimed: LaneClaimed;
+  readonly nextTurnAt: number;
+}
+
+/** Gives back the turns that were held, but for a probe's, which ends with what came of it. */
+async function endVisits(
+  visits: readonly Visit[],
+  { claimed, claimedUntil }: Lane,
+  { env, world }: Visiting,
+): Promise<Ended[]> {
+  const now = world.now();
+  const turns = new Map(visits.map(({ destination, turn }) => [destination.id, turn]));
+  const held: { destinationId: string; nextTurnAt: number | null }[] = [];
+  const ended: Ended[] = [];
+  for (const one of claimed) {
+    const turn = turns.get(one.destinationId);
+    if (turn === undefined || turn.kind === "probe" || one.deliveries.length === 0) continue;
+    const nextTurnAt = turn.kind === "free" ? null : nextTurnAfter(turn, one.deliveries.length, now);
+    if (turn.kind !== "free") held.push({ destinationId: one.destinationId, nextTurnAt });
+    ended.push({ claimed: one, nextTurnAt: nextTurnAt ?? now });
+  }
+  await endTurns(env.DB, held, claimedUntil);
+  return ended;
+}
+
+/** Where more is due, the next visit follows at once, or when its turn has come. */
+function furtherVisits(ended: readonly Ended[], { late }: Attempted, now: number): Wake[] {
+  const slow = new Set(late.map(({ job }) => job.destination.id));
+  return ended.flatMap(({ claimed: { destinationId, nextDueAt }, nextTurnAt }) => {
+    if (nextDueAt === null || nextDueAt > now + EARLY_MS) return [];
+    const restMs = slow.has(destinationId) ? SLOW_REST_MS : 0;
+    return [{ destinationId, at: Math.max(nextDueAt, nextTurnAt, now + restMs) }];
+  });
+}
+
+/** Another visit holds the turn: this one's message must not be spent for nothing. What rests is woken for its probes. */
+function turnsOfOthers(destinations: readonly Destination[], now: number): Wake[] {
+  return destinations
+    .filter(({ enabled, restingSince, nextTurnAt }) => enabled && restingSince === null && (nextTurnAt ?? now) > now)
+    .map(({ id }) => ({ destinationId: id, at: now + TURN_TAKEN_MS }));
+}

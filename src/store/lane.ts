@@ -1,0 +1,129 @@
+import { z } from "zod";
+import type { Delivery } from "../domain/delivery.ts";
+import type { RelayEvent } from "../domain/event.ts";
+import { readDeliveryRow } from "./deliveries.ts";
+import { loadColumns, readLoadedRow } from "./events.ts";
+import { retried } from "./retried.ts";
+
+/** What the retry lane asks of D1: the deliveries that are due, and whose turn it is. */
+
+/** The next of a destination's deliveries that wait, the longest due first. */
+const waitingSql = "FROM deliveries WHERE destination_id = ?1 AND status = 'pending'";
+
+export const claimDueSql = `
+  UPDATE deliveries SET next_attempt_at = ?3
+  WHERE (destination_id, received_at, event_id) IN (
+    SELECT destination_id, received_at, event_id ${waitingSql} AND next_attempt_at <= ?2
+    ORDER BY next_attempt_at, received_at, event_id LIMIT ?4)
+  AND EXISTS (SELECT 1 FROM destinations WHERE id = ?1 AND enabled = 1 AND next_turn_at IS ?5)
+  RETURNING destination_id, received_at, event_id, status, attempts, step, next_attempt_at`;
+
+/** Only if something was claimed: a turn is not used up by having nothing to do. */
+export const takeTurnSql = `
+  UPDATE destinations SET next_turn_at = ?2
+  WHERE id = ?1 AND enabled = 1 AND next_turn_at IS ?3
+    AND EXISTS (SELECT 1 ${waitingSql} AND next_attempt_at = ?2)`;
+
+export const nextDueSql = `SELECT min(next_attempt_at) AS next_due_at ${waitingSql}`;
+
+export const loadClaimedSql = `
+  SELECT ${loadColumns} FROM events WHERE id IN (
+    SELECT deliveries.event_id FROM json_each(?1) AS lane CROSS JOIN deliveries
+    WHERE deliveries.destination_id = lane.value AND deliveries.status = 'pending' AND deliveries.next_attempt_at = ?2)`;
+
+/** What a visit wants to take from a destination. */
+export interface LaneClaim {
+  readonly destinationId: string;
+  readonly limit: number;
+  /** The `nextTurnAt` that the destination had when the visit was planned: another visit would have changed it. */
+  readonly seenTurnAt: number | null;
+  /** Whether the visit holds the destination's turn until its lease ends. */
+  readonly takesTurn: boolean;
+}
+
+export interface LaneClaimed {
+  readonly destinationId: string;
+  readonly deliveries: readonly Delivery[];
+  /** When the next of its other deliveries is due, Unix milliseconds; null when none waits. */
+  readonly nextDueAt: number | null;
+}
+
+const nextDueRow = z.object({ next_due_at: z.number().nullable() });
+
+/**
+ * Claims deliveries that are due at `now`, so that until `claimedUntil` nobody else attempts them, and loads their events:
+ * one D1 call. An event is null when those before it have filled the memory that there is for them.
+ */
+export async function claimDue(
+  db: D1Database,
+  claims: readonly LaneClaim[],
+  { now, claimedUntil }: { now: number; claimedUntil: number },
+): Promise<{ claimed: LaneClaimed[]; events: ReadonlyMap<string, RelayEvent | null> }> {
+  const ids = JSON.stringify(claims.map(({ destinationId }) => destinationId));
+  const statements = claims.flatMap(({ destinationId, limit, seenTurnAt, takesTurn }) => [
+    db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, seenTurnAt),
+    db.prepare(nextDueSql).bind(destinationId),
+    ...(takesTurn ? [db.prepare(takeTurnSql).bind(destinationId, claimedUntil, seenTurnAt)] : []),
+  ]);
+  const results = await db.batch([...statements, db.prepare(loadClaimedSql).bind(ids, claimedUntil)]);
+
+  let next = 0;
+  const claimed = claims.map(({ destinationId, takesTurn }): LaneClaimed => {
+    const [deliveries, due] = results.slice(next, next + 2);
+    next += takesTurn ? 3 : 2;
+    const [row] = due?.results ?? [];
+    return {
+      destinationId,
+      deliveries: (deliveries?.results ?? []).map(readDeliveryRow),
+      nextDueAt: nextDueRow.parse(row).next_due_at,
+    };
+  });
+  const loaded = (results.at(-1)?.results ?? []).map(readLoadedRow);
+  return { claimed, events: new Map(loaded.map(({ id, event }) => [id, event])) };
+}
+
+/** Not if the breaker has set the next turn meanwhile. */
+export const endTurnSql = "UPDATE destinations SET next_turn_at = ?2 WHERE id = ?1 AND next_turn_at IS ?3";
+
+/** Ends turns that were held under the lease `claimedUntil`. */
+export async function endTurns(
+  db: D1Database,
+  turns: readonly { readonly destinationId: string; readonly nextTurnAt: number | null }[],
+  claimedUntil: number,
+): Promise<void> {
+  if (turns.length === 0) return;
+  const statement = db.prepare(endTurnSql);
+  await retried(() =>
+    db.batch(turns.map(({ destinationId, nextTurnAt }) => statement.bind(destinationId, nextTurnAt, claimedUntil))),
+  );
+}
+
+/** The lane may visit it, and its longest due delivery was due before ?1. */
+export const overdueSql = `
+  SELECT id, (
+    SELECT min(next_attempt_at) FROM deliveries WHERE destination_id = destinations.id AND status = 'pending'
+  ) AS due_at
+  FROM destinations
+  WHERE enabled = 1 AND (next_turn_at IS NULL OR next_turn_at <= ?2) AND due_at < ?1`;
+
+/** Destinations with deliveries that should have been attempted before `dueBefore`. */
+export async function overdueDestinations(db: D1Database, dueBefore: number, now: number): Promise<string[]> {
+  const { results } = await db.prepare(overdueSql).bind(dueBefore, now).all<{ id: string }>();
+  return results.map(({ id }) => id);
+}
+
+export const endHeldSql = `
+  UPDATE deliveries SET status = 'dead', next_attempt_at = NULL
+  WHERE (destination_id, received_at, event_id) IN (
+    SELECT destination_id, received_at, event_id ${waitingSql} AND next_attempt_at < ?2 AND received_at < ?2 LIMIT ?3)`;
+
+/** Ends up to `limit` deliveries of events received before `heldSince` as dead; returns how many there were. */
+export async function endHeldDeliveries(
+  db: D1Database,
+  destinationId: string,
+  heldSince: number,
+  limit: number,
+): Promise<number> {
+  const { meta } = await retried(() => db.prepare(endHeldSql).bind(destinationId, heldSince, limit).run());
+  return meta.changes;
+}

@@ -1,0 +1,315 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { makePayload } from "../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { type Answer, hang, ok, statuses } from "../support/teams.ts";
+
+beforeEach(emptyDatabase);
+
+const team = "https://team.example.com/hook";
+const other = "https://other.example.com/hook";
+
+async function healthOf(relay: TestRelay, id: string) {
+  return (await relay.api("GET", `/api/destinations/${id}`)).body.health;
+}
+
+/** The first attempt and all waits of a ladder, however long a test goes on. */
+const PATIENT = { retry_schedule_seconds: Array(50).fill(1) };
+
+async function sendOne(relay: TestRelay): Promise<string> {
+  const payload = makePayload("v1/cards");
+  await relay.send(payload);
+  await relay.runQueues();
+  return payload.id;
+}
+
+/** Lets seconds pass one by one, with whatever the queues have to do in each. */
+async function liveThrough(relay: TestRelay, seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second += 1) {
+    relay.passSeconds(1);
+    await relay.runQueues();
+  }
+}
+
+/** A relay with a team that has failed until it rests. */
+async function relayWithRestingTeam(settings: object = PATIENT, answer: Answer = statuses(500)) {
+  const relay = new TestRelay();
+  const { id } = await relay.addTeam(team, settings);
+  relay.teams.answer(team, answer);
+  const first = await sendOne(relay);
+  await liveThrough(relay, 30);
+  expect(await healthOf(relay, id)).toMatchObject({ state: "failing", resting_since: expect.any(String) });
+  return { relay, id, first };
+}
+
+const receivedIds = (relay: TestRelay, from = 0) =>
+  relay.teams
+    .at(team)
+    .slice(from)
+    .map(({ headers }) => headers.get("webhook-id"));
+
+describe("a team that keeps failing", () => {
+  it("is tried on its ladder for half a minute, and then rests", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, PATIENT);
+    relay.teams.answer(team, statuses(500));
+    await sendOne(relay);
+    await liveThrough(relay, 29);
+    expect(relay.teams.at(team)).toHaveLength(30);
+    expect((await healthOf(relay, id)).resting_since).toBeNull();
+    await liveThrough(relay, 1);
+    expect(relay.teams.at(team)).toHaveLength(31);
+    expect(await healthOf(relay, id)).toMatchObject({
+      resting_since: new Date(relay.now).toISOString(),
+      next_probe_at: new Date(relay.now + 5_000).toISOString(),
+    });
+  });
+
+  it("whose ladder is over before that gets dead deliveries, as its ladder says", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { retry_schedule_seconds: [1, 1] });
+    relay.teams.answer(team, statuses(500));
+    for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    await liveThrough(relay, 4);
+    const { results } = await env.DB.prepare("SELECT DISTINCT status, step FROM deliveries").all();
+    expect(results).toEqual([{ status: "dead", step: 2 }]);
+    expect(relay.teams.at(team)).toHaveLength(60);
+  });
+
+  it("rests sooner when it lets attempts time out", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, { ...PATIENT, timeout_ms: 100 });
+    relay.teams.answer(team, hang);
+    await sendOne(relay);
+    await liveThrough(relay, 10);
+    expect((await healthOf(relay, id)).resting_since).not.toBeNull();
+  });
+});
+
+describe("while a team rests", () => {
+  it("its events wait without a message and without an attempt, and no other team notices", async () => {
+    const { relay } = await relayWithRestingTeam();
+    await relay.addTeam(other);
+    const before = { attempts: relay.teams.at(team).length, messages: relay.retries.sent.length };
+    for (let count = 0; count < 5; count += 1) await sendOne(relay);
+    expect(relay.teams.at(team)).toHaveLength(before.attempts);
+    expect(relay.retries.sent).toHaveLength(before.messages);
+    expect(relay.teams.at(other)).toHaveLength(5);
+  });
+
+  it("is probed by a single attempt after 5, 10, 20, 40, 60, 60, … seconds, for ever", async () => {
+    const { relay } = await relayWithRestingTeam();
+    for (let count = 0; count < 5; count += 1) await sendOne(relay);
+    const from = relay.now;
+    const before = relay.teams.at(team).length;
+    await liveThrough(relay, 300);
+    const probes = relay.teams.at(team).slice(before);
+    expect(probes.map(({ at }) => (at - from) / 1000)).toEqual([5, 15, 35, 75, 135, 195, 255]);
+  });
+
+  it("probes cost no step of the ladder, and no delivery can be in the way of the others", async () => {
+    const { relay } = await relayWithRestingTeam();
+    const ids = [];
+    for (let count = 0; count < 3; count += 1) ids.push(await sendOne(relay));
+    const steps = () => env.DB.prepare("SELECT max(step) AS step, count(*) AS pending FROM deliveries").first();
+    const before = await steps();
+    const from = relay.teams.at(team).length;
+    await liveThrough(relay, 300);
+    expect(await steps()).toEqual(before);
+    expect(new Set(receivedIds(relay, from).slice(0, 4)).size).toBe(4);
+  });
+
+  it("one event that it can never take does not keep it from being found well", async () => {
+    const { relay, id, first } = await relayWithRestingTeam();
+    const later = await sendOne(relay);
+    relay.teams.answer(
+      team,
+      ({ headers }) => new Response(null, { status: headers.get("webhook-id") === first ? 500 : 200 }),
+    );
+    await liveThrough(relay, 15);
+    expect(receivedIds(relay)).toContain(later);
+    expect((await healthOf(relay, id)).resting_since).toBeNull();
+  });
+
+  it("an answer's Retry-After lengthens its rest", async () => {
+    const { relay, id } = await relayWithRestingTeam();
+    relay.teams.answer(team, () => new Response(null, { status: 503, headers: { "retry-after": "600" } }));
+    await liveThrough(relay, 5);
+    expect((await healthOf(relay, id)).next_probe_at).toBe(new Date(relay.now + 600_000).toISOString());
+  });
+
+  it("a probe whose message is lost is made good by the cron", async () => {
+    const { relay } = await relayWithRestingTeam();
+    const before = relay.teams.at(team).length;
+    relay.retries.waiting = [];
+    relay.passSeconds(60);
+    await relay.runCron();
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(before + 1);
+  });
+
+  it("two messages at the same moment make a single probe", async () => {
+    const { relay, id } = await relayWithRestingTeam();
+    for (let count = 0; count < 3; count += 1) await sendOne(relay);
+    const before = relay.teams.at(team).length;
+    relay.retries.waiting = [];
+    relay.passSeconds(5);
+    let concurrent: Promise<unknown> = Promise.resolve();
+    relay.teams.answer(team, async () => {
+      // While the probe is under way another consumer gets a message as well.
+      await relay.env.RETRIES.send({ kind: "due", destination_id: id });
+      concurrent = relay.runBatch(relay.retries, "qonto-relay-retries", 20);
+      await concurrent;
+      return new Response(null, { status: 500 });
+    });
+    await relay.env.RETRIES.send({ kind: "due", destination_id: id });
+    await relay.runBatch(relay.retries, "qonto-relay-retries", 20);
+    expect(relay.teams.at(team)).toHaveLength(before + 1);
+  });
+
+  it("what it is owed ends as dead when its ladder, or three days, would be over", async () => {
+    const { relay, first } = await relayWithRestingTeam();
+    const status = async () => (await relay.api("GET", `/api/events/${first}`)).body.deliveries[0].status;
+    relay.passSeconds(3 * 86_400 - 1);
+    await relay.runCron();
+    expect(await status()).toBe("pending");
+    relay.passSeconds(3);
+    await relay.runCron();
+    expect(await status()).toBe("dead");
+  });
+});
+
+describe("a team that comes back", () => {
+  it("gets all that it is owed, oldest first, without waiting for any ladder", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500));
+    const waiting: string[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      waiting.push(await sendOne(relay));
+      await liveThrough(relay, 3);
+    }
+    expect((await healthOf(relay, id)).resting_since).not.toBeNull();
+    relay.teams.answer(team, ok);
+    const before = relay.teams.at(team).length;
+    await liveThrough(relay, 61);
+    expect((await healthOf(relay, id)).state).toBe("healthy");
+    const [probe, ...others] = receivedIds(relay, before);
+    expect(waiting).toContain(probe);
+    expect(others).toEqual(waiting.filter((one) => one !== probe));
+  });
+
+  it("gets it fifty a second, while live events go on", async () => {
+    const { relay } = await relayWithRestingTeam();
+    for (let count = 0; count < 130; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    relay.teams.answer(team, ok);
+    await liveThrough(relay, 5);
+    const from = relay.now;
+    const live = await sendOne(relay);
+    expect(receivedIds(relay)).toContain(live);
+    await liveThrough(relay, 4);
+    const accepted = relay.teams.at(team).filter(({ at }) => at >= from);
+    const perSecond = [...Map.groupBy(accepted, ({ at }) => at).values()].map(({ length }) => length);
+    // And the probe, and what is live.
+    expect(Math.max(...perSecond)).toBe(52);
+    const { results } = await env.DB.prepare("SELECT status, count(*) AS many FROM deliveries GROUP BY status").all();
+    expect(results).toEqual([{ status: "delivered", many: 132 }]);
+  });
+
+  it("does not get sooner what it asked to get later", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, PATIENT);
+    relay.teams.answer(team, () => new Response(null, { status: 429, headers: { "retry-after": "3600" } }));
+    const asked = await sendOne(relay);
+    relay.teams.answer(team, statuses(500));
+    await sendOne(relay);
+    await liveThrough(relay, 30);
+    relay.teams.answer(team, ok);
+    await liveThrough(relay, 60);
+    expect(receivedIds(relay).filter((one) => one === asked)).toHaveLength(1);
+    relay.passSeconds(3_600);
+    await relay.runQueues();
+    expect(receivedIds(relay).filter((one) => one === asked)).toHaveLength(2);
+  });
+
+  it.each([{ enabled: true }, { url: team }])("is probed at once when an operator changes it: %j", async (change) => {
+    const { relay, id } = await relayWithRestingTeam();
+    relay.teams.answer(team, ok);
+    relay.passSeconds(1);
+    await relay.api("PATCH", `/api/destinations/${id}`, change);
+    await relay.runQueues();
+    expect((await healthOf(relay, id)).state).toBe("healthy");
+  });
+});
+
+describe("an operator who mends a team's URL", () => {
+  it("need not wait for the ladder", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(other);
+    relay.teams.answer(other, statuses(404));
+    const owed = await sendOne(relay);
+    await liveThrough(relay, 6);
+    await relay.api("PATCH", `/api/destinations/${id}`, { url: team });
+    await relay.runQueues();
+    expect(receivedIds(relay)).toEqual([owed]);
+  });
+});
+
+describe("a paused team", () => {
+  it("gets nothing; resumed, it gets what it was owed before, at once", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500, 200));
+    const owed = await sendOne(relay);
+    await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
+    expect((await healthOf(relay, id)).state).toBe("paused");
+    await sendOne(relay);
+    await liveThrough(relay, 60);
+    expect(relay.teams.at(team)).toHaveLength(1);
+    await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
+    await relay.runQueues();
+    expect(receivedIds(relay)).toEqual([owed, owed]);
+  });
+});
+
+describe("a team with a limit", () => {
+  it("never gets more in a second, whatever comes in, and gets all of it", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { max_per_second: 3 });
+    await relay.addTeam(other);
+    for (let second = 0; second < 12; second += 1) {
+      if (second < 2) for (let count = 0; count < 15; count += 1) await relay.send(makePayload("v1/cards"));
+      await relay.runQueues();
+      relay.passSeconds(1);
+    }
+    const perSecond = Map.groupBy(relay.teams.at(team), ({ at }) => at);
+    expect([...perSecond.values()].map(({ length }) => length)).toEqual(Array(10).fill(3));
+    expect(relay.teams.at(other)).toHaveLength(30);
+    const { results } = await env.DB.prepare("SELECT status, count(*) AS many FROM deliveries GROUP BY status").all();
+    expect(results).toEqual([{ status: "delivered", many: 60 }]);
+  });
+
+  it("below one a second gets one, and then none until its time has come", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { max_per_second: 0.2 });
+    for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    const from = relay.now;
+    await liveThrough(relay, 12);
+    expect(relay.teams.at(team).map(({ at }) => (at - from) / 1000)).toEqual([0, 5, 10]);
+  });
+
+  it("has its retries counted as well", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { max_per_second: 2, retry_schedule_seconds: [1, 1, 1] });
+    relay.teams.answer(team, statuses(500, 500, 500, 500, 200));
+    for (let count = 0; count < 4; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    await liveThrough(relay, 8);
+    const perSecond = Map.groupBy(relay.teams.at(team), ({ at }) => at);
+    expect(Math.max(...[...perSecond.values()].map(({ length }) => length))).toBe(2);
+    expect(relay.teams.at(team)).toHaveLength(8);
+  });
+});
