@@ -32,11 +32,3 @@ export function afterAttempt(
 export function putOff(delivery: Delivery, until: number): Delivery {
   return { ...delivery, status: "pending", nextAttemptAt: until };
 }
-
-/**
- * A delivery that is due at once. Of those that wait at the same destination the lane takes the longest due first, so
- * this one has its place by the age of its event.
- */
-export function inLine(delivery: Delivery): Delivery {
-  return putOff(delivery, delivery.receivedAt);
-}

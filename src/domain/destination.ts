@@ -31,7 +31,10 @@ export interface Destination {
 }
 
 /** Whether a destination is to get an event. */
-export function wants(destination: Destination, event: Pick<RelayEvent, "type" | "organizationId">): boolean {
+export function wants(
+  destination: Pick<Destination, "enabled" | "types" | "organizations">,
+  event: Pick<RelayEvent, "type" | "organizationId">,
+): boolean {
   return (
     destination.enabled && wantsType(destination, event.type) && wantsOrganization(destination, event.organizationId)
   );
@@ -50,7 +53,7 @@ export function belongsOnLane({ outcome, durationMs }: Pick<Attempt, "outcome" |
   return outcome !== "delivered" || durationMs > SLOW_MS;
 }
 
-function wantsType({ types }: Destination, type: string): boolean {
+function wantsType({ types }: Pick<Destination, "types">, type: string): boolean {
   return types.length === 0 || types.some((pattern) => matches(pattern, type));
 }
 
@@ -58,6 +61,9 @@ function matches(pattern: string, type: string): boolean {
   return pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
 }
 
-function wantsOrganization({ organizations }: Destination, organizationId: string | null): boolean {
+function wantsOrganization(
+  { organizations }: Pick<Destination, "organizations">,
+  organizationId: string | null,
+): boolean {
   return organizations === null || (organizationId !== null && organizations.includes(organizationId));
 }

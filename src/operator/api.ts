@@ -1,12 +1,15 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { World } from "../platform/world.ts";
 import { authenticate } from "./authenticate.ts";
+import { addDeliveries } from "./deliveries.ts";
 import { addDestinations } from "./destinations.ts";
 import { addEvents } from "./events.ts";
 import { addHealth } from "./health.ts";
+import { addLedger } from "./ledger.ts";
 import { addOrganizations } from "./organizations.ts";
 import { addQuarantine } from "./quarantine.ts";
 import { addRegistrations } from "./registrations.ts";
+import { addReplays } from "./replays.ts";
 import { type OperatorApi, type OperatorEnv, refuseInvalid } from "./requests.ts";
 
 /** The operator's API. The schemas that check its requests also write its document. */
@@ -15,9 +18,12 @@ export function operatorApi(world: World): OperatorApi {
   api.use("/api/*", authenticate);
   addDestinations(api, world);
   addEvents(api);
+  addDeliveries(api);
+  addReplays(api, world);
   addOrganizations(api);
   addRegistrations(api);
   addQuarantine(api);
+  addLedger(api, world);
   addHealth(api, world);
 
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });

@@ -6,6 +6,7 @@ import { makeSecret } from "../outbound/sign.ts";
 import { wakeNow } from "../outbound/wake-now.ts";
 import type { World } from "../platform/world.ts";
 import { endPendingDeliveries } from "../store/deliveries.ts";
+import { bringDeliveriesForward } from "../store/destination-health.ts";
 import {
   type DestinationReport,
   changeDestination,
@@ -128,7 +129,10 @@ export function addDestinations(api: OperatorApi, world: World): void {
     if (input.url !== undefined) refuseBadUrl(input.url, c.env);
     if (!(await changeDestination(c.env.DB, id, input, world.now()))) throw notFound("destination");
     // What it is owed need not wait for the lane to find out that it may be well again.
-    if (input.enabled === true || input.url !== undefined) await wakeNow(c.env, id, world.now());
+    if (input.enabled === true || input.url !== undefined) {
+      await bringDeliveriesForward(c.env.DB, id, world.now());
+      await wakeNow(c.env, id, world.now());
+    }
     return c.json(showDestination(await existing(c.env, id)), 200);
   });
 

@@ -1,10 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Delivery } from "../domain/delivery.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
+import { delivery, showDelivery } from "./delivery-schema.ts";
 import { type OperatorApi, cursorOf, encodeCursor, instant, limit, noQuery, notFound } from "./requests.ts";
-import { badInput, behindToken, isoTime, isoTimeOrNull, json, page, security, time, unknownId } from "./responses.ts";
+import { badInput, behindToken, isoTime, json, page, security, time, unknownId } from "./responses.ts";
 
 const summary = z
   .object({
@@ -19,24 +19,6 @@ const summary = z
     state: z.enum(["pending", "settled", "unmatched"]),
   })
   .openapi("Event");
-
-const delivery = z
-  .object({
-    destination_id: z.string(),
-    status: z.enum(["pending", "delivered", "dead"]),
-    next_attempt_at: time.nullable(),
-    attempts: z.array(
-      z.object({
-        attempt: z.number(),
-        at: time,
-        status: z.number().nullable(),
-        outcome: z.string(),
-        duration_ms: z.number(),
-        response_excerpt: z.string().nullable(),
-      }),
-    ),
-  })
-  .openapi("Delivery");
 
 const detail = summary.extend({ payload: z.unknown(), deliveries: z.array(delivery) });
 
@@ -114,21 +96,5 @@ function showSummary(event: EventSummary): z.input<typeof summary> {
     created_at: event.createdAt,
     received_at: isoTime(event.receivedAt),
     state: event.state,
-  };
-}
-
-function showDelivery({ destinationId, status, nextAttemptAt, attempts }: Delivery): z.input<typeof delivery> {
-  return {
-    destination_id: destinationId,
-    status,
-    next_attempt_at: isoTimeOrNull(nextAttemptAt),
-    attempts: attempts.map((attempt) => ({
-      attempt: attempt.attempt,
-      at: isoTime(attempt.at),
-      status: attempt.status,
-      outcome: attempt.outcome,
-      duration_ms: attempt.durationMs,
-      response_excerpt: attempt.responseExcerpt,
-    })),
   };
 }

@@ -52,6 +52,15 @@ export const requireJson: MiddlewareHandler<OperatorEnv> = async (c, next) => {
   await next();
 };
 
+/** For an operation whose body says only what differs from the usual. */
+export const absentBodyIsEmpty: MiddlewareHandler<OperatorEnv> = async (c, next) => {
+  if (c.req.raw.body === null) {
+    const headers = { ...Object.fromEntries(c.req.raw.headers), "content-type": "application/json" };
+    c.req.raw = new Request(c.req.url, { method: c.req.method, headers, body: "{}" });
+  }
+  await requireJson(c, next);
+};
+
 /** `limit` of a list. */
 export const limit = z
   .string()

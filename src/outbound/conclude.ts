@@ -1,7 +1,7 @@
 import type { Env } from "../env.ts";
 import { type BreakerChange, judgeBreaker } from "../domain/breaker.ts";
 import type { Delivery } from "../domain/delivery.ts";
-import { afterAttempt, inLine, putOff } from "../domain/delivery-progress.ts";
+import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
@@ -31,7 +31,7 @@ export async function conclude({ results, late }: Attempted, concluding: Conclud
     ...result,
     delivery:
       result.attempt === null
-        ? inLine(result.job.delivery)
+        ? putOff(result.job.delivery, now)
         : afterAttempt(result.job.delivery, result.attempt, result.job.destination, { now, random: world.random() }),
   }));
   const deliveries = [

@@ -3,7 +3,7 @@ import { logFailure } from "../platform/log.ts";
 import { probeNow } from "../store/destination-health.ts";
 import { scheduleWakes } from "./schedule.ts";
 
-/** Has the lane bring a destination what it is owed at once, because an operator asked for it; a resting one is probed. */
+/** Has the lane look at a destination at once, because an operator asked for it; a resting one is probed. */
 export async function wakeNow(
   { DB, RETRIES }: Pick<Env, "DB" | "RETRIES">,
   destinationId: string,

@@ -118,10 +118,14 @@ export async function turnBreaker(
 
 export const probeNowSql = "UPDATE destinations SET next_turn_at = ?2 WHERE id = ?1 AND resting_since IS NOT NULL";
 
-/** What a destination is owed becomes due, and if it rests it is to be probed at once. */
+/** An operator's word is reason to probe a resting destination at once. */
 export async function probeNow(db: D1Database, destinationId: string, now: number): Promise<void> {
-  const probe = db.prepare(probeNowSql).bind(destinationId, now);
-  await retried(() => db.batch([probe, bringForward(db, destinationId, now)]));
+  await retried(() => db.prepare(probeNowSql).bind(destinationId, now).run());
+}
+
+/** What a destination is owed becomes due: its ladders' waits are over. */
+export async function bringDeliveriesForward(db: D1Database, destinationId: string, now: number): Promise<void> {
+  await retried(() => bringForward(db, destinationId, now).run());
 }
 
 /** Leaves alone what is claimed: that waits no longer than a lease. */

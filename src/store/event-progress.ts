@@ -1,10 +1,11 @@
 /**
  * How far an event has come is not stored but read off what it owes and what became of it, so the two cannot disagree.
- * Both texts are SQL on a row of `events`. An event is finished when all its first attempts are written down, and settled
+ * The texts are SQL on a row of `events`. An event is finished when all its first attempts are written down, and settled
  * when none of its deliveries is pending any more.
  */
 
-const deliveryOfOwed = `
+/** The delivery of a row of `events` to one of the destinations that it owes. */
+export const deliveryOfOwedSql = `
   deliveries.destination_id = owed_to.value
   AND deliveries.received_at = events.received_at
   AND deliveries.event_id = events.id`;
@@ -13,7 +14,7 @@ const deliveryOfOwed = `
 export const unfinishedSql = `(
   events.owed IS NULL OR EXISTS (
     SELECT 1 FROM json_each(events.owed) AS owed_to
-    WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwed})
+    WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql})
   ))`;
 
 /** `unmatched`, `pending` or `settled`. */
@@ -21,7 +22,7 @@ export const eventStateSql = `CASE
   WHEN events.owed = '[]' THEN 'unmatched'
   WHEN events.owed IS NULL OR EXISTS (
     SELECT 1 FROM json_each(events.owed) AS owed_to
-    LEFT JOIN deliveries ON ${deliveryOfOwed}
+    LEFT JOIN deliveries ON ${deliveryOfOwedSql}
     WHERE coalesce(deliveries.status, 'pending') = 'pending'
   ) THEN 'pending'
   ELSE 'settled' END`;

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { retried } from "./retried.ts";
 
 /**
@@ -5,13 +6,22 @@ import { retried } from "./retried.ts";
  * not been fanned out, or of the run when there is none. `sweep_from`: where the next sweep begins. `sweep_goes_on`: 1 when
  * the last one was cut short. Times are Unix milliseconds.
  */
-export type MarkName = "cron_ran_at" | "oldest_unfinished_at" | "sweep_from" | "sweep_goes_on";
+const names = ["cron_ran_at", "oldest_unfinished_at", "sweep_from", "sweep_goes_on"] as const;
+
+export type MarkName = (typeof names)[number];
 
 export const readMarksSql = "SELECT name, value FROM marks";
 
 export async function readMarks(db: D1Database): Promise<Map<MarkName, number>> {
-  const { results } = await db.prepare(readMarksSql).all<{ name: MarkName; value: number }>();
-  return new Map(results.map(({ name, value }) => [name, value]));
+  const { results } = await db.prepare(readMarksSql).all();
+  return readMarksFrom(results);
+}
+
+const markRow = z.object({ name: z.enum(names), value: z.number() });
+
+/** Marks out of the rows of `readMarksSql`. */
+export function readMarksFrom(rows: readonly unknown[]): Map<MarkName, number> {
+  return new Map(rows.map((row) => markRow.parse(row)).map(({ name, value }) => [name, value]));
 }
 
 export const writeMarksSql = `

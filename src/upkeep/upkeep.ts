@@ -2,6 +2,7 @@ import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { writeMarks } from "../store/marks.ts";
 import { endHeldTooLong } from "./end-held-too-long.ts";
 import { requeueForgottenEvents } from "./requeue-events.ts";
+import { resumeReplays } from "./resume-replays.ts";
 import type { Upkeep, UpkeepTask } from "./upkeep-task.ts";
 import { wakeOverdueDestinations } from "./wake-overdue.ts";
 
@@ -9,6 +10,7 @@ const tasks: Readonly<Record<string, UpkeepTask>> = {
   "requeue-forgotten-events": requeueForgottenEvents,
   "wake-overdue-destinations": wakeOverdueDestinations,
   "end-held-too-long": endHeldTooLong,
+  "resume-replays": resumeReplays,
   "note-the-run": async ({ env, world }) => {
     await writeMarks(env.DB, { cron_ran_at: world.now() });
     return {};

@@ -28,7 +28,14 @@ describe("a destination", () => {
       max_per_second: null,
       created_at: new Date(relay.now).toISOString(),
       updated_at: new Date(relay.now).toISOString(),
-      health: { state: "healthy", consecutive_failures: 0, last_success_at: null, last_failure_at: null },
+      health: {
+        state: "healthy",
+        consecutive_failures: 0,
+        last_success_at: null,
+        last_failure_at: null,
+        resting_since: null,
+        next_probe_at: null,
+      },
     });
     expect((await relay.api("GET", `/api/destinations/${destination.id}`)).body).toEqual(destination);
     expect((await relay.api("GET", "/api/destinations")).body).toEqual({ data: [destination], next_cursor: null });

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { failing, hanging, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { statuses } from "../support/teams.ts";
 
 beforeEach(emptyDatabase);
 
@@ -46,6 +47,66 @@ describe("health", () => {
     await relay.runQueues();
     await relay.runCron();
     expect(await health(relay)).toEqual(well);
+  });
+
+  it("is degraded when a delivery has been due for minutes, and not while its team rests or is paused", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam("https://team.example.com/hook");
+    relay.teams.answer("https://team.example.com/hook", statuses(500));
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    relay.passSeconds(5 + 180);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(well);
+    relay.passSeconds(1);
+    expect((await health(relay)).degraded).toEqual(["deliveries"]);
+    const rest = "UPDATE destinations SET resting_since = ?1, next_turn_at = ?1";
+    await env.DB.prepare(rest).bind(relay.now).run();
+    expect(await health(relay)).toEqual(well);
+    await env.DB.prepare(rest).bind(null).run();
+    await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
+    expect(await health(relay)).toEqual(well);
+  });
+
+  it("is degraded when a destination has rested for an hour, and names it", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam("https://team.example.com/hook");
+    await env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?1").bind(relay.now).run();
+    relay.passSeconds(3_600);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(well);
+    relay.passSeconds(1);
+    const response = await relay.fetch("/health");
+    expect(await response.json()).toMatchObject({
+      status: "degraded",
+      checks: { resting_destinations: { status: "degraded", detail: expect.stringContaining(id), value: 3_601 } },
+    });
+  });
+
+  it("is degraded for an hour after the queues gave up on a message", async () => {
+    const relay = new TestRelay();
+    await env.DB.prepare("INSERT INTO dead_letters (id, kind, received_at, message) VALUES ('m1', 'due', ?1, '{}')")
+      .bind(relay.now)
+      .run();
+    await relay.runCron();
+    expect((await health(relay)).degraded).toEqual(["dead_letters"]);
+    relay.passSeconds(3_601);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(well);
+  });
+
+  it("says the figure of each check, and the limit", async () => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    relay.passSeconds(42);
+    const { checks } = await (await relay.fetch("/health")).json<{ checks: object }>();
+    expect(checks).toMatchObject({
+      cron: { value: 42, limit: 180 },
+      fan_out: { value: 0, limit: 180 },
+      deliveries: { value: 0, limit: 180 },
+      resting_destinations: { value: 0, limit: 3_600 },
+      dead_letters: { value: 0, limit: 0 },
+    });
   });
 
   it.each([

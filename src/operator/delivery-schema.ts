@@ -1,0 +1,39 @@
+import { z } from "@hono/zod-openapi";
+import type { Delivery } from "../domain/delivery.ts";
+import { isoTime, isoTimeOrNull, time } from "./responses.ts";
+
+export const deliveryStatus = z.enum(["pending", "delivered", "dead"]);
+
+export const delivery = z
+  .object({
+    destination_id: z.string(),
+    status: deliveryStatus,
+    next_attempt_at: time.nullable(),
+    attempts: z.array(
+      z.object({
+        attempt: z.number(),
+        at: time,
+        status: z.number().nullable(),
+        outcome: z.string(),
+        duration_ms: z.number(),
+        response_excerpt: z.string().nullable(),
+      }),
+    ),
+  })
+  .openapi("Delivery");
+
+export function showDelivery({ destinationId, status, nextAttemptAt, attempts }: Delivery): z.input<typeof delivery> {
+  return {
+    destination_id: destinationId,
+    status,
+    next_attempt_at: isoTimeOrNull(nextAttemptAt),
+    attempts: attempts.map((attempt) => ({
+      attempt: attempt.attempt,
+      at: isoTime(attempt.at),
+      status: attempt.status,
+      outcome: attempt.outcome,
+      duration_ms: attempt.durationMs,
+      response_excerpt: attempt.responseExcerpt,
+    })),
+  };
+}

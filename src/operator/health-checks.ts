@@ -1,0 +1,104 @@
+import type { Condition } from "../store/condition.ts";
+
+/** What one check found. `value` is its figure, `limit` the largest that is still well; null where nothing can be counted. */
+interface Check {
+  readonly status: "ok" | "degraded";
+  readonly detail: string;
+  readonly value: number | null;
+  readonly limit: number | null;
+}
+
+export const DATABASE_TIME_BOX_MS = 1_000;
+
+/** The cron runs every minute; missing a few runs is no accident. */
+const CRON_PATIENCE_SECONDS = 180;
+
+/** An event is fanned out within seconds; one that has waited this long is stuck. */
+const EVENT_PATIENCE_SECONDS = 180;
+
+/** A delivery is attempted within seconds of when it is due, or the cron sees to it within a minute. */
+const DELIVERY_PATIENCE_SECONDS = 180;
+
+/** A team that has been down this long will not come back by itself. */
+const REST_PATIENCE_SECONDS = 3_600;
+
+/** Dead letters of the last hour are news. */
+export const RECENT_DEAD_LETTERS_MS = 3_600_000;
+
+export function checkConfiguration(faults: readonly string[]): Check {
+  const detail = faults.length === 0 ? "Every required secret is set." : `${faults.join("; ")}.`;
+  return within(0, faults.length, detail);
+}
+
+export function checkDatabase(state: "done" | "failed" | "late"): Check {
+  if (state === "done") return { status: "ok", detail: "D1 answers.", value: null, limit: null };
+  const fault = state === "late" ? `has not answered within ${DATABASE_TIME_BOX_MS} ms` : "refused a query";
+  return unknown(`D1 ${fault}.`);
+}
+
+type ConditionChecks = Readonly<
+  Record<"cron" | "fan_out" | "deliveries" | "resting_destinations" | "dead_letters", Check>
+>;
+
+/** The checks of a condition that nobody knows. */
+export function nobodyCanTell(): ConditionChecks {
+  const check = unknown("D1 does not say.");
+  return { cron: check, fan_out: check, deliveries: check, resting_destinations: check, dead_letters: check };
+}
+
+export function checkCondition(condition: Condition, now: number): ConditionChecks {
+  const overdueSeconds = secondsBetween(condition.oldestDueAt ?? now, now);
+  const [longest] = condition.resting;
+  const restingSeconds = secondsBetween(longest?.since ?? now, now);
+  return {
+    ...checkMarks(condition.marks, now),
+    deliveries: within(
+      DELIVERY_PATIENCE_SECONDS,
+      overdueSeconds,
+      `The oldest overdue delivery should have been attempted ${overdueSeconds} s ago.`,
+    ),
+    resting_destinations: within(
+      REST_PATIENCE_SECONDS,
+      restingSeconds,
+      longest === undefined
+        ? "No destination rests."
+        : `${condition.resting.length} rest; ${longest.destinationId} has failed since ${restingSeconds} s.`,
+    ),
+    dead_letters: within(
+      0,
+      condition.recentDeadLetters,
+      `The queues gave up on ${condition.recentDeadLetters} messages within the last hour.`,
+    ),
+  };
+}
+
+function checkMarks(marks: Condition["marks"], now: number): Pick<ConditionChecks, "cron" | "fan_out"> {
+  const ranAt = marks.get("cron_ran_at");
+  const oldestUnfinishedAt = marks.get("oldest_unfinished_at");
+  if (ranAt === undefined || oldestUnfinishedAt === undefined) {
+    const neverRan = unknown("The cron has never run.");
+    return { cron: neverRan, fan_out: neverRan };
+  }
+  const sinceRunSeconds = secondsBetween(ranAt, now);
+  const waitedSeconds = secondsBetween(oldestUnfinishedAt, ranAt);
+  return {
+    cron: within(CRON_PATIENCE_SECONDS, sinceRunSeconds, `The cron ran ${sinceRunSeconds} s ago.`),
+    fan_out: within(
+      EVENT_PATIENCE_SECONDS,
+      waitedSeconds,
+      `At that time the oldest event without its first attempts had waited ${waitedSeconds} s.`,
+    ),
+  };
+}
+
+function within(limit: number, value: number, detail: string): Check {
+  return { status: value > limit ? "degraded" : "ok", detail, value, limit };
+}
+
+function unknown(detail: string): Check {
+  return { status: "degraded", detail, value: null, limit: null };
+}
+
+function secondsBetween(earlier: number, later: number): number {
+  return Math.max(0, Math.round((later - earlier) / 1000));
+}

@@ -1,0 +1,54 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { isBalanced } from "../domain/ledger.ts";
+import type { World } from "../platform/world.ts";
+import { countLedger } from "../store/ledger.ts";
+import { type OperatorApi, instant } from "./requests.ts";
+import { badInput, behindToken, json, security } from "./responses.ts";
+
+const deliveries = { owed: z.number(), delivered: z.number(), pending: z.number(), dead: z.number() };
+
+const ledger = z
+  .object({
+    received: z.number().openapi({ description: "The sum of the four states, counted by itself." }),
+    settled: z.number().openapi({ description: "Every delivery it owes is delivered or dead." }),
+    pending: z.number(),
+    unmatched: z.number().openapi({ description: "Wanted by nobody." }),
+    quarantined: z.number(),
+    duplicates: z
+      .number()
+      .openapi({ description: "Times that a recorded event came again; counted beside the states." }),
+    conflicts: z.number().openapi({ description: "Of these, with another body, which was not kept." }),
+    balanced: z.boolean(),
+    destinations: z.array(z.object({ destination_id: z.string(), ...deliveries })).openapi({
+      description:
+        "`owed` is counted from the events; what became of it, from the deliveries. `pending`: also what is on its way to its first attempt.",
+    }),
+  })
+  .openapi("Ledger");
+
+const route = createRoute({
+  method: "get",
+  path: "/api/ledger",
+  summary: "Balance what was received against what became of it",
+  security,
+  request: { query: z.strictObject({ since: instant.optional(), until: instant.optional() }) },
+  responses: {
+    200: json(ledger, "Of events received from `since`, inclusive, to `until`, exclusive"),
+    ...badInput,
+    ...behindToken,
+  },
+});
+
+export function addLedger(api: OperatorApi, world: World): void {
+  api.openapi(route, async (c) => {
+    const { since, until } = c.req.valid("query");
+    const counted = await countLedger(c.env.DB, since ?? 0, until ?? world.now() + 1);
+    const { accounts, ...states } = counted;
+    const destinations = accounts.map(({ destinationId, unwritten, pending, ...account }) => ({
+      destination_id: destinationId,
+      ...account,
+      pending: pending + unwritten,
+    }));
+    return c.json({ ...states, balanced: isBalanced(counted), destinations }, 200);
+  });
+}

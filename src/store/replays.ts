@@ -1,0 +1,204 @@
+import { z } from "zod";
+import type { DeliveryKey } from "../domain/delivery.ts";
+import type { Replay } from "../domain/replay.ts";
+import { LEASE_MS } from "../domain/turn.ts";
+import { retried } from "./retried.ts";
+import { wantsSql } from "./wants.ts";
+
+export const insertReplaySql = `
+  INSERT INTO replays (id, destination_id, which, since, until, reached_at, reached_id, created_at)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING`;
+
+export async function insertReplay(db: D1Database, replay: Replay): Promise<void> {
+  const { id, destinationId, which, since, until, reached, createdAt } = replay;
+  const statement = db
+    .prepare(insertReplaySql)
+    .bind(id, destinationId, which, since, until, reached.receivedAt, reached.id, createdAt);
+  await retried(() => statement.run());
+}
+
+const replayRow = z
+  .object({
+    id: z.string(),
+    destination_id: z.string(),
+    which: z.enum(["failed", "missing", "all"]),
+    since: z.number(),
+    until: z.number(),
+    reached_at: z.number(),
+    reached_id: z.string(),
+    created_at: z.number(),
+    finished_at: z.number().nullable(),
+  })
+  .transform((row): Replay => ({
+    id: row.id,
+    destinationId: row.destination_id,
+    which: row.which,
+    since: row.since,
+    until: row.until,
+    reached: { receivedAt: row.reached_at, id: row.reached_id },
+    createdAt: row.created_at,
+    finishedAt: row.finished_at,
+  }));
+
+export const findReplaySql = "SELECT * FROM replays WHERE id = ?1";
+
+export async function findReplay(db: D1Database, id: string): Promise<Replay | null> {
+  const row = await db.prepare(findReplaySql).bind(id).first();
+  return row === null ? null : replayRow.parse(row);
+}
+
+export const unfinishedReplaysSql = "SELECT * FROM replays WHERE finished_at IS NULL ORDER BY created_at, id LIMIT 100";
+
+export async function unfinishedReplays(db: D1Database): Promise<Replay[]> {
+  const { results } = await db.prepare(unfinishedReplaysSql).all();
+  return results.map((row) => replayRow.parse(row));
+}
+
+/** Dead deliveries of ?1 received from ?2, behind ?3, before ?4. */
+const failedSql = `
+  FROM deliveries WHERE destination_id = ?1 AND status = 'dead'
+    AND received_at >= ?2 AND (received_at, event_id) > (?2, ?3) AND received_at < ?4`;
+
+/** Events received from ?2, behind ?3, before ?4. */
+const windowSql = "FROM events WHERE (received_at, id) > (?2, ?3) AND received_at < ?4";
+
+/** Of a row `looked_at` of that window: ?1 wants it and, unless ?5 asks for all, is not owed it. What is on its way is left alone. */
+const isToReplaySql = `
+  events.owed IS NOT NULL AND ${wantsSql("looked_at")}
+  AND CASE WHEN EXISTS (SELECT 1 FROM json_each(events.owed) WHERE value = ?1)
+    THEN ?5 = 'all' AND EXISTS (
+      SELECT 1 FROM deliveries WHERE destination_id = ?1 AND deliveries.received_at = looked_at.received_at
+        AND event_id = looked_at.id AND status <> 'pending')
+    ELSE true END`;
+
+const wantedSql = (limit: string) => `
+  FROM (SELECT received_at, id, type, organization_id ${windowSql} ORDER BY received_at, id ${limit}) AS looked_at
+    CROSS JOIN events ON events.id = looked_at.id
+    CROSS JOIN destinations ON destinations.id = ?1
+  WHERE ${isToReplaySql}`;
+
+export const countFailedSql = `SELECT count(*) AS many ${failedSql}`;
+export const countWantedSql = `SELECT count(*) AS many ${wantedSql("")}`;
+
+/** How many deliveries a replay has before it. */
+export async function countReplay(db: D1Database, replay: Replay): Promise<number> {
+  const countSql = replay.which === "failed" ? countFailedSql : countWantedSql;
+  const row = await db
+    .prepare(countSql)
+    .bind(...windowOf(replay))
+    .first<{ many: number }>();
+  return row?.many ?? 0;
+}
+
+/** Events that one page looks at. */
+const PAGE = 1_000;
+
+export const failedPageSql = `
+  SELECT received_at, event_id AS id ${failedSql} ORDER BY received_at, event_id LIMIT ${PAGE}`;
+export const wantedPageSql = `SELECT looked_at.received_at, looked_at.id ${wantedSql(`LIMIT ${PAGE}`)}`;
+export const failedEdgeSql = `
+  SELECT received_at, event_id AS id ${failedSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${PAGE - 1}`;
+export const wantedEdgeSql = `SELECT received_at, id ${windowSql} ORDER BY received_at, id LIMIT 1 OFFSET ${PAGE - 1}`;
+
+const positionRow = z
+  .object({ received_at: z.number(), id: z.string() })
+  .transform((row) => ({ receivedAt: row.received_at, id: row.id }));
+
+/** A page of what is to be replayed; `edge` is the last event it looked at, null when there are no more. */
+export interface ReplayPage {
+  readonly events: readonly Replay["reached"][];
+  readonly edge: Replay["reached"] | null;
+}
+
+export async function nextReplayPage(db: D1Database, replay: Replay): Promise<ReplayPage> {
+  const [pageSql, edgeSql] =
+    replay.which === "failed" ? [failedPageSql, failedEdgeSql] : [wantedPageSql, wantedEdgeSql];
+  const window = windowOf(replay);
+  const [page, edge] = await db.batch([
+    db.prepare(pageSql).bind(...window),
+    db.prepare(edgeSql).bind(...window.slice(0, 4)),
+  ]);
+  const [last] = edge?.results ?? [];
+  return {
+    events: (page?.results ?? []).map((row) => positionRow.parse(row)),
+    edge: last === undefined ? null : positionRow.parse(last),
+  };
+}
+
+function windowOf({ destinationId, which, reached, until }: Replay): unknown[] {
+  const window = [destinationId, reached.receivedAt, reached.id, until];
+  return which === "failed" ? window : [...window, which];
+}
+
+/** ?3 is null, or names a replay that must still be where ?4 and ?5 say: another run may have done its page. */
+const isUpToDateSql = `
+  (?3 IS NULL OR EXISTS (SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5))`;
+
+export const owePendingSql = `
+  INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
+  SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
+    'pending', '[]', 0, ?2
+  FROM json_each(?1) AS given
+  WHERE ${isUpToDateSql}
+    AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
+  ON CONFLICT DO UPDATE SET status = 'pending', step = 0, next_attempt_at = excluded.next_attempt_at
+    WHERE deliveries.status <> 'pending' OR deliveries.next_attempt_at > ?2 + ${LEASE_MS}`;
+
+export const oweSql = `
+  UPDATE events SET owed = json_insert(owed, '$[#]', given.value ->> 'destination_id')
+  FROM json_each(?1) AS given
+  WHERE events.id = given.value ->> 'event_id'
+    AND NOT EXISTS (SELECT 1 FROM json_each(events.owed) WHERE value = given.value ->> 'destination_id')
+    AND EXISTS (SELECT 1 FROM deliveries
+      WHERE destination_id = given.value ->> 'destination_id' AND received_at = given.value ->> 'received_at'
+        AND event_id = given.value ->> 'event_id')`;
+
+export const advanceSql = `
+  UPDATE replays SET reached_at = ?2, reached_id = ?3, finished_at = ?4
+  WHERE id = ?1 AND reached_at = ?5 AND reached_id = ?6`;
+
+/** Makes a page's deliveries due at `now` and notes how far the replay has come, in one transaction. */
+export async function replayPage(
+  db: D1Database,
+  replay: Replay,
+  { events, edge }: ReplayPage,
+  now: number,
+): Promise<Replay> {
+  const { id, destinationId, reached } = replay;
+  const keys = events.map((event) => ({ destinationId, receivedAt: event.receivedAt, eventId: event.id }));
+  const to = edge ?? reached;
+  const finishedAt = edge === null ? now : null;
+  await retried(() =>
+    db.batch([
+      ...owe(db, keys, now, [id, reached.receivedAt, reached.id]),
+      db.prepare(advanceSql).bind(id, to.receivedAt, to.id, finishedAt, reached.receivedAt, reached.id),
+    ]),
+  );
+  return { ...replay, reached: to, finishedAt };
+}
+
+/** Makes single deliveries due at `now`, whatever became of them before. An attempt that is under way is left alone. */
+export async function replayDeliveries(db: D1Database, keys: readonly DeliveryKey[], now: number): Promise<void> {
+  if (keys.length === 0) return;
+  await retried(() => db.batch(owe(db, keys, now, [null, null, null])));
+}
+
+/** No event may owe the same destination twice, so each statement names an event once. */
+function owe(
+  db: D1Database,
+  keys: readonly DeliveryKey[],
+  now: number,
+  upToDate: readonly unknown[],
+): D1PreparedStatement[] {
+  const byDestination = Map.groupBy(keys, ({ destinationId }) => destinationId);
+  return [...byDestination.values()].flatMap((ofDestination) => {
+    const rows = JSON.stringify(
+      ofDestination.map(({ destinationId, receivedAt, eventId }) => ({
+        destination_id: destinationId,
+        received_at: receivedAt,
+        event_id: eventId,
+      })),
+    );
+    return [db.prepare(owePendingSql).bind(rows, now, ...upToDate), db.prepare(oweSql).bind(rows)];
+  });
+}
