@@ -17,7 +17,7 @@ export function operatorApi(world: World): OperatorApi {
   addEvents(api);
   addOrganizations(api);
   addRegistrations(api);
-  addQuarantine(api);
+  addQuarantine(api, world);
   addHealth(api, world);
 
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });

@@ -2,11 +2,13 @@ import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { writeMarks } from "../store/marks.ts";
 import { requeueOverdueDeliveries } from "./requeue-deliveries.ts";
 import { requeueForgottenEvents } from "./requeue-events.ts";
+import { settleOvertakenCopies } from "./settle-quarantine.ts";
 import type { Upkeep, UpkeepTask } from "./upkeep-task.ts";
 
 const tasks: Readonly<Record<string, UpkeepTask>> = {
   "requeue-forgotten-events": requeueForgottenEvents,
   "requeue-overdue-deliveries": requeueOverdueDeliveries,
+  "settle-quarantine": settleOvertakenCopies,
   "note-the-run": async ({ env, world }) => {
     await writeMarks(env.DB, { cron_ran_at: world.now() });
     return {};

@@ -66,7 +66,17 @@ export class HeldQueue {
 
 const receipt = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
 
-const tables = ["events", "deliveries", "destinations", "resources", "registration_stages", "quarantine", "marks"];
+const tables = [
+  "events",
+  "deliveries",
+  "destinations",
+  "resources",
+  "registration_stages",
+  "quarantine",
+  "dead_letters",
+  "replays",
+  "marks",
+];
 
 /** D1 is kept apart for each file; within one, tests that count begin with this. */
 export async function emptyDatabase(): Promise<void> {
@@ -94,6 +104,7 @@ export class TestRelay {
       DB: env.DB,
       EVENTS: this.events.binding,
       RETRIES: this.retries.binding,
+      DEAD_LETTERS: this.deadLetters.binding,
       QONTO_WEBHOOK_SECRETS: BUSINESS_SECRET,
       QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
       ADMIN_TOKEN,
