@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { World } from "../platform/world.ts";
 import { authenticate } from "./authenticate.ts";
+import { addDeadLetters } from "./dead-letters.ts";
 import { addDestinations } from "./destinations.ts";
 import { addEvents } from "./events.ts";
 import { addHealth } from "./health.ts";
@@ -18,6 +19,7 @@ export function operatorApi(world: World): OperatorApi {
   addOrganizations(api);
   addRegistrations(api);
   addQuarantine(api, world);
+  addDeadLetters(api, world);
   addHealth(api, world);
 
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
