@@ -4,6 +4,7 @@
  * when none of its deliveries is pending any more.
  */
 
+/** Ties a row of `deliveries` to a destination that the event owes. */
 const deliveryOfOwed = `
   deliveries.destination_id = owed_to.value
   AND deliveries.received_at = events.received_at
@@ -14,6 +15,17 @@ export const unfinishedSql = `(
   events.owed IS NULL OR EXISTS (
     SELECT 1 FROM json_each(events.owed) AS owed_to
     WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwed})
+  ))`;
+
+/**
+ * Nothing that it owes is open, and if some of it is dead, it was received before `deadBeforeSql` says.
+ */
+export const deletableSql = (deadBeforeSql: string) => `(
+  events.owed IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM json_each(events.owed) AS owed_to
+    LEFT JOIN deliveries ON ${deliveryOfOwed}
+    WHERE coalesce(deliveries.status, 'pending') = 'pending'
+      OR (deliveries.status = 'dead' AND events.received_at >= ${deadBeforeSql})
   ))`;
 
 /** `unmatched`, `pending` or `settled`. */

@@ -1,5 +1,6 @@
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { writeMarks } from "../store/marks.ts";
+import { deleteWhatIsOld } from "./delete-old.ts";
 import { requeueOverdueDeliveries } from "./requeue-deliveries.ts";
 import { requeueForgottenEvents } from "./requeue-events.ts";
 import { settleOvertakenCopies } from "./settle-quarantine.ts";
@@ -9,6 +10,7 @@ const tasks: Readonly<Record<string, UpkeepTask>> = {
   "requeue-forgotten-events": requeueForgottenEvents,
   "requeue-overdue-deliveries": requeueOverdueDeliveries,
   "settle-quarantine": settleOvertakenCopies,
+  "delete-what-is-old": deleteWhatIsOld,
   "note-the-run": async ({ env, world }) => {
     await writeMarks(env.DB, { cron_ran_at: world.now() });
     return {};
