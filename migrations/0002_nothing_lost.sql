@@ -47,6 +47,9 @@ ALTER TABLE quarantine ADD COLUMN settled_at INTEGER; -- released, or accepted b
 DROP INDEX quarantine_by_time;
 CREATE INDEX quarantine_by_time ON quarantine (received_at, id, event_id, reason, size_bytes, settled_at);
 
+-- What waits is counted, summed and listed without what has been settled. The statement that adds to it bounds it.
+CREATE INDEX quarantine_waiting ON quarantine (received_at, id, event_id, size_bytes, settled_at) WHERE settled_at IS NULL;
+
 -- What the queues gave up on.
 CREATE TABLE dead_letters (
   id             TEXT    NOT NULL PRIMARY KEY, -- of the queue message

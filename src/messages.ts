@@ -52,8 +52,9 @@ const MOST_BYTES_PER_CHARACTER = 6;
 /** More than the names of any message's fields and what stands between them. */
 const FIELD_NAMES_BYTES = 200;
 
-/** The message of an event; null when the event is too large for one. */
+/** The message of an event; null when the event is too large for one, or no text. */
 export function messageOf(event: RelayEvent): EventMessage | null {
+  if (event.isUnreadable) return null;
   const message: EventMessage = {
     kind: "event",
     id: event.id,

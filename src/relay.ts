@@ -20,7 +20,7 @@ export function createRelay(world: World) {
         case "qonto-relay-retries":
           return consumeRetries(batch, { env, config: readConfig(env), world, waitUntil });
         case "qonto-relay-dead-letters":
-          return consumeDeadLetters(batch, env);
+          return consumeDeadLetters(batch, { env, world });
         default:
           throw new Error(`No stage consumes the queue ${batch.queue}`);
       }

@@ -13,6 +13,7 @@ const eventWith = (body: string) => ({
   createdAt: null,
   receivedAt: 1,
   contentType: "application/json",
+  isUnreadable: false,
   body,
 });
 

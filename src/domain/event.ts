@@ -1,7 +1,7 @@
 /** Which of Qonto's two webhook systems sent an event. */
 export type Source = "business" | "onboarding";
 
-/** An authentic, readable event, as it was received. */
+/** An authentic event, as it was received. */
 export interface RelayEvent {
   readonly id: string;
   readonly source: Source;
@@ -16,8 +16,15 @@ export interface RelayEvent {
   /** Unix milliseconds. */
   readonly receivedAt: number;
   readonly contentType: string | null;
+  /** Released from quarantine though nobody could read it: then there is no envelope, and `body` is base64. */
+  readonly isUnreadable: boolean;
   /** The request body. Only valid UTF-8 is readable, so text and bytes convert into each other without loss. */
   readonly body: string;
+}
+
+/** The request body, byte for byte. */
+export function bodyBytes({ isUnreadable, body }: Pick<RelayEvent, "isUnreadable" | "body">): Uint8Array {
+  return isUnreadable ? Uint8Array.fromBase64(body) : new TextEncoder().encode(body);
 }
 
 /** `pending` owes a delivery, `settled` owes none, `unmatched` was wanted by nobody. */

@@ -2,7 +2,7 @@
  * What a destination is to get again of its past. `failed`: its dead deliveries. `missing`: events that it wants and has
  * never been owed, for it did not exist or was disabled. `all`: these, and also what it already has.
  */
-export type Which = "failed" | "missing" | "all";
+type Which = "failed" | "missing" | "all";
 
 /** A destination that is being filled with its past. Times are Unix milliseconds. */
 export interface Replay {

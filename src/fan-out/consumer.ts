@@ -22,8 +22,7 @@ export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut)
         decide(message, verdicts.get(content.id) ?? "done");
         break;
       case "quarantine":
-        await keepUnreadable(content, fanningOut);
-        message.ack();
+        decide(message, await keepUnreadable(content, fanningOut));
         break;
       default:
         logFailure("consume-events", new Error("A message that this queue does not carry"), { message_id: message.id });
@@ -37,9 +36,12 @@ function decide(message: Message, verdict: MessageVerdict): void {
   else message.retry({ delaySeconds: verdict.againInSeconds });
 }
 
-async function keepUnreadable(message: QuarantineMessage, { env }: FanningOut): Promise<void> {
+/** Room for what has been acknowledged comes with time: by hand, or by age. In all its tries it waits most of a day. */
+const WHEN_THERE_IS_ROOM: MessageVerdict = { againInSeconds: 600 };
+
+async function keepUnreadable(message: QuarantineMessage, { env }: FanningOut): Promise<MessageVerdict> {
   const body = Uint8Array.fromBase64(message.body_base64);
-  await keepInQuarantine(env.DB, {
+  const kept = await keepInQuarantine(env.DB, {
     id: await quarantineId(null, body),
     eventId: null,
     reason: "unreadable",
@@ -48,4 +50,5 @@ async function keepUnreadable(message: QuarantineMessage, { env }: FanningOut): 
     contentType: message.content_type,
     body,
   });
+  return kept === "full" ? WHEN_THERE_IS_ROOM : "done";
 }

@@ -4,6 +4,7 @@ import type { EventMessage, RecordedEventMessage } from "../messages.ts";
 import { tryParseJson } from "../platform/json.ts";
 import { logFailure } from "../platform/log.ts";
 import { type Envelope, readEnvelope } from "../qonto/envelope.ts";
+import { toEvent } from "../qonto/read-event.ts";
 import { enabledDestinations, readDestinationRow } from "../store/destinations.ts";
 import { loadEvents, readLoadedRow } from "../store/events.ts";
 import type { ReadEvent } from "./project-state.ts";
@@ -44,16 +45,15 @@ export async function loadBatch(
 }
 
 function readRecorded(event: RelayEvent): ReadEvent | null {
+  if (event.isUnreadable) return { event, envelope: null };
   const envelope = readAgain(event);
   return envelope && { event, envelope };
 }
 
 function readCarried({ id, source, received_at, content_type, body }: EventMessage): ReadEvent | null {
   const envelope = readAgain({ id, source, body });
-  if (envelope === null) return null;
-  const { type, event, organizationId, resourceId, createdAt } = envelope;
-  const about = { id, source, type, event, organizationId, resourceId, createdAt: createdAt?.iso ?? null };
-  return { event: { ...about, receivedAt: received_at, contentType: content_type, body }, envelope };
+  const about = { source, contentType: content_type, receivedAt: received_at };
+  return envelope && { event: toEvent(envelope, body, about), envelope };
 }
 
 /** Its receiver could read it. Should this version not, the event waits for one that can, and holds up no other. */

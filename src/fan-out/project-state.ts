@@ -8,7 +8,8 @@ import { upsertResource } from "../store/resources.ts";
 /** An event beside what its body says. */
 export interface ReadEvent {
   readonly event: RelayEvent;
-  readonly envelope: Envelope;
+  /** Null for an unreadable event: it is passed on, and says nothing about any state. */
+  readonly envelope: Envelope | null;
 }
 
 /** Statements that bring the latest state up to some events; in whatever order, and however often, they are run. */
@@ -19,7 +20,7 @@ export function projectState(db: D1Database, events: readonly ReadEvent[]): D1Pr
       upsertResource(db, { ...snapshot, receivedAt: event.receivedAt, data: readDataText(event.body) }),
     ),
     ...onboarding
-      .map(({ envelope }) => readRegistrationStage(envelope))
+      .map(({ envelope }) => envelope && readRegistrationStage(envelope))
       .filter((stage) => stage !== null)
       .map((stage) => insertStage(db, stage)),
   ];
@@ -34,7 +35,7 @@ interface Shown {
 function newestOfEach(events: readonly ReadEvent[]): Shown[] {
   const newest = new Map<string, Shown>();
   for (const { event, envelope } of events) {
-    const snapshot = readResource(envelope);
+    const snapshot = envelope && readResource(envelope);
     if (snapshot === null) continue;
     const key = JSON.stringify([snapshot.organizationId, snapshot.type, snapshot.resourceId]);
     const known = newest.get(key);

@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { World } from "../platform/world.ts";
 import { authenticate } from "./authenticate.ts";
+import { addDeadLetters } from "./dead-letters.ts";
 import { addDeliveries } from "./deliveries.ts";
 import { addDestinations } from "./destinations.ts";
 import { addEvents } from "./events.ts";
@@ -22,7 +23,8 @@ export function operatorApi(world: World): OperatorApi {
   addReplays(api, world);
   addOrganizations(api);
   addRegistrations(api);
-  addQuarantine(api);
+  addQuarantine(api, world);
+  addDeadLetters(api, world);
   addLedger(api, world);
   addHealth(api, world);
 

@@ -20,7 +20,11 @@ const summary = z
   })
   .openapi("Event");
 
-const detail = summary.extend({ payload: z.unknown(), deliveries: z.array(delivery) });
+const detail = summary.extend({
+  payload: z.unknown().openapi({ description: "The parsed body; null when it cannot be read" }),
+  body_base64: z.string().optional().openapi({ description: "Only of an event that cannot be read" }),
+  deliveries: z.array(delivery),
+});
 
 const listRoute = createRoute({
   method: "get",
@@ -78,7 +82,9 @@ export function addEvents(api: OperatorApi): void {
     const event = readEventDetail(row);
     const shown = {
       ...showSummary(event),
-      payload: parseJsonLosslessly(event.body),
+      ...(event.isUnreadable
+        ? { payload: null, body_base64: event.body }
+        : { payload: parseJsonLosslessly(event.body) }),
       deliveries: (deliveries?.results ?? []).map(readDeliveryRow).map(showDelivery),
     };
     return c.json(shown, 200);

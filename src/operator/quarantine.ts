@@ -1,8 +1,21 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { tryDecodeUtf8 } from "../platform/json.ts";
-import { type QuarantineListing, findQuarantined, listQuarantine } from "../store/quarantine.ts";
+import type { World } from "../platform/world.ts";
+import { release } from "../quarantine/release.ts";
+import { type QuarantineListing, dropQuarantined, findQuarantined, listQuarantine } from "../store/quarantine.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
-import { badInput, behindToken, isoTime, json, page, security, time, toPage, unknownId } from "./responses.ts";
+import {
+  badInput,
+  behindToken,
+  isoTime,
+  isoTimeOrNull,
+  json,
+  page,
+  security,
+  time,
+  toPage,
+  unknownId,
+} from "./responses.ts";
 
 const listing = z
   .object({
@@ -17,6 +30,7 @@ const listing = z
 const detail = listing.extend({
   source: z.enum(["business", "onboarding"]),
   content_type: z.string().nullable(),
+  settled_at: time.nullable().openapi({ description: "When it was released, or found accepted by another way" }),
   body: z.string().nullable().openapi({ description: "As text; null when it is not UTF-8" }),
   body_base64: z.string(),
 });
@@ -44,7 +58,29 @@ const showRoute = createRoute({
   responses: { 200: json(detail, "The event as it was received"), ...behindToken, ...unknownId },
 });
 
-export function addQuarantine(api: OperatorApi): void {
+const releaseRoute = createRoute({
+  method: "post",
+  path: "/api/quarantine/{id}/release",
+  summary: "Send an event in quarantine down the normal road, once",
+  security,
+  request: { params: z.object({ id: z.string() }), query: noQuery },
+  responses: {
+    202: json(z.object({ status: z.literal("released"), event_id: z.string() }), "It is on its way, or has been"),
+    ...behindToken,
+    ...unknownId,
+  },
+});
+
+const dropRoute = createRoute({
+  method: "delete",
+  path: "/api/quarantine/{id}",
+  summary: "Throw an event in quarantine away",
+  security,
+  request: { params: z.object({ id: z.string() }), query: noQuery },
+  responses: { 204: { description: "It is gone" }, ...behindToken, ...unknownId },
+});
+
+export function addQuarantine(api: OperatorApi, world: World): void {
   api.openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const rows = await listQuarantine(c.env.DB, cursor, limit + 1);
@@ -59,10 +95,22 @@ export function addQuarantine(api: OperatorApi): void {
       ...show(found),
       source: found.source,
       content_type: found.contentType,
+      settled_at: isoTimeOrNull(found.settledAt),
       body: tryDecodeUtf8(found.body) ?? null,
       body_base64: found.body.toBase64(),
     };
     return c.json(shown, 200);
+  });
+
+  api.openapi(releaseRoute, async (c) => {
+    const eventId = await release(c.req.valid("param").id, { env: c.env, now: world.now() });
+    if (eventId === null) throw notFound("event in quarantine");
+    return c.json({ status: "released", event_id: eventId } as const, 202);
+  });
+
+  api.openapi(dropRoute, async (c) => {
+    if (!(await dropQuarantined(c.env.DB, c.req.valid("param").id))) throw notFound("event in quarantine");
+    return c.body(null, 204);
   });
 }
 

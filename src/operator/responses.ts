@@ -22,7 +22,7 @@ const problem = z
   })
   .openapi("Problem");
 
-const refusal = (description: string) => ({
+export const refusal = (description: string) => ({
   description,
   content: { "application/problem+json": { schema: problem } },
 });

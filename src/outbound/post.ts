@@ -1,6 +1,6 @@
 import { type Attempt, type Outcome, classify } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
-import type { RelayEvent } from "../domain/event.ts";
+import { type RelayEvent, bodyBytes } from "../domain/event.ts";
 import { parseRetryAfter } from "../domain/retry-schedule.ts";
 import { settleWithin } from "../platform/time-box.ts";
 import type { World } from "../platform/world.ts";
@@ -41,7 +41,7 @@ export async function post(
   const fault = destinationUrlFault(destination.url, { allowPrivate: allowPrivateDestinations });
   if (fault !== null) return toAttempt("refused", { responseExcerpt: `The destination's URL ${fault}.` });
 
-  const body = new TextEncoder().encode(event.body);
+  const body = bodyBytes(event);
   const headers: Record<string, string> = {
     ...(await signatureHeaders({ eventId: event.id, body }, Math.floor(at / 1000), destination.secret)),
     "x-relay-event-type": event.type,

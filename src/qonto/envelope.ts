@@ -46,6 +46,12 @@ export function readEnvelope(source: Source, json: unknown): Envelope | null {
   return source === "business" ? readBusiness(json) : readOnboarding(json);
 }
 
+/** The type alone, of a body that may lack everything else; null when it has no usable one. */
+export function readType(source: Source, json: unknown): string | null {
+  if (!isObject(json)) return null;
+  return token.safeParse(source === "business" ? json["type"] : json["event_type"]).data ?? null;
+}
+
 function readBusiness(json: unknown): Envelope | null {
   const envelope = businessEnvelope.safeParse(json).data;
   if (envelope === undefined) return null;

@@ -1,13 +1,12 @@
 import type { Config, Env } from "../env.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { type QueueMessage, messageOf, quarantineMessageOf } from "../messages.ts";
-import { tryDecodeUtf8, tryParseJson } from "../platform/json.ts";
 import { logFailure } from "../platform/log.ts";
 import { settleWithin } from "../platform/time-box.ts";
-import { readEnvelope } from "../qonto/envelope.ts";
+import { readEvent } from "../qonto/read-event.ts";
 import { readSignature } from "../qonto/read-signature.ts";
 import type { Signature } from "../qonto/signature.ts";
-import { recordEvent } from "../store/events.ts";
+import { type Recorded, recordEvent } from "../store/events.ts";
 import { type QuarantineReason, type Quarantined, keepInQuarantine, quarantineId } from "../store/quarantine.ts";
 import { makeDurable } from "./make-durable.ts";
 import { readBody } from "./read-body.ts";
@@ -15,7 +14,13 @@ import type { Refusal } from "./refusals.ts";
 
 /** What a webhook request came to. The facts are for the log; the wire shows less. */
 export type Verdict =
-  | (Facts & { readonly outcome: "accepted" | "duplicate"; readonly event: RelayEvent; readonly durableBy: Store })
+  | (Facts & {
+      readonly outcome: "accepted" | "duplicate";
+      readonly event: RelayEvent;
+      readonly durableBy: Store;
+      /** Whether the event recorded under this id, which stays, has another body. */
+      readonly bodyDiffers: boolean;
+    })
   | (Facts & { readonly outcome: "quarantined"; readonly durableBy: Store })
   | (Facts & { readonly outcome: "refused"; readonly code: Refusal; readonly event?: RelayEvent });
 
@@ -92,18 +97,6 @@ function judgeTimestamp(
   return -ageSeconds > toleranceSeconds ? "timestamp_in_future" : null;
 }
 
-function readEvent(
-  bytes: Uint8Array,
-  about: Pick<RelayEvent, "source" | "contentType" | "receivedAt">,
-): RelayEvent | null {
-  const body = tryDecodeUtf8(bytes);
-  if (body === undefined) return null;
-  const envelope = readEnvelope(about.source, tryParseJson(body));
-  if (envelope === null) return null;
-  const { id, type, event, organizationId, resourceId, createdAt } = envelope;
-  return { ...about, id, type, event, organizationId, resourceId, createdAt: createdAt?.iso ?? null, body };
-}
-
 async function accept(event: RelayEvent, { env, waitUntil }: Receiving) {
   const message = messageOf(event);
   const durable = await makeDurable(
@@ -112,11 +105,14 @@ async function accept(event: RelayEvent, { env, waitUntil }: Receiving) {
   );
   if (durable === null) return { outcome: "refused", code: "not_stored", event } as const;
 
-  const recorded = durable.by === "database" ? durable.outcome : "new";
-  if (recorded !== "duplicate" && !durable.sent) {
-    waitUntil(sendBehindTheAnswer(env, message ?? { kind: "recorded_event", id: event.id }));
+  const recorded: Recorded = durable.by === "database" ? durable.outcome : { as: "new", bodyDiffers: false };
+  if (recorded.as !== "duplicate" && !durable.sent) {
+    // The body that was recorded first is the one that goes out.
+    const isCarried = message !== null && !recorded.bodyDiffers;
+    waitUntil(sendBehindTheAnswer(env, isCarried ? message : { kind: "recorded_event", id: event.id }));
   }
-  return { outcome: recorded === "new" ? "accepted" : "duplicate", event, durableBy: durable.by } as const;
+  const outcome = recorded.as === "new" ? "accepted" : "duplicate";
+  return { outcome, event, durableBy: durable.by, bodyDiffers: recorded.bodyDiffers } as const;
 }
 
 /** Should it fail, or the isolate die first, the cron finds the row that nobody has claimed. */
@@ -141,14 +137,31 @@ async function quarantineUnreadable(unreadable: Unreadable, { env, waitUntil }: 
     waitUntil,
   );
   if (durable === null) return { outcome: "refused", code: "not_stored" } as const;
+  // Qonto sends it again; the queue is not asked for what D1 has said there is no room for.
+  if (durable.by === "database" && durable.outcome === "full") {
+    logFailure("quarantine-unreadable-event", new QuarantineFull());
+    return { outcome: "refused", code: "not_stored" } as const;
+  }
   return { outcome: "quarantined", durableBy: durable.by } as const;
 }
 
 /** A refusal acknowledges nothing: should D1 not take the copy, Qonto's next try brings another. */
-async function keepStale(stale: Unreadable, event: RelayEvent | null, { env, waitUntil }: Receiving): Promise<void> {
-  const keeping = keepInQuarantine(env.DB, await toQuarantined(stale, "timestamp_too_old", event?.id ?? null));
-  waitUntil(keeping.catch((error: unknown) => logFailure("keep-stale-event", error)));
+async function keepStale(stale: Unreadable, event: RelayEvent | null, receiving: Receiving): Promise<void> {
+  const keeping = keepStaleCopy(stale, event, receiving);
+  receiving.waitUntil(
+    keeping.catch((error: unknown) => logFailure("keep-stale-event", error, { event_id: event?.id })),
+  );
   await settleWithin(keeping, QUARANTINE_TIME_BOX_MS);
+}
+
+async function keepStaleCopy(stale: Unreadable, event: RelayEvent | null, { env }: Receiving): Promise<void> {
+  const copy = await toQuarantined(stale, "timestamp_too_old", event?.id ?? null);
+  if ((await keepInQuarantine(env.DB, copy)) === "full") throw new QuarantineFull();
+}
+
+class QuarantineFull extends Error {
+  override readonly name = "QuarantineFull";
+  override readonly message = "The quarantine has no room; the event was not kept";
 }
 
 async function toQuarantined(

@@ -55,6 +55,7 @@ function logVerdict(verdict: Verdict, durationMs: number): void {
     outcome: verdict.outcome,
     code: verdict.outcome === "refused" ? verdict.code : undefined,
     durable_by: verdict.outcome === "refused" ? undefined : verdict.durableBy,
+    body_differs: "bodyDiffers" in verdict && verdict.bodyDiffers ? true : undefined,
     source: verdict.source,
     event_id: event?.id,
     type: event?.type,

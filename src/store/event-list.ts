@@ -37,7 +37,7 @@ const windowSql = `
   ORDER BY received_at DESC, id DESC`;
 
 const summaryColumns =
-  "events.id, source, events.type, event, events.organization_id, resource_id, created_at, events.received_at";
+  "events.id, source, events.type, event, events.organization_id, resource_id, created_at, events.received_at, is_unreadable";
 
 export const listEventsSql = `
   SELECT ${summaryColumns}, ${eventStateSql} AS state

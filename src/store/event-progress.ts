@@ -17,6 +17,17 @@ export const unfinishedSql = `(
     WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql})
   ))`;
 
+/**
+ * Nothing that it owes is open, and if some of it is dead, it was received before `deadBeforeSql` says.
+ */
+export const deletableSql = (deadBeforeSql: string) => `(
+  events.owed IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM json_each(events.owed) AS owed_to
+    LEFT JOIN deliveries ON ${deliveryOfOwedSql}
+    WHERE coalesce(deliveries.status, 'pending') = 'pending'
+      OR (deliveries.status = 'dead' AND events.received_at >= ${deadBeforeSql})
+  ))`;
+
 /** `unmatched`, `pending` or `settled`. */
 export const eventStateSql = `CASE
   WHEN events.owed = '[]' THEN 'unmatched'

@@ -11,6 +11,7 @@ export const eventRow = z.object({
   resource_id: z.string().nullable(),
   created_at: z.string().nullable(),
   received_at: z.number(),
+  is_unreadable: z.number(),
 });
 
 export function toEventFields(row: z.output<typeof eventRow>): Omit<RelayEvent, "contentType" | "body"> {
@@ -23,5 +24,6 @@ export function toEventFields(row: z.output<typeof eventRow>): Omit<RelayEvent, 
     resourceId: row.resource_id,
     createdAt: row.created_at,
     receivedAt: row.received_at,
+    isUnreadable: row.is_unreadable === 1,
   };
 }

@@ -7,38 +7,51 @@ import { retried } from "./retried.ts";
  * What recording an event found. `owed`: recorded before, but the queue message that should have followed has not been
  * handled for so long that it needs sending again.
  */
-export type Recorded = "new" | "duplicate" | "owed";
+export interface Recorded {
+  readonly as: "new" | "duplicate" | "owed";
+  /** Whether the one recorded before has another body. That one stays. */
+  readonly bodyDiffers: boolean;
+}
 
 /** How long a message may be on its way before a duplicate or the cron sends another. */
 export const MESSAGE_PATIENCE_MS = 30_000;
 
-const columns =
-  "id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at, content_type, body";
-const values = "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10";
+export const eventColumns = `id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
+    is_unreadable, content_type, body`;
+export const eventValues = "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11";
 
+/**
+ * `queued_at` is ours afterwards only if we have set it: a duplicate of the same millisecond takes one off. A call
+ * that is repeated (`?12`) and meets its own row leaves it as it is.
+ */
 export const recordSql = `
-  INSERT INTO events (${columns}) VALUES (${values})
-  ON CONFLICT (id) DO UPDATE SET queued_at = excluded.queued_at
-    WHERE events.owed IS NULL AND events.queued_at < excluded.queued_at - ${MESSAGE_PATIENCE_MS}
-  RETURNING received_at`;
+  INSERT INTO events (${eventColumns}) VALUES (${eventValues})
+  ON CONFLICT (id) DO UPDATE SET
+    duplicates = events.duplicates + 1,
+    conflicts = events.conflicts + (events.body <> excluded.body),
+    queued_at = CASE
+      WHEN events.owed IS NULL AND events.queued_at < excluded.queued_at - ${MESSAGE_PATIENCE_MS} THEN excluded.queued_at
+      WHEN events.queued_at = excluded.queued_at THEN events.queued_at - 1
+      ELSE events.queued_at END
+    WHERE NOT (?12 AND excluded.received_at IN (events.received_at, events.queued_at))
+  RETURNING duplicates, queued_at, body <> ?11 AS body_differs`;
 
-/** Records an event in one statement that also tells a duplicate. Rows written: 2 when new, 0 for a duplicate. */
+const recordedRow = z.object({ duplicates: z.number(), queued_at: z.number(), body_differs: z.number() });
+
+/** Records an event in one statement that also tells a duplicate. Rows written: 2 when new, 1 for a duplicate, which is counted. */
 export async function recordEvent(db: D1Database, event: RelayEvent): Promise<Recorded> {
-  const statement = db.prepare(recordSql).bind(...parametersOf(event));
-  let isRepeated = false;
-  const { results } = await retried((before) => {
-    isRepeated = before > 0;
-    return statement.all<{ received_at: number }>();
-  });
+  const statement = db.prepare(recordSql);
+  const { results } = await retried((before) => statement.bind(...eventParameters(event), before > 0 ? 1 : 0).all());
   const [row] = results;
-  // A repeated call may have met its own row. To take a duplicate for new costs a message, the reverse a minute.
-  if (row === undefined) return isRepeated ? "new" : "duplicate";
-  // A conflict returns its row only when that row is older than ours by the whole patience.
-  return row.received_at === event.receivedAt ? "new" : "owed";
+  // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
+  if (row === undefined) return { as: "new", bodyDiffers: false };
+  const { duplicates, queued_at, body_differs } = recordedRow.parse(row);
+  if (duplicates === 0) return { as: "new", bodyDiffers: false };
+  return { as: queued_at === event.receivedAt ? "owed" : "duplicate", bodyDiffers: body_differs === 1 };
 }
 
 export const recordClaimedSql = `
-  INSERT INTO events (${columns}, claimed_until, owed) VALUES (${values}, ?11, ?12)
+  INSERT INTO events (${eventColumns}, claimed_until, owed) VALUES (${eventValues}, ?12, ?13)
   ON CONFLICT (id) DO NOTHING
   RETURNING id`;
 
@@ -52,13 +65,21 @@ export async function recordClaimedEvents(
   const statement = db.prepare(recordClaimedSql);
   const answers = await retried(() =>
     db.batch<{ id: string }>(
-      events.map(({ event, owed }) => statement.bind(...parametersOf(event), claimedUntil, JSON.stringify(owed))),
+      events.map(({ event, owed }) => statement.bind(...eventParameters(event), claimedUntil, JSON.stringify(owed))),
     ),
   );
   return new Set(answers.flatMap(({ results }) => results.map(({ id }) => id)));
 }
 
-function parametersOf(event: RelayEvent): unknown[] {
+export const recordOnceSql = `INSERT INTO events (${eventColumns}) VALUES (${eventValues}) ON CONFLICT (id) DO NOTHING`;
+
+/** A statement that records an event that may be recorded already; that it came again is not counted. */
+export function recordOnce(db: D1Database, event: RelayEvent): D1PreparedStatement {
+  return db.prepare(recordOnceSql).bind(...eventParameters(event));
+}
+
+/** For `eventValues`. */
+export function eventParameters(event: RelayEvent): unknown[] {
   return [
     event.id,
     event.source,
@@ -68,6 +89,7 @@ function parametersOf(event: RelayEvent): unknown[] {
     event.resourceId,
     event.createdAt,
     event.receivedAt,
+    event.isUnreadable ? 1 : 0,
     event.contentType,
     event.body,
   ];
@@ -78,7 +100,7 @@ const MAX_LOADED_BYTES = 16_000_000;
 
 /** Columns of `events` that `readLoadedRow` reads. */
 export const loadColumns = `
-  id, source, type, event, organization_id, resource_id, created_at, received_at, content_type,
+  id, source, type, event, organization_id, resource_id, created_at, received_at, is_unreadable, content_type,
   CASE WHEN sum(octet_length(body)) OVER (ORDER BY id) <= ${MAX_LOADED_BYTES} THEN body END AS body`;
 
 export const loadSql = `SELECT ${loadColumns} FROM events WHERE id IN (SELECT value FROM json_each(?1))`;

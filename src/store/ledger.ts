@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import type { Account, Ledger } from "../domain/ledger.ts";
 import { deliveryOfOwedSql, eventStateSql } from "./event-progress.ts";
+import { isWaitingSql } from "./quarantine.ts";
 
 /**
  * The ledger is counted when it is asked for, from the rows themselves: nothing is kept that could drift from them. All
@@ -34,10 +35,7 @@ export const writtenSql = `
   FROM found CROSS JOIN deliveries ON deliveries.destination_id = found.id AND ${receivedInTime}
   GROUP BY found.id, deliveries.status`;
 
-export const quarantinedSql = `
-  SELECT count(*) AS events FROM quarantine
-  WHERE ${receivedInTime} AND settled_at IS NULL
-    AND (event_id IS NULL OR NOT EXISTS (SELECT 1 FROM events WHERE events.id = quarantine.event_id))`;
+export const quarantinedSql = `SELECT count(*) AS events FROM quarantine WHERE ${receivedInTime} AND ${isWaitingSql}`;
 
 const countRow = z.object({ events: z.number() });
 const stateRow = z.object({

@@ -17,22 +17,59 @@ export interface Quarantined {
   readonly body: Uint8Array;
 }
 
+/** `recorded`: an event of that id is on the road already. `full`: there is no room, and nothing was kept. */
+export type Kept = "kept" | "kept_before" | "recorded" | "full";
+
+/** The quarantine is bounded: whatever misbehaves before it, the database has room for the events. */
+export const MOST_WAITING = 5_000;
+export const MOST_WAITING_BYTES = 500_000_000;
+
 /** The id under which an event is kept once: that of its own id or, without one, of its body. */
 export async function quarantineId(eventId: string | null, body: Uint8Array): Promise<string> {
   const named = eventId === null ? body : new TextEncoder().encode(`event:${eventId}`);
   return new Uint8Array(await crypto.subtle.digest("SHA-256", named)).toHex();
 }
 
+/** The id of the event on a row of `quarantine`; one without takes that of the row when it is released. */
+const eventIdSql = "coalesce(quarantine.event_id, quarantine.id)";
+
+/**
+ * On a row of `quarantine`: nobody has released it, and its event has not been accepted by another way. The latter is read
+ * off the events, so that to accept one costs nothing; the cron writes it down behind.
+ */
+export const isWaitingSql = `quarantine.settled_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = ${eventIdSql})`;
+
 export const keepSql = `
   INSERT INTO quarantine (id, event_id, reason, source, received_at, size_bytes, content_type, body)
   SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-  WHERE ?2 IS NULL OR NOT EXISTS (SELECT 1 FROM events WHERE id = ?2)
+  WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = coalesce(?2, ?1))
+    AND (SELECT count(*) < ${MOST_WAITING} AND coalesce(sum(size_bytes), 0) + ?6 <= ${MOST_WAITING_BYTES}
+      FROM quarantine INDEXED BY quarantine_waiting WHERE settled_at IS NULL)
   ON CONFLICT (id) DO NOTHING
   RETURNING id`;
 
-/** Keeps an event once, and not at all when its like is recorded already. Returns whether it was kept now. */
-export async function keepInQuarantine(db: D1Database, quarantined: Quarantined): Promise<boolean> {
-  const statement = db
+export const whyNotKeptSql = `
+  SELECT EXISTS (SELECT 1 FROM quarantine WHERE id = ?1) AS kept,
+    EXISTS (SELECT 1 FROM events WHERE id = coalesce(?2, ?1)) AS recorded`;
+
+const whyNot = z.object({ kept: z.number(), recorded: z.number() });
+
+/** Keeps an event once, and not at all when it is recorded already or there is no room for it. */
+export async function keepInQuarantine(db: D1Database, quarantined: Quarantined): Promise<Kept> {
+  const { id, eventId } = quarantined;
+  const [kept, found] = await retried(() =>
+    db.batch([keep(db, quarantined), db.prepare(whyNotKeptSql).bind(id, eventId)]),
+  );
+  if (kept !== undefined && kept.results.length > 0) return "kept";
+  const why = whyNot.parse(found?.results[0]);
+  if (why.recorded === 1) return "recorded";
+  return why.kept === 1 ? "kept_before" : "full";
+}
+
+/** The statement that keeps it, for its caller's transaction. Rows written: 3. */
+export function keep(db: D1Database, quarantined: Quarantined): D1PreparedStatement {
+  return db
     .prepare(keepSql)
     .bind(
       quarantined.id,
@@ -44,8 +81,6 @@ export async function keepInQuarantine(db: D1Database, quarantined: Quarantined)
       quarantined.contentType,
       quarantined.body,
     );
-  const { results } = await retried(() => statement.all());
-  return results.length > 0;
 }
 
 const listed = z
@@ -67,11 +102,11 @@ const listed = z
 export type QuarantineListing = z.output<typeof listed>;
 
 export const listQuarantineSql = `
-  SELECT id, event_id, reason, received_at, size_bytes FROM quarantine
-  WHERE (received_at, id) < (?1, ?2)
+  SELECT id, event_id, reason, received_at, size_bytes FROM quarantine INDEXED BY quarantine_waiting
+  WHERE ${isWaitingSql} AND (received_at, id) < (?1, ?2)
   ORDER BY received_at DESC, id DESC LIMIT ?3`;
 
-/** Newest first; `before` is the last one already shown. */
+/** What waits, newest first; `before` is the last one already shown. */
 export async function listQuarantine(
   db: D1Database,
   before: { readonly receivedAt: number; readonly id: string } | undefined,
@@ -82,19 +117,38 @@ export async function listQuarantine(
   return results.map((row) => listed.parse(row));
 }
 
+/** Settled or not. In two halves: no text that D1 makes may exceed 2 MB. */
 export const findQuarantinedSql = `
-  SELECT id, event_id, reason, received_at, size_bytes, source, content_type, hex(body) AS body_hex
+  SELECT id, event_id, reason, received_at, size_bytes, settled_at, source, content_type,
+    hex(substr(body, 1, size_bytes / 2)) AS first_half, hex(substr(body, size_bytes / 2 + 1)) AS second_half
   FROM quarantine WHERE id = ?1`;
 
 const shown = z.object({
   source: z.enum(["business", "onboarding"]),
   content_type: z.string().nullable(),
-  body_hex: z.string(),
+  settled_at: z.number().nullable(),
+  first_half: z.string(),
+  second_half: z.string(),
 });
 
-export async function findQuarantined(db: D1Database, id: string): Promise<(QuarantineListing & Quarantined) | null> {
+export interface FoundInQuarantine extends Quarantined {
+  readonly sizeBytes: number;
+  /** Unix milliseconds; null while it waits. */
+  readonly settledAt: number | null;
+}
+
+export async function findQuarantined(db: D1Database, id: string): Promise<FoundInQuarantine | null> {
   const row = await db.prepare(findQuarantinedSql).bind(id).first();
   if (row === null) return null;
-  const { source, content_type, body_hex } = shown.parse(row);
-  return { ...listed.parse(row), source, contentType: content_type, body: Uint8Array.fromHex(body_hex) };
+  const { source, content_type, settled_at, first_half, second_half } = shown.parse(row);
+  const body = Uint8Array.fromHex(first_half + second_half);
+  return { ...listed.parse(row), source, contentType: content_type, settledAt: settled_at, body };
+}
+
+export const dropSql = "DELETE FROM quarantine WHERE id = ?1";
+
+/** Returns whether it was there. */
+export async function dropQuarantined(db: D1Database, id: string): Promise<boolean> {
+  const { meta } = await db.prepare(dropSql).bind(id).run();
+  return meta.changes > 0;
 }

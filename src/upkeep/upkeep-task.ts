@@ -3,7 +3,7 @@ import type { Fields } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 
 export interface Upkeep {
-  readonly env: Pick<Env, "DB" | "EVENTS" | "RETRIES">;
+  readonly env: Env;
   readonly world: Pick<World, "now">;
 }
 

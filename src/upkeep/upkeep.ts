@@ -1,8 +1,10 @@
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { writeMarks } from "../store/marks.ts";
+import { deleteWhatIsOld } from "./delete-old.ts";
 import { endHeldTooLong } from "./end-held-too-long.ts";
 import { requeueForgottenEvents } from "./requeue-events.ts";
 import { resumeReplays } from "./resume-replays.ts";
+import { settleOvertakenCopies } from "./settle-quarantine.ts";
 import type { Upkeep, UpkeepTask } from "./upkeep-task.ts";
 import { wakeOverdueDestinations } from "./wake-overdue.ts";
 
@@ -11,6 +13,8 @@ const tasks: Readonly<Record<string, UpkeepTask>> = {
   "wake-overdue-destinations": wakeOverdueDestinations,
   "end-held-too-long": endHeldTooLong,
   "resume-replays": resumeReplays,
+  "settle-quarantine": settleOvertakenCopies,
+  "delete-what-is-old": deleteWhatIsOld,
   "note-the-run": async ({ env, world }) => {
     await writeMarks(env.DB, { cron_ran_at: world.now() });
     return {};

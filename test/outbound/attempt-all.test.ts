@@ -14,6 +14,7 @@ const event = {
   createdAt: null,
   receivedAt: 0,
   contentType: null,
+  isUnreadable: false,
   body: "{}",
 } as const;
 

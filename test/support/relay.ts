@@ -104,6 +104,7 @@ export class TestRelay {
       DB: env.DB,
       EVENTS: this.events.binding,
       RETRIES: this.retries.binding,
+      DEAD_LETTERS: this.deadLetters.binding,
       QONTO_WEBHOOK_SECRETS: BUSINESS_SECRET,
       QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
       ADMIN_TOKEN,

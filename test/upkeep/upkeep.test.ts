@@ -169,39 +169,3 @@ describe("the cron", () => {
     expect((await relay.fetch("/health")).status).toBe(200);
   });
 });
-
-describe("a dead letter", () => {
-  it("that holds an event starts again from the beginning", async () => {
-    const relay = new TestRelay();
-    await relay.addTeam(team);
-    await relay.send(makePayload("v1/cards"));
-    const [message] = relay.events.takeDue(1);
-    if (message) relay.deadLetters.hold(message);
-    await relay.runBatch(relay.deadLetters, "qonto-relay-dead-letters", 10);
-    await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
-    expect(relay.deadLetters.waiting).toEqual([]);
-  });
-
-  it("that calls for a delivery is spent: D1 has it, and the cron sends another", async () => {
-    const relay = new TestRelay();
-    await relay.addTeam(team);
-    relay.teams.answer(team, statuses(500, 200));
-    await relay.send(makePayload("v1/cards"));
-    await relay.runQueues();
-    relay.passSeconds(10);
-    for (const message of relay.retries.takeDue(10)) relay.deadLetters.hold(message);
-    await relay.runBatch(relay.deadLetters, "qonto-relay-dead-letters", 10);
-    expect(relay.deadLetters.waiting).toEqual([]);
-    await relay.runCron();
-    await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(2);
-  });
-
-  it("that cannot be read is not dropped", async () => {
-    const relay = new TestRelay();
-    relay.deadLetters.hold({ id: "m1", body: "?" as never, dueAt: relay.now, tries: 0 });
-    await relay.runBatch(relay.deadLetters, "qonto-relay-dead-letters", 10);
-    expect(relay.deadLetters.waiting).toHaveLength(1);
-  });
-});

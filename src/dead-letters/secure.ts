@@ -1,0 +1,27 @@
+import type { QueueMessage } from "../messages.ts";
+import { readEventText } from "../qonto/read-event.ts";
+import { recordOnce } from "../store/events.ts";
+import { keep, quarantineId } from "../store/quarantine.ts";
+
+/**
+ * Statements that put into D1 what a message may be alone to hold: an event, recorded as of now, for the cron looks for
+ * what is stuck among the latest, or the body of an unreadable one. All else that a message can name is in D1 already.
+ */
+export async function secure(
+  message: QueueMessage | null,
+  db: D1Database,
+  now: number,
+): Promise<readonly D1PreparedStatement[]> {
+  if (message?.kind === "event") {
+    const about = { source: message.source, contentType: message.content_type, receivedAt: now };
+    const event = readEventText(message.body, about);
+    return event === null ? [] : [recordOnce(db, event)];
+  }
+  if (message?.kind === "quarantine") {
+    const body = Uint8Array.fromBase64(message.body_base64);
+    const { source, received_at: receivedAt, content_type: contentType } = message;
+    const id = await quarantineId(null, body);
+    return [keep(db, { id, eventId: null, reason: "unreadable", source, receivedAt, contentType, body })];
+  }
+  return [];
+}

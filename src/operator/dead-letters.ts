@@ -1,0 +1,122 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import type { Env } from "../env.ts";
+import { parseMessage } from "../messages.ts";
+import { tryParseJson } from "../platform/json.ts";
+import { ProblemError } from "../platform/problem.ts";
+import type { World } from "../platform/world.ts";
+import {
+  type DeadLetter,
+  dropDeadLetter,
+  findDeadMessage,
+  listDeadLetters,
+  markReplayed,
+} from "../store/dead-letters.ts";
+import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
+import { badInput, behindToken, isoTime, isoTimeOrNull, json, page, refusal, security } from "./responses.ts";
+import { time, toPage, unknownId } from "./responses.ts";
+
+const deadLetter = z
+  .object({
+    id: z.string(),
+    kind: z.string(),
+    event_id: z.string().nullable(),
+    destination_id: z.string().nullable(),
+    received_at: time,
+    replayed_at: time.nullable(),
+  })
+  .openapi("DeadLetter");
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/api/dead-letters",
+  summary: "List what the queues gave up on, newest first",
+  security,
+  request: {
+    query: z.strictObject({
+      limit,
+      cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
+    }),
+  },
+  responses: { 200: json(page(deadLetter), "Messages that failed in all their tries"), ...badInput, ...behindToken },
+});
+
+const one = { params: z.object({ id: z.string() }), query: noQuery };
+
+const replayRoute = createRoute({
+  method: "post",
+  path: "/api/dead-letters/{id}/replay",
+  summary: "Send the message again to the queue it came from",
+  security,
+  request: one,
+  responses: {
+    202: json(z.object({ status: z.literal("replayed") }), "It is with its queue"),
+    409: refusal("A message that no queue takes: code `not_replayable`"),
+    ...behindToken,
+    ...unknownId,
+  },
+});
+
+const dropRoute = createRoute({
+  method: "delete",
+  path: "/api/dead-letters/{id}",
+  summary: "Throw a dead letter away",
+  security,
+  request: one,
+  responses: { 204: { description: "It is gone" }, ...behindToken, ...unknownId },
+});
+
+export function addDeadLetters(api: OperatorApi, world: World): void {
+  api.openapi(listRoute, async (c) => {
+    const { limit, cursor } = c.req.valid("query");
+    const rows = await listDeadLetters(c.env.DB, cursor, limit + 1);
+    const cursorAt = ({ receivedAt, id }: DeadLetter) => encodeCursor({ receivedAt, id });
+    return c.json(toPage(rows, limit, { show, cursorAt }), 200);
+  });
+
+  api.openapi(replayRoute, async (c) => {
+    const { id } = c.req.valid("param");
+    const message = await findDeadMessage(c.env.DB, id);
+    if (message === null) throw notFound("dead letter");
+    await sendAgain(message, c.env);
+    await markReplayed(c.env.DB, id, world.now());
+    return c.json({ status: "replayed" } as const, 202);
+  });
+
+  api.openapi(dropRoute, async (c) => {
+    if (!(await dropDeadLetter(c.env.DB, c.req.valid("param").id))) throw notFound("dead letter");
+    return c.body(null, 204);
+  });
+}
+
+/** Every consumer looks at D1 first: a message too many does no harm. */
+async function sendAgain(json: string, env: Pick<Env, "EVENTS" | "RETRIES">): Promise<void> {
+  const message = parseMessage(tryParseJson(json));
+  if (message === null) {
+    throw new ProblemError({
+      status: 409,
+      code: "not_replayable",
+      title: "Not replayable",
+      detail: "No queue takes this message: nothing in it can be read.",
+    });
+  }
+  switch (message.kind) {
+    case "event":
+    case "recorded_event":
+    case "quarantine":
+      await env.EVENTS.send(message);
+      return;
+    default:
+      await env.RETRIES.send(message);
+  }
+}
+
+function show(letter: DeadLetter): z.input<typeof deadLetter> {
+  return {
+    id: letter.id,
+    kind: letter.kind,
+    event_id: letter.eventId,
+    destination_id: letter.destinationId,
+    received_at: isoTime(letter.receivedAt),
+    replayed_at: isoTimeOrNull(letter.replayedAt),
+  };
+}

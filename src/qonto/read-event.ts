@@ -1,0 +1,47 @@
+import type { RelayEvent } from "../domain/event.ts";
+import { tryDecodeUtf8, tryParseJson } from "../platform/json.ts";
+import { type Envelope, readEnvelope, readType } from "./envelope.ts";
+
+/** What a body does not say of its event. */
+export type About = Pick<RelayEvent, "source" | "contentType" | "receivedAt">;
+
+/** Reads a body as an event of Qonto's; null when it is no UTF-8, no JSON, or has no usable id or type. */
+export function readEvent(bytes: Uint8Array, about: About): RelayEvent | null {
+  const body = tryDecodeUtf8(bytes);
+  return body === undefined ? null : readEventText(body, about);
+}
+
+/** The same of a body that is text already. */
+export function readEventText(body: string, about: About): RelayEvent | null {
+  const envelope = readEnvelope(about.source, tryParseJson(body));
+  return envelope && toEvent(envelope, body, about);
+}
+
+export function toEvent(envelope: Envelope, body: string, about: About): RelayEvent {
+  const { id, type, event, organizationId, resourceId, createdAt } = envelope;
+  const { source, contentType, receivedAt } = about;
+  const fields = { id, source, type, event, organizationId, resourceId, createdAt: createdAt?.iso ?? null };
+  return { ...fields, receivedAt, contentType, isUnreadable: false, body };
+}
+
+/** The type of an event that cannot be read any further. */
+const UNREADABLE_TYPE = "unreadable";
+
+/** Makes an event of a body that cannot be read as one, under the id it is given: its bytes can be passed on all the same. */
+export function unreadableEvent(id: string, bytes: Uint8Array, about: About): RelayEvent {
+  const text = tryDecodeUtf8(bytes);
+  const type = text === undefined ? null : readType(about.source, tryParseJson(text));
+  return {
+    id,
+    source: about.source,
+    type: type ?? UNREADABLE_TYPE,
+    event: null,
+    organizationId: null,
+    resourceId: null,
+    createdAt: null,
+    receivedAt: about.receivedAt,
+    contentType: about.contentType,
+    isUnreadable: true,
+    body: bytes.toBase64(),
+  };
+}

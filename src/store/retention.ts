@@ -1,0 +1,107 @@
+import { z } from "zod";
+import { deletableSql } from "./event-progress.ts";
+import { retried } from "./retried.ts";
+
+/** Instants in Unix milliseconds: what is older may go. */
+export interface CutOff {
+  /** For what has come to a good end. */
+  readonly settledBefore: number;
+  /** For what has not, and may yet be looked into. */
+  readonly deadBefore: number;
+}
+
+/** An event that retention came by. */
+export interface AgedEvent {
+  readonly id: string;
+  readonly receivedAt: number;
+  /** JSON, as it was read. */
+  readonly owed: string | null;
+  readonly isDeletable: boolean;
+}
+
+export const agedEventsSql = `
+  SELECT id, received_at, owed, ${deletableSql("?4")} AS deletable FROM events
+  WHERE (received_at, id) > (?1, ?2) AND received_at < ?3
+  ORDER BY received_at, id LIMIT ?5`;
+
+const agedRow = z
+  .object({ id: z.string(), received_at: z.number(), owed: z.string().nullable(), deletable: z.number() })
+  .transform((row): AgedEvent => ({
+    id: row.id,
+    receivedAt: row.received_at,
+    owed: row.owed,
+    isDeletable: row.deletable === 1,
+  }));
+
+/** Reads on from `after`, up to `limit` of the events that are old enough to go if they have come to a good end. */
+export async function agedEvents(
+  db: D1Database,
+  after: { readonly receivedAt: number; readonly id: string },
+  { cutOff, limit }: { cutOff: CutOff; limit: number },
+): Promise<AgedEvent[]> {
+  const { settledBefore, deadBefore } = cutOff;
+  const { results } = await db
+    .prepare(agedEventsSql)
+    .bind(after.receivedAt, after.id, settledBefore, deadBefore, limit)
+    .all();
+  return results.map((row) => agedRow.parse(row));
+}
+
+/** Looks again at all that made them deletable: an operator may have had one replayed since. */
+export const deleteEventsSql = `
+  DELETE FROM events
+  WHERE id IN (SELECT value ->> 'id' FROM json_each(?1))
+    AND received_at < ?2
+    AND (id, owed) IN (SELECT value ->> 'id', value ->> 'owed' FROM json_each(?1))
+    AND ${deletableSql("?3")}`;
+
+/** Of those only whose event has gone, in the same transaction. */
+export const deleteDeliveriesSql = `
+  DELETE FROM deliveries
+  WHERE (destination_id, received_at, event_id) IN (
+    SELECT owed_to.value, given.value ->> 'received_at', given.value ->> 'id'
+    FROM json_each(?1) AS given CROSS JOIN json_each(given.value ->> 'owed') AS owed_to
+  ) AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = deliveries.event_id)`;
+
+/**
+ * Deletes events with their deliveries, as far as they are still deletable; returns how many events went. Rows written: 1
+ * for each event, 1 for each delivery.
+ */
+export async function deleteEvents(db: D1Database, events: readonly AgedEvent[], cutOff: CutOff): Promise<number> {
+  const rows = JSON.stringify(events.map(({ id, receivedAt, owed }) => ({ id, received_at: receivedAt, owed })));
+  const [deleted] = await retried(() =>
+    db.batch([
+      db.prepare(deleteEventsSql).bind(rows, cutOff.settledBefore, cutOff.deadBefore),
+      db.prepare(deleteDeliveriesSql).bind(rows),
+    ]),
+  );
+  return deleted?.meta.changes ?? 0;
+}
+
+export const deleteQuarantinedSql = `
+  DELETE FROM quarantine WHERE id IN (
+    SELECT id FROM quarantine WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)`;
+
+export const deleteDeadLettersSql = `
+  DELETE FROM dead_letters WHERE id IN (
+    SELECT id FROM dead_letters WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)`;
+
+export const deleteReplaysSql = `
+  DELETE FROM replays WHERE id IN (SELECT id FROM replays WHERE finished_at < ?1 LIMIT ?2)`;
+
+/** Deletes up to `limit` of each of the other things that have had their time; returns how many of each went. */
+export async function deleteOthers(
+  db: D1Database,
+  { settledBefore, deadBefore }: CutOff,
+  limit: number,
+): Promise<{ quarantined: number; deadLetters: number; replays: number }> {
+  const results = await retried(() =>
+    db.batch([
+      db.prepare(deleteQuarantinedSql).bind(deadBefore, limit),
+      db.prepare(deleteDeadLettersSql).bind(deadBefore, limit),
+      db.prepare(deleteReplaysSql).bind(settledBefore, limit),
+    ]),
+  );
+  const [quarantined = 0, deadLetters = 0, replays = 0] = results.map(({ meta }) => meta.changes);
+  return { quarantined, deadLetters, replays };
+}

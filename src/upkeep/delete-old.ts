@@ -1,0 +1,70 @@
+import { ConfigError, type Env, readConfig } from "../env.ts";
+import { logFailure } from "../platform/log.ts";
+import { readMarks, writeMarks } from "../store/marks.ts";
+import { type CutOff, agedEvents, deleteEvents, deleteOthers } from "../store/retention.ts";
+import type { Upkeep } from "./upkeep-task.ts";
+
+const MS_PER_DAY = 86_400_000;
+
+/** What has not come to a good end is kept so many times as long. */
+const LONGER_FOR_THE_DEAD = 2;
+
+const EVENTS_PER_PAGE = 200;
+const MAX_PAGES = 10;
+
+/** Each may hold a body. */
+const OTHERS_PER_RUN = 100;
+
+/**
+ * Deletes what has had its time, in small pages: delivered and unmatched events with their deliveries, those with a dead
+ * delivery after twice as long, and never one that is owed something; then quarantine, dead letters and replays. A run goes
+ * on where the last one came to, and begins anew once all is looked at, so that what stays does not block what is behind it.
+ */
+export async function deleteWhatIsOld({ env, world }: Upkeep) {
+  const retentionDays = tryReadRetention(env);
+  if (retentionDays === null) return {};
+  const now = world.now();
+  const cutOff: CutOff = {
+    settledBefore: now - retentionDays * MS_PER_DAY,
+    deadBefore: now - LONGER_FOR_THE_DEAD * retentionDays * MS_PER_DAY,
+  };
+  const deletedEvents = await deleteAgedEvents(env.DB, cutOff);
+  const others = await deleteOthers(env.DB, cutOff, OTHERS_PER_RUN);
+  return {
+    deleted_events: deletedEvents,
+    deleted_quarantined: others.quarantined,
+    deleted_dead_letters: others.deadLetters,
+    deleted_replays: others.replays,
+  };
+}
+
+/** Nothing is deleted on a guess; that a variable cannot be read is for the health check to say. */
+function tryReadRetention(env: Env): number | null {
+  try {
+    return readConfig(env).retentionDays;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    logFailure("delete-what-is-old", error);
+    return null;
+  }
+}
+
+async function deleteAgedEvents(db: D1Database, cutOff: CutOff): Promise<number> {
+  const from = (await readMarks(db)).get("retention_from") ?? 0;
+  let after = { receivedAt: from, id: "" };
+  let deleted = 0;
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const found = await agedEvents(db, after, { cutOff, limit: EVENTS_PER_PAGE });
+    const deletable = found.filter(({ isDeletable }) => isDeletable);
+    if (deletable.length > 0) deleted += await deleteEvents(db, deletable, cutOff);
+    const last = found.at(-1);
+    if (last === undefined || found.length < EVENTS_PER_PAGE) {
+      if (from > 0) await writeMarks(db, { retention_from: 0 });
+      return deleted;
+    }
+    after = last;
+  }
+  // A mark has no room for an id. At least a millisecond further, so that no crowd of one instant is in the way for ever.
+  await writeMarks(db, { retention_from: Math.max(after.receivedAt, from + 1) });
+  return deleted;
+}
