@@ -55,14 +55,14 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const url = `http://localhost:${options.port}`;
   try {
     await untilReady(child, options.print);
-    await runCron(url);
   } catch (error) {
     await stop();
     throw error;
   }
-  const cron = setInterval(() => {
-    runCron(url).catch((error: unknown) => options.print(String(error)));
-  }, CRON_EVERY_MS);
+  // A run that fails is for the log and for /health: events can be received all the same.
+  const cronRun = () => runCron(url).catch((error: unknown) => options.print(String(error)));
+  await cronRun();
+  const cron = setInterval(cronRun, CRON_EVERY_MS);
   void ended.then(() => clearInterval(cron));
   return { url, ended, stop };
 }
@@ -123,7 +123,7 @@ function collect(child: ChildProcess): string[] {
 async function runCron(url: string): Promise<void> {
   const response = await fetch(`${url}/cdn-cgi/local/scheduled?cron=*+*+*+*+*`);
   await response.body?.cancel();
-  if (!response.ok) throw new ServeError(`The cron run failed with status ${response.status}; its log line says more.`);
+  if (!response.ok) throw new Error(`The cron run failed with status ${response.status}; its log line says more.`);
 }
 
 /** A server that was killed a moment ago may still be on its way out. */

@@ -17,11 +17,17 @@ export async function readMarks(db: D1Database): Promise<Map<MarkName, number>> 
   return readMarksFrom(results);
 }
 
-const markRow = z.object({ name: z.enum(names), value: z.number() });
+const markRow = z.object({ name: z.string(), value: z.number() });
 
-/** Marks out of the rows of `readMarksSql`. */
+/** Marks out of the rows of `readMarksSql`; those that only another version of the relay knows are left out. */
 export function readMarksFrom(rows: readonly unknown[]): Map<MarkName, number> {
-  return new Map(rows.map((row) => markRow.parse(row)).map(({ name, value }) => [name, value]));
+  const values = new Map(rows.map((row) => markRow.parse(row)).map(({ name, value }) => [name, value]));
+  return new Map(
+    names.flatMap((name) => {
+      const value = values.get(name);
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
 }
 
 export const writeMarksSql = `
