@@ -62,7 +62,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   // A run that fails is for the log and for /health: events can be received all the same.
   const cronRun = () => runCron(url).catch((error: unknown) => options.print(String(error)));
   await cronRun();
-  const cron = setInterval(cronRun, CRON_EVERY_MS);
+  const cron = setInterval(() => void cronRun(), CRON_EVERY_MS);
   void ended.then(() => clearInterval(cron));
   return { url, ended, stop };
 }

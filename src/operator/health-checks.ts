@@ -55,7 +55,9 @@ export function checkCondition(condition: Condition, now: number): ConditionChec
     deliveries: within(
       DELIVERY_PATIENCE_SECONDS,
       overdueSeconds,
-      `The oldest overdue delivery should have been attempted ${overdueSeconds} s ago.`,
+      overdueSeconds === 0
+        ? "No delivery is overdue."
+        : `The oldest overdue delivery should have been attempted ${overdueSeconds} s ago.`,
     ),
     resting_destinations: within(
       REST_PATIENCE_SECONDS,
