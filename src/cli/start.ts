@@ -13,7 +13,7 @@ async function start(): Promise<void> {
     signalled = true;
     serving.then((server) => server.stop()).catch(() => process.exit(1));
   };
-  process.once("SIGINT", stop).once("SIGTERM", stop);
+  process.on("SIGINT", stop).on("SIGTERM", stop);
   const server = await serving;
   if (!signalled) greet(server);
   const code = await server.ended;

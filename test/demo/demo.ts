@@ -197,7 +197,7 @@ async function demo(): Promise<void> {
   try {
     const server = await serve({ port: await freePort(), stateDirectory: directory, variablesFile, print });
     const stop = () => void server.stop();
-    process.once("SIGINT", stop).once("SIGTERM", stop);
+    process.on("SIGINT", stop).on("SIGTERM", stop);
     try {
       await play(server.url);
     } finally {

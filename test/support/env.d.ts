@@ -4,6 +4,8 @@ import type relay from "../../src/index.ts";
 
 declare global {
   interface ImportMeta {
+    /** Vite's: variables of the process whose names begin with `VITE_`. */
+    readonly env: Readonly<Record<string, string | undefined>>;
     /** Vite's. */
     glob<Module>(pattern: string, options: { eager: true }): Record<string, Module>;
   }

@@ -95,7 +95,9 @@ export class TestRelay {
   readonly deadLetters = new HeldQueue(() => this.now);
   /** Called between a batch's end and that of what goes on behind it. */
   whenBatchReturns: () => Promise<void> = async () => undefined;
-  readonly env: Env;
+  env: Env;
+  /** Rejects when the process dies in which the Worker is running: whatever it was doing is over. */
+  died: Promise<never> = new Promise(() => undefined);
   readonly relay = createRelay({ now: () => this.now, random: () => 0, fetch: this.teams.fetch });
 
   constructor(changes: Partial<Env> = {}) {
@@ -115,12 +117,9 @@ export class TestRelay {
   /** Sends a request to the Worker and waits for what goes on behind its answer. */
   async fetch(path: string, init?: RequestInit): Promise<Response> {
     const context = createExecutionContext();
-    const response = await this.relay.fetch(
-      new Request(`https://relay.test${path}`, init) as Parameters<typeof this.relay.fetch>[0],
-      this.env,
-      context,
-    );
-    await waitOnExecutionContext(context);
+    const request = new Request(`https://relay.test${path}`, init) as Parameters<typeof this.relay.fetch>[0];
+    const response = await this.#unlessItDies(() => this.relay.fetch(request, this.env, context));
+    await this.#unlessItDies(() => waitOnExecutionContext(context));
     return response;
   }
 
@@ -129,6 +128,23 @@ export class TestRelay {
     const context = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
     const request = new Request("https://relay.test/webhooks/qonto", await this.signed(payload));
     return this.relay.fetch(request as Parameters<typeof this.relay.fetch>[0], this.env, context as never);
+  }
+
+  /**
+   * Sends an event and takes the answer; what goes on behind it may go on for as long as a store takes that answers at
+   * all.
+   */
+  async sendAndWaitABit(payload: Payload | string): Promise<Response> {
+    const behind: Promise<unknown>[] = [];
+    const waitUntil = (work: Promise<unknown>) => void behind.push(work.catch(() => undefined));
+    const context = { waitUntil, passThroughOnException: () => undefined, props: {} };
+    const request = new Request("https://relay.test/webhooks/qonto", await this.signed(payload));
+    const response = await this.#unlessItDies(async () =>
+      this.relay.fetch(request as Parameters<typeof this.relay.fetch>[0], this.env, context as never),
+    );
+    const aBit = new Promise((resolve) => setTimeout(resolve, 400));
+    await this.#unlessItDies(() => Promise.race([Promise.all(behind), aBit]));
+    return response;
   }
 
   /** Calls the operator's API; answers the parsed body. */
@@ -170,6 +186,12 @@ export class TestRelay {
     this.now += seconds * 1000;
   }
 
+  /** It may die before its work has come to its first await. */
+  #unlessItDies<Value>(work: () => Promise<Value> | Value): Promise<Value> {
+    const { died } = this;
+    return Promise.race([work(), died]);
+  }
+
   /** Lets the queues run until nothing is due any more. Returns how many batches there were. */
   async runQueues(): Promise<number> {
     let batches = 0;
@@ -184,7 +206,8 @@ export class TestRelay {
   }
 
   async runCron(): Promise<void> {
-    await this.relay.scheduled({ cron: "* * * * *", scheduledTime: this.now, noRetry: () => undefined }, this.env);
+    const controller = { cron: "* * * * *", scheduledTime: this.now, noRetry: () => undefined };
+    await this.#unlessItDies(() => this.relay.scheduled(controller, this.env));
   }
 
   /** Hands one batch to its consumer and does with each message what the platform would. */
@@ -208,7 +231,7 @@ export class TestRelay {
     let failed = false;
     try {
       const context = createExecutionContext();
-      await this.relay.queue(batch, { ...this.env, ...changes }, context);
+      await this.#unlessItDies(() => this.relay.queue(batch, { ...this.env, ...changes }, context));
       await this.whenBatchReturns();
       await waitOnExecutionContext(context);
     } catch {
