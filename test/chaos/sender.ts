@@ -63,10 +63,13 @@ export class Sender {
 
   async #sendUntilAcknowledged(event: PlannedEvent, endAt: number): Promise<void> {
     for (let failures = 0; Date.now() < endAt; failures += 1) {
-      if (await this.#request(event)) break;
+      if (await this.#request(event)) return this.#perhapsSendAgain(event);
       const backOff = backOffMs[Math.min(failures, backOffMs.length - 1)] ?? 0;
       await wait(backOff * (0.8 + 0.4 * this.#chance()));
     }
+  }
+
+  async #perhapsSendAgain(event: PlannedEvent): Promise<void> {
     if (this.#chance() >= DUPLICATES) return;
     await wait(this.#chance() * DUPLICATE_WITHIN_MS);
     await this.#request(event);
