@@ -139,12 +139,19 @@ async function chaos(options: Options): Promise<void> {
   const copy = new LocalRelay(await freePort());
   const relay = new MortalRelay(copy);
   // Not once: on Ctrl-C the terminal signals, and so does whatever started this.
-  const interrupt = () => void relay.end().finally(() => process.exit(130));
+  let isInterrupted = false;
+  const interrupt = () => {
+    isInterrupted = true;
+    void relay.end().finally(() => process.exit(130));
+  };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   try {
     const isWell = await run(options, copy, relay);
     console.log(isWell ? "\nNothing was lost." : "\nNot as promised: see above.");
     process.exitCode = isWell ? 0 : 1;
+  } catch (error) {
+    // What fails because its relay was taken away needs no telling.
+    if (!isInterrupted) throw error;
   } finally {
     await relay.end();
   }

@@ -45,8 +45,8 @@ export async function stateFaults(client: RelayClient, letters: ReadonlyMap<stri
     event,
     isAcknowledged: acknowledgedAt !== null,
   }));
-  return staleResources(sent, await readLatestState(client)).flatMap((stale) =>
-    fault(`Not the latest state: ${stale}`),
+  return staleResources(sent, await readLatestState(client)).flatMap(({ resource, shownId, newestId }) =>
+    fault(`Not the latest state of ${resource}: shows ${shownId}, the newest is ${newestId}`, [newestId]),
   );
 }
 

@@ -10,11 +10,13 @@ const shown = (id: string) => new Map([["card", id]]);
 describe("the latest state", () => {
   it("is that of the newest acknowledged event", () => {
     expect(staleResources([sent(2), sent(1)], shown("e2"))).toEqual([]);
-    expect(staleResources([sent(2), sent(1)], shown("e1"))).toEqual(["card: shows e1, the newest is e2"]);
+    expect(staleResources([sent(2), sent(1)], shown("e1"))).toEqual([
+      { resource: "card", shownId: "e1", newestId: "e2" },
+    ]);
   });
 
   it("must be there", () => {
-    expect(staleResources([sent(1)], new Map())).toEqual(["card: shows nothing, the newest is e1"]);
+    expect(staleResources([sent(1)], new Map())).toEqual([{ resource: "card", shownId: null, newestId: "e1" }]);
     expect(staleResources([sent(1)], shown("a stranger's"))).toHaveLength(1);
   });
 

@@ -5,15 +5,22 @@ export interface SentVersion {
   readonly isAcknowledged: boolean;
 }
 
+/** A resource that the relay does not show as its newest event does. */
+export interface StaleResource {
+  readonly resource: string;
+  readonly shownId: string | null;
+  readonly newestId: string;
+}
+
 /**
- * Says where the relay's latest state is not that of the newest acknowledged event. A newer one that was sent but never
+ * Finds where the relay's latest state is not that of the newest acknowledged event. A newer one that was sent but never
  * acknowledged may have been recorded: that is as well.
  */
 export function staleResources(
   sent: readonly SentVersion[],
   /** Event id that the relay names, by resource. */
   shown: ReadonlyMap<string, string>,
-): string[] {
+): StaleResource[] {
   const byResource = Map.groupBy(sent, ({ event }) => event.resource);
   return [...byResource].flatMap(([resource, versions]) => {
     const newest = versions
@@ -26,6 +33,6 @@ export function staleResources(
     const shownId = shown.get(resource);
     const shownVersion = versions.find(({ event }) => event.id === shownId)?.event.version ?? -1;
     if (shownVersion >= newest.version) return [];
-    return [`${resource}: shows ${shownId ?? "nothing"}, the newest is ${newest.id}`];
+    return [{ resource, shownId: shownId ?? null, newestId: newest.id }];
   });
 }

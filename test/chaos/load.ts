@@ -29,17 +29,26 @@ export const organizations = ["chaos-organization-0", "chaos-organization-1"];
 /** An event comes up to this many places early or late. */
 const SHUFFLE = 10;
 
-/** Events of a few resources with rising versions, in nearly the order in which they came about. */
+/**
+ * Events of a few resources with rising versions, in nearly the order in which they came about; last of all, when the
+ * newest of each resource are known, come the ones before these.
+ */
 export function planLoad(count: number, startMs: number, chance: Chance): PlannedEvent[] {
   const planned = Array.from({ length: count }, (_, version) => {
     const type = bag[Math.floor(chance() * bag.length)] ?? "v1/transactions";
     const number = Math.floor(chance() * RESOURCES_OF_EACH_TYPE);
     return planEvent(type, number, version, new Date(startMs + version).toISOString());
   });
-  return planned
+  const shuffled = planned
     .map((event, place) => ({ event, place: place + chance() * SHUFFLE }))
     .toSorted((one, other) => one.place - other.place)
     .map(({ event }) => event);
+  const late = new Set(
+    [...Map.groupBy(planned, ({ resource }) => resource)].flatMap(([resource, events]) =>
+      resource === null ? [] : events.slice(-2, -1),
+    ),
+  );
+  return [...shuffled.filter((event) => !late.has(event)), ...late];
 }
 
 /** Names a resource as the operator's API shows it. */
