@@ -1,3 +1,13 @@
+/** A call that the operator's API did not answer with success. */
+export class CallError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** The operator's API over the network. */
 export class RelayClient {
   readonly #url: string;
@@ -16,6 +26,11 @@ export class RelayClient {
     return (await this.#call("POST", path, body)) as Body;
   }
 
+  /** Also while it is degraded. */
+  async health(): Promise<unknown> {
+    return (await fetch(`${this.#url}/health`)).json();
+  }
+
   /** Sends a request of Qonto's; answers the status and the parsed body. */
   async webhook(
     request: RequestInit,
@@ -30,7 +45,9 @@ export class RelayClient {
       headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    if (!response.ok) {
+      throw new CallError(response.status, `${method} ${path}: ${response.status} ${await response.text()}`);
+    }
     return response.json();
   }
 }

@@ -2,7 +2,18 @@ import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 
+/** An answer that is more than a status. */
+export interface Reply {
+  /** 0 leaves the caller waiting. */
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+  readonly delayMs?: number;
+}
+
 export interface TeamRequest {
+  /** Unix milliseconds. */
+  readonly at: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: Buffer;
   /** What the team answered; 0 when it did not. */
@@ -19,16 +30,19 @@ export class TeamServer {
   }
 
   /** `answer` gets the number of requests that came before; 0 leaves the caller waiting. */
-  static async start(answer: (before: number) => number = () => 200): Promise<TeamServer> {
+  static async start(answer: (before: number) => number | Reply = () => 200): Promise<TeamServer> {
     const server = http.createServer();
     const team = new TeamServer(server);
     server.on("request", (request: http.IncomingMessage, response: http.ServerResponse) => {
       const chunks: Buffer[] = [];
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
-        const status = answer(team.requests.length);
-        team.requests.push({ headers: request.headers, body: Buffer.concat(chunks), status });
-        if (status !== 0) response.writeHead(status).end(status < 300 ? "thanks" : "not now");
+        const answered = answer(team.requests.length);
+        const reply = typeof answered === "number" ? { status: answered } : answered;
+        const { headers } = request;
+        team.requests.push({ at: Date.now(), headers, body: Buffer.concat(chunks), status: reply.status });
+        if (reply.delayMs === undefined) send(response, reply);
+        else setTimeout(() => send(response, reply), reply.delayMs).unref();
       });
     });
     server.listen(0, "127.0.0.1");
@@ -52,4 +66,8 @@ export class TeamServer {
     this.#server.closeAllConnections();
     this.#server.close();
   }
+}
+
+function send(response: http.ServerResponse, { status, headers = {}, body }: Reply): void {
+  if (status !== 0) response.writeHead(status, headers).end(body ?? (status < 300 ? "thanks" : "not now"));
 }

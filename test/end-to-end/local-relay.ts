@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -27,6 +27,12 @@ export class LocalRelay {
       filter: (file) => !notCloned.includes(path.relative(root, file)),
     });
     symlinkSync(path.join(root, "node_modules"), path.join(this.directory, "node_modules"));
+    mkdirSync(this.#temporary);
+  }
+
+  /** The runtime that is killed cannot remove what it has made: so it makes it where everything is removed. */
+  get #temporary(): string {
+    return this.path(".wrangler-temporary");
   }
 
   get url(): string {
@@ -42,7 +48,7 @@ export class LocalRelay {
     this.output = "";
     const npm = spawn("npm", ["start"], {
       cwd: this.directory,
-      env: { ...process.env, PORT: String(this.port), STARTED_BY_TEST: this.directory },
+      env: { ...process.env, PORT: String(this.port), STARTED_BY_TEST: this.directory, TMPDIR: this.#temporary },
       stdio: ["ignore", "pipe", "pipe"],
       // A process group, as a terminal makes one for each command.
       detached: true,
@@ -102,6 +108,15 @@ export class LocalRelay {
       await wait(200);
     }
     return false;
+  }
+
+  /** Kills until nothing is left, also of what was being started meanwhile, and removes the copy. */
+  async end(): Promise<void> {
+    for (let round = 0; round < 25 && this.processes().length > 0; round += 1) {
+      this.killAll();
+      await wait(200);
+    }
+    this.remove();
   }
 
   remove(): void {
