@@ -1,6 +1,5 @@
 import type { RelayClient } from "../demo/client.ts";
 import { organizations, resourceName } from "./load.ts";
-import { unlessMissing } from "./not-yet.ts";
 
 /** What the relay itself says, by the operator's API. */
 
@@ -14,15 +13,15 @@ export interface Ledger {
   readonly balanced: boolean;
 }
 
-export function readLedger(client: RelayClient): Promise<Ledger | null> {
-  return unlessMissing(client.get<Ledger>("/api/ledger"));
+export function readLedger(client: RelayClient): Promise<Ledger> {
+  return client.get<Ledger>("/api/ledger");
 }
 
 /** Event ids of a destination's dead deliveries. */
-export async function readDead(client: RelayClient, destinationId: string): Promise<Set<string> | null> {
+export async function readDead(client: RelayClient, destinationId: string): Promise<Set<string>> {
   const path = `/api/deliveries?status=dead&destination_id=${destinationId}`;
-  const dead = await unlessMissing(allPages<{ event_id: string }>(client, path));
-  return dead && new Set(dead.map(({ event_id }) => event_id));
+  const dead = await allPages<{ event_id: string }>(client, path);
+  return new Set(dead.map(({ event_id }) => event_id));
 }
 
 /** The event that each resource's latest state is of, by the resource's name. */

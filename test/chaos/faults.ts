@@ -53,8 +53,7 @@ export async function stateFaults(client: RelayClient, letters: ReadonlyMap<stri
 /** Every event that was recorded is somewhere in the ledger, once. */
 export async function ledgerFaults(client: RelayClient, letters: ReadonlyMap<string, Letter>): Promise<Fault[]> {
   const ledger = await readLedger(client);
-  console.log("ledger", ledger ?? "not there yet");
-  if (ledger === null) return [];
+  console.log("ledger", ledger);
   const { received, settled, pending, unmatched, quarantined, balanced } = ledger;
   const acknowledged = letters.values().filter(({ acknowledgedAt }) => acknowledgedAt !== null);
   const least = [...acknowledged].length;
@@ -81,7 +80,7 @@ export async function destinationFaults(
   if (ending !== "dead") return [];
   if (account.dead.length === 0) return fault(`Nothing was given up for "${name}"`);
   const listed = await readDead(client, destinationId);
-  console.log(`dead deliveries listed for "${name}"`, listed?.size ?? "no such list yet");
-  const unlisted = account.dead.filter((id) => listed !== null && !listed.has(id));
+  console.log(`dead deliveries listed for "${name}"`, listed.size);
+  const unlisted = account.dead.filter((id) => !listed.has(id));
   return unlisted.length === 0 ? [] : fault(`${unlisted.length} dead deliveries of "${name}" are not listed`, unlisted);
 }

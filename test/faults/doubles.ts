@@ -1,8 +1,9 @@
 import { type Intercept, interceptDatabase, never } from "../support/database.ts";
 import type { TestRelay } from "../support/relay.ts";
+import type { Answer } from "../support/teams.ts";
 
 /**
- * What can go wrong with one call of a store. `fails`: an error, and nothing was done. `fails_passingly`: the like of which
+ * What can go wrong with one call. `fails`: an error, and nothing was done. `fails_passingly`: the like of which
  * the platform says that it may be tried again. `lies`: an error, though it was done. `hangs`, `hangs_done`: no answer ever, before or
  * after it was done; a consumer is ended by the platform, a request has to do without. `dies`, `dies_done`: the process
  * is killed at this await. `late`: done and answered after a third of a second. `twice`: done two times.
@@ -21,7 +22,8 @@ export const faultKinds = [
 
 export type FaultKind = (typeof faultKinds)[number];
 
-export const doors = ["database", "events", "retries"] as const;
+/** The stores, and the network to the teams. */
+export const doors = ["database", "events", "retries", "teams"] as const;
 
 export type Door = (typeof doors)[number];
 
@@ -34,9 +36,9 @@ export interface Fault {
 
 const LATE_MS = 300;
 
-/** Puts the faults between a relay and its stores. */
+/** Puts the faults between a relay and all that it calls. */
 export class Doubles {
-  readonly calls: Record<Door, number> = { database: 0, events: 0, retries: 0 };
+  readonly calls: Record<Door, number> = { database: 0, events: 0, retries: 0, teams: 0 };
   /** Whether the process was killed since somebody last asked. */
   #wasKilled = false;
   #die: (error: Error) => void = () => undefined;
@@ -54,6 +56,11 @@ export class Doubles {
       EVENTS: this.#between("events", relay.env.EVENTS),
       RETRIES: this.#between("retries", relay.env.RETRIES),
     };
+  }
+
+  /** A team's answers, with the faults of the network before them. */
+  before(answer: Answer): Answer {
+    return (...request) => this.#pass("teams", async () => answer(...request));
   }
 
   takeKill(): boolean {

@@ -3,7 +3,7 @@ import { countLedger } from "../../src/store/ledger.ts";
 import { isBalanced } from "../../src/domain/ledger.ts";
 import { type Payload, makePayload } from "../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { ok, statuses } from "../support/teams.ts";
 import { type Door, Doubles, type Fault } from "./doubles.ts";
 
 export interface Plan {
@@ -60,9 +60,10 @@ export async function play({ faults, losesMessages }: Plan): Promise<Outcome> {
   await relay.addTeam(well, { types: ["v1/transactions", "v1/cards"] });
   await relay.addTeam(flaky, { types: ["v1/transactions", "v1/cards"], retry_schedule_seconds: Array(50).fill(1) });
   await relay.addTeam(dying, { types: ["v1/cards"], retry_schedule_seconds: [1] });
-  relay.teams.answer(flaky, statuses(500, 503, 200, 500, 200));
-  relay.teams.answer(dying, statuses(500));
   const doubles = new Doubles(relay, faults);
+  relay.teams.answer(well, doubles.before(ok));
+  relay.teams.answer(flaky, doubles.before(statuses(500, 503, 200, 500, 200)));
+  relay.teams.answer(dying, doubles.before(statuses(500)));
   const unacknowledged = new Map(makeEvents().map((event) => [event.id, event]));
 
   /** Whatever the relay does may be cut short. */
