@@ -2,7 +2,7 @@ import type { Attempt } from "./delivery.ts";
 
 /**
  * A destination's circuit breaker. While it is open the destination rests: its deliveries wait, and from time to time a
- * single one of them is attempted as a probe. It half-opens for ever, and one success closes it.
+ * single one that is due is attempted as a probe. It half-opens for ever, and one success closes it.
  */
 export interface Breaker {
   readonly consecutiveFailures: number;
@@ -24,10 +24,10 @@ export interface BreakerChange {
 }
 
 /**
- * A run opens it that is long both in number and in time: a team that restarts is no reason, nor is a burst that fails
- * within a second and could by its own ladder succeed in the next. Time-outs open it sooner: they cost connections.
+ * A run opens it that is long both in number and in time: until then the ladders go on as they say, for a team that restarts
+ * or gives up quickly by its own choice. Time-outs open it sooner: they cost connections.
  */
-const OPENS_AFTER = { failures: 10, failingMs: 30_000, timeouts: 5, timingOutMs: 10_000 };
+const OPENS_AFTER = { failures: 10, failingMs: 60_000, timeouts: 5, timingOutMs: 20_000 };
 
 /** Waits before the first, second, … probe; then always the last one. So a team that is back is found within a minute. */
 const REST_SECONDS = [5, 10, 20, 40, 60] as const;

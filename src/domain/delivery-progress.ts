@@ -1,31 +1,27 @@
 import type { Attempt, Delivery } from "./delivery.ts";
-import type { Destination } from "./destination.ts";
 import { nextStep } from "./retry-schedule.ts";
 
-/** A ladder has 51 at most; what replays and probes add beyond pushes the oldest out. */
+/** A ladder has 51 at most; what replays add beyond pushes the oldest out. */
 const MAX_ATTEMPTS_KEPT = 60;
 
-/**
- * A delivery as it stands after an attempt at a destination as that was before. A failed probe uses no wait of the retry
- * schedule: the delivery goes to the end of the line, so that none can block the others. `random` is in [0, 1).
- */
+/** A delivery as it stands after an attempt. `random` is in [0, 1). */
 export function afterAttempt(
   delivery: Delivery,
   attempt: Attempt,
-  { retryScheduleSeconds, restingSince }: Pick<Destination, "retryScheduleSeconds" | "restingSince">,
+  schedule: readonly number[] | null,
   { now, random }: { now: number; random: number },
 ): Delivery {
   const attempts = [...delivery.attempts, attempt].slice(-MAX_ATTEMPTS_KEPT);
-  const isProbe = restingSince !== null;
-  const next = nextStep(attempt, { step: delivery.step, schedule: isProbe ? "probing" : retryScheduleSeconds, random });
-  if (next.status !== "pending") return { ...delivery, attempts, status: next.status, nextAttemptAt: null };
-  return {
-    ...delivery,
-    attempts,
-    step: isProbe ? delivery.step : delivery.step + 1,
-    status: "pending",
-    nextAttemptAt: now + next.delaySeconds * 1000,
-  };
+  const next = nextStep(attempt, { step: delivery.step, schedule, random });
+  return next.status === "pending"
+    ? {
+        ...delivery,
+        attempts,
+        step: delivery.step + 1,
+        status: "pending",
+        nextAttemptAt: now + next.delaySeconds * 1000,
+      }
+    : { ...delivery, attempts, status: next.status, nextAttemptAt: null };
 }
 
 /** A delivery whose next attempt is put off, not counted. */

@@ -15,17 +15,16 @@ export type NextStep =
   | { readonly status: "pending"; readonly delaySeconds: number };
 
 /**
- * Decides what follows an attempt; `step` is the number of the schedule's waits that are used up. While a destination is
- * `probing`, its rest says when the next attempt is due. A `Retry-After` can lengthen a wait, never shorten it. Waits are
- * whole seconds, as a queue's delays are. `random` is in [0, 1).
+ * Decides what follows an attempt; `step` is the number of the schedule's waits that are used up. A `Retry-After` can
+ * lengthen a wait, never shorten it. Waits are whole seconds, as a queue's delays are. `random` is in [0, 1).
  */
 export function nextStep(
   { outcome, retryAfterSeconds }: Pick<Attempt, "outcome" | "retryAfterSeconds">,
-  { step, schedule, random }: { step: number; schedule: readonly number[] | "probing" | null; random: number },
+  { step, schedule, random }: { step: number; schedule: readonly number[] | null; random: number },
 ): NextStep {
   if (outcome === "delivered") return { status: "delivered" };
   if (outcome === "gone") return { status: "dead" };
-  const waitSeconds = schedule === "probing" ? 0 : (schedule ?? defaultRetryScheduleSeconds)[step];
+  const waitSeconds = (schedule ?? defaultRetryScheduleSeconds)[step];
   if (waitSeconds === undefined) return { status: "dead" };
   const spread = Math.round(waitSeconds * (1 + JITTER * random));
   return {

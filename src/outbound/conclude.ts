@@ -32,7 +32,10 @@ export async function conclude({ results, late }: Attempted, concluding: Conclud
     delivery:
       result.attempt === null
         ? putOff(result.job.delivery, now)
-        : afterAttempt(result.job.delivery, result.attempt, result.job.destination, { now, random: world.random() }),
+        : afterAttempt(result.job.delivery, result.attempt, result.job.destination.retryScheduleSeconds, {
+            now,
+            random: world.random(),
+          }),
   }));
   const deliveries = [
     ...concluded.map(({ delivery }) => delivery),

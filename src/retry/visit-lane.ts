@@ -26,6 +26,9 @@ const NEEDED_MS = 50_000;
 /** Clocks differ: a message may come this much before what it was sent for is due. */
 const EARLY_MS = 2_000;
 
+/** What became due during a rest has had no message of its own; what is due later than this was brought forward. */
+const RECOVERING_MS = LEASE_MS;
+
 /** How soon a visit is tried again that came upon another's turn. */
 const TURN_TAKEN_MS = 1_000;
 
@@ -109,6 +112,7 @@ async function claimLane(visits: readonly Visit[], { env, world }: Visiting): Pr
 /** A visit that is over, and when the destination may be visited again, Unix milliseconds. */
 interface Ended {
   readonly claimed: LaneClaimed;
+  readonly turn: Turn;
   readonly nextTurnAt: number;
 }
 
@@ -127,7 +131,7 @@ async function endVisits(
     if (turn === undefined || turn.kind === "probe" || one.deliveries.length === 0) continue;
     const nextTurnAt = turn.kind === "free" ? null : nextTurnAfter(turn, one.deliveries.length, now);
     if (turn.kind !== "free") held.push({ destinationId: one.destinationId, nextTurnAt });
-    ended.push({ claimed: one, nextTurnAt: nextTurnAt ?? now });
+    ended.push({ claimed: one, turn, nextTurnAt: nextTurnAt ?? now });
   }
   await endTurns(env.DB, held, claimedUntil);
   return ended;
@@ -136,8 +140,9 @@ async function endVisits(
 /** Where more is due, the next visit follows at once, or when its turn has come. */
 function furtherVisits(ended: readonly Ended[], { late }: Attempted, now: number): Wake[] {
   const slow = new Set(late.map(({ job }) => job.destination.id));
-  return ended.flatMap(({ claimed: { destinationId, nextDueAt }, nextTurnAt }) => {
-    if (nextDueAt === null || nextDueAt > now + EARLY_MS) return [];
+  return ended.flatMap(({ claimed: { destinationId, nextDueAt }, turn, nextTurnAt }) => {
+    const withinMs = turn.kind === "recovering" ? RECOVERING_MS : EARLY_MS;
+    if (nextDueAt === null || nextDueAt > now + withinMs) return [];
     const restMs = slow.has(destinationId) ? SLOW_REST_MS : 0;
     return [{ destinationId, at: Math.max(nextDueAt, nextTurnAt, now + restMs) }];
   });

@@ -26,18 +26,18 @@ const open = (failedProbes: number, consecutiveFailures = 10): Breaker => ({
 describe("a closed breaker", () => {
   it.each([
     ["9 failures in an hour", closed(9, 3_600)],
-    ["1,000 failures in 29 seconds", closed(1_000, 29)],
+    ["1,000 failures in 59 seconds", closed(1_000, 59)],
     ["4 time-outs in an hour", closed(4, 3_600, 4)],
-    ["5 time-outs in 9 seconds", closed(5, 9, 5)],
+    ["5 time-outs in 19 seconds", closed(5, 19, 5)],
     ["success", { ...closed(0, 0), failingSince: null }],
   ])("stays closed after %s", (_title, breaker) => {
     expect(judgeBreaker(breaker, null, chance)).toBeNull();
   });
 
   it.each([
-    ["10 failures in 30 seconds", closed(10, 30)],
-    ["5 time-outs in 10 seconds", closed(5, 10, 5)],
-    ["5 time-outs in 10 seconds behind other failures", closed(8, 10, 5)],
+    ["10 failures in 60 seconds", closed(10, 60)],
+    ["5 time-outs in 20 seconds", closed(5, 20, 5)],
+    ["5 time-outs in 20 seconds behind other failures", closed(8, 20, 5)],
   ])("opens after %s, for five seconds at first", (_title, breaker) => {
     expect(judgeBreaker(breaker, null, chance)).toEqual({
       restingSince: now,
@@ -120,7 +120,7 @@ describe("whatever happens", () => {
     );
   });
 
-  it("a team that is down is hardly asked, once half a minute has passed", () => {
+  it("a team that is down is hardly asked, once two minutes have passed", () => {
     fc.assert(
       fc.property(course, (given) => {
         const later = play(given).attempts.filter(({ at }) => at > 120_000 + 10 * given.everyMs && at < given.downMs);

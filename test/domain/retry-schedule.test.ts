@@ -10,7 +10,7 @@ function after(
     retryAfterSeconds = null,
     schedule = null,
     random = 0,
-  }: { retryAfterSeconds?: number | null; schedule?: readonly number[] | "probing" | null; random?: number } = {},
+  }: { retryAfterSeconds?: number | null; schedule?: readonly number[] | null; random?: number } = {},
 ) {
   return nextStep({ outcome, retryAfterSeconds }, { step: attempt - 1, schedule, random });
 }
@@ -53,16 +53,6 @@ describe("the ladder", () => {
   it("ends with success and with 410", () => {
     expect(after(1, "delivered")).toEqual({ status: "delivered" });
     expect(after(1, "gone")).toEqual({ status: "dead" });
-  });
-
-  it("stands still while its destination is probed, but for what the answer asks and for its end", () => {
-    expect(after(99, "rejected", { schedule: "probing" })).toEqual({ status: "pending", delaySeconds: 0 });
-    expect(after(1, "rejected", { schedule: "probing", retryAfterSeconds: 30 })).toEqual({
-      status: "pending",
-      delaySeconds: 30,
-    });
-    expect(after(1, "delivered", { schedule: "probing" })).toEqual({ status: "delivered" });
-    expect(after(1, "gone", { schedule: "probing" })).toEqual({ status: "dead" });
   });
 
   it("is lengthened by Retry-After, capped at a day, and never shortened", () => {

@@ -20,7 +20,7 @@ export const faultKinds = [
   "twice",
 ] as const;
 
-export type FaultKind = (typeof faultKinds)[number];
+type FaultKind = (typeof faultKinds)[number];
 
 /** The stores, and the network to the teams. */
 export const doors = ["database", "events", "retries", "teams"] as const;
@@ -42,6 +42,7 @@ export class Doubles {
   /** Whether the process was killed since somebody last asked. */
   #wasKilled = false;
   #die: (error: Error) => void = () => undefined;
+  #isClosed = false;
   readonly #relay: TestRelay;
   readonly #faults: readonly Fault[];
 
@@ -80,7 +81,13 @@ export class Doubles {
     };
   }
 
-  async #pass<Value>(door: Door, proceed: () => Promise<Value>): Promise<Value> {
+  /** Cuts off whatever still goes on: the next play has the same database. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  async #pass<Value>(door: Door, call: () => Promise<Value>): Promise<Value> {
+    const proceed = () => (this.#isClosed ? never : call());
     this.calls[door] += 1;
     const fault = this.#faults.find((one) => one.door === door && one.call === this.calls[door]);
     switch (fault?.kind) {

@@ -101,6 +101,7 @@ export async function play({ faults, losesMessages }: Plan): Promise<Outcome> {
     await step(() => relay.runCron());
     await step(() => relay.runQueues());
   }
+  doubles.close();
   return {
     calls: doubles.calls,
     faults: await faultsOf(relay, [...unacknowledged.keys()]),

@@ -13,8 +13,8 @@ async function healthOf(relay: TestRelay, id: string) {
   return (await relay.api("GET", `/api/destinations/${id}`)).body.health;
 }
 
-/** The first attempt and all waits of a ladder, however long a test goes on. */
-const PATIENT = { retry_schedule_seconds: Array(50).fill(1) };
+/** A try every three seconds for a minute, then every ten: longer than a test goes on. */
+const PATIENT = { retry_schedule_seconds: [...Array(20).fill(3), ...Array(30).fill(10)] };
 
 async function sendOne(relay: TestRelay): Promise<string> {
   const payload = makePayload("v1/cards");
@@ -37,7 +37,7 @@ async function relayWithRestingTeam(settings: object = PATIENT, answer: Answer =
   const { id } = await relay.addTeam(team, settings);
   relay.teams.answer(team, answer);
   const first = await sendOne(relay);
-  await liveThrough(relay, 30);
+  await liveThrough(relay, 60);
   expect(await healthOf(relay, id)).toMatchObject({ state: "failing", resting_since: expect.any(String) });
   return { relay, id, first };
 }
@@ -49,16 +49,16 @@ const receivedIds = (relay: TestRelay, from = 0) =>
     .map(({ headers }) => headers.get("webhook-id"));
 
 describe("a team that keeps failing", () => {
-  it("is tried on its ladder for half a minute, and then rests", async () => {
+  it("is tried on its ladder for a minute, and then rests", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addTeam(team, PATIENT);
     relay.teams.answer(team, statuses(500));
     await sendOne(relay);
-    await liveThrough(relay, 29);
-    expect(relay.teams.at(team)).toHaveLength(30);
+    await liveThrough(relay, 59);
+    expect(relay.teams.at(team)).toHaveLength(20);
     expect((await healthOf(relay, id)).resting_since).toBeNull();
     await liveThrough(relay, 1);
-    expect(relay.teams.at(team)).toHaveLength(31);
+    expect(relay.teams.at(team)).toHaveLength(21);
     expect(await healthOf(relay, id)).toMatchObject({
       resting_since: new Date(relay.now).toISOString(),
       next_probe_at: new Date(relay.now + 5_000).toISOString(),
@@ -82,7 +82,7 @@ describe("a team that keeps failing", () => {
     const { id } = await relay.addTeam(team, { ...PATIENT, timeout_ms: 100 });
     relay.teams.answer(team, hang);
     await sendOne(relay);
-    await liveThrough(relay, 10);
+    await liveThrough(relay, 22);
     expect((await healthOf(relay, id)).resting_since).not.toBeNull();
   });
 });
@@ -108,16 +108,30 @@ describe("while a team rests", () => {
     expect(probes.map(({ at }) => (at - from) / 1000)).toEqual([5, 15, 35, 75, 135, 195, 255]);
   });
 
-  it("probes cost no step of the ladder, and no delivery can be in the way of the others", async () => {
+  it("a probe is an attempt like any other of its delivery; what waits loses nothing", async () => {
     const { relay } = await relayWithRestingTeam();
-    const ids = [];
-    for (let count = 0; count < 3; count += 1) ids.push(await sendOne(relay));
-    const steps = () => env.DB.prepare("SELECT max(step) AS step, count(*) AS pending FROM deliveries").first();
-    const before = await steps();
-    const from = relay.teams.at(team).length;
-    await liveThrough(relay, 300);
-    expect(await steps()).toEqual(before);
-    expect(new Set(receivedIds(relay, from).slice(0, 4)).size).toBe(4);
+    for (let count = 0; count < 3; count += 1) await sendOne(relay);
+    const steps = async () => {
+      const { results } = await env.DB.prepare("SELECT step FROM deliveries ORDER BY step DESC").all();
+      return results.map(({ step }) => step);
+    };
+    expect(await steps()).toEqual([21, 0, 0, 0]);
+    await liveThrough(relay, 5);
+    expect(await steps()).toEqual([21, 1, 0, 0]);
+    await liveThrough(relay, 10);
+    expect((await steps()).reduce<number>((sum, step) => sum + Number(step), 0)).toBe(23);
+  });
+
+  it("a probe can be the last attempt of its delivery, which is dead then, and the next one is another's", async () => {
+    const { relay, first } = await relayWithRestingTeam();
+    const short = { retry_schedule_seconds: [] };
+    const { body } = await relay.api("GET", "/api/destinations");
+    await relay.api("PATCH", `/api/destinations/${body.data[0].id}`, short);
+    const later = await sendOne(relay);
+    await liveThrough(relay, 35);
+    for (const id of [first, later]) {
+      expect((await relay.api("GET", `/api/events/${id}`)).body.deliveries[0].status).toBe("dead");
+    }
   });
 
   it("one event that it can never take does not keep it from being found well", async () => {
@@ -135,6 +149,7 @@ describe("while a team rests", () => {
   it("an answer's Retry-After lengthens its rest", async () => {
     const { relay, id } = await relayWithRestingTeam();
     relay.teams.answer(team, () => new Response(null, { status: 503, headers: { "retry-after": "600" } }));
+    await sendOne(relay);
     await liveThrough(relay, 5);
     expect((await healthOf(relay, id)).next_probe_at).toBe(new Date(relay.now + 600_000).toISOString());
   });
@@ -171,10 +186,10 @@ describe("while a team rests", () => {
   it("what it is owed ends as dead when its ladder, or three days, would be over", async () => {
     const { relay, first } = await relayWithRestingTeam();
     const status = async () => (await relay.api("GET", `/api/events/${first}`)).body.deliveries[0].status;
-    relay.passSeconds(3 * 86_400 - 1);
+    relay.passSeconds(3 * 86_400);
     await relay.runCron();
     expect(await status()).toBe("pending");
-    relay.passSeconds(3);
+    relay.passSeconds(11);
     await relay.runCron();
     expect(await status()).toBe("dead");
   });
@@ -188,7 +203,7 @@ describe("a team that comes back", () => {
     const waiting: string[] = [];
     for (let count = 0; count < 20; count += 1) {
       waiting.push(await sendOne(relay));
-      await liveThrough(relay, 3);
+      await liveThrough(relay, 4);
     }
     expect((await healthOf(relay, id)).resting_since).not.toBeNull();
     relay.teams.answer(team, ok);
@@ -209,7 +224,7 @@ describe("a team that comes back", () => {
     const from = relay.now;
     const live = await sendOne(relay);
     expect(receivedIds(relay)).toContain(live);
-    await liveThrough(relay, 4);
+    await liveThrough(relay, 10);
     const accepted = relay.teams.at(team).filter(({ at }) => at >= from);
     const perSecond = [...Map.groupBy(accepted, ({ at }) => at).values()].map(({ length }) => length);
     // And the probe, and what is live.
@@ -225,7 +240,7 @@ describe("a team that comes back", () => {
     const asked = await sendOne(relay);
     relay.teams.answer(team, statuses(500));
     await sendOne(relay);
-    await liveThrough(relay, 30);
+    await liveThrough(relay, 60);
     relay.teams.answer(team, ok);
     await liveThrough(relay, 60);
     expect(receivedIds(relay).filter((one) => one === asked)).toHaveLength(1);
@@ -237,7 +252,8 @@ describe("a team that comes back", () => {
   it.each([{ enabled: true }, { url: team }])("is probed at once when an operator changes it: %j", async (change) => {
     const { relay, id } = await relayWithRestingTeam();
     relay.teams.answer(team, ok);
-    relay.passSeconds(1);
+    relay.passSeconds(10);
+    relay.retries.waiting = [];
     await relay.api("PATCH", `/api/destinations/${id}`, change);
     await relay.runQueues();
     expect((await healthOf(relay, id)).state).toBe("healthy");
