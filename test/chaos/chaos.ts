@@ -9,6 +9,7 @@ import { type Fault, accountFaults, bodyFaults, destinationFaults, ledgerFaults,
 import { planLoad } from "./load.ts";
 import { OptionError, type Options, readOptions, usage } from "./options.ts";
 import { MortalRelay } from "./outages.ts";
+import { replayFaults } from "./replay.ts";
 import { showAccounts, showPassages, showSender } from "./report.ts";
 import { Sender } from "./sender.ts";
 import { settle } from "./settle.ts";
@@ -74,7 +75,7 @@ async function judge(
   const startedAt = Date.now();
   const letters = [...sender.letters.values()];
   const sent = letters.map(({ event, acknowledgedAt }) => ({ ...event, isAcknowledged: acknowledgedAt !== null }));
-  const coming = teams.filter(({ ending }) => ending === "delivered" || ending === "dead");
+  const coming = teams.filter(({ ending }) => ending === "delivered");
   const details = await settle(
     client,
     sent.filter(({ isAcknowledged }) => isAcknowledged).map(({ id }) => id),
@@ -92,6 +93,7 @@ async function judge(
   for (const { team, account } of accounts) {
     faults.push(...accountFaults(team, account), ...bodyFaults(team, sender.letters));
     faults.push(...(await destinationFaults(client, team, account)));
+    if (team.ending === "dead") faults.push(...(await replayFaults(client, team, account)));
   }
   faults.push(...(await stateFaults(client, sender.letters)), ...(await ledgerFaults(client, sender.letters)));
   console.log("health", await client.health());
@@ -129,7 +131,7 @@ async function showFaults(client: RelayClient, faults: readonly Fault[]): Promis
       const shown = await client.get(`/api/events/${id}`).catch(String);
       console.error(`  ${id} ${typeof shown === "string" ? shown : JSON.stringify(shown)}`);
     }
-    if (eventIds.length > FAULTY_EVENTS_SHOWN) console.error(`  all: ${eventIds.join(" ")}`);
+    if (eventIds.length > FAULTY_EVENTS_SHOWN) console.error(`  and ${eventIds.length - FAULTY_EVENTS_SHOWN} more`);
   }
 }
 

@@ -19,7 +19,7 @@ export function accountFaults({ ending }: Pick<Team, "ending">, account: TeamAcc
   return [
     ...(lost.length > 0 ? fault(`${lost.length} events are lost to "${team}"`, lost) : []),
     ...(unasked.length > 0 ? fault(`"${team}" got ${unasked.length} events that it does not want`, unasked) : []),
-    ...(["delivered", "dead"].includes(ending) && pending.length > 0
+    ...(ending === "delivered" && pending.length > 0
       ? fault(`${pending.length} events are still on their way to "${team}"`, pending)
       : []),
     ...(["delivered", "waiting"].includes(ending) && dead.length > 0

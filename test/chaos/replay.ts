@@ -1,0 +1,36 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { RelayClient } from "../demo/client.ts";
+import type { TeamAccount } from "./accounting.ts";
+import { readDead } from "./books.ts";
+import type { Fault } from "./faults.ts";
+import type { Team } from "./teams.ts";
+
+const ARRIVES_WITHIN_MS = 90_000;
+const ROUND_MS = 500;
+
+/** What was given up for a team is replayed once that is well: then it has everything that it was ever owed. */
+export async function replayFaults(
+  client: RelayClient,
+  { name, destinationId, server, heal }: Team,
+  { dead, pending }: TeamAccount,
+): Promise<Fault[]> {
+  heal();
+  const listed = await readDead(client, destinationId);
+  const { count } = await client.post<{ count: number }>(`/api/destinations/${destinationId}/replay`, {
+    since: new Date(0).toISOString(),
+    which: "failed",
+  });
+  const startedAt = Date.now();
+  const missing = () => [...dead, ...pending].filter((id) => !server.accepted().has(id));
+  while (missing().length > 0 && Date.now() - startedAt < ARRIVES_WITHIN_MS) await wait(ROUND_MS);
+  const seconds = Math.round((Date.now() - startedAt) / 1000);
+  console.log(`"${name}" is well: ${count} replayed, all there after ${seconds} s\n`);
+
+  const left = missing();
+  return [
+    ...(count === dead.length
+      ? []
+      : [{ what: `${count} of ${dead.length} dead deliveries were replayed`, eventIds: [] }]),
+    ...(left.length === 0 ? [] : [{ what: `${left.length} replayed events never came to "${name}"`, eventIds: left }]),
+  ];
+}
