@@ -4,7 +4,10 @@ import { nextStep } from "./retry-schedule.ts";
 /** A ladder has 51 at most; what replays add beyond pushes the oldest out. */
 const MAX_ATTEMPTS_KEPT = 60;
 
-/** A delivery as it stands after an attempt. `random` is in [0, 1). */
+/**
+ * A delivery as it stands after an attempt. What a team has once taken it has: a replay that comes to nothing does not make
+ * that dead. `random` is in [0, 1).
+ */
 export function afterAttempt(
   delivery: Delivery,
   attempt: Attempt,
@@ -13,6 +16,9 @@ export function afterAttempt(
 ): Delivery {
   const attempts = [...delivery.attempts, attempt].slice(-MAX_ATTEMPTS_KEPT);
   const next = nextStep(attempt, { step: delivery.step, schedule, random });
+  if (next.status === "dead" && attempts.some(({ outcome }) => outcome === "delivered")) {
+    return { ...delivery, attempts, status: "delivered", nextAttemptAt: null };
+  }
   return next.status === "pending"
     ? {
         ...delivery,

@@ -22,6 +22,8 @@ export interface Destination {
    * slow one.
    */
   readonly onLane: boolean;
+  /** Its latest attempt failed. */
+  readonly isFailing: boolean;
   /** Since when its circuit breaker is open, Unix milliseconds; null while that is closed. */
   readonly restingSince: number | null;
   /** Until then the retry lane leaves it alone, Unix milliseconds; null: it may come at any time. */
@@ -40,9 +42,14 @@ export function wants(
   );
 }
 
+/**
+ * Longest attempt that may go on behind the batch in which it was begun: the platform grants 30 s, the write included.
+ */
+export const LONGEST_UNATTENDED_MS = 20_000;
+
 /** Whether even first attempts are for the retry lane. */
-export function isServedByLane({ onLane, restingSince, maxPerSecond }: Destination): boolean {
-  return onLane || restingSince !== null || maxPerSecond !== null;
+export function isServedByLane({ onLane, restingSince, maxPerSecond, timeoutMs }: Destination): boolean {
+  return onLane || restingSince !== null || maxPerSecond !== null || timeoutMs > LONGEST_UNATTENDED_MS;
 }
 
 /** An answer that takes longer is too slow for the fan-out, where others wait behind it. */

@@ -19,8 +19,8 @@ export interface FanningOut {
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** First attempts are short and few seconds in all: whatever needs longer is for the retry lane. */
-const FIRST_ATTEMPTS = { attemptMs: 3_000, beginWithinMs: 15_000 };
+/** After this a batch begins no further attempt: what is left is for the retry lane. */
+const BEGIN_WITHIN_MS = 15_000;
 
 /**
  * Fans out a batch of events: claims those that nobody has handled, brings the state up to them, makes the first attempt
@@ -45,7 +45,7 @@ export async function fanOut(
   const { atOnce = [], forLane = [] } = Object.groupBy(jobs, ({ destination }) =>
     isServedByLane(destination) ? "forLane" : "atOnce",
   );
-  const attempted = await attemptAll(atOnce, FIRST_ATTEMPTS, {
+  const attempted = await attemptAll(atOnce, BEGIN_WITHIN_MS, {
     world,
     allowPrivateDestinations: fanningOut.config.allowPrivateDestinations,
   });

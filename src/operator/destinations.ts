@@ -103,6 +103,7 @@ export function addDestinations(api: OperatorApi, world: World): void {
       maxPerSecond: input.max_per_second ?? null,
       secret: makeSecret(),
       onLane: false,
+      isFailing: false,
       restingSince: null,
       nextTurnAt: null,
       createdAt: now,

@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { isBalanced } from "../domain/ledger.ts";
 import type { World } from "../platform/world.ts";
 import { countLedger } from "../store/ledger.ts";
-import { type OperatorApi, instant } from "./requests.ts";
+import { type OperatorApi, instant, invalidRequest } from "./requests.ts";
 import { badInput, behindToken, json, security } from "./responses.ts";
 
 const deliveries = { owed: z.number(), delivered: z.number(), pending: z.number(), dead: z.number() };
@@ -42,6 +42,9 @@ const route = createRoute({
 export function addLedger(api: OperatorApi, world: World): void {
   api.openapi(route, async (c) => {
     const { since, until } = c.req.valid("query");
+    if (since !== undefined && until !== undefined && until <= since) {
+      throw invalidRequest([{ path: "until", message: "must be after since" }]);
+    }
     const counted = await countLedger(c.env.DB, since ?? 0, until ?? world.now() + 1);
     const { accounts, ...states } = counted;
     const destinations = accounts.map(({ destinationId, unwritten, pending, ...account }) => ({

@@ -52,11 +52,13 @@ export const requireJson: MiddlewareHandler<OperatorEnv> = async (c, next) => {
   await next();
 };
 
-/** For an operation whose body says only what differs from the usual. */
+/** For an operation whose body says only what differs from the usual: none at all is as good as an empty one. */
 export const absentBodyIsEmpty: MiddlewareHandler<OperatorEnv> = async (c, next) => {
-  if (c.req.raw.body === null) {
-    const headers = { ...Object.fromEntries(c.req.raw.headers), "content-type": "application/json" };
-    c.req.raw = new Request(c.req.url, { method: c.req.method, headers, body: "{}" });
+  const { raw } = c.req;
+  const text = await raw.clone().text();
+  if (text.trim() === "" || !raw.headers.has("content-type")) {
+    const headers = { ...Object.fromEntries(raw.headers), "content-type": "application/json" };
+    c.req.raw = new Request(raw.url, { method: raw.method, headers, body: text.trim() === "" ? "{}" : text });
   }
   await requireJson(c, next);
 };

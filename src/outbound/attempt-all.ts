@@ -28,26 +28,16 @@ const MAX_IN_FLIGHT = 5;
 /** How long a batch, and all that waits behind it, waits for an answer before it goes on without. */
 const PATIENCE_MS = 1_000;
 
-/** An attempt goes on for at most this long when nobody waits for it: the platform grants 30 s, the write included. */
-const MAX_UNATTENDED_MS = 20_000;
-
-export interface Limits {
-  /** Longest wait for one answer, whatever the destination's own. */
-  readonly attemptMs: number;
-  /** After this no further attempt is begun. */
-  readonly beginWithinMs: number;
-}
+/** The same with a destination that is known to be slow, or to fail. */
+const SHORT_PATIENCE_MS = 250;
 
 /**
  * Makes attempts side by side, each destination getting an equal share of the calls in flight, those first that have not
- * failed lately. A destination that lets one
- * run late or time out gets no more of them this time; what is left when time or connections run out is put off. So neither a hanging destination nor a long batch holds up the others.
+ * failed lately. A destination that lets one run late or time out gets no more of them this time; what is left when
+ * connections run out, or `beginWithinMs` is over, is put off. So neither a hanging destination nor a long batch holds up
+ * the others.
  */
-export async function attemptAll(
-  jobs: readonly Job[],
-  limits: Limits,
-  posting: Omit<Posting, "limitMs">,
-): Promise<Attempted> {
+export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, posting: Posting): Promise<Attempted> {
   const wellFirst = jobs.toSorted((one, other) => Number(one.destination.onLane) - Number(other.destination.onLane));
   const lanes = [...Map.groupBy(wellFirst, ({ destination }) => destination.id).values()].map((waiting) => ({
     waiting: waiting.toReversed(),
@@ -56,7 +46,7 @@ export async function attemptAll(
   }));
   const results: JobResult[] = [];
   const late: { job: Job; result: Promise<JobResult> }[] = [];
-  const endAt = posting.world.now() + limits.beginWithinMs;
+  const endAt = posting.world.now() + beginWithinMs;
 
   const next = () =>
     lanes
@@ -71,9 +61,8 @@ export async function attemptAll(
       const job = lane.waiting.pop();
       if (job === undefined) return;
       lane.inFlight += 1;
-      const limitMs = Math.min(limits.attemptMs, job.destination.timeoutMs);
-      const result = attempt(job, { ...posting, limitMs });
-      const settled = await settleWithin(result, Math.max(PATIENCE_MS, limitMs - MAX_UNATTENDED_MS));
+      const result = attempt(job, posting);
+      const settled = await settleWithin(result, job.destination.onLane ? SHORT_PATIENCE_MS : PATIENCE_MS);
       if (settled.state === "failed") throw settled.error;
       if (settled.state === "late") {
         lane.isSlow = true;

@@ -7,8 +7,8 @@ import type { World } from "../platform/world.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
 import { readBreakerRow, recordHealth, turnBreaker } from "../store/destination-health.ts";
 import { disableDestinations } from "../store/destinations.ts";
-import type { Attempted, JobResult } from "./attempt-all.ts";
-import { SLOW_REST_MS, type Wake, scheduleWakes } from "./schedule.ts";
+import type { Attempted, Job, JobResult } from "./attempt-all.ts";
+import { type Wake, restMs, scheduleWakes } from "./schedule.ts";
 
 export interface Concluding {
   readonly env: Pick<Env, "DB" | "RETRIES">;
@@ -39,9 +39,10 @@ export async function conclude({ results, late }: Attempted, concluding: Conclud
   }));
   const deliveries = [
     ...concluded.map(({ delivery }) => delivery),
-    ...late.map(({ job }) => putOff(job.delivery, now + LATE_MS)),
+    ...late.filter(({ job }) => !isHeld(job, now)).map(({ job }) => putOff(job.delivery, now + LATE_MS)),
   ];
-  if (deliveries.length === 0) return [];
+
+  if (deliveries.length === 0 && late.length === 0) return [];
 
   const [health] = await recordDeliveries(env.DB, deliveries, [
     recordHealth(env.DB, attemptsOf(results)),
@@ -51,6 +52,11 @@ export async function conclude({ results, late }: Attempted, concluding: Conclud
   await wakeLane([...concluded.flatMap((one) => wakeOf(one, turned, now)), ...turned.values()], concluding);
   for (const { result } of late) waitUntil(concludeLate(result, concluding));
   return deliveries;
+}
+
+/** The lane's claim is lease enough for what it has begun. */
+function isHeld({ delivery }: Job, now: number): boolean {
+  return (delivery.nextAttemptAt ?? now) >= now + LATE_MS;
 }
 
 async function concludeLate(result: Promise<JobResult>, concluding: Concluding): Promise<void> {
@@ -106,7 +112,7 @@ function wakeOf(
   const { id: destinationId, restingSince, nextTurnAt } = destination;
   if (restingSince !== null && nextTurnAt !== null && nextTurnAt > now) return [];
   if (result.attempt !== null) return [{ destinationId, at: delivery.nextAttemptAt }];
-  return [{ destinationId, at: result.isDestinationSlow ? now + SLOW_REST_MS : now }];
+  return [{ destinationId, at: now + (result.isDestinationSlow ? restMs(destination) : 0) }];
 }
 
 async function wakeLane(wakes: readonly Wake[], { env, world }: Concluding): Promise<void> {
@@ -119,9 +125,7 @@ async function wakeLane(wakes: readonly Wake[], { env, world }: Concluding): Pro
 }
 
 function attemptsOf(results: readonly JobResult[]) {
-  return results.flatMap(({ job, attempt }) =>
-    attempt === null ? [] : { destinationId: job.destination.id, attempt },
-  );
+  return results.flatMap(({ job, attempt }) => (attempt === null ? [] : { destination: job.destination, attempt }));
 }
 
 /** A 410 says that the team wants no more events at all. */

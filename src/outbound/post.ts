@@ -15,7 +15,6 @@ const EXCERPT_TIME_BOX_MS = 500;
 export interface Posting {
   readonly world: World;
   readonly allowPrivateDestinations: boolean;
-  readonly limitMs: number;
 }
 
 /** Makes one attempt at a delivery: the only request that leaves the relay. Never throws for what the team does. */
@@ -23,7 +22,7 @@ export async function post(
   event: RelayEvent,
   destination: Destination,
   attempt: number,
-  { world, allowPrivateDestinations, limitMs }: Posting,
+  { world, allowPrivateDestinations }: Posting,
 ): Promise<Attempt> {
   const at = world.now();
   const toAttempt = (outcome: Outcome, answer: Partial<Attempt> = {}): Attempt => ({
@@ -50,7 +49,7 @@ export async function post(
     ...(event.contentType === null ? {} : { "content-type": event.contentType }),
   };
   // The clock of the limit starts with the call, which its caller makes only when a connection is free.
-  const signal = AbortSignal.timeout(limitMs);
+  const signal = AbortSignal.timeout(destination.timeoutMs);
   try {
     const response = await world.fetch(destination.url, { method: "POST", headers, body, redirect: "manual", signal });
     const answer = {

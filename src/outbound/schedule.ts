@@ -1,11 +1,17 @@
+import type { Destination } from "../domain/destination.ts";
 import type { DueMessage, QueueMessage } from "../messages.ts";
 
 /** The queue's own limits. */
 const MESSAGES_PER_BATCH = 100;
 const MAX_DELAY_SECONDS = 86_400;
 
-/** How long a slow destination is left in peace before the lane brings it more. */
-export const SLOW_REST_MS = 1_000;
+/** How long a destination that fails slowly is left in peace; one that is well but slow is brought more at once. */
+const SLOW_FAILURE_REST_MS = 1_000;
+
+/** Wait before a destination that has just let attempts run late is brought more. */
+export function restMs({ isFailing }: Pick<Destination, "isFailing">): number {
+  return isFailing ? SLOW_FAILURE_REST_MS : 0;
+}
 
 /** When the retry lane is to look at a destination. */
 export interface Wake {

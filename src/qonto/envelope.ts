@@ -46,10 +46,11 @@ export function readEnvelope(source: Source, json: unknown): Envelope | null {
   return source === "business" ? readBusiness(json) : readOnboarding(json);
 }
 
-/** The type alone, of a body that may lack everything else; null when it has no usable one. */
-export function readType(source: Source, json: unknown): string | null {
-  if (!isObject(json)) return null;
-  return token.safeParse(source === "business" ? json["type"] : json["event_type"]).data ?? null;
+/** What decides who gets an event, of a body that may lack everything else; null where it names nothing usable. */
+export function readAddress(source: Source, json: unknown): { type: string | null; organizationId: string | null } {
+  if (!isObject(json)) return { type: null, organizationId: null };
+  const type = token.safeParse(source === "business" ? json["type"] : json["event_type"]).data ?? null;
+  return { type, organizationId: source === "business" ? identifier.parse(json["organization_id"]) : null };
 }
 
 function readBusiness(json: unknown): Envelope | null {

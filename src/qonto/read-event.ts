@@ -1,6 +1,6 @@
 import type { RelayEvent } from "../domain/event.ts";
 import { tryDecodeUtf8, tryParseJson } from "../platform/json.ts";
-import { type Envelope, readEnvelope, readType } from "./envelope.ts";
+import { type Envelope, readAddress, readEnvelope } from "./envelope.ts";
 
 /** What a body does not say of its event. */
 export type About = Pick<RelayEvent, "source" | "contentType" | "receivedAt">;
@@ -30,13 +30,13 @@ const UNREADABLE_TYPE = "unreadable";
 /** Makes an event of a body that cannot be read as one, under the id it is given: its bytes can be passed on all the same. */
 export function unreadableEvent(id: string, bytes: Uint8Array, about: About): RelayEvent {
   const text = tryDecodeUtf8(bytes);
-  const type = text === undefined ? null : readType(about.source, tryParseJson(text));
+  const { type, organizationId } = readAddress(about.source, text === undefined ? undefined : tryParseJson(text));
   return {
     id,
     source: about.source,
     type: type ?? UNREADABLE_TYPE,
     event: null,
-    organizationId: null,
+    organizationId,
     resourceId: null,
     createdAt: null,
     receivedAt: about.receivedAt,

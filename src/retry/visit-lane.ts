@@ -1,11 +1,12 @@
 import type { Config, Env } from "../env.ts";
-import type { Destination } from "../domain/destination.ts";
+import { type Destination, LONGEST_UNATTENDED_MS } from "../domain/destination.ts";
 import { LEASE_MS, type Turn, nextTurnAfter, turnOf } from "../domain/turn.ts";
-import { logLine } from "../platform/log.ts";
+import { logFailure, logLine } from "../platform/log.ts";
+import { settleWithin } from "../platform/time-box.ts";
 import type { World } from "../platform/world.ts";
 import { type Attempted, type Job, attemptAll } from "../outbound/attempt-all.ts";
 import { conclude } from "../outbound/conclude.ts";
-import { SLOW_REST_MS, type Wake, scheduleWakes } from "../outbound/schedule.ts";
+import { type Wake, restMs, scheduleWakes } from "../outbound/schedule.ts";
 import { findDestinations } from "../store/destinations.ts";
 import { type LaneClaimed, claimDue, endTurns } from "../store/lane.ts";
 
@@ -13,12 +14,12 @@ export interface Visiting {
   readonly env: Pick<Env, "DB" | "RETRIES">;
   readonly config: Pick<Config, "allowPrivateDestinations">;
   readonly world: World;
-  /** Lets late attempts go on behind the batch. */
+  /** Lets attempts go on behind the batch. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** Every destination's own limit holds here, and no visit runs on for ever. */
-const LATER_ATTEMPTS = { attemptMs: 30_000, beginWithinMs: 20_000 };
+/** After this a visit begins no further attempt: it has to end well before its lease does. */
+const BEGIN_WITHIN_MS = 5_000;
 
 /** What a visit needs of its lease. */
 const NEEDED_MS = 50_000;
@@ -40,10 +41,11 @@ interface Visit {
 
 /**
  * Visits destinations for which something is due, and makes the attempts that each one's turn allows. What D1 says counts:
- * the messages only say where to look.
+ * the messages only say where to look. The claims are held by D1, so the attempts go on behind the batch: no slow team holds
+ * up the messages that wait for others.
  */
 export async function visitLane(destinationIds: readonly string[], visiting: Visiting): Promise<void> {
-  const { env, world, config } = visiting;
+  const { env, world } = visiting;
   const startedAt = world.now();
   const destinations = await findDestinations(env.DB, destinationIds);
   const visits = destinations.flatMap((destination): Visit[] => {
@@ -51,29 +53,52 @@ export async function visitLane(destinationIds: readonly string[], visiting: Vis
     return turn === null ? [] : [{ destination, turn }];
   });
   const lane = await claimLane(visits, visiting);
-  const attempted = await attemptAll(lane.jobs, LATER_ATTEMPTS, {
-    world,
-    allowPrivateDestinations: config.allowPrivateDestinations,
-  });
-  const deliveries = await conclude(attempted, visiting);
-  const ended = await endVisits(visits, lane, visiting);
-  await scheduleWakes(
-    env.RETRIES,
-    [...turnsOfOthers(destinations, startedAt), ...furtherVisits(ended, attempted, world.now())],
-    world.now(),
-  );
+  await scheduleWakes(env.RETRIES, turnsOfOthers(destinations, startedAt), world.now());
 
-  logLine("retry", {
-    destinations: destinationIds.length,
-    visited: visits.length,
-    claimed: lane.jobs.length,
-    event_ids: lane.jobs.map(({ event }) => event.id),
-    delivered: deliveries.filter(({ status }) => status === "delivered").length,
-    pending: deliveries.filter(({ status }) => status === "pending").length,
-    late: attempted.late.length,
-    dead: deliveries.filter(({ status }) => status === "dead").length,
-    duration_ms: world.now() - startedAt,
-  });
+  const behind: Promise<unknown>[] = [];
+  const goOn = (work: Promise<unknown>) => {
+    behind.push(work);
+    visiting.waitUntil(work);
+  };
+  goOn(serve(visits, lane, { ...visiting, waitUntil: goOn }));
+  await settleWithin(allOf(behind), attendedMs(lane.jobs));
+}
+
+/** All of a list that may grow meanwhile. */
+async function allOf(works: readonly Promise<unknown>[]): Promise<void> {
+  for (const work of works) await work;
+}
+
+/** How much of the longest attempt the batch must wait for, because the platform grants less without it. */
+function attendedMs(jobs: readonly Job[]): number {
+  return Math.max(0, ...jobs.map(({ destination }) => destination.timeoutMs - LONGEST_UNATTENDED_MS));
+}
+
+/** Makes the attempts, writes down what came of them, and sends for what is left. Should it fail, the cron goes on. */
+async function serve(visits: readonly Visit[], lane: Lane, visiting: Visiting): Promise<void> {
+  const { env, world, config } = visiting;
+  const startedAt = world.now();
+  try {
+    const attempted = await attemptAll(lane.jobs, BEGIN_WITHIN_MS, {
+      world,
+      allowPrivateDestinations: config.allowPrivateDestinations,
+    });
+    const deliveries = await conclude(attempted, visiting);
+    const ended = await endVisits(visits, lane, visiting);
+    await scheduleWakes(env.RETRIES, furtherVisits(ended, attempted, world.now()), world.now());
+    logLine("retry", {
+      visited: visits.map(({ destination }) => destination.id),
+      claimed: lane.jobs.length,
+      event_ids: lane.jobs.map(({ event }) => event.id),
+      delivered: deliveries.filter(({ status }) => status === "delivered").length,
+      pending: deliveries.filter(({ status }) => status === "pending").length,
+      late: attempted.late.length,
+      dead: deliveries.filter(({ status }) => status === "dead").length,
+      duration_ms: world.now() - startedAt,
+    });
+  } catch (error) {
+    logFailure("retry", error, { visited: visits.map(({ destination }) => destination.id) });
+  }
 }
 
 interface Lane {
@@ -139,12 +164,11 @@ async function endVisits(
 
 /** Where more is due, the next visit follows at once, or when its turn has come. */
 function furtherVisits(ended: readonly Ended[], { late }: Attempted, now: number): Wake[] {
-  const slow = new Set(late.map(({ job }) => job.destination.id));
+  const slow = new Map(late.map(({ job }) => [job.destination.id, restMs(job.destination)]));
   return ended.flatMap(({ claimed: { destinationId, nextDueAt }, turn, nextTurnAt }) => {
     const withinMs = turn.kind === "recovering" ? RECOVERING_MS : EARLY_MS;
     if (nextDueAt === null || nextDueAt > now + withinMs) return [];
-    const restMs = slow.has(destinationId) ? SLOW_REST_MS : 0;
-    return [{ destinationId, at: Math.max(nextDueAt, nextTurnAt, now + restMs) }];
+    return [{ destinationId, at: Math.max(nextDueAt, nextTurnAt, now + (slow.get(destinationId) ?? 0)) }];
   });
 }
 

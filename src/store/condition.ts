@@ -4,7 +4,7 @@ import { type MarkName, readMarksFrom, readMarksSql } from "./marks.ts";
 /** How the relay fares, as far as D1 knows. Times are Unix milliseconds. */
 export interface Condition {
   readonly marks: ReadonlyMap<MarkName, number>;
-  /** When the longest due delivery of all was due that a destination neither paused nor resting waits for; null: none is. */
+  /** When the longest due delivery of all was due to a destination neither paused, resting nor paced; null: none waits. */
   readonly oldestDueAt: number | null;
   /** Since when each resting destination rests, the longest first. */
   readonly resting: readonly { readonly destinationId: string; readonly since: number }[];
@@ -16,7 +16,7 @@ export const oldestDueSql = `
   SELECT min((
     SELECT min(next_attempt_at) FROM deliveries WHERE destination_id = destinations.id AND status = 'pending'
   )) AS due_at
-  FROM destinations WHERE enabled = 1 AND resting_since IS NULL`;
+  FROM destinations WHERE enabled = 1 AND resting_since IS NULL AND max_per_second IS NULL`;
 
 export const restingSinceSql = `
   SELECT id, resting_since FROM destinations WHERE enabled = 1 AND resting_since IS NOT NULL ORDER BY resting_since`;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Breaker, BreakerChange } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
-import { belongsOnLane } from "../domain/destination.ts";
+import { type Destination, belongsOnLane, isServedByLane } from "../domain/destination.ts";
 import { LEASE_MS } from "../domain/turn.ts";
 import { retried } from "./retried.ts";
 
@@ -35,20 +35,22 @@ export const recordHealthSql = `
   FROM json_each(?1) AS run
   WHERE destinations.id = run.value ->> 'destination_id'
     AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR resting_since IS NOT NULL
-      OR on_lane <> run.value ->> 'on_lane')
+      OR on_lane <> run.value ->> 'on_lane' OR run.value ->> 'always')
   RETURNING destinations.id, consecutive_failures, consecutive_timeouts, failing_since, resting_since, failed_probes`;
 
 /**
  * A statement that notes failures, recoveries and slowness; its rows, for `readBreakerRow`, are the destinations to which
- * something happened. A quick success after another writes nothing.
+ * something happened. A quick success after another writes nothing, but for a destination that the lane serves: its latest
+ * successes need not be among its newest deliveries.
  */
 export function recordHealth(
   db: D1Database,
-  attempts: readonly { readonly destinationId: string; readonly attempt: Attempt }[],
+  attempts: readonly { readonly destination: Destination; readonly attempt: Attempt }[],
 ): D1PreparedStatement {
-  const byDestination = Map.groupBy(attempts, ({ destinationId }) => destinationId);
+  const byDestination = Map.groupBy(attempts, ({ destination }) => destination.id);
   const runs = [...byDestination].map(([destinationId, made]) => ({
     destination_id: destinationId,
+    always: made.some(({ destination }) => isServedByLane(destination)) ? 1 : 0,
     ...summarize(made.map(({ attempt }) => attempt)),
   }));
   return db.prepare(recordHealthSql).bind(JSON.stringify(runs));

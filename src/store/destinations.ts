@@ -25,6 +25,7 @@ const destinationRow = z.object({
   max_per_second: z.number().nullable(),
   secret: z.string(),
   on_lane: z.number().transform((flag) => flag === 1),
+  consecutive_failures: z.number(),
   resting_since: z.number().nullable(),
   next_turn_at: z.number().nullable(),
   created_at: z.number(),
@@ -32,7 +33,6 @@ const destinationRow = z.object({
 });
 
 const reportRow = destinationRow.extend({
-  consecutive_failures: z.number(),
   last_success_at: z.number().nullable(),
   last_failure_at: z.number().nullable(),
   newest_success_at: z.number().nullable(),
@@ -55,6 +55,7 @@ function toDestination(row: z.output<typeof destinationRow>): Destination {
     maxPerSecond: row.max_per_second,
     secret: row.secret,
     onLane: row.on_lane,
+    isFailing: row.consecutive_failures > 0,
     restingSince: row.resting_since,
     nextTurnAt: row.next_turn_at,
     createdAt: row.created_at,

@@ -55,11 +55,19 @@ export const whyNotKeptSql = `
 
 const whyNot = z.object({ kept: z.number(), recorded: z.number() });
 
+/** A copy of a recorded event that has another body is not kept, but counted. */
+export const conflictOfCopySql = `
+  UPDATE events SET conflicts = conflicts + 1 WHERE id = ?1 AND is_unreadable = 0 AND body <> CAST(?2 AS TEXT)`;
+
 /** Keeps an event once, and not at all when it is recorded already or there is no room for it. */
 export async function keepInQuarantine(db: D1Database, quarantined: Quarantined): Promise<Kept> {
-  const { id, eventId } = quarantined;
+  const { id, eventId, body } = quarantined;
   const [kept, found] = await retried(() =>
-    db.batch([keep(db, quarantined), db.prepare(whyNotKeptSql).bind(id, eventId)]),
+    db.batch([
+      keep(db, quarantined),
+      db.prepare(whyNotKeptSql).bind(id, eventId),
+      db.prepare(conflictOfCopySql).bind(eventId, body),
+    ]),
   );
   if (kept !== undefined && kept.results.length > 0) return "kept";
   const why = whyNot.parse(found?.results[0]);

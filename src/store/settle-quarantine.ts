@@ -9,6 +9,12 @@ export const recordReleasedSql = `
   ON CONFLICT (id) DO NOTHING
   RETURNING id`;
 
+/** The copy is settled by an event of the same id with another body: that one stays, and it is counted. */
+export const conflictOfReleasedSql = `
+  UPDATE events SET conflicts = conflicts + 1 FROM quarantine
+  WHERE quarantine.id = ?1 AND settled_at IS NULL
+    AND events.id = quarantine.event_id AND events.body <> CAST(quarantine.body AS TEXT)`;
+
 export const settleReleasedSql = "UPDATE quarantine SET settled_at = ?2 WHERE id = ?1 AND settled_at IS NULL";
 
 /**
@@ -22,6 +28,7 @@ export async function recordReleased(db: D1Database, id: string, event: RelayEve
     isRepeated = before > 0;
     return db.batch([
       db.prepare(recordReleasedSql).bind(...eventParameters(event), id),
+      db.prepare(conflictOfReleasedSql).bind(id),
       db.prepare(settleReleasedSql).bind(id, event.receivedAt),
     ]);
   });
@@ -29,13 +36,34 @@ export async function recordReleased(db: D1Database, id: string, event: RelayEve
   return isRepeated || (recorded?.results ?? []).length > 0;
 }
 
-export const settleAcceptedSql = `
-  UPDATE quarantine SET settled_at = ?1 WHERE id IN (
-    SELECT id FROM quarantine INDEXED BY quarantine_waiting
-    WHERE settled_at IS NULL AND NOT (${isWaitingSql}) LIMIT ?2)`;
+const overtakenSql = `
+  FROM quarantine INDEXED BY quarantine_waiting WHERE settled_at IS NULL AND NOT (${isWaitingSql}) ORDER BY id LIMIT ?1`;
 
-/** Settles up to `limit` copies whose event has been accepted by another way; returns how many there were. */
-export async function settleAccepted(db: D1Database, now: number, limit: number): Promise<number> {
-  const { meta } = await retried(() => db.prepare(settleAcceptedSql).bind(now, limit).run());
-  return meta.changes;
+export const conflictsOfAcceptedSql = `
+  UPDATE events SET conflicts = conflicts + 1
+  FROM (SELECT quarantine.event_id, CAST(quarantine.body AS TEXT) AS body ${overtakenSql}) AS overtaken
+  WHERE events.id = overtaken.event_id AND events.body <> overtaken.body
+  RETURNING events.id`;
+
+export const settleAcceptedSql = `UPDATE quarantine SET settled_at = ?2 WHERE id IN (SELECT id ${overtakenSql})`;
+
+/**
+ * Settles up to `limit` copies whose event has been accepted by another way; returns how many there were, and the ids of
+ * the events that had another body.
+ */
+export async function settleAccepted(
+  db: D1Database,
+  now: number,
+  limit: number,
+): Promise<{ settled: number; conflicting: string[] }> {
+  const [conflicts, settled] = await retried(() =>
+    db.batch<{ id: string }>([
+      db.prepare(conflictsOfAcceptedSql).bind(limit),
+      db.prepare(settleAcceptedSql).bind(limit, now),
+    ]),
+  );
+  return {
+    settled: settled?.meta.changes ?? 0,
+    conflicting: (conflicts?.results ?? []).map(({ id }) => id),
+  };
 }

@@ -28,9 +28,9 @@ export async function replayFaults(
 
   const left = missing();
   return [
-    ...(count === dead.length
+    ...(count >= listed.size
       ? []
-      : [{ what: `${count} of ${dead.length} dead deliveries were replayed`, eventIds: [] }]),
+      : [{ what: `${count} of ${listed.size} dead deliveries were replayed`, eventIds: [] }]),
     ...(left.length === 0 ? [] : [{ what: `${left.length} replayed events never came to "${name}"`, eventIds: left }]),
   ];
 }

@@ -13,6 +13,7 @@ const destination = (settings: Partial<Destination>): Destination => ({
   maxPerSecond: null,
   secret: "whsec_",
   onLane: false,
+  isFailing: false,
   restingSince: null,
   nextTurnAt: null,
   createdAt: 0,

@@ -28,7 +28,7 @@ describe("whatever becomes of one call, all that is acknowledged is delivered or
     expect(undisturbed.faults).toEqual([]);
     expect(undisturbed.mostRepeats).toBe(1);
     expect(undisturbed.state).toHaveLength(4);
-    expect(undisturbed.calls).toEqual({ database: 20, events: 5, retries: 4, teams: 15 });
+    expect(undisturbed.calls).toEqual({ database: 34, events: 5, retries: 4, teams: 15 });
   });
 
   const each = doors.flatMap((door) => faultKinds.map((kind) => ({ door, kind })));

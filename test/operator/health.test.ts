@@ -49,7 +49,7 @@ describe("health", () => {
     expect(await health(relay)).toEqual(well);
   });
 
-  it("is degraded when a delivery has been due for minutes, and not while its team rests or is paused", async () => {
+  it("is degraded when a delivery has been due for minutes, and not while its team rests, is paused or has a limit", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addTeam("https://team.example.com/hook");
     relay.teams.answer("https://team.example.com/hook", statuses(500));
@@ -64,6 +64,10 @@ describe("health", () => {
     await env.DB.prepare(rest).bind(relay.now).run();
     expect(await health(relay)).toEqual(well);
     await env.DB.prepare(rest).bind(null).run();
+    await relay.api("PATCH", `/api/destinations/${id}`, { max_per_second: 1 });
+    expect(await health(relay)).toEqual(well);
+    await relay.api("PATCH", `/api/destinations/${id}`, { max_per_second: null });
+    expect((await health(relay)).degraded).toEqual(["deliveries"]);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
     expect(await health(relay)).toEqual(well);
   });

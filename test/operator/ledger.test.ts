@@ -91,6 +91,7 @@ describe("the ledger", () => {
     expect((await ledger(relay, `?until=${from}`)).received).toBe(0);
     expect((await ledger(relay, `?until=${to}`)).received).toBe(6);
     expect((await relay.api("GET", "/api/ledger?since=yesterday")).status).toBe(400);
+    expect((await relay.api("GET", `/api/ledger?since=${to}&until=${from}`)).status).toBe(400);
   });
 
   it.each([

@@ -84,6 +84,29 @@ describe("an event's replay", () => {
     expect(body.deliveries).toHaveLength(3);
   });
 
+  it.each([
+    ["no body at all", undefined, {}],
+    ["an empty body called JSON", "", { "content-type": "application/json" }],
+    ["an empty object without a content type", "{}", {}],
+  ])("takes %s", async (_title, body, headers) => {
+    const { relay, eventId } = await halfDelivered();
+    const init = { method: "POST", headers: { authorization: "Bearer test-admin-token", ...headers } };
+    const bytes = body === undefined ? undefined : new TextEncoder().encode(body);
+    const response = await relay.fetch(`/api/events/${eventId}/replay`, { ...init, ...(bytes && { body: bytes }) });
+    expect(response.status).toBe(202);
+  });
+
+  it("that comes to nothing does not make dead what the team has", async () => {
+    const { relay, id, eventId } = await halfDelivered();
+    await relay.api("PATCH", `/api/destinations/${id}`, { retry_schedule_seconds: [] });
+    relay.teams.answer(team, statuses(500));
+    await relay.api("POST", `/api/events/${eventId}/replay`, { destination_id: id });
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(2);
+    expect((await relay.api("GET", `/api/deliveries?destination_id=${id}`)).body.data[0].status).toBe("delivered");
+    expect((await replay(relay, id, "failed")).body.count).toBe(0);
+  });
+
   it("gives a dead delivery its whole ladder again", async () => {
     const { relay, otherId, eventId } = await halfDelivered();
     await relay.api("PATCH", `/api/destinations/${otherId}`, { retry_schedule_seconds: [1] });

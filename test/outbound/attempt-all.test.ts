@@ -31,6 +31,7 @@ function job(name: string, onLane: boolean): Job {
     maxPerSecond: null,
     secret: makeSecret(),
     onLane,
+    isFailing: onLane,
     restingSince: null,
     nextTurnAt: null,
     createdAt: 0,
@@ -42,7 +43,7 @@ function job(name: string, onLane: boolean): Job {
 
 function attempt(jobs: readonly Job[], teams: Teams, now = () => 0) {
   const posting = { world: { now, random: () => 0, fetch: teams.fetch }, allowPrivateDestinations: false };
-  return attemptAll(jobs, { attemptMs: 3_000, beginWithinMs: 15_000 }, posting);
+  return attemptAll(jobs, 15_000, posting);
 }
 
 it("those that have not failed lately go first, however many others there are", async () => {

@@ -208,6 +208,15 @@ describe("an unreadable event that is released", () => {
     expect(await waiting(relay)).toEqual([]);
   });
 
+  it("goes to a team that wants its organization alone, if it names one", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { organizations: ["org-1"] });
+    await relay.webhook(await signedAgo(relay, '{"id":"no header","type":"v1/cards","organization_id":"org-1"}', 0));
+    await release(relay, await idInQuarantine(relay));
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(1);
+  });
+
   it("says what type it is in the Onboarding API's words, too", async () => {
     const relay = await relayWithTeam();
     await relay.sendOnboarding('{"event_type":"registrations.completed"}');

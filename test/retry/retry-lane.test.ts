@@ -125,6 +125,47 @@ describe("a delivery that fails", () => {
   });
 });
 
+describe("a team that is slow", () => {
+  /** So long in real time, for the limit of an attempt is real time. */
+  const afterMs =
+    (ms: number): Answer =>
+    async () => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      return new Response("at last");
+    };
+
+  it("has all of its own time-out, from the first attempt on", async () => {
+    const { relay, delivery } = await firstAttempt(afterMs(3_200), { timeout_ms: 5_000, retry_schedule_seconds: [] });
+    expect(await delivery()).toMatchObject({ status: "delivered", attempts: [{ outcome: "delivered" }] });
+    expect(relay.teams.received).toHaveLength(1);
+  });
+
+  it("holds up no message that waits for another: its attempts go on behind the batch", async () => {
+    const { relay, delivery } = await firstAttempt(statuses(500), { retry_schedule_seconds: [1] });
+    relay.teams.answer(team, afterMs(500));
+    relay.passSeconds(1);
+    let whenTheBatchReturns = "";
+    relay.whenBatchReturns = async () => {
+      whenTheBatchReturns = `${(await delivery()).status} ${relay.teams.inFlight}`;
+    };
+    await relay.runBatch(relay.retries, "qonto-relay-retries", 1);
+    expect(whenTheBatchReturns).toBe("pending 1");
+    expect((await delivery()).status).toBe("delivered");
+  });
+
+  it("has its latest success told, however many newer events wait for it", async () => {
+    const { relay, destination } = await firstAttempt(statuses(200), { max_per_second: 1 });
+    await env.DB.prepare(
+      `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, next_attempt_at)
+       SELECT ?1, ?2 + value, 'newer-' || value, 'pending', '[]', ?2 + 99999 FROM json_each(?3)`,
+    )
+      .bind(destination.id, relay.now + 1, JSON.stringify(Array.from({ length: 150 }, (_, index) => index)))
+      .run();
+    const { body } = await relay.api("GET", `/api/destinations/${destination.id}`);
+    expect(body.health.last_success_at).toBe(new Date(relay.now).toISOString());
+  });
+});
+
 describe("a team that answers 410", () => {
   it("is disabled, visibly, and gets no more", async () => {
     const { relay, destination, delivery } = await firstAttempt(statuses(410));

@@ -22,8 +22,8 @@ const mayBeScanned = new RegExp(
     ".* VIRTUAL TABLE .*",
     "CONSTANT ROW",
     "\\(subquery-\\d+\\)",
-    "found|types|page|looked_at|destinations|marks|replays",
-    "quarantine USING COVERING INDEX quarantine_waiting",
+    "found|types|page|looked_at|overtaken|destinations|marks|replays",
+    "quarantine USING (COVERING )?INDEX quarantine_waiting",
   ].join("|")})$`,
 );
 

@@ -197,7 +197,7 @@ export class TestRelay {
     let batches = 0;
     while (
       (await this.runBatch(this.events, "qonto-relay-events", 100)) ||
-      (await this.runBatch(this.retries, "qonto-relay-retries", 20))
+      (await this.runBatch(this.retries, "qonto-relay-retries", 1))
     ) {
       batches += 1;
       if (batches > 1_000) throw new Error("The queues do not come to rest");
