@@ -23,6 +23,49 @@ export interface Ledger {
   readonly accounts: readonly Account[];
 }
 
+export const emptyLedger: Ledger = {
+  received: 0,
+  settled: 0,
+  pending: 0,
+  unmatched: 0,
+  quarantined: 0,
+  duplicates: 0,
+  conflicts: 0,
+  accounts: [],
+};
+
+export function emptyAccount(destinationId: string): Account {
+  return { destinationId, owed: 0, unwritten: 0, delivered: 0, pending: 0, dead: 0 };
+}
+
+/** The sum of two ledgers, which have no event in common; each destination has one account in it. */
+export function addLedgers(one: Ledger, other: Ledger): Ledger {
+  const byDestination = Map.groupBy([...one.accounts, ...other.accounts], ({ destinationId }) => destinationId);
+  return {
+    received: one.received + other.received,
+    settled: one.settled + other.settled,
+    pending: one.pending + other.pending,
+    unmatched: one.unmatched + other.unmatched,
+    quarantined: one.quarantined + other.quarantined,
+    duplicates: one.duplicates + other.duplicates,
+    conflicts: one.conflicts + other.conflicts,
+    accounts: [...byDestination]
+      .toSorted(([first], [second]) => (first < second ? -1 : 1))
+      .map(([destinationId, accounts]) => accounts.reduce(addAccounts, emptyAccount(destinationId))),
+  };
+}
+
+function addAccounts(one: Account, other: Account): Account {
+  return {
+    destinationId: one.destinationId,
+    owed: one.owed + other.owed,
+    unwritten: one.unwritten + other.unwritten,
+    delivered: one.delivered + other.delivered,
+    pending: one.pending + other.pending,
+    dead: one.dead + other.dead,
+  };
+}
+
 /** Whether every event is in exactly one state, and every delivery that is owed is delivered, pending or dead. */
 export function isBalanced({ received, settled, pending, unmatched, quarantined, accounts }: Ledger): boolean {
   return (

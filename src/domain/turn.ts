@@ -6,8 +6,8 @@ import type { Destination } from "./destination.ts";
  * by its `max_per_second`, `recovering` when it has just come back and all that it is owed comes out at once.
  */
 export type Turn =
-  | { readonly kind: "free"; readonly limit: number }
-  | { readonly kind: "probe" | "paced" | "recovering"; readonly limit: number; readonly gapMs: number };
+  | { readonly kind: "free" | "probe"; readonly limit: number }
+  | { readonly kind: "paced" | "recovering"; readonly limit: number; readonly gapMs: number };
 
 /**
  * How long a visit's claims and its turn are its own. Longer than a visit can take; short, because what a dead consumer
@@ -24,28 +24,66 @@ const LANE_PAGE = 5;
 /** Deliveries a second to a destination that has just come back. */
 const RECOVERING_PER_SECOND = 50;
 
-/** A probe's conclusion says when the next one is due. */
-const NO_GAP_MS = 0;
-
-/** The turn that is due at `now`; null when none is. `gapMs` is the least wait between its last attempt and the next turn. */
+/** The turn that is due at `now`; null when none is. `gapMs` is the least wait between its end and the next turn. */
 export function turnOf(
   destination: Pick<Destination, "enabled" | "onLane" | "maxPerSecond" | "restingSince" | "nextTurnAt">,
   now: number,
 ): Turn | null {
   const { enabled, onLane, maxPerSecond, restingSince, nextTurnAt } = destination;
   if (!enabled || (nextTurnAt !== null && now < nextTurnAt)) return null;
-  if (restingSince !== null) return { kind: "probe", limit: 1, gapMs: NO_GAP_MS };
-  if (maxPerSecond !== null) return atRate("paced", maxPerSecond);
-  if (nextTurnAt !== null) return atRate("recovering", RECOVERING_PER_SECOND);
-  return { kind: "free", limit: onLane ? LANE_PAGE : PAGE };
+  if (restingSince !== null) return { kind: "probe", limit: 1 };
+  const page = onLane ? LANE_PAGE : PAGE;
+  if (maxPerSecond !== null) return atRate("paced", maxPerSecond, page);
+  if (nextTurnAt !== null) return atRate("recovering", RECOVERING_PER_SECOND, page);
+  return { kind: "free", limit: page };
 }
 
-function atRate(kind: "paced" | "recovering", perSecond: number): Turn {
-  const limit = Math.min(PAGE, Math.max(1, Math.floor(perSecond)));
+function atRate(kind: "paced" | "recovering", perSecond: number, page: number): Turn {
+  const limit = Math.min(page, Math.max(1, Math.floor(perSecond)));
   return { kind, limit, gapMs: Math.ceil((limit / perSecond) * 1000) };
 }
 
-/** When the turn after a finished one may begin, Unix milliseconds; null when turns need no longer be taken. */
-export function nextTurnAfter(turn: Exclude<Turn, { kind: "free" }>, claimed: number, now: number): number | null {
-  return turn.kind === "recovering" && claimed < turn.limit ? null : now + turn.gapMs;
+/** What a visit found and did. */
+export interface Visited {
+  /** Deliveries that it claimed, … */
+  readonly claimed: number;
+  /** … and of these, attempts that it began. */
+  readonly begun: number;
+  /** When the next of the destination's other deliveries is due, Unix milliseconds; null when none waits. */
+  readonly nextDueAt: number | null;
+  /** Rest of a destination that was slow. */
+  readonly restMs: number;
+}
+
+/** What is to follow a visit. */
+export interface AfterVisit {
+  /** Whether the turn that it holds is given back. */
+  readonly endsTurn: boolean;
+  /** When the next turn may begin, Unix milliseconds; null: at any time. */
+  readonly nextTurnAt: number | null;
+  /** When a message must wake the lane, Unix milliseconds; null: others will. */
+  readonly wakeAt: number | null;
+}
+
+/** Clocks differ: a message may come this much before what it was sent for is due. */
+const EARLY_MS = 2_000;
+
+/**
+ * What follows a visit. Each delivery has had a message for its own time, so only what is due already calls for another one;
+ * but what became due during a rest has had none, and all that is due later than a lease was brought forward.
+ */
+export function afterVisit(turn: Turn, { claimed, begun, nextDueAt, restMs }: Visited, now: number): AfterVisit {
+  if (turn.kind === "probe" && claimed > 0) {
+    // What came of it decides over the next one; if nothing did, it has yet to be made.
+    return begun > 0
+      ? { endsTurn: false, nextTurnAt: null, wakeAt: null }
+      : { endsTurn: true, nextTurnAt: now, wakeAt: now };
+  }
+  const isHeld = (turn.kind === "paced" || turn.kind === "recovering") && claimed > 0;
+  const isRecovered = turn.kind === "recovering" && claimed < turn.limit;
+  const nextTurnAt = isHeld && !isRecovered ? now + turn.gapMs : null;
+  const withinMs = turn.kind === "recovering" ? LEASE_MS : EARLY_MS;
+  const wakeAt =
+    nextDueAt === null || nextDueAt > now + withinMs ? null : Math.max(nextDueAt, nextTurnAt ?? now, now + restMs);
+  return { endsTurn: isHeld, nextTurnAt, wakeAt };
 }

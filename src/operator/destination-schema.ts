@@ -31,7 +31,7 @@ const wishes = z.strictObject({
     .nullable()
     .openapi({ description: "Waits between attempts. Null: the default ladder.", example: [1, 1, 5] }),
   timeout_ms: z.int().min(100).max(30_000),
-  max_per_second: z.number().positive().max(1_000).nullable(),
+  max_per_second: z.number().min(0.01).max(1_000).nullable(),
 });
 
 export const creation = wishes.partial().required({ url: true });

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Replay } from "../domain/replay.ts";
 import { wants } from "../domain/destination.ts";
 import { wakeNow } from "../outbound/wake-now.ts";
+import { ProblemError } from "../platform/problem.ts";
 import type { World } from "../platform/world.ts";
 import { runReplay } from "../replay/run-replay.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
@@ -17,10 +18,20 @@ import {
   notFound,
   requireJson,
 } from "./requests.ts";
-import { badInput, behindToken, isoTime, isoTimeOrNull, json, security, time, unknownId } from "./responses.ts";
+import {
+  badInput,
+  behindToken,
+  isoTime,
+  isoTimeOrNull,
+  json,
+  refusal,
+  security,
+  time,
+  unknownId,
+} from "./responses.ts";
 
 /** What a request does of a replay by itself; the cron does the rest. */
-const PAGES_AT_ONCE = 5;
+const PAGES_AT_ONCE = 10;
 
 const params = z.object({ id: z.string() });
 const count = z.number().openapi({ description: "Deliveries that are made, or made again" });
@@ -97,7 +108,13 @@ const replayEventRoute = createRoute({
       content: { "application/json": { schema: z.strictObject({ destination_id: z.string().min(1).optional() }) } },
     },
   },
-  responses: { 202: json(z.object({ count }), "On its way"), ...badInput, ...behindToken, ...unknownId },
+  responses: {
+    202: json(z.object({ count }), "On its way"),
+    409: refusal("Not fanned out yet, and not wanted by the team that is named: code `too_early`"),
+    ...badInput,
+    ...behindToken,
+    ...unknownId,
+  },
 });
 
 export function addReplays(api: OperatorApi, world: World): void {
@@ -147,15 +164,15 @@ export function addReplays(api: OperatorApi, world: World): void {
     const { destination_id: named } = c.req.valid("json");
     const targets = await targetsOf(c.env.DB, id, named);
     const now = world.now();
-    await replayDeliveries(c.env.DB, targets, now);
+    const replayed = await replayDeliveries(c.env.DB, targets, now);
     for (const { destinationId } of targets) await wakeNow(c.env, destinationId, now);
-    return c.json({ count: targets.length }, 202);
+    return c.json({ count: replayed }, 202);
   });
 }
 
 /**
  * The deliveries that a replay of an event makes. A team that is named gets it again even if it has it; otherwise those get
- * it that want it and do not have it. Before its fan-out an event needs none: it is on its way to all.
+ * it that want it and do not have it. Before its fan-out an event needs none: it is on its way to all that want it.
  */
 async function targetsOf(db: D1Database, eventId: string, named: string | undefined) {
   const [events, deliveryRows, destinationRows] = await db.batch([
@@ -166,13 +183,26 @@ async function targetsOf(db: D1Database, eventId: string, named: string | undefi
   const [row] = events?.results ?? [];
   if (row === undefined) throw notFound("event");
   const event = readEventDetail(row);
-  if (named !== undefined && (await findDestinations(db, [named])).length === 0) throw notFound("destination");
+  const [namedDestination] = named === undefined ? [] : await findDestinations(db, [named]);
+  if (named !== undefined && namedDestination === undefined) throw notFound("destination");
   const statuses = new Map(
     (deliveryRows?.results ?? []).map(readDeliveryRow).map(({ destinationId, status }) => [destinationId, status]),
   );
-  if (event.state === "pending" && statuses.size === 0) return [];
+  if (event.state === "pending" && statuses.size === 0) {
+    if (namedDestination !== undefined && !wants(namedDestination, event)) throw tooEarly();
+    return [];
+  }
   const wanting = (destinationRows?.results ?? []).map(readDestinationRow).filter((one) => wants(one, event));
   const destinationIds =
     named === undefined ? wanting.map(({ id }) => id).filter((id) => statuses.get(id) !== "delivered") : [named];
   return destinationIds.map((destinationId) => ({ destinationId, eventId, receivedAt: event.receivedAt }));
+}
+
+function tooEarly(): ProblemError {
+  return new ProblemError({
+    status: 409,
+    code: "too_early",
+    title: "Too early",
+    detail: "The event is on its way to the teams that want it. Send it to another one in a moment.",
+  });
 }

@@ -42,6 +42,7 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
   const lanes = [...Map.groupBy(wellFirst, ({ destination }) => destination.id).values()].map((waiting) => ({
     waiting: waiting.toReversed(),
     inFlight: 0,
+    begun: 0,
     isSlow: false,
   }));
   const results: JobResult[] = [];
@@ -52,7 +53,7 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
     lanes
       .filter(({ waiting, isSlow }) => waiting.length > 0 && !isSlow)
       .reduce<(typeof lanes)[number] | undefined>(
-        (idlest, lane) => (idlest === undefined || lane.inFlight < idlest.inFlight ? lane : idlest),
+        (next, lane) => (next === undefined || isBefore(lane, next) ? lane : next),
         undefined,
       );
 
@@ -61,6 +62,7 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
       const job = lane.waiting.pop();
       if (job === undefined) return;
       lane.inFlight += 1;
+      lane.begun += 1;
       const result = attempt(job, posting);
       const settled = await settleWithin(result, job.destination.onLane ? SHORT_PATIENCE_MS : PATIENCE_MS);
       if (settled.state === "failed") throw settled.error;
@@ -80,6 +82,16 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
     waiting.map((job): JobResult => ({ job, attempt: null, isDestinationSlow: isSlow })),
   );
   return { results: [...results, ...putOff], late };
+}
+
+interface Share {
+  readonly inFlight: number;
+  readonly begun: number;
+}
+
+/** Of those with the fewest calls in flight, the one that has had the fewest. */
+function isBefore(one: Share, other: Share): boolean {
+  return one.inFlight === other.inFlight ? one.begun < other.begun : one.inFlight < other.inFlight;
 }
 
 async function attempt(job: Job, posting: Posting): Promise<JobResult> {

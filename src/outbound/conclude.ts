@@ -1,6 +1,7 @@
 import type { Env } from "../env.ts";
 import { type BreakerChange, judgeBreaker } from "../domain/breaker.ts";
 import type { Delivery } from "../domain/delivery.ts";
+import type { Destination } from "../domain/destination.ts";
 import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
@@ -27,16 +28,7 @@ const LATE_MS = 45_000;
 export async function conclude({ results, late }: Attempted, concluding: Concluding): Promise<Delivery[]> {
   const { env, world, waitUntil } = concluding;
   const now = world.now();
-  const concluded = results.map((result) => ({
-    ...result,
-    delivery:
-      result.attempt === null
-        ? putOff(result.job.delivery, now)
-        : afterAttempt(result.job.delivery, result.attempt, result.job.destination.retryScheduleSeconds, {
-            now,
-            random: world.random(),
-          }),
-  }));
+  const concluded = results.map((result) => ({ job: result.job, ...concludeOne(result, now, world.random()) }));
   const deliveries = [
     ...concluded.map(({ delivery }) => delivery),
     ...late.filter(({ job }) => !isHeld(job, now)).map(({ job }) => putOff(job.delivery, now + LATE_MS)),
@@ -49,9 +41,28 @@ export async function conclude({ results, late }: Attempted, concluding: Conclud
     disableDestinations(env.DB, goneDestinations(results), now),
   ]);
   const turned = await turnBreakers(health?.results ?? [], results, concluding);
-  await wakeLane([...concluded.flatMap((one) => wakeOf(one, turned, now)), ...turned.values()], concluding);
+  await wakeLane(
+    [...concluded.flatMap((one) => wakeOf(one, one.job.destination, turned)), ...turned.values()],
+    concluding,
+  );
   for (const { result } of late) waitUntil(concludeLate(result, concluding));
   return deliveries;
+}
+
+/** A delivery as it now stands, and when the lane is to look after it. */
+interface Concluded {
+  readonly delivery: Delivery;
+  /** Unix milliseconds. */
+  readonly due: number;
+}
+
+function concludeOne(result: JobResult, now: number, random: number): Concluded {
+  const { delivery, destination } = result.job;
+  if (result.attempt === null) {
+    return { delivery: putOff(delivery, now), due: now + (result.isDestinationSlow ? restMs(destination) : 0) };
+  }
+  const after = afterAttempt(delivery, result.attempt, destination.retryScheduleSeconds, { now, random });
+  return { delivery: after, due: after.nextAttemptAt ?? now };
 }
 
 /** The lane's claim is lease enough for what it has begun. */
@@ -78,7 +89,7 @@ async function turnBreakers(
   for (const { destinationId, breaker } of rows.map(readBreakerRow)) {
     const change = judgeBreaker(breaker, failedProbeOf(destinationId, results), { now, random: world.random() });
     if (change === null) continue;
-    await turnBreaker(env.DB, { destinationId, breaker }, change, now);
+    if (!(await turnBreaker(env.DB, { destinationId, breaker }, change, now))) continue;
     logLine("breaker", {
       destination_id: destinationId,
       decision: decisionOf(change),
@@ -102,17 +113,15 @@ function failedProbeOf(destinationId: string, results: readonly JobResult[]) {
   return probe?.attempt ?? null;
 }
 
-/** A destination that rests is woken for its probes alone. */
+/** When the lane is to look after a delivery that is pending: when it is due, but not before its destination's next turn. */
 function wakeOf(
-  { job: { destination }, delivery, ...result }: JobResult & { readonly delivery: Delivery },
+  { delivery, due }: Concluded,
+  { id: destinationId, restingSince, nextTurnAt }: Destination,
   turned: ReadonlyMap<string, Wake>,
-  now: number,
 ): Wake[] {
-  if (delivery.nextAttemptAt === null || turned.has(destination.id)) return [];
-  const { id: destinationId, restingSince, nextTurnAt } = destination;
-  if (restingSince !== null && nextTurnAt !== null && nextTurnAt > now) return [];
-  if (result.attempt !== null) return [{ destinationId, at: delivery.nextAttemptAt }];
-  return [{ destinationId, at: now + (result.isDestinationSlow ? restMs(destination) : 0) }];
+  if (delivery.status !== "pending") return [];
+  const turnAt = turned.get(destinationId)?.at ?? (restingSince === null ? null : nextTurnAt);
+  return [{ destinationId, at: Math.max(due, turnAt ?? due) }];
 }
 
 async function wakeLane(wakes: readonly Wake[], { env, world }: Concluding): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Config, Env } from "../env.ts";
 import { type Destination, LONGEST_UNATTENDED_MS } from "../domain/destination.ts";
-import { LEASE_MS, type Turn, nextTurnAfter, turnOf } from "../domain/turn.ts";
+import { LEASE_MS, type Turn, afterVisit, turnOf } from "../domain/turn.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { settleWithin } from "../platform/time-box.ts";
 import type { World } from "../platform/world.ts";
@@ -24,12 +24,6 @@ const BEGIN_WITHIN_MS = 5_000;
 /** What a visit needs of its lease. */
 const NEEDED_MS = 50_000;
 
-/** Clocks differ: a message may come this much before what it was sent for is due. */
-const EARLY_MS = 2_000;
-
-/** What became due during a rest has had no message of its own; what is due later than this was brought forward. */
-const RECOVERING_MS = LEASE_MS;
-
 /** How soon a visit is tried again that came upon another's turn. */
 const TURN_TAKEN_MS = 1_000;
 
@@ -52,8 +46,8 @@ export async function visitLane(destinationIds: readonly string[], visiting: Vis
     const turn = turnOf(destination, startedAt);
     return turn === null ? [] : [{ destination, turn }];
   });
+  await scheduleWakes(env.RETRIES, turnsOfOthers(destinations, startedAt), startedAt);
   const lane = await claimLane(visits, visiting);
-  await scheduleWakes(env.RETRIES, turnsOfOthers(destinations, startedAt), world.now());
 
   const behind: Promise<unknown>[] = [];
   const goOn = (work: Promise<unknown>) => {
@@ -74,20 +68,20 @@ function attendedMs(jobs: readonly Job[]): number {
   return Math.max(0, ...jobs.map(({ destination }) => destination.timeoutMs - LONGEST_UNATTENDED_MS));
 }
 
-/** Makes the attempts, writes down what came of them, and sends for what is left. Should it fail, the cron goes on. */
+/** Makes the attempts, writes down what came of them, and sends for what is left. */
 async function serve(visits: readonly Visit[], lane: Lane, visiting: Visiting): Promise<void> {
   const { env, world, config } = visiting;
   const startedAt = world.now();
+  const visited = visits.map(({ destination }) => destination.id);
   try {
     const attempted = await attemptAll(lane.jobs, BEGIN_WITHIN_MS, {
       world,
       allowPrivateDestinations: config.allowPrivateDestinations,
     });
     const deliveries = await conclude(attempted, visiting);
-    const ended = await endVisits(visits, lane, visiting);
-    await scheduleWakes(env.RETRIES, furtherVisits(ended, attempted, world.now()), world.now());
+    await sendForTheRest(visits, lane, attempted, visiting);
     logLine("retry", {
-      visited: visits.map(({ destination }) => destination.id),
+      visited,
       claimed: lane.jobs.length,
       event_ids: lane.jobs.map(({ event }) => event.id),
       delivered: deliveries.filter(({ status }) => status === "delivered").length,
@@ -97,7 +91,13 @@ async function serve(visits: readonly Visit[], lane: Lane, visiting: Visiting): 
       duration_ms: world.now() - startedAt,
     });
   } catch (error) {
-    logFailure("retry", error, { visited: visits.map(({ destination }) => destination.id) });
+    logFailure("retry", error, { visited });
+    // What was claimed is free again when the lease ends. Should this fail as well, the cron wakes the lane.
+    await scheduleWakes(
+      env.RETRIES,
+      visited.map((destinationId) => ({ destinationId, at: lane.claimedUntil })),
+      world.now(),
+    ).catch((failure: unknown) => logFailure("wake-the-lane", failure));
   }
 }
 
@@ -105,13 +105,15 @@ interface Lane {
   readonly claimed: readonly LaneClaimed[];
   readonly claimedUntil: number;
   readonly jobs: readonly Job[];
+  /** Destinations of what was claimed and cannot be attempted before the lease has ended. */
+  readonly unserved: readonly string[];
 }
 
 /** Claims what each visit may take, and finds what the attempts need. */
 async function claimLane(visits: readonly Visit[], { env, world }: Visiting): Promise<Lane> {
   const now = world.now();
   const claimedUntil = now + LEASE_MS;
-  if (visits.length === 0) return { claimed: [], claimedUntil, jobs: [] };
+  if (visits.length === 0) return { claimed: [], claimedUntil, jobs: [], unserved: [] };
   const claims = visits.map(({ destination, turn }) => ({
     destinationId: destination.id,
     limit: turn.limit,
@@ -119,62 +121,66 @@ async function claimLane(visits: readonly Visit[], { env, world }: Visiting): Pr
     takesTurn: turn.kind !== "free",
   }));
   const { claimed, events } = await claimDue(env.DB, claims, { now, claimedUntil });
-  // A D1 that stalled may have used up the lease: then the cron wakes for these when it has ended.
-  if (world.now() > claimedUntil - NEEDED_MS) return { claimed: [], claimedUntil, jobs: [] };
-
+  // A D1 that stalled may have used up the lease.
+  if (world.now() > claimedUntil - NEEDED_MS) {
+    return { claimed: [], claimedUntil, jobs: [], unserved: claims.map(({ destinationId }) => destinationId) };
+  }
   const destinations = new Map(visits.map(({ destination }) => [destination.id, destination]));
   const jobs = claimed.flatMap(({ destinationId, deliveries }) =>
     deliveries.flatMap((delivery): Job[] => {
       const destination = destinations.get(destinationId);
       const event = events.get(delivery.eventId);
-      // Claimed but not loaded for want of memory: it comes again when the lease ends.
       return destination && event ? [{ delivery, destination, event }] : [];
     }),
   );
-  return { claimed, claimedUntil, jobs };
+  return { claimed, claimedUntil, jobs, unserved: unloaded(claimed, jobs) };
 }
 
-/** A visit that is over, and when the destination may be visited again, Unix milliseconds. */
-interface Ended {
-  readonly claimed: LaneClaimed;
-  readonly turn: Turn;
-  readonly nextTurnAt: number;
+/** Claimed, but for want of memory not loaded. */
+function unloaded(claimed: readonly LaneClaimed[], jobs: readonly Job[]): string[] {
+  const loaded = Map.groupBy(jobs, ({ destination }) => destination.id);
+  return claimed
+    .filter(({ destinationId, deliveries }) => deliveries.length > (loaded.get(destinationId)?.length ?? 0))
+    .map(({ destinationId }) => destinationId);
 }
 
-/** Gives back the turns that were held, but for a probe's, which ends with what came of it. */
-async function endVisits(
+/** Gives back the turns that were held, and wakes the lane for what is left. */
+async function sendForTheRest(
   visits: readonly Visit[],
-  { claimed, claimedUntil }: Lane,
+  lane: Lane,
+  { results, late }: Attempted,
   { env, world }: Visiting,
-): Promise<Ended[]> {
+): Promise<void> {
   const now = world.now();
-  const turns = new Map(visits.map(({ destination, turn }) => [destination.id, turn]));
-  const held: { destinationId: string; nextTurnAt: number | null }[] = [];
-  const ended: Ended[] = [];
-  for (const one of claimed) {
-    const turn = turns.get(one.destinationId);
-    if (turn === undefined || turn.kind === "probe" || one.deliveries.length === 0) continue;
-    const nextTurnAt = turn.kind === "free" ? null : nextTurnAfter(turn, one.deliveries.length, now);
-    if (turn.kind !== "free") held.push({ destinationId: one.destinationId, nextTurnAt });
-    ended.push({ claimed: one, turn, nextTurnAt: nextTurnAt ?? now });
+  const begun = [...results.filter(({ attempt }) => attempt !== null), ...late].map(({ job }) => job.destination.id);
+  const slow = new Set(late.map(({ job }) => job.destination.id));
+  const claimedBy = new Map(lane.claimed.map((claimed) => [claimed.destinationId, claimed]));
+  const wakes: Wake[] = lane.unserved.map((destinationId) => ({ destinationId, at: lane.claimedUntil }));
+  const endedTurns: { destinationId: string; nextTurnAt: number | null }[] = [];
+  for (const { destination, turn } of visits) {
+    const claimed = claimedBy.get(destination.id);
+    if (claimed === undefined) continue;
+    const visited = {
+      claimed: claimed.deliveries.length,
+      begun: begun.filter((id) => id === destination.id).length,
+      nextDueAt: claimed.nextDueAt,
+      restMs: slow.has(destination.id) ? restMs(destination) : 0,
+    };
+    const { endsTurn, nextTurnAt, wakeAt } = afterVisit(turn, visited, now);
+    if (endsTurn) endedTurns.push({ destinationId: destination.id, nextTurnAt });
+    if (wakeAt !== null) wakes.push({ destinationId: destination.id, at: wakeAt });
   }
-  await endTurns(env.DB, held, claimedUntil);
-  return ended;
+  await endTurns(env.DB, endedTurns, lane.claimedUntil);
+  await scheduleWakes(env.RETRIES, wakes, now);
 }
 
-/** Where more is due, the next visit follows at once, or when its turn has come. */
-function furtherVisits(ended: readonly Ended[], { late }: Attempted, now: number): Wake[] {
-  const slow = new Map(late.map(({ job }) => [job.destination.id, restMs(job.destination)]));
-  return ended.flatMap(({ claimed: { destinationId, nextDueAt }, turn, nextTurnAt }) => {
-    const withinMs = turn.kind === "recovering" ? RECOVERING_MS : EARLY_MS;
-    if (nextDueAt === null || nextDueAt > now + withinMs) return [];
-    return [{ destinationId, at: Math.max(nextDueAt, nextTurnAt, now + (slow.get(destinationId) ?? 0)) }];
-  });
-}
-
-/** Another visit holds the turn: this one's message must not be spent for nothing. What rests is woken for its probes. */
+/**
+ * Another visit holds the turn: this one's message must not be spent for nothing. What rests is woken for its probes, and a
+ * turn that is further off than any visit lasts is a pace's own.
+ */
 function turnsOfOthers(destinations: readonly Destination[], now: number): Wake[] {
-  return destinations
-    .filter(({ enabled, restingSince, nextTurnAt }) => enabled && restingSince === null && (nextTurnAt ?? now) > now)
-    .map(({ id }) => ({ destinationId: id, at: now + TURN_TAKEN_MS }));
+  return destinations.flatMap(({ id, enabled, restingSince, nextTurnAt }) => {
+    if (!enabled || restingSince !== null || nextTurnAt === null || nextTurnAt <= now) return [];
+    return [{ destinationId: id, at: nextTurnAt > now + LEASE_MS ? nextTurnAt : now + TURN_TAKEN_MS }];
+  });
 }

@@ -1,4 +1,4 @@
-import { unfinishedSql } from "./event-progress.ts";
+import { deliveryOfOwedSql, unfinishedSql } from "./event-progress.ts";
 import { retried } from "./retried.ts";
 
 /** An event that a consumer wants to handle, and the destinations it is to owe. */
@@ -13,8 +13,16 @@ export type ClaimOutcome =
   | { readonly state: "finished" }
   | { readonly state: "busy"; readonly claimedUntil: number };
 
+/** Who is to get it now, and who was given a delivery of it meanwhile, by a replay: that stays owed. */
+const owedSql = `(
+  SELECT json_group_array(destination_id) FROM (
+    SELECT value AS destination_id FROM json_each(claim.value ->> 'owed')
+    UNION
+    SELECT owed_to.value FROM json_each(events.owed) AS owed_to
+    WHERE EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql})))`;
+
 export const claimSql = `
-  UPDATE events SET claimed_until = ?2, owed = claim.value ->> 'owed'
+  UPDATE events SET claimed_until = ?2, owed = ${owedSql}
   FROM json_each(?1) AS claim
   WHERE events.id = claim.value ->> 'id'
     AND (events.claimed_until IS NULL OR events.claimed_until <= ?3)

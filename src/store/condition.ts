@@ -1,10 +1,14 @@
 import { z } from "zod";
+import { oldestDueOfSql } from "./lane.ts";
 import { type MarkName, readMarksFrom, readMarksSql } from "./marks.ts";
 
 /** How the relay fares, as far as D1 knows. Times are Unix milliseconds. */
 export interface Condition {
   readonly marks: ReadonlyMap<MarkName, number>;
-  /** When the longest due delivery of all was due to a destination neither paused, resting nor paced; null: none waits. */
+  /**
+   * Since when the longest neglected destination that neither rests nor is paused has been: its longest due delivery was due
+   * then, or its turn, if it is served by turns. Null: none waits.
+   */
   readonly oldestDueAt: number | null;
   /** Since when each resting destination rests, the longest first. */
   readonly resting: readonly { readonly destinationId: string; readonly since: number }[];
@@ -13,13 +17,13 @@ export interface Condition {
 }
 
 export const oldestDueSql = `
-  SELECT min((
-    SELECT min(next_attempt_at) FROM deliveries WHERE destination_id = destinations.id AND status = 'pending'
-  )) AS due_at
-  FROM destinations WHERE enabled = 1 AND resting_since IS NULL AND max_per_second IS NULL`;
+  SELECT min(max(${oldestDueOfSql}, coalesce(next_turn_at, 0))) AS due_at
+  FROM destinations WHERE enabled = 1 AND resting_since IS NULL`;
 
+/** One that is owed nothing has nothing to be probed with, and nobody misses it. */
 export const restingSinceSql = `
-  SELECT id, resting_since FROM destinations WHERE enabled = 1 AND resting_since IS NOT NULL ORDER BY resting_since`;
+  SELECT id, resting_since FROM destinations
+  WHERE enabled = 1 AND resting_since IS NOT NULL AND ${oldestDueOfSql} IS NOT NULL ORDER BY resting_since`;
 
 /** Bounded, for anybody may ask. */
 export const recentDeadLettersSql = `

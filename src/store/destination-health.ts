@@ -87,23 +87,26 @@ export const turnBreakerSql = `
 
 /** Waits of the retry schedule are over when a destination comes back; what its answers asked for is not. */
 export const bringForwardSql = `
-  UPDATE deliveries SET next_attempt_at = received_at
+  UPDATE deliveries SET next_attempt_at = max(received_at, ?4)
   WHERE (destination_id, received_at, event_id) IN (
     SELECT destination_id, received_at, event_id FROM deliveries
     WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at > ?2
       AND attempts ->> '$[#-1].retry_after_seconds' IS NULL
     ORDER BY next_attempt_at LIMIT ?3)`;
 
-/** What failed before a breaker opened, and that is what was sent in half a minute; more keeps to its schedule. */
+/** What failed before a breaker opened, and that is what was sent in about a minute; more keeps to its schedule. */
 const BROUGHT_FORWARD_AT_MOST = 1_000;
 
-/** Opens, closes or keeps a breaker open; what a destination that comes back is owed becomes due. */
+/**
+ * Opens, closes or keeps a breaker open; what a destination that comes back is owed becomes due. Returns whether nobody else
+ * has turned it meanwhile.
+ */
 export async function turnBreaker(
   db: D1Database,
   { destinationId, breaker }: { readonly destinationId: string; readonly breaker: Breaker },
   change: BreakerChange,
   now: number,
-): Promise<void> {
+): Promise<boolean> {
   const turn = db
     .prepare(turnBreakerSql)
     .bind(
@@ -115,7 +118,12 @@ export async function turnBreaker(
       breaker.failedProbes,
     );
   const isBack = change.restingSince === null;
-  await retried(() => db.batch(isBack ? [turn, bringForward(db, destinationId, now)] : [turn]));
+  // Due since the rest began: before all that has come in since, oldest first.
+  const dueAt = breaker.restingSince ?? now;
+  const [turned] = await retried(() =>
+    db.batch(isBack ? [turn, bringForward(db, destinationId, { now, dueAt })] : [turn]),
+  );
+  return (turned?.meta.changes ?? 0) > 0;
 }
 
 export const probeNowSql = "UPDATE destinations SET next_turn_at = ?2 WHERE id = ?1 AND resting_since IS NOT NULL";
@@ -127,12 +135,16 @@ export async function probeNow(db: D1Database, destinationId: string, now: numbe
 
 /** What a destination is owed becomes due: its ladders' waits are over. */
 export async function bringDeliveriesForward(db: D1Database, destinationId: string, now: number): Promise<void> {
-  await retried(() => bringForward(db, destinationId, now).run());
+  await retried(() => bringForward(db, destinationId, { now, dueAt: now }).run());
 }
 
 /** Leaves alone what is claimed: that waits no longer than a lease. */
-function bringForward(db: D1Database, destinationId: string, now: number): D1PreparedStatement {
-  return db.prepare(bringForwardSql).bind(destinationId, now + LEASE_MS, BROUGHT_FORWARD_AT_MOST);
+function bringForward(
+  db: D1Database,
+  destinationId: string,
+  { now, dueAt }: { now: number; dueAt: number },
+): D1PreparedStatement {
+  return db.prepare(bringForwardSql).bind(destinationId, now + LEASE_MS, BROUGHT_FORWARD_AT_MOST, dueAt);
 }
 
 function summarize(attempts: readonly Attempt[]) {

@@ -158,8 +158,14 @@ const assignments = changeable.map(
   (column) => `${column} = iif(json_type(?2, '$.${column}') IS NULL, ${column}, ?2 ->> '$.${column}')`,
 );
 
-/** Touches what is named and nothing else: a 410 that disables, or a deletion, is not undone by a change beside it. */
-export const changeSql = `UPDATE destinations SET ${assignments.join(", ")}, updated_at = ?3 WHERE id = ?1 RETURNING id`;
+/**
+ * Touches what is named and nothing else: a 410 that disables, or a deletion, is not undone by a change beside it. With
+ * another pace the turn that was set by the old one is void.
+ */
+export const changeSql = `
+  UPDATE destinations SET ${assignments.join(", ")}, updated_at = ?3,
+    next_turn_at = iif(json_type(?2, '$.max_per_second') IS NOT NULL AND resting_since IS NULL, NULL, next_turn_at)
+  WHERE id = ?1 RETURNING id`;
 
 /** Returns whether there is such a destination. */
 export async function changeDestination(

@@ -98,12 +98,13 @@ export async function endTurns(
   );
 }
 
+/** On a row of `destinations`: when the longest due of its pending deliveries is due; null when it has none. */
+export const oldestDueOfSql = `(
+  SELECT min(next_attempt_at) FROM deliveries WHERE destination_id = destinations.id AND status = 'pending')`;
+
 /** The lane may visit it, and its longest due delivery was due before ?1. */
 export const overdueSql = `
-  SELECT id, (
-    SELECT min(next_attempt_at) FROM deliveries WHERE destination_id = destinations.id AND status = 'pending'
-  ) AS due_at
-  FROM destinations
+  SELECT id, ${oldestDueOfSql} AS due_at FROM destinations
   WHERE enabled = 1 AND (next_turn_at IS NULL OR next_turn_at <= ?2) AND due_at < ?1`;
 
 /** Destinations with deliveries that should have been attempted before `dueBefore`. */

@@ -1,26 +1,34 @@
 import { z } from "zod";
-import type { DeliveryStatus } from "../domain/delivery.ts";
-import type { Account, Ledger } from "../domain/ledger.ts";
+import { type Account, type Ledger, addLedgers, emptyAccount, emptyLedger } from "../domain/ledger.ts";
 import { deliveryOfOwedSql, eventStateSql } from "./event-progress.ts";
 import { isWaitingSql } from "./quarantine.ts";
 
 /**
- * The ledger is counted when it is asked for, from the rows themselves: nothing is kept that could drift from them. All
- * its statements see the same moment. ?1 is inclusive, ?2 exclusive.
+ * The ledger is counted when it is asked for, from the rows themselves: nothing is kept that could drift from them. It is
+ * counted in pages, so that D1 can do other work between; the statements of a page see the same moment, and each event and
+ * its deliveries are in one page. A page goes from the position ?1, ?2, inclusive, to ?3, ?4, exclusive.
  */
-const receivedInTime = "received_at >= ?1 AND received_at < ?2";
+const ofPage = (id: string) => `(received_at, ${id}) >= (?1, ?2) AND (received_at, ${id}) < (?3, ?4)`;
 
-export const receivedSql = `SELECT count(*) AS events FROM events WHERE ${receivedInTime}`;
+/** Events of a page: a fraction of a second's work for D1. */
+const PAGE = 5_000;
+
+export const nextPageSql = `
+  SELECT received_at, id FROM events WHERE (received_at, id) >= (?1, ?2) AND received_at < ?3
+  ORDER BY received_at, id LIMIT 1 OFFSET ${PAGE}`;
+
+export const receivedSql = `SELECT count(*) AS events FROM events WHERE ${ofPage("id")}`;
 
 export const statesSql = `
   SELECT state, count(*) AS events, sum(duplicates) AS duplicates, sum(conflicts) AS conflicts
-  FROM (SELECT ${eventStateSql} AS state, duplicates, conflicts FROM events WHERE ${receivedInTime})
+  FROM (SELECT ${eventStateSql} AS state, duplicates, conflicts FROM events WHERE ${ofPage("id")})
   GROUP BY state`;
 
 export const owedSql = `
   SELECT owed_to.value AS destination_id, count(*) AS owed, sum(deliveries.event_id IS NULL) AS unwritten
-  FROM events CROSS JOIN json_each(events.owed) AS owed_to LEFT JOIN deliveries ON ${deliveryOfOwedSql}
-  WHERE events.received_at >= ?1 AND events.received_at < ?2
+  FROM (SELECT id, received_at, owed FROM events WHERE ${ofPage("id")}) AS events
+    CROSS JOIN json_each(events.owed) AS owed_to
+    LEFT JOIN deliveries ON ${deliveryOfOwedSql}
   GROUP BY owed_to.value`;
 
 /** Jumps along the key from one destination to the next, removed ones included. */
@@ -32,10 +40,11 @@ export const writtenSql = `
     FROM found WHERE found.id IS NOT NULL
   )
   SELECT found.id AS destination_id, deliveries.status, count(*) AS deliveries
-  FROM found CROSS JOIN deliveries ON deliveries.destination_id = found.id AND ${receivedInTime}
+  FROM found CROSS JOIN deliveries ON deliveries.destination_id = found.id AND ${ofPage("event_id")}
   GROUP BY found.id, deliveries.status`;
 
-export const quarantinedSql = `SELECT count(*) AS events FROM quarantine WHERE ${receivedInTime} AND ${isWaitingSql}`;
+export const quarantinedSql = `
+  SELECT count(*) AS events FROM quarantine WHERE received_at >= ?1 AND received_at < ?2 AND ${isWaitingSql}`;
 
 const countRow = z.object({ events: z.number() });
 const stateRow = z.object({
@@ -51,23 +60,47 @@ const writtenRow = z.object({
   deliveries: z.number(),
 });
 
+const positionRow = z.object({ received_at: z.number(), id: z.string() });
+
+interface Position {
+  readonly receivedAt: number;
+  readonly id: string;
+}
+
 /** Counts what was received in a time, in Unix milliseconds. Rows read: about three for each event and delivery. */
 export async function countLedger(db: D1Database, since: number, until: number): Promise<Ledger> {
+  const inQuarantine = countRow.parse(await db.prepare(quarantinedSql).bind(since, until).first()).events;
+  let ledger: Ledger = { ...emptyLedger, received: inQuarantine, quarantined: inQuarantine };
+  for (let from: Position | null = { receivedAt: since, id: "" }; from !== null;) {
+    const next: Position | null = await nextPage(db, from, until);
+    ledger = addLedgers(ledger, await countPage(db, from, next ?? { receivedAt: until, id: "" }));
+    from = next;
+  }
+  return ledger;
+}
+
+async function nextPage(db: D1Database, { receivedAt, id }: Position, until: number): Promise<Position | null> {
+  const row = await db.prepare(nextPageSql).bind(receivedAt, id, until).first();
+  if (row === null) return null;
+  const position = positionRow.parse(row);
+  return { receivedAt: position.received_at, id: position.id };
+}
+
+async function countPage(db: D1Database, from: Position, to: Position): Promise<Ledger> {
   const results = await db.batch(
-    [receivedSql, statesSql, owedSql, writtenSql, quarantinedSql].map((countingSql) =>
-      db.prepare(countingSql).bind(since, until),
+    [receivedSql, statesSql, owedSql, writtenSql].map((countingSql) =>
+      db.prepare(countingSql).bind(from.receivedAt, from.id, to.receivedAt, to.id),
     ),
   );
-  const [received, states, owed, written, quarantined] = results.map((result) => result.results);
-  const inQuarantine = countRow.parse(quarantined?.[0]).events;
+  const [received, states, owed, written] = results.map((result) => result.results);
   const byState = z.array(stateRow).parse(states);
   const inState = (state: string) => byState.find((row) => row.state === state)?.events ?? 0;
   return {
-    received: countRow.parse(received?.[0]).events + inQuarantine,
+    received: countRow.parse(received?.[0]).events,
     settled: inState("settled"),
     pending: inState("pending"),
     unmatched: inState("unmatched"),
-    quarantined: inQuarantine,
+    quarantined: 0,
     duplicates: byState.reduce((sum, { duplicates }) => sum + duplicates, 0),
     conflicts: byState.reduce((sum, { conflicts }) => sum + conflicts, 0),
     accounts: toAccounts(z.array(owedRow).parse(owed), z.array(writtenRow).parse(written)),
@@ -79,18 +112,8 @@ function toAccounts(
   owed: readonly z.output<typeof owedRow>[],
   written: readonly z.output<typeof writtenRow>[],
 ): Account[] {
-  const ids = new Set([...owed, ...written].map((row) => row.destination_id));
-  return [...ids].toSorted().map((destinationId): Account => {
-    const owes = owed.find((row) => row.destination_id === destinationId);
-    const inStatus = (status: DeliveryStatus) =>
-      written.find((row) => row.destination_id === destinationId && row.status === status)?.deliveries ?? 0;
-    return {
-      destinationId,
-      owed: owes?.owed ?? 0,
-      unwritten: owes?.unwritten ?? 0,
-      delivered: inStatus("delivered"),
-      pending: inStatus("pending"),
-      dead: inStatus("dead"),
-    };
-  });
+  return [
+    ...owed.map((row) => ({ ...emptyAccount(row.destination_id), owed: row.owed, unwritten: row.unwritten })),
+    ...written.map((row) => ({ ...emptyAccount(row.destination_id), [row.status]: row.deliveries })),
+  ];
 }

@@ -21,7 +21,7 @@ export interface Quarantined {
 export type Kept = "kept" | "kept_before" | "recorded" | "full";
 
 /** The quarantine is bounded: whatever misbehaves before it, the database has room for the events. */
-export const MOST_WAITING = 5_000;
+export const MOST_WAITING = 20_000;
 export const MOST_WAITING_BYTES = 500_000_000;
 
 /** The id under which an event is kept once: that of its own id or, without one, of its body. */

@@ -62,6 +62,11 @@ const failedSql = `
 /** Events received from ?2, behind ?3, before ?4. */
 const windowSql = "FROM events WHERE (received_at, id) > (?2, ?3) AND received_at < ?4";
 
+/** The last of so many of them, if there are that many. */
+function edgeOfWindowSql(size: number): string {
+  return `SELECT received_at, id ${windowSql} ORDER BY received_at, id LIMIT 1 OFFSET ${size - 1}`;
+}
+
 /** Of a row `looked_at` of that window: ?1 wants it and, unless ?5 asks for all, is not owed it. What is on its way is left alone. */
 const isToReplaySql = `
   events.owed IS NOT NULL AND ${wantsSql("looked_at")}
@@ -77,28 +82,46 @@ const wantedSql = (limit: string) => `
     CROSS JOIN destinations ON destinations.id = ?1
   WHERE ${isToReplaySql}`;
 
+/** Events that one statement looks at while it counts; and, further below, while it replays. */
+const COUNTED_AT_ONCE = 10_000;
+
 export const countFailedSql = `SELECT count(*) AS many ${failedSql}`;
-export const countWantedSql = `SELECT count(*) AS many ${wantedSql("")}`;
+export const countWantedSql = `SELECT count(*) AS many ${wantedSql(`LIMIT ${COUNTED_AT_ONCE}`)}`;
+export const countedEdgeSql = edgeOfWindowSql(COUNTED_AT_ONCE);
 
 /** How many deliveries a replay has before it. */
 export async function countReplay(db: D1Database, replay: Replay): Promise<number> {
-  const countSql = replay.which === "failed" ? countFailedSql : countWantedSql;
-  const row = await db
-    .prepare(countSql)
-    .bind(...windowOf(replay))
-    .first<{ many: number }>();
-  return row?.many ?? 0;
+  if (replay.which === "failed") {
+    const row = await db
+      .prepare(countFailedSql)
+      .bind(...windowOf(replay))
+      .first();
+    return countRow.parse(row).many;
+  }
+  let many = 0;
+  for (let reached: Replay["reached"] | null = replay.reached; reached !== null;) {
+    const window = windowOf({ ...replay, reached });
+    const [counted, edge]: D1Result[] = await db.batch([
+      db.prepare(countWantedSql).bind(...window),
+      db.prepare(countedEdgeSql).bind(...window.slice(0, 4)),
+    ]);
+    many += countRow.parse(counted?.results[0]).many;
+    reached = readEdge(edge);
+  }
+  return many;
 }
 
+const countRow = z.object({ many: z.number() });
+
 /** Events that one page looks at. */
-const PAGE = 1_000;
+const PAGE = 500;
 
 export const failedPageSql = `
   SELECT received_at, event_id AS id ${failedSql} ORDER BY received_at, event_id LIMIT ${PAGE}`;
 export const wantedPageSql = `SELECT looked_at.received_at, looked_at.id ${wantedSql(`LIMIT ${PAGE}`)}`;
 export const failedEdgeSql = `
   SELECT received_at, event_id AS id ${failedSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${PAGE - 1}`;
-export const wantedEdgeSql = `SELECT received_at, id ${windowSql} ORDER BY received_at, id LIMIT 1 OFFSET ${PAGE - 1}`;
+export const wantedEdgeSql = edgeOfWindowSql(PAGE);
 
 const positionRow = z
   .object({ received_at: z.number(), id: z.string() })
@@ -118,11 +141,15 @@ export async function nextReplayPage(db: D1Database, replay: Replay): Promise<Re
     db.prepare(pageSql).bind(...window),
     db.prepare(edgeSql).bind(...window.slice(0, 4)),
   ]);
-  const [last] = edge?.results ?? [];
   return {
     events: (page?.results ?? []).map((row) => positionRow.parse(row)),
-    edge: last === undefined ? null : positionRow.parse(last),
+    edge: readEdge(edge),
   };
+}
+
+function readEdge(edge: D1Result | undefined): Replay["reached"] | null {
+  const [last] = edge?.results ?? [];
+  return last === undefined ? null : positionRow.parse(last);
 }
 
 function windowOf({ destinationId, which, reached, until }: Replay): unknown[] {
@@ -141,6 +168,7 @@ export const owePendingSql = `
   FROM json_each(?1) AS given
   WHERE ${isUpToDateSql}
     AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
+    AND EXISTS (SELECT 1 FROM events WHERE id = given.value ->> 'event_id')
   ON CONFLICT DO UPDATE SET status = 'pending', step = 0, next_attempt_at = excluded.next_attempt_at
     WHERE deliveries.status <> 'pending' OR deliveries.next_attempt_at > ?2 + ${LEASE_MS}`;
 
@@ -177,10 +205,14 @@ export async function replayPage(
   return { ...replay, reached: to, finishedAt };
 }
 
-/** Makes single deliveries due at `now`, whatever became of them before. An attempt that is under way is left alone. */
-export async function replayDeliveries(db: D1Database, keys: readonly DeliveryKey[], now: number): Promise<void> {
-  if (keys.length === 0) return;
-  await retried(() => db.batch(owe(db, keys, now, [null, null, null])));
+/**
+ * Makes single deliveries due at `now`, whatever became of them before; returns how many there were. An attempt that is
+ * under way is left alone.
+ */
+export async function replayDeliveries(db: D1Database, keys: readonly DeliveryKey[], now: number): Promise<number> {
+  if (keys.length === 0) return 0;
+  const results = await retried(() => db.batch(owe(db, keys, now, [null, null, null])));
+  return results.filter((_, index) => index % 2 === 0).reduce((sum, { meta }) => sum + meta.changes, 0);
 }
 
 /** No event may owe the same destination twice, so each statement names an event once. */

@@ -82,9 +82,12 @@ export const deleteQuarantinedSql = `
   DELETE FROM quarantine WHERE id IN (
     SELECT id FROM quarantine WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)`;
 
+/** A message that holds a body may be all that is left of it: when it came, the quarantine may have been full. */
 export const deleteDeadLettersSql = `
   DELETE FROM dead_letters WHERE id IN (
-    SELECT id FROM dead_letters WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)`;
+    SELECT id FROM dead_letters
+    WHERE received_at < ?1 AND NOT (kind = 'quarantine' AND replayed_at IS NULL)
+    ORDER BY received_at LIMIT ?2)`;
 
 export const deleteReplaysSql = `
   DELETE FROM replays WHERE id IN (SELECT id FROM replays WHERE finished_at < ?1 LIMIT ?2)`;

@@ -49,7 +49,7 @@ describe("health", () => {
     expect(await health(relay)).toEqual(well);
   });
 
-  it("is degraded when a delivery has been due for minutes, and not while its team rests, is paused or has a limit", async () => {
+  it("is degraded when a delivery has been due for minutes, and not while its team rests, is paused or is served by turns", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addTeam("https://team.example.com/hook");
     relay.teams.answer("https://team.example.com/hook", statuses(500));
@@ -64,9 +64,13 @@ describe("health", () => {
     await env.DB.prepare(rest).bind(relay.now).run();
     expect(await health(relay)).toEqual(well);
     await env.DB.prepare(rest).bind(null).run();
-    await relay.api("PATCH", `/api/destinations/${id}`, { max_per_second: 1 });
+    await env.DB.prepare("UPDATE destinations SET next_turn_at = ?1")
+      .bind(relay.now - 180_000)
+      .run();
     expect(await health(relay)).toEqual(well);
-    await relay.api("PATCH", `/api/destinations/${id}`, { max_per_second: null });
+    await env.DB.prepare("UPDATE destinations SET next_turn_at = ?1")
+      .bind(relay.now - 181_000)
+      .run();
     expect((await health(relay)).degraded).toEqual(["deliveries"]);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
     expect(await health(relay)).toEqual(well);
@@ -75,6 +79,9 @@ describe("health", () => {
   it("is degraded when a destination has rested for an hour, and names it", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addTeam("https://team.example.com/hook");
+    relay.teams.answer("https://team.example.com/hook", statuses(500));
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
     await env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?1").bind(relay.now).run();
     relay.passSeconds(3_600);
     await relay.runCron();
@@ -85,6 +92,9 @@ describe("health", () => {
       status: "degraded",
       checks: { resting_destinations: { status: "degraded", detail: expect.stringContaining(id), value: 3_601 } },
     });
+    // One that is owed nothing cannot be probed, and nobody misses it.
+    await env.DB.prepare("UPDATE deliveries SET status = 'dead', next_attempt_at = NULL").run();
+    expect(await health(relay)).toEqual(well);
   });
 
   it("is degraded for an hour after the queues gave up on a message", async () => {

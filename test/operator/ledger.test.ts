@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { isBalanced } from "../../src/domain/ledger.ts";
 import { countLedger } from "../../src/store/ledger.ts";
+import { interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
 import { statuses } from "../support/teams.ts";
@@ -110,14 +111,37 @@ describe("the ledger", () => {
     expect(isBalanced({ ...counted, received: counted.received + 1 })).toBe(false);
   });
 
-  it("costs one call of D1", async () => {
-    const { relay } = await everyState();
+  it("is counted in pages of 5,000 events, each with its deliveries, and comes out the same", async () => {
+    const { relay, id } = await everyState();
+    const before = await countLedger(env.DB, 0, relay.now + 1);
+    const many = 11_000;
+    const numbers = JSON.stringify(Array.from({ length: many }, (_, index) => index));
+    await env.DB.prepare(
+      `INSERT INTO events (id, source, type, received_at, queued_at, owed, duplicates, body)
+       SELECT 'e' || value, 'business', 't', ?2 - value / 7, ?2, ?3, value % 2, '{}' FROM json_each(?1)`,
+    )
+      .bind(numbers, relay.now, JSON.stringify([id]))
+      .run();
+    await env.DB.prepare(
+      `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts)
+       SELECT ?3, ?2 - value / 7, 'e' || value, iif(value % 10, 'delivered', 'dead'), '[]' FROM json_each(?1)`,
+    )
+      .bind(numbers, relay.now, id)
+      .run();
     let calls = 0;
-    const batch: D1Database["batch"] = (statements) => {
+    const DB = interceptDatabase(env.DB, (_call, proceed) => {
       calls += 1;
-      return env.DB.batch(statements);
-    };
-    await countLedger({ prepare: (sql: string) => env.DB.prepare(sql), batch } as D1Database, 0, relay.now + 1);
-    expect(calls).toBe(1);
+      return proceed();
+    });
+    const counted = await countLedger(DB, 0, relay.now + 1);
+    expect(calls).toBe(1 + 2 * 3);
+    expect(isBalanced(counted)).toBe(true);
+    expect(counted).toMatchObject({
+      received: before.received + many,
+      settled: before.settled + many,
+      duplicates: before.duplicates + many / 2,
+    });
+    const account = counted.accounts.find(({ destinationId }) => destinationId === id);
+    expect(account).toMatchObject({ owed: 2 + many, delivered: 2 + (many / 10) * 9, dead: many / 10 });
   });
 });
