@@ -6,7 +6,7 @@ import { type Outcome, type Plan, play } from "./play.ts";
 /** Printed with the test's name: `VITE_FAULT_SEED=… npm run suite` plays the same plans again. */
 const seed = Number(import.meta.env["VITE_FAULT_SEED"] ?? Date.now() % 1_000_000);
 
-const GENERATED_PLANS = 150;
+const GENERATED_PLANS = 120;
 
 let undisturbed: Outcome;
 
@@ -28,7 +28,7 @@ describe("whatever becomes of one call, all that is acknowledged is delivered or
     expect(undisturbed.faults).toEqual([]);
     expect(undisturbed.mostRepeats).toBe(1);
     expect(undisturbed.state).toHaveLength(4);
-    expect(undisturbed.calls).toEqual({ database: 34, events: 5, retries: 4, teams: 15 });
+    expect(undisturbed.calls).toEqual({ database: 34, events: 5, retries: 6, teams: 15 });
   });
 
   const each = doors.flatMap((door) => faultKinds.map((kind) => ({ door, kind })));
