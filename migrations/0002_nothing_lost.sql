@@ -12,6 +12,7 @@ CREATE TABLE events_with_counts (
   received_at     INTEGER NOT NULL,
   queued_at       INTEGER NOT NULL, -- when its queue message was last promised
   claimed_until   INTEGER,          -- lease of the consumer that makes the first attempts
+  claims          INTEGER NOT NULL DEFAULT 0, -- times that a consumer had it; more than a few came to nothing
   owed            TEXT,             -- JSON array of the destinations that get it; null until fan-out
   duplicates      INTEGER NOT NULL DEFAULT 0, -- times it came again
   conflicts       INTEGER NOT NULL DEFAULT 0, -- of these, with another body
@@ -30,8 +31,10 @@ DROP TABLE events;
 ALTER TABLE events_with_counts RENAME TO events;
 CREATE INDEX events_by_time ON events (received_at, id, type, organization_id);
 
--- Waits of the retry schedule that are used up. A replay begins anew; a probe uses none.
+-- Waits of the retry schedule that are used up. A replay begins anew.
 ALTER TABLE deliveries ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
+-- Times that it was claimed since something was last written down of it.
+ALTER TABLE deliveries ADD COLUMN claims INTEGER NOT NULL DEFAULT 0;
 UPDATE deliveries SET step = json_array_length(attempts);
 
 -- A destination's dead deliveries are listed and replayed without walking its history.

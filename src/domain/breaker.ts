@@ -46,13 +46,15 @@ const JITTER = 0.1;
 export function judgeBreaker(
   breaker: Breaker,
   failedProbe: Pick<Attempt, "retryAfterSeconds"> | null,
-  { now, random }: { now: number; random: number },
+  { now, random, maxPerSecond }: { now: number; random: number; maxPerSecond: number | null },
 ): BreakerChange | null {
   if (breaker.restingSince === null) {
     if (!isWornOut(breaker, now)) return null;
     return { restingSince: now, failedProbes: 0, nextTurnAt: now + restMs(0, null, random) };
   }
-  if (breaker.consecutiveFailures === 0) return { restingSince: null, failedProbes: 0, nextTurnAt: now };
+  if (breaker.consecutiveFailures === 0) {
+    return { restingSince: null, failedProbes: 0, nextTurnAt: now + gapAfterProbeMs(maxPerSecond) };
+  }
   if (failedProbe === null) return null;
   const failedProbes = breaker.failedProbes + 1;
   return {
@@ -60,6 +62,11 @@ export function judgeBreaker(
     failedProbes,
     nextTurnAt: now + restMs(failedProbes, failedProbe.retryAfterSeconds, random),
   };
+}
+
+/** The probe counts where there is a limit. */
+function gapAfterProbeMs(maxPerSecond: number | null): number {
+  return maxPerSecond === null ? 0 : Math.ceil(Math.max(1, 1 / maxPerSecond) * 1000);
 }
 
 function isWornOut({ consecutiveFailures, consecutiveTimeouts, failingSince }: Breaker, now: number): boolean {

@@ -39,8 +39,10 @@ export function turnOf(
 }
 
 function atRate(kind: "paced" | "recovering", perSecond: number, page: number): Turn {
-  const limit = Math.min(page, Math.max(1, Math.floor(perSecond)));
-  return { kind, limit, gapMs: Math.ceil((limit / perSecond) * 1000) };
+  // Whole ones: two and a half a second would be four in some.
+  const whole = perSecond < 1 ? perSecond : Math.floor(perSecond);
+  const limit = Math.min(page, Math.max(1, whole));
+  return { kind, limit, gapMs: Math.ceil((limit / whole) * 1000) };
 }
 
 /** What a visit found and did. */

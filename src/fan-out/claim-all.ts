@@ -60,9 +60,13 @@ function toClaim({ event, wantedBy }: Claimable) {
   return { id: event.id, owed: wantedBy.map(({ id }) => id) };
 }
 
-/** A busy event's message stays, for should that consumer die, nothing else would bring the event back as soon. */
+/**
+ * A busy event's message stays, for should that consumer die, nothing else would bring the event back as soon. One that is
+ * not claimed though its lease is over has come to nothing too often: the cron brings it back, once in a while.
+ */
 function verdictOn(outcome: ClaimOutcome | undefined, now: number): MessageVerdict {
   if (outcome?.state === "finished") return "done";
   if (outcome?.state !== "busy") return SHORTLY;
+  if (outcome.claimedUntil <= now) return "done";
   return { againInSeconds: Math.ceil((outcome.claimedUntil - now) / 1000) + 1 };
 }

@@ -1,6 +1,6 @@
 import type { Env } from "../env.ts";
 import { type BreakerChange, judgeBreaker } from "../domain/breaker.ts";
-import type { Delivery } from "../domain/delivery.ts";
+import type { Attempt, Delivery } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
 import { logFailure, logLine } from "../platform/log.ts";
@@ -87,9 +87,10 @@ async function turnBreakers(
   const now = world.now();
   const turned = new Map<string, Wake>();
   for (const { destinationId, breaker } of rows.map(readBreakerRow)) {
-    const change = judgeBreaker(breaker, failedProbeOf(destinationId, results), { now, random: world.random() });
-    if (change === null) continue;
-    if (!(await turnBreaker(env.DB, { destinationId, breaker }, change, now))) continue;
+    const itsResults = results.filter(({ job }) => job.destination.id === destinationId);
+    const maxPerSecond = itsResults[0]?.job.destination.maxPerSecond ?? null;
+    const change = judgeBreaker(breaker, failedProbeAmong(itsResults), { now, random: world.random(), maxPerSecond });
+    if (change === null || !(await turnBreaker(env.DB, { destinationId, breaker }, change, now))) continue;
     logLine("breaker", {
       destination_id: destinationId,
       decision: decisionOf(change),
@@ -105,10 +106,9 @@ function decisionOf({ restingSince, failedProbes }: BreakerChange): string {
   return failedProbes === 0 ? "opened" : "stays open";
 }
 
-function failedProbeOf(destinationId: string, results: readonly JobResult[]) {
+function failedProbeAmong(results: readonly JobResult[]): Attempt | null {
   const probe = results.find(
-    ({ job: { destination }, attempt }) =>
-      destination.id === destinationId && destination.restingSince !== null && attempt?.outcome !== "delivered",
+    ({ job, attempt }) => job.destination.restingSince !== null && attempt?.outcome !== "delivered",
   );
   return probe?.attempt ?? null;
 }

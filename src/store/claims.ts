@@ -21,11 +21,18 @@ const owedSql = `(
     SELECT owed_to.value FROM json_each(events.owed) AS owed_to
     WHERE EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql})))`;
 
+/**
+ * First attempts of which nothing can be written down are not made without end: after some claims that came to nothing an
+ * event is claimed once an hour. Meanwhile it is unfinished, which health tells.
+ */
+const MOST_CLAIMS = 10;
+
 export const claimSql = `
-  UPDATE events SET claimed_until = ?2, owed = ${owedSql}
+  UPDATE events SET claimed_until = ?2, claims = claims + 1, owed = ${owedSql}
   FROM json_each(?1) AS claim
   WHERE events.id = claim.value ->> 'id'
     AND (events.claimed_until IS NULL OR events.claimed_until <= ?3)
+    AND (events.claims < ${MOST_CLAIMS} OR events.claimed_until <= ?3 - 3600000)
     AND ${unfinishedSql}
   RETURNING events.id, events.received_at`;
 

@@ -18,7 +18,7 @@ export const recordDeliveriesSql = `
   FROM json_each(?1) AS given WHERE true
   ON CONFLICT DO UPDATE
     SET status = excluded.status, attempts = excluded.attempts, step = excluded.step,
-      next_attempt_at = excluded.next_attempt_at
+      next_attempt_at = excluded.next_attempt_at, claims = 0
     WHERE deliveries.status = 'pending'`;
 
 /**

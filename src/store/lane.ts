@@ -10,10 +10,17 @@ import { retried } from "./retried.ts";
 /** The next of a destination's deliveries that wait, the longest due first. */
 const waitingSql = "FROM deliveries WHERE destination_id = ?1 AND status = 'pending'";
 
+/**
+ * An attempt of which nothing can be written down is not made without end: after some claims that came to nothing a
+ * delivery is claimed once an hour, and is overdue meanwhile, which health tells.
+ */
+const MOST_CLAIMS = 10;
+const isClaimableSql = `(claims < ${MOST_CLAIMS} OR next_attempt_at <= ?2 - 3600000)`;
+
 export const claimDueSql = `
-  UPDATE deliveries SET next_attempt_at = ?3
+  UPDATE deliveries SET next_attempt_at = ?3, claims = claims + 1
   WHERE (destination_id, received_at, event_id) IN (
-    SELECT destination_id, received_at, event_id ${waitingSql} AND next_attempt_at <= ?2
+    SELECT destination_id, received_at, event_id ${waitingSql} AND next_attempt_at <= ?2 AND ${isClaimableSql}
     ORDER BY next_attempt_at, received_at, event_id LIMIT ?4)
   AND EXISTS (SELECT 1 FROM destinations WHERE id = ?1 AND enabled = 1 AND next_turn_at IS ?5)
   RETURNING destination_id, received_at, event_id, status, attempts, step, next_attempt_at`;
@@ -24,7 +31,8 @@ export const takeTurnSql = `
   WHERE id = ?1 AND enabled = 1 AND next_turn_at IS ?3
     AND EXISTS (SELECT 1 ${waitingSql} AND next_attempt_at = ?2)`;
 
-export const nextDueSql = `SELECT min(next_attempt_at) AS next_due_at ${waitingSql}`;
+export const nextDueSql = `
+  SELECT next_attempt_at AS next_due_at ${waitingSql} AND ${isClaimableSql} ORDER BY next_attempt_at LIMIT 1`;
 
 export const loadClaimedSql = `
   SELECT ${loadColumns} FROM events WHERE id IN (
@@ -48,7 +56,7 @@ export interface LaneClaimed {
   readonly nextDueAt: number | null;
 }
 
-const nextDueRow = z.object({ next_due_at: z.number().nullable() });
+const nextDueRow = z.object({ next_due_at: z.number() });
 
 /**
  * Claims deliveries that are due at `now`, so that until `claimedUntil` nobody else attempts them, and loads their events:
@@ -62,7 +70,7 @@ export async function claimDue(
   const ids = JSON.stringify(claims.map(({ destinationId }) => destinationId));
   const statements = claims.flatMap(({ destinationId, limit, seenTurnAt, takesTurn }) => [
     db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, seenTurnAt),
-    db.prepare(nextDueSql).bind(destinationId),
+    db.prepare(nextDueSql).bind(destinationId, now),
     ...(takesTurn ? [db.prepare(takeTurnSql).bind(destinationId, claimedUntil, seenTurnAt)] : []),
   ]);
   const results = await db.batch([...statements, db.prepare(loadClaimedSql).bind(ids, claimedUntil)]);
@@ -75,7 +83,7 @@ export async function claimDue(
     return {
       destinationId,
       deliveries: (deliveries?.results ?? []).map(readDeliveryRow),
-      nextDueAt: nextDueRow.parse(row).next_due_at,
+      nextDueAt: row === undefined ? null : nextDueRow.parse(row).next_due_at,
     };
   });
   const loaded = (results.at(-1)?.results ?? []).map(readLoadedRow);

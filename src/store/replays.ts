@@ -169,7 +169,7 @@ export const owePendingSql = `
   WHERE ${isUpToDateSql}
     AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
     AND EXISTS (SELECT 1 FROM events WHERE id = given.value ->> 'event_id')
-  ON CONFLICT DO UPDATE SET status = 'pending', step = 0, next_attempt_at = excluded.next_attempt_at
+  ON CONFLICT DO UPDATE SET status = 'pending', step = 0, claims = 0, next_attempt_at = excluded.next_attempt_at
     WHERE deliveries.status <> 'pending' OR deliveries.next_attempt_at > ?2 + ${LEASE_MS}`;
 
 export const oweSql = `

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Breaker, type BreakerChange, judgeBreaker } from "../../src/domain/breaker.ts";
 
 const now = 10_000_000;
-const chance = { now, random: 0 };
+const chance = { now, random: 0, maxPerSecond: null };
 
 const failed = { retryAfterSeconds: null };
 
@@ -74,6 +74,13 @@ describe("an open breaker", () => {
     expect(judgeBreaker(open(7, 0), null, chance)).toEqual({ restingSince: null, failedProbes: 0, nextTurnAt: now });
   });
 
+  it.each([
+    [9, 1_000],
+    [0.25, 4_000],
+  ])("closes on success, and counts the probe where the limit is %f a second", (maxPerSecond, gapMs) => {
+    expect(judgeBreaker(open(7, 0), null, { ...chance, maxPerSecond })?.nextTurnAt).toBe(now + gapMs);
+  });
+
   it("is not moved by failures that were under way when it opened", () => {
     expect(judgeBreaker(open(2, 25), null, chance)).toBeNull();
   });
@@ -94,7 +101,7 @@ function play({ downMs, everyMs, random }: { downMs: number; everyMs: number; ra
       failingSince: isUp ? null : (breaker.failingSince ?? at),
     };
     const probe = !isUp && breaker.restingSince !== null ? failed : null;
-    const change: BreakerChange | null = judgeBreaker(breaker, probe, { now: at, random });
+    const change: BreakerChange | null = judgeBreaker(breaker, probe, { now: at, random, maxPerSecond: null });
     if (change === null) continue;
     mayAt = change.nextTurnAt;
     breaker = { ...breaker, ...change };

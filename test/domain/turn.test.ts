@@ -20,7 +20,7 @@ describe("a visit of the lane", () => {
       { maxPerSecond: 0.25 },
       { kind: "paced", limit: 1, gapMs: 4_000 },
     ],
-    ["takes whole ones", { maxPerSecond: 2.5 }, { kind: "paced", limit: 2, gapMs: 800 }],
+    ["takes whole ones", { maxPerSecond: 2.5 }, { kind: "paced", limit: 2, gapMs: 1_000 }],
     [
       "takes a page from one that is paced above that",
       { maxPerSecond: 1_000 },

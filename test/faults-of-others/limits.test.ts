@@ -1,0 +1,81 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Intercept, interceptDatabase } from "../support/database.ts";
+import { type TestRelay, emptyDatabase } from "../support/relay.ts";
+import { ok, statuses } from "../support/teams.ts";
+import { live, relayWithTeam, send, team, whileBroken } from "./scene.ts";
+
+beforeEach(emptyDatabase);
+
+/** D1 takes everything but what came of attempts, as if each consumer died at that point. */
+const forgettingAttempts: Intercept = ({ statements }, proceed) =>
+  statements[0]?.includes("INSERT INTO deliveries")
+    ? Promise.reject(new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long."))
+    : proceed();
+
+const statusOf = async (relay: TestRelay) => (await relay.fetch("/health")).status;
+
+/** The most attempts in any second. */
+function mostPerSecond(relay: TestRelay, from = 0): number {
+  const at = relay.teams
+    .at(team)
+    .slice(from)
+    .map((request) => request.at);
+  return Math.max(...at.map((start) => at.filter((time) => time >= start && time < start + 1_000).length));
+}
+
+async function liveInTenths(relay: TestRelay, seconds: number): Promise<void> {
+  for (let tenth = 0; tenth < seconds * 10; tenth += 1) {
+    await relay.runQueues();
+    relay.passSeconds(0.1);
+  }
+}
+
+describe("6: max_per_second holds", () => {
+  it("in the second in which a team comes back", async () => {
+    const { relay } = await relayWithTeam({ max_per_second: 2 }, statuses(500));
+    for (let count = 0; count < 30; count += 1) {
+      await send(relay, 1);
+      await live(relay, 3);
+    }
+    const from = relay.teams.at(team).length;
+    relay.teams.answer(team, ok);
+    await liveInTenths(relay, 70);
+    expect(mostPerSecond(relay, from)).toBeLessThanOrEqual(2);
+  });
+
+  it("when it is no whole number", async () => {
+    const { relay } = await relayWithTeam({ max_per_second: 2.5 });
+    for (let tenth = 0; tenth < 50; tenth += 1) {
+      await send(relay, 1);
+      await liveInTenths(relay, 0.1);
+    }
+    expect(mostPerSecond(relay)).toBeLessThanOrEqual(3);
+  });
+});
+
+describe("7: an attempt that cannot be written down", () => {
+  it.each([
+    ["first", ok],
+    ["later", statuses(500, 200)],
+  ])("is not made more often than a ladder has steps: a %s one", { timeout: 60_000 }, async (_title, answer) => {
+    const { relay } = await relayWithTeam({}, answer);
+    await send(relay, 1);
+    if (answer !== ok) await relay.runQueues();
+    await whileBroken(relay, { DB: interceptDatabase(env.DB, forgettingAttempts) }, async () => {
+      for (let minute = 0; minute < 12 * 60; minute += 1) await live(relay, 60);
+    });
+    expect(relay.teams.at(team).length).toBeLessThanOrEqual(51);
+  });
+});
+
+describe("13: health is degraded", () => {
+  it("while the consumer of later attempts dies in every batch", async () => {
+    const { relay } = await relayWithTeam({}, statuses(500, 200));
+    await live(relay, 60);
+    await send(relay, 1);
+    await relay.runQueues();
+    await whileBroken(relay, { DB: interceptDatabase(env.DB, forgettingAttempts) }, () => live(relay, 3_600));
+    expect(await statusOf(relay)).toBe(503);
+  });
+});
