@@ -6,7 +6,7 @@ import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
-import { readBreakerRow, recordHealth, turnBreaker } from "../store/destination-health.ts";
+import { putOnLane, readBreakerRow, recordHealth, turnBreaker } from "../store/destination-health.ts";
 import { disableDestinations } from "../store/destinations.ts";
 import type { Attempted, Job, JobResult } from "./attempt-all.ts";
 import { type Wake, restMs, scheduleWakes } from "./schedule.ts";
@@ -39,6 +39,14 @@ export async function conclude({ results, late }: Attempted, concluding: Conclud
   const [health] = await recordDeliveries(env.DB, deliveries, [
     recordHealth(env.DB, attemptsOf(results)),
     disableDestinations(env.DB, goneDestinations(results), now),
+    ...(late.length === 0
+      ? []
+      : [
+          putOnLane(
+            env.DB,
+            late.map(({ job }) => job.destination.id),
+          ),
+        ]),
   ]);
   const turned = await turnBreakers(health?.results ?? [], results, concluding);
   await wakeLane(

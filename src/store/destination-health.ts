@@ -56,6 +56,14 @@ export function recordHealth(
   return db.prepare(recordHealthSql).bind(JSON.stringify(runs));
 }
 
+export const putOnLaneSql = `
+  UPDATE destinations SET on_lane = 1 WHERE on_lane = 0 AND id IN (SELECT value FROM json_each(?1))`;
+
+/** A statement that leaves destinations to the lane whose answers are late, whatever these will be. */
+export function putOnLane(db: D1Database, destinationIds: readonly string[]): D1PreparedStatement {
+  return db.prepare(putOnLaneSql).bind(JSON.stringify(destinationIds));
+}
+
 const breakerRow = z
   .object({
     id: z.string(),

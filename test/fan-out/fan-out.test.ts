@@ -245,6 +245,25 @@ describe("a destination that hangs", () => {
 });
 
 describe("attempts that are still under way after a second", () => {
+  it("leave their destination to the retry lane at once: the next batch does not wait for it as well", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    relay.teams.answer(team, afterRealMs(1_300));
+    await relay.send(makePayload("v1/cards"));
+    let attemptedByTheNext = -1;
+    relay.whenBatchReturns = async () => {
+      relay.whenBatchReturns = async () => undefined;
+      await relay.send(makePayload("v1/cards"));
+      await relay.runBatch(relay.events, "qonto-relay-events", 100);
+      attemptedByTheNext = relay.teams.at(team).length - 1;
+    };
+    await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    expect(attemptedByTheNext).toBe(0);
+    relay.teams.answer(team, ok);
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(2);
+  });
+
   it("are waited for by nobody, and concluded when they end", async () => {
     const relay = new TestRelay();
     const slowAnswers = Array.from({ length: 6 }, (_, count) => `${team}/${count}`);
