@@ -1,7 +1,6 @@
 import type { Env } from "../env.ts";
 import { type BreakerChange, judgeBreaker } from "../domain/breaker.ts";
 import type { Attempt, Delivery } from "../domain/delivery.ts";
-import type { Destination } from "../domain/destination.ts";
 import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
@@ -28,31 +27,20 @@ const LATE_MS = 45_000;
 export async function conclude({ results, late }: Attempted, concluding: Concluding): Promise<Delivery[]> {
   const { env, world, waitUntil } = concluding;
   const now = world.now();
-  const concluded = results.map((result) => ({ job: result.job, ...concludeOne(result, now, world.random()) }));
+  const concluded = results.map((result) => concludeOne(result, now, world.random()));
   const deliveries = [
     ...concluded.map(({ delivery }) => delivery),
     ...late.filter(({ job }) => !isHeld(job, now)).map(({ job }) => putOff(job.delivery, now + LATE_MS)),
   ];
-
   if (deliveries.length === 0 && late.length === 0) return [];
 
   const [health] = await recordDeliveries(env.DB, deliveries, [
     recordHealth(env.DB, attemptsOf(results)),
     disableDestinations(env.DB, goneDestinations(results), now),
-    ...(late.length === 0
-      ? []
-      : [
-          putOnLane(
-            env.DB,
-            late.map(({ job }) => job.destination.id),
-          ),
-        ]),
+    ...(late.length === 0 ? [] : [putOnLane(env.DB, idsOf(late))]),
   ]);
   const turned = await turnBreakers(health?.results ?? [], results, concluding);
-  await wakeLane(
-    [...concluded.flatMap((one) => wakeOf(one, one.job.destination, turned)), ...turned.values()],
-    concluding,
-  );
+  await wakeLane([...concluded.flatMap(wakeOf), ...turned], concluding);
   for (const { result } of late) waitUntil(concludeLate(result, concluding));
   return deliveries;
 }
@@ -91,9 +79,9 @@ async function turnBreakers(
   rows: readonly unknown[],
   results: readonly JobResult[],
   { env, world }: Concluding,
-): Promise<Map<string, Wake>> {
+): Promise<Wake[]> {
   const now = world.now();
-  const turned = new Map<string, Wake>();
+  const turned: Wake[] = [];
   for (const { destinationId, breaker } of rows.map(readBreakerRow)) {
     const itsResults = results.filter(({ job }) => job.destination.id === destinationId);
     const maxPerSecond = itsResults[0]?.job.destination.maxPerSecond ?? null;
@@ -104,7 +92,7 @@ async function turnBreakers(
       decision: decisionOf(change),
       failed_probes: change.failedProbes,
     });
-    turned.set(destinationId, { destinationId, at: change.nextTurnAt });
+    turned.push({ destinationId, at: change.nextTurnAt });
   }
   return turned;
 }
@@ -121,15 +109,9 @@ function failedProbeAmong(results: readonly JobResult[]): Attempt | null {
   return probe?.attempt ?? null;
 }
 
-/** When the lane is to look after a delivery that is pending: when it is due, but not before its destination's next turn. */
-function wakeOf(
-  { delivery, due }: Concluded,
-  { id: destinationId, restingSince, nextTurnAt }: Destination,
-  turned: ReadonlyMap<string, Wake>,
-): Wake[] {
-  if (delivery.status !== "pending") return [];
-  const turnAt = turned.get(destinationId)?.at ?? (restingSince === null ? null : nextTurnAt);
-  return [{ destinationId, at: Math.max(due, turnAt ?? due) }];
+/** A delivery that is pending has its message. Should its destination rest by then, that is spent: its probes have their own. */
+function wakeOf({ delivery, due }: Concluded): Wake[] {
+  return delivery.status === "pending" ? [{ destinationId: delivery.destinationId, at: due }] : [];
 }
 
 async function wakeLane(wakes: readonly Wake[], { env, world }: Concluding): Promise<void> {
@@ -147,5 +129,9 @@ function attemptsOf(results: readonly JobResult[]) {
 
 /** A 410 says that the team wants no more events at all. */
 function goneDestinations(results: readonly JobResult[]): string[] {
-  return results.filter(({ attempt }) => attempt?.outcome === "gone").map(({ job }) => job.destination.id);
+  return idsOf(results.filter(({ attempt }) => attempt?.outcome === "gone"));
+}
+
+function idsOf(some: readonly { readonly job: Job }[]): string[] {
+  return some.map(({ job }) => job.destination.id);
 }

@@ -159,7 +159,8 @@ function windowOf({ destinationId, which, reached, until }: Replay): unknown[] {
 
 /** ?3 is null, or names a replay that must still be where ?4 and ?5 say: another run may have done its page. */
 const isUpToDateSql = `
-  (?3 IS NULL OR EXISTS (SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5))`;
+  (?3 IS NULL OR EXISTS (
+    SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5 AND finished_at IS NULL))`;
 
 export const owePendingSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
@@ -183,7 +184,7 @@ export const oweSql = `
 
 export const advanceSql = `
   UPDATE replays SET reached_at = ?2, reached_id = ?3, finished_at = ?4
-  WHERE id = ?1 AND reached_at = ?5 AND reached_id = ?6`;
+  WHERE id = ?1 AND reached_at = ?5 AND reached_id = ?6 AND finished_at IS NULL`;
 
 /** Makes a page's deliveries due at `now` and notes how far the replay has come, in one transaction. */
 export async function replayPage(

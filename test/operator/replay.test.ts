@@ -285,6 +285,8 @@ describe("a destination's replay", () => {
     const overtaken = new TestRelay({ DB });
     overtaken.now = relay.now;
     await overtaken.api("POST", `/api/destinations/${id}/replay`, { which: "all", since: iso(0) });
+    relay.passSeconds(10);
+    await relay.runCron();
     await relay.runQueues();
     expect(intervened).toBe(true);
     expect(receivedIds(relay, team)).toEqual([...ids, ...ids]);

@@ -60,6 +60,18 @@ describe("without the cron", () => {
     expect(receivedIds(relay)).toEqual([id]);
   });
 
+  it("a probe that succeeds sends for all that waits", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    await rest(relay.now, relay.now + 60_000);
+    for (let count = 0; count < 5; count += 1) await sendOne(relay);
+    relay.retries.waiting = [];
+    relay.passSeconds(60);
+    await relay.env.RETRIES.send({ kind: "due", destination_id: id });
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(5);
+  });
+
   it("a resting team's next delivery is attempted when it is due, though the probe's time is past", async () => {
     const relay = new TestRelay();
     await relay.addTeam(team, { retry_schedule_seconds: [90, 90] });
@@ -107,6 +119,47 @@ describe("without the cron", () => {
     await relay.api("PATCH", `/api/destinations/${id}`, { max_per_second: 100 });
     await relay.runQueues();
     expect(relay.teams.at(team)).toHaveLength(3);
+  });
+});
+
+describe("a visit that is overtaken between its look and its claim", () => {
+  /** Lets something happen once the lane has read the destination and before it claims. */
+  async function overtaken(relay: TestRelay, meanwhile: () => Promise<unknown>): Promise<void> {
+    let happened = false;
+    const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+      if (!happened && statements.some((sql) => sql.includes("claims = claims + 1"))) {
+        happened = true;
+        await meanwhile();
+      }
+      return proceed();
+    });
+    await relay.runBatch(relay.retries, "qonto-relay-retries", 1, { DB });
+    expect(happened).toBe(true);
+  }
+
+  it("makes no second probe", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500));
+    await sendOne(relay);
+    await sendOne(relay);
+    relay.passSeconds(10);
+    await rest(relay.now, relay.now);
+    relay.retries.waiting = [];
+    const before = relay.teams.at(team).length;
+    for (let count = 0; count < 2; count += 1) await relay.env.RETRIES.send({ kind: "due", destination_id: id });
+    await overtaken(relay, () => relay.runBatch(relay.retries, "qonto-relay-retries", 1));
+    expect(relay.teams.at(team)).toHaveLength(before + 1);
+  });
+
+  it("makes no attempt at a team that has been paused", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500));
+    await sendOne(relay);
+    relay.passSeconds(5);
+    await overtaken(relay, () => relay.api("PATCH", `/api/destinations/${id}`, { enabled: false }));
+    expect(relay.teams.at(team)).toHaveLength(1);
   });
 });
 
