@@ -9,6 +9,8 @@ export default defineConfig({
   root,
   test: {
     silent: "passed-only",
+    // Much of the time goes by in waiting, for servers to start and for faults to be given up on.
+    maxWorkers: 2,
     projects: [
       {
         root,
