@@ -45,6 +45,13 @@ export function nextAttemptNumber({ attempts }: Pick<Delivery, "attempts">): num
   return (attempts.at(-1)?.attempt ?? 0) + 1;
 }
 
+/** How many deliveries stand how, for a log line. */
+export function countByStatus(deliveries: readonly Delivery[]): Record<DeliveryStatus, number> {
+  const counts = { pending: 0, delivered: 0, dead: 0 };
+  for (const { status } of deliveries) counts[status] += 1;
+  return counts;
+}
+
 export function classify(status: number): Outcome {
   if (status >= 200 && status < 300) return "delivered";
   if (status >= 300 && status < 400) return "redirected";

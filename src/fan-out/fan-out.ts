@@ -1,22 +1,17 @@
-import type { Config, Env } from "../env.ts";
-import type { Delivery } from "../domain/delivery.ts";
+import type { Config } from "../env.ts";
+import { type Delivery, countByStatus } from "../domain/delivery.ts";
 import { type Destination, isServedByLane, wants } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import type { EventMessage, RecordedEventMessage } from "../messages.ts";
 import { logLine } from "../platform/log.ts";
-import type { World } from "../platform/world.ts";
 import { type Job, type JobResult, attemptAll } from "../outbound/attempt-all.ts";
-import { conclude } from "../outbound/conclude.ts";
+import { type Concluding, conclude } from "../outbound/conclude.ts";
 import { claimAll } from "./claim-all.ts";
 import { loadBatch } from "./load-batch.ts";
 import type { MessageVerdict } from "./verdict.ts";
 
-export interface FanningOut {
-  readonly env: Pick<Env, "DB" | "RETRIES">;
+export interface FanningOut extends Concluding {
   readonly config: Pick<Config, "allowPrivateDestinations">;
-  readonly world: World;
-  /** Lets late attempts go on behind the batch. */
-  readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
 /** After this a batch begins no further attempt: what is left is for the retry lane. */
@@ -24,14 +19,14 @@ const BEGIN_WITHIN_MS = 15_000;
 
 /**
  * Fans out a batch of events: claims those that nobody has handled, brings the state up to them, makes the first attempt
- * at every destination that wants them, and hands what failed to the retry lane. Returns the verdicts on the messages that have to come again, by
- * event id.
+ * at every destination that wants them, and hands what failed to the retry lane. Returns the verdicts on the messages that
+ * have to come again, by event id.
  */
 export async function fanOut(
   messages: readonly (EventMessage | RecordedEventMessage)[],
   fanningOut: FanningOut,
 ): Promise<ReadonlyMap<string, MessageVerdict>> {
-  const { env, world } = fanningOut;
+  const { env, world, config } = fanningOut;
   const startedAt = world.now();
   const batch = await loadBatch(messages, env.DB);
   const claimables = batch.events.map((read) => ({
@@ -47,19 +42,18 @@ export async function fanOut(
   );
   const attempted = await attemptAll(atOnce, BEGIN_WITHIN_MS, {
     world,
-    allowPrivateDestinations: fanningOut.config.allowPrivateDestinations,
+    allowPrivateDestinations: config.allowPrivateDestinations,
   });
   const deliveries = await conclude(
     { ...attempted, results: [...attempted.results, ...forLane.map(leaveToLane)] },
-    { env, world, waitUntil: fanningOut.waitUntil },
+    fanningOut,
   );
 
   logLine("fan-out", {
     events: messages.length,
     claimed: claimed.length,
     event_ids: claimed.map(({ event }) => event.id),
-    delivered: deliveries.filter(({ status }) => status === "delivered").length,
-    pending: deliveries.filter(({ status }) => status === "pending").length,
+    ...countByStatus(deliveries),
     late: attempted.late.length,
     duration_ms: world.now() - startedAt,
   });

@@ -131,7 +131,7 @@ export function addDestinations(api: OperatorApi, world: World): void {
     if (!(await changeDestination(c.env.DB, id, input, world.now()))) throw notFound("destination");
     // What it is owed need not wait for the lane to find out that it may be well again.
     if (input.enabled === true || input.url !== undefined) await bringDeliveriesForward(c.env.DB, id, world.now());
-    await wakeNow(c.env, id, world.now());
+    await wakeNow(c.env, [id], world.now());
     return c.json(showDestination(await existing(c.env, id)), 200);
   });
 

@@ -139,7 +139,7 @@ export function addReplays(api: OperatorApi, world: World): void {
     const toReplay = await countReplay(c.env.DB, replay);
     await insertReplay(c.env.DB, replay);
     await runReplay(c.env, replay, { now, maxPages: PAGES_AT_ONCE });
-    await wakeNow(c.env, destinationId, now);
+    await wakeNow(c.env, [destinationId], now);
     return c.json({ count: toReplay, replay_id: replay.id }, 202);
   });
 
@@ -165,7 +165,8 @@ export function addReplays(api: OperatorApi, world: World): void {
     const targets = await targetsOf(c.env.DB, id, named);
     const now = world.now();
     const replayed = await replayDeliveries(c.env.DB, targets, now);
-    for (const { destinationId } of targets) await wakeNow(c.env, destinationId, now);
+    const destinationIds = targets.map(({ destinationId }) => destinationId);
+    await wakeNow(c.env, destinationIds, now);
     return c.json({ count: replayed }, 202);
   });
 }

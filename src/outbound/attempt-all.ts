@@ -53,7 +53,7 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
     lanes
       .filter(({ waiting, isSlow }) => waiting.length > 0 && !isSlow)
       .reduce<(typeof lanes)[number] | undefined>(
-        (next, lane) => (next === undefined || isBefore(lane, next) ? lane : next),
+        (first, lane) => (first === undefined || isBefore(lane, first) ? lane : first),
         undefined,
       );
 

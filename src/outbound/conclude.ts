@@ -13,7 +13,7 @@ import { type Wake, restMs, scheduleWakes } from "./schedule.ts";
 export interface Concluding {
   readonly env: Pick<Env, "DB" | "RETRIES">;
   readonly world: World;
-  /** Lets late attempts go on behind the batch. */
+  /** Lets attempts go on behind the batch. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
@@ -109,7 +109,7 @@ function failedProbeAmong(results: readonly JobResult[]): Attempt | null {
   return probe?.attempt ?? null;
 }
 
-/** A delivery that is pending has its message. Should its destination rest by then, that is spent: its probes have their own. */
+/** Each pending delivery has its message. Should its destination rest by then, that is spent: probes have their own. */
 function wakeOf({ delivery, due }: Concluded): Wake[] {
   return delivery.status === "pending" ? [{ destinationId: delivery.destinationId, at: due }] : [];
 }

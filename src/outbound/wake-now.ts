@@ -3,15 +3,19 @@ import { logFailure } from "../platform/log.ts";
 import { probeNow } from "../store/destination-health.ts";
 import { scheduleWakes } from "./schedule.ts";
 
-/** Has the lane look at a destination at once, because an operator asked for it; a resting one is probed. */
+/** Has the lane look at destinations at once, because an operator asked for it; a resting one is probed. */
 export async function wakeNow(
   { DB, RETRIES }: Pick<Env, "DB" | "RETRIES">,
-  destinationId: string,
+  destinationIds: readonly string[],
   now: number,
 ): Promise<void> {
-  await probeNow(DB, destinationId, now);
+  await probeNow(DB, destinationIds, now);
   try {
-    await scheduleWakes(RETRIES, [{ destinationId, at: now }], now);
+    await scheduleWakes(
+      RETRIES,
+      destinationIds.map((destinationId) => ({ destinationId, at: now })),
+      now,
+    );
   } catch (error) {
     // The cron wakes for what is overdue.
     logFailure("wake-now", error);

@@ -1,21 +1,17 @@
-import type { Config, Env } from "../env.ts";
+import type { Config } from "../env.ts";
+import { countByStatus } from "../domain/delivery.ts";
 import { type Destination, LONGEST_UNATTENDED_MS } from "../domain/destination.ts";
 import { LEASE_MS, type Turn, afterVisit, turnOf } from "../domain/turn.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { settleWithin } from "../platform/time-box.ts";
-import type { World } from "../platform/world.ts";
 import { type Attempted, type Job, attemptAll } from "../outbound/attempt-all.ts";
-import { conclude } from "../outbound/conclude.ts";
+import { type Concluding, conclude } from "../outbound/conclude.ts";
 import { type Wake, restMs, scheduleWakes } from "../outbound/schedule.ts";
 import { findDestinations } from "../store/destinations.ts";
 import { type LaneClaimed, claimDue, endTurns } from "../store/lane.ts";
 
-export interface Visiting {
-  readonly env: Pick<Env, "DB" | "RETRIES">;
+export interface Visiting extends Concluding {
   readonly config: Pick<Config, "allowPrivateDestinations">;
-  readonly world: World;
-  /** Lets attempts go on behind the batch. */
-  readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
 /** After this a visit begins no further attempt: it has to end well before its lease does. */
@@ -84,10 +80,8 @@ async function serve(visits: readonly Visit[], lane: Lane, visiting: Visiting): 
       visited,
       claimed: lane.jobs.length,
       event_ids: lane.jobs.map(({ event }) => event.id),
-      delivered: deliveries.filter(({ status }) => status === "delivered").length,
-      pending: deliveries.filter(({ status }) => status === "pending").length,
+      ...countByStatus(deliveries),
       late: attempted.late.length,
-      dead: deliveries.filter(({ status }) => status === "dead").length,
       duration_ms: world.now() - startedAt,
     });
   } catch (error) {

@@ -134,11 +134,12 @@ export async function turnBreaker(
   return (turned?.meta.changes ?? 0) > 0;
 }
 
-export const probeNowSql = "UPDATE destinations SET next_turn_at = ?2 WHERE id = ?1 AND resting_since IS NOT NULL";
+export const probeNowSql =
+  "UPDATE destinations SET next_turn_at = ?2 WHERE resting_since IS NOT NULL AND id IN (SELECT value FROM json_each(?1))";
 
-/** An operator's word is reason to probe a resting destination at once. */
-export async function probeNow(db: D1Database, destinationId: string, now: number): Promise<void> {
-  await retried(() => db.prepare(probeNowSql).bind(destinationId, now).run());
+/** An operator's word is reason to probe resting destinations at once. */
+export async function probeNow(db: D1Database, destinationIds: readonly string[], now: number): Promise<void> {
+  await retried(() => db.prepare(probeNowSql).bind(JSON.stringify(destinationIds), now).run());
 }
 
 /** What a destination is owed becomes due: its ladders' waits are over. */

@@ -67,7 +67,10 @@ function edgeOfWindowSql(size: number): string {
   return `SELECT received_at, id ${windowSql} ORDER BY received_at, id LIMIT 1 OFFSET ${size - 1}`;
 }
 
-/** Of a row `looked_at` of that window: ?1 wants it and, unless ?5 asks for all, is not owed it. What is on its way is left alone. */
+/**
+ * Of a row `looked_at` of that window: ?1 wants it and, unless ?5 asks for all, is not owed it. What is on its way is left
+ * alone.
+ */
 const isToReplaySql = `
   events.owed IS NOT NULL AND ${wantsSql("looked_at")}
   AND CASE WHEN EXISTS (SELECT 1 FROM json_each(events.owed) WHERE value = ?1)
