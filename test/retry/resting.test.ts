@@ -23,21 +23,13 @@ async function sendOne(relay: TestRelay): Promise<string> {
   return payload.id;
 }
 
-/** Lets seconds pass one by one, with whatever the queues have to do in each. */
-async function liveThrough(relay: TestRelay, seconds: number): Promise<void> {
-  for (let second = 0; second < seconds; second += 1) {
-    relay.passSeconds(1);
-    await relay.runQueues();
-  }
-}
-
 /** A relay with a team that has failed until it rests. */
 async function relayWithRestingTeam(settings: object = PATIENT, answer: Answer = statuses(500)) {
   const relay = new TestRelay();
   const { id } = await relay.addTeam(team, settings);
   relay.teams.answer(team, answer);
   const first = await sendOne(relay);
-  await liveThrough(relay, 60);
+  await relay.liveThrough(60);
   expect(await healthOf(relay, id)).toMatchObject({ state: "failing", resting_since: expect.any(String) });
   return { relay, id, first };
 }
@@ -54,10 +46,10 @@ describe("a team that keeps failing", () => {
     const { id } = await relay.addTeam(team, PATIENT);
     relay.teams.answer(team, statuses(500));
     await sendOne(relay);
-    await liveThrough(relay, 59);
+    await relay.liveThrough(59);
     expect(relay.teams.at(team)).toHaveLength(20);
     expect((await healthOf(relay, id)).resting_since).toBeNull();
-    await liveThrough(relay, 1);
+    await relay.liveThrough(1);
     expect(relay.teams.at(team)).toHaveLength(21);
     expect(await healthOf(relay, id)).toMatchObject({
       resting_since: new Date(relay.now).toISOString(),
@@ -71,7 +63,7 @@ describe("a team that keeps failing", () => {
     relay.teams.answer(team, statuses(500));
     for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
-    await liveThrough(relay, 4);
+    await relay.liveThrough(4);
     const { results } = await env.DB.prepare("SELECT DISTINCT status, step FROM deliveries").all();
     expect(results).toEqual([{ status: "dead", step: 2 }]);
     expect(relay.teams.at(team)).toHaveLength(60);
@@ -82,7 +74,7 @@ describe("a team that keeps failing", () => {
     const { id } = await relay.addTeam(team, { ...PATIENT, timeout_ms: 100 });
     relay.teams.answer(team, hang);
     await sendOne(relay);
-    await liveThrough(relay, 22);
+    await relay.liveThrough(22);
     expect((await healthOf(relay, id)).resting_since).not.toBeNull();
   });
 });
@@ -105,7 +97,7 @@ describe("while a team rests", () => {
     for (let count = 0; count < 5; count += 1) await sendOne(relay);
     const from = relay.now;
     const before = relay.teams.at(team).length;
-    await liveThrough(relay, 300);
+    await relay.liveThrough(300);
     const probes = relay.teams.at(team).slice(before);
     expect(probes.map(({ at }) => (at - from) / 1000)).toEqual([5, 15, 35, 75, 135, 195, 255]);
   });
@@ -118,9 +110,9 @@ describe("while a team rests", () => {
       return results.map(({ step }) => step);
     };
     expect(await steps()).toEqual([21, 0, 0, 0]);
-    await liveThrough(relay, 5);
+    await relay.liveThrough(5);
     expect(await steps()).toEqual([21, 1, 0, 0]);
-    await liveThrough(relay, 10);
+    await relay.liveThrough(10);
     expect((await steps()).reduce<number>((sum, step) => sum + Number(step), 0)).toBe(23);
   });
 
@@ -130,7 +122,7 @@ describe("while a team rests", () => {
     const { body } = await relay.api("GET", "/api/destinations");
     await relay.api("PATCH", `/api/destinations/${body.data[0].id}`, short);
     const later = await sendOne(relay);
-    await liveThrough(relay, 35);
+    await relay.liveThrough(35);
     for (const id of [first, later]) {
       expect((await relay.api("GET", `/api/events/${id}`)).body.deliveries[0].status).toBe("dead");
     }
@@ -143,7 +135,7 @@ describe("while a team rests", () => {
       team,
       ({ headers }) => new Response(null, { status: headers.get("webhook-id") === first ? 500 : 200 }),
     );
-    await liveThrough(relay, 15);
+    await relay.liveThrough(15);
     expect(receivedIds(relay)).toContain(later);
     expect((await healthOf(relay, id)).resting_since).toBeNull();
   });
@@ -152,7 +144,7 @@ describe("while a team rests", () => {
     const { relay, id } = await relayWithRestingTeam();
     relay.teams.answer(team, () => new Response(null, { status: 503, headers: { "retry-after": "600" } }));
     await sendOne(relay);
-    await liveThrough(relay, 5);
+    await relay.liveThrough(5);
     expect((await healthOf(relay, id)).next_probe_at).toBe(new Date(relay.now + 600_000).toISOString());
   });
 
@@ -205,12 +197,12 @@ describe("a team that comes back", () => {
     const waiting: string[] = [];
     for (let count = 0; count < 20; count += 1) {
       waiting.push(await sendOne(relay));
-      await liveThrough(relay, 4);
+      await relay.liveThrough(4);
     }
     expect((await healthOf(relay, id)).resting_since).not.toBeNull();
     relay.teams.answer(team, ok);
     const before = relay.teams.at(team).length;
-    await liveThrough(relay, 61);
+    await relay.liveThrough(61);
     expect((await healthOf(relay, id)).state).toBe("healthy");
     const [probe, ...others] = receivedIds(relay, before);
     expect(waiting).toContain(probe);
@@ -222,11 +214,11 @@ describe("a team that comes back", () => {
     for (let count = 0; count < 130; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     relay.teams.answer(team, ok);
-    await liveThrough(relay, 5);
+    await relay.liveThrough(5);
     const from = relay.now;
     const live = await sendOne(relay);
     expect(receivedIds(relay)).toContain(live);
-    await liveThrough(relay, 10);
+    await relay.liveThrough(10);
     const accepted = relay.teams.at(team).filter(({ at }) => at >= from);
     const perSecond = [...Map.groupBy(accepted, ({ at }) => at).values()].map(({ length }) => length);
     // And the probe, and what is live.
@@ -242,9 +234,9 @@ describe("a team that comes back", () => {
     const asked = await sendOne(relay);
     relay.teams.answer(team, statuses(500));
     await sendOne(relay);
-    await liveThrough(relay, 60);
+    await relay.liveThrough(60);
     relay.teams.answer(team, ok);
-    await liveThrough(relay, 60);
+    await relay.liveThrough(60);
     expect(receivedIds(relay).filter((one) => one === asked)).toHaveLength(1);
     relay.passSeconds(3_600);
     await relay.runQueues();
@@ -268,7 +260,7 @@ describe("an operator who mends a team's URL", () => {
     const { id } = await relay.addTeam(other);
     relay.teams.answer(other, statuses(404));
     const owed = await sendOne(relay);
-    await liveThrough(relay, 6);
+    await relay.liveThrough(6);
     await relay.api("PATCH", `/api/destinations/${id}`, { url: team });
     await relay.runQueues();
     expect(receivedIds(relay)).toEqual([owed]);
@@ -284,7 +276,7 @@ describe("a paused team", () => {
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
     expect((await healthOf(relay, id)).state).toBe("paused");
     await sendOne(relay);
-    await liveThrough(relay, 60);
+    await relay.liveThrough(60);
     expect(relay.teams.at(team)).toHaveLength(1);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
     await relay.runQueues();
@@ -315,7 +307,7 @@ describe("a team with a limit", () => {
     for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     const from = relay.now;
-    await liveThrough(relay, 12);
+    await relay.liveThrough(12);
     expect(relay.teams.at(team).map(({ at }) => (at - from) / 1000)).toEqual([0, 5, 10]);
   });
 
@@ -325,7 +317,7 @@ describe("a team with a limit", () => {
     relay.teams.answer(team, statuses(500, 500, 500, 500, 200));
     for (let count = 0; count < 4; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
-    await liveThrough(relay, 8);
+    await relay.liveThrough(8);
     const perSecond = Map.groupBy(relay.teams.at(team), ({ at }) => at);
     expect(Math.max(...[...perSecond.values()].map(({ length }) => length))).toBe(2);
     expect(relay.teams.at(team)).toHaveLength(8);

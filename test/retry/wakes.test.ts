@@ -20,13 +20,6 @@ async function sendOne(relay: TestRelay): Promise<string> {
   return payload.id;
 }
 
-async function liveThrough(relay: TestRelay, seconds: number): Promise<void> {
-  for (let second = 0; second < seconds; second += 1) {
-    relay.passSeconds(1);
-    await relay.runQueues();
-  }
-}
-
 const rest = (restingSince: number | null, nextTurnAt: number | null) =>
   env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?2").bind(restingSince, nextTurnAt).run();
 
@@ -41,7 +34,7 @@ describe("without the cron", () => {
     await relay.env.RETRIES.send({ kind: "due", destination_id: id });
     await relay.runQueues();
     expect(relay.teams.at(team)).toHaveLength(1);
-    await liveThrough(relay, 2);
+    await relay.liveThrough(2);
     expect(relay.teams.at(team)).toHaveLength(2);
   });
 
@@ -56,7 +49,7 @@ describe("without the cron", () => {
     });
     relay.env = { ...relay.env, DB };
     const id = await sendOne(relay);
-    await liveThrough(relay, 61);
+    await relay.liveThrough(61);
     expect(receivedIds(relay)).toEqual([id]);
   });
 
@@ -78,9 +71,9 @@ describe("without the cron", () => {
     relay.teams.answer(team, statuses(500));
     await sendOne(relay);
     await rest(relay.now, relay.now);
-    await liveThrough(relay, 95);
+    await relay.liveThrough(95);
     expect(relay.teams.at(team)).toHaveLength(2);
-    await liveThrough(relay, 95);
+    await relay.liveThrough(95);
     expect(relay.teams.at(team)).toHaveLength(3);
   });
 
@@ -102,7 +95,7 @@ describe("without the cron", () => {
     relay.env = { ...relay.env, DB };
     await sendOne(relay);
     expect(failed).toBe(true);
-    await liveThrough(relay, 61);
+    await relay.liveThrough(61);
     const { body } = await relay.api("GET", `/api/deliveries?destination_id=${id}`);
     expect(body.data[0].status).toBe("delivered");
   });
@@ -112,7 +105,7 @@ describe("without the cron", () => {
     const { id } = await relay.addTeam(team, { max_per_second: 0.01 });
     for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
-    await liveThrough(relay, 3);
+    await relay.liveThrough(3);
     expect(relay.teams.at(team)).toHaveLength(1);
     // Nobody asks each second for a turn that is a minute and more away.
     expect(relay.retries.sent.length).toBeLessThan(6);

@@ -192,6 +192,14 @@ export class TestRelay {
     return Promise.race([work(), died]);
   }
 
+  /** Lets seconds pass one by one, with whatever the queues have to do in each. */
+  async liveThrough(seconds: number): Promise<void> {
+    for (let second = 0; second < seconds; second += 1) {
+      this.passSeconds(1);
+      await this.runQueues();
+    }
+  }
+
   /** Lets the queues run until nothing is due any more. Returns how many batches there were. */
   async runQueues(): Promise<number> {
     let batches = 0;
