@@ -1,7 +1,8 @@
 import { Webhook } from "standardwebhooks";
 import { beforeAll, describe, expect, it } from "vitest";
 import { verifyHmacSha256 } from "../src/platform/hmac.ts";
-import { makePayload, sampleTypes, sourceOf } from "./support/qonto.ts";
+import { sampleTypes, sourceOfType } from "../src/qonto/sample-event.ts";
+import { makePayload } from "./support/qonto.ts";
 import { TestRelay } from "./support/relay.ts";
 
 describe("an event of every type of the catalogue", () => {
@@ -21,7 +22,7 @@ describe("an event of every type of the catalogue", () => {
     secrets.set(money, (await relay.addTeam(money, { types: ["v1/transactions", "v1/transfers"] })).secret);
     secrets.set(onboarding, (await relay.addTeam(onboarding, { types: ["registrations.*"] })).secret);
     for (const { type, text } of sent) {
-      const response = sourceOf(type) === "business" ? await relay.send(text) : await relay.sendOnboarding(text);
+      const response = sourceOfType(type) === "business" ? await relay.send(text) : await relay.sendOnboarding(text);
       expect(response.status).toBe(200);
     }
     await relay.runQueues();

@@ -1,4 +1,5 @@
-import { type Payload, type SampleType, makePayload } from "../support/qonto.ts";
+import { type SampleType } from "../../src/qonto/sample-event.ts";
+import { type Payload, makePayload } from "../support/qonto.ts";
 import type { Chance } from "./chance.ts";
 
 /** An event that Qonto is going to send. */

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { type SignedRequest, businessRequest, onboardingRequest, sourceOf } from "../support/qonto.ts";
+import { sourceOfType } from "../../src/qonto/sample-event.ts";
+import { type SignedRequest, businessRequest, onboardingRequest } from "../support/qonto.ts";
 import type { Chance } from "./chance.ts";
 import type { PlannedEvent } from "./load.ts";
 
@@ -78,7 +79,7 @@ export class Sender {
   /** One request, signed now; whether it was acknowledged. */
   async #request(event: PlannedEvent): Promise<boolean> {
     const signed =
-      sourceOf(event.type) === "business"
+      sourceOfType(event.type) === "business"
         ? await businessRequest(event.payload, {
             secret: this.#secrets.business,
             timestamp: Math.floor(Date.now() / 1000),

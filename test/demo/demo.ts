@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { ServeError, serve } from "../../src/cli/serve.ts";
-import { businessRequest, makePayload, onboardingRequest, sampleTypes, sourceOf } from "../support/qonto.ts";
+import { sampleTypes, sourceOfType } from "../../src/qonto/sample-event.ts";
+import { businessRequest, makePayload, onboardingRequest } from "../support/qonto.ts";
 import { RelayClient, untilSettled } from "./client.ts";
 import { freePort } from "./free-port.ts";
 import { TeamServer } from "./team-server.ts";
@@ -74,7 +75,7 @@ async function play(url: string): Promise<void> {
 }
 
 function sign(payload: object, type: string, timestamp = now()) {
-  return sourceOf(type as (typeof sampleTypes)[number]) === "business"
+  return sourceOfType(type) === "business"
     ? businessRequest(payload, { secret: BUSINESS_SECRET, timestamp })
     : onboardingRequest(payload, { secret: ONBOARDING_SECRET });
 }

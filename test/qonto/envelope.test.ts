@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { readEnvelope } from "../../src/qonto/envelope.ts";
-import { makePayload, sampleTypes, sourceOf } from "../support/qonto.ts";
+import { sampleTypes, sourceOfType } from "../../src/qonto/sample-event.ts";
+import { makePayload } from "../support/qonto.ts";
 
 describe("an envelope", () => {
   it.each(sampleTypes)("of %s is read", (type) => {
     const payload = makePayload(type);
-    expect(readEnvelope(sourceOf(type), payload)).toMatchObject({ id: payload.id, type });
+    expect(readEnvelope(sourceOfType(type), payload)).toMatchObject({ id: payload.id, type });
   });
 
   it.each([

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { readEnvelope } from "../../src/qonto/envelope.ts";
 import { type ResourceSnapshot, readResource } from "../../src/qonto/resource.ts";
 import { permutations } from "../support/permutations.ts";
-import { type SampleType, makePayload } from "../support/qonto.ts";
+import { type SampleType } from "../../src/qonto/sample-event.ts";
+import { makePayload } from "../support/qonto.ts";
 
 function snapshot(type: SampleType | (string & {}), changes: { id?: string; created_at?: unknown; data?: object }) {
   const base = { id: "e", type, organization_id: "org-1", created_at: "2025-01-01T00:00:00Z", ...changes };

@@ -1,13 +1,8 @@
-import type { Source } from "../../src/domain/event.ts";
 import { signBusiness } from "../../src/qonto/business-signature.ts";
 import { signOnboarding } from "../../src/qonto/onboarding-signature.ts";
-import samples from "./samples.json" with { type: "json" };
+import { type SampleType, sampleEvent } from "../../src/qonto/sample-event.ts";
 
 /** Qonto as a sender: its payloads, its signatures, its requests. Runs in workerd and in Node. */
-
-export type SampleType = keyof typeof samples;
-
-export const sampleTypes = Object.keys(samples) as SampleType[];
 
 export interface Payload {
   id: string;
@@ -19,7 +14,7 @@ let made = 0;
 /** A payload of a type of the catalogue under an id of its own, changed as asked; `data` is merged, not replaced. */
 export function makePayload(type: SampleType, changes: { data?: object; [field: string]: unknown } = {}): Payload {
   made += 1;
-  const sample: Record<string, unknown> = structuredClone(samples[type]);
+  const sample = sampleEvent(type);
   const data = { ...Object(sample["data"]), ...changes.data };
   return {
     ...sample,
@@ -57,10 +52,6 @@ export async function onboardingRequest(
 ): Promise<SignedRequest> {
   const body = toBytes(payload);
   return request(body, { "qonto-sha256-signature": await signOnboarding(body, secret) });
-}
-
-export function sourceOf(type: SampleType): Source {
-  return type.startsWith("v1/") ? "business" : "onboarding";
 }
 
 function request(body: Uint8Array<ArrayBuffer>, signature: Record<string, string>): SignedRequest {
