@@ -1,8 +1,18 @@
 import { z } from "@hono/zod-openapi";
-import type { Delivery } from "../domain/delivery.ts";
+import type { Delivery, Outcome } from "../domain/delivery.ts";
 import { isoTime, isoTimeOrNull, time } from "./responses.ts";
 
 export const deliveryStatus = z.enum(["pending", "delivered", "dead"]);
+
+export const attemptOutcome = z.enum([
+  "delivered",
+  "gone",
+  "redirected",
+  "rejected",
+  "timed_out",
+  "unreachable",
+  "refused",
+] satisfies Outcome[]);
 
 export const delivery = z
   .object({
@@ -14,7 +24,7 @@ export const delivery = z
         attempt: z.number(),
         at: time,
         status: z.number().nullable(),
-        outcome: z.string(),
+        outcome: attemptOutcome,
         duration_ms: z.number(),
         response_excerpt: z.string().nullable(),
       }),

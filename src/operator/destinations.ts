@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Destination } from "../domain/destination.ts";
 import { type Env, readConfig } from "../env.ts";
 import { destinationUrlFault } from "../outbound/destination-url.ts";
-import { makeSecret } from "../outbound/sign.ts";
+import { makeSecret } from "../outbound/secrets.ts";
 import { wakeNow } from "../outbound/wake-now.ts";
 import type { World } from "../platform/world.ts";
 import { endPendingDeliveries } from "../store/deliveries.ts";
@@ -91,8 +91,10 @@ export function addDestinations(api: OperatorApi, world: World): void {
     const input = c.req.valid("json");
     refuseBadUrl(input.url, c.env);
     const now = world.now();
+    const id = makeId(now);
+    const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id);
     const created: Destination = {
-      id: makeId(now),
+      id,
       url: input.url,
       description: input.description ?? null,
       types: input.types ?? [],
@@ -101,7 +103,8 @@ export function addDestinations(api: OperatorApi, world: World): void {
       retryScheduleSeconds: input.retry_schedule_seconds ?? null,
       timeoutMs: input.timeout_ms ?? DEFAULT_TIMEOUT_MS,
       maxPerSecond: input.max_per_second ?? null,
-      secret: makeSecret(),
+      sealedSecret: sealed,
+      previousSecrets: [],
       onLane: false,
       isFailing: false,
       restingSince: null,
@@ -110,7 +113,7 @@ export function addDestinations(api: OperatorApi, world: World): void {
       updatedAt: now,
     };
     await insertDestination(c.env.DB, created);
-    return c.json({ ...showDestination({ ...created, ...noHistory }), secret: created.secret }, 201);
+    return c.json({ ...showDestination({ ...created, ...noHistory }), secret }, 201);
   });
 
   api.openapi(listRoute, async (c) => {

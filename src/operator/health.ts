@@ -31,6 +31,7 @@ const health = z
       deliveries: check,
       resting_destinations: check,
       dead_letters: check,
+      secrets: check,
     }),
   })
   .openapi("Health");
