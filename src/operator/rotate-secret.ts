@@ -3,8 +3,10 @@ import { readConfig } from "../env.ts";
 import { makeSecret } from "../outbound/secrets.ts";
 import type { World } from "../platform/world.ts";
 import { rotateSecret } from "../store/destination-secrets.ts";
+import { exampleSecret } from "./destination-schema.ts";
+import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, absentBodyIsEmpty, noQuery, notFound } from "./requests.ts";
-import { badInput, behindToken, json, security, unknownId } from "./responses.ts";
+import { json, security } from "./responses.ts";
 
 const DEFAULT_OVERLAP_SECONDS = 86_400;
 const MAX_OVERLAP_SECONDS = 30 * 86_400;
@@ -16,6 +18,8 @@ const rotation = z.strictObject({
 });
 
 const route = createRoute({
+  operationId: "rotateSecret",
+  tags: ["Destinations"],
   method: "post",
   path: "/api/destinations/{id}/rotate-secret",
   summary: "Give a team another secret",
@@ -24,10 +28,15 @@ const route = createRoute({
   request: {
     params: z.object({ id: z.string() }),
     query: noQuery,
-    body: { required: false, content: { "application/json": { schema: rotation } } },
+    body: {
+      required: false,
+      content: { "application/json": { schema: rotation, example: { overlap_seconds: 3_600 } } },
+    },
   },
   responses: {
-    200: json(z.object({ secret: z.string() }), "The new secret, shown this once; both sign until the overlap ends"),
+    200: json(z.object({ secret: z.string() }), "The new secret, shown this once; both sign until the overlap ends", {
+      secret: exampleSecret,
+    }),
     ...badInput,
     ...behindToken,
     ...unknownId,

@@ -5,8 +5,9 @@ import { wakeNow } from "../outbound/wake-now.ts";
 import type { World } from "../platform/world.ts";
 import { findDestination } from "../store/destinations.ts";
 import { attemptOutcome } from "./delivery-schema.ts";
+import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, absentBodyIsEmpty, noQuery, notFound } from "./requests.ts";
-import { badInput, behindToken, json, security, unknownId } from "./responses.ts";
+import { json, security } from "./responses.ts";
 
 const testResult = z
   .object({
@@ -18,6 +19,8 @@ const testResult = z
   .openapi("TestResult");
 
 const route = createRoute({
+  operationId: "testDestination",
+  tags: ["Destinations"],
   method: "post",
   path: "/api/destinations/{id}/test",
   summary: "Send a team one signed sample event, now",
@@ -26,12 +29,13 @@ const route = createRoute({
   request: {
     params: z.object({ id: z.string() }),
     query: noQuery,
-    body: { required: false, content: { "application/json": { schema: z.strictObject({}) } } },
+    body: { required: false, content: { "application/json": { schema: z.strictObject({}), example: {} } } },
   },
   responses: {
     200: json(
       testResult,
       "What came of it. The event bears `x-relay-test: true` and an id that begins with `test_`; it is neither recorded nor tried again",
+      { outcome: "rejected", status: 401, duration_ms: 87, response_excerpt: "no such signature" },
     ),
     ...badInput,
     ...behindToken,
