@@ -1,0 +1,38 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import { listedError } from "./errors.ts";
+
+export interface OnboardingWebhook {
+  readonly id: string;
+  readonly callback_url: string;
+  readonly secret: string;
+  readonly enabled: boolean;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** The guide names the first, the reference the second. */
+const paths = ["/data_api/webhooks", "/register/webhooks"];
+
+const wishes = z.object({ callback_url: z.url(), secret: z.string().min(1), enabled: z.boolean().default(true) });
+
+/** The Onboarding API's single webhook of each partner. */
+export function onboardingApi(webhooks: Map<string, OnboardingWebhook>): Hono {
+  const api = new Hono();
+  for (const path of paths) {
+    api.post(path, async (c) => {
+      const partner = c.req.header("qonto-partner-id");
+      if (partner === undefined) return listedError(401, "unauthorized", "Qonto-Partner-Id is missing");
+      const wished = wishes.safeParse(await c.req.json().catch(() => undefined));
+      if (!wished.success) {
+        const [issue] = wished.error.issues;
+        return listedError(422, "invalid", `${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`);
+      }
+      const now = new Date().toISOString();
+      const made = { id: crypto.randomUUID(), ...wished.data, created_at: now, updated_at: now };
+      webhooks.set(partner, made);
+      return c.json(made, 201);
+    });
+  }
+  return api;
+}
