@@ -29,7 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   store: ["domain"],
   domain: [],
   platform: [],
-  cli: [],
+  cli: ["qonto", "outbound", "domain", "platform"],
 };
 
 interface Module {
