@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addDestinations } from "./commands/destinations.ts";
 import { addSubscriptions } from "./commands/subscriptions.ts";
+import { addVerify } from "./commands/verify/verify.ts";
 import { prepareProgram, runProgram } from "./run-program.ts";
 
 /** `npm run qonto -- …`: the operator's command line. */
@@ -12,6 +13,7 @@ const program = prepareProgram(
 
 program.commandsGroup("Qonto:");
 addSubscriptions(program);
+addVerify(program);
 
 program.commandsGroup("The relay:");
 addDestinations(program);
