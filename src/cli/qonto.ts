@@ -1,6 +1,11 @@
 import { Command } from "commander";
-import { addDestinations } from "./commands/destinations.ts";
+import { addDestinations } from "./commands/destinations/destinations.ts";
+import { addEvents } from "./commands/events/events.ts";
+import { addOnboarding } from "./commands/onboarding.ts";
+import { addReplay } from "./commands/replay.ts";
+import { addSend } from "./commands/send.ts";
 import { addSubscriptions } from "./commands/subscriptions.ts";
+import { addTail } from "./commands/tail/tail.ts";
 import { addVerify } from "./commands/verify/verify.ts";
 import { prepareProgram, runProgram } from "./run-program.ts";
 
@@ -13,9 +18,16 @@ const program = prepareProgram(
 
 program.commandsGroup("Qonto:");
 addSubscriptions(program);
+addOnboarding(program);
+
+program.commandsGroup("Signatures:");
+addSend(program);
 addVerify(program);
 
 program.commandsGroup("The relay:");
 addDestinations(program);
+addEvents(program);
+addReplay(program);
+addTail(program);
 
 await runProgram(program, process.argv.slice(2));

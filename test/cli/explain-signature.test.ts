@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { deflateSync, gzipSync } from "node:zlib";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Question, explainSignature } from "../../src/cli/commands/verify/explain-signature.ts";
 import { sampleEvent, sampleTypes } from "../../src/qonto/sample-event.ts";
@@ -27,7 +27,11 @@ function hmac(key: Data, ...parts: readonly Data[]) {
 const hex = (key: Data, ...parts: readonly Data[]) => hmac(key, ...parts).digest("hex");
 
 /** As Qonto signs, but for the key or the body that is given. */
-function businessHeader({ key = SECRET as Data, body = RAW as Data, t = String(T) } = {}): string {
+function businessHeader({
+  key = SECRET,
+  body = RAW,
+  t = String(T),
+}: { key?: Data; body?: Data; t?: string } = {}): string {
   return `t=${t},v1=${hex(key, `${t}.`, body)}`;
 }
 

@@ -85,7 +85,7 @@ export const headerMistakes = {
     code: "standard_webhooks_header",
     explanation:
       "This is a `webhook-signature` of Standard Webhooks, as this relay sends it to teams; Qonto sends none.",
-    remedy: "Verify it with a Standard Webhooks library, or verify `x-qonto-signature`, which comes beside it.",
+    remedy: "Verify it with a Standard Webhooks library, or verify `X-Qonto-Signature`, which comes beside it.",
   },
   withoutTimestamp: {
     code: "header_without_timestamp",
