@@ -10,6 +10,7 @@ export interface Env {
   readonly QONTO_WEBHOOK_SECRETS?: string;
   readonly QONTO_ONBOARDING_SECRETS?: string;
   readonly ADMIN_TOKEN?: string;
+  readonly ENCRYPTION_KEYS?: string;
   readonly SIGNATURE_TOLERANCE_SECONDS?: string;
   readonly MAX_BODY_BYTES?: string;
   readonly RETENTION_DAYS?: string;
@@ -38,6 +39,7 @@ const RETRY_HORIZON_DAYS = 7;
 const variables = z.object({
   QONTO_WEBHOOK_SECRETS: secrets,
   QONTO_ONBOARDING_SECRETS: secrets,
+  ENCRYPTION_KEYS: secrets,
   ADMIN_TOKEN: z.string().trim().default(""),
   SIGNATURE_TOLERANCE_SECONDS: wholeNumber(300, 1, 86_400),
   MAX_BODY_BYTES: wholeNumber(1_048_576, 1, LARGEST_BODY_BYTES),
@@ -51,6 +53,11 @@ export interface Config {
   readonly secrets: { readonly business: readonly string[]; readonly onboarding: readonly string[] };
   /** Empty when not set: then nobody is let in. */
   readonly adminToken: string;
+  /**
+   * Keys of the teams' secrets in D1: the first encrypts, each decrypts. The last is the admin token, which encrypts as
+   * long as no other is set.
+   */
+  readonly encryptionKeys: readonly string[];
   readonly signatureToleranceSeconds: number;
   readonly maxBodyBytes: number;
   readonly retentionDays: number;
@@ -84,6 +91,7 @@ function parseConfig(env: Env): Config {
   return {
     secrets: { business: values.QONTO_WEBHOOK_SECRETS, onboarding: values.QONTO_ONBOARDING_SECRETS },
     adminToken: values.ADMIN_TOKEN,
+    encryptionKeys: [...values.ENCRYPTION_KEYS, values.ADMIN_TOKEN].filter((key) => key !== ""),
     signatureToleranceSeconds: values.SIGNATURE_TOLERANCE_SECONDS,
     maxBodyBytes: values.MAX_BODY_BYTES,
     retentionDays: values.RETENTION_DAYS,

@@ -31,7 +31,7 @@ export default defineConfig({
         test: {
           name: "worker",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/architecture/**", "test/chaos/**", "test/cli/**", "test/end-to-end/**"],
+          exclude: ["test/architecture/**", "test/chaos/**", "test/cli/**", "test/document/**", "test/end-to-end/**"],
           setupFiles: ["test/support/migrate.ts"],
           testTimeout: 20_000,
         },
@@ -40,7 +40,13 @@ export default defineConfig({
         root,
         test: {
           name: "node",
-          include: ["architecture", "chaos", "cli", "end-to-end"].map((room) => `test/${room}/**/*.test.ts`),
+          include: [
+            "test/architecture/**/*.test.ts",
+            "test/chaos/**/*.test.ts",
+            "test/cli/**/*.test.ts",
+            "test/document/**/*.test.ts",
+            "test/end-to-end/**/*.test.ts",
+          ],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

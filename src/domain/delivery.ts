@@ -20,7 +20,7 @@ export interface Delivery extends DeliveryKey {
 
 /**
  * `delivered`: any 2xx. `gone`: 410, the team wants no more. `redirected`: 3xx, never followed. `rejected`: any other
- * answer. `timed_out`, `unreachable`: no answer. `refused`: a URL that must not be called.
+ * answer. `timed_out`, `unreachable`: no answer. `refused`: a URL that must not be called, or a secret that no key opens.
  */
 export type Outcome = "delivered" | "gone" | "redirected" | "rejected" | "timed_out" | "unreachable" | "refused";
 

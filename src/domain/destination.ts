@@ -15,8 +15,10 @@ export interface Destination {
   readonly retryScheduleSeconds: readonly number[] | null;
   readonly timeoutMs: number;
   readonly maxPerSecond: number | null;
-  /** `whsec_` and base64: the key of everything sent to this destination. */
-  readonly secret: string;
+  /** The key of everything sent to this destination, encrypted. */
+  readonly sealedSecret: string;
+  /** Secrets that are being rotated out: they sign as well, each until a time in Unix milliseconds. */
+  readonly previousSecrets: readonly { readonly sealed: string; readonly until: number }[];
   /**
    * Served by the retry lane from the first attempt on, where it holds nobody up: its last answer was no success, or a
    * slow one.

@@ -1,4 +1,3 @@
-import type { Config } from "../env.ts";
 import { type Delivery, countByStatus } from "../domain/delivery.ts";
 import { type Destination, isServedByLane, wants } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
@@ -6,12 +5,13 @@ import type { EventMessage, RecordedEventMessage } from "../messages.ts";
 import { logLine } from "../platform/log.ts";
 import { type Job, type JobResult, attemptAll } from "../outbound/attempt-all.ts";
 import { type Concluding, conclude } from "../outbound/conclude.ts";
+import type { Posting } from "../outbound/post.ts";
 import { claimAll } from "./claim-all.ts";
 import { loadBatch } from "./load-batch.ts";
 import type { MessageVerdict } from "./verdict.ts";
 
 export interface FanningOut extends Concluding {
-  readonly config: Pick<Config, "allowPrivateDestinations">;
+  readonly config: Posting["config"];
 }
 
 /** After this a batch begins no further attempt: what is left is for the retry lane. */
@@ -40,10 +40,7 @@ export async function fanOut(
   const { atOnce = [], forLane = [] } = Object.groupBy(jobs, ({ destination }) =>
     isServedByLane(destination) ? "forLane" : "atOnce",
   );
-  const attempted = await attemptAll(atOnce, BEGIN_WITHIN_MS, {
-    world,
-    allowPrivateDestinations: config.allowPrivateDestinations,
-  });
+  const attempted = await attemptAll(atOnce, BEGIN_WITHIN_MS, { world, config });
   const deliveries = await conclude(
     { ...attempted, results: [...attempted.results, ...forLane.map(leaveToLane)] },
     fanningOut,

@@ -11,6 +11,8 @@ import { addOrganizations } from "./organizations.ts";
 import { addQuarantine } from "./quarantine.ts";
 import { addRegistrations } from "./registrations.ts";
 import { addReplays } from "./replays.ts";
+import { addSecretRotation } from "./rotate-secret.ts";
+import { addTestDelivery } from "./test-delivery.ts";
 import { type OperatorApi, type OperatorEnv, refuseInvalid } from "./requests.ts";
 
 /** The operator's API. The schemas that check its requests also write its document. */
@@ -18,6 +20,8 @@ export function operatorApi(world: World): OperatorApi {
   const api: OperatorApi = new OpenAPIHono<OperatorEnv>({ defaultHook: refuseInvalid });
   api.use("/api/*", authenticate);
   addDestinations(api, world);
+  addSecretRotation(api, world);
+  addTestDelivery(api, world);
   addEvents(api);
   addDeliveries(api);
   addReplays(api, world);

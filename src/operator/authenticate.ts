@@ -1,36 +1,27 @@
 import type { MiddlewareHandler } from "hono";
 import { ConfigError, type Env, readConfig } from "../env.ts";
-import { ProblemError } from "../platform/problem.ts";
+import { refuse } from "./refusals.ts";
 
 /** Lets in who bears the admin token. Without one configured nobody is let in. */
 export const authenticate: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => {
   const adminToken = configuredToken(c.env);
   const presented = /^Bearer +(.+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
   if (presented === undefined || !(await equalInConstantTime(presented.trim(), adminToken))) {
-    throw new ProblemError(
-      {
-        status: 401,
-        code: "unauthorized",
-        title: "Unauthorized",
-        detail: "Send the admin token: `Authorization: Bearer …`.",
-      },
-      { "www-authenticate": "Bearer" },
-    );
+    throw refuse("unauthorized", {}, { "www-authenticate": "Bearer" });
   }
   await next();
 };
 
 function configuredToken(env: Env): string {
-  const problem = { status: 503, code: "not_configured", title: "Not configured" };
   try {
     const { adminToken } = readConfig(env);
     if (adminToken !== "") return adminToken;
   } catch (error) {
     if (error instanceof ConfigError)
-      throw new ProblemError({ ...problem, detail: "A variable cannot be read; see /health." });
+      throw refuse("not_configured", { detail: "A variable cannot be read; see /health." });
     throw error;
   }
-  throw new ProblemError({ ...problem, detail: "ADMIN_TOKEN is not set." });
+  throw refuse("not_configured");
 }
 
 /** Digests have one length, whatever was presented: the comparison tells neither content nor length. */

@@ -2,7 +2,6 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
 import { parseMessage } from "../messages.ts";
 import { tryParseJson } from "../platform/json.ts";
-import { ProblemError } from "../platform/problem.ts";
 import type { World } from "../platform/world.ts";
 import {
   type DeadLetter,
@@ -11,9 +10,9 @@ import {
   listDeadLetters,
   markReplayed,
 } from "../store/dead-letters.ts";
+import { badInput, behindToken, conflict, refuse, unknownId } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
-import { badInput, behindToken, isoTime, isoTimeOrNull, json, page, refusal, security } from "./responses.ts";
-import { time, toPage, unknownId } from "./responses.ts";
+import { isoTime, isoTimeOrNull, json, page, pageOf, security, time, toPage } from "./responses.ts";
 
 const deadLetter = z
   .object({
@@ -26,7 +25,18 @@ const deadLetter = z
   })
   .openapi("DeadLetter");
 
+const exampleDeadLetter = {
+  id: "7d9f2c4e8b1a4f6d9e3c5a7b1d2f4e6a",
+  kind: "event",
+  event_id: "0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11",
+  destination_id: null,
+  received_at: "2026-11-24T10:05:00.000Z",
+  replayed_at: null,
+} satisfies z.input<typeof deadLetter>;
+
 const listRoute = createRoute({
+  operationId: "listDeadLetters",
+  tags: ["Dead letters"],
   method: "get",
   path: "/api/dead-letters",
   summary: "List what the queues gave up on, newest first",
@@ -37,26 +47,34 @@ const listRoute = createRoute({
       cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
     }),
   },
-  responses: { 200: json(page(deadLetter), "Messages that failed in all their tries"), ...badInput, ...behindToken },
+  responses: {
+    200: json(page(deadLetter), "Messages that failed in all their tries", pageOf(exampleDeadLetter)),
+    ...badInput,
+    ...behindToken,
+  },
 });
 
 const one = { params: z.object({ id: z.string() }), query: noQuery };
 
 const replayRoute = createRoute({
+  operationId: "replayDeadLetter",
+  tags: ["Dead letters"],
   method: "post",
   path: "/api/dead-letters/{id}/replay",
   summary: "Send the message again to the queue it came from",
   security,
   request: one,
   responses: {
-    202: json(z.object({ status: z.literal("replayed") }), "It is with its queue"),
-    409: refusal("A message that no queue takes: code `not_replayable`"),
+    202: json(z.object({ status: z.literal("replayed") }), "It is with its queue", { status: "replayed" }),
+    ...conflict("not_replayable"),
     ...behindToken,
     ...unknownId,
   },
 });
 
 const dropRoute = createRoute({
+  operationId: "dropDeadLetter",
+  tags: ["Dead letters"],
   method: "delete",
   path: "/api/dead-letters/{id}",
   summary: "Throw a dead letter away",
@@ -92,12 +110,7 @@ export function addDeadLetters(api: OperatorApi, world: World): void {
 async function sendAgain(json: string, env: Pick<Env, "EVENTS" | "RETRIES">): Promise<void> {
   const message = parseMessage(tryParseJson(json));
   if (message === null) {
-    throw new ProblemError({
-      status: 409,
-      code: "not_replayable",
-      title: "Not replayable",
-      detail: "No queue takes this message: nothing in it can be read.",
-    });
+    throw refuse("not_replayable");
   }
   switch (message.kind) {
     case "event":

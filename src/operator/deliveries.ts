@@ -1,12 +1,15 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { listDeliveries } from "../store/delivery-list.ts";
-import { delivery, deliveryStatus, showDelivery } from "./delivery-schema.ts";
+import { delivery, deliveryStatus, exampleDelivery, showDelivery } from "./delivery-schema.ts";
+import { badInput, behindToken } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit } from "./requests.ts";
-import { badInput, behindToken, isoTime, json, page, security, time } from "./responses.ts";
+import { isoTime, json, page, pageOf, security, time } from "./responses.ts";
 
 const listed = delivery.extend({ event_id: z.string(), received_at: time }).openapi("DeliveryOfEvent");
 
 const listRoute = createRoute({
+  operationId: "listDeliveries",
+  tags: ["Deliveries"],
   method: "get",
   path: "/api/deliveries",
   summary: "List deliveries, team by team, newest event first",
@@ -23,6 +26,11 @@ const listRoute = createRoute({
     200: json(
       page(listed),
       "`received_at` is the event's. With a status a page can hold few deliveries, or none, and a cursor still: go on from there",
+      pageOf({
+        event_id: "0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11",
+        received_at: "2026-11-24T10:05:00.000Z",
+        ...exampleDelivery,
+      }),
     ),
     ...badInput,
     ...behindToken,

@@ -1,8 +1,19 @@
 import { z } from "@hono/zod-openapi";
-import type { Delivery } from "../domain/delivery.ts";
+import type { Delivery, Outcome } from "../domain/delivery.ts";
+import { exampleDestination } from "./destination-schema.ts";
 import { isoTime, isoTimeOrNull, time } from "./responses.ts";
 
 export const deliveryStatus = z.enum(["pending", "delivered", "dead"]);
+
+export const attemptOutcome = z.enum([
+  "delivered",
+  "gone",
+  "redirected",
+  "rejected",
+  "timed_out",
+  "unreachable",
+  "refused",
+] satisfies Outcome[]);
 
 export const delivery = z
   .object({
@@ -14,13 +25,29 @@ export const delivery = z
         attempt: z.number(),
         at: time,
         status: z.number().nullable(),
-        outcome: z.string(),
+        outcome: attemptOutcome,
         duration_ms: z.number(),
         response_excerpt: z.string().nullable(),
       }),
     ),
   })
   .openapi("Delivery");
+
+export const exampleDelivery = {
+  destination_id: exampleDestination.id,
+  status: "pending",
+  next_attempt_at: "2026-11-24T10:05:07.000Z",
+  attempts: [
+    {
+      attempt: 1,
+      at: "2026-11-24T10:05:01.000Z",
+      status: 503,
+      outcome: "rejected",
+      duration_ms: 87,
+      response_excerpt: "down for maintenance",
+    },
+  ],
+} satisfies z.input<typeof delivery>;
 
 export function showDelivery({ destinationId, status, nextAttemptAt, attempts }: Delivery): z.input<typeof delivery> {
   return {

@@ -37,8 +37,9 @@ const wishes = z.strictObject({
 export const creation = wishes.partial().required({ url: true });
 export const change = wishes.partial();
 
-export const destination = wishes
-  .extend({
+export const destination = z
+  .object({
+    ...wishes.shape,
     id: z.string(),
     created_at: time,
     updated_at: time,
@@ -54,6 +55,35 @@ export const destination = wishes
     }),
   })
   .openapi("Destination");
+
+/** The key is 32 zero bytes: nobody takes it for a real one. */
+export const exampleSecret = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+export const exampleCreation = {
+  url: "https://accounting.example.com/qonto",
+  description: "Accounting",
+  types: ["v1/transactions", "registrations.*"],
+} satisfies z.input<typeof creation>;
+
+export const exampleDestination = {
+  id: "dst_019a935f7400a1b2c3d4e5f60718",
+  ...exampleCreation,
+  organizations: null,
+  enabled: true,
+  retry_schedule_seconds: null,
+  timeout_ms: 10_000,
+  max_per_second: null,
+  created_at: "2026-11-24T10:00:00.000Z",
+  updated_at: "2026-11-24T10:00:00.000Z",
+  health: {
+    state: "healthy",
+    consecutive_failures: 0,
+    last_success_at: "2026-11-24T10:05:00.000Z",
+    last_failure_at: null,
+    resting_since: null,
+    next_probe_at: null,
+  },
+} satisfies z.input<typeof destination>;
 
 /** A destination as the API shows it: never its secret. */
 export function showDestination(report: DestinationReport): z.input<typeof destination> {

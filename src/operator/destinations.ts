@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Destination } from "../domain/destination.ts";
 import { type Env, readConfig } from "../env.ts";
 import { destinationUrlFault } from "../outbound/destination-url.ts";
-import { makeSecret } from "../outbound/sign.ts";
+import { makeSecret } from "../outbound/secrets.ts";
 import { wakeNow } from "../outbound/wake-now.ts";
 import type { World } from "../platform/world.ts";
 import { endPendingDeliveries } from "../store/deliveries.ts";
@@ -15,7 +15,16 @@ import {
   insertDestination,
   listDestinations,
 } from "../store/destinations.ts";
-import { change, creation, destination, showDestination } from "./destination-schema.ts";
+import {
+  change,
+  creation,
+  destination,
+  exampleCreation,
+  exampleDestination,
+  exampleSecret,
+  showDestination,
+} from "./destination-schema.ts";
+import { badInput, behindToken, unknownId } from "./refusals.ts";
 import {
   type OperatorApi,
   cursorOf,
@@ -26,7 +35,7 @@ import {
   notFound,
   requireJson,
 } from "./requests.ts";
-import { badInput, behindToken, json, page, security, toPage, unknownId } from "./responses.ts";
+import { json, page, pageOf, security, toPage } from "./responses.ts";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -36,48 +45,76 @@ const ENDED_AT_ONCE = 1_000;
 const params = z.object({ id: z.string() });
 
 const createDestination = createRoute({
+  operationId: "createDestination",
+  tags: ["Destinations"],
   method: "post",
   path: "/api/destinations",
   summary: "Add a team",
   security,
   middleware: requireJson,
-  request: { query: noQuery, body: { required: true, content: { "application/json": { schema: creation } } } },
+  request: {
+    query: noQuery,
+    body: { required: true, content: { "application/json": { schema: creation, example: exampleCreation } } },
+  },
   responses: {
-    201: json(destination.extend({ secret: z.string() }), "Created; its secret is shown this once"),
+    201: json(destination.extend({ secret: z.string() }), "Created; its secret is shown this once", {
+      ...exampleDestination,
+      secret: exampleSecret,
+    }),
     ...badInput,
     ...behindToken,
   },
 });
 
 const listRoute = createRoute({
+  operationId: "listDestinations",
+  tags: ["Destinations"],
   method: "get",
   path: "/api/destinations",
   summary: "List teams",
   security,
   request: { query: z.strictObject({ limit, cursor: cursorOf(z.object({ id: z.string() })).optional() }) },
-  responses: { 200: json(page(destination), "In the order of their making"), ...badInput, ...behindToken },
+  responses: {
+    200: json(page(destination), "In the order of their making", pageOf(exampleDestination)),
+    ...badInput,
+    ...behindToken,
+  },
 });
 
 const showRoute = createRoute({
+  operationId: "showDestination",
+  tags: ["Destinations"],
   method: "get",
   path: "/api/destinations/{id}",
   summary: "Show a team",
   security,
   request: { params, query: noQuery },
-  responses: { 200: json(destination, "The destination, without its secret"), ...behindToken, ...unknownId },
+  responses: {
+    200: json(destination, "The destination, without its secret", exampleDestination),
+    ...behindToken,
+    ...unknownId,
+  },
 });
 
 const changeRoute = createRoute({
+  operationId: "changeDestination",
+  tags: ["Destinations"],
   method: "patch",
   path: "/api/destinations/{id}",
   summary: "Change a team",
   security,
   middleware: requireJson,
-  request: { params, query: noQuery, body: { required: true, content: { "application/json": { schema: change } } } },
-  responses: { 200: json(destination, "As changed"), ...badInput, ...behindToken, ...unknownId },
+  request: {
+    params,
+    query: noQuery,
+    body: { required: true, content: { "application/json": { schema: change, example: { enabled: false } } } },
+  },
+  responses: { 200: json(destination, "As changed", exampleDestination), ...badInput, ...behindToken, ...unknownId },
 });
 
 const deleteRoute = createRoute({
+  operationId: "deleteDestination",
+  tags: ["Destinations"],
   method: "delete",
   path: "/api/destinations/{id}",
   summary: "Remove a team; its pending deliveries end as dead",
@@ -91,8 +128,10 @@ export function addDestinations(api: OperatorApi, world: World): void {
     const input = c.req.valid("json");
     refuseBadUrl(input.url, c.env);
     const now = world.now();
+    const id = makeId(now);
+    const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id);
     const created: Destination = {
-      id: makeId(now),
+      id,
       url: input.url,
       description: input.description ?? null,
       types: input.types ?? [],
@@ -101,7 +140,8 @@ export function addDestinations(api: OperatorApi, world: World): void {
       retryScheduleSeconds: input.retry_schedule_seconds ?? null,
       timeoutMs: input.timeout_ms ?? DEFAULT_TIMEOUT_MS,
       maxPerSecond: input.max_per_second ?? null,
-      secret: makeSecret(),
+      sealedSecret: sealed,
+      previousSecrets: [],
       onLane: false,
       isFailing: false,
       restingSince: null,
@@ -110,7 +150,7 @@ export function addDestinations(api: OperatorApi, world: World): void {
       updatedAt: now,
     };
     await insertDestination(c.env.DB, created);
-    return c.json({ ...showDestination({ ...created, ...noHistory }), secret: created.secret }, 201);
+    return c.json({ ...showDestination({ ...created, ...noHistory }), secret }, 201);
   });
 
   api.openapi(listRoute, async (c) => {

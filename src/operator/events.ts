@@ -2,9 +2,10 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
-import { delivery, showDelivery } from "./delivery-schema.ts";
+import { delivery, exampleDelivery, showDelivery } from "./delivery-schema.ts";
+import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, instant, limit, noQuery, notFound } from "./requests.ts";
-import { badInput, behindToken, isoTime, json, page, security, time, unknownId } from "./responses.ts";
+import { isoTime, json, page, pageOf, security, time } from "./responses.ts";
 
 const summary = z
   .object({
@@ -26,7 +27,33 @@ const detail = summary.extend({
   deliveries: z.array(delivery),
 });
 
+const exampleSummary = {
+  id: "0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11",
+  source: "business",
+  type: "v1/transactions",
+  event: "created",
+  organization_id: "8f4c2b1a-5d3e-4f6a-9b7c-1e2d3c4b5a69",
+  resource_id: "7b7a5ed6-0c3b-4b5e-8a2f-9d1c6e4f3a20",
+  created_at: "2026-11-24T10:04:59.000Z",
+  received_at: "2026-11-24T10:05:00.000Z",
+  state: "pending",
+} satisfies z.input<typeof summary>;
+
+const exampleDetail = {
+  ...exampleSummary,
+  payload: {
+    id: exampleSummary.id,
+    type: exampleSummary.type,
+    organization_id: exampleSummary.organization_id,
+    created_at: "2026-11-24T10:04:59Z",
+    data: { event: "created", id: exampleSummary.resource_id, amount: 50.01, currency: "EUR", side: "debit" },
+  },
+  deliveries: [exampleDelivery],
+} satisfies z.input<typeof detail>;
+
 const listRoute = createRoute({
+  operationId: "listEvents",
+  tags: ["Events"],
   method: "get",
   path: "/api/events",
   summary: "List events, newest first",
@@ -45,6 +72,7 @@ const listRoute = createRoute({
     200: json(
       page(summary),
       "`since` is inclusive, `until` is not. With a filter a page can hold few events, or none, and a cursor still: go on from there",
+      pageOf(exampleSummary),
     ),
     ...badInput,
     ...behindToken,
@@ -52,12 +80,14 @@ const listRoute = createRoute({
 });
 
 const showRoute = createRoute({
+  operationId: "showEvent",
+  tags: ["Events"],
   method: "get",
   path: "/api/events/{id}",
   summary: "Show an event and what became of it",
   security,
   request: { params: z.object({ id: z.string() }), query: noQuery },
-  responses: { 200: json(detail, "The event"), ...behindToken, ...unknownId },
+  responses: { 200: json(detail, "The event", exampleDetail), ...behindToken, ...unknownId },
 });
 
 export function addEvents(api: OperatorApi): void {

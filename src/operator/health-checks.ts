@@ -37,13 +37,20 @@ export function checkDatabase(state: "done" | "failed" | "late"): Check {
 }
 
 type ConditionChecks = Readonly<
-  Record<"cron" | "fan_out" | "deliveries" | "resting_destinations" | "dead_letters", Check>
+  Record<"cron" | "fan_out" | "deliveries" | "resting_destinations" | "dead_letters" | "secrets", Check>
 >;
 
 /** The checks of a condition that nobody knows. */
 export function nobodyCanTell(): ConditionChecks {
   const check = unknown("D1 does not say.");
-  return { cron: check, fan_out: check, deliveries: check, resting_destinations: check, dead_letters: check };
+  return {
+    cron: check,
+    fan_out: check,
+    deliveries: check,
+    resting_destinations: check,
+    dead_letters: check,
+    secrets: check,
+  };
 }
 
 export function checkCondition(condition: Condition, now: number): ConditionChecks {
@@ -71,6 +78,7 @@ export function checkCondition(condition: Condition, now: number): ConditionChec
       condition.recentDeadLetters,
       `The queues gave up on ${condition.recentDeadLetters} messages within the last hour.`,
     ),
+    secrets: checkSecrets(condition.marks.get("unopened_secrets") ?? 0),
   };
 }
 
@@ -91,6 +99,14 @@ function checkMarks(marks: Condition["marks"], now: number): Pick<ConditionCheck
       `At that time the oldest event without its first attempts had waited ${waitedSeconds} s.`,
     ),
   };
+}
+
+function checkSecrets(unopened: number): Check {
+  const detail =
+    unopened === 0
+      ? "The teams' secrets can be opened."
+      : `The secrets of ${unopened} teams are sealed with a key that ENCRYPTION_KEYS lacks.`;
+  return within(0, unopened, detail);
 }
 
 function within(limit: number, value: number, detail: string): Check {

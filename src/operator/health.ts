@@ -31,15 +31,45 @@ const health = z
       deliveries: check,
       resting_destinations: check,
       dead_letters: check,
+      secrets: check,
     }),
   })
   .openapi("Health");
 
+const wellCheck = { status: "ok", detail: "All is well.", value: 0, limit: 0 } as const;
+
+const exampleHealth = {
+  status: "ok",
+  checks: {
+    configuration: { ...wellCheck, detail: "Every required secret is set." },
+    database: { status: "ok", detail: "D1 answers.", value: null, limit: null },
+    cron: { status: "ok", detail: "The cron ran 42 s ago.", value: 42, limit: 180 },
+    fan_out: wellCheck,
+    deliveries: { ...wellCheck, limit: 180 },
+    resting_destinations: { ...wellCheck, detail: "No destination rests.", limit: 3_600 },
+    dead_letters: wellCheck,
+    secrets: wellCheck,
+  },
+} satisfies z.input<typeof health>;
+
+const exampleDegraded = {
+  status: "degraded",
+  checks: {
+    ...exampleHealth.checks,
+    cron: { status: "degraded", detail: "The cron ran 400 s ago.", value: 400, limit: 180 },
+  },
+} satisfies z.input<typeof health>;
+
 const route = createRoute({
+  operationId: "showHealth",
+  tags: ["Health"],
   method: "get",
   path: "/health",
   summary: "Tell whether events flow",
-  responses: { 200: json(health, "They do"), 503: json(health, "They do not, or nobody can tell") },
+  responses: {
+    200: json(health, "They do", exampleHealth),
+    503: json(health, "They do not, or nobody can tell", exampleDegraded),
+  },
 });
 
 export function addHealth(api: OperatorApi, world: World): void {

@@ -2,8 +2,10 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { isBalanced } from "../domain/ledger.ts";
 import type { World } from "../platform/world.ts";
 import { countLedger } from "../store/ledger.ts";
+import { exampleDestination } from "./destination-schema.ts";
+import { badInput, behindToken } from "./refusals.ts";
 import { type OperatorApi, instant, invalidRequest } from "./requests.ts";
-import { badInput, behindToken, json, security } from "./responses.ts";
+import { json, security } from "./responses.ts";
 
 const deliveries = { owed: z.number(), delivered: z.number(), pending: z.number(), dead: z.number() };
 
@@ -26,14 +28,28 @@ const ledger = z
   })
   .openapi("Ledger");
 
+const exampleLedger = {
+  received: 105,
+  settled: 97,
+  pending: 3,
+  unmatched: 4,
+  quarantined: 1,
+  duplicates: 12,
+  conflicts: 0,
+  balanced: true,
+  destinations: [{ destination_id: exampleDestination.id, owed: 100, delivered: 96, pending: 3, dead: 1 }],
+} satisfies z.input<typeof ledger>;
+
 const route = createRoute({
+  operationId: "showLedger",
+  tags: ["Ledger"],
   method: "get",
   path: "/api/ledger",
   summary: "Balance what was received against what became of it",
   security,
   request: { query: z.strictObject({ since: instant.optional(), until: instant.optional() }) },
   responses: {
-    200: json(ledger, "Of events received from `since`, inclusive, to `until`, exclusive"),
+    200: json(ledger, "Of events received from `since`, inclusive, to `until`, exclusive", exampleLedger),
     ...badInput,
     ...behindToken,
   },

@@ -2,8 +2,9 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { isObject, parseJsonLosslessly } from "../platform/json.ts";
 import { type OrganizationRow, findOrganization, listOrganizations } from "../store/organizations.ts";
 import { type ResourceRow, findResource, listResources } from "../store/resources.ts";
+import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
-import { badInput, behindToken, isoTime, json, page, security, time, toPage, unknownId } from "./responses.ts";
+import { isoTime, json, page, pageOf, security, time, toPage } from "./responses.ts";
 
 const organization = z
   .object({ organization_id: z.string(), name: z.string().nullable(), last_event_at: time })
@@ -30,31 +31,64 @@ const resource = z
   })
   .openapi("Resource");
 
+const exampleOrganization = {
+  organization_id: "8f4c2b1a-5d3e-4f6a-9b7c-1e2d3c4b5a69",
+  name: "Elektro Tesla GmbH",
+  last_event_at: "2026-11-24T10:05:00.000Z",
+} satisfies z.input<typeof organization>;
+
+const exampleProfile = {
+  organization_id: exampleOrganization.organization_id,
+  profile: { legal_name: "Elektro Tesla GmbH", legal_country: "DE", status: "activated" },
+  counts: { "v1/organizations": 1, "v1/transactions": 420 },
+  last_event_at: exampleOrganization.last_event_at,
+} satisfies z.input<typeof profile>;
+
+const exampleResource = {
+  type: "v1/beneficiaries",
+  resource_id: "ce91bc4e-68d6-4ab0-bfab-4a9403f7f316",
+  event: "updated",
+  deleted: false,
+  version_at: "2026-11-24T10:04:58.000Z",
+  event_id: "0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11",
+  data: { event: "updated", id: "ce91bc4e-68d6-4ab0-bfab-4a9403f7f316", name: "Alice In Wonderland", trusted: true },
+} satisfies z.input<typeof resource>;
+
 const params = z.object({ id: z.string() });
 
 const listRoute = createRoute({
+  operationId: "listOrganizations",
+  tags: ["Organizations"],
   method: "get",
   path: "/api/organizations",
   summary: "List organizations",
   security,
   request: { query: z.strictObject({ limit, cursor: cursorOf(z.object({ id: z.string() })).optional() }) },
-  responses: { 200: json(page(organization), "In the order of their ids"), ...badInput, ...behindToken },
+  responses: {
+    200: json(page(organization), "In the order of their ids", pageOf(exampleOrganization)),
+    ...badInput,
+    ...behindToken,
+  },
 });
 
 const showRoute = createRoute({
+  operationId: "showOrganization",
+  tags: ["Organizations"],
   method: "get",
   path: "/api/organizations/{id}",
   summary: "Show an organization's profile and what is known of it",
   security,
   request: { params, query: noQuery },
   responses: {
-    200: json(profile, "`profile` is the latest `data` of `v1/organizations`, null before the first"),
+    200: json(profile, "`profile` is the latest `data` of `v1/organizations`, null before the first", exampleProfile),
     ...behindToken,
     ...unknownId,
   },
 });
 
 const resourcesRoute = createRoute({
+  operationId: "listResources",
+  tags: ["Organizations"],
   method: "get",
   path: "/api/organizations/{id}/resources",
   summary: "List the latest state of an organization's resources",
@@ -68,13 +102,15 @@ const resourcesRoute = createRoute({
     }),
   },
   responses: {
-    200: json(page(resource), "In the order of type and id, tombstones included"),
+    200: json(page(resource), "In the order of type and id, tombstones included", pageOf(exampleResource)),
     ...badInput,
     ...behindToken,
   },
 });
 
 const resourceRoute = createRoute({
+  operationId: "showResource",
+  tags: ["Organizations"],
   method: "get",
   path: "/api/organizations/{id}/resources/{resource_id}",
   summary: "Show the latest state of one resource",
@@ -87,6 +123,7 @@ const resourceRoute = createRoute({
     200: json(
       resource,
       "Without `type` the newest of that id. A resource without an id is found under its organization's",
+      exampleResource,
     ),
     ...badInput,
     ...behindToken,

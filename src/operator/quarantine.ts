@@ -3,19 +3,9 @@ import { tryDecodeUtf8 } from "../platform/json.ts";
 import type { World } from "../platform/world.ts";
 import { release } from "../quarantine/release.ts";
 import { type QuarantineListing, dropQuarantined, findQuarantined, listQuarantine } from "../store/quarantine.ts";
+import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
-import {
-  badInput,
-  behindToken,
-  isoTime,
-  isoTimeOrNull,
-  json,
-  page,
-  security,
-  time,
-  toPage,
-  unknownId,
-} from "./responses.ts";
+import { isoTime, isoTimeOrNull, json, page, pageOf, security, time, toPage } from "./responses.ts";
 
 const listing = z
   .object({
@@ -35,7 +25,26 @@ const detail = listing.extend({
   body_base64: z.string(),
 });
 
+const exampleListing = {
+  id: "3f79bb7b435b05321651daefd374cdc681dc06faa65e374e38337b88ca046dea",
+  event_id: "0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11",
+  reason: "timestamp_too_old",
+  received_at: "2026-11-24T10:05:00.000Z",
+  size_bytes: 1_094,
+} satisfies z.input<typeof listing>;
+
+const exampleDetail = {
+  ...exampleListing,
+  source: "business",
+  content_type: "application/json",
+  settled_at: null,
+  body: '{"id":"0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11","type":"v1/transactions"}',
+  body_base64: "eyJpZCI6IjBiNmYwYzFlLTdmMGQtNGM1OC05ZDUzLTZkMGY0YjhmMmExMSIsInR5cGUiOiJ2MS90cmFuc2FjdGlvbnMifQ==",
+} satisfies z.input<typeof detail>;
+
 const listRoute = createRoute({
+  operationId: "listQuarantine",
+  tags: ["Quarantine"],
   method: "get",
   path: "/api/quarantine",
   summary: "List events in quarantine, newest first",
@@ -46,32 +55,45 @@ const listRoute = createRoute({
       cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
     }),
   },
-  responses: { 200: json(page(listing), "Authentic, but stale or unreadable"), ...badInput, ...behindToken },
+  responses: {
+    200: json(page(listing), "Authentic, but stale or unreadable", pageOf(exampleListing)),
+    ...badInput,
+    ...behindToken,
+  },
 });
 
 const showRoute = createRoute({
+  operationId: "showQuarantined",
+  tags: ["Quarantine"],
   method: "get",
   path: "/api/quarantine/{id}",
   summary: "Show an event in quarantine with its body",
   security,
   request: { params: z.object({ id: z.string() }), query: noQuery },
-  responses: { 200: json(detail, "The event as it was received"), ...behindToken, ...unknownId },
+  responses: { 200: json(detail, "The event as it was received", exampleDetail), ...behindToken, ...unknownId },
 });
 
 const releaseRoute = createRoute({
+  operationId: "releaseQuarantined",
+  tags: ["Quarantine"],
   method: "post",
   path: "/api/quarantine/{id}/release",
   summary: "Send an event in quarantine down the normal road, once",
   security,
   request: { params: z.object({ id: z.string() }), query: noQuery },
   responses: {
-    202: json(z.object({ status: z.literal("released"), event_id: z.string() }), "It is on its way, or has been"),
+    202: json(z.object({ status: z.literal("released"), event_id: z.string() }), "It is on its way, or has been", {
+      status: "released",
+      event_id: exampleListing.event_id,
+    }),
     ...behindToken,
     ...unknownId,
   },
 });
 
 const dropRoute = createRoute({
+  operationId: "dropQuarantined",
+  tags: ["Quarantine"],
   method: "delete",
   path: "/api/quarantine/{id}",
   summary: "Throw an event in quarantine away",

@@ -1,7 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { type StageRow, listRegistrationIds, stagesOf } from "../store/registrations.ts";
+import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
-import { badInput, behindToken, json, page, security, time, toPage, unknownId } from "./responses.ts";
+import { json, page, pageOf, security, time, toPage } from "./responses.ts";
 
 const registration = z
   .object({
@@ -12,22 +13,40 @@ const registration = z
   })
   .openapi("Registration");
 
+const exampleRegistration = {
+  registration_id: "525817f7-93e8-4f31-a83d-20319778b4b0",
+  stage: "user_started",
+  stage_at: "2026-11-24T09:12:44.000Z",
+  stages: [
+    { stage: "pending", at: "2026-11-24T09:02:17.000Z", event_id: "75341dcb-0376-474d-97d7-d2c03ff3973c" },
+    { stage: "user_started", at: "2026-11-24T09:12:44.000Z", event_id: "6c0e8a35-91b4-4f0e-8d26-aa7b1c9f5e02" },
+  ],
+} satisfies z.input<typeof registration>;
+
 const listRoute = createRoute({
+  operationId: "listRegistrations",
+  tags: ["Registrations"],
   method: "get",
   path: "/api/registrations",
   summary: "List registrations",
   security,
   request: { query: z.strictObject({ limit, cursor: cursorOf(z.object({ id: z.string() })).optional() }) },
-  responses: { 200: json(page(registration), "In the order of their ids"), ...badInput, ...behindToken },
+  responses: {
+    200: json(page(registration), "In the order of their ids", pageOf(exampleRegistration)),
+    ...badInput,
+    ...behindToken,
+  },
 });
 
 const showRoute = createRoute({
+  operationId: "showRegistration",
+  tags: ["Registrations"],
   method: "get",
   path: "/api/registrations/{id}",
   summary: "Show a registration's present stage and how it came there",
   security,
   request: { params: z.object({ id: z.string() }), query: noQuery },
-  responses: { 200: json(registration, "Its stages, oldest first"), ...behindToken, ...unknownId },
+  responses: { 200: json(registration, "Its stages, oldest first", exampleRegistration), ...behindToken, ...unknownId },
 });
 
 export function addRegistrations(api: OperatorApi): void {

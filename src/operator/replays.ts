@@ -2,13 +2,14 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Replay } from "../domain/replay.ts";
 import { wants } from "../domain/destination.ts";
 import { wakeNow } from "../outbound/wake-now.ts";
-import { ProblemError } from "../platform/problem.ts";
 import type { World } from "../platform/world.ts";
 import { runReplay } from "../replay/run-replay.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { enabledDestinations, findDestinations, readDestinationRow } from "../store/destinations.ts";
 import { findEvent, readEventDetail } from "../store/event-list.ts";
 import { countReplay, findReplay, insertReplay, replayDeliveries } from "../store/replays.ts";
+import { exampleDestination } from "./destination-schema.ts";
+import { badInput, behindToken, conflict, refuse, unknownId } from "./refusals.ts";
 import {
   type OperatorApi,
   absentBodyIsEmpty,
@@ -18,25 +19,19 @@ import {
   notFound,
   requireJson,
 } from "./requests.ts";
-import {
-  badInput,
-  behindToken,
-  isoTime,
-  isoTimeOrNull,
-  json,
-  refusal,
-  security,
-  time,
-  unknownId,
-} from "./responses.ts";
+import { isoTime, isoTimeOrNull, json, security, time } from "./responses.ts";
 
 /** What a request does of a replay by itself; the cron does the rest. */
 const PAGES_AT_ONCE = 10;
+
+const exampleReplayId = "rpl_5f2b8c9e-3a41-4d7e-9c10-2b6f8e1d4a77";
 
 const params = z.object({ id: z.string() });
 const count = z.number().openapi({ description: "Deliveries that are made, or made again" });
 
 const replayDestinationRoute = createRoute({
+  operationId: "replayDestination",
+  tags: ["Destinations"],
   method: "post",
   path: "/api/destinations/{id}/replay",
   summary: "Send a team its past, oldest first",
@@ -57,12 +52,16 @@ const replayDestinationRoute = createRoute({
                 "`failed`: its dead deliveries. `missing`: what it wants and was never owed. `all`: both, and what it already has.",
             }),
           }),
+          example: { since: "2026-11-23T00:00:00Z", which: "missing" },
         },
       },
     },
   },
   responses: {
-    202: json(z.object({ count, replay_id: z.string() }), "Begun; a long one goes on by itself"),
+    202: json(z.object({ count, replay_id: z.string() }), "Begun; a long one goes on by itself", {
+      count: 1_240,
+      replay_id: exampleReplayId,
+    }),
     ...badInput,
     ...behindToken,
     ...unknownId,
@@ -70,6 +69,8 @@ const replayDestinationRoute = createRoute({
 });
 
 const showReplayRoute = createRoute({
+  operationId: "showReplay",
+  tags: ["Destinations"],
   method: "get",
   path: "/api/replays/{id}",
   summary: "Show how far a replay has come",
@@ -88,6 +89,16 @@ const showReplayRoute = createRoute({
         finished_at: time.nullable(),
       }),
       "The replay",
+      {
+        id: exampleReplayId,
+        destination_id: exampleDestination.id,
+        which: "missing",
+        since: "2026-11-23T00:00:00.000Z",
+        until: "2026-11-24T10:00:00.000Z",
+        reached_at: "2026-11-23T14:30:00.000Z",
+        created_at: "2026-11-24T10:00:00.000Z",
+        finished_at: null,
+      },
     ),
     ...behindToken,
     ...unknownId,
@@ -95,6 +106,8 @@ const showReplayRoute = createRoute({
 });
 
 const replayEventRoute = createRoute({
+  operationId: "replayEvent",
+  tags: ["Events"],
   method: "post",
   path: "/api/events/{id}/replay",
   summary: "Send an event again: to the team that is named, or to all that want it and do not have it",
@@ -105,12 +118,17 @@ const replayEventRoute = createRoute({
     query: noQuery,
     body: {
       required: false,
-      content: { "application/json": { schema: z.strictObject({ destination_id: z.string().min(1).optional() }) } },
+      content: {
+        "application/json": {
+          schema: z.strictObject({ destination_id: z.string().min(1).optional() }),
+          example: { destination_id: exampleDestination.id },
+        },
+      },
     },
   },
   responses: {
-    202: json(z.object({ count }), "On its way"),
-    409: refusal("Not fanned out yet, and not wanted by the team that is named: code `too_early`"),
+    202: json(z.object({ count }), "On its way", { count: 1 }),
+    ...conflict("too_early"),
     ...badInput,
     ...behindToken,
     ...unknownId,
@@ -190,20 +208,11 @@ async function targetsOf(db: D1Database, eventId: string, named: string | undefi
     (deliveryRows?.results ?? []).map(readDeliveryRow).map(({ destinationId, status }) => [destinationId, status]),
   );
   if (event.state === "pending" && statuses.size === 0) {
-    if (namedDestination !== undefined && !wants(namedDestination, event)) throw tooEarly();
+    if (namedDestination !== undefined && !wants(namedDestination, event)) throw refuse("too_early");
     return [];
   }
   const wanting = (destinationRows?.results ?? []).map(readDestinationRow).filter((one) => wants(one, event));
   const destinationIds =
     named === undefined ? wanting.map(({ id }) => id).filter((id) => statuses.get(id) !== "delivered") : [named];
   return destinationIds.map((destinationId) => ({ destinationId, eventId, receivedAt: event.receivedAt }));
-}
-
-function tooEarly(): ProblemError {
-  return new ProblemError({
-    status: 409,
-    code: "too_early",
-    title: "Too early",
-    detail: "The event is on its way to the teams that want it. Send it to another one in a moment.",
-  });
 }

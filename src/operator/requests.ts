@@ -1,7 +1,8 @@
 import { type Hook, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import type { Env } from "../env.ts";
-import { ProblemError } from "../platform/problem.ts";
+import type { ProblemError } from "../platform/problem.ts";
+import { refuse } from "./refusals.ts";
 
 export interface OperatorEnv {
   Bindings: Env;
@@ -16,17 +17,12 @@ export interface FieldError {
 
 /** A request whose parameters or body are not what the operation takes. */
 export function invalidRequest(errors: readonly FieldError[]): ProblemError {
-  return new ProblemError({
-    status: 400,
-    code: "invalid_request",
-    title: "Invalid request",
-    detail: errors.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; "),
-    errors,
-  });
+  const detail = errors.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ");
+  return refuse("invalid_request", { detail, errors });
 }
 
 export function notFound(what: string): ProblemError {
-  return new ProblemError({ status: 404, code: "not_found", title: "Not found", detail: `There is no such ${what}.` });
+  return refuse("not_found", { detail: `There is no such ${what}.` });
 }
 
 export const refuseInvalid: Hook<unknown, OperatorEnv, string, unknown> = (result) => {

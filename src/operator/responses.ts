@@ -11,38 +11,17 @@ export function isoTimeOrNull(at: number | null): string | null {
 
 export const time = z.iso.datetime();
 
-const problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.number(),
-    detail: z.string(),
-    code: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  })
-  .openapi("Problem");
-
-export const refusal = (description: string) => ({
-  description,
-  content: { "application/problem+json": { schema: problem } },
-});
-
-/** What every operation behind the token can answer beside its success. */
-export const behindToken = {
-  401: refusal("No token or a wrong one: code `unauthorized`"),
-  503: refusal("The relay lacks a secret: code `not_configured`"),
-};
-
-export const badInput = { 400: refusal("Bad input: code `invalid_request`, with `errors`") };
-
-export const unknownId = { 404: refusal("Unknown id: code `not_found`") };
-
-export function json<Schema extends z.ZodType>(schema: Schema, description: string) {
-  return { description, content: { "application/json": { schema } } };
+export function json<Schema extends z.ZodType>(schema: Schema, description: string, example: z.input<Schema>) {
+  return { description, content: { "application/json": { schema, example } } };
 }
 
 export function page<Schema extends z.ZodType>(item: Schema) {
   return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+}
+
+/** The example of a page that is not the last. */
+export function pageOf<Item>(...data: Item[]) {
+  return { data, next_cursor: "eyJpZCI6ImRzdF8wMTlhOTM1Zjc0MDAifQ" };
 }
 
 /** Cuts a list that was asked for one item more than its limit into a page and the cursor behind it. */

@@ -1,3 +1,4 @@
+import type { Config } from "../env.ts";
 import { type Attempt, type Outcome, classify } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import { type RelayEvent, bodyBytes } from "../domain/event.ts";
@@ -5,6 +6,7 @@ import { parseRetryAfter } from "../domain/retry-schedule.ts";
 import { settleWithin } from "../platform/time-box.ts";
 import type { World } from "../platform/world.ts";
 import { destinationUrlFault } from "./destination-url.ts";
+import { signingSecrets } from "./secrets.ts";
 import { signatureHeaders } from "./sign.ts";
 
 const EXCERPT_BYTES = 512;
@@ -12,9 +14,13 @@ const EXCERPT_BYTES = 512;
 /** The status decides; a team that dribbles its body must not hold up its own success. */
 const EXCERPT_TIME_BOX_MS = 500;
 
+const UNOPENED_SECRET = "No key of ENCRYPTION_KEYS opens the destination's secret: put back the one that is missing.";
+
 export interface Posting {
   readonly world: World;
-  readonly allowPrivateDestinations: boolean;
+  /** Beside those that every delivery bears. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly config: Pick<Config, "allowPrivateDestinations" | "encryptionKeys">;
 }
 
 /** Makes one attempt at a delivery: the only request that leaves the relay. Never throws for what the team does. */
@@ -22,7 +28,7 @@ export async function post(
   event: RelayEvent,
   destination: Destination,
   attempt: number,
-  { world, allowPrivateDestinations }: Posting,
+  { world, config, headers: extraHeaders }: Posting,
 ): Promise<Attempt> {
   const at = world.now();
   const toAttempt = (outcome: Outcome, answer: Partial<Attempt> = {}): Attempt => ({
@@ -37,15 +43,19 @@ export async function post(
   });
 
   // Checked again here: what was allowed when the destination was made may not be now.
-  const fault = destinationUrlFault(destination.url, { allowPrivate: allowPrivateDestinations });
+  const fault = destinationUrlFault(destination.url, { allowPrivate: config.allowPrivateDestinations });
   if (fault !== null) return toAttempt("refused", { responseExcerpt: `The destination's URL ${fault}.` });
+  // Not sent unsigned. The breaker has what is owed wait for the key to be given back.
+  const secrets = await signingSecrets(destination, at, config.encryptionKeys);
+  if (secrets === null) return toAttempt("refused", { responseExcerpt: UNOPENED_SECRET });
 
   const body = bodyBytes(event);
   const headers: Record<string, string> = {
-    ...(await signatureHeaders({ eventId: event.id, body }, Math.floor(at / 1000), destination.secret)),
+    ...(await signatureHeaders({ eventId: event.id, body }, Math.floor(at / 1000), secrets)),
     "x-relay-event-type": event.type,
     "x-relay-attempt": String(attempt),
     "user-agent": "qonto-relay",
+    ...extraHeaders,
     ...(event.contentType === null ? {} : { "content-type": event.contentType }),
   };
   // The clock of the limit starts with the call, which its caller makes only when a connection is free.

@@ -1,30 +1,24 @@
 import { withPrefix } from "../platform/bytes.ts";
 import { hmacSha256 } from "../platform/hmac.ts";
 import { signBusiness } from "../qonto/business-signature.ts";
-
-const SECRET_PREFIX = "whsec_";
-const SECRET_BYTES = 32;
-
-/** A new secret as Standard Webhooks writes them. */
-export function makeSecret(): string {
-  return SECRET_PREFIX + crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64();
-}
+import { keyBytes } from "./secrets.ts";
 
 /**
  * Headers that let a team verify a delivery in either way: Standard Webhooks (the key is the decoded part behind
- * `whsec_`) or as Qonto itself signs (the key is the whole string).
+ * `whsec_`) or as Qonto itself signs (the key is the whole string). While a secret is being rotated Standard Webhooks
+ * carry a signature of each; Qonto's form has room for one, which is that of the present secret, the first.
  */
 export async function signatureHeaders(
   { eventId, body }: { readonly eventId: string; readonly body: Uint8Array },
   timestampSeconds: number,
-  secret: string,
+  secrets: readonly [string, ...string[]],
 ): Promise<Record<string, string>> {
   const signed = withPrefix(`${eventId}.${timestampSeconds}.`, body);
-  const key = Uint8Array.fromBase64(secret.slice(SECRET_PREFIX.length));
+  const digests = await Promise.all(secrets.map((secret) => hmacSha256(keyBytes(secret), signed)));
   return {
     "webhook-id": eventId,
     "webhook-timestamp": String(timestampSeconds),
-    "webhook-signature": `v1,${(await hmacSha256(key, signed)).toBase64()}`,
-    "x-qonto-signature": await signBusiness(body, timestampSeconds, secret),
+    "webhook-signature": digests.map((digest) => `v1,${digest.toBase64()}`).join(" "),
+    "x-qonto-signature": await signBusiness(body, timestampSeconds, secrets[0]),
   };
 }

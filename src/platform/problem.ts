@@ -7,8 +7,13 @@ export interface Problem {
   readonly errors?: readonly { readonly path: string; readonly message: string }[];
 }
 
+/** The codes say all that a `type` could: none is a page to read. */
+export function problemBody(problem: Problem) {
+  return { type: "about:blank", ...problem };
+}
+
 export function problemResponse(problem: Problem, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify({ type: "about:blank", ...problem }), {
+  return new Response(JSON.stringify(problemBody(problem)), {
     status: problem.status,
     headers: { "content-type": "application/problem+json", ...headers },
   });

@@ -1,4 +1,3 @@
-import type { Config } from "../env.ts";
 import { countByStatus } from "../domain/delivery.ts";
 import { type Destination, LONGEST_UNATTENDED_MS } from "../domain/destination.ts";
 import { LEASE_MS, type Turn, afterVisit, turnOf } from "../domain/turn.ts";
@@ -6,12 +5,13 @@ import { logFailure, logLine } from "../platform/log.ts";
 import { settleWithin } from "../platform/time-box.ts";
 import { type Attempted, type Job, attemptAll } from "../outbound/attempt-all.ts";
 import { type Concluding, conclude } from "../outbound/conclude.ts";
+import type { Posting } from "../outbound/post.ts";
 import { type Wake, restMs, scheduleWakes } from "../outbound/schedule.ts";
 import { findDestinations } from "../store/destinations.ts";
 import { type LaneClaimed, claimDue, endTurns } from "../store/lane.ts";
 
 export interface Visiting extends Concluding {
-  readonly config: Pick<Config, "allowPrivateDestinations">;
+  readonly config: Posting["config"];
 }
 
 /** After this a visit begins no further attempt: it has to end well before its lease does. */
@@ -70,10 +70,7 @@ async function serve(visits: readonly Visit[], lane: Lane, visiting: Visiting): 
   const startedAt = world.now();
   const visited = visits.map(({ destination }) => destination.id);
   try {
-    const attempted = await attemptAll(lane.jobs, BEGIN_WITHIN_MS, {
-      world,
-      allowPrivateDestinations: config.allowPrivateDestinations,
-    });
+    const attempted = await attemptAll(lane.jobs, BEGIN_WITHIN_MS, { world, config });
     const deliveries = await conclude(attempted, visiting);
     await sendForTheRest(visits, lane, attempted, visiting);
     logLine("retry", {

@@ -4,9 +4,17 @@ import { retried } from "./retried.ts";
 /**
  * What the cron remembers. `cron_ran_at`: when it last ran. `oldest_unfinished_at`: receipt of the oldest event that has
  * not been fanned out, or of the run when there is none. `sweep_from`: where the next sweep begins. `sweep_goes_on`: 1 when
- * the last one was cut short. `retention_from`: where the next look for old events begins. Times are Unix milliseconds.
+ * the last one was cut short. `retention_from`: where the next look for old events begins. `unopened_secrets`: of how many
+ * destinations no key opens the secret. Times are Unix milliseconds.
  */
-const names = ["cron_ran_at", "oldest_unfinished_at", "sweep_from", "sweep_goes_on", "retention_from"] as const;
+const names = [
+  "cron_ran_at",
+  "oldest_unfinished_at",
+  "sweep_from",
+  "sweep_goes_on",
+  "retention_from",
+  "unopened_secrets",
+] as const;
 
 export type MarkName = (typeof names)[number];
 

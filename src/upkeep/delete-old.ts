@@ -1,5 +1,3 @@
-import { ConfigError, type Env, readConfig } from "../env.ts";
-import { logFailure } from "../platform/log.ts";
 import { readMarks, writeMarks } from "../store/marks.ts";
 import { type CutOff, agedEvents, deleteEvents, deleteOthers } from "../store/retention.ts";
 import type { Upkeep } from "./upkeep-task.ts";
@@ -20,9 +18,10 @@ const OTHERS_PER_RUN = 100;
  * delivery after twice as long, and never one that is owed something; then quarantine, dead letters and replays. A run goes
  * on where the last one came to, and begins anew once all is looked at, so that what stays does not block what is behind it.
  */
-export async function deleteWhatIsOld({ env, world }: Upkeep) {
-  const retentionDays = tryReadRetention(env);
-  if (retentionDays === null) return {};
+export async function deleteWhatIsOld({ env, world, config }: Upkeep) {
+  // Nothing is deleted on a guess.
+  if (config === null) return {};
+  const { retentionDays } = config;
   const now = world.now();
   const cutOff: CutOff = {
     settledBefore: now - retentionDays * MS_PER_DAY,
@@ -36,17 +35,6 @@ export async function deleteWhatIsOld({ env, world }: Upkeep) {
     deleted_dead_letters: others.deadLetters,
     deleted_replays: others.replays,
   };
-}
-
-/** Nothing is deleted on a guess; that a variable cannot be read is for the health check to say. */
-function tryReadRetention(env: Env): number | null {
-  try {
-    return readConfig(env).retentionDays;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    logFailure("delete-what-is-old", error);
-    return null;
-  }
 }
 
 async function deleteAgedEvents(db: D1Database, cutOff: CutOff): Promise<number> {

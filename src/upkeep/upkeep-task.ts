@@ -1,9 +1,11 @@
-import type { Env } from "../env.ts";
+import type { Config, Env } from "../env.ts";
 import type { Fields } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 
 export interface Upkeep {
   readonly env: Env;
+  /** Null when a variable cannot be read; `/health` says which. */
+  readonly config: Config | null;
   readonly world: Pick<World, "now">;
 }
 

@@ -1,8 +1,10 @@
+import { type Config, ConfigError, type Env, readConfig } from "../env.ts";
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { writeMarks } from "../store/marks.ts";
 import { deleteWhatIsOld } from "./delete-old.ts";
 import { endHeldTooLong } from "./end-held-too-long.ts";
 import { requeueForgottenEvents } from "./requeue-events.ts";
+import { resealSecrets } from "./reseal-secrets.ts";
 import { resumeReplays } from "./resume-replays.ts";
 import { settleOvertakenCopies } from "./settle-quarantine.ts";
 import type { Upkeep, UpkeepTask } from "./upkeep-task.ts";
@@ -15,6 +17,7 @@ const tasks: Readonly<Record<string, UpkeepTask>> = {
   "resume-replays": resumeReplays,
   "settle-quarantine": settleOvertakenCopies,
   "delete-what-is-old": deleteWhatIsOld,
+  "reseal-secrets": resealSecrets,
   "note-the-run": async ({ env, world }) => {
     await writeMarks(env.DB, { cron_ran_at: world.now() });
     return {};
@@ -22,8 +25,9 @@ const tasks: Readonly<Record<string, UpkeepTask>> = {
 };
 
 /** The cron's work, once a minute. A task that fails does not keep the others from theirs, but the run has failed. */
-export async function runUpkeep(upkeep: Upkeep): Promise<void> {
-  const startedAt = upkeep.world.now();
+export async function runUpkeep({ env, world }: Omit<Upkeep, "config">): Promise<void> {
+  const upkeep: Upkeep = { env, world, config: tryReadConfig(env) };
+  const startedAt = world.now();
   const failures: unknown[] = [];
   let done: Fields = {};
   for (const [name, task] of Object.entries(tasks)) {
@@ -34,6 +38,16 @@ export async function runUpkeep(upkeep: Upkeep): Promise<void> {
       failures.push(error);
     }
   }
-  logLine("upkeep", { ...done, failed_tasks: failures.length, duration_ms: upkeep.world.now() - startedAt });
+  logLine("upkeep", { ...done, failed_tasks: failures.length, duration_ms: world.now() - startedAt });
   if (failures.length > 0) throw new AggregateError(failures, "Upkeep failed in part");
+}
+
+function tryReadConfig(env: Env): Config | null {
+  try {
+    return readConfig(env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    logFailure("upkeep", error);
+    return null;
+  }
 }

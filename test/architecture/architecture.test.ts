@@ -99,8 +99,9 @@ describe("each outside thing has one door", () => {
     expect(prepared.filter((argument) => !/^\w+Sql$/.test(argument ?? ""))).toEqual([]);
   });
 
-  it("HMAC is in one file", () => {
-    expect(using(/subtle\.(sign|verify|importKey)\(/)).toEqual(["platform/hmac.ts"]);
+  it("HMAC is in one file, and encryption in another", () => {
+    expect(using(/subtle\.(sign|verify)\(/)).toEqual(["platform/hmac.ts"]);
+    expect(using(/subtle\.(encrypt|decrypt|deriveKey)\(/)).toEqual(["platform/seal.ts"]);
   });
 
   it("requests leave from one file", () => {

@@ -29,9 +29,10 @@ function write(name: string, text: string): string {
 async function cases() {
   const bytes = new TextEncoder().encode(body);
   const now = Math.floor(Date.now() / 1000);
-  const headers = await signatureHeaders({ eventId: "e1", body: bytes }, now, secret);
-  const old = await signatureHeaders({ eventId: "e1", body: bytes }, now - 301, secret);
-  const rotating = { ...headers, "webhook-signature": `v1,${"A".repeat(43)}= ${headers["webhook-signature"]}` };
+  const headers = await signatureHeaders({ eventId: "e1", body: bytes }, now, [secret]);
+  const old = await signatureHeaders({ eventId: "e1", body: bytes }, now - 301, [secret]);
+  const newer = `whsec_${Buffer.alloc(32, 8).toString("base64")}`;
+  const rotating = await signatureHeaders({ eventId: "e1", body: bytes }, now, [newer, secret]);
   return [
     { body, headers, expected: true },
     { body, headers: rotating, expected: true },

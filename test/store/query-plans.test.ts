@@ -22,7 +22,7 @@ const mayBeScanned = new RegExp(
     ".* VIRTUAL TABLE .*",
     "CONSTANT ROW",
     "\\(subquery-\\d+\\)",
-    "found|types|page|looked_at|overtaken|destinations|marks|replays",
+    "found|kept|types|page|looked_at|overtaken|destinations|marks|replays",
     "quarantine USING (COVERING )?INDEX quarantine_waiting",
   ].join("|")})$`,
 );

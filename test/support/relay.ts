@@ -110,6 +110,7 @@ export class TestRelay {
       QONTO_WEBHOOK_SECRETS: BUSINESS_SECRET,
       QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
       ADMIN_TOKEN,
+      ENCRYPTION_KEYS: "test-encryption-key",
       ...changes,
     };
   }

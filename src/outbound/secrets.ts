@@ -1,0 +1,36 @@
+import type { Destination } from "../domain/destination.ts";
+import { seal, unseal } from "../platform/seal.ts";
+
+const SECRET_PREFIX = "whsec_";
+const SECRET_BYTES = 32;
+
+/** A new secret as Standard Webhooks writes them, and as D1 keeps it. */
+export async function makeSecret(
+  encryptionKeys: readonly string[],
+  destinationId: string,
+): Promise<{ readonly secret: string; readonly sealed: string }> {
+  const secret = SECRET_PREFIX + crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64();
+  return { secret, sealed: await seal(encryptionKeys, secret, destinationId) };
+}
+
+/** The part of a secret that Standard Webhooks use as key. */
+export function keyBytes(secret: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.fromBase64(secret.slice(SECRET_PREFIX.length));
+}
+
+/**
+ * What signs for a destination at a time, in Unix milliseconds: its secret, and behind it those that are being rotated out.
+ * Null when no configured key opens its secret.
+ */
+export async function signingSecrets(
+  { id, sealedSecret, previousSecrets }: Destination,
+  at: number,
+  encryptionKeys: readonly string[],
+): Promise<[string, ...string[]] | null> {
+  const open = (sealed: string) => unseal(encryptionKeys, sealed, id);
+  const secret = await open(sealedSecret);
+  if (secret === null) return null;
+  const stillSigning = previousSecrets.filter(({ until }) => until > at);
+  const previous = await Promise.all(stillSigning.map(({ sealed }) => open(sealed)));
+  return [secret, ...previous.filter((one) => one !== null)];
+}

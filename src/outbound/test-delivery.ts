@@ -1,0 +1,33 @@
+import type { Attempt } from "../domain/delivery.ts";
+import { type Destination, wants } from "../domain/destination.ts";
+import type { RelayEvent } from "../domain/event.ts";
+import { readEvent } from "../qonto/read-event.ts";
+import { type SampleType, sampleEvent, sampleTypes, sourceOfType } from "../qonto/sample-event.ts";
+import { type Posting, post } from "./post.ts";
+
+/** Lets a team that books what it receives tell a sample from money. */
+const TEST_HEADERS = { "x-relay-test": "true" };
+
+/** Sends one sample event, signed like any other, whether the destination is paused or not. Nothing of it is recorded. */
+export async function sendTest(destination: Destination, posting: Posting): Promise<Attempt> {
+  return post(testEvent(destination, posting.world.now()), destination, 1, { ...posting, headers: TEST_HEADERS });
+}
+
+function testEvent(destination: Destination, now: number): RelayEvent {
+  const type = typeFor(destination);
+  const event = sampleEvent(type, {
+    id: `test_${crypto.randomUUID()}`,
+    created_at: new Date(now).toISOString(),
+    ...(destination.organizations === null ? {} : { organization_id: destination.organizations[0] }),
+  });
+  const body = new TextEncoder().encode(JSON.stringify(event));
+  const read = readEvent(body, { source: sourceOfType(type), contentType: "application/json", receivedAt: now });
+  if (read === null) throw new Error(`The sample of ${type} is no event`);
+  return read;
+}
+
+/** The first that it would get; of one that asked for no type that there is a sample of, the commonest. */
+function typeFor({ types }: Destination): SampleType {
+  const asking = { enabled: true, types, organizations: null };
+  return sampleTypes.find((type) => wants(asking, { type, organizationId: null })) ?? "v1/transactions";
+}

@@ -1,0 +1,55 @@
+import type { Config } from "../env.ts";
+import { isSealedByFirst, seal, unseal } from "../platform/seal.ts";
+import { type StoredSecrets, readStoredSecrets, replaceSecrets } from "../store/destination-secrets.ts";
+import { writeMarks } from "../store/marks.ts";
+import type { Upkeep } from "./upkeep-task.ts";
+
+/**
+ * Brings the teams' secrets under the first of the configured keys, so that the others may go, and deletes those whose
+ * rotation is over. What no key opens is left alone: the key may come back, and `/health` says that it is missing.
+ */
+export async function resealSecrets({ env, world, config }: Upkeep) {
+  if (config === null) return {};
+  const { encryptionKeys } = config;
+  let resealed = 0;
+  let unopened = 0;
+  for (const stored of await readStoredSecrets(env.DB)) {
+    const renewed = await renew(stored, encryptionKeys, world.now());
+    if (renewed === null) unopened += 1;
+    else if (isOther(renewed, stored)) {
+      await replaceSecrets(env.DB, stored, renewed);
+      resealed += 1;
+    }
+  }
+  await writeMarks(env.DB, { unopened_secrets: unopened });
+  return { resealed_secrets: resealed, unopened_secrets: unopened };
+}
+
+/** Null when its secret cannot be opened; one that is being rotated out and cannot be opened goes. */
+async function renew(
+  { destinationId, secret, previous }: StoredSecrets,
+  keys: Config["encryptionKeys"],
+  now: number,
+): Promise<StoredSecrets | null> {
+  const renewed = await resealed(secret, keys, destinationId);
+  if (renewed === null) return null;
+  const stillSigning = previous.filter(({ until }) => until > now);
+  const renewedPrevious = await Promise.all(
+    stillSigning.map(async (one) => ({ ...one, secret: await resealed(one.secret, keys, destinationId) })),
+  );
+  return {
+    destinationId,
+    secret: renewed,
+    previous: renewedPrevious.flatMap(({ secret: text, until }) => (text === null ? [] : [{ secret: text, until }])),
+  };
+}
+
+async function resealed(sealed: string, keys: Config["encryptionKeys"], owner: string): Promise<string | null> {
+  const opened = await unseal(keys, sealed, owner);
+  if (opened === null || (await isSealedByFirst(keys, sealed))) return opened && sealed;
+  return seal(keys, opened, owner);
+}
+
+function isOther(one: StoredSecrets, other: StoredSecrets): boolean {
+  return JSON.stringify(one) !== JSON.stringify(other);
+}
