@@ -29,7 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   store: ["domain"],
   domain: [],
   platform: [],
-  cli: ["qonto", "outbound", "domain", "platform"],
+  cli: ["qonto", "domain", "platform"],
 };
 
 interface Module {

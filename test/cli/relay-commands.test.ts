@@ -112,6 +112,19 @@ describe("destinations", () => {
     });
   });
 
+  it("get another secret, and a test; one that refuses it is a fault", async () => {
+    const { id, secret } = await json("destinations", "create", `${team.url}/tested`, "--types", "v1/cards");
+    const rotated = await json("destinations", "rotate-secret", id, "--overlap", "60");
+    expect(rotated.secret).toMatch(/^whsec_/);
+    expect(rotated.secret).not.toBe(secret);
+    expect(await json("destinations", "test", id)).toMatchObject({ outcome: "delivered", status: 200 });
+    team.answer = () => ({ status: 401, body: { says: "no" } });
+    const { code, stdout } = await qonto(["destinations", "test", id], environment);
+    team.answer = () => ({});
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^rejected: 401, \d+ ms\n\{"says":"no"\}\n$/)]);
+    await json("destinations", "delete", id);
+  });
+
   it("that the relay refuses are refused with its words", async () => {
     const { code, stderr } = await qonto(["destinations", "create", "ftp://a.example"], environment);
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^url: .*\(400 invalid_request, /)]);

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { makeSecret } from "../../outbound/sign.ts";
 import { wrongUsage } from "../fault.ts";
 import type { Output } from "../output.ts";
 import { readBytes } from "../read-input.ts";
@@ -8,9 +7,14 @@ import { keepSecret } from "../secrets.ts";
 /** Qonto's own limits. */
 const qontoSecret = z.string().regex(/^[\x21-\x7e]{32,128}$/);
 
+const SECRET_BYTES = 32;
+
 /** The secret that is given (`-`: on standard input), or a new one. */
 export async function secretFrom(given: string | undefined): Promise<{ secret: string; isNew: boolean }> {
-  if (given === undefined) return { secret: keepSecret(makeSecret()), isNew: true };
+  if (given === undefined) {
+    const random = crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64();
+    return { secret: keepSecret(`whsec_${random}`), isNew: true };
+  }
   const text =
     given === "-"
       ? Buffer.from(await readBytes("-"))
