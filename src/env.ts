@@ -7,6 +7,7 @@ export interface Env {
   readonly EVENTS: Queue<QueueMessage>;
   readonly RETRIES: Queue<QueueMessage>;
   readonly DEAD_LETTERS: Queue;
+  readonly WRONG_TOKENS?: RateLimit;
   readonly QONTO_WEBHOOK_SECRETS?: string;
   readonly QONTO_ONBOARDING_SECRETS?: string;
   readonly ADMIN_TOKEN?: string;

@@ -1,5 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { World } from "../platform/world.ts";
+import { addAudit } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDeliveries } from "./deliveries.ts";
@@ -13,12 +14,13 @@ import { addRegistrations } from "./registrations.ts";
 import { addReplays } from "./replays.ts";
 import { addSecretRotation } from "./rotate-secret.ts";
 import { addTestDelivery } from "./test-delivery.ts";
+import { addTokens } from "./tokens.ts";
 import { type OperatorApi, type OperatorEnv, refuseInvalid } from "./requests.ts";
 
 /** The operator's API. The schemas that check its requests also write its document. */
 export function operatorApi(world: World): OperatorApi {
   const api: OperatorApi = new OpenAPIHono<OperatorEnv>({ defaultHook: refuseInvalid });
-  api.use("/api/*", authenticate);
+  api.use("/api/*", authenticate(world));
   addDestinations(api, world);
   addSecretRotation(api, world);
   addTestDelivery(api, world);
@@ -30,6 +32,8 @@ export function operatorApi(world: World): OperatorApi {
   addQuarantine(api, world);
   addDeadLetters(api, world);
   addLedger(api, world);
+  addTokens(api, world);
+  addAudit(api);
   addHealth(api, world);
 
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });

@@ -1,35 +1,33 @@
 import type { MiddlewareHandler } from "hono";
-import { ConfigError, type Env, readConfig } from "../env.ts";
+import type { World } from "../platform/world.ts";
+import { adminTokenOf, digestOf, findCaller } from "./caller.ts";
 import { refuse } from "./refusals.ts";
+import type { OperatorEnv } from "./requests.ts";
+import { Throttle } from "./throttle.ts";
 
-/** Lets in who bears the admin token. Without one configured nobody is let in. */
-export const authenticate: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => {
-  const adminToken = configuredToken(c.env);
-  const presented = /^Bearer +(.+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-  if (presented === undefined || !(await equalInConstantTime(presented.trim(), adminToken))) {
-    throw refuse("unauthorized", {}, { "www-authenticate": "Bearer" });
-  }
-  await next();
-};
+const THROTTLED_SECONDS = 60;
 
-function configuredToken(env: Env): string {
-  try {
-    const { adminToken } = readConfig(env);
-    if (adminToken !== "") return adminToken;
-  } catch (error) {
-    if (error instanceof ConfigError)
-      throw refuse("not_configured", { detail: "A variable cannot be read; see /health." });
-    throw error;
-  }
-  throw refuse("not_configured");
+/** Lets in who bears a token: the admin token, or a named one. A read-only one may look. */
+export function authenticate(world: Pick<World, "now">): MiddlewareHandler<OperatorEnv> {
+  const throttle = new Throttle();
+  return async (c, next) => {
+    // What nobody can bear is said to be missing, whatever is presented.
+    adminTokenOf(c.env);
+    const presented = /^Bearer +(.+)$/i.exec(c.req.header("authorization") ?? "")?.[1]?.trim();
+    if (presented === undefined) throw unauthorized();
+    const digest = await digestOf(presented);
+    if (await throttle.refuses(digest, c.req.header("cf-connecting-ip"), c.env)) {
+      throw refuse("too_many_requests", {}, { "retry-after": String(THROTTLED_SECONDS) });
+    }
+    const caller = await findCaller(digest, c.env, world.now());
+    throttle.note(digest, caller !== null);
+    if (caller === null) throw unauthorized();
+    if (caller.access === "read" && !["GET", "HEAD"].includes(c.req.method)) throw refuse("forbidden");
+    c.set("caller", caller);
+    await next();
+  };
 }
 
-/** Digests have one length, whatever was presented: the comparison tells neither content nor length. */
-async function equalInConstantTime(one: string, other: string): Promise<boolean> {
-  const [oneDigest, otherDigest] = await Promise.all([sha256(one), sha256(other)]);
-  return crypto.subtle.timingSafeEqual(oneDigest, otherDigest);
-}
-
-function sha256(text: string): Promise<ArrayBuffer> {
-  return crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+function unauthorized() {
+  return refuse("unauthorized", {}, { "www-authenticate": "Bearer" });
 }

@@ -10,6 +10,7 @@ import {
   listDeadLetters,
   markReplayed,
 } from "../store/dead-letters.ts";
+import { audited } from "./audited.ts";
 import { badInput, behindToken, conflict, refuse, unknownId } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
 import { isoTime, isoTimeOrNull, json, page, pageOf, security, time, toPage } from "./responses.ts";
@@ -95,13 +96,26 @@ export function addDeadLetters(api: OperatorApi, world: World): void {
     const { id } = c.req.valid("param");
     const message = await findDeadMessage(c.env.DB, id);
     if (message === null) throw notFound("dead letter");
-    await sendAgain(message, c.env);
-    await markReplayed(c.env.DB, id, world.now());
+    await audited(c, world, {
+      action: "dead_letter.replayed",
+      subject: id,
+      make: async () => {
+        await sendAgain(message, c.env);
+        await markReplayed(c.env.DB, id, world.now());
+      },
+    });
     return c.json({ status: "replayed" } as const, 202);
   });
 
   api.openapi(dropRoute, async (c) => {
-    if (!(await dropDeadLetter(c.env.DB, c.req.valid("param").id))) throw notFound("dead letter");
+    const { id } = c.req.valid("param");
+    await audited(c, world, {
+      action: "dead_letter.dropped",
+      subject: id,
+      make: async () => {
+        if (!(await dropDeadLetter(c.env.DB, id))) throw notFound("dead letter");
+      },
+    });
     return c.body(null, 204);
   });
 }

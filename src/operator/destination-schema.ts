@@ -34,6 +34,9 @@ const wishes = z.strictObject({
   max_per_second: z.number().min(0.01).max(1_000).nullable(),
 });
 
+/** What a team can wish for, as the API names it. */
+export const wishNames = Object.keys(wishes.shape);
+
 export const creation = wishes.partial().required({ url: true });
 export const change = wishes.partial();
 

@@ -23,7 +23,9 @@ import {
   exampleDestination,
   exampleSecret,
   showDestination,
+  wishNames,
 } from "./destination-schema.ts";
+import { audited } from "./audited.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
 import {
   type OperatorApi,
@@ -36,6 +38,7 @@ import {
   requireJson,
 } from "./requests.ts";
 import { json, page, pageOf, security, toPage } from "./responses.ts";
+import { makeSortableId } from "../platform/sortable-id.ts";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -128,7 +131,7 @@ export function addDestinations(api: OperatorApi, world: World): void {
     const input = c.req.valid("json");
     refuseBadUrl(input.url, c.env);
     const now = world.now();
-    const id = makeId(now);
+    const id = makeSortableId("dst", now);
     const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id);
     const created: Destination = {
       id,
@@ -149,8 +152,14 @@ export function addDestinations(api: OperatorApi, world: World): void {
       createdAt: now,
       updatedAt: now,
     };
-    await insertDestination(c.env.DB, created);
-    return c.json({ ...showDestination({ ...created, ...noHistory }), secret }, 201);
+    const shown = showDestination({ ...created, ...noHistory });
+    await audited(c, world, {
+      action: "destination.created",
+      subject: id,
+      make: () => insertDestination(c.env.DB, created),
+      after: () => pick(shown, wishNames),
+    });
+    return c.json({ ...shown, secret }, 201);
   });
 
   api.openapi(listRoute, async (c) => {
@@ -168,7 +177,16 @@ export function addDestinations(api: OperatorApi, world: World): void {
     const { id } = c.req.valid("param");
     const input = c.req.valid("json");
     if (input.url !== undefined) refuseBadUrl(input.url, c.env);
-    if (!(await changeDestination(c.env.DB, id, input, world.now()))) throw notFound("destination");
+    const before = showDestination(await existing(c.env, id));
+    await audited(c, world, {
+      action: "destination.changed",
+      subject: id,
+      before: pick(before, Object.keys(input)),
+      make: async () => {
+        if (!(await changeDestination(c.env.DB, id, input, world.now()))) throw notFound("destination");
+      },
+      after: () => input,
+    });
     // What it is owed need not wait for the lane to find out that it may be well again.
     if (input.enabled === true || input.url !== undefined) await bringDeliveriesForward(c.env.DB, id, world.now());
     await wakeNow(c.env, [id], world.now());
@@ -176,14 +194,23 @@ export function addDestinations(api: OperatorApi, world: World): void {
   });
 
   api.openapi(deleteRoute, async (c) => {
-    const { id } = await existing(c.env, c.req.valid("param").id);
-    // Disabled first: should this be cut short, the destination is still there to be removed again.
-    await changeDestination(c.env.DB, id, { enabled: false }, world.now());
-    await endAllPending(c.env.DB, id);
-    await deleteDestination(c.env.DB, id);
-    await endAllPending(c.env.DB, id);
+    const found = await existing(c.env, c.req.valid("param").id);
+    await audited(c, world, {
+      action: "destination.deleted",
+      subject: found.id,
+      before: pick(showDestination(found), wishNames),
+      make: () => remove(c.env.DB, found.id, world.now()),
+    });
     return c.body(null, 204);
   });
+}
+
+async function remove(db: D1Database, id: string, now: number): Promise<void> {
+  // Disabled first: should this be cut short, the destination is still there to be removed again.
+  await changeDestination(db, id, { enabled: false }, now);
+  await endAllPending(db, id);
+  await deleteDestination(db, id);
+  await endAllPending(db, id);
 }
 
 async function endAllPending(db: D1Database, destinationId: string): Promise<void> {
@@ -197,9 +224,8 @@ function refuseBadUrl(url: string, env: Env): void {
   if (fault !== null) throw invalidRequest([{ path: "url", message: fault }]);
 }
 
-/** Sorts by the time of making. */
-function makeId(now: number): string {
-  return `dst_${now.toString(16).padStart(12, "0")}${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
+function pick(shown: object, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(shown).filter(([name]) => names.includes(name)));
 }
 
 async function existing(env: Env, id: string): Promise<DestinationReport> {

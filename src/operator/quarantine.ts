@@ -3,6 +3,7 @@ import { tryDecodeUtf8 } from "../platform/json.ts";
 import type { World } from "../platform/world.ts";
 import { release } from "../quarantine/release.ts";
 import { type QuarantineListing, dropQuarantined, findQuarantined, listQuarantine } from "../store/quarantine.ts";
+import { audited } from "./audited.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
 import { isoTime, isoTimeOrNull, json, page, pageOf, security, time, toPage } from "./responses.ts";
@@ -125,13 +126,29 @@ export function addQuarantine(api: OperatorApi, world: World): void {
   });
 
   api.openapi(releaseRoute, async (c) => {
-    const eventId = await release(c.req.valid("param").id, { env: c.env, now: world.now() });
-    if (eventId === null) throw notFound("event in quarantine");
+    const { id } = c.req.valid("param");
+    const eventId = await audited(c, world, {
+      action: "quarantine.released",
+      subject: id,
+      make: async () => {
+        const released = await release(id, { env: c.env, now: world.now() });
+        if (released === null) throw notFound("event in quarantine");
+        return released;
+      },
+      after: (released) => ({ event_id: released }),
+    });
     return c.json({ status: "released", event_id: eventId } as const, 202);
   });
 
   api.openapi(dropRoute, async (c) => {
-    if (!(await dropQuarantined(c.env.DB, c.req.valid("param").id))) throw notFound("event in quarantine");
+    const found = await findQuarantined(c.env.DB, c.req.valid("param").id);
+    if (found === null) throw notFound("event in quarantine");
+    await audited(c, world, {
+      action: "quarantine.dropped",
+      subject: found.id,
+      before: show(found),
+      make: () => dropQuarantined(c.env.DB, found.id),
+    });
     return c.body(null, 204);
   });
 }

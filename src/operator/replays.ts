@@ -8,6 +8,7 @@ import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { enabledDestinations, findDestinations, readDestinationRow } from "../store/destinations.ts";
 import { findEvent, readEventDetail } from "../store/event-list.ts";
 import { countReplay, findReplay, insertReplay, replayDeliveries } from "../store/replays.ts";
+import { audited } from "./audited.ts";
 import { exampleDestination } from "./destination-schema.ts";
 import { badInput, behindToken, conflict, refuse, unknownId } from "./refusals.ts";
 import {
@@ -155,8 +156,21 @@ export function addReplays(api: OperatorApi, world: World): void {
       finishedAt: null,
     };
     const toReplay = await countReplay(c.env.DB, replay);
-    await insertReplay(c.env.DB, replay);
-    await runReplay(c.env, replay, { now, maxPages: PAGES_AT_ONCE });
+    await audited(c, world, {
+      action: "destination.replayed",
+      subject: destinationId,
+      make: async () => {
+        await insertReplay(c.env.DB, replay);
+        await runReplay(c.env, replay, { now, maxPages: PAGES_AT_ONCE });
+      },
+      after: () => ({
+        replay_id: replay.id,
+        which,
+        since: isoTime(since),
+        until: isoTime(replay.until),
+        count: toReplay,
+      }),
+    });
     await wakeNow(c.env, [destinationId], now);
     return c.json({ count: toReplay, replay_id: replay.id }, 202);
   });
@@ -182,8 +196,13 @@ export function addReplays(api: OperatorApi, world: World): void {
     const { destination_id: named } = c.req.valid("json");
     const targets = await targetsOf(c.env.DB, id, named);
     const now = world.now();
-    const replayed = await replayDeliveries(c.env.DB, targets, now);
     const destinationIds = targets.map(({ destinationId }) => destinationId);
+    const replayed = await audited(c, world, {
+      action: "event.replayed",
+      subject: id,
+      make: () => replayDeliveries(c.env.DB, targets, now),
+      after: (count) => ({ destination_ids: destinationIds, count }),
+    });
     await wakeNow(c.env, destinationIds, now);
     return c.json({ count: replayed }, 202);
   });

@@ -2,10 +2,13 @@ import { type Hook, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import type { Env } from "../env.ts";
 import type { ProblemError } from "../platform/problem.ts";
+import type { Caller } from "./caller.ts";
 import { refuse } from "./refusals.ts";
 
 export interface OperatorEnv {
   Bindings: Env;
+  /** Set behind the token. */
+  Variables: { caller: Caller };
 }
 
 export type OperatorApi = OpenAPIHono<OperatorEnv>;

@@ -3,6 +3,7 @@ import { readConfig } from "../env.ts";
 import { makeSecret } from "../outbound/secrets.ts";
 import type { World } from "../platform/world.ts";
 import { rotateSecret } from "../store/destination-secrets.ts";
+import { audited } from "./audited.ts";
 import { exampleSecret } from "./destination-schema.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, absentBodyIsEmpty, noQuery, notFound } from "./requests.ts";
@@ -50,7 +51,14 @@ export function addSecretRotation(api: OperatorApi, world: World): void {
     const now = world.now();
     const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id);
     const previousUntil = now + overlap_seconds * 1000;
-    if (!(await rotateSecret(c.env.DB, id, { sealed, previousUntil }, now))) throw notFound("destination");
+    await audited(c, world, {
+      action: "destination.secret_rotated",
+      subject: id,
+      make: async () => {
+        if (!(await rotateSecret(c.env.DB, id, { sealed, previousUntil }, now))) throw notFound("destination");
+      },
+      after: () => ({ overlap_seconds }),
+    });
     return c.json({ secret }, 200);
   });
 }

@@ -4,6 +4,7 @@ import { sendTest } from "../outbound/test-delivery.ts";
 import { wakeNow } from "../outbound/wake-now.ts";
 import type { World } from "../platform/world.ts";
 import { findDestination } from "../store/destinations.ts";
+import { audited } from "./audited.ts";
 import { attemptOutcome } from "./delivery-schema.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, absentBodyIsEmpty, noQuery, notFound } from "./requests.ts";
@@ -47,7 +48,12 @@ export function addTestDelivery(api: OperatorApi, world: World): void {
   api.openapi(route, async (c) => {
     const destination = await findDestination(c.env.DB, c.req.valid("param").id);
     if (destination === null) throw notFound("destination");
-    const attempt = await sendTest(destination, { world, config: readConfig(c.env) });
+    const attempt = await audited(c, world, {
+      action: "destination.tested",
+      subject: destination.id,
+      make: () => sendTest(destination, { world, config: readConfig(c.env) }),
+      after: ({ outcome, status }) => ({ outcome, status }),
+    });
     // A team that answers again need not wait for its next probe.
     if (attempt.outcome === "delivered" && destination.restingSince !== null) {
       await wakeNow(c.env, [destination.id], world.now());

@@ -8,6 +8,8 @@ export interface CutOff {
   readonly settledBefore: number;
   /** For what has not, and may yet be looked into. */
   readonly deadBefore: number;
+  /** The first id of an audit record that is still kept. */
+  readonly firstAuditId: string;
 }
 
 /** An event that retention came by. */
@@ -92,19 +94,23 @@ export const deleteDeadLettersSql = `
 export const deleteReplaysSql = `
   DELETE FROM replays WHERE id IN (SELECT id FROM replays WHERE finished_at < ?1 LIMIT ?2)`;
 
+export const deleteAuditSql = `
+  DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)`;
+
 /** Deletes up to `limit` of each of the other things that have had their time; returns how many of each went. */
 export async function deleteOthers(
   db: D1Database,
-  { settledBefore, deadBefore }: CutOff,
+  { settledBefore, deadBefore, firstAuditId }: CutOff,
   limit: number,
-): Promise<{ quarantined: number; deadLetters: number; replays: number }> {
+): Promise<{ quarantined: number; deadLetters: number; replays: number; auditRecords: number }> {
   const results = await retried(() =>
     db.batch([
       db.prepare(deleteQuarantinedSql).bind(deadBefore, limit),
       db.prepare(deleteDeadLettersSql).bind(deadBefore, limit),
       db.prepare(deleteReplaysSql).bind(settledBefore, limit),
+      db.prepare(deleteAuditSql).bind(firstAuditId, limit),
     ]),
   );
-  const [quarantined = 0, deadLetters = 0, replays = 0] = results.map(({ meta }) => meta.changes);
-  return { quarantined, deadLetters, replays };
+  const [quarantined = 0, deadLetters = 0, replays = 0, auditRecords = 0] = results.map(({ meta }) => meta.changes);
+  return { quarantined, deadLetters, replays, auditRecords };
 }

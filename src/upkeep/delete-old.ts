@@ -1,4 +1,6 @@
 import { readMarks, writeMarks } from "../store/marks.ts";
+import { firstIdAt } from "../platform/sortable-id.ts";
+import { AUDIT_PREFIX } from "../store/audit.ts";
 import { type CutOff, agedEvents, deleteEvents, deleteOthers } from "../store/retention.ts";
 import type { Upkeep } from "./upkeep-task.ts";
 
@@ -9,6 +11,9 @@ const LONGER_FOR_THE_DEAD = 2;
 
 const EVENTS_PER_PAGE = 200;
 const MAX_PAGES = 10;
+
+/** Longer than a year, for those who look back once a year. */
+const AUDIT_DAYS = 400;
 
 /** Each may hold a body. */
 const OTHERS_PER_RUN = 100;
@@ -26,6 +31,7 @@ export async function deleteWhatIsOld({ env, world, config }: Upkeep) {
   const cutOff: CutOff = {
     settledBefore: now - retentionDays * MS_PER_DAY,
     deadBefore: now - LONGER_FOR_THE_DEAD * retentionDays * MS_PER_DAY,
+    firstAuditId: firstIdAt(AUDIT_PREFIX, now - AUDIT_DAYS * MS_PER_DAY),
   };
   const deletedEvents = await deleteAgedEvents(env.DB, cutOff);
   const others = await deleteOthers(env.DB, cutOff, OTHERS_PER_RUN);
@@ -34,6 +40,7 @@ export async function deleteWhatIsOld({ env, world, config }: Upkeep) {
     deleted_quarantined: others.quarantined,
     deleted_dead_letters: others.deadLetters,
     deleted_replays: others.replays,
+    deleted_audit_records: others.auditRecords,
   };
 }
 

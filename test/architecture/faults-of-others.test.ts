@@ -108,7 +108,7 @@ describe("17: what the README promises is there", () => {
     const named = all(readme, /^\| `([A-Z_]+)`/gm);
     const declared = all(
       /export interface Env \{(.*?)^\}/ms.exec(read("src/env.ts"))?.[1] ?? "",
-      /readonly ([A-Z_]+)\?/g,
+      /readonly ([A-Z_]+)\?: string/g,
     );
     expect(named.toSorted()).toEqual(declared.toSorted());
   });

@@ -136,6 +136,10 @@ describe("a client made from the document", () => {
     expect((await call("listDeadLetters")).data.data).toEqual([]);
     expect((await call("replayDeadLetter", { id: "none" })).status).toBe(404);
     expect((await call("dropDeadLetter", { id: "none" })).status).toBe(404);
+    const { data: token } = await call("createToken", {}, { name: "grafana", access: "read" });
+    expect((await call("listTokens")).data.data).toHaveLength(1);
+    expect((await call("revokeToken", { id: token.id })).status).toBe(204);
+    expect((await call("listAudit", { subject: id })).data.data.length).toBeGreaterThan(3);
     expect((await call("showLedger")).data.balanced).toBe(true);
     await call("showHealth");
     expect((await call("deleteDestination", { id })).status).toBe(204);

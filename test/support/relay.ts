@@ -75,6 +75,8 @@ const tables = [
   "quarantine",
   "dead_letters",
   "replays",
+  "tokens",
+  "audit",
   "marks",
 ];
 

@@ -1,0 +1,81 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { AUDIT_PREFIX, type AuditRecord, listAudit } from "../store/audit.ts";
+import { exampleDestination } from "./destination-schema.ts";
+import { badInput, behindToken } from "./refusals.ts";
+import { type OperatorApi, cursorOf, encodeCursor, instant, limit } from "./requests.ts";
+import { isoTime, json, page, pageOf, security, time, toPage } from "./responses.ts";
+import { firstIdAt, timeOfId } from "../platform/sortable-id.ts";
+
+const record = z
+  .object({
+    id: z.string(),
+    at: time,
+    token: z.string().openapi({ description: "Name of the token; `admin` is ADMIN_TOKEN." }),
+    action: z.string(),
+    subject: z.string().openapi({ description: "Id of what was changed." }),
+    outcome: z.enum(["begun", "done", "failed"]).openapi({ description: "`begun`: still, or it was cut short." }),
+    before: z.unknown().openapi({ description: "What was changed, as it was; null: it was not there." }),
+    after: z.unknown().openapi({ description: "The same as it is now; null: it is gone, or as it was." }),
+  })
+  .openapi("AuditRecord");
+
+const route = createRoute({
+  operationId: "listAudit",
+  tags: ["Audit"],
+  method: "get",
+  path: "/api/audit",
+  summary: "List who changed what, newest first",
+  security,
+  request: {
+    query: z.strictObject({
+      subject: z.string().min(1).optional(),
+      since: instant.optional(),
+      until: instant.optional(),
+      limit,
+      cursor: cursorOf(z.object({ id: z.string() })).optional(),
+    }),
+  },
+  responses: {
+    200: json(
+      page(record),
+      "`since` is inclusive, `until` is not. Secrets and tokens are never in it",
+      pageOf<z.input<typeof record>>({
+        id: "aud_019a935f7400a1b2c3d4e5f60718",
+        at: "2026-11-24T10:00:00.000Z",
+        token: "admin",
+        action: "destination.changed",
+        subject: exampleDestination.id,
+        outcome: "done",
+        before: { enabled: true },
+        after: { enabled: false },
+      }),
+    ),
+    ...badInput,
+    ...behindToken,
+  },
+});
+
+/** Sorts behind the id of any time that will come. */
+const NO_END = `${AUDIT_PREFIX}_g`;
+
+export function addAudit(api: OperatorApi): void {
+  api.openapi(route, async (c) => {
+    const { subject, since, until, limit, cursor } = c.req.valid("query");
+    const to = until === undefined ? NO_END : firstIdAt(AUDIT_PREFIX, until);
+    const rows = await listAudit(c.env.DB, {
+      from: firstIdAt(AUDIT_PREFIX, since ?? 0),
+      to: cursor !== undefined && cursor.id < to ? cursor.id : to,
+      subject,
+      limit: limit + 1,
+    });
+    return c.json(toPage(rows, limit, { show, cursorAt: ({ id }) => encodeCursor({ id }) }), 200);
+  });
+}
+
+function show({ id, before, after, ...row }: AuditRecord): z.input<typeof record> {
+  return { id, at: isoTime(timeOfId(id)), ...row, before: parse(before), after: parse(after) };
+}
+
+function parse(text: string | null): unknown {
+  return text === null ? null : JSON.parse(text);
+}

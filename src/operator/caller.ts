@@ -1,0 +1,52 @@
+import { ConfigError, type Env, readConfig } from "../env.ts";
+import { type Access, findTokenByDigest, noteUse } from "../store/tokens.ts";
+import { refuse } from "./refusals.ts";
+
+/** Who is let in. */
+export interface Caller {
+  /** Of the token, for the audit trail and the log. */
+  readonly name: string;
+  readonly access: Access;
+}
+
+/** The name under which the bearer of ADMIN_TOKEN acts. */
+export const ADMIN = "admin";
+
+/** As `last_used_at` is kept: a row for each request would be a row too many. */
+const USE_IS_NOTED_AFTER_MS = 3_600_000;
+
+/** Hex SHA-256 of a token: what D1 knows of it. */
+export async function digestOf(token: string): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token))).toHex();
+}
+
+/**
+ * Whose token has this digest; null for nobody's. The admin token is told without D1: it lets in while that is down.
+ */
+export async function findCaller(digest: string, env: Env, now: number): Promise<Caller | null> {
+  if (equalInConstantTime(digest, await digestOf(adminTokenOf(env)))) return { name: ADMIN, access: "full" };
+  const token = await findTokenByDigest(env.DB, digest);
+  if (token === null) return null;
+  if ((token.lastUsedAt ?? 0) + USE_IS_NOTED_AFTER_MS <= now) await noteUse(env.DB, token.id, now);
+  return { name: token.name, access: token.access };
+}
+
+/** Throws a refusal while none is set, or no variable can be read. */
+export function adminTokenOf(env: Env): string {
+  try {
+    const { adminToken } = readConfig(env);
+    if (adminToken !== "") return adminToken;
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      throw refuse("not_configured", { detail: "A variable cannot be read; see /health." });
+    }
+    throw error;
+  }
+  throw refuse("not_configured");
+}
+
+/** Digests have one length, whatever was presented. */
+function equalInConstantTime(one: string, other: string): boolean {
+  const encoder = new TextEncoder();
+  return crypto.subtle.timingSafeEqual(encoder.encode(one), encoder.encode(other));
+}

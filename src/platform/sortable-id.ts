@@ -1,0 +1,16 @@
+const TIME_DIGITS = 12;
+
+/** An id that sorts by the time of its making, in Unix milliseconds. */
+export function makeSortableId(prefix: string, now: number): string {
+  return `${firstIdAt(prefix, now)}${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
+}
+
+/** Sorts before all ids made from then on, and behind those before. */
+export function firstIdAt(prefix: string, at: number): string {
+  return `${prefix}_${at.toString(16).padStart(TIME_DIGITS, "0")}`;
+}
+
+export function timeOfId(id: string): number {
+  const start = id.indexOf("_") + 1;
+  return Number.parseInt(id.slice(start, start + TIME_DIGITS), 16);
+}

@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { retried } from "./retried.ts";
+
+export type Access = "read" | "full";
+
+/** A named token; of the token itself only a digest is kept. Times are Unix milliseconds. */
+export interface NamedToken {
+  readonly id: string;
+  readonly name: string;
+  readonly access: Access;
+  readonly createdAt: number;
+  /** To the hour. */
+  readonly lastUsedAt: number | null;
+}
+
+const tokenRow = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    access: z.enum(["read", "full"]),
+    created_at: z.number(),
+    last_used_at: z.number().nullable(),
+  })
+  .transform(({ id, name, access, created_at, last_used_at }): NamedToken => ({
+    id,
+    name,
+    access,
+    createdAt: created_at,
+    lastUsedAt: last_used_at,
+  }));
+
+const columns = "id, name, access, created_at, last_used_at";
+
+export const findByDigestSql = `SELECT ${columns} FROM tokens WHERE digest = ?1`;
+
+export async function findTokenByDigest(db: D1Database, digest: string): Promise<NamedToken | null> {
+  const row = await db.prepare(findByDigestSql).bind(digest).first();
+  return row === null ? null : tokenRow.parse(row);
+}
+
+export const findTokenSql = `SELECT ${columns} FROM tokens WHERE id = ?1`;
+
+export async function findToken(db: D1Database, id: string): Promise<NamedToken | null> {
+  const row = await db.prepare(findTokenSql).bind(id).first();
+  return row === null ? null : tokenRow.parse(row);
+}
+
+export const listTokensSql = `SELECT ${columns} FROM tokens WHERE id > ?1 ORDER BY id LIMIT ?2`;
+
+/** In the order of their making. */
+export async function listTokens(db: D1Database, after: string, limit: number): Promise<NamedToken[]> {
+  const { results } = await db.prepare(listTokensSql).bind(after, limit).all();
+  return z.array(tokenRow).parse(results);
+}
+
+export const insertTokenSql = `
+  INSERT INTO tokens (id, name, access, digest, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+  ON CONFLICT (name) DO UPDATE SET name = excluded.name WHERE id = excluded.id
+  RETURNING id`;
+
+/** Returns false when the name is taken. */
+export async function insertToken(db: D1Database, token: NamedToken, digest: string): Promise<boolean> {
+  const { id, name, access, createdAt } = token;
+  const statement = db.prepare(insertTokenSql).bind(id, name, access, digest, createdAt);
+  return (await retried(() => statement.all())).results.length > 0;
+}
+
+export const deleteTokenSql = "DELETE FROM tokens WHERE id = ?1";
+
+export async function deleteToken(db: D1Database, id: string): Promise<void> {
+  await retried(() => db.prepare(deleteTokenSql).bind(id).run());
+}
+
+export const noteUseSql = "UPDATE tokens SET last_used_at = ?2 WHERE id = ?1";
+
+export async function noteUse(db: D1Database, id: string, now: number): Promise<void> {
+  await db.prepare(noteUseSql).bind(id, now).run();
+}
