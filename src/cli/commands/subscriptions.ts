@@ -22,7 +22,7 @@ const subscription = z
   })
   .transform(({ secret: _secret, ...shown }) => shown);
 
-export type Subscription = z.output<typeof subscription>;
+type Subscription = z.output<typeof subscription>;
 
 const businessTypes = sampleTypes.filter((type) => sourceOfType(type) === "business");
 
@@ -32,7 +32,7 @@ relay know both secrets, and delete the first when events come with the new one.
 is told by its id.`;
 
 /** All of them: Qonto shows those of this user and this client. */
-export function listSubscriptions(qonto: QontoClient): AsyncGenerator<Subscription> {
+function listSubscriptions(qonto: QontoClient): AsyncGenerator<Subscription> {
   return qonto.list(PATH, "subscriptions", subscription);
 }
 
