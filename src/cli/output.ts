@@ -8,11 +8,21 @@ export interface OutputOptions {
   readonly color?: boolean | undefined;
 }
 
+/** There is one line for it, whoever writes there. */
+let progressIsShown = false;
+
+/** Empties the line before something else is said. */
+export function clearProgress(): void {
+  if (progressIsShown) process.stderr.write(CLEAR_LINE);
+  progressIsShown = false;
+}
+
+const CLEAR_LINE = "\r\u001B[2K";
+
 /** What a command says: tables and sentences for a person, or JSON for a program; what it is doing, to a terminal alone. */
 export class Output {
   readonly json: boolean;
   readonly #hasColor: boolean;
-  #progressIsShown = false;
 
   constructor({ json = false, color = true }: OutputOptions = {}) {
     this.json = json;
@@ -21,32 +31,27 @@ export class Output {
 
   /** The result: the document, or the text that says the same. */
   show(document: unknown, text: () => string): void {
-    this.clearProgress();
+    clearProgress();
     process.stdout.write(`${this.json ? JSON.stringify(document, null, 2) : text()}\n`);
   }
 
   /** One of many results, as they come: a line of JSON each, or of text. */
   line(document: unknown, text: () => string): void {
-    this.clearProgress();
+    clearProgress();
     process.stdout.write(`${this.json ? JSON.stringify(document) : text()}\n`);
   }
 
   /** A sentence beside the result. */
   note(text: string): void {
-    this.clearProgress();
+    clearProgress();
     process.stderr.write(`${withoutSecrets(printable(text))}\n`);
   }
 
   /** What the command is waiting for; the next one takes its place. */
   progress(text: string): void {
     if (!process.stderr.isTTY) return;
-    process.stderr.write(`\r\u001B[2K${printable(text).slice(0, (process.stderr.columns || 80) - 1)}`);
-    this.#progressIsShown = true;
-  }
-
-  clearProgress(): void {
-    if (this.#progressIsShown) process.stderr.write("\r\u001B[2K");
-    this.#progressIsShown = false;
+    process.stderr.write(`${CLEAR_LINE}${printable(text).slice(0, (process.stderr.columns || 80) - 1)}`);
+    progressIsShown = true;
   }
 
   /** Colour, where there is a terminal that wants it. */

@@ -2,7 +2,8 @@ import ky, { type KyInstance, isHTTPError, isTimeoutError } from "ky";
 import { z } from "zod";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import { Fault } from "./fault.ts";
-import { networkReason } from "./relay-client.ts";
+import { type Query, networkReason, queryText, tryParseLosslessly } from "./network.ts";
+import { QontoRefusal, describeErrors } from "./qonto-refusal.ts";
 
 const ANSWERS_WITHIN_MS = 30_000;
 const MOST_RETRIES = 6;
@@ -21,31 +22,12 @@ export interface QontoAccess {
   readonly backOffMs?: number;
 }
 
-/** Qonto said no, or something else than what it documents. */
-export class QontoRefusal extends Fault {
-  readonly status: number;
-
-  constructor(status: number, detail: string) {
-    const remedy = remedies[status];
-    super(`Qonto refuses (${status}): ${detail}`, remedy === undefined ? {} : { remedy });
-    this.status = status;
-  }
-}
-
-const remedies: Readonly<Record<number, string>> = {
-  401: "Get a new OAuth access token and set QONTO_ACCESS_TOKEN; for the sandbox set QONTO_STAGING_TOKEN too.",
-  403: "The token lacks a scope: subscriptions need `webhook`, each type its own besides.",
-  404: "It is not there, or belongs to another user or client: `subscriptions list` shows yours.",
-  429: "Too many requests. Wait some minutes, and run it again.",
-};
-
-type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
-
 /** Qonto's HTTP API: pages, its errors as sentences, its rate limit with waiting. */
 export class QontoClient {
   readonly #ky: KyInstance;
 
   constructor({ baseUrl, headers, progress, backOffMs = 1_000 }: QontoAccess) {
+    const backOff = (retry: number) => Math.min(backOffMs * 2 ** (retry - 1), LONGEST_WAIT_MS);
     this.#ky = ky.create({
       prefix: baseUrl,
       headers: { ...headers, accept: "application/json" },
@@ -56,12 +38,14 @@ export class QontoClient {
       retry: {
         limit: MOST_RETRIES,
         methods: ["get", "post", "put", "delete"],
-        delay: (attempt) => backOffMs * 2 ** (attempt - 1),
-        backoffLimit: LONGEST_WAIT_MS,
+        delay: backOff,
         retryOnTimeout: true,
-        shouldRetry: ({ error }) => {
+        shouldRetry: ({ error, retryCount }) => {
           if (!isWorthRetrying(error)) return false;
-          progress(isLimited(error) ? "Qonto's rate limit: waiting …" : "Qonto does not answer well: trying again …");
+          const seconds = Math.ceil((retryAfterMs(error) ?? backOff(retryCount)) / 1000);
+          progress(
+            `${isLimited(error) ? "Qonto's rate limit is reached" : "Qonto does not answer well"}: waiting ${seconds} s …`,
+          );
           return undefined;
         },
       },
@@ -130,7 +114,7 @@ export class QontoClient {
     try {
       const response = await this.#ky(path, { method, ...(body === undefined ? {} : { json: body }) });
       const text = await response.text();
-      return { status: response.status, json: text === "" ? undefined : tryParse(text) };
+      return { status: response.status, json: text === "" ? undefined : tryParseLosslessly(text) };
     } catch (error) {
       if (isHTTPError(error)) throw new QontoRefusal(error.response.status, describeErrors(error.data));
       const reason = isTimeoutError(error) ? "no answer in time" : networkReason(error);
@@ -156,55 +140,21 @@ function parseAs<Schema extends z.ZodType>(
 
 /** A request that was refused for its number has done nothing. Of others, only those that change nothing may come twice. */
 function isWorthRetrying(error: Error): boolean {
-  if (isLimited(error)) return retryAfterMs(error) <= LONGEST_WAIT_MS;
+  if ((retryAfterMs(error) ?? 0) > LONGEST_WAIT_MS) return false;
+  if (isLimited(error)) return true;
   const method = "request" in error && error.request instanceof Request ? error.request.method : "";
   if (method !== "GET") return false;
   return !isHTTPError(error) || error.response.status >= 500;
 }
 
-function isLimited(error: Error): error is Error & { response: Response } {
+function isLimited(error: Error): boolean {
   return isHTTPError(error) && error.response.status === 429;
 }
 
-function retryAfterMs({ response }: { readonly response: Response }): number {
-  const text = response.headers.get("retry-after") ?? "0";
+/** What `Retry-After` asks for; null when nothing does. */
+function retryAfterMs(error: Error): number | null {
+  const text = isHTTPError(error) ? error.response.headers.get("retry-after") : null;
+  if (text === null) return null;
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isNaN(ms) ? 0 : ms;
-}
-
-const flatError = z.object({
-  code: z.string().optional(),
-  detail: z.string().optional(),
-  message: z.string().optional(),
-  source: z.object({ pointer: z.string().optional(), parameter: z.string().optional() }).nullish(),
-});
-const errorBody = z.union([
-  z.object({ errors: z.array(flatError).min(1) }),
-  flatError.transform((one) => ({ errors: [one] })),
-]);
-
-/** Qonto's two forms of an error, `{code, detail, source}` and `{errors: […]}`, as a sentence. */
-function describeErrors(body: unknown): string {
-  const errors = errorBody.safeParse(body).data?.errors ?? [];
-  const sentences = errors.flatMap(({ code, detail, message, source }) => {
-    const text = detail ?? message ?? code;
-    const place = source?.pointer ?? source?.parameter;
-    return text === undefined ? [] : [place === undefined ? text : `${text.replace(/\.$/, "")} (${place})`];
-  });
-  return sentences.length === 0 ? "it does not say why." : `${sentences.join("; ").replace(/\.$/, "")}.`;
-}
-
-function queryText(query: Query): string {
-  const parameters = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined ? [] : [value].flat().map((one) => [name, String(one)]),
-  );
-  return parameters.length === 0 ? "" : `?${new URLSearchParams(parameters).toString()}`;
-}
-
-function tryParse(text: string): unknown {
-  try {
-    return parseJsonLosslessly(text);
-  } catch {
-    return undefined;
-  }
+  return Number.isNaN(ms) ? null : Math.max(ms, 0);
 }

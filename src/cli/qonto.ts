@@ -4,7 +4,7 @@ import { addEvents } from "./commands/events/events.ts";
 import { addOnboarding } from "./commands/onboarding.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addSend } from "./commands/send.ts";
-import { addSubscriptions } from "./commands/subscriptions.ts";
+import { addSubscriptions } from "./commands/subscriptions/subscriptions.ts";
 import { addTail } from "./commands/tail/tail.ts";
 import { addVerify } from "./commands/verify/verify.ts";
 import { prepareProgram, runProgram } from "./run-program.ts";

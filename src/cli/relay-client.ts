@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { parseJsonLosslessly } from "../platform/json.ts";
 import { Fault } from "./fault.ts";
+import { type Query, networkReason, queryText, tryParseLosslessly } from "./network.ts";
 
 const ANSWERS_WITHIN_MS = 30_000;
 const LARGEST_PAGE = 100;
@@ -36,8 +36,6 @@ export class RelayUnreachable extends Fault {
     });
   }
 }
-
-type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** The operator's API over the network. What it answers is parsed by the schema that the caller gives. */
 export class RelayClient {
@@ -89,7 +87,7 @@ export class RelayClient {
     body?: object,
   ): Promise<z.output<Schema>> {
     const { status, text } = await this.#fetch(method, path, body);
-    const answer = status === 204 ? undefined : tryParse(text);
+    const answer = status === 204 ? undefined : tryParseLosslessly(text);
     if (status < 200 || status > 299) {
       throw new RelayRefusal(this.url, status, problem.safeParse(answer).data ?? noRelay);
     }
@@ -119,36 +117,3 @@ export class RelayClient {
 }
 
 const noRelay = { code: "not_a_relay", detail: "What answers there is not this relay, or is another version of it" };
-
-function queryText(query: Query): string {
-  const given = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
-  return given.length === 0 ? "" : `?${new URLSearchParams(given).toString()}`;
-}
-
-function tryParse(text: string): unknown {
-  try {
-    return parseJsonLosslessly(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Why a request did not come through, in a few words. */
-export function networkReason(error: unknown): string {
-  if (!(error instanceof Error)) return "the connection failed";
-  if (error.name === "TimeoutError") return "no answer in time";
-  const cause = error.cause instanceof Error ? error.cause : error;
-  const code = "code" in cause && typeof cause.code === "string" ? cause.code : undefined;
-  return (code === undefined ? undefined : reasons[code]) ?? code ?? "the connection failed";
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there",
-  ECONNRESET: "the connection was cut",
-  UND_ERR_SOCKET: "the connection was cut",
-  ENOTFOUND: "there is no such host",
-  EAI_AGAIN: "the name of the host cannot be looked up",
-  CERT_HAS_EXPIRED: "its certificate has expired",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
-};

@@ -1,5 +1,6 @@
 import { type Command, CommanderError } from "commander";
 import { Fault } from "./fault.ts";
+import { clearProgress } from "./output.ts";
 import { withoutSecrets } from "./secrets.ts";
 
 const SIGINT_EXIT_CODE = 130;
@@ -17,7 +18,10 @@ export function prepareProgram(program: Command): Command {
 
 /** Runs the command that the arguments name, and gives its end the right exit code and its errors one sentence. */
 export async function runProgram(program: Command, programArguments: readonly string[]): Promise<void> {
-  process.on("SIGINT", () => process.exit(SIGINT_EXIT_CODE));
+  process.on("SIGINT", () => {
+    clearProgress();
+    process.exit(SIGINT_EXIT_CODE);
+  });
   for (const stream of [process.stdout, process.stderr]) stream.on("error", endQuietly);
   try {
     await program.parseAsync(programArguments, { from: "user" });
@@ -36,6 +40,7 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const known = error instanceof Fault ? error : new Fault(`Unexpected: ${String(error)}`);
   const lines = [known.message, ...(known.remedy === undefined ? [] : [known.remedy])];
+  clearProgress();
   process.stderr.write(`${withoutSecrets(lines.join("\n"))}\n`);
   return known.exitCode;
 }

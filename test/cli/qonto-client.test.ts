@@ -22,7 +22,7 @@ it("a rate limit without a time to wait for is met by backing off, a bounded num
   api.answer = () => ({ status: 429 });
   await expect(list({})).rejects.toThrow("Qonto refuses (429)");
   expect(api.received).toHaveLength(7);
-  expect(progress).toEqual(Array.from({ length: 6 }, () => "Qonto's rate limit: waiting …"));
+  expect(progress).toEqual(Array.from({ length: 6 }, () => "Qonto's rate limit is reached: waiting 0 s …"));
 });
 
 it("a query of more results than Qonto lists is a fault, not the end of the list", async () => {

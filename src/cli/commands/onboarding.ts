@@ -3,8 +3,8 @@ import { z } from "zod";
 import { contextOf } from "../context.ts";
 import { wrongUsage } from "../fault.ts";
 import { openQonto, sandboxOption } from "../open-qonto.ts";
-import { QontoRefusal } from "../qonto-client.ts";
-import { callbackWarning, readCallbackUrl, secretAdvice, secretFrom } from "./webhook-secret.ts";
+import { QontoRefusal } from "../qonto-refusal.ts";
+import { readCallbackUrl, secretAdvice, secretFrom, warnOfPath } from "./webhook-secret.ts";
 
 /** Qonto's guide names the first, its reference the second. */
 const PATH_OF_GUIDE = "/data_api/webhooks";
@@ -53,8 +53,7 @@ export function addOnboarding(program: Command): void {
         if (isElsewhere) return register(PATH_OF_REFERENCE);
         throw error;
       });
-      const warning = callbackWarning(url);
-      if (warning !== null) output.note(warning);
+      warnOfPath(url, output);
       const { secret: _echoed, ...shown } = registered;
       output.show(isNew ? { ...shown, secret } : shown, () =>
         [

@@ -10,7 +10,7 @@ import { readBytes } from "../read-input.ts";
 import { readTime } from "../read-time.ts";
 import { keepSecret } from "../secrets.ts";
 import { readUrl } from "../settings.ts";
-import { networkReason } from "../relay-client.ts";
+import { networkReason } from "../network.ts";
 import { meaningOf } from "./meaning-of-answer.ts";
 
 /** Qonto takes an answer that comes later for none. */

@@ -39,10 +39,10 @@ Give it to the relay now. Until it knows the secret it answers Qonto 401; Qonto 
   production  npx wrangler secret put ${name}     (the old ones and this one, comma-separated)`;
 }
 
-/** What looks wrong with the address that Qonto is to call; null when nothing does. */
-export function callbackWarning(url: string): string | null {
-  if (URL.parse(url)?.pathname.endsWith("/webhooks/qonto") === true) return null;
-  return "Warning: the address does not end in /webhooks/qonto, where the relay takes webhooks.";
+/** Says so when the address that Qonto is to call looks wrong. */
+export function warnOfPath(url: string, output: Output): void {
+  if (URL.parse(url)?.pathname.endsWith("/webhooks/qonto") === true) return;
+  output.note("Warning: the address does not end in /webhooks/qonto, where the relay takes webhooks.");
 }
 
 /** Qonto calls https alone. */

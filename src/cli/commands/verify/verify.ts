@@ -50,6 +50,7 @@ Example, Qonto's own:
     .action(async (_options: unknown, command: Command) => {
       const context = contextOf(command);
       const question = await readQuestion(command, context);
+      context.output.progress("Making every known mistake …");
       const explanation = await explainSignature(question);
       context.output.show(asDocument(explanation, question), () => asText(explanation, question, context.output));
       process.exitCode = explanation.verdict === "matches" ? 0 : 1;
