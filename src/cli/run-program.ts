@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from "commander";
 import { Fault } from "./fault.ts";
-import { clearProgress } from "./output.ts";
+import { clearProgress, printable } from "./output.ts";
 import { withoutSecrets } from "./secrets.ts";
 
 const SIGINT_EXIT_CODE = 130;
@@ -41,7 +41,7 @@ function report(error: unknown): number {
   const known = error instanceof Fault ? error : new Fault(`Unexpected: ${String(error)}`);
   const lines = [known.message, ...(known.remedy === undefined ? [] : [known.remedy])];
   clearProgress();
-  process.stderr.write(`${withoutSecrets(lines.join("\n"))}\n`);
+  process.stderr.write(`${withoutSecrets(lines.map(printable).join("\n"))}\n`);
   return known.exitCode;
 }
 

@@ -130,6 +130,11 @@ describe("a far side that fails ends a command with 1", () => {
       "No (403 forbidden, URL).\nThis token may only read. Set ADMIN_TOKEN to one that may change things.\n",
     ],
     [
+      "a far side that writes control characters",
+      { status: 400, body: { code: "invalid_request", detail: "\u001B[31mred\u202E" } },
+      " [31mred  (400 invalid_request, URL).\n",
+    ],
+    [
       "something that is no relay",
       { status: 200, body: "<html>hello</html>" },
       "What answers there is not this relay, or is another version of it (200 not_a_relay, URL).\nGive the relay's address with --url or RELAY_URL.\n",

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { contextOf } from "../context.ts";
 import { wrongUsage } from "../fault.ts";
 import { openQonto, sandboxOption } from "../open-qonto.ts";
+import { printable } from "../output.ts";
 import { QontoRefusal } from "../qonto-refusal.ts";
 import { readCallbackUrl, secretAdvice, secretFrom, warnOfPath } from "./webhook-secret.ts";
 
@@ -57,7 +58,7 @@ export function addOnboarding(program: Command): void {
       const { secret: _echoed, ...shown } = registered;
       output.show(isNew ? { ...shown, secret } : shown, () =>
         [
-          `Registered ${registered.id}: Qonto sends every event of its Onboarding API to ${url}.`,
+          `Registered ${printable(registered.id)}: Qonto sends every event of its Onboarding API to ${url}.`,
           ...(isNew ? [secretAdvice("QONTO_ONBOARDING_SECRETS", secret, output)] : []),
         ].join("\n\n"),
       );

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Cell, Output } from "../../output.ts";
+import { type Cell, type Output, printableLines } from "../../output.ts";
 
 export const PATH = "/api/events";
 
@@ -84,7 +84,7 @@ export function asText(one: EventDetail, output: Output): string {
     rows.length === 0
       ? "No team was owed it."
       : output.table(["destination", "status", "attempt", "at", "outcome", "next attempt"], rows);
-  return `${facts}\n\n${deliveries}\n\n${JSON.stringify(one.payload, null, 2)}`;
+  return `${facts}\n\n${deliveries}\n\n${printableLines(JSON.stringify(one.payload, null, 2))}`;
 }
 
 export function styleOfState(state: string): "green" | "red" | "yellow" | "dim" {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { contextOf } from "../../context.ts";
 import { wrongUsage } from "../../fault.ts";
 import { openQonto, sandboxOption } from "../../open-qonto.ts";
+import { printable } from "../../output.ts";
 import { readList } from "../../read-option.ts";
 import { readCallbackUrl, secretAdvice, secretFrom, warnOfPath } from "../webhook-secret.ts";
 import { PATH, businessTypes, subscription } from "./subscription.ts";
@@ -53,7 +54,7 @@ ${ROTATION}`,
       warnOfPath(url, output);
       output.show(isNew ? { ...created, secret } : created, () =>
         [
-          `Created ${created.id}: Qonto sends ${created.types.join(", ")} to ${created.callback_url}.`,
+          printable(`Created ${created.id}: Qonto sends ${created.types.join(", ")} to ${created.callback_url}.`),
           ...(isNew ? [secretAdvice("QONTO_WEBHOOK_SECRETS", secret, output)] : []),
         ].join("\n\n"),
       );

@@ -43,11 +43,11 @@ const TYPE_WIDTH = 34;
 function eventLine(one: Event, output: Output): string {
   const what = printable(`${one.type} ${one.event ?? ""}`).trimEnd();
   return [
-    output.paint("dim", one.received_at),
+    output.paint("dim", printable(one.received_at)),
     what.padEnd(TYPE_WIDTH),
     printable(one.id),
     output.paint("dim", printable(one.organization_id ?? "")),
-    output.paint(styleOfState(one.state), one.state),
+    output.paint(styleOfState(one.state), printable(one.state)),
   ].join("  ");
 }
 
@@ -55,11 +55,13 @@ function outcomeLine(one: EventDetail, output: Output): string {
   const teams = one.deliveries.map(({ destination_id, status, attempts }) => {
     const last = attempts.at(-1);
     const how =
-      last === undefined ? "" : ` (attempt ${last.attempt}: ${last.status ?? last.outcome}, ${last.duration_ms} ms)`;
-    return `${printable(destination_id)} ${output.paint(styleOfState(status), status)}${how}`;
+      last === undefined
+        ? ""
+        : ` (attempt ${last.attempt}: ${last.status ?? printable(last.outcome)}, ${last.duration_ms} ms)`;
+    return `${printable(destination_id)} ${output.paint(styleOfState(status), printable(status))}${how}`;
   });
   const whose = teams.length === 0 ? "no team wanted it" : teams.join(", ");
-  return `  ${output.paint(styleOfState(one.state), `→ ${one.state}`)}  ${printable(one.id)}  ${whose}`;
+  return `  ${output.paint(styleOfState(one.state), `→ ${printable(one.state)}`)}  ${printable(one.id)}  ${whose}`;
 }
 
 function outcomeDocument({ id, type, state, deliveries }: EventDetail): object {
