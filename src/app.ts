@@ -1,5 +1,6 @@
 import { HTTPException } from "hono/http-exception";
 import { Hono } from "hono";
+import type { Tally } from "./domain/tally.ts";
 import type { Env } from "./env.ts";
 import { operatorApi } from "./operator/api.ts";
 import { logFailure } from "./platform/log.ts";
@@ -8,10 +9,10 @@ import type { World } from "./platform/world.ts";
 import { receiveRoute } from "./receive/route.ts";
 
 /** Everything the Worker answers over HTTP. */
-export function createApp(world: World) {
+export function createApp(world: World, tally: Tally) {
   const app = new Hono<{ Bindings: Env }>();
-  app.route("/webhooks/qonto", receiveRoute(world));
-  app.route("/", operatorApi(world));
+  app.route("/webhooks/qonto", receiveRoute(world, tally));
+  app.route("/", operatorApi(world, tally));
 
   app.notFound(() =>
     problemResponse({

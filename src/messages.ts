@@ -30,13 +30,23 @@ const quarantineMessage = z.object({
 /** Something that a destination is owed is due: which deliveries, D1 knows. */
 const dueMessage = z.object({ kind: z.literal("due"), destination_id: z.string() });
 
+/** Shows that a queue is consumed. */
+const probeMessage = z.object({ kind: z.literal("probe"), sent_at: z.number() });
+
 export type EventMessage = z.infer<typeof eventMessage>;
 export type RecordedEventMessage = z.infer<typeof recordedEventMessage>;
 export type QuarantineMessage = z.infer<typeof quarantineMessage>;
 export type DueMessage = z.infer<typeof dueMessage>;
-export type QueueMessage = EventMessage | RecordedEventMessage | QuarantineMessage | DueMessage;
+export type ProbeMessage = z.infer<typeof probeMessage>;
+export type QueueMessage = EventMessage | RecordedEventMessage | QuarantineMessage | DueMessage | ProbeMessage;
 
-const queueMessage = z.discriminatedUnion("kind", [eventMessage, recordedEventMessage, quarantineMessage, dueMessage]);
+const queueMessage = z.discriminatedUnion("kind", [
+  eventMessage,
+  recordedEventMessage,
+  quarantineMessage,
+  dueMessage,
+  probeMessage,
+]);
 
 /** Null for a message that no version of the relay wrote. */
 export function parseMessage(body: unknown): QueueMessage | null {

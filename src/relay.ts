@@ -1,24 +1,35 @@
 import { createApp } from "./app.ts";
 import { consumeDeadLetters } from "./dead-letters/consumer.ts";
 import { type Env, readConfig } from "./env.ts";
+import { Tally } from "./domain/tally.ts";
 import { consumeEvents } from "./fan-out/consumer.ts";
 import type { World } from "./platform/world.ts";
 import { consumeRetries } from "./retry/consumer.ts";
+import { writeTally } from "./write-tally.ts";
 import { runUpkeep } from "./upkeep/upkeep.ts";
 
 /** The Worker: requests come in, queues are consumed, the cron runs. */
 export function createRelay(world: World) {
-  const app = createApp(world);
+  const tally = new Tally();
+  const app = createApp(world, tally);
+  const writeTallyInTime = ({ DB }: Env, context: Pick<ExecutionContext, "waitUntil">) => {
+    if (tally.isDue(world.now())) context.waitUntil(writeTally(DB, tally, world.now()));
+  };
   return {
-    fetch: (request, env, context) => app.fetch(request, env, context),
+    fetch: async (request, env, context) => {
+      const response = await app.fetch(request, env, context);
+      writeTallyInTime(env, context);
+      return response;
+    },
 
     async queue(batch, env, context) {
       const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
+      writeTallyInTime(env, context);
       switch (batch.queue) {
         case "qonto-relay-events":
-          return consumeEvents(batch, { env, config: readConfig(env), world, waitUntil });
+          return consumeEvents(batch, { env, config: readConfig(env), world, tally, waitUntil });
         case "qonto-relay-retries":
-          return consumeRetries(batch, { env, config: readConfig(env), world, waitUntil });
+          return consumeRetries(batch, { env, config: readConfig(env), world, tally, waitUntil });
         case "qonto-relay-dead-letters":
           return consumeDeadLetters(batch, { env, world });
         default:
@@ -26,6 +37,6 @@ export function createRelay(world: World) {
       }
     },
 
-    scheduled: (_controller, env) => runUpkeep({ env, world }),
+    scheduled: (_controller, env) => runUpkeep({ env, world, tally }),
   } satisfies ExportedHandler<Env>;
 }

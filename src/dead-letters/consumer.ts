@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { Env } from "../env.ts";
-import { parseMessage } from "../messages.ts";
+import { type ProbeMessage, type QueueMessage, parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { keepDeadLetter } from "../store/dead-letters.ts";
+import { writeMarks } from "../store/marks.ts";
 import { secure } from "./secure.ts";
 
 export interface BuryingDead {
@@ -24,7 +25,9 @@ const RETRY_DELAY_SECONDS = 600;
 export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDead): Promise<void> {
   for (const message of batch.messages) {
     try {
-      await bury(message, burying);
+      const content = parseMessage(message.body);
+      if (content?.kind === "probe") await writeMarks(burying.env.DB, { probed_dead_letters: content.sent_at });
+      else await bury(message, content, burying);
       message.ack();
     } catch (error) {
       logFailure("bury-dead-letter", error, { message_id: message.id, tries: message.attempts });
@@ -33,9 +36,12 @@ export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDe
   }
 }
 
-async function bury(message: Message, { env, world }: BuryingDead): Promise<void> {
+async function bury(
+  message: Message,
+  content: Exclude<QueueMessage, ProbeMessage> | null,
+  { env, world }: BuryingDead,
+): Promise<void> {
   const receivedAt = world.now();
-  const content = parseMessage(message.body);
   const letter = { id: message.id, kind: content?.kind ?? "unknown", ...readNames(message.body), receivedAt };
   await keepDeadLetter(env.DB, letter, toJson(message.body), await secure(content, env.DB, receivedAt));
   logFailure("dead-letter", new Error("A message was given up on"), {

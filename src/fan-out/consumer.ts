@@ -1,5 +1,6 @@
 import { type QuarantineMessage, parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
+import { writeMarks } from "../store/marks.ts";
 import { keepInQuarantine, quarantineId } from "../store/quarantine.ts";
 import { type FanningOut, fanOut } from "./fan-out.ts";
 import type { MessageVerdict } from "./verdict.ts";
@@ -23,6 +24,10 @@ export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut)
         break;
       case "quarantine":
         decide(message, await keepUnreadable(content, fanningOut));
+        break;
+      case "probe":
+        await writeMarks(fanningOut.env.DB, { probed_events: content.sent_at });
+        message.ack();
         break;
       default:
         logFailure("consume-events", new Error("A message that this queue does not carry"), { message_id: message.id });

@@ -1,12 +1,16 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Tally } from "../domain/tally.ts";
 import type { World } from "../platform/world.ts";
 import { addAudit } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDeliveries } from "./deliveries.ts";
+import { addDiagnostics } from "./diagnostics.ts";
+import { addMetrics } from "./metrics.ts";
 import { addDestinations } from "./destinations.ts";
 import { addEvents } from "./events.ts";
 import { addHealth } from "./health.ts";
+import { logRequest } from "./log-request.ts";
 import { addLedger } from "./ledger.ts";
 import { addOrganizations } from "./organizations.ts";
 import { addQuarantine } from "./quarantine.ts";
@@ -18,9 +22,11 @@ import { addTokens } from "./tokens.ts";
 import { type OperatorApi, type OperatorEnv, refuseInvalid } from "./requests.ts";
 
 /** The operator's API. The schemas that check its requests also write its document. */
-export function operatorApi(world: World): OperatorApi {
+export function operatorApi(world: World, tally: Tally): OperatorApi {
   const api: OperatorApi = new OpenAPIHono<OperatorEnv>({ defaultHook: refuseInvalid });
-  api.use("/api/*", authenticate(world));
+  const guards = [logRequest(world), authenticate(world)] as const;
+  api.use("/api/*", ...guards);
+  api.use("/metrics", ...guards);
   addDestinations(api, world);
   addSecretRotation(api, world);
   addTestDelivery(api, world);
@@ -34,6 +40,8 @@ export function operatorApi(world: World): OperatorApi {
   addLedger(api, world);
   addTokens(api, world);
   addAudit(api);
+  addDiagnostics(api, world);
+  addMetrics(api, world, tally);
   addHealth(api, world);
 
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });

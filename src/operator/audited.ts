@@ -45,8 +45,10 @@ export async function audited<Result>(
   { action, subject, before, make, after }: Change<Result>,
 ): Promise<Result> {
   const { DB } = c.env;
+  const caller = c.get("caller");
+  if (caller === undefined) throw new Error("A change without a caller");
   const id = makeSortableId(AUDIT_PREFIX, world.now());
-  await beginRecord(DB, { id, token: c.get("caller").name, action, subject, before: toText(before) });
+  await beginRecord(DB, { id, token: caller.name, action, subject, before: toText(before) });
   let result: Result;
   try {
     result = await make();

@@ -8,7 +8,7 @@ import { refuse } from "./refusals.ts";
 export interface OperatorEnv {
   Bindings: Env;
   /** Set behind the token. */
-  Variables: { caller: Caller };
+  Variables: { caller?: Caller };
 }
 
 export type OperatorApi = OpenAPIHono<OperatorEnv>;

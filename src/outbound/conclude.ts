@@ -1,6 +1,7 @@
 import type { Env } from "../env.ts";
 import { type BreakerChange, judgeBreaker } from "../domain/breaker.ts";
 import type { Attempt, Delivery } from "../domain/delivery.ts";
+import type { Tally } from "../domain/tally.ts";
 import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
@@ -13,6 +14,7 @@ import { type Wake, restMs, scheduleWakes } from "./schedule.ts";
 export interface Concluding {
   readonly env: Pick<Env, "DB" | "RETRIES">;
   readonly world: World;
+  readonly tally: Tally;
   /** Lets attempts go on behind the batch. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
@@ -39,10 +41,21 @@ export async function conclude({ results, late }: Attempted, concluding: Conclud
     disableDestinations(env.DB, goneDestinations(results), now),
     ...(late.length === 0 ? [] : [putOnLane(env.DB, idsOf(late))]),
   ]);
+  countResults(results, deliveries, concluding.tally);
   const turned = await turnBreakers(health?.results ?? [], results, concluding);
   await wakeLane([...concluded.flatMap(wakeOf), ...turned], concluding);
   for (const { result } of late) waitUntil(concludeLate(result, concluding));
   return deliveries;
+}
+
+function countResults(results: readonly JobResult[], deliveries: readonly Delivery[], tally: Tally): void {
+  for (const { job, attempt } of results) {
+    if (attempt === null) continue;
+    tally.count("qonto_relay_attempts_total", { destination_id: job.destination.id, outcome: attempt.outcome });
+  }
+  for (const { destinationId, status } of deliveries) {
+    if (status !== "pending") tally.count("qonto_relay_deliveries_total", { destination_id: destinationId, status });
+  }
 }
 
 /** A delivery as it now stands, and when the lane is to look after it. */

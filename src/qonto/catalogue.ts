@@ -65,6 +65,11 @@ const onboardingLifecycle = [
   "organizations.deleted",
 ];
 
+/** Whether Qonto's documentation names this type. */
+export function isCatalogued(type: string): boolean {
+  return Object.hasOwn(businessTypes, type) || onboardingLifecycle.includes(type);
+}
+
 export function rulesOf(type: string): TypeRules {
   return Object.hasOwn(businessTypes, type) ? (businessTypes[type] ?? unlisted) : unlisted;
 }

@@ -9,6 +9,7 @@ import type { Signature } from "../qonto/signature.ts";
 import { type Recorded, recordEvent } from "../store/events.ts";
 import { type QuarantineReason, type Quarantined, keepInQuarantine, quarantineId } from "../store/quarantine.ts";
 import { makeDurable } from "./make-durable.ts";
+import { isProbe, recordProbe } from "./probe.ts";
 import { readBody } from "./read-body.ts";
 import type { Refusal } from "./refusals.ts";
 
@@ -22,6 +23,7 @@ export type Verdict =
       readonly bodyDiffers: boolean;
     })
   | (Facts & { readonly outcome: "quarantined"; readonly durableBy: Store })
+  | (Facts & { readonly outcome: "probed"; readonly event: RelayEvent })
   | (Facts & { readonly outcome: "refused"; readonly code: Refusal; readonly event?: RelayEvent });
 
 interface Facts {
@@ -64,13 +66,15 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
   const contentType = request.headers.get("content-type");
   const event = readEvent(body, { source, contentType, receivedAt: now });
   const timestampFault = judgeTimestamp(signature.timestamp, now, config.signatureToleranceSeconds);
-  if (timestampFault === "timestamp_too_old") {
+  const probe = event !== null && isProbe(event) ? event : null;
+  if (timestampFault === "timestamp_too_old" && probe === null) {
     await keepStale({ source, contentType, receivedAt: now, body }, event, receiving);
   }
   if (timestampFault !== null) {
     return { outcome: "refused", code: timestampFault, ...facts, ...(event === null ? {} : { event }) };
   }
 
+  if (probe !== null) return { ...facts, ...(await answerProbe(probe, receiving)) };
   return event === null
     ? { ...facts, ...(await quarantineUnreadable({ source, contentType, receivedAt: now, body }, receiving)) }
     : { ...facts, ...(await accept(event, receiving)) };
@@ -95,6 +99,11 @@ function judgeTimestamp(
   const ageSeconds = Math.floor(now / 1000) - timestamp;
   if (ageSeconds > toleranceSeconds) return "timestamp_too_old";
   return -ageSeconds > toleranceSeconds ? "timestamp_in_future" : null;
+}
+
+async function answerProbe(event: RelayEvent, { env, waitUntil }: Receiving) {
+  if (await recordProbe(event, { db: env.DB, waitUntil })) return { outcome: "probed", event } as const;
+  return { outcome: "refused", code: "not_stored", event } as const;
 }
 
 async function accept(event: RelayEvent, { env, waitUntil }: Receiving) {

@@ -1,12 +1,14 @@
 import { Hono } from "hono";
 import { ConfigError, type Config, type Env, readConfig } from "../env.ts";
 import { logFailure, logLine } from "../platform/log.ts";
+import type { Tally } from "../domain/tally.ts";
+import { isCatalogued } from "../qonto/catalogue.ts";
 import type { World } from "../platform/world.ts";
 import { type Verdict, receiveEvent } from "./receive-event.ts";
 import { refusalResponse } from "./refusals.ts";
 
 /** `POST /webhooks/qonto`, for both of Qonto's webhook systems. */
-export function receiveRoute(world: World) {
+export function receiveRoute(world: World, tally: Tally) {
   const route = new Hono<{ Bindings: Env }>();
 
   route.post("/", async (c) => {
@@ -19,7 +21,9 @@ export function receiveRoute(world: World) {
       now: startedAt,
       waitUntil: (work) => c.executionCtx.waitUntil(work),
     });
-    logVerdict(verdict, world.now() - startedAt);
+    const durationMs = world.now() - startedAt;
+    logVerdict(verdict, durationMs);
+    countVerdict(verdict, durationMs, tally);
     return toResponse(verdict);
   });
 
@@ -42,10 +46,34 @@ function toResponse(verdict: Verdict): Response {
     case "accepted":
     case "duplicate":
       return Response.json({ status: verdict.outcome, event_id: verdict.event.id });
+    case "probed":
+      return Response.json({ status: "accepted", event_id: verdict.event.id });
     case "quarantined":
       return Response.json({ status: "quarantined", reason: "unreadable" });
     case "refused":
       return refusalResponse(verdict.code);
+  }
+}
+
+function countVerdict(verdict: Verdict, durationMs: number, tally: Tally): void {
+  tally.observe("qonto_relay_acknowledgement_seconds", durationMs);
+  switch (verdict.outcome) {
+    case "accepted":
+    case "duplicate": {
+      // The catalogue is open, a metric's labels are not.
+      const { source, type } = verdict.event;
+      const label = isCatalogued(type) ? type : "other";
+      return tally.count("qonto_relay_events_total", { source, type: label, outcome: verdict.outcome });
+    }
+    case "quarantined":
+      return tally.count("qonto_relay_events_total", {
+        source: verdict.source ?? "business",
+        type: "unreadable",
+        outcome: verdict.outcome,
+      });
+    case "refused":
+      return tally.count("qonto_relay_refusals_total", { code: verdict.code });
+    case "probed":
   }
 }
 
@@ -54,7 +82,7 @@ function logVerdict(verdict: Verdict, durationMs: number): void {
   logLine("receive", {
     outcome: verdict.outcome,
     code: verdict.outcome === "refused" ? verdict.code : undefined,
-    durable_by: verdict.outcome === "refused" ? undefined : verdict.durableBy,
+    durable_by: "durableBy" in verdict ? verdict.durableBy : undefined,
     body_differs: "bodyDiffers" in verdict && verdict.bodyDiffers ? true : undefined,
     source: verdict.source,
     event_id: event?.id,

@@ -1,5 +1,6 @@
 import { parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
+import { writeMarks } from "../store/marks.ts";
 import { type Visiting, visitLane } from "./visit-lane.ts";
 
 /**
@@ -12,6 +13,8 @@ export async function consumeRetries(batch: MessageBatch, visiting: Visiting): P
     const content = parseMessage(message.body);
     if (content?.kind === "due") {
       destinationIds.add(content.destination_id);
+    } else if (content?.kind === "probe") {
+      await writeMarks(visiting.env.DB, { probed_retries: content.sent_at });
     } else {
       logFailure("consume-retries", new Error("A message that this queue does not carry"), { message_id: message.id });
       message.retry();

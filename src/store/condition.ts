@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { oldestDueOfSql } from "./lane.ts";
-import { type MarkName, readMarksFrom, readMarksSql } from "./marks.ts";
+import { type MarkName, readMarksFrom, allMarks } from "./marks.ts";
 
 /** How the relay fares, as far as D1 knows. Times are Unix milliseconds. */
 export interface Condition {
@@ -36,7 +36,7 @@ const countRow = z.object({ messages: z.number() });
 /** One D1 call; reads a row or two for each destination. */
 export async function readCondition(db: D1Database, deadLettersSince: number): Promise<Condition> {
   const [marks, due, resting, deadLetters] = await db.batch([
-    db.prepare(readMarksSql),
+    allMarks(db),
     db.prepare(oldestDueSql),
     db.prepare(restingSinceSql),
     db.prepare(recentDeadLettersSql).bind(deadLettersSince),

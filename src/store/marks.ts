@@ -5,7 +5,8 @@ import { retried } from "./retried.ts";
  * What the cron remembers. `cron_ran_at`: when it last ran. `oldest_unfinished_at`: receipt of the oldest event that has
  * not been fanned out, or of the run when there is none. `sweep_from`: where the next sweep begins. `sweep_goes_on`: 1 when
  * the last one was cut short. `retention_from`: where the next look for old events begins. `unopened_secrets`: of how many
- * destinations no key opens the secret. Times are Unix milliseconds.
+ * destinations no key opens the secret. `probe_sent_at`: when the queues were last probed; `probed_…`: which probe came last
+ * out of which queue, and when the receiver was probed. Times are Unix milliseconds.
  */
 const names = [
   "cron_ran_at",
@@ -14,14 +15,24 @@ const names = [
   "sweep_goes_on",
   "retention_from",
   "unopened_secrets",
+  "probe_sent_at",
+  "probed_events",
+  "probed_retries",
+  "probed_dead_letters",
+  "probed_receiver",
 ] as const;
 
 export type MarkName = (typeof names)[number];
 
 export const readMarksSql = "SELECT name, value FROM marks";
 
+/** A statement; its rows are for `readMarksFrom`. */
+export function allMarks(db: D1Database): D1PreparedStatement {
+  return db.prepare(readMarksSql);
+}
+
 export async function readMarks(db: D1Database): Promise<Map<MarkName, number>> {
-  const { results } = await db.prepare(readMarksSql).all();
+  const { results } = await allMarks(db).all();
   return readMarksFrom(results);
 }
 

@@ -1,3 +1,4 @@
+import type { Tally } from "../domain/tally.ts";
 import type { Config, Env } from "../env.ts";
 import type { Fields } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
@@ -6,6 +7,7 @@ export interface Upkeep {
   readonly env: Env;
   /** Null when a variable cannot be read; `/health` says which. */
   readonly config: Config | null;
+  readonly tally: Tally;
   readonly world: Pick<World, "now">;
 }
 

@@ -7,6 +7,7 @@ import { requeueForgottenEvents } from "./requeue-events.ts";
 import { resealSecrets } from "./reseal-secrets.ts";
 import { resumeReplays } from "./resume-replays.ts";
 import { settleOvertakenCopies } from "./settle-quarantine.ts";
+import { writeTally } from "../write-tally.ts";
 import type { Upkeep, UpkeepTask } from "./upkeep-task.ts";
 import { wakeOverdueDestinations } from "./wake-overdue.ts";
 
@@ -18,6 +19,10 @@ const tasks: Readonly<Record<string, UpkeepTask>> = {
   "settle-quarantine": settleOvertakenCopies,
   "delete-what-is-old": deleteWhatIsOld,
   "reseal-secrets": resealSecrets,
+  "write-tally": async ({ env, world, tally }) => {
+    await writeTally(env.DB, tally, world.now());
+    return {};
+  },
   "note-the-run": async ({ env, world }) => {
     await writeMarks(env.DB, { cron_ran_at: world.now() });
     return {};
@@ -25,8 +30,8 @@ const tasks: Readonly<Record<string, UpkeepTask>> = {
 };
 
 /** The cron's work, once a minute. A task that fails does not keep the others from theirs, but the run has failed. */
-export async function runUpkeep({ env, world }: Omit<Upkeep, "config">): Promise<void> {
-  const upkeep: Upkeep = { env, world, config: tryReadConfig(env) };
+export async function runUpkeep({ env, world, tally }: Omit<Upkeep, "config">): Promise<void> {
+  const upkeep: Upkeep = { env, world, tally, config: tryReadConfig(env) };
   const startedAt = world.now();
   const failures: unknown[] = [];
   let done: Fields = {};

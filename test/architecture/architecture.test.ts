@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { expectedMigrations } from "../../src/store/expected-migrations.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const source = path.join(root, "src");
@@ -12,19 +13,42 @@ const source = path.join(root, "src");
  */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   "index.ts": ["relay.ts"],
-  "relay.ts": ["app.ts", "env.ts", "receive", "fan-out", "retry", "dead-letters", "upkeep", "platform"],
-  "app.ts": ["env.ts", "receive", "operator", "platform"],
+  "relay.ts": [
+    "app.ts",
+    "env.ts",
+    "write-tally.ts",
+    "domain",
+    "receive",
+    "fan-out",
+    "retry",
+    "dead-letters",
+    "upkeep",
+    "platform",
+  ],
+  "app.ts": ["env.ts", "domain", "receive", "operator", "platform"],
   receive: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
   "fan-out": ["env.ts", "messages.ts", "qonto", "outbound", "store", "domain", "platform"],
   retry: ["env.ts", "messages.ts", "outbound", "store", "domain", "platform"],
   "dead-letters": ["env.ts", "messages.ts", "qonto", "store", "platform"],
-  upkeep: ["env.ts", "replay", "outbound", "store", "domain", "platform"],
-  operator: ["env.ts", "messages.ts", "outbound", "quarantine", "replay", "store", "domain", "platform"],
+  upkeep: ["env.ts", "write-tally.ts", "replay", "outbound", "store", "domain", "platform"],
+  operator: [
+    "env.ts",
+    "messages.ts",
+    "write-tally.ts",
+    "qonto",
+    "outbound",
+    "quarantine",
+    "replay",
+    "store",
+    "domain",
+    "platform",
+  ],
   quarantine: ["env.ts", "qonto", "store", "platform"],
   replay: ["env.ts", "store", "domain"],
   outbound: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
   "env.ts": ["messages.ts"],
   "messages.ts": ["domain"],
+  "write-tally.ts": ["store", "domain", "platform"],
   qonto: ["domain", "platform"],
   store: ["domain"],
   domain: [],
@@ -144,4 +168,9 @@ it("the top level holds what it must, and nothing else", () => {
 
 it("the lock file names no registry", () => {
   expect(readFileSync(path.join(root, "package-lock.json"), "utf8")).not.toMatch(/"resolved": "http/);
+});
+
+it("the relay expects the migrations that there are", () => {
+  const files = readdirSync(path.join(root, "migrations")).toSorted();
+  expect(expectedMigrations).toEqual(files);
 });

@@ -13,8 +13,8 @@ const as = (relay: TestRelay, token: string) => async (method: string, path: str
     headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  const text = await response.text();
-  return { status: response.status, body: text === "" ? null : JSON.parse(text) };
+  const isJson = response.headers.get("content-type")?.includes("json") ?? false;
+  return { status: response.status, body: isJson ? await response.json<any>() : await response.text() };
 };
 
 async function operations(relay: TestRelay) {

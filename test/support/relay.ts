@@ -77,6 +77,7 @@ const tables = [
   "replays",
   "tokens",
   "audit",
+  "tallies",
   "marks",
 ];
 

@@ -1,0 +1,70 @@
+/** A number by its series: the name and labels of a Prometheus sample. */
+export type Counts = Readonly<Record<string, number>>;
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Upper bounds in seconds; what exceeds the last is counted without one. */
+const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1];
+
+/** An isolate collects for so long before it writes down what it has counted. */
+const COLLECTED_MS = 60_000;
+
+/** Many more than there are; should something be counted under names without end, the rest goes uncounted. */
+const MAX_SERIES = 2_000;
+
+/**
+ * Counts what happens in this isolate, until it is written down. Names and labels are written as Prometheus reads them, so
+ * that a count is a line of its own. Labels are for what is bounded: never for what a stranger can choose.
+ */
+export class Tally {
+  #counts = new Map<string, number>();
+  #collectingSince: number | null = null;
+
+  count(name: string, labels: Labels, by = 1): void {
+    this.#add(seriesOf(name, labels), by);
+  }
+
+  /** Counts a duration into a histogram. */
+  observe(name: string, durationMs: number): void {
+    const seconds = durationMs / 1000;
+    for (const bound of BUCKETS.filter((one) => seconds <= one)) this.count(`${name}_bucket`, { le: String(bound) });
+    this.count(`${name}_bucket`, { le: "+Inf" });
+    this.count(`${name}_sum`, {}, seconds);
+    this.count(`${name}_count`, {});
+  }
+
+  /** Whether it is time to write down; the first call of an isolate only starts its clock. */
+  isDue(now: number): boolean {
+    this.#collectingSince ??= now;
+    return this.#counts.size > 0 && now - this.#collectingSince >= COLLECTED_MS;
+  }
+
+  /** Takes out what has been counted. */
+  take(now: number): Counts {
+    const taken = Object.fromEntries(this.#counts);
+    this.#counts = new Map();
+    this.#collectingSince = now;
+    return taken;
+  }
+
+  /** Takes back what could not be written down. */
+  giveBack(counts: Counts): void {
+    for (const [series, by] of Object.entries(counts)) this.#add(series, by);
+  }
+
+  #add(series: string, by: number): void {
+    const before = this.#counts.get(series);
+    if (before === undefined && this.#counts.size >= MAX_SERIES) return;
+    this.#counts.set(series, (before ?? 0) + by);
+  }
+}
+
+/** `name{label="value",…}` */
+export function seriesOf(name: string, labels: Labels): string {
+  const texts = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`);
+  return texts.length === 0 ? name : `${name}{${texts.join(",")}}`;
+}
+
+function escapeLabel(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
+}

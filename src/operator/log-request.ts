@@ -1,0 +1,20 @@
+import type { MiddlewareHandler } from "hono";
+import { matchedRoutes } from "hono/route";
+import { logLine } from "../platform/log.ts";
+import type { World } from "../platform/world.ts";
+import type { OperatorEnv } from "./requests.ts";
+
+/** One line for each request. Its query and its body can hold what no log may. */
+export function logRequest(world: Pick<World, "now">): MiddlewareHandler<OperatorEnv> {
+  return async (c, next) => {
+    const startedAt = world.now();
+    await next();
+    logLine("api", {
+      method: c.req.method,
+      route: matchedRoutes(c).at(-1)?.path,
+      status: c.res.status,
+      token: c.get("caller")?.name,
+      duration_ms: world.now() - startedAt,
+    });
+  };
+}

@@ -1,0 +1,106 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import type { Tally } from "../domain/tally.ts";
+import type { World } from "../platform/world.ts";
+import { type DestinationBacklog, backlogs, readBacklogRow, readWaitingRow, whatWaits } from "../store/backlog.ts";
+import { readMarksFrom, allMarks } from "../store/marks.ts";
+import { allTimeCounts, readCounts } from "../store/tallies.ts";
+import { writeTally } from "../write-tally.ts";
+import { type Sample, type MetricName, toPrometheusText } from "./prometheus.ts";
+import { readQueues } from "./queue-figures.ts";
+import { behindToken } from "./refusals.ts";
+import { type OperatorApi, noQuery } from "./requests.ts";
+import { security } from "./responses.ts";
+
+const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+const route = createRoute({
+  operationId: "showMetrics",
+  tags: ["Diagnostics"],
+  method: "get",
+  path: "/metrics",
+  summary: "Show the figures that a Prometheus collects",
+  security,
+  request: { query: noQuery },
+  responses: {
+    200: {
+      description: "Text of the Prometheus exposition format, version 0.0.4",
+      content: {
+        "text/plain": {
+          schema: z.string(),
+          example: 'qonto_relay_events_total{source="business",type="v1/transactions",outcome="accepted"} 4201\n',
+        },
+      },
+    },
+    ...behindToken,
+  },
+});
+
+/** The counts are those of all isolates, as far as they have written them down; what this one holds, it writes down first. */
+export function addMetrics(api: OperatorApi, world: World, tally: Tally): void {
+  api.openapi(route, async (c) => {
+    const now = world.now();
+    await writeTally(c.env.DB, tally, now);
+    const [[counts, backlogRows, waiting, marks], queues] = await Promise.all([
+      c.env.DB.batch([allTimeCounts(c.env.DB), backlogs(c.env.DB), whatWaits(c.env.DB), allMarks(c.env.DB)]),
+      readQueues(c.env),
+    ]);
+    const { deadLetters, quarantined } = readWaitingRow(waiting?.results[0]);
+    const marked = readMarksFrom(marks?.results ?? []);
+    const oldestUnfinishedAt = marked.get("oldest_unfinished_at");
+    const cronRanAt = marked.get("cron_ran_at");
+    const samples: Sample[] = [
+      ...(backlogRows?.results ?? []).map(readBacklogRow).flatMap((backlog) => samplesOf(backlog, now)),
+      { name: "qonto_relay_dead_letters", value: deadLetters },
+      { name: "qonto_relay_quarantined_events", value: quarantined },
+      ...Object.entries(queues).flatMap(([queue, figures]) =>
+        figures === null
+          ? []
+          : [
+              { name: "qonto_relay_queue_backlog_messages" as const, labels: { queue }, value: figures.backlog },
+              {
+                name: "qonto_relay_queue_oldest_message_seconds" as const,
+                labels: { queue },
+                value: ageSeconds(figures.oldestMessageAt, now),
+              },
+            ],
+      ),
+      ...sampleOfMark(
+        "qonto_relay_oldest_unfinished_event_seconds",
+        oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
+      ),
+      ...sampleOfMark("qonto_relay_cron_last_run_timestamp_seconds", cronRanAt && cronRanAt / 1000),
+    ];
+    return c.text(toPrometheusText(readCounts(counts?.results ?? []), samples), 200, { "content-type": CONTENT_TYPE });
+  });
+}
+
+function samplesOf(backlog: DestinationBacklog, now: number): Sample[] {
+  const labels = { destination_id: backlog.destinationId };
+  const present = stateOf(backlog);
+  return [
+    { name: "qonto_relay_pending_deliveries", labels, value: backlog.pending },
+    { name: "qonto_relay_oldest_pending_seconds", labels, value: ageSeconds(backlog.oldestPendingAt, now) },
+    { name: "qonto_relay_dead_deliveries", labels, value: backlog.dead },
+    ...states.map((state): Sample => ({
+      name: "qonto_relay_destination_state",
+      labels: { ...labels, state },
+      value: state === present ? 1 : 0,
+    })),
+  ];
+}
+
+const states = ["healthy", "failing", "resting", "paused"] as const;
+
+function stateOf({ enabled, isResting, isFailing }: DestinationBacklog): (typeof states)[number] {
+  if (!enabled) return "paused";
+  if (isResting) return "resting";
+  return isFailing ? "failing" : "healthy";
+}
+
+function sampleOfMark(name: MetricName, value: number | undefined): Sample[] {
+  return value === undefined ? [] : [{ name, value }];
+}
+
+function ageSeconds(at: number | null, now: number): number {
+  return at === null ? 0 : Math.max(0, (now - at) / 1000);
+}

@@ -1,0 +1,35 @@
+import { readBusinessSignature } from "./business-signature.ts";
+import { readOnboardingSignature } from "./onboarding-signature.ts";
+
+/** What Qonto's documentation gives to check an implementation with. */
+export const officialVectors = {
+  business: {
+    secret: "test-secret",
+    body: '{"test":"data"}',
+    header: "t=1704110400,v1=56aff06dc227db80d6568a5070f912c601c31f20451745d257cbc0b5dfa93805",
+  },
+  onboarding: {
+    secret: "secret_key",
+    body: '{"id":"75341dcb-0376-474d-97d7-d2c03ff3973c","event_type":"registrations.pending","resource_type":"registration","resource_id":"525817f7-93e8-4f31-a83d-20319778b4b0","created_at":"2022-08-29T13:17:32Z"}',
+    header: "b0d249e653f1310fa5b7f26d5682548afa1799353b92fcafd4cacbd90312023e",
+  },
+};
+
+/** Whether the signature code, where it runs, agrees with Qonto's: each vector holds, and not under another secret. */
+export async function checkOfficialVectors(): Promise<{ readonly business: boolean; readonly onboarding: boolean }> {
+  return {
+    business: await holds(readBusinessSignature, officialVectors.business),
+    onboarding: await holds(readOnboardingSignature, officialVectors.onboarding),
+  };
+}
+
+async function holds(
+  read: typeof readBusinessSignature,
+  { secret, body, header }: (typeof officialVectors)["business"],
+): Promise<boolean> {
+  const signature = read(header);
+  const bytes = Uint8Array.from(new TextEncoder().encode(body));
+  return (
+    signature !== null && (await signature.matches(bytes, secret)) && !(await signature.matches(bytes, `${secret}x`))
+  );
+}

@@ -1,0 +1,22 @@
+import type { RelayEvent } from "../domain/event.ts";
+import { writeMarks } from "../store/marks.ts";
+import { makeDurable } from "./make-durable.ts";
+
+/**
+ * The doctor's own event. It is verified and written down like any other, so that its answer takes as long; but nobody is
+ * owed it, and it is kept nowhere else.
+ */
+export function isProbe({ source, type }: RelayEvent): boolean {
+  return source === "business" && type === "relay.probe";
+}
+
+/** Whether it was written down in time. */
+export async function recordProbe(
+  { receivedAt }: RelayEvent,
+  { db, waitUntil }: { readonly db: D1Database; readonly waitUntil: (work: Promise<unknown>) => void },
+): Promise<boolean> {
+  return (
+    (await makeDurable({ record: () => writeMarks(db, { probed_receiver: receivedAt }), send: null }, waitUntil)) !==
+    null
+  );
+}

@@ -1,0 +1,51 @@
+import { z } from "zod";
+import type { Counts } from "../domain/tally.ts";
+
+const MS_PER_HOUR = 3_600_000;
+
+/** The row that is never deleted: counts of all time. */
+const ALL_TIME = 0;
+
+/** Adds ?2 to the counts of the hour ?1 and to those of all time: two rows, however much was counted. */
+export const addCountsSql = `
+  INSERT INTO tallies (hour, counts) SELECT value, ?2 FROM json_each(json_array(?1, ${ALL_TIME})) WHERE true
+  ON CONFLICT (hour) DO UPDATE SET counts = (
+    SELECT json_group_object(key, total) FROM (
+      SELECT key, sum(value) AS total
+      FROM (SELECT key, value FROM json_each(tallies.counts) UNION ALL SELECT key, value FROM json_each(excluded.counts))
+      GROUP BY key))`;
+
+/** Done twice, because its answer was lost, it counts twice. */
+export async function addCounts(db: D1Database, counts: Counts, now: number): Promise<void> {
+  await db
+    .prepare(addCountsSql)
+    .bind(Math.floor(now / MS_PER_HOUR), JSON.stringify(counts))
+    .run();
+}
+
+const countsRow = z
+  .object({ counts: z.string() })
+  .transform(({ counts }): Counts => z.record(z.string(), z.number()).parse(JSON.parse(counts)));
+
+export const allTimeSql = `SELECT counts FROM tallies WHERE hour = ${ALL_TIME}`;
+
+/** A statement; its row is for `readCounts`. */
+export function allTimeCounts(db: D1Database): D1PreparedStatement {
+  return db.prepare(allTimeSql);
+}
+
+export const sinceHourSql = "SELECT counts FROM tallies WHERE hour >= ?1";
+
+/** A statement for the hours that end after an instant; its rows are for `readCounts`. */
+export function countsSince(db: D1Database, since: number): D1PreparedStatement {
+  return db.prepare(sinceHourSql).bind(Math.max(1, Math.floor(since / MS_PER_HOUR)));
+}
+
+/** The sum of some rows. */
+export function readCounts(rows: readonly unknown[]): Counts {
+  const sum: Record<string, number> = {};
+  for (const counts of z.array(countsRow).parse(rows)) {
+    for (const [series, count] of Object.entries(counts)) sum[series] = (sum[series] ?? 0) + count;
+  }
+  return sum;
+}
