@@ -72,6 +72,7 @@ describe("a signature that is right", () => {
       "beside another one, while keys are rotated",
       { header: `t=${T},v1=${"0".repeat(64)},v1=${hex(SECRET, `${T}.`, RAW)}` },
     ],
+    ["with leading zeros, which are signed", { header: businessHeader({ t: `00000${T}` }) }],
     ["of an empty body", { header: businessHeader({ body: "" }), body: "" }],
     [
       "of a body that is no text",

@@ -48,8 +48,9 @@ export function guessFramings({ scheme, timestamp }: Claim): Guess<Framing>[] {
   ];
 }
 
+/** As seconds it would be past the year 5000. */
 export function isInMilliseconds(timestamp: string): boolean {
-  return timestamp.length >= 12;
+  return Number(timestamp) >= 100_000_000_000;
 }
 
 function idOf(body: Bytes): string {
