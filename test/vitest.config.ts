@@ -31,7 +31,14 @@ export default defineConfig({
         test: {
           name: "worker",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/architecture/**", "test/chaos/**", "test/document/**", "test/end-to-end/**"],
+          exclude: [
+            "test/architecture/**",
+            "test/chaos/**",
+            "test/qonto-server/**",
+            "test/cli/**",
+            "test/document/**",
+            "test/end-to-end/**",
+          ],
           setupFiles: ["test/support/migrate.ts"],
           testTimeout: 20_000,
         },
@@ -43,8 +50,10 @@ export default defineConfig({
           include: [
             "test/architecture/**/*.test.ts",
             "test/chaos/**/*.test.ts",
+            "test/cli/**/*.test.ts",
             "test/document/**/*.test.ts",
             "test/end-to-end/**/*.test.ts",
+            "test/qonto-server/**/*.test.ts",
           ],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -25,7 +25,8 @@ const runtime = path.join(
 const [program, ...programArguments] = process.argv.slice(2);
 
 if (!isInstalled()) {
-  console.log("Installing the dependencies …");
+  // What the program is asked for may be read by another: standard output is its alone.
+  console.error("Installing the dependencies …");
   // Not `npm ci`: it demands of the lock file the binaries of every platform, also those that a registry does not carry.
   await install();
   // For the same reason the lock file may not know this platform's runtime; then the versions in package.json decide.
@@ -55,9 +56,15 @@ function isInstalled() {
 }
 
 async function install(/** @type {string[]} */ ...options) {
-  const code = await runToEnd(
-    ...npm("install", "--no-save", "--loglevel=error", "--no-audit", "--no-fund", ...options),
+  const [npmProgram, npmArguments] = npm(
+    "install",
+    "--no-save",
+    "--loglevel=error",
+    "--no-audit",
+    "--no-fund",
+    ...options,
   );
+  const code = await runToEnd(npmProgram, npmArguments, ["inherit", 2, "inherit"]);
   if (code === 0) return;
   console.error("The dependencies could not be installed; npm says why above. Nothing was started.");
   process.exit(code);
@@ -74,8 +81,12 @@ function npm(/** @type {string[]} */ ...npmArguments) {
 }
 
 /** Runs a command to its end, handing signals on; resolves with its exit code. */
-async function runToEnd(/** @type {string} */ command, /** @type {string[]} */ commandArguments) {
-  const child = spawn(command, commandArguments, { cwd: root, stdio: "inherit" });
+async function runToEnd(
+  /** @type {string} */ command,
+  /** @type {string[]} */ commandArguments,
+  /** @type {import("node:child_process").StdioOptions} */ stdio = "inherit",
+) {
+  const child = spawn(command, commandArguments, { cwd: root, stdio });
   const handOn = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
   process.on("SIGINT", handOn).on("SIGTERM", handOn);
   const code = await new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
-import { RelayClient } from "../demo/client.ts";
+import { z } from "zod";
+import { PlayedRelay } from "../demo/client.ts";
 import { freePort } from "../demo/free-port.ts";
 import { LocalRelay } from "../end-to-end/local-relay.ts";
 import { accountFor } from "./accounting.ts";
@@ -39,7 +40,7 @@ async function run(options: Options, copy: LocalRelay, relay: MortalRelay): Prom
     ].join("\n"),
   );
   await relay.start();
-  const client = new RelayClient(copy.url, ADMIN_TOKEN);
+  const client = new PlayedRelay(copy.url, ADMIN_TOKEN);
   const teams = await enlistTeams(client);
   try {
     const sender = await play(options, teams, { url: copy.url, relay });
@@ -67,7 +68,7 @@ async function play(
 
 /** Waits for what is still on its way, holds all sides against each other and says what is wrong. */
 async function judge(
-  client: RelayClient,
+  client: PlayedRelay,
   teams: readonly Team[],
   sender: Sender,
   { outages }: MortalRelay,
@@ -124,11 +125,11 @@ function completeAt({ server }: Team): number {
   );
 }
 
-async function showFaults(client: RelayClient, faults: readonly Fault[]): Promise<void> {
+async function showFaults(client: PlayedRelay, faults: readonly Fault[]): Promise<void> {
   for (const { what, eventIds } of faults) {
     console.error(`\n✗ ${what}`);
     for (const id of eventIds.slice(0, FAULTY_EVENTS_SHOWN)) {
-      const shown = await client.get(`/api/events/${id}`).catch(String);
+      const shown = await client.get(`/api/events/${id}`, z.unknown()).catch(String);
       console.error(`  ${id} ${typeof shown === "string" ? shown : JSON.stringify(shown)}`);
     }
     if (eventIds.length > FAULTY_EVENTS_SHOWN) console.error(`  and ${eventIds.length - FAULTY_EVENTS_SHOWN} more`);

@@ -1,4 +1,5 @@
-import type { RelayClient } from "../demo/client.ts";
+import { z } from "zod";
+import type { RelayClient } from "../../src/cli/relay-client.ts";
 import type { TeamAccount } from "./accounting.ts";
 import { readDead, readLatestState, readLedger } from "./books.ts";
 import { staleResources } from "./latest-state.ts";
@@ -74,7 +75,7 @@ export async function destinationFaults(
   account: TeamAccount,
 ): Promise<Fault[]> {
   if (ending === "disabled") {
-    const { enabled } = await client.get<{ enabled: boolean }>(`/api/destinations/${destinationId}`);
+    const { enabled } = await client.get(`/api/destinations/${destinationId}`, z.object({ enabled: z.boolean() }));
     return enabled ? fault(`"${name}" has answered 410 and is not disabled`) : [];
   }
   if (ending !== "dead") return [];

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { RelayClient } from "../demo/client.ts";
+import { z } from "zod";
+import type { RelayClient } from "../../src/cli/relay-client.ts";
 import type { TeamAccount } from "./accounting.ts";
 import { readDead } from "./books.ts";
 import type { Fault } from "./faults.ts";
@@ -16,10 +17,12 @@ export async function replayFaults(
 ): Promise<Fault[]> {
   heal();
   const listed = await readDead(client, destinationId);
-  const { count } = await client.post<{ count: number }>(`/api/destinations/${destinationId}/replay`, {
-    since: new Date(0).toISOString(),
-    which: "failed",
-  });
+  const wish = { since: new Date(0).toISOString(), which: "failed" };
+  const { count } = await client.post(
+    `/api/destinations/${destinationId}/replay`,
+    wish,
+    z.object({ count: z.number() }),
+  );
   const startedAt = Date.now();
   const missing = () => [...dead, ...pending].filter((id) => !server.accepted().has(id));
   while (missing().length > 0 && Date.now() - startedAt < ARRIVES_WITHIN_MS) await wait(ROUND_MS);

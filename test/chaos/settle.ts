@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { CallError, type RelayClient } from "../demo/client.ts";
+import { z } from "zod";
+import { type RelayClient, RelayRefusal } from "../../src/cli/relay-client.ts";
 import { type EventDetail, isBeforeFanOut } from "./accounting.ts";
 
 /** Looks at this many unfinished events, then waits: asking must not become a load of its own. */
@@ -54,11 +55,16 @@ function isOpen(detail: EventDetail, destinationIds: ReadonlySet<string>): boole
   );
 }
 
+const eventDetail = z.object({
+  state: z.string(),
+  deliveries: z.array(z.object({ destination_id: z.string(), status: z.enum(["pending", "delivered", "dead"]) })),
+});
+
 async function findEvent(client: RelayClient, id: string): Promise<EventDetail | null> {
   try {
-    return await client.get<EventDetail>(`/api/events/${id}`);
+    return await client.get(`/api/events/${id}`, eventDetail);
   } catch (error) {
-    if (error instanceof CallError && error.status === 404) return null;
+    if (error instanceof RelayRefusal && error.status === 404) return null;
     throw error;
   }
 }

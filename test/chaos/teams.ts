@@ -1,4 +1,5 @@
-import type { RelayClient } from "../demo/client.ts";
+import { z } from "zod";
+import type { RelayClient } from "../../src/cli/relay-client.ts";
 import { type Reply, TeamServer } from "../demo/team-server.ts";
 
 /** What becomes of what a team is owed, once it is as well as it ever will be. */
@@ -78,11 +79,8 @@ async function enlist(script: TeamScript, client: RelayClient): Promise<Team> {
   const { name, ending, illUntil, answer, ...wishes } = script;
   let isWell = false;
   const server = await TeamServer.start((before) => (isWell ? 200 : answer(before)));
-  const { id } = await client.post<{ id: string }>("/api/destinations", {
-    url: server.url,
-    description: name,
-    ...wishes,
-  });
+  const wish = { url: server.url, description: name, ...wishes };
+  const { id } = await client.post("/api/destinations", wish, z.object({ id: z.string() }));
   return {
     name,
     ending,

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { z } from "zod";
 import { ServeError, serve } from "../../src/cli/serve.ts";
 import { sampleTypes, sourceOfType } from "../../src/qonto/sample-event.ts";
 import { businessRequest, makePayload, onboardingRequest } from "../support/qonto.ts";
-import { RelayClient, untilSettled } from "./client.ts";
+import { PlayedRelay, untilSettled } from "./client.ts";
 import { freePort } from "./free-port.ts";
 import { TeamServer } from "./team-server.ts";
 
@@ -34,15 +35,23 @@ interface Sent {
 }
 
 async function play(url: string): Promise<void> {
-  const client = new RelayClient(url, ADMIN_TOKEN);
+  const client = new PlayedRelay(url, ADMIN_TOKEN);
   const healthy = await TeamServer.start();
   const flaky = await TeamServer.start((before) => (before < REFUSED_AT_FIRST ? 503 : 200));
   const choosy = await TeamServer.start();
   try {
     const retry_schedule_seconds = [1, 1, 1, 2, 2, 3, 5];
-    await client.post("/api/destinations", { url: healthy.url, description: "healthy" });
-    await client.post("/api/destinations", { url: flaky.url, description: "flaky", retry_schedule_seconds });
-    await client.post("/api/destinations", { url: choosy.url, description: "choosy", types: ["v1/transactions"] });
+    await client.post("/api/destinations", { url: healthy.url, description: "healthy" }, z.unknown());
+    await client.post(
+      "/api/destinations",
+      { url: flaky.url, description: "flaky", retry_schedule_seconds },
+      z.unknown(),
+    );
+    await client.post(
+      "/api/destinations",
+      { url: choosy.url, description: "choosy", types: ["v1/transactions"] },
+      z.unknown(),
+    );
 
     console.log("Qonto sends one event of each type, then what Qonto also does.");
     const sent = await sendCatalogue(client);
@@ -80,7 +89,7 @@ function sign(payload: object, type: string, timestamp = now()) {
     : onboardingRequest(payload, { secret: ONBOARDING_SECRET });
 }
 
-async function sendCatalogue(client: RelayClient): Promise<Sent[]> {
+async function sendCatalogue(client: PlayedRelay): Promise<Sent[]> {
   const sent: Sent[] = [];
   let accepted = 0;
   for (const type of sampleTypes) {
@@ -95,7 +104,7 @@ async function sendCatalogue(client: RelayClient): Promise<Sent[]> {
 }
 
 /** The same transaction as it was an hour before: it arrives after the newer event. */
-async function sendLateOlderEvent(client: RelayClient, sent: readonly Sent[]): Promise<Sent> {
+async function sendLateOlderEvent(client: PlayedRelay, sent: readonly Sent[]): Promise<Sent> {
   const newer = JSON.parse(Buffer.from(sent.find(({ type }) => type === "v1/transactions")?.body ?? []).toString());
   const older = makePayload("v1/transactions", {
     created_at: "2025-01-24T09:55:00Z",
@@ -107,7 +116,7 @@ async function sendLateOlderEvent(client: RelayClient, sent: readonly Sent[]): P
   return { id: older.id, type: "v1/transactions", body: request.body };
 }
 
-async function sendDuplicates(client: RelayClient, sent: readonly Sent[]): Promise<void> {
+async function sendDuplicates(client: PlayedRelay, sent: readonly Sent[]): Promise<void> {
   let duplicates = 0;
   for (const { type, body } of sent.slice(0, 5)) {
     const answer = await client.webhook(await sign(JSON.parse(Buffer.from(body).toString()), type));
@@ -116,7 +125,7 @@ async function sendDuplicates(client: RelayClient, sent: readonly Sent[]): Promi
   check("5 events sent again are told to be duplicates", duplicates === 5);
 }
 
-async function sendWhatMustBeRefused(client: RelayClient): Promise<void> {
+async function sendWhatMustBeRefused(client: PlayedRelay): Promise<void> {
   const payload = makePayload("v1/transfers");
   const forged = await client.webhook(await businessRequest(payload, { secret: "a stranger's", timestamp: now() }));
   check(
@@ -128,7 +137,7 @@ async function sendWhatMustBeRefused(client: RelayClient): Promise<void> {
     "a stale event is refused: timestamp_too_old",
     stale.httpStatus === 401 && stale.body.code === "timestamp_too_old",
   );
-  const { data } = await client.get<{ data: { event_id: string }[] }>("/api/quarantine");
+  const { data } = await client.get("/api/quarantine", z.object({ data: z.array(z.object({ event_id: z.string() })) }));
   check("and kept in quarantine", data.length === 1 && data[0]?.event_id === payload.id);
 }
 
@@ -141,18 +150,20 @@ function report(promise: string, team: TeamServer, expected: readonly Sent[]): v
   check(promise, right && accepted.size === expected.length);
 }
 
-async function checkState(client: RelayClient): Promise<void> {
-  const { data } = await client.get<{ data: { organization_id: string }[] }>("/api/organizations");
+async function checkState(client: PlayedRelay): Promise<void> {
+  const { data } = await client.get("/api/organizations", z.object({ data: z.array(z.unknown()) }));
   check("2 organizations are known", data.length === 2);
   const organization = "/api/organizations/123e4567-e89b-12d3-a456-426614174000";
-  const { profile } = await client.get<{ profile: { legal_name: string } }>(organization);
+  const { profile } = await client.get(organization, z.object({ profile: z.object({ legal_name: z.string() }) }));
   check("one is Elektro Tesla GmbH", profile.legal_name === "Elektro Tesla GmbH");
-  const transactions = await client.get<{ data: { data: { label: string } }[] }>(
-    `${organization}/resources?type=v1/transactions`,
-  );
+  const labelled = z.object({ data: z.object({ label: z.string() }) });
+  const transactions = await client.get(`${organization}/resources`, z.object({ data: z.array(labelled) }), {
+    type: "v1/transactions",
+  });
   check("the late older event did not spoil the transaction", transactions.data[0]?.data.label === "ACME Corp");
-  const registration = await client.get<{ stage: string; stages: unknown[] }>(
+  const registration = await client.get(
     "/api/registrations/525817f7-93e8-4f31-a83d-20319778b4b0",
+    z.object({ stage: z.string(), stages: z.array(z.unknown()) }),
   );
   check(
     "the registration is completed, after 9 stages",

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { RelayClient, untilSettled } from "../demo/client.ts";
+import { z } from "zod";
+import { PlayedRelay, untilSettled } from "../demo/client.ts";
 import { freePort } from "../demo/free-port.ts";
 import { TeamServer } from "../demo/team-server.ts";
 import { businessRequest, makePayload } from "../support/qonto.ts";
@@ -43,8 +44,8 @@ describe("npm start", () => {
     ).toEqual([]);
 
     const team = await startTeam();
-    const client = new RelayClient(relay.url, "local-admin-token");
-    await client.post("/api/destinations", { url: team.url });
+    const client = new PlayedRelay(relay.url, "local-admin-token");
+    await client.post("/api/destinations", { url: team.url }, z.unknown());
     const payload = makePayload("v1/transactions");
     const { httpStatus } = await client.webhook(await sign(payload, "local-business-secret"));
     expect(httpStatus).toBe(200);
@@ -61,7 +62,7 @@ describe("npm start", () => {
     writeFileSync(relay.path(".dev.vars"), variables);
     await relay.start();
     expect(readFileSync(relay.path(".dev.vars"), "utf8")).toBe(variables);
-    const client = new RelayClient(relay.url, "my-token");
+    const client = new PlayedRelay(relay.url, "my-token");
     expect((await client.webhook(await sign(makePayload("v1/cards"), "also-mine"))).httpStatus).toBe(200);
     expect((await client.webhook(await sign(makePayload("v1/cards"), "local-business-secret"))).httpStatus).toBe(401);
     const large = makePayload("v1/cards", { data: { padding: "x".repeat(2_000) } });
@@ -87,8 +88,8 @@ describe("npm start", () => {
     // Whatever is on its way to the team when the relay is killed has not been delivered.
     let answers = false;
     const team = await startTeam(() => (answers ? 200 : 0));
-    const client = new RelayClient(relay.url, "local-admin-token");
-    await client.post("/api/destinations", { url: team.url });
+    const client = new PlayedRelay(relay.url, "local-admin-token");
+    await client.post("/api/destinations", { url: team.url }, z.unknown());
     const acknowledged: string[] = [];
     const burst = Array.from({ length: 60 }, async () => {
       const payload = makePayload("v1/transactions");
@@ -103,7 +104,7 @@ describe("npm start", () => {
 
     answers = true;
     await relay.start();
-    const events = await untilSettled(new RelayClient(relay.url, "local-admin-token"), 110_000);
+    const events = await untilSettled(new PlayedRelay(relay.url, "local-admin-token"), 110_000);
     expect(events.map(({ state }) => state)).toEqual(Array(60).fill("settled"));
     expect(acknowledged.filter((id) => !team.accepted().has(id))).toEqual([]);
     relay.signal("SIGTERM");

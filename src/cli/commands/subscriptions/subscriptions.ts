@@ -1,0 +1,45 @@
+import type { Command } from "commander";
+import { contextOf } from "../../context.ts";
+import { openQonto, sandboxOption } from "../../open-qonto.ts";
+import { ROTATION, addCreate } from "./create.ts";
+import { asTable, listSubscriptions, pathOf } from "./subscription.ts";
+import { addUpdate } from "./update.ts";
+
+/** `subscriptions …`: where Qonto's Business API sends which events. */
+export function addSubscriptions(program: Command): void {
+  const subscriptions = program
+    .command("subscriptions")
+    .description("where Qonto's Business API sends which events")
+    .addHelpText("after", ROTATION);
+  addList(subscriptions);
+  addCreate(subscriptions);
+  addUpdate(subscriptions);
+  addDelete(subscriptions);
+}
+
+function addList(subscriptions: Command): void {
+  subscriptions
+    .command("list")
+    .description("list them, from all pages")
+    .addOption(sandboxOption())
+    .addHelpText("after", "\nExample:\n  npm run qonto -- subscriptions list --sandbox")
+    .action(async (_options: unknown, command: Command) => {
+      const { output } = contextOf(command);
+      const found = await Array.fromAsync(listSubscriptions(openQonto(command)));
+      output.show({ subscriptions: found }, () => asTable(found, output));
+    });
+}
+
+function addDelete(subscriptions: Command): void {
+  subscriptions
+    .command("delete")
+    .argument("<id>", "the subscription's")
+    .description("end it")
+    .addOption(sandboxOption())
+    .addHelpText("after", "\nExample:\n  npm run qonto -- subscriptions delete 018f71db-…")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output } = contextOf(command);
+      await openQonto(command).delete(pathOf(id));
+      output.show({ id, deleted: true }, () => `Deleted ${id}: Qonto sends nothing more for it.`);
+    });
+}

@@ -1,0 +1,107 @@
+import { RelayRefusal, type RelayClient, RelayUnreachable } from "../../relay-client.ts";
+import { type Event, type EventDetail, PATH, event, eventDetail, pathOf } from "../events/event.ts";
+import { Sightings } from "./sightings.ts";
+
+/** How far back each look goes: an event is mostly recorded within this time of its receipt. */
+const NEAR_MS = 15_000;
+/** And how far back every thirtieth: while D1 stalls, events go by the queue and are recorded minutes later. */
+const FAR_MS = 15 * 60_000;
+const FAR_EVERY = 30;
+const EVERY_MS = 1_000;
+
+/** Events that one round asks after by themselves: those that are pending for longer than a look goes back. */
+const ASKED_A_ROUND = 20;
+const DETAILS_AT_ONCE = 5;
+
+export interface Following {
+  readonly type: string | undefined;
+  readonly organization: string | undefined;
+  /** Unix milliseconds; undefined: only what comes from now on. */
+  readonly sinceMs: number | undefined;
+  readonly onEvent: (event: Event) => void;
+  readonly onOutcome: (event: EventDetail) => void;
+  readonly note: (text: string) => void;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/** Shows events as they pass, each once, and each event's end; for ever, also while the relay is started anew. */
+export async function follow(relay: RelayClient, following: Following): Promise<never> {
+  const { onEvent, onOutcome, note, wait } = following;
+  const sightings = new Sightings();
+  const owed: Event[] = [];
+  const look = (sinceMs: number | null) => listSince(relay, following, sinceMs);
+
+  const first = await firstLook(relay, following);
+  const { fresh } = sightings.take(first);
+  if (following.sinceMs !== undefined) fresh.forEach(onEvent);
+
+  let isAway = false;
+  for (let round = 1; ; round += 1) {
+    await wait(EVERY_MS);
+    const overlapMs = round % FAR_EVERY === 0 || isAway ? FAR_MS : NEAR_MS;
+    try {
+      const from = sightings.newestMs === null ? null : sightings.newestMs - overlapMs;
+      const listed = await look(from);
+      const seen = sightings.take(listed);
+      if (isAway) note("The relay answers again.");
+      isAway = false;
+      seen.fresh.forEach(onEvent);
+      owed.push(...seen.ended);
+      owed.push(...(await askAfter(relay, sightings, listed)));
+      await tellOutcomes(relay, owed, onOutcome);
+      if (sightings.newestMs !== null) sightings.forgetBefore(sightings.newestMs - 2 * FAR_MS);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      if (!isAway) note(`${error.message} Trying until it does.`);
+      isAway = true;
+    }
+  }
+}
+
+/** What is there already: from `--since` on, or what the first looks will show again. */
+async function firstLook(relay: RelayClient, following: Following): Promise<Event[]> {
+  if (following.sinceMs !== undefined) return listSince(relay, following, following.sinceMs);
+  // The relay's clock, not this machine's, says what is new.
+  const [newest] = await Array.fromAsync(relay.list(PATH, event, { limit: 1 }));
+  return newest === undefined ? [] : listSince(relay, following, Date.parse(newest.received_at) - FAR_MS);
+}
+
+function listSince(relay: RelayClient, { type, organization }: Following, sinceMs: number | null): Promise<Event[]> {
+  const since = sinceMs === null ? undefined : new Date(Math.max(sinceMs, 0)).toISOString();
+  return Array.fromAsync(relay.list(PATH, event, { type, organization_id: organization, since }));
+}
+
+async function askAfter(relay: RelayClient, sightings: Sightings, listed: readonly Event[]): Promise<Event[]> {
+  const ended: Event[] = [];
+  const told = new Set(listed.map(({ id }) => id));
+  const untold = sightings.pending.filter((id) => !told.has(id));
+  for (const id of untold.slice(0, ASKED_A_ROUND)) {
+    const detail = await find(relay, id);
+    if (detail === null) sightings.drop(id);
+    else ended.push(...sightings.take([detail]).ended);
+  }
+  return ended;
+}
+
+/** Takes them off the list one by one, so that none is lost if the relay goes away meanwhile. */
+async function tellOutcomes(relay: RelayClient, owed: Event[], tell: (event: EventDetail) => void): Promise<void> {
+  while (owed.length > 0) {
+    const details = await Promise.all(owed.slice(0, DETAILS_AT_ONCE).map(({ id }) => find(relay, id)));
+    owed.splice(0, DETAILS_AT_ONCE);
+    for (const detail of details) if (detail !== null) tell(detail);
+  }
+}
+
+async function find(relay: RelayClient, id: string): Promise<EventDetail | null> {
+  try {
+    return await relay.get(pathOf(id), eventDetail);
+  } catch (error) {
+    if (error instanceof RelayRefusal && error.code === "not_found") return null;
+    throw error;
+  }
+}
+
+function isPassing(error: unknown): error is RelayUnreachable | RelayRefusal {
+  if (error instanceof RelayRefusal) return error.status >= 500 || error.status === 429;
+  return error instanceof RelayUnreachable;
+}

@@ -1,0 +1,171 @@
+/** What somebody did wrong, how that shows, and what to do instead. */
+export interface Mistake {
+  /** Stable, for programs. */
+  readonly code: string;
+  readonly explanation: string;
+  readonly remedy: string;
+}
+
+const RAW_BODY =
+  "Verify the bytes of the request as they came, before anything parses them (express.raw, request.get_data(), php://input, c.req.arrayBuffer()).";
+const SIGNED_BYTES = "The signed bytes are the timestamp, a dot and the raw body: `<t>.<body>`.";
+const WHOLE_SECRET = "The key is the secret's whole text as UTF-8, nothing stripped and nothing decoded.";
+const WHOLE_HEADER = "Take the header's value whole: `t=<unix seconds>,v1=<64 hex characters>`.";
+const HEX = 'Qonto writes the digest in hexadecimal: `.digest("hex")`, `.hexdigest()`.';
+
+/** The signature fits the body written in another way. */
+export function bodyMistake(code: string, how: string, remedy = RAW_BODY): Mistake {
+  return { code, explanation: `The signature is right for the body ${how}, not for the bytes of this file.`, remedy };
+}
+
+export function secretMistake(code: string, how: string): Mistake {
+  return { code, explanation: `The signature is right under the secret ${how}.`, remedy: WHOLE_SECRET };
+}
+
+export function signedBytesMistake(code: string, what: string): Mistake {
+  return { code, explanation: `The signature is right for ${what}.`, remedy: SIGNED_BYTES };
+}
+
+export const secretWithWhiteSpace: Mistake = {
+  code: "secret_with_white_space",
+  explanation: "The signature is right under the secret without the white space around it.",
+  remedy: "Trim what you read: a file or a variable often ends in a line break.",
+};
+
+export const secretInQuotes: Mistake = {
+  code: "secret_in_quotes",
+  explanation: "The signature is right under the secret without the quotes around it.",
+  remedy: "Take the quotes out of the variable: not every tool that reads it removes them.",
+};
+
+export const onlyBodySigned: Mistake = {
+  code: "timestamp_not_signed",
+  explanation:
+    "The signature is right for the body alone. That is the Onboarding API's scheme (Qonto-SHA256-Signature); the Business API's signs the timestamp too.",
+  remedy: SIGNED_BYTES,
+};
+
+export const businessDigestAlone: Mistake = {
+  code: "business_signature_as_onboarding",
+  explanation:
+    "The digest is the Business API's, over a timestamp and the body: it comes from X-Qonto-Signature, without its `t=`.",
+  remedy: `Verify X-Qonto-Signature. ${WHOLE_HEADER}`,
+};
+
+export const milliseconds: Mistake = {
+  code: "timestamp_in_milliseconds",
+  explanation: "The timestamp has 13 digits: those are milliseconds.",
+  remedy: "Sign and compare Unix seconds: `Math.floor(Date.now() / 1000)`.",
+};
+
+export const secondsSignedMillisecondsSent: Mistake = {
+  code: "timestamp_in_milliseconds",
+  explanation: "The signature is right for the timestamp in seconds, but the header gives it in milliseconds.",
+  remedy: "Write Unix seconds in the header, as in what is signed.",
+};
+
+export const millisecondsSignedSecondsSent: Mistake = {
+  code: "timestamp_in_milliseconds",
+  explanation: "The signature is right for the timestamp in milliseconds, but the header gives it in seconds.",
+  remedy: "Sign the header's own text of the timestamp.",
+};
+
+export const headerMistakes = {
+  empty: {
+    code: "header_empty",
+    explanation: "The header is empty.",
+    remedy: `Look whether a proxy drops it, and read the right one. ${WHOLE_HEADER}`,
+  },
+  inQuotes: {
+    code: "header_in_quotes",
+    explanation: "The header's value stands in quotes.",
+    remedy: WHOLE_HEADER,
+  },
+  standardWebhooks: {
+    code: "standard_webhooks_header",
+    explanation:
+      "This is a `webhook-signature` of Standard Webhooks, as this relay sends it to teams; Qonto sends none.",
+    remedy: "Verify it with a Standard Webhooks library, or verify `X-Qonto-Signature`, which comes beside it.",
+  },
+  withoutTimestamp: {
+    code: "header_without_timestamp",
+    explanation: "The header has no `t=`: its beginning is lost.",
+    remedy: WHOLE_HEADER,
+  },
+  withoutDigest: {
+    code: "header_without_digest",
+    explanation: "The header has no `v1=`: it is cut at the comma.",
+    remedy: `Some tools split headers at commas. ${WHOLE_HEADER}`,
+  },
+  timestampUnreadable: {
+    code: "timestamp_unreadable",
+    explanation: "What stands behind `t=` is no number of seconds.",
+    remedy: WHOLE_HEADER,
+  },
+  timestampTwice: {
+    code: "timestamp_twice",
+    explanation: "The header has more than one `t=`: two headers were joined.",
+    remedy: "Verify one header at a time.",
+  },
+  digestUnreadable: {
+    code: "digest_unreadable",
+    explanation: "The digest is neither 64 hexadecimal characters nor anything that could be taken for them.",
+    remedy: HEX,
+  },
+  digestTruncated: {
+    code: "digest_truncated",
+    explanation: "The digest has fewer than 64 hexadecimal characters: its end is lost.",
+    remedy: "Look for a column, a log or a variable that cuts long values.",
+  },
+  digestInBase64: {
+    code: "digest_in_base64",
+    explanation: "The digest is written in base64.",
+    remedy: HEX,
+  },
+  hexInBase64: {
+    code: "hex_in_base64",
+    explanation: "The digest is hexadecimal text that was written in base64 once more.",
+    remedy: HEX,
+  },
+  digestPrefixed: {
+    code: "digest_prefixed",
+    explanation: "`sha256=` stands before the digest: that is how others sign, not Qonto.",
+    remedy: HEX,
+  },
+} as const satisfies Readonly<Record<string, Mistake>>;
+
+/** Seen by the shape alone: nothing that was computed fits. */
+export const likely = {
+  apiKey: {
+    code: "api_key_instead_of_secret",
+    explanation: "This looks like an API key or an access token, not like a webhook's secret; nothing fits under it.",
+    remedy:
+      "Use the secret of the subscription, which Qonto showed when it was created. If it is lost, create a second subscription.",
+  },
+  emptyBody: {
+    code: "body_empty",
+    explanation: "The body is empty.",
+    remedy: `Something has read it before. ${RAW_BODY}`,
+  },
+  compressedBody: {
+    code: "body_compressed",
+    explanation: "The body is compressed, and the signature does not fit what is in it either.",
+    remedy: RAW_BODY,
+  },
+} as const satisfies Readonly<Record<string, Mistake>>;
+
+export function tooOld(ageSeconds: number, toleranceSeconds: number): Mistake {
+  return {
+    code: "timestamp_too_old",
+    explanation: `The signature is right, but ${ageSeconds} s old: ${ageSeconds - toleranceSeconds} s more than the ${toleranceSeconds} s that are allowed.`,
+    remedy: "Look at the clock of this machine. To judge an event of the past, give the time it came with --at.",
+  };
+}
+
+export function inFuture(leadSeconds: number, toleranceSeconds: number): Mistake {
+  return {
+    code: "timestamp_in_future",
+    explanation: `The signature is right, but ${leadSeconds} s ahead: ${leadSeconds - toleranceSeconds} s more than the ${toleranceSeconds} s that are allowed.`,
+    remedy: "Set the clocks of both machines by the network (NTP).",
+  };
+}

@@ -1,0 +1,160 @@
+import ky, { type KyInstance, isHTTPError, isTimeoutError } from "ky";
+import { z } from "zod";
+import { parseJsonLosslessly } from "../platform/json.ts";
+import { Fault } from "./fault.ts";
+import { type Query, networkReason, queryText, tryParseLosslessly } from "./network.ts";
+import { QontoRefusal, describeErrors } from "./qonto-refusal.ts";
+
+const ANSWERS_WITHIN_MS = 30_000;
+const MOST_RETRIES = 6;
+/** Qonto counts in windows of 10 s and 10 min; whoever is to wait longer is better told. */
+const LONGEST_WAIT_MS = 120_000;
+const LARGEST_PAGE = 100;
+/** Qonto lists no more results of one query than this. */
+const MOST_RESULTS = 10_000;
+
+export interface QontoAccess {
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Hears that the client waits, and why. */
+  readonly progress: (text: string) => void;
+  /** Wait before the first retry of a request that was not told how long to wait; it doubles. */
+  readonly backOffMs?: number;
+}
+
+/** Qonto's HTTP API: pages, its errors as sentences, its rate limit with waiting. */
+export class QontoClient {
+  readonly #ky: KyInstance;
+
+  constructor({ baseUrl, headers, progress, backOffMs = 1_000 }: QontoAccess) {
+    const backOff = (retry: number) => Math.min(backOffMs * 2 ** (retry - 1), LONGEST_WAIT_MS);
+    this.#ky = ky.create({
+      prefix: baseUrl,
+      headers: { ...headers, accept: "application/json" },
+      timeout: ANSWERS_WITHIN_MS,
+      parseJson: (text) => parseJsonLosslessly(text),
+      // The staging token is no header that fetch would keep from a stranger behind a redirect.
+      redirect: "manual",
+      retry: {
+        limit: MOST_RETRIES,
+        methods: ["get", "post", "put", "delete"],
+        delay: backOff,
+        retryOnTimeout: true,
+        shouldRetry: ({ error, retryCount }) => {
+          if (!isWorthRetrying(error)) return false;
+          const seconds = Math.ceil((retryAfterMs(error) ?? backOff(retryCount)) / 1000);
+          progress(
+            `${isLimited(error) ? "Qonto's rate limit is reached" : "Qonto does not answer well"}: waiting ${seconds} s …`,
+          );
+          return undefined;
+        },
+      },
+    });
+  }
+
+  get<Schema extends z.ZodType>(path: string, schema: Schema, query: Query = {}): Promise<z.output<Schema>> {
+    return this.#call("get", path + queryText(query), schema);
+  }
+
+  post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.#call("post", path, schema, body);
+  }
+
+  put<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.#call("put", path, schema, body);
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#call("delete", path, z.unknown());
+  }
+
+  /** The items of a list under its key (`subscriptions`, `transactions`, …), of all its pages. */
+  async *list<Schema extends z.ZodType>(
+    path: string,
+    key: string,
+    item: Schema,
+    query: Query = {},
+  ): AsyncGenerator<z.output<Schema>> {
+    for (let page = 1; ;) {
+      const answer = await this.#page(path, { ...query, page });
+      if (answer === null) return;
+      yield* parseAs(z.array(item), answer[key], { status: 200, place: key });
+      const next = answer.meta?.next_page ?? page;
+      // A page that leads back would be read for ever.
+      if (next <= page) return;
+      page = next;
+    }
+  }
+
+  /** Null past the last page: the list has become shorter meanwhile. */
+  async #page(path: string, query: Query & { readonly page: number }): Promise<z.output<typeof pageOfList> | null> {
+    try {
+      return await this.get(path, pageOfList, { per_page: LARGEST_PAGE, ...query });
+    } catch (error) {
+      if (!(error instanceof QontoRefusal) || error.status !== 422 || query.page === 1) throw error;
+      const perPage = Number(query["per_page"] ?? LARGEST_PAGE);
+      if (query.page * perPage <= MOST_RESULTS) return null;
+      throw new Fault(`Qonto lists no more than ${MOST_RESULTS} results of one query.`, {
+        remedy: "Ask for a shorter time.",
+      });
+    }
+  }
+
+  async #call<Schema extends z.ZodType>(
+    method: string,
+    path: string,
+    schema: Schema,
+    body?: object,
+  ): Promise<z.output<Schema>> {
+    const { status, json } = await this.#request(method, path, body);
+    return parseAs(schema, json, { status, place: "" });
+  }
+
+  async #request(method: string, path: string, body?: object): Promise<{ status: number; json: unknown }> {
+    try {
+      const response = await this.#ky(path, { method, ...(body === undefined ? {} : { json: body }) });
+      const text = await response.text();
+      return { status: response.status, json: text === "" ? undefined : tryParseLosslessly(text) };
+    } catch (error) {
+      if (isHTTPError(error)) throw new QontoRefusal(error.response.status, describeErrors(error.data));
+      const reason = isTimeoutError(error) ? "no answer in time" : networkReason(error);
+      throw new Fault(`Qonto's API does not answer: ${reason}.`, {
+        remedy: "Look at the connection, and at QONTO_API_URL if it is set.",
+      });
+    }
+  }
+}
+
+const pageOfList = z.looseObject({ meta: z.object({ next_page: z.number().nullish() }).optional() });
+
+function parseAs<Schema extends z.ZodType>(
+  schema: Schema,
+  json: unknown,
+  { status, place }: { readonly status: number; readonly place: string },
+): z.output<Schema> {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const where = [place, ...(parsed.error.issues[0]?.path ?? [])].filter((step) => step !== "").join(".");
+  throw new QontoRefusal(status, `its answer is not as documented (${where || "no JSON object"}).`);
+}
+
+/** A request that was refused for its number has done nothing. Of others, only those that change nothing may come twice. */
+function isWorthRetrying(error: Error): boolean {
+  if ((retryAfterMs(error) ?? 0) > LONGEST_WAIT_MS) return false;
+  if (isLimited(error)) return true;
+  const method = "request" in error && error.request instanceof Request ? error.request.method : "";
+  if (method !== "GET") return false;
+  return !isHTTPError(error) || error.response.status >= 500;
+}
+
+function isLimited(error: Error): boolean {
+  return isHTTPError(error) && error.response.status === 429;
+}
+
+/** What `Retry-After` asks for; null when nothing does. */
+function retryAfterMs(error: Error): number | null {
+  const text = isHTTPError(error) ? error.response.headers.get("retry-after") : null;
+  if (text === null) return null;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isNaN(ms) ? null : Math.max(ms, 0);
+}

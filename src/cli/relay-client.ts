@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { Fault } from "./fault.ts";
+import { type Query, networkReason, queryText, tryParseLosslessly } from "./network.ts";
+
+const ANSWERS_WITHIN_MS = 30_000;
+const LARGEST_PAGE = 100;
+
+const problem = z.object({ code: z.string(), detail: z.string() });
+
+/** The operator's API said no. */
+export class RelayRefusal extends Fault {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(url: string, status: number, { code, detail }: z.output<typeof problem>) {
+    const remedy = remedies[code];
+    super(`${detail.replace(/\.$/, "")} (${status} ${code}, ${url}).`, remedy === undefined ? {} : { remedy });
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  unauthorized: "Set ADMIN_TOKEN to the relay's own, or to the token that was made for you.",
+  forbidden: "This token may only read. Set ADMIN_TOKEN to one that may change things.",
+  too_many_requests: "Wait a minute, and make sure of ADMIN_TOKEN: wrong tokens are slowed down.",
+  not_configured: "Set what the relay lacks: its /health names it.",
+  not_a_relay: "Give the relay's address with --url or RELAY_URL.",
+};
+
+/** Nobody answered, or not in time. */
+export class RelayUnreachable extends Fault {
+  constructor(url: string, reason: string) {
+    super(`The relay at ${url} does not answer: ${reason}.`, {
+      remedy: "Start it with `npm start`, or give its address with --url or RELAY_URL.",
+    });
+  }
+}
+
+/** The operator's API over the network. What it answers is parsed by the schema that the caller gives. */
+export class RelayClient {
+  readonly url: string;
+  readonly #token: string;
+
+  constructor(url: string, token: string) {
+    this.url = url;
+    this.#token = token;
+  }
+
+  get<Schema extends z.ZodType>(path: string, schema: Schema, query: Query = {}): Promise<z.output<Schema>> {
+    return this.#call("GET", path + queryText(query), schema);
+  }
+
+  post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.#call("POST", path, schema, body);
+  }
+
+  patch<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.#call("PATCH", path, schema, body);
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#call("DELETE", path, z.unknown());
+  }
+
+  /** The items of a list, of all its pages up to `limit` items. */
+  async *list<Schema extends z.ZodType>(
+    path: string,
+    item: Schema,
+    { limit = Infinity, ...query }: Query & { readonly limit?: number | undefined } = {},
+  ): AsyncGenerator<z.output<Schema>> {
+    const schema = z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+    let left = limit;
+    let cursor: string | undefined;
+    do {
+      const page = await this.get(path, schema, { ...query, limit: Math.min(left, LARGEST_PAGE), cursor });
+      yield* page.data;
+      left -= page.data.length;
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor !== undefined && left > 0);
+  }
+
+  async #call<Schema extends z.ZodType>(
+    method: string,
+    path: string,
+    schema: Schema,
+    body?: object,
+  ): Promise<z.output<Schema>> {
+    const { status, text } = await this.#fetch(method, path, body);
+    const answer = status === 204 ? undefined : tryParseLosslessly(text);
+    if (status < 200 || status > 299) {
+      throw new RelayRefusal(this.url, status, problem.safeParse(answer).data ?? noRelay);
+    }
+    const parsed = schema.safeParse(answer);
+    if (!parsed.success) throw new RelayRefusal(this.url, status, noRelay);
+    return parsed.data;
+  }
+
+  async #fetch(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+    try {
+      const response = await fetch(this.url + path, {
+        method,
+        headers: {
+          authorization: `Bearer ${this.#token}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        // Whoever stands behind a redirect is not who the token is for.
+        redirect: "manual",
+        signal: AbortSignal.timeout(ANSWERS_WITHIN_MS),
+      });
+      return { status: response.status, text: await response.text() };
+    } catch (error) {
+      throw new RelayUnreachable(this.url, networkReason(error));
+    }
+  }
+}
+
+const noRelay = { code: "not_a_relay", detail: "What answers there is not this relay, or is another version of it" };

@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseEnv } from "node:util";
+import { wrongUsage } from "./fault.ts";
+import { keepSecret } from "./secrets.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+const LOCAL_RELAY = "http://localhost:8787";
+
+export type LocalSecret = "ADMIN_TOKEN" | "QONTO_WEBHOOK_SECRETS" | "QONTO_ONBOARDING_SECRETS";
+
+type Credential = LocalSecret | "QONTO_ACCESS_TOKEN" | "QONTO_STAGING_TOKEN";
+
+/** What the environment says, and for a relay on this machine the `.dev.vars` that it was started with. */
+export class Settings {
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #directory: string;
+
+  constructor(environment: Readonly<Record<string, string | undefined>> = process.env, directory: string = root) {
+    this.#environment = environment;
+    this.#directory = directory;
+  }
+
+  /** Address of the relay, without a slash at its end. */
+  relayUrl(given?: string): string {
+    return readUrl(given ?? this.value("RELAY_URL") ?? LOCAL_RELAY, given === undefined ? "RELAY_URL" : "--url");
+  }
+
+  /** A variable that is no secret; undefined when it is empty. */
+  value(name: string): string | undefined {
+    return this.#environment[name]?.trim() || undefined;
+  }
+
+  credential(name: Exclude<Credential, LocalSecret>): string | undefined {
+    const value = this.value(name);
+    return value === undefined ? undefined : keepSecret(value);
+  }
+
+  /** A secret that the relay at this address has as well, and where it was found. */
+  sharedSecret(name: LocalSecret, relayUrl: string): { readonly value: string; readonly from: string } | undefined {
+    const value = this.value(name);
+    if (value !== undefined) return { value: keepSecret(value), from: name };
+    const local = isOnThisMachine(relayUrl) ? this.#readLocal()[name]?.trim() : undefined;
+    return local ? { value: keepSecret(local), from: `${name} in .dev.vars` } : undefined;
+  }
+
+  #readLocal(): Readonly<Record<string, string | undefined>> {
+    try {
+      return parseEnv(readFileSync(path.join(this.#directory, ".dev.vars"), "utf8"));
+    } catch {
+      return {};
+    }
+  }
+}
+
+/** An http or https address, without a slash at its end. */
+export function readUrl(text: string, name: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw wrongUsage(`${name} is no web address.`, "Write it whole: https://relay.example.com");
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw wrongUsage(`${name} must not hold a name or a password.`);
+  }
+  return url.href.replace(/\/$/, "");
+}
+
+function isOnThisMachine(url: string): boolean {
+  const host = new URL(url).hostname;
+  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** Nobody on the way may read a token. */
+export function refuseClearText(url: string): void {
+  if (url.startsWith("https:") || isOnThisMachine(url)) return;
+  throw wrongUsage(`A token would travel readable for all to ${new URL(url).host}.`, "Use https.");
+}

@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { z } from "zod";
+import { QontoClient } from "../../src/cli/qonto-client.ts";
+import { ScriptedServer } from "./scripted-server.ts";
+
+const item = z.object({ id: z.string() });
+const progress: string[] = [];
+let api: ScriptedServer;
+let client: QontoClient;
+
+beforeEach(async () => {
+  api = await new ScriptedServer().start();
+  progress.length = 0;
+  client = new QontoClient({ baseUrl: api.url, headers: {}, progress: (text) => progress.push(text), backOffMs: 0 });
+});
+afterEach(() => api.stop());
+
+const list = (query: Parameters<QontoClient["list"]>[3]) =>
+  Array.fromAsync(client.list("v2/transactions", "transactions", item, query));
+
+it("a rate limit without a time to wait for is met by backing off, a bounded number of times", async () => {
+  api.answer = () => ({ status: 429 });
+  await expect(list({})).rejects.toThrow("Qonto refuses (429)");
+  expect(api.received).toHaveLength(7);
+  expect(progress).toEqual(Array.from({ length: 6 }, () => "Qonto's rate limit is reached: waiting 0 s …"));
+});
+
+it("a query of more results than Qonto lists is a fault, not the end of the list", async () => {
+  api.answer = ({ query }) => {
+    const page = Number(query.get("page"));
+    return page > 2
+      ? { status: 422, body: {} }
+      : { body: { transactions: [{ id: String(page) }], meta: { next_page: page + 1 } } };
+  };
+  await expect(list({ per_page: 5_000 })).rejects.toThrow("no more than 10000 results");
+  expect(await list({ per_page: 3_000 })).toEqual([{ id: "1" }, { id: "2" }]);
+});
+
+it("a filter can have several values", async () => {
+  api.answer = () => ({ body: { transactions: [], meta: { next_page: null } } });
+  await list({ "status[]": ["pending", "declined"], updated_at_from: undefined });
+  expect(api.received[0]?.query.getAll("status[]")).toEqual(["pending", "declined"]);
+  expect(api.received[0]?.query.has("updated_at_from")).toBe(false);
+});
+
+it("numbers stay as Qonto wrote them", async () => {
+  api.answer = () => ({ headers: { "content-type": "application/json" }, body: '{"amount":12.50}' });
+  expect(JSON.stringify(await client.get("v2/organization", z.unknown()))).toBe('{"amount":12.50}');
+});
