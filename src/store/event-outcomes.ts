@@ -10,7 +10,7 @@ export type EventOutcome = (typeof outcomes)[number];
 export const OUTCOMES_COUNTED_AT_MOST = 2_000;
 
 export const outcomesSql = `
-  SELECT (received_at - ?1) / ?2 AS slot, outcome, count(*) AS events
+  SELECT CAST((received_at - ?1) / ?2 AS INTEGER) AS slot, outcome, count(*) AS events
   FROM (
     SELECT events.received_at, ${eventOutcomeSql} AS outcome
     FROM (

@@ -80,7 +80,9 @@ export async function watchedPage(context: BrowserContext): Promise<{ page: Page
   const page = await context.newPage();
   const noted: string[] = [];
   page.on("console", (message) => {
-    if (message.type() === "error") noted.push(message.text());
+    // A browser says it of the page itself as well when that is a refusal.
+    const isOfPage = message.location().url === page.url();
+    if (message.type() === "error" && !isOfPage) noted.push(message.text());
   });
   page.on("pageerror", (error) => noted.push(error.message));
   page.on("requestfailed", (request) => noted.push(`${request.url()} failed`));

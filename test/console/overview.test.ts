@@ -57,7 +57,7 @@ describe("the overview", () => {
     relay.passSeconds(60);
     await relay.runCron();
     const text = await read(await Visitor.loggedIn(relay));
-    expect(text).toContain("Events arrive and are kept; one team does not take theirs.");
+    expect(text).toContain("Events arrive and are kept, but Ledger does not take its own.");
     expect(text).toContain("▲ failing");
     expect(text).toContain("1, for 60 s");
   });

@@ -15,9 +15,9 @@ function localize(/** @type {ParentNode} */ root) {
     const at = new Date(element.getAttribute("datetime") ?? "");
     const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
     const minute = `${two(at.getHours())}:${two(at.getMinutes())}`;
-    const show = element.getAttribute("data-show");
+    const shown = { instant: `${day} ${minute}:${two(at.getSeconds())}`, moment: `${day} ${minute}`, minute, day };
     element.textContent =
-      show === "day" ? day : show === "minute" ? minute : `${day} ${minute}:${two(at.getSeconds())}`;
+      Object.entries(shown).find(([name]) => name === element.getAttribute("data-show"))?.[1] ?? day;
   }
   for (const element of root.querySelectorAll("[data-zone]")) {
     element.textContent = `your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
@@ -55,6 +55,8 @@ async function refresh(/** @type {Element} */ region) {
   region.replaceChildren(...fresh.childNodes);
 }
 
+// On a phone the navigation is wider than the screen.
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 localize(document);
 offerCopies(document);
 

@@ -26,7 +26,9 @@ interface ChartProps {
 }
 
 const HEIGHT = 100;
-const GAP = 0.18;
+/** Of a slot and of the gap in it. */
+const WIDTH = 20;
+const GAP = 4;
 /** A count that is not nothing is seen, in parts of the height. */
 const LEAST = 1.5;
 
@@ -42,18 +44,18 @@ export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
           {count(highest)}
         </span>
         <svg
-          viewBox={`0 0 ${slots.length} ${HEIGHT}`}
+          viewBox={`0 0 ${slots.length * WIDTH} ${HEIGHT}`}
           preserveAspectRatio="none"
           role="img"
           aria-labelledby={`${id}-title`}
         >
           <title id={`${id}-title`}>{`${title}: ${inWords(series, slots)}`}</title>
-          {slots.map(({ counts }, index) => stack(series, counts, { x: index, highest }))}
+          {slots.map(({ counts }, index) => stack(series, counts, { x: index * WIDTH, highest }))}
         </svg>
       </div>
       <div class="chart-axis" aria-hidden="true">
-        {first === undefined ? null : <Time at={first.startsAt} show="minute" />}
-        <Time at={endsAt} show="minute" />
+        {first === undefined ? null : <Time at={first.startsAt} show="moment" />}
+        <Time at={endsAt} show="moment" />
       </div>
       <figcaption>
         <ul class="legend">
@@ -104,7 +106,13 @@ function stack(series: readonly Series[], counts: Slot["counts"], { x, highest }
     const height = Math.max(LEAST, (value / highest) * HEIGHT);
     y = Math.max(0, y - height);
     return [
-      <rect class={`bar tone-${tone}`} x={x + GAP / 2} y={y.toFixed(2)} width={1 - GAP} height={height.toFixed(2)} />,
+      <rect
+        class={`bar tone-${tone}`}
+        x={x + GAP / 2}
+        y={y.toFixed(2)}
+        width={WIDTH - GAP}
+        height={height.toFixed(2)}
+      />,
     ];
   });
 }

@@ -12,9 +12,12 @@ const HEIGHT = 20;
 /** What became of the latest deliveries, one mark each: trouble stands taller. */
 export function Strip({ marks }: StripProps) {
   if (marks.length === 0) return <span class="help">Nothing sent yet</span>;
-  const start = PLACES - marks.length;
+  const start = Math.max(0, PLACES - marks.length);
   return (
     <svg class="strip" viewBox={`0 0 ${PLACES * STEP} ${HEIGHT}`} role="img" aria-label={inWords(marks)}>
+      {Array.from({ length: start }, (_, index) => (
+        <rect class="bar-none" x={index * STEP + 1} y={HEIGHT - 2} width={STEP - 2} height="2" />
+      ))}
       {marks.map((mark, index) => (
         <rect
           class={`bar tone-${tones[mark]}`}

@@ -2,7 +2,7 @@ interface TimeProps {
   /** Unix milliseconds. */
   readonly at: number;
   /** How much of it is shown; the rest is under it. */
-  readonly show?: "instant" | "minute" | "day";
+  readonly show?: "instant" | "moment" | "minute" | "day";
 }
 
 /** In UTC; a browser that runs the page's script shows the reader's own zone, with the exact UTC under it. */
@@ -20,6 +20,8 @@ function shortened(iso: string, show: NonNullable<TimeProps["show"]>): string {
   switch (show) {
     case "instant":
       return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
+    case "moment":
+      return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
     case "minute":
       return `${iso.slice(11, 16)} UTC`;
     case "day":

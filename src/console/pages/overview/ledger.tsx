@@ -32,8 +32,8 @@ export function Ledger({ ledger, isBalanced, since, until }: LedgerProps) {
       </p>
       <p class="help">
         <State state={isBalanced ? "ok" : "degraded"}>{isBalanced ? "It balances" : "It does not balance"}</State>, as
-        does what each team is owed, from <Time at={since} /> to <Time at={until} />; {count(ledger.duplicates)}{" "}
-        duplicates beside it.
+        does what each team is owed, from <Time at={since} /> to <Time at={until} />; beside it{" "}
+        {ledger.duplicates === 1 ? "1 duplicate" : `${count(ledger.duplicates)} duplicates`}.
       </p>
     </section>
   );

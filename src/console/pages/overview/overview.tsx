@@ -8,10 +8,11 @@ import { Page } from "../../components/page.tsx";
 import { State } from "../../components/state.tsx";
 import { type Console, ROOT, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { type OverviewFigures, readFigures } from "./figures.ts";
+import { readFigures } from "./figures.ts";
 import { Ledger } from "./ledger.tsx";
 import { Teams } from "./teams.tsx";
 import { Traffic } from "./traffic.tsx";
+import { Verdict } from "./verdict.tsx";
 
 /** The health is shown while D1 says nothing; it is not kept waiting by the rest for longer. */
 const FIGURES_TIME_BOX_MS = 5_000;
@@ -45,37 +46,6 @@ export function addOverview(pages: Console, world: World, tally: Tally): void {
       </Page>,
     );
   });
-}
-
-function Verdict({ health, figures }: { readonly health: Health; readonly figures: OverviewFigures | null }) {
-  const faults = Object.values(health.checks).filter(({ status }) => status === "degraded");
-  return (
-    <section class={`verdict verdict-${health.status}`} aria-label="Is it well?">
-      <p class="verdict-sentence">
-        <State state={health.status}>{health.status === "ok" ? "Well" : "Degraded"}</State>{" "}
-        {faults.length === 0 ? sayWell(figures) : "Something is not as it should be."}
-      </p>
-      {faults.length === 0 ? null : (
-        <ul>
-          {[...new Set(faults.map(({ detail }) => detail))].map((detail) => (
-            <li>{detail}</li>
-          ))}
-        </ul>
-      )}
-    </section>
-  );
-}
-
-function sayWell(figures: OverviewFigures | null): string {
-  if (figures === null) return "Events are received.";
-  if (figures.teams.length === 0) return "The relay is ready. No team is there yet to get events.";
-  if (figures.ledger.ledger.received === 0) return "The relay is ready. Nothing has come within the last day.";
-  const struggling = figures.teams.filter(({ backlog }) => backlog?.isFailing === true || backlog?.isResting === true);
-  if (struggling.length > 0) {
-    const teams = struggling.length === 1 ? "one team does" : `${struggling.length} teams do`;
-    return `Events arrive and are kept; ${teams} not take theirs.`;
-  }
-  return "Events arrive, and each team gets its own.";
 }
 
 const names: Readonly<Record<keyof Health["checks"], string>> = {

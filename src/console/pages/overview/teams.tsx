@@ -25,7 +25,7 @@ export function Teams({ teams, now }: { readonly teams: readonly Team[]; readonl
           caption="Teams, their state and their latest deliveries"
           rows={teams}
           columns={[
-            { title: "Team", cell: (team) => <a href={`${ROOT}/teams/${team.id}`}>{nameOf(team)}</a> },
+            { title: "Team", cell: (team) => <TeamLink team={team} /> },
             { title: "State", cell: (team) => <State state={stateOf(team)} /> },
             { title: "Latest deliveries", cell: ({ recent }) => <Strip marks={recent.map(({ status }) => status)} /> },
             { title: "Waiting", kind: "figure", cell: ({ backlog }) => showPending(backlog, now) },
@@ -37,8 +37,12 @@ export function Teams({ teams, now }: { readonly teams: readonly Team[]; readonl
   );
 }
 
-function nameOf({ description, url }: Team) {
-  return <bdi>{description ?? hostOf(url)}</bdi>;
+export function TeamLink({ team: { id, description, url } }: { readonly team: Team }) {
+  return (
+    <a href={`${ROOT}/teams/${id}`}>
+      <bdi>{description ?? hostOf(url)}</bdi>
+    </a>
+  );
 }
 
 /** A path or a query can hold a secret. */
