@@ -1,7 +1,7 @@
 import { count } from "./figure.tsx";
 import { Time } from "./time.tsx";
 
-export type Tone = "ok" | "wait" | "bad" | "idle";
+type Tone = "ok" | "wait" | "bad" | "idle";
 
 interface Series {
   readonly key: string;
@@ -107,7 +107,7 @@ function stack(series: readonly Series[], counts: Slot["counts"], { x, highest }
     y = Math.max(0, y - height);
     return [
       <rect
-        class={`bar tone-${tone}`}
+        class={`block tone-${tone}`}
         x={x + GAP / 2}
         y={y.toFixed(2)}
         width={WIDTH - GAP}

@@ -9,7 +9,7 @@ export function Iban({ iban }: { readonly iban: string }) {
 }
 
 /** `FR76 •••• 0123`. */
-export function maskIban(iban: string): string {
+function maskIban(iban: string): string {
   const plain = iban.replaceAll(/\s/g, "");
   return plain.length > 12 ? `${plain.slice(0, 4)} •••• ${plain.slice(-4)}` : "••••";
 }

@@ -15,7 +15,7 @@ const places = [
   { title: "Live tail", href: `${ROOT}/tail` },
 ] as const;
 
-export type Place = (typeof places)[number]["href"];
+type Place = (typeof places)[number]["href"];
 
 type PageProps = PropsWithChildren<{
   readonly title: string;

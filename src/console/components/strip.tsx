@@ -16,11 +16,11 @@ export function Strip({ marks }: StripProps) {
   return (
     <svg class="strip" viewBox={`0 0 ${PLACES * STEP} ${HEIGHT}`} role="img" aria-label={inWords(marks)}>
       {Array.from({ length: start }, (_, index) => (
-        <rect class="bar-none" x={index * STEP + 1} y={HEIGHT - 2} width={STEP - 2} height="2" />
+        <rect class="block-none" x={index * STEP + 1} y={HEIGHT - 2} width={STEP - 2} height="2" />
       ))}
       {marks.map((mark, index) => (
         <rect
-          class={`bar tone-${tones[mark]}`}
+          class={`block tone-${tones[mark]}`}
           x={(start + index) * STEP + 1}
           y={HEIGHT - heights[mark]}
           width={STEP - 2}

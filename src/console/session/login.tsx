@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { readConfig } from "../../env.ts";
 import { adminTokenOf } from "../../operator/caller.ts";
 import { recognize } from "../../operator/recognize.ts";
@@ -7,11 +8,14 @@ import { ProblemError } from "../../platform/problem.ts";
 import type { World } from "../../platform/world.ts";
 import { Bare } from "../components/page.tsx";
 import { Notice } from "../components/notice.tsx";
-import { type Console, ROOT } from "../requests.ts";
+import { type Console, ROOT, readForm, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.ts";
 import { giveCookie, takeCookie } from "./cookie.ts";
 import { isFromOwnSite } from "./own-site.ts";
 import { beginSession, writeSession } from "./session.ts";
+
+const query = z.object({ next: z.string().optional() });
+const fields = query.extend({ token: z.string().trim().default("") });
 
 /** In front of the session. */
 export function addLogin(pages: Console, world: World): void {
@@ -21,15 +25,14 @@ export function addLogin(pages: Console, world: World): void {
     adminTokenOf(c.env);
     // A browser keeps a strict cookie to itself when a link of another site leads here; it sends it from here on.
     const isFromElsewhere = c.req.header("sec-fetch-site") === "cross-site";
-    return showPage(c, <Login next={safeNext(c.req.query("next"))} isFromElsewhere={isFromElsewhere} />);
+    return showPage(c, <Login next={safeNext(readQuery(c, query).next)} isFromElsewhere={isFromElsewhere} />);
   });
 
   pages.post("/login", async (c) => {
     adminTokenOf(c.env);
     if (!isFromOwnSite(c)) throw refuse("forbidden", { detail: "Log in on the relay's own page." });
-    const form = await c.req.parseBody();
-    const next = safeNext(form["next"]);
-    const token = typeof form["token"] === "string" ? form["token"].trim() : "";
+    const { token, ...form } = await readForm(c, fields);
+    const next = safeNext(form.next);
     try {
       const address = c.req.header("cf-connecting-ip");
       const caller = token === "" ? null : await recognize(token, { env: c.env, now: world.now(), throttle, address });
@@ -54,9 +57,9 @@ export function addLogout(pages: Console): void {
 }
 
 /** A page of the console to go to, whatever somebody has written into a link. */
-function safeNext(next: unknown): string {
+function safeNext(next: string | undefined): string {
   const base = "https://relay.invalid";
-  if (typeof next !== "string" || !URL.canParse(next, base)) return ROOT;
+  if (next === undefined || !URL.canParse(next, base)) return ROOT;
   const { origin, pathname, search } = new URL(next, base);
   const isPage = origin === base && (pathname === ROOT || pathname.startsWith(`${ROOT}/`));
   return isPage && pathname !== `${ROOT}/login` ? pathname + search : ROOT;
