@@ -1,4 +1,9 @@
+import { env } from "cloudflare:workers";
+import { Meter, interceptDatabase } from "../support/database.ts";
 import type { TestRelay } from "../support/relay.ts";
+
+/** D1 calls that a page may cost, whatever there is. */
+export const MOST_CALLS = 6;
 
 /** A browser at the console, as far as the Worker can tell: a cookie jar, and forms that are found on pages. */
 export class Visitor {
@@ -52,4 +57,15 @@ export class Visitor {
     if (set !== null) this.#cookie = /max-age=0/i.test(set) ? null : (set.split(";")[0] ?? null);
     return response;
   }
+}
+
+/** How often a page asks D1 when somebody looks at it whose token has to be looked up as well. */
+export async function callsOf(relay: TestRelay, path: string): Promise<number> {
+  const { body } = await relay.api("POST", "/api/tokens", { name: `reader-${crypto.randomUUID()}`, access: "read" });
+  const visitor = await Visitor.loggedIn(relay, body.token);
+  const meter = new Meter();
+  relay.env = { ...relay.env, DB: interceptDatabase(env.DB, meter.intercept) };
+  const response = await visitor.get(path);
+  if (response.status !== 200) throw new Error(`${path} answers ${response.status}`);
+  return meter.calls;
 }
