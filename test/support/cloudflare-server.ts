@@ -8,7 +8,7 @@ interface Queue {
   readonly queue_id: string;
   readonly queue_name: string;
   readonly jurisdiction: string | undefined;
-  readonly consumers: { readonly script: string }[];
+  readonly consumers: { readonly type: string; readonly consumer_id: string; readonly script: string }[];
 }
 
 interface Database {
@@ -30,6 +30,7 @@ export class CloudflareServer {
   readonly unknown: string[] = [];
   /** A statement that holds this text fails. */
   failingSql: string | undefined;
+  #onAsked: (() => void) | undefined;
   #http: HttpServer | undefined;
 
   static async start(): Promise<CloudflareServer> {
@@ -53,8 +54,24 @@ export class CloudflareServer {
     };
   }
 
+  addQueue(queue_name: string, jurisdiction: string | undefined): Queue {
+    const queue = { queue_id: `id-of-${queue_name}`, queue_name, jurisdiction, consumers: [] };
+    this.queues.set(queue_name, queue);
+    return queue;
+  }
+
+  /** Answers nothing from now on; resolves when somebody waits for an answer. */
+  hang(): Promise<void> {
+    return new Promise((resolve) => (this.#onAsked = resolve));
+  }
+
   #createApp(): Hono {
     const app = new Hono();
+    app.use(async (_, next) => {
+      if (this.#onAsked === undefined) return next();
+      this.#onAsked();
+      await new Promise(() => undefined);
+    });
     const account = new Hono();
     this.#addQueues(account);
     this.#addDatabases(account);
@@ -75,15 +92,14 @@ export class CloudflareServer {
     account.post("/queues", async ({ req }) => {
       const { queue_name, jurisdiction } = await req.json();
       if (this.queues.has(queue_name)) return failure(409, 11009, `Queue name '${queue_name}' is already taken`);
-      const queue = { queue_id: `id-of-${queue_name}`, queue_name, jurisdiction, consumers: [] };
-      this.queues.set(queue_name, queue);
+      const queue = this.addQueue(queue_name, jurisdiction);
       this.changes.push(`create queue ${queue_name} in ${jurisdiction}`);
       return success(describe(queue));
     });
     account.post("/queues/:id/consumers", async ({ req }) => {
       const { script_name } = await req.json();
       const queue = [...this.queues.values()].find(({ queue_id }) => queue_id === req.param("id"));
-      queue?.consumers.push({ script: script_name });
+      queue?.consumers.push({ type: "worker", consumer_id: "consumer", script: script_name });
       return success({});
     });
     account.put("/queues/:id/consumers/:consumer", () => success({}));
@@ -152,7 +168,7 @@ export class CloudflareServer {
     // A Worker that exists gets a version, which then is deployed.
     account.post("/workers/scripts/:name/versions", ({ req }) => {
       upload(req.param("name"));
-      return success({ id: "version", startup_time_ms: 5, metadata: {} });
+      return success({ id: "version", startup_time_ms: 5, resources: { script: { etag: "etag" } } });
     });
     account.get("/workers/scripts/:name/deployments", () => success({ deployments: [] }));
     account.post("/workers/scripts/:name/deployments", () => success({ id: "deployment" }));
