@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   if (help) return console.log(usage);
   const wrangler = new WranglerRuns();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => void wrangler.stop().finally(() => process.exit(128 + os.constants.signals[signal])));
+    process.on(signal, () => void wrangler.stop().finally(() => process.exit(128 + os.constants.signals[signal])));
   }
   const cloudflare = new Cloudflare(wrangler);
   const resources = readResources();

@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { nextCommands } from "../../src/cli/deploy/next-steps.ts";
 import { CloudflareServer } from "../support/cloudflare-server.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -89,7 +90,7 @@ describe("npm run deploy", () => {
     expect(third.stdout).not.toContain("missing");
     expect(third.code).toBe(0);
     expect(readFileSync(path.join(root, "wrangler.toml"), "utf8")).toBe(config);
-  });
+  }, 200_000);
 
   it("rehearsed, says what it would do and changes nothing", async () => {
     cloudflare.addQueue("qonto-relay-retries", undefined);
@@ -131,5 +132,17 @@ describe("npm run deploy", () => {
         .split("\n")
         .filter((line) => line.includes(home));
     await vi.waitFor(() => expect(ofThisHome()).toEqual([]), { timeout: 5_000 });
+  });
+});
+
+describe("the address that is told", () => {
+  it("is a domain of one's own rather than the one that Cloudflare lends", () => {
+    const targets = ["https://qonto-relay.test.workers.dev", "schedule: * * * * *"];
+    const told = (all: readonly string[]) => /--url (.+)/.exec(nextCommands(all))?.[1];
+    expect(told(targets)).toBe("https://qonto-relay.test.workers.dev");
+    expect(told([...targets, "relay.example.com (custom domain - zone name: example.com)"])).toBe(
+      "https://relay.example.com",
+    );
+    expect(told(["example.com/* (zone name: example.com)"])).toBe("https://<its address>");
   });
 });

@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { Fault } from "../fault.ts";
+import { tryParseLosslessly } from "../network.ts";
 import { printableLines } from "../output.ts";
 import type { Run, WranglerRuns } from "./wrangler-runs.ts";
 
@@ -48,8 +49,8 @@ export class Cloudflare {
   }
 
   async hasDatabase(name: string): Promise<boolean> {
-    const { stdout } = await this.#do(["d1", "list", "--json"], "The databases could not be looked up.");
-    return named.parse(JSON.parse(stdout)).some((database) => database.name === name);
+    const otherwise = "The databases could not be looked up.";
+    return namesIn(await this.#do(["d1", "list", "--json"], otherwise), otherwise).includes(name);
   }
 
   async createDatabase(name: string, jurisdiction: string): Promise<void> {
@@ -96,8 +97,9 @@ export class Cloudflare {
   async secrets(): Promise<string[]> {
     const run = await this.#wrangler.run(["secret", "list"]);
     if (!run.succeeded && /Worker ".+" not found/.test(run.output)) return [];
-    if (!run.succeeded) throw failure("The secrets could not be looked up.", run);
-    return named.parse(JSON.parse(run.stdout)).map(({ name }) => name);
+    const otherwise = "The secrets could not be looked up.";
+    if (!run.succeeded) throw failure(otherwise, run);
+    return namesIn(run, otherwise);
   }
 
   async #do(command: readonly string[], otherwise: string, environment?: Record<string, string>): Promise<Run> {
@@ -105,6 +107,12 @@ export class Cloudflare {
     if (!run.succeeded) throw failure(otherwise, run);
     return run;
   }
+}
+
+function namesIn(run: Run, otherwise: string): string[] {
+  const list = named.safeParse(tryParseLosslessly(run.stdout));
+  if (!list.success) throw failure(otherwise, run);
+  return list.data.map(({ name }) => name);
 }
 
 function failure(message: string, { output }: Run): Fault {
