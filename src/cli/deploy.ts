@@ -76,8 +76,9 @@ async function deploy(cloudflare: Cloudflare, { database, jurisdiction }: Resour
 }
 
 async function rehearse(cloudflare: Cloudflare, { database, jurisdiction }: Resources, found: Found): Promise<void> {
-  for (const queue of found.missingQueues)
+  for (const queue of found.missingQueues) {
     console.log(`Would create the queue ${queue}, jurisdiction ${jurisdiction}.`);
+  }
   if (!found.hasDatabase) console.log(`Would create the database ${database.name}, jurisdiction ${jurisdiction}.`);
   const migrations = found.hasDatabase
     ? await cloudflare.pendingMigrations(database.binding, database.migrations)

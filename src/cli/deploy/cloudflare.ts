@@ -57,7 +57,7 @@ export class Cloudflare {
     await this.#do(["d1", "create", name, "--jurisdiction", jurisdiction], `The database ${name} was not created.`);
   }
 
-  /** Those of the migrations that the database lacks. */
+  /** Those of the migrations that the database lacks. To ask is to make the empty table that lists them, if there is none. */
   async pendingMigrations(binding: string, migrations: readonly string[]): Promise<string[]> {
     const { output } = await this.#do(
       ["d1", "migrations", "list", binding, "--remote"],
