@@ -27,8 +27,8 @@ async function main(): Promise<void> {
     process.on(signal, () => void wrangler.stop().finally(() => process.exit(128 + os.constants.signals[signal])));
   }
   const cloudflare = new Cloudflare(wrangler);
-  const resources = readResources();
   await cloudflare.requireLogin();
+  const resources = await readResources();
   const found = await look(cloudflare, resources);
   await (isDryRun ? rehearse : deploy)(cloudflare, resources, found);
 }

@@ -131,7 +131,7 @@ describe("npm run deploy", () => {
       execFileSync("ps", ["-eo", "args=", "e", "ww"], { encoding: "utf8" })
         .split("\n")
         .filter((line) => line.includes(home));
-    await vi.waitFor(() => expect(ofThisHome()).toEqual([]), { timeout: 5_000 });
+    await vi.waitFor(() => expect(ofThisHome()).toEqual([]), { timeout: 10_000 });
   });
 });
 

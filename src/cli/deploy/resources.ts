@@ -1,7 +1,6 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { unstable_readConfig } from "wrangler";
 import { Fault } from "../fault.ts";
 
 const configFile = fileURLToPath(new URL("../../../wrangler.toml", import.meta.url));
@@ -20,7 +19,9 @@ export interface Resources {
   readonly jurisdiction: string;
 }
 
-export function readResources(): Resources {
+export async function readResources(): Promise<Resources> {
+  // Takes a second to load: not before it is needed.
+  const { unstable_readConfig } = await import("wrangler");
   const { queues, d1_databases } = unstable_readConfig({ config: configFile }, { hideWarnings: true });
   const { binding, database_name: name, migrations_dir, jurisdiction } = d1_databases[0] ?? {};
   if (binding === undefined || name === undefined || migrations_dir === undefined || jurisdiction === undefined) {
