@@ -1,17 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import net from "node:net";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { endLeftovers, killGroup, noteGroup } from "./process-group.ts";
+import { collect, endWrangler, startWrangler } from "./wrangler.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const wrangler = path.join(root, "node_modules", "wrangler", "bin", "wrangler.js");
-const endWithParent = new URL("end-with-parent.mjs", import.meta.url).href;
 
 const READY_WITHIN_MS = 120_000;
-const ENDS_WITHIN_MS = 8_000;
 const PORT_FREE_WITHIN_MS = 5_000;
 const CRON_EVERY_MS = 60_000;
 
@@ -45,13 +43,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   await migrate(local);
 
   const variables = options.variablesFile === undefined ? [] : ["--env-file", options.variablesFile];
-  const child = runWrangler(["dev", ...local, ...variables, "--port", String(options.port), "--inspector-port", "0"]);
+  const child = startWrangler(["dev", ...local, ...variables, "--port", String(options.port), "--inspector-port", "0"]);
   noteGroup(stateDirectory, child);
   const ended = once(child, "exit").then(([code]) => {
     if (child.pid !== undefined) killGroup(child.pid);
     return typeof code === "number" ? code : 1;
   });
-  const stop = () => end(child);
+  const stop = () => endWrangler(child);
   const url = `http://localhost:${options.port}`;
   try {
     await untilReady(child, options.print);
@@ -68,26 +66,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 }
 
 async function migrate(local: readonly string[]): Promise<void> {
-  const child = runWrangler(["d1", "migrations", "apply", "DB", ...local]);
+  const child = startWrangler(["d1", "migrations", "apply", "DB", ...local]);
   const output = collect(child);
   const [code] = await once(child, "exit");
   if (code !== 0) throw new ServeError(`The migrations could not be applied.\n${output.join("")}`);
-}
-
-function runWrangler(wranglerArguments: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [wrangler, ...wranglerArguments], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "pipe"],
-    // The leader of a process group of its own.
-    detached: true,
-    env: {
-      ...process.env,
-      NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --import ${endWithParent}`.trim(),
-      // Without them a start without internet shows a stack trace, and one with it asks for telemetry.
-      CLOUDFLARE_CF_FETCH_ENABLED: "false",
-      WRANGLER_SEND_METRICS: "false",
-    },
-  });
 }
 
 /** Waits for the server. What it prints before is shown only should it fail: a newcomer need not read it. */
@@ -111,12 +93,6 @@ async function untilReady(child: ChildProcess, print: (line: string) => void): P
     stream?.removeAllListeners("data");
     stream?.on("data", (text) => print(String(text).trimEnd()));
   }
-}
-
-function collect(child: ChildProcess): string[] {
-  const output: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => output.push(String(text)));
-  return output;
 }
 
 /** The development server has no clock of its own for cron triggers. */
@@ -149,13 +125,4 @@ async function isTaken(port: number): Promise<boolean> {
     }
   }
   return false;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, "exit");
-  child.kill("SIGTERM");
-  const late = await Promise.race([exit.then(() => false), wait(ENDS_WITHIN_MS, true, { ref: false })]);
-  if (late) child.kill("SIGKILL");
-  await exit;
 }
