@@ -11,6 +11,7 @@ import { type Subscription, subscriptionsApi } from "./subscriptions-api.ts";
 
 export interface QontoOptions {
   readonly port?: number;
+  readonly organizationId?: string;
   /** Each stands for a user; the first is `accessToken`. */
   readonly accessTokens?: readonly [string, ...string[]];
   /** With one the server is a sandbox, and asks for it. */
@@ -18,6 +19,8 @@ export interface QontoOptions {
   /** Lets receivers be on this machine, over http. The real one does not. */
   readonly allowHttp?: boolean;
   readonly limits?: readonly Window[];
+  /** Results of one query that can be listed. */
+  readonly mostResults?: number;
   readonly sender?: Partial<SenderOptions>;
 }
 
@@ -34,7 +37,7 @@ export interface QontoFaults {
 
 /** A Qonto to test against: both webhook systems, what the API lists, and a sender that behaves as documented. */
 export class QontoServer {
-  readonly bank = new Bank();
+  readonly bank: Bank;
   readonly subscriptions = new Map<string, Subscription>();
   readonly onboardingWebhooks = new Map<string, OnboardingWebhook>();
   readonly faults: QontoFaults = {};
@@ -49,6 +52,7 @@ export class QontoServer {
 
   private constructor(options: QontoOptions) {
     this.#options = options;
+    this.bank = new Bank(options.organizationId);
     this.#limit = new RateLimit(options.limits ?? documentedLimits);
     this.accessToken = options.accessTokens?.[0] ?? "qonto-access-token";
     this.sender = new Sender({ backOffMs: [200, 400, 800, 1_600], signsRetriesAnew: true, ...options.sender });
@@ -118,7 +122,7 @@ export class QontoServer {
     const app = new Hono();
     const { allowHttp = false } = this.#options;
     app.route("/", subscriptionsApi(this.subscriptions, { ownerOf: bearerOf, allowHttp }));
-    app.route("/", listsApi(this.bank));
+    app.route("/", listsApi(this.bank, this.#options.mostResults));
     app.route("/", onboardingApi(this.onboardingWebhooks));
     app.notFound(() => flatError(404, "not_found", "There is nothing at this address"));
     return app;

@@ -1,0 +1,138 @@
+import { type Instant, parseInstant } from "../../../domain/instant.ts";
+import type { Fault } from "../../fault.ts";
+import { TooManyResults } from "../../qonto-client.ts";
+import { QontoRefusal } from "../../qonto-refusal.ts";
+import type { RelayClient } from "../../relay-client.ts";
+import { type Item, idOf } from "./item.ts";
+import { judge } from "./judge.ts";
+import { type Known, findKnown, listKnown } from "./known.ts";
+import { type Asking, isListedByTime, listItems } from "./listings.ts";
+import { type Passage, type Road, putThrough } from "./put-through.ts";
+import { reconciledEvent } from "./reconciled-event.ts";
+
+export interface Reconciling extends Asking {
+  readonly asOf: Instant;
+  readonly relay: RelayClient;
+  /** Null when nothing is to be put through. */
+  readonly road: Road | null;
+  /** Hears after each page what has come of a type so far. */
+  readonly progress: (counts: TypeReport) => void;
+}
+
+/** A thing that the bank and the relay do not know alike. */
+export interface Found {
+  readonly type: string;
+  readonly resource_id: string;
+  readonly difference: "missing" | "drifted" | "extra";
+  /** Names of the fields that differ, as far as both sides show them; only of what has drifted. */
+  readonly fields: readonly string[];
+  readonly bank_updated_at: string | null;
+  readonly relay_version_at: string | null;
+  /** The event that stands for it; null for what is extra, for which there is none. */
+  readonly event_id: string | null;
+  readonly outcome: "reported" | Passage;
+}
+
+export interface TypeReport {
+  readonly type: string;
+  /** Things that Qonto lists. */
+  readonly listed: number;
+  readonly differences: readonly Found[];
+  /** Why it was not compared, or not to its end; null when it was. */
+  readonly fault: string | null;
+}
+
+/** Requests to the relay at once. */
+const AT_ONCE = 8;
+
+/**
+ * Compares all that Qonto lists of a type with what the relay knows, and puts through what it lacks. Held in memory are a
+ * page, the ids of what was listed, and what differs.
+ */
+export async function reconcileType(type: string, reconciling: Reconciling): Promise<TypeReport> {
+  const listed = new Set<string>();
+  const differences = new Map<string, Found>();
+  const report = (fault: string | null): TypeReport => {
+    return { type, listed: listed.size, differences: [...differences.values()], fault };
+  };
+  try {
+    for await (const page of listItems(type, reconciling)) {
+      for (const found of await reconcileItems(type, page, reconciling)) {
+        // What is listed twice is one thing; the first look has put it through.
+        if (!differences.has(found.resource_id)) differences.set(found.resource_id, found);
+      }
+      for (const item of page) listed.add(idOf(type, item));
+      reconciling.progress(report(null));
+    }
+  } catch (error) {
+    if (isOfOneType(error)) return report(error.message);
+    throw error;
+  }
+  for await (const known of listKnown(reconciling.relay, reconciling.organization.id, type)) {
+    const extra = findExtra(type, known, listed, reconciling);
+    if (extra !== null) differences.set(extra.resource_id, extra);
+  }
+  return report(null);
+}
+
+/** A type that this token may not see, or of which there is more than Qonto lists, does not hold up the others. */
+function isOfOneType(error: unknown): error is Fault {
+  return error instanceof TooManyResults || (error instanceof QontoRefusal && [403, 404].includes(error.status));
+}
+
+async function reconcileItems(type: string, items: readonly Item[], reconciling: Reconciling): Promise<Found[]> {
+  const all: Found[] = [];
+  for (let start = 0; start < items.length; start += AT_ONCE) {
+    const some = items.slice(start, start + AT_ONCE);
+    const found = await Promise.all(some.map((item) => reconcileItem(type, item, reconciling)));
+    all.push(...found.filter((one) => one !== null));
+  }
+  return all;
+}
+
+async function reconcileItem(type: string, item: Item, reconciling: Reconciling): Promise<Found | null> {
+  const { organization, relay, road, asOf } = reconciling;
+  const id = idOf(type, item);
+  const known = await findKnown(relay, organization.id, type, id);
+  const judgement = judge(item, known, asOf);
+  if (judgement.state === "in_balance") return null;
+  const supersedes = known?.event_id ?? null;
+  const event = reconciledEvent({ type, organizationId: organization.id, item, judgement, supersedes, asOf });
+  return {
+    type,
+    resource_id: id,
+    difference: judgement.state,
+    fields: judgement.state === "drifted" ? judgement.fields : [],
+    bank_updated_at: parseInstant(item["updated_at"])?.iso ?? null,
+    relay_version_at: known?.version_at ?? null,
+    event_id: event.id,
+    outcome: road === null ? "reported" : await putThrough(event, road),
+  };
+}
+
+/**
+ * A thing that the relay knows and Qonto does not list. It may be gone, or be hidden from this access token, or be listed
+ * again tomorrow: that is for a person to find out, and no event is made of it.
+ */
+function findExtra(type: string, known: Known, listed: ReadonlySet<string>, asking: Reconciling): Found | null {
+  const { resource_id: id, deleted, version_at, data } = known;
+  if (id === null || deleted || listed.has(id) || !shouldBeListed(type, known, asking)) return null;
+  return {
+    type,
+    resource_id: id,
+    difference: "extra",
+    fields: [],
+    bank_updated_at: null,
+    relay_version_at: version_at ?? parseInstant(data["created_at"])?.iso ?? null,
+    event_id: null,
+    outcome: "reported",
+  };
+}
+
+/** Not what came to be after the run began; and of what is listed by time only what surely has changed in it. */
+function shouldBeListed(type: string, { version_at, data }: Known, { sinceMs, asOfMs }: Asking): boolean {
+  if (version_at !== null && Date.parse(version_at) >= asOfMs) return false;
+  if (!isListedByTime(type)) return true;
+  const changedAt = parseInstant(data["updated_at"]) ?? parseInstant(data["created_at"]);
+  return changedAt !== null && Date.parse(changedAt.iso) >= sinceMs;
+}
