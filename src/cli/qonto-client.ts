@@ -111,36 +111,47 @@ export class QontoClient {
     item: Schema,
     query: Query = {},
   ): AsyncGenerator<Page<z.output<Schema>>> {
-    let total: number | null = null;
     let read = 0;
+    let before = 0;
+    let promised = 0;
     for (let page = 1; ;) {
-      const answer = await this.#page(path, { ...query, page }, (total ?? 0) - read);
+      const answer = await this.#page(path, { ...query, page }, promised > 0 ? before : null);
       if (answer === null) return;
       const items = parseAs(z.array(item), answer[key], { status: 200, place: key });
-      total = answer.meta?.total_count ?? null;
+      const total = answer.meta?.total_count ?? null;
       read += items.length;
+      promised = (total ?? 0) - read;
       yield { items, total };
       const next = answer.meta?.next_page ?? page;
       // A page that leads back would be read for ever.
       if (next <= page) return;
+      before = page;
       page = next;
     }
   }
 
-  /** Null past the last page: the list has become shorter meanwhile, though not by more than a page. */
+  /** Null past the last page: the list has become shorter meanwhile. `before` is the page that promised more. */
   async #page(
     path: string,
     query: Query & { readonly page: number },
-    promised: number,
+    before: number | null,
   ): Promise<z.output<typeof pageOfList> | null> {
     try {
-      return await this.get(path, pageOfList, { per_page: LARGEST_PAGE, ...query });
+      return await this.#askForPage(path, query);
     } catch (error) {
       if (!(error instanceof QontoRefusal) || error.status !== 422 || query.page === 1) throw error;
       const perPage = Number(query["per_page"] ?? LARGEST_PAGE);
-      if (query.page * perPage <= MOST_RESULTS && promised <= perPage) return null;
-      throw new TooManyResults();
+      if (query.page * perPage > MOST_RESULTS) throw new TooManyResults();
+      if (before === null) return null;
+      // One that has become shorter does not promise this page any longer.
+      const again = await this.#askForPage(path, { ...query, page: before });
+      if ((again.meta?.next_page ?? before) > before) throw new TooManyResults();
+      return null;
     }
+  }
+
+  #askForPage(path: string, query: Query): Promise<z.output<typeof pageOfList>> {
+    return this.get(path, pageOfList, { per_page: LARGEST_PAGE, ...query });
   }
 
   async #call<Schema extends z.ZodType>(

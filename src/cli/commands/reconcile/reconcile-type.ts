@@ -15,8 +15,7 @@ export interface Reconciling extends Asking {
   readonly relay: RelayClient;
   /** Null when nothing is to be put through. */
   readonly road: Road | null;
-  /** Hears after each page what has come of a type so far. */
-  readonly progress: (counts: TypeReport) => void;
+  readonly progress: (text: string) => void;
 }
 
 /** A thing that the bank and the relay do not know alike. */
@@ -62,13 +61,16 @@ export async function reconcileType(type: string, reconciling: Reconciling): Pro
         if (!differences.has(found.resource_id)) differences.set(found.resource_id, found);
       }
       for (const item of page) listed.add(idOf(type, item));
-      reconciling.progress(report(null));
+      reconciling.progress(`${type}: ${listed.size} listed, ${differences.size} differ …`);
     }
   } catch (error) {
     if (isOfOneType(error)) return report(error.message);
     throw error;
   }
+  let looked = 0;
   for await (const known of listKnown(reconciling.relay, reconciling.organization.id, type)) {
+    looked += 1;
+    reconciling.progress(`${type}: ${looked} known to the relay, ${differences.size} differ …`);
     const extra = findExtra(type, known, listed, reconciling);
     if (extra !== null) differences.set(extra.resource_id, extra);
   }

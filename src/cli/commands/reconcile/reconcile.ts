@@ -50,8 +50,7 @@ export function addReconcile(program: Command): void {
       const reports: TypeReport[] = [];
       const goOn = () => commandFor(command, sinceMs, types.slice(reports.length));
       process.prependListener("SIGINT", () => output.note(`Interrupted. ${goOn()}`));
-      const progress = ({ type, listed, differences }: TypeReport) =>
-        output.progress(`${type}: ${listed} listed, ${differences.length} differ …`);
+      const progress = (text: string) => output.progress(text);
       const reconciling = { qonto, organization, sinceMs, asOfMs, asOf, relay, road, progress };
       try {
         for (const type of types) reports.push(await reconcileType(type, reconciling));

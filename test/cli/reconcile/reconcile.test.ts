@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { RelayClient } from "../../src/cli/relay-client.ts";
-import { type Serving, serve } from "../../src/cli/serve.ts";
+import { RelayClient } from "../../../src/cli/relay-client.ts";
+import { type Serving, serve } from "../../../src/cli/serve.ts";
 import { z } from "zod";
-import { freePort } from "../demo/free-port.ts";
-import { businessRequest } from "../support/qonto.ts";
-import { type Item, type ListedType, idOf, listedTypes } from "../support/qonto-server/bank.ts";
-import { type QontoOptions, QontoServer } from "../support/qonto-server/qonto-server.ts";
-import { QontoProgram, qonto } from "./qonto-program.ts";
-import { ScriptedServer } from "./scripted-server.ts";
+import { freePort } from "../../demo/free-port.ts";
+import { businessRequest } from "../../support/qonto.ts";
+import { type Item, type ListedType, idOf, listedTypes } from "../../support/qonto-server/bank.ts";
+import { type QontoOptions, QontoServer } from "../../support/qonto-server/qonto-server.ts";
+import { QontoProgram, qonto } from "../qonto-program.ts";
+import { ScriptedServer } from "../scripted-server.ts";
 
 /** Reconciliation of a bank with the relay as `npm start` serves it. Each test has an organization of its own. */
 
@@ -332,18 +332,18 @@ describe("a long run", () => {
   });
 
   it("asks in shorter times when there is more than Qonto lists; what has no time to ask by is a fault", async () => {
-    await reopenBank({ mostResults: 200 });
-    for (let made = 0; made < 700; made += 1) {
+    await reopenBank({ mostResults: 100 });
+    for (let made = 0; made < 230; made += 1) {
       bank.bank.make("v1/transactions", { updated_at: new Date(Date.parse(LONG_AGO) + made * 60_000).toISOString() });
     }
-    for (let made = 0; made < 301; made += 1) bank.bank.make("v1/products");
+    for (let made = 0; made < 101; made += 1) bank.bank.make("v1/products");
     bank.bank.make("v1/transfers");
     const { code, report } = await reconcile("--types", "v1/transactions,v1/products,v1/transfers");
     const byType = Object.fromEntries(report.types.map((one: { type: string }) => [one.type, one]));
-    expect(byType["v1/transactions"]).toMatchObject({ listed: 700, missing: 700, fault: null });
+    expect(byType["v1/transactions"]).toMatchObject({ listed: 230, missing: 230, fault: null });
     expect(byType["v1/transfers"]).toMatchObject({ listed: 1, missing: 1, fault: null });
     expect(byType["v1/products"]).toMatchObject({
-      missing: 200,
+      missing: 100,
       extra: 0,
       fault: expect.stringContaining("no more than"),
     });
