@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
 import { QontoClient, TooManyResults } from "../../src/cli/qonto-client.ts";
+import { QontoServer } from "../support/qonto-server/qonto-server.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
 const item = z.object({ id: z.string() });
@@ -75,4 +76,19 @@ it("the pages tell how many results there are, and the answers what time it is t
   const pages = await Array.fromAsync(client.pages("v2/transactions", "transactions", item));
   expect(pages).toEqual([{ items: [{ id: "1" }], total: 1 }]);
   expect(client.answeredAtMs).toBe(Date.parse("2026-03-01T12:00:00Z"));
+});
+
+it("keeps requests so far apart that no limit is reached, when it is told how far", async () => {
+  const bank = await QontoServer.start({ limits: [{ requests: 1, milliseconds: 50 }] });
+  const headers = { authorization: `Bearer ${bank.accessToken}` };
+  const paced = new QontoClient({
+    baseUrl: bank.url,
+    headers,
+    progress: (text) => progress.push(text),
+    spacingMs: 200,
+  });
+  await Promise.all([1, 2, 3].map(() => paced.get("v2/organization", z.unknown())));
+  expect(bank.calls).toHaveLength(3);
+  expect(progress).toEqual([]);
+  await bank.stop();
 });

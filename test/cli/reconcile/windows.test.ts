@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { type Window, pagesInWindows } from "../../../src/cli/commands/reconcile/windows.ts";
 import { MOST_RESULTS, TooManyResults } from "../../../src/cli/qonto-client.ts";

@@ -29,6 +29,8 @@ export interface QontoFaults {
   /** Every call is answered so. */
   status?: number;
   delayMs?: number;
+  /** The path of a list for which the token lacks the scope. */
+  forbidden?: string;
   /** How far its clock is ahead. */
   clockSkewSeconds?: number;
   /** 429 says how long to wait, unless this is set. */
@@ -133,7 +135,7 @@ export class QontoServer {
     this.calls.push(`${request.method} ${pathname}${search}`);
     const { delayMs = 0, clockSkewSeconds } = this.faults;
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-    const response = this.#refuse(request) ?? (await app.fetch(request));
+    const response = this.#refuse(request, pathname) ?? (await app.fetch(request));
     if (clockSkewSeconds !== undefined) {
       response.headers.set("date", new Date(Date.now() + clockSkewSeconds * 1000).toUTCString());
     }
@@ -141,7 +143,7 @@ export class QontoServer {
   }
 
   /** What stands before every endpoint. */
-  #refuse(request: Request): Response | null {
+  #refuse(request: Request, path: string): Response | null {
     const now = Date.now();
     const waitMs = Math.max(this.#limit.waitMs(now), this.#unauthorized.waitMs(now));
     if (waitMs > 0) return this.#tooMany(waitMs);
@@ -153,7 +155,9 @@ export class QontoServer {
     const { stagingToken } = this.#options;
     const isKnown = accessTokens.includes(bearerOf(request));
     const isOfSandbox = stagingToken === undefined || request.headers.get("x-qonto-staging-token") === stagingToken;
-    if (isKnown && isOfSandbox) return null;
+    if (isKnown && isOfSandbox) {
+      return path === this.faults.forbidden ? flatError(403, "forbidden", "The token lacks a scope") : null;
+    }
     this.#unauthorized.note(now);
     return flatError(
       401,

@@ -50,18 +50,17 @@ const AT_ONCE = 8;
  */
 export async function reconcileType(type: string, reconciling: Reconciling): Promise<TypeReport> {
   const listed = new Set<string>();
-  const differences = new Map<string, Found>();
+  const differences: Found[] = [];
   const report = (fault: string | null): TypeReport => {
-    return { type, listed: listed.size, differences: [...differences.values()], fault };
+    return { type, listed: listed.size, differences, fault };
   };
   try {
     for await (const page of listItems(type, reconciling)) {
-      for (const found of await reconcileItems(type, page, reconciling)) {
-        // What is listed twice is one thing; the first look has put it through.
-        if (!differences.has(found.resource_id)) differences.set(found.resource_id, found);
-      }
-      for (const item of page) listed.add(idOf(type, item));
-      reconciling.progress(`${type}: ${listed.size} listed, ${differences.size} differ …`);
+      // What is listed twice is looked at once: the run is about what was there when it began.
+      const fresh = page.filter((item) => !listed.has(idOf(type, item)));
+      differences.push(...(await reconcileItems(type, fresh, reconciling)));
+      for (const item of fresh) listed.add(idOf(type, item));
+      reconciling.progress(`${type}: ${listed.size} listed, ${differences.length} differ …`);
     }
   } catch (error) {
     if (isOfOneType(error)) return report(error.message);
@@ -70,9 +69,9 @@ export async function reconcileType(type: string, reconciling: Reconciling): Pro
   let looked = 0;
   for await (const known of listKnown(reconciling.relay, reconciling.organization.id, type)) {
     looked += 1;
-    reconciling.progress(`${type}: ${looked} known to the relay, ${differences.size} differ …`);
+    reconciling.progress(`${type}: ${looked} known to the relay, ${differences.length} differ …`);
     const extra = findExtra(type, known, listed, reconciling);
-    if (extra !== null) differences.set(extra.resource_id, extra);
+    if (extra !== null) differences.push(extra);
   }
   return report(null);
 }

@@ -22,6 +22,7 @@ const options = z.object({
   types: z.string().optional(),
   apply: z.boolean().default(false),
   sandbox: z.boolean().default(false),
+  url: z.string().optional(),
 });
 
 /** `reconcile`: what the bank shows against what the relay knows. */
@@ -107,8 +108,12 @@ function beginningOf(qonto: QontoClient): Instant {
 
 /** `--since` as an instant: how long ago is another time when it is run again. */
 function commandFor(command: Command, sinceMs: number, types: readonly string[]): string {
-  const { apply, sandbox } = options.parse(command.opts());
-  const flags = [...(apply ? ["--apply"] : []), ...(sandbox ? ["--sandbox"] : [])];
+  const { apply, sandbox, url } = options.parse(command.opts());
+  const flags = [
+    ...(url === undefined ? [] : ["--url", url]),
+    ...(apply ? ["--apply"] : []),
+    ...(sandbox ? ["--sandbox"] : []),
+  ];
   const parts = ["--since", new Date(sinceMs).toISOString(), "--types", types.join(","), ...flags];
   return `Go on with: npm run qonto -- reconcile ${parts.join(" ")}`;
 }
