@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { putThrough } from "../../../src/cli/commands/reconcile/put-through.ts";
 import { RelayClient } from "../../../src/cli/relay-client.ts";
 import { readSignature } from "../../../src/qonto/read-signature.ts";
-import { type Answer, ScriptedServer } from "../scripted-server.ts";
+import { type Answer, type Received, ScriptedServer } from "../scripted-server.ts";
 
 const SECRET = "business-secret";
 const event = { id: "reconciled_1", body: '{"id":"reconciled_1","data":{"amount":100.00}}' };
@@ -32,7 +32,7 @@ const put = () =>
 it("goes to the webhook byte for byte, signed, and marked for whoever stands before the relay", async () => {
   answering(accepted);
   expect(await put()).toBe("applied");
-  const [{ path, headers, body } = { path: "", headers: {}, body: "" }] = posts();
+  const [{ path, headers, body }] = posts() as [Received];
   expect([path, body, headers["x-relay-reconciled"]]).toEqual(["/webhooks/qonto", event.body, "true"]);
   const signature = readSignature(new Headers({ "x-qonto-signature": String(headers["x-qonto-signature"]) }));
   if (typeof signature === "string") throw new Error(signature);

@@ -15,14 +15,18 @@ export type Known = z.output<typeof resource>;
 
 const pathOf = (organizationId: string) => `/api/organizations/${encodeURIComponent(organizationId)}/resources`;
 
-/** Null when the relay has never heard of it. */
+/** What the relay knows of some things, by their ids. Ids travel in the address, so there is an end to how many. */
 export async function findKnown(
   relay: RelayClient,
   organizationId: string,
   type: string,
-  id: string,
-): Promise<Known | null> {
-  return orNull(relay.get(`${pathOf(organizationId)}/${encodeURIComponent(id)}`, resource, { type }));
+  ids: readonly string[],
+): Promise<ReadonlyMap<string | null, Known>> {
+  const { data } = await relay.get(pathOf(organizationId), z.object({ data: z.array(resource) }), {
+    type,
+    resource_id: ids,
+  });
+  return new Map(data.map((known) => [known.resource_id, known]));
 }
 
 export function listKnown(relay: RelayClient, organizationId: string, type: string): AsyncGenerator<Known> {
@@ -30,14 +34,11 @@ export function listKnown(relay: RelayClient, organizationId: string, type: stri
 }
 
 export async function isRecorded(relay: RelayClient, eventId: string): Promise<boolean> {
-  return (await orNull(relay.get(`/api/events/${encodeURIComponent(eventId)}`, z.object({ id: z.string() })))) !== null;
-}
-
-async function orNull<Value>(answer: Promise<Value>): Promise<Value | null> {
   try {
-    return await answer;
+    await relay.get(`/api/events/${encodeURIComponent(eventId)}`, z.object({ id: z.string() }));
+    return true;
   } catch (error) {
-    if (error instanceof RelayRefusal && error.code === "not_found") return null;
+    if (error instanceof RelayRefusal && error.code === "not_found") return false;
     throw error;
   }
 }

@@ -8,7 +8,7 @@ import { judge } from "./judge.ts";
 import { type Known, findKnown, listKnown } from "./known.ts";
 import { type Asking, isListedByTime, listItems } from "./listings.ts";
 import { type Passage, type Road, putThrough } from "./put-through.ts";
-import { reconciledEvent } from "./reconciled-event.ts";
+import { type ReconciledEvent, reconciledEvent } from "./reconciled-event.ts";
 
 export interface Reconciling extends Asking {
   readonly asOf: Instant;
@@ -41,8 +41,11 @@ export interface TypeReport {
   readonly fault: string | null;
 }
 
-/** Requests to the relay at once. */
-const AT_ONCE = 8;
+/** Things that one request asks the relay for: their ids travel in the address, and may be long. */
+const ASKED_FOR_AT_ONCE = 50;
+
+/** Events on their way to the relay at once. */
+const PUT_THROUGH_AT_ONCE = 8;
 
 /**
  * Compares all that Qonto lists of a type with what the relay knows, and puts through what it lacks. Held in memory are a
@@ -83,32 +86,53 @@ function isOfOneType(error: unknown): error is Fault {
 
 async function reconcileItems(type: string, items: readonly Item[], reconciling: Reconciling): Promise<Found[]> {
   const all: Found[] = [];
-  for (let start = 0; start < items.length; start += AT_ONCE) {
-    const some = items.slice(start, start + AT_ONCE);
-    const found = await Promise.all(some.map((item) => reconcileItem(type, item, reconciling)));
-    all.push(...found.filter((one) => one !== null));
+  for (const some of inParts(items, ASKED_FOR_AT_ONCE)) {
+    const { organization, relay } = reconciling;
+    const known = await findKnown(
+      relay,
+      organization.id,
+      type,
+      some.map((item) => idOf(type, item)),
+    );
+    const differing = some
+      .map((item) => compare(type, item, known.get(idOf(type, item)) ?? null, reconciling))
+      .filter((one) => one !== null);
+    for (const together of inParts(differing, PUT_THROUGH_AT_ONCE)) {
+      all.push(...(await Promise.all(together.map((one) => mend(one, reconciling)))));
+    }
   }
   return all;
 }
 
-async function reconcileItem(type: string, item: Item, reconciling: Reconciling): Promise<Found | null> {
-  const { organization, relay, road, asOf } = reconciling;
-  const id = idOf(type, item);
-  const known = await findKnown(relay, organization.id, type, id);
+function* inParts<Value>(values: readonly Value[], size: number): Generator<readonly Value[]> {
+  for (let start = 0; start < values.length; start += size) yield values.slice(start, start + size);
+}
+
+interface Differing {
+  readonly found: Found;
+  readonly event: ReconciledEvent;
+}
+
+function compare(type: string, item: Item, known: Known | null, { organization, asOf }: Reconciling): Differing | null {
   const judgement = judge(item, known, asOf);
   if (judgement.state === "in_balance") return null;
   const supersedes = known?.event_id ?? null;
   const event = reconciledEvent({ type, organizationId: organization.id, item, judgement, supersedes, asOf });
-  return {
+  const found: Found = {
     type,
-    resource_id: id,
+    resource_id: idOf(type, item),
     difference: judgement.state,
     fields: judgement.state === "drifted" ? judgement.fields : [],
     bank_updated_at: parseInstant(item["updated_at"])?.iso ?? null,
     relay_version_at: known?.version_at ?? null,
     event_id: event.id,
-    outcome: road === null ? "reported" : await putThrough(event, road),
+    outcome: "reported",
   };
+  return { found, event };
+}
+
+async function mend({ found, event }: Differing, { road }: Reconciling): Promise<Found> {
+  return road === null ? found : { ...found, outcome: await putThrough(event, road) };
 }
 
 /**
