@@ -389,7 +389,7 @@ it("a person is shown what differs, and how much", async () => {
   const { id } = bank.bank.make("v1/beneficiaries");
   const { stdout, code } = await qonto(["reconcile", "--since", "3d", "--types", "v1/beneficiaries"], access());
   expect(stdout).toMatch(new RegExp(`v1/beneficiaries +${String(id)} +missing +\\S+ +– +reported`));
-  expect(stdout).toContain("1 differ, 0 put through. With --apply");
+  expect(stdout).toContain("1 difference, 0 put through. With --apply");
   expect(code).toBe(1);
 });
 

@@ -2,7 +2,7 @@ import { flatError } from "./errors.ts";
 
 const LARGEST_PAGE = 100;
 /** Results of one query beyond these cannot be reached. */
-export const MOST_RESULTS = 10_000;
+const MOST_RESULTS = 10_000;
 
 /** One page of a list under its key, with `meta`; an error as Qonto answers it for a page that there cannot be. */
 export function pageOf(

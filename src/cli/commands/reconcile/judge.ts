@@ -12,7 +12,7 @@ export type Judgement =
   | { readonly state: "missing"; readonly version: Version }
   | { readonly state: "drifted"; readonly version: Version; readonly fields: readonly string[] };
 
-export type Version = { readonly by: "updated_at"; readonly at: Instant } | { readonly by: "as_of" };
+type Version = { readonly by: "updated_at"; readonly at: Instant } | { readonly by: "as_of" };
 
 const IN_BALANCE = { state: "in_balance" } as const;
 const AS_OF = { by: "as_of" } as const;

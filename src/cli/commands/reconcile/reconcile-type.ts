@@ -44,6 +44,9 @@ export interface TypeReport {
 /** Things that one request asks the relay for: their ids travel in the address, and may be long. */
 const ASKED_FOR_AT_ONCE = 50;
 
+/** Things that are looked at between two words about it. */
+const TOLD_EVERY = 100;
+
 /** Events on their way to the relay at once. */
 const PUT_THROUGH_AT_ONCE = 8;
 
@@ -72,7 +75,8 @@ export async function reconcileType(type: string, reconciling: Reconciling): Pro
   let looked = 0;
   for await (const known of listKnown(reconciling.relay, reconciling.organization.id, type)) {
     looked += 1;
-    reconciling.progress(`${type}: ${looked} known to the relay, ${differences.length} differ …`);
+    if (looked % TOLD_EVERY === 0)
+      reconciling.progress(`${type}: ${looked} known to the relay, ${differences.length} differ …`);
     const extra = findExtra(type, known, listed, reconciling);
     if (extra !== null) differences.push(extra);
   }

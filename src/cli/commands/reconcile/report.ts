@@ -67,7 +67,8 @@ function conclusion(report: Report, found: readonly Found[]): string {
     ? " With --apply what is missing or has drifted is put through."
     : "";
   const mended = found.filter(isMended).length;
-  return `${found.length} differ, ${mended} put through.${extra}${hint}`;
+  const differences = found.length === 1 ? "1 difference" : `${found.length} differences`;
+  return `${differences}, ${mended} put through.${extra}${hint}`;
 }
 
 function countsOf(differences: readonly Found[]): { missing: number; drifted: number; extra: number } {
