@@ -25,9 +25,11 @@ export function openQonto(
   {
     system = "business",
     headers = {},
+    spacingMs = 0,
   }: {
     readonly system?: keyof typeof systems;
     readonly headers?: Readonly<Record<string, string>>;
+    readonly spacingMs?: number;
   } = {},
 ): QontoClient {
   const { output, settings } = contextOf(command);
@@ -53,6 +55,7 @@ export function openQonto(
       authorization: `Bearer ${token.replace(/^Bearer +/i, "")}`,
       ...(stagingToken === undefined ? {} : { "x-qonto-staging-token": stagingToken }),
     },
+    spacingMs,
     progress: (text) => output.progress(text),
   });
 }

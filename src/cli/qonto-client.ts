@@ -1,4 +1,5 @@
 import ky, { type KyInstance, isHTTPError, isTimeoutError } from "ky";
+import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import { Fault } from "./fault.ts";
@@ -11,7 +12,7 @@ const MOST_RETRIES = 6;
 const LONGEST_WAIT_MS = 120_000;
 const LARGEST_PAGE = 100;
 /** Qonto lists no more results of one query than this. */
-const MOST_RESULTS = 10_000;
+export const MOST_RESULTS = 10_000;
 
 export interface QontoAccess {
   readonly baseUrl: string;
@@ -20,13 +21,33 @@ export interface QontoAccess {
   readonly progress: (text: string) => void;
   /** Wait before the first retry of a request that was not told how long to wait; it doubles. */
   readonly backOffMs?: number;
+  /** Least time from one request to the next. */
+  readonly spacingMs?: number;
+}
+
+/** A query that has more results than Qonto lists. */
+export class TooManyResults extends Fault {
+  constructor() {
+    super(`Qonto lists no more than ${MOST_RESULTS} results of one query.`, { remedy: "Ask for a shorter time." });
+  }
+}
+
+/** One page of a list. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Results of the whole query; null when Qonto does not say. */
+  readonly total: number | null;
 }
 
 /** Qonto's HTTP API: pages, its errors as sentences, its rate limit with waiting. */
 export class QontoClient {
   readonly #ky: KyInstance;
+  readonly #spacingMs: number;
+  #nextAtMs = 0;
+  #answeredAtMs: number | null = null;
 
-  constructor({ baseUrl, headers, progress, backOffMs = 1_000 }: QontoAccess) {
+  constructor({ baseUrl, headers, progress, backOffMs = 1_000, spacingMs = 0 }: QontoAccess) {
+    this.#spacingMs = spacingMs;
     const backOff = (retry: number) => Math.min(backOffMs * 2 ** (retry - 1), LONGEST_WAIT_MS);
     this.#ky = ky.create({
       prefix: baseUrl,
@@ -52,6 +73,11 @@ export class QontoClient {
     });
   }
 
+  /** What Qonto's clock said with its last answer, Unix milliseconds; null before the first. */
+  get answeredAtMs(): number | null {
+    return this.#answeredAtMs;
+  }
+
   get<Schema extends z.ZodType>(path: string, schema: Schema, query: Query = {}): Promise<z.output<Schema>> {
     return this.#call("get", path + queryText(query), schema);
   }
@@ -75,29 +101,57 @@ export class QontoClient {
     item: Schema,
     query: Query = {},
   ): AsyncGenerator<z.output<Schema>> {
+    for await (const { items } of this.pages(path, key, item, query)) yield* items;
+  }
+
+  /** The same by pages. Throws TooManyResults, at the latest on the page behind which Qonto lists no more. */
+  async *pages<Schema extends z.ZodType>(
+    path: string,
+    key: string,
+    item: Schema,
+    query: Query = {},
+  ): AsyncGenerator<Page<z.output<Schema>>> {
+    let read = 0;
+    let before = 0;
+    let promised = 0;
     for (let page = 1; ;) {
-      const answer = await this.#page(path, { ...query, page });
+      const answer = await this.#page(path, { ...query, page }, promised > 0 ? before : null);
       if (answer === null) return;
-      yield* parseAs(z.array(item), answer[key], { status: 200, place: key });
+      const items = parseAs(z.array(item), answer[key], { status: 200, place: key });
+      const total = answer.meta?.total_count ?? null;
+      read += items.length;
+      promised = (total ?? 0) - read;
+      yield { items, total };
       const next = answer.meta?.next_page ?? page;
       // A page that leads back would be read for ever.
       if (next <= page) return;
+      before = page;
       page = next;
     }
   }
 
-  /** Null past the last page: the list has become shorter meanwhile. */
-  async #page(path: string, query: Query & { readonly page: number }): Promise<z.output<typeof pageOfList> | null> {
+  /** Null past the last page: the list has become shorter meanwhile. `before` is the page that promised more. */
+  async #page(
+    path: string,
+    query: Query & { readonly page: number },
+    before: number | null,
+  ): Promise<z.output<typeof pageOfList> | null> {
     try {
-      return await this.get(path, pageOfList, { per_page: LARGEST_PAGE, ...query });
+      return await this.#askForPage(path, query);
     } catch (error) {
       if (!(error instanceof QontoRefusal) || error.status !== 422 || query.page === 1) throw error;
       const perPage = Number(query["per_page"] ?? LARGEST_PAGE);
-      if (query.page * perPage <= MOST_RESULTS) return null;
-      throw new Fault(`Qonto lists no more than ${MOST_RESULTS} results of one query.`, {
-        remedy: "Ask for a shorter time.",
-      });
+      if (query.page * perPage > MOST_RESULTS) throw new TooManyResults();
+      if (before === null) return null;
+      // One that has become shorter does not promise this page any longer.
+      const again = await this.#askForPage(path, { ...query, page: before });
+      if ((again.meta?.next_page ?? before) > before) throw new TooManyResults();
+      return null;
     }
+  }
+
+  #askForPage(path: string, query: Query): Promise<z.output<typeof pageOfList>> {
+    return this.get(path, pageOfList, { per_page: LARGEST_PAGE, ...query });
   }
 
   async #call<Schema extends z.ZodType>(
@@ -111,8 +165,10 @@ export class QontoClient {
   }
 
   async #request(method: string, path: string, body?: object): Promise<{ status: number; json: unknown }> {
+    await this.#waitForTurn();
     try {
       const response = await this.#ky(path, { method, ...(body === undefined ? {} : { json: body }) });
+      this.#answeredAtMs = dateOf(response) ?? this.#answeredAtMs;
       const text = await response.text();
       return { status: response.status, json: text === "" ? undefined : tryParseLosslessly(text) };
     } catch (error) {
@@ -123,9 +179,22 @@ export class QontoClient {
       });
     }
   }
+
+  async #waitForTurn(): Promise<void> {
+    const now = performance.now();
+    const at = Math.max(now, this.#nextAtMs);
+    this.#nextAtMs = at + this.#spacingMs;
+    if (at > now) await wait(at - now);
+  }
 }
 
-const pageOfList = z.looseObject({ meta: z.object({ next_page: z.number().nullish() }).optional() });
+const pageOfList = z.looseObject({
+  meta: z.object({ next_page: z.number().nullish(), total_count: z.number().nullish() }).optional(),
+});
+
+function dateOf({ headers }: Response): number | null {
+  return Date.parse(headers.get("date") ?? "") || null;
+}
 
 function parseAs<Schema extends z.ZodType>(
   schema: Schema,

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { addDestinations } from "./commands/destinations/destinations.ts";
 import { addEvents } from "./commands/events/events.ts";
 import { addOnboarding } from "./commands/onboarding.ts";
+import { addReconcile } from "./commands/reconcile/reconcile.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addSend } from "./commands/send.ts";
 import { addSubscriptions } from "./commands/subscriptions/subscriptions.ts";
@@ -28,6 +29,7 @@ program.commandsGroup("The relay:");
 addDestinations(program);
 addEvents(program);
 addReplay(program);
+addReconcile(program);
 addTail(program);
 
 await runProgram(program, process.argv.slice(2));

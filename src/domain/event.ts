@@ -27,5 +27,16 @@ export function bodyBytes({ isUnreadable, body }: Pick<RelayEvent, "isUnreadable
   return isUnreadable ? Uint8Array.fromBase64(body) : new TextEncoder().encode(body);
 }
 
+/** How the id of an event begins that `qonto reconcile` has made up for one that never came. */
+export const RECONCILED_PREFIX = "reconciled_";
+
+/**
+ * Whether an event was made up from what Qonto's API lists. Its id says so: unlike a header, that is under the signature,
+ * and stays with the event wherever it is kept, queued, released or replayed, at no cost.
+ */
+export function isReconciled({ id }: Pick<RelayEvent, "id">): boolean {
+  return id.startsWith(RECONCILED_PREFIX);
+}
+
 /** `pending` owes a delivery, `settled` owes none, `unmatched` was wanted by nobody. */
 export type EventState = "pending" | "settled" | "unmatched";

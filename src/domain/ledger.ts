@@ -20,6 +20,8 @@ export interface Ledger {
   /** Times that an event came again; `conflicts`: with another body. */
   readonly duplicates: number;
   readonly conflicts: number;
+  /** Of those that were recorded, the ones that reconciliation has made up. */
+  readonly reconciled: number;
   readonly accounts: readonly Account[];
 }
 
@@ -31,6 +33,7 @@ export const emptyLedger: Ledger = {
   quarantined: 0,
   duplicates: 0,
   conflicts: 0,
+  reconciled: 0,
   accounts: [],
 };
 
@@ -49,6 +52,7 @@ export function addLedgers(one: Ledger, other: Ledger): Ledger {
     quarantined: one.quarantined + other.quarantined,
     duplicates: one.duplicates + other.duplicates,
     conflicts: one.conflicts + other.conflicts,
+    reconciled: one.reconciled + other.reconciled,
     accounts: [...byDestination]
       .toSorted(([first], [second]) => (first < second ? -1 : 1))
       .map(([destinationId, accounts]) => accounts.reduce(addAccounts, emptyAccount(destinationId))),

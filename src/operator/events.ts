@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { isReconciled } from "../domain/event.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
@@ -17,6 +18,7 @@ const summary = z
     resource_id: z.string().nullable(),
     created_at: time.nullable(),
     received_at: time,
+    reconciled: z.boolean().openapi({ description: "Whether `reconcile` made it up from what Qonto's API lists" }),
     state: z.enum(["pending", "settled", "unmatched"]),
   })
   .openapi("Event");
@@ -36,6 +38,7 @@ const exampleSummary = {
   resource_id: "7b7a5ed6-0c3b-4b5e-8a2f-9d1c6e4f3a20",
   created_at: "2026-11-24T10:04:59.000Z",
   received_at: "2026-11-24T10:05:00.000Z",
+  reconciled: false,
   state: "pending",
 } satisfies z.input<typeof summary>;
 
@@ -131,6 +134,7 @@ function showSummary(event: EventSummary): z.input<typeof summary> {
     resource_id: event.resourceId,
     created_at: event.createdAt,
     received_at: isoTime(event.receivedAt),
+    reconciled: isReconciled(event),
     state: event.state,
   };
 }

@@ -20,6 +20,9 @@ const ledger = z
       .number()
       .openapi({ description: "Times that a recorded event came again; counted beside the states." }),
     conflicts: z.number().openapi({ description: "Of these, with another body, which was not kept." }),
+    reconciled: z
+      .number()
+      .openapi({ description: "Of the recorded ones, those made up by `reconcile` from what Qonto's API lists." }),
     balanced: z.boolean(),
     destinations: z.array(z.object({ destination_id: z.string(), ...deliveries })).openapi({
       description:
@@ -36,6 +39,7 @@ const exampleLedger = {
   quarantined: 1,
   duplicates: 12,
   conflicts: 0,
+  reconciled: 2,
   balanced: true,
   destinations: [{ destination_id: exampleDestination.id, owed: 100, delivered: 96, pending: 3, dead: 1 }],
 } satisfies z.input<typeof ledger>;

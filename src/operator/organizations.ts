@@ -1,9 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { isObject, parseJsonLosslessly } from "../platform/json.ts";
 import { type OrganizationRow, findOrganization, listOrganizations } from "../store/organizations.ts";
-import { type ResourceRow, findResource, listResources } from "../store/resources.ts";
+import { type ResourceRow, findResource, findResources, listResources } from "../store/resources.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
-import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
+import { type OperatorApi, cursorOf, encodeCursor, invalidRequest, limit, noQuery, notFound } from "./requests.ts";
 import { isoTime, json, page, pageOf, security, time, toPage } from "./responses.ts";
 
 const organization = z
@@ -54,6 +54,9 @@ const exampleResource = {
   data: { event: "updated", id: "ce91bc4e-68d6-4ab0-bfab-4a9403f7f316", name: "Alice In Wonderland", trusted: true },
 } satisfies z.input<typeof resource>;
 
+/** As many as a page has at most. */
+const MOST_NAMED = 100;
+
 const params = z.object({ id: z.string() });
 
 const listRoute = createRoute({
@@ -97,6 +100,20 @@ const resourcesRoute = createRoute({
     params,
     query: z.strictObject({
       type: z.string().min(1).optional(),
+      resource_id: z
+        .union([
+          z
+            .string()
+            .min(1)
+            .transform((id) => [id]),
+          z.array(z.string().min(1)).max(MOST_NAMED),
+        ])
+        .optional()
+        .openapi({
+          type: "array",
+          items: { type: "string" },
+          description: "Those alone of some ids, with `type`: one page",
+        }),
       limit,
       cursor: cursorOf(z.object({ type: z.string(), resourceId: z.string().nullable() })).optional(),
     }),
@@ -154,7 +171,12 @@ export function addOrganizations(api: OperatorApi): void {
   });
 
   api.openapi(resourcesRoute, async (c) => {
-    const { type, limit, cursor } = c.req.valid("query");
+    const { type, resource_id: ids, limit, cursor } = c.req.valid("query");
+    if (ids !== undefined) {
+      if (type === undefined) throw invalidRequest([{ path: "type", message: "is needed with resource_id" }]);
+      const found = await findResources(c.env.DB, c.req.valid("param").id, type, ids);
+      return c.json({ data: found.map(showResource), next_cursor: null }, 200);
+    }
     const rows = await listResources(c.env.DB, c.req.valid("param").id, { type, after: cursor, limit: limit + 1 });
     const cursorAt = (row: ResourceRow) => encodeCursor({ type: row.type, resourceId: row.resourceId });
     return c.json(toPage(rows, limit, { show: showResource, cursorAt }), 200);

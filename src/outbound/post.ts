@@ -1,7 +1,7 @@
 import type { Config } from "../env.ts";
 import { type Attempt, type Outcome, classify } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
-import { type RelayEvent, bodyBytes } from "../domain/event.ts";
+import { type RelayEvent, bodyBytes, isReconciled } from "../domain/event.ts";
 import { parseRetryAfter } from "../domain/retry-schedule.ts";
 import { settleWithin } from "../platform/time-box.ts";
 import type { World } from "../platform/world.ts";
@@ -55,6 +55,7 @@ export async function post(
     "x-relay-event-type": event.type,
     "x-relay-attempt": String(attempt),
     "user-agent": "qonto-relay",
+    ...(isReconciled(event) ? { "x-relay-reconciled": "true" } : {}),
     ...extraHeaders,
     ...(event.contentType === null ? {} : { "content-type": event.contentType }),
   };

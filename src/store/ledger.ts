@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { RECONCILED_PREFIX } from "../domain/event.ts";
 import { type Account, type Ledger, addLedgers, emptyAccount, emptyLedger } from "../domain/ledger.ts";
 import { deliveryOfOwedSql, eventStateSql } from "./event-progress.ts";
 import { isWaitingSql } from "./quarantine.ts";
@@ -24,8 +25,9 @@ export const newestPageSql = `
 export const receivedSql = `SELECT count(*) AS events FROM events WHERE ${ofPage("id")}`;
 
 export const statesSql = `
-  SELECT state, count(*) AS events, sum(duplicates) AS duplicates, sum(conflicts) AS conflicts
-  FROM (SELECT ${eventStateSql} AS state, duplicates, conflicts FROM events WHERE ${ofPage("id")})
+  SELECT state, count(*) AS events, sum(duplicates) AS duplicates, sum(conflicts) AS conflicts,
+    sum(id GLOB '${RECONCILED_PREFIX}*') AS reconciled
+  FROM (SELECT id, ${eventStateSql} AS state, duplicates, conflicts FROM events WHERE ${ofPage("id")})
   GROUP BY state`;
 
 export const owedSql = `
@@ -56,6 +58,7 @@ const stateRow = z.object({
   events: z.number(),
   duplicates: z.number(),
   conflicts: z.number(),
+  reconciled: z.number(),
 });
 const owedRow = z.object({ destination_id: z.string(), owed: z.number(), unwritten: z.number() });
 const writtenRow = z.object({
@@ -127,14 +130,16 @@ function readPage(results: readonly D1Result[]): Ledger {
   const [received, states, owed, written] = results.map((result) => result.results);
   const byState = z.array(stateRow).parse(states);
   const inState = (state: string) => byState.find((row) => row.state === state)?.events ?? 0;
+  const sumOf = (count: "duplicates" | "conflicts" | "reconciled") => byState.reduce((sum, row) => sum + row[count], 0);
   return {
     received: countRow.parse(received?.[0]).events,
     settled: inState("settled"),
     pending: inState("pending"),
     unmatched: inState("unmatched"),
     quarantined: 0,
-    duplicates: byState.reduce((sum, { duplicates }) => sum + duplicates, 0),
-    conflicts: byState.reduce((sum, { conflicts }) => sum + conflicts, 0),
+    duplicates: sumOf("duplicates"),
+    conflicts: sumOf("conflicts"),
+    reconciled: sumOf("reconciled"),
     accounts: toAccounts(z.array(owedRow).parse(owed), z.array(writtenRow).parse(written)),
   };
 }

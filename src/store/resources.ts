@@ -111,6 +111,22 @@ function listStatement(
     : db.prepare(nextOfTypeSql).bind(organizationId, type, afterId, limit);
 }
 
+export const namedResourcesSql = `
+  SELECT ${columns} FROM resources
+  WHERE organization_id = ?1 AND type = ?2 AND resource_id IN (SELECT value FROM json_each(?3))
+  ORDER BY resource_id`;
+
+/** Those of some ids that are known, in the order of their ids: one D1 call. */
+export async function findResources(
+  db: D1Database,
+  organizationId: string,
+  type: string,
+  ids: readonly string[],
+): Promise<ResourceRow[]> {
+  const { results } = await db.prepare(namedResourcesSql).bind(organizationId, type, JSON.stringify(ids)).all();
+  return results.map((row) => resourceRow.parse(row));
+}
+
 export const resourceSql = `
   SELECT ${columns} FROM resources
   WHERE organization_id = ?1 AND type = ?2 AND resource_id = ?3`;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
-import { QontoClient } from "../../src/cli/qonto-client.ts";
+import { QontoClient, TooManyResults } from "../../src/cli/qonto-client.ts";
+import { QontoServer } from "../support/qonto-server/qonto-server.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
 const item = z.object({ id: z.string() });
@@ -46,4 +47,48 @@ it("a filter can have several values", async () => {
 it("numbers stay as Qonto wrote them", async () => {
   api.answer = () => ({ headers: { "content-type": "application/json" }, body: '{"amount":12.50}' });
   expect(JSON.stringify(await client.get("v2/organization", z.unknown()))).toBe('{"amount":12.50}');
+});
+
+/** Promises a second page, and refuses it. */
+const promising = (answerOf: (asked: number) => object | undefined) => {
+  api.answer = ({ query }) => {
+    if (query.get("page") === "2") return { status: 422, body: {} };
+    return { body: { transactions: [{ id: "1" }], meta: answerOf(api.received.length) } };
+  };
+};
+
+it("a page that is refused though the one before promises it, is a query of too many results", async () => {
+  promising(() => ({ next_page: 2, total_count: 2 }));
+  await expect(list({})).rejects.toThrow(TooManyResults);
+});
+
+it("and the end of the list, if the one before has ceased to promise it", async () => {
+  promising((asked) => (asked === 1 ? { next_page: 2, total_count: 2 } : { next_page: null, total_count: 1 }));
+  expect(await list({})).toEqual([{ id: "1" }]);
+});
+
+it("the pages tell how many results there are, and the answers what time it is there", async () => {
+  api.answer = () => ({
+    headers: { date: "Sun, 01 Mar 2026 12:00:00 GMT" },
+    body: { transactions: [{ id: "1" }], meta: { next_page: null, total_count: 1 } },
+  });
+  expect(client.answeredAtMs).toBeNull();
+  const pages = await Array.fromAsync(client.pages("v2/transactions", "transactions", item));
+  expect(pages).toEqual([{ items: [{ id: "1" }], total: 1 }]);
+  expect(client.answeredAtMs).toBe(Date.parse("2026-03-01T12:00:00Z"));
+});
+
+it("keeps requests so far apart that no limit is reached, when it is told how far", async () => {
+  const bank = await QontoServer.start({ limits: [{ requests: 1, milliseconds: 50 }] });
+  const headers = { authorization: `Bearer ${bank.accessToken}` };
+  const paced = new QontoClient({
+    baseUrl: bank.url,
+    headers,
+    progress: (text) => progress.push(text),
+    spacingMs: 200,
+  });
+  await Promise.all([1, 2, 3].map(() => paced.get("v2/organization", z.unknown())));
+  expect(bank.calls).toHaveLength(3);
+  expect(progress).toEqual([]);
+  await bank.stop();
 });

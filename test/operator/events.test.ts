@@ -43,6 +43,7 @@ describe("the list of events", () => {
           resource_id: "card-1",
           created_at: "2025-01-24T10:55:00Z",
           received_at: new Date(relay.now).toISOString(),
+          reconciled: false,
           state: "pending",
         },
       ],

@@ -48,6 +48,7 @@ describe("the ledger", () => {
       quarantined: 2,
       duplicates: 0,
       conflicts: 0,
+      reconciled: 0,
       balanced: true,
       destinations: [
         { destination_id: id, owed: 2, delivered: 2, pending: 0, dead: 0 },

@@ -130,6 +130,23 @@ describe("the latest state", () => {
     expect(await walk("/api/organizations/b/resources?limit=2&type=v1/payment-links-connections")).toHaveLength(1);
   });
 
+  it("can be those of some ids, with their type", async () => {
+    const ofCards = (organization_id: string, id: string) => makePayload("v1/cards", { organization_id, data: { id } });
+    const relay = await relayAfter([ofCards("a", "1"), ofCards("a", "2"), ofCards("a", "3"), ofCards("b", "4")]);
+    const idsOf = async (query: string) => {
+      const { status, body } = await relay.api("GET", `/api/organizations/a/resources?${query}`);
+      return status === 200 ? body.data.map(({ resource_id }: { resource_id: string }) => resource_id) : status;
+    };
+    expect(await idsOf("type=v1/cards&resource_id=3&resource_id=1&resource_id=4&resource_id=unknown")).toEqual([
+      "1",
+      "3",
+    ]);
+    expect(await idsOf("type=v1/cards&resource_id=2")).toEqual(["2"]);
+    expect(await idsOf("type=v1/accounts&resource_id=2")).toEqual([]);
+    expect(await idsOf("resource_id=2")).toBe(400);
+    expect(await idsOf(`type=v1/cards${"&resource_id=1".repeat(101)}`)).toBe(400);
+  });
+
   it("finds a resource without its type, the newest of that id", async () => {
     const relay = await relayAfter([
       makePayload("v1/accounts", {

@@ -165,6 +165,39 @@ describe("what Qonto lists", () => {
     ]);
   });
 
+  it.each([
+    ["/v2/sepa/transfers", "transfers", "v1/transfers", "updated_at_from", "updated_at_to"],
+    [
+      "/v2/client_invoices",
+      "client_invoices",
+      "v1/client-invoices",
+      "filter[updated_at_from]",
+      "filter[updated_at_to]",
+    ],
+  ] as const)("can be that which has changed in a time: %s", async (path, key, type, from, to) => {
+    await start();
+    const made = [1, 2, 3].map((day) => qonto.bank.make(type, { updated_at: `2026-01-0${day}T00:00:00Z` }));
+    const query = new URLSearchParams({ [from]: "2026-01-02T00:00:00Z", [to]: "2026-01-02T23:00:00Z" });
+    const { body } = await call("GET", `${path}?${query.toString()}`);
+    expect(body[key].map(({ id }: { id: string }) => id)).toEqual([made[1]?.["id"]]);
+  });
+
+  it("goes by when a thing was changed though it does not show that", async () => {
+    await start();
+    const { updated_at: shown } = qonto.bank.make("v1/client-invoices");
+    expect(shown).toBeUndefined();
+    const from = new Date(Date.now() + 60_000).toISOString();
+    const { body } = await call("GET", `/v2/client_invoices?filter[updated_at_from]=${from}`);
+    expect(body.client_invoices).toEqual([]);
+  });
+
+  it("ends where the test says", async () => {
+    await start({ mostResults: 2 });
+    for (let count = 0; count < 3; count += 1) qonto.bank.make("v1/clients");
+    expect((await call("GET", "/v2/clients?page=2&per_page=1")).status).toBe(200);
+    expect((await call("GET", "/v2/clients?page=3&per_page=1")).status).toBe(422);
+  });
+
   it("ends at 10,000 results", async () => {
     await start();
     for (let count = 0; count < 10_001; count += 1) qonto.bank.make("v1/clients");
@@ -178,6 +211,13 @@ describe("what Qonto lists", () => {
 });
 
 describe("a fault", () => {
+  it("can be a scope that the token lacks", async () => {
+    await start();
+    qonto.faults.forbidden = "/v2/cards";
+    expect((await call("GET", "/v2/cards")).status).toBe(403);
+    expect((await call("GET", "/v2/clients")).status).toBe(200);
+  });
+
   it("is what the test says: a status, a clock that is ahead", async () => {
     await start();
     qonto.faults.status = 503;

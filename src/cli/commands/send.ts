@@ -10,6 +10,7 @@ import { readBytes } from "../read-input.ts";
 import { readTime } from "../read-time.ts";
 import { keepSecret } from "../secrets.ts";
 import { readUrl } from "../settings.ts";
+import { secretNames, signingSecret } from "../signing-secret.ts";
 import { networkReason } from "../network.ts";
 import { meaningOf } from "./meaning-of-answer.ts";
 
@@ -89,16 +90,12 @@ function receiverOf(command: Command, type: string, { to, url: relay, secret }: 
   const { settings } = contextOf(command);
   const url = to === undefined ? `${settings.relayUrl(relay)}/webhooks/qonto` : readUrl(to, "--to");
   if (secret !== undefined) return { url, secret: keepSecret(secret), secretFrom: "--secret" };
-  const name = sourceOfType(type) === "business" ? "QONTO_WEBHOOK_SECRETS" : "QONTO_ONBOARDING_SECRETS";
-  const shared = settings.sharedSecret(name, url);
-  const first = shared?.value
-    .split(",")
-    .map((part) => part.trim())
-    .find((part) => part !== "");
-  if (shared === undefined || first === undefined) {
+  const signing = signingSecret(settings, url, sourceOfType(type));
+  if (signing === null) {
+    const name = secretNames[sourceOfType(type)];
     throw wrongUsage(`There is no secret to sign with: ${name} is not set.`, "Set it, or give one with --secret.");
   }
-  return { url, secret: first, secretFrom: `the first of ${shared.from}` };
+  return { url, ...signing };
 }
 
 async function makeBody(type: string, { file, id }: Options): Promise<Uint8Array<ArrayBuffer>> {

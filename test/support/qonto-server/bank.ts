@@ -20,10 +20,16 @@ export const listedTypes = [
 
 export type ListedType = (typeof listedTypes)[number];
 
+interface Kept {
+  readonly item: Item;
+  /** Unix milliseconds. */
+  readonly changedAt: number;
+}
+
 /** One customer of the bank: an organization, and what it has. */
 export class Bank {
   readonly organizationId: string;
-  readonly #items = new Map<ListedType, Map<string, Item>>();
+  readonly #items = new Map<ListedType, Map<string, Kept>>();
   #made = 0;
 
   constructor(organizationId = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d") {
@@ -33,7 +39,14 @@ export class Bank {
   }
 
   all(type: ListedType): Item[] {
-    return [...(this.#items.get(type)?.values() ?? [])];
+    return this.changedWithin(type, null, null);
+  }
+
+  /** What was changed last in a time, both ends in it, whether it shows that date or not. Unix milliseconds; null: no end. */
+  changedWithin(type: ListedType, from: number | null, to: number | null): Item[] {
+    return [...(this.#items.get(type)?.values() ?? [])]
+      .filter(({ changedAt }) => (from === null || changedAt >= from) && (to === null || changedAt <= to))
+      .map(({ item }) => item);
   }
 
   /** Adds something made up, with the fields of its type, and answers it. */
@@ -50,7 +63,7 @@ export class Bank {
 
   /** Changes one thing, as of now, and answers it. */
   change(type: ListedType, id: string, changes: { readonly [field: string]: unknown }): Item {
-    const before = this.#items.get(type)?.get(id);
+    const before = this.#items.get(type)?.get(id)?.item;
     if (before === undefined) throw new Error(`There is no ${type} ${id}`);
     const dated = "updated_at" in before ? { updated_at: new Date().toISOString() } : {};
     return this.#keep(type, { ...before, ...dated, ...changes });
@@ -61,8 +74,10 @@ export class Bank {
   }
 
   #keep(type: ListedType, item: Item): Item {
-    const items = this.#items.get(type) ?? new Map<string, Item>();
-    this.#items.set(type, items.set(idOf(type, item), item));
+    const items = this.#items.get(type) ?? new Map<string, Kept>();
+    const { updated_at: date } = item;
+    const changedAt = typeof date === "string" ? Date.parse(date) : Date.now();
+    this.#items.set(type, items.set(idOf(type, item), { item, changedAt }));
     return item;
   }
 }

@@ -7,13 +7,20 @@ interface ListEndpoint {
   readonly path: string;
   readonly key: string;
   readonly type: ListedType;
-  /** Query parameter that leaves out what has not changed since. */
-  readonly since?: string;
+  /** Names of the query parameters that ask for what was changed last from then, and until then. */
+  readonly changed?: readonly [from: string, to: string];
 }
 
+const updatedAt = ["updated_at_from", "updated_at_to"] as const;
+
 const endpoints: readonly ListEndpoint[] = [
-  { path: "/v2/client_invoices", key: "client_invoices", type: "v1/client-invoices", since: "filter[updated_at_from]" },
-  { path: "/v2/sepa/transfers", key: "transfers", type: "v1/transfers", since: "updated_at_from" },
+  {
+    path: "/v2/client_invoices",
+    key: "client_invoices",
+    type: "v1/client-invoices",
+    changed: ["filter[updated_at_from]", "filter[updated_at_to]"],
+  },
+  { path: "/v2/sepa/transfers", key: "transfers", type: "v1/transfers", changed: updatedAt },
   { path: "/v2/sepa/beneficiaries", key: "beneficiaries", type: "v1/beneficiaries" },
   { path: "/v2/memberships", key: "memberships", type: "v1/memberships" },
   { path: "/v2/cards", key: "cards", type: "v1/cards" },
@@ -23,12 +30,12 @@ const endpoints: readonly ListEndpoint[] = [
 ];
 
 /** What Qonto's API lists of an organization: the way to catch up after an outage. */
-export function listsApi(bank: Bank): Hono {
+export function listsApi(bank: Bank, mostResults?: number): Hono {
   const api = new Hono();
-  for (const { path, key, type, since } of endpoints) {
+  for (const { path, key, type, changed } of endpoints) {
     api.get(path, (c) => {
       const query = new URL(c.req.url).searchParams;
-      return pageOf(changedSince(bank.all(type), since === undefined ? null : query.get(since)), key, query);
+      return pageOf(changedWithin(bank, type, query, changed), key, query, mostResults);
     });
   }
 
@@ -46,10 +53,10 @@ export function listsApi(bank: Bank): Hono {
     }
     // Without the parameter the completed ones alone.
     const statuses = query.has("status[]") ? query.getAll("status[]") : ["completed"];
-    const items = changedSince(bank.all("v1/transactions"), query.get("updated_at_from")).filter(
+    const items = changedWithin(bank, "v1/transactions", query, updatedAt).filter(
       (item) => item["bank_account_id"] === account.id && statuses.includes(String(item["status"])),
     );
-    return pageOf(inOrder(items, query.get("sort_by") ?? "settled_at:desc"), "transactions", query);
+    return pageOf(inOrder(items, query.get("sort_by") ?? "settled_at:desc"), "transactions", query, mostResults);
   });
   return api;
 }
@@ -60,11 +67,14 @@ function accountOf(bank: Bank, query: URLSearchParams): Item | undefined {
     .find(({ id, iban }) => id === query.get("bank_account_id") || (iban !== undefined && iban === query.get("iban")));
 }
 
-/** Inclusive. What bears no date is always listed. */
-function changedSince(items: readonly Item[], since: string | null): Item[] {
-  return items.filter(
-    ({ updated_at }) => since === null || updated_at === undefined || timeOf(updated_at) >= timeOf(since),
-  );
+function changedWithin(
+  bank: Bank,
+  type: ListedType,
+  query: URLSearchParams,
+  names: readonly [string, string] | undefined,
+): Item[] {
+  const [from = null, to = null] = (names ?? []).map((name) => query.get(name));
+  return bank.changedWithin(type, from === null ? null : timeOf(from), to === null ? null : timeOf(to));
 }
 
 function inOrder(items: readonly Item[], sortBy: string): Item[] {

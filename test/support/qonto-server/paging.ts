@@ -5,7 +5,12 @@ const LARGEST_PAGE = 100;
 const MOST_RESULTS = 10_000;
 
 /** One page of a list under its key, with `meta`; an error as Qonto answers it for a page that there cannot be. */
-export function pageOf(items: readonly object[], key: string, query: URLSearchParams): Response {
+export function pageOf(
+  items: readonly object[],
+  key: string,
+  query: URLSearchParams,
+  mostResults = MOST_RESULTS,
+): Response {
   const page = Number(query.get("page") ?? 1);
   const perPage = Number(query.get("per_page") ?? LARGEST_PAGE);
   if (!Number.isInteger(perPage) || perPage < 1 || perPage > LARGEST_PAGE) {
@@ -18,8 +23,8 @@ export function pageOf(items: readonly object[], key: string, query: URLSearchPa
   if (page > totalPages) {
     return flatError(422, "unprocessable_entity", "page is out of bounds", { parameter: "page" });
   }
-  if (page * perPage > MOST_RESULTS) {
-    return flatError(422, "unprocessable_entity", "a query has at most 10000 results", { parameter: "page" });
+  if (page * perPage > mostResults) {
+    return flatError(422, "unprocessable_entity", `a query has at most ${mostResults} results`, { parameter: "page" });
   }
   const meta = {
     current_page: page,

@@ -11,6 +11,7 @@ import { type Subscription, subscriptionsApi } from "./subscriptions-api.ts";
 
 export interface QontoOptions {
   readonly port?: number;
+  readonly organizationId?: string;
   /** Each stands for a user; the first is `accessToken`. */
   readonly accessTokens?: readonly [string, ...string[]];
   /** With one the server is a sandbox, and asks for it. */
@@ -18,6 +19,8 @@ export interface QontoOptions {
   /** Lets receivers be on this machine, over http. The real one does not. */
   readonly allowHttp?: boolean;
   readonly limits?: readonly Window[];
+  /** Results of one query that can be listed. */
+  readonly mostResults?: number;
   readonly sender?: Partial<SenderOptions>;
 }
 
@@ -26,6 +29,8 @@ export interface QontoFaults {
   /** Every call is answered so. */
   status?: number;
   delayMs?: number;
+  /** The path of a list for which the token lacks the scope. */
+  forbidden?: string;
   /** How far its clock is ahead. */
   clockSkewSeconds?: number;
   /** 429 says how long to wait, unless this is set. */
@@ -34,7 +39,7 @@ export interface QontoFaults {
 
 /** A Qonto to test against: both webhook systems, what the API lists, and a sender that behaves as documented. */
 export class QontoServer {
-  readonly bank = new Bank();
+  readonly bank: Bank;
   readonly subscriptions = new Map<string, Subscription>();
   readonly onboardingWebhooks = new Map<string, OnboardingWebhook>();
   readonly faults: QontoFaults = {};
@@ -49,6 +54,7 @@ export class QontoServer {
 
   private constructor(options: QontoOptions) {
     this.#options = options;
+    this.bank = new Bank(options.organizationId);
     this.#limit = new RateLimit(options.limits ?? documentedLimits);
     this.accessToken = options.accessTokens?.[0] ?? "qonto-access-token";
     this.sender = new Sender({ backOffMs: [200, 400, 800, 1_600], signsRetriesAnew: true, ...options.sender });
@@ -118,7 +124,7 @@ export class QontoServer {
     const app = new Hono();
     const { allowHttp = false } = this.#options;
     app.route("/", subscriptionsApi(this.subscriptions, { ownerOf: bearerOf, allowHttp }));
-    app.route("/", listsApi(this.bank));
+    app.route("/", listsApi(this.bank, this.#options.mostResults));
     app.route("/", onboardingApi(this.onboardingWebhooks));
     app.notFound(() => flatError(404, "not_found", "There is nothing at this address"));
     return app;
@@ -129,7 +135,7 @@ export class QontoServer {
     this.calls.push(`${request.method} ${pathname}${search}`);
     const { delayMs = 0, clockSkewSeconds } = this.faults;
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-    const response = this.#refuse(request) ?? (await app.fetch(request));
+    const response = this.#refuse(request, pathname) ?? (await app.fetch(request));
     if (clockSkewSeconds !== undefined) {
       response.headers.set("date", new Date(Date.now() + clockSkewSeconds * 1000).toUTCString());
     }
@@ -137,7 +143,7 @@ export class QontoServer {
   }
 
   /** What stands before every endpoint. */
-  #refuse(request: Request): Response | null {
+  #refuse(request: Request, path: string): Response | null {
     const now = Date.now();
     const waitMs = Math.max(this.#limit.waitMs(now), this.#unauthorized.waitMs(now));
     if (waitMs > 0) return this.#tooMany(waitMs);
@@ -149,7 +155,9 @@ export class QontoServer {
     const { stagingToken } = this.#options;
     const isKnown = accessTokens.includes(bearerOf(request));
     const isOfSandbox = stagingToken === undefined || request.headers.get("x-qonto-staging-token") === stagingToken;
-    if (isKnown && isOfSandbox) return null;
+    if (isKnown && isOfSandbox) {
+      return path === this.faults.forbidden ? flatError(403, "forbidden", "The token lacks a scope") : null;
+    }
     this.#unauthorized.note(now);
     return flatError(
       401,

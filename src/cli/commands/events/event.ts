@@ -14,6 +14,7 @@ export const event = z.looseObject({
   resource_id: z.string().nullable(),
   created_at: z.string().nullable(),
   received_at: z.string(),
+  reconciled: z.boolean().optional(),
   state: z.string(),
 });
 
@@ -66,6 +67,7 @@ export function asText(one: EventDetail, output: Output): string {
     ["resource", one.resource_id ?? "–"],
     ["created", one.created_at ?? "–"],
     ["received", one.received_at],
+    ...(one.reconciled === true ? [["reconciled", "made up from what Qonto lists"] as const] : []),
     ["state", { text: one.state, style: styleOfState(one.state) }],
   ]);
   const rows = one.deliveries.flatMap(({ destination_id, status, next_attempt_at, attempts }) => {

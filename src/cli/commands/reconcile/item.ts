@@ -1,0 +1,17 @@
+import { z } from "zod";
+import { rulesOf } from "../../../qonto/catalogue.ts";
+import { Fault } from "../../fault.ts";
+
+/** A thing as Qonto's API shows it; its numbers stand for what was written. */
+export const item = z.record(z.string(), z.unknown());
+
+export type Item = z.output<typeof item>;
+
+const id = z.union([z.string().min(1), z.int().transform(String)]);
+
+/** The id that the relay keeps it under. */
+export function idOf(type: string, shown: Item): string {
+  const found = id.safeParse(shown[rulesOf(type).resourceId ?? "id"] ?? shown["id"]);
+  if (!found.success) throw new Fault(`Qonto's answer is not as documented: it lists ${type} without an id.`);
+  return found.data;
+}
