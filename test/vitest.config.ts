@@ -1,9 +1,20 @@
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
-import { defineConfig } from "vitest/config";
+import { type Plugin, defineConfig } from "vitest/config";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
+
+/** What the console serves as it is, the Worker's bundler imports as text; Node's tests do the same. */
+const consoleAssets: Plugin = {
+  name: "console-assets",
+  enforce: "pre",
+  load: (id) =>
+    id.startsWith(path.join(root, "src/console/assets/"))
+      ? `export default ${JSON.stringify(readFileSync(id, "utf8"))};`
+      : null,
+};
 
 export default defineConfig({
   root,
@@ -46,6 +57,7 @@ export default defineConfig({
       },
       {
         root,
+        plugins: [consoleAssets],
         test: {
           name: "node",
           include: [

@@ -44,9 +44,9 @@ describe("the document of the operator's API", () => {
   });
 
   it("has every route, and no other", () => {
-    const undocumented = ["/webhooks/qonto", "/openapi.json"];
+    const undocumented = /^\/(webhooks\/qonto|openapi\.json|console(\/.*)?)$/;
     const routes = app.routes
-      .filter(({ method, path }) => method !== "ALL" && !undocumented.includes(path))
+      .filter(({ method, path }) => method !== "ALL" && !undocumented.test(path))
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
     expect([...new Set(routes)].toSorted()).toEqual(operations.map(({ title }) => title).toSorted());
     expect(operations.length).toBeGreaterThan(25);
