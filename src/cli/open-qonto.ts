@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { z } from "zod";
 import { contextOf } from "./context.ts";
 import { wrongUsage } from "./fault.ts";
-import { QontoClient } from "./qonto-client.ts";
+import { type QontoAccess, QontoClient } from "./qonto-client.ts";
 import { readUrl, refuseClearText } from "./settings.ts";
 
 const SANDBOX = "https://thirdparty-sandbox.staging.qonto.co";
@@ -25,7 +25,8 @@ export function openQonto(
   {
     system = "business",
     headers = {},
-  }: {
+    ...trouble
+  }: Pick<QontoAccess, "patience" | "onAnswer"> & {
     readonly system?: keyof typeof systems;
     readonly headers?: Readonly<Record<string, string>>;
   } = {},
@@ -54,5 +55,6 @@ export function openQonto(
       ...(stagingToken === undefined ? {} : { "x-qonto-staging-token": stagingToken }),
     },
     progress: (text) => output.progress(text),
+    ...trouble,
   });
 }

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addDestinations } from "./commands/destinations/destinations.ts";
+import { addDoctor } from "./commands/doctor/doctor.ts";
 import { addEvents } from "./commands/events/events.ts";
 import { addOnboarding } from "./commands/onboarding.ts";
 import { addReplay } from "./commands/replay.ts";
@@ -29,5 +30,6 @@ addDestinations(program);
 addEvents(program);
 addReplay(program);
 addTail(program);
+addDoctor(program);
 
 await runProgram(program, process.argv.slice(2));

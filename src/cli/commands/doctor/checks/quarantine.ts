@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { countText } from "../count-text.ts";
+import { type Result, judged } from "../finding.ts";
+import type { Patient } from "../patient.ts";
+
+const LOOKED_AT = 100;
+
+const quarantined = z.object({ id: z.string(), reason: z.string(), received_at: z.string() });
+
+export type Quarantined = z.output<typeof quarantined>;
+
+/** An event in quarantine is Qonto's own, and reaches no team until somebody releases it. */
+export async function examineQuarantine(patient: Patient): Promise<Result> {
+  const waiting = await patient.inside((relay) =>
+    Array.fromAsync(relay.list("/api/quarantine", quarantined, { limit: LOOKED_AT })),
+  );
+  return judgeQuarantine(waiting);
+}
+
+export function judgeQuarantine(waiting: readonly Quarantined[]): Result {
+  const reasons = Map.groupBy(waiting, ({ reason }) => reason);
+  const counted = Array.from(reasons, ([reason, those]) => `${those.length} ${reason}`).join(", ");
+  return judged(
+    waiting.length === 0
+      ? []
+      : [
+          {
+            fault: "quarantine_waiting",
+            what: "Authentic events wait in quarantine, and reach no team.",
+            seen: `GET /api/quarantine: ${countText(waiting.length, LOOKED_AT)} (${counted}), the newest of ${waiting[0]?.received_at ?? ""}.`,
+            remedy: `Look at one (GET /api/quarantine/${waiting[0]?.id ?? "<id>"}) and release it: POST /api/quarantine/<id>/release. Many that are timestamp_too_old: an outage, or a clock.`,
+          },
+        ],
+    "Nothing waits in it.",
+  );
+}

@@ -1,0 +1,118 @@
+import { type Output, printable } from "../../output.ts";
+import { withoutSecrets } from "../../secrets.ts";
+import { type Examined, findingsOf } from "./examine.ts";
+import type { Finding, Result } from "./finding.ts";
+
+const NAME_WIDTH = 14;
+const INDENT = " ".repeat(NAME_WIDTH + 2);
+const WIDEST = 110;
+
+export interface Report {
+  readonly url: string;
+  readonly examined: readonly Examined[];
+}
+
+/** The report for programs. */
+export function asDocument({ url, examined }: Report, checkedAt: Date): unknown {
+  const document = {
+    url,
+    checked_at: checkedAt.toISOString(),
+    healthy: findingsOf(examined).length === 0,
+    findings: examined.flatMap(({ check, result }) =>
+      result.outcome === "failed" ? result.findings.map((finding) => ({ check: check.name, ...finding })) : [],
+    ),
+    checks: examined.map(({ check, result }) => ({ check: check.name, asks: check.asks, ...shownResult(result) })),
+  };
+  return JSON.parse(
+    JSON.stringify(document, (_key, value: unknown) => (typeof value === "string" ? clean(value) : value)),
+  );
+}
+
+function shownResult(result: Result) {
+  switch (result.outcome) {
+    case "passed":
+      return { outcome: result.outcome, says: result.says, notes: result.notes };
+    case "failed":
+      return { outcome: result.outcome, faults: result.findings.map(({ fault }) => fault), notes: result.notes };
+    case "skipped":
+      return result;
+  }
+}
+
+/** The report for a person: a line for what is well, and for each fault what it is, how it was seen and what to do. */
+export function asText({ url, examined }: Report, output: Output): string {
+  return [
+    `Examined ${url}`,
+    "",
+    ...examined.flatMap(({ check, result }) => linesOf(check.name, result, output)),
+    "",
+    ending(examined, output),
+  ].join("\n");
+}
+
+function linesOf(name: string, result: Result, output: Output): string[] {
+  const head = (mark: string, style: "green" | "red" | "yellow" | "dim", text: string) => {
+    const [first = "", ...rest] = wrapped(text);
+    return [`${output.paint(style, mark)} ${name.padEnd(NAME_WIDTH)}${first}`, ...rest.map((line) => INDENT + line)];
+  };
+  switch (result.outcome) {
+    case "passed":
+      return [...head("✓", "green", result.says), ...result.notes.flatMap((note) => noted(note, output))];
+    case "failed":
+      return [
+        ...result.findings.flatMap((finding) => faultLines(name, finding, output)),
+        ...result.notes.flatMap((note) => noted(note, output)),
+      ];
+    case "skipped": {
+      const enable = result.enable === null ? "" : ` ${result.enable}`;
+      return head("–", "dim", `not checked: ${result.why}${enable}`);
+    }
+  }
+}
+
+function faultLines(name: string, { fault, what, seen, remedy }: Finding, output: Output): string[] {
+  const part = (label: string, text: string) =>
+    wrapped(text).map((line, index) => `${INDENT}${output.paint("dim", index === 0 ? label : "      ")}${line}`);
+  return [
+    `${output.paint("red", "✗")} ${name.padEnd(NAME_WIDTH)}${output.paint(["red", "bold"], fault)}`,
+    ...wrapped(what).map((line) => INDENT + line),
+    ...part("seen  ", seen),
+    ...part("do    ", remedy),
+  ];
+}
+
+function noted(note: string, output: Output): string[] {
+  return wrapped(note).map((line) => `${INDENT}${output.paint("dim", line)}`);
+}
+
+function ending(examined: readonly Examined[], output: Output): string {
+  const findings = findingsOf(examined);
+  const notChecked = examined.filter(({ result }) => result.outcome === "skipped").length;
+  const left = notChecked === 0 ? "" : ` ${notChecked} of ${examined.length} checks could not be made.`;
+  const [first] = findings;
+  if (first === undefined) return `${output.paint("green", "No fault found.")}${left}`;
+  const count =
+    findings.length === 1
+      ? "1 fault found."
+      : `${findings.length} faults found. Begin with ${first.fault}: what follows may come of it.`;
+  return `${output.paint("red", count)}${left}`;
+}
+
+/** Commands are not broken: a person copies them. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of clean(text).split(" ")) {
+    if (line !== "" && line.length + word.length + 1 > WIDEST - INDENT.length) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+function clean(text: string): string {
+  return withoutSecrets(printable(text));
+}
