@@ -99,7 +99,7 @@ function accessToQonto(command: Command, settings: Settings, isSandbox: boolean)
   let aheadMs: number | null = null;
   const onAnswer = ({ headers }: Response) => {
     const date = Date.parse(headers.get("date") ?? "");
-    if (!Number.isNaN(date)) aheadMs = date - Date.now();
+    if (!Number.isNaN(date)) aheadMs = date - realWorld.now();
   };
   return { thing: { client: openQonto(command, { patience: QONTO_PATIENCE, onAnswer }), clockAheadMs: () => aheadMs } };
 }

@@ -28,7 +28,7 @@ export interface Probe {
   readonly timestampSeconds: number;
 }
 
-const answerBody = z.object({ status: z.unknown(), code: z.string().optional() });
+const answerBody = z.object({ status: z.unknown().optional(), code: z.string().optional() });
 
 /** Sends an event of the doctor's own, as Qonto would. */
 export async function sendProbe(

@@ -9,7 +9,7 @@ const NEWEST_LOOKED_AT = 20;
 
 const deliveryFacts = z.object({
   destination_id: z.string(),
-  event_id: z.string(),
+  received_at: z.string(),
   attempts: z.array(
     z.object({
       at: z.string(),
@@ -100,7 +100,7 @@ function judgeHealth({ destination, deliveries }: TeamSeen): Finding[] {
 function judgeDead({ destination, dead }: TeamSeen, isCut: boolean): Finding[] {
   if (dead.length === 0) return [];
   const count = isCut ? `${dead.length} or more` : countText(dead.length, DEAD_LOOKED_AT);
-  const since = dead.flatMap(({ attempts }) => attempts.map(({ at }) => at)).toSorted()[0];
+  const since = dead.map(({ received_at }) => received_at).toSorted()[0];
   return [
     {
       fault: "deliveries_dead",

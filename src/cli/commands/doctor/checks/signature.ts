@@ -100,7 +100,10 @@ export function judgeSignature(facts: SignatureFacts): Result {
       remedy: "Deploy a version whose tests pass.",
     });
   }
-  findings.push(...secrets.flatMap((tried) => judgeSecret(tried)), ...judgeForged(forged, secrets));
+  // The check of the Onboarding API has said that its secret is missing, if it could.
+  const toldBefore = ({ source, answer }: SecretTried) =>
+    source === "onboarding" && answer.code === "not_configured" && configured !== null;
+  findings.push(...secrets.filter((tried) => !toldBefore(tried)).flatMap(judgeSecret), ...judgeForged(forged, secrets));
   if (unsigned.status !== null && unsigned.status < 300) {
     findings.push({
       fault: "unsigned_accepted",
