@@ -21,7 +21,7 @@ const problem = (status: number, code: string) => Response.json({ code, detail: 
 const iso = (ms: number) => new Date(ms).toISOString();
 
 /** A relay that is well until a test says otherwise. */
-export class PlayedRelay {
+export class ScriptedRelay {
   readonly secrets: Record<Source, string[]> = { business: [BUSINESS_SECRET], onboarding: [ONBOARDING_SECRET] };
   aheadMs = 0;
   toleranceSeconds = 300;
@@ -197,7 +197,7 @@ export const failedDelivery = {
 
 /** All that a doctor meets: a relay on the internet, a Qonto that sends to it, and this machine. All of it is well. */
 export class Scene {
-  readonly relay = new PlayedRelay();
+  readonly relay = new ScriptedRelay();
   readonly qonto: QontoServer;
   readonly circumstances: Circumstances;
   readonly progress: string[] = [];

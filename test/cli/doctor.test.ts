@@ -4,7 +4,7 @@ import { type FaultName, faultNames } from "../../src/cli/commands/doctor/findin
 import type { Circumstances } from "../../src/cli/commands/doctor/patient.ts";
 import { readTarget } from "../../src/cli/commands/doctor/target.ts";
 import type { World } from "../../src/cli/commands/doctor/world.ts";
-import { BUSINESS_SECRET, PlayedRelay, RELAY, Scene, WEBHOOK, failedDelivery, series, team } from "./doctor-scene.ts";
+import { BUSINESS_SECRET, ScriptedRelay, RELAY, Scene, WEBHOOK, failedDelivery, series, team } from "./doctor-scene.ts";
 
 let scene: Scene;
 beforeEach(async () => (scene = await Scene.begin()));
@@ -16,7 +16,7 @@ const outcomes = (examined: readonly Examined[]) =>
 
 /** What is not as it should be: of the relay, of Qonto, or around the doctor. */
 interface Fault {
-  readonly relay?: (relay: PlayedRelay) => void;
+  readonly relay?: (relay: ScriptedRelay) => void;
   readonly qonto?: (scene: Scene) => void;
   readonly here?: (scene: Scene) => Partial<Circumstances>;
   readonly world?: Partial<World>;
@@ -54,10 +54,10 @@ const withCertificate = (changes: object): Fault => ({
     certificateOf: async () => ({ validUntil: Date.now() + 60 * DAY_MS, refusedFor: null, issuer: "X", ...changes }),
   },
 });
-const degraded = (name: keyof PlayedRelay["health"], detail = "As the test says."): Fault => ({
+const degraded = (name: keyof ScriptedRelay["health"], detail = "As the test says."): Fault => ({
   relay: (relay) => Object.assign(relay.health[name], { status: "degraded", detail, value: 999 }),
 });
-const counted = (counts: Partial<PlayedRelay["diagnostics"]["signatures"]>): Fault => ({
+const counted = (counts: Partial<ScriptedRelay["diagnostics"]["signatures"]>): Fault => ({
   relay: (relay) => Object.assign(relay.diagnostics.signatures, counts),
 });
 const withoutPrefix = BUSINESS_SECRET.replace("whsec_", "");

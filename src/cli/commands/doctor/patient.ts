@@ -113,6 +113,7 @@ export class Patient {
   }
 
   async knownDiagnostics(): Promise<Diagnostics | null> {
+    if (await this.isSilent()) return null;
     const access = await this.access();
     return access.state === "open" ? access.diagnostics : null;
   }
@@ -153,8 +154,8 @@ export class Patient {
   readonly clockAheadMs = once(async (): Promise<number | null> => {
     const { clockAheadMs, reason } = await this.#health();
     if (clockAheadMs !== null || reason !== undefined) return clockAheadMs;
-    const diagnostics = await this.knownDiagnostics();
-    return diagnostics === null ? null : diagnostics.now - this.circumstances.world.now();
+    const access = await this.access();
+    return access.state === "open" ? access.diagnostics.now - this.circumstances.world.now() : null;
   });
 
   /** Sends one probe; by the relay's clock, so that only the check of the clocks minds this machine's. */

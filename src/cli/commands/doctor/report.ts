@@ -21,7 +21,7 @@ export function asDocument({ url, examined }: Report, checkedAt: Date): unknown 
     findings: examined.flatMap(({ check, result }) =>
       result.outcome === "failed" ? result.findings.map((finding) => ({ check: check.name, ...finding })) : [],
     ),
-    checks: examined.map(({ check, result }) => ({ check: check.name, asks: check.asks, ...shownResult(result) })),
+    checks: examined.map(({ check, result }) => ({ name: check.name, asks: check.asks, ...shownResult(result) })),
   };
   return JSON.parse(
     JSON.stringify(document, (_key, value: unknown) => (typeof value === "string" ? clean(value) : value)),

@@ -4,10 +4,13 @@ import { CannotExamine, type Patient, apiFails } from "../patient.ts";
 
 /** The operator's API: what is asked of the relay from here on is asked there. */
 export async function examineAccess(patient: Patient): Promise<Result> {
-  const access = await patient.access();
-  if (access.state === "closed") return skipped(access.lacks, access.enable);
+  const { relay } = patient.circumstances;
+  if (!("thing" in relay)) return skipped(relay.lacks, relay.enable);
   if (await patient.isSilent()) throw new CannotExamine(skipped("The relay does not answer: see `answer`."));
+  const access = await patient.access();
   switch (access.state) {
+    case "closed":
+      return skipped(access.lacks, access.enable);
     case "open":
       return judged([], "The operator's API lets the doctor in.");
     case "refused":
