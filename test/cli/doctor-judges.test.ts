@@ -163,9 +163,7 @@ describe("subscriptions", () => {
     expect(judgeSubscriptions([], target, true)).toMatchObject({
       findings: [
         {
-          remedy: expect.stringMatching(
-            /subscriptions create --url https:\/\/a\.example\/webhooks\/qonto .* --sandbox$/,
-          ),
+          commands: [expect.stringMatching(/create --url https:\/\/a\.example\/webhooks\/qonto .* --sandbox$/)],
         },
       ],
     });
@@ -193,7 +191,9 @@ describe("types", () => {
 
   it("are all named in the command that subscribes to them, with those that there are", () => {
     expect(judge(["v1/transactions", "v1/sepa-*"])).toMatchObject({
-      findings: [{ remedy: "npm run qonto -- subscriptions update s1 --types v1/cards,v1/transfers,v1/transactions" }],
+      findings: [
+        { commands: ["npm run qonto -- subscriptions update s1 --types v1/cards,v1/transfers,v1/transactions"] },
+      ],
     });
   });
 

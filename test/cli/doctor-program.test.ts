@@ -64,6 +64,7 @@ describe("doctor", () => {
           what: expect.any(String),
           seen: expect.any(String),
           remedy: expect.any(String),
+          commands: [expect.any(String)],
         },
       ],
     });

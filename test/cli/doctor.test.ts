@@ -404,7 +404,7 @@ describe("the doctor names the fault", () => {
     const examined = await examineWith(fault);
     expect(faultsOf(examined)).toEqual([name, ...(fault.then ?? [])]);
     const [finding] = findingsOf(examined);
-    for (const text of [finding?.what, finding?.seen, finding?.remedy]) {
+    for (const text of [finding?.what, finding?.seen, finding?.remedy, ...(finding?.commands ?? [])]) {
       expect(text).toMatch(/\S.{8,}/);
       expect(text).not.toMatch(/undefined|null|NaN|Infinity|\[object/);
     }

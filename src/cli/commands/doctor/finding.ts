@@ -95,6 +95,8 @@ export interface Finding {
   readonly what: string;
   readonly seen: string;
   readonly remedy: string;
+  /** To be copied; what they need beside is said in the remedy. */
+  readonly commands?: readonly string[];
 }
 
 /** What a check came to. `notes`: what is no fault and worth knowing. */

@@ -4,7 +4,7 @@ import type { QontoClient } from "../../qonto-client.ts";
 import { type RelayClient, RelayRefusal } from "../../relay-client.ts";
 import { type Destination, PATH as DESTINATIONS, destination } from "../destinations/destination.ts";
 import { type Subscription, listSubscriptions } from "../subscriptions/subscription.ts";
-import { type Result, failed, skipped } from "./finding.ts";
+import { type Finding, type Result, failed, skipped } from "./finding.ts";
 import { type Answer, type Probe, sendProbe } from "./probe.ts";
 import { type Diagnostics, type Health, diagnosticsFacts, healthFacts } from "./relay-facts.ts";
 import type { Target } from "./target.ts";
@@ -193,14 +193,16 @@ function isSilence(answers: readonly Answer[]): boolean {
   return answers.every(({ status }) => status === null);
 }
 
-export function apiFails(fault: Fault) {
+export const APPLY_MIGRATIONS = "npx wrangler d1 migrations apply DB --remote";
+
+export function apiFails(fault: Fault): Finding {
   return {
     fault: "relay_api_fails",
     what: "The operator's API does not do what it is asked.",
     seen: fault.message,
-    remedy:
-      "Look at the relay's log (`npx wrangler tail`). Missing migrations are the usual cause: `npx wrangler d1 migrations apply DB --remote`.",
-  } as const;
+    remedy: "Look at the relay's log. Missing migrations are the usual cause.",
+    commands: ["npx wrangler tail", APPLY_MIGRATIONS],
+  };
 }
 
 /** The work is done at the first call; all get what it came to. */

@@ -19,7 +19,9 @@ export function asDocument({ url, examined }: Report, checkedAt: Date): unknown 
     checked_at: checkedAt.toISOString(),
     healthy: findingsOf(examined).length === 0,
     findings: examined.flatMap(({ check, result }) =>
-      result.outcome === "failed" ? result.findings.map((finding) => ({ check: check.name, ...finding })) : [],
+      result.outcome === "failed"
+        ? result.findings.map((finding) => ({ check: check.name, commands: [], ...finding }))
+        : [],
     ),
     checks: examined.map(({ check, result }) => ({ name: check.name, asks: check.asks, ...shownResult(result) })),
   };
@@ -70,7 +72,7 @@ function linesOf(name: string, result: Result, output: Output): string[] {
   }
 }
 
-function faultLines(name: string, { fault, what, seen, remedy }: Finding, output: Output): string[] {
+function faultLines(name: string, { fault, what, seen, remedy, commands = [] }: Finding, output: Output): string[] {
   const part = (label: string, text: string) =>
     wrapped(text).map((line, index) => `${INDENT}${output.paint("dim", index === 0 ? label : "      ")}${line}`);
   return [
@@ -78,6 +80,8 @@ function faultLines(name: string, { fault, what, seen, remedy }: Finding, output
     ...wrapped(what).map((line) => INDENT + line),
     ...part("seen  ", seen),
     ...part("do    ", remedy),
+    // Not broken: they are copied.
+    ...commands.map((command) => `${INDENT}      ${output.paint("cyan", clean(command))}`),
   ];
 }
 
@@ -98,7 +102,6 @@ function ending(examined: readonly Examined[], output: Output): string {
   return `${output.paint("red", count)}${left}`;
 }
 
-/** Commands are not broken: a person copies them. */
 function wrapped(text: string): string[] {
   const lines: string[] = [];
   let line = "";

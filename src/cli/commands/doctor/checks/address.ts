@@ -27,7 +27,8 @@ function judgePath({ strangePath, webhookUrl }: Target): Finding[] {
       fault: "url_path_wrong",
       what: `The relay takes webhooks at ${WEBHOOK_PATH}, and nowhere else.`,
       seen: `The path of --url is ${strangePath}; the doctor goes on with ${webhookUrl}.`,
-      remedy: "If a subscription has that address as well: npm run qonto -- subscriptions update.",
+      remedy: "If a subscription has that address as well, update it.",
+      commands: ["npm run qonto -- subscriptions list"],
     },
   ];
 }

@@ -36,11 +36,17 @@ export function judgeAnswers(
   });
   if (worst > QONTO_WAITS_MS && !wrong.has(kinds.silent)) findings.push({ ...kinds.slow, seen: `${times}.` });
   const taken = answers.every(({ accepted }) => accepted);
-  return judged(findings, `${taken ? "Answered 200" : `Answered ${describe(answers[0])}`} within 1 s. ${times}.`, [
-    ...(isSigned || taken
-      ? []
-      : ["The POSTs bore no signature, so nothing was written: with QONTO_WEBHOOK_SECRETS the time is the real one."]),
-  ]);
+  return judged(
+    findings,
+    `${taken ? "Answered 200 within 1 s" : `In time, if with ${describe(answers[0])}: see \`signature\``}. ${times}.`,
+    [
+      ...(isSigned || taken
+        ? []
+        : [
+            "The POSTs bore no signature, so nothing was written: with QONTO_WEBHOOK_SECRETS the time is the real one.",
+          ]),
+    ],
+  );
 }
 
 function describe(answer: Answer | undefined): string {
@@ -54,13 +60,14 @@ const kinds = {
   unreachable: {
     fault: "relay_unreachable",
     what: "Nobody answers at the relay's address.",
-    remedy:
-      "Start it with `npm start`, or look at the Worker's route and its last deploy: `npx wrangler deployments list`.",
+    remedy: "Start it with `npm start`, or look at the Worker's route and its last deploy.",
+    commands: ["npx wrangler deployments list"],
   },
   silent: {
     fault: "answer_too_slow",
     what: "The relay takes the connection and does not answer: Qonto hangs up after 1 s and sends again.",
-    remedy: "Look at the relay's log (`npx wrangler tail`), and restart it if it is a local one.",
+    remedy: "Look at the relay's log, and restart it if it is a local one.",
+    commands: ["npx wrangler tail"],
   },
   slow: {
     fault: "answer_too_slow",
@@ -91,17 +98,19 @@ const kinds = {
   notConfigured: {
     fault: "relay_not_configured",
     what: "The relay lacks the secret of Qonto's subscriptions, and refuses every event.",
-    remedy: "npx wrangler secret put QONTO_WEBHOOK_SECRETS; of a local one, put it into .dev.vars and restart it.",
+    remedy: "Give it the secret; of a local one, put it into .dev.vars and restart it.",
+    commands: ["npx wrangler secret put QONTO_WEBHOOK_SECRETS"],
   },
   notStored: {
     fault: "not_stored",
     what: "Neither D1 nor the queue takes events in time. Qonto sends them again for some days.",
-    remedy: "Look at `database` below, at Cloudflare's status page, and at the account's limits.",
+    remedy: "Look at `health` below, at Cloudflare's status page, and at the account's limits.",
   },
   error: {
     fault: "relay_error",
     what: "The relay fails.",
-    remedy: "Look at its log: `npx wrangler tail`.",
+    remedy: "Look at its log.",
+    commands: ["npx wrangler tail"],
   },
   stranger: {
     fault: "not_a_relay",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Result, judged } from "../finding.ts";
 import type { Patient } from "../patient.ts";
+import { operatorCall } from "../operator-call.ts";
 import { countText } from "../count-text.ts";
 
 const LOOKED_AT = 100;
@@ -19,10 +20,10 @@ export async function examineDeadLetters(patient: Patient): Promise<Result> {
   const letters = await patient.inside((relay) =>
     Array.fromAsync(relay.list("/api/dead-letters", deadLetter, { limit: LOOKED_AT })),
   );
-  return judgeDeadLetters(letters);
+  return judgeDeadLetters(letters, patient.circumstances.target.origin);
 }
 
-export function judgeDeadLetters(letters: readonly DeadLetter[]): Result {
+export function judgeDeadLetters(letters: readonly DeadLetter[], origin: string): Result {
   const waiting = letters.filter(({ replayed_at }) => replayed_at === null);
   const kinds = [...new Set(waiting.map(({ kind }) => kind))].join(", ");
   return judged(
@@ -33,7 +34,10 @@ export function judgeDeadLetters(letters: readonly DeadLetter[]): Result {
             fault: "dead_letters_waiting",
             what: "A queue has given up on messages: their work is not done.",
             seen: `GET /api/dead-letters: ${countText(waiting.length, LOOKED_AT)} not replayed (${kinds}), the newest of ${waiting[0]?.received_at ?? ""}.`,
-            remedy: `Look in the log why they failed and mend it; then POST /api/dead-letters/${waiting[0]?.id ?? "<id>"}/replay, each of them.`,
+            remedy: "Look in the log why they failed, and mend it; then send each again.",
+            commands: waiting
+              .slice(0, 3)
+              .map(({ id }) => operatorCall("POST", `${origin}/api/dead-letters/${id}/replay`)),
           },
         ],
     letters.length === 0 ? "There are none." : "All have been replayed.",

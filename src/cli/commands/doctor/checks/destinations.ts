@@ -72,7 +72,8 @@ function judgeHealth({ destination, deliveries }: TeamSeen): Finding[] {
         fault: "destination_paused",
         what: `${nameOf(destination)} is paused: it gets nothing.`,
         seen: `enabled is false; ${failures}${last}.`,
-        remedy: `npm run qonto -- destinations resume ${id}, with what has waited. A team that answers 410 is paused by that answer.`,
+        remedy: "Resume it: it gets what has waited. A team that answers 410 is paused by that answer.",
+        commands: [`npm run qonto -- destinations resume ${id}`],
       },
     ];
   }
@@ -82,7 +83,8 @@ function judgeHealth({ destination, deliveries }: TeamSeen): Finding[] {
         fault: "destination_resting",
         what: `${nameOf(destination)} has failed for so long that it rests: what it is owed waits, in order.`,
         seen: `Since ${resting_since}, ${failures}${last}.`,
-        remedy: `Have the team mend what that answer says. It is probed again at ${next_probe_at ?? "its turn"}, and gets all of it when it is back; to try now: npm run qonto -- destinations test ${id}.`,
+        remedy: `Have the team mend what that answer says. It is probed again at ${next_probe_at ?? "its turn"}, and gets all of it when it is back; or try now.`,
+        commands: [`npm run qonto -- destinations test ${id}`],
       },
     ];
   }
@@ -92,7 +94,8 @@ function judgeHealth({ destination, deliveries }: TeamSeen): Finding[] {
       fault: "destination_failing",
       what: `${nameOf(destination)} fails; what it is owed is tried again.`,
       seen: `${failures}${last}.`,
-      remedy: `Have the team mend what that answer says; to try now: npm run qonto -- destinations test ${id}.`,
+      remedy: "Have the team mend what that answer says, and try.",
+      commands: [`npm run qonto -- destinations test ${id}`],
     },
   ];
 }
@@ -105,8 +108,9 @@ function judgeDead({ destination, dead }: TeamSeen, isCut: boolean): Finding[] {
     {
       fault: "deliveries_dead",
       what: `${nameOf(destination)} never got some events: all attempts failed, and no more will be made.`,
-      seen: `${count} deliveries are dead${lastFailureText(dead)}.`,
-      remedy: `When the team is well: npm run qonto -- replay destination ${destination.id} --since ${since ?? "30d"}`,
+      seen: `${count === "1" ? "One delivery is" : `${count} deliveries are`} dead${lastFailureText(dead)}.`,
+      remedy: "When the team is well, send them again.",
+      commands: [`npm run qonto -- replay destination ${destination.id} --since ${since ?? "30d"}`],
     },
   ];
 }

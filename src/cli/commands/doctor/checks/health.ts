@@ -1,47 +1,49 @@
-import { type FaultName, type Finding, type Result, judged } from "../finding.ts";
-import type { Patient } from "../patient.ts";
+import { type Finding, type Result, judged } from "../finding.ts";
+import { APPLY_MIGRATIONS, type Patient } from "../patient.ts";
 import type { Health } from "../relay-facts.ts";
 
 type Checks = Health["checks"];
 
-interface Kind {
-  readonly fault: FaultName;
-  readonly what: string;
-  readonly remedy: string;
-}
+type Kind = Omit<Finding, "seen">;
 
 /** What a check of /health means that is not well. */
 const kinds: Readonly<Record<keyof Checks, Kind>> = {
   configuration: {
     fault: "relay_not_configured",
     what: "The relay lacks what it needs.",
-    remedy: "Set what is named: npx wrangler secret put NAME; of a local one, put it into .dev.vars and restart it.",
+    remedy: "Set what is named; of a local one, put it into .dev.vars and restart it.",
+    commands: ["npx wrangler secret put NAME"],
   },
   database: {
     fault: "database_unwell",
     what: "D1 does not answer as it should: events go through the queue alone, and nothing is delivered.",
-    remedy: "Look at Cloudflare's status page. After a deploy: npx wrangler d1 migrations apply DB --remote.",
+    remedy: "Look at Cloudflare's status page. After a deploy, apply the migrations.",
+    commands: [APPLY_MIGRATIONS],
   },
   cron: {
     fault: "cron_stopped",
     what: "The cron does not run: what has lost its next step stays where it is.",
     remedy:
       "Look at the Worker's triggers (wrangler.toml, `[triggers]`) and deploy them; `npm start` runs it by itself.",
+    commands: ["npx wrangler deploy"],
   },
   fan_out: {
     fault: "fan_out_stuck",
     what: "Events are received and not handed on.",
-    remedy: "Look at `queues` below, and at the log of the consumer: `npx wrangler tail`.",
+    remedy: "Look at `queues` below, and at the log of the consumer.",
+    commands: ["npx wrangler tail"],
   },
   deliveries: {
     fault: "deliveries_overdue",
     what: "Deliveries are due and not attempted.",
-    remedy: "Look at `queues` below, and at the log of the retry lane: `npx wrangler tail`.",
+    remedy: "Look at `queues` below, and at the log of the retry lane.",
+    commands: ["npx wrangler tail"],
   },
   resting_destinations: {
     fault: "destination_resting",
     what: "A team has been down for so long that it will not come back by itself.",
-    remedy: "Call the team: npm run qonto -- destinations list shows which.",
+    remedy: "Call the team.",
+    commands: ["npm run qonto -- destinations list"],
   },
   dead_letters: {
     fault: "dead_letters_waiting",

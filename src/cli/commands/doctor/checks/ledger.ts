@@ -34,8 +34,8 @@ export function judgeLedger({ balanced, ...counts }: Ledger): Result {
             fault: "ledger_unbalanced",
             what: "The ledger does not balance: an event or a delivery is in no state, or in two.",
             seen: `GET /api/ledger of the last ${DAYS} days: ${text}.`,
-            remedy:
-              "Keep the log and a copy of the database (npx wrangler d1 export), and report it: this is a fault of the relay.",
+            remedy: "This is a fault of the relay: keep its log and a copy of the database, and report it.",
+            commands: ["npx wrangler d1 export DB --remote --output relay.sql"],
           },
         ],
     `Balanced over the last ${DAYS} days. ${text}.`,

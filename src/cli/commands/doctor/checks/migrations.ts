@@ -1,5 +1,5 @@
 import { type Result, judged } from "../finding.ts";
-import type { Patient } from "../patient.ts";
+import { APPLY_MIGRATIONS, type Patient } from "../patient.ts";
 import type { Diagnostics } from "../relay-facts.ts";
 
 /** The tables must be those that the code expects. */
@@ -16,9 +16,9 @@ export function judgeMigrations({ applied, missing }: Diagnostics["migrations"],
             fault: "migrations_missing",
             what: "The database lacks tables or columns that this version of the relay uses.",
             seen: `Not applied: ${missing.join(", ")}.`,
-            remedy: isLocal
-              ? "Restart it: `npm start` applies them."
-              : "npx wrangler d1 migrations apply DB --remote (before a deploy, not after).",
+            ...(isLocal
+              ? { remedy: "Restart it: `npm start` applies them." }
+              : { remedy: "Apply them; next time before the deploy.", commands: [APPLY_MIGRATIONS] }),
           },
         ],
     `All ${applied.length} are applied.`,

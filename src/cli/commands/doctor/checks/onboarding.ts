@@ -24,8 +24,8 @@ export function judgeOnboarding({ configuration, traffic }: Diagnostics): Result
             fault: "onboarding_secret_missing",
             what: "The Onboarding API is used, but the relay lacks its secret and refuses its events.",
             seen: "QONTO_PARTNER_ID or QONTO_ONBOARDING_SECRETS is set here; the relay has no onboarding secret.",
-            remedy:
-              "npx wrangler secret put QONTO_ONBOARDING_SECRETS; of a local one, put it into .dev.vars and restart it.",
+            remedy: "Give it the secret; of a local one, put it into .dev.vars and restart it.",
+            commands: ["npx wrangler secret put QONTO_ONBOARDING_SECRETS"],
           },
         ],
     came.length === 0

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { countText } from "../count-text.ts";
+import { operatorCall } from "../operator-call.ts";
 import { type Result, judged } from "../finding.ts";
 import type { Patient } from "../patient.ts";
 
@@ -14,10 +15,10 @@ export async function examineQuarantine(patient: Patient): Promise<Result> {
   const waiting = await patient.inside((relay) =>
     Array.fromAsync(relay.list("/api/quarantine", quarantined, { limit: LOOKED_AT })),
   );
-  return judgeQuarantine(waiting);
+  return judgeQuarantine(waiting, patient.circumstances.target.origin);
 }
 
-export function judgeQuarantine(waiting: readonly Quarantined[]): Result {
+export function judgeQuarantine(waiting: readonly Quarantined[], origin: string): Result {
   const reasons = Map.groupBy(waiting, ({ reason }) => reason);
   const counted = Array.from(reasons, ([reason, those]) => `${those.length} ${reason}`).join(", ");
   return judged(
@@ -28,7 +29,10 @@ export function judgeQuarantine(waiting: readonly Quarantined[]): Result {
             fault: "quarantine_waiting",
             what: "Authentic events wait in quarantine, and reach no team.",
             seen: `GET /api/quarantine: ${countText(waiting.length, LOOKED_AT)} (${counted}), the newest of ${waiting[0]?.received_at ?? ""}.`,
-            remedy: `Look at one (GET /api/quarantine/${waiting[0]?.id ?? "<id>"}) and release it: POST /api/quarantine/<id>/release. Many that are timestamp_too_old: an outage, or a clock.`,
+            remedy: "Look at them, and release each. Many that are timestamp_too_old come of an outage, or of a clock.",
+            commands: waiting
+              .slice(0, 3)
+              .map(({ id }) => operatorCall("POST", `${origin}/api/quarantine/${id}/release`)),
           },
         ],
     "Nothing waits in it.",

@@ -54,15 +54,22 @@ export function judgeQueues({ now, sentAt, waitedMs, queues }: QueuesSeen): Resu
     .map((name): Finding => {
       const backlog = queues[name].backlog;
       const seen = `A probe sent into it has not come out within ${seconds} s${backlog === null ? "" : `; ${backlog} messages wait`}.`;
-      const remedy = `npx wrangler queues consumer list ${queueNames[name]} and npx wrangler tail show whether it is attached and why it fails; npx wrangler deploy attaches it. Events wait meanwhile, and are not lost.`;
+      const remedy =
+        "See whether it is attached and why it fails; a deploy attaches it. Events wait meanwhile, and are not lost.";
+      const commands = [
+        `npx wrangler queues consumer list ${queueNames[name]}`,
+        "npx wrangler tail",
+        "npx wrangler deploy",
+      ];
       return name === "dead_letters"
         ? {
             fault: "dead_letter_consumer_stuck",
             what: `What the queues give up on is not written down: the consumer of ${queueNames[name]} does not run.`,
             seen,
             remedy,
+            commands,
           }
-        : { fault: "queue_stuck", what: `The consumer of ${queueNames[name]} does not run.`, seen, remedy };
+        : { fault: "queue_stuck", what: `The consumer of ${queueNames[name]} does not run.`, seen, remedy, commands };
     });
   const oldestSeconds = Math.round((now - (queues.events.oldest_message_at ?? now)) / 1000);
   const isBehind = oldestSeconds > OLDEST_EVENT_SECONDS && isConsumed(queues.events, sentAt);
@@ -75,12 +82,13 @@ export function judgeQueues({ now, sentAt, waitedMs, queues }: QueuesSeen): Resu
               fault: "queue_backlog_old",
               what: "Events wait in the queue for minutes: its consumer cannot keep up, or fails on some.",
               seen: `The oldest message of ${queueNames.events} is ${oldestSeconds} s old; ${queues.events.backlog ?? "some"} wait.`,
-              remedy: "Look at the log of the consumer for what fails: npx wrangler tail.",
+              remedy: "Look at the log of the consumer for what fails.",
+              commands: ["npx wrangler tail"],
             } as const,
           ]
         : []),
     ],
-    `Each consumer had the probe within ${seconds} s. ${all.map((name) => `${name} ${queues[name].backlog ?? "?"}`).join(", ")} messages wait.`,
+    `Each consumer had the probe within ${seconds} s. Messages that wait: ${all.map((name) => `${name} ${queues[name].backlog ?? "unknown"}`).join(", ")}.`,
   );
 }
 

@@ -13,6 +13,7 @@ interface Rule {
   readonly share: number;
   readonly what: string;
   readonly remedy: string;
+  readonly commands?: readonly string[];
 }
 
 /** Whoever scans the internet finds the address and sends what has no signature: that alone means nothing. */
@@ -23,7 +24,8 @@ const rules: Readonly<Record<Kind, Rule>> = {
     share: 0.01,
     what: "Events come under a secret that the relay does not know: a subscription of yours, or a forger.",
     remedy:
-      "Compare QONTO_WEBHOOK_SECRETS with the secret of each subscription; with one request's header and body, npm run qonto -- verify names the mistake.",
+      "Compare QONTO_WEBHOOK_SECRETS with the secret of each subscription; with the header and body of one request `verify` names the mistake.",
+    commands: ["npm run qonto -- subscriptions list", "npm run qonto -- verify --help"],
   },
   too_old: {
     fault: "signatures_too_old",
@@ -44,7 +46,8 @@ const rules: Readonly<Record<Kind, Rule>> = {
     atLeast: 3,
     share: 0.01,
     what: "Events come with signature headers that nobody can read: something on the way changes them.",
-    remedy: "Look at what stands before the relay; `npm run qonto -- verify --header …` says what is wrong with one.",
+    remedy: "Look at what stands before the relay; `verify` says what is wrong with one.",
+    commands: ["npm run qonto -- verify --help"],
   },
   missing: {
     fault: "signatures_missing",
@@ -63,13 +66,13 @@ export async function examineRefusals(patient: Patient): Promise<Result> {
 export function judgeRefusals(counts: Counts): Result {
   const kinds = Object.keys(rules).filter((kind): kind is Kind => kind in rules);
   const found = kinds.flatMap((kind): Finding[] => {
-    const { fault, atLeast, share, what, remedy } = rules[kind];
+    const { atLeast, share, ...rule } = rules[kind];
     const count = counts[kind];
     const all = count + counts.authentic;
     if (count < atLeast || count / all < share) return [];
     const percent = Math.round((100 * count) / all);
     const since = new Date(counts.since).toISOString();
-    return [{ fault, what, remedy, seen: `Since ${since}: ${count} of ${all} requests, ${percent} %.` }];
+    return [{ ...rule, seen: `Since ${since}: ${count} of ${all} requests, ${percent} %.` }];
   });
   const refused = kinds.map((kind) => `${counts[kind]} ${kind.replace("_", " ")}`).join(", ");
   return judged(found, `In the last day ${counts.authentic} authentic; refused ${refused}.`);

@@ -162,7 +162,8 @@ function judgeSecret({ source, name, answer, looksLikeApiKey, mistake }: SecretT
           fault: source === "business" ? "relay_not_configured" : "onboarding_secret_missing",
           what: `The relay has no ${variable}, and refuses every event of that system.`,
           seen,
-          remedy: `npx wrangler secret put ${variable}; of a local one, put it into .dev.vars and restart it.`,
+          remedy: "Give it the secret; of a local one, put it into .dev.vars and restart it.",
+          commands: [`npx wrangler secret put ${variable}`],
         },
       ];
     default:
@@ -180,8 +181,8 @@ function judgeMismatch(about: {
   if (mistake !== null && isFaultName(mistake.code)) {
     return {
       fault: mistake.code,
-      what: `The relay knows ${name} in another writing than this machine. ${mistake.explanation}`,
-      seen: `${seen} Written in that other way it is accepted.`,
+      what: `The relay knows ${name}, but not as it is written here.`,
+      seen: `${seen} ${mistake.explanation}`,
       remedy:
         "Write it on both sides exactly as Qonto showed it when the subscription was created: its whole text is the key.",
     };
@@ -190,7 +191,9 @@ function judgeMismatch(about: {
     fault: "secret_unknown",
     what: `The relay does not know ${name}: if Qonto signs with it, every event is refused.`,
     seen: `${seen} Nor does it fit without white space, quotes or \`whsec_\`, or decoded.`,
-    remedy: `If it is a subscription's secret, add it to the relay's: npx wrangler secret put ${variable} (all of them, comma-separated; a local one reads .dev.vars when it starts). If it is none any more, take it out here.`,
+    remedy:
+      "If it is a subscription's secret, give the relay all secrets, comma-separated (a local one reads .dev.vars when it starts). If it is none any more, take it out here.",
+    commands: [`npx wrangler secret put ${variable}`],
   };
 }
 

@@ -47,9 +47,13 @@ export function judgeSubscriptions(listed: readonly Listed[], target: Target, is
     seen: `GET /v2/webhook_subscriptions lists ${
       listed.length === 0 ? "none" : listed.map(({ subscription }) => shown(subscription)).join("; ")
     }.`,
-    remedy: target.isLocal
-      ? `Qonto cannot reach this machine: subscribe a tunnel to it, or the relay where it is deployed.`
-      : `npm run qonto -- subscriptions create --url ${target.webhookUrl} --types v1/transactions,…${tail}`,
+    ...(target.isLocal
+      ? { remedy: "Qonto cannot reach this machine: subscribe a tunnel to it, or the relay where it is deployed." }
+      : {
+          remedy:
+            "Subscribe, and give the relay the secret that is shown. If there should be one: it belongs to the user and client of the token that made it.",
+          commands: [`npm run qonto -- subscriptions create --url ${target.webhookUrl} --types v1/transactions${tail}`],
+        }),
   };
   return judged(
     [...(here.length === 0 ? [missing] : []), ...astray, ...judgeDuplicates(here, tail)],
@@ -64,7 +68,11 @@ function judgeElsewhere({ subscription, reach }: Listed, target: Target, tail: s
   const url = URL.parse(subscription.callback_url);
   const common = {
     seen: `Subscription ${shown(subscription)}.`,
-    remedy: `npm run qonto -- subscriptions update ${subscription.id} --url ${target.webhookUrl}${tail}, or subscriptions delete ${subscription.id}${tail} if it is not needed.`,
+    remedy: "Point it here, or delete it if it is not needed.",
+    commands: [
+      `npm run qonto -- subscriptions update ${subscription.id} --url ${target.webhookUrl}${tail}`,
+      `npm run qonto -- subscriptions delete ${subscription.id}${tail}`,
+    ],
   };
   if (url !== null && isSameHost(url, new URL(target.origin))) {
     const what =
@@ -93,7 +101,9 @@ function judgeDuplicates(here: readonly Listed[], tail: string): Finding[] {
       fault: "subscription_duplicate",
       what: "Several subscriptions send the same types here: each event may come several times, under several secrets.",
       seen: `${ids.join(" and ")} both send ${twice.map(([type]) => type).join(", ")}.`,
-      remedy: `When a secret is being changed this is how it must be, until events come with the new one. Then delete the older: npm run qonto -- subscriptions delete ${ids[0] ?? "<id>"}${tail}`,
+      remedy:
+        "While a secret is being changed this is how it must be. When events come with the new one, delete the older.",
+      commands: ids.map((id) => `npm run qonto -- subscriptions delete ${id}${tail}`),
     },
   ];
 }

@@ -32,7 +32,11 @@ export function judgeTraffic(traffic: readonly Series[], now: number): Result {
   const says =
     traffic.length === 0
       ? "No event has come in the last 30 days: nothing is known to be usual."
-      : `The last event came ${durationText(now - newest)} ago; ${known.length} of ${traffic.length} kinds have a history, and none is silent for longer than usual.`;
+      : `The last event came ${durationText(now - newest)} ago; ${
+          known.length === 0
+            ? "there are too few yet to know what is usual"
+            : `none of ${known.length} kinds is silent for longer than is usual`
+        }.`;
   const notes = young > 0 && known.length > 0 ? [`${young} kinds have fewer than ${LEAST_EVENTS} events yet.`] : [];
   if (known.length > 1 && silent.length === known.length) return judged([allSilent(silent, now)], says, notes);
   return judged(

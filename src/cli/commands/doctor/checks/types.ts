@@ -7,7 +7,8 @@ import { leadsTo } from "./subscription.ts";
 
 /** What the teams wait for must be subscribed to: each subscription sends the types it names, and no other. */
 export async function examineTypes(patient: Patient): Promise<Result> {
-  const { target, isSandbox } = patient.circumstances;
+  const { target, isSandbox, qonto } = patient.circumstances;
+  if (!("thing" in qonto)) return skipped("There is no access to Qonto's API: see `subscription`.");
   const subscriptions = await patient.subscriptions().catch((error: unknown) => {
     if (error instanceof Fault)
       throw new CannotExamine(skipped("Qonto does not tell its subscriptions: see `subscription`."));
@@ -42,7 +43,8 @@ export function judgeTypes(
             fault: "type_not_subscribed",
             what: `Teams wait for events that Qonto is not asked for: ${types.join(", ")}.`,
             seen: `Wanted by ${teams.join(", ")}; subscribed are ${subscribed.join(", ")}.`,
-            remedy: `npm run qonto -- subscriptions update ${id} --types ${all}${isSandbox ? " --sandbox" : ""}`,
+            remedy: "Subscribe to them too; the token needs the scope of each type.",
+            commands: [`npm run qonto -- subscriptions update ${id} --types ${all}${isSandbox ? " --sandbox" : ""}`],
           },
         ],
     `Subscribed to all that teams name: ${subscribed.join(", ")}.`,
