@@ -25,7 +25,7 @@ export interface QontoAccess {
   readonly onAnswer?: (answer: Response) => void;
 }
 
-export interface Patience {
+interface Patience {
   readonly answersWithinMs: number;
   readonly mostRetries: number;
   /** Whoever is told to wait longer gives up. */

@@ -36,7 +36,7 @@ export function selfSigned(name: string, { from, until }: { readonly from: Date;
   const certificate = sequence(signed, ECDSA_WITH_SHA256, signature).toString("base64");
   const lines = certificate.match(/.{1,64}/g) ?? [];
   return {
-    key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    key: privateKey.export({ type: "pkcs8", format: "pem" }),
     cert: `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`,
   };
 }

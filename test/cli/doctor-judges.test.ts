@@ -3,6 +3,8 @@ import { isPublic, judgeAddress } from "../../src/cli/commands/doctor/checks/add
 import { judgeAnswers } from "../../src/cli/commands/doctor/checks/answer.ts";
 import { judgeCertificate } from "../../src/cli/commands/doctor/checks/certificate.ts";
 import { type Clocks, judgeClocks } from "../../src/cli/commands/doctor/checks/clocks.ts";
+import { judgeDestinations } from "../../src/cli/commands/doctor/checks/destinations.ts";
+import { judgeHealth } from "../../src/cli/commands/doctor/checks/health.ts";
 import { judgeQueues } from "../../src/cli/commands/doctor/checks/queues.ts";
 import { judgeRefusals } from "../../src/cli/commands/doctor/checks/refusals.ts";
 import { judgeSubscriptions } from "../../src/cli/commands/doctor/checks/subscription.ts";
@@ -10,8 +12,9 @@ import { durationText, judgeTraffic } from "../../src/cli/commands/doctor/checks
 import { judgeTypes } from "../../src/cli/commands/doctor/checks/types.ts";
 import type { Result } from "../../src/cli/commands/doctor/finding.ts";
 import type { Answer } from "../../src/cli/commands/doctor/probe.ts";
+import { healthFacts } from "../../src/cli/commands/doctor/relay-facts.ts";
 import { readTarget } from "../../src/cli/commands/doctor/target.ts";
-import { team } from "./doctor-scene.ts";
+import { ScriptedRelay, failedDelivery, team } from "./doctor-scene.ts";
 
 const NOW = Date.parse("2026-11-25T12:00:00Z");
 const HOUR_MS = 3_600_000;
@@ -285,5 +288,62 @@ describe("the queues", () => {
 
   it("that gave back an earlier probe only, are stuck, and that is said once", () => {
     expect(judge({ probe_consumed_at: NOW - 1, oldest_message_at: 0 })).toEqual(["queue_stuck"]);
+  });
+});
+
+describe("health", () => {
+  const judge = (...degraded: [keyof ScriptedRelay["health"], number | null][]) => {
+    const { health } = new ScriptedRelay();
+    for (const [name, value] of degraded) Object.assign(health[name], { status: "degraded", value });
+    return faults(judgeHealth(healthFacts.parse({ checks: health }), ["dead_letters"]));
+  };
+
+  it("of a database that does not answer is one fault, and the configuration's is its own", () => {
+    const untold = (["cron", "fan_out", "deliveries", "secrets"] as const).map((name): [typeof name, null] => [
+      name,
+      null,
+    ]);
+    expect(judge(["database", null], ...untold)).toEqual(["database_unwell"]);
+    expect(judge(["configuration", 1], ["database", null], ...untold)).toEqual([
+      "relay_not_configured",
+      "database_unwell",
+    ]);
+  });
+
+  it("of a cron that has never run says so, and not what only the cron could tell", () => {
+    expect(judge(["cron", null], ["fan_out", null])).toEqual(["cron_stopped"]);
+    expect(judge(["cron", 400], ["fan_out", 400])).toEqual(["cron_stopped", "fan_out_stuck"]);
+  });
+
+  it("leaves out what another check asks more closely", () => {
+    expect(judge(["dead_letters", 1])).toEqual([]);
+  });
+});
+
+describe("teams", () => {
+  const judge = (one: ReturnType<typeof team>, { dead = 0, isCut = false } = {}) =>
+    judgeDestinations([{ destination: one, deliveries: [], dead: Array(dead).fill(failedDelivery) }], isCut);
+
+  it("that are paused are not called failing as well, nor are those that rest", () => {
+    const resting_since = "2026-11-25T10:00:00Z";
+    const failing = { state: "failing", consecutive_failures: 30, resting_since };
+    expect(faults(judge(team({ enabled: false }, failing)))).toEqual(["destination_paused"]);
+    expect(faults(judge(team({}, failing)))).toEqual(["destination_resting"]);
+    expect(faults(judge(team({}, { ...failing, resting_since: null })))).toEqual(["destination_failing"]);
+  });
+
+  it("that are well again can have dead deliveries, to be replayed since the oldest event", () => {
+    expect(judge(team(), { dead: 2 })).toMatchObject({
+      findings: [
+        {
+          fault: "deliveries_dead",
+          seen: expect.stringMatching(/^2 deliveries are dead; .* 503 “down for maintenance”\.$/),
+          commands: [`npm run qonto -- replay destination dst_1 --since ${failedDelivery.received_at}`],
+        },
+      ],
+    });
+    expect(judge(team(), { dead: 2, isCut: true })).toMatchObject({
+      findings: [{ seen: expect.stringContaining("2 or more deliveries are dead") }],
+    });
   });
 });

@@ -84,6 +84,12 @@ describe("doctor", () => {
     expect(report.findings.map(({ fault }: { fault: string }) => fault)).toEqual(["relay_unreachable"]);
   });
 
+  it("says once, and of all checks that hang on it, that a relay is down", async () => {
+    const { stdout } = await doctor([], credentials, `http://127.0.0.1:${await freePort()}`);
+    expect(stdout).toMatch(/^– access, refusals, .*destinations\n {16}not checked: The relay does not answer/m);
+    expect(stdout.split("\n").length).toBeLessThan(25);
+  });
+
   it("shows no secret and no token, also when the relay writes them in its answers", async () => {
     relay.secrets.business[0] = "another";
     relay.intercept = (_request, pathname) =>
@@ -97,12 +103,16 @@ describe("doctor", () => {
   });
 
   it("sends no token where all could read it, and says so", async () => {
-    const { stdout } = await doctor(["--json"], credentials, "http://0.0.0.0:9");
-    const checks: any[] = JSON.parse(stdout).checks;
-    expect(checks.find(({ name }) => name === "access")).toMatchObject({
-      outcome: "skipped",
-      enable: "Give an https address.",
-    });
+    const authorized: (string | null)[] = [];
+    relay.intercept = ({ headers }) => {
+      authorized.push(headers.get("authorization"));
+      return null;
+    };
+    const { stdout } = await doctor(["--json"], credentials, server.url.replace("127.0.0.1", "0.0.0.0"));
+    const { findings, checks }: { findings: any[]; checks: any[] } = JSON.parse(stdout);
+    expect(findings.map(({ fault }) => fault)).toEqual(["url_not_https", "address_private"]);
+    expect(checks.find(({ name }) => name === "access")).toMatchObject({ enable: "Give an https address." });
+    expect(new Set(authorized)).toEqual(new Set([null]));
   });
 
   it.each([

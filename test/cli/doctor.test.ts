@@ -4,7 +4,16 @@ import { type FaultName, faultNames } from "../../src/cli/commands/doctor/findin
 import type { Circumstances } from "../../src/cli/commands/doctor/patient.ts";
 import { readTarget } from "../../src/cli/commands/doctor/target.ts";
 import type { World } from "../../src/cli/commands/doctor/world.ts";
-import { BUSINESS_SECRET, ScriptedRelay, RELAY, Scene, WEBHOOK, failedDelivery, series, team } from "./doctor-scene.ts";
+import {
+  BUSINESS_SECRET,
+  type ScriptedRelay,
+  RELAY,
+  Scene,
+  WEBHOOK,
+  failedDelivery,
+  series,
+  team,
+} from "./doctor-scene.ts";
 
 let scene: Scene;
 beforeEach(async () => (scene = await Scene.begin()));
@@ -21,7 +30,7 @@ interface Fault {
   readonly here?: (scene: Scene) => Partial<Circumstances>;
   readonly world?: Partial<World>;
   /** What else comes of it; without it the fault is the only one that is named. */
-  readonly then?: readonly FaultName[];
+  readonly besides?: readonly FaultName[];
 }
 
 const DAY_MS = 86_400_000;
@@ -245,7 +254,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
         relay.intercept = (_request, path) =>
           path === "/webhooks/qonto" ? Response.json({ status: "accepted" }) : null;
       },
-      then: ["unsigned_accepted", "stale_accepted"],
+      besides: ["unsigned_accepted", "stale_accepted"],
     },
   ],
   [
@@ -402,7 +411,7 @@ async function examineWith({ relay, qonto, here, world }: Fault): Promise<Examin
 describe("the doctor names the fault", () => {
   it.each(table)("%s: %s", async (_what, name, fault) => {
     const examined = await examineWith(fault);
-    expect(faultsOf(examined)).toEqual([name, ...(fault.then ?? [])]);
+    expect(faultsOf(examined)).toEqual([name, ...(fault.besides ?? [])]);
     const [finding] = findingsOf(examined);
     for (const text of [finding?.what, finding?.seen, finding?.remedy, ...(finding?.commands ?? [])]) {
       expect(text).toMatch(/\S.{8,}/);
@@ -411,7 +420,7 @@ describe("the doctor names the fault", () => {
   });
 
   it("and this table has each name that it has", () => {
-    const named = new Set(table.flatMap(([, name, { then = [] }]) => [name, ...then]));
+    const named = new Set(table.flatMap(([, name, { besides = [] }]) => [name, ...besides]));
     expect(faultNames.filter((name) => !named.has(name))).toEqual([]);
   });
 });

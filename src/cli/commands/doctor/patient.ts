@@ -71,11 +71,12 @@ export class Patient {
 
   /** `/health`, whatever it says, and the answer's date; null when nothing like it is there. */
   readonly #health = once(async () => {
-    const { world, target } = this.circumstances;
+    const { target, world } = this.circumstances;
+    const { fetch, timeBoxes } = world;
     try {
-      const response = await world.fetch(`${target.origin}/health`, {
+      const response = await fetch(`${target.origin}/health`, {
         redirect: "manual",
-        signal: AbortSignal.timeout(world.timeBoxes.answerMs),
+        signal: AbortSignal.timeout(timeBoxes.answerMs),
       });
       const date = Date.parse(response.headers.get("date") ?? "");
       const health = healthFacts.safeParse(tryParseLosslessly(await response.text())).data ?? null;
@@ -134,8 +135,8 @@ export class Patient {
 
   async #mustBeOpen(): Promise<RelayClient> {
     const { relay } = this.circumstances;
-    if (!("thing" in relay)) throw new CannotExamine(skipped(relay.lacks, relay.enable));
     await this.#mustAnswer();
+    if (!("thing" in relay)) throw new CannotExamine(skipped(relay.lacks, relay.enable));
     if ((await this.access()).state === "refused") {
       throw new CannotExamine(skipped("The operator's API does not let the doctor in: see `access`."));
     }

@@ -46,30 +46,55 @@ export function asText({ url, examined }: Report, output: Output): string {
   return [
     `Examined ${url}`,
     "",
-    ...examined.flatMap(({ check, result }) => linesOf(check.name, result, output)),
+    ...paragraphsOf(examined).flatMap(({ names, result }) => linesOf(names, result, output)),
     "",
     ending(examined, output),
   ].join("\n");
 }
 
-function linesOf(name: string, result: Result, output: Output): string[] {
-  const head = (mark: string, style: "green" | "red" | "yellow" | "dim", text: string) => {
-    const [first = "", ...rest] = wrapped(text);
-    return [`${output.paint(style, mark)} ${name.padEnd(NAME_WIDTH)}${first}`, ...rest.map((line) => INDENT + line)];
-  };
+interface Paragraph {
+  readonly names: readonly string[];
+  readonly result: Result;
+}
+
+/** Checks in a row that could not be made for the same reason are one. */
+function paragraphsOf(examined: readonly Examined[]): Paragraph[] {
+  const paragraphs: Paragraph[] = [];
+  for (const { check, result } of examined) {
+    const before = paragraphs.at(-1);
+    const isSame =
+      result.outcome === "skipped" && before?.result.outcome === "skipped" && before.result.why === result.why;
+    if (isSame) paragraphs.splice(-1, 1, { names: [...before.names, check.name], result });
+    else paragraphs.push({ names: [check.name], result });
+  }
+  return paragraphs;
+}
+
+function linesOf(names: readonly string[], result: Result, output: Output): string[] {
+  const name = (names[0] ?? "").padEnd(NAME_WIDTH);
   switch (result.outcome) {
     case "passed":
-      return [...head("✓", "green", result.says), ...result.notes.flatMap((note) => noted(note, output))];
+      return [
+        ...headed(`${output.paint("green", "✓")} ${name}`, result.says),
+        ...result.notes.flatMap((note) => noted(note, output)),
+      ];
     case "failed":
       return [
-        ...result.findings.flatMap((finding) => faultLines(name, finding, output)),
+        ...result.findings.flatMap((finding) => faultLines(names[0] ?? "", finding, output)),
         ...result.notes.flatMap((note) => noted(note, output)),
       ];
     case "skipped": {
       const enable = result.enable === null ? "" : ` ${result.enable}`;
-      return head("–", "dim", `not checked: ${result.why}${enable}`);
+      const why = `not checked: ${result.why}${enable}`;
+      if (names.length === 1) return headed(`${output.paint("dim", "–")} ${name}`, why);
+      return [`${output.paint("dim", "–")} ${names.join(", ")}`, ...wrapped(why).map((line) => INDENT + line)];
     }
   }
+}
+
+function headed(head: string, text: string): string[] {
+  const [first = "", ...rest] = wrapped(text);
+  return [head + first, ...rest.map((line) => INDENT + line)];
 }
 
 function faultLines(name: string, { fault, what, seen, remedy, commands = [] }: Finding, output: Output): string[] {

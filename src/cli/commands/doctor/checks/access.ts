@@ -5,8 +5,8 @@ import { CannotExamine, type Patient, apiFails } from "../patient.ts";
 /** The operator's API: what is asked of the relay from here on is asked there. */
 export async function examineAccess(patient: Patient): Promise<Result> {
   const { relay } = patient.circumstances;
-  if (!("thing" in relay)) return skipped(relay.lacks, relay.enable);
   if (await patient.isSilent()) throw new CannotExamine(skipped("The relay does not answer: see `answer`."));
+  if (!("thing" in relay)) return skipped(relay.lacks, relay.enable);
   const access = await patient.access();
   switch (access.state) {
     case "closed":

@@ -13,7 +13,7 @@ const deadLetter = z.object({
   replayed_at: z.string().nullable(),
 });
 
-export type DeadLetter = z.output<typeof deadLetter>;
+type DeadLetter = z.output<typeof deadLetter>;
 
 /** What a queue has given up on waits for somebody to look. */
 export async function examineDeadLetters(patient: Patient): Promise<Result> {
@@ -23,7 +23,7 @@ export async function examineDeadLetters(patient: Patient): Promise<Result> {
   return judgeDeadLetters(letters, patient.circumstances.target.origin);
 }
 
-export function judgeDeadLetters(letters: readonly DeadLetter[], origin: string): Result {
+function judgeDeadLetters(letters: readonly DeadLetter[], origin: string): Result {
   const waiting = letters.filter(({ replayed_at }) => replayed_at === null);
   const kinds = [...new Set(waiting.map(({ kind }) => kind))].join(", ");
   return judged(

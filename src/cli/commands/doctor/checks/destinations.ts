@@ -20,9 +20,9 @@ const deliveryFacts = z.object({
   ),
 });
 
-export type Delivery = z.output<typeof deliveryFacts>;
+type Delivery = z.output<typeof deliveryFacts>;
 
-export interface TeamSeen {
+interface TeamSeen {
   readonly destination: Destination;
   /** The newest ones, of a team that is not healthy. */
   readonly deliveries: readonly Delivery[];
@@ -38,7 +38,7 @@ export async function examineDestinations(patient: Patient): Promise<Result> {
   const teams: TeamSeen[] = [];
   for (const destination of destinations) {
     const deadHere = dead.filter(({ destination_id }) => destination_id === destination.id);
-    const isWell = destination.health.state === "healthy" && destination.health.resting_since == null;
+    const isWell = destination.health.state === "healthy" && !destination.health.resting_since;
     const deliveries = isWell
       ? []
       : await patient.inside((relay) =>
@@ -77,7 +77,7 @@ function judgeHealth({ destination, deliveries }: TeamSeen): Finding[] {
       },
     ];
   }
-  if (resting_since != null) {
+  if (resting_since) {
     return [
       {
         fault: "destination_resting",

@@ -14,7 +14,7 @@ const ledgerFacts = z.object({
   balanced: z.boolean(),
 });
 
-export type Ledger = z.output<typeof ledgerFacts>;
+type Ledger = z.output<typeof ledgerFacts>;
 
 /** What came in must be somewhere. */
 export async function examineLedger(patient: Patient): Promise<Result> {
@@ -23,7 +23,7 @@ export async function examineLedger(patient: Patient): Promise<Result> {
   return judgeLedger(await patient.inside((relay) => relay.get("/api/ledger", ledgerFacts, { since })));
 }
 
-export function judgeLedger({ balanced, ...counts }: Ledger): Result {
+function judgeLedger({ balanced, ...counts }: Ledger): Result {
   const { received, settled, pending, unmatched, quarantined } = counts;
   const text = `${received} received: ${settled} settled, ${pending} pending, ${unmatched} unmatched, ${quarantined} quarantined`;
   return judged(

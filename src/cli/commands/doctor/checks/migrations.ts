@@ -7,7 +7,7 @@ export async function examineMigrations(patient: Patient): Promise<Result> {
   return judgeMigrations((await patient.diagnostics()).migrations, patient.circumstances.target.isLocal);
 }
 
-export function judgeMigrations({ applied, missing }: Diagnostics["migrations"], isLocal: boolean): Result {
+function judgeMigrations({ applied, missing }: Diagnostics["migrations"], isLocal: boolean): Result {
   return judged(
     missing.length === 0
       ? []

@@ -13,7 +13,7 @@ export async function examineOnboarding(patient: Patient): Promise<Result> {
   return judgeOnboarding(diagnostics);
 }
 
-export function judgeOnboarding({ configuration, traffic }: Diagnostics): Result {
+function judgeOnboarding({ configuration, traffic }: Diagnostics): Result {
   const came = traffic.filter(({ type }) => sourceOfType(type) === "onboarding");
   const last = Math.max(...came.map(({ last_received_at }) => last_received_at));
   return judged(
@@ -31,6 +31,6 @@ export function judgeOnboarding({ configuration, traffic }: Diagnostics): Result
     came.length === 0
       ? "The relay has its secret; no event of it has come in the last 30 days."
       : `The relay has its secret; the last event came at ${new Date(last).toISOString()}.`,
-    ["Qonto does not tell what is registered with it: `onboarding register` sets it again."],
+    came.length === 0 ? ["Qonto does not tell what is registered with it: `onboarding register` sets it again."] : [],
   );
 }

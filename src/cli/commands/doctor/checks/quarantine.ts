@@ -8,7 +8,7 @@ const LOOKED_AT = 100;
 
 const quarantined = z.object({ id: z.string(), reason: z.string(), received_at: z.string() });
 
-export type Quarantined = z.output<typeof quarantined>;
+type Quarantined = z.output<typeof quarantined>;
 
 /** An event in quarantine is Qonto's own, and reaches no team until somebody releases it. */
 export async function examineQuarantine(patient: Patient): Promise<Result> {
@@ -18,7 +18,7 @@ export async function examineQuarantine(patient: Patient): Promise<Result> {
   return judgeQuarantine(waiting, patient.circumstances.target.origin);
 }
 
-export function judgeQuarantine(waiting: readonly Quarantined[], origin: string): Result {
+function judgeQuarantine(waiting: readonly Quarantined[], origin: string): Result {
   const reasons = Map.groupBy(waiting, ({ reason }) => reason);
   const counted = Array.from(reasons, ([reason, those]) => `${those.length} ${reason}`).join(", ");
   return judged(

@@ -11,7 +11,7 @@ import { reachesSignatureCheck } from "./answer.ts";
 const STALE_SECONDS = 2 * 86_400;
 
 /** What became of a probe signed with a secret that this machine knows. */
-export interface SecretTried {
+interface SecretTried {
   readonly source: Source;
   /** As `secret 1 of QONTO_WEBHOOK_SECRETS`. */
   readonly name: string;
@@ -21,7 +21,7 @@ export interface SecretTried {
   readonly mistake: Mistake | null;
 }
 
-export interface SignatureFacts {
+interface SignatureFacts {
   /** Whether the relay's code agrees with Qonto's official vectors; null when it did not tell. */
   readonly vectors: Diagnostics["signature_vectors"] | null;
   readonly secrets: readonly SecretTried[];
@@ -88,7 +88,7 @@ async function findMistake(patient: Patient, source: Source, secret: string): Pr
   return null;
 }
 
-export function judgeSignature(facts: SignatureFacts): Result {
+function judgeSignature(facts: SignatureFacts): Result {
   const { vectors, secrets, unsigned, forged, stale, configured } = facts;
   const findings: Finding[] = [];
   const wrongVectors = Object.entries(vectors ?? {}).filter(([, holds]) => !holds);
@@ -120,7 +120,7 @@ export function judgeSignature(facts: SignatureFacts): Result {
       remedy: "Look at SIGNATURE_TOLERANCE_SECONDS (300 by default) and at the relay's clock.",
     });
   }
-  return judged(findings, saysWell(facts), notesOn(secrets, configured));
+  return judged(findings, saysWell(facts), notesOn(facts));
 }
 
 function judgeSecret({ source, name, answer, looksLikeApiKey, mistake }: SecretTried): Finding[] {
@@ -230,13 +230,17 @@ function saysWell({ vectors, secrets, stale }: SignatureFacts): string {
   )}.`;
 }
 
-function notesOn(secrets: readonly SecretTried[], configured: SignatureFacts["configured"]): string[] {
+function notesOn({ vectors, secrets, configured }: SignatureFacts): string[] {
+  const unasked = vectors === null ? ["Whether the official vectors hold there was not asked: see `access`."] : [];
   const known = secrets.filter(({ source }) => source === "business").length;
   if (known === 0) {
-    return ["The live secret was not tried: set QONTO_WEBHOOK_SECRETS here to have it signed with."];
+    return [...unasked, "The live secret was not tried: set QONTO_WEBHOOK_SECRETS here to have it signed with."];
   }
   const more = (configured?.business ?? known) - known;
-  return more > 0 ? [`The relay has ${more} more secrets of the Business API than are known here.`] : [];
+  return [
+    ...unasked,
+    ...(more > 0 ? [`The relay has more secrets of the Business API than are known here: ${more}.`] : []),
+  ];
 }
 
 function capital(text: string): string {

@@ -47,7 +47,7 @@ export function judgeTraffic(traffic: readonly Series[], now: number): Result {
 }
 
 /** For how long a kind of events may stay away until somebody should look. */
-export function longestUsualSilenceMs({ first_received_at, last_received_at, longest_gap_seconds }: Series): number {
+function longestUsualSilenceMs({ first_received_at, last_received_at, longest_gap_seconds }: Series): number {
   const usual = Math.max((longest_gap_seconds ?? 0) * 1000 * PATIENCE, LEAST_SILENCE_MS);
   return last_received_at - first_received_at >= HISTORY_MS ? usual : Math.max(usual, WEEKEND_MS);
 }
