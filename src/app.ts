@@ -1,6 +1,7 @@
 import { HTTPException } from "hono/http-exception";
 import { Hono } from "hono";
 import type { Tally } from "./domain/tally.ts";
+import { operatorConsole } from "./console/console.tsx";
 import type { Env } from "./env.ts";
 import { operatorApi } from "./operator/api.ts";
 import { logFailure } from "./platform/log.ts";
@@ -12,6 +13,7 @@ import { receiveRoute } from "./receive/route.ts";
 export function createApp(world: World, tally: Tally) {
   const app = new Hono<{ Bindings: Env }>();
   app.route("/webhooks/qonto", receiveRoute(world, tally));
+  app.route("/", operatorConsole(world, tally));
   app.route("/", operatorApi(world, tally));
 
   app.notFound(() =>

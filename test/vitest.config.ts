@@ -30,9 +30,10 @@ export default defineConfig({
         ],
         test: {
           name: "worker",
-          include: ["test/**/*.test.ts"],
+          include: ["test/**/*.test.{ts,tsx}"],
           exclude: [
             "test/architecture/**",
+            "test/browser/**",
             "test/chaos/**",
             "test/qonto-server/**",
             "test/cli/**",
@@ -49,6 +50,7 @@ export default defineConfig({
           name: "node",
           include: [
             "test/architecture/**/*.test.ts",
+            "test/browser/**/*.test.ts",
             "test/chaos/**/*.test.ts",
             "test/cli/**/*.test.ts",
             "test/document/**/*.test.ts",

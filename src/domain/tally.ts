@@ -65,6 +65,35 @@ export function seriesOf(name: string, labels: Labels): string {
   return texts.length === 0 ? name : `${name}{${texts.join(",")}}`;
 }
 
+/** The sum of all series of a name that bear these labels. */
+export function sumOf(counts: Counts, name: string, labels: Labels = {}): number {
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`);
+  return Object.entries(counts)
+    .filter(([series]) => series === name || series.startsWith(`${name}{`))
+    .filter(([series]) => {
+      const borne = labelsOf(series);
+      return wanted.every((label) => borne.includes(label));
+    })
+    .reduce((sum, [, count]) => sum + count, 0);
+}
+
+/**
+ * The least bound of a histogram, in milliseconds, within which a share of its durations lies; Infinity when that is beyond
+ * the last bound, null when there are none.
+ */
+export function boundOf(counts: Counts, name: string, share: number): number | null {
+  const total = counts[`${name}_count`] ?? 0;
+  if (total === 0) return null;
+  const within = (seconds: number) => counts[seriesOf(`${name}_bucket`, { le: String(seconds) })] ?? 0;
+  const bound = BUCKETS.find((seconds) => within(seconds) >= share * total);
+  return bound === undefined ? Infinity : bound * 1000;
+}
+
+/** As they are written: `label="value"`. */
+function labelsOf(series: string): string[] {
+  return series.match(/\w+="(?:[^"\\]|\\.)*"/g) ?? [];
+}
+
 function escapeLabel(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
 }

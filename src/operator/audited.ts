@@ -1,8 +1,7 @@
-import type { Context } from "hono";
 import { ProblemError } from "../platform/problem.ts";
 import type { World } from "../platform/world.ts";
 import { AUDIT_PREFIX, beginRecord, dropRecord, endRecord } from "../store/audit.ts";
-import type { OperatorEnv } from "./requests.ts";
+import type { Acting } from "./requests.ts";
 import { makeSortableId } from "../platform/sortable-id.ts";
 
 type Action =
@@ -40,7 +39,7 @@ interface Change<Result> {
  * there is nothing to change, leaves no record.
  */
 export async function audited<Result>(
-  c: Context<OperatorEnv>,
+  c: Acting,
   world: Pick<World, "now">,
   { action, subject, before, make, after }: Change<Result>,
 ): Promise<Result> {

@@ -1,11 +1,10 @@
 import type { MiddlewareHandler } from "hono";
 import type { World } from "../platform/world.ts";
-import { adminTokenOf, digestOf, findCaller } from "./caller.ts";
+import { adminTokenOf } from "./caller.ts";
+import { recognize } from "./recognize.ts";
 import { refuse } from "./refusals.ts";
 import type { OperatorEnv } from "./requests.ts";
 import { Throttle } from "./throttle.ts";
-
-const THROTTLED_SECONDS = 60;
 
 /** Lets in who bears a token: the admin token, or a named one. A read-only one may look. */
 export function authenticate(world: Pick<World, "now">): MiddlewareHandler<OperatorEnv> {
@@ -15,12 +14,8 @@ export function authenticate(world: Pick<World, "now">): MiddlewareHandler<Opera
     adminTokenOf(c.env);
     const presented = /^Bearer +(.+)$/i.exec(c.req.header("authorization") ?? "")?.[1]?.trim();
     if (presented === undefined) throw unauthorized();
-    const digest = await digestOf(presented);
-    if (await throttle.refuses(digest, c.req.header("cf-connecting-ip"), c.env)) {
-      throw refuse("too_many_requests", {}, { "retry-after": String(THROTTLED_SECONDS) });
-    }
-    const caller = await findCaller(digest, c.env, world.now());
-    throttle.note(digest, caller !== null);
+    const address = c.req.header("cf-connecting-ip");
+    const caller = await recognize(presented, { env: c.env, now: world.now(), throttle, address });
     if (caller === null) throw unauthorized();
     if (caller.access === "read" && !["GET", "HEAD"].includes(c.req.method)) throw refuse("forbidden");
     c.set("caller", caller);

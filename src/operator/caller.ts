@@ -1,5 +1,5 @@
 import { ConfigError, type Env, readConfig } from "../env.ts";
-import { type Access, findTokenByDigest, noteUse } from "../store/tokens.ts";
+import { type Access, type NamedToken, findToken, findTokenByDigest, noteUse } from "../store/tokens.ts";
 import { refuse } from "./refusals.ts";
 
 /** Who is let in. */
@@ -7,10 +7,14 @@ export interface Caller {
   /** Of the token, for the audit trail and the log. */
   readonly name: string;
   readonly access: Access;
+  /** Null for the bearer of ADMIN_TOKEN. */
+  readonly tokenId: string | null;
 }
 
 /** The name under which the bearer of ADMIN_TOKEN acts. */
 export const ADMIN = "admin";
+
+const admin: Caller = { name: ADMIN, access: "full", tokenId: null };
 
 /** As `last_used_at` is kept: a row for each request would be a row too many. */
 const USE_IS_NOTED_AFTER_MS = 3_600_000;
@@ -24,11 +28,22 @@ export async function digestOf(token: string): Promise<string> {
  * Whose token has this digest; null for nobody's. The admin token is told without D1: it lets in while that is down.
  */
 export async function findCaller(digest: string, env: Env, now: number): Promise<Caller | null> {
-  if (equalInConstantTime(digest, await digestOf(adminTokenOf(env)))) return { name: ADMIN, access: "full" };
+  if (equalInConstantTime(digest, await digestOf(adminTokenOf(env)))) return admin;
   const token = await findTokenByDigest(env.DB, digest);
   if (token === null) return null;
   if ((token.lastUsedAt ?? 0) + USE_IS_NOTED_AFTER_MS <= now) await noteUse(env.DB, token.id, now);
-  return { name: token.name, access: token.access };
+  return toCaller(token);
+}
+
+/** Who was let in under a token before, as that is now; null once it is revoked. Null stands for the admin token. */
+export async function findCallerAgain(tokenId: string | null, env: Env): Promise<Caller | null> {
+  if (tokenId === null) return admin;
+  const token = await findToken(env.DB, tokenId);
+  return token === null ? null : toCaller(token);
+}
+
+function toCaller({ id, name, access }: NamedToken): Caller {
+  return { name, access, tokenId: id };
 }
 
 /** Throws a refusal while none is set, or no variable can be read. */

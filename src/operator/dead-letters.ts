@@ -1,18 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Env } from "../env.ts";
-import { parseMessage } from "../messages.ts";
-import { tryParseJson } from "../platform/json.ts";
 import type { World } from "../platform/world.ts";
-import {
-  type DeadLetter,
-  dropDeadLetter,
-  findDeadMessage,
-  listDeadLetters,
-  markReplayed,
-} from "../store/dead-letters.ts";
-import { audited } from "./audited.ts";
-import { badInput, behindToken, conflict, refuse, unknownId } from "./refusals.ts";
-import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
+import { type DeadLetter, listDeadLetters } from "../store/dead-letters.ts";
+import { replayDeadLetter, throwAwayDeadLetter } from "./actions/dead-letters.ts";
+import { badInput, behindToken, conflict, unknownId } from "./refusals.ts";
+import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery } from "./requests.ts";
 import { isoTime, isoTimeOrNull, json, page, pageOf, security, time, toPage } from "./responses.ts";
 
 const deadLetter = z
@@ -93,48 +84,14 @@ export function addDeadLetters(api: OperatorApi, world: World): void {
   });
 
   api.openapi(replayRoute, async (c) => {
-    const { id } = c.req.valid("param");
-    const message = await findDeadMessage(c.env.DB, id);
-    if (message === null) throw notFound("dead letter");
-    await audited(c, world, {
-      action: "dead_letter.replayed",
-      subject: id,
-      make: async () => {
-        await sendAgain(message, c.env);
-        await markReplayed(c.env.DB, id, world.now());
-      },
-    });
+    await replayDeadLetter(c, world, c.req.valid("param").id);
     return c.json({ status: "replayed" } as const, 202);
   });
 
   api.openapi(dropRoute, async (c) => {
-    const { id } = c.req.valid("param");
-    await audited(c, world, {
-      action: "dead_letter.dropped",
-      subject: id,
-      make: async () => {
-        if (!(await dropDeadLetter(c.env.DB, id))) throw notFound("dead letter");
-      },
-    });
+    await throwAwayDeadLetter(c, world, c.req.valid("param").id);
     return c.body(null, 204);
   });
-}
-
-/** Every consumer looks at D1 first: a message too many does no harm. */
-async function sendAgain(json: string, env: Pick<Env, "EVENTS" | "RETRIES">): Promise<void> {
-  const message = parseMessage(tryParseJson(json));
-  if (message === null) {
-    throw refuse("not_replayable");
-  }
-  switch (message.kind) {
-    case "event":
-    case "recorded_event":
-    case "quarantine":
-      await env.EVENTS.send(message);
-      return;
-    default:
-      await env.RETRIES.send(message);
-  }
 }
 
 function show(letter: DeadLetter): z.input<typeof deadLetter> {

@@ -1,20 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Destination } from "../domain/destination.ts";
-import { type Env, readConfig } from "../env.ts";
-import { destinationUrlFault } from "../outbound/destination-url.ts";
-import { makeSecret } from "../outbound/secrets.ts";
-import { wakeNow } from "../outbound/wake-now.ts";
 import type { World } from "../platform/world.ts";
-import { endPendingDeliveries } from "../store/deliveries.ts";
-import { bringDeliveriesForward } from "../store/destination-health.ts";
-import {
-  type DestinationReport,
-  changeDestination,
-  deleteDestination,
-  findDestination,
-  insertDestination,
-  listDestinations,
-} from "../store/destinations.ts";
+import { listDestinations } from "../store/destinations.ts";
+import { changeTeam, createTeam, existingTeam, removeTeam } from "./actions/teams.ts";
 import {
   change,
   creation,
@@ -23,27 +10,10 @@ import {
   exampleDestination,
   exampleSecret,
   showDestination,
-  wishNames,
 } from "./destination-schema.ts";
-import { audited } from "./audited.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
-import {
-  type OperatorApi,
-  cursorOf,
-  encodeCursor,
-  invalidRequest,
-  limit,
-  noQuery,
-  notFound,
-  requireJson,
-} from "./requests.ts";
+import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, requireJson } from "./requests.ts";
 import { json, page, pageOf, security, toPage } from "./responses.ts";
-import { makeSortableId } from "../platform/sortable-id.ts";
-
-const DEFAULT_TIMEOUT_MS = 10_000;
-
-/** Deliveries that one statement ends when a destination is removed. */
-const ENDED_AT_ONCE = 1_000;
 
 const params = z.object({ id: z.string() });
 
@@ -128,38 +98,8 @@ const deleteRoute = createRoute({
 
 export function addDestinations(api: OperatorApi, world: World): void {
   api.openapi(createDestination, async (c) => {
-    const input = c.req.valid("json");
-    refuseBadUrl(input.url, c.env);
-    const now = world.now();
-    const id = makeSortableId("dst", now);
-    const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id);
-    const created: Destination = {
-      id,
-      url: input.url,
-      description: input.description ?? null,
-      types: input.types ?? [],
-      organizations: input.organizations ?? null,
-      enabled: input.enabled ?? true,
-      retryScheduleSeconds: input.retry_schedule_seconds ?? null,
-      timeoutMs: input.timeout_ms ?? DEFAULT_TIMEOUT_MS,
-      maxPerSecond: input.max_per_second ?? null,
-      sealedSecret: sealed,
-      previousSecrets: [],
-      onLane: false,
-      isFailing: false,
-      restingSince: null,
-      nextTurnAt: null,
-      createdAt: now,
-      updatedAt: now,
-    };
-    const shown = showDestination({ ...created, ...noHistory });
-    await audited(c, world, {
-      action: "destination.created",
-      subject: id,
-      make: () => insertDestination(c.env.DB, created),
-      after: () => pick(shown, wishNames),
-    });
-    return c.json({ ...shown, secret }, 201);
+    const { team, secret } = await createTeam(c, world, c.req.valid("json"));
+    return c.json({ ...showDestination(team), secret }, 201);
   });
 
   api.openapi(listRoute, async (c) => {
@@ -171,65 +111,15 @@ export function addDestinations(api: OperatorApi, world: World): void {
     );
   });
 
-  api.openapi(showRoute, async (c) => c.json(showDestination(await existing(c.env, c.req.valid("param").id)), 200));
+  api.openapi(showRoute, async (c) => c.json(showDestination(await existingTeam(c, c.req.valid("param").id)), 200));
 
   api.openapi(changeRoute, async (c) => {
-    const { id } = c.req.valid("param");
-    const input = c.req.valid("json");
-    if (input.url !== undefined) refuseBadUrl(input.url, c.env);
-    const before = showDestination(await existing(c.env, id));
-    await audited(c, world, {
-      action: "destination.changed",
-      subject: id,
-      before: pick(before, Object.keys(input)),
-      make: async () => {
-        if (!(await changeDestination(c.env.DB, id, input, world.now()))) throw notFound("destination");
-      },
-      after: () => input,
-    });
-    // What it is owed need not wait for the lane to find out that it may be well again.
-    if (input.enabled === true || input.url !== undefined) await bringDeliveriesForward(c.env.DB, id, world.now());
-    await wakeNow(c.env, [id], world.now());
-    return c.json(showDestination(await existing(c.env, id)), 200);
+    const changed = await changeTeam(c, world, c.req.valid("param").id, c.req.valid("json"));
+    return c.json(showDestination(changed), 200);
   });
 
   api.openapi(deleteRoute, async (c) => {
-    const found = await existing(c.env, c.req.valid("param").id);
-    await audited(c, world, {
-      action: "destination.deleted",
-      subject: found.id,
-      before: pick(showDestination(found), wishNames),
-      make: () => remove(c.env.DB, found.id, world.now()),
-    });
+    await removeTeam(c, world, c.req.valid("param").id);
     return c.body(null, 204);
   });
-}
-
-async function remove(db: D1Database, id: string, now: number): Promise<void> {
-  // Disabled first: should this be cut short, the destination is still there to be removed again.
-  await changeDestination(db, id, { enabled: false }, now);
-  await endAllPending(db, id);
-  await deleteDestination(db, id);
-  await endAllPending(db, id);
-}
-
-async function endAllPending(db: D1Database, destinationId: string): Promise<void> {
-  while ((await endPendingDeliveries(db, destinationId, ENDED_AT_ONCE)) === ENDED_AT_ONCE);
-}
-
-const noHistory = { consecutiveFailures: 0, lastSuccessAt: null, lastFailureAt: null };
-
-function refuseBadUrl(url: string, env: Env): void {
-  const fault = destinationUrlFault(url, { allowPrivate: readConfig(env).allowPrivateDestinations });
-  if (fault !== null) throw invalidRequest([{ path: "url", message: fault }]);
-}
-
-function pick(shown: object, names: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(shown).filter(([name]) => names.includes(name)));
-}
-
-async function existing(env: Env, id: string): Promise<DestinationReport> {
-  const found = await findDestination(env.DB, id);
-  if (found === null) throw notFound("destination");
-  return found;
 }

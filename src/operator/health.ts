@@ -1,16 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { configFaults } from "../env.ts";
-import { settleWithin } from "../platform/time-box.ts";
 import type { World } from "../platform/world.ts";
-import { readCondition } from "../store/condition.ts";
-import {
-  DATABASE_TIME_BOX_MS,
-  RECENT_DEAD_LETTERS_MS,
-  checkCondition,
-  checkConfiguration,
-  checkDatabase,
-  nobodyCanTell,
-} from "./health-checks.ts";
+import { judgeHealth } from "./judge-health.ts";
 import type { OperatorApi } from "./requests.ts";
 import { json } from "./responses.ts";
 
@@ -74,16 +64,7 @@ const route = createRoute({
 
 export function addHealth(api: OperatorApi, world: World): void {
   api.openapi(route, async (c) => {
-    const now = world.now();
-    const condition = await settleWithin(readCondition(c.env.DB, now - RECENT_DEAD_LETTERS_MS), DATABASE_TIME_BOX_MS);
-    const checks = {
-      configuration: checkConfiguration(configFaults(c.env)),
-      database: checkDatabase(condition.state),
-      ...(condition.state === "done" ? checkCondition(condition.value, now) : nobodyCanTell()),
-    };
-    const degraded = Object.values(checks).some(({ status }) => status === "degraded");
-    return degraded
-      ? c.json({ status: "degraded", checks } as const, 503)
-      : c.json({ status: "ok", checks } as const, 200);
+    const judged = await judgeHealth(c.env, world.now());
+    return judged.status === "degraded" ? c.json(judged, 503) : c.json(judged, 200);
   });
 }

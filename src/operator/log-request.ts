@@ -5,11 +5,14 @@ import type { World } from "../platform/world.ts";
 import type { OperatorEnv } from "./requests.ts";
 
 /** One line for each request. Its query and its body can hold what no log may. */
-export function logRequest(world: Pick<World, "now">): MiddlewareHandler<OperatorEnv> {
+export function logRequest<Any extends OperatorEnv>(
+  world: Pick<World, "now">,
+  unit: "api" | "console" = "api",
+): MiddlewareHandler<Any> {
   return async (c, next) => {
     const startedAt = world.now();
     await next();
-    logLine("api", {
+    logLine(unit, {
       method: c.req.method,
       route: matchedRoutes(c).at(-1)?.path,
       status: c.res.status,

@@ -1,9 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { tryDecodeUtf8 } from "../platform/json.ts";
 import type { World } from "../platform/world.ts";
-import { release } from "../quarantine/release.ts";
-import { type QuarantineListing, dropQuarantined, findQuarantined, listQuarantine } from "../store/quarantine.ts";
-import { audited } from "./audited.ts";
+import { type QuarantineListing, findQuarantined, listQuarantine } from "../store/quarantine.ts";
+import { dropFromQuarantine, releaseFromQuarantine } from "./actions/quarantine.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, notFound } from "./requests.ts";
 import { isoTime, isoTimeOrNull, json, page, pageOf, security, time, toPage } from "./responses.ts";
@@ -127,28 +126,12 @@ export function addQuarantine(api: OperatorApi, world: World): void {
 
   api.openapi(releaseRoute, async (c) => {
     const { id } = c.req.valid("param");
-    const eventId = await audited(c, world, {
-      action: "quarantine.released",
-      subject: id,
-      make: async () => {
-        const released = await release(id, { env: c.env, now: world.now() });
-        if (released === null) throw notFound("event in quarantine");
-        return released;
-      },
-      after: (released) => ({ event_id: released }),
-    });
+    const eventId = await releaseFromQuarantine(c, world, id);
     return c.json({ status: "released", event_id: eventId } as const, 202);
   });
 
   api.openapi(dropRoute, async (c) => {
-    const found = await findQuarantined(c.env.DB, c.req.valid("param").id);
-    if (found === null) throw notFound("event in quarantine");
-    await audited(c, world, {
-      action: "quarantine.dropped",
-      subject: found.id,
-      before: show(found),
-      make: () => dropQuarantined(c.env.DB, found.id),
-    });
+    await dropFromQuarantine(c, world, c.req.valid("param").id);
     return c.body(null, 204);
   });
 }

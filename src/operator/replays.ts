@@ -1,29 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Replay } from "../domain/replay.ts";
-import { wants } from "../domain/destination.ts";
-import { wakeNow } from "../outbound/wake-now.ts";
 import type { World } from "../platform/world.ts";
-import { runReplay } from "../replay/run-replay.ts";
-import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
-import { enabledDestinations, findDestinations, readDestinationRow } from "../store/destinations.ts";
-import { findEvent, readEventDetail } from "../store/event-list.ts";
-import { countReplay, findReplay, insertReplay, replayDeliveries } from "../store/replays.ts";
-import { audited } from "./audited.ts";
+import { findReplay } from "../store/replays.ts";
+import { replayEvent, replayTeam } from "./actions/replays.ts";
 import { exampleDestination } from "./destination-schema.ts";
-import { badInput, behindToken, conflict, refuse, unknownId } from "./refusals.ts";
-import {
-  type OperatorApi,
-  absentBodyIsEmpty,
-  instant,
-  invalidRequest,
-  noQuery,
-  notFound,
-  requireJson,
-} from "./requests.ts";
+import { badInput, behindToken, conflict, unknownId } from "./refusals.ts";
+import { type OperatorApi, absentBodyIsEmpty, instant, noQuery, notFound, requireJson } from "./requests.ts";
 import { isoTime, isoTimeOrNull, json, security, time } from "./responses.ts";
-
-/** What a request does of a replay by itself; the cron does the rest. */
-const PAGES_AT_ONCE = 10;
 
 const exampleReplayId = "rpl_5f2b8c9e-3a41-4d7e-9c10-2b6f8e1d4a77";
 
@@ -138,41 +120,8 @@ const replayEventRoute = createRoute({
 
 export function addReplays(api: OperatorApi, world: World): void {
   api.openapi(replayDestinationRoute, async (c) => {
-    const { id: destinationId } = c.req.valid("param");
-    const { since, until, which } = c.req.valid("json");
-    const now = world.now();
-    const [destination] = await findDestinations(c.env.DB, [destinationId]);
-    if (destination === undefined) throw notFound("destination");
-    if (until !== undefined && until <= since)
-      throw invalidRequest([{ path: "until", message: "must be after since" }]);
-    const replay: Replay = {
-      id: `rpl_${crypto.randomUUID()}`,
-      destinationId,
-      which,
-      since,
-      until: until ?? now + 1,
-      reached: { receivedAt: since, id: "" },
-      createdAt: now,
-      finishedAt: null,
-    };
-    const toReplay = await countReplay(c.env.DB, replay);
-    await audited(c, world, {
-      action: "destination.replayed",
-      subject: destinationId,
-      make: async () => {
-        await insertReplay(c.env.DB, replay);
-        await runReplay(c.env, replay, { now, maxPages: PAGES_AT_ONCE });
-      },
-      after: () => ({
-        replay_id: replay.id,
-        which,
-        since: isoTime(since),
-        until: isoTime(replay.until),
-        count: toReplay,
-      }),
-    });
-    await wakeNow(c.env, [destinationId], now);
-    return c.json({ count: toReplay, replay_id: replay.id }, 202);
+    const { count, replayId } = await replayTeam(c, world, c.req.valid("param").id, c.req.valid("json"));
+    return c.json({ count, replay_id: replayId }, 202);
   });
 
   api.openapi(showReplayRoute, async (c) => {
@@ -192,46 +141,7 @@ export function addReplays(api: OperatorApi, world: World): void {
   });
 
   api.openapi(replayEventRoute, async (c) => {
-    const { id } = c.req.valid("param");
-    const { destination_id: named } = c.req.valid("json");
-    const targets = await targetsOf(c.env.DB, id, named);
-    const now = world.now();
-    const destinationIds = targets.map(({ destinationId }) => destinationId);
-    const replayed = await audited(c, world, {
-      action: "event.replayed",
-      subject: id,
-      make: () => replayDeliveries(c.env.DB, targets, now),
-      after: (count) => ({ destination_ids: destinationIds, count }),
-    });
-    await wakeNow(c.env, destinationIds, now);
-    return c.json({ count: replayed }, 202);
+    const { destination_id } = c.req.valid("json");
+    return c.json({ count: await replayEvent(c, world, c.req.valid("param").id, destination_id) }, 202);
   });
-}
-
-/**
- * The deliveries that a replay of an event makes. A team that is named gets it again even if it has it; otherwise those get
- * it that want it and do not have it. Before its fan-out an event needs none: it is on its way to all that want it.
- */
-async function targetsOf(db: D1Database, eventId: string, named: string | undefined) {
-  const [events, deliveryRows, destinationRows] = await db.batch([
-    findEvent(db, eventId),
-    deliveriesOfEvent(db, eventId),
-    enabledDestinations(db),
-  ]);
-  const [row] = events?.results ?? [];
-  if (row === undefined) throw notFound("event");
-  const event = readEventDetail(row);
-  const [namedDestination] = named === undefined ? [] : await findDestinations(db, [named]);
-  if (named !== undefined && namedDestination === undefined) throw notFound("destination");
-  const statuses = new Map(
-    (deliveryRows?.results ?? []).map(readDeliveryRow).map(({ destinationId, status }) => [destinationId, status]),
-  );
-  if (event.state === "pending" && statuses.size === 0) {
-    if (namedDestination !== undefined && !wants(namedDestination, event)) throw refuse("too_early");
-    return [];
-  }
-  const wanting = (destinationRows?.results ?? []).map(readDestinationRow).filter((one) => wants(one, event));
-  const destinationIds =
-    named === undefined ? wanting.map(({ id }) => id).filter((id) => statuses.get(id) !== "delivered") : [named];
-  return destinationIds.map((destinationId) => ({ destinationId, eventId, receivedAt: event.receivedAt }));
 }

@@ -11,6 +11,12 @@ export interface OperatorEnv {
   Variables: { caller?: Caller };
 }
 
+/** Who acts, and on what: a request that was let in, by the API or by the console. */
+export interface Acting {
+  readonly env: Env;
+  get(key: "caller"): Caller | undefined;
+}
+
 export type OperatorApi = OpenAPIHono<OperatorEnv>;
 
 export interface FieldError {

@@ -1,12 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { readConfig } from "../env.ts";
-import { makeSecret } from "../outbound/secrets.ts";
 import type { World } from "../platform/world.ts";
-import { rotateSecret } from "../store/destination-secrets.ts";
-import { audited } from "./audited.ts";
+import { rotateTeamSecret } from "./actions/rotate-team-secret.ts";
 import { exampleSecret } from "./destination-schema.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
-import { type OperatorApi, absentBodyIsEmpty, noQuery, notFound } from "./requests.ts";
+import { type OperatorApi, absentBodyIsEmpty, noQuery } from "./requests.ts";
 import { json, security } from "./responses.ts";
 
 const DEFAULT_OVERLAP_SECONDS = 86_400;
@@ -46,19 +43,7 @@ const route = createRoute({
 
 export function addSecretRotation(api: OperatorApi, world: World): void {
   api.openapi(route, async (c) => {
-    const { id } = c.req.valid("param");
     const { overlap_seconds } = c.req.valid("json");
-    const now = world.now();
-    const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id);
-    const previousUntil = now + overlap_seconds * 1000;
-    await audited(c, world, {
-      action: "destination.secret_rotated",
-      subject: id,
-      make: async () => {
-        if (!(await rotateSecret(c.env.DB, id, { sealed, previousUntil }, now))) throw notFound("destination");
-      },
-      after: () => ({ overlap_seconds }),
-    });
-    return c.json({ secret }, 200);
+    return c.json({ secret: await rotateTeamSecret(c, world, c.req.valid("param").id, overlap_seconds) }, 200);
   });
 }

@@ -1,13 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { readConfig } from "../env.ts";
-import { sendTest } from "../outbound/test-delivery.ts";
-import { wakeNow } from "../outbound/wake-now.ts";
 import type { World } from "../platform/world.ts";
-import { findDestination } from "../store/destinations.ts";
-import { audited } from "./audited.ts";
+import { testTeam } from "./actions/test-team.ts";
 import { attemptOutcome } from "./delivery-schema.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
-import { type OperatorApi, absentBodyIsEmpty, noQuery, notFound } from "./requests.ts";
+import { type OperatorApi, absentBodyIsEmpty, noQuery } from "./requests.ts";
 import { json, security } from "./responses.ts";
 
 const testResult = z
@@ -46,26 +42,7 @@ const route = createRoute({
 
 export function addTestDelivery(api: OperatorApi, world: World): void {
   api.openapi(route, async (c) => {
-    const destination = await findDestination(c.env.DB, c.req.valid("param").id);
-    if (destination === null) throw notFound("destination");
-    const attempt = await audited(c, world, {
-      action: "destination.tested",
-      subject: destination.id,
-      make: () => sendTest(destination, { world, config: readConfig(c.env) }),
-      after: ({ outcome, status }) => ({ outcome, status }),
-    });
-    // A team that answers again need not wait for its next probe.
-    if (attempt.outcome === "delivered" && destination.restingSince !== null) {
-      await wakeNow(c.env, [destination.id], world.now());
-    }
-    return c.json(
-      {
-        outcome: attempt.outcome,
-        status: attempt.status,
-        duration_ms: attempt.durationMs,
-        response_excerpt: attempt.responseExcerpt,
-      },
-      200,
-    );
+    const { outcome, status, durationMs, responseExcerpt } = await testTeam(c, world, c.req.valid("param").id);
+    return c.json({ outcome, status, duration_ms: durationMs, response_excerpt: responseExcerpt }, 200);
   });
 }

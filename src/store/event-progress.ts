@@ -37,3 +37,10 @@ export const eventStateSql = `CASE
     WHERE coalesce(deliveries.status, 'pending') = 'pending'
   ) THEN 'pending'
   ELSE 'settled' END`;
+
+/** `unmatched`, `pending`, `dead` when some delivery is, or `delivered`. */
+export const eventOutcomeSql = `CASE ${eventStateSql}
+  WHEN 'settled' THEN iif(EXISTS (
+    SELECT 1 FROM json_each(events.owed) AS owed_to JOIN deliveries ON ${deliveryOfOwedSql}
+    WHERE deliveries.status = 'dead'), 'dead', 'delivered')
+  WHEN 'unmatched' THEN 'unmatched' ELSE 'pending' END`;

@@ -17,6 +17,10 @@ export const nextPageSql = `
   SELECT received_at, id FROM events WHERE (received_at, id) >= (?1, ?2) AND received_at < ?3
   ORDER BY received_at, id LIMIT 1 OFFSET ${PAGE}`;
 
+export const newestPageSql = `
+  SELECT received_at, id FROM events WHERE received_at >= ?1 AND received_at < ?2
+  ORDER BY received_at DESC, id DESC LIMIT 1 OFFSET ${PAGE - 1}`;
+
 export const receivedSql = `SELECT count(*) AS events FROM events WHERE ${ofPage("id")}`;
 
 export const statesSql = `
@@ -79,19 +83,47 @@ export async function countLedger(db: D1Database, since: number, until: number):
   return ledger;
 }
 
+/**
+ * Counts the newest page of what was received in a time: two D1 calls, however much there is. `since`: of what is counted;
+ * later than asked for when one page does not hold it all.
+ */
+export async function countNewest(
+  db: D1Database,
+  since: number,
+  until: number,
+): Promise<{ readonly ledger: Ledger; readonly since: number }> {
+  const edge = await db.prepare(newestPageSql).bind(since, until).first();
+  const from = edge === null ? { receivedAt: since, id: "" } : readPosition(edge);
+  const [quarantined, ...page] = await db.batch([
+    db.prepare(quarantinedSql).bind(from.receivedAt, until),
+    ...pageStatements(db, from, { receivedAt: until, id: "" }),
+  ]);
+  const inQuarantine = countRow.parse(quarantined?.results[0]).events;
+  const ofQuarantine = { ...emptyLedger, received: inQuarantine, quarantined: inQuarantine };
+  return { ledger: addLedgers(ofQuarantine, readPage(page)), since: from.receivedAt };
+}
+
 async function nextPage(db: D1Database, { receivedAt, id }: Position, until: number): Promise<Position | null> {
   const row = await db.prepare(nextPageSql).bind(receivedAt, id, until).first();
-  if (row === null) return null;
-  const position = positionRow.parse(row);
-  return { receivedAt: position.received_at, id: position.id };
+  return row === null ? null : readPosition(row);
+}
+
+function readPosition(row: unknown): Position {
+  const { received_at, id } = positionRow.parse(row);
+  return { receivedAt: received_at, id };
 }
 
 async function countPage(db: D1Database, from: Position, to: Position): Promise<Ledger> {
-  const results = await db.batch(
-    [receivedSql, statesSql, owedSql, writtenSql].map((countingSql) =>
-      db.prepare(countingSql).bind(from.receivedAt, from.id, to.receivedAt, to.id),
-    ),
+  return readPage(await db.batch(pageStatements(db, from, to)));
+}
+
+function pageStatements(db: D1Database, from: Position, to: Position): D1PreparedStatement[] {
+  return [receivedSql, statesSql, owedSql, writtenSql].map((countingSql) =>
+    db.prepare(countingSql).bind(from.receivedAt, from.id, to.receivedAt, to.id),
   );
+}
+
+function readPage(results: readonly D1Result[]): Ledger {
   const [received, states, owed, written] = results.map((result) => result.results);
   const byState = z.array(stateRow).parse(states);
   const inState = (state: string) => byState.find((row) => row.state === state)?.events ?? 0;

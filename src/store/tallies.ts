@@ -41,6 +41,21 @@ export function countsSince(db: D1Database, since: number): D1PreparedStatement 
   return db.prepare(sinceHourSql).bind(Math.max(1, Math.floor(since / MS_PER_HOUR)));
 }
 
+export const byHourSql = "SELECT hour, counts FROM tallies WHERE hour >= ?1 ORDER BY hour";
+
+/** A statement for the hours that end after an instant; its rows are for `readCountsOfHour`. */
+export function countsByHour(db: D1Database, since: number): D1PreparedStatement {
+  return db.prepare(byHourSql).bind(Math.max(1, Math.floor(since / MS_PER_HOUR)));
+}
+
+const hourRow = z.object({ hour: z.number(), counts: z.string() });
+
+/** `startsAt`: of the hour, in Unix milliseconds. */
+export function readCountsOfHour(row: unknown): { readonly startsAt: number; readonly counts: Counts } {
+  const { hour, counts } = hourRow.parse(row);
+  return { startsAt: hour * MS_PER_HOUR, counts: countsRow.parse({ counts }) };
+}
+
 /** The sum of some rows. */
 export function readCounts(rows: readonly unknown[]): Counts {
   const sum: Record<string, number> = {};

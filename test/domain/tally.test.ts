@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Tally, seriesOf } from "../../src/domain/tally.ts";
+import { Tally, boundOf, seriesOf, sumOf } from "../../src/domain/tally.ts";
 
 describe("a tally", () => {
   it("counts by name and labels, and is empty once it is taken", () => {
@@ -59,4 +59,30 @@ describe("a tally", () => {
 
 it("labels are escaped as Prometheus wants it", () => {
   expect(seriesOf("a", { x: 'say "hi"\\\n' })).toBe('a{x="say \\"hi\\"\\\\\\n"}');
+});
+
+describe("what has been counted", () => {
+  it("is summed over the series that bear a label, and over no other name", () => {
+    const tally = new Tally();
+    tally.count("a", { x: "1", y: "1" }, 1);
+    tally.count("a", { x: "1", y: "2" }, 2);
+    tally.count("a", { x: 'x="1"' }, 4);
+    tally.count("ab", { x: "1" }, 8);
+    const counts = tally.take(0);
+    expect(sumOf(counts, "a")).toBe(7);
+    expect(sumOf(counts, "a", { x: "1" })).toBe(3);
+    expect(sumOf(counts, "a", { x: "1", y: "2" })).toBe(2);
+    expect(sumOf(counts, "a", { x: "2" })).toBe(0);
+  });
+
+  it("tells within which bound a share of the durations lies", () => {
+    const tally = new Tally();
+    expect(boundOf({}, "t", 0.5)).toBeNull();
+    for (let time = 0; time < 99; time += 1) tally.observe("t", 10);
+    tally.observe("t", 1_001);
+    const counts = tally.take(0);
+    expect(boundOf(counts, "t", 0.5)).toBe(10);
+    expect(boundOf(counts, "t", 0.99)).toBe(10);
+    expect(boundOf(counts, "t", 0.991)).toBe(Infinity);
+  });
 });

@@ -1,0 +1,67 @@
+// @ts-check
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+
+/**
+ * What the pages do beyond what they say: times in the reader's zone, texts to copy, and regions that are kept up to date.
+ * Everything else works without.
+ */
+
+const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
+
+/** Shows times in the reader's own zone; the exact UTC stays under them. */
+function localize(/** @type {ParentNode} */ root) {
+  for (const element of root.querySelectorAll("time[data-show]")) {
+    const at = new Date(element.getAttribute("datetime") ?? "");
+    const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    const minute = `${two(at.getHours())}:${two(at.getMinutes())}`;
+    const shown = { instant: `${day} ${minute}:${two(at.getSeconds())}`, moment: `${day} ${minute}`, minute, day };
+    element.textContent =
+      Object.entries(shown).find(([name]) => name === element.getAttribute("data-show"))?.[1] ?? day;
+  }
+  for (const element of root.querySelectorAll("[data-zone]")) {
+    element.textContent = `your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+  }
+}
+
+/** A button that copies the text of the element that it names. It is hidden from who has no script. */
+function offerCopies(/** @type {ParentNode} */ root) {
+  for (const button of root.querySelectorAll("button[data-copy]")) {
+    button.removeAttribute("hidden");
+    button.addEventListener("click", () => void copy(button));
+  }
+}
+
+async function copy(/** @type {Element} */ button) {
+  const text = document.getElementById(button.getAttribute("data-copy") ?? "")?.textContent ?? "";
+  await navigator.clipboard.writeText(text);
+  button.textContent = "Copied";
+}
+
+/** Asks for the page anew and puts the region's new content in its place, unless the reader is busy in it. */
+async function refresh(/** @type {Element} */ region) {
+  if (document.hidden || region.contains(document.activeElement)) return;
+  const response = await fetch(location.href, { headers: { accept: "text/html" } });
+  if (response.redirected) location.reload();
+  if (!response.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const fresh = page.getElementById(region.id);
+  if (fresh === null) return;
+  for (const details of region.querySelectorAll("details[id]")) {
+    const same = fresh.querySelector(`#${CSS.escape(details.id)}`);
+    if (same instanceof HTMLDetailsElement) same.open = /** @type {HTMLDetailsElement} */ (details).open;
+  }
+  localize(fresh);
+  region.replaceChildren(...fresh.childNodes);
+}
+
+// On a phone the navigation is wider than the screen.
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+localize(document);
+offerCopies(document);
+
+for (const region of document.querySelectorAll("[data-live]")) {
+  const everySeconds = Number(region.getAttribute("data-live"));
+  // The network being away for a moment is no event: the next one comes.
+  setInterval(() => void refresh(region).catch(() => undefined), everySeconds * 1000);
+}

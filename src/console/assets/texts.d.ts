@@ -1,0 +1,13 @@
+/** Files that go to the browser as they are: `rules` in wrangler.toml. */
+declare module "*/style.css" {
+  const text: string;
+  export default text;
+}
+declare module "*/live.js" {
+  const text: string;
+  export default text;
+}
+declare module "*/icon.svg" {
+  const text: string;
+  export default text;
+}

@@ -1,0 +1,120 @@
+import type { PropsWithChildren } from "hono/jsx";
+import { ROOT, type Viewer } from "../requests.ts";
+import { Form } from "./form.tsx";
+
+/** The pages that the navigation leads to, in its order. */
+const places = [
+  { title: "Overview", href: ROOT },
+  { title: "Events", href: `${ROOT}/events` },
+  { title: "Teams", href: `${ROOT}/teams` },
+  { title: "Organizations", href: `${ROOT}/organizations` },
+  { title: "Registrations", href: `${ROOT}/registrations` },
+  { title: "Quarantine", href: `${ROOT}/quarantine` },
+  { title: "Dead letters", href: `${ROOT}/dead-letters` },
+  { title: "Audit trail", href: `${ROOT}/audit` },
+  { title: "Live tail", href: `${ROOT}/tail` },
+] as const;
+
+type Place = (typeof places)[number]["href"];
+
+type PageProps = PropsWithChildren<{
+  readonly title: string;
+  readonly viewer: Viewer;
+  /** Where in the navigation the page is; null: nowhere. */
+  readonly here: Place | null;
+  /** Under the title. */
+  readonly lead?: string;
+}>;
+
+/** A page behind the login: its frame, and what is on it. */
+export function Page({ title, viewer, here, lead, children }: PageProps) {
+  return (
+    <Document title={title}>
+      <a class="skip" href="#main">
+        Skip to the page
+      </a>
+      <header class="bar">
+        <a class="brand" href={ROOT}>
+          <Mark />
+          Qonto relay
+        </a>
+        <nav class="nav" aria-label="Pages">
+          <ul>
+            {places.map((place) => (
+              <li>
+                <a href={place.href} aria-current={place.href === here ? "page" : undefined}>
+                  {place.title}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <div class="viewer">
+          <span>
+            <bdi>{viewer.name}</bdi>
+            {viewer.mayChange ? "" : ", may only look"}
+          </span>
+          <Form viewer={viewer} action={`${ROOT}/logout`}>
+            <button type="submit" class="button button-plain">
+              Log out
+            </button>
+          </Form>
+        </div>
+      </header>
+      <main id="main" tabindex={-1}>
+        <h1>{title}</h1>
+        {lead === undefined ? null : <p class="lead">{lead}</p>}
+        {children}
+      </main>
+      <footer class="foot">
+        <p>
+          Times are in <span data-zone>UTC</span>. Point at one for the exact UTC.
+        </p>
+      </footer>
+    </Document>
+  );
+}
+
+/** A page in front of the login. */
+export function Bare({ title, children }: PropsWithChildren<{ readonly title: string }>) {
+  return (
+    <Document title={title}>
+      <main class="bare" id="main">
+        <p class="brand">
+          <Mark />
+          Qonto relay
+        </p>
+        {children}
+      </main>
+    </Document>
+  );
+}
+
+function Document({ title, children }: PropsWithChildren<{ readonly title: string }>) {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>{`${title} · Qonto relay`}</title>
+        {/* Otherwise a browser asks for an icon of its own accord. */}
+        <link rel="icon" href={`${ROOT}/icon.svg`} type="image/svg+xml" />
+        <link rel="stylesheet" href={`${ROOT}/style.css`} />
+        <script src={`${ROOT}/live.js`} defer></script>
+      </head>
+      <body>{children}</body>
+    </html>
+  );
+}
+
+/** One line in, three out. */
+function Mark() {
+  return (
+    <svg class="mark" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
+      <path d="M2 12h8M10 12c4 0 4-7 12-7M10 12h12M10 12c4 0 4 7 12 7" />
+      <circle cx="10" cy="12" r="3" />
+    </svg>
+  );
+}

@@ -1,0 +1,62 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { Tally } from "../domain/tally.ts";
+import { logRequest } from "../operator/log-request.ts";
+import { refuse } from "../operator/refusals.ts";
+import { logFailure } from "../platform/log.ts";
+import { ProblemError } from "../platform/problem.ts";
+import type { World } from "../platform/world.ts";
+import { addAssets } from "./assets.ts";
+import { consoleHeaders } from "./headers.ts";
+import { addOverview } from "./pages/overview/overview.tsx";
+import { Refusal } from "./pages/refusal.tsx";
+import { type Console, type ConsoleEnv, ROOT } from "./requests.ts";
+import { requireSession } from "./session/guard.ts";
+import { addLogin, addLogout } from "./session/login.tsx";
+import { showPage } from "./show-page.ts";
+
+const MAX_FORM_BYTES = 65_536;
+
+/** The operator's page: what is in front of the session, and the pages behind it. */
+export function operatorConsole(world: World, tally: Tally): Console {
+  const pages: Console = new Hono<ConsoleEnv>().basePath(ROOT);
+  pages.use(consoleHeaders, logRequest(world, "console"));
+  addAssets(pages);
+  pages.use(async (c, next) => {
+    c.header("cache-control", "no-store");
+    await next();
+  });
+  pages.use(bodyLimit({ maxSize: MAX_FORM_BYTES, onError: refuseLarge }));
+  addLogin(pages, world);
+  pages.use(requireSession(world));
+  addLogout(pages);
+  addOverview(pages, world, tally);
+  pages.all("/*", () => {
+    throw refuse("not_found", { detail: "There is no page at this address." });
+  });
+
+  pages.onError((error, c) => {
+    const viewer = c.get("viewer");
+    if (error instanceof ProblemError) {
+      for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
+      return showPage(c, <Refusal problem={error.problem} viewer={viewer} />, toStatus(error.problem.status));
+    }
+    logFailure("console", error);
+    return showPage(c, <Refusal problem={failure} viewer={viewer} />, 500);
+  });
+  return pages;
+}
+
+function refuseLarge(): never {
+  const detail = "No form of the console is that large.";
+  throw new ProblemError({ status: 413, code: "body_too_large", title: "Too large", detail });
+}
+
+const failure = {
+  title: "That failed",
+  detail: "The page failed through a fault of the relay, or D1 does not answer; the relay's log says more. Try again.",
+};
+
+function toStatus(status: number) {
+  return status as 400 | 401 | 403 | 404 | 409 | 413 | 429 | 503;
+}

@@ -1,0 +1,78 @@
+import type { Tally } from "../../../domain/tally.ts";
+import { type Health, judgeHealth } from "../../../operator/judge-health.ts";
+import { logFailure } from "../../../platform/log.ts";
+import { settleWithin } from "../../../platform/time-box.ts";
+import type { World } from "../../../platform/world.ts";
+import { Notice } from "../../components/notice.tsx";
+import { Page } from "../../components/page.tsx";
+import { State } from "../../components/state.tsx";
+import { type Console, ROOT, viewerOf } from "../../requests.ts";
+import { showPage } from "../../show-page.ts";
+import { readFigures } from "./figures.ts";
+import { Ledger } from "./ledger.tsx";
+import { Teams } from "./teams.tsx";
+import { Traffic } from "./traffic.tsx";
+import { Verdict } from "./verdict.tsx";
+
+/** The health is shown while D1 says nothing; it is not kept waiting by the rest for longer. */
+const FIGURES_TIME_BOX_MS = 5_000;
+
+/** Is it well? */
+export function addOverview(pages: Console, world: World, tally: Tally): void {
+  pages.get("/", async (c) => {
+    const now = world.now();
+    const [health, read] = await Promise.all([
+      judgeHealth(c.env, now),
+      settleWithin(readFigures(c.env, tally, now), FIGURES_TIME_BOX_MS),
+    ]);
+    if (read.state === "failed") logFailure("console-overview", read.error);
+    const figures = read.state === "done" ? read.value : null;
+    return showPage(
+      c,
+      <Page title="Overview" viewer={viewerOf(c)} here={ROOT}>
+        <div id="overview" data-live="15">
+          <Verdict health={health} figures={figures} />
+          {figures === null ? (
+            <Notice kind="bad">D1 does not give the figures now. Events are received all the same.</Notice>
+          ) : (
+            <>
+              <Traffic figures={figures} now={now} />
+              <Teams teams={figures.teams} now={now} />
+              <Ledger {...figures.ledger} until={now} />
+            </>
+          )}
+          <Checks health={health} />
+        </div>
+      </Page>,
+    );
+  });
+}
+
+const names: Readonly<Record<keyof Health["checks"], string>> = {
+  configuration: "Configuration",
+  database: "Database",
+  cron: "Cron",
+  fan_out: "First attempts",
+  deliveries: "Later attempts",
+  resting_destinations: "Resting teams",
+  dead_letters: "Dead letters",
+  secrets: "Secrets",
+};
+
+function Checks({ health }: { readonly health: Health }) {
+  return (
+    <section aria-labelledby="checks">
+      <h2 id="checks">Health checks</h2>
+      <dl class="checks">
+        {Object.entries(health.checks).map(([name, { status, detail }]) => (
+          <div>
+            <dt>
+              <State state={status}>{names[name as keyof Health["checks"]]}</State>
+            </dt>
+            <dd>{detail}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,60 @@
+import type { Child } from "hono/jsx";
+import type { Health } from "../../../operator/judge-health.ts";
+import { State, type StateName } from "../../components/state.tsx";
+import type { OverviewFigures } from "./figures.ts";
+import { TeamLink } from "./teams.tsx";
+
+interface VerdictProps {
+  readonly health: Health;
+  /** Null while D1 does not give them. */
+  readonly figures: OverviewFigures | null;
+}
+
+/** Is it well? In one sentence, with what is not. */
+export function Verdict({ health, figures }: VerdictProps) {
+  const faults = Object.values(health.checks).filter(({ status }) => status === "degraded");
+  const { state, word, sentence } = judge(faults.length > 0, figures);
+  return (
+    <section class={`verdict verdict-${state}`} aria-label="Is it well?">
+      <p class="verdict-sentence">
+        <State state={state}>{word}</State> {sentence}
+      </p>
+      {faults.length === 0 ? null : (
+        <ul>
+          {[...new Set(faults.map(({ detail }) => detail))].map((detail) => (
+            <li>{detail}</li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+interface Judgement {
+  readonly state: StateName;
+  readonly word: string;
+  readonly sentence: Child;
+}
+
+function judge(isDegraded: boolean, figures: OverviewFigures | null): Judgement {
+  if (isDegraded) return { state: "degraded", word: "Degraded", sentence: "Something is not as it should be." };
+  const struggling = figures?.teams.filter(({ backlog }) => backlog?.isFailing === true || backlog?.isResting === true);
+  const [first, ...more] = struggling ?? [];
+  if (first !== undefined) {
+    const sentence = (
+      <>
+        Events arrive and are kept, but <TeamLink team={first} />
+        {more.length === 0 ? " does not take its own." : ` and ${more.length} more do not take theirs.`}
+      </>
+    );
+    return { state: "failing", word: "Needs a look", sentence };
+  }
+  return { state: "ok", word: "Well", sentence: sayWell(figures) };
+}
+
+function sayWell(figures: OverviewFigures | null): string {
+  if (figures === null) return "Events are received.";
+  if (figures.teams.length === 0) return "The relay is ready. No team is there yet to get events.";
+  if (figures.ledger.ledger.received === 0) return "The relay is ready. Nothing has come within the last day.";
+  return "Events arrive, and each team gets its own.";
+}

@@ -1,0 +1,53 @@
+import type { Context, Hono } from "hono";
+import type { z } from "zod";
+import type { Env } from "../env.ts";
+import type { Caller } from "../operator/caller.ts";
+import { invalidRequest } from "../operator/requests.ts";
+
+/** Who looks at a page, and what their forms bear. */
+export interface Viewer {
+  /** Of the token. */
+  readonly name: string;
+  /** Whether they may press buttons. */
+  readonly mayChange: boolean;
+  /** Proves that a form is one of this session's. */
+  readonly formToken: string;
+}
+
+export interface ConsoleEnv {
+  Bindings: Env;
+  /** Set behind the session. */
+  Variables: { caller?: Caller; viewer?: Viewer };
+}
+
+export type Console = Hono<ConsoleEnv>;
+
+export type ConsoleContext = Context<ConsoleEnv>;
+
+export const ROOT = "/console";
+
+/** Name of the field in which a form bears its token. */
+export const FORM_TOKEN = "form_token";
+
+export function viewerOf(c: ConsoleContext): Viewer {
+  const viewer = c.get("viewer");
+  if (viewer === undefined) throw new Error("A page without a viewer");
+  return viewer;
+}
+
+/** The fields of a form, parsed; an empty one is as good as none. Throws `invalid_request`. */
+export async function readForm<Fields extends z.ZodType>(c: ConsoleContext, fields: Fields): Promise<z.output<Fields>> {
+  return parse(await c.req.parseBody({ all: true }), fields);
+}
+
+/** The same of the page's own query. */
+export function readQuery<Fields extends z.ZodType>(c: ConsoleContext, fields: Fields): z.output<Fields> {
+  return parse(c.req.query(), fields);
+}
+
+function parse<Fields extends z.ZodType>(values: object, fields: Fields): z.output<Fields> {
+  const given = Object.entries(values).filter(([name, value]) => name !== FORM_TOKEN && value !== "");
+  const result = fields.safeParse(Object.fromEntries(given));
+  if (result.success) return result.data;
+  throw invalidRequest(result.error.issues.map(({ path, message }) => ({ path: path.join("."), message })));
+}

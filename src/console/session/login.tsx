@@ -1,0 +1,107 @@
+import { z } from "zod";
+import { readConfig } from "../../env.ts";
+import { adminTokenOf } from "../../operator/caller.ts";
+import { recognize } from "../../operator/recognize.ts";
+import { refuse } from "../../operator/refusals.ts";
+import { Throttle } from "../../operator/throttle.ts";
+import { ProblemError } from "../../platform/problem.ts";
+import type { World } from "../../platform/world.ts";
+import { Bare } from "../components/page.tsx";
+import { Notice } from "../components/notice.tsx";
+import { type Console, ROOT, readForm, readQuery } from "../requests.ts";
+import { showPage } from "../show-page.ts";
+import { giveCookie, takeCookie } from "./cookie.ts";
+import { isFromOwnSite } from "./own-site.ts";
+import { beginSession, writeSession } from "./session.ts";
+
+const query = z.object({ next: z.string().optional() });
+const fields = query.extend({ token: z.string().trim().default("") });
+
+/** In front of the session. */
+export function addLogin(pages: Console, world: World): void {
+  const throttle = new Throttle();
+
+  pages.get("/login", (c) => {
+    adminTokenOf(c.env);
+    // A browser keeps a strict cookie to itself when a link of another site leads here; it sends it from here on.
+    const isFromElsewhere = c.req.header("sec-fetch-site") === "cross-site";
+    return showPage(c, <Login next={safeNext(readQuery(c, query).next)} isFromElsewhere={isFromElsewhere} />);
+  });
+
+  pages.post("/login", async (c) => {
+    adminTokenOf(c.env);
+    if (!isFromOwnSite(c)) throw refuse("forbidden", { detail: "Log in on the relay's own page." });
+    const { token, ...form } = await readForm(c, fields);
+    const next = safeNext(form.next);
+    try {
+      const address = c.req.header("cf-connecting-ip");
+      const caller = token === "" ? null : await recognize(token, { env: c.env, now: world.now(), throttle, address });
+      if (caller === null) return await showPage(c, <Login next={next} fault="That is no token of this relay." />, 401);
+      c.set("caller", caller);
+      giveCookie(c, await writeSession(readConfig(c.env), beginSession(caller.tokenId, world.now())));
+      return c.redirect(next, 303);
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
+      return showPage(c, <Login next={next} fault={error.problem.detail} />, 429);
+    }
+  });
+}
+
+/** Behind the session. */
+export function addLogout(pages: Console): void {
+  pages.post("/logout", (c) => {
+    takeCookie(c);
+    return c.redirect(`${ROOT}/login`, 303);
+  });
+}
+
+/** A page of the console to go to, whatever somebody has written into a link. */
+function safeNext(next: string | undefined): string {
+  const base = "https://relay.invalid";
+  if (next === undefined || !URL.canParse(next, base)) return ROOT;
+  const { origin, pathname, search } = new URL(next, base);
+  const isPage = origin === base && (pathname === ROOT || pathname.startsWith(`${ROOT}/`));
+  return isPage && pathname !== `${ROOT}/login` ? pathname + search : ROOT;
+}
+
+interface LoginProps {
+  readonly next: string;
+  readonly fault?: string;
+  readonly isFromElsewhere?: boolean;
+}
+
+function Login({ next, fault, isFromElsewhere = false }: LoginProps) {
+  return (
+    <Bare title="Log in">
+      <h1>Log in</h1>
+      {fault === undefined ? null : <Notice kind="bad">{fault}</Notice>}
+      {isFromElsewhere ? (
+        <Notice kind="info">
+          You came by a link of another site. If you are logged in, <a href={next}>go on to the page</a>.
+        </Notice>
+      ) : null}
+      <form method="post" action={`${ROOT}/login`} class="stack">
+        <input type="hidden" name="next" value={next} />
+        <label class="field">
+          <span>Token</span>
+          <input
+            type="password"
+            name="token"
+            required
+            autocomplete="current-password"
+            autocapitalize="off"
+            spellcheck={false}
+            aria-describedby="token-help"
+          />
+        </label>
+        <p class="help" id="token-help">
+          ADMIN_TOKEN, or a named token of this relay. One that may only look sees every page and presses nothing.
+        </p>
+        <button type="submit" class="button button-main">
+          Log in
+        </button>
+      </form>
+    </Bare>
+  );
+}

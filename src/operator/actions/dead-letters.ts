@@ -1,0 +1,49 @@
+import type { Env } from "../../env.ts";
+import { parseMessage } from "../../messages.ts";
+import { tryParseJson } from "../../platform/json.ts";
+import type { World } from "../../platform/world.ts";
+import { dropDeadLetter, findDeadMessage, markReplayed } from "../../store/dead-letters.ts";
+import { audited } from "../audited.ts";
+import { refuse } from "../refusals.ts";
+import { type Acting, notFound } from "../requests.ts";
+
+/** Sends a message again that the queues gave up on. */
+export async function replayDeadLetter(c: Acting, world: World, id: string): Promise<void> {
+  const message = await findDeadMessage(c.env.DB, id);
+  if (message === null) throw notFound("dead letter");
+  await audited(c, world, {
+    action: "dead_letter.replayed",
+    subject: id,
+    make: async () => {
+      await sendAgain(message, c.env);
+      await markReplayed(c.env.DB, id, world.now());
+    },
+  });
+}
+
+export async function throwAwayDeadLetter(c: Acting, world: World, id: string): Promise<void> {
+  await audited(c, world, {
+    action: "dead_letter.dropped",
+    subject: id,
+    make: async () => {
+      if (!(await dropDeadLetter(c.env.DB, id))) throw notFound("dead letter");
+    },
+  });
+}
+
+/** Every consumer looks at D1 first: a message too many does no harm. */
+async function sendAgain(json: string, env: Pick<Env, "EVENTS" | "RETRIES">): Promise<void> {
+  const message = parseMessage(tryParseJson(json));
+  if (message === null) {
+    throw refuse("not_replayable");
+  }
+  switch (message.kind) {
+    case "event":
+    case "recorded_event":
+    case "quarantine":
+      await env.EVENTS.send(message);
+      return;
+    default:
+      await env.RETRIES.send(message);
+  }
+}

@@ -1,0 +1,38 @@
+import type { World } from "../../platform/world.ts";
+import { release } from "../../quarantine/release.ts";
+import { dropQuarantined, findQuarantined } from "../../store/quarantine.ts";
+import { audited } from "../audited.ts";
+import { type Acting, notFound } from "../requests.ts";
+import { isoTime } from "../responses.ts";
+
+/** Sends an event in quarantine down the normal road, once; returns the event's id. */
+export function releaseFromQuarantine(c: Acting, world: World, id: string): Promise<string> {
+  return audited(c, world, {
+    action: "quarantine.released",
+    subject: id,
+    make: async () => {
+      const released = await release(id, { env: c.env, now: world.now() });
+      if (released === null) throw notFound("event in quarantine");
+      return released;
+    },
+    after: (released) => ({ event_id: released }),
+  });
+}
+
+/** Throws an event in quarantine away. */
+export async function dropFromQuarantine(c: Acting, world: World, id: string): Promise<void> {
+  const found = await findQuarantined(c.env.DB, id);
+  if (found === null) throw notFound("event in quarantine");
+  await audited(c, world, {
+    action: "quarantine.dropped",
+    subject: found.id,
+    before: {
+      id: found.id,
+      event_id: found.eventId,
+      reason: found.reason,
+      received_at: isoTime(found.receivedAt),
+      size_bytes: found.sizeBytes,
+    },
+    make: () => dropQuarantined(c.env.DB, found.id),
+  });
+}

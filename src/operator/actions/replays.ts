@@ -1,0 +1,117 @@
+import { wants } from "../../domain/destination.ts";
+import type { Replay } from "../../domain/replay.ts";
+import { wakeNow } from "../../outbound/wake-now.ts";
+import type { World } from "../../platform/world.ts";
+import { runReplay } from "../../replay/run-replay.ts";
+import { deliveriesOfEvent, readDeliveryRow } from "../../store/deliveries.ts";
+import { enabledDestinations, findDestinations, readDestinationRow } from "../../store/destinations.ts";
+import { findEvent, readEventDetail } from "../../store/event-list.ts";
+import { countReplay, insertReplay, replayDeliveries } from "../../store/replays.ts";
+import { audited } from "../audited.ts";
+import { refuse } from "../refusals.ts";
+import { type Acting, invalidRequest, notFound } from "../requests.ts";
+import { isoTime } from "../responses.ts";
+
+/** What a request does of a replay by itself; the cron does the rest. */
+const PAGES_AT_ONCE = 10;
+
+interface ReplayWish {
+  readonly which: Replay["which"];
+  /** Of the events' receipt, Unix milliseconds, inclusive. */
+  readonly since: number;
+  /** Exclusive. Absent: now. */
+  readonly until?: number | undefined;
+}
+
+/** Sends a team its past, oldest first. */
+export async function replayTeam(
+  c: Acting,
+  world: World,
+  destinationId: string,
+  wish: ReplayWish,
+): Promise<{ readonly count: number; readonly replayId: string }> {
+  const now = world.now();
+  const replay = await plan(c, destinationId, wish, now);
+  const count = await countReplay(c.env.DB, replay);
+  await audited(c, world, {
+    action: "destination.replayed",
+    subject: destinationId,
+    make: async () => {
+      await insertReplay(c.env.DB, replay);
+      await runReplay(c.env, replay, { now, maxPages: PAGES_AT_ONCE });
+    },
+    after: () => ({
+      replay_id: replay.id,
+      which: replay.which,
+      since: isoTime(replay.since),
+      until: isoTime(replay.until),
+      count,
+    }),
+  });
+  await wakeNow(c.env, [destinationId], now);
+  return { count, replayId: replay.id };
+}
+
+async function plan(
+  { env }: Acting,
+  destinationId: string,
+  { which, since, until }: ReplayWish,
+  now: number,
+): Promise<Replay> {
+  const [destination] = await findDestinations(env.DB, [destinationId]);
+  if (destination === undefined) throw notFound("destination");
+  if (until !== undefined && until <= since) throw invalidRequest([{ path: "until", message: "must be after since" }]);
+  return {
+    id: `rpl_${crypto.randomUUID()}`,
+    destinationId,
+    which,
+    since,
+    until: until ?? now + 1,
+    reached: { receivedAt: since, id: "" },
+    createdAt: now,
+    finishedAt: null,
+  };
+}
+
+/** Sends an event again, to the team that is named or to all that want it; returns to how many. */
+export async function replayEvent(c: Acting, world: World, id: string, named: string | undefined): Promise<number> {
+  const targets = await targetsOf(c.env.DB, id, named);
+  const now = world.now();
+  const destinationIds = targets.map(({ destinationId }) => destinationId);
+  const replayed = await audited(c, world, {
+    action: "event.replayed",
+    subject: id,
+    make: () => replayDeliveries(c.env.DB, targets, now),
+    after: (count) => ({ destination_ids: destinationIds, count }),
+  });
+  await wakeNow(c.env, destinationIds, now);
+  return replayed;
+}
+
+/**
+ * The deliveries that a replay of an event makes. A team that is named gets it again even if it has it; otherwise those get
+ * it that want it and do not have it. Before its fan-out an event needs none: it is on its way to all that want it.
+ */
+async function targetsOf(db: D1Database, eventId: string, named: string | undefined) {
+  const [events, deliveryRows, destinationRows] = await db.batch([
+    findEvent(db, eventId),
+    deliveriesOfEvent(db, eventId),
+    enabledDestinations(db),
+  ]);
+  const [row] = events?.results ?? [];
+  if (row === undefined) throw notFound("event");
+  const event = readEventDetail(row);
+  const [namedDestination] = named === undefined ? [] : await findDestinations(db, [named]);
+  if (named !== undefined && namedDestination === undefined) throw notFound("destination");
+  const statuses = new Map(
+    (deliveryRows?.results ?? []).map(readDeliveryRow).map(({ destinationId, status }) => [destinationId, status]),
+  );
+  if (event.state === "pending" && statuses.size === 0) {
+    if (namedDestination !== undefined && !wants(namedDestination, event)) throw refuse("too_early");
+    return [];
+  }
+  const wanting = (destinationRows?.results ?? []).map(readDestinationRow).filter((one) => wants(one, event));
+  const destinationIds =
+    named === undefined ? wanting.map(({ id }) => id).filter((id) => statuses.get(id) !== "delivered") : [named];
+  return destinationIds.map((destinationId) => ({ destinationId, eventId, receivedAt: event.receivedAt }));
+}

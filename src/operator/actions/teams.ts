@@ -1,0 +1,128 @@
+import type { z } from "@hono/zod-openapi";
+import type { Destination } from "../../domain/destination.ts";
+import { type Env, readConfig } from "../../env.ts";
+import { destinationUrlFault } from "../../outbound/destination-url.ts";
+import { makeSecret } from "../../outbound/secrets.ts";
+import { wakeNow } from "../../outbound/wake-now.ts";
+import { makeSortableId } from "../../platform/sortable-id.ts";
+import type { World } from "../../platform/world.ts";
+import { endPendingDeliveries } from "../../store/deliveries.ts";
+import { bringDeliveriesForward } from "../../store/destination-health.ts";
+import {
+  type DestinationReport,
+  changeDestination,
+  deleteDestination,
+  findDestination,
+  insertDestination,
+} from "../../store/destinations.ts";
+import { audited } from "../audited.ts";
+import { type change, type creation, showDestination, wishNames } from "../destination-schema.ts";
+import { type Acting, invalidRequest, notFound } from "../requests.ts";
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** Deliveries that one statement ends when a destination is removed. */
+const ENDED_AT_ONCE = 1_000;
+
+/** Adds a team; its secret is known this once. */
+export async function createTeam(
+  c: Acting,
+  world: World,
+  input: z.output<typeof creation>,
+): Promise<{ readonly team: DestinationReport; readonly secret: string }> {
+  refuseBadUrl(input.url, c.env);
+  const now = world.now();
+  const id = makeSortableId("dst", now);
+  const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id);
+  const created: Destination = {
+    id,
+    url: input.url,
+    description: input.description ?? null,
+    types: input.types ?? [],
+    organizations: input.organizations ?? null,
+    enabled: input.enabled ?? true,
+    retryScheduleSeconds: input.retry_schedule_seconds ?? null,
+    timeoutMs: input.timeout_ms ?? DEFAULT_TIMEOUT_MS,
+    maxPerSecond: input.max_per_second ?? null,
+    sealedSecret: sealed,
+    previousSecrets: [],
+    onLane: false,
+    isFailing: false,
+    restingSince: null,
+    nextTurnAt: null,
+    createdAt: now,
+    updatedAt: now,
+  };
+  const team = { ...created, ...noHistory };
+  await audited(c, world, {
+    action: "destination.created",
+    subject: id,
+    make: () => insertDestination(c.env.DB, created),
+    after: () => pick(showDestination(team), wishNames),
+  });
+  return { team, secret };
+}
+
+/** Returns the team as it is then. */
+export async function changeTeam(
+  c: Acting,
+  world: World,
+  id: string,
+  input: z.output<typeof change>,
+): Promise<DestinationReport> {
+  if (input.url !== undefined) refuseBadUrl(input.url, c.env);
+  const before = showDestination(await existingTeam(c, id));
+  await audited(c, world, {
+    action: "destination.changed",
+    subject: id,
+    before: pick(before, Object.keys(input)),
+    make: async () => {
+      if (!(await changeDestination(c.env.DB, id, input, world.now()))) throw notFound("destination");
+    },
+    after: () => input,
+  });
+  // What it is owed need not wait for the lane to find out that it may be well again.
+  if (input.enabled === true || input.url !== undefined) await bringDeliveriesForward(c.env.DB, id, world.now());
+  await wakeNow(c.env, [id], world.now());
+  return existingTeam(c, id);
+}
+
+/** Removes a team; what it is owed ends as dead. */
+export async function removeTeam(c: Acting, world: World, id: string): Promise<void> {
+  const found = await existingTeam(c, id);
+  await audited(c, world, {
+    action: "destination.deleted",
+    subject: found.id,
+    before: pick(showDestination(found), wishNames),
+    make: () => remove(c.env.DB, found.id, world.now()),
+  });
+}
+
+export async function existingTeam({ env }: Pick<Acting, "env">, id: string): Promise<DestinationReport> {
+  const found = await findDestination(env.DB, id);
+  if (found === null) throw notFound("destination");
+  return found;
+}
+
+async function remove(db: D1Database, id: string, now: number): Promise<void> {
+  // Disabled first: should this be cut short, the destination is still there to be removed again.
+  await changeDestination(db, id, { enabled: false }, now);
+  await endAllPending(db, id);
+  await deleteDestination(db, id);
+  await endAllPending(db, id);
+}
+
+async function endAllPending(db: D1Database, destinationId: string): Promise<void> {
+  while ((await endPendingDeliveries(db, destinationId, ENDED_AT_ONCE)) === ENDED_AT_ONCE);
+}
+
+const noHistory = { consecutiveFailures: 0, lastSuccessAt: null, lastFailureAt: null };
+
+function refuseBadUrl(url: string, env: Env): void {
+  const fault = destinationUrlFault(url, { allowPrivate: readConfig(env).allowPrivateDestinations });
+  if (fault !== null) throw invalidRequest([{ path: "url", message: fault }]);
+}
+
+function pick(shown: object, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(shown).filter(([name]) => names.includes(name)));
+}

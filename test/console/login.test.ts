@@ -1,0 +1,134 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { Visitor } from "./visitor.ts";
+
+beforeEach(emptyDatabase);
+
+const HOUR_SECONDS = 3_600;
+
+describe("the login", () => {
+  it("is where everybody is sent who has no session, and leads back", async () => {
+    const visitor = new Visitor(new TestRelay());
+    const response = await visitor.get("/console/events?type=v1%2Ftransactions");
+    expect(response.status).toBe(303);
+    const location = response.headers.get("location") ?? "";
+    expect(location).toBe("/console/login?next=%2Fconsole%2Fevents%3Ftype%3Dv1%252Ftransactions");
+    const page = await (await visitor.get(location)).text();
+    expect(page).toContain('name="next" value="/console/events?type=v1%2Ftransactions"');
+  });
+
+  it("gives a cookie that scripts and other sites do not get", async () => {
+    const visitor = new Visitor(new TestRelay());
+    const response = await visitor.post("/console/login", { token: "test-admin-token", next: "/console/events" });
+    expect(response.status).toBe(303);
+    expect(response.headers.get("location")).toBe("/console/events");
+    const attributes = (response.headers.get("set-cookie") ?? "").split("; ").slice(1);
+    expect(attributes.toSorted()).toEqual(["HttpOnly", "Max-Age=28800", "Path=/console", "SameSite=Strict", "Secure"]);
+    expect(visitor.cookie).not.toContain("test-admin-token");
+    expect((await visitor.get("/console")).status).toBe(200);
+  });
+
+  it.each(["", "wrong", "test-admin-token2"])("refuses %j", async (token) => {
+    const visitor = new Visitor(new TestRelay());
+    const response = await visitor.post("/console/login", { token });
+    expect(response.status).toBe(401);
+    expect(response.headers.get("set-cookie")).toBeNull();
+    expect(await response.text()).toContain("That is no token of this relay.");
+  });
+
+  it.each([
+    "https://evil.example",
+    "//evil.example/console",
+    "/\\evil.example",
+    "javascript:alert(1)",
+    "/consoles",
+    "/api/events",
+    "/console/../api/events",
+  ])("leads to no other place than the console: %j", async (next) => {
+    const visitor = new Visitor(new TestRelay());
+    const response = await visitor.post("/console/login", { token: "test-admin-token", next });
+    expect(response.headers.get("location")).toBe("/console");
+  });
+
+  it("refuses a form of another site", async () => {
+    const visitor = new Visitor(new TestRelay());
+    const fields = { token: "test-admin-token" };
+    for (const site of ["cross-site", "same-site", "none"]) {
+      expect((await visitor.post("/console/login", fields, { "sec-fetch-site": site })).status).toBe(403);
+    }
+    expect(visitor.cookie).toBeNull();
+  });
+
+  it("counts wrong tokens, and says so to who has tried too many", async () => {
+    const relay = new TestRelay({ WRONG_TOKENS: { limit: async () => ({ success: false }) } });
+    const response = await new Visitor(relay).post("/console/login", { token: "wrong" });
+    expect(response.status).toBe(429);
+    expect(response.headers.get("retry-after")).toBe("60");
+    expect(await response.text()).toContain("Too many wrong tokens");
+  });
+
+  it("says what is missing while no admin token is set", async () => {
+    for (const path of ["/console", "/console/login"]) {
+      const response = await new Visitor(new TestRelay({ ADMIN_TOKEN: "" })).get(path);
+      expect(response.status).toBe(503);
+      expect(await response.text()).toContain("ADMIN_TOKEN is not set.");
+    }
+  });
+
+  it("offers to go on to who comes by a link of another site, for a strict cookie stays behind there", async () => {
+    const response = await new Visitor(new TestRelay()).get("/console/login?next=/console/events", {
+      "sec-fetch-site": "cross-site",
+    });
+    expect(await response.text()).toContain('<a href="/console/events">go on to the page</a>');
+  });
+});
+
+describe("a session", () => {
+  it("is over after eight hours", async () => {
+    const relay = new TestRelay();
+    const visitor = await Visitor.loggedIn(relay);
+    relay.passSeconds(8 * HOUR_SECONDS - 1);
+    expect((await visitor.get("/console")).status).toBe(200);
+    relay.passSeconds(1);
+    expect((await visitor.get("/console")).status).toBe(303);
+  });
+
+  it("is over once its token is revoked", async () => {
+    const relay = new TestRelay();
+    const { body } = await relay.api("POST", "/api/tokens", { name: "grafana", access: "full" });
+    const visitor = await Visitor.loggedIn(relay, body.token);
+    expect((await visitor.get("/console")).status).toBe(200);
+    await relay.api("DELETE", `/api/tokens/${body.id}`);
+    expect((await visitor.get("/console")).status).toBe(303);
+  });
+
+  it("is over once the admin token or the encryption key is another", async () => {
+    const { cookie } = await Visitor.loggedIn(new TestRelay());
+    for (const changes of [{ ADMIN_TOKEN: "another" }, { ENCRYPTION_KEYS: "another,test-encryption-key" }]) {
+      const visitor = new Visitor(new TestRelay(changes));
+      visitor.cookie = cookie;
+      expect((await visitor.get("/console")).status).toBe(303);
+    }
+  });
+
+  it("cannot be made up", async () => {
+    const relay = new TestRelay();
+    const { cookie } = await Visitor.loggedIn(relay);
+    const [name = "", value = ""] = (cookie ?? "").split("=");
+    const [content = "", signature = ""] = value.split(".");
+    const forged = btoa(JSON.stringify({ id: "x", tokenId: null, expiresAt: Number.MAX_SAFE_INTEGER }));
+    for (const text of ["", ".", "x", content, `${content}.`, `${forged}.${signature}`, `.${signature}`, "é.é"]) {
+      const visitor = new Visitor(relay);
+      visitor.cookie = `${name}=${text}`;
+      expect((await visitor.get("/console")).status).toBe(303);
+    }
+  });
+
+  it("ends with the logout", async () => {
+    const visitor = await Visitor.loggedIn(new TestRelay());
+    const response = await visitor.press("/console/logout");
+    expect(response.status).toBe(303);
+    expect(response.headers.get("set-cookie")).toContain("Path=/console");
+    expect(visitor.cookie).toBeNull();
+  });
+});

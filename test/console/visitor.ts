@@ -1,0 +1,71 @@
+import { env } from "cloudflare:workers";
+import { Meter, interceptDatabase } from "../support/database.ts";
+import type { TestRelay } from "../support/relay.ts";
+
+/** D1 calls that a page may cost, whatever there is. */
+export const MOST_CALLS = 6;
+
+/** A browser at the console, as far as the Worker can tell: a cookie jar, and forms that are found on pages. */
+export class Visitor {
+  readonly #relay: TestRelay;
+  #cookie: string | null = null;
+
+  constructor(relay: TestRelay) {
+    this.#relay = relay;
+  }
+
+  /** Logs in, with the admin token unless told otherwise. */
+  static async loggedIn(relay: TestRelay, token = "test-admin-token"): Promise<Visitor> {
+    const visitor = new Visitor(relay);
+    const response = await visitor.post("/console/login", { token });
+    if (response.status !== 303) throw new Error(`Not let in: ${response.status}`);
+    return visitor;
+  }
+
+  get cookie(): string | null {
+    return this.#cookie;
+  }
+
+  set cookie(text: string | null) {
+    this.#cookie = text;
+  }
+
+  get(path: string, headers: Record<string, string> = {}): Promise<Response> {
+    return this.#send(path, { headers });
+  }
+
+  post(path: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
+    return this.#send(path, {
+      method: "POST",
+      headers: { "sec-fetch-site": "same-origin", ...headers },
+      body: new URLSearchParams(fields),
+    });
+  }
+
+  /** Sends a form as a page of the console offers it: with the token that is in its forms. */
+  async press(path: string, fields: Record<string, string> = {}, page = "/console"): Promise<Response> {
+    const html = await (await this.get(page)).text();
+    const token = /name="form_token" value="([^"]+)"/.exec(html)?.[1];
+    if (token === undefined) throw new Error(`No form on ${page}`);
+    return this.post(path, { form_token: token, ...fields });
+  }
+
+  async #send(path: string, init: RequestInit): Promise<Response> {
+    const headers = { ...Object(init.headers), ...(this.#cookie === null ? {} : { cookie: this.#cookie }) };
+    const response = await this.#relay.fetch(path, { ...init, headers, redirect: "manual" });
+    const set = response.headers.get("set-cookie");
+    if (set !== null) this.#cookie = /max-age=0/i.test(set) ? null : (set.split(";")[0] ?? null);
+    return response;
+  }
+}
+
+/** How often a page asks D1 when somebody looks at it whose token has to be looked up as well. */
+export async function callsOf(relay: TestRelay, path: string): Promise<number> {
+  const { body } = await relay.api("POST", "/api/tokens", { name: `reader-${crypto.randomUUID()}`, access: "read" });
+  const visitor = await Visitor.loggedIn(relay, body.token);
+  const meter = new Meter();
+  relay.env = { ...relay.env, DB: interceptDatabase(env.DB, meter.intercept) };
+  const response = await visitor.get(path);
+  if (response.status !== 200) throw new Error(`${path} answers ${response.status}`);
+  return meter.calls;
+}
