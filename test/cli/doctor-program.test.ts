@@ -10,6 +10,7 @@ import { realWorld } from "../../src/cli/commands/doctor/world.ts";
 import { freePort } from "../demo/free-port.ts";
 import { selfSigned } from "./certificate.ts";
 import { HttpServer } from "../support/qonto-server/http-server.ts";
+import { QontoServer } from "../support/qonto-server/qonto-server.ts";
 import { BUSINESS_SECRET, ONBOARDING_SECRET, ScriptedRelay } from "./doctor-scene.ts";
 import { qonto } from "./qonto-program.ts";
 
@@ -88,6 +89,19 @@ describe("doctor", () => {
     const { stdout } = await doctor([], credentials, `http://127.0.0.1:${await freePort()}`);
     expect(stdout).toMatch(/^– access, refusals, .*destinations\n {16}not checked: The relay does not answer/m);
     expect(stdout.split("\n").length).toBeLessThan(25);
+  });
+
+  it("looks into Qonto's sandbox with its token, and without it says what is lacking", async () => {
+    const sandbox = await QontoServer.start({ stagingToken: "staging-token-of-test" });
+    const access = { ...credentials, QONTO_API_URL: sandbox.url, QONTO_ACCESS_TOKEN: sandbox.accessToken };
+    const lacking = JSON.parse((await doctor(["--json", "--sandbox"], access)).stdout);
+    expect(lacking.checks).toContainEqual(
+      expect.objectContaining({ name: "subscription", outcome: "skipped", enable: "Set QONTO_STAGING_TOKEN too." }),
+    );
+    expect(sandbox.calls).toEqual([]);
+    const whole = await doctor(["--json", "--sandbox"], { ...access, QONTO_STAGING_TOKEN: "staging-token-of-test" });
+    expect(JSON.parse(whole.stdout).findings).toMatchObject([{ fault: "subscription_missing" }]);
+    await sandbox.stop();
   });
 
   it("shows no secret and no token, also when the relay writes them in its answers", async () => {
