@@ -99,7 +99,7 @@ const kinds = {
   },
   notStored: {
     fault: "not_stored",
-    what: "Neither D1 nor the queue takes events in time. Qonto sends them again for some days.",
+    what: "D1 does not write a probe down in time: events hang on the queue alone, and what it does not take gets 503.",
     remedy: "Look at `health` below, at Cloudflare's status page, and at the account's limits.",
   },
   error: {

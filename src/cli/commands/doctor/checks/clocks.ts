@@ -34,7 +34,7 @@ export function judgeClocks({ relayAheadMs, qontoAheadMs, toleranceSeconds, isLo
     ...(qontoAheadMs === null ? [] : [`Qonto's clock is ${apart(qontoAheadMs)} this machine's`]),
   ].join("; ");
   if (seen === "")
-    return skipped("Neither the relay nor Qonto tells the time.", "Set ADMIN_TOKEN, or QONTO_ACCESS_TOKEN.");
+    return skipped("Neither the relay nor Qonto tells the time.", "Set QONTO_ACCESS_TOKEN to ask Qonto.");
   const finding = (fault: Finding["fault"], what: string, remedy: string): Finding => ({
     fault,
     what,
