@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { z } from "zod";
 import { contextOf } from "./context.ts";
 import { wrongUsage } from "./fault.ts";
-import { QontoClient } from "./qonto-client.ts";
+import { type QontoAccess, QontoClient } from "./qonto-client.ts";
 import { readUrl, refuseClearText } from "./settings.ts";
 
 const SANDBOX = "https://thirdparty-sandbox.staging.qonto.co";
@@ -25,11 +25,10 @@ export function openQonto(
   {
     system = "business",
     headers = {},
-    spacingMs = 0,
-  }: {
+    ...manners
+  }: Pick<QontoAccess, "patience" | "onAnswer" | "spacingMs"> & {
     readonly system?: keyof typeof systems;
     readonly headers?: Readonly<Record<string, string>>;
-    readonly spacingMs?: number;
   } = {},
 ): QontoClient {
   const { output, settings } = contextOf(command);
@@ -55,7 +54,7 @@ export function openQonto(
       authorization: `Bearer ${token.replace(/^Bearer +/i, "")}`,
       ...(stagingToken === undefined ? {} : { "x-qonto-staging-token": stagingToken }),
     },
-    spacingMs,
     progress: (text) => output.progress(text),
+    ...manners,
   });
 }

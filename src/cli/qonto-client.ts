@@ -6,10 +6,9 @@ import { Fault } from "./fault.ts";
 import { type Query, networkReason, queryText, tryParseLosslessly } from "./network.ts";
 import { QontoRefusal, describeErrors } from "./qonto-refusal.ts";
 
-const ANSWERS_WITHIN_MS = 30_000;
-const MOST_RETRIES = 6;
 /** Qonto counts in windows of 10 s and 10 min; whoever is to wait longer is better told. */
-const LONGEST_WAIT_MS = 120_000;
+const usualPatience: Patience = { answersWithinMs: 30_000, mostRetries: 6, longestWaitMs: 120_000 };
+
 const LARGEST_PAGE = 100;
 /** Qonto lists no more results of one query than this. */
 export const MOST_RESULTS = 10_000;
@@ -23,6 +22,17 @@ export interface QontoAccess {
   readonly backOffMs?: number;
   /** Least time from one request to the next. */
   readonly spacingMs?: number;
+  /** How much trouble the client takes before it gives up. */
+  readonly patience?: Patience;
+  /** Hears each answer, refusals too. */
+  readonly onAnswer?: (answer: Response) => void;
+}
+
+interface Patience {
+  readonly answersWithinMs: number;
+  readonly mostRetries: number;
+  /** Whoever is told to wait longer gives up. */
+  readonly longestWaitMs: number;
 }
 
 /** A query that has more results than Qonto lists. */
@@ -46,23 +56,33 @@ export class QontoClient {
   #nextAtMs = 0;
   #answeredAtMs: number | null = null;
 
-  constructor({ baseUrl, headers, progress, backOffMs = 1_000, spacingMs = 0 }: QontoAccess) {
+  constructor({
+    baseUrl,
+    headers,
+    progress,
+    backOffMs = 1_000,
+    spacingMs = 0,
+    patience = usualPatience,
+    onAnswer,
+  }: QontoAccess) {
     this.#spacingMs = spacingMs;
-    const backOff = (retry: number) => Math.min(backOffMs * 2 ** (retry - 1), LONGEST_WAIT_MS);
+    const { answersWithinMs, mostRetries, longestWaitMs } = patience;
+    const backOff = (retry: number) => Math.min(backOffMs * 2 ** (retry - 1), longestWaitMs);
     this.#ky = ky.create({
       prefix: baseUrl,
       headers: { ...headers, accept: "application/json" },
-      timeout: ANSWERS_WITHIN_MS,
+      timeout: answersWithinMs,
       parseJson: (text) => parseJsonLosslessly(text),
       // The staging token is no header that fetch would keep from a stranger behind a redirect.
       redirect: "manual",
+      hooks: { afterResponse: [({ response }) => onAnswer?.(response)] },
       retry: {
-        limit: MOST_RETRIES,
+        limit: mostRetries,
         methods: ["get", "post", "put", "delete"],
         delay: backOff,
         retryOnTimeout: true,
         shouldRetry: ({ error, retryCount }) => {
-          if (!isWorthRetrying(error)) return false;
+          if (!isWorthRetrying(error, longestWaitMs)) return false;
           const seconds = Math.ceil((retryAfterMs(error) ?? backOff(retryCount)) / 1000);
           progress(
             `${isLimited(error) ? "Qonto's rate limit is reached" : "Qonto does not answer well"}: waiting ${seconds} s …`,
@@ -208,8 +228,8 @@ function parseAs<Schema extends z.ZodType>(
 }
 
 /** A request that was refused for its number has done nothing. Of others, only those that change nothing may come twice. */
-function isWorthRetrying(error: Error): boolean {
-  if ((retryAfterMs(error) ?? 0) > LONGEST_WAIT_MS) return false;
+function isWorthRetrying(error: Error, longestWaitMs: number): boolean {
+  if ((retryAfterMs(error) ?? 0) > longestWaitMs) return false;
   if (isLimited(error)) return true;
   const method = "request" in error && error.request instanceof Request ? error.request.method : "";
   if (method !== "GET") return false;

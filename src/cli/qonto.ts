@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addDestinations } from "./commands/destinations/destinations.ts";
+import { addDoctor } from "./commands/doctor/doctor.ts";
 import { addEvents } from "./commands/events/events.ts";
 import { addOnboarding } from "./commands/onboarding.ts";
 import { addReconcile } from "./commands/reconcile/reconcile.ts";
@@ -31,5 +32,6 @@ addEvents(program);
 addReplay(program);
 addReconcile(program);
 addTail(program);
+addDoctor(program);
 
 await runProgram(program, process.argv.slice(2));

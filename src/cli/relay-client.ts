@@ -41,10 +41,14 @@ export class RelayUnreachable extends Fault {
 export class RelayClient {
   readonly url: string;
   readonly #token: string;
+  readonly #answersWithinMs: number;
+  readonly #fetch: typeof fetch;
 
-  constructor(url: string, token: string) {
+  constructor(url: string, token: string, { answersWithinMs = ANSWERS_WITHIN_MS, fetch = globalThis.fetch } = {}) {
     this.url = url;
     this.#token = token;
+    this.#answersWithinMs = answersWithinMs;
+    this.#fetch = fetch;
   }
 
   get<Schema extends z.ZodType>(path: string, schema: Schema, query: Query = {}): Promise<z.output<Schema>> {
@@ -86,7 +90,7 @@ export class RelayClient {
     schema: Schema,
     body?: object,
   ): Promise<z.output<Schema>> {
-    const { status, text } = await this.#fetch(method, path, body);
+    const { status, text } = await this.#request(method, path, body);
     const answer = status === 204 ? undefined : tryParseLosslessly(text);
     if (status < 200 || status > 299) {
       throw new RelayRefusal(this.url, status, problem.safeParse(answer).data ?? noRelay);
@@ -96,9 +100,9 @@ export class RelayClient {
     return parsed.data;
   }
 
-  async #fetch(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+  async #request(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
     try {
-      const response = await fetch(this.url + path, {
+      const response = await this.#fetch(this.url + path, {
         method,
         headers: {
           authorization: `Bearer ${this.#token}`,
@@ -107,7 +111,7 @@ export class RelayClient {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         // Whoever stands behind a redirect is not who the token is for.
         redirect: "manual",
-        signal: AbortSignal.timeout(ANSWERS_WITHIN_MS),
+        signal: AbortSignal.timeout(this.#answersWithinMs),
       });
       return { status: response.status, text: await response.text() };
     } catch (error) {

@@ -67,7 +67,7 @@ export function readUrl(text: string, name: string): string {
   return url.href.replace(/\/$/, "");
 }
 
-function isOnThisMachine(url: string): boolean {
+export function isOnThisMachine(url: string): boolean {
   const host = new URL(url).hostname;
   return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -39,13 +39,14 @@ export const diagnostics = z
         malformed: z.number(),
         missing: z.number(),
       })
-      .openapi({ description: "How webhook requests fared in the last day, to the hour." }),
+      .openapi({ description: "How webhook requests fared in the last day, to the hour; without the doctor's own." }),
     traffic: z
       .array(
         z.object({
           organization_id: z.string().nullable(),
           type: z.string(),
           events: z.number(),
+          first_received_at: time,
           last_received_at: time,
           longest_gap_seconds: z.number().nullable(),
         }),
@@ -90,6 +91,7 @@ export const exampleDiagnostics = {
       organization_id: "8f4c2b1a-5d3e-4f6a-9b7c-1e2d3c4b5a69",
       type: "v1/transactions",
       events: 912,
+      first_received_at: "2026-10-25T10:05:12.000Z",
       last_received_at: "2026-11-24T10:01:44.000Z",
       longest_gap_seconds: 30_600,
     },

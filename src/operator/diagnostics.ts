@@ -130,11 +130,12 @@ function countSignatures(counts: Readonly<Record<string, number>>) {
   };
 }
 
-function showTraffic({ organizationId, type, events, lastReceivedAt, longestGapMs }: Traffic) {
+function showTraffic({ organizationId, type, events, firstReceivedAt, lastReceivedAt, longestGapMs }: Traffic) {
   return {
     organization_id: organizationId,
     type,
     events,
+    first_received_at: isoTime(firstReceivedAt),
     last_received_at: isoTime(lastReceivedAt),
     longest_gap_seconds: longestGapMs === null ? null : longestGapMs / 1000,
   };

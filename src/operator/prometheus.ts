@@ -14,6 +14,10 @@ const metrics = {
     help: "Authentic webhook events by source, type (other: not in the catalogue) and outcome",
   },
   qonto_relay_refusals_total: { type: "counter", help: "Webhook requests that were refused, by code" },
+  qonto_relay_probe_refusals_total: {
+    type: "counter",
+    help: "Requests marked as the doctor's own that were refused, by code",
+  },
   qonto_relay_acknowledgement_seconds: { type: "histogram", help: "Time from a webhook request to its answer" },
   qonto_relay_attempts_total: { type: "counter", help: "Requests to destinations, by outcome" },
   qonto_relay_deliveries_total: { type: "counter", help: "Deliveries that came to an end, by how" },

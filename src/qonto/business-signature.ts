@@ -1,5 +1,5 @@
 import { withPrefix } from "../platform/bytes.ts";
-import { hmacSha256, verifyHmacSha256 } from "../platform/hmac.ts";
+import { type Secret, hmacSha256, verifyHmacSha256 } from "../platform/hmac.ts";
 import { readHexDigest } from "./hex-digest.ts";
 import type { Signature } from "./signature.ts";
 
@@ -31,7 +31,7 @@ export function readBusinessSignature(header: string): Signature | null {
 }
 
 /** Signs as Qonto's Business API does. */
-export async function signBusiness(body: Uint8Array, timestampSeconds: number, secret: string): Promise<string> {
+export async function signBusiness(body: Uint8Array, timestampSeconds: number, secret: Secret): Promise<string> {
   const timestamp = String(timestampSeconds);
   const digest = await hmacSha256(secret, signedBytes(timestamp, body));
   return `t=${timestamp},v1=${digest.toHex()}`;

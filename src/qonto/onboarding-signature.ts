@@ -1,4 +1,4 @@
-import { hmacSha256, verifyHmacSha256 } from "../platform/hmac.ts";
+import { type Secret, hmacSha256, verifyHmacSha256 } from "../platform/hmac.ts";
 import { readHexDigest } from "./hex-digest.ts";
 import type { Signature } from "./signature.ts";
 
@@ -14,6 +14,6 @@ export function readOnboardingSignature(header: string): Signature | null {
 }
 
 /** Signs as Qonto's Onboarding API does. */
-export async function signOnboarding(body: Uint8Array<ArrayBuffer>, secret: string): Promise<string> {
+export async function signOnboarding(body: Uint8Array<ArrayBuffer>, secret: Secret): Promise<string> {
   return (await hmacSha256(secret, body)).toHex();
 }

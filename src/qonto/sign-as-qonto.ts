@@ -1,4 +1,5 @@
 import type { Source } from "../domain/event.ts";
+import type { Secret } from "../platform/hmac.ts";
 import { signBusiness } from "./business-signature.ts";
 import { signOnboarding } from "./onboarding-signature.ts";
 
@@ -12,7 +13,7 @@ export const signatureHeaders = {
 export async function signAsQonto(
   source: Source,
   body: Uint8Array<ArrayBuffer>,
-  { secret, timestampSeconds }: { readonly secret: string; readonly timestampSeconds: number },
+  { secret, timestampSeconds }: { readonly secret: Secret; readonly timestampSeconds: number },
 ): Promise<Record<string, string>> {
   const signature =
     source === "business" ? await signBusiness(body, timestampSeconds, secret) : await signOnboarding(body, secret);

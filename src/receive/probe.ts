@@ -1,13 +1,14 @@
 import type { RelayEvent } from "../domain/event.ts";
+import { PROBE_TYPE } from "../domain/probe.ts";
 import { writeMarks } from "../store/marks.ts";
 import { makeDurable } from "./make-durable.ts";
 
 /**
- * The doctor's own event. It is verified and written down like any other, so that its answer takes as long; but nobody is
- * owed it, and it is kept nowhere else.
+ * The doctor's own event, of either system. It is verified and written down like any other, so that its answer takes as
+ * long; but nobody is owed it, and it is kept nowhere else.
  */
-export function isProbe({ source, type }: RelayEvent): boolean {
-  return source === "business" && type === "relay.probe";
+export function isProbe({ type }: RelayEvent): boolean {
+  return type === PROBE_TYPE;
 }
 
 /** Whether it was written down in time. */

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { ConfigError, type Config, type Env, readConfig } from "../env.ts";
 import { logFailure, logLine } from "../platform/log.ts";
+import { PROBE_HEADER } from "../domain/probe.ts";
 import type { Tally } from "../domain/tally.ts";
 import { isCatalogued } from "../qonto/catalogue.ts";
 import type { World } from "../platform/world.ts";
@@ -23,7 +24,7 @@ export function receiveRoute(world: World, tally: Tally) {
     });
     const durationMs = world.now() - startedAt;
     logVerdict(verdict, durationMs);
-    countVerdict(verdict, durationMs, tally);
+    countVerdict(verdict, { durationMs, ofDoctor: c.req.header(PROBE_HEADER) !== undefined }, tally);
     return toResponse(verdict);
   });
 
@@ -55,7 +56,12 @@ function toResponse(verdict: Verdict): Response {
   }
 }
 
-function countVerdict(verdict: Verdict, durationMs: number, tally: Tally): void {
+/** A refusal that the doctor provoked is counted too: whoever claims to be the doctor hides nothing. */
+function countVerdict(
+  verdict: Verdict,
+  { durationMs, ofDoctor }: { readonly durationMs: number; readonly ofDoctor: boolean },
+  tally: Tally,
+): void {
   tally.observe("qonto_relay_acknowledgement_seconds", durationMs);
   switch (verdict.outcome) {
     case "accepted":
@@ -72,7 +78,9 @@ function countVerdict(verdict: Verdict, durationMs: number, tally: Tally): void 
         outcome: verdict.outcome,
       });
     case "refused":
-      return tally.count("qonto_relay_refusals_total", { code: verdict.code });
+      return tally.count(ofDoctor ? "qonto_relay_probe_refusals_total" : "qonto_relay_refusals_total", {
+        code: verdict.code,
+      });
     case "probed":
   }
 }

@@ -6,6 +6,8 @@ export interface Traffic {
   readonly type: string;
   readonly events: number;
   /** Unix milliseconds. */
+  readonly firstReceivedAt: number;
+  /** Unix milliseconds. */
   readonly lastReceivedAt: number;
   /** Between two events; null when there was but one. */
   readonly longestGapMs: number | null;
@@ -24,7 +26,8 @@ export const trafficSql = `
     gaps AS (
       SELECT *, received_at - lag(received_at) OVER (PARTITION BY organization_id, type ORDER BY received_at) AS gap
       FROM page)
-  SELECT organization_id, type, count(*) AS events, max(received_at) AS last_received_at, max(gap) AS longest_gap_ms
+  SELECT organization_id, type, count(*) AS events, min(received_at) AS first_received_at, max(received_at) AS last_received_at,
+    max(gap) AS longest_gap_ms
   FROM gaps GROUP BY organization_id, type ORDER BY organization_id, type LIMIT ${MOST_SERIES}`;
 
 /** A statement over events received since an instant; its rows are for `readTrafficRow`. It reads the index alone. */
@@ -37,6 +40,7 @@ const trafficRow = z
     organization_id: z.string().nullable(),
     type: z.string(),
     events: z.number(),
+    first_received_at: z.number(),
     last_received_at: z.number(),
     longest_gap_ms: z.number().nullable(),
   })
@@ -44,6 +48,7 @@ const trafficRow = z
     organizationId: row.organization_id,
     type: row.type,
     events: row.events,
+    firstReceivedAt: row.first_received_at,
     lastReceivedAt: row.last_received_at,
     longestGapMs: row.longest_gap_ms,
   }));

@@ -83,10 +83,18 @@ describe("diagnostics", () => {
         organization_id: null,
         type: "registrations.pending",
         events: 1,
+        first_received_at: last,
         last_received_at: last,
         longest_gap_seconds: null,
       },
-      { organization_id: "org-1", type: "v1/cards", events: 3, last_received_at: last, longest_gap_seconds: 300 },
+      {
+        organization_id: "org-1",
+        type: "v1/cards",
+        events: 3,
+        first_received_at: new Date(relay.now - 400_000).toISOString(),
+        last_received_at: last,
+        longest_gap_seconds: 300,
+      },
       expect.objectContaining({ organization_id: "org-2", events: 1, longest_gap_seconds: null }),
     ]);
     relay.passSeconds(31 * 86_400);
@@ -170,6 +178,24 @@ describe("a probe of the receiver", () => {
     expect((await relay.api("GET", "/api/events")).body.data).toEqual([]);
     expect((await relay.api("GET", "/api/ledger")).body.received).toBe(0);
     expect(relay.teams.received).toEqual([]);
+  });
+
+  it("is one of the Onboarding API as well", async () => {
+    const relay = new TestRelay();
+    const response = await relay.sendOnboarding({ id: "probe-2", event_type: "relay.probe" });
+    expect(await response.json()).toEqual({ status: "accepted", event_id: "probe-2" });
+    expect((await relay.api("GET", "/api/events")).body.data).toEqual([]);
+  });
+
+  it("is counted apart when it is refused: it is no sign that somebody forges events", async () => {
+    const relay = new TestRelay();
+    const timestamp = Math.floor(relay.now / 1000);
+    const forged = await businessRequest(probeEvent("p"), { secret: "forged", timestamp });
+    await relay.webhook({ ...forged, headers: { ...forged.headers, "x-relay-probe": "1" } });
+    await relay.runCron();
+    expect((await diagnose(relay)).signatures.mismatched).toBe(0);
+    const metrics = await relay.fetch("/metrics", { headers: { authorization: "Bearer test-admin-token" } });
+    expect(await metrics.text()).toContain('qonto_relay_probe_refusals_total{code="signature_mismatch"} 1\n');
   });
 
   it("is refused like an event: forged, stale, or not stored", async () => {

@@ -16,7 +16,7 @@ export const subscription = z
   })
   .transform(({ secret: _secret, ...shown }) => shown);
 
-type Subscription = z.output<typeof subscription>;
+export type Subscription = z.output<typeof subscription>;
 
 export const businessTypes = sampleTypes.filter((type) => sourceOfType(type) === "business");
 

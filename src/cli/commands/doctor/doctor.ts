@@ -1,0 +1,105 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { contextOf, relayOption } from "../../context.ts";
+import { wrongUsage } from "../../fault.ts";
+import { openQonto, sandboxOption } from "../../open-qonto.ts";
+import { RelayClient } from "../../relay-client.ts";
+import type { LocalSecret, Settings } from "../../settings.ts";
+import { examine, findingsOf } from "./examine.ts";
+import { type Access, type KnownSecrets, Patient, type Qonto } from "./patient.ts";
+import { asDocument, asText } from "./report.ts";
+import { type Target, readTarget } from "./target.ts";
+import { realTimeBoxes, realWorld } from "./world.ts";
+
+const options = z.object({ url: z.string().optional(), sandbox: z.boolean().default(false), patience: z.string() });
+
+/** At three at night nobody waits for minutes. */
+const QONTO_PATIENCE = { answersWithinMs: 10_000, mostRetries: 1, longestWaitMs: 5_000 };
+
+/** `doctor`: Qonto's list for troubleshooting, walked against a running relay and Qonto's API. */
+export function addDoctor(program: Command): void {
+  program
+    .command("doctor")
+    .description(
+      "find out why events do not arrive: walks Qonto's list for troubleshooting, names each fault and its remedy",
+    )
+    .addOption(relayOption())
+    .addOption(sandboxOption())
+    .option("--patience <seconds>", "how long to wait for the queues", String(realTimeBoxes.queuesMs / 1000))
+    .addHelpText(
+      "after",
+      `
+Example:
+  npm run qonto -- doctor --url https://relay.example.com
+
+It looks from outside without any credential, and closer with ADMIN_TOKEN (the relay's inside), QONTO_WEBHOOK_SECRETS and
+QONTO_ONBOARDING_SECRETS (the live secrets) and QONTO_ACCESS_TOKEN (the subscriptions at Qonto). It changes nothing: its
+probes are events of a type of their own, which are kept nowhere and reach nobody. Exit code: 0 without a fault, 1 with any.`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const { output, settings } = contextOf(command);
+      const given = options.parse(command.opts());
+      const target = readTarget(settings.relayUrl(given.url));
+      const patient = new Patient({
+        target,
+        world: { ...realWorld, timeBoxes: { ...realTimeBoxes, queuesMs: readPatience(given.patience) } },
+        secrets: {
+          business: readSecrets(settings, "QONTO_WEBHOOK_SECRETS", target),
+          onboarding: readSecrets(settings, "QONTO_ONBOARDING_SECRETS", target),
+        },
+        relay: accessToRelay(settings, target),
+        qonto: accessToQonto(command, settings, given.sandbox),
+        partnerId: settings.value("QONTO_PARTNER_ID") ?? null,
+        isSandbox: given.sandbox,
+        progress: (text) => output.progress(text),
+      });
+      const examined = await examine(patient);
+      const report = { url: target.webhookUrl, examined };
+      output.show(asDocument(report, new Date()), () => asText(report, output));
+      if (findingsOf(examined).length > 0) process.exitCode = 1;
+    });
+}
+
+function readPatience(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw wrongUsage("--patience is a whole number of seconds.");
+  return Number(text) * 1000;
+}
+
+function readSecrets(settings: Settings, name: LocalSecret, { origin }: Target): KnownSecrets | null {
+  const shared = settings.sharedSecret(name, origin);
+  const values = (shared?.value ?? "").split(",").flatMap((part) => part.trim() || []);
+  return shared === undefined || values.length === 0 ? null : { values, from: shared.from };
+}
+
+function accessToRelay(settings: Settings, { origin, isHttps, isLocal }: Target): Access<RelayClient> {
+  if (!isHttps && !isLocal) {
+    return { lacks: "Without https the token would travel readable for all.", enable: "Give an https address." };
+  }
+  const token = settings.sharedSecret("ADMIN_TOKEN", origin);
+  if (token === undefined) {
+    return {
+      lacks: "There is no token to look into the relay with.",
+      enable: "Set ADMIN_TOKEN; a read-only one does for most.",
+    };
+  }
+  if (!/^[\x21-\x7e]+$/.test(token.value)) throw wrongUsage(`${token.from} holds characters that no token has.`);
+  return { thing: new RelayClient(origin, token.value, { answersWithinMs: QONTO_PATIENCE.answersWithinMs }) };
+}
+
+function accessToQonto(command: Command, settings: Settings, isSandbox: boolean): Access<Qonto> {
+  if (settings.credential("QONTO_ACCESS_TOKEN") === undefined) {
+    return {
+      lacks: "There is no access to Qonto's API.",
+      enable: "Set QONTO_ACCESS_TOKEN (an OAuth token with the scope `webhook`).",
+    };
+  }
+  if (isSandbox && settings.credential("QONTO_STAGING_TOKEN") === undefined) {
+    return { lacks: "There is no access to Qonto's sandbox.", enable: "Set QONTO_STAGING_TOKEN too." };
+  }
+  let aheadMs: number | null = null;
+  const onAnswer = ({ headers }: Response) => {
+    const date = Date.parse(headers.get("date") ?? "");
+    if (!Number.isNaN(date)) aheadMs = date - realWorld.now();
+  };
+  return { thing: { client: openQonto(command, { patience: QONTO_PATIENCE, onAnswer }), clockAheadMs: () => aheadMs } };
+}
