@@ -2,11 +2,12 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { type Config, ConfigError, type Env, configFaults, readConfig } from "../env.ts";
 import { seriesOf } from "../domain/tally.ts";
 import type { ProbeMessage } from "../messages.ts";
+import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { checkOfficialVectors } from "../qonto/official-vectors.ts";
 import { type MarkName, readMarksFrom, allMarks, writeMarks } from "../store/marks.ts";
 import { expectedMigrations } from "../store/expected-migrations.ts";
-import { appliedMigrations, readMigrations } from "../store/schema.ts";
+import { readAppliedMigrations } from "../store/schema.ts";
 import { countsSince, readCounts } from "../store/tallies.ts";
 import { type Traffic, readTrafficRow, trafficSince } from "../store/traffic.ts";
 import { diagnostics, exampleDiagnostics } from "./diagnostics-schema.ts";
@@ -50,30 +51,23 @@ const probeRoute = createRoute({
 export function addDiagnostics(api: OperatorApi, world: World): void {
   api.openapi(showRoute, async (c) => {
     const now = world.now();
-    const [[marks, migrations, counts, traffic], queues, signatureVectors] = await Promise.all([
-      c.env.DB.batch([
-        allMarks(c.env.DB),
-        appliedMigrations(c.env.DB),
-        countsSince(c.env.DB, now - DAY_MS),
-        trafficSince(c.env.DB, now - TRAFFIC_DAYS * DAY_MS),
-      ]),
+    const [{ migrations, marks, counts, traffic }, queues, signatureVectors] = await Promise.all([
+      readDatabase(c.env.DB, now),
       readQueues(c.env),
       checkOfficialVectors(),
     ]);
-    const marked = readMarksFrom(marks?.results ?? []);
-    const at = (mark: MarkName) => isoTimeOrNull(marked.get(mark) ?? null);
+    const at = (mark: MarkName) => isoTimeOrNull(marks.get(mark) ?? null);
     const showQueue = (name: QueueName) => ({
       backlog: queues[name]?.backlog ?? null,
       oldest_message_at: isoTimeOrNull(queues[name]?.oldestMessageAt ?? null),
       probe_consumed_at: at(`probed_${name}`),
     });
-    const applied = readMigrations(migrations?.results ?? []);
     return c.json(
       {
         now: isoTime(now),
         configuration: showConfiguration(c.env),
         signature_vectors: signatureVectors,
-        migrations: { applied, missing: expectedMigrations.filter((name) => !applied.includes(name)) },
+        migrations,
         cron_ran_at: at("cron_ran_at"),
         probe_sent_at: at("probe_sent_at"),
         probed_receiver_at: at("probed_receiver"),
@@ -82,8 +76,8 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
           retries: showQueue("retries"),
           dead_letters: showQueue("dead_letters"),
         },
-        signatures: { since: isoTime(now - DAY_MS), ...countSignatures(readCounts(counts?.results ?? [])) },
-        traffic: (traffic?.results ?? []).map(readTrafficRow).map(showTraffic),
+        signatures: { since: isoTime(now - DAY_MS), ...countSignatures(counts) },
+        traffic: traffic.map(showTraffic),
       },
       200,
     );
@@ -96,6 +90,30 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
     await Promise.all([c.env.EVENTS.send(probe), c.env.RETRIES.send(probe), c.env.DEAD_LETTERS.send(probe)]);
     return c.json({ sent_at: isoTime(now) }, 202);
   });
+}
+
+/** What D1 knows. While it lacks migrations it may lack the tables to ask: that is the one thing which must be told then. */
+async function readDatabase(db: D1Database, now: number) {
+  const applied = await readAppliedMigrations(db);
+  const missing = expectedMigrations.filter((name) => !applied.includes(name));
+  const migrations = { applied, missing };
+  try {
+    const [marks, counts, traffic] = await db.batch([
+      allMarks(db),
+      countsSince(db, now - DAY_MS),
+      trafficSince(db, now - TRAFFIC_DAYS * DAY_MS),
+    ]);
+    return {
+      migrations,
+      marks: readMarksFrom(marks?.results ?? []),
+      counts: readCounts(counts?.results ?? []),
+      traffic: (traffic?.results ?? []).map(readTrafficRow),
+    };
+  } catch (error) {
+    if (missing.length === 0) throw error;
+    logFailure("diagnostics", error);
+    return { migrations, marks: readMarksFrom([]), counts: readCounts([]), traffic: [] };
+  }
 }
 
 function showConfiguration(env: Env) {

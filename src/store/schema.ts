@@ -3,14 +3,15 @@ import { z } from "zod";
 /** wrangler keeps this table. */
 export const appliedMigrationsSql = "SELECT name FROM d1_migrations ORDER BY id";
 
-/** A statement; its rows are for `readMigrations`. */
-export function appliedMigrations(db: D1Database): D1PreparedStatement {
-  return db.prepare(appliedMigrationsSql);
+/** Names of the migrations that have been applied; none while wrangler's table is not there. */
+export async function readAppliedMigrations(db: D1Database): Promise<string[]> {
+  try {
+    const { results } = await db.prepare(appliedMigrationsSql).all();
+    return migrationRows.parse(results).map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Error && error.message.includes("no such table")) return [];
+    throw error;
+  }
 }
 
-export function readMigrations(rows: readonly unknown[]): string[] {
-  return z
-    .array(z.object({ name: z.string() }))
-    .parse(rows)
-    .map(({ name }) => name);
-}
+const migrationRows = z.array(z.object({ name: z.string() }));

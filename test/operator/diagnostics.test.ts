@@ -46,6 +46,15 @@ describe("diagnostics", () => {
     await env.DB.prepare("INSERT INTO d1_migrations (name) VALUES (?1)").bind(expectedMigrations.at(-1)).run();
   });
 
+  it("tell it also when the tables are not there to be asked", async () => {
+    const rename = (table: string, name: string) => env.DB.prepare(`ALTER TABLE ${table} RENAME TO ${name}`);
+    await env.DB.batch([rename("tallies", "tallies_away"), rename("d1_migrations", "migrations_away")]);
+    const { migrations, traffic } = await diagnose(new TestRelay());
+    expect(migrations).toEqual({ applied: [], missing: expectedMigrations });
+    expect(traffic).toEqual([]);
+    await env.DB.batch([rename("tallies_away", "tallies"), rename("migrations_away", "d1_migrations")]);
+  });
+
   it("tell how webhook requests fared in the last day", async () => {
     const relay = new TestRelay();
     const card = makePayload("v1/cards");
