@@ -1,5 +1,6 @@
 import { HTTPException } from "hono/http-exception";
 import { Hono } from "hono";
+import type { RouterRoute } from "hono/types";
 import type { Tally } from "./domain/tally.ts";
 import { operatorConsole } from "./console/console.tsx";
 import type { Env } from "./env.ts";
@@ -16,14 +17,10 @@ export function createApp(world: World, tally: Tally) {
   app.route("/", operatorConsole(world, tally));
   app.route("/", operatorApi(world, tally));
 
-  app.notFound(() =>
-    problemResponse({
-      status: 404,
-      code: "not_found",
-      title: "Not found",
-      detail: "There is nothing at this address.",
-    }),
-  );
+  app.notFound((c) => {
+    const methods = methodsAt(c.req.path, app.routes);
+    return methods.length === 0 ? problemResponse(nothingHere) : methodNotAllowed(methods);
+  });
   app.onError((error) => {
     if (error instanceof ProblemError) return problemResponse(error.problem, error.headers);
     if (error instanceof HTTPException && error.status < 500) {
@@ -44,4 +41,24 @@ export function createApp(world: World, tally: Tally) {
     });
   });
   return app;
+}
+
+const nothingHere = {
+  status: 404,
+  code: "not_found",
+  title: "Not found",
+  detail: "There is nothing at this address.",
+};
+
+function methodNotAllowed(methods: readonly string[]): Response {
+  const allow = methods.join(", ");
+  const detail = `This address takes ${allow}.`;
+  return problemResponse({ status: 405, code: "method_not_allowed", title: "Method not allowed", detail }, { allow });
+}
+
+/** The methods with which there is something at a path; what stands in front of many paths is not counted. */
+function methodsAt(path: string, routes: readonly RouterRoute[]): string[] {
+  const isAt = (route: RouterRoute) =>
+    route.method !== "ALL" && new RegExp(`^${route.path.replaceAll(/:\w+/g, "[^/]+")}$`).test(path);
+  return [...new Set(routes.filter(isAt).map(({ method }) => method))].toSorted();
 }

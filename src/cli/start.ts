@@ -47,6 +47,7 @@ Qonto relay is ready on ${url}
   webhooks  POST ${url}/webhooks/qonto
   teams     ${url}/api/destinations   (Authorization: Bearer, ADMIN_TOKEN in .dev.vars)
   health    ${url}/health
+  console   ${url}/console   (log in with ADMIN_TOKEN)
 
 Ctrl-C ends it.
 `);

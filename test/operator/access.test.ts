@@ -48,6 +48,23 @@ describe("the operator's API", () => {
     expect((await relay.fetch("/webhooks/other", { method: "POST" })).status).toBe(404);
   });
 
+  it("answers 405 where there is something for other methods, and names them", async () => {
+    const relay = new TestRelay();
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    for (const [path, allow] of [
+      ["/api/events", "GET"],
+      ["/api/destinations/some%20one", "DELETE, GET, PATCH"],
+      ["/health", "GET"],
+    ] as const) {
+      const response = await relay.fetch(path, { method: "PUT", headers });
+      expect(response.status).toBe(405);
+      expect(response.headers.get("allow")).toBe(allow);
+      expect(await response.json()).toMatchObject({ status: 405, code: "method_not_allowed" });
+    }
+    expect((await relay.fetch("/api/events", { method: "PUT" })).status).toBe(401);
+    expect((await relay.fetch("/api/events", { method: "HEAD", headers })).status).toBe(200);
+  });
+
   it("describes itself to anybody, as OpenAPI 3.1", async () => {
     const response = await new TestRelay().fetch("/openapi.json");
     expect(response.status).toBe(200);
