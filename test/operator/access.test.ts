@@ -50,7 +50,7 @@ describe("the operator's API", () => {
 
   it("answers 405 where there is something for other methods, and names them", async () => {
     const relay = new TestRelay();
-    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    const headers = { authorization: "Bearer test-admin-token" };
     for (const [path, allow] of [
       ["/api/events", "GET"],
       ["/api/destinations/some%20one", "DELETE, GET, PATCH"],
