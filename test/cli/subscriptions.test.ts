@@ -170,6 +170,19 @@ describe("Qonto's refusals are sentences", () => {
 });
 
 describe("subscriptions create", () => {
+  it("lets a Qonto that is played on this machine call a relay on it, and no real one", async () => {
+    const local = "http://localhost:8787/webhooks/qonto";
+    const create = (url: string, environment = {}) =>
+      run(["subscriptions", "create", "--url", url, "--types", "v1/cards"], {
+        answer: ({ body }) => ({ status: 201, body: { id: "s1", ...JSON.parse(body) } }),
+        environment,
+      });
+    expect((await create(local)).code).toBe(0);
+    expect(bodies()).toMatchObject([{ callback_url: local }]);
+    expect((await create("http://relay.example.com/webhooks/qonto")).code).toBe(2);
+    expect((await create(local, { QONTO_API_URL: "https://qonto.example.com" })).code).toBe(2);
+  });
+
   const create = ["subscriptions", "create", "--url", URL_OF_RELAY];
   const answer = ({ body }: Received): Answer => ({ status: 201, body: { id: "s1", ...JSON.parse(body) } });
 

@@ -43,7 +43,7 @@ export function addOnboarding(program: Command): void {
         partnerId = settings.value("QONTO_PARTNER_ID"),
         secret: given,
       } = options.parse(command.opts());
-      const callback_url = readCallbackUrl(url);
+      const callback_url = readCallbackUrl(url, settings.value("QONTO_ONBOARDING_URL"));
       if (partnerId === undefined) throw wrongUsage("QONTO_PARTNER_ID is not set.", "Set it, or give --partner-id.");
       const qonto = openQonto(command, { system: "onboarding", headers: { "qonto-partner-id": partnerId } });
       const { secret, isNew } = await secretFrom(given);

@@ -3,6 +3,7 @@ import { wrongUsage } from "../fault.ts";
 import type { Output } from "../output.ts";
 import { readBytes } from "../read-input.ts";
 import { keepSecret } from "../secrets.ts";
+import { isOnThisMachine } from "../settings.ts";
 
 /** Qonto's own limits. */
 const qontoSecret = z.string().regex(/^[\x21-\x7e]{32,128}$/);
@@ -45,13 +46,13 @@ export function warnOfPath(url: string, output: Output): void {
   output.note("Warning: the address does not end in /webhooks/qonto, where the relay takes webhooks.");
 }
 
-/** Qonto calls https alone. */
-export function readCallbackUrl(text: string): string {
-  if (URL.parse(text)?.protocol !== "https:" || text.length > 512) {
-    throw wrongUsage(
-      "--url must be an https address of at most 512 characters.",
-      "As https://relay.example.com/webhooks/qonto",
-    );
-  }
-  return text;
+/** Qonto calls https alone. One that is played on this machine, as `qontoUrl` says, calls what is on it as well. */
+export function readCallbackUrl(text: string, qontoUrl: string | undefined): string {
+  const protocol = URL.parse(text)?.protocol;
+  const isPlayed = [text, qontoUrl ?? ""].every((url) => URL.canParse(url) && isOnThisMachine(url));
+  if (text.length <= 512 && (protocol === "https:" || (protocol === "http:" && isPlayed))) return text;
+  throw wrongUsage(
+    "--url must be an https address of at most 512 characters.",
+    "As https://relay.example.com/webhooks/qonto",
+  );
 }

@@ -40,11 +40,11 @@ Example:
 ${ROTATION}`,
     )
     .action(async (_options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+      const { output, settings } = contextOf(command);
       const { url, types, allTypes, description, secret: given } = options.parse(command.opts());
       if (types === undefined && allTypes !== true) throw wrongUsage("Which events? Give --types or --all-types.");
       const wish = {
-        callback_url: readCallbackUrl(url),
+        callback_url: readCallbackUrl(url, settings.value("QONTO_API_URL")),
         types: types === undefined ? businessTypes : readList(types, "--types"),
         ...(description === undefined ? {} : { description }),
       };

@@ -30,13 +30,13 @@ export function addUpdate(subscriptions: Command): void {
       "\nExample:\n  npm run qonto -- subscriptions update 018f71db-… --types v1/transactions,v1/transfers",
     )
     .action(async (id: string, _options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+      const { output, settings } = contextOf(command);
       const { url, types, allTypes, description } = options.parse(command.opts());
       if (url === undefined && types === undefined && allTypes !== true && description === undefined) {
         throw wrongUsage("What is to change? Give --url, --types, --all-types or --description.");
       }
       const given = {
-        ...(url === undefined ? {} : { callback_url: readCallbackUrl(url) }),
+        ...(url === undefined ? {} : { callback_url: readCallbackUrl(url, settings.value("QONTO_API_URL")) }),
         ...(types === undefined ? {} : { types: readList(types, "--types") }),
         ...(allTypes === true ? { types: businessTypes } : {}),
         ...(description === undefined ? {} : { description }),
