@@ -116,7 +116,7 @@ function judgeDead({ destination, dead }: TeamSeen, isCut: boolean): Finding[] {
 }
 
 function nameOf({ id, description, url }: Destination): string {
-  return `${description === null ? "" : `${description}, `}${url} (${id})`;
+  return `${description === null || description === "" ? "" : `${description}, `}${url} (${id})`;
 }
 
 function lastFailureText(deliveries: readonly Delivery[]): string {

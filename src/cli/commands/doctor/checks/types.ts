@@ -27,7 +27,7 @@ export function judgeTypes(
 ): Result {
   const subscribed = [...new Set(here.flatMap(({ types }) => types))];
   const wanted = Map.groupBy(
-    destinations.flatMap((one) => one.types.map((type) => ({ type, team: one.description ?? one.url }))),
+    destinations.flatMap((one) => one.types.map((type) => ({ type, team: one.description || one.url }))),
     ({ type }) => type,
   );
   const lacking = [...wanted].filter(([type]) => isOfBusiness(type) && !subscribed.some((one) => fits(type, one)));
