@@ -1,33 +1,56 @@
 import type { Destination } from "../domain/destination.ts";
+import { claimedLease, isLongEnough } from "../domain/lease.ts";
 import type { World } from "../platform/world.ts";
 import { type ClaimOutcome, claimEvents } from "../store/claims.ts";
 import { recordClaimedEvents } from "../store/events.ts";
-import { type ReadEvent, projectState } from "./project-state.ts";
+import type { LoadedEvent } from "./load-batch.ts";
+import { projectState } from "./project-state.ts";
 import { type MessageVerdict, SHORTLY } from "./verdict.ts";
 
 /** An event to handle, and who is to get it. */
-export interface Claimable extends ReadEvent {
+export interface Claimable extends LoadedEvent {
   readonly wantedBy: readonly Destination[];
 }
 
-/** Longer than first attempts and the writes around them take; short, because a dead consumer's events wait for its end. */
-const LEASE_MS = 45_000;
-const NEEDED_MS = 25_000;
-
-/** What was claimed, and what is to become of the messages of the rest, by event id. */
+/** What is this consumer's to handle, and what is to become of the messages of the rest, by event id. */
 export interface Claimed {
   readonly claimed: readonly Claimable[];
   readonly verdicts: ReadonlyMap<string, MessageVerdict>;
 }
 
+interface Claiming {
+  readonly db: D1Database;
+  readonly world: Pick<World, "now">;
+}
+
+/**
+ * Makes sure that nobody else handles the events of a batch: those are held by the lease with which they were recorded, the
+ * others are claimed. One case slips through, the very same message twice and in the hands of two consumers at the same
+ * moment: then a team gets the event twice, under one `webhook-id`. A claim would tell, for a row written for each event.
+ */
+export async function claimAll(claimables: readonly Claimable[], { db, world }: Claiming): Promise<Claimed> {
+  const now = world.now();
+  const { held = [], open = [] } = Object.groupBy(claimables, (one) => (isHeld(one, now) ? "held" : "open"));
+  const { claimed, verdicts } = await claimOpen(open, { db, world });
+  // The claim of the others may have taken its time.
+  const { still = [], spent = [] } = Object.groupBy(held, (one) => (isHeld(one, world.now()) ? "still" : "spent"));
+  return {
+    claimed: [...still, ...claimed],
+    verdicts: new Map([...verdicts, ...spent.map(({ event }) => [event.id, SHORTLY] as const)]),
+  };
+}
+
+/** Whoever has come or gone among the destinations since the event was recorded has it claimed, and owed anew. */
+function isHeld({ lease, wantedBy }: Claimable, now: number): boolean {
+  if (lease === null || lease.owed === null || !isLongEnough(lease.until, now)) return false;
+  return new Set(lease.owed).symmetricDifference(new Set(wantedBy.map(({ id }) => id))).size === 0;
+}
+
 /** Claims what is free, and writes down what only the queue has taken so far. */
-export async function claimAll(
-  claimables: readonly Claimable[],
-  { db, world }: { db: D1Database; world: Pick<World, "now"> },
-): Promise<Claimed> {
+async function claimOpen(claimables: readonly Claimable[], { db, world }: Claiming): Promise<Claimed> {
   if (claimables.length === 0) return { claimed: [], verdicts: new Map() };
   const now = world.now();
-  const claimedUntil = now + LEASE_MS;
+  const claimedUntil = claimedLease(now);
   const outcomes = await claimEvents(db, claimables.map(toClaim), {
     now,
     claimedUntil,
@@ -43,7 +66,7 @@ export async function claimAll(
   const claimed: Claimable[] = [];
   const verdicts = new Map<string, MessageVerdict>();
   // A D1 that stalled may have used up the lease: then the next message about the event has better use of it.
-  const isSpent = world.now() > claimedUntil - NEEDED_MS;
+  const isSpent = !isLongEnough(claimedUntil, world.now());
   for (const claimable of claimables) {
     const { event } = claimable;
     const outcome = outcomes.get(event.id);
@@ -56,8 +79,8 @@ export async function claimAll(
   return { claimed, verdicts };
 }
 
-function toClaim({ event, wantedBy }: Claimable) {
-  return { id: event.id, owed: wantedBy.map(({ id }) => id) };
+function toClaim({ event, lease, wantedBy }: Claimable) {
+  return { id: event.id, owed: wantedBy.map(({ id }) => id), until: lease?.until ?? null };
 }
 
 /**

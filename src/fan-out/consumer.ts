@@ -11,10 +11,12 @@ import type { MessageVerdict } from "./verdict.ts";
  */
 export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut): Promise<void> {
   const messages = batch.messages.map((message) => ({ message, content: parseMessage(message.body) }));
-  const events = messages
-    .map(({ content }) => content)
-    .filter((content) => content?.kind === "event" || content?.kind === "recorded_event");
-  const verdicts = await fanOut(events, fanningOut);
+  const arrivals = messages.flatMap(({ message, content }) =>
+    content?.kind === "event" || content?.kind === "recorded_event"
+      ? { content, isFirstTry: message.attempts === 1 }
+      : [],
+  );
+  const verdicts = await fanOut(arrivals, fanningOut);
 
   for (const { message, content } of messages) {
     switch (content?.kind) {

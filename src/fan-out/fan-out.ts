@@ -1,13 +1,12 @@
 import { type Delivery, countByStatus } from "../domain/delivery.ts";
 import { type Destination, isServedByLane, wants } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import type { EventMessage, RecordedEventMessage } from "../messages.ts";
 import { logLine } from "../platform/log.ts";
 import { type Job, type JobResult, attemptAll } from "../outbound/attempt-all.ts";
 import { type Concluding, conclude } from "../outbound/conclude.ts";
 import type { Posting } from "../outbound/post.ts";
 import { claimAll } from "./claim-all.ts";
-import { loadBatch } from "./load-batch.ts";
+import { type Arrival, loadBatch } from "./load-batch.ts";
 import type { MessageVerdict } from "./verdict.ts";
 
 export interface FanningOut extends Concluding {
@@ -18,17 +17,17 @@ export interface FanningOut extends Concluding {
 const BEGIN_WITHIN_MS = 15_000;
 
 /**
- * Fans out a batch of events: claims those that nobody has handled, brings the state up to them, makes the first attempt
- * at every destination that wants them, and hands what failed to the retry lane. Returns the verdicts on the messages that
+ * Fans out a batch of events: makes those its own that nobody has handled, brings the state up to them, makes the first
+ * attempt at every destination that wants them, and hands what failed to the retry lane. Returns the verdicts on the messages that
  * have to come again, by event id.
  */
 export async function fanOut(
-  messages: readonly (EventMessage | RecordedEventMessage)[],
+  arrivals: readonly Arrival[],
   fanningOut: FanningOut,
 ): Promise<ReadonlyMap<string, MessageVerdict>> {
   const { env, world, config } = fanningOut;
   const startedAt = world.now();
-  const batch = await loadBatch(messages, env.DB);
+  const batch = await loadBatch(arrivals, env.DB);
   const claimables = batch.events.map((read) => ({
     ...read,
     wantedBy: batch.destinations.filter((one) => wants(one, read.event)),
@@ -47,7 +46,7 @@ export async function fanOut(
   );
 
   logLine("fan-out", {
-    events: messages.length,
+    events: arrivals.length,
     claimed: claimed.length,
     event_ids: claimed.map(({ event }) => event.id),
     ...countByStatus(deliveries),

@@ -1,5 +1,6 @@
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
+import { firstLease } from "../domain/lease.ts";
 import type { EventMessage, RecordedEventMessage } from "../messages.ts";
 import { tryParseJson } from "../platform/json.ts";
 import { logFailure } from "../platform/log.ts";
@@ -7,35 +8,75 @@ import { type Envelope, readEnvelope } from "../qonto/envelope.ts";
 import { toEvent } from "../qonto/read-event.ts";
 import { enabledDestinations, readDestinationRow } from "../store/destinations.ts";
 import { loadEvents, readLoadedRow } from "../store/events.ts";
-import type { ReadEvent } from "./project-state.ts";
+import { findHeld, readHeldRow } from "../store/leases.ts";
+import { retried } from "../store/retried.ts";
+import { type ReadEvent, projectState } from "./project-state.ts";
 import { type MessageVerdict, SHORTLY } from "./verdict.ts";
 
+/** A message of the events queue. */
+export interface Arrival {
+  readonly content: EventMessage | RecordedEventMessage;
+  /** Otherwise the consumer that had it before may still be at work. */
+  readonly isFirstTry: boolean;
+}
+
+/** An event to handle. */
+export interface LoadedEvent extends ReadEvent {
+  /** That with which it was recorded, if this may be its own message; null otherwise. */
+  readonly lease: {
+    /** Unix milliseconds. */
+    readonly until: number;
+    /** Whom the event is owed to; null when the lease is not held, or no longer. */
+    readonly owed: readonly string[] | null;
+  } | null;
+}
+
 export interface Batch {
-  readonly events: readonly ReadEvent[];
+  readonly events: readonly LoadedEvent[];
   /** On the messages of events that cannot be handled now, by event id. */
   readonly verdicts: ReadonlyMap<string, MessageVerdict>;
   readonly destinations: readonly Destination[];
 }
 
-/** The batch's events, each once, and the destinations of this moment: one D1 call. */
-export async function loadBatch(
-  messages: readonly (EventMessage | RecordedEventMessage)[],
-  db: D1Database,
-): Promise<Batch> {
-  const recordedIds = messages.filter(({ kind }) => kind === "recorded_event").map(({ id }) => id);
-  const [destinationRows, eventRows] = await db.batch([enabledDestinations(db), loadEvents(db, recordedIds)]);
+/**
+ * The batch's events, each once, and the destinations of this moment: one D1 call. It also brings the state up to the events
+ * that may be held by their lease, for these are finished without another transaction before their deliveries'.
+ */
+export async function loadBatch(arrivals: readonly Arrival[], db: D1Database): Promise<Batch> {
+  const recordedIds = arrivals.flatMap(({ content }) => (content.kind === "recorded_event" ? [content.id] : []));
+  const carried = arrivals.flatMap(({ content, isFirstTry }) =>
+    content.kind === "event" ? { id: content.id, read: readCarried(content, isFirstTry) } : [],
+  );
+  const mayBeHeld = carried.flatMap(({ read }) => (read?.lease ? { ...read, lease: read.lease } : []));
+  const [destinationRows, eventRows, , heldRows] = await retried(() =>
+    db.batch([
+      enabledDestinations(db),
+      loadEvents(db, recordedIds),
+      ...findHeld(
+        db,
+        mayBeHeld.map(({ event, lease }) => ({ id: event.id, until: lease.until })),
+      ),
+      ...projectState(db, mayBeHeld),
+    ]),
+  );
   const recorded = (eventRows?.results ?? []).map(readLoadedRow);
-  const carried = messages.filter((message) => message.kind === "event");
+  const held = new Map((heldRows?.results ?? []).map(readHeldRow).map((row) => [row.id, row]));
 
   // An id that D1 does not know is in neither: retention has deleted it, and nothing is left to do about it.
   const verdicts = new Map<string, MessageVerdict>();
-  const events = new Map<string, ReadEvent>();
+  const events = new Map<string, LoadedEvent>();
   for (const { id, read } of [
     ...recorded.map(({ id, event }) => ({ id, read: event && readRecorded(event) })),
-    ...carried.map((message) => ({ id: message.id, read: readCarried(message) })),
+    ...carried,
   ]) {
     if (read === null) verdicts.set(id, SHORTLY);
     else events.set(id, read);
+  }
+  for (const { event, envelope, lease } of mayBeHeld) {
+    const found = held.get(event.id);
+    if (found?.until === lease.until) {
+      events.set(event.id, { event, envelope, lease: { until: lease.until, owed: found.owed } });
+    }
   }
   return {
     events: [...events.values()],
@@ -44,16 +85,18 @@ export async function loadBatch(
   };
 }
 
-function readRecorded(event: RelayEvent): ReadEvent | null {
-  if (event.isUnreadable) return { event, envelope: null };
+function readRecorded(event: RelayEvent): LoadedEvent | null {
+  if (event.isUnreadable) return { event, envelope: null, lease: null };
   const envelope = readAgain(event);
-  return envelope && { event, envelope };
+  return envelope && { event, envelope, lease: null };
 }
 
-function readCarried({ id, source, received_at, content_type, body }: EventMessage): ReadEvent | null {
+function readCarried(message: EventMessage, isFirstTry: boolean): LoadedEvent | null {
+  const { id, source, received_at, content_type, body } = message;
   const envelope = readAgain({ id, source, body });
   const about = { source, contentType: content_type, receivedAt: received_at };
-  return envelope && { event: toEvent(envelope, body, about), envelope };
+  const lease = isFirstTry ? { until: firstLease(received_at), owed: null } : null;
+  return envelope && { event: toEvent(envelope, body, about), envelope, lease };
 }
 
 /** Its receiver could read it. Should this version not, the event waits for one that can, and holds up no other. */

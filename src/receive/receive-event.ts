@@ -1,5 +1,6 @@
 import type { Config, Env } from "../env.ts";
 import type { RelayEvent } from "../domain/event.ts";
+import { firstLease } from "../domain/lease.ts";
 import { type QueueMessage, messageOf, quarantineMessageOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { settleWithin } from "../platform/time-box.ts";
@@ -108,8 +109,12 @@ async function answerProbe(event: RelayEvent, { env, waitUntil }: Receiving) {
 
 async function accept(event: RelayEvent, { env, waitUntil }: Receiving) {
   const message = messageOf(event);
+  const leaseUntil = message === null ? null : firstLease(event.receivedAt);
   const durable = await makeDurable(
-    { record: () => recordEvent(env.DB, event), send: message === null ? null : () => env.EVENTS.send(message) },
+    {
+      record: () => recordEvent(env.DB, event, leaseUntil),
+      send: message === null ? null : () => env.EVENTS.send(message),
+    },
     waitUntil,
   );
   if (durable === null) return { outcome: "refused", code: "not_stored", event } as const;

@@ -1,10 +1,13 @@
 import { deliveryOfOwedSql, unfinishedSql } from "./event-progress.ts";
+import { isHolderSql } from "./leases.ts";
 import { retried } from "./retried.ts";
 
 /** An event that a consumer wants to handle, and the destinations it is to owe. */
 export interface Claim {
   readonly id: string;
   readonly owed: readonly string[];
+  /** End of the lease that the event's own message holds, Unix milliseconds; null for any other message. */
+  readonly until: number | null;
 }
 
 /** `busy`: another consumer's lease still runs. */
@@ -31,7 +34,7 @@ export const claimSql = `
   UPDATE events SET claimed_until = ?2, claims = claims + 1, owed = ${owedSql}
   FROM json_each(?1) AS claim
   WHERE events.id = claim.value ->> 'id'
-    AND (events.claimed_until IS NULL OR events.claimed_until <= ?3)
+    AND (events.claimed_until IS NULL OR events.claimed_until <= ?3 OR ${isHolderSql("claim")})
     AND (events.claims < ${MOST_CLAIMS} OR events.claimed_until <= ?3 - 3600000)
     AND ${unfinishedSql}
   RETURNING events.id, events.received_at`;

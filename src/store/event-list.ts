@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { EventState, RelayEvent } from "../domain/event.ts";
 import { eventRow, toEventFields } from "./event-row.ts";
-import { eventStateSql } from "./event-progress.ts";
+import { eventStateSql, onFirstWaySql } from "./event-progress.ts";
 
 /** An event without its body, and how far it has come. */
 export interface EventSummary extends Omit<RelayEvent, "contentType" | "body"> {
@@ -86,16 +86,18 @@ export async function listEvents(
 }
 
 export const findEventSql = `
-  SELECT ${summaryColumns}, content_type, body, ${eventStateSql} AS state FROM events WHERE events.id = ?1`;
+  SELECT ${summaryColumns}, content_type, body, ${eventStateSql} AS state, ${onFirstWaySql} AS on_first_way
+  FROM events WHERE events.id = ?1`;
 
-const bodyRow = z.object({ content_type: z.string().nullable(), body: z.string() });
+const detailRow = z.object({ content_type: z.string().nullable(), body: z.string(), on_first_way: z.number() });
 
 /** A statement that finds one event; its row is for `readEventDetail`. */
 export function findEvent(db: D1Database, id: string): D1PreparedStatement {
   return db.prepare(findEventSql).bind(id);
 }
 
-export function readEventDetail(row: unknown): EventSummary & RelayEvent {
-  const { content_type, body } = bodyRow.parse(row);
-  return { ...summaryRow.parse(row), contentType: content_type, body };
+/** `isOnFirstWay`: it is still on its way to all that want it. */
+export function readEventDetail(row: unknown): EventSummary & RelayEvent & { readonly isOnFirstWay: boolean } {
+  const { content_type, body, on_first_way } = detailRow.parse(row);
+  return { ...summaryRow.parse(row), contentType: content_type, body, isOnFirstWay: on_first_way === 1 };
 }

@@ -17,6 +17,9 @@ export const unfinishedSql = `(
     WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql})
   ))`;
 
+/** Its fan-out has yet to begin, or is under way under the lease with which it was recorded. */
+export const onFirstWaySql = `(events.claims = 0 AND ${unfinishedSql})`;
+
 /**
  * Nothing that it owes is open, and if some of it is dead, it was received before `deadBeforeSql` says.
  */

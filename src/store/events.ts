@@ -1,7 +1,10 @@
 import { z } from "zod";
 import type { RelayEvent } from "../domain/event.ts";
+import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { unfinishedSql } from "./event-progress.ts";
 import { eventRow, toEventFields } from "./event-row.ts";
 import { retried } from "./retried.ts";
+import { wantsSql } from "./wants.ts";
 
 /**
  * What recording an event found. `owed`: recorded before, but the queue message that should have followed has not been
@@ -13,24 +16,36 @@ export interface Recorded {
   readonly bodyDiffers: boolean;
 }
 
-/** How long a message may be on its way before a duplicate or the cron sends another. */
-export const MESSAGE_PATIENCE_MS = 30_000;
-
 export const eventColumns = `id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
     is_unreadable, content_type, body`;
 export const eventValues = "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11";
+
+/**
+ * Who wants it now. Null when nobody does: then it is finished only once its state has been projected, which what is owed
+ * brings about by itself.
+ */
+const wantedBySql = `(
+  SELECT nullif(json_group_array(destinations.id), '[]')
+  FROM destinations, (SELECT ?3 AS type, ?5 AS organization_id) AS event
+  WHERE destinations.enabled = 1 AND ${wantsSql("event")})`;
+
+/** The message that should have followed has not been handled for long, and no consumer has the event. */
+const isForgottenSql = `(
+  events.queued_at < excluded.queued_at - ${MESSAGE_PATIENCE_MS}
+  AND coalesce(events.claimed_until, 0) <= excluded.queued_at AND ${unfinishedSql})`;
 
 /**
  * `queued_at` is ours afterwards only if we have set it: a duplicate of the same millisecond takes one off. A call
  * that is repeated (`?12`) and meets its own row leaves it as it is.
  */
 export const recordSql = `
-  INSERT INTO events (${eventColumns}) VALUES (${eventValues})
+  INSERT INTO events (${eventColumns}, claimed_until, owed)
+  SELECT ${eventValues}, ?13, iif(?13 IS NULL, NULL, ${wantedBySql}) WHERE true
   ON CONFLICT (id) DO UPDATE SET
     duplicates = events.duplicates + 1,
     conflicts = events.conflicts + (events.body <> excluded.body),
     queued_at = CASE
-      WHEN events.owed IS NULL AND events.queued_at < excluded.queued_at - ${MESSAGE_PATIENCE_MS} THEN excluded.queued_at
+      WHEN ${isForgottenSql} THEN excluded.queued_at
       WHEN events.queued_at = excluded.queued_at THEN events.queued_at - 1
       ELSE events.queued_at END
     WHERE NOT (?12 AND excluded.received_at IN (events.received_at, events.queued_at))
@@ -38,10 +53,16 @@ export const recordSql = `
 
 const recordedRow = z.object({ duplicates: z.number(), queued_at: z.number(), body_differs: z.number() });
 
-/** Records an event in one statement that also tells a duplicate. Rows written: 2 when new, 1 for a duplicate, which is counted. */
-export async function recordEvent(db: D1Database, event: RelayEvent): Promise<Recorded> {
+/**
+ * Records an event in one statement that also tells a duplicate, and says whom a new one is owed to. `leaseUntil`: of the
+ * consumer that gets its message; null when that will not bear the event itself. Rows written: 2 when new, 1 for a
+ * duplicate, which is counted.
+ */
+export async function recordEvent(db: D1Database, event: RelayEvent, leaseUntil: number | null): Promise<Recorded> {
   const statement = db.prepare(recordSql);
-  const { results } = await retried((before) => statement.bind(...eventParameters(event), before > 0 ? 1 : 0).all());
+  const { results } = await retried((before) =>
+    statement.bind(...eventParameters(event), before > 0 ? 1 : 0, leaseUntil).all(),
+  );
   const [row] = results;
   // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
   if (row === undefined) return { as: "new", bodyDiffers: false };
@@ -51,7 +72,7 @@ export async function recordEvent(db: D1Database, event: RelayEvent): Promise<Re
 }
 
 export const recordClaimedSql = `
-  INSERT INTO events (${eventColumns}, claimed_until, owed) VALUES (${eventValues}, ?12, ?13)
+  INSERT INTO events (${eventColumns}, claims, claimed_until, owed) VALUES (${eventValues}, 1, ?12, ?13)
   ON CONFLICT (id) DO NOTHING
   RETURNING id`;
 

@@ -1,4 +1,4 @@
-import { MESSAGE_PATIENCE_MS } from "../store/events.ts";
+import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
 import { readMarks, writeMarks } from "../store/marks.ts";
 import { type Swept, markQueued, sweepEvents } from "../store/sweep.ts";
 import type { Upkeep } from "./upkeep-task.ts";

@@ -55,7 +55,7 @@ describe("1: an event is only called a duplicate when it is durable and has a ne
 });
 
 describe("2: a process that dies behind any await costs a repetition, never an event", () => {
-  it.each(doors)("at each call of: %s", async (door) => {
+  it.each(doors)("at each call of: %s", { timeout: 60_000 }, async (door) => {
     const { calls } = await play({ faults: [], losesMessages: false });
     for (let call = 1; call <= calls[door]; call += 1) {
       const { faults, mostRepeats } = await play({ faults: [{ door, call, kind: "dies_done" }], losesMessages: false });

@@ -203,7 +203,7 @@ describe("a replay to a team between an event's two claims", () => {
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     // A consumer claims and dies.
-    await env.DB.prepare("UPDATE events SET claimed_until = ?1, owed = '[\"dst_gone\"]'")
+    await env.DB.prepare("UPDATE events SET claimed_until = ?1, claims = 1, owed = '[\"dst_gone\"]'")
       .bind(relay.now + 45_000)
       .run();
     await env.DB.prepare("INSERT INTO deliveries VALUES ('dst_gone', ?1, 'x', 'delivered', '[]', NULL, 0, 0)")

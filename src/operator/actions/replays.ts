@@ -106,7 +106,7 @@ async function targetsOf(db: D1Database, eventId: string, named: string | undefi
   const statuses = new Map(
     (deliveryRows?.results ?? []).map(readDeliveryRow).map(({ destinationId, status }) => [destinationId, status]),
   );
-  if (event.state === "pending" && statuses.size === 0) {
+  if (event.isOnFirstWay) {
     if (namedDestination !== undefined && !wants(namedDestination, event)) throw refuse("too_early");
     return [];
   }

@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { deliveryOfOwedSql } from "./event-progress.ts";
+import { wantsSql } from "./wants.ts";
+
+/**
+ * An event is recorded with the lease of whoever gets the message that its receiver sends, so that the usual road needs no
+ * claim: a row less. The lease names that message: any other request, and any claim, has another end or has counted up.
+ */
+export interface Lease {
+  readonly id: string;
+  /** Unix milliseconds. */
+  readonly until: number;
+}
+
+/** `lease` is a row of `json_each`; `claimSql` lets its holder claim the event as well. */
+export const isHolderSql = (lease: string) => `(
+  events.claims = 0 AND events.claimed_until = ${lease}.value ->> 'until')`;
+
+/** Nobody wanted it when it was recorded, and nobody does now. Until then its row waits for its state to be projected. */
+export const finishUnwantedSql = `
+  UPDATE events SET owed = '[]' FROM json_each(?1) AS lease
+  WHERE events.id = lease.value ->> 'id' AND ${isHolderSql("lease")} AND events.owed IS NULL
+    AND NOT EXISTS (SELECT 1 FROM destinations WHERE enabled = 1 AND ${wantsSql("events")})`;
+
+/** No delivery of it is written down: neither by a copy of the message that was handled before, nor by a replay. */
+export const heldSql = `
+  SELECT events.id, events.claimed_until AS until, events.owed
+  FROM json_each(?1) AS lease CROSS JOIN events ON events.id = lease.value ->> 'id'
+  WHERE ${isHolderSql("lease")} AND events.owed IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM json_each(events.owed) AS owed_to JOIN deliveries ON ${deliveryOfOwedSql})`;
+
+/** Two statements, for a transaction that projects the state of all these events; the rows of the second are for `readHeldRow`. */
+export function findHeld(db: D1Database, leases: readonly Lease[]): D1PreparedStatement[] {
+  const list = JSON.stringify(leases);
+  return [db.prepare(finishUnwantedSql).bind(list), db.prepare(heldSql).bind(list)];
+}
+
+const heldRow = z.object({
+  id: z.string(),
+  until: z.number(),
+  owed: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
+});
+
+/** A lease that is held indeed, and whom its event is owed to. */
+export function readHeldRow(row: unknown): z.output<typeof heldRow> {
+  return heldRow.parse(row);
+}
