@@ -7,8 +7,9 @@ import { settleWithin } from "../platform/time-box.ts";
 import { readEvent } from "../qonto/read-event.ts";
 import { readSignature } from "../qonto/read-signature.ts";
 import type { Signature } from "../qonto/signature.ts";
-import { type Recorded, recordEvent } from "../store/events.ts";
+import type { Recorded } from "../store/events.ts";
 import { type QuarantineReason, type Quarantined, keepInQuarantine, quarantineId } from "../store/quarantine.ts";
+import { recordInGroup, sendInGroup } from "./groups.ts";
 import { makeDurable } from "./make-durable.ts";
 import { isProbe, recordProbe } from "./probe.ts";
 import { readBody } from "./read-body.ts";
@@ -110,13 +111,14 @@ async function answerProbe(event: RelayEvent, { env, waitUntil }: Receiving) {
 async function accept(event: RelayEvent, { env, waitUntil }: Receiving) {
   const message = messageOf(event);
   const leaseUntil = message === null ? null : firstLease(event.receivedAt);
-  const durable = await makeDurable(
-    {
-      record: () => recordEvent(env.DB, event, leaseUntil),
-      send: message === null ? null : () => env.EVENTS.send(message),
-    },
-    waitUntil,
-  );
+  const record = () => {
+    const recording = recordInGroup(env, { event, leaseUntil });
+    // Others may wait for what this request writes: it goes on though its own sender hangs up.
+    waitUntil(recording.catch(() => undefined));
+    return recording;
+  };
+  const send = message === null ? null : () => env.EVENTS.send(message);
+  const durable = await makeDurable({ record, send }, waitUntil);
   if (durable === null) return { outcome: "refused", code: "not_stored", event } as const;
 
   const recorded: Recorded = durable.by === "database" ? durable.outcome : { as: "new", bodyDiffers: false };
@@ -132,7 +134,7 @@ async function accept(event: RelayEvent, { env, waitUntil }: Receiving) {
 /** Should it fail, or the isolate die first, the cron finds the row that nobody has claimed. */
 async function sendBehindTheAnswer(env: Receiving["env"], message: QueueMessage): Promise<void> {
   try {
-    await env.EVENTS.send(message);
+    await sendInGroup(env, message);
   } catch (error) {
     logFailure("send-behind-the-answer", error);
   }

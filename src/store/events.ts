@@ -53,17 +53,34 @@ export const recordSql = `
 
 const recordedRow = z.object({ duplicates: z.number(), queued_at: z.number(), body_differs: z.number() });
 
+/** An event to record; `leaseUntil`: of the consumer that gets its message, null when that will not bear the event itself. */
+export interface Recording {
+  readonly event: RelayEvent;
+  readonly leaseUntil: number | null;
+}
+
 /**
- * Records an event in one statement that also tells a duplicate, and says whom a new one is owed to. `leaseUntil`: of the
- * consumer that gets its message; null when that will not bear the event itself. Rows written: 2 when new, 1 for a
- * duplicate, which is counted.
+ * Records events by one statement each, which also tells a duplicate, and says whom a new one is owed to; one D1 call for
+ * all. `isRepeated`: they may have been recorded by the same call before. Rows written: 2 when new, 1 for a duplicate, which
+ * is counted.
  */
-export async function recordEvent(db: D1Database, event: RelayEvent, leaseUntil: number | null): Promise<Recorded> {
+export async function recordEvents(
+  db: D1Database,
+  recordings: readonly Recording[],
+  isRepeated: boolean,
+): Promise<Recorded[]> {
   const statement = db.prepare(recordSql);
-  const { results } = await retried((before) =>
-    statement.bind(...eventParameters(event), before > 0 ? 1 : 0, leaseUntil).all(),
+  const answers = await retried((before) =>
+    db.batch(
+      recordings.map(({ event, leaseUntil }) =>
+        statement.bind(...eventParameters(event), isRepeated || before > 0 ? 1 : 0, leaseUntil),
+      ),
+    ),
   );
-  const [row] = results;
+  return recordings.map(({ event }, index) => toRecorded(event, answers[index]?.results[0]));
+}
+
+function toRecorded(event: RelayEvent, row: unknown): Recorded {
   // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
   if (row === undefined) return { as: "new", bodyDiffers: false };
   const { duplicates, queued_at, body_differs } = recordedRow.parse(row);

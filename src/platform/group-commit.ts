@@ -1,0 +1,110 @@
+/** What is written together at most. */
+interface Room {
+  readonly items: number;
+  /** In the unit of `weigh`. */
+  readonly weight: number;
+}
+
+interface Waiting<Item, Outcome> {
+  readonly item: Item;
+  /** What became of it. `alone`: nobody knows, it is to be written by itself. Null: it still waits. */
+  word: { readonly outcome: Outcome } | "alone" | null;
+}
+
+/** How often those who wait look. */
+const LOOK_MS = 2;
+
+/** A write of which nothing has been heard for so long is not waited for any longer before the next one begins. */
+const PATIENCE_MS = 100;
+
+/** No write of a request can take longer: the platform ends what goes on behind an answer after 30 s. */
+const MOST_PATIENCE_MS = 30_000;
+
+/**
+ * Lets what waits at the same moment be written at once, as databases commit in groups. Whoever comes first writes without
+ * waiting; what comes meanwhile goes with the next write, which the first to see the end of this one makes. Requests of one
+ * isolate may share plain data and nothing else, not even a promise: so each write is the I/O of one request, and those who
+ * wait look by timers of their own. Should a write be cut off, the others go by their own time boxes.
+ */
+export class GroupCommit<Item, Outcome> {
+  #waiting: Waiting<Item, Outcome>[] = [];
+  #writingSince: number | null = null;
+  readonly #write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>;
+  readonly #weigh: (item: Item) => number;
+  readonly #room: Room;
+
+  /** `write` answers an outcome for each item, in their order; `isRepeated`: it may have been done already. */
+  constructor(
+    write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>,
+    { weigh, room }: { readonly weigh: (item: Item) => number; readonly room: Room },
+  ) {
+    this.#write = write;
+    this.#weigh = weigh;
+    this.#room = room;
+  }
+
+  /** Writes an item, with whatever else waits. */
+  async add(item: Item): Promise<Outcome> {
+    const word = this.#isFree() ? null : await this.#wait(item);
+    if (word === null) return this.#writeGroup(item);
+    return word === "alone" ? this.#writeAlone(item, true) : word.outcome;
+  }
+
+  #isFree(): boolean {
+    return this.#writingSince === null || Date.now() - this.#writingSince >= PATIENCE_MS;
+  }
+
+  /** What became of it, or null when it is for this request to write the next group. */
+  async #wait(item: Item): Promise<Waiting<Item, Outcome>["word"]> {
+    const waiting: Waiting<Item, Outcome> = { item, word: null };
+    this.#waiting.push(waiting);
+    for (let waitedMs = 0; waitedMs < MOST_PATIENCE_MS; waitedMs += LOOK_MS) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      if (waiting.word !== null) return waiting.word;
+      const index = this.#isFree() ? this.#waiting.indexOf(waiting) : -1;
+      if (index === -1) continue;
+      this.#waiting.splice(index, 1);
+      return null;
+    }
+    throw new Error("Whoever was to write this is gone");
+  }
+
+  async #writeGroup(item: Item): Promise<Outcome> {
+    const since = Date.now();
+    this.#writingSince = since;
+    const others = this.#takeOthers(item);
+    try {
+      if (others.length === 0) return await this.#writeAlone(item, false);
+      const [outcome, ...outcomes] = await this.#write([item, ...others.map((one) => one.item)], false);
+      for (const [index, other] of others.entries()) {
+        const its = outcomes[index];
+        other.word = its === undefined ? "alone" : { outcome: its };
+      }
+      return outcome ?? (await this.#writeAlone(item, true));
+    } catch (error) {
+      if (others.length === 0) throw error;
+      // What is wrong with one of them is no fault of the others.
+      for (const other of others) other.word ??= "alone";
+      return await this.#writeAlone(item, true);
+    } finally {
+      // Unless another has lost patience and writes by now.
+      if (this.#writingSince === since) this.#writingSince = null;
+    }
+  }
+
+  /** Those that have waited longest, as many as there is room for. */
+  #takeOthers(item: Item): Waiting<Item, Outcome>[] {
+    let weight = this.#weigh(item);
+    const end = this.#waiting.findIndex((one, index) => {
+      weight += this.#weigh(one.item);
+      return weight > this.#room.weight || index + 2 > this.#room.items;
+    });
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
+  }
+
+  async #writeAlone(item: Item, isRepeated: boolean): Promise<Outcome> {
+    const [outcome] = await this.#write([item], isRepeated);
+    if (outcome === undefined) throw new Error("A write without an outcome");
+    return outcome;
+  }
+}
