@@ -11,10 +11,11 @@ interface Waiting<Item, Outcome> {
   word: { readonly outcome: Outcome } | "alone" | null;
 }
 
-/** How often those who wait look. */
-const LOOK_MS = 2;
+/** Those who wait look so often: at first every few milliseconds, and then the more rarely the longer it takes. */
+const FIRST_LOOK_MS = 2;
+const LATER_LOOKS = 1 / 8;
 
-/** A write of which nothing has been heard for so long is not waited for any longer before the next one begins. */
+/** Who has waited for so long in vain waits no longer for the write that is under way, and begins the next one. */
 const PATIENCE_MS = 100;
 
 /** No write of a request can take longer: the platform ends what goes on behind an answer after 30 s. */
@@ -28,7 +29,8 @@ const MOST_PATIENCE_MS = 30_000;
  */
 export class GroupCommit<Item, Outcome> {
   #waiting: Waiting<Item, Outcome>[] = [];
-  #writingSince: number | null = null;
+  /** The latest write that is under way. */
+  #writing: object | null = null;
   readonly #write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>;
   readonly #weigh: (item: Item) => number;
   readonly #room: Room;
@@ -45,23 +47,23 @@ export class GroupCommit<Item, Outcome> {
 
   /** Writes an item, with whatever else waits. */
   async add(item: Item): Promise<Outcome> {
-    const word = this.#isFree() ? null : await this.#wait(item);
+    const word = this.#writing === null ? null : await this.#wait(item);
     if (word === null) return this.#writeGroup(item);
     return word === "alone" ? this.#writeAlone(item, true) : word.outcome;
-  }
-
-  #isFree(): boolean {
-    return this.#writingSince === null || Date.now() - this.#writingSince >= PATIENCE_MS;
   }
 
   /** What became of it, or null when it is for this request to write the next group. */
   async #wait(item: Item): Promise<Waiting<Item, Outcome>["word"]> {
     const waiting: Waiting<Item, Outcome> = { item, word: null };
     this.#waiting.push(waiting);
-    for (let waitedMs = 0; waitedMs < MOST_PATIENCE_MS; waitedMs += LOOK_MS) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    let waitedMs = 0;
+    while (waitedMs < MOST_PATIENCE_MS) {
+      const pauseMs = Math.ceil(FIRST_LOOK_MS + waitedMs * LATER_LOOKS);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      waitedMs += pauseMs;
       if (waiting.word !== null) return waiting.word;
-      const index = this.#isFree() ? this.#waiting.indexOf(waiting) : -1;
+      const isItsTurn = this.#writing === null || waitedMs >= PATIENCE_MS;
+      const index = isItsTurn ? this.#waiting.indexOf(waiting) : -1;
       if (index === -1) continue;
       this.#waiting.splice(index, 1);
       return null;
@@ -70,9 +72,9 @@ export class GroupCommit<Item, Outcome> {
   }
 
   async #writeGroup(item: Item): Promise<Outcome> {
-    const since = Date.now();
-    this.#writingSince = since;
     const others = this.#takeOthers(item);
+    const writing = {};
+    this.#writing = writing;
     try {
       if (others.length === 0) return await this.#writeAlone(item, false);
       const [outcome, ...outcomes] = await this.#write([item, ...others.map((one) => one.item)], false);
@@ -88,7 +90,7 @@ export class GroupCommit<Item, Outcome> {
       return await this.#writeAlone(item, true);
     } finally {
       // Unless another has lost patience and writes by now.
-      if (this.#writingSince === since) this.#writingSince = null;
+      if (this.#writing === writing) this.#writing = null;
     }
   }
 
