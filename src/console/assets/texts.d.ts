@@ -1,5 +1,5 @@
 /** Files that go to the browser as they are: `rules` in wrangler.toml. */
-declare module "*/style.css" {
+declare module "*.css" {
   const text: string;
   export default text;
 }

@@ -3,8 +3,9 @@ import { EmptyState } from "../../components/notice.tsx";
 import { State, type StateName } from "../../components/state.tsx";
 import { Strip } from "../../components/strip.tsx";
 import { Table } from "../../components/table.tsx";
+import { TeamLink } from "../../components/team-link.tsx";
 import { durationInWords } from "../../components/time.tsx";
-import { ROOT } from "../../requests.ts";
+import { addresses } from "../../addresses.ts";
 import type { OverviewFigures } from "./figures.ts";
 
 type Team = OverviewFigures["teams"][number];
@@ -17,7 +18,7 @@ export function Teams({ teams, now }: { readonly teams: readonly Team[]; readonl
       {teams.length === 0 ? (
         <EmptyState title="No team gets events yet.">
           <p>
-            <a href={`${ROOT}/teams`}>Add the first team</a>: its URL and the types of event that it wants.
+            <a href={addresses.teams}>Add the first team</a>: its URL and the types of event that it wants.
           </p>
         </EmptyState>
       ) : (
@@ -35,19 +36,6 @@ export function Teams({ teams, now }: { readonly teams: readonly Team[]; readonl
       )}
     </section>
   );
-}
-
-export function TeamLink({ team: { id, description, url } }: { readonly team: Team }) {
-  return (
-    <a href={`${ROOT}/teams/${id}`}>
-      <bdi>{description ?? hostOf(url)}</bdi>
-    </a>
-  );
-}
-
-/** A path or a query can hold a secret. */
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : url;
 }
 
 function stateOf({ backlog }: Team): StateName {

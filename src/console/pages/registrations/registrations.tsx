@@ -1,0 +1,17 @@
+import type { World } from "../../../platform/world.ts";
+import { addresses } from "../../addresses.ts";
+import { EmptyState } from "../../components/notice.tsx";
+import { Page } from "../../components/page.tsx";
+import { type Console, viewerOf } from "../../requests.ts";
+import { showPage } from "../../show-page.ts";
+
+export function addRegistrations(pages: Console, _world: World): void {
+  pages.get("/registrations", (c) =>
+    showPage(
+      c,
+      <Page title="Registrations" viewer={viewerOf(c)} here={addresses.registrations}>
+        <EmptyState title="Nothing is here yet."></EmptyState>
+      </Page>,
+    ),
+  );
+}
