@@ -27,6 +27,10 @@ export function organizationAddress(id: string): string {
   return `${addresses.organizations}/${encodeURIComponent(id)}`;
 }
 
+export function resourcesAddress(organizationId: string): string {
+  return `${organizationAddress(organizationId)}/resources`;
+}
+
 /** Of one resource; a type without ids has one, '', in each organization. */
 export function resourceAddress(organizationId: string, type: string, resourceId: string): string {
   const query = new URLSearchParams({ type, id: resourceId });

@@ -46,7 +46,7 @@ export function upsertResource(
 
 const columns = "organization_id, type, resource_id, event, deleted, version_at, event_id, data";
 
-const resourceRow = z
+export const resourceRow = z
   .object({
     organization_id: z.string(),
     type: z.string(),
