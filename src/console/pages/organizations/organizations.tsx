@@ -1,17 +1,14 @@
 import type { World } from "../../../platform/world.ts";
-import { addresses } from "../../addresses.ts";
-import { EmptyState } from "../../components/notice.tsx";
-import { Page } from "../../components/page.tsx";
-import { type Console, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import type { Console } from "../../requests.ts";
+import { addList } from "./list.tsx";
+import { addOrganization } from "./organization.tsx";
+import { addResource } from "./resource.tsx";
+import { addResources } from "./resources.tsx";
 
+/** The latest state: whose it is, what each has, and each thing with what happened to it. */
 export function addOrganizations(pages: Console, _world: World): void {
-  pages.get("/organizations", (c) =>
-    showPage(
-      c,
-      <Page title="Organizations" viewer={viewerOf(c)} here={addresses.organizations}>
-        <EmptyState title="Nothing is here yet."></EmptyState>
-      </Page>,
-    ),
-  );
+  addList(pages);
+  addOrganization(pages);
+  addResources(pages);
+  addResource(pages);
 }
