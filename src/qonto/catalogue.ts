@@ -52,7 +52,7 @@ const businessTypes: Readonly<Record<string, TypeRules>> = {
 };
 
 /** Stages of an onboarding, in order. After `organizations.deleted`, its reset, a new life may begin. */
-const onboardingLifecycle = [
+export const onboardingLifecycle: readonly string[] = [
   "registrations.pending",
   "registrations.user_started",
   "registrations.contract_signed",

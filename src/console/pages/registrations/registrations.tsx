@@ -1,17 +1,10 @@
 import type { World } from "../../../platform/world.ts";
-import { addresses } from "../../addresses.ts";
-import { EmptyState } from "../../components/notice.tsx";
-import { Page } from "../../components/page.tsx";
-import { type Console, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import type { Console } from "../../requests.ts";
+import { addList } from "./list.tsx";
+import { addRegistration } from "./registration.tsx";
 
+/** Who is on the way to an account, and how far. */
 export function addRegistrations(pages: Console, _world: World): void {
-  pages.get("/registrations", (c) =>
-    showPage(
-      c,
-      <Page title="Registrations" viewer={viewerOf(c)} here={addresses.registrations}>
-        <EmptyState title="Nothing is here yet."></EmptyState>
-      </Page>,
-    ),
-  );
+  addList(pages);
+  addRegistration(pages);
 }
