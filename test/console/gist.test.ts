@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { readAccount, readAccountsOfProfile } from "../../src/console/pages/organizations/accounts-of.ts";
 import { gistOf } from "../../src/console/pages/organizations/gist.ts";
 import { readMoney } from "../../src/console/pages/organizations/money.ts";
+import { relatedIds } from "../../src/console/pages/organizations/related-ids.ts";
 import { parseJsonLosslessly } from "../../src/platform/json.ts";
 import { type SampleType, sampleEvent, sampleTypes } from "../../src/qonto/sample-event.ts";
 
@@ -116,5 +117,34 @@ describe("an account", () => {
     ]);
     expect(readAccountsOfProfile(null, null)).toEqual([]);
     expect(readAccountsOfProfile({ bank_accounts: "none" }, null)).toEqual([]);
+  });
+});
+
+describe("what a resource belongs with", () => {
+  it("is what it names by an id, each once", () => {
+    expect(relatedIds("v1/transactions", { bank_account_id: "a", bank_account: { id: "a" }, card_id: "c" })).toEqual([
+      { type: "v1/accounts", id: "a" },
+      { type: "v1/cards", id: "c" },
+    ]);
+  });
+
+  it("depends on the type where a field means one thing here and another there", () => {
+    const data = { transaction_id: "t", client_id: "c" };
+    expect(relatedIds("v1/transfers", data)).toEqual([{ type: "v1/transactions", id: "t" }]);
+    expect(relatedIds("v1/client-invoices", data)).toEqual([{ type: "v1/clients", id: "c" }]);
+    expect(relatedIds("v1/transactions", data)).toEqual([]);
+    expect(relatedIds("v1/consent-revocations", data)).toEqual([]);
+  });
+
+  it.each([
+    null,
+    7,
+    [],
+    { bank_account_id: 7 },
+    { bank_account_id: "" },
+    { card_id: "x".repeat(256) },
+    { bank_account: [] },
+  ])("of %j is nothing", (data) => {
+    expect(relatedIds("constructor", data)).toEqual([]);
   });
 });

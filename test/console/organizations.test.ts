@@ -110,7 +110,7 @@ describe("one organization", () => {
   it("shows the first accounts of many and leads to all", async () => {
     const accounts = Array.from({ length: 21 }, (_, index) => account({ id: `a-${index}` }));
     const { html, text } = await lookAt(await relayAfter(...accounts), PAGE);
-    expect(html.match(/class="account"/g)).toHaveLength(20);
+    expect(html.match(/class="known-account"/g)).toHaveLength(20);
     expect(text).toContain("There are more: all accounts .");
   });
 

@@ -87,9 +87,9 @@ describe("one registration", () => {
   it("shows its way: what is done, where it stands, what lies ahead, each with its event", async () => {
     const relay = await relayAfter(stage("reg-1", "pending", 0), stage("reg-1", "contract_signed", 5));
     const { html, text } = await lookAt(relay, `${LIST}/reg-1`);
-    expect(text).toContain("Contract signed Since 2026-02-01 10:05:00 UTC .");
+    expect(text).toContain("Contract signed reg-1 Since 2026-02-01 10:05:00 UTC .");
     expect(text).toContain(
-      "● Pending done 2026-02-01 10:00:00 UTC event ◌ User started no event came ◉ Contract signed now 2026-02-01 10:05:00 UTC event ○ Submitted ahead, if a company is being created",
+      "● Pending done 2026-02-01 10:00:00 UTC event ◌ User started no event came ◉ Contract signed now 2026-02-01 10:05:00 UTC event ○ Submitted perhaps",
     );
     expect(text).toMatch(/○ Completed ahead\s/);
     expect(html).toContain('href="/console/events/reg-1-pending-0"');
@@ -106,7 +106,7 @@ describe("one registration", () => {
       ),
       `${LIST}/reg-1`,
     );
-    expect(text).toContain("Pending Since 2026-02-01 10:03:00 UTC .");
+    expect(text).toContain("Pending reg-1 Since 2026-02-01 10:03:00 UTC .");
     expect(text).toMatch(
       /Before it was reset ● Pending done 2026-02-01 10:00:00 UTC event ● User started done .* ● Reset done 2026-02-01 10:02:00 UTC/,
     );

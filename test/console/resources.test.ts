@@ -31,9 +31,9 @@ describe("the resources of an organization", () => {
       makePayload("v1/payment-links-connections", { organization_id: "org-1" }),
     );
     const { html, text } = await lookAt(relay, LIST);
-    expect(text).toContain("ACME Corp t-1 v1/transactions 50.01 EUR debit completed transfer 2025-01-24 10:55:00 UTC");
+    expect(text).toContain("ACME Corp t-1 v1/transactions 50.01 EUR debit completed transfer 2025-01-24 10:55 UTC");
     expect(text).toContain("Acme SAS c-1 v1/clients – ○ deleted company Paris");
-    expect(text).toContain("v1/payme…ions v1/payment-links-connections – connection enabled");
+    expect(text).toContain("v1/payment-links-connections v1/payment-links-connections – connection enabled");
     expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Ftransactions&amp;id=t-1"`);
     expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Fpayment-links-connections&amp;id="`);
   });
@@ -117,7 +117,7 @@ describe("one resource", () => {
     );
     expect(html).toContain('href="/console/events/first"');
     expect(html).not.toContain("of-another");
-    expect(text).toContain("Looked at: the newest events of all , as far back as they are kept.");
+    expect(text).toContain("Looked at: the newest events of all, as far back as they are kept.");
     expect(text).toContain("note Business lunch");
   });
 
@@ -133,6 +133,17 @@ describe("one resource", () => {
     const { status, text } = await lookAt(relay, `${ORGANIZATION}/resource?type=v1%2Fpayment-links-connections&id=`);
     expect(status).toBe(200);
     expect(text).toContain("connection_enabled made the present state");
+  });
+
+  it("leads to what it belongs with, as far as that is known", async () => {
+    const relay = await relayAfter(
+      transaction({ bank_account_id: "account-1", beneficiary_id: "unknown" }),
+      makePayload("v1/accounts", { organization_id: "org-1", data: { id: "account-1" } }),
+      makePayload("v1/accounts", { organization_id: "org-2", data: { id: "unknown" } }),
+    );
+    const { html, text } = await lookAt(relay, ONE);
+    expect(text).toContain("What it belongs with v1/accounts Example Account Present data");
+    expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Faccounts&amp;id=account-1"`);
   });
 
   it("is found by its id alone, the newest of that id", async () => {
@@ -172,7 +183,7 @@ describe("one resource", () => {
 
   it("says that the event that made it is not kept any more", async () => {
     await keepResources("org-1", 1);
-    const { html, text } = await lookAt(new TestRelay(), `${ONE.replace("t-1", "id-000001")}`);
+    const { html, text } = await lookAt(new TestRelay(), ONE.replace("t-1", "id-000001"));
     expect(text).toContain("It is as the event event-1 left it ( created ). That event is not kept any more.");
     expect(html).not.toContain('href="/console/events/event-1"');
   });

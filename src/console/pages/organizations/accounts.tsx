@@ -29,7 +29,7 @@ export function Accounts({ organizationId, accounts, areMore }: AccountsProps) {
         </EmptyState>
       ) : (
         <>
-          <div class="accounts">
+          <div class="known-accounts">
             {accounts.map((account) => (
               <AccountCard organizationId={organizationId} account={account} />
             ))}
@@ -58,7 +58,7 @@ function AccountCard({ organizationId, account }: { readonly organizationId: str
   ].filter((one): one is { label: string; money: Money } => one.money !== null);
   const shownName = <bdi>{name ?? "Without a name"}</bdi>;
   return (
-    <article class="account">
+    <article class="known-account">
       <h3>
         {resourceId === null ? (
           shownName
@@ -66,12 +66,12 @@ function AccountCard({ organizationId, account }: { readonly organizationId: str
           <a href={resourceAddress(organizationId, "v1/accounts", resourceId)}>{shownName}</a>
         )}
         {isDeleted ? <State state="paused">deleted</State> : null}
-        {status === null ? null : <bdi class="word">{status}</bdi>}
+        {status === null ? null : <bdi class="known-word">{status}</bdi>}
       </h3>
       <dl>
         {balances.length === 0 ? <dd class="help">The bank has not said how much is on it.</dd> : null}
         {balances.map(({ label, money }, index) => (
-          <div class={index === 0 ? "balance-first" : "balance-other"}>
+          <div class={index === 0 ? "known-balance" : "known-balance-other"}>
             <dt>{label}</dt>
             <dd>
               <Amount value={money.value} currency={money.currency} />

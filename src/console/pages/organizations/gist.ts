@@ -1,6 +1,6 @@
-import { isObject } from "../../../platform/json.ts";
 import { bareEventName } from "../../../qonto/catalogue.ts";
 import { maskIbansIn } from "../../components/iban.tsx";
+import { fieldAt } from "./field-at.ts";
 import { type Money, readMoney } from "./money.ts";
 
 /** What a resource is, in a line. */
@@ -91,21 +91,21 @@ const unlisted: Places = {
 /** Reads the gist out of `data`, whatever is in it, lossless numbers included. */
 export function gistOf(type: string, data: unknown): Gist {
   const place = (Object.hasOwn(places, type) ? places[type] : undefined) ?? unlisted;
-  const currency = place.currency === undefined ? null : at(data, place.currency);
-  const monies = (place.money ?? []).map((path) => readMoney(at(data, path), currency));
+  const currency = place.currency === undefined ? null : fieldAt(data, place.currency);
+  const monies = (place.money ?? []).map((path) => readMoney(fieldAt(data, path), currency));
   const words = place.words.map((path) => (path === "event" ? eventWord(data) : text(data, path)));
   return {
     title: place.title.map((path) => text(data, path)).find((one) => one !== null) ?? null,
     money: monies.find((money) => money !== null) ?? null,
     iban: ibanOf(data),
-    words: [place.digits === undefined ? null : digitsOf(at(data, place.digits)), ...words].filter(
+    words: [place.digits === undefined ? null : digitsOf(fieldAt(data, place.digits)), ...words].filter(
       (word) => word !== null,
     ),
   };
 }
 
 function ibanOf(data: unknown): string | null {
-  const iban = at(data, "iban");
+  const iban = fieldAt(data, "iban");
   return typeof iban === "string" && iban.length > 4 && iban.length <= LONGEST_TEXT ? iban : null;
 }
 
@@ -119,14 +119,8 @@ function digitsOf(pan: unknown): string | null {
   return digits === undefined ? null : `•••• ${digits}`;
 }
 
-function at(data: unknown, path: string): unknown {
-  return path
-    .split(".")
-    .reduce<unknown>((one, key) => (isObject(one) && Object.hasOwn(one, key) ? one[key] : null), data);
-}
-
 function text(data: unknown, path: string): string | null {
-  const parts = path.split(" + ").map((one) => oneText(at(data, one)));
+  const parts = path.split(" + ").map((one) => oneText(fieldAt(data, one)));
   const joined = parts.filter((part) => part !== null).join(" ");
   return joined === "" ? null : joined;
 }

@@ -6,7 +6,7 @@ import { eventAddress, resourceAddress } from "../../addresses.ts";
 import { State } from "../../components/state.tsx";
 import { Table } from "../../components/table.tsx";
 import { Time, TimeOfText } from "../../components/time.tsx";
-import { ShortId } from "./short-id.tsx";
+import { ShortId } from "../../components/short-id.tsx";
 
 interface HistoryProps {
   readonly resource: ResourceRow;
@@ -40,11 +40,11 @@ export function History({ resource, history, before }: HistoryProps) {
 
 function EventLink({ event, resource }: { readonly event: EventSummary; readonly resource: ResourceRow }) {
   return (
-    <span class="what">
+    <span class="known-what">
       <a href={eventAddress(event.id)}>
         <bdi>{event.event ?? event.type}</bdi>
       </a>
-      {event.id === resource.eventId ? <span class="word">made the present state</span> : null}
+      {event.id === resource.eventId ? <span class="known-word">made the present state</span> : null}
       <ShortId id={event.id} />
     </span>
   );
@@ -79,24 +79,26 @@ function Reach({ resource, history: { events, next, maker }, before }: HistoryPr
         )}
         {next === null ? ", as far back as they are kept." : "."}
       </p>
-      <p class="pager">
-        {before === undefined ? null : (
-          <a class="button button-plain" href={path}>
-            Look at the newest
-          </a>
-        )}
-        {isBehind ? (
-          // Just behind it, so that it is the first that is looked at.
-          <a class="button button-plain" href={from({ ...maker, receivedAt: maker.receivedAt + 1, id: "" })}>
-            Look from the event that made it
-          </a>
-        ) : null}
-        {next === null ? null : (
-          <a class="button button-plain" rel="next" href={from(next)}>
-            Look further back
-          </a>
-        )}
-      </p>
+      {before === undefined && next === null ? null : (
+        <p class="pager">
+          {before === undefined ? null : (
+            <a class="button button-plain" href={path}>
+              Look at the newest
+            </a>
+          )}
+          {isBehind ? (
+            // Just behind it, so that it is the first that is looked at.
+            <a class="button button-plain" href={from({ ...maker, receivedAt: maker.receivedAt + 1, id: "" })}>
+              Look from the event that made it
+            </a>
+          ) : null}
+          {next === null ? null : (
+            <a class="button button-plain" rel="next" href={from(next)}>
+              Look further back
+            </a>
+          )}
+        </p>
+      )}
     </>
   );
 }

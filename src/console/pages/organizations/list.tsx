@@ -3,16 +3,16 @@ import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
 import { toPage } from "../../../operator/responses.ts";
 import { type OrganizationGlance, glanceAt, latestReceipts, listGlances } from "../../../store/organization-glances.ts";
 import { addresses, organizationAddress } from "../../addresses.ts";
-import { Filters, Pager } from "../../components/filters.tsx";
-import { Field } from "../../components/form.tsx";
+import { Pager } from "../../components/filters.tsx";
 import { EmptyState, Notice } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
 import { Table } from "../../components/table.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
+import { FindForm } from "./find-form.tsx";
 import { type LastEvent, ShowLastEvent } from "./last-event.tsx";
 import { nameOf } from "./read-data.ts";
-import { ShortId } from "./short-id.tsx";
+import { ShortId } from "../../components/short-id.tsx";
 
 const PER_PAGE = 50;
 
@@ -46,11 +46,7 @@ export function addList(pages: Console): void {
             Nothing is known of an organization with the id <bdi>{id}</bdi>. An id has to be whole.
           </Notice>
         )}
-        <Filters path={addresses.organizations}>
-          <Field label="Organization's id">
-            <input name="id" value={id} autocomplete="off" spellcheck={false} />
-          </Field>
-        </Filters>
+        <FindForm action={addresses.organizations} label="Find an organization by its id" value={id} />
         {shown.length === 0 ? (
           <Nobody isFirstPage={cursor === undefined} />
         ) : (
@@ -72,7 +68,11 @@ export function addList(pages: Console): void {
 
 function OrganizationLink({ organization }: { readonly organization: OrganizationGlance }) {
   const { organizationId, profile } = organization;
-  return <a href={organizationAddress(organizationId)}>{<bdi>{nameOf(profile) ?? "Without a name yet"}</bdi>}</a>;
+  return (
+    <a href={organizationAddress(organizationId)}>
+      <bdi>{nameOf(profile) ?? "Without a name yet"}</bdi>
+    </a>
+  );
 }
 
 function Nobody({ isFirstPage }: { readonly isFirstPage: boolean }) {

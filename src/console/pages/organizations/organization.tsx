@@ -43,10 +43,10 @@ export function addOrganization(pages: Console): void {
       c,
       <Page title="Organization" viewer={viewerOf(c)} here={addresses.organizations}>
         <Trail steps={[{ href: addresses.organizations, text: "Organizations" }]} />
-        <p class="subject">
+        <p class="known-subject">
           <bdi>{nameOf(glance.profile) ?? "Without a name yet"}</bdi>
         </p>
-        <p class="subject-more">
+        <p class="known-more">
           <code>
             <bdi>{id}</bdi>
           </code>
@@ -73,7 +73,7 @@ function Counts({ organizationId, counts }: CountsProps) {
   return (
     <section aria-labelledby="counts">
       <h2 id="counts">What is known of it</h2>
-      <ul class="counts">
+      <ul class="known-counts">
         {counts.map(({ type, resources }) => (
           <li>
             <a href={linkTo(path, { type })}>

@@ -50,7 +50,7 @@ export function Profile({ organizationId, profile, asOf }: ProfileProps) {
         </EmptyState>
       ) : (
         <>
-          <dl class="facts">
+          <dl class="known-facts">
             {known.map(({ label, shown }) => (
               <div>
                 <dt>{label}</dt>

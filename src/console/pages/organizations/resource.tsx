@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { cursorOf, notFound } from "../../../operator/requests.ts";
 import { historyOf } from "../../../store/resource-events.ts";
+import { glimpsesOf } from "../../../store/resource-glimpses.ts";
 import { type ResourceRow, findResource } from "../../../store/resources.ts";
 import { addresses, eventAddress, organizationAddress, resourcesAddress } from "../../addresses.ts";
 import { Amount } from "../../components/amount.tsx";
@@ -15,7 +16,9 @@ import { gistOf } from "./gist.ts";
 import { GistWords } from "./gist-parts.tsx";
 import { History } from "./history.tsx";
 import { readData } from "./read-data.ts";
-import { ShortId } from "./short-id.tsx";
+import { ShortId } from "../../components/short-id.tsx";
+import { Related } from "./related.tsx";
+import { relatedIds } from "./related-ids.ts";
 import { Trail } from "./trail.tsx";
 
 const resourceQuery = z.strictObject({
@@ -33,8 +36,11 @@ export function addResource(pages: Console): void {
     const { type, id, cursor } = readQuery(c, resourceQuery);
     const found = await findResource(c.env.DB, organizationId, id === "" ? null : id, type);
     if (found === null) throw notFound("resource");
-    const history = await historyOf(c.env.DB, found, cursor);
     const data = readData(found.data);
+    const [history, related] = await Promise.all([
+      historyOf(c.env.DB, found, cursor),
+      glimpsesOf(c.env.DB, organizationId, relatedIds(found.type, data)),
+    ]);
     return showPage(
       c,
       <Page title="Resource" viewer={viewerOf(c)} here={addresses.organizations}>
@@ -48,6 +54,7 @@ export function addResource(pages: Console): void {
         <Subject resource={found} data={data} />
         <Version resource={found} receivedAt={history.maker?.receivedAt ?? null} />
         <History resource={found} history={history} before={cursor} />
+        <Related resources={related} />
         <section aria-labelledby="data">
           <h2 id="data">Present data</h2>
           <Json value={data} label="Present data" />
@@ -61,11 +68,11 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
   const gist = gistOf(resource.type, data);
   return (
     <>
-      <p class="subject">
+      <p class="known-subject">
         <bdi>{gist.title ?? resource.type}</bdi>{" "}
         {gist.money === null ? null : <Amount value={gist.money.value} currency={gist.money.currency} />}
       </p>
-      <p class="subject-more">
+      <p class="known-more">
         {resource.deleted ? <State state="paused">deleted</State> : null}
         <GistWords gist={gist} />
         <bdi>{resource.type}</bdi>
@@ -88,7 +95,7 @@ interface VersionProps {
 /** Which event made it what it is, in a sentence. */
 function Version({ resource: { event, deleted, versionAt, eventId }, receivedAt }: VersionProps) {
   return (
-    <p class="sentence">
+    <p class="known-sentence">
       It is as{" "}
       {receivedAt === null ? (
         <>

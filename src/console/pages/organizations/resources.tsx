@@ -15,10 +15,11 @@ import { Table } from "../../components/table.tsx";
 import { TimeOfText } from "../../components/time.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
+import { FindForm } from "./find-form.tsx";
 import { type Gist, gistOf } from "./gist.ts";
 import { GistWords } from "./gist-parts.tsx";
 import { readData } from "./read-data.ts";
-import { ShortId } from "./short-id.tsx";
+import { ShortId } from "../../components/short-id.tsx";
 import { Trail } from "./trail.tsx";
 
 const PER_PAGE = 50;
@@ -70,7 +71,7 @@ export function addResources(pages: Console): void {
             </select>
           </Field>
         </Filters>
-        <FindById organizationId={id} />
+        <FindForm action={`${organizationAddress(id)}/resource`} label="Or one of them, by its id" />
         {rows.length === 0 ? (
           <EmptyState title="Nothing of this type is known.">
             <p>
@@ -84,19 +85,6 @@ export function addResources(pages: Console): void {
       </Page>,
     );
   });
-}
-
-function FindById({ organizationId }: { readonly organizationId: string }) {
-  return (
-    <form method="get" action={`${organizationAddress(organizationId)}/resource`} class="find" role="search">
-      <Field label="Or one of them, by its id">
-        <input name="id" required autocomplete="off" spellcheck={false} />
-      </Field>
-      <button type="submit" class="button button-plain">
-        Find
-      </button>
-    </form>
-  );
 }
 
 type Row = ResourceRow & { readonly gist: Gist };
@@ -125,7 +113,10 @@ function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
         ...(isOfOneType ? [] : [type]),
         ...(haveAmounts ? [amount] : []),
         { title: "State", cell: (row) => <Standing row={row} /> },
-        { title: "As of", cell: ({ versionAt }) => (versionAt === null ? "–" : <TimeOfText text={versionAt} />) },
+        {
+          title: "As of",
+          cell: ({ versionAt }) => (versionAt === null ? "–" : <TimeOfText text={versionAt} show="moment" />),
+        },
       ]}
     />
   );
@@ -134,19 +125,20 @@ function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
 function What({ organizationId, row }: { readonly organizationId: string; readonly row: Row }) {
   const { type, resourceId, gist } = row;
   return (
-    <span class="what">
+    <span class="known-what">
       <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
-        {gist.title === null ? <ShortId id={resourceId ?? type} /> : <bdi>{gist.title}</bdi>}
+        <bdi>{gist.title ?? type}</bdi>
       </a>
-      {gist.title === null || resourceId === null ? null : <ShortId id={resourceId} />}
+      {resourceId === null ? null : <ShortId id={resourceId} />}
     </span>
   );
 }
 
 function Standing({ row: { deleted, gist } }: { readonly row: Row }) {
   return (
-    <>
-      {deleted ? <State state="paused">deleted</State> : null} <GistWords gist={gist} />
-    </>
+    <span class="known-words">
+      {deleted ? <State state="paused">deleted</State> : null}
+      <GistWords gist={gist} />
+    </span>
   );
 }

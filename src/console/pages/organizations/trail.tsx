@@ -7,7 +7,7 @@ interface TrailProps {
 /** The pages above this one, from the top down. */
 export function Trail({ steps }: TrailProps) {
   return (
-    <nav class="trail" aria-label="Pages above this one">
+    <nav class="known-trail" aria-label="Pages above this one">
       <ol>
         {steps.map(({ href, text }) => (
           <li>

@@ -8,27 +8,35 @@ const signs = { done: "●", now: "◉", ahead: "○", unheard: "◌" } as const
 
 /** A registration's stages as a line: what is done, where it stands, what lies ahead. */
 export function Line({ places }: { readonly places: readonly Place[] }) {
+  const hasPossible = places.some((place) => place.standing === "ahead" && place.isPossible);
   return (
-    <ol class="line">
-      {places.map((place) => (
-        <li class={`stage stage-${place.standing}`} aria-current={place.standing === "now" ? "step" : undefined}>
-          <span class="stage-sign" aria-hidden="true">
-            {signs[place.standing]}
-          </span>
-          <span class="stage-name">
-            <bdi>{stageName(place.stage)}</bdi>
-          </span>
-          <span class="stage-word">{wordOf(place)}</span>
-          {place.standing === "done" || place.standing === "now" ? <Came reached={place} /> : null}
-        </li>
-      ))}
-    </ol>
+    <>
+      <ol class="stages">
+        {places.map((place) => (
+          <li class={`stage stage-${place.standing}`} aria-current={place.standing === "now" ? "step" : undefined}>
+            <span class="stage-sign" aria-hidden="true">
+              {signs[place.standing]}
+            </span>
+            <span class="stage-name">
+              <bdi>{stageName(place.stage)}</bdi>
+            </span>
+            <span class="stage-word">{wordOf(place)}</span>
+            {place.standing === "done" || place.standing === "now" ? <Came reached={place} /> : null}
+          </li>
+        ))}
+      </ol>
+      {hasPossible ? (
+        <p class="help">
+          What comes perhaps comes only where a company is being created; which of it, depends on the country.
+        </p>
+      ) : null}
+    </>
   );
 }
 
 function wordOf(place: Place): string {
   const isPossible = place.standing === "ahead" && place.isPossible;
-  return isPossible ? "ahead, if a company is being created" : words[place.standing];
+  return isPossible ? "perhaps" : words[place.standing];
 }
 
 function Came({ reached: { at, eventId } }: { readonly reached: Reached }) {

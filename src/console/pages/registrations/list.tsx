@@ -4,8 +4,7 @@ import { toPage } from "../../../operator/responses.ts";
 import { registrationLine } from "../../../qonto/registration-line.ts";
 import { type StageRow, latestStagesOf, listRegistrationIds } from "../../../store/registrations.ts";
 import { addresses, registrationAddress } from "../../addresses.ts";
-import { Filters, Pager } from "../../components/filters.tsx";
-import { Field } from "../../components/form.tsx";
+import { Pager } from "../../components/filters.tsx";
 import { EmptyState, Notice } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
 import { State } from "../../components/state.tsx";
@@ -13,7 +12,8 @@ import { Table } from "../../components/table.tsx";
 import { TimeOfText } from "../../components/time.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { ShortId } from "../organizations/short-id.tsx";
+import { ShortId } from "../../components/short-id.tsx";
+import { FindForm } from "../organizations/find-form.tsx";
 import { stageName } from "./stage-name.ts";
 
 const PER_PAGE = 50;
@@ -49,11 +49,7 @@ export function addList(pages: Console): void {
             There is no registration with the id <bdi>{id}</bdi>. An id has to be whole.
           </Notice>
         )}
-        <Filters path={addresses.registrations}>
-          <Field label="Registration's id">
-            <input name="id" value={id} autocomplete="off" spellcheck={false} />
-          </Field>
-        </Filters>
+        <FindForm action={addresses.registrations} label="Find a registration by its id" value={id} />
         {rows.length === 0 ? <Nobody isFirstPage={cursor === undefined} /> : <Listed rows={rows} />}
         <Pager path={addresses.registrations} query={{ cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
       </Page>,
@@ -91,19 +87,19 @@ function Stage({ row }: { readonly row: Row }) {
   const state = stage === "completed" ? "done" : stage === "deleted" ? "paused" : "begun";
   const isAnOrganization = !row.some(({ isRegistration }) => isRegistration);
   return (
-    <>
+    <span class="known-words">
       <State state={state}>{stageName(stage)}</State>
-      {isAnOrganization ? <span class="help"> of an organization</span> : null}
-      {stageNumber(row)}
-    </>
+      {isAnOrganization ? <span class="known-aside">of an organization</span> : null}
+      <StillAhead row={row} />
+    </span>
   );
 }
 
 /** Of those that every registration goes through. */
-function stageNumber(row: Row) {
+function StillAhead({ row }: { readonly row: Row }) {
   const { places } = registrationLine(row);
   const left = places.filter((place) => place.standing === "ahead" && !place.isPossible).length;
-  return left === 0 ? null : <span class="help"> at least {left} more to come</span>;
+  return left === 0 ? null : <span class="known-aside">at least {left} more to come</span>;
 }
 
 function Since({ at }: { readonly at: string | null }) {

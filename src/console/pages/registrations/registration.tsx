@@ -23,12 +23,7 @@ export function addRegistration(pages: Console): void {
       c,
       <Page title={isRegistration ? "Registration" : "Reset"} viewer={viewerOf(c)} here={addresses.registrations}>
         <Trail steps={[{ href: addresses.registrations, text: "Registrations" }]} />
-        <Present present={present} isRegistration={isRegistration} />
-        <p class="subject-more">
-          <code>
-            <bdi>{id}</bdi>
-          </code>
-        </p>
+        <Present id={id} present={present} isRegistration={isRegistration} />
         <section aria-labelledby="line">
           <h2 id="line">Its way</h2>
           <Line places={places} />
@@ -47,13 +42,24 @@ export function addRegistration(pages: Console): void {
   });
 }
 
-function Present({ present, isRegistration }: { readonly present: StageRow; readonly isRegistration: boolean }) {
+interface PresentProps {
+  readonly id: string;
+  readonly present: StageRow;
+  readonly isRegistration: boolean;
+}
+
+function Present({ id, present, isRegistration }: PresentProps) {
   return (
     <>
-      <p class="subject">
+      <p class="known-subject">
         <bdi>{stageName(present.stage)}</bdi>
       </p>
-      <p class="sentence">
+      <p class="known-more">
+        <code>
+          <bdi>{id}</bdi>
+        </code>
+      </p>
+      <p class="known-sentence">
         {present.at === null ? (
           "Qonto has not said since when."
         ) : (
