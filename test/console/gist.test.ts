@@ -67,6 +67,7 @@ describe("the gist", () => {
   it("cuts what is long between two characters, and masks IBANs in the midst of a text", () => {
     expect(gistOf("v1/transactions", { label: "🦀".repeat(100_000) }).title).toBe(`${"🦀".repeat(79)}…`);
     expect(gistOf("v1/transactions", { label: "x".repeat(80) }).title).toBe("x".repeat(80));
+    expect(gistOf("v1/transactions", { status: "x".repeat(33) }).words).toEqual([`${"x".repeat(31)}…`]);
     expect(gistOf("v1/transactions", { label: "x".repeat(81) }).title).toBe(`${"x".repeat(79)}…`);
     expect(gistOf("v1/transactions", { label: "to DE89370400440532013000" }).title).toBe("to DE89 •••• 3000");
   });

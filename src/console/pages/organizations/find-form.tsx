@@ -10,7 +10,7 @@ interface FindFormProps {
 /** Leads from a whole id to the page of what bears it. */
 export function FindForm({ action, label, value }: FindFormProps) {
   return (
-    <form method="get" action={action} class="known-find" role="search" aria-label={label}>
+    <form method="get" action={action} class="known-find" role="search" aria-label="Find by id">
       <Field label={label}>
         <input name="id" value={value} required autocomplete="off" spellcheck={false} />
       </Field>

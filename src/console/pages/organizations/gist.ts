@@ -93,9 +93,9 @@ export function gistOf(type: string, data: unknown): Gist {
   const place = (Object.hasOwn(places, type) ? places[type] : undefined) ?? unlisted;
   const currency = place.currency === undefined ? null : fieldAt(data, place.currency);
   const monies = (place.money ?? []).map((path) => readMoney(fieldAt(data, path), currency));
-  const words = place.words.map((path) => (path === "event" ? eventWord(data) : text(data, path)));
+  const words = place.words.map((path) => (path === "event" ? eventWord(data) : text(data, path, LONGEST_WORD)));
   return {
-    title: place.title.map((path) => text(data, path)).find((one) => one !== null) ?? null,
+    title: place.title.map((path) => text(data, path, LONGEST_TITLE)).find((one) => one !== null) ?? null,
     money: monies.find((money) => money !== null) ?? null,
     iban: ibanOf(data),
     words: [place.digits === undefined ? null : digitsOf(fieldAt(data, place.digits)), ...words].filter(
@@ -106,11 +106,11 @@ export function gistOf(type: string, data: unknown): Gist {
 
 function ibanOf(data: unknown): string | null {
   const iban = fieldAt(data, "iban");
-  return typeof iban === "string" && iban.length > 4 && iban.length <= LONGEST_TEXT ? iban : null;
+  return typeof iban === "string" && iban.length > 4 && iban.length <= LONGEST_TITLE ? iban : null;
 }
 
 function eventWord(data: unknown): string | null {
-  const event = text(data, "event");
+  const event = text(data, "event", LONGEST_WORD);
   return event === null ? null : bareEventName(event).replaceAll("_", " ");
 }
 
@@ -119,20 +119,21 @@ function digitsOf(pan: unknown): string | null {
   return digits === undefined ? null : `•••• ${digits}`;
 }
 
-function text(data: unknown, path: string): string | null {
-  const parts = path.split(" + ").map((one) => oneText(fieldAt(data, one)));
+function text(data: unknown, path: string, longest: number): string | null {
+  const parts = path.split(" + ").map((one) => oneText(fieldAt(data, one), longest));
   const joined = parts.filter((part) => part !== null).join(" ");
   return joined === "" ? null : joined;
 }
 
 /** What is longer would be no gist. */
-const LONGEST_TEXT = 80;
+const LONGEST_TITLE = 80;
+const LONGEST_WORD = 32;
 
-function oneText(json: unknown): string | null {
+function oneText(json: unknown, longest: number): string | null {
   const whole = typeof json === "number" || JSON.isRawJSON(json) ? JSON.stringify(json) : json;
   if (typeof whole !== "string") return null;
-  const masked = maskIbansIn(whole.slice(0, 4 * LONGEST_TEXT)).trim();
+  const masked = maskIbansIn(whole.slice(0, 4 * longest)).trim();
   const characters = Array.from(masked);
-  if (characters.length <= LONGEST_TEXT) return masked === "" ? null : masked;
-  return `${characters.slice(0, LONGEST_TEXT - 1).join("")}…`;
+  if (characters.length <= longest) return masked === "" ? null : masked;
+  return `${characters.slice(0, longest - 1).join("")}…`;
 }

@@ -60,24 +60,8 @@ function Reach({ resource, history: { events, next, maker }, before }: HistoryPr
   return (
     <>
       <p class="help">
-        {events.length === 0 ? "None of its events is among those looked at. " : ""}
-        {before === undefined ? "Looked at: the newest events of all" : "Looked at: the events"}
-        {next === null ? (
-          ""
-        ) : (
-          <>
-            {" "}
-            since <Time at={next.receivedAt} />
-          </>
-        )}
-        {before === undefined ? (
-          ""
-        ) : (
-          <>
-            , up to <Time at={before.receivedAt} />
-          </>
-        )}
-        {next === null ? ", as far back as they are kept." : "."}
+        {events.length === 0 ? "None of its events is among those that were looked through. " : ""}
+        <LookedThrough before={before} next={next} />
       </p>
       {before === undefined && next === null ? null : (
         <p class="pager">
@@ -99,6 +83,21 @@ function Reach({ resource, history: { events, next, maker }, before }: HistoryPr
           )}
         </p>
       )}
+    </>
+  );
+}
+
+interface LookedThroughProps {
+  readonly before: EventPosition | undefined;
+  readonly next: EventPosition | null;
+}
+
+function LookedThrough({ before, next }: LookedThroughProps) {
+  if (before === undefined && next === null) return <>All events that are kept were looked through.</>;
+  return (
+    <>
+      Looked through: the events from {before === undefined ? "the newest" : <Time at={before.receivedAt} />} back to{" "}
+      {next === null ? "the oldest that is kept" : <Time at={next.receivedAt} />}.
     </>
   );
 }

@@ -74,7 +74,9 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
       </p>
       <p class="known-more">
         {resource.deleted ? <State state="paused">deleted</State> : null}
-        <GistWords gist={gist} />
+        <span class="known-words">
+          <GistWords gist={gist} />
+        </span>
         <bdi>{resource.type}</bdi>
         {resource.resourceId === null ? null : (
           <code>

@@ -96,7 +96,6 @@ interface ListedProps {
 }
 
 function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
-  const type = { title: "Type", cell: (row: Row) => <bdi>{row.type}</bdi> };
   const amount = {
     title: "Amount",
     kind: "figure" as const,
@@ -109,27 +108,35 @@ function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
       caption="Resources in the order of type and id"
       rows={rows}
       columns={[
-        { title: "What", cell: (row) => <What organizationId={organizationId} row={row} /> },
-        ...(isOfOneType ? [] : [type]),
+        { title: "What", cell: (row) => <What organizationId={organizationId} row={row} showsType={!isOfOneType} /> },
         ...(haveAmounts ? [amount] : []),
         { title: "State", cell: (row) => <Standing row={row} /> },
         {
           title: "As of",
-          cell: ({ versionAt }) => (versionAt === null ? "–" : <TimeOfText text={versionAt} show="moment" />),
+          cell: ({ versionAt }) => <AsOf text={versionAt} />,
         },
       ]}
     />
   );
 }
 
-function What({ organizationId, row }: { readonly organizationId: string; readonly row: Row }) {
+interface WhatProps {
+  readonly organizationId: string;
+  readonly row: Row;
+  readonly showsType: boolean;
+}
+
+function What({ organizationId, row, showsType }: WhatProps) {
   const { type, resourceId, gist } = row;
   return (
-    <span class="known-what">
+    <span class="known-what known-lines">
       <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
         <bdi>{gist.title ?? type}</bdi>
       </a>
-      {resourceId === null ? null : <ShortId id={resourceId} />}
+      <span class="known-aside">
+        {showsType && gist.title !== null ? <bdi>{type} </bdi> : null}
+        {resourceId === null ? null : <ShortId id={resourceId} />}
+      </span>
     </span>
   );
 }
@@ -141,4 +148,8 @@ function Standing({ row: { deleted, gist } }: { readonly row: Row }) {
       <GistWords gist={gist} />
     </span>
   );
+}
+
+function AsOf({ text }: { readonly text: string | null }) {
+  return <span class="known-time">{text === null ? "–" : <TimeOfText text={text} show="moment" />}</span>;
 }

@@ -27,7 +27,7 @@ export function Line({ places }: { readonly places: readonly Place[] }) {
       </ol>
       {hasPossible ? (
         <p class="help">
-          What comes perhaps comes only where a company is being created; which of it, depends on the country.
+          Stages marked “perhaps” come only where a company is being created; which of them do depends on the country.
         </p>
       ) : null}
     </>
