@@ -36,7 +36,7 @@ export const windowSql = `
   WHERE received_at >= ?1 AND (received_at, id) < (?2, ?3)
   ORDER BY received_at DESC, id DESC`;
 
-export const summaryColumns =
+const summaryColumns =
   "events.id, source, events.type, event, events.organization_id, resource_id, created_at, events.received_at, is_unreadable";
 
 export const listEventsSql = `
@@ -50,7 +50,7 @@ export const listEventsSql = `
 
 export const lastLookedAtSql = `${windowSql} LIMIT 1 OFFSET ${MAX_LOOKED_AT - 1}`;
 
-export const summaryRow = eventRow
+const summaryRow = eventRow
   .extend({ state: z.enum(["pending", "settled", "unmatched"]) })
   .transform(({ state, ...row }): EventSummary => ({ ...toEventFields(row), state }));
 

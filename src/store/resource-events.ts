@@ -1,14 +1,7 @@
-import {
-  type EventPosition,
-  type EventSummary,
-  MAX_LOOKED_AT,
-  lastLookedAtSql,
-  positionRow,
-  summaryColumns,
-  summaryRow,
-  windowSql,
-} from "./event-list.ts";
-import { eventStateSql } from "./event-progress.ts";
+import { z } from "zod";
+import { type EventPosition, MAX_LOOKED_AT, lastLookedAtSql, positionRow, windowSql } from "./event-list.ts";
+import { outcomes } from "./event-outcomes.ts";
+import { eventOutcomeSql } from "./event-progress.ts";
 import type { ResourceRow } from "./resources.ts";
 
 /** Events that a page shows at most. */
@@ -19,19 +12,41 @@ const MOST_SHOWN = 50;
  * organization; what is left of the newest events by these is looked at one by one.
  */
 export const eventsOfResourceSql = `
-  SELECT ${summaryColumns}, ${eventStateSql} AS state
+  SELECT events.id, event, created_at, events.received_at, ${eventOutcomeSql} AS outcome
   FROM (
-    SELECT received_at, id FROM (${windowSql} LIMIT ${MAX_LOOKED_AT})
-    WHERE type = ?4 AND organization_id = ?5
+    SELECT page.received_at, page.id
+    FROM (
+      SELECT received_at, id FROM (${windowSql} LIMIT ${MAX_LOOKED_AT}) WHERE type = ?4 AND organization_id = ?5
+    ) AS page CROSS JOIN events ON events.id = page.id
+    WHERE events.resource_id IS ?6
+    ORDER BY page.received_at DESC, page.id DESC LIMIT ${MOST_SHOWN + 1}
   ) AS page CROSS JOIN events ON events.id = page.id
-  WHERE events.resource_id IS ?6
-  ORDER BY page.received_at DESC, page.id DESC LIMIT ${MOST_SHOWN + 1}`;
+  ORDER BY page.received_at DESC, page.id DESC`;
+
+const eventOfResourceRow = z
+  .object({
+    id: z.string(),
+    event: z.string().nullable(),
+    created_at: z.string().nullable(),
+    received_at: z.number(),
+    outcome: z.enum(outcomes),
+  })
+  .transform((row) => ({
+    id: row.id,
+    event: row.event,
+    createdAt: row.created_at,
+    receivedAt: row.received_at,
+    outcome: row.outcome,
+  }));
+
+/** An event that told of a resource, and what became of it. */
+export type EventOfResource = z.output<typeof eventOfResourceRow>;
 
 export const receiptOfEventSql = "SELECT received_at, id FROM events WHERE id = ?1";
 
 export interface ResourceHistory {
   /** Newest first. */
-  readonly events: readonly EventSummary[];
+  readonly events: readonly EventOfResource[];
   /** Where to look on; null: nothing that is older is kept. */
   readonly next: EventPosition | null;
   /** The event that made the present state; null when it is not kept any more. */
@@ -50,7 +65,7 @@ export async function historyOf(
     db.prepare(lastLookedAtSql).bind(...window),
     db.prepare(receiptOfEventSql).bind(eventId),
   ]);
-  const rows = (found?.results ?? []).map((row) => summaryRow.parse(row));
+  const rows = (found?.results ?? []).map((row) => eventOfResourceRow.parse(row));
   const events = rows.slice(0, MOST_SHOWN);
   const last = rows.length > MOST_SHOWN ? events.at(-1) : undefined;
   return {

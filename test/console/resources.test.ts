@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { statuses } from "../support/teams.ts";
 import { HOSTILE, keepEvents, keepResources, lookAt, rowsReadFor } from "./look-at.ts";
 import { MOST_CALLS, callsOf } from "./visitor.ts";
 
@@ -113,12 +114,26 @@ describe("one resource", () => {
     );
     expect(html).toContain('href="/console/events/second"');
     expect(text).toMatch(
-      /updated made the present state second 2026-03-01 12:01:00 UTC 2026-02-01 11:00:01 UTC ○ unmatched created first 2026-03-01 12:00:00 UTC/,
+      /updated made the present state second 2026-03-01 12:01:00 UTC 2026-02-01 11:00:01 UTC ○ wanted by nobody created first 2026-03-01 12:00:00 UTC/,
     );
     expect(html).toContain('href="/console/events/first"');
     expect(html).not.toContain("of-another");
     expect(text).toContain("All events that are kept were looked through.");
     expect(text).toContain("note Business lunch");
+  });
+
+  it("says what became of each event at the teams", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam("https://team.example.com/hook", { retry_schedule_seconds: [1] });
+    await relay.send(transaction({}, { id: "first" }));
+    await relay.runQueues();
+    relay.teams.answer("https://team.example.com/hook", statuses(500));
+    relay.passSeconds(1);
+    await relay.send(transaction({}, { id: "second" }));
+    await relay.runQueues();
+    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◐ under way .*first .* ● delivered/);
+    await relay.liveThrough(5);
+    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◼ given up .*first .* ● delivered/);
   });
 
   it("says that it was deleted", async () => {

@@ -1,12 +1,19 @@
 import { encodeCursor } from "../../../operator/requests.ts";
-import type { EventPosition, EventSummary } from "../../../store/event-list.ts";
-import type { ResourceHistory } from "../../../store/resource-events.ts";
+import type { EventPosition } from "../../../store/event-list.ts";
+import type { EventOfResource, ResourceHistory } from "../../../store/resource-events.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { eventAddress, resourceAddress } from "../../addresses.ts";
 import { State } from "../../components/state.tsx";
 import { Table } from "../../components/table.tsx";
 import { Time, TimeOfText } from "../../components/time.tsx";
 import { ShortId } from "../../components/short-id.tsx";
+
+const outcomes: Readonly<Record<EventOfResource["outcome"], string>> = {
+  delivered: "delivered",
+  pending: "under way",
+  dead: "given up",
+  unmatched: "wanted by nobody",
+};
 
 interface HistoryProps {
   readonly resource: ResourceRow;
@@ -29,7 +36,7 @@ export function History({ resource, history, before }: HistoryProps) {
             { title: "What", cell: (event) => <EventLink event={event} resource={resource} /> },
             { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
             { title: "Made", cell: ({ createdAt }) => (createdAt === null ? "–" : <TimeOfText text={createdAt} />) },
-            { title: "To the teams", cell: ({ state }) => <State state={state} /> },
+            { title: "To the teams", cell: ({ outcome }) => <State state={outcome}>{outcomes[outcome]}</State> },
           ]}
         />
       )}
@@ -38,11 +45,11 @@ export function History({ resource, history, before }: HistoryProps) {
   );
 }
 
-function EventLink({ event, resource }: { readonly event: EventSummary; readonly resource: ResourceRow }) {
+function EventLink({ event, resource }: { readonly event: EventOfResource; readonly resource: ResourceRow }) {
   return (
     <span class="known-what">
       <a href={eventAddress(event.id)}>
-        <bdi>{event.event ?? event.type}</bdi>
+        <bdi>{event.event ?? resource.type}</bdi>
       </a>
       {event.id === resource.eventId ? <span class="known-word">made the present state</span> : null}
       <ShortId id={event.id} />
