@@ -45,7 +45,7 @@ export async function dropRecord(db: D1Database, id: string): Promise<void> {
 }
 
 /** Records that one page looks at: a row written costs a thousand times a row read, so no filter has an index. */
-const MOST_LOOKED_AT = 5_000;
+const MOST_LOOKED_AT = 2_000;
 
 const windowSql = "SELECT * FROM audit WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
 
