@@ -82,7 +82,11 @@ async function teamsOf(db: D1Database, letters: readonly DeadLetter[]) {
 function leadOf(state: State, shown: number, isMore: boolean): string {
   if (state !== "waiting")
     return "What the queues gave up on after all their tries, and what an operator has sent again.";
-  if (shown === 0 && !isMore) return "The queues have given up on nothing that waits for you.";
+  if (shown === 0) {
+    return isMore
+      ? "None of the newest dead letters waits for you; older ones may."
+      : "The queues have given up on nothing that waits for you.";
+  }
   const many = shown === 1 && !isMore ? "1 message waits" : `${isMore ? "More than " : ""}${shown} messages wait`;
   return `${many} for you: the queues gave up on ${many.startsWith("1 ") ? "it" : "them"} after all their tries. Nothing is lost; replay once the fault is mended.`;
 }
