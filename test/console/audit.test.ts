@@ -99,6 +99,13 @@ describe("the audit trail", () => {
     expect(text).toContain("◐ begun It is still being done, or the relay died before it could say what came of it");
   });
 
+  it("does not say that what was before is gone while nobody knows", async () => {
+    await write({ action: "destination.changed", outcome: "begun", before: '{"enabled":true}' });
+    const html = await (await (await Visitor.loggedIn(new TestRelay())).get(list)).text();
+    expect(html).toContain("was <bdi>true</bdi>");
+    expect(html).not.toContain("<del>");
+  });
+
   it("is filtered by who, what, on what and when, and the filters stay in the form and in the pages", async () => {
     await write({ id: "aud_019a935f7400aaaa", token: "alice", subject: "s1", after: '{"mark":"one"}' });
     await write({ id: "aud_019a935f7400bbbb", token: "bob", subject: "s1", after: '{"mark":"two"}' });

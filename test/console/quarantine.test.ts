@@ -53,9 +53,10 @@ describe("the quarantine", () => {
     await send(relay, "no json", 0);
     const text = await read(await Visitor.loggedIn(relay), list);
     expect(text).toContain("2 events wait for you to decide");
-    expect(text.indexOf("Unreadable Qonto's signature holds, but the body is not an event")).toBeGreaterThan(0);
-    expect(text.indexOf("Stale Qonto's signature holds")).toBeGreaterThan(text.indexOf("No id can be read"));
+    expect(text.indexOf("Unreadable : the body is not an event")).toBeGreaterThan(0);
+    expect(text.indexOf("Stale : signed too long before it came")).toBeGreaterThan(text.indexOf("No id can be read"));
     expect(text).toContain("7 B");
+    expect(text).toContain("Stale. Qonto's signature holds, but it was made too long before the event came.");
   });
 
   it("shows what is settled apart", async () => {

@@ -1,6 +1,10 @@
 /** `1.1 KB` of 1,000 bytes each; the exact number is under it. */
 export function Size({ bytes }: { readonly bytes: number }) {
-  return <span title={`${inBytes.format(bytes)} bytes`}>{sizeInWords(bytes)}</span>;
+  return (
+    <span class="size" title={`${inBytes.format(bytes)} bytes`}>
+      {sizeInWords(bytes)}
+    </span>
+  );
 }
 
 const inBytes = new Intl.NumberFormat("en");

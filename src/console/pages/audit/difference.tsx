@@ -1,23 +1,18 @@
 import { isObject, parseJsonLosslessly } from "../../../platform/json.ts";
+import type { AuditRecord } from "../../../store/audit.ts";
 import { maskIbansIn } from "../../components/iban.tsx";
 
 const LONGEST_VALUE = 160;
 /** More are folded. */
 const SHOWN_AT_ONCE = 3;
 
-interface DifferenceProps {
-  /** JSON as the trail keeps it. */
-  readonly before: string | null;
-  readonly after: string | null;
-}
-
 /** What was there and what is there now, field by field; what stayed the same is left out. */
-export function Difference({ before, after }: DifferenceProps) {
+export function Difference({ before, after, outcome }: Pick<AuditRecord, "before" | "after" | "outcome">) {
   const [was, is] = [read(before), read(after)];
   const names = [...new Set([...Object.keys(was ?? {}), ...Object.keys(is ?? {})])];
   const changed = names.filter((name) => was === null || is === null || !isSame(was[name], is[name]));
-  if (names.length === 0) return <span class="help">No more to say</span>;
-  if (changed.length === 0) return <span class="help">Left as it was</span>;
+  if (names.length === 0) return <span class="aside">Nothing more</span>;
+  if (changed.length === 0) return <span class="aside">Left as it was</span>;
   const fields = (
     <dl class="difference">
       {changed.map((name) => (
@@ -26,7 +21,7 @@ export function Difference({ before, after }: DifferenceProps) {
             <bdi>{name}</bdi>
           </dt>
           <dd>
-            {was === null ? null : <Was value={was[name]} />}
+            {was === null ? null : <Was value={was[name]} isGone={outcome === "done"} />}
             {was === null || is === null ? null : <span aria-hidden="true"> → </span>}
             {is === null ? null : <Is value={is[name]} />}
           </dd>
@@ -43,13 +38,14 @@ export function Difference({ before, after }: DifferenceProps) {
   );
 }
 
-function Was({ value }: { readonly value: unknown }) {
+/** Of what did not come to its end nobody knows whether it is gone. */
+function Was({ value, isGone }: { readonly value: unknown; readonly isGone: boolean }) {
+  const text = <bdi>{inWords(value)}</bdi>;
+  if (!isGone) return <>was {text}</>;
   return (
     <>
       <span class="unseen">was </span>
-      <del>
-        <bdi>{inWords(value)}</bdi>
-      </del>
+      <del>{text}</del>
     </>
   );
 }

@@ -28,13 +28,15 @@ export function AuditList({ records, teams }: ListProps) {
         {
           title: "Who",
           cell: ({ token }) => (
-            <a href={linkTo(addresses.audit, { token })}>
-              <bdi>{token}</bdi>
-            </a>
+            <span class="subject">
+              <a href={linkTo(addresses.audit, { token })}>
+                <bdi>{token}</bdi>
+              </a>
+            </span>
           ),
         },
         { title: "When", cell: ({ id }) => <Time at={timeOfId(id)} /> },
-        { title: "Change", cell: ({ before, after }) => <Difference before={before} after={after} /> },
+        { title: "Change", cell: (record) => <Difference {...record} /> },
         { title: "Outcome", cell: ({ outcome }) => <Outcome outcome={outcome} /> },
       ]}
     />

@@ -14,13 +14,19 @@ interface SubjectProps {
 /** What a record is about, with the way to its page where it has one. */
 export function Subject({ record: { action, subject }, teams }: SubjectProps) {
   const team = teams.find(({ id }) => id === subject);
-  if (team !== undefined) return <TeamLink team={team} />;
   const address = addressOf(action, subject);
-  if (address === null) return <ShortId id={subject} />;
   return (
-    <a href={address}>
-      <ShortId id={subject} />
-    </a>
+    <span class="subject">
+      {team !== undefined ? (
+        <TeamLink team={team} />
+      ) : address === null ? (
+        <ShortId id={subject} />
+      ) : (
+        <a href={address}>
+          <ShortId id={subject} />
+        </a>
+      )}
+    </span>
   );
 }
 

@@ -26,8 +26,8 @@ export function QuarantineList({ viewer, rows, state }: ListProps) {
         {
           title: "Why",
           cell: ({ reason }) => (
-            <span class="why">
-              <strong>{reasons[reason].short}</strong> <span class="why-more">{reasons[reason].why}</span>
+            <span>
+              <strong>{reasons[reason].short}</strong>: {reasons[reason].brief}
             </span>
           ),
         },
@@ -69,5 +69,20 @@ export function ReleaseAll({ viewer, rows }: Pick<ListProps, "viewer" | "rows">)
       After an outage Qonto's retries come late, and wait here. {stale.length} events would go to the teams that want
       them, each once; what has come by another way meanwhile is not sent again. Unreadable ones stay.
     </Confirm>
+  );
+}
+
+/** What to do about each kind that is on the page. */
+export function Advice({ rows }: Pick<ListProps, "rows">) {
+  const kinds = Object.entries(reasons).filter(([name]) => rows.some(({ reason }) => reason === name));
+  return (
+    <section class="advice" aria-labelledby="advice">
+      <h2 id="advice">What to do</h2>
+      {kinds.map(([, { short, why, advice }]) => (
+        <p>
+          <strong>{short}.</strong> {why} {advice}
+        </p>
+      ))}
+    </section>
   );
 }

@@ -12,7 +12,7 @@ import { showPage } from "../../show-page.ts";
 import { addQuarantineDeeds } from "./deeds.ts";
 import { Done, doneQuery } from "./done.tsx";
 import { addQuarantined } from "./quarantined.tsx";
-import { QuarantineList, ReleaseAll } from "./list.tsx";
+import { Advice, QuarantineList, ReleaseAll } from "./list.tsx";
 import { MOST_AT_ONCE } from "./release-all.ts";
 
 const query = doneQuery.extend({
@@ -49,6 +49,7 @@ export function addQuarantine(pages: Console, world: World): void {
           <>
             {state === "waiting" ? <ReleaseAll viewer={viewer} rows={shown} /> : null}
             <QuarantineList viewer={viewer} rows={shown} state={state} />
+            {state === "waiting" ? <Advice rows={shown} /> : null}
           </>
         )}
         <Pager
