@@ -46,7 +46,7 @@ function Excerpt({ label, kind, isCut, children }: ExcerptProps) {
         {isCut ? ", its beginning; the API shows it whole." : "."}
       </p>
       {/* What scrolls has to be reached by keyboard. */}
-      <pre class="excerpt" tabindex={0} role="region" aria-label={label}>
+      <pre class="body-excerpt" tabindex={0} role="region" aria-label={label}>
         <bdi>{children}</bdi>
       </pre>
     </>

@@ -22,9 +22,9 @@ export function Confirm({
   children,
 }: PropsWithChildren<ConfirmProps>) {
   return (
-    <details class="confirm">
+    <details class="ask-first">
       <summary class={`button button-${kind === "danger" ? "danger" : "plain"}`}>{`${label} …`}</summary>
-      <div class="confirm-question">
+      <div class="ask-first-question">
         <p>{children}</p>
         <Form viewer={viewer} action={action}>
           {fields.map((field) => (

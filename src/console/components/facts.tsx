@@ -3,7 +3,7 @@ import type { Child } from "hono/jsx";
 /** Names and what they are, one under the other; null is left out. */
 export function Facts({ facts }: { readonly facts: Readonly<Record<string, Child>> }) {
   return (
-    <dl class="facts">
+    <dl class="fact-sheet">
       {Object.entries(facts)
         .filter(([, fact]) => fact !== null)
         .map(([name, fact]) => (

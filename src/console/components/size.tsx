@@ -1,7 +1,7 @@
 /** `1.1 KB` of 1,000 bytes each; the exact number is under it. */
 export function Size({ bytes }: { readonly bytes: number }) {
   return (
-    <span class="size" title={`${inBytes.format(bytes)} bytes`}>
+    <span class="size-in-words" title={`${inBytes.format(bytes)} bytes`}>
       {sizeInWords(bytes)}
     </span>
   );

@@ -11,10 +11,10 @@ export function Difference({ before, after, outcome }: Pick<AuditRecord, "before
   const [was, is] = [read(before), read(after)];
   const names = [...new Set([...Object.keys(was ?? {}), ...Object.keys(is ?? {})])];
   const changed = names.filter((name) => was === null || is === null || !isSame(was[name], is[name]));
-  if (names.length === 0) return <span class="aside">Nothing more</span>;
-  if (changed.length === 0) return <span class="aside">Left as it was</span>;
+  if (names.length === 0) return <span class="soft">Nothing more</span>;
+  if (changed.length === 0) return <span class="soft">Left as it was</span>;
   const fields = (
-    <dl class="difference">
+    <dl class="field-changes">
       {changed.map((name) => (
         <div>
           <dt>

@@ -28,7 +28,7 @@ export function AuditList({ records, teams }: ListProps) {
         {
           title: "Who",
           cell: ({ token }) => (
-            <span class="subject">
+            <span class="audit-subject">
               <a href={linkTo(addresses.audit, { token })}>
                 <bdi>{token}</bdi>
               </a>

@@ -5,9 +5,9 @@ import { State } from "../../components/state.tsx";
 export function Outcome({ outcome }: Pick<AuditRecord, "outcome">) {
   if (outcome === "done") return <State state="done" />;
   return (
-    <span class="outcome">
+    <span>
       <State state={outcome} />
-      <span class="outcome-why">{explanations[outcome]}</span>
+      <span class="audit-why">{explanations[outcome]}</span>
     </span>
   );
 }

@@ -16,7 +16,7 @@ export function Subject({ record: { action, subject }, teams }: SubjectProps) {
   const team = teams.find(({ id }) => id === subject);
   const address = addressOf(action, subject);
   return (
-    <span class="subject">
+    <span class="audit-subject">
       {team !== undefined ? (
         <TeamLink team={team} />
       ) : address === null ? (

@@ -40,9 +40,9 @@ export function LetterList({ viewer, letters, teams }: ListProps) {
 /** The event or the team that a letter is about; a team that has been removed has no page. */
 export function About({ letter, team }: { readonly letter: DeadLetter; readonly team: Team | undefined }) {
   const { eventId, destinationId } = letter;
-  if (eventId === null && destinationId === null) return <span class="aside">Nobody knows</span>;
+  if (eventId === null && destinationId === null) return <span class="soft">Nobody knows</span>;
   return (
-    <span class="about">
+    <span class="letter-about">
       {eventId === null ? null : (
         <a href={eventAddress(eventId)}>
           <ShortId id={eventId} />
@@ -75,7 +75,7 @@ interface ReplayProps {
 }
 
 export function Replay({ viewer, letter, back }: ReplayProps) {
-  if (!kindOf(letter.kind).isReplayable) return <span class="aside">Cannot be replayed</span>;
+  if (!kindOf(letter.kind).isReplayable) return <span class="soft">Cannot be replayed</span>;
   const isWaiting = letter.replayedAt === null;
   return (
     <Press

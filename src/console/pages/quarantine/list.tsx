@@ -76,7 +76,7 @@ export function ReleaseAll({ viewer, rows }: Pick<ListProps, "viewer" | "rows">)
 export function Advice({ rows }: Pick<ListProps, "rows">) {
   const kinds = Object.entries(reasons).filter(([name]) => rows.some(({ reason }) => reason === name));
   return (
-    <section class="advice" aria-labelledby="advice">
+    <section class="what-to-do" aria-labelledby="advice">
       <h2 id="advice">What to do</h2>
       {kinds.map(([, { short, why, advice }]) => (
         <p>
