@@ -127,7 +127,7 @@ describe("one organization", () => {
     expect(text).toContain("Address Via Roma 1, Milano");
     expect(text).toContain("v1/cards 2");
     expect(text).toContain("Last event: 2026-03-01 12:00:00 UTC");
-    expect(html).toContain('href="/console/events?organization_id=org-1"');
+    expect(html).toContain('href="/console/events?organization=org-1"');
     expect(html).toContain(`href="${PAGE}/resources?type=v1%2Fcards"`);
   });
 

@@ -5,7 +5,7 @@ export function ShortId({ id }: { readonly id: string }) {
   const characters = Array.from(id);
   const isLong = characters.length > FIRST_CHARACTERS + 2;
   return (
-    <bdi class="mono short-id" title={id}>
+    <bdi class="mono brief-id" title={id}>
       {isLong ? `${characters.slice(0, FIRST_CHARACTERS).join("")}…` : id}
     </bdi>
   );

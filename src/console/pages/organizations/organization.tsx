@@ -53,7 +53,7 @@ export function addOrganization(pages: Console): void {
           <span>
             Last event: <ShowLastEvent lastEvent={lastEventOf(glance)} />
           </span>
-          <a href={linkTo(addresses.events, { organization_id: id })}>Its events</a>
+          <a href={linkTo(addresses.events, { organization: id })}>Its events</a>
         </p>
         <Accounts organizationId={id} accounts={accounts} areMore={rows.length > MOST_ACCOUNTS} />
         <Profile organizationId={id} profile={profile} asOf={glance.profileAt} />
