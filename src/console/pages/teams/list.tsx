@@ -28,7 +28,9 @@ export function addTeamList(pages: Console, world: World): void {
     return showPage(
       c,
       <Page title="Teams" viewer={viewerOf(c)} here={addresses.teams}>
-        {done === undefined ? null : <Notice kind="ok">The team is gone. What it was still owed has ended as dead.</Notice>}
+        {done === undefined ? null : (
+          <Notice kind="ok">The team is gone. What it was still owed has ended as dead.</Notice>
+        )}
         {teams.length === 0 && cursor === undefined ? (
           <EmptyState title="No team gets events yet.">
             <p>
