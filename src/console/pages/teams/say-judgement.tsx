@@ -41,8 +41,8 @@ export function sayJudgement(judgement: TeamJudgement, facts: TeamFacts): Child 
     case "paced":
       return (
         <>
-          It is behind because it takes at most {count(team.maxPerSecond ?? 0)} a second by its own limit:{" "}
-          {count(backlog.pending)} wait, which is {durationInWords(judgement.forSeconds * 1000)} of work.
+          It is behind because it takes at most {team.maxPerSecond} a second by its own limit: {count(backlog.pending)}{" "}
+          wait, which is {durationInWords(judgement.forSeconds * 1000)} of work.
         </>
       );
     case "missed":
