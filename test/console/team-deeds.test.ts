@@ -5,7 +5,7 @@ import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { type Answer, ok, statuses } from "../support/teams.ts";
 import { readPage, textOf } from "./page.ts";
 import { isVerified } from "./verify-as-team.ts";
-import { Visitor } from "./visitor.ts";
+import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
 
@@ -190,6 +190,20 @@ describe("a replay", () => {
     await relay.runQueues();
     expect(relay.teams.at(HOOK).length).toBe(6);
     expect(await audit()).toMatchObject({ action: "destination.replayed", after: { which: "failed", count: 3 } });
+  });
+
+  it("of more than a page can count is counted as far as that goes", async () => {
+    const { relay, path } = await teamThat(ok);
+    await env.DB.prepare(
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 30001)
+       INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+       SELECT 'e' || n, 'business', 'v1/cards', ?1 + n, 0, '[]', '{}' FROM numbers`,
+    )
+      .bind(relay.now - 60_000)
+      .run();
+    const url = `${path}/replay?which=missing&since=2026-03-01T00:00`;
+    expect(await readPage(await Visitor.loggedIn(relay), url)).toContain("at least 30,000 events would be sent");
+    expect(await callsOf(relay, url)).toBeLessThanOrEqual(MOST_CALLS);
   });
 
   it("of nothing is not offered", async () => {

@@ -50,7 +50,7 @@ describe("why does this team get nothing?", () => {
     const text = await readPage(visitor, path);
     expect(text).toContain("it wants none of the types that came since it was added: v1/transactions.");
     expect(text).toContain("It wants v1/transaction.");
-    expect(text).toContain("Change what it is and wants");
+    expect(text).toContain("Change its settings");
   });
 
   it("it wants other organizations", async () => {
@@ -112,7 +112,7 @@ describe("why does this team get nothing?", () => {
     const { relay, visitor, path } = await teamThat(answer);
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
-    expect(text).toContain("▲ failing The last attempt failed; it is made again.");
+    expect(text).toContain("▲ failing The last attempt failed; what waits is tried again.");
     expect(text).toContain(said);
     expect(text).toContain(remedy);
     expect(text).toContain("The next attempt is at 2026-03-01 12:00:06 UTC.");

@@ -26,7 +26,7 @@ describe("the list of teams", () => {
     await relay.runQueues();
     const visitor = await Visitor.loggedIn(relay);
     const text = await readPage(visitor, "/console/teams");
-    expect(text).toContain("Of the 3 teams one does not take what it is owed: its name leads to why. One is paused.");
+    expect(text).toContain("Of the 3 teams Fraud desk does not take what it is owed. One is paused.");
     expect(text).toMatch(/Accounting ● healthy accounting\.example\.com v1\/transactions/);
     expect(text).toMatch(/Fraud desk ▲ failing fraud\.example\.com All types/);
     expect(text).toMatch(/stock\.example\.com ○ paused/);

@@ -18,28 +18,29 @@ interface JudgementProps {
   readonly figures: TeamFigures;
 }
 
-const states: Readonly<Record<TeamJudgement["kind"], StateName>> = {
-  gone: "paused",
-  paused: "paused",
-  resting: "resting",
-  failing: "failing",
-  paced: "pending",
-  missed: "failing",
-  silence: "waiting",
-  "other-types": "waiting",
-  "other-organizations": "waiting",
-  well: "healthy",
+/** How a judgement looks, and its word where that is another. */
+const looks: Readonly<Record<TeamJudgement["kind"], { readonly state: StateName; readonly word?: string }>> = {
+  gone: { state: "paused" },
+  paused: { state: "paused" },
+  resting: { state: "resting" },
+  failing: { state: "failing" },
+  paced: { state: "pending", word: "behind" },
+  missed: { state: "waiting", word: "missed some" },
+  silence: { state: "waiting", word: "waiting" },
+  "other-types": { state: "waiting", word: "not its types" },
+  "other-organizations": { state: "waiting", word: "not its organizations" },
+  well: { state: "healthy" },
 };
 
 /** Why does this team get nothing? In one sentence, with what led to it and what cures it. */
 export function Judgement({ viewer, figures }: JudgementProps) {
   const { facts } = figures;
   const judgement = judgeTeam(facts);
-  const state = states[judgement.kind];
+  const { state, word } = looks[judgement.kind];
   return (
     <section class={`verdict verdict-${lookOf(state)}`} aria-label="Does it get its events?">
       <p class="verdict-sentence">
-        <State state={state} /> {sayJudgement(judgement, facts)}
+        <State state={state}>{word}</State> {sayJudgement(judgement, facts)}
       </p>
       <ul>
         {causes(judgement, figures).map((cause) => (
@@ -126,7 +127,7 @@ function cures({ kind }: TeamJudgement, { facts }: TeamFigures, viewer: Viewer):
     ...(isPaused ? [press("Resume", "resume", "main")] : []),
     press("Send a test event", "test", isInTrouble || kind === "silence" ? "main" : "plain"),
     ...(isInTrouble && backlog.pending > 0 ? [press("Try now what waits", "resume")] : []),
-    ...(wantsEdit ? [link("Change what it is and wants", to("edit"), kind === "resting" ? "plain" : "plain")] : []),
+    ...(wantsEdit ? [link("Change its settings", to("edit"), "plain")] : []),
     ...(missedSince === null
       ? []
       : [

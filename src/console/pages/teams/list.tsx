@@ -8,7 +8,8 @@ import { Pager } from "../../components/filters.tsx";
 import { EmptyState, Notice } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
 import { type TeamRow, TeamTable } from "../../components/team-table.tsx";
-import { hostOf } from "../../components/team-link.tsx";
+import { TeamLink, hostOf } from "../../components/team-link.tsx";
+import { teamState } from "../../components/team-state.ts";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 import { Wanted } from "./wanted.tsx";
@@ -40,7 +41,9 @@ export function addTeamList(pages: Console, world: World): void {
         ) : (
           <>
             <div class="lead-line">
-              <p class="lead">{inWords(teams, nextCursor !== null || cursor !== undefined)}</p>
+              <p class="lead">
+                <InWords teams={teams} isPart={nextCursor !== null || cursor !== undefined} />
+              </p>
               <a class="button button-main" href={newTeamAddress}>
                 Add a team
               </a>
@@ -72,12 +75,26 @@ async function readTeams(db: D1Database, after: string): Promise<{ teams: TeamRo
   return { teams, nextCursor: rows.length > PAGE && last !== undefined ? encodeCursor({ id: last.id }) : null };
 }
 
-function inWords(teams: readonly TeamRow[], isPart: boolean): string {
-  const struggling = teams.filter(({ backlog }) => backlog?.isFailing === true || backlog?.isResting === true).length;
-  const paused = teams.filter(({ backlog }) => backlog?.enabled === false).length;
+/** Which team wants a look, in a sentence. */
+function InWords({ teams, isPart }: { readonly teams: readonly TeamRow[]; readonly isPart: boolean }) {
+  const [first, ...more] = teams.filter(({ backlog }) => ["failing", "resting"].includes(teamState(backlog)));
+  const paused = teams.filter(({ backlog }) => teamState(backlog) === "paused").length;
   const all = teams.length === 1 ? "the one team" : `the ${teams.length} teams`;
   const where = isPart ? `Of ${all} on this page` : `Of ${all}`;
-  const pause = paused === 0 ? "" : ` ${paused === 1 ? "One is" : `${paused} are`} paused.`;
-  if (struggling === 0) return `${where} none is in trouble.${pause}`;
-  return `${where} ${struggling === 1 ? "one does" : `${struggling} do`} not take what it is owed: its name leads to why.${pause}`;
+  return (
+    <>
+      {where}{" "}
+      {first === undefined ? (
+        "none fails."
+      ) : (
+        <>
+          <TeamLink team={first} />
+          {more.length === 0
+            ? " does not take what it is owed."
+            : ` and ${more.length} more do not take what they are owed.`}
+        </>
+      )}
+      {paused === 0 ? null : ` ${paused === 1 ? "One is" : `${paused} are`} paused.`}
+    </>
+  );
 }

@@ -33,10 +33,15 @@ export function sayJudgement(judgement: TeamJudgement, facts: TeamFacts): Child 
         </>
       );
     case "failing":
-      return team.consecutiveFailures === 1 ? (
-        <>The last attempt failed; it is made again.</>
-      ) : (
-        <>The last {count(team.consecutiveFailures)} attempts failed; they are made again.</>
+      return (
+        <>
+          {team.consecutiveFailures === 1
+            ? "The last attempt failed"
+            : `The last ${count(team.consecutiveFailures)} attempts failed`}
+          {backlog.pending > 0
+            ? "; what waits is tried again."
+            : ", and nothing waits any more: the next event is tried anew."}
+        </>
       );
     case "paced":
       return (

@@ -9,7 +9,7 @@ export function Settings({ team, now }: { readonly team: DestinationReport; read
   const signing = team.previousSecrets.filter(({ until }) => until > now).at(-1);
   return (
     <section aria-labelledby="settings">
-      <h2 id="settings">What it is and wants</h2>
+      <h2 id="settings">Settings</h2>
       <dl class="settings">
         <Setting title="URL">
           <bdi class="mono">{withoutQuery(team.url)}</bdi>
