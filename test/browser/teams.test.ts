@@ -55,7 +55,7 @@ describeInBrowser("the teams in a browser", () => {
       await page.getByLabel("URL").fill("nonsense");
       await page.getByLabel("Description").fill("Ledger");
       await page.getByRole("button", { name: "Add the team" }).click();
-      await page.getByText("The URL must be a URL.").waitFor();
+      await page.getByText("That is no URL").waitFor();
       expect(await page.getByLabel("Description").inputValue()).toBe("Ledger");
       await page.getByLabel("URL").fill(team.url);
       await page.getByLabel("Only these").check();
@@ -112,7 +112,7 @@ describeInBrowser("the teams in a browser", () => {
         .toBe(1);
       await page.getByRole("link", { name: "Given up", exact: true }).click();
       await page.getByText("what it said").click();
-      await page.getByText("not now").waitFor();
+      await page.getByRole("cell").getByText("not now").waitFor();
       status = 200;
       await page.getByRole("link", { name: "Replay what was given up" }).click();
       await page.getByRole("button", { name: "Replay 1 event" }).click();

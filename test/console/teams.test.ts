@@ -149,7 +149,7 @@ describe("adding a team", () => {
     [{ url: "" }, "Give the URL to which the team's events are posted"],
     [{ url: "http://accounting.example.com" }, "The URL must start with https://."],
     [{ url: "https://127.0.0.1/hook" }, "The URL must lead to a public host."],
-    [{ url: "nonsense" }, "The URL must be a URL."],
+    [{ url: "nonsense" }, "That is no URL"],
     [{ scope: "some" }, "Choose at least one type, or all of them."],
     [{ scope: "some", other_types: "v1/*/x" }, "a * at its end or nowhere"],
     [{ retry_schedule_seconds: "1, soon" }, "Give at most 50 whole numbers of seconds"],

@@ -51,10 +51,10 @@ interface DeliveriesProps {
 }
 
 const lists = [
-  { show: undefined, title: "Latest" },
-  { show: "pending", title: "Waiting" },
-  { show: "dead", title: "Given up" },
-  { show: "delivered", title: "Delivered" },
+  { show: undefined, title: "Latest", none: "Nothing was sent to it yet." },
+  { show: "pending", title: "Waiting", none: "Nothing waits for it." },
+  { show: "dead", title: "Given up", none: "Nothing for it was given up." },
+  { show: "delivered", title: "Delivered", none: "It has taken nothing yet." },
 ] as const;
 
 /** What the team got, is owed and did not take. */
@@ -71,9 +71,7 @@ export function Deliveries({ teamId, query, listed: { deliveries, types, nextCur
         ))}
       </nav>
       {deliveries.length === 0 ? (
-        <EmptyState
-          title={nextCursor === null ? "None." : "None among those that were looked at. Go on to the next page."}
-        />
+        <EmptyState title={nextCursor === null ? noneOf(query.show) : "None here: go on to the next page."} />
       ) : (
         <Table
           caption="Deliveries to this team"
@@ -90,6 +88,10 @@ export function Deliveries({ teamId, query, listed: { deliveries, types, nextCur
       <Pager path={path} query={query} nextCursor={nextCursor} />
     </section>
   );
+}
+
+function noneOf(asked: string | undefined): string {
+  return lists.find(({ show }) => show === asked)?.none ?? "";
 }
 
 /** An event that retention has deleted has no type to show. */
@@ -119,7 +121,7 @@ function showState({ status, nextAttemptAt }: Delivery): Child {
   );
 }
 
-function showAnswer({ attempts }: Delivery): Child {
+function showAnswer({ attempts, eventId }: Delivery): Child {
   const last = attempts.at(-1);
   if (last === undefined) return "none yet";
   const excerpt = last.outcome === "delivered" ? "" : maskIbansIn(last.responseExcerpt ?? "");
@@ -127,7 +129,7 @@ function showAnswer({ attempts }: Delivery): Child {
     <div class="answer">
       {answerInWords(last)}
       {excerpt === "" ? null : (
-        <details>
+        <details id={`said-${eventId}`}>
           <summary>what it said</summary>
           <bdi class="excerpt">{excerpt}</bdi>
         </details>

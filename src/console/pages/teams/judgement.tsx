@@ -26,7 +26,7 @@ const looks: Readonly<Record<TeamJudgement["kind"], { readonly state: StateName;
   failing: { state: "failing" },
   paced: { state: "pending", word: "behind" },
   missed: { state: "waiting", word: "missed some" },
-  silence: { state: "waiting", word: "waiting" },
+  silence: { state: "waiting" },
   "other-types": { state: "waiting", word: "not its types" },
   "other-organizations": { state: "waiting", word: "not its organizations" },
   well: { state: "healthy" },
@@ -38,7 +38,10 @@ export function Judgement({ viewer, figures }: JudgementProps) {
   const judgement = judgeTeam(facts);
   const { state, word } = looks[judgement.kind];
   return (
-    <section class={`verdict verdict-${lookOf(state)}`} aria-label="Does it get its events?">
+    <section
+      class={`verdict verdict-${judgement.kind === "silence" ? "waiting" : lookOf(state)}`}
+      aria-label="Does it get its events?"
+    >
       <p class="verdict-sentence">
         <State state={state}>{word}</State> {sayJudgement(judgement, facts)}
       </p>

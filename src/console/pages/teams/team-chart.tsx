@@ -37,7 +37,7 @@ export function TeamChart({ figures: { facts, day } }: { readonly figures: TeamF
         <Figure
           label="Given up"
           value={count(backlog.dead)}
-          note={backlog.dead === 0 ? "ever, as far as is kept" : "to be replayed"}
+          note={backlog.dead === 0 ? "nothing was" : "to be replayed"}
           {...(backlog.dead > 0 ? { tone: "bad" as const } : {})}
         />
       </Figures>

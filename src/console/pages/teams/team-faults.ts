@@ -57,7 +57,13 @@ export function faultsOf(error: unknown): TeamFaults | null {
   return Object.fromEntries(
     error.problem.errors.map(({ path, message }) => [
       fieldOf(path),
-      path === "url" ? `The URL ${message}.` : (sentences[path] ?? message),
+      path === "url" ? sayUrlFault(message) : (sentences[path] ?? message),
     ]),
   );
+}
+
+function sayUrlFault(message: string): string {
+  return message === "must be a URL"
+    ? "That is no URL, such as https://accounting.example.com/qonto."
+    : `The URL ${message}.`;
 }
