@@ -48,7 +48,7 @@ export function addTeamRotation(pages: Console, world: World): void {
           <input type="hidden" name="updated_at" value={String(team.updatedAt)} />
           <Field
             label="The present secret signs as well for"
-            help="In x-qonto-signature there is room for one: it is the new one at once."
+            help="In the signature that is like Qonto's own there is room for one: it is the new one at once."
           >
             <select name="overlap_seconds">
               {overlaps.map(({ seconds, title }) => (
