@@ -47,3 +47,11 @@ export function resourceAddress(organizationId: string, type: string, resourceId
 export function registrationAddress(id: string): string {
   return `${addresses.registrations}/${encodeURIComponent(id)}`;
 }
+
+export function quarantinedAddress(id: string): string {
+  return `${addresses.quarantine}/${encodeURIComponent(id)}`;
+}
+
+export function deadLetterAddress(id: string): string {
+  return `${addresses.deadLetters}/${encodeURIComponent(id)}`;
+}
