@@ -22,9 +22,10 @@ async function teamThat(answer: Answer, settings: object = {}) {
   return { relay, id, secret, visitor, path: `/console/teams/${id}`, shown, audit };
 }
 
-/** The fields of the form on a page, as a browser would send them back. */
-function fieldOf(html: string, name: string): string {
-  return new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1] ?? "";
+/** What a field of a page's form holds. */
+function valueOf(html: string, name: string): string {
+  const input = new RegExp(`<input[^>]* name="${name}"[^>]*>`).exec(html)?.[0] ?? "";
+  return / value="([^"]*)"/.exec(input)?.[1] ?? "";
 }
 
 describe("a test delivery", () => {
@@ -105,6 +106,33 @@ describe("editing", () => {
     expect(await audit()).toMatchObject({ action: "destination.created" });
   });
 
+  it.each([
+    { retry_schedule_seconds: [] },
+    { retry_schedule_seconds: [1, 5], max_per_second: 0.5, timeout_ms: 200 },
+    { types: ["v1/sepa-*", "v1/cards", "v1/accounts"], organizations: ["org 1", "org,2"] },
+    { description: null, retry_schedule_seconds: null },
+  ])("changes nothing when the form is sent as it is: %j", async (settings) => {
+    const { visitor, path, shown } = await teamThat(ok, settings);
+    const before = await shown();
+    const html = await (await visitor.get(`${path}/edit`)).text();
+    const names = [
+      "form_token",
+      "url",
+      "description",
+      "other_types",
+      "retry_schedule_seconds",
+      "timeout_ms",
+      "max_per_second",
+    ];
+    const fields = Object.fromEntries(names.map((name) => [name, valueOf(html, name)]));
+    const organizations = /<textarea[^>]*>([^<]*)</.exec(html)?.[1] ?? "";
+    const scope = /name="scope" value="(\w+)" checked/.exec(html)?.[1] ?? "";
+    const types = Array.from(html.matchAll(/name="types" value="([^"]+)" checked/g), ([, type = ""]) => type);
+    const response = await visitor.postAll(`${path}/edit`, { ...fields, organizations, scope }, "types", types);
+    expect(response.headers.get("location")).toBe(`${path}?done=unchanged`);
+    expect(await shown()).toEqual(before);
+  });
+
   it("says at its field what is wrong, and keeps what was typed", async () => {
     const { visitor, path, shown } = await teamThat(ok);
     const response = await visitor.press(`${path}/edit`, { ...fields, url: "http://10.0.0.1", description: "Typed" });
@@ -120,7 +148,7 @@ describe("rotating the secret", () => {
   it("shows the new one once; both sign for as long as was chosen", async () => {
     const { relay, secret, visitor, path, audit } = await teamThat(ok);
     const html = await (await visitor.get(`${path}/rotate`)).text();
-    const form = { overlap_seconds: "3600", updated_at: fieldOf(html, "updated_at") };
+    const form = { overlap_seconds: "3600", updated_at: valueOf(html, "updated_at") };
     const response = await visitor.press(`${path}/rotate`, form);
     expect(response.status).toBe(200);
     expect(response.headers.get("cache-control")).toBe("no-store");
@@ -140,7 +168,7 @@ describe("rotating the secret", () => {
   it("is done once, however often its form is sent", async () => {
     const { visitor, path, audit } = await teamThat(ok);
     const html = await (await visitor.get(`${path}/rotate`)).text();
-    const form = { overlap_seconds: "0", updated_at: fieldOf(html, "updated_at") };
+    const form = { overlap_seconds: "0", updated_at: valueOf(html, "updated_at") };
     await visitor.press(`${path}/rotate`, form);
     const { id } = await audit();
     const again = await visitor.press(`${path}/rotate`, form);
@@ -181,7 +209,7 @@ describe("a replay", () => {
     expect(await readPage(visitor, url)).toContain("3 events would be sent: what was given up");
     expect(await audit()).toMatchObject({ action: "destination.created" });
     const html = await (await visitor.get(url)).text();
-    const form = { which: "failed", since: fieldOf(html, "since"), until: fieldOf(html, "until") };
+    const form = { which: "failed", since: valueOf(html, "since"), until: valueOf(html, "until") };
     const response = await visitor.press(`${path}/replay`, form);
     expect(response.status).toBe(303);
     const text = await readPage(visitor, response.headers.get("location") ?? "");

@@ -9,6 +9,7 @@ import { eventAddress, teamAddress } from "../../addresses.ts";
 import { Pager, linkTo } from "../../components/filters.tsx";
 import { maskIbansIn } from "../../components/iban.tsx";
 import { EmptyState } from "../../components/notice.tsx";
+import { ShortId } from "../../components/short-id.tsx";
 import { State } from "../../components/state.tsx";
 import { Table } from "../../components/table.tsx";
 import { Time } from "../../components/time.tsx";
@@ -101,9 +102,7 @@ function EventLink({ id, type }: { readonly id: string; readonly type: string | 
       <a href={eventAddress(id)}>
         <bdi>{type ?? "event"}</bdi>
       </a>
-      <bdi class="id" title={id}>
-        {id}
-      </bdi>
+      <ShortId id={id} />
     </>
   );
 }
@@ -131,7 +130,7 @@ function showAnswer({ attempts, eventId }: Delivery): Child {
       {excerpt === "" ? null : (
         <details id={`said-${eventId}`}>
           <summary>what it said</summary>
-          <bdi class="excerpt">{excerpt}</bdi>
+          <bdi class="team-said">{excerpt}</bdi>
         </details>
       )}
     </div>

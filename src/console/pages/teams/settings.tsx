@@ -1,6 +1,6 @@
-import type { Child } from "hono/jsx";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { addresses } from "../../addresses.ts";
+import { Facts } from "../../components/facts.tsx";
 import { linkTo } from "../../components/filters.tsx";
 import { Time, durationInWords } from "../../components/time.tsx";
 
@@ -10,51 +10,38 @@ export function Settings({ team, now }: { readonly team: DestinationReport; read
   return (
     <section aria-labelledby="settings">
       <h2 id="settings">Settings</h2>
-      <dl class="settings">
-        <Setting title="URL">
-          <bdi class="mono">{withoutQuery(team.url)}</bdi>
-        </Setting>
-        <Setting title="Types">{team.types.length === 0 ? "all" : <Names names={team.types} />}</Setting>
-        <Setting title="Organizations">
-          {team.organizations === null ? "all" : <Names names={team.organizations} />}
-        </Setting>
-        <Setting title="Waits between attempts">
-          {team.retryScheduleSeconds === null
-            ? "5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h"
-            : team.retryScheduleSeconds.map((seconds) => durationInWords(seconds * 1000)).join(", ") || "none"}
-        </Setting>
-        <Setting title="Time limit of an attempt">{durationInWords(team.timeoutMs)}</Setting>
-        <Setting title="Most attempts a second">{team.maxPerSecond ?? "no limit"}</Setting>
-        <Setting title="Secret">
-          {signing === undefined ? (
-            "one signs"
-          ) : (
+      <Facts
+        facts={{
+          URL: <bdi class="mono">{withoutQuery(team.url)}</bdi>,
+          Types: team.types.length === 0 ? "all" : <Names names={team.types} />,
+          Organizations: team.organizations === null ? "all" : <Names names={team.organizations} />,
+          "Waits between attempts": sayWaits(team.retryScheduleSeconds),
+          "Time limit of an attempt": durationInWords(team.timeoutMs),
+          "Most attempts a second": team.maxPerSecond ?? "no limit",
+          Secret:
+            signing === undefined ? (
+              "one signs"
+            ) : (
+              <>
+                two sign, the one before until <Time at={signing.until} />
+              </>
+            ),
+          Added: <Time at={team.createdAt} />,
+          Changed: (
             <>
-              two sign, the one before until <Time at={signing.until} />
+              <Time at={team.updatedAt} />, <a href={linkTo(addresses.audit, { subject: team.id })}>by whom</a>
             </>
-          )}
-        </Setting>
-        <Setting title="Added">
-          <Time at={team.createdAt} />
-        </Setting>
-        <Setting title="Changed">
-          <Time at={team.updatedAt} />, <a href={linkTo(addresses.audit, { subject: team.id })}>by whom</a>
-        </Setting>
-        <Setting title="Id">
-          <bdi class="mono">{team.id}</bdi>
-        </Setting>
-      </dl>
+          ),
+          Id: <bdi class="mono">{team.id}</bdi>,
+        }}
+      />
     </section>
   );
 }
 
-function Setting({ title, children }: { readonly title: string; readonly children?: Child }) {
-  return (
-    <div>
-      <dt>{title}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
+function sayWaits(seconds: readonly number[] | null): string {
+  if (seconds === null) return "5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h";
+  return seconds.map((one) => durationInWords(one * 1000)).join(", ") || "none: one attempt";
 }
 
 const NAMED = 20;

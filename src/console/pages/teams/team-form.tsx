@@ -54,7 +54,7 @@ export function TeamForm({ viewer, action, typed, faults, hidden = {}, isNew }: 
         name="organizations"
         label="Organizations"
         fault={faults.organizations}
-        help="Ids, one a line. None: events of all organizations, and of none."
+        help="Ids, one a line. Empty: events of all organizations, and of none."
       >
         <textarea {...described("organizations", faults)} rows={2} spellcheck={false}>
           {typed.organizations}
@@ -67,7 +67,7 @@ export function TeamForm({ viewer, action, typed, faults, hidden = {}, isNew }: 
             name="retry_schedule_seconds"
             label="Waits between attempts, in seconds"
             fault={faults.retry_schedule_seconds}
-            help="Such as 5, 60, 3600: then it is dead. None: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h."
+            help="Such as 5, 60, 3600: then it is given up. Empty: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h. The word none: a single attempt."
           >
             <input
               {...described("retry_schedule_seconds", faults)}
@@ -88,7 +88,7 @@ export function TeamForm({ viewer, action, typed, faults, hidden = {}, isNew }: 
             name="max_per_second"
             label="Most attempts a second"
             fault={faults.max_per_second}
-            help="From 0.01 to 1000. None: no limit."
+            help="From 0.01 to 1000. Empty: no limit."
           >
             <input
               {...described("max_per_second", faults)}

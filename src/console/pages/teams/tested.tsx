@@ -19,7 +19,7 @@ export function Tested({ attempt, team, now }: TestedProps) {
       {answerInWords(attempt)}. {remedyOf(attempt, team, now)}
       {excerpt === "" ? null : (
         <p class="help">
-          It said: <bdi class="excerpt">{excerpt}</bdi>
+          It said: <bdi class="team-said">{excerpt}</bdi>
         </p>
       )}
     </div>

@@ -38,7 +38,7 @@ export function typeTeam(team: DestinationReport): TypedTeam {
     types: team.types.filter((type) => catalogued.includes(type)),
     other_types: team.types.filter((type) => !catalogued.includes(type)).join(", "),
     organizations: (team.organizations ?? []).join("\n"),
-    retry_schedule_seconds: (team.retryScheduleSeconds ?? []).join(", "),
+    retry_schedule_seconds: typeSchedule(team.retryScheduleSeconds),
     timeout_ms: String(team.timeoutMs),
     max_per_second: team.maxPerSecond === null ? "" : String(team.maxPerSecond),
     enabled: team.enabled ? "yes" : undefined,
@@ -47,17 +47,35 @@ export function typeTeam(team: DestinationReport): TypedTeam {
 
 /** The same as the API would be sent it, to be checked by its schemas. */
 export function toWishes(typed: TypedTeam) {
-  const organizations = wordsOf(typed.organizations);
-  const schedule = wordsOf(typed.retry_schedule_seconds);
+  const organizations = linesOf(typed.organizations);
   return {
     url: typed.url.trim(),
     description: typed.description.trim() === "" ? null : typed.description.trim(),
     types: typed.scope === "all" ? [] : [...typed.types, ...wordsOf(typed.other_types)],
     organizations: organizations.length === 0 ? null : organizations,
-    retry_schedule_seconds: schedule.length === 0 ? null : schedule.map(toNumber),
+    retry_schedule_seconds: toSchedule(wordsOf(typed.retry_schedule_seconds)),
     timeout_ms: typed.timeout_ms.trim() === "" ? DEFAULT_TIMEOUT_MS : toNumber(typed.timeout_ms),
     max_per_second: typed.max_per_second.trim() === "" ? null : toNumber(typed.max_per_second),
   };
+}
+
+/** Instead of waits: there are none, so that there is one attempt. */
+const NO_WAITS = "none";
+
+function typeSchedule(seconds: readonly number[] | null): string {
+  return seconds?.length === 0 ? NO_WAITS : (seconds ?? []).join(", ");
+}
+
+function toSchedule(words: readonly string[]): (number | string)[] | null {
+  if (words.length === 0) return null;
+  return words.length === 1 && words[0] === NO_WAITS ? [] : words.map(toNumber);
+}
+
+function linesOf(typed: string): string[] {
+  return typed
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
 }
 
 /** Whatever stands between them. */
