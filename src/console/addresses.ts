@@ -23,6 +23,17 @@ export function teamAddress(id: string): string {
   return `${addresses.teams}/${encodeURIComponent(id)}`;
 }
 
+/** Where a team is added. No id is like it: theirs begin with `dst_`. */
+export const newTeamAddress = `${addresses.teams}/new`;
+
+/** Of what can be done to a team. */
+export function teamDeedAddress(
+  id: string,
+  deed: "test" | "pause" | "resume" | "rotate" | "edit" | "delete" | "replay",
+): string {
+  return `${teamAddress(id)}/${deed}`;
+}
+
 export function organizationAddress(id: string): string {
   return `${addresses.organizations}/${encodeURIComponent(id)}`;
 }

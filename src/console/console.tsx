@@ -41,7 +41,7 @@ export function operatorConsole(world: World, tally: Tally): Console {
   addOverview(pages, world, tally);
   addEvents(pages, world);
   addTail(pages, world);
-  addTeams(pages, world);
+  addTeams(pages, world, tally);
   addOrganizations(pages, world);
   addRegistrations(pages, world);
   addQuarantine(pages, world);

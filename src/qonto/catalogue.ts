@@ -65,6 +65,12 @@ export const onboardingLifecycle: readonly string[] = [
   "organizations.deleted",
 ];
 
+/** The types that Qonto's documentation names, by which of its systems sends them. */
+export const cataloguedTypes: Readonly<Record<"business" | "onboarding", readonly string[]>> = {
+  business: Object.keys(businessTypes),
+  onboarding: onboardingLifecycle,
+};
+
 /** Whether Qonto's documentation names this type. */
 export function isCatalogued(type: string): boolean {
   return Object.hasOwn(businessTypes, type) || onboardingLifecycle.includes(type);

@@ -96,7 +96,7 @@ const axeResults = z.object({
 });
 
 /** What axe finds, with where: the rules of WCAG and of good practice. */
-async function findings(page: Page): Promise<string[]> {
+export async function findings(page: Page): Promise<string[]> {
   await page.addScriptTag({ content: axe.source });
   const { violations } = axeResults.parse(await page.evaluate("axe.run()"));
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));

@@ -11,3 +11,7 @@ declare module "*/icon.svg" {
   const text: string;
   export default text;
 }
+declare module "*.txt" {
+  const text: string;
+  export default text;
+}

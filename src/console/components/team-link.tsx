@@ -20,6 +20,6 @@ export function teamName({ description, url }: Pick<Named, "description" | "url"
 }
 
 /** A path or a query can hold a secret. */
-function hostOf(url: string): string {
+export function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
 }

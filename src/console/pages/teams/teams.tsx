@@ -1,17 +1,23 @@
+import type { Tally } from "../../../domain/tally.ts";
 import type { World } from "../../../platform/world.ts";
-import { addresses } from "../../addresses.ts";
-import { EmptyState } from "../../components/notice.tsx";
-import { Page } from "../../components/page.tsx";
-import { type Console, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import type { Console } from "../../requests.ts";
+import { addTeamCreation } from "./create.tsx";
+import { addTeamDeeds } from "./deeds.tsx";
+import { addTeamEdit } from "./edit.tsx";
+import { addTeamList } from "./list.tsx";
+import { addTeamRemoval } from "./remove.tsx";
+import { addTeamReplay } from "./replay.tsx";
+import { addTeamRotation } from "./rotate.tsx";
+import { addTeam } from "./team.tsx";
 
-export function addTeams(pages: Console, _world: World): void {
-  pages.get("/teams", (c) =>
-    showPage(
-      c,
-      <Page title="Teams" viewer={viewerOf(c)} here={addresses.teams}>
-        <EmptyState title="Nothing is here yet."></EmptyState>
-      </Page>,
-    ),
-  );
+/** Who gets events, whether they do, and what can be done about it. */
+export function addTeams(pages: Console, world: World, tally: Tally): void {
+  addTeamList(pages, world);
+  addTeamCreation(pages, world);
+  addTeam(pages, world, tally);
+  addTeamDeeds(pages, world);
+  addTeamEdit(pages, world);
+  addTeamRotation(pages, world);
+  addTeamReplay(pages, world);
+  addTeamRemoval(pages, world);
 }
