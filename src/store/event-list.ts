@@ -29,14 +29,14 @@ export interface EventQuery {
  * Events that one page looks at. A row written costs a thousand times a row read, so a filter walks the time index
  * instead of having an index of its own; this bounds the walk.
  */
-const MAX_LOOKED_AT = 10_000;
+export const MAX_LOOKED_AT = 10_000;
 
-const windowSql = `
+export const windowSql = `
   SELECT received_at, id, type, organization_id FROM events
   WHERE received_at >= ?1 AND (received_at, id) < (?2, ?3)
   ORDER BY received_at DESC, id DESC`;
 
-const summaryColumns =
+export const summaryColumns =
   "events.id, source, events.type, event, events.organization_id, resource_id, created_at, events.received_at, is_unreadable";
 
 export const listEventsSql = `
