@@ -12,7 +12,7 @@ export function EventFacts({ found }: { readonly found: OneEvent }) {
   const { event, journey } = found;
   return (
     <section aria-labelledby="facts">
-      <h2 id="facts">What and whence</h2>
+      <h2 id="facts">What it is, and where from</h2>
       <dl class="facts">
         <Fact label="Type">
           <bdi class="mono">{event.type}</bdi>
@@ -36,7 +36,7 @@ export function EventFacts({ found }: { readonly found: OneEvent }) {
           {event.contentType === null ? null : <bdi>{event.contentType}</bdi>}
         </Fact>
         <Fact label="Came again">{sayDuplicates(journey)}</Fact>
-        <Fact label="Id">
+        <Fact label="Id" isLong>
           <bdi class="mono" id="event-id">
             {event.id}
           </bdi>{" "}
@@ -49,9 +49,15 @@ export function EventFacts({ found }: { readonly found: OneEvent }) {
   );
 }
 
-function Fact({ label, children }: { readonly label: string; readonly children: Child }) {
+interface FactProps {
+  readonly label: string;
+  readonly isLong?: boolean;
+  readonly children: Child;
+}
+
+function Fact({ label, isLong = false, children }: FactProps) {
   return (
-    <div>
+    <div class={isLong ? "facts-long" : undefined}>
       <dt>{label}</dt>
       <dd>{children}</dd>
     </div>

@@ -61,7 +61,7 @@ function Queued({ found: { event, journey } }: Pick<JourneyProps, "found">) {
     <Step tone="ok" title={isAnew ? "Queued again" : "Queued"} at={Math.max(journey.queuedAt, event.receivedAt)}>
       {isAnew
         ? "Its message had been lost or was late, so another was sent."
-        : "Its message went to the first attempts."}
+        : "Its message was sent to whoever makes the first attempts."}
     </Step>
   );
 }

@@ -85,7 +85,7 @@ function EventTable({ events }: Pick<ListProps, "events">) {
         { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
         { title: "Organization", cell: (event) => <OrganizationCell event={event} /> },
         { title: "Resource", cell: (event) => <ResourceCell event={event} /> },
-        { title: "What became of it", cell: (event) => <OutcomeCell event={event} /> },
+        { title: "State", cell: (event) => <OutcomeCell event={event} /> },
       ]}
     />
   );

@@ -33,7 +33,7 @@ export function SendAgain({ found, viewer }: { readonly found: OneEvent; readonl
         </div>
         {otherTeams.length === 0 ? null : (
           <Form viewer={viewer} action={`${address}/replay-to-team`} class="send-to-team">
-            <Field label="A team that it was not for">
+            <Field label="One that it was not for">
               <select name="destination_id" required>
                 {otherTeams.map((team) => (
                   <option
