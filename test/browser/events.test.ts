@@ -6,7 +6,7 @@ import { describeInBrowser } from "./browser.ts";
 import { describePage, screenshots, watchedPage } from "./look.ts";
 import { Scene } from "./scene.ts";
 
-const hostile = '<script>document.title = "taken over"</script></bdi>\u202Egnirts a \u2066 مرحبا 🦀👩‍👩‍👧';
+const hostile = '<script>document.title = "taken over"</script></bdi>\u202Egnirts a \u2069\u202E\u2066 مرحبا 🦀👩‍👩‍👧';
 
 const pageOf = (id: string) => `/console/events/${encodeURIComponent(id)}`;
 
@@ -64,6 +64,25 @@ describeInBrowser("the pages of events in a browser", () => {
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
     await page.screenshot({ path: path.join(screenshots, `event-hostile-${colorScheme}-phone.png`) });
     expect(faults()).toEqual([]);
+    await context.close();
+  });
+
+  it("lets no text of others turn around what stands behind it", async () => {
+    const context = await scene.admin();
+    const page = await context.newPage();
+    await page.goto(pageOf(evil.id));
+    const runsToTheRight = await page.evaluate(`(() => {
+      const text = document.querySelector(".verdict-sentence").lastChild;
+      const leftOf = (at) => {
+        const range = document.createRange();
+        range.setStart(text, at);
+        range.setEnd(text, at + 1);
+        return range.getBoundingClientRect().left;
+      };
+      const end = text.length - 1;
+      return leftOf(end - 5) < leftOf(end);
+    })()`);
+    expect(runsToTheRight).toBe(true);
     await context.close();
   });
 
