@@ -97,6 +97,34 @@ describe("the list of events", () => {
     expect(withoutTags(html)).toContain("◼ dead 1 of 2 teams");
   });
 
+  it("finds what is dead however much came since, page by page, also of a team that has been removed", async () => {
+    const { relay, payload, lacks, visitor } = await halfTaken();
+    await relay.api("DELETE", `/api/destinations/${lacks.id}`);
+    relay.passSeconds(60);
+    await env.DB.batch([
+      env.DB.prepare(
+        `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12000)
+         INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+         SELECT 'filler-' || n, 'business', 'v1/clients', ?1 + n, ?1, iif(n > 11940, '["x","y"]', '[]'), '{}' FROM n`,
+      ).bind(relay.now),
+      env.DB.prepare(
+        `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts)
+         SELECT owed_to.value, events.received_at, events.id, 'dead', '[]'
+         FROM events CROSS JOIN json_each(owed) AS owed_to WHERE events.id LIKE 'filler-%'`,
+      ),
+    ]);
+    const first = await (await visitor.get(`${list}?outcome=dead`)).text();
+    expect(first.split("data-key=")).toHaveLength(51);
+    expect(first).not.toContain(linkTo(payload.id));
+    const next = /rel="next" href="([^"]+)"/.exec(first)?.[1]?.replaceAll("&amp;", "&") ?? "";
+    const second = await (await visitor.get(next)).text();
+    expect(second.split("data-key=")).toHaveLength(12);
+    expect(second).toContain(linkTo(payload.id));
+    expect(second).not.toContain('rel="next"');
+    const narrow = await (await visitor.get(`${list}?outcome=dead&type=v1%2Ftransactions`)).text();
+    expect(narrow.split("data-key=")).toHaveLength(2);
+  });
+
   it("can be narrowed by type, organization and time, and the filters stay in its form and links", async () => {
     const relay = new TestRelay();
     const payloads = [];
