@@ -59,15 +59,20 @@ function markNew(/** @type {Element} */ region, /** @type {Element} */ fresh) {
   }
 }
 
-/** Asks for the page anew and puts the region's new content in its place, unless the reader is busy in it. */
+/** Whether the reader is busy in it, or wants it to stand still. */
+function isHeld(/** @type {Element} */ region) {
+  return region.hasAttribute("data-paused") || region.contains(document.activeElement);
+}
+
+/** Asks for the page anew and puts the region's new content in its place, unless that is held. */
 async function refresh(/** @type {Element} */ region) {
-  if (document.hidden || region.hasAttribute("data-paused") || region.contains(document.activeElement)) return;
+  if (document.hidden || isHeld(region)) return;
   const response = await fetch(location.href, { headers: { accept: "text/html" } });
   if (response.redirected) location.reload();
   if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = page.getElementById(region.id);
-  if (fresh === null) return;
+  if (fresh === null || isHeld(region)) return;
   for (const details of region.querySelectorAll("details[id]")) {
     const same = fresh.querySelector(`#${CSS.escape(details.id)}`);
     if (same instanceof HTMLDetailsElement) same.open = /** @type {HTMLDetailsElement} */ (details).open;
