@@ -78,6 +78,7 @@ async function refresh(/** @type {Element} */ region) {
     if (same instanceof HTMLDetailsElement) same.open = /** @type {HTMLDetailsElement} */ (details).open;
   }
   localize(fresh);
+  offerCopies(fresh);
   markNew(region, fresh);
   region.replaceChildren(...fresh.childNodes);
 }

@@ -38,7 +38,7 @@ export function DeliveryStep({ delivery, viewer, now }: DeliveryStepProps) {
       </div>
       <ol class="attempts" aria-label="Attempts">
         {attempts.map((attempt) => (
-          <AttemptLine attempt={attempt} />
+          <AttemptLine attempt={attempt} destinationId={destinationId} />
         ))}
       </ol>
       <NextStep delivery={delivery} now={now} />
@@ -46,7 +46,12 @@ export function DeliveryStep({ delivery, viewer, now }: DeliveryStepProps) {
   );
 }
 
-function AttemptLine({ attempt }: { readonly attempt: Attempt }) {
+interface AttemptLineProps {
+  readonly attempt: Attempt;
+  readonly destinationId: string;
+}
+
+function AttemptLine({ attempt, destinationId }: AttemptLineProps) {
   const { outcome, status, durationMs, responseExcerpt, retryAfterSeconds } = attempt;
   const answer = status === null ? attemptWords[outcome] : `${status}, ${attemptWords[outcome]}`;
   return (
@@ -59,7 +64,7 @@ function AttemptLine({ attempt }: { readonly attempt: Attempt }) {
         <span class="attempt-took">it asked for {durationInWords(retryAfterSeconds * 1000)} of rest</span>
       )}
       {responseExcerpt === null || responseExcerpt.trim() === "" ? null : (
-        <Excerpt text={maskIbansIn(responseExcerpt)} />
+        <Excerpt id={`${destinationId}-${attempt.attempt}`} text={maskIbansIn(responseExcerpt)} />
       )}
     </li>
   );
@@ -67,11 +72,11 @@ function AttemptLine({ attempt }: { readonly attempt: Attempt }) {
 
 const SHORT = 80;
 
-/** What a team answered is anybody's text. */
-function Excerpt({ text }: { readonly text: string }) {
+/** What a team answered is anybody's text. With an id, it stays open when the page is kept up to date. */
+function Excerpt({ id, text }: { readonly id: string; readonly text: string }) {
   if (text.length <= SHORT) return <bdi class="excerpt">{text}</bdi>;
   return (
-    <details class="excerpt-more">
+    <details class="excerpt-more" id={id}>
       <summary>
         <bdi>{text.slice(0, SHORT)}…</bdi>
       </summary>

@@ -30,9 +30,11 @@ export function EventPage({ found, viewer, now, done, fault }: EventPageProps) {
     <Page title="Event" viewer={viewer} here={addresses.events}>
       {done === undefined ? null : <Notice kind={doneSentences[done].kind}>{doneSentences[done].says}</Notice>}
       {fault === undefined ? null : <Notice kind="bad">{fault.detail}</Notice>}
-      <EventVerdict found={found} />
-      <EventFacts found={found} />
-      <Journey found={found} viewer={viewer} now={now} />
+      <div id="event" data-live={found.outcome === "pending" ? "5" : undefined}>
+        <EventVerdict found={found} />
+        <EventFacts found={found} />
+        <Journey found={found} viewer={viewer} now={now} />
+      </div>
       <SendAgain found={found} viewer={viewer} />
       <section aria-labelledby="payload">
         <h2 id="payload">Payload</h2>

@@ -11,7 +11,7 @@ export const done = z.enum(["team", "busy", "all", "nobody"]);
 export type Done = z.output<typeof done>;
 
 export const doneSentences: Readonly<Record<Done, { readonly kind: "ok" | "info"; readonly says: string }>> = {
-  team: { kind: "ok", says: "It is on its way to that team. Open the page again to see what came of it." },
+  team: { kind: "ok", says: "It is on its way to that team. What that answers will stand under its name." },
   busy: { kind: "info", says: "Nothing was sent anew: an attempt at that team is under way." },
   all: { kind: "ok", says: "It is on its way to each team that wants it and does not have it." },
   nobody: { kind: "info", says: "Nothing was sent: no team wants it that does not have it, or it is on its way." },
