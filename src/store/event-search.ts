@@ -97,13 +97,10 @@ export async function searchEvents(
   const filters = [type ?? null, organizationId ?? null];
   const window = [...windowOf(search), candidatesOf(search)];
   const isDead = outcome === "dead";
+  const [searchSql, lastSql] = isDead ? [searchDeadSql, lastDeadCandidateSql] : [searchEventsSql, lastCandidateSql];
   const [page, lastCandidate, lastLookedAt, ...others] = await db.batch([
-    db
-      .prepare(isDead ? searchDeadSql : searchEventsSql)
-      .bind(...window, ...filters, resourceId ?? null, outcome ?? null, limit + 1),
-    isDead
-      ? db.prepare(lastDeadCandidateSql).bind(...window)
-      : db.prepare(lastCandidateSql).bind(...window, ...filters),
+    db.prepare(searchSql).bind(...window, ...filters, resourceId ?? null, outcome ?? null, limit + 1),
+    db.prepare(lastSql).bind(...window, ...(isDead ? [] : filters)),
     db.prepare(lastLookedAtSql).bind(...windowOf(search)),
     ...also,
   ]);

@@ -5,7 +5,7 @@ import { TeamLink } from "../../components/team-link.tsx";
 import { Time, durationInWords } from "../../components/time.tsx";
 import type { Viewer } from "../../requests.ts";
 import type { DeliveryToTeam } from "./one-event.ts";
-import { SendToTeam } from "./sent-again.tsx";
+import { SendToTeam } from "./send-again.tsx";
 
 const tones = { delivered: "ok", pending: "wait", dead: "bad" } as const satisfies Record<DeliveryStatus, string>;
 

@@ -7,7 +7,7 @@ import type { Viewer } from "../../requests.ts";
 import { EventFacts } from "./facts.tsx";
 import { Journey } from "./journey.tsx";
 import type { OneEvent } from "./one-event.ts";
-import { type Done, SendAgain, doneSentences } from "./sent-again.tsx";
+import { type Done, SendAgain, doneSentences } from "./send-again.tsx";
 import { sizeInWords } from "./size.ts";
 import { EventVerdict } from "./verdict.tsx";
 

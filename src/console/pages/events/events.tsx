@@ -13,7 +13,7 @@ import { FoundById } from "./found-by-id.tsx";
 import { EventList } from "./list.tsx";
 import { findOne } from "./one-event.ts";
 import { type ListQuery, listQuery, toSearch } from "./search.ts";
-import { type Done, done } from "./sent-again.tsx";
+import { type Done, done } from "./send-again.tsx";
 
 const shown = z.object({ done: done.optional() });
 const named = z.object({ destination_id: z.string() });

@@ -33,18 +33,17 @@ export function EventVerdict({ found }: { readonly found: OneEvent }) {
 }
 
 function sayWhoHasIt({ outcome, deliveries, journey }: OneEvent): string {
-  const all = deliveries.length === 1 ? "the one team" : `the ${count(deliveries.length)} teams`;
-  const some = count(deliveries.filter(({ status }) => status === outcome).length);
+  if (outcome === "unmatched") return "no team wanted it.";
+  if (!journey.isFannedOut) return "it is kept, and about to be handed to the teams that want it.";
+  const [all, some] = [deliveries.length, deliveries.filter(({ status }) => status === outcome).length];
+  const who = all === 1 ? "the team that it is for" : `${count(some)} of the ${count(all)} teams that it is for`;
   switch (outcome) {
     case "delivered":
-      return deliveries.length === 1 ? "the team that it is for has it." : `each of ${all} that it is for has it.`;
+      return all === 1 ? `${who} has it.` : `each of the ${count(all)} teams that it is for has it.`;
     case "pending":
-      if (!journey.isFannedOut) return "it is kept, and about to be handed to the teams that want it.";
-      return `${some} of ${all} that it is for ${some === "1" ? "has" : "have"} yet to take it.`;
+      return `${who} ${some === 1 ? "has" : "have"} yet to take it.`;
     case "dead":
-      return `${some} of ${all} that it is for did not take it, and it is tried no more.`;
-    case "unmatched":
-      return "no team wanted it.";
+      return `${who} did not take it, and it is tried no more.`;
   }
 }
 
