@@ -36,7 +36,7 @@ export const windowSql = `
   WHERE received_at >= ?1 AND (received_at, id) < (?2, ?3)
   ORDER BY received_at DESC, id DESC`;
 
-const summaryColumns =
+export const summaryColumns =
   "events.id, source, events.type, event, events.organization_id, resource_id, created_at, events.received_at, is_unreadable";
 
 export const listEventsSql = `

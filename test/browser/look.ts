@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Scene } from "./scene.ts";
 
-const screenshots = fileURLToPath(new URL("../../.wrangler/screenshots/", import.meta.url));
+/** Where they are left. */
+export const screenshots = fileURLToPath(new URL("../../.wrangler/screenshots/", import.meta.url));
 
 const widths = { phone: { width: 360, height: 740 }, wide: { width: 1280, height: 860 } } as const;
 const schemes = ["light", "dark"] as const;
