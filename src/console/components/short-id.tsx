@@ -1,12 +1,14 @@
-const FIRST_CHARACTERS = 10;
+/** Shorter ones are shown whole. */
+const LONGEST = 18;
+/** The first group of a UUID. */
+const FIRST = 8;
 
 /** An id as far as an eye tells it from others; the whole is under it. */
 export function ShortId({ id }: { readonly id: string }) {
   const characters = Array.from(id);
-  const isLong = characters.length > FIRST_CHARACTERS + 2;
   return (
-    <bdi class="mono brief-id" title={id}>
-      {isLong ? `${characters.slice(0, FIRST_CHARACTERS).join("")}…` : id}
+    <bdi class="mono short-id" title={id}>
+      {characters.length > LONGEST ? `${characters.slice(0, FIRST).join("")}…` : id}
     </bdi>
   );
 }

@@ -4,7 +4,7 @@ import type { FoundEvent } from "../../../store/event-search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
 import { count } from "../../components/figure.tsx";
 import { State } from "../../components/state.tsx";
-import { ShortId } from "./short-id.tsx";
+import { ShortId } from "../../components/short-id.tsx";
 import { whatHappened } from "./what-happened.ts";
 
 type Of<Names extends keyof FoundEvent> = { readonly event: Pick<FoundEvent, Names> };
@@ -26,7 +26,7 @@ export function EventCell({ event }: Of<"id" | "type" | "event" | "duplicates">)
 }
 
 export function OrganizationCell({ event }: Of<"organizationId">) {
-  if (event.organizationId === null) return <span class="none">none</span>;
+  if (event.organizationId === null) return <span class="soft">none</span>;
   return (
     <a href={organizationAddress(event.organizationId)}>
       <ShortId id={event.organizationId} />
@@ -36,7 +36,7 @@ export function OrganizationCell({ event }: Of<"organizationId">) {
 
 export function ResourceCell({ event }: Of<"type" | "organizationId" | "resourceId" | "isUnreadable">) {
   const address = addressOfResource(event);
-  if (event.resourceId === null) return <span class="none">none</span>;
+  if (event.resourceId === null) return <span class="soft">none</span>;
   if (address === null) return <ShortId id={event.resourceId} />;
   return (
     <a href={address}>

@@ -3,12 +3,12 @@ import { addresses } from "../../addresses.ts";
 import { Json } from "../../components/json.tsx";
 import { Notice } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
+import { Size } from "../../components/size.tsx";
 import type { Viewer } from "../../requests.ts";
 import { EventFacts } from "./facts.tsx";
 import { Journey } from "./journey.tsx";
 import type { OneEvent } from "./one-event.ts";
 import { type Done, SendAgain, doneSentences } from "./send-again.tsx";
-import { sizeInWords } from "./size.ts";
 import { EventVerdict } from "./verdict.tsx";
 
 export interface Fault {
@@ -47,11 +47,10 @@ export function EventPage({ found, viewer, now, done, fault }: EventPageProps) {
 function Payload({ found: { event, journey } }: Pick<EventPageProps, "found">) {
   if (!event.isUnreadable) return <Json value={parseJsonLosslessly(event.body)} label="Payload" />;
   // Base64 tells nobody anything, and what it stands for may be no text at all.
-  const size = sizeInWords(Math.floor((journey.sizeBytes * 3) / 4));
   return (
     <p>
-      This body, of about {size}, cannot be read as an event. It was released from quarantine, and each team gets it
-      byte for byte; the API shows it as <code>body_base64</code>.
+      This body, of about <Size bytes={Math.floor((journey.sizeBytes * 3) / 4)} />, cannot be read as an event. It was
+      released from quarantine, and each team gets it byte for byte; the API shows it as <code>body_base64</code>.
     </p>
   );
 }

@@ -4,8 +4,8 @@ import { count } from "../../components/figure.tsx";
 import { Time, TimeOfText } from "../../components/time.tsx";
 import { OrganizationCell, addressOfResource } from "./cells.tsx";
 import type { OneEvent } from "./one-event.ts";
-import { ShortId } from "./short-id.tsx";
-import { sizeInWords } from "./size.ts";
+import { ShortId } from "../../components/short-id.tsx";
+import { Size } from "../../components/size.tsx";
 
 /** Where it came from, and what it is about. */
 export function EventFacts({ found }: { readonly found: OneEvent }) {
@@ -24,14 +24,14 @@ export function EventFacts({ found }: { readonly found: OneEvent }) {
           <Resource event={event} />
         </Fact>
         <Fact label="Created by Qonto">
-          {event.createdAt === null ? <span class="none">it does not say</span> : <TimeOfText text={event.createdAt} />}
+          {event.createdAt === null ? <span class="soft">it does not say</span> : <TimeOfText text={event.createdAt} />}
         </Fact>
         <Fact label="Received">
           <Time at={event.receivedAt} />
         </Fact>
         <Fact label="From">{sourceOf(event)}</Fact>
         <Fact label="Body">
-          {sizeInWords(event.isUnreadable ? Math.floor((journey.sizeBytes * 3) / 4) : journey.sizeBytes)}
+          <Size bytes={event.isUnreadable ? Math.floor((journey.sizeBytes * 3) / 4) : journey.sizeBytes} />
           {event.contentType === null ? ", of no content type" : ", "}
           {event.contentType === null ? null : <bdi>{event.contentType}</bdi>}
         </Fact>
@@ -67,7 +67,7 @@ function Fact({ label, isLong = false, children }: FactProps) {
 function Resource({ event }: { readonly event: OneEvent["event"] }) {
   const address = addressOfResource(event);
   if (address === null)
-    return event.resourceId === null ? <span class="none">none</span> : <ShortId id={event.resourceId} />;
+    return event.resourceId === null ? <span class="soft">none</span> : <ShortId id={event.resourceId} />;
   return (
     <>
       <a href={address}>{event.resourceId === null ? "the only one" : <ShortId id={event.resourceId} />}</a>

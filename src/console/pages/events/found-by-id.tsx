@@ -2,7 +2,7 @@ import type { Named } from "../../../store/id-search.ts";
 import { addresses, eventAddress, resourceAddress } from "../../addresses.ts";
 import { Notice } from "../../components/notice.tsx";
 import { Time } from "../../components/time.tsx";
-import { ShortId } from "./short-id.tsx";
+import { ShortId } from "../../components/short-id.tsx";
 
 /** What an id names that is no event's. */
 export function FoundById({ named }: { readonly named: Named }) {

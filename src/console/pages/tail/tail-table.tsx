@@ -6,7 +6,7 @@ import { TeamLink } from "../../components/team-link.tsx";
 import { Time } from "../../components/time.tsx";
 import { EventCell, OrganizationCell, outcomeWords } from "../events/cells.tsx";
 import { attemptWords } from "../events/delivery-step.tsx";
-import { ShortId } from "../events/short-id.tsx";
+import { ShortId } from "../../components/short-id.tsx";
 
 interface TailTableProps {
   readonly events: readonly FoundEvent[];
