@@ -38,7 +38,13 @@ describeInBrowser("the teams in a browser", () => {
     name: "team-failing",
     path: () => pathOf("Fraud desk"),
     heading: "Fraud desk",
-    shows: ["failed", "That is a fault of the team's own", "Send a test event", "Deliveries", "Settings"],
+    shows: [
+      "It does not take what it is sent, last with 500",
+      "That is a fault of the team's own",
+      "Send a test event",
+      "Deliveries",
+      "Settings",
+    ],
   });
   async function open(path: string, work: (page: Page) => Promise<void>): Promise<void> {
     const context = await scene.admin({ permissions: ["clipboard-read", "clipboard-write"] });
