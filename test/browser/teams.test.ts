@@ -93,6 +93,8 @@ describeInBrowser("the teams in a browser", () => {
     await page.goto(`${team}/rotate`);
     await page.getByRole("button", { name: "Rotate the secret" }).click();
     await page.locator("#secret").waitFor();
+    // Its style comes behind it.
+    await page.waitForLoadState();
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
     expect(await findings(page)).toEqual([]);
     await page.goto("/console/teams/new");
