@@ -38,7 +38,13 @@ describeInBrowser("the teams in a browser", () => {
     name: "team-failing",
     path: () => pathOf("Fraud desk"),
     heading: "Fraud desk",
-    shows: ["failed", "That is a fault of the team's own", "Send a test event", "Deliveries", "Settings"],
+    shows: [
+      "It does not take what it is sent, last with 500",
+      "That is a fault of the team's own",
+      "Send a test event",
+      "Deliveries",
+      "Settings",
+    ],
   });
   async function open(path: string, work: (page: Page) => Promise<void>): Promise<void> {
     const context = await scene.admin({ permissions: ["clipboard-read", "clipboard-write"] });
@@ -87,6 +93,8 @@ describeInBrowser("the teams in a browser", () => {
     await page.goto(`${team}/rotate`);
     await page.getByRole("button", { name: "Rotate the secret" }).click();
     await page.locator("#secret").waitFor();
+    // Its style comes behind it.
+    await page.waitForLoadState();
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
     expect(await findings(page)).toEqual([]);
     await page.goto("/console/teams/new");

@@ -112,7 +112,7 @@ describe("why does this team get nothing?", () => {
     const { relay, visitor, path } = await teamThat(answer);
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
-    expect(text).toContain("▲ failing The last attempt failed; what waits is tried again.");
+    expect(text).toMatch(/▲ failing It does not take what it is sent, last with .+\. What waits is tried again\./);
     expect(text).toContain(said);
     expect(text).toContain(remedy);
     expect(text).toContain("The next attempt is at 2026-03-01 12:00:06 UTC.");
@@ -135,7 +135,7 @@ describe("why does this team get nothing?", () => {
     }
     const text = await readPage(visitor, path);
     expect(text).toMatch(
-      /◼ resting It gets nothing because it kept failing: since \S+ \S+ UTC it rests, after \d+ failed attempts in a row\./,
+      /◼ resting It gets nothing because it keeps failing, last with nothing within \d+ ms: since \S+ \S+ UTC it rests, after \d+ failed attempts in a row\./,
     );
     expect(text).toContain("was nothing within");
     expect(text).toContain("raise its time limit");

@@ -2,6 +2,7 @@ import type { Child } from "hono/jsx";
 import { KINDS_OF_AT_MOST } from "../../../store/recent-kinds.ts";
 import { count } from "../../components/figure.tsx";
 import { Time, durationInWords } from "../../components/time.tsx";
+import { answerInWords } from "./attempt-words.ts";
 import type { TeamFacts, TeamJudgement } from "./judge-team.ts";
 
 /** Kinds of event that are named in a sentence. */
@@ -28,19 +29,19 @@ export function sayJudgement(judgement: TeamJudgement, facts: TeamFacts): Child 
     case "resting":
       return (
         <>
-          It gets nothing because it kept failing: since <Time at={team.restingSince ?? now} /> it rests, after{" "}
-          {count(team.consecutiveFailures)} failed attempts in a row.
+          It gets nothing because it keeps failing{sayLastAnswer(facts)}: since <Time at={team.restingSince ?? now} />{" "}
+          it rests, after {count(team.consecutiveFailures)} failed attempts in a row.
         </>
       );
     case "failing":
       return (
         <>
+          It does not take what it is sent{sayLastAnswer(facts)}
           {team.consecutiveFailures === 1
-            ? "The last attempt failed"
-            : `The last ${count(team.consecutiveFailures)} attempts failed`}
-          {backlog.pending > 0
-            ? "; what waits is tried again."
-            : ", and nothing waits any more: the next event is tried anew."}
+            ? ""
+            : `, and the ${count(team.consecutiveFailures)} latest attempts failed in a row`}
+          .{" "}
+          {backlog.pending > 0 ? "What waits is tried again." : "Nothing waits any more: the next event is tried anew."}
         </>
       );
     case "paced":
@@ -84,6 +85,10 @@ export function sayJudgement(judgement: TeamJudgement, facts: TeamFacts): Child 
         </>
       );
   }
+}
+
+function sayLastAnswer({ latest }: TeamFacts): string {
+  return latest === null || latest.outcome === "delivered" ? "" : `, last with ${answerInWords(latest)}`;
 }
 
 function sinceWhen({ team, kinds, now }: TeamFacts): string {
