@@ -1,0 +1,140 @@
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { Miniflare, convertV4MiniflareOptions } from "miniflare";
+import { unstable_splitSqlQuery } from "wrangler";
+import { bundle, root } from "./bundle.ts";
+import { readConfiguration } from "./configuration.ts";
+
+export const SECRET = "bench-secret";
+export const ADMIN_TOKEN = "bench-admin-token";
+
+const DRAINED_WITHIN_MS = 30_000;
+
+export type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+
+/**
+ * A built Worker in a runtime of its own, with the bindings of wrangler.toml on temporary state. Requests reach the
+ * runtime's own socket: neither a development server nor this process stands between.
+ */
+export class ServedWorker {
+  readonly url: string;
+  readonly db: Database;
+  readonly #miniflare: Miniflare;
+  readonly #state: string;
+
+  private constructor(miniflare: Miniflare, state: string, url: URL, db: Database) {
+    this.#miniflare = miniflare;
+    this.#state = state;
+    this.url = url.origin;
+    this.db = db;
+  }
+
+  static async start(entry: string, bindings: Readonly<Record<string, string>> = {}): Promise<ServedWorker> {
+    const state = temporaryDirectory();
+    const miniflare = new Miniflare(convertV4MiniflareOptions(await optionsOf(entry, bindings, state)));
+    try {
+      const url = await miniflare.unsafeGetDirectURL("relay");
+      const db = await miniflare.getD1Database("DB");
+      await migrate(db);
+      return new ServedWorker(miniflare, state, url, db);
+    } catch (error) {
+      await miniflare.dispose();
+      removeDirectory(state);
+      throw error;
+    }
+  }
+
+  /** Messages that wait in the queues. */
+  async backlog(): Promise<number> {
+    const counts = await Promise.all(
+      ["EVENTS", "RETRIES"].map(async (binding) => {
+        const queue = await this.#miniflare.getQueueProducer(binding);
+        return (await queue.metrics()).backlogCount;
+      }),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Waits until the queues are empty, so that one turn's work does not weigh on the next; false if they stay filled. */
+  async drained(): Promise<boolean> {
+    for (let waitedMs = 0; waitedMs < DRAINED_WITHIN_MS; waitedMs += 100) {
+      if ((await this.backlog()) === 0) return true;
+      await wait(100);
+    }
+    return false;
+  }
+
+  /** Where D1 keeps its files. */
+  get stateDirectory(): string {
+    return this.#state;
+  }
+
+  async stop(): Promise<void> {
+    await this.#miniflare.dispose();
+    removeDirectory(this.#state);
+  }
+}
+
+const directories = new Set<string>();
+
+/** On a signal the runtimes are ended by Miniflare, which then leaves; what they worked on goes last. */
+process.on("exit", () => directories.forEach(removeDirectory));
+
+function temporaryDirectory(): string {
+  const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-bench-"));
+  directories.add(directory);
+  return directory;
+}
+
+function removeDirectory(directory: string): void {
+  rmSync(directory, { recursive: true, force: true });
+  directories.delete(directory);
+}
+
+async function optionsOf(entry: string, bindings: Readonly<Record<string, string>>, state: string) {
+  const { compatibility_date, compatibility_flags, queues } = readConfiguration();
+  return {
+    name: "relay",
+    modules: true,
+    script: await bundle(entry),
+    compatibilityDate: compatibility_date,
+    compatibilityFlags: compatibility_flags,
+    unsafeDirectSockets: [{ host: "127.0.0.1" }],
+    // Else it is looked up on the internet.
+    cf: false,
+    defaultPersistRoot: state,
+    d1Databases: { DB: "qonto-relay" },
+    d1Persist: path.join(state, "d1"),
+    queueProducers: Object.fromEntries(queues.producers.map(({ binding, queue }) => [binding, queue])),
+    queueConsumers: Object.fromEntries(
+      queues.consumers.map(({ queue, dead_letter_queue, ...consumer }) => [
+        queue,
+        {
+          maxBatchSize: consumer.max_batch_size,
+          maxBatchTimeout: consumer.max_batch_timeout,
+          maxRetries: consumer.max_retries,
+          retryDelay: consumer.retry_delay,
+          ...(dead_letter_queue === undefined ? {} : { deadLetterQueue: dead_letter_queue }),
+        },
+      ]),
+    ),
+    bindings: {
+      QONTO_WEBHOOK_SECRETS: SECRET,
+      ADMIN_TOKEN,
+      ALLOW_PRIVATE_DESTINATIONS: "true",
+      ...bindings,
+    },
+    // Its log is for nobody here; to show it would cost the machine as much as the relay itself.
+    handleStructuredLogs: () => undefined,
+  };
+}
+
+async function migrate(db: Database): Promise<void> {
+  const directory = path.join(root, "migrations");
+  for (const file of readdirSync(directory).toSorted()) {
+    const statements = unstable_splitSqlQuery(readFileSync(path.join(directory, file), "utf8"));
+    await db.batch(statements.map((statement) => db.prepare(statement)));
+  }
+}
