@@ -6,12 +6,14 @@ import { describeCommit, describeMachine } from "./machine.ts";
 import { OptionError, type Options, type SectionName, readOptions, usage } from "./options.ts";
 import { printReport, printTable } from "./report.ts";
 import { acknowledgement } from "./sections/acknowledgement.ts";
+import { cost } from "./sections/cost.ts";
 import type { Section } from "./sections/section.ts";
 
 /** `npm run bench`: how fast the relay is, and what it costs. `npm run bench -- --help` names the options. */
 
 const sections: Partial<Record<SectionName, Section>> = {
   ack: acknowledgement,
+  cost,
 };
 
 async function bench({ sections: names, isShort, json, compare }: Options): Promise<void> {

@@ -22,9 +22,9 @@ const sizes = [
 
 /** Enough to let the middle settle, and few enough for the queue of the simulator, which holds 10,000. */
 const loads = [
-  { connections: 1, requests: 300 },
-  { connections: 16, requests: 1_600 },
-  { connections: 64, requests: 2_400 },
+  { connections: 1, requests: 200 },
+  { connections: 16, requests: 1_000 },
+  { connections: 64, requests: 1_600 },
 ];
 
 interface Round {
@@ -45,7 +45,7 @@ export const acknowledgement: Section = async ({ isShort, say }) => {
     for (const worker of workers.values()) {
       await generator.send(worker, { connections: 16, requests: shorten(1_000), bodyBytes: 1_000 });
     }
-    for (let round = 0; round < (isShort ? 1 : 5); round += 1) {
+    for (let round = 0; round < (isShort ? 1 : 3); round += 1) {
       for (const { name, bodyBytes } of sizes) {
         say(`round ${round + 1}, ${name}`);
         for (const { connections, requests } of loads) {
