@@ -7,12 +7,14 @@ import { OptionError, type Options, type SectionName, readOptions, usage } from 
 import { printReport, printTable } from "./report.ts";
 import { acknowledgement } from "./sections/acknowledgement.ts";
 import { cost } from "./sections/cost.ts";
+import { endToEnd } from "./sections/end-to-end.ts";
 import type { Section } from "./sections/section.ts";
 
 /** `npm run bench`: how fast the relay is, and what it costs. `npm run bench -- --help` names the options. */
 
 const sections: Partial<Record<SectionName, Section>> = {
   ack: acknowledgement,
+  "end-to-end": endToEnd,
   cost,
 };
 

@@ -4,6 +4,8 @@ import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { unstable_splitSqlQuery } from "wrangler";
+import { z } from "zod";
+import { RelayClient } from "../../src/cli/relay-client.ts";
 import { bundle, root } from "./bundle.ts";
 import { readConfiguration } from "./configuration.ts";
 
@@ -12,7 +14,15 @@ export const ADMIN_TOKEN = "bench-admin-token";
 
 const DRAINED_WITHIN_MS = 30_000;
 
-export type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+interface Changes {
+  readonly bindings?: Readonly<Record<string, string>>;
+  /** How long an event may wait for company, in place of what wrangler.toml says. */
+  readonly batchingSeconds?: number;
+  /** Gets each line of the Worker's log. */
+  readonly onLog?: (line: string) => void;
+}
+
+type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
 
 /**
  * A built Worker in a runtime of its own, with the bindings of wrangler.toml on temporary state. Requests reach the
@@ -31,9 +41,9 @@ export class ServedWorker {
     this.db = db;
   }
 
-  static async start(entry: string, bindings: Readonly<Record<string, string>> = {}): Promise<ServedWorker> {
+  static async start(entry: string, changes: Changes = {}): Promise<ServedWorker> {
     const state = temporaryDirectory();
-    const miniflare = new Miniflare(convertV4MiniflareOptions(await optionsOf(entry, bindings, state)));
+    const miniflare = new Miniflare(convertV4MiniflareOptions(await optionsOf(entry, changes, state)));
     try {
       const url = await miniflare.unsafeGetDirectURL("relay");
       const db = await miniflare.getD1Database("DB");
@@ -66,9 +76,10 @@ export class ServedWorker {
     return false;
   }
 
-  /** Where D1 keeps its files. */
-  get stateDirectory(): string {
-    return this.#state;
+  /** Adds a team; answers its destination's id. */
+  async addTeam(url: string, settings: object = {}): Promise<string> {
+    const client = new RelayClient(this.url, ADMIN_TOKEN);
+    return (await client.post("/api/destinations", { url, ...settings }, z.object({ id: z.string() }))).id;
   }
 
   async stop(): Promise<void> {
@@ -93,7 +104,7 @@ function removeDirectory(directory: string): void {
   directories.delete(directory);
 }
 
-async function optionsOf(entry: string, bindings: Readonly<Record<string, string>>, state: string) {
+async function optionsOf(entry: string, { bindings, batchingSeconds, onLog }: Changes, state: string) {
   const { compatibility_date, compatibility_flags, queues } = readConfiguration();
   return {
     name: "relay",
@@ -113,7 +124,7 @@ async function optionsOf(entry: string, bindings: Readonly<Record<string, string
         queue,
         {
           maxBatchSize: consumer.max_batch_size,
-          maxBatchTimeout: consumer.max_batch_timeout,
+          maxBatchTimeout: batchingSeconds ?? consumer.max_batch_timeout,
           maxRetries: consumer.max_retries,
           retryDelay: consumer.retry_delay,
           ...(dead_letter_queue === undefined ? {} : { deadLetterQueue: dead_letter_queue }),
@@ -126,8 +137,8 @@ async function optionsOf(entry: string, bindings: Readonly<Record<string, string
       ALLOW_PRIVATE_DESTINATIONS: "true",
       ...bindings,
     },
-    // Its log is for nobody here; to show it would cost the machine as much as the relay itself.
-    handleStructuredLogs: () => undefined,
+    // To show its log would cost the machine as much as the relay itself.
+    handleStructuredLogs: ({ message }: { message: string }) => onLog?.(message),
   };
 }
 

@@ -12,27 +12,37 @@ const EVENTS = 100;
 
 const budgets: Readonly<Record<string, Scenario & { readonly naiveRows: number; readonly budget: Partial<Usage> }>> = {
   "one destination": {
-    ...{ destinations: 1, oneFailsOf: 0, oneRepeatedOf: 0 },
+    destinations: 1,
+    oneFailsOf: 0,
+    oneRepeatedOf: 0,
     naiveRows: 6,
     budget: { rowsWritten: 500, databaseCalls: 130, queueOperations: 300, consumerInvocations: 10, requests: 100 },
   },
   "three destinations": {
-    ...{ destinations: 3, oneFailsOf: 0, oneRepeatedOf: 0 },
+    destinations: 3,
+    oneFailsOf: 0,
+    oneRepeatedOf: 0,
     naiveRows: 12,
     budget: { rowsWritten: 700, databaseCalls: 130, queueOperations: 300, consumerInvocations: 10, requests: 100 },
   },
   "one destination, one in 20 fails once": {
-    ...{ destinations: 1, oneFailsOf: 20, oneRepeatedOf: 0 },
+    destinations: 1,
+    oneFailsOf: 20,
+    oneRepeatedOf: 0,
     naiveRows: 6.1,
     budget: { rowsWritten: 690, databaseCalls: 211, queueOperations: 405, consumerInvocations: 45, requests: 100 },
   },
   "three destinations, one in 20 fails once": {
-    ...{ destinations: 3, oneFailsOf: 20, oneRepeatedOf: 0 },
+    destinations: 3,
+    oneFailsOf: 20,
+    oneRepeatedOf: 0,
     naiveRows: 12.3,
     budget: { rowsWritten: 1270, databaseCalls: 373, queueOperations: 615, consumerInvocations: 115, requests: 100 },
   },
   "one destination, one in 10 comes twice": {
-    ...{ destinations: 1, oneFailsOf: 0, oneRepeatedOf: 10 },
+    destinations: 1,
+    oneFailsOf: 0,
+    oneRepeatedOf: 10,
     naiveRows: 6.3,
     budget: { rowsWritten: 510, databaseCalls: 140, queueOperations: 300, consumerInvocations: 10, requests: 110 },
   },

@@ -1,0 +1,148 @@
+import { batchingDelayMs } from "../configuration.ts";
+import { LoadGenerator } from "../load/load-generator.ts";
+import type { LoadReport } from "../load/order.ts";
+import type { Arrival } from "../load/team-order.ts";
+import { Teams } from "../load/teams.ts";
+import { type Report, figure } from "../report.ts";
+import { ServedWorker } from "../served-worker.ts";
+import { median, quantile } from "../statistics.ts";
+import type { Section } from "./section.ts";
+
+/** How soon events arrive at teams, and how many can. */
+export const endToEnd: Section = async ({ isShort, say }) => {
+  const generator = new LoadGenerator();
+  const teams = await Teams.start();
+  try {
+    const seconds = isShort ? 2 : 10;
+    say("arrival at a steady rate");
+    const batching = batchingDelayMs();
+    const arrival = [
+      await measureArrival(`${batching} ms, as configured`, { seconds, hanging: false }),
+      await measureArrival("none", { seconds, hanging: false, batchingSeconds: 0 }),
+      await measureArrival(`${batching} ms; a second team hangs`, { seconds, hanging: true }),
+    ];
+    const throughput: Throughput[] = [];
+    for (const [destinations, events] of [
+      [1, 3_000],
+      [3, 1_500],
+      [10, 600],
+    ] as const) {
+      say(`deliveries a second, ${destinations} destinations`);
+      throughput.push(await measureThroughput(destinations, Math.ceil(events / (isShort ? 20 : 1))));
+    }
+    return describe(arrival, throughput, batching);
+  } finally {
+    generator.stop();
+    teams.stop();
+  }
+
+  async function measureArrival(name: string, { seconds, hanging, batchingSeconds }: Steady) {
+    const worker = await ServedWorker.start("src/index.ts", batchingSeconds === undefined ? {} : { batchingSeconds });
+    try {
+      if (hanging) await worker.addTeam(`${teams.url}/hanging`, { timeout_ms: 2_000 });
+      await worker.addTeam(`${teams.url}/well`);
+      const steady = { connections: 16, bodyBytes: 1_000, rate: RATE };
+      await generator.send(worker, { ...steady, requests: RATE });
+      await worker.drained();
+      await teams.take(RATE, 5_000);
+      const report = await generator.send(worker, { ...steady, requests: RATE * seconds });
+      const arrivals = await untilAllCame(report.answers.length, "/well");
+      return { name, ...passages(report, arrivals) };
+    } finally {
+      await worker.stop();
+    }
+  }
+
+  async function measureThroughput(destinations: number, events: number): Promise<Throughput> {
+    const worker = await ServedWorker.start("src/index.ts");
+    try {
+      for (let index = 0; index < destinations; index += 1) await worker.addTeam(`${teams.url}/${index}`);
+      const { answers } = await generator.send(worker, { connections: 16, requests: events, bodyBytes: 1_000 });
+      const loadEndedAt = Math.max(...answers.map(({ sentAt, durationMs }) => sentAt + durationMs));
+      const arrivals = await teams.take(events * destinations, 60_000);
+      const behind = arrivals.filter(({ at }) => at > loadEndedAt);
+      const lastAt = Math.max(loadEndedAt, ...behind.map(({ at }) => at));
+      return {
+        destinations,
+        perSecond: (behind.length * 1_000) / (lastAt - loadEndedAt),
+        missing: events * destinations - new Set(arrivals.map(({ path, id }) => path + id)).size,
+      };
+    } finally {
+      await worker.stop();
+    }
+  }
+
+  async function untilAllCame(count: number, path: string): Promise<Arrival[]> {
+    return (await teams.take(count, 15_000)).filter((arrival) => arrival.path === path);
+  }
+};
+
+/** Events a second: a busy bank's, and a fraction of what this machine can do. */
+const RATE = 50;
+
+interface Steady {
+  readonly seconds: number;
+  readonly hanging: boolean;
+  readonly batchingSeconds?: number;
+}
+
+interface Throughput {
+  readonly destinations: number;
+  readonly perSecond: number;
+  readonly missing: number;
+}
+
+interface Passages {
+  readonly name: string;
+  readonly p50: number;
+  readonly p99: number;
+  readonly missing: number;
+}
+
+function passages({ answers }: LoadReport, arrivals: readonly Arrival[]) {
+  const first = new Map(arrivals.toReversed().map(({ id, at }) => [id, at]));
+  const times = answers.flatMap(({ id, sentAt }) => {
+    const at = first.get(id);
+    return at === undefined ? [] : [at - sentAt];
+  });
+  return { p50: median(times), p99: quantile(times, 0.99), missing: answers.length - times.length };
+}
+
+function describe(arrival: readonly Passages[], throughput: readonly Throughput[], batching: number): Report {
+  const [configured, withoutBatching] = arrival;
+  // An event waits for the end of its batch, which began with any of the events before it: for half the time in the middle.
+  const beyond = Math.max((configured?.p50 ?? 0) - batching / 2, withoutBatching?.p50 ?? 0);
+  const toOne = throughput[0]?.perSecond ?? 0;
+  return {
+    tables: [
+      {
+        title: `From Qonto's sending to the first arrival at a team, ms, at ${RATE} events a second`,
+        columns: ["the queue's batching delay", "p50", "p99", "not arrived"],
+        rows: arrival.map(({ name, p50, p99, missing }) => [name, figure(p50), figure(p99), String(missing)]),
+      },
+      {
+        title: "Deliveries a second out of a backlog (the simulator runs one batch at a time)",
+        columns: ["destinations", "deliveries a second", "events a second", "not arrived"],
+        rows: throughput.map(({ destinations, perSecond, missing }) => [
+          String(destinations),
+          figure(perSecond),
+          figure(perSecond / destinations),
+          String(missing),
+        ]),
+      },
+    ],
+    goals: [
+      {
+        goal: "first arrival ≤ 150 ms p50 beyond the batching delay",
+        measured: `${figure(beyond)} ms`,
+        isMet: beyond <= 150,
+      },
+      { goal: "≥ 500 deliveries a second to one destination", measured: figure(toOne), isMet: toOne >= 500 },
+    ],
+    figures: Object.fromEntries([
+      ...arrival.map(({ name, p50 }) => [`batching ${name}: arrival p50 ms`, p50]),
+      ...throughput.map(({ destinations, perSecond }) => [`${destinations} destinations: deliveries/s`, perSecond]),
+    ]),
+    notes: ["An event waits half the batching delay in the middle, and all of it at most."],
+  };
+}
