@@ -8,6 +8,8 @@ import { printReport, printTable } from "./report.ts";
 import { acknowledgement } from "./sections/acknowledgement.ts";
 import { cost } from "./sections/cost.ts";
 import { endToEnd } from "./sections/end-to-end.ts";
+import { faults } from "./sections/faults.ts";
+import { overload } from "./sections/overload.ts";
 import type { Section } from "./sections/section.ts";
 
 /** `npm run bench`: how fast the relay is, and what it costs. `npm run bench -- --help` names the options. */
@@ -15,6 +17,8 @@ import type { Section } from "./sections/section.ts";
 const sections: Partial<Record<SectionName, Section>> = {
   ack: acknowledgement,
   "end-to-end": endToEnd,
+  faults,
+  overload,
   cost,
 };
 

@@ -1,4 +1,4 @@
-/** What the process of the teams is asked: how many requests came; or which, and to forget them. */
+/** What the process of the teams is asked: how many requests came that are answered; or which came, and to forget them. */
 export type TeamOrder = "count" | "take";
 
 export interface Arrival {

@@ -6,13 +6,15 @@ import type { Arrival, TeamOrder } from "./team-order.ts";
  * Runs as a process of its own: teams of which each has a path, that answer at once and note what came when. At /hanging
  * none is ever answered.
  */
+const HANGING = "/hanging";
+
 let arrivals: Arrival[] = [];
 
 const server = http.createServer((request, response) => {
   const path = request.url ?? "";
   arrivals.push({ path, id: String(request.headers["webhook-id"]), at: performance.timeOrigin + performance.now() });
   request.resume();
-  if (path !== "/hanging") request.once("end", () => response.end());
+  if (path !== HANGING) request.once("end", () => response.end());
 });
 server.keepAliveTimeout = 60_000;
 
@@ -22,7 +24,7 @@ server.listen(0, "127.0.0.1", () => {
 });
 
 process.on("message", (order: TeamOrder) => {
-  if (order === "count") process.send?.({ count: arrivals.length });
+  if (order === "count") process.send?.({ count: arrivals.filter(({ path }) => path !== HANGING).length });
   if (order !== "take") return;
   process.send?.({ arrivals });
   arrivals = [];
