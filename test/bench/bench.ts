@@ -10,15 +10,17 @@ import { cost } from "./sections/cost.ts";
 import { endToEnd } from "./sections/end-to-end.ts";
 import { faults } from "./sections/faults.ts";
 import { overload } from "./sections/overload.ts";
+import { scale } from "./sections/scale.ts";
 import type { Section } from "./sections/section.ts";
 
 /** `npm run bench`: how fast the relay is, and what it costs. `npm run bench -- --help` names the options. */
 
-const sections: Partial<Record<SectionName, Section>> = {
+const sections: Record<SectionName, Section> = {
   ack: acknowledgement,
   "end-to-end": endToEnd,
   faults,
   overload,
+  scale,
   cost,
 };
 
@@ -34,8 +36,7 @@ async function bench({ sections: names, isShort, json, compare }: Options): Prom
   const figures: Record<string, number> = {};
   for (const name of names) {
     const say = (what: string) => console.error(`  … ${name}: ${what}`);
-    const report = await sections[name]?.({ isShort, say });
-    if (report === undefined) continue;
+    const report = await sections[name]({ isShort, say });
     printReport(report);
     for (const [figure, value] of Object.entries(report.figures)) figures[`${name} · ${figure}`] = value;
   }
