@@ -36,7 +36,9 @@ async function bench({ sections: names, isShort, json, compare }: Options): Prom
   const figures: Record<string, number> = {};
   for (const name of names) {
     const say = (what: string) => console.error(`  … ${name}: ${what}`);
+    const sectionStartedAt = Date.now();
     const report = await sections[name]({ isShort, say });
+    say(`took ${Math.round((Date.now() - sectionStartedAt) / 1000)} s`);
     printReport(report);
     for (const [figure, value] of Object.entries(report.figures)) figures[`${name} · ${figure}`] = value;
   }

@@ -1,5 +1,4 @@
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import { TestRelay } from "../support/relay.ts";
 import { NaiveRelay } from "./naive-relay.ts";
 import { type Scenario, forget, idle, play } from "./scenarios.ts";
 import { type Usage, noUsage } from "./usage.ts";

@@ -5,7 +5,7 @@ import type { Usage } from "./usage.ts";
  * https://developers.cloudflare.com/workers/platform/pricing/, …/d1/platform/pricing/, …/queues/platform/pricing/ and
  * …/workers/observability/logs/workers-logs/#pricing.
  */
-export const prices: Readonly<Record<keyof Usage, number>> = {
+const prices: Readonly<Record<keyof Usage, number>> = {
   requests: 0.3,
   consumerInvocations: 0.3,
   databaseCalls: 0,

@@ -45,7 +45,7 @@ export const scale: Section = async ({ isShort, say }) => {
   try {
     const destinationId = await worker.addTeam(`${teams.url}/well`);
     const cookie = await logIn(worker);
-    const levels = isShort ? [500, 2_000] : [10_000, 100_000, 1_000_000];
+    const levels = isShort ? [500] : [10_000, 100_000, 1_000_000];
     const table = new Map<string, Measured[]>();
     const note = (what: string, measured: Measured) => table.set(what, [...(table.get(what) ?? []), measured]);
     let from = 0;

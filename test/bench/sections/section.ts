@@ -3,7 +3,7 @@ import type { Report } from "../report.ts";
 /** A part of the benchmark, which starts what it needs and stops it. */
 export type Section = (run: Run) => Promise<Report>;
 
-export interface Run {
+interface Run {
   /** A smoke run: everything happens, no figure means much. */
   readonly isShort: boolean;
   /** Tells the person at the terminal what goes on. */
