@@ -56,24 +56,19 @@ export class ServedWorker {
     }
   }
 
-  /** Messages that wait in the queues. */
-  async backlog(): Promise<number> {
-    const counts = await Promise.all(
-      ["EVENTS", "RETRIES"].map(async (binding) => {
-        const queue = await this.#miniflare.getQueueProducer(binding);
-        return (await queue.metrics()).backlogCount;
-      }),
-    );
-    return counts.reduce((sum, count) => sum + count, 0);
-  }
-
-  /** Waits until the queues are empty, so that one turn's work does not weigh on the next; false if they stay filled. */
+  /** Waits until no event is queued, so that one turn's work does not weigh on the next; false if some stay. */
   async drained(): Promise<boolean> {
+    const queue = await this.#miniflare.getQueueProducer("EVENTS");
     for (let waitedMs = 0; waitedMs < DRAINED_WITHIN_MS; waitedMs += 100) {
-      if ((await this.backlog()) === 0) return true;
+      if ((await queue.metrics()).backlogCount === 0) return true;
       await wait(100);
     }
     return false;
+  }
+
+  /** How large D1 has become. */
+  async databaseBytes(): Promise<number> {
+    return (await this.db.prepare("SELECT 1").all()).meta.size_after;
   }
 
   /** Adds a team; answers its destination's id. */

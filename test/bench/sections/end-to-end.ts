@@ -3,9 +3,9 @@ import { LoadGenerator } from "../load/load-generator.ts";
 import type { LoadReport } from "../load/order.ts";
 import type { Arrival } from "../load/team-order.ts";
 import { Teams } from "../load/teams.ts";
-import { type Report, figure } from "../report.ts";
 import { ServedWorker } from "../served-worker.ts";
 import { median, quantile } from "../statistics.ts";
+import { RATE, type Throughput, describePassages } from "./end-to-end-tables.ts";
 import type { Section } from "./section.ts";
 
 /** How soon events arrive at teams, and how many can. */
@@ -26,7 +26,7 @@ export const endToEnd: Section = async ({ isShort, say }) => {
       say(`deliveries a second, ${destinations} destinations`);
       throughput.push(await measureThroughput(destinations, Math.ceil(events / (isShort ? 20 : 1))));
     }
-    return describe(arrival, throughput, batching);
+    return describePassages(arrival, throughput, batching);
   } finally {
     generator.stop();
     teams.stop();
@@ -61,7 +61,7 @@ export const endToEnd: Section = async ({ isShort, say }) => {
       return {
         destinations,
         perSecond: (behind.length * 1_000) / (lastAt - loadEndedAt),
-        missing: events * destinations - new Set(arrivals.map(({ path, id }) => path + id)).size,
+        missing: events * destinations - countDistinct(arrivals, new Set(answers.map(({ id }) => id))),
       };
     } finally {
       await worker.stop();
@@ -72,9 +72,6 @@ export const endToEnd: Section = async ({ isShort, say }) => {
     return (await teams.take(count, 15_000)).filter((arrival) => arrival.path === path);
   }
 };
-
-/** Events a second: a busy bank's, and a fraction of what this machine can do. */
-const RATE = 50;
 
 const backlogs = [
   { destinations: 1, events: 3_000 },
@@ -88,17 +85,9 @@ interface Steady {
   readonly batchingSeconds?: number;
 }
 
-interface Throughput {
-  readonly destinations: number;
-  readonly perSecond: number;
-  readonly missing: number;
-}
-
-interface Passages {
-  readonly name: string;
-  readonly p50: number;
-  readonly p99: number;
-  readonly missing: number;
+/** What comes twice, or late from a turn before, counts for nothing. */
+function countDistinct(arrivals: readonly Arrival[], ids: ReadonlySet<string>): number {
+  return new Set(arrivals.filter(({ id }) => ids.has(id)).map(({ path, id }) => `${path} ${id}`)).size;
 }
 
 function passages({ answers }: LoadReport, arrivals: readonly Arrival[]) {
@@ -108,43 +97,4 @@ function passages({ answers }: LoadReport, arrivals: readonly Arrival[]) {
     return at === undefined ? [] : [at - sentAt];
   });
   return { p50: median(times), p99: quantile(times, 0.99), missing: answers.length - times.length };
-}
-
-function describe(arrival: readonly Passages[], throughput: readonly Throughput[], batching: number): Report {
-  const [configured, withoutBatching] = arrival;
-  // An event waits for the end of its batch, which began with any of the events before it: for half the time in the middle.
-  const beyond = Math.max((configured?.p50 ?? 0) - batching / 2, withoutBatching?.p50 ?? 0);
-  const toOne = throughput[0]?.perSecond ?? 0;
-  return {
-    tables: [
-      {
-        title: `From Qonto's sending to the first arrival at a team, ms, at ${RATE} events a second`,
-        columns: ["the queue's batching delay", "p50", "p99", "not arrived"],
-        rows: arrival.map(({ name, p50, p99, missing }) => [name, figure(p50), figure(p99), String(missing)]),
-      },
-      {
-        title: "Deliveries a second out of a backlog (the simulator runs one batch at a time)",
-        columns: ["destinations", "deliveries a second", "events a second", "not arrived"],
-        rows: throughput.map(({ destinations, perSecond, missing }) => [
-          String(destinations),
-          figure(perSecond),
-          figure(perSecond / destinations),
-          String(missing),
-        ]),
-      },
-    ],
-    goals: [
-      {
-        goal: "first arrival ≤ 150 ms p50 beyond the batching delay",
-        measured: `${figure(beyond)} ms`,
-        isMet: beyond <= 150,
-      },
-      { goal: "≥ 500 deliveries a second to one destination", measured: figure(toOne), isMet: toOne >= 500 },
-    ],
-    figures: Object.fromEntries([
-      ...arrival.map(({ name, p50 }) => [`batching ${name}: arrival p50 ms`, p50]),
-      ...throughput.map(({ destinations, perSecond }) => [`${destinations} destinations: deliveries/s`, perSecond]),
-    ]),
-    notes: ["An event waits half the batching delay in the middle, and all of it at most."],
-  };
 }

@@ -1,16 +1,17 @@
-import { z } from "zod";
 import { LoadGenerator } from "../load/load-generator.ts";
 import { Teams } from "../load/teams.ts";
 import { type Report, figure } from "../report.ts";
-import { ADMIN_TOKEN, ServedWorker } from "../served-worker.ts";
-import { median } from "../statistics.ts";
+import { ServedWorker } from "../served-worker.ts";
 import { fill } from "./fill.ts";
+import { type Measured, logIn, measure, measurePage, runCron } from "./metered-relay.ts";
 import type { Section } from "./section.ts";
 
 const MS_PER_DAY = 86_400_000;
 
 /** A million of them is a month. */
 const EVERY_MS = 2_500;
+
+const DATABASE_BYTES = 10e9;
 
 const EVENTS = 200;
 const OLD_EVENTS = 1_000;
@@ -31,12 +32,6 @@ const pages = [
   "/console",
 ];
 
-interface Measured {
-  readonly ms: number;
-  readonly rowsRead: number;
-  readonly rowsWritten: number;
-}
-
 /** Whether an event, a query and the upkeep cost the same however much has been recorded. */
 export const scale: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
@@ -48,6 +43,9 @@ export const scale: Section = async ({ isShort, say }) => {
     const levels = isShort ? [500] : [10_000, 100_000, 1_000_000];
     const table = new Map<string, Measured[]>();
     const note = (what: string, measured: Measured) => table.set(what, [...(table.get(what) ?? []), measured]);
+    const bytesBefore = await worker.databaseBytes();
+    await measureEvents(worker, generator, teams);
+    const bytes = ((await worker.databaseBytes()) - bytesBefore) / (2 * EVENTS);
     let from = 0;
     for (const level of levels) {
       say(`${level.toLocaleString("en")} events`);
@@ -62,7 +60,7 @@ export const scale: Section = async ({ isShort, say }) => {
       await fill(worker, { ...old, from: 10_000_000 + level, until: 10_000_000 + level + OLD_EVENTS });
       note(`cron, ${OLD_EVENTS.toLocaleString("en")} events to delete`, await measure(worker, () => runCron(worker)));
     }
-    return describe(levels, table);
+    return describe(levels, table, bytes);
   } finally {
     generator.stop();
     teams.stop();
@@ -84,47 +82,11 @@ async function measureEvents(worker: ServedWorker, generator: LoadGenerator, tea
   return { ms: ms / EVENTS, rowsRead: rowsRead / EVENTS, rowsWritten: rowsWritten / EVENTS };
 }
 
-async function measurePage(worker: ServedWorker, page: string, cookie: string): Promise<Measured> {
-  const anHourAgo = new Date(Date.now() - 3_600_000).toISOString();
-  const get = async () => {
-    const url = worker.url + page.replace("HOUR_AGO", anHourAgo);
-    const response = await fetch(url, { headers: { cookie, authorization: `Bearer ${ADMIN_TOKEN}` } });
-    await response.arrayBuffer();
-    if (response.status >= 400 && page !== "/health") throw new Error(`${page} answered ${response.status}`);
-  };
-  const rounds = [await measure(worker, get), await measure(worker, get), await measure(worker, get)];
-  return { ...(rounds[0] ?? nothing), ms: median(rounds.map(({ ms }) => ms)) };
-}
-
-const nothing: Measured = { ms: 0, rowsRead: 0, rowsWritten: 0 };
-
-const usage = z.object({ rowsRead: z.number(), rowsWritten: z.number() });
-
-async function measure(worker: ServedWorker, act: () => Promise<unknown>): Promise<Measured> {
-  const take = async () => usage.parse(await (await fetch(`${worker.url}/bench/usage`)).json());
-  await take();
-  const startedAt = performance.now();
-  await act();
-  const ms = performance.now() - startedAt;
-  return { ms, ...(await take()) };
-}
-
-async function runCron(worker: ServedWorker): Promise<void> {
-  const response = await fetch(`${worker.url}/bench/cron`, { method: "POST" });
-  if (!response.ok) throw new Error(`The cron failed: ${await response.text()}`);
-}
-
-async function logIn(worker: ServedWorker): Promise<string> {
-  const response = await fetch(`${worker.url}/console/login`, {
-    method: "POST",
-    headers: { "sec-fetch-site": "same-origin", origin: worker.url },
-    body: new URLSearchParams({ token: ADMIN_TOKEN }),
-    redirect: "manual",
-  });
-  return response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
-}
-
-function describe(levels: readonly number[], measured: ReadonlyMap<string, readonly Measured[]>): Report {
+function describe(
+  levels: readonly number[],
+  measured: ReadonlyMap<string, readonly Measured[]>,
+  bytes: number,
+): Report {
   const events = measured.get("an event, received to delivered") ?? [];
   const written = events.map(({ rowsWritten }) => rowsWritten);
   return {
@@ -145,14 +107,18 @@ function describe(levels: readonly number[], measured: ReadonlyMap<string, reado
         isMet: Math.max(...written) - Math.min(...written) < 0.1,
       },
     ],
-    figures: Object.fromEntries(
-      Array.from(measured).flatMap(([what, all]) =>
+    figures: Object.fromEntries([
+      ["bytes of an event", bytes],
+      ...Array.from(measured).flatMap(([what, all]) =>
         all.flatMap(({ ms, rowsRead }, index) => [
           [`${what}, ${levels[index]} events: ms`, ms],
           [`${what}, ${levels[index]} events: rows read`, rowsRead],
         ]),
       ),
-    ),
-    notes: ["A ledger of all time counts all that there is, in pages of 5,000 between which D1 does other work."],
+    ]),
+    notes: [
+      "A ledger of all time counts all that there is, in pages of 5,000 between which D1 does other work.",
+      `An event of 1 KB, its delivery and its resource take ${figure(bytes)} bytes of D1: ${figure(DATABASE_BYTES / bytes / 1e6)} million fill its 10 GB.`,
+    ],
   };
 }
