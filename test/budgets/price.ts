@@ -16,6 +16,9 @@ const prices: Readonly<Record<keyof Usage, number>> = {
   logEvents: 0.6,
 };
 
+/** A month, beyond the 5 GB of an account that are included. */
+export const dollarsForAGigabyte = 0.75;
+
 export const pricesOf = "November 2026";
 
 /** What some usage costs, when it is that of each of a million events. */

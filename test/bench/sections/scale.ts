@@ -1,3 +1,4 @@
+import { dollarsForAGigabyte } from "../../budgets/price.ts";
 import { LoadGenerator } from "../load/load-generator.ts";
 import { Teams } from "../load/teams.ts";
 import { type Report, figure } from "../report.ts";
@@ -119,6 +120,7 @@ function describe(
     notes: [
       "A ledger of all time counts all that there is, in pages of 5,000 between which D1 does other work.",
       `An event of 1 KB, its delivery and its resource take ${figure(bytes)} bytes of D1: ${figure(DATABASE_BYTES / bytes / 1e6)} million fill its 10 GB.`,
+      `A million of them, kept for a month beyond what is included: ${figure((bytes * 1e6 * dollarsForAGigabyte) / 1e9)} dollars.`,
     ],
   };
 }
