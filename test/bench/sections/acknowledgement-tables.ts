@@ -17,9 +17,9 @@ export const sizes = [
 
 /** Enough to let the middle settle, and few enough for the queue of the simulator, which holds 10,000. */
 export const loads = [
-  { connections: 1, requests: 200 },
-  { connections: 16, requests: 1_000 },
-  { connections: 64, requests: 1_600 },
+  { connections: 1, requests: 150 },
+  { connections: 16, requests: 800 },
+  { connections: 64, requests: 1_200 },
 ];
 
 export interface Round {
