@@ -44,6 +44,7 @@ export default defineConfig({
           include: ["test/**/*.test.{ts,tsx}"],
           exclude: [
             "test/architecture/**",
+            "test/bench/**",
             "test/browser/**",
             "test/chaos/**",
             "test/qonto-server/**",
@@ -62,6 +63,7 @@ export default defineConfig({
           name: "node",
           include: [
             "test/architecture/**/*.test.ts",
+            "test/bench/**/*.test.ts",
             "test/browser/**/*.test.ts",
             "test/chaos/**/*.test.ts",
             "test/cli/**/*.test.ts",

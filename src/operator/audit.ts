@@ -3,7 +3,7 @@ import { AUDIT_PREFIX, type AuditRecord, listAudit } from "../store/audit.ts";
 import { exampleDestination } from "./destination-schema.ts";
 import { badInput, behindToken } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, instant, limit } from "./requests.ts";
-import { isoTime, json, page, pageOf, security, time, toPage } from "./responses.ts";
+import { isoTime, json, page, pageOf, security, time } from "./responses.ts";
 import { firstIdAt, timeOfId } from "../platform/sortable-id.ts";
 
 const record = z
@@ -55,21 +55,33 @@ const route = createRoute({
   },
 });
 
-/** Sorts behind the id of any time that will come. */
-const NO_END = `${AUDIT_PREFIX}_g`;
-
 export function addAudit(api: OperatorApi): void {
   api.openapi(route, async (c) => {
     const { subject, since, until, limit, cursor } = c.req.valid("query");
-    const to = until === undefined ? NO_END : firstIdAt(AUDIT_PREFIX, until);
-    const rows = await listAudit(c.env.DB, {
-      from: firstIdAt(AUDIT_PREFIX, since ?? 0),
-      to: cursor !== undefined && cursor.id < to ? cursor.id : to,
-      subject,
-      limit: limit + 1,
-    });
-    return c.json(toPage(rows, limit, { show, cursorAt: ({ id }) => encodeCursor({ id }) }), 200);
+    const { records, next } = await listAudit(c.env.DB, { ...auditWindow({ since, until, cursor }), subject, limit });
+    return c.json({ data: records.map(show), next_cursor: next === null ? null : encodeCursor({ id: next }) }, 200);
   });
+}
+
+/** Sorts behind the id of any time that will come. */
+const NO_END = `${AUDIT_PREFIX}_g`;
+
+interface AuditBounds {
+  /** Unix milliseconds, inclusive. */
+  readonly since?: number | undefined;
+  /** Exclusive. */
+  readonly until?: number | undefined;
+  /** Where the page before ended. */
+  readonly cursor?: { readonly id: string } | undefined;
+}
+
+/** From which id to which one the records of a time are. */
+export function auditWindow({ since, until, cursor }: AuditBounds): { readonly from: string; readonly to: string } {
+  const end = until === undefined ? NO_END : firstIdAt(AUDIT_PREFIX, until);
+  return {
+    from: firstIdAt(AUDIT_PREFIX, since ?? 0),
+    to: cursor !== undefined && cursor.id < end ? cursor.id : end,
+  };
 }
 
 function show({ id, before, after, ...row }: AuditRecord): z.input<typeof record> {

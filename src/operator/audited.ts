@@ -4,7 +4,8 @@ import { AUDIT_PREFIX, beginRecord, dropRecord, endRecord } from "../store/audit
 import type { Acting } from "./requests.ts";
 import { makeSortableId } from "../platform/sortable-id.ts";
 
-type Action =
+/** What can be done, as the trail names it. */
+export type Action =
   | "destination.created"
   | "destination.changed"
   | "destination.deleted"

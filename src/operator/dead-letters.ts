@@ -4,7 +4,7 @@ import { type DeadLetter, listDeadLetters } from "../store/dead-letters.ts";
 import { replayDeadLetter, throwAwayDeadLetter } from "./actions/dead-letters.ts";
 import { badInput, behindToken, conflict, unknownId } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery } from "./requests.ts";
-import { isoTime, isoTimeOrNull, json, page, pageOf, security, time, toPage } from "./responses.ts";
+import { isoTime, isoTimeOrNull, json, page, pageOf, security, time } from "./responses.ts";
 
 const deadLetter = z
   .object({
@@ -78,9 +78,8 @@ const dropRoute = createRoute({
 export function addDeadLetters(api: OperatorApi, world: World): void {
   api.openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid("query");
-    const rows = await listDeadLetters(c.env.DB, cursor, limit + 1);
-    const cursorAt = ({ receivedAt, id }: DeadLetter) => encodeCursor({ receivedAt, id });
-    return c.json(toPage(rows, limit, { show, cursorAt }), 200);
+    const { letters, next } = await listDeadLetters(c.env.DB, { before: cursor, limit });
+    return c.json({ data: letters.map(show), next_cursor: next === null ? null : encodeCursor(next) }, 200);
   });
 
   api.openapi(replayRoute, async (c) => {

@@ -52,7 +52,7 @@ const businessTypes: Readonly<Record<string, TypeRules>> = {
 };
 
 /** Stages of an onboarding, in order. After `organizations.deleted`, its reset, a new life may begin. */
-const onboardingLifecycle = [
+export const onboardingLifecycle: readonly string[] = [
   "registrations.pending",
   "registrations.user_started",
   "registrations.contract_signed",
@@ -64,6 +64,12 @@ const onboardingLifecycle = [
   "registrations.completed",
   "organizations.deleted",
 ];
+
+/** The types that Qonto's documentation names, by which of its systems sends them. */
+export const cataloguedTypes: Readonly<Record<"business" | "onboarding", readonly string[]>> = {
+  business: Object.keys(businessTypes),
+  onboarding: onboardingLifecycle,
+};
 
 /** Whether Qonto's documentation names this type. */
 export function isCatalogued(type: string): boolean {

@@ -16,7 +16,7 @@ export interface DestinationBacklog {
 export const COUNTED_AT_MOST = 10_000;
 
 /** The pending and dead deliveries of each destination are read off their own indexes. */
-export const backlogSql = `
+const countedSql = `
   SELECT id, enabled, consecutive_failures > 0 AS is_failing, resting_since IS NOT NULL AS is_resting,
     (SELECT count(*) FROM (
       SELECT 1 FROM deliveries WHERE destination_id = destinations.id AND status = 'pending'
@@ -27,11 +27,20 @@ export const backlogSql = `
     (SELECT count(*) FROM (
       SELECT 1 FROM deliveries WHERE destination_id = destinations.id AND status = 'dead'
       LIMIT ${COUNTED_AT_MOST})) AS dead
-  FROM destinations ORDER BY id`;
+  FROM destinations`;
+
+export const backlogSql = `${countedSql} ORDER BY id`;
 
 /** A statement; its rows are for `readBacklogRow`. */
 export function backlogs(db: D1Database): D1PreparedStatement {
   return db.prepare(backlogSql);
+}
+
+export const backlogOfOneSql = `${countedSql} WHERE id = ?1`;
+
+/** The same for one destination. */
+export function backlogOf(db: D1Database, destinationId: string): D1PreparedStatement {
+  return db.prepare(backlogOfOneSql).bind(destinationId);
 }
 
 const flag = z.number().transform((value) => value === 1);

@@ -48,20 +48,63 @@ const deadLetterRow = z
     replayedAt: row.replayed_at,
   }));
 
-export const listDeadLettersSql = `
-  SELECT id, kind, event_id, destination_id, received_at, replayed_at FROM dead_letters
-  WHERE (received_at, id) < (?1, ?2)
-  ORDER BY received_at DESC, id DESC LIMIT ?3`;
+/** Letters that one page looks at: their time has an index, whether they wait has none. */
+const MOST_LOOKED_AT = 1_000;
 
-/** Newest first; `before` is the last one already shown. */
+const windowSql = `
+  SELECT id, received_at FROM dead_letters WHERE (received_at, id) < (?1, ?2) ORDER BY received_at DESC, id DESC`;
+
+export const listDeadLettersSql = `
+  SELECT dead_letters.id, kind, event_id, destination_id, dead_letters.received_at, replayed_at
+  FROM (${windowSql} LIMIT ${MOST_LOOKED_AT}) AS looked_at
+  CROSS JOIN dead_letters ON dead_letters.id = looked_at.id
+  WHERE ?3 IS NULL OR (replayed_at IS NULL) = ?3
+  ORDER BY looked_at.received_at DESC, looked_at.id DESC LIMIT ?4`;
+
+export const lastLetterLookedAtSql = `${windowSql} LIMIT 1 OFFSET ${MOST_LOOKED_AT - 1}`;
+
+interface LetterPosition {
+  readonly receivedAt: number;
+  readonly id: string;
+}
+
+const positionRow = z.object({ received_at: z.number(), id: z.string() });
+
+interface LetterQuery {
+  /** Whether they wait for somebody; undefined: all. */
+  readonly isWaiting?: boolean | undefined;
+  readonly before: LetterPosition | undefined;
+  readonly limit: number;
+}
+
+/** Newest first. A page can hold fewer than `limit`, or none, and still have a `next`: then it has looked at its most. */
 export async function listDeadLetters(
   db: D1Database,
-  before: { readonly receivedAt: number; readonly id: string } | undefined,
-  limit: number,
-): Promise<DeadLetter[]> {
-  const { receivedAt, id } = before ?? { receivedAt: Number.MAX_SAFE_INTEGER, id: "" };
-  const { results } = await db.prepare(listDeadLettersSql).bind(receivedAt, id, limit).all();
-  return results.map((row) => deadLetterRow.parse(row));
+  { isWaiting, before, limit }: LetterQuery,
+): Promise<{ letters: DeadLetter[]; next: LetterPosition | null }> {
+  const start = [before?.receivedAt ?? Number.MAX_SAFE_INTEGER, before?.id ?? ""];
+  const wish = isWaiting === undefined ? null : Number(isWaiting);
+  const [page, edge] = await db.batch([
+    db.prepare(listDeadLettersSql).bind(...start, wish, limit + 1),
+    db.prepare(lastLetterLookedAtSql).bind(...start),
+  ]);
+  const rows = (page?.results ?? []).map((row) => deadLetterRow.parse(row));
+  const letters = rows.slice(0, limit);
+  const last = letters.at(-1);
+  if (rows.length > limit && last !== undefined) return { letters, next: { receivedAt: last.receivedAt, id: last.id } };
+  const [lastLookedAt] = edge?.results ?? [];
+  if (lastLookedAt === undefined) return { letters, next: null };
+  const { received_at, id } = positionRow.parse(lastLookedAt);
+  return { letters, next: { receivedAt: received_at, id } };
+}
+
+export const deadLetterSql = "SELECT * FROM dead_letters WHERE id = ?1";
+
+/** One with its message, as JSON; null when there is no such one. */
+export async function findDeadLetter(db: D1Database, id: string): Promise<(DeadLetter & { message: string }) | null> {
+  const row = await db.prepare(deadLetterSql).bind(id).first();
+  if (row === null) return null;
+  return { ...deadLetterRow.parse(row), message: z.object({ message: z.string() }).parse(row).message };
 }
 
 export const deadMessageSql = "SELECT message FROM dead_letters WHERE id = ?1";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Delivery, DeliveryStatus } from "../domain/delivery.ts";
+import type { Attempt, Delivery, DeliveryStatus } from "../domain/delivery.ts";
 import { retried } from "./retried.ts";
 
 /** Characters of a statement's one parameter: even if each takes three bytes, well under D1's 2 MB. */
@@ -79,7 +79,7 @@ export function deliveriesOfEvent(db: D1Database, eventId: string): D1PreparedSt
   return db.prepare(deliveriesOfEventSql).bind(eventId);
 }
 
-const attemptRow = z.object({
+export const attemptRow = z.object({
   attempt: z.number(),
   at: z.number(),
   outcome: z.enum(["delivered", "gone", "redirected", "rejected", "timed_out", "unreachable", "refused"]),
@@ -110,15 +110,19 @@ export function readDeliveryRow(row: unknown): Delivery {
     status,
     step,
     nextAttemptAt: next_attempt_at,
-    attempts: attempts.map((attempt) => ({
-      attempt: attempt.attempt,
-      at: attempt.at,
-      outcome: attempt.outcome,
-      status: attempt.status,
-      durationMs: attempt.duration_ms,
-      responseExcerpt: attempt.response_excerpt,
-      retryAfterSeconds: attempt.retry_after_seconds,
-    })),
+    attempts: attempts.map(readAttempt),
+  };
+}
+
+export function readAttempt(row: z.output<typeof attemptRow>): Attempt {
+  return {
+    attempt: row.attempt,
+    at: row.at,
+    outcome: row.outcome,
+    status: row.status,
+    durationMs: row.duration_ms,
+    responseExcerpt: row.response_excerpt,
+    retryAfterSeconds: row.retry_after_seconds,
   };
 }
 

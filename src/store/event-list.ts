@@ -29,14 +29,14 @@ export interface EventQuery {
  * Events that one page looks at. A row written costs a thousand times a row read, so a filter walks the time index
  * instead of having an index of its own; this bounds the walk.
  */
-const MAX_LOOKED_AT = 10_000;
+export const MAX_LOOKED_AT = 10_000;
 
-const windowSql = `
+export const windowSql = `
   SELECT received_at, id, type, organization_id FROM events
   WHERE received_at >= ?1 AND (received_at, id) < (?2, ?3)
   ORDER BY received_at DESC, id DESC`;
 
-const summaryColumns =
+export const summaryColumns =
   "events.id, source, events.type, event, events.organization_id, resource_id, created_at, events.received_at, is_unreadable";
 
 export const listEventsSql = `
@@ -54,7 +54,9 @@ const summaryRow = eventRow
   .extend({ state: z.enum(["pending", "settled", "unmatched"]) })
   .transform(({ state, ...row }): EventSummary => ({ ...toEventFields(row), state }));
 
-const positionRow = z.object({ received_at: z.number(), id: z.string() });
+export const positionRow = z
+  .object({ received_at: z.number(), id: z.string() })
+  .transform((row): EventPosition => ({ receivedAt: row.received_at, id: row.id }));
 
 /**
  * Newest first. A page can hold fewer events than `limit`, or none, and still have a `next`: then the walk found that
@@ -81,8 +83,7 @@ export async function listEvents(
   if (rows.length > limit && last !== undefined) return { events, next: { receivedAt: last.receivedAt, id: last.id } };
   const [edge] = lastLookedAt?.results ?? [];
   if (edge === undefined) return { events, next: null };
-  const { received_at, id } = positionRow.parse(edge);
-  return { events, next: { receivedAt: received_at, id } };
+  return { events, next: positionRow.parse(edge) };
 }
 
 export const findEventSql = `

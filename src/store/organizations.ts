@@ -18,16 +18,20 @@ const lastEventSql = "SELECT max(received_at) FROM resources WHERE organization_
 
 const ofFound = (sql: string) => sql.replaceAll("ORGANIZATION", "found.id");
 
-/** Jumps along the key from one organization to the next, then reads each one's own range. */
-export const organizationsSql = `
+/** Jumps along the key from one organization to the next: the ids behind ?1, ?2 at most, each with what is asked of it. */
+export const ofEachOrganization = (columns: string) => `
   WITH RECURSIVE found (id, place) AS (
     SELECT (SELECT min(organization_id) FROM resources WHERE organization_id > ?1), 1
     UNION ALL
     SELECT (SELECT min(organization_id) FROM resources WHERE organization_id > found.id), place + 1
     FROM found WHERE found.id IS NOT NULL AND place < ?2
   )
-  SELECT id, (${ofFound(profileSql)}) AS profile, (${ofFound(lastEventSql)}) AS last_event_at
-  FROM found WHERE id IS NOT NULL`;
+  SELECT id, ${columns} FROM found WHERE id IS NOT NULL`;
+
+/** Reads each one's own range. */
+export const organizationsSql = ofEachOrganization(
+  `(${ofFound(profileSql)}) AS profile, (${ofFound(lastEventSql)}) AS last_event_at`,
+);
 
 const organizationRow = z
   .object({ id: z.string(), profile: z.string().nullable(), last_event_at: z.number() })

@@ -107,6 +107,7 @@ const listed = z
     sizeBytes: row.size_bytes,
   }));
 
+/** One in quarantine, without its body. */
 export type QuarantineListing = z.output<typeof listed>;
 
 export const listQuarantineSql = `
@@ -114,15 +115,31 @@ export const listQuarantineSql = `
   WHERE ${isWaitingSql} AND (received_at, id) < (?1, ?2)
   ORDER BY received_at DESC, id DESC LIMIT ?3`;
 
-/** What waits, newest first; `before` is the last one already shown. */
+/** Walks over what waits, which is bounded, in the index alone. What was overtaken is in it once the cron has written it down. */
+export const listSettledSql = `
+  SELECT id, event_id, reason, received_at, size_bytes FROM quarantine INDEXED BY quarantine_by_time
+  WHERE settled_at IS NOT NULL AND (received_at, id) < (?1, ?2)
+  ORDER BY received_at DESC, id DESC LIMIT ?3`;
+
+/** What waits, or what is settled, newest first; `before` is the last one already shown. */
 export async function listQuarantine(
   db: D1Database,
   before: { readonly receivedAt: number; readonly id: string } | undefined,
   limit: number,
+  state: "waiting" | "settled" = "waiting",
 ): Promise<QuarantineListing[]> {
   const { receivedAt, id } = before ?? { receivedAt: Number.MAX_SAFE_INTEGER, id: "" };
-  const { results } = await db.prepare(listQuarantineSql).bind(receivedAt, id, limit).all();
+  const statement = state === "waiting" ? db.prepare(listQuarantineSql) : db.prepare(listSettledSql);
+  const { results } = await statement.bind(receivedAt, id, limit).all();
   return results.map((row) => listed.parse(row));
+}
+
+export const isWaitingByIdSql = `SELECT ${isWaitingSql} AS waits FROM quarantine WHERE id = ?1`;
+
+/** Whether its release brings an event about; null when there is no such one. */
+export async function isWaitingInQuarantine(db: D1Database, id: string): Promise<boolean | null> {
+  const row = await db.prepare(isWaitingByIdSql).bind(id).first();
+  return row === null ? null : z.object({ waits: z.number() }).parse(row).waits === 1;
 }
 
 /** Settled or not. In two halves: no text that D1 makes may exceed 2 MB. */

@@ -5,18 +5,18 @@ const SHOWN = 30;
 const MOST_DESTINATIONS = 50;
 
 export const recentDeliveriesSql = `
-  SELECT id, url, description, (
+  SELECT id, url, description, types, (
     SELECT json_group_array(json_object('status', status, 'http_status', attempts ->> '$[#-1].status',
       'attempts', attempts ->> '$[#-1].attempt', 'received_at', received_at))
     FROM (
       SELECT status, attempts, received_at FROM deliveries WHERE deliveries.destination_id = destinations.id
       ORDER BY received_at DESC, event_id DESC LIMIT ${SHOWN}
     )) AS recent
-  FROM destinations ORDER BY id LIMIT ${MOST_DESTINATIONS}`;
+  FROM destinations WHERE id > ?1 ORDER BY id LIMIT ?2`;
 
-/** A statement for each destination's newest deliveries; its rows are for `readRecentRow`. */
-export function recentDeliveries(db: D1Database): D1PreparedStatement {
-  return db.prepare(recentDeliveriesSql);
+/** A statement for the newest deliveries of the destinations behind an id; its rows are for `readRecentRow`. */
+export function recentDeliveries(db: D1Database, after = "", limit = MOST_DESTINATIONS): D1PreparedStatement {
+  return db.prepare(recentDeliveriesSql).bind(after, limit);
 }
 
 const recent = z
@@ -39,13 +39,16 @@ const recentRow = z.object({
   id: z.string(),
   url: z.string(),
   description: z.string().nullable(),
+  types: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
   recent: z.string().transform((text) => z.array(recent).parse(JSON.parse(text)).toReversed()),
 });
 
 /** A delivery of late. */
 export type RecentDelivery = z.output<typeof recent>;
 
-/** `recent`: oldest first. */
-export function readRecentRow(row: unknown): z.output<typeof recentRow> {
+/** A destination with its deliveries of late, oldest first. */
+export type RecentOfDestination = z.output<typeof recentRow>;
+
+export function readRecentRow(row: unknown): RecentOfDestination {
   return recentRow.parse(row);
 }

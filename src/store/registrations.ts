@@ -62,3 +62,21 @@ export async function listRegistrationIds(db: D1Database, after: string, limit: 
   const { results } = await db.prepare(registrationIdsSql).bind(after, limit).all<{ id: string }>();
   return results.map(({ id }) => id);
 }
+
+/** Events of one registration that a page shows at most: a life has ten stages, and few are reset. */
+export const MOST_STAGES = 100;
+
+export const latestStagesSql = `
+  SELECT registration_stages.registration_id, stage, at, event_id, is_registration
+  FROM json_each(?1) AS wanted CROSS JOIN registration_stages
+    ON registration_stages.registration_id = wanted.value
+    AND registration_stages.version >= coalesce((
+      SELECT version FROM registration_stages AS latest
+      WHERE latest.registration_id = wanted.value ORDER BY version DESC LIMIT 1 OFFSET ${MOST_STAGES - 1}), '')
+  ORDER BY registration_stages.registration_id, version`;
+
+/** The latest stages of some registrations, each one's oldest first. */
+export async function latestStagesOf(db: D1Database, registrationIds: readonly string[]): Promise<StageRow[]> {
+  const { results } = await db.prepare(latestStagesSql).bind(JSON.stringify(registrationIds)).all();
+  return results.map((row) => stageRow.parse(row));
+}

@@ -17,7 +17,7 @@ export async function insertReplay(db: D1Database, replay: Replay): Promise<void
   await retried(() => statement.run());
 }
 
-const replayRow = z
+export const replayRow = z
   .object({
     id: z.string(),
     destination_id: z.string(),
@@ -92,17 +92,25 @@ export const countFailedSql = `SELECT count(*) AS many ${failedSql}`;
 export const countWantedSql = `SELECT count(*) AS many ${wantedSql(`LIMIT ${COUNTED_AT_ONCE}`)}`;
 export const countedEdgeSql = edgeOfWindowSql(COUNTED_AT_ONCE);
 
-/** How many deliveries a replay has before it. */
-export async function countReplay(db: D1Database, replay: Replay): Promise<number> {
+/**
+ * How many deliveries a replay has before it. Each window costs a D1 call: who cannot wait for all has `isWhole` said whether
+ * those were all.
+ */
+export async function countReplay(
+  db: D1Database,
+  replay: Replay,
+  mostWindows = Number.POSITIVE_INFINITY,
+): Promise<{ readonly many: number; readonly isWhole: boolean }> {
   if (replay.which === "failed") {
     const row = await db
       .prepare(countFailedSql)
       .bind(...windowOf(replay))
       .first();
-    return countRow.parse(row).many;
+    return { many: countRow.parse(row).many, isWhole: true };
   }
   let many = 0;
-  for (let reached: Replay["reached"] | null = replay.reached; reached !== null;) {
+  let reached: Replay["reached"] | null = replay.reached;
+  for (let windows = 0; reached !== null && windows < mostWindows; windows += 1) {
     const window = windowOf({ ...replay, reached });
     const [counted, edge]: D1Result[] = await db.batch([
       db.prepare(countWantedSql).bind(...window),
@@ -111,7 +119,7 @@ export async function countReplay(db: D1Database, replay: Replay): Promise<numbe
     many += countRow.parse(counted?.results[0]).many;
     reached = readEdge(edge);
   }
-  return many;
+  return { many, isWhole: reached === null };
 }
 
 const countRow = z.object({ many: z.number() });

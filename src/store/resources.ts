@@ -46,7 +46,13 @@ export function upsertResource(
 
 const columns = "organization_id, type, resource_id, event, deleted, version_at, event_id, data";
 
-const resourceRow = z
+/** The same in a statement that reads more than one table. */
+export const resourceColumns = columns
+  .split(", ")
+  .map((column) => `resources.${column}`)
+  .join(", ");
+
+export const resourceRow = z
   .object({
     organization_id: z.string(),
     type: z.string(),
@@ -139,10 +145,7 @@ export const resourceOfAnyTypeSql = `
     SELECT (SELECT min(type) FROM resources WHERE organization_id = ?1 AND type > types.type)
     FROM types WHERE types.type IS NOT NULL
   )
-  SELECT ${columns
-    .split(", ")
-    .map((column) => `resources.${column}`)
-    .join(", ")}
+  SELECT ${resourceColumns}
   FROM types CROSS JOIN resources
   WHERE resources.organization_id = ?1 AND resources.type = types.type AND resources.resource_id = ?2
   ORDER BY version DESC LIMIT 1`;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { sampleTypes, sourceOfType } from "../../src/qonto/sample-event.ts";
 import { PlayedRelay, untilSettled } from "../demo/client.ts";
 import { freePort } from "../demo/free-port.ts";
-import { TeamServer } from "../demo/team-server.ts";
+import { type Reply, TeamServer } from "../demo/team-server.ts";
 import { LocalRelay } from "../end-to-end/local-relay.ts";
 import { type Payload, businessRequest, makePayload, onboardingRequest } from "../support/qonto.ts";
 import { startBrowser } from "./browser.ts";
@@ -49,12 +49,17 @@ export class Scene {
     for (const payload of [twice, twice]) await scene.send(payload);
     await scene.send(makePayload("v1/transactions"), { ageSeconds: 3_600 });
     await scene.client.webhook({ method: "POST", body: "{}" });
-    await untilSettled(scene.client, SETTLES_WITHIN_MS);
+    await scene.settled();
     return scene;
   }
 
+  /** Until each event has come to its end. */
+  async settled(): Promise<void> {
+    await untilSettled(this.client, SETTLES_WITHIN_MS);
+  }
+
   /** Answers what the API says of the new team. */
-  async addTeam(description: string, answer?: (before: number) => number, wishes: object = {}) {
+  async addTeam(description: string, answer?: (before: number) => number | Reply, wishes: object = {}) {
     const team = await TeamServer.start(answer);
     this.#teams.push(team);
     return this.client.post("/api/destinations", { url: team.url, description, ...wishes }, created);

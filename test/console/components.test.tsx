@@ -36,6 +36,12 @@ describe("a payload", () => {
     expect(html).not.toContain("DE89370400440532013000");
   });
 
+  it("masks account numbers, and not what is said of them", async () => {
+    const html = await show({ counterparty_account_number: "123456789", account_number_format: "account_number" });
+    expect(html).toMatch(/<summary[^>]*>••••<\/summary>/);
+    expect(html).toContain('<bdi class="json-text">account_number</bdi>');
+  });
+
   it("is cut where a page could not hold it, and says so", async () => {
     const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`field-${index}`, index]));
     const html = await show(many);

@@ -42,6 +42,12 @@ export class Visitor {
     });
   }
 
+  /** The same with a field that a form has several times. */
+  postAll(path: string, fields: Record<string, string>, name: string, values: readonly string[]): Promise<Response> {
+    const body = new URLSearchParams([...Object.entries(fields), ...values.map((value) => [name, value])]);
+    return this.#send(path, { method: "POST", headers: { "sec-fetch-site": "same-origin" }, body });
+  }
+
   /** Sends a form as a page of the console offers it: with the token that is in its forms. */
   async press(path: string, fields: Record<string, string> = {}, page = "/console"): Promise<Response> {
     const html = await (await this.get(page)).text();

@@ -13,10 +13,9 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 const body = '{"id":"e1","label":"café 💳"}';
 
-function snippet(language: string): string {
-  const code = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "ms").exec(readme)?.[1];
-  if (code === undefined) throw new Error(`The README has no ${language}`);
-  return code;
+/** As the console shows it; the README has some of them. */
+function snippet(name: string): string {
+  return readFileSync(new URL(`../../src/console/assets/snippets/${name}.txt`, import.meta.url), "utf8");
 }
 
 function write(name: string, text: string): string {
@@ -44,11 +43,11 @@ async function cases() {
   ];
 }
 
-const has = (command: string) => spawnSync(command, ["version"]).error === undefined;
+const has = (command: string) => spawnSync(command, ["--version"]).error === undefined;
 
-describe("the README's verification", () => {
+describe("the verification that teams are shown", () => {
   it("in Node tells the relay from anybody else", async () => {
-    write("verify.mjs", snippet("js"));
+    write("verify.mjs", snippet("node"));
     const input = await cases();
     const { isFromRelay } = await import(path.join(directory, "verify.mjs"));
     const answers = input.map((one) => isFromRelay(Buffer.from(one.body), one.headers, secret));
@@ -95,9 +94,43 @@ func main() {
     });
     expect(JSON.parse(answers)).toEqual(input.map(({ expected }) => expected));
   });
+
+  it.skipIf(!has("php"))("in PHP tells the relay from anybody else (needs php)", async () => {
+    const input = await cases();
+    const driver = `
+$cases = json_decode(file_get_contents($argv[1]), true);
+echo json_encode(array_map(fn($one) => isFromRelay($one['body'], $one['headers'], $argv[2]), $cases));`;
+    const file = write("verify.php", snippet("php") + driver);
+    const answers = execFileSync("php", [file, write("cases.json", JSON.stringify(input)), secret], {
+      encoding: "utf8",
+    });
+    expect(JSON.parse(answers)).toEqual(input.map(({ expected }) => expected));
+  });
+
+  it.skipIf(!has("ruby"))("in Ruby tells the relay from anybody else (needs ruby)", async () => {
+    const input = await cases();
+    const driver = `
+require "json"
+cases = JSON.parse(File.read(ARGV[0], encoding: "utf-8"))
+puts JSON.generate(cases.map { |one| from_relay?(one["body"], one["headers"], ARGV[1]) })`;
+    const file = write("verify.rb", snippet("ruby") + driver);
+    const answers = execFileSync("ruby", [file, write("cases.json", JSON.stringify(input)), secret], {
+      encoding: "utf8",
+    });
+    expect(JSON.parse(answers)).toEqual(input.map(({ expected }) => expected));
+  });
 });
 
 describe("the README", () => {
+  it.each([
+    ["js", "node"],
+    ["python", "python"],
+    ["go", "go"],
+  ])("verifies in %s as the console does", (language, name) => {
+    const code = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "ms").exec(readme)?.[1];
+    expect(code).toBe(snippet(name));
+  });
+
   it("names only files that are there", () => {
     const named = Array.from(readme.matchAll(/\]\(((?:src|test)\/[^)]+)\)/g), ([, file = ""]) => file);
     const mapped = Array.from(readme.matchAll(/^((?:src|test|migrations)\/[\w./-]*)/gm), ([, file = ""]) => file);

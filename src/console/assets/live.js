@@ -38,20 +38,48 @@ async function copy(/** @type {Element} */ button) {
   button.textContent = "Copied";
 }
 
-/** Asks for the page anew and puts the region's new content in its place, unless the reader is busy in it. */
+/** A button that has the region that it names stand still. It is hidden from who has no script. */
+function offerPauses() {
+  for (const button of document.querySelectorAll("button[data-pause]")) {
+    button.removeAttribute("hidden");
+    button.addEventListener("click", () => {
+      const region = document.getElementById(button.getAttribute("data-pause") ?? "");
+      const isPaused = region?.toggleAttribute("data-paused") ?? false;
+      button.setAttribute("aria-pressed", String(isPaused));
+      if (region !== null && !isPaused) void refresh(region).catch(() => undefined);
+    });
+  }
+}
+
+/** What the region did not have before stands out for a moment. */
+function markNew(/** @type {Element} */ region, /** @type {Element} */ fresh) {
+  const known = new Set(Array.from(region.querySelectorAll("[data-key]"), (one) => one.getAttribute("data-key")));
+  for (const one of fresh.querySelectorAll("[data-key]")) {
+    if (!known.has(one.getAttribute("data-key"))) one.closest("tr")?.classList.add("is-new");
+  }
+}
+
+/** Whether the reader is busy in it, or wants it to stand still. */
+function isHeld(/** @type {Element} */ region) {
+  return region.hasAttribute("data-paused") || region.contains(document.activeElement);
+}
+
+/** Asks for the page anew and puts the region's new content in its place, unless that is held. */
 async function refresh(/** @type {Element} */ region) {
-  if (document.hidden || region.contains(document.activeElement)) return;
+  if (document.hidden || isHeld(region)) return;
   const response = await fetch(location.href, { headers: { accept: "text/html" } });
   if (response.redirected) location.reload();
   if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = page.getElementById(region.id);
-  if (fresh === null) return;
+  if (fresh === null || isHeld(region)) return;
   for (const details of region.querySelectorAll("details[id]")) {
     const same = fresh.querySelector(`#${CSS.escape(details.id)}`);
     if (same instanceof HTMLDetailsElement) same.open = /** @type {HTMLDetailsElement} */ (details).open;
   }
   localize(fresh);
+  offerCopies(fresh);
+  markNew(region, fresh);
   region.replaceChildren(...fresh.childNodes);
 }
 
@@ -59,6 +87,7 @@ async function refresh(/** @type {Element} */ region) {
 document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 localize(document);
 offerCopies(document);
+offerPauses();
 
 for (const region of document.querySelectorAll("[data-live]")) {
   const everySeconds = Number(region.getAttribute("data-live"));

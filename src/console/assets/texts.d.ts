@@ -1,5 +1,5 @@
 /** Files that go to the browser as they are: `rules` in wrangler.toml. */
-declare module "*/style.css" {
+declare module "*.css" {
   const text: string;
   export default text;
 }
@@ -8,6 +8,10 @@ declare module "*/live.js" {
   export default text;
 }
 declare module "*/icon.svg" {
+  const text: string;
+  export default text;
+}
+declare module "*.txt" {
   const text: string;
   export default text;
 }

@@ -21,7 +21,7 @@ type ButtonProps = PropsWithChildren<{
 }>;
 
 /** Sends the form that it is in. Who may only look sees it, and why it cannot be pressed. */
-function Button({ viewer, kind = "plain", children, ...rest }: ButtonProps) {
+export function Button({ viewer, kind = "plain", children, ...rest }: ButtonProps) {
   return (
     <button
       type="submit"

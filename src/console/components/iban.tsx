@@ -2,7 +2,7 @@
 export function Iban({ iban }: { readonly iban: string }) {
   return (
     <details class="iban">
-      <summary aria-label={`IBAN that ends in ${iban.slice(-4)}, show it`}>{maskIban(iban)}</summary>
+      <summary aria-label={`${maskIban(iban)}, show the whole IBAN`}>{maskIban(iban)}</summary>
       <bdi>{iban}</bdi>
     </details>
   );

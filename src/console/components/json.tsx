@@ -71,7 +71,7 @@ function showEntries(entries: readonly (readonly [string, unknown])[], { walk, d
 }
 
 function showText(text: string, key: string): Child {
-  if (/iban|account_number/i.test(key) && text.length > 4) return <Iban iban={text} />;
+  if (/(iban|account_number)$/i.test(key) && text.length > 4) return <Iban iban={text} />;
   const masked = maskIbansIn(text);
   if (masked.length <= LONGEST_TEXT) return <bdi class="json-text">{masked}</bdi>;
   return (

@@ -1,18 +1,19 @@
 import type { PropsWithChildren } from "hono/jsx";
+import { addresses } from "../addresses.ts";
 import { ROOT, type Viewer } from "../requests.ts";
 import { Form } from "./form.tsx";
 
 /** The pages that the navigation leads to, in its order. */
 const places = [
-  { title: "Overview", href: ROOT },
-  { title: "Events", href: `${ROOT}/events` },
-  { title: "Teams", href: `${ROOT}/teams` },
-  { title: "Organizations", href: `${ROOT}/organizations` },
-  { title: "Registrations", href: `${ROOT}/registrations` },
-  { title: "Quarantine", href: `${ROOT}/quarantine` },
-  { title: "Dead letters", href: `${ROOT}/dead-letters` },
-  { title: "Audit trail", href: `${ROOT}/audit` },
-  { title: "Live tail", href: `${ROOT}/tail` },
+  { title: "Overview", href: addresses.overview },
+  { title: "Events", href: addresses.events },
+  { title: "Teams", href: addresses.teams },
+  { title: "Organizations", href: addresses.organizations },
+  { title: "Registrations", href: addresses.registrations },
+  { title: "Quarantine", href: addresses.quarantine },
+  { title: "Dead letters", href: addresses.deadLetters },
+  { title: "Audit trail", href: addresses.audit },
+  { title: "Live tail", href: addresses.tail },
 ] as const;
 
 type Place = (typeof places)[number]["href"];

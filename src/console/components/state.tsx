@@ -21,7 +21,7 @@ const looks = {
 export type StateName = keyof typeof looks;
 
 /** A state as a badge; `children` say it otherwise than by its name. */
-export function State({ state, children }: { readonly state: StateName; readonly children?: string }) {
+export function State({ state, children }: { readonly state: StateName; readonly children?: string | undefined }) {
   const { tone, sign } = looks[state];
   return (
     <span class={`state tone-${tone}`}>

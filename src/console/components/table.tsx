@@ -1,6 +1,6 @@
 import type { Child } from "hono/jsx";
 
-interface Column<Row> {
+export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => Child;
   /** Figures stand to the right. */

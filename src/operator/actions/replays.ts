@@ -15,7 +15,7 @@ import { isoTime } from "../responses.ts";
 /** What a request does of a replay by itself; the cron does the rest. */
 const PAGES_AT_ONCE = 10;
 
-interface ReplayWish {
+export interface ReplayWish {
   readonly which: Replay["which"];
   /** Of the events' receipt, Unix milliseconds, inclusive. */
   readonly since: number;
@@ -32,7 +32,7 @@ export async function replayTeam(
 ): Promise<{ readonly count: number; readonly replayId: string }> {
   const now = world.now();
   const replay = await plan(c, destinationId, wish, now);
-  const count = await countReplay(c.env.DB, replay);
+  const { many: count } = await countReplay(c.env.DB, replay);
   await audited(c, world, {
     action: "destination.replayed",
     subject: destinationId,
@@ -50,6 +50,19 @@ export async function replayTeam(
   });
   await wakeNow(c.env, [destinationId], now);
   return { count, replayId: replay.id };
+}
+
+/** Windows that are counted for somebody who waits for a page. */
+const WINDOWS_FORESEEN = 3;
+
+/** How many deliveries such a replay would make; not `isWhole`: at least. Changes nothing. */
+export async function foreseeReplay(
+  c: Acting,
+  world: World,
+  destinationId: string,
+  wish: ReplayWish,
+): Promise<{ readonly many: number; readonly isWhole: boolean }> {
+  return countReplay(c.env.DB, await plan(c, destinationId, wish, world.now()), WINDOWS_FORESEEN);
 }
 
 async function plan(

@@ -19,20 +19,25 @@ import { audited } from "../audited.ts";
 import { type change, type creation, showDestination, wishNames } from "../destination-schema.ts";
 import { type Acting, invalidRequest, notFound } from "../requests.ts";
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+export const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** Deliveries that one statement ends when a destination is removed. */
 const ENDED_AT_ONCE = 1_000;
+
+/** The id of a team that is yet to be made. */
+export function newTeamId(now: number): string {
+  return makeSortableId("dst", now);
+}
 
 /** Adds a team; its secret is known this once. */
 export async function createTeam(
   c: Acting,
   world: World,
   input: z.output<typeof creation>,
+  id = newTeamId(world.now()),
 ): Promise<{ readonly team: DestinationReport; readonly secret: string }> {
   refuseBadUrl(input.url, c.env);
   const now = world.now();
-  const id = makeSortableId("dst", now);
   const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id);
   const created: Destination = {
     id,

@@ -2,7 +2,7 @@ import { OUTCOMES_COUNTED_AT_MOST } from "../../../store/event-outcomes.ts";
 import { Chart } from "../../components/chart.tsx";
 import { Figure, Figures, count } from "../../components/figure.tsx";
 import { Time, durationInWords } from "../../components/time.tsx";
-import { ROOT } from "../../requests.ts";
+import { addresses } from "../../addresses.ts";
 import type { OverviewFigures } from "./figures.ts";
 
 const ofHour = [
@@ -62,8 +62,8 @@ export function Traffic({ figures, now }: { readonly figures: OverviewFigures; r
             value={count(waiting.quarantined + waiting.deadLetters)}
             note={
               <>
-                <a href={`${ROOT}/quarantine`}>{count(waiting.quarantined)} in quarantine</a>,{" "}
-                <a href={`${ROOT}/dead-letters`}>{count(waiting.deadLetters)} dead letters</a>
+                <a href={addresses.quarantine}>{count(waiting.quarantined)} in quarantine</a>,{" "}
+                <a href={addresses.deadLetters}>{count(waiting.deadLetters)} dead letters</a>
               </>
             }
           />

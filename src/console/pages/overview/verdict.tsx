@@ -1,8 +1,8 @@
 import type { Child } from "hono/jsx";
 import type { Health } from "../../../operator/judge-health.ts";
 import { State, type StateName } from "../../components/state.tsx";
+import { TeamLink } from "../../components/team-link.tsx";
 import type { OverviewFigures } from "./figures.ts";
-import { TeamLink } from "./teams.tsx";
 
 interface VerdictProps {
   readonly health: Health;

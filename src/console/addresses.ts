@@ -1,0 +1,61 @@
+import { ROOT } from "./requests.ts";
+
+/** Where the pages are that the navigation leads to. */
+export const addresses = {
+  overview: ROOT,
+  events: `${ROOT}/events`,
+  teams: `${ROOT}/teams`,
+  organizations: `${ROOT}/organizations`,
+  registrations: `${ROOT}/registrations`,
+  quarantine: `${ROOT}/quarantine`,
+  deadLetters: `${ROOT}/dead-letters`,
+  audit: `${ROOT}/audit`,
+  tail: `${ROOT}/tail`,
+} as const;
+
+// Ids are others' texts: some hold slashes.
+
+export function eventAddress(id: string): string {
+  return `${addresses.events}/${encodeURIComponent(id)}`;
+}
+
+export function teamAddress(id: string): string {
+  return `${addresses.teams}/${encodeURIComponent(id)}`;
+}
+
+/** Where a team is added. No id is like it: theirs begin with `dst_`. */
+export const newTeamAddress = `${addresses.teams}/new`;
+
+/** Of what can be done to a team. */
+export function teamDeedAddress(
+  id: string,
+  deed: "test" | "pause" | "resume" | "rotate" | "edit" | "delete" | "replay",
+): string {
+  return `${teamAddress(id)}/${deed}`;
+}
+
+export function organizationAddress(id: string): string {
+  return `${addresses.organizations}/${encodeURIComponent(id)}`;
+}
+
+export function resourcesAddress(organizationId: string): string {
+  return `${organizationAddress(organizationId)}/resources`;
+}
+
+/** Of one resource; a type without ids has one, '', in each organization. */
+export function resourceAddress(organizationId: string, type: string, resourceId: string): string {
+  const query = new URLSearchParams({ type, id: resourceId });
+  return `${organizationAddress(organizationId)}/resource?${query.toString()}`;
+}
+
+export function registrationAddress(id: string): string {
+  return `${addresses.registrations}/${encodeURIComponent(id)}`;
+}
+
+export function quarantinedAddress(id: string): string {
+  return `${addresses.quarantine}/${encodeURIComponent(id)}`;
+}
+
+export function deadLetterAddress(id: string): string {
+  return `${addresses.deadLetters}/${encodeURIComponent(id)}`;
+}

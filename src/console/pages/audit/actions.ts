@@ -1,0 +1,23 @@
+import type { Action } from "../../../operator/audited.ts";
+
+/** What somebody did, in the past tense. */
+export const actions: Readonly<Record<Action, string>> = {
+  "destination.created": "Added a team",
+  "destination.changed": "Changed a team",
+  "destination.deleted": "Removed a team",
+  "destination.secret_rotated": "Rotated a team's secret",
+  "destination.tested": "Sent a team a test",
+  "destination.replayed": "Replayed a team's past",
+  "event.replayed": "Replayed an event",
+  "quarantine.released": "Released from quarantine",
+  "quarantine.dropped": "Deleted from quarantine",
+  "dead_letter.replayed": "Replayed a dead letter",
+  "dead_letter.dropped": "Deleted a dead letter",
+  "token.created": "Made a token",
+  "token.revoked": "Revoked a token",
+};
+
+/** Of what another version of the relay wrote, its own name. */
+export function actionInWords(action: string): string {
+  return new Map(Object.entries(actions)).get(action) ?? action;
+}

@@ -1,0 +1,44 @@
+import { timeOfId } from "../../../platform/sortable-id.ts";
+import type { AuditRecord } from "../../../store/audit.ts";
+import { addresses } from "../../addresses.ts";
+import { linkTo } from "../../components/filters.tsx";
+import { Table } from "../../components/table.tsx";
+import { Time } from "../../components/time.tsx";
+import { actionInWords } from "./actions.ts";
+import { Difference } from "./difference.tsx";
+import { Outcome } from "./outcome.tsx";
+import { Subject } from "./subject.tsx";
+
+interface ListProps {
+  readonly records: readonly AuditRecord[];
+  readonly teams: Parameters<typeof Subject>[0]["teams"];
+}
+
+export function AuditList({ records, teams }: ListProps) {
+  return (
+    <Table
+      caption="What was done, newest first"
+      rows={records}
+      columns={[
+        {
+          title: "What",
+          cell: ({ action }) => <bdi title={action}>{actionInWords(action)}</bdi>,
+        },
+        { title: "On what", cell: (record) => <Subject record={record} teams={teams} /> },
+        {
+          title: "Who",
+          cell: ({ token }) => (
+            <span class="audit-subject">
+              <a href={linkTo(addresses.audit, { token })}>
+                <bdi>{token}</bdi>
+              </a>
+            </span>
+          ),
+        },
+        { title: "When", cell: ({ id }) => <Time at={timeOfId(id)} /> },
+        { title: "Change", cell: (record) => <Difference {...record} /> },
+        { title: "Outcome", cell: ({ outcome }) => <Outcome outcome={outcome} /> },
+      ]}
+    />
+  );
+}

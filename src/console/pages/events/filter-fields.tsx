@@ -1,0 +1,24 @@
+import { sampleTypes } from "../../../qonto/sample-event.ts";
+import { Field } from "../../components/form.tsx";
+
+/** One of the catalogue's types, or any other. */
+export function TypeField({ type }: { readonly type: string | undefined }) {
+  return (
+    <Field label="Type">
+      <input name="type" value={type} list="types" placeholder="any" autocapitalize="off" spellcheck={false} />
+      <datalist id="types">
+        {sampleTypes.map((one) => (
+          <option value={one}></option>
+        ))}
+      </datalist>
+    </Field>
+  );
+}
+
+export function OrganizationField({ organization }: { readonly organization: string | undefined }) {
+  return (
+    <Field label="Organization">
+      <input name="organization" value={organization} placeholder="any id" autocapitalize="off" spellcheck={false} />
+    </Field>
+  );
+}

@@ -1,0 +1,65 @@
+import type { Child } from "hono/jsx";
+import { count } from "../../components/figure.tsx";
+import { State, type StateName } from "../../components/state.tsx";
+import { addresses } from "../../addresses.ts";
+import { outcomeWords } from "./cells.tsx";
+import type { OneEvent } from "./one-event.ts";
+import { whatHappened } from "./what-happened.ts";
+
+const looks = { delivered: "ok", pending: "failing", dead: "degraded", unmatched: "idle" } as const;
+const states: Readonly<Record<OneEvent["outcome"], StateName>> = {
+  delivered: "delivered",
+  pending: "pending",
+  dead: "dead",
+  unmatched: "unmatched",
+};
+
+/** What it is, who has it, and what to do about it. */
+export function EventVerdict({ found }: { readonly found: OneEvent }) {
+  const { event, outcome } = found;
+  const advice = advise(found);
+  return (
+    <section class={`verdict verdict-${looks[outcome]}`} aria-label="What it is, and who has it">
+      <p class="verdict-sentence">
+        <State state={states[outcome]}>{outcomeWords[outcome]}</State>{" "}
+        <strong>
+          <bdi>{whatHappened(event)}</bdi>
+        </strong>
+        {`: ${sayWhoHasIt(found)}`}
+      </p>
+      {advice === null ? null : <p class="help">{advice}</p>}
+    </section>
+  );
+}
+
+function sayWhoHasIt({ outcome, deliveries, journey }: OneEvent): string {
+  if (outcome === "unmatched") return "no team wanted it.";
+  if (!journey.isFannedOut) return "it is kept, and about to be handed to the teams that want it.";
+  const [all, some] = [deliveries.length, deliveries.filter(({ status }) => status === outcome).length];
+  const who = all === 1 ? "the team that it is for" : `${count(some)} of the ${count(all)} teams that it is for`;
+  switch (outcome) {
+    case "delivered":
+      return all === 1 ? `${who} has it.` : `each of the ${count(all)} teams that it is for has it.`;
+    case "pending":
+      return `${who} ${some === 1 ? "has" : "have"} yet to take it.`;
+    case "dead":
+      return `${who} did not take it, and it is tried no more.`;
+  }
+}
+
+function advise({ outcome, otherTeams, deliveries }: OneEvent): Child {
+  if (outcome === "dead") {
+    return "See what the team answered, have it mended there, and send the event again.";
+  }
+  if (outcome === "unmatched") {
+    return otherTeams.some(({ wantsIt }) => wantsIt) ? (
+      "A team wants it by now: send it to all that want it."
+    ) : (
+      <>
+        Send it to one team below, or <a href={addresses.teams}>add a team</a> that wants this type and send it then.
+      </>
+    );
+  }
+  const isHeld = deliveries.some(({ status, team }) => status === "pending" && team?.enabled === false);
+  return isHeld ? "A team that is paused gets it once it is resumed." : null;
+}

@@ -1,0 +1,92 @@
+import { notFound } from "../../../operator/requests.ts";
+import { MOST_TYPES, countUpTo, glanceAt, readCount } from "../../../store/organization-glances.ts";
+import { glimpses, readGlimpse } from "../../../store/resource-glimpses.ts";
+import { addresses, resourcesAddress } from "../../addresses.ts";
+import { count } from "../../components/figure.tsx";
+import { linkTo } from "../../components/filters.tsx";
+import { Page } from "../../components/page.tsx";
+import { type Console, viewerOf } from "../../requests.ts";
+import { showPage } from "../../show-page.ts";
+import { Accounts } from "./accounts.tsx";
+import { MOST_ACCOUNTS, readAccount, readAccountsOfProfile } from "./accounts-of.ts";
+import { findLastEvents } from "./list.tsx";
+import { ShowLastEvent } from "./last-event.tsx";
+import { Profile } from "./profile.tsx";
+import { nameOf, readData } from "./read-data.ts";
+import { Trail } from "./trail.tsx";
+
+/** Counting further would read each of them, on every look. */
+const COUNTED_AT_MOST = 1_000;
+
+/** One company: its balance, who it is, and what is known of it. */
+export function addOrganization(pages: Console): void {
+  pages.get("/organizations/:id", async (c) => {
+    const id = c.req.param("id");
+    const [glance, [accountRows, countRows]] = await Promise.all([
+      glanceAt(c.env.DB, id),
+      c.env.DB.batch([
+        glimpses(c.env.DB, id, { type: "v1/accounts", after: undefined, limit: MOST_ACCOUNTS + 1 }),
+        countUpTo(c.env.DB, id, COUNTED_AT_MOST + 1),
+      ]),
+    ]);
+    if (glance === null) throw notFound("organization");
+    const lastEventOf = await findLastEvents(c.env.DB, [glance]);
+    const profile = glance.profile === null ? null : readData(glance.profile);
+    const rows = (accountRows?.results ?? []).map(readGlimpse);
+    const ofRows = rows
+      .slice(0, MOST_ACCOUNTS)
+      .map((row) =>
+        readAccount(readData(row.data), { resourceId: row.resourceId, isDeleted: row.deleted, asOf: row.versionAt }),
+      );
+    const accounts = ofRows.length === 0 ? readAccountsOfProfile(profile, glance.profileAt) : ofRows;
+    return showPage(
+      c,
+      <Page title="Organization" viewer={viewerOf(c)} here={addresses.organizations}>
+        <Trail steps={[{ href: addresses.organizations, text: "Organizations" }]} />
+        <p class="known-subject">
+          <bdi>{nameOf(glance.profile) ?? "Without a name yet"}</bdi>
+        </p>
+        <p class="known-more">
+          <code>
+            <bdi>{id}</bdi>
+          </code>
+          <span>
+            Last event: <ShowLastEvent lastEvent={lastEventOf(glance)} />
+          </span>
+          <a href={linkTo(addresses.events, { organization: id })}>Its events</a>
+        </p>
+        <Accounts organizationId={id} accounts={accounts} areMore={rows.length > MOST_ACCOUNTS} />
+        <Profile organizationId={id} profile={profile} asOf={glance.profileAt} />
+        <Counts organizationId={id} counts={(countRows?.results ?? []).map(readCount)} />
+      </Page>,
+    );
+  });
+}
+
+interface CountsProps {
+  readonly organizationId: string;
+  readonly counts: readonly ReturnType<typeof readCount>[];
+}
+
+function Counts({ organizationId, counts }: CountsProps) {
+  const path = resourcesAddress(organizationId);
+  return (
+    <section aria-labelledby="counts">
+      <h2 id="counts">What is known of it</h2>
+      <ul class="known-counts">
+        {counts.map(({ type, resources }) => (
+          <li>
+            <a href={linkTo(path, { type })}>
+              <bdi>{type}</bdi>
+            </a>
+            <strong>{resources > COUNTED_AT_MOST ? `${count(COUNTED_AT_MOST)}+` : count(resources)}</strong>
+          </li>
+        ))}
+      </ul>
+      <p class="help">
+        {counts.length < MOST_TYPES ? null : `The first ${MOST_TYPES} types. `}
+        What was deleted is counted as well. <a href={path}>All of it, by type and id</a>
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,133 @@
+import { z } from "zod";
+import { cursorOf, notFound } from "../../../operator/requests.ts";
+import { historyOf } from "../../../store/resource-events.ts";
+import { glimpsesOf } from "../../../store/resource-glimpses.ts";
+import { type ResourceRow, findResource } from "../../../store/resources.ts";
+import { addresses, eventAddress, organizationAddress, resourcesAddress } from "../../addresses.ts";
+import { Amount } from "../../components/amount.tsx";
+import { linkTo } from "../../components/filters.tsx";
+import { Json } from "../../components/json.tsx";
+import { Page } from "../../components/page.tsx";
+import { State } from "../../components/state.tsx";
+import { Time, TimeOfText } from "../../components/time.tsx";
+import { type Console, readQuery, viewerOf } from "../../requests.ts";
+import { showPage } from "../../show-page.ts";
+import { gistOf } from "./gist.ts";
+import { GistWords } from "./gist-parts.tsx";
+import { History } from "./history.tsx";
+import { readData } from "./read-data.ts";
+import { ShortId } from "../../components/short-id.tsx";
+import { Related } from "./related.tsx";
+import { relatedIds } from "./related-ids.ts";
+import { Trail } from "./trail.tsx";
+
+const resourceQuery = z.strictObject({
+  /** Without one it is the newest of that id. */
+  type: z.string().optional(),
+  /** A type without ids has one resource in each organization. */
+  id: z.string().trim().default(""),
+  cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
+});
+
+/** What is it now, and what happened to it? */
+export function addResource(pages: Console): void {
+  pages.get("/organizations/:id/resource", async (c) => {
+    const organizationId = c.req.param("id");
+    const { type, id, cursor } = readQuery(c, resourceQuery);
+    const found = await findResource(c.env.DB, organizationId, id === "" ? null : id, type);
+    if (found === null) throw notFound("resource");
+    const data = readData(found.data);
+    const [history, related] = await Promise.all([
+      historyOf(c.env.DB, found, cursor),
+      glimpsesOf(c.env.DB, organizationId, relatedIds(found.type, data)),
+    ]);
+    return showPage(
+      c,
+      <Page title="Resource" viewer={viewerOf(c)} here={addresses.organizations}>
+        <Trail
+          steps={[
+            { href: addresses.organizations, text: "Organizations" },
+            { href: organizationAddress(organizationId), text: <ShortId id={organizationId} /> },
+            { href: linkTo(resourcesAddress(organizationId), { type: found.type }), text: found.type },
+          ]}
+        />
+        <Subject resource={found} data={data} />
+        <Version resource={found} receivedAt={history.maker?.receivedAt ?? null} />
+        <History resource={found} history={history} before={cursor} />
+        <Related resources={related} />
+        <section aria-labelledby="data">
+          <h2 id="data">Present data</h2>
+          <Json value={data} label="Present data" />
+        </section>
+      </Page>,
+    );
+  });
+}
+
+function Subject({ resource, data }: { readonly resource: ResourceRow; readonly data: Record<string, unknown> }) {
+  const gist = gistOf(resource.type, data);
+  return (
+    <>
+      <p class="known-subject">
+        <bdi>{gist.title ?? resource.type}</bdi>{" "}
+        {gist.money === null ? null : <Amount value={gist.money.value} currency={gist.money.currency} />}
+      </p>
+      <p class="known-more">
+        {resource.deleted ? <State state="paused">deleted</State> : null}
+        <span class="known-words">
+          <GistWords gist={gist} />
+        </span>
+        <bdi>{resource.type}</bdi>
+        {resource.resourceId === null ? null : (
+          <code>
+            <bdi>{resource.resourceId}</bdi>
+          </code>
+        )}
+      </p>
+    </>
+  );
+}
+
+interface VersionProps {
+  readonly resource: ResourceRow;
+  /** Of the event that made it; null when it is not kept any more. */
+  readonly receivedAt: number | null;
+}
+
+/** Which event made it what it is, in a sentence. */
+function Version({ resource: { event, deleted, versionAt, eventId }, receivedAt }: VersionProps) {
+  return (
+    <p class="known-sentence">
+      It is as{" "}
+      {receivedAt === null ? (
+        <>
+          the event <ShortId id={eventId} />
+        </>
+      ) : (
+        <a href={eventAddress(eventId)}>
+          the event <ShortId id={eventId} />
+        </a>
+      )}{" "}
+      left it
+      {event === null ? null : (
+        <>
+          {" "}
+          (<bdi>{event}</bdi>)
+        </>
+      )}
+      {versionAt === null ? null : (
+        <>
+          , as of <TimeOfText text={versionAt} />
+        </>
+      )}
+      {receivedAt === null ? (
+        ". That event is not kept any more."
+      ) : (
+        <>
+          , received <Time at={receivedAt} />.
+        </>
+      )}
+      {deleted ? " The bank has deleted it; this is the last it showed of it." : ""}
+    </p>
+  );
+}

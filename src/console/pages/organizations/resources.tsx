@@ -1,0 +1,155 @@
+import { z } from "zod";
+import { cursorOf, encodeCursor, notFound } from "../../../operator/requests.ts";
+import { toPage } from "../../../operator/responses.ts";
+import { countUpTo, readCount } from "../../../store/organization-glances.ts";
+import { glimpses, readGlimpse } from "../../../store/resource-glimpses.ts";
+import type { ResourceRow } from "../../../store/resources.ts";
+import { addresses, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
+import { Amount } from "../../components/amount.tsx";
+import { Filters, Pager } from "../../components/filters.tsx";
+import { Field } from "../../components/form.tsx";
+import { EmptyState } from "../../components/notice.tsx";
+import { Page } from "../../components/page.tsx";
+import { State } from "../../components/state.tsx";
+import { Table } from "../../components/table.tsx";
+import { TimeOfText } from "../../components/time.tsx";
+import { type Console, readQuery, viewerOf } from "../../requests.ts";
+import { showPage } from "../../show-page.ts";
+import { FindForm } from "./find-form.tsx";
+import { type Gist, gistOf } from "./gist.ts";
+import { GistWords } from "./gist-parts.tsx";
+import { readData } from "./read-data.ts";
+import { ShortId } from "../../components/short-id.tsx";
+import { Trail } from "./trail.tsx";
+
+const PER_PAGE = 50;
+
+const listQuery = z.strictObject({
+  type: z.string().optional(),
+  cursor: cursorOf(z.object({ type: z.string(), resourceId: z.string().nullable() })).optional(),
+});
+
+/** What does this company have? */
+export function addResources(pages: Console): void {
+  pages.get("/organizations/:id/resources", async (c) => {
+    const id = c.req.param("id");
+    const { type, cursor } = readQuery(c, listQuery);
+    const [found, types] = await c.env.DB.batch([
+      glimpses(c.env.DB, id, { type, after: cursor, limit: PER_PAGE + 1 }),
+      countUpTo(c.env.DB, id, 1),
+    ]);
+    const knownTypes = (types?.results ?? []).map(readCount).map((one) => one.type);
+    if (knownTypes.length === 0) throw notFound("organization");
+    const { data: rows, next_cursor } = toPage((found?.results ?? []).map(readGlimpse), PER_PAGE, {
+      show: (row) => ({ ...row, gist: gistOf(row.type, readData(row.data)) }),
+      cursorAt: (row) => encodeCursor({ type: row.type, resourceId: row.resourceId }),
+    });
+    const path = resourcesAddress(id);
+    return showPage(
+      c,
+      <Page
+        title="Resources"
+        viewer={viewerOf(c)}
+        here={addresses.organizations}
+        lead="What this organization has, each as the bank showed it last."
+      >
+        <Trail
+          steps={[
+            { href: addresses.organizations, text: "Organizations" },
+            { href: organizationAddress(id), text: <ShortId id={id} /> },
+          ]}
+        />
+        <Filters path={path}>
+          <Field label="Type">
+            <select name="type">
+              <option value="">All types</option>
+              {[...new Set([...knownTypes, ...(type === undefined ? [] : [type])])].map((one) => (
+                <option value={one} selected={one === type}>
+                  {one}
+                </option>
+              ))}
+            </select>
+          </Field>
+        </Filters>
+        <FindForm action={`${organizationAddress(id)}/resource`} label="Or one of them, by its id" />
+        {rows.length === 0 ? (
+          <EmptyState title="Nothing of this type is known.">
+            <p>
+              <a href={path}>See all types</a>
+            </p>
+          </EmptyState>
+        ) : (
+          <Listed organizationId={id} rows={rows} isOfOneType={type !== undefined} />
+        )}
+        <Pager path={path} query={{ type, cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
+      </Page>,
+    );
+  });
+}
+
+type Row = ResourceRow & { readonly gist: Gist };
+
+interface ListedProps {
+  readonly organizationId: string;
+  readonly rows: readonly Row[];
+  readonly isOfOneType: boolean;
+}
+
+function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
+  const amount = {
+    title: "Amount",
+    kind: "figure" as const,
+    cell: ({ gist: { money } }: Row) =>
+      money === null ? "–" : <Amount value={money.value} currency={money.currency} />,
+  };
+  const haveAmounts = rows.some(({ gist }) => gist.money !== null);
+  return (
+    <Table
+      caption="Resources in the order of type and id"
+      rows={rows}
+      columns={[
+        { title: "What", cell: (row) => <What organizationId={organizationId} row={row} showsType={!isOfOneType} /> },
+        ...(haveAmounts ? [amount] : []),
+        { title: "State", cell: (row) => <Standing row={row} /> },
+        {
+          title: "As of",
+          cell: ({ versionAt }) => <AsOf text={versionAt} />,
+        },
+      ]}
+    />
+  );
+}
+
+interface WhatProps {
+  readonly organizationId: string;
+  readonly row: Row;
+  readonly showsType: boolean;
+}
+
+function What({ organizationId, row, showsType }: WhatProps) {
+  const { type, resourceId, gist } = row;
+  return (
+    <span class="known-what known-lines">
+      <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
+        <bdi>{gist.title ?? type}</bdi>
+      </a>
+      <span class="known-aside">
+        {showsType && gist.title !== null ? <bdi>{type} </bdi> : null}
+        {resourceId === null ? null : <ShortId id={resourceId} />}
+      </span>
+    </span>
+  );
+}
+
+function Standing({ row: { deleted, gist } }: { readonly row: Row }) {
+  return (
+    <span class="known-words">
+      {deleted ? <State state="paused">deleted</State> : null}
+      <GistWords gist={gist} />
+    </span>
+  );
+}
+
+function AsOf({ text }: { readonly text: string | null }) {
+  return <span class="known-time">{text === null ? "–" : <TimeOfText text={text} show="moment" />}</span>;
+}

@@ -1,0 +1,88 @@
+import type { Attempt } from "../../../domain/delivery.ts";
+import { wants } from "../../../domain/destination.ts";
+import type { DestinationBacklog } from "../../../store/backlog.ts";
+import type { DestinationReport } from "../../../store/destinations.ts";
+import type { EventKind } from "../../../store/recent-kinds.ts";
+
+/** What is known of a team. Times are Unix milliseconds. */
+export interface TeamFacts {
+  readonly team: DestinationReport;
+  readonly backlog: Pick<DestinationBacklog, "pending" | "oldestPendingAt" | "dead">;
+  /** What it answered last, as far as is known. */
+  readonly latest: Attempt | null;
+  /** Receipt of the newest event that it was owed. */
+  readonly newestAt: number | null;
+  /** When the next attempt of what waits is due. */
+  readonly nextAttemptAt: number | null;
+  /** What came of late, since the team is there. */
+  readonly kinds: readonly EventKind[];
+  readonly now: number;
+}
+
+/** Why a team gets nothing, or that it does. */
+export type TeamJudgement =
+  /** By its own 410. */
+  | { readonly kind: "gone" }
+  | { readonly kind: "paused" }
+  | { readonly kind: "resting" }
+  | { readonly kind: "failing" }
+  /** Its own limit holds it up. */
+  | { readonly kind: "paced"; readonly forSeconds: number }
+  /** It was not to get what came meanwhile. */
+  | { readonly kind: "missed"; readonly newestAt: number }
+  /** Nothing at all came. */
+  | { readonly kind: "silence" }
+  | { readonly kind: "other-types" | "other-organizations"; readonly came: readonly EventKind[] }
+  /** It gets its events; some wait for a moment. */
+  | { readonly kind: "well" };
+
+/** A rate that is kept up is no trouble; a queue in front of it is. */
+const HELD_UP_AFTER_MS = 60_000;
+
+/** What is said of a team that gets nothing holds for so long. */
+const DAY_MS = 86_400_000;
+
+/** A 410 disables in the moment in which it is written down. */
+const WRITTEN_DOWN_WITHIN_MS = 60_000;
+
+export function judgeTeam(facts: TeamFacts): TeamJudgement {
+  const { team } = facts;
+  if (!team.enabled) return { kind: wasGone(facts) ? "gone" : "paused" };
+  if (team.restingSince !== null) return { kind: "resting" };
+  if (team.isFailing) return { kind: "failing" };
+  return judgePace(facts) ?? judgeWishes(facts);
+}
+
+/** Receipt of the newest event that a team wants and was not owed; null: none is known. */
+export function newestMissed({ team, kinds, newestAt }: TeamFacts): number | null {
+  const wanted = kinds.filter((kind) => wants({ ...team, enabled: true }, kind));
+  const newest = Math.max(0, ...wanted.map((kind) => kind.newestAt));
+  return newest > (newestAt ?? 0) ? newest : null;
+}
+
+function wasGone({ team, latest }: TeamFacts): boolean {
+  if (latest?.outcome !== "gone") return false;
+  const endedAt = latest.at + latest.durationMs;
+  return team.updatedAt >= latest.at && team.updatedAt <= endedAt + WRITTEN_DOWN_WITHIN_MS;
+}
+
+function judgePace({ team: { maxPerSecond }, backlog, now }: TeamFacts): TeamJudgement | null {
+  if (maxPerSecond === null || backlog.oldestPendingAt === null) return null;
+  if (now - backlog.oldestPendingAt < HELD_UP_AFTER_MS) return null;
+  return { kind: "paced", forSeconds: Math.ceil(backlog.pending / maxPerSecond) };
+}
+
+function judgeWishes(facts: TeamFacts): TeamJudgement {
+  const { team, kinds, now } = facts;
+  const missed = newestMissed(facts);
+  // What came since it was changed last is on its way.
+  if (missed !== null && missed < team.updatedAt) return { kind: "missed", newestAt: missed };
+  if (missed !== null || kinds.some((kind) => wants(team, kind))) return { kind: "well" };
+  // On a busy day what it wants need not be among the newest.
+  if (team.lastSuccessAt !== null && team.lastSuccessAt >= now - DAY_MS) return { kind: "well" };
+  if (kinds.length === 0) return { kind: "silence" };
+  const ofItsTypes = kinds.filter((kind) => wants({ ...team, organizations: null }, kind));
+  return ofItsTypes.length === 0
+    ? { kind: "other-types", came: kinds }
+    : { kind: "other-organizations", came: ofItsTypes };
+}

@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { foreseeReplay, replayTeam } from "../../../operator/actions/replays.ts";
+import { existingTeam } from "../../../operator/actions/teams.ts";
+import { invalidRequest } from "../../../operator/requests.ts";
+import type { World } from "../../../platform/world.ts";
+import { addresses, teamAddress, teamDeedAddress } from "../../addresses.ts";
+import { linkTo } from "../../components/filters.tsx";
+import { count } from "../../components/figure.tsx";
+import { Button, Form } from "../../components/form.tsx";
+import { moment } from "../../components/moment-field.tsx";
+import { Page } from "../../components/page.tsx";
+import { teamName } from "../../components/team-link.tsx";
+import { Time } from "../../components/time.tsx";
+import { type Console, readForm, readQuery, viewerOf } from "../../requests.ts";
+import { showPage } from "../../show-page.ts";
+import { ReplayForm } from "./replay-form.tsx";
+import { whichInWords } from "./replays.tsx";
+
+const which = z.enum(["failed", "missing", "all"]);
+
+const query = z.strictObject({ which, since: moment, until: moment.optional() });
+
+/** Exactly what was counted: to the millisecond. */
+const millisecond = z
+  .string()
+  .regex(/^\d{1,15}$/, "Is no moment")
+  .transform(Number);
+const fields = z.object({ which, since: millisecond, until: millisecond });
+
+/** First counts what a replay would send, then sends it. */
+export function addTeamReplay(pages: Console, world: World): void {
+  pages.get("/teams/:id/replay", async (c) => {
+    const { which, since, until: asked } = readQuery(c, query);
+    const until = asked ?? world.now() + 1;
+    if (until <= since) throw invalidRequest([{ path: "until", message: "must be after since" }]);
+    const team = await existingTeam(c, c.req.param("id"));
+    const { many, isWhole } = await foreseeReplay(c, world, team.id, { which, since, until });
+    const viewer = viewerOf(c);
+    const events = `${isWhole ? "" : "at least "}${count(many)} ${many === 1 ? "event" : "events"}`;
+    return showPage(
+      c,
+      <Page title={`Replay to ${teamName(team)}`} viewer={viewer} here={addresses.teams}>
+        <section class={`verdict ${many === 0 ? "verdict-failing" : ""}`} aria-label="What would be sent">
+          <p class="verdict-sentence">
+            {many === 0 ? (
+              <>There is nothing to replay: </>
+            ) : (
+              <>
+                <strong>{events}</strong> would be sent:{" "}
+              </>
+            )}
+            {whichInWords[which]}, received from <Time at={since} /> to <Time at={until} />.
+          </p>
+          {team.enabled ? null : <p>The team is paused: they wait until it is resumed.</p>}
+          {many === 0 && isWhole ? null : (
+            <Form viewer={viewer} action={teamDeedAddress(team.id, "replay")}>
+              {Object.entries({ which, since, until }).map(([name, value]) => (
+                <input type="hidden" name={name} value={String(value)} />
+              ))}
+              <p class="actions">
+                <Button viewer={viewer} kind="main">
+                  {`Replay ${events}`}
+                </Button>
+                <a class="button button-plain" href={teamAddress(team.id)}>
+                  Leave it
+                </a>
+              </p>
+            </Form>
+          )}
+        </section>
+        <ReplayForm teamId={team.id} which={which} since={since} until={asked} />
+        <p>
+          <a href={teamAddress(team.id)}>Back to the team</a>
+        </p>
+      </Page>,
+    );
+  });
+
+  pages.post("/teams/:id/replay", async (c) => {
+    const id = c.req.param("id");
+    await replayTeam(c, world, id, await readForm(c, fields));
+    return c.redirect(`${linkTo(teamAddress(id), { done: "replayed" })}#replays`, 303);
+  });
+}

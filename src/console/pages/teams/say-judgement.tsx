@@ -1,0 +1,122 @@
+import type { Child } from "hono/jsx";
+import { KINDS_OF_AT_MOST } from "../../../store/recent-kinds.ts";
+import { count } from "../../components/figure.tsx";
+import { Time, durationInWords } from "../../components/time.tsx";
+import { answerInWords } from "./attempt-words.ts";
+import type { TeamFacts, TeamJudgement } from "./judge-team.ts";
+
+/** Kinds of event that are named in a sentence. */
+const NAMED = 3;
+
+/** The first sentence of a team's page. */
+export function sayJudgement(judgement: TeamJudgement, facts: TeamFacts): Child {
+  const { team, backlog, now } = facts;
+  switch (judgement.kind) {
+    case "gone":
+      return (
+        <>
+          It gets nothing because it answered 410, “gone”, and was paused by that at <Time at={team.updatedAt} />.
+          Resume it when it wants events again.
+        </>
+      );
+    case "paused":
+      return (
+        <>
+          It gets nothing because it is paused, since <Time at={team.updatedAt} /> or before. Resume it: what it is owed
+          then comes at once, what came meanwhile by a replay.
+        </>
+      );
+    case "resting":
+      return (
+        <>
+          It gets nothing because it keeps failing{sayLastAnswer(facts)}: since <Time at={team.restingSince ?? now} />{" "}
+          it rests, after {count(team.consecutiveFailures)} failed attempts in a row.
+        </>
+      );
+    case "failing":
+      return (
+        <>
+          It does not take what it is sent{sayLastAnswer(facts)}
+          {team.consecutiveFailures === 1
+            ? ""
+            : `, and the ${count(team.consecutiveFailures)} latest attempts failed in a row`}
+          .{" "}
+          {backlog.pending > 0 ? "What waits is tried again." : "Nothing waits any more: the next event is tried anew."}
+        </>
+      );
+    case "paced":
+      return (
+        <>
+          It is behind because it takes at most {team.maxPerSecond} a second by its own limit: {count(backlog.pending)}{" "}
+          wait, which is {durationInWords(judgement.forSeconds * 1000)} of work.
+        </>
+      );
+    case "missed":
+      return (
+        <>
+          It got nothing of what came while it was paused or wanted something else, the latest at{" "}
+          <Time at={judgement.newestAt} />. It gets what comes from now on; the rest by a replay.
+        </>
+      );
+    case "silence":
+      return (
+        <>It has got nothing because nothing has come from Qonto {sinceWhen(facts)}. When it does, the team gets it.</>
+      );
+    case "other-types":
+      return (
+        <>
+          It gets nothing because it wants none of the types that came {sinceWhen(facts)}: {nameTypes(judgement.came)}.
+          It wants {nameAll(team.types)}.
+        </>
+      );
+    case "other-organizations":
+      return (
+        <>
+          It gets nothing because what came of its types {sinceWhen(facts)} is of other organizations:{" "}
+          {nameOrganizations(judgement.came)}. It wants {nameAll(team.organizations ?? [])}.
+        </>
+      );
+    case "well":
+      return team.lastSuccessAt === null ? (
+        <>It is about to get its first event.</>
+      ) : (
+        <>
+          It gets its events, the latest at <Time at={team.lastSuccessAt} />.
+        </>
+      );
+  }
+}
+
+function sayLastAnswer({ latest }: TeamFacts): string {
+  return latest === null || latest.outcome === "delivered" ? "" : `, last with ${answerInWords(latest)}`;
+}
+
+function sinceWhen({ team, kinds, now }: TeamFacts): string {
+  const events = kinds.reduce((sum, kind) => sum + kind.events, 0);
+  if (events >= KINDS_OF_AT_MOST) return `among the newest ${count(KINDS_OF_AT_MOST)} events`;
+  return team.createdAt > now - 86_400_000 ? "since it was added" : "in the last 24 hours";
+}
+
+function nameTypes(kinds: readonly { readonly type: string; readonly events: number }[]): Child {
+  const byType = Map.groupBy(kinds, ({ type }) => type);
+  return nameAll([...byType.keys()]);
+}
+
+function nameOrganizations(kinds: readonly { readonly organizationId: string | null }[]): Child {
+  return nameAll([...new Set(kinds.map(({ organizationId }) => organizationId ?? "of none"))]);
+}
+
+function nameAll(names: readonly string[]): Child {
+  const more = names.length - NAMED;
+  return (
+    <>
+      {names.slice(0, NAMED).map((name, index) => (
+        <>
+          {index === 0 ? null : ", "}
+          <bdi class="mono">{name}</bdi>
+        </>
+      ))}
+      {more > 0 ? ` and ${more} more` : null}
+    </>
+  );
+}

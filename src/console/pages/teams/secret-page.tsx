@@ -1,0 +1,48 @@
+import { addresses, teamAddress, teamDeedAddress } from "../../addresses.ts";
+import { Press } from "../../components/form.tsx";
+import { Notice } from "../../components/notice.tsx";
+import { Page } from "../../components/page.tsx";
+import { teamName } from "../../components/team-link.tsx";
+import { durationInWords } from "../../components/time.tsx";
+import type { Viewer } from "../../requests.ts";
+import { Snippets } from "./snippets.tsx";
+
+interface SecretPageProps {
+  readonly viewer: Viewer;
+  readonly team: { readonly id: string; readonly description: string | null; readonly url: string };
+  readonly secret: string;
+  readonly why: "created" | { readonly overlapSeconds: number };
+}
+
+/** The only page that ever shows a secret. It is the answer to a form: it has no address to come back to. */
+export function SecretPage({ viewer, team, secret, why }: SecretPageProps) {
+  return (
+    <Page title={teamName(team)} viewer={viewer} here={addresses.teams}>
+      <Notice kind="ok">
+        {why === "created" ? "The team is there." : `The secret is another one. ${sayOverlap(why.overlapSeconds)}`} This
+        is its secret, shown this once: hand it to the team before you leave this page.
+      </Notice>
+      <p class="secret">
+        <code id="secret">{secret}</code>
+        <button type="button" class="button button-plain" data-copy="secret" hidden>
+          Copy
+        </button>
+      </p>
+      <p class="help">Whoever loses it gets another one by “Rotate secret” on the team's page.</p>
+      <div class="actions">
+        <Press viewer={viewer} action={teamDeedAddress(team.id, "test")} kind="main">
+          Send a test event
+        </Press>
+        <a class="button button-plain" href={teamAddress(team.id)}>
+          Go to the team
+        </a>
+      </div>
+      <Snippets />
+    </Page>
+  );
+}
+
+function sayOverlap(seconds: number): string {
+  if (seconds === 0) return "The one before signs no more.";
+  return `The one before signs as well for ${durationInWords(seconds * 1000)}.`;
+}

@@ -1,0 +1,27 @@
+import type { Attempt } from "../../../domain/delivery.ts";
+import type { Destination } from "../../../domain/destination.ts";
+import { maskIbansIn } from "../../components/iban.tsx";
+import { answerInWords, remedyOf } from "./attempt-words.ts";
+
+interface TestedProps {
+  readonly attempt: Attempt;
+  readonly team: Destination;
+  readonly now: number;
+}
+
+/** What the team answered to a sample event. */
+export function Tested({ attempt, team, now }: TestedProps) {
+  const isTaken = attempt.outcome === "delivered";
+  const excerpt = maskIbansIn(attempt.responseExcerpt ?? "");
+  return (
+    <div class={`notice notice-${isTaken ? "ok" : "bad"}`} role={isTaken ? "status" : "alert"}>
+      {isTaken ? "The team took the test event: it answered " : "The team did not take the test event: it answered "}
+      {answerInWords(attempt)}. {remedyOf(attempt, team, now)}
+      {excerpt === "" ? null : (
+        <p class="help">
+          It said: <bdi class="team-said">{excerpt}</bdi>
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,165 @@
+import { z } from "zod";
+import type { DeliveryStatus, Outcome } from "../domain/delivery.ts";
+import {
+  type EventPosition,
+  type EventQuery,
+  type EventSummary,
+  MAX_LOOKED_AT,
+  lastLookedAtSql,
+  summaryColumns,
+  windowSql,
+} from "./event-list.ts";
+import { type EventOutcome, OUTCOMES_COUNTED_AT_MOST, outcomes } from "./event-outcomes.ts";
+import { deliveryOfOwedSql, eventOutcomeSql } from "./event-progress.ts";
+import { eventRow, toEventFields } from "./event-row.ts";
+
+/** An event with what became of it, and of how it came. */
+export interface FoundEvent extends Omit<EventSummary, "state"> {
+  readonly outcome: EventOutcome;
+  /** Times that it came again. */
+  readonly duplicates: number;
+  readonly deliveries: readonly DeliverySummary[];
+}
+
+/** How a delivery stands, with its latest attempt; that is null before the first. */
+export interface DeliverySummary {
+  readonly destinationId: string;
+  readonly status: DeliveryStatus;
+  readonly attempt: number | null;
+  readonly outcome: Outcome | null;
+  readonly httpStatus: number | null;
+}
+
+export interface EventSearch extends EventQuery {
+  readonly outcome: EventOutcome | undefined;
+  readonly resourceId: string | undefined;
+}
+
+/** Of each team's dead deliveries; and teams that have any. */
+const DEAD_LOOKED_AT = 500;
+const MOST_TEAMS_LOOKED_AT = 500;
+
+const deliveriesSql = `(
+  SELECT json_group_array(json_object('destination_id', owed_to.value,
+    'status', coalesce(deliveries.status, 'pending'), 'attempt', deliveries.attempts ->> '$[#-1].attempt',
+    'outcome', deliveries.attempts ->> '$[#-1].outcome', 'http_status', deliveries.attempts ->> '$[#-1].status'))
+  FROM json_each(events.owed) AS owed_to LEFT JOIN deliveries ON ${deliveryOfOwedSql})`;
+
+const matchesSql = `(?5 IS NULL OR type = ?5) AND (?6 IS NULL OR organization_id = ?6)`;
+
+const newestFirst = (of: string) => `ORDER BY ${of}received_at DESC, ${of}id DESC`;
+
+const candidatesSql = `
+  SELECT received_at, id FROM (${windowSql} LIMIT ${MAX_LOOKED_AT}) WHERE ${matchesSql} ${newestFirst("")}`;
+
+/** Those of which some team's delivery is dead, found by the index that has only these: in each team's part the newest. */
+const deadCandidatesSql = `
+  WITH RECURSIVE refusing (id, place) AS (
+    SELECT (SELECT min(destination_id) FROM deliveries WHERE status = 'dead'), 1
+    UNION ALL
+    SELECT (SELECT min(destination_id) FROM deliveries WHERE status = 'dead' AND destination_id > refusing.id), place + 1
+    FROM refusing WHERE refusing.id IS NOT NULL AND place < ${MOST_TEAMS_LOOKED_AT}
+  )
+  SELECT DISTINCT dead.value ->> 0 AS received_at, dead.value ->> 1 AS id
+  FROM refusing CROSS JOIN json_each((
+    SELECT json_group_array(json_array(received_at, event_id)) FROM (
+      SELECT received_at, event_id FROM deliveries
+      WHERE status = 'dead' AND destination_id = refusing.id
+        AND received_at >= ?1 AND (received_at, event_id) < (?2, ?3)
+      ORDER BY received_at DESC, event_id DESC LIMIT ?4))) AS dead
+  ${newestFirst("")}`;
+
+const foundIn = (candidates: string) => `
+  SELECT ${summaryColumns}, duplicates, found.outcome, ${deliveriesSql} AS deliveries
+  FROM (
+    SELECT page.received_at, page.id, ${eventOutcomeSql} AS outcome
+    FROM (${candidates} LIMIT ?4) AS page CROSS JOIN events ON events.id = page.id
+    WHERE ${matchesSql} AND (?7 IS NULL OR events.resource_id = ?7) AND (?8 IS NULL OR outcome = ?8)
+    ${newestFirst("page.")} LIMIT ?9
+  ) AS found CROSS JOIN events ON events.id = found.id
+  ${newestFirst("found.")}`;
+
+export const searchEventsSql = foundIn(candidatesSql);
+export const searchDeadSql = foundIn(deadCandidatesSql);
+export const lastCandidateSql = `${candidatesSql} LIMIT 1 OFFSET ?4 - 1`;
+export const lastDeadCandidateSql = `${deadCandidatesSql} LIMIT 1 OFFSET ?4 - 1`;
+
+/**
+ * Newest first. A page can hold fewer events than `limit`, or none, and still have a `next`: then the walk found that few
+ * among those it may look at.
+ */
+export async function searchEvents(
+  db: D1Database,
+  search: EventSearch,
+  also: readonly D1PreparedStatement[] = [],
+): Promise<{ events: FoundEvent[]; next: EventPosition | null; also: D1Result[] }> {
+  const { type, organizationId, outcome, resourceId, limit } = search;
+  const filters = [type ?? null, organizationId ?? null];
+  const window = [...windowOf(search), candidatesOf(search)];
+  const isDead = outcome === "dead";
+  const [searchSql, lastSql] = isDead ? [searchDeadSql, lastDeadCandidateSql] : [searchEventsSql, lastCandidateSql];
+  const [page, lastCandidate, lastLookedAt, ...others] = await db.batch([
+    db.prepare(searchSql).bind(...window, ...filters, resourceId ?? null, outcome ?? null, limit + 1),
+    db.prepare(lastSql).bind(...window, ...(isDead ? [] : filters)),
+    db.prepare(lastLookedAtSql).bind(...windowOf(search)),
+    ...also,
+  ]);
+  const rows = (page?.results ?? []).map((row) => foundRow.parse(row));
+  const events = rows.slice(0, limit);
+  const last = events.at(-1);
+  if (rows.length > limit && last !== undefined) return { events, next: positionOf(last), also: others };
+  const edge = lastCandidate?.results[0] ?? (isDead ? undefined : lastLookedAt?.results[0]);
+  return { events, next: edge === undefined ? null : positionRow.parse(edge), also: others };
+}
+
+function windowOf({ since, until, before }: EventSearch): [number, number, string] {
+  const bound = { receivedAt: until ?? Number.MAX_SAFE_INTEGER, id: "" };
+  const start = before !== undefined && before.receivedAt < bound.receivedAt ? before : bound;
+  return [since ?? 0, start.receivedAt, start.id];
+}
+
+/** The indexes do not know all that is asked for: then so many events' rows are read, and no more. */
+function candidatesOf({ type, organizationId, outcome, resourceId, limit }: EventSearch): number {
+  if (outcome === "dead") {
+    const isNarrow = [type, organizationId, resourceId].some((one) => one !== undefined);
+    return isNarrow ? DEAD_LOOKED_AT : limit + 1;
+  }
+  return outcome === undefined && resourceId === undefined ? limit + 1 : OUTCOMES_COUNTED_AT_MOST;
+}
+
+function positionOf({ receivedAt, id }: EventPosition): EventPosition {
+  return { receivedAt, id };
+}
+
+const positionRow = z
+  .object({ received_at: z.number(), id: z.string() })
+  .transform(({ received_at, id }): EventPosition => ({ receivedAt: received_at, id }));
+
+const deliverySummary = z
+  .object({
+    destination_id: z.string(),
+    status: z.enum(["pending", "delivered", "dead"]),
+    attempt: z.number().nullable(),
+    outcome: z.enum(["delivered", "gone", "redirected", "rejected", "timed_out", "unreachable", "refused"]).nullable(),
+    http_status: z.number().nullable(),
+  })
+  .transform((row): DeliverySummary => ({
+    destinationId: row.destination_id,
+    status: row.status,
+    attempt: row.attempt,
+    outcome: row.outcome,
+    httpStatus: row.http_status,
+  }));
+
+const foundRow = eventRow
+  .extend({
+    duplicates: z.number(),
+    outcome: z.enum(outcomes),
+    deliveries: z.string().transform((text) => z.array(deliverySummary).parse(JSON.parse(text))),
+  })
+  .transform(({ duplicates, outcome, deliveries, ...row }): FoundEvent => ({
+    ...toEventFields(row),
+    duplicates,
+    outcome,
+    deliveries,
+  }));

@@ -1,0 +1,60 @@
+import { z } from "zod";
+import type { Attempt } from "../domain/delivery.ts";
+import { readAttempt, attemptRow } from "./deliveries.ts";
+
+/** Deliveries of each kind among which the latest attempt is looked for. */
+const LOOK_BACK = 50;
+
+const lookedAtSql = (where: string, order: string) => `
+  SELECT event_id, attempts FROM (
+    SELECT event_id, attempts FROM deliveries WHERE destination_id = ?1 ${where} ORDER BY ${order} LIMIT ${LOOK_BACK})`;
+
+/**
+ * The newest deliveries need not hold the latest attempt: a probe is one of the delivery that is due longest, and comes to
+ * the end of what waits, or to its own end.
+ */
+export const latestAttemptSql = `
+  SELECT event_id, attempts -> '$[#-1]' AS attempt FROM (
+    ${lookedAtSql("", "received_at DESC, event_id DESC")}
+    UNION ALL ${lookedAtSql("AND status = 'pending'", "next_attempt_at DESC")}
+    UNION ALL ${lookedAtSql("AND status = 'dead'", "received_at DESC")})
+  WHERE json_array_length(attempts) > 0
+  ORDER BY attempts ->> '$[#-1].at' DESC LIMIT 1`;
+
+/** A statement for what a destination answered last; its row, if there is one, is for `readLatestAttempt`. */
+export function latestAttempt(db: D1Database, destinationId: string): D1PreparedStatement {
+  return db.prepare(latestAttemptSql).bind(destinationId);
+}
+
+const latestRow = z.object({
+  event_id: z.string(),
+  attempt: z.string().transform((text) => attemptRow.parse(JSON.parse(text))),
+});
+
+export interface LatestAttempt {
+  readonly eventId: string;
+  readonly attempt: Attempt;
+}
+
+export function readLatestAttempt(row: unknown): LatestAttempt {
+  const { event_id, attempt } = latestRow.parse(row);
+  return { eventId: event_id, attempt: readAttempt(attempt) };
+}
+
+export const edgesSql = `
+  SELECT
+    (SELECT received_at FROM deliveries WHERE destination_id = ?1 ORDER BY received_at DESC LIMIT 1) AS newest_received_at,
+    (SELECT min(next_attempt_at) FROM deliveries WHERE destination_id = ?1 AND status = 'pending') AS next_attempt_at`;
+
+/** A statement for where a destination's deliveries begin and end; its row is for `readEdges`. */
+export function edgesOf(db: D1Database, destinationId: string): D1PreparedStatement {
+  return db.prepare(edgesSql).bind(destinationId);
+}
+
+const edgesRow = z.object({ newest_received_at: z.number().nullable(), next_attempt_at: z.number().nullable() });
+
+/** Receipt of the newest event that it was owed, and when the next attempt of what waits is due; Unix milliseconds. */
+export function readEdges(row: unknown): { readonly newestAt: number | null; readonly nextAttemptAt: number | null } {
+  const { newest_received_at, next_attempt_at } = edgesRow.parse(row);
+  return { newestAt: newest_received_at, nextAttemptAt: next_attempt_at };
+}

@@ -1,0 +1,56 @@
+import {
+  type ResourcePosition,
+  type ResourceRow,
+  firstOfTypeSql,
+  nextOfTypeSql,
+  resourceColumns,
+  resourceRow,
+  resourcesSql,
+} from "./resources.ts";
+
+/** A page shows a line of each resource; data that is larger than any that Qonto is known to send is left out of it. */
+const MOST_BYTES = 16_384;
+
+const inBrief = (sql: string) =>
+  sql.replace(/(event_id, )((?:resources\.)?data)/, `$1iif(octet_length($2) <= ${MOST_BYTES}, $2, '{}') AS data`);
+
+export const glimpsesSql = inBrief(resourcesSql);
+
+export const firstGlimpsesOfTypeSql = inBrief(firstOfTypeSql);
+
+export const nextGlimpsesOfTypeSql = inBrief(nextOfTypeSql);
+
+interface GlimpseQuery {
+  readonly type: string | undefined;
+  /** The last one already shown. */
+  readonly after: ResourcePosition | undefined;
+  readonly limit: number;
+}
+
+/** A statement that lists resources in the order of type and id, `{}` for data that is large; its rows are for `readGlimpse`. */
+export function glimpses(db: D1Database, organizationId: string, { type, after, limit }: GlimpseQuery) {
+  const afterId = after?.resourceId ?? "";
+  if (type === undefined) return db.prepare(glimpsesSql).bind(organizationId, after?.type ?? "", afterId, limit);
+  return after === undefined
+    ? db.prepare(firstGlimpsesOfTypeSql).bind(organizationId, type, limit)
+    : db.prepare(nextGlimpsesOfTypeSql).bind(organizationId, type, afterId, limit);
+}
+
+export function readGlimpse(row: unknown): ResourceRow {
+  return resourceRow.parse(row);
+}
+
+export const namedGlimpsesSql = inBrief(`
+  SELECT ${resourceColumns} FROM json_each(?2) AS wanted CROSS JOIN resources
+  WHERE organization_id = ?1 AND resources.type = wanted.value ->> 0 AND resource_id = wanted.value ->> 1`);
+
+/** Those of some resources that are known; one D1 call. */
+export async function glimpsesOf(
+  db: D1Database,
+  organizationId: string,
+  named: readonly { readonly type: string; readonly id: string }[],
+): Promise<ResourceRow[]> {
+  const pairs = JSON.stringify(named.map(({ type, id }) => [type, id]));
+  const { results } = await db.prepare(namedGlimpsesSql).bind(organizationId, pairs).all();
+  return results.map(readGlimpse);
+}

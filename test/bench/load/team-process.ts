@@ -1,0 +1,32 @@
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Arrival, TeamOrder } from "./team-order.ts";
+
+/**
+ * Runs as a process of its own: teams of which each has a path, that answer at once and note what came when. At /hanging
+ * none is ever answered.
+ */
+const HANGING = "/hanging";
+
+let arrivals: Arrival[] = [];
+
+const server = http.createServer((request, response) => {
+  const path = request.url ?? "";
+  arrivals.push({ path, id: String(request.headers["webhook-id"]), at: performance.timeOrigin + performance.now() });
+  request.resume();
+  if (path !== HANGING) request.once("end", () => response.end());
+});
+server.keepAliveTimeout = 60_000;
+
+server.listen(0, "127.0.0.1", () => {
+  const { port } = server.address() as AddressInfo;
+  process.send?.({ url: `http://127.0.0.1:${port}` });
+});
+
+process.on("message", (order: TeamOrder) => {
+  if (order === "count") process.send?.({ count: arrivals.filter(({ path }) => path !== HANGING).length });
+  if (order !== "take") return;
+  process.send?.({ arrivals });
+  arrivals = [];
+});
+process.on("disconnect", () => process.exit());

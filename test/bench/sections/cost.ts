@@ -1,0 +1,95 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import { text } from "node:stream/consumers";
+import { z } from "zod";
+import { dollars, pricesOf } from "../../budgets/price.ts";
+import { root } from "../bundle.ts";
+import { type Goal, type Table, figure } from "../report.ts";
+import type { Section } from "./section.ts";
+
+const usage = z.object({
+  requests: z.number(),
+  consumerInvocations: z.number(),
+  databaseCalls: z.number(),
+  rowsWritten: z.number(),
+  rowsRead: z.number(),
+  queueOperations: z.number(),
+  logEvents: z.number(),
+});
+const measured = z.record(z.string(), usage);
+
+type Usage = z.output<typeof usage>;
+
+const HOURS_OF_A_MONTH = 730;
+
+/** What a million events cost, out of what the test of the budgets counts. */
+export const cost: Section = async ({ say }) => {
+  say("counting");
+  const all = await countUsage();
+  const idle = all["an hour without events"];
+  const events = Object.entries(all).filter(([name]) => name !== "an hour without events");
+  const table: Table = {
+    title: `Dollars for a million events, at the prices of ${pricesOf}; and what is counted for each`,
+    columns: ["", "dollars", "log", "rows written", "read", "queue operations", "D1 calls", "invocations"],
+    rows: events.map(([name, one]) => [
+      name,
+      figure(dollars(withoutLog(one))),
+      figure(dollars({ logEvents: one.logEvents })),
+      figure(one.rowsWritten),
+      figure(one.rowsRead),
+      figure(one.queueOperations),
+      figure(one.databaseCalls),
+      figure(one.requests + one.consumerInvocations),
+    ]),
+  };
+  return {
+    tables: [table],
+    goals: goalsOf(all),
+    figures: Object.fromEntries(events.map(([name, one]) => [`${name}: dollars a million`, dollars(withoutLog(one))])),
+    notes: [
+      "The log is a bill of its own, and can be sampled. Processor time is not counted: $0.02 for each ms of an event.",
+      ...(idle === undefined
+        ? []
+        : [`Beside it the cron, whatever comes: ${figure((dollars(idle) * HOURS_OF_A_MONTH) / 1e6)} dollars a month.`]),
+    ],
+  };
+};
+
+function withoutLog(one: Usage): Usage {
+  return { ...one, logEvents: 0 };
+}
+
+function goalsOf(all: Readonly<Record<string, Usage>>): Goal[] {
+  const one = all["one destination"];
+  const three = all["three destinations"];
+  if (one === undefined || three === undefined) return [];
+  const goal = (text: string, value: number, limit: number): Goal => ({
+    goal: text,
+    measured: figure(value),
+    isMet: value <= limit,
+  });
+  return [
+    goal("≤ 4 rows written for an event with one destination", one.rowsWritten, 4),
+    goal("≤ $6 for a million with one destination", dollars(withoutLog(one)), 6),
+    goal("≤ $8 for a million with three destinations", dollars(withoutLog(three)), 8),
+  ];
+}
+
+/** Runs the test that holds the budgets, which prints what it has counted. */
+async function countUsage(): Promise<Readonly<Record<string, Usage>>> {
+  const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
+  const run = ["run", "--config", "test/vitest.config.ts", "--project", "worker", "--silent=false"];
+  const child = spawn(process.execPath, [vitest, ...run, "test/budgets/cost.test.ts"], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "ignore"],
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  const ended = once(child, "exit");
+  const output = await text(child.stdout);
+  const [code] = await ended;
+  const line = output.split("\n").find((one) => one.startsWith("cost: "));
+  if (line === undefined) throw new Error(`The budgets could not be counted:\n${output}`);
+  if (code !== 0) console.error("  A budget is exceeded: npx vitest run … test/budgets/cost.test.ts says which.");
+  return measured.parse(JSON.parse(line.slice("cost: ".length)));
+}

@@ -1,0 +1,51 @@
+import type { ServedWorker } from "../served-worker.ts";
+
+/** Events of a statement: D1 allows one 30 seconds. */
+const PAGE = 20_000;
+
+/** A thousand organizations, and of each ten resources of a type. */
+const numbersSql = `
+  WITH RECURSIVE numbers (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?2)`;
+
+const eventsSql = `${numbersSql}
+  INSERT INTO events (id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
+    claimed_until, claims, owed, content_type, body)
+  SELECT printf('filled-%08d', n), 'business', iif(n % 2, 'v1/transactions', 'v1/cards'), 'updated',
+    printf('organization-%04d', n % 1000), printf('resource-%d', n / 1000 % 10), '2026-01-01T00:00:00.000Z', ?3 - n * ?5,
+    ?3 - n * ?5, ?3 - n * ?5, 1, ?4, 'application/json', '{"id":"filled","type":"v1/cards","data":{"amount":"12.00"}}'
+  FROM numbers`;
+
+const deliveriesSql = `${numbersSql}
+  INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts)
+  SELECT ?4, ?3 - n * ?5, printf('filled-%08d', n), 'delivered', '[]' FROM numbers`;
+
+const resourcesSql = `${numbersSql}
+  INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, version_at, event_id, received_at, data)
+  SELECT printf('organization-%04d', n % 1000), iif(n % 2, 'v1/transactions', 'v1/cards'),
+    printf('resource-%d', n / 1000 % 10), 'updated', 0, '2026-01-01', '2026-01-01T00:00:00.000Z',
+    printf('filled-%08d', n), ?3 - n * ?4, '{"amount":"12.00"}'
+  FROM numbers WHERE true ON CONFLICT DO NOTHING`;
+
+/** Writes delivered events past the relay: those of the numbers `from` up to `until`, each so much older than the one before. */
+export async function fill(
+  { db }: ServedWorker,
+  { from, until, newestAt, everyMs, destinationId }: Filling,
+): Promise<void> {
+  for (let first = from; first < until; first += PAGE) {
+    const range = [first, Math.min(first + PAGE, until), newestAt] as const;
+    await db.batch([
+      db.prepare(eventsSql).bind(...range, JSON.stringify([destinationId]), everyMs),
+      db.prepare(deliveriesSql).bind(...range, destinationId, everyMs),
+      db.prepare(resourcesSql).bind(...range, everyMs),
+    ]);
+  }
+}
+
+interface Filling {
+  readonly from: number;
+  readonly until: number;
+  /** Of the number 0, Unix milliseconds. */
+  readonly newestAt: number;
+  readonly everyMs: number;
+  readonly destinationId: string;
+}

@@ -1,0 +1,126 @@
+import { dollarsForAGigabyte } from "../../budgets/price.ts";
+import { LoadGenerator } from "../load/load-generator.ts";
+import { Teams } from "../load/teams.ts";
+import { type Report, figure } from "../report.ts";
+import { ServedWorker } from "../served-worker.ts";
+import { fill } from "./fill.ts";
+import { type Measured, logIn, measure, measurePage, runCron } from "./metered-relay.ts";
+import type { Section } from "./section.ts";
+
+const MS_PER_DAY = 86_400_000;
+
+/** A million of them is a month. */
+const EVERY_MS = 2_500;
+
+const DATABASE_BYTES = 10e9;
+
+const EVENTS = 200;
+const OLD_EVENTS = 1_000;
+
+const pages = [
+  "/api/events?limit=50",
+  "/api/events?limit=50&type=v1/cards",
+  "/api/events?limit=50&organization_id=organization-0007",
+  "/api/events/filled-00000007",
+  "/api/deliveries?limit=50&status=delivered",
+  "/api/organizations?limit=50",
+  "/api/organizations/organization-0007",
+  "/api/organizations/organization-0007/resources?limit=50",
+  "/api/ledger?since=HOUR_AGO",
+  "/api/ledger",
+  "/metrics",
+  "/health",
+  "/console",
+];
+
+/** Whether an event, a query and the upkeep cost the same however much has been recorded. */
+export const scale: Section = async ({ isShort, say }) => {
+  const generator = new LoadGenerator();
+  const teams = await Teams.start();
+  const worker = await ServedWorker.start("test/bench/workers/metered.ts");
+  try {
+    const destinationId = await worker.addTeam(`${teams.url}/well`);
+    const cookie = await logIn(worker);
+    const levels = isShort ? [500] : [10_000, 100_000, 1_000_000];
+    const table = new Map<string, Measured[]>();
+    const note = (what: string, measured: Measured) => table.set(what, [...(table.get(what) ?? []), measured]);
+    const bytesBefore = await worker.databaseBytes();
+    await measureEvents(worker, generator, teams);
+    const bytes = ((await worker.databaseBytes()) - bytesBefore) / (2 * EVENTS);
+    let from = 0;
+    for (const level of levels) {
+      say(`${level.toLocaleString("en")} events`);
+      const filling = { newestAt: Date.now() - 60_000, everyMs: EVERY_MS, destinationId };
+      await fill(worker, { ...filling, from, until: level });
+      from = level;
+      await runCron(worker);
+      note("an event, received to delivered", await measureEvents(worker, generator, teams));
+      for (const page of pages) note(page.replace("HOUR_AGO", "an hour ago"), await measurePage(worker, page, cookie));
+      note("cron, nothing to do", await measure(worker, () => runCron(worker)));
+      const old = { ...filling, newestAt: Date.now() - 31 * MS_PER_DAY, everyMs: 0 };
+      await fill(worker, { ...old, from: 10_000_000 + level, until: 10_000_000 + level + OLD_EVENTS });
+      note(`cron, ${OLD_EVENTS.toLocaleString("en")} events to delete`, await measure(worker, () => runCron(worker)));
+    }
+    return describe(levels, table, bytes);
+  } finally {
+    generator.stop();
+    teams.stop();
+    await worker.stop();
+  }
+};
+
+/** For each event, on average. */
+async function measureEvents(worker: ServedWorker, generator: LoadGenerator, teams: Teams): Promise<Measured> {
+  const send = () => generator.send(worker, { connections: 16, requests: EVENTS, bodyBytes: 1_000 });
+  await send();
+  await worker.drained();
+  await teams.take(EVENTS, 30_000);
+  const { ms, rowsRead, rowsWritten } = await measure(worker, async () => {
+    await send();
+    await teams.take(EVENTS, 30_000);
+    await worker.drained();
+  });
+  return { ms: ms / EVENTS, rowsRead: rowsRead / EVENTS, rowsWritten: rowsWritten / EVENTS };
+}
+
+function describe(
+  levels: readonly number[],
+  measured: ReadonlyMap<string, readonly Measured[]>,
+  bytes: number,
+): Report {
+  const events = measured.get("an event, received to delivered") ?? [];
+  const written = events.map(({ rowsWritten }) => rowsWritten);
+  return {
+    tables: [
+      {
+        title: "With so many events recorded: ms · rows read · rows written",
+        columns: ["", ...levels.map((level) => level.toLocaleString("en"))],
+        rows: Array.from(measured, ([what, all]) => [
+          what,
+          ...all.map(({ ms, rowsRead, rowsWritten }) => `${figure(ms)} · ${figure(rowsRead)} · ${figure(rowsWritten)}`),
+        ]),
+      },
+    ],
+    goals: [
+      {
+        goal: "an event writes as many rows however much is recorded",
+        measured: written.map(figure).join(", "),
+        isMet: Math.max(...written) - Math.min(...written) < 0.1,
+      },
+    ],
+    figures: Object.fromEntries([
+      ["bytes of an event", bytes],
+      ...Array.from(measured).flatMap(([what, all]) =>
+        all.flatMap(({ ms, rowsRead }, index) => [
+          [`${what}, ${levels[index]} events: ms`, ms],
+          [`${what}, ${levels[index]} events: rows read`, rowsRead],
+        ]),
+      ),
+    ]),
+    notes: [
+      "A ledger of all time counts all that there is, in pages of 5,000 between which D1 does other work.",
+      `An event of 1 KB, its delivery and its resource take ${figure(bytes)} bytes of D1: ${figure(DATABASE_BYTES / bytes / 1e6)} million fill its 10 GB.`,
+      `A million of them, kept for a month beyond what is included: ${figure((bytes * 1e6 * dollarsForAGigabyte) / 1e9)} dollars.`,
+    ],
+  };
+}

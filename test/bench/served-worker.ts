@@ -1,0 +1,146 @@
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { Miniflare, convertV4MiniflareOptions } from "miniflare";
+import { unstable_splitSqlQuery } from "wrangler";
+import { z } from "zod";
+import { RelayClient } from "../../src/cli/relay-client.ts";
+import { bundle, root } from "./bundle.ts";
+import { readConfiguration } from "./configuration.ts";
+
+export const SECRET = "bench-secret";
+export const ADMIN_TOKEN = "bench-admin-token";
+
+const DRAINED_WITHIN_MS = 30_000;
+
+interface Changes {
+  readonly bindings?: Readonly<Record<string, string>>;
+  /** How long an event may wait for company, in place of what wrangler.toml says. */
+  readonly batchingSeconds?: number;
+  /** Gets each line of the Worker's log. */
+  readonly onLog?: (line: string) => void;
+}
+
+type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+
+/**
+ * A built Worker in a runtime of its own, with the bindings of wrangler.toml on temporary state. Requests reach the
+ * runtime's own socket: neither a development server nor this process stands between.
+ */
+export class ServedWorker {
+  readonly url: string;
+  readonly db: Database;
+  readonly #miniflare: Miniflare;
+  readonly #state: string;
+
+  private constructor(miniflare: Miniflare, state: string, url: URL, db: Database) {
+    this.#miniflare = miniflare;
+    this.#state = state;
+    this.url = url.origin;
+    this.db = db;
+  }
+
+  static async start(entry: string, changes: Changes = {}): Promise<ServedWorker> {
+    const state = temporaryDirectory();
+    const miniflare = new Miniflare(convertV4MiniflareOptions(await optionsOf(entry, changes, state)));
+    try {
+      const url = await miniflare.unsafeGetDirectURL("relay");
+      const db = await miniflare.getD1Database("DB");
+      await migrate(db);
+      return new ServedWorker(miniflare, state, url, db);
+    } catch (error) {
+      await miniflare.dispose();
+      removeDirectory(state);
+      throw error;
+    }
+  }
+
+  /** Waits until no event is queued, so that one turn's work does not weigh on the next; false if some stay. */
+  async drained(): Promise<boolean> {
+    const queue = await this.#miniflare.getQueueProducer("EVENTS");
+    for (let waitedMs = 0; waitedMs < DRAINED_WITHIN_MS; waitedMs += 100) {
+      if ((await queue.metrics()).backlogCount === 0) return true;
+      await wait(100);
+    }
+    return false;
+  }
+
+  /** How large D1 has become. */
+  async databaseBytes(): Promise<number> {
+    return (await this.db.prepare("SELECT 1").all()).meta.size_after;
+  }
+
+  /** Adds a team; answers its destination's id. */
+  async addTeam(url: string, settings: object = {}): Promise<string> {
+    const client = new RelayClient(this.url, ADMIN_TOKEN);
+    return (await client.post("/api/destinations", { url, ...settings }, z.object({ id: z.string() }))).id;
+  }
+
+  async stop(): Promise<void> {
+    await this.#miniflare.dispose();
+    removeDirectory(this.#state);
+  }
+}
+
+const directories = new Set<string>();
+
+/** On a signal the runtimes are ended by Miniflare, which then leaves; what they worked on goes last. */
+process.on("exit", () => directories.forEach(removeDirectory));
+
+function temporaryDirectory(): string {
+  const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-bench-"));
+  directories.add(directory);
+  return directory;
+}
+
+function removeDirectory(directory: string): void {
+  rmSync(directory, { recursive: true, force: true });
+  directories.delete(directory);
+}
+
+async function optionsOf(entry: string, { bindings, batchingSeconds, onLog }: Changes, state: string) {
+  const { compatibility_date, compatibility_flags, queues } = readConfiguration();
+  return {
+    name: "relay",
+    modules: true,
+    script: await bundle(entry),
+    compatibilityDate: compatibility_date,
+    compatibilityFlags: compatibility_flags,
+    unsafeDirectSockets: [{ host: "127.0.0.1" }],
+    // Else it is looked up on the internet.
+    cf: false,
+    defaultPersistRoot: state,
+    d1Databases: { DB: "qonto-relay" },
+    d1Persist: path.join(state, "d1"),
+    queueProducers: Object.fromEntries(queues.producers.map(({ binding, queue }) => [binding, queue])),
+    queueConsumers: Object.fromEntries(
+      queues.consumers.map(({ queue, dead_letter_queue, ...consumer }) => [
+        queue,
+        {
+          maxBatchSize: consumer.max_batch_size,
+          maxBatchTimeout: batchingSeconds ?? consumer.max_batch_timeout,
+          maxRetries: consumer.max_retries,
+          retryDelay: consumer.retry_delay,
+          ...(dead_letter_queue === undefined ? {} : { deadLetterQueue: dead_letter_queue }),
+        },
+      ]),
+    ),
+    bindings: {
+      QONTO_WEBHOOK_SECRETS: SECRET,
+      ADMIN_TOKEN,
+      ALLOW_PRIVATE_DESTINATIONS: "true",
+      ...bindings,
+    },
+    // To show its log would cost the machine as much as the relay itself.
+    handleStructuredLogs: ({ message }: { message: string }) => onLog?.(message),
+  };
+}
+
+async function migrate(db: Database): Promise<void> {
+  const directory = path.join(root, "migrations");
+  for (const file of readdirSync(directory).toSorted()) {
+    const statements = unstable_splitSqlQuery(readFileSync(path.join(directory, file), "utf8"));
+    await db.batch(statements.map((statement) => db.prepare(statement)));
+  }
+}

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { untilSettled } from "../demo/client.ts";
+import { makePayload } from "../support/qonto.ts";
+import { describeInBrowser } from "./browser.ts";
+import { describePage, watchedPage } from "./look.ts";
+import { Scene } from "./scene.ts";
+
+const ORGANIZATION = "123e4567-e89b-12d3-a456-426614174000";
+
+describeInBrowser("organizations in a browser", () => {
+  let scene: Scene;
+
+  beforeAll(async () => {
+    scene = await Scene.startBusy();
+    await scene.send(
+      makePayload("v1/accounts", { data: { id: "side", name: "Taxes", balance: 8400.1, authorized_balance: 8000 } }),
+    );
+    await untilSettled(scene.client, 30_000);
+  });
+  afterAll(() => scene.end());
+
+  describePage(() => scene, {
+    name: "organizations",
+    path: "/console/organizations",
+    heading: "Organizations",
+    shows: ["Elektro Tesla GmbH", "Last event"],
+  });
+  describePage(() => scene, {
+    name: "organization",
+    path: `/console/organizations/${ORGANIZATION}`,
+    heading: "Organization",
+    shows: ["Example Account", "1000.00", "DE89 •••• 3000", "Taxes", "8400.1", "v1/transactions", "Share capital"],
+  });
+
+  it("leads from an id to the balance, to a transaction, and to the event that made it", async () => {
+    const context = await scene.admin();
+    const { page, faults } = await watchedPage(context);
+    await page.goto("/console/organizations");
+    await page.getByLabel("Find an organization by its id").fill(ORGANIZATION);
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByRole("heading", { name: "Balance" }).waitFor();
+    const iban = page.getByText("DE89370400440532013000").first();
+    expect(await iban.isVisible()).toBe(false);
+    await page.getByText("DE89 •••• 3000").first().click();
+    expect(await iban.isVisible()).toBe(true);
+    await page.getByRole("link", { name: "v1/transactions" }).click();
+    await page.getByRole("heading", { level: 1, name: "Resources" }).waitFor();
+    await page.getByRole("link", { name: "ACME Corp" }).first().click();
+    await page.getByRole("heading", { name: "What happened to it" }).waitFor();
+    expect(await page.getByRole("link", { name: /^the event/ }).getAttribute("href")).toMatch(/\/console\/events\/.+/);
+    expect(faults()).toEqual([]);
+    await context.close();
+  });
+});

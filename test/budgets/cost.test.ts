@@ -1,0 +1,123 @@
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { NaiveRelay } from "./naive-relay.ts";
+import { type Scenario, forget, idle, play } from "./scenarios.ts";
+import { type Usage, noUsage } from "./usage.ts";
+
+/**
+ * What a hundred events may use, in batches of ten. Rows written are the bill, and D1 calls the delay: a change that makes
+ * one of these figures larger needs a reason.
+ */
+const EVENTS = 100;
+
+interface Budget extends Scenario {
+  readonly naiveRows: number;
+  /** What waits at the same moment is recorded by one call; of ten events at once that makes two, at times three. */
+  readonly mostDatabaseCalls: number;
+  readonly budget: Partial<Usage>;
+}
+
+const budgets: Readonly<Record<string, Budget>> = {
+  "one destination": {
+    destinations: 1,
+    oneFailsOf: 0,
+    oneRepeatedOf: 0,
+    naiveRows: 6,
+    mostDatabaseCalls: 50,
+    budget: { rowsWritten: 400, queueOperations: 300, consumerInvocations: 10, requests: 100 },
+  },
+  "three destinations": {
+    destinations: 3,
+    oneFailsOf: 0,
+    oneRepeatedOf: 0,
+    naiveRows: 12,
+    mostDatabaseCalls: 50,
+    budget: { rowsWritten: 600, queueOperations: 300, consumerInvocations: 10, requests: 100 },
+  },
+  "one destination, one in 20 fails once": {
+    destinations: 1,
+    oneFailsOf: 20,
+    oneRepeatedOf: 0,
+    naiveRows: 6.1,
+    mostDatabaseCalls: 131,
+    budget: { rowsWritten: 590, queueOperations: 405, consumerInvocations: 45, requests: 100 },
+  },
+  "three destinations, one in 20 fails once": {
+    destinations: 3,
+    oneFailsOf: 20,
+    oneRepeatedOf: 0,
+    naiveRows: 12.3,
+    mostDatabaseCalls: 293,
+    budget: { rowsWritten: 1170, queueOperations: 615, consumerInvocations: 115, requests: 100 },
+  },
+  "one destination, one in 10 comes twice": {
+    destinations: 1,
+    oneFailsOf: 0,
+    oneRepeatedOf: 10,
+    naiveRows: 6.3,
+    mostDatabaseCalls: 60,
+    budget: { rowsWritten: 410, queueOperations: 300, consumerInvocations: 10, requests: 110 },
+  },
+};
+
+/** Of each event. */
+const rowsReadBudget = 60;
+const logEventsBudget = 5;
+
+/** Rows written, for each event, to delete it after its retention. */
+const deletionBudget = { "one destination": 2, "three destinations": 4 } as const;
+
+/** In an hour in which nothing is received. */
+const idleBudget = { rowsWritten: 300, databaseCalls: 780, queueOperations: 0, requests: 60 };
+
+/** The naive design writes as many rows for each event, however many they are. */
+const NAIVE_EVENTS = 20;
+
+const FORGOTTEN_EVENTS = 20;
+
+const IDLE = "an hour without events";
+
+const measured: Record<string, Usage> = {};
+
+describe("the cost of events", () => {
+  afterEach(() => void vi.restoreAllMocks());
+  // Read by `npm run bench -- --only cost`.
+  afterAll(() => console.log(`cost: ${JSON.stringify(measured)}`));
+
+  it.each(Object.entries(budgets))(
+    "is within the budget: %s",
+    async (name, { budget, mostDatabaseCalls, ...scenario }) => {
+      const usage = await play(scenario, EVENTS);
+      expect(usage).toMatchObject(budget);
+      expect(usage.databaseCalls).toBeLessThanOrEqual(mostDatabaseCalls);
+      expect(usage.rowsRead).toBeLessThanOrEqual(rowsReadBudget * EVENTS);
+      expect(usage.logEvents).toBeLessThanOrEqual(logEventsBudget * EVENTS);
+      measured[name] = forEach(usage, EVENTS);
+    },
+  );
+
+  it.each(Object.entries(budgets))(
+    "stands beside what the naive design writes: %s",
+    async (name, { naiveRows, ...scenario }) => {
+      const usage = await play(scenario, NAIVE_EVENTS, () => new NaiveRelay());
+      expect(usage.rowsWritten / NAIVE_EVENTS).toBe(naiveRows);
+      measured[`${name}: naive`] = forEach(usage, NAIVE_EVENTS);
+    },
+  );
+
+  it.each(["one destination", "three destinations"] as const)("ends with their deletion: %s", async (name) => {
+    const scenario = budgets[name];
+    const rowsWritten = scenario === undefined ? 0 : (await forget(scenario, FORGOTTEN_EVENTS)) / FORGOTTEN_EVENTS;
+    expect(rowsWritten).toBe(deletionBudget[name]);
+    measured[`${name}: deletion`] = { ...noUsage, rowsWritten };
+  });
+
+  it("is small when there are none", async () => {
+    const usage = await idle(60);
+    expect(usage).toMatchObject(idleBudget);
+    measured[IDLE] = usage;
+  });
+});
+
+function forEach(usage: Usage, events: number): Usage {
+  return Object.fromEntries(Object.entries(usage).map(([name, count]) => [name, count / events])) as unknown as Usage;
+}

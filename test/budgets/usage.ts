@@ -1,0 +1,23 @@
+/** What the platform counts, and what it bills for; here of some events together. */
+export interface Usage {
+  readonly requests: number;
+  readonly consumerInvocations: number;
+  /** Not billed; each is a round trip to the one primary. */
+  readonly databaseCalls: number;
+  readonly rowsWritten: number;
+  readonly rowsRead: number;
+  /** A write, and for each time that it is handed out a read, and a delete, for each message. */
+  readonly queueOperations: number;
+  /** Lines, and the record of each invocation. */
+  readonly logEvents: number;
+}
+
+export const noUsage: Usage = {
+  requests: 0,
+  consumerInvocations: 0,
+  databaseCalls: 0,
+  rowsWritten: 0,
+  rowsRead: 0,
+  queueOperations: 0,
+  logEvents: 0,
+};

@@ -1,0 +1,68 @@
+import { env } from "cloudflare:workers";
+import { interceptDatabase } from "../support/database.ts";
+import type { TestRelay } from "../support/relay.ts";
+import { Visitor } from "./visitor.ts";
+
+/** What would run, fall out of its place or read the wrong way, were it not shown as text. */
+export const HOSTILE = '<script>alert("1")</script> \u202Eevil 🦀';
+
+interface Look {
+  readonly status: number;
+  readonly location: string | null;
+  readonly html: string;
+  /** The page without its tags, so that a sentence can be found in it. */
+  readonly text: string;
+}
+
+/** A page as somebody sees it who is logged in. */
+export async function lookAt(relay: TestRelay, path: string): Promise<Look> {
+  const response = await (await Visitor.loggedIn(relay)).get(path);
+  const html = await response.text();
+  const text = html.replaceAll(/<[^>]+>/g, " ").replaceAll(/\s+/g, " ");
+  return { status: response.status, location: response.headers.get("location"), html, text };
+}
+
+/** Keeps many transactions of one organization, without the events that would have brought them. */
+export async function keepResources(organizationId: string, resources: number): Promise<void> {
+  await env.DB.prepare(
+    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?2)
+     INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, event_id, received_at, data)
+     SELECT ?1, 'v1/transactions', printf('id-%06d', n), 'created', 0, '', 'event-' || n, n, '{}' FROM numbers`,
+  )
+    .bind(organizationId, resources)
+    .run();
+}
+
+interface Kept {
+  readonly events: number;
+  /** Of the first; each of the others comes a millisecond later. */
+  readonly receivedAt: number;
+}
+
+/** Keeps many events of other organizations that were wanted by nobody. */
+export async function keepEvents({ events, receivedAt }: Kept): Promise<void> {
+  await env.DB.prepare(
+    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
+     INSERT INTO events (id, source, type, organization_id, received_at, queued_at, owed, body)
+     SELECT printf('kept-%06d', n), 'business', 'v1/transactions', 'org-of-others', ?2 + n - 1, ?2, '[]', '{}' FROM numbers`,
+  )
+    .bind(events, receivedAt)
+    .run();
+}
+
+/** Rows that D1 reads, and charges for, to show a page. */
+export async function rowsReadFor(relay: TestRelay, path: string): Promise<number> {
+  let rows = 0;
+  const visitor = await Visitor.loggedIn(relay);
+  relay.env = {
+    ...relay.env,
+    DB: interceptDatabase(env.DB, async (_call, proceed) => {
+      const results = await proceed();
+      rows += results.reduce((sum, { meta }) => sum + meta.rows_read, 0);
+      return results;
+    }),
+  };
+  const response = await visitor.get(path);
+  if (response.status !== 200) throw new Error(`${path} answers ${response.status}`);
+  return rows;
+}
