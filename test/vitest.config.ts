@@ -20,8 +20,9 @@ export default defineConfig({
   root,
   test: {
     silent: "passed-only",
-    // Much of the time goes by in waiting, for servers to start and for faults to be given up on.
-    maxWorkers: 2,
+    // More than most machines of continuous integration have cores: much of the time goes by in waiting, for servers to
+    // start and for faults to be given up on.
+    maxWorkers: 3,
     projects: [
       {
         root,
