@@ -3,7 +3,7 @@ import type { Envelope } from "../qonto/envelope.ts";
 import { readRegistrationStage } from "../qonto/registration.ts";
 import { type ResourceSnapshot, readDataText, readResource } from "../qonto/resource.ts";
 import { insertStage } from "../store/registrations.ts";
-import { upsertResource } from "../store/resources.ts";
+import { upsertResources } from "../store/resources.ts";
 
 /** An event beside what its body says. */
 export interface ReadEvent {
@@ -16,8 +16,13 @@ export interface ReadEvent {
 export function projectState(db: D1Database, events: readonly ReadEvent[]): D1PreparedStatement[] {
   const { business = [], onboarding = [] } = Object.groupBy(events, ({ event }) => event.source);
   return [
-    ...newestOfEach(business).map(({ snapshot, event }) =>
-      upsertResource(db, { ...snapshot, receivedAt: event.receivedAt, data: readDataText(event.body) }),
+    ...upsertResources(
+      db,
+      newestOfEach(business).map(({ snapshot, event }) => ({
+        ...snapshot,
+        receivedAt: event.receivedAt,
+        data: readDataText(event.body),
+      })),
     ),
     ...onboarding
       .map(({ envelope }) => envelope && readRegistrationStage(envelope))

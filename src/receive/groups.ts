@@ -1,14 +1,14 @@
 import type { Env } from "../env.ts";
 import type { QueueMessage } from "../messages.ts";
 import { GroupCommit } from "../platform/group-commit.ts";
-import { type Recorded, type Recording, recordEvents } from "../store/events.ts";
+import { type Recorded, type Recording, recordEvent, recordEvents } from "../store/events.ts";
 
 /** Requests that wait at the same moment in one isolate have their rows written by one D1 call and their messages sent by one. */
 
 type Stores = Pick<Env, "DB" | "EVENTS">;
 
-/** As many rows as D1 writes in about a tenth of a second. */
-const ROWS = { items: 100, weight: 1_000_000 };
+/** As many rows as D1 writes in about a tenth of a second; characters of bodies that fit into one parameter, of 2 MB, as JSON. */
+const ROWS = { items: 100, weight: 500_000 };
 
 /** The queue's own limits; a batch takes 256 KB of 1,000 bytes. */
 const MESSAGES = { items: 100, weight: 256_000 };
@@ -24,7 +24,13 @@ const sendings = new WeakMap<Queue<QueueMessage>, GroupCommit<QueueMessage, "sen
 export function recordInGroup({ DB }: Pick<Stores, "DB">, recording: Recording): Promise<Recorded> {
   return groupOf(recordings, DB, () => {
     const weigh = ({ event }: Recording) => event.body.length;
-    return new GroupCommit((items, isRepeated) => recordEvents(DB, items, isRepeated), { weigh, room: ROWS });
+    const record = async (some: readonly Recording[], isRepeated: boolean) => {
+      const [first] = some;
+      return first !== undefined && some.length === 1
+        ? [await recordEvent(DB, first, isRepeated)]
+        : recordEvents(DB, some, isRepeated);
+    };
+    return new GroupCommit(record, { weigh, room: ROWS });
   }).add(recording);
 }
 

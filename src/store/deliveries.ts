@@ -1,9 +1,7 @@
 import { z } from "zod";
 import type { Attempt, Delivery, DeliveryStatus } from "../domain/delivery.ts";
+import { inParameters } from "./parameters.ts";
 import { retried } from "./retried.ts";
-
-/** Characters of a statement's one parameter: even if each takes three bytes, well under D1's 2 MB. */
-const MAX_PARAMETER_LENGTH = 500_000;
 
 /** A delivery whose destination was deleted meanwhile can only end: nobody would ever attempt it. */
 const isOrphanSql = `given.value ->> 'status' = 'pending'
@@ -35,21 +33,6 @@ export async function recordDeliveries(
   );
   const results = await retried(() => db.batch([...statements, ...also]));
   return results.slice(statements.length);
-}
-
-/** JSON lists of rows that are JSON, as few as their length allows. */
-function inParameters(rows: readonly string[]): string[] {
-  const lists: string[][] = [];
-  let length = Number.POSITIVE_INFINITY;
-  for (const row of rows) {
-    length += row.length;
-    if (length > MAX_PARAMETER_LENGTH) {
-      lists.push([]);
-      length = row.length;
-    }
-    lists.at(-1)?.push(row);
-  }
-  return lists.map((list) => `[${list.join(",")}]`);
 }
 
 export const endPendingSql = `

@@ -25,9 +25,8 @@ export const eventValues = "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11";
  * brings about by itself.
  */
 const wantedBySql = `(
-  SELECT nullif(json_group_array(destinations.id), '[]')
-  FROM destinations, (SELECT ?3 AS type, ?5 AS organization_id) AS event
-  WHERE destinations.enabled = 1 AND ${wantsSql("event")})`;
+  SELECT nullif(json_group_array(destinations.id), '[]') FROM destinations
+  WHERE destinations.enabled = 1 AND ${wantsSql("given")})`;
 
 /** The message that should have followed has not been handled for long, and no consumer has the event. */
 const isForgottenSql = `(
@@ -35,12 +34,13 @@ const isForgottenSql = `(
   AND coalesce(events.claimed_until, 0) <= excluded.queued_at AND ${unfinishedSql})`;
 
 /**
- * `queued_at` is ours afterwards only if we have set it: a duplicate of the same millisecond takes one off. A call
- * that is repeated (`?12`) and meets its own row leaves it as it is.
+ * Records the rows of `given`. `queued_at` is ours afterwards only if we have set it: a duplicate of the same millisecond
+ * takes one off. A call that is repeated and meets its own row leaves it as it is.
  */
-export const recordSql = `
+const recordGivenSql = (given: string, isRepeated: string) => `
+  WITH given (${eventColumns}, lease_until) AS MATERIALIZED (${given})
   INSERT INTO events (${eventColumns}, claimed_until, owed)
-  SELECT ${eventValues}, ?13, iif(?13 IS NULL, NULL, ${wantedBySql}) WHERE true
+  SELECT ${eventColumns}, lease_until, iif(lease_until IS NULL, NULL, ${wantedBySql}) FROM given WHERE true
   ON CONFLICT (id) DO UPDATE SET
     duplicates = events.duplicates + 1,
     conflicts = events.conflicts + (events.body <> excluded.body),
@@ -48,10 +48,26 @@ export const recordSql = `
       WHEN ${isForgottenSql} THEN excluded.queued_at
       WHEN events.queued_at = excluded.queued_at THEN events.queued_at - 1
       ELSE events.queued_at END
-    WHERE NOT (?12 AND excluded.received_at IN (events.received_at, events.queued_at))
-  RETURNING duplicates, queued_at, body <> ?11 AS body_differs`;
+    WHERE NOT (${isRepeated} AND excluded.received_at IN (events.received_at, events.queued_at))
+  RETURNING id, duplicates, queued_at, iif(duplicates > 0, body, NULL) AS body`;
 
-const recordedRow = z.object({ duplicates: z.number(), queued_at: z.number(), body_differs: z.number() });
+export const recordSql = recordGivenSql(`VALUES (${eventValues}, ?12)`, "?13");
+
+export const recordGroupSql = recordGivenSql(
+  `SELECT value ->> 'id', value ->> 'source', value ->> 'type', value ->> 'event', value ->> 'organization_id',
+    value ->> 'resource_id', value ->> 'created_at', value ->> 'received_at', value ->> 'received_at',
+    value ->> 'is_unreadable', value ->> 'content_type', value ->> 'body', value ->> 'lease_until'
+  FROM json_each(?1)`,
+  "?2",
+);
+
+const recordedRow = z.object({
+  id: z.string(),
+  duplicates: z.number(),
+  queued_at: z.number(),
+  /** Of the row that was there before. */
+  body: z.string().nullable(),
+});
 
 /** An event to record; `leaseUntil`: of the consumer that gets its message, null when that will not bear the event itself. */
 export interface Recording {
@@ -60,32 +76,59 @@ export interface Recording {
 }
 
 /**
- * Records events by one statement each, which also tells a duplicate, and says whom a new one is owed to; one D1 call for
- * all. `isRepeated`: they may have been recorded by the same call before. Rows written: 2 when new, 1 for a duplicate, which
- * is counted.
+ * Records an event by one statement, which also tells a duplicate, and says whom a new one is owed to. `isRepeated`: it may
+ * have been recorded by the same call before. Rows written: 2 when new, 1 for a duplicate, which is counted.
  */
+export async function recordEvent(
+  db: D1Database,
+  { event, leaseUntil }: Recording,
+  isRepeated: boolean,
+): Promise<Recorded> {
+  const statement = db.prepare(recordSql);
+  const { results } = await retried((before) =>
+    statement.bind(...eventParameters(event), leaseUntil, isRepeated || before > 0 ? 1 : 0).all(),
+  );
+  return toRecorded(event, results[0] === undefined ? undefined : recordedRow.parse(results[0]));
+}
+
+/** The same for many events, by one statement. */
 export async function recordEvents(
   db: D1Database,
   recordings: readonly Recording[],
   isRepeated: boolean,
 ): Promise<Recorded[]> {
-  const statement = db.prepare(recordSql);
-  const answers = await retried((before) =>
-    db.batch(
-      recordings.map(({ event, leaseUntil }) =>
-        statement.bind(...eventParameters(event), isRepeated || before > 0 ? 1 : 0, leaseUntil),
-      ),
-    ),
+  const rows = JSON.stringify(recordings.map(toGiven));
+  const statement = db.prepare(recordGroupSql);
+  const { results } = await retried((before) => statement.bind(rows, isRepeated || before > 0 ? 1 : 0).all());
+  const found = Map.groupBy(
+    results.map((row) => recordedRow.parse(row)),
+    ({ id }) => id,
   );
-  return recordings.map(({ event }, index) => toRecorded(event, answers[index]?.results[0]));
+  // Of several of the same id each has its row, in their order.
+  return recordings.map(({ event }) => toRecorded(event, found.get(event.id)?.shift()));
 }
 
-function toRecorded(event: RelayEvent, row: unknown): Recorded {
+function toGiven({ event, leaseUntil }: Recording): Record<string, unknown> {
+  return {
+    id: event.id,
+    source: event.source,
+    type: event.type,
+    event: event.event,
+    organization_id: event.organizationId,
+    resource_id: event.resourceId,
+    created_at: event.createdAt,
+    received_at: event.receivedAt,
+    is_unreadable: event.isUnreadable ? 1 : 0,
+    content_type: event.contentType,
+    body: event.body,
+    lease_until: leaseUntil,
+  };
+}
+
+function toRecorded(event: RelayEvent, row: z.output<typeof recordedRow> | undefined): Recorded {
   // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
-  if (row === undefined) return { as: "new", bodyDiffers: false };
-  const { duplicates, queued_at, body_differs } = recordedRow.parse(row);
-  if (duplicates === 0) return { as: "new", bodyDiffers: false };
-  return { as: queued_at === event.receivedAt ? "owed" : "duplicate", bodyDiffers: body_differs === 1 };
+  if (row === undefined || row.duplicates === 0) return { as: "new", bodyDiffers: false };
+  return { as: row.queued_at === event.receivedAt ? "owed" : "duplicate", bodyDiffers: row.body !== event.body };
 }
 
 export const recordClaimedSql = `

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MAX_PARAMETER_LENGTH, inParameters } from "./parameters.ts";
 
 /** The latest state of a resource, as it is kept. */
 export interface ResourceRow {
@@ -14,34 +15,54 @@ export interface ResourceRow {
   readonly data: string;
 }
 
-export const upsertSql = `
+/** A resource that may be newer than what is kept. */
+export type NewResource = ResourceRow & { readonly version: string; readonly receivedAt: number };
+
+const upsertGivenSql = (given: string) => `
   INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, version_at, event_id, received_at, data)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+  ${given}
   ON CONFLICT (organization_id, type, resource_id) DO UPDATE
     SET event = excluded.event, deleted = excluded.deleted, version = excluded.version,
       version_at = excluded.version_at, event_id = excluded.event_id, received_at = excluded.received_at,
       data = excluded.data
     WHERE excluded.version > resources.version`;
 
-/** A statement that keeps a resource if it is newer than what is known. Rows written: 1, or 0 when it is not. */
-export function upsertResource(
-  db: D1Database,
-  resource: ResourceRow & { readonly version: string; readonly receivedAt: number },
-): D1PreparedStatement {
-  return db
-    .prepare(upsertSql)
-    .bind(
-      resource.organizationId,
-      resource.type,
-      resource.resourceId ?? "",
-      resource.event,
-      resource.deleted ? 1 : 0,
-      resource.version,
-      resource.versionAt,
-      resource.eventId,
-      resource.receivedAt,
-      resource.data,
-    );
+export const upsertSql = upsertGivenSql("VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+
+export const upsertListedSql = upsertGivenSql(`
+  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+    value ->> 8, value ->> 9
+  FROM json_each(?1) WHERE true`);
+
+/**
+ * Statements that keep resources if they are newer than what is known, few for many. Rows written: 1 each, or 0 when it is
+ * not.
+ */
+export function upsertResources(db: D1Database, resources: readonly NewResource[]): D1PreparedStatement[] {
+  const rows = resources.map(toRow).map((row) => ({ row, text: JSON.stringify(row) }));
+  const { large = [], small = [] } = Object.groupBy(rows, ({ text }) =>
+    text.length > MAX_PARAMETER_LENGTH ? "large" : "small",
+  );
+  return [
+    ...inParameters(small.map(({ text }) => text)).map((list) => db.prepare(upsertListedSql).bind(list)),
+    // Its texts are shorter than the JSON that they are in.
+    ...large.map(({ row }) => db.prepare(upsertSql).bind(...row)),
+  ];
+}
+
+function toRow(resource: NewResource): (string | number | null)[] {
+  return [
+    resource.organizationId,
+    resource.type,
+    resource.resourceId ?? "",
+    resource.event,
+    resource.deleted ? 1 : 0,
+    resource.version,
+    resource.versionAt,
+    resource.eventId,
+    resource.receivedAt,
+    resource.data,
+  ];
 }
 
 const columns = "organization_id, type, resource_id, event, deleted, version_at, event_id, data";

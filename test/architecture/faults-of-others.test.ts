@@ -67,7 +67,9 @@ describe("15: installation works at the first command", () => {
 
   it("every command that the README gives is there, and installs before it needs a package", () => {
     const commands = all(readme, /\bnpm (?:run )?([\w-]+)/g).filter((word) => word !== "and");
-    expect(new Set(commands)).toEqual(new Set(["start", "demo", "chaos", "test", "deploy", "qonto", "simulate"]));
+    expect(new Set(commands)).toEqual(
+      new Set(["start", "demo", "chaos", "test", "bench", "deploy", "qonto", "simulate"]),
+    );
     for (const command of commands) {
       expect(scripts[command], command).toMatch(/^node src\/cli\/run\.mjs\b/);
       for (const file of all(scripts[command], /((?:src|test)\/[\w./-]+)/g))

@@ -174,6 +174,33 @@ describe("sixteen requests at once", () => {
       .map(({ body }) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
     expect(sent.toSorted()).toEqual(texts.toSorted());
   });
+
+  it("of odd names and ids of resources are recorded as each would be alone", async () => {
+    const texts = ["a\\u0000b", "\\u0000", "\\ud83d\\ude00", "\\ufeff\\uffff", "plain"].map(
+      (odd, index) =>
+        `{"id":"${index}","type":"v1/x","organization_id":"${odd}","data":{"event":"${odd}","id":"${odd}"}}`,
+    );
+    const rows = () =>
+      env.DB.prepare("SELECT hex(event), hex(organization_id), hex(resource_id), body FROM events ORDER BY id").all();
+    const alone = new TestRelay();
+    for (const text of texts) await alone.send(text);
+    const { results: expected } = await rows();
+    await emptyDatabase();
+    expect(await wordsOf(await sendAll(new TestRelay(), texts))).toEqual(texts.map(() => "accepted"));
+    expect((await rows()).results).toEqual(expected);
+    expect(expected).toHaveLength(5);
+  });
+
+  it("of one event with two bodies say which differs from the one that is kept", async () => {
+    const relay = new TestRelay();
+    const payload = makePayload("v1/cards");
+    const other = { ...payload, data: { other: true } };
+    await sendAll(relay, [makePayload("v1/cards"), payload, other, payload]);
+    const { results } = await env.DB.prepare("SELECT duplicates, conflicts FROM events WHERE id = ?1")
+      .bind(payload.id)
+      .all();
+    expect(results).toEqual([{ duplicates: 2, conflicts: 1 }]);
+  });
 });
 
 describe("the Worker itself", () => {

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { parseInstant } from "../../src/domain/instant.ts";
 import { versionKey } from "../../src/domain/version.ts";
-import { upsertResource } from "../../src/store/resources.ts";
+import { upsertResources } from "../../src/store/resources.ts";
 
 /** Few values, so that all but the last part of the rule often decide nothing. */
 const instant = fc.constantFrom(null, "2026-03-01T12:00:00Z", "2026-03-01T13:00:00.5+01:00", "2026-03-01T12:00:01Z");
@@ -43,7 +43,7 @@ it("any order and any repetition of some events ends in the state of the one tha
       }));
       const statements = order.flatMap((index) => {
         const one = versions[index];
-        return one === undefined ? [] : [show(`org-${run}`, one.id, one.version)];
+        return one === undefined ? [] : show(`org-${run}`, one.id, one.version);
       });
       await env.DB.batch(statements);
       const row = await env.DB.prepare("SELECT event_id FROM resources WHERE organization_id = ?1")
@@ -56,17 +56,19 @@ it("any order and any repetition of some events ends in the state of the one tha
   );
 });
 
-function show(organizationId: string, eventId: string, version: string): D1PreparedStatement {
-  return upsertResource(env.DB, {
-    organizationId,
-    type: "v1/cards",
-    resourceId: "card-1",
-    event: null,
-    deleted: false,
-    version,
-    versionAt: null,
-    eventId,
-    receivedAt: 0,
-    data: "{}",
-  });
+function show(organizationId: string, eventId: string, version: string): D1PreparedStatement[] {
+  return upsertResources(env.DB, [
+    {
+      organizationId,
+      type: "v1/cards",
+      resourceId: "card-1",
+      event: null,
+      deleted: false,
+      version,
+      versionAt: null,
+      eventId,
+      receivedAt: 0,
+      data: "{}",
+    },
+  ]);
 }

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { type Destination, wants } from "../../src/domain/destination.ts";
 import { insertDestination } from "../../src/store/destinations.ts";
-import { recordEvents } from "../../src/store/events.ts";
+import { recordEvent } from "../../src/store/events.ts";
 import { emptyDatabase } from "../support/relay.ts";
 
 const type = fc.constantFrom("v1/cards", "v1/card", "v1/transactions", "registrations.completed");
@@ -26,7 +26,7 @@ it("an event is recorded as owed to those who want it, as the domain says; null 
       await emptyDatabase();
       const destinations = teams.map((one, index) => makeDestination(`dst_${index}`, one));
       for (const destination of destinations) await insertDestination(env.DB, destination);
-      await recordEvents(env.DB, [{ event: { ...someEvent, ...event }, leaseUntil: 1 }], false);
+      await recordEvent(env.DB, { event: { ...someEvent, ...event }, leaseUntil: 1 }, false);
       const owed = await env.DB.prepare("SELECT owed FROM events").first<string>("owed");
       const wanting = destinations.filter((one) => wants(one, event)).map(({ id }) => id);
       expect(owed && JSON.parse(owed).toSorted()).toEqual(wanting.length === 0 ? null : wanting);

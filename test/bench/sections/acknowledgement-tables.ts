@@ -5,6 +5,7 @@ export const designs = [
   ["verification only", "test/bench/references/verification.ts"],
   ["one D1 insert", "test/bench/references/insert.ts"],
   ["naive", "test/bench/references/naive.ts"],
+  ["relay, no queue", "test/bench/workers/alone.ts"],
   ["relay", "src/index.ts"],
 ] as const;
 
@@ -68,6 +69,11 @@ export function describeRounds(medians: ReadonlyMap<string, Round>, notes: reado
   const verification = perSecond("bare Hono", "verification only", 16);
   const goals: Goal[] = [
     goal("≥ 0.9 × one D1 insert at 16 connections", perSecond("relay", "one D1 insert", 16), (value) => value >= 0.9),
+    goal(
+      "the same without the queue and its consumer on this machine",
+      perSecond("relay, no queue", "one D1 insert", 16),
+      (value) => value >= 0.9,
+    ),
     goal("≥ 1.5 × naive at 64 connections", perSecond("relay", "naive", 64), (value) => value >= 1.5),
     goal("p99 at 16 connections ≤ 3 × naive's median", p99AgainstNaive, (value) => value <= 3),
     goal("verification costs ≤ 1.1 × bare Hono (1 KB, 16)", verification, (value) => value <= 1.1),

@@ -1,0 +1,17 @@
+/** Characters of a statement's one parameter: even if each takes three bytes, well under D1's 2 MB. */
+export const MAX_PARAMETER_LENGTH = 500_000;
+
+/** JSON lists of rows that are JSON, as few as their length allows. */
+export function inParameters(rows: readonly string[]): string[] {
+  const lists: string[][] = [];
+  let length = Number.POSITIVE_INFINITY;
+  for (const row of rows) {
+    length += row.length;
+    if (length > MAX_PARAMETER_LENGTH) {
+      lists.push([]);
+      length = row.length;
+    }
+    lists.at(-1)?.push(row);
+  }
+  return lists.map((list) => `[${list.join(",")}]`);
+}
