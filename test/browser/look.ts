@@ -12,11 +12,12 @@ export const screenshots = fileURLToPath(new URL("../../.wrangler/screenshots/",
 const phone = { width: 360, height: 740 };
 const wide = { width: 1280, height: 860 };
 
+/** Axe, which takes its time, sees each colour scheme and each width once. */
 const looks = [
-  { look: "light-phone", colorScheme: "light", viewport: phone },
-  { look: "light-wide", colorScheme: "light", viewport: wide },
-  { look: "dark-phone", colorScheme: "dark", viewport: phone },
-  { look: "dark-wide", colorScheme: "dark", viewport: wide },
+  { look: "light-phone", colorScheme: "light", viewport: phone, isForAxe: true },
+  { look: "light-wide", colorScheme: "light", viewport: wide, isForAxe: false },
+  { look: "dark-phone", colorScheme: "dark", viewport: phone, isForAxe: false },
+  { look: "dark-wide", colorScheme: "dark", viewport: wide, isForAxe: true },
 ] as const;
 
 interface PageToLookAt {
@@ -56,14 +57,15 @@ export function describePage(scene: () => Scene, { name, path: at, heading, show
     });
     afterAll(() => context.close());
 
-    it.each(looks)("is whole, within its policy and good for axe: $look", async ({ look, colorScheme, viewport }) => {
+    it.each(looks)("is whole, within its policy and good for axe: $look", async (one) => {
+      const { look, colorScheme, viewport, isForAxe } = one;
       const { page, faults } = watched;
       await page.setViewportSize(viewport);
       await page.emulateMedia({ colorScheme });
       await expectWhole(page);
       await page.screenshot({ path: path.join(screenshots, `${name}-${look}.png`), fullPage: true });
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(viewport.width);
-      expect(await findings(page)).toEqual([]);
+      if (isForAxe) expect(await findings(page)).toEqual([]);
       expect(faults()).toEqual([]);
     });
 
