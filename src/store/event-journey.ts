@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { onFirstWaySql } from "./event-progress.ts";
 
 /** What the relay has noted of an event on its way. Times are Unix milliseconds. */
 export interface EventJourney {
@@ -8,7 +9,7 @@ export interface EventJourney {
   readonly claimedUntil: number | null;
   /** Times that a consumer took it. */
   readonly claims: number;
-  /** Whether it is known who gets it. */
+  /** Whether some consumer has taken it up, or it is known that nobody wants it. */
   readonly isFannedOut: boolean;
   /** Times that it came again; `conflicts`: with another body. */
   readonly duplicates: number;
@@ -19,7 +20,7 @@ export interface EventJourney {
 }
 
 export const journeySql = `
-  SELECT queued_at, claimed_until, claims, owed IS NOT NULL AS is_fanned_out, duplicates, conflicts,
+  SELECT queued_at, claimed_until, claims, NOT ${onFirstWaySql} AS is_fanned_out, duplicates, conflicts,
     octet_length(body) AS size_bytes, resources.event_id AS latest_event_id
   FROM events LEFT JOIN resources ON resources.organization_id = events.organization_id
     AND resources.type = events.type AND resources.resource_id = coalesce(events.resource_id, '')

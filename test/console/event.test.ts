@@ -42,8 +42,9 @@ describe("an event", () => {
     expect(await (await visitor.get(pageOf(ends.delivered.id))).text()).not.toContain("data-live");
   });
 
-  it("says that nobody has taken it up yet", async () => {
+  it.each(["a team that wants it", "no team"])("says that it has not been handed out yet, with %s", async (title) => {
     const relay = new TestRelay();
+    if (title !== "no team") await relay.addTeam("https://team.example.com/hook");
     const payload = makePayload("v1/clients");
     await relay.send(payload);
     const text = await read(await Visitor.loggedIn(relay), pageOf(payload.id));

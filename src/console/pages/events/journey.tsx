@@ -70,7 +70,7 @@ function FanOut({ found: { journey, deliveries }, now }: Pick<JourneyProps, "fou
   if (!journey.isFannedOut) {
     return (
       <Step tone="wait" title="Waits to be handed out">
-        Nobody has taken it up yet. Within a minute or two the cron sends for it, should its message be lost.
+        Nobody has handed it out yet. Within a minute or two the cron sends for it, should its message be lost.
       </Step>
     );
   }
