@@ -3,6 +3,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { type Plugin, defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
@@ -16,13 +17,32 @@ const consoleAssets: Plugin = {
       : null,
 };
 
+/** Each takes a minute or more: begun last, one of them would have the others wait. */
+const long = [
+  "faults/fault-plan",
+  "end-to-end/start",
+  "cli/deploy",
+  "faults/generated-plans",
+  "faults-of-others/limits",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const index = long.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+      return index === -1 ? long.length : index;
+    };
+    return (await super.sort(files)).toSorted((one, other) => rank(one) - rank(other));
+  }
+}
+
 export default defineConfig({
   root,
   test: {
     silent: "passed-only",
-    // More than most machines of continuous integration have cores: much of the time goes by in waiting, for servers to
-    // start and for faults to be given up on.
-    maxWorkers: 3,
+    // Much of the time goes by in waiting, for servers to start and for faults to be given up on.
+    maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         root,
@@ -74,6 +94,9 @@ export default defineConfig({
           ],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          expect: { poll: { timeout: 30_000 } },
+          // The command line is started hundreds of times.
+          env: { NODE_COMPILE_CACHE: path.join(root, ".wrangler/compile-cache") },
         },
       },
     ],
