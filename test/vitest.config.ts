@@ -32,6 +32,7 @@ class LongestFirst extends BaseSequencer {
       const index = long.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
       return index === -1 ? long.length : index;
     };
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is Vitest's, of its own order
     return (await super.sort(files)).toSorted((one, other) => rank(one) - rank(other));
   }
 }
