@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { interceptDatabase } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { read as readDone } from "./deeds.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
@@ -9,15 +10,7 @@ beforeEach(emptyDatabase);
 const team = "https://team.example.com/hook";
 const list = "/console/audit";
 
-async function read(visitor: Visitor, path = list): Promise<string> {
-  const response = await visitor.get(path);
-  expect(response.status).toBe(200);
-  const html = await response.text();
-  return html
-    .replaceAll(/<[^>]+>/g, " ")
-    .replaceAll("&#39;", "'")
-    .replaceAll(/\s+/g, " ");
-}
+const read = (visitor: Visitor, path = list) => readDone(visitor, path);
 
 /** The rows of the table alone: the filters name every action. */
 const rowsOf = (text: string) => text.slice(text.indexOf("What was done, newest first"));

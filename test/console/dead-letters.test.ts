@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { actionsOf, follow, read } from "./deeds.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
@@ -24,24 +25,6 @@ const eventMessage = (relay: TestRelay, body: object & { id: string }) => ({
   content_type: "application/json",
   body: JSON.stringify(body),
 });
-
-async function read(visitor: Visitor, path: string): Promise<string> {
-  const response = await visitor.get(path);
-  expect(response.status).toBe(200);
-  const html = await response.text();
-  return html
-    .replaceAll(/<[^>]+>/g, " ")
-    .replaceAll("&#39;", "'")
-    .replaceAll(/\s+/g, " ");
-}
-
-async function follow(visitor: Visitor, response: Response): Promise<string> {
-  expect(response.status).toBe(303);
-  return read(visitor, response.headers.get("location") ?? "");
-}
-
-const actionsOf = async (relay: TestRelay) =>
-  (await relay.api("GET", "/api/audit")).body.data.map(({ action, outcome }: any) => `${action} ${outcome}`);
 
 describe("the dead letters", () => {
   it("are none, and there is nothing to do", async () => {

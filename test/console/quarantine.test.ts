@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { failing, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
+import { actionsOf, follow, read } from "./deeds.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
@@ -21,24 +22,6 @@ async function send(relay: TestRelay, body: Body, ageSeconds: number, headers: R
 }
 
 const sendStale = (relay: TestRelay, body: Body = makePayload("v1/cards")) => send(relay, body, 4_000);
-
-async function read(visitor: Visitor, path: string): Promise<string> {
-  const response = await visitor.get(path);
-  expect(response.status).toBe(200);
-  const html = await response.text();
-  return html
-    .replaceAll(/<[^>]+>/g, " ")
-    .replaceAll("&#39;", "'")
-    .replaceAll(/\s+/g, " ");
-}
-
-async function follow(visitor: Visitor, response: Response): Promise<string> {
-  expect(response.status).toBe(303);
-  return read(visitor, response.headers.get("location") ?? "");
-}
-
-const actionsOf = async (relay: TestRelay) =>
-  (await relay.api("GET", "/api/audit")).body.data.map(({ action, outcome }: any) => `${action} ${outcome}`);
 
 describe("the quarantine", () => {
   it("says that it is empty, and that there is nothing to do", async () => {
