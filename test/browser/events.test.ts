@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makePayload } from "../support/qonto.ts";
 import { describeInBrowser } from "./browser.ts";
-import { describePage, screenshots, watchedPage } from "./look.ts";
+import { describePage, follow, screenshots, watchedPage } from "./look.ts";
 import { Scene } from "./scene.ts";
 
 const hostile = '<script>document.title = "taken over"</script></bdi>\u202Egnirts a \u2069\u202E\u2066 مرحبا 🦀👩‍👩‍👧';
@@ -106,14 +106,14 @@ describeInBrowser("the pages of events in a browser", () => {
     await page.getByLabel("Type").fill("v1/transactions");
     await page.getByText("Organization and time").click();
     await page.getByLabel("Received from (UTC)").fill("2026-01-01T00:00:00");
-    await page.getByRole("button", { name: "Filter" }).click();
+    await follow(page.getByRole("button", { name: "Filter" }));
     expect(new URL(page.url()).searchParams.get("outcome")).toBe("dead");
     expect(await page.getByLabel("What became of it").inputValue()).toBe("dead");
     expect(await page.getByLabel("Received from (UTC)").inputValue()).toMatch(/^2026-01-01T00:00/);
     const ends = await page.locator("td .state").allInnerTexts();
     expect(ends.length).toBeGreaterThan(1);
     expect(new Set(ends)).toEqual(new Set(["◼ dead"]));
-    await page.getByRole("link", { name: "Clear" }).click();
+    await follow(page.getByRole("link", { name: "Clear" }));
     expect(page.url()).toBe(`${scene.relay.url}/console/events`);
     await context.close();
   });
@@ -123,16 +123,16 @@ describeInBrowser("the pages of events in a browser", () => {
     const { page, faults } = await watchedPage(context);
     await page.goto(pageOf(refused.id));
     const fraudDesk = stepOf(page, "Fraud desk");
-    await fraudDesk.getByRole("button", { name: "Send again" }).click();
+    await follow(fraudDesk.getByRole("button", { name: "Send again" }));
     await page.getByText("It is on its way to that team.").waitFor();
     await fraudDesk.getByText("Attempt 3").waitFor();
     await scene.settled();
 
-    await page.getByRole("button", { name: "Send to all that want it" }).click();
+    await follow(page.getByRole("button", { name: "Send to all that want it" }));
     await page.getByText("It is on its way to each team that wants it and does not have it.").waitFor();
 
     await page.getByLabel("One that it was not for").selectOption({ label: "Warehouse (paused: it waits there)" });
-    await page.getByRole("button", { name: "Send to this team" }).click();
+    await follow(page.getByRole("button", { name: "Send to this team" }));
     await page.getByText("It is on its way to that team.").waitFor();
     expect(await stepOf(page, "Warehouse").innerText()).toContain(
       "The team is paused: it waits until that is resumed.",

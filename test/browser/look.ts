@@ -1,7 +1,7 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import axe from "axe-core";
-import type { BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+import type { BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Scene } from "./scene.ts";
@@ -79,6 +79,11 @@ export function describePage(scene: () => Scene, { name, path: at, heading, show
   });
 }
 
+/** Clicks on what leads to a page, and waits until that page is whole: only then is what it shows there to be read. */
+export async function follow(lead: Locator): Promise<void> {
+  await Promise.all([lead.page().waitForEvent("load"), lead.click()]);
+}
+
 /** A page that notes what goes wrong on it: scripts that fail, files that are missing, a policy that is broken. */
 export async function watchedPage(context: BrowserContext): Promise<{ page: Page; faults: () => string[] }> {
   const page = await context.newPage();
@@ -89,7 +94,10 @@ export async function watchedPage(context: BrowserContext): Promise<{ page: Page
     if (message.type() === "error" && !isOfPage) noted.push(message.text());
   });
   page.on("pageerror", (error) => noted.push(error.message));
-  page.on("requestfailed", (request) => noted.push(`${request.url()} failed`));
+  page.on("requestfailed", (request) => {
+    // A page that is left before it is whole cancels what it still loads.
+    if (request.failure()?.errorText !== "net::ERR_ABORTED") noted.push(`${request.url()} failed`);
+  });
   await page.exposeFunction("noteViolation", (text: string) => void noted.push(text));
   await page.addInitScript(`document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
     window.noteViolation(violatedDirective + " " + blockedURI))`);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { untilSettled } from "../demo/client.ts";
 import { makePayload } from "../support/qonto.ts";
 import { describeInBrowser } from "./browser.ts";
-import { describePage, watchedPage } from "./look.ts";
+import { describePage, follow, watchedPage } from "./look.ts";
 import { Scene } from "./scene.ts";
 
 const ORGANIZATION = "/console/organizations/123e4567-e89b-12d3-a456-426614174000";
@@ -42,7 +42,7 @@ describeInBrowser("resources in a browser", () => {
     const page = await context.newPage();
     await page.goto(`${ORGANIZATION}/resources`);
     await page.getByLabel("Type").selectOption("v1/clients");
-    await page.getByRole("button", { name: "Filter" }).click();
+    await follow(page.getByRole("button", { name: "Filter" }));
     await page.getByRole("link", { name: "Gone GmbH" }).waitFor();
     expect(await page.getByText("ACME Corp").count()).toBe(0);
     await page.getByLabel("Or one of them, by its id").fill("client-gone");

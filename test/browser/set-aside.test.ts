@@ -4,7 +4,7 @@ import { z } from "zod";
 import { businessRequest, makePayload } from "../support/qonto.ts";
 import { describeInBrowser } from "./browser.ts";
 import { insertBeneath } from "./local-database.ts";
-import { describePage, watchedPage } from "./look.ts";
+import { describePage, follow, watchedPage } from "./look.ts";
 import { Scene } from "./scene.ts";
 
 const listed = z.object({ data: z.array(z.object({ id: z.string() })) });
@@ -67,11 +67,7 @@ describeInBrowser("what is set aside, in a browser", () => {
     return { page, faults };
   }
 
-  /** Of the whole page: one that is left while it loads would be noted as a fault. */
-  const said = async (page: Page) => {
-    await page.waitForLoadState();
-    return page.locator(".notice").innerText();
-  };
+  const said = (page: Page) => page.locator(".notice").innerText();
 
   describePage(() => scene, {
     name: "quarantine",
@@ -114,7 +110,7 @@ describeInBrowser("what is set aside, in a browser", () => {
     const button = page.getByRole("button", { name: "Delete", exact: true });
     expect(await button.isVisible()).toBe(false);
     await page.getByText("Delete …").click();
-    await button.click();
+    await follow(button);
     expect(await said(page)).toContain("Deleted: no team gets it");
     expect(faults()).toEqual([]);
     await page.context().close();
@@ -122,9 +118,9 @@ describeInBrowser("what is set aside, in a browser", () => {
 
   it("releases one, and says so when it is released again", async () => {
     const { page, faults } = await open(`/console/quarantine/${unreadable}`);
-    await page.getByRole("button", { name: "Release" }).click();
+    await follow(page.getByRole("button", { name: "Release" }));
     expect(await said(page)).toContain("Released: it is on its way");
-    await page.getByRole("button", { name: "Release again" }).click();
+    await follow(page.getByRole("button", { name: "Release again" }));
     expect(await said(page)).toContain("nothing was sent a second time");
     expect(faults()).toEqual([]);
     await page.context().close();
@@ -135,22 +131,22 @@ describeInBrowser("what is set aside, in a browser", () => {
     await page.goto("/console/quarantine");
     await page.getByText("Release all 3 that are stale on this page …").click();
     expect(await page.getByText("3 events would go to the teams").isVisible()).toBe(true);
-    await page.getByRole("button", { name: "Release all 3 that are stale on this page", exact: true }).click();
+    await follow(page.getByRole("button", { name: "Release all 3 that are stale on this page", exact: true }));
     expect(await said(page)).toContain("Released 3 events");
     await page.getByText("Nothing waits for you to decide.").waitFor();
     await page.getByLabel("Show").selectOption("settled");
-    await page.getByRole("button", { name: "Filter" }).click();
+    await follow(page.getByRole("button", { name: "Filter" }));
     expect(await page.locator("tbody tr").count()).toBe(4);
     await page.context().close();
   });
 
   it("replays a dead letter and deletes another", async () => {
     const { page, faults } = await open("/console/dead-letters");
-    await page.locator("tr", { hasText: "Later attempt" }).getByRole("button", { name: "Replay" }).click();
+    await follow(page.locator("tr", { hasText: "Later attempt" }).getByRole("button", { name: "Replay" }));
     expect(await said(page)).toContain("Replayed: the message is with its queue again");
-    await page.getByRole("link", { name: "Unknown" }).click();
+    await follow(page.getByRole("link", { name: "Unknown" }));
     await page.getByText("Delete …").click();
-    await page.getByRole("button", { name: "Delete", exact: true }).click();
+    await follow(page.getByRole("button", { name: "Delete", exact: true }));
     expect(await said(page)).toContain("Deleted: nothing of the letter is kept");
     expect(await page.locator("tbody tr").count()).toBe(1);
     expect(faults()).toEqual([]);
@@ -160,7 +156,7 @@ describeInBrowser("what is set aside, in a browser", () => {
   it("has all that in the audit trail, which can be narrowed down", async () => {
     const { page, faults } = await open("/console/audit");
     await page.getByRole("combobox").selectOption("dead_letter.replayed");
-    await page.getByRole("button", { name: "Filter" }).click();
+    await follow(page.getByRole("button", { name: "Filter" }));
     expect(await page.locator("tbody tr").count()).toBe(1);
     await page.getByRole("cell").getByRole("link", { name: "of-team" }).click();
     await page.getByRole("heading", { name: "Dead letter: later attempt" }).waitFor();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makePayload } from "../support/qonto.ts";
 import { describeInBrowser } from "./browser.ts";
-import { describePage, watchedPage } from "./look.ts";
+import { describePage, follow, watchedPage } from "./look.ts";
 import { Scene } from "./scene.ts";
 
 describeInBrowser("the live tail in a browser", () => {
@@ -73,7 +73,7 @@ describeInBrowser("the live tail in a browser", () => {
     expect(await page.getByRole("button", { name: "Pause" }).isVisible()).toBe(false);
     const payload = makePayload("v1/clients");
     await scene.send(payload);
-    await page.getByRole("link", { name: "Look again" }).click();
+    await follow(page.getByRole("link", { name: "Look again" }));
     expect(await page.locator(`[data-key="${payload.id}"]`).count()).toBe(1);
     expect(await page.locator("tbody tr", { hasText: "v1/transactions" }).count()).toBe(0);
     await context.close();
