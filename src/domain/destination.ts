@@ -20,8 +20,8 @@ export interface Destination {
   /** Secrets that are being rotated out: they sign as well, each until a time in Unix milliseconds. */
   readonly previousSecrets: readonly { readonly sealed: string; readonly until: number }[];
   /**
-   * Served by the retry lane from the first attempt on, where it holds nobody up: its last answer was no success, or a
-   * slow one.
+   * Served by the retry lane from the first attempt on, where it holds nobody up: its last answer was slow or did not
+   * come, or it keeps failing.
    */
   readonly onLane: boolean;
   /** Its latest attempt failed. */
@@ -58,8 +58,16 @@ export function isServedByLane({ onLane, restingSince, maxPerSecond, timeoutMs }
 const SLOW_MS = 1_000;
 
 /** Whether an attempt that went so puts its destination on the lane, or leaves it there. */
-export function belongsOnLane({ outcome, durationMs }: Pick<Attempt, "outcome" | "durationMs">): boolean {
-  return outcome !== "delivered" || durationMs > SLOW_MS;
+export function isSlow({ outcome, durationMs }: Pick<Attempt, "outcome" | "durationMs">): boolean {
+  return outcome === "timed_out" || durationMs > SLOW_MS;
+}
+
+/** A quick failure holds nobody up, and what comes next may well be taken: left to the lane it would cost two rows more. */
+const PASSING_FAILURES = 2;
+
+/** Whether so many failures in a row put a destination on the lane. */
+export function keepsFailing(consecutiveFailures: number): boolean {
+  return consecutiveFailures > PASSING_FAILURES;
 }
 
 function wantsType({ types }: Pick<Destination, "types">, type: string): boolean {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Breaker, BreakerChange } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
-import { type Destination, belongsOnLane, isServedByLane } from "../domain/destination.ts";
+import { type Destination, isServedByLane, isSlow } from "../domain/destination.ts";
 import { LEASE_MS } from "../domain/turn.ts";
 import { retried } from "./retried.ts";
 
@@ -168,7 +168,7 @@ function summarize(attempts: readonly Attempt[]) {
     trailing_failures: trailing.length,
     trailing_timeouts: inOrder.length - 1 - lastOther,
     only_timeouts: lastOther === -1 ? 1 : 0,
-    on_lane: inOrder.slice(-1).some(belongsOnLane) ? 1 : 0,
+    on_lane: inOrder.slice(-1).some(isSlow) ? 1 : 0,
   };
 }
 

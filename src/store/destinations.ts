@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Destination } from "../domain/destination.ts";
+import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
 import { retried } from "./retried.ts";
 
@@ -56,7 +56,7 @@ function toDestination(row: z.output<typeof destinationRow>): Destination {
     maxPerSecond: row.max_per_second,
     sealedSecret: row.secret,
     previousSecrets: row.previous_secrets.map(({ secret, until }) => ({ sealed: secret, until })),
-    onLane: row.on_lane,
+    onLane: row.on_lane || keepsFailing(row.consecutive_failures),
     isFailing: row.consecutive_failures > 0,
     restingSince: row.resting_since,
     nextTurnAt: row.next_turn_at,

@@ -238,24 +238,26 @@ describe("attempts that are still under way after a second", () => {
   });
 });
 
-describe("a destination that failed, or was slow,", () => {
+describe("a destination that keeps failing, or was slow,", () => {
   it.each([
-    ["hung", hang],
-    ["answered 500", statuses(500)],
-    ["took more than a second", slow],
+    ["hung", hang, 0],
+    ["answered 500 three times", statuses(500), 2],
+    ["took more than a second", slow, 0],
   ] as const)(
     "because it %s is served by the retry lane from then on, until it answers well and quickly",
-    async (_title, answer) => {
+    async (_title, answer, forgiven) => {
       const relay = new TestRelay();
       await relay.addTeam(team, { timeout_ms: 1_500, retry_schedule_seconds: [1, 1] });
       relay.teams.answer(team, answer);
-      await relay.send(makePayload("v1/cards"));
-      await relay.runBatch(relay.events, "qonto-relay-events", 100);
-      expect(relay.teams.at(team)).toHaveLength(1);
+      for (let asked = 1; asked <= forgiven + 1; asked += 1) {
+        await relay.send(makePayload("v1/cards"));
+        await relay.runBatch(relay.events, "qonto-relay-events", 100);
+        expect(relay.teams.at(team)).toHaveLength(asked);
+      }
 
       await relay.send(makePayload("v1/cards"));
       await relay.runBatch(relay.events, "qonto-relay-events", 100);
-      expect(relay.teams.at(team)).toHaveLength(1);
+      expect(relay.teams.at(team)).toHaveLength(forgiven + 1);
       relay.teams.answer(team, ok);
       relay.passSeconds(1);
       await relay.runQueues();

@@ -62,7 +62,7 @@ export async function play({ faults, losesMessages }: Plan): Promise<Outcome> {
   await relay.addTeam(dying, { types: ["v1/cards"], retry_schedule_seconds: [1] });
   const doubles = new Doubles(relay, faults);
   relay.teams.answer(well, doubles.before(ok));
-  relay.teams.answer(flaky, doubles.before(statuses(500, 503, 200, 500, 200)));
+  relay.teams.answer(flaky, doubles.before(statuses(500, 503, 500, 200, 500, 200)));
   relay.teams.answer(dying, doubles.before(statuses(500)));
   const unacknowledged = new Map(makeEvents().map((event) => [event.id, event]));
 
