@@ -28,7 +28,12 @@ const quarantineMessage = z.object({
 });
 
 /** Something that a destination is owed is due: which deliveries, D1 knows. */
-const dueMessage = z.object({ kind: z.literal("due"), destination_id: z.string() });
+const dueMessage = z.object({
+  kind: z.literal("due"),
+  destination_id: z.string(),
+  /** Unix milliseconds; a message that comes before this comes again. Absent: now. */
+  due_at: z.number().optional(),
+});
 
 /** Shows that a queue is consumed. */
 const probeMessage = z.object({ kind: z.literal("probe"), sent_at: z.number() });

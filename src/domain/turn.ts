@@ -51,6 +51,8 @@ export interface Visited {
   readonly claimed: number;
   /** … and of these, attempts that it began. */
   readonly begun: number;
+  /** Whether it put off others, for which a message has been sent. */
+  readonly hasPutOff: boolean;
   /** When the next of the destination's other deliveries is due, Unix milliseconds; null when none waits. */
   readonly nextDueAt: number | null;
   /** Rest of a destination that was slow. */
@@ -67,25 +69,27 @@ export interface AfterVisit {
   readonly wakeAt: number | null;
 }
 
-/** Clocks differ: a message may come this much before what it was sent for is due. */
-const EARLY_MS = 2_000;
-
 /**
- * What follows a visit. Each delivery has had a message for its own time, so only what is due already calls for another one;
- * but what became due during a rest has had none, and all that is due later than a lease was brought forward.
+ * What follows a visit: one message at most, or they would multiply. Each delivery has one for its own time, so only what is
+ * due already calls for another; but what became due during a rest has none, and all that is due later than a lease was
+ * brought forward. A turn's end always calls for one: the messages that came while it was held, or come before the next one
+ * may begin, have found nothing to do.
  */
-export function afterVisit(turn: Turn, { claimed, begun, nextDueAt, restMs }: Visited, now: number): AfterVisit {
+export function afterVisit(turn: Turn, visited: Visited, now: number): AfterVisit {
+  const { claimed, begun, hasPutOff, nextDueAt, restMs } = visited;
   if (turn.kind === "probe" && claimed > 0) {
     // What came of it decides over the next one; if nothing did, it has yet to be made.
     return begun > 0
       ? { endsTurn: false, nextTurnAt: null, wakeAt: null }
       : { endsTurn: true, nextTurnAt: now, wakeAt: now };
   }
-  const isHeld = (turn.kind === "paced" || turn.kind === "recovering") && claimed > 0;
-  const isRecovered = turn.kind === "recovering" && claimed < turn.limit;
-  const nextTurnAt = isHeld && !isRecovered ? now + turn.gapMs : null;
-  const withinMs = turn.kind === "recovering" ? LEASE_MS : EARLY_MS;
-  const wakeAt =
-    nextDueAt === null || nextDueAt > now + withinMs ? null : Math.max(nextDueAt, nextTurnAt ?? now, now + restMs);
-  return { endsTurn: isHeld, nextTurnAt, wakeAt };
+  const dueWithinMs = turn.kind === "recovering" ? LEASE_MS : 0;
+  const isMoreDue = nextDueAt !== null && nextDueAt <= now + dueWithinMs;
+  if ((turn.kind === "paced" || turn.kind === "recovering") && claimed > 0) {
+    const isRecovered = turn.kind === "recovering" && claimed < turn.limit && !isMoreDue;
+    const nextTurnAt = isRecovered ? null : now + turn.gapMs;
+    return { endsTurn: true, nextTurnAt, wakeAt: Math.max(nextTurnAt ?? now, now + restMs) };
+  }
+  const wakeAt = isMoreDue && !hasPutOff ? Math.max(nextDueAt, now + restMs) : null;
+  return { endsTurn: false, nextTurnAt: null, wakeAt };
 }

@@ -5,6 +5,11 @@ import type { DueMessage, QueueMessage } from "../messages.ts";
 const MESSAGES_PER_BATCH = 100;
 const MAX_DELAY_SECONDS = 86_400;
 
+/** The delay with which a message comes at a time, or a moment later; no more than the queue can give it. */
+export function delaySecondsUntil(at: number, now: number): number {
+  return Math.min(Math.max(Math.ceil((at - now) / 1000), 0), MAX_DELAY_SECONDS);
+}
+
 /** How long a destination that fails slowly is left in peace; one that is well but slow is brought more at once. */
 const SLOW_FAILURE_REST_MS = 1_000;
 
@@ -22,15 +27,16 @@ export interface Wake {
 
 /**
  * Sends the messages that wake the retry lane, timed to arrive when something is due; one is enough for all that is due at
- * a destination in the same second. D1 has the due times as well: a message that is lost, or comes too early for want of
- * a longer delay, costs a delay until the cron sends another.
+ * a destination in the same second. D1 has the due times as well: a message that is lost costs a delay until the cron sends
+ * another.
  */
 export async function scheduleWakes(queue: Queue<QueueMessage>, wakes: readonly Wake[], now: number): Promise<void> {
   const messages = new Map<string, { body: DueMessage; delaySeconds: number }>();
-  for (const { destinationId, at } of wakes) {
-    const delaySeconds = Math.min(Math.max(Math.ceil((at - now) / 1000), 0), MAX_DELAY_SECONDS);
+  for (const { destinationId, at } of wakes.toSorted((one, other) => one.at - other.at)) {
+    const delaySeconds = delaySecondsUntil(at, now);
+    // The latest of them stands for all.
     messages.set(`${destinationId} ${delaySeconds}`, {
-      body: { kind: "due", destination_id: destinationId },
+      body: { kind: "due", destination_id: destinationId, due_at: at },
       delaySeconds,
     });
   }

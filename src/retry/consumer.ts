@@ -1,18 +1,23 @@
 import { parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
+import { delaySecondsUntil } from "../outbound/schedule.ts";
 import { writeMarks } from "../store/marks.ts";
 import { type Visiting, visitLane } from "./visit-lane.ts";
 
 /**
- * Takes a batch of the retries queue. Its messages only say where to look: what is owed is in D1, so all are acknowledged
- * once what they called for is written down. Should that fail they come again, and the cron wakes for what they forgot.
+ * Takes a batch of the retries queue. Its messages only say where to look, and when: what is owed is in D1, so all whose time
+ * has come are acknowledged once what they called for is written down. Should that fail they come again, and the cron wakes
+ * for what they forgot.
  */
 export async function consumeRetries(batch: MessageBatch, visiting: Visiting): Promise<void> {
+  const now = visiting.world.now();
   const destinationIds = new Set<string>();
   for (const message of batch.messages) {
     const content = parseMessage(message.body);
     if (content?.kind === "due") {
-      destinationIds.add(content.destination_id);
+      const { destination_id: destinationId, due_at: dueAt = now } = content;
+      if (dueAt > now) message.retry({ delaySeconds: delaySecondsUntil(dueAt, now) });
+      else destinationIds.add(destinationId);
     } else if (content?.kind === "probe") {
       await writeMarks(visiting.env.DB, { probed_retries: content.sent_at });
     } else {

@@ -20,9 +20,6 @@ const BEGIN_WITHIN_MS = 5_000;
 /** What a visit needs of its lease. */
 const NEEDED_MS = 50_000;
 
-/** How soon a visit is tried again that came upon another's turn. */
-const TURN_TAKEN_MS = 1_000;
-
 /** A destination whose turn it is. */
 interface Visit {
   readonly destination: Destination;
@@ -30,9 +27,9 @@ interface Visit {
 }
 
 /**
- * Visits destinations for which something is due, and makes the attempts that each one's turn allows. What D1 says counts:
- * the messages only say where to look. The claims are held by D1, so the attempts go on behind the batch: no slow team holds
- * up the messages that wait for others.
+ * Visits destinations for which something is due, and makes the attempts that each one's turn allows; where it is another's
+ * turn, that one sends for what comes meanwhile. What D1 says counts: the messages only say where to look. The claims are held
+ * by D1, so the attempts go on behind the batch: no slow team holds up the messages that wait for others.
  */
 export async function visitLane(destinationIds: readonly string[], visiting: Visiting): Promise<void> {
   const { env, world } = visiting;
@@ -42,7 +39,6 @@ export async function visitLane(destinationIds: readonly string[], visiting: Vis
     const turn = turnOf(destination, startedAt);
     return turn === null ? [] : [{ destination, turn }];
   });
-  await scheduleWakes(env.RETRIES, turnsOfOthers(destinations, startedAt), startedAt);
   const lane = await claimLane(visits, visiting);
 
   const behind: Promise<unknown>[] = [];
@@ -145,6 +141,7 @@ async function sendForTheRest(
   const now = world.now();
   const begun = [...results.filter(({ attempt }) => attempt !== null), ...late].map(({ job }) => job.destination.id);
   const slow = new Set(late.map(({ job }) => job.destination.id));
+  const putOff = new Set(results.filter(({ attempt }) => attempt === null).map(({ job }) => job.destination.id));
   const claimedBy = new Map(lane.claimed.map((claimed) => [claimed.destinationId, claimed]));
   const wakes: Wake[] = lane.unserved.map((destinationId) => ({ destinationId, at: lane.claimedUntil }));
   const endedTurns: { destinationId: string; nextTurnAt: number | null }[] = [];
@@ -154,6 +151,7 @@ async function sendForTheRest(
     const visited = {
       claimed: claimed.deliveries.length,
       begun: begun.filter((id) => id === destination.id).length,
+      hasPutOff: putOff.has(destination.id),
       nextDueAt: claimed.nextDueAt,
       restMs: slow.has(destination.id) ? restMs(destination) : 0,
     };
@@ -163,15 +161,4 @@ async function sendForTheRest(
   }
   await endTurns(env.DB, endedTurns, lane.claimedUntil);
   await scheduleWakes(env.RETRIES, wakes, now);
-}
-
-/**
- * Another visit holds the turn: this one's message must not be spent for nothing. What rests is woken for its probes, and a
- * turn that is further off than any visit lasts is a pace's own.
- */
-function turnsOfOthers(destinations: readonly Destination[], now: number): Wake[] {
-  return destinations.flatMap(({ id, enabled, restingSince, nextTurnAt }) => {
-    if (!enabled || restingSince !== null || nextTurnAt === null || nextTurnAt <= now) return [];
-    return [{ destinationId: id, at: nextTurnAt > now + LEASE_MS ? nextTurnAt : now + TURN_TAKEN_MS }];
-  });
 }

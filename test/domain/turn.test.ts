@@ -54,6 +54,7 @@ const probe: Turn = { kind: "probe", limit: 1 };
 const visited = (claimed: number, more: object = {}) => ({
   claimed,
   begun: claimed,
+  hasPutOff: false,
   nextDueAt: null,
   restMs: 0,
   ...more,
@@ -61,33 +62,41 @@ const visited = (claimed: number, more: object = {}) => ({
 
 describe("after a visit", () => {
   it.each([
-    ["a full one of a pace, the next begins when the gap is over", paced, visited(7), true, now + 1_000, null],
-    ["one of a pace that took all there was, too", paced, visited(6), true, now + 1_000, null],
+    ["a full one of a pace, the next begins when the gap is over", paced, visited(7), true, now + 1_000, now + 1_000],
+    ["one of a pace that took all there was, too", paced, visited(6), true, now + 1_000, now + 1_000],
     [
       "a full one of a recovery, the next begins when the gap is over",
       recovering,
       visited(50),
       true,
       now + 1_000,
-      null,
+      now + 1_000,
     ],
-    ["one of a recovery that took all there was, nobody waits for turns", recovering, visited(49), true, null, null],
+    ["one of a recovery that took all there was, nobody waits for turns", recovering, visited(49), true, null, now],
     ["that claimed nothing, there is no turn to end", paced, visited(0), false, null, null],
     ["with more due, the next follows at once", free, visited(5, { nextDueAt: now - 9 }), false, null, now],
     ["with more due, the next turn follows", paced, visited(7, { nextDueAt: now }), true, now + 1_000, now + 1_000],
     ["to one that is slow, it gets its rest", free, visited(5, { nextDueAt: 1, restMs: 700 }), false, null, now + 700],
-    ["that came early, another comes in time", free, visited(0, { nextDueAt: now + 10 }), false, null, now + 10],
-    ["what is due later has its own message", free, visited(1, { nextDueAt: now + 2_001 }), false, null, null],
-    ["what became due in a rest has none", recovering, visited(1, { nextDueAt: now + 9_000 }), true, null, now + 9_000],
+    ["what is due later has its own message", free, visited(1, { nextDueAt: now + 1 }), false, null, null],
+    ["what was put off has one as well", free, visited(5, { hasPutOff: true, nextDueAt: 1 }), false, null, null],
+    [
+      "what is due soon after a rest may have none",
+      recovering,
+      visited(1, { nextDueAt: now + 9_000 }),
+      true,
+      now + 1_000,
+      now + 1_000,
+    ],
+    ["nor if that found nothing", recovering, visited(0, { nextDueAt: now + 9_000 }), false, null, now + 9_000],
     ["that probed, what came of it decides", probe, visited(1, { nextDueAt: 1 }), false, null, null],
     ["whose probe could not be begun, the probe is made again", probe, visited(1, { begun: 0 }), true, now, now],
     [
-      "of one that rests with nothing due yet, it is not forgotten",
+      "of one that rests with nothing due yet, that has its own",
       probe,
       visited(0, { nextDueAt: now + 1 }),
       false,
       null,
-      now + 1,
+      null,
     ],
   ])("%s", (_title, turn, what, endsTurn, nextTurnAt, wakeAt) => {
     expect(afterVisit(turn, what, now)).toEqual({ endsTurn, nextTurnAt, wakeAt });
@@ -98,6 +107,7 @@ describe("after a visit", () => {
     const visit = fc.record({
       claimed: fc.nat(60),
       begun: fc.nat(60),
+      hasPutOff: fc.constant(false),
       nextDueAt: fc.option(fc.integer({ min: now - 100_000, max: now + 100_000 })),
       restMs: fc.nat(2_000),
     });

@@ -59,7 +59,7 @@ export async function play({ faults, losesMessages }: Plan): Promise<Outcome> {
   const relay = new TestRelay();
   await relay.addTeam(well, { types: ["v1/transactions", "v1/cards"] });
   await relay.addTeam(flaky, { types: ["v1/transactions", "v1/cards"], retry_schedule_seconds: Array(50).fill(1) });
-  await relay.addTeam(dying, { types: ["v1/cards"], retry_schedule_seconds: [1] });
+  await relay.addTeam(dying, { types: ["v1/cards"], retry_schedule_seconds: [1, 1] });
   const doubles = new Doubles(relay, faults);
   relay.teams.answer(well, doubles.before(ok));
   relay.teams.answer(flaky, doubles.before(statuses(500, 503, 500, 200, 500, 200)));
