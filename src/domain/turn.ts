@@ -71,9 +71,8 @@ export interface AfterVisit {
 
 /**
  * What follows a visit: one message at most, or they would multiply. Each delivery has one for its own time, so only what is
- * due already calls for another; but what became due during a rest has none, and all that is due later than a lease was
- * brought forward. A turn's end always calls for one: the messages that came while it was held, or come before the next one
- * may begin, have found nothing to do.
+ * due already calls for another. But a turn's end always does: the messages that came while it was held, or come before the
+ * next one may begin, find nothing to do.
  */
 export function afterVisit(turn: Turn, visited: Visited, now: number): AfterVisit {
   const { claimed, begun, hasPutOff, nextDueAt, restMs } = visited;
@@ -83,13 +82,11 @@ export function afterVisit(turn: Turn, visited: Visited, now: number): AfterVisi
       ? { endsTurn: false, nextTurnAt: null, wakeAt: null }
       : { endsTurn: true, nextTurnAt: now, wakeAt: now };
   }
-  const dueWithinMs = turn.kind === "recovering" ? LEASE_MS : 0;
-  const isMoreDue = nextDueAt !== null && nextDueAt <= now + dueWithinMs;
   if ((turn.kind === "paced" || turn.kind === "recovering") && claimed > 0) {
-    const isRecovered = turn.kind === "recovering" && claimed < turn.limit && !isMoreDue;
+    const isRecovered = turn.kind === "recovering" && claimed < turn.limit;
     const nextTurnAt = isRecovered ? null : now + turn.gapMs;
     return { endsTurn: true, nextTurnAt, wakeAt: Math.max(nextTurnAt ?? now, now + restMs) };
   }
-  const wakeAt = isMoreDue && !hasPutOff ? Math.max(nextDueAt, now + restMs) : null;
-  return { endsTurn: false, nextTurnAt: null, wakeAt };
+  const isMoreDue = nextDueAt !== null && nextDueAt <= now && !hasPutOff;
+  return { endsTurn: false, nextTurnAt: null, wakeAt: isMoreDue ? now + restMs : null };
 }

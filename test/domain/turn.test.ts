@@ -79,15 +79,6 @@ describe("after a visit", () => {
     ["to one that is slow, it gets its rest", free, visited(5, { nextDueAt: 1, restMs: 700 }), false, null, now + 700],
     ["what is due later has its own message", free, visited(1, { nextDueAt: now + 1 }), false, null, null],
     ["what was put off has one as well", free, visited(5, { hasPutOff: true, nextDueAt: 1 }), false, null, null],
-    [
-      "what is due soon after a rest may have none",
-      recovering,
-      visited(1, { nextDueAt: now + 9_000 }),
-      true,
-      now + 1_000,
-      now + 1_000,
-    ],
-    ["nor if that found nothing", recovering, visited(0, { nextDueAt: now + 9_000 }), false, null, now + 9_000],
     ["that probed, what came of it decides", probe, visited(1, { nextDueAt: 1 }), false, null, null],
     ["whose probe could not be begun, the probe is made again", probe, visited(1, { begun: 0 }), true, now, now],
     [

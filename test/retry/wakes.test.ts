@@ -100,6 +100,29 @@ describe("without the cron", () => {
     expect(body.data[0].status).toBe("delivered");
   });
 
+  it.each([
+    ["a team with a limit", { max_per_second: 1 }],
+    ["a team that has come back", {}],
+  ])("what comes while a visit to %s is under way goes out in the next one", async (_title, settings) => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, settings);
+    await env.DB.prepare("UPDATE destinations SET on_lane = 1, next_turn_at = ?1").bind(relay.now).run();
+    const meanwhile = makePayload("v1/cards");
+    let isFirst = true;
+    relay.teams.answer(team, async () => {
+      if (isFirst) {
+        isFirst = false;
+        await relay.send(meanwhile);
+        await relay.runBatch(relay.events, "qonto-relay-events", 100);
+        expect(await relay.runBatch(relay.retries, "qonto-relay-retries", 1)).toBe(true);
+      }
+      return new Response();
+    });
+    const first = await sendOne(relay);
+    await relay.liveThrough(1);
+    expect(receivedIds(relay)).toEqual([first, meanwhile.id]);
+  });
+
   it("another pace sets in at once, however far off the next turn of the old one was", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addTeam(team, { max_per_second: 0.01 });
