@@ -33,8 +33,8 @@ export function nextStep(
   };
 }
 
-/** A resting destination holds its deliveries at least this long, however short its ladder. */
-const SHORTEST_HOLD_SECONDS = 3 * 86_400;
+/** A resting destination holds its deliveries at least this long, however short its ladder; so does one that comes and goes. */
+export const SHORTEST_HOLD_SECONDS = 3 * 86_400;
 
 /** How long a resting destination holds a delivery before that ends as dead: as long as its ladder would have taken. */
 export function holdSeconds(schedule: readonly number[] | null): number {

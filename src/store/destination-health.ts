@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Breaker, BreakerChange } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
 import { type Destination, isServedByLane, isSlow } from "../domain/destination.ts";
+import { SHORTEST_HOLD_SECONDS } from "../domain/retry-schedule.ts";
 import { LEASE_MS } from "../domain/turn.ts";
 import { retried } from "./retried.ts";
 
@@ -93,9 +94,12 @@ export const turnBreakerSql = `
   UPDATE destinations SET resting_since = ?2, failed_probes = ?3, next_turn_at = ?4
   WHERE id = ?1 AND resting_since IS ?5 AND failed_probes = ?6`;
 
-/** Waits of the retry schedule are over when a destination comes back; what its answers asked for is not. */
+/**
+ * Waits of the retry schedule are over when a destination comes back; what its answers asked for is not. The wait that is
+ * cut short is given back: a destination that comes and goes would use up the schedules of days within minutes.
+ */
 export const bringForwardSql = `
-  UPDATE deliveries SET next_attempt_at = max(received_at, ?4)
+  UPDATE deliveries SET next_attempt_at = max(received_at, ?4), step = iif(received_at > ?5, max(step - 1, 0), step)
   WHERE (destination_id, received_at, event_id) IN (
     SELECT destination_id, received_at, event_id FROM deliveries
     WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at > ?2
@@ -153,7 +157,9 @@ function bringForward(
   destinationId: string,
   { now, dueAt }: { now: number; dueAt: number },
 ): D1PreparedStatement {
-  return db.prepare(bringForwardSql).bind(destinationId, now + LEASE_MS, BROUGHT_FORWARD_AT_MOST, dueAt);
+  return db
+    .prepare(bringForwardSql)
+    .bind(destinationId, now + LEASE_MS, BROUGHT_FORWARD_AT_MOST, dueAt, now - SHORTEST_HOLD_SECONDS * 1000);
 }
 
 function summarize(attempts: readonly Attempt[]) {

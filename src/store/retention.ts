@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { deletableSql } from "./event-progress.ts";
 import { retried } from "./retried.ts";
+import { ALL_TIME, hourOf } from "./tallies.ts";
 
 /** Instants in Unix milliseconds: what is older may go. */
 export interface CutOff {
@@ -97,6 +98,10 @@ export const deleteReplaysSql = `
 export const deleteAuditSql = `
   DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)`;
 
+export const deleteTalliesSql = `
+  DELETE FROM tallies WHERE hour IN (
+    SELECT hour FROM tallies WHERE hour > ${ALL_TIME} AND hour < ?1 ORDER BY hour LIMIT ?2)`;
+
 /** Deletes up to `limit` of each of the other things that have had their time; returns how many of each went. */
 export async function deleteOthers(
   db: D1Database,
@@ -109,6 +114,7 @@ export async function deleteOthers(
       db.prepare(deleteDeadLettersSql).bind(deadBefore, limit),
       db.prepare(deleteReplaysSql).bind(settledBefore, limit),
       db.prepare(deleteAuditSql).bind(firstAuditId, limit),
+      db.prepare(deleteTalliesSql).bind(hourOf(deadBefore), limit),
     ]),
   );
   const [quarantined = 0, deadLetters = 0, replays = 0, auditRecords = 0] = results.map(({ meta }) => meta.changes);

@@ -4,7 +4,12 @@ import type { Counts } from "../domain/tally.ts";
 const MS_PER_HOUR = 3_600_000;
 
 /** The row that is never deleted: counts of all time. */
-const ALL_TIME = 0;
+export const ALL_TIME = 0;
+
+/** The key of the row of an instant's hour. */
+export function hourOf(at: number): number {
+  return Math.floor(at / MS_PER_HOUR);
+}
 
 /** Adds ?2 to the counts of the hour ?1 and to those of all time: two rows, however much was counted. */
 export const addCountsSql = `
@@ -17,10 +22,7 @@ export const addCountsSql = `
 
 /** Done twice, because its answer was lost, it counts twice. */
 export async function addCounts(db: D1Database, counts: Counts, now: number): Promise<void> {
-  await db
-    .prepare(addCountsSql)
-    .bind(Math.floor(now / MS_PER_HOUR), JSON.stringify(counts))
-    .run();
+  await db.prepare(addCountsSql).bind(hourOf(now), JSON.stringify(counts)).run();
 }
 
 const countsRow = z
@@ -38,14 +40,14 @@ export const sinceHourSql = "SELECT counts FROM tallies WHERE hour >= ?1";
 
 /** A statement for the hours that end after an instant; its rows are for `readCounts`. */
 export function countsSince(db: D1Database, since: number): D1PreparedStatement {
-  return db.prepare(sinceHourSql).bind(Math.max(1, Math.floor(since / MS_PER_HOUR)));
+  return db.prepare(sinceHourSql).bind(Math.max(1, hourOf(since)));
 }
 
 export const byHourSql = "SELECT hour, counts FROM tallies WHERE hour >= ?1 ORDER BY hour";
 
 /** A statement for the hours that end after an instant; its rows are for `readCountsOfHour`. */
 export function countsByHour(db: D1Database, since: number): D1PreparedStatement {
-  return db.prepare(byHourSql).bind(Math.max(1, Math.floor(since / MS_PER_HOUR)));
+  return db.prepare(byHourSql).bind(Math.max(1, hourOf(since)));
 }
 
 const hourRow = z.object({ hour: z.number(), counts: z.string() });

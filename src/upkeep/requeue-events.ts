@@ -6,6 +6,9 @@ import type { Upkeep } from "./upkeep-task.ts";
 /** A statement that stalled in D1 may still be applied this much later, with its old time of receipt. */
 const LATE_WRITES_MS = 180_000;
 
+/** Each further message waits twice as long as the one before, for in a queue that stands still they would pile up. */
+const LONGEST_PATIENCE_MS = 600_000;
+
 const EVENTS_PER_PAGE = 1_000;
 const MAX_PAGES = 50;
 const MAX_REQUEUED = 1_000;
@@ -39,8 +42,9 @@ export async function requeueForgottenEvents({ env, world }: Upkeep) {
 }
 
 /** Whether no message about an event can be on its way any more, and no consumer has it. */
-export function isForgotten({ isUnfinished, queuedAt, claimedUntil }: Swept, now: number): boolean {
-  return isUnfinished && queuedAt <= now - MESSAGE_PATIENCE_MS && (claimedUntil === null || claimedUntil <= now);
+export function isForgotten({ isUnfinished, receivedAt, queuedAt, claimedUntil }: Swept, now: number): boolean {
+  const patienceMs = Math.max(MESSAGE_PATIENCE_MS, Math.min(queuedAt - receivedAt, LONGEST_PATIENCE_MS));
+  return isUnfinished && queuedAt <= now - patienceMs && (claimedUntil === null || claimedUntil <= now);
 }
 
 /** Reads the events received since `from`, page by page; `reached` tells how far it came. */

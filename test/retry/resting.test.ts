@@ -227,6 +227,26 @@ describe("a team that comes back", () => {
     expect(results).toEqual([{ status: "delivered", many: 132 }]);
   });
 
+  it("again and again, and goes, has its ladders not used up by that", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    let downUntil = 0;
+    relay.teams.answer(team, () => {
+      if (relay.now < downUntil) return new Response(null, { status: 503 });
+      downUntil = relay.now + 70_000;
+      return new Response();
+    });
+    for (let count = 0; count < 60; count += 1) await relay.send(makePayload("v1/cards"));
+    for (let minute = 0; minute < 22; minute += 1) {
+      await relay.send(makePayload("v1/cards"));
+      await relay.liveThrough(60);
+    }
+    const { results } = await env.DB.prepare(
+      "SELECT max(step) AS step, sum(status = 'dead') AS dead FROM deliveries",
+    ).all();
+    expect(results).toEqual([{ step: expect.toSatisfy((step) => Number(step) <= 3), dead: 0 }]);
+  });
+
   it("does not get sooner what it asked to get later", async () => {
     const relay = new TestRelay();
     await relay.addTeam(team, PATIENT);

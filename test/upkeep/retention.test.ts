@@ -101,6 +101,16 @@ describe("what has had its time is deleted: of RETENTION_DAYS = 10", () => {
     await relay.runCron();
     expect(await idsIn("replays")).toEqual(["exactly", "under-way"]);
   });
+
+  it("counts of an hour; those of all time stay", async () => {
+    const relay = new TestRelay({ RETENTION_DAYS: "10" });
+    const hour = Math.floor(relay.now / 3_600_000);
+    const hours = [0, hour - 20 * 24 - 1, hour - 20 * 24, hour];
+    await env.DB.prepare("INSERT INTO tallies SELECT value, '{}' FROM json_each(?1)").bind(JSON.stringify(hours)).run();
+    await relay.runCron();
+    const { results } = await env.DB.prepare("SELECT hour FROM tallies ORDER BY hour").all();
+    expect(results.map((row) => row["hour"])).toEqual([0, hour - 20 * 24, hour]);
+  });
 });
 
 describe("an event is recognised as a duplicate", () => {
