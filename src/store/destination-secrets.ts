@@ -11,7 +11,7 @@ export interface StoredSecrets {
 /** Who rotates more often than any overlap lasts loses the oldest. */
 const PREVIOUS_AT_MOST = 4;
 
-/** Done twice, because its answer was lost, it is as good as done once. */
+/** Done twice, because its answer was lost, it is as good as done once. Without an overlap those before end as well. */
 export const rotateSql = `
   UPDATE destinations SET
     secret = ?2,
@@ -19,7 +19,7 @@ export const rotateSql = `
       SELECT json_insert(json_group_array(json(kept.value)), '$[#]', json_object('secret', destinations.secret, 'until', ?3))
       FROM (
         SELECT value FROM json_each(destinations.previous_secrets)
-        WHERE value ->> 'until' > ?4 ORDER BY value ->> 'until' DESC LIMIT ${PREVIOUS_AT_MOST - 1}
+        WHERE value ->> 'until' > ?4 AND ?3 > ?4 ORDER BY value ->> 'until' DESC LIMIT ${PREVIOUS_AT_MOST - 1}
       ) AS kept)),
     updated_at = ?4
   WHERE id = ?1 RETURNING id`;

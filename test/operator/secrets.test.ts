@@ -114,6 +114,14 @@ describe("a rotated secret", () => {
     expect(signers.toSorted()).toEqual(["lost", "new", "old"]);
   });
 
+  it("signs alone at once without an overlap, whatever was rotated before", async () => {
+    const relay = new TestRelay();
+    const { id, secret } = await relay.addTeam(url);
+    const before = await rotate(relay, id);
+    const rotated = await rotate(relay, id, { overlap_seconds: 0 });
+    expect(await signersOf(await deliver(relay), { old: secret, before, new: rotated })).toEqual(["new"]);
+  });
+
   it("is kept with four before it at most", async () => {
     const relay = new TestRelay();
     const { id, secret } = await relay.addTeam(url);
