@@ -60,6 +60,27 @@ describe("the overview", () => {
     expect(text).toContain("1, for 60 s");
   });
 
+  it("says that the others get their own while teams are paused, those that failed before as well", async () => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    const hooks = [1, 2, 3, 4].map((team) => `https://team-${team}.example.com/hook`);
+    const [, , ill = "", gone = ""] = hooks;
+    relay.teams.answer(ill, statuses(500));
+    relay.teams.answer(gone, statuses(410));
+    const teams: { id: string }[] = [];
+    for (const hook of hooks) teams.push(await relay.addTeam(hook));
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    await relay.api("PATCH", `/api/destinations/${teams[2]?.id}`, { enabled: false });
+    const visitor = await Visitor.loggedIn(relay);
+    expect(await read(visitor)).toContain("Well Events arrive. 2 teams are paused; the others get their own.");
+    expect(await read(visitor, "/console/teams")).toContain("Of the 4 teams none fails. 2 are paused.");
+    await relay.api("PATCH", `/api/destinations/${teams[0]?.id}`, { enabled: false });
+    expect(await read(visitor)).toContain("3 teams are paused; the other gets its own.");
+    await relay.api("PATCH", `/api/destinations/${teams[1]?.id}`, { enabled: false });
+    expect(await read(visitor)).toContain("Events arrive and are kept, but every team is paused and gets none.");
+  });
+
   it("says what is not well in the words of the health", async () => {
     const text = await read(await Visitor.loggedIn(new TestRelay()));
     expect(text).toContain("Something is not as it should be. The cron has never run.");
