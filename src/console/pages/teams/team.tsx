@@ -61,7 +61,7 @@ export function addTeam(pages: Console, world: World, tally: Tally): void {
           <Judgement viewer={viewer} figures={figures} />
           <TeamDeeds viewer={viewer} team={team} />
           <TeamChart figures={figures} />
-          <Deliveries teamId={team.id} query={listQuery} listed={listed} />
+          <Deliveries team={team} now={now} query={listQuery} listed={listed} />
           <Replays replays={figures.replays} />
         </div>
         <ReplayForm teamId={team.id} since={now - DAY_MS} />
