@@ -61,4 +61,19 @@ describe("of a team in trouble its page says that", () => {
     await env.DB.prepare("UPDATE deliveries SET status = 'dead', next_attempt_at = NULL").run();
     expect(await readPage(visitor, path)).toContain("now and then, the next as soon as one comes.");
   });
+
+  it("what waits is being tried, and no more than that, when somebody has it tried now", async () => {
+    const { relay, visitor, path } = await teamThat(statuses(500));
+    await sendAndRun(relay);
+    const tryNow = async () => {
+      const response = await visitor.press(`${path}/resume`);
+      return readPage(visitor, response.headers.get("location") ?? "");
+    };
+    const failing = await tryNow();
+    expect(failing).toContain("What waits for it is being tried now; whether it is taken shows here in a moment.");
+    await env.DB.prepare(REST).bind(relay.now).run();
+    const resting = await tryNow();
+    expect(resting).toContain("What waits for it is being tried now: one event first, all of it once that is taken.");
+    for (const text of [failing, resting]) expect(text).not.toContain("The team gets events again");
+  });
 });

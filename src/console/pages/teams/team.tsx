@@ -13,7 +13,7 @@ import { type Console, type ConsoleContext, readQuery, viewerOf } from "../../re
 import { showPage } from "../../show-page.ts";
 import { TeamDeeds } from "./deeds.tsx";
 import { Deliveries, deliveriesQuery, readDeliveries } from "./deliveries.tsx";
-import { done } from "./done.ts";
+import { done, sayDone } from "./done.ts";
 import { Judgement } from "./judgement.tsx";
 import { ReplayForm } from "./replay-form.tsx";
 import { Replays } from "./replays.tsx";
@@ -55,7 +55,7 @@ export function addTeam(pages: Console, world: World, tally: Tally): void {
     return showPage(
       c,
       <Page title={teamName(team)} viewer={viewer} here={addresses.teams} lead={hostOf(team.url)}>
-        {asked.done === undefined ? null : <Notice kind="ok">{done[asked.done]}</Notice>}
+        {asked.done === undefined ? null : <Notice kind="ok">{sayDone(asked.done, team)}</Notice>}
         {tested === undefined ? null : <Tested attempt={tested} team={team} now={now} />}
         <div id="team" data-live={tested === undefined ? "15" : undefined}>
           <Judgement viewer={viewer} figures={figures} />
