@@ -40,6 +40,7 @@ describe("the overview", () => {
     expect(text).toContain("Events arrive, and each team gets its own.");
     expect(text).toContain("1 delivered, 0 waiting, 0 dead, 1 wanted by nobody");
     expect(text).toContain("2 accepted, 1 came again, 0 quarantined, 1 refused");
+    expect(text).toContain("What is stale counts as refused, and is kept in quarantine all the same");
     expect(text).toContain("2 received = 1 settled + 0 pending + 1 unmatched + 0 quarantined");
     expect(text).toContain("It balances");
     expect(text).toMatch(/Accounting ● healthy/);
