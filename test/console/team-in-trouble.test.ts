@@ -76,4 +76,17 @@ describe("of a team in trouble its page says that", () => {
     expect(resting).toContain("What waits for it is being tried now: one event first, all of it once that is taken.");
     for (const text of [failing, resting]) expect(text).not.toContain("The team gets events again");
   });
+
+  it("it refuses some of what it is sent, and since when that waits", async () => {
+    const { relay, visitor, path } = await teamThat(statuses(400, 400, 200));
+    for (let event = 0; event < 3; event += 1) await sendAndRun(relay);
+    expect(await readPage(visitor, path)).toMatch(/● healthy It gets its events, the latest at \S+ \S+ UTC\. /);
+    await env.DB.prepare("UPDATE deliveries SET next_attempt_at = ?1 WHERE status = 'pending'")
+      .bind(relay.now + 3_600_000)
+      .run();
+    relay.passSeconds(60);
+    expect(await readPage(visitor, path)).toMatch(
+      /It gets its events, the latest at \S+ \S+ UTC, but has yet to catch up or refuses some: 2 wait, the oldest since 2026-03-01 12:00:01 UTC\./,
+    );
+  });
 });
