@@ -82,6 +82,20 @@ describe("the overview", () => {
     expect(await read(visitor)).toContain("Events arrive and are kept, but every team is paused and gets none.");
   });
 
+  it("names the team that has rested for longest", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam("https://ledger.example.com/hook", { description: "Ledger" });
+    relay.teams.answer("https://ledger.example.com/hook", statuses(500));
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    await env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?1").bind(relay.now).run();
+    relay.passSeconds(3_700);
+    await relay.runCron();
+    const text = await read(await Visitor.loggedIn(relay));
+    expect(text).toContain("Something is not as it should be. 1 rests; Ledger has rested for 3700 s.");
+    expect(text).toContain("Resting teams 1 rests; Ledger has rested for 3700 s.");
+  });
+
   it("says what is not well in the words of the health", async () => {
     const text = await read(await Visitor.loggedIn(new TestRelay()));
     expect(text).toContain("Something is not as it should be. The cron has never run.");

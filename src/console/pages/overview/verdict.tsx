@@ -3,6 +3,7 @@ import type { Health } from "../../../operator/judge-health.ts";
 import { State, type StateName } from "../../components/state.tsx";
 import { TeamLink } from "../../components/team-link.tsx";
 import { countPaused, failingTeams } from "../../components/team-state.ts";
+import { Detail } from "./detail.tsx";
 import type { OverviewFigures } from "./figures.ts";
 
 interface VerdictProps {
@@ -23,7 +24,9 @@ export function Verdict({ health, figures }: VerdictProps) {
       {faults.length === 0 ? null : (
         <ul>
           {[...new Set(faults.map(({ detail }) => detail))].map((detail) => (
-            <li>{detail}</li>
+            <li>
+              <Detail text={detail} figures={figures} />
+            </li>
           ))}
         </ul>
       )}
