@@ -54,7 +54,9 @@ export const destination = z
       resting_since: time.nullable().openapi({
         description: "Since when its deliveries wait, but for a single one from time to time: it kept failing.",
       }),
-      next_probe_at: time.nullable().openapi({ description: "When that single one is due." }),
+      next_probe_at: time
+        .nullable()
+        .openapi({ description: "From when on a delivery that is due is tried as that single one." }),
     }),
   })
   .openapi("Destination");

@@ -71,7 +71,7 @@ export function checkCondition(condition: Condition, now: number): ConditionChec
       restingSeconds,
       longest === undefined
         ? "No destination rests."
-        : `${condition.resting.length} rest; ${longest.destinationId} has failed since ${restingSeconds} s.`,
+        : `${condition.resting.length === 1 ? "1 rests" : `${condition.resting.length} rest`}; ${longest.destinationId} has rested for ${restingSeconds} s.`,
     ),
     dead_letters: within(
       0,

@@ -9,14 +9,17 @@ const lookedAtSql = (where: string, order: string) => `
   SELECT event_id, attempts FROM (
     SELECT event_id, attempts FROM deliveries WHERE destination_id = ?1 ${where} ORDER BY ${order} LIMIT ${LOOK_BACK})`;
 
+const lastFailureSql = "(SELECT coalesce(last_failure_at, 0) FROM destinations WHERE id = ?1)";
+
 /**
  * The newest deliveries need not hold the latest attempt: a probe is one of the delivery that is due longest, and comes to
- * the end of what waits, or to its own end.
+ * the end of what waits, or to its own end, or, as its first wait is a short one, to just behind the time of the failure.
  */
 export const latestAttemptSql = `
   SELECT event_id, attempts -> '$[#-1]' AS attempt FROM (
     ${lookedAtSql("", "received_at DESC, event_id DESC")}
     UNION ALL ${lookedAtSql("AND status = 'pending'", "next_attempt_at DESC")}
+    UNION ALL ${lookedAtSql(`AND status = 'pending' AND next_attempt_at > ${lastFailureSql}`, "next_attempt_at")}
     UNION ALL ${lookedAtSql("AND status = 'dead'", "received_at DESC")})
   WHERE json_array_length(attempts) > 0
   ORDER BY attempts ->> '$[#-1].at' DESC LIMIT 1`;

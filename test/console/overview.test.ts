@@ -40,6 +40,7 @@ describe("the overview", () => {
     expect(text).toContain("Events arrive, and each team gets its own.");
     expect(text).toContain("1 delivered, 0 waiting, 0 dead, 1 wanted by nobody");
     expect(text).toContain("2 accepted, 1 came again, 0 quarantined, 1 refused");
+    expect(text).toContain("What is stale counts as refused, and is kept in quarantine all the same");
     expect(text).toContain("2 received = 1 settled + 0 pending + 1 unmatched + 0 quarantined");
     expect(text).toContain("It balances");
     expect(text).toMatch(/Accounting ● healthy/);
@@ -58,6 +59,41 @@ describe("the overview", () => {
     expect(text).toContain("Events arrive and are kept, but Ledger does not take its own.");
     expect(text).toContain("▲ failing");
     expect(text).toContain("1, for 60 s");
+  });
+
+  it("says that the others get their own while teams are paused, those that failed before as well", async () => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    const hooks = [1, 2, 3, 4].map((team) => `https://team-${team}.example.com/hook`);
+    const [, , ill = "", gone = ""] = hooks;
+    relay.teams.answer(ill, statuses(500));
+    relay.teams.answer(gone, statuses(410));
+    const teams: { id: string }[] = [];
+    for (const hook of hooks) teams.push(await relay.addTeam(hook));
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    await relay.api("PATCH", `/api/destinations/${teams[2]?.id}`, { enabled: false });
+    const visitor = await Visitor.loggedIn(relay);
+    expect(await read(visitor)).toContain("Well Events arrive. 2 teams are paused; the others get their own.");
+    expect(await read(visitor, "/console/teams")).toContain("Of the 4 teams none fails. 2 are paused.");
+    await relay.api("PATCH", `/api/destinations/${teams[0]?.id}`, { enabled: false });
+    expect(await read(visitor)).toContain("3 teams are paused; the other gets its own.");
+    await relay.api("PATCH", `/api/destinations/${teams[1]?.id}`, { enabled: false });
+    expect(await read(visitor)).toContain("Events arrive and are kept, but every team is paused and gets none.");
+  });
+
+  it("names the team that has rested for longest", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam("https://ledger.example.com/hook", { description: "Ledger" });
+    relay.teams.answer("https://ledger.example.com/hook", statuses(500));
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    await env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?1").bind(relay.now).run();
+    relay.passSeconds(3_700);
+    await relay.runCron();
+    const text = await read(await Visitor.loggedIn(relay));
+    expect(text).toContain("Something is not as it should be. 1 rests; Ledger has rested for 3700 s.");
+    expect(text).toContain("Resting teams 1 rests; Ledger has rested for 3700 s.");
   });
 
   it("says what is not well in the words of the health", async () => {

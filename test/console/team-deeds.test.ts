@@ -64,10 +64,13 @@ describe("pausing and resuming", () => {
     await relay.liveThrough(10);
     expect(relay.teams.at(HOOK)).toHaveLength(1);
     const resumed = await visitor.press(`${path}/resume`);
-    expect(await readPage(visitor, resumed.headers.get("location") ?? "")).toContain("The team gets events again");
+    expect(await readPage(visitor, resumed.headers.get("location") ?? "")).toContain(
+      "What waits for it is being tried now",
+    );
     await relay.runQueues();
     expect(relay.teams.at(HOOK)).toHaveLength(2);
     expect(await readPage(visitor, path)).toContain("It gets its events");
+    expect(await readPage(visitor, `${path}?done=resumed`)).toContain("The team gets events again");
   });
 });
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { SampleType } from "../../src/qonto/sample-event.ts";
 import { makePayload } from "../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, hang, ok, statuses, unreachable } from "../support/teams.ts";
+import { type Answer, ok, statuses, unreachable } from "../support/teams.ts";
 import { readPage } from "./page.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
@@ -125,22 +125,6 @@ describe("why does this team get nothing?", () => {
     expect(await readPage(visitor, path)).toContain("the one before still signs as well");
     relay.passSeconds(60);
     expect(await readPage(visitor, path)).toContain("the one before signs no more");
-  });
-
-  it("it rests, since when, after how many failures, and when it is tried next", async () => {
-    const { relay, visitor, path } = await teamThat(hang, { timeout_ms: 100 });
-    for (let event = 0; event < 6; event += 1) {
-      await sendAndRun(relay);
-      await relay.liveThrough(5);
-    }
-    const text = await readPage(visitor, path);
-    expect(text).toMatch(
-      /◼ resting It gets nothing because it keeps failing, last with nothing within \d+ ms: since \S+ \S+ UTC it rests, after \d+ failed attempts in a row\./,
-    );
-    expect(text).toContain("was nothing within");
-    expect(text).toContain("raise its time limit");
-    expect(text).toMatch(/a single event is tried now and then, the next at \d/);
-    expect(text).toMatch(/Send a test event Try now what waits/);
   });
 
   it("its own limit holds it up", async () => {

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import type { Delivery } from "../../src/domain/delivery.ts";
+import { latestAttempt, readLatestAttempt } from "../../src/store/latest-attempt.ts";
 import { recordDeliveries } from "../../src/store/deliveries.ts";
 import { TestRelay } from "../support/relay.ts";
 
@@ -67,4 +68,37 @@ it("deliveries are written down however much their answers say", async () => {
   const { results } = await env.DB.prepare("SELECT event_id FROM deliveries WHERE received_at = 2").all();
   expect(results).toHaveLength(20);
   expect(largestParameter).toBeLessThan(2_000_000);
+});
+
+it("the latest attempt is found in the midst of a long backlog", async () => {
+  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const failed = (at: number) =>
+    ({
+      attempt: 1,
+      at,
+      outcome: "rejected",
+      status: 500,
+      durationMs: 1,
+      responseExcerpt: null,
+      retryAfterSeconds: null,
+    }) as const;
+  const waiting = (index: number, nextAttemptAt: number, attemptedAt?: number): Delivery => ({
+    destinationId,
+    eventId: `${nextAttemptAt}-${index}`,
+    receivedAt: 1_000 + index,
+    status: "pending",
+    attempts: attemptedAt === undefined ? [] : [failed(attemptedAt)],
+    step: 0,
+    nextAttemptAt,
+  });
+  const many = Array.from({ length: 150 }, (_, index) => index);
+  const probed = waiting(10, 65_000, 60_000);
+  const backlog = [
+    ...many.map((index) => waiting(index, 2_000)),
+    ...many.map((index) => waiting(index, 90_000, 30_000)),
+  ];
+  await recordDeliveries(env.DB, [probed, ...backlog], []);
+  await env.DB.prepare("UPDATE destinations SET last_failure_at = 60000 WHERE id = ?1").bind(destinationId).run();
+  const latest = readLatestAttempt(await latestAttempt(env.DB, destinationId).first());
+  expect(latest).toMatchObject({ eventId: probed.eventId, attempt: { at: 60_000 } });
 });

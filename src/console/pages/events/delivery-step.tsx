@@ -95,8 +95,8 @@ function NextStep({ delivery: { status, team, attempts, nextAttemptAt }, now }: 
   if (team.restingSince !== null) {
     return (
       <p class="step-says">
-        The team has failed since <Time at={team.restingSince} /> and rests: it gets all that waits once it answers a
-        probe.
+        The team keeps failing, and has rested since <Time at={team.restingSince} />: it gets all that waits once it
+        answers a probe.
       </p>
     );
   }

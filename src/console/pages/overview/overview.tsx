@@ -8,7 +8,8 @@ import { Page } from "../../components/page.tsx";
 import { State } from "../../components/state.tsx";
 import { type Console, ROOT, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { readFigures } from "./figures.ts";
+import { Detail } from "./detail.tsx";
+import { type OverviewFigures, readFigures } from "./figures.ts";
 import { Ledger } from "./ledger.tsx";
 import { Teams } from "./teams.tsx";
 import { Traffic } from "./traffic.tsx";
@@ -41,7 +42,7 @@ export function addOverview(pages: Console, world: World, tally: Tally): void {
               <Ledger {...figures.ledger} until={now} />
             </>
           )}
-          <Checks health={health} />
+          <Checks health={health} figures={figures} />
         </div>
       </Page>,
     );
@@ -59,7 +60,12 @@ const names: Readonly<Record<keyof Health["checks"], string>> = {
   secrets: "Secrets",
 };
 
-function Checks({ health }: { readonly health: Health }) {
+interface ChecksProps {
+  readonly health: Health;
+  readonly figures: OverviewFigures | null;
+}
+
+function Checks({ health, figures }: ChecksProps) {
   return (
     <section aria-labelledby="checks">
       <h2 id="checks">Health checks</h2>
@@ -69,7 +75,9 @@ function Checks({ health }: { readonly health: Health }) {
             <dt>
               <State state={status}>{names[name as keyof Health["checks"]]}</State>
             </dt>
-            <dd>{detail}</dd>
+            <dd>
+              <Detail text={detail} figures={figures} />
+            </dd>
           </div>
         ))}
       </dl>

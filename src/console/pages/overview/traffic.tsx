@@ -92,6 +92,9 @@ export function Traffic({ figures, now }: { readonly figures: OverviewFigures; r
             slots={day.slots}
             endsAt={day.endsAt}
           />
+          <p class="help">
+            What is stale counts as refused, and is kept in quarantine all the same, unless it is known already.
+          </p>
         </section>
       </div>
     </>

@@ -2,6 +2,8 @@ import type { Child } from "hono/jsx";
 import type { Health } from "../../../operator/judge-health.ts";
 import { State, type StateName } from "../../components/state.tsx";
 import { TeamLink } from "../../components/team-link.tsx";
+import { countPaused, failingTeams } from "../../components/team-state.ts";
+import { Detail } from "./detail.tsx";
 import type { OverviewFigures } from "./figures.ts";
 
 interface VerdictProps {
@@ -22,7 +24,9 @@ export function Verdict({ health, figures }: VerdictProps) {
       {faults.length === 0 ? null : (
         <ul>
           {[...new Set(faults.map(({ detail }) => detail))].map((detail) => (
-            <li>{detail}</li>
+            <li>
+              <Detail text={detail} figures={figures} />
+            </li>
           ))}
         </ul>
       )}
@@ -38,8 +42,7 @@ interface Judgement {
 
 function judge(isDegraded: boolean, figures: OverviewFigures | null): Judgement {
   if (isDegraded) return { state: "degraded", word: "Degraded", sentence: "Something is not as it should be." };
-  const struggling = figures?.teams.filter(({ backlog }) => backlog?.isFailing === true || backlog?.isResting === true);
-  const [first, ...more] = struggling ?? [];
+  const [first, ...more] = failingTeams(figures?.teams ?? []);
   if (first !== undefined) {
     const sentence = (
       <>
@@ -56,5 +59,14 @@ function sayWell(figures: OverviewFigures | null): string {
   if (figures === null) return "Events are received.";
   if (figures.teams.length === 0) return "The relay is ready. No team is there yet to get events.";
   if (figures.ledger.ledger.received === 0) return "The relay is ready. Nothing has come within the last day.";
-  return "Events arrive, and each team gets its own.";
+  return sayWhoGetsThem(figures.teams.length, countPaused(figures.teams));
+}
+
+function sayWhoGetsThem(teams: number, paused: number): string {
+  if (paused === 0) return "Events arrive, and each team gets its own.";
+  if (paused === teams) {
+    return `Events arrive and are kept, but ${teams === 1 ? "the one team" : "every team"} is paused and gets none.`;
+  }
+  const others = teams - paused === 1 ? "the other gets its own" : "the others get their own";
+  return `Events arrive. ${paused === 1 ? "One team is" : `${paused} teams are`} paused; ${others}.`;
 }

@@ -1,6 +1,7 @@
 import type { Child } from "hono/jsx";
 import { z } from "zod";
 import type { Delivery } from "../../../domain/delivery.ts";
+import type { Destination } from "../../../domain/destination.ts";
 import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
 import { listDeliveries } from "../../../store/delivery-list.ts";
 import { typesOfEvents } from "../../../store/event-types.ts";
@@ -46,7 +47,8 @@ export async function readDeliveries(db: D1Database, destinationId: string, { sh
 }
 
 interface DeliveriesProps {
-  readonly teamId: string;
+  readonly team: Destination;
+  readonly now: number;
   readonly query: { readonly show?: string | undefined; readonly cursor?: string | undefined };
   readonly listed: Awaited<ReturnType<typeof readDeliveries>>;
 }
@@ -59,8 +61,8 @@ const lists = [
 ] as const;
 
 /** What the team got, is owed and did not take. */
-export function Deliveries({ teamId, query, listed: { deliveries, types, nextCursor } }: DeliveriesProps) {
-  const path = teamAddress(teamId);
+export function Deliveries({ team, now, query, listed: { deliveries, types, nextCursor } }: DeliveriesProps) {
+  const path = teamAddress(team.id);
   return (
     <section aria-labelledby="deliveries">
       <h2 id="deliveries">Deliveries</h2>
@@ -80,7 +82,7 @@ export function Deliveries({ teamId, query, listed: { deliveries, types, nextCur
           columns={[
             { title: "Event", cell: ({ eventId }) => <EventLink id={eventId} type={types.get(eventId)} /> },
             { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
-            { title: "State", cell: showState },
+            { title: "State", cell: (delivery) => showState(delivery, team, now) },
             { title: "Attempts", kind: "figure", cell: ({ attempts }) => attempts.at(-1)?.attempt ?? 0 },
             { title: "Last answer", cell: showAnswer },
           ]}
@@ -107,15 +109,22 @@ function EventLink({ id, type }: { readonly id: string; readonly type: string | 
   );
 }
 
-function showState({ status, nextAttemptAt }: Delivery): Child {
+function showState({ status, nextAttemptAt }: Delivery, team: Destination, now: number): Child {
   return (
     <>
       <State state={status} />
-      {nextAttemptAt === null ? null : (
-        <span class="beside">
-          next <Time at={nextAttemptAt} show="minute" />
-        </span>
-      )}
+      {nextAttemptAt === null ? null : <span class="beside">{sayWhen(nextAttemptAt, team, now)}</span>}
+    </>
+  );
+}
+
+/** What is due is not tried while its team gets nothing. */
+function sayWhen(nextAttemptAt: number, { enabled, restingSince }: Destination, now: number): Child {
+  if (!enabled) return "until the team is resumed";
+  if (restingSince !== null && nextAttemptAt <= now) return "until the team answers well";
+  return (
+    <>
+      next <Time at={nextAttemptAt} show="minute" />
     </>
   );
 }

@@ -33,7 +33,7 @@ export type TeamJudgement =
   /** Nothing at all came. */
   | { readonly kind: "silence" }
   | { readonly kind: "other-types" | "other-organizations"; readonly came: readonly EventKind[] }
-  /** It gets its events; some wait for a moment. */
+  /** It gets its events; some wait, for a moment or because it does not take each of them. */
   | { readonly kind: "well" };
 
 /** A rate that is kept up is no trouble; a queue in front of it is. */
@@ -66,9 +66,13 @@ function wasGone({ team, latest }: TeamFacts): boolean {
   return team.updatedAt >= latest.at && team.updatedAt <= endedAt + WRITTEN_DOWN_WITHIN_MS;
 }
 
+/** Whether some of what it is owed has waited for longer than a moment. */
+export function waitsForLong({ oldestPendingAt }: TeamFacts["backlog"], now: number): boolean {
+  return oldestPendingAt !== null && now - oldestPendingAt >= HELD_UP_AFTER_MS;
+}
+
 function judgePace({ team: { maxPerSecond }, backlog, now }: TeamFacts): TeamJudgement | null {
-  if (maxPerSecond === null || backlog.oldestPendingAt === null) return null;
-  if (now - backlog.oldestPendingAt < HELD_UP_AFTER_MS) return null;
+  if (maxPerSecond === null || !waitsForLong(backlog, now)) return null;
   return { kind: "paced", forSeconds: Math.ceil(backlog.pending / maxPerSecond) };
 }
 

@@ -9,7 +9,7 @@ import { State, type StateName } from "../../components/state.tsx";
 import { Time } from "../../components/time.tsx";
 import type { Viewer } from "../../requests.ts";
 import { answerInWords, remedyOf } from "./attempt-words.ts";
-import { type TeamJudgement, judgeTeam, newestMissed } from "./judge-team.ts";
+import { type TeamFacts, type TeamJudgement, judgeTeam, newestMissed } from "./judge-team.ts";
 import { sayJudgement } from "./say-judgement.tsx";
 import type { TeamFigures } from "./team-figures.ts";
 
@@ -83,11 +83,11 @@ function causes({ kind }: TeamJudgement, { facts, latestEventId }: TeamFigures):
       remedyOf(latest, team, now),
     );
   }
-  if (kind === "resting" && team.nextTurnAt !== null) {
+  if (kind === "resting") {
     said.push(
       <>
-        Until it answers well a single event is tried now and then, the next at <Time at={team.nextTurnAt} />. Nothing
-        is lost meanwhile.
+        Until it answers well a single event is tried now and then, the next {sayNextProbe(facts)}. Nothing is lost
+        meanwhile.
       </>,
     );
   }
@@ -116,6 +116,18 @@ function causes({ kind }: TeamJudgement, { facts, latestEventId }: TeamFigures):
     );
   }
   return said;
+}
+
+/** A probe is of what is due, and not before the rest between two is over. */
+function sayNextProbe({ team: { nextTurnAt }, nextAttemptAt, now }: TeamFacts): Child {
+  if (nextAttemptAt === null) return "as soon as one comes";
+  const at = Math.max(nextTurnAt ?? 0, nextAttemptAt);
+  if (at <= now) return "in a moment";
+  return (
+    <>
+      at <Time at={at} />
+    </>
+  );
 }
 
 function cures({ kind }: TeamJudgement, { facts }: TeamFigures, viewer: Viewer): Child[] {

@@ -9,7 +9,7 @@ import { EmptyState, Notice } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
 import { type TeamRow, TeamTable } from "../../components/team-table.tsx";
 import { TeamLink, hostOf } from "../../components/team-link.tsx";
-import { teamState } from "../../components/team-state.ts";
+import { countPaused, failingTeams } from "../../components/team-state.ts";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 import { Wanted } from "./wanted.tsx";
@@ -77,8 +77,8 @@ async function readTeams(db: D1Database, after: string): Promise<{ teams: TeamRo
 
 /** Which team wants a look, in a sentence. */
 function InWords({ teams, isPart }: { readonly teams: readonly TeamRow[]; readonly isPart: boolean }) {
-  const [first, ...more] = teams.filter(({ backlog }) => ["failing", "resting"].includes(teamState(backlog)));
-  const paused = teams.filter(({ backlog }) => teamState(backlog) === "paused").length;
+  const [first, ...more] = failingTeams(teams);
+  const paused = countPaused(teams);
   const all = teams.length === 1 ? "the one team" : `the ${teams.length} teams`;
   const where = isPart ? `Of ${all} on this page` : `Of ${all}`;
   return (

@@ -3,7 +3,7 @@ import { KINDS_OF_AT_MOST } from "../../../store/recent-kinds.ts";
 import { count } from "../../components/figure.tsx";
 import { Time, durationInWords } from "../../components/time.tsx";
 import { answerInWords } from "./attempt-words.ts";
-import type { TeamFacts, TeamJudgement } from "./judge-team.ts";
+import { type TeamFacts, type TeamJudgement, waitsForLong } from "./judge-team.ts";
 
 /** Kinds of event that are named in a sentence. */
 const NAMED = 3;
@@ -81,10 +81,21 @@ export function sayJudgement(judgement: TeamJudgement, facts: TeamFacts): Child 
         <>It is about to get its first event.</>
       ) : (
         <>
-          It gets its events, the latest at <Time at={team.lastSuccessAt} />.
+          It gets its events, the latest at <Time at={team.lastSuccessAt} />
+          {sayWhatWaits(facts)}.
         </>
       );
   }
+}
+
+function sayWhatWaits({ backlog, now }: TeamFacts): Child {
+  if (backlog.oldestPendingAt === null || !waitsForLong(backlog, now)) return null;
+  return (
+    <>
+      , but has yet to catch up or refuses some: {count(backlog.pending)} {backlog.pending === 1 ? "waits" : "wait"},
+      the oldest since <Time at={backlog.oldestPendingAt} />
+    </>
+  );
 }
 
 function sayLastAnswer({ latest }: TeamFacts): string {

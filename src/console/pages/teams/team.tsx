@@ -13,7 +13,7 @@ import { type Console, type ConsoleContext, readQuery, viewerOf } from "../../re
 import { showPage } from "../../show-page.ts";
 import { TeamDeeds } from "./deeds.tsx";
 import { Deliveries, deliveriesQuery, readDeliveries } from "./deliveries.tsx";
-import { done } from "./done.ts";
+import { done, sayDone } from "./done.ts";
 import { Judgement } from "./judgement.tsx";
 import { ReplayForm } from "./replay-form.tsx";
 import { Replays } from "./replays.tsx";
@@ -55,13 +55,13 @@ export function addTeam(pages: Console, world: World, tally: Tally): void {
     return showPage(
       c,
       <Page title={teamName(team)} viewer={viewer} here={addresses.teams} lead={hostOf(team.url)}>
-        {asked.done === undefined ? null : <Notice kind="ok">{done[asked.done]}</Notice>}
+        {asked.done === undefined ? null : <Notice kind="ok">{sayDone(asked.done, team)}</Notice>}
         {tested === undefined ? null : <Tested attempt={tested} team={team} now={now} />}
         <div id="team" data-live={tested === undefined ? "15" : undefined}>
           <Judgement viewer={viewer} figures={figures} />
           <TeamDeeds viewer={viewer} team={team} />
           <TeamChart figures={figures} />
-          <Deliveries teamId={team.id} query={listQuery} listed={listed} />
+          <Deliveries team={team} now={now} query={listQuery} listed={listed} />
           <Replays replays={figures.replays} />
         </div>
         <ReplayForm teamId={team.id} since={now - DAY_MS} />

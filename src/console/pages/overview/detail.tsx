@@ -1,0 +1,20 @@
+import { TeamLink } from "../../components/team-link.tsx";
+import type { OverviewFigures } from "./figures.ts";
+
+interface DetailProps {
+  readonly text: string;
+  /** Null while D1 does not give them. */
+  readonly figures: OverviewFigures | null;
+}
+
+/** What a check found, with each team by its name: the health is public, and knows ids only. */
+export function Detail({ text, figures }: DetailProps) {
+  return (
+    <>
+      {text.split(/\b(dst_\w+)/).map((part) => {
+        const team = figures?.teams.find(({ id }) => id === part);
+        return team === undefined ? part : <TeamLink team={team} />;
+      })}
+    </>
+  );
+}
