@@ -81,12 +81,15 @@ describeInBrowser("the teams in a browser", () => {
     team.stop();
   });
 
-  it("gives axe nothing to find where something is asked or answered", async () => {
+  it("fits a phone and gives axe nothing to find where something is asked or answered, however long a name is", async () => {
+    const { id } = await scene.addTeam(`Treasury${"y".repeat(60)}`);
     const context = await scene.admin({ bypassCSP: true, viewport: { width: 360, height: 740 } });
     const page = await context.newPage();
-    const team = pathOf("Treasury");
-    for (const path of ["/rotate", "/delete", "/edit", "/replay?which=all&since=2026-01-01T00:00"]) {
+    const team = `/console/teams/${id}`;
+    const replay = "/replay?which=all&since=";
+    for (const path of ["", "/rotate", "/delete", "/edit", `${replay}2026-01-01T00:00`, replay]) {
       await page.goto(team + path);
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
       expect(await findings(page)).toEqual([]);
     }
     await page.goto(`${team}/rotate`);

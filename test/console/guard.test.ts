@@ -39,7 +39,11 @@ describe("a form", () => {
 
   it("that is larger than any form is refused", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());
-    expect((await visitor.post("/console/logout", { form_token: "x".repeat(70_000) })).status).toBe(413);
+    for (const path of ["/console/logout", "/console/login"]) {
+      const response = await visitor.post(path, { token: "x".repeat(70_000) });
+      expect(response.status).toBe(413);
+      expect(await response.text()).toContain('<a href="/console">Go to the console</a>');
+    }
   });
 });
 

@@ -35,8 +35,16 @@ describe("the resources of an organization", () => {
     expect(text).toContain("ACME Corp v1/transactions t-1 50.01 EUR debit completed transfer 2025-01-24 10:55 UTC");
     expect(text).toContain("Acme SAS v1/clients c-1 – ○ deleted company Paris");
     expect(text).toContain("v1/payment-links-connections – connection enabled");
+    expect(html).toContain('<bdi>v1/transactions</bdi> <bdi class="mono short-id"');
+    expect(text).not.toContain("IBAN");
     expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Ftransactions&amp;id=t-1"`);
     expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Fpayment-links-connections&amp;id="`);
+  });
+
+  it("have a column for IBANs, masked, where there are any", async () => {
+    const relay = await relayAfter(transaction(), makePayload("v1/accounts", { organization_id: "org-1" }));
+    const { html } = await lookAt(relay, LIST);
+    expect(html).toMatch(/data-title="IBAN"><details class="iban">.*data-title="IBAN">–</);
   });
 
   it("can be those of one type", async () => {

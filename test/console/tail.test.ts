@@ -53,6 +53,11 @@ describe("the live tail", () => {
     );
   });
 
+  it("finds nothing of a type that is longer than any", async () => {
+    const visitor = await Visitor.loggedIn(new TestRelay());
+    expect(await read(visitor, `${tail}?type=${"x".repeat(300)}`)).toContain("Nothing of this has come yet.");
+  });
+
   it("names a team that has been removed by its id", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addTeam("https://team.example.com/hook");

@@ -259,10 +259,24 @@ describe("a replay", () => {
     expect(await readPage(visitor, path)).toContain("has reached 1970-01-01 00:00:02 UTC, 25 %.");
   });
 
+  it.each([
+    ["since=", "Received since (UTC) Give a moment"],
+    ["since=yesterday", "Received since (UTC) Give a moment"],
+    ["since=2026-03-02T00:00", "Received since (UTC) That lies in the future."],
+    ["since=2026-02-01T00:00&until=tomorrow", "Until; empty: now (UTC) Give a moment"],
+    ["since=2026-02-01T00:00&until=2026-01-01T00:00", "Until; empty: now (UTC) It has to be after “Received since”."],
+  ])("asks again, and says at its field what is wrong: %s", async (query, says) => {
+    const { visitor, path } = await teamThat(ok);
+    const response = await visitor.get(`${path}/replay?which=all&${query}`);
+    expect(response.status).toBe(400);
+    const html = await response.text();
+    expect(html).toContain('<option value="all" selected="">');
+    expect(html.match(/aria-invalid/g)).toHaveLength(1);
+    expect(await textOf(new Response(html))).toContain(says);
+  });
+
   it("from later to earlier is refused", async () => {
     const { visitor, path } = await teamThat(ok);
-    const query = "which=all&since=2026-03-02T00:00&until=2026-03-01T00:00";
-    expect((await visitor.get(`${path}/replay?${query}`)).status).toBe(400);
     expect((await visitor.press(`${path}/replay`, { which: "all", since: "2", until: "1" })).status).toBe(400);
   });
 });

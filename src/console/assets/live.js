@@ -45,7 +45,7 @@ function offerPauses() {
     button.addEventListener("click", () => {
       const region = document.getElementById(button.getAttribute("data-pause") ?? "");
       const isPaused = region?.toggleAttribute("data-paused") ?? false;
-      button.setAttribute("aria-pressed", String(isPaused));
+      button.textContent = isPaused ? "Resume" : "Pause";
       if (region !== null && !isPaused) void refresh(region).catch(() => undefined);
     });
   }

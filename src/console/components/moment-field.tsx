@@ -6,13 +6,28 @@ interface MomentFieldProps {
   readonly name: string;
   /** Unix milliseconds. */
   readonly value?: number | undefined;
+  readonly isRequired?: boolean;
+  /** What is wrong with what was chosen. */
+  readonly fault?: string | undefined;
 }
 
+/** A later one would have a year of more digits. */
+const LATEST = "9999-12-31T23:59:59";
+
 /** A moment to choose. It is in UTC and says so: without JavaScript nobody knows the reader's zone. */
-export function MomentField({ label, name, value }: MomentFieldProps) {
+export function MomentField({ label, name, value, isRequired = false, fault }: MomentFieldProps) {
   return (
     <Field label={`${label} (UTC)`}>
-      <input type="datetime-local" name={name} step="1" value={value === undefined ? undefined : momentText(value)} />
+      <input
+        type="datetime-local"
+        name={name}
+        step="1"
+        max={LATEST}
+        value={value === undefined ? undefined : momentText(value)}
+        required={isRequired}
+        aria-invalid={fault === undefined ? undefined : "true"}
+      />
+      {fault === undefined ? null : <span class="fault">{fault}</span>}
     </Field>
   );
 }

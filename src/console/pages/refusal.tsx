@@ -16,6 +16,9 @@ export function Refusal({ problem, viewer }: RefusalProps) {
       <Bare title={problem.title}>
         <h1>{problem.title}</h1>
         <Notice kind="bad">{problem.detail}</Notice>
+        <p>
+          <a href={ROOT}>Go to the console</a>
+        </p>
       </Bare>
     );
   }

@@ -22,7 +22,11 @@ export function AuditList({ records, teams }: ListProps) {
       columns={[
         {
           title: "What",
-          cell: ({ action }) => <bdi title={action}>{actionInWords(action)}</bdi>,
+          cell: ({ action }) => (
+            <bdi class="audit-action" title={action}>
+              {actionInWords(action)}
+            </bdi>
+          ),
         },
         { title: "On what", cell: (record) => <Subject record={record} teams={teams} /> },
         {

@@ -1,11 +1,22 @@
 import { sampleTypes } from "../../../qonto/sample-event.ts";
 import { Field } from "../../components/form.tsx";
 
+/** Of an id and of a type. */
+export const LONGEST_NAME = 255;
+
 /** One of the catalogue's types, or any other. */
 export function TypeField({ type }: { readonly type: string | undefined }) {
   return (
     <Field label="Type">
-      <input name="type" value={type} list="types" placeholder="any" autocapitalize="off" spellcheck={false} />
+      <input
+        name="type"
+        value={type}
+        list="types"
+        placeholder="any"
+        maxlength={LONGEST_NAME}
+        autocapitalize="off"
+        spellcheck={false}
+      />
       <datalist id="types">
         {sampleTypes.map((one) => (
           <option value={one}></option>
@@ -18,7 +29,14 @@ export function TypeField({ type }: { readonly type: string | undefined }) {
 export function OrganizationField({ organization }: { readonly organization: string | undefined }) {
   return (
     <Field label="Organization">
-      <input name="organization" value={organization} placeholder="any id" autocapitalize="off" spellcheck={false} />
+      <input
+        name="organization"
+        value={organization}
+        placeholder="any id"
+        maxlength={LONGEST_NAME}
+        autocapitalize="off"
+        spellcheck={false}
+      />
     </Field>
   );
 }

@@ -10,7 +10,7 @@ import { EmptyState } from "../../components/notice.tsx";
 import { Table } from "../../components/table.tsx";
 import { Time } from "../../components/time.tsx";
 import { EventCell, OrganizationCell, OutcomeCell, ResourceCell, outcomeWords } from "./cells.tsx";
-import { OrganizationField, TypeField } from "./filter-fields.tsx";
+import { LONGEST_NAME, OrganizationField, TypeField } from "./filter-fields.tsx";
 import { type ListQuery, toCursor, toLink } from "./search.ts";
 
 interface ListProps {
@@ -50,7 +50,14 @@ function ListFilters({ query }: { readonly query: ListQuery }) {
   return (
     <Filters path={addresses.events}>
       <Field label="Event or resource id">
-        <input name="id" value={query.id} placeholder="any" autocapitalize="off" spellcheck={false} />
+        <input
+          name="id"
+          value={query.id}
+          placeholder="any"
+          maxlength={LONGEST_NAME}
+          autocapitalize="off"
+          spellcheck={false}
+        />
       </Field>
       <TypeField type={query.type} />
       <Field label="What became of it">

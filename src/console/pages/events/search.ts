@@ -4,7 +4,11 @@ import { outcomes } from "../../../store/event-outcomes.ts";
 import type { EventPosition, EventQuery } from "../../../store/event-list.ts";
 import { moment, momentText } from "../../components/moment-field.tsx";
 
-const text = z.string().trim().min(1).max(255);
+/** Blanks are as good as nothing; what is longer than any name finds nothing. */
+const text = z
+  .string()
+  .trim()
+  .transform((typed) => (typed === "" ? undefined : typed));
 
 /** What the live tail can be narrowed to. */
 export const tailQuery = z.object({ type: text.optional(), organization: text.optional() });

@@ -6,6 +6,7 @@ import { type ResourceRow, findResource } from "../../../store/resources.ts";
 import { addresses, eventAddress, organizationAddress, resourcesAddress } from "../../addresses.ts";
 import { Amount } from "../../components/amount.tsx";
 import { linkTo } from "../../components/filters.tsx";
+import { Iban } from "../../components/iban.tsx";
 import { Json } from "../../components/json.tsx";
 import { Page } from "../../components/page.tsx";
 import { State } from "../../components/state.tsx";
@@ -75,7 +76,8 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
       <p class="known-more">
         {resource.deleted ? <State state="paused">deleted</State> : null}
         <span class="known-words">
-          <GistWords gist={gist} />
+          {gist.iban === null ? null : <Iban iban={gist.iban} />}
+          <GistWords words={gist.words} />
         </span>
         <bdi>{resource.type}</bdi>
         {resource.resourceId === null ? null : (

@@ -8,6 +8,7 @@ import { addresses, organizationAddress, resourceAddress, resourcesAddress } fro
 import { Amount } from "../../components/amount.tsx";
 import { Filters, Pager } from "../../components/filters.tsx";
 import { Field } from "../../components/form.tsx";
+import { Iban } from "../../components/iban.tsx";
 import { EmptyState } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
 import { State } from "../../components/state.tsx";
@@ -102,6 +103,11 @@ function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
     cell: ({ gist: { money } }: Row) =>
       money === null ? "–" : <Amount value={money.value} currency={money.currency} />,
   };
+  const iban = {
+    title: "IBAN",
+    cell: ({ gist }: Row) => (gist.iban === null ? "–" : <Iban iban={gist.iban} />),
+  };
+  const haveIbans = rows.some(({ gist }) => gist.iban !== null);
   const haveAmounts = rows.some(({ gist }) => gist.money !== null);
   return (
     <Table
@@ -110,6 +116,7 @@ function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
       columns={[
         { title: "What", cell: (row) => <What organizationId={organizationId} row={row} showsType={!isOfOneType} /> },
         ...(haveAmounts ? [amount] : []),
+        ...(haveIbans ? [iban] : []),
         { title: "State", cell: (row) => <Standing row={row} /> },
         {
           title: "As of",
@@ -134,7 +141,11 @@ function What({ organizationId, row, showsType }: WhatProps) {
         <bdi>{gist.title ?? type}</bdi>
       </a>
       <span class="known-aside">
-        {showsType && gist.title !== null ? <bdi>{type} </bdi> : null}
+        {showsType && gist.title !== null ? (
+          <>
+            <bdi>{type}</bdi>{" "}
+          </>
+        ) : null}
         {resourceId === null ? null : <ShortId id={resourceId} />}
       </span>
     </span>
@@ -145,7 +156,7 @@ function Standing({ row: { deleted, gist } }: { readonly row: Row }) {
   return (
     <span class="known-words">
       {deleted ? <State state="paused">deleted</State> : null}
-      <GistWords gist={gist} />
+      <GistWords words={gist.words} />
     </span>
   );
 }

@@ -31,7 +31,7 @@ export function addTail(pages: Console, world: World): void {
           <OrganizationField organization={query.organization} />
         </Filters>
         <p class="tail-bar">
-          <button type="button" class="button button-plain" data-pause="tail" aria-pressed="false" hidden>
+          <button type="button" class="button button-plain" data-pause="tail" hidden>
             Pause
           </button>
           <noscript>

@@ -6,8 +6,15 @@ interface ReplayFormProps {
   readonly teamId: string;
   readonly which?: "failed" | "missing" | "all";
   /** Unix milliseconds. */
-  readonly since: number;
+  readonly since: number | undefined;
   readonly until?: number | undefined;
+  readonly faults?: ReplayFaults;
+}
+
+/** What is wrong with what was asked: a sentence by the field at which it stands. */
+export interface ReplayFaults {
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
 }
 
 const choices = [
@@ -17,7 +24,7 @@ const choices = [
 ] as const;
 
 /** Asks what to replay. Sending it only counts. */
-export function ReplayForm({ teamId, which = "failed", since, until }: ReplayFormProps) {
+export function ReplayForm({ teamId, which = "failed", since, until, faults = {} }: ReplayFormProps) {
   return (
     <section aria-labelledby="replay">
       <h2 id="replay">Replay</h2>
@@ -31,8 +38,8 @@ export function ReplayForm({ teamId, which = "failed", since, until }: ReplayFor
             ))}
           </select>
         </Field>
-        <MomentField label="Received since" name="since" value={since} />
-        <MomentField label="Until; empty: now" name="until" value={until} />
+        <MomentField label="Received since" name="since" value={since} fault={faults.since} isRequired />
+        <MomentField label="Until; empty: now" name="until" value={until} fault={faults.until} />
         <div class="filters-end">
           <button type="submit" class="button button-plain">
             Count

@@ -1,24 +1,26 @@
+import type { PropsWithChildren } from "hono/jsx";
 import { z } from "zod";
 import { foreseeReplay, replayTeam } from "../../../operator/actions/replays.ts";
 import { existingTeam } from "../../../operator/actions/teams.ts";
-import { invalidRequest } from "../../../operator/requests.ts";
 import type { World } from "../../../platform/world.ts";
+import type { DestinationReport } from "../../../store/destinations.ts";
 import { addresses, teamAddress, teamDeedAddress } from "../../addresses.ts";
 import { linkTo } from "../../components/filters.tsx";
 import { count } from "../../components/figure.tsx";
 import { Button, Form } from "../../components/form.tsx";
 import { moment } from "../../components/moment-field.tsx";
+import { Notice } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
 import { teamName } from "../../components/team-link.tsx";
 import { Time } from "../../components/time.tsx";
-import { type Console, readForm, readQuery, viewerOf } from "../../requests.ts";
+import { type Console, type Viewer, readForm, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { ReplayForm } from "./replay-form.tsx";
+import { type ReplayFaults, ReplayForm } from "./replay-form.tsx";
 import { whichInWords } from "./replays.tsx";
 
 const which = z.enum(["failed", "missing", "all"]);
 
-const query = z.strictObject({ which, since: moment, until: moment.optional() });
+const query = z.strictObject({ which, since: z.string().optional(), until: z.string().optional() });
 
 /** Exactly what was counted: to the millisecond. */
 const millisecond = z
@@ -30,16 +32,28 @@ const fields = z.object({ which, since: millisecond, until: millisecond });
 /** First counts what a replay would send, then sends it. */
 export function addTeamReplay(pages: Console, world: World): void {
   pages.get("/teams/:id/replay", async (c) => {
-    const { which, since, until: asked } = readQuery(c, query);
-    const until = asked ?? world.now() + 1;
-    if (until <= since) throw invalidRequest([{ path: "until", message: "must be after since" }]);
+    const { which, ...typed } = readQuery(c, query);
     const team = await existingTeam(c, c.req.param("id"));
-    const { many, isWhole } = await foreseeReplay(c, world, team.id, { which, since, until });
     const viewer = viewerOf(c);
+    const now = world.now();
+    const [since, asked] = [momentOf(typed.since), momentOf(typed.until)];
+    const until = typed.until === undefined ? now + 1 : asked;
+    const faults = faultsOf(since, until, now);
+    if (since === undefined || until === undefined || Object.keys(faults).length > 0) {
+      return showPage(
+        c,
+        <ReplayPage viewer={viewer} team={team}>
+          <Notice kind="bad">Nothing was counted. What is wrong stands at its field.</Notice>
+          <ReplayForm teamId={team.id} which={which} since={since} until={asked} faults={faults} />
+        </ReplayPage>,
+        400,
+      );
+    }
+    const { many, isWhole } = await foreseeReplay(c, world, team.id, { which, since, until });
     const events = `${isWhole ? "" : "at least "}${count(many)} ${many === 1 ? "event" : "events"}`;
     return showPage(
       c,
-      <Page title={`Replay to ${teamName(team)}`} viewer={viewer} here={addresses.teams}>
+      <ReplayPage viewer={viewer} team={team}>
         <section class={`verdict ${many === 0 ? "verdict-failing" : ""}`} aria-label="What would be sent">
           <p class="verdict-sentence">
             {many === 0 ? (
@@ -69,10 +83,7 @@ export function addTeamReplay(pages: Console, world: World): void {
           )}
         </section>
         <ReplayForm teamId={team.id} which={which} since={since} until={asked} />
-        <p>
-          <a href={teamAddress(team.id)}>Back to the team</a>
-        </p>
-      </Page>,
+      </ReplayPage>,
     );
   });
 
@@ -81,4 +92,34 @@ export function addTeamReplay(pages: Console, world: World): void {
     await replayTeam(c, world, id, await readForm(c, fields));
     return c.redirect(`${linkTo(teamAddress(id), { done: "replayed" })}#replays`, 303);
   });
+}
+
+interface ReplayPageProps {
+  readonly viewer: Viewer;
+  readonly team: DestinationReport;
+}
+
+function ReplayPage({ viewer, team, children }: PropsWithChildren<ReplayPageProps>) {
+  return (
+    <Page title={`Replay to ${teamName(team)}`} viewer={viewer} here={addresses.teams}>
+      {children}
+      <p>
+        <a href={teamAddress(team.id)}>Back to the team</a>
+      </p>
+    </Page>
+  );
+}
+
+/** Undefined for what is none. */
+function momentOf(typed: string | undefined): number | undefined {
+  return moment.safeParse(typed).data;
+}
+
+const SUCH_AS = "Give a moment, such as 2026-11-24T10:05.";
+
+function faultsOf(since: number | undefined, until: number | undefined, now: number): ReplayFaults {
+  if (since === undefined) return { since: SUCH_AS };
+  if (since > now) return { since: "That lies in the future." };
+  if (until === undefined) return { until: SUCH_AS };
+  return until > since ? {} : { until: "It has to be after “Received since”." };
 }
