@@ -76,6 +76,7 @@ class PlayedRelay {
     const since = Date.parse(query.get("since") ?? "1970-01-01T00:00:00Z");
     const found = this.events
       .filter(({ receivedAt }) => START_MS + receivedAt * 1000 >= since)
+      .filter(({ type = "v1/cards" }) => type === (query.get("type") ?? type))
       .toSorted((one, other) => other.receivedAt - one.receivedAt);
     const from = Number(query.get("cursor") ?? 0);
     const limit = Number(query.get("limit"));
@@ -149,6 +150,40 @@ describe("tail", () => {
       ...steps,
     ]);
     expect(shown).toContain("late settled");
+  });
+
+  it.each([
+    ["as if it were new", nothing, nothing],
+    [
+      "when the relay comes back",
+      (relay: PlayedRelay) => (relay.isAway = true),
+      (relay: PlayedRelay) => (relay.isAway = false),
+    ],
+  ])("never shows what came before --since, %s", async (_when, before, after) => {
+    const relay = new PlayedRelay();
+    relay.record("old", 0, { state: "settled" });
+    const shown = await relay.tail(
+      [
+        nothing,
+        () => relay.record("new", 130, { state: "settled" }),
+        () => before(relay),
+        () => [after(relay), relay.record("late", 121, { state: "settled" })],
+        ...Array.from({ length: 30 }, () => nothing),
+      ],
+      { sinceMs: START_MS + 120_000 },
+    );
+    expect(shown.filter((line) => !line.includes("→"))).toEqual(["new settled", "late settled"]);
+  });
+
+  it("never shows what was there before it began, of a type of which nothing has come for a while either", async () => {
+    const relay = new PlayedRelay();
+    relay.record("old", 0, { state: "settled", type: "v1/transfers" });
+    relay.record("recent", 400, { state: "settled", type: "v1/transfers" });
+    relay.record("other", 1_000, { state: "settled" });
+    const steps = Array.from({ length: 31 }, () => nothing);
+    expect(await relay.tail(steps, { type: "v1/transfers" })).toEqual([]);
+    relay.record("quiet", 5_000, { state: "settled" });
+    expect(await relay.tail(steps, { type: "v1/transfers" })).toEqual([]);
   });
 
   it("shows the end of what was pending for longer than it looks back", async () => {

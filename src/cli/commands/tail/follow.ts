@@ -29,10 +29,10 @@ export async function follow(relay: RelayClient, following: Following): Promise<
   const { onEvent, onOutcome, note, wait } = following;
   const sightings = new Sightings();
   const owed: Event[] = [];
-  const look = (sinceMs: number | null) => listSince(relay, following, sinceMs);
 
-  const first = await firstLook(relay, following);
-  const { fresh } = sightings.take(first);
+  const startMs = await findStart(relay, following);
+  const look = (fromMs: number | null) => listSince(relay, following, latest(fromMs, startMs));
+  const { fresh } = sightings.take(await look(null));
   if (following.sinceMs !== undefined) fresh.forEach(onEvent);
 
   let isAway = false;
@@ -58,12 +58,16 @@ export async function follow(relay: RelayClient, following: Following): Promise<
   }
 }
 
-/** What is there already: from `--since` on, or what the first looks will show again. */
-async function firstLook(relay: RelayClient, following: Following): Promise<Event[]> {
-  if (following.sinceMs !== undefined) return listSince(relay, following, following.sinceMs);
+/** No look goes back behind it: `--since`, or as far as something can still be recorded late. Null while there is no event. */
+async function findStart(relay: RelayClient, { sinceMs }: Following): Promise<number | null> {
+  if (sinceMs !== undefined) return sinceMs;
   // The relay's clock, not this machine's, says what is new.
   const [newest] = await Array.fromAsync(relay.list(PATH, event, { limit: 1 }));
-  return newest === undefined ? [] : listSince(relay, following, Date.parse(newest.received_at) - FAR_MS);
+  return newest === undefined ? null : Date.parse(newest.received_at) - FAR_MS;
+}
+
+function latest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.max(one, other);
 }
 
 function listSince(relay: RelayClient, { type, organization }: Following, sinceMs: number | null): Promise<Event[]> {
