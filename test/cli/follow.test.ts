@@ -15,6 +15,7 @@ interface Recorded {
   receivedAt: number;
   state?: string;
   type?: string;
+  answers?: number;
 }
 
 class PlayedRelay {
@@ -49,6 +50,8 @@ class PlayedRelay {
         onEvent: ({ id, state }) => this.shown.push(`${id} ${state}`),
         onOutcome: ({ id, state, deliveries }) =>
           this.shown.push(`${id} → ${state} ${deliveries[0]?.status ?? ""}`.trim()),
+        onAnswers: ({ id, state, deliveries }) =>
+          this.shown.push(`${id} … ${state} ${deliveries[0]?.attempts[0]?.status}`),
         note: (text) => this.notes.push(text),
         wait: async () => {
           const step = steps[round];
@@ -88,8 +91,16 @@ class PlayedRelay {
     const found = this.events.find((event) => event.id === id);
     if (found === undefined) return { status: 404, body: { code: "not_found", detail: "There is no such event." } };
     const status = found.state === "settled" ? "delivered" : "pending";
+    const attempts = Array.from({ length: found.answers ?? 0 }, (_, index) => ({
+      attempt: index + 1,
+      at: at(found.receivedAt),
+      status: 500,
+      outcome: "refused",
+      duration_ms: 1,
+      response_excerpt: null,
+    }));
     const deliveries =
-      found.state === "unmatched" ? [] : [{ destination_id: "d1", status, next_attempt_at: null, attempts: [] }];
+      found.state === "unmatched" ? [] : [{ destination_id: "d1", status, next_attempt_at: null, attempts }];
     return { body: { ...this.#summary(found), payload: {}, deliveries } };
   }
 
@@ -195,6 +206,40 @@ describe("tail", () => {
       () => relay.settle("slow"),
     ]);
     expect(shown.at(-1)).toBe("slow → settled delivered");
+  });
+
+  it("tells once what the teams have answered so far of an event that does not end soon, and then its end", async () => {
+    const relay = new PlayedRelay();
+    const ill = () => relay.events.find(({ id }) => id === "ill");
+    const steps = Array.from({ length: 12 }, () => nothing);
+    const shown = await relay.tail([
+      () => [relay.record("quick", 0, { answers: 1 }), relay.record("ill", 1, { answers: 1 })],
+      () => relay.settle("quick"),
+      ...steps,
+      () => relay.record("young", 3_600, { state: "unmatched" }),
+      ...steps,
+      () => Object.assign(ill() ?? {}, { answers: 2, state: "settled" }),
+      nothing,
+    ]);
+    expect(shown.filter((line) => line.startsWith("ill"))).toEqual([
+      "ill pending",
+      "ill … pending 500",
+      "ill → settled delivered",
+    ]);
+    expect(shown.filter((line) => line.startsWith("quick"))).toEqual(["quick pending", "quick → settled delivered"]);
+  });
+
+  it("waits with it until a team has answered, and asks no more often than that", async () => {
+    const relay = new PlayedRelay();
+    const steps = Array.from({ length: 11 }, () => nothing);
+    const shown = await relay.tail([
+      () => relay.record("slow", 0),
+      ...steps,
+      () => Object.assign(relay.events[0] ?? {}, { answers: 1 }),
+      ...steps,
+    ]);
+    expect(shown).toEqual(["slow pending", "slow … pending 500"]);
+    expect(relay.asked.filter(({ path }) => path.endsWith("/slow"))).toHaveLength(3);
   });
 
   it("waits no longer for an event that is deleted", async () => {
