@@ -24,8 +24,8 @@ export function tryParseLosslessly(text: string): unknown {
 export function networkReason(error: unknown): string {
   if (!(error instanceof Error)) return "the connection failed";
   if (error.name === "TimeoutError") return "no answer in time";
-  const cause = error.cause instanceof Error ? error.cause : error;
-  const code = "code" in cause && typeof cause.code === "string" ? cause.code : undefined;
+  if (error.cause instanceof Error) return networkReason(error.cause);
+  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   return (code === undefined ? undefined : reasons[code]) ?? code ?? "the connection failed";
 }
 

@@ -1,4 +1,4 @@
-import ky, { type KyInstance, isHTTPError, isTimeoutError } from "ky";
+import ky, { type KyInstance, isHTTPError } from "ky";
 import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import { parseJsonLosslessly } from "../platform/json.ts";
@@ -62,11 +62,10 @@ export class QontoClient {
     progress,
     backOffMs = 1_000,
     spacingMs = 0,
-    patience = usualPatience,
+    patience: { answersWithinMs, mostRetries, longestWaitMs } = usualPatience,
     onAnswer,
   }: QontoAccess) {
     this.#spacingMs = spacingMs;
-    const { answersWithinMs, mostRetries, longestWaitMs } = patience;
     const backOff = (retry: number) => Math.min(backOffMs * 2 ** (retry - 1), longestWaitMs);
     this.#ky = ky.create({
       prefix: baseUrl,
@@ -84,9 +83,7 @@ export class QontoClient {
         shouldRetry: ({ error, retryCount }) => {
           if (!isWorthRetrying(error, longestWaitMs)) return false;
           const seconds = Math.ceil((retryAfterMs(error) ?? backOff(retryCount)) / 1000);
-          progress(
-            `${isLimited(error) ? "Qonto's rate limit is reached" : "Qonto does not answer well"}: waiting ${seconds} s …`,
-          );
+          progress(`${troubleOf(error)}: waiting ${seconds} s, then try ${retryCount + 1} of ${mostRetries + 1} …`);
           return undefined;
         },
       },
@@ -193,8 +190,7 @@ export class QontoClient {
       return { status: response.status, json: text === "" ? undefined : tryParseLosslessly(text) };
     } catch (error) {
       if (isHTTPError(error)) throw new QontoRefusal(error.response.status, describeErrors(error.data));
-      const reason = isTimeoutError(error) ? "no answer in time" : networkReason(error);
-      throw new Fault(`Qonto's API does not answer: ${reason}.`, {
+      throw new Fault(`Qonto's API does not answer: ${networkReason(error)}.`, {
         remedy: "Look at the connection, and at QONTO_API_URL if it is set.",
       });
     }
@@ -234,6 +230,11 @@ function isWorthRetrying(error: Error, longestWaitMs: number): boolean {
   const method = "request" in error && error.request instanceof Request ? error.request.method : "";
   if (method !== "GET") return false;
   return !isHTTPError(error) || error.response.status >= 500;
+}
+
+function troubleOf(error: Error): string {
+  if (isLimited(error)) return "Qonto's rate limit is reached";
+  return isHTTPError(error) ? "Qonto does not answer well" : `Qonto does not answer (${networkReason(error)})`;
 }
 
 function isLimited(error: Error): boolean {

@@ -219,6 +219,16 @@ describe("refusals", () => {
     [{ missing: 20, authentic: 20 }, ["signatures_missing"]],
     [{ missing: 20, authentic: 21 }, []],
   ])("%j", (some, expected) => expect(faults(judgeRefusals({ ...counts, ...some }))).toEqual(expected));
+
+  it("are shares of all requests", () => {
+    const result = judgeRefusals({ ...counts, authentic: 60, mismatched: 30, too_old: 10 });
+    expect(result).toMatchObject({
+      findings: [
+        { seen: expect.stringContaining(": 30 of 100 requests, 30 %.") },
+        { seen: expect.stringContaining(": 10 of 100 requests, 10 %.") },
+      ],
+    });
+  });
 });
 
 describe("traffic", () => {

@@ -15,6 +15,7 @@ interface Recorded {
   receivedAt: number;
   state?: string;
   type?: string;
+  answers?: number;
 }
 
 class PlayedRelay {
@@ -49,6 +50,8 @@ class PlayedRelay {
         onEvent: ({ id, state }) => this.shown.push(`${id} ${state}`),
         onOutcome: ({ id, state, deliveries }) =>
           this.shown.push(`${id} → ${state} ${deliveries[0]?.status ?? ""}`.trim()),
+        onAnswers: ({ id, state, deliveries }) =>
+          this.shown.push(`${id} … ${state} ${deliveries[0]?.attempts[0]?.status}`),
         note: (text) => this.notes.push(text),
         wait: async () => {
           const step = steps[round];
@@ -76,6 +79,7 @@ class PlayedRelay {
     const since = Date.parse(query.get("since") ?? "1970-01-01T00:00:00Z");
     const found = this.events
       .filter(({ receivedAt }) => START_MS + receivedAt * 1000 >= since)
+      .filter(({ type = "v1/cards" }) => type === (query.get("type") ?? type))
       .toSorted((one, other) => other.receivedAt - one.receivedAt);
     const from = Number(query.get("cursor") ?? 0);
     const limit = Number(query.get("limit"));
@@ -87,8 +91,16 @@ class PlayedRelay {
     const found = this.events.find((event) => event.id === id);
     if (found === undefined) return { status: 404, body: { code: "not_found", detail: "There is no such event." } };
     const status = found.state === "settled" ? "delivered" : "pending";
+    const attempts = Array.from({ length: found.answers ?? 0 }, (_, index) => ({
+      attempt: index + 1,
+      at: at(found.receivedAt),
+      status: 500,
+      outcome: "refused",
+      duration_ms: 1,
+      response_excerpt: null,
+    }));
     const deliveries =
-      found.state === "unmatched" ? [] : [{ destination_id: "d1", status, next_attempt_at: null, attempts: [] }];
+      found.state === "unmatched" ? [] : [{ destination_id: "d1", status, next_attempt_at: null, attempts }];
     return { body: { ...this.#summary(found), payload: {}, deliveries } };
   }
 
@@ -151,6 +163,40 @@ describe("tail", () => {
     expect(shown).toContain("late settled");
   });
 
+  it.each([
+    ["as if it were new", nothing, nothing],
+    [
+      "when the relay comes back",
+      (relay: PlayedRelay) => (relay.isAway = true),
+      (relay: PlayedRelay) => (relay.isAway = false),
+    ],
+  ])("never shows what came before --since, %s", async (_when, before, after) => {
+    const relay = new PlayedRelay();
+    relay.record("old", 0, { state: "settled" });
+    const shown = await relay.tail(
+      [
+        nothing,
+        () => relay.record("new", 130, { state: "settled" }),
+        () => before(relay),
+        () => [after(relay), relay.record("late", 121, { state: "settled" })],
+        ...Array.from({ length: 30 }, () => nothing),
+      ],
+      { sinceMs: START_MS + 120_000 },
+    );
+    expect(shown.filter((line) => !line.includes("→"))).toEqual(["new settled", "late settled"]);
+  });
+
+  it("never shows what was there before it began, of a type of which nothing has come for a while either", async () => {
+    const relay = new PlayedRelay();
+    relay.record("old", 0, { state: "settled", type: "v1/transfers" });
+    relay.record("recent", 400, { state: "settled", type: "v1/transfers" });
+    relay.record("other", 1_000, { state: "settled" });
+    const steps = Array.from({ length: 31 }, () => nothing);
+    expect(await relay.tail(steps, { type: "v1/transfers" })).toEqual([]);
+    relay.record("quiet", 5_000, { state: "settled" });
+    expect(await relay.tail(steps, { type: "v1/transfers" })).toEqual([]);
+  });
+
   it("shows the end of what was pending for longer than it looks back", async () => {
     const relay = new PlayedRelay();
     const shown = await relay.tail([
@@ -160,6 +206,40 @@ describe("tail", () => {
       () => relay.settle("slow"),
     ]);
     expect(shown.at(-1)).toBe("slow → settled delivered");
+  });
+
+  it("tells once what the teams have answered so far of an event that does not end soon, and then its end", async () => {
+    const relay = new PlayedRelay();
+    const ill = () => relay.events.find(({ id }) => id === "ill");
+    const steps = Array.from({ length: 12 }, () => nothing);
+    const shown = await relay.tail([
+      () => [relay.record("quick", 0, { answers: 1 }), relay.record("ill", 1, { answers: 1 })],
+      () => relay.settle("quick"),
+      ...steps,
+      () => relay.record("young", 3_600, { state: "unmatched" }),
+      ...steps,
+      () => Object.assign(ill() ?? {}, { answers: 2, state: "settled" }),
+      nothing,
+    ]);
+    expect(shown.filter((line) => line.startsWith("ill"))).toEqual([
+      "ill pending",
+      "ill … pending 500",
+      "ill → settled delivered",
+    ]);
+    expect(shown.filter((line) => line.startsWith("quick"))).toEqual(["quick pending", "quick → settled delivered"]);
+  });
+
+  it("waits with it until a team has answered, and asks no more often than that", async () => {
+    const relay = new PlayedRelay();
+    const steps = Array.from({ length: 11 }, () => nothing);
+    const shown = await relay.tail([
+      () => relay.record("slow", 0),
+      ...steps,
+      () => Object.assign(relay.events[0] ?? {}, { answers: 1 }),
+      ...steps,
+    ]);
+    expect(shown).toEqual(["slow pending", "slow … pending 500"]);
+    expect(relay.asked.filter(({ path }) => path.endsWith("/slow"))).toHaveLength(3);
   });
 
   it("waits no longer for an event that is deleted", async () => {

@@ -23,7 +23,20 @@ it("a rate limit without a time to wait for is met by backing off, a bounded num
   api.answer = () => ({ status: 429 });
   await expect(list({})).rejects.toThrow("Qonto refuses (429)");
   expect(api.received).toHaveLength(7);
-  expect(progress).toEqual(Array.from({ length: 6 }, () => "Qonto's rate limit is reached: waiting 0 s …"));
+  expect(progress).toEqual(
+    [2, 3, 4, 5, 6, 7].map((one) => `Qonto's rate limit is reached: waiting 0 s, then try ${one} of 7 …`),
+  );
+});
+
+it("says on each new try that nobody answers, and why", async () => {
+  await api.stop();
+  await expect(list({})).rejects.toThrow("Qonto's API does not answer: nothing listens there.");
+  expect(progress).toEqual(
+    [2, 3, 4, 5, 6, 7].map(
+      (one) => `Qonto does not answer (nothing listens there): waiting 0 s, then try ${one} of 7 …`,
+    ),
+  );
+  await api.start();
 });
 
 it("a query of more results than Qonto lists is a fault, not the end of the list", async () => {

@@ -67,7 +67,11 @@ describe("wrong usage ends with 2 and a hint", () => {
       { QONTO_ACCESS_TOKEN: "a" },
     ],
     ["a type without a sample", ["send", "v1/nothing", "--secret", SECRET], "There is no sample of v1/nothing."],
-    ["a count that is none", ["send", "v1/cards", "--count", "many"], "--count cannot be that."],
+    [
+      "a count that is none",
+      ["send", "v1/cards", "--count", "many"],
+      "--count must be a whole number from 1 to 999999.",
+    ],
     ["no secret to sign with", ["send", "v1/cards", "--to", "https://a.example"], "QONTO_WEBHOOK_SECRETS is not set."],
     [
       "a file that is not there",
@@ -208,6 +212,14 @@ describe("send", () => {
     const events = received.map(({ body }) => JSON.parse(body));
     expect(new Set(events.map(({ id }) => id)).size).toBe(3);
     expect(Math.abs(Date.parse(events[0].created_at) - Date.now())).toBeLessThan(60_000);
+  });
+
+  it("shows no answer where there is none", async () => {
+    const server = await new ScriptedServer().start();
+    const { url } = server;
+    await server.stop();
+    const { stdout } = await qonto(["send", "v1/cards", "--to", url, "--secret", SECRET]);
+    expect(stdout).toMatch(/ none +\d+ ms +–\nNo answer: nothing listens there\./);
   });
 
   it.each([

@@ -115,6 +115,7 @@ describe("why does this team get nothing?", () => {
     expect(text).toMatch(/▲ failing It does not take what it is sent, last with .+\. What waits is tried again\./);
     expect(text).toContain(said);
     expect(text).toContain(remedy);
+    expect(text).not.toMatch(/\w\.\s?\. /);
     expect(text).toContain("The next attempt is at 2026-03-01 12:00:06 UTC.");
   });
 

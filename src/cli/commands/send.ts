@@ -20,13 +20,13 @@ const QONTO_WAITS_MS = 1_000;
 const options = z.object({
   url: z.string().optional(),
   to: z.string().optional(),
-  secret: z.string().min(1).optional(),
+  secret: z.string().min(1, "must not be empty").optional(),
   count: z
     .string()
-    .regex(/^[1-9]\d{0,5}$/)
+    .regex(/^[1-9]\d{0,5}$/, "must be a whole number from 1 to 999999")
     .transform(Number)
     .default(1),
-  id: z.string().min(1).optional(),
+  id: z.string().min(1, "must not be empty").optional(),
   file: z.string().optional(),
   timestamp: z.string().optional(),
 });
@@ -76,8 +76,9 @@ export function addSend(program: Command): void {
 
 function readOptions(command: Command): Options {
   const parsed = options.safeParse(command.opts());
-  if (!parsed.success) throw wrongUsage(`--${parsed.error.issues[0]?.path.join(".") ?? ""} cannot be that.`);
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw wrongUsage(`--${issue?.path.join(".") ?? ""} ${issue?.message ?? "cannot be that"}.`);
 }
 
 interface Receiver {
@@ -147,7 +148,7 @@ function asText(answers: readonly Answer[], output: Output): string {
     event_id ?? "–",
     { text: String(status ?? "none"), style: accepted ? ("green" as const) : ("red" as const) },
     `${duration_ms} ms`,
-    typeof body === "string" ? body.slice(0, 200) : JSON.stringify(body),
+    status === null ? "–" : typeof body === "string" ? body.slice(0, 200) : JSON.stringify(body),
   ]);
   const meanings = new Set(answers.flatMap(({ meaning }) => meaning ?? []));
   return [output.table(["event", "status", "time", "answer"], rows), ...meanings].join("\n");

@@ -1,6 +1,7 @@
 import { RelayRefusal, type RelayClient, RelayUnreachable } from "../../relay-client.ts";
 import { type Event, type EventDetail, PATH, event, eventDetail, pathOf } from "../events/event.ts";
-import { Sightings } from "./sightings.ts";
+import { EarlyWords } from "./early-words.ts";
+import { PENDING, Sightings } from "./sightings.ts";
 
 /** How far back each look goes: an event is mostly recorded within this time of its receipt. */
 const NEAR_MS = 15_000;
@@ -9,8 +10,9 @@ const FAR_MS = 15 * 60_000;
 const FAR_EVERY = 30;
 const EVERY_MS = 1_000;
 
-/** Events that one round asks after by themselves: those that are pending for longer than a look goes back. */
+/** Events that one round asks after by themselves: what is due to be told early, and what a look does not go back to. */
 const ASKED_A_ROUND = 20;
+const EARLY_A_ROUND = 5;
 const DETAILS_AT_ONCE = 5;
 
 export interface Following {
@@ -19,21 +21,30 @@ export interface Following {
   /** Unix milliseconds; undefined: only what comes from now on. */
   readonly sinceMs: number | undefined;
   readonly onEvent: (event: Event) => void;
+  /** Some team has answered, and the event has still not ended after some seconds. */
+  readonly onAnswers: (event: EventDetail) => void;
   readonly onOutcome: (event: EventDetail) => void;
   readonly note: (text: string) => void;
   readonly wait: (ms: number) => Promise<void>;
 }
 
-/** Shows events as they pass, each once, and each event's end; for ever, also while the relay is started anew. */
+/** Shows events as they pass, each once, what its teams answer if it takes longer, and its end; for ever, also while the relay is started anew. */
 export async function follow(relay: RelayClient, following: Following): Promise<never> {
-  const { onEvent, onOutcome, note, wait } = following;
+  const { onOutcome, note, wait } = following;
   const sightings = new Sightings();
+  const early = new EarlyWords();
   const owed: Event[] = [];
-  const look = (sinceMs: number | null) => listSince(relay, following, sinceMs);
+  const show = (fresh: readonly Event[], round: number) => {
+    for (const one of fresh) {
+      following.onEvent(one);
+      early.expect(one.id, round);
+    }
+  };
 
-  const first = await firstLook(relay, following);
-  const { fresh } = sightings.take(first);
-  if (following.sinceMs !== undefined) fresh.forEach(onEvent);
+  const startMs = await findStart(relay, following);
+  const look = (fromMs: number | null) => listSince(relay, following, latest(fromMs, startMs));
+  const { fresh } = sightings.take(await look(null));
+  if (following.sinceMs !== undefined) show(fresh, 0);
 
   let isAway = false;
   for (let round = 1; ; round += 1) {
@@ -45,9 +56,9 @@ export async function follow(relay: RelayClient, following: Following): Promise<
       const seen = sightings.take(listed);
       if (isAway) note("The relay answers again.");
       isAway = false;
-      seen.fresh.forEach(onEvent);
+      show(seen.fresh, round);
       owed.push(...seen.ended);
-      owed.push(...(await askAfter(relay, sightings, listed)));
+      await askAfter(relay, following, { sightings, early, owed, listed, round });
       await tellOutcomes(relay, owed, onOutcome);
       if (sightings.newestMs !== null) sightings.forgetBefore(sightings.newestMs - 2 * FAR_MS);
     } catch (error) {
@@ -58,12 +69,16 @@ export async function follow(relay: RelayClient, following: Following): Promise<
   }
 }
 
-/** What is there already: from `--since` on, or what the first looks will show again. */
-async function firstLook(relay: RelayClient, following: Following): Promise<Event[]> {
-  if (following.sinceMs !== undefined) return listSince(relay, following, following.sinceMs);
+/** No look goes back behind it: `--since`, or as far as something can still be recorded late. Null while there is no event. */
+async function findStart(relay: RelayClient, { sinceMs }: Following): Promise<number | null> {
+  if (sinceMs !== undefined) return sinceMs;
   // The relay's clock, not this machine's, says what is new.
   const [newest] = await Array.fromAsync(relay.list(PATH, event, { limit: 1 }));
-  return newest === undefined ? [] : listSince(relay, following, Date.parse(newest.received_at) - FAR_MS);
+  return newest === undefined ? null : Date.parse(newest.received_at) - FAR_MS;
+}
+
+function latest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.max(one, other);
 }
 
 function listSince(relay: RelayClient, { type, organization }: Following, sinceMs: number | null): Promise<Event[]> {
@@ -71,16 +86,36 @@ function listSince(relay: RelayClient, { type, organization }: Following, sinceM
   return Array.fromAsync(relay.list(PATH, event, { type, organization_id: organization, since }));
 }
 
-async function askAfter(relay: RelayClient, sightings: Sightings, listed: readonly Event[]): Promise<Event[]> {
-  const ended: Event[] = [];
+interface Round {
+  readonly sightings: Sightings;
+  readonly early: EarlyWords;
+  readonly owed: Event[];
+  readonly listed: readonly Event[];
+  readonly round: number;
+}
+
+async function askAfter(
+  relay: RelayClient,
+  { onAnswers }: Following,
+  { sightings, early, owed, listed, round }: Round,
+): Promise<void> {
+  const { pending } = sightings;
+  const due = early.due(pending, round);
   const told = new Set(listed.map(({ id }) => id));
-  const untold = sightings.pending.filter((id) => !told.has(id));
-  for (const id of untold.slice(0, ASKED_A_ROUND)) {
+  const asked = new Set([...due.slice(0, EARLY_A_ROUND), ...pending.filter((id) => !told.has(id))]);
+  for (const id of [...asked].slice(0, ASKED_A_ROUND)) {
     const detail = await find(relay, id);
-    if (detail === null) sightings.drop(id);
-    else ended.push(...sightings.take([detail]).ended);
+    if (detail === null) {
+      sightings.drop(id);
+      continue;
+    }
+    owed.push(...sightings.take([detail]).ended);
+    if (detail.state !== PENDING || !due.includes(id)) continue;
+    if (detail.deliveries.some(({ attempts }) => attempts.length > 0)) {
+      early.told(id);
+      onAnswers(detail);
+    } else early.expect(id, round);
   }
-  return ended;
 }
 
 /** Takes them off the list one by one, so that none is lost if the relay goes away meanwhile. */

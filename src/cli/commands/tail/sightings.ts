@@ -6,7 +6,7 @@ interface Sighting {
   readonly state: string;
 }
 
-const PENDING = "pending";
+export const PENDING = "pending";
 
 /** Which events have been seen, and in which state: so that each is shown once, and each end once. */
 export class Sightings {

@@ -17,7 +17,9 @@ const options = z.object({
 export function addTail(program: Command): void {
   program
     .command("tail")
-    .description("show events as they pass, and what each team answers; Ctrl-C ends it")
+    .description(
+      "show events as they pass, and what each team answers: when all have, and meanwhile if it takes long; Ctrl-C ends it",
+    )
     .addOption(relayOption())
     .option("--type <type>", "of this type alone")
     .option("--organization <id>", "of this organization alone")
@@ -31,7 +33,8 @@ export function addTail(program: Command): void {
         organization,
         sinceMs: since === undefined ? undefined : readTime(since, "--since"),
         onEvent: (event) => output.line({ kind: "event", ...event }, () => eventLine(event, output)),
-        onOutcome: (event) => output.line(outcomeDocument(event), () => outcomeLine(event, output)),
+        onAnswers: (event) => output.line(document("answers", event), () => answersLine(event, output)),
+        onOutcome: (event) => output.line(document("outcome", event), () => answersLine(event, output)),
         note: (text) => output.note(text),
         wait: (ms) => wait(ms),
       });
@@ -51,7 +54,7 @@ function eventLine(one: Event, output: Output): string {
   ].join("  ");
 }
 
-function outcomeLine(one: EventDetail, output: Output): string {
+function answersLine(one: EventDetail, output: Output): string {
   const teams = one.deliveries.map(({ destination_id, status, attempts }) => {
     const last = attempts.at(-1);
     const how =
@@ -64,8 +67,8 @@ function outcomeLine(one: EventDetail, output: Output): string {
   return `  ${output.paint(styleOfState(one.state), `→ ${printable(one.state)}`)}  ${printable(one.id)}  ${whose}`;
 }
 
-function outcomeDocument({ id, type, state, deliveries }: EventDetail): object {
-  return { kind: "outcome", id, type, state, deliveries: deliveries.map(summary) };
+function document(kind: "answers" | "outcome", { id, type, state, deliveries }: EventDetail): object {
+  return { kind, id, type, state, deliveries: deliveries.map(summary) };
 }
 
 function summary({ destination_id, status, attempts }: Delivery): object {

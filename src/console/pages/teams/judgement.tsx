@@ -75,7 +75,11 @@ function causes({ kind }: TeamJudgement, { facts, latestEventId }: TeamFigures):
         {latest.responseExcerpt === null || latest.responseExcerpt === "" ? null : (
           <>
             {": "}
-            <bdi class="team-said">{maskIbansIn(latest.responseExcerpt).slice(0, 200)}</bdi>
+            <bdi class="team-said">
+              {maskIbansIn(latest.responseExcerpt)
+                .slice(0, 200)
+                .replace(/\.\s*$/, "")}
+            </bdi>
           </>
         )}
         . {latestEventId === null ? null : <a href={eventAddress(latestEventId)}>The event</a>}

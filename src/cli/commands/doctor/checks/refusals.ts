@@ -9,7 +9,7 @@ interface Rule {
   readonly fault: FaultName;
   /** Fewer are nobody's fault. */
   readonly atLeast: number;
-  /** Of these and the authentic ones together. */
+  /** Of all requests. */
   readonly share: number;
   readonly what: string;
   readonly remedy: string;
@@ -65,10 +65,10 @@ export async function examineRefusals(patient: Patient): Promise<Result> {
 
 export function judgeRefusals(counts: Counts): Result {
   const kinds = Object.keys(rules).filter((kind): kind is Kind => kind in rules);
+  const all = kinds.reduce((sum, kind) => sum + counts[kind], counts.authentic);
   const found = kinds.flatMap((kind): Finding[] => {
     const { atLeast, share, ...rule } = rules[kind];
     const count = counts[kind];
-    const all = count + counts.authentic;
     if (count < atLeast || count / all < share) return [];
     const percent = Math.round((100 * count) / all);
     const since = new Date(counts.since).toISOString();
