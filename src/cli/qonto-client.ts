@@ -5,6 +5,7 @@ import { parseJsonLosslessly } from "../platform/json.ts";
 import { Fault } from "./fault.ts";
 import { type Query, networkReason, queryText, tryParseLosslessly } from "./network.ts";
 import { QontoRefusal, describeErrors } from "./qonto-refusal.ts";
+import { isWorthRetrying, retryAfterMs, troubleOf } from "./qonto-trouble.ts";
 
 /** Qonto counts in windows of 10 s and 10 min; whoever is to wait longer is better told. */
 const usualPatience: Patience = { answersWithinMs: 30_000, mostRetries: 6, longestWaitMs: 120_000 };
@@ -221,30 +222,4 @@ function parseAs<Schema extends z.ZodType>(
   if (parsed.success) return parsed.data;
   const where = [place, ...(parsed.error.issues[0]?.path ?? [])].filter((step) => step !== "").join(".");
   throw new QontoRefusal(status, `its answer is not as documented (${where || "no JSON object"}).`);
-}
-
-/** A request that was refused for its number has done nothing. Of others, only those that change nothing may come twice. */
-function isWorthRetrying(error: Error, longestWaitMs: number): boolean {
-  if ((retryAfterMs(error) ?? 0) > longestWaitMs) return false;
-  if (isLimited(error)) return true;
-  const method = "request" in error && error.request instanceof Request ? error.request.method : "";
-  if (method !== "GET") return false;
-  return !isHTTPError(error) || error.response.status >= 500;
-}
-
-function troubleOf(error: Error): string {
-  if (isLimited(error)) return "Qonto's rate limit is reached";
-  return isHTTPError(error) ? "Qonto does not answer well" : `Qonto does not answer (${networkReason(error)})`;
-}
-
-function isLimited(error: Error): boolean {
-  return isHTTPError(error) && error.response.status === 429;
-}
-
-/** What `Retry-After` asks for; null when nothing does. */
-function retryAfterMs(error: Error): number | null {
-  const text = isHTTPError(error) ? error.response.headers.get("retry-after") : null;
-  if (text === null) return null;
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isNaN(ms) ? null : Math.max(ms, 0);
 }

@@ -265,7 +265,11 @@ describe("tail", () => {
       nothing,
     ]);
     expect(shown.filter((line) => !line.includes("→"))).toEqual(["one unmatched", "two unmatched", "three unmatched"]);
-    expect(relay.notes).toEqual([expect.stringContaining("Trying until it does."), "The relay answers again."]);
+    expect(relay.notes).toEqual([
+      "Events are shown as they come.",
+      expect.stringContaining("Trying until it does."),
+      "The relay answers again.",
+    ]);
   });
 
   it("ends when the relay lets it in no more", async () => {

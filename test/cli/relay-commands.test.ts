@@ -194,6 +194,7 @@ describe("tail", () => {
     const tail = new QontoProgram(["tail", "--type", "v1/products", "--json"], environment);
     const human = new QontoProgram(["tail", "--since", "1h"], environment);
     await human.says(before);
+    await tail.says("Events are shown as they come.", "stderr");
     const first = (await json("send", "v1/products")).answers[0].event_id;
     await tail.says(new RegExp(`"outcome","id":"${first}"`));
     await human.says(new RegExp(`→ settled.*${first}.*${destination} delivered \\(attempt 1: 200, \\d+ ms\\)`));

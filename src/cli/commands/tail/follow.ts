@@ -45,6 +45,7 @@ export async function follow(relay: RelayClient, following: Following): Promise<
   const look = (fromMs: number | null) => listSince(relay, following, latest(fromMs, startMs));
   const { fresh } = sightings.take(await look(null));
   if (following.sinceMs !== undefined) show(fresh, 0);
+  note("Events are shown as they come.");
 
   let isAway = false;
   for (let round = 1; ; round += 1) {
