@@ -28,12 +28,12 @@ const MAX_IN_FLIGHT = 5;
 /** How long a batch, and all that waits behind it, waits for an answer before it goes on without. */
 const PATIENCE_MS = 1_000;
 
-/** The same with a destination that is known to be slow, or to fail. */
+/** The same with a destination that is known to be slow, or to keep failing. */
 const SHORT_PATIENCE_MS = 250;
 
 /**
- * Makes attempts side by side, each destination getting an equal share of the calls in flight, those first that have not
- * failed lately. A destination that lets one run late or time out gets no more of them this time; what is left when
+ * Makes attempts side by side, each destination getting an equal share of the calls in flight, those first that are not
+ * on the retry lane. A destination that lets one run late or time out gets no more of them this time; what is left when
  * connections run out, or `beginWithinMs` is over, is put off. So neither a hanging destination nor a long batch holds up
  * the others.
  */

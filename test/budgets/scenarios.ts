@@ -1,6 +1,6 @@
 import { makePayload } from "../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import type { Answer } from "../support/teams.ts";
+import { failingFirst } from "../support/teams.ts";
 import { meter } from "./metered.ts";
 import type { Usage } from "./usage.ts";
 
@@ -67,16 +67,6 @@ const urlsOf = (destinations: number) =>
 async function addTeams(destinations: number): Promise<void> {
   const operator = new TestRelay();
   for (const url of urlsOf(destinations)) await operator.addTeam(url);
-}
-
-function failingFirst(oneOf: number): Answer {
-  const seen = new Set<string>();
-  return ({ headers }) => {
-    const id = headers.get("webhook-id") ?? "";
-    const isFirst = !seen.has(id);
-    seen.add(id);
-    return new Response(null, { status: isFirst && oneOf > 0 && seen.size % oneOf === 0 ? 503 : 200 });
-  };
 }
 
 function everyNth<Value>(values: readonly Value[], nth: number): Value[] {

@@ -1,25 +1,20 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../support/qonto.ts";
-import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, ok, statuses } from "../support/teams.ts";
+import { emptyDatabase } from "../support/relay.ts";
+import { ok, statuses } from "../support/teams.ts";
 import { readPage, textOf } from "./page.ts";
+import { HOOK, teamThat } from "./team-that.ts";
 import { isVerified } from "./verify-as-team.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
 
-const HOOK = "https://accounting.example.com/hook";
-
-async function teamThat(answer: Answer, settings: object = {}) {
-  const relay = new TestRelay();
-  const { id, secret } = await relay.addTeam(HOOK, { description: "Accounting", ...settings });
-  relay.teams.answer(HOOK, answer);
-  relay.passSeconds(1);
-  const visitor = await Visitor.loggedIn(relay);
-  const shown = async () => (await relay.api("GET", `/api/destinations/${id}`)).body;
-  const audit = async () => (await relay.api("GET", "/api/audit")).body.data[0];
-  return { relay, id, secret, visitor, path: `/console/teams/${id}`, shown, audit };
+async function teamToChange(...asked: Parameters<typeof teamThat>) {
+  const team = await teamThat(...asked);
+  const shown = async () => (await team.relay.api("GET", `/api/destinations/${team.id}`)).body;
+  const audit = async () => (await team.relay.api("GET", "/api/audit")).body.data[0];
+  return { ...team, shown, audit };
 }
 
 /** What a field of a page's form holds. */
@@ -30,7 +25,9 @@ function valueOf(html: string, name: string): string {
 
 describe("a test delivery", () => {
   it("is sent at once, and its answer shown on the team's page", async () => {
-    const { relay, visitor, path, audit } = await teamThat(() => new Response("no such <signature>", { status: 401 }));
+    const { relay, visitor, path, audit } = await teamToChange(
+      () => new Response("no such <signature>", { status: 401 }),
+    );
     const response = await visitor.press(`${path}/test`);
     expect(response.status).toBe(200);
     const text = await textOf(response);
@@ -42,7 +39,7 @@ describe("a test delivery", () => {
   });
 
   it("that is taken is good news", async () => {
-    const { visitor, path } = await teamThat(ok);
+    const { visitor, path } = await teamToChange(ok);
     const html = await (await visitor.press(`${path}/test`)).text();
     expect(html).toContain("The team took the test event: it answered 200 after");
     expect(html).not.toContain("data-live");
@@ -53,7 +50,7 @@ describe("a test delivery", () => {
 
 describe("pausing and resuming", () => {
   it("stops what is sent, and has it go on", async () => {
-    const { relay, visitor, path, shown, audit } = await teamThat(statuses(500, 200));
+    const { relay, visitor, path, shown, audit } = await teamToChange(statuses(500, 200));
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     const paused = await visitor.press(`${path}/pause`);
@@ -78,7 +75,7 @@ describe("editing", () => {
   const fields = { url: HOOK, description: "Accounting", scope: "all", timeout_ms: "10000" };
 
   it("shows the team as it is", async () => {
-    const { visitor, path } = await teamThat(ok, {
+    const { visitor, path } = await teamToChange(ok, {
       types: ["v1/cards", "v1/sepa-*"],
       organizations: ["org-1"],
       retry_schedule_seconds: [1, 5],
@@ -94,7 +91,7 @@ describe("editing", () => {
   });
 
   it("changes what differs, and nothing else", async () => {
-    const { visitor, path, shown, audit } = await teamThat(ok, { organizations: ["org-1"] });
+    const { visitor, path, shown, audit } = await teamToChange(ok, { organizations: ["org-1"] });
     const response = await visitor.press(`${path}/edit`, { ...fields, description: "Ledger", organizations: "org-1" });
     expect(response.headers.get("location")).toBe(`${path}?done=changed`);
     expect(await shown()).toMatchObject({ description: "Ledger", organizations: ["org-1"], enabled: true });
@@ -102,7 +99,7 @@ describe("editing", () => {
   });
 
   it("does nothing where nothing differs, and leaves a paused team paused", async () => {
-    const { visitor, path, shown, audit } = await teamThat(ok, { enabled: false });
+    const { visitor, path, shown, audit } = await teamToChange(ok, { enabled: false });
     const response = await visitor.press(`${path}/edit`, fields);
     expect(response.headers.get("location")).toBe(`${path}?done=unchanged`);
     expect(await shown()).toMatchObject({ enabled: false });
@@ -115,7 +112,7 @@ describe("editing", () => {
     { types: ["v1/sepa-*", "v1/cards", "v1/accounts"], organizations: ["org 1", "org,2"] },
     { description: null, retry_schedule_seconds: null },
   ])("changes nothing when the form is sent as it is: %j", async (settings) => {
-    const { visitor, path, shown } = await teamThat(ok, settings);
+    const { visitor, path, shown } = await teamToChange(ok, settings);
     const before = await shown();
     const html = await (await visitor.get(`${path}/edit`)).text();
     const names = [
@@ -137,7 +134,7 @@ describe("editing", () => {
   });
 
   it("says at its field what is wrong, and keeps what was typed", async () => {
-    const { visitor, path, shown } = await teamThat(ok);
+    const { visitor, path, shown } = await teamToChange(ok);
     const response = await visitor.press(`${path}/edit`, { ...fields, url: "http://10.0.0.1", description: "Typed" });
     expect(response.status).toBe(400);
     const html = await response.text();
@@ -149,7 +146,7 @@ describe("editing", () => {
 
 describe("rotating the secret", () => {
   it("shows the new one once; both sign for as long as was chosen", async () => {
-    const { relay, secret, visitor, path, audit } = await teamThat(ok);
+    const { relay, secret, visitor, path, audit } = await teamToChange(ok);
     const html = await (await visitor.get(`${path}/rotate`)).text();
     const form = { overlap_seconds: "3600", updated_at: valueOf(html, "updated_at") };
     const response = await visitor.press(`${path}/rotate`, form);
@@ -169,7 +166,7 @@ describe("rotating the secret", () => {
   });
 
   it("is done once, however often its form is sent", async () => {
-    const { visitor, path, audit } = await teamThat(ok);
+    const { visitor, path, audit } = await teamToChange(ok);
     const html = await (await visitor.get(`${path}/rotate`)).text();
     const form = { overlap_seconds: "0", updated_at: valueOf(html, "updated_at") };
     await visitor.press(`${path}/rotate`, form);
@@ -181,14 +178,14 @@ describe("rotating the secret", () => {
   });
 
   it("takes only the overlaps that it offers", async () => {
-    const { visitor, path } = await teamThat(ok);
+    const { visitor, path } = await teamToChange(ok);
     expect((await visitor.press(`${path}/rotate`, { overlap_seconds: "1", updated_at: "1" })).status).toBe(400);
   });
 });
 
 describe("deleting", () => {
   it("says first what ends as dead, and then ends it", async () => {
-    const { relay, id, visitor, path, audit } = await teamThat(statuses(500));
+    const { relay, id, visitor, path, audit } = await teamToChange(statuses(500));
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     expect(await readPage(visitor, `${path}/delete`)).toContain("The one event that waits for it ends as dead.");
@@ -204,7 +201,7 @@ describe("deleting", () => {
 
 describe("a replay", () => {
   it("is counted first, which sends nothing, and then sends what was counted", async () => {
-    const { relay, visitor, path, audit } = await teamThat(statuses(500), { retry_schedule_seconds: [] });
+    const { relay, visitor, path, audit } = await teamToChange(statuses(500), { retry_schedule_seconds: [] });
     for (let event = 0; event < 3; event += 1) await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     relay.teams.answer(HOOK, ok);
@@ -224,7 +221,7 @@ describe("a replay", () => {
   });
 
   it("of more than a page can count is counted as far as that goes", async () => {
-    const { relay, path } = await teamThat(ok);
+    const { relay, path } = await teamToChange(ok);
     await env.DB.prepare(
       `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 30001)
        INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
@@ -238,7 +235,7 @@ describe("a replay", () => {
   });
 
   it("of nothing is not offered", async () => {
-    const { visitor, path } = await teamThat(ok);
+    const { visitor, path } = await teamToChange(ok);
     const html = await (
       await visitor.get(`${path}/replay?which=all&since=2026-03-01T00:00&until=2026-03-01T11:00:01`)
     ).text();
@@ -247,7 +244,7 @@ describe("a replay", () => {
   });
 
   it("shows how far it is while it goes on", async () => {
-    const { id, visitor, path } = await teamThat(ok);
+    const { id, visitor, path } = await teamToChange(ok);
     await env.DB.prepare(
       `INSERT INTO replays (id, destination_id, which, since, until, reached_at, reached_id, created_at)
        VALUES ('rpl_1', ?1, 'all', 1000, 5000, 2000, 'e', 1)`,
@@ -266,7 +263,7 @@ describe("a replay", () => {
     ["since=2026-02-01T00:00&until=tomorrow", "Until; empty: now (UTC) Give a moment"],
     ["since=2026-02-01T00:00&until=2026-01-01T00:00", "Until; empty: now (UTC) It has to be after “Received since”."],
   ])("asks again, and says at its field what is wrong: %s", async (query, says) => {
-    const { visitor, path } = await teamThat(ok);
+    const { visitor, path } = await teamToChange(ok);
     const response = await visitor.get(`${path}/replay?which=all&${query}`);
     expect(response.status).toBe(400);
     const html = await response.text();
@@ -276,14 +273,14 @@ describe("a replay", () => {
   });
 
   it("from later to earlier is refused", async () => {
-    const { visitor, path } = await teamThat(ok);
+    const { visitor, path } = await teamToChange(ok);
     expect((await visitor.press(`${path}/replay`, { which: "all", since: "2", until: "1" })).status).toBe(400);
   });
 });
 
 describe("a token that may only look", () => {
   it("sees each page of a team with buttons that cannot be pressed, and changes nothing", async () => {
-    const { relay, path, shown, audit } = await teamThat(ok);
+    const { relay, path, shown, audit } = await teamToChange(ok);
     const { body } = await relay.api("POST", "/api/tokens", { name: "grafana", access: "read" });
     const visitor = await Visitor.loggedIn(relay, body.token);
     const { id } = await audit();

@@ -1,23 +1,12 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../support/qonto.ts";
-import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, hang, statuses } from "../support/teams.ts";
+import { type TestRelay, emptyDatabase } from "../support/relay.ts";
+import { hang, statuses } from "../support/teams.ts";
 import { readPage } from "./page.ts";
-import { Visitor } from "./visitor.ts";
+import { teamThat } from "./team-that.ts";
 
 beforeEach(emptyDatabase);
-
-const HOOK = "https://accounting.example.com/hook";
-
-async function teamThat(answer: Answer, settings: object = {}) {
-  const relay = new TestRelay();
-  const { id } = await relay.addTeam(HOOK, { description: "Accounting", ...settings });
-  relay.teams.answer(HOOK, answer);
-  relay.passSeconds(1);
-  const visitor = await Visitor.loggedIn(relay);
-  return { relay, id, visitor, path: `/console/teams/${id}` };
-}
 
 async function sendAndRun(relay: TestRelay): Promise<void> {
   await relay.send(makePayload("v1/transactions"));

@@ -4,20 +4,10 @@ import { makePayload } from "../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { type Answer, ok, statuses, unreachable } from "../support/teams.ts";
 import { readPage } from "./page.ts";
+import { HOOK, teamThat } from "./team-that.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
-
-const HOOK = "https://accounting.example.com/hook";
-
-async function teamThat(answer: Answer, settings: object = {}) {
-  const relay = new TestRelay();
-  const { id } = await relay.addTeam(HOOK, { description: "Accounting", ...settings });
-  relay.teams.answer(HOOK, answer);
-  relay.passSeconds(1);
-  const visitor = await Visitor.loggedIn(relay);
-  return { relay, id, visitor, path: `/console/teams/${id}` };
-}
 
 async function sendAndRun(
   relay: TestRelay,

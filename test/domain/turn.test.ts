@@ -9,7 +9,7 @@ const well = { enabled: true, onLane: false, maxPerSecond: null, restingSince: n
 describe("a visit of the lane", () => {
   it.each([
     ["takes a page from one that is well", {}, { kind: "free", limit: 100 }],
-    ["takes five from one that failed or was slow", { onLane: true }, { kind: "free", limit: 5 }],
+    ["takes five from one that keeps failing or was slow", { onLane: true }, { kind: "free", limit: 5 }],
     ["takes nothing from one that is disabled", { enabled: false }, null],
     ["takes nothing before its turn", { nextTurnAt: now + 1 }, null],
     ["takes nothing from one that rests", { restingSince: 1, nextTurnAt: now + 1 }, null],

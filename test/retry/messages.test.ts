@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, hang, ok, statuses } from "../support/teams.ts";
+import { failingFirst, hang, ok, statuses } from "../support/teams.ts";
 
 /** The messages that wake the lane cost money, and a visit each: there must not be more of them the longer something lasts. */
 
@@ -21,17 +21,6 @@ async function liveOn(relay: TestRelay, seconds: number): Promise<number[]> {
   return sent;
 }
 
-/** Fails an event's first attempt if it is one of `every`. */
-function failingOnce(every: number): Answer {
-  const seen = new Set<string>();
-  return ({ headers }) => {
-    const id = headers.get("webhook-id") ?? "";
-    const isFirst = !seen.has(id);
-    seen.add(id);
-    return new Response(null, { status: isFirst && seen.size % every === 0 ? 503 : 200 });
-  };
-}
-
 const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
 const most = (counts: readonly number[]) => Math.max(...counts);
 
@@ -39,7 +28,7 @@ describe("the messages that wake the lane do not multiply", () => {
   it.each([1, 2, 3])("while each of %s events fails once", async (every) => {
     const relay = new TestRelay();
     await relay.addTeam(team, { retry_schedule_seconds: [5] });
-    relay.teams.answer(team, failingOnce(every));
+    relay.teams.answer(team, failingFirst(every));
     const sent = await liveOn(relay, 60);
     // For each failure one, and a few for the first three, which put the team on the lane.
     expect(total(sent)).toBeLessThanOrEqual(60 / every + 3);

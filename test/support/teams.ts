@@ -30,6 +30,17 @@ export function statuses(...all: [number, ...number[]]): Answer {
   return () => new Response(null, { status: all[Math.min(turn++, all.length - 1)] ?? 500 });
 }
 
+/** Answers the first attempt of one event of so many with 503; 0: of none. */
+export function failingFirst(oneOf: number): Answer {
+  const seen = new Set<string>();
+  return ({ headers }) => {
+    const id = headers.get("webhook-id") ?? "";
+    const isFirst = !seen.has(id);
+    seen.add(id);
+    return new Response(null, { status: isFirst && oneOf > 0 && seen.size % oneOf === 0 ? 503 : 200 });
+  };
+}
+
 /** Accepts the connection and says nothing until the caller gives up. */
 export const hang: Answer = (_request, signal) =>
   new Promise((_resolve, reject) => {
