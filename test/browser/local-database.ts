@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { LocalRelay } from "../end-to-end/local-relay.ts";
+import type { LocalRelay } from "../node/end-to-end/local-relay.ts";
 
 /** Writes rows beneath a relay on this machine: what only a fault of the platform brings about. */
 export function insertBeneath(

@@ -4,7 +4,7 @@ import { sampleTypes, sourceOfType } from "../../src/qonto/sample-event.ts";
 import { PlayedRelay, untilSettled } from "../demo/client.ts";
 import { freePort } from "../demo/free-port.ts";
 import { type Reply, TeamServer } from "../demo/team-server.ts";
-import { LocalRelay } from "../end-to-end/local-relay.ts";
+import { LocalRelay } from "../node/end-to-end/local-relay.ts";
 import { type Payload, businessRequest, makePayload, onboardingRequest } from "../support/qonto.ts";
 import { startBrowser } from "./browser.ts";
 

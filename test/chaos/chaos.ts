@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import { PlayedRelay } from "../demo/client.ts";
 import { freePort } from "../demo/free-port.ts";
-import { LocalRelay } from "../end-to-end/local-relay.ts";
+import { LocalRelay } from "../node/end-to-end/local-relay.ts";
 import { accountFor } from "./accounting.ts";
 import { chanceOf } from "./chance.ts";
 import { type Fault, accountFaults, bodyFaults, destinationFaults, ledgerFaults, stateFaults } from "./faults.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { LocalRelay } from "../end-to-end/local-relay.ts";
+import type { LocalRelay } from "../node/end-to-end/local-relay.ts";
 import type { Chance } from "./chance.ts";
 
 /** From the kill to the moment the relay was ready again, Unix milliseconds. */

@@ -1,11 +1,11 @@
 import { type Goal, type Report, type Table, figure } from "../report.ts";
 
 export const designs = [
-  ["bare Hono", "test/bench/references/bare.ts"],
-  ["verification only", "test/bench/references/verification.ts"],
-  ["one D1 insert", "test/bench/references/insert.ts"],
-  ["naive", "test/bench/references/naive.ts"],
-  ["relay, no queue", "test/bench/workers/alone.ts"],
+  ["bare Hono", "test/bench/worker/references/bare.ts"],
+  ["verification only", "test/bench/worker/references/verification.ts"],
+  ["one D1 insert", "test/bench/worker/references/insert.ts"],
+  ["naive", "test/bench/worker/references/naive.ts"],
+  ["relay, no queue", "test/bench/worker/alone.ts"],
   ["relay", "src/index.ts"],
 ] as const;
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
-import { dollars, pricesOf } from "../../budgets/price.ts";
+import { dollars, pricesOf } from "../../worker/budgets/price.ts";
 import { root } from "../bundle.ts";
 import { type Goal, type Table, figure } from "../report.ts";
 import type { Section } from "./section.ts";
@@ -80,7 +80,7 @@ function goalsOf(all: Readonly<Record<string, Usage>>): Goal[] {
 async function countUsage(): Promise<Readonly<Record<string, Usage>>> {
   const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
   const run = ["run", "--config", "test/vitest.config.ts", "--project", "worker", "--silent=false"];
-  const child = spawn(process.execPath, [vitest, ...run, "test/budgets/cost.test.ts"], {
+  const child = spawn(process.execPath, [vitest, ...run, "test/worker/budgets/cost.test.ts"], {
     cwd: root,
     stdio: ["ignore", "pipe", "ignore"],
     env: { ...process.env, NO_COLOR: "1" },
@@ -90,6 +90,7 @@ async function countUsage(): Promise<Readonly<Record<string, Usage>>> {
   const [code] = await ended;
   const line = output.split("\n").find((one) => one.startsWith("cost: "));
   if (line === undefined) throw new Error(`The budgets could not be counted:\n${output}`);
-  if (code !== 0) console.error("  A budget is exceeded: npx vitest run … test/budgets/cost.test.ts says which.");
+  if (code !== 0)
+    console.error("  A budget is exceeded: npx vitest run … test/worker/budgets/cost.test.ts says which.");
   return measured.parse(JSON.parse(line.slice("cost: ".length)));
 }

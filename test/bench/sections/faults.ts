@@ -6,7 +6,7 @@ import type { Section } from "./section.ts";
 
 const RATE = 50;
 
-/** As test/bench/workers/faulty-stores.ts knows them. */
+/** As test/bench/worker/faulty-stores.ts knows them. */
 const states = ["both are well", "D1 hangs", "the queue hangs", "both are slow"];
 
 /** Qonto waits a second, of which a part is the network's. */
@@ -19,7 +19,7 @@ export const faults: Section = async ({ isShort, say }) => {
   try {
     for (const fault of isShort ? states.slice(0, 2) : states) {
       say(fault);
-      const worker = await ServedWorker.start("test/bench/workers/faulty-stores.ts", { bindings: { FAULT: fault } });
+      const worker = await ServedWorker.start("test/bench/worker/faulty-stores.ts", { bindings: { FAULT: fault } });
       try {
         const steady = { connections: 64, bodyBytes: 1_000, rate: RATE };
         await generator.send(worker, { ...steady, requests: RATE });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ADMIN_TOKEN, type ServedWorker } from "../served-worker.ts";
 import { median } from "../statistics.ts";
 
-/** What something takes at a relay whose entry is test/bench/workers/metered.ts. */
+/** What something takes at a relay whose entry is test/bench/worker/metered.ts. */
 export interface Measured {
   readonly ms: number;
   readonly rowsRead: number;

@@ -1,4 +1,4 @@
-import { dollarsForAGigabyte } from "../../budgets/price.ts";
+import { dollarsForAGigabyte } from "../../worker/budgets/price.ts";
 import { LoadGenerator } from "../load/load-generator.ts";
 import { Teams } from "../load/teams.ts";
 import { type Report, figure } from "../report.ts";
@@ -37,7 +37,7 @@ const pages = [
 export const scale: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
   const teams = await Teams.start();
-  const worker = await ServedWorker.start("test/bench/workers/metered.ts");
+  const worker = await ServedWorker.start("test/bench/worker/metered.ts");
   try {
     const destinationId = await worker.addTeam(`${teams.url}/well`);
     const cookie = await logIn(worker);

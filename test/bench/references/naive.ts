@@ -1,4 +1,0 @@
-import type { Env } from "../../../src/env.ts";
-import { type NaiveMessage, createNaiveDesign } from "./naive-design.ts";
-
-export default createNaiveDesign((url, init) => fetch(url, init)) satisfies ExportedHandler<Env, NaiveMessage>;

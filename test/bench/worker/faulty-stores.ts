@@ -1,0 +1,59 @@
+import type { Env } from "../../../src/env.ts";
+import type { QueueMessage } from "../../../src/messages.ts";
+import { createRelay } from "../../../src/relay.ts";
+import { type Intercept, hanging, interceptDatabase, never } from "../../worker/support/database.ts";
+
+/** The relay between stores that are ill while it receives; what is behind the queue has them well. */
+const relay = createRelay({ now: Date.now, random: Math.random, fetch: (url, init) => fetch(url, init) });
+
+/** Longer than the time box of D1. */
+const SLOW_MS = 350;
+
+type FaultyEnv = Env & { readonly FAULT: string };
+
+/** One for each that comes in, as the relay reads its variables once. */
+const faulty = new WeakMap<Env, Env>();
+
+export default {
+  fetch: (request, env, context) => {
+    const made = faulty.get(env) ?? makeFaulty(env);
+    faulty.set(env, made);
+    return relay.fetch(request, made, context);
+  },
+  queue: (batch, env, context) => relay.queue(batch, env, context),
+} satisfies ExportedHandler<FaultyEnv>;
+
+function makeFaulty(env: FaultyEnv): Env {
+  switch (env.FAULT) {
+    case "D1 hangs":
+      return { ...env, DB: interceptDatabase(env.DB, hanging) };
+    case "the queue hangs":
+      return { ...env, EVENTS: queueThatSends(() => never) };
+    case "both are slow":
+      return {
+        ...env,
+        DB: interceptDatabase(env.DB, slowly),
+        EVENTS: queueThatSends((send) => wait().then(send), env.EVENTS),
+      };
+    default:
+      return env;
+  }
+}
+
+const slowly: Intercept = (_call, proceed) => wait().then(proceed);
+
+function wait(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+}
+
+type Sending = (send: () => Promise<QueueSendResponse>) => Promise<QueueSendResponse>;
+
+function queueThatSends(sending: Sending, queue?: Queue<QueueMessage>): Queue<QueueMessage> {
+  const through = (send: (inner: Queue<QueueMessage>) => Promise<QueueSendResponse>) =>
+    sending(() => (queue === undefined ? never : send(queue)));
+  return {
+    send: (body, options) => through((inner) => inner.send(body, options)),
+    sendBatch: (messages, options) => through((inner) => inner.sendBatch(messages, options)),
+    metrics: () => never,
+  };
+}

@@ -1,0 +1,188 @@
+import { readFileSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { expectedMigrations } from "../../../src/store/expected-migrations.ts";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const source = path.join(root, "src");
+
+/**
+ * The rooms, and which rooms each may look into. Imports go down only: the Worker to its stages, a stage to what it works
+ * with, never to another stage; domain and platform stand by themselves.
+ */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  "index.ts": ["relay.ts"],
+  "relay.ts": [
+    "app.ts",
+    "env.ts",
+    "write-tally.ts",
+    "domain",
+    "receive",
+    "fan-out",
+    "retry",
+    "dead-letters",
+    "upkeep",
+    "platform",
+  ],
+  "app.ts": ["env.ts", "domain", "receive", "operator", "console", "platform"],
+  receive: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
+  "fan-out": ["env.ts", "messages.ts", "qonto", "outbound", "store", "domain", "platform"],
+  retry: ["env.ts", "messages.ts", "outbound", "store", "domain", "platform"],
+  "dead-letters": ["env.ts", "messages.ts", "qonto", "store", "platform"],
+  upkeep: ["env.ts", "write-tally.ts", "replay", "outbound", "store", "domain", "platform"],
+  operator: [
+    "env.ts",
+    "messages.ts",
+    "write-tally.ts",
+    "qonto",
+    "outbound",
+    "quarantine",
+    "replay",
+    "store",
+    "domain",
+    "platform",
+  ],
+  console: [
+    "env.ts",
+    "write-tally.ts",
+    "operator",
+    "qonto",
+    "outbound",
+    "quarantine",
+    "replay",
+    "store",
+    "domain",
+    "platform",
+  ],
+  quarantine: ["env.ts", "qonto", "store", "platform"],
+  replay: ["env.ts", "store", "domain"],
+  outbound: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
+  "env.ts": ["messages.ts"],
+  "messages.ts": ["domain"],
+  "write-tally.ts": ["store", "domain", "platform"],
+  qonto: ["domain", "platform"],
+  store: ["domain"],
+  domain: [],
+  platform: [],
+  cli: ["qonto", "domain", "platform"],
+};
+
+interface Module {
+  readonly file: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+const modules: readonly Module[] = readdirSync(source, { recursive: true, encoding: "utf8" })
+  .filter((file) => /\.(tsx?|mjs)$/.test(file))
+  .map((file) => {
+    const text = readFileSync(path.join(source, file), "utf8");
+    const specifiers = Array.from(
+      text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g),
+      ([, specifier = ""]) => specifier,
+    );
+    return { file, text, imports: specifiers.map((specifier) => path.join(path.dirname(file), specifier)) };
+  });
+
+const roomOf = (file: string) => file.split(path.sep)[0] ?? "";
+
+describe("the source", () => {
+  it("is read by this test", () => {
+    expect(modules.length).toBeGreaterThan(50);
+    expect(modules.flatMap(({ imports }) => imports).length).toBeGreaterThan(150);
+  });
+
+  it("has no room that this test does not know", () => {
+    expect([...new Set(modules.map(({ file }) => roomOf(file)))].toSorted()).toEqual(Object.keys(mayImport).toSorted());
+  });
+
+  it.each(modules)("imports downwards only: $file", ({ file, imports }) => {
+    const allowed = [roomOf(file), ...(mayImport[roomOf(file)] ?? [])];
+    expect(imports.map(roomOf).filter((room) => !allowed.includes(room))).toEqual([]);
+  });
+
+  it("has no import cycle", () => {
+    const importsOf = new Map(modules.map(({ file, imports }) => [file, imports]));
+    const finished = new Set<string>();
+    const visit = (file: string, trail: readonly string[]): string[] => {
+      if (trail.includes(file)) return [[...trail.slice(trail.indexOf(file)), file].join(" → ")];
+      if (finished.has(file)) return [];
+      const cycles = (importsOf.get(file) ?? []).flatMap((imported) => visit(imported, [...trail, file]));
+      finished.add(file);
+      return cycles;
+    };
+    expect(modules.flatMap(({ file }) => visit(file, []))).toEqual([]);
+  });
+});
+
+describe("each outside thing has one door", () => {
+  const using = (pattern: RegExp) => modules.filter(({ text }) => pattern.test(text)).map(({ file }) => file);
+  const worker = (files: readonly string[]) => files.filter((file) => roomOf(file) !== "cli");
+
+  it("SQL is in the store alone", () => {
+    const outside = using(/\.prepare\(|\b(SELECT|INSERT INTO|UPDATE|DELETE FROM) \w/).filter(
+      (file) => roomOf(file) !== "store",
+    );
+    expect(outside).toEqual([]);
+  });
+
+  it("every statement of the store is a named one, so that its plan is looked at", () => {
+    const prepared = modules
+      .filter(({ file }) => roomOf(file) === "store")
+      .flatMap(({ text }) => Array.from(text.matchAll(/\.prepare\(([^)]*)\)/g), ([, argument]) => argument));
+    expect(prepared.length).toBeGreaterThan(25);
+    expect(prepared.filter((argument) => !/^\w+Sql$/.test(argument ?? ""))).toEqual([]);
+  });
+
+  it("HMAC is in one file, and encryption in another", () => {
+    expect(using(/subtle\.(sign|verify)\(/)).toEqual(["platform/hmac.ts"]);
+    expect(using(/subtle\.(encrypt|decrypt|deriveKey)\(/)).toEqual(["platform/seal.ts"]);
+  });
+
+  it("requests leave from one file", () => {
+    expect(worker(using(/[^.\w]fetch\(/)).toSorted()).toEqual(["index.ts"]);
+    expect(using(/world\.fetch\(/)).toEqual(["outbound/post.ts"]);
+  });
+
+  it("the time and chance come in through the Worker's entry", () => {
+    expect(worker(using(/Date\.now\b|Math\.random\b/))).toEqual(["index.ts"]);
+  });
+
+  it("logs are written in one file", () => {
+    expect(worker(using(/\bconsole\.[a-z]+\(/))).toEqual(["platform/log.ts"]);
+  });
+
+  it("Qonto's header names are known to its own room and to what signs as Qonto does", () => {
+    expect(using(/x-qonto-signature|qonto-sha256-signature/)).toEqual(["outbound/sign.ts", "qonto/sign-as-qonto.ts"]);
+  });
+});
+
+it("a file of the source holds one thing, and so is short", () => {
+  const long = modules.filter(({ text }) => text.split("\n").length > 250).map(({ file }) => file);
+  expect(long).toEqual([]);
+});
+
+it("the top level holds what it must, and nothing else", () => {
+  const entries = readdirSync(root).filter((name) => !name.startsWith(".") && name !== "node_modules");
+  expect(entries.toSorted()).toEqual([
+    "LICENSE",
+    "README.md",
+    "migrations",
+    "package-lock.json",
+    "package.json",
+    "src",
+    "test",
+    "tsconfig.json",
+    "wrangler.toml",
+  ]);
+});
+
+it("the lock file names no registry", () => {
+  expect(readFileSync(path.join(root, "package-lock.json"), "utf8")).not.toMatch(/"resolved": "http/);
+});
+
+it("the relay expects the migrations that there are", () => {
+  const files = readdirSync(path.join(root, "migrations")).toSorted();
+  expect(expectedMigrations).toEqual(files);
+});

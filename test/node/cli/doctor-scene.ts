@@ -1,0 +1,282 @@
+import type { Destination } from "../../../src/cli/commands/destinations/destination.ts";
+import { type Examined, examine } from "../../../src/cli/commands/doctor/examine.ts";
+import { type Circumstances, Patient } from "../../../src/cli/commands/doctor/patient.ts";
+import { readTarget } from "../../../src/cli/commands/doctor/target.ts";
+import type { World } from "../../../src/cli/commands/doctor/world.ts";
+import { QontoClient } from "../../../src/cli/qonto-client.ts";
+import { RelayClient } from "../../../src/cli/relay-client.ts";
+import type { Source } from "../../../src/domain/event.ts";
+import { readBusinessSignature } from "../../../src/qonto/business-signature.ts";
+import { readOnboardingSignature } from "../../../src/qonto/onboarding-signature.ts";
+import { QontoServer } from "../support/qonto-server/qonto-server.ts";
+
+export const RELAY = "https://relay.example.com";
+export const WEBHOOK = `${RELAY}/webhooks/qonto`;
+export const BUSINESS_SECRET = "whsec_c2VjcmV0IG9mIHRoZSBidXNpbmVzcyBhcGk=";
+export const ONBOARDING_SECRET = "secret-of-the-onboarding-api-of-test";
+const ADMIN_TOKEN = "admin-token-of-test";
+const DAY_MS = 86_400_000;
+
+const problem = (status: number, code: string) => Response.json({ code, detail: "As the test says." }, { status });
+const iso = (ms: number) => new Date(ms).toISOString();
+
+/** A relay that is well until a test says otherwise. */
+export class ScriptedRelay {
+  readonly secrets: Record<Source, string[]> = { business: [BUSINESS_SECRET], onboarding: [ONBOARDING_SECRET] };
+  aheadMs = 0;
+  toleranceSeconds = 300;
+  adminToken = ADMIN_TOKEN;
+  /** Answers in the relay's place, unless with null. */
+  intercept: (request: Request, path: string) => Response | null = () => null;
+  /** What a proxy does to a request on its way. */
+  onTheWay: (headers: Headers) => void = () => undefined;
+  /** Queues whose consumer does not run. */
+  readonly stuckQueues = new Set<string>();
+  readonly health = {
+    configuration: well("Every required secret is set."),
+    database: { ...well("D1 answers."), value: null as number | null },
+    cron: well("The cron ran 20 s ago."),
+    fan_out: well("None waits."),
+    deliveries: well("No delivery is overdue."),
+    resting_destinations: well("No destination rests."),
+    dead_letters: well("None."),
+    secrets: well("They can be opened."),
+  };
+  readonly diagnostics = {
+    configuration: { secrets: { business: 1, onboarding: 1 }, signature_tolerance_seconds: 300 },
+    signature_vectors: { business: true, onboarding: true },
+    migrations: { applied: ["0001_relay.sql"], missing: [] as string[] },
+    queues: { events: queue(), retries: queue(), dead_letters: queue() },
+    signatures: {
+      since: iso(Date.now() - DAY_MS),
+      authentic: 1_000,
+      mismatched: 0,
+      too_old: 0,
+      in_future: 0,
+      malformed: 0,
+      missing: 3,
+    },
+    traffic: [series("v1/transactions", 60_000), series("v1/cards", 60_000)],
+  };
+  readonly destinations: Destination[] = [team()];
+  deliveries: object[] = [];
+  deadLetters: object[] = [];
+  quarantine: object[] = [];
+  ledger = { received: 9, settled: 9, pending: 0, unmatched: 0, quarantined: 0, balanced: true };
+
+  now(): number {
+    return Date.now() + this.aheadMs;
+  }
+
+  /** What it answers to a request for it. */
+  async fetch(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    const response = this.intercept(request, pathname) ?? (await this.#answer(request, pathname));
+    const headers = new Headers(response.headers);
+    headers.set("date", new Date(this.now()).toUTCString());
+    return new Response(response.body, { status: response.status, headers });
+  }
+
+  async #answer(request: Request, path: string): Promise<Response> {
+    if (path === "/webhooks/qonto") return this.#receive(request);
+    if (path === "/health") return Response.json({ status: "ok", checks: this.health });
+    if (!path.startsWith("/api/")) return problem(404, "not_found");
+    if (request.headers.get("authorization") !== `Bearer ${this.adminToken}`) return problem(401, "unauthorized");
+    if (path === "/api/diagnostics/probe") return this.#sendProbe();
+    const page = (data: readonly object[]) => Response.json({ data, next_cursor: null });
+    switch (path) {
+      case "/api/diagnostics":
+        return Response.json({ now: iso(this.now()), ...this.diagnostics });
+      case "/api/destinations":
+        return page(this.destinations);
+      case "/api/deliveries":
+        return page(this.deliveries);
+      case "/api/dead-letters":
+        return page(this.deadLetters);
+      case "/api/quarantine":
+        return page(this.quarantine);
+      case "/api/ledger":
+        return Response.json(this.ledger);
+      default:
+        return problem(404, "not_found");
+    }
+  }
+
+  #sendProbe(): Response {
+    const sent_at = iso(this.now());
+    for (const [name, one] of Object.entries(this.diagnostics.queues)) {
+      if (!this.stuckQueues.has(name)) one.probe_consumed_at = sent_at;
+    }
+    return Response.json({ sent_at }, { status: 202 });
+  }
+
+  async #receive(request: Request): Promise<Response> {
+    if (request.method !== "POST") return problem(405, "method_not_allowed");
+    const headers = new Headers(request.headers);
+    this.onTheWay(headers);
+    const business = headers.get("x-qonto-signature");
+    const onboarding = headers.get("qonto-sha256-signature");
+    const header = business ?? onboarding;
+    if (header === null) return problem(401, "signature_missing");
+    const signature = business === null ? readOnboardingSignature(header) : readBusinessSignature(header);
+    if (signature === null) return problem(400, "signature_malformed");
+    const secrets = this.secrets[signature.source];
+    if (secrets.length === 0) return problem(503, "not_configured");
+    const body = new Uint8Array(await request.arrayBuffer());
+    const fits = await Promise.all(secrets.map((secret) => signature.matches(body, secret)));
+    if (!fits.includes(true)) return problem(401, "signature_mismatch");
+    const ageSeconds = this.now() / 1000 - (signature.timestamp ?? this.now() / 1000);
+    if (ageSeconds > this.toleranceSeconds) return problem(401, "timestamp_too_old");
+    if (-ageSeconds > this.toleranceSeconds) return problem(401, "timestamp_in_future");
+    return Response.json({ status: "accepted", event_id: "probe" });
+  }
+}
+
+function well(detail: string) {
+  return { status: "ok", detail, value: 0 as number | null, limit: 0 };
+}
+
+function queue() {
+  return { backlog: 0, oldest_message_at: null as string | null, probe_consumed_at: null as string | null };
+}
+
+/** Some weeks of one kind of events, an hour apart; the last so long ago. */
+export function series(type: string, silentMs: number) {
+  return {
+    organization_id: "org-1",
+    type,
+    events: 400,
+    first_received_at: iso(Date.now() - 20 * DAY_MS),
+    last_received_at: iso(Date.now() - silentMs),
+    longest_gap_seconds: 3_600,
+  };
+}
+
+export function team(changes: Partial<Destination> = {}, health: Partial<Destination["health"]> = {}): Destination {
+  return {
+    id: "dst_1",
+    url: "https://team.example.com/hook",
+    description: "Accounting",
+    types: ["v1/transactions"],
+    organizations: null,
+    enabled: true,
+    retry_schedule_seconds: null,
+    timeout_ms: 10_000,
+    max_per_second: null,
+    health: {
+      state: "healthy",
+      consecutive_failures: 0,
+      last_success_at: iso(Date.now() - 60_000),
+      last_failure_at: null,
+      resting_since: null,
+      next_probe_at: null,
+      ...health,
+    },
+    ...changes,
+  };
+}
+
+/** A delivery whose only attempt failed. */
+export const failedDelivery = {
+  destination_id: "dst_1",
+  event_id: "e1",
+  received_at: "2026-11-24T10:05:00.000Z",
+  status: "dead",
+  next_attempt_at: null,
+  attempts: [
+    {
+      attempt: 1,
+      at: "2026-11-24T10:05:01.000Z",
+      status: 503,
+      outcome: "rejected",
+      duration_ms: 8,
+      response_excerpt: "down for maintenance",
+    },
+  ],
+};
+
+/** All that a doctor meets: a relay on the internet, a Qonto that sends to it, and this machine. All of it is well. */
+export class Scene {
+  readonly relay = new ScriptedRelay();
+  readonly qonto: QontoServer;
+  readonly circumstances: Circumstances;
+  readonly progress: string[] = [];
+
+  private constructor(qonto: QontoServer) {
+    this.qonto = qonto;
+    this.subscribe({});
+    this.circumstances = this.#circumstances();
+  }
+
+  static async begin(): Promise<Scene> {
+    return new Scene(await QontoServer.start());
+  }
+
+  /** Of these `changes` a test makes its fault. */
+  async examine(changes: Partial<Circumstances> = {}, world: Partial<World> = {}): Promise<Examined[]> {
+    const circumstances = { ...this.circumstances, ...changes };
+    return examine(new Patient({ ...circumstances, world: { ...circumstances.world, ...world } }));
+  }
+
+  subscribe({ id = "sub-1", callback_url = WEBHOOK, types = ["v1/transactions"] }): void {
+    const dates = { created_at: iso(Date.now()), updated_at: iso(Date.now()) };
+    const owner = this.qonto.accessToken;
+    this.qonto.subscriptions.set(id, {
+      id,
+      owner,
+      callback_url,
+      types,
+      secret: BUSINESS_SECRET,
+      description: null,
+      ...dates,
+    });
+  }
+
+  /** A relay client that bears another token, or none of Qonto's. */
+  relayWith(token: string): Circumstances["relay"] {
+    return { thing: new RelayClient(RELAY, token, { fetch: this.fetch }) };
+  }
+
+  qontoWith(token: string, baseUrl = this.qonto.url): Circumstances["qonto"] {
+    let aheadMs: number | null = null;
+    const client = new QontoClient({
+      baseUrl,
+      headers: { authorization: `Bearer ${token}` },
+      progress: () => undefined,
+      patience: { answersWithinMs: 5_000, mostRetries: 0, longestWaitMs: 0 },
+      onAnswer: ({ headers }) => (aheadMs = Date.parse(headers.get("date") ?? "") - this.circumstances.world.now()),
+    });
+    return { thing: { client, clockAheadMs: () => aheadMs } };
+  }
+
+  readonly fetch: typeof fetch = (input, init) => this.relay.fetch(new Request(input, init));
+
+  #circumstances(): Circumstances {
+    let elapsedMs = 0;
+    return {
+      target: readTarget(RELAY),
+      world: {
+        now: () => Date.now(),
+        elapsedMs: () => (elapsedMs += 20),
+        fetch: this.fetch,
+        wait: async () => undefined,
+        lookup: async () => ["104.16.0.1", "2606:4700::1"],
+        certificateOf: async () => ({
+          validUntil: Date.now() + 60 * DAY_MS,
+          refusedFor: null,
+          issuer: "An Authority",
+        }),
+        timeBoxes: { answerMs: 5_000, queuesMs: 1_000 },
+      },
+      secrets: {
+        business: { values: [BUSINESS_SECRET], from: "QONTO_WEBHOOK_SECRETS" },
+        onboarding: { values: [ONBOARDING_SECRET], from: "QONTO_ONBOARDING_SECRETS" },
+      },
+      relay: this.relayWith(ADMIN_TOKEN),
+      qonto: this.qontoWith(this.qonto.accessToken),
+      partnerId: "partner",
+      isSandbox: false,
+      progress: (text) => this.progress.push(text),
+    };
+  }
+}

@@ -1,0 +1,546 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Examined, findingsOf } from "../../../src/cli/commands/doctor/examine.ts";
+import { type FaultName, faultNames } from "../../../src/cli/commands/doctor/finding.ts";
+import type { Circumstances } from "../../../src/cli/commands/doctor/patient.ts";
+import { readTarget } from "../../../src/cli/commands/doctor/target.ts";
+import type { World } from "../../../src/cli/commands/doctor/world.ts";
+import {
+  BUSINESS_SECRET,
+  type ScriptedRelay,
+  RELAY,
+  Scene,
+  WEBHOOK,
+  failedDelivery,
+  series,
+  team,
+} from "./doctor-scene.ts";
+
+let scene: Scene;
+beforeEach(async () => (scene = await Scene.begin()));
+afterEach(() => scene.qonto.stop());
+
+const faultsOf = (examined: readonly Examined[]) => findingsOf(examined).map(({ fault }) => fault);
+const outcomes = (examined: readonly Examined[]) =>
+  Object.fromEntries(examined.map(({ check, result }) => [check.name, result.outcome]));
+
+/** What is not as it should be: of the relay, of Qonto, or around the doctor. */
+interface Fault {
+  readonly relay?: (relay: ScriptedRelay) => void;
+  readonly qonto?: (scene: Scene) => void;
+  readonly here?: (scene: Scene) => Partial<Circumstances>;
+  readonly world?: Partial<World>;
+  /** What else comes of it; without it the fault is the only one that is named. */
+  readonly besides?: readonly FaultName[];
+}
+
+const DAY_MS = 86_400_000;
+const answering = (status: number, code?: string, headers: Record<string, string> = {}): Fault => ({
+  relay: (relay) => {
+    relay.intercept = (_request, path) =>
+      path !== "/webhooks/qonto"
+        ? null
+        : code === undefined
+          ? new Response("<html></html>", { status, headers })
+          : Response.json({ code }, { status, headers });
+  },
+});
+const withSecret = (secret: string): Pick<Fault, "here"> => ({
+  here: () => ({
+    secrets: { business: { values: [secret], from: "QONTO_WEBHOOK_SECRETS" }, onboarding: null },
+    partnerId: null,
+  }),
+});
+const failing = (code: string) => async () => {
+  throw Object.assign(new Error(code), { code });
+};
+const broken = (code: string): Partial<World> => ({
+  fetch: async () => {
+    throw new TypeError("fetch failed", { cause: Object.assign(new Error(code), { code }) });
+  },
+});
+const withCertificate = (changes: object): Fault => ({
+  world: {
+    certificateOf: async () => ({ validUntil: Date.now() + 60 * DAY_MS, refusedFor: null, issuer: "X", ...changes }),
+  },
+});
+const degraded = (name: keyof ScriptedRelay["health"], detail = "As the test says."): Fault => ({
+  relay: (relay) => Object.assign(relay.health[name], { status: "degraded", detail, value: 999 }),
+});
+const counted = (counts: Partial<ScriptedRelay["diagnostics"]["signatures"]>): Fault => ({
+  relay: (relay) => Object.assign(relay.diagnostics.signatures, counts),
+});
+const withoutPrefix = BUSINESS_SECRET.replace("whsec_", "");
+const apiKey = "acme-corp-1234:0123456789abcdef0123456789abcdef";
+
+const table: readonly (readonly [string, FaultName, Fault])[] = [
+  ["an address with another path", "url_path_wrong", { here: () => ({ target: readTarget(`${RELAY}/webhook`) }) }],
+  ["an address without https", "url_not_https", { here: () => ({ target: readTarget("http://relay.example.com") }) }],
+  ["a host that is not there", "host_unknown", { world: { lookup: failing("ENOTFOUND"), ...broken("ENOTFOUND") } }],
+  [
+    "a name server that does not answer",
+    "host_lookup_failed",
+    { world: { lookup: failing("EAI_AGAIN"), ...broken("EAI_AGAIN") } },
+  ],
+  ["a host in a private network", "address_private", { world: { lookup: async () => ["104.16.0.1", "10.1.2.3"] } }],
+  ["a port without TLS", "tls_fails", { world: { certificateOf: failing("ECONNRESET") } }],
+  ["a certificate of yesterday", "certificate_expired", withCertificate({ refusedFor: "CERT_HAS_EXPIRED" })],
+  [
+    "a certificate of another host",
+    "certificate_for_another_host",
+    withCertificate({ refusedFor: "ERR_TLS_CERT_ALTNAME_INVALID" }),
+  ],
+  [
+    "a certificate that is signed by itself",
+    "certificate_untrusted",
+    withCertificate({ refusedFor: "DEPTH_ZERO_SELF_SIGNED_CERT" }),
+  ],
+  [
+    "a certificate that ends next week",
+    "certificate_expires_soon",
+    withCertificate({ validUntil: Date.now() + 7 * DAY_MS }),
+  ],
+
+  ["a relay that is down", "relay_unreachable", { world: broken("ECONNREFUSED") }],
+  [
+    "a relay that takes 1.2 s",
+    "answer_too_slow",
+    {
+      here: ({ circumstances: { world } }) => {
+        let elapsedMs = 0;
+        return { world: { ...world, elapsedMs: () => (elapsedMs += 1_200) } };
+      },
+    },
+  ],
+  [
+    "a relay that never answers",
+    "answer_too_slow",
+    {
+      world: {
+        fetch: async () => {
+          throw new DOMException("late", "TimeoutError");
+        },
+      },
+    },
+  ],
+  ["a redirect", "redirected", answering(301, undefined, { location: "https://www.relay.example.com/" })],
+  ["a host without a relay", "path_not_found", answering(404)],
+  ["a proxy that refuses POST", "post_refused", answering(405)],
+  ["a login before the relay", "login_before_relay", answering(403)],
+  ["something else that says 200", "not_a_relay", answering(200)],
+  ["a relay without a secret", "relay_not_configured", answering(503, "not_configured")],
+  ["a relay without a database", "not_stored", answering(503, "not_stored")],
+  ["a relay that fails", "relay_error", answering(500, "internal_error")],
+
+  ["an access token that has expired", "qonto_token_refused", { here: (scene) => ({ qonto: scene.qontoWith("old") }) }],
+  ["an access token without the scope", "qonto_scope_missing", { qonto: ({ qonto }) => (qonto.faults.status = 403) }],
+  ["too many calls", "qonto_rate_limited", { qonto: ({ qonto }) => (qonto.faults.status = 429) }],
+  [
+    "a Qonto that is not there",
+    "qonto_unreachable",
+    { here: (scene) => ({ qonto: scene.qontoWith(scene.qonto.accessToken, "http://127.0.0.1:9") }) },
+  ],
+  ["a Qonto that fails", "qonto_answer_odd", { qonto: ({ qonto }) => (qonto.faults.status = 500) }],
+  ["no subscription", "subscription_missing", { qonto: ({ qonto }) => qonto.subscriptions.clear() }],
+  [
+    "no subscription but one of another environment",
+    "subscription_missing",
+    { qonto: (scene) => scene.subscribe({ callback_url: "https://staging.example.com/webhooks/qonto" }) },
+  ],
+  [
+    "a subscription with a misprint in its path",
+    "subscription_path_wrong",
+    { qonto: (scene) => scene.subscribe({ id: "sub-2", callback_url: `${RELAY}/webhook/qonto` }) },
+  ],
+  [
+    "a subscription to the laptop of somebody",
+    "subscription_stale",
+    {
+      qonto: (scene) => scene.subscribe({ id: "sub-2", callback_url: "https://laptop.example.com/webhooks/qonto" }),
+      world: { lookup: async (host) => [host.startsWith("laptop") ? "192.168.1.7" : "104.16.0.1"] },
+    },
+  ],
+  [
+    "a subscription to a host that is gone",
+    "subscription_stale",
+    {
+      qonto: (scene) => scene.subscribe({ id: "sub-2", callback_url: "https://old.example.com/webhooks/qonto" }),
+      world: {
+        lookup: (host) => (host.startsWith("old") ? failing("ENOTFOUND")() : Promise.resolve(["104.16.0.1"])),
+      },
+    },
+  ],
+  [
+    "two subscriptions for the same",
+    "subscription_duplicate",
+    { qonto: (scene) => scene.subscribe({ id: "sub-2", types: ["v1/transactions", "v1/cards"] }) },
+  ],
+  [
+    "a team that waits for what is not subscribed to",
+    "type_not_subscribed",
+    { relay: (relay) => relay.destinations.push(team({ id: "dst_2", types: ["v1/transfers", "registrations.*"] })) },
+  ],
+  [
+    "a relay without the onboarding secret, which is known here",
+    "onboarding_secret_missing",
+    {
+      relay: (relay) => {
+        relay.secrets.onboarding.length = 0;
+        relay.diagnostics.configuration.secrets.onboarding = 0;
+      },
+    },
+  ],
+
+  [
+    "verification that is wrong",
+    "signature_code_wrong",
+    { relay: (relay) => (relay.diagnostics.signature_vectors.business = false) },
+  ],
+  ["another secret", "secret_unknown", withSecret("another-secret-altogether-of-32-chars")],
+  ["a secret with a line break in it", "secret_with_white_space", withSecret(BUSINESS_SECRET.replace("m", "m\n"))],
+  ["a secret in quotes", "secret_in_quotes", withSecret(`"${BUSINESS_SECRET}"`)],
+  ["a secret whose prefix somebody took for a label", "secret_prefix_missing", withSecret(withoutPrefix)],
+  [
+    "a relay whose secret lost its prefix",
+    "secret_prefix_stripped",
+    { ...withSecret(BUSINESS_SECRET), relay: ({ secrets }) => (secrets.business[0] = withoutPrefix) },
+  ],
+  [
+    "a relay that has the secret decoded",
+    "secret_base64_decoded",
+    {
+      ...withSecret(BUSINESS_SECRET),
+      relay: ({ secrets }) => (secrets.business[0] = Buffer.from(withoutPrefix, "base64").toString()),
+    },
+  ],
+  [
+    "a relay that has the secret decoded from hexadecimal",
+    "secret_hex_decoded",
+    {
+      ...withSecret(Buffer.from("secret of hexadecimal digits").toString("hex")),
+      relay: ({ secrets }) => (secrets.business[0] = "secret of hexadecimal digits"),
+    },
+  ],
+  ["an API key in the secret's place", "api_key_as_secret", withSecret(apiKey)],
+  [
+    "an API key in the secret's place on both sides",
+    "api_key_as_secret",
+    { ...withSecret(apiKey), relay: ({ secrets }) => (secrets.business[0] = apiKey) },
+  ],
+  [
+    "a proxy that drops the header",
+    "signature_dropped",
+    {
+      ...withSecret(BUSINESS_SECRET),
+      relay: (relay) => (relay.onTheWay = (headers) => headers.delete("x-qonto-signature")),
+    },
+  ],
+  [
+    "a proxy that cuts the header at its comma",
+    "signature_changed",
+    {
+      ...withSecret(BUSINESS_SECRET),
+      relay: (relay) =>
+        (relay.onTheWay = (headers) => {
+          const [first = ""] = (headers.get("x-qonto-signature") ?? "").split(",");
+          if (first !== "") headers.set("x-qonto-signature", first);
+        }),
+    },
+  ],
+  [
+    "a receiver that verifies nothing",
+    "forged_accepted",
+    {
+      relay: (relay) => {
+        relay.intercept = (_request, path) =>
+          path === "/webhooks/qonto" ? Response.json({ status: "accepted" }) : null;
+      },
+      besides: ["unsigned_accepted", "stale_accepted"],
+    },
+  ],
+  [
+    "a receiver that takes what bears no signature",
+    "unsigned_accepted",
+    {
+      relay: (relay) => {
+        relay.intercept = (request, path) =>
+          path === "/webhooks/qonto" && !/signature/.test([...request.headers.keys()].join())
+            ? Response.json({ status: "accepted" })
+            : null;
+      },
+    },
+  ],
+  [
+    "a receiver that takes what is old",
+    "stale_accepted",
+    { relay: (relay) => (relay.toleranceSeconds = Number.POSITIVE_INFINITY) },
+  ],
+
+  ["a relay whose clock is fast", "relay_clock_off", { relay: (relay) => (relay.aheadMs = 120_000) }],
+  [
+    "a clock of this machine that is slow",
+    "own_clock_off",
+    {
+      here: ({ circumstances }) => ({
+        qonto: { thing: { ...Object(circumstances.qonto).thing, clockAheadMs: () => 400_000 } },
+      }),
+      world: { now: () => Date.now() - 400_000 },
+    },
+  ],
+  [
+    "two clocks, and nobody to say which is right",
+    "clocks_disagree",
+    {
+      here: () => ({ qonto: { lacks: "No access.", enable: "Set it." } }),
+      relay: (relay) => (relay.aheadMs = -45_000),
+    },
+  ],
+
+  ["a wrong admin token", "admin_token_refused", { here: (scene) => ({ relay: scene.relayWith("wrong") }) }],
+  [
+    "an API that fails",
+    "relay_api_fails",
+    {
+      relay: (relay) =>
+        (relay.intercept = (_, path) => (path === "/api/diagnostics" ? Response.json({}, { status: 500 }) : null)),
+    },
+  ],
+  ["a database that is down", "database_unwell", degraded("database")],
+  ["teams' secrets under a key that is gone", "team_secrets_unopened", degraded("secrets")],
+  ["a variable that cannot be read", "relay_not_configured", degraded("configuration")],
+  [
+    "a migration that was forgotten",
+    "migrations_missing",
+    { relay: (relay) => relay.diagnostics.migrations.missing.push("0009_new.sql") },
+  ],
+  ["a queue without a consumer", "queue_stuck", { relay: (relay) => relay.stuckQueues.add("retries") }],
+  [
+    "a dead-letter queue without a consumer",
+    "dead_letter_consumer_stuck",
+    { relay: (relay) => relay.stuckQueues.add("dead_letters") },
+  ],
+  [
+    "events that wait in the queue",
+    "queue_backlog_old",
+    {
+      relay: ({ diagnostics }) => {
+        diagnostics.queues.events.oldest_message_at = new Date(Date.now() - 600_000).toISOString();
+      },
+    },
+  ],
+  ["a cron that has stopped", "cron_stopped", degraded("cron")],
+  ["events that nobody hands on", "fan_out_stuck", degraded("fan_out")],
+  ["deliveries that nobody makes", "deliveries_overdue", degraded("deliveries")],
+  [
+    "a dead letter",
+    "dead_letters_waiting",
+    {
+      relay: (relay) =>
+        relay.deadLetters.push({ id: "d1", kind: "event", received_at: "2026-11-24T10:05:00.000Z", replayed_at: null }),
+    },
+  ],
+  [
+    "an event in quarantine",
+    "quarantine_waiting",
+    {
+      relay: (relay) =>
+        relay.quarantine.push({ id: "q1", reason: "timestamp_too_old", received_at: "2026-11-24T10:05:00.000Z" }),
+    },
+  ],
+  ["a ledger that does not balance", "ledger_unbalanced", { relay: (relay) => (relay.ledger.balanced = false) }],
+
+  ["events under an unknown secret", "signatures_mismatched", counted({ mismatched: 40 })],
+  ["stale events", "signatures_too_old", counted({ too_old: 40 })],
+  ["events of the future", "signatures_in_future", counted({ in_future: 40 })],
+  ["headers that nobody can read", "signatures_malformed", counted({ malformed: 40 })],
+  ["headers that do not arrive", "signatures_missing", counted({ authentic: 2, missing: 40 })],
+  [
+    "one kind of events that stays away",
+    "traffic_silent",
+    { relay: ({ diagnostics }) => (diagnostics.traffic[1] = series("v1/cards", 3 * 3_600_000)) },
+  ],
+  [
+    "all events that stay away",
+    "all_traffic_silent",
+    {
+      relay: ({ diagnostics }) =>
+        (diagnostics.traffic = [series("v1/transactions", 3 * 3_600_000), series("v1/cards", DAY_MS)]),
+    },
+  ],
+  [
+    "a team that is down",
+    "destination_failing",
+    {
+      relay: (relay) => {
+        relay.destinations[0] = team({}, { state: "failing", consecutive_failures: 3 });
+        relay.intercept = (request, path) =>
+          path === "/api/deliveries" && !request.url.includes("status=dead")
+            ? Response.json({ data: [failedDelivery], next_cursor: null })
+            : null;
+      },
+    },
+  ],
+  [
+    "a team that rests",
+    "destination_resting",
+    {
+      relay: (relay) => {
+        const resting_since = "2026-11-24T10:05:00.000Z";
+        relay.destinations[0] = team({}, { state: "failing", consecutive_failures: 30, resting_since });
+      },
+    },
+  ],
+  [
+    "a team that rests, seen without a token",
+    "destination_resting",
+    { ...degraded("resting_destinations"), here: () => ({ relay: { lacks: "No token.", enable: "Set it." } }) },
+  ],
+  [
+    "a team that is paused",
+    "destination_paused",
+    { relay: (relay) => (relay.destinations[0] = team({ enabled: false }, { state: "paused" })) },
+  ],
+  ["deliveries that ended as dead", "deliveries_dead", { relay: (relay) => relay.deliveries.push(failedDelivery) }],
+];
+
+async function examineWith({ relay, qonto, here, world }: Fault): Promise<Examined[]> {
+  relay?.(scene.relay);
+  qonto?.(scene);
+  return scene.examine(here?.(scene) ?? {}, world);
+}
+
+describe("the doctor names the fault", () => {
+  it.each(table)("%s: %s", async (_what, name, fault) => {
+    const examined = await examineWith(fault);
+    expect(faultsOf(examined)).toEqual([name, ...(fault.besides ?? [])]);
+    const [finding] = findingsOf(examined);
+    for (const text of [finding?.what, finding?.seen, finding?.remedy, ...(finding?.commands ?? [])]) {
+      expect(text).toMatch(/\S.{8,}/);
+      expect(text).not.toMatch(/undefined|null|NaN|Infinity|\[object/);
+    }
+  });
+
+  it("and this table has each name that it has", () => {
+    const named = new Set(table.flatMap(([, name, { besides = [] }]) => [name, ...besides]));
+    expect(faultNames.filter((name) => !named.has(name))).toEqual([]);
+  });
+});
+
+describe("a relay that is well", () => {
+  it("passes every check", async () => {
+    const examined = await scene.examine();
+    expect(findingsOf(examined)).toEqual([]);
+    expect(new Set(Object.values(outcomes(examined)))).toEqual(new Set(["passed"]));
+  });
+
+  it("is examined in the order of Qonto's own list", async () => {
+    expect(Object.keys(outcomes(await scene.examine())).slice(0, 7)).toEqual([
+      "address",
+      "certificate",
+      "answer",
+      "subscription",
+      "types",
+      "onboarding",
+      "signature",
+    ]);
+  });
+
+  it("gets nothing but probes, marked as such", async () => {
+    const posted: Request[] = [];
+    scene.relay.intercept = (request, path) => {
+      if (path === "/webhooks/qonto") posted.push(request.clone());
+      return null;
+    };
+    await scene.examine();
+    expect(posted.length).toBeGreaterThan(8);
+    expect(posted.map(({ headers }) => headers.get("x-relay-probe"))).toEqual(posted.map(() => "doctor"));
+    const bodies: any[] = await Promise.all(posted.map((request) => request.json()));
+    expect(new Set(bodies.map(({ type, event_type }) => type ?? event_type))).toEqual(new Set(["relay.probe"]));
+  });
+
+  it("is well without any credential, as far as can be seen", async () => {
+    const lacking = { lacks: "There is none.", enable: "Set it." };
+    const secrets = { business: null, onboarding: null };
+    const examined = await scene.examine({ relay: lacking, qonto: lacking, secrets, partnerId: null });
+    expect(findingsOf(examined)).toEqual([]);
+    expect(outcomes(examined)).toMatchObject({
+      answer: "passed",
+      subscription: "skipped",
+      signature: "passed",
+      access: "skipped",
+      health: "passed",
+      queues: "skipped",
+      destinations: "skipped",
+    });
+  });
+
+  it("on this machine is well too, without https and where Qonto cannot reach it", async () => {
+    const examined = await scene.examine(
+      { target: readTarget("http://localhost:8787"), qonto: { lacks: "No access.", enable: "Set it." } },
+      { lookup: async () => ["127.0.0.1", "::1"] },
+    );
+    expect(findingsOf(examined)).toEqual([]);
+    expect(outcomes(examined)).toMatchObject({ address: "passed", certificate: "skipped", answer: "passed" });
+  });
+});
+
+describe("a relay that is down", () => {
+  it("is named once, all that hangs on it is left out, and what does not is examined", async () => {
+    const examined = await scene.examine({}, broken("ECONNREFUSED"));
+    expect(faultsOf(examined)).toEqual(["relay_unreachable"]);
+    expect(outcomes(examined)).toMatchObject({
+      address: "passed",
+      answer: "failed",
+      subscription: "passed",
+      signature: "skipped",
+      health: "skipped",
+    });
+  });
+});
+
+describe("the credentials", () => {
+  it("of one who may only read, leave the queues unprobed and no fault", async () => {
+    scene.relay.intercept = (request, path) =>
+      request.method === "POST" && path.startsWith("/api/")
+        ? Response.json({ code: "forbidden", detail: "No." }, { status: 403 })
+        : null;
+    const examined = await scene.examine();
+    expect(faultsOf(examined)).toEqual([]);
+    expect(outcomes(examined)).toMatchObject({ queues: "skipped", destinations: "passed" });
+  });
+
+  it("a wrong token is presented once: wrong ones are slowed down", async () => {
+    let presented = 0;
+    scene.relay.intercept = (_request, path) => {
+      if (path.startsWith("/api/")) presented += 1;
+      return null;
+    };
+    await scene.examine({ relay: scene.relayWith("wrong") });
+    expect(presented).toBe(1);
+  });
+});
+
+describe("the queues", () => {
+  it("are waited for until each consumer has had the probe", async () => {
+    scene.relay.stuckQueues.add("dead_letters");
+    let waits = 0;
+    const wait = async () => {
+      waits += 1;
+      if (waits === 3) {
+        scene.relay.diagnostics.queues.dead_letters.probe_consumed_at = new Date(Date.now() + 1_000).toISOString();
+      }
+    };
+    expect(faultsOf(await scene.examine({}, { wait }))).toEqual([]);
+    expect(waits).toBe(3);
+    expect(scene.progress).toContainEqual(expect.stringMatching(/^queues: waiting for dead_letters/));
+  });
+});
+
+describe("the subscription's address", () => {
+  it.each([`${WEBHOOK}/`, "https://RELAY.example.com/webhooks/qonto", "https://relay.example.com:443/webhooks/qonto"])(
+    "%s is the same",
+    async (callback_url) => {
+      scene.subscribe({ callback_url });
+      expect(faultsOf(await scene.examine())).toEqual([]);
+    },
+  );
+});

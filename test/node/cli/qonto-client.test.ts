@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { z } from "zod";
+import { QontoClient, TooManyResults } from "../../../src/cli/qonto-client.ts";
+import { QontoServer } from "../support/qonto-server/qonto-server.ts";
+import { ScriptedServer } from "./scripted-server.ts";
+
+const item = z.object({ id: z.string() });
+const progress: string[] = [];
+let api: ScriptedServer;
+let client: QontoClient;
+
+beforeEach(async () => {
+  api = await new ScriptedServer().start();
+  progress.length = 0;
+  client = new QontoClient({ baseUrl: api.url, headers: {}, progress: (text) => progress.push(text), backOffMs: 0 });
+});
+afterEach(() => api.stop());
+
+const list = (query: Parameters<QontoClient["list"]>[3]) =>
+  Array.fromAsync(client.list("v2/transactions", "transactions", item, query));
+
+it("a rate limit without a time to wait for is met by backing off, a bounded number of times", async () => {
+  api.answer = () => ({ status: 429 });
+  await expect(list({})).rejects.toThrow("Qonto refuses (429)");
+  expect(api.received).toHaveLength(7);
+  expect(progress).toEqual(
+    [2, 3, 4, 5, 6, 7].map((one) => `Qonto's rate limit is reached: waiting 0 s, then try ${one} of 7 …`),
+  );
+});
+
+it("says on each new try that nobody answers, and why", async () => {
+  await api.stop();
+  await expect(list({})).rejects.toThrow("Qonto's API does not answer: nothing listens there.");
+  expect(progress).toEqual(
+    [2, 3, 4, 5, 6, 7].map(
+      (one) => `Qonto does not answer (nothing listens there): waiting 0 s, then try ${one} of 7 …`,
+    ),
+  );
+  await api.start();
+});
+
+it("a query of more results than Qonto lists is a fault, not the end of the list", async () => {
+  api.answer = ({ query }) => {
+    const page = Number(query.get("page"));
+    return page > 2
+      ? { status: 422, body: {} }
+      : { body: { transactions: [{ id: String(page) }], meta: { next_page: page + 1 } } };
+  };
+  await expect(list({ per_page: 5_000 })).rejects.toThrow("no more than 10000 results");
+  expect(await list({ per_page: 3_000 })).toEqual([{ id: "1" }, { id: "2" }]);
+});
+
+it("a filter can have several values", async () => {
+  api.answer = () => ({ body: { transactions: [], meta: { next_page: null } } });
+  await list({ "status[]": ["pending", "declined"], updated_at_from: undefined });
+  expect(api.received[0]?.query.getAll("status[]")).toEqual(["pending", "declined"]);
+  expect(api.received[0]?.query.has("updated_at_from")).toBe(false);
+});
+
+it("numbers stay as Qonto wrote them", async () => {
+  api.answer = () => ({ headers: { "content-type": "application/json" }, body: '{"amount":12.50}' });
+  expect(JSON.stringify(await client.get("v2/organization", z.unknown()))).toBe('{"amount":12.50}');
+});
+
+/** Promises a second page, and refuses it. */
+const promising = (answerOf: (asked: number) => object | undefined) => {
+  api.answer = ({ query }) => {
+    if (query.get("page") === "2") return { status: 422, body: {} };
+    return { body: { transactions: [{ id: "1" }], meta: answerOf(api.received.length) } };
+  };
+};
+
+it("a page that is refused though the one before promises it, is a query of too many results", async () => {
+  promising(() => ({ next_page: 2, total_count: 2 }));
+  await expect(list({})).rejects.toThrow(TooManyResults);
+});
+
+it("and the end of the list, if the one before has ceased to promise it", async () => {
+  promising((asked) => (asked === 1 ? { next_page: 2, total_count: 2 } : { next_page: null, total_count: 1 }));
+  expect(await list({})).toEqual([{ id: "1" }]);
+});
+
+it("the pages tell how many results there are, and the answers what time it is there", async () => {
+  api.answer = () => ({
+    headers: { date: "Sun, 01 Mar 2026 12:00:00 GMT" },
+    body: { transactions: [{ id: "1" }], meta: { next_page: null, total_count: 1 } },
+  });
+  expect(client.answeredAtMs).toBeNull();
+  const pages = await Array.fromAsync(client.pages("v2/transactions", "transactions", item));
+  expect(pages).toEqual([{ items: [{ id: "1" }], total: 1 }]);
+  expect(client.answeredAtMs).toBe(Date.parse("2026-03-01T12:00:00Z"));
+});
+
+it("keeps requests so far apart that no limit is reached, when it is told how far", async () => {
+  const bank = await QontoServer.start({ limits: [{ requests: 1, milliseconds: 50 }] });
+  const headers = { authorization: `Bearer ${bank.accessToken}` };
+  const paced = new QontoClient({
+    baseUrl: bank.url,
+    headers,
+    progress: (text) => progress.push(text),
+    spacingMs: 200,
+  });
+  await Promise.all([1, 2, 3].map(() => paced.get("v2/organization", z.unknown())));
+  expect(bank.calls).toHaveLength(3);
+  expect(progress).toEqual([]);
+  await bank.stop();
+});

@@ -1,0 +1,405 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { RelayClient } from "../../../../src/cli/relay-client.ts";
+import { type Serving, serve } from "../../../../src/cli/serve.ts";
+import { z } from "zod";
+import { freePort } from "../../../demo/free-port.ts";
+import { businessRequest } from "../../../support/qonto.ts";
+import { type Item, type ListedType, idOf, listedTypes } from "../../support/qonto-server/bank.ts";
+import { type QontoOptions, QontoServer } from "../../support/qonto-server/qonto-server.ts";
+import { QontoProgram, qonto } from "../qonto-program.ts";
+import { ScriptedServer } from "../scripted-server.ts";
+
+/** Reconciliation of a bank with the relay as `npm start` serves it. Each test has an organization of its own. */
+
+const SECRET = "business-secret";
+const TOKEN = "token-of-test";
+const LONG_AGO = "2025-01-01T00:00:00.000Z";
+
+const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-reconcile-"));
+const team = new ScriptedServer();
+let relay: Serving;
+let api: RelayClient;
+let bank: QontoServer;
+
+beforeAll(async () => {
+  const variablesFile = path.join(directory, "variables");
+  writeFileSync(
+    variablesFile,
+    `QONTO_WEBHOOK_SECRETS=${SECRET}\nADMIN_TOKEN=${TOKEN}\nALLOW_PRIVATE_DESTINATIONS=true\n`,
+  );
+  relay = await serve({ port: await freePort(), stateDirectory: directory, variablesFile, print: () => undefined });
+  api = new RelayClient(relay.url, TOKEN);
+  await team.start();
+  await api.post("/api/destinations", { url: `${team.url}/hook` }, z.unknown());
+});
+afterAll(async () => {
+  await relay?.stop();
+  await team.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+beforeEach(async () => {
+  await openBank();
+  team.received.length = 0;
+});
+afterEach(() => bank.stop());
+
+/** A bank in which nothing has been made but the organization and its account, long ago. */
+async function openBank(options: QontoOptions = {}): Promise<void> {
+  bank = await QontoServer.start({ organizationId: crypto.randomUUID(), ...options });
+  for (const type of ["v1/organizations", "v1/accounts"] as const) {
+    for (const item of bank.bank.all(type)) bank.bank.change(type, idOf(type, item), { updated_at: LONG_AGO });
+  }
+}
+
+async function reopenBank(options: QontoOptions): Promise<void> {
+  await bank.stop();
+  await openBank(options);
+}
+
+const access = () => ({
+  RELAY_URL: relay.url,
+  ADMIN_TOKEN: TOKEN,
+  QONTO_WEBHOOK_SECRETS: SECRET,
+  QONTO_API_URL: bank.url,
+  QONTO_ACCESS_TOKEN: bank.accessToken,
+});
+
+const line = (...more: string[]) => ["reconcile", "--since", "2020-01-01", "--json", ...more];
+
+async function reconcile(...more: string[]): Promise<{ code: number | null; report: any }> {
+  const { code, stdout, stderr } = await qonto(line(...more), access());
+  expect(stderr).toBe("");
+  return { code, report: JSON.parse(stdout) };
+}
+
+interface Found {
+  readonly type: string;
+  readonly resource_id: string;
+  readonly difference: string;
+  readonly outcome: string;
+}
+
+const found = (report: { differences: Found[] }) =>
+  report.differences
+    .map(({ type, resource_id, difference, outcome }) => `${difference} ${type} ${resource_id} ${outcome}`)
+    .toSorted();
+
+const events = () =>
+  Array.fromAsync(
+    api.list("/api/events", z.looseObject({ id: z.string(), state: z.string(), reconciled: z.boolean() }), {
+      organization_id: bank.bank.organizationId,
+    }),
+  );
+
+/** The relay has done all it has to do for so many events of the organization. */
+async function settled(count: number): Promise<void> {
+  const areSettled = async () => {
+    const all = await events();
+    return all.length === count && all.every(({ state }) => state === "settled");
+  };
+  await vi.waitUntil(areSettled, { timeout: 60_000, interval: 100 });
+}
+
+const state = async (type: ListedType): Promise<{ [id: string]: Item }> => {
+  const resources = await Array.fromAsync(
+    api.list(
+      `/api/organizations/${bank.bank.organizationId}/resources`,
+      z.object({ resource_id: z.string(), data: z.record(z.string(), z.unknown()) }),
+      { type },
+    ),
+  );
+  return Object.fromEntries(
+    resources.map(({ resource_id, data: { event: _event, ...data } }) => [resource_id, plain(data)]),
+  );
+};
+
+const inBank = (type: ListedType): { [id: string]: Item } =>
+  Object.fromEntries(bank.bank.all(type).map((item) => [idOf(type, item), plain(item)]));
+
+/** As JSON carries it; of numbers the value. */
+const plain = (item: Item): Item => JSON.parse(JSON.stringify(item));
+
+async function expectStateOfBank(types: readonly ListedType[] = listedTypes): Promise<void> {
+  for (const type of types) expect(await state(type)).toEqual(inBank(type));
+}
+
+async function webhook(type: ListedType, item: Item, created_at: string, event = "updated"): Promise<void> {
+  const payload = bank.event(type, { created_at, data: { event, ...item } });
+  const signing = { secret: SECRET, timestamp: Math.floor(Date.now() / 1000) };
+  const response = await fetch(`${relay.url}/webhooks/qonto`, await businessRequest(payload, signing));
+  expect(response.status).toBe(200);
+}
+
+/** Two of each type, of which no event was sent. */
+function makeThings(): string[] {
+  const others = listedTypes.filter((type) => type !== "v1/organizations");
+  for (const type of others) for (const _ of [1, 2]) bank.bank.make(type);
+  return listedTypes.flatMap((type) => Object.keys(inBank(type)).map((id) => `missing ${type} ${id}`)).toSorted();
+}
+
+describe("what never came", () => {
+  it("is reported by type and id, and nothing is done about it", async () => {
+    for (const status of ["pending", "declined", "completed"]) bank.bank.make("v1/transactions", { status });
+    const missing = makeThings();
+    const { code, report } = await reconcile();
+    expect(found(report)).toEqual(missing.map((one) => `${one} reported`));
+    expect(report).toMatchObject({ organization_id: bank.bank.organizationId, balanced: false });
+    expect(report.types).toContainEqual({
+      type: "v1/transactions",
+      listed: 5,
+      missing: 5,
+      drifted: 0,
+      extra: 0,
+      fault: null,
+    });
+    expect(code).toBe(1);
+    expect(await events()).toEqual([]);
+  });
+
+  it("is put through: the state is the bank's, teams get it with a mark, a second run adds nothing", async () => {
+    const missing = makeThings();
+    const before = await ledger();
+    const first = await reconcile("--apply");
+    expect(found(first.report)).toEqual(missing.map((one) => `${one} applied`));
+    expect(first.code).toBe(0);
+    // Whether the relay has come to know it by now or not.
+    expect((await reconcile("--apply")).code).toBe(0);
+    await settled(missing.length);
+    await expectStateOfBank();
+
+    const third = await reconcile("--apply");
+    expect(third).toMatchObject({ code: 0, report: { balanced: true, differences: [] } });
+    const all = await events();
+    expect(all.map(({ reconciled }) => reconciled)).toEqual(missing.map(() => true));
+    expect(team.received.map(({ headers }) => headers["webhook-id"]).toSorted()).toEqual(
+      all.map(({ id }) => id).toSorted(),
+    );
+    expect(new Set(team.received.map(({ headers }) => headers["x-relay-reconciled"]))).toEqual(new Set(["true"]));
+    const after = await ledger();
+    expect(after.reconciled - before.reconciled).toBe(missing.length);
+    expect([after.duplicates - before.duplicates, after.conflicts, after.balanced]).toEqual([0, 0, true]);
+  });
+
+  it("says what happened as the status tells it, and is dated as the thing is", async () => {
+    for (const status of ["settled", "pending"]) bank.bank.make("v1/transfers", { status, updated_at: LONG_AGO });
+    bank.bank.make("v1/cards", { status: "discarded" });
+    bank.bank.make("v1/client-invoices");
+    await reconcile("--apply", "--types", "v1/transfers,v1/cards,v1/client-invoices");
+    await settled(4);
+    const bodies = team.received.map(({ body }) => JSON.parse(body));
+    const eventsOf = (type: string) => bodies.filter((body) => body.type === type).map(({ data }) => data.event);
+    expect(eventsOf("v1/transfers").toSorted()).toEqual(["created", "settled"]);
+    expect(eventsOf("v1/cards")).toEqual(["discarded"]);
+    expect(eventsOf("v1/client-invoices")).toEqual([undefined]);
+    expect(bodies.filter(({ type }) => type === "v1/transfers").map(({ created_at }) => created_at)).toEqual(
+      Array(2).fill("2025-01-01T00:00:00.000Z"),
+    );
+  });
+
+  it("may still come later: neither it nor what is older spoils the state", async () => {
+    const client = bank.bank.make("v1/clients", { updated_at: "2026-02-01T10:00:00.500Z" });
+    const member = bank.bank.make("v1/memberships");
+    await reconcile("--apply", "--types", "v1/clients,v1/memberships");
+    await settled(2);
+    await webhook("v1/clients", client, "2026-02-01T10:00:02Z", "created");
+    await webhook(
+      "v1/clients",
+      { ...client, updated_at: "2026-01-31T10:00:00Z", name: "older" },
+      "2026-02-01T10:00:03Z",
+    );
+    await webhook("v1/memberships", { ...member, role: "older" }, "2026-02-01T10:00:00Z");
+    await settled(5);
+    await expectStateOfBank(["v1/clients", "v1/memberships"]);
+    expect((await reconcile("--types", "v1/clients,v1/memberships")).code).toBe(0);
+  });
+});
+
+async function ledger() {
+  return api.get(
+    "/api/ledger",
+    z.object({ reconciled: z.number(), duplicates: z.number(), conflicts: z.number(), balanced: z.boolean() }),
+  );
+}
+
+describe("what has drifted", () => {
+  const types = ["v1/transactions", "v1/memberships"] as const;
+  const these = ["--types", types.join(",")];
+
+  it("is told with the fields that differ, and becomes what the bank shows", async () => {
+    const transaction = bank.bank.make("v1/transactions", { updated_at: LONG_AGO });
+    const member = bank.bank.make("v1/memberships");
+    await webhook("v1/transactions", transaction, LONG_AGO);
+    await webhook("v1/memberships", member, LONG_AGO);
+    await settled(2);
+    expect((await reconcile(...these)).report).toMatchObject({ balanced: true });
+
+    bank.bank.change("v1/transactions", String(transaction["id"]), { label: "changed" });
+    bank.bank.change("v1/memberships", String(member["id"]), { role: "manager" });
+    const { report, code } = await reconcile(...these, "--apply");
+    expect(report.differences).toEqual([
+      expect.objectContaining({
+        resource_id: member["id"],
+        difference: "drifted",
+        fields: ["role"],
+        outcome: "applied",
+      }),
+      expect.objectContaining({ resource_id: transaction["id"], difference: "drifted", fields: ["label"] }),
+    ]);
+    expect(code).toBe(0);
+    await settled(4);
+    await expectStateOfBank(types);
+    expect((await reconcile(...these)).report).toMatchObject({ balanced: true });
+  });
+
+  it("may come to be what it was before, though it bears no date", async () => {
+    const member = bank.bank.make("v1/memberships", { role: "employee" });
+    const id = String(member["id"]);
+    await reconcile("--apply", ...these);
+    await settled(1);
+    let count = 1;
+    for (const role of ["manager", "employee"]) {
+      bank.bank.change("v1/memberships", id, { role });
+      // A later run, as Qonto's clock has it.
+      bank.faults.clockSkewSeconds = count * 60;
+      await reconcile("--apply", ...these);
+      await settled((count += 1));
+      await expectStateOfBank(["v1/memberships"]);
+    }
+  });
+
+  it("is not what the relay has heard of since", async () => {
+    const transaction = bank.bank.make("v1/transactions", { updated_at: LONG_AGO });
+    const member = bank.bank.make("v1/memberships");
+    await webhook("v1/transactions", { ...transaction, label: "newer", updated_at: "2025-02-01T00:00:00Z" }, LONG_AGO);
+    await webhook("v1/memberships", { ...member, role: "newer" }, new Date(Date.now() + 3_600_000).toISOString());
+    await settled(2);
+    expect((await reconcile("--apply", ...these)).report).toMatchObject({ balanced: true });
+  });
+});
+
+describe("what is extra", () => {
+  it("is reported and left alone, but for what is gone, and what has not changed in the time", async () => {
+    const [gone, kept, old] = [1, 2, 3].map(() => bank.bank.make("v1/beneficiaries"));
+    const before = bank.bank.make("v1/transactions", { updated_at: "2019-01-01T00:00:00Z" });
+    const within = bank.bank.make("v1/transactions", { updated_at: "2021-01-01T00:00:00Z" });
+    for (const item of [gone, kept]) await webhook("v1/beneficiaries", Object(item), LONG_AGO, "created");
+    await webhook("v1/beneficiaries", Object(old), LONG_AGO, "deleted");
+    for (const item of [before, within]) await webhook("v1/transactions", item, LONG_AGO, "created");
+    await settled(5);
+    for (const item of [gone, old]) bank.bank.remove("v1/beneficiaries", String(item?.["id"]));
+    for (const item of [before, within]) bank.bank.remove("v1/transactions", String(item["id"]));
+
+    const { code, report } = await reconcile("--apply", "--types", "v1/beneficiaries,v1/transactions");
+    expect(found(report)).toEqual([
+      `extra v1/beneficiaries ${String(gone?.["id"])} reported`,
+      `extra v1/transactions ${String(within["id"])} reported`,
+    ]);
+    expect(code).toBe(1);
+    expect(await events()).toHaveLength(5);
+  });
+});
+
+describe("a long run", () => {
+  it("that is killed is run again: what is missing comes, and nothing twice", async () => {
+    const count = 150;
+    for (let made = 0; made < count; made += 1) bank.bank.make("v1/clients");
+    const killed = new QontoProgram(line("--apply", "--types", "v1/clients"), access());
+    await vi.waitUntil(async () => (await events()).length > 20, { timeout: 30_000, interval: 20 });
+    killed.process.kill("SIGKILL");
+    await killed.ended;
+    expect((await events()).length).toBeLessThan(count);
+    const { code, report } = await reconcile("--apply", "--types", "v1/clients");
+    expect([code, report.types[0].listed]).toEqual([0, count]);
+    await settled(count);
+    await expectStateOfBank(["v1/clients"]);
+    expect(new Set(team.received.map(({ headers }) => headers["webhook-id"])).size).toBe(count);
+    expect(team.received).toHaveLength(count);
+  });
+
+  it("waits where the rate limit asks for it", async () => {
+    await reopenBank({ limits: [{ requests: 4, milliseconds: 1_000 }] });
+    const missing = makeThings();
+    const { report } = await reconcile();
+    expect(found(report)).toEqual(missing.map((one) => `${one} reported`));
+  });
+
+  it("asks in shorter times when there is more than Qonto lists; what has no time to ask by is a fault", async () => {
+    await reopenBank({ mostResults: 100 });
+    for (let made = 0; made < 130; made += 1) {
+      bank.bank.make("v1/transactions", { updated_at: new Date(Date.parse(LONG_AGO) + made * 60_000).toISOString() });
+    }
+    for (let made = 0; made < 101; made += 1) bank.bank.make("v1/products");
+    bank.bank.make("v1/transfers");
+    const { code, report } = await reconcile("--types", "v1/transactions,v1/products,v1/transfers");
+    const byType = Object.fromEntries(report.types.map((one: { type: string }) => [one.type, one]));
+    expect(byType["v1/transactions"]).toMatchObject({ listed: 130, missing: 130, fault: null });
+    expect(byType["v1/transfers"]).toMatchObject({ listed: 1, missing: 1, fault: null });
+    expect(byType["v1/products"]).toMatchObject({
+      missing: 100,
+      extra: 0,
+      fault: expect.stringContaining("no more than"),
+    });
+    expect(code).toBe(1);
+  });
+
+  it("goes on with the other types when the token may not see one", async () => {
+    bank.faults.forbidden = "/v2/cards";
+    bank.bank.make("v1/clients");
+    const { code, report } = await reconcile("--apply", "--types", "v1/cards,v1/clients");
+    expect(report.types).toEqual([
+      expect.objectContaining({ type: "v1/cards", fault: expect.stringContaining("403") }),
+      expect.objectContaining({ type: "v1/clients", missing: 1, fault: null }),
+    ]);
+    expect(report.balanced).toBe(false);
+    expect(code).toBe(1);
+    await settled(1);
+  });
+
+  it("that is interrupted says how it is taken up", async () => {
+    bank.faults.delayMs = 300;
+    const program = new QontoProgram(["reconcile", "--since", "2020-01-01", "--apply"], access());
+    await vi.waitUntil(() => bank.calls.some((call) => call.includes("/v2/cards")), { timeout: 30_000, interval: 20 });
+    program.process.kill("SIGINT");
+    const { code, stderr } = await program.ended;
+    expect(stderr).toMatch(
+      /^Interrupted\. Go on with: .* --since 2020-01-01T00:00:00\.000Z --types v1\/cards,.* --apply\n$/,
+    );
+    expect(code).toBe(130);
+    expect((await events()).length).toBe(2);
+  });
+
+  it("that cannot go on says how it is taken up", async () => {
+    bank.bank.make("v1/clients");
+    const { code, stderr } = await qonto(line("--apply", "--types", "v1/clients,v1/products"), {
+      ...access(),
+      QONTO_WEBHOOK_SECRETS: "another-secret",
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain("does not know the secret");
+    expect(stderr).toContain("reconcile --since 2020-01-01T00:00:00.000Z --types v1/clients,v1/products --apply");
+    expect(await events()).toEqual([]);
+  });
+});
+
+it("a person is shown what differs, and how much", async () => {
+  const { id } = bank.bank.make("v1/beneficiaries");
+  const { stdout, code } = await qonto(["reconcile", "--since", "3d", "--types", "v1/beneficiaries"], access());
+  expect(stdout).toMatch(new RegExp(`v1/beneficiaries +${String(id)} +missing +\\S+ +– +reported`));
+  expect(stdout).toContain("1 difference, 0 put through. With --apply");
+  expect(code).toBe(1);
+});
+
+it.each([
+  ["a type that Qonto does not list", ["--types", "v1/terminal-payments"], "does not list v1/terminal-payments", {}],
+  ["no secret to sign with", ["--apply"], "QONTO_WEBHOOK_SECRETS is not set", { QONTO_WEBHOOK_SECRETS: " " }],
+  ["no access token", [], "QONTO_ACCESS_TOKEN is not set", { QONTO_ACCESS_TOKEN: "" }],
+])("wrong usage ends with 2: %s", async (_title, more, sentence, changes: Record<string, string>) => {
+  const environment = { ...access(), RELAY_URL: "https://relay.example.com", ...changes };
+  const { code, stderr, stdout } = await qonto(line(...more), environment);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(sentence);
+});

@@ -1,0 +1,238 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Serving, serve } from "../../../src/cli/serve.ts";
+import { freePort } from "../../demo/free-port.ts";
+import { QontoProgram, qonto } from "./qonto-program.ts";
+import { ScriptedServer } from "./scripted-server.ts";
+
+/** The commands against the relay as `npm start` serves it. */
+
+const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-cli-"));
+const variablesFile = path.join(directory, "variables");
+const team = new ScriptedServer();
+let relay: Serving;
+let environment: Record<string, string>;
+
+beforeAll(async () => {
+  writeFileSync(
+    variablesFile,
+    "QONTO_WEBHOOK_SECRETS=business-secret\nQONTO_ONBOARDING_SECRETS=onboarding-secret\nADMIN_TOKEN=token-of-test\nALLOW_PRIVATE_DESTINATIONS=true\n",
+  );
+  relay = await start(await freePort());
+  await team.start();
+  environment = {
+    RELAY_URL: relay.url,
+    ADMIN_TOKEN: "token-of-test",
+    QONTO_WEBHOOK_SECRETS: "business-secret",
+    QONTO_ONBOARDING_SECRETS: "onboarding-secret",
+  };
+});
+
+afterAll(async () => {
+  await relay?.stop();
+  await team.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function start(port: number): Promise<Serving> {
+  return serve({ port, stateDirectory: directory, variablesFile, print: () => undefined });
+}
+
+async function json(...commandLine: string[]): Promise<any> {
+  const { code, stdout, stderr } = await qonto([...commandLine, "--json"], environment);
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+  return JSON.parse(stdout);
+}
+
+const lines = (program: QontoProgram) =>
+  program.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+describe("destinations", () => {
+  it("are created, shown, listed, changed, paused, resumed and removed", async () => {
+    const wish = [
+      "--description",
+      "books",
+      "--types",
+      "v1/cards,registrations.*",
+      "--retry-schedule",
+      "1,1",
+      "--max-per-second",
+      "20",
+    ];
+    const created = await json("destinations", "create", `${team.url}/books`, ...wish);
+    expect(created).toMatchObject({
+      url: `${team.url}/books`,
+      description: "books",
+      types: ["v1/cards", "registrations.*"],
+      retry_schedule_seconds: [1, 1],
+      max_per_second: 20,
+      secret: expect.stringMatching(/^whsec_/),
+    });
+    const { secret: _secret, ...shown } = created;
+    expect(await json("destinations", "show", created.id)).toEqual(shown);
+    expect((await json("destinations", "list")).data).toContainEqual(shown);
+    expect((await json("destinations", "list", "--limit", "1")).data).toHaveLength(1);
+
+    const other = [
+      "--types",
+      "all",
+      "--retry-schedule",
+      "default",
+      "--max-per-second",
+      "none",
+      "--endpoint",
+      `${team.url}/b`,
+    ];
+    expect(await json("destinations", "update", created.id, ...other)).toMatchObject({
+      url: `${team.url}/b`,
+      description: "books",
+      types: [],
+      retry_schedule_seconds: null,
+      max_per_second: null,
+    });
+    expect(await json("destinations", "pause", created.id)).toMatchObject({
+      enabled: false,
+      health: { state: "paused" },
+    });
+    expect(await json("destinations", "resume", created.id)).toMatchObject({
+      enabled: true,
+      health: { state: "healthy" },
+    });
+    expect(await json("destinations", "delete", created.id)).toEqual({ id: created.id, deleted: true });
+    expect(await qonto(["destinations", "show", created.id], environment)).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: `There is no such destination (404 not_found, ${relay.url}).\n`,
+    });
+  });
+
+  it("get another secret, and a test; one that refuses it is a fault", async () => {
+    const { id, secret } = await json("destinations", "create", `${team.url}/tested`, "--types", "v1/cards");
+    const rotated = await json("destinations", "rotate-secret", id, "--overlap", "60");
+    expect(rotated.secret).toMatch(/^whsec_/);
+    expect(rotated.secret).not.toBe(secret);
+    expect(await json("destinations", "test", id)).toMatchObject({ outcome: "delivered", status: 200 });
+    team.answer = () => ({ status: 401, body: { says: "no" } });
+    const { code, stdout } = await qonto(["destinations", "test", id], environment);
+    team.answer = () => ({});
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^rejected: 401, \d+ ms\n\{"says":"no"\}\n$/)]);
+    await json("destinations", "delete", id);
+  });
+
+  it("that the relay refuses are refused with its words", async () => {
+    const { code, stderr } = await qonto(["destinations", "create", "ftp://a.example"], environment);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^url: .*\(400 invalid_request, /)]);
+  });
+
+  it("are a table for a person", async () => {
+    const { id } = await json("destinations", "create", `${team.url}/table`, "--paused");
+    const { stdout } = await qonto(["destinations", "list"], environment);
+    const [head = "", ...rows] = stdout.split("\n");
+    expect(head).toMatch(/^ID +STATE +URL +TYPES +DESCRIPTION$/);
+    const row = rows.find((line) => line.startsWith(id)) ?? "";
+    expect(row.indexOf("paused")).toBe(head.indexOf("STATE"));
+    await json("destinations", "delete", id);
+  });
+});
+
+describe("an event", () => {
+  it("is sent as Qonto does, listed, shown, and replayed to a team that missed it", async () => {
+    const sent = await json("send", "v1/transactions", "--count", "2");
+    expect(sent.answers).toMatchObject([
+      { status: 200, body: { status: "accepted" }, accepted: true },
+      { status: 200, body: { status: "accepted" }, accepted: true },
+    ]);
+    const [{ event_id: id }] = sent.answers;
+    expect((await json("send", "v1/transactions", "--id", id)).answers[0].body.status).toBe("duplicate");
+    expect((await json("send", "registrations.completed")).answers[0].body.status).toBe("accepted");
+
+    const listed = await json("events", "list", "--type", "v1/transactions", "--since", "1h", "--limit", "all");
+    expect(listed.data.map((one: { id: string }) => one.id)).toContain(id);
+    expect((await json("events", "list", "--limit", "1")).data).toHaveLength(1);
+    expect((await json("events", "list", "--until", "1h")).data).toEqual([]);
+    expect(await json("events", "show", id)).toMatchObject({
+      id,
+      payload: { id, type: "v1/transactions" },
+      deliveries: [],
+    });
+
+    const { id: to } = await json("destinations", "create", `${team.url}/late`, "--types", "v1/cards");
+    await expect.poll(async () => (await json("events", "show", id)).state, { timeout: 30_000 }).toBe("unmatched");
+    expect(await json("replay", "event", id, "--to", to)).toEqual({ count: 1 });
+    await expect
+      .poll(() => team.received.map(({ headers }) => headers["webhook-id"]), { timeout: 30_000 })
+      .toContain(id);
+
+    await json("destinations", "update", to, "--types", "v1/transactions");
+    const replayed = await json("replay", "destination", to, "--since", "1h", "--which", "missing");
+    expect(replayed).toMatchObject({ count: 1, which: "missing", finished_at: expect.any(String) });
+    await json("destinations", "delete", to);
+  });
+
+  it("that the relay refuses is explained, by what it was signed with", async () => {
+    const { code, stdout } = await qonto(["send", "v1/cards", "--secret", "a-wrong-secret"], environment);
+    expect(stdout).toContain("does not know the secret that this was signed with (--secret)");
+    expect(stdout).not.toContain("a-wrong-secret");
+    expect(code).toBe(1);
+    const old = await qonto(["send", "v1/cards", "--timestamp", "10m"], environment);
+    expect([old.code, old.stdout]).toEqual([1, expect.stringContaining("kept in quarantine")]);
+  });
+});
+
+describe("tail", () => {
+  it("shows each event once and what became of it, across a restart of the relay, until Ctrl-C", async () => {
+    const { id: destination } = await json("destinations", "create", `${team.url}/tail`, "--types", "v1/products");
+    const before = (await json("send", "v1/products")).answers[0].event_id;
+    await expect.poll(async () => (await json("events", "show", before)).state, { timeout: 30_000 }).toBe("settled");
+
+    const tail = new QontoProgram(["tail", "--type", "v1/products", "--json"], environment);
+    const human = new QontoProgram(["tail", "--since", "1h"], environment);
+    await human.says(before);
+    await tail.says("Events are shown as they come.", "stderr");
+    const first = (await json("send", "v1/products")).answers[0].event_id;
+    await tail.says(new RegExp(`"outcome","id":"${first}"`));
+    await human.says(new RegExp(`→ settled.*${first}.*${destination} delivered \\(attempt 1: 200, \\d+ ms\\)`));
+
+    const port = Number(new URL(relay.url).port);
+    await relay.stop();
+    await tail.says("Trying until it does.", "stderr");
+    relay = await start(port);
+    await tail.says("The relay answers again.", "stderr");
+    const second = (await json("send", "v1/products")).answers[0].event_id;
+    await tail.says(new RegExp(`"outcome","id":"${second}"`));
+
+    tail.process.kill("SIGINT");
+    human.process.kill("SIGINT");
+    const { code, stderr } = await tail.ended;
+    expect(code).toBe(130);
+    expect(stderr.match(/Trying until it does/g)).toHaveLength(1);
+    expect(
+      lines(tail)
+        .filter(({ kind }) => kind === "event")
+        .map(({ id }) => id),
+    ).toEqual([first, second]);
+    expect(lines(tail).filter(({ kind }) => kind === "outcome")).toEqual(
+      [first, second].map((id) => ({
+        kind: "outcome",
+        id,
+        type: "v1/products",
+        state: "settled",
+        deliveries: [
+          {
+            destination_id: destination,
+            status: "delivered",
+            attempts: 1,
+            last_status: 200,
+            last_outcome: "delivered",
+          },
+        ],
+      })),
+    );
+  });
+});

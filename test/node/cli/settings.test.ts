@@ -1,0 +1,75 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { readTime } from "../../../src/cli/read-time.ts";
+import { Settings } from "../../../src/cli/settings.ts";
+
+const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-settings-"));
+writeFileSync(path.join(directory, ".dev.vars"), 'ADMIN_TOKEN="local-token"\nQONTO_WEBHOOK_SECRETS=\n');
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+describe("a secret that the relay has as well", () => {
+  it.each<[string, Record<string, string>, string, object | undefined]>([
+    ["is the environment's", { ADMIN_TOKEN: "mine" }, "http://localhost:1", { value: "mine", from: "ADMIN_TOKEN" }],
+    [
+      "is that of .dev.vars for a relay on this machine",
+      {},
+      "http://localhost:1",
+      { value: "local-token", from: "ADMIN_TOKEN in .dev.vars" },
+    ],
+    [
+      "also by its number",
+      { ADMIN_TOKEN: " " },
+      "http://127.0.0.1:1",
+      { value: "local-token", from: "ADMIN_TOKEN in .dev.vars" },
+    ],
+    ["and by its number of IPv6", {}, "http://[::1]:1", { value: "local-token", from: "ADMIN_TOKEN in .dev.vars" }],
+    ["is not that of .dev.vars for a relay elsewhere", {}, "https://relay.example.com", undefined],
+    ["nor for one that only begins like this machine", {}, "https://127.0.0.1.example.com", undefined],
+  ])("%s", (_how, environment, url, expected) => {
+    expect(new Settings(environment, directory).sharedSecret("ADMIN_TOKEN", url)).toEqual(expected);
+  });
+
+  it("that is empty is none", () => {
+    expect(new Settings({}, directory).sharedSecret("QONTO_WEBHOOK_SECRETS", "http://localhost:1")).toBeUndefined();
+  });
+});
+
+describe("the relay's address", () => {
+  it.each([
+    [undefined, {}, "http://localhost:8787"],
+    [undefined, { RELAY_URL: "https://relay.example.com/" }, "https://relay.example.com"],
+    ["https://other.example.com/under/", { RELAY_URL: "https://relay.example.com" }, "https://other.example.com/under"],
+  ])("given %j and %j is %s", (given, environment, url) => {
+    expect(new Settings(environment, directory).relayUrl(given)).toBe(url);
+  });
+
+  it.each(["relay.example.com", "ftp://relay.example.com", "https://me:word@relay.example.com"])(
+    "is not %s",
+    (given) => {
+      expect(() => new Settings({}, directory).relayUrl(given)).toThrow(/--url/);
+    },
+  );
+});
+
+describe("a time", () => {
+  const now = Date.parse("2026-01-31T12:00:00Z");
+
+  it.each([
+    ["90s", "2026-01-31T11:58:30.000Z"],
+    ["15m", "2026-01-31T11:45:00.000Z"],
+    ["2h", "2026-01-31T10:00:00.000Z"],
+    ["3d", "2026-01-28T12:00:00.000Z"],
+    ["1w", "2026-01-24T12:00:00.000Z"],
+    ["2026-01-01", "2026-01-01T00:00:00.000Z"],
+    ["2026-01-01T10:00:00+02:00", "2026-01-01T08:00:00.000Z"],
+    ["1704110400", "2024-01-01T12:00:00.000Z"],
+  ])("%s is %s", (text, instant) => {
+    expect(new Date(readTime(text, "--since", now)).toISOString()).toBe(instant);
+  });
+
+  it.each(["", "2", "h", "2 h", "-2h", "2022-11-31", "tomorrow"])("is not %j", (text) => {
+    expect(() => readTime(text, "--since", now)).toThrow("--since is no time.");
+  });
+});

@@ -1,0 +1,133 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { z } from "zod";
+import { PlayedRelay, untilSettled } from "../../demo/client.ts";
+import { freePort } from "../../demo/free-port.ts";
+import { TeamServer } from "../../demo/team-server.ts";
+import { businessRequest, makePayload } from "../../support/qonto.ts";
+import { LocalRelay } from "./local-relay.ts";
+
+const cleanUps: (() => void)[] = [];
+
+afterEach(() => {
+  for (const cleanUp of cleanUps.splice(0)) cleanUp();
+});
+
+async function freshCopy(): Promise<LocalRelay> {
+  const relay = new LocalRelay(await freePort());
+  cleanUps.push(() => relay.remove());
+  return relay;
+}
+
+async function startTeam(answer?: (before: number) => number): Promise<TeamServer> {
+  const team = await TeamServer.start(answer);
+  cleanUps.push(() => team.stop());
+  return team;
+}
+
+const sign = (payload: object, secret: string) =>
+  businessRequest(payload, { secret, timestamp: Math.floor(Date.now() / 1000) });
+
+describe("npm start", () => {
+  it("serves from a fresh copy, has run the cron, and ends every process on SIGTERM", async () => {
+    const relay = await freshCopy();
+    await relay.start();
+    expect(readFileSync(relay.path(".dev.vars"), "utf8")).toBe(readFileSync(relay.path(".dev.vars.example"), "utf8"));
+    const health = await fetch(`${relay.url}/health`);
+    expect(await health.json()).toMatchObject({ status: "ok", checks: { cron: { status: "ok" } } });
+    expect(relay.output).toContain(relay.url);
+    // npm's own words about its configuration are not ours.
+    const ours = relay.output.split("\n").filter((line) => !line.startsWith("npm "));
+    expect(
+      ours.filter((line) => /error|warn|fail|^\s+at /i.test(line)).filter((line) => !line.includes("failed_tasks: 0")),
+    ).toEqual([]);
+
+    const team = await startTeam();
+    const client = new PlayedRelay(relay.url, "local-admin-token");
+    await client.post("/api/destinations", { url: team.url }, z.unknown());
+    const payload = makePayload("v1/transactions");
+    const { httpStatus } = await client.webhook(await sign(payload, "local-business-secret"));
+    expect(httpStatus).toBe(200);
+    await untilSettled(client, 10_000);
+    expect([...team.accepted().keys()]).toEqual([payload.id]);
+
+    relay.signal("SIGTERM");
+    expect(await relay.gone(10_000)).toBe(true);
+  });
+
+  it("leaves variables alone that are there, and uses them", async () => {
+    const relay = await freshCopy();
+    const variables = "QONTO_WEBHOOK_SECRETS=mine,also-mine\nADMIN_TOKEN=my-token\nMAX_BODY_BYTES=2000\n";
+    writeFileSync(relay.path(".dev.vars"), variables);
+    await relay.start();
+    expect(readFileSync(relay.path(".dev.vars"), "utf8")).toBe(variables);
+    const client = new PlayedRelay(relay.url, "my-token");
+    expect((await client.webhook(await sign(makePayload("v1/cards"), "also-mine"))).httpStatus).toBe(200);
+    expect((await client.webhook(await sign(makePayload("v1/cards"), "local-business-secret"))).httpStatus).toBe(401);
+    const large = makePayload("v1/cards", { data: { padding: "x".repeat(2_000) } });
+    expect((await client.webhook(await sign(large, "mine"))).body.code).toBe("body_too_large");
+    relay.interrupt();
+    expect(await relay.gone(10_000)).toBe(true);
+  });
+
+  it("says so when its port is taken, and leaves nothing behind", async () => {
+    const relay = await freshCopy();
+    const squatter = net.createServer().listen(relay.port, "127.0.0.1");
+    cleanUps.push(() => squatter.close());
+    await relay.start();
+    expect(relay.output).toContain(`Port ${relay.port} is taken`);
+    expect(relay.output).not.toMatch(/^\s+at /m);
+    expect(relay.exitCode).toBe(1);
+    expect(await relay.gone(5_000)).toBe(true);
+  });
+
+  it("delivers after kill -9 and another start whatever was acknowledged before", async () => {
+    const relay = await freshCopy();
+    await relay.start();
+    // Whatever is on its way to the team when the relay is killed has not been delivered.
+    let answers = false;
+    const team = await startTeam(() => (answers ? 200 : 0));
+    const client = new PlayedRelay(relay.url, "local-admin-token");
+    await client.post("/api/destinations", { url: team.url }, z.unknown());
+    const acknowledged: string[] = [];
+    const burst = Array.from({ length: 60 }, async () => {
+      const payload = makePayload("v1/transactions");
+      const { httpStatus } = await client.webhook(await sign(payload, "local-business-secret"));
+      if (httpStatus === 200) acknowledged.push(payload.id);
+    });
+    await Promise.allSettled(burst);
+    relay.killAll();
+    expect(await relay.gone(5_000)).toBe(true);
+    expect(acknowledged).toHaveLength(60);
+    expect(team.accepted().size).toBe(0);
+
+    answers = true;
+    await relay.start();
+    const events = await untilSettled(new PlayedRelay(relay.url, "local-admin-token"), 110_000);
+    expect(events.map(({ state }) => state)).toEqual(Array(60).fill("settled"));
+    expect(acknowledged.filter((id) => !team.accepted().has(id))).toEqual([]);
+    relay.signal("SIGTERM");
+    expect(await relay.gone(10_000)).toBe(true);
+  }, 200_000);
+
+  it("ends what a server that was killed by halves has left running, and takes its place", async () => {
+    const relay = await freshCopy();
+    await relay.start();
+    const runtimes = relay.processes("workerd");
+    relay.killAll(relay.processes().filter((pid) => !runtimes.includes(pid)));
+    await vi.waitFor(() => expect(relay.processes()).toEqual(runtimes), { timeout: 5_000 });
+    await relay.start();
+    expect(relay.output).toContain("is ready on");
+    expect(relay.processes().filter((pid) => runtimes.includes(pid))).toEqual([]);
+    relay.signal("SIGTERM");
+    expect(await relay.gone(10_000)).toBe(true);
+  });
+
+  it("ends every process even when npm alone is killed", async () => {
+    const relay = await freshCopy();
+    await relay.start();
+    relay.signal("SIGKILL");
+    expect(await relay.gone(10_000)).toBe(true);
+  });
+});

@@ -1,0 +1,94 @@
+import { type SampleType, sampleEvent } from "../../../../src/qonto/sample-event.ts";
+
+/** One thing, with the fields that Qonto's API gives it. */
+export type Item = Readonly<Record<string, unknown>>;
+
+/** What Qonto's API can list, by the type of its events. */
+export const listedTypes = [
+  "v1/transactions",
+  "v1/accounts",
+  "v1/organizations",
+  "v1/memberships",
+  "v1/cards",
+  "v1/client-invoices",
+  "v1/beneficiaries",
+  "v1/clients",
+  "v1/products",
+  "v1/transfers",
+  "v1/payment-links",
+] as const satisfies readonly SampleType[];
+
+export type ListedType = (typeof listedTypes)[number];
+
+interface Kept {
+  readonly item: Item;
+  /** Unix milliseconds. */
+  readonly changedAt: number;
+}
+
+/** One customer of the bank: an organization, and what it has. */
+export class Bank {
+  readonly organizationId: string;
+  readonly #items = new Map<ListedType, Map<string, Kept>>();
+  #made = 0;
+
+  constructor(organizationId = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d") {
+    this.organizationId = organizationId;
+    this.make("v1/organizations", { id: organizationId });
+    this.make("v1/accounts", { name: "Main account", main: true });
+  }
+
+  all(type: ListedType): Item[] {
+    return this.changedWithin(type, null, null);
+  }
+
+  /** What was changed last in a time, both ends in it, whether it shows that date or not. Unix milliseconds; null: no end. */
+  changedWithin(type: ListedType, from: number | null, to: number | null): Item[] {
+    return [...(this.#items.get(type)?.values() ?? [])]
+      .filter(({ changedAt }) => (from === null || changedAt >= from) && (to === null || changedAt <= to))
+      .map(({ item }) => item);
+  }
+
+  /** Adds something made up, with the fields of its type, and answers it. */
+  make(type: ListedType, changes: { readonly [field: string]: unknown } = {}): Item {
+    this.#made += 1;
+    const { event: _event, ...sample } = Object(sampleEvent(type)["data"]);
+    const id = `${crypto.randomUUID().slice(0, -8)}${String(this.#made).padStart(8, "0")}`;
+    const now = new Date().toISOString();
+    const account = type === "v1/transactions" ? { bank_account_id: this.all("v1/accounts")[0]?.id } : {};
+    const dated = "updated_at" in sample ? { updated_at: now } : {};
+    const item = { ...sample, ...account, ...dated, [idFieldOf(type)]: id, ...changes };
+    return this.#keep(type, item);
+  }
+
+  /** Changes one thing, as of now, and answers it. */
+  change(type: ListedType, id: string, changes: { readonly [field: string]: unknown }): Item {
+    const before = this.#items.get(type)?.get(id)?.item;
+    if (before === undefined) throw new Error(`There is no ${type} ${id}`);
+    const dated = "updated_at" in before ? { updated_at: new Date().toISOString() } : {};
+    return this.#keep(type, { ...before, ...dated, ...changes });
+  }
+
+  remove(type: ListedType, id: string): void {
+    this.#items.get(type)?.delete(id);
+  }
+
+  #keep(type: ListedType, item: Item): Item {
+    const items = this.#items.get(type) ?? new Map<string, Kept>();
+    const { updated_at: date } = item;
+    const changedAt = typeof date === "string" ? Date.parse(date) : Date.now();
+    this.#items.set(type, items.set(idOf(type, item), { item, changedAt }));
+    return item;
+  }
+}
+
+export function idOf(type: ListedType, item: Item): string {
+  const id = item[idFieldOf(type)];
+  if (typeof id !== "string") throw new Error(`There is no ${type} without an id`);
+  return id;
+}
+
+/** A payment link is the one thing whose id has another name. */
+function idFieldOf(type: ListedType): string {
+  return type === "v1/payment-links" ? "payment_link_id" : "id";
+}

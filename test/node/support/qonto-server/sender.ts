@@ -1,0 +1,120 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { signBusiness } from "../../../../src/qonto/business-signature.ts";
+import { signOnboarding } from "../../../../src/qonto/onboarding-signature.ts";
+
+/** Where something is sent to, and what signs it. */
+export interface Receiver {
+  readonly source: "business" | "onboarding";
+  readonly url: string;
+  readonly secret: string;
+}
+
+interface Try {
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** Null: no answer within the second that Qonto waits. */
+  readonly status: number | null;
+  readonly durationMs: number;
+  readonly answer: string;
+}
+
+export interface Delivery {
+  readonly url: string;
+  readonly eventId: string;
+  readonly type: string;
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly tries: Try[];
+  outcome: "under way" | "delivered" | "abandoned";
+}
+
+export interface SenderOptions {
+  /** Waits between tries; then the event is abandoned. */
+  readonly backOffMs: readonly number[];
+  /** Qonto does not say whether a retry bears a fresh timestamp. */
+  readonly signsRetriesAnew: boolean;
+}
+
+export interface Sending {
+  /** Age of the signature in seconds. */
+  readonly ageSeconds?: number;
+  /** Times that it is sent, each as if the answer before had been lost. */
+  readonly times?: number;
+}
+
+const ANSWER_WITHIN_MS = 1_000;
+
+/** Qonto as a sender: waits a second for 2xx, tries again after longer and longer waits, gives up in the end. */
+export class Sender {
+  readonly deliveries: Delivery[] = [];
+  readonly #options: SenderOptions;
+  readonly #ending = new AbortController();
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  /** Sends an event until it is taken or abandoned. */
+  async send(
+    event: { readonly id: string; readonly [field: string]: unknown },
+    receiver: Receiver,
+    { ageSeconds = 0, times = 1 }: Sending = {},
+  ): Promise<Delivery> {
+    const body = Uint8Array.from(new TextEncoder().encode(JSON.stringify(event)));
+    const type = String(event["type"] ?? event["event_type"]);
+    const delivery: Delivery = { url: receiver.url, eventId: event.id, type, body, tries: [], outcome: "under way" };
+    this.deliveries.push(delivery);
+    const firstSignedAt = nowSeconds() - ageSeconds;
+    let taken = 0;
+    for (const waitMs of [0, ...Array<number>(times - 1).fill(0), ...this.#options.backOffMs]) {
+      if (waitMs > 0 && !(await this.#wait(waitMs))) break;
+      const signedAt = this.#options.signsRetriesAnew ? nowSeconds() - ageSeconds : firstSignedAt;
+      const made = await attempt(body, receiver, signedAt);
+      delivery.tries.push(made);
+      if (made.status !== null && made.status >= 200 && made.status < 300) taken += 1;
+      if (taken === times) break;
+    }
+    delivery.outcome = taken > 0 ? "delivered" : "abandoned";
+    return delivery;
+  }
+
+  /** Wakes what waits for its next try, to give up. */
+  stop(): void {
+    this.#ending.abort();
+  }
+
+  async #wait(milliseconds: number): Promise<boolean> {
+    try {
+      await wait(milliseconds, undefined, { signal: this.#ending.signal });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+async function attempt(body: Uint8Array<ArrayBuffer>, receiver: Receiver, signedAt: number): Promise<Try> {
+  const at = Date.now();
+  const made = (status: number | null, answer: string): Try => ({ at, status, durationMs: Date.now() - at, answer });
+  try {
+    const response = await fetch(receiver.url, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...(await signatureOf(body, receiver, signedAt)) },
+      body,
+      redirect: "manual",
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+    return made(response.status, await response.text());
+  } catch (error) {
+    return made(null, String(error));
+  }
+}
+
+async function signatureOf(body: Uint8Array<ArrayBuffer>, { source, secret }: Receiver, signedAt: number) {
+  return source === "business"
+    ? { "x-qonto-signature": await signBusiness(body, signedAt, secret) }
+    : { "qonto-sha256-signature": await signOnboarding(body, secret) };
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,99 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { Meter, interceptDatabase } from "../support/database.ts";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+
+/** Rows written are the bill, D1 calls the time: what an event may cost, counted. */
+
+beforeEach(emptyDatabase);
+
+const team = (name: number) => `https://team-${name}.example.com/hook`;
+
+async function metered(teams: number, settings: object = {}): Promise<{ relay: TestRelay; meter: Meter }> {
+  const meter = new Meter();
+  const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
+  for (let name = 0; name < teams; name += 1) await relay.addTeam(team(name), settings);
+  meter.written.length = 0;
+  meter.calls = 0;
+  return { relay, meter };
+}
+
+describe("an event", () => {
+  it("with one destination costs four rows", async () => {
+    const { relay, meter } = await metered(1);
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    expect(meter.written).toEqual([
+      // The event, owed and leased from the start, and its entry in the index by time.
+      { statement: "INSERT INTO events", rows: 2 },
+      // The latest state.
+      { statement: "INSERT INTO resources", rows: 1 },
+      // The delivery, delivered at once: it never enters the index of pending ones.
+      { statement: "INSERT INTO deliveries", rows: 1 },
+    ]);
+    expect(relay.teams.received).toHaveLength(1);
+  });
+
+  it("with three destinations costs six rows", async () => {
+    const { relay, meter } = await metered(3);
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    expect(meter.rowsWritten).toBe(6);
+    expect(relay.teams.received).toHaveLength(3);
+  });
+
+  it("that nobody wants costs four rows", async () => {
+    const { relay, meter } = await metered(1, { types: ["v1/transfers"] });
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    expect(meter.rowsWritten).toBe(4);
+  });
+
+  it("that comes again costs a row more, on whichever road it comes", async () => {
+    const { relay, meter } = await metered(1);
+    const payload = makePayload("v1/transactions");
+    await relay.send(payload);
+    const [message] = relay.events.sent;
+    await relay.runQueues();
+    meter.written.length = 0;
+    await relay.send(payload);
+    if (message) await relay.env.EVENTS.send(message.body);
+    await relay.runQueues();
+    // The row of the event, which no index knows to have changed; the second message about it writes nothing.
+    expect(meter.written).toEqual([{ statement: "INSERT INTO events", rows: 1 }]);
+    expect(relay.teams.received).toHaveLength(1);
+  });
+});
+
+describe("a batch", () => {
+  it.each([1, 10, 100])("of %i events costs two D1 calls", async (events) => {
+    const { relay, meter } = await metered(2);
+    for (let count = 0; count < events; count += 1) {
+      await relay.send(makePayload("v1/transactions", { data: { id: `t${count}` } }));
+    }
+    meter.calls = 0;
+    await relay.runQueues();
+    expect(meter.calls).toBe(2);
+    expect(relay.teams.received).toHaveLength(2 * events);
+  });
+
+  it("of events that nobody wants costs one D1 call", async () => {
+    const { relay, meter } = await metered(1, { types: ["v1/transfers"] });
+    for (let count = 0; count < 10; count += 1) await relay.send(makePayload("v1/cards"));
+    meter.calls = 0;
+    await relay.runQueues();
+    expect(meter.calls).toBe(1);
+  });
+
+  it("writes one row of state for a resource that several of its events are about", async () => {
+    const { relay, meter } = await metered(0);
+    for (let day = 1; day <= 5; day += 1) {
+      const data = { updated_at: `2025-01-0${day}T00:00:00Z`, name: `Day ${day}` };
+      await relay.send(makePayload("v1/accounts", { data }));
+    }
+    meter.written.length = 0;
+    await relay.runQueues();
+    expect(meter.written.filter(({ statement }) => statement === "INSERT INTO resources")).toHaveLength(1);
+  });
+});

@@ -1,0 +1,208 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { actionsOf, follow, read } from "./deeds.ts";
+import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
+
+beforeEach(emptyDatabase);
+
+const team = "https://team.example.com/hook";
+const list = "/console/dead-letters";
+
+/** A message that the queues have given up on. */
+async function bury(relay: TestRelay, id: string, body: unknown): Promise<void> {
+  relay.deadLetters.hold({ id, body: body as never, dueAt: relay.now, tries: 0 });
+  await relay.runBatch(relay.deadLetters, "qonto-relay-dead-letters", 10);
+  relay.passSeconds(1);
+}
+
+const eventMessage = (relay: TestRelay, body: object & { id: string }) => ({
+  kind: "event",
+  id: body.id,
+  source: "business",
+  received_at: relay.now,
+  content_type: "application/json",
+  body: JSON.stringify(body),
+});
+
+describe("the dead letters", () => {
+  it("are none, and there is nothing to do", async () => {
+    const text = await read(await Visitor.loggedIn(new TestRelay()), list);
+    expect(text).toContain("The queues have given up on nothing that waits for you.");
+    expect(text).toContain("There is nothing to do.");
+  });
+
+  it("are named in plain words, newest first, with the event and the team that they are about", async () => {
+    const relay = new TestRelay();
+    const { id: teamId } = await relay.addTeam(team, { description: "Accounting" });
+    await bury(relay, "m1", { kind: "recorded_event", id: "e/1" });
+    await bury(relay, "m2", { kind: "due", destination_id: teamId });
+    await bury(relay, "m3", { kind: "due", destination_id: "dst_removed" });
+    await bury(relay, "m4", "?");
+    const visitor = await Visitor.loggedIn(relay);
+    const html = await (await visitor.get(list)).text();
+    expect(html).toContain("4 messages wait for you");
+    expect(
+      Array.from(html.matchAll(/href="\/console\/dead-letters\/(m\d)">([^<]+)</g), ([, id, kind]) => [id, kind]),
+    ).toEqual([
+      ["m4", "Unknown"],
+      ["m3", "Later attempt"],
+      ["m2", "Later attempt"],
+      ["m1", "Event"],
+    ]);
+    expect(html).toContain('href="/console/events/e%2F1"');
+    expect(html).toContain(`href="/console/teams/${teamId}"><bdi>Accounting</bdi>`);
+    expect(html).not.toContain("/console/teams/dst_removed");
+    expect(html.match(/>Replay</g)).toHaveLength(3);
+  });
+
+  it("are filtered by whether they wait", async () => {
+    const relay = new TestRelay();
+    await bury(relay, "m1", { kind: "recorded_event", id: "replayed" });
+    await bury(relay, "m2", { kind: "recorded_event", id: "waits" });
+    await relay.api("POST", "/api/dead-letters/m1/replay");
+    const visitor = await Visitor.loggedIn(relay);
+    const shown = async (query: string) => {
+      const html = await (await visitor.get(list + query)).text();
+      return Array.from(html.matchAll(/href="\/console\/dead-letters\/(m\d)"/g), ([, id]) => id);
+    };
+    expect(await shown("")).toEqual(["m2"]);
+    expect(await shown("?state=replayed")).toEqual(["m1"]);
+    expect(await shown("?state=all")).toEqual(["m2", "m1"]);
+  });
+
+  it("are paged; a page looks at a thousand, and goes on behind them though it found none", async () => {
+    const relay = new TestRelay();
+    await env.DB.prepare(
+      `INSERT INTO dead_letters (id, kind, event_id, received_at, replayed_at, message)
+       SELECT 'm' || value, 'due', 'e' || value, value, CASE WHEN value < 60 THEN NULL ELSE 1 END, '{}' FROM json_each(?1)`,
+    )
+      .bind(JSON.stringify(Array.from({ length: 1_060 }, (_, index) => index)))
+      .run();
+    const visitor = await Visitor.loggedIn(relay);
+    const turn = async (path: string) => {
+      const html = await (await visitor.get(path)).text();
+      const next = /rel="next" href="([^"]+)"/.exec(html)?.[1]?.replaceAll("&amp;", "&");
+      return { html, next, found: html.match(/href="\/console\/dead-letters\/m\d+"/g)?.length ?? 0 };
+    };
+    const first = await turn(list);
+    expect(first.html).toContain("None of this kind is among those that were looked at.");
+    expect(first.html).toContain("None of the newest dead letters waits for you");
+    const second = await turn(first.next ?? "");
+    expect(second.found).toBe(50);
+    const third = await turn(second.next ?? "");
+    expect(third).toMatchObject({ found: 10, next: undefined });
+  });
+
+  it.each(["state=lost", "cursor=x", "done=hacked"])("refuses %s with a sentence", async (bad) => {
+    const response = await (await Visitor.loggedIn(new TestRelay())).get(`${list}?${bad}`);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("Invalid request");
+  });
+
+  it("ask D1 six times at most, whatever there is", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    for (let letter = 0; letter < 5; letter += 1) await bury(relay, `m${letter}`, { kind: "due", destination_id: id });
+    for (const path of [list, `${list}?state=all`, `${list}/m1`]) {
+      expect(await callsOf(relay, path)).toBeLessThanOrEqual(MOST_CALLS);
+    }
+  });
+});
+
+describe("one dead letter", () => {
+  it("is shown with its message, and the body in it by itself", async () => {
+    const relay = new TestRelay();
+    const payload = makePayload("v1/cards", { note: "readable" });
+    await bury(relay, "m1", eventMessage(relay, payload));
+    const text = await read(await Visitor.loggedIn(relay), `${list}/m1`);
+    expect(text).toContain("An event that was to be handed to the teams that want it.");
+    expect(text).toContain("Body that it carries");
+    expect(text).toMatch(/note readable/);
+  });
+
+  it("that carries bytes shows them", async () => {
+    const relay = new TestRelay();
+    const message = { kind: "quarantine", source: "business", received_at: 1, content_type: null, body_base64: "//4=" };
+    await bury(relay, "m1", message);
+    expect(await read(await Visitor.loggedIn(relay), `${list}/m1`)).toContain("0000 ff fe");
+  });
+
+  it("is harmless, whatever it holds", async () => {
+    const relay = new TestRelay();
+    const hostile = '"><script>alert("1")</script>\u202E🦀';
+    await bury(relay, "m1", { kind: "event", id: hostile, destination_id: hostile, [hostile]: hostile, body: hostile });
+    await bury(relay, "m2", { kind: hostile, body_base64: "!" });
+    await env.DB.prepare("UPDATE dead_letters SET kind = ?1 WHERE id = 'm2'").bind(hostile).run();
+    const visitor = await Visitor.loggedIn(relay);
+    for (const path of [list, `${list}/m1`, `${list}/m2`]) {
+      const html = await (await visitor.get(path)).text();
+      expect(html).not.toContain("<script>");
+    }
+  });
+
+  it("that nobody knows is not found", async () => {
+    const visitor = await Visitor.loggedIn(new TestRelay());
+    expect((await visitor.get(`${list}/none`)).status).toBe(404);
+    for (const deed of ["replay", "delete"]) expect((await visitor.press(`${list}/none/${deed}`)).status).toBe(404);
+  });
+});
+
+describe("the replay of a dead letter", () => {
+  it("sends its message, is in the audit trail, and says so; a second one is harmless", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    await bury(relay, "m1", eventMessage(relay, makePayload("v1/cards")));
+    const visitor = await Visitor.loggedIn(relay);
+    const first = await follow(visitor, await visitor.press(`${list}/m1/replay`, { back: "list" }));
+    expect(first).toContain("Replayed: the message is with its queue again");
+    expect(first).toContain("given up on nothing that waits");
+    await relay.runQueues();
+    const second = await follow(visitor, await visitor.press(`${list}/m1/replay`, { back: "one" }));
+    expect(second).toContain("Replay again");
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(1);
+    expect((await actionsOf(relay)).slice(0, 2)).toEqual(["dead_letter.replayed done", "dead_letter.replayed done"]);
+  });
+
+  it("of what no queue takes is refused in a sentence, and not offered", async () => {
+    const relay = new TestRelay();
+    await bury(relay, "m1", "?");
+    const visitor = await Visitor.loggedIn(relay);
+    expect(await read(visitor, `${list}/m1`)).toContain("Cannot be replayed");
+    const response = await visitor.press(`${list}/m1/replay`);
+    expect(response.status).toBe(409);
+    expect(await response.text()).toContain("No queue takes this message");
+  });
+});
+
+describe("the deletion of a dead letter", () => {
+  it("asks first, does away with it, and is in the audit trail", async () => {
+    const relay = new TestRelay();
+    await bury(relay, "m1", "?");
+    const visitor = await Visitor.loggedIn(relay);
+    expect(await read(visitor, `${list}/m1`)).toMatch(/Delete … The message could never be replayed.* Delete/);
+    expect(await follow(visitor, await visitor.press(`${list}/m1/delete`))).toContain("Deleted: nothing of the letter");
+    expect((await relay.api("GET", "/api/dead-letters")).body.data).toEqual([]);
+    expect(await actionsOf(relay)).toEqual(["dead_letter.dropped done"]);
+  });
+});
+
+describe("a token that may only look", () => {
+  it("sees all and presses nothing", async () => {
+    const relay = new TestRelay();
+    await bury(relay, "m1", { kind: "recorded_event", id: "e1" });
+    const { body } = await relay.api("POST", "/api/tokens", { name: "reader", access: "read" });
+    const visitor = await Visitor.loggedIn(relay, body.token);
+    for (const [path, buttons] of [
+      [list, 1],
+      [`${list}/m1`, 2],
+    ] as const) {
+      const html = await (await visitor.get(path)).text();
+      expect(html.match(/class="button button-(main|plain|danger)" disabled/g)).toHaveLength(buttons);
+    }
+    for (const deed of ["replay", "delete"]) expect((await visitor.press(`${list}/m1/${deed}`)).status).toBe(403);
+    expect((await relay.api("GET", "/api/dead-letters")).body.data).toMatchObject([{ id: "m1", replayed_at: null }]);
+  });
+});

@@ -1,0 +1,174 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { halfTaken, linkTo, list, pageOf, threeEnds } from "./event-scenes.ts";
+import { read, withoutTags } from "./reading.ts";
+import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
+
+beforeEach(emptyDatabase);
+
+describe("an event", () => {
+  it("is said in a sentence, with who has it and what to do", async () => {
+    const { visitor, payload } = await halfTaken();
+    const text = await read(visitor, pageOf(payload.id));
+    expect(text).toContain(
+      "◼ dead Transaction created: 1 of the 2 teams that it is for did not take it, and it is tried no more.",
+    );
+    expect(text).toContain("send the event again");
+  });
+
+  it.each([
+    ["delivered", "Transaction created: the team that it is for has it."],
+    ["pending", "1 of the 2 teams that it is for has yet to take it."],
+    ["unmatched", "no team wanted it."],
+  ] as const)("that is %s says so", async (end, sentence) => {
+    const { visitor, ends } = await threeEnds();
+    expect(await read(visitor, pageOf(ends[end].id))).toContain(sentence);
+  });
+
+  it("shows its journey: each step, each team, each attempt with its answer, and what comes next", async () => {
+    const { visitor, ends } = await threeEnds();
+    const text = await read(visitor, pageOf(ends.pending.id));
+    expect(text).toMatch(/Received 2026-03-01 12:00:02 UTC.*Queued.*Handed out It is for 2 teams\./);
+    expect(text).toContain("State It is the latest that is known of its resource");
+    expect(text).toMatch(/Well ● delivered Send again Attempt 1 2026-03-01 12:00:\d\d UTC 200, taken in \d+ ms thanks/);
+    expect(text).toMatch(/Ill ◐ waiting Send again Attempt 1 .* UTC 500, refused in/);
+    expect(text).toMatch(/Next attempt at 2026-03-01 12:\d\d:\d\d UTC, in \d+ (s|min)/);
+  });
+
+  it("is kept up to date only while something is to be waited for", async () => {
+    const { visitor, ends } = await threeEnds();
+    expect(await (await visitor.get(pageOf(ends.pending.id))).text()).toContain('id="event" data-live="5"');
+    expect(await (await visitor.get(pageOf(ends.delivered.id))).text()).not.toContain("data-live");
+  });
+
+  it.each(["a team that wants it", "no team"])("says that it has not been handed out yet, with %s", async (title) => {
+    const relay = new TestRelay();
+    if (title !== "no team") await relay.addTeam("https://team.example.com/hook");
+    const payload = makePayload("v1/clients");
+    await relay.send(payload);
+    const text = await read(await Visitor.loggedIn(relay), pageOf(payload.id));
+    expect(text).toContain("it is kept, and about to be handed to the teams that want it.");
+    expect(text).toContain("Waits to be handed out");
+  });
+
+  it("says what it is about, where it came from, and how often", async () => {
+    const relay = new TestRelay();
+    const payload = makePayload("v1/transactions");
+    await relay.send(payload);
+    await relay.send(payload);
+    await relay.send({ ...payload, more: true });
+    await relay.runQueues();
+    const text = await read(await Visitor.loggedIn(relay), pageOf(payload.id));
+    expect(text).toContain("From Qonto's Business API");
+    expect(text).toContain("Created by Qonto 2025-01-24 10:55:00 UTC");
+    expect(text).toMatch(/Body 1\.\d KB, application\/json/);
+    expect(text).toContain("Came again 2 times, of these once with another body; the first is kept");
+    expect(text).toContain("amount 50.01");
+  });
+
+  it("says whether something newer is known of its resource, and leads there", async () => {
+    const relay = new TestRelay();
+    const about = (id: string, at: string) => makePayload("v1/clients", { id, data: { id: "c", updated_at: at } });
+    for (const payload of [about("older", "2026-03-01T11:00:00Z"), about("newer", "2026-03-01T11:30:00Z")]) {
+      await relay.send(payload);
+    }
+    await relay.runQueues();
+    const html = await (await (await Visitor.loggedIn(relay)).get(pageOf("older"))).text();
+    expect(withoutTags(html)).toContain("something newer is known, by another event");
+    expect(html).toContain(linkTo("newer"));
+  });
+
+  it("of an onboarding leads to its registration", async () => {
+    const relay = new TestRelay();
+    const payload = makePayload("registrations.contract_signed", { resource_id: "registration-1" });
+    await relay.sendOnboarding(payload);
+    await relay.runQueues();
+    const html = await (await (await Visitor.loggedIn(relay)).get(pageOf(payload.id))).text();
+    expect(withoutTags(html)).toContain("Registration contract signed: no team wanted it.");
+    expect(html).toContain('href="/console/registrations/registration-1"');
+  });
+
+  it("names a team that has been removed by its id, and says of a paused one that it waits there", async () => {
+    const { relay, has, lacks, payload, visitor } = await halfTaken();
+    await relay.api("DELETE", `/api/destinations/${has.id}`);
+    await relay.api("PATCH", `/api/destinations/${lacks.id}`, { enabled: false });
+    await relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: lacks.id });
+    const text = await read(visitor, pageOf(payload.id));
+    expect(text).toContain(`${has.id} ● delivered`);
+    expect(text).toContain("This team has been removed.");
+    expect(text).toContain("The team is paused: it waits until that is resumed.");
+    expect(text).toContain("A team that is paused gets it once it is resumed.");
+  });
+
+  it.each(["a/b?c=d&e#f%2F", '"><script>alert(1)</script>', "%", "a/replay"])(
+    "has a page of its own whatever its id: %s",
+    async (id) => {
+      const relay = new TestRelay();
+      await relay.send(makePayload("v1/clients", { id }));
+      const visitor = await Visitor.loggedIn(relay);
+      const response = await visitor.get(pageOf(id));
+      expect(response.status).toBe(200);
+      expect(await response.text()).not.toContain("<script>");
+      expect(await (await visitor.get(list)).text()).toContain(linkTo(id));
+      expect((await visitor.press(`${pageOf(id)}/replay`)).headers.get("location")).toBe(`${pageOf(id)}?done=nobody`);
+    },
+  );
+
+  it("that is not there has no page, and says where it may be", async () => {
+    const response = await (await Visitor.loggedIn(new TestRelay())).get(pageOf("no-such"));
+    expect(response.status).toBe(404);
+    expect(withoutTags(await response.text())).toContain("It may be older than what is kept, or wait in quarantine.");
+  });
+
+  it("that cannot be read says so, and how large it is", async () => {
+    const relay = new TestRelay();
+    await relay.send("\u0000 no JSON at all");
+    const [{ id }] = (await relay.api("GET", "/api/quarantine")).body.data;
+    await relay.api("POST", `/api/quarantine/${id}/release`);
+    await relay.runQueues();
+    const html = await (await (await Visitor.loggedIn(relay)).get(pageOf(id))).text();
+    expect(withoutTags(html)).toContain("Unreadable event: no team wanted it.");
+    expect(withoutTags(html)).toContain("cannot be read as an event");
+    expect(html).not.toContain(btoa("\u0000 no JSON at all"));
+  });
+
+  it("shows harmlessly whatever its payload, its names and its teams' answers hold", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam("https://team.example.com/hook", { description: "<img src=x onerror=alert(1)>" });
+    const hostile = '</bdi><script>alert("1")</script>\u202Egnp.exe FR7630006000011234567890189';
+    relay.teams.answer("https://team.example.com/hook", () => new Response(hostile, { status: 500 }));
+    const payload = makePayload("v1/transactions", {
+      organization_id: hostile,
+      data: { id: hostile, event: hostile, label: hostile, note: "🦀".repeat(50_000) },
+    });
+    await relay.send(payload);
+    await relay.runQueues();
+    const visitor = await Visitor.loggedIn(relay);
+    for (const path of [pageOf(payload.id), list, "/console/tail"]) {
+      const html = await (await visitor.get(path)).text();
+      expect(html).not.toContain("<script>alert");
+      expect(html).not.toContain("<img");
+      expect(html).not.toContain("</bdi><script");
+    }
+    const html = await (await visitor.get(pageOf(payload.id))).text();
+    expect(html).toContain("FR76 •••• 0189");
+    expect(html).toContain("🦀");
+  });
+
+  it("asks D1 six times at most, as does the list, whatever there is and however it is asked", async () => {
+    const { relay, payload } = await halfTaken();
+    for (let team = 0; team < 12; team += 1) await relay.addTeam(`https://team-${team}.example.com/hook`);
+    const about = makePayload("v1/clients", { data: { id: "client-1" } });
+    await relay.send(about);
+    await relay.runQueues();
+    const { env: before } = relay;
+    const paths = [pageOf(payload.id), list, `${list}?outcome=dead&type=v1%2Ftransactions`, `${list}?id=client-1`];
+    for (const path of paths) {
+      relay.env = before;
+      const calls = await callsOf(relay, path);
+      expect(calls).toBeGreaterThan(0);
+      expect(calls).toBeLessThanOrEqual(MOST_CALLS);
+    }
+  });
+});

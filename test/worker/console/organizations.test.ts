@@ -1,0 +1,210 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { HOSTILE, keepEvents, keepResources, lookAt, rowsReadFor } from "./look-at.ts";
+import { MOST_CALLS, callsOf } from "./visitor.ts";
+
+beforeEach(emptyDatabase);
+
+const LIST = "/console/organizations";
+
+async function relayAfter(...payloads: ReturnType<typeof makePayload>[]): Promise<TestRelay> {
+  const relay = new TestRelay();
+  for (const payload of payloads) await relay.send(payload);
+  await relay.runQueues();
+  return relay;
+}
+
+const profile = (data: object = {}) =>
+  makePayload("v1/organizations", { organization_id: "org-1", data: { id: "org-1", ...data } });
+const account = (data: object) => makePayload("v1/accounts", { organization_id: "org-1", data });
+const cardOf = (organization_id: string, id = "card-1") => makePayload("v1/cards", { organization_id, data: { id } });
+
+describe("the list of organizations", () => {
+  it("says where organizations come from while there is none", async () => {
+    const { text } = await lookAt(new TestRelay(), LIST);
+    expect(text).toContain("No organization is known yet. The first event of the Business API brings its organization");
+  });
+
+  it("names each, says when it was heard of last, and leads to it", async () => {
+    const { html, text } = await lookAt(await relayAfter(profile(), cardOf("org-2")), LIST);
+    expect(html).toContain('href="/console/organizations/org-1"');
+    expect(text).toContain("Elektro Tesla GmbH org-1 2026-03-01 12:00:00 UTC");
+    expect(text).toContain("Without a name yet org-2 2026-03-01 12:00:00 UTC");
+  });
+
+  it("is paged in the order of ids", async () => {
+    const relay = await relayAfter(...Array.from({ length: 60 }, (_, index) => cardOf(`org-${100 + index}`)));
+    const seen: string[] = [];
+    let path: string | undefined = LIST;
+    for (let pages = 0; path !== undefined && pages < 5; pages += 1) {
+      const { html } = await lookAt(relay, path);
+      seen.push(...Array.from(html.matchAll(/href="\/console\/organizations\/(org-\d+)"/g), ([, id = ""]) => id));
+      path = /rel="next" href="([^"]+)"/.exec(html)?.[1] ?? /href="([^"]+)" rel="next"/.exec(html)?.[1];
+    }
+    expect(seen).toEqual(Array.from({ length: 60 }, (_, index) => `org-${100 + index}`));
+  });
+
+  it("leads from an id to its organization, and says so when there is none", async () => {
+    const relay = await relayAfter(profile());
+    const { status, location } = await lookAt(relay, `${LIST}?id=+org-1+`);
+    expect([status, location]).toEqual([303, "/console/organizations/org-1"]);
+    const missing = await lookAt(relay, `${LIST}?id=${encodeURIComponent(HOSTILE)}`);
+    expect(missing.status).toBe(200);
+    expect(missing.text).toContain("Nothing is known of an organization with the id");
+    expect(missing.html).not.toContain("<script>alert");
+  });
+
+  it("takes the last event of a large organization from the newest ones", async () => {
+    await keepResources("large", 300);
+    const relay = new TestRelay();
+    expect((await lookAt(relay, LIST)).text).toContain("large none that is kept");
+    await keepEvents({ events: 10_000, receivedAt: relay.now });
+    expect((await lookAt(relay, LIST)).text).toContain("large before 2026-03-01 12:00 UTC");
+    relay.passSeconds(60);
+    await relay.send(cardOf("large"));
+    expect((await lookAt(relay, LIST)).text).toContain("large 2026-03-01 12:01:00 UTC");
+  });
+});
+
+describe("one organization", () => {
+  const PAGE = `${LIST}/org-1`;
+
+  it("shows first what is on each account, as the bank wrote it, and when that was", async () => {
+    const relay = await relayAfter(
+      profile(),
+      account({ id: "a", name: "Main", authorized_balance: { amount: "1000.00", currency: "EUR" } }),
+      account({
+        id: "b",
+        name: "Side",
+        balance: "-0.50",
+        currency: "USD",
+        authorized_balance: "7.0",
+        status: "closed",
+      }),
+    );
+    const { html, text } = await lookAt(relay, PAGE);
+    expect(text).toContain(
+      "Main active Authorized balance 1000.00 EUR IBAN DE89 •••• 3000 DE89370400440532013000 As of 2025-01-24 10:55:00 UTC",
+    );
+    expect(text).toContain("Side closed Balance -0.50 USD Authorized balance 7.0 USD IBAN");
+    expect(html).toMatch(/<details class="iban"><summary[^>]*>DE89 •••• 3000<\/summary>/);
+    expect(html.indexOf('id="balance"')).toBeLessThan(html.indexOf('id="profile"'));
+    expect(html).toContain(`href="${PAGE}/resource?type=v1%2Faccounts&amp;id=a"`);
+  });
+
+  it("keeps the digits of a balance that is a number", async () => {
+    const sent = JSON.stringify(account({ id: "a", balance: 1 })).replace('"balance":1', '"balance":1234567890123.10');
+    const relay = new TestRelay();
+    await relay.send(sent);
+    await relay.runQueues();
+    expect((await lookAt(relay, PAGE)).text).toContain("Balance 1234567890123.10 EUR");
+  });
+
+  it("shows the accounts that its profile brings along while none has come by itself", async () => {
+    const bank_accounts = [{ name: "Main", balance: 12.5, currency: "EUR" }];
+    const { text } = await lookAt(await relayAfter(profile({ bank_accounts })), PAGE);
+    expect(text).toContain("Main Balance 12.5 EUR As of 2022-12-01 08:57:00 UTC");
+  });
+
+  it("shows the first accounts of many and leads to all", async () => {
+    const accounts = Array.from({ length: 21 }, (_, index) => account({ id: `a-${index}` }));
+    const { html, text } = await lookAt(await relayAfter(...accounts), PAGE);
+    expect(html.match(/class="known-account"/g)).toHaveLength(20);
+    expect(text).toContain("There are more: all accounts .");
+  });
+
+  it("shows the profile, what is known by type, the last event, and leads to its events", async () => {
+    const relay = await relayAfter(
+      profile({ legal_address: { street: "Via Roma 1", city: "Milano" } }),
+      cardOf("org-1", "1"),
+      cardOf("org-1", "2"),
+    );
+    const { html, text } = await lookAt(relay, PAGE);
+    expect(text).toContain("No account is known yet, and so no balance.");
+    expect(text).toContain("Legal name Elektro Tesla GmbH Status suspended Legal form GmbH");
+    expect(text).toContain("Share capital 100000");
+    expect(text).toContain("Address Via Roma 1, Milano");
+    expect(text).toContain("v1/cards 2");
+    expect(text).toContain("Last event: 2026-03-01 12:00:00 UTC");
+    expect(html).toContain('href="/console/events?organization=org-1"');
+    expect(html).toContain(`href="${PAGE}/resources?type=v1%2Fcards"`);
+  });
+
+  it("says what to do where nobody has said who it is", async () => {
+    const { text } = await lookAt(await relayAfter(cardOf("org-1")), PAGE);
+    expect(text).toContain("The bank has not said yet who this is.");
+  });
+
+  it("has a page whatever its id is, and none when nothing is known of it", async () => {
+    const id = 'a/b?c="d" %2F <e>';
+    const relay = await relayAfter(cardOf(id));
+    expect((await lookAt(relay, `${LIST}/${encodeURIComponent(id)}`)).text).toContain("v1/cards 1");
+    const missing = await lookAt(relay, `${LIST}/unknown`);
+    expect(missing.status).toBe(404);
+    expect(missing.text).toContain("There is no such organization.");
+  });
+
+  it("is harmless whatever its payloads hold", async () => {
+    const relay = await relayAfter(
+      profile({ legal_name: HOSTILE, legal_form: HOSTILE.repeat(1_000), legal_address: { "<b>": HOSTILE } }),
+      account({ id: HOSTILE, name: HOSTILE, iban: HOSTILE, status: HOSTILE, balance: HOSTILE, currency: HOSTILE }),
+      cardOf("org-1", HOSTILE),
+    );
+    for (const path of [LIST, PAGE]) {
+      const { html } = await lookAt(relay, path);
+      expect(html).not.toContain("<script>alert");
+      expect(html).toContain("🦀");
+      expect(html.length).toBeLessThan(50_000);
+    }
+  });
+
+  it("is not held up by a profile that is larger than any page", async () => {
+    const { status, text } = await lookAt(await relayAfter(profile({ note: "x".repeat(200_000) })), PAGE);
+    expect(status).toBe(200);
+    expect(text).toContain("v1/organizations 1");
+  });
+});
+
+describe("whatever there is", () => {
+  it("a page asks D1 six times at most", async () => {
+    const relay = await relayAfter(profile(), account({ id: "a" }));
+    await keepResources("org-1", 300);
+    for (const path of [LIST, `${LIST}?id=unknown`, `${LIST}/org-1`]) {
+      const calls = await callsOf(relay, path);
+      expect([path, calls > 1 && calls <= MOST_CALLS]).toEqual([path, true]);
+    }
+  });
+
+  it("a page counts a little way into each type, and says that there is more", async () => {
+    await keepResources("large", 1_000);
+    const relay = new TestRelay();
+    expect((await lookAt(relay, `${LIST}/large`)).text).toContain("v1/transactions 1,000 ");
+    await relay.send(makePayload("v1/transactions", { organization_id: "large", data: { id: "one-more" } }));
+    await relay.runQueues();
+    expect((await lookAt(relay, `${LIST}/large`)).text).toContain("v1/transactions 1,000+ ");
+  });
+
+  it("no page reads the more of D1 the more an organization has", async () => {
+    const rowsRead: number[] = [];
+    for (const resources of [20_000, 40_000]) {
+      await emptyDatabase();
+      await keepResources("large", resources);
+      rowsRead.push(await rowsReadFor(new TestRelay(), `${LIST}/large`));
+    }
+    expect(rowsRead[1]).toBe(rowsRead[0]);
+    expect(rowsRead[0]).toBeLessThan(2_000);
+  });
+
+  it("a query that is none is refused in a sentence", async () => {
+    const relay = await relayAfter(profile());
+    for (const [path, sentence] of [
+      [`${LIST}?cursor=x`, "cursor: is not a cursor of this list"],
+      [`${LIST}?name=x`, "name"],
+    ] as const) {
+      const { status, text } = await lookAt(relay, path);
+      expect([path, status]).toEqual([path, 400]);
+      expect(text).toContain(sentence);
+    }
+  });
+});

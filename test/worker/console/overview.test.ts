@@ -1,0 +1,123 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { failing, interceptDatabase } from "../support/database.ts";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { statuses } from "../support/teams.ts";
+import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
+
+beforeEach(emptyDatabase);
+
+/** The page without its tags, so that a sentence can be found in it. */
+async function read(visitor: Visitor, path = "/console"): Promise<string> {
+  const html = await (await visitor.get(path)).text();
+  return html.replaceAll(/<[^>]+>/g, " ").replaceAll(/\s+/g, " ");
+}
+
+describe("the overview", () => {
+  it("says that nobody is there to get events, and what to do next", async () => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    const text = await read(await Visitor.loggedIn(relay));
+    expect(text).toContain("The relay is ready. No team is there yet to get events.");
+    expect(text).toContain("Add the first team");
+  });
+
+  it("shows what came, what became of it, and that it balances", async () => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    await relay.addTeam("https://accounting.example.com/hook", {
+      description: "Accounting",
+      types: ["v1/transactions"],
+    });
+    const twice = makePayload("v1/transactions");
+    await relay.send(twice);
+    await relay.send(twice);
+    await relay.send(makePayload("v1/clients"));
+    await relay.webhook({ method: "POST", body: "{}" });
+    await relay.runQueues();
+    const text = await read(await Visitor.loggedIn(relay));
+    expect(text).toContain("Events arrive, and each team gets its own.");
+    expect(text).toContain("1 delivered, 0 waiting, 0 dead, 1 wanted by nobody");
+    expect(text).toContain("2 accepted, 1 came again, 0 quarantined, 1 refused");
+    expect(text).toContain("What is stale counts as refused, and is kept in quarantine all the same");
+    expect(text).toContain("2 received = 1 settled + 0 pending + 1 unmatched + 0 quarantined");
+    expect(text).toContain("It balances");
+    expect(text).toMatch(/Accounting ● healthy/);
+    expect(text).toMatch(/Acknowledged within \d+ ms/);
+  });
+
+  it("says which team does not take its events, and since when they wait", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam("https://ledger.example.com/hook", { description: "Ledger" });
+    relay.teams.answer("https://ledger.example.com/hook", statuses(500));
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    relay.passSeconds(60);
+    await relay.runCron();
+    const text = await read(await Visitor.loggedIn(relay));
+    expect(text).toContain("Events arrive and are kept, but Ledger does not take its own.");
+    expect(text).toContain("▲ failing");
+    expect(text).toContain("1, for 60 s");
+  });
+
+  it("says that the others get their own while teams are paused, those that failed before as well", async () => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    const hooks = [1, 2, 3, 4].map((team) => `https://team-${team}.example.com/hook`);
+    const [, , ill = "", gone = ""] = hooks;
+    relay.teams.answer(ill, statuses(500));
+    relay.teams.answer(gone, statuses(410));
+    const teams: { id: string }[] = [];
+    for (const hook of hooks) teams.push(await relay.addTeam(hook));
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    await relay.api("PATCH", `/api/destinations/${teams[2]?.id}`, { enabled: false });
+    const visitor = await Visitor.loggedIn(relay);
+    expect(await read(visitor)).toContain("Well Events arrive. 2 teams are paused; the others get their own.");
+    expect(await read(visitor, "/console/teams")).toContain("Of the 4 teams none fails. 2 are paused.");
+    await relay.api("PATCH", `/api/destinations/${teams[0]?.id}`, { enabled: false });
+    expect(await read(visitor)).toContain("3 teams are paused; the other gets its own.");
+    await relay.api("PATCH", `/api/destinations/${teams[1]?.id}`, { enabled: false });
+    expect(await read(visitor)).toContain("Events arrive and are kept, but every team is paused and gets none.");
+  });
+
+  it("names the team that has rested for longest", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam("https://ledger.example.com/hook", { description: "Ledger" });
+    relay.teams.answer("https://ledger.example.com/hook", statuses(500));
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    await env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?1").bind(relay.now).run();
+    relay.passSeconds(3_700);
+    await relay.runCron();
+    const text = await read(await Visitor.loggedIn(relay));
+    expect(text).toContain("Something is not as it should be. 1 rests; Ledger has rested for 3700 s.");
+    expect(text).toContain("Resting teams 1 rests; Ledger has rested for 3700 s.");
+  });
+
+  it("says what is not well in the words of the health", async () => {
+    const text = await read(await Visitor.loggedIn(new TestRelay()));
+    expect(text).toContain("Something is not as it should be. The cron has never run.");
+  });
+
+  it("shows the health also while D1 says nothing", async () => {
+    const relay = new TestRelay();
+    relay.env = { ...relay.env, DB: interceptDatabase(env.DB, failing) };
+    const response = await (await Visitor.loggedIn(relay)).get("/console");
+    expect(response.status).toBe(200);
+    const text = await response.text();
+    expect(text).toContain("D1 refused a query.");
+    expect(text).toContain("D1 does not give the figures now.");
+  });
+
+  it("asks D1 six times at most, whatever there is", async () => {
+    const relay = new TestRelay();
+    for (let team = 0; team < 12; team += 1) await relay.addTeam(`https://team-${team}.example.com/hook`);
+    for (let event = 0; event < 20; event += 1) await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    const calls = await callsOf(relay, "/console");
+    expect(calls).toBeGreaterThan(0);
+    expect(calls).toBeLessThanOrEqual(MOST_CALLS);
+  });
+});

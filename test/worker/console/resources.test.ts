@@ -1,0 +1,239 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { statuses } from "../support/teams.ts";
+import { HOSTILE, keepEvents, keepResources, lookAt, rowsReadFor } from "./look-at.ts";
+import { MOST_CALLS, callsOf } from "./visitor.ts";
+
+beforeEach(emptyDatabase);
+
+const ORGANIZATION = "/console/organizations/org-1";
+const LIST = `${ORGANIZATION}/resources`;
+const ONE = `${ORGANIZATION}/resource?type=v1/transactions&id=t-1`;
+
+type Changes = Parameters<typeof makePayload>[1];
+
+const transaction = (data: object = {}, changes: Changes = {}) =>
+  makePayload("v1/transactions", { organization_id: "org-1", ...changes, data: { id: "t-1", ...data } });
+const client = (data: object) => makePayload("v1/clients", { organization_id: "org-1", data });
+
+async function relayAfter(...payloads: ReturnType<typeof makePayload>[]): Promise<TestRelay> {
+  const relay = new TestRelay();
+  for (const payload of payloads) await relay.send(payload);
+  await relay.runQueues();
+  return relay;
+}
+
+describe("the resources of an organization", () => {
+  it("are listed with the gist of each, and lead to it", async () => {
+    const relay = await relayAfter(
+      transaction(),
+      client({ id: "c-1", event: "deleted" }),
+      makePayload("v1/payment-links-connections", { organization_id: "org-1" }),
+    );
+    const { html, text } = await lookAt(relay, LIST);
+    expect(text).toContain("ACME Corp v1/transactions t-1 50.01 EUR debit completed transfer 2025-01-24 10:55 UTC");
+    expect(text).toContain("Acme SAS v1/clients c-1 – ○ deleted company Paris");
+    expect(text).toContain("v1/payment-links-connections – connection enabled");
+    expect(html).toContain('<bdi>v1/transactions</bdi> <bdi class="mono short-id"');
+    expect(text).not.toContain("IBAN");
+    expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Ftransactions&amp;id=t-1"`);
+    expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Fpayment-links-connections&amp;id="`);
+  });
+
+  it("have a column for IBANs, masked, where there are any", async () => {
+    const relay = await relayAfter(transaction(), makePayload("v1/accounts", { organization_id: "org-1" }));
+    const { html } = await lookAt(relay, LIST);
+    expect(html).toMatch(/data-title="IBAN"><details class="iban">.*data-title="IBAN">–</);
+  });
+
+  it("can be those of one type", async () => {
+    const relay = await relayAfter(transaction(), client({ id: "c-1" }));
+    const { html, text } = await lookAt(relay, `${LIST}?type=v1/clients`);
+    expect(text).toContain("Acme SAS");
+    expect(text).not.toContain("ACME Corp");
+    expect(html).toContain('<option value="v1/clients" selected="">');
+    expect((await lookAt(relay, `${LIST}?type=v1/cards`)).text).toContain("Nothing of this type is known.");
+  });
+
+  it("are paged", async () => {
+    await keepResources("org-1", 120);
+    const seen: string[] = [];
+    let path: string | undefined = `${LIST}?type=v1/transactions`;
+    for (let pages = 0; path !== undefined && pages < 5; pages += 1) {
+      const { html } = await lookAt(new TestRelay(), path.replaceAll("&amp;", "&"));
+      seen.push(...Array.from(html.matchAll(/&amp;id=(id-\d+)"/g), ([, id = ""]) => id));
+      path = /rel="next" href="([^"]+)"/.exec(html)?.[1];
+    }
+    expect(seen).toEqual(Array.from({ length: 120 }, (_, index) => `id-${String(index + 1).padStart(6, "0")}`));
+  });
+
+  it("show no more of a payload than a line, however large it is", async () => {
+    const relay = await relayAfter(
+      transaction({ label: HOSTILE.repeat(200), currency: HOSTILE, amount: HOSTILE, status: HOSTILE, iban: HOSTILE }),
+      transaction({ id: "large", note: "x".repeat(200_000) }),
+    );
+    const { html, text } = await lookAt(relay, LIST);
+    expect(html).not.toContain("<script>alert");
+    expect(text).toContain("v1/transactions large");
+    expect(html.length).toBeLessThan(20_000);
+  });
+
+  it("are nobody's when nothing is known of the organization", async () => {
+    expect((await lookAt(new TestRelay(), LIST)).status).toBe(404);
+  });
+
+  it("cost six D1 calls at most, and no more rows the more there are", async () => {
+    const rowsRead: number[] = [];
+    for (const resources of [1_000, 3_000]) {
+      await emptyDatabase();
+      await keepResources("org-1", resources);
+      rowsRead.push(await rowsReadFor(new TestRelay(), LIST));
+    }
+    expect(rowsRead[1]).toBe(rowsRead[0]);
+    expect(await callsOf(new TestRelay(), LIST)).toBeLessThanOrEqual(MOST_CALLS);
+  });
+
+  it("refuse a cursor that is none", async () => {
+    const { status, text } = await lookAt(await relayAfter(transaction()), `${LIST}?cursor=x`);
+    expect(status).toBe(400);
+    expect(text).toContain("cursor: is not a cursor of this list");
+  });
+});
+
+describe("one resource", () => {
+  it("shows what it is now, which event made it, and what happened to it", async () => {
+    const relay = await relayAfter(
+      transaction({ event: "created", status: "pending" }, { id: "first", created_at: "2026-02-01T10:00:00Z" }),
+    );
+    relay.passSeconds(60);
+    await relay.send(
+      transaction(
+        { event: "updated", status: "completed", updated_at: "2026-02-01T11:00:00Z" },
+        { id: "second", created_at: "2026-02-01T11:00:01Z" },
+      ),
+    );
+    await relay.send(transaction({ id: "t-2" }, { id: "of-another" }));
+    await relay.runQueues();
+    const { html, text } = await lookAt(relay, ONE);
+    expect(text).toContain("ACME Corp 50.01 EUR debit completed transfer v1/transactions t-1");
+    expect(text).toContain(
+      "It is as the event second left it ( updated ), as of 2026-02-01 11:00:00 UTC , received 2026-03-01 12:01:00 UTC .",
+    );
+    expect(html).toContain('href="/console/events/second"');
+    expect(text).toMatch(
+      /updated made the present state second 2026-03-01 12:01:00 UTC 2026-02-01 11:00:01 UTC ○ wanted by nobody created first 2026-03-01 12:00:00 UTC/,
+    );
+    expect(html).toContain('href="/console/events/first"');
+    expect(html).not.toContain("of-another");
+    expect(text).toContain("All events that are kept were looked through.");
+    expect(text).toContain("note Business lunch");
+  });
+
+  it("says what became of each event at the teams", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam("https://team.example.com/hook", { retry_schedule_seconds: [1] });
+    await relay.send(transaction({}, { id: "first" }));
+    await relay.runQueues();
+    relay.teams.answer("https://team.example.com/hook", statuses(500));
+    relay.passSeconds(1);
+    await relay.send(transaction({}, { id: "second" }));
+    await relay.runQueues();
+    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◐ under way .*first .* ● delivered/);
+    await relay.liveThrough(5);
+    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◼ given up .*first .* ● delivered/);
+  });
+
+  it("says that it was deleted", async () => {
+    const relay = await relayAfter(client({ id: "c-1", event: "deleted" }));
+    const { text } = await lookAt(relay, `${ORGANIZATION}/resource?type=v1/clients&id=c-1`);
+    expect(text).toContain("○ deleted");
+    expect(text).toContain("The bank has deleted it; this is the last it showed of it.");
+  });
+
+  it("that has no id of its own is its organization's", async () => {
+    const relay = await relayAfter(makePayload("v1/payment-links-connections", { organization_id: "org-1" }));
+    const { status, text } = await lookAt(relay, `${ORGANIZATION}/resource?type=v1%2Fpayment-links-connections&id=`);
+    expect(status).toBe(200);
+    expect(text).toContain("connection_enabled made the present state");
+  });
+
+  it("leads to what it belongs with, as far as that is known", async () => {
+    const relay = await relayAfter(
+      transaction({ bank_account_id: "account-1", beneficiary_id: "unknown" }),
+      makePayload("v1/accounts", { organization_id: "org-1", data: { id: "account-1" } }),
+      makePayload("v1/accounts", { organization_id: "org-2", data: { id: "unknown" } }),
+    );
+    const { html, text } = await lookAt(relay, ONE);
+    expect(text).toContain("What it belongs with v1/accounts Example Account Present data");
+    expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Faccounts&amp;id=account-1"`);
+  });
+
+  it("is found by its id alone, the newest of that id", async () => {
+    const { text } = await lookAt(await relayAfter(transaction()), `${ORGANIZATION}/resource?id=+t-1+`);
+    expect(text).toContain("ACME Corp 50.01 EUR");
+  });
+
+  it("says how far back was looked for its events, and lets look further, or at the one that made it", async () => {
+    const relay = await relayAfter(transaction({}, { id: "first" }));
+    await keepEvents({ events: 10_000, receivedAt: relay.now + 1_000 });
+    const { html, text } = await lookAt(relay, ONE);
+    expect(text).toContain("None of its events is among those that were looked through.");
+    expect(text).toContain("Looked through: the events from the newest back to 2026-03-01 12:00:01 UTC .");
+    const link = (label: string) =>
+      Array.from(html.matchAll(/<a [^>]*href="([^"]+)"[^>]*>([^<]+)</g))
+        .find(([, , shown]) => shown === label)?.[1]
+        ?.replaceAll("&amp;", "&");
+    for (const label of ["Look further back", "Look from the event that made it"]) {
+      const further = await lookAt(relay, link(label) ?? label);
+      expect(further.html).toContain('href="/console/events/first"');
+      expect(further.text).toContain("first 2026-03-01 12:00:00 UTC");
+      expect(further.text).toContain("back to the oldest that is kept. Look at the newest");
+      expect(further.html).not.toContain("Look further back");
+    }
+  });
+
+  it("shows fifty of many events, and the others behind them", async () => {
+    const relay = new TestRelay();
+    for (let event = 0; event < 60; event += 1) await relay.send(transaction({}, { id: `event-${100 + event}` }));
+    await relay.runQueues();
+    const eventsIn = (html: string) => Array.from(html.matchAll(/role="rowheader"/g)).length;
+    const first = await lookAt(relay, ONE);
+    expect(eventsIn(first.html)).toBe(50);
+    const next = /rel="next" href="([^"]+)"/.exec(first.html)?.[1]?.replaceAll("&amp;", "&") ?? "";
+    expect(eventsIn((await lookAt(relay, next)).html)).toBe(10);
+  });
+
+  it("says that the event that made it is not kept any more", async () => {
+    await keepResources("org-1", 1);
+    const { html, text } = await lookAt(new TestRelay(), ONE.replace("t-1", "id-000001"));
+    expect(text).toContain("It is as the event event-1 left it ( created ). That event is not kept any more.");
+    expect(html).not.toContain('href="/console/events/event-1"');
+  });
+
+  it("is harmless whatever it holds", async () => {
+    const relay = await relayAfter(
+      transaction({ label: HOSTILE, event: HOSTILE, note: `${HOSTILE} ${"x".repeat(200_000)}` }),
+    );
+    const { html } = await lookAt(relay, ONE);
+    expect(html).not.toContain("<script>alert");
+    expect(html).toContain("🦀");
+  });
+
+  it.each([
+    ["resource?type=v1/transactions&id=unknown", 404],
+    ["resource?type=v1/cards&id=t-1", 404],
+    ["resource", 404],
+    ["resource?type=v1/transactions&id=t-1&cursor=x", 400],
+    ["resource?type=v1/transactions&id=t-1&other=x", 400],
+  ])("is not at %s", async (path, status) => {
+    expect((await lookAt(await relayAfter(transaction()), `${ORGANIZATION}/${path}`)).status).toBe(status);
+  });
+
+  it("costs six D1 calls at most, and a bounded look at the events", async () => {
+    const relay = await relayAfter(transaction());
+    expect(await callsOf(relay, ONE)).toBeLessThanOrEqual(MOST_CALLS);
+    await keepEvents({ events: 25_000, receivedAt: relay.now });
+    expect(await rowsReadFor(relay, ONE)).toBeLessThan(21_000);
+  });
+});

@@ -1,0 +1,116 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { LEASE_MS, type Turn, afterVisit, turnOf } from "../../../src/domain/turn.ts";
+
+const now = 1_000_000;
+
+const well = { enabled: true, onLane: false, maxPerSecond: null, restingSince: null, nextTurnAt: null };
+
+describe("a visit of the lane", () => {
+  it.each([
+    ["takes a page from one that is well", {}, { kind: "free", limit: 100 }],
+    ["takes five from one that keeps failing or was slow", { onLane: true }, { kind: "free", limit: 5 }],
+    ["takes nothing from one that is disabled", { enabled: false }, null],
+    ["takes nothing before its turn", { nextTurnAt: now + 1 }, null],
+    ["takes nothing from one that rests", { restingSince: 1, nextTurnAt: now + 1 }, null],
+    ["takes a single one once the rest is over", { restingSince: 1, nextTurnAt: now }, { kind: "probe", limit: 1 }],
+    ["takes a second's worth from one that is paced", { maxPerSecond: 7 }, { kind: "paced", limit: 7, gapMs: 1_000 }],
+    [
+      "takes one from one that is paced below one a second",
+      { maxPerSecond: 0.25 },
+      { kind: "paced", limit: 1, gapMs: 4_000 },
+    ],
+    ["takes whole ones", { maxPerSecond: 2.5 }, { kind: "paced", limit: 2, gapMs: 1_000 }],
+    [
+      "takes a page from one that is paced above that",
+      { maxPerSecond: 1_000 },
+      { kind: "paced", limit: 100, gapMs: 100 },
+    ],
+    [
+      "takes as many as the pace allows when it has come back",
+      { maxPerSecond: 1, nextTurnAt: now },
+      { kind: "paced", limit: 1, gapMs: 1_000 },
+    ],
+    [
+      "takes fifty a second from one that has come back",
+      { nextTurnAt: now },
+      { kind: "recovering", limit: 50, gapMs: 1_000 },
+    ],
+    [
+      "probes one that rests, whatever its pace",
+      { restingSince: 1, maxPerSecond: 9, nextTurnAt: now },
+      { kind: "probe", limit: 1 },
+    ],
+  ])("%s", (_title, settings, turn) => {
+    expect(turnOf({ ...well, ...settings }, now)).toEqual(turn);
+  });
+});
+
+const recovering: Turn = { kind: "recovering", limit: 50, gapMs: 1_000 };
+const paced: Turn = { kind: "paced", limit: 7, gapMs: 1_000 };
+const free: Turn = { kind: "free", limit: 5 };
+const probe: Turn = { kind: "probe", limit: 1 };
+
+const visited = (claimed: number, more: object = {}) => ({
+  claimed,
+  begun: claimed,
+  hasPutOff: false,
+  nextDueAt: null,
+  restMs: 0,
+  ...more,
+});
+
+describe("after a visit", () => {
+  it.each([
+    ["a full one of a pace, the next begins when the gap is over", paced, visited(7), true, now + 1_000, now + 1_000],
+    ["one of a pace that took all there was, too", paced, visited(6), true, now + 1_000, now + 1_000],
+    [
+      "a full one of a recovery, the next begins when the gap is over",
+      recovering,
+      visited(50),
+      true,
+      now + 1_000,
+      now + 1_000,
+    ],
+    ["one of a recovery that took all there was, nobody waits for turns", recovering, visited(49), true, null, now],
+    ["that claimed nothing, there is no turn to end", paced, visited(0), false, null, null],
+    ["with more due, the next follows at once", free, visited(5, { nextDueAt: now - 9 }), false, null, now],
+    ["with more due, the next turn follows", paced, visited(7, { nextDueAt: now }), true, now + 1_000, now + 1_000],
+    ["to one that is slow, it gets its rest", free, visited(5, { nextDueAt: 1, restMs: 700 }), false, null, now + 700],
+    ["what is due later has its own message", free, visited(1, { nextDueAt: now + 1 }), false, null, null],
+    ["what was put off has one as well", free, visited(5, { hasPutOff: true, nextDueAt: 1 }), false, null, null],
+    ["that probed, what came of it decides", probe, visited(1, { nextDueAt: 1 }), false, null, null],
+    ["whose probe could not be begun, the probe is made again", probe, visited(1, { begun: 0 }), true, now, now],
+    [
+      "of one that rests with nothing due yet, that has its own",
+      probe,
+      visited(0, { nextDueAt: now + 1 }),
+      false,
+      null,
+      null,
+    ],
+  ])("%s", (_title, turn, what, endsTurn, nextTurnAt, wakeAt) => {
+    expect(afterVisit(turn, what, now)).toEqual({ endsTurn, nextTurnAt, wakeAt });
+  });
+
+  it("something brings on whatever is due, and no earlier than it may be", () => {
+    const turn = fc.constantFrom(free, paced, recovering, probe);
+    const visit = fc.record({
+      claimed: fc.nat(60),
+      begun: fc.nat(60),
+      hasPutOff: fc.constant(false),
+      nextDueAt: fc.option(fc.integer({ min: now - 100_000, max: now + 100_000 })),
+      restMs: fc.nat(2_000),
+    });
+    fc.assert(
+      fc.property(turn, visit, (one, { begun, ...what }) => {
+        const after = afterVisit(one, { ...what, begun: Math.min(begun, what.claimed) }, now);
+        const isDecidedByProbe = one.kind === "probe" && what.claimed > 0 && begun > 0;
+        if (what.nextDueAt !== null && what.nextDueAt <= now && !isDecidedByProbe) {
+          expect(after.wakeAt).toBeLessThanOrEqual(now + LEASE_MS);
+        }
+        expect(after.wakeAt ?? Infinity).toBeGreaterThanOrEqual(after.nextTurnAt ?? now);
+      }),
+    );
+  });
+});

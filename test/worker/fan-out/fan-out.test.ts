@@ -1,0 +1,325 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Intercept, interceptDatabase } from "../support/database.ts";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { type Answer, hang, ok, okAfterAMoment, statuses } from "../support/teams.ts";
+
+beforeEach(emptyDatabase);
+
+/** Takes its time on the clock that the platform's timers go by. */
+const afterRealMs =
+  (ms: number): Answer =>
+  async () => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    return new Response("at last");
+  };
+
+/** Takes its time on the relay's clock. */
+const slow: Answer = (_request, _signal, pass) => {
+  pass(1.1);
+  return new Response("at last");
+};
+
+const team = "https://team.example.com/hook";
+const other = "https://other.example.com/hook";
+
+async function stateOf(relay: TestRelay, id: string): Promise<string> {
+  return (await relay.api("GET", `/api/events/${id}`)).body.state;
+}
+
+describe("a batch", () => {
+  it("never has more than five calls in flight", async () => {
+    const relay = new TestRelay();
+    for (let count = 0; count < 8; count += 1) {
+      await relay.addTeam(`${team}/${count}`);
+      relay.teams.answer(`${team}/${count}`, okAfterAMoment);
+    }
+    for (let count = 0; count < 10; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    expect(relay.teams.received).toHaveLength(80);
+    expect(relay.teams.mostInFlight).toBe(5);
+  });
+});
+
+describe("a message", () => {
+  it("that came by another request than the row finds the event's one time of receipt", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    relay.events.waiting = relay.events.waiting.map(({ body, ...message }) => ({
+      ...message,
+      body: body.kind === "event" ? { ...body, received_at: body.received_at - 5_000 } : body,
+    }));
+    relay.passSeconds(31);
+    await relay.runQueues();
+    expect(await stateOf(relay, payload.id)).toBe("settled");
+  });
+
+  it("for an event that D1 has forgotten is spent", async () => {
+    const relay = new TestRelay();
+    await relay.env.EVENTS.send({ kind: "recorded_event", id: "long-gone" });
+    await relay.runQueues();
+    expect(relay.events.waiting).toEqual([]);
+  });
+
+  it("that no version of the relay wrote is left with the queue, and holds up no other", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    await relay.env.EVENTS.send({ kind: "from-the-future" } as never);
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.events.waiting).toHaveLength(1);
+  });
+});
+
+describe("a consumer that dies", () => {
+  /** D1 fails at the n-th call from here, before or after it has done what was asked. */
+  const dieAt = (call: number, moment: "before" | "after"): Intercept => {
+    let calls = 0;
+    return async (_call, proceed) => {
+      calls += 1;
+      if (calls !== call) return proceed();
+      if (moment === "after") await proceed();
+      throw new Error("The consumer died");
+    };
+  };
+
+  it.each([
+    ["before it has read anything", 1, "before", 0],
+    ["after it has read, and brought the state up to them", 1, "after", 0],
+    ["before its deliveries are written down", 2, "before", 0],
+    ["after its deliveries are written down", 2, "after", 0],
+    ["before it claims for want of a lease", 2, "before", 11],
+    ["after it claims for want of a lease", 2, "after", 11],
+    ["with a claim, before its deliveries are written down", 3, "before", 11],
+    ["with a claim, after its deliveries are written down", 3, "after", 11],
+  ] as const)("%s leaves an event that is delivered all the same", async (_title, call, moment, secondsLater) => {
+    const healthy = new TestRelay();
+    await healthy.addTeam(team);
+    const payload = makePayload("v1/cards");
+
+    const dying = new TestRelay({ DB: interceptDatabase(env.DB, dieAt(call, moment)) });
+    await dying.env.EVENTS.send({
+      kind: "event",
+      id: payload.id,
+      source: "business",
+      received_at: dying.now,
+      content_type: "application/json",
+      body: JSON.stringify(payload),
+    });
+    await healthy.send(payload);
+    healthy.events.waiting = [];
+    dying.passSeconds(secondsLater);
+    healthy.passSeconds(secondsLater);
+    await dying.runBatch(dying.events, "qonto-relay-events", 100);
+    const redelivered = dying.events.waiting;
+    expect(redelivered).toHaveLength(1);
+
+    healthy.passSeconds(10);
+    for (const message of redelivered) healthy.events.hold(message);
+    await healthy.runQueues();
+    healthy.passSeconds(60);
+    await healthy.runQueues();
+    expect(healthy.events.waiting).toEqual([]);
+    expect([...dying.teams.at(team), ...healthy.teams.at(team)].length).toBeGreaterThanOrEqual(1);
+    expect(await stateOf(healthy, payload.id)).toBe("settled");
+    const { body } = await healthy.api("GET", `/api/events/${payload.id}`);
+    expect(body.deliveries).toEqual([expect.objectContaining({ status: "delivered" })]);
+  });
+});
+
+describe("a claim that D1 took longer to grant than its lease lasts", () => {
+  it("is not used: the event's message comes again", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    relay.passSeconds(31);
+    const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+      const results = await proceed();
+      if (statements[0]?.includes("SET claimed_until")) relay.passSeconds(60);
+      return results;
+    });
+    await relay.runBatch(relay.events, "qonto-relay-events", 100, { DB });
+    expect(relay.teams.received).toEqual([]);
+    expect(relay.events.waiting).toHaveLength(1);
+    relay.passSeconds(5);
+    await relay.runQueues();
+    expect(await stateOf(relay, payload.id)).toBe("settled");
+    expect(relay.teams.received).toHaveLength(1);
+  });
+});
+
+describe("a destination that hangs", () => {
+  it("gets no more attempts from the batch in which it timed out: the rest is for the retry lane", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { timeout_ms: 100 });
+    await relay.addTeam(other);
+    relay.teams.answer(team, hang);
+    for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    expect(relay.teams.at(other)).toHaveLength(20);
+    // A handful hung side by side; what was left went to the retry lane without being tried.
+    const tried = relay.teams.at(team).length;
+    expect(tried).toBeLessThanOrEqual(5);
+    expect(relay.retries.sent.map(({ delaySeconds }) => delaySeconds).toSorted()).toEqual([0, 5]);
+    relay.teams.answer(team, ok);
+    relay.passSeconds(5);
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(tried + 20);
+  });
+});
+
+describe("attempts that are still under way after a second", () => {
+  it("leave their destination to the retry lane at once: the next batch does not wait for it as well", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    relay.teams.answer(team, afterRealMs(1_300));
+    await relay.send(makePayload("v1/cards"));
+    let attemptedByTheNext = -1;
+    relay.whenBatchReturns = async () => {
+      relay.whenBatchReturns = async () => undefined;
+      await relay.send(makePayload("v1/cards"));
+      await relay.runBatch(relay.events, "qonto-relay-events", 100);
+      attemptedByTheNext = relay.teams.at(team).length - 1;
+    };
+    await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    expect(attemptedByTheNext).toBe(0);
+    relay.teams.answer(team, ok);
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(2);
+  });
+
+  it("are waited for by nobody, and concluded when they end", async () => {
+    const relay = new TestRelay();
+    const slowAnswers = Array.from({ length: 6 }, (_, count) => `${team}/${count}`);
+    for (const url of slowAnswers) {
+      await relay.addTeam(url);
+      relay.teams.answer(url, afterRealMs(1_300));
+      relay.passSeconds(1);
+    }
+    await relay.addTeam(other);
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+
+    let deliveriesBehindTheBatch = "";
+    relay.whenBatchReturns = async () => {
+      const { body } = await relay.api("GET", `/api/events/${payload.id}`);
+      deliveriesBehindTheBatch = body.deliveries.map(({ status }: { status: string }) => status).join(" ");
+    };
+    await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    // Five have the connections; what found none, the quick team included, is on the retry lane.
+    expect(deliveriesBehindTheBatch).toBe(Array(7).fill("pending").join(" "));
+    await relay.runQueues();
+    const { body } = await relay.api("GET", `/api/events/${payload.id}`);
+    expect(body.deliveries).toHaveLength(7);
+    expect(body).toMatchObject({
+      state: "settled",
+      deliveries: [...slowAnswers, other].map(() => ({ status: "delivered" })),
+    });
+    expect(relay.teams.received).toHaveLength(7);
+  });
+
+  it("do not hold up the events that come behind", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    await relay.addTeam(other);
+    relay.teams.answer(team, afterRealMs(1_300));
+    for (let count = 0; count < 10; count += 1) await relay.send(makePayload("v1/cards"));
+    let receivedByOthers = 0;
+    relay.whenBatchReturns = async () => {
+      receivedByOthers = relay.teams.at(other).length;
+    };
+    await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    expect(receivedByOthers).toBe(10);
+  });
+});
+
+describe("a destination that keeps failing, or was slow,", () => {
+  it.each([
+    ["hung", hang, 0],
+    ["answered 500 three times", statuses(500), 2],
+    ["took more than a second", slow, 0],
+  ] as const)(
+    "because it %s is served by the retry lane from then on, until it answers well and quickly",
+    async (_title, answer, forgiven) => {
+      const relay = new TestRelay();
+      await relay.addTeam(team, { timeout_ms: 1_500, retry_schedule_seconds: [1, 1] });
+      relay.teams.answer(team, answer);
+      for (let asked = 1; asked <= forgiven + 1; asked += 1) {
+        await relay.send(makePayload("v1/cards"));
+        await relay.runBatch(relay.events, "qonto-relay-events", 100);
+        expect(relay.teams.at(team)).toHaveLength(asked);
+      }
+
+      await relay.send(makePayload("v1/cards"));
+      await relay.runBatch(relay.events, "qonto-relay-events", 100);
+      expect(relay.teams.at(team)).toHaveLength(forgiven + 1);
+      relay.teams.answer(team, ok);
+      relay.passSeconds(1);
+      await relay.runQueues();
+      const taken = relay.teams.at(team).slice(forgiven + 1);
+      expect(taken.some(({ headers }) => headers.get("x-relay-attempt") === "1")).toBe(true);
+
+      await relay.send(makePayload("v1/cards"));
+      const before = relay.teams.at(team).length;
+      await relay.runBatch(relay.events, "qonto-relay-events", 100);
+      expect(relay.teams.at(team)).toHaveLength(before + 1);
+    },
+  );
+});
+
+describe("an event", () => {
+  it("that nobody wants is unmatched, and still there", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { types: ["v1/transfers"] });
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    expect(await stateOf(relay, payload.id)).toBe("pending");
+    await relay.runQueues();
+    expect(await stateOf(relay, payload.id)).toBe("unmatched");
+    expect(relay.teams.received).toEqual([]);
+  });
+
+  it("is pending until every destination has it", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { retry_schedule_seconds: [1] });
+    await relay.addTeam(other);
+    relay.teams.answer(team, statuses(500, 200));
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    await relay.runQueues();
+    expect(await stateOf(relay, payload.id)).toBe("pending");
+    relay.passSeconds(1);
+    await relay.runQueues();
+    expect(await stateOf(relay, payload.id)).toBe("settled");
+    expect(relay.teams.at(other)).toHaveLength(1);
+  });
+
+  it("bears the content type that it came with", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const request = await relay.signed(makePayload("v1/cards"));
+    await relay.webhook({
+      ...request,
+      headers: { ...request.headers, "content-type": "application/json; charset=utf-8" },
+    });
+    await relay.runQueues();
+    expect(relay.teams.at(team)[0]?.headers.get("content-type")).toBe("application/json; charset=utf-8");
+  });
+
+  it("is not sent to a destination whose URL has ceased to be allowed", async () => {
+    const lenient = new TestRelay({ ALLOW_PRIVATE_DESTINATIONS: "true" });
+    await lenient.addTeam("http://127.0.0.1:9999/");
+    const strict = new TestRelay();
+    const payload = makePayload("v1/cards");
+    await strict.send(payload);
+    await strict.runQueues();
+    expect(strict.teams.received).toEqual([]);
+    const { body } = await strict.api("GET", `/api/events/${payload.id}`);
+    expect(body.deliveries[0].attempts).toEqual([expect.objectContaining({ outcome: "refused", status: null })]);
+  });
+});

@@ -1,0 +1,231 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Intercept, interceptDatabase } from "../support/database.ts";
+import { type Payload, makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+
+/** An event is recorded with the lease of its own message, so that the usual road needs no claim. */
+
+beforeEach(emptyDatabase);
+
+const team = "https://team.example.com/hook";
+const other = "https://other.example.com/hook";
+
+async function relayWithTeam(): Promise<{ relay: TestRelay; id: string; payload: Payload }> {
+  const relay = new TestRelay();
+  const { id } = await relay.addTeam(team);
+  return { relay, id, payload: makePayload("v1/cards") };
+}
+
+const claimsOf = ({ id }: Payload) =>
+  env.DB.prepare("SELECT claims FROM events WHERE id = ?1").bind(id).first<number>("claims");
+
+/** By the latest state. */
+async function eventsShown(): Promise<unknown[]> {
+  const { results } = await env.DB.prepare("SELECT event_id FROM resources").all();
+  return results.map(({ event_id }) => event_id);
+}
+
+async function stateOf(relay: TestRelay, { id }: Payload): Promise<string> {
+  expect((await relay.api("GET", "/api/ledger")).body.balanced).toBe(true);
+  return (await relay.api("GET", `/api/events/${id}`)).body.state;
+}
+
+const runBatch = (relay: TestRelay, changes = {}) => relay.runBatch(relay.events, "qonto-relay-events", 100, changes);
+
+/** The message was with a consumer before, of which nobody knows what became. */
+function redeliver(relay: TestRelay): void {
+  relay.events.waiting = relay.events.waiting.map((message) => ({ ...message, tries: 1 }));
+}
+
+describe("the message of an event's own receiver", () => {
+  it("has it handled without a claim", async () => {
+    const { relay, payload } = await relayWithTeam();
+    await relay.send(payload);
+    expect(await stateOf(relay, payload)).toBe("pending");
+    await relay.runQueues();
+    expect(await stateOf(relay, payload)).toBe("settled");
+    expect(await claimsOf(payload)).toBe(0);
+  });
+
+  it("is acted on once, though it is twice in a batch or comes again later", async () => {
+    const { relay, payload } = await relayWithTeam();
+    await relay.send(payload);
+    const [message] = relay.events.sent;
+    for (let copies = 0; copies < 2; copies += 1) {
+      if (message) await relay.env.EVENTS.send(message.body);
+      await relay.runQueues();
+    }
+    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.events.waiting).toEqual([]);
+  });
+
+  it("waits for the lease to end when it was with a consumer before", async () => {
+    const { relay, payload } = await relayWithTeam();
+    await relay.send(payload);
+    redeliver(relay);
+    await relay.runQueues();
+    expect(relay.teams.received).toEqual([]);
+    relay.passSeconds(31);
+    await relay.runQueues();
+    expect(await stateOf(relay, payload)).toBe("settled");
+    expect(await claimsOf(payload)).toBe(1);
+  });
+
+  it.each([
+    ["10 s old goes by its lease", 10, 0],
+    ["11 s old has it renewed: first attempts take their time", 11, 1],
+    ["31 s old claims: the lease is over", 31, 1],
+  ])("that is %s", async (_title, seconds, claims) => {
+    const { relay, payload } = await relayWithTeam();
+    await relay.send(payload);
+    relay.passSeconds(seconds);
+    await relay.runQueues();
+    expect(await stateOf(relay, payload)).toBe("settled");
+    expect(await claimsOf(payload)).toBe(claims);
+    expect(relay.teams.at(team)).toHaveLength(1);
+  });
+
+  it("claims when D1 stalled until the lease was too short", async () => {
+    const { relay, payload } = await relayWithTeam();
+    await relay.send(payload);
+    let isStalled = false;
+    const stalls: Intercept = async (_call, proceed) => {
+      const results = await proceed();
+      if (!isStalled) relay.passSeconds(15);
+      isStalled = true;
+      return results;
+    };
+    await runBatch(relay, { DB: interceptDatabase(env.DB, stalls) });
+    expect(await claimsOf(payload)).toBe(1);
+    expect(relay.teams.at(team)).toHaveLength(1);
+  });
+
+  it("comes again when the claim of another event in its batch has used up the lease", async () => {
+    const { relay, payload } = await relayWithTeam();
+    await relay.send(payload);
+    const large = makePayload("v1/cards", { data: { padding: "x".repeat(130_000) } });
+    await relay.send(large);
+    const stalls: Intercept = async ({ statements }, proceed) => {
+      const results = await proceed();
+      if (statements[0]?.includes("SET claimed_until")) relay.passSeconds(20);
+      return results;
+    };
+    await runBatch(relay, { DB: interceptDatabase(env.DB, stalls) });
+    expect(relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"))).toEqual([large.id]);
+    relay.passSeconds(31);
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(2);
+    expect(await stateOf(relay, payload)).toBe("settled");
+  });
+
+  it("of an event that an earlier version of the relay recorded claims", async () => {
+    const { relay, payload } = await relayWithTeam();
+    await relay.send(payload);
+    await env.DB.prepare("UPDATE events SET claimed_until = NULL, owed = NULL").run();
+    await relay.runQueues();
+    expect(await stateOf(relay, payload)).toBe("settled");
+    expect(relay.teams.at(team)).toHaveLength(1);
+  });
+});
+
+describe("a message of another request about the same event", () => {
+  const fromAnother = (relay: TestRelay) =>
+    relay.events.waiting.map(({ body, ...message }) => ({
+      ...message,
+      id: "another",
+      body: body.kind === "event" ? { ...body, received_at: body.received_at - 1 } : body,
+    }));
+
+  it("is spent when it is in one batch with the event's own", async () => {
+    const { relay, payload } = await relayWithTeam();
+    await relay.send(payload);
+    relay.events.waiting = [...relay.events.waiting, ...fromAnother(relay)];
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.events.waiting).toEqual([]);
+    expect(await claimsOf(payload)).toBe(0);
+  });
+
+  it("waits for the lease to end, and then for nothing if the event has been handled", async () => {
+    const { relay, payload } = await relayWithTeam();
+    await relay.send(payload);
+    const own = relay.events.waiting;
+    relay.events.waiting = fromAnother(relay);
+    await relay.runQueues();
+    expect(relay.teams.received).toEqual([]);
+    relay.events.waiting.push(...own);
+    await relay.liveThrough(32);
+    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.events.waiting).toEqual([]);
+  });
+});
+
+describe("between an event's receipt and its fan-out", () => {
+  it("a team that is added gets it, also when nobody else wants it", async () => {
+    const { relay, payload } = await relayWithTeam();
+    await relay.send(payload);
+    const nobodys = makePayload("registrations.completed");
+    await env.DB.prepare("UPDATE destinations SET types = '[\"v1/*\"]'").run();
+    await relay.sendOnboarding(nobodys);
+    await relay.addTeam(other);
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.teams.at(other)).toHaveLength(2);
+    expect(await stateOf(relay, payload)).toBe("settled");
+    expect(await stateOf(relay, nobodys)).toBe("settled");
+  });
+
+  it.each([
+    ["is paused", "PATCH", { enabled: false }],
+    ["wants other types from now on", "PATCH", { types: ["v1/transfers"] }],
+    ["is removed", "DELETE", undefined],
+  ])("a team that %s is not owed it, and does not hold it up", async (_title, method, body) => {
+    const { relay, id, payload } = await relayWithTeam();
+    await relay.addTeam(other);
+    await relay.send(payload);
+    await relay.api(method, `/api/destinations/${id}`, body);
+    expect(await stateOf(relay, payload)).toBe("pending");
+    await relay.runQueues();
+    expect(relay.teams.received.map(({ url }) => url)).toEqual([other]);
+    expect(await stateOf(relay, payload)).toBe("settled");
+  });
+
+  it("the only team that wants it is removed: it is unmatched", async () => {
+    const { relay, id, payload } = await relayWithTeam();
+    await relay.send(payload);
+    await relay.api("DELETE", `/api/destinations/${id}`);
+    await relay.runQueues();
+    expect(await stateOf(relay, payload)).toBe("unmatched");
+  });
+
+  it("a replay of it changes nothing: it is on its way, and should its message be lost, the cron brings it", async () => {
+    const { relay, id, payload } = await relayWithTeam();
+    await relay.send(payload);
+    relay.events.waiting = [];
+    await relay.api("POST", `/api/events/${payload.id}/replay`, {});
+    await relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: id });
+    await relay.runQueues();
+    expect(relay.teams.received).toEqual([]);
+    relay.passSeconds(31);
+    await relay.runCron();
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(await eventsShown()).toEqual([payload.id]);
+  });
+});
+
+describe("an event that nobody wants", () => {
+  it("is unmatched only once the state shows it, however long its message was lost", async () => {
+    const relay = new TestRelay();
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    relay.events.waiting = [];
+    relay.passSeconds(31);
+    expect(await stateOf(relay, payload)).toBe("pending");
+    await relay.runCron();
+    await relay.runQueues();
+    expect(await stateOf(relay, payload)).toBe("unmatched");
+    expect(await eventsShown()).toEqual([payload.id]);
+  });
+});

@@ -1,0 +1,243 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { QueueMessage } from "../../../src/messages.ts";
+import { doors } from "../faults/doubles.ts";
+import { play } from "../faults/play.ts";
+import { type Intercept, failing, interceptDatabase, never } from "../support/database.ts";
+import { makePayload } from "../../support/qonto.ts";
+import { emptyDatabase } from "../support/relay.ts";
+import { type Answer, hang, ok, statuses, unreachable } from "../support/teams.ts";
+import {
+  deafQueue,
+  deliveryOf,
+  live,
+  receivedIds,
+  relayWithTeam,
+  send,
+  stalledQueue,
+  team,
+  textOf,
+  whileBroken,
+  wordOf,
+} from "./scene.ts";
+
+/**
+ * Faults of other webhook gateways on the way from the sender to the teams, each as a fact about this one. What people get
+ * to see, 8 to 17, is in sight.test.ts; what is about the project itself, in ../architecture/faults-of-others.test.ts.
+ */
+
+beforeEach(emptyDatabase);
+
+const working: Intercept = (_call, proceed) => proceed();
+
+/** Does what it is told and says that it has not. */
+const lying: Intercept = async (_call, proceed) => {
+  await proceed();
+  throw new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long.");
+};
+
+describe("1: an event is only called a duplicate when it is durable and has a next step", () => {
+  it.each([
+    ["D1 takes it, the queue does not", working, deafQueue, ["accepted", "duplicate"]],
+    ["D1 takes it and says that it has not", lying, deafQueue, ["not_stored", "duplicate"]],
+    ["the queue alone takes it", failing, null, ["accepted", "accepted"]],
+    ["neither takes it", failing, deafQueue, ["not_stored", "accepted"]],
+  ])("%s", async (_title, intercept, queue, words) => {
+    const { relay } = await relayWithTeam();
+    const payload = makePayload("v1/cards");
+    const broken = { DB: interceptDatabase(env.DB, intercept), ...(queue === null ? {} : { EVENTS: queue }) };
+    const first = await whileBroken(relay, broken, () => relay.send(payload));
+    expect([await wordOf(first), await wordOf(await relay.send(payload))]).toEqual(words);
+    await live(relay, 60);
+    expect(receivedIds(relay)).toEqual([payload.id]);
+    expect(await wordOf(await relay.send(payload))).toBe("duplicate");
+  });
+});
+
+describe("2: a process that dies behind any await costs a repetition, never an event", () => {
+  it.each(doors)("at each call of: %s", { timeout: 60_000 }, async (door) => {
+    const { calls } = await play({ faults: [], losesMessages: false });
+    for (let call = 1; call <= calls[door]; call += 1) {
+      const { faults, mostRepeats } = await play({ faults: [{ door, call, kind: "dies_done" }], losesMessages: false });
+      expect(faults, `call ${call}`).toEqual([]);
+      expect(mostRepeats, `call ${call}`).toBeLessThanOrEqual(2);
+    }
+  });
+});
+
+describe("3: an event larger than a queue message is accepted and arrives byte for byte, on a retry as well", () => {
+  /** As the platform: 128 KB of 1,000 bytes, and not a byte more. */
+  const limited = (queue: Queue<QueueMessage>): Queue<QueueMessage> => ({
+    ...queue,
+    send: async (body) => {
+      const size = new TextEncoder().encode(JSON.stringify(body)).length;
+      if (size > 128_000) throw new Error(`Queue send failed: message length of ${size} bytes exceeds limit`);
+      return queue.send(body);
+    },
+  });
+
+  it.each([
+    ["just below a message's size", textOf(127_500)],
+    ["just above it", textOf(128_001)],
+    ["above it once it is quoted", textOf(90_000, '\\"')],
+    ["as large as a body may be", textOf(1_048_576)],
+  ])("%s", async (_title, text) => {
+    const { relay } = await relayWithTeam({}, statuses(500, 200));
+    relay.env = { ...relay.env, EVENTS: limited(relay.env.EVENTS) };
+    expect(await wordOf(await relay.send(text))).toBe("accepted");
+    await relay.runQueues();
+    relay.passSeconds(5);
+    await relay.runQueues();
+    expect(relay.teams.at(team).map((request) => request.text === text)).toEqual([true, true]);
+    expect(await deliveryOf(relay, JSON.parse(text).id)).toMatchObject({ status: "delivered" });
+  });
+});
+
+describe("4: no delivery depends on what goes on behind an answer", () => {
+  it("an event is delivered by the cron whose message was never sent because the process was evicted", async () => {
+    const { relay } = await relayWithTeam();
+    const payload = makePayload("v1/cards");
+    const answer = await whileBroken(relay, { EVENTS: stalledQueue }, () => relay.sendAndLeave(payload));
+    expect(await wordOf(answer)).toBe("accepted");
+    expect(relay.events.sent).toEqual([]);
+    await live(relay, 60);
+    expect(receivedIds(relay)).toEqual([payload.id]);
+  });
+
+  it("an attempt is made again that outlived its batch and whose end nobody saw", async () => {
+    const { relay } = await relayWithTeam({}, () => never);
+    const [id = ""] = await send(relay, 1);
+    relay.whenBatchReturns = () => Promise.reject(new Error("The process is gone"));
+    await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    relay.whenBatchReturns = async () => undefined;
+    relay.teams.answer(team, ok);
+    expect(await deliveryOf(relay, id)).toMatchObject({ status: "pending", attempts: [] });
+    await live(relay, 60);
+    expect(receivedIds(relay)).toEqual([id, id]);
+    expect(await deliveryOf(relay, id)).toMatchObject({ status: "delivered" });
+  });
+});
+
+describe("5: only a 2xx in time is a success; everything else is tried again", () => {
+  const login = "https://team.example.com/login";
+  const redirect: Answer = () => new Response(null, { status: 302, headers: { location: login } });
+  const withStatus = (status: number): [string, Answer] => [String(status), statuses(status)];
+
+  it.each<[string, Answer]>([
+    ["a redirect to a login page that answers 200", redirect],
+    ["no answer in time", hang],
+    ["no connection", unreachable],
+    ...[304, 400, 401, 404, 429, 500, 503].map(withStatus),
+  ])("%s", async (_title, answer) => {
+    const { relay } = await relayWithTeam({ timeout_ms: 100 }, answer);
+    const [id = ""] = await send(relay, 1);
+    await relay.runQueues();
+    expect(await deliveryOf(relay, id)).toMatchObject({ status: "pending", next_attempt_at: expect.any(String) });
+    expect(relay.teams.received.map(({ url }) => url)).toEqual([team]);
+    relay.teams.answer(team, statuses(204));
+    await live(relay, 5);
+    expect(await deliveryOf(relay, id)).toMatchObject({ status: "delivered", attempts: [{}, { status: 204 }] });
+  });
+});
+
+describe("6: a limit limits, a rest ends, and then everything owed comes out", () => {
+  it("a team gets no more than its max_per_second in any second, whatever comes in, and gets everything", async () => {
+    const { relay } = await relayWithTeam({ max_per_second: 3 });
+    const ids: string[] = [];
+    for (let tick = 0; tick < 160; tick += 1) {
+      if (tick < 20) ids.push(...(await send(relay, 2)));
+      await relay.runQueues();
+      relay.passSeconds(0.1);
+    }
+    expect(receivedIds(relay).toSorted()).toEqual(ids.toSorted());
+    const at = relay.teams.at(team).map((request) => request.at);
+    expect(Math.min(...at.slice(3).map((time, index) => time - (at[index] ?? 0)))).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it("of twenty events to a team that heals after three failures all arrive within ten seconds", async () => {
+    const { relay } = await relayWithTeam({}, statuses(500, 500, 500, 200));
+    const ids: string[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      ids.push(...(await send(relay, 1)));
+      await relay.runQueues();
+    }
+    await live(relay, 10);
+    expect(receivedIds(relay)).toHaveLength(23);
+    expect(new Set(receivedIds(relay))).toEqual(new Set(ids));
+    const { body } = await relay.api("GET", "/api/deliveries?status=delivered");
+    expect(body.data).toHaveLength(20);
+  });
+
+  it("a team that is down for over an hour is told of, tried on, and gets all it is owed once it is back", async () => {
+    const { relay, id } = await relayWithTeam({}, statuses(500));
+    const ids: string[] = [];
+    for (let minute = 0; minute < 66; minute += 1) {
+      if (minute < 40) ids.push(...(await send(relay, 1)));
+      await live(relay, 60);
+    }
+    const { checks } = await (await relay.fetch("/health")).json<{ checks: Record<string, { detail: string }> }>();
+    expect(checks["resting_destinations"]).toMatchObject({ status: "degraded", detail: expect.stringContaining(id) });
+    const attempts = relay.teams.at(team).length;
+    relay.teams.answer(team, ok);
+    await live(relay, 70);
+    expect(receivedIds(relay).slice(attempts).toSorted()).toEqual(ids.toSorted());
+  });
+
+  it("a team that answers 410 gets no more attempts, and those after it is enabled again", async () => {
+    const { relay, id } = await relayWithTeam({}, statuses(410, 200));
+    await send(relay, 1);
+    await relay.runQueues();
+    await send(relay, 3);
+    await live(relay, 120);
+    expect(receivedIds(relay)).toHaveLength(1);
+    await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
+    const [later] = await send(relay, 1);
+    await live(relay, 1);
+    expect(receivedIds(relay).slice(1)).toEqual([later]);
+  });
+});
+
+describe("7: an attempt that could not be written down is made again until it is, and little of it is kept", () => {
+  it("it decides nothing while D1 refuses it; once D1 has taken it, it is never made again", async () => {
+    const { relay } = await relayWithTeam();
+    let refusals = 3;
+    const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+      if (!statements[0]?.includes("INSERT INTO deliveries") || refusals === 0) return proceed();
+      refusals -= 1;
+      throw new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long.");
+    });
+    const [id = ""] = await send(relay, 1);
+    await whileBroken(relay, { DB }, async () => {
+      await relay.runQueues();
+      await live(relay, 300);
+    });
+    expect(await deliveryOf(relay, id)).toMatchObject({ status: "delivered", attempts: [{ attempt: 1 }] });
+    expect(receivedIds(relay)).toEqual(Array(4).fill(id));
+    await live(relay, 600);
+    expect(receivedIds(relay)).toHaveLength(4);
+  });
+
+  it.each<[string, () => BodyInit, HeadersInit]>([
+    ["an answer without end", () => new ReadableStream({ pull: (to) => to.enqueue(new Uint8Array(9_000)) }), {}],
+    ["an answer that is no text", () => new Uint8Array(9_000).fill(0xff), {}],
+    ["an answer that takes six times as much when it is written", () => "\0".repeat(9_000), {}],
+    ["a Retry-After beyond all numbers", () => "", { "retry-after": "9".repeat(400) }],
+  ])("%s is kept as a few characters of it, however many attempts there are", async (_title, body, headers) => {
+    const answer: Answer = () => new Response(body(), { status: 500, headers });
+    const { relay, id } = await relayWithTeam({ retry_schedule_seconds: Array(50).fill(0) }, answer);
+    const [eventId = ""] = await send(relay, 1);
+    for (let time = 0; time < 2; time += 1) {
+      await relay.runQueues();
+      await live(relay, 10);
+      await relay.api("POST", `/api/events/${eventId}/replay`, { destination_id: id });
+    }
+    const stored = await env.DB.prepare("SELECT octet_length(attempts) AS bytes FROM deliveries").first<number>(
+      "bytes",
+    );
+    expect(stored).toBeLessThan(200_000);
+    relay.teams.answer(team, ok);
+    relay.passSeconds(86_400);
+    await live(relay, 60);
+    expect(await deliveryOf(relay, eventId)).toMatchObject({ status: "delivered" });
+  });
+});

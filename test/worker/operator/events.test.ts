@@ -1,0 +1,160 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+
+beforeEach(emptyDatabase);
+
+const ids = (page: { data: { id: string }[] }) => page.data.map(({ id }) => id);
+
+/** Five events, a second apart: e0 the oldest. */
+async function relayWithEvents(): Promise<TestRelay> {
+  const relay = new TestRelay();
+  const types = ["v1/cards", "v1/transfers", "v1/cards", "v1/accounts", "v1/cards"] as const;
+  for (const [index, type] of types.entries()) {
+    const organization_id = index < 3 ? "org-1" : "org-2";
+    await relay.send(makePayload(type, { id: `e${index}`, organization_id }));
+    relay.passSeconds(1);
+  }
+  return relay;
+}
+
+const at = (relay: TestRelay, secondsAgo: number) =>
+  encodeURIComponent(new Date(relay.now - secondsAgo * 1000).toISOString());
+
+describe("the list of events", () => {
+  it("shows what an event says of itself", async () => {
+    const relay = new TestRelay();
+    const payload = makePayload("v1/cards", {
+      organization_id: "org-1",
+      created_at: "2025-01-24T11:55:00+01:00",
+      data: { id: "card-1" },
+    });
+    await relay.send(payload);
+    const { body } = await relay.api("GET", "/api/events");
+    expect(body).toEqual({
+      data: [
+        {
+          id: payload.id,
+          source: "business",
+          type: "v1/cards",
+          event: "created",
+          organization_id: "org-1",
+          resource_id: "card-1",
+          created_at: "2025-01-24T10:55:00Z",
+          received_at: new Date(relay.now).toISOString(),
+          reconciled: false,
+          state: "pending",
+        },
+      ],
+      next_cursor: null,
+    });
+  });
+
+  it("shows an onboarding event as one of no organization", async () => {
+    const relay = new TestRelay();
+    await relay.sendOnboarding(makePayload("registrations.completed", { resource_id: "reg-1" }));
+    const { body } = await relay.api("GET", "/api/events");
+    expect(body.data[0]).toMatchObject({
+      source: "onboarding",
+      type: "registrations.completed",
+      organization_id: null,
+      resource_id: "reg-1",
+    });
+  });
+
+  it("is newest first, and filtered by type, organization and time", async () => {
+    const relay = await relayWithEvents();
+    const list = async (query: string) => ids((await relay.api("GET", `/api/events?${query}`)).body);
+    expect(await list("")).toEqual(["e4", "e3", "e2", "e1", "e0"]);
+    expect(await list("type=v1/cards")).toEqual(["e4", "e2", "e0"]);
+    expect(await list("organization_id=org-1")).toEqual(["e2", "e1", "e0"]);
+    expect(await list("type=v1/cards&organization_id=org-1")).toEqual(["e2", "e0"]);
+    expect(await list(`since=${at(relay, 3)}`)).toEqual(["e4", "e3", "e2"]);
+    expect(await list(`until=${at(relay, 3)}`)).toEqual(["e1", "e0"]);
+    expect(await list(`since=${at(relay, 4)}&until=${at(relay, 2)}`)).toEqual(["e2", "e1"]);
+    expect(await list("type=v1/nothing")).toEqual([]);
+  });
+
+  it("is paged without gaps or repetitions while events are added", async () => {
+    const relay = await relayWithEvents();
+    for (const filter of ["", "&type=v1/cards"]) {
+      const expected = ids((await relay.api("GET", `/api/events?limit=100${filter}`)).body);
+      const seen: string[] = [];
+      let cursor: string | null = "";
+      while (cursor !== null) {
+        const { body }: { body: any } = await relay.api(
+          "GET",
+          `/api/events?limit=1${filter}${cursor && `&cursor=${cursor}`}`,
+        );
+        expect(body.data.length).toBeLessThanOrEqual(1);
+        seen.push(...ids(body));
+        cursor = body.next_cursor;
+        await relay.send(makePayload("v1/cards"));
+        relay.passSeconds(1);
+      }
+      expect(seen).toEqual(expected);
+    }
+  });
+
+  it("looks at ten thousand events for a page, and goes on from there with the next", async () => {
+    const relay = await relayWithEvents();
+    const insert = env.DB.prepare(
+      `INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+       SELECT 'filler-' || value, 'business', 'v1/filler', ?1, ?1, '[]', '{}' FROM json_each(?2)`,
+    );
+    await insert.bind(relay.now + 1, JSON.stringify(Array.from({ length: 10_000 }, (_, index) => index))).run();
+    const first = (await relay.api("GET", "/api/events?type=v1/transfers")).body;
+    expect(first.data).toEqual([]);
+    const second = (await relay.api("GET", `/api/events?type=v1/transfers&cursor=${first.next_cursor}`)).body;
+    expect(ids(second)).toEqual(["e1"]);
+    expect(second.next_cursor).toBeNull();
+  });
+
+  it.each(["since=yesterday", "until=2026-11-31", "since=1700000000", "cursor=e4", "status=pending"])(
+    "refuses %s",
+    async (query) => {
+      const answer = await new TestRelay().api("GET", `/api/events?${query}`);
+      expect(answer).toMatchObject({
+        status: 400,
+        body: { code: "invalid_request", errors: [{ path: query.split("=")[0] }] },
+      });
+    },
+  );
+});
+
+describe("an event", () => {
+  it("is shown with its payload and what became of it", async () => {
+    const relay = new TestRelay();
+    const { id: destinationId } = await relay.addTeam("https://team.example.com/hook");
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    await relay.runQueues();
+    const { body } = await relay.api("GET", `/api/events/${payload.id}`);
+    expect(body).toMatchObject({ id: payload.id, state: "settled", payload });
+    expect(body.deliveries).toEqual([
+      {
+        destination_id: destinationId,
+        status: "delivered",
+        next_attempt_at: null,
+        attempts: [
+          {
+            attempt: 1,
+            at: new Date(relay.now).toISOString(),
+            status: 200,
+            outcome: "delivered",
+            duration_ms: 0,
+            response_excerpt: "thanks",
+          },
+        ],
+      },
+    ]);
+  });
+
+  it("that nobody knows is not found", async () => {
+    expect(await new TestRelay().api("GET", "/api/events/unknown")).toMatchObject({
+      status: 404,
+      body: { code: "not_found" },
+    });
+  });
+});

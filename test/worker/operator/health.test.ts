@@ -1,0 +1,153 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { failing, hanging, interceptDatabase } from "../support/database.ts";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { statuses } from "../support/teams.ts";
+
+beforeEach(emptyDatabase);
+
+async function health(relay: TestRelay): Promise<{ http: number; status: string; degraded: string[] }> {
+  const response = await relay.fetch("/health");
+  const { status, checks } = await response.json<{ status: string; checks: Record<string, { status: string }> }>();
+  const degraded = Object.entries(checks)
+    .filter(([, check]) => check.status !== "ok")
+    .map(([name]) => name);
+  return { http: response.status, status, degraded };
+}
+
+const well = { http: 200, status: "ok", degraded: [] };
+
+describe("health", () => {
+  it("is ok once the cron has run, for anybody to see", async () => {
+    const relay = new TestRelay();
+    expect(await health(relay)).toEqual({ http: 503, status: "degraded", degraded: ["cron", "fan_out"] });
+    await relay.runCron();
+    expect(await health(relay)).toEqual(well);
+  });
+
+  it("is degraded when the cron has not run for minutes", async () => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    relay.passSeconds(180);
+    expect(await health(relay)).toEqual(well);
+    relay.passSeconds(1);
+    expect((await health(relay)).degraded).toEqual(["cron"]);
+  });
+
+  it("is degraded when an event has waited for minutes", async () => {
+    const relay = new TestRelay();
+    await relay.send(makePayload("v1/cards"));
+    relay.passSeconds(180);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(well);
+    relay.passSeconds(1);
+    await relay.runCron();
+    expect((await health(relay)).degraded).toEqual(["fan_out"]);
+    await relay.runQueues();
+    await relay.runCron();
+    expect(await health(relay)).toEqual(well);
+  });
+
+  it("is degraded when a delivery has been due for minutes, and not while its team rests, is paused or is served by turns", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam("https://team.example.com/hook");
+    relay.teams.answer("https://team.example.com/hook", statuses(500));
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    relay.passSeconds(5 + 180);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(well);
+    relay.passSeconds(1);
+    expect((await health(relay)).degraded).toEqual(["deliveries"]);
+    const rest = "UPDATE destinations SET resting_since = ?1, next_turn_at = ?1";
+    await env.DB.prepare(rest).bind(relay.now).run();
+    expect(await health(relay)).toEqual(well);
+    await env.DB.prepare(rest).bind(null).run();
+    await env.DB.prepare("UPDATE destinations SET next_turn_at = ?1")
+      .bind(relay.now - 180_000)
+      .run();
+    expect(await health(relay)).toEqual(well);
+    await env.DB.prepare("UPDATE destinations SET next_turn_at = ?1")
+      .bind(relay.now - 181_000)
+      .run();
+    expect((await health(relay)).degraded).toEqual(["deliveries"]);
+    await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
+    expect(await health(relay)).toEqual(well);
+  });
+
+  it("is degraded when a destination has rested for an hour, and names it", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam("https://team.example.com/hook");
+    relay.teams.answer("https://team.example.com/hook", statuses(500));
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    await env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?1").bind(relay.now).run();
+    relay.passSeconds(3_600);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(well);
+    relay.passSeconds(1);
+    const response = await relay.fetch("/health");
+    expect(await response.json()).toMatchObject({
+      status: "degraded",
+      checks: {
+        resting_destinations: { status: "degraded", detail: `1 rests; ${id} has rested for 3601 s.`, value: 3_601 },
+      },
+    });
+    // One that is owed nothing cannot be probed, and nobody misses it.
+    await env.DB.prepare("UPDATE deliveries SET status = 'dead', next_attempt_at = NULL").run();
+    expect(await health(relay)).toEqual(well);
+  });
+
+  it("is degraded for an hour after the queues gave up on a message", async () => {
+    const relay = new TestRelay();
+    await env.DB.prepare("INSERT INTO dead_letters (id, kind, received_at, message) VALUES ('m1', 'due', ?1, '{}')")
+      .bind(relay.now)
+      .run();
+    await relay.runCron();
+    expect((await health(relay)).degraded).toEqual(["dead_letters"]);
+    relay.passSeconds(3_601);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(well);
+  });
+
+  it("says the figure of each check, and the limit", async () => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    relay.passSeconds(42);
+    const { checks } = await (await relay.fetch("/health")).json<{ checks: object }>();
+    expect(checks).toMatchObject({
+      cron: { value: 42, limit: 180 },
+      fan_out: { value: 0, limit: 180 },
+      deliveries: { value: 0, limit: 180 },
+      resting_destinations: { value: 0, limit: 3_600 },
+      dead_letters: { value: 0, limit: 0 },
+    });
+  });
+
+  it.each([
+    ["hangs", hanging],
+    ["fails", failing],
+  ])("is degraded when D1 %s", async (_title, intercept) => {
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, intercept) });
+    expect((await health(relay)).degraded).toContain("database");
+  });
+
+  it.each([
+    ["QONTO_WEBHOOK_SECRETS", { QONTO_WEBHOOK_SECRETS: "" }],
+    ["ADMIN_TOKEN", { ADMIN_TOKEN: "" }],
+    ["RETENTION_DAYS", { RETENTION_DAYS: "a month" }],
+  ])("names %s when it is not as it must be", async (name, changes) => {
+    const relay = new TestRelay(changes);
+    await relay.runCron();
+    const response = await relay.fetch("/health");
+    expect(response.status).toBe(503);
+    expect(((await response.json()) as any).checks.configuration.detail).toContain(name);
+  });
+
+  it("does not ask for the onboarding secrets: not everybody uses that API", async () => {
+    const relay = new TestRelay({ QONTO_ONBOARDING_SECRETS: "" });
+    await relay.runCron();
+    expect(await health(relay)).toEqual(well);
+  });
+});

@@ -1,0 +1,149 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { isBalanced } from "../../../src/domain/ledger.ts";
+import { countLedger } from "../../../src/store/ledger.ts";
+import { interceptDatabase } from "../support/database.ts";
+import { businessRequest, makePayload } from "../../support/qonto.ts";
+import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
+import { statuses } from "../support/teams.ts";
+
+beforeEach(emptyDatabase);
+
+const team = "https://team.example.com/hook";
+const failing = "https://failing.example.com/hook";
+const dying = "https://dying.example.com/hook";
+
+async function ledger(relay: TestRelay, query = "") {
+  const { status, body } = await relay.api("GET", `/api/ledger${query}`);
+  expect(status).toBe(200);
+  return body;
+}
+
+/** Four events: one settled, one pending at a team, one that nobody wants, one on its way; and two in quarantine. */
+async function everyState() {
+  const relay = new TestRelay();
+  const { id } = await relay.addTeam(team, { types: ["v1/cards", "v1/accounts"] });
+  const { id: failingId } = await relay.addTeam(failing, { types: ["v1/accounts"] });
+  const { id: dyingId } = await relay.addTeam(dying, { types: ["v1/cards"], retry_schedule_seconds: [] });
+  relay.teams.answer(failing, statuses(500));
+  relay.teams.answer(dying, statuses(500));
+  const card = makePayload("v1/cards");
+  for (const payload of [card, makePayload("v1/accounts"), makePayload("v1/transfers")]) await relay.send(payload);
+  await relay.runQueues();
+  await relay.send(makePayload("v1/cards"));
+  await relay.send("no json");
+  const stale = { secret: BUSINESS_SECRET, timestamp: Math.floor(relay.now / 1000) - 3_600 };
+  await relay.webhook(await businessRequest(makePayload("v1/cards"), stale));
+  return { relay, id, failingId, dyingId, card };
+}
+
+describe("the ledger", () => {
+  it("finds every event in exactly one state, and every delivery that is owed", async () => {
+    const { relay, id, failingId, dyingId } = await everyState();
+    expect(await ledger(relay)).toEqual({
+      received: 6,
+      settled: 1,
+      pending: 2,
+      unmatched: 1,
+      quarantined: 2,
+      duplicates: 0,
+      conflicts: 0,
+      reconciled: 0,
+      balanced: true,
+      destinations: [
+        // The event on its way is owed from its receipt.
+        { destination_id: id, owed: 3, delivered: 2, pending: 1, dead: 0 },
+        { destination_id: failingId, owed: 1, delivered: 0, pending: 1, dead: 0 },
+        { destination_id: dyingId, owed: 2, delivered: 0, pending: 1, dead: 1 },
+      ].toSorted((one, other) => (one.destination_id < other.destination_id ? -1 : 1)),
+    });
+  });
+
+  it("is empty and balanced before the first event", async () => {
+    expect(await ledger(new TestRelay())).toMatchObject({ received: 0, balanced: true, destinations: [] });
+  });
+
+  it("counts an event as pending whose consumer died before it wrote anything down", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    await relay.send(makePayload("v1/cards"));
+    await env.DB.prepare("UPDATE events SET owed = ?1, claimed_until = 1")
+      .bind(JSON.stringify([id]))
+      .run();
+    expect(await ledger(relay)).toMatchObject({
+      pending: 1,
+      balanced: true,
+      destinations: [{ owed: 1, pending: 1 }],
+    });
+  });
+
+  it("keeps what was owed to a team that has been removed", async () => {
+    const { relay, failingId } = await everyState();
+    await relay.api("DELETE", `/api/destinations/${failingId}`);
+    const { balanced, pending, destinations } = await ledger(relay);
+    expect({ balanced, pending }).toEqual({ balanced: true, pending: 1 });
+    expect(destinations).toContainEqual({ destination_id: failingId, owed: 1, delivered: 0, pending: 0, dead: 1 });
+  });
+
+  it("is of a time: since is inclusive, until is not", async () => {
+    const { relay } = await everyState();
+    const from = new Date(relay.now).toISOString();
+    const to = new Date(relay.now + 1).toISOString();
+    expect((await ledger(relay, `?since=${from}`)).received).toBe(6);
+    expect((await ledger(relay, `?since=${to}`)).received).toBe(0);
+    expect((await ledger(relay, `?until=${from}`)).received).toBe(0);
+    expect((await ledger(relay, `?until=${to}`)).received).toBe(6);
+    expect((await relay.api("GET", "/api/ledger?since=yesterday")).status).toBe(400);
+    expect((await relay.api("GET", `/api/ledger?since=${to}&until=${from}`)).status).toBe(400);
+  });
+
+  it.each([
+    ["a delivery that nobody owes", "INSERT INTO deliveries VALUES ('dst_x', ?1, 'e1', 'delivered', '[]', NULL, 0, 0)"],
+    ["a delivery that is lost with its event", "DELETE FROM events WHERE owed LIKE '%,%' AND ?1"],
+  ])("does not balance with %s", async (_title, sql) => {
+    const { relay } = await everyState();
+    await env.DB.prepare(sql).bind(relay.now).run();
+    expect((await ledger(relay)).balanced).toBe(false);
+  });
+
+  it("does not balance when the states do not add up", async () => {
+    const { relay } = await everyState();
+    const counted = await countLedger(env.DB, 0, relay.now + 1);
+    expect(isBalanced(counted)).toBe(true);
+    expect(isBalanced({ ...counted, received: counted.received + 1 })).toBe(false);
+  });
+
+  it("is counted in pages of 5,000 events, each with its deliveries, and comes out the same", async () => {
+    const { relay, id } = await everyState();
+    const before = await countLedger(env.DB, 0, relay.now + 1);
+    const many = 11_000;
+    const numbers = JSON.stringify(Array.from({ length: many }, (_, index) => index));
+    await env.DB.prepare(
+      `INSERT INTO events (id, source, type, received_at, queued_at, owed, duplicates, body)
+       SELECT 'e' || value, 'business', 't', ?2 - value / 7, ?2, ?3, value % 2, '{}' FROM json_each(?1)`,
+    )
+      .bind(numbers, relay.now, JSON.stringify([id]))
+      .run();
+    await env.DB.prepare(
+      `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts)
+       SELECT ?3, ?2 - value / 7, 'e' || value, iif(value % 10, 'delivered', 'dead'), '[]' FROM json_each(?1)`,
+    )
+      .bind(numbers, relay.now, id)
+      .run();
+    let calls = 0;
+    const DB = interceptDatabase(env.DB, (_call, proceed) => {
+      calls += 1;
+      return proceed();
+    });
+    const counted = await countLedger(DB, 0, relay.now + 1);
+    expect(calls).toBe(1 + 2 * 3);
+    expect(isBalanced(counted)).toBe(true);
+    expect(counted).toMatchObject({
+      received: before.received + many,
+      settled: before.settled + many,
+      duplicates: before.duplicates + many / 2,
+    });
+    const account = counted.accounts.find(({ destinationId }) => destinationId === id);
+    expect(account).toMatchObject({ owed: 3 + many, delivered: 2 + (many / 10) * 9, dead: many / 10 });
+  });
+});

@@ -1,0 +1,186 @@
+import { env } from "cloudflare:workers";
+import parsePrometheusText from "parse-prometheus-text-format";
+import { beforeEach, describe, expect, it } from "vitest";
+import { Meter, interceptDatabase } from "../support/database.ts";
+import { businessRequest, makePayload } from "../../support/qonto.ts";
+import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
+import { hang, statuses } from "../support/teams.ts";
+
+beforeEach(emptyDatabase);
+
+const url = "https://team.example.com/hook";
+
+type Metric = ReturnType<typeof parsePrometheusText>[number]["metrics"][number];
+
+/** The figures as a real parser reads them, by name and labels. */
+async function scrape(relay: TestRelay): Promise<Map<string, Metric>> {
+  const response = await relay.fetch("/metrics", { headers: { authorization: "Bearer test-admin-token" } });
+  expect(response.status).toBe(200);
+  expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  const families = parsePrometheusText(await response.text());
+  return new Map(
+    families.flatMap(({ name, metrics }) =>
+      metrics.map((metric) => [[name, ...Object.values(metric.labels ?? {})].join(" "), metric] as const),
+    ),
+  );
+}
+
+async function figure(relay: TestRelay, name: string): Promise<number | undefined> {
+  const value = (await scrape(relay)).get(`qonto_relay_${name}`)?.value;
+  return value === undefined ? undefined : Number(value);
+}
+
+describe("the metrics", () => {
+  it("need a token", async () => {
+    expect((await new TestRelay().fetch("/metrics")).status).toBe(401);
+  });
+
+  it("count events by source, type and outcome, and refusals by code", async () => {
+    const relay = new TestRelay();
+    const card = makePayload("v1/cards");
+    await relay.send(card);
+    await relay.send(makePayload("v1/cards"));
+    await relay.send(card);
+    await relay.sendOnboarding(makePayload("registrations.pending"));
+    await relay.send("not JSON");
+    await relay.webhook({ method: "POST", body: "{}" });
+    const signing = { secret: "forged", timestamp: Math.floor(relay.now / 1000) };
+    await relay.webhook(await businessRequest(card, signing));
+    await relay.webhook(await businessRequest(card, { secret: BUSINESS_SECRET, timestamp: signing.timestamp - 301 }));
+    const figures = await scrape(relay);
+    const value = (name: string) => Number(figures.get(`qonto_relay_${name}`)?.value);
+    expect(value("events_total business v1/cards accepted")).toBe(2);
+    expect(value("events_total business v1/cards duplicate")).toBe(1);
+    expect(value("events_total onboarding registrations.pending accepted")).toBe(1);
+    expect(value("events_total business unreadable quarantined")).toBe(1);
+    expect(value("refusals_total signature_missing")).toBe(1);
+    expect(value("refusals_total signature_mismatch")).toBe(1);
+    expect(value("refusals_total timestamp_too_old")).toBe(1);
+    expect(value("quarantined_events")).toBe(1);
+    expect(figures.get("qonto_relay_acknowledgement_seconds")).toMatchObject({ count: "8", buckets: { "+Inf": "8" } });
+  });
+
+  it("count what nobody has catalogued under one label, whatever it is called", async () => {
+    const relay = new TestRelay();
+    const hostile = 'v1/"} 9\\\n';
+    for (const type of ["v1/novelties", "x".repeat(200), hostile])
+      await relay.send({ ...makePayload("v1/cards"), type });
+    const labels = [...(await scrape(relay)).keys()].filter((name) => name.startsWith("qonto_relay_events_total"));
+    expect(labels.toSorted()).toEqual([
+      "qonto_relay_events_total business other accepted",
+      "qonto_relay_events_total business unreadable quarantined",
+    ]);
+    expect(await figure(relay, "events_total business other accepted")).toBe(2);
+  });
+
+  it("tell each team's attempts, deliveries, backlog and state", async () => {
+    const relay = new TestRelay();
+    const ladder = { retry_schedule_seconds: [1] };
+    const well = await relay.addTeam("https://well.example.com/");
+    const ill = await relay.addTeam(url, ladder);
+    const slow = await relay.addTeam("https://slow.example.com/", { timeout_ms: 100 });
+    const paused = await relay.addTeam("https://paused.example.com/", { enabled: false });
+    relay.teams.answer(url, statuses(500));
+    relay.teams.answer(slow.url, hang);
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    relay.passSeconds(1);
+    await relay.runQueues();
+    relay.passSeconds(1);
+    const figures = await scrape(relay);
+    const value = (name: string) => Number(figures.get(`qonto_relay_${name}`)?.value);
+    expect(value(`attempts_total ${well.id} delivered`)).toBe(1);
+    expect(value(`deliveries_total ${well.id} delivered`)).toBe(1);
+    expect(value(`attempts_total ${ill.id} rejected`)).toBe(2);
+    expect(value(`deliveries_total ${ill.id} dead`)).toBe(1);
+    expect(value(`dead_deliveries ${ill.id}`)).toBe(1);
+    expect(value(`attempts_total ${slow.id} timed_out`)).toBeGreaterThanOrEqual(1);
+    expect(value(`pending_deliveries ${slow.id}`)).toBe(1);
+    expect(value(`oldest_pending_seconds ${slow.id}`)).toBeGreaterThanOrEqual(2);
+    expect(value(`pending_deliveries ${well.id}`)).toBe(0);
+    for (const [{ id }, state] of [
+      [well, "healthy"],
+      [ill, "failing"],
+      [slow, "failing"],
+      [paused, "paused"],
+    ] as const) {
+      for (const one of ["healthy", "failing", "resting", "paused"]) {
+        expect(value(`destination_state ${id} ${one}`), `${state} ${one}`).toBe(one === state ? 1 : 0);
+      }
+    }
+  });
+
+  it("tell an open breaker", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(url, { retry_schedule_seconds: Array(20).fill(10) });
+    relay.teams.answer(url, statuses(500));
+    await relay.send(makePayload("v1/cards"));
+    await relay.liveThrough(200);
+    expect(await figure(relay, `destination_state ${id} resting`)).toBe(1);
+  });
+
+  it("tell dead letters that wait, the queues' backlog, the cron", async () => {
+    const relay = new TestRelay();
+    await relay.send(makePayload("v1/cards"));
+    await relay.runCron();
+    await env.DB.prepare(
+      "INSERT INTO dead_letters (id, kind, received_at, replayed_at, message) VALUES ('1', 'due', 1, NULL, '{}'), ('2', 'due', 1, 2, '{}')",
+    ).run();
+    relay.events.binding.metrics = async () => ({
+      backlogCount: 7,
+      backlogBytes: 1,
+      oldestMessageTimestamp: new Date(relay.now - 9_000),
+    });
+    const figures = await scrape(relay);
+    const value = (name: string) => Number(figures.get(`qonto_relay_${name}`)?.value);
+    expect(value("dead_letters")).toBe(1);
+    expect(value("queue_backlog_messages events")).toBe(7);
+    expect(value("queue_oldest_message_seconds events")).toBe(9);
+    expect(value("queue_backlog_messages retries")).toBe(0);
+    expect(value("cron_last_run_timestamp_seconds")).toBe(relay.now / 1000);
+  });
+
+  it("are all zero or absent in the beginning, and a queue that does not answer is left out", async () => {
+    const relay = new TestRelay();
+    relay.events.binding.metrics = () => Promise.reject(new Error("no metrics here"));
+    const figures = await scrape(relay);
+    expect([...figures.values()].filter(({ value }) => value !== undefined && Number(value) !== 0)).toEqual([]);
+    expect(figures.has("qonto_relay_queue_backlog_messages events")).toBe(false);
+  });
+
+  it("go on counting where another isolate, or one before, left off", async () => {
+    const before = new TestRelay();
+    await before.send(makePayload("v1/cards"));
+    await before.runCron();
+    const after = new TestRelay();
+    await after.send(makePayload("v1/cards"));
+    expect(await figure(after, "events_total business v1/cards accepted")).toBe(2);
+    expect(await figure(before, "events_total business v1/cards accepted")).toBe(2);
+  });
+
+  it("lose nothing to a D1 that does not take them at once", async () => {
+    const relay = new TestRelay();
+    await relay.send(makePayload("v1/cards"));
+    const failing = interceptDatabase(env.DB, ({ statements }, proceed) =>
+      statements.some((sql) => sql.includes("INTO tallies")) ? Promise.reject(new Error("D1 is down")) : proceed(),
+    );
+    relay.env = { ...relay.env, DB: failing };
+    expect(await figure(relay, "events_total business v1/cards accepted")).toBeUndefined();
+    relay.env = { ...relay.env, DB: env.DB };
+    expect(await figure(relay, "events_total business v1/cards accepted")).toBe(1);
+  });
+
+  it("cost one D1 call to read, and two rows a minute to write", async () => {
+    const meter = new Meter();
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
+    await scrape(relay);
+    expect(meter.calls).toBe(1);
+    await relay.send(makePayload("v1/cards"));
+    relay.passSeconds(59);
+    await relay.send(makePayload("v1/cards"));
+    const rowsOfEvent = meter.rowsWritten;
+    relay.passSeconds(1);
+    await relay.send(makePayload("v1/cards"));
+    expect(meter.rowsWritten - rowsOfEvent).toBe(rowsOfEvent / 2 + 2);
+  });
+});

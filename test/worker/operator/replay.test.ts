@@ -1,0 +1,326 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { interceptDatabase } from "../support/database.ts";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { ok, statuses } from "../support/teams.ts";
+
+beforeEach(emptyDatabase);
+
+const team = "https://team.example.com/hook";
+const other = "https://other.example.com/hook";
+
+async function send(relay: TestRelay, count: number, type: "v1/cards" | "v1/accounts" = "v1/cards"): Promise<string[]> {
+  const ids: string[] = [];
+  for (let made = 0; made < count; made += 1) {
+    const payload = makePayload(type);
+    relay.passSeconds(1);
+    await relay.send(payload);
+    ids.push(payload.id);
+  }
+  await relay.runQueues();
+  return ids;
+}
+
+const receivedIds = (relay: TestRelay, url: string, from = 0) =>
+  relay.teams
+    .at(url)
+    .slice(from)
+    .map(({ headers }) => headers.get("webhook-id"));
+
+const iso = (at: number) => new Date(at).toISOString();
+
+async function replay(relay: TestRelay, id: string, which: string, window: object = { since: iso(0) }) {
+  return relay.api("POST", `/api/destinations/${id}/replay`, { which, ...window });
+}
+
+async function stateOf(relay: TestRelay, id: string): Promise<string> {
+  return (await relay.api("GET", `/api/events/${id}`)).body.state;
+}
+
+describe("an event's replay", () => {
+  /** One team that has the event, one whose delivery is dead. */
+  async function halfDelivered() {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    const { id: otherId } = await relay.addTeam(other, { retry_schedule_seconds: [] });
+    relay.teams.answer(other, statuses(500));
+    const [eventId = ""] = await send(relay, 1);
+    relay.teams.answer(other, ok);
+    return { relay, id, otherId, eventId };
+  }
+
+  it("goes to all that want it, but never to a team that has it", async () => {
+    const { relay, eventId } = await halfDelivered();
+    const answer = await relay.api("POST", `/api/events/${eventId}/replay`);
+    expect(answer).toEqual({ status: 202, body: { count: 1 } });
+    await relay.runQueues();
+    expect(receivedIds(relay, team)).toEqual([eventId]);
+    expect(receivedIds(relay, other)).toEqual([eventId, eventId]);
+  });
+
+  it("goes to the team that is named even if that has it, under the same id, as its next attempt", async () => {
+    const { relay, id, eventId } = await halfDelivered();
+    const answer = await relay.api("POST", `/api/events/${eventId}/replay`, { destination_id: id });
+    expect(answer).toEqual({ status: 202, body: { count: 1 } });
+    await relay.runQueues();
+    expect(relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"))).toEqual([eventId, eventId]);
+    expect(relay.teams.at(team).map(({ headers }) => headers.get("x-relay-attempt"))).toEqual(["1", "2"]);
+    expect(relay.teams.at(other)).toHaveLength(1);
+    expect(await stateOf(relay, eventId)).toBe("settled");
+  });
+
+  it("reaches a team that was added later, if that wants it or is named", async () => {
+    const { relay, eventId } = await halfDelivered();
+    const later = "https://later.example.com/";
+    const { id: choosy } = await relay.addTeam(later, { types: ["v1/transfers"] });
+    await relay.api("POST", `/api/events/${eventId}/replay`);
+    await relay.runQueues();
+    expect(relay.teams.at(later)).toEqual([]);
+    await relay.api("POST", `/api/events/${eventId}/replay`, { destination_id: choosy });
+    await relay.runQueues();
+    expect(receivedIds(relay, later)).toEqual([eventId]);
+    const { body } = await relay.api("GET", `/api/events/${eventId}`);
+    expect(body.deliveries).toHaveLength(3);
+  });
+
+  it.each([
+    ["no body at all", undefined, {}],
+    ["an empty body called JSON", "", { "content-type": "application/json" }],
+    ["an empty object without a content type", "{}", {}],
+  ])("takes %s", async (_title, body, headers) => {
+    const { relay, eventId } = await halfDelivered();
+    const init = { method: "POST", headers: { authorization: "Bearer test-admin-token", ...headers } };
+    const bytes = body === undefined ? undefined : new TextEncoder().encode(body);
+    const response = await relay.fetch(`/api/events/${eventId}/replay`, { ...init, ...(bytes && { body: bytes }) });
+    expect(response.status).toBe(202);
+  });
+
+  it("that comes to nothing does not make dead what the team has", async () => {
+    const { relay, id, eventId } = await halfDelivered();
+    await relay.api("PATCH", `/api/destinations/${id}`, { retry_schedule_seconds: [] });
+    relay.teams.answer(team, statuses(500));
+    await relay.api("POST", `/api/events/${eventId}/replay`, { destination_id: id });
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(2);
+    expect((await relay.api("GET", `/api/deliveries?destination_id=${id}`)).body.data[0].status).toBe("delivered");
+    expect((await replay(relay, id, "failed")).body.count).toBe(0);
+  });
+
+  it("gives a dead delivery its whole ladder again", async () => {
+    const { relay, otherId, eventId } = await halfDelivered();
+    await relay.api("PATCH", `/api/destinations/${otherId}`, { retry_schedule_seconds: [1] });
+    relay.teams.answer(other, statuses(500, 200));
+    await relay.api("POST", `/api/events/${eventId}/replay`);
+    await relay.runQueues();
+    relay.passSeconds(1);
+    await relay.runQueues();
+    const { body } = await relay.api("GET", `/api/events/${eventId}`);
+    const delivery = body.deliveries.find((one: { destination_id: string }) => one.destination_id === otherId);
+    expect(delivery.status).toBe("delivered");
+    expect(delivery.attempts.map(({ attempt }: { attempt: number }) => attempt)).toEqual([1, 2, 3]);
+  });
+
+  it("brings a delivery forward that waits on its ladder, and leaves one alone that is under way", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500, 500, 200));
+    const [eventId = ""] = await send(relay, 1);
+    relay.passSeconds(5);
+    await relay.runQueues();
+    await relay.api("POST", `/api/events/${eventId}/replay`);
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(3);
+
+    await env.DB.prepare("UPDATE deliveries SET status = 'pending', next_attempt_at = ?1")
+      .bind(relay.now + 60_000)
+      .run();
+    await relay.api("POST", `/api/events/${eventId}/replay`);
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(3);
+  });
+
+  it("has nothing to do before the fan-out", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    for (const body of [{}, { destination_id: id }]) {
+      expect((await relay.api("POST", `/api/events/${payload.id}/replay`, body)).body).toEqual({ count: 0 });
+    }
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(1);
+  });
+
+  it.each([
+    ["an event that nobody knows", "e-unknown", {}, 404],
+    ["a team that nobody knows", "", { destination_id: "dst_unknown" }, 404],
+    ["a field that nobody knows", "", { to: "x" }, 400],
+  ])("of %s is refused", async (_title, unknownId, body, status) => {
+    const { relay, eventId } = await halfDelivered();
+    const answer = await relay.api("POST", `/api/events/${unknownId || eventId}/replay`, body);
+    expect(answer.status).toBe(status);
+  });
+});
+
+describe("a destination's replay", () => {
+  it("of what failed goes out again, and of nothing else", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, { retry_schedule_seconds: [] });
+    const before = await send(relay, 2);
+    relay.teams.answer(team, statuses(500));
+    const failed = await send(relay, 3);
+    relay.teams.answer(team, ok);
+    const from = relay.teams.at(team).length;
+    expect(await replay(relay, id, "failed")).toMatchObject({ status: 202, body: { count: 3 } });
+    await relay.runQueues();
+    expect(receivedIds(relay, team, from)).toEqual(failed);
+    expect(before.some((one) => receivedIds(relay, team, from).includes(one))).toBe(false);
+    expect((await replay(relay, id, "failed")).body.count).toBe(0);
+  });
+
+  it("of what is missing fills a team that was created later, oldest first", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(other, { types: ["v1/cards"] });
+    const cards = await send(relay, 3);
+    const accounts = await send(relay, 1, "v1/accounts");
+    expect(await stateOf(relay, accounts[0] ?? "")).toBe("unmatched");
+    const { id } = await relay.addTeam(team);
+    const later = await send(relay, 1);
+    expect(await replay(relay, id, "missing")).toMatchObject({ status: 202, body: { count: 4 } });
+    await relay.runQueues();
+    expect(receivedIds(relay, team)).toEqual([...later, ...cards, ...accounts]);
+    expect(await stateOf(relay, accounts[0] ?? "")).toBe("settled");
+    expect(relay.teams.at(other)).toHaveLength(4);
+  });
+
+  it("of what is missing fills the time in which a team was paused", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    const before = await send(relay, 1);
+    await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
+    const missed = await send(relay, 2);
+    await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
+    expect((await replay(relay, id, "missing")).body.count).toBe(2);
+    await relay.runQueues();
+    expect(receivedIds(relay, team)).toEqual([...before, ...missed]);
+  });
+
+  it("of what is missing keeps to what the team wants", async () => {
+    const relay = new TestRelay();
+    await send(relay, 2);
+    const accounts = await send(relay, 2, "v1/accounts");
+    const { id } = await relay.addTeam(team, { types: ["v1/acc*"] });
+    expect((await replay(relay, id, "missing")).body.count).toBe(2);
+    await relay.runQueues();
+    expect(receivedIds(relay, team)).toEqual(accounts);
+  });
+
+  it("of all goes out again even where the team has it, once", async () => {
+    const relay = new TestRelay();
+    const unowed = await send(relay, 1);
+    const { id } = await relay.addTeam(team, { retry_schedule_seconds: [] });
+    const had = await send(relay, 2);
+    relay.teams.answer(team, statuses(500));
+    const failed = await send(relay, 1);
+    relay.teams.answer(team, ok);
+    const from = relay.teams.at(team).length;
+    expect((await replay(relay, id, "all")).body.count).toBe(4);
+    await relay.runQueues();
+    expect(receivedIds(relay, team, from)).toEqual([...unowed, ...had, ...failed]);
+  });
+
+  it("keeps to its window: since is inclusive, until is not", async () => {
+    const relay = new TestRelay();
+    const ids: string[] = [];
+    const times: number[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      ids.push(...(await send(relay, 1)));
+      times.push(relay.now);
+    }
+    const { id } = await relay.addTeam(team);
+    const window = { since: iso(times[1] ?? 0), until: iso(times[3] ?? 0) };
+    expect((await replay(relay, id, "missing", window)).body.count).toBe(2);
+    await relay.runQueues();
+    expect(receivedIds(relay, team)).toEqual(ids.slice(1, 3));
+  });
+
+  it("that is too long for one request is gone on with by the cron, and no event is left out or repeated", async () => {
+    const relay = new TestRelay();
+    const many = 7_300;
+    await env.DB.prepare(
+      `INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+       SELECT 'e' || value, 'business', 'v1/cards', ?2 + value / 10, ?2, '[]', '{}' FROM json_each(?1)`,
+    )
+      .bind(JSON.stringify(Array.from({ length: many }, (_, index) => index)), relay.now - 10_000)
+      .run();
+    const { id } = await relay.addTeam(team);
+    const { body } = await replay(relay, id, "missing");
+    expect(body.count).toBe(many);
+    const owing = async () =>
+      env.DB.prepare("SELECT count(*) AS rows FROM deliveries WHERE status = 'pending'").first("rows");
+    expect(await owing()).toBe(5_000);
+    expect((await relay.api("GET", `/api/replays/${body.replay_id}`)).body.finished_at).toBeNull();
+    await relay.runCron();
+    expect(await owing()).toBe(many);
+    expect((await relay.api("GET", `/api/replays/${body.replay_id}`)).body.finished_at).toBe(iso(relay.now));
+    const { results } = await env.DB.prepare("SELECT DISTINCT owed FROM events").all();
+    expect(results).toEqual([{ owed: JSON.stringify([id]) }]);
+  }, 60_000);
+
+  it("that two runs go on with at once does no page twice", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    const ids = await send(relay, 3);
+    // While one run is between reading its page and writing it, another does that page, and it is delivered.
+    let intervened = false;
+    const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+      if (!intervened && statements.some((sql) => sql.includes("UPDATE replays"))) {
+        intervened = true;
+        await relay.runCron();
+        await relay.runQueues();
+      }
+      return proceed();
+    });
+    const overtaken = new TestRelay({ DB });
+    overtaken.now = relay.now;
+    await overtaken.api("POST", `/api/destinations/${id}/replay`, { which: "all", since: iso(0) });
+    relay.passSeconds(10);
+    await relay.runCron();
+    await relay.runQueues();
+    expect(intervened).toBe(true);
+    expect(receivedIds(relay, team)).toEqual([...ids, ...ids]);
+  });
+
+  it("wakes a resting team at once", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, { retry_schedule_seconds: [] });
+    relay.teams.answer(team, statuses(500));
+    await send(relay, 2);
+    await env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?2")
+      .bind(relay.now, relay.now + 60_000)
+      .run();
+    relay.teams.answer(team, ok);
+    await replay(relay, id, "failed");
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(4);
+  });
+
+  it.each([
+    ["no window", { which: "all" }, "since"],
+    ["a window that ends before it begins", { which: "all", since: iso(5), until: iso(5) }, "until"],
+    ["a time that is none", { which: "all", since: "yesterday" }, "since"],
+    ["something else", { which: "some", since: iso(0) }, "which"],
+    ["a field that nobody knows", { which: "all", since: iso(0), to: 1 }, "to"],
+  ])("of %s is refused", async (_title, body, path) => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    const answer = await relay.api("POST", `/api/destinations/${id}/replay`, body);
+    expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request", errors: [{ path }] } });
+  });
+
+  it("of a team that nobody knows is refused", async () => {
+    expect((await replay(new TestRelay(), "dst_unknown", "all")).status).toBe(404);
+    expect((await new TestRelay().api("GET", "/api/replays/rpl_unknown")).status).toBe(404);
+  });
+});

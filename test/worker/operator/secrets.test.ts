@@ -1,0 +1,222 @@
+import { env } from "cloudflare:workers";
+import { Webhook } from "standardwebhooks";
+import { beforeEach, describe, expect, it } from "vitest";
+import { signBusiness } from "../../../src/qonto/business-signature.ts";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import type { ReceivedRequest } from "../support/teams.ts";
+
+beforeEach(emptyDatabase);
+
+const url = "https://team.example.com/hook";
+
+const stored = async () => JSON.stringify((await env.DB.prepare("SELECT * FROM destinations").all()).results);
+
+/** Which of some secrets a delivery is signed with, in the order of its signatures. */
+async function signersOf({ headers, body }: ReceivedRequest, secrets: Record<string, string>): Promise<string[]> {
+  const signatures = String(headers.get("webhook-signature")).split(" ");
+  return signatures.map((signature) => {
+    const isBy = (secret: string) => {
+      const signed = new Webhook(secret).sign(
+        String(headers.get("webhook-id")),
+        new Date(Number(headers.get("webhook-timestamp")) * 1000),
+        new TextDecoder().decode(body),
+      );
+      return signed === signature;
+    };
+    return Object.entries(secrets).find(([, secret]) => isBy(secret))?.[0] ?? "nobody";
+  });
+}
+
+async function deliver(relay: TestRelay): Promise<ReceivedRequest> {
+  await relay.send(makePayload("v1/cards"));
+  await relay.runQueues();
+  const request = relay.teams.at(url).at(-1);
+  if (request === undefined) throw new Error("Nothing was delivered");
+  return request;
+}
+
+async function rotate(relay: TestRelay, id: string, body?: object): Promise<string> {
+  const answer = await relay.api("POST", `/api/destinations/${id}/rotate-secret`, body);
+  expect(answer.status).toBe(200);
+  return answer.body.secret;
+}
+
+describe("a team's secret", () => {
+  it.each(["test-encryption-key", ""])("is not to be read in the database (ENCRYPTION_KEYS=%s)", async (key) => {
+    const relay = new TestRelay({ ENCRYPTION_KEYS: key });
+    const { id, secret } = await relay.addTeam(url);
+    const rotated = await rotate(relay, id);
+    expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
+    const rows = await stored();
+    expect(rows).toContain(id);
+    for (const one of [secret, rotated]) {
+      expect(rows).not.toContain(one);
+      expect(rows).not.toContain(one.slice("whsec_".length, -1));
+    }
+  });
+
+  it("that an earlier version wrote down plainly still signs, and is sealed by the cron", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(url);
+    const plain = `whsec_${btoa("x".repeat(32))}`;
+    await env.DB.prepare("UPDATE destinations SET secret = ?1").bind(plain).run();
+    expect(await signersOf(await deliver(relay), { plain })).toEqual(["plain"]);
+    await relay.runCron();
+    expect(await stored()).not.toContain(plain);
+    expect(await stored()).toContain(id);
+    expect(await signersOf(await deliver(relay), { plain })).toEqual(["plain"]);
+  });
+});
+
+describe("a rotated secret", () => {
+  it("signs beside the one before until the overlap ends, a day unless said otherwise", async () => {
+    const relay = new TestRelay();
+    const { id, secret } = await relay.addTeam(url);
+    const rotated = await rotate(relay, id);
+    expect(rotated).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+    const secrets = { old: secret, new: rotated };
+    expect(await signersOf(await deliver(relay), secrets)).toEqual(["new", "old"]);
+    relay.passSeconds(86_399);
+    expect(await signersOf(await deliver(relay), secrets)).toEqual(["new", "old"]);
+    relay.passSeconds(1);
+    expect(await signersOf(await deliver(relay), secrets)).toEqual(["new"]);
+  });
+
+  it("signs alone as Qonto does, whose form has room for one signature", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(url);
+    const rotated = await rotate(relay, id);
+    const { headers, body } = await deliver(relay);
+    expect(headers.get("x-qonto-signature")).toBe(await signBusiness(body, Math.floor(relay.now / 1000), rotated));
+  });
+
+  it.each([
+    [{ overlap_seconds: 0 }, 0, ["new"]],
+    [{ overlap_seconds: 60 }, 59, ["new", "old"]],
+    [{ overlap_seconds: 60 }, 60, ["new"]],
+    [{ overlap_seconds: 2_592_000 }, 2_591_999, ["new", "old"]],
+  ])("%o: after %i s %o", async (body, seconds, signers) => {
+    const relay = new TestRelay();
+    const { id, secret } = await relay.addTeam(url);
+    const rotated = await rotate(relay, id, body);
+    relay.passSeconds(seconds);
+    expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(signers);
+  });
+
+  it("that is rotated again, because its answer was lost, leaves the team the one that it has", async () => {
+    const relay = new TestRelay();
+    const { id, secret } = await relay.addTeam(url);
+    const lost = await rotate(relay, id);
+    const rotated = await rotate(relay, id, { overlap_seconds: 60 });
+    const signers = await signersOf(await deliver(relay), { old: secret, lost, new: rotated });
+    expect(signers[0]).toBe("new");
+    expect(signers.toSorted()).toEqual(["lost", "new", "old"]);
+  });
+
+  it("signs alone at once without an overlap, whatever was rotated before", async () => {
+    const relay = new TestRelay();
+    const { id, secret } = await relay.addTeam(url);
+    const before = await rotate(relay, id);
+    const rotated = await rotate(relay, id, { overlap_seconds: 0 });
+    expect(await signersOf(await deliver(relay), { old: secret, before, new: rotated })).toEqual(["new"]);
+  });
+
+  it("is kept with four before it at most", async () => {
+    const relay = new TestRelay();
+    const { id, secret } = await relay.addTeam(url);
+    const secrets: Record<string, string> = { 0: secret };
+    for (let round = 1; round <= 6; round += 1) {
+      relay.passSeconds(1);
+      secrets[round] = await rotate(relay, id);
+    }
+    expect((await signersOf(await deliver(relay), secrets)).toSorted()).toEqual(["2", "3", "4", "5", "6"]);
+  });
+
+  it("is shown this once, and dated", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(url);
+    relay.passSeconds(5);
+    const rotated = await rotate(relay, id);
+    const { body } = await relay.api("GET", `/api/destinations/${id}`);
+    expect(JSON.stringify(body)).not.toContain(rotated);
+    expect(body.updated_at).toBe(new Date(relay.now).toISOString());
+  });
+
+  it.each([{ overlap_seconds: -1 }, { overlap_seconds: 2_592_001 }, { overlap_seconds: 1.5 }, { overlap: 1 }])(
+    "is not asked for by %o",
+    async (body) => {
+      const relay = new TestRelay();
+      const { id, secret } = await relay.addTeam(url);
+      expect((await relay.api("POST", `/api/destinations/${id}/rotate-secret`, body)).status).toBe(400);
+      expect(await signersOf(await deliver(relay), { old: secret })).toEqual(["old"]);
+    },
+  );
+
+  it("of a destination that nobody knows is 404", async () => {
+    expect((await new TestRelay().api("POST", "/api/destinations/dst_none/rotate-secret")).status).toBe(404);
+  });
+});
+
+describe("the encryption key", () => {
+  it("is rotated: the new one first, and after the next cron run the old one may go", async () => {
+    const relay = new TestRelay({ ENCRYPTION_KEYS: "old" });
+    const { id, secret } = await relay.addTeam(url);
+    const rotated = await rotate(relay, id);
+    relay.env = { ...relay.env, ENCRYPTION_KEYS: "new,old" };
+    expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
+    await relay.runCron();
+    relay.env = { ...relay.env, ENCRYPTION_KEYS: "new" };
+    expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
+  });
+
+  it("may be set after the first teams were made under the admin token, which may change then", async () => {
+    const relay = new TestRelay({ ENCRYPTION_KEYS: "" });
+    const { secret } = await relay.addTeam(url);
+    relay.env = { ...relay.env, ENCRYPTION_KEYS: "first" };
+    await relay.runCron();
+    relay.env = { ...relay.env, ADMIN_TOKEN: "another" };
+    expect(await signersOf(await deliver(relay), { secret })).toEqual(["secret"]);
+  });
+
+  it("that is missing stops no other team, is said by the attempt and by /health, and all comes when it is back", async () => {
+    const relay = new TestRelay({ ENCRYPTION_KEYS: "lost" });
+    const { id, secret } = await relay.addTeam(url);
+    relay.env = { ...relay.env, ENCRYPTION_KEYS: "other" };
+    await relay.addTeam("https://other.example.com/");
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    await relay.runQueues();
+    await relay.runCron();
+    expect(relay.teams.at(url)).toEqual([]);
+    expect(relay.teams.at("https://other.example.com/")).toHaveLength(1);
+    const { body } = await relay.api("GET", `/api/events/${payload.id}`);
+    const delivery = body.deliveries.find((one: any) => one.destination_id === id);
+    expect(delivery).toMatchObject({
+      status: "pending",
+      attempts: [
+        { outcome: "refused", status: null, response_excerpt: expect.stringContaining("ENCRYPTION_KEYS") },
+        ...delivery.attempts.slice(1),
+      ],
+    });
+    const health = await (await relay.fetch("/health")).json<any>();
+    expect(health).toMatchObject({ status: "degraded", checks: { secrets: { status: "degraded", value: 1 } } });
+
+    relay.env = { ...relay.env, ENCRYPTION_KEYS: "other,lost" };
+    await relay.liveThrough(10);
+    await relay.runCron();
+    expect(relay.teams.at(url)).toHaveLength(1);
+    const [request] = relay.teams.at(url);
+    expect(request && (await signersOf(request, { secret }))).toEqual(["secret"]);
+    expect((await relay.fetch("/health")).status).toBe(200);
+  });
+
+  it("brings to light no secret whose overlap is over: the cron deletes it", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(url);
+    await rotate(relay, id, { overlap_seconds: 60 });
+    relay.passSeconds(60);
+    await relay.runCron();
+    expect(await env.DB.prepare("SELECT previous_secrets FROM destinations").first("previous_secrets")).toBe("[]");
+  });
+});

@@ -1,0 +1,75 @@
+import { expect, it } from "vitest";
+import type { Destination } from "../../../src/domain/destination.ts";
+import { type Job, attemptAll } from "../../../src/outbound/attempt-all.ts";
+import { Teams, hang } from "../support/teams.ts";
+
+const event = {
+  id: "e1",
+  source: "business",
+  type: "v1/cards",
+  event: null,
+  organizationId: null,
+  resourceId: null,
+  createdAt: null,
+  receivedAt: 0,
+  contentType: null,
+  isUnreadable: false,
+  body: "{}",
+} as const;
+
+function job(name: string, onLane: boolean): Job {
+  const destination: Destination = {
+    id: name,
+    url: `https://${name}.example.com/`,
+    description: null,
+    types: [],
+    organizations: null,
+    enabled: true,
+    retryScheduleSeconds: null,
+    timeoutMs: 1_500,
+    maxPerSecond: null,
+    // Not sealed: as an earlier version kept it.
+    sealedSecret: "whsec_c2VjcmV0",
+    previousSecrets: [],
+    onLane,
+    isFailing: onLane,
+    restingSince: null,
+    nextTurnAt: null,
+    createdAt: 0,
+    updatedAt: 0,
+  };
+  const key = { destinationId: name, eventId: event.id, receivedAt: event.receivedAt };
+  return { event, destination, delivery: { ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 0 } };
+}
+
+function attempt(jobs: readonly Job[], teams: Teams, now = () => 0) {
+  const config = { allowPrivateDestinations: false, encryptionKeys: [] };
+  const posting = { world: { now, random: () => 0, fetch: teams.fetch }, config };
+  return attemptAll(jobs, 15_000, posting);
+}
+
+it("those that have not failed lately go first, however many others there are", async () => {
+  const teams = new Teams(() => 0);
+  const ill = ["a", "b", "c", "d", "e", "f"].map((name) => job(name, true));
+  for (const { destination } of ill) teams.answer(destination.url, hang);
+  const { results, late } = await attempt([...ill, job("well", false)], teams);
+  expect(results.map(({ job: { destination }, attempt: made }) => [destination.id, made?.outcome])).toEqual([
+    ["well", "delivered"],
+    ["f", undefined],
+  ]);
+  expect(late.map((one) => one.job.destination.id)).toEqual(["a", "b", "c", "d", "e"]);
+  await Promise.all(late.map(({ result }) => result));
+});
+
+it("nothing is begun any more when the time for it is over", async () => {
+  let now = 0;
+  const teams = new Teams(() => now);
+  teams.answer("https://well.example.com/", () => {
+    now += 6_000;
+    return new Response();
+  });
+  const { results } = await attempt(Array(9).fill(job("well", false)), teams, () => now);
+  expect(results).toHaveLength(9);
+  expect(results.filter(({ attempt: made }) => made === null).length).toBeGreaterThan(0);
+  expect(results.filter(({ attempt: made }) => made !== null).length).toBeGreaterThan(0);
+});

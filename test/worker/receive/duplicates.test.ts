@@ -1,0 +1,100 @@
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Meter, interceptDatabase } from "../support/database.ts";
+import { type Payload, makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+
+beforeEach(emptyDatabase);
+afterEach(() => void vi.restoreAllMocks());
+
+const team = "https://team.example.com/hook";
+
+const countsOf = ({ id }: Payload) =>
+  env.DB.prepare("SELECT duplicates, conflicts FROM events WHERE id = ?1").bind(id).first();
+
+const statusOf = async (response: Response) => (await response.json<{ status: string }>()).status;
+
+describe("a duplicate", () => {
+  it("is counted, each time, in the one statement that tells it, for one row", async () => {
+    const meter = new Meter();
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    expect(await countsOf(payload)).toEqual({ duplicates: 0, conflicts: 0 });
+    meter.calls = 0;
+    meter.written.length = 0;
+    await relay.send(payload);
+    expect(meter.calls).toBe(1);
+    expect(meter.written).toEqual([{ statement: "INSERT INTO events", rows: 1 }]);
+    relay.passSeconds(86_400);
+    await relay.send(payload);
+    expect(await countsOf(payload)).toEqual({ duplicates: 2, conflicts: 0 });
+  });
+
+  it("with another body is told in the log and counted; the first body stays, and is delivered once", async () => {
+    const log = vi.spyOn(console, "log");
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    expect(await statusOf(await relay.send({ ...payload, note: "changed" }))).toBe("duplicate");
+    expect(log).toHaveBeenLastCalledWith(
+      expect.objectContaining({ unit: "receive", outcome: "duplicate", event_id: payload.id, body_differs: true }),
+    );
+    await relay.send(payload);
+    expect(log.mock.lastCall?.[0]).not.toHaveProperty("body_differs");
+    expect(await countsOf(payload)).toEqual({ duplicates: 2, conflicts: 1 });
+    await relay.runQueues();
+    expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+    expect((await relay.api("GET", `/api/events/${payload.id}`)).body.payload).toEqual(payload);
+  });
+
+  it("with another body, of an event whose message was lost, brings about the first body", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    relay.events.waiting = [];
+    relay.passSeconds(31);
+    await relay.send({ ...payload, note: "changed" });
+    await relay.runQueues();
+    expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+  });
+});
+
+describe("a statement that is repeated because D1 lost its answer", () => {
+  const losing = (answer: number) => {
+    let calls = 0;
+    return interceptDatabase(env.DB, async (_call, proceed) => {
+      calls += 1;
+      const results = await proceed();
+      if (calls === answer) throw new Error("D1_ERROR: Network connection lost.");
+      return results;
+    });
+  };
+
+  it("is no duplicate of itself, and counts none", async () => {
+    const payload = makePayload("v1/cards");
+    expect(await statusOf(await new TestRelay({ DB: losing(1) }).send(payload))).toBe("accepted");
+    expect(await countsOf(payload)).toEqual({ duplicates: 0, conflicts: 0 });
+  });
+
+  it("still sends the message that it found to be owed", async () => {
+    const relay = new TestRelay({ DB: losing(2) });
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    relay.passSeconds(31);
+    await relay.send(payload);
+    expect(relay.events.sent).toHaveLength(2);
+    expect(await countsOf(payload)).toEqual({ duplicates: 1, conflicts: 0 });
+  });
+
+  it("is a duplicate of an event that was recorded before it", async () => {
+    const relay = new TestRelay({ DB: losing(2) });
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    relay.passSeconds(1);
+    expect(await statusOf(await relay.send(payload))).toBe("duplicate");
+    expect(relay.events.sent).toHaveLength(1);
+  });
+});

@@ -1,0 +1,232 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { failing, hanging, interceptDatabase, never } from "../support/database.ts";
+import { businessRequest, makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+
+const brokenQueue = (send: () => Promise<never>) => ({ send, sendBatch: send, metrics: never }) as unknown as Queue;
+
+const deaf = brokenQueue(() => Promise.reject(new Error("Queue send failed: overloaded")));
+const stalled = brokenQueue(() => never);
+
+beforeEach(emptyDatabase);
+
+const teamUrl = "https://team.example.com/hook";
+
+async function relayWithTeam(changes: ConstructorParameters<typeof TestRelay>[0]): Promise<TestRelay> {
+  const setUp = new TestRelay();
+  await setUp.addTeam(teamUrl);
+  return new TestRelay(changes);
+}
+
+async function answer(response: Response): Promise<unknown> {
+  return { status: response.status, ...Object(await response.json()) };
+}
+
+describe("an accepted event", () => {
+  it("costs one D1 statement before its answer and one queue message behind it", async () => {
+    const statements: (readonly string[])[] = [];
+    const DB = interceptDatabase(env.DB, (call, proceed) => {
+      statements.push(call.statements);
+      return proceed();
+    });
+    const relay = new TestRelay({ DB });
+    await relay.send(makePayload("v1/cards"));
+    expect(statements).toEqual([[expect.stringContaining("INSERT INTO events")]]);
+    expect(relay.events.sent).toHaveLength(1);
+  });
+
+  it("is answered by the queue while D1 hangs, and delivered and recorded once D1 is back", async () => {
+    const relay = await relayWithTeam({ DB: interceptDatabase(env.DB, hanging) });
+    const payload = makePayload("v1/cards");
+    expect(await (await relay.sendAndLeave(payload)).json()).toEqual({ status: "accepted", event_id: payload.id });
+
+    const recovered = new TestRelay();
+    for (const { body } of relay.events.sent) await recovered.env.EVENTS.send(body);
+    await recovered.runQueues();
+    expect(recovered.teams.at(teamUrl).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+    const shown = await recovered.api("GET", `/api/events/${payload.id}`);
+    expect(shown.body).toMatchObject({ id: payload.id, type: "v1/cards", event: "created", state: "settled", payload });
+  });
+
+  it("is answered by the queue when D1 fails", async () => {
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, failing) });
+    const response = await relay.send(makePayload("v1/cards"));
+    expect(response.status).toBe(200);
+    expect(relay.events.sent).toHaveLength(1);
+  });
+
+  it("is tried again in D1 after an error that D1 says is passing", async () => {
+    let calls = 0;
+    const DB = interceptDatabase(env.DB, (_call, proceed) => {
+      calls += 1;
+      return calls === 1 ? Promise.reject(new Error("D1_ERROR: Network connection lost.")) : proceed();
+    });
+    const relay = new TestRelay({ DB, EVENTS: stalled });
+    expect(await (await relay.sendAndLeave(makePayload("v1/cards"))).json()).toMatchObject({ status: "accepted" });
+    expect(calls).toBe(2);
+  });
+
+  it("is no duplicate of itself when D1 loses the answer to a write that it made", async () => {
+    let calls = 0;
+    const DB = interceptDatabase(env.DB, async (_call, proceed) => {
+      calls += 1;
+      const results = await proceed();
+      if (calls === 1) throw new Error("D1_ERROR: Network connection lost.");
+      return results;
+    });
+    const relay = new TestRelay({ DB });
+    expect(await (await relay.send(makePayload("v1/cards"))).json()).toMatchObject({ status: "accepted" });
+    expect(relay.events.sent).toHaveLength(1);
+  });
+
+  it("is answered by D1 if it is late but there before a queue that hangs", async () => {
+    const DB = interceptDatabase(env.DB, async (_call, proceed) => {
+      await new Promise((resolve) => setTimeout(resolve, 350));
+      return proceed();
+    });
+    const relay = new TestRelay({ DB, EVENTS: stalled });
+    const response = await relay.sendAndLeave(makePayload("v1/cards"));
+    expect(await response.json()).toMatchObject({ status: "accepted" });
+  });
+
+  it("is found by the cron when its message was never sent", async () => {
+    const relay = await relayWithTeam({ EVENTS: deaf });
+    const payload = makePayload("v1/cards");
+    expect((await relay.send(payload)).status).toBe(200);
+
+    const later = new TestRelay();
+    later.passSeconds(31);
+    await later.runCron();
+    await later.runQueues();
+    expect(later.teams.at(teamUrl).map(({ headers }) => headers.get("webhook-id"))).toEqual([payload.id]);
+  });
+});
+
+describe("an event that neither store takes", () => {
+  it.each([
+    ["D1 hangs and the queue fails", hanging, deaf],
+    ["D1 hangs and the queue hangs", hanging, stalled],
+    ["D1 fails and the queue hangs", failing, stalled],
+    ["D1 and the queue fail", failing, deaf],
+  ])("is refused for Qonto to send again when %s", async (_title, intercept, EVENTS) => {
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, intercept), EVENTS });
+    const response = await relay.sendAndLeave(makePayload("v1/cards"));
+    expect(response.headers.get("retry-after")).toMatch(/^\d+$/);
+    expect(await answer(response)).toMatchObject({ status: 503, code: "not_stored" });
+  });
+
+  it("is refused when it is too large for a message and D1 hangs", async () => {
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, hanging) });
+    const large = makePayload("v1/cards", { data: { padding: "x".repeat(200_000) } });
+    const response = await relay.sendAndLeave(large);
+    expect(await answer(response)).toMatchObject({ status: 503, code: "not_stored" });
+    expect(relay.events.sent).toEqual([]);
+  });
+});
+
+describe("an event too large for a queue message", () => {
+  it("travels by its id once D1 has it, and arrives byte for byte", async () => {
+    const relay = await relayWithTeam({});
+    const large = makePayload("v1/cards", { data: { padding: 'é😀"\\'.repeat(60_000) } });
+    const text = JSON.stringify(large);
+    expect((await relay.send(text)).status).toBe(200);
+    expect(relay.events.sent.map(({ body }) => body)).toEqual([{ kind: "recorded_event", id: large.id }]);
+    await relay.runQueues();
+    expect(relay.teams.at(teamUrl).map((request) => request.text)).toEqual([text]);
+  });
+
+  it.each([
+    [125_000, "event"],
+    [127_000, "recorded_event"],
+  ])("is told by the size of the message: at %i bytes it is sent as %s", async (size, kind) => {
+    const relay = new TestRelay();
+    const payload = makePayload("v1/consent-revocations", { data: { padding: "x".repeat(size - 900) } });
+    await relay.send(payload);
+    expect(relay.events.sent.map(({ body }) => body.kind)).toEqual([kind]);
+  });
+});
+
+describe("a duplicate", () => {
+  it("is called one, costs no message and is delivered once", async () => {
+    const relay = await relayWithTeam({});
+    const payload = makePayload("v1/cards");
+    expect(await (await relay.send(payload)).json()).toEqual({ status: "accepted", event_id: payload.id });
+    expect(await (await relay.send(payload)).json()).toEqual({ status: "duplicate", event_id: payload.id });
+    await relay.runQueues();
+    relay.passSeconds(3_600);
+    expect(await (await relay.send(payload)).json()).toEqual({ status: "duplicate", event_id: payload.id });
+    await relay.runQueues();
+    expect(relay.events.sent).toHaveLength(1);
+    expect(relay.teams.at(teamUrl)).toHaveLength(1);
+  });
+
+  it("sent fifty times at once is one row and one delivery for each destination", async () => {
+    const relay = await relayWithTeam({});
+    const another = "https://another.example.com/hook";
+    await relay.addTeam(another);
+    const request = await relay.signed(makePayload("v1/cards"));
+    const answers = await Promise.all(Array.from({ length: 50 }, () => relay.webhook(request)));
+    const said = await Promise.all(answers.map(async (response) => (await response.json<{ status: string }>()).status));
+    expect(said.filter((status) => status === "accepted")).toHaveLength(1);
+    expect(said.filter((status) => status === "duplicate")).toHaveLength(49);
+    await relay.runQueues();
+    expect(relay.teams.at(teamUrl)).toHaveLength(1);
+    expect(relay.teams.at(another)).toHaveLength(1);
+  });
+
+  it("sends the message that is still owed", async () => {
+    const lost = await relayWithTeam({ EVENTS: deaf });
+    const payload = makePayload("v1/cards");
+    await lost.send(payload);
+
+    const relay = new TestRelay();
+    expect(await (await relay.send(payload)).json()).toMatchObject({ status: "duplicate" });
+    expect(relay.events.sent).toEqual([]);
+    relay.passSeconds(31);
+    expect(await (await relay.send(payload)).json()).toMatchObject({ status: "duplicate" });
+    expect(await (await relay.send(payload)).json()).toMatchObject({ status: "duplicate" });
+    expect(relay.events.sent).toHaveLength(1);
+    await relay.runQueues();
+    expect(relay.teams.at(teamUrl)).toHaveLength(1);
+  });
+});
+
+describe("an unreadable event", () => {
+  it.each([
+    ["is no JSON", "no json"],
+    ["is empty", ""],
+    ["is a list", "[]"],
+    ["has no id", '{"type":"v1/cards"}'],
+    ["has no type", '{"id":"e1"}'],
+    ["has an id that no header can carry", '{"id":"a\\nb","type":"v1/cards"}'],
+    ["is no text", new Uint8Array([0xff, 0xfe, 0x00, 0x80])],
+    [
+      "breaks off inside a character",
+      new Uint8Array(new TextEncoder().encode('{"id":"e1","type":"t","x":"é"}').slice(0, -3)),
+    ],
+  ])("that %s is kept, once, and can be looked at byte for byte", async (_title, body) => {
+    const relay = new TestRelay();
+    const request = await businessRequest(body, { secret: "test-secret", timestamp: Math.floor(relay.now / 1000) });
+    for (let time = 0; time < 2; time += 1) {
+      expect(await answer(await relay.webhook(request))).toEqual({ status: "quarantined", reason: "unreadable" });
+    }
+    const { body: page } = await relay.api("GET", "/api/quarantine");
+    expect(page.data).toEqual([expect.objectContaining({ event_id: null, size_bytes: request.body.length })]);
+    const shown = await relay.api("GET", `/api/quarantine/${page.data[0].id}`);
+    expect(shown.body.body_base64).toBe(request.body.toBase64());
+  });
+
+  it("is taken by the queue while D1 hangs, and kept once D1 is back", async () => {
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, hanging) });
+    const response = await relay.sendAndLeave("unreadable while D1 hung");
+    expect(await response.json()).toEqual({ status: "quarantined", reason: "unreadable" });
+
+    const recovered = new TestRelay();
+    for (const { body } of relay.events.sent) await recovered.env.EVENTS.send(body);
+    await recovered.runQueues();
+    const { body: page } = await recovered.api("GET", "/api/quarantine");
+    const shown = await recovered.api("GET", `/api/quarantine/${page.data[0].id}`);
+    expect(shown.body.body).toBe("unreadable while D1 hung");
+  });
+});

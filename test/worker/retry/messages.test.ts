@@ -1,0 +1,70 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { failingFirst, hang, ok, statuses } from "../support/teams.ts";
+
+/** The messages that wake the lane cost money, and a visit each: there must not be more of them the longer something lasts. */
+
+beforeEach(emptyDatabase);
+
+const team = "https://team.example.com/hook";
+
+/** Lets so many seconds pass with an event in each; answers how many messages were sent in each of them. */
+async function liveOn(relay: TestRelay, seconds: number): Promise<number[]> {
+  const sent: number[] = [];
+  for (let second = 0; second < seconds; second += 1) {
+    const before = relay.retries.sent.length;
+    await relay.send(makePayload("v1/cards"));
+    await relay.liveThrough(1);
+    sent.push(relay.retries.sent.length - before);
+  }
+  return sent;
+}
+
+const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
+const most = (counts: readonly number[]) => Math.max(...counts);
+
+describe("the messages that wake the lane do not multiply", () => {
+  it.each([1, 2, 3])("while each of %s events fails once", async (every) => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { retry_schedule_seconds: [5] });
+    relay.teams.answer(team, failingFirst(every));
+    const sent = await liveOn(relay, 60);
+    // For each failure one, and a few for the first three, which put the team on the lane.
+    expect(total(sent)).toBeLessThanOrEqual(60 / every + 3);
+  });
+
+  it("while a team's limit keeps events waiting", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { max_per_second: 0.5 });
+    relay.teams.answer(team, ok);
+    const sent = await liveOn(relay, 60);
+    expect(relay.teams.at(team).length).toBeGreaterThanOrEqual(29);
+    // The event's own, and the next turn's.
+    expect(most(sent)).toBeLessThanOrEqual(2);
+  });
+
+  it("while a team that has come back is brought what it is owed", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { retry_schedule_seconds: Array(50).fill(3) });
+    relay.teams.answer(team, statuses(500));
+    await liveOn(relay, 61);
+    for (let count = 0; count < 600; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    relay.teams.answer(team, ok);
+    await relay.liveThrough(6);
+    const sent = await liveOn(relay, 10);
+    expect(most(sent)).toBeLessThanOrEqual(3);
+    await relay.liveThrough(60);
+    expect(relay.retries.waiting).toEqual([]);
+  });
+
+  it("while attempts at a team time out, of which a visit puts off the rest", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { timeout_ms: 100, retry_schedule_seconds: Array(50).fill(10) });
+    relay.teams.answer(team, hang);
+    for (let count = 0; count < 60; count += 1) await relay.send(makePayload("v1/cards"));
+    const sent = await liveOn(relay, 25);
+    expect(total(sent)).toBeLessThanOrEqual(2 * (60 + 25));
+  });
+});

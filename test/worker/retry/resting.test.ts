@@ -1,0 +1,345 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { type Answer, hang, ok, statuses } from "../support/teams.ts";
+
+beforeEach(emptyDatabase);
+
+const team = "https://team.example.com/hook";
+const other = "https://other.example.com/hook";
+
+async function healthOf(relay: TestRelay, id: string) {
+  return (await relay.api("GET", `/api/destinations/${id}`)).body.health;
+}
+
+/** A try every three seconds for a minute, then every ten: longer than a test goes on. */
+const PATIENT = { retry_schedule_seconds: [...Array(20).fill(3), ...Array(30).fill(10)] };
+
+async function sendOne(relay: TestRelay): Promise<string> {
+  const payload = makePayload("v1/cards");
+  await relay.send(payload);
+  await relay.runQueues();
+  return payload.id;
+}
+
+/** A relay with a team that has failed until it rests. */
+async function relayWithRestingTeam(settings: object = PATIENT, answer: Answer = statuses(500)) {
+  const relay = new TestRelay();
+  const { id } = await relay.addTeam(team, settings);
+  relay.teams.answer(team, answer);
+  const first = await sendOne(relay);
+  await relay.liveThrough(60);
+  expect(await healthOf(relay, id)).toMatchObject({ state: "failing", resting_since: expect.any(String) });
+  return { relay, id, first };
+}
+
+const receivedIds = (relay: TestRelay, from = 0) =>
+  relay.teams
+    .at(team)
+    .slice(from)
+    .map(({ headers }) => headers.get("webhook-id"));
+
+describe("a team that keeps failing", () => {
+  it("is tried on its ladder for a minute, and then rests", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, PATIENT);
+    relay.teams.answer(team, statuses(500));
+    await sendOne(relay);
+    await relay.liveThrough(59);
+    expect(relay.teams.at(team)).toHaveLength(20);
+    expect((await healthOf(relay, id)).resting_since).toBeNull();
+    await relay.liveThrough(1);
+    expect(relay.teams.at(team)).toHaveLength(21);
+    expect(await healthOf(relay, id)).toMatchObject({
+      resting_since: new Date(relay.now).toISOString(),
+      next_probe_at: new Date(relay.now + 5_000).toISOString(),
+    });
+  });
+
+  it("whose ladder is over before that gets dead deliveries, as its ladder says", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { retry_schedule_seconds: [1, 1] });
+    relay.teams.answer(team, statuses(500));
+    for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    await relay.liveThrough(4);
+    const { results } = await env.DB.prepare("SELECT DISTINCT status, step FROM deliveries").all();
+    expect(results).toEqual([{ status: "dead", step: 2 }]);
+    expect(relay.teams.at(team)).toHaveLength(60);
+  });
+
+  it("rests sooner when it lets attempts time out", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, { ...PATIENT, timeout_ms: 100 });
+    relay.teams.answer(team, hang);
+    await sendOne(relay);
+    await relay.liveThrough(22);
+    expect((await healthOf(relay, id)).resting_since).not.toBeNull();
+  });
+});
+
+describe("while a team rests", () => {
+  it("its events wait without an attempt, and no other team notices", async () => {
+    const { relay } = await relayWithRestingTeam();
+    await relay.addTeam(other);
+    const before = { attempts: relay.teams.at(team).length, messages: relay.retries.sent.length };
+    for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(before.attempts);
+    // One, for the next probe: should that be made before these are written down, they must not be forgotten.
+    expect(relay.retries.sent).toHaveLength(before.messages + 1);
+    expect(relay.teams.at(other)).toHaveLength(20);
+  });
+
+  it("is probed by a single attempt after 5, 10, 20, 40, 60, 60, … seconds, for ever", async () => {
+    const { relay } = await relayWithRestingTeam();
+    for (let count = 0; count < 5; count += 1) await sendOne(relay);
+    const from = relay.now;
+    const before = relay.teams.at(team).length;
+    await relay.liveThrough(300);
+    const probes = relay.teams.at(team).slice(before);
+    expect(probes.map(({ at }) => (at - from) / 1000)).toEqual([5, 15, 35, 75, 135, 195, 255]);
+  });
+
+  it("a probe is an attempt like any other of its delivery; what waits loses nothing", async () => {
+    const { relay } = await relayWithRestingTeam();
+    for (let count = 0; count < 3; count += 1) await sendOne(relay);
+    const steps = async () => {
+      const { results } = await env.DB.prepare("SELECT step FROM deliveries ORDER BY step DESC").all();
+      return results.map(({ step }) => step);
+    };
+    expect(await steps()).toEqual([21, 0, 0, 0]);
+    await relay.liveThrough(5);
+    expect(await steps()).toEqual([21, 1, 0, 0]);
+    await relay.liveThrough(10);
+    expect((await steps()).reduce<number>((sum, step) => sum + Number(step), 0)).toBe(23);
+  });
+
+  it("a probe can be the last attempt of its delivery, which is dead then, and the next one is another's", async () => {
+    const { relay, first } = await relayWithRestingTeam();
+    const short = { retry_schedule_seconds: [] };
+    const { body } = await relay.api("GET", "/api/destinations");
+    await relay.api("PATCH", `/api/destinations/${body.data[0].id}`, short);
+    const later = await sendOne(relay);
+    await relay.liveThrough(35);
+    for (const id of [first, later]) {
+      expect((await relay.api("GET", `/api/events/${id}`)).body.deliveries[0].status).toBe("dead");
+    }
+  });
+
+  it("one event that it can never take does not keep it from being found well", async () => {
+    const { relay, id, first } = await relayWithRestingTeam();
+    const later = await sendOne(relay);
+    relay.teams.answer(
+      team,
+      ({ headers }) => new Response(null, { status: headers.get("webhook-id") === first ? 500 : 200 }),
+    );
+    await relay.liveThrough(15);
+    expect(receivedIds(relay)).toContain(later);
+    expect((await healthOf(relay, id)).resting_since).toBeNull();
+  });
+
+  it("an answer's Retry-After lengthens its rest", async () => {
+    const { relay, id } = await relayWithRestingTeam();
+    relay.teams.answer(team, () => new Response(null, { status: 503, headers: { "retry-after": "600" } }));
+    await sendOne(relay);
+    await relay.liveThrough(5);
+    expect((await healthOf(relay, id)).next_probe_at).toBe(new Date(relay.now + 600_000).toISOString());
+  });
+
+  it("a probe whose message is lost is made good by the cron", async () => {
+    const { relay } = await relayWithRestingTeam();
+    const before = relay.teams.at(team).length;
+    relay.retries.waiting = [];
+    relay.passSeconds(60);
+    await relay.runCron();
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(before + 1);
+  });
+
+  it("two messages at the same moment make a single probe", async () => {
+    const { relay, id } = await relayWithRestingTeam();
+    for (let count = 0; count < 3; count += 1) await sendOne(relay);
+    const before = relay.teams.at(team).length;
+    relay.retries.waiting = [];
+    relay.passSeconds(5);
+    let concurrent: Promise<unknown> = Promise.resolve();
+    relay.teams.answer(team, async () => {
+      // While the probe is under way another consumer gets a message as well.
+      await relay.env.RETRIES.send({ kind: "due", destination_id: id });
+      concurrent = relay.runBatch(relay.retries, "qonto-relay-retries", 20);
+      await concurrent;
+      return new Response(null, { status: 500 });
+    });
+    await relay.env.RETRIES.send({ kind: "due", destination_id: id });
+    await relay.runBatch(relay.retries, "qonto-relay-retries", 20);
+    expect(relay.teams.at(team)).toHaveLength(before + 1);
+  });
+
+  it("what it is owed ends as dead when its ladder, or three days, would be over", async () => {
+    const { relay, first } = await relayWithRestingTeam();
+    const status = async () => (await relay.api("GET", `/api/events/${first}`)).body.deliveries[0].status;
+    relay.passSeconds(3 * 86_400);
+    await relay.runCron();
+    expect(await status()).toBe("pending");
+    relay.passSeconds(11);
+    await relay.runCron();
+    expect(await status()).toBe("dead");
+  });
+});
+
+describe("a team that comes back", () => {
+  it("gets all that it is owed, oldest first, without waiting for any ladder", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500));
+    const waiting: string[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      waiting.push(await sendOne(relay));
+      await relay.liveThrough(4);
+    }
+    expect((await healthOf(relay, id)).resting_since).not.toBeNull();
+    relay.teams.answer(team, ok);
+    const before = relay.teams.at(team).length;
+    await relay.liveThrough(61);
+    expect((await healthOf(relay, id)).state).toBe("healthy");
+    const [probe, ...others] = receivedIds(relay, before);
+    expect(waiting).toContain(probe);
+    expect(others).toEqual(waiting.filter((one) => one !== probe));
+  });
+
+  it("gets it fifty a second, while live events go on", async () => {
+    const { relay } = await relayWithRestingTeam();
+    for (let count = 0; count < 130; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    relay.teams.answer(team, ok);
+    await relay.liveThrough(5);
+    const from = relay.now;
+    const live = await sendOne(relay);
+    expect(receivedIds(relay)).toContain(live);
+    await relay.liveThrough(10);
+    const accepted = relay.teams.at(team).filter(({ at }) => at >= from);
+    const perSecond = [...Map.groupBy(accepted, ({ at }) => at).values()].map(({ length }) => length);
+    // And the probe, and what is live.
+    expect(Math.max(...perSecond)).toBe(52);
+    const { results } = await env.DB.prepare("SELECT status, count(*) AS many FROM deliveries GROUP BY status").all();
+    expect(results).toEqual([{ status: "delivered", many: 132 }]);
+  });
+
+  it("again and again, and goes, has its ladders not used up by that", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    let downUntil = 0;
+    relay.teams.answer(team, () => {
+      if (relay.now < downUntil) return new Response(null, { status: 503 });
+      downUntil = relay.now + 70_000;
+      return new Response();
+    });
+    for (let count = 0; count < 60; count += 1) await relay.send(makePayload("v1/cards"));
+    for (let minute = 0; minute < 22; minute += 1) {
+      await relay.send(makePayload("v1/cards"));
+      await relay.liveThrough(60);
+    }
+    const { results } = await env.DB.prepare(
+      "SELECT max(step) AS step, sum(status = 'dead') AS dead FROM deliveries",
+    ).all();
+    expect(results).toEqual([{ step: expect.toSatisfy((step) => Number(step) <= 3), dead: 0 }]);
+  });
+
+  it("does not get sooner what it asked to get later", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, PATIENT);
+    relay.teams.answer(team, () => new Response(null, { status: 429, headers: { "retry-after": "3600" } }));
+    const asked = await sendOne(relay);
+    relay.teams.answer(team, statuses(500));
+    await sendOne(relay);
+    await relay.liveThrough(60);
+    relay.teams.answer(team, ok);
+    await relay.liveThrough(60);
+    expect(receivedIds(relay).filter((one) => one === asked)).toHaveLength(1);
+    relay.passSeconds(3_600);
+    await relay.runQueues();
+    expect(receivedIds(relay).filter((one) => one === asked)).toHaveLength(2);
+  });
+
+  it.each([{ enabled: true }, { url: team }])("is probed at once when an operator changes it: %j", async (change) => {
+    const { relay, id } = await relayWithRestingTeam();
+    relay.teams.answer(team, ok);
+    relay.passSeconds(10);
+    relay.retries.waiting = [];
+    await relay.api("PATCH", `/api/destinations/${id}`, change);
+    await relay.runQueues();
+    expect((await healthOf(relay, id)).state).toBe("healthy");
+  });
+});
+
+describe("an operator who mends a team's URL", () => {
+  it("need not wait for the ladder", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(other);
+    relay.teams.answer(other, statuses(404));
+    const owed = await sendOne(relay);
+    await relay.liveThrough(6);
+    await relay.api("PATCH", `/api/destinations/${id}`, { url: team });
+    await relay.runQueues();
+    expect(receivedIds(relay)).toEqual([owed]);
+  });
+});
+
+describe("a paused team", () => {
+  it("gets nothing; resumed, it gets what it was owed before, at once", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500, 200));
+    const owed = await sendOne(relay);
+    await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
+    expect((await healthOf(relay, id)).state).toBe("paused");
+    await sendOne(relay);
+    await relay.liveThrough(60);
+    expect(relay.teams.at(team)).toHaveLength(1);
+    await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
+    await relay.runQueues();
+    expect(receivedIds(relay)).toEqual([owed, owed]);
+  });
+});
+
+describe("a team with a limit", () => {
+  it("never gets more in a second, whatever comes in, and gets all of it", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { max_per_second: 3 });
+    await relay.addTeam(other);
+    for (let second = 0; second < 12; second += 1) {
+      if (second < 2) for (let count = 0; count < 15; count += 1) await relay.send(makePayload("v1/cards"));
+      await relay.runQueues();
+      relay.passSeconds(1);
+    }
+    const perSecond = Map.groupBy(relay.teams.at(team), ({ at }) => at);
+    expect([...perSecond.values()].map(({ length }) => length)).toEqual(Array(10).fill(3));
+    expect(relay.teams.at(other)).toHaveLength(30);
+    const { results } = await env.DB.prepare("SELECT status, count(*) AS many FROM deliveries GROUP BY status").all();
+    expect(results).toEqual([{ status: "delivered", many: 60 }]);
+  });
+
+  it("below one a second gets one, and then none until its time has come", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { max_per_second: 0.2 });
+    for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    const from = relay.now;
+    await relay.liveThrough(12);
+    expect(relay.teams.at(team).map(({ at }) => (at - from) / 1000)).toEqual([0, 5, 10]);
+  });
+
+  it("has its retries counted as well", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { max_per_second: 2, retry_schedule_seconds: [1, 1, 1] });
+    relay.teams.answer(team, statuses(500, 500, 500, 500, 200));
+    for (let count = 0; count < 4; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    await relay.liveThrough(8);
+    const perSecond = Map.groupBy(relay.teams.at(team), ({ at }) => at);
+    expect(Math.max(...[...perSecond.values()].map(({ length }) => length))).toBe(2);
+    expect(relay.teams.at(team)).toHaveLength(8);
+  });
+});

@@ -1,0 +1,243 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { interceptDatabase } from "../support/database.ts";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { ok, okAfterAMoment, statuses } from "../support/teams.ts";
+
+/** What is due is brought on by a message; the cron is for what gets lost. None of these tests runs it. */
+
+beforeEach(emptyDatabase);
+
+const team = "https://team.example.com/hook";
+
+const receivedIds = (relay: TestRelay) => relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"));
+
+async function sendOne(relay: TestRelay): Promise<string> {
+  const payload = makePayload("v1/cards");
+  await relay.send(payload);
+  await relay.runQueues();
+  return payload.id;
+}
+
+const rest = (restingSince: number | null, nextTurnAt: number | null) =>
+  env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?2").bind(restingSince, nextTurnAt).run();
+
+describe("without the cron", () => {
+  it("a message that comes a moment early is not spent", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, { retry_schedule_seconds: [5] });
+    relay.teams.answer(team, statuses(500, 200));
+    await sendOne(relay);
+    relay.retries.waiting = [];
+    relay.passSeconds(4);
+    await relay.env.RETRIES.send({ kind: "due", destination_id: id, due_at: relay.now + 1_000 });
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(1);
+    await relay.liveThrough(1);
+    expect(relay.teams.at(team)).toHaveLength(2);
+  });
+
+  it("what is written down while a probe succeeds elsewhere goes out", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    await rest(relay.now, relay.now + 60_000);
+    const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+      // The fan-out has read that the team rests; before it writes, the probe has closed the breaker.
+      if (statements.some((sql) => sql.includes("INSERT INTO deliveries"))) await rest(null, null);
+      return proceed();
+    });
+    relay.env = { ...relay.env, DB };
+    const id = await sendOne(relay);
+    await relay.liveThrough(61);
+    expect(receivedIds(relay)).toEqual([id]);
+  });
+
+  it("a probe that succeeds sends for all that waits", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    await rest(relay.now, relay.now + 60_000);
+    for (let count = 0; count < 5; count += 1) await sendOne(relay);
+    relay.retries.waiting = [];
+    relay.passSeconds(60);
+    await relay.env.RETRIES.send({ kind: "due", destination_id: id });
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(5);
+  });
+
+  it("a resting team's next delivery is attempted when it is due, though the probe's time is past", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { retry_schedule_seconds: [90, 90] });
+    relay.teams.answer(team, statuses(500));
+    await sendOne(relay);
+    await rest(relay.now, relay.now);
+    await relay.liveThrough(95);
+    expect(relay.teams.at(team)).toHaveLength(2);
+    await relay.liveThrough(95);
+    expect(relay.teams.at(team)).toHaveLength(3);
+  });
+
+  it("what a visit could not write down is looked at again when its lease has ended", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, { max_per_second: 1 });
+    let failed = false;
+    const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+      if (
+        !failed &&
+        relay.teams.at(team).length === 1 &&
+        statements.some((sql) => sql.includes("INSERT INTO deliveries"))
+      ) {
+        failed = true;
+        throw new Error("D1_ERROR: D1 DB is overloaded.");
+      }
+      return proceed();
+    });
+    relay.env = { ...relay.env, DB };
+    await sendOne(relay);
+    expect(failed).toBe(true);
+    await relay.liveThrough(61);
+    const { body } = await relay.api("GET", `/api/deliveries?destination_id=${id}`);
+    expect(body.data[0].status).toBe("delivered");
+  });
+
+  it.each([
+    ["a team with a limit", { max_per_second: 1 }],
+    ["a team that has come back", {}],
+  ])("what comes while a visit to %s is under way goes out in the next one", async (_title, settings) => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, settings);
+    await env.DB.prepare("UPDATE destinations SET on_lane = 1, next_turn_at = ?1").bind(relay.now).run();
+    const meanwhile = makePayload("v1/cards");
+    let isFirst = true;
+    relay.teams.answer(team, async () => {
+      if (isFirst) {
+        isFirst = false;
+        await relay.send(meanwhile);
+        await relay.runBatch(relay.events, "qonto-relay-events", 100);
+        expect(await relay.runBatch(relay.retries, "qonto-relay-retries", 1)).toBe(true);
+      }
+      return new Response();
+    });
+    const first = await sendOne(relay);
+    await relay.liveThrough(1);
+    expect(receivedIds(relay)).toEqual([first, meanwhile.id]);
+  });
+
+  it("another pace sets in at once, however far off the next turn of the old one was", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, { max_per_second: 0.01 });
+    for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    await relay.liveThrough(3);
+    expect(relay.teams.at(team)).toHaveLength(1);
+    // Nobody asks each second for a turn that is a minute and more away.
+    expect(relay.retries.sent.length).toBeLessThan(6);
+    await relay.api("PATCH", `/api/destinations/${id}`, { max_per_second: 100 });
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(3);
+  });
+});
+
+describe("a visit that is overtaken between its look and its claim", () => {
+  /** Lets something happen once the lane has read the destination and before it claims. */
+  async function overtaken(relay: TestRelay, meanwhile: () => Promise<unknown>): Promise<void> {
+    let happened = false;
+    const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+      if (!happened && statements.some((sql) => sql.includes("claims = claims + 1"))) {
+        happened = true;
+        await meanwhile();
+      }
+      return proceed();
+    });
+    await relay.runBatch(relay.retries, "qonto-relay-retries", 1, { DB });
+    expect(happened).toBe(true);
+  }
+
+  it("makes no second probe", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500));
+    await sendOne(relay);
+    await sendOne(relay);
+    relay.passSeconds(10);
+    await rest(relay.now, relay.now);
+    relay.retries.waiting = [];
+    const before = relay.teams.at(team).length;
+    for (let count = 0; count < 2; count += 1) await relay.env.RETRIES.send({ kind: "due", destination_id: id });
+    await overtaken(relay, () => relay.runBatch(relay.retries, "qonto-relay-retries", 1));
+    expect(relay.teams.at(team)).toHaveLength(before + 1);
+  });
+
+  it("makes no attempt at a team that has been paused", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500));
+    await sendOne(relay);
+    relay.passSeconds(5);
+    await overtaken(relay, () => relay.api("PATCH", `/api/destinations/${id}`, { enabled: false }));
+    expect(relay.teams.at(team)).toHaveLength(1);
+  });
+});
+
+describe("teams that share a batch", () => {
+  it("have equal shares of it, however many they are", async () => {
+    const relay = new TestRelay();
+    const urls = Array.from({ length: 8 }, (_, index) => `https://team-${index}.example.com/`);
+    for (const url of urls) {
+      await relay.addTeam(url);
+      // So long that there is time for some only.
+      relay.teams.answer(url, async (...request) => {
+        relay.passSeconds(0.5);
+        return okAfterAMoment(...request);
+      });
+      relay.passSeconds(1);
+    }
+    for (let count = 0; count < 10; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    const counts = urls.map((url) => relay.teams.at(url).length);
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("a delivery whose event is gone", () => {
+  it("is not made by a replay that comes upon retention", async () => {
+    const relay = new TestRelay();
+    const lost = await sendOne(relay);
+    const { id } = await relay.addTeam(team);
+    relay.teams.answer(team, ok);
+    const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+      if (statements.some((sql) => sql.includes("UPDATE replays"))) {
+        await env.DB.prepare("DELETE FROM events WHERE id = ?1").bind(lost).run();
+      }
+      return proceed();
+    });
+    relay.env = { ...relay.env, DB };
+    await relay.api("POST", `/api/destinations/${id}/replay`, { which: "missing", since: "2020-01-01T00:00:00Z" });
+    expect((await relay.api("GET", "/api/deliveries")).body.data).toEqual([]);
+    expect((await relay.api("GET", "/api/ledger")).body).toMatchObject({ received: 0, balanced: true });
+  });
+});
+
+describe("a replay to a team between an event's two claims", () => {
+  it("stays owed", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, { types: ["v1/transfers"] });
+    await relay.addTeam("https://other.example.com/");
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    // A consumer claims and dies.
+    await env.DB.prepare("UPDATE events SET claimed_until = ?1, claims = 1, owed = '[\"dst_gone\"]'")
+      .bind(relay.now + 45_000)
+      .run();
+    await env.DB.prepare("INSERT INTO deliveries VALUES ('dst_gone', ?1, 'x', 'delivered', '[]', NULL, 0, 0)")
+      .bind(1)
+      .run();
+    await relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: id });
+    relay.passSeconds(46);
+    await relay.env.EVENTS.send({ kind: "recorded_event", id: payload.id });
+    await relay.runQueues();
+    expect(receivedIds(relay)).toEqual([payload.id]);
+    await env.DB.prepare("DELETE FROM deliveries WHERE event_id = 'x'").run();
+    expect((await relay.api("GET", "/api/ledger")).body).toMatchObject({ settled: 1, balanced: true });
+  });
+});

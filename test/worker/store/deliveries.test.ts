@@ -1,0 +1,104 @@
+import { env } from "cloudflare:workers";
+import { expect, it } from "vitest";
+import type { Delivery } from "../../../src/domain/delivery.ts";
+import { latestAttempt, readLatestAttempt } from "../../../src/store/latest-attempt.ts";
+import { recordDeliveries } from "../../../src/store/deliveries.ts";
+import { TestRelay } from "../support/relay.ts";
+
+const url = "https://team.example.com/hook";
+
+async function statusAfter(...statuses: Delivery["status"][]): Promise<unknown> {
+  const { id: destinationId } = await new TestRelay().addTeam(url);
+  for (const status of statuses) {
+    const nextAttemptAt = status === "pending" ? 1 : null;
+    const delivery = { destinationId, eventId: "e1", receivedAt: 1, status, attempts: [], step: 0, nextAttemptAt };
+    await recordDeliveries(env.DB, [delivery], []);
+  }
+  const statement = env.DB.prepare("SELECT status FROM deliveries WHERE destination_id = ?1");
+  return statement.bind(destinationId).first("status");
+}
+
+it("a pending delivery is written down as it now stands", async () => {
+  expect(await statusAfter("pending", "pending", "delivered")).toBe("delivered");
+  expect(await statusAfter("pending", "dead")).toBe("dead");
+});
+
+it("a delivery that has ended stays as it ended, whatever a consumer that was late still has to say", async () => {
+  expect(await statusAfter("delivered", "pending")).toBe("delivered");
+  expect(await statusAfter("delivered", "dead")).toBe("delivered");
+  expect(await statusAfter("dead", "pending")).toBe("dead");
+});
+
+it("deliveries are written down however much their answers say", async () => {
+  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const attempt = {
+    attempt: 1,
+    at: 1,
+    outcome: "rejected",
+    status: 500,
+    durationMs: 1,
+    responseExcerpt: "\u0001".repeat(512),
+    retryAfterSeconds: null,
+  } as const;
+  const deliveries = Array.from({ length: 20 }, (_, index): Delivery => ({
+    destinationId,
+    eventId: `long-${index}`,
+    receivedAt: 2,
+    status: "pending",
+    attempts: Array.from({ length: 51 }, () => attempt),
+    step: 0,
+    nextAttemptAt: 1,
+  }));
+  let largestParameter = 0;
+  const watched = new Proxy(env.DB, {
+    get: (db, name) =>
+      name === "prepare"
+        ? (sql: string) => {
+            const statement = db.prepare(sql);
+            return {
+              bind: (parameter: string) => {
+                largestParameter = Math.max(largestParameter, new TextEncoder().encode(parameter).length);
+                return statement.bind(parameter);
+              },
+            };
+          }
+        : db.batch.bind(db),
+  });
+  await recordDeliveries(watched, deliveries, []);
+  const { results } = await env.DB.prepare("SELECT event_id FROM deliveries WHERE received_at = 2").all();
+  expect(results).toHaveLength(20);
+  expect(largestParameter).toBeLessThan(2_000_000);
+});
+
+it("the latest attempt is found in the midst of a long backlog", async () => {
+  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const failed = (at: number) =>
+    ({
+      attempt: 1,
+      at,
+      outcome: "rejected",
+      status: 500,
+      durationMs: 1,
+      responseExcerpt: null,
+      retryAfterSeconds: null,
+    }) as const;
+  const waiting = (index: number, nextAttemptAt: number, attemptedAt?: number): Delivery => ({
+    destinationId,
+    eventId: `${nextAttemptAt}-${index}`,
+    receivedAt: 1_000 + index,
+    status: "pending",
+    attempts: attemptedAt === undefined ? [] : [failed(attemptedAt)],
+    step: 0,
+    nextAttemptAt,
+  });
+  const many = Array.from({ length: 150 }, (_, index) => index);
+  const probed = waiting(10, 65_000, 60_000);
+  const backlog = [
+    ...many.map((index) => waiting(index, 2_000)),
+    ...many.map((index) => waiting(index, 90_000, 30_000)),
+  ];
+  await recordDeliveries(env.DB, [probed, ...backlog], []);
+  await env.DB.prepare("UPDATE destinations SET last_failure_at = 60000 WHERE id = ?1").bind(destinationId).run();
+  const latest = readLatestAttempt(await latestAttempt(env.DB, destinationId).first());
+  expect(latest).toMatchObject({ eventId: probed.eventId, attempt: { at: 60_000 } });
+});

@@ -1,0 +1,68 @@
+import { env } from "cloudflare:workers";
+import * as fc from "fast-check";
+import { expect, it } from "vitest";
+import { type Destination, wants } from "../../../src/domain/destination.ts";
+import { insertDestination } from "../../../src/store/destinations.ts";
+import { recordEvent } from "../../../src/store/events.ts";
+import { emptyDatabase } from "../support/relay.ts";
+
+const type = fc.constantFrom("v1/cards", "v1/card", "v1/transactions", "registrations.completed");
+const organization = fc.constantFrom("org-1", "org-2", "öre 😀", `it's "quoted"`);
+
+const team = fc.record({
+  enabled: fc.boolean(),
+  types: fc.array(fc.oneof(type, fc.constantFrom("v1/*", "*", "v1/card*")), { maxLength: 2 }),
+  organizations: fc.option(fc.array(organization, { minLength: 1, maxLength: 2 })),
+});
+
+const given = fc.record({
+  teams: fc.array(team, { maxLength: 4 }),
+  event: fc.record({ type, organizationId: fc.option(organization) }),
+});
+
+it("an event is recorded as owed to those who want it, as the domain says; null when nobody does", async () => {
+  await fc.assert(
+    fc.asyncProperty(given, async ({ teams, event }) => {
+      await emptyDatabase();
+      const destinations = teams.map((one, index) => makeDestination(`dst_${index}`, one));
+      for (const destination of destinations) await insertDestination(env.DB, destination);
+      await recordEvent(env.DB, { event: { ...someEvent, ...event }, leaseUntil: 1 }, false);
+      const owed = await env.DB.prepare("SELECT owed FROM events").first<string>("owed");
+      const wanting = destinations.filter((one) => wants(one, event)).map(({ id }) => id);
+      expect(owed && JSON.parse(owed).toSorted()).toEqual(wanting.length === 0 ? null : wanting);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+const someEvent = {
+  id: "e1",
+  source: "business",
+  event: null,
+  resourceId: null,
+  createdAt: null,
+  receivedAt: 1,
+  contentType: null,
+  isUnreadable: false,
+  body: "{}",
+} as const;
+
+function makeDestination(id: string, wish: Pick<Destination, "enabled" | "types" | "organizations">): Destination {
+  return {
+    id,
+    ...wish,
+    url: "https://team.example.com/hook",
+    description: null,
+    retryScheduleSeconds: null,
+    timeoutMs: 10_000,
+    maxPerSecond: null,
+    sealedSecret: "",
+    previousSecrets: [],
+    onLane: false,
+    isFailing: false,
+    restingSince: null,
+    nextTurnAt: null,
+    createdAt: 0,
+    updatedAt: 0,
+  };
+}

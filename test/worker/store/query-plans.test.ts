@@ -1,0 +1,42 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+
+const modules = import.meta.glob<Record<string, unknown>>("../../../src/store/*.ts", { eager: true });
+
+/** Every SQL text of the store that is a whole statement; by habit its name ends in `Sql`. */
+const statements = Object.entries(modules).flatMap(([file, exports]) =>
+  Object.entries(exports).flatMap(([name, sql]) =>
+    typeof sql === "string" && /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/.test(sql)
+      ? { title: `${file.replace(/^.*\//, "")} ${name}`, sql }
+      : [],
+  ),
+);
+
+/**
+ * What may be read from end to end: lists given as JSON, results of the statement's own steps, the tables that do not grow
+ * with the events, an operator's handful of teams and replays and the cron's few marks, and what waits in quarantine, which
+ * the statement that adds to it bounds.
+ */
+const mayBeScanned = new RegExp(
+  `^SCAN (${[
+    ".* VIRTUAL TABLE .*",
+    "CONSTANT ROW",
+    "\\(subquery-\\d+\\)",
+    "found|given|kept|types|page|event|gaps|d1_migrations|tallies|looked_at|overtaken|refusing|destinations|marks|replays",
+    "quarantine USING (COVERING )?INDEX quarantine_waiting",
+  ].join("|")})$`,
+);
+
+describe("no statement scans a table that grows", () => {
+  it.each(statements)("$title", async ({ sql }) => {
+    const parameters = Math.max(0, ...Array.from(sql.matchAll(/\?(\d+)/g), ([, number]) => Number(number)));
+    const explained = env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(...Array<null>(parameters).fill(null));
+    const { results } = await explained.all<{ detail: string }>();
+    const scans = results.map(({ detail }) => detail).filter((detail) => detail.startsWith("SCAN "));
+    expect(scans.filter((scan) => !mayBeScanned.test(scan))).toEqual([]);
+  });
+
+  it("is asked of all of them", () => {
+    expect(statements.length).toBeGreaterThanOrEqual(30);
+  });
+});

@@ -1,0 +1,263 @@
+import { createExecutionContext, createMessageBatch, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import type { Env } from "../../../src/env.ts";
+import type { QueueMessage } from "../../../src/messages.ts";
+import { createRelay } from "../../../src/relay.ts";
+import { type Payload, type SignedRequest, businessRequest, onboardingRequest } from "../../support/qonto.ts";
+import { Teams } from "./teams.ts";
+
+export const BUSINESS_SECRET = "test-secret";
+const ONBOARDING_SECRET = "secret_key";
+const ADMIN_TOKEN = "test-admin-token";
+
+const MIDDAY = Date.parse("2026-03-01T12:00:00Z");
+
+interface Waiting {
+  readonly id: string;
+  readonly body: QueueMessage;
+  readonly dueAt: number;
+  readonly tries: number;
+}
+
+/** A queue that holds its messages until the test lets them through, on the test's own clock. */
+export class HeldQueue {
+  waiting: Waiting[] = [];
+  readonly sent: { readonly body: QueueMessage; readonly delaySeconds: number }[] = [];
+  readonly #now: () => number;
+  #made = 0;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  readonly binding: Queue<QueueMessage> = {
+    send: async (body, options) => this.#add(body, options?.delaySeconds),
+    sendBatch: async (messages) => {
+      for (const { body, delaySeconds } of messages) this.#add(body, delaySeconds);
+      return receipt;
+    },
+    metrics: async () => ({ backlogCount: this.waiting.length, backlogBytes: 0 }),
+  };
+
+  #add(body: QueueMessage, delaySeconds = 0) {
+    // What the platform does to a message on its way.
+    const sent = { body: structuredClone(body), delaySeconds };
+    this.sent.push(sent);
+    this.hold({
+      id: `message-${(this.#made += 1)}`,
+      body: sent.body,
+      dueAt: this.#now() + delaySeconds * 1000,
+      tries: 0,
+    });
+    return receipt;
+  }
+
+  hold(message: Waiting): void {
+    this.waiting.push(message);
+  }
+
+  /** Takes out what is due, as the platform forms a batch. */
+  takeDue(most: number): Waiting[] {
+    const due = this.waiting.filter(({ dueAt }) => dueAt <= this.#now()).slice(0, most);
+    this.waiting = this.waiting.filter((message) => !due.includes(message));
+    return due;
+  }
+}
+
+const receipt = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+
+const tables = [
+  "events",
+  "deliveries",
+  "destinations",
+  "resources",
+  "registration_stages",
+  "quarantine",
+  "dead_letters",
+  "replays",
+  "tokens",
+  "audit",
+  "tallies",
+  "marks",
+];
+
+/** D1 is kept apart for each file; within one, tests that count begin with this. */
+export async function emptyDatabase(): Promise<void> {
+  await env.DB.batch(tables.map((table) => env.DB.prepare(`DELETE FROM ${table}`)));
+}
+
+/** The whole relay on real D1, with its clock, its queues and the network in the test's hand. */
+export class TestRelay {
+  now = MIDDAY;
+  readonly teams = new Teams(
+    () => this.now,
+    (seconds) => this.passSeconds(seconds),
+  );
+  readonly events = new HeldQueue(() => this.now);
+  readonly retries = new HeldQueue(() => this.now);
+  readonly deadLetters = new HeldQueue(() => this.now);
+  /** Called between a batch's end and that of what goes on behind it. */
+  whenBatchReturns: () => Promise<void> = async () => undefined;
+  env: Env;
+  /** Rejects when the process dies in which the Worker is running: whatever it was doing is over. */
+  died: Promise<never> = new Promise(() => undefined);
+  readonly relay = createRelay({ now: () => this.now, random: () => 0, fetch: this.teams.fetch });
+
+  constructor(changes: Partial<Env> = {}) {
+    // Nothing else of the test runtime's variables: they would bring in the .dev.vars of whoever runs the tests.
+    this.env = {
+      DB: env.DB,
+      EVENTS: this.events.binding,
+      RETRIES: this.retries.binding,
+      DEAD_LETTERS: this.deadLetters.binding,
+      QONTO_WEBHOOK_SECRETS: BUSINESS_SECRET,
+      QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
+      ADMIN_TOKEN,
+      ENCRYPTION_KEYS: "test-encryption-key",
+      ...changes,
+    };
+  }
+
+  /** Sends a request to the Worker and waits for what goes on behind its answer. */
+  async fetch(path: string, init?: RequestInit): Promise<Response> {
+    const context = createExecutionContext();
+    const request = new Request(`https://relay.test${path}`, init) as Parameters<typeof this.relay.fetch>[0];
+    const response = await this.#unlessItDies(() => this.relay.fetch(request, this.env, context));
+    await this.#unlessItDies(() => waitOnExecutionContext(context));
+    return response;
+  }
+
+  /** Sends an event and takes the answer, whatever still hangs behind it. */
+  async sendAndLeave(payload: Payload | string): Promise<Response> {
+    const context = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
+    const request = new Request("https://relay.test/webhooks/qonto", await this.signed(payload));
+    return this.relay.fetch(request as Parameters<typeof this.relay.fetch>[0], this.env, context as never);
+  }
+
+  /**
+   * Sends an event and takes the answer; what goes on behind it may go on for as long as a store takes that answers at
+   * all.
+   */
+  async sendAndWaitABit(payload: Payload | string): Promise<Response> {
+    const behind: Promise<unknown>[] = [];
+    const waitUntil = (work: Promise<unknown>) => void behind.push(work.catch(() => undefined));
+    const context = { waitUntil, passThroughOnException: () => undefined, props: {} };
+    const request = new Request("https://relay.test/webhooks/qonto", await this.signed(payload));
+    const response = await this.#unlessItDies(async () =>
+      this.relay.fetch(request as Parameters<typeof this.relay.fetch>[0], this.env, context as never),
+    );
+    const aBit = new Promise((resolve) => setTimeout(resolve, 400));
+    await this.#unlessItDies(() => Promise.race([Promise.all(behind), aBit]));
+    return response;
+  }
+
+  /** Calls the operator's API; answers the parsed body. */
+  async api(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
+    const response = await this.fetch(path, {
+      method,
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === "" ? null : JSON.parse(text) };
+  }
+
+  webhook(request: SignedRequest | RequestInit): Promise<Response> {
+    return this.fetch("/webhooks/qonto", request);
+  }
+
+  /** Qonto sends an event, signed now. */
+  async send(payload: Payload | string): Promise<Response> {
+    return this.webhook(await this.signed(payload));
+  }
+
+  signed(payload: Payload | string): Promise<SignedRequest> {
+    return businessRequest(payload, { secret: BUSINESS_SECRET, timestamp: Math.floor(this.now / 1000) });
+  }
+
+  async sendOnboarding(payload: Payload | string): Promise<Response> {
+    return this.webhook(await onboardingRequest(payload, { secret: ONBOARDING_SECRET }));
+  }
+
+  /** Adds a team; answers its destination with the secret. */
+  async addTeam(url: string, settings: object = {}): Promise<{ id: string; secret: string; url: string }> {
+    const { status, body } = await this.api("POST", "/api/destinations", { url, ...settings });
+    if (status !== 201) throw new Error(`The team was refused: ${JSON.stringify(body)}`);
+    return body;
+  }
+
+  passSeconds(seconds: number): void {
+    this.now += seconds * 1000;
+  }
+
+  /** It may die before its work has come to its first await. */
+  #unlessItDies<Value>(work: () => Promise<Value> | Value): Promise<Value> {
+    const { died } = this;
+    return Promise.race([work(), died]);
+  }
+
+  /** Lets seconds pass one by one, with whatever the queues have to do in each. */
+  async liveThrough(seconds: number): Promise<void> {
+    for (let second = 0; second < seconds; second += 1) {
+      this.passSeconds(1);
+      await this.runQueues();
+    }
+  }
+
+  /** Lets the queues run until nothing is due any more. Returns how many batches there were. */
+  async runQueues(): Promise<number> {
+    let batches = 0;
+    while (
+      (await this.runBatch(this.events, "qonto-relay-events", 100)) ||
+      (await this.runBatch(this.retries, "qonto-relay-retries", 1))
+    ) {
+      batches += 1;
+      if (batches > 1_000) throw new Error("The queues do not come to rest");
+    }
+    return batches;
+  }
+
+  async runCron(): Promise<void> {
+    const controller = { cron: "* * * * *", scheduledTime: this.now, noRetry: () => undefined };
+    await this.#unlessItDies(() => this.relay.scheduled(controller, this.env));
+  }
+
+  /** Hands one batch to its consumer and does with each message what the platform would. */
+  async runBatch(queue: HeldQueue, name: string, most: number, changes: Partial<Env> = {}): Promise<boolean> {
+    const due = queue.takeDue(most);
+    if (due.length === 0) return false;
+    const batch = createMessageBatch<QueueMessage>(
+      name,
+      due.map(({ id, body, tries }) => ({ id, body, timestamp: new Date(this.now), attempts: tries + 1 })),
+    );
+    const decisions = new Map<string, { acked: boolean; delaySeconds: number }>();
+    for (const message of batch.messages) {
+      message.ack = () =>
+        void (decisions.has(message.id) || decisions.set(message.id, { acked: true, delaySeconds: 0 }));
+      message.retry = (options) =>
+        void (
+          decisions.has(message.id) ||
+          decisions.set(message.id, { acked: false, delaySeconds: options?.delaySeconds ?? RETRY_DELAY_SECONDS })
+        );
+    }
+    let failed = false;
+    try {
+      const context = createExecutionContext();
+      await this.#unlessItDies(() => this.relay.queue(batch, { ...this.env, ...changes }, context));
+      await this.whenBatchReturns();
+      await waitOnExecutionContext(context);
+    } catch {
+      failed = true;
+    }
+    for (const message of due) {
+      const decision = decisions.get(message.id) ?? { acked: !failed, delaySeconds: RETRY_DELAY_SECONDS };
+      if (!decision.acked) {
+        queue.hold({ ...message, tries: message.tries + 1, dueAt: this.now + decision.delaySeconds * 1000 });
+      }
+    }
+    return true;
+  }
+}
+
+/** As in wrangler.toml. */
+const RETRY_DELAY_SECONDS = 10;

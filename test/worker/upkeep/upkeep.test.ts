@@ -1,0 +1,171 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { interceptDatabase } from "../support/database.ts";
+import { makePayload } from "../../support/qonto.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { statuses } from "../support/teams.ts";
+
+beforeEach(emptyDatabase);
+
+const team = "https://team.example.com/hook";
+
+async function relayThatForgot(count: number): Promise<{ relay: TestRelay; ids: string[] }> {
+  const relay = new TestRelay();
+  await relay.addTeam(team);
+  const payloads = Array.from({ length: count }, () => makePayload("v1/cards"));
+  for (const payload of payloads) await relay.send(payload);
+  // Local queues live in memory: this is what a restart leaves.
+  relay.events.waiting = [];
+  return { relay, ids: payloads.map(({ id }) => id) };
+}
+
+const deliveredIds = (relay: TestRelay) => relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"));
+
+describe("the cron", () => {
+  it("sends a message for each event that has none, once its own could not be on its way any more", async () => {
+    const { relay, ids } = await relayThatForgot(3);
+    relay.passSeconds(29);
+    await relay.runCron();
+    expect(relay.events.waiting).toEqual([]);
+    relay.passSeconds(1);
+    await relay.runCron();
+    await relay.runCron();
+    expect(relay.events.waiting).toHaveLength(3);
+    await relay.runQueues();
+    expect(deliveredIds(relay).toSorted()).toEqual(ids.toSorted());
+  });
+
+  it("gives an event back whose consumer died with its claim", async () => {
+    const { relay, ids } = await relayThatForgot(1);
+    await env.DB.prepare(`UPDATE events SET claimed_until = ?1, owed = '["dst_x"]'`)
+      .bind(relay.now + 45_000)
+      .run();
+    relay.passSeconds(44);
+    await relay.runCron();
+    expect(relay.events.waiting).toEqual([]);
+    relay.passSeconds(1);
+    await relay.runCron();
+    await relay.runQueues();
+    expect(deliveredIds(relay)).toEqual(ids);
+  });
+
+  it("leaves alone what is settled, unmatched or in the retry lane", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team, { types: ["v1/cards"], retry_schedule_seconds: [300] });
+    relay.teams.answer(team, statuses(200, 500));
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    await relay.send(makePayload("v1/cards"));
+    await relay.send(makePayload("v1/accounts"));
+    await relay.runQueues();
+    relay.retries.waiting = [];
+    relay.passSeconds(90);
+    await relay.runCron();
+    expect(relay.events.waiting).toEqual([]);
+    expect(relay.retries.waiting).toEqual([]);
+  });
+
+  it("finds an event however many were recorded since", async () => {
+    const { relay } = await relayThatForgot(1);
+    const others = Array.from({ length: 2_500 }, (_, index) => index);
+    const insert = env.DB.prepare(
+      `INSERT INTO events (id, source, type, received_at, queued_at, owed, body) VALUES (?1, 'business', 't', ?2, ?2, '[]', '{}')`,
+    );
+    await env.DB.batch(others.map((index) => insert.bind(`other-${index}`, relay.now - 1 - (index % 7))));
+    relay.passSeconds(31);
+    await relay.runCron();
+    expect(relay.events.waiting).toHaveLength(1);
+  });
+
+  it("looks at every event, however many lie behind one that is stuck for good", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const insert = env.DB.prepare(
+      `INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+       SELECT 'other-' || value, 'business', 't', ?1 + value / 100, ?1, ?3, '{}' FROM json_each(?2)`,
+    );
+    const many = JSON.stringify(Array.from({ length: 50_500 }, (_, index) => index));
+    await insert.bind(relay.now - 5_000, "[-1]", null).run();
+    await insert.bind(relay.now - 4_000, many, "[]").run();
+    await relay.send(makePayload("v1/cards"));
+    relay.events.waiting = [];
+    for (let minute = 0; minute < 2; minute += 1) {
+      relay.passSeconds(60);
+      await relay.runCron();
+      await relay.runBatch(relay.events, "qonto-relay-events", 100);
+    }
+    expect(relay.teams.at(team)).toHaveLength(1);
+    relay.passSeconds(120);
+    await relay.runCron();
+    const health = await relay.fetch("/health");
+    expect(await health.json()).toMatchObject({ checks: { fan_out: { status: "degraded" } } });
+  });
+
+  it("lets no team with many overdue deliveries keep another waiting", async () => {
+    const relay = new TestRelay();
+    const { id: crowded } = await relay.addTeam("https://crowded.example.com/");
+    relay.passSeconds(1);
+    await relay.addTeam(team);
+    relay.teams.answer(team, statuses(500, 200));
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    relay.retries.waiting = [];
+    await env.DB.prepare(
+      `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, next_attempt_at)
+       SELECT ?1, 1, value, 'pending', '[]', 1 FROM json_each(?2)`,
+    )
+      .bind(crowded, JSON.stringify(Array.from({ length: 1_500 }, (_, index) => `e${index}`)))
+      .run();
+    relay.passSeconds(10);
+    await relay.runCron();
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(2);
+  });
+
+  it("reads an event a few times in its life, not at each of its runs", async () => {
+    const { relay } = await relayThatForgot(5);
+    relay.passSeconds(31);
+    await relay.runCron();
+    await relay.runQueues();
+    const swept: number[] = [];
+    for (let minute = 0; minute < 6; minute += 1) {
+      relay.passSeconds(60);
+      const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+        const results = await proceed();
+        if (statements[0]?.includes("AS unfinished")) swept.push(results[0]?.results.length ?? 0);
+        return results;
+      });
+      const counting = new TestRelay({ DB });
+      counting.now = relay.now;
+      await counting.runCron();
+    }
+    expect(swept).toEqual([5, 5, 5, 0, 0, 0]);
+  });
+
+  it("still finds a write that D1 applied minutes after it was made", async () => {
+    const { relay } = await relayThatForgot(0);
+    const madeAt = relay.now;
+    for (let minute = 0; minute < 3; minute += 1) {
+      relay.passSeconds(59);
+      await relay.runCron();
+    }
+    const late = new TestRelay();
+    late.now = madeAt;
+    await late.send(makePayload("v1/cards"));
+    await relay.runCron();
+    expect(relay.events.waiting).toHaveLength(1);
+  });
+
+  it("goes on with its other tasks when one fails, and reports the failure", async () => {
+    const { relay } = await relayThatForgot(1);
+    await relay.runQueues();
+    const DB = interceptDatabase(env.DB, ({ statements }, proceed) =>
+      statements[0]?.includes("AS unfinished") ? Promise.reject(new Error("D1 is out of sorts")) : proceed(),
+    );
+    const ailing = new TestRelay({ DB });
+    await expect(ailing.runCron()).rejects.toThrow("Upkeep failed in part");
+    expect((await ailing.fetch("/health")).status).toBe(503);
+    await relay.runCron();
+    expect((await relay.fetch("/health")).status).toBe(200);
+  });
+});
