@@ -1,9 +1,16 @@
 import { z } from "zod";
 import type { QueueMessage } from "./messages.ts";
+import { type Database, openDatabase } from "./store/database.ts";
+import type { Timers } from "./platform/timeout.ts";
 
 /** Bindings and variables as `wrangler.toml`, `.dev.vars` and secrets give them. Contract for operators: names and defaults. */
-export interface Env {
+export interface Bindings extends Omit<Env, "DB"> {
   readonly DB: D1Database;
+}
+
+/** The same as the relay uses them. */
+export interface Env {
+  readonly DB: Database;
   readonly EVENTS: Queue<QueueMessage>;
   readonly RETRIES: Queue<QueueMessage>;
   readonly DEAD_LETTERS: Queue;
@@ -16,6 +23,19 @@ export interface Env {
   readonly MAX_BODY_BYTES?: string;
   readonly RETENTION_DAYS?: string;
   readonly ALLOW_PRIVATE_DESTINATIONS?: string;
+}
+
+/** Bindings do not change while an isolate lives, and what is kept for them goes by these objects. */
+export function openBindings(timers: Timers): (bindings: Bindings) => Env {
+  const opened = new WeakMap<Bindings, Env>();
+  return (bindings) => {
+    let env = opened.get(bindings);
+    if (env === undefined) {
+      env = { ...bindings, DB: openDatabase(bindings.DB, timers) };
+      opened.set(bindings, env);
+    }
+    return env;
+  };
 }
 
 const secrets = z
@@ -70,7 +90,6 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** Bindings do not change while an isolate lives. */
 const parsed = new WeakMap<Env, Config>();
 
 /** Throws ConfigError. */

@@ -1,7 +1,4 @@
+import { realWorld } from "./platform/world.ts";
 import { createRelay } from "./relay.ts";
 
-export default createRelay({
-  now: Date.now,
-  random: Math.random,
-  fetch: (url, init) => fetch(url, init),
-});
+export default createRelay(realWorld);

@@ -1,6 +1,6 @@
 import { createApp } from "./app.ts";
 import { consumeDeadLetters } from "./dead-letters/consumer.ts";
-import { type Env, readConfig } from "./env.ts";
+import { type Bindings, type Env, openBindings, readConfig } from "./env.ts";
 import { Tally } from "./domain/tally.ts";
 import { consumeEvents } from "./fan-out/consumer.ts";
 import type { World } from "./platform/world.ts";
@@ -12,17 +12,20 @@ import { runUpkeep } from "./upkeep/upkeep.ts";
 export function createRelay(world: World) {
   const tally = new Tally();
   const app = createApp(world, tally);
+  const open = openBindings(world);
   const writeTallyInTime = ({ DB }: Env, context: Pick<ExecutionContext, "waitUntil">) => {
     if (tally.isDue(world.now())) context.waitUntil(writeTally(DB, tally, world.now()));
   };
   return {
-    fetch: async (request, env, context) => {
+    fetch: async (request, bindings, context) => {
+      const env = open(bindings);
       const response = await app.fetch(request, env, context);
       writeTallyInTime(env, context);
       return response;
     },
 
-    async queue(batch, env, context) {
+    async queue(batch, bindings, context) {
+      const env = open(bindings);
       const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
       writeTallyInTime(env, context);
       switch (batch.queue) {
@@ -37,6 +40,6 @@ export function createRelay(world: World) {
       }
     },
 
-    scheduled: (_controller, env) => runUpkeep({ env, world, tally }),
-  } satisfies ExportedHandler<Env>;
+    scheduled: (_controller, bindings) => runUpkeep({ env: open(bindings), world, tally }),
+  } satisfies ExportedHandler<Bindings>;
 }

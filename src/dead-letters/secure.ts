@@ -1,3 +1,4 @@
+import type { Database } from "../store/database.ts";
 import type { QueueMessage } from "../messages.ts";
 import { readEventText } from "../qonto/read-event.ts";
 import { recordOnce } from "../store/events.ts";
@@ -9,7 +10,7 @@ import { keep, quarantineId } from "../store/quarantine.ts";
  */
 export async function secure(
   message: QueueMessage | null,
-  db: D1Database,
+  db: Database,
   now: number,
 ): Promise<readonly D1PreparedStatement[]> {
   if (message?.kind === "event") {

@@ -1,3 +1,4 @@
+import type { Database } from "../store/database.ts";
 import type { Destination } from "../domain/destination.ts";
 import { claimedLease, isLongEnough } from "../domain/lease.ts";
 import type { World } from "../platform/world.ts";
@@ -19,7 +20,7 @@ export interface Claimed {
 }
 
 interface Claiming {
-  readonly db: D1Database;
+  readonly db: Database;
   readonly world: Pick<World, "now">;
 }
 

@@ -1,3 +1,4 @@
+import { type Database, retried } from "../store/database.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { firstLease } from "../domain/lease.ts";
@@ -9,7 +10,6 @@ import { toEvent } from "../qonto/read-event.ts";
 import { enabledDestinations, readDestinationRow } from "../store/destinations.ts";
 import { loadEvents, readLoadedRow } from "../store/events.ts";
 import { findHeld, readHeldRow } from "../store/leases.ts";
-import { retried } from "../store/retried.ts";
 import { type ReadEvent, projectState } from "./project-state.ts";
 import { type MessageVerdict, SHORTLY } from "./verdict.ts";
 
@@ -42,13 +42,13 @@ export interface Batch {
  * The batch's events, each once, and the destinations of this moment: one D1 call. It also brings the state up to the events
  * that may be held by their lease, for these are finished without another transaction before their deliveries'.
  */
-export async function loadBatch(arrivals: readonly Arrival[], db: D1Database): Promise<Batch> {
+export async function loadBatch(arrivals: readonly Arrival[], db: Database): Promise<Batch> {
   const recordedIds = arrivals.flatMap(({ content }) => (content.kind === "recorded_event" ? [content.id] : []));
   const carried = arrivals.flatMap(({ content, isFirstTry }) =>
     content.kind === "event" ? { id: content.id, read: readCarried(content, isFirstTry) } : [],
   );
   const mayBeHeld = carried.flatMap(({ read }) => (read?.lease ? { ...read, lease: read.lease } : []));
-  const [destinationRows, eventRows, , heldRows] = await retried(() =>
+  const [destinationRows, eventRows, , heldRows] = await retried(db, () =>
     db.batch([
       enabledDestinations(db),
       loadEvents(db, recordedIds),

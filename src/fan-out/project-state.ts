@@ -1,3 +1,4 @@
+import type { Database } from "../store/database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import type { Envelope } from "../qonto/envelope.ts";
 import { readRegistrationStage } from "../qonto/registration.ts";
@@ -13,7 +14,7 @@ export interface ReadEvent {
 }
 
 /** Statements that bring the latest state up to some events; in whatever order, and however often, they are run. */
-export function projectState(db: D1Database, events: readonly ReadEvent[]): D1PreparedStatement[] {
+export function projectState(db: Database, events: readonly ReadEvent[]): D1PreparedStatement[] {
   const { business = [], onboarding = [] } = Object.groupBy(events, ({ event }) => event.source);
   return [
     ...upsertResources(

@@ -41,13 +41,13 @@ interface Change<Result> {
  */
 export async function audited<Result>(
   c: Acting,
-  world: Pick<World, "now">,
+  world: Pick<World, "now" | "randomBytes">,
   { action, subject, before, make, after }: Change<Result>,
 ): Promise<Result> {
   const { DB } = c.env;
   const caller = c.get("caller");
   if (caller === undefined) throw new Error("A change without a caller");
-  const id = makeSortableId(AUDIT_PREFIX, world.now());
+  const id = makeSortableId(AUDIT_PREFIX, world);
   await beginRecord(DB, { id, token: caller.name, action, subject, before: toText(before) });
   let result: Result;
   try {

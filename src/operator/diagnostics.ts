@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Database } from "../store/database.ts";
 import { type Config, ConfigError, type Env, configFaults, readConfig } from "../env.ts";
 import { seriesOf } from "../domain/tally.ts";
 import type { ProbeMessage } from "../messages.ts";
@@ -53,7 +54,7 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
     const now = world.now();
     const [{ migrations, marks, counts, traffic }, queues, signatureVectors] = await Promise.all([
       readDatabase(c.env.DB, now),
-      readQueues(c.env),
+      readQueues(c.env, world),
       checkOfficialVectors(),
     ]);
     const at = (mark: MarkName) => isoTimeOrNull(marks.get(mark) ?? null);
@@ -93,7 +94,7 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
 }
 
 /** What D1 knows. While it lacks migrations it may lack the tables to ask: that is the one thing which must be told then. */
-async function readDatabase(db: D1Database, now: number) {
+async function readDatabase(db: Database, now: number) {
   const applied = await readAppliedMigrations(db);
   const missing = expectedMigrations.filter((name) => !applied.includes(name));
   const migrations = { applied, missing };

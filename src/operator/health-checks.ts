@@ -8,7 +8,7 @@ interface Check {
   readonly limit: number | null;
 }
 
-export const DATABASE_TIME_BOX_MS = 1_000;
+export const DATABASE_TIMEOUT_MS = 1_000;
 
 /** The cron runs every minute; missing a few runs is no accident. */
 const CRON_PATIENCE_SECONDS = 180;
@@ -32,7 +32,7 @@ export function checkConfiguration(faults: readonly string[]): Check {
 
 export function checkDatabase(state: "done" | "failed" | "late"): Check {
   if (state === "done") return { status: "ok", detail: "D1 answers.", value: null, limit: null };
-  const fault = state === "late" ? `has not answered within ${DATABASE_TIME_BOX_MS} ms` : "refused a query";
+  const fault = state === "late" ? `has not answered within ${DATABASE_TIMEOUT_MS} ms` : "refused a query";
   return unknown(`D1 ${fault}.`);
 }
 

@@ -64,7 +64,7 @@ const route = createRoute({
 
 export function addHealth(api: OperatorApi, world: World): void {
   api.openapi(route, async (c) => {
-    const judged = await judgeHealth(c.env, world.now());
+    const judged = await judgeHealth(c.env, world.now(), world);
     return judged.status === "degraded" ? c.json(judged, 503) : c.json(judged, 200);
   });
 }

@@ -1,8 +1,8 @@
 import { type Env, configFaults } from "../env.ts";
-import { settleWithin } from "../platform/time-box.ts";
+import { type Timers, withTimeout } from "../platform/timeout.ts";
 import { readCondition } from "../store/condition.ts";
 import {
-  DATABASE_TIME_BOX_MS,
+  DATABASE_TIMEOUT_MS,
   RECENT_DEAD_LETTERS_MS,
   checkCondition,
   checkConfiguration,
@@ -11,8 +11,8 @@ import {
 } from "./health-checks.ts";
 
 /** Tells whether events flow, in one D1 call, also while D1 says nothing. */
-export async function judgeHealth(env: Env, now: number) {
-  const condition = await settleWithin(readCondition(env.DB, now - RECENT_DEAD_LETTERS_MS), DATABASE_TIME_BOX_MS);
+export async function judgeHealth(env: Env, now: number, timers: Timers) {
+  const condition = await withTimeout(readCondition(env.DB, now - RECENT_DEAD_LETTERS_MS), DATABASE_TIMEOUT_MS, timers);
   const checks = {
     configuration: checkConfiguration(configFaults(env)),
     database: checkDatabase(condition.state),

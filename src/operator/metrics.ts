@@ -42,7 +42,7 @@ export function addMetrics(api: OperatorApi, world: World, tally: Tally): void {
     await writeTally(c.env.DB, tally, now);
     const [[counts, backlogRows, waiting, marks], queues] = await Promise.all([
       c.env.DB.batch([allTimeCounts(c.env.DB), backlogs(c.env.DB), whatWaits(c.env.DB), allMarks(c.env.DB)]),
-      readQueues(c.env),
+      readQueues(c.env, world),
     ]);
     const { deadLetters, quarantined } = readWaitingRow(waiting?.results[0]);
     const marked = readMarksFrom(marks?.results ?? []);

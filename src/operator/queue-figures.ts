@@ -1,8 +1,8 @@
 import type { Env } from "../env.ts";
 import { logFailure } from "../platform/log.ts";
-import { settleWithin } from "../platform/time-box.ts";
+import { type Timers, withTimeout } from "../platform/timeout.ts";
 
-const TIME_BOX_MS = 1_000;
+const TIMEOUT_MS = 1_000;
 
 export type QueueName = "events" | "retries" | "dead_letters";
 
@@ -13,17 +13,17 @@ export interface QueueFigures {
 }
 
 /** What the queues say of themselves; null for one that does not answer in time. */
-export async function readQueues(env: Env): Promise<Record<QueueName, QueueFigures | null>> {
+export async function readQueues(env: Env, timers: Timers): Promise<Record<QueueName, QueueFigures | null>> {
   const [events, retries, deadLetters] = await Promise.all([
-    readQueue(env.EVENTS),
-    readQueue(env.RETRIES),
-    readQueue(env.DEAD_LETTERS),
+    readQueue(env.EVENTS, timers),
+    readQueue(env.RETRIES, timers),
+    readQueue(env.DEAD_LETTERS, timers),
   ]);
   return { events, retries, dead_letters: deadLetters };
 }
 
-async function readQueue(queue: Pick<Queue, "metrics">): Promise<QueueFigures | null> {
-  const read = await settleWithin((async () => queue.metrics())(), TIME_BOX_MS);
+async function readQueue(queue: Pick<Queue, "metrics">, timers: Timers): Promise<QueueFigures | null> {
+  const read = await withTimeout((async () => queue.metrics())(), TIMEOUT_MS, timers);
   if (read.state === "done") {
     const { backlogCount, oldestMessageTimestamp } = read.value;
     const oldest = oldestMessageTimestamp?.getTime() ?? 0;

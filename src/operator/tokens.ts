@@ -100,8 +100,8 @@ export function addTokens(api: OperatorApi, world: World): void {
   api.openapi(createRouteOfToken, async (c) => {
     const { name, access } = c.req.valid("json");
     const now = world.now();
-    const made: NamedToken = { id: makeSortableId("tok", now), name, access, createdAt: now, lastUsedAt: null };
-    const bytes = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
+    const made: NamedToken = { id: makeSortableId("tok", world), name, access, createdAt: now, lastUsedAt: null };
+    const bytes = world.randomBytes(TOKEN_BYTES);
     const secret = `qrt_${bytes.toBase64({ alphabet: "base64url", omitPadding: true })}`;
     await audited(c, world, {
       action: "token.created",

@@ -1,7 +1,7 @@
 import { type Attempt, type Delivery, nextAttemptNumber } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { settleWithin } from "../platform/time-box.ts";
+import { withTimeout } from "../platform/timeout.ts";
 import { type Posting, post } from "./post.ts";
 
 /** A delivery whose next attempt is to be made. */
@@ -64,7 +64,11 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
       lane.inFlight += 1;
       lane.begun += 1;
       const result = attempt(job, posting);
-      const settled = await settleWithin(result, job.destination.onLane ? SHORT_PATIENCE_MS : PATIENCE_MS);
+      const settled = await withTimeout(
+        result,
+        job.destination.onLane ? SHORT_PATIENCE_MS : PATIENCE_MS,
+        posting.world,
+      );
       if (settled.state === "failed") throw settled.error;
       if (settled.state === "late") {
         lane.isSlow = true;

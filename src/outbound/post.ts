@@ -3,7 +3,7 @@ import { type Attempt, type Outcome, classify } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import { type RelayEvent, bodyBytes, isReconciled } from "../domain/event.ts";
 import { parseRetryAfter } from "../domain/retry-schedule.ts";
-import { settleWithin } from "../platform/time-box.ts";
+import { type Timers, abortAfter, withTimeout } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
 import { destinationUrlFault } from "./destination-url.ts";
 import { signingSecrets } from "./secrets.ts";
@@ -12,7 +12,7 @@ import { signatureHeaders } from "./sign.ts";
 const EXCERPT_BYTES = 512;
 
 /** The status decides; a team that dribbles its body must not hold up its own success. */
-const EXCERPT_TIME_BOX_MS = 500;
+const EXCERPT_TIMEOUT_MS = 500;
 
 const UNOPENED_SECRET = "No key of ENCRYPTION_KEYS opens the destination's secret: put back the one that is missing.";
 
@@ -60,24 +60,26 @@ export async function post(
     ...(event.contentType === null ? {} : { "content-type": event.contentType }),
   };
   // The clock of the limit starts with the call, which its caller makes only when a connection is free.
-  const signal = AbortSignal.timeout(destination.timeoutMs);
+  const { signal, clear } = abortAfter(destination.timeoutMs, world);
   try {
     const response = await world.fetch(destination.url, { method: "POST", headers, body, redirect: "manual", signal });
     const answer = {
       status: response.status,
       retryAfterSeconds: parseRetryAfter(response.headers.get("retry-after"), world.now()),
       durationMs: world.now() - at,
-      responseExcerpt: await readExcerpt(response),
+      responseExcerpt: await readExcerpt(response, world),
     };
     return toAttempt(classify(response.status), answer);
   } catch (error) {
     if (signal.aborted) return toAttempt("timed_out");
     return toAttempt("unreachable", { responseExcerpt: String(error).slice(0, EXCERPT_BYTES) });
+  } finally {
+    clear();
   }
 }
 
 /** The answer's beginning as text. The rest is never read, and its connection is released. */
-async function readExcerpt({ body }: Response): Promise<string> {
+async function readExcerpt({ body }: Response, timers: Timers): Promise<string> {
   if (body === null) return "";
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -92,7 +94,7 @@ async function readExcerpt({ body }: Response): Promise<string> {
       text += decoder.decode(chunk, { stream: true });
     }
   })();
-  await settleWithin(reading, EXCERPT_TIME_BOX_MS);
+  await withTimeout(reading, EXCERPT_TIMEOUT_MS, timers);
   reader.cancel().catch(() => undefined);
   return text;
 }

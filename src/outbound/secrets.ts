@@ -1,5 +1,6 @@
 import type { Destination } from "../domain/destination.ts";
 import { seal, unseal } from "../platform/seal.ts";
+import type { World } from "../platform/world.ts";
 
 const SECRET_PREFIX = "whsec_";
 const SECRET_BYTES = 32;
@@ -8,9 +9,10 @@ const SECRET_BYTES = 32;
 export async function makeSecret(
   encryptionKeys: readonly string[],
   destinationId: string,
+  world: Pick<World, "randomBytes">,
 ): Promise<{ readonly secret: string; readonly sealed: string }> {
-  const secret = SECRET_PREFIX + crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64();
-  return { secret, sealed: await seal(encryptionKeys, secret, destinationId) };
+  const secret = SECRET_PREFIX + world.randomBytes(SECRET_BYTES).toBase64();
+  return { secret, sealed: await seal(encryptionKeys, secret, destinationId, world) };
 }
 
 /** The part of a secret that Standard Webhooks use as key. */

@@ -3,6 +3,8 @@ import { type Destination, wants } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { readEvent } from "../qonto/read-event.ts";
 import { type SampleType, sampleEvent, sampleTypes, sourceOfType } from "../qonto/sample-event.ts";
+import { makeSortableId } from "../platform/sortable-id.ts";
+import type { World } from "../platform/world.ts";
 import { type Posting, post } from "./post.ts";
 
 /** Lets a team that books what it receives tell a sample from money. */
@@ -10,13 +12,14 @@ const TEST_HEADERS = { "x-relay-test": "true" };
 
 /** Sends one sample event, signed like any other, whether the destination is paused or not. Nothing of it is recorded. */
 export async function sendTest(destination: Destination, posting: Posting): Promise<Attempt> {
-  return post(testEvent(destination, posting.world.now()), destination, 1, { ...posting, headers: TEST_HEADERS });
+  return post(testEvent(destination, posting.world), destination, 1, { ...posting, headers: TEST_HEADERS });
 }
 
-function testEvent(destination: Destination, now: number): RelayEvent {
+function testEvent(destination: Destination, world: World): RelayEvent {
+  const now = world.now();
   const type = typeFor(destination);
   const event = sampleEvent(type, {
-    id: `test_${crypto.randomUUID()}`,
+    id: makeSortableId("test", world),
     created_at: new Date(now).toISOString(),
     ...(destination.organizations === null ? {} : { organization_id: destination.organizations[0] }),
   });

@@ -1,3 +1,5 @@
+import { type Timers, sleep } from "./timeout.ts";
+
 /** What is written together at most. */
 interface Room {
   readonly items: number;
@@ -34,15 +36,17 @@ export class GroupCommit<Item, Outcome> {
   readonly #write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>;
   readonly #weigh: (item: Item) => number;
   readonly #room: Room;
+  readonly #timers: Timers;
 
   /** `write` answers an outcome for each item, in their order; `isRepeated`: it may have been done already. */
   constructor(
     write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>,
-    { weigh, room }: { readonly weigh: (item: Item) => number; readonly room: Room },
+    { weigh, room, timers }: { readonly weigh: (item: Item) => number; readonly room: Room; readonly timers: Timers },
   ) {
     this.#write = write;
     this.#weigh = weigh;
     this.#room = room;
+    this.#timers = timers;
   }
 
   /** Writes an item, with whatever else waits. */
@@ -59,7 +63,7 @@ export class GroupCommit<Item, Outcome> {
     let waitedMs = 0;
     while (waitedMs < MOST_PATIENCE_MS) {
       const pauseMs = Math.ceil(FIRST_LOOK_MS + waitedMs * LATER_LOOKS);
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await sleep(pauseMs, this.#timers);
       waitedMs += pauseMs;
       if (waiting.word !== null) return waiting.word;
       const isItsTurn = this.#writing === null || waitedMs >= PATIENCE_MS;

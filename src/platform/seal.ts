@@ -1,3 +1,5 @@
+import type { World } from "./world.ts";
+
 /**
  * Encrypts what must not be read off a copy of the database: AES-256-GCM under keys derived from configured texts. A sealed
  * text is `v1.<key id>.<nonce>.<ciphertext>`; the id says which of several keys it takes, so that keys can be rotated.
@@ -8,6 +10,8 @@ const FORMAT = "v1";
 const NONCE_BYTES = 12;
 const base64Url = { alphabet: "base64url", omitPadding: true } as const;
 
+type Chance = Pick<World, "randomBytes">;
+
 interface SealingKey {
   /** Tells nothing of the key. */
   readonly id: string;
@@ -15,11 +19,16 @@ interface SealingKey {
 }
 
 /** Seals under the first of the keys. Opens for the same `owner` only: sealed texts cannot be swapped between rows. */
-export async function seal(keys: readonly string[], text: string, owner: string): Promise<string> {
+export async function seal(
+  keys: readonly string[],
+  text: string,
+  owner: string,
+  { randomBytes }: Chance,
+): Promise<string> {
   const [first] = keys;
   if (first === undefined) throw new Error("There is no key to seal with");
   const { id, key } = await deriveKey(first);
-  const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+  const nonce = randomBytes(NONCE_BYTES);
   const ciphertext = await crypto.subtle.encrypt(algorithm(nonce, owner), key, new TextEncoder().encode(text));
   return [FORMAT, id, nonce.toBase64(base64Url), new Uint8Array(ciphertext).toBase64(base64Url)].join(".");
 }

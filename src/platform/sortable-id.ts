@@ -1,8 +1,10 @@
+import type { World } from "./world.ts";
+
 const TIME_DIGITS = 12;
 
-/** An id that sorts by the time of its making, in Unix milliseconds. */
-export function makeSortableId(prefix: string, now: number): string {
-  return `${firstIdAt(prefix, now)}${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
+/** An id that sorts by the time of its making. */
+export function makeSortableId(prefix: string, { now, randomBytes }: Pick<World, "now" | "randomBytes">): string {
+  return `${firstIdAt(prefix, now())}${randomBytes(8).toHex()}`;
 }
 
 /** Sorts before all ids made from then on, and behind those before. */

@@ -2,7 +2,23 @@
 export interface World {
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** In [0, 1). */
+  /** Calls back after so many milliseconds, unless the function that it returns is called before. */
+  readonly setTimer: (ms: number, callback: () => void) => () => void;
+  /** In [0, 1): spreads what would else happen at one moment. */
   readonly random: () => number;
+  /** Bytes that nobody can guess: for ids, secrets and nonces. */
+  readonly randomBytes: (length: number) => Uint8Array<ArrayBuffer>;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
 }
+
+/** The world as the runtime has it. */
+export const realWorld: World = {
+  now: Date.now,
+  setTimer: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+  random: Math.random,
+  randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  fetch: (url, init) => fetch(url, init),
+};

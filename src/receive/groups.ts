@@ -1,6 +1,8 @@
+import type { Database } from "../store/database.ts";
 import type { Env } from "../env.ts";
 import type { QueueMessage } from "../messages.ts";
 import { GroupCommit } from "../platform/group-commit.ts";
+import type { Timers } from "../platform/timeout.ts";
 import { type Recorded, type Recording, recordEvent, recordEvents } from "../store/events.ts";
 
 /** Requests that wait at the same moment in one isolate have their rows written by one D1 call and their messages sent by one. */
@@ -18,7 +20,7 @@ const MOST_BYTES_PER_CHARACTER = 3;
 const FIELDS_BYTES = 1_500;
 
 /** Bindings do not change while an isolate lives. */
-const recordings = new WeakMap<D1Database, GroupCommit<Recording, Recorded>>();
+const recordings = new WeakMap<Database, GroupCommit<Recording, Recorded>>();
 const sendings = new WeakMap<Queue<QueueMessage>, GroupCommit<QueueMessage, "sent">>();
 
 export function recordInGroup({ DB }: Pick<Stores, "DB">, recording: Recording): Promise<Recorded> {
@@ -30,17 +32,21 @@ export function recordInGroup({ DB }: Pick<Stores, "DB">, recording: Recording):
         ? [await recordEvent(DB, first, isRepeated)]
         : recordEvents(DB, some, isRepeated);
     };
-    return new GroupCommit(record, { weigh, room: ROWS });
+    return new GroupCommit(record, { weigh, room: ROWS, timers: DB });
   }).add(recording);
 }
 
-export async function sendInGroup({ EVENTS }: Pick<Stores, "EVENTS">, message: QueueMessage): Promise<void> {
+export async function sendInGroup(
+  { EVENTS }: Pick<Stores, "EVENTS">,
+  message: QueueMessage,
+  timers: Timers,
+): Promise<void> {
   await groupOf(sendings, EVENTS, () => {
     const send = async (messages: readonly QueueMessage[]) => {
       await EVENTS.sendBatch(messages.map((body) => ({ body })));
       return messages.map(() => "sent" as const);
     };
-    return new GroupCommit(send, { weigh: mostBytesOf, room: MESSAGES });
+    return new GroupCommit(send, { weigh: mostBytesOf, room: MESSAGES, timers });
   }).add(message);
 }
 

@@ -1,8 +1,8 @@
 import { logFailure } from "../platform/log.ts";
-import { settleWithin } from "../platform/time-box.ts";
+import { type Timers, withTimeout } from "../platform/timeout.ts";
 
 /** D1 answers in milliseconds or stalls for a minute; past this the queue is asked as well. */
-const DATABASE_TIME_BOX_MS = 250;
+const DATABASE_TIMEOUT_MS = 250;
 
 /** Qonto hangs up after 1,000 ms. What is left is for the network between. */
 const ANSWER_WITHIN_MS = 750;
@@ -18,17 +18,17 @@ export type Durable<Outcome> =
  */
 export async function makeDurable<Outcome>(
   { record, send }: { record: () => Promise<Outcome>; send: (() => Promise<unknown>) | null },
-  waitUntil: (work: Promise<unknown>) => void,
+  { timers, waitUntil }: { readonly timers: Timers; readonly waitUntil: (work: Promise<unknown>) => void },
 ): Promise<Durable<Outcome> | null> {
   const recording = logged(record(), "database");
-  const first = await settleWithin(recording, DATABASE_TIME_BOX_MS);
+  const first = await withTimeout(recording, DATABASE_TIMEOUT_MS, timers);
   if (first.state === "done") return { by: "database", outcome: first.value, sent: false };
 
   const ways = [recording.then((outcome): Durable<Outcome> => ({ by: "database", outcome, sent: send !== null }))];
   if (send !== null) ways.push(logged(send(), "queue").then((): Durable<Outcome> => ({ by: "queue", sent: true })));
   // The slower of the two still serves: it may yet arrive behind the answer.
   waitUntil(Promise.allSettled(ways));
-  const durable = await settleWithin(Promise.any(ways), ANSWER_WITHIN_MS - DATABASE_TIME_BOX_MS);
+  const durable = await withTimeout(Promise.any(ways), ANSWER_WITHIN_MS - DATABASE_TIMEOUT_MS, timers);
   return durable.state === "done" ? durable.value : null;
 }
 

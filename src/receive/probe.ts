@@ -1,5 +1,7 @@
+import type { Database } from "../store/database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { PROBE_TYPE } from "../domain/probe.ts";
+import type { Timers } from "../platform/timeout.ts";
 import { writeMarks } from "../store/marks.ts";
 import { makeDurable } from "./make-durable.ts";
 
@@ -14,10 +16,16 @@ export function isProbe({ type }: RelayEvent): boolean {
 /** Whether it was written down in time. */
 export async function recordProbe(
   { receivedAt }: RelayEvent,
-  { db, waitUntil }: { readonly db: D1Database; readonly waitUntil: (work: Promise<unknown>) => void },
+  {
+    db,
+    timers,
+    waitUntil,
+  }: { readonly db: Database; readonly timers: Timers; readonly waitUntil: (work: Promise<unknown>) => void },
 ): Promise<boolean> {
   return (
-    (await makeDurable({ record: () => writeMarks(db, { probed_receiver: receivedAt }), send: null }, waitUntil)) !==
-    null
+    (await makeDurable(
+      { record: () => writeMarks(db, { probed_receiver: receivedAt }), send: null },
+      { timers, waitUntil },
+    )) !== null
   );
 }

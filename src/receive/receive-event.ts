@@ -3,7 +3,7 @@ import type { RelayEvent } from "../domain/event.ts";
 import { firstLease } from "../domain/lease.ts";
 import { type QueueMessage, messageOf, quarantineMessageOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
-import { settleWithin } from "../platform/time-box.ts";
+import { type Timers, withTimeout } from "../platform/timeout.ts";
 import { readEvent } from "../qonto/read-event.ts";
 import { readSignature } from "../qonto/read-signature.ts";
 import type { Signature } from "../qonto/signature.ts";
@@ -40,12 +40,13 @@ export interface Receiving {
   readonly config: Config;
   /** Unix milliseconds. */
   readonly now: number;
+  readonly timers: Timers;
   /** Lets work go on behind the answer; no acknowledgement depends on it. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
 /** How long a stale event's copy may hold up the refusal that it gets in any case. */
-const QUARANTINE_TIME_BOX_MS = 400;
+const QUARANTINE_TIMEOUT_MS = 400;
 
 /** Decides over one webhook request. Nothing is parsed, and nothing kept, before the signature has been verified. */
 export async function receiveEvent(request: Request, receiving: Receiving): Promise<Verdict> {
@@ -103,12 +104,12 @@ function judgeTimestamp(
   return -ageSeconds > toleranceSeconds ? "timestamp_in_future" : null;
 }
 
-async function answerProbe(event: RelayEvent, { env, waitUntil }: Receiving) {
-  if (await recordProbe(event, { db: env.DB, waitUntil })) return { outcome: "probed", event } as const;
+async function answerProbe(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
+  if (await recordProbe(event, { db: env.DB, timers, waitUntil })) return { outcome: "probed", event } as const;
   return { outcome: "refused", code: "not_stored", event } as const;
 }
 
-async function accept(event: RelayEvent, { env, waitUntil }: Receiving) {
+async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
   const message = messageOf(event);
   const leaseUntil = message === null ? null : firstLease(event.receivedAt);
   const record = () => {
@@ -118,23 +119,23 @@ async function accept(event: RelayEvent, { env, waitUntil }: Receiving) {
     return recording;
   };
   const send = message === null ? null : () => env.EVENTS.send(message);
-  const durable = await makeDurable({ record, send }, waitUntil);
+  const durable = await makeDurable({ record, send }, { timers, waitUntil });
   if (durable === null) return { outcome: "refused", code: "not_stored", event } as const;
 
   const recorded: Recorded = durable.by === "database" ? durable.outcome : { as: "new", bodyDiffers: false };
   if (recorded.as !== "duplicate" && !durable.sent) {
     // The body that was recorded first is the one that goes out.
     const isCarried = message !== null && !recorded.bodyDiffers;
-    waitUntil(sendBehindTheAnswer(env, isCarried ? message : { kind: "recorded_event", id: event.id }));
+    waitUntil(sendBehindTheAnswer(env, isCarried ? message : { kind: "recorded_event", id: event.id }, timers));
   }
   const outcome = recorded.as === "new" ? "accepted" : "duplicate";
   return { outcome, event, durableBy: durable.by, bodyDiffers: recorded.bodyDiffers } as const;
 }
 
 /** Should it fail, or the isolate die first, the cron finds the row that nobody has claimed. */
-async function sendBehindTheAnswer(env: Receiving["env"], message: QueueMessage): Promise<void> {
+async function sendBehindTheAnswer(env: Receiving["env"], message: QueueMessage, timers: Timers): Promise<void> {
   try {
-    await sendInGroup(env, message);
+    await sendInGroup(env, message, timers);
   } catch (error) {
     logFailure("send-behind-the-answer", error);
   }
@@ -142,7 +143,7 @@ async function sendBehindTheAnswer(env: Receiving["env"], message: QueueMessage)
 
 type Unreadable = Pick<Quarantined, "source" | "contentType" | "receivedAt" | "body">;
 
-async function quarantineUnreadable(unreadable: Unreadable, { env, waitUntil }: Receiving) {
+async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitUntil }: Receiving) {
   const quarantined = await toQuarantined(unreadable, "unreadable", null);
   const message = quarantineMessageOf(unreadable);
   const durable = await makeDurable(
@@ -150,7 +151,7 @@ async function quarantineUnreadable(unreadable: Unreadable, { env, waitUntil }: 
       record: () => keepInQuarantine(env.DB, quarantined),
       send: message === null ? null : () => env.EVENTS.send(message),
     },
-    waitUntil,
+    { timers, waitUntil },
   );
   if (durable === null) return { outcome: "refused", code: "not_stored" } as const;
   // Qonto sends it again; the queue is not asked for what D1 has said there is no room for.
@@ -167,7 +168,7 @@ async function keepStale(stale: Unreadable, event: RelayEvent | null, receiving:
   receiving.waitUntil(
     keeping.catch((error: unknown) => logFailure("keep-stale-event", error, { event_id: event?.id })),
   );
-  await settleWithin(keeping, QUARANTINE_TIME_BOX_MS);
+  await withTimeout(keeping, QUARANTINE_TIMEOUT_MS, receiving.timers);
 }
 
 async function keepStaleCopy(stale: Unreadable, event: RelayEvent | null, { env }: Receiving): Promise<void> {

@@ -20,6 +20,7 @@ export function receiveRoute(world: World, tally: Tally) {
       env: c.env,
       config,
       now: startedAt,
+      timers: world,
       waitUntil: (work) => c.executionCtx.waitUntil(work),
     });
     const durationMs = world.now() - startedAt;

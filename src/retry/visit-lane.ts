@@ -2,7 +2,7 @@ import { countByStatus } from "../domain/delivery.ts";
 import { type Destination, LONGEST_UNATTENDED_MS } from "../domain/destination.ts";
 import { LEASE_MS, type Turn, afterVisit, turnOf } from "../domain/turn.ts";
 import { logFailure, logLine } from "../platform/log.ts";
-import { settleWithin } from "../platform/time-box.ts";
+import { withTimeout } from "../platform/timeout.ts";
 import { type Attempted, type Job, attemptAll } from "../outbound/attempt-all.ts";
 import { type Concluding, conclude } from "../outbound/conclude.ts";
 import type { Posting } from "../outbound/post.ts";
@@ -47,7 +47,7 @@ export async function visitLane(destinationIds: readonly string[], visiting: Vis
     visiting.waitUntil(work);
   };
   goOn(serve(visits, lane, { ...visiting, waitUntil: goOn }));
-  await settleWithin(allOf(behind), attendedMs(lane.jobs));
+  await withTimeout(allOf(behind), attendedMs(lane.jobs), world);
 }
 
 /** All of a list that may grow meanwhile. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { retried } from "./retried.ts";
+import { type Database, retried } from "./database.ts";
 
 /** Of the ids of records. */
 export const AUDIT_PREFIX = "aud";
@@ -22,26 +22,26 @@ export const beginSql = `
   INSERT INTO audit (id, token, action, subject, outcome, before) VALUES (?1, ?2, ?3, ?4, 'begun', ?5)
   ON CONFLICT (id) DO NOTHING`;
 
-export async function beginRecord(db: D1Database, record: Omit<AuditRecord, "outcome" | "after">): Promise<void> {
+export async function beginRecord(db: Database, record: Omit<AuditRecord, "outcome" | "after">): Promise<void> {
   const { id, token, action, subject, before } = record;
-  await retried(() => db.prepare(beginSql).bind(id, token, action, subject, before).run());
+  await retried(db, () => db.prepare(beginSql).bind(id, token, action, subject, before).run());
 }
 
 export const endSql = "UPDATE audit SET outcome = ?2, after = ?3 WHERE id = ?1";
 
 export async function endRecord(
-  db: D1Database,
+  db: Database,
   id: string,
   { outcome, after }: Pick<AuditRecord, "outcome" | "after">,
 ): Promise<void> {
-  await retried(() => db.prepare(endSql).bind(id, outcome, after).run());
+  await retried(db, () => db.prepare(endSql).bind(id, outcome, after).run());
 }
 
 export const dropRecordSql = "DELETE FROM audit WHERE id = ?1";
 
 /** Of what turned out to change nothing. */
-export async function dropRecord(db: D1Database, id: string): Promise<void> {
-  await retried(() => db.prepare(dropRecordSql).bind(id).run());
+export async function dropRecord(db: Database, id: string): Promise<void> {
+  await retried(db, () => db.prepare(dropRecordSql).bind(id).run());
 }
 
 /** Records that one page looks at: a row written costs a thousand times a row read, so no filter has an index. */
@@ -83,7 +83,7 @@ interface AuditQuery {
  * `next`: then it has looked at its most.
  */
 export async function listAudit(
-  db: D1Database,
+  db: Database,
   { from, to, subject, token, action, limit }: AuditQuery,
 ): Promise<{ records: AuditRecord[]; next: string | null }> {
   const [page, edge] = await db.batch([

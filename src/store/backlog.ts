@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 
 /** How things stand at one destination. Times are Unix milliseconds. */
 export interface DestinationBacklog {
@@ -32,14 +33,14 @@ const countedSql = `
 export const backlogSql = `${countedSql} ORDER BY id`;
 
 /** A statement; its rows are for `readBacklogRow`. */
-export function backlogs(db: D1Database): D1PreparedStatement {
+export function backlogs(db: Database): D1PreparedStatement {
   return db.prepare(backlogSql);
 }
 
 export const backlogOfOneSql = `${countedSql} WHERE id = ?1`;
 
 /** The same for one destination. */
-export function backlogOf(db: D1Database, destinationId: string): D1PreparedStatement {
+export function backlogOf(db: Database, destinationId: string): D1PreparedStatement {
   return db.prepare(backlogOfOneSql).bind(destinationId);
 }
 
@@ -76,7 +77,7 @@ export const waitingSql = `
     (SELECT count(*) FROM quarantine INDEXED BY quarantine_waiting WHERE settled_at IS NULL) AS quarantined`;
 
 /** A statement; its row is for `readWaitingRow`. */
-export function whatWaits(db: D1Database): D1PreparedStatement {
+export function whatWaits(db: Database): D1PreparedStatement {
   return db.prepare(waitingSql);
 }
 

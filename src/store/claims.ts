@@ -1,6 +1,6 @@
+import { type Database, retried } from "./database.ts";
 import { deliveryOfOwedSql, unfinishedSql } from "./event-progress.ts";
 import { isHolderSql } from "./leases.ts";
-import { retried } from "./retried.ts";
 
 /** An event that a consumer wants to handle, and the destinations it is to owe. */
 export interface Claim {
@@ -48,11 +48,11 @@ export const claimStateSql = `
  * the next consumer in. `also` joins the same transaction. An event without an outcome has no row.
  */
 export async function claimEvents(
-  db: D1Database,
+  db: Database,
   claims: readonly Claim[],
   { now, claimedUntil, also }: { now: number; claimedUntil: number; also: readonly D1PreparedStatement[] },
 ): Promise<Map<string, ClaimOutcome>> {
-  const [claimed, found] = await retried(() =>
+  const [claimed, found] = await retried(db, () =>
     db.batch<Record<string, unknown>>([
       db.prepare(claimSql).bind(JSON.stringify(claims), claimedUntil, now),
       db.prepare(claimStateSql).bind(JSON.stringify(claims.map(({ id }) => id))),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import { oldestDueOfSql } from "./lane.ts";
 import { type MarkName, readMarksFrom, allMarks } from "./marks.ts";
 
@@ -34,7 +35,7 @@ const restingRow = z.object({ id: z.string(), resting_since: z.number() });
 const countRow = z.object({ messages: z.number() });
 
 /** One D1 call; reads a row or two for each destination. */
-export async function readCondition(db: D1Database, deadLettersSince: number): Promise<Condition> {
+export async function readCondition(db: Database, deadLettersSince: number): Promise<Condition> {
   const [marks, due, resting, deadLetters] = await db.batch([
     allMarks(db),
     db.prepare(oldestDueSql),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { retried } from "./retried.ts";
+import { type Database, retried } from "./database.ts";
 
 /** A message that the queues gave up on. */
 export interface DeadLetter {
@@ -21,13 +21,13 @@ export const keepDeadLetterSql = `
 
 /** Keeps a message, given as JSON, once; `secure` joins the same transaction. Rows written: 2. */
 export async function keepDeadLetter(
-  db: D1Database,
+  db: Database,
   { id, kind, eventId, destinationId, receivedAt }: Omit<DeadLetter, "replayedAt">,
   message: string,
   secure: readonly D1PreparedStatement[],
 ): Promise<void> {
   const statement = db.prepare(keepDeadLetterSql).bind(id, kind, eventId, destinationId, receivedAt, message);
-  await retried(() => db.batch([statement, ...secure]));
+  await retried(db, () => db.batch([statement, ...secure]));
 }
 
 const deadLetterRow = z
@@ -79,7 +79,7 @@ interface LetterQuery {
 
 /** Newest first. A page can hold fewer than `limit`, or none, and still have a `next`: then it has looked at its most. */
 export async function listDeadLetters(
-  db: D1Database,
+  db: Database,
   { isWaiting, before, limit }: LetterQuery,
 ): Promise<{ letters: DeadLetter[]; next: LetterPosition | null }> {
   const start = [before?.receivedAt ?? Number.MAX_SAFE_INTEGER, before?.id ?? ""];
@@ -101,7 +101,7 @@ export async function listDeadLetters(
 export const deadLetterSql = "SELECT * FROM dead_letters WHERE id = ?1";
 
 /** One with its message, as JSON; null when there is no such one. */
-export async function findDeadLetter(db: D1Database, id: string): Promise<(DeadLetter & { message: string }) | null> {
+export async function findDeadLetter(db: Database, id: string): Promise<(DeadLetter & { message: string }) | null> {
   const row = await db.prepare(deadLetterSql).bind(id).first();
   if (row === null) return null;
   return { ...deadLetterRow.parse(row), message: z.object({ message: z.string() }).parse(row).message };
@@ -110,21 +110,21 @@ export async function findDeadLetter(db: D1Database, id: string): Promise<(DeadL
 export const deadMessageSql = "SELECT message FROM dead_letters WHERE id = ?1";
 
 /** The message of a dead letter, as JSON; null when there is no such one. */
-export async function findDeadMessage(db: D1Database, id: string): Promise<string | null> {
+export async function findDeadMessage(db: Database, id: string): Promise<string | null> {
   const row = await db.prepare(deadMessageSql).bind(id).first();
   return row === null ? null : z.object({ message: z.string() }).parse(row).message;
 }
 
 export const markReplayedSql = "UPDATE dead_letters SET replayed_at = ?2 WHERE id = ?1";
 
-export async function markReplayed(db: D1Database, id: string, now: number): Promise<void> {
-  await retried(() => db.prepare(markReplayedSql).bind(id, now).run());
+export async function markReplayed(db: Database, id: string, now: number): Promise<void> {
+  await retried(db, () => db.prepare(markReplayedSql).bind(id, now).run());
 }
 
 export const dropDeadLetterSql = "DELETE FROM dead_letters WHERE id = ?1";
 
 /** Returns whether it was there. */
-export async function dropDeadLetter(db: D1Database, id: string): Promise<boolean> {
+export async function dropDeadLetter(db: Database, id: string): Promise<boolean> {
   const { meta } = await db.prepare(dropDeadLetterSql).bind(id).run();
   return meta.changes > 0;
 }

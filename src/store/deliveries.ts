@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { type Database, retried } from "./database.ts";
 import type { Attempt, Delivery, DeliveryStatus } from "../domain/delivery.ts";
 import { inParameters } from "./parameters.ts";
-import { retried } from "./retried.ts";
 
 /** A delivery whose destination was deleted meanwhile can only end: nobody would ever attempt it. */
 const isOrphanSql = `given.value ->> 'status' = 'pending'
@@ -24,14 +24,14 @@ export const recordDeliveriesSql = `
  * that has come to its end stays there. Rows written: 1 each, 2 while pending.
  */
 export async function recordDeliveries(
-  db: D1Database,
+  db: Database,
   deliveries: readonly Delivery[],
   also: readonly D1PreparedStatement[],
 ): Promise<D1Result[]> {
   const statements = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery)))).map((parameter) =>
     db.prepare(recordDeliveriesSql).bind(parameter),
   );
-  const results = await retried(() => db.batch([...statements, ...also]));
+  const results = await retried(db, () => db.batch([...statements, ...also]));
   return results.slice(statements.length);
 }
 
@@ -42,8 +42,8 @@ export const endPendingSql = `
     WHERE destination_id = ?1 AND status = 'pending' LIMIT ?2)`;
 
 /** Ends up to `limit` pending deliveries of a destination as dead; returns how many there were. */
-export async function endPendingDeliveries(db: D1Database, destinationId: string, limit: number): Promise<number> {
-  const { meta } = await retried(() => db.prepare(endPendingSql).bind(destinationId, limit).run());
+export async function endPendingDeliveries(db: Database, destinationId: string, limit: number): Promise<number> {
+  const { meta } = await retried(db, () => db.prepare(endPendingSql).bind(destinationId, limit).run());
   return meta.changes;
 }
 
@@ -58,7 +58,7 @@ export const deliveriesOfEventSql = `
   WHERE events.id = ?1`;
 
 /** A statement that finds what became of an event; its rows are for `readDeliveryRow`. */
-export function deliveriesOfEvent(db: D1Database, eventId: string): D1PreparedStatement {
+export function deliveriesOfEvent(db: Database, eventId: string): D1PreparedStatement {
   return db.prepare(deliveriesOfEventSql).bind(eventId);
 }
 

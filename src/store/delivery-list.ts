@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import type { Delivery, DeliveryKey, DeliveryStatus } from "../domain/delivery.ts";
 import { readDeliveryRow } from "./deliveries.ts";
 
@@ -41,7 +42,7 @@ const BEHIND_ALL = "\u{10ffff}";
  * `next`: then the walk found that few among those it may look at.
  */
 export async function listDeliveries(
-  db: D1Database,
+  db: Database,
   { status, destinationId, before, limit }: DeliveryQuery,
 ): Promise<{ deliveries: Delivery[]; next: DeliveryKey | null }> {
   const [pageSql, edgeSql, deadSql] =

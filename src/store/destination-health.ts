@@ -1,10 +1,10 @@
 import { z } from "zod";
+import { type Database, retried } from "./database.ts";
 import type { Breaker, BreakerChange } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
 import { type Destination, isServedByLane, isSlow } from "../domain/destination.ts";
 import { SHORTEST_HOLD_SECONDS } from "../domain/retry-schedule.ts";
 import { LEASE_MS } from "../domain/turn.ts";
-import { retried } from "./retried.ts";
 
 /** The newest deliveries of a destination that are looked at for its last success. */
 const LOOK_BACK = 100;
@@ -45,7 +45,7 @@ export const recordHealthSql = `
  * successes need not be among its newest deliveries.
  */
 export function recordHealth(
-  db: D1Database,
+  db: Database,
   attempts: readonly { readonly destination: Destination; readonly attempt: Attempt }[],
 ): D1PreparedStatement {
   const byDestination = Map.groupBy(attempts, ({ destination }) => destination.id);
@@ -61,7 +61,7 @@ export const putOnLaneSql = `
   UPDATE destinations SET on_lane = 1 WHERE on_lane = 0 AND id IN (SELECT value FROM json_each(?1))`;
 
 /** A statement that leaves destinations to the lane whose answers are late, whatever these will be. */
-export function putOnLane(db: D1Database, destinationIds: readonly string[]): D1PreparedStatement {
+export function putOnLane(db: Database, destinationIds: readonly string[]): D1PreparedStatement {
   return db.prepare(putOnLaneSql).bind(JSON.stringify(destinationIds));
 }
 
@@ -114,7 +114,7 @@ const BROUGHT_FORWARD_AT_MOST = 1_000;
  * has turned it meanwhile.
  */
 export async function turnBreaker(
-  db: D1Database,
+  db: Database,
   { destinationId, breaker }: { readonly destinationId: string; readonly breaker: Breaker },
   change: BreakerChange,
   now: number,
@@ -132,7 +132,7 @@ export async function turnBreaker(
   const isBack = change.restingSince === null;
   // Due since the rest began: before all that has come in since, oldest first.
   const dueAt = breaker.restingSince ?? now;
-  const [turned] = await retried(() =>
+  const [turned] = await retried(db, () =>
     db.batch(isBack ? [turn, bringForward(db, destinationId, { now, dueAt })] : [turn]),
   );
   return (turned?.meta.changes ?? 0) > 0;
@@ -142,18 +142,18 @@ export const probeNowSql =
   "UPDATE destinations SET next_turn_at = ?2 WHERE resting_since IS NOT NULL AND id IN (SELECT value FROM json_each(?1))";
 
 /** An operator's word is reason to probe resting destinations at once. */
-export async function probeNow(db: D1Database, destinationIds: readonly string[], now: number): Promise<void> {
-  await retried(() => db.prepare(probeNowSql).bind(JSON.stringify(destinationIds), now).run());
+export async function probeNow(db: Database, destinationIds: readonly string[], now: number): Promise<void> {
+  await retried(db, () => db.prepare(probeNowSql).bind(JSON.stringify(destinationIds), now).run());
 }
 
 /** What a destination is owed becomes due: its ladders' waits are over. */
-export async function bringDeliveriesForward(db: D1Database, destinationId: string, now: number): Promise<void> {
-  await retried(() => bringForward(db, destinationId, { now, dueAt: now }).run());
+export async function bringDeliveriesForward(db: Database, destinationId: string, now: number): Promise<void> {
+  await retried(db, () => bringForward(db, destinationId, { now, dueAt: now }).run());
 }
 
 /** Leaves alone what is claimed: that waits no longer than a lease. */
 function bringForward(
-  db: D1Database,
+  db: Database,
   destinationId: string,
   { now, dueAt }: { now: number; dueAt: number },
 ): D1PreparedStatement {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { retried } from "./retried.ts";
+import { type Database, retried } from "./database.ts";
 
 /** A destination's secrets as D1 keeps them: sealed. */
 export interface StoredSecrets {
@@ -26,13 +26,13 @@ export const rotateSql = `
 
 /** Gives a destination another secret; the present one signs as well until a time. Returns whether there is such a destination. */
 export async function rotateSecret(
-  db: D1Database,
+  db: Database,
   destinationId: string,
   { sealed, previousUntil }: { readonly sealed: string; readonly previousUntil: number },
   now: number,
 ): Promise<boolean> {
   const statement = db.prepare(rotateSql).bind(destinationId, sealed, previousUntil, now);
-  return (await retried(() => statement.all())).results.length > 0;
+  return (await retried(db, () => statement.all())).results.length > 0;
 }
 
 export const storedSecretsSql = "SELECT id, secret, previous_secrets FROM destinations";
@@ -45,7 +45,7 @@ const storedRow = z
     previous: z.array(z.object({ secret: z.string(), until: z.number() })).parse(JSON.parse(row.previous_secrets)),
   }));
 
-export async function readStoredSecrets(db: D1Database): Promise<StoredSecrets[]> {
+export async function readStoredSecrets(db: Database): Promise<StoredSecrets[]> {
   const { results } = await db.prepare(storedSecretsSql).all();
   return z.array(storedRow).parse(results);
 }
@@ -55,9 +55,9 @@ export const replaceSecretsSql = `
   UPDATE destinations SET secret = ?3, previous_secrets = ?4
   WHERE id = ?1 AND secret = ?2`;
 
-export async function replaceSecrets(db: D1Database, from: StoredSecrets, to: StoredSecrets): Promise<void> {
+export async function replaceSecrets(db: Database, from: StoredSecrets, to: StoredSecrets): Promise<void> {
   const statement = db
     .prepare(replaceSecretsSql)
     .bind(from.destinationId, from.secret, to.secret, JSON.stringify(to.previous));
-  await retried(() => statement.run());
+  await retried(db, () => statement.run());
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { type Database, retried } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
-import { retried } from "./retried.ts";
 
 /** A destination with what is known of how it fares. Times are Unix milliseconds. */
 export interface DestinationReport extends Destination {
@@ -79,27 +79,27 @@ function readReportRow(row: unknown): DestinationReport {
 export const enabledSql = "SELECT * FROM destinations WHERE enabled = 1";
 
 /** A statement that finds the destinations that take events; its rows are for `readDestinationRow`. */
-export function enabledDestinations(db: D1Database): D1PreparedStatement {
+export function enabledDestinations(db: Database): D1PreparedStatement {
   return db.prepare(enabledSql);
 }
 
 export const restingSql = "SELECT * FROM destinations WHERE enabled = 1 AND resting_since IS NOT NULL";
 
-export async function restingDestinations(db: D1Database): Promise<Destination[]> {
+export async function restingDestinations(db: Database): Promise<Destination[]> {
   const { results } = await db.prepare(restingSql).all();
   return results.map(readDestinationRow);
 }
 
 export const namedSql = "SELECT * FROM destinations WHERE id IN (SELECT value FROM json_each(?1))";
 
-export async function findDestinations(db: D1Database, ids: readonly string[]): Promise<Destination[]> {
+export async function findDestinations(db: Database, ids: readonly string[]): Promise<Destination[]> {
   const { results } = await db.prepare(namedSql).bind(JSON.stringify(ids)).all();
   return results.map(readDestinationRow);
 }
 
 export const reportSql = `SELECT destinations.*, ${newestSuccessSql} AS newest_success_at FROM destinations WHERE id = ?1`;
 
-export async function findDestination(db: D1Database, id: string): Promise<DestinationReport | null> {
+export async function findDestination(db: Database, id: string): Promise<DestinationReport | null> {
   const row = await db.prepare(reportSql).bind(id).first();
   return row === null ? null : readReportRow(row);
 }
@@ -109,7 +109,7 @@ export const listSql = `
   FROM destinations WHERE id > ?1 ORDER BY id LIMIT ?2`;
 
 /** Destinations in the order of their ids, which is that of their making. */
-export async function listDestinations(db: D1Database, after: string, limit: number): Promise<DestinationReport[]> {
+export async function listDestinations(db: Database, after: string, limit: number): Promise<DestinationReport[]> {
   const { results } = await db.prepare(listSql).bind(after, limit).all();
   return results.map(readReportRow);
 }
@@ -120,7 +120,7 @@ export const insertSql = `
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
   ON CONFLICT (id) DO NOTHING`;
 
-export async function insertDestination(db: D1Database, destination: Destination): Promise<void> {
+export async function insertDestination(db: Database, destination: Destination): Promise<void> {
   const statement = db
     .prepare(insertSql)
     .bind(
@@ -137,7 +137,7 @@ export async function insertDestination(db: D1Database, destination: Destination
       destination.createdAt,
       destination.updatedAt,
     );
-  await retried(() => statement.run());
+  await retried(db, () => statement.run());
 }
 
 /** What of a destination can be changed, named as its columns are. Absence changes nothing; null is a value. */
@@ -171,13 +171,13 @@ export const changeSql = `
 
 /** Returns whether there is such a destination. */
 export async function changeDestination(
-  db: D1Database,
+  db: Database,
   id: string,
   change: DestinationChange,
   now: number,
 ): Promise<boolean> {
   const statement = db.prepare(changeSql).bind(id, JSON.stringify(change), now);
-  return (await retried(() => statement.all())).results.length > 0;
+  return (await retried(db, () => statement.all())).results.length > 0;
 }
 
 function toJson(list: readonly unknown[] | null): string | null {
@@ -188,12 +188,12 @@ export const disableSql =
   "UPDATE destinations SET enabled = 0, updated_at = ?2 WHERE enabled = 1 AND id IN (SELECT value FROM json_each(?1))";
 
 /** A statement, for its caller's transaction. */
-export function disableDestinations(db: D1Database, ids: readonly string[], now: number): D1PreparedStatement {
+export function disableDestinations(db: Database, ids: readonly string[], now: number): D1PreparedStatement {
   return db.prepare(disableSql).bind(JSON.stringify(ids), now);
 }
 
 export const deleteSql = "DELETE FROM destinations WHERE id = ?1";
 
-export async function deleteDestination(db: D1Database, id: string): Promise<void> {
-  await retried(() => db.prepare(deleteSql).bind(id).run());
+export async function deleteDestination(db: Database, id: string): Promise<void> {
+  await retried(db, () => db.prepare(deleteSql).bind(id).run());
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import { onFirstWaySql } from "./event-progress.ts";
 
 /** What the relay has noted of an event on its way. Times are Unix milliseconds. */
@@ -27,7 +28,7 @@ export const journeySql = `
   WHERE events.id = ?1`;
 
 /** A statement; its row is for `readJourney`. */
-export function findJourney(db: D1Database, eventId: string): D1PreparedStatement {
+export function findJourney(db: Database, eventId: string): D1PreparedStatement {
   return db.prepare(journeySql).bind(eventId);
 }
 

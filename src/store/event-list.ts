@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import type { EventState, RelayEvent } from "../domain/event.ts";
 import { eventRow, toEventFields } from "./event-row.ts";
 import { eventStateSql, onFirstWaySql } from "./event-progress.ts";
@@ -63,7 +64,7 @@ export const positionRow = z
  * few among those it may look at.
  */
 export async function listEvents(
-  db: D1Database,
+  db: Database,
   query: EventQuery,
 ): Promise<{ events: EventSummary[]; next: EventPosition | null }> {
   const { since, until, before, limit } = query;
@@ -93,7 +94,7 @@ export const findEventSql = `
 const detailRow = z.object({ content_type: z.string().nullable(), body: z.string(), on_first_way: z.number() });
 
 /** A statement that finds one event; its row is for `readEventDetail`. */
-export function findEvent(db: D1Database, id: string): D1PreparedStatement {
+export function findEvent(db: Database, id: string): D1PreparedStatement {
   return db.prepare(findEventSql).bind(id);
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import { eventOutcomeSql } from "./event-progress.ts";
 
 export const outcomes = ["delivered", "pending", "dead", "unmatched"] as const;
@@ -19,7 +20,7 @@ export const outcomesSql = `
   ) GROUP BY slot, outcome`;
 
 /** A statement that counts what became of the events since an instant, slot by slot; its rows are for `readOutcomeRow`. */
-export function outcomesSince(db: D1Database, since: number, slotMs: number): D1PreparedStatement {
+export function outcomesSince(db: Database, since: number, slotMs: number): D1PreparedStatement {
   return db.prepare(outcomesSql).bind(since, slotMs);
 }
 

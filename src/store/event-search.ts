@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import type { DeliveryStatus, Outcome } from "../domain/delivery.ts";
 import {
   type EventPosition,
@@ -89,7 +90,7 @@ export const lastDeadCandidateSql = `${deadCandidatesSql} LIMIT 1 OFFSET ?4 - 1`
  * among those it may look at.
  */
 export async function searchEvents(
-  db: D1Database,
+  db: Database,
   search: EventSearch,
   also: readonly D1PreparedStatement[] = [],
 ): Promise<{ events: FoundEvent[]; next: EventPosition | null; also: D1Result[] }> {

@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { type Database, retried } from "./database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
 import { unfinishedSql } from "./event-progress.ts";
 import { eventRow, toEventFields } from "./event-row.ts";
-import { retried } from "./retried.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
@@ -80,12 +80,12 @@ export interface Recording {
  * have been recorded by the same call before. Rows written: 2 when new, 1 for a duplicate, which is counted.
  */
 export async function recordEvent(
-  db: D1Database,
+  db: Database,
   { event, leaseUntil }: Recording,
   isRepeated: boolean,
 ): Promise<Recorded> {
   const statement = db.prepare(recordSql);
-  const { results } = await retried((before) =>
+  const { results } = await retried(db, (before) =>
     statement.bind(...eventParameters(event), leaseUntil, isRepeated || before > 0 ? 1 : 0).all(),
   );
   return toRecorded(event, results[0] === undefined ? undefined : recordedRow.parse(results[0]));
@@ -93,13 +93,13 @@ export async function recordEvent(
 
 /** The same for many events, by one statement. */
 export async function recordEvents(
-  db: D1Database,
+  db: Database,
   recordings: readonly Recording[],
   isRepeated: boolean,
 ): Promise<Recorded[]> {
   const rows = JSON.stringify(recordings.map(toGiven));
   const statement = db.prepare(recordGroupSql);
-  const { results } = await retried((before) => statement.bind(rows, isRepeated || before > 0 ? 1 : 0).all());
+  const { results } = await retried(db, (before) => statement.bind(rows, isRepeated || before > 0 ? 1 : 0).all());
   const found = Map.groupBy(
     results.map((row) => recordedRow.parse(row)),
     ({ id }) => id,
@@ -138,13 +138,13 @@ export const recordClaimedSql = `
 
 /** Records events that only the queue took, claimed by whoever writes them. Returns the ids that were missing indeed. */
 export async function recordClaimedEvents(
-  db: D1Database,
+  db: Database,
   events: readonly { readonly event: RelayEvent; readonly owed: readonly string[] }[],
   claimedUntil: number,
 ): Promise<Set<string>> {
   if (events.length === 0) return new Set();
   const statement = db.prepare(recordClaimedSql);
-  const answers = await retried(() =>
+  const answers = await retried(db, () =>
     db.batch<{ id: string }>(
       events.map(({ event, owed }) => statement.bind(...eventParameters(event), claimedUntil, JSON.stringify(owed))),
     ),
@@ -155,7 +155,7 @@ export async function recordClaimedEvents(
 export const recordOnceSql = `INSERT INTO events (${eventColumns}) VALUES (${eventValues}) ON CONFLICT (id) DO NOTHING`;
 
 /** A statement that records an event that may be recorded already; that it came again is not counted. */
-export function recordOnce(db: D1Database, event: RelayEvent): D1PreparedStatement {
+export function recordOnce(db: Database, event: RelayEvent): D1PreparedStatement {
   return db.prepare(recordOnceSql).bind(...eventParameters(event));
 }
 
@@ -187,7 +187,7 @@ export const loadColumns = `
 export const loadSql = `SELECT ${loadColumns} FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
 
 /** A statement that loads events by id; its rows are for `readLoadedRow`. */
-export function loadEvents(db: D1Database, ids: readonly string[]): D1PreparedStatement {
+export function loadEvents(db: Database, ids: readonly string[]): D1PreparedStatement {
   return db.prepare(loadSql).bind(JSON.stringify(ids));
 }
 

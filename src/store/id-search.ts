@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import { quarantineId } from "./quarantine.ts";
 
 /** A resource by whose id somebody asks. */
@@ -63,7 +64,7 @@ const resourceRow = z.object({
 });
 
 /** What has this id: one D1 call. */
-export async function findNamed(db: D1Database, id: string, organizationId: string | undefined): Promise<Named> {
+export async function findNamed(db: Database, id: string, organizationId: string | undefined): Promise<Named> {
   const [event, registration, quarantined, found] = await db.batch([
     db.prepare(isEventSql).bind(id),
     db.prepare(isRegistrationSql).bind(id),

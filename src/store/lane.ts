@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { type Database, retried } from "./database.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { readDeliveryRow } from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
-import { retried } from "./retried.ts";
 
 /** What the retry lane asks of D1: the deliveries that are due, and whose turn it is. */
 
@@ -63,7 +63,7 @@ const nextDueRow = z.object({ next_due_at: z.number() });
  * one D1 call. An event is null when those before it have filled the memory that there is for them.
  */
 export async function claimDue(
-  db: D1Database,
+  db: Database,
   claims: readonly LaneClaim[],
   { now, claimedUntil }: { now: number; claimedUntil: number },
 ): Promise<{ claimed: LaneClaimed[]; events: ReadonlyMap<string, RelayEvent | null> }> {
@@ -95,13 +95,13 @@ export const endTurnSql = "UPDATE destinations SET next_turn_at = ?2 WHERE id = 
 
 /** Ends turns that were held under the lease `claimedUntil`. */
 export async function endTurns(
-  db: D1Database,
+  db: Database,
   turns: readonly { readonly destinationId: string; readonly nextTurnAt: number | null }[],
   claimedUntil: number,
 ): Promise<void> {
   if (turns.length === 0) return;
   const statement = db.prepare(endTurnSql);
-  await retried(() =>
+  await retried(db, () =>
     db.batch(turns.map(({ destinationId, nextTurnAt }) => statement.bind(destinationId, nextTurnAt, claimedUntil))),
   );
 }
@@ -116,7 +116,7 @@ export const overdueSql = `
   WHERE enabled = 1 AND (next_turn_at IS NULL OR next_turn_at <= ?2) AND due_at < ?1`;
 
 /** Destinations with deliveries that should have been attempted before `dueBefore`. */
-export async function overdueDestinations(db: D1Database, dueBefore: number, now: number): Promise<string[]> {
+export async function overdueDestinations(db: Database, dueBefore: number, now: number): Promise<string[]> {
   const { results } = await db.prepare(overdueSql).bind(dueBefore, now).all<{ id: string }>();
   return results.map(({ id }) => id);
 }
@@ -128,11 +128,11 @@ export const endHeldSql = `
 
 /** Ends up to `limit` deliveries of events received before `heldSince` as dead; returns how many there were. */
 export async function endHeldDeliveries(
-  db: D1Database,
+  db: Database,
   destinationId: string,
   heldSince: number,
   limit: number,
 ): Promise<number> {
-  const { meta } = await retried(() => db.prepare(endHeldSql).bind(destinationId, heldSince, limit).run());
+  const { meta } = await retried(db, () => db.prepare(endHeldSql).bind(destinationId, heldSince, limit).run());
   return meta.changes;
 }

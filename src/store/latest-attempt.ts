@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import type { Attempt } from "../domain/delivery.ts";
 import { readAttempt, attemptRow } from "./deliveries.ts";
 
@@ -25,7 +26,7 @@ export const latestAttemptSql = `
   ORDER BY attempts ->> '$[#-1].at' DESC LIMIT 1`;
 
 /** A statement for what a destination answered last; its row, if there is one, is for `readLatestAttempt`. */
-export function latestAttempt(db: D1Database, destinationId: string): D1PreparedStatement {
+export function latestAttempt(db: Database, destinationId: string): D1PreparedStatement {
   return db.prepare(latestAttemptSql).bind(destinationId);
 }
 
@@ -50,7 +51,7 @@ export const edgesSql = `
     (SELECT min(next_attempt_at) FROM deliveries WHERE destination_id = ?1 AND status = 'pending') AS next_attempt_at`;
 
 /** A statement for where a destination's deliveries begin and end; its row is for `readEdges`. */
-export function edgesOf(db: D1Database, destinationId: string): D1PreparedStatement {
+export function edgesOf(db: Database, destinationId: string): D1PreparedStatement {
   return db.prepare(edgesSql).bind(destinationId);
 }
 

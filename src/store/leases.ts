@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import { deliveryOfOwedSql } from "./event-progress.ts";
 import { wantsSql } from "./wants.ts";
 
@@ -30,7 +31,7 @@ export const heldSql = `
     SELECT 1 FROM json_each(events.owed) AS owed_to JOIN deliveries ON ${deliveryOfOwedSql})`;
 
 /** Two statements, for a transaction that projects the state of all these events; the rows of the second are for `readHeldRow`. */
-export function findHeld(db: D1Database, leases: readonly Lease[]): D1PreparedStatement[] {
+export function findHeld(db: Database, leases: readonly Lease[]): D1PreparedStatement[] {
   const list = JSON.stringify(leases);
   return [db.prepare(finishUnwantedSql).bind(list), db.prepare(heldSql).bind(list)];
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import { RECONCILED_PREFIX } from "../domain/event.ts";
 import { type Account, type Ledger, addLedgers, emptyAccount, emptyLedger } from "../domain/ledger.ts";
 import { deliveryOfOwedSql, eventStateSql } from "./event-progress.ts";
@@ -75,7 +76,7 @@ interface Position {
 }
 
 /** Counts what was received in a time, in Unix milliseconds. Rows read: about three for each event and delivery. */
-export async function countLedger(db: D1Database, since: number, until: number): Promise<Ledger> {
+export async function countLedger(db: Database, since: number, until: number): Promise<Ledger> {
   const inQuarantine = countRow.parse(await db.prepare(quarantinedSql).bind(since, until).first()).events;
   let ledger: Ledger = { ...emptyLedger, received: inQuarantine, quarantined: inQuarantine };
   for (let from: Position | null = { receivedAt: since, id: "" }; from !== null;) {
@@ -91,7 +92,7 @@ export async function countLedger(db: D1Database, since: number, until: number):
  * later than asked for when one page does not hold it all.
  */
 export async function countNewest(
-  db: D1Database,
+  db: Database,
   since: number,
   until: number,
 ): Promise<{ readonly ledger: Ledger; readonly since: number }> {
@@ -106,7 +107,7 @@ export async function countNewest(
   return { ledger: addLedgers(ofQuarantine, readPage(page)), since: from.receivedAt };
 }
 
-async function nextPage(db: D1Database, { receivedAt, id }: Position, until: number): Promise<Position | null> {
+async function nextPage(db: Database, { receivedAt, id }: Position, until: number): Promise<Position | null> {
   const row = await db.prepare(nextPageSql).bind(receivedAt, id, until).first();
   return row === null ? null : readPosition(row);
 }
@@ -116,11 +117,11 @@ function readPosition(row: unknown): Position {
   return { receivedAt: received_at, id };
 }
 
-async function countPage(db: D1Database, from: Position, to: Position): Promise<Ledger> {
+async function countPage(db: Database, from: Position, to: Position): Promise<Ledger> {
   return readPage(await db.batch(pageStatements(db, from, to)));
 }
 
-function pageStatements(db: D1Database, from: Position, to: Position): D1PreparedStatement[] {
+function pageStatements(db: Database, from: Position, to: Position): D1PreparedStatement[] {
   return [receivedSql, statesSql, owedSql, writtenSql].map((countingSql) =>
     db.prepare(countingSql).bind(from.receivedAt, from.id, to.receivedAt, to.id),
   );

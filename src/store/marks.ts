@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { retried } from "./retried.ts";
+import { type Database, retried } from "./database.ts";
 
 /**
  * What the cron remembers. `cron_ran_at`: when it last ran. `oldest_unfinished_at`: receipt of the oldest event that has
@@ -27,11 +27,11 @@ export type MarkName = (typeof names)[number];
 export const readMarksSql = "SELECT name, value FROM marks";
 
 /** A statement; its rows are for `readMarksFrom`. */
-export function allMarks(db: D1Database): D1PreparedStatement {
+export function allMarks(db: Database): D1PreparedStatement {
   return db.prepare(readMarksSql);
 }
 
-export async function readMarks(db: D1Database): Promise<Map<MarkName, number>> {
+export async function readMarks(db: Database): Promise<Map<MarkName, number>> {
   const { results } = await allMarks(db).all();
   return readMarksFrom(results);
 }
@@ -53,6 +53,6 @@ export const writeMarksSql = `
   INSERT INTO marks (name, value) SELECT key, value FROM json_each(?1) WHERE true
   ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
 
-export async function writeMarks(db: D1Database, marks: Partial<Record<MarkName, number>>): Promise<void> {
-  await retried(() => db.prepare(writeMarksSql).bind(JSON.stringify(marks)).run());
+export async function writeMarks(db: Database, marks: Partial<Record<MarkName, number>>): Promise<void> {
+  await retried(db, () => db.prepare(writeMarksSql).bind(JSON.stringify(marks)).run());
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import { lastLookedAtSql, positionRow, windowSql, MAX_LOOKED_AT } from "./event-list.ts";
 import { ofEachOrganization } from "./organizations.ts";
 
@@ -56,13 +57,13 @@ const glanceRow = z
   }));
 
 /** In the order of their ids; `after` is the last one already shown. */
-export async function listGlances(db: D1Database, after: string, limit: number): Promise<OrganizationGlance[]> {
+export async function listGlances(db: Database, after: string, limit: number): Promise<OrganizationGlance[]> {
   const { results } = await db.prepare(glancesSql).bind(after, limit).all();
   return results.map((row) => glanceRow.parse(row));
 }
 
 /** Null for an organization of which nothing is known. */
-export async function glanceAt(db: D1Database, organizationId: string): Promise<OrganizationGlance | null> {
+export async function glanceAt(db: Database, organizationId: string): Promise<OrganizationGlance | null> {
   const row = await db.prepare(glanceSql).bind(organizationId).first();
   return row === null ? null : glanceRow.parse(row);
 }
@@ -75,7 +76,7 @@ const receiptRow = z.object({ organization_id: z.string(), received_at: z.number
 
 /** When an event of each organization came last, of those that are among the newest events; others came before `since`. */
 export async function latestReceipts(
-  db: D1Database,
+  db: Database,
   organizationIds: readonly string[],
 ): Promise<{ readonly at: ReadonlyMap<string, number>; readonly since: number }> {
   const all = [0, Number.MAX_SAFE_INTEGER, ""];
@@ -110,7 +111,7 @@ export const countsUpToSql = `
 const countRow = z.object({ type: z.string(), resources: z.number() });
 
 /** A statement that counts an organization's resources by type, each `upTo` at most; its rows are for `readCount`. */
-export function countUpTo(db: D1Database, organizationId: string, upTo: number): D1PreparedStatement {
+export function countUpTo(db: Database, organizationId: string, upTo: number): D1PreparedStatement {
   return db.prepare(countsUpToSql).bind(organizationId, upTo);
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 
 /** What is known of an organization at a glance. */
 export interface OrganizationRow {
@@ -41,7 +42,7 @@ const organizationRow = z
     lastEventAt: row.last_event_at,
   }));
 
-export async function listOrganizations(db: D1Database, after: string, limit: number): Promise<OrganizationRow[]> {
+export async function listOrganizations(db: Database, after: string, limit: number): Promise<OrganizationRow[]> {
   const { results } = await db.prepare(organizationsSql).bind(after, limit).all();
   return results.map((row) => organizationRow.parse(row));
 }
@@ -57,7 +58,7 @@ const profileRow = z.object({ data: z.string() });
 
 /** One organization and how many resources of each type are known of it, tombstones included; null when none is. */
 export async function findOrganization(
-  db: D1Database,
+  db: Database,
   organizationId: string,
 ): Promise<(OrganizationRow & { readonly counts: Readonly<Record<string, number>> }) | null> {
   const [profiles, counts] = await db.batch([

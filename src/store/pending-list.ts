@@ -1,3 +1,4 @@
+import type { Database } from "./database.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import { readDeliveryRow } from "./deliveries.ts";
 
@@ -16,7 +17,7 @@ export const pendingOfOneSql = `
 
 /** What a destination is still owed, in the order in which it is tried. */
 export async function listPending(
-  db: D1Database,
+  db: Database,
   destinationId: string,
   after: PendingPosition | undefined,
   limit: number,

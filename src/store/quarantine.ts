@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { type Database, retried } from "./database.ts";
 import type { Source } from "../domain/event.ts";
-import { retried } from "./retried.ts";
 
 export type QuarantineReason = "timestamp_too_old" | "unreadable";
 
@@ -60,9 +60,9 @@ export const conflictOfCopySql = `
   UPDATE events SET conflicts = conflicts + 1 WHERE id = ?1 AND is_unreadable = 0 AND body <> CAST(?2 AS TEXT)`;
 
 /** Keeps an event once, and not at all when it is recorded already or there is no room for it. */
-export async function keepInQuarantine(db: D1Database, quarantined: Quarantined): Promise<Kept> {
+export async function keepInQuarantine(db: Database, quarantined: Quarantined): Promise<Kept> {
   const { id, eventId, body } = quarantined;
-  const [kept, found] = await retried(() =>
+  const [kept, found] = await retried(db, () =>
     db.batch([
       keep(db, quarantined),
       db.prepare(whyNotKeptSql).bind(id, eventId),
@@ -76,7 +76,7 @@ export async function keepInQuarantine(db: D1Database, quarantined: Quarantined)
 }
 
 /** The statement that keeps it, for its caller's transaction. Rows written: 3. */
-export function keep(db: D1Database, quarantined: Quarantined): D1PreparedStatement {
+export function keep(db: Database, quarantined: Quarantined): D1PreparedStatement {
   return db
     .prepare(keepSql)
     .bind(
@@ -123,7 +123,7 @@ export const listSettledSql = `
 
 /** What waits, or what is settled, newest first; `before` is the last one already shown. */
 export async function listQuarantine(
-  db: D1Database,
+  db: Database,
   before: { readonly receivedAt: number; readonly id: string } | undefined,
   limit: number,
   state: "waiting" | "settled" = "waiting",
@@ -137,7 +137,7 @@ export async function listQuarantine(
 export const isWaitingByIdSql = `SELECT ${isWaitingSql} AS waits FROM quarantine WHERE id = ?1`;
 
 /** Whether its release brings an event about; null when there is no such one. */
-export async function isWaitingInQuarantine(db: D1Database, id: string): Promise<boolean | null> {
+export async function isWaitingInQuarantine(db: Database, id: string): Promise<boolean | null> {
   const row = await db.prepare(isWaitingByIdSql).bind(id).first();
   return row === null ? null : z.object({ waits: z.number() }).parse(row).waits === 1;
 }
@@ -162,7 +162,7 @@ export interface FoundInQuarantine extends Quarantined {
   readonly settledAt: number | null;
 }
 
-export async function findQuarantined(db: D1Database, id: string): Promise<FoundInQuarantine | null> {
+export async function findQuarantined(db: Database, id: string): Promise<FoundInQuarantine | null> {
   const row = await db.prepare(findQuarantinedSql).bind(id).first();
   if (row === null) return null;
   const { source, content_type, settled_at, first_half, second_half } = shown.parse(row);
@@ -173,7 +173,7 @@ export async function findQuarantined(db: D1Database, id: string): Promise<Found
 export const dropSql = "DELETE FROM quarantine WHERE id = ?1";
 
 /** Returns whether it was there. */
-export async function dropQuarantined(db: D1Database, id: string): Promise<boolean> {
+export async function dropQuarantined(db: Database, id: string): Promise<boolean> {
   const { meta } = await db.prepare(dropSql).bind(id).run();
   return meta.changes > 0;
 }

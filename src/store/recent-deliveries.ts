@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 
 /** Deliveries of a destination that are shown, and destinations. */
 const SHOWN = 30;
@@ -15,7 +16,7 @@ export const recentDeliveriesSql = `
   FROM destinations WHERE id > ?1 ORDER BY id LIMIT ?2`;
 
 /** A statement for the newest deliveries of the destinations behind an id; its rows are for `readRecentRow`. */
-export function recentDeliveries(db: D1Database, after = "", limit = MOST_DESTINATIONS): D1PreparedStatement {
+export function recentDeliveries(db: Database, after = "", limit = MOST_DESTINATIONS): D1PreparedStatement {
   return db.prepare(recentDeliveriesSql).bind(after, limit);
 }
 

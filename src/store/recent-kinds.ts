@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 
 /** Newest events that are looked at. */
 export const KINDS_OF_AT_MOST = 2_000;
@@ -11,7 +12,7 @@ export const recentKindsSql = `
   FROM page GROUP BY type, organization_id ORDER BY events DESC`;
 
 /** A statement for what kinds of event came since an instant; its rows are for `readKindRow`. It reads the index alone. */
-export function recentKinds(db: D1Database, since: number): D1PreparedStatement {
+export function recentKinds(db: Database, since: number): D1PreparedStatement {
   return db.prepare(recentKindsSql).bind(since);
 }
 

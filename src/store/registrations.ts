@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 
 /** A stage of a registration, as it is kept. */
 export interface StageRow {
@@ -15,7 +16,7 @@ export const insertStageSql = `
   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING`;
 
 /** A statement that keeps a stage, once. Rows written: 1, or 0 when it is known. */
-export function insertStage(db: D1Database, stage: StageRow & { readonly version: string }): D1PreparedStatement {
+export function insertStage(db: Database, stage: StageRow & { readonly version: string }): D1PreparedStatement {
   return db
     .prepare(insertStageSql)
     .bind(stage.registrationId, stage.version, stage.stage, stage.at, stage.eventId, stage.isRegistration ? 1 : 0);
@@ -43,7 +44,7 @@ export const stagesSql = `
   ORDER BY registration_id, version`;
 
 /** All stages of some registrations, each one's oldest first. */
-export async function stagesOf(db: D1Database, registrationIds: readonly string[]): Promise<StageRow[]> {
+export async function stagesOf(db: Database, registrationIds: readonly string[]): Promise<StageRow[]> {
   const { results } = await db.prepare(stagesSql).bind(JSON.stringify(registrationIds)).all();
   return results.map((row) => stageRow.parse(row));
 }
@@ -58,7 +59,7 @@ export const registrationIdsSql = `
   )
   SELECT id FROM found WHERE id IS NOT NULL`;
 
-export async function listRegistrationIds(db: D1Database, after: string, limit: number): Promise<string[]> {
+export async function listRegistrationIds(db: Database, after: string, limit: number): Promise<string[]> {
   const { results } = await db.prepare(registrationIdsSql).bind(after, limit).all<{ id: string }>();
   return results.map(({ id }) => id);
 }
@@ -76,7 +77,7 @@ export const latestStagesSql = `
   ORDER BY registration_stages.registration_id, version`;
 
 /** The latest stages of some registrations, each one's oldest first. */
-export async function latestStagesOf(db: D1Database, registrationIds: readonly string[]): Promise<StageRow[]> {
+export async function latestStagesOf(db: Database, registrationIds: readonly string[]): Promise<StageRow[]> {
   const { results } = await db.prepare(latestStagesSql).bind(JSON.stringify(registrationIds)).all();
   return results.map((row) => stageRow.parse(row));
 }

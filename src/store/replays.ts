@@ -1,20 +1,20 @@
 import { z } from "zod";
+import { type Database, retried } from "./database.ts";
 import type { DeliveryKey } from "../domain/delivery.ts";
 import type { Replay } from "../domain/replay.ts";
 import { LEASE_MS } from "../domain/turn.ts";
-import { retried } from "./retried.ts";
 import { wantsSql } from "./wants.ts";
 
 export const insertReplaySql = `
   INSERT INTO replays (id, destination_id, which, since, until, reached_at, reached_id, created_at)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING`;
 
-export async function insertReplay(db: D1Database, replay: Replay): Promise<void> {
+export async function insertReplay(db: Database, replay: Replay): Promise<void> {
   const { id, destinationId, which, since, until, reached, createdAt } = replay;
   const statement = db
     .prepare(insertReplaySql)
     .bind(id, destinationId, which, since, until, reached.receivedAt, reached.id, createdAt);
-  await retried(() => statement.run());
+  await retried(db, () => statement.run());
 }
 
 export const replayRow = z
@@ -42,14 +42,14 @@ export const replayRow = z
 
 export const findReplaySql = "SELECT * FROM replays WHERE id = ?1";
 
-export async function findReplay(db: D1Database, id: string): Promise<Replay | null> {
+export async function findReplay(db: Database, id: string): Promise<Replay | null> {
   const row = await db.prepare(findReplaySql).bind(id).first();
   return row === null ? null : replayRow.parse(row);
 }
 
 export const unfinishedReplaysSql = "SELECT * FROM replays WHERE finished_at IS NULL ORDER BY created_at, id LIMIT 100";
 
-export async function unfinishedReplays(db: D1Database): Promise<Replay[]> {
+export async function unfinishedReplays(db: Database): Promise<Replay[]> {
   const { results } = await db.prepare(unfinishedReplaysSql).all();
   return results.map((row) => replayRow.parse(row));
 }
@@ -97,7 +97,7 @@ export const countedEdgeSql = edgeOfWindowSql(COUNTED_AT_ONCE);
  * those were all.
  */
 export async function countReplay(
-  db: D1Database,
+  db: Database,
   replay: Replay,
   mostWindows = Number.POSITIVE_INFINITY,
 ): Promise<{ readonly many: number; readonly isWhole: boolean }> {
@@ -144,7 +144,7 @@ export interface ReplayPage {
   readonly edge: Replay["reached"] | null;
 }
 
-export async function nextReplayPage(db: D1Database, replay: Replay): Promise<ReplayPage> {
+export async function nextReplayPage(db: Database, replay: Replay): Promise<ReplayPage> {
   const [pageSql, edgeSql] =
     replay.which === "failed" ? [failedPageSql, failedEdgeSql] : [wantedPageSql, wantedEdgeSql];
   const window = windowOf(replay);
@@ -199,7 +199,7 @@ export const advanceSql = `
 
 /** Makes a page's deliveries due at `now` and notes how far the replay has come, in one transaction. */
 export async function replayPage(
-  db: D1Database,
+  db: Database,
   replay: Replay,
   { events, edge }: ReplayPage,
   now: number,
@@ -208,7 +208,7 @@ export async function replayPage(
   const keys = events.map((event) => ({ destinationId, receivedAt: event.receivedAt, eventId: event.id }));
   const to = edge ?? reached;
   const finishedAt = edge === null ? now : null;
-  await retried(() =>
+  await retried(db, () =>
     db.batch([
       ...owe(db, keys, now, [id, reached.receivedAt, reached.id]),
       db.prepare(advanceSql).bind(id, to.receivedAt, to.id, finishedAt, reached.receivedAt, reached.id),
@@ -221,15 +221,15 @@ export async function replayPage(
  * Makes single deliveries due at `now`, whatever became of them before; returns how many there were. An attempt that is
  * under way is left alone.
  */
-export async function replayDeliveries(db: D1Database, keys: readonly DeliveryKey[], now: number): Promise<number> {
+export async function replayDeliveries(db: Database, keys: readonly DeliveryKey[], now: number): Promise<number> {
   if (keys.length === 0) return 0;
-  const results = await retried(() => db.batch(owe(db, keys, now, [null, null, null])));
+  const results = await retried(db, () => db.batch(owe(db, keys, now, [null, null, null])));
   return results.filter((_, index) => index % 2 === 0).reduce((sum, { meta }) => sum + meta.changes, 0);
 }
 
 /** No event may owe the same destination twice, so each statement names an event once. */
 function owe(
-  db: D1Database,
+  db: Database,
   keys: readonly DeliveryKey[],
   now: number,
   upToDate: readonly unknown[],

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import { type EventPosition, MAX_LOOKED_AT, lastLookedAtSql, positionRow, windowSql } from "./event-list.ts";
 import { outcomes } from "./event-outcomes.ts";
 import { eventOutcomeSql } from "./event-progress.ts";
@@ -55,7 +56,7 @@ export interface ResourceHistory {
 
 /** The events of a resource among the newest ones, or among those before a position. One D1 call. */
 export async function historyOf(
-  db: D1Database,
+  db: Database,
   { organizationId, type, resourceId, eventId }: ResourceRow,
   before: EventPosition | undefined,
 ): Promise<ResourceHistory> {

@@ -1,3 +1,5 @@
+import type { Database } from "./database.ts";
+
 import {
   type ResourcePosition,
   type ResourceRow,
@@ -28,7 +30,7 @@ interface GlimpseQuery {
 }
 
 /** A statement that lists resources in the order of type and id, `{}` for data that is large; its rows are for `readGlimpse`. */
-export function glimpses(db: D1Database, organizationId: string, { type, after, limit }: GlimpseQuery) {
+export function glimpses(db: Database, organizationId: string, { type, after, limit }: GlimpseQuery) {
   const afterId = after?.resourceId ?? "";
   if (type === undefined) return db.prepare(glimpsesSql).bind(organizationId, after?.type ?? "", afterId, limit);
   return after === undefined
@@ -46,7 +48,7 @@ export const namedGlimpsesSql = inBrief(`
 
 /** Those of some resources that are known; one D1 call. */
 export async function glimpsesOf(
-  db: D1Database,
+  db: Database,
   organizationId: string,
   named: readonly { readonly type: string; readonly id: string }[],
 ): Promise<ResourceRow[]> {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import { MAX_PARAMETER_LENGTH, inParameters } from "./parameters.ts";
 
 /** The latest state of a resource, as it is kept. */
@@ -38,7 +39,7 @@ export const upsertListedSql = upsertGivenSql(`
  * Statements that keep resources if they are newer than what is known, few for many. Rows written: 1 each, or 0 when it is
  * not.
  */
-export function upsertResources(db: D1Database, resources: readonly NewResource[]): D1PreparedStatement[] {
+export function upsertResources(db: Database, resources: readonly NewResource[]): D1PreparedStatement[] {
   const rows = resources.map(toRow).map((row) => ({ row, text: JSON.stringify(row) }));
   const { large = [], small = [] } = Object.groupBy(rows, ({ text }) =>
     text.length > MAX_PARAMETER_LENGTH ? "large" : "small",
@@ -116,7 +117,7 @@ export interface ResourcePosition {
 
 /** Resources of an organization in the order of type and id; `after` is the last one already shown. */
 export async function listResources(
-  db: D1Database,
+  db: Database,
   organizationId: string,
   { type, after, limit }: { type: string | undefined; after: ResourcePosition | undefined; limit: number },
 ): Promise<ResourceRow[]> {
@@ -125,7 +126,7 @@ export async function listResources(
 }
 
 function listStatement(
-  db: D1Database,
+  db: Database,
   organizationId: string,
   type: string | undefined,
   after: ResourcePosition | undefined,
@@ -145,7 +146,7 @@ export const namedResourcesSql = `
 
 /** Those of some ids that are known, in the order of their ids: one D1 call. */
 export async function findResources(
-  db: D1Database,
+  db: Database,
   organizationId: string,
   type: string,
   ids: readonly string[],
@@ -173,7 +174,7 @@ export const resourceOfAnyTypeSql = `
 
 /** One resource; without a type, the newest of that id. */
 export async function findResource(
-  db: D1Database,
+  db: Database,
   organizationId: string,
   resourceId: string | null,
   type: string | undefined,

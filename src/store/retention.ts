@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { type Database, retried } from "./database.ts";
 import { deletableSql } from "./event-progress.ts";
-import { retried } from "./retried.ts";
 import { ALL_TIME, hourOf } from "./tallies.ts";
 
 /** Instants in Unix milliseconds: what is older may go. */
@@ -38,7 +38,7 @@ const agedRow = z
 
 /** Reads on from `after`, up to `limit` of the events that are old enough to go if they have come to a good end. */
 export async function agedEvents(
-  db: D1Database,
+  db: Database,
   after: { readonly receivedAt: number; readonly id: string },
   { cutOff, limit }: { cutOff: CutOff; limit: number },
 ): Promise<AgedEvent[]> {
@@ -70,9 +70,9 @@ export const deleteDeliveriesSql = `
  * Deletes events with their deliveries, as far as they are still deletable; returns how many events went. Rows written: 1
  * for each event, 1 for each delivery.
  */
-export async function deleteEvents(db: D1Database, events: readonly AgedEvent[], cutOff: CutOff): Promise<number> {
+export async function deleteEvents(db: Database, events: readonly AgedEvent[], cutOff: CutOff): Promise<number> {
   const rows = JSON.stringify(events.map(({ id, receivedAt, owed }) => ({ id, received_at: receivedAt, owed })));
-  const [deleted] = await retried(() =>
+  const [deleted] = await retried(db, () =>
     db.batch([
       db.prepare(deleteEventsSql).bind(rows, cutOff.settledBefore, cutOff.deadBefore),
       db.prepare(deleteDeliveriesSql).bind(rows),
@@ -104,11 +104,11 @@ export const deleteTalliesSql = `
 
 /** Deletes up to `limit` of each of the other things that have had their time; returns how many of each went. */
 export async function deleteOthers(
-  db: D1Database,
+  db: Database,
   { settledBefore, deadBefore, firstAuditId }: CutOff,
   limit: number,
 ): Promise<{ quarantined: number; deadLetters: number; replays: number; auditRecords: number }> {
-  const results = await retried(() =>
+  const results = await retried(db, () =>
     db.batch([
       db.prepare(deleteQuarantinedSql).bind(deadBefore, limit),
       db.prepare(deleteDeadLettersSql).bind(deadBefore, limit),

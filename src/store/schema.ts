@@ -1,10 +1,11 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 
 /** wrangler keeps this table. */
 export const appliedMigrationsSql = "SELECT name FROM d1_migrations ORDER BY id";
 
 /** Names of the migrations that have been applied; none while wrangler's table is not there. */
-export async function readAppliedMigrations(db: D1Database): Promise<string[]> {
+export async function readAppliedMigrations(db: Database): Promise<string[]> {
   try {
     const { results } = await db.prepare(appliedMigrationsSql).all();
     return migrationRows.parse(results).map(({ name }) => name);

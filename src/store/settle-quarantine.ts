@@ -1,7 +1,7 @@
+import { type Database, retried } from "./database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { eventColumns, eventParameters, eventValues } from "./events.ts";
 import { isWaitingSql } from "./quarantine.ts";
-import { retried } from "./retried.ts";
 
 export const recordReleasedSql = `
   INSERT INTO events (${eventColumns}) SELECT ${eventValues}
@@ -22,9 +22,9 @@ export const settleReleasedSql = "UPDATE quarantine SET settled_at = ?2 WHERE id
  * be handled. A copy that is settled brings no event about again, even when retention has deleted the one that it became.
  * Rows written: 4.
  */
-export async function recordReleased(db: D1Database, id: string, event: RelayEvent): Promise<boolean> {
+export async function recordReleased(db: Database, id: string, event: RelayEvent): Promise<boolean> {
   let isRepeated = false;
-  const [recorded] = await retried((before) => {
+  const [recorded] = await retried(db, (before) => {
     isRepeated = before > 0;
     return db.batch([
       db.prepare(recordReleasedSql).bind(...eventParameters(event), id),
@@ -52,11 +52,11 @@ export const settleAcceptedSql = `UPDATE quarantine SET settled_at = ?2 WHERE id
  * the events that had another body.
  */
 export async function settleAccepted(
-  db: D1Database,
+  db: Database,
   now: number,
   limit: number,
 ): Promise<{ settled: number; conflicting: string[] }> {
-  const [conflicts, settled] = await retried(() =>
+  const [conflicts, settled] = await retried(db, () =>
     db.batch<{ id: string }>([
       db.prepare(conflictsOfAcceptedSql).bind(limit),
       db.prepare(settleAcceptedSql).bind(limit, now),

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { type Database, retried } from "./database.ts";
 import { unfinishedSql } from "./event-progress.ts";
-import { retried } from "./retried.ts";
 
 /**
  * Reads events in the order of arrival. There is no index of unfinished ones: it would cost a row for each event, a
@@ -33,7 +33,7 @@ export type Swept = z.output<typeof sweptRow>;
 
 /** Reads on from `after`, up to `limit` events received before `now`. */
 export async function sweepEvents(
-  db: D1Database,
+  db: Database,
   after: { readonly receivedAt: number; readonly id: string },
   { now, limit }: { now: number; limit: number },
 ): Promise<Swept[]> {
@@ -43,6 +43,6 @@ export async function sweepEvents(
 
 export const markQueuedSql = "UPDATE events SET queued_at = ?2 WHERE id IN (SELECT value FROM json_each(?1))";
 
-export async function markQueued(db: D1Database, ids: readonly string[], now: number): Promise<void> {
-  await retried(() => db.prepare(markQueuedSql).bind(JSON.stringify(ids), now).run());
+export async function markQueued(db: Database, ids: readonly string[], now: number): Promise<void> {
+  await retried(db, () => db.prepare(markQueuedSql).bind(JSON.stringify(ids), now).run());
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import type { Counts } from "../domain/tally.ts";
 
 const MS_PER_HOUR = 3_600_000;
@@ -21,7 +22,7 @@ export const addCountsSql = `
       GROUP BY key))`;
 
 /** Done twice, because its answer was lost, it counts twice. */
-export async function addCounts(db: D1Database, counts: Counts, now: number): Promise<void> {
+export async function addCounts(db: Database, counts: Counts, now: number): Promise<void> {
   await db.prepare(addCountsSql).bind(hourOf(now), JSON.stringify(counts)).run();
 }
 
@@ -32,21 +33,21 @@ const countsRow = z
 export const allTimeSql = `SELECT counts FROM tallies WHERE hour = ${ALL_TIME}`;
 
 /** A statement; its row is for `readCounts`. */
-export function allTimeCounts(db: D1Database): D1PreparedStatement {
+export function allTimeCounts(db: Database): D1PreparedStatement {
   return db.prepare(allTimeSql);
 }
 
 export const sinceHourSql = "SELECT counts FROM tallies WHERE hour >= ?1";
 
 /** A statement for the hours that end after an instant; its rows are for `readCounts`. */
-export function countsSince(db: D1Database, since: number): D1PreparedStatement {
+export function countsSince(db: Database, since: number): D1PreparedStatement {
   return db.prepare(sinceHourSql).bind(Math.max(1, hourOf(since)));
 }
 
 export const byHourSql = "SELECT hour, counts FROM tallies WHERE hour >= ?1 ORDER BY hour";
 
 /** A statement for the hours that end after an instant; its rows are for `readCountsOfHour`. */
-export function countsByHour(db: D1Database, since: number): D1PreparedStatement {
+export function countsByHour(db: Database, since: number): D1PreparedStatement {
   return db.prepare(byHourSql).bind(Math.max(1, hourOf(since)));
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import type { Destination } from "../domain/destination.ts";
 
 /** What a page has to know of each team to speak of it. */
@@ -15,7 +16,7 @@ export const teamListSql = `
   ORDER BY id LIMIT ${MOST_LISTED}`;
 
 /** A statement; its rows are for `readListedTeam`. */
-export function teamList(db: D1Database): D1PreparedStatement {
+export function teamList(db: Database): D1PreparedStatement {
   return db.prepare(teamListSql);
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { retried } from "./retried.ts";
+import { type Database, retried } from "./database.ts";
 
 export type Access = "read" | "full";
 
@@ -33,14 +33,14 @@ const columns = "id, name, access, created_at, last_used_at";
 
 export const findByDigestSql = `SELECT ${columns} FROM tokens WHERE digest = ?1`;
 
-export async function findTokenByDigest(db: D1Database, digest: string): Promise<NamedToken | null> {
+export async function findTokenByDigest(db: Database, digest: string): Promise<NamedToken | null> {
   const row = await db.prepare(findByDigestSql).bind(digest).first();
   return row === null ? null : tokenRow.parse(row);
 }
 
 export const findTokenSql = `SELECT ${columns} FROM tokens WHERE id = ?1`;
 
-export async function findToken(db: D1Database, id: string): Promise<NamedToken | null> {
+export async function findToken(db: Database, id: string): Promise<NamedToken | null> {
   const row = await db.prepare(findTokenSql).bind(id).first();
   return row === null ? null : tokenRow.parse(row);
 }
@@ -48,7 +48,7 @@ export async function findToken(db: D1Database, id: string): Promise<NamedToken 
 export const listTokensSql = `SELECT ${columns} FROM tokens WHERE id > ?1 ORDER BY id LIMIT ?2`;
 
 /** In the order of their making. */
-export async function listTokens(db: D1Database, after: string, limit: number): Promise<NamedToken[]> {
+export async function listTokens(db: Database, after: string, limit: number): Promise<NamedToken[]> {
   const { results } = await db.prepare(listTokensSql).bind(after, limit).all();
   return z.array(tokenRow).parse(results);
 }
@@ -59,20 +59,20 @@ export const insertTokenSql = `
   RETURNING id`;
 
 /** Returns false when the name is taken. */
-export async function insertToken(db: D1Database, token: NamedToken, digest: string): Promise<boolean> {
+export async function insertToken(db: Database, token: NamedToken, digest: string): Promise<boolean> {
   const { id, name, access, createdAt } = token;
   const statement = db.prepare(insertTokenSql).bind(id, name, access, digest, createdAt);
-  return (await retried(() => statement.all())).results.length > 0;
+  return (await retried(db, () => statement.all())).results.length > 0;
 }
 
 export const deleteTokenSql = "DELETE FROM tokens WHERE id = ?1";
 
-export async function deleteToken(db: D1Database, id: string): Promise<void> {
-  await retried(() => db.prepare(deleteTokenSql).bind(id).run());
+export async function deleteToken(db: Database, id: string): Promise<void> {
+  await retried(db, () => db.prepare(deleteTokenSql).bind(id).run());
 }
 
 export const noteUseSql = "UPDATE tokens SET last_used_at = ?2 WHERE id = ?1";
 
-export async function noteUse(db: D1Database, id: string, now: number): Promise<void> {
+export async function noteUse(db: Database, id: string, now: number): Promise<void> {
   await db.prepare(noteUseSql).bind(id, now).run();
 }

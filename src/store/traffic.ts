@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 
 /** What came of one type from one organization of late. */
 export interface Traffic {
@@ -31,7 +32,7 @@ export const trafficSql = `
   FROM gaps GROUP BY organization_id, type ORDER BY organization_id, type LIMIT ${MOST_SERIES}`;
 
 /** A statement over events received since an instant; its rows are for `readTrafficRow`. It reads the index alone. */
-export function trafficSince(db: D1Database, since: number): D1PreparedStatement {
+export function trafficSince(db: Database, since: number): D1PreparedStatement {
   return db.prepare(trafficSql).bind(since);
 }
 

@@ -1,3 +1,4 @@
+import type { Database } from "../store/database.ts";
 import { readMarks, writeMarks } from "../store/marks.ts";
 import { firstIdAt } from "../platform/sortable-id.ts";
 import { AUDIT_PREFIX } from "../store/audit.ts";
@@ -44,7 +45,7 @@ export async function deleteWhatIsOld({ env, world, config }: Upkeep) {
   };
 }
 
-async function deleteAgedEvents(db: D1Database, cutOff: CutOff): Promise<number> {
+async function deleteAgedEvents(db: Database, cutOff: CutOff): Promise<number> {
   const from = (await readMarks(db)).get("retention_from") ?? 0;
   let after = { receivedAt: from, id: "" };
   let deleted = 0;

@@ -1,3 +1,4 @@
+import type { Database } from "../store/database.ts";
 import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
 import { readMarks, writeMarks } from "../store/marks.ts";
 import { type Swept, markQueued, sweepEvents } from "../store/sweep.ts";
@@ -49,7 +50,7 @@ export function isForgotten({ isUnfinished, receivedAt, queuedAt, claimedUntil }
 
 /** Reads the events received since `from`, page by page; `reached` tells how far it came. */
 async function sweep(
-  db: D1Database,
+  db: Database,
   from: number,
   now: number,
 ): Promise<{ events: Swept[]; reached: number; isCutShort: boolean }> {

@@ -14,7 +14,7 @@ export async function resealSecrets({ env, world, config }: Upkeep) {
   let resealed = 0;
   let unopened = 0;
   for (const stored of await readStoredSecrets(env.DB)) {
-    const renewed = await renew(stored, encryptionKeys, world.now());
+    const renewed = await renew(stored, encryptionKeys, world);
     if (renewed === null) unopened += 1;
     else if (isOther(renewed, stored)) {
       await replaceSecrets(env.DB, stored, renewed);
@@ -29,13 +29,13 @@ export async function resealSecrets({ env, world, config }: Upkeep) {
 async function renew(
   { destinationId, secret, previous }: StoredSecrets,
   keys: Config["encryptionKeys"],
-  now: number,
+  world: Upkeep["world"],
 ): Promise<StoredSecrets | null> {
-  const renewed = await resealed(secret, keys, destinationId);
+  const renewed = await resealed(secret, keys, destinationId, world);
   if (renewed === null) return null;
-  const stillSigning = previous.filter(({ until }) => until > now);
+  const stillSigning = previous.filter(({ until }) => until > world.now());
   const renewedPrevious = await Promise.all(
-    stillSigning.map(async (one) => ({ ...one, secret: await resealed(one.secret, keys, destinationId) })),
+    stillSigning.map(async (one) => ({ ...one, secret: await resealed(one.secret, keys, destinationId, world) })),
   );
   return {
     destinationId,
@@ -44,10 +44,15 @@ async function renew(
   };
 }
 
-async function resealed(sealed: string, keys: Config["encryptionKeys"], owner: string): Promise<string | null> {
+async function resealed(
+  sealed: string,
+  keys: Config["encryptionKeys"],
+  owner: string,
+  world: Upkeep["world"],
+): Promise<string | null> {
   const opened = await unseal(keys, sealed, owner);
   if (opened === null || (await isSealedByFirst(keys, sealed))) return opened && sealed;
-  return seal(keys, opened, owner);
+  return seal(keys, opened, owner, world);
 }
 
 function isOther(one: StoredSecrets, other: StoredSecrets): boolean {

@@ -8,7 +8,7 @@ export interface Upkeep {
   /** Null when a variable cannot be read; `/health` says which. */
   readonly config: Config | null;
   readonly tally: Tally;
-  readonly world: Pick<World, "now">;
+  readonly world: Pick<World, "now" | "randomBytes">;
 }
 
 /** One of the cron's tasks; what it returns goes into the run's log line. */

@@ -38,7 +38,7 @@ export function addLogin(pages: Console, world: World): void {
       const caller = token === "" ? null : await recognize(token, { env: c.env, now: world.now(), throttle, address });
       if (caller === null) return await showPage(c, <Login next={next} fault="That is no token of this relay." />, 401);
       c.set("caller", caller);
-      giveCookie(c, await writeSession(readConfig(c.env), beginSession(caller.tokenId, world.now())));
+      giveCookie(c, await writeSession(readConfig(c.env), beginSession(caller.tokenId, world)));
       return c.redirect(next, 303);
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;

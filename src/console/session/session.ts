@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { World } from "../../platform/world.ts";
 import type { Config } from "../../env.ts";
 import { withPrefix } from "../../platform/bytes.ts";
 import { hmacSha256, verifyHmacSha256 } from "../../platform/hmac.ts";
@@ -22,9 +23,12 @@ type Keys = Pick<Config, "adminToken" | "encryptionKeys">;
 
 const base64Url = { alphabet: "base64url", omitPadding: true } as const;
 
-export function beginSession(tokenId: string | null, now: number): Session {
-  const id = crypto.getRandomValues(new Uint8Array(16)).toBase64(base64Url);
-  return { id, tokenId, expiresAt: now + SESSION_SECONDS * 1000 };
+export function beginSession(
+  tokenId: string | null,
+  { now, randomBytes }: Pick<World, "now" | "randomBytes">,
+): Session {
+  const id = randomBytes(16).toBase64(base64Url);
+  return { id, tokenId, expiresAt: now() + SESSION_SECONDS * 1000 };
 }
 
 /** The text of a cookie: the session, and what proves that this relay wrote it. */

@@ -1,3 +1,4 @@
+import type { Database } from "../../store/database.ts";
 import { wants } from "../../domain/destination.ts";
 import type { Replay } from "../../domain/replay.ts";
 import { wakeNow } from "../../outbound/wake-now.ts";
@@ -7,6 +8,7 @@ import { deliveriesOfEvent, readDeliveryRow } from "../../store/deliveries.ts";
 import { enabledDestinations, findDestinations, readDestinationRow } from "../../store/destinations.ts";
 import { findEvent, readEventDetail } from "../../store/event-list.ts";
 import { countReplay, insertReplay, replayDeliveries } from "../../store/replays.ts";
+import { makeSortableId } from "../../platform/sortable-id.ts";
 import { audited } from "../audited.ts";
 import { refuse } from "../refusals.ts";
 import { type Acting, invalidRequest, notFound } from "../requests.ts";
@@ -31,7 +33,7 @@ export async function replayTeam(
   wish: ReplayWish,
 ): Promise<{ readonly count: number; readonly replayId: string }> {
   const now = world.now();
-  const replay = await plan(c, destinationId, wish, now);
+  const replay = await plan(c, destinationId, wish, world);
   const { many: count } = await countReplay(c.env.DB, replay);
   await audited(c, world, {
     action: "destination.replayed",
@@ -62,20 +64,21 @@ export async function foreseeReplay(
   destinationId: string,
   wish: ReplayWish,
 ): Promise<{ readonly many: number; readonly isWhole: boolean }> {
-  return countReplay(c.env.DB, await plan(c, destinationId, wish, world.now()), WINDOWS_FORESEEN);
+  return countReplay(c.env.DB, await plan(c, destinationId, wish, world), WINDOWS_FORESEEN);
 }
 
 async function plan(
   { env }: Acting,
   destinationId: string,
   { which, since, until }: ReplayWish,
-  now: number,
+  world: World,
 ): Promise<Replay> {
+  const now = world.now();
   const [destination] = await findDestinations(env.DB, [destinationId]);
   if (destination === undefined) throw notFound("destination");
   if (until !== undefined && until <= since) throw invalidRequest([{ path: "until", message: "must be after since" }]);
   return {
-    id: `rpl_${crypto.randomUUID()}`,
+    id: makeSortableId("rpl", world),
     destinationId,
     which,
     since,
@@ -105,7 +108,7 @@ export async function replayEvent(c: Acting, world: World, id: string, named: st
  * The deliveries that a replay of an event makes. A team that is named gets it again even if it has it; otherwise those get
  * it that want it and do not have it. Before its fan-out an event needs none: it is on its way to all that want it.
  */
-async function targetsOf(db: D1Database, eventId: string, named: string | undefined) {
+async function targetsOf(db: Database, eventId: string, named: string | undefined) {
   const [events, deliveryRows, destinationRows] = await db.batch([
     findEvent(db, eventId),
     deliveriesOfEvent(db, eventId),

@@ -8,7 +8,7 @@ import { type Acting, notFound } from "../requests.ts";
 /** Gives a team another secret and returns it; the present one signs as well until the overlap ends. */
 export async function rotateTeamSecret(c: Acting, world: World, id: string, overlapSeconds: number): Promise<string> {
   const now = world.now();
-  const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id);
+  const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id, world);
   const previousUntil = now + overlapSeconds * 1000;
   await audited(c, world, {
     action: "destination.secret_rotated",

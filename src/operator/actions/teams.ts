@@ -1,4 +1,5 @@
 import type { z } from "@hono/zod-openapi";
+import type { Database } from "../../store/database.ts";
 import type { Destination } from "../../domain/destination.ts";
 import { type Env, readConfig } from "../../env.ts";
 import { destinationUrlFault } from "../../outbound/destination-url.ts";
@@ -25,8 +26,8 @@ export const DEFAULT_TIMEOUT_MS = 10_000;
 const ENDED_AT_ONCE = 1_000;
 
 /** The id of a team that is yet to be made. */
-export function newTeamId(now: number): string {
-  return makeSortableId("dst", now);
+export function newTeamId(world: World): string {
+  return makeSortableId("dst", world);
 }
 
 /** Adds a team; its secret is known this once. */
@@ -34,11 +35,11 @@ export async function createTeam(
   c: Acting,
   world: World,
   input: z.output<typeof creation>,
-  id = newTeamId(world.now()),
+  id = newTeamId(world),
 ): Promise<{ readonly team: DestinationReport; readonly secret: string }> {
   refuseBadUrl(input.url, c.env);
   const now = world.now();
-  const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id);
+  const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id, world);
   const created: Destination = {
     id,
     url: input.url,
@@ -109,7 +110,7 @@ export async function existingTeam({ env }: Pick<Acting, "env">, id: string): Pr
   return found;
 }
 
-async function remove(db: D1Database, id: string, now: number): Promise<void> {
+async function remove(db: Database, id: string, now: number): Promise<void> {
   // Disabled first: should this be cut short, the destination is still there to be removed again.
   await changeDestination(db, id, { enabled: false }, now);
   await endAllPending(db, id);
@@ -117,7 +118,7 @@ async function remove(db: D1Database, id: string, now: number): Promise<void> {
   await endAllPending(db, id);
 }
 
-async function endAllPending(db: D1Database, destinationId: string): Promise<void> {
+async function endAllPending(db: Database, destinationId: string): Promise<void> {
   while ((await endPendingDeliveries(db, destinationId, ENDED_AT_ONCE)) === ENDED_AT_ONCE);
 }
 

@@ -1,4 +1,5 @@
-import type { Env } from "../../../src/env.ts";
+import { realWorld } from "../../../src/platform/world.ts";
+import type { Bindings } from "../../../src/env.ts";
 import type { QueueMessage } from "../../../src/messages.ts";
 import { createRelay } from "../../../src/relay.ts";
 
@@ -6,7 +7,7 @@ import { createRelay } from "../../../src/relay.ts";
  * The relay with a queue that costs nothing and leads nowhere: what it does up to the answer. On Cloudflare the queue and its
  * consumers have machines of their own; here all of it shares two cores.
  */
-const relay = createRelay({ now: Date.now, random: Math.random, fetch: (url, init) => fetch(url, init) });
+const relay = createRelay(realWorld);
 
 const metrics = { backlogCount: 0, backlogBytes: 0 };
 
@@ -17,7 +18,7 @@ const nowhere: Queue<QueueMessage> = {
 };
 
 /** One for each that comes in, as the relay reads its variables once. */
-const alone = new WeakMap<Env, Env>();
+const alone = new WeakMap<Bindings, Bindings>();
 
 export default {
   fetch: (request, env, context) => {
@@ -25,4 +26,4 @@ export default {
     alone.set(env, made);
     return relay.fetch(request, made, context);
   },
-} satisfies ExportedHandler<Env>;
+} satisfies ExportedHandler<Bindings>;

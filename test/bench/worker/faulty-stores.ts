@@ -1,18 +1,19 @@
-import type { Env } from "../../../src/env.ts";
+import { realWorld } from "../../../src/platform/world.ts";
+import type { Bindings } from "../../../src/env.ts";
 import type { QueueMessage } from "../../../src/messages.ts";
 import { createRelay } from "../../../src/relay.ts";
 import { type Intercept, hanging, interceptDatabase, never } from "../../worker/support/database.ts";
 
 /** The relay between stores that are ill while it receives; what is behind the queue has them well. */
-const relay = createRelay({ now: Date.now, random: Math.random, fetch: (url, init) => fetch(url, init) });
+const relay = createRelay(realWorld);
 
 /** Longer than the time box of D1. */
 const SLOW_MS = 350;
 
-type FaultyEnv = Env & { readonly FAULT: string };
+type FaultyEnv = Bindings & { readonly FAULT: string };
 
 /** One for each that comes in, as the relay reads its variables once. */
-const faulty = new WeakMap<Env, Env>();
+const faulty = new WeakMap<Bindings, Bindings>();
 
 export default {
   fetch: (request, env, context) => {
@@ -23,7 +24,7 @@ export default {
   queue: (batch, env, context) => relay.queue(batch, env, context),
 } satisfies ExportedHandler<FaultyEnv>;
 
-function makeFaulty(env: FaultyEnv): Env {
+function makeFaulty(env: FaultyEnv): Bindings {
   switch (env.FAULT) {
     case "D1 hangs":
       return { ...env, DB: interceptDatabase(env.DB, hanging) };

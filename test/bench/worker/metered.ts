@@ -1,9 +1,10 @@
-import type { Env } from "../../../src/env.ts";
+import { realWorld } from "../../../src/platform/world.ts";
+import type { Bindings } from "../../../src/env.ts";
 import { createRelay } from "../../../src/relay.ts";
 import { type Intercept, interceptDatabase } from "../../worker/support/database.ts";
 
 /** The relay, and what it has asked of D1: GET /bench/usage takes the counts, POST /bench/cron runs the cron. */
-const relay = createRelay({ now: Date.now, random: Math.random, fetch: (url, init) => fetch(url, init) });
+const relay = createRelay(realWorld);
 
 let usage = { calls: 0, rowsRead: 0, rowsWritten: 0 };
 
@@ -18,9 +19,9 @@ const counting: Intercept = async (_call, proceed) => {
 };
 
 /** One for each that comes in, as the relay reads its variables once. */
-const metered = new WeakMap<Env, Env>();
+const metered = new WeakMap<Bindings, Bindings>();
 
-function meter(env: Env): Env {
+function meter(env: Bindings): Bindings {
   const made = metered.get(env) ?? { ...env, DB: interceptDatabase(env.DB, counting) };
   metered.set(env, made);
   return made;
@@ -42,4 +43,4 @@ export default {
     }
   },
   queue: (batch, env, context) => relay.queue(batch, meter(env), context),
-} satisfies ExportedHandler<Env>;
+} satisfies ExportedHandler<Bindings>;

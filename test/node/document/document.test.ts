@@ -3,6 +3,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { Tally } from "../../../src/domain/tally.ts";
+import { realWorld } from "../../../src/platform/world.ts";
 import { createApp } from "../../../src/app.ts";
 
 /** What the tests look at in an OpenAPI document; that it is one, a validator says. */
@@ -23,10 +24,7 @@ const documentSchema = z.object({
   components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
 });
 
-const app = createApp(
-  { now: () => 0, random: () => 0, fetch: () => Promise.reject(new Error("no network")) },
-  new Tally(),
-);
+const app = createApp({ ...realWorld, fetch: () => Promise.reject(new Error("no network")) }, new Tally());
 const text = await (await app.request("/openapi.json")).text();
 const { paths, components } = documentSchema.parse(JSON.parse(text));
 

@@ -5,6 +5,7 @@ import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { ok, statuses } from "../support/teams.ts";
 import { type Door, Doubles, type Fault } from "./doubles.ts";
+import { database } from "../support/database.ts";
 
 export interface Plan {
   readonly faults: readonly Fault[];
@@ -113,13 +114,13 @@ export async function play({ faults, losesMessages }: Plan): Promise<Outcome> {
 }
 
 async function isAtRest(relay: TestRelay): Promise<boolean> {
-  const { pending } = await countLedger(env.DB, 0, relay.now + 1);
+  const { pending } = await countLedger(database, 0, relay.now + 1);
   return pending === 0;
 }
 
 /** Everything that is not as it must be after any plan. */
 async function faultsOf(relay: TestRelay, unacknowledged: readonly string[]): Promise<string[]> {
-  const ledger = await countLedger(env.DB, 0, relay.now + 1);
+  const ledger = await countLedger(database, 0, relay.now + 1);
   const found = unacknowledged.map((id) => `${id} was never acknowledged`);
   if (!isBalanced(ledger)) found.push(`the ledger does not balance: ${JSON.stringify(ledger)}`);
   const { received, settled, pending, unmatched } = ledger;

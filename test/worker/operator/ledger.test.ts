@@ -1,11 +1,14 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { isBalanced } from "../../../src/domain/ledger.ts";
+import { realWorld } from "../../../src/platform/world.ts";
+import { openDatabase } from "../../../src/store/database.ts";
 import { countLedger } from "../../../src/store/ledger.ts";
 import { interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
 import { statuses } from "../support/teams.ts";
+import { database } from "../support/database.ts";
 
 beforeEach(emptyDatabase);
 
@@ -108,14 +111,14 @@ describe("the ledger", () => {
 
   it("does not balance when the states do not add up", async () => {
     const { relay } = await everyState();
-    const counted = await countLedger(env.DB, 0, relay.now + 1);
+    const counted = await countLedger(database, 0, relay.now + 1);
     expect(isBalanced(counted)).toBe(true);
     expect(isBalanced({ ...counted, received: counted.received + 1 })).toBe(false);
   });
 
   it("is counted in pages of 5,000 events, each with its deliveries, and comes out the same", async () => {
     const { relay, id } = await everyState();
-    const before = await countLedger(env.DB, 0, relay.now + 1);
+    const before = await countLedger(database, 0, relay.now + 1);
     const many = 11_000;
     const numbers = JSON.stringify(Array.from({ length: many }, (_, index) => index));
     await env.DB.prepare(
@@ -135,7 +138,7 @@ describe("the ledger", () => {
       calls += 1;
       return proceed();
     });
-    const counted = await countLedger(DB, 0, relay.now + 1);
+    const counted = await countLedger(openDatabase(DB, realWorld), 0, relay.now + 1);
     expect(calls).toBe(1 + 2 * 3);
     expect(isBalanced(counted)).toBe(true);
     expect(counted).toMatchObject({

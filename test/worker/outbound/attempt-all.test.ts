@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { Destination } from "../../../src/domain/destination.ts";
 import { type Job, attemptAll } from "../../../src/outbound/attempt-all.ts";
+import { realWorld } from "../../../src/platform/world.ts";
 import { Teams, hang } from "../support/teams.ts";
 
 const event = {
@@ -44,7 +45,7 @@ function job(name: string, onLane: boolean): Job {
 
 function attempt(jobs: readonly Job[], teams: Teams, now = () => 0) {
   const config = { allowPrivateDestinations: false, encryptionKeys: [] };
-  const posting = { world: { now, random: () => 0, fetch: teams.fetch }, config };
+  const posting = { world: { ...realWorld, now, random: () => 0, fetch: teams.fetch }, config };
   return attemptAll(jobs, 15_000, posting);
 }
 

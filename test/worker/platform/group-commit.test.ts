@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { realWorld } from "../../../src/platform/world.ts";
 import { GroupCommit } from "../../../src/platform/group-commit.ts";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -24,7 +25,7 @@ function groupOf(answers: readonly Answer[], room = { items: 10, weight: 1_000 }
     writes.push({ items, isRepeated });
     return (answers[writes.length - 1] ?? written)({ items, isRepeated });
   };
-  return { group: new GroupCommit(write, { weigh: (item: string) => item.length, room }), writes };
+  return { group: new GroupCommit(write, { weigh: (item: string) => item.length, room, timers: realWorld }), writes };
 }
 
 const itemsOf = (writes: readonly Write[]) => writes.map(({ items }) => items.join(""));

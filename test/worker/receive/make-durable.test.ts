@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { realWorld } from "../../../src/platform/world.ts";
 import { makeDurable } from "../../../src/receive/make-durable.ts";
 import { never } from "../support/database.ts";
 
@@ -12,7 +13,10 @@ const after = <Value>(ms: number, value: Value) =>
 async function race(record: () => Promise<string>, send: (() => Promise<unknown>) | null) {
   const startedAt = Date.now();
   const sending = vi.fn<() => Promise<unknown>>(send ?? (() => never));
-  const durable = makeDurable({ record, send: send === null ? null : sending }, () => undefined).then((result) => ({
+  const durable = makeDurable(
+    { record, send: send === null ? null : sending },
+    { timers: realWorld, waitUntil: () => undefined },
+  ).then((result) => ({
     result,
     afterMs: Date.now() - startedAt,
   }));

@@ -4,6 +4,9 @@ import type { Delivery } from "../../../src/domain/delivery.ts";
 import { latestAttempt, readLatestAttempt } from "../../../src/store/latest-attempt.ts";
 import { recordDeliveries } from "../../../src/store/deliveries.ts";
 import { TestRelay } from "../support/relay.ts";
+import { database } from "../support/database.ts";
+import { realWorld } from "../../../src/platform/world.ts";
+import { openDatabase } from "../../../src/store/database.ts";
 
 const url = "https://team.example.com/hook";
 
@@ -12,7 +15,7 @@ async function statusAfter(...statuses: Delivery["status"][]): Promise<unknown> 
   for (const status of statuses) {
     const nextAttemptAt = status === "pending" ? 1 : null;
     const delivery = { destinationId, eventId: "e1", receivedAt: 1, status, attempts: [], step: 0, nextAttemptAt };
-    await recordDeliveries(env.DB, [delivery], []);
+    await recordDeliveries(database, [delivery], []);
   }
   const statement = env.DB.prepare("SELECT status FROM deliveries WHERE destination_id = ?1");
   return statement.bind(destinationId).first("status");
@@ -64,7 +67,7 @@ it("deliveries are written down however much their answers say", async () => {
           }
         : db.batch.bind(db),
   });
-  await recordDeliveries(watched, deliveries, []);
+  await recordDeliveries(openDatabase(watched, realWorld), deliveries, []);
   const { results } = await env.DB.prepare("SELECT event_id FROM deliveries WHERE received_at = 2").all();
   expect(results).toHaveLength(20);
   expect(largestParameter).toBeLessThan(2_000_000);
@@ -97,8 +100,8 @@ it("the latest attempt is found in the midst of a long backlog", async () => {
     ...many.map((index) => waiting(index, 2_000)),
     ...many.map((index) => waiting(index, 90_000, 30_000)),
   ];
-  await recordDeliveries(env.DB, [probed, ...backlog], []);
-  await env.DB.prepare("UPDATE destinations SET last_failure_at = 60000 WHERE id = ?1").bind(destinationId).run();
-  const latest = readLatestAttempt(await latestAttempt(env.DB, destinationId).first());
+  await recordDeliveries(database, [probed, ...backlog], []);
+  await database.prepare("UPDATE destinations SET last_failure_at = 60000 WHERE id = ?1").bind(destinationId).run();
+  const latest = readLatestAttempt(await latestAttempt(database, destinationId).first());
   expect(latest).toMatchObject({ eventId: probed.eventId, attempt: { at: 60_000 } });
 });

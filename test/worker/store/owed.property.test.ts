@@ -5,6 +5,7 @@ import { type Destination, wants } from "../../../src/domain/destination.ts";
 import { insertDestination } from "../../../src/store/destinations.ts";
 import { recordEvent } from "../../../src/store/events.ts";
 import { emptyDatabase } from "../support/relay.ts";
+import { database } from "../support/database.ts";
 
 const type = fc.constantFrom("v1/cards", "v1/card", "v1/transactions", "registrations.completed");
 const organization = fc.constantFrom("org-1", "org-2", "öre 😀", `it's "quoted"`);
@@ -25,8 +26,8 @@ it("an event is recorded as owed to those who want it, as the domain says; null 
     fc.asyncProperty(given, async ({ teams, event }) => {
       await emptyDatabase();
       const destinations = teams.map((one, index) => makeDestination(`dst_${index}`, one));
-      for (const destination of destinations) await insertDestination(env.DB, destination);
-      await recordEvent(env.DB, { event: { ...someEvent, ...event }, leaseUntil: 1 }, false);
+      for (const destination of destinations) await insertDestination(database, destination);
+      await recordEvent(database, { event: { ...someEvent, ...event }, leaseUntil: 1 }, false);
       const owed = await env.DB.prepare("SELECT owed FROM events").first<string>("owed");
       const wanting = destinations.filter((one) => wants(one, event)).map(({ id }) => id);
       expect(owed && JSON.parse(owed).toSorted()).toEqual(wanting.length === 0 ? null : wanting);

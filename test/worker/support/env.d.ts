@@ -1,5 +1,5 @@
 import type { D1Migration } from "cloudflare:test";
-import type { Env } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/env.ts";
 import type relay from "../../../src/index.ts";
 
 declare global {
@@ -21,4 +21,4 @@ declare global {
   }
 }
 
-type RelayEnv = Env;
+type RelayEnv = Bindings;

@@ -1,6 +1,7 @@
 import { createExecutionContext, createMessageBatch, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import type { Env } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/env.ts";
+import { realWorld } from "../../../src/platform/world.ts";
 import type { QueueMessage } from "../../../src/messages.ts";
 import { createRelay } from "../../../src/relay.ts";
 import { type Payload, type SignedRequest, businessRequest, onboardingRequest } from "../../support/qonto.ts";
@@ -98,12 +99,12 @@ export class TestRelay {
   readonly deadLetters = new HeldQueue(() => this.now);
   /** Called between a batch's end and that of what goes on behind it. */
   whenBatchReturns: () => Promise<void> = async () => undefined;
-  env: Env;
+  env: Bindings;
   /** Rejects when the process dies in which the Worker is running: whatever it was doing is over. */
   died: Promise<never> = new Promise(() => undefined);
-  readonly relay = createRelay({ now: () => this.now, random: () => 0, fetch: this.teams.fetch });
+  readonly relay = createRelay({ ...realWorld, now: () => this.now, random: () => 0, fetch: this.teams.fetch });
 
-  constructor(changes: Partial<Env> = {}) {
+  constructor(changes: Partial<Bindings> = {}) {
     // Nothing else of the test runtime's variables: they would bring in the .dev.vars of whoever runs the tests.
     this.env = {
       DB: env.DB,
@@ -223,7 +224,7 @@ export class TestRelay {
   }
 
   /** Hands one batch to its consumer and does with each message what the platform would. */
-  async runBatch(queue: HeldQueue, name: string, most: number, changes: Partial<Env> = {}): Promise<boolean> {
+  async runBatch(queue: HeldQueue, name: string, most: number, changes: Partial<Bindings> = {}): Promise<boolean> {
     const due = queue.takeDue(most);
     if (due.length === 0) return false;
     const batch = createMessageBatch<QueueMessage>(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "../../../store/database.ts";
 import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
 import type { World } from "../../../platform/world.ts";
 import { type DeadLetter, listDeadLetters } from "../../../store/dead-letters.ts";
@@ -74,7 +75,7 @@ export function addDeadLetters(pages: Console, world: World): void {
   addDeadLetter(pages);
 }
 
-async function teamsOf(db: D1Database, letters: readonly DeadLetter[]) {
+async function teamsOf(db: Database, letters: readonly DeadLetter[]) {
   const ids = [...new Set(letters.flatMap(({ destinationId }) => (destinationId === null ? [] : [destinationId])))];
   return ids.length === 0 ? [] : findDestinations(db, ids);
 }

@@ -1,3 +1,4 @@
+import type { Database } from "../../../store/database.ts";
 import { wants } from "../../../domain/destination.ts";
 import { refuse } from "../../../operator/refusals.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../../../store/deliveries.ts";
@@ -7,7 +8,7 @@ import type { EventOutcome } from "../../../store/event-outcomes.ts";
 import { readListedTeam, teamList } from "../../../store/team-list.ts";
 
 /** An event with all that is known of it: one D1 call. */
-export async function findOne(db: D1Database, id: string) {
+export async function findOne(db: Database, id: string) {
   const [events, journeys, deliveryRows, teamRows] = await db.batch([
     findEvent(db, id),
     findJourney(db, id),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "../../../store/database.ts";
 import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
 import { toPage } from "../../../operator/responses.ts";
 import { type OrganizationGlance, glanceAt, latestReceipts, listGlances } from "../../../store/organization-glances.ts";
@@ -89,7 +90,7 @@ function Nobody({ isFirstPage }: { readonly isFirstPage: boolean }) {
 
 /** Reads the newest events only for who has more resources than can be compared. */
 export async function findLastEvents(
-  db: D1Database,
+  db: Database,
   glances: readonly OrganizationGlance[],
 ): Promise<(glance: OrganizationGlance) => LastEvent> {
   const large = glances.filter(({ lastEventAt }) => lastEventAt === null).map(({ organizationId }) => organizationId);

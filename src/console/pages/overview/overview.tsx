@@ -1,7 +1,7 @@
 import type { Tally } from "../../../domain/tally.ts";
 import { type Health, judgeHealth } from "../../../operator/judge-health.ts";
 import { logFailure } from "../../../platform/log.ts";
-import { settleWithin } from "../../../platform/time-box.ts";
+import { withTimeout } from "../../../platform/timeout.ts";
 import type { World } from "../../../platform/world.ts";
 import { Notice } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
@@ -16,15 +16,15 @@ import { Traffic } from "./traffic.tsx";
 import { Verdict } from "./verdict.tsx";
 
 /** The health is shown while D1 says nothing; it is not kept waiting by the rest for longer. */
-const FIGURES_TIME_BOX_MS = 5_000;
+const FIGURES_TIMEOUT_MS = 5_000;
 
 /** Is it well? */
 export function addOverview(pages: Console, world: World, tally: Tally): void {
   pages.get("/", async (c) => {
     const now = world.now();
     const [health, read] = await Promise.all([
-      judgeHealth(c.env, now),
-      settleWithin(readFigures(c.env, tally, now), FIGURES_TIME_BOX_MS),
+      judgeHealth(c.env, now, world),
+      withTimeout(readFigures(c.env, tally, now), FIGURES_TIMEOUT_MS, world),
     ]);
     if (read.state === "failed") logFailure("console-overview", read.error);
     const figures = read.state === "done" ? read.value : null;

@@ -21,7 +21,7 @@ const fields = typedTeam.extend({ id: z.string().regex(/^dst_[0-9a-f]{28}$/) });
 export function addTeamCreation(pages: Console, world: World): void {
   pages.get("/teams/new", (c) => {
     readQuery(c, z.strictObject({}));
-    return showNewTeam(c, { id: newTeamId(world.now()), typed: untypedTeam, faults: {} });
+    return showNewTeam(c, { id: newTeamId(world), typed: untypedTeam, faults: {} });
   });
 
   pages.post("/teams/new", async (c) => {

@@ -1,5 +1,6 @@
 import type { Child } from "hono/jsx";
 import { z } from "zod";
+import type { Database } from "../../../store/database.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
 import type { Destination } from "../../../domain/destination.ts";
 import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
@@ -29,7 +30,7 @@ export const deliveriesQuery = z.object({
 type DeliveriesQuery = z.output<typeof deliveriesQuery>;
 
 /** Two D1 calls. */
-export async function readDeliveries(db: D1Database, destinationId: string, { show, cursor }: DeliveriesQuery) {
+export async function readDeliveries(db: Database, destinationId: string, { show, cursor }: DeliveriesQuery) {
   const { deliveries, next } =
     show === "pending"
       ? await listPending(db, destinationId, cursor, PAGE)

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Database } from "../../../store/database.ts";
 import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
 import type { World } from "../../../platform/world.ts";
 import { backlogs, readBacklogRow } from "../../../store/backlog.ts";
@@ -66,7 +67,7 @@ export function addTeamList(pages: Console, world: World): void {
   });
 }
 
-async function readTeams(db: D1Database, after: string): Promise<{ teams: TeamRow[]; nextCursor: string | null }> {
+async function readTeams(db: Database, after: string): Promise<{ teams: TeamRow[]; nextCursor: string | null }> {
   const [recent, backlog] = await db.batch([recentDeliveries(db, after, PAGE + 1), backlogs(db)]);
   const backlogOf = new Map((backlog?.results ?? []).map(readBacklogRow).map((one) => [one.destinationId, one]));
   const rows = (recent?.results ?? []).map(readRecentRow);

@@ -1,3 +1,4 @@
+import type { Database } from "../../../store/database.ts";
 import { sumOf } from "../../../domain/tally.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { backlogOf, readBacklogRow } from "../../../store/backlog.ts";
@@ -15,7 +16,7 @@ const ATTEMPTS = "qonto_relay_attempts_total";
 const nothing = { pending: 0, oldestPendingAt: null, dead: 0 };
 
 /** What the page of a team shows of it. One D1 call. */
-export async function readTeamFigures(db: D1Database, team: DestinationReport, now: number) {
+export async function readTeamFigures(db: Database, team: DestinationReport, now: number) {
   const daySince = (Math.floor(now / HOUR_MS) - HOURS + 1) * HOUR_MS;
   const [backlog, latest, edges, kinds, hours, replays] = await db.batch([
     backlogOf(db, team.id),

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Env } from "../../../../src/env.ts";
+import type { Bindings } from "../../../../src/env.ts";
 import { readSignature } from "../../../../src/qonto/read-signature.ts";
 import { accepted } from "./answer.ts";
 import { insertSql } from "./insert-sql.ts";
@@ -9,7 +9,7 @@ import { insertSql } from "./insert-sql.ts";
  * latest state and, for each destination, a delivery that is noted, attempted and noted again.
  */
 export function createNaiveDesign(fetch: (url: string, init: RequestInit) => Promise<Response>) {
-  const app = new Hono<{ Bindings: Env }>();
+  const app = new Hono<{ Bindings: Bindings }>();
   app.post("/webhooks/qonto", async (c) => {
     const signature = readSignature(c.req.raw.headers);
     const body = await c.req.text();
@@ -24,7 +24,7 @@ export function createNaiveDesign(fetch: (url: string, init: RequestInit) => Pro
 
   return {
     fetch: app.fetch,
-    async queue(batch: MessageBatch<NaiveMessage>, { DB }: Env): Promise<void> {
+    async queue(batch: MessageBatch<NaiveMessage>, { DB }: Bindings): Promise<void> {
       for (const message of batch.messages) {
         if (await fanOut(message, DB, fetch)) message.ack();
         else message.retry({ delaySeconds: 5 });

@@ -1,10 +1,10 @@
 import { Hono } from "hono";
-import type { Env } from "../../../../src/env.ts";
+import type { Bindings } from "../../../../src/env.ts";
 import { readSignature } from "../../../../src/qonto/read-signature.ts";
 import { accepted } from "./answer.ts";
 
 /** The bare reference, and the relay's verification. */
-const app = new Hono<{ Bindings: Env }>();
+const app = new Hono<{ Bindings: Bindings }>();
 app.post("/webhooks/qonto", async (c) => {
   const signature = readSignature(c.req.raw.headers);
   const body = new Uint8Array(await c.req.arrayBuffer());

@@ -1,0 +1,38 @@
+import type { World } from "./world.ts";
+
+export type Timers = Pick<World, "setTimer">;
+
+export function sleep(ms: number, { setTimer }: Timers): Promise<void> {
+  return new Promise((resolve) => void setTimer(ms, resolve));
+}
+
+/** How a promise stood when its time was up. */
+export type Settled<Value> =
+  | { readonly state: "done"; readonly value: Value }
+  | { readonly state: "failed"; readonly error: unknown }
+  | { readonly state: "late" };
+
+/** Waits for a promise, but no longer than `ms`. The work itself goes on: neither D1 nor a queue can be cancelled. */
+export function withTimeout<Value>(promise: Promise<Value>, ms: number, { setTimer }: Timers): Promise<Settled<Value>> {
+  return new Promise((resolve) => {
+    const clear = setTimer(ms, () => resolve({ state: "late" }));
+    const settle = (settled: Settled<Value>) => {
+      clear();
+      resolve(settled);
+    };
+    promise.then(
+      (value) => settle({ state: "done", value }),
+      (error: unknown) => settle({ state: "failed", error }),
+    );
+  });
+}
+
+/** A signal that aborts after `ms`, unless it is cleared before. */
+export function abortAfter(
+  ms: number,
+  { setTimer }: Timers,
+): { readonly signal: AbortSignal; readonly clear: () => void } {
+  const controller = new AbortController();
+  const clear = setTimer(ms, () => controller.abort(new DOMException("The time is up", "TimeoutError")));
+  return { signal: controller.signal, clear };
+}
