@@ -1,0 +1,162 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { type SqlStatement, type SqlValue, createD1Binding } from "./d1-binding.ts";
+import { asD1Error, d1Error } from "./d1-error.ts";
+import { migratedDatabase, noteMigrationsSql } from "./migrated-database.ts";
+
+export type Row = Record<string, unknown>;
+
+/** D1's own, as workerd sets them. Its limit of a row's length is Cloudflare's alone: no runtime on this side knows it. */
+const limits = {
+  sqlLength: 100_000,
+  column: 100,
+  exprDepth: 100,
+  compoundSelect: 5,
+  vdbeOp: 25_000,
+  functionArg: 127,
+  attach: 0,
+  likePatternLength: 50,
+  variableNumber: 100,
+  triggerDepth: 10,
+};
+
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly columns: readonly string[];
+  readonly parameterCount: number;
+}
+
+/**
+ * D1 in memory, after the real migrations. A call happens whole while it is made: no timer, no thread. Three things Node is
+ * not told: the rows read and written and the size in a result's `meta` are NaN, and the error of a statement that does not
+ * compile lacks its "at offset".
+ */
+export class SqliteDatabase {
+  /** For a Worker whose calls nothing happens to. */
+  readonly binding: D1Database = createD1Binding(async (statements) => this.execute(statements));
+
+  readonly #db: DatabaseSync;
+  readonly #prepared = new Map<string, Prepared>();
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #counters: StatementSync;
+  readonly #emptying: readonly StatementSync[];
+
+  constructor() {
+    this.#db = new DatabaseSync(":memory:", { limits, enableDoubleQuotedStringLiterals: true });
+    this.#db.deserialize(migratedDatabase);
+    // What SQLite needs to undo half a statement it would keep in a file.
+    this.#db.exec("PRAGMA temp_store = MEMORY");
+    this.#begin = this.#db.prepare("BEGIN");
+    this.#commit = this.#db.prepare("COMMIT");
+    this.#counters = this.#db.prepare("SELECT total_changes(), last_insert_rowid()", { returnArrays: true });
+    const tables = this.query("SELECT name FROM sqlite_schema WHERE type = 'table'");
+    this.#emptying = [
+      ...tables.map(({ name }) => this.#db.prepare(`DELETE FROM ${String(name)}`)),
+      this.#db.prepare(noteMigrationsSql),
+    ];
+    this.empty();
+  }
+
+  /** Makes one call: all of its statements, or none of them. Throws what D1 would. */
+  execute(statements: readonly SqlStatement[]): D1Result[] {
+    const [first, ...others] = statements;
+    if (first === undefined) throw d1Error("No SQL statements detected.");
+    try {
+      if (others.length === 0) return [this.#run(first)];
+      return this.#inTransaction(() => statements.map((statement) => this.#run(statement)));
+    } catch (error) {
+      throw asD1Error(error);
+    }
+  }
+
+  /** For whoever looks at the database from outside. */
+  query(sql: string, ...parameters: readonly SqlValue[]): Row[] {
+    return this.#rowsOf({ sql, parameters });
+  }
+
+  /** Grows with each row that is written or deleted, though it be undone: nothing has changed while it stands still. */
+  get totalChanges(): number {
+    return this.#count().changes;
+  }
+
+  /** Makes it as good as new, without compiling all statements again. */
+  empty(): void {
+    this.#inTransaction(() => this.#emptying.forEach((statement) => statement.run()));
+  }
+
+  #inTransaction<Value>(work: () => Value): Value {
+    this.#begin.run();
+    try {
+      const value = work();
+      this.#commit.run();
+      return value;
+    } catch (error) {
+      // After some errors SQLite has rolled back by itself.
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  #run(statement: SqlStatement): D1Result {
+    const before = this.#count();
+    const results = this.#rowsOf(statement);
+    const after = this.#count();
+    const changes = after.changes - before.changes;
+    return {
+      success: true,
+      results,
+      meta: {
+        duration: 0,
+        changes,
+        last_row_id: after.lastRowId,
+        changed_db: changes > 0 || after.lastRowId !== before.lastRowId,
+        size_after: Number.NaN,
+        rows_read: Number.NaN,
+        rows_written: Number.NaN,
+      },
+    };
+  }
+
+  #rowsOf({ sql, parameters }: SqlStatement): Row[] {
+    const { statement, columns, parameterCount } = this.#prepare(sql);
+    if (parameters.length !== parameterCount) throw d1Error("Wrong number of parameter bindings for SQL query.");
+    return statement.all(...parameters).map((values) => toRow(columns, values as unknown as SqlValue[]));
+  }
+
+  #prepare(sql: string): Prepared {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#db.prepare(sql, { returnArrays: true });
+    if (sql.slice(statement.sourceSQL.length).trim() !== "") throw new Error("Only the first statement would be run");
+    const columns = statement.columns().map(({ name }) => name);
+    const prepared = { statement, columns, parameterCount: countParameters(sql) };
+    this.#prepared.set(sql, prepared);
+    return prepared;
+  }
+
+  #count(): { readonly changes: number; readonly lastRowId: number } {
+    const [changes, lastRowId] = this.#counters.get() as unknown as [number, number];
+    return { changes, lastRowId };
+  }
+}
+
+/** As D1 sends it in JSON: bytes as a list of numbers, an infinite number as null. */
+function toRow(columns: readonly string[], values: readonly SqlValue[]): Row {
+  const row: Row = {};
+  for (let index = 0; index < columns.length; index += 1) {
+    const value = values[index];
+    const column = columns[index] as string;
+    if (typeof value === "number") row[column] = Number.isFinite(value) ? value : null;
+    else row[column] = value instanceof Uint8Array ? Array.from(value) : value;
+  }
+  return row;
+}
+
+/** Their numbers are counted, as SQLite does: `?3` alone makes three. */
+function countParameters(sql: string): number {
+  const code = sql.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|--.*|\/\*[^]*?\*\//g, "");
+  let count = 0;
+  for (const [, number] of code.matchAll(/\?(\d*)/g))
+    count = Math.max(count, number === "" ? count + 1 : Number(number));
+  return count;
+}
