@@ -1,0 +1,287 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Bindings } from "../../src/env.ts";
+import type { createRelay } from "../../src/relay.ts";
+import type { World } from "../../src/platform/world.ts";
+import type { Agenda } from "./agenda.ts";
+import type { Chance } from "./chance.ts";
+import type { Door, Faults } from "./faults.ts";
+
+/** What goes on behind an answer, or behind a batch, is ended by the platform then. */
+const BEHIND_MS = 30_000;
+
+const LATEST_MS = 60_000;
+
+/** A Worker in memory: when it is lost, so is all that it was doing. */
+export interface Isolate {
+  readonly number: number;
+  readonly relay: ReturnType<typeof createRelay>;
+  readonly bindings: Bindings;
+  readonly invocations: Set<Invocation>;
+}
+
+export type InvocationKind = "request" | "batch" | "cron" | "api";
+
+/** One request, batch or cron run in progress. */
+export class Invocation {
+  readonly kind: InvocationKind;
+  readonly isolate: Isolate;
+  /** From then on nothing that it does has an effect, and nothing is answered to it. */
+  isOver = false;
+  onEnd: () => void = () => undefined;
+
+  constructor(kind: InvocationKind, isolate: Isolate) {
+    this.kind = kind;
+    this.isolate = isolate;
+    isolate.invocations.add(this);
+  }
+
+  end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.isolate.invocations.delete(this);
+    this.onEnd();
+  }
+}
+
+export type Ended<Value> =
+  | { readonly state: "returned"; readonly value: Value }
+  | { readonly state: "threw"; readonly error: unknown }
+  | { readonly state: "cut off" };
+
+const running = new AsyncLocalStorage<Invocation>();
+
+/** Builds a Worker for an isolate, out of the world and the bindings that this isolate has. */
+export type MakeIsolate = (number: number) => Pick<Isolate, "relay" | "bindings">;
+
+/** The platform: isolates that come and go, several invocations in each, and calls that can go wrong. */
+export class Cloud {
+  readonly agenda: Agenda;
+  readonly chance: Chance;
+  faults: Faults;
+  /** How many calls have gone wrong so far. */
+  faultsMet = 0;
+  /** The first thing that was seen to be wrong. */
+  violation: Error | null = null;
+  /** Gets a line for each thing that happens. */
+  readonly trace: ((line: string) => void) | null;
+  #isolates: Isolate[] = [];
+  #made = 0;
+  readonly #makeIsolate: MakeIsolate;
+
+  constructor(agenda: Agenda, chance: Chance, faults: Faults, makeIsolate: MakeIsolate, trace: Cloud["trace"]) {
+    this.agenda = agenda;
+    this.chance = chance;
+    this.faults = faults;
+    this.#makeIsolate = makeIsolate;
+    this.trace = trace;
+  }
+
+  note(line: string): void {
+    this.trace?.(`${String(this.agenda.now % 86_400_000).padStart(8)} ${line}`);
+  }
+
+  /** The invocation that is making a call; null outside of all. */
+  get caller(): Invocation | null {
+    return running.getStore() ?? null;
+  }
+
+  /** How many invocations are in progress. */
+  get busy(): number {
+    return this.#isolates.reduce((sum, { invocations }) => sum + invocations.size, 0);
+  }
+
+  /** Timers of the Worker end with the invocation that has set them. */
+  readonly setTimer: World["setTimer"] = (ms, callback) => {
+    const invocation = this.caller;
+    return this.agenda.add(ms, () => {
+      if (invocation?.isOver !== true) callback();
+    });
+  };
+
+  /** Notes that something is wrong: the history ends with this step. */
+  accuse(error: unknown): void {
+    this.violation ??= error instanceof Error ? error : new Error(String(error));
+  }
+
+  /** Begins an invocation in some isolate; `whenEnded` is called once, with what came of it. */
+  start<Value>(
+    kind: InvocationKind,
+    work: (isolate: Isolate, context: ExecutionContext) => Promise<Value>,
+    whenEnded: (how: Ended<Value>) => void,
+  ): Invocation {
+    const invocation = new Invocation(kind, this.#someIsolate());
+    let behind = 0;
+    let hasReturned = false;
+    const tell = (how: Ended<Value>) => {
+      invocation.onEnd = () => undefined;
+      try {
+        whenEnded(how);
+      } catch (error) {
+        this.accuse(error);
+      }
+    };
+    const endIfDone = () => {
+      if (hasReturned && behind === 0) invocation.end();
+    };
+    const waitUntil = (promise: Promise<unknown>) => {
+      behind += 1;
+      const settle = () => {
+        behind -= 1;
+        endIfDone();
+      };
+      promise.then(settle, settle);
+    };
+    const settle = (how: Ended<Value>) => {
+      if (invocation.isOver) return;
+      hasReturned = true;
+      tell(how);
+      endIfDone();
+      if (!invocation.isOver) this.agenda.add(BEHIND_MS, () => invocation.end());
+    };
+    invocation.onEnd = () => tell({ state: "cut off" });
+    const context = { waitUntil, passThroughOnException: () => undefined, props: {} } as unknown as ExecutionContext;
+    running
+      .run(invocation, () => work(invocation.isolate, context))
+      .then(
+        (value) => settle({ state: "returned", value }),
+        (error: unknown) => settle({ state: "threw", error }),
+      );
+    return invocation;
+  }
+
+  /**
+   * Makes a call of the Worker to something outside: some moments later `take` has its effect and says what is answered and
+   * how much later, unless something goes wrong.
+   */
+  call<Value>(door: Door, what: string, take: () => Answer<Value>, signal?: AbortSignal | null): Promise<Value> {
+    const { promise, resolve, reject } = Promise.withResolvers<Value>();
+    const invocation = this.caller;
+    const fault = this.faults.next(door, this.agenda.now);
+    if (this.trace !== null) this.note(`${nameOf(invocation)} ${door}: ${what}${fault === null ? "" : ` [${fault}]`}`);
+    if (fault !== null) this.faultsMet += 1;
+    const isGone = () => invocation?.isOver === true;
+    const answer = (ms: number, settle: () => void) => {
+      if (ms !== Number.POSITIVE_INFINITY) this.agenda.add(ms, () => isGone() || settle());
+    };
+    signal?.addEventListener("abort", () => isGone() || reject(signal.reason));
+
+    const takeIt = () => {
+      try {
+        const { value, afterMs } = take();
+        return { afterMs, settle: () => resolve(value) };
+      } catch (error) {
+        return { afterMs: 0, settle: () => reject(error) };
+      }
+    };
+    const arrive = (ms: number, then: () => void) =>
+      void this.agenda.add(ms, () => {
+        // What was on its way when its sender was lost may have arrived or not.
+        if (!isGone() || this.chance.happens(0.5)) then();
+      });
+    const there = this.latencyMs();
+    switch (fault) {
+      case null:
+        arrive(there, () => {
+          const { afterMs, settle } = takeIt();
+          answer(afterMs, settle);
+        });
+        break;
+      case "fails":
+      case "fails_passingly":
+        answer(there, () => reject(errorOf(door, fault)));
+        break;
+      case "lies":
+        arrive(there, () => {
+          takeIt();
+          answer(this.latencyMs(), () => reject(errorOf(door, "fails_passingly")));
+        });
+        break;
+      case "late": {
+        const isTakenLate = this.chance.happens(0.5);
+        const lateMs = Math.floor(300 * (LATEST_MS / 300) ** this.chance.number());
+        arrive(isTakenLate ? lateMs : there, () => {
+          const { afterMs, settle } = takeIt();
+          answer(isTakenLate ? afterMs : lateMs + afterMs, settle);
+        });
+        break;
+      }
+      case "hangs":
+        break;
+      case "hangs_done":
+        arrive(there, takeIt);
+        break;
+      case "dies":
+        answer(there, () => invocation && this.lose(invocation.isolate));
+        break;
+      case "dies_done":
+        answer(there, () => {
+          takeIt();
+          if (invocation) this.lose(invocation.isolate);
+        });
+        break;
+      case "twice":
+        arrive(there, () => {
+          const first = takeIt();
+          arrive(this.latencyMs(), () => {
+            const second = takeIt();
+            const { afterMs, settle } = this.chance.happens(0.5) ? first : second;
+            answer(afterMs, settle);
+          });
+        });
+    }
+    return promise;
+  }
+
+  /** Most calls take some milliseconds; now and then one takes longer than anybody waits for gladly. */
+  latencyMs(): number {
+    const kind = this.chance.number();
+    if (kind < 0.7) return this.chance.whole(0, 4);
+    return kind < 0.97 ? this.chance.whole(4, 40) : this.chance.whole(40, 400);
+  }
+
+  /** An isolate is lost; those in progress in it never go on. */
+  lose(isolate: Isolate): void {
+    this.note(`isolate ${isolate.number} is lost`);
+    this.#isolates = this.#isolates.filter((one) => one !== isolate);
+    for (const invocation of isolate.invocations) invocation.end();
+  }
+
+  loseAll(): void {
+    for (const isolate of this.#isolates) this.lose(isolate);
+  }
+
+  loseSome(): void {
+    const [isolate] = this.chance.some(this.#isolates, 1);
+    if (isolate !== undefined) this.lose(isolate);
+  }
+
+  #someIsolate(): Isolate {
+    const [known] = this.chance.some(this.#isolates, 1);
+    if (known !== undefined && (this.#isolates.length >= MOST_ISOLATES || this.chance.happens(0.8))) return known;
+    const number = (this.#made += 1);
+    const isolate = { number, invocations: new Set<Invocation>(), ...this.#makeIsolate(number) };
+    this.#isolates.push(isolate);
+    return isolate;
+  }
+}
+
+const MOST_ISOLATES = 2;
+
+/** What is answered to a call, and how much later. */
+export interface Answer<Value> {
+  readonly value: Value;
+  readonly afterMs: number;
+}
+
+function nameOf(invocation: Invocation | null): string {
+  return invocation === null ? "nobody" : `${invocation.kind}@${invocation.isolate.number}`;
+}
+
+function errorOf(door: Door, kind: "fails" | "fails_passingly"): Error {
+  if (door === "network") return new TypeError("Network connection lost.");
+  return new Error(
+    kind === "fails"
+      ? "D1_ERROR: D1 DB is overloaded. Requests queued for too long."
+      : "D1_ERROR: Network connection lost.",
+  );
+}

@@ -1,0 +1,93 @@
+import type { Chance } from "./chance.ts";
+
+/** All that the Worker calls: D1, its queues, and the network to the destinations. */
+const doors = ["database", "events", "retries", "dead_letters", "network"] as const;
+
+export type Door = (typeof doors)[number];
+
+/**
+ * What can go wrong with one call. `fails`: an error, and nothing was done. `fails_passingly`: one of those after which D1
+ * asks to be called again. `lies`: such an error, though it was done. `late`: done and answered after up to a minute.
+ * `hangs`, `hangs_done`: never answered, before or after it was done. `dies`, `dies_done`: the isolate is lost at this
+ * await, with all that it was doing and all that it remembered. `twice`: done two times.
+ */
+const kinds = [
+  "fails",
+  "fails_passingly",
+  "lies",
+  "late",
+  "hangs",
+  "hangs_done",
+  "dies",
+  "dies_done",
+  "twice",
+] as const;
+
+export type FaultKind = (typeof kinds)[number];
+
+/** Says what goes wrong with the next call at a door, and when isolates are lost for no reason of theirs. */
+export interface Faults {
+  next(door: Door, now: number): FaultKind | null;
+  /** Milliseconds from the beginning. */
+  readonly kills: readonly number[];
+}
+
+export const noFaults: Faults = { next: () => null, kills: [] };
+
+/**
+ * For how long Qonto has something to tell, and things go wrong. What follows is calm, and long enough for everything to be
+ * made good.
+ */
+export function drawStormMs(chance: Chance): number {
+  return chance.pick([10_000, 20_000, 30_000, 90_000]);
+}
+
+/** When it began, Unix milliseconds, and how long it lasts. */
+export interface Storm {
+  readonly from: number;
+  readonly ms: number;
+}
+
+/** Calls at each door that a plan of single faults may meet. */
+const CALLS: Readonly<Record<Door, number>> = { database: 70, events: 16, retries: 16, dead_letters: 4, network: 24 };
+
+/** Half of the plans disturb a call or a few, whose consequences are seen best; the others are weather. */
+export function drawFaults(chance: Chance, storm: Storm): Faults {
+  const kills = chance.happens(0.25) ? Array.from({ length: chance.whole(1, 3) }, () => chance.whole(0, storm.ms)) : [];
+  const what = chance.number();
+  if (what < 0.3) return { next: single(chance, 1), kills };
+  if (what < 0.55) return { next: single(chance, chance.whole(2, 8)), kills };
+  if (what < 0.8) return { next: weather(chance, storm), kills };
+  return { next: outages(chance, storm), kills };
+}
+
+function single(chance: Chance, many: number): Faults["next"] {
+  const planned = new Map<string, FaultKind>();
+  for (let index = 0; index < many; index += 1) {
+    const door = chance.happens(0.6) ? "database" : chance.pick(doors);
+    planned.set(`${door} ${chance.whole(1, CALLS[door])}`, chance.pick(kinds));
+  }
+  const calls: Record<Door, number> = { database: 0, events: 0, retries: 0, dead_letters: 0, network: 0 };
+  return (door) => planned.get(`${door} ${(calls[door] += 1)}`) ?? null;
+}
+
+function weather(chance: Chance, storm: Storm): Faults["next"] {
+  const rate = chance.pick([0.01, 0.03, 0.1, 0.3]);
+  const some = chance.happens(0.5) ? chance.some(kinds, chance.whole(1, 3)) : kinds;
+  const common = some as readonly [FaultKind, ...FaultKind[]];
+  return (_door, now) => (now - storm.from < storm.ms && chance.happens(rate) ? chance.pick(common) : null);
+}
+
+/** Stores that do not work for a while, one or both, as D1 does for a minute at times. */
+function outages(chance: Chance, storm: Storm): Faults["next"] {
+  const windows = Array.from({ length: chance.whole(1, 3) }, () => {
+    const from = storm.from + chance.whole(0, storm.ms / 2);
+    return {
+      door: chance.happens(0.6) ? ("database" as const) : chance.pick(doors),
+      from,
+      until: from + chance.whole(1_000, storm.ms / 2),
+      kind: chance.pick<FaultKind>(["fails", "fails_passingly", "lies", "late", "hangs", "hangs_done"]),
+    };
+  });
+  return (door, now) => windows.find((one) => one.door === door && now >= one.from && now < one.until)?.kind ?? null;
+}

@@ -1,0 +1,201 @@
+import type { QueueMessage } from "../../src/messages.ts";
+import type { Cloud, Ended } from "./cloud.ts";
+import type { Door } from "./faults.ts";
+
+export interface QueueSettings {
+  readonly door: Extract<Door, "events" | "retries" | "dead_letters">;
+  readonly name: string;
+  readonly maxBatchSize: number;
+  readonly maxBatchTimeoutMs: number;
+  readonly maxRetries: number;
+  readonly retryDelaySeconds: number;
+}
+
+/** A message, and what the platform knows of it. */
+export interface Queued {
+  readonly id: string;
+  readonly body: QueueMessage;
+  dueAt: number;
+  tries: number;
+  /** In the hands of a consumer. */
+  isHeld: boolean;
+}
+
+/** Consumers of a queue that run at one moment. */
+const MOST_CONSUMERS = 3;
+
+/** A consumer that does not end is ended by the platform after a quarter of an hour at the latest. */
+const CONSUMER_MS: readonly [number, ...number[]] = [60_000, 120_000, 300_000, 900_000];
+
+/** How often a message that was acknowledged comes again all the same. */
+const COMES_AGAIN = 0.02;
+
+/** A queue of the platform: at least once, in no order, in batches, to several consumers at once. */
+export class SimulatedQueue {
+  readonly settings: QueueSettings;
+  readonly messages = new Map<string, Queued>();
+  /** How many messages consumers have sent about each destination. */
+  readonly sentByBatches = new Map<string, number>();
+  /** Where what is given up on goes. */
+  deadLetters: SimulatedQueue | null = null;
+  readonly #cloud: Cloud;
+  #made = 0;
+  #consumers = 0;
+  #isBatchPlanned = false;
+
+  constructor(cloud: Cloud, settings: QueueSettings) {
+    this.#cloud = cloud;
+    this.settings = settings;
+  }
+
+  /** The binding of one isolate. */
+  makeBinding(): Queue<QueueMessage> {
+    const send = (messages: readonly MessageSendRequest<QueueMessage>[]) => {
+      const sent = messages.map(({ body, delaySeconds }) => ({ body: structuredClone(body), delaySeconds }));
+      const sentBy = this.#cloud.caller?.kind ?? null;
+      let times = 0;
+      const what = `send ${sent.map(({ body }) => summaryOf(body)).join(", ")}`;
+      return this.#cloud.call(this.settings.door, what, () => {
+        times += 1;
+        for (const { body, delaySeconds } of sent) {
+          this.add(body, delaySeconds);
+          if (times === 1 && sentBy === "batch") this.#count(body);
+        }
+        return { value: receipt, afterMs: this.#cloud.latencyMs() };
+      });
+    };
+    return {
+      send: (body, options) => send([{ body, ...options }]),
+      sendBatch: (messages) => send([...messages]),
+      metrics: async () => ({ backlogCount: this.messages.size, backlogBytes: 0 }),
+    };
+  }
+
+  add(body: QueueMessage, delaySeconds = 0): void {
+    const id = `${this.settings.door}-${(this.#made += 1)}`;
+    const dueAt = this.#cloud.agenda.now + delaySeconds * 1000;
+    this.messages.set(id, { id, body, dueAt, tries: 0, isHeld: false });
+    this.#planBatch(delaySeconds * 1000);
+  }
+
+  #count(body: QueueMessage): void {
+    if (body.kind !== "due") return;
+    this.sentByBatches.set(body.destination_id, (this.sentByBatches.get(body.destination_id) ?? 0) + 1);
+  }
+
+  /** Whether some message passes. */
+  has(test: (body: QueueMessage) => boolean): boolean {
+    return this.messages.values().some(({ body }) => test(body));
+  }
+
+  /** All that waits is gone, as on a developer's machine that is switched off. */
+  lose(): void {
+    this.messages.clear();
+  }
+
+  #planBatch(ms: number): void {
+    const { agenda, chance } = this.#cloud;
+    agenda.add(ms + chance.whole(0, this.settings.maxBatchTimeoutMs), () => this.#beginBatch());
+  }
+
+  #beginBatch(): void {
+    const { agenda, chance } = this.#cloud;
+    const due = this.messages
+      .values()
+      .filter(({ isHeld, dueAt }) => !isHeld && dueAt <= agenda.now)
+      .toArray();
+    if (due.length === 0) return;
+    if (this.#consumers >= MOST_CONSUMERS) {
+      if (!this.#isBatchPlanned) {
+        this.#isBatchPlanned = true;
+        agenda.add(chance.whole(1, 1_000), () => {
+          this.#isBatchPlanned = false;
+          this.#beginBatch();
+        });
+      }
+      return;
+    }
+    const taken = chance.some(
+      due,
+      chance.happens(0.3) ? chance.whole(1, this.settings.maxBatchSize) : this.settings.maxBatchSize,
+    );
+    this.#consume(taken);
+    if (taken.length < due.length) this.#planBatch(0);
+  }
+
+  #consume(taken: readonly Queued[]): void {
+    const { agenda, chance } = this.#cloud;
+    for (const one of taken) one.isHeld = true;
+    this.#consumers += 1;
+    const decisions = new Map<string, number | "acked">();
+    const decide = (id: string, decision: number | "acked") => {
+      if (!decisions.has(id)) decisions.set(id, decision);
+    };
+    const retryMs = (options?: QueueRetryOptions) => (options?.delaySeconds ?? this.settings.retryDelaySeconds) * 1000;
+    const messages = taken.map(({ id, body, tries }) => ({
+      id,
+      body: structuredClone(body),
+      timestamp: new Date(agenda.now),
+      attempts: tries + 1,
+      ack: () => decide(id, "acked"),
+      retry: (options?: QueueRetryOptions) => decide(id, retryMs(options)),
+    }));
+    const batch = {
+      queue: this.settings.name,
+      messages,
+      metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } },
+      ackAll: () => messages.forEach(({ ack }) => ack()),
+      retryAll: (options?: QueueRetryOptions) => messages.forEach(({ retry }) => retry(options)),
+    } as MessageBatch;
+    this.#cloud.note(
+      `${this.settings.door} → batch of ${taken.map(({ id, body }) => `${id} ${summaryOf(body)}`).join(", ")}`,
+    );
+    const conclude = (how: Ended<void>) => {
+      stopWaiting();
+      this.#consumers -= 1;
+      if (how.state !== "returned") this.#cloud.note(`batch of ${taken.map(({ id }) => id).join(", ")} ${how.state}`);
+      // The decisions of one that is cut off may have been told or not.
+      const counts = how.state !== "cut off" || chance.happens(0.3);
+      for (const one of taken) {
+        const otherwise = how.state === "returned" ? "acked" : this.settings.retryDelaySeconds * 1000;
+        this.#conclude(one, counts ? (decisions.get(one.id) ?? otherwise) : chance.whole(0, 30_000));
+      }
+    };
+    const invocation = this.#cloud.start(
+      "batch",
+      async ({ relay, bindings }, context) => relay.queue(batch, bindings, context),
+      conclude,
+    );
+    const stopWaiting = agenda.add(chance.pick(CONSUMER_MS), () => invocation.end());
+  }
+
+  #conclude(one: Queued, decision: number | "acked"): void {
+    const { agenda, chance } = this.#cloud;
+    // A machine that was switched off has lost it.
+    if (!this.messages.has(one.id)) return;
+    one.isHeld = false;
+    if (decision === "acked") {
+      if (!chance.happens(COMES_AGAIN)) {
+        this.messages.delete(one.id);
+        return;
+      }
+      one.dueAt = agenda.now + chance.whole(0, 20_000);
+    } else {
+      one.tries += 1;
+      one.dueAt = agenda.now + decision;
+      if (one.tries > this.settings.maxRetries) {
+        this.messages.delete(one.id);
+        this.deadLetters?.add(one.body);
+        return;
+      }
+    }
+    this.#planBatch(one.dueAt - agenda.now);
+  }
+}
+
+const receipt = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+
+function summaryOf(body: QueueMessage): string {
+  if ("id" in body) return `${body.kind} ${body.id}`;
+  return body.kind === "due" ? `due ${body.destination_id.slice(-4)}` : body.kind;
+}

@@ -1,0 +1,6 @@
+/** What the simulation takes out of the source, bundled as one module. */
+export { isBalanced } from "../../src/domain/ledger.ts";
+export { createRelay } from "../../src/relay.ts";
+export { openDatabase } from "../../src/store/database.ts";
+export { countLedger } from "../../src/store/ledger.ts";
+export { onLog } from "./stand-ins.ts";
