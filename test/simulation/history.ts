@@ -93,7 +93,7 @@ class History {
     db.empty();
     this.#agenda = new Agenda(MIDDAY, chance);
     this.#cloud = new Cloud(this.#agenda, chance, noFaults, this.#makeIsolate, trace);
-    relay.onLog((line) => this.#cloud.note(`log ${JSON.stringify(line)}`));
+    relay.onLog((line) => this.#cloud.note(`log ${JSON.stringify(line, withoutStack)}`));
     this.#queues = this.#makeQueues();
     this.#qonto = new SimulatedQonto(this.#cloud, MIDDAY + stormMs);
     this.#operator = new SimulatedOperator(this.#cloud, db, this.#destinations);
@@ -354,6 +354,11 @@ const unfinishedSql = `
     SELECT 1 FROM json_each(events.owed) AS owed_to WHERE NOT EXISTS (
       SELECT 1 FROM deliveries WHERE deliveries.destination_id = owed_to.value
         AND deliveries.received_at = events.received_at AND deliveries.event_id = events.id))`;
+
+/** Of an error's text the first line: the rest says where the simulation was called from. */
+function withoutStack(key: string, value: unknown): unknown {
+  return key === "error" && typeof value === "string" ? value.split("\n", 1)[0] : value;
+}
 
 /** Enough of a statement to tell which it is. */
 function titleOf(sql = ""): string {

@@ -1,0 +1,41 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { playHistory } from "./history.ts";
+import { type RelayModule, buildRelay, importRelay } from "./load-relay.ts";
+import { SqliteDatabase } from "./sqlite-database.ts";
+
+let relay: RelayModule;
+let db: SqliteDatabase;
+
+beforeAll(async () => {
+  relay = await importRelay(await buildRelay());
+  db = new SqliteDatabase();
+});
+
+const SEEDS = 500;
+const TOGETHER = 50;
+
+describe("the whole Worker under faults keeps every promise", () => {
+  it.each(Array.from({ length: SEEDS / TOGETHER }, (_, index) => index * TOGETHER + 1))(
+    `in the ${TOGETHER} histories from seed %i on`,
+    async (from) => {
+      for (let seed = from; seed < from + TOGETHER; seed += 1) {
+        const { violation } = await playHistory(relay, db, seed);
+        expect(violation, `npm run simulation -- --seeds 1 --from ${seed} --trace`).toBeNull();
+      }
+    },
+  );
+});
+
+it("a seed plays the same history each time", async () => {
+  const traceOf = async (seed: number) => {
+    const lines: string[] = [];
+    await playHistory(relay, db, seed, (line) => lines.push(line));
+    return lines;
+  };
+  for (const seed of [1, 2, 3]) {
+    const first = await traceOf(seed);
+    expect(first.length).toBeGreaterThan(50);
+    await playHistory(relay, db, seed + 100);
+    expect(await traceOf(seed)).toEqual(first);
+  }
+});
