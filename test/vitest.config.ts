@@ -75,7 +75,7 @@ export default defineConfig({
         plugins: [consoleAssets],
         test: {
           name: "node",
-          include: ["test/node/**/*.test.ts", "test/simulation/**/*.test.ts", "test/browser/**/*.test.ts"],
+          include: ["test/{node,browser,simulation}/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: { poll: { timeout: 30_000 } },

@@ -1,0 +1,12 @@
+import type { Answer } from "./recorded-database.ts";
+
+/** All but what Node is not told: the rows read and written, the size, and where in a statement an error is. */
+export function comparable(answer: Answer | undefined): unknown {
+  if (answer === undefined) return undefined;
+  if ("error" in answer) return answer.error.replace(/ at offset \d+/, "");
+  return answer.results.map(({ success, results, meta: { changes, changed_db, last_row_id } }) => ({
+    success,
+    results,
+    meta: { changes, changed_db, last_row_id },
+  }));
+}

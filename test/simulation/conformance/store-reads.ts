@@ -1,0 +1,126 @@
+import { backlogOf, backlogs, whatWaits } from "../../../src/store/backlog.ts";
+import { readCondition } from "../../../src/store/condition.ts";
+import * as deadLetters from "../../../src/store/dead-letters.ts";
+import { listDeliveries } from "../../../src/store/delivery-list.ts";
+import { readStoredSecrets, replaceSecrets } from "../../../src/store/destination-secrets.ts";
+import * as destinations from "../../../src/store/destinations.ts";
+import { findJourney } from "../../../src/store/event-journey.ts";
+import { findEvent, listEvents } from "../../../src/store/event-list.ts";
+import { outcomesSince } from "../../../src/store/event-outcomes.ts";
+import { searchEvents } from "../../../src/store/event-search.ts";
+import { typesOfEvents } from "../../../src/store/event-types.ts";
+import { findNamed } from "../../../src/store/id-search.ts";
+import { edgesOf, latestAttempt } from "../../../src/store/latest-attempt.ts";
+import { countLedger, countNewest } from "../../../src/store/ledger.ts";
+import { countUpTo, glanceAt, latestReceipts, listGlances } from "../../../src/store/organization-glances.ts";
+import { findOrganization, listOrganizations } from "../../../src/store/organizations.ts";
+import { listPending } from "../../../src/store/pending-list.ts";
+import { recentDeliveries } from "../../../src/store/recent-deliveries.ts";
+import { recentKinds } from "../../../src/store/recent-kinds.ts";
+import { latestStagesOf, listRegistrationIds, stagesOf } from "../../../src/store/registrations.ts";
+import { replaysOf } from "../../../src/store/replay-list.ts";
+import { findReplay } from "../../../src/store/replays.ts";
+import { historyOf } from "../../../src/store/resource-events.ts";
+import { glimpses, glimpsesOf } from "../../../src/store/resource-glimpses.ts";
+import { findResource, findResources, listResources } from "../../../src/store/resources.ts";
+import { readAppliedMigrations } from "../../../src/store/schema.ts";
+import { allTimeCounts, countsByHour, countsSince } from "../../../src/store/tallies.ts";
+import { teamList } from "../../../src/store/team-list.ts";
+import { findToken, findTokenByDigest, listTokens } from "../../../src/store/tokens.ts";
+import { trafficSince } from "../../../src/store/traffic.ts";
+import {
+  START,
+  type StoreMove,
+  at,
+  destinationIds,
+  eventIds,
+  organizationIds,
+  pick,
+  some,
+  types,
+} from "./store-arguments.ts";
+
+/** What the operator's pages and API, the metrics and the cron read. */
+export const storeReads: Readonly<Record<string, StoreMove>> = {
+  overview: async (db, chance) => {
+    await db.batch([
+      outcomesSince(db, START, 1000),
+      recentDeliveries(db),
+      recentKinds(db, START),
+      backlogs(db),
+      whatWaits(db),
+      trafficSince(db, START),
+      teamList(db),
+      allTimeCounts(db),
+      countsSince(db, at(chance)),
+      countsByHour(db, at(chance)),
+    ]);
+    await countLedger(db, START, at(chance));
+    await countNewest(db, START, at(chance));
+    await readCondition(db, at(chance));
+    await readAppliedMigrations(db);
+  },
+  destination: async (db, chance) => {
+    const id = pick(chance, destinationIds);
+    await destinations.findDestination(db, id);
+    await destinations.restingDestinations(db);
+    await db.batch([
+      destinations.enabledDestinations(db),
+      backlogOf(db, id),
+      latestAttempt(db, id),
+      edgesOf(db, id),
+      replaysOf(db, id),
+    ]);
+    await findReplay(db, "p1");
+    await listPending(db, id, undefined, 2);
+    const status = pick(chance, [undefined, "pending", "delivered", "dead"] as const);
+    await listDeliveries(db, { status, destinationId: pick(chance, [undefined, id]), before: undefined, limit: 2 });
+    for (const secrets of await readStoredSecrets(db)) await replaceSecrets(db, secrets, { ...secrets, previous: [] });
+  },
+  events: async (db, chance) => {
+    const window = { since: START, until: undefined, before: undefined, limit: 2 };
+    const type = pick(chance, [undefined, ...types]);
+    const organizationId = pick(chance, [undefined, ...organizationIds]);
+    await listEvents(db, { ...window, type, organizationId });
+    for (const outcome of [undefined, "dead", "delivered", "pending", "unmatched"] as const) {
+      await searchEvents(db, { ...window, type, organizationId, outcome, resourceId: undefined });
+    }
+    await typesOfEvents(db, some(chance, eventIds));
+    const id = pick(chance, eventIds);
+    await db.batch([findEvent(db, id), findJourney(db, id)]);
+    await findNamed(db, pick(chance, [...eventIds, "r1", "g1"]), organizationId);
+  },
+  organization: async (db, chance) => {
+    const id = pick(chance, organizationIds);
+    const type = pick(chance, [undefined, ...types]);
+    const after = pick(chance, [undefined, { type: "v1/organizations", resourceId: pick(chance, [null, "r1"]) }]);
+    await listOrganizations(db, "", 2);
+    await findOrganization(db, id);
+    await listGlances(db, "", 2);
+    await glanceAt(db, id);
+    await latestReceipts(db, organizationIds);
+    await db.batch([countUpTo(db, id, 1), glimpses(db, id, { type, after, limit: 2 })]);
+    await glimpsesOf(
+      db,
+      id,
+      types.map((named) => ({ type: named, id: "r1" })),
+    );
+    await findResources(db, id, "v1/transactions", ["r1", "r2"]);
+    await findResource(db, id, "r1", type);
+    for (const resource of await listResources(db, id, { type, after, limit: 2 }))
+      await historyOf(db, resource, undefined);
+  },
+  registrations: async (db) => {
+    const ids = await listRegistrationIds(db, "", 2);
+    await stagesOf(db, ids);
+    await latestStagesOf(db, ids);
+  },
+  others: async (db) => {
+    await findToken(db, "t1");
+    await findTokenByDigest(db, "x");
+    await listTokens(db, "", 2);
+    await deadLetters.findDeadLetter(db, "m1");
+    await deadLetters.findDeadMessage(db, "m2");
+    await deadLetters.dropDeadLetter(db, "m2");
+  },
+};

@@ -1,0 +1,249 @@
+import * as audit from "../../../src/store/audit.ts";
+import { claimEvents } from "../../../src/store/claims.ts";
+import * as deadLetters from "../../../src/store/dead-letters.ts";
+import * as deliveries from "../../../src/store/deliveries.ts";
+import * as health from "../../../src/store/destination-health.ts";
+import * as secrets from "../../../src/store/destination-secrets.ts";
+import * as destinations from "../../../src/store/destinations.ts";
+import * as events from "../../../src/store/events.ts";
+import * as lane from "../../../src/store/lane.ts";
+import { findHeld } from "../../../src/store/leases.ts";
+import { writeMarks } from "../../../src/store/marks.ts";
+import * as quarantine from "../../../src/store/quarantine.ts";
+import { insertStage } from "../../../src/store/registrations.ts";
+import * as replays from "../../../src/store/replays.ts";
+import { upsertResources } from "../../../src/store/resources.ts";
+import * as retention from "../../../src/store/retention.ts";
+import { recordReleased, settleAccepted } from "../../../src/store/settle-quarantine.ts";
+import * as sweep from "../../../src/store/sweep.ts";
+import { addCounts } from "../../../src/store/tallies.ts";
+import * as tokens from "../../../src/store/tokens.ts";
+
+import {
+  at,
+  attemptBy,
+  cutOffBy,
+  deliveryBy,
+  destinationBy,
+  destinationIds,
+  eventBy,
+  eventIds,
+  isSo,
+  keyBy,
+  leaseBy,
+  organizationIds,
+  perhapsAt,
+  pick,
+  quarantinedBy,
+  replayBy,
+  some,
+  START,
+  type StoreMove,
+  types,
+} from "./store-arguments.ts";
+
+/** What the relay writes into its store, and what it reads on the way. */
+const fewTimes = [1, 2, 3];
+
+export const storeWrites: Readonly<Record<string, StoreMove>> = {
+  recordEvent: (db, chance) =>
+    events.recordEvent(db, { event: eventBy(chance), leaseUntil: leaseBy(chance) }, isSo(chance)),
+  recordEvents: (db, chance) =>
+    events.recordEvents(
+      db,
+      fewTimes.map(() => ({ event: eventBy(chance), leaseUntil: leaseBy(chance) })),
+      isSo(chance),
+    ),
+  recordClaimedEvents: (db, chance) =>
+    events.recordClaimedEvents(
+      db,
+      fewTimes.map(() => ({ event: eventBy(chance), owed: some(chance, destinationIds) })),
+      at(chance),
+    ),
+  recordOnce: (db, chance) => events.recordOnce(db, eventBy(chance)).run(),
+  claimEvents: (db, chance) =>
+    claimEvents(
+      db,
+      some(chance, eventIds).map((id) => ({ id, owed: some(chance, destinationIds), until: leaseBy(chance) })),
+      { now: at(chance), claimedUntil: at(chance), also: [events.loadEvents(db, some(chance, eventIds))] },
+    ),
+  holdEvents: (db, chance) =>
+    db.batch([
+      ...upsertResources(
+        db,
+        fewTimes.map(() => ({
+          organizationId: pick(chance, organizationIds),
+          type: pick(chance, types),
+          resourceId: pick(chance, [null, "r1", "r2"]),
+          event: "created",
+          deleted: isSo(chance),
+          version: pick(chance, ["1", "2", "3"]),
+          versionAt: null,
+          eventId: pick(chance, eventIds),
+          receivedAt: at(chance),
+          data: pick(chance, ["{}", '{"balance":1.50}']),
+        })),
+      ),
+      insertStage(db, {
+        registrationId: pick(chance, ["g1", "g2"]),
+        version: pick(chance, ["1", "2"]),
+        stage: "completed",
+        at: null,
+        eventId: pick(chance, eventIds),
+        isRegistration: isSo(chance),
+      }),
+      ...findHeld(
+        db,
+        eventIds.map((id) => ({ id, until: leaseBy(chance) ?? START })),
+      ),
+    ]),
+  recordDeliveries: (db, chance) =>
+    deliveries.recordDeliveries(
+      db,
+      fewTimes.map(() => deliveryBy(chance)),
+      [
+        health.recordHealth(
+          db,
+          fewTimes.map(() => ({ destination: destinationBy(chance), attempt: attemptBy(chance) })),
+        ),
+        health.putOnLane(db, some(chance, destinationIds)),
+        deliveries.deliveriesOfEvent(db, pick(chance, eventIds)),
+      ],
+    ),
+  claimDue: async (db, chance) => {
+    const found = await destinations.findDestinations(db, some(chance, destinationIds));
+    const claimedUntil = at(chance);
+    const claims = found.map(({ id, nextTurnAt }) => ({
+      destinationId: id,
+      limit: pick(chance, [1, 2, 10]),
+      seenTurnAt: chance() < 0.9 ? nextTurnAt : at(chance),
+      takesTurn: isSo(chance),
+    }));
+    await lane.claimDue(db, claims, { now: at(chance), claimedUntil });
+    const turns = some(chance, found).map(({ id }) => ({ destinationId: id, nextTurnAt: perhapsAt(chance) }));
+    await lane.endTurns(db, turns, isSo(chance) ? claimedUntil : at(chance));
+  },
+  findOverdue: (db, chance) => lane.overdueDestinations(db, at(chance), at(chance)),
+  endHeld: (db, chance) => lane.endHeldDeliveries(db, pick(chance, destinationIds), at(chance), 2),
+  endPending: (db, chance) => deliveries.endPendingDeliveries(db, pick(chance, destinationIds), 2),
+  turnBreaker: (db, chance) =>
+    health.turnBreaker(
+      db,
+      {
+        destinationId: pick(chance, destinationIds),
+        breaker: {
+          consecutiveFailures: 1,
+          consecutiveTimeouts: 0,
+          failingSince: null,
+          restingSince: isSo(chance) ? null : at(chance),
+          failedProbes: pick(chance, [0, 1]),
+        },
+      },
+      { restingSince: perhapsAt(chance), failedProbes: pick(chance, [0, 1]), nextTurnAt: at(chance) },
+      at(chance),
+    ),
+  probe: async (db, chance) => {
+    await health.probeNow(db, some(chance, destinationIds), at(chance));
+    await health.bringDeliveriesForward(db, pick(chance, destinationIds), at(chance));
+  },
+  addDestination: (db, chance) => destinations.insertDestination(db, destinationBy(chance)),
+  changeDestination: (db, chance) =>
+    destinations.changeDestination(
+      db,
+      pick(chance, destinationIds),
+      pick(chance, [{ max_per_second: 1.5 }, { description: null, types: '["v1/*"]' }, { enabled: 1 }]),
+      at(chance),
+    ),
+  rotateSecret: (db, chance) =>
+    secrets.rotateSecret(
+      db,
+      pick(chance, destinationIds),
+      { sealed: pick(chance, ["s1", "s2", "s3"]), previousUntil: at(chance) },
+      at(chance),
+    ),
+  deleteDestination: async (db, chance) => {
+    if (isSo(chance)) await destinations.deleteDestination(db, pick(chance, destinationIds));
+    await destinations.disableDestinations(db, [pick(chance, destinationIds)], at(chance)).run();
+    return destinations.listDestinations(db, "", 10);
+  },
+  quarantine: async (db, chance) => quarantine.keepInQuarantine(db, await quarantinedBy(chance)),
+  releaseQuarantined: async (db, chance) => {
+    const { id, eventId } = await quarantinedBy(chance);
+    return recordReleased(db, id, eventBy(chance, eventId ?? id));
+  },
+  settleQuarantine: (db, chance) => settleAccepted(db, at(chance), 2),
+  lookIntoQuarantine: async (db, chance) => [
+    await quarantine.listQuarantine(db, undefined, 10),
+    await quarantine.listQuarantine(db, undefined, 10, "settled"),
+    await quarantine.findQuarantined(db, (await quarantinedBy(chance)).id),
+    await quarantine.isWaitingInQuarantine(db, (await quarantinedBy(chance)).id),
+    await quarantine.dropQuarantined(db, (await quarantinedBy(chance)).id),
+  ],
+  keepDeadLetter: (db, chance) =>
+    deadLetters.keepDeadLetter(
+      db,
+      {
+        id: pick(chance, ["m1", "m2"]),
+        kind: pick(chance, ["event", "quarantine"]),
+        eventId: pick(chance, eventIds),
+        destinationId: null,
+        receivedAt: at(chance),
+      },
+      "{}",
+      [events.recordOnce(db, eventBy(chance))],
+    ),
+  replayDeadLetter: async (db, chance) => {
+    if (isSo(chance)) await deadLetters.markReplayed(db, "m1", at(chance));
+    return deadLetters.listDeadLetters(db, { isWaiting: pick(chance, [undefined, true]), before: undefined, limit: 1 });
+  },
+  beginReplay: (db, chance) => replays.insertReplay(db, replayBy(chance)),
+  goOnWithReplays: async (db, chance) => {
+    for (const replay of [replayBy(chance), ...(await replays.unfinishedReplays(db))]) {
+      await replays.countReplay(db, replay);
+      await replays.replayPage(db, replay, await replays.nextReplayPage(db, replay), at(chance));
+    }
+  },
+  replayDeliveries: (db, chance) =>
+    replays.replayDeliveries(
+      db,
+      fewTimes.map(() => keyBy(chance)),
+      at(chance),
+    ),
+  deleteAged: async (db, chance) => {
+    const cutOff = cutOffBy(chance);
+    const aged = await retention.agedEvents(db, { receivedAt: 0, id: "" }, { cutOff, limit: 2 });
+    await retention.deleteEvents(db, aged, cutOff);
+    return retention.deleteOthers(db, cutOff, 1);
+  },
+  sweep: async (db, chance) => {
+    const swept = await sweep.sweepEvents(db, { receivedAt: START, id: "e1" }, { now: at(chance), limit: 4 });
+    await sweep.markQueued(db, some(chance, eventIds), at(chance));
+    return swept;
+  },
+  writeMarks: (db, chance) => writeMarks(db, { cron_ran_at: at(chance), sweep_goes_on: pick(chance, [0, 1]) }),
+  addCounts: (db, chance) => addCounts(db, { 'received{kind="new"}': pick(chance, [1, 2]), seconds: 0.25 }, at(chance)),
+  keepToken: async (db, chance) => {
+    const id = pick(chance, ["t1", "t2"]);
+    await tokens.insertToken(
+      db,
+      { id, name: pick(chance, ["n1", "n2"]), access: "read", createdAt: at(chance), lastUsedAt: null },
+      // Two of one digest are an error, and a call that fails.
+      pick(chance, ["x", "y"]),
+    );
+    await tokens.noteUse(db, id, at(chance));
+    if (isSo(chance)) await tokens.deleteToken(db, id);
+  },
+  keepAudit: async (db, chance) => {
+    const id = pick(chance, ["aud1", "aud2", "aud3"]);
+    await audit.beginRecord(db, {
+      id,
+      token: "n1",
+      action: "pause",
+      subject: "d1",
+      before: pick(chance, [null, "{}"]),
+    });
+    if (isSo(chance)) await audit.endRecord(db, id, { outcome: "done", after: null });
+    else await audit.dropRecord(db, id);
+    return audit.listAudit(db, { from: "aud", to: "auf", limit: 1 });
+  },
+};
