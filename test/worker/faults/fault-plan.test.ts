@@ -1,7 +1,17 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { doors, faultKinds } from "./doubles.ts";
-import { expectNothingLost } from "./expect-nothing-lost.ts";
+import { type Fault, faultKinds } from "./doubles.ts";
 import { type Outcome, play } from "./play.ts";
+
+/** What the simulation plays by the thousand (test/simulation), a few times in the runtime itself, with D1 itself. */
+const faults: readonly Fault[] = [
+  ...faultKinds.map((kind, index): Fault => ({ door: "database", call: 3 * index + 2, kind })),
+  { door: "events", call: 1, kind: "dies" },
+  { door: "events", call: 2, kind: "lies" },
+  { door: "retries", call: 1, kind: "fails" },
+  { door: "retries", call: 2, kind: "dies_done" },
+  { door: "teams", call: 2, kind: "dies_done" },
+  { door: "teams", call: 3, kind: "lies" },
+];
 
 let undisturbed: Outcome;
 
@@ -14,16 +24,14 @@ describe("whatever becomes of one call, all that is acknowledged is delivered or
     expect(undisturbed.faults).toEqual([]);
     expect(undisturbed.mostRepeats).toBe(1);
     expect(undisturbed.state).toHaveLength(4);
-    // There are calls at each door for the plans to disturb.
-    expect(Math.min(...Object.values(undisturbed.calls))).toBeGreaterThan(3);
-    expect(undisturbed.calls.database).toBeGreaterThan(20);
   });
 
-  const each = doors.flatMap((door) => faultKinds.map((kind) => ({ door, kind })));
-
-  it.each(each)("when a call of $door $kind, at every call", { timeout: 120_000 }, async ({ door, kind }) => {
-    for (let call = 1; call <= undisturbed.calls[door]; call += 1) {
-      await expectNothingLost({ faults: [{ door, call, kind }], losesMessages: call % 2 === 1 }, undisturbed);
-    }
+  it.each(faults)("when call $call at the door $door: $kind", async (fault) => {
+    const outcome = await play({ faults: [fault], losesMessages: fault.call % 2 === 1 });
+    expect(outcome.calls[fault.door]).toBeGreaterThanOrEqual(fault.call);
+    expect(outcome.faults).toEqual([]);
+    expect(outcome.state).toEqual(undisturbed.state);
+    // A fault costs a delay and, where nobody can know whether a destination has got it, a repetition.
+    expect(outcome.mostRepeats).toBeLessThanOrEqual(2);
   });
 });
