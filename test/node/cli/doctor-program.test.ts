@@ -8,11 +8,11 @@ import tls from "node:tls";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { faultNames } from "../../../src/cli/commands/doctor/finding.ts";
 import { certificateOf } from "../../../src/cli/commands/doctor/world.ts";
-import { freePort } from "../../demo/free-port.ts";
 import { selfSigned } from "./certificate.ts";
 import { HttpServer } from "../support/qonto-server/http-server.ts";
 import { QontoServer } from "../support/qonto-server/qonto-server.ts";
 import { BUSINESS_SECRET, ONBOARDING_SECRET, ScriptedRelay } from "./doctor-scene.ts";
+import { NOBODY } from "./scripted-server.ts";
 import { spawnQonto } from "./qonto-process.ts";
 import { qonto } from "./qonto-program.ts";
 
@@ -30,7 +30,7 @@ const credentials = {
   QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
 };
 const doctor = (more: readonly string[] = [], environment: Record<string, string> = credentials, url = server.url) =>
-  qonto(["doctor", "--url", url, ...more], environment);
+  qonto(["doctor", "--url", url, ...more], environment, { world: { elapsedMs: () => 0 } });
 
 describe("doctor", () => {
   it("says in a line each what is well, and what could not be looked at and how it could, and ends with 0", async () => {
@@ -81,14 +81,14 @@ describe("doctor", () => {
   });
 
   it("of a relay that is down is whole, and names that first", async () => {
-    const { code, stdout, stderr } = await doctor(["--json"], credentials, `http://127.0.0.1:${await freePort()}`);
+    const { code, stdout, stderr } = await doctor(["--json"], credentials, NOBODY);
     const report = JSON.parse(stdout);
     expect([code, stderr, report.checks.length]).toEqual([1, "", 18]);
     expect(report.findings.map(({ fault }: { fault: string }) => fault)).toEqual(["relay_unreachable"]);
   });
 
   it("says once, and of all checks that hang on it, that a relay is down", async () => {
-    const { stdout } = await doctor([], credentials, `http://127.0.0.1:${await freePort()}`);
+    const { stdout } = await doctor([], credentials, NOBODY);
     expect(stdout).toMatch(/^– access, refusals, .*destinations\n {16}not checked: The relay does not answer/m);
     expect(stdout.split("\n").length).toBeLessThan(25);
   });
@@ -146,7 +146,8 @@ describe("doctor", () => {
 
 describe("a certificate as it is seen", () => {
   const DAY_MS = 86_400_000;
-  const inDays = (days: number) => new Date(Date.now() + days * DAY_MS);
+  /** In whole seconds, as certificates have it. */
+  const inDays = (days: number) => new Date(Math.floor(Date.now() / 1000) * 1000 + days * DAY_MS);
   const trusted = tls.getCACertificates();
   let tlsServer: https.Server | undefined;
   afterEach(() => {
@@ -156,19 +157,22 @@ describe("a certificate as it is seen", () => {
   });
 
   async function serve(name: string, days: number) {
-    const identity = selfSigned(name, { from: inDays(-10), until: inDays(days) });
+    const until = inDays(days);
+    const identity = selfSigned(name, { from: inDays(-10), until });
     tlsServer = https
       .createServer(identity, (_request, response) => response.writeHead(404).end())
       .listen(0, "127.0.0.1");
     await once(tlsServer, "listening");
-    return { port: (tlsServer.address() as AddressInfo).port, certificate: identity.cert };
+    return { port: (tlsServer.address() as AddressInfo).port, certificate: identity.cert, until };
   }
 
   it("tells its end, its issuer, and why it is not trusted", async () => {
-    const { port } = await serve("localhost", 7);
-    const seen = await certificateOf("localhost", port);
-    expect(seen).toMatchObject({ refusedFor: "DEPTH_ZERO_SELF_SIGNED_CERT", issuer: "localhost" });
-    expect(Math.abs(seen.validUntil - inDays(7).getTime())).toBeLessThan(60_000);
+    const { port, until } = await serve("localhost", 7);
+    expect(await certificateOf("localhost", port)).toEqual({
+      validUntil: until.getTime(),
+      refusedFor: "DEPTH_ZERO_SELF_SIGNED_CERT",
+      issuer: "localhost",
+    });
   });
 
   const certificateFaults = (stdout: string) =>

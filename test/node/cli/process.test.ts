@@ -1,4 +1,4 @@
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { spawnQonto } from "./qonto-process.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
@@ -41,9 +41,13 @@ it("a terminal that is closed ends a command quietly", async () => {
 });
 
 it("Ctrl-C interrupts a command, which then says nothing and ends with 130", async () => {
-  const server = await new ScriptedServer(() => ({ hangs: true })).start();
+  const asked = Promise.withResolvers<void>();
+  const server = await new ScriptedServer(() => {
+    asked.resolve();
+    return { hangs: true };
+  }).start();
   const listing = spawnQonto(["events", "list", "--url", server.url], TOKEN);
-  await vi.waitUntil(() => server.received.length === 1, { timeout: 60_000 });
+  await asked.promise;
   listing.process.kill("SIGINT");
   expect(await listing.ended).toEqual({ code: 130, stdout: "", stderr: "" });
   await server.stop();

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
 import { QontoClient, TooManyResults } from "../../../src/cli/qonto-client.ts";
 import { realWorld } from "../../../src/cli/world.ts";
-import { ScriptedServer } from "./scripted-server.ts";
+import { NOBODY, ScriptedServer } from "./scripted-server.ts";
 
 const item = z.object({ id: z.string() });
 const progress: string[] = [];
@@ -38,7 +38,7 @@ it("a rate limit without a time to wait for is met by backing off, a bounded num
 });
 
 it("says on each new try that nobody answers, and why", async () => {
-  await api.stop();
+  client = new QontoClient({ baseUrl: NOBODY, headers: {}, progress: (text) => progress.push(text), world });
   await expect(list({})).rejects.toThrow("Qonto's API does not answer: nothing listens there.");
   expect(progress).toEqual(
     backOffs.map(
@@ -46,7 +46,6 @@ it("says on each new try that nobody answers, and why", async () => {
         `Qonto does not answer (nothing listens there): waiting ${seconds} s, then try ${retry + 2} of 7 …`,
     ),
   );
-  await api.start();
 });
 
 it("a query of more results than Qonto lists is a fault, not the end of the list", async () => {

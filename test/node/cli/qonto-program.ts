@@ -21,8 +21,13 @@ export interface Around {
   readonly terminal?: { readonly isTTY: true; readonly columns: number };
 }
 
-/** Nothing that a test looks at hangs on how long a run waits between two looks. */
+/** Nothing that a test looks at hangs on how long a run waits between two looks, or on how busy the machine is. */
 const LONGEST_WAIT_MS = 20;
+const SHORTEST_TIMEOUT_MS = 60_000;
+const patientWorld: Partial<World> = {
+  wait: (ms, signal) => wait(Math.min(ms, LONGEST_WAIT_MS), undefined, signal ? { signal } : {}),
+  timeout: (ms) => AbortSignal.timeout(Math.max(ms, SHORTEST_TIMEOUT_MS)),
+};
 
 /** `npm run qonto -- …` within this process, in an environment of its own; tests wait for what it says, and for its end. */
 export class QontoProgram {
@@ -44,10 +49,7 @@ export class QontoProgram {
       workingDirectory: "/nowhere",
       directory,
       interrupt: this.#ctrlC.signal,
-      world: {
-        wait: (ms, signal) => wait(Math.min(ms, LONGEST_WAIT_MS), undefined, signal ? { signal } : {}),
-        ...world,
-      },
+      world: { ...patientWorld, ...world },
     }).then((code) => ({ code, ...this.#said }));
   }
 

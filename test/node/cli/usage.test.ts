@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Around, QontoProgram, qonto } from "./qonto-program.ts";
-import { ScriptedServer } from "./scripted-server.ts";
+import { NOBODY, ScriptedServer } from "./scripted-server.ts";
 
 const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-usage-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -221,17 +221,23 @@ describe("send", () => {
   });
 
   it("gives each event an id and a date of its own", async () => {
-    const { received } = await send(() => ({}), "--count", "3");
-    const events = received.map(({ body }) => JSON.parse(body));
+    const receiver = await new ScriptedServer().start();
+    let nowMs = Date.parse("2026-01-31T12:00:00Z");
+    const now = () => (nowMs += 500);
+    const send = ["send", "v1/cards", "--to", receiver.url, "--secret", SECRET, "--count", "3"];
+    await qonto(send, {}, { world: { now } });
+    await receiver.stop();
+    const events = receiver.received.map(({ body }) => JSON.parse(body));
     expect(new Set(events.map(({ id }) => id)).size).toBe(3);
-    expect(Math.abs(Date.parse(events[0].created_at) - Date.now())).toBeLessThan(60_000);
+    expect(events.map(({ created_at }) => created_at)).toEqual([
+      "2026-01-31T12:00:00Z",
+      "2026-01-31T12:00:01Z",
+      "2026-01-31T12:00:02Z",
+    ]);
   });
 
   it("shows no answer where there is none", async () => {
-    const server = await new ScriptedServer().start();
-    const { url } = server;
-    await server.stop();
-    const { stdout } = await qonto(["send", "v1/cards", "--to", url, "--secret", SECRET]);
+    const { stdout } = await qonto(["send", "v1/cards", "--to", NOBODY, "--secret", SECRET]);
     expect(stdout).toMatch(/ none +\d+ ms +–\nNo answer: nothing listens there\./);
   });
 
@@ -347,9 +353,13 @@ describe("the terminal", () => {
   });
 
   it("interrupts a command, which then says nothing and ends with 130", async () => {
-    server.answer = () => ({ hangs: true });
+    const asked = Promise.withResolvers<void>();
+    server.answer = () => {
+      asked.resolve();
+      return { hangs: true };
+    };
     const listing = new QontoProgram(["events", "list", "--url", server.url], TOKEN);
-    await vi.waitUntil(() => server.received.length === 1);
+    await asked.promise;
     listing.interrupt();
     expect(await listing.ended).toEqual({ code: 130, stdout: "", stderr: "" });
   });
@@ -361,6 +371,31 @@ describe("a run", () => {
     writeFileSync(path.join(directory, ".dev.vars"), "ADMIN_TOKEN=token-of-dev-vars\n");
     expect((await qonto(["events", "list", "--url", server.url], {}, { directory })).code).toBe(0);
     expect(server.received[0]?.headers.authorization).toBe("Bearer token-of-dev-vars");
+    await server.stop();
+  });
+
+  it("that is cut short ends what it has under way", async () => {
+    const signals: (AbortSignal | null | undefined)[] = [];
+    const under = Promise.withResolvers<void>();
+    const never = (signal: AbortSignal | null | undefined) => {
+      signals.push(signal);
+      under.resolve();
+      return new Promise<never>(() => undefined);
+    };
+    const asking = new QontoProgram(["events", "list"], TOKEN, {
+      world: { fetch: (_input, init) => never(init?.signal) },
+    });
+    await under.promise;
+    asking.interrupt();
+    await asking.ended;
+    const server = await new ScriptedServer(() => ({ body: { data: [], next_cursor: null } })).start();
+    const waiting = new QontoProgram(["tail", "--url", server.url], TOKEN, {
+      world: { wait: (_ms, signal) => never(signal) },
+    });
+    await waiting.says("as they come", "stderr");
+    waiting.interrupt();
+    await waiting.ended;
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
     await server.stop();
   });
 

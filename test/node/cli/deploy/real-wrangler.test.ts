@@ -116,20 +116,36 @@ function expectSaid(command: string, fake: Recorded, real: Recorded | undefined)
   }
 }
 
-it("is ended with all that it has started when the deployment is ended", async () => {
+/** Processes that have the home of this test. */
+function running(): string[] {
+  const all = execFileSync("ps", ["-eo", "args=", "e", "ww"], { encoding: "utf8" });
+  return all.split("\n").filter((line) => line.includes(home));
+}
+
+it("is ended with the deployment that started it", async () => {
   const hanging = cloudflare.hang();
+  // With a key instead of a token the deployment asks first who that is: one wrangler runs.
+  const { CLOUDFLARE_API_TOKEN: CLOUDFLARE_API_KEY, ...account } = cloudflare.environment;
+  const withKey = { ...account, CLOUDFLARE_API_KEY, CLOUDFLARE_EMAIL: "somebody@example.com" };
   const child = spawn(process.execPath, ["src/cli/deploy.ts"], {
     cwd: root,
-    env: { ...process.env, ...environment() },
+    env: { ...process.env, ...environment(), ...withKey, CLOUDFLARE_API_TOKEN: undefined },
     stdio: "ignore",
   });
   await hanging;
+  expect(running().some((line) => line.includes("whoami"))).toBe(true);
   child.kill("SIGTERM");
   const [code] = await once(child, "close");
   expect(code).toBe(143);
-  const ofThisHome = () =>
-    execFileSync("ps", ["-eo", "args=", "e", "ww"], { encoding: "utf8" })
-      .split("\n")
-      .filter((line) => line.includes(home));
-  await vi.waitFor(() => expect(ofThisHome()).toEqual([]), { timeout: 60_000 });
+  await vi.waitFor(() => expect(running()).toEqual([]), { timeout: 60_000 });
+});
+
+it("is ended however many of it run, and nothing follows upon what was cut short", async () => {
+  const runs = new WranglerRuns(environment());
+  let ended = 0;
+  for (const name of ["one", "two", "three"]) void runs.run(["queues", "info", name]).finally(() => (ended += 1));
+  expect(running()).not.toEqual([]);
+  await runs.stop();
+  await vi.waitFor(() => expect(running()).toEqual([]), { timeout: 60_000 });
+  expect(ended).toBe(0);
 });
