@@ -79,7 +79,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: { poll: { timeout: 30_000 } },
-          // The command line is started hundreds of times.
+          // For the processes that tests start.
           env: { NODE_COMPILE_CACHE: path.join(root, ".wrangler/compile-cache") },
         },
       },

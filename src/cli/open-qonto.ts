@@ -1,6 +1,6 @@
-import { type Command, Option } from "commander";
+import { Option } from "commander";
 import { z } from "zod";
-import { contextOf } from "./context.ts";
+import type { QontoCommand } from "./command.ts";
 import { wrongUsage } from "./fault.ts";
 import { type QontoAccess, QontoClient } from "./qonto-client.ts";
 import { readUrl, refuseClearText } from "./settings.ts";
@@ -21,7 +21,7 @@ export function sandboxOption(): Option {
 
 /** Qonto's API as the environment lets us in, `--sandbox` or not. */
 export function openQonto(
-  command: Command,
+  command: QontoCommand,
   {
     system = "business",
     headers = {},
@@ -31,7 +31,8 @@ export function openQonto(
     readonly headers?: Readonly<Record<string, string>>;
   } = {},
 ): QontoClient {
-  const { output, settings } = contextOf(command);
+  const { output, invocation } = command;
+  const { settings, world } = invocation;
   const { sandbox } = options.parse(command.optsWithGlobals());
   const { production, override } = systems[system];
   const baseUrl = readUrl(settings.value(override) ?? (sandbox ? SANDBOX : production), override);
@@ -55,6 +56,7 @@ export function openQonto(
       ...(stagingToken === undefined ? {} : { "x-qonto-staging-token": stagingToken }),
     },
     progress: (text) => output.progress(text),
+    world,
     ...manners,
   });
 }

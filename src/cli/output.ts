@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { withoutSecrets } from "./secrets.ts";
+import type { Terminal } from "./terminal.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -8,55 +8,46 @@ export interface OutputOptions {
   readonly color?: boolean | undefined;
 }
 
-/** There is one line for it, whoever writes there. */
-let progressIsShown = false;
-
-/** Empties the line before something else is said. */
-export function clearProgress(): void {
-  if (progressIsShown) process.stderr.write(CLEAR_LINE);
-  progressIsShown = false;
-}
-
-const CLEAR_LINE = "\r\u001B[2K";
-
 /** What a command says: tables and sentences for a person, or JSON for a program; what it is doing, to a terminal alone. */
 export class Output {
   readonly json: boolean;
   readonly #hasColor: boolean;
+  readonly #terminal: Terminal;
 
-  constructor({ json = false, color = true }: OutputOptions = {}) {
+  constructor(terminal: Terminal, { json = false, color = true }: OutputOptions = {}) {
     this.json = json;
-    this.#hasColor = color && !json;
+    this.#hasColor = color && !json && terminal.hasColor;
+    this.#terminal = terminal;
   }
 
   /** The result: the document, or the text that says the same. */
   show(document: unknown, text: () => string): void {
-    clearProgress();
-    process.stdout.write(`${this.json ? JSON.stringify(document, null, 2) : text()}\n`);
+    this.#terminal.print(`${this.json ? JSON.stringify(document, null, 2) : text()}\n`);
   }
 
   /** One of many results, as they come: a line of JSON each, or of text. */
   line(document: unknown, text: () => string): void {
-    clearProgress();
-    process.stdout.write(`${this.json ? JSON.stringify(document) : text()}\n`);
+    this.#terminal.print(`${this.json ? JSON.stringify(document) : text()}\n`);
+  }
+
+  /** The text of others, fit to be shown. */
+  clean(text: string): string {
+    return this.#terminal.clean(printable(text));
   }
 
   /** A sentence beside the result. */
   note(text: string): void {
-    clearProgress();
-    process.stderr.write(`${withoutSecrets(printable(text))}\n`);
+    this.#terminal.tell(`${printable(text)}\n`);
   }
 
   /** What the command is waiting for; the next one takes its place. */
   progress(text: string): void {
-    if (!process.stderr.isTTY) return;
-    process.stderr.write(`${CLEAR_LINE}${printable(text).slice(0, (process.stderr.columns || 80) - 1)}`);
-    progressIsShown = true;
+    this.#terminal.progress(printable(text));
   }
 
   /** Colour, where there is a terminal that wants it. */
   paint(style: Style, text: string): string {
-    return this.#hasColor ? styleText(style, text, { stream: process.stdout }) : text;
+    return this.#hasColor ? styleText(style, text, { validateStream: false }) : text;
   }
 
   /** Aligned columns below their names. A cell is a text, or a text and its colour. */

@@ -1,14 +1,17 @@
 import ky, { type KyInstance, isHTTPError } from "ky";
-import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import { Fault } from "./fault.ts";
 import { type Query, networkReason, queryText, tryParseLosslessly } from "./network.ts";
 import { QontoRefusal, describeErrors } from "./qonto-refusal.ts";
 import { isWorthRetrying, retryAfterMs, troubleOf } from "./qonto-trouble.ts";
+import type { World } from "./world.ts";
 
 /** Qonto counts in windows of 10 s and 10 min; whoever is to wait longer is better told. */
 const usualPatience: Patience = { answersWithinMs: 30_000, mostRetries: 6, longestWaitMs: 120_000 };
+
+/** Wait before the first retry of a request that was not told how long to wait; it doubles. */
+const BACK_OFF_MS = 1_000;
 
 const LARGEST_PAGE = 100;
 /** Qonto lists no more results of one query than this. */
@@ -19,14 +22,13 @@ export interface QontoAccess {
   readonly headers: Readonly<Record<string, string>>;
   /** Hears that the client waits, and why. */
   readonly progress: (text: string) => void;
-  /** Wait before the first retry of a request that was not told how long to wait; it doubles. */
-  readonly backOffMs?: number;
   /** Least time from one request to the next. */
   readonly spacingMs?: number;
   /** How much trouble the client takes before it gives up. */
   readonly patience?: Patience;
   /** Hears each answer, refusals too. */
   readonly onAnswer?: (answer: Response) => void;
+  readonly world: World;
 }
 
 interface Patience {
@@ -54,6 +56,7 @@ export interface Page<Item> {
 export class QontoClient {
   readonly #ky: KyInstance;
   readonly #spacingMs: number;
+  readonly #world: World;
   #nextAtMs = 0;
   #answeredAtMs: number | null = null;
 
@@ -61,13 +64,14 @@ export class QontoClient {
     baseUrl,
     headers,
     progress,
-    backOffMs = 1_000,
     spacingMs = 0,
     patience: { answersWithinMs, mostRetries, longestWaitMs } = usualPatience,
     onAnswer,
+    world,
   }: QontoAccess) {
     this.#spacingMs = spacingMs;
-    const backOff = (retry: number) => Math.min(backOffMs * 2 ** (retry - 1), longestWaitMs);
+    this.#world = world;
+    const backOff = (retry: number) => Math.min(BACK_OFF_MS * 2 ** (retry - 1), longestWaitMs);
     this.#ky = ky.create({
       prefix: baseUrl,
       headers: { ...headers, accept: "application/json" },
@@ -75,18 +79,26 @@ export class QontoClient {
       parseJson: (text) => parseJsonLosslessly(text),
       // The staging token is no header that fetch would keep from a stranger behind a redirect.
       redirect: "manual",
-      hooks: { afterResponse: [({ response }) => onAnswer?.(response)] },
+      fetch: world.fetch,
+      hooks: {
+        afterResponse: [({ response }) => onAnswer?.(response)],
+        beforeRetry: [
+          async ({ error, retryCount }) => {
+            const waitMs = retryAfterMs(error, world.now()) ?? backOff(retryCount);
+            const seconds = Math.ceil(waitMs / 1000);
+            progress(`${troubleOf(error)}: waiting ${seconds} s, then try ${retryCount + 1} of ${mostRetries + 1} …`);
+            await world.wait(waitMs);
+          },
+        ],
+      },
       retry: {
         limit: mostRetries,
         methods: ["get", "post", "put", "delete"],
-        delay: backOff,
+        // The waiting is done before the retry, in the world's own time.
+        delay: () => 0,
+        afterStatusCodes: [],
         retryOnTimeout: true,
-        shouldRetry: ({ error, retryCount }) => {
-          if (!isWorthRetrying(error, longestWaitMs)) return false;
-          const seconds = Math.ceil((retryAfterMs(error) ?? backOff(retryCount)) / 1000);
-          progress(`${troubleOf(error)}: waiting ${seconds} s, then try ${retryCount + 1} of ${mostRetries + 1} …`);
-          return undefined;
-        },
+        shouldRetry: ({ error }) => (isWorthRetrying(error, longestWaitMs, world.now()) ? undefined : false),
       },
     });
   }
@@ -198,10 +210,10 @@ export class QontoClient {
   }
 
   async #waitForTurn(): Promise<void> {
-    const now = performance.now();
+    const now = this.#world.elapsedMs();
     const at = Math.max(now, this.#nextAtMs);
     this.#nextAtMs = at + this.#spacingMs;
-    if (at > now) await wait(at - now);
+    if (at > now) await this.#world.wait(at - now);
   }
 }
 

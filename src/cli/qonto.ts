@@ -1,37 +1,19 @@
-import { Command } from "commander";
-import { addDestinations } from "./commands/destinations/destinations.ts";
-import { addDoctor } from "./commands/doctor/doctor.ts";
-import { addEvents } from "./commands/events/events.ts";
-import { addOnboarding } from "./commands/onboarding.ts";
-import { addReconcile } from "./commands/reconcile/reconcile.ts";
-import { addReplay } from "./commands/replay.ts";
-import { addSend } from "./commands/send.ts";
-import { addSubscriptions } from "./commands/subscriptions/subscriptions.ts";
-import { addTail } from "./commands/tail/tail.ts";
-import { addVerify } from "./commands/verify/verify.ts";
-import { prepareProgram, runProgram } from "./run-program.ts";
+import { fileURLToPath } from "node:url";
+import { run } from "./command-line.ts";
 
-/** `npm run qonto -- …`: the operator's command line. */
-const program = prepareProgram(
-  new Command("qonto")
-    .usage("<command> [options]")
-    .description("Sets up, watches and mends what stands between Qonto and the teams."),
-);
+/** `npm run qonto -- …`: the operator's command line as a process. */
+const ctrlC = new AbortController();
+process.once("SIGINT", () => ctrlC.abort());
 
-program.commandsGroup("Qonto:");
-addSubscriptions(program);
-addOnboarding(program);
-
-program.commandsGroup("Signatures:");
-addSend(program);
-addVerify(program);
-
-program.commandsGroup("The relay:");
-addDestinations(program);
-addEvents(program);
-addReplay(program);
-addReconcile(program);
-addTail(program);
-addDoctor(program);
-
-await runProgram(program, process.argv.slice(2));
+const { env, stdin, stdout, stderr } = process;
+process.exitCode = await run(process.argv.slice(2), {
+  env,
+  stdin,
+  stdout,
+  stderr,
+  workingDirectory: process.cwd(),
+  directory: fileURLToPath(new URL("../../", import.meta.url)),
+  interrupt: ctrlC.signal,
+});
+// Whoever interrupts it does not wait for what is still on its way.
+if (ctrlC.signal.aborted) process.exit();

@@ -10,7 +10,7 @@ const unitsMs: Readonly<Record<string, number>> = {
 };
 
 /** Unix milliseconds of an instant (ISO 8601, or Unix seconds) or of a time ago (`90s`, `2h`, `3d`). */
-export function readTime(text: string, option: string, nowMs = Date.now()): number {
+export function readTime(text: string, option: string, nowMs: number): number {
   const [, amount, unit = ""] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
   if (amount !== undefined) return nowMs - Number(amount) * (unitsMs[unit] ?? 0);
   if (/^\d{9,11}$/.test(text)) return Number(text) * 1000;

@@ -1,11 +1,9 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
 import { wrongUsage } from "./fault.ts";
-import { keepSecret } from "./secrets.ts";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
+import type { Secrets } from "./secrets.ts";
+import type { Environment } from "./terminal.ts";
 
 const LOCAL_RELAY = "http://localhost:8787";
 
@@ -15,12 +13,14 @@ type Credential = LocalSecret | "QONTO_ACCESS_TOKEN" | "QONTO_STAGING_TOKEN";
 
 /** What the environment says, and for a relay on this machine the `.dev.vars` that it was started with. */
 export class Settings {
-  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #environment: Environment;
   readonly #directory: string;
+  readonly #secrets: Secrets;
 
-  constructor(environment: Readonly<Record<string, string | undefined>> = process.env, directory: string = root) {
+  constructor(environment: Environment, directory: string, secrets: Secrets) {
     this.#environment = environment;
     this.#directory = directory;
+    this.#secrets = secrets;
   }
 
   /** Address of the relay, without a slash at its end. */
@@ -35,15 +35,15 @@ export class Settings {
 
   credential(name: Exclude<Credential, LocalSecret>): string | undefined {
     const value = this.value(name);
-    return value === undefined ? undefined : keepSecret(value);
+    return value === undefined ? undefined : this.#secrets.keep(value);
   }
 
   /** A secret that the relay at this address has as well, and where it was found. */
   sharedSecret(name: LocalSecret, relayUrl: string): { readonly value: string; readonly from: string } | undefined {
     const value = this.value(name);
-    if (value !== undefined) return { value: keepSecret(value), from: name };
+    if (value !== undefined) return { value: this.#secrets.keep(value), from: name };
     const local = isOnThisMachine(relayUrl) ? this.#readLocal()[name]?.trim() : undefined;
-    return local ? { value: keepSecret(local), from: `${name} in .dev.vars` } : undefined;
+    return local ? { value: this.#secrets.keep(local), from: `${name} in .dev.vars` } : undefined;
   }
 
   #readLocal(): Readonly<Record<string, string | undefined>> {

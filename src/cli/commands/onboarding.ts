@@ -1,6 +1,5 @@
-import type { Command } from "commander";
 import { z } from "zod";
-import { contextOf } from "../context.ts";
+import type { QontoCommand } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
 import { openQonto, sandboxOption } from "../open-qonto.ts";
 import { printable } from "../output.ts";
@@ -21,7 +20,7 @@ const options = z.object({
 const webhook = z.looseObject({ id: z.string(), callback_url: z.string() });
 
 /** `onboarding register`: the single address that the Onboarding API sends all its events to. */
-export function addOnboarding(program: Command): void {
+export function addOnboarding(program: QontoCommand): void {
   const onboarding = program.command("onboarding").description("where Qonto's Onboarding API sends its events");
   onboarding
     .command("register")
@@ -35,18 +34,18 @@ export function addOnboarding(program: Command): void {
       "after",
       "\nExample:\n  npm run qonto -- onboarding register --url https://relay.example.com/webhooks/qonto --sandbox",
     )
-    .action(async (_options: unknown, command: Command) => {
-      const { output, settings } = contextOf(command);
+    .action(async (_options: unknown, command: QontoCommand) => {
+      const { output, invocation } = command;
       const {
         url,
         path,
-        partnerId = settings.value("QONTO_PARTNER_ID"),
+        partnerId = invocation.settings.value("QONTO_PARTNER_ID"),
         secret: given,
       } = options.parse(command.opts());
-      const callback_url = readCallbackUrl(url, settings.value("QONTO_ONBOARDING_URL"));
+      const callback_url = readCallbackUrl(url, invocation.settings.value("QONTO_ONBOARDING_URL"));
       if (partnerId === undefined) throw wrongUsage("QONTO_PARTNER_ID is not set.", "Set it, or give --partner-id.");
       const qonto = openQonto(command, { system: "onboarding", headers: { "qonto-partner-id": partnerId } });
-      const { secret, isNew } = await secretFrom(given);
+      const { secret, isNew } = await secretFrom(given, invocation);
       const body = { callback_url, secret, enabled: true };
       const register = (endpoint: string) => qonto.post(endpoint, body, webhook);
       const registered = await register(path ?? PATH_OF_GUIDE).catch((error: unknown) => {

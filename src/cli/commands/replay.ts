@@ -1,10 +1,10 @@
-import { setTimeout as wait } from "node:timers/promises";
-import { type Command, Option } from "commander";
+import { Option } from "commander";
 import { z } from "zod";
-import { contextOf, openRelay, relayOption } from "../context.ts";
+import { type QontoCommand, openRelay, relayOption } from "../command.ts";
 import type { RelayClient } from "../relay-client.ts";
 import type { Output } from "../output.ts";
 import { readTime } from "../read-time.ts";
+import type { World } from "../world.ts";
 import { pathOf as pathOfDestination } from "./destinations/destination.ts";
 import { pathOf as pathOfEvent } from "./events/event.ts";
 
@@ -19,21 +19,21 @@ const progress = z.looseObject({
 });
 
 /** `replay …`: sends again. */
-export function addReplay(program: Command): void {
+export function addReplay(program: QontoCommand): void {
   const replay = program.command("replay").description("send again");
   addReplayEvent(replay);
   addReplayDestination(replay);
 }
 
-function addReplayEvent(replay: Command): void {
+function addReplayEvent(replay: QontoCommand): void {
   replay
     .command("event <id>")
     .description("an event: to one team, or to all that want it and do not have it")
     .addOption(relayOption())
     .option("--to <destination>", "this team, even if it has it")
     .addHelpText("after", "\nExample:\n  npm run qonto -- replay event 018f71db-… --to dst_0193")
-    .action(async (id: string, _options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (id: string, _options: unknown, command: QontoCommand) => {
+      const { output } = command;
       const { to } = z.object({ to: z.string().optional() }).parse(command.opts());
       const body = to === undefined ? {} : { destination_id: to };
       const { count } = await openRelay(command).post(
@@ -52,7 +52,7 @@ const options = z.object({
   which: z.enum(["failed", "missing", "all"]),
 });
 
-function addReplayDestination(replay: Command): void {
+function addReplayDestination(replay: QontoCommand): void {
   replay
     .command("destination <id>")
     .description("a team's past, oldest first; ends when all of it is on its way")
@@ -65,17 +65,18 @@ function addReplayDestination(replay: Command): void {
         .default("failed"),
     )
     .addHelpText("after", "\nExample:\n  npm run qonto -- replay destination dst_0193 --since 2h --which missing")
-    .action(async (id: string, _options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (id: string, _options: unknown, command: QontoCommand) => {
+      const { output, invocation } = command;
+      const { now, wait } = invocation.world;
       const { since, until, which } = options.parse(command.opts());
       const body = {
-        since: new Date(readTime(since, "--since")).toISOString(),
-        ...(until === undefined ? {} : { until: new Date(readTime(until, "--until")).toISOString() }),
+        since: new Date(readTime(since, "--since", now())).toISOString(),
+        ...(until === undefined ? {} : { until: new Date(readTime(until, "--until", now())).toISOString() }),
         which,
       };
       const relay = openRelay(command);
       const { count, replay_id } = await relay.post(`${pathOfDestination(id)}/replay`, body, begun);
-      const finished = await untilFinished(relay, replay_id, output);
+      const finished = await untilFinished(relay, replay_id, { output, wait });
       output.show(
         { count, ...finished },
         () => `${count} ${count === 1 ? "delivery is" : "deliveries are"} on the way again.`,
@@ -83,7 +84,11 @@ function addReplayDestination(replay: Command): void {
     });
 }
 
-async function untilFinished(relay: RelayClient, id: string, output: Output): Promise<z.output<typeof progress>> {
+async function untilFinished(
+  relay: RelayClient,
+  id: string,
+  { output, wait }: Pick<World, "wait"> & { readonly output: Output },
+): Promise<z.output<typeof progress>> {
   for (;;) {
     const state = await relay.get(`/api/replays/${encodeURIComponent(id)}`, progress);
     if (state.finished_at !== null) return state;

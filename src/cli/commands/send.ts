@@ -1,17 +1,18 @@
-import { type Command, Option } from "commander";
+import { Option } from "commander";
 import { z } from "zod";
 import { tryDecodeUtf8, tryParseJson } from "../../platform/json.ts";
 import { isSampleType, sampleEvent, sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
 import { signAsQonto } from "../../qonto/sign-as-qonto.ts";
-import { contextOf, relayOption } from "../context.ts";
+import { type QontoCommand, relayOption } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
+import type { Invocation } from "../invocation.ts";
 import type { Output } from "../output.ts";
 import { readBytes } from "../read-input.ts";
 import { readTime } from "../read-time.ts";
-import { keepSecret } from "../secrets.ts";
 import { readUrl } from "../settings.ts";
 import { secretNames, signingSecret } from "../signing-secret.ts";
 import { networkReason } from "../network.ts";
+import type { World } from "../world.ts";
 import { meaningOf } from "./meaning-of-answer.ts";
 
 /** Qonto takes an answer that comes later for none. */
@@ -44,7 +45,7 @@ interface Answer {
 }
 
 /** `send`: an event as Qonto would send it. */
-export function addSend(program: Command): void {
+export function addSend(program: QontoCommand): void {
   program
     .command("send")
     .argument("<type>", "v1/transactions, registrations.completed, …")
@@ -60,21 +61,23 @@ export function addSend(program: Command): void {
     .addOption(new Option("--file <file>", "the body to send, byte for byte; - reads standard input").conflicts("id"))
     .option("--timestamp <time>", "sign as of then: an instant, or how long ago, as 10m (else now)")
     .addHelpText("after", "\nExample:\n  npm run qonto -- send v1/transactions --count 3")
-    .action(async (type: string, _options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (type: string, _options: unknown, command: QontoCommand) => {
+      const { output, invocation } = command;
       const given = readOptions(command);
-      const receiver = receiverOf(command, type, given);
+      const receiver = receiverOf(type, given, invocation);
       const answers: Answer[] = [];
       for (let number = 1; number <= given.count; number += 1) {
         output.progress(`${number} of ${given.count} …`);
-        answers.push(await sendOne(await makeBody(type, given), type, receiver, given));
+        answers.push(
+          await sendOne(await makeBody(type, given, invocation), type, receiver, { ...given, world: invocation.world }),
+        );
       }
       output.show({ url: receiver.url, type, answers }, () => asText(answers, output));
-      if (answers.some(({ accepted }) => !accepted)) process.exitCode = 1;
+      if (answers.some(({ accepted }) => !accepted)) invocation.exitCode = 1;
     });
 }
 
-function readOptions(command: Command): Options {
+function readOptions(command: QontoCommand): Options {
   const parsed = options.safeParse(command.opts());
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -87,10 +90,9 @@ interface Receiver {
   readonly secretFrom: string;
 }
 
-function receiverOf(command: Command, type: string, { to, url: relay, secret }: Options): Receiver {
-  const { settings } = contextOf(command);
+function receiverOf(type: string, { to, url: relay, secret }: Options, { settings, secrets }: Invocation): Receiver {
   const url = to === undefined ? `${settings.relayUrl(relay)}/webhooks/qonto` : readUrl(to, "--to");
-  if (secret !== undefined) return { url, secret: keepSecret(secret), secretFrom: "--secret" };
+  if (secret !== undefined) return { url, secret: secrets.keep(secret), secretFrom: "--secret" };
   const signing = signingSecret(settings, url, sourceOfType(type));
   if (signing === null) {
     const name = secretNames[sourceOfType(type)];
@@ -99,15 +101,19 @@ function receiverOf(command: Command, type: string, { to, url: relay, secret }: 
   return { url, ...signing };
 }
 
-async function makeBody(type: string, { file, id }: Options): Promise<Uint8Array<ArrayBuffer>> {
-  if (file !== undefined) return readBytes(file);
+async function makeBody(
+  type: string,
+  { file, id }: Options,
+  { input, world }: Invocation,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (file !== undefined) return readBytes(file, input);
   if (!isSampleType(type)) {
     throw wrongUsage(
       `There is no sample of ${type}.`,
       `There is one of ${sampleTypes.join(", ")}; for another give --file.`,
     );
   }
-  const created_at = new Date().toISOString().replace(/\.\d+/, "");
+  const created_at = new Date(world.now()).toISOString().replace(/\.\d+/, "");
   return new TextEncoder().encode(JSON.stringify(sampleEvent(type, { id: id ?? crypto.randomUUID(), created_at })));
 }
 
@@ -115,22 +121,23 @@ async function sendOne(
   body: Uint8Array<ArrayBuffer>,
   type: string,
   { url, secret, secretFrom }: Receiver,
-  { timestamp }: Options,
+  { timestamp, world }: Pick<Options, "timestamp"> & { readonly world: World },
 ): Promise<Answer> {
+  const { now, elapsedMs, timeout, fetch } = world;
   const timestampSeconds = Math.floor(
-    (timestamp === undefined ? Date.now() : readTime(timestamp, "--timestamp")) / 1000,
+    (timestamp === undefined ? now() : readTime(timestamp, "--timestamp", now())) / 1000,
   );
   const signature = await signAsQonto(sourceOfType(type), body, { secret, timestampSeconds });
   const event_id = z.object({ id: z.string() }).safeParse(tryParseJson(tryDecodeUtf8(body) ?? "")).data?.id ?? null;
-  const startedAt = performance.now();
-  const duration = () => Math.round(performance.now() - startedAt);
+  const startedAt = elapsedMs();
+  const duration = () => Math.round(elapsedMs() - startedAt);
   try {
     const response = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json", ...signature },
       body,
       redirect: "manual",
-      signal: AbortSignal.timeout(QONTO_WAITS_MS),
+      signal: timeout(QONTO_WAITS_MS),
     });
     const text = await response.text();
     const answer = tryParseJson(text) ?? text.slice(0, 1_000);

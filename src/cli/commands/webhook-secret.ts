@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { wrongUsage } from "../fault.ts";
+import type { Invocation } from "../invocation.ts";
 import type { Output } from "../output.ts";
 import { readBytes } from "../read-input.ts";
-import { keepSecret } from "../secrets.ts";
 import { isOnThisMachine } from "../settings.ts";
 
 /** Qonto's own limits. */
@@ -11,18 +11,21 @@ const qontoSecret = z.string().regex(/^[\x21-\x7e]{32,128}$/);
 const SECRET_BYTES = 32;
 
 /** The secret that is given (`-`: on standard input), or a new one. */
-export async function secretFrom(given: string | undefined): Promise<{ secret: string; isNew: boolean }> {
+export async function secretFrom(
+  given: string | undefined,
+  { secrets, input }: Invocation,
+): Promise<{ secret: string; isNew: boolean }> {
   if (given === undefined) {
     const random = crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64();
-    return { secret: keepSecret(`whsec_${random}`), isNew: true };
+    return { secret: secrets.keep(`whsec_${random}`), isNew: true };
   }
   const text =
     given === "-"
-      ? Buffer.from(await readBytes("-"))
+      ? Buffer.from(await readBytes("-", input))
           .toString()
           .trim()
       : given;
-  const parsed = qontoSecret.safeParse(keepSecret(text));
+  const parsed = qontoSecret.safeParse(secrets.keep(text));
   if (!parsed.success) throw wrongUsage("Qonto takes secrets of 32 to 128 characters, without white space.");
   return { secret: parsed.data, isNew: false };
 }

@@ -5,7 +5,8 @@ import { z } from "zod";
 import { Fault } from "../fault.ts";
 import { tryParseLosslessly } from "../network.ts";
 import { printableLines } from "../output.ts";
-import type { Run, WranglerRuns } from "./wrangler-runs.ts";
+import type { Environment } from "../terminal.ts";
+import type { Run, Wrangler } from "./wrangler-runs.ts";
 
 const named = z.array(z.object({ name: z.string() }));
 
@@ -19,15 +20,17 @@ interface Queue {
 
 /** The account at Cloudflare. Its words are those of wrangler, whose version is pinned. */
 export class Cloudflare {
-  readonly #wrangler: WranglerRuns;
+  readonly #wrangler: Wrangler;
+  readonly #env: Environment;
 
-  constructor(wrangler: WranglerRuns) {
+  constructor(wrangler: Wrangler, env: Environment) {
     this.#wrangler = wrangler;
+    this.#env = env;
   }
 
   async requireLogin(): Promise<void> {
     // A token need not be allowed to ask whose it is.
-    if (process.env["CLOUDFLARE_API_TOKEN"]) return;
+    if (this.#env["CLOUDFLARE_API_TOKEN"]) return;
     const run = await this.#wrangler.run(["whoami", "--json"]);
     if (run.succeeded) return;
     if (!/"loggedIn":\s*false/.test(run.stdout)) throw failure("Cloudflare did not say who is logged in.", run);

@@ -12,19 +12,30 @@ export interface Run {
   readonly output: string;
 }
 
+/** Runs commands of the pinned wrangler. */
+export interface Wrangler {
+  run(command: readonly string[], environment?: Readonly<Record<string, string>>): Promise<Run>;
+}
+
 const ofEveryRun = {
   WRANGLER_HIDE_BANNER: "true",
   // It is started a dozen times, and is 15 MB of JavaScript.
   NODE_COMPILE_CACHE: fileURLToPath(new URL("../../../node_modules/.cache/compiled", import.meta.url)),
 };
 
-/** Commands of wrangler, each to its end. */
-export class WranglerRuns {
+/** Each to its end, as processes. */
+export class WranglerRuns implements Wrangler {
+  readonly #environment: Readonly<Record<string, string>>;
   readonly #running = new Set<ChildProcess>();
   #stopped = false;
 
+  /** `environment`: what holds for every run, besides this process's own. */
+  constructor(environment: Readonly<Record<string, string>> = {}) {
+    this.#environment = environment;
+  }
+
   async run(command: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Run> {
-    const child = startWrangler(command, { ...ofEveryRun, ...environment });
+    const child = startWrangler(command, { ...ofEveryRun, ...this.#environment, ...environment });
     this.#running.add(child);
     const output = collect(child);
     const stdout: string[] = [];

@@ -142,7 +142,16 @@ describe("each outside thing has one door", () => {
 
   it("requests leave from one file", () => {
     expect(worker(using(/[^.\w]fetch\(/)).toSorted()).toEqual(["platform/world.ts"]);
-    expect(using(/world\.fetch\(/)).toEqual(["outbound/post.ts"]);
+    expect(worker(using(/world\.fetch\(/))).toEqual(["outbound/post.ts"]);
+  });
+
+  it("the command line has of its process what its entry hands in", () => {
+    const reached = new Set(["cli/command-line.ts"]);
+    for (const file of reached) {
+      for (const imported of modules.find((one) => one.file === file)?.imports ?? []) reached.add(imported);
+    }
+    expect(reached.size).toBeGreaterThan(40);
+    expect(using(/\b(process|console)\.\w/).filter((file) => reached.has(file))).toEqual([]);
   });
 
   it("time and chance are arguments", () => {

@@ -4,14 +4,16 @@ import https from "node:https";
 import net, { type AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import tls from "node:tls";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { faultNames } from "../../../src/cli/commands/doctor/finding.ts";
-import { realWorld } from "../../../src/cli/commands/doctor/world.ts";
-import { freePort } from "../../demo/free-port.ts";
+import { certificateOf } from "../../../src/cli/commands/doctor/world.ts";
 import { selfSigned } from "./certificate.ts";
 import { HttpServer } from "../support/qonto-server/http-server.ts";
 import { QontoServer } from "../support/qonto-server/qonto-server.ts";
 import { BUSINESS_SECRET, ONBOARDING_SECRET, ScriptedRelay } from "./doctor-scene.ts";
+import { NOBODY } from "./scripted-server.ts";
+import { spawnQonto } from "./qonto-process.ts";
 import { qonto } from "./qonto-program.ts";
 
 let relay: ScriptedRelay;
@@ -28,7 +30,7 @@ const credentials = {
   QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
 };
 const doctor = (more: readonly string[] = [], environment: Record<string, string> = credentials, url = server.url) =>
-  qonto(["doctor", "--url", url, ...more], environment);
+  qonto(["doctor", "--url", url, ...more], environment, { world: { elapsedMs: () => 0 } });
 
 describe("doctor", () => {
   it("says in a line each what is well, and what could not be looked at and how it could, and ends with 0", async () => {
@@ -79,14 +81,14 @@ describe("doctor", () => {
   });
 
   it("of a relay that is down is whole, and names that first", async () => {
-    const { code, stdout, stderr } = await doctor(["--json"], credentials, `http://127.0.0.1:${await freePort()}`);
+    const { code, stdout, stderr } = await doctor(["--json"], credentials, NOBODY);
     const report = JSON.parse(stdout);
     expect([code, stderr, report.checks.length]).toEqual([1, "", 18]);
     expect(report.findings.map(({ fault }: { fault: string }) => fault)).toEqual(["relay_unreachable"]);
   });
 
   it("says once, and of all checks that hang on it, that a relay is down", async () => {
-    const { stdout } = await doctor([], credentials, `http://127.0.0.1:${await freePort()}`);
+    const { stdout } = await doctor([], credentials, NOBODY);
     expect(stdout).toMatch(/^– access, refusals, .*destinations\n {16}not checked: The relay does not answer/m);
     expect(stdout.split("\n").length).toBeLessThan(25);
   });
@@ -143,30 +145,40 @@ describe("doctor", () => {
 });
 
 describe("a certificate as it is seen", () => {
-  const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-tls-"));
   const DAY_MS = 86_400_000;
-  const inDays = (days: number) => new Date(Date.now() + days * DAY_MS);
+  /** In whole seconds, as certificates have it. */
+  const inDays = (days: number) => new Date(Math.floor(Date.now() / 1000) * 1000 + days * DAY_MS);
+  const trusted = tls.getCACertificates();
   let tlsServer: https.Server | undefined;
-  afterEach(() => void tlsServer?.close());
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  afterEach(() => {
+    tls.setDefaultCACertificates(trusted);
+    tlsServer?.closeAllConnections();
+    tlsServer?.close();
+  });
 
   async function serve(name: string, days: number) {
-    const identity = selfSigned(name, { from: inDays(-10), until: inDays(days) });
-    const certificateFile = path.join(directory, "certificate.pem");
-    writeFileSync(certificateFile, identity.cert);
+    const until = inDays(days);
+    const identity = selfSigned(name, { from: inDays(-10), until });
     tlsServer = https
       .createServer(identity, (_request, response) => response.writeHead(404).end())
       .listen(0, "127.0.0.1");
     await once(tlsServer, "listening");
-    return { port: (tlsServer.address() as AddressInfo).port, certificateFile };
+    return { port: (tlsServer.address() as AddressInfo).port, certificate: identity.cert, until };
   }
 
   it("tells its end, its issuer, and why it is not trusted", async () => {
-    const { port } = await serve("localhost", 7);
-    const seen = await realWorld.certificateOf("localhost", port);
-    expect(seen).toMatchObject({ refusedFor: "DEPTH_ZERO_SELF_SIGNED_CERT", issuer: "localhost" });
-    expect(Math.abs(seen.validUntil - inDays(7).getTime())).toBeLessThan(60_000);
+    const { port, until } = await serve("localhost", 7);
+    expect(await certificateOf("localhost", port)).toEqual({
+      validUntil: until.getTime(),
+      refusedFor: "DEPTH_ZERO_SELF_SIGNED_CERT",
+      issuer: "localhost",
+    });
   });
+
+  const certificateFaults = (stdout: string) =>
+    JSON.parse(stdout)
+      .findings.filter(({ check }: { check: string }) => check === "certificate")
+      .map(({ fault }: { fault: string }) => fault);
 
   it.each<[string, string, number, string[]]>([
     ["trusted", "localhost", 90, []],
@@ -174,17 +186,28 @@ describe("a certificate as it is seen", () => {
     ["of yesterday", "localhost", -1, ["certificate_expired"]],
     ["of another host", "other.example.com", 90, ["certificate_for_another_host"]],
   ])("%s", async (_what, name, days, expected) => {
-    const { port, certificateFile } = await serve(name, days);
-    const environment = { NODE_EXTRA_CA_CERTS: certificateFile };
-    const { stdout } = await doctor(["--json"], environment, `https://localhost:${port}`);
-    const found = JSON.parse(stdout).findings.filter(({ check }: { check: string }) => check === "certificate");
-    expect(found.map(({ fault }: { fault: string }) => fault)).toEqual(expected);
+    const { port, certificate } = await serve(name, days);
+    tls.setDefaultCACertificates([...trusted, certificate]);
+    const { stdout } = await doctor(["--json"], {}, `https://localhost:${port}`);
+    expect(certificateFaults(stdout)).toEqual(expected);
+  });
+
+  it("is trusted when the process that looks is told to, as Node is told", async () => {
+    const { port, certificate } = await serve("localhost", 90);
+    const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-tls-"));
+    const file = path.join(directory, "certificate.pem");
+    writeFileSync(file, certificate);
+    const { stdout } = await spawnQonto(["doctor", "--json", "--url", `https://localhost:${port}`], {
+      NODE_EXTRA_CA_CERTS: file,
+    }).ended;
+    expect(certificateFaults(stdout)).toEqual([]);
+    rmSync(directory, { recursive: true });
   });
 
   it("is not to be had where nobody speaks TLS", async () => {
     const plain = net.createServer((socket) => socket.end("hello\n")).listen(0, "127.0.0.1");
     await once(plain, "listening");
-    await expect(realWorld.certificateOf("127.0.0.1", (plain.address() as AddressInfo).port)).rejects.toThrow();
+    await expect(certificateOf("127.0.0.1", (plain.address() as AddressInfo).port)).rejects.toThrow();
     plain.close();
   });
 });

@@ -5,6 +5,7 @@ import { readTarget } from "../../../src/cli/commands/doctor/target.ts";
 import type { World } from "../../../src/cli/commands/doctor/world.ts";
 import { QontoClient } from "../../../src/cli/qonto-client.ts";
 import { RelayClient } from "../../../src/cli/relay-client.ts";
+import { realWorld } from "../../../src/cli/world.ts";
 import type { Source } from "../../../src/domain/event.ts";
 import { readBusinessSignature } from "../../../src/qonto/business-signature.ts";
 import { readOnboardingSignature } from "../../../src/qonto/onboarding-signature.ts";
@@ -244,6 +245,7 @@ export class Scene {
       headers: { authorization: `Bearer ${token}` },
       progress: () => undefined,
       patience: { answersWithinMs: 5_000, mostRetries: 0, longestWaitMs: 0 },
+      world: realWorld,
       onAnswer: ({ headers }) => (aheadMs = Date.parse(headers.get("date") ?? "") - this.circumstances.world.now()),
     });
     return { thing: { client, clockAheadMs: () => aheadMs } };
@@ -256,7 +258,7 @@ export class Scene {
     return {
       target: readTarget(RELAY),
       world: {
-        now: () => Date.now(),
+        ...realWorld,
         elapsedMs: () => (elapsedMs += 20),
         fetch: this.fetch,
         wait: async () => undefined,

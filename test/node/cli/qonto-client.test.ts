@@ -1,42 +1,51 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
 import { QontoClient, TooManyResults } from "../../../src/cli/qonto-client.ts";
-import { QontoServer } from "../support/qonto-server/qonto-server.ts";
-import { ScriptedServer } from "./scripted-server.ts";
+import { realWorld } from "../../../src/cli/world.ts";
+import { NOBODY, ScriptedServer } from "./scripted-server.ts";
 
 const item = z.object({ id: z.string() });
 const progress: string[] = [];
+const waits: number[] = [];
+const world = { ...realWorld, elapsedMs: () => 0, wait: async (ms: number) => waits.push(ms) };
 let api: ScriptedServer;
 let client: QontoClient;
 
 beforeEach(async () => {
   api = await new ScriptedServer().start();
   progress.length = 0;
-  client = new QontoClient({ baseUrl: api.url, headers: {}, progress: (text) => progress.push(text), backOffMs: 0 });
+  waits.length = 0;
+  client = new QontoClient({ baseUrl: api.url, headers: {}, progress: (text) => progress.push(text), world });
 });
 afterEach(() => api.stop());
 
 const list = (query: Parameters<QontoClient["list"]>[3]) =>
   Array.fromAsync(client.list("v2/transactions", "transactions", item, query));
 
+/** Seconds before each retry of a request that is not told how long to wait. */
+const backOffs = [1, 2, 4, 8, 16, 32];
+
 it("a rate limit without a time to wait for is met by backing off, a bounded number of times", async () => {
   api.answer = () => ({ status: 429 });
   await expect(list({})).rejects.toThrow("Qonto refuses (429)");
   expect(api.received).toHaveLength(7);
+  expect(waits).toEqual(backOffs.map((seconds) => seconds * 1_000));
   expect(progress).toEqual(
-    [2, 3, 4, 5, 6, 7].map((one) => `Qonto's rate limit is reached: waiting 0 s, then try ${one} of 7 …`),
+    backOffs.map(
+      (seconds, retry) => `Qonto's rate limit is reached: waiting ${seconds} s, then try ${retry + 2} of 7 …`,
+    ),
   );
 });
 
 it("says on each new try that nobody answers, and why", async () => {
-  await api.stop();
+  client = new QontoClient({ baseUrl: NOBODY, headers: {}, progress: (text) => progress.push(text), world });
   await expect(list({})).rejects.toThrow("Qonto's API does not answer: nothing listens there.");
   expect(progress).toEqual(
-    [2, 3, 4, 5, 6, 7].map(
-      (one) => `Qonto does not answer (nothing listens there): waiting 0 s, then try ${one} of 7 …`,
+    backOffs.map(
+      (seconds, retry) =>
+        `Qonto does not answer (nothing listens there): waiting ${seconds} s, then try ${retry + 2} of 7 …`,
     ),
   );
-  await api.start();
 });
 
 it("a query of more results than Qonto lists is a fault, not the end of the list", async () => {
@@ -91,17 +100,26 @@ it("the pages tell how many results there are, and the answers what time it is t
   expect(client.answeredAtMs).toBe(Date.parse("2026-03-01T12:00:00Z"));
 });
 
-it("keeps requests so far apart that no limit is reached, when it is told how far", async () => {
-  const bank = await QontoServer.start({ limits: [{ requests: 1, milliseconds: 50 }] });
-  const headers = { authorization: `Bearer ${bank.accessToken}` };
-  const paced = new QontoClient({
-    baseUrl: bank.url,
-    headers,
-    progress: (text) => progress.push(text),
-    spacingMs: 200,
+it("waits as long as it is told, in seconds or until a date", async () => {
+  const answers = [
+    { status: 429, headers: { "retry-after": "7" } },
+    { status: 503, headers: { "retry-after": "Sun, 01 Mar 2026 12:00:30 GMT" } },
+  ];
+  api.answer = () => answers[api.received.length - 1] ?? { body: {} };
+  const now = () => Date.parse("2026-03-01T12:00:00Z");
+  const waiting = new QontoClient({
+    baseUrl: api.url,
+    headers: {},
+    progress: () => undefined,
+    world: { ...world, now },
   });
+  await waiting.get("v2/organization", z.unknown());
+  expect(waits).toEqual([7_000, 30_000]);
+});
+
+it("keeps requests as far apart as it is told", async () => {
+  const paced = new QontoClient({ baseUrl: api.url, headers: {}, progress: () => undefined, spacingMs: 200, world });
   await Promise.all([1, 2, 3].map(() => paced.get("v2/organization", z.unknown())));
-  expect(bank.calls).toHaveLength(3);
-  expect(progress).toEqual([]);
-  await bank.stop();
+  expect(waits).toEqual([200, 400]);
+  expect(api.received).toHaveLength(3);
 });

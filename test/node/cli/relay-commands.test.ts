@@ -1,44 +1,31 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Serving, serve } from "../../../src/cli/serve.ts";
-import { freePort } from "../../demo/free-port.ts";
+import type { ServedWorker } from "../../bench/served-worker.ts";
+import { HttpServer } from "../support/qonto-server/http-server.ts";
 import { QontoProgram, qonto } from "./qonto-program.ts";
 import { ScriptedServer } from "./scripted-server.ts";
+import { ONBOARDING_SECRET, SECRET, TOKEN, serveRelay } from "./served-relay.ts";
 
-/** The commands against the relay as `npm start` serves it. */
+/** The commands against a relay on real D1 and queues. */
 
-const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-cli-"));
-const variablesFile = path.join(directory, "variables");
 const team = new ScriptedServer();
-let relay: Serving;
+let relay: ServedWorker;
 let environment: Record<string, string>;
 
 beforeAll(async () => {
-  writeFileSync(
-    variablesFile,
-    "QONTO_WEBHOOK_SECRETS=business-secret\nQONTO_ONBOARDING_SECRETS=onboarding-secret\nADMIN_TOKEN=token-of-test\nALLOW_PRIVATE_DESTINATIONS=true\n",
-  );
-  relay = await start(await freePort());
+  relay = await serveRelay();
   await team.start();
   environment = {
     RELAY_URL: relay.url,
-    ADMIN_TOKEN: "token-of-test",
-    QONTO_WEBHOOK_SECRETS: "business-secret",
-    QONTO_ONBOARDING_SECRETS: "onboarding-secret",
+    ADMIN_TOKEN: TOKEN,
+    QONTO_WEBHOOK_SECRETS: SECRET,
+    QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
   };
 });
 
 afterAll(async () => {
   await relay?.stop();
   await team.stop();
-  rmSync(directory, { recursive: true, force: true });
 });
-
-function start(port: number): Promise<Serving> {
-  return serve({ port, stateDirectory: directory, variablesFile, print: () => undefined });
-}
 
 async function json(...commandLine: string[]): Promise<any> {
   const { code, stdout, stderr } = await qonto([...commandLine, "--json"], environment);
@@ -186,12 +173,16 @@ describe("an event", () => {
 });
 
 describe("tail", () => {
-  it("shows each event once and what became of it, across a restart of the relay, until Ctrl-C", async () => {
+  it("shows each event once and what became of it, also while the relay is away for a while, until Ctrl-C", async () => {
     const { id: destination } = await json("destinations", "create", `${team.url}/tail`, "--types", "v1/products");
     const before = (await json("send", "v1/products")).answers[0].event_id;
     await expect.poll(async () => (await json("events", "show", before)).state, { timeout: 30_000 }).toBe("settled");
 
-    const tail = new QontoProgram(["tail", "--type", "v1/products", "--json"], environment);
+    const atDoor = (request: Request) =>
+      fetch(relay.url + new URL(request.url).pathname + new URL(request.url).search, request);
+    let door = await HttpServer.start(atDoor);
+    const { url } = door;
+    const tail = new QontoProgram(["tail", "--type", "v1/products", "--json", "--url", url], environment);
     const human = new QontoProgram(["tail", "--since", "1h"], environment);
     await human.says(before);
     await tail.says("Events are shown as they come.", "stderr");
@@ -199,18 +190,18 @@ describe("tail", () => {
     await tail.says(new RegExp(`"outcome","id":"${first}"`));
     await human.says(new RegExp(`→ settled.*${first}.*${destination} delivered \\(attempt 1: 200, \\d+ ms\\)`));
 
-    const port = Number(new URL(relay.url).port);
-    await relay.stop();
+    await door.stop();
     await tail.says("Trying until it does.", "stderr");
-    relay = await start(port);
+    door = await HttpServer.start(atDoor, Number(new URL(url).port));
     await tail.says("The relay answers again.", "stderr");
     const second = (await json("send", "v1/products")).answers[0].event_id;
     await tail.says(new RegExp(`"outcome","id":"${second}"`));
 
-    tail.process.kill("SIGINT");
-    human.process.kill("SIGINT");
+    tail.interrupt();
+    human.interrupt();
     const { code, stderr } = await tail.ended;
-    expect(code).toBe(130);
+    expect([code, (await human.ended).code]).toEqual([130, 130]);
+    await door.stop();
     expect(stderr.match(/Trying until it does/g)).toHaveLength(1);
     expect(
       lines(tail)

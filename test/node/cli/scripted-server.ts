@@ -20,6 +20,9 @@ export interface Answer {
   readonly hangs?: boolean;
 }
 
+/** An address on this machine where nothing may listen but what the system trusts. */
+export const NOBODY = "http://127.0.0.1:2";
+
 /** A server on this machine that answers as a test says, and remembers what it was asked. */
 export class ScriptedServer {
   readonly received: Received[] = [];

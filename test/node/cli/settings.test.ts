@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { readTime } from "../../../src/cli/read-time.ts";
+import { Secrets } from "../../../src/cli/secrets.ts";
 import { Settings } from "../../../src/cli/settings.ts";
 
 const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-settings-"));
@@ -28,11 +29,13 @@ describe("a secret that the relay has as well", () => {
     ["is not that of .dev.vars for a relay elsewhere", {}, "https://relay.example.com", undefined],
     ["nor for one that only begins like this machine", {}, "https://127.0.0.1.example.com", undefined],
   ])("%s", (_how, environment, url, expected) => {
-    expect(new Settings(environment, directory).sharedSecret("ADMIN_TOKEN", url)).toEqual(expected);
+    expect(new Settings(environment, directory, new Secrets()).sharedSecret("ADMIN_TOKEN", url)).toEqual(expected);
   });
 
   it("that is empty is none", () => {
-    expect(new Settings({}, directory).sharedSecret("QONTO_WEBHOOK_SECRETS", "http://localhost:1")).toBeUndefined();
+    expect(
+      new Settings({}, directory, new Secrets()).sharedSecret("QONTO_WEBHOOK_SECRETS", "http://localhost:1"),
+    ).toBeUndefined();
   });
 });
 
@@ -42,13 +45,13 @@ describe("the relay's address", () => {
     [undefined, { RELAY_URL: "https://relay.example.com/" }, "https://relay.example.com"],
     ["https://other.example.com/under/", { RELAY_URL: "https://relay.example.com" }, "https://other.example.com/under"],
   ])("given %j and %j is %s", (given, environment, url) => {
-    expect(new Settings(environment, directory).relayUrl(given)).toBe(url);
+    expect(new Settings(environment, directory, new Secrets()).relayUrl(given)).toBe(url);
   });
 
   it.each(["relay.example.com", "ftp://relay.example.com", "https://me:word@relay.example.com"])(
     "is not %s",
     (given) => {
-      expect(() => new Settings({}, directory).relayUrl(given)).toThrow(/--url/);
+      expect(() => new Settings({}, directory, new Secrets()).relayUrl(given)).toThrow(/--url/);
     },
   );
 });

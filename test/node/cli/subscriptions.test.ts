@@ -16,7 +16,7 @@ afterEach(() => api.stop());
 function run(commandLine: readonly string[], { answer, environment = {}, input = "" }: Scene = {}) {
   if (answer !== undefined) api.answer = answer;
   const access = { QONTO_API_URL: api.url, QONTO_ONBOARDING_URL: api.url, QONTO_ACCESS_TOKEN: TOKEN };
-  return qonto(commandLine, { ...access, QONTO_STAGING_TOKEN: STAGING_TOKEN, ...environment }, input);
+  return qonto(commandLine, { ...access, QONTO_STAGING_TOKEN: STAGING_TOKEN, ...environment }, { input });
 }
 
 interface Scene {

@@ -1,12 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it } from "vitest";
-import { QontoProgram, qonto } from "./qonto-program.ts";
-import { ScriptedServer } from "./scripted-server.ts";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Around, QontoProgram, qonto } from "./qonto-program.ts";
+import { NOBODY, ScriptedServer } from "./scripted-server.ts";
 
 const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-usage-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -185,8 +182,24 @@ describe("send", () => {
   }
 
   it("takes an answer that does not come within Qonto's second for none", async () => {
-    const { code, answers } = await send(() => ({ hangs: true }));
-    expect([code, answers]).toEqual([
+    const second = new AbortController();
+    const timeout = (ms: number) => {
+      limits.push(ms);
+      return second.signal;
+    };
+    const limits: number[] = [];
+    const receiver = await new ScriptedServer(() => {
+      second.abort(new DOMException("It is over", "TimeoutError"));
+      return { hangs: true };
+    }).start();
+    const { code, stdout } = await qonto(
+      ["send", "v1/cards", "--to", receiver.url, "--secret", SECRET, "--json"],
+      {},
+      { world: { timeout } },
+    );
+    await receiver.stop();
+    expect(limits).toEqual([1_000]);
+    expect([code, JSON.parse(stdout).answers]).toEqual([
       1,
       [
         expect.objectContaining({
@@ -208,17 +221,23 @@ describe("send", () => {
   });
 
   it("gives each event an id and a date of its own", async () => {
-    const { received } = await send(() => ({}), "--count", "3");
-    const events = received.map(({ body }) => JSON.parse(body));
+    const receiver = await new ScriptedServer().start();
+    let nowMs = Date.parse("2026-01-31T12:00:00Z");
+    const now = () => (nowMs += 500);
+    const send = ["send", "v1/cards", "--to", receiver.url, "--secret", SECRET, "--count", "3"];
+    await qonto(send, {}, { world: { now } });
+    await receiver.stop();
+    const events = receiver.received.map(({ body }) => JSON.parse(body));
     expect(new Set(events.map(({ id }) => id)).size).toBe(3);
-    expect(Math.abs(Date.parse(events[0].created_at) - Date.now())).toBeLessThan(60_000);
+    expect(events.map(({ created_at }) => created_at)).toEqual([
+      "2026-01-31T12:00:00Z",
+      "2026-01-31T12:00:01Z",
+      "2026-01-31T12:00:02Z",
+    ]);
   });
 
   it("shows no answer where there is none", async () => {
-    const server = await new ScriptedServer().start();
-    const { url } = server;
-    await server.stop();
-    const { stdout } = await qonto(["send", "v1/cards", "--to", url, "--secret", SECRET]);
+    const { stdout } = await qonto(["send", "v1/cards", "--to", NOBODY, "--secret", SECRET]);
     expect(stdout).toMatch(/ none +\d+ ms +–\nNo answer: nothing listens there\./);
   });
 
@@ -240,7 +259,7 @@ describe("verify", () => {
     const { code, stdout } = await qonto(
       verify("--secret", `${SECRET},test-secret`, "--at", "2024-01-01T12:00:10Z"),
       {},
-      vector.body,
+      { input: vector.body },
     );
     expect([code, stdout]).toEqual([0, "It matches (Business API, 10 s old). Secret 2 of 2 fits.\n"]);
   });
@@ -249,14 +268,14 @@ describe("verify", () => {
     const { code, stdout } = await qonto(
       verify("--secret", "test-secret", "--at", "2024-01-01T12:05:01Z", "--json"),
       {},
-      vector.body,
+      { input: vector.body },
     );
     expect([code, JSON.parse(stdout)]).toMatchObject([
       1,
       { matches: false, secret: 1, age_seconds: 301, mistakes: [{ code: "timestamp_too_old" }] },
     ]);
     const wider = verify("--secret", "test-secret", "--at", "2024-01-01T12:05:01Z", "--tolerance", "301");
-    expect((await qonto(wider, {}, vector.body)).code).toBe(0);
+    expect((await qonto(wider, {}, { input: vector.body })).code).toBe(0);
   });
 
   it("reads the secrets of the environment, and a file from where the person stands", async () => {
@@ -268,18 +287,17 @@ describe("verify", () => {
   });
 
   it("names the mistake and the remedy, and shows no secret", async () => {
-    const { code, stdout } = await qonto(verify("--secret", `"${SECRET}"`), {}, vector.body);
+    const { code, stdout } = await qonto(verify("--secret", `"${SECRET}"`), {}, { input: vector.body });
     expect([code, stdout]).toEqual([1, expect.stringContaining("Ruled out:")]);
     expect(stdout).not.toContain("never");
-    const mistaken = await qonto(verify("--secret", " test-secret"), {}, vector.body);
+    const mistaken = await qonto(verify("--secret", " test-secret"), {}, { input: vector.body });
     expect(mistaken.stdout).toMatch(/^secret_with_white_space\n {2}.*\n {2}→ Trim/);
   });
 });
 
 describe("the terminal", () => {
-  const program = fileURLToPath(new URL("../../../src/cli/qonto.ts", import.meta.url));
-  const event = (id: string) => ({
-    id,
+  const event = {
+    id: "e1",
     source: "business",
     type: "v1/cards",
     event: "created",
@@ -288,39 +306,107 @@ describe("the terminal", () => {
     created_at: null,
     received_at: "2026-01-01T00:00:00.000Z",
     state: "settled",
+  };
+  const terminal = { isTTY: true, columns: 20 } as const;
+  let server: ScriptedServer;
+  beforeEach(async () => {
+    const data = Array.from({ length: 100 }, (_, index) => ({ ...event, id: `e${index}` }));
+    server = await new ScriptedServer(() => ({ body: { data, next_cursor: "more" } })).start();
   });
-  const page = () => ({
-    body: { data: Array.from({ length: 100 }, (_, index) => event(`e${index}`)), next_cursor: "more" },
-  });
+  afterEach(() => server.stop());
+  const list = (environment: Record<string, string>, around: Around, ...more: string[]) =>
+    qonto(["events", "list", "--limit", "100", "--url", server.url, ...more], { ...TOKEN, ...environment }, around);
 
   it("gets no colours and no control characters when it is none", async () => {
-    const server = await new ScriptedServer(page).start();
-    const { stdout } = await qonto(["events", "list", "--limit", "100", "--url", server.url], TOKEN);
+    const { stdout } = await list({ TERM: "xterm-256color" }, {});
     expect(stdout).not.toContain("\u001B");
     expect(stdout.split("\n")).toHaveLength(102);
-    await server.stop();
   });
 
-  it("that is closed ends a command quietly", async () => {
-    const server = await new ScriptedServer(page).start();
-    const child = spawn(process.execPath, [program, "tail", "--since", "3d", "--url", server.url], {
-      env: { ...process.env, ...TOKEN },
-    });
-    let stderr = "";
-    child.stderr.on("data", (text) => (stderr += String(text)));
-    server.answer = () => ({ body: { ...page().body, next_cursor: null } });
-    child.stdout.destroy();
-    const [code] = await once(child, "close");
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/^(Events are shown as they come\.\n)?$/)]);
-    await server.stop();
+  it("gets colours, but for what others wrote, unless it or the person wants none", async () => {
+    const colors = { TERM: "xterm-256color" };
+    const { stdout } = await list(colors, { terminal });
+    expect(stdout).toContain("\u001B[32msettled\u001B[39m");
+    expect(stdout).not.toContain("\u001B[31m");
+    for (const { stdout: plain } of [
+      await list({ ...colors, NO_COLOR: "1" }, { terminal }),
+      await list({ TERM: "dumb" }, { terminal }),
+      await list(colors, { terminal }, "--no-color"),
+      await list(colors, { terminal }, "--json"),
+    ]) {
+      expect(plain).not.toContain("\u001B");
+    }
+    expect((await list({ FORCE_COLOR: "1" }, {})).stdout).toContain("\u001B[32msettled");
+  });
+
+  it("is told what a command does in one line of its own, which is gone before something else is said", async () => {
+    const line = (text: string) => `\r\u001B[2K${text}`;
+    const send = ["send", "v1/cards", "--to", server.url, "--secret", SECRET, "--count", "2"];
+    expect((await qonto(send, {}, { terminal })).stderr).toBe(`${line("1 of 2 …")}${line("2 of 2 …")}${line("")}`);
+    expect((await qonto(send)).stderr).toBe("");
+    const verifying = await qonto(
+      ["verify", "--header", vector.header, "--body", "-", "--secret", "test-secret"],
+      {},
+      { terminal, input: vector.body },
+    );
+    expect(verifying.stderr).toBe(`${line("Making every known ")}${line("")}`);
   });
 
   it("interrupts a command, which then says nothing and ends with 130", async () => {
-    const server = await new ScriptedServer(() => ({ hangs: true })).start();
+    const asked = Promise.withResolvers<void>();
+    server.answer = () => {
+      asked.resolve();
+      return { hangs: true };
+    };
     const listing = new QontoProgram(["events", "list", "--url", server.url], TOKEN);
-    await expect.poll(() => server.received.length).toBe(1);
-    listing.process.kill("SIGINT");
+    await asked.promise;
+    listing.interrupt();
     expect(await listing.ended).toEqual({ code: 130, stdout: "", stderr: "" });
+  });
+});
+
+describe("a run", () => {
+  it("reads the token of a relay on this machine where that was started", async () => {
+    const server = await new ScriptedServer(() => ({ body: { data: [], next_cursor: null } })).start();
+    writeFileSync(path.join(directory, ".dev.vars"), "ADMIN_TOKEN=token-of-dev-vars\n");
+    expect((await qonto(["events", "list", "--url", server.url], {}, { directory })).code).toBe(0);
+    expect(server.received[0]?.headers.authorization).toBe("Bearer token-of-dev-vars");
+    await server.stop();
+  });
+
+  it("that is cut short ends what it has under way", async () => {
+    const signals: (AbortSignal | null | undefined)[] = [];
+    const under = Promise.withResolvers<void>();
+    const never = (signal: AbortSignal | null | undefined) => {
+      signals.push(signal);
+      under.resolve();
+      return new Promise<never>(() => undefined);
+    };
+    const asking = new QontoProgram(["events", "list"], TOKEN, {
+      world: { fetch: (_input, init) => never(init?.signal) },
+    });
+    await under.promise;
+    asking.interrupt();
+    await asking.ended;
+    const server = await new ScriptedServer(() => ({ body: { data: [], next_cursor: null } })).start();
+    const waiting = new QontoProgram(["tail", "--url", server.url], TOKEN, {
+      world: { wait: (_ms, signal) => never(signal) },
+    });
+    await waiting.says("as they come", "stderr");
+    waiting.interrupt();
+    await waiting.ended;
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
+    await server.stop();
+  });
+
+  it("knows nothing of the secrets of another", async () => {
+    const server = await new ScriptedServer(() => ({
+      status: 400,
+      body: { code: "odd", detail: "hush-hush" },
+    })).start();
+    const list = (token: string) => qonto(["events", "list", "--url", server.url], { ADMIN_TOKEN: token });
+    expect((await list("hush-hush")).stderr).toContain("[secret] (400");
+    expect((await list("another-token")).stderr).toContain("hush-hush (400");
     await server.stop();
   });
 });

@@ -28,8 +28,6 @@ export class CloudflareServer {
   readonly changes: string[] = [];
   /** What nobody here can answer. */
   readonly unknown: string[] = [];
-  /** A statement that holds this text fails. */
-  failingSql: string | undefined;
   #onAsked: (() => void) | undefined;
   #http: HttpServer | undefined;
 
@@ -132,8 +130,6 @@ export class CloudflareServer {
   }
 
   #query({ sqlite }: Database, sql: string): Response {
-    if (this.failingSql !== undefined && sql.includes(this.failingSql))
-      return failure(400, 7500, "It was made to fail");
     if (/^\s*SELECT/i.test(sql)) return success([queryResult(sqlite.prepare(sql).all())]);
     const migration = /\d{4}_\w+\.sql/.exec(sql)?.[0];
     sqlite.exec(`BEGIN; ${sql}; COMMIT;`);

@@ -1,9 +1,7 @@
-import type { Command } from "commander";
 import { z } from "zod";
-import { contextOf, openRelay, relayOption } from "../../context.ts";
+import { type QontoCommand, openRelay, relayOption } from "../../command.ts";
 import { wrongUsage } from "../../fault.ts";
 import { readNumber } from "../../read-option.ts";
-import { keepSecret } from "../../secrets.ts";
 import { PATH, type Destination, asFields, asTable, destination, pathOf } from "./destination.ts";
 import { addTest } from "./test-delivery.ts";
 import { addWishOptions, readWish } from "./wish.ts";
@@ -17,7 +15,7 @@ const limited = z.object({
 });
 
 /** `destinations …`: the teams that the relay sends to. */
-export function addDestinations(program: Command): void {
+export function addDestinations(program: QontoCommand): void {
   const destinations = program.command("destinations").description("the teams that the relay sends to");
   addList(destinations);
   addShow(destinations);
@@ -30,7 +28,7 @@ export function addDestinations(program: Command): void {
   addTest(destinations);
 }
 
-function ofRelay(destinations: Command, usage: string, description: string, example: string): Command {
+function ofRelay(destinations: QontoCommand, usage: string, description: string, example: string): QontoCommand {
   return destinations
     .command(usage)
     .description(description)
@@ -38,11 +36,11 @@ function ofRelay(destinations: Command, usage: string, description: string, exam
     .addHelpText("after", `\nExample:\n  npm run qonto -- destinations ${example}`);
 }
 
-function addList(destinations: Command): void {
+function addList(destinations: QontoCommand): void {
   ofRelay(destinations, "list", "list them, from all pages", "list --limit 10")
     .option("--limit <n>", "no more than these")
-    .action(async (_options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (_options: unknown, command: QontoCommand) => {
+      const { output } = command;
       const parsed = limited.safeParse(command.opts());
       if (!parsed.success) throw wrongUsage("--limit is no whole number.");
       const found = await Array.fromAsync(openRelay(command).list(PATH, destination, parsed.data));
@@ -50,15 +48,15 @@ function addList(destinations: Command): void {
     });
 }
 
-function addShow(destinations: Command): void {
+function addShow(destinations: QontoCommand): void {
   ofRelay(destinations, "show <id>", "show one and its health", "show dst_0193").action(
-    async (id: string, _options: unknown, command: Command) => {
+    async (id: string, _options: unknown, command: QontoCommand) => {
       showOne(command, await openRelay(command).get(pathOf(id), destination));
     },
   );
 }
 
-function addCreate(destinations: Command): void {
+function addCreate(destinations: QontoCommand): void {
   addWishOptions(
     ofRelay(
       destinations,
@@ -68,8 +66,8 @@ function addCreate(destinations: Command): void {
     ),
   )
     .option("--paused", "send it nothing yet")
-    .action(async (endpoint: string, _options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (endpoint: string, _options: unknown, command: QontoCommand) => {
+      const { output } = command;
       const { paused = false } = z.object({ paused: z.boolean().optional() }).parse(command.opts());
       const wish = { ...readWish(command), url: endpoint, ...(paused ? { enabled: false } : {}) };
       const created = await openRelay(command).post(PATH, wish, destination.extend({ secret: z.string() }));
@@ -79,37 +77,37 @@ function addCreate(destinations: Command): void {
     });
 }
 
-function addUpdate(destinations: Command): void {
+function addUpdate(destinations: QontoCommand): void {
   addWishOptions(
     ofRelay(destinations, "update <id>", "change what is given", "update dst_0193 --types all --max-per-second 20"),
   )
     .option("--endpoint <url>", "where it listens now")
-    .action(async (id: string, _options: unknown, command: Command) => {
+    .action(async (id: string, _options: unknown, command: QontoCommand) => {
       const wish = readWish(command);
       if (Object.keys(wish).length === 0) throw wrongUsage("What is to change?", "--help names what can.");
       showOne(command, await openRelay(command).patch(pathOf(id), wish, destination));
     });
 }
 
-function addDelete(destinations: Command): void {
+function addDelete(destinations: QontoCommand): void {
   ofRelay(destinations, "delete <id>", "remove one; what it was still owed ends as dead", "delete dst_0193").action(
-    async (id: string, _options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    async (id: string, _options: unknown, command: QontoCommand) => {
+      const { output } = command;
       await openRelay(command).delete(pathOf(id));
       output.show({ id, deleted: true }, () => `Removed ${id}.`);
     },
   );
 }
 
-function addSwitch(destinations: Command, name: string, enabled: boolean, description: string): void {
+function addSwitch(destinations: QontoCommand, name: string, enabled: boolean, description: string): void {
   ofRelay(destinations, `${name} <id>`, description, `${name} dst_0193`).action(
-    async (id: string, _options: unknown, command: Command) => {
+    async (id: string, _options: unknown, command: QontoCommand) => {
       showOne(command, await openRelay(command).patch(pathOf(id), { enabled }, destination));
     },
   );
 }
 
-function addRotateSecret(destinations: Command): void {
+function addRotateSecret(destinations: QontoCommand): void {
   ofRelay(
     destinations,
     "rotate-secret <id>",
@@ -117,8 +115,8 @@ function addRotateSecret(destinations: Command): void {
     "rotate-secret dst_0193 --overlap 3600",
   )
     .option("--overlap <seconds>", "how long both sign (else a day)")
-    .action(async (id: string, _options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (id: string, _options: unknown, command: QontoCommand) => {
+      const { output } = command;
       const { overlap } = z.object({ overlap: z.string().optional() }).parse(command.opts());
       const body = overlap === undefined ? {} : { overlap_seconds: readNumber(overlap, "--overlap") };
       const rotated = await openRelay(command).post(
@@ -126,7 +124,7 @@ function addRotateSecret(destinations: Command): void {
         body,
         z.looseObject({ secret: z.string() }),
       );
-      keepSecret(rotated.secret);
+      command.invocation.secrets.keep(rotated.secret);
       output.show(rotated, () =>
         [
           `Secret, shown this once:  ${output.paint("bold", rotated.secret)}`,
@@ -136,7 +134,7 @@ function addRotateSecret(destinations: Command): void {
     });
 }
 
-function showOne(command: Command, found: Destination): void {
-  const { output } = contextOf(command);
+function showOne(command: QontoCommand, found: Destination): void {
+  const { output } = command;
   output.show(found, () => asFields(found, output));
 }

@@ -1,6 +1,5 @@
-import type { Command } from "commander";
 import { z } from "zod";
-import { contextOf, openRelay, relayOption } from "../../context.ts";
+import { type QontoCommand, openRelay, relayOption } from "../../command.ts";
 import { printable } from "../../output.ts";
 import { pathOf } from "./destination.ts";
 
@@ -12,14 +11,14 @@ const result = z.looseObject({
 });
 
 /** `destinations test`: one signed sample event, now. */
-export function addTest(destinations: Command): void {
+export function addTest(destinations: QontoCommand): void {
   destinations
     .command("test <id>")
     .description("have the relay send it one signed sample event now")
     .addOption(relayOption())
     .addHelpText("after", "\nExample:\n  npm run qonto -- destinations test dst_0193")
-    .action(async (id: string, _options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (id: string, _options: unknown, command: QontoCommand) => {
+      const { output } = command;
       const tested = await openRelay(command).post(`${pathOf(id)}/test`, {}, result);
       const { outcome, status, duration_ms, response_excerpt } = tested;
       const isDelivered = outcome === "delivered";
@@ -29,6 +28,6 @@ export function addTest(destinations: Command): void {
           ...(response_excerpt ? [printable(response_excerpt)] : []),
         ].join("\n"),
       );
-      if (!isDelivered) process.exitCode = 1;
+      if (!isDelivered) command.invocation.exitCode = 1;
     });
 }

@@ -1,5 +1,5 @@
-import type { Command } from "commander";
 import { z } from "zod";
+import type { QontoCommand } from "../../command.ts";
 import { readList, readNumber } from "../../read-option.ts";
 
 const options = z.object({
@@ -13,7 +13,7 @@ const options = z.object({
 });
 
 /** Options that say what a team wants, for making and for changing it. */
-export function addWishOptions(command: Command): Command {
+export function addWishOptions(command: QontoCommand): QontoCommand {
   return command
     .option("--description <text>", "what people call it")
     .option("--types <types>", "comma-separated, each exact or with a * at its end; `all`")
@@ -24,7 +24,7 @@ export function addWishOptions(command: Command): Command {
 }
 
 /** What the options say, as the operator's API takes it. It checks the values. */
-export function readWish(command: Command): Record<string, unknown> {
+export function readWish(command: QontoCommand): Record<string, unknown> {
   const given = options.parse(command.opts());
   const wish = {
     url: given.endpoint,

@@ -1,7 +1,7 @@
-import type { Command } from "commander";
 import { z } from "zod";
-import { contextOf, relayOption } from "../../context.ts";
+import { type QontoCommand, relayOption } from "../../command.ts";
 import { wrongUsage } from "../../fault.ts";
+import type { Invocation } from "../../invocation.ts";
 import { openQonto, sandboxOption } from "../../open-qonto.ts";
 import { RelayClient } from "../../relay-client.ts";
 import type { LocalSecret, Settings } from "../../settings.ts";
@@ -9,7 +9,7 @@ import { examine, findingsOf } from "./examine.ts";
 import { type Access, type KnownSecrets, Patient, type Qonto } from "./patient.ts";
 import { asDocument, asText } from "./report.ts";
 import { type Target, readTarget } from "./target.ts";
-import { realTimeBoxes, realWorld } from "./world.ts";
+import { addressesOf, certificateOf, realTimeBoxes } from "./world.ts";
 
 const options = z.object({ url: z.string().optional(), sandbox: z.boolean().default(false), patience: z.string() });
 
@@ -17,7 +17,7 @@ const options = z.object({ url: z.string().optional(), sandbox: z.boolean().defa
 const QONTO_PATIENCE = { answersWithinMs: 10_000, mostRetries: 1, longestWaitMs: 5_000 };
 
 /** `doctor`: Qonto's list for troubleshooting, walked against a running relay and Qonto's API. */
-export function addDoctor(program: Command): void {
+export function addDoctor(program: QontoCommand): void {
   program
     .command("doctor")
     .description(
@@ -36,27 +36,33 @@ It looks from outside without any credential, and closer with ADMIN_TOKEN (the r
 QONTO_ONBOARDING_SECRETS (the live secrets) and QONTO_ACCESS_TOKEN (the subscriptions at Qonto). It changes nothing: its
 probes are events of a type of their own, which are kept nowhere and reach nobody. Exit code: 0 without a fault, 1 with any.`,
     )
-    .action(async (_options: unknown, command: Command) => {
-      const { output, settings } = contextOf(command);
+    .action(async (_options: unknown, command: QontoCommand) => {
+      const { output, invocation } = command;
+      const { settings } = invocation;
       const given = options.parse(command.opts());
       const target = readTarget(settings.relayUrl(given.url));
       const patient = new Patient({
         target,
-        world: { ...realWorld, timeBoxes: { ...realTimeBoxes, queuesMs: readPatience(given.patience) } },
+        world: {
+          ...invocation.world,
+          lookup: addressesOf,
+          certificateOf,
+          timeBoxes: { ...realTimeBoxes, queuesMs: readPatience(given.patience) },
+        },
         secrets: {
           business: readSecrets(settings, "QONTO_WEBHOOK_SECRETS", target),
           onboarding: readSecrets(settings, "QONTO_ONBOARDING_SECRETS", target),
         },
-        relay: accessToRelay(settings, target),
-        qonto: accessToQonto(command, settings, given.sandbox),
+        relay: accessToRelay(invocation, target),
+        qonto: accessToQonto(command, given.sandbox),
         partnerId: settings.value("QONTO_PARTNER_ID") ?? null,
         isSandbox: given.sandbox,
         progress: (text) => output.progress(text),
       });
       const examined = await examine(patient);
       const report = { url: target.webhookUrl, examined };
-      output.show(asDocument(report, new Date()), () => asText(report, output));
-      if (findingsOf(examined).length > 0) process.exitCode = 1;
+      output.show(asDocument(report, new Date(invocation.world.now()), output), () => asText(report, output));
+      if (findingsOf(examined).length > 0) invocation.exitCode = 1;
     });
 }
 
@@ -71,7 +77,7 @@ function readSecrets(settings: Settings, name: LocalSecret, { origin }: Target):
   return shared === undefined || values.length === 0 ? null : { values, from: shared.from };
 }
 
-function accessToRelay(settings: Settings, { origin, isHttps, isLocal }: Target): Access<RelayClient> {
+function accessToRelay({ settings, world }: Invocation, { origin, isHttps, isLocal }: Target): Access<RelayClient> {
   if (!isHttps && !isLocal) {
     return { lacks: "Without https the token would travel readable for all.", enable: "Give an https address." };
   }
@@ -83,10 +89,16 @@ function accessToRelay(settings: Settings, { origin, isHttps, isLocal }: Target)
     };
   }
   if (!/^[\x21-\x7e]+$/.test(token.value)) throw wrongUsage(`${token.from} holds characters that no token has.`);
-  return { thing: new RelayClient(origin, token.value, { answersWithinMs: QONTO_PATIENCE.answersWithinMs }) };
+  return {
+    thing: new RelayClient(origin, token.value, {
+      answersWithinMs: QONTO_PATIENCE.answersWithinMs,
+      fetch: world.fetch,
+    }),
+  };
 }
 
-function accessToQonto(command: Command, settings: Settings, isSandbox: boolean): Access<Qonto> {
+function accessToQonto(command: QontoCommand, isSandbox: boolean): Access<Qonto> {
+  const { settings, world } = command.invocation;
   if (settings.credential("QONTO_ACCESS_TOKEN") === undefined) {
     return {
       lacks: "There is no access to Qonto's API.",
@@ -99,7 +111,7 @@ function accessToQonto(command: Command, settings: Settings, isSandbox: boolean)
   let aheadMs: number | null = null;
   const onAnswer = ({ headers }: Response) => {
     const date = Date.parse(headers.get("date") ?? "");
-    if (!Number.isNaN(date)) aheadMs = date - realWorld.now();
+    if (!Number.isNaN(date)) aheadMs = date - world.now();
   };
   return { thing: { client: openQonto(command, { patience: QONTO_PATIENCE, onAnswer }), clockAheadMs: () => aheadMs } };
 }

@@ -72,11 +72,11 @@ export class Patient {
   /** `/health`, whatever it says, and the answer's date; null when nothing like it is there. */
   readonly #health = once(async () => {
     const { target, world } = this.circumstances;
-    const { fetch, timeBoxes } = world;
+    const { fetch, timeout, timeBoxes } = world;
     try {
       const response = await fetch(`${target.origin}/health`, {
         redirect: "manual",
-        signal: AbortSignal.timeout(timeBoxes.answerMs),
+        signal: timeout(timeBoxes.answerMs),
       });
       const date = Date.parse(response.headers.get("date") ?? "");
       const health = healthFacts.safeParse(tryParseLosslessly(await response.text())).data ?? null;

@@ -34,7 +34,7 @@ const answerBody = z.object({ status: z.unknown().optional(), code: z.string().o
 export async function sendProbe(
   url: string,
   { source, secret, timestampSeconds }: Probe,
-  { fetch, elapsedMs, timeBoxes }: Pick<World, "fetch" | "elapsedMs" | "timeBoxes">,
+  { fetch, elapsedMs, timeout, timeBoxes }: World,
 ): Promise<Answer> {
   const body = Uint8Array.from(new TextEncoder().encode(JSON.stringify(probeEvent(source, timestampSeconds))));
   const signature = secret === null ? {} : await signAsQonto(source, body, { secret, timestampSeconds });
@@ -45,7 +45,7 @@ export async function sendProbe(
       headers: { "content-type": "application/json", [PROBE_HEADER]: "doctor", ...signature },
       body,
       redirect: "manual",
-      signal: AbortSignal.timeout(timeBoxes.answerMs),
+      signal: timeout(timeBoxes.answerMs),
     });
     const text = await response.text();
     const said = answerBody.safeParse(tryParseJson(text)).data;

@@ -1,5 +1,4 @@
-import { type Output, printable } from "../../output.ts";
-import { withoutSecrets } from "../../secrets.ts";
+import type { Output } from "../../output.ts";
 import { type Examined, findingsOf } from "./examine.ts";
 import type { Finding, Result } from "./finding.ts";
 
@@ -13,7 +12,7 @@ export interface Report {
 }
 
 /** The report for programs. */
-export function asDocument({ url, examined }: Report, checkedAt: Date): unknown {
+export function asDocument({ url, examined }: Report, checkedAt: Date, output: Output): unknown {
   const document = {
     url,
     checked_at: checkedAt.toISOString(),
@@ -26,7 +25,7 @@ export function asDocument({ url, examined }: Report, checkedAt: Date): unknown 
     checks: examined.map(({ check, result }) => ({ name: check.name, asks: check.asks, ...shownResult(result) })),
   };
   return JSON.parse(
-    JSON.stringify(document, (_key, value: unknown) => (typeof value === "string" ? clean(value) : value)),
+    JSON.stringify(document, (_key, value: unknown) => (typeof value === "string" ? output.clean(value) : value)),
   );
 }
 
@@ -75,7 +74,7 @@ function linesOf(names: readonly string[], result: Result, output: Output): stri
   switch (result.outcome) {
     case "passed":
       return [
-        ...headed(`${output.paint("green", "✓")} ${name}`, result.says),
+        ...headed(`${output.paint("green", "✓")} ${name}`, result.says, output),
         ...result.notes.flatMap((note) => noted(note, output)),
       ];
     case "failed":
@@ -86,32 +85,34 @@ function linesOf(names: readonly string[], result: Result, output: Output): stri
     case "skipped": {
       const enable = result.enable === null ? "" : ` ${result.enable}`;
       const why = `not checked: ${result.why}${enable}`;
-      if (names.length === 1) return headed(`${output.paint("dim", "–")} ${name}`, why);
-      return [`${output.paint("dim", "–")} ${names.join(", ")}`, ...wrapped(why).map((line) => INDENT + line)];
+      if (names.length === 1) return headed(`${output.paint("dim", "–")} ${name}`, why, output);
+      return [`${output.paint("dim", "–")} ${names.join(", ")}`, ...wrapped(why, output).map((line) => INDENT + line)];
     }
   }
 }
 
-function headed(head: string, text: string): string[] {
-  const [first = "", ...rest] = wrapped(text);
+function headed(head: string, text: string, output: Output): string[] {
+  const [first = "", ...rest] = wrapped(text, output);
   return [head + first, ...rest.map((line) => INDENT + line)];
 }
 
 function faultLines(name: string, { fault, what, seen, remedy, commands = [] }: Finding, output: Output): string[] {
   const part = (label: string, text: string) =>
-    wrapped(text).map((line, index) => `${INDENT}${output.paint("dim", index === 0 ? label : "      ")}${line}`);
+    wrapped(text, output).map(
+      (line, index) => `${INDENT}${output.paint("dim", index === 0 ? label : "      ")}${line}`,
+    );
   return [
     `${output.paint("red", "✗")} ${name.padEnd(NAME_WIDTH)}${output.paint(["red", "bold"], fault)}`,
-    ...wrapped(what).map((line) => INDENT + line),
+    ...wrapped(what, output).map((line) => INDENT + line),
     ...part("seen  ", seen),
     ...part("do    ", remedy),
     // Not broken: they are copied.
-    ...commands.map((command) => `${INDENT}      ${output.paint("cyan", clean(command))}`),
+    ...commands.map((command) => `${INDENT}      ${output.paint("cyan", output.clean(command))}`),
   ];
 }
 
 function noted(note: string, output: Output): string[] {
-  return wrapped(note).map((line) => `${INDENT}${output.paint("dim", line)}`);
+  return wrapped(note, output).map((line) => `${INDENT}${output.paint("dim", line)}`);
 }
 
 function ending(examined: readonly Examined[], output: Output): string {
@@ -127,10 +128,10 @@ function ending(examined: readonly Examined[], output: Output): string {
   return `${output.paint("red", count)}${left}`;
 }
 
-function wrapped(text: string): string[] {
+function wrapped(text: string, output: Output): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of clean(text).split(" ")) {
+  for (const word of output.clean(text).split(" ")) {
     if (line !== "" && line.length + word.length + 1 > WIDEST - INDENT.length) {
       lines.push(line);
       line = word;
@@ -139,8 +140,4 @@ function wrapped(text: string): string[] {
     }
   }
   return [...lines, line];
-}
-
-function clean(text: string): string {
-  return withoutSecrets(printable(text));
 }

@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import net from "node:net";
-import { setTimeout as wait } from "node:timers/promises";
 import tls from "node:tls";
+import type { World as WorldOfRun } from "../../world.ts";
 
 /** What a server's certificate is worth to this machine. */
 export interface Certificate {
@@ -18,14 +18,8 @@ export interface TimeBoxes {
   readonly queuesMs: number;
 }
 
-/** What the doctor has of the world outside: tests put another in its place. */
-export interface World {
-  /** Unix milliseconds. */
-  readonly now: () => number;
-  /** Milliseconds, from any beginning, to measure with. */
-  readonly elapsedMs: () => number;
-  readonly fetch: typeof fetch;
-  readonly wait: (milliseconds: number) => Promise<unknown>;
+/** What the doctor has of the world outside besides: tests put another in its place. */
+export interface World extends WorldOfRun {
   /** The addresses of a host. */
   readonly lookup: (host: string) => Promise<string[]>;
   readonly certificateOf: (host: string, port: number) => Promise<Certificate>;
@@ -34,18 +28,13 @@ export interface World {
 
 export const realTimeBoxes: TimeBoxes = { answerMs: 5_000, queuesMs: 30_000 };
 
-export const realWorld: World = {
-  now: () => Date.now(),
-  elapsedMs: () => performance.now(),
-  fetch: globalThis.fetch,
-  wait: (milliseconds) => wait(milliseconds),
-  lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
-  certificateOf,
-  timeBoxes: realTimeBoxes,
-};
+/** The addresses that this machine knows of a host. */
+export async function addressesOf(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
+}
 
 /** Shakes hands and looks; whatever is wrong with the certificate is told, not thrown. */
-function certificateOf(host: string, port: number): Promise<Certificate> {
+export function certificateOf(host: string, port: number): Promise<Certificate> {
   return new Promise((resolve, reject) => {
     const socket = tls.connect({
       host,

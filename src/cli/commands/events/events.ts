@@ -1,6 +1,5 @@
-import type { Command } from "commander";
 import { z } from "zod";
-import { contextOf, openRelay, relayOption } from "../../context.ts";
+import { type QontoCommand, openRelay, relayOption } from "../../command.ts";
 import { wrongUsage } from "../../fault.ts";
 import { readTime } from "../../read-time.ts";
 import { PATH, asTable, asText, event, eventDetail, pathOf } from "./event.ts";
@@ -20,7 +19,7 @@ const filters = z.object({
 });
 
 /** `events …`: what came in, and what became of it. */
-export function addEvents(program: Command): void {
+export function addEvents(program: QontoCommand): void {
   const events = program.command("events").description("what came in, and what became of it");
   events
     .command("list")
@@ -32,16 +31,17 @@ export function addEvents(program: Command): void {
     .option("--until <time>", "received before")
     .option("--limit <n>", "no more than these; `all`", String(DEFAULT_LIMIT))
     .addHelpText("after", "\nExample:\n  npm run qonto -- events list --type v1/transactions --since 2h --limit all")
-    .action(async (_options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (_options: unknown, command: QontoCommand) => {
+      const { output, invocation } = command;
       const parsed = filters.safeParse(command.opts());
       if (!parsed.success) throw wrongUsage("--limit is a whole number, or `all`.");
       const { type, organization, since, until, limit } = parsed.data;
+      const nowMs = invocation.world.now();
       const query = {
         type,
         organization_id: organization,
-        since: isoTime(since, "--since"),
-        until: isoTime(until, "--until"),
+        since: isoTime(since, "--since", nowMs),
+        until: isoTime(until, "--until", nowMs),
         limit,
       };
       const found = await Array.fromAsync(openRelay(command).list(PATH, event, query));
@@ -52,13 +52,13 @@ export function addEvents(program: Command): void {
     .description("show one, its payload, and each attempt at each team")
     .addOption(relayOption())
     .addHelpText("after", "\nExample:\n  npm run qonto -- events show 018f71db-c635-78b5-b90a-ea05de98c2bf")
-    .action(async (id: string, _options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (id: string, _options: unknown, command: QontoCommand) => {
+      const { output } = command;
       const found = await openRelay(command).get(pathOf(id), eventDetail);
       output.show(found, () => asText(found, output));
     });
 }
 
-function isoTime(text: string | undefined, option: string): string | undefined {
-  return text === undefined ? undefined : new Date(readTime(text, option)).toISOString();
+function isoTime(text: string | undefined, option: string, nowMs: number): string | undefined {
+  return text === undefined ? undefined : new Date(readTime(text, option, nowMs)).toISOString();
 }

@@ -1,10 +1,10 @@
-import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import { tryParseJson } from "../../../platform/json.ts";
 import { signAsQonto } from "../../../qonto/sign-as-qonto.ts";
 import { Fault } from "../../fault.ts";
 import { networkReason } from "../../network.ts";
 import type { RelayClient } from "../../relay-client.ts";
+import type { World } from "../../world.ts";
 import { meaningOf } from "../meaning-of-answer.ts";
 import { isRecorded } from "./known.ts";
 import type { ReconciledEvent } from "./reconciled-event.ts";
@@ -14,14 +14,14 @@ export interface Road {
   readonly relay: RelayClient;
   readonly secret: string;
   readonly secretFrom: string;
-  /** Waits between tries, for a relay that cannot take it just now. */
-  readonly backOffMs?: readonly number[];
+  readonly world: World;
 }
 
 /** `already_recorded`: by an earlier run; it is on its way. `refused`: the relay cannot take this one. */
 export type Passage = "applied" | "already_recorded" | "refused";
 
 const ANSWERS_WITHIN_MS = 10_000;
+/** Waits between tries, for a relay that cannot take it just now. */
 const BACK_OFF_MS = [500, 1_000, 2_000, 4_000, 8_000];
 
 /** For whoever stands before the relay. The relay itself, and the teams behind it, are told by the id, which is signed. */
@@ -33,7 +33,7 @@ const accepted = z.object({ status: z.enum(["accepted", "duplicate"]) });
 export async function putThrough(event: ReconciledEvent, road: Road): Promise<Passage> {
   if (await isRecorded(road.relay, event.id)) return "already_recorded";
   const body = Uint8Array.from(new TextEncoder().encode(event.body));
-  for (const backOffMs of [...(road.backOffMs ?? BACK_OFF_MS), null]) {
+  for (const backOffMs of [...BACK_OFF_MS, null]) {
     const { status, answer, reason } = await post(body, road);
     if (status === 200) return passageOf(answer);
     // An event alone cannot help its size.
@@ -43,7 +43,7 @@ export async function putThrough(event: ReconciledEvent, road: Road): Promise<Pa
       const meaning = status === null ? null : meaningOf(status, answer, road.secretFrom);
       throw new Fault(`The relay does not take the event: ${why}.`, meaning === null ? {} : { remedy: meaning });
     }
-    await wait(backOffMs);
+    await road.world.wait(backOffMs);
   }
   throw new Error("There is always a last try");
 }
@@ -58,17 +58,17 @@ function passageOf(answer: unknown): Passage {
 
 async function post(
   body: Uint8Array<ArrayBuffer>,
-  { relay, secret }: Road,
+  { relay, secret, world: { now, timeout, fetch } }: Road,
 ): Promise<{ status: number | null; answer: unknown; reason: string }> {
   // Signed anew for each try: the relay takes no signature that is minutes old.
-  const signature = await signAsQonto("business", body, { secret, timestampSeconds: Math.floor(Date.now() / 1000) });
+  const signature = await signAsQonto("business", body, { secret, timestampSeconds: Math.floor(now() / 1000) });
   try {
     const response = await fetch(`${relay.url}/webhooks/qonto`, {
       method: "POST",
       headers: { "content-type": "application/json", ...MARK, ...signature },
       body,
       redirect: "manual",
-      signal: AbortSignal.timeout(ANSWERS_WITHIN_MS),
+      signal: timeout(ANSWERS_WITHIN_MS),
     });
     return { status: response.status, answer: tryParseJson(await response.text()), reason: "" };
   } catch (error) {

@@ -1,10 +1,9 @@
-import type { Command } from "commander";
 import { z } from "zod";
 import { type Instant, parseInstant } from "../../../domain/instant.ts";
-import { type Context, contextOf, openRelay, relayOption } from "../../context.ts";
+import { type QontoCommand, openRelay, relayOption } from "../../command.ts";
 import { Fault, wrongUsage } from "../../fault.ts";
+import type { Invocation } from "../../invocation.ts";
 import { openQonto, sandboxOption } from "../../open-qonto.ts";
-import type { QontoClient } from "../../qonto-client.ts";
 import { readList } from "../../read-option.ts";
 import { readTime } from "../../read-time.ts";
 import type { RelayClient } from "../../relay-client.ts";
@@ -26,7 +25,7 @@ const options = z.object({
 });
 
 /** `reconcile`: what the bank shows against what the relay knows. */
-export function addReconcile(program: Command): void {
+export function addReconcile(program: QontoCommand): void {
   program
     .command("reconcile")
     .description("compare what Qonto's API lists with what the relay knows, and put through what is missing")
@@ -36,21 +35,22 @@ export function addReconcile(program: Command): void {
     .option("--apply", "put through what is missing or has drifted, as events signed like Qonto's")
     .addOption(sandboxOption())
     .addHelpText("after", HELP)
-    .action(async (_options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (_options: unknown, command: QontoCommand) => {
+      const { output, invocation } = command;
+      const { now } = invocation.world;
       const { since, types: given, apply } = options.parse(command.opts());
       const types = readTypes(given);
-      const sinceMs = readTime(since, "--since");
+      const sinceMs = readTime(since, "--since", now());
       const relay = openRelay(command);
-      const road = apply ? roadOf(relay, contextOf(command)) : null;
+      const road = apply ? roadOf(relay, invocation) : null;
       const qonto = openQonto(command, { spacingMs: SPACING_MS });
       const organization = await findOrganization(qonto);
-      const asOf = beginningOf(qonto);
+      const asOf = beginningOf(qonto.answeredAtMs ?? now());
       const asOfMs = Date.parse(asOf.iso);
 
       const reports: TypeReport[] = [];
       const goOn = () => commandFor(command, sinceMs, types.slice(reports.length));
-      process.prependListener("SIGINT", () => output.note(`Interrupted. ${goOn()}`));
+      invocation.interrupt.addEventListener("abort", () => output.note(`Interrupted. ${goOn()}`));
       const progress = (text: string) => output.progress(text);
       const reconciling = { qonto, organization, sinceMs, asOfMs, asOf, relay, road, progress };
       try {
@@ -67,7 +67,7 @@ export function addReconcile(program: Command): void {
         types: reports,
       };
       output.show(asDocument(report), () => asText(report, output));
-      if (!isSettled(report)) process.exitCode = 1;
+      if (!isSettled(report)) invocation.exitCode = 1;
     });
 }
 
@@ -90,24 +90,23 @@ function readTypes(text: string | undefined): readonly string[] {
   return listableTypes.filter((type) => types.has(type));
 }
 
-function roadOf(relay: RelayClient, { settings }: Context): Road {
+function roadOf(relay: RelayClient, { settings, world }: Invocation): Road {
   const signing = signingSecret(settings, relay.url, "business");
   if (signing === null) {
     throw wrongUsage(`There is no secret to sign with: ${secretNames.business} is not set.`, "--apply needs it.");
   }
-  return { relay, ...signing };
+  return { relay, world, ...signing };
 }
 
 /** By Qonto's own clock, which also dates its events. */
-function beginningOf(qonto: QontoClient): Instant {
-  const now = new Date(qonto.answeredAtMs ?? Date.now());
-  const instant = parseInstant(now.toISOString());
+function beginningOf(nowMs: number): Instant {
+  const instant = parseInstant(new Date(nowMs).toISOString());
   if (instant === null) throw new Error("Now is no time");
   return instant;
 }
 
 /** `--since` as an instant: how long ago is another time when it is run again. */
-function commandFor(command: Command, sinceMs: number, types: readonly string[]): string {
+function commandFor(command: QontoCommand, sinceMs: number, types: readonly string[]): string {
   const { apply, sandbox, url } = options.parse(command.opts());
   const flags = [
     ...(url === undefined ? [] : ["--url", url]),

@@ -1,6 +1,6 @@
-import { type Command, Option } from "commander";
+import { Option } from "commander";
 import { z } from "zod";
-import { contextOf } from "../../context.ts";
+import type { QontoCommand } from "../../command.ts";
 import { wrongUsage } from "../../fault.ts";
 import { openQonto, sandboxOption } from "../../open-qonto.ts";
 import { printable } from "../../output.ts";
@@ -22,7 +22,7 @@ const options = z.object({
 });
 
 /** `subscriptions create`: with a secret of its own. */
-export function addCreate(subscriptions: Command): void {
+export function addCreate(subscriptions: QontoCommand): void {
   subscriptions
     .command("create")
     .description("subscribe the relay, with a secret that is made for it")
@@ -39,17 +39,17 @@ Example:
   npm run qonto -- subscriptions create --url https://relay.example.com/webhooks/qonto --types v1/transactions,v1/cards
 ${ROTATION}`,
     )
-    .action(async (_options: unknown, command: Command) => {
-      const { output, settings } = contextOf(command);
+    .action(async (_options: unknown, command: QontoCommand) => {
+      const { output, invocation } = command;
       const { url, types, allTypes, description, secret: given } = options.parse(command.opts());
       if (types === undefined && allTypes !== true) throw wrongUsage("Which events? Give --types or --all-types.");
       const wish = {
-        callback_url: readCallbackUrl(url, settings.value("QONTO_API_URL")),
+        callback_url: readCallbackUrl(url, invocation.settings.value("QONTO_API_URL")),
         types: types === undefined ? businessTypes : readList(types, "--types"),
         ...(description === undefined ? {} : { description }),
       };
       const qonto = openQonto(command);
-      const { secret, isNew } = await secretFrom(given);
+      const { secret, isNew } = await secretFrom(given, invocation);
       const created = await qonto.post(PATH, { ...wish, secret }, subscription);
       warnOfPath(url, output);
       output.show(isNew ? { ...created, secret } : created, () =>

@@ -1,6 +1,6 @@
-import { type Command, Option } from "commander";
+import { Option } from "commander";
 import { z } from "zod";
-import { contextOf } from "../../context.ts";
+import type { QontoCommand } from "../../command.ts";
 import { wrongUsage } from "../../fault.ts";
 import { openQonto, sandboxOption } from "../../open-qonto.ts";
 import { readList } from "../../read-option.ts";
@@ -15,7 +15,7 @@ const options = z.object({
 });
 
 /** `subscriptions update`: Qonto replaces a subscription whole, so what is not changed is sent as it was. */
-export function addUpdate(subscriptions: Command): void {
+export function addUpdate(subscriptions: QontoCommand): void {
   subscriptions
     .command("update")
     .argument("<id>", "the subscription's")
@@ -29,14 +29,16 @@ export function addUpdate(subscriptions: Command): void {
       "after",
       "\nExample:\n  npm run qonto -- subscriptions update 018f71db-… --types v1/transactions,v1/transfers",
     )
-    .action(async (id: string, _options: unknown, command: Command) => {
-      const { output, settings } = contextOf(command);
+    .action(async (id: string, _options: unknown, command: QontoCommand) => {
+      const { output, invocation } = command;
       const { url, types, allTypes, description } = options.parse(command.opts());
       if (url === undefined && types === undefined && allTypes !== true && description === undefined) {
         throw wrongUsage("What is to change? Give --url, --types, --all-types or --description.");
       }
       const given = {
-        ...(url === undefined ? {} : { callback_url: readCallbackUrl(url, settings.value("QONTO_API_URL")) }),
+        ...(url === undefined
+          ? {}
+          : { callback_url: readCallbackUrl(url, invocation.settings.value("QONTO_API_URL")) }),
         ...(types === undefined ? {} : { types: readList(types, "--types") }),
         ...(allTypes === true ? { types: businessTypes } : {}),
         ...(description === undefined ? {} : { description }),

@@ -1,4 +1,5 @@
 import { RelayRefusal, type RelayClient, RelayUnreachable } from "../../relay-client.ts";
+import type { World } from "../../world.ts";
 import { type Event, type EventDetail, PATH, event, eventDetail, pathOf } from "../events/event.ts";
 import { EarlyWords } from "./early-words.ts";
 import { PENDING, Sightings } from "./sightings.ts";
@@ -25,7 +26,7 @@ export interface Following {
   readonly onAnswers: (event: EventDetail) => void;
   readonly onOutcome: (event: EventDetail) => void;
   readonly note: (text: string) => void;
-  readonly wait: (ms: number) => Promise<void>;
+  readonly wait: World["wait"];
 }
 
 /** Shows events as they pass, each once, what its teams answer if it takes longer, and its end; for ever, also while the relay is started anew. */

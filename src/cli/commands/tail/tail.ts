@@ -1,7 +1,5 @@
-import { setTimeout as wait } from "node:timers/promises";
-import type { Command } from "commander";
 import { z } from "zod";
-import { contextOf, openRelay, relayOption } from "../../context.ts";
+import { type QontoCommand, openRelay, relayOption } from "../../command.ts";
 import { type Output, printable } from "../../output.ts";
 import { readTime } from "../../read-time.ts";
 import { type Delivery, type Event, type EventDetail, styleOfState } from "../events/event.ts";
@@ -14,7 +12,7 @@ const options = z.object({
 });
 
 /** `tail`: events as they pass. */
-export function addTail(program: Command): void {
+export function addTail(program: QontoCommand): void {
   program
     .command("tail")
     .description(
@@ -25,18 +23,19 @@ export function addTail(program: Command): void {
     .option("--organization <id>", "of this organization alone")
     .option("--since <time>", "begin there: an instant, or how long ago, as 2h (else now)")
     .addHelpText("after", "\nExample:\n  npm run qonto -- tail --type v1/transactions --since 10m")
-    .action(async (_options: unknown, command: Command) => {
-      const { output } = contextOf(command);
+    .action(async (_options: unknown, command: QontoCommand) => {
+      const { output, invocation } = command;
+      const { now, wait } = invocation.world;
       const { type, organization, since } = options.parse(command.opts());
       await follow(openRelay(command), {
         type,
         organization,
-        sinceMs: since === undefined ? undefined : readTime(since, "--since"),
+        sinceMs: since === undefined ? undefined : readTime(since, "--since", now()),
         onEvent: (event) => output.line({ kind: "event", ...event }, () => eventLine(event, output)),
         onAnswers: (event) => output.line(document("answers", event), () => answersLine(event, output)),
         onOutcome: (event) => output.line(document("outcome", event), () => answersLine(event, output)),
         note: (text) => output.note(text),
-        wait: (ms) => wait(ms),
+        wait,
       });
     });
 }

@@ -1,11 +1,11 @@
-import type { Command } from "commander";
 import { z } from "zod";
-import { type Context, contextOf } from "../../context.ts";
+import type { QontoCommand } from "../../command.ts";
 import { wrongUsage } from "../../fault.ts";
+import type { Invocation } from "../../invocation.ts";
 import type { Output } from "../../output.ts";
 import { readBytes } from "../../read-input.ts";
 import { readTime } from "../../read-time.ts";
-import { keepSecret } from "../../secrets.ts";
+import type { Settings } from "../../settings.ts";
 import { type Explanation, type Question, explainSignature } from "./explain-signature.ts";
 
 const DEFAULT_TOLERANCE_SECONDS = 300;
@@ -26,7 +26,7 @@ const options = z.object({
 const collect = (value: string, before: readonly string[] = []) => [...before, value];
 
 /** `verify`: why a signature does not match. */
-export function addVerify(program: Command): void {
+export function addVerify(program: QontoCommand): void {
   program
     .command("verify")
     .description("say why a signature does not match, by making every known mistake")
@@ -47,34 +47,34 @@ Example, Qonto's own:
   printf '{"test":"data"}' | npm run qonto -- verify --body - --secret test-secret --at 2024-01-01T12:00:00Z \\
     --header t=1704110400,v1=56aff06dc227db80d6568a5070f912c601c31f20451745d257cbc0b5dfa93805`,
     )
-    .action(async (_options: unknown, command: Command) => {
-      const context = contextOf(command);
-      const question = await readQuestion(command, context);
-      context.output.progress("Making every known mistake …");
+    .action(async (_options: unknown, command: QontoCommand) => {
+      const { output, invocation } = command;
+      const question = await readQuestion(command.opts(), invocation);
+      output.progress("Making every known mistake …");
       const explanation = await explainSignature(question);
-      context.output.show(asDocument(explanation, question), () => asText(explanation, question, context.output));
-      process.exitCode = explanation.verdict === "matches" ? 0 : 1;
+      output.show(asDocument(explanation, question), () => asText(explanation, question, output));
+      invocation.exitCode = explanation.verdict === "matches" ? 0 : 1;
     });
 }
 
-async function readQuestion(command: Command, context: Context): Promise<Question> {
-  const parsed = options.safeParse(command.opts());
+async function readQuestion(given: unknown, { settings, secrets: known, input, world }: Invocation): Promise<Question> {
+  const parsed = options.safeParse(given);
   if (!parsed.success) throw wrongUsage("--tolerance is a number of seconds.");
   const { header, body, secret, onboarding, at, tolerance } = parsed.data;
-  const secrets = secret === undefined ? configuredSecrets(context) : secret.flatMap(splitList);
+  const secrets = secret === undefined ? configuredSecrets(settings) : secret.flatMap(splitList);
   if (secrets.length === 0)
     throw wrongUsage("There is no secret to verify with.", "Give it with --secret, or set QONTO_WEBHOOK_SECRETS.");
   return {
     header,
-    secrets: secrets.map(keepSecret),
-    body: await readBytes(body),
+    secrets: secrets.map((one) => known.keep(one)),
+    body: await readBytes(body, input),
     scheme: onboarding === true ? "onboarding" : undefined,
-    at: Math.floor((at === undefined ? Date.now() : readTime(at, "--at")) / 1000),
+    at: Math.floor((at === undefined ? world.now() : readTime(at, "--at", world.now())) / 1000),
     toleranceSeconds: tolerance,
   };
 }
 
-function configuredSecrets({ settings }: Context): string[] {
+function configuredSecrets(settings: Settings): string[] {
   const relay = settings.relayUrl();
   return (["QONTO_WEBHOOK_SECRETS", "QONTO_ONBOARDING_SECRETS"] as const).flatMap((name) =>
     splitList(settings.sharedSecret(name, relay)?.value ?? ""),

@@ -1,14 +1,19 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { putThrough } from "../../../../src/cli/commands/reconcile/put-through.ts";
 import { RelayClient } from "../../../../src/cli/relay-client.ts";
+import { realWorld } from "../../../../src/cli/world.ts";
 import { readSignature } from "../../../../src/qonto/read-signature.ts";
 import { type Answer, type Received, ScriptedServer } from "../scripted-server.ts";
 
 const SECRET = "business-secret";
 const event = { id: "reconciled_1", body: '{"id":"reconciled_1","data":{"amount":100.00}}' };
 
+const waits: number[] = [];
 let relay: ScriptedServer;
-beforeEach(async () => (relay = await new ScriptedServer().start()));
+beforeEach(async () => {
+  waits.length = 0;
+  relay = await new ScriptedServer().start();
+});
 afterEach(() => relay.stop());
 
 const notFound: Answer = { status: 404, body: { code: "not_found", detail: "None." } };
@@ -26,7 +31,7 @@ const put = () =>
     relay: new RelayClient(relay.url, "token"),
     secret: SECRET,
     secretFrom: "--secret",
-    backOffMs: [0, 0],
+    world: { ...realWorld, wait: async (ms) => waits.push(ms) },
   });
 
 it("goes to the webhook byte for byte, signed, and marked for whoever stands before the relay", async () => {
@@ -56,6 +61,7 @@ it("is tried again while the relay cannot take it", async () => {
   answering({ status: 503, body: { code: "not_stored" } }, { status: 503, body: {} }, accepted);
   expect(await put()).toBe("applied");
   expect(posts()).toHaveLength(3);
+  expect(waits).toEqual([500, 1_000]);
 });
 
 it("is refused by itself when it is too large", async () => {
@@ -64,7 +70,7 @@ it("is refused by itself when it is too large", async () => {
 });
 
 it.each<[string, Answer, string, number]>([
-  ["cannot take any", { status: 503, body: {} }, "does not take the event: status 503", 3],
+  ["cannot take any", { status: 503, body: {} }, "does not take the event: status 503", 6],
   ["does not know the secret", { status: 401, body: { code: "signature_mismatch" } }, "status 401", 1],
   ["is somewhere else", { status: 302, headers: { location: "/login" } }, "status 302", 1],
   ["is no relay", { body: "<html>welcome</html>" }, "is not the relay", 1],
@@ -72,4 +78,5 @@ it.each<[string, Answer, string, number]>([
   answering(answer);
   await expect(put()).rejects.toThrow(sentence);
   expect(posts()).toHaveLength(tries);
+  expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000].slice(0, tries - 1));
 });

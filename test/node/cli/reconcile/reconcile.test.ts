@@ -1,36 +1,25 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { RelayClient } from "../../../../src/cli/relay-client.ts";
-import { type Serving, serve } from "../../../../src/cli/serve.ts";
 import { z } from "zod";
-import { freePort } from "../../../demo/free-port.ts";
+import type { ServedWorker } from "../../../bench/served-worker.ts";
 import { businessRequest } from "../../../support/qonto.ts";
 import { type Item, type ListedType, idOf, listedTypes } from "../../support/qonto-server/bank.ts";
 import { type QontoOptions, QontoServer } from "../../support/qonto-server/qonto-server.ts";
 import { QontoProgram, qonto } from "../qonto-program.ts";
 import { ScriptedServer } from "../scripted-server.ts";
+import { SECRET, TOKEN, serveRelay } from "../served-relay.ts";
 
-/** Reconciliation of a bank with the relay as `npm start` serves it. Each test has an organization of its own. */
+/** Reconciliation of a bank with a relay on real D1 and queues. Each test has an organization of its own. */
 
-const SECRET = "business-secret";
-const TOKEN = "token-of-test";
 const LONG_AGO = "2025-01-01T00:00:00.000Z";
 
-const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-reconcile-"));
 const team = new ScriptedServer();
-let relay: Serving;
+let relay: ServedWorker;
 let api: RelayClient;
 let bank: QontoServer;
 
 beforeAll(async () => {
-  const variablesFile = path.join(directory, "variables");
-  writeFileSync(
-    variablesFile,
-    `QONTO_WEBHOOK_SECRETS=${SECRET}\nADMIN_TOKEN=${TOKEN}\nALLOW_PRIVATE_DESTINATIONS=true\n`,
-  );
-  relay = await serve({ port: await freePort(), stateDirectory: directory, variablesFile, print: () => undefined });
+  relay = await serveRelay();
   api = new RelayClient(relay.url, TOKEN);
   await team.start();
   await api.post("/api/destinations", { url: `${team.url}/hook` }, z.unknown());
@@ -38,7 +27,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await relay?.stop();
   await team.stop();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 beforeEach(async () => {
@@ -101,7 +89,7 @@ async function settled(count: number): Promise<void> {
     const all = await events();
     return all.length === count && all.every(({ state }) => state === "settled");
   };
-  await vi.waitUntil(areSettled, { timeout: 60_000, interval: 100 });
+  await vi.waitUntil(areSettled, { timeout: 60_000, interval: 20 });
 }
 
 const state = async (type: ListedType): Promise<{ [id: string]: Item }> => {
@@ -283,7 +271,7 @@ describe("what has drifted", () => {
 
 describe("what is extra", () => {
   it("is reported and left alone, but for what is gone, and what has not changed in the time", async () => {
-    const [gone, kept, old] = [1, 2, 3].map(() => bank.bank.make("v1/beneficiaries"));
+    const [gone, kept, old] = [1, 2, 3].map(() => bank.bank.make("v1/beneficiaries", { updated_at: LONG_AGO }));
     const before = bank.bank.make("v1/transactions", { updated_at: "2019-01-01T00:00:00Z" });
     const within = bank.bank.make("v1/transactions", { updated_at: "2021-01-01T00:00:00Z" });
     for (const item of [gone, kept]) await webhook("v1/beneficiaries", Object(item), LONG_AGO, "created");
@@ -304,14 +292,20 @@ describe("what is extra", () => {
 });
 
 describe("a long run", () => {
-  it("that is killed is run again: what is missing comes, and nothing twice", async () => {
+  it("that is cut short is run again: what is missing comes, and nothing twice", async () => {
     const count = 150;
     for (let made = 0; made < count; made += 1) bank.bank.make("v1/clients");
-    const killed = new QontoProgram(line("--apply", "--types", "v1/clients"), access());
-    await vi.waitUntil(async () => (await events()).length > 20, { timeout: 30_000, interval: 20 });
-    killed.process.kill("SIGKILL");
-    await killed.ended;
-    expect((await events()).length).toBeLessThan(count);
+    let posted = 0;
+    const cutShort: QontoProgram = new QontoProgram(line("--apply", "--types", "v1/clients"), access(), {
+      world: {
+        fetch: (input, init) => {
+          if (init?.method === "POST" && (posted += 1) === 30) cutShort.interrupt();
+          return fetch(input, init);
+        },
+      },
+    });
+    expect((await cutShort.ended).code).toBe(130);
+    expect(posted).toBeLessThan(count);
     const { code, report } = await reconcile("--apply", "--types", "v1/clients");
     expect([code, report.types[0].listed]).toEqual([0, count]);
     await settled(count);
@@ -321,10 +315,18 @@ describe("a long run", () => {
   });
 
   it("waits where the rate limit asks for it", async () => {
-    await reopenBank({ limits: [{ requests: 4, milliseconds: 1_000 }] });
+    let nowMs = Date.now();
+    const waits: number[] = [];
+    const wait = async (ms: number) => {
+      waits.push(ms);
+      nowMs += ms;
+    };
+    const now = () => nowMs;
+    await reopenBank({ limits: [{ requests: 4, milliseconds: 1_000 }], now });
     const missing = makeThings();
-    const { report } = await reconcile();
-    expect(found(report)).toEqual(missing.map((one) => `${one} reported`));
+    const { stdout } = await qonto(line(), access(), { world: { now, elapsedMs: now, wait } });
+    expect(found(JSON.parse(stdout))).toEqual(missing.map((one) => `${one} reported`));
+    expect(waits).toContain(1_000);
   });
 
   it("asks in shorter times when there is more than Qonto lists; what has no time to ask by is a fault", async () => {
@@ -360,10 +362,10 @@ describe("a long run", () => {
   });
 
   it("that is interrupted says how it is taken up", async () => {
-    bank.faults.delayMs = 300;
+    bank.faults.hangs = "/v2/cards";
     const program = new QontoProgram(["reconcile", "--since", "2020-01-01", "--apply"], access());
     await vi.waitUntil(() => bank.calls.some((call) => call.includes("/v2/cards")), { timeout: 30_000, interval: 20 });
-    program.process.kill("SIGINT");
+    program.interrupt();
     const { code, stderr } = await program.ended;
     expect(stderr).toMatch(
       /^Interrupted\. Go on with: .* --since 2020-01-01T00:00:00\.000Z --types v1\/cards,.* --apply\n$/,

@@ -19,6 +19,8 @@ export interface QontoOptions {
   /** Lets receivers be on this machine, over http. The real one does not. */
   readonly allowHttp?: boolean;
   readonly limits?: readonly Window[];
+  /** The clock by which requests are counted, Unix milliseconds. */
+  readonly now?: () => number;
   /** Results of one query that can be listed. */
   readonly mostResults?: number;
   readonly sender?: Partial<SenderOptions>;
@@ -28,7 +30,8 @@ export interface QontoOptions {
 export interface QontoFaults {
   /** Every call is answered so. */
   status?: number;
-  delayMs?: number;
+  /** The path of a list that is never answered. */
+  hangs?: string;
   /** The path of a list for which the token lacks the scope. */
   forbidden?: string;
   /** How far its clock is ahead. */
@@ -133,8 +136,8 @@ export class QontoServer {
   async #answer(request: Request, app: Hono): Promise<Response> {
     const { pathname, search } = new URL(request.url);
     this.calls.push(`${request.method} ${pathname}${search}`);
-    const { delayMs = 0, clockSkewSeconds } = this.faults;
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    const { hangs, clockSkewSeconds } = this.faults;
+    if (pathname === hangs) await new Promise(() => undefined);
     const response = this.#refuse(request, pathname) ?? (await app.fetch(request));
     if (clockSkewSeconds !== undefined) {
       response.headers.set("date", new Date(Date.now() + clockSkewSeconds * 1000).toUTCString());
@@ -144,7 +147,7 @@ export class QontoServer {
 
   /** What stands before every endpoint. */
   #refuse(request: Request, path: string): Response | null {
-    const now = Date.now();
+    const now = (this.#options.now ?? Date.now)();
     const waitMs = Math.max(this.#limit.waitMs(now), this.#unauthorized.waitMs(now));
     if (waitMs > 0) return this.#tooMany(waitMs);
     this.#limit.note(now);

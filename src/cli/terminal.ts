@@ -1,0 +1,80 @@
+import type { Writable } from "node:stream";
+import { WriteStream } from "node:tty";
+import type { Secrets } from "./secrets.ts";
+
+/** A standard stream of the process, or what a test has in its place. */
+export type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const USUAL_WIDTH = 80;
+const CLEAR_LINE = "\r\u001B[2K";
+
+/** Where the words of one run go. Beside the result no secret is shown, and once it is closed nothing is. */
+export class Terminal {
+  readonly hasColor: boolean;
+  /** Characters in a line of each stream. */
+  readonly widths: { readonly stdout: number; readonly stderr: number };
+  readonly #stdout: Stream;
+  readonly #stderr: Stream;
+  readonly #secrets: Secrets;
+  /** There is one line for it, whoever writes there. */
+  #progressIsShown = false;
+  #isClosed = false;
+
+  constructor(
+    { env, stdout, stderr }: { readonly env: Environment; readonly stdout: Stream; readonly stderr: Stream },
+    secrets: Secrets,
+  ) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.#secrets = secrets;
+    this.widths = { stdout: widthOf(stdout), stderr: widthOf(stderr) };
+    // NO_COLOR and its like say no to a terminal; FORCE_COLOR says yes where there is none.
+    const mayHaveColor = stdout.isTTY === true || env["FORCE_COLOR"] !== undefined;
+    this.hasColor = mayHaveColor && WriteStream.prototype.getColorDepth(env) > 2;
+  }
+
+  /** The result. */
+  print(text: string): void {
+    this.clearProgress();
+    this.#write(this.#stdout, text);
+  }
+
+  /** What is said beside the result. */
+  tell(text: string): void {
+    this.clearProgress();
+    this.#write(this.#stderr, this.clean(text));
+  }
+
+  /** A text without the secrets of this run. */
+  clean(text: string): string {
+    return this.#secrets.hide(text);
+  }
+
+  /** What the run is doing, to a person alone; the next one takes its place. */
+  progress(text: string): void {
+    if (this.#stderr.isTTY !== true) return;
+    this.#write(this.#stderr, CLEAR_LINE + text.slice(0, this.widths.stderr - 1));
+    this.#progressIsShown = true;
+  }
+
+  /** Empties the line before something else is said. */
+  clearProgress(): void {
+    if (this.#progressIsShown) this.#write(this.#stderr, CLEAR_LINE);
+    this.#progressIsShown = false;
+  }
+
+  close(): void {
+    this.clearProgress();
+    this.#isClosed = true;
+  }
+
+  #write(stream: Stream, text: string): void {
+    if (!this.#isClosed) stream.write(text);
+  }
+}
+
+function widthOf({ isTTY, columns }: Stream): number {
+  return (isTTY === true && columns) || USUAL_WIDTH;
+}

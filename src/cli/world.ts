@@ -1,0 +1,34 @@
+import { setTimeout as wait } from "node:timers/promises";
+
+/** Time and the network, as a run has them: tests put others in their place. */
+export interface World {
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds, from any beginning, to measure with. */
+  readonly elapsedMs: () => number;
+  /** Rejects when the signal aborts. */
+  readonly wait: (ms: number, signal?: AbortSignal) => Promise<unknown>;
+  /** A signal that aborts after so long. */
+  readonly timeout: (ms: number) => AbortSignal;
+  readonly fetch: typeof fetch;
+}
+
+export const realWorld: World = {
+  now: () => Date.now(),
+  elapsedMs: () => performance.now(),
+  wait: (ms, signal) => wait(ms, undefined, signal === undefined ? {} : { signal }),
+  timeout: (ms) => AbortSignal.timeout(ms),
+  fetch: globalThis.fetch,
+};
+
+/** The same world until the signal aborts: then whatever waits or asks in it fails. */
+export function endingWith(ending: AbortSignal, world: World): World {
+  return {
+    ...world,
+    wait: (ms) => world.wait(ms, ending),
+    fetch: (input, init) => {
+      const own = init?.signal ?? (input instanceof Request ? input.signal : null);
+      return world.fetch(input, { ...init, signal: own === null ? ending : AbortSignal.any([own, ending]) });
+    },
+  };
+}
