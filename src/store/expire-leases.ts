@@ -12,19 +12,19 @@ export const expireEventsSql = `
   UPDATE events SET queued_at = 0, claimed_until = 0
   WHERE received_at >= coalesce((SELECT value FROM marks WHERE name = 'sweep_from'), 0) AND ${unfinishedSql}`;
 
-/** A delivery that is claimed is due when its lease expires; any other is due when its retry schedule says. */
-const claimedSql = "status = 'pending' AND claims > 0";
+/** It waits for the end of a lease, or of its first attempt; any other is due when its retry schedule says. */
+const isHeldSql = "status = 'pending' AND (claims > 0 OR attempts = '[]')";
 
 /** A turn ends with the lease of the visit that holds it; any other end is a rest, or a pace that is kept. */
 export const expireTurnsSql = `
   UPDATE destinations SET next_turn_at = 0
   WHERE EXISTS (
     SELECT 1 FROM deliveries
-    WHERE destination_id = destinations.id AND next_attempt_at = destinations.next_turn_at AND ${claimedSql})`;
+    WHERE destination_id = destinations.id AND next_attempt_at = destinations.next_turn_at AND ${isHeldSql})`;
 
 export const expireDeliveriesSql = `
   UPDATE deliveries SET next_attempt_at = 0
-  WHERE destination_id IN (SELECT id FROM destinations) AND ${claimedSql}`;
+  WHERE destination_id IN (SELECT id FROM destinations) AND ${isHeldSql}`;
 
 /** Expires every lease. */
 export async function expireLeases(db: D1Database): Promise<void> {

@@ -70,6 +70,19 @@ it("makes a delivery due at once that a dead consumer had claimed, and gives bac
   expect(relay.teams.at(team)).toHaveLength(2);
 });
 
+it("makes a delivery due at once whose first attempt had not ended", async () => {
+  const relay = new TestRelay();
+  await relay.addTeam(team);
+  await relay.send(makePayload("v1/cards"));
+  await relay.runQueues();
+  await env.DB.prepare("UPDATE deliveries SET status = 'pending', attempts = '[]', next_attempt_at = ?1")
+    .bind(relay.now + 45_000)
+    .run();
+  await restart(relay);
+  await relay.runQueues();
+  expect(relay.teams.at(team)).toHaveLength(2);
+});
+
 it("leaves alone what nobody has claimed: settled events, waits of the retry schedule, and rests", async () => {
   const relay = new TestRelay();
   await relay.addTeam(team, { retry_schedule_seconds: [300] });
