@@ -5,7 +5,7 @@ import { migratedDatabase, noteMigrationsSql } from "./migrated-database.ts";
 
 export type Row = Record<string, unknown>;
 
-/** D1's own, as workerd sets them. Its limit of a row's length is Cloudflare's alone: no runtime on this side knows it. */
+/** As workerd sets them. Cloudflare's limit of 2 MB for a row holds on no machine but its own, and not here either. */
 const limits = {
   sqlLength: 100_000,
   column: 100,
@@ -54,6 +54,7 @@ export class SqliteDatabase {
       ...tables.map(({ name }) => this.#db.prepare(`DELETE FROM ${String(name)}`)),
       this.#db.prepare(noteMigrationsSql),
     ];
+    // Only what is written in this connection is the last row that was inserted.
     this.empty();
   }
 
