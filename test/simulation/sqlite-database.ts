@@ -5,8 +5,9 @@ import { migratedDatabase, noteMigrationsSql } from "./migrated-database.ts";
 
 export type Row = Record<string, unknown>;
 
-/** D1's own, as workerd sets them. Its limit of a row's length is Cloudflare's alone: no runtime on this side knows it. */
+/** As workerd sets them. Its longest value has 8 MB; that a row has 2 MB at most is so on Cloudflare only. */
 const limits = {
+  length: 8_388_642,
   sqlLength: 100_000,
   column: 100,
   exprDepth: 100,
@@ -54,6 +55,7 @@ export class SqliteDatabase {
       ...tables.map(({ name }) => this.#db.prepare(`DELETE FROM ${String(name)}`)),
       this.#db.prepare(noteMigrationsSql),
     ];
+    // Only what is written in this connection is the last row that was inserted.
     this.empty();
   }
 

@@ -343,7 +343,10 @@ export const databaseFacts: readonly DatabaseFact[] = [
         ),
         await failure(() => rows(db, `SELECT ${hundred.join("+")}+1+1`)),
         await failure(() => rows(db, `SELECT ${hundred.join()},1`)),
+        (await rows(db, `SELECT json_array(${"1,".repeat(126)}1)`)).length,
         await failure(() => rows(db, `SELECT json_array(${"1,".repeat(127)}1)`)),
+        await rows(db, "SELECT length(zeroblob(8388642)) AS length"),
+        await failure(() => rows(db, "SELECT length(zeroblob(8388643))")),
       ];
     },
     expected: [
@@ -353,7 +356,10 @@ export const databaseFacts: readonly DatabaseFact[] = [
       "D1_ERROR: too many terms in compound SELECT: SQLITE_ERROR",
       "D1_ERROR: Expression tree is too large (maximum depth 100): SQLITE_ERROR",
       "D1_ERROR: too many columns in result set: SQLITE_ERROR",
+      1,
       "D1_ERROR: too many arguments on function json_array: SQLITE_ERROR",
+      [{ length: 8_388_642 }],
+      "D1_ERROR: string or blob too big: SQLITE_TOOBIG",
     ],
   },
   {
