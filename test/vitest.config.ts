@@ -19,6 +19,7 @@ const consoleAssets: Plugin = {
 
 /** Each takes a minute or more: begun last, one of them would have the others wait. */
 const long = [
+  "browser/console",
   "faults/fault-plan",
   "end-to-end/start",
   "cli/deploy",
@@ -75,12 +76,22 @@ export default defineConfig({
         plugins: [consoleAssets],
         test: {
           name: "node",
-          include: ["test/node/**/*.test.ts", "test/browser/**/*.test.ts"],
+          include: ["test/node/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: { poll: { timeout: 30_000 } },
           // The command line is started hundreds of times.
           env: { NODE_COMPILE_CACHE: path.join(root, ".wrangler/compile-cache") },
+        },
+      },
+      {
+        root,
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          expect: { poll: { timeout: 60_000 } },
         },
       },
     ],
