@@ -19,11 +19,10 @@ const consoleAssets: Plugin = {
 
 /** Each takes a minute or more: begun last, one of them would have the others wait. */
 const long = [
-  "faults/fault-plan",
+  "browser/console",
+  "simulation/simulation",
   "end-to-end/start",
   "cli/deploy",
-  "faults/generated-plans",
-  "faults-of-others/limits",
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -75,12 +74,22 @@ export default defineConfig({
         plugins: [consoleAssets],
         test: {
           name: "node",
-          include: ["test/{node,browser,simulation}/**/*.test.ts"],
+          include: ["test/{node,simulation}/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: { poll: { timeout: 30_000 } },
           // For the processes that tests start.
           env: { NODE_COMPILE_CACHE: path.join(root, ".wrangler/compile-cache") },
+        },
+      },
+      {
+        root,
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          expect: { poll: { timeout: 60_000 } },
         },
       },
     ],

@@ -1,18 +1,13 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import type { LocalRelay } from "../node/end-to-end/local-relay.ts";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 
-/** Writes rows beneath a relay on this machine: what only a fault of the platform brings about. */
-export function insertBeneath(
-  relay: LocalRelay,
-  table: string,
-  rows: readonly Record<string, string | number | null>[],
-) {
-  const directory = relay.path(".wrangler/state/v3/d1/miniflare-D1DatabaseObject");
+/** Writes rows beneath a relay on this machine: what is old, and what only a fault of the platform brings about. */
+export function insertBeneath(stateDirectory: string, table: string, rows: readonly Record<string, SQLInputValue>[]) {
+  const directory = path.join(stateDirectory, "v3/d1/miniflare-D1DatabaseObject");
   const [file] = readdirSync(directory).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name));
   if (file === undefined) throw new Error("D1 has no file");
-  const database = new DatabaseSync(path.join(directory, file), { timeout: 5_000 });
+  const database = new DatabaseSync(path.join(directory, file), { timeout: 30_000 });
   try {
     for (const row of rows) {
       const names = Object.keys(row);

@@ -1,15 +1,15 @@
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import axe from "axe-core";
-import type { BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Locator, Page } from "playwright-core";
+import { describe, expect } from "vitest";
 import { z } from "zod";
-import type { Scene } from "./scene.ts";
+import type { BusyDay } from "./busy-day.ts";
+import { type Who, it } from "./in-browser.ts";
 
-/** Where they are left. */
-export const screenshots = fileURLToPath(new URL("../../.wrangler/screenshots/", import.meta.url));
+/** A directory for screenshots of every page; none are taken without. */
+const screenshots = process.env["SCREENSHOTS"];
 
-const phone = { width: 360, height: 740 };
+export const phone = { width: 360, height: 740 };
 const wide = { width: 1280, height: 860 };
 
 /** Axe, which takes its time, sees each colour scheme and each width once. */
@@ -23,85 +23,65 @@ const looks = [
 interface PageToLookAt {
   /** Of the screenshots. */
   readonly name: string;
-  /** Of the page; a function when it is known only once the scene stands. */
-  readonly path: string | (() => string);
+  /** Of the page; a function when it is known only once the day is over. */
+  readonly path: string | ((day: BusyDay) => string);
   /** Its first heading. */
   readonly heading: string;
   /** What it shows, with and without JavaScript. */
-  readonly shows: readonly string[];
+  readonly shows: readonly (string | RegExp)[];
   /** Who looks; the admin unless told otherwise. */
-  readonly as?: "admin" | "stranger";
+  readonly as?: Who;
 }
 
 /**
  * Looks at a page in light and dark, on a phone and on a wide screen: it is whole, breaks no rule of its own
- * Content-Security-Policy, gives axe nothing to find, fits into its width, and works without JavaScript. Leaves screenshots.
+ * Content-Security-Policy, gives axe nothing to find, fits into its width, and works without JavaScript.
  */
-export function describePage(scene: () => Scene, { name, path: at, heading, shows, as = "admin" }: PageToLookAt): void {
-  const enter = (options: BrowserContextOptions) => scene()[as](options);
-  const address = () => (typeof at === "string" ? at : at());
-  const expectWhole = async (page: Page) => {
+export function describePage({ name, path: at, heading, shows, as = "admin" }: PageToLookAt): void {
+  const addressOf = (day: BusyDay) => (typeof at === "string" ? at : at(day));
+  const expectWhole = async (page: Page, look: string) => {
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
     const text = await page.locator("body").innerText();
-    for (const shown of shows) expect(text).toContain(shown);
+    for (const shown of shows) expect(text, look).toMatch(shown);
   };
 
   describe(name, () => {
-    let context: BrowserContext;
-    let watched: Awaited<ReturnType<typeof watchedPage>>;
-
-    beforeAll(async () => {
-      context = await enter({ viewport: phone, reducedMotion: "reduce" });
-      watched = await watchedPage(context);
-      await watched.page.goto(address());
-    });
-    afterAll(() => context.close());
-
-    it.each(looks)("is whole, within its policy and good for axe: $look", async (one) => {
-      const { look, colorScheme, viewport, isForAxe } = one;
-      const { page, faults } = watched;
-      await page.setViewportSize(viewport);
-      await page.emulateMedia({ colorScheme });
-      await expectWhole(page);
-      await page.screenshot({ path: path.join(screenshots, `${name}-${look}.png`), fullPage: true });
-      expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(viewport.width);
-      if (isForAxe) expect(await findings(page)).toEqual([]);
-      expect(faults()).toEqual([]);
+    it("is whole, within its policy and good for axe, in light and dark, on a phone and wide", async ({
+      day,
+      enter,
+    }) => {
+      const page = await enter({ as });
+      await page.goto(addressOf(day));
+      for (const { look, colorScheme, viewport, isForAxe } of looks) {
+        await page.setViewportSize(viewport);
+        await page.emulateMedia({ colorScheme });
+        await expectWhole(page, look);
+        await leaveScreenshot(page, `${name}-${look}`);
+        expect(await widthOf(page), look).toBeLessThanOrEqual(viewport.width);
+        if (isForAxe) expect(await findings(page), look).toEqual([]);
+      }
     });
 
-    it("works without JavaScript", async () => {
-      const context = await enter({ javaScriptEnabled: false });
-      const page = await context.newPage();
-      await page.goto(address());
-      await expectWhole(page);
-      await context.close();
+    it("works without JavaScript", async ({ day, enter }) => {
+      const page = await enter({ as, on: "plain" });
+      await page.goto(addressOf(day));
+      await expectWhole(page, "without JavaScript");
     });
   });
+}
+
+/** The width that a page takes. */
+export async function widthOf(page: Page): Promise<number> {
+  return z.number().parse(await page.evaluate("document.documentElement.scrollWidth"));
+}
+
+export async function leaveScreenshot(page: Page, name: string): Promise<void> {
+  if (screenshots !== undefined) await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
 }
 
 /** Clicks on what leads to a page, and waits until that page is whole: only then is what it shows there to be read. */
 export async function follow(lead: Locator): Promise<void> {
   await Promise.all([lead.page().waitForEvent("load"), lead.click()]);
-}
-
-/** A page that notes what goes wrong on it: scripts that fail, files that are missing, a policy that is broken. */
-export async function watchedPage(context: BrowserContext): Promise<{ page: Page; faults: () => string[] }> {
-  const page = await context.newPage();
-  const noted: string[] = [];
-  page.on("console", (message) => {
-    // A browser says it of the page itself as well when that is a refusal.
-    const isOfPage = message.location().url === page.url();
-    if (message.type() === "error" && !isOfPage) noted.push(message.text());
-  });
-  page.on("pageerror", (error) => noted.push(error.message));
-  page.on("requestfailed", (request) => {
-    // A page that is left before it is whole cancels what it still loads.
-    if (request.failure()?.errorText !== "net::ERR_ABORTED") noted.push(`${request.url()} failed`);
-  });
-  await page.exposeFunction("noteViolation", (text: string) => void noted.push(text));
-  await page.addInitScript(`document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
-    window.noteViolation(violatedDirective + " " + blockedURI))`);
-  return { page, faults: () => noted };
 }
 
 const axeResults = z.object({
@@ -110,7 +90,7 @@ const axeResults = z.object({
 
 /** What axe finds, with where: the rules of WCAG and of good practice. A page's policy does not bind who debugs it. */
 export async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations } = axeResults.parse(await page.evaluate("axe.run()"));
+  if (await page.evaluate("typeof axe === 'undefined'")) await page.evaluate(axe.source);
+  const { violations } = axeResults.parse(await page.evaluate("axe.run({ resultTypes: ['violations'] })"));
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
 }

@@ -1,19 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { OpenAPIClientAxios, type OpenAPIClient } from "openapi-client-axios";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type Serving, serve } from "../../../src/cli/serve.ts";
-import { freePort } from "../../demo/free-port.ts";
 import { TeamServer } from "../../demo/team-server.ts";
 import { businessRequest, makePayload, onboardingRequest } from "../../support/qonto.ts";
+import { type ServedRelay, serveRelay, variables } from "../support/served-relay.ts";
 
-const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-client-"));
 const now = () => Math.floor(Date.now() / 1000);
 
-let relay: Serving;
+let relay: ServedRelay;
 let team: TeamServer;
 let client: OpenAPIClient;
 let document: z.output<typeof documentSchema>;
@@ -36,27 +31,21 @@ const documentSchema = z.looseObject({
 });
 
 beforeAll(async () => {
-  const variablesFile = path.join(directory, "variables");
-  writeFileSync(
-    variablesFile,
-    "QONTO_WEBHOOK_SECRETS=business\nQONTO_ONBOARDING_SECRETS=onboarding\nADMIN_TOKEN=admin\nALLOW_PRIVATE_DESTINATIONS=true\n",
-  );
-  relay = await serve({ port: await freePort(), stateDirectory: directory, variablesFile, print: () => undefined });
+  relay = await serveRelay();
   team = await TeamServer.start();
   const definition: unknown = await (await fetch(`${relay.url}/openapi.json`)).json();
   document = documentSchema.parse(definition);
   const factory = new OpenAPIClientAxios({
     definition: definition as never,
     withServer: { url: relay.url },
-    axiosConfigDefaults: { headers: { authorization: "Bearer admin" }, validateStatus: () => true },
+    axiosConfigDefaults: { headers: { authorization: `Bearer ${variables.ADMIN_TOKEN}` }, validateStatus: () => true },
   });
   client = await factory.init();
 });
 
 afterAll(async () => {
-  team.stop();
-  await relay.stop();
-  rmSync(directory, { recursive: true, force: true });
+  team?.stop();
+  await relay?.stop();
 });
 
 const called = new Set<string>();
@@ -105,15 +94,15 @@ describe("a client made from the document", () => {
     expect((await call("showDestination", { id })).status).toBe(200);
     expect((await call("listDestinations", { limit: 10 })).data.data).toHaveLength(1);
 
-    const secret = "business";
+    const secret = variables.QONTO_WEBHOOK_SECRETS;
     const payload = makePayload("v1/organizations");
     await send(await businessRequest(payload, { secret, timestamp: now() }));
-    await send(await onboardingRequest(makePayload("registrations.pending"), { secret: "onboarding" }));
+    await send(
+      await onboardingRequest(makePayload("registrations.pending"), { secret: variables.QONTO_ONBOARDING_SECRETS }),
+    );
     await send(await businessRequest(makePayload("v1/cards"), { secret, timestamp: now() - 3_600 }));
     await send(await businessRequest("not JSON", { secret, timestamp: now() }));
-    await expect
-      .poll(async () => (await call("showEvent", { id: payload.id })).data.state, { timeout: 20_000 })
-      .toBe("settled");
+    await expect.poll(async () => (await call("showEvent", { id: payload.id })).data.state).toBe("settled");
     expect((await call("listEvents", { type: "v1/organizations" })).data.data).toHaveLength(1);
     expect((await call("replayEvent", { id: payload.id }, { destination_id: id })).data).toEqual({ count: 1 });
     const replay = await call("replayDestination", { id }, { since: "2020-01-01T00:00:00Z", which: "all" });

@@ -1,45 +1,33 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { makePayload } from "../support/qonto.ts";
-import { describeInBrowser } from "./browser.ts";
-import { describePage, watchedPage } from "./look.ts";
-import { Scene } from "./scene.ts";
+import { expect } from "vitest";
+import { makePayload } from "../../support/qonto.ts";
+import { it } from "../in-browser.ts";
+import { describePage } from "../look.ts";
 
-describeInBrowser("the console in a browser", () => {
-  let scene: Scene;
-
-  beforeAll(async () => {
-    scene = await Scene.startBusy();
-  });
-  afterAll(() => scene.end());
-
-  describePage(() => scene, {
-    name: "login",
-    path: "/console/login",
-    heading: "Log in",
-    shows: ["Token"],
-    as: "stranger",
-  });
-  describePage(() => scene, {
+export function overview(): void {
+  describePage({ name: "login", path: "/console/login", heading: "Log in", shows: ["Token"], as: "stranger" });
+  describePage({
     name: "overview",
     path: "/console",
     heading: "Overview",
     shows: ["Accounting", "Fraud desk", "It balances", "Health checks"],
   });
-  describePage(() => scene, {
+  describePage({
     name: "no-such-page",
     path: "/console/no-such-page",
     heading: "Not found",
     shows: ["There is no page at this address."],
   });
 
-  it("says so when a token is wrong, and lets in with the right one, back to where one wanted to go", async () => {
-    const context = await scene.stranger();
-    const page = await context.newPage();
+  it("says so when a token is wrong, and lets in with the right one, back to where one wanted to go", async ({
+    scene,
+    enter,
+  }) => {
+    const page = await enter({ as: "stranger" });
     await page.goto("/console/no-such-page?a=b");
     await page.getByLabel("Token").fill("wrong");
     await page.keyboard.press("Enter");
     await page.getByText("That is no token of this relay.").waitFor();
-    await page.getByLabel("Token").fill("local-admin-token");
+    await page.getByLabel("Token").fill(scene.adminToken);
     await page.keyboard.press("Enter");
     await page.getByText("There is no page at this address.").waitFor();
     expect(page.url()).toBe(`${scene.relay.url}/console/no-such-page?a=b`);
@@ -48,12 +36,18 @@ describeInBrowser("the console in a browser", () => {
     await page.getByRole("heading", { name: "Log in" }).waitFor();
     await page.goto("/console");
     await page.getByRole("heading", { name: "Log in" }).waitFor();
-    await context.close();
   });
 
-  it("shows times in the reader's zone with the exact UTC under them, and in UTC without JavaScript", async () => {
-    const context = await scene.admin();
-    const { page, faults } = await watchedPage(context);
+  it("leads from the login to the overview", async ({ scene, enter }) => {
+    const page = await enter({ as: "stranger" });
+    await page.goto("/console");
+    await page.getByLabel("Token").fill(scene.adminToken);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+  });
+
+  it("shows times in the reader's zone with the exact UTC under them", async ({ enter }) => {
+    const page = await enter();
     await page.goto("/console");
     const time = page.locator("#ledger ~ p time").first();
     const [iso, title] = [await time.getAttribute("datetime"), await time.getAttribute("title")];
@@ -61,20 +55,16 @@ describeInBrowser("the console in a browser", () => {
     const local = new Date(iso ?? "").toLocaleString("sv-SE", { timeZone: "Europe/Paris" });
     expect(await time.innerText()).toBe(local);
     expect(await page.getByText("your zone, Europe/Paris").isVisible()).toBe(true);
-    expect(faults()).toEqual([]);
-    await context.close();
-
-    const plain = await scene.admin({ javaScriptEnabled: false });
-    const plainPage = await plain.newPage();
-    await plainPage.goto("/console");
-    expect(await plainPage.locator("#ledger ~ p time").first().innerText()).toMatch(/ UTC$/);
-    await plain.close();
   });
 
-  it("keeps the overview up to date, and leaves open what the reader has opened", async () => {
-    const context = await scene.admin();
-    const page = await context.newPage();
-    await page.clock.install();
+  it("shows times in UTC without JavaScript", async ({ enter }) => {
+    const page = await enter({ on: "plain" });
+    await page.goto("/console");
+    expect(await page.locator("#ledger ~ p time").first().innerText()).toMatch(/ UTC$/);
+  });
+
+  it("keeps the overview up to date, and leaves open what the reader has opened", async ({ scene, enter }) => {
+    const page = await enter({ on: "live" });
     await page.goto("/console");
     const received = page.locator(".equation .term").first();
     const before = await received.innerText();
@@ -85,25 +75,20 @@ describeInBrowser("the console in a browser", () => {
     await page.clock.fastForward(15_000);
     await expect.poll(() => received.innerText()).not.toBe(before);
     expect(await page.locator("#chart-hour-table").getAttribute("open")).not.toBeNull();
-    await context.close();
   });
 
-  it("tells who may only look that they may", async () => {
-    const context = await scene.reader();
-    const page = await context.newPage();
+  it("tells who may only look that they may", async ({ enter }) => {
+    const page = await enter({ as: "reader" });
     await page.goto("/console");
     expect(await page.getByText("may only look").isVisible()).toBe(true);
-    await context.close();
   });
 
-  it("can be walked by keyboard: the first stop skips to the page", async () => {
-    const context = await scene.admin();
-    const page = await context.newPage();
+  it("can be walked by keyboard: the first stop skips to the page", async ({ enter }) => {
+    const page = await enter();
     await page.goto("/console");
     await page.keyboard.press("Tab");
     expect(await page.evaluate("document.activeElement.textContent.trim()")).toBe("Skip to the page");
     await page.keyboard.press("Enter");
     await expect.poll(() => page.evaluate("document.activeElement.id")).toBe("main");
-    await context.close();
   });
-});
+}

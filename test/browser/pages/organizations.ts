@@ -1,40 +1,25 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { untilSettled } from "../demo/client.ts";
-import { makePayload } from "../support/qonto.ts";
-import { describeInBrowser } from "./browser.ts";
-import { describePage, watchedPage } from "./look.ts";
-import { Scene } from "./scene.ts";
+import { expect } from "vitest";
+import { it } from "../in-browser.ts";
+import { describePage } from "../look.ts";
 
 const ORGANIZATION = "123e4567-e89b-12d3-a456-426614174000";
 
-describeInBrowser("organizations in a browser", () => {
-  let scene: Scene;
-
-  beforeAll(async () => {
-    scene = await Scene.startBusy();
-    await scene.send(
-      makePayload("v1/accounts", { data: { id: "side", name: "Taxes", balance: 8400.1, authorized_balance: 8000 } }),
-    );
-    await untilSettled(scene.client, 30_000);
-  });
-  afterAll(() => scene.end());
-
-  describePage(() => scene, {
+export function organizations(): void {
+  describePage({
     name: "organizations",
     path: "/console/organizations",
     heading: "Organizations",
     shows: ["Elektro Tesla GmbH", "Last event"],
   });
-  describePage(() => scene, {
+  describePage({
     name: "organization",
     path: `/console/organizations/${ORGANIZATION}`,
     heading: "Organization",
     shows: ["Example Account", "1000.00", "DE89 •••• 3000", "Taxes", "8400.1", "v1/transactions", "Share capital"],
   });
 
-  it("leads from an id to the balance, to a transaction, and to the event that made it", async () => {
-    const context = await scene.admin();
-    const { page, faults } = await watchedPage(context);
+  it("lead from an id to the balance, to a transaction, and to the event that made it", async ({ enter }) => {
+    const page = await enter();
     await page.goto("/console/organizations");
     await page.getByLabel("Find an organization by its id").fill(ORGANIZATION);
     await page.getByRole("button", { name: "Find" }).click();
@@ -48,7 +33,5 @@ describeInBrowser("organizations in a browser", () => {
     await page.getByRole("link", { name: "ACME Corp" }).first().click();
     await page.getByRole("heading", { name: "What happened to it" }).waitFor();
     expect(await page.getByRole("link", { name: /^the event/ }).getAttribute("href")).toMatch(/\/console\/events\/.+/);
-    expect(faults()).toEqual([]);
-    await context.close();
   });
-});
+}

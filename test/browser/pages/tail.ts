@@ -1,28 +1,18 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { makePayload } from "../support/qonto.ts";
-import { describeInBrowser } from "./browser.ts";
-import { describePage, follow, watchedPage } from "./look.ts";
-import { Scene } from "./scene.ts";
+import { expect } from "vitest";
+import { makePayload } from "../../support/qonto.ts";
+import { it } from "../in-browser.ts";
+import { describePage, follow } from "../look.ts";
 
-describeInBrowser("the live tail in a browser", () => {
-  let scene: Scene;
-
-  beforeAll(async () => {
-    scene = await Scene.startBusy();
-  });
-  afterAll(() => scene.end());
-
-  describePage(() => scene, {
+export function tail(): void {
+  describePage({
     name: "tail",
     path: "/console/tail",
     heading: "Live tail",
     shows: ["Transaction created", "Accounting 200", "As of"],
   });
 
-  it("shows what comes without being asked, and lets it stand out", async () => {
-    const context = await scene.admin();
-    const { page, faults } = await watchedPage(context);
-    await page.clock.install();
+  it("shows what comes without being asked, and lets it stand out", async ({ scene, enter }) => {
+    const page = await enter({ on: "live" });
     await page.goto("/console/tail");
     expect(await page.locator(".is-new").count()).toBe(0);
     const payload = makePayload("v1/clients");
@@ -30,43 +20,39 @@ describeInBrowser("the live tail in a browser", () => {
     await page.clock.fastForward(5_000);
     const own = { has: page.locator(`[data-key="${payload.id}"]`) };
     await page.locator("tr.is-new", own).waitFor();
-    await scene.settled();
+    await scene.settled(payload);
     await page.clock.fastForward(5_000);
     await page.locator("tr:not(.is-new)", own).getByText("Accounting").waitFor();
-    expect(await page.locator(".is-new").count()).toBe(0);
-    expect(faults()).toEqual([]);
-    await context.close();
+    expect(await page.locator(".is-new", own).count()).toBe(0);
   });
 
-  it("stands still while it is paused, and catches up at once", async () => {
-    const context = await scene.admin();
-    const page = await context.newPage();
-    await page.clock.install();
+  it("stands still while it is paused, and catches up at once", async ({ scene, enter }) => {
+    const page = await enter({ on: "live" });
     await page.goto("/console/tail");
     await page.getByRole("button", { name: "Pause" }).click();
     const asOf = page.locator("#tail > .help");
     const before = await asOf.innerText();
     const payload = makePayload("v1/clients");
     await scene.send(payload);
+    let requests = 0;
+    page.on("request", () => (requests += 1));
     await page.clock.fastForward(15_000);
     expect(await asOf.innerText()).toBe(before);
+    expect(requests).toBe(0);
     await page.getByRole("button", { name: "Resume" }).click();
     await page.locator(`[data-key="${payload.id}"]`).waitFor();
+    expect(requests).toBe(1);
     expect(await page.getByRole("button", { name: "Pause" }).count()).toBe(1);
-    await context.close();
   });
 
-  it("shouts at nobody: what changes by itself is not read out", async () => {
-    const context = await scene.admin();
-    const page = await context.newPage();
+  it("shouts at nobody: what changes by itself is not read out", async ({ enter }) => {
+    const page = await enter();
     await page.goto("/console/tail");
     expect(await page.locator("#tail").locator("[aria-live], [role=status], [role=alert]").count()).toBe(0);
-    await context.close();
   });
 
-  it("is looked at again by a link where there is no JavaScript", async () => {
-    const context = await scene.admin({ javaScriptEnabled: false });
-    const page = await context.newPage();
+  it("is looked at again by a link where there is no JavaScript", async ({ scene, enter }) => {
+    const page = await enter({ on: "plain" });
     await page.goto("/console/tail?type=v1%2Fclients");
     expect(await page.getByRole("button", { name: "Pause" }).isVisible()).toBe(false);
     const payload = makePayload("v1/clients");
@@ -74,6 +60,5 @@ describeInBrowser("the live tail in a browser", () => {
     await follow(page.getByRole("link", { name: "Look again" }));
     expect(await page.locator(`[data-key="${payload.id}"]`).count()).toBe(1);
     expect(await page.locator("tbody tr", { hasText: "v1/transactions" }).count()).toBe(0);
-    await context.close();
   });
-});
+}

@@ -1,0 +1,26 @@
+import { describe } from "vitest";
+import { describeInBrowser } from "./browser.ts";
+import { audit } from "./pages/audit.ts";
+import { deadLetters } from "./pages/dead-letters.ts";
+import { events } from "./pages/events.ts";
+import { organizations } from "./pages/organizations.ts";
+import { overview } from "./pages/overview.ts";
+import { quarantine } from "./pages/quarantine.ts";
+import { registrations } from "./pages/registrations.ts";
+import { resources } from "./pages/resources.ts";
+import { tail } from "./pages/tail.ts";
+import { teams } from "./pages/teams.ts";
+
+// In one file, because it takes longer to start a relay and a browser than to test most pages: `-t tail` picks one.
+describeInBrowser("the console in a browser", () => {
+  describe("overview", overview);
+  describe("events", events);
+  describe("tail", tail);
+  describe("teams", teams);
+  describe("organizations", organizations);
+  describe("resources", resources);
+  describe("registrations", registrations);
+  describe("quarantine", quarantine);
+  describe("dead letters", deadLetters);
+  describe("audit trail", audit);
+});

@@ -1,0 +1,129 @@
+import type { Page } from "playwright-core";
+import { expect } from "vitest";
+import { it } from "../in-browser.ts";
+import { describePage, follow, leaveScreenshot, phone, widthOf } from "../look.ts";
+import { noticeOf } from "./list.ts";
+
+const pageOf = ({ id }: { readonly id: string }) => `/console/events/${encodeURIComponent(id)}`;
+
+export function events(): void {
+  describePage({
+    name: "events",
+    path: "/console/events",
+    heading: "Events",
+    shows: ["Transaction created", "1 of 3 teams", "delivered", "dead"],
+  });
+  describePage({
+    name: "event",
+    path: ({ refused }) => pageOf(refused),
+    heading: "Event",
+    shows: ["Transaction created: 1 of the 3 teams that it is for did not take it", "Fraud desk", "not now", "50.01"],
+  });
+
+  it("shows a hostile event harmlessly on a phone, in light and dark", async ({ day: { hostile }, enter }) => {
+    const page = await enter({ viewport: phone });
+    const expectFit = async () => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await widthOf(page), `${page.url()} ${colorScheme}`).toBeLessThanOrEqual(phone.width);
+        await leaveScreenshot(page, `hostile-${page.url().split("/")[4]}-${colorScheme}`);
+      }
+    };
+    for (const at of ["/console/tail", "/console/events", pageOf(hostile)]) {
+      await page.goto(at);
+      await page.locator("main bdi", { hasText: "<script>document.title" }).first().waitFor();
+      expect(await page.title()).toContain("Qonto relay");
+      await expectFit();
+    }
+    await page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true");
+    await expectFit();
+  });
+
+  it("lets no text of others turn around what stands behind it", async ({ day: { hostile }, enter }) => {
+    const page = await enter();
+    await page.goto(pageOf(hostile));
+    const runsToTheRight = await page.evaluate(`(() => {
+      const text = document.querySelector(".verdict-sentence").lastChild;
+      const leftOf = (at) => {
+        const range = document.createRange();
+        range.setStart(text, at);
+        range.setEnd(text, at + 1);
+        return range.getBoundingClientRect().left;
+      };
+      const end = text.length - 1;
+      return leftOf(end - 5) < leftOf(end);
+    })()`);
+    expect(runsToTheRight).toBe(true);
+  });
+
+  it("leads from an id to the event, and from the event to what it is about", async ({
+    scene,
+    day: { refused },
+    enter,
+  }) => {
+    const page = await enter();
+    await page.goto("/console/events");
+    await page.getByLabel("Event or resource id").fill(` ${refused.id} `);
+    await page.keyboard.press("Enter");
+    await page.getByText("1 of the 3 teams that it is for").waitFor();
+    expect(page.url()).toBe(`${scene.relay.url}${pageOf(refused)}`);
+    await page.getByRole("button", { name: "Copy" }).waitFor();
+  });
+
+  it("narrows the list, and keeps what was chosen in the form and in the URL", async ({ scene, enter }) => {
+    const page = await enter({ on: "plain" });
+    await page.goto("/console/events");
+    await page.getByLabel("What became of it").selectOption("dead");
+    await page.getByLabel("Type").fill("v1/transactions");
+    await page.getByText("Organization and time").click();
+    await page.getByLabel("Received from (UTC)").fill("2026-01-01T00:00:00");
+    await follow(page.getByRole("button", { name: "Filter" }));
+    expect(new URL(page.url()).searchParams.get("outcome")).toBe("dead");
+    expect(await page.getByLabel("What became of it").inputValue()).toBe("dead");
+    expect(await page.getByLabel("Received from (UTC)").inputValue()).toMatch(/^2026-01-01T00:00/);
+    const ends = await page.locator("td .state").allInnerTexts();
+    expect(ends.length).toBeGreaterThan(1);
+    expect(new Set(ends)).toEqual(new Set(["◼ dead"]));
+    await follow(page.getByRole("link", { name: "Clear" }));
+    expect(page.url()).toBe(`${scene.relay.url}/console/events`);
+  });
+
+  it("sends an event again to one team, to all, and to one that it was not for", async ({
+    scene,
+    day: { refusedToo: own },
+    enter,
+  }) => {
+    const page = await enter({ on: "live" });
+    await page.goto(pageOf(own));
+    const fraudDesk = stepOf(page, "Fraud desk");
+    await follow(fraudDesk.getByRole("button", { name: "Send again" }));
+    expect(await noticeOf(page)).toContain("It is on its way to that team.");
+    await scene.settled(own);
+    await page.clock.fastForward(5_000);
+    await fraudDesk.getByText("Attempt 3").waitFor();
+
+    await follow(page.getByRole("button", { name: "Send to all that want it" }));
+    expect(await noticeOf(page)).toContain("It is on its way to each team that wants it and does not have it.");
+
+    await page.getByLabel("One that it was not for").selectOption({ label: "Warehouse (paused: it waits there)" });
+    await follow(page.getByRole("button", { name: "Send to this team" }));
+    expect(await noticeOf(page)).toContain("It is on its way to that team.");
+    expect(await stepOf(page, "Warehouse").innerText()).toContain(
+      "The team is paused: it waits until that is resumed.",
+    );
+  });
+
+  it("lets who may only look press nothing", async ({ day: { refused }, enter }) => {
+    const page = await enter({ as: "reader" });
+    await page.goto(pageOf(refused));
+    for (const name of ["Send again", "Send to all that want it", "Send to this team"]) {
+      const buttons = await page.getByRole("button", { name }).all();
+      expect(buttons.length).toBeGreaterThan(0);
+      for (const button of buttons) expect(await button.isDisabled()).toBe(true);
+    }
+  });
+}
+
+function stepOf(page: Page, team: string) {
+  return page.locator(".step", { has: page.getByRole("link", { name: team }) });
+}
