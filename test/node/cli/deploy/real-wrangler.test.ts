@@ -102,7 +102,7 @@ it("deploys all, is known by heart by its fake, and deploys what is there", asyn
   expect(cloudflare.changes.slice(-2)).toEqual(["upload qonto-relay", "upload qonto-relay"]);
   expect(cloudflare.unknown).toEqual([]);
   expect(readFileSync(path.join(root, "wrangler.toml"), "utf8")).toBe(config);
-});
+}, 300_000);
 
 /** What the fake leaves unsaid is nothing that the deployment reads; each line that it says is the real one's. */
 function expectSaid(command: string, fake: Recorded, real: Recorded | undefined): void {
