@@ -1,9 +1,7 @@
 import { z } from "zod";
+import { appliedMigrationsSql } from "./migrations.ts";
 
-/** wrangler keeps this table. */
-export const appliedMigrationsSql = "SELECT name FROM d1_migrations ORDER BY id";
-
-/** Names of the migrations that have been applied; none while wrangler's table is not there. */
+/** Names of the migrations that have been applied; none while their table is not there. */
 export async function readAppliedMigrations(db: D1Database): Promise<string[]> {
   try {
     const { results } = await db.prepare(appliedMigrationsSql).all();

@@ -1,13 +1,13 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { Miniflare, convertV4MiniflareOptions } from "miniflare";
-import { unstable_splitSqlQuery } from "wrangler";
+import { Miniflare, type V4MiniflareOptions, convertV4MiniflareOptions } from "miniflare";
 import { z } from "zod";
+import { workerOptions } from "../../src/cli/local-worker.ts";
 import { RelayClient } from "../../src/cli/relay-client.ts";
+import { applyMigrations } from "../../src/store/migrations.ts";
 import { bundle, root } from "./bundle.ts";
-import { readConfiguration } from "./configuration.ts";
 
 export const SECRET = "bench-secret";
 export const ADMIN_TOKEN = "bench-admin-token";
@@ -47,7 +47,7 @@ export class ServedWorker {
     try {
       const url = await miniflare.unsafeGetDirectURL("relay");
       const db = await miniflare.getD1Database("DB");
-      await migrate(db);
+      await applyMigrations(db, (name) => readFileSync(path.join(root, "migrations", name), "utf8"));
       return new ServedWorker(miniflare, state, url, db);
     } catch (error) {
       await miniflare.dispose();
@@ -99,48 +99,24 @@ function removeDirectory(directory: string): void {
   directories.delete(directory);
 }
 
-async function optionsOf(entry: string, { bindings, batchingSeconds, onLog }: Changes, state: string) {
-  const { compatibility_date, compatibility_flags, queues } = readConfiguration();
+async function optionsOf(
+  entry: string,
+  { bindings, batchingSeconds, onLog }: Changes,
+  state: string,
+): Promise<V4MiniflareOptions> {
+  const { queueConsumers = {}, ...worker } = workerOptions(await bundle(entry), 0);
   return {
-    name: "relay",
-    modules: true,
-    script: await bundle(entry),
-    compatibilityDate: compatibility_date,
-    compatibilityFlags: compatibility_flags,
-    unsafeDirectSockets: [{ host: "127.0.0.1" }],
-    // Else it is looked up on the internet.
-    cf: false,
-    defaultPersistRoot: state,
-    d1Databases: { DB: "qonto-relay" },
-    d1Persist: path.join(state, "d1"),
-    queueProducers: Object.fromEntries(queues.producers.map(({ binding, queue }) => [binding, queue])),
-    queueConsumers: Object.fromEntries(
-      queues.consumers.map(({ queue, dead_letter_queue, ...consumer }) => [
-        queue,
-        {
-          maxBatchSize: consumer.max_batch_size,
-          maxBatchTimeout: batchingSeconds ?? consumer.max_batch_timeout,
-          maxRetries: consumer.max_retries,
-          retryDelay: consumer.retry_delay,
-          ...(dead_letter_queue === undefined ? {} : { deadLetterQueue: dead_letter_queue }),
-        },
-      ]),
-    ),
-    bindings: {
-      QONTO_WEBHOOK_SECRETS: SECRET,
-      ADMIN_TOKEN,
-      ALLOW_PRIVATE_DESTINATIONS: "true",
-      ...bindings,
-    },
+    ...worker,
+    resourcePersistencePath: state,
+    queueConsumers: batchingSeconds === undefined ? queueConsumers : withBatching(queueConsumers, batchingSeconds),
+    bindings: { QONTO_WEBHOOK_SECRETS: SECRET, ADMIN_TOKEN, ALLOW_PRIVATE_DESTINATIONS: "true", ...bindings },
     // To show its log would cost the machine as much as the relay itself.
-    handleStructuredLogs: ({ message }: { message: string }) => onLog?.(message),
+    handleStructuredLogs: ({ message }) => onLog?.(message),
   };
 }
 
-async function migrate(db: Database): Promise<void> {
-  const directory = path.join(root, "migrations");
-  for (const file of readdirSync(directory).toSorted()) {
-    const statements = unstable_splitSqlQuery(readFileSync(path.join(directory, file), "utf8"));
-    await db.batch(statements.map((statement) => db.prepare(statement)));
-  }
+function withBatching(consumers: object, maxBatchTimeout: number) {
+  return Object.fromEntries(
+    Object.entries(consumers).map(([queue, consumer]) => [queue, { ...consumer, maxBatchTimeout }]),
+  );
 }

@@ -65,7 +65,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   store: ["domain"],
   domain: [],
   platform: [],
-  cli: ["qonto", "domain", "platform"],
+  cli: ["qonto", "store", "domain", "platform"],
 };
 
 interface Module {

@@ -1,0 +1,50 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import esbuild, { type Plugin } from "esbuild";
+import type { V4WorkerOptions } from "miniflare";
+import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
+import { z } from "zod";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What the console's pages load, as the rules of wrangler.toml say. */
+const assetsAsText: Plugin = {
+  name: "assets-as-text",
+  setup: (build) =>
+    build.onLoad({ filter: /[/\\]assets[/\\].+\.(css|js|svg)$/ }, async ({ path: file }) => ({
+      contents: await readFile(file, "utf8"),
+      loader: "text",
+    })),
+};
+
+/** A Worker as one module, as `wrangler deploy` makes it. */
+export async function bundleWorker(entry: string): Promise<string> {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [path.join(root, entry)],
+    bundle: true,
+    write: false,
+    format: "esm",
+    conditions: ["workerd", "worker", "browser"],
+    logLevel: "silent",
+    plugins: [assetsAsText],
+  });
+  return outputFiles.map(({ text }) => text).join("");
+}
+
+/**
+ * What wrangler.toml says of the Worker, for a runtime on this machine. Requests reach the runtime's own socket: there is
+ * no development server in between that could answer in the Worker's place. Without a port nobody reaches it.
+ */
+export function workerOptions(script: string, port?: number): V4WorkerOptions {
+  // Else wrangler says that it has read .dev.vars, which does not count here.
+  process.env["WRANGLER_LOG"] ??= "error";
+  const config = unstable_readConfig({ config: path.join(root, "wrangler.toml") }, { hideWarnings: true });
+  const { vars } = z.object({ vars: z.record(z.string(), z.string()) }).parse(config);
+  // The rules are for modules that are not bundled.
+  const { modulesRules: _, ...options } = unstable_getMiniflareWorkerOptions(config).workerOptions;
+  // Of the addresses of localhost, a machine has this one also with IPv6 switched off.
+  const unsafeDirectSockets = port === undefined ? [] : [{ host: "127.0.0.1", port }];
+  // `cf` would be looked up on the internet.
+  return { ...options, name: "relay", modules: true, script, bindings: vars, unsafeDirectSockets, cf: false };
+}

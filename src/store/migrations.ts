@@ -1,0 +1,25 @@
+import type { D1Database } from "@cloudflare/workers-types";
+import { expectedMigrations } from "./expected-migrations.ts";
+
+/** The table in which wrangler keeps what it has applied, so that a database may be migrated by either. */
+export const createMigrationTableSql = `
+  CREATE TABLE IF NOT EXISTS d1_migrations (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    name       TEXT UNIQUE,
+    applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+  )`;
+
+export const appliedMigrationsSql = "SELECT name FROM d1_migrations ORDER BY id";
+
+export const noteMigrationSql = "INSERT INTO d1_migrations (name) VALUES (?1)";
+
+/** Applies the migrations that the database lacks, each whole or not at all. */
+export async function applyMigrations(db: D1Database, readMigration: (name: string) => string): Promise<void> {
+  await db.prepare(createMigrationTableSql).run();
+  const { results } = await db.prepare(appliedMigrationsSql).all();
+  const applied = new Set(results.map((row) => row["name"]));
+  for (const name of expectedMigrations.filter((expected) => !applied.has(expected))) {
+    const migrationSql = readMigration(name);
+    await db.batch([db.prepare(migrationSql), db.prepare(noteMigrationSql).bind(name)]);
+  }
+}
