@@ -1,0 +1,33 @@
+import type { D1Database } from "@cloudflare/workers-types";
+import { unfinishedSql } from "./event-progress.ts";
+
+/**
+ * For a start at which nothing is in progress and no queue holds a message, as on a developer's machine: what waits for a
+ * message or for the end of a lease has lost its next step, and the next cron run queues it again. Nobody may be at work
+ * meanwhile: two consumers would hold the same lease.
+ */
+
+/** Begins where the cron's sweep does: before, every event is finished. */
+export const expireEventsSql = `
+  UPDATE events SET queued_at = 0, claimed_until = 0
+  WHERE received_at >= coalesce((SELECT value FROM marks WHERE name = 'sweep_from'), 0) AND ${unfinishedSql}`;
+
+/** It waits for the end of a lease, or of its first attempt; any other is due when its retry schedule says. */
+const isHeldSql = "status = 'pending' AND (claims > 0 OR attempts = '[]')";
+
+/** A turn ends with the lease of the visit that holds it; any other end is a rest, or a pace that is kept. */
+export const expireTurnsSql = `
+  UPDATE destinations SET next_turn_at = 0
+  WHERE EXISTS (
+    SELECT 1 FROM deliveries
+    WHERE destination_id = destinations.id AND next_attempt_at = destinations.next_turn_at AND ${isHeldSql})`;
+
+export const expireDeliveriesSql = `
+  UPDATE deliveries SET next_attempt_at = 0
+  WHERE destination_id IN (SELECT id FROM destinations) AND ${isHeldSql}`;
+
+/** Expires every lease. */
+export async function expireLeases(db: D1Database): Promise<void> {
+  // The turns first: they are told by the deliveries.
+  await db.batch([db.prepare(expireEventsSql), db.prepare(expireTurnsSql), db.prepare(expireDeliveriesSql)]);
+}
