@@ -1,46 +1,31 @@
-import { constants, copyFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { ServeError, type Serving, serve } from "./serve.ts";
+import { existsSync, writeFileSync } from "node:fs";
+import { z } from "zod";
+import { ServeError, serve } from "./serve.ts";
 
-const DEFAULT_PORT = 8787;
+const variablesFile = new URL("../../.dev.vars", import.meta.url);
+
+const localVariables = `# Values for this machine, which work right away; .dev.vars.example explains them.
+QONTO_WEBHOOK_SECRETS=local-business-secret
+QONTO_ONBOARDING_SECRETS=local-onboarding-secret
+ADMIN_TOKEN=local-admin-token
+ENCRYPTION_KEYS=local-encryption-key
+ALLOW_PRIVATE_DESTINATIONS=true
+`;
 
 /** `npm start`: the relay on this machine, until a signal ends it. */
 async function start(): Promise<void> {
-  makeVariables();
-  const serving = serve({ port: readPort(process.env["PORT"]), print: (line) => console.log(line) });
-  let signalled = false;
-  const stop = () => {
-    signalled = true;
-    serving.then((server) => server.stop()).catch(() => process.exit(1));
-  };
-  process.on("SIGINT", stop).on("SIGTERM", stop);
-  const server = await serving;
-  if (!signalled) greet(server);
-  const code = await server.ended;
-  process.exitCode = signalled ? 0 : code || 1;
-}
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
+  // An npm that is killed hands no signal on: then this process has another parent.
+  const parent = process.ppid;
+  const endWithNpm = () => process.ppid === parent || process.exit(1);
+  if (process.env["npm_lifecycle_event"] !== undefined) setInterval(endWithNpm, 500).unref();
 
-/** A first start gets variables to play with; existing ones are never touched. */
-function makeVariables(): void {
-  const root = new URL("../../", import.meta.url);
-  const file = fileURLToPath(new URL(".dev.vars", root));
-  try {
-    copyFileSync(fileURLToPath(new URL(".dev.vars.example", root)), file, constants.COPYFILE_EXCL);
-    console.log("Made .dev.vars out of .dev.vars.example.");
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  const port = readPort(process.env["PORT"]);
+  if (!existsSync(variablesFile)) {
+    writeFileSync(variablesFile, localVariables, { flag: "wx" });
+    console.log("Made .dev.vars, with secrets for this machine.");
   }
-}
-
-function readPort(text = String(DEFAULT_PORT)): number {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new ServeError(`PORT must be a number from 1 to 65535, not "${text}".`);
-  }
-  return port;
-}
-
-function greet({ url }: Serving): void {
+  const { url } = await serve({ port, print: (line) => console.log(line) });
   console.log(`
 Qonto relay is ready on ${url}
 
@@ -51,6 +36,12 @@ Qonto relay is ready on ${url}
 
 Ctrl-C ends it.
 `);
+}
+
+function readPort(text: string | undefined): number {
+  const port = z.coerce.number().int().min(1).max(65_535).default(8787).safeParse(text);
+  if (!port.success) throw new ServeError(`PORT must be a number from 1 to 65535, not "${text}".`);
+  return port.data;
 }
 
 try {

@@ -6,7 +6,6 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const wrangler = path.join(root, "node_modules", "wrangler", "bin", "wrangler.js");
-const endWithParent = new URL("end-with-parent.mjs", import.meta.url).href;
 
 const ENDS_WITHIN_MS = 8_000;
 
@@ -22,7 +21,6 @@ export function startWrangler(
     detached: true,
     env: {
       ...process.env,
-      NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --import ${endWithParent}`.trim(),
       // Without them a start without internet shows a stack trace, and one with it asks for telemetry.
       CLOUDFLARE_CF_FETCH_ENABLED: "false",
       WRANGLER_SEND_METRICS: "false",
@@ -45,4 +43,13 @@ export async function endWrangler(child: ChildProcess): Promise<void> {
   const late = await Promise.race([exit.then(() => false), wait(ENDS_WITHIN_MS, true, { ref: false })]);
   if (late) child.kill("SIGKILL");
   await exit;
+}
+
+/** It does not take with it what it has started. */
+export function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch {
+    // Nobody is left in it.
+  }
 }

@@ -2,8 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { killGroup } from "../process-group.ts";
-import { collect, endWrangler, startWrangler } from "../wrangler.ts";
+import { collect, endWrangler, killGroup, startWrangler } from "../wrangler.ts";
 
 export interface Run {
   readonly succeeded: boolean;

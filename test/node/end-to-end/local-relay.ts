@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -46,18 +47,12 @@ export class LocalRelay {
   /** `npm start`, up to the line that says it is ready, or to its end. */
   async start(): Promise<void> {
     this.output = "";
-    const npm = spawn("npm", ["start"], {
-      cwd: this.directory,
-      env: { ...process.env, PORT: String(this.port), STARTED_BY_TEST: this.directory, TMPDIR: this.#temporary },
-      stdio: ["ignore", "pipe", "pipe"],
-      // A process group, as a terminal makes one for each command.
-      detached: true,
-    });
+    const npm = this.#npmStart(this.port);
     this.#npm = npm;
     const ready = new Promise<void>((resolve) => {
       for (const stream of [npm.stdout, npm.stderr]) {
-        stream.on("data", (text: Buffer) => {
-          this.output += text.toString();
+        stream.on("data", (printed: Buffer) => {
+          this.output += printed.toString();
           if (this.output.includes("is ready on")) resolve();
         });
       }
@@ -66,6 +61,23 @@ export class LocalRelay {
       throw new Error(`Not ready in time:\n${this.output}`);
     });
     await Promise.race([ready, once(npm, "exit"), late]);
+  }
+
+  /** `npm start` beside the one that runs, on another port; to its end. */
+  async startBeside(port: number): Promise<{ code: unknown; output: string }> {
+    const npm = this.#npmStart(port);
+    const [output, [code]] = await Promise.all([text(npm.stderr), once(npm, "exit")]);
+    return { code, output };
+  }
+
+  #npmStart(port: number) {
+    return spawn("npm", ["start"], {
+      cwd: this.directory,
+      env: { ...process.env, PORT: String(port), STARTED_BY_TEST: this.directory, TMPDIR: this.#temporary },
+      stdio: ["ignore", "pipe", "pipe"],
+      // A process group, as a terminal makes one for each command.
+      detached: true,
+    });
   }
 
   get exitCode(): number | null | undefined {
@@ -93,11 +105,14 @@ export class LocalRelay {
     }
   }
 
-  /** Processes that npm has started, whoever their parents are by now: the environment they have from it tells. */
-  processes(program = ""): number[] {
+  /**
+   * Processes that npm has started, whoever their parents are by now: the environment they have from it tells. Of all, or
+   * of those that a command line begins.
+   */
+  processes(commandLine = ""): number[] {
     const all = execFileSync("ps", ["-eo", "pid=,args=", "e", "ww"], { encoding: "utf8" }).split("\n");
     return all
-      .filter((line) => line.includes(this.directory) && line.includes(program))
+      .filter((line) => line.includes(this.directory) && line.replace(/^\s*\d+ /, "").startsWith(commandLine))
       .map((line) => Number.parseInt(line, 10));
   }
 
