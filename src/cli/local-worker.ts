@@ -34,9 +34,9 @@ export async function bundleWorker(entry: string): Promise<string> {
 
 /**
  * What wrangler.toml says of the Worker, for a runtime on this machine. Requests reach the runtime's own socket: there is
- * no development server in between that could answer in the Worker's place.
+ * no development server in between that could answer in the Worker's place. Without a port nobody reaches it.
  */
-export function workerOptions(script: string, port = 0): V4WorkerOptions {
+export function workerOptions(script: string, port?: number): V4WorkerOptions {
   // Else wrangler says that it has read .dev.vars, which does not count here.
   process.env["WRANGLER_LOG"] ??= "error";
   const config = unstable_readConfig({ config: path.join(root, "wrangler.toml") }, { hideWarnings: true });
@@ -44,6 +44,7 @@ export function workerOptions(script: string, port = 0): V4WorkerOptions {
   // The rules are for modules that are not bundled.
   const { modulesRules: _, ...options } = unstable_getMiniflareWorkerOptions(config).workerOptions;
   // Of the addresses of localhost, a machine has this one also with IPv6 switched off.
-  const unsafeDirectSockets = [{ host: "127.0.0.1", port }];
-  return { ...options, name: "relay", modules: true, script, bindings: vars, unsafeDirectSockets };
+  const unsafeDirectSockets = port === undefined ? [] : [{ host: "127.0.0.1", port }];
+  // `cf` would be looked up on the internet.
+  return { ...options, name: "relay", modules: true, script, bindings: vars, unsafeDirectSockets, cf: false };
 }

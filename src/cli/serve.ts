@@ -3,7 +3,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
-import { Miniflare, MiniflareCoreError, type V4MiniflareOptions, convertV4MiniflareOptions } from "miniflare";
+import { Miniflare, MiniflareCoreError, convertV4MiniflareOptions } from "miniflare";
 import { z } from "zod";
 import { expireLeases } from "../store/expire-leases.ts";
 import { applyMigrations } from "../store/migrations.ts";
@@ -37,38 +37,56 @@ export interface Serving {
 export class ServeError extends Error {}
 
 /** Serves the Worker, anew when its source changes, and runs its cron: at once, then every minute. */
-export async function serve(given: ServeOptions): Promise<Serving> {
-  const defaults = {
-    stateDirectory: path.join(root, ".wrangler", "state"),
-    variablesFile: path.join(root, ".dev.vars"),
-  };
-  const options = { ...defaults, ...given };
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const { port, print, stateDirectory = path.join(root, ".wrangler", "state") } = options;
   await using started = new AsyncDisposableStack();
-  started.use(lockState(options.stateDirectory));
+  started.use(lockState(stateDirectory));
+  const variablesFile = options.variablesFile ?? path.join(root, ".dev.vars");
+  const variables = z.record(z.string(), z.string()).parse(parseEnv(readFileSync(variablesFile, "utf8")));
+  const optionsOf = (worker: ReturnType<typeof workerOptions>) =>
+    convertV4MiniflareOptions({
+      ...worker,
+      bindings: { ...worker.bindings, ...variables },
+      // Where wrangler keeps it.
+      resourcePersistencePath: path.join(stateDirectory, "v3"),
+      handleStructuredLogs: ({ message }) => print(message),
+      unsafeHandleRuntimeRestart: () => print("The runtime ended by itself and was started again."),
+    });
+  const closed = optionsOf(workerOptions(""));
+  const runtime = new Miniflare(closed);
+  started.defer(() => runtime.dispose());
 
-  let script = "";
-  let runtime: Miniflare | undefined;
-  started.defer(() => runtime?.dispose());
-  const runCron = async () => void (await (await runtime?.getWorker())?.scheduled({ cron: "* * * * *" }));
+  let script = await bundleWorker("src/index.ts");
+  const runCron = async () => void (await (await runtime.getWorker()).scheduled({ cron: "* * * * *" }));
+  /** Until then nobody works on the database, and no queue holds a message. */
+  const open = async () => {
+    const db = await runtime.getD1Database("DB");
+    await applyMigrations(db, (name) => readFileSync(path.join(root, "migrations", name), "utf8"));
+    await expireLeases(db);
+    await runtime.setOptions(optionsOf(workerOptions(script, port)));
+    await runCron();
+  };
+  await open().catch((error: unknown) => {
+    if (!(error instanceof MiniflareCoreError && error.code === "ERR_ADDRESS_IN_USE")) throw error;
+    throw new ServeError(`Port ${port} is taken. Stop what listens there, or choose another: PORT=8788 npm start`);
+  });
+
+  const tell = (error: unknown) => print(String(error));
   const update = async () => {
     const bundle = await bundleWorker("src/index.ts");
     if (bundle === script) return;
     script = bundle;
-    await runtime?.dispose();
-    runtime = await startRuntime(script, options);
-    await runCron();
+    await runtime.setOptions(closed);
+    await open();
   };
-  await update();
-
-  const tell = (error: unknown) => options.print(String(error));
-  started.use(setInterval(() => void runCron().catch(tell), CRON_EVERY_MS));
   let updated = Promise.resolve();
   const onChange = () => void (updated = updated.then(update).catch(tell));
   const watcher = watch(path.join(root, "src"), { recursive: true }, onChange).on("error", tell);
   started.defer(() => updated);
   started.defer(() => watcher.close());
+  started.use(setInterval(() => void runCron().catch(tell), CRON_EVERY_MS));
   const all = started.move();
-  return { url: `http://localhost:${options.port}`, stop: () => all.disposeAsync() };
+  return { url: `http://localhost:${port}`, stop: () => all.disposeAsync() };
 }
 
 /** An open transaction is a lock that ends with its process, however that ends. */
@@ -82,39 +100,5 @@ function lockState(stateDirectory: string): DatabaseSync {
     lock.close();
     if (!(error instanceof Error && error.message.includes("locked"))) throw error;
     throw new ServeError(`Another relay is running on the state in ${stateDirectory}. Stop it first.`);
-  }
-}
-
-async function startRuntime(script: string, options: Required<ServeOptions>): Promise<Miniflare> {
-  const { port, stateDirectory, variablesFile, print } = options;
-  const worker = workerOptions(script, port);
-  // Where wrangler keeps it; the second would be looked up on the internet.
-  const shared = { resourcePersistencePath: path.join(stateDirectory, "v3"), cf: false };
-  await prepareDatabase({ ...worker, ...shared, script: "", unsafeDirectSockets: [] });
-
-  const variables = z.record(z.string(), z.string()).parse(parseEnv(readFileSync(variablesFile, "utf8")));
-  const bindings = { ...worker.bindings, ...variables };
-  const handleStructuredLogs = ({ message }: { message: string }) => print(message);
-  const runtime = new Miniflare(convertV4MiniflareOptions({ ...worker, ...shared, bindings, handleStructuredLogs }));
-  try {
-    await runtime.ready;
-    return runtime;
-  } catch (error) {
-    // Which says the same again.
-    await Promise.allSettled([runtime.dispose()]);
-    if (!(error instanceof MiniflareCoreError && error.code === "ERR_ADDRESS_IN_USE")) throw error;
-    throw new ServeError(`Port ${port} is taken. Stop what listens there, or choose another: PORT=8788 npm start`);
-  }
-}
-
-/** Nobody else works on it yet, and no queue holds a message: the first cron run queues what an earlier runtime had queued. */
-async function prepareDatabase(options: V4MiniflareOptions): Promise<void> {
-  const runtime = new Miniflare(convertV4MiniflareOptions(options));
-  try {
-    const db = await runtime.getD1Database("DB");
-    await applyMigrations(db, (name) => readFileSync(path.join(root, "migrations", name), "utf8"));
-    await expireLeases(db);
-  } finally {
-    await runtime.dispose();
   }
 }

@@ -14,9 +14,11 @@ ALLOW_PRIVATE_DESTINATIONS=true
 
 /** `npm start`: the relay on this machine, until a signal ends it. */
 async function start(): Promise<void> {
-  // Whatever else runs ends with this process.
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
-  if (process.env["npm_lifecycle_event"] !== undefined) endWithParent();
+  // An npm that is killed hands no signal on: then this process has another parent.
+  const parent = process.ppid;
+  const endWithNpm = () => process.ppid === parent || process.exit(1);
+  if (process.env["npm_lifecycle_event"] !== undefined) setInterval(endWithNpm, 500).unref();
 
   const port = readPort(process.env["PORT"]);
   if (!existsSync(variablesFile)) {
@@ -34,12 +36,6 @@ Qonto relay is ready on ${url}
 
 Ctrl-C ends it.
 `);
-}
-
-/** An npm that is killed hands no signal on: what it has started has another parent from then on. */
-function endWithParent(): void {
-  const parent = process.ppid;
-  setInterval(() => process.ppid === parent || process.exit(1), 500).unref();
 }
 
 function readPort(text: string | undefined): number {

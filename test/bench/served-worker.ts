@@ -104,12 +104,10 @@ async function optionsOf(
   { bindings, batchingSeconds, onLog }: Changes,
   state: string,
 ): Promise<V4MiniflareOptions> {
-  const { queueConsumers = {}, ...worker } = workerOptions(await bundle(entry));
+  const { queueConsumers = {}, ...worker } = workerOptions(await bundle(entry), 0);
   return {
     ...worker,
     resourcePersistencePath: state,
-    // Else it is looked up on the internet.
-    cf: false,
     queueConsumers: batchingSeconds === undefined ? queueConsumers : withBatching(queueConsumers, batchingSeconds),
     bindings: { QONTO_WEBHOOK_SECRETS: SECRET, ADMIN_TOKEN, ALLOW_PRIVATE_DESTINATIONS: "true", ...bindings },
     // To show its log would cost the machine as much as the relay itself.
