@@ -18,12 +18,7 @@ const consoleAssets: Plugin = {
 };
 
 /** Each takes a minute or more: begun last, one of them would have the others wait. */
-const long = [
-  "browser/console",
-  "simulation/simulation",
-  "end-to-end/start",
-  "cli/deploy",
-];
+const long = ["browser/console", "simulation/simulation", "end-to-end/start", "cli/deploy"];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

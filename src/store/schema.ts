@@ -1,8 +1,9 @@
 import { z } from "zod";
+import type { Database } from "./database.ts";
 import { appliedMigrationsSql } from "./migrations.ts";
 
 /** Names of the migrations that have been applied; none while their table is not there. */
-export async function readAppliedMigrations(db: D1Database): Promise<string[]> {
+export async function readAppliedMigrations(db: Database): Promise<string[]> {
   try {
     const { results } = await db.prepare(appliedMigrationsSql).all();
     return migrationRows.parse(results).map(({ name }) => name);

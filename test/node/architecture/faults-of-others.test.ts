@@ -117,7 +117,7 @@ describe("15: installation works at the first command", () => {
   it("every command that the README gives is there, and installs before it needs a package", () => {
     const commands = all(readme, /\bnpm (?:run )?([\w-]+)/g).filter((word) => word !== "and");
     expect(new Set(commands)).toEqual(
-      new Set(["start", "demo", "chaos", "test", "bench", "deploy", "qonto", "simulate"]),
+      new Set(["start", "demo", "chaos", "test", "bench", "deploy", "qonto", "qonto-server", "simulation"]),
     );
     for (const command of commands) {
       expect(scripts[command], command).toMatch(/^node src\/cli\/install\.mjs && /);

@@ -5,7 +5,7 @@ import { listedTypes } from "./bank.ts";
 import { HttpServer } from "./http-server.ts";
 import { QontoServer } from "./qonto-server.ts";
 
-/** `npm run simulate`: a Qonto on this machine to try the relay with, and beside it a way to make events happen. */
+/** `npm run qonto-server`: a Qonto on this machine to try the relay with, and beside it a way to make events happen. */
 
 const DEFAULT_PORT = 8790;
 const port = Number(process.env["QONTO_PORT"] ?? DEFAULT_PORT);
