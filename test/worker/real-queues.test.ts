@@ -1,11 +1,12 @@
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { realWorld } from "../../src/platform/world.ts";
 import { businessRequest, makePayload } from "../support/qonto.ts";
 import { emptyDatabase } from "./support/relay.ts";
 import { Teams, statuses } from "./support/teams.ts";
 
 /** The Worker as wrangler.toml wires it: its own entry, its own queues, the real clock. Only the network is a stand-in. */
-const teams = new Teams(Date.now);
+const teams = new Teams(realWorld);
 
 const team = "https://team.example.com/hook";
 const flaky = "https://flaky.example.com/hook";

@@ -1,5 +1,6 @@
 import { env, exports } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { sleep } from "../../../src/platform/timeout.ts";
 import type { QueueMessage } from "../../../src/messages.ts";
 import { type Intercept, Meter, failing, hanging, interceptDatabase } from "../support/database.ts";
 import { type Payload, businessRequest, makePayload } from "../../support/qonto.ts";
@@ -19,7 +20,7 @@ function countSends(relay: TestRelay): { sends: number } {
   const counter = { sends: 0 };
   const called = async () => {
     counter.sends += 1;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20, relay.clock);
   };
   relay.env = {
     ...relay.env,
