@@ -52,7 +52,8 @@ describe("the messages that wake the lane do not multiply", () => {
     const relay = new TestRelay();
     await relay.addTeam(team, { retry_schedule_seconds: Array(50).fill(3) });
     relay.teams.answer(team, statuses(500));
-    await liveOn(relay, 61);
+    await sendAtOnce(relay, 1);
+    await relay.liveThrough(61);
     await sendAtOnce(relay, 600);
     await relay.runQueues();
     relay.teams.answer(team, ok);
