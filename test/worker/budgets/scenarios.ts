@@ -34,6 +34,7 @@ export async function play(scenario: Scenario, events: number, makeRelay = () =>
     relay.passSeconds(1);
     await relay.runQueues();
   }
+  relay.passSeconds(1);
   for (const payload of everyNth(payloads, scenario.oneRepeatedOf)) await relay.send(payload);
   await relay.liveThrough(20);
   return take();

@@ -3,23 +3,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, hang, ok, okAfterAMoment, statuses } from "../support/teams.ts";
+import { hang, ok, okAfter, okAfterAMoment, statuses } from "../support/teams.ts";
 
 beforeEach(emptyDatabase);
-
-/** Takes its time on the clock that the platform's timers go by. */
-const afterRealMs =
-  (ms: number): Answer =>
-  async () => {
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    return new Response("at last");
-  };
-
-/** Takes its time on the relay's clock. */
-const slow: Answer = (_request, _signal, pass) => {
-  pass(1.1);
-  return new Response("at last");
-};
 
 const team = "https://team.example.com/hook";
 const other = "https://other.example.com/hook";
@@ -177,7 +163,7 @@ describe("attempts that are still under way after a second", () => {
   it("leave their destination to the retry lane at once: the next batch does not wait for it as well", async () => {
     const relay = new TestRelay();
     await relay.addTeam(team);
-    relay.teams.answer(team, afterRealMs(1_300));
+    relay.teams.answer(team, okAfter(1_300));
     await relay.send(makePayload("v1/cards"));
     let attemptedByTheNext = -1;
     relay.whenBatchReturns = async () => {
@@ -198,7 +184,7 @@ describe("attempts that are still under way after a second", () => {
     const slowAnswers = Array.from({ length: 6 }, (_, count) => `${team}/${count}`);
     for (const url of slowAnswers) {
       await relay.addTeam(url);
-      relay.teams.answer(url, afterRealMs(1_300));
+      relay.teams.answer(url, okAfter(1_300));
       relay.passSeconds(1);
     }
     await relay.addTeam(other);
@@ -227,7 +213,7 @@ describe("attempts that are still under way after a second", () => {
     const relay = new TestRelay();
     await relay.addTeam(team);
     await relay.addTeam(other);
-    relay.teams.answer(team, afterRealMs(1_300));
+    relay.teams.answer(team, okAfter(1_300));
     for (let count = 0; count < 10; count += 1) await relay.send(makePayload("v1/cards"));
     let receivedByOthers = 0;
     relay.whenBatchReturns = async () => {
@@ -242,7 +228,7 @@ describe("a destination that keeps failing, or was slow,", () => {
   it.each([
     ["hung", hang, 0],
     ["answered 500 three times", statuses(500), 2],
-    ["took more than a second", slow, 0],
+    ["took more than a second", okAfter(1_100), 0],
   ] as const)(
     "because it %s is served by the retry lane from then on, until it answers well and quickly",
     async (_title, answer, forgiven) => {

@@ -1,8 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { QueueMessage } from "../../../src/messages.ts";
-import { doors } from "../faults/doubles.ts";
-import { play } from "../faults/play.ts";
+import { type Door, Doubles, doors } from "../faults/doubles.ts";
 import { type Intercept, failing, interceptDatabase, never } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { emptyDatabase } from "../support/relay.ts";
@@ -55,12 +54,28 @@ describe("1: an event is only called a duplicate when it is durable and has a ne
 });
 
 describe("2: a process that dies behind any await costs a repetition, never an event", () => {
-  it.each(doors)("at each call of: %s", { timeout: 60_000 }, async (door) => {
-    const { calls } = await play({ faults: [], losesMessages: false });
+  /** The life of an event that has to be tried twice, whose process is killed behind one call, though that was done. */
+  async function dieBehind(door: Door, call: number) {
+    await emptyDatabase();
+    const { relay } = await relayWithTeam({ retry_schedule_seconds: [1, 1] });
+    const doubles = new Doubles(relay, [{ door, call, kind: "dies_done" }]);
+    relay.teams.answer(team, doubles.before(statuses(500, 200)));
+    const payload = makePayload("v1/cards");
+    const untilItDies = (work: Promise<unknown>) => work.catch(() => undefined);
+    // Qonto sends again what nobody has acknowledged.
+    if ((await untilItDies(relay.send(payload))) === undefined) await relay.send(payload);
+    await untilItDies(live(relay, 2));
+    const calls = { ...doubles.calls };
+    await live(relay, 120);
+    return { calls, attempts: receivedIds(relay).length, delivery: await deliveryOf(relay, payload.id) };
+  }
+
+  it.each(doors)("at each call of: %s", async (door) => {
+    const { calls } = await dieBehind(door, 0);
     for (let call = 1; call <= calls[door]; call += 1) {
-      const { faults, mostRepeats } = await play({ faults: [{ door, call, kind: "dies_done" }], losesMessages: false });
-      expect(faults, `call ${call}`).toEqual([]);
-      expect(mostRepeats, `call ${call}`).toBeLessThanOrEqual(2);
+      const { attempts, delivery } = await dieBehind(door, call);
+      expect(delivery, `call ${call}`).toMatchObject({ status: "delivered" });
+      expect(attempts, `call ${call}`).toBeLessThanOrEqual(3);
     }
   });
 });
@@ -171,10 +186,11 @@ describe("6: a limit limits, a rest ends, and then everything owed comes out", (
   it("a team that is down for over an hour is told of, tried on, and gets all it is owed once it is back", async () => {
     const { relay, id } = await relayWithTeam({}, statuses(500));
     const ids: string[] = [];
-    for (let minute = 0; minute < 66; minute += 1) {
-      if (minute < 40) ids.push(...(await send(relay, 1)));
-      await live(relay, 60);
+    for (let minute = 0; minute < 40; minute += 1) {
+      ids.push(...(await send(relay, 1)));
+      await live(relay, 60, 600);
     }
+    await live(relay, 26 * 60, 600);
     const { checks } = await (await relay.fetch("/health")).json<{ checks: Record<string, { detail: string }> }>();
     expect(checks["resting_destinations"]).toMatchObject({ status: "degraded", detail: expect.stringContaining(id) });
     const attempts = relay.teams.at(team).length;

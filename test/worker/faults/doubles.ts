@@ -1,3 +1,4 @@
+import { sleep } from "../../../src/platform/timeout.ts";
 import { type Intercept, interceptDatabase, never } from "../support/database.ts";
 import type { TestRelay } from "../support/relay.ts";
 import type { Answer } from "../support/teams.ts";
@@ -108,7 +109,7 @@ export class Doubles {
       case "dies":
         return this.#end(fault.kind === "dies");
       case "late":
-        await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+        await sleep(LATE_MS, this.#relay.clock);
         return proceed();
       case "twice":
         await proceed();

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { Destination } from "../../../src/domain/destination.ts";
 import { type Job, attemptAll } from "../../../src/outbound/attempt-all.ts";
 import { realWorld } from "../../../src/platform/world.ts";
+import { Clock } from "../support/clock.ts";
 import { Teams, hang } from "../support/teams.ts";
 
 const event = {
@@ -43,33 +44,34 @@ function job(name: string, onLane: boolean): Job {
   return { event, destination, delivery: { ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 0 } };
 }
 
-function attempt(jobs: readonly Job[], teams: Teams, now = () => 0) {
+function attempt(jobs: readonly Job[], teams: Teams, clock: Clock) {
+  const { now, setTimer } = clock;
   const config = { allowPrivateDestinations: false, encryptionKeys: [] };
-  const posting = { world: { ...realWorld, now, random: () => 0, fetch: teams.fetch }, config };
-  return attemptAll(jobs, 15_000, posting);
+  const posting = { world: { ...realWorld, now, setTimer, random: () => 0, fetch: teams.fetch }, config };
+  return clock.waitFor(attemptAll(jobs, 15_000, posting));
 }
 
 it("those that have not failed lately go first, however many others there are", async () => {
-  const teams = new Teams(() => 0);
+  const clock = new Clock();
+  const teams = new Teams(clock);
   const ill = ["a", "b", "c", "d", "e", "f"].map((name) => job(name, true));
   for (const { destination } of ill) teams.answer(destination.url, hang);
-  const { results, late } = await attempt([...ill, job("well", false)], teams);
+  const { results, late } = await attempt([...ill, job("well", false)], teams, clock);
   expect(results.map(({ job: { destination }, attempt: made }) => [destination.id, made?.outcome])).toEqual([
     ["well", "delivered"],
     ["f", undefined],
   ]);
   expect(late.map((one) => one.job.destination.id)).toEqual(["a", "b", "c", "d", "e"]);
-  await Promise.all(late.map(({ result }) => result));
 });
 
 it("nothing is begun any more when the time for it is over", async () => {
-  let now = 0;
-  const teams = new Teams(() => now);
+  const clock = new Clock();
+  const teams = new Teams(clock);
   teams.answer("https://well.example.com/", () => {
-    now += 6_000;
+    clock.set(clock.now() + 6_000);
     return new Response();
   });
-  const { results } = await attempt(Array(9).fill(job("well", false)), teams, () => now);
+  const { results } = await attempt(Array(9).fill(job("well", false)), teams, clock);
   expect(results).toHaveLength(9);
   expect(results.filter(({ attempt: made }) => made === null).length).toBeGreaterThan(0);
   expect(results.filter(({ attempt: made }) => made !== null).length).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { sleep } from "../../../src/platform/timeout.ts";
 import { failing, hanging, interceptDatabase, never } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -81,11 +82,12 @@ describe("an accepted event", () => {
   });
 
   it("is answered by D1 if it is late but there before a queue that hangs", async () => {
+    const relay = new TestRelay({ EVENTS: stalled });
     const DB = interceptDatabase(env.DB, async (_call, proceed) => {
-      await new Promise((resolve) => setTimeout(resolve, 350));
+      await sleep(350, relay.clock);
       return proceed();
     });
-    const relay = new TestRelay({ DB, EVENTS: stalled });
+    relay.env = { ...relay.env, DB };
     const response = await relay.sendAndLeave(makePayload("v1/cards"));
     expect(await response.json()).toMatchObject({ status: "accepted" });
   });

@@ -9,6 +9,10 @@ beforeEach(emptyDatabase);
 
 const team = "https://team.example.com/hook";
 
+async function sendAtOnce(relay: TestRelay, count: number): Promise<void> {
+  await Promise.all(Array.from({ length: count }, () => relay.send(makePayload("v1/cards"))));
+}
+
 /** Lets so many seconds pass with an event in each; answers how many messages were sent in each of them. */
 async function liveOn(relay: TestRelay, seconds: number): Promise<number[]> {
   const sent: number[] = [];
@@ -48,8 +52,9 @@ describe("the messages that wake the lane do not multiply", () => {
     const relay = new TestRelay();
     await relay.addTeam(team, { retry_schedule_seconds: Array(50).fill(3) });
     relay.teams.answer(team, statuses(500));
-    await liveOn(relay, 61);
-    for (let count = 0; count < 600; count += 1) await relay.send(makePayload("v1/cards"));
+    await sendAtOnce(relay, 1);
+    await relay.liveThrough(61);
+    await sendAtOnce(relay, 600);
     await relay.runQueues();
     relay.teams.answer(team, ok);
     await relay.liveThrough(6);
@@ -63,7 +68,7 @@ describe("the messages that wake the lane do not multiply", () => {
     const relay = new TestRelay();
     await relay.addTeam(team, { timeout_ms: 100, retry_schedule_seconds: Array(50).fill(10) });
     relay.teams.answer(team, hang);
-    for (let count = 0; count < 60; count += 1) await relay.send(makePayload("v1/cards"));
+    await sendAtOnce(relay, 60);
     const sent = await liveOn(relay, 25);
     expect(total(sent)).toBeLessThanOrEqual(2 * (60 + 25));
   });

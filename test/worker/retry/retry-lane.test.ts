@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, hang, statuses, unreachable } from "../support/teams.ts";
+import { type Answer, hang, okAfter, statuses, unreachable } from "../support/teams.ts";
 
 beforeEach(emptyDatabase);
 
@@ -126,23 +126,15 @@ describe("a delivery that fails", () => {
 });
 
 describe("a team that is slow", () => {
-  /** So long in real time, for the limit of an attempt is real time. */
-  const afterMs =
-    (ms: number): Answer =>
-    async () => {
-      await new Promise((resolve) => setTimeout(resolve, ms));
-      return new Response("at last");
-    };
-
   it("has all of its own time-out, from the first attempt on", async () => {
-    const { relay, delivery } = await firstAttempt(afterMs(3_200), { timeout_ms: 5_000, retry_schedule_seconds: [] });
+    const { relay, delivery } = await firstAttempt(okAfter(3_200), { timeout_ms: 5_000, retry_schedule_seconds: [] });
     expect(await delivery()).toMatchObject({ status: "delivered", attempts: [{ outcome: "delivered" }] });
     expect(relay.teams.received).toHaveLength(1);
   });
 
   it("holds up no message that waits for another: its attempts go on behind the batch", async () => {
     const { relay, delivery } = await firstAttempt(statuses(500), { retry_schedule_seconds: [1] });
-    relay.teams.answer(team, afterMs(500));
+    relay.teams.answer(team, okAfter(500));
     relay.passSeconds(1);
     let whenTheBatchReturns = "";
     relay.whenBatchReturns = async () => {

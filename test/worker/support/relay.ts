@@ -1,17 +1,17 @@
 import { createExecutionContext, createMessageBatch, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { Bindings } from "../../../src/env.ts";
+import { sleep } from "../../../src/platform/timeout.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import type { QueueMessage } from "../../../src/messages.ts";
 import { createRelay } from "../../../src/relay.ts";
 import { type Payload, type SignedRequest, businessRequest, onboardingRequest } from "../../support/qonto.ts";
+import { Clock } from "./clock.ts";
 import { Teams } from "./teams.ts";
 
 export const BUSINESS_SECRET = "test-secret";
 const ONBOARDING_SECRET = "secret_key";
 const ADMIN_TOKEN = "test-admin-token";
-
-const MIDDAY = Date.parse("2026-03-01T12:00:00Z");
 
 interface Waiting {
   readonly id: string;
@@ -63,6 +63,11 @@ export class HeldQueue {
     this.waiting = this.waiting.filter((message) => !due.includes(message));
     return due;
   }
+
+  /** When the next message comes due; Infinity when none waits. */
+  get nextDueAt(): number {
+    return Math.min(...this.waiting.map(({ dueAt }) => dueAt));
+  }
 }
 
 const receipt = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
@@ -89,20 +94,23 @@ export async function emptyDatabase(): Promise<void> {
 
 /** The whole relay on real D1, with its clock, its queues and the network in the test's hand. */
 export class TestRelay {
-  now = MIDDAY;
-  readonly teams = new Teams(
-    () => this.now,
-    (seconds) => this.passSeconds(seconds),
-  );
-  readonly events = new HeldQueue(() => this.now);
-  readonly retries = new HeldQueue(() => this.now);
-  readonly deadLetters = new HeldQueue(() => this.now);
+  readonly clock = new Clock();
+  readonly teams = new Teams(this.clock);
+  readonly events = new HeldQueue(this.clock.now);
+  readonly retries = new HeldQueue(this.clock.now);
+  readonly deadLetters = new HeldQueue(this.clock.now);
   /** Called between a batch's end and that of what goes on behind it. */
   whenBatchReturns: () => Promise<void> = async () => undefined;
   env: Bindings;
   /** Rejects when the process dies in which the Worker is running: whatever it was doing is over. */
   died: Promise<never> = new Promise(() => undefined);
-  readonly relay = createRelay({ ...realWorld, now: () => this.now, random: () => 0, fetch: this.teams.fetch });
+  readonly relay = createRelay({
+    ...realWorld,
+    now: this.clock.now,
+    setTimer: this.clock.setTimer,
+    random: () => 0,
+    fetch: this.teams.fetch,
+  });
 
   constructor(changes: Partial<Bindings> = {}) {
     // Nothing else of the test runtime's variables: they would bring in the .dev.vars of whoever runs the tests.
@@ -119,6 +127,23 @@ export class TestRelay {
     };
   }
 
+  get now(): number {
+    return this.clock.now();
+  }
+
+  set now(time: number) {
+    this.clock.set(time);
+  }
+
+  passSeconds(seconds: number): void {
+    this.now += seconds * 1000;
+  }
+
+  /** Jumps to an instant, unless it is past. */
+  passTo(instant: number): void {
+    this.now = Math.max(this.now, instant);
+  }
+
   /** Sends a request to the Worker and waits for what goes on behind its answer. */
   async fetch(path: string, init?: RequestInit): Promise<Response> {
     const context = createExecutionContext();
@@ -132,7 +157,9 @@ export class TestRelay {
   async sendAndLeave(payload: Payload | string): Promise<Response> {
     const context = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
     const request = new Request("https://relay.test/webhooks/qonto", await this.signed(payload));
-    return this.relay.fetch(request as Parameters<typeof this.relay.fetch>[0], this.env, context as never);
+    return this.#unlessItDies(() =>
+      this.relay.fetch(request as Parameters<typeof this.relay.fetch>[0], this.env, context as never),
+    );
   }
 
   /**
@@ -147,8 +174,7 @@ export class TestRelay {
     const response = await this.#unlessItDies(async () =>
       this.relay.fetch(request as Parameters<typeof this.relay.fetch>[0], this.env, context as never),
     );
-    const aBit = new Promise((resolve) => setTimeout(resolve, 400));
-    await this.#unlessItDies(() => Promise.race([Promise.all(behind), aBit]));
+    await this.#unlessItDies(() => Promise.race([Promise.all(behind), sleep(400, this.clock)]));
     return response;
   }
 
@@ -187,22 +213,24 @@ export class TestRelay {
     return body;
   }
 
-  passSeconds(seconds: number): void {
-    this.now += seconds * 1000;
-  }
-
   /** It may die before its work has come to its first await. */
   #unlessItDies<Value>(work: () => Promise<Value> | Value): Promise<Value> {
     const { died } = this;
-    return Promise.race([work(), died]);
+    return this.clock.waitFor(Promise.race([work(), died]));
   }
 
-  /** Lets seconds pass one by one, with whatever the queues have to do in each. */
+  /** Lets seconds pass, from one message that comes due to the next. */
   async liveThrough(seconds: number): Promise<void> {
-    for (let second = 0; second < seconds; second += 1) {
-      this.passSeconds(1);
+    const end = this.now + seconds * 1000;
+    while (this.now < end) {
+      this.passTo(Math.min(end, this.nextDueAt));
       await this.runQueues();
     }
+  }
+
+  /** When the queues have something to do next; Infinity when nothing waits. */
+  get nextDueAt(): number {
+    return Math.min(this.events.nextDueAt, this.retries.nextDueAt);
   }
 
   /** Lets the queues run until nothing is due any more. Returns how many batches there were. */
@@ -246,7 +274,7 @@ export class TestRelay {
       const context = createExecutionContext();
       await this.#unlessItDies(() => this.relay.queue(batch, { ...this.env, ...changes }, context));
       await this.whenBatchReturns();
-      await waitOnExecutionContext(context);
+      await this.#unlessItDies(() => waitOnExecutionContext(context));
     } catch {
       failed = true;
     }

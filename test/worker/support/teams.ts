@@ -1,3 +1,6 @@
+import { type Timers, sleep } from "../../../src/platform/timeout.ts";
+import type { World } from "../../../src/platform/world.ts";
+
 /** Downstream teams as the relay meets them on the network, by their URL. */
 
 export interface ReceivedRequest {
@@ -9,20 +12,19 @@ export interface ReceivedRequest {
   readonly at: number;
 }
 
-/** `pass` lets seconds pass on the relay's clock. */
-export type Answer = (
-  request: ReceivedRequest,
-  signal: AbortSignal,
-  pass: (seconds: number) => void,
-) => Response | Promise<Response>;
+export type Answer = (request: ReceivedRequest, signal: AbortSignal, timers: Timers) => Response | Promise<Response>;
 
 export const ok: Answer = () => new Response("thanks");
 
+export const okAfter =
+  (ms: number): Answer =>
+  async (_request, _signal, timers) => {
+    await sleep(ms, timers);
+    return new Response("at last");
+  };
+
 /** Takes a moment, as a network does, so that calls can overlap. */
-export const okAfterAMoment: Answer = async () => {
-  await new Promise((resolve) => setTimeout(resolve, 1));
-  return new Response("thanks");
-};
+export const okAfterAMoment = okAfter(1);
 
 /** Answers that status, then that one, …; the last one for ever. */
 export function statuses(...all: [number, ...number[]]): Answer {
@@ -56,12 +58,10 @@ export class Teams {
   inFlight = 0;
   mostInFlight = 0;
   readonly #answers = new Map<string, Answer>();
-  readonly #now: () => number;
-  readonly #pass: (seconds: number) => void;
+  readonly #clock: Pick<World, "now" | "setTimer">;
 
-  constructor(now: () => number, pass: (seconds: number) => void = () => undefined) {
-    this.#now = now;
-    this.#pass = pass;
+  constructor(clock: Pick<World, "now" | "setTimer">) {
+    this.#clock = clock;
   }
 
   /** From now on the team at this URL answers so. A URL that nobody has claimed takes everything. */
@@ -76,13 +76,19 @@ export class Teams {
   readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
     const request = new Request(url, init);
     const body = new Uint8Array(await request.arrayBuffer());
-    const received = { url, headers: request.headers, body, text: new TextDecoder().decode(body), at: this.#now() };
+    const received = {
+      url,
+      headers: request.headers,
+      body,
+      text: new TextDecoder().decode(body),
+      at: this.#clock.now(),
+    };
     this.received.push(received);
     this.inFlight += 1;
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
     try {
       const signal = init.signal ?? new AbortController().signal;
-      const response = await (this.#answers.get(url) ?? ok)(received, signal, this.#pass);
+      const response = await (this.#answers.get(url) ?? ok)(received, signal, this.#clock);
       const location = response.headers.get("location");
       // As the network would, unless it is told not to.
       return location !== null && request.redirect === "follow" ? await this.fetch(location, init) : response;
