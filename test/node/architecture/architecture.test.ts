@@ -160,6 +160,18 @@ describe("each outside thing has one door", () => {
     expect(worker(using(direct))).toEqual(["platform/world.ts"]);
   });
 
+  it("the tests that run in workerd have one clock, and none waits in real time", () => {
+    const folder = path.join(root, "test/worker");
+    const waiting = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+      (file) =>
+        /\.tsx?$/.test(file) &&
+        /setTimeout\(|setInterval\(|scheduler\.wait|AbortSignal\.timeout|FakeTimers/.test(
+          readFileSync(path.join(folder, file), "utf8"),
+        ),
+    );
+    expect(waiting).toEqual(["support/clock.ts"]);
+  });
+
   it("logs are written in one file", () => {
     expect(worker(using(/\bconsole\.[a-z]+\(/))).toEqual(["platform/log.ts"]);
   });

@@ -1,9 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { realWorld } from "../../../src/platform/world.ts";
+import { describe, expect, it } from "vitest";
 import { GroupCommit } from "../../../src/platform/group-commit.ts";
+import { sleep } from "../../../src/platform/timeout.ts";
+import { Clock } from "../support/clock.ts";
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+const clock = new Clock();
+
+const pass = (ms: number) => clock.waitFor(sleep(ms, clock));
 
 const WRITE_MS = 10;
 
@@ -15,7 +17,7 @@ interface Write {
 type Answer = (write: Write) => Promise<readonly string[]>;
 
 const written: Answer = async ({ items }) => {
-  await new Promise((resolve) => setTimeout(resolve, WRITE_MS));
+  await sleep(WRITE_MS, clock);
   return items.map((item) => `${item} is written`);
 };
 
@@ -25,15 +27,14 @@ function groupOf(answers: readonly Answer[], room = { items: 10, weight: 1_000 }
     writes.push({ items, isRepeated });
     return (answers[writes.length - 1] ?? written)({ items, isRepeated });
   };
-  return { group: new GroupCommit(write, { weigh: (item: string) => item.length, room, timers: realWorld }), writes };
+  return { group: new GroupCommit(write, { weigh: (item: string) => item.length, room, timers: clock }), writes };
 }
 
 const itemsOf = (writes: readonly Write[]) => writes.map(({ items }) => items.join(""));
 
 async function outcomes(promises: readonly Promise<string>[]): Promise<string[]> {
-  const settled = Promise.allSettled(promises);
-  await vi.advanceTimersByTimeAsync(1_000);
-  return (await settled).map((one) => (one.status === "fulfilled" ? one.value : String(one.reason)));
+  const settled = await clock.waitFor(Promise.allSettled(promises));
+  return settled.map((one) => (one.status === "fulfilled" ? one.value : String(one.reason)));
 }
 
 const fails: Answer = () => Promise.reject(new Error("no"));
@@ -44,7 +45,7 @@ describe("an item", () => {
     const { group, writes } = groupOf([]);
     void group.add("a");
     expect(writes).toEqual([{ items: ["a"], isRepeated: false }]);
-    await vi.advanceTimersByTimeAsync(WRITE_MS);
+    await pass(WRITE_MS);
     void group.add("b");
     expect(itemsOf(writes)).toEqual(["a", "b"]);
   });
@@ -59,7 +60,7 @@ describe("an item", () => {
   it("that comes while the next write is under way goes with the one after that", async () => {
     const { group, writes } = groupOf([]);
     const all = ["a", "b"].map((item) => group.add(item));
-    await vi.advanceTimersByTimeAsync(WRITE_MS + 5);
+    await pass(WRITE_MS + 5);
     all.push(group.add("c"), group.add("d"));
     expect(await outcomes(all)).toHaveLength(4);
     expect(itemsOf(writes)).toEqual(["a", "b", "cd"]);
@@ -102,7 +103,7 @@ describe("a write that hangs", () => {
     const { group, writes } = groupOf([hangs]);
     void group.add("a");
     const waiting = ["b", "c"].map((item) => group.add(item));
-    await vi.advanceTimersByTimeAsync(99);
+    await pass(99);
     expect(itemsOf(writes)).toEqual(["a"]);
     expect(await outcomes(waiting)).toEqual(["b is written", "c is written"]);
     expect(itemsOf(writes)).toEqual(["a", "bc"]);
@@ -113,19 +114,18 @@ describe("a write that hangs", () => {
   it("takes the whole of its group with it, in the end", async () => {
     const { group } = groupOf([written, hangs]);
     const all = ["a", "b", "c"].map((item) => group.add(item));
-    const last = Promise.allSettled([all[2]]);
-    await vi.advanceTimersByTimeAsync(40_000);
-    expect(await last).toEqual([{ status: "rejected", reason: expect.any(Error) }]);
+    const last = await clock.waitFor(Promise.allSettled([all[2]]));
+    expect(last).toEqual([{ status: "rejected", reason: expect.any(Error) }]);
   });
 
   it("holds nobody up when it ends after all", async () => {
     const late: Answer = async (write) => {
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await sleep(500, clock);
       return written(write);
     };
     const { group, writes } = groupOf([late]);
     const all = ["a", "b"].map((item) => group.add(item));
-    await vi.advanceTimersByTimeAsync(300);
+    await pass(300);
     all.push(group.add("c"));
     expect(await outcomes(all)).toEqual(["a is written", "b is written", "c is written"]);
     expect(itemsOf(writes)).toEqual(["a", "b", "c"]);

@@ -1,27 +1,26 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { realWorld } from "../../../src/platform/world.ts";
+import { describe, expect, it, vi } from "vitest";
+import { sleep } from "../../../src/platform/timeout.ts";
 import { makeDurable } from "../../../src/receive/make-durable.ts";
+import { Clock } from "../support/clock.ts";
 import { never } from "../support/database.ts";
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+const clock = new Clock();
 
-const after = <Value>(ms: number, value: Value) =>
-  new Promise<Value>((resolve) => setTimeout(() => resolve(value), ms));
+async function after<Value>(ms: number, value: Value): Promise<Value> {
+  await sleep(ms, clock);
+  return value;
+}
 
 /** What it came to, and after how many milliseconds, when D1 and the queue take that long. */
 async function race(record: () => Promise<string>, send: (() => Promise<unknown>) | null) {
-  const startedAt = Date.now();
+  const startedAt = clock.now();
   const sending = vi.fn<() => Promise<unknown>>(send ?? (() => never));
   const durable = makeDurable(
     { record, send: send === null ? null : sending },
-    { timers: realWorld, waitUntil: () => undefined },
-  ).then((result) => ({
-    result,
-    afterMs: Date.now() - startedAt,
-  }));
-  await vi.advanceTimersByTimeAsync(2_000);
-  return { ...(await durable), sends: sending.mock.calls.length };
+    { timers: clock, waitUntil: () => undefined },
+  );
+  const result = await clock.waitFor(durable);
+  return { result, afterMs: clock.now() - startedAt, sends: sending.mock.calls.length };
 }
 
 const failing = () => Promise.reject(new Error("out of order"));
