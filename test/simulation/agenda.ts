@@ -36,11 +36,16 @@ export class Agenda {
     let entry = this.#pop();
     while (entry?.run === null) entry = this.#pop();
     if (entry === undefined) return false;
-    this.now = entry.at;
+    this.now = Math.max(this.now, entry.at);
     this.steps += 1;
     entry.run?.();
     await settled();
     return true;
+  }
+
+  /** Lets time go by in which nothing happens: what would have been due meanwhile comes late. */
+  leap(ms: number): void {
+    this.now += ms;
   }
 
   #push(entry: Entry): void {
@@ -82,7 +87,10 @@ function isBefore(one: Entry, other: Entry): boolean {
   return one.at === other.at ? one.order < other.order : one.at < other.at;
 }
 
-/** All that is doubled goes on in microtasks, which are over when the next immediate comes. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
+/** All that is doubled goes on in microtasks and ticks. What a microtask leaves to a tick waits until no other is left. */
+async function settled(): Promise<void> {
+  for (let round = 0; round < 2; round += 1) {
+    await null;
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+  }
 }

@@ -2,142 +2,227 @@ import type { QueueMessage } from "../../src/messages.ts";
 import type { SimulatedDestination } from "./destination.ts";
 import type { PlannedEvent } from "./events.ts";
 import type { SimulatedQueue } from "./queue.ts";
-import type { SqliteDatabase } from "./sqlite-database.ts";
+import type { SqlStatement } from "./d1-binding.ts";
+import type { Row, SqliteDatabase } from "./sqlite-database.ts";
 
 /** What must be true at every moment. Looks from outside: at D1, at the queues, at what destinations answered. */
 export interface Watched {
   readonly db: SqliteDatabase;
   readonly queues: Readonly<Record<"events" | "retries" | "dead_letters", SimulatedQueue>>;
   readonly destinations: readonly SimulatedDestination[];
-  readonly events: readonly PlannedEvent[];
-  /** How many calls have gone wrong so far. */
-  readonly faultsMet: () => number;
-  /** Ids of the events that Qonto was told are accepted. */
-  readonly acknowledged: ReadonlySet<string>;
-  /** Bodies that Qonto was told are in quarantine. */
-  readonly quarantined: ReadonlySet<string>;
+  /** By id. */
+  readonly events: ReadonlyMap<string, PlannedEvent>;
+  /** What has gone wrong so far. */
+  readonly disturbances: () => number;
+  /** How often an operator has had something sent again. */
+  readonly replays: () => number;
+  /** Ids of the events that Qonto was told are kept. */
+  readonly acknowledged: { has(id: string): boolean; keys(): Iterable<string>; readonly size: number };
+  /** Requests with each event, by id. */
+  readonly sendings: ReadonlyMap<string, number>;
   readonly now: () => number;
 }
 
-/** Nothing is claimed for longer: a lease of first attempts, of an attempt, of a destination's turn. */
+/** Nothing is claimed for longer: first attempts, an attempt, a destination's turn. */
 const LONGEST_LEASE_MS = 60_000;
+
+/** Waits have a tenth of jitter. */
+const JITTER = 1.1;
+
+/** The simulated destinations ask for no longer one, and no breaker's rest is longer. */
+const LONGEST_REST_MS = 60_000 * JITTER;
+
+const LONGEST_USUAL_WAIT_MS = 86_400_000;
+
+const tables = ["events", "deliveries", "destinations", "resources", "quarantine"] as const;
+
+type Table = (typeof tables)[number];
 
 /** Checks what must be true after every step. Throws an error that says what is not. */
 export class Checks {
   readonly #watched: Watched;
   #seenChanges = -1;
-  #seenAcknowledged = -1;
-  #seenMessages = -1;
+  #seenAcknowledged = 0;
+  #seenMessages = 0;
+  readonly #written = new Set<Table>(tables);
+  #events = new Map<string, Row>();
+  /** How each delivery stood, by destination and event. */
+  #statuses = new Map<string, unknown>();
   readonly #versions = new Map<string, string>();
 
   constructor(watched: Watched) {
     this.#watched = watched;
   }
 
+  /** Takes note of what may have written. */
+  afterCall(statements: readonly SqlStatement[]): void {
+    for (const { sql } of statements) for (const table of writtenBy(sql)) this.#written.add(table);
+  }
+
   /** Cheap where nothing has changed since the last time. */
   afterStep(): void {
-    const { db, acknowledged, quarantined, queues } = this.#watched;
-    const changes = db.totalChanges;
-    const told = acknowledged.size + quarantined.size;
+    const { db, acknowledged, queues, destinations } = this.#watched;
+    if (db.totalChanges === this.#seenChanges) this.#written.clear();
+    this.#seenChanges = db.totalChanges;
+    const written = new Set(this.#written);
+    this.#written.clear();
     const messages = queues.events.messages.size + queues.dead_letters.messages.size;
-    const isSame = changes === this.#seenChanges;
-    if (!isSame || told !== this.#seenAcknowledged || messages < this.#seenMessages) this.#nothingIsLost();
-    this.#seenAcknowledged = told;
+    if (written.has("events")) this.#readEvents();
+    if (
+      written.has("events") ||
+      written.has("quarantine") ||
+      acknowledged.size !== this.#seenAcknowledged ||
+      messages < this.#seenMessages
+    ) {
+      this.#nothingIsLost();
+    }
+    this.#seenAcknowledged = acknowledged.size;
     this.#seenMessages = messages;
-    this.#oneMessageForEachFailedDelivery();
-    if (isSame) return;
-    this.#seenChanges = changes;
-    this.#deliveredWasAccepted();
-    this.#versionsGrow();
-    this.#leasesEnd();
+    if (written.has("events") || written.has("deliveries")) this.#deliveriesAreOwed();
+    if (written.has("resources")) this.#versionsGrow();
+    if (written.has("destinations")) this.#turnsEnd();
+    for (const destination of destinations) this.#oneMessageForEachFailedDelivery(destination);
+  }
+
+  #readEvents(): void {
+    const { db, events, sendings, now, disturbances } = this.#watched;
+    this.#events = new Map();
+    for (const row of db.query("SELECT id, received_at, owed, claimed_until, claims, duplicates FROM events")) {
+      const id = String(row["id"]);
+      if (!events.has(id)) throw new Error(`${id} is recorded, which Qonto has not sent`);
+      if (Number(row["claimed_until"] ?? 0) > now() + LONGEST_LEASE_MS)
+        throw new Error(`${id} is claimed for too long`);
+      // A consumer that records it may be overtaken by the request that D1 was late for.
+      const sent = (sendings.get(id) ?? 1) + (Number(row["claims"]) > 0 ? 1 : 0);
+      if (Number(row["duplicates"]) >= sent + disturbances()) {
+        throw new Error(`${id} was sent ${sendings.get(id)} times, and counted ${Number(row["duplicates"]) + 1} times`);
+      }
+      this.#events.set(id, row);
+    }
   }
 
   /** An acknowledged event is in D1 or in a queue message. */
   #nothingIsLost(): void {
-    const { db, acknowledged, quarantined } = this.#watched;
-    const recorded = new Set(db.query("SELECT id FROM events").map(({ id }) => id));
-    for (const id of acknowledged) {
-      if (!recorded.has(id) && !this.#isQueued((body) => body.kind === "event" && body.id === id)) {
+    for (const id of this.#watched.acknowledged.keys()) {
+      if (!this.#events.has(id) && !this.#isElsewhere(id)) {
         throw new Error(`${id} was acknowledged and is neither in D1 nor in a queue`);
       }
     }
-    for (const body of quarantined) {
-      const isKept =
-        db.query("SELECT 1 FROM quarantine WHERE body = ?1", Buffer.from(body)).length > 0 ||
-        this.#isQueued(
-          (message) => message.kind === "quarantine" && Buffer.from(message.body_base64, "base64").toString() === body,
-        );
-      if (!isKept) throw new Error(`The quarantined body ${body} is neither in D1 nor in a queue`);
-    }
   }
 
-  #isQueued(test: (body: QueueMessage) => boolean): boolean {
-    const { events, dead_letters } = this.#watched.queues;
-    return events.has(test) || dead_letters.has(test);
+  #isElsewhere(id: string): boolean {
+    const { db, queues, events } = this.#watched;
+    const body = events.get(id)?.body ?? "";
+    const isIt = (message: QueueMessage) =>
+      (message.kind === "event" && message.id === id) ||
+      (message.kind === "quarantine" && Buffer.from(message.body_base64, "base64").toString() === body);
+    return (
+      queues.events.has(isIt) ||
+      queues.dead_letters.has(isIt) ||
+      db.query("SELECT 1 FROM quarantine WHERE body = ?1", Buffer.from(body)).length > 0
+    );
   }
 
-  /** Who is said to have an event has said so itself. */
-  #deliveredWasAccepted(): void {
+  /** Whom an event owes it, once, and nobody else has a delivery of it; and each delivery stands as it may. */
+  #deliveriesAreOwed(): void {
     const { db, destinations } = this.#watched;
-    for (const row of db.query("SELECT destination_id, event_id FROM deliveries WHERE status = 'delivered'")) {
-      const destination = destinations.find(({ id }) => id === row["destination_id"]);
-      if (destination !== undefined && !destination.hasAccepted(String(row["event_id"]))) {
-        throw new Error(
-          `${String(row["event_id"])} counts as delivered to ${destination.planned.url}, which did not accept it`,
-        );
+    const owed = new Map<string, unknown>();
+    for (const [id, row] of this.#events) {
+      const list = row["owed"] === null ? [] : (JSON.parse(String(row["owed"])) as string[]);
+      for (const destinationId of list) {
+        const key = `${destinationId} ${id}`;
+        if (owed.has(key)) throw new Error(`${id} owes ${destinationId} twice`);
+        owed.set(key, row["received_at"]);
       }
+    }
+    const statuses = new Map<string, unknown>();
+    const rows = db.query(
+      "SELECT destination_id, event_id, received_at, status, next_attempt_at, attempts ->> '$[#-1].outcome' AS outcome FROM deliveries",
+    );
+    for (const row of rows) {
+      const key = `${String(row["destination_id"])} ${String(row["event_id"])}`;
+      if (owed.get(key) !== row["received_at"])
+        throw new Error(`A delivery that no event owes: ${JSON.stringify(row)}`);
+      statuses.set(key, row["status"]);
+      const destination = destinations.find(({ id }) => id === row["destination_id"]);
+      if (destination !== undefined) this.#delivery(row, destination, this.#statuses.get(key));
+    }
+    this.#statuses = statuses;
+  }
+
+  #delivery(row: Row, destination: SimulatedDestination, before: unknown): void {
+    const { db, now, replays } = this.#watched;
+    const { url, retryScheduleSeconds } = destination.planned;
+    const { event_id: eventId, status } = row;
+    if (status === "delivered" && !destination.hasAnsweredWell(String(eventId))) {
+      throw new Error(`${String(eventId)} counts as delivered to ${url}, which did not accept it`);
+    }
+    if (before !== undefined && before !== "pending" && status !== before && replays() === 0) {
+      throw new Error(`${String(eventId)} at ${url} was ${String(before)}, and is ${String(status)}`);
+    }
+    const waitsMs = retryScheduleSeconds === null ? LONGEST_USUAL_WAIT_MS : Math.max(...retryScheduleSeconds) * 1000;
+    const latest = now() + Math.max(LONGEST_LEASE_MS, LONGEST_REST_MS, waitsMs * JITTER);
+    if (Number(row["next_attempt_at"] ?? 0) > latest)
+      throw new Error(`${String(eventId)} at ${url} waits for too long`);
+    if (status === "dead" && before === "pending" && row["outcome"] === "gone") {
+      const [found] = db.query("SELECT enabled FROM destinations WHERE id = ?1", destination.id);
+      if (found?.["enabled"] === 1) throw new Error(`${url} wants no more, and is not paused`);
     }
   }
 
   #versionsGrow(): void {
-    const rows = this.#watched.db.query(
-      "SELECT organization_id || ' ' || type || ' ' || resource_id AS resource, version FROM resources",
-    );
-    for (const { resource, version } of rows) {
-      const before = this.#versions.get(String(resource));
+    const rows = this.#watched.db.query("SELECT organization_id, type, resource_id, version FROM resources");
+    for (const { organization_id, type, resource_id, version } of rows) {
+      const resource = `${String(organization_id)} ${String(type)} ${String(resource_id)}`;
+      const before = this.#versions.get(resource);
       if (before !== undefined && before > String(version)) {
-        throw new Error(`${String(resource)} went back from ${before} to ${String(version)}`);
+        throw new Error(`${resource} went back from ${before} to ${String(version)}`);
       }
-      this.#versions.set(String(resource), String(version));
+      this.#versions.set(resource, String(version));
     }
   }
 
-  #leasesEnd(): void {
-    const { db, now } = this.#watched;
-    const latest = now() + LONGEST_LEASE_MS;
-    const [claim] = db.query("SELECT id FROM events WHERE claimed_until > ?1 LIMIT 1", latest);
-    if (claim !== undefined) throw new Error(`${String(claim["id"])} is claimed for longer than a lease`);
+  #turnsEnd(): void {
+    const { db, now, destinations } = this.#watched;
+    for (const row of db.query("SELECT id, url, next_turn_at, resting_since FROM destinations")) {
+      const { id, url, next_turn_at, resting_since } = row;
+      const destination = destinations.find(({ planned }) => planned.url === url);
+      if (destination !== undefined) {
+        destination.id = String(id);
+        destination.hasRested ||= resting_since !== null;
+      }
+      if (Number(next_turn_at ?? 0) > now() + LONGEST_REST_MS)
+        throw new Error(`A turn at ${String(url)} lasts too long`);
+    }
   }
 
   /**
-   * A failed delivery calls for one message, and so does the end of a turn that made attempts. Whatever sends more would go
-   * on sending: messages would multiply.
+   * A failed delivery calls for one message, and so does the end of a turn, a visit that leaves some behind (five are taken
+   * at once) and an attempt that came late, which puts off others. Whatever sends more would go on sending: messages would
+   * multiply.
    */
-  #oneMessageForEachFailedDelivery(): void {
-    const { queues, destinations, events, faultsMet } = this.#watched;
-    for (const { id, planned, attempts } of destinations) {
-      const sent = queues.retries.sentByBatches.get(id) ?? 0;
-      const called = 2 * attempts.length + 2 * events.length + faultsMet() + MESSAGES_TO_SPARE;
-      if (sent > called) throw new Error(`${sent} messages for ${attempts.length} attempts at ${planned.url}`);
-    }
+  #oneMessageForEachFailedDelivery({ id, planned, attempts, failed, late, hasRested }: SimulatedDestination): void {
+    const { queues, events, disturbances } = this.#watched;
+    const sent = queues.retries.sentByBatches.get(id) ?? 0;
+    const turns = planned.maxPerSecond === null && !hasRested ? 0 : attempts.length;
+    const called = failed + events.size + attempts.length / 5 + turns + 5 * (late + disturbances()) + TO_SPARE;
+    if (sent > called)
+      throw new Error(`${sent} messages for ${failed} failed of ${attempts.length} attempts at ${planned.url}`);
   }
 }
 
 /** A breaker that has turned. */
-const MESSAGES_TO_SPARE = 3;
+const TO_SPARE = 3;
 
-/** No second of a destination's time holds more attempts than its `max_per_second` allows. */
-export function checkPace({ planned, attempts }: SimulatedDestination): void {
-  const { maxPerSecond } = planned;
-  if (maxPerSecond === null) return;
-  const whole = Math.max(1, Math.floor(maxPerSecond));
-  const windowMs = maxPerSecond < 1 ? 1000 / maxPerSecond : 1000;
-  for (const [index, at] of attempts.entries()) {
-    const later = attempts[index + whole];
-    if (later !== undefined && later - at < windowMs) {
-      throw new Error(
-        `${planned.url} was sent more than ${maxPerSecond} a second: ${attempts.slice(index, index + whole + 1).join()}`,
-      );
-    }
+const written = new Map<string, readonly Table[]>();
+
+/** The tables that a statement writes, of those that are looked at. */
+function writtenBy(sql: string): readonly Table[] {
+  let found = written.get(sql);
+  if (found === undefined) {
+    const names = [...sql.matchAll(/(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)/g)].map(([, name]) => name);
+    found = tables.filter((table) => names.includes(table));
+    written.set(sql, found);
   }
+  return found;
 }

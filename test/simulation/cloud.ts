@@ -28,10 +28,15 @@ export class Invocation {
   /** From then on nothing that it does has an effect, and nothing is answered to it. */
   isOver = false;
   onEnd: () => void = () => undefined;
+  /** Of queues and destinations. */
+  answersAwaited = 0;
+  readonly #all: Set<Invocation>;
 
-  constructor(kind: InvocationKind, isolate: Isolate) {
+  constructor(kind: InvocationKind, isolate: Isolate, all: Set<Invocation>) {
     this.kind = kind;
     this.isolate = isolate;
+    this.#all = all;
+    all.add(this);
     isolate.invocations.add(this);
   }
 
@@ -39,6 +44,7 @@ export class Invocation {
     if (this.isOver) return;
     this.isOver = true;
     this.isolate.invocations.delete(this);
+    this.#all.delete(this);
     this.onEnd();
   }
 }
@@ -58,26 +64,34 @@ export class Cloud {
   readonly agenda: Agenda;
   readonly chance: Chance;
   faults: Faults;
-  /** How many calls have gone wrong so far. */
-  faultsMet = 0;
+  /** What has gone wrong so far: calls that met a fault, isolates that were lost, invocations that were cut off. */
+  disturbances = 0;
   /** The first thing that was seen to be wrong. */
   violation: Error | null = null;
-  /** Gets a line for each thing that happens. */
-  readonly trace: ((line: string) => void) | null;
+  readonly #trace: ((line: string) => void) | null;
+  /** That take requests, batches and runs. */
   #isolates: Isolate[] = [];
+  readonly #inProgress = new Set<Invocation>();
   #made = 0;
   readonly #makeIsolate: MakeIsolate;
 
-  constructor(agenda: Agenda, chance: Chance, faults: Faults, makeIsolate: MakeIsolate, trace: Cloud["trace"]) {
+  /** `trace` gets a line for each thing that happens. */
+  constructor(
+    agenda: Agenda,
+    chance: Chance,
+    faults: Faults,
+    makeIsolate: MakeIsolate,
+    trace: ((line: string) => void) | null,
+  ) {
     this.agenda = agenda;
     this.chance = chance;
     this.faults = faults;
     this.#makeIsolate = makeIsolate;
-    this.trace = trace;
+    this.#trace = trace;
   }
 
-  note(line: string): void {
-    this.trace?.(`${String(this.agenda.now % 86_400_000).padStart(8)} ${line}`);
+  note(line: () => string): void {
+    this.#trace?.(`${String(this.agenda.now % 86_400_000).padStart(8)} ${line()}`);
   }
 
   /** The invocation that is making a call; null outside of all. */
@@ -87,7 +101,7 @@ export class Cloud {
 
   /** How many invocations are in progress. */
   get busy(): number {
-    return this.#isolates.reduce((sum, { invocations }) => sum + invocations.size, 0);
+    return this.#inProgress.size;
   }
 
   /** Timers of the Worker end with the invocation that has set them. */
@@ -109,7 +123,7 @@ export class Cloud {
     work: (isolate: Isolate, context: ExecutionContext) => Promise<Value>,
     whenEnded: (how: Ended<Value>) => void,
   ): Invocation {
-    const invocation = new Invocation(kind, this.#someIsolate());
+    const invocation = new Invocation(kind, this.#someIsolate(), this.#inProgress);
     let behind = 0;
     let hasReturned = false;
     const tell = (how: Ended<Value>) => {
@@ -136,7 +150,7 @@ export class Cloud {
       hasReturned = true;
       tell(how);
       endIfDone();
-      if (!invocation.isOver) this.agenda.add(BEHIND_MS, () => invocation.end());
+      if (!invocation.isOver) this.agenda.add(BEHIND_MS, () => this.cutOff(invocation));
     };
     invocation.onEnd = () => tell({ state: "cut off" });
     const context = { waitUntil, passThroughOnException: () => undefined, props: {} } as unknown as ExecutionContext;
@@ -153,12 +167,13 @@ export class Cloud {
    * Makes a call of the Worker to something outside: some moments later `take` has its effect and says what is answered and
    * how much later, unless something goes wrong.
    */
-  call<Value>(door: Door, what: string, take: () => Answer<Value>, signal?: AbortSignal | null): Promise<Value> {
+  call<Value>(door: Door, what: () => string, take: () => Answer<Value>, signal?: AbortSignal | null): Promise<Value> {
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
     const invocation = this.caller;
     const fault = this.faults.next(door, this.agenda.now);
-    if (this.trace !== null) this.note(`${nameOf(invocation)} ${door}: ${what}${fault === null ? "" : ` [${fault}]`}`);
-    if (fault !== null) this.faultsMet += 1;
+    this.note(() => `${nameOf(invocation)} ${door}: ${what()}${fault === null ? "" : ` [${fault}]`}`);
+    if (fault !== null) this.disturbances += 1;
+    if (invocation !== null && door !== "database") this.#waitForAnswer(invocation, promise);
     const isGone = () => invocation?.isOver === true;
     const answer = (ms: number, settle: () => void) => {
       if (ms !== Number.POSITIVE_INFINITY) this.agenda.add(ms, () => isGone() || settle());
@@ -239,9 +254,33 @@ export class Cloud {
     return kind < 0.97 ? this.chance.whole(4, 40) : this.chance.whole(40, 400);
   }
 
+  /** The platform lets an invocation wait for six answers; a seventh call would be held back while its timer runs. */
+  #waitForAnswer(invocation: Invocation, answer: Promise<unknown>): void {
+    invocation.answersAwaited += 1;
+    if (invocation.answersAwaited > MOST_ANSWERS_AWAITED)
+      this.accuse(`${nameOf(invocation)} waits for too many answers`);
+    const settle = () => void (invocation.answersAwaited -= 1);
+    answer.then(settle, settle);
+  }
+
+  /** Ends an invocation before it has come to its own end. */
+  cutOff(invocation: Invocation): void {
+    if (invocation.isOver) return;
+    this.note(() => `${nameOf(invocation)} is cut off`);
+    this.disturbances += 1;
+    invocation.end();
+  }
+
+  /** Another version of the Worker takes all that comes; those of before end what they have begun. */
+  deploy(): void {
+    this.note(() => "another version is deployed");
+    this.#isolates = [];
+  }
+
   /** An isolate is lost; those in progress in it never go on. */
   lose(isolate: Isolate): void {
-    this.note(`isolate ${isolate.number} is lost`);
+    this.note(() => `isolate ${isolate.number} is lost`);
+    this.disturbances += 1;
     this.#isolates = this.#isolates.filter((one) => one !== isolate);
     for (const invocation of isolate.invocations) invocation.end();
   }
@@ -266,6 +305,8 @@ export class Cloud {
 }
 
 const MOST_ISOLATES = 2;
+
+const MOST_ANSWERS_AWAITED = 6;
 
 /** What is answered to a call, and how much later. */
 export interface Answer<Value> {

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { Chance } from "./chance.ts";
+import type { PlannedEvent } from "./events.ts";
 
 /** How a destination behaves while the storm lasts. Afterwards all are well, but for those that always fail. */
 const characters = ["well", "well", "flaky", "down", "slow", "hanging", "busy", "gone", "failing"] as const;
@@ -10,38 +11,50 @@ export type Character = (typeof characters)[number];
 export interface PlannedDestination {
   readonly url: string;
   readonly character: Character;
-  readonly settings: Readonly<Record<string, unknown>>;
   readonly types: readonly string[] | null;
   readonly maxPerSecond: number | null;
+  readonly timeoutMs: number;
+  /** Null: the usual days. */
+  readonly retryScheduleSeconds: readonly number[] | null;
 }
+
+const USUAL_TIMEOUT_MS = 10_000;
 
 export function drawDestination(chance: Chance, index: number): PlannedDestination {
   const character = chance.pick(characters);
-  const types = chance.pick([null, null, ["v1/transactions"], ["v1/transactions", "v1/cards"], ["v1/c*"]]);
-  const maxPerSecond = chance.happens(0.15) ? chance.pick([0.5, 1, 2, 3.5]) : null;
   return {
     url: `https://d${index}.example.com/hook`,
     character,
-    types,
-    maxPerSecond,
-    settings: {
-      ...(types === null ? {} : { types }),
-      ...(maxPerSecond === null ? {} : { max_per_second: maxPerSecond }),
-      ...(chance.happens(0.3) ? { timeout_ms: chance.pick([500, 2_000, 25_000]) } : {}),
-      // Long enough for whoever recovers, quickly over for whoever never does; now and then the usual days.
-      ...(character === "failing"
-        ? { retry_schedule_seconds: [1, 2] }
+    types: chance.pick([null, null, ["v1/transactions"], ["v1/transactions", "v1/cards"], ["v1/c*"]]),
+    maxPerSecond: chance.happens(0.15) ? chance.pick([0.5, 1, 2, 3.5]) : null,
+    timeoutMs: chance.happens(0.3) ? chance.pick([500, 2_000, 25_000]) : USUAL_TIMEOUT_MS,
+    // Long enough for whoever recovers, quickly over for whoever never does; now and then the usual days.
+    retryScheduleSeconds:
+      character === "failing"
+        ? [1, 2]
         : chance.happens(0.9)
-          ? { retry_schedule_seconds: [...Array(3).fill(chance.pick([1, 5])), ...Array(47).fill(20)] }
-          : {}),
-    },
+          ? [...Array(3).fill(chance.pick([1, 5])), ...Array(47).fill(20)]
+          : null,
   };
 }
 
-export interface ReceivedRequest {
-  readonly at: number;
+/** As the operator's API takes it. */
+export function toSettings({ url, types, maxPerSecond, timeoutMs, retryScheduleSeconds }: PlannedDestination): object {
+  return {
+    url,
+    timeout_ms: timeoutMs,
+    ...(types === null ? {} : { types }),
+    ...(maxPerSecond === null ? {} : { max_per_second: maxPerSecond }),
+    ...(retryScheduleSeconds === null ? {} : { retry_schedule_seconds: retryScheduleSeconds }),
+  };
+}
+
+/** A request that the relay has begun. */
+export interface Attempt {
   readonly eventId: string;
-  readonly status: number;
+  readonly at: number;
+  /** Until its sender has an answer, or knows that there will be none. */
+  isOpen: boolean;
 }
 
 interface Behaviour {
@@ -51,17 +64,39 @@ interface Behaviour {
   readonly headers?: Record<string, string>;
 }
 
+/** An answer within this is not late for anybody. */
+const LATE_MS = 250;
+
+/** A secret that is being rotated out signs for so long. */
+const OVERLAP_MS = 86_400_000;
+
 /** A destination on the simulated network. */
 export class SimulatedDestination {
   readonly planned: PlannedDestination;
-  readonly received: ReceivedRequest[] = [];
-  /** Starts of the requests that the relay made, whether they came to anything or not. */
-  readonly attempts: number[] = [];
-  /** What it was told to verify with. */
+  /** Requests that the relay made, whether they came to anything or not. */
+  readonly attempts: Attempt[] = [];
+  /** Of these, the ones that were not answered with 2xx in time, or are not yet. */
+  failed = 0;
+  late = 0;
+  /** When the relay first had a 2xx of it, by event. */
+  readonly accepted = new Map<string, number>();
+  /** Attempts at what it had accepted, or was about to, by event. */
+  readonly repeats = new Map<string, number>();
+  /** What it was told to verify with, oldest first. */
   readonly secrets: string[] = [];
   id = "";
-  /** Whether an operator has paused, filled, rotated or removed it: then what it gets is no longer foreseen. */
-  isMeddledWith = false;
+  /** Ids of events that an operator has sent to it, whether it asked for such or not. */
+  readonly asked = new Set<string>();
+  /** Whether it came later, or was paused or removed: then it may lack some events. */
+  mayLackEvents = false;
+  /** Whether its circuit breaker was open at some time. */
+  hasRested = false;
+  /** When an operator last did something about it, Unix milliseconds. */
+  operatedAt: number | null = null;
+  /** When an operator first asked for another secret, Unix milliseconds. */
+  rotatedAt: number | null = null;
+  /** Events whose requests came in and were answered with 2xx, whether the answer arrived or not. */
+  readonly #answeredWell = new Set<string>();
   readonly #chance: Chance;
   readonly #calmFrom: number;
 
@@ -71,23 +106,44 @@ export class SimulatedDestination {
     this.#calmFrom = calmFrom;
   }
 
-  wants(type: string): boolean {
+  wants({ id, type }: Pick<PlannedEvent, "id" | "type">): boolean {
     const { types } = this.planned;
     return (
       types === null ||
+      this.asked.has(id) ||
       types.some((pattern) => (pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : pattern === type))
     );
   }
 
-  /** Takes a request; says what it answers and after how long. */
+  /** The relay begins a request. */
+  begin(eventId: string, at: number): Attempt {
+    const isRepeat = this.accepted.has(eventId) || this.attempts.some((one) => one.isOpen && one.eventId === eventId);
+    if (isRepeat) this.repeats.set(eventId, (this.repeats.get(eventId) ?? 0) + 1);
+    const attempt = { eventId, at, isOpen: true };
+    this.attempts.push(attempt);
+    this.failed += 1;
+    this.late += 1;
+    return attempt;
+  }
+
+  /** The relay has an answer to a request; null: it has given up. */
+  end(attempt: Attempt, status: number | null, at: number): void {
+    attempt.isOpen = false;
+    if (at - attempt.at <= LATE_MS) this.late -= 1;
+    if (status === null || status < 200 || status >= 300) return;
+    this.failed -= 1;
+    if (!this.accepted.has(attempt.eventId)) this.accepted.set(attempt.eventId, at);
+  }
+
+  /** A request comes in: says what it answers and after how long. */
   take(eventId: string, at: number): Behaviour {
     const behaviour = this.#behave(at);
-    this.received.push({ at, eventId, status: behaviour.afterMs === Number.POSITIVE_INFINITY ? 0 : behaviour.status });
+    if (behaviour.status >= 200 && behaviour.status < 300) this.#answeredWell.add(eventId);
     return behaviour;
   }
 
-  hasAccepted(eventId: string): boolean {
-    return this.received.some((one) => one.eventId === eventId && one.status >= 200 && one.status < 300);
+  hasAnsweredWell(eventId: string): boolean {
+    return this.#answeredWell.has(eventId);
   }
 
   #behave(at: number): Behaviour {
@@ -106,9 +162,7 @@ export class SimulatedDestination {
       case "slow":
         return { status: 200, afterMs: chance.whole(800, 12_000) };
       case "hanging":
-        return chance.happens(0.7)
-          ? { status: 200, afterMs: Number.POSITIVE_INFINITY }
-          : { status: 200, afterMs: soon };
+        return chance.happens(0.7) ? { status: 0, afterMs: Number.POSITIVE_INFINITY } : { status: 200, afterMs: soon };
       case "busy":
         return chance.happens(0.5)
           ? { status: 429, afterMs: soon, headers: { "retry-after": String(chance.whole(1, 60)) } }
@@ -118,13 +172,24 @@ export class SimulatedDestination {
     }
   }
 
-  /** Standard Webhooks, as their specification says it. */
-  isSigned(headers: Headers, body: Uint8Array): boolean {
-    const signed = `${headers.get("webhook-id")}.${headers.get("webhook-timestamp")}.`;
-    const given = (headers.get("webhook-signature") ?? "").split(" ");
-    return this.secrets.some((secret) => {
-      const key = Buffer.from(secret.slice("whsec_".length), "base64");
-      return given.includes(`v1,${createHmac("sha256", key).update(signed).update(body).digest("base64")}`);
-    });
+  /**
+   * Whether a request is signed as the contract says: as Standard Webhooks specify, under the secret that this destination
+   * has known longest, which goes on signing for a day; and as Qonto signs, if there is but one that it can be under.
+   */
+  isSigned(headers: Headers, body: Uint8Array, at: number): boolean {
+    const [secret] = this.secrets;
+    // Its making was not answered: nobody knows its secret.
+    if (secret === undefined) return true;
+    if (this.rotatedAt !== null && at - this.rotatedAt > OVERLAP_MS) return true;
+    const timestamp = headers.get("webhook-timestamp") ?? "";
+    const key = Buffer.from(secret.slice("whsec_".length), "base64");
+    const digest = createHmac("sha256", key)
+      .update(`${headers.get("webhook-id")}.${timestamp}.`)
+      .update(body)
+      .digest("base64");
+    const isStandard = (headers.get("webhook-signature") ?? "").split(" ").includes(`v1,${digest}`);
+    if (!isStandard || this.rotatedAt !== null) return isStandard;
+    const asQonto = createHmac("sha256", secret).update(`${timestamp}.`).update(body).digest("hex");
+    return headers.get("x-qonto-signature") === `t=${timestamp},v1=${asQonto}`;
   }
 }

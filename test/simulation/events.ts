@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import type { Chance } from "./chance.ts";
 
 export const BUSINESS_SECRET = "simulated-business-secret";
@@ -6,8 +6,9 @@ export const ONBOARDING_SECRET = "simulated-onboarding-secret";
 
 /** An event that Qonto sends. */
 export interface PlannedEvent {
-  /** Null for a body that nobody can read. */
-  readonly id: string | null;
+  /** What it is delivered under: its own id or, for a body that nobody can read, that of its copy in quarantine. */
+  readonly id: string;
+  readonly isReadable: boolean;
   readonly source: "business" | "onboarding";
   readonly type: string;
   readonly body: string;
@@ -17,16 +18,20 @@ export interface PlannedEvent {
   readonly sentAgainAfterMs: readonly number[];
   /** Whether what is sent again bears the first signature, and so grows stale. */
   readonly keepsSignature: boolean;
+  /** Somebody else sends it, who does not know the secrets. */
+  readonly isForged: boolean;
 }
 
-const lifecycles: Readonly<Record<string, readonly string[]>> = {
+type Content = Pick<PlannedEvent, "id" | "isReadable" | "source" | "type" | "body">;
+
+export const lifecycles: Readonly<Record<string, readonly [string, ...string[]]>> = {
   "v1/transactions": ["created", "updated"],
   "v1/cards": ["created", "activated", "locked", "discarded"],
   "v1/transfers": ["created", "processing", "settled"],
   "v1/clients": ["created", "updated", "deleted"],
 };
 
-const stages = ["pending", "user_started", "contract_signed", "completed"];
+const stages = ["pending", "user_started", "contract_signed", "completed"] as const;
 
 /** More than a queue message can carry. */
 const LARGE_BYTES = 130_000;
@@ -42,48 +47,73 @@ export function drawEvents(chance: Chance, stormMs: number): PlannedEvent[] {
       ? Array.from({ length: chance.whole(1, 2) }, () => chance.whole(0, stormMs))
       : [],
     keepsSignature: chance.happens(0.15),
+    isForged: false,
   }));
 }
 
-function drawContent(chance: Chance, index: number): Pick<PlannedEvent, "id" | "source" | "type" | "body"> {
-  const kind = chance.number();
-  if (kind < 0.04) return { id: null, source: "business", type: "unreadable", body: `{ no JSON ${index}` };
-  if (kind < 0.12) return drawRegistration(chance, index);
-  const type = chance.pick(["v1/transactions", "v1/transactions", "v1/cards", "v1/transfers", "v1/clients"]);
-  const id = `e${index}`;
-  const instant = `2026-03-01T1${chance.whole(0, 2)}:00:00.000Z`;
-  const body = JSON.stringify({
-    id,
-    type,
-    organization_id: `o${chance.whole(1, 2)}`,
-    created_at: instant,
-    data: {
-      event: chance.pick((lifecycles[type] ?? ["created"]) as readonly [string, ...string[]]),
-      id: `r${chance.whole(1, 2)}`,
-      updated_at: instant,
-      label: chance.pick(["café 💳", "plain", 'quote " and \u2028']),
-      ...(chance.happens(0.02) ? { padding: "x".repeat(LARGE_BYTES) } : {}),
+/** Now and then one that the relay must not take. */
+export function drawForgeries(chance: Chance, stormMs: number): PlannedEvent[] {
+  if (!chance.happens(0.05)) return [];
+  return [
+    {
+      ...drawContent(chance, 99),
+      sentAfterMs: chance.whole(0, stormMs),
+      sentAgainAfterMs: [],
+      keepsSignature: false,
+      isForged: true,
     },
-  });
-  return { id, source: "business", type, body };
+  ];
 }
 
-function drawRegistration(chance: Chance, index: number) {
-  const type = `registrations.${chance.pick(stages as [string, ...string[]])}`;
+function drawContent(chance: Chance, index: number): Content {
+  const kind = chance.number();
+  if (kind < 0.04) return unreadable(index);
+  return kind < 0.12 ? drawRegistration(chance, index) : drawBusinessEvent(chance, index);
+}
+
+function unreadable(index: number): Content {
+  const body = `{ no JSON ${index}`;
+  const id = createHash("sha256").update(body).digest("hex");
+  return { id, isReadable: false, source: "business", type: "unreadable", body };
+}
+
+function drawBusinessEvent(chance: Chance, index: number): Content {
+  const type = chance.pick(["v1/transactions", "v1/transactions", "v1/cards", "v1/transfers", "v1/clients"]);
+  const id = `e${index}`;
+  const instant = () => `2026-03-01T1${chance.whole(0, 2)}:00:00.000Z`;
+  const fields = {
+    event: chance.pick(lifecycles[type] ?? ["created"]),
+    id: `r${chance.whole(1, 2)}`,
+    updated_at: instant(),
+    label: chance.pick(["café 💳", "plain", 'quote " and \u2028']),
+    ...(chance.happens(0.02) ? { padding: "x".repeat(LARGE_BYTES) } : {}),
+  };
+  // A number as no JavaScript would write it.
+  const data = `{"amount":12.50,${JSON.stringify(fields).slice(1)}`;
+  const envelope = { id, type, organization_id: `o${chance.whole(1, 2)}`, created_at: instant() };
+  const body = `${JSON.stringify(envelope).slice(0, -1)},"data":${data}}`;
+  return { id, isReadable: true, source: "business", type, body };
+}
+
+function drawRegistration(chance: Chance, index: number): Content {
+  const type = `registrations.${chance.pick(stages)}`;
   const id = `e${index}`;
   const body = JSON.stringify({
     id,
     event_type: type,
     resource_type: "registration",
     resource_id: `reg${chance.whole(1, 2)}`,
-    created_at: `2026-03-01T10:00:0${chance.whole(0, 2)}Z`,
+    created_at: `2026-03-01T10:00:0${chance.whole(0, 2)}.000Z`,
   });
-  return { id, source: "onboarding" as const, type, body };
+  return { id, isReadable: true, source: "onboarding", type, body };
 }
 
 /** The headers with which Qonto sends a body at a time, in Unix milliseconds. */
-export function signedHeaders({ source, body }: PlannedEvent, at: number): Record<string, string> {
-  const hmac = (secret: string, text: string) => createHmac("sha256", secret).update(text).digest("hex");
+export function signedHeaders({ source, body, isForged }: PlannedEvent, at: number): Record<string, string> {
+  const hmac = (secret: string, text: string) =>
+    createHmac("sha256", isForged ? "guessed" : secret)
+      .update(text)
+      .digest("hex");
   const t = Math.floor(at / 1000);
   return {
     "content-type": "application/json",

@@ -27,12 +27,14 @@ export type FaultKind = (typeof kinds)[number];
 
 /** Says what goes wrong with the next call at a door, and when isolates are lost for no reason of theirs. */
 export interface Faults {
+  /** Whether nothing goes wrong at all. */
+  readonly isNone: boolean;
   next(door: Door, now: number): FaultKind | null;
   /** Milliseconds from the beginning. */
   readonly kills: readonly number[];
 }
 
-export const noFaults: Faults = { next: () => null, kills: [] };
+export const noFaults: Faults = { isNone: true, next: () => null, kills: [] };
 
 /**
  * For how long Qonto has something to tell, and things go wrong. What follows is calm, and long enough for everything to be
@@ -51,14 +53,15 @@ export interface Storm {
 /** Calls at each door that a plan of single faults may meet. */
 const CALLS: Readonly<Record<Door, number>> = { database: 70, events: 16, retries: 16, dead_letters: 4, network: 24 };
 
-/** Half of the plans disturb a call or a few, whose consequences are seen best; the others are weather. */
+/** Half of the plans disturb a call or a few, whose consequences are seen best; the others are weather, a few fair. */
 export function drawFaults(chance: Chance, storm: Storm): Faults {
+  if (chance.happens(0.1)) return noFaults;
   const kills = chance.happens(0.25) ? Array.from({ length: chance.whole(1, 3) }, () => chance.whole(0, storm.ms)) : [];
   const what = chance.number();
-  if (what < 0.3) return { next: single(chance, 1), kills };
-  if (what < 0.55) return { next: single(chance, chance.whole(2, 8)), kills };
-  if (what < 0.8) return { next: weather(chance, storm), kills };
-  return { next: outages(chance, storm), kills };
+  if (what < 0.3) return { isNone: false, next: single(chance, 1), kills };
+  if (what < 0.55) return { isNone: false, next: single(chance, chance.whole(2, 8)), kills };
+  if (what < 0.8) return { isNone: false, next: weather(chance, storm), kills };
+  return { isNone: false, next: outages(chance, storm), kills };
 }
 
 function single(chance: Chance, many: number): Faults["next"] {

@@ -1,15 +1,18 @@
 import { Agenda } from "./agenda.ts";
 import { Chance } from "./chance.ts";
-import { Checks, checkPace } from "./checks.ts";
+import { Checks } from "./checks.ts";
 import { Cloud, type MakeIsolate } from "./cloud.ts";
 import { createD1Binding } from "./d1-binding.ts";
-import { SimulatedDestination, drawDestination } from "./destination.ts";
-import { BUSINESS_SECRET, ONBOARDING_SECRET, type PlannedEvent, drawEvents } from "./events.ts";
+import type { SimulatedDestination } from "./destination.ts";
+import { BUSINESS_SECRET, ONBOARDING_SECRET, type PlannedEvent, drawEvents, drawForgeries } from "./events.ts";
+import { expectedState, recordedState } from "./expected-state.ts";
 import { type Faults, drawFaults, drawStormMs, noFaults } from "./faults.ts";
 import type { RelayModule } from "./load-relay.ts";
+import { SimulatedNetwork } from "./network.ts";
 import { ADMIN_TOKEN, SimulatedOperator } from "./operator.ts";
-import { SimulatedQonto, idOfUnreadable } from "./qonto.ts";
-import { SimulatedQueue } from "./queue.ts";
+import { SimulatedQonto } from "./qonto.ts";
+import { type SimulatedQueues, makeQueues } from "./queues.ts";
+import type { SqlStatement } from "./d1-binding.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
 const MIDDAY = Date.parse("2026-03-01T12:00:00Z");
@@ -25,6 +28,13 @@ const LATER_CRON_MS = 1_800_000;
 /** A run that does not end is ended by the platform. */
 const CRON_ENDS_MS = 300_000;
 
+/** Where nothing goes wrong a destination that is well has an event by then. */
+const PROMPT_MS = 30_000;
+
+/** A secret of a destination is encrypted under the first of these. */
+const OLD_KEYS = "simulated-encryption-key";
+const NEW_KEYS = "another-encryption-key,simulated-encryption-key";
+
 export interface Played {
   /** What was wrong; null for nothing. */
   readonly violation: string | null;
@@ -38,29 +48,18 @@ export async function playHistory(
   seed: number,
   trace: ((line: string) => void) | null = null,
 ): Promise<Played> {
-  const chance = new Chance(seed);
-  const stormMs = drawStormMs(chance);
-  const events = drawEvents(chance, stormMs);
-  const state = await undisturbedState(relay, db, events);
-  const history = new History(relay, db, chance, { events, stormMs }, trace);
+  const history = new History(relay, db, new Chance(seed), trace);
+  // Where an error was thrown, only a trace tells; the relay throws them by the thousand.
+  const { stackTraceLimit } = Error;
+  if (trace === null) Error.stackTraceLimit = 0;
   try {
     await history.play();
-    history.checkState(state);
     return { violation: null, steps: history.steps };
   } catch (error) {
     return { violation: error instanceof Error ? (error.stack ?? error.message) : String(error), steps: history.steps };
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
-}
-
-/** The state after each of the events has come once and nothing went wrong. */
-async function undisturbedState(
-  relay: RelayModule,
-  db: SqliteDatabase,
-  events: readonly PlannedEvent[],
-): Promise<string> {
-  const history = new History(relay, db, new Chance(1), { events, stormMs: 0 }, null);
-  await history.playCalmly();
-  return history.state();
 }
 
 /** One history of the whole relay: Qonto, an operator, destinations, and the platform with its faults. */
@@ -68,43 +67,48 @@ class History {
   readonly #relay: RelayModule;
   readonly #db: SqliteDatabase;
   readonly #chance: Chance;
-  readonly #events: readonly PlannedEvent[];
   readonly #stormMs: number;
+  readonly #events: readonly PlannedEvent[];
   readonly #agenda: Agenda;
   readonly #cloud: Cloud;
-  readonly #queues: Readonly<Record<"events" | "retries" | "dead_letters", SimulatedQueue>>;
+  readonly #queues: SimulatedQueues;
   readonly #destinations: SimulatedDestination[] = [];
   readonly #qonto: SimulatedQonto;
   readonly #operator: SimulatedOperator;
+  readonly #network: SimulatedNetwork;
   readonly #checks: Checks;
+  #encryptionKeys = OLD_KEYS;
+  /** With what the secrets begin that no other than the first key has encrypted; null while there is but one key. */
+  #oldSecretsBegin: string | null = null;
 
-  constructor(
-    relay: RelayModule,
-    db: SqliteDatabase,
-    chance: Chance,
-    { events, stormMs }: { readonly events: readonly PlannedEvent[]; readonly stormMs: number },
-    trace: ((line: string) => void) | null,
-  ) {
+  constructor(relay: RelayModule, db: SqliteDatabase, chance: Chance, trace: ((line: string) => void) | null) {
     this.#relay = relay;
     this.#db = db;
     this.#chance = chance;
-    this.#events = events;
-    this.#stormMs = stormMs;
+    this.#stormMs = drawStormMs(chance);
+    this.#events = drawEvents(chance, this.#stormMs);
     db.empty();
     this.#agenda = new Agenda(MIDDAY, chance);
-    this.#cloud = new Cloud(this.#agenda, chance, noFaults, this.#makeIsolate, trace);
-    relay.onLog((line) => this.#cloud.note(`log ${JSON.stringify(line, withoutStack)}`));
-    this.#queues = this.#makeQueues();
-    this.#qonto = new SimulatedQonto(this.#cloud, MIDDAY + stormMs);
-    this.#operator = new SimulatedOperator(this.#cloud, db, this.#destinations);
-    this.#checks = new Checks({
+    const cloud = new Cloud(this.#agenda, chance, noFaults, this.#makeIsolate, trace);
+    this.#cloud = cloud;
+    relay.onLog((line) => cloud.note(() => `log ${JSON.stringify(line, withoutStack)}`));
+    this.#queues = makeQueues(cloud);
+    const calmFrom = MIDDAY + this.#stormMs;
+    this.#qonto = new SimulatedQonto(cloud, calmFrom);
+    this.#operator = new SimulatedOperator(cloud, db, this.#destinations, calmFrom);
+    const seen = {
       db,
-      queues: this.#queues,
       destinations: this.#destinations,
-      events,
-      faultsMet: () => this.#cloud.faultsMet,
+      events: new Map(this.#events.map((event) => [event.id, event])),
+      replays: () => this.#operator.replays,
+    };
+    this.#network = new SimulatedNetwork({ ...seen, cloud, heldTwice: this.#queues.events.heldTwice });
+    this.#checks = new Checks({
+      ...seen,
+      queues: this.#queues,
+      disturbances: () => cloud.disturbances,
       acknowledged: this.#qonto.acknowledged,
-      quarantined: this.#qonto.quarantined,
+      sendings: this.#qonto.sendings,
       now: () => this.#agenda.now,
     });
   }
@@ -115,41 +119,18 @@ class History {
 
   async play(): Promise<void> {
     const chance = this.#chance;
-    for (let index = chance.whole(1, 3); index > 0; index -= 1) {
-      this.#destinations.push(new SimulatedDestination(drawDestination(chance, index), chance, MIDDAY + this.#stormMs));
-    }
-    this.#operator.createAll();
-    while (!this.#operator.hasCreatedAll) await this.#step();
-    for (const event of this.#events) this.#qonto.plan(event);
+    this.#operator.createSome(chance.whole(1, 3));
+    while (!this.#operator.isDone || this.#cloud.busy > 0) await this.#step();
+    for (const event of [...this.#events, ...drawForgeries(chance, this.#stormMs)]) this.#qonto.plan(event);
     this.#operator.planActions(this.#stormMs);
     this.#operator.tidyUpFrom(this.#stormMs + 10_000);
-    this.#planCron(chance.whole(0, CRON_MS));
-    this.#disturb(drawFaults(chance, { from: this.#agenda.now, ms: this.#stormMs }));
+    const faults = drawFaults(chance, { from: this.#agenda.now, ms: this.#stormMs });
+    this.#cloud.faults = faults;
+    // What goes well needs no cron.
+    if (faults.isNone) this.#qonto.endsRequests = false;
+    else this.#disturb(faults);
     while (!this.#isAtRest()) await this.#step();
-    await this.#checkEnd();
-  }
-
-  /** Each event once, to nobody. */
-  async playCalmly(): Promise<void> {
-    for (const event of this.#events) this.#qonto.sendIn(0, event);
-    while (!this.#qonto.isDone || this.#cloud.busy > 0 || this.#queues.events.messages.size > 0) await this.#step();
-  }
-
-  /** The latest state, as text. */
-  state(): string {
-    return JSON.stringify([
-      this.#db.query(
-        `SELECT organization_id, type, resource_id, event, deleted, version, version_at, event_id, data
-         FROM resources ORDER BY organization_id, type, resource_id`,
-      ),
-      this.#db.query("SELECT * FROM registration_stages ORDER BY registration_id, version"),
-    ]);
-  }
-
-  checkState(undisturbed: string): void {
-    const state = this.state();
-    if (state !== undisturbed)
-      throw new Error(`The state is not that of an undisturbed day:\n${state}\n${undisturbed}`);
+    await this.#checkEnd(faults.isNone);
   }
 
   async #step(): Promise<void> {
@@ -161,30 +142,37 @@ class History {
     }
   }
 
-  #disturb(faults: Faults): void {
+  #disturb({ kills }: Faults): void {
     const { agenda, chance } = { agenda: this.#agenda, chance: this.#chance };
-    this.#cloud.faults = faults;
-    for (const at of faults.kills) agenda.add(at, () => this.#cloud.loseSome());
-    if (chance.happens(0.1)) agenda.add(chance.whole(0, this.#stormMs), () => this.#switchOff());
+    const sometime = () => chance.whole(0, this.#stormMs);
+    this.#planCron(chance.whole(0, CRON_MS));
+    for (const at of kills) agenda.add(at, () => this.#cloud.loseSome());
+    if (chance.happens(0.1)) agenda.add(sometime(), () => this.#switchOff());
+    if (chance.happens(0.1)) agenda.add(sometime(), () => this.#changeKey());
   }
 
   /** As a developer's machine: all processes are lost, and with them all queues. Only what D1 has was acknowledged for good. */
   #switchOff(): void {
-    this.#cloud.note("the machine is switched off");
+    this.#cloud.note(() => "the machine is switched off");
     this.#cloud.loseAll();
     for (const queue of Object.values(this.#queues)) queue.lose();
-    const recorded = new Set(this.#db.query("SELECT id FROM events").map(({ id }) => id));
-    const kept = new Set(this.#db.query("SELECT id FROM quarantine").map(({ id }) => id));
+    const kept = new Set(
+      this.#db.query("SELECT id FROM events UNION SELECT coalesce(event_id, id) FROM quarantine").map(({ id }) => id),
+    );
     for (const event of this.#events) {
-      const isLost =
-        event.id === null
-          ? this.#qonto.quarantined.has(event.body) && !kept.has(idOfUnreadable(event.body))
-          : this.#qonto.acknowledged.has(event.id) && !recorded.has(event.id);
-      if (!isLost) continue;
-      if (event.id === null) this.#qonto.quarantined.delete(event.body);
-      else this.#qonto.acknowledged.delete(event.id);
+      if (!this.#qonto.acknowledged.has(event.id) || kept.has(event.id)) continue;
+      this.#qonto.acknowledged.delete(event.id);
       this.#qonto.sendIn(1_000, event);
     }
+  }
+
+  /** The secrets of destinations are to be encrypted with another key from then on. */
+  #changeKey(): void {
+    const [sealed] = this.#db.query("SELECT secret FROM destinations");
+    if (sealed === undefined) return;
+    this.#oldSecretsBegin = String(sealed["secret"]).split(".", 2).join(".");
+    this.#encryptionKeys = NEW_KEYS;
+    this.#cloud.deploy();
   }
 
   #planCron(ms: number): void {
@@ -195,12 +183,9 @@ class History {
       const invocation = this.#cloud.start(
         "cron",
         ({ relay, bindings }) => relay.scheduled(controller as ScheduledController, bindings),
-        () => {
-          cutOff();
-          void this.#checkLedger();
-        },
+        () => cutOff(),
       );
-      const cutOff = this.#agenda.add(CRON_ENDS_MS, () => invocation.end());
+      const cutOff = this.#agenda.add(CRON_ENDS_MS, () => this.#cloud.cutOff(invocation));
     });
   }
 
@@ -209,92 +194,87 @@ class History {
     return isCalm && this.#cloud.busy === 0 && this.#qonto.isDone && this.#whatIsOpen() === "";
   }
 
-  async #checkLedger(): Promise<void> {
-    try {
-      const db = this.#relay.openDatabase(this.#db.binding, { setTimer: this.#cloud.setTimer });
-      const ledger = await this.#relay.countLedger(db, 0, this.#agenda.now + 1);
-      if (!this.#relay.isBalanced(ledger)) {
-        throw new Error(`The ledger does not balance: ${JSON.stringify(ledger)}`);
-      }
-    } catch (error) {
-      this.#cloud.accuse(error);
-    }
-  }
-
   /** What has yet to happen before everything is settled; empty when nothing has. */
   #whatIsOpen(): string {
-    const many = (sql: string) => this.#db.query(sql).length;
+    const isThere = (sql: string, ...parameters: string[]) =>
+      this.#db.query(`${sql} LIMIT 1`, ...parameters).length > 0;
     const messages = Object.values(this.#queues).reduce((sum, queue) => sum + queue.messages.size, 0);
-    return [
-      ...(this.#qonto.isDone ? [] : ["Qonto has not been answered"]),
-      ...(this.#operator.isDone ? [] : ["the operator has things to do"]),
-      ...(messages === 0 ? [] : [`${messages} messages wait`]),
-      ...(many("SELECT 1 FROM deliveries WHERE status = 'pending'") === 0 ? [] : ["deliveries are pending"]),
-      ...(many(unfinishedSql) === 0 ? [] : ["events are not dispatched"]),
-      ...(this.#cloud.busy === 0 ? [] : ["invocations are in progress"]),
-    ].join(", ");
+    const old = this.#oldSecretsBegin;
+    const isDisturbed = !this.#cloud.faults.isNone;
+    const open = {
+      "Qonto has not been answered": !this.#qonto.isDone,
+      "messages wait": messages > 0,
+      "invocations are in progress": this.#cloud.busy > 0,
+      "deliveries are pending": isThere("SELECT 1 FROM deliveries WHERE status = 'pending'"),
+      "events are not dispatched": isThere(unfinishedSql),
+      "replays are not finished": isThere("SELECT 1 FROM replays WHERE finished_at IS NULL"),
+      "the operator has things to do": !this.#operator.isDone,
+      "copies in quarantine wait": isDisturbed && isThere("SELECT 1 FROM quarantine WHERE settled_at IS NULL"),
+      "secrets are encrypted with the old key":
+        old !== null && isThere("SELECT 1 FROM destinations WHERE substr(secret, 1, length(?1)) = ?1", old),
+    };
+    return Object.entries(open)
+      .filter(([, isOpen]) => isOpen)
+      .map(([what]) => what)
+      .join(", ");
   }
 
-  /** Everything acknowledged is recorded, and delivered to all who want it, or dead where that is right. */
-  async #checkEnd(): Promise<void> {
+  /** Everything that Qonto has sent is recorded, and delivered to all who want it, or dead where that is right. */
+  async #checkEnd(nothingWentWrong: boolean): Promise<void> {
     await this.#checkLedger();
-    if (this.#cloud.violation !== null) throw this.#cloud.violation;
+    const state = recordedState(this.#db);
+    const expected = expectedState(this.#events);
+    if (state !== expected) throw new Error(`The state is\n${state}\nand should be\n${expected}`);
     const rows = new Map(this.#db.query("SELECT id, body, is_unreadable FROM events").map((row) => [row["id"], row]));
-    for (const { id, body, type } of this.#events) {
-      const eventId = id ?? idOfUnreadable(body);
-      const row = rows.get(eventId);
-      if (row === undefined) throw new Error(`${eventId} is not recorded`);
+    for (const event of this.#events) {
+      const row = rows.get(event.id);
+      if (row === undefined) throw new Error(`${event.id} is not recorded`);
       const recorded = row["is_unreadable"] === 1 ? Buffer.from(String(row["body"]), "base64").toString() : row["body"];
-      if (recorded !== body) throw new Error(`${eventId} is recorded with another body`);
-      for (const destination of this.#destinations) this.#checkDelivery(eventId, type, destination);
+      if (recorded !== event.body) throw new Error(`${event.id} is recorded with another body`);
+      for (const destination of this.#destinations) {
+        this.#checkDelivery(event, destination);
+        this.#checkRepeats(event, destination);
+        if (nothingWentWrong) this.#checkPromptness(event, destination);
+      }
     }
-    for (const destination of this.#destinations) checkPace(destination);
   }
 
-  #checkDelivery(eventId: string, type: string, destination: SimulatedDestination): void {
-    const { planned, id, isMeddledWith } = destination;
+  async #checkLedger(): Promise<void> {
+    const db = this.#relay.openDatabase(this.#db.binding, { setTimer: this.#cloud.setTimer });
+    const ledger = await this.#relay.countLedger(db, 0, this.#agenda.now + 1);
+    if (!this.#relay.isBalanced(ledger)) throw new Error(`The ledger does not balance: ${JSON.stringify(ledger)}`);
+  }
+
+  #checkDelivery(event: PlannedEvent, destination: SimulatedDestination): void {
+    const { planned, id, mayLackEvents } = destination;
     const [delivery] = this.#db.query(
       "SELECT status FROM deliveries WHERE destination_id = ?1 AND event_id = ?2",
       id,
-      eventId,
+      event.id,
     );
     const status = delivery?.["status"];
-    const mayBeDead = planned.character === "failing" || planned.character === "gone";
-    const mayLack = isMeddledWith || planned.character === "gone";
-    if (status === "delivered" || (status === "dead" && (mayBeDead || isMeddledWith))) return;
-    if (status === undefined && (mayLack || !destination.wants(type))) return;
-    throw new Error(`${eventId} at ${planned.url} is ${String(status)} in the end`);
+    const mayBeDead = planned.character === "failing" || planned.character === "gone" || mayLackEvents;
+    const mayLack =
+      mayLackEvents || planned.character === "gone" || !destination.wants(event) || destination.asked.has(event.id);
+    if (status === "delivered" || (status === "dead" && mayBeDead) || (status === undefined && mayLack)) return;
+    throw new Error(`${event.id} at ${planned.url} is ${String(status)} in the end`);
   }
 
-  #makeQueues(): Readonly<Record<"events" | "retries" | "dead_letters", SimulatedQueue>> {
-    // Some give up soon, so that what the queues give up on is met as well.
-    const maxRetries = this.#chance.happens(0.15) ? 2 : 100;
-    const shared = { maxRetries, retryDelaySeconds: 10 };
-    const events = new SimulatedQueue(this.#cloud, {
-      ...shared,
-      door: "events",
-      name: "qonto-relay-events",
-      maxBatchSize: 100,
-      maxBatchTimeoutMs: 1_000,
-    });
-    const retries = new SimulatedQueue(this.#cloud, {
-      ...shared,
-      door: "retries",
-      name: "qonto-relay-retries",
-      maxBatchSize: 1,
-      maxBatchTimeoutMs: 0,
-    });
-    const deadLetters = new SimulatedQueue(this.#cloud, {
-      maxRetries: 100,
-      retryDelaySeconds: 600,
-      door: "dead_letters",
-      name: "qonto-relay-dead-letters",
-      maxBatchSize: 10,
-      maxBatchTimeoutMs: 5_000,
-    });
-    events.deadLetters = deadLetters;
-    retries.deadLetters = deadLetters;
-    return { events, retries, dead_letters: deadLetters };
+  /** At least once, and again only for a reason: something that went wrong, an operator's wish, a message in two hands. */
+  #checkRepeats({ id }: PlannedEvent, { planned, repeats }: SimulatedDestination): void {
+    const { heldTwice } = this.#queues.events;
+    const reasons = this.#cloud.disturbances + this.#operator.replays + (heldTwice.has(id) ? 1 : 0);
+    const times = repeats.get(id) ?? 0;
+    if (times > reasons) throw new Error(`${planned.url} got ${id} ${times} times too often, for ${reasons} reasons`);
+  }
+
+  /** Of an event that can be read: any other waits for an operator. */
+  #checkPromptness({ id, isReadable }: PlannedEvent, { planned, accepted, operatedAt }: SimulatedDestination): void {
+    const acknowledgedAt = this.#qonto.acknowledged.get(id);
+    const acceptedAt = accepted.get(id);
+    if (!isReadable || planned.character !== "well" || planned.maxPerSecond !== null || operatedAt !== null) return;
+    if (acknowledgedAt === undefined || acceptedAt === undefined || acceptedAt - acknowledgedAt <= PROMPT_MS) return;
+    throw new Error(`${planned.url} got ${id} ${acceptedAt - acknowledgedAt} ms after it was acknowledged`);
   }
 
   readonly #makeIsolate: MakeIsolate = () => {
@@ -303,50 +283,32 @@ class History {
       setTimer: this.#cloud.setTimer,
       random: () => this.#chance.number(),
       randomBytes: (length: number) => this.#chance.bytes(length),
-      fetch: this.#fetch,
+      fetch: this.#network.fetch,
     };
-    const call = (statements: Parameters<SqliteDatabase["execute"]>[0]) =>
-      this.#cloud.call("database", titleOf(statements[0]?.sql), () => ({
-        value: this.#db.execute(statements),
-        afterMs: this.#cloud.latencyMs(),
-      }));
     return {
       relay: this.#relay.createRelay(world),
       bindings: {
-        DB: createD1Binding(call),
+        DB: createD1Binding(this.#callD1),
         EVENTS: this.#queues.events.makeBinding(),
         RETRIES: this.#queues.retries.makeBinding(),
         DEAD_LETTERS: this.#queues.dead_letters.makeBinding(),
         QONTO_WEBHOOK_SECRETS: BUSINESS_SECRET,
         QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
         ADMIN_TOKEN,
-        ENCRYPTION_KEYS: "simulated-encryption-key",
+        ENCRYPTION_KEYS: this.#encryptionKeys,
       },
     };
   };
 
-  /** The network to the destinations. */
-  readonly #fetch = async (url: string, init: RequestInit): Promise<Response> => {
-    const destination = this.#destinations.find(({ planned }) => planned.url === url);
-    if (destination === undefined) throw new TypeError(`Nobody is at ${url}`);
-    const headers = new Headers(init.headers as HeadersInit);
-    const body = init.body as Uint8Array;
-    const eventId = headers.get("webhook-id") ?? "";
-    destination.attempts.push(this.#agenda.now);
-    const take = () => {
-      if (!this.#isBodyOf(eventId, body)) this.#cloud.accuse(`${url} got another body than that of ${eventId}`);
-      if (!destination.isSigned(headers, body)) this.#cloud.accuse(`${eventId} came to ${url} without its signature`);
-      const { status, afterMs, headers: answered = {} } = destination.take(eventId, this.#agenda.now);
-      const text = status === 204 ? null : "thanks";
-      return { value: new Response(text, { status, headers: answered }), afterMs };
-    };
-    return this.#cloud.call("network", `${eventId} to ${url}`, take, init.signal);
-  };
-
-  #isBodyOf(eventId: string, body: Uint8Array): boolean {
-    const text = Buffer.from(body).toString();
-    return this.#events.some((event) => (event.id ?? idOfUnreadable(event.body)) === eventId && event.body === text);
-  }
+  readonly #callD1 = (statements: readonly SqlStatement[]) =>
+    this.#cloud.call(
+      "database",
+      () => titleOf(statements[0]?.sql),
+      () => {
+        this.#checks.afterCall(statements);
+        return { value: this.#db.execute(statements), afterMs: this.#cloud.latencyMs() };
+      },
+    );
 }
 
 const unfinishedSql = `

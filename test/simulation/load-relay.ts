@@ -2,15 +2,47 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import esbuild from "esbuild";
+import esbuild, { type Plugin } from "esbuild";
+import { type DeliberateFault, applyFault } from "./deliberate-faults/deliberate-fault.ts";
 import type * as relay from "./relay.ts";
 
 export type RelayModule = typeof relay;
 
 const root = path.join(import.meta.dirname, "../..");
 
-/** The Worker's source as one module of JavaScript that Node runs, with the runtime's globals stood in for. */
-export async function buildRelay(): Promise<string> {
+/** What the console serves as it is, the Worker imports as text. */
+const assetsAsText: Plugin = {
+  name: "assets-as-text",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /[/\\]console[/\\]assets[/\\]/ }, ({ path: file }) => ({
+      contents: readFileSync(file, "utf8"),
+      loader: "text",
+    })),
+};
+
+/** Isolates come and go: the router that is made soonest, not the one that matches soonest. */
+const quickRouter: Plugin = {
+  name: "quick-router",
+  setup: ({ onResolve, resolve }) =>
+    onResolve({ filter: /^hono$/ }, ({ resolveDir, kind }) => resolve("hono/quick", { resolveDir, kind })),
+};
+
+function withFault(fault: DeliberateFault): Plugin {
+  const faultyFile = path.join(root, fault.file);
+  return {
+    name: "deliberate-fault",
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /\.ts$/ }, ({ path: file }) =>
+        file === faultyFile ? { contents: applyFault(fault, readFileSync(file, "utf8")), loader: "ts" } : null,
+      ),
+  };
+}
+
+/**
+ * The Worker's source as one module of JavaScript that Node runs, with the runtime's globals stood in for; with a
+ * deliberate fault, if one is given.
+ */
+export async function buildRelay(fault: DeliberateFault | null = null): Promise<string> {
   const { outputFiles } = await esbuild.build({
     entryPoints: [path.join(import.meta.dirname, "relay.ts")],
     tsconfig: path.join(root, "tsconfig.json"),
@@ -23,16 +55,7 @@ export async function buildRelay(): Promise<string> {
     sourcemap: "inline",
     sourcesContent: false,
     logLevel: "error",
-    plugins: [
-      {
-        name: "assets-as-text",
-        setup: (plugin) =>
-          plugin.onLoad({ filter: /[/\\]console[/\\]assets[/\\]/ }, ({ path: file }) => ({
-            contents: readFileSync(file, "utf8"),
-            loader: "text",
-          })),
-      },
-    ],
+    plugins: [assetsAsText, quickRouter, ...(fault === null ? [] : [withFault(fault)])],
   });
   const [file] = outputFiles;
   if (file === undefined) throw new Error("Nothing was built");

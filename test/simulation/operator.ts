@@ -1,94 +1,124 @@
 import type { Cloud, Ended } from "./cloud.ts";
-import type { SimulatedDestination } from "./destination.ts";
+import { SimulatedDestination, drawDestination, toSettings } from "./destination.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
 export const ADMIN_TOKEN = "simulated-admin-token-of-32-characters";
 
 /** What an operator may do in the middle of a storm. */
-const actions = ["pause", "resume", "rotate", "remove", "replay-event", "replay-destination", "release"] as const;
+const actions = [
+  "pause",
+  "resume",
+  "rotate",
+  "remove",
+  "create",
+  "replay-event",
+  "replay-event-to-one",
+  "replay-destination",
+  "replay-destination",
+  "release",
+] as const;
+
+/** Longer than anybody waits for an answer of the API. */
+const PATIENCE_MS = 120_000;
 
 interface Answered {
   readonly status: number;
   readonly body: any;
 }
 
+type Call = readonly [method: string, path: string, body: object];
+
 /** An operator at the API: does this and that while it storms, and tidies up afterwards. */
 export class SimulatedOperator {
+  /** How often something was to be sent again. */
+  replays = 0;
   readonly #cloud: Cloud;
   readonly #db: SqliteDatabase;
-  readonly #destinations: readonly SimulatedDestination[];
-  /** Calls that are in progress or planned. */
+  readonly #destinations: SimulatedDestination[];
+  readonly #calmFrom: number;
+  /** Things that are being done, or planned. */
   #open = 0;
 
-  constructor(cloud: Cloud, db: SqliteDatabase, destinations: readonly SimulatedDestination[]) {
+  constructor(cloud: Cloud, db: SqliteDatabase, destinations: SimulatedDestination[], calmFrom: number) {
     this.#cloud = cloud;
     this.#db = db;
     this.#destinations = destinations;
+    this.#calmFrom = calmFrom;
   }
 
   get isDone(): boolean {
     return this.#open === 0 && this.#leftovers().length === 0;
   }
 
-  createAll(): void {
-    for (const destination of this.#destinations) this.#cloud.agenda.add(0, () => void this.#create(destination));
-  }
-
-  get hasCreatedAll(): boolean {
-    return this.#destinations.every(({ id }) => id !== "");
-  }
-
-  async #create(destination: SimulatedDestination): Promise<void> {
-    const { url, settings } = destination.planned;
-    const answered = await this.#call("POST", "/api/destinations", { url, ...settings });
-    if (answered?.status !== 201) throw new Error(`${url} was refused: ${JSON.stringify(answered)}`);
-    destination.id = answered.body.id;
-    destination.secrets.push(answered.body.secret);
+  createSome(many: number): void {
+    for (let index = many; index > 0; index -= 1) this.#plan(0, () => this.#create());
   }
 
   /** Does some things during the storm. */
   planActions(stormMs: number): void {
-    const { chance, agenda } = this.#cloud;
+    const { chance } = this.#cloud;
     if (chance.happens(0.5)) return;
-    for (let many = chance.whole(1, 4); many > 0; many -= 1) {
-      this.#open += 1;
-      agenda.add(chance.whole(0, stormMs), () => void this.#actOnce());
-    }
+    for (let many = chance.whole(1, 4); many > 0; many -= 1) this.#plan(chance.whole(0, stormMs), () => this.#act());
   }
 
-  async #actOnce(): Promise<void> {
-    await this.#act();
-    this.#open -= 1;
+  #plan(ms: number, work: () => Promise<unknown>): void {
+    this.#open += 1;
+    this.#cloud.agenda.add(ms, () => {
+      work().then(
+        () => (this.#open -= 1),
+        (error: unknown) => this.#cloud.accuse(error),
+      );
+    });
+  }
+
+  async #create(): Promise<SimulatedDestination> {
+    const { agenda, chance } = this.#cloud;
+    const planned = drawDestination(chance, this.#destinations.length + 1);
+    const destination = new SimulatedDestination(planned, chance, this.#calmFrom);
+    this.#destinations.push(destination);
+    const answered = await this.#call("POST", "/api/destinations", toSettings(planned));
+    if (answered?.status === 201) {
+      destination.secrets.push(answered.body.secret);
+    } else if (answered !== null && answered.status < 500) {
+      throw new Error(`${planned.url} was refused with ${answered.status} at ${agenda.now}`);
+    }
+    return destination;
   }
 
   async #act(): Promise<void> {
-    const { chance } = this.#cloud;
+    const { chance, agenda } = this.#cloud;
     const [destination] = chance.some(this.#destinations, 1);
     if (destination === undefined) return;
     const path = `/api/destinations/${destination.id}`;
-    switch (chance.pick(actions)) {
+    const action = chance.pick(actions);
+    destination.operatedAt = agenda.now;
+    switch (action) {
       case "pause":
-        destination.isMeddledWith = true;
+        destination.mayLackEvents = true;
         await this.#call("PATCH", path, { enabled: false });
         return;
       case "resume":
         await this.#call("PATCH", path, { enabled: true });
         return;
       case "rotate": {
+        destination.rotatedAt ??= agenda.now;
         const answered = await this.#call("POST", `${path}/rotate-secret`, {});
         if (answered?.status === 200) destination.secrets.push(answered.body.secret);
         return;
       }
       case "remove":
-        destination.isMeddledWith = true;
+        destination.mayLackEvents = true;
         await this.#call("DELETE", path);
         return;
-      case "replay-event": {
-        const [event] = chance.some(this.#db.query("SELECT id FROM events"), 1);
-        if (event !== undefined) await this.#call("POST", `/api/events/${String(event["id"])}/replay`, {});
+      case "create":
+        (await this.#create()).mayLackEvents = true;
         return;
-      }
+      case "replay-event":
+        return this.#replayEvent(null);
+      case "replay-event-to-one":
+        return this.#replayEvent(destination);
       case "replay-destination":
+        this.#replayed();
         await this.#call("POST", `${path}/replay`, {
           since: "2026-03-01T00:00:00Z",
           which: chance.pick(["failed", "missing", "all"]),
@@ -97,6 +127,21 @@ export class SimulatedOperator {
       case "release":
         await this.#tidyUp();
     }
+  }
+
+  /** Has some event sent again, to one or to all that want it and lack it. */
+  async #replayEvent(to: SimulatedDestination | null): Promise<void> {
+    const [event] = this.#cloud.chance.some(this.#db.query("SELECT id FROM events"), 1);
+    if (event === undefined) return;
+    this.#replayed();
+    const id = String(event["id"]);
+    to?.asked.add(id);
+    await this.#call("POST", `/api/events/${id}/replay`, to === null ? {} : { destination_id: to.id });
+  }
+
+  #replayed(): void {
+    this.replays += 1;
+    for (const destination of this.#destinations) destination.operatedAt = this.#cloud.agenda.now;
   }
 
   /** Resumes what is paused, releases what is in quarantine, replays what the queues gave up on, until nothing is left. */
@@ -108,22 +153,26 @@ export class SimulatedOperator {
   }
 
   async #tidyUp(): Promise<void> {
-    for (const [method, path, body] of this.#leftovers()) await this.#call(method, path, body);
+    for (const call of this.#leftovers()) {
+      const destination = this.#destinations.find(({ id }) => call[1].endsWith(id));
+      if (destination !== undefined) destination.operatedAt = this.#cloud.agenda.now;
+      await this.#call(...call);
+    }
   }
 
-  #leftovers(): [method: string, path: string, body: object][] {
-    const paths = (sql: string) => this.#db.query(sql).map(({ id }) => String(id));
+  #leftovers(): Call[] {
+    const idsOf = (sql: string) => this.#db.query(sql).map(({ id }) => String(id));
     return [
-      ...paths("SELECT id FROM destinations WHERE enabled = 0").map((id): [string, string, object] => [
+      ...idsOf("SELECT id FROM destinations WHERE enabled = 0").map((id): Call => [
         "PATCH",
         `/api/destinations/${id}`,
         { enabled: true },
       ]),
-      ...paths(
+      ...idsOf(
         `SELECT id FROM quarantine WHERE settled_at IS NULL
          AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = coalesce(quarantine.event_id, quarantine.id))`,
-      ).map((id): [string, string, object] => ["POST", `/api/quarantine/${id}/release`, {}]),
-      ...paths("SELECT id FROM dead_letters WHERE replayed_at IS NULL").map((id): [string, string, object] => [
+      ).map((id): Call => ["POST", `/api/quarantine/${id}/release`, {}]),
+      ...idsOf("SELECT id FROM dead_letters WHERE replayed_at IS NULL").map((id): Call => [
         "POST",
         `/api/dead-letters/${id}/replay`,
         {},
@@ -133,7 +182,7 @@ export class SimulatedOperator {
 
   /** Null when nothing came back. */
   async #call(method: string, path: string, body?: object): Promise<Answered | null> {
-    this.#cloud.note(`operator: ${method} ${path}`);
+    this.#cloud.note(() => `operator: ${method} ${path}`);
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
     const request = new Request(`https://relay.test${path}`, {
       method,
@@ -150,7 +199,7 @@ export class SimulatedOperator {
       },
       resolve,
     );
-    const giveUp = this.#cloud.agenda.add(120_000, () => invocation.end());
+    const giveUp = this.#cloud.agenda.add(PATIENCE_MS, () => this.#cloud.cutOff(invocation));
     const how = await promise;
     giveUp();
     return how.state === "returned" ? how.value : null;

@@ -7,6 +7,7 @@ import { SqliteDatabase } from "./sqlite-database.ts";
 export interface Order {
   readonly from: number;
   readonly until: number;
+  readonly stopsAtViolation: boolean;
 }
 
 export interface Violation {
@@ -17,22 +18,27 @@ export interface Violation {
 export interface Report {
   readonly played: number;
   readonly steps: number;
+  /** Processor time that the thread has taken. */
+  readonly cpuMs: number;
   readonly violations: readonly Violation[];
 }
 
-/** Plays histories, in a thread of its own or where it is called. */
-export async function createPlayer(code: string): Promise<(order: Order) => Promise<Report>> {
+/** Plays the histories of an order with the relay that `buildRelay` has built. */
+async function createPlayer(code: string): Promise<(order: Order) => Promise<Report>> {
   const relay = await importRelay(code);
   const db = new SqliteDatabase();
-  return async ({ from, until }) => {
+  return async ({ from, until, stopsAtViolation }) => {
+    const before = process.threadCpuUsage();
     const violations: Violation[] = [];
     let steps = 0;
-    for (let seed = from; seed < until; seed += 1) {
+    let seed = from;
+    for (; seed < until && !(stopsAtViolation && violations.length > 0); seed += 1) {
       const played = await playHistory(relay, db, seed);
       steps += played.steps;
       if (played.violation !== null) violations.push({ seed, message: played.violation });
     }
-    return { played: until - from, steps, violations };
+    const { user, system } = process.threadCpuUsage(before);
+    return { played: seed - from, steps, cpuMs: (user + system) / 1000, violations };
   };
 }
 

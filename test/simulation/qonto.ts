@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Cloud, Ended } from "./cloud.ts";
 import { type PlannedEvent, signedHeaders } from "./events.ts";
 
@@ -17,12 +16,12 @@ interface Answered {
 
 /** Qonto as a sender: signs, waits a second, and sends again whatever was not answered with 200. */
 export class SimulatedQonto {
-  /** Ids of events that it was told are accepted. */
-  readonly acknowledged = new Set<string>();
-  /** Bodies that it was told are in quarantine. */
-  readonly quarantined = new Set<string>();
-  /** Ids that were refused for their age, after the storm: a copy is in quarantine, and Qonto gives up. */
-  readonly stale = new Set<string>();
+  /** When it was first told that an event is accepted or, if nobody can read it, in quarantine; by id. */
+  readonly acknowledged = new Map<string, number>();
+  /** Requests with each event, by id. */
+  readonly sendings = new Map<string, number>();
+  /** Whether the platform ends a request whose sender has hung up. */
+  endsRequests = true;
   readonly #cloud: Cloud;
   readonly #calmFrom: number;
   /** Sendings that are yet to be answered. */
@@ -52,6 +51,7 @@ export class SimulatedQonto {
   #send(event: PlannedEvent, signedAt: number, tries: number): void {
     const { agenda, chance } = this.#cloud;
     const headers = signedHeaders(event, event.keepsSignature ? signedAt : agenda.now);
+    this.sendings.set(event.id, (this.sendings.get(event.id) ?? 0) + 1);
     const request = new Request("https://relay.test/webhooks/qonto", { method: "POST", headers, body: event.body });
     const again = () => {
       const waitMs = RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] ?? 0;
@@ -73,34 +73,33 @@ export class SimulatedQonto {
     );
     const hangUp = agenda.add(PATIENCE_MS, () => {
       isHungUp = true;
-      agenda.add(chance.happens(0.3) ? 0 : chance.whole(0, HUNG_UP_MS), () => invocation.end());
+      if (this.endsRequests) {
+        agenda.add(chance.happens(0.3) ? 0 : chance.whole(0, HUNG_UP_MS), () => this.#cloud.cutOff(invocation));
+      }
       again();
     });
   }
 
   #isSettled(event: PlannedEvent, how: Ended<Answered>): boolean {
-    this.#cloud.note(
-      `Qonto: ${event.id ?? event.body} → ${how.state === "returned" ? `${how.value.status} ${JSON.stringify(how.value.body)}` : how.state}`,
-    );
+    this.#cloud.note(() => {
+      const answer = how.state === "returned" ? `${how.value.status} ${JSON.stringify(how.value.body)}` : how.state;
+      return `Qonto: ${event.id} → ${answer}`;
+    });
     if (how.state !== "returned") return false;
     const { status, body } = how.value;
-    if (status === 200) {
-      if (body["status"] === "quarantined") this.quarantined.add(event.body);
-      else if (event.id !== null && body["event_id"] === event.id) this.acknowledged.add(event.id);
-      else throw new Error(`An event was answered ${JSON.stringify(body)}`);
+    if (event.isForged && body["code"] === "signature_mismatch") return true;
+    if (status === 200 && isAcceptanceOf(event, body)) {
+      if (!this.acknowledged.has(event.id)) this.acknowledged.set(event.id, this.#cloud.agenda.now);
       return true;
     }
-    if (body["code"] === "timestamp_too_old") {
-      if (this.#cloud.agenda.now < this.#calmFrom) return false;
-      if (event.id !== null) this.stale.add(event.id);
-      return true;
-    }
-    if (status !== 503 && status !== 500) throw new Error(`An event was answered ${status} ${JSON.stringify(body)}`);
+    // A copy is in quarantine by then; one of which D1 took none is sent again.
+    if (body["code"] === "timestamp_too_old") return this.#cloud.agenda.now >= this.#calmFrom;
+    if (status !== 503 && status !== 500) throw new Error(`${event.id} was answered ${status} ${JSON.stringify(body)}`);
     return false;
   }
 }
 
-/** The id under which a body that nobody can read is released. */
-export function idOfUnreadable(body: string): string {
-  return createHash("sha256").update(body).digest("hex");
+function isAcceptanceOf({ id, isReadable, isForged }: PlannedEvent, body: Answered["body"]): boolean {
+  if (isForged) return false;
+  return isReadable ? body["event_id"] === id : body["status"] === "quarantined";
 }

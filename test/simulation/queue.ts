@@ -38,6 +38,10 @@ export class SimulatedQueue {
   readonly sentByBatches = new Map<string, number>();
   /** Where what is given up on goes. */
   deadLetters: SimulatedQueue | null = null;
+  /** Ids of events of which two consumers had the same message at one moment. */
+  readonly heldTwice = new Set<string>();
+  /** Consumers that have an event's message at this moment. */
+  readonly #hands = new Map<string, number>();
   readonly #cloud: Cloud;
   #made = 0;
   #consumers = 0;
@@ -51,10 +55,12 @@ export class SimulatedQueue {
   /** The binding of one isolate. */
   makeBinding(): Queue<QueueMessage> {
     const send = (messages: readonly MessageSendRequest<QueueMessage>[]) => {
-      const sent = messages.map(({ body, delaySeconds }) => ({ body: structuredClone(body), delaySeconds }));
+      const sent = messages.map(({ body, delaySeconds }) => ({ body: { ...body }, delaySeconds }));
       const sentBy = this.#cloud.caller?.kind ?? null;
       let times = 0;
-      const what = `send ${sent.map(({ body }) => summaryOf(body)).join(", ")}`;
+      const what = () => `send ${sent.map(({ body }) => summaryOf(body)).join(", ")}`;
+      const refusal = refusalOf(sent);
+      if (refusal !== null) return Promise.reject(new Error(refusal));
       return this.#cloud.call(this.settings.door, what, () => {
         times += 1;
         for (const { body, delaySeconds } of sent) {
@@ -134,7 +140,7 @@ export class SimulatedQueue {
     const retryMs = (options?: QueueRetryOptions) => (options?.delaySeconds ?? this.settings.retryDelaySeconds) * 1000;
     const messages = taken.map(({ id, body, tries }) => ({
       id,
-      body: structuredClone(body),
+      body: { ...body },
       timestamp: new Date(agenda.now),
       attempts: tries + 1,
       ack: () => decide(id, "acked"),
@@ -148,12 +154,16 @@ export class SimulatedQueue {
       retryAll: (options?: QueueRetryOptions) => messages.forEach(({ retry }) => retry(options)),
     } as MessageBatch;
     this.#cloud.note(
-      `${this.settings.door} → batch of ${taken.map(({ id, body }) => `${id} ${summaryOf(body)}`).join(", ")}`,
+      () => `${this.settings.door} → batch of ${taken.map(({ id, body }) => `${id} ${summaryOf(body)}`).join(", ")}`,
     );
+    this.#take(taken);
     const conclude = (how: Ended<void>) => {
       stopWaiting();
       this.#consumers -= 1;
-      if (how.state !== "returned") this.#cloud.note(`batch of ${taken.map(({ id }) => id).join(", ")} ${how.state}`);
+      this.#giveBack(taken);
+      if (how.state !== "returned") {
+        this.#cloud.note(() => `batch of ${taken.map(({ id }) => id).join(", ")} ${how.state}`);
+      }
       // The decisions of one that is cut off may have been told or not.
       const counts = how.state !== "cut off" || chance.happens(0.3);
       for (const one of taken) {
@@ -166,7 +176,26 @@ export class SimulatedQueue {
       async ({ relay, bindings }, context) => relay.queue(batch, bindings, context),
       conclude,
     );
-    const stopWaiting = agenda.add(chance.pick(CONSUMER_MS), () => invocation.end());
+    const stopWaiting = agenda.add(chance.pick(CONSUMER_MS), () => this.#cloud.cutOff(invocation));
+  }
+
+  /** Notes which events have the very same message in the hands of two consumers: those may be handled twice. */
+  #take(taken: readonly Queued[]): void {
+    for (const { body } of taken) {
+      if (body.kind !== "event") continue;
+      const key = `${body.id} ${body.received_at}`;
+      const hands = (this.#hands.get(key) ?? 0) + 1;
+      this.#hands.set(key, hands);
+      if (hands > 1) this.heldTwice.add(body.id);
+    }
+  }
+
+  #giveBack(taken: readonly Queued[]): void {
+    for (const { body } of taken) {
+      if (body.kind !== "event") continue;
+      const key = `${body.id} ${body.received_at}`;
+      this.#hands.set(key, (this.#hands.get(key) ?? 1) - 1);
+    }
   }
 
   #conclude(one: Queued, decision: number | "acked"): void {
@@ -194,6 +223,28 @@ export class SimulatedQueue {
 }
 
 const receipt = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+
+/** The platform's limits, in messages, bytes and seconds. */
+const MOST_MESSAGES = 100;
+const LARGEST_MESSAGE = 128_000;
+const LARGEST_BATCH = 256_000;
+const LONGEST_DELAY = 86_400;
+
+/** Why the platform does not take these messages; null when it does. */
+function refusalOf(
+  messages: readonly { readonly body: QueueMessage; readonly delaySeconds: number | undefined }[],
+): string | null {
+  if (messages.length > MOST_MESSAGES) return "A batch holds 100 messages at most";
+  if (messages.some(({ delaySeconds = 0 }) => delaySeconds > LONGEST_DELAY)) return "A delay is a day at most";
+  const sizes = messages.map(({ body }) => sizeOf(body));
+  if (sizes.some((size) => size > LARGEST_MESSAGE)) return "A message has 128 KB at most";
+  return sizes.reduce((sum, size) => sum + size, 0) > LARGEST_BATCH ? "A batch has 256 KB at most" : null;
+}
+
+function sizeOf(body: QueueMessage): number {
+  if (body.kind !== "event" && body.kind !== "quarantine") return 100;
+  return Buffer.byteLength(JSON.stringify(body));
+}
 
 function summaryOf(body: QueueMessage): string {
   if ("id" in body) return `${body.kind} ${body.id}`;

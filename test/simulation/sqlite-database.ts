@@ -41,6 +41,8 @@ export class SqliteDatabase {
   readonly #commit: StatementSync;
   readonly #counters: StatementSync;
   readonly #emptying: readonly StatementSync[];
+  /** As they were last found; null when something may have been written since. */
+  #counted: Counters | null = null;
 
   constructor() {
     this.#db = new DatabaseSync(":memory:", { limits, enableDoubleQuotedStringLiterals: true });
@@ -84,6 +86,7 @@ export class SqliteDatabase {
   /** Makes it as good as new, without compiling all statements again. */
   empty(): void {
     this.#inTransaction(() => this.#emptying.forEach((statement) => statement.run()));
+    this.#counted = null;
   }
 
   #inTransaction<Value>(work: () => Value): Value {
@@ -101,6 +104,8 @@ export class SqliteDatabase {
 
   #run(statement: SqlStatement): D1Result {
     const before = this.#count();
+    // To ask again takes as long as to read some rows.
+    if (!isRead(statement)) this.#counted = null;
     const results = this.#rowsOf(statement);
     const after = this.#count();
     const changes = after.changes - before.changes;
@@ -136,10 +141,22 @@ export class SqliteDatabase {
     return prepared;
   }
 
-  #count(): { readonly changes: number; readonly lastRowId: number } {
-    const [changes, lastRowId] = this.#counters.get() as unknown as [number, number];
-    return { changes, lastRowId };
+  #count(): Counters {
+    if (this.#counted === null) {
+      const [changes, lastRowId] = this.#counters.get() as unknown as [number, number];
+      this.#counted = { changes, lastRowId };
+    }
+    return this.#counted;
   }
+}
+
+interface Counters {
+  readonly changes: number;
+  readonly lastRowId: number;
+}
+
+function isRead({ sql }: SqlStatement): boolean {
+  return /^\s*SELECT\b/.test(sql);
 }
 
 /** As D1 sends it in JSON: bytes as a list of numbers, an infinite number as null. */

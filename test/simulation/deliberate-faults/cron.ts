@@ -1,0 +1,110 @@
+import type { DeliberateFault } from "./deliberate-fault.ts";
+
+export const cronFaults: readonly DeliberateFault[] = [
+  {
+    title: "Events that have lost their message get none",
+    file: "src/upkeep/requeue-events.ts",
+    from: `await env.EVENTS.sendBatch(ids.map((id) => ({ body: { kind: "recorded_event", id } })));`,
+    to: ``,
+  },
+  {
+    title: "Events count as queued whether their message was sent or not",
+    file: "src/upkeep/requeue-events.ts",
+    from: `await env.EVENTS.sendBatch(ids.map((id) => ({ body: { kind: "recorded_event", id } })));`,
+    to: `await env.EVENTS.sendBatch(ids.slice(1).map((id) => ({ body: { kind: "recorded_event", id } })));`,
+  },
+  {
+    title: "The recovery scan does not come back to what is unfinished",
+    file: "src/upkeep/requeue-events.ts",
+    from: `Math.min(oldestUnfinished, now - LATE_WRITES_MS)`,
+    to: `now - LATE_WRITES_MS`,
+  },
+  {
+    title: "The recovery scan misses what is written late",
+    file: "src/upkeep/requeue-events.ts",
+    from: `Math.min(oldestUnfinished, now - LATE_WRITES_MS)`,
+    to: `now`,
+  },
+  {
+    title: "Events that a dead consumer had claimed get no message",
+    file: "src/upkeep/requeue-events.ts",
+    from: `(claimedUntil === null || claimedUntil <= now);`,
+    to: `claimedUntil === null;`,
+  },
+  {
+    title: "Events that are queued again are not noted as such",
+    file: "src/upkeep/requeue-events.ts",
+    from: `await markQueued(env.DB, ids, now);`,
+    to: ``,
+  },
+  {
+    title: "Overdue deliveries get no message",
+    file: "src/upkeep/wake-overdue.ts",
+    from: `overdue.map((destinationId) => ({ destinationId, at: now })),`,
+    to: `[],`,
+  },
+  {
+    title: "A destination whose turn was taken by a dead consumer gets no message",
+    file: "src/store/lane.ts",
+    from: `(next_turn_at IS NULL OR next_turn_at <= ?2) AND due_at < ?1\`;`,
+    to: `next_turn_at IS NULL AND due_at < ?1\`;`,
+  },
+  {
+    title: "A replay that was cut short is not gone on with",
+    file: "src/upkeep/resume-replays.ts",
+    from: `pages += (await runReplay(env, replay, { now, maxPages: MAX_PAGES - pages })).pages;`,
+    to: ``,
+  },
+  {
+    title: "Copies in quarantine that were overtaken wait for ever",
+    file: "src/store/settle-quarantine.ts",
+    from: `db.prepare(settleAcceptedSql).bind(limit, now),`,
+    to: `db.prepare("SELECT 1"),`,
+  },
+  {
+    title: "Retention deletes events that are owed",
+    file: "src/store/event-progress.ts",
+    from: `WHERE coalesce(deliveries.status, 'pending') = 'pending'
+      OR (`,
+    to: `WHERE (`,
+  },
+  {
+    title: "Retention deletes events with a dead delivery too early",
+    file: "src/store/event-progress.ts",
+    from: `
+      OR (deliveries.status = 'dead' AND events.received_at >= \${deadBeforeSql})`,
+    to: ``,
+  },
+  {
+    title: "Retention deletes what is not old",
+    file: "src/upkeep/delete-old.ts",
+    from: `settledBefore: now - retentionDays * MS_PER_DAY,`,
+    to: `settledBefore: now - MS_PER_DAY / 96,`,
+  },
+  {
+    title: "Retention deletes nothing",
+    file: "src/upkeep/delete-old.ts",
+    from: `if (deletable.length > 0) deleted += await deleteEvents(db, deletable, cutOff);`,
+    to: ``,
+  },
+  {
+    title: "Retention leaves the deliveries of what it deletes",
+    file: "src/store/retention.ts",
+    from: `db.prepare(deleteDeliveriesSql).bind(rows),`,
+    to: ``,
+  },
+  {
+    title: "A secret that was rotated meanwhile is put back when secrets are encrypted anew",
+    file: "src/store/destination-secrets.ts",
+    from: `
+  WHERE id = ?1 AND secret = ?2\`;`,
+    to: `
+  WHERE id = ?1 AND ?2 <> ''\`;`,
+  },
+  {
+    title: "Secrets are not encrypted anew under a new key",
+    file: "src/upkeep/reseal-secrets.ts",
+    from: `await replaceSecrets(env.DB, stored, renewed);`,
+    to: ``,
+  },
+];

@@ -1,0 +1,167 @@
+import type { DeliberateFault } from "./deliberate-fault.ts";
+
+export const fanOutFaults: readonly DeliberateFault[] = [
+  {
+    title: "An event is claimed that another consumer has claimed",
+    file: "src/store/claims.ts",
+    from: `AND (events.claimed_until IS NULL OR events.claimed_until <= ?3 OR \${isHolderSql("claim")})`,
+    to: ``,
+  },
+  {
+    title: "An event is claimed that is finished",
+    file: "src/store/claims.ts",
+    from: `    AND \${unfinishedSql}
+  RETURNING`,
+    to: `
+  RETURNING`,
+  },
+  {
+    title: "A claim forgets whom a replay has given the event meanwhile",
+    file: "src/store/claims.ts",
+    from: `    UNION
+    SELECT owed_to.value FROM json_each(events.owed) AS owed_to
+    WHERE EXISTS (SELECT 1 FROM deliveries WHERE \${deliveryOfOwedSql})))\`;`,
+    to: `))\`;`,
+  },
+  {
+    title: "A lease is held though deliveries of the event are written down",
+    file: "src/store/leases.ts",
+    from: ` AND events.owed IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM json_each(events.owed) AS owed_to JOIN deliveries ON \${deliveryOfOwedSql})\`;`,
+    to: ` AND events.owed IS NOT NULL\`;`,
+  },
+  {
+    title: "Any message holds the lease with which an event was recorded",
+    file: "src/store/leases.ts",
+    from: `events.claims = 0 AND events.claimed_until = \${lease}.value ->> 'until')\`;`,
+    to: `events.claims = 0)\`;`,
+  },
+  {
+    title: "A lease is held though the event has been claimed",
+    file: "src/store/claims.ts",
+    from: `claims = claims + 1, owed`,
+    to: `owed`,
+  },
+  {
+    title: "An event is finished as unwanted though somebody wants it",
+    file: "src/store/leases.ts",
+    from: `
+    AND NOT EXISTS (SELECT 1 FROM destinations WHERE enabled = 1 AND \${wantsSql("events")})\`;`,
+    to: `\`;`,
+  },
+  {
+    title: "A lease counts that is nearly over",
+    file: "src/domain/lease.ts",
+    from: `return now <= leaseUntil - NEEDED_MS;`,
+    to: `return true;`,
+  },
+  {
+    title: "A lease counts though the destinations are others than when it was made",
+    file: "src/fan-out/claim-all.ts",
+    from: `return new Set(lease.owed).symmetricDifference(new Set(wantedBy.map(({ id }) => id))).size === 0;`,
+    to: `return true;`,
+  },
+  {
+    title: "A claim counts that a stalled D1 has used up",
+    file: "src/fan-out/claim-all.ts",
+    from: `const isSpent = !isLongEnough(claimedUntil, world.now());`,
+    to: `const isSpent = false;`,
+  },
+  {
+    title: "A message that comes again holds the lease of the first",
+    file: "src/fan-out/load-batch.ts",
+    from: `const lease = isFirstTry ? { until: firstLease(received_at), owed: null } : null;`,
+    to: `const lease = { until: firstLease(received_at), owed: null };`,
+  },
+  {
+    title: "A claimed event keeps the time of receipt of its message, not that of its row",
+    file: "src/fan-out/claim-all.ts",
+    from: `else claimed.push({ ...claimable, event: { ...event, receivedAt: outcome.receivedAt } });`,
+    to: `else claimed.push(claimable);`,
+  },
+  {
+    title: "What only the queue has taken is not written down",
+    file: "src/fan-out/claim-all.ts",
+    from: `missing.map((one) => ({ event: one.event, owed: toClaim(one).owed })),`,
+    to: `[],`,
+  },
+  {
+    title: "What only the queue has taken is not written down, and its message is acknowledged",
+    file: "src/fan-out/claim-all.ts",
+    from: `if (outcome?.state === "finished") return "done";`,
+    to: `if (outcome?.state !== "busy") return "done";`,
+  },
+  {
+    title: "The state is not brought up to claimed events",
+    file: "src/fan-out/claim-all.ts",
+    from: `also: projectState(db, claimables),`,
+    to: `also: [],`,
+  },
+  {
+    title: "The state is not brought up to events that are held by their lease",
+    file: "src/fan-out/load-batch.ts",
+    from: `      ...projectState(db, mayBeHeld),
+    ]),`,
+    to: `    ]),`,
+  },
+  {
+    title: "Of several events of a resource the oldest is kept",
+    file: "src/fan-out/project-state.ts",
+    from: `snapshot.version > known.snapshot.version`,
+    to: `snapshot.version < known.snapshot.version`,
+  },
+  {
+    title: "An older event overwrites a newer state",
+    file: "src/store/resources.ts",
+    from: `
+    WHERE excluded.version > resources.version\`;`,
+    to: `\`;`,
+  },
+  {
+    title: "Two versions of a resource can be equal",
+    file: "src/domain/version.ts",
+    from: `
+    eventId,
+  ].join`,
+    to: `
+  ].join`,
+  },
+  {
+    title: "The version rule skips the lifecycle",
+    file: "src/domain/version.ts",
+    from: `    String(lifecycleRank).padStart(2, "0"),
+`,
+    to: ``,
+  },
+  {
+    title: "The version rule skips the version instant",
+    file: "src/domain/version.ts",
+    from: `    versionAt?.sortKey ?? UNKNOWN,
+`,
+    to: ``,
+  },
+  {
+    title: "A stage of a registration that comes again fails the batch",
+    file: "src/store/registrations.ts",
+    from: `VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING\`;`,
+    to: `VALUES (?1, ?2, ?3, ?4, ?5, ?6)\`;`,
+  },
+  {
+    title: "What the fan-out leaves to the retry lane is not written down",
+    file: "src/fan-out/fan-out.ts",
+    from: `results: [...attempted.results, ...forLane.map(leaveToLane)] },`,
+    to: `results: attempted.results },`,
+  },
+  {
+    title: "The fan-out does not wait until its attempts are written down",
+    file: "src/fan-out/fan-out.ts",
+    from: `const deliveries = await conclude(`,
+    to: `const deliveries = []; void conclude(`,
+  },
+  {
+    title: "A queued unreadable body is acknowledged unkept",
+    file: "src/fan-out/consumer.ts",
+    from: `decide(message, await keepUnreadable(content, fanningOut));`,
+    to: `message.ack();`,
+  },
+];

@@ -1,0 +1,108 @@
+import type { DeliberateFault } from "./deliberate-fault.ts";
+
+export const operatorFaults: readonly DeliberateFault[] = [
+  {
+    title: "A replay begins an attempt that is under way again",
+    file: "src/store/replays.ts",
+    from: `
+    WHERE deliveries.status <> 'pending' OR deliveries.next_attempt_at > ?2 + \${LEASE_MS}\`;`,
+    to: `\`;`,
+  },
+  {
+    title: "A replay makes an event owe a destination twice",
+    file: "src/store/replays.ts",
+    from: `
+    AND NOT EXISTS (SELECT 1 FROM json_each(events.owed) WHERE value = given.value ->> 'destination_id')`,
+    to: ``,
+  },
+  {
+    title: "A replay makes deliveries that no event owes",
+    file: "src/store/replays.ts",
+    from: `return [db.prepare(owePendingSql).bind(rows, now, ...upToDate), db.prepare(oweSql).bind(rows)];`,
+    to: `return [db.prepare(owePendingSql).bind(rows, now, ...upToDate), db.prepare("SELECT 1")];`,
+  },
+  {
+    title: "A replay makes deliveries for a destination that is gone",
+    file: "src/store/replays.ts",
+    from: `
+    AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
+    AND EXISTS (SELECT 1 FROM events`,
+    to: `
+    AND EXISTS (SELECT 1 FROM events`,
+  },
+  {
+    title: "A page of a replay is done twice",
+    file: "src/store/replays.ts",
+    from: `WHERE \${isUpToDateSql}
+`,
+    to: `WHERE ?3 IS ?3 AND ?4 IS ?4 AND ?5 IS ?5
+`,
+  },
+  {
+    title: "A replay sends what the destination does not want",
+    file: "src/store/replays.ts",
+    from: `AND \${wantsSql("looked_at")}`,
+    to: ``,
+  },
+  {
+    title: "A replay of what is missing sends what is on its way",
+    file: "src/store/replays.ts",
+    from: `THEN ?5 = 'all' AND EXISTS (`,
+    to: `THEN ?5 IS ?5 AND EXISTS (`,
+  },
+  {
+    title: "A replay does not wake the lane",
+    file: "src/outbound/wake-now.ts",
+    from: `await scheduleWakes(`,
+    to: `void (`,
+  },
+  {
+    title: "A released event gets no message",
+    file: "src/quarantine/release.ts",
+    from: `if (isRecordedNow) await giveNextStep(env, event.id);`,
+    to: ``,
+  },
+  {
+    title: "A released copy is settled though its event is not recorded",
+    file: "src/store/settle-quarantine.ts",
+    from: `db.prepare(recordReleasedSql).bind(...eventParameters(event), id),`,
+    to: `db.prepare("SELECT 1 AS id"),`,
+  },
+  {
+    title: "What a removed destination is owed is not ended",
+    file: "src/operator/actions/teams.ts",
+    from: `await deleteDestination(db, id);
+  await endAllPending(db, id);`,
+    to: `await deleteDestination(db, id);`,
+  },
+  {
+    title: "A rotation that is repeated forgets the secret before",
+    file: "src/store/destination-secrets.ts",
+    from: `iif(secret = ?2, previous_secrets, (`,
+    to: `iif(false, previous_secrets, (`,
+  },
+  {
+    title: "A rotation forgets the secret before",
+    file: "src/store/destination-secrets.ts",
+    from: `json_object('secret', destinations.secret, 'until', ?3)`,
+    to: `json_object('secret', ?2, 'until', ?3)`,
+  },
+  {
+    title: "A message that the queues gave up on is kept as a letter, and its event is not recorded",
+    file: "src/dead-letters/consumer.ts",
+    from: `await secure(content, env.DB, receivedAt)`,
+    to: `[]`,
+  },
+  {
+    title: "A message that the queues gave up on is acknowledged though it was not kept",
+    file: "src/dead-letters/consumer.ts",
+    from: `await keepWithTheQueue(message, burying);`,
+    to: `message.ack();`,
+  },
+  {
+    title: "A letter counts as replayed though its message was not sent",
+    file: "src/operator/actions/dead-letters.ts",
+    from: `await sendAgain(message, c.env);`,
+    to: ``,
+  },
+];

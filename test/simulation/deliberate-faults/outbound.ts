@@ -1,0 +1,156 @@
+import type { DeliberateFault } from "./deliberate-fault.ts";
+
+export const outboundFaults: readonly DeliberateFault[] = [
+  {
+    title: "What came of an attempt is forgotten",
+    file: "src/outbound/attempt-all.ts",
+    from: `results.push(settled.value);`,
+    to: ``,
+  },
+  {
+    title: "What is put off is forgotten",
+    file: "src/outbound/attempt-all.ts",
+    from: `return { results: [...results, ...putOff], late };`,
+    to: `return { results, late };`,
+  },
+  {
+    title: "A late attempt is forgotten",
+    file: "src/outbound/attempt-all.ts",
+    from: `late.push({ job, result });`,
+    to: ``,
+  },
+  {
+    title: "A late attempt is not concluded when it ends",
+    file: "src/outbound/conclude.ts",
+    from: `for (const { result } of late) waitUntil(concludeLate(result, concluding));`,
+    to: ``,
+  },
+  {
+    title: "A late attempt ends with its batch",
+    file: "src/outbound/conclude.ts",
+    from: `waitUntil(concludeLate(result, concluding));`,
+    to: `void concludeLate(result, concluding);`,
+  },
+  {
+    title: "More answers are waited for than an invocation may wait for",
+    file: "src/outbound/attempt-all.ts",
+    from: `const MAX_IN_FLIGHT = 5;`,
+    to: `const MAX_IN_FLIGHT = 50;`,
+  },
+  {
+    title: "A slow destination holds up all behind it",
+    file: "src/outbound/attempt-all.ts",
+    from: `const PATIENCE_MS = 1_000;`,
+    to: `const PATIENCE_MS = 60_000;`,
+  },
+  {
+    title: "An attempt has no timeout",
+    file: "src/outbound/post.ts",
+    from: `redirect: "manual", signal });`,
+    to: `redirect: "manual" });`,
+  },
+  {
+    title: "A redirect counts as success",
+    file: "src/domain/delivery.ts",
+    from: `if (status >= 200 && status < 300) return "delivered";`,
+    to: `if (status >= 200 && status < 400) return "delivered";`,
+  },
+  {
+    title: "An attempt without an answer counts as success",
+    file: "src/outbound/post.ts",
+    from: `if (signal.aborted) return toAttempt("timed_out");`,
+    to: `if (signal.aborted) return toAttempt("delivered");`,
+  },
+  {
+    title: "No message follows a failed delivery",
+    file: "src/outbound/conclude.ts",
+    from: `await wakeLane([...concluded.flatMap(wakeOf), ...turned], concluding);`,
+    to: ``,
+  },
+  {
+    title: "A message follows each delivery, failed or not",
+    file: "src/outbound/conclude.ts",
+    from: `return delivery.status === "pending" ? [{ destinationId: delivery.destinationId, at: due }] : [];`,
+    to: `return [{ destinationId: delivery.destinationId, at: due }];`,
+  },
+  {
+    title: "Two messages follow a failed delivery",
+    file: "src/outbound/conclude.ts",
+    from: `[{ destinationId: delivery.destinationId, at: due }] : [];`,
+    to: `[0, 3_000].map((ms) => ({ destinationId: delivery.destinationId, at: due + ms })) : [];`,
+  },
+  {
+    title: "A destination that wants no more goes on getting events",
+    file: "src/outbound/conclude.ts",
+    from: `
+    disableDestinations(env.DB, goneDestinations(results), now),`,
+    to: ``,
+  },
+  {
+    title: "What has ended is opened again by whoever comes late",
+    file: "src/store/deliveries.ts",
+    from: `
+    WHERE deliveries.status = 'pending'\`;`,
+    to: `\`;`,
+  },
+  {
+    title: "What a removed destination is owed stays pending",
+    file: "src/store/deliveries.ts",
+    from: `AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')\`;`,
+    to: `AND false\`;`,
+  },
+  {
+    title: "A delivery is not free again for the attempts that follow",
+    file: "src/store/deliveries.ts",
+    from: `next_attempt_at = excluded.next_attempt_at, claims = 0`,
+    to: `next_attempt_at = excluded.next_attempt_at`,
+  },
+  {
+    title: "The retry schedule stands still",
+    file: "src/domain/delivery-progress.ts",
+    from: `step: delivery.step + 1,`,
+    to: `step: delivery.step,`,
+  },
+  {
+    title: "The retry schedule loses a step at each failure",
+    file: "src/domain/delivery-progress.ts",
+    from: `step: delivery.step + 1,`,
+    to: `step: delivery.step + 40,`,
+  },
+  {
+    title: "A replay that comes to nothing makes dead what was delivered",
+    file: "src/domain/delivery-progress.ts",
+    from: `if (next.status === "dead" && attempts.some(({ outcome }) => outcome === "delivered")) {`,
+    to: `if (false) {`,
+  },
+  {
+    title: "Retry-After is not honoured",
+    file: "src/domain/retry-schedule.ts",
+    from: `Math.max(spread, Math.ceil(retryAfterSeconds ?? 0))`,
+    to: `spread`,
+  },
+  {
+    title: "The secret that is being rotated out no longer signs",
+    file: "src/outbound/secrets.ts",
+    from: `return [secret, ...previous.filter((one) => one !== null)];`,
+    to: `return [secret];`,
+  },
+  {
+    title: "Qonto's own form of the signature is made with the wrong time",
+    file: "src/outbound/sign.ts",
+    from: `await signBusiness(body, timestampSeconds, secrets[0])`,
+    to: `await signBusiness(body, timestampSeconds + 1, secrets[0])`,
+  },
+  {
+    title: "A body loses its bytes beyond ASCII",
+    file: "src/domain/event.ts",
+    from: `new TextEncoder().encode(body)`,
+    to: `Uint8Array.from(body, (character) => character.charCodeAt(0))`,
+  },
+  {
+    title: "A destination gets types that it did not ask for",
+    file: "src/domain/destination.ts",
+    from: `type.startsWith(pattern.slice(0, -1))`,
+    to: `type.startsWith(pattern.slice(0, 2))`,
+  },
+];

@@ -1,0 +1,98 @@
+import type { DeliberateFault } from "./deliberate-fault.ts";
+
+export const receiveFaults: readonly DeliberateFault[] = [
+  {
+    title: "An event is acknowledged that neither store has taken in time",
+    file: "src/receive/make-durable.ts",
+    from: `return durable.state === "done" ? durable.value : null;`,
+    to: `return durable.state === "done" ? durable.value : { by: "queue", sent: true };`,
+  },
+  {
+    title: "The queue's answer is not awaited",
+    file: "src/receive/make-durable.ts",
+    from: `logged(send(), "queue").then(`,
+    to: `(void logged(send(), "queue"), Promise.resolve()).then(`,
+  },
+  {
+    title: "A late queue is not asked: D1 alone can acknowledge",
+    file: "src/receive/make-durable.ts",
+    from: `waitUntil(Promise.allSettled(ways));`,
+    to: ``,
+  },
+  {
+    title: "The message behind the answer is not sent",
+    file: "src/receive/receive-event.ts",
+    from: `await sendInGroup(env, message, timers);`,
+    to: ``,
+  },
+  {
+    title: "What is recorded does not outlive the sender's patience",
+    file: "src/receive/receive-event.ts",
+    from: `waitUntil(recording.catch(() => undefined));`,
+    to: ``,
+  },
+  {
+    title: "A stale event is refused and no copy is kept",
+    file: "src/receive/receive-event.ts",
+    from: `await keepStale({ source, contentType, receivedAt: now, body }, event, receiving);`,
+    to: ``,
+  },
+  {
+    title: "A forged event is taken",
+    file: "src/receive/receive-event.ts",
+    from: `if (await signature.matches(body, secret)) return true;`,
+    to: `if ((await signature.matches(body, secret)) || true) return true;`,
+  },
+  {
+    title: "An unreadable event is acknowledged though the quarantine did not take it",
+    file: "src/receive/receive-event.ts",
+    from: `record: () => keepInQuarantine(env.DB, quarantined),`,
+    to: `record: async () => (void keepInQuarantine(env.DB, quarantined).catch(() => undefined), "kept"),`,
+  },
+  {
+    title: "An event is acknowledged whose group failed",
+    file: "src/platform/group-commit.ts",
+    from: `for (const other of others) other.word ??= "alone";`,
+    to: `for (const other of others) other.word ??= { outcome: { as: "new", bodyDiffers: false } };`,
+  },
+  {
+    title: "A write that failed is not reported to the one who made it",
+    file: "src/platform/group-commit.ts",
+    from: `if (others.length === 0) throw error;`,
+    to: `if (others.length === 0) return { as: "new", bodyDiffers: false };`,
+  },
+  {
+    title: "One that waits is written by itself and again with the next group",
+    file: "src/platform/group-commit.ts",
+    from: `this.#waiting.splice(index, 1);`,
+    to: ``,
+  },
+  {
+    title: "A group takes others with it and does not write them",
+    file: "src/platform/group-commit.ts",
+    from: `await this.#write([item, ...others.map((one) => one.item)], false);`,
+    to: `[...(await this.#write([item], false)), ...others.map(() => ({ as: "new", bodyDiffers: false }))];`,
+  },
+  {
+    title: "A call that is repeated takes its own row for a duplicate",
+    file: "src/store/events.ts",
+    from: `WHERE NOT (\${isRepeated} AND excluded.received_at IN (events.received_at, events.queued_at))`,
+    to: ``,
+  },
+  {
+    title: "A message is sent that is larger than a queue takes",
+    file: "src/messages.ts",
+    from: `body: event.body,
+  };
+  return fits(message) ? message : null;`,
+    to: `body: event.body,
+  };
+  return message;`,
+  },
+  {
+    title: "A call to D1 that is known to be repeatable is not repeated, and its error is taken for an answer",
+    file: "src/store/database.ts",
+    from: `if (!isPassing(error)) throw error;`,
+    to: `return [] as never;`,
+  },
+];

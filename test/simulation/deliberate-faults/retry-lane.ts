@@ -1,0 +1,128 @@
+import type { DeliberateFault } from "./deliberate-fault.ts";
+
+export const retryLaneFaults: readonly DeliberateFault[] = [
+  {
+    title: "A delivery is claimed before it is due",
+    file: "src/store/lane.ts",
+    from: `\${waitingSql} AND next_attempt_at <= ?2 AND \${isClaimableSql}
+    ORDER BY next_attempt_at, received_at`,
+    to: `\${waitingSql} AND \${isClaimableSql}
+    ORDER BY next_attempt_at, received_at`,
+  },
+  {
+    title: "Deliveries are claimed though it is another visit's turn",
+    file: "src/store/lane.ts",
+    from: `AND enabled = 1 AND next_turn_at IS ?5)
+  RETURNING`,
+    to: `AND enabled = 1)
+  RETURNING`,
+  },
+  {
+    title: "A turn is not taken",
+    file: "src/retry/visit-lane.ts",
+    from: `takesTurn: turn.kind !== "free",`,
+    to: `takesTurn: false,`,
+  },
+  {
+    title: "A turn is not given back",
+    file: "src/retry/visit-lane.ts",
+    from: `await endTurns(env.DB, endedTurns, lane.claimedUntil);`,
+    to: ``,
+  },
+  {
+    title: "A turn's end overwrites what the breaker has set",
+    file: "src/store/lane.ts",
+    from: `SET next_turn_at = ?2 WHERE id = ?1 AND next_turn_at IS ?3";`,
+    to: `SET next_turn_at = ?2 WHERE id = ?1 AND ?3 IS NOT NULL";`,
+  },
+  {
+    title: "No message follows a turn",
+    file: "src/retry/visit-lane.ts",
+    from: `if (wakeAt !== null) wakes.push({ destinationId: destination.id, at: wakeAt });`,
+    to: ``,
+  },
+  {
+    title: "A message follows every visit",
+    file: "src/domain/turn.ts",
+    from: `wakeAt: isMoreDue ? now + restMs : null };`,
+    to: `wakeAt: now + 5_000 };`,
+  },
+  {
+    title: "A visit that finds more than it can take sends nobody for the rest",
+    file: "src/domain/turn.ts",
+    from: `wakeAt: isMoreDue ? now + restMs : null };`,
+    to: `wakeAt: null };`,
+  },
+  {
+    title: "Turns begin before their time",
+    file: "src/domain/turn.ts",
+    from: `if (!enabled || (nextTurnAt !== null && now < nextTurnAt)) return null;`,
+    to: `if (!enabled) return null;`,
+  },
+  {
+    title: "A resting destination is visited like any other",
+    file: "src/domain/turn.ts",
+    from: `if (restingSince !== null) return { kind: "probe", limit: 1 };`,
+    to: ``,
+  },
+  {
+    title: "Several deliveries are attempted as one probe",
+    file: "src/domain/turn.ts",
+    from: `return { kind: "probe", limit: 1 };`,
+    to: `return { kind: "probe", limit: 5 };`,
+  },
+  {
+    title: "A rate that is no whole number is rounded up",
+    file: "src/domain/turn.ts",
+    from: `const whole = perSecond < 1 ? perSecond : Math.floor(perSecond);`,
+    to: `const whole = Math.ceil(perSecond);`,
+  },
+  {
+    title: "The gap between two turns is too short",
+    file: "src/domain/turn.ts",
+    from: `Math.ceil((limit / whole) * 1000) };`,
+    to: `Math.ceil((limit / whole) * 500) };`,
+  },
+  {
+    title: "A probe does not count in a destination's rate",
+    file: "src/domain/breaker.ts",
+    from: `return maxPerSecond === null ? 0 : Math.ceil(Math.max(1, 1 / maxPerSecond) * 1000);`,
+    to: `return 0;`,
+  },
+  {
+    title: "Claims that a stalled D1 has used up are attempted",
+    file: "src/retry/visit-lane.ts",
+    from: `if (world.now() > claimedUntil - NEEDED_MS) {`,
+    to: `if (false) {`,
+  },
+  {
+    title: "A visit's claims last for a day",
+    file: "src/retry/visit-lane.ts",
+    from: `const claimedUntil = now + LEASE_MS;`,
+    to: `const claimedUntil = now + 86_400_000;`,
+  },
+  {
+    title: "A visit's claims last for a second",
+    file: "src/domain/turn.ts",
+    from: `export const LEASE_MS = 60_000;`,
+    to: `export const LEASE_MS = 51_000 - 50_000;`,
+  },
+  {
+    title: "A visit ends with its batch",
+    file: "src/retry/visit-lane.ts",
+    from: `visiting.waitUntil(work);`,
+    to: ``,
+  },
+  {
+    title: "A breaker never closes",
+    file: "src/domain/breaker.ts",
+    from: `return { restingSince: null, failedProbes: 0, nextTurnAt: now + gapAfterProbeMs(maxPerSecond) };`,
+    to: `return null;`,
+  },
+  {
+    title: "No message follows the turning of a breaker",
+    file: "src/outbound/conclude.ts",
+    from: `turned.push({ destinationId, at: change.nextTurnAt });`,
+    to: ``,
+  },
+];

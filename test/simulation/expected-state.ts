@@ -1,0 +1,63 @@
+import { type PlannedEvent, lifecycles } from "./events.ts";
+import type { SqliteDatabase } from "./sqlite-database.ts";
+
+/** The latest state that a set of events comes to, in whatever order they arrive, worked out by the contract's words alone. */
+export function expectedState(events: readonly PlannedEvent[]): string {
+  const readable = events.filter(({ isReadable }) => isReadable);
+  return toText(
+    latestResources(readable.filter(({ source }) => source === "business")),
+    readable.filter(({ source }) => source === "onboarding").map(toStage),
+  );
+}
+
+/** The same as D1 has it. */
+export function recordedState(db: SqliteDatabase): string {
+  return toText(
+    db.query("SELECT organization_id, type, resource_id, event, deleted, version_at, event_id, data FROM resources"),
+    db.query("SELECT registration_id, stage, at, event_id, is_registration FROM registration_stages"),
+  );
+}
+
+function toText(resources: readonly object[], stages: readonly object[]): string {
+  return [...resources, ...stages]
+    .map((row) => JSON.stringify(row))
+    .toSorted()
+    .join("\n");
+}
+
+/** An event replaces the state if it is newer: version instant, `created_at`, lifecycle rank, id. */
+function latestResources(events: readonly PlannedEvent[]): object[] {
+  const newest = new Map<string, { readonly version: string; readonly row: object }>();
+  for (const { id, type, body } of events) {
+    const { organization_id, created_at, data } = JSON.parse(body);
+    const rank = lifecycles[type]?.indexOf(data.event) ?? 0;
+    const version = [data.updated_at, created_at, rank, id].join(" ");
+    const key = [organization_id, type, data.id].join(" ");
+    if (version <= (newest.get(key)?.version ?? "")) continue;
+    newest.set(key, {
+      version,
+      row: {
+        organization_id,
+        type,
+        resource_id: data.id,
+        event: data.event,
+        deleted: data.event === "deleted" ? 1 : 0,
+        version_at: data.updated_at,
+        event_id: id,
+        data: body.slice(body.indexOf('"data":') + '"data":'.length, -1),
+      },
+    });
+  }
+  return [...newest.values()].map(({ row }) => row);
+}
+
+function toStage({ id, type, body }: PlannedEvent): object {
+  const { resource_id, created_at } = JSON.parse(body);
+  return {
+    registration_id: resource_id,
+    stage: type.slice("registrations.".length),
+    at: created_at,
+    event_id: id,
+    is_registration: 1,
+  };
+}

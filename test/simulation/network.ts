@@ -1,0 +1,132 @@
+import type { Cloud } from "./cloud.ts";
+import type { Attempt, SimulatedDestination } from "./destination.ts";
+import type { PlannedEvent } from "./events.ts";
+import type { Row, SqliteDatabase } from "./sqlite-database.ts";
+
+/** What a consumer has claimed it attempts by then, or not at all. */
+const CLAIM_ENDS_MS = 60_000;
+
+/** Before the first probe of a resting destination; each other one is later still. */
+const SHORTEST_REST_MS = 5_000;
+
+export interface NetworkEnds {
+  readonly cloud: Cloud;
+  readonly db: SqliteDatabase;
+  readonly destinations: readonly SimulatedDestination[];
+  /** By id. */
+  readonly events: ReadonlyMap<string, PlannedEvent>;
+  /** Ids of events that two consumers may handle at once. */
+  readonly heldTwice: ReadonlySet<string>;
+  /** How often an operator has had something sent again. */
+  readonly replays: () => number;
+}
+
+/** The network between the relay and its destinations: sees each request, and judges whether it may be made. */
+export class SimulatedNetwork {
+  readonly #ends: NetworkEnds;
+
+  constructor(ends: NetworkEnds) {
+    this.#ends = ends;
+  }
+
+  readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
+    const { cloud, destinations } = this.#ends;
+    const destination = destinations.find(({ planned }) => planned.url === url);
+    if (destination === undefined) throw new TypeError(`Nobody is at ${url}`);
+    const headers = new Headers(init.headers as HeadersInit);
+    const body = init.body as Uint8Array;
+    const eventId = headers.get("webhook-id") ?? "";
+    const { now } = cloud.agenda;
+    this.#judge(destination, eventId);
+    const attempt = destination.begin(eventId, now);
+    this.#expectEnd(destination, attempt);
+    const take = () => {
+      const event = this.#ends.events.get(eventId);
+      if (event?.body !== Buffer.from(body).toString()) cloud.accuse(`${url} got another body than that of ${eventId}`);
+      if (!destination.isSigned(headers, body, now)) cloud.accuse(`${eventId} came to ${url} without its signature`);
+      if (event !== undefined && !destination.wants(event)) cloud.accuse(`${url} got ${eventId}, a ${event.type}`);
+      const { status, afterMs, headers: answered = {} } = destination.take(eventId, cloud.agenda.now);
+      return { value: { status, answered }, afterMs };
+    };
+    try {
+      const { status, answered } = await cloud.call("network", () => `${eventId} to ${url}`, take, init.signal);
+      destination.end(attempt, status, cloud.agenda.now);
+      return new Response(status === 204 ? null : "thanks", { status, headers: answered });
+    } catch (error) {
+      destination.end(attempt, null, cloud.agenda.now);
+      throw error;
+    }
+  };
+
+  /** An attempt ends by its timeout, unless its consumer ends before. */
+  #expectEnd(destination: SimulatedDestination, attempt: Attempt): void {
+    const { cloud } = this.#ends;
+    const { url, timeoutMs } = destination.planned;
+    const invocation = cloud.caller;
+    cloud.agenda.add(timeoutMs + 1, () => {
+      if (!attempt.isOpen) return;
+      if (invocation?.isOver === true) attempt.isOpen = false;
+      else cloud.accuse(`An attempt at ${url} takes longer than its timeout`);
+    });
+  }
+
+  /** What D1 says at this moment must allow the attempt. */
+  #judge(destination: SimulatedDestination, eventId: string): void {
+    const { cloud, db, heldTwice, replays } = this.#ends;
+    const { url } = destination.planned;
+    const { now } = cloud.agenda;
+    const tooMany = tooManyWith(destination, now);
+    if (tooMany !== null)
+      cloud.accuse(`${url} was sent more than ${destination.planned.maxPerSecond} a second: ${tooMany}`);
+
+    const [row] = db.query("SELECT enabled, updated_at, resting_since FROM destinations WHERE url = ?1", url);
+    if (row !== undefined) {
+      if (row["enabled"] === 0 && now - Number(row["updated_at"]) > CLAIM_ENDS_MS) {
+        cloud.accuse(`${url} is paused, and got ${eventId}`);
+      }
+      if (isTooSoonForProbe(destination, row, now)) cloud.accuse(`${url} rests, and got two probes within moments`);
+    }
+    const [delivery] = db.query(
+      `SELECT status, step, attempts ->> '$[#-1].at' + (attempts ->> '$[#-1].duration_ms') AS ended_at,
+         attempts ->> '$[#-1].retry_after_seconds' AS retry_after_seconds
+       FROM deliveries WHERE destination_id = ?1 AND event_id = ?2`,
+      destination.id,
+      eventId,
+    );
+    if (delivery === undefined || replays() > 0 || heldTwice.has(eventId)) return;
+    if (delivery["status"] === "delivered") cloud.accuse(`${url} has ${eventId}, and got it again`);
+    const dueAt = earliestAttempt(destination, delivery);
+    if (now < dueAt) cloud.accuse(`${url} got ${eventId} ${dueAt - now} ms too early`);
+  }
+}
+
+/** The starts of attempts that fill a second so that another would be too many; null when there is room. */
+function tooManyWith({ planned: { maxPerSecond }, attempts }: SimulatedDestination, now: number): string | null {
+  if (maxPerSecond === null) return null;
+  const whole = Math.max(1, Math.floor(maxPerSecond));
+  const windowMs = maxPerSecond < 1 ? 1000 / maxPerSecond : 1000;
+  const first = attempts[attempts.length - whole];
+  if (first === undefined || now - first.at >= windowMs) return null;
+  return [...attempts.slice(-whole).map(({ at }) => at), now].join();
+}
+
+/** Consumers that were at work when the breaker opened end within a lease; an operator's word has a probe made at once. */
+function isTooSoonForProbe({ attempts, operatedAt }: SimulatedDestination, row: Row, now: number): boolean {
+  const restingSince = row["resting_since"];
+  const last = attempts.at(-1);
+  if (typeof restingSince !== "number" || last === undefined) return false;
+  if (now - restingSince < CLAIM_ENDS_MS || (operatedAt !== null && now - operatedAt < CLAIM_ENDS_MS)) return false;
+  return now - last.at < SHORTEST_REST_MS;
+}
+
+/**
+ * Before that a delivery that has failed is not attempted again: its destination asked for so long a wait, or the schedule
+ * says so. The latter does not hold for one that has rested, or that an operator has seen to.
+ */
+function earliestAttempt({ planned, hasRested, operatedAt }: SimulatedDestination, delivery: Row): number {
+  const endedAt = delivery["ended_at"];
+  if (typeof endedAt !== "number") return 0;
+  const askedMs = Number(delivery["retry_after_seconds"] ?? 0) * 1000;
+  const scheduled = planned.retryScheduleSeconds?.[Number(delivery["step"]) - 1] ?? 0;
+  return endedAt + Math.max(askedMs, hasRested || operatedAt !== null ? 0 : scheduled * 1000);
+}

@@ -1,0 +1,36 @@
+import type { Cloud } from "./cloud.ts";
+import { SimulatedQueue } from "./queue.ts";
+
+export type SimulatedQueues = Readonly<Record<"events" | "retries" | "dead_letters", SimulatedQueue>>;
+
+/** The queues as `wrangler.toml` sets them up. */
+export function makeQueues(cloud: Cloud): SimulatedQueues {
+  // Some give up soon, so that what the queues give up on is met as well.
+  const maxRetries = cloud.chance.happens(0.15) ? 2 : 100;
+  const shared = { maxRetries, retryDelaySeconds: 10 };
+  const events = new SimulatedQueue(cloud, {
+    ...shared,
+    door: "events",
+    name: "qonto-relay-events",
+    maxBatchSize: 100,
+    maxBatchTimeoutMs: 1_000,
+  });
+  const retries = new SimulatedQueue(cloud, {
+    ...shared,
+    door: "retries",
+    name: "qonto-relay-retries",
+    maxBatchSize: 1,
+    maxBatchTimeoutMs: 0,
+  });
+  const deadLetters = new SimulatedQueue(cloud, {
+    maxRetries: 100,
+    retryDelaySeconds: 600,
+    door: "dead_letters",
+    name: "qonto-relay-dead-letters",
+    maxBatchSize: 10,
+    maxBatchTimeoutMs: 5_000,
+  });
+  events.deadLetters = deadLetters;
+  retries.deadLetters = deadLetters;
+  return { events, retries, dead_letters: deadLetters };
+}
