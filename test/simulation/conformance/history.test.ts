@@ -45,7 +45,7 @@ describe("D1 itself answers every call of a simulated history as its double did"
   it.each([1, 2, 3, 4, 5, 6, 7, 8])("seed %i", async (seed) => {
     const double = new RecordingDatabase();
     expect((await playHistory(relay, double, seed)).violation).toBeNull();
-    expect(double.calls.length).toBeGreaterThan(20);
+    expect(double.calls.length).toBeGreaterThan(10);
     await real.empty();
     const answers = await real.answersTo(double.calls.map(({ statements }) => statements));
     for (const [index, { statements, answer }] of double.calls.entries()) {
