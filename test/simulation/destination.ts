@@ -82,6 +82,8 @@ export class SimulatedDestination {
   readonly accepted = new Map<string, number>();
   /** Attempts at what it had accepted, or was about to, by event. */
   readonly repeats = new Map<string, number>();
+  /** Events that counted as delivered at some time. */
+  readonly delivered = new Set<string>();
   /** What it was told to verify with, oldest first. */
   readonly secrets: string[] = [];
   id = "";

@@ -16,6 +16,8 @@ export interface PlannedEvent {
   readonly sentAfterMs: number;
   /** Sendings beside the first that Qonto makes though it has been answered. */
   readonly sentAgainAfterMs: readonly number[];
+  /** How long before its first sending it was signed: one that was held up on its way comes stale. */
+  readonly heldUpMs: number;
   /** Whether what is sent again bears the first signature, and so grows stale. */
   readonly keepsSignature: boolean;
   /** Somebody else sends it, who does not know the secrets. */
@@ -44,8 +46,9 @@ export function drawEvents(chance: Chance, stormMs: number): PlannedEvent[] {
     ...drawContent(chance, index),
     sentAfterMs: chance.whole(0, spreadMs),
     sentAgainAfterMs: chance.happens(0.2)
-      ? Array.from({ length: chance.whole(1, 2) }, () => chance.whole(0, stormMs))
+      ? Array.from({ length: chance.whole(1, 2) }, () => chance.whole(0, chance.happens(0.3) ? 1_000 : stormMs))
       : [],
+    heldUpMs: chance.happens(0.02) ? 400_000 : 0,
     keepsSignature: chance.happens(0.15),
     isForged: false,
   }));
@@ -59,6 +62,7 @@ export function drawForgeries(chance: Chance, stormMs: number): PlannedEvent[] {
       ...drawContent(chance, 99),
       sentAfterMs: chance.whole(0, stormMs),
       sentAgainAfterMs: [],
+      heldUpMs: 0,
       keepsSignature: false,
       isForged: true,
     },

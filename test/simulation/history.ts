@@ -28,6 +28,9 @@ const LATER_CRON_MS = 1_800_000;
 /** A run that does not end is ended by the platform. */
 const CRON_ENDS_MS = 300_000;
 
+/** So long after the storm all has been made good, unless somebody waits for days. */
+const GOOD_AGAIN_MS = 2_400_000;
+
 /** Where nothing goes wrong a destination that is well has an event by then. */
 const PROMPT_MS = 30_000;
 
@@ -130,6 +133,7 @@ class History {
     if (faults.isNone) this.#qonto.endsRequests = false;
     else this.#disturb(faults);
     while (!this.#isAtRest()) await this.#step();
+    this.#checkTime();
     await this.#checkEnd(faults.isNone);
   }
 
@@ -239,6 +243,12 @@ class History {
     }
   }
 
+  #checkTime(): void {
+    if (this.#destinations.some(({ planned }) => planned.retryScheduleSeconds === null)) return;
+    const tookMs = this.#agenda.now - MIDDAY - this.#stormMs;
+    if (tookMs > GOOD_AGAIN_MS) throw new Error(`All was good again only ${tookMs / 60_000} minutes after the storm`);
+  }
+
   async #checkLedger(): Promise<void> {
     const db = this.#relay.openDatabase(this.#db.binding, { setTimer: this.#cloud.setTimer });
     const ledger = await this.#relay.countLedger(db, 0, this.#agenda.now + 1);
@@ -263,7 +273,7 @@ class History {
   /** At least once, and again only for a reason: something that went wrong, an operator's wish, a message in two hands. */
   #checkRepeats({ id }: PlannedEvent, { planned, repeats }: SimulatedDestination): void {
     const { heldTwice } = this.#queues.events;
-    const reasons = this.#cloud.disturbances + this.#operator.replays + (heldTwice.has(id) ? 1 : 0);
+    const reasons = this.#cloud.reasonsToRepeat + this.#operator.replays + (heldTwice.has(id) ? 1 : 0);
     const times = repeats.get(id) ?? 0;
     if (times > reasons) throw new Error(`${planned.url} got ${id} ${times} times too often, for ${reasons} reasons`);
   }

@@ -58,7 +58,11 @@ export class SimulatedOperator {
   planActions(stormMs: number): void {
     const { chance } = this.#cloud;
     if (chance.happens(0.5)) return;
-    for (let many = chance.whole(1, 4); many > 0; many -= 1) this.#plan(chance.whole(0, stormMs), () => this.#act());
+    for (let many = chance.whole(1, 4); many > 0; many -= 1) {
+      const at = chance.whole(0, stormMs);
+      // Some do two things at once.
+      for (let hands = chance.happens(0.3) ? 2 : 1; hands > 0; hands -= 1) this.#plan(at, () => this.#act());
+    }
   }
 
   #plan(ms: number, work: () => Promise<unknown>): void {
