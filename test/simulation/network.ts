@@ -109,7 +109,8 @@ export class SimulatedNetwork {
       return;
     }
     if (delivery["status"] === "delivered") cloud.accuse(`${url} has ${eventId}, and got it again`);
-    if (Number(delivery["next_attempt_at"]) < now + LATER_LEASE_MS && Number(delivery["step"]) > 0) {
+    const { next_attempt_at: leaseUntil, step } = delivery;
+    if (leaseUntil !== null && Number(leaseUntil) < now + LATER_LEASE_MS && Number(step) > 0) {
       cloud.accuse(`${url} got ${eventId} again, which nobody had claimed`);
     }
     const dueAt = earliestAttempt(destination, delivery);

@@ -32,6 +32,8 @@ type Call = readonly [method: string, path: string, body: object];
 export class SimulatedOperator {
   /** How often something was to be sent again. */
   replays = 0;
+  /** Whether what is left to do stays so. */
+  isAway = false;
   readonly #cloud: Cloud;
   readonly #db: SqliteDatabase;
   readonly #destinations: SimulatedDestination[];
@@ -47,7 +49,7 @@ export class SimulatedOperator {
   }
 
   get isDone(): boolean {
-    return this.#open === 0 && this.#leftovers().length === 0;
+    return !this.isBusy && this.#leftovers().length === 0;
   }
 
   createSome(many: number): void {
@@ -63,6 +65,21 @@ export class SimulatedOperator {
       // Some do two things at once.
       for (let hands = chance.happens(0.3) ? 2 : 1; hands > 0; hands -= 1) this.#plan(at, () => this.#act());
     }
+  }
+
+  /** Has an event sent again to a destination that is paused: it is owed until somebody resumes that. */
+  owe(eventId: string, destination: SimulatedDestination): void {
+    destination.mayLackEvents = true;
+    destination.asked.add(eventId);
+    this.#replayed();
+    this.#plan(0, async () => {
+      await this.#call("PATCH", `/api/destinations/${destination.id}`, { enabled: false });
+      await this.#call("POST", `/api/events/${eventId}/replay`, { destination_id: destination.id });
+    });
+  }
+
+  get isBusy(): boolean {
+    return this.#open > 0;
   }
 
   #plan(ms: number, work: () => Promise<unknown>): void {
@@ -151,7 +168,7 @@ export class SimulatedOperator {
   /** Resumes what is paused, releases what is in quarantine, replays what the queues gave up on, until nothing is left. */
   tidyUpFrom(ms: number): void {
     this.#cloud.agenda.add(ms, () => {
-      if (this.#leftovers().length > 0) void this.#tidyUp();
+      if (!this.isAway && this.#leftovers().length > 0) void this.#tidyUp();
       this.tidyUpFrom(60_000);
     });
   }
