@@ -217,7 +217,9 @@ export class Cloud {
         break;
       case "late": {
         const isTakenLate = this.chance.happens(0.5);
-        const lateMs = Math.floor(300 * (LATEST_MS / 300) ** this.chance.number());
+        const lateMs = this.chance.happens(0.3)
+          ? this.chance.whole(LATEST_MS / 2, LATEST_MS)
+          : Math.floor(300 * (LATEST_MS / 300) ** this.chance.number());
         arrive(isTakenLate ? lateMs : there, () => {
           const { afterMs, settle } = takeIt();
           answer(isTakenLate ? afterMs : lateMs + afterMs, settle);

@@ -39,7 +39,7 @@ const stages = ["pending", "user_started", "contract_signed", "completed"] as co
 const LARGE_BYTES = 130_000;
 
 export function drawEvents(chance: Chance, stormMs: number): PlannedEvent[] {
-  const many = chance.happens(0.8) ? chance.whole(2, 6) : chance.whole(7, 20);
+  const many = chance.happens(0.85) ? chance.whole(1, 5) : chance.whole(6, 18);
   // Some send all at one moment.
   const spreadMs = chance.happens(0.3) ? 50 : stormMs / 2;
   return Array.from({ length: many }, (_, index) => ({

@@ -44,7 +44,7 @@ export function drawStormMs(chance: Chance): number {
   const kind = chance.number();
   if (kind < 0.8) return chance.pick([10_000, 20_000, 30_000]);
   // Breakers open after a minute.
-  return kind < 0.96 ? 90_000 : 300_000;
+  return kind < 0.98 ? 90_000 : 300_000;
 }
 
 /** When it began, Unix milliseconds, and how long it lasts. */

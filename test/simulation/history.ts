@@ -128,7 +128,7 @@ class History {
 
   async play(): Promise<void> {
     const chance = this.#chance;
-    this.#operator.createSome(chance.whole(1, 3));
+    this.#operator.createSome(chance.pick([1, 1, 1, 2, 2, 3]));
     while (!this.#operator.isDone || this.#cloud.busy > 0) await this.#step();
     for (const event of [...this.#events, ...drawForgeries(chance, this.#stormMs)]) this.#qonto.plan(event);
     this.#operator.planActions(this.#stormMs);

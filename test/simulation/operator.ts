@@ -14,7 +14,6 @@ const actions = [
   "replay-event",
   "replay-event-to-one",
   "replay-destination",
-  "replay-destination",
   "release",
 ] as const;
 
@@ -131,23 +130,26 @@ export class SimulatedOperator {
         destination.mayLackEvents = true;
         await this.#call("DELETE", path);
         return;
-      case "create":
-        (await this.#create()).mayLackEvents = true;
+      case "create": {
+        const created = await this.#create();
+        created.mayLackEvents = true;
+        if (chance.happens(0.5)) await this.#replay(created, "missing");
         return;
+      }
       case "replay-event":
         return this.#replayEvent(null);
       case "replay-event-to-one":
         return this.#replayEvent(destination);
       case "replay-destination":
-        this.#replayed();
-        await this.#call("POST", `${path}/replay`, {
-          since: "2026-03-01T00:00:00Z",
-          which: chance.pick(["failed", "missing", "all"]),
-        });
-        return;
+        return this.#replay(destination, chance.pick(["failed", "missing", "all"]));
       case "release":
         await this.#tidyUp();
     }
+  }
+
+  async #replay({ id }: SimulatedDestination, which: "failed" | "missing" | "all"): Promise<void> {
+    this.#replayed();
+    await this.#call("POST", `/api/destinations/${id}/replay`, { since: "2026-03-01T00:00:00Z", which });
   }
 
   /** Has some event sent again, to one or to all that want it and lack it. */

@@ -31,6 +31,9 @@ const CONSUMER_MS: readonly [number, ...number[]] = [60_000, 120_000, 300_000, 9
 /** How often a message that was acknowledged comes again all the same. */
 const COMES_AGAIN = 0.02;
 
+/** Where nothing goes wrong no batch of first attempts takes longer, however slow its destinations are. */
+const PROMPT_BATCH_MS = 8_000;
+
 /** No storm lasts for so many. */
 const MANY_ATTEMPTS = 50;
 
@@ -171,9 +174,15 @@ export class SimulatedQueue {
       body.kind === "event" && attempts === 1 ? `${body.id} ${body.received_at}` : [],
     );
     this.#hold(firstEvents);
+    const startedAt = agenda.now;
+    const { disturbances } = this.#cloud;
     const conclude = (how: Ended<void>) => {
       stopWaiting();
       this.#consumers -= 1;
+      if (this.settings.door === "events" && disturbances === this.#cloud.disturbances) {
+        const tookMs = agenda.now - startedAt;
+        if (tookMs > PROMPT_BATCH_MS) this.#cloud.accuse(`First attempts held up all others for ${tookMs} ms`);
+      }
       this.#release(firstEvents);
       if (how.state !== "returned") {
         this.#cloud.note(() => `batch of ${taken.map(({ id }) => id).join(", ")} ${how.state}`);
