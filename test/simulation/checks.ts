@@ -160,6 +160,10 @@ export class Checks {
     if (before !== undefined && before !== "pending" && status !== before && replays() === 0) {
       throw new Error(`${String(eventId)} at ${url} was ${String(before)}, and is ${String(status)}`);
     }
+    if (status === "delivered") destination.delivered.add(String(eventId));
+    else if (status === "dead" && destination.delivered.has(String(eventId)) && !destination.mayLackEvents) {
+      throw new Error(`${String(eventId)} was delivered to ${url}, and is dead`);
+    }
     const waitsMs = retryScheduleSeconds === null ? LONGEST_USUAL_WAIT_MS : Math.max(...retryScheduleSeconds) * 1000;
     const latest = now() + Math.max(LONGEST_LEASE_MS, LONGEST_REST_MS, waitsMs * JITTER);
     if (Number(row["next_attempt_at"] ?? 0) > latest)

@@ -66,6 +66,8 @@ export class Cloud {
   faults: Faults;
   /** What has gone wrong so far: calls that met a fault, isolates that were lost, invocations that were cut off. */
   disturbances = 0;
+  /** Of these, the ones for which a destination may get an event again that it has. */
+  reasonsToRepeat = 0;
   /** The first thing that was seen to be wrong. */
   violation: Error | null = null;
   readonly #trace: ((line: string) => void) | null;
@@ -173,6 +175,8 @@ export class Cloud {
     const fault = this.faults.next(door, this.agenda.now);
     this.note(() => `${nameOf(invocation)} ${door}: ${what()}${fault === null ? "" : ` [${fault}]`}`);
     if (fault !== null) this.disturbances += 1;
+    // D1 may not know what was done; what is done twice in it, or fails elsewhere, is no such reason.
+    if (fault !== null && door === "database" && fault !== "twice") this.reasonsToRepeat += 1;
     if (invocation !== null && door !== "database") this.#waitForAnswer(invocation, promise);
     const isGone = () => invocation?.isOver === true;
     const answer = (ms: number, settle: () => void) => {
@@ -213,7 +217,9 @@ export class Cloud {
         break;
       case "late": {
         const isTakenLate = this.chance.happens(0.5);
-        const lateMs = Math.floor(300 * (LATEST_MS / 300) ** this.chance.number());
+        const lateMs = this.chance.happens(0.3)
+          ? this.chance.whole(LATEST_MS / 2, LATEST_MS)
+          : Math.floor(300 * (LATEST_MS / 300) ** this.chance.number());
         arrive(isTakenLate ? lateMs : there, () => {
           const { afterMs, settle } = takeIt();
           answer(isTakenLate ? afterMs : lateMs + afterMs, settle);
@@ -268,6 +274,7 @@ export class Cloud {
     if (invocation.isOver) return;
     this.note(() => `${nameOf(invocation)} is cut off`);
     this.disturbances += 1;
+    this.reasonsToRepeat += 1;
     invocation.end();
   }
 
@@ -281,6 +288,7 @@ export class Cloud {
   lose(isolate: Isolate): void {
     this.note(() => `isolate ${isolate.number} is lost`);
     this.disturbances += 1;
+    this.reasonsToRepeat += 1;
     this.#isolates = this.#isolates.filter((one) => one !== isolate);
     for (const invocation of isolate.invocations) invocation.end();
   }

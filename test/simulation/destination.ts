@@ -80,8 +80,10 @@ export class SimulatedDestination {
   late = 0;
   /** When the relay first had a 2xx of it, by event. */
   readonly accepted = new Map<string, number>();
-  /** Attempts at what it had accepted, or was about to, by event. */
+  /** How often the relay had a 2xx of it again, by event. */
   readonly repeats = new Map<string, number>();
+  /** Events that counted as delivered at some time. */
+  readonly delivered = new Set<string>();
   /** What it was told to verify with, oldest first. */
   readonly secrets: string[] = [];
   id = "";
@@ -117,8 +119,6 @@ export class SimulatedDestination {
 
   /** The relay begins a request. */
   begin(eventId: string, at: number): Attempt {
-    const isRepeat = this.accepted.has(eventId) || this.attempts.some((one) => one.isOpen && one.eventId === eventId);
-    if (isRepeat) this.repeats.set(eventId, (this.repeats.get(eventId) ?? 0) + 1);
     const attempt = { eventId, at, isOpen: true };
     this.attempts.push(attempt);
     this.failed += 1;
@@ -132,7 +132,11 @@ export class SimulatedDestination {
     if (at - attempt.at <= LATE_MS) this.late -= 1;
     if (status === null || status < 200 || status >= 300) return;
     this.failed -= 1;
-    if (!this.accepted.has(attempt.eventId)) this.accepted.set(attempt.eventId, at);
+    if (this.accepted.has(attempt.eventId)) {
+      this.repeats.set(attempt.eventId, (this.repeats.get(attempt.eventId) ?? 0) + 1);
+    } else {
+      this.accepted.set(attempt.eventId, at);
+    }
   }
 
   /** A request comes in: says what it answers and after how long. */

@@ -16,6 +16,8 @@ export interface PlannedEvent {
   readonly sentAfterMs: number;
   /** Sendings beside the first that Qonto makes though it has been answered. */
   readonly sentAgainAfterMs: readonly number[];
+  /** How long before its first sending it was signed: one that was held up on its way comes stale. */
+  readonly heldUpMs: number;
   /** Whether what is sent again bears the first signature, and so grows stale. */
   readonly keepsSignature: boolean;
   /** Somebody else sends it, who does not know the secrets. */
@@ -37,15 +39,16 @@ const stages = ["pending", "user_started", "contract_signed", "completed"] as co
 const LARGE_BYTES = 130_000;
 
 export function drawEvents(chance: Chance, stormMs: number): PlannedEvent[] {
-  const many = chance.happens(0.8) ? chance.whole(2, 6) : chance.whole(7, 20);
+  const many = chance.happens(0.85) ? chance.whole(1, 5) : chance.whole(6, 18);
   // Some send all at one moment.
   const spreadMs = chance.happens(0.3) ? 50 : stormMs / 2;
   return Array.from({ length: many }, (_, index) => ({
     ...drawContent(chance, index),
     sentAfterMs: chance.whole(0, spreadMs),
     sentAgainAfterMs: chance.happens(0.2)
-      ? Array.from({ length: chance.whole(1, 2) }, () => chance.whole(0, stormMs))
+      ? Array.from({ length: chance.whole(1, 2) }, () => chance.whole(0, chance.happens(0.3) ? 1_000 : stormMs))
       : [],
+    heldUpMs: chance.happens(0.02) ? 400_000 : 0,
     keepsSignature: chance.happens(0.15),
     isForged: false,
   }));
@@ -59,6 +62,7 @@ export function drawForgeries(chance: Chance, stormMs: number): PlannedEvent[] {
       ...drawContent(chance, 99),
       sentAfterMs: chance.whole(0, stormMs),
       sentAgainAfterMs: [],
+      heldUpMs: 0,
       keepsSignature: false,
       isForged: true,
     },

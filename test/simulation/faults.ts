@@ -41,7 +41,10 @@ export const noFaults: Faults = { isNone: true, next: () => null, kills: [] };
  * made good.
  */
 export function drawStormMs(chance: Chance): number {
-  return chance.pick([10_000, 20_000, 30_000, 90_000]);
+  const kind = chance.number();
+  if (kind < 0.8) return chance.pick([10_000, 20_000, 30_000]);
+  // Breakers open after a minute.
+  return kind < 0.98 ? 90_000 : 300_000;
 }
 
 /** When it began, Unix milliseconds, and how long it lasts. */

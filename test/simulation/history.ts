@@ -28,8 +28,14 @@ const LATER_CRON_MS = 1_800_000;
 /** A run that does not end is ended by the platform. */
 const CRON_ENDS_MS = 300_000;
 
+/** So long after the storm all has been made good, unless somebody waits for days. */
+const GOOD_AGAIN_MS = 2_400_000;
+
 /** Where nothing goes wrong a destination that is well has an event by then. */
 const PROMPT_MS = 30_000;
+
+/** `RETENTION_DAYS` unless it is set, and a day. */
+const RETENTION_MS = 31 * 86_400_000;
 
 /** A secret of a destination is encrypted under the first of these. */
 const OLD_KEYS = "simulated-encryption-key";
@@ -77,6 +83,9 @@ class History {
   readonly #operator: SimulatedOperator;
   readonly #network: SimulatedNetwork;
   readonly #checks: Checks;
+  #cronRuns = 0;
+  /** Time that went by in leaps. */
+  #leaptMs = 0;
   #encryptionKeys = OLD_KEYS;
   /** With what the secrets begin that no other than the first key has encrypted; null while there is but one key. */
   #oldSecretsBegin: string | null = null;
@@ -119,7 +128,7 @@ class History {
 
   async play(): Promise<void> {
     const chance = this.#chance;
-    this.#operator.createSome(chance.whole(1, 3));
+    this.#operator.createSome(chance.pick([1, 1, 1, 2, 2, 3]));
     while (!this.#operator.isDone || this.#cloud.busy > 0) await this.#step();
     for (const event of [...this.#events, ...drawForgeries(chance, this.#stormMs)]) this.#qonto.plan(event);
     this.#operator.planActions(this.#stormMs);
@@ -130,14 +139,60 @@ class History {
     if (faults.isNone) this.#qonto.endsRequests = false;
     else this.#disturb(faults);
     while (!this.#isAtRest()) await this.#step();
+    this.#checkTime();
     await this.#checkEnd(faults.isNone);
+    if (chance.happens(0.04)) await this.#growOld();
+  }
+
+  /** Weeks later what has come to a good end is gone; what is owed, or dead, is not. */
+  async #growOld(): Promise<void> {
+    this.#cloud.faults = { ...this.#cloud.faults, next: noFaults.next };
+    const owed = this.#oweSomething();
+    await this.#let(RETENTION_MS, () => {
+      const dead = new Set(
+        this.#db.query("SELECT event_id FROM deliveries WHERE status = 'dead'").map(({ event_id }) => event_id),
+      );
+      return this.#events.map(({ id }) => id).filter((id) => id !== owed && !dead.has(id));
+    });
+    this.#operator.isAway = false;
+    while (!this.#isAtRest()) await this.#step();
+    await this.#let(2 * RETENTION_MS, () => this.#events.map(({ id }) => id));
+    if (recordedState(this.#db) !== expectedState(this.#events)) throw new Error("The state has gone with its events");
+  }
+
+  /** The id of an event that a paused destination is owed; null when there is nobody who could be. */
+  #oweSomething(): string | null {
+    const [destination] = this.#chance.some(
+      this.#destinations.filter(({ id }) => this.#db.query("SELECT 1 FROM destinations WHERE id = ?1", id).length > 0),
+      1,
+    );
+    const [event] = this.#chance.some(this.#events, 1);
+    if (destination === undefined || event === undefined) return null;
+    this.#operator.isAway = true;
+    this.#operator.owe(event.id, destination);
+    return event.id;
+  }
+
+  /** Lets so much time go by that certain events may be deleted; just these must be gone when the cron has run. */
+  async #let(ms: number, goes: () => readonly string[]): Promise<void> {
+    while (this.#operator.isBusy || this.#cloud.busy > 0 || this.#queues.retries.messages.size > 0) await this.#step();
+    const going = new Set(goes());
+    for (const id of going) this.#qonto.acknowledged.delete(id);
+    this.#agenda.leap(ms);
+    this.#leaptMs += ms;
+    this.#planCron(0);
+    for (const runs = this.#cronRuns; this.#cronRuns < runs + 2 || this.#cloud.busy > 0;) await this.#step();
+    const kept = new Set(this.#db.query("SELECT id FROM events").map(({ id }) => id));
+    for (const { id } of this.#events) {
+      if (kept.has(id) === going.has(id)) throw new Error(`${id} is ${kept.has(id) ? "kept" : "gone"} after ${ms} ms`);
+    }
   }
 
   async #step(): Promise<void> {
     if (!(await this.#agenda.step())) throw new Error("Nothing is left to happen, and not all is well");
     if (this.#cloud.violation !== null) throw this.#cloud.violation;
     this.#checks.afterStep();
-    if (this.#agenda.steps > MOST_STEPS || this.#agenda.now - MIDDAY > MOST_MS) {
+    if (this.#agenda.steps > MOST_STEPS || this.#agenda.now - this.#leaptMs - MIDDAY > MOST_MS) {
       throw new Error(`It does not come to rest: ${this.#whatIsOpen()}`);
     }
   }
@@ -183,7 +238,10 @@ class History {
       const invocation = this.#cloud.start(
         "cron",
         ({ relay, bindings }) => relay.scheduled(controller as ScheduledController, bindings),
-        () => cutOff(),
+        () => {
+          cutOff();
+          this.#cronRuns += 1;
+        },
       );
       const cutOff = this.#agenda.add(CRON_ENDS_MS, () => this.#cloud.cutOff(invocation));
     });
@@ -239,6 +297,12 @@ class History {
     }
   }
 
+  #checkTime(): void {
+    if (this.#destinations.some(({ planned }) => planned.retryScheduleSeconds === null)) return;
+    const tookMs = this.#agenda.now - MIDDAY - this.#stormMs;
+    if (tookMs > GOOD_AGAIN_MS) throw new Error(`All was good again only ${tookMs / 60_000} minutes after the storm`);
+  }
+
   async #checkLedger(): Promise<void> {
     const db = this.#relay.openDatabase(this.#db.binding, { setTimer: this.#cloud.setTimer });
     const ledger = await this.#relay.countLedger(db, 0, this.#agenda.now + 1);
@@ -263,7 +327,7 @@ class History {
   /** At least once, and again only for a reason: something that went wrong, an operator's wish, a message in two hands. */
   #checkRepeats({ id }: PlannedEvent, { planned, repeats }: SimulatedDestination): void {
     const { heldTwice } = this.#queues.events;
-    const reasons = this.#cloud.disturbances + this.#operator.replays + (heldTwice.has(id) ? 1 : 0);
+    const reasons = this.#cloud.reasonsToRepeat + this.#operator.replays + (heldTwice.has(id) ? 1 : 0);
     const times = repeats.get(id) ?? 0;
     if (times > reasons) throw new Error(`${planned.url} got ${id} ${times} times too often, for ${reasons} reasons`);
   }

@@ -9,6 +9,13 @@ const CLAIM_ENDS_MS = 60_000;
 /** Before the first probe of a resting destination; each other one is later still. */
 const SHORTEST_REST_MS = 5_000;
 
+/** What has been claimed before a breaker opened is attempted by then. */
+const VISIT_BEGINS_MS = 20_000;
+
+/** What a lease still has before it when an attempt begins under it: first attempts, and later ones. */
+const FIRST_LEASE_MS = 4_000;
+const LATER_LEASE_MS = 40_000;
+
 export interface NetworkEnds {
   readonly cloud: Cloud;
   readonly db: SqliteDatabase;
@@ -87,14 +94,25 @@ export class SimulatedNetwork {
       if (isTooSoonForProbe(destination, row, now)) cloud.accuse(`${url} rests, and got two probes within moments`);
     }
     const [delivery] = db.query(
-      `SELECT status, step, attempts ->> '$[#-1].at' + (attempts ->> '$[#-1].duration_ms') AS ended_at,
+      `SELECT status, step, next_attempt_at, attempts ->> '$[#-1].at' + (attempts ->> '$[#-1].duration_ms') AS ended_at,
          attempts ->> '$[#-1].retry_after_seconds' AS retry_after_seconds
        FROM deliveries WHERE destination_id = ?1 AND event_id = ?2`,
       destination.id,
       eventId,
     );
-    if (delivery === undefined || replays() > 0 || heldTwice.has(eventId)) return;
+    if (replays() > 0 || heldTwice.has(eventId)) return;
+    if (delivery === undefined) {
+      const [event] = db.query("SELECT claimed_until FROM events WHERE id = ?1", eventId);
+      if (event !== undefined && Number(event["claimed_until"]) < now + FIRST_LEASE_MS) {
+        cloud.accuse(`${url} got ${eventId}, which nobody had claimed`);
+      }
+      return;
+    }
     if (delivery["status"] === "delivered") cloud.accuse(`${url} has ${eventId}, and got it again`);
+    const { next_attempt_at: leaseUntil, step } = delivery;
+    if (leaseUntil !== null && Number(leaseUntil) < now + LATER_LEASE_MS && Number(step) > 0) {
+      cloud.accuse(`${url} got ${eventId} again, which nobody had claimed`);
+    }
     const dueAt = earliestAttempt(destination, delivery);
     if (now < dueAt) cloud.accuse(`${url} got ${eventId} ${dueAt - now} ms too early`);
   }
@@ -115,7 +133,7 @@ function isTooSoonForProbe({ attempts, operatedAt }: SimulatedDestination, row: 
   const restingSince = row["resting_since"];
   const last = attempts.at(-1);
   if (typeof restingSince !== "number" || last === undefined) return false;
-  if (now - restingSince < CLAIM_ENDS_MS || (operatedAt !== null && now - operatedAt < CLAIM_ENDS_MS)) return false;
+  if (now - restingSince < VISIT_BEGINS_MS || (operatedAt !== null && now - operatedAt < CLAIM_ENDS_MS)) return false;
   return now - last.at < SHORTEST_REST_MS;
 }
 

@@ -14,7 +14,6 @@ const actions = [
   "replay-event",
   "replay-event-to-one",
   "replay-destination",
-  "replay-destination",
   "release",
 ] as const;
 
@@ -32,6 +31,8 @@ type Call = readonly [method: string, path: string, body: object];
 export class SimulatedOperator {
   /** How often something was to be sent again. */
   replays = 0;
+  /** Whether what is left to do stays so. */
+  isAway = false;
   readonly #cloud: Cloud;
   readonly #db: SqliteDatabase;
   readonly #destinations: SimulatedDestination[];
@@ -47,7 +48,7 @@ export class SimulatedOperator {
   }
 
   get isDone(): boolean {
-    return this.#open === 0 && this.#leftovers().length === 0;
+    return !this.isBusy && this.#leftovers().length === 0;
   }
 
   createSome(many: number): void {
@@ -58,7 +59,26 @@ export class SimulatedOperator {
   planActions(stormMs: number): void {
     const { chance } = this.#cloud;
     if (chance.happens(0.5)) return;
-    for (let many = chance.whole(1, 4); many > 0; many -= 1) this.#plan(chance.whole(0, stormMs), () => this.#act());
+    for (let many = chance.whole(1, 4); many > 0; many -= 1) {
+      const at = chance.whole(0, stormMs);
+      // Some do two things at once.
+      for (let hands = chance.happens(0.3) ? 2 : 1; hands > 0; hands -= 1) this.#plan(at, () => this.#act());
+    }
+  }
+
+  /** Has an event sent again to a destination that is paused: it is owed until somebody resumes that. */
+  owe(eventId: string, destination: SimulatedDestination): void {
+    destination.mayLackEvents = true;
+    destination.asked.add(eventId);
+    this.#replayed();
+    this.#plan(0, async () => {
+      await this.#call("PATCH", `/api/destinations/${destination.id}`, { enabled: false });
+      await this.#call("POST", `/api/events/${eventId}/replay`, { destination_id: destination.id });
+    });
+  }
+
+  get isBusy(): boolean {
+    return this.#open > 0;
   }
 
   #plan(ms: number, work: () => Promise<unknown>): void {
@@ -110,23 +130,26 @@ export class SimulatedOperator {
         destination.mayLackEvents = true;
         await this.#call("DELETE", path);
         return;
-      case "create":
-        (await this.#create()).mayLackEvents = true;
+      case "create": {
+        const created = await this.#create();
+        created.mayLackEvents = true;
+        if (chance.happens(0.5)) await this.#replay(created, "missing");
         return;
+      }
       case "replay-event":
         return this.#replayEvent(null);
       case "replay-event-to-one":
         return this.#replayEvent(destination);
       case "replay-destination":
-        this.#replayed();
-        await this.#call("POST", `${path}/replay`, {
-          since: "2026-03-01T00:00:00Z",
-          which: chance.pick(["failed", "missing", "all"]),
-        });
-        return;
+        return this.#replay(destination, chance.pick(["failed", "missing", "all"]));
       case "release":
         await this.#tidyUp();
     }
+  }
+
+  async #replay({ id }: SimulatedDestination, which: "failed" | "missing" | "all"): Promise<void> {
+    this.#replayed();
+    await this.#call("POST", `/api/destinations/${id}/replay`, { since: "2026-03-01T00:00:00Z", which });
   }
 
   /** Has some event sent again, to one or to all that want it and lack it. */
@@ -147,7 +170,7 @@ export class SimulatedOperator {
   /** Resumes what is paused, releases what is in quarantine, replays what the queues gave up on, until nothing is left. */
   tidyUpFrom(ms: number): void {
     this.#cloud.agenda.add(ms, () => {
-      if (this.#leftovers().length > 0) void this.#tidyUp();
+      if (!this.isAway && this.#leftovers().length > 0) void this.#tidyUp();
       this.tidyUpFrom(60_000);
     });
   }

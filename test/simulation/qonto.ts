@@ -44,13 +44,13 @@ export class SimulatedQonto {
 
   sendIn(ms: number, event: PlannedEvent): void {
     this.#open += 1;
-    const signedAt = this.#cloud.agenda.now + ms;
+    const signedAt = this.#cloud.agenda.now + ms - event.heldUpMs;
     this.#cloud.agenda.add(ms, () => this.#send(event, signedAt, 0));
   }
 
   #send(event: PlannedEvent, signedAt: number, tries: number): void {
     const { agenda, chance } = this.#cloud;
-    const headers = signedHeaders(event, event.keepsSignature ? signedAt : agenda.now);
+    const headers = signedHeaders(event, event.keepsSignature || tries === 0 ? signedAt : agenda.now);
     this.sendings.set(event.id, (this.sendings.get(event.id) ?? 0) + 1);
     const request = new Request("https://relay.test/webhooks/qonto", { method: "POST", headers, body: event.body });
     const again = () => {

@@ -16,7 +16,8 @@ export interface Queued {
   readonly id: string;
   readonly body: QueueMessage;
   dueAt: number;
-  tries: number;
+  /** Times that it was given to a consumer. */
+  attempts: number;
   /** In the hands of a consumer. */
   isHeld: boolean;
 }
@@ -30,6 +31,15 @@ const CONSUMER_MS: readonly [number, ...number[]] = [60_000, 120_000, 300_000, 9
 /** How often a message that was acknowledged comes again all the same. */
 const COMES_AGAIN = 0.02;
 
+/** Where nothing goes wrong no batch of first attempts takes longer, however slow its destinations are. */
+const PROMPT_BATCH_MS = 8_000;
+
+/** No storm lasts for so many. */
+const MANY_ATTEMPTS = 50;
+
+/** How often another consumer is given a message as well, as if the first had been lost with it. */
+const GIVEN_TWICE = 0.02;
+
 /** A queue of the platform: at least once, in no order, in batches, to several consumers at once. */
 export class SimulatedQueue {
   readonly settings: QueueSettings;
@@ -40,8 +50,8 @@ export class SimulatedQueue {
   deadLetters: SimulatedQueue | null = null;
   /** Ids of events of which two consumers had the same message at one moment. */
   readonly heldTwice = new Set<string>();
-  /** Consumers that have an event's message at this moment. */
-  readonly #hands = new Map<string, number>();
+  /** How many consumers have an event's message for the first time at this moment. */
+  readonly #held = new Map<string, number>();
   readonly #cloud: Cloud;
   #made = 0;
   #consumers = 0;
@@ -80,7 +90,7 @@ export class SimulatedQueue {
   add(body: QueueMessage, delaySeconds = 0): void {
     const id = `${this.settings.door}-${(this.#made += 1)}`;
     const dueAt = this.#cloud.agenda.now + delaySeconds * 1000;
-    this.messages.set(id, { id, body, dueAt, tries: 0, isHeld: false });
+    this.messages.set(id, { id, body, dueAt, attempts: 0, isHeld: false });
     this.#planBatch(delaySeconds * 1000);
   }
 
@@ -131,18 +141,22 @@ export class SimulatedQueue {
 
   #consume(taken: readonly Queued[]): void {
     const { agenda, chance } = this.#cloud;
-    for (const one of taken) one.isHeld = true;
+    for (const one of taken) {
+      one.attempts += 1;
+      one.isHeld = !chance.happens(GIVEN_TWICE);
+      if (!one.isHeld) this.#planBatch(0);
+    }
     this.#consumers += 1;
     const decisions = new Map<string, number | "acked">();
     const decide = (id: string, decision: number | "acked") => {
       if (!decisions.has(id)) decisions.set(id, decision);
     };
     const retryMs = (options?: QueueRetryOptions) => (options?.delaySeconds ?? this.settings.retryDelaySeconds) * 1000;
-    const messages = taken.map(({ id, body, tries }) => ({
+    const messages = taken.map(({ id, body, attempts }) => ({
       id,
       body: { ...body },
       timestamp: new Date(agenda.now),
-      attempts: tries + 1,
+      attempts,
       ack: () => decide(id, "acked"),
       retry: (options?: QueueRetryOptions) => decide(id, retryMs(options)),
     }));
@@ -156,11 +170,20 @@ export class SimulatedQueue {
     this.#cloud.note(
       () => `${this.settings.door} → batch of ${taken.map(({ id, body }) => `${id} ${summaryOf(body)}`).join(", ")}`,
     );
-    this.#take(taken);
+    const firstEvents = taken.flatMap(({ body, attempts }) =>
+      body.kind === "event" && attempts === 1 ? `${body.id} ${body.received_at}` : [],
+    );
+    this.#hold(firstEvents);
+    const startedAt = agenda.now;
+    const { disturbances } = this.#cloud;
     const conclude = (how: Ended<void>) => {
       stopWaiting();
       this.#consumers -= 1;
-      this.#giveBack(taken);
+      if (this.settings.door === "events" && disturbances === this.#cloud.disturbances) {
+        const tookMs = agenda.now - startedAt;
+        if (tookMs > PROMPT_BATCH_MS) this.#cloud.accuse(`First attempts held up all others for ${tookMs} ms`);
+      }
+      this.#release(firstEvents);
       if (how.state !== "returned") {
         this.#cloud.note(() => `batch of ${taken.map(({ id }) => id).join(", ")} ${how.state}`);
       }
@@ -180,21 +203,18 @@ export class SimulatedQueue {
   }
 
   /** Notes which events have the very same message in the hands of two consumers: those may be handled twice. */
-  #take(taken: readonly Queued[]): void {
-    for (const { body } of taken) {
-      if (body.kind !== "event") continue;
-      const key = `${body.id} ${body.received_at}`;
-      const hands = (this.#hands.get(key) ?? 0) + 1;
-      this.#hands.set(key, hands);
-      if (hands > 1) this.heldTwice.add(body.id);
+  #hold(keys: readonly string[]): void {
+    for (const key of keys) {
+      if (this.#held.has(key)) this.heldTwice.add(key.slice(0, key.indexOf(" ")));
+      this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
     }
   }
 
-  #giveBack(taken: readonly Queued[]): void {
-    for (const { body } of taken) {
-      if (body.kind !== "event") continue;
-      const key = `${body.id} ${body.received_at}`;
-      this.#hands.set(key, (this.#hands.get(key) ?? 1) - 1);
+  #release(keys: readonly string[]): void {
+    for (const key of keys) {
+      const holders = (this.#held.get(key) ?? 1) - 1;
+      if (holders === 0) this.#held.delete(key);
+      else this.#held.set(key, holders);
     }
   }
 
@@ -209,10 +229,12 @@ export class SimulatedQueue {
         return;
       }
       one.dueAt = agenda.now + chance.whole(0, 20_000);
+      // As if nobody had had it.
+      one.attempts -= 1;
     } else {
-      one.tries += 1;
       one.dueAt = agenda.now + decision;
-      if (one.tries > this.settings.maxRetries) {
+      if (one.attempts > this.settings.maxRetries) {
+        if (one.attempts > MANY_ATTEMPTS) this.#cloud.accuse(`${summaryOf(one.body)} failed ${one.attempts} times`);
         this.messages.delete(one.id);
         this.deadLetters?.add(one.body);
         return;

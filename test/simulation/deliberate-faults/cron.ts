@@ -32,12 +32,6 @@ export const cronFaults: readonly DeliberateFault[] = [
     to: `claimedUntil === null;`,
   },
   {
-    title: "Events that are queued again are not noted as such",
-    file: "src/upkeep/requeue-events.ts",
-    from: `await markQueued(env.DB, ids, now);`,
-    to: ``,
-  },
-  {
     title: "Overdue deliveries get no message",
     file: "src/upkeep/wake-overdue.ts",
     from: `overdue.map((destinationId) => ({ destinationId, at: now })),`,
@@ -92,14 +86,6 @@ export const cronFaults: readonly DeliberateFault[] = [
     file: "src/store/retention.ts",
     from: `db.prepare(deleteDeliveriesSql).bind(rows),`,
     to: ``,
-  },
-  {
-    title: "A secret that was rotated meanwhile is put back when secrets are encrypted anew",
-    file: "src/store/destination-secrets.ts",
-    from: `
-  WHERE id = ?1 AND secret = ?2\`;`,
-    to: `
-  WHERE id = ?1 AND ?2 <> ''\`;`,
   },
   {
     title: "Secrets are not encrypted anew under a new key",

@@ -37,19 +37,6 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     to: `events.claims = 0)\`;`,
   },
   {
-    title: "A lease is held though the event has been claimed",
-    file: "src/store/claims.ts",
-    from: `claims = claims + 1, owed`,
-    to: `owed`,
-  },
-  {
-    title: "An event is finished as unwanted though somebody wants it",
-    file: "src/store/leases.ts",
-    from: `
-    AND NOT EXISTS (SELECT 1 FROM destinations WHERE enabled = 1 AND \${wantsSql("events")})\`;`,
-    to: `\`;`,
-  },
-  {
     title: "A lease counts that is nearly over",
     file: "src/domain/lease.ts",
     from: `return now <= leaseUntil - NEEDED_MS;`,
@@ -84,12 +71,6 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     file: "src/fan-out/claim-all.ts",
     from: `missing.map((one) => ({ event: one.event, owed: toClaim(one).owed })),`,
     to: `[],`,
-  },
-  {
-    title: "What only the queue has taken is not written down, and its message is acknowledged",
-    file: "src/fan-out/claim-all.ts",
-    from: `if (outcome?.state === "finished") return "done";`,
-    to: `if (outcome?.state !== "busy") return "done";`,
   },
   {
     title: "The state is not brought up to claimed events",

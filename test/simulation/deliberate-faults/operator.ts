@@ -31,14 +31,6 @@ export const operatorFaults: readonly DeliberateFault[] = [
     AND EXISTS (SELECT 1 FROM events`,
   },
   {
-    title: "A page of a replay is done twice",
-    file: "src/store/replays.ts",
-    from: `WHERE \${isUpToDateSql}
-`,
-    to: `WHERE ?3 IS ?3 AND ?4 IS ?4 AND ?5 IS ?5
-`,
-  },
-  {
     title: "A replay sends what the destination does not want",
     file: "src/store/replays.ts",
     from: `AND \${wantsSql("looked_at")}`,
@@ -54,7 +46,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
     title: "A replay does not wake the lane",
     file: "src/outbound/wake-now.ts",
     from: `await scheduleWakes(`,
-    to: `void (`,
+    to: `await (async (..._: unknown[]) => undefined)(`,
   },
   {
     title: "A released event gets no message",

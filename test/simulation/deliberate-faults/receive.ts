@@ -14,7 +14,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
     to: `(void logged(send(), "queue"), Promise.resolve()).then(`,
   },
   {
-    title: "A late queue is not asked: D1 alone can acknowledge",
+    title: "What goes on behind the answer ends with it",
     file: "src/receive/make-durable.ts",
     from: `waitUntil(Promise.allSettled(ways));`,
     to: ``,
@@ -23,12 +23,6 @@ export const receiveFaults: readonly DeliberateFault[] = [
     title: "The message behind the answer is not sent",
     file: "src/receive/receive-event.ts",
     from: `await sendInGroup(env, message, timers);`,
-    to: ``,
-  },
-  {
-    title: "What is recorded does not outlive the sender's patience",
-    file: "src/receive/receive-event.ts",
-    from: `waitUntil(recording.catch(() => undefined));`,
     to: ``,
   },
   {

@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { deliberateFaults } from "./deliberate-faults.ts";
+import { applyFault } from "./deliberate-faults/deliberate-fault.ts";
+import { playHistory } from "./history.ts";
+import { buildRelay, importRelay } from "./load-relay.ts";
+import { SqliteDatabase } from "./sqlite-database.ts";
+
+const root = path.join(import.meta.dirname, "../..");
+
+it.each(deliberateFaults)("can be done to the source: $title", (fault) => {
+  const source = readFileSync(path.join(root, fault.file), "utf8");
+  expect(applyFault(fault, source)).not.toBe(source);
+});
+
+/** Each is seen in few histories only: one of a claim, of the state, of a group, of a lease, of a message, of retention. */
+const found = [
+  "An event is acknowledged whose group failed",
+  "An event is claimed that is finished",
+  "Two versions of a resource can be equal",
+  "Two messages follow a failed delivery",
+  "Secrets are not encrypted anew under a new key",
+];
+
+const MOST_SEEDS = 200;
+
+describe("the simulation finds", () => {
+  it.each(found)("%s", async (title) => {
+    const fault = deliberateFaults.find((one) => one.title === title);
+    if (fault === undefined) throw new Error(`There is no such fault: ${title}`);
+    const relay = await importRelay(await buildRelay(fault));
+    const db = new SqliteDatabase();
+    let violation = null;
+    for (let seed = 1; seed <= MOST_SEEDS && violation === null; seed += 1) {
+      violation = (await playHistory(relay, db, seed)).violation;
+    }
+    expect(violation).not.toBeNull();
+  });
+});
