@@ -5,7 +5,7 @@ import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { ok, statuses } from "../support/teams.ts";
 import { type Door, Doubles, type Fault } from "./doubles.ts";
-import { database } from "../support/database.ts";
+import { database } from "../support/store.ts";
 
 export interface Plan {
   readonly faults: readonly Fault[];

@@ -8,7 +8,7 @@ import { interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
 import { statuses } from "../support/teams.ts";
-import { database } from "../support/database.ts";
+import { database } from "../support/store.ts";
 
 beforeEach(emptyDatabase);
 

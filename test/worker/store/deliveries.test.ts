@@ -4,7 +4,7 @@ import type { Delivery } from "../../../src/domain/delivery.ts";
 import { latestAttempt, readLatestAttempt } from "../../../src/store/latest-attempt.ts";
 import { recordDeliveries } from "../../../src/store/deliveries.ts";
 import { TestRelay } from "../support/relay.ts";
-import { database } from "../support/database.ts";
+import { database } from "../support/store.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { openDatabase } from "../../../src/store/database.ts";
 

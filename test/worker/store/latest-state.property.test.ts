@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { parseInstant } from "../../../src/domain/instant.ts";
 import { versionKey } from "../../../src/domain/version.ts";
 import { upsertResources } from "../../../src/store/resources.ts";
-import { database } from "../support/database.ts";
+import { database } from "../support/store.ts";
 
 /** Few values, so that all but the last part of the rule often decide nothing. */
 const instant = fc.constantFrom(null, "2026-03-01T12:00:00Z", "2026-03-01T13:00:00.5+01:00", "2026-03-01T12:00:01Z");

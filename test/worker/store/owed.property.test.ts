@@ -5,7 +5,7 @@ import { type Destination, wants } from "../../../src/domain/destination.ts";
 import { insertDestination } from "../../../src/store/destinations.ts";
 import { recordEvent } from "../../../src/store/events.ts";
 import { emptyDatabase } from "../support/relay.ts";
-import { database } from "../support/database.ts";
+import { database } from "../support/store.ts";
 
 const type = fc.constantFrom("v1/cards", "v1/card", "v1/transactions", "registrations.completed");
 const organization = fc.constantFrom("org-1", "org-2", "öre 😀", `it's "quoted"`);

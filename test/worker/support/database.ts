@@ -1,10 +1,3 @@
-import { env } from "cloudflare:workers";
-import { realWorld } from "../../../src/platform/world.ts";
-import { openDatabase } from "../../../src/store/database.ts";
-
-/** D1 as the store takes it. */
-export const database = openDatabase(env.DB, realWorld);
-
 /** D1 with somebody standing in between: to count, to fail, to hang, or to lie late. */
 
 interface DatabaseCall {
