@@ -69,19 +69,23 @@ print(json.dumps([is_from_relay(c["body"].encode(), c["headers"], secret) for c 
 
   it.skipIf(!has("go"))("in Go tells the relay from anybody else (needs go)", async () => {
     const input = await cases();
+    // Go compiles what is imported of its own library: net/http alone takes a minute.
     const code = snippet("go")
       .replace("package relay", "package main")
-      .replace('"net/http"', '"encoding/json"\n\t"fmt"\n\t"net/http"\n\t"os"');
+      .replace('"net/http"', '"encoding/json"\n\t"fmt"\n\t"os"')
+      .replace("headers http.Header", "headers header");
     const driver = `
+type header map[string]string
+
+func (h header) Get(name string) string { return h[name] }
+
 func main() {
 	var cases []struct { Body string; Headers map[string]string }
 	text, _ := os.ReadFile(os.Args[1])
 	if err := json.Unmarshal(text, &cases); err != nil { panic(err) }
 	answers := []bool{}
 	for _, one := range cases {
-		headers := http.Header{}
-		for name, value := range one.Headers { headers.Set(name, value) }
-		answers = append(answers, IsFromRelay([]byte(one.Body), headers, os.Args[2]))
+		answers = append(answers, IsFromRelay([]byte(one.Body), one.Headers, os.Args[2]))
 	}
 	out, _ := json.Marshal(answers)
 	fmt.Println(string(out))
@@ -90,7 +94,7 @@ func main() {
     const casesFile = write("cases.json", JSON.stringify(input));
     const answers = execFileSync("go", ["run", file, casesFile, secret], {
       encoding: "utf8",
-      env: { ...process.env, GOCACHE: path.join(directory, "go"), GOFLAGS: "-mod=mod", GO111MODULE: "off" },
+      env: { ...process.env, GOFLAGS: "-mod=mod", GO111MODULE: "off" },
     });
     expect(JSON.parse(answers)).toEqual(input.map(({ expected }) => expected));
   });
