@@ -3,17 +3,17 @@ import { logFailure } from "../platform/log.ts";
 import { probeNow } from "../store/destination-health.ts";
 import { scheduleWakes } from "./schedule.ts";
 
-/** Has the lane look at destinations at once, because an operator asked for it; a resting one is probed. */
+/** Has the lane look at destinations at once, because an operator asked for it; a resting one is probed as soon as it may be. */
 export async function wakeNow(
   { DB, RETRIES }: Pick<Env, "DB" | "RETRIES">,
   destinationIds: readonly string[],
   now: number,
 ): Promise<void> {
-  await probeNow(DB, destinationIds, now);
+  const probes = await probeNow(DB, destinationIds, now);
   try {
     await scheduleWakes(
       RETRIES,
-      destinationIds.map((destinationId) => ({ destinationId, at: now })),
+      destinationIds.map((destinationId) => ({ destinationId, at: probes.get(destinationId) ?? now })),
       now,
     );
   } catch (error) {

@@ -7,13 +7,19 @@ import { inParameters } from "./parameters.ts";
 const isOrphanSql = `given.value ->> 'status' = 'pending'
     AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')`;
 
+/** Whoever comes late may have been overtaken by a claim that owes it to others, or by retention. */
+const isOwedSql = `EXISTS (
+    SELECT 1 FROM events CROSS JOIN json_each(events.owed) AS owed_to
+    WHERE events.id = given.value ->> 'event_id' AND events.received_at = given.value ->> 'received_at'
+      AND owed_to.value = given.value ->> 'destination_id')`;
+
 export const recordDeliveriesSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
   SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
     CASE WHEN ${isOrphanSql} THEN 'dead' ELSE given.value ->> 'status' END,
     given.value ->> 'attempts', given.value ->> 'step',
     CASE WHEN ${isOrphanSql} THEN NULL ELSE given.value ->> 'next_attempt_at' END
-  FROM json_each(?1) AS given WHERE true
+  FROM json_each(?1) AS given WHERE ${isOwedSql}
   ON CONFLICT DO UPDATE
     SET status = excluded.status, attempts = excluded.attempts, step = excluded.step,
       next_attempt_at = excluded.next_attempt_at, claims = 0
@@ -21,7 +27,8 @@ export const recordDeliveriesSql = `
 
 /**
  * Writes deliveries down as they now stand; `also` joins the same transaction, and its results are returned. A delivery
- * that has come to its end stays there. Rows written: 1 each, 2 while pending.
+ * that has come to its end stays there, and one that its event does not owe is left out. Rows written: 1 each, 2 while
+ * pending.
  */
 export async function recordDeliveries(
   db: Database,

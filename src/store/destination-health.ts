@@ -138,12 +138,30 @@ export async function turnBreaker(
   return (turned?.meta.changes ?? 0) > 0;
 }
 
-export const probeNowSql =
-  "UPDATE destinations SET next_turn_at = ?2 WHERE resting_since IS NOT NULL AND id IN (SELECT value FROM json_each(?1))";
+/**
+ * A destination with a `max_per_second` is probed once that allows it, and not while the probe that is under way, whose
+ * delivery is claimed until the turn ends, may yet be made.
+ */
+export const probeNowSql = `
+  UPDATE destinations SET next_turn_at = iif(max_per_second IS NULL, ?2,
+    max(?2, coalesce(last_failure_at, 0) + CAST(1000 * max(1, 1.0 / max_per_second) AS INTEGER) + 1))
+  WHERE resting_since IS NOT NULL AND id IN (SELECT value FROM json_each(?1))
+    AND (max_per_second IS NULL OR NOT EXISTS (
+      SELECT 1 FROM deliveries
+      WHERE destination_id = destinations.id AND status = 'pending' AND next_attempt_at = destinations.next_turn_at))
+  RETURNING id, next_turn_at`;
 
-/** An operator's word is reason to probe resting destinations at once. */
-export async function probeNow(db: Database, destinationIds: readonly string[], now: number): Promise<void> {
-  await retried(db, () => db.prepare(probeNowSql).bind(JSON.stringify(destinationIds), now).run());
+const probeRow = z.object({ id: z.string(), next_turn_at: z.number() });
+
+/** An operator's word is reason to probe resting destinations at once. Returns when each may be, by its id. */
+export async function probeNow(
+  db: Database,
+  destinationIds: readonly string[],
+  now: number,
+): Promise<ReadonlyMap<string, number>> {
+  const statement = db.prepare(probeNowSql).bind(JSON.stringify(destinationIds), now);
+  const { results } = await retried(db, () => statement.all());
+  return new Map(results.map((row) => probeRow.parse(row)).map(({ id, next_turn_at }) => [id, next_turn_at]));
 }
 
 /** What a destination is owed becomes due: its ladders' waits are over. */

@@ -274,6 +274,21 @@ describe("a team that comes back", () => {
   });
 });
 
+it("a resting team with a max_per_second is not probed sooner than that allows, whatever an operator does", async () => {
+  const { relay, id } = await relayWithRestingTeam({ ...PATIENT, max_per_second: 0.5 });
+  await sendOne(relay);
+  const attempts = relay.teams.at(team).length;
+  await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
+  await relay.runQueues();
+  await relay.liveThrough(1);
+  expect(relay.teams.at(team)).toHaveLength(attempts);
+  relay.teams.answer(team, ok);
+  // It would have rested for five seconds.
+  await relay.liveThrough(2);
+  expect(relay.teams.at(team)).toHaveLength(attempts + 1);
+  expect((await healthOf(relay, id)).state).toBe("healthy");
+});
+
 describe("an operator who mends a team's URL", () => {
   it("need not wait for the ladder", async () => {
     const relay = new TestRelay();

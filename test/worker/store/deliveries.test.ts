@@ -10,8 +10,20 @@ import { openDatabase } from "../../../src/store/database.ts";
 
 const url = "https://team.example.com/hook";
 
+/** Records events of a time that are owed to a destination. */
+async function owe(destinationId: string, events: readonly Pick<Delivery, "eventId" | "receivedAt">[]): Promise<void> {
+  const insert = env.DB.prepare(
+    `INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+     SELECT value ->> 'eventId', 'business', 'v1/cards', value ->> 'receivedAt', value ->> 'receivedAt',
+       json_array(?2), '{}'
+     FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET owed = excluded.owed, received_at = excluded.received_at`,
+  );
+  await insert.bind(JSON.stringify(events), destinationId).run();
+}
+
 async function statusAfter(...statuses: Delivery["status"][]): Promise<unknown> {
   const { id: destinationId } = await new TestRelay().addTeam(url);
+  await owe(destinationId, [{ eventId: "e1", receivedAt: 1 }]);
   for (const status of statuses) {
     const nextAttemptAt = status === "pending" ? 1 : null;
     const delivery = { destinationId, eventId: "e1", receivedAt: 1, status, attempts: [], step: 0, nextAttemptAt };
@@ -30,6 +42,20 @@ it("a delivery that has ended stays as it ended, whatever a consumer that was la
   expect(await statusAfter("delivered", "pending")).toBe("delivered");
   expect(await statusAfter("delivered", "dead")).toBe("delivered");
   expect(await statusAfter("dead", "pending")).toBe("dead");
+});
+
+it("a delivery that its event does not owe, or no longer, is not written down", async () => {
+  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const delivered = { destinationId, status: "delivered", attempts: [], step: 0, nextAttemptAt: null } as const;
+  await owe("dst_another", [{ eventId: "owed-to-another", receivedAt: 5 }]);
+  await owe(destinationId, [{ eventId: "recorded-later", receivedAt: 6 }]);
+  await recordDeliveries(
+    database,
+    ["owed-to-another", "recorded-later", "deleted"].map((eventId) => ({ ...delivered, eventId, receivedAt: 5 })),
+    [],
+  );
+  const statement = env.DB.prepare("SELECT event_id FROM deliveries WHERE destination_id = ?1").bind(destinationId);
+  expect((await statement.all()).results).toEqual([]);
 });
 
 it("deliveries are written down however much their answers say", async () => {
@@ -67,6 +93,7 @@ it("deliveries are written down however much their answers say", async () => {
           }
         : db.batch.bind(db),
   });
+  await owe(destinationId, deliveries);
   await recordDeliveries(openDatabase(watched, realWorld), deliveries, []);
   const { results } = await env.DB.prepare("SELECT event_id FROM deliveries WHERE received_at = 2").all();
   expect(results).toHaveLength(20);
@@ -100,6 +127,7 @@ it("the latest attempt is found in the midst of a long backlog", async () => {
     ...many.map((index) => waiting(index, 2_000)),
     ...many.map((index) => waiting(index, 90_000, 30_000)),
   ];
+  await owe(destinationId, [probed, ...backlog]);
   await recordDeliveries(database, [probed, ...backlog], []);
   await database.prepare("UPDATE destinations SET last_failure_at = 60000 WHERE id = ?1").bind(destinationId).run();
   const latest = readLatestAttempt(await latestAttempt(database, destinationId).first());
