@@ -61,8 +61,9 @@ export default defineConfig({
           // One runtime serves all files of a worker, each of which begins on an emptied database.
           isolate: false,
           setupFiles: ["test/worker/support/begin-file.ts"],
-          // Nothing waits in real time: only a machine that is very busy comes near it.
+          // Nothing waits in real time: only a machine that is very busy comes near these.
           testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
