@@ -1,9 +1,9 @@
-import { env, exports } from "cloudflare:workers";
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { sleep } from "../../../src/platform/timeout.ts";
 import type { QueueMessage } from "../../../src/messages.ts";
 import { type Intercept, Meter, failing, hanging, interceptDatabase } from "../support/database.ts";
-import { type Payload, businessRequest, makePayload } from "../../support/qonto.ts";
+import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 
 /** Requests that wait at the same moment are recorded by one D1 call, and their messages sent by one. */
@@ -201,21 +201,5 @@ describe("sixteen requests at once", () => {
       .bind(payload.id)
       .all();
     expect(results).toEqual([{ duplicates: 2, conflicts: 1 }]);
-  });
-});
-
-describe("the Worker itself", () => {
-  it("answers many requests at once, each in a context of its own", async () => {
-    const payloads = somePayloads(64);
-    const timestamp = Math.floor(Date.now() / 1000);
-    const responses = await Promise.all(
-      payloads.map(async (payload) => {
-        const request = await businessRequest(payload, { secret: "test-secret", timestamp });
-        return exports.default.fetch(new Request("https://relay.test/webhooks/qonto", request));
-      }),
-    );
-    expect(await wordsOf(responses)).toEqual(payloads.map(() => "accepted"));
-    const { results } = await env.DB.prepare("SELECT id FROM events").all<{ id: string }>();
-    expect(results.map(({ id }) => id).toSorted()).toEqual(payloads.map(({ id }) => id).toSorted());
   });
 });
