@@ -45,7 +45,7 @@ export class SimulatedNetwork {
     const eventId = headers.get("webhook-id") ?? "";
     const { now } = cloud.agenda;
     this.#judge(destination, eventId);
-    const attempt = destination.begin(eventId, now);
+    const attempt = destination.begin(eventId, now, cloud.caller?.kind === "retry");
     this.#expectEnd(destination, attempt);
     const take = () => {
       const event = this.#ends.events.get(eventId);
@@ -100,6 +100,9 @@ export class SimulatedNetwork {
       destination.id,
       eventId,
     );
+    const isRetry = cloud.caller?.kind === "retry";
+    const isUnderWay = destination.attempts.some((one) => one.isOpen && one.isRetry && one.eventId === eventId);
+    if (isRetry && isUnderWay && cloud.reasonsToRepeat === 0) cloud.accuse(`${url} gets ${eventId} by two visits`);
     if (replays() > 0 || heldTwice.has(eventId)) return;
     if (delivery === undefined) {
       const [event] = db.query("SELECT claimed_until FROM events WHERE id = ?1", eventId);
@@ -129,11 +132,13 @@ function tooManyWith({ planned: { maxPerSecond }, attempts }: SimulatedDestinati
 }
 
 /** Consumers that were at work when the breaker opened end within a lease; an operator's word has a probe made at once. */
-function isTooSoonForProbe({ attempts, operatedAt }: SimulatedDestination, row: Row, now: number): boolean {
+function isTooSoonForProbe({ planned, attempts, operatedAt }: SimulatedDestination, row: Row, now: number): boolean {
   const restingSince = row["resting_since"];
   const last = attempts.at(-1);
   if (typeof restingSince !== "number" || last === undefined) return false;
-  if (now - restingSince < VISIT_BEGINS_MS || (operatedAt !== null && now - operatedAt < CLAIM_ENDS_MS)) return false;
+  // Where there is a pace, one visit goes after another.
+  const othersBeginMs = planned.maxPerSecond === null ? VISIT_BEGINS_MS : 0;
+  if (now - restingSince < othersBeginMs || (operatedAt !== null && now - operatedAt < CLAIM_ENDS_MS)) return false;
   return now - last.at < SHORTEST_REST_MS;
 }
 
