@@ -95,6 +95,8 @@ export class SimulatedDestination {
   mayLackEvents = false;
   /** Whether its circuit breaker was open at some time. */
   hasRested = false;
+  /** How often an operator has asked for what it may have. */
+  resends = 0;
   /** When an operator last did something about it, Unix milliseconds. */
   operatedAt: number | null = null;
   /** When an operator first asked for another secret, Unix milliseconds. */

@@ -326,9 +326,9 @@ class History {
   }
 
   /** At least once, and again only for a reason: something that went wrong, an operator's wish, a message in two hands. */
-  #checkRepeats({ id }: PlannedEvent, { planned, repeats }: SimulatedDestination): void {
+  #checkRepeats({ id }: PlannedEvent, { planned, repeats, resends }: SimulatedDestination): void {
     const { heldTwice } = this.#queues.events;
-    const reasons = this.#cloud.reasonsToRepeat + this.#operator.replays + (heldTwice.has(id) ? 1 : 0);
+    const reasons = this.#cloud.reasonsToRepeat + resends + (heldTwice.has(id) ? 1 : 0);
     const times = repeats.get(id) ?? 0;
     if (times > reasons) throw new Error(`${planned.url} got ${id} ${times} times too often, for ${reasons} reasons`);
   }

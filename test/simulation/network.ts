@@ -24,8 +24,6 @@ export interface NetworkEnds {
   readonly events: ReadonlyMap<string, PlannedEvent>;
   /** Ids of events that two consumers may handle at once. */
   readonly heldTwice: ReadonlySet<string>;
-  /** How often an operator has had something sent again. */
-  readonly replays: () => number;
 }
 
 /** The network between the relay and its destinations: sees each request, and judges whether it may be made. */
@@ -79,7 +77,7 @@ export class SimulatedNetwork {
 
   /** What D1 says at this moment must allow the attempt. */
   #judge(destination: SimulatedDestination, eventId: string): void {
-    const { cloud, db, heldTwice, replays } = this.#ends;
+    const { cloud, db, heldTwice } = this.#ends;
     const { url } = destination.planned;
     const { now } = cloud.agenda;
     const tooMany = tooManyWith(destination, now);
@@ -103,7 +101,7 @@ export class SimulatedNetwork {
     const isRetry = cloud.caller?.kind === "retry";
     const isUnderWay = destination.attempts.some((one) => one.isOpen && one.isRetry && one.eventId === eventId);
     if (isRetry && isUnderWay && cloud.reasonsToRepeat === 0) cloud.accuse(`${url} gets ${eventId} by two visits`);
-    if (replays() > 0 || heldTwice.has(eventId)) return;
+    if (destination.resends > 0 || heldTwice.has(eventId)) return;
     if (delivery === undefined) {
       const [event] = db.query("SELECT claimed_until FROM events WHERE id = ?1", eventId);
       if (event !== undefined && Number(event["claimed_until"]) < now + FIRST_LEASE_MS) {
