@@ -87,10 +87,9 @@ function isBefore(one: Entry, other: Entry): boolean {
   return one.at === other.at ? one.order < other.order : one.at < other.at;
 }
 
-/** All that is doubled goes on in microtasks and ticks. What a microtask leaves to a tick waits until no other is left. */
+/** All that is doubled goes on in microtasks and ticks. A tick that a microtask asks for comes when no microtask is left. */
 async function settled(): Promise<void> {
   for (let round = 0; round < 2; round += 1) {
-    await null;
-    await new Promise<void>((resolve) => process.nextTick(resolve));
+    await new Promise<void>((resolve) => queueMicrotask(() => process.nextTick(resolve)));
   }
 }

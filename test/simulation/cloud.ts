@@ -4,7 +4,7 @@ import type { createRelay } from "../../src/relay.ts";
 import type { World } from "../../src/platform/world.ts";
 import type { Agenda } from "./agenda.ts";
 import type { Chance } from "./chance.ts";
-import type { Door, Faults } from "./faults.ts";
+import type { Caller, Door, Faults } from "./faults.ts";
 
 /** What goes on behind an answer, or behind a batch, is ended by the platform then. */
 const BEHIND_MS = 30_000;
@@ -19,7 +19,7 @@ export interface Isolate {
   readonly invocations: Set<Invocation>;
 }
 
-export type InvocationKind = "request" | "batch" | "cron" | "api";
+export type InvocationKind = Exclude<Caller, "nobody">;
 
 /** One request, batch or cron run in progress. */
 export class Invocation {
@@ -172,7 +172,7 @@ export class Cloud {
   call<Value>(door: Door, what: () => string, take: () => Answer<Value>, signal?: AbortSignal | null): Promise<Value> {
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
     const invocation = this.caller;
-    const fault = this.faults.next(door, this.agenda.now);
+    const fault = this.faults.next(door, this.agenda.now, invocation?.kind ?? "nobody");
     this.note(() => `${nameOf(invocation)} ${door}: ${what()}${fault === null ? "" : ` [${fault}]`}`);
     if (fault !== null) this.disturbances += 1;
     // D1 may not know what was done; what is done twice in it, or fails elsewhere, is no such reason.

@@ -5,7 +5,7 @@ import type { PlannedEvent } from "./events.ts";
 /** How a destination behaves while the storm lasts. Afterwards all are well, but for those that always fail. */
 const characters = ["well", "well", "flaky", "down", "slow", "hanging", "busy", "gone", "failing"] as const;
 
-export type Character = (typeof characters)[number];
+type Character = (typeof characters)[number];
 
 /** What a simulated destination asks for, and how it behaves. */
 export interface PlannedDestination {
@@ -26,7 +26,7 @@ export function drawDestination(chance: Chance, index: number): PlannedDestinati
     url: `https://d${index}.example.com/hook`,
     character,
     types: chance.pick([null, null, ["v1/transactions"], ["v1/transactions", "v1/cards"], ["v1/c*"]]),
-    maxPerSecond: chance.happens(0.15) ? chance.pick([0.5, 1, 2, 3.5]) : null,
+    maxPerSecond: chance.happens(0.2) ? chance.pick([0.5, 1, 2, 3.5]) : null,
     timeoutMs: chance.happens(0.3) ? chance.pick([500, 2_000, 25_000]) : USUAL_TIMEOUT_MS,
     // Long enough for whoever recovers, quickly over for whoever never does; now and then the usual days.
     retryScheduleSeconds:
@@ -53,6 +53,8 @@ export function toSettings({ url, types, maxPerSecond, timeoutMs, retryScheduleS
 export interface Attempt {
   readonly eventId: string;
   readonly at: number;
+  /** Whether the retry lane makes it. */
+  readonly isRetry: boolean;
   /** Until its sender has an answer, or knows that there will be none. */
   isOpen: boolean;
 }
@@ -93,6 +95,8 @@ export class SimulatedDestination {
   mayLackEvents = false;
   /** Whether its circuit breaker was open at some time. */
   hasRested = false;
+  /** How often an operator has asked for what it may have. */
+  resends = 0;
   /** When an operator last did something about it, Unix milliseconds. */
   operatedAt: number | null = null;
   /** When an operator first asked for another secret, Unix milliseconds. */
@@ -118,8 +122,8 @@ export class SimulatedDestination {
   }
 
   /** The relay begins a request. */
-  begin(eventId: string, at: number): Attempt {
-    const attempt = { eventId, at, isOpen: true };
+  begin(eventId: string, at: number, isRetry: boolean): Attempt {
+    const attempt = { eventId, at, isRetry, isOpen: true };
     this.attempts.push(attempt);
     this.failed += 1;
     this.late += 1;

@@ -5,6 +5,9 @@ const doors = ["database", "events", "retries", "dead_letters", "network"] as co
 
 export type Door = (typeof doors)[number];
 
+/** Who makes a call. */
+export type Caller = "request" | "fan-out" | "retry" | "dead-letter" | "cron" | "api" | "nobody";
+
 /**
  * What can go wrong with one call. `fails`: an error, and nothing was done. `fails_passingly`: one of those after which D1
  * asks to be called again. `lies`: such an error, though it was done. `late`: done and answered after up to a minute.
@@ -23,13 +26,13 @@ const kinds = [
   "twice",
 ] as const;
 
-export type FaultKind = (typeof kinds)[number];
+type FaultKind = (typeof kinds)[number];
 
 /** Says what goes wrong with the next call at a door, and when isolates are lost for no reason of theirs. */
 export interface Faults {
   /** Whether nothing goes wrong at all. */
   readonly isNone: boolean;
-  next(door: Door, now: number): FaultKind | null;
+  next(door: Door, now: number, caller: Caller): FaultKind | null;
   /** Milliseconds from the beginning. */
   readonly kills: readonly number[];
 }
@@ -53,8 +56,20 @@ export interface Storm {
   readonly ms: number;
 }
 
-/** Calls at each door that a plan of single faults may meet. */
-const CALLS: Readonly<Record<Door, number>> = { database: 70, events: 16, retries: 16, dead_letters: 4, network: 24 };
+/** Calls that a plan of single faults may meet: at each door, and of each caller to D1. */
+const CALLS = {
+  database: 50,
+  events: 12,
+  retries: 16,
+  dead_letters: 4,
+  network: 20,
+  request: 8,
+  "fan-out": 16,
+  retry: 30,
+  "dead-letter": 3,
+  cron: 26,
+  api: 24,
+} as const;
 
 /** Half of the plans disturb a call or a few, whose consequences are seen best; the others are weather, a few fair. */
 export function drawFaults(chance: Chance, storm: Storm): Faults {
@@ -70,11 +85,21 @@ export function drawFaults(chance: Chance, storm: Storm): Faults {
 function single(chance: Chance, many: number): Faults["next"] {
   const planned = new Map<string, FaultKind>();
   for (let index = 0; index < many; index += 1) {
-    const door = chance.happens(0.6) ? "database" : chance.pick(doors);
-    planned.set(`${door} ${chance.whole(1, CALLS[door])}`, chance.pick(kinds));
+    const where: keyof typeof CALLS = chance.happens(0.6)
+      ? chance.pick(["database", "request", "fan-out", "retry", "dead-letter", "cron", "api"])
+      : chance.pick(["events", "retries", "dead_letters", "network"]);
+    planned.set(`${where} ${chance.whole(1, CALLS[where])}`, chance.pick(kinds));
   }
-  const calls: Record<Door, number> = { database: 0, events: 0, retries: 0, dead_letters: 0, network: 0 };
-  return (door) => planned.get(`${door} ${(calls[door] += 1)}`) ?? null;
+  const calls = new Map<string, number>();
+  const count = (where: string) => {
+    const times = (calls.get(where) ?? 0) + 1;
+    calls.set(where, times);
+    return planned.get(`${where} ${times}`) ?? null;
+  };
+  return (door, _now, caller) => {
+    const ofDoor = count(door);
+    return (door === "database" ? count(caller) : null) ?? ofDoor;
+  };
 }
 
 function weather(chance: Chance, storm: Storm): Faults["next"] {

@@ -31,11 +31,11 @@ const CRON_ENDS_MS = 300_000;
 /** So long after the storm all has been made good, unless somebody waits for days. */
 const GOOD_AGAIN_MS = 2_400_000;
 
-/** Where nothing goes wrong a destination that is well has an event by then. */
-const PROMPT_MS = 30_000;
+/** Where nothing goes wrong a destination that is well has an event by then: after a lease at the latest. */
+const PROMPT_MS = 45_000;
 
-/** `RETENTION_DAYS` unless it is set, and a day. */
-const RETENTION_MS = 31 * 86_400_000;
+/** `RETENTION_DAYS` unless it is set, and some days. */
+const RETENTION_MS = 36 * 86_400_000;
 
 /** A secret of a destination is encrypted under the first of these. */
 const OLD_KEYS = "simulated-encryption-key";
@@ -146,9 +146,10 @@ class History {
 
   /** Weeks later what has come to a good end is gone; what is owed, or dead, is not. */
   async #growOld(): Promise<void> {
-    this.#cloud.faults = { ...this.#cloud.faults, next: noFaults.next };
+    this.#cloud.faults = { ...this.#cloud.faults, next: () => null };
+    await this.#let(RETENTION_MS / 2, () => []);
     const owed = this.#oweSomething();
-    await this.#let(RETENTION_MS, () => {
+    await this.#let(RETENTION_MS / 2, () => {
       const dead = new Set(
         this.#db.query("SELECT event_id FROM deliveries WHERE status = 'dead'").map(({ event_id }) => event_id),
       );
@@ -325,9 +326,9 @@ class History {
   }
 
   /** At least once, and again only for a reason: something that went wrong, an operator's wish, a message in two hands. */
-  #checkRepeats({ id }: PlannedEvent, { planned, repeats }: SimulatedDestination): void {
+  #checkRepeats({ id }: PlannedEvent, { planned, repeats, resends }: SimulatedDestination): void {
     const { heldTwice } = this.#queues.events;
-    const reasons = this.#cloud.reasonsToRepeat + this.#operator.replays + (heldTwice.has(id) ? 1 : 0);
+    const reasons = this.#cloud.reasonsToRepeat + resends + (heldTwice.has(id) ? 1 : 0);
     const times = repeats.get(id) ?? 0;
     if (times > reasons) throw new Error(`${planned.url} got ${id} ${times} times too often, for ${reasons} reasons`);
   }

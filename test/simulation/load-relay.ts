@@ -13,8 +13,8 @@ const root = path.join(import.meta.dirname, "../..");
 /** What the console serves as it is, the Worker imports as text. */
 const assetsAsText: Plugin = {
   name: "assets-as-text",
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /[/\\]console[/\\]assets[/\\]/ }, ({ path: file }) => ({
+  setup: (build) =>
+    build.onLoad({ filter: /[/\\]console[/\\]assets[/\\]/ }, ({ path: file }) => ({
       contents: readFileSync(file, "utf8"),
       loader: "text",
     })),
@@ -23,16 +23,16 @@ const assetsAsText: Plugin = {
 /** Isolates come and go: the router that is made soonest, not the one that matches soonest. */
 const quickRouter: Plugin = {
   name: "quick-router",
-  setup: ({ onResolve, resolve }) =>
-    onResolve({ filter: /^hono$/ }, ({ resolveDir, kind }) => resolve("hono/quick", { resolveDir, kind })),
+  setup: (build) =>
+    build.onResolve({ filter: /^hono$/ }, ({ resolveDir, kind }) => build.resolve("hono/quick", { resolveDir, kind })),
 };
 
 function withFault(fault: DeliberateFault): Plugin {
   const faultyFile = path.join(root, fault.file);
   return {
     name: "deliberate-fault",
-    setup: ({ onLoad }) =>
-      onLoad({ filter: /\.ts$/ }, ({ path: file }) =>
+    setup: (build) =>
+      build.onLoad({ filter: /\.ts$/ }, ({ path: file }) =>
         file === faultyFile ? { contents: applyFault(fault, readFileSync(file, "utf8")), loader: "ts" } : null,
       ),
   };

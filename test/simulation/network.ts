@@ -24,8 +24,6 @@ export interface NetworkEnds {
   readonly events: ReadonlyMap<string, PlannedEvent>;
   /** Ids of events that two consumers may handle at once. */
   readonly heldTwice: ReadonlySet<string>;
-  /** How often an operator has had something sent again. */
-  readonly replays: () => number;
 }
 
 /** The network between the relay and its destinations: sees each request, and judges whether it may be made. */
@@ -45,7 +43,7 @@ export class SimulatedNetwork {
     const eventId = headers.get("webhook-id") ?? "";
     const { now } = cloud.agenda;
     this.#judge(destination, eventId);
-    const attempt = destination.begin(eventId, now);
+    const attempt = destination.begin(eventId, now, cloud.caller?.kind === "retry");
     this.#expectEnd(destination, attempt);
     const take = () => {
       const event = this.#ends.events.get(eventId);
@@ -79,7 +77,7 @@ export class SimulatedNetwork {
 
   /** What D1 says at this moment must allow the attempt. */
   #judge(destination: SimulatedDestination, eventId: string): void {
-    const { cloud, db, heldTwice, replays } = this.#ends;
+    const { cloud, db, heldTwice } = this.#ends;
     const { url } = destination.planned;
     const { now } = cloud.agenda;
     const tooMany = tooManyWith(destination, now);
@@ -100,7 +98,10 @@ export class SimulatedNetwork {
       destination.id,
       eventId,
     );
-    if (replays() > 0 || heldTwice.has(eventId)) return;
+    const isRetry = cloud.caller?.kind === "retry";
+    const isUnderWay = destination.attempts.some((one) => one.isOpen && one.isRetry && one.eventId === eventId);
+    if (isRetry && isUnderWay && cloud.reasonsToRepeat === 0) cloud.accuse(`${url} gets ${eventId} by two visits`);
+    if (destination.resends > 0 || heldTwice.has(eventId)) return;
     if (delivery === undefined) {
       const [event] = db.query("SELECT claimed_until FROM events WHERE id = ?1", eventId);
       if (event !== undefined && Number(event["claimed_until"]) < now + FIRST_LEASE_MS) {
@@ -129,11 +130,13 @@ function tooManyWith({ planned: { maxPerSecond }, attempts }: SimulatedDestinati
 }
 
 /** Consumers that were at work when the breaker opened end within a lease; an operator's word has a probe made at once. */
-function isTooSoonForProbe({ attempts, operatedAt }: SimulatedDestination, row: Row, now: number): boolean {
+function isTooSoonForProbe({ planned, attempts, operatedAt }: SimulatedDestination, row: Row, now: number): boolean {
   const restingSince = row["resting_since"];
   const last = attempts.at(-1);
   if (typeof restingSince !== "number" || last === undefined) return false;
-  if (now - restingSince < VISIT_BEGINS_MS || (operatedAt !== null && now - operatedAt < CLAIM_ENDS_MS)) return false;
+  // Where there is a pace, one visit goes after another.
+  const othersBeginMs = planned.maxPerSecond === null ? VISIT_BEGINS_MS : 0;
+  if (now - restingSince < othersBeginMs || (operatedAt !== null && now - operatedAt < CLAIM_ENDS_MS)) return false;
   return now - last.at < SHORTEST_REST_MS;
 }
 

@@ -70,7 +70,7 @@ export class SimulatedOperator {
   owe(eventId: string, destination: SimulatedDestination): void {
     destination.mayLackEvents = true;
     destination.asked.add(eventId);
-    this.#replayed();
+    this.#replayed([destination]);
     this.#plan(0, async () => {
       await this.#call("PATCH", `/api/destinations/${destination.id}`, { enabled: false });
       await this.#call("POST", `/api/events/${eventId}/replay`, { destination_id: destination.id });
@@ -147,23 +147,25 @@ export class SimulatedOperator {
     }
   }
 
-  async #replay({ id }: SimulatedDestination, which: "failed" | "missing" | "all"): Promise<void> {
-    this.#replayed();
-    await this.#call("POST", `/api/destinations/${id}/replay`, { since: "2026-03-01T00:00:00Z", which });
+  async #replay(to: SimulatedDestination, which: "failed" | "missing" | "all"): Promise<void> {
+    // What one that came later misses may be on its first way.
+    this.#replayed(which === "all" || (which === "missing" && to.mayLackEvents) ? [to] : []);
+    await this.#call("POST", `/api/destinations/${to.id}/replay`, { since: "2026-03-01T00:00:00Z", which });
   }
 
   /** Has some event sent again, to one or to all that want it and lack it. */
   async #replayEvent(to: SimulatedDestination | null): Promise<void> {
     const [event] = this.#cloud.chance.some(this.#db.query("SELECT id FROM events"), 1);
     if (event === undefined) return;
-    this.#replayed();
+    this.#replayed(to === null ? this.#destinations : [to]);
     const id = String(event["id"]);
     to?.asked.add(id);
     await this.#call("POST", `/api/events/${id}/replay`, to === null ? {} : { destination_id: to.id });
   }
 
-  #replayed(): void {
+  #replayed(again: readonly SimulatedDestination[]): void {
     this.replays += 1;
+    for (const destination of again) destination.resends += 1;
     for (const destination of this.#destinations) destination.operatedAt = this.#cloud.agenda.now;
   }
 

@@ -30,15 +30,18 @@ async function createPlayer(code: string): Promise<(order: Order) => Promise<Rep
   return async ({ from, until, stopsAtViolation }) => {
     const before = process.threadCpuUsage();
     const violations: Violation[] = [];
+    let played = 0;
     let steps = 0;
-    let seed = from;
-    for (; seed < until && !(stopsAtViolation && violations.length > 0); seed += 1) {
-      const played = await playHistory(relay, db, seed);
-      steps += played.steps;
-      if (played.violation !== null) violations.push({ seed, message: played.violation });
+    for (let seed = from; seed < until; seed += 1) {
+      const { violation, steps: itsSteps } = await playHistory(relay, db, seed);
+      played += 1;
+      steps += itsSteps;
+      if (violation === null) continue;
+      violations.push({ seed, message: violation });
+      if (stopsAtViolation) break;
     }
     const { user, system } = process.threadCpuUsage(before);
-    return { played: seed - from, steps, cpuMs: (user + system) / 1000, violations };
+    return { played, steps, cpuMs: (user + system) / 1000, violations };
   };
 }
 

@@ -1,10 +1,11 @@
 import type { QueueMessage } from "../../src/messages.ts";
-import type { Cloud, Ended } from "./cloud.ts";
+import type { Cloud, Ended, InvocationKind } from "./cloud.ts";
 import type { Door } from "./faults.ts";
 
 export interface QueueSettings {
   readonly door: Extract<Door, "events" | "retries" | "dead_letters">;
   readonly name: string;
+  readonly stage: Extract<InvocationKind, "fan-out" | "retry" | "dead-letter">;
   readonly maxBatchSize: number;
   readonly maxBatchTimeoutMs: number;
   readonly maxRetries: number;
@@ -66,7 +67,8 @@ export class SimulatedQueue {
   makeBinding(): Queue<QueueMessage> {
     const send = (messages: readonly MessageSendRequest<QueueMessage>[]) => {
       const sent = messages.map(({ body, delaySeconds }) => ({ body: { ...body }, delaySeconds }));
-      const sentBy = this.#cloud.caller?.kind ?? null;
+      const sentBy = this.#cloud.caller?.kind;
+      const isOfLane = sentBy === "fan-out" || sentBy === "retry";
       let times = 0;
       const what = () => `send ${sent.map(({ body }) => summaryOf(body)).join(", ")}`;
       const refusal = refusalOf(sent);
@@ -75,7 +77,7 @@ export class SimulatedQueue {
         times += 1;
         for (const { body, delaySeconds } of sent) {
           this.add(body, delaySeconds);
-          if (times === 1 && sentBy === "batch") this.#count(body);
+          if (times === 1 && isOfLane) this.#count(body);
         }
         return { value: receipt, afterMs: this.#cloud.latencyMs() };
       });
@@ -195,7 +197,7 @@ export class SimulatedQueue {
       }
     };
     const invocation = this.#cloud.start(
-      "batch",
+      this.settings.stage,
       async ({ relay, bindings }, context) => relay.queue(batch, bindings, context),
       conclude,
     );

@@ -6,12 +6,13 @@ export type SimulatedQueues = Readonly<Record<"events" | "retries" | "dead_lette
 /** The queues as `wrangler.toml` sets them up. */
 export function makeQueues(cloud: Cloud): SimulatedQueues {
   // Some give up soon, so that what the queues give up on is met as well.
-  const maxRetries = cloud.chance.happens(0.15) ? 2 : 100;
+  const maxRetries = cloud.chance.happens(0.2) ? cloud.chance.pick([0, 1, 2]) : 100;
   const shared = { maxRetries, retryDelaySeconds: 10 };
   const events = new SimulatedQueue(cloud, {
     ...shared,
     door: "events",
     name: "qonto-relay-events",
+    stage: "fan-out",
     maxBatchSize: 100,
     maxBatchTimeoutMs: 1_000,
   });
@@ -19,6 +20,7 @@ export function makeQueues(cloud: Cloud): SimulatedQueues {
     ...shared,
     door: "retries",
     name: "qonto-relay-retries",
+    stage: "retry",
     maxBatchSize: 1,
     maxBatchTimeoutMs: 0,
   });
@@ -27,6 +29,7 @@ export function makeQueues(cloud: Cloud): SimulatedQueues {
     retryDelaySeconds: 600,
     door: "dead_letters",
     name: "qonto-relay-dead-letters",
+    stage: "dead-letter",
     maxBatchSize: 10,
     maxBatchTimeoutMs: 5_000,
   });

@@ -14,12 +14,6 @@ export const cronFaults: readonly DeliberateFault[] = [
     to: `await env.EVENTS.sendBatch(ids.slice(1).map((id) => ({ body: { kind: "recorded_event", id } })));`,
   },
   {
-    title: "The recovery scan does not come back to what is unfinished",
-    file: "src/upkeep/requeue-events.ts",
-    from: `Math.min(oldestUnfinished, now - LATE_WRITES_MS)`,
-    to: `now - LATE_WRITES_MS`,
-  },
-  {
     title: "The recovery scan misses what is written late",
     file: "src/upkeep/requeue-events.ts",
     from: `Math.min(oldestUnfinished, now - LATE_WRITES_MS)`,

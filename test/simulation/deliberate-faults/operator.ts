@@ -37,7 +37,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
     to: ``,
   },
   {
-    title: "A replay of what is missing sends what is on its way",
+    title: "A replay of what is missing sends what was delivered",
     file: "src/store/replays.ts",
     from: `THEN ?5 = 'all' AND EXISTS (`,
     to: `THEN ?5 IS ?5 AND EXISTS (`,
@@ -90,11 +90,5 @@ export const operatorFaults: readonly DeliberateFault[] = [
     file: "src/dead-letters/consumer.ts",
     from: `await keepWithTheQueue(message, burying);`,
     to: `message.ack();`,
-  },
-  {
-    title: "A letter counts as replayed though its message was not sent",
-    file: "src/operator/actions/dead-letters.ts",
-    from: `await sendAgain(message, c.env);`,
-    to: ``,
   },
 ];
