@@ -4,6 +4,7 @@ import { Checks } from "./checks.ts";
 import { Cloud, type MakeIsolate } from "./cloud.ts";
 import { createD1Binding } from "./d1-binding.ts";
 import type { SimulatedDestination } from "./destination.ts";
+import { checkEnd } from "./end-checks.ts";
 import { BUSINESS_SECRET, ONBOARDING_SECRET, type PlannedEvent, drawEvents, drawForgeries } from "./events.ts";
 import { expectedState, recordedState } from "./expected-state.ts";
 import { type Faults, drawFaults, drawStormMs, noFaults } from "./faults.ts";
@@ -27,12 +28,6 @@ const LATER_CRON_MS = 1_800_000;
 
 /** A run that does not end is ended by the platform. */
 const CRON_ENDS_MS = 300_000;
-
-/** So long after the storm all has been made good, unless somebody waits for days. */
-const GOOD_AGAIN_MS = 2_400_000;
-
-/** Where nothing goes wrong a destination that is well has an event by then: after a lease at the latest. */
-const PROMPT_MS = 45_000;
 
 /** `RETENTION_DAYS` unless it is set, and some days. */
 const RETENTION_MS = 36 * 86_400_000;
@@ -139,8 +134,16 @@ class History {
     if (faults.isNone) this.#qonto.endsRequests = false;
     else this.#disturb(faults);
     while (!this.#isAtRest()) await this.#step();
-    this.#checkTime();
-    await this.#checkEnd(faults.isNone);
+    await checkEnd({
+      relay: this.#relay,
+      db: this.#db,
+      cloud: this.#cloud,
+      qonto: this.#qonto,
+      events: this.#events,
+      destinations: this.#destinations,
+      heldTwice: this.#queues.events.heldTwice,
+      calmMs: this.#agenda.now - MIDDAY - this.#stormMs,
+    });
     if (chance.happens(0.04)) await this.#growOld();
   }
 
@@ -276,70 +279,6 @@ class History {
       .filter(([, isOpen]) => isOpen)
       .map(([what]) => what)
       .join(", ");
-  }
-
-  /** Everything that Qonto has sent is recorded, and delivered to all who want it, or dead where that is right. */
-  async #checkEnd(nothingWentWrong: boolean): Promise<void> {
-    await this.#checkLedger();
-    const state = recordedState(this.#db);
-    const expected = expectedState(this.#events);
-    if (state !== expected) throw new Error(`The state is\n${state}\nand should be\n${expected}`);
-    const rows = new Map(this.#db.query("SELECT id, body, is_unreadable FROM events").map((row) => [row["id"], row]));
-    for (const event of this.#events) {
-      const row = rows.get(event.id);
-      if (row === undefined) throw new Error(`${event.id} is not recorded`);
-      const recorded = row["is_unreadable"] === 1 ? Buffer.from(String(row["body"]), "base64").toString() : row["body"];
-      if (recorded !== event.body) throw new Error(`${event.id} is recorded with another body`);
-      for (const destination of this.#destinations) {
-        this.#checkDelivery(event, destination);
-        this.#checkRepeats(event, destination);
-        if (nothingWentWrong) this.#checkPromptness(event, destination);
-      }
-    }
-  }
-
-  #checkTime(): void {
-    if (this.#destinations.some(({ planned }) => planned.retryScheduleSeconds === null)) return;
-    const tookMs = this.#agenda.now - MIDDAY - this.#stormMs;
-    if (tookMs > GOOD_AGAIN_MS) throw new Error(`All was good again only ${tookMs / 60_000} minutes after the storm`);
-  }
-
-  async #checkLedger(): Promise<void> {
-    const db = this.#relay.openDatabase(this.#db.binding, { setTimer: this.#cloud.setTimer });
-    const ledger = await this.#relay.countLedger(db, 0, this.#agenda.now + 1);
-    if (!this.#relay.isBalanced(ledger)) throw new Error(`The ledger does not balance: ${JSON.stringify(ledger)}`);
-  }
-
-  #checkDelivery(event: PlannedEvent, destination: SimulatedDestination): void {
-    const { planned, id, mayLackEvents } = destination;
-    const [delivery] = this.#db.query(
-      "SELECT status FROM deliveries WHERE destination_id = ?1 AND event_id = ?2",
-      id,
-      event.id,
-    );
-    const status = delivery?.["status"];
-    const mayBeDead = planned.character === "failing" || planned.character === "gone" || mayLackEvents;
-    const mayLack =
-      mayLackEvents || planned.character === "gone" || !destination.wants(event) || destination.asked.has(event.id);
-    if (status === "delivered" || (status === "dead" && mayBeDead) || (status === undefined && mayLack)) return;
-    throw new Error(`${event.id} at ${planned.url} is ${String(status)} in the end`);
-  }
-
-  /** At least once, and again only for a reason: something that went wrong, an operator's wish, a message in two hands. */
-  #checkRepeats({ id }: PlannedEvent, { planned, repeats, resends }: SimulatedDestination): void {
-    const { heldTwice } = this.#queues.events;
-    const reasons = this.#cloud.reasonsToRepeat + resends + (heldTwice.has(id) ? 1 : 0);
-    const times = repeats.get(id) ?? 0;
-    if (times > reasons) throw new Error(`${planned.url} got ${id} ${times} times too often, for ${reasons} reasons`);
-  }
-
-  /** Of an event that can be read: any other waits for an operator. */
-  #checkPromptness({ id, isReadable }: PlannedEvent, { planned, accepted, operatedAt }: SimulatedDestination): void {
-    const acknowledgedAt = this.#qonto.acknowledged.get(id);
-    const acceptedAt = accepted.get(id);
-    if (!isReadable || planned.character !== "well" || planned.maxPerSecond !== null || operatedAt !== null) return;
-    if (acknowledgedAt === undefined || acceptedAt === undefined || acceptedAt - acknowledgedAt <= PROMPT_MS) return;
-    throw new Error(`${planned.url} got ${id} ${acceptedAt - acknowledgedAt} ms after it was acknowledged`);
   }
 
   readonly #makeIsolate: MakeIsolate = () => {

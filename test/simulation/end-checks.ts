@@ -1,0 +1,101 @@
+import type { Cloud } from "./cloud.ts";
+import type { SimulatedDestination } from "./destination.ts";
+import type { PlannedEvent } from "./events.ts";
+import { expectedState, recordedState } from "./expected-state.ts";
+import type { RelayModule } from "./load-relay.ts";
+import type { SimulatedQonto } from "./qonto.ts";
+import type { SqliteDatabase } from "./sqlite-database.ts";
+
+/** So long after the storm all has been made good, unless somebody waits for days. */
+const GOOD_AGAIN_MS = 2_400_000;
+
+/** Where nothing goes wrong a destination that is well has an event by then: after a lease at the latest. */
+const PROMPT_MS = 45_000;
+
+/** A history that has come to rest. */
+export interface PlayedOut {
+  readonly relay: RelayModule;
+  readonly db: SqliteDatabase;
+  readonly cloud: Cloud;
+  readonly qonto: SimulatedQonto;
+  readonly events: readonly PlannedEvent[];
+  readonly destinations: readonly SimulatedDestination[];
+  /** Ids of events that two consumers may have handled at once. */
+  readonly heldTwice: ReadonlySet<string>;
+  /** Since the storm. */
+  readonly calmMs: number;
+}
+
+/**
+ * Checks what must be true in the end: everything that Qonto has sent is recorded, and delivered to all who want it, or dead
+ * where that is right. Throws an error that says what is not.
+ */
+export async function checkEnd(played: PlayedOut): Promise<void> {
+  const { db, events, destinations, cloud } = played;
+  checkTime(played);
+  await checkLedger(played);
+  const state = recordedState(db);
+  const expected = expectedState(events);
+  if (state !== expected) throw new Error(`The state is not what it should be:\n${state}\nand not\n${expected}`);
+  const rows = new Map(db.query("SELECT id, body, is_unreadable FROM events").map((row) => [row["id"], row]));
+  for (const event of events) {
+    const row = rows.get(event.id);
+    if (row === undefined) throw new Error(`${event.id} is not recorded`);
+    const recorded = row["is_unreadable"] === 1 ? Buffer.from(String(row["body"]), "base64").toString() : row["body"];
+    if (recorded !== event.body) throw new Error(`${event.id} is recorded with another body`);
+    for (const destination of destinations) {
+      checkDelivery(event, destination, db);
+      checkRepeats(event, destination, played);
+      if (cloud.faults.isNone) checkPromptness(event, destination, played);
+    }
+  }
+}
+
+function checkTime({ destinations, calmMs }: PlayedOut): void {
+  if (destinations.some(({ planned }) => planned.retryScheduleSeconds === null)) return;
+  if (calmMs > GOOD_AGAIN_MS) throw new Error(`All was good again only ${calmMs / 60_000} minutes after the storm`);
+}
+
+async function checkLedger({ relay, db, cloud }: PlayedOut): Promise<void> {
+  const ledger = await relay.countLedger(relay.openDatabase(db.binding, cloud), 0, cloud.agenda.now + 1);
+  if (!relay.isBalanced(ledger)) throw new Error(`The ledger does not balance: ${JSON.stringify(ledger)}`);
+}
+
+function checkDelivery(event: PlannedEvent, destination: SimulatedDestination, db: SqliteDatabase): void {
+  const { planned, id, mayLackEvents } = destination;
+  const [delivery] = db.query(
+    "SELECT status FROM deliveries WHERE destination_id = ?1 AND event_id = ?2",
+    id,
+    event.id,
+  );
+  const status = delivery?.["status"];
+  const mayBeDead = planned.character === "failing" || planned.character === "gone" || mayLackEvents;
+  const mayLack =
+    mayLackEvents || planned.character === "gone" || !destination.wants(event) || destination.asked.has(event.id);
+  if (status === "delivered" || (status === "dead" && mayBeDead) || (status === undefined && mayLack)) return;
+  throw new Error(`${event.id} at ${planned.url} is ${String(status)} in the end`);
+}
+
+/** At least once, and again only for a reason: something that went wrong, an operator's wish, a message in two hands. */
+function checkRepeats(
+  { id }: PlannedEvent,
+  { planned, repeats, resends }: SimulatedDestination,
+  { cloud, heldTwice }: PlayedOut,
+): void {
+  const reasons = cloud.reasonsToRepeat + resends + (heldTwice.has(id) ? 1 : 0);
+  const times = repeats.get(id) ?? 0;
+  if (times > reasons) throw new Error(`${planned.url} got ${id} ${times} times too often, for ${reasons} reasons`);
+}
+
+/** Of an event that can be read: any other waits for an operator. */
+function checkPromptness(
+  { id, isReadable }: PlannedEvent,
+  { planned, accepted, operatedAt }: SimulatedDestination,
+  { qonto }: PlayedOut,
+): void {
+  const acknowledgedAt = qonto.acknowledged.get(id);
+  const acceptedAt = accepted.get(id);
+  if (!isReadable || planned.character !== "well" || planned.maxPerSecond !== null || operatedAt !== null) return;
+  if (acknowledgedAt === undefined || acceptedAt === undefined || acceptedAt - acknowledgedAt <= PROMPT_MS) return;
+  throw new Error(`${planned.url} got ${id} ${acceptedAt - acknowledgedAt} ms after it was acknowledged`);
+}
