@@ -100,8 +100,9 @@ export class SimulatedNetwork {
     );
     const isRetry = cloud.caller?.kind === "retry";
     const isUnderWay = destination.attempts.some((one) => one.isOpen && one.isRetry && one.eventId === eventId);
+    if (destination.resends > 0) return;
     if (isRetry && isUnderWay && cloud.reasonsToRepeat === 0) cloud.accuse(`${url} gets ${eventId} by two visits`);
-    if (destination.resends > 0 || heldTwice.has(eventId)) return;
+    if (heldTwice.has(eventId)) return;
     if (delivery === undefined) {
       const [event] = db.query("SELECT claimed_until FROM events WHERE id = ?1", eventId);
       if (event !== undefined && Number(event["claimed_until"]) < now + FIRST_LEASE_MS) {
