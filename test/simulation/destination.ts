@@ -53,8 +53,8 @@ export function toSettings({ url, types, maxPerSecond, timeoutMs, retryScheduleS
 export interface Attempt {
   readonly eventId: string;
   readonly at: number;
-  /** Whether the retry lane makes it. */
-  readonly isRetry: boolean;
+  /** Whether the retry lane makes it, and no first attempt can be under way beside it. */
+  readonly isByLaneAlone: boolean;
   /** Until its sender has an answer, or knows that there will be none. */
   isOpen: boolean;
 }
@@ -122,8 +122,8 @@ export class SimulatedDestination {
   }
 
   /** The relay begins a request. */
-  begin(eventId: string, at: number, isRetry: boolean): Attempt {
-    const attempt = { eventId, at, isRetry, isOpen: true };
+  begin(eventId: string, at: number, isByLaneAlone: boolean): Attempt {
+    const attempt = { eventId, at, isByLaneAlone, isOpen: true };
     this.attempts.push(attempt);
     this.failed += 1;
     this.late += 1;

@@ -18,6 +18,8 @@ const kinds = [
   "fails",
   "fails_passingly",
   "lies",
+  // Twice: of its minute there is much to see.
+  "late",
   "late",
   "hangs",
   "hangs_done",
@@ -106,7 +108,14 @@ function weather(chance: Chance, storm: Storm): Faults["next"] {
   const rate = chance.pick([0.01, 0.03, 0.1, 0.3]);
   const some = chance.happens(0.5) ? chance.some(kinds, chance.whole(1, 3)) : kinds;
   const common = some as readonly [FaultKind, ...FaultKind[]];
-  return (_door, now) => (now - storm.from < storm.ms && chance.happens(rate) ? chance.pick(common) : null);
+  // Some storms are about one of them.
+  const only = chance.happens(0.3)
+    ? chance.pick(["request", "fan-out", "retry", "dead-letter", "cron", "api", "api"])
+    : null;
+  return (_door, now, caller) => {
+    if (now - storm.from >= storm.ms || (only !== null && caller !== only)) return null;
+    return chance.happens(rate) ? chance.pick(common) : null;
+  };
 }
 
 /** Stores that do not work for a while, one or both, as D1 does for a minute at times. */

@@ -9,6 +9,7 @@ const actions = [
   "pause",
   "resume",
   "rotate",
+  "rotate",
   "remove",
   "create",
   "replay-event",

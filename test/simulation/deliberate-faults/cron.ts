@@ -35,7 +35,7 @@ export const cronFaults: readonly DeliberateFault[] = [
     title: "A destination whose turn was taken by a dead consumer gets no message",
     file: "src/store/lane.ts",
     from: `(next_turn_at IS NULL OR next_turn_at <= ?2) AND due_at < ?1\`;`,
-    to: `next_turn_at IS NULL AND due_at < ?1\`;`,
+    to: `next_turn_at IS NULL AND ?2 IS ?2 AND due_at < ?1\`;`,
   },
   {
     title: "A replay that was cut short is not gone on with",
@@ -59,9 +59,8 @@ export const cronFaults: readonly DeliberateFault[] = [
   {
     title: "Retention deletes events with a dead delivery too early",
     file: "src/store/event-progress.ts",
-    from: `
-      OR (deliveries.status = 'dead' AND events.received_at >= \${deadBeforeSql})`,
-    to: ``,
+    from: `events.received_at >= \${deadBeforeSql})`,
+    to: `\${deadBeforeSql} IS NULL)`,
   },
   {
     title: "Retention deletes what is not old",

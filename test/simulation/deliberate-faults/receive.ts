@@ -71,7 +71,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
     title: "A call that is repeated takes its own row for a duplicate",
     file: "src/store/events.ts",
     from: `WHERE NOT (\${isRepeated} AND excluded.received_at IN (events.received_at, events.queued_at))`,
-    to: ``,
+    to: `WHERE \${isRepeated} IS \${isRepeated}`,
   },
   {
     title: "A message is sent that is larger than a queue takes",

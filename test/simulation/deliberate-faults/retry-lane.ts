@@ -14,7 +14,7 @@ export const retryLaneFaults: readonly DeliberateFault[] = [
     file: "src/store/lane.ts",
     from: `AND enabled = 1 AND next_turn_at IS ?5)
   RETURNING`,
-    to: `AND enabled = 1)
+    to: `AND enabled = 1 AND ?5 IS ?5)
   RETURNING`,
   },
   {
