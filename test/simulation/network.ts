@@ -112,10 +112,11 @@ export class SimulatedNetwork {
       eventId,
     );
     const isUnderWay = destination.attempts.some((one) => one.isOpen && one.isByLaneAlone && one.eventId === eventId);
+    if (destination.resends > 0) return;
     if (cloud.caller?.kind === "retry" && isUnderWay && cloud.reasonsToRepeat === 0) {
       cloud.accuse(`${url} gets ${eventId} by two visits`);
     }
-    if (destination.resends > 0 || heldTwice.has(eventId)) return;
+    if (heldTwice.has(eventId)) return;
     if (delivery === undefined) {
       const [event] = db.query("SELECT claimed_until FROM events WHERE id = ?1", eventId);
       if (event !== undefined && Number(event["claimed_until"]) < now + FIRST_LEASE_MS) {
