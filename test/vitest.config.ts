@@ -17,8 +17,18 @@ const consoleAssets: Plugin = {
       : null,
 };
 
-/** Each takes a minute or more: begun last, one of them would have the others wait. */
-const long = ["browser/console", "simulation/simulation", "end-to-end/start", "cli/deploy"];
+/** Each takes ten seconds or more: begun last, one of them would have the others wait. */
+const long = [
+  "browser/console",
+  "node/end-to-end/start",
+  "node/bench/bench",
+  "node/end-to-end/doctor",
+  "node/cli/deploy/real-wrangler",
+  "simulation/simulation",
+  "simulation/deliberate-faults",
+  "worker/faults-of-others/delivery",
+  "worker/retry/resting",
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
