@@ -102,7 +102,7 @@ export const bringForwardSql = `
   UPDATE deliveries SET next_attempt_at = max(received_at, ?4), step = iif(received_at > ?5, max(step - 1, 0), step)
   WHERE (destination_id, received_at, event_id) IN (
     SELECT destination_id, received_at, event_id FROM deliveries
-    WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at > ?2
+    WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at > ?2 AND claims = 0
       AND attempts ->> '$[#-1].retry_after_seconds' IS NULL
     ORDER BY next_attempt_at LIMIT ?3)`;
 
@@ -169,7 +169,7 @@ export async function bringDeliveriesForward(db: Database, destinationId: string
   await retried(db, () => bringForward(db, destinationId, { now, dueAt: now }).run());
 }
 
-/** Leaves alone what is claimed: that waits no longer than a lease. */
+/** Leaves alone what is claimed: that waits no longer than a lease or, if it was claimed after `now`, bears its claim. */
 function bringForward(
   db: Database,
   destinationId: string,

@@ -182,7 +182,7 @@ export const owePendingSql = `
     AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
     AND EXISTS (SELECT 1 FROM events WHERE id = given.value ->> 'event_id')
   ON CONFLICT DO UPDATE SET status = 'pending', step = 0, claims = 0, next_attempt_at = excluded.next_attempt_at
-    WHERE deliveries.status <> 'pending' OR deliveries.next_attempt_at > ?2 + ${LEASE_MS}`;
+    WHERE deliveries.status <> 'pending' OR (deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0)`;
 
 export const oweSql = `
   UPDATE events SET owed = json_insert(owed, '$[#]', given.value ->> 'destination_id')
@@ -219,7 +219,7 @@ export async function replayPage(
 
 /**
  * Makes single deliveries due at `now`, whatever became of them before; returns how many there were. An attempt that is
- * under way is left alone.
+ * under way is left alone: it waits no longer than a lease or, if it was claimed after `now`, is claimed.
  */
 export async function replayDeliveries(db: Database, keys: readonly DeliveryKey[], now: number): Promise<number> {
   if (keys.length === 0) return 0;

@@ -6,7 +6,7 @@ import type { RelayModule } from "./load-relay.ts";
 import type { SimulatedQonto } from "./qonto.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
-/** So long after the storm all has been made good, unless somebody waits for days. */
+/** So long after the storm all has been made good, unless somebody waits for days, or fails for good and is probed once a minute. */
 const GOOD_AGAIN_MS = 2_400_000;
 
 /** Where nothing goes wrong a destination that is well has an event by then: after a lease at the latest. */
@@ -52,7 +52,9 @@ export async function checkEnd(played: PlayedOut): Promise<void> {
 }
 
 function checkTime({ destinations, calmMs }: PlayedOut): void {
-  if (destinations.some(({ planned }) => planned.retryScheduleSeconds === null)) return;
+  const takesLong = ({ planned, hasRested }: SimulatedDestination) =>
+    planned.retryScheduleSeconds === null || (planned.character === "failing" && hasRested);
+  if (destinations.some(takesLong)) return;
   if (calmMs > GOOD_AGAIN_MS) throw new Error(`All was good again only ${calmMs / 60_000} minutes after the storm`);
 }
 

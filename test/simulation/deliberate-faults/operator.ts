@@ -5,7 +5,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
     title: "A replay begins an attempt that is under way again",
     file: "src/store/replays.ts",
     from: `
-    WHERE deliveries.status <> 'pending' OR deliveries.next_attempt_at > ?2 + \${LEASE_MS}\`;`,
+    WHERE deliveries.status <> 'pending' OR (deliveries.next_attempt_at > ?2 + \${LEASE_MS} AND deliveries.claims = 0)\`;`,
     to: `\`;`,
   },
   {

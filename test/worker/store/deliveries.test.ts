@@ -2,7 +2,11 @@ import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import type { Delivery } from "../../../src/domain/delivery.ts";
 import { latestAttempt, readLatestAttempt } from "../../../src/store/latest-attempt.ts";
+import { LEASE_MS } from "../../../src/domain/turn.ts";
 import { recordDeliveries } from "../../../src/store/deliveries.ts";
+import { bringDeliveriesForward } from "../../../src/store/destination-health.ts";
+import { claimDue } from "../../../src/store/lane.ts";
+import { replayDeliveries } from "../../../src/store/replays.ts";
 import { TestRelay } from "../support/relay.ts";
 import { database } from "../support/store.ts";
 import { realWorld } from "../../../src/platform/world.ts";
@@ -56,6 +60,22 @@ it("a delivery that its event does not owe, or no longer, is not written down", 
   );
   const statement = env.DB.prepare("SELECT event_id FROM deliveries WHERE destination_id = ?1").bind(destinationId);
   expect((await statement.all()).results).toEqual([]);
+});
+
+it("a delivery that is claimed a moment after an operator asked for it is left alone", async () => {
+  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const key = { destinationId, eventId: "claimed", receivedAt: 7 };
+  await owe(destinationId, [key]);
+  await recordDeliveries(database, [{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }], []);
+  const asked = 100_000;
+  const claim = { destinationId, limit: 1, seenTurnAt: null, takesTurn: false };
+  const lease = { now: asked + 10, claimedUntil: asked + 10 + LEASE_MS };
+  expect((await claimDue(database, [claim], lease)).claimed[0]?.deliveries).toHaveLength(1);
+
+  expect(await replayDeliveries(database, [key], asked)).toBe(0);
+  await bringDeliveriesForward(database, destinationId, asked);
+  const statement = env.DB.prepare("SELECT next_attempt_at FROM deliveries WHERE destination_id = ?1");
+  expect(await statement.bind(destinationId).first("next_attempt_at")).toBe(lease.claimedUntil);
 });
 
 it("deliveries are written down however much their answers say", async () => {
