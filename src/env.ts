@@ -25,7 +25,7 @@ export interface Env {
   readonly ALLOW_PRIVATE_DESTINATIONS?: string;
 }
 
-/** Bindings do not change while an isolate lives, and what is kept for them goes by these objects. */
+/** One Env for each bindings object, which does not change while an isolate lives: caches are keyed by it. */
 export function openBindings(timers: Timers): (bindings: Bindings) => Env {
   const opened = new WeakMap<Bindings, Env>();
   return (bindings) => {

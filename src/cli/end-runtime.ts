@@ -3,9 +3,9 @@ import { subscribe } from "node:diagnostics_channel";
 
 /**
  * A runtime, workerd, outlives this process when it is killed, and keeps the port and the files of D1. So beside each
- * stands a shell that waits for the end of its input, which is the end of this process. Windows needs none.
+ * stands a shell that waits for the end of its input, which is the end of this process.
  */
-if (process.platform !== "win32") subscribe("child_process", guardRuntime);
+subscribe("child_process", guardRuntime);
 
 function guardRuntime(message: unknown): void {
   if (!(message instanceof Object && "process" in message && message.process instanceof ChildProcess)) return;

@@ -1,22 +1,13 @@
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import esbuild, { type Plugin } from "esbuild";
+import esbuild from "esbuild";
 import type { V4WorkerOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
 import { z } from "zod";
+import { assetsAsText } from "./assets-as-text.ts";
+import "./end-runtime.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-
-/** What the console's pages load, as the rules of wrangler.toml say. */
-const assetsAsText: Plugin = {
-  name: "assets-as-text",
-  setup: (build) =>
-    build.onLoad({ filter: /[/\\]assets[/\\].+\.(css|js|svg)$/ }, async ({ path: file }) => ({
-      contents: await readFile(file, "utf8"),
-      loader: "text",
-    })),
-};
 
 /** A Worker as one module, as `wrangler deploy` makes it. */
 export async function bundleWorker(entry: string): Promise<string> {

@@ -7,15 +7,9 @@ import { Miniflare, MiniflareCoreError, convertV4MiniflareOptions } from "minifl
 import { z } from "zod";
 import { expireLeases } from "../store/expire-leases.ts";
 import { applyMigrations } from "../store/migrations.ts";
-import "./end-runtime.ts";
 import { bundleWorker, workerOptions } from "./local-worker.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-
-const CRON_EVERY_MS = 60_000;
-
-/** A server that was killed a moment ago may still be on its way out. */
-const LOCKED_WITHIN_MS = 3_000;
 
 export interface ServeOptions {
   readonly port: number;
@@ -50,41 +44,49 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       // Where wrangler keeps it.
       resourcePersistencePath: path.join(stateDirectory, "v3"),
       handleStructuredLogs: ({ message }) => print(message),
-      unsafeHandleRuntimeRestart: () => print("The runtime ended by itself and was started again."),
     });
   const closed = optionsOf(workerOptions(""));
   const runtime = new Miniflare(closed);
   started.defer(() => runtime.dispose());
 
-  let script = await bundleWorker("src/index.ts");
+  let served: string | null = null;
   const runCron = async () => void (await (await runtime.getWorker()).scheduled({ cron: "* * * * *" }));
-  /** Until then nobody works on the database, and no queue holds a message. */
-  const open = async () => {
+  /** No Worker is served meanwhile: only then may leases expire. */
+  const open = async (script: string) => {
     const db = await runtime.getD1Database("DB");
     await applyMigrations(db, (name) => readFileSync(path.join(root, "migrations", name), "utf8"));
     await expireLeases(db);
     await runtime.setOptions(optionsOf(workerOptions(script, port)));
+    served = script;
     await runCron();
   };
-  await open().catch((error: unknown) => {
+  await open(await bundleWorker("src/index.ts")).catch((error: unknown) => {
     if (!(error instanceof MiniflareCoreError && error.code === "ERR_ADDRESS_IN_USE")) throw error;
     throw new ServeError(`Port ${port} is taken. Stop what listens there, or choose another: PORT=8788 npm start`);
   });
 
   const tell = (error: unknown) => print(String(error));
+  // A save is several changes, a checkout hundreds: those that come meanwhile are one.
+  let isOutdated = false;
   const update = async () => {
-    const bundle = await bundleWorker("src/index.ts");
-    if (bundle === script) return;
-    script = bundle;
+    isOutdated = false;
+    const script = await bundleWorker("src/index.ts");
+    if (script === served) return;
+    served = null;
     await runtime.setOptions(closed);
-    await open();
+    await open(script);
   };
   let updated = Promise.resolve();
-  const onChange = () => void (updated = updated.then(update).catch(tell));
-  const watcher = watch(path.join(root, "src"), { recursive: true }, onChange).on("error", tell);
+  const onChange = () => {
+    if (!isOutdated) updated = updated.then(update).catch(tell);
+    isOutdated = true;
+  };
   started.defer(() => updated);
-  started.defer(() => watcher.close());
-  started.use(setInterval(() => void runCron().catch(tell), CRON_EVERY_MS));
+  for (const directory of ["src", "migrations"]) {
+    const watcher = watch(path.join(root, directory), { recursive: true }, onChange).on("error", tell);
+    started.defer(() => watcher.close());
+  }
+  started.use(setInterval(() => void runCron().catch(tell), 60_000));
   const all = started.move();
   return { url: `http://localhost:${port}`, stop: () => all.disposeAsync() };
 }
@@ -92,7 +94,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 /** An open transaction is a lock that ends with its process, however that ends. */
 function lockState(stateDirectory: string): DatabaseSync {
   mkdirSync(stateDirectory, { recursive: true });
-  const lock = new DatabaseSync(path.join(stateDirectory, "lock"), { timeout: LOCKED_WITHIN_MS });
+  // A server that was killed a moment ago may still be on its way out: it is waited for.
+  const lock = new DatabaseSync(path.join(stateDirectory, "lock"), { timeout: 3_000 });
   try {
     lock.exec("BEGIN EXCLUSIVE");
     return lock;

@@ -16,9 +16,8 @@ ALLOW_PRIVATE_DESTINATIONS=true
 async function start(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
   // An npm that is killed hands no signal on: then this process has another parent.
-  const parent = process.ppid;
-  const endWithNpm = () => process.ppid === parent || process.exit(1);
-  if (process.env["npm_lifecycle_event"] !== undefined) setInterval(endWithNpm, 500).unref();
+  const endWithNpm = () => String(process.ppid) === process.env["NPM_PID"] || process.exit(1);
+  if (process.env["NPM_PID"] !== undefined) setInterval(endWithNpm, 500).unref();
 
   const port = readPort(process.env["PORT"]);
   if (!existsSync(variablesFile)) {

@@ -25,7 +25,7 @@ export const realWorld: World = {
 export function endingWith(ending: AbortSignal, world: World): World {
   return {
     ...world,
-    wait: (ms) => world.wait(ms, ending),
+    wait: (ms, signal) => world.wait(ms, signal === undefined ? ending : AbortSignal.any([signal, ending])),
     fetch: (input, init) => {
       const own = init?.signal ?? (input instanceof Request ? input.signal : null);
       return world.fetch(input, { ...init, signal: own === null ? ending : AbortSignal.any([own, ending]) });

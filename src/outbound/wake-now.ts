@@ -3,7 +3,7 @@ import { logFailure } from "../platform/log.ts";
 import { probeNow } from "../store/destination-health.ts";
 import { scheduleWakes } from "./schedule.ts";
 
-/** Has the lane look at destinations at once, because an operator asked for it; a resting one is probed as soon as it may be. */
+/** Sends messages for destinations that an operator asked for; one whose circuit is open is probed as soon as it may be. */
 export async function wakeNow(
   { DB, RETRIES }: Pick<Env, "DB" | "RETRIES">,
   destinationIds: readonly string[],

@@ -7,7 +7,7 @@ import { inParameters } from "./parameters.ts";
 const isOrphanSql = `given.value ->> 'status' = 'pending'
     AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')`;
 
-/** Whoever comes late may have been overtaken by a claim that owes it to others, or by retention. */
+/** A late write is left out when the event no longer names this destination, or is deleted. */
 const isOwedSql = `EXISTS (
     SELECT 1 FROM events CROSS JOIN json_each(events.owed) AS owed_to
     WHERE events.id = given.value ->> 'event_id' AND events.received_at = given.value ->> 'received_at'

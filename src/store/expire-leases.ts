@@ -7,7 +7,7 @@ import { unfinishedSql } from "./event-progress.ts";
  * meanwhile: two consumers would hold the same lease.
  */
 
-/** Begins where the cron's sweep does: before, every event is finished. */
+/** From where the cron's scan begins: before, every event is finished. */
 export const expireEventsSql = `
   UPDATE events SET queued_at = 0, claimed_until = 0
   WHERE received_at >= coalesce((SELECT value FROM marks WHERE name = 'sweep_from'), 0) AND ${unfinishedSql}`;
@@ -15,7 +15,7 @@ export const expireEventsSql = `
 /** It waits for the end of a lease, or of its first attempt; any other is due when its retry schedule says. */
 const isHeldSql = "status = 'pending' AND (claims > 0 OR attempts = '[]')";
 
-/** A turn ends with the lease of the visit that holds it; any other end is a rest, or a pace that is kept. */
+/** A turn that is held under a lease ends with it; any other `next_turn_at` is an open circuit or `max_per_second`. */
 export const expireTurnsSql = `
   UPDATE destinations SET next_turn_at = 0
   WHERE EXISTS (

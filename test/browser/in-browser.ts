@@ -62,8 +62,10 @@ export const it = test
     onCleanup(() => expect(entered.flatMap(({ faults }) => faults)).toEqual([]));
     return async ({ as = "admin", on = "still", viewport = usual }: Visit = {}): Promise<Page> => {
       const { page, faults } = pages[on];
-      faults.length = 0;
-      entered.push(pages[on]);
+      if (!entered.includes(pages[on])) {
+        faults.length = 0;
+        entered.push(pages[on]);
+      }
       await page.context().clearCookies();
       await page.context().addCookies(cookies[as]);
       await page.setViewportSize(viewport);

@@ -294,7 +294,8 @@ export class Cloud {
   }
 
   loseAll(): void {
-    for (const isolate of this.#isolates) this.lose(isolate);
+    const all = new Set([...this.#isolates, ...this.#inProgress.values().map(({ isolate }) => isolate)]);
+    for (const isolate of all) this.lose(isolate);
   }
 
   loseSome(): void {

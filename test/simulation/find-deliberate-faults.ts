@@ -7,6 +7,7 @@ import { PlayerThread } from "./player-thread.ts";
 /** Builds the relay with one deliberate fault after another, and says which seed finds each. */
 export async function findDeliberateFaults(options: Options): Promise<boolean> {
   const faults = deliberateFaults.filter(({ title }) => title.includes(options.only));
+  if (faults.length === 0) throw new Error(`No deliberate fault has "${options.only}" in its title`);
   const waiting = faults.toReversed();
   let found = 0;
   const work = async () => {

@@ -3,22 +3,13 @@ import os from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import esbuild, { type Plugin } from "esbuild";
+import { assetsAsText } from "../../src/cli/assets-as-text.ts";
 import { type DeliberateFault, applyFault } from "./deliberate-faults/deliberate-fault.ts";
 import type * as relay from "./relay.ts";
 
 export type RelayModule = typeof relay;
 
 const root = path.join(import.meta.dirname, "../..");
-
-/** What the console serves as it is, the Worker imports as text. */
-const assetsAsText: Plugin = {
-  name: "assets-as-text",
-  setup: (build) =>
-    build.onLoad({ filter: /[/\\]console[/\\]assets[/\\]/ }, ({ path: file }) => ({
-      contents: readFileSync(file, "utf8"),
-      loader: "text",
-    })),
-};
 
 /** Isolates come and go: the router that is made soonest, not the one that matches soonest. */
 const quickRouter: Plugin = {

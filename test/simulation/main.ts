@@ -26,8 +26,8 @@ async function trace({ from, seeds }: Options): Promise<boolean> {
 }
 
 async function play({ from, seeds, withinMs, threads }: Options): Promise<boolean> {
-  const startedAt = performance.now();
   const code = await buildRelay();
+  const startedAt = performance.now();
   const violations: Violation[] = [];
   const end = from + seeds;
   let next = from;
@@ -52,6 +52,7 @@ async function play({ from, seeds, withinMs, threads }: Options): Promise<boolea
     await thread.end();
   };
   await Promise.all(Array.from({ length: Math.min(threads, Math.ceil(seeds / CHUNK)) }, work));
+  if (played === 0) throw new Error("No history was played in time");
   const seconds = (performance.now() - startedAt) / 1000;
   console.log(
     `${played} histories of ${Math.round(steps / played)} steps and ${(cpuMs / played).toFixed(1)} ms of processor time, ` +
@@ -74,12 +75,16 @@ const modes: Readonly<Record<Options["does"], (options: Options) => Promise<bool
   "find-deliberate-faults": findDeliberateFaults,
 };
 
-try {
-  const options = readOptions();
-  if (options === null) console.log(usage);
-  else if (!(await modes[options.does](options))) process.exitCode = 1;
-} catch (error) {
-  if (!(error instanceof TypeError)) throw error;
-  console.error(`${error.message}\n\n${usage}`);
-  process.exitCode = 2;
+const options = tryReadOptions();
+if (options === null) console.log(usage);
+else if (!(await modes[options.does](options))) process.exitCode = 1;
+
+function tryReadOptions(): Options | null {
+  try {
+    return readOptions();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    console.error(`${error.message}\n\n${usage}`);
+    return process.exit(2);
+  }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { createMigrationTableSql } from "../../src/store/migrations.ts";
 import { expectedMigrations } from "../../src/store/expected-migrations.ts";
 
 const directory = path.join(import.meta.dirname, "../../migrations");
@@ -12,11 +13,7 @@ export const noteMigrationsSql = `
 
 /** SQL that makes an empty database one after all migrations. */
 export const migrationsSql = [
-  `CREATE TABLE d1_migrations (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    name       TEXT UNIQUE,
-    applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
-  )`,
+  createMigrationTableSql,
   ...expectedMigrations.map((name) => readFileSync(path.join(directory, name), "utf8")),
   noteMigrationsSql,
 ].join(";\n");

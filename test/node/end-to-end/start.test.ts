@@ -104,9 +104,16 @@ describe("npm start", () => {
     const readStyle = async () => (await fetch(`${relay.url}/console/style.css`)).text();
     await vi.waitFor(async () => expect(await readStyle()).toContain("/* edited */"), { timeout: 30_000 });
     // What is no Worker any more is said, and cured by the next edit.
-    appendFileSync(relay.path("src/console/assets.ts"), "(");
+    const module = relay.path("src/console/assets.ts");
+    const whole = readFileSync(module, "utf8");
+    appendFileSync(module, "(");
     await vi.waitFor(() => expect(relay.output).toMatch(/src.console.assets\.ts/), { timeout: 30_000 });
     expect(await readStyle()).toContain("/* edited */");
+    // So is one that ends as soon as it begins.
+    writeFileSync(module, `${whole}\nthrow new Error("It does not begin");\n`);
+    await vi.waitFor(() => expect(relay.output).toContain("It does not begin"), { timeout: 30_000 });
+    writeFileSync(module, whole);
+    await vi.waitFor(async () => expect(await readStyle()).toContain("/* edited */"), { timeout: 30_000 });
   });
 
   it("delivers after kill -9 and another start whatever was acknowledged before, without waiting for a lease", async () => {
@@ -149,5 +156,14 @@ describe("npm start", () => {
     expect((await fetch(`${relay.url}/health`)).status).toBe(200);
     relay.signal("SIGKILL");
     expect(await relay.gone(10_000)).toBe(true);
+  });
+
+  it("ends when npm is killed before it is ready", async () => {
+    const relay = await freshCopy();
+    const started = relay.start();
+    await vi.waitFor(() => expect(relay.processes("node src/cli/start.ts")).not.toEqual([]), { timeout: 30_000 });
+    relay.signal("SIGKILL");
+    await started;
+    expect(await relay.gone(30_000)).toBe(true);
   });
 });
