@@ -101,6 +101,7 @@ export class SimulatedDestination {
   operatedAt: number | null = null;
   /** When an operator first asked for another secret, Unix milliseconds. */
   rotatedAt: number | null = null;
+  rotations = 0;
   /** Events whose requests came in and were answered with 2xx, whether the answer arrived or not. */
   readonly #answeredWell = new Set<string>();
   readonly #chance: Chance;

@@ -43,7 +43,7 @@ export class SimulatedNetwork {
     const eventId = headers.get("webhook-id") ?? "";
     const { now } = cloud.agenda;
     this.#judge(destination, eventId);
-    const attempt = destination.begin(eventId, now, this.#isByLaneAlone(eventId));
+    const attempt = destination.begin(eventId, now, this.#isByLaneAlone(eventId, destination));
     this.#expectEnd(destination, attempt);
     const take = () => {
       const event = this.#ends.events.get(eventId);
@@ -75,12 +75,15 @@ export class SimulatedNetwork {
     });
   }
 
-  /** Whether no first attempts at an event can be under way beside this. */
-  #isByLaneAlone(eventId: string): boolean {
+  /**
+   * Whether no first attempt can be under way beside this: one that was begun under a claim, or at a destination that came
+   * later, may be, and a replay does not see it.
+   */
+  #isByLaneAlone(eventId: string, { mayLackEvents }: SimulatedDestination): boolean {
     const { cloud, db } = this.#ends;
-    if (cloud.caller?.kind !== "retry") return false;
+    if (cloud.caller?.kind !== "retry" || mayLackEvents) return false;
     const finished = db.query(
-      `SELECT 1 FROM events WHERE id = ?1 AND owed IS NOT NULL AND NOT EXISTS (
+      `SELECT 1 FROM events WHERE id = ?1 AND claims = 0 AND owed IS NOT NULL AND NOT EXISTS (
          SELECT 1 FROM json_each(events.owed) AS owed_to WHERE NOT EXISTS (
            SELECT 1 FROM deliveries WHERE destination_id = owed_to.value AND event_id = events.id))`,
       eventId,

@@ -18,6 +18,9 @@ const actions = [
   "release",
 ] as const;
 
+/** Who rotates more often loses the oldest secret. */
+const MOST_ROTATIONS = 4;
+
 /** Longer than anybody waits for an answer of the API. */
 const PATIENCE_MS = 120_000;
 
@@ -122,6 +125,8 @@ export class SimulatedOperator {
         await this.#call("PATCH", path, { enabled: true });
         return;
       case "rotate": {
+        if (destination.rotations === MOST_ROTATIONS) return;
+        destination.rotations += 1;
         destination.rotatedAt ??= agenda.now;
         const answered = await this.#call("POST", `${path}/rotate-secret`, {});
         if (answered?.status === 200) destination.secrets.push(answered.body.secret);
