@@ -63,8 +63,14 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "A claimed event keeps the time of receipt of its message, not that of its row",
     file: "src/fan-out/claim-all.ts",
-    from: `else claimed.push({ ...claimable, event: { ...event, receivedAt: outcome.receivedAt } });`,
-    to: `else claimed.push(claimable);`,
+    from: `event: { ...event, receivedAt }`,
+    to: `event`,
+  },
+  {
+    title: "A first attempt is made where a delivery has been written down already",
+    file: "src/fan-out/claim-all.ts",
+    from: `wantedBy.filter(({ id }) => !given.includes(id))`,
+    to: `wantedBy`,
   },
   {
     title: "What only the queue has taken is not written down",

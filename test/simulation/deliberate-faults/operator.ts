@@ -9,6 +9,13 @@ export const operatorFaults: readonly DeliberateFault[] = [
     to: `\`;`,
   },
   {
+    title: "A replay begins what is on its first way",
+    file: "src/store/replays.ts",
+    from: `
+    AND NOT \${isOnFirstWaySql}`,
+    to: ``,
+  },
+  {
     title: "A replay makes an event owe a destination twice",
     file: "src/store/replays.ts",
     from: `
