@@ -93,6 +93,9 @@ it("a claim names those that have a delivery of the event already: they get no f
   const key = { destinationId, eventId: "given-before", receivedAt: 9 };
   await owe(destinationId, [key]);
   await recordDeliveries(database, [{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 1 }], []);
+  await env.DB.prepare("UPDATE events SET owed = json_insert(owed, '$[#]', 'dst_another') WHERE id = ?1")
+    .bind(key.eventId)
+    .run();
   const claim = { id: key.eventId, owed: [destinationId, "dst_another"], until: null };
   const outcomes = await claimEvents(database, [claim], { now: 1_000, claimedUntil: 2_000, also: [] });
   expect(outcomes.get(key.eventId)).toEqual({ state: "claimed", receivedAt: 9, given: [destinationId] });
