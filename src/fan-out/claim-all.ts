@@ -19,6 +19,8 @@ export interface Claimed {
   readonly verdicts: ReadonlyMap<string, MessageVerdict>;
 }
 
+type Won = Extract<ClaimOutcome, { readonly state: "claimed" }>;
+
 interface Claiming {
   readonly db: Database;
   readonly world: Pick<World, "now">;
@@ -74,10 +76,14 @@ async function claimOpen(claimables: readonly Claimable[], { db, world }: Claimi
     if (isSpent) verdicts.set(event.id, SHORTLY);
     else if (written.has(event.id)) claimed.push(claimable);
     else if (outcome?.state !== "claimed") verdicts.set(event.id, verdictOn(outcome, now));
-    // The row's time of receipt, for it may have come by another request than the message.
-    else claimed.push({ ...claimable, event: { ...event, receivedAt: outcome.receivedAt } });
+    else claimed.push(asClaimed(claimable, outcome));
   }
   return { claimed, verdicts };
+}
+
+/** The row's time of receipt counts, for it may have come by another request than the message. */
+function asClaimed({ event, wantedBy, ...rest }: Claimable, { receivedAt, given }: Won): Claimable {
+  return { ...rest, event: { ...event, receivedAt }, wantedBy: wantedBy.filter(({ id }) => !given.includes(id)) };
 }
 
 function toClaim({ event, lease, wantedBy }: Claimable) {

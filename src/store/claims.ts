@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { deliveryOfOwedSql, unfinishedSql } from "./event-progress.ts";
 import { isHolderSql } from "./leases.ts";
@@ -12,7 +13,12 @@ export interface Claim {
 
 /** `busy`: another consumer's lease still runs. */
 export type ClaimOutcome =
-  | { readonly state: "claimed"; readonly receivedAt: number }
+  | {
+      readonly state: "claimed";
+      readonly receivedAt: number;
+      /** Destinations that have a delivery of it already, by a replay or by a consumer before: theirs is for the retry lane. */
+      readonly given: readonly string[];
+    }
   | { readonly state: "finished" }
   | { readonly state: "busy"; readonly claimedUntil: number };
 
@@ -23,6 +29,10 @@ const owedSql = `(
     UNION
     SELECT owed_to.value FROM json_each(events.owed) AS owed_to
     WHERE EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql})))`;
+
+const givenSql = `(
+  SELECT json_group_array(owed_to.value) FROM json_each(events.owed) AS owed_to
+  WHERE EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql}))`;
 
 /**
  * First attempts of which nothing can be written down are not made without end: after some claims that came to nothing an
@@ -37,7 +47,13 @@ export const claimSql = `
     AND (events.claimed_until IS NULL OR events.claimed_until <= ?3 OR ${isHolderSql("claim")})
     AND (events.claims < ${MOST_CLAIMS} OR events.claimed_until <= ?3 - 3600000)
     AND ${unfinishedSql}
-  RETURNING events.id, events.received_at`;
+  RETURNING events.id, events.received_at, ${givenSql} AS given`;
+
+const claimedRow = z.object({
+  id: z.string(),
+  received_at: z.number(),
+  given: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
+});
 
 export const claimStateSql = `
   SELECT id, claimed_until, ${unfinishedSql} AS unfinished
@@ -69,7 +85,8 @@ export async function claimEvents(
     );
   }
   for (const row of claimed?.results ?? []) {
-    outcomes.set(String(row["id"]), { state: "claimed", receivedAt: Number(row["received_at"]) });
+    const { id, received_at, given } = claimedRow.parse(row);
+    outcomes.set(id, { state: "claimed", receivedAt: received_at, given });
   }
   return outcomes;
 }

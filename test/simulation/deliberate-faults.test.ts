@@ -16,7 +16,7 @@ it.each(deliberateFaults)("can be done to the source: $title", (fault) => {
 
 /** Each is seen in few histories only: one of a lease, of the state, of a group, of the lane, of the cron, of retention. */
 const found = [
-  "An event is claimed that is finished",
+  "An older event overwrites a newer state",
   "Two versions of a resource can be equal",
   "A group takes others with it and does not write them",
   "A turn is not given back",

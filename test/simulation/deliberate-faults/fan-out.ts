@@ -8,14 +8,6 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     to: ``,
   },
   {
-    title: "An event is claimed that is finished",
-    file: "src/store/claims.ts",
-    from: `    AND \${unfinishedSql}
-  RETURNING`,
-    to: `
-  RETURNING`,
-  },
-  {
     title: "A claim forgets whom a replay has given the event meanwhile",
     file: "src/store/claims.ts",
     from: `    UNION

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import type { Delivery } from "../../../src/domain/delivery.ts";
 import { latestAttempt, readLatestAttempt } from "../../../src/store/latest-attempt.ts";
 import { LEASE_MS } from "../../../src/domain/turn.ts";
+import { claimEvents } from "../../../src/store/claims.ts";
 import { recordDeliveries } from "../../../src/store/deliveries.ts";
 import { bringDeliveriesForward } from "../../../src/store/destination-health.ts";
 import { claimDue } from "../../../src/store/lane.ts";
@@ -76,6 +77,28 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   await bringDeliveriesForward(database, destinationId, asked);
   const statement = env.DB.prepare("SELECT next_attempt_at FROM deliveries WHERE destination_id = ?1");
   expect(await statement.bind(destinationId).first("next_attempt_at")).toBe(lease.claimedUntil);
+});
+
+it("a replay leaves alone what is on its first way", async () => {
+  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const key = { destinationId, eventId: "on-its-first-way", receivedAt: 8 };
+  await owe(destinationId, [key]);
+  expect(await replayDeliveries(database, [key], 1_000)).toBe(0);
+  const statement = env.DB.prepare("SELECT event_id FROM deliveries WHERE destination_id = ?1").bind(destinationId);
+  expect((await statement.all()).results).toEqual([]);
+});
+
+it("a claim names those that have a delivery of the event already: they get no first attempt", async () => {
+  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const key = { destinationId, eventId: "given-before", receivedAt: 9 };
+  await owe(destinationId, [key]);
+  await recordDeliveries(database, [{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 1 }], []);
+  await env.DB.prepare("UPDATE events SET owed = json_insert(owed, '$[#]', 'dst_another') WHERE id = ?1")
+    .bind(key.eventId)
+    .run();
+  const claim = { id: key.eventId, owed: [destinationId, "dst_another"], until: null };
+  const outcomes = await claimEvents(database, [claim], { now: 1_000, claimedUntil: 2_000, also: [] });
+  expect(outcomes.get(key.eventId)).toEqual({ state: "claimed", receivedAt: 9, given: [destinationId] });
 });
 
 it("deliveries are written down however much their answers say", async () => {
