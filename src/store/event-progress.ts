@@ -17,6 +17,12 @@ export const unfinishedSql = `(
     WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql})
   ))`;
 
+/** On a row of `json_each` that names a delivery: its event owes it, and nothing is written down of it yet. */
+export const awaitsFirstAttemptSql = (given: string) => `EXISTS (
+      SELECT 1 FROM events CROSS JOIN json_each(events.owed) AS owed_to
+      WHERE events.id = ${given}.value ->> 'event_id' AND owed_to.value = ${given}.value ->> 'destination_id'
+        AND NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql}))`;
+
 /** Its fan-out has yet to begin, or is under way under the lease with which it was recorded. */
 export const onFirstWaySql = `(events.claims = 0 AND ${unfinishedSql})`;
 

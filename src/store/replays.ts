@@ -3,7 +3,7 @@ import { type Database, retried } from "./database.ts";
 import type { DeliveryKey } from "../domain/delivery.ts";
 import type { Replay } from "../domain/replay.ts";
 import { LEASE_MS } from "../domain/turn.ts";
-import { deliveryOfOwedSql } from "./event-progress.ts";
+import { awaitsFirstAttemptSql } from "./event-progress.ts";
 import { wantsSql } from "./wants.ts";
 
 export const insertReplaySql = `
@@ -174,12 +174,6 @@ const isUpToDateSql = `
   (?3 IS NULL OR EXISTS (
     SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5 AND finished_at IS NULL))`;
 
-/** Its first attempt is on its way: the event owes it, and nothing is written down of it yet. */
-const isOnFirstWaySql = `EXISTS (
-      SELECT 1 FROM events CROSS JOIN json_each(events.owed) AS owed_to
-      WHERE events.id = given.value ->> 'event_id' AND owed_to.value = given.value ->> 'destination_id'
-        AND NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql}))`;
-
 export const owePendingSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
   SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
@@ -188,7 +182,7 @@ export const owePendingSql = `
   WHERE ${isUpToDateSql}
     AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
     AND EXISTS (SELECT 1 FROM events WHERE id = given.value ->> 'event_id')
-    AND NOT ${isOnFirstWaySql}
+    AND NOT ${awaitsFirstAttemptSql("given")}
   ON CONFLICT DO UPDATE SET status = 'pending', step = 0, claims = 0, next_attempt_at = excluded.next_attempt_at
     WHERE deliveries.status <> 'pending' OR (deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0)`;
 
@@ -225,10 +219,7 @@ export async function replayPage(
   return { ...replay, reached: to, finishedAt };
 }
 
-/**
- * Makes single deliveries due at `now`, whatever became of them before; returns how many there were. An attempt that is
- * under way is left alone: it waits no longer than a lease or, if it was claimed after `now`, is claimed.
- */
+/** Makes single deliveries due at `now`, but for attempts under way, which are claimed; returns how many there were. */
 export async function replayDeliveries(db: Database, keys: readonly DeliveryKey[], now: number): Promise<number> {
   if (keys.length === 0) return 0;
   const results = await retried(db, () => db.batch(owe(db, keys, now, [null, null, null])));

@@ -12,7 +12,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
     title: "A replay begins what is on its first way",
     file: "src/store/replays.ts",
     from: `
-    AND NOT \${isOnFirstWaySql}`,
+    AND NOT \${awaitsFirstAttemptSql("given")}`,
     to: ``,
   },
   {
