@@ -32,8 +32,6 @@ Qonto relay is ready on ${url}
   teams     ${url}/api/destinations   (Authorization: Bearer, ADMIN_TOKEN in .dev.vars)
   health    ${url}/health
   console   ${url}/console   (log in with ADMIN_TOKEN)
-
-Ctrl-C ends it.
 `);
 }
 
