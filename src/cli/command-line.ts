@@ -17,7 +17,7 @@ import type { Stream, Terminal } from "./terminal.ts";
 
 const SIGINT_EXIT_CODE = 130;
 
-/** Runs the operator's command line; resolves with its exit code. What it leaves under way when it is cut short fails. */
+/** Runs the operator's command line; resolves with its exit code. When it is interrupted, pending calls are aborted. */
 export async function run(commandArguments: readonly string[], surroundings: Surroundings): Promise<number> {
   const ending = new AbortController();
   const invocation = new Invocation(surroundings, ending.signal);
@@ -99,7 +99,7 @@ function interrupted(interrupt: AbortSignal): Promise<number> {
   return new Promise((resolve) => interrupt.addEventListener("abort", () => resolve(SIGINT_EXIT_CODE)));
 }
 
-/** Whoever read has read enough, as `head` does: the run ends quietly. Listens on, for the last words may fail late. */
+/** The reader has gone, as `head` does: the run ends quietly. The listener stays, because a late write may still fail. */
 function nobodyReads(stream: Stream): Promise<number> {
   return new Promise((resolve) => {
     stream.on("error", (error: NodeJS.ErrnoException) => {

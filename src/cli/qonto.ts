@@ -15,5 +15,5 @@ process.exitCode = await run(process.argv.slice(2), {
   directory: fileURLToPath(new URL("../../", import.meta.url)),
   interrupt: ctrlC.signal,
 });
-// Whoever interrupts it does not wait for what is still on its way.
+// An interrupted run does not wait for pending calls.
 if (ctrlC.signal.aborted) process.exit();

@@ -30,7 +30,7 @@ export interface Serving {
 /** The server did not come up; the message says why, for the person at the terminal. */
 export class ServeError extends Error {}
 
-/** Serves the Worker, anew when its source changes, and runs its cron: at once, then every minute. */
+/** Serves the Worker, again after each change of its source, and runs its cron: at once, then every minute. */
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { port, print, stateDirectory = path.join(root, ".wrangler", "state") } = options;
   await using started = new AsyncDisposableStack();

@@ -18,7 +18,7 @@ export class Terminal {
   readonly #stdout: Stream;
   readonly #stderr: Stream;
   readonly #secrets: Secrets;
-  /** There is one line for it, whoever writes there. */
+  /** Both streams share one line for it. */
   #progressIsShown = false;
   #isClosed = false;
 

@@ -16,7 +16,7 @@ export type ClaimOutcome =
   | {
       readonly state: "claimed";
       readonly receivedAt: number;
-      /** Destinations that have a delivery of it already, by a replay or by a consumer before: theirs is for the retry lane. */
+      /** Destinations that already have a delivery of it, by a replay or an earlier consumer: these get no first attempt. */
       readonly given: readonly string[];
     }
   | { readonly state: "finished" }

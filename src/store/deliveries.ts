@@ -27,7 +27,7 @@ export const recordDeliveriesSql = `
 
 /**
  * Writes deliveries down as they now stand; `also` joins the same transaction, and its results are returned. A delivery
- * that has come to its end stays there, and one that its event does not owe is left out. Rows written: 1 each, 2 while
+ * that has come to its end stays there, and one to a destination that its event does not name is left out. Rows written: 1 each, 2 while
  * pending.
  */
 export async function recordDeliveries(

@@ -139,8 +139,8 @@ export async function turnBreaker(
 }
 
 /**
- * A destination with a `max_per_second` is probed once that allows it, and not while the probe that is under way, whose
- * delivery is claimed until the turn ends, may yet be made.
+ * With a `max_per_second` the probe waits until that allows it. While a probe is claimed, `next_turn_at` is the end of its
+ * lease, and stays.
  */
 export const probeNowSql = `
   UPDATE destinations SET next_turn_at = iif(max_per_second IS NULL, ?2,
@@ -153,7 +153,7 @@ export const probeNowSql = `
 
 const probeRow = z.object({ id: z.string(), next_turn_at: z.number() });
 
-/** An operator's word is reason to probe resting destinations at once. Returns when each may be, by its id. */
+/** Has destinations with an open circuit probed at once, for an operator. Returns when each may be, by its id. */
 export async function probeNow(
   db: Database,
   destinationIds: readonly string[],

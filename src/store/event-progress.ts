@@ -17,7 +17,7 @@ export const unfinishedSql = `(
     WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql})
   ))`;
 
-/** On a row of `json_each` that names a delivery: its event owes it, and nothing is written down of it yet. */
+/** On a row of `json_each` that names a delivery: its event goes to this destination, and no attempt is recorded yet. */
 export const awaitsFirstAttemptSql = (given: string) => `EXISTS (
       SELECT 1 FROM events CROSS JOIN json_each(events.owed) AS owed_to
       WHERE events.id = ${given}.value ->> 'event_id' AND owed_to.value = ${given}.value ->> 'destination_id'

@@ -83,7 +83,7 @@ class History {
   #leaptMs = 0;
   #encryptionKeys = OLD_KEYS;
   /** With what the secrets begin that no other than the first key has encrypted; null while there is but one key. */
-  #oldSecretsBegin: string | null = null;
+  #oldKeyPrefix: string | null = null;
 
   constructor(relay: RelayModule, db: SqliteDatabase, chance: Chance, trace: ((line: string) => void) | null) {
     this.#relay = relay;
@@ -147,16 +147,16 @@ class History {
     if (chance.happens(0.04)) await this.#growOld();
   }
 
-  /** Weeks later what has come to a good end is gone; what is owed, or dead, is not. */
+  /** Weeks later what is delivered has been deleted; what is pending or dead has not. */
   async #growOld(): Promise<void> {
     this.#cloud.faults = { ...this.#cloud.faults, next: () => null };
     await this.#let(RETENTION_MS / 2, () => []);
-    const owed = this.#oweSomething();
+    const pending = this.#leaveOnePending();
     await this.#let(RETENTION_MS / 2, () => {
       const dead = new Set(
         this.#db.query("SELECT event_id FROM deliveries WHERE status = 'dead'").map(({ event_id }) => event_id),
       );
-      return this.#events.map(({ id }) => id).filter((id) => id !== owed && !dead.has(id));
+      return this.#events.map(({ id }) => id).filter((id) => id !== pending && !dead.has(id));
     });
     this.#operator.isAway = false;
     while (!this.#isAtRest()) await this.#step();
@@ -164,8 +164,8 @@ class History {
     if (recordedState(this.#db) !== expectedState(this.#events)) throw new Error("The state has gone with its events");
   }
 
-  /** The id of an event that a paused destination is owed; null when there is nobody who could be. */
-  #oweSomething(): string | null {
+  /** The id of an event whose delivery to a paused destination is left pending; null without an event or a destination. */
+  #leaveOnePending(): string | null {
     const [destination] = this.#chance.some(
       this.#destinations.filter(({ id }) => this.#db.query("SELECT 1 FROM destinations WHERE id = ?1", id).length > 0),
       1,
@@ -173,7 +173,7 @@ class History {
     const [event] = this.#chance.some(this.#events, 1);
     if (destination === undefined || event === undefined) return null;
     this.#operator.isAway = true;
-    this.#operator.owe(event.id, destination);
+    this.#operator.leavePending(event.id, destination);
     return event.id;
   }
 
@@ -227,9 +227,9 @@ class History {
 
   /** The secrets of destinations are to be encrypted with another key from then on. */
   #changeKey(): void {
-    const [sealed] = this.#db.query("SELECT secret FROM destinations");
-    if (sealed === undefined) return;
-    this.#oldSecretsBegin = String(sealed["secret"]).split(".", 2).join(".");
+    const [encrypted] = this.#db.query("SELECT secret FROM destinations");
+    if (encrypted === undefined) return;
+    this.#oldKeyPrefix = String(encrypted["secret"]).split(".", 2).join(".");
     this.#encryptionKeys = NEW_KEYS;
     this.#cloud.deploy();
   }
@@ -261,7 +261,7 @@ class History {
     const isThere = (sql: string, ...parameters: string[]) =>
       this.#db.query(`${sql} LIMIT 1`, ...parameters).length > 0;
     const messages = Object.values(this.#queues).reduce((sum, queue) => sum + queue.messages.size, 0);
-    const old = this.#oldSecretsBegin;
+    const old = this.#oldKeyPrefix;
     const isDisturbed = !this.#cloud.faults.isNone;
     const open = {
       "Qonto has not been answered": !this.#qonto.isDone,

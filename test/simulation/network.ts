@@ -6,7 +6,7 @@ import type { Row, SqliteDatabase } from "./sqlite-database.ts";
 /** What a consumer has claimed it attempts by then, or not at all. */
 const CLAIM_ENDS_MS = 60_000;
 
-/** Before the first probe of a resting destination; each other one is later still. */
+/** From a circuit's opening to its first probe; all others take longer. */
 const SHORTEST_REST_MS = 5_000;
 
 /** What has been claimed before a breaker opened is attempted by then. */

@@ -70,8 +70,8 @@ export class SimulatedOperator {
     }
   }
 
-  /** Has an event sent again to a destination that is paused: it is owed until somebody resumes that. */
-  owe(eventId: string, destination: SimulatedDestination): void {
+  /** Replays an event to a destination that is paused: the delivery is pending until that is resumed. */
+  leavePending(eventId: string, destination: SimulatedDestination): void {
     destination.mayLackEvents = true;
     destination.asked.add(eventId);
     this.#replayed([destination]);

@@ -106,7 +106,7 @@ export class LocalRelay {
   }
 
   /**
-   * Processes that npm has started, whoever their parents are by now: the environment they have from it tells. Of all, or
+   * Processes that npm has started, whatever their parents are by now: the environment they have from it tells. Of all, or
    * of those that a command line begins.
    */
   processes(commandLine = ""): number[] {
