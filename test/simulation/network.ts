@@ -127,15 +127,15 @@ export class SimulatedNetwork {
       }
       return;
     }
-    // A claim whose answer comes late may have been overtaken by a write that was made twice.
-    if (delivery["status"] === "delivered" && cloud.reasonsToRepeat === 0)
-      cloud.accuse(`${url} has ${eventId}, and got it again`);
+    const dueAt = earliestAttempt(destination, delivery);
+    if (now < dueAt) cloud.accuse(`${url} got ${eventId} ${dueAt - now} ms too early`);
+    // What is written late, or twice, may overwrite a claim made meanwhile: a repetition, which the end counts.
+    if (cloud.reasonsToRepeat > 0) return;
+    if (delivery["status"] === "delivered") cloud.accuse(`${url} has ${eventId}, and got it again`);
     const { next_attempt_at: leaseUntil, step } = delivery;
     if (leaseUntil !== null && Number(leaseUntil) < now + LATER_LEASE_MS && Number(step) > 0) {
       cloud.accuse(`${url} got ${eventId} again, which nobody had claimed`);
     }
-    const dueAt = earliestAttempt(destination, delivery);
-    if (now < dueAt) cloud.accuse(`${url} got ${eventId} ${dueAt - now} ms too early`);
   }
 }
 

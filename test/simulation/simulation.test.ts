@@ -26,6 +26,10 @@ describe("the whole Worker under faults keeps every promise", () => {
   );
 });
 
+it("counts a repetition, and no fault, when D1 writes a first attempt down a minute late", async () => {
+  expect((await playHistory(relay, db, 305_211)).violation).toBeNull();
+});
+
 it("a seed plays the same history each time", async () => {
   const traceOf = async (seed: number) => {
     const lines: string[] = [];
