@@ -13,7 +13,7 @@ export function makeQueues(cloud: Cloud): SimulatedQueues {
     door: "events",
     name: "qonto-relay-events",
     stage: "fan-out",
-    maxBatchSize: 100,
+    maxBatchSize: 25,
     maxBatchTimeoutMs: 1_000,
   });
   const retries = new SimulatedQueue(cloud, {

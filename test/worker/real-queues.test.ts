@@ -52,10 +52,15 @@ describe("the deployed wiring", () => {
   const large = makePayload("v1/cards", { data: { padding: "x".repeat(300_000) } });
   const many = Array.from({ length: 64 }, () => makePayload("v1/cards"));
   const words: string[] = [];
+  /** Events in each batch of first attempts. */
+  const batches: number[] = [];
 
   // All at once: the queues have a time of their own, and nothing of it is to reach another file's tests.
   beforeAll(async () => {
     vi.stubGlobal("fetch", teams.fetch);
+    vi.spyOn(console, "log").mockImplementation((line: { unit: string; events: number }) => {
+      if (line.unit === "fan-out") batches.push(line.events);
+    });
     await emptyDatabase();
     await addTeam({ url: team });
     await addTeam({ url: flaky, types: ["v1/transactions"], retry_schedule_seconds: [1, 1] });
@@ -65,7 +70,10 @@ describe("the deployed wiring", () => {
     const all = [plain, repeated, large, ...many];
     await vi.waitFor(async () => expect(await countUnfinished(all)).toBe(0), within);
   });
-  afterAll(() => void vi.unstubAllGlobals());
+  afterAll(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
 
   it("answers many requests at once, each in a context of its own, and delivers all", () => {
     expect(words).toEqual(many.map(() => "accepted"));
@@ -85,6 +93,11 @@ describe("the deployed wiring", () => {
       .bind(repeated.id)
       .all();
     expect(results).toEqual([{ rows: 1 }]);
+  });
+
+  it("hands no consumer more than 25 events, for one that dies may have to repeat them all", () => {
+    expect(batches.length).toBeGreaterThan(0);
+    expect(Math.max(...batches)).toBeLessThanOrEqual(25);
   });
 
   it("carries an event that no message can hold", () => {

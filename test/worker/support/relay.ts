@@ -237,7 +237,7 @@ export class TestRelay {
   async runQueues(): Promise<number> {
     let batches = 0;
     while (
-      (await this.runBatch(this.events, "qonto-relay-events", 100)) ||
+      (await this.runBatch(this.events, "qonto-relay-events", 25)) ||
       (await this.runBatch(this.retries, "qonto-relay-retries", 1))
     ) {
       batches += 1;
