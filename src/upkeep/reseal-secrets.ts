@@ -6,7 +6,8 @@ import type { Upkeep } from "./upkeep-task.ts";
 
 /**
  * Brings the teams' secrets under the first of the configured keys, so that the others may go, and deletes those whose
- * rotation is over. What no key opens is left alone: the key may come back, and `/health` says that it is missing.
+ * rotation is over. What no key opens is left alone: the key may come back, and `/health` says that it is missing. Or this
+ * is a run of the version before, and does not know the key of the next one.
  */
 export async function resealSecrets({ env, world, config }: Upkeep) {
   if (config === null) return {};
@@ -25,7 +26,7 @@ export async function resealSecrets({ env, world, config }: Upkeep) {
   return { resealed_secrets: resealed, unopened_secrets: unopened };
 }
 
-/** Null when its secret cannot be opened; one that is being rotated out and cannot be opened goes. */
+/** Null when its secret cannot be opened. */
 async function renew(
   { destinationId, secret, previous }: StoredSecrets,
   keys: Config["encryptionKeys"],
@@ -35,13 +36,12 @@ async function renew(
   if (renewed === null) return null;
   const stillSigning = previous.filter(({ until }) => until > world.now());
   const renewedPrevious = await Promise.all(
-    stillSigning.map(async (one) => ({ ...one, secret: await resealed(one.secret, keys, destinationId, world) })),
+    stillSigning.map(async (one) => ({
+      ...one,
+      secret: (await resealed(one.secret, keys, destinationId, world)) ?? one.secret,
+    })),
   );
-  return {
-    destinationId,
-    secret: renewed,
-    previous: renewedPrevious.flatMap(({ secret: text, until }) => (text === null ? [] : [{ secret: text, until }])),
-  };
+  return { destinationId, secret: renewed, previous: renewedPrevious };
 }
 
 async function resealed(

@@ -14,6 +14,8 @@ const LATEST_MS = 60_000;
 /** A Worker in memory: when it is lost, so is all that it was doing. */
 export interface Isolate {
   readonly number: number;
+  /** Another version has been deployed since: only what is in progress goes on in it. */
+  isOutdated: boolean;
   readonly relay: ReturnType<typeof createRelay>;
   readonly bindings: Bindings;
   readonly invocations: Set<Invocation>;
@@ -281,6 +283,7 @@ export class Cloud {
   /** Another version of the Worker takes all that comes; those of before end what they have begun. */
   deploy(): void {
     this.note(() => "another version is deployed");
+    for (const isolate of this.#isolates) isolate.isOutdated = true;
     this.#isolates = [];
   }
 
@@ -307,7 +310,7 @@ export class Cloud {
     const [known] = this.chance.some(this.#isolates, 1);
     if (known !== undefined && (this.#isolates.length >= MOST_ISOLATES || this.chance.happens(0.8))) return known;
     const number = (this.#made += 1);
-    const isolate = { number, invocations: new Set<Invocation>(), ...this.#makeIsolate(number) };
+    const isolate = { number, isOutdated: false, invocations: new Set<Invocation>(), ...this.#makeIsolate(number) };
     this.#isolates.push(isolate);
     return isolate;
   }

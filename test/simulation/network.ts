@@ -45,10 +45,15 @@ export class SimulatedNetwork {
     this.#judge(destination, eventId);
     const attempt = destination.begin(eventId, now, this.#isByLaneAlone(eventId, destination));
     this.#expectEnd(destination, attempt);
+    const isOutdated = cloud.caller?.isolate.isOutdated === true;
     const take = () => {
       const event = this.#ends.events.get(eventId);
       if (event?.body !== Buffer.from(body).toString()) cloud.accuse(`${url} got another body than that of ${eventId}`);
-      if (!destination.isSigned(headers, body, now)) cloud.accuse(`${eventId} came to ${url} without its signature`);
+      if (!destination.isSigned(headers, body, now)) {
+        // The next version may have encrypted what signs with a key that this one does not know.
+        if (isOutdated) return { value: { status: 401, answered: {} }, afterMs: 0 };
+        cloud.accuse(`${eventId} came to ${url} without its signature`);
+      }
       if (event !== undefined && !destination.wants(event)) cloud.accuse(`${url} got ${eventId}, a ${event.type}`);
       const { status, afterMs, headers: answered = {} } = destination.take(eventId, cloud.agenda.now);
       return { value: { status, answered }, afterMs };

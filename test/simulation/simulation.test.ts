@@ -26,6 +26,10 @@ describe("the whole Worker under faults keeps every promise", () => {
   );
 });
 
+it("lets a version that does not know the next one's key sign with what it can open, and be refused", async () => {
+  expect((await playHistory(relay, db, 1_056_886)).violation).toBeNull();
+});
+
 it("counts a repetition, and no fault, when D1 writes a first attempt down a minute late", async () => {
   expect((await playHistory(relay, db, 305_211)).violation).toBeNull();
 });

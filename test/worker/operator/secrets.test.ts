@@ -170,6 +170,16 @@ describe("the encryption key", () => {
     expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
   });
 
+  it("of the next version takes no secret away that a run of the version before cannot open", async () => {
+    const relay = new TestRelay({ ENCRYPTION_KEYS: "new,old" });
+    const { id, secret } = await relay.addTeam(url);
+    relay.env = { ...relay.env, ENCRYPTION_KEYS: "old" };
+    const rotated = await rotate(relay, id);
+    await relay.runCron();
+    relay.env = { ...relay.env, ENCRYPTION_KEYS: "new,old" };
+    expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
+  });
+
   it("may be set after the first teams were made under the admin token, which may change then", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "" });
     const { secret } = await relay.addTeam(url);
