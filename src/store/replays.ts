@@ -174,6 +174,7 @@ const isUpToDateSql = `
   (?3 IS NULL OR EXISTS (
     SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5 AND finished_at IS NULL))`;
 
+/** What has been delivered since it was found to fail or to be missing stays so, unless ?6 asks for it all the same. */
 export const owePendingSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
   SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
@@ -184,7 +185,10 @@ export const owePendingSql = `
     AND EXISTS (SELECT 1 FROM events WHERE id = given.value ->> 'event_id')
     AND NOT ${awaitsFirstAttemptSql("given")}
   ON CONFLICT DO UPDATE SET status = 'pending', step = 0, claims = 0, next_attempt_at = excluded.next_attempt_at
-    WHERE deliveries.status <> 'pending' OR (deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0)`;
+    WHERE CASE deliveries.status
+      WHEN 'pending' THEN deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0
+      WHEN 'delivered' THEN ?6
+      ELSE true END`;
 
 export const oweSql = `
   UPDATE events SET owed = json_insert(owed, '$[#]', given.value ->> 'destination_id')
@@ -206,23 +210,33 @@ export async function replayPage(
   { events, edge }: ReplayPage,
   now: number,
 ): Promise<Replay> {
-  const { id, destinationId, reached } = replay;
+  const { id, destinationId, which, reached } = replay;
   const keys = events.map((event) => ({ destinationId, receivedAt: event.receivedAt, eventId: event.id }));
   const to = edge ?? reached;
   const finishedAt = edge === null ? now : null;
   await retried(db, () =>
     db.batch([
-      ...owe(db, keys, now, [id, reached.receivedAt, reached.id]),
+      ...owe(db, keys, now, { evenDelivered: which === "all", upToDate: [id, reached.receivedAt, reached.id] }),
       db.prepare(advanceSql).bind(id, to.receivedAt, to.id, finishedAt, reached.receivedAt, reached.id),
     ]),
   );
   return { ...replay, reached: to, finishedAt };
 }
 
-/** Makes single deliveries due at `now`, but for attempts under way, which are claimed; returns how many there were. */
-export async function replayDeliveries(db: Database, keys: readonly DeliveryKey[], now: number): Promise<number> {
+/**
+ * Makes single deliveries due at `now`, but for attempts under way, which are claimed, and, unless those are asked for, for
+ * what has been delivered; returns how many there were.
+ */
+export async function replayDeliveries(
+  db: Database,
+  keys: readonly DeliveryKey[],
+  now: number,
+  { evenDelivered }: { readonly evenDelivered: boolean },
+): Promise<number> {
   if (keys.length === 0) return 0;
-  const results = await retried(db, () => db.batch(owe(db, keys, now, [null, null, null])));
+  const results = await retried(db, () =>
+    db.batch(owe(db, keys, now, { evenDelivered, upToDate: [null, null, null] })),
+  );
   return results.filter((_, index) => index % 2 === 0).reduce((sum, { meta }) => sum + meta.changes, 0);
 }
 
@@ -231,7 +245,7 @@ function owe(
   db: Database,
   keys: readonly DeliveryKey[],
   now: number,
-  upToDate: readonly unknown[],
+  { evenDelivered, upToDate }: { readonly evenDelivered: boolean; readonly upToDate: readonly unknown[] },
 ): D1PreparedStatement[] {
   const byDestination = Map.groupBy(keys, ({ destinationId }) => destinationId);
   return [...byDestination.values()].flatMap((ofDestination) => {
@@ -242,6 +256,9 @@ function owe(
         event_id: eventId,
       })),
     );
-    return [db.prepare(owePendingSql).bind(rows, now, ...upToDate), db.prepare(oweSql).bind(rows)];
+    return [
+      db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered)),
+      db.prepare(oweSql).bind(rows),
+    ];
   });
 }

@@ -208,6 +208,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
       db,
       fewTimes.map(() => keyBy(chance)),
       at(chance),
+      { evenDelivered: isSo(chance) },
     ),
   deleteAged: async (db, chance) => {
     const cutOff = cutOffBy(chance);

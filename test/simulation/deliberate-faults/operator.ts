@@ -25,8 +25,8 @@ export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A replay makes deliveries that no event owes",
     file: "src/store/replays.ts",
-    from: `return [db.prepare(owePendingSql).bind(rows, now, ...upToDate), db.prepare(oweSql).bind(rows)];`,
-    to: `return [db.prepare(owePendingSql).bind(rows, now, ...upToDate), db.prepare("SELECT 1")];`,
+    from: `return [db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered)), db.prepare(oweSql).bind(rows)];`,
+    to: `return [db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered)), db.prepare("SELECT 1")];`,
   },
   {
     title: "A replay makes deliveries for a destination that is gone",

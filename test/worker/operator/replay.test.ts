@@ -38,6 +38,22 @@ async function stateOf(relay: TestRelay, id: string): Promise<string> {
   return (await relay.api("GET", `/api/events/${id}`)).body.state;
 }
 
+/** A relay that another one overtakes: between its finding what to replay and its saying so, that one replays and delivers. */
+function overtakenBy(relay: TestRelay, replayFirst: () => Promise<unknown>): TestRelay {
+  let isOvertaken = false;
+  const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+    if (!isOvertaken && statements.some((sql) => sql.includes("SET status = 'pending'"))) {
+      isOvertaken = true;
+      await replayFirst();
+      await relay.runQueues();
+    }
+    return proceed();
+  });
+  const overtaken = new TestRelay({ DB });
+  overtaken.now = relay.now;
+  return overtaken;
+}
+
 describe("an event's replay", () => {
   /** One team that has the event, one whose delivery is dead. */
   async function halfDelivered() {
@@ -57,6 +73,15 @@ describe("an event's replay", () => {
     await relay.runQueues();
     expect(receivedIds(relay, team)).toEqual([eventId]);
     expect(receivedIds(relay, other)).toEqual([eventId, eventId]);
+  });
+
+  it("that is asked for twice at once is made once", async () => {
+    const { relay, eventId } = await halfDelivered();
+    const overtaken = overtakenBy(relay, () => relay.api("POST", `/api/events/${eventId}/replay`));
+    expect(await overtaken.api("POST", `/api/events/${eventId}/replay`)).toEqual({ status: 202, body: { count: 0 } });
+    await overtaken.runQueues();
+    expect(receivedIds(relay, other)).toEqual([eventId, eventId]);
+    expect(overtaken.teams.received).toEqual([]);
   });
 
   it("goes to the team that is named even if that has it, under the same id, as its next attempt", async () => {
@@ -177,6 +202,19 @@ describe("a destination's replay", () => {
     expect(receivedIds(relay, team, from)).toEqual(failed);
     expect(before.some((one) => receivedIds(relay, team, from).includes(one))).toBe(false);
     expect((await replay(relay, id, "failed")).body.count).toBe(0);
+  });
+
+  it("of what failed, asked for twice at once, goes out once", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(team, { retry_schedule_seconds: [] });
+    relay.teams.answer(team, statuses(500));
+    const failed = await send(relay, 3);
+    relay.teams.answer(team, ok);
+    const overtaken = overtakenBy(relay, () => replay(relay, id, "failed"));
+    await replay(overtaken, id, "failed");
+    await overtaken.runQueues();
+    expect(receivedIds(relay, team)).toEqual([...failed, ...failed]);
+    expect(overtaken.teams.received).toEqual([]);
   });
 
   it("of what is missing fills a team that was created later, oldest first", async () => {
