@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import type { Attempt, Delivery, DeliveryStatus } from "../domain/delivery.ts";
+import { LEASE_MS } from "../domain/turn.ts";
 import { inParameters } from "./parameters.ts";
 
 /** A delivery whose destination was deleted meanwhile can only end: nobody would ever attempt it. */
@@ -13,6 +14,14 @@ const isOwedSql = `EXISTS (
     WHERE events.id = given.value ->> 'event_id' AND events.received_at = given.value ->> 'received_at'
       AND owed_to.value = given.value ->> 'destination_id')`;
 
+/**
+ * A write that D1 does a second time has no news, and leaves alone who has claimed the delivery since the first. A claim is
+ * given back by a write that was decided after it, so that its lease ends within LEASE_MS of that.
+ */
+const isNewsSql = `
+  deliveries.claims = 0 OR excluded.attempts <> deliveries.attempts OR excluded.status <> 'pending'
+    OR deliveries.next_attempt_at <= excluded.next_attempt_at + ${LEASE_MS}`;
+
 export const recordDeliveriesSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
   SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
@@ -23,7 +32,7 @@ export const recordDeliveriesSql = `
   ON CONFLICT DO UPDATE
     SET status = excluded.status, attempts = excluded.attempts, step = excluded.step,
       next_attempt_at = excluded.next_attempt_at, claims = 0
-    WHERE deliveries.status = 'pending'`;
+    WHERE deliveries.status = 'pending' AND (${isNewsSql})`;
 
 /**
  * Writes deliveries down as they now stand; `also` joins the same transaction, and its results are returned. A delivery

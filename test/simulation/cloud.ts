@@ -177,8 +177,8 @@ export class Cloud {
     const fault = this.faults.next(door, this.agenda.now, invocation?.kind ?? "nobody");
     this.note(() => `${nameOf(invocation)} ${door}: ${what()}${fault === null ? "" : ` [${fault}]`}`);
     if (fault !== null) this.disturbances += 1;
-    // D1 may not know what was done, or do it again over what was done meanwhile; what fails elsewhere is no such reason.
-    if (fault !== null && door === "database") this.reasonsToRepeat += 1;
+    // D1 may not know what was done; what is done twice in it, or fails elsewhere, is no such reason.
+    if (fault !== null && door === "database" && fault !== "twice") this.reasonsToRepeat += 1;
     if (invocation !== null && door !== "database") this.#waitForAnswer(invocation, promise);
     const isGone = () => invocation?.isOver === true;
     const answer = (ms: number, settle: () => void) => {

@@ -134,7 +134,7 @@ export class SimulatedNetwork {
     }
     const dueAt = earliestAttempt(destination, delivery);
     if (now < dueAt) cloud.accuse(`${url} got ${eventId} ${dueAt - now} ms too early`);
-    // What is written late, or twice, may overwrite a claim made meanwhile: a repetition, which the end counts.
+    // What is written late may overwrite a claim made meanwhile: a repetition, which the end counts.
     if (cloud.reasonsToRepeat > 0) return;
     if (delivery["status"] === "delivered") cloud.accuse(`${url} has ${eventId}, and got it again`);
     const { next_attempt_at: leaseUntil, step } = delivery;

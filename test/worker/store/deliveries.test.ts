@@ -79,6 +79,23 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   expect(await statement.bind(destinationId).first("next_attempt_at")).toBe(lease.claimedUntil);
 });
 
+it("a delivery that is claimed between a write and its repetition stays claimed, until its holder gives it back", async () => {
+  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
+  await owe(destinationId, [key]);
+  const pending = { ...key, status: "pending", attempts: [], step: 0 } as const;
+  const claim = { destinationId, limit: 1, seenTurnAt: null, takesTurn: false };
+  const claimAt = async (now: number) =>
+    (await claimDue(database, [claim], { now, claimedUntil: now + LEASE_MS })).claimed[0]?.deliveries.length;
+
+  await recordDeliveries(database, [{ ...pending, nextAttemptAt: 1_000 }], []);
+  expect(await claimAt(1_010)).toBe(1);
+  await recordDeliveries(database, [{ ...pending, nextAttemptAt: 1_000 }], []);
+  expect(await claimAt(1_020)).toBe(0);
+  await recordDeliveries(database, [{ ...pending, nextAttemptAt: 1_030 }], []);
+  expect(await claimAt(1_030)).toBe(1);
+});
+
 it("a replay leaves alone what is on its first way", async () => {
   const { id: destinationId } = await new TestRelay().addTeam(url);
   const key = { destinationId, eventId: "on-its-first-way", receivedAt: 8 };
