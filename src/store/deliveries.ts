@@ -14,13 +14,17 @@ const isOwedSql = `EXISTS (
     WHERE events.id = given.value ->> 'event_id' AND events.received_at = given.value ->> 'received_at'
       AND owed_to.value = given.value ->> 'destination_id')`;
 
+const latestNumberSql = (row: string) => `coalesce(${row}.attempts ->> '$[#-1].attempt', 0)`;
+
 /**
- * A write that D1 does a second time has no news, and leaves alone who has claimed the delivery since the first. A claim is
- * given back by a write that was decided after it, so that its lease ends within LEASE_MS of that.
+ * D1 may run a write twice. The second run must not undo a claim, or an attempt, that was made in between. Who gives a claim
+ * back writes after it was made: its lease ends at most LEASE_MS after that write.
  */
-const isNewsSql = `
-  deliveries.claims = 0 OR excluded.attempts <> deliveries.attempts OR excluded.status <> 'pending'
-    OR deliveries.next_attempt_at <= excluded.next_attempt_at + ${LEASE_MS}`;
+const isCurrentWriteSql = `CASE
+      WHEN excluded.status <> 'pending' THEN true
+      WHEN excluded.attempts <> deliveries.attempts
+        THEN ${latestNumberSql("excluded")} >= ${latestNumberSql("deliveries")}
+      ELSE deliveries.claims = 0 OR deliveries.next_attempt_at <= excluded.next_attempt_at + ${LEASE_MS} END`;
 
 export const recordDeliveriesSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
@@ -32,7 +36,7 @@ export const recordDeliveriesSql = `
   ON CONFLICT DO UPDATE
     SET status = excluded.status, attempts = excluded.attempts, step = excluded.step,
       next_attempt_at = excluded.next_attempt_at, claims = 0
-    WHERE deliveries.status = 'pending' AND (${isNewsSql})`;
+    WHERE deliveries.status = 'pending' AND ${isCurrentWriteSql}`;
 
 /**
  * Writes deliveries down as they now stand; `also` joins the same transaction, and its results are returned. A delivery

@@ -174,7 +174,7 @@ const isUpToDateSql = `
   (?3 IS NULL OR EXISTS (
     SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5 AND finished_at IS NULL))`;
 
-/** What has been delivered since it was found to fail or to be missing stays so, unless ?6 asks for it all the same. */
+/** A delivery that was delivered since it was found to be dead or missing is not sent again, unless ?6 is 1. */
 export const owePendingSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
   SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
@@ -223,10 +223,7 @@ export async function replayPage(
   return { ...replay, reached: to, finishedAt };
 }
 
-/**
- * Makes single deliveries due at `now`, but for attempts under way, which are claimed, and, unless those are asked for, for
- * what has been delivered; returns how many there were.
- */
+/** Makes single deliveries due at `now`, but for attempts under way, which are claimed; returns how many there were. */
 export async function replayDeliveries(
   db: Database,
   keys: readonly DeliveryKey[],

@@ -90,13 +90,13 @@ export const outboundFaults: readonly DeliberateFault[] = [
     title: "What has ended is opened again by whoever comes late",
     file: "src/store/deliveries.ts",
     from: `
-    WHERE deliveries.status = 'pending' AND (\${isNewsSql})\`;`,
+    WHERE deliveries.status = 'pending' AND \${isCurrentWriteSql}\`;`,
     to: `\`;`,
   },
   {
     title: "A write that is repeated undoes a claim made meanwhile",
     file: "src/store/deliveries.ts",
-    from: ` AND (\${isNewsSql})\`;`,
+    from: ` AND \${isCurrentWriteSql}\`;`,
     to: `\`;`,
   },
   {

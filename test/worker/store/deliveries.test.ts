@@ -94,6 +94,14 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
   expect(await claimAt(1_020)).toBe(0);
   await recordDeliveries(database, [{ ...pending, nextAttemptAt: 1_030 }], []);
   expect(await claimAt(1_030)).toBe(1);
+
+  // The attempt for which it was claimed stays written down, too.
+  const failed = { at: 1_040, outcome: "rejected", status: 500, durationMs: 1, responseExcerpt: null } as const;
+  const attempts = [{ attempt: 1, ...failed, retryAfterSeconds: null }];
+  await recordDeliveries(database, [{ ...pending, attempts, step: 1, nextAttemptAt: 6_040 }], []);
+  await recordDeliveries(database, [{ ...pending, nextAttemptAt: 1_000 }], []);
+  expect(await claimAt(6_000)).toBe(0);
+  expect(await claimAt(6_040)).toBe(1);
 });
 
 it("a replay leaves alone what is on its first way", async () => {
