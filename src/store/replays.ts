@@ -1,9 +1,7 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
-import type { DeliveryKey } from "../domain/delivery.ts";
 import type { Replay } from "../domain/replay.ts";
-import { LEASE_MS } from "../domain/turn.ts";
-import { awaitsFirstAttemptSql } from "./event-progress.ts";
+import { owe } from "./replay-deliveries.ts";
 import { wantsSql } from "./wants.ts";
 
 export const insertReplaySql = `
@@ -169,36 +167,6 @@ function windowOf({ destinationId, which, reached, until }: Replay): unknown[] {
   return which === "failed" ? window : [...window, which];
 }
 
-/** ?3 is null, or names a replay that must still be where ?4 and ?5 say: another run may have done its page. */
-const isUpToDateSql = `
-  (?3 IS NULL OR EXISTS (
-    SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5 AND finished_at IS NULL))`;
-
-/** A delivery that was delivered since it was found to be dead or missing is not sent again, unless ?6 is 1. */
-export const owePendingSql = `
-  INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
-  SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
-    'pending', '[]', 0, ?2
-  FROM json_each(?1) AS given
-  WHERE ${isUpToDateSql}
-    AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
-    AND EXISTS (SELECT 1 FROM events WHERE id = given.value ->> 'event_id')
-    AND NOT ${awaitsFirstAttemptSql("given")}
-  ON CONFLICT DO UPDATE SET status = 'pending', step = 0, claims = 0, next_attempt_at = excluded.next_attempt_at
-    WHERE CASE deliveries.status
-      WHEN 'pending' THEN deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0
-      WHEN 'delivered' THEN ?6
-      ELSE true END`;
-
-export const oweSql = `
-  UPDATE events SET owed = json_insert(owed, '$[#]', given.value ->> 'destination_id')
-  FROM json_each(?1) AS given
-  WHERE events.id = given.value ->> 'event_id'
-    AND NOT EXISTS (SELECT 1 FROM json_each(events.owed) WHERE value = given.value ->> 'destination_id')
-    AND EXISTS (SELECT 1 FROM deliveries
-      WHERE destination_id = given.value ->> 'destination_id' AND received_at = given.value ->> 'received_at'
-        AND event_id = given.value ->> 'event_id')`;
-
 export const advanceSql = `
   UPDATE replays SET reached_at = ?2, reached_id = ?3, finished_at = ?4
   WHERE id = ?1 AND reached_at = ?5 AND reached_id = ?6 AND finished_at IS NULL`;
@@ -221,41 +189,4 @@ export async function replayPage(
     ]),
   );
   return { ...replay, reached: to, finishedAt };
-}
-
-/** Makes single deliveries due at `now`, but for attempts under way, which are claimed; returns how many there were. */
-export async function replayDeliveries(
-  db: Database,
-  keys: readonly DeliveryKey[],
-  now: number,
-  { evenDelivered }: { readonly evenDelivered: boolean },
-): Promise<number> {
-  if (keys.length === 0) return 0;
-  const results = await retried(db, () =>
-    db.batch(owe(db, keys, now, { evenDelivered, upToDate: [null, null, null] })),
-  );
-  return results.filter((_, index) => index % 2 === 0).reduce((sum, { meta }) => sum + meta.changes, 0);
-}
-
-/** No event may owe the same destination twice, so each statement names an event once. */
-function owe(
-  db: Database,
-  keys: readonly DeliveryKey[],
-  now: number,
-  { evenDelivered, upToDate }: { readonly evenDelivered: boolean; readonly upToDate: readonly unknown[] },
-): D1PreparedStatement[] {
-  const byDestination = Map.groupBy(keys, ({ destinationId }) => destinationId);
-  return [...byDestination.values()].flatMap((ofDestination) => {
-    const rows = JSON.stringify(
-      ofDestination.map(({ destinationId, receivedAt, eventId }) => ({
-        destination_id: destinationId,
-        received_at: receivedAt,
-        event_id: eventId,
-      })),
-    );
-    return [
-      db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered)),
-      db.prepare(oweSql).bind(rows),
-    ];
-  });
 }

@@ -11,6 +11,7 @@ import { findHeld } from "../../../src/store/leases.ts";
 import { writeMarks } from "../../../src/store/marks.ts";
 import * as quarantine from "../../../src/store/quarantine.ts";
 import { insertStage } from "../../../src/store/registrations.ts";
+import { replayDeliveries } from "../../../src/store/replay-deliveries.ts";
 import * as replays from "../../../src/store/replays.ts";
 import { upsertResources } from "../../../src/store/resources.ts";
 import * as retention from "../../../src/store/retention.ts";
@@ -204,7 +205,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     }
   },
   replayDeliveries: (db, chance) =>
-    replays.replayDeliveries(
+    replayDeliveries(
       db,
       fewTimes.map(() => keyBy(chance)),
       at(chance),

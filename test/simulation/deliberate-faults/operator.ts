@@ -3,34 +3,39 @@ import type { DeliberateFault } from "./deliberate-fault.ts";
 export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A replay begins an attempt that is under way again",
-    file: "src/store/replays.ts",
-    from: `
-    WHERE deliveries.status <> 'pending' OR (deliveries.next_attempt_at > ?2 + \${LEASE_MS} AND deliveries.claims = 0)\`;`,
-    to: `\`;`,
+    file: "src/store/replay-deliveries.ts",
+    from: `deliveries.next_attempt_at > ?2 + \${LEASE_MS} AND deliveries.claims = 0`,
+    to: `true`,
+  },
+  {
+    title: "A replay sends again what another one has delivered meanwhile",
+    file: "src/store/replay-deliveries.ts",
+    from: `WHEN 'delivered' THEN ?6`,
+    to: `WHEN 'delivered' THEN ?6 IS ?6`,
   },
   {
     title: "A replay begins what is on its first way",
-    file: "src/store/replays.ts",
+    file: "src/store/replay-deliveries.ts",
     from: `
     AND NOT \${awaitsFirstAttemptSql("given")}`,
     to: ``,
   },
   {
     title: "A replay makes an event owe a destination twice",
-    file: "src/store/replays.ts",
+    file: "src/store/replay-deliveries.ts",
     from: `
     AND NOT EXISTS (SELECT 1 FROM json_each(events.owed) WHERE value = given.value ->> 'destination_id')`,
     to: ``,
   },
   {
     title: "A replay makes deliveries that no event owes",
-    file: "src/store/replays.ts",
-    from: `return [db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered)), db.prepare(oweSql).bind(rows)];`,
-    to: `return [db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered)), db.prepare("SELECT 1")];`,
+    file: "src/store/replay-deliveries.ts",
+    from: `db.prepare(oweSql).bind(rows),`,
+    to: `db.prepare("SELECT 1"),`,
   },
   {
     title: "A replay makes deliveries for a destination that is gone",
-    file: "src/store/replays.ts",
+    file: "src/store/replay-deliveries.ts",
     from: `
     AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
     AND EXISTS (SELECT 1 FROM events`,

@@ -7,7 +7,7 @@ import { claimEvents } from "../../../src/store/claims.ts";
 import { recordDeliveries } from "../../../src/store/deliveries.ts";
 import { bringDeliveriesForward } from "../../../src/store/destination-health.ts";
 import { claimDue } from "../../../src/store/lane.ts";
-import { replayDeliveries } from "../../../src/store/replays.ts";
+import { replayDeliveries } from "../../../src/store/replay-deliveries.ts";
 import { TestRelay } from "../support/relay.ts";
 import { database } from "../support/store.ts";
 import { realWorld } from "../../../src/platform/world.ts";
