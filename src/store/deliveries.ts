@@ -17,8 +17,8 @@ const isOwedSql = `EXISTS (
 const latestNumberSql = (row: string) => `coalesce(${row}.attempts ->> '$[#-1].attempt', 0)`;
 
 /**
- * D1 may run a write twice. The second run must not undo a claim, or an attempt, that was made in between. Who gives a claim
- * back writes after it was made: its lease ends at most LEASE_MS after that write.
+ * D1 may run a write twice. The second run must not undo a claim, or an attempt, that was made in between. The holder of a
+ * claim writes after it has claimed, so its lease ends at most LEASE_MS after that write.
  */
 const isCurrentWriteSql = `CASE
       WHEN excluded.status <> 'pending' THEN true

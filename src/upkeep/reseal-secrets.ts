@@ -6,8 +6,8 @@ import type { Upkeep } from "./upkeep-task.ts";
 
 /**
  * Brings the teams' secrets under the first of the configured keys, so that the others may go, and deletes those whose
- * rotation is over. A secret that no key opens is kept: the key may come back, or an older version of the Worker runs that
- * does not know it yet. `/health` says when it is the present secret of a destination.
+ * rotation is over. A secret that no key opens is kept: the key may come back, or this is an older version of the
+ * Worker, which does not know it yet. `/health` says when it is the current secret of a destination.
  */
 export async function resealSecrets({ env, world, config }: Upkeep) {
   if (config === null) return {};

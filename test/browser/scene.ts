@@ -44,9 +44,9 @@ export class Scene {
   }
 
   /** Answers the id of the new team. */
-  async addTeam(description: string, answer?: (before: number) => number | Reply, wishes: object = {}) {
+  async addTeam(description: string, answer?: (before: number) => number | Reply, settings: object = {}) {
     const { url } = await this.listen(answer);
-    const { id } = await this.client.post("/api/destinations", { url, description, ...wishes }, created);
+    const { id } = await this.client.post("/api/destinations", { url, description, ...settings }, created);
     return id;
   }
 

@@ -26,7 +26,7 @@ describe("the whole Worker under faults keeps every promise", () => {
   );
 });
 
-it("lets a version that does not know the next one's key sign with what it can open, and be refused", async () => {
+it("lets a destination refuse what an older version signs without the next version's key", async () => {
   expect((await playHistory(relay, db, 1_056_886)).violation).toBeNull();
 });
 
@@ -37,11 +37,11 @@ it("counts a repetition, and no fault, when D1 writes a first attempt down a min
 it.each([
   ["D1 did it twice", 1_178_055],
   ["D1 said that it had failed", 1_042_672],
-])("leaves a delivery alone that was claimed before a write of it was repeated: %s", async (_why, seed) => {
+])("keeps a claim that was made before a write was repeated: %s", async (_why, seed) => {
   expect((await playHistory(relay, db, seed)).violation).toBeNull();
 });
 
-it("sends nothing again that one of two replays of what failed has delivered while the other began", async () => {
+it("does not deliver again what one of two simultaneous replays has delivered", async () => {
   expect((await playHistory(relay, db, 1_185_120)).violation).toBeNull();
 });
 

@@ -105,7 +105,7 @@ async function liveThroughEverything(): Promise<string[]> {
   relay.env = env;
   relay.events.hold({ id: "odd", body: { kind: CANARY } as never, dueAt: relay.now, tries: 0 });
   relay.deadLetters.hold({ id: "dead", body: { kind: CANARY, body: IBAN } as never, dueAt: relay.now, tries: 0 });
-  await relay.runBatch(relay.events, "qonto-relay-events", 25);
+  await relay.runEventsBatch();
   await relay.runBatch(relay.deadLetters, "qonto-relay-dead-letters", 10);
   await relay.liveThrough(5);
 

@@ -24,7 +24,7 @@ export interface Around {
 /** Nothing that a test looks at hangs on how long a run waits between two looks, or on how busy the machine is. */
 const LONGEST_WAIT_MS = 20;
 const SHORTEST_TIMEOUT_MS = 60_000;
-const patientWorld: Partial<World> = {
+const unhurriedWorld: Partial<World> = {
   wait: (ms, signal) => wait(Math.min(ms, LONGEST_WAIT_MS), undefined, signal ? { signal } : {}),
   timeout: (ms) => AbortSignal.timeout(Math.max(ms, SHORTEST_TIMEOUT_MS)),
 };
@@ -49,7 +49,7 @@ export class QontoProgram {
       workingDirectory: "/nowhere",
       directory,
       interrupt: this.#ctrlC.signal,
-      world: { ...patientWorld, ...world },
+      world: { ...unhurriedWorld, ...world },
     }).then((code) => ({ code, ...this.#said }));
   }
 

@@ -100,7 +100,7 @@ describe("a consumer that dies", () => {
     healthy.events.waiting = [];
     dying.passSeconds(secondsLater);
     healthy.passSeconds(secondsLater);
-    await dying.runBatch(dying.events, "qonto-relay-events", 25);
+    await dying.runEventsBatch();
     const redelivered = dying.events.waiting;
     expect(redelivered).toHaveLength(1);
 
@@ -129,7 +129,7 @@ describe("a claim that D1 took longer to grant than its lease lasts", () => {
       if (statements[0]?.includes("SET claimed_until")) relay.passSeconds(60);
       return results;
     });
-    await relay.runBatch(relay.events, "qonto-relay-events", 25, { DB });
+    await relay.runEventsBatch({ DB });
     expect(relay.teams.received).toEqual([]);
     expect(relay.events.waiting).toHaveLength(1);
     relay.passSeconds(5);
@@ -146,7 +146,7 @@ describe("a destination that hangs", () => {
     await relay.addTeam(other);
     relay.teams.answer(team, hang);
     for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
-    await relay.runBatch(relay.events, "qonto-relay-events", 25);
+    await relay.runEventsBatch();
     expect(relay.teams.at(other)).toHaveLength(20);
     // A handful hung side by side; what was left went to the retry lane without being tried.
     const tried = relay.teams.at(team).length;
@@ -169,10 +169,10 @@ describe("attempts that are still under way after a second", () => {
     relay.whenBatchReturns = async () => {
       relay.whenBatchReturns = async () => undefined;
       await relay.send(makePayload("v1/cards"));
-      await relay.runBatch(relay.events, "qonto-relay-events", 25);
+      await relay.runEventsBatch();
       attemptedByTheNext = relay.teams.at(team).length - 1;
     };
-    await relay.runBatch(relay.events, "qonto-relay-events", 25);
+    await relay.runEventsBatch();
     expect(attemptedByTheNext).toBe(0);
     relay.teams.answer(team, ok);
     await relay.runQueues();
@@ -196,7 +196,7 @@ describe("attempts that are still under way after a second", () => {
       const { body } = await relay.api("GET", `/api/events/${payload.id}`);
       deliveriesBehindTheBatch = body.deliveries.map(({ status }: { status: string }) => status).join(" ");
     };
-    await relay.runBatch(relay.events, "qonto-relay-events", 25);
+    await relay.runEventsBatch();
     // Five have the connections; what found none, the quick team included, is on the retry lane.
     expect(deliveriesBehindTheBatch).toBe(Array(7).fill("pending").join(" "));
     await relay.runQueues();
@@ -219,7 +219,7 @@ describe("attempts that are still under way after a second", () => {
     relay.whenBatchReturns = async () => {
       receivedByOthers = relay.teams.at(other).length;
     };
-    await relay.runBatch(relay.events, "qonto-relay-events", 25);
+    await relay.runEventsBatch();
     expect(receivedByOthers).toBe(10);
   });
 });
@@ -237,12 +237,12 @@ describe("a destination that keeps failing, or was slow,", () => {
       relay.teams.answer(team, answer);
       for (let asked = 1; asked <= forgiven + 1; asked += 1) {
         await relay.send(makePayload("v1/cards"));
-        await relay.runBatch(relay.events, "qonto-relay-events", 25);
+        await relay.runEventsBatch();
         expect(relay.teams.at(team)).toHaveLength(asked);
       }
 
       await relay.send(makePayload("v1/cards"));
-      await relay.runBatch(relay.events, "qonto-relay-events", 25);
+      await relay.runEventsBatch();
       expect(relay.teams.at(team)).toHaveLength(forgiven + 1);
       relay.teams.answer(team, ok);
       relay.passSeconds(1);
@@ -252,7 +252,7 @@ describe("a destination that keeps failing, or was slow,", () => {
 
       await relay.send(makePayload("v1/cards"));
       const before = relay.teams.at(team).length;
-      await relay.runBatch(relay.events, "qonto-relay-events", 25);
+      await relay.runEventsBatch();
       expect(relay.teams.at(team)).toHaveLength(before + 1);
     },
   );

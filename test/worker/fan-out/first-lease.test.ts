@@ -31,7 +31,7 @@ async function stateOf(relay: TestRelay, { id }: Payload): Promise<string> {
   return (await relay.api("GET", `/api/events/${id}`)).body.state;
 }
 
-const runBatch = (relay: TestRelay, changes = {}) => relay.runBatch(relay.events, "qonto-relay-events", 25, changes);
+const runBatch = (relay: TestRelay, changes = {}) => relay.runEventsBatch(changes);
 
 /** The message was with a consumer before, of which nobody knows what became. */
 function redeliver(relay: TestRelay): void {

@@ -123,7 +123,7 @@ describe("4: no delivery depends on what goes on behind an answer", () => {
     const { relay } = await relayWithTeam({}, () => never);
     const [id = ""] = await send(relay, 1);
     relay.whenBatchReturns = () => Promise.reject(new Error("The process is gone"));
-    await relay.runBatch(relay.events, "qonto-relay-events", 25);
+    await relay.runEventsBatch();
     relay.whenBatchReturns = async () => undefined;
     relay.teams.answer(team, ok);
     expect(await deliveryOf(relay, id)).toMatchObject({ status: "pending", attempts: [] });

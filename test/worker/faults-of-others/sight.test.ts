@@ -228,7 +228,7 @@ describe("13: health does not say ok while something has died silently", () => {
   ])("%s", async (_title, answer) => {
     const relay = await wellRelay(answer);
     await send(relay, 1);
-    if (answer !== ok) await relay.runBatch(relay.events, "qonto-relay-events", 25);
+    if (answer !== ok) await relay.runEventsBatch();
     for (let minute = 0; minute < 5; minute += 1) {
       relay.passSeconds(60);
       await relay.runCron();

@@ -140,7 +140,7 @@ describe("a probe through the queues", () => {
         .map(([name]) => name);
     };
     expect(await consumed()).toEqual([]);
-    await relay.runBatch(relay.events, "qonto-relay-events", 25);
+    await relay.runEventsBatch();
     expect(await consumed()).toEqual(["events"]);
     await relay.runBatch(relay.retries, "qonto-relay-retries", 1);
     expect(await consumed()).toEqual(["events", "retries"]);

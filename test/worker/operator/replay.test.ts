@@ -38,7 +38,7 @@ async function stateOf(relay: TestRelay, id: string): Promise<string> {
   return (await relay.api("GET", `/api/events/${id}`)).body.state;
 }
 
-/** A relay that another one overtakes: between its finding what to replay and its saying so, that one replays and delivers. */
+/** A relay that is overtaken: after it has read what to replay, and before it writes, another request replays and delivers it. */
 function overtakenBy(relay: TestRelay, replayFirst: () => Promise<unknown>): TestRelay {
   let isOvertaken = false;
   const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {

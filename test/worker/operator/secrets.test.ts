@@ -170,7 +170,7 @@ describe("the encryption key", () => {
     expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
   });
 
-  it("of the next version takes no secret away that a run of the version before cannot open", async () => {
+  it("is new: an older version's cron run keeps a rotated-out secret that it cannot decrypt", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "new,old" });
     const { id, secret } = await relay.addTeam(url);
     relay.env = { ...relay.env, ENCRYPTION_KEYS: "old" };

@@ -245,7 +245,7 @@ describe("an unreadable event that is released", () => {
     await relay.webhook(await signedAgo(relay, '{"type":"v1/cards","organization_id":"org-1","data":{"id":"c1"}}', 0));
     await release(relay, await idInQuarantine(relay));
     await relay.send(makePayload("v1/cards", { organization_id: "org-2" }));
-    await relay.runBatch(relay.events, "qonto-relay-events", 25);
+    await relay.runEventsBatch();
     expect(relay.teams.at(team)).toHaveLength(2);
     expect((await relay.api("GET", "/api/organizations")).body.data).toHaveLength(1);
   });

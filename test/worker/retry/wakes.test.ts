@@ -113,7 +113,7 @@ describe("without the cron", () => {
       if (isFirst) {
         isFirst = false;
         await relay.send(meanwhile);
-        await relay.runBatch(relay.events, "qonto-relay-events", 25);
+        await relay.runEventsBatch();
         expect(await relay.runBatch(relay.retries, "qonto-relay-retries", 1)).toBe(true);
       }
       return new Response();
@@ -190,7 +190,7 @@ describe("teams that share a batch", () => {
       relay.passSeconds(1);
     }
     for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
-    await relay.runBatch(relay.events, "qonto-relay-events", 25);
+    await relay.runEventsBatch();
     const counts = urls.map((url) => relay.teams.at(url).length);
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });

@@ -14,7 +14,7 @@ interface Timer {
 export class Clock implements Pick<World, "now" | "setTimer"> {
   #time = MIDDAY;
   readonly #timers = new Set<Timer>();
-  /** How to tell those who wait that it is in vain. */
+  /** Reject the waits once no timer is left. */
   readonly #waiting = new Set<(error: Error) => void>();
   #isRunning = false;
 

@@ -236,10 +236,7 @@ export class TestRelay {
   /** Lets the queues run until nothing is due any more. Returns how many batches there were. */
   async runQueues(): Promise<number> {
     let batches = 0;
-    while (
-      (await this.runBatch(this.events, "qonto-relay-events", 25)) ||
-      (await this.runBatch(this.retries, "qonto-relay-retries", 1))
-    ) {
+    while ((await this.runEventsBatch()) || (await this.runBatch(this.retries, "qonto-relay-retries", 1))) {
       batches += 1;
       if (batches > 1_000) throw new Error("The queues do not come to rest");
     }
@@ -249,6 +246,10 @@ export class TestRelay {
   async runCron(): Promise<void> {
     const controller = { cron: "* * * * *", scheduledTime: this.now, noRetry: () => undefined };
     await this.#unlessItDies(() => this.relay.scheduled(controller, this.env));
+  }
+
+  runEventsBatch(changes: Partial<Bindings> = {}): Promise<boolean> {
+    return this.runBatch(this.events, "qonto-relay-events", EVENTS_AT_ONCE, changes);
   }
 
   /** Hands one batch to its consumer and does with each message what the platform would. */
@@ -289,4 +290,5 @@ export class TestRelay {
 }
 
 /** As in wrangler.toml. */
+const EVENTS_AT_ONCE = 25;
 const RETRY_DELAY_SECONDS = 10;

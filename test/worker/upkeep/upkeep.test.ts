@@ -92,7 +92,7 @@ describe("the cron", () => {
     for (let minute = 0; minute < 2; minute += 1) {
       relay.passSeconds(60);
       await relay.runCron();
-      await relay.runBatch(relay.events, "qonto-relay-events", 25);
+      await relay.runEventsBatch();
     }
     expect(relay.teams.at(team)).toHaveLength(1);
     relay.passSeconds(120);
