@@ -62,7 +62,8 @@ async function claimOpen(claimables: readonly Claimable[], { db, world }: Claimi
   const missing = claimables.filter(({ event }) => !outcomes.has(event.id));
   const written = await recordClaimedEvents(
     db,
-    missing.map((one) => ({ event: one.event, owed: toClaim(one).owed })),
+    // Received now, as far as D1 can tell: the cron looks for what is stuck among the latest.
+    missing.map((one) => ({ event: { ...one.event, receivedAt: now }, owed: toClaim(one).owed })),
     claimedUntil,
   );
 
@@ -73,16 +74,20 @@ async function claimOpen(claimables: readonly Claimable[], { db, world }: Claimi
   for (const claimable of claimables) {
     const { event } = claimable;
     const outcome = outcomes.get(event.id);
+    const writtenAt = written.get(event.id);
     if (isSpent) verdicts.set(event.id, SHORTLY);
-    else if (written.has(event.id)) claimed.push(claimable);
+    else if (writtenAt !== undefined) claimed.push(asClaimed(claimable, { receivedAt: writtenAt, given: [] }));
     else if (outcome?.state !== "claimed") verdicts.set(event.id, verdictOn(outcome, now));
     else claimed.push(asClaimed(claimable, outcome));
   }
   return { claimed, verdicts };
 }
 
-/** The row's time of receipt counts, for it may have come by another request than the message. */
-function asClaimed({ event, wantedBy, ...rest }: Claimable, { receivedAt, given }: Won): Claimable {
+/** The row's time of receipt counts: it is that of its recording, and may have come by another request than the message. */
+function asClaimed(
+  { event, wantedBy, ...rest }: Claimable,
+  { receivedAt, given }: Pick<Won, "receivedAt" | "given">,
+): Claimable {
   return { ...rest, event: { ...event, receivedAt }, wantedBy: wantedBy.filter(({ id }) => !given.includes(id)) };
 }
 

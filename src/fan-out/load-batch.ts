@@ -75,7 +75,9 @@ export async function loadBatch(arrivals: readonly Arrival[], db: Database): Pro
   for (const { event, envelope, lease } of mayBeHeld) {
     const found = held.get(event.id);
     if (found?.until === lease.until) {
-      events.set(event.id, { event, envelope, lease: { until: lease.until, owed: found.owed } });
+      // The row's time of receipt counts: it is that of its recording.
+      const received = { ...event, receivedAt: found.received_at };
+      events.set(event.id, { event: received, envelope, lease: { until: lease.until, owed: found.owed } });
     }
   }
   return {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { LATE_WRITES_MS, MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
 import { unfinishedSql } from "./event-progress.ts";
 import { eventRow, toEventFields } from "./event-row.ts";
 import { wantsSql } from "./wants.ts";
@@ -16,9 +16,17 @@ export interface Recorded {
   readonly bodyDiffers: boolean;
 }
 
+/**
+ * Time of receipt never decreases in the order of recording: whoever has read up to a time, an operator's poll or the
+ * recovery scan, has missed nothing before it. So an event that is recorded behind a younger one takes that one's time.
+ * A clock that is far ahead does not count.
+ */
+const receivedAtSql = (requested: string) => `max(${requested}, coalesce(
+    (SELECT max(received_at) FROM events WHERE received_at <= ${requested} + ${LATE_WRITES_MS}), 0))`;
+
 export const eventColumns = `id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
     is_unreadable, content_type, body`;
-export const eventValues = "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11";
+export const eventValues = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ${receivedAtSql("?8")}, ?8, ?9, ?10, ?11`;
 
 /**
  * Who wants it now. Null when nobody does: then it is finished only once its state has been projected, which what is owed
@@ -48,14 +56,14 @@ const recordGivenSql = (given: string, isRepeated: string) => `
       WHEN ${isForgottenSql} THEN excluded.queued_at
       WHEN events.queued_at = excluded.queued_at THEN events.queued_at - 1
       ELSE events.queued_at END
-    WHERE NOT (${isRepeated} AND excluded.received_at IN (events.received_at, events.queued_at))
+    WHERE NOT (${isRepeated} AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))
   RETURNING id, duplicates, queued_at, iif(duplicates > 0, body, NULL) AS body`;
 
 export const recordSql = recordGivenSql(`VALUES (${eventValues}, ?12)`, "?13");
 
 export const recordGroupSql = recordGivenSql(
   `SELECT value ->> 'id', value ->> 'source', value ->> 'type', value ->> 'event', value ->> 'organization_id',
-    value ->> 'resource_id', value ->> 'created_at', value ->> 'received_at', value ->> 'received_at',
+    value ->> 'resource_id', value ->> 'created_at', ${receivedAtSql("value ->> 'received_at'")}, value ->> 'received_at',
     value ->> 'is_unreadable', value ->> 'content_type', value ->> 'body', value ->> 'lease_until'
   FROM json_each(?1)`,
   "?2",
@@ -134,22 +142,28 @@ function toRecorded(event: RelayEvent, row: z.output<typeof recordedRow> | undef
 export const recordClaimedSql = `
   INSERT INTO events (${eventColumns}, claims, claimed_until, owed) VALUES (${eventValues}, 1, ?12, ?13)
   ON CONFLICT (id) DO NOTHING
-  RETURNING id`;
+  RETURNING id, received_at`;
 
-/** Records events that only the queue took, claimed by whoever writes them. Returns the ids that were missing indeed. */
+const writtenRow = z.object({ id: z.string(), received_at: z.number() });
+
+/** Records events that only the queue took, claimed by whoever writes them. Returns the `receivedAt` of those that were missing, by id. */
 export async function recordClaimedEvents(
   db: Database,
   events: readonly { readonly event: RelayEvent; readonly owed: readonly string[] }[],
   claimedUntil: number,
-): Promise<Set<string>> {
-  if (events.length === 0) return new Set();
+): Promise<Map<string, number>> {
+  if (events.length === 0) return new Map();
   const statement = db.prepare(recordClaimedSql);
   const answers = await retried(db, () =>
-    db.batch<{ id: string }>(
+    db.batch(
       events.map(({ event, owed }) => statement.bind(...eventParameters(event), claimedUntil, JSON.stringify(owed))),
     ),
   );
-  return new Set(answers.flatMap(({ results }) => results.map(({ id }) => id)));
+  return new Map(
+    answers.flatMap(({ results }) =>
+      results.map((row) => writtenRow.parse(row)).map(({ id, received_at }) => [id, received_at] as const),
+    ),
+  );
 }
 
 export const recordOnceSql = `INSERT INTO events (${eventColumns}) VALUES (${eventValues}) ON CONFLICT (id) DO NOTHING`;

@@ -25,7 +25,7 @@ export const finishUnwantedSql = `
 
 /** No delivery of it is written down: neither by a copy of the message that was handled before, nor by a replay. */
 export const heldSql = `
-  SELECT events.id, events.claimed_until AS until, events.owed
+  SELECT events.id, events.received_at, events.claimed_until AS until, events.owed
   FROM json_each(?1) AS lease CROSS JOIN events ON events.id = lease.value ->> 'id'
   WHERE ${isHolderSql("lease")} AND events.owed IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM json_each(events.owed) AS owed_to JOIN deliveries ON ${deliveryOfOwedSql})`;
@@ -38,6 +38,7 @@ export function findHeld(db: Database, leases: readonly Lease[]): D1PreparedStat
 
 const heldRow = z.object({
   id: z.string(),
+  received_at: z.number(),
   until: z.number(),
   owed: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
 });

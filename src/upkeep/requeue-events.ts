@@ -1,11 +1,8 @@
 import type { Database } from "../store/database.ts";
-import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { LATE_WRITES_MS, MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
 import { readMarks, writeMarks } from "../store/marks.ts";
 import { type Swept, markQueued, sweepEvents } from "../store/sweep.ts";
 import type { Upkeep } from "./upkeep-task.ts";
-
-/** A statement that stalled in D1 may still be applied this much later, with its old time of receipt. */
-const LATE_WRITES_MS = 180_000;
 
 /** Each further message waits twice as long as the one before, for in a queue that stands still they would pile up. */
 const LONGEST_PATIENCE_MS = 600_000;

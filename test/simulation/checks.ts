@@ -46,6 +46,7 @@ export class Checks {
   #seenMessages = 0;
   readonly #written = new Set<Table>(tables);
   #events = new Map<string, Row>();
+  #newestReceivedAt = 0;
   /** How each delivery stood, by destination and event. */
   #statuses = new Map<string, string>();
   readonly #versions = new Map<string, string>();
@@ -86,6 +87,7 @@ export class Checks {
 
   #readEvents(): void {
     const { db, events, sendings, now, disturbances } = this.#watched;
+    const before = this.#events;
     this.#events = new Map();
     for (const row of db.query("SELECT id, received_at, owed, claimed_until, claims, duplicates FROM events")) {
       const id = String(row["id"]);
@@ -97,8 +99,12 @@ export class Checks {
       if (Number(row["duplicates"]) >= sent + disturbances()) {
         throw new Error(`${id} was sent ${sendings.get(id)} times, and counted ${Number(row["duplicates"]) + 1} times`);
       }
+      if (!before.has(id) && Number(row["received_at"]) < this.#newestReceivedAt) {
+        throw new Error(`${id} is recorded behind what a reader has seen already`);
+      }
       this.#events.set(id, row);
     }
+    this.#newestReceivedAt = Math.max(0, ...[...this.#events.values()].map((row) => Number(row["received_at"])));
   }
 
   /** An acknowledged event is in D1 or in a queue message. */

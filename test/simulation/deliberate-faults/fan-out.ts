@@ -67,7 +67,7 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "What only the queue has taken is not written down",
     file: "src/fan-out/claim-all.ts",
-    from: `missing.map((one) => ({ event: one.event, owed: toClaim(one).owed })),`,
+    from: `missing.map((one) => ({ event: { ...one.event, receivedAt: now }, owed: toClaim(one).owed })),`,
     to: `[],`,
   },
   {

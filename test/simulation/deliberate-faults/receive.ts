@@ -70,8 +70,14 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "A call that is repeated takes its own row for a duplicate",
     file: "src/store/events.ts",
-    from: `WHERE NOT (\${isRepeated} AND excluded.received_at IN (events.received_at, events.queued_at))`,
+    from: `WHERE NOT (\${isRepeated} AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))`,
     to: `WHERE \${isRepeated} IS \${isRepeated}`,
+  },
+  {
+    title: "An event that is recorded behind a younger one keeps its own time of receipt",
+    file: "src/store/events.ts",
+    from: `WHERE received_at <= \${requested} +`,
+    to: `WHERE received_at < 0 * \${requested} +`,
   },
   {
     title: "A message is sent that is larger than a queue takes",

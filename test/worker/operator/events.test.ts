@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 
@@ -23,6 +24,37 @@ const at = (relay: TestRelay, secondsAgo: number) =>
   encodeURIComponent(new Date(relay.now - secondsAgo * 1000).toISOString());
 
 describe("the list of events", () => {
+  it("has nothing new before a time up to which it was read: an event that D1 was late to record comes behind", async () => {
+    const stall = Promise.withResolvers<void>();
+    const recorded = Promise.withResolvers<void>();
+    const DB = interceptDatabase(env.DB, async (_call, proceed) => {
+      await stall.promise;
+      const results = await proceed();
+      recorded.resolve();
+      return results;
+    });
+    const late = new TestRelay({ DB });
+    await late.sendAndLeave(makePayload("v1/cards", { id: "older" }));
+    const relay = new TestRelay();
+    relay.now = late.now + 5_000;
+    await relay.send(makePayload("v1/cards", { id: "younger" }));
+    const { body: read } = await relay.api("GET", "/api/events");
+    stall.resolve();
+    await recorded.promise;
+    const since = encodeURIComponent(read.data[0].received_at);
+    expect(ids((await relay.api("GET", `/api/events?since=${since}`)).body).toSorted()).toEqual(["older", "younger"]);
+  });
+
+  it("takes no heed of a clock that is far ahead", async () => {
+    const ahead = new TestRelay();
+    ahead.now += 3_600_000;
+    await ahead.send(makePayload("v1/cards", { id: "ahead" }));
+    const relay = new TestRelay();
+    await relay.send(makePayload("v1/cards", { id: "e" }));
+    const { body } = await relay.api("GET", "/api/events/e");
+    expect(body.received_at).toBe(new Date(relay.now).toISOString());
+  });
+
   it("shows what an event says of itself", async () => {
     const relay = new TestRelay();
     const payload = makePayload("v1/cards", {

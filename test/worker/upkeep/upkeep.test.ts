@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { interceptDatabase } from "../support/database.ts";
+import { failing, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { statuses } from "../support/teams.ts";
@@ -47,6 +47,34 @@ describe("the cron", () => {
     await relay.runCron();
     await relay.runQueues();
     expect(deliveredIds(relay)).toEqual(ids);
+  });
+
+  it("finds an event that only the queue had, which was written late, and whose consumer died", async () => {
+    const down = new TestRelay({ DB: interceptDatabase(env.DB, failing) });
+    await new TestRelay().addTeam(team);
+    const payload = makePayload("v1/cards");
+    await down.send(payload);
+    const relay = new TestRelay();
+    relay.now = down.now + 3_600_000;
+    await relay.runCron();
+    for (const { body } of down.events.sent) await relay.env.EVENTS.send(body);
+    relay.teams.answer(team, () => Promise.reject(new Error("The consumer died")));
+    const DB = interceptDatabase(env.DB, ({ statements }, proceed) =>
+      statements.some((sql) => sql.includes("INTO deliveries")) ? Promise.reject(new Error("It died")) : proceed(),
+    );
+    await relay.runEventsBatch({ DB });
+    // In all its tries the message comes to nothing, and its dead letter meets the row.
+    for (const message of relay.events.waiting) relay.deadLetters.hold({ ...message, dueAt: relay.now, tries: 0 });
+    relay.events.waiting = [];
+    await relay.runBatch(relay.deadLetters, "qonto-relay-dead-letters", 10);
+    relay.teams.answer(team, statuses(200));
+    for (let minute = 0; minute < 3; minute += 1) {
+      relay.passSeconds(60);
+      await relay.runCron();
+    }
+    await relay.runQueues();
+    expect(deliveredIds(relay).at(-1)).toBe(payload.id);
+    expect((await relay.api("GET", `/api/events/${payload.id}`)).body.state).toBe("settled");
   });
 
   it("leaves alone what is settled, unmatched or in the retry lane", async () => {
