@@ -1,5 +1,6 @@
 import { type Hook, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
+import { parseInstant } from "../domain/instant.ts";
 import type { Env } from "../env.ts";
 import type { ProblemError } from "../platform/problem.ts";
 import type { Caller } from "./caller.ts";
@@ -77,11 +78,22 @@ export const limit = z
   .default(50)
   .openapi({ type: "integer", minimum: 1, maximum: 100, default: 50 });
 
-/** An instant in a query, as Unix milliseconds. */
-export const instant = z.iso
-  .datetime({ offset: true })
-  .transform((text) => Date.parse(text))
-  .openapi({ type: "string", format: "date-time" });
+/** The text of an instant, as Unix milliseconds; without a zone it is UTC. */
+export function instantText(message: string) {
+  return z.string().transform((text, context) => {
+    // A `+` that a query does not escape arrives as a blank.
+    const read = parseInstant(text) ?? parseInstant(text.replace(/ (?=[\d:]+$)/, "+"));
+    if (read !== null) return Date.parse(read.iso);
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+}
+
+/** An instant in a query or a body. */
+export const instant = instantText("must be an ISO 8601 instant, as 2026-11-29T10:00:00Z").openapi({
+  type: "string",
+  format: "date-time",
+});
 
 /** `cursor` of a list: where the page before ended. Opaque to its bearer. */
 export function cursorOf<Position extends z.ZodType>(position: Position) {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { instantText } from "../../operator/requests.ts";
 import { Field } from "./form.tsx";
 
 interface MomentFieldProps {
@@ -32,12 +32,8 @@ export function MomentField({ label, name, value, isRequired = false, fault }: M
   );
 }
 
-/** What such a field sends, in Unix milliseconds; some browsers leave seconds out that are none. */
-export const moment = z
-  .string()
-  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?$/, "Must be a moment, such as 2026-11-24T10:05")
-  .transform((text) => Date.parse(`${text}Z`))
-  .refine((at) => !Number.isNaN(at), "Is no date");
+/** What such a field sends, or what is typed where a browser has none, in Unix milliseconds. */
+export const moment = instantText("Must be a moment, such as 2026-11-24T10:05");
 
 /** For such a field, and for the query of a page with one. */
 export function momentText(at: number): string {

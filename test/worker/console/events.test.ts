@@ -102,6 +102,10 @@ describe("the list of events", () => {
     expect(html).toContain('value="even/org"');
     expect(html).toContain('value="2026-03-01T12:00:11"');
     expect(html).not.toContain('rel="next"');
+    const typed = "type=v1/clients&organization=even/org&since=2026-03-01T13:00:11+01:00&until=20260301T120021Z";
+    const same = await (await visitor.get(`${list}?${typed}`)).text();
+    expect(payloads.map(({ id }) => id).filter((id) => same.includes(linkTo(id)))).toEqual(ids);
+    expect(same).toContain('value="2026-03-01T12:00:11"');
   });
 
   it("is turned page by page, with the filters, until there is no more", async () => {

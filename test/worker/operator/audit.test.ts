@@ -222,6 +222,7 @@ describe("the audit trail", () => {
     expect(await names(`?since=${at(2)}`)).toEqual(["after", "at"]);
     expect(await names(`?until=${at(2)}`)).toEqual(["before"]);
     expect(await names(`?since=${at(2)}&until=${at(1)}`)).toEqual(["at"]);
+    expect(await names(`?since=${at(2).replace("Z", "+00:00")}`)).toEqual(["after", "at"]);
   });
 
   it("is kept for 400 days", async () => {

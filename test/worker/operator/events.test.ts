@@ -108,6 +108,27 @@ describe("the list of events", () => {
     expect(await list("type=v1/nothing")).toEqual([]);
   });
 
+  it("is filtered by an instant in every form, a literal plus included", async () => {
+    const relay = await relayWithEvents();
+    const list = async (query: string) => ids((await relay.api("GET", `/api/events?${query}`)).body);
+    const third = relay.now - 3_000;
+    const utc = new Date(third).toISOString().slice(0, 19);
+    const paris = new Date(third + 3_600_000).toISOString().slice(0, 19);
+    const minute = new Date(third + 60_000).toISOString().slice(0, 16);
+    for (const since of [utc, `${utc}+00:00`, `${paris}+01:00`, `${paris}%2B01:00`, `${paris}+0100`, `${utc} UTC`]) {
+      expect([since, ...(await list(`since=${since}`))]).toEqual([since, "e4", "e3", "e2"]);
+      expect([since, ...(await list(`until=${since}`))]).toEqual([since, "e1", "e0"]);
+    }
+    for (const until of [minute, `${minute}Z`, `${minute}+00:00`, utc.slice(0, 10).replace(/^\d{4}/, "2100")]) {
+      expect([until, ...(await list(`until=${until}`))]).toEqual([until, "e4", "e3", "e2", "e1", "e0"]);
+    }
+  });
+
+  it("names the form of an instant to whoever writes another", async () => {
+    const { body } = await new TestRelay().api("GET", "/api/events?since=yesterday");
+    expect(body.errors).toEqual([{ path: "since", message: "must be an ISO 8601 instant, as 2026-11-29T10:00:00Z" }]);
+  });
+
   it("is paged without gaps or repetitions while events are added", async () => {
     const relay = await relayWithEvents();
     for (const filter of ["", "&type=v1/cards"]) {
@@ -143,16 +164,20 @@ describe("the list of events", () => {
     expect(second.next_cursor).toBeNull();
   });
 
-  it.each(["since=yesterday", "until=2026-11-31", "since=1700000000", "cursor=e4", "status=pending"])(
-    "refuses %s",
-    async (query) => {
-      const answer = await new TestRelay().api("GET", `/api/events?${query}`);
-      expect(answer).toMatchObject({
-        status: 400,
-        body: { code: "invalid_request", errors: [{ path: query.split("=")[0] }] },
-      });
-    },
-  );
+  it.each([
+    "since=yesterday",
+    "until=2026-11-31",
+    "since=17000000000",
+    "since=2026-11-29T10:00%2B",
+    "cursor=e4",
+    "status=pending",
+  ])("refuses %s", async (query) => {
+    const answer = await new TestRelay().api("GET", `/api/events?${query}`);
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { code: "invalid_request", errors: [{ path: query.split("=")[0] }] },
+    });
+  });
 });
 
 describe("an event", () => {

@@ -96,6 +96,8 @@ describe("the ledger", () => {
     expect((await ledger(relay, `?since=${to}`)).received).toBe(0);
     expect((await ledger(relay, `?until=${from}`)).received).toBe(0);
     expect((await ledger(relay, `?until=${to}`)).received).toBe(6);
+    expect((await ledger(relay, `?since=${from.replace("Z", "+00:00")}`)).received).toBe(6);
+    expect((await ledger(relay, `?since=${from.slice(0, 10)}`)).received).toBe(6);
     expect((await relay.api("GET", "/api/ledger?since=yesterday")).status).toBe(400);
     expect((await relay.api("GET", `/api/ledger?since=${to}&until=${from}`)).status).toBe(400);
   });

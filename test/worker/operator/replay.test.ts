@@ -277,7 +277,12 @@ describe("a destination's replay", () => {
       times.push(relay.now);
     }
     const { id } = await relay.addTeam(team);
-    const window = { since: iso(times[1] ?? 0), until: iso(times[3] ?? 0) };
+    const window = {
+      since: iso(times[1] ?? 0),
+      until: iso(times[3] ?? 0)
+        .replace("Z", "+00:00")
+        .replace("T", " "),
+    };
     expect((await replay(relay, id, "missing", window)).body.count).toBe(2);
     await relay.runQueues();
     expect(receivedIds(relay, team)).toEqual(ids.slice(1, 3));
