@@ -3,9 +3,8 @@ import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { firstLease } from "../domain/lease.ts";
 import type { EventMessage, RecordedEventMessage } from "../messages.ts";
-import { tryParseJson } from "../platform/json.ts";
 import { logFailure } from "../platform/log.ts";
-import { type Envelope, readEnvelope } from "../qonto/envelope.ts";
+import { type Envelope, parseBody, readEnvelope } from "../qonto/envelope.ts";
 import { toEvent } from "../qonto/read-event.ts";
 import { enabledDestinations, readDestinationRow } from "../store/destinations.ts";
 import { loadEvents, readLoadedRow } from "../store/events.ts";
@@ -103,7 +102,7 @@ function readCarried(message: EventMessage, isFirstTry: boolean): LoadedEvent | 
 
 /** Its receiver could read it. Should this version not, the event waits for one that can, and holds up no other. */
 function readAgain({ id, source, body }: Pick<RelayEvent, "id" | "source" | "body">): Envelope | null {
-  const envelope = readEnvelope(source, tryParseJson(body));
+  const envelope = readEnvelope(source, parseBody(body));
   if (envelope === null) {
     logFailure("fan-out", new Error("An event that was readable when it was received is not now"), { event_id: id });
   }

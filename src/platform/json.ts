@@ -15,7 +15,7 @@ type Reviver = (this: unknown, key: string, value: unknown, context: { source?: 
 export function parseJsonLosslessly(text: string): unknown {
   const json = withoutByteOrderMark(text);
   const keepNumberText: Reviver = (_key, value, { source }) =>
-    typeof value === "number" && source !== undefined && String(value) !== source ? JSON.rawJSON(source) : value;
+    typeof value === "number" && source !== undefined && numberText(value) !== source ? JSON.rawJSON(source) : value;
   try {
     return JSON.parse(json, keepNumberText as (key: string, value: unknown) => unknown);
   } catch (error) {
@@ -23,6 +23,15 @@ export function parseJsonLosslessly(text: string): unknown {
     if (error instanceof RangeError) return JSON.parse(json);
     throw error;
   }
+}
+
+/**
+ * A number as it was written, of what `parseJsonLosslessly` gives; null for anything else, and for one so large that
+ * its last digits may have been rounded.
+ */
+export function numberText(value: unknown): string | null {
+  if (JSON.isRawJSON(value)) return JSON.stringify(value);
+  return typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER ? String(value) : null;
 }
 
 /** Parses JSON; undefined when it is none. A leading byte-order mark is skipped. */

@@ -1,6 +1,6 @@
 import type { RelayEvent } from "../domain/event.ts";
-import { tryDecodeUtf8, tryParseJson } from "../platform/json.ts";
-import { type Envelope, readAddress, readEnvelope } from "./envelope.ts";
+import { tryDecodeUtf8 } from "../platform/json.ts";
+import { type Envelope, parseBody, readAddress, readEnvelope } from "./envelope.ts";
 
 /** What a body does not say of its event. */
 export type About = Pick<RelayEvent, "source" | "contentType" | "receivedAt">;
@@ -13,7 +13,7 @@ export function readEvent(bytes: Uint8Array, about: About): RelayEvent | null {
 
 /** The same of a body that is text already. */
 export function readEventText(body: string, about: About): RelayEvent | null {
-  const envelope = readEnvelope(about.source, tryParseJson(body));
+  const envelope = readEnvelope(about.source, parseBody(body));
   return envelope && toEvent(envelope, body, about);
 }
 
@@ -30,7 +30,7 @@ const UNREADABLE_TYPE = "unreadable";
 /** Makes an event of a body that cannot be read as one, under the id it is given: its bytes can be passed on all the same. */
 export function unreadableEvent(id: string, bytes: Uint8Array, about: About): RelayEvent {
   const text = tryDecodeUtf8(bytes);
-  const { type, organizationId } = readAddress(about.source, text === undefined ? undefined : tryParseJson(text));
+  const { type, organizationId } = readAddress(about.source, text === undefined ? undefined : parseBody(text));
   return {
     id,
     source: about.source,

@@ -129,6 +129,14 @@ describe("what a resource belongs with", () => {
     ]);
   });
 
+  it("is named by a number with all its digits", () => {
+    const data = parseJsonLosslessly('{"bank_account":{"id":9007199254740993},"card_id":9007199254740995}');
+    expect(relatedIds("v1/transactions", data)).toEqual([
+      { type: "v1/accounts", id: "9007199254740993" },
+      { type: "v1/cards", id: "9007199254740995" },
+    ]);
+  });
+
   it("depends on the type where a field means one thing here and another there", () => {
     const data = { transaction_id: "t", client_id: "c" };
     expect(relatedIds("v1/transfers", data)).toEqual([{ type: "v1/transactions", id: "t" }]);
@@ -141,7 +149,7 @@ describe("what a resource belongs with", () => {
     null,
     7,
     [],
-    { bank_account_id: 7 },
+    { bank_account_id: true },
     { bank_account_id: "" },
     { card_id: "x".repeat(256) },
     { bank_account: [] },

@@ -44,6 +44,40 @@ describe("the latest state", () => {
     });
   });
 
+  it("keeps ids that are numbers digit by digit, in its rows, its filters and its paths", async () => {
+    const number = (digits: string) => JSON.rawJSON(digits);
+    const organization_id = number("9007199254740993");
+    const ofCard = (digits: string) =>
+      makePayload("v1/cards", { id: `event-${digits}`, organization_id, data: { id: number(digits) } });
+    const relay = await relayAfter([
+      ofCard("9007199254740993"),
+      ofCard("9007199254740995"),
+      ofCard("10"),
+      ofCard("10.0"),
+      makePayload("v1/cards", { organization_id: number("9007199254740995"), data: { id: number("10") } }),
+    ]);
+    const { body } = await relay.api("GET", "/api/organizations/9007199254740993/resources?type=v1/cards");
+    const rows = body.data.map(({ resource_id, event_id }: any) => [resource_id, event_id]);
+    expect(Object.fromEntries(rows)).toEqual({
+      "10": "event-10",
+      "10.0": "event-10.0",
+      "9007199254740993": "event-9007199254740993",
+      "9007199254740995": "event-9007199254740995",
+    });
+    const path = "/api/organizations/9007199254740993/resources/9007199254740995?type=v1/cards";
+    expect((await relay.api("GET", path)).body.event_id).toBe("event-9007199254740995");
+    const listed = await relay.api("GET", "/api/events?organization_id=9007199254740995");
+    expect(listed.body.data).toEqual([
+      expect.objectContaining({ organization_id: "9007199254740995", resource_id: "10" }),
+    ]);
+
+    await relay.sendOnboarding(makePayload("registrations.pending", { resource_id: number("9007199254740993") }));
+    await relay.sendOnboarding(makePayload("registrations.completed", { resource_id: number("9007199254740995") }));
+    await relay.runQueues();
+    expect((await relay.api("GET", "/api/registrations/9007199254740993")).body.stage).toBe("pending");
+    expect((await relay.api("GET", "/api/registrations/9007199254740995")).body.stage).toBe("completed");
+  });
+
   it("shows one row for a type without a resource id, found under its organization's id", async () => {
     const connection = (event: string, created_at: string) =>
       makePayload("v1/payment-links-connections", { organization_id: "org-1", created_at, data: { event } });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readEnvelope } from "../../../src/qonto/envelope.ts";
+import { parseBody, readAddress, readEnvelope } from "../../../src/qonto/envelope.ts";
 import { sampleTypes, sourceOfType } from "../../../src/qonto/sample-event.ts";
 import { makePayload } from "../../support/qonto.ts";
 
@@ -52,6 +52,49 @@ describe("an envelope", () => {
       resourceId: null,
       createdAt: null,
     });
+  });
+
+  it.each([
+    ["9007199254740993", "9007199254740993"],
+    ["9007199254740995", "9007199254740995"],
+    ["9007199254740992", "9007199254740992"],
+    ["-7", "-7"],
+    ["123456789012345678901234567890", "123456789012345678901234567890"],
+    // One number in two spellings is two ids: two resources never become one.
+    ["1000", "1000"],
+    ["1e3", "1e3"],
+    ["10.0", "10.0"],
+    ["0.1", "0.1"],
+    ["1e400", "1e400"],
+    [`"9007199254740993"`, "9007199254740993"],
+    [`"10.0"`, "10.0"],
+    ["9".repeat(256), null],
+    ["true", null],
+  ])("names ids as they are written: %s", (written, id) => {
+    const body = `{"id":"e1","type":"t","organization_id":${written},"created_at":1764410700.0,"data":{"id":${written}}}`;
+    expect(readEnvelope("business", parseBody(body))).toMatchObject({
+      organizationId: id,
+      resourceId: id,
+      createdAt: { iso: "2025-11-29T10:05:00Z" },
+    });
+    const onboarding = `\uFEFF{"id":"e1","event_type":"registrations.pending","resource_id":${written}}`;
+    expect(readEnvelope("onboarding", parseBody(onboarding))?.resourceId).toBe(id);
+    expect(readAddress("business", parseBody(`{"organization_id":${written}}`)).organizationId).toBe(id);
+    for (const field of ["client_id", "payment_link_id"]) {
+      const type = field === "client_id" ? "v1/consent-revocations" : "v1/payment-links";
+      const named = `{"id":"e1","type":"${type}","data":{"${field}":${written}}}`;
+      expect(readEnvelope("business", parseBody(named))?.resourceId).toBe(id);
+    }
+  });
+
+  it("nested deeper than numbers can be read as they are written names no id whose digits would be lost", () => {
+    const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+    const body = `{"id":"e1","type":"t","organization_id":7,"data":{"id":9007199254740993,"deep":${deep}}}`;
+    expect(readEnvelope("business", parseBody(body))).toMatchObject({ organizationId: "7", resourceId: null });
+  });
+
+  it.each(["", "{", "nothing", '{"id":1,}'])("cannot be parsed out of %j", (text) => {
+    expect(parseBody(text)).toBeUndefined();
   });
 
   it.each([

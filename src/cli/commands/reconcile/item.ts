@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { rulesOf } from "../../../qonto/catalogue.ts";
+import { readId } from "../../../qonto/envelope.ts";
 import { Fault } from "../../fault.ts";
 
 /** A thing as Qonto's API shows it; its numbers stand for what was written. */
@@ -7,11 +8,9 @@ export const item = z.record(z.string(), z.unknown());
 
 export type Item = z.output<typeof item>;
 
-const id = z.union([z.string().min(1), z.int().transform(String)]);
-
 /** The id that the relay keeps it under. */
 export function idOf(type: string, shown: Item): string {
-  const found = id.safeParse(shown[rulesOf(type).resourceId ?? "id"] ?? shown["id"]);
-  if (!found.success) throw new Fault(`Qonto's answer is not as documented: it lists ${type} without an id.`);
-  return found.data;
+  const found = readId(shown[rulesOf(type).resourceId ?? "id"] ?? shown["id"]);
+  if (found === null) throw new Fault(`Qonto's answer is not as documented: it lists ${type} without an id.`);
+  return found;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Query } from "../../network.ts";
 import type { QontoClient } from "../../qonto-client.ts";
-import { type Item, item } from "./item.ts";
+import { type Item, idOf, item } from "./item.ts";
 import { type Window, pagesInWindows } from "./windows.ts";
 
 /** What a run asks Qonto for. */
@@ -59,14 +59,14 @@ export function listItems(type: string, asking: Asking): AsyncIterable<readonly 
 }
 
 const organizationAnswer = z.object({
-  organization: z.record(z.string(), z.unknown()).and(z.object({ id: z.string(), bank_accounts: z.array(item) })),
+  organization: z.looseObject({ bank_accounts: z.array(item) }),
 });
 
 export async function findOrganization(qonto: QontoClient): Promise<Organization> {
   const { organization } = await qonto.get("v2/organization", organizationAnswer);
   // The accounts are things of their own, with events of their own.
   const { bank_accounts: accounts, ...shown } = organization;
-  return { id: organization.id, shown, accounts };
+  return { id: idOf("v1/organizations", shown), shown, accounts };
 }
 
 async function* once(items: readonly Item[]): AsyncGenerator<readonly Item[]> {
@@ -91,7 +91,7 @@ function byTime(path: string, key: string, queryOf: (from: string, to: string | 
 /** Of each account by itself, and of every status: Qonto lists the completed ones alone unless it is asked. */
 async function* transactions({ qonto, organization, sinceMs, asOfMs }: Asking): AsyncGenerator<readonly Item[]> {
   for (const account of organization.accounts) {
-    const query = { bank_account_id: String(account["id"]), "status[]": ["pending", "declined", "completed"] };
+    const query = { bank_account_id: idOf("v1/accounts", account), "status[]": ["pending", "declined", "completed"] };
     yield* pagesInWindows({ fromMs: sinceMs, toMs: null }, asOfMs, (window) => {
       const [updated_at_from, updated_at_to] = textsOf(window);
       // Newest first: one that is changed meanwhile moves to a page that has been read, and moves none to there.

@@ -1,5 +1,6 @@
 import type { Child } from "hono/jsx";
 import { isObject } from "../../../platform/json.ts";
+import { readId } from "../../../qonto/envelope.ts";
 import { resourceAddress } from "../../addresses.ts";
 import { Amount } from "../../components/amount.tsx";
 import { maskIbansIn } from "../../components/iban.tsx";
@@ -76,8 +77,7 @@ export function Profile({ organizationId, profile, asOf }: ProfileProps) {
 
 /** The resource's id is the one in its data, if it has one. */
 function idOf(profile: ProfileProps["profile"], organizationId: string): string {
-  const id = profile?.["id"];
-  return typeof id === "string" ? id : organizationId;
+  return readId(profile?.["id"]) ?? organizationId;
 }
 
 const LONGEST = 300;

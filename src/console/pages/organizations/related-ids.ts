@@ -1,3 +1,4 @@
+import { readId } from "../../../qonto/envelope.ts";
 import { fieldAt } from "./field-at.ts";
 
 /** Another resource that a resource names. */
@@ -26,15 +27,12 @@ const inType: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "v1/payment-links": { resource_id: "v1/client-invoices" },
 };
 
-/** Longer than any id that Qonto is known to write. */
-const LONGEST = 255;
-
 /** What else `data` names by its id, each once. */
 export function relatedIds(type: string, data: unknown): RelatedId[] {
   const ofType = Object.hasOwn(inType, type) ? inType[type] : undefined;
   const found = Object.entries({ ...everywhere, ...ofType }).flatMap(([path, named]) => {
-    const id = fieldAt(data, path);
-    return typeof id === "string" && id !== "" && id.length <= LONGEST ? [{ type: named, id }] : [];
+    const id = readId(fieldAt(data, path));
+    return id === null ? [] : [{ type: named, id }];
   });
   return [...new Map(found.map((one) => [JSON.stringify([one.type, one.id]), one])).values()];
 }

@@ -213,6 +213,36 @@ async function ledger() {
   );
 }
 
+it("ids that are numbers are compared digit by digit", async () => {
+  const numbers = ["9007199254740993", "9007199254740995"];
+  await reopenBank({ organizationId: "9007199254740997" });
+  for (const id of numbers) bank.bank.make("v1/clients", { id, updated_at: LONG_AGO });
+  bank.bank.make("v1/transactions", { updated_at: LONG_AGO });
+  /** The bank as one that writes them as numbers. */
+  const unquoting: typeof fetch = async (input, init) => {
+    const answer = await fetch(input, init);
+    if (!String(input instanceof Request ? input.url : input).startsWith(bank.url)) return answer;
+    return new Response((await answer.text()).replaceAll(/"(\d{16})"/g, "$1"), answer);
+  };
+  const run = async (...more: string[]) => {
+    const types = ["--types", "v1/organizations,v1/clients,v1/transactions"];
+    const { code, stdout } = await qonto(line(...types, ...more), access(), { world: { fetch: unquoting } });
+    return { code, report: JSON.parse(stdout) };
+  };
+  const data = { ...bank.bank.all("v1/clients")[0], id: JSON.rawJSON(numbers[0] ?? "") };
+  await webhook("v1/clients", data, LONG_AGO);
+  await settled(1);
+  const first = await run("--apply");
+  expect(first.code).toBe(0);
+  expect(found(first.report).filter((one) => !one.includes("v1/transactions"))).toEqual([
+    "missing v1/clients 9007199254740995 applied",
+    "missing v1/organizations 9007199254740997 applied",
+  ]);
+  await settled(4);
+  expect(Object.keys(await state("v1/clients"))).toEqual(numbers);
+  expect(await run()).toMatchObject({ code: 0, report: { organization_id: "9007199254740997", balanced: true } });
+});
+
 describe("what has drifted", () => {
   const types = ["v1/transactions", "v1/memberships"] as const;
   const these = ["--types", types.join(",")];
