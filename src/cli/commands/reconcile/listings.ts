@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Query } from "../../network.ts";
-import type { QontoClient } from "../../qonto-client.ts";
+import type { Page, QontoClient } from "../../qonto-client.ts";
+import { completePages } from "./complete-pages.ts";
 import { type Item, idOf, item } from "./item.ts";
 import { type Window, pagesInWindows } from "./windows.ts";
 
@@ -11,6 +12,7 @@ export interface Asking {
   readonly sinceMs: number;
   /** When the run began, by Qonto's clock: what it lists is at least as new. Unix milliseconds. */
   readonly asOfMs: number;
+  readonly progress: (text: string) => void;
 }
 
 /** The one organization that an access token sees. */
@@ -23,7 +25,7 @@ export interface Organization {
 interface Listing {
   /** Whether Qonto lists what has changed since an instant; otherwise it lists everything there is. */
   readonly byTime: boolean;
-  readonly pages: (asking: Asking) => AsyncIterable<readonly Item[]>;
+  readonly pages: (asking: Asking, type: string) => AsyncIterable<readonly Item[]>;
 }
 
 /** All types that Qonto's API can list, in the order in which they are compared. */
@@ -55,7 +57,7 @@ export function isListedByTime(type: string): boolean {
 
 /** The pages of all that Qonto lists of a type: with a date to ask by, of what has changed since; without, of everything. */
 export function listItems(type: string, asking: Asking): AsyncIterable<readonly Item[]> {
-  return listings[type]?.pages(asking) ?? once([]);
+  return listings[type]?.pages(asking, type) ?? once([]);
 }
 
 const organizationAnswer = z.object({
@@ -74,36 +76,46 @@ async function* once(items: readonly Item[]): AsyncGenerator<readonly Item[]> {
 }
 
 function whole(path: string, key: string): Listing {
-  const pages = async function* ({ qonto }: Asking) {
-    for await (const { items } of qonto.pages(path, key, item)) yield items;
+  const pages = async function* (asking: Asking, type: string) {
+    for await (const { items } of readPages(asking, type, { path, key })) yield items;
   };
   return { byTime: false, pages };
 }
 
 function byTime(path: string, key: string, queryOf: (from: string, to: string | undefined) => Query): Listing {
-  const pages = ({ qonto, sinceMs, asOfMs }: Asking) =>
-    pagesInWindows({ fromMs: sinceMs, toMs: null }, asOfMs, (window) =>
-      qonto.pages(path, key, item, queryOf(...textsOf(window))),
+  const pages = (asking: Asking, type: string) =>
+    pagesInWindows({ fromMs: asking.sinceMs, toMs: null }, asking.asOfMs, (window) =>
+      readPages(asking, type, { path, key, query: queryOf(...textsOf(window)) }),
     );
   return { byTime: true, pages };
 }
 
 /** Of each account by itself, and of every status: Qonto lists the completed ones alone unless it is asked. */
-async function* transactions({ qonto, organization, sinceMs, asOfMs }: Asking): AsyncGenerator<readonly Item[]> {
-  for (const account of organization.accounts) {
-    const query = { bank_account_id: idOf("v1/accounts", account), "status[]": ["pending", "declined", "completed"] };
-    yield* pagesInWindows({ fromMs: sinceMs, toMs: null }, asOfMs, (window) => {
+async function* transactions(asking: Asking, type: string): AsyncGenerator<readonly Item[]> {
+  for (const account of asking.organization.accounts) {
+    const ofAccount = {
+      bank_account_id: idOf("v1/accounts", account),
+      "status[]": ["pending", "declined", "completed"],
+    };
+    yield* pagesInWindows({ fromMs: asking.sinceMs, toMs: null }, asking.asOfMs, (window) => {
       const [updated_at_from, updated_at_to] = textsOf(window);
       // Newest first: one that is changed meanwhile moves to a page that has been read, and moves none to there.
       const order = { sort_by: "updated_at:desc" };
-      return qonto.pages("v2/transactions", "transactions", item, {
-        ...query,
-        updated_at_from,
-        updated_at_to,
-        ...order,
-      });
+      const query = { ...ofAccount, updated_at_from, updated_at_to, ...order };
+      return readPages(asking, type, { path: "v2/transactions", key: "transactions", query });
     });
   }
+}
+
+function readPages(
+  { qonto, progress }: Asking,
+  type: string,
+  { path, key, query }: { readonly path: string; readonly key: string; readonly query?: Query },
+): AsyncIterable<Page<Item>> {
+  return completePages(() => qonto.pages(path, key, item, query), {
+    idOf: (one) => idOf(type, one),
+    onAgain: (why) => progress(`${type}: ${why}, reading again …`),
+  });
 }
 
 function textsOf({ fromMs, toMs }: Window): [string, string | undefined] {

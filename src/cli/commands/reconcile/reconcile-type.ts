@@ -3,6 +3,7 @@ import type { Fault } from "../../fault.ts";
 import { TooManyResults } from "../../qonto-client.ts";
 import { QontoRefusal } from "../../qonto-refusal.ts";
 import type { RelayClient } from "../../relay-client.ts";
+import { IncompleteListing } from "./complete-pages.ts";
 import { type Item, idOf } from "./item.ts";
 import { judge } from "./judge.ts";
 import { type Known, findKnown, listKnown } from "./known.ts";
@@ -15,7 +16,6 @@ export interface Reconciling extends Asking {
   readonly relay: RelayClient;
   /** Null when nothing is to be put through. */
   readonly road: Road | null;
-  readonly progress: (text: string) => void;
 }
 
 /** A thing that the bank and the relay do not know alike. */
@@ -83,9 +83,10 @@ export async function reconcileType(type: string, reconciling: Reconciling): Pro
   return report(null);
 }
 
-/** A type that this token may not see, or of which there is more than Qonto lists, does not hold up the others. */
+/** A type that this token may not see, or that Qonto does not list whole, does not hold up the others. */
 function isOfOneType(error: unknown): error is Fault {
-  return error instanceof TooManyResults || (error instanceof QontoRefusal && [403, 404].includes(error.status));
+  if (error instanceof TooManyResults || error instanceof IncompleteListing) return true;
+  return error instanceof QontoRefusal && [403, 404].includes(error.status);
 }
 
 async function reconcileItems(type: string, items: readonly Item[], reconciling: Reconciling): Promise<Found[]> {

@@ -49,7 +49,9 @@ export function asText(report: Report, output: Output): string {
     one.fields.join(", "),
   ]);
   const differences = output.table(["type", "id", "difference", "bank", "relay", "outcome", "fields"], rows);
-  const faults = types.flatMap(({ type, fault }) => (fault === null ? [] : `${type} was not compared: ${fault}`));
+  const faults = types.flatMap(({ type, fault }) =>
+    fault === null ? [] : `${type} was not compared to its end: ${fault}`,
+  );
   return [
     `Organization ${organization_id}, what has changed since ${since}.`,
     counts,

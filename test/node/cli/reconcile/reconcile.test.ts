@@ -378,6 +378,49 @@ describe("a long run", () => {
     expect(code).toBe(1);
   });
 
+  describe("that is shown 100 of 101, one of them twice", () => {
+    /** Shows the last item of page 1 instead of what is on page 2, so many times. */
+    const repeating = (times: number): typeof fetch => {
+      let left = times;
+      let last: unknown;
+      return async (input, init) => {
+        const answer = await fetch(input, init);
+        const url = new URL(input instanceof Request ? input.url : input);
+        if (url.pathname !== "/v2/transactions") return answer;
+        const { transactions, meta } = z
+          .object({ transactions: z.array(z.unknown()), meta: z.unknown() })
+          .parse(await answer.json());
+        const isToRepeat = url.searchParams.get("page") === "2" && (left -= 1) >= 0;
+        if (!isToRepeat) last = transactions.at(-1);
+        return Response.json({ transactions: isToRepeat ? [last] : transactions, meta });
+      };
+    };
+    const run = async (times: number) => {
+      for (let made = 0; made < 101; made += 1) bank.bank.make("v1/transactions", { updated_at: LONG_AGO });
+      for (const item of bank.bank.all("v1/transactions")) await webhook("v1/transactions", item, LONG_AGO);
+      await settled(101);
+      const world = { fetch: repeating(times) };
+      const { code, stdout } = await qonto(line("--types", "v1/transactions"), access(), { world });
+      const pages = bank.calls.filter((call) => call.includes("/v2/transactions?")).length;
+      return { code, pages, report: JSON.parse(stdout) };
+    };
+
+    it("each time: says so", async () => {
+      const { code, pages, report } = await run(Infinity);
+      expect(report).toMatchObject({
+        balanced: false,
+        types: [{ listed: 100, missing: 0, extra: 0, fault: "Qonto lists 100 of 101; it was read 3 times." }],
+      });
+      expect([code, pages]).toEqual([1, 6]);
+    });
+
+    it("once: reads again, and is in balance", async () => {
+      const { code, pages, report } = await run(1);
+      expect(report).toMatchObject({ balanced: true, types: [{ listed: 101, fault: null }] });
+      expect([code, pages]).toEqual([0, 4]);
+    });
+  });
+
   it("goes on with the other types when the token may not see one", async () => {
     bank.faults.forbidden = "/v2/cards";
     bank.bank.make("v1/clients");
