@@ -55,7 +55,7 @@ export class Settings {
   }
 }
 
-/** An http or https address, without a slash at its end. */
+/** An http or https address, without slashes at its end. */
 export function readUrl(text: string, name: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
@@ -64,7 +64,7 @@ export function readUrl(text: string, name: string): string {
   if (url.username !== "" || url.password !== "") {
     throw wrongUsage(`${name} must not hold a name or a password.`);
   }
-  return url.href.replace(/\/$/, "");
+  return url.href.replace(/\/+$/, "");
 }
 
 export function isOnThisMachine(url: string): boolean {

@@ -53,11 +53,11 @@ export function addOnboarding(program: QontoCommand): void {
         if (isElsewhere) return register(PATH_OF_REFERENCE);
         throw error;
       });
-      warnOfPath(url, output);
+      warnOfPath(callback_url, output);
       const { secret: _echoed, ...shown } = registered;
       output.show(isNew ? { ...shown, secret } : shown, () =>
         [
-          `Registered ${printable(registered.id)}: Qonto sends every event of its Onboarding API to ${url}.`,
+          `Registered ${printable(registered.id)}: Qonto sends every event of its Onboarding API to ${callback_url}.`,
           ...(isNew ? [secretAdvice("QONTO_ONBOARDING_SECRETS", secret, output)] : []),
         ].join("\n\n"),
       );

@@ -4,6 +4,7 @@ import type { Invocation } from "../invocation.ts";
 import type { Output } from "../output.ts";
 import { readBytes } from "../read-input.ts";
 import { isOnThisMachine } from "../settings.ts";
+import { WEBHOOK_PATH, plainWebhookUrl } from "../webhook-path.ts";
 
 /** Qonto's own limits. */
 const qontoSecret = z.string().regex(/^[\x21-\x7e]{32,128}$/);
@@ -45,15 +46,15 @@ Give it to the relay now. Until it knows the secret it answers Qonto 401; Qonto 
 
 /** Says so when the address that Qonto is to call looks wrong. */
 export function warnOfPath(url: string, output: Output): void {
-  if (URL.parse(url)?.pathname.endsWith("/webhooks/qonto") === true) return;
-  output.note("Warning: the address does not end in /webhooks/qonto, where the relay takes webhooks.");
+  if (URL.parse(url)?.pathname.endsWith(WEBHOOK_PATH) === true) return;
+  output.note(`Warning: the address does not end in ${WEBHOOK_PATH}, where the relay takes webhooks.`);
 }
 
 /** Qonto calls https alone. One that is played on this machine, as `qontoUrl` says, calls what is on it as well. */
 export function readCallbackUrl(text: string, qontoUrl: string | undefined): string {
   const protocol = URL.parse(text)?.protocol;
   const isPlayed = [text, qontoUrl ?? ""].every((url) => URL.canParse(url) && isOnThisMachine(url));
-  if (text.length <= 512 && (protocol === "https:" || (protocol === "http:" && isPlayed))) return text;
+  if (text.length <= 512 && (protocol === "https:" || (protocol === "http:" && isPlayed))) return plainWebhookUrl(text);
   throw wrongUsage(
     "--url must be an https address of at most 512 characters.",
     "As https://relay.example.com/webhooks/qonto",

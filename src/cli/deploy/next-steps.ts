@@ -39,7 +39,7 @@ export function nextCommands(targets: readonly string[]): string {
   const url = addressOf(targets) ?? "https://<its address>";
   return `Qonto's webhooks go to ${url}/webhooks/qonto
 
-  npm run qonto -- subscriptions create ${url}/webhooks/qonto
+  npm run qonto -- subscriptions create --url ${url}/webhooks/qonto --all-types
   npm run qonto -- doctor --url ${url}`;
 }
 

@@ -59,7 +59,11 @@ describe("an address", () => {
   });
 
   it("of the webhook, and of the relay, is the same target", () => {
-    expect(readTarget("https://a.example/webhooks/qonto")).toEqual(readTarget("https://a.example"));
+    const target = readTarget("https://a.example");
+    expect(target.webhookUrl).toBe("https://a.example/webhooks/qonto");
+    for (const path of ["/", "//", "/webhooks/qonto", "/webhooks/qonto/", "//webhooks//qonto"]) {
+      expect(readTarget(`https://a.example${path}`)).toEqual(target);
+    }
     expect(readTarget("https://[2606:4700::1]")).toMatchObject({ host: "2606:4700::1", port: 443 });
   });
 });

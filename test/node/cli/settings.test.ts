@@ -43,6 +43,7 @@ describe("the relay's address", () => {
   it.each([
     [undefined, {}, "http://localhost:8787"],
     [undefined, { RELAY_URL: "https://relay.example.com/" }, "https://relay.example.com"],
+    ["https://relay.example.com//", {}, "https://relay.example.com"],
     ["https://other.example.com/under/", { RELAY_URL: "https://relay.example.com" }, "https://other.example.com/under"],
   ])("given %j and %j is %s", (given, environment, url) => {
     expect(new Settings(environment, directory, new Secrets()).relayUrl(given)).toBe(url);

@@ -220,6 +220,16 @@ describe("subscriptions create", () => {
     expect(stdout).not.toContain(secret);
   });
 
+  it.each([
+    `${URL_OF_RELAY}/`,
+    "https://relay.example.com//webhooks/qonto",
+    "https://relay.example.com/webhooks//qonto//",
+  ])("takes %s for the relay's address", async (url) => {
+    const { code, stderr } = await run(["subscriptions", "create", "--url", url, "--types", "v1/cards"], { answer });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(bodies()[0].callback_url).toBe(URL_OF_RELAY);
+  });
+
   it("warns when the address is not where the relay takes webhooks", async () => {
     const elsewhere = ["subscriptions", "create", "--url", "https://relay.example.com", "--types", "v1/cards"];
     const { code, stderr } = await run(elsewhere, { answer });
@@ -261,6 +271,16 @@ describe("subscriptions update", () => {
     expect(code).toBe(0);
     expect(stdout).not.toContain("whsec_never");
   });
+
+  it("takes an address with slashes too many for the relay's", async () => {
+    const url = "https://relay.example.com//webhooks/qonto/";
+    const answer = ({ body }: Received): Answer => ({
+      body: body === "" ? subscription("s1") : { ...subscription("s1"), ...JSON.parse(body) },
+    });
+    const { code, stderr } = await run(["subscriptions", "update", "s1", "--url", url], { answer });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(bodies()[1].callback_url).toBe(URL_OF_RELAY);
+  });
 });
 
 describe("subscriptions delete", () => {
@@ -293,6 +313,14 @@ describe("onboarding register", () => {
     expect(stdout.split(secret)).toHaveLength(2);
     expect(stdout).toContain("npx wrangler secret put QONTO_ONBOARDING_SECRETS");
     expect(code).toBe(0);
+  });
+
+  it("takes an address with slashes too many for the relay's", async () => {
+    const given = ["onboarding", "register", "--url", "https://relay.example.com//webhooks/qonto/"];
+    const { code, stdout, stderr } = await run(given, { answer, environment });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(bodies()[0].callback_url).toBe(URL_OF_RELAY);
+    expect(stdout).toContain(`to ${URL_OF_RELAY}.`);
   });
 
   it("goes to the endpoint of the reference when that of the guide is not there", async () => {

@@ -236,6 +236,13 @@ describe("send", () => {
     ]);
   });
 
+  it.each(["", "/", "//"])("goes to the webhook of a relay whose address ends in %j", async (end) => {
+    const relay = await new ScriptedServer().start();
+    await qonto(["send", "v1/cards", "--url", relay.url + end, "--secret", SECRET]);
+    await relay.stop();
+    expect(relay.received.map(({ path }) => path)).toEqual(["/webhooks/qonto"]);
+  });
+
   it("shows no answer where there is none", async () => {
     const { stdout } = await qonto(["send", "v1/cards", "--to", NOBODY, "--secret", SECRET]);
     expect(stdout).toMatch(/ none +\d+ ms +–\nNo answer: nothing listens there\./);

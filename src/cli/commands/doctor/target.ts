@@ -1,6 +1,5 @@
 import { isOnThisMachine } from "../../settings.ts";
-
-export const WEBHOOK_PATH = "/webhooks/qonto";
+import { WEBHOOK_PATH, plainPath } from "../../webhook-path.ts";
 
 /** The relay that is examined, as its address tells. */
 export interface Target {
@@ -28,6 +27,6 @@ export function readTarget(text: string): Target {
     port: Number(url.port) || (isHttps ? 443 : 80),
     isHttps,
     isLocal: isOnThisMachine(url.href),
-    strangePath: ["", "/", WEBHOOK_PATH, `${WEBHOOK_PATH}/`].includes(url.pathname) ? null : url.pathname,
+    strangePath: ["", WEBHOOK_PATH].includes(plainPath(url.pathname)) ? null : url.pathname,
   };
 }

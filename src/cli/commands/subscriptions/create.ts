@@ -51,7 +51,7 @@ ${ROTATION}`,
       const qonto = openQonto(command);
       const { secret, isNew } = await secretFrom(given, invocation);
       const created = await qonto.post(PATH, { ...wish, secret }, subscription);
-      warnOfPath(url, output);
+      warnOfPath(wish.callback_url, output);
       output.show(isNew ? { ...created, secret } : created, () =>
         [
           printable(`Created ${created.id}: Qonto sends ${created.types.join(", ")} to ${created.callback_url}.`),

@@ -53,7 +53,7 @@ export function addUpdate(subscriptions: QontoCommand): void {
         ...(typeof before.description === "string" ? { description: before.description } : {}),
       };
       const changed = await qonto.put(path, { ...kept, ...given }, subscription);
-      if (url !== undefined) warnOfPath(url, output);
+      if (given.callback_url !== undefined) warnOfPath(given.callback_url, output);
       output.show(changed, () => asTable([changed], output));
     });
 }

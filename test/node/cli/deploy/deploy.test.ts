@@ -118,8 +118,11 @@ describe("npm run deploy", () => {
 describe("the address that is told", () => {
   it("is a domain of one's own rather than the one that Cloudflare lends", () => {
     const targets = ["https://qonto-relay.test.workers.dev", "schedule: * * * * *"];
-    const told = (all: readonly string[]) => /--url (.+)/.exec(nextCommands(all))?.[1];
+    const told = (all: readonly string[]) => /doctor --url (.+)/.exec(nextCommands(all))?.[1];
     expect(told(targets)).toBe("https://qonto-relay.test.workers.dev");
+    expect(nextCommands(targets)).toContain(
+      "subscriptions create --url https://qonto-relay.test.workers.dev/webhooks/qonto --all-types\n",
+    );
     expect(told([...targets, "relay.example.com (custom domain - zone name: example.com)"])).toBe(
       "https://relay.example.com",
     );

@@ -1,7 +1,8 @@
 import ipaddr from "ipaddr.js";
 import { type Finding, type Result, judged } from "../finding.ts";
 import type { Patient } from "../patient.ts";
-import { type Target, WEBHOOK_PATH } from "../target.ts";
+import { WEBHOOK_PATH } from "../../../webhook-path.ts";
+import type { Target } from "../target.ts";
 
 export type Addresses = { readonly found: readonly string[] } | { readonly code: string };
 

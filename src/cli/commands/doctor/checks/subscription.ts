@@ -1,5 +1,6 @@
 import { QontoRefusal } from "../../../qonto-refusal.ts";
 import { Fault } from "../../../fault.ts";
+import { plainPath } from "../../../webhook-path.ts";
 import type { Subscription } from "../../subscriptions/subscription.ts";
 import { type FaultName, type Finding, type Result, failed, judged } from "../finding.ts";
 import type { Patient } from "../patient.ts";
@@ -117,7 +118,7 @@ function shown({ id, callback_url }: Subscription): string {
 /** Whether a subscription sends to the relay that is examined; Qonto's are https, whatever --url is. */
 export function leadsTo({ callback_url }: Subscription, { webhookUrl }: Target): boolean {
   const [one, other] = [URL.parse(callback_url), new URL(webhookUrl)];
-  return one !== null && isSameHost(one, other) && one.pathname.replace(/\/$/, "") === other.pathname;
+  return one !== null && isSameHost(one, other) && plainPath(one.pathname) === other.pathname;
 }
 
 function isSameHost(one: URL, other: URL): boolean {
