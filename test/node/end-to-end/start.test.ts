@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { parseEnv } from "node:util";
@@ -37,6 +38,16 @@ const localVariables = {
   ENCRYPTION_KEYS: "local-encryption-key",
   ALLOW_PRIVATE_DESTINATIONS: "true",
 };
+
+/** A client that hangs up after 100 KB of the 1 MB that it has announced. */
+async function hangUp(port: number): Promise<void> {
+  const socket = net.connect(port, "localhost");
+  // The other end may be the first to go.
+  socket.on("error", () => undefined);
+  const head = "POST /webhooks/qonto HTTP/1.1\r\nhost: localhost\r\nx-qonto-signature: t=1,v1=00\r\n";
+  socket.write(`${head}content-length: 1000000\r\n\r\n${"x".repeat(100_000)}`, () => socket.destroy());
+  await once(socket, "close");
+}
 
 describe("npm start", () => {
   it("serves from a fresh copy, has run the cron, and ends every process on SIGTERM", async () => {
@@ -114,6 +125,32 @@ describe("npm start", () => {
     await vi.waitFor(() => expect(relay.output).toContain("It does not begin"), { timeout: 30_000 });
     writeFileSync(module, whole);
     await vi.waitFor(async () => expect(await readStyle()).toContain("/* edited */"), { timeout: 30_000 });
+  });
+
+  it("takes webhooks while and after clients hang up in the middle of a body, also while its source is edited", async () => {
+    const relay = await freshCopy();
+    await relay.start();
+    const team = await startTeam();
+    const client = new PlayedRelay(relay.url, "local-admin-token");
+    await client.post("/api/destinations", { url: team.url }, z.unknown());
+    const ids: string[] = [];
+    const take = async () => {
+      const payload = makePayload("v1/transactions");
+      ids.push(payload.id);
+      return (await client.webhook(await sign(payload, "local-business-secret"))).httpStatus;
+    };
+    const hangUps = () => Promise.all(Array.from({ length: 50 }, () => hangUp(relay.port)));
+    const [during] = await Promise.all([take(), hangUps()]);
+    expect([during, await take()]).toEqual([200, 200]);
+
+    appendFileSync(relay.path("src/console/assets/style.css"), "/* edited */");
+    await hangUps();
+    const readStyle = async () => (await fetch(`${relay.url}/console/style.css`)).text();
+    await vi.waitFor(async () => expect(await readStyle()).toContain("/* edited */"), { timeout: 30_000 });
+    await hangUps();
+    expect(await take()).toBe(200);
+    await untilSettled(client, 10_000);
+    expect([...team.accepted().keys()].toSorted()).toEqual(ids.toSorted());
   });
 
   it("delivers after kill -9 and another start whatever was acknowledged before, without waiting for a lease", async () => {
