@@ -96,13 +96,12 @@ it("the order of two instants is that of their keys, however either is written",
 });
 
 /** Texts that are nearly instants, and many that are. */
-const digits = (count: number) => fc.stringMatching(new RegExp(`^\\d{${count}}$`));
 const nearly = fc
   .tuple(
-    fc.oneof(digits(4), fc.constantFrom("0000", "9999", "2016")),
+    fc.constantFrom("0000", "9999", "2016", "2026"),
     fc.constantFrom("-01-01", "-12-31", "-02-29", "-06-30", "1231", "-13-01", "-11-31"),
     fc.constantFrom("T", " ", ""),
-    fc.oneof(digits(2), fc.constantFrom("00", "23", "24")),
+    fc.constantFrom("00", "11", "23", "24", "25"),
     fc.constantFrom(":00:00", ":59:59", ":59:60", ":30", "5960", ""),
     fc.constantFrom("", ".5", ",999999999999", ".0"),
     fc.constantFrom("", "Z", " UTC", "+01:00", "-23:59", "+24:00", " -0100", "CET"),
@@ -111,7 +110,7 @@ const nearly = fc
 
 it("whatever is taken for an instant is a date-time with a year of four digits, and keeps its place when it is read again", () => {
   fc.assert(
-    fc.property(fc.oneof(nearly, fc.string(), fc.double(), fc.nat()), (value) => {
+    fc.property(fc.oneof({ weight: 9, arbitrary: nearly }, fc.string(), fc.double(), fc.nat()), (value) => {
       const instant = parseInstant(value);
       if (instant === null) return;
       expect(instant.iso).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);

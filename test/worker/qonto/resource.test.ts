@@ -44,7 +44,7 @@ describe("the version rule", () => {
       "instants are compared however they are written",
       "v1/transactions",
       [
-        { id: "winner", data: { updated_at: "2026-11-29 10:06:00 UTC" } },
+        { id: "e-winner", data: { updated_at: "2026-11-29 10:06:00 UTC" } },
         { id: "loser1", data: { updated_at: "2026-11-29T10:05Z" } },
         { id: "loser2", data: { updated_at: "2026-11-29 11:05:30 +0100" } },
         { id: "loser3", data: { updated_at: Date.parse("2026-11-29T10:05:59Z") / 1000 } },
