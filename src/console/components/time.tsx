@@ -1,3 +1,5 @@
+import { parseInstant } from "../../domain/instant.ts";
+
 interface TimeProps {
   /** Unix milliseconds. */
   readonly at: number;
@@ -29,10 +31,10 @@ function shortened(iso: string, show: NonNullable<TimeProps["show"]>): string {
   }
 }
 
-/** As a text of ISO 8601 says; what is no date is shown as it is. */
+/** As the text of an instant says; what is none is shown as it is. */
 export function TimeOfText({ text, show = "instant" }: { readonly text: string } & Pick<TimeProps, "show">) {
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? <bdi>{text}</bdi> : <Time at={at} show={show} />;
+  const instant = parseInstant(text);
+  return instant === null ? <bdi>{text}</bdi> : <Time at={Date.parse(instant.iso)} show={show} />;
 }
 
 /** `3 min`, of a duration in milliseconds. */

@@ -92,6 +92,10 @@ describe("a time", () => {
   it("of a text that is none is the text", async () => {
     expect(await render(<TimeOfText text="<soon>" />)).toBe("<bdi>&lt;soon&gt;</bdi>");
     expect(await render(<TimeOfText text="2026-03-01T12:00:05Z" show="minute" />)).toContain(">12:00 UTC<");
+    expect(await render(<TimeOfText text="2026-03-01 13:00:05 +0100" show="minute" />)).toContain(">12:00 UTC<");
+    for (const text of ["2022-11-31", "5", "March"]) {
+      expect(await render(<TimeOfText text={text} />)).toBe(`<bdi>${text}</bdi>`);
+    }
   });
 
   it.each([

@@ -124,6 +124,14 @@ describe("the list of events", () => {
     }
   });
 
+  it("tells in the document that an instant is a date-time", async () => {
+    const { body } = await new TestRelay().api("GET", "/openapi.json");
+    const schemas = body.paths["/api/events"].get.parameters.map(({ name, schema }: any) => [name, schema]);
+    for (const name of ["since", "until"]) {
+      expect(Object.fromEntries(schemas)[name]).toEqual({ type: "string", format: "date-time" });
+    }
+  });
+
   it("names the form of an instant to whoever writes another", async () => {
     const { body } = await new TestRelay().api("GET", "/api/events?since=yesterday");
     expect(body.errors).toEqual([{ path: "since", message: "must be an ISO 8601 instant, as 2026-11-29T10:00:00Z" }]);

@@ -25,7 +25,9 @@ function isSame(one: unknown, other: unknown): boolean {
   if (isObject(one) && isObject(other)) return sharedKeys(one, other).every((key) => isSame(one[key], other[key]));
   const [text, otherText] = [textOf(one), textOf(other)];
   if (text === null || otherText === null) return one === other;
-  return text === otherText || isSameNumber(text, otherText) || isSameInstant(text, otherText);
+  // Two numbers are no instants: seconds and milliseconds of the same one are different amounts.
+  const isSameValue = [text, otherText].every(isNumber) ? isSameNumber : isSameInstant;
+  return text === otherText || isSameValue(text, otherText);
 }
 
 /** A text, or a number as it was written. */
@@ -34,9 +36,12 @@ function textOf(value: unknown): string | null {
   return typeof value === "number" || JSON.isRawJSON(value) ? JSON.stringify(value) : null;
 }
 
+function isNumber(text: string): boolean {
+  return /^-?\d+(\.\d+)?$/.test(text);
+}
+
 function isSameNumber(one: string, other: string): boolean {
-  const isNumber = /^-?\d+(\.\d+)?$/;
-  return isNumber.test(one) && isNumber.test(other) && withoutZeros(one) === withoutZeros(other);
+  return withoutZeros(one) === withoutZeros(other);
 }
 
 function withoutZeros(number: string): string {

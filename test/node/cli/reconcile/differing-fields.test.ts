@@ -18,6 +18,11 @@ it.each([
   ["an amount as a number and as a text", '{"a":50.01}', '{"a":"50.01"}'],
   ["an amount with other zeros", '{"a":100.00,"b":"007.50","c":0}', '{"a":100,"b":7.5,"c":0.00}'],
   ["an instant written in another way", '{"a":"2026-01-01T10:00:00Z"}', '{"a":"2026-01-01T11:00:00.000+01:00"}'],
+  [
+    "an instant as Unix seconds",
+    '{"a":1764410700,"b":"2025-11-29 10:05:00 UTC"}',
+    '{"a":"2025-11-29T10:05Z","b":1764410700}',
+  ],
   ["nothing on both sides", '{"a":null}', '{"a":null}'],
 ])("does not differ: %s", (_title, one, other) => {
   expect(differingFields(read(one), read(other))).toEqual([]);
@@ -28,6 +33,7 @@ it.each([
   ["another text", '{"a":"x","b":1}', '{"a":"y","b":1}'],
   ["another number", '{"a":100.10}', '{"a":100.01}'],
   ["numbers that are the same only as floating point", '{"a":9007199254740993}', '{"a":9007199254740992}'],
+  ["an amount a thousand times as large", '{"a":1764410700}', '{"a":1764410700000}'],
   ["ten and one hundred", '{"a":10}', '{"a":100}'],
   ["nothing and something", '{"a":null}', '{"a":""}'],
   ["a truth value and its text", '{"a":true}', '{"a":"true"}'],
