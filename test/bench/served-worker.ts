@@ -1,5 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import os from "node:os";
+import { ChildProcess } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Miniflare, type V4MiniflareOptions, convertV4MiniflareOptions } from "miniflare";
@@ -8,6 +9,8 @@ import { workerOptions } from "../../src/cli/local-worker.ts";
 import { RelayClient } from "../../src/cli/relay-client.ts";
 import { applyMigrations } from "../../src/store/migrations.ts";
 import { bundle, root } from "./bundle.ts";
+import { processorMs } from "./processor-time.ts";
+import { removeDirectory, temporaryDirectory } from "./temporary-directory.ts";
 
 export const SECRET = "bench-secret";
 export const ADMIN_TOKEN = "bench-admin-token";
@@ -33,27 +36,45 @@ export class ServedWorker {
   readonly db: Database;
   readonly #miniflare: Miniflare;
   readonly #state: string;
+  readonly #runtime: ChildProcess | undefined;
 
-  private constructor(miniflare: Miniflare, state: string, url: URL, db: Database) {
+  private constructor(
+    { miniflare, state, runtime }: { miniflare: Miniflare; state: string; runtime: ChildProcess | undefined },
+    url: URL,
+    db: Database,
+  ) {
     this.#miniflare = miniflare;
     this.#state = state;
+    this.#runtime = runtime;
     this.url = url.origin;
     this.db = db;
   }
 
   static async start(entry: string, changes: Changes = {}): Promise<ServedWorker> {
     const state = temporaryDirectory();
+    const started: ChildProcess[] = [];
+    const note = (message: unknown) => void started.push(...processesIn(message));
+    subscribe("child_process", note);
     const miniflare = new Miniflare(convertV4MiniflareOptions(await optionsOf(entry, changes, state)));
     try {
       const url = await miniflare.unsafeGetDirectURL("relay");
       const db = await miniflare.getD1Database("DB");
       await applyMigrations(db, (name) => readFileSync(path.join(root, "migrations", name), "utf8"));
-      return new ServedWorker(miniflare, state, url, db);
+      // Beside it stands its guard: src/cli/end-runtime.ts.
+      const runtime = started.find(({ spawnfile }) => spawnfile.endsWith("workerd"));
+      return new ServedWorker({ miniflare, state, runtime }, url, db);
     } catch (error) {
       await miniflare.dispose();
       removeDirectory(state);
       throw error;
+    } finally {
+      unsubscribe("child_process", note);
     }
+  }
+
+  /** Milliseconds of a processor that the runtime has used, D1 and the queues among them. */
+  processorMs(): number {
+    return processorMs(this.#runtime?.pid);
   }
 
   /** Waits until no event is queued, so that one turn's work does not weigh on the next; false if some stay. */
@@ -83,20 +104,11 @@ export class ServedWorker {
   }
 }
 
-const directories = new Set<string>();
-
-/** On a signal the runtimes are ended by Miniflare, which then leaves; what they worked on goes last. */
-process.on("exit", () => directories.forEach(removeDirectory));
-
-function temporaryDirectory(): string {
-  const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-bench-"));
-  directories.add(directory);
-  return directory;
-}
-
-function removeDirectory(directory: string): void {
-  rmSync(directory, { recursive: true, force: true });
-  directories.delete(directory);
+/** Miniflare does not say which process its runtime is. */
+function processesIn(message: unknown): ChildProcess[] {
+  return message instanceof Object && "process" in message && message.process instanceof ChildProcess
+    ? [message.process]
+    : [];
 }
 
 async function optionsOf(
