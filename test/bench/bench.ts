@@ -12,6 +12,7 @@ import { faults } from "./sections/faults.ts";
 import { overload } from "./sections/overload.ts";
 import { scale } from "./sections/scale.ts";
 import type { Section } from "./sections/section.ts";
+import { strangers } from "./sections/strangers.ts";
 
 /** `npm run bench`: how fast the relay is, and what it costs. `npm run bench -- --help` names the options. */
 
@@ -20,6 +21,7 @@ const sections: Record<SectionName, Section> = {
   "end-to-end": endToEnd,
   faults,
   overload,
+  strangers,
   scale,
   cost,
 };

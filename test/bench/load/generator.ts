@@ -1,11 +1,17 @@
 import http from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
+import { z } from "zod";
+import { flood } from "./flood.ts";
+import { floodOrder } from "./flood-order.ts";
 import { type SignedEvent, signEvents } from "./signed-events.ts";
 import { type LoadOrder, type LoadReport, loadOrder } from "./order.ts";
 
+const anyOrder = z.union([floodOrder, loadOrder]);
+
 /** Runs as a process of its own: sends what it is ordered to, and reports. Signing is done before the time counts. */
 process.on("message", (message) => {
-  void generate(loadOrder.parse(message)).then((report) => process.send?.(report));
+  const order = anyOrder.parse(message);
+  void ("flood" in order ? flood(order) : generate(order)).then((report) => process.send?.(report));
 });
 process.on("disconnect", () => process.exit());
 

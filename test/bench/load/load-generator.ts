@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { SECRET, type ServedWorker } from "../served-worker.ts";
+import { type FloodOrder, type FloodReport, floodReport } from "./flood-order.ts";
 import { type LoadOrder, type LoadReport, loadReport } from "./order.ts";
 
 /** The process that sends: beside the runtime, not inside what starts and watches it. */
@@ -15,10 +16,18 @@ export class LoadGenerator {
     order: Omit<LoadOrder, "url" | "secret" | "rate"> & { readonly rate?: number },
   ): Promise<LoadReport> {
     const whole: LoadOrder = { rate: null, ...order, url: `${worker.url}/webhooks/qonto`, secret: SECRET };
+    return loadReport.parse(await this.#ask(whole));
+  }
+
+  /** Has it be a stranger, who knows no secret, for so many seconds. */
+  async flood({ url }: Pick<ServedWorker, "url">, order: Omit<FloodOrder, "url">): Promise<FloodReport> {
+    return floodReport.parse(await this.#ask({ ...order, url }));
+  }
+
+  async #ask(order: LoadOrder | FloodOrder): Promise<unknown> {
     const answer = once(this.#process, "message");
-    this.#process.send(whole);
-    const [report] = await answer;
-    return loadReport.parse(report);
+    this.#process.send(order);
+    return (await answer)[0];
   }
 
   stop(): void {

@@ -23,15 +23,25 @@ export async function measurePage(worker: ServedWorker, page: string, cookie: st
 
 const nothing: Measured = { ms: 0, rowsRead: 0, rowsWritten: 0 };
 
-const usage = z.object({ rowsRead: z.number(), rowsWritten: z.number() });
+const usage = z.object({
+  calls: z.number(),
+  callsForStrangers: z.number(),
+  rowsRead: z.number(),
+  rowsWritten: z.number(),
+});
+
+/** What D1 was asked since the last time. */
+export async function takeUsage(worker: ServedWorker): Promise<z.output<typeof usage>> {
+  return usage.parse(await (await fetch(`${worker.url}/bench/usage`)).json());
+}
 
 export async function measure(worker: ServedWorker, act: () => Promise<unknown>): Promise<Measured> {
-  const take = async () => usage.parse(await (await fetch(`${worker.url}/bench/usage`)).json());
-  await take();
+  await takeUsage(worker);
   const startedAt = performance.now();
   await act();
   const ms = performance.now() - startedAt;
-  return { ms, ...(await take()) };
+  const { rowsRead, rowsWritten } = await takeUsage(worker);
+  return { ms, rowsRead, rowsWritten };
 }
 
 export async function runCron(worker: ServedWorker): Promise<void> {

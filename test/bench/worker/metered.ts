@@ -3,10 +3,14 @@ import type { Bindings } from "../../../src/env.ts";
 import { createRelay } from "../../../src/relay.ts";
 import { type Intercept, interceptDatabase } from "../../worker/support/database.ts";
 
-/** The relay, and what it has asked of D1: GET /bench/usage takes the counts, POST /bench/cron runs the cron. */
+/**
+ * The relay, and what it has asked of D1: GET /bench/usage takes the counts, POST /bench/cron runs the cron. POST /bench/hold
+ * keeps events waiting in their queue, until POST /bench/release.
+ */
 const relay = createRelay(realWorld);
 
-let usage = { calls: 0, rowsRead: 0, rowsWritten: 0 };
+const nothing = { calls: 0, callsForStrangers: 0, rowsRead: 0, rowsWritten: 0 };
+let usage = { ...nothing };
 
 const counting: Intercept = async (_call, proceed) => {
   const results = await proceed();
@@ -18,13 +22,29 @@ const counting: Intercept = async (_call, proceed) => {
   return results;
 };
 
+const countingForStrangers: Intercept = (call, proceed) => {
+  usage.callsForStrangers += 1;
+  return counting(call, proceed);
+};
+
 /** One for each that comes in, as the relay reads its variables once. */
 const metered = new WeakMap<Bindings, Bindings>();
+const meteredForStrangers = new WeakMap<Bindings, Bindings>();
 
 function meter(env: Bindings): Bindings {
-  const made = metered.get(env) ?? { ...env, DB: interceptDatabase(env.DB, counting) };
-  metered.set(env, made);
-  return made;
+  return metered.getOrInsertComputed(env, () => ({ ...env, DB: interceptDatabase(env.DB, counting) }));
+}
+
+function meterForStrangers(env: Bindings): Bindings {
+  const make = () => ({ ...env, DB: interceptDatabase(env.DB, countingForStrangers) });
+  return meteredForStrangers.getOrInsertComputed(env, make);
+}
+
+const eventsQueue = { isHeld: false };
+
+/** Looks instead of being told: a request cannot wait for what another one resolves. */
+async function untilReleased(): Promise<void> {
+  while (eventsQueue.isHeld) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 export default {
@@ -32,15 +52,24 @@ export default {
     switch (new URL(request.url).pathname) {
       case "/bench/usage": {
         const taken = usage;
-        usage = { calls: 0, rowsRead: 0, rowsWritten: 0 };
+        usage = { ...nothing };
         return Response.json(taken);
       }
       case "/bench/cron":
         await relay.scheduled({ cron: "* * * * *", scheduledTime: Date.now(), noRetry: () => undefined }, meter(env));
         return new Response("done");
-      default:
-        return relay.fetch(request, meter(env), context);
+      case "/bench/hold":
+      case "/bench/release":
+        eventsQueue.isHeld = request.url.endsWith("hold");
+        return new Response("done");
+      default: {
+        const isStranger = request.headers.has("x-bench-stranger");
+        return relay.fetch(request, isStranger ? meterForStrangers(env) : meter(env), context);
+      }
     }
   },
-  queue: (batch, env, context) => relay.queue(batch, meter(env), context),
+  async queue(batch, env, context) {
+    if (batch.queue === "qonto-relay-events") await untilReleased();
+    return relay.queue(batch, meter(env), context);
+  },
 } satisfies ExportedHandler<Bindings>;

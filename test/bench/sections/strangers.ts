@@ -1,0 +1,113 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { type FloodKind, floodKinds } from "../load/flood-order.ts";
+import { LoadGenerator } from "../load/load-generator.ts";
+import type { LoadReport } from "../load/order.ts";
+import { ServedWorker } from "../served-worker.ts";
+import { quantile } from "../statistics.ts";
+import { takeUsage } from "./metered-relay.ts";
+import type { Section } from "./section.ts";
+import { type Signed, type Turn, describeTurns } from "./strangers-tables.ts";
+
+/** Signed events a second. */
+const RATE = 20;
+
+const SECONDS = 8;
+const CONNECTIONS = 10;
+
+/** Who only waits does not keep anybody busy, unless there are many of them; and waits to be refused. */
+const DRIPS: FloodKind = "a byte each half second";
+const DRIP_SECONDS = 12;
+const DRIP_CONNECTIONS = 200;
+
+/** Until a flood is at full speed; the signed events begin then, and it outlasts them by as much. */
+const LEAD_MS = 300;
+
+/** How soon signed events are answered while strangers do their worst. */
+export const strangers: Section = async ({ isShort, say }) => {
+  const signing = new LoadGenerator();
+  const flooding = new LoadGenerator();
+  const workers: ServedWorker[] = [];
+  const turns: Turn[] = [];
+  try {
+    const relay = await ServedWorker.start("test/bench/worker/metered.ts");
+    workers.push(relay);
+    await signing.send(relay, { connections: 16, requests: isShort ? 20 : 500, bodyBytes: 1_000 });
+    if (!isShort) await untilQuiet(relay);
+    for (const kind of isShort ? floodKinds.slice(1, 2) : floodKinds) {
+      say(kind);
+      if (turns.length > 0) await untilQuiet(relay);
+      turns.push(await measureTurn(kind, { relay, flooded: relay, kind }));
+    }
+    if (!isShort) {
+      say("a bare Worker is flooded instead");
+      const bare = await ServedWorker.start("test/bench/worker/references/bare.ts");
+      workers.push(bare);
+      const name = "a bare Worker beside, unknown paths";
+      turns.push(await measureTurn(name, { relay, flooded: bare, kind: "unknown paths" }));
+    }
+  } finally {
+    signing.stop();
+    flooding.stop();
+    await Promise.all(workers.map((worker) => worker.stop()));
+  }
+  return describeTurns(turns, { rate: RATE });
+
+  /** Until the relay is done with what the last strangers have left it to do. */
+  async function untilQuiet(relay: ServedWorker): Promise<void> {
+    await signing.send(relay, { connections: 1, requests: 1, bodyBytes: 1_000 });
+    await relay.drained();
+  }
+
+  async function measureTurn(name: string, { relay, flooded, kind }: Flooded): Promise<Turn> {
+    const connections = kind === DRIPS ? DRIP_CONNECTIONS : CONNECTIONS;
+    const leadMs = isShort ? LEAD_MS / 3 : LEAD_MS;
+    const seconds = isShort ? 0.25 : kind === DRIPS ? DRIP_SECONDS : SECONDS;
+    const quietFrom = relay.processorMs();
+    const alone = await sendSigned(relay, seconds);
+    const quietMs = relay.processorMs() - quietFrom;
+
+    await takeUsage(relay);
+    const busyFrom = flooded.processorMs();
+    const lasting = seconds + (2 * leadMs) / 1000;
+    const flood = flooding.flood(flooded, { flood: kind, connections, seconds: lasting });
+    await wait(leadMs);
+    const beside = await sendSigned(relay, seconds);
+    const { outcomes, seconds: floodSeconds } = await flood;
+    const busyMs = flooded.processorMs() - busyFrom;
+    const { callsForStrangers } = await takeUsage(relay);
+    return {
+      name,
+      connections,
+      alone: summarize(alone),
+      beside: summarize(beside),
+      flood: { outcomes, seconds: floodSeconds },
+      // The signed ones cost as much as they did alone.
+      processorMs: flooded === relay ? busyMs - quietMs : busyMs,
+      databaseCalls: flooded === relay ? callsForStrangers : 0,
+    };
+  }
+
+  async function sendSigned(relay: ServedWorker, seconds: number): Promise<LoadReport> {
+    return signing.send(relay, {
+      connections: 256,
+      requests: Math.ceil(RATE * seconds),
+      bodyBytes: 1_000,
+      rate: RATE,
+    });
+  }
+};
+
+interface Flooded {
+  readonly relay: ServedWorker;
+  readonly flooded: ServedWorker;
+  readonly kind: FloodKind;
+}
+
+function summarize({ answers }: LoadReport): Signed {
+  const times = answers.map(({ durationMs }) => durationMs);
+  return {
+    p99: quantile(times, 0.99),
+    max: quantile(times, 1),
+    refused: answers.filter(({ status }) => status !== 200).length,
+  };
+}
