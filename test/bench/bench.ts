@@ -7,6 +7,7 @@ import { OptionError, type Options, type SectionName, readOptions, usage } from 
 import { printReport, printTable } from "./report.ts";
 import { acknowledgement } from "./sections/acknowledgement.ts";
 import { cost } from "./sections/cost.ts";
+import { drain } from "./sections/drain.ts";
 import { endToEnd } from "./sections/end-to-end.ts";
 import { faults } from "./sections/faults.ts";
 import { overload } from "./sections/overload.ts";
@@ -22,6 +23,7 @@ const sections: Record<SectionName, Section> = {
   faults,
   overload,
   strangers,
+  drain,
   scale,
   cost,
 };

@@ -3,11 +3,31 @@ import { unstable_readConfig } from "wrangler";
 import { z } from "zod";
 import { root } from "./bundle.ts";
 
-const consumers = z.array(z.object({ queue: z.string(), max_batch_timeout: z.number() }));
+const consumers = z.array(
+  z.object({ queue: z.string(), max_batch_timeout: z.number(), max_concurrency: z.number().nullish() }),
+);
+
+function read() {
+  return unstable_readConfig({ config: path.join(root, "wrangler.toml") });
+}
+
+/** What makes a runtime behave as Cloudflare's does for this Worker. */
+export function compatibility(): { readonly date: string; readonly flags: readonly string[] } {
+  const { compatibility_date: date, compatibility_flags: flags } = read();
+  return { date: date ?? "", flags };
+}
+
+function eventsConsumer() {
+  const { queues } = read();
+  return consumers.parse(queues.consumers).find(({ queue }) => queue === "qonto-relay-events");
+}
 
 /** How long an event may wait for company before its batch goes to the consumer: the queue's own delay. */
 export function batchingDelayMs(): number {
-  const { queues } = unstable_readConfig({ config: path.join(root, "wrangler.toml") });
-  const consumer = consumers.parse(queues.consumers).find(({ queue }) => queue === "qonto-relay-events");
-  return (consumer?.max_batch_timeout ?? 0) * 1000;
+  return (eventsConsumer()?.max_batch_timeout ?? 0) * 1000;
+}
+
+/** How many consumers of events Cloudflare may run at once; null when nothing bounds it. */
+export function maxConcurrency(): number | null {
+  return eventsConsumer()?.max_concurrency ?? null;
 }

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-const sectionNames = ["ack", "end-to-end", "faults", "overload", "strangers", "scale", "cost"] as const;
+const sectionNames = ["ack", "end-to-end", "faults", "overload", "strangers", "drain", "scale", "cost"] as const;
 
 export type SectionName = (typeof sectionNames)[number];
 

@@ -4,9 +4,12 @@ import type { Arrival, TeamOrder } from "./team-order.ts";
 
 /**
  * Runs as a process of its own: teams of which each has a path, that answer at once and note what came when. At /hanging
- * none is ever answered.
+ * none is ever answered, at /after/200 each after 200 ms.
  */
 const HANGING = "/hanging";
+
+/** 0 at a path that names none. */
+const delayMs = (path: string) => Number(/^\/after\/(\d+)$/.exec(path)?.[1] ?? 0);
 
 let arrivals: Arrival[] = [];
 
@@ -14,7 +17,9 @@ const server = http.createServer((request, response) => {
   const path = request.url ?? "";
   arrivals.push({ path, id: String(request.headers["webhook-id"]), at: performance.timeOrigin + performance.now() });
   request.resume();
-  if (path !== HANGING) request.once("end", () => response.end());
+  if (path === HANGING) return;
+  const delay = delayMs(path);
+  request.once("end", () => (delay === 0 ? response.end() : setTimeout(() => response.end(), delay)));
 });
 server.keepAliveTimeout = 60_000;
 

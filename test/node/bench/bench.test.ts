@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 /** What counts the budgets is a test of its own. */
-const sections = ["ack", "end-to-end", "faults", "overload", "strangers", "scale"];
+const sections = ["ack", "end-to-end", "faults", "overload", "strangers", "drain", "scale"];
 
 function bench(...options: string[]): ChildProcess {
   return spawn("npm", ["run", "bench", "--", "--short", "--json", path.join(directory, "figures.json"), ...options], {
@@ -51,6 +51,7 @@ describe("npm run bench", () => {
       "Acknowledgement while a store is ill",
       "Twice the load",
       "beside strangers at full speed",
+      "Waiting events, drained",
       "With so many events recorded",
     ]) {
       expect(output).toContain(title);
@@ -59,6 +60,7 @@ describe("npm run bench", () => {
     expect(Object.keys(results.figures).length).toBeGreaterThan(20);
     expect(results.figures["overload · lost"]).toBe(0);
     expect(results.figures["strangers · 1 MB, header with 8 v1: D1 calls each"]).toBe(0);
+    expect(results.figures["drain · 5 ms: missing"]).toBe(0);
     expect(compareResults(results, results).rows.every(([, one, other]) => one === other)).toBe(true);
     expect(leftovers()).toEqual([]);
     expect(processes()).toEqual([]);
@@ -76,7 +78,7 @@ describe("npm run bench", () => {
 describe("the options of the benchmark", () => {
   it("choose sections, in the order in which they are run", () => {
     expect(readOptions(["--only", "cost", "--only", "ack"])?.sections).toEqual(["ack", "cost"]);
-    expect(readOptions([])?.sections).toHaveLength(7);
+    expect(readOptions([])?.sections).toHaveLength(8);
   });
 
   it("are refused unless they are understood, and explained", () => {
