@@ -6,6 +6,7 @@ import { describeCommit, describeMachine } from "./machine.ts";
 import { OptionError, type Options, type SectionName, readOptions, usage } from "./options.ts";
 import { printReport, printTable } from "./report.ts";
 import { acknowledgement } from "./sections/acknowledgement.ts";
+import { coldStart } from "./sections/cold-start.ts";
 import { cost } from "./sections/cost.ts";
 import { drain } from "./sections/drain.ts";
 import { endToEnd } from "./sections/end-to-end.ts";
@@ -24,6 +25,7 @@ const sections: Record<SectionName, Section> = {
   overload,
   strangers,
   drain,
+  "cold-start": coldStart,
   scale,
   cost,
 };

@@ -1,6 +1,16 @@
 import { parseArgs } from "node:util";
 
-const sectionNames = ["ack", "end-to-end", "faults", "overload", "strangers", "drain", "scale", "cost"] as const;
+const sectionNames = [
+  "ack",
+  "end-to-end",
+  "faults",
+  "overload",
+  "strangers",
+  "drain",
+  "cold-start",
+  "scale",
+  "cost",
+] as const;
 
 export type SectionName = (typeof sectionNames)[number];
 

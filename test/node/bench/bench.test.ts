@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 /** What counts the budgets is a test of its own. */
-const sections = ["ack", "end-to-end", "faults", "overload", "strangers", "drain", "scale"];
+const sections = ["ack", "end-to-end", "faults", "overload", "strangers", "drain", "cold-start", "scale"];
 
 function bench(...options: string[]): ChildProcess {
   return spawn("npm", ["run", "bench", "--", "--short", "--json", path.join(directory, "figures.json"), ...options], {
@@ -52,6 +52,7 @@ describe("npm run bench", () => {
       "Twice the load",
       "beside strangers at full speed",
       "Waiting events, drained",
+      "From the start of a process",
       "With so many events recorded",
     ]) {
       expect(output).toContain(title);
@@ -78,7 +79,7 @@ describe("npm run bench", () => {
 describe("the options of the benchmark", () => {
   it("choose sections, in the order in which they are run", () => {
     expect(readOptions(["--only", "cost", "--only", "ack"])?.sections).toEqual(["ack", "cost"]);
-    expect(readOptions([])?.sections).toHaveLength(8);
+    expect(readOptions([])?.sections).toHaveLength(9);
   });
 
   it("are refused unless they are understood, and explained", () => {
