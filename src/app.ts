@@ -1,25 +1,73 @@
-import { HTTPException } from "hono/http-exception";
 import { Hono } from "hono";
-import type { RouterRoute } from "hono/types";
+import { HTTPException } from "hono/http-exception";
+import { getPath } from "hono/utils/url";
 import type { Tally } from "./domain/tally.ts";
-import { operatorConsole } from "./console/console.tsx";
 import type { Env } from "./env.ts";
-import { operatorApi } from "./operator/api.ts";
 import { logFailure } from "./platform/log.ts";
 import { ProblemError, problemResponse } from "./platform/problem.ts";
 import type { World } from "./platform/world.ts";
 import { receiveRoute } from "./receive/route.ts";
 
-/** Everything the Worker answers over HTTP. */
-export function createApp(world: World, tally: Tally) {
-  const app = new Hono<{ Bindings: Env }>();
-  app.route("/webhooks/qonto", receiveRoute(world, tally));
-  app.route("/", operatorConsole(world, tally));
-  app.route("/", operatorApi(world, tally));
+type App = Hono<{ Bindings: Env }>;
 
+/**
+ * Everything the Worker answers over HTTP. API and console are loaded by the first request for them: Qonto waits for a
+ * second, and an isolate that begins with a webhook does not evaluate them. Requests share the finished app, never a
+ * promise: the runtime fails a request that waits for what another one began.
+ */
+export function createApp(world: World, tally: Tally) {
+  const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, tally)));
+  let api: App | undefined;
+  let console: App | undefined;
+
+  const appAt = async (path: string): Promise<App> => {
+    const [, room] = path.split("/", 2);
+    switch (room) {
+      case "api":
+      case "metrics":
+      case "health":
+      case "openapi.json": {
+        if (api !== undefined) return api;
+        const { operatorApi } = await import("./operator/api.ts");
+        return (api = addAnswers(newApp().route("/", operatorApi(world, tally))));
+      }
+      case "console": {
+        if (console !== undefined) return console;
+        const { operatorConsole } = await import("./console/console.tsx");
+        return (console = addAnswers(newApp().route("/", operatorConsole(world, tally))));
+      }
+      default:
+        return receiver;
+    }
+  };
+
+  return {
+    fetch: async (request: Request, env: Env, context: ExecutionContext): Promise<Response> => {
+      const app = await appAt(addressOf(request));
+      return app.fetch(request, env, context);
+    },
+  };
+}
+
+function newApp(): App {
+  return new Hono({ getPath: addressOf });
+}
+
+/** A slash at the end of a URL, or of the base URL before it, is easily typed: the address is the same without it. */
+function addressOf(request: Request): string {
+  const path = getPath(request).replaceAll(/\/{2,}/g, "/");
+  return path === "/" ? path : path.replace(/\/$/, "");
+}
+
+/** What an app answers where no route of its own does. */
+function addAnswers(app: App): App {
+  const methods = [...new Set(app.routes.map(({ method }) => method))].filter(isMethod).toSorted();
   app.notFound((c) => {
-    const methods = methodsAt(c.req.path, app.routes);
-    return methods.length === 0 ? problemResponse(nothingHere) : methodNotAllowed(methods);
+    // What stands in front of many paths, by any method, is not counted.
+    const isAt = (method: string) =>
+      app.router.match(method, c.req.path)[0].some(([[, route]]) => isMethod(route.method));
+    const allowed = methods.filter(isAt);
+    return allowed.length === 0 ? problemResponse(nothingHere) : methodNotAllowed(allowed);
   });
   app.onError((error) => {
     if (error instanceof ProblemError) return problemResponse(error.problem, error.headers);
@@ -56,9 +104,6 @@ function methodNotAllowed(methods: readonly string[]): Response {
   return problemResponse({ status: 405, code: "method_not_allowed", title: "Method not allowed", detail }, { allow });
 }
 
-/** The methods with which there is something at a path; what stands in front of many paths is not counted. */
-function methodsAt(path: string, routes: readonly RouterRoute[]): string[] {
-  const isAt = (route: RouterRoute) =>
-    route.method !== "ALL" && new RegExp(`^${route.path.replaceAll(/:\w+/g, "[^/]+")}$`).test(path);
-  return [...new Set(routes.filter(isAt).map(({ method }) => method))].toSorted();
+function isMethod(method: string): boolean {
+  return method !== "ALL";
 }

@@ -116,6 +116,34 @@ describe("the source", () => {
   });
 });
 
+describe("what the Worker evaluates before it takes a webhook", () => {
+  const evaluated = new Set(["index.ts"]);
+  for (const file of evaluated) {
+    const { text = "" } = modules.find((one) => one.file === file) ?? {};
+    for (const specifier of staticImports(text)) {
+      if (specifier.startsWith(".")) evaluated.add(path.join(path.dirname(file), specifier));
+      else evaluated.add(specifier);
+    }
+  }
+
+  it("is what receives, delivers and keeps order", () => {
+    expect([...evaluated]).toEqual(
+      expect.arrayContaining(["receive/route.ts", "fan-out/consumer.ts", "retry/consumer.ts", "upkeep/upkeep.ts"]),
+    );
+  });
+
+  it("is neither the API, nor the console, nor what only they need", () => {
+    const onlyTheirs = /^(operator|console)\b|^@hono\/zod-openapi|^hono\/jsx|samples\.json$/;
+    expect([...evaluated].filter((module) => onlyTheirs.test(module))).toEqual([]);
+  });
+});
+
+/** What a module's text has evaluated before it: not what it imports later, nor types. */
+function staticImports(text: string): string[] {
+  const pattern = /^(?:import|export)\s+(?!type\b)(?:[^;"]*\bfrom\s+)?"([^"]+)"/gm;
+  return Array.from(text.matchAll(pattern), ([, specifier = ""]) => specifier);
+}
+
 describe("each outside thing has one door", () => {
   const using = (pattern: RegExp) => modules.filter(({ text }) => pattern.test(text)).map(({ file }) => file);
   const worker = (files: readonly string[]) => files.filter((file) => roomOf(file) !== "cli");

@@ -65,6 +65,27 @@ describe("the operator's API", () => {
     expect((await relay.fetch("/api/events", { method: "HEAD", headers })).status).toBe(200);
   });
 
+  it("answers 405 at every address, with the methods that the document names there", async () => {
+    const relay = new TestRelay();
+    const { body } = await relay.api("GET", "/openapi.json");
+    const addresses = Object.entries<object>(body.paths);
+    expect(addresses.length).toBeGreaterThan(20);
+    for (const [path, operations] of addresses) {
+      const allow = Object.keys(operations).map((method) => method.toUpperCase());
+      const headers = { authorization: "Bearer test-admin-token" };
+      const response = await relay.fetch(path.replaceAll(/\{\w+\}/g, "some%20one"), { method: "PROPFIND", headers });
+      expect({ path, status: response.status }).toEqual({ path, status: 405 });
+      expect(response.headers.get("allow")).toBe(allow.toSorted().join(", "));
+    }
+  });
+
+  it("is at the same address with doubled slashes and one at the end", async () => {
+    const relay = new TestRelay();
+    expect(await relay.api("GET", "//api/events/")).toMatchObject({ status: 200, body: { data: [] } });
+    expect((await relay.fetch("//api//events/")).status).toBe(401);
+    expect((await relay.fetch("//health/")).headers.get("content-type")).toContain("application/json");
+  });
+
   it("describes itself to anybody, as OpenAPI 3.1", async () => {
     const response = await new TestRelay().fetch("/openapi.json");
     expect(response.status).toBe(200);
