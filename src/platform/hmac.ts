@@ -3,8 +3,8 @@
 const algorithm = { name: "HMAC", hash: "SHA-256" };
 const MAX_CACHED_KEYS = 1_000;
 
-/** Importing a key costs more than using it. Keys hold no per-request state, so an isolate may keep them. */
-const importedKeys = new Map<string, Promise<CryptoKey>>();
+/** Importing a key costs more than using it. An isolate may keep keys, but no promise of one: that is its request's alone. */
+const importedKeys = new Map<string, CryptoKey>();
 
 /** A secret as Qonto uses it, raw UTF-8, or as bytes. */
 export type Secret = string | Uint8Array<ArrayBuffer>;
@@ -22,14 +22,13 @@ export async function verifyHmacSha256(
   return crypto.subtle.verify(algorithm.name, await importKey(secret), signature, data);
 }
 
-function importKey(secret: Secret): Promise<CryptoKey> {
+async function importKey(secret: Secret): Promise<CryptoKey> {
   const name = typeof secret === "string" ? `utf-8:${secret}` : `bytes:${secret.toBase64()}`;
-  let key = importedKeys.get(name);
-  if (key === undefined) {
-    const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
-    key = crypto.subtle.importKey("raw", bytes, algorithm, false, ["sign", "verify"]);
-    if (importedKeys.size >= MAX_CACHED_KEYS) importedKeys.clear();
-    importedKeys.set(name, key);
-  }
+  const known = importedKeys.get(name);
+  if (known !== undefined) return known;
+  const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
+  const key = await crypto.subtle.importKey("raw", bytes, algorithm, false, ["sign", "verify"]);
+  if (importedKeys.size >= MAX_CACHED_KEYS) importedKeys.clear();
+  importedKeys.set(name, key);
   return key;
 }

@@ -73,16 +73,15 @@ function algorithm(nonce: Uint8Array<ArrayBuffer>, owner: string) {
   return { name: "AES-GCM", iv: nonce, additionalData: new TextEncoder().encode(owner) };
 }
 
-/** A handful for each isolate: what is configured, and in tests a few more. */
-const derivedKeys = new Map<string, Promise<SealingKey>>();
+/** A handful for each isolate: what is configured, and in tests a few more. No promises, which are their request's alone. */
+const derivedKeys = new Map<string, SealingKey>();
 
 /** Key and id come from the text by different ways: the id, which stands beside the ciphertext, does not help to guess. */
-function deriveKey(text: string): Promise<SealingKey> {
-  let derived = derivedKeys.get(text);
-  if (derived === undefined) {
-    derived = derive(text);
-    derivedKeys.set(text, derived);
-  }
+async function deriveKey(text: string): Promise<SealingKey> {
+  const known = derivedKeys.get(text);
+  if (known !== undefined) return known;
+  const derived = await derive(text);
+  derivedKeys.set(text, derived);
   return derived;
 }
 
