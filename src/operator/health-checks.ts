@@ -1,4 +1,4 @@
-import type { Condition } from "../store/condition.ts";
+import { type Condition, MOST_DATABASE_BYTES } from "../store/condition.ts";
 
 /** What one check found. `value` is its figure, `limit` the largest that is still well; null where nothing can be counted. */
 interface Check {
@@ -22,6 +22,9 @@ const DELIVERY_PATIENCE_SECONDS = 180;
 /** A team that has been down this long will not come back by itself. */
 const REST_PATIENCE_SECONDS = 3_600;
 
+/** A full database takes no event: while a fifth of it is free there is time to see to that. */
+const DATABASE_PATIENCE_BYTES = 0.8 * MOST_DATABASE_BYTES;
+
 /** Dead letters of the last hour are news. */
 export const RECENT_DEAD_LETTERS_MS = 3_600_000;
 
@@ -37,7 +40,7 @@ export function checkDatabase(state: "done" | "failed" | "late"): Check {
 }
 
 type ConditionChecks = Readonly<
-  Record<"cron" | "fan_out" | "deliveries" | "resting_destinations" | "dead_letters" | "secrets", Check>
+  Record<"cron" | "fan_out" | "deliveries" | "resting_destinations" | "dead_letters" | "secrets" | "storage", Check>
 >;
 
 /** The checks of a condition that nobody knows. */
@@ -50,6 +53,7 @@ export function nobodyCanTell(): ConditionChecks {
     resting_destinations: check,
     dead_letters: check,
     secrets: check,
+    storage: check,
   };
 }
 
@@ -79,6 +83,7 @@ export function checkCondition(condition: Condition, now: number): ConditionChec
       `The queues gave up on ${condition.recentDeadLetters} messages within the last hour.`,
     ),
     secrets: checkSecrets(condition.marks.get("unopened_secrets") ?? 0),
+    storage: checkStorage(condition.databaseBytes),
   };
 }
 
@@ -107,6 +112,18 @@ function checkSecrets(unopened: number): Check {
       ? "The teams' secrets can be opened."
       : `The secrets of ${unopened} teams are sealed with a key that ENCRYPTION_KEYS lacks.`;
   return within(0, unopened, detail);
+}
+
+function checkStorage(bytes: number | null): Check {
+  if (bytes === null) {
+    return { status: "ok", detail: "D1 does not say how large the database is.", value: null, limit: null };
+  }
+  const detail = `The database holds ${inGigabytes(bytes)} of the ${inGigabytes(MOST_DATABASE_BYTES)} that D1 takes.`;
+  return within(DATABASE_PATIENCE_BYTES, bytes, detail);
+}
+
+function inGigabytes(bytes: number): string {
+  return `${Number((bytes / 1e9).toFixed(2))} GB`;
 }
 
 function within(limit: number, value: number, detail: string): Check {

@@ -22,6 +22,7 @@ const health = z
       resting_destinations: check,
       dead_letters: check,
       secrets: check,
+      storage: check,
     }),
   })
   .openapi("Health");
@@ -39,6 +40,12 @@ const exampleHealth = {
     resting_destinations: { ...wellCheck, detail: "No destination rests.", limit: 3_600 },
     dead_letters: wellCheck,
     secrets: wellCheck,
+    storage: {
+      status: "ok",
+      detail: "The database holds 1.2 GB of the 10 GB that D1 takes.",
+      value: 1_200_000_000,
+      limit: 8_000_000_000,
+    },
   },
 } satisfies z.input<typeof health>;
 

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Tally } from "../domain/tally.ts";
 import type { World } from "../platform/world.ts";
 import { type DestinationBacklog, backlogs, readBacklogRow, readWaitingRow, whatWaits } from "../store/backlog.ts";
+import { MOST_DATABASE_BYTES, databaseBytesOf } from "../store/condition.ts";
 import { readMarksFrom, allMarks } from "../store/marks.ts";
 import { allTimeCounts, readCounts } from "../store/tallies.ts";
 import { writeTally } from "../write-tally.ts";
@@ -64,11 +65,13 @@ export function addMetrics(api: OperatorApi, world: World, tally: Tally): void {
               },
             ],
       ),
-      ...sampleOfMark(
+      ...sampleIfKnown(
         "qonto_relay_oldest_unfinished_event_seconds",
         oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
       ),
-      ...sampleOfMark("qonto_relay_cron_last_run_timestamp_seconds", cronRanAt && cronRanAt / 1000),
+      ...sampleIfKnown("qonto_relay_cron_last_run_timestamp_seconds", cronRanAt && cronRanAt / 1000),
+      ...sampleIfKnown("qonto_relay_database_size_bytes", databaseBytesOf(marks)),
+      { name: "qonto_relay_database_size_limit_bytes", value: MOST_DATABASE_BYTES },
     ];
     return c.text(toPrometheusText(readCounts(counts?.results ?? []), samples), 200, { "content-type": CONTENT_TYPE });
   });
@@ -97,8 +100,8 @@ function stateOf({ enabled, isResting, isFailing }: DestinationBacklog): (typeof
   return isFailing ? "failing" : "healthy";
 }
 
-function sampleOfMark(name: MetricName, value: number | undefined): Sample[] {
-  return value === undefined ? [] : [{ name, value }];
+function sampleIfKnown(name: MetricName, value: number | null | undefined): Sample[] {
+  return value == null ? [] : [{ name, value }];
 }
 
 function ageSeconds(at: number | null, now: number): number {

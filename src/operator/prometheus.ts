@@ -43,6 +43,8 @@ const metrics = {
     help: "How long the oldest event without its first attempts had waited when the cron last ran",
   },
   qonto_relay_cron_last_run_timestamp_seconds: { type: "gauge", help: "When the cron last ran" },
+  qonto_relay_database_size_bytes: { type: "gauge", help: "How large the database is, as D1 says" },
+  qonto_relay_database_size_limit_bytes: { type: "gauge", help: "How large a database of D1 can be" },
 } satisfies Record<string, Metric>;
 
 export type MetricName = keyof typeof metrics;

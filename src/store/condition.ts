@@ -15,6 +15,8 @@ export interface Condition {
   readonly resting: readonly { readonly destinationId: string; readonly since: number }[];
   /** Messages that the queues gave up on of late. */
   readonly recentDeadLetters: number;
+  /** Null when D1 does not say. */
+  readonly databaseBytes: number | null;
 }
 
 export const oldestDueSql = `
@@ -50,5 +52,17 @@ export async function readCondition(db: Database, deadLettersSince: number): Pro
       .parse(resting?.results)
       .map((row) => ({ destinationId: row.id, since: row.resting_since })),
     recentDeadLetters: countRow.parse(deadLetters?.results[0]).messages,
+    databaseBytes: databaseBytesOf(deadLetters),
   };
+}
+
+/** D1 takes no more than this into one database. */
+export const MOST_DATABASE_BYTES = 10_000_000_000;
+
+const sizeInMeta = z.object({ size_after: z.number() });
+
+/** How large the database is, as D1 says with the result of any statement; null when it does not. */
+export function databaseBytesOf(result: { readonly meta: unknown } | undefined): number | null {
+  const size = sizeInMeta.safeParse(result?.meta);
+  return size.success ? size.data.size_after : null;
 }

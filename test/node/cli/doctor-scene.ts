@@ -42,6 +42,7 @@ export class ScriptedRelay {
     resting_destinations: well("No destination rests."),
     dead_letters: well("None."),
     secrets: well("They can be opened."),
+    storage: well("The database holds 0.1 GB."),
   };
   readonly diagnostics = {
     configuration: { secrets: { business: 1, onboarding: 1 }, signature_tolerance_seconds: 300 },

@@ -305,6 +305,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     },
   ],
   ["a database that is down", "database_unwell", degraded("database")],
+  ["a database that is nearly full", "database_filling", degraded("storage")],
   ["teams' secrets under a key that is gone", "team_secrets_unopened", degraded("secrets")],
   ["a variable that cannot be read", "relay_not_configured", degraded("configuration")],
   [

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { failing, hanging, interceptDatabase } from "../support/database.ts";
+import { Meter, failing, hanging, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { statuses } from "../support/teams.ts";
@@ -122,7 +122,36 @@ describe("health", () => {
       deliveries: { value: 0, limit: 180 },
       resting_destinations: { value: 0, limit: 3_600 },
       dead_letters: { value: 0, limit: 0 },
+      storage: { value: expect.any(Number), limit: 8_000_000_000 },
     });
+  });
+
+  it("is degraded when the database is larger than four fifths of what D1 takes", async () => {
+    let size: number | undefined;
+    const DB = interceptDatabase(env.DB, async (_call, proceed) => {
+      const results = await proceed();
+      for (const { meta } of results) Object.assign(meta, { size_after: size });
+      return results;
+    });
+    const relay = new TestRelay({ DB });
+    await relay.runCron();
+    for (const [bytes, degraded, detail] of [
+      [8_000_000_000, [], "The database holds 8 GB of the 10 GB that D1 takes."],
+      [8_010_000_000, ["storage"], "The database holds 8.01 GB of the 10 GB that D1 takes."],
+      [undefined, [], "D1 does not say how large the database is."],
+    ] as const) {
+      size = bytes;
+      expect((await health(relay)).degraded).toEqual(degraded);
+      const { checks } = await (await relay.fetch("/health")).json<{ checks: object }>();
+      expect(checks).toMatchObject({ storage: { detail, value: bytes ?? null } });
+    }
+  });
+
+  it("costs one D1 call", async () => {
+    const meter = new Meter();
+    const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
+    await relay.fetch("/health");
+    expect(meter.calls).toBe(1);
   });
 
   it.each([

@@ -119,6 +119,13 @@ describe("the metrics", () => {
     expect(await figure(relay, `destination_state ${id} resting`)).toBe(1);
   });
 
+  it("tell how large the database is and can be, without asking D1 more often", async () => {
+    const figures = await scrape(new TestRelay());
+    const { meta } = await env.DB.prepare("SELECT 1").run();
+    expect(Number(figures.get("qonto_relay_database_size_bytes")?.value)).toBe(meta.size_after);
+    expect(Number(figures.get("qonto_relay_database_size_limit_bytes")?.value)).toBe(10_000_000_000);
+  });
+
   it("tell dead letters that wait, the queues' backlog, the cron", async () => {
     const relay = new TestRelay();
     await relay.send(makePayload("v1/cards"));
@@ -144,7 +151,11 @@ describe("the metrics", () => {
     const relay = new TestRelay();
     relay.events.binding.metrics = () => Promise.reject(new Error("no metrics here"));
     const figures = await scrape(relay);
-    expect([...figures.values()].filter(({ value }) => value !== undefined && Number(value) !== 0)).toEqual([]);
+    const filled = [...figures].filter(([, { value }]) => value !== undefined && Number(value) !== 0);
+    expect(filled.map(([name]) => name)).toEqual([
+      "qonto_relay_database_size_bytes",
+      "qonto_relay_database_size_limit_bytes",
+    ]);
     expect(figures.has("qonto_relay_queue_backlog_messages events")).toBe(false);
   });
 

@@ -58,6 +58,7 @@ export const faultNames = [
   "relay_api_fails",
   "database_unwell",
   "team_secrets_unopened",
+  "database_filling",
   "migrations_missing",
   "queue_stuck",
   "dead_letter_consumer_stuck",

@@ -58,6 +58,7 @@ export const healthFacts = z.object({
     resting_destinations: healthCheck,
     dead_letters: healthCheck,
     secrets: healthCheck,
+    storage: healthCheck,
   }),
 });
 

@@ -58,6 +58,7 @@ const names: Readonly<Record<keyof Health["checks"], string>> = {
   resting_destinations: "Resting teams",
   dead_letters: "Dead letters",
   secrets: "Secrets",
+  storage: "Storage",
 };
 
 interface ChecksProps {

@@ -55,6 +55,12 @@ const kinds: Readonly<Record<keyof Checks, Kind>> = {
     what: "Teams' secrets cannot be opened: nothing can be signed for them.",
     remedy: "Put the key they were sealed with back into ENCRYPTION_KEYS, behind the new one.",
   },
+  storage: {
+    fault: "database_filling",
+    what: "The database is nearly full. D1 writes nothing more into a full one.",
+    remedy: "Set RETENTION_DAYS lower (wrangler.toml, `[vars]`) and deploy: the cron deletes what is older.",
+    commands: ["npm run deploy"],
+  },
 };
 
 /** With a token the doctor asks more closely. */
