@@ -8,7 +8,8 @@ beforeEach(emptyDatabase);
 
 const DAY_MS = 86_400_000;
 const PAGE = 200;
-const PAGES_PER_RUN = 10;
+const PAGES_PER_RUN = 100;
+const SECONDS_PER_RUN = 20;
 
 type Status = "delivered" | "pending" | "dead" | "missing";
 
@@ -135,7 +136,8 @@ describe("an event is recognised as a duplicate", () => {
 });
 
 describe("a run of the cron", () => {
-  it("deletes in small pages, so many at most, and the next one goes on", async () => {
+  it("deletes more than 250 events a second bring, in small pages, and the next one goes on", async () => {
+    expect(PAGE * PAGES_PER_RUN).toBeGreaterThan(250 * 60);
     const relay = new TestRelay();
     const ids = many("old", PAGE * PAGES_PER_RUN + 50);
     await insertEvents(ids, relay.now - 40 * DAY_MS, ["delivered"]);
@@ -152,11 +154,30 @@ describe("a run of the cron", () => {
     expect([await count("events"), await count("deliveries")]).toEqual([0, 0]);
   });
 
+  /** D1 that takes so many seconds for each page. */
+  const slowPages = (relay: TestRelay, seconds: number) =>
+    interceptDatabase(env.DB, ({ statements }, proceed) => {
+      if (statements[0]?.includes("AS deletable")) relay.passSeconds(seconds);
+      return proceed();
+    });
+
+  it("leaves off after 20 seconds with the rest for the next one, and room for the other tasks", async () => {
+    const relay = new TestRelay();
+    relay.env = { ...relay.env, DB: slowPages(relay, 5) };
+    await insertEvents(many("old", PAGE * 5), relay.now - 40 * DAY_MS, ["delivered"]);
+    const startedAt = relay.now;
+    await relay.runCron();
+    expect([await count("events"), relay.now - startedAt]).toEqual([PAGE, SECONDS_PER_RUN * 1_000]);
+    await relay.runCron();
+    expect(await count("events")).toBe(0);
+  });
+
   it.each(["all of one instant", "one a second"])(
     "comes past what stays, %s, to what is behind it, and back to it when its time has come",
     async (title) => {
       const relay = new TestRelay();
-      const kept = many("dead", PAGE * PAGES_PER_RUN + 50);
+      relay.env = { ...relay.env, DB: slowPages(relay, 2) };
+      const kept = many("dead", (PAGE * SECONDS_PER_RUN) / 2 + 50);
       if (title === "all of one instant") {
         await insertEvents(kept, relay.now - 50 * DAY_MS, ["dead"]);
       } else {
