@@ -235,6 +235,23 @@ it("the top level holds what it must, and nothing else", () => {
   ]);
 });
 
+describe("wrangler.toml", () => {
+  const configuration = readFileSync(path.join(root, "wrangler.toml"), "utf8");
+
+  it("bounds how many consumers of a queue run side by side against the one primary of D1", () => {
+    const consumers = configuration.split("[[queues.consumers]]").slice(1);
+    expect(consumers).toHaveLength(3);
+    const bounds = consumers.map((consumer) => Number(/^max_concurrency = (\d+)$/m.exec(consumer)?.[1]));
+    // A D1 call of each, of 4 ms at most, within the 250 ms that the receiver has for D1.
+    expect(bounds.reduce((sum, bound) => sum + bound)).toBeLessThanOrEqual(100);
+    expect(bounds.every((bound) => bound >= 1)).toBe(true);
+  });
+
+  it("has no second log of what the relay logs itself, which test/worker/budgets counts on", () => {
+    expect(configuration).toMatch(/^\[observability\.logs\]\nenabled = true\ninvocation_logs = false$/m);
+  });
+});
+
 it("the lock file names no registry", () => {
   expect(readFileSync(path.join(root, "package-lock.json"), "utf8")).not.toMatch(/"resolved": "http/);
 });

@@ -115,10 +115,10 @@ describe("npm start", () => {
     const readStyle = async () => (await fetch(`${relay.url}/console/style.css`)).text();
     await vi.waitFor(async () => expect(await readStyle()).toContain("/* edited */"), { timeout: 30_000 });
     // What is no Worker any more is said, and cured by the next edit.
-    const module = relay.path("src/console/assets.ts");
+    const module = relay.path("src/receive/route.ts");
     const whole = readFileSync(module, "utf8");
     appendFileSync(module, "(");
-    await vi.waitFor(() => expect(relay.output).toMatch(/src.console.assets\.ts/), { timeout: 30_000 });
+    await vi.waitFor(() => expect(relay.output).toMatch(/src.receive.route\.ts/), { timeout: 30_000 });
     expect(await readStyle()).toContain("/* edited */");
     // So is one that ends as soon as it begins.
     writeFileSync(module, `${whole}\nthrow new Error("It does not begin");\n`);

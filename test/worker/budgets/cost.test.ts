@@ -55,7 +55,7 @@ const budgets: Readonly<Record<string, Budget>> = {
 
 /** Of each event. */
 const rowsReadBudget = 60;
-const logEventsBudget = 5;
+const logEventsBudget = 1.25;
 
 /** Rows written, for each event, to delete it after its retention. */
 const deletionBudget = { "one destination": 2, "three destinations": 4 } as const;

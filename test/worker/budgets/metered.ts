@@ -17,9 +17,7 @@ export function meter(relay: TestRelay): () => Usage {
   vi.spyOn(console, "log").mockImplementation(() => count("logEvents"));
   vi.spyOn(console, "error").mockImplementation(() => count("logEvents"));
   return () => {
-    // The platform itself writes one for each invocation.
-    const logEvents = counts.logEvents + counts.requests + counts.consumerInvocations;
-    const taken = { ...counts, logEvents };
+    const taken = { ...counts };
     counts = { ...noUsage };
     return taken;
   };

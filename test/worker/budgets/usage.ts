@@ -8,7 +8,7 @@ export interface Usage {
   readonly rowsRead: number;
   /** A write, and for each time that it is handed out a read, and a delete, for each message. */
   readonly queueOperations: number;
-  /** Lines, and the record of each invocation. */
+  /** Lines of ours: the platform's record of each invocation is switched off (wrangler.toml). */
   readonly logEvents: number;
 }
 
