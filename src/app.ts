@@ -17,8 +17,8 @@ type App = Hono<{ Bindings: Env }>;
  */
 export function createApp(world: World, tally: Tally) {
   const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, tally)));
-  let api: App | undefined;
-  let console: App | undefined;
+  let apiApp: App | undefined;
+  let consoleApp: App | undefined;
 
   const appAt = async (path: string): Promise<App> => {
     const [, room] = path.split("/", 2);
@@ -27,14 +27,14 @@ export function createApp(world: World, tally: Tally) {
       case "metrics":
       case "health":
       case "openapi.json": {
-        if (api !== undefined) return api;
+        if (apiApp !== undefined) return apiApp;
         const { operatorApi } = await import("./operator/api.ts");
-        return (api = addAnswers(newApp().route("/", operatorApi(world, tally))));
+        return (apiApp = addAnswers(newApp().route("/", operatorApi(world, tally))));
       }
       case "console": {
-        if (console !== undefined) return console;
+        if (consoleApp !== undefined) return consoleApp;
         const { operatorConsole } = await import("./console/console.tsx");
-        return (console = addAnswers(newApp().route("/", operatorConsole(world, tally))));
+        return (consoleApp = addAnswers(newApp().route("/", operatorConsole(world, tally))));
       }
       default:
         return receiver;

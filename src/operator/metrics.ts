@@ -70,7 +70,7 @@ export function addMetrics(api: OperatorApi, world: World, tally: Tally): void {
         oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
       ),
       ...sampleIfKnown("qonto_relay_cron_last_run_timestamp_seconds", cronRanAt && cronRanAt / 1000),
-      ...sampleIfKnown("qonto_relay_database_size_bytes", databaseBytesOf(marks)),
+      ...sampleIfKnown("qonto_relay_database_size_bytes", databaseBytesOf(marks) ?? undefined),
       { name: "qonto_relay_database_size_limit_bytes", value: MOST_DATABASE_BYTES },
     ];
     return c.text(toPrometheusText(readCounts(counts?.results ?? []), samples), 200, { "content-type": CONTENT_TYPE });
@@ -100,8 +100,8 @@ function stateOf({ enabled, isResting, isFailing }: DestinationBacklog): (typeof
   return isFailing ? "failing" : "healthy";
 }
 
-function sampleIfKnown(name: MetricName, value: number | null | undefined): Sample[] {
-  return value == null ? [] : [{ name, value }];
+function sampleIfKnown(name: MetricName, value: number | undefined): Sample[] {
+  return value === undefined ? [] : [{ name, value }];
 }
 
 function ageSeconds(at: number | null, now: number): number {

@@ -31,7 +31,8 @@ function withFault(fault: DeliberateFault): Plugin {
 
 /**
  * The Worker's source as one module of JavaScript that Node runs, with the runtime's globals stood in for; with a
- * deliberate fault, if one is given.
+ * deliberate fault, if one is given. What the Worker loads later is in it and takes microtasks only: no step of a history
+ * waits for a file.
  */
 export async function buildRelay(fault: DeliberateFault | null = null): Promise<string> {
   const { outputFiles } = await esbuild.build({

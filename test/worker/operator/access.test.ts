@@ -86,6 +86,13 @@ describe("the operator's API", () => {
     expect((await relay.fetch("//health/")).headers.get("content-type")).toContain("application/json");
   });
 
+  it("answers each of the first requests of an isolate that come at once, as the console does", async () => {
+    const relay = new TestRelay();
+    const paths = ["/openapi.json", "/console/login", "/openapi.json", "/console/login"];
+    const responses = await Promise.all(paths.map((path) => relay.fetch(path)));
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  });
+
   it("describes itself to anybody, as OpenAPI 3.1", async () => {
     const response = await new TestRelay().fetch("/openapi.json");
     expect(response.status).toBe(200);
