@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { type Plugin, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { ADMIN_TOKEN } from "./support/admin-token.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
@@ -59,7 +60,7 @@ export default defineConfig({
                 MIGRATIONS: await readD1Migrations(path.join(root, "migrations")),
                 QONTO_WEBHOOK_SECRETS: "test-secret",
                 QONTO_ONBOARDING_SECRETS: "secret_key",
-                ADMIN_TOKEN: "test-admin-token",
+                ADMIN_TOKEN,
                 ALLOW_PRIVATE_DESTINATIONS: "false",
               },
             },

@@ -24,7 +24,8 @@ const remedies: Readonly<Record<string, string>> = {
   unauthorized: "Set ADMIN_TOKEN to the relay's own, or to the token that was made for you.",
   forbidden: "This token may only read. Set ADMIN_TOKEN to one that may change things.",
   too_many_requests: "Wait a minute, and make sure of ADMIN_TOKEN: wrong tokens are slowed down.",
-  not_configured: "Set what the relay lacks: its /health names it.",
+  not_configured:
+    "Set it right with `npx wrangler secret put`, or in .dev.vars; `openssl rand -base64 32` makes a token.",
   not_a_relay: "Give the relay's address with --url or RELAY_URL.",
 };
 

@@ -1,4 +1,5 @@
-import { ConfigError, type Env, readConfig } from "../env.ts";
+import { ConfigError, type ConfigFault } from "../config.ts";
+import { type Env, readConfig } from "../env.ts";
 import { type Access, type NamedToken, findToken, findTokenByDigest, noteUse } from "../store/tokens.ts";
 import { refuse } from "./refusals.ts";
 
@@ -46,18 +47,19 @@ function toCaller({ id, name, access }: NamedToken): Caller {
   return { name, access, tokenId: id };
 }
 
-/** Throws a refusal while none is set, or no variable can be read. */
+/** Throws a refusal while none is set that counts, or a variable cannot be read; the refusal says what is wrong. */
 export function adminTokenOf(env: Env): string {
   try {
-    const { adminToken } = readConfig(env);
+    const { adminToken, faults } = readConfig(env);
     if (adminToken !== "") return adminToken;
+    throw notConfigured(faults.filter(({ variable }) => variable === "ADMIN_TOKEN"));
   } catch (error) {
-    if (error instanceof ConfigError) {
-      throw refuse("not_configured", { detail: "A variable cannot be read; see /health." });
-    }
-    throw error;
+    throw error instanceof ConfigError ? notConfigured(error.faults) : error;
   }
-  throw refuse("not_configured");
+}
+
+function notConfigured(faults: readonly ConfigFault[]) {
+  return refuse("not_configured", { detail: `${faults.map(({ message }) => message).join("; ")}.` });
 }
 
 /** Digests have one length, whatever was presented. */

@@ -120,7 +120,7 @@ async function readDatabase(db: Database, now: number) {
 function showConfiguration(env: Env) {
   const config = tryReadConfig(env);
   return {
-    faults: configFaults(env),
+    faults: configFaults(env).map(({ message }) => message),
     secrets: { business: config?.secrets.business.length ?? 0, onboarding: config?.secrets.onboarding.length ?? 0 },
     signature_tolerance_seconds: config?.signatureToleranceSeconds ?? null,
     allow_private_destinations: config?.allowPrivateDestinations ?? null,

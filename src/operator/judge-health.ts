@@ -14,7 +14,7 @@ import {
 export async function judgeHealth(env: Env, now: number, timers: Timers) {
   const condition = await withTimeout(readCondition(env.DB, now - RECENT_DEAD_LETTERS_MS), DATABASE_TIMEOUT_MS, timers);
   const checks = {
-    configuration: checkConfiguration(configFaults(env)),
+    configuration: checkConfiguration(configFaults(env).map(({ message }) => message)),
     database: checkDatabase(condition.state),
     ...(condition.state === "done" ? checkCondition(condition.value, now) : nobodyCanTell()),
   };

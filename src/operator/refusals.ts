@@ -51,7 +51,7 @@ const refusals = {
     },
   },
   not_configured: {
-    when: "The relay lacks a secret, or a variable cannot be read",
+    when: "ADMIN_TOKEN is missing or too short, or a variable cannot be read; the detail says which",
     says: { status: 503, title: "Not configured", detail: "ADMIN_TOKEN is not set." },
   },
 } satisfies Record<string, RefusalForm>;

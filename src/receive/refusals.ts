@@ -60,7 +60,7 @@ const wireForms: Readonly<Record<Refusal, WireForm>> = {
   not_configured: {
     status: 503,
     title: "Not configured",
-    detail: "This receiver lacks a secret that the request needs.",
+    detail: "This receiver is not configured for the request; its /health says what is wrong.",
   },
   not_stored: {
     status: 503,

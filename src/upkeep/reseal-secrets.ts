@@ -11,13 +11,14 @@ import type { Upkeep } from "./upkeep-task.ts";
  */
 export async function resealSecrets({ env, world, config }: Upkeep) {
   if (config === null) return {};
-  const { encryptionKeys } = config;
+  const { encryptionKeys, trustedKeys } = config;
   let resealed = 0;
   let unopened = 0;
   for (const stored of await readStoredSecrets(env.DB)) {
     const renewed = await renew(stored, encryptionKeys, world);
     if (renewed === null) unopened += 1;
-    else if (isOther(renewed, stored)) {
+    // Nothing is encrypted with a key that does not count.
+    else if (trustedKeys.length > 0 && isOther(renewed, stored)) {
       await replaceSecrets(env.DB, stored, renewed);
       resealed += 1;
     }

@@ -1,5 +1,6 @@
 import { env, exports } from "cloudflare:workers";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { ADMIN_TOKEN } from "../support/admin-token.ts";
 import { realWorld } from "../../src/platform/world.ts";
 import { type Payload, businessRequest, makePayload } from "../support/qonto.ts";
 import { emptyDatabase } from "./support/relay.ts";
@@ -17,7 +18,7 @@ function call(path: string, init: RequestInit): Promise<Response> {
 }
 
 async function addTeam(settings: object): Promise<void> {
-  const headers = { authorization: "Bearer test-admin-token", "content-type": "application/json" };
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
   const response = await call("/api/destinations", { method: "POST", headers, body: JSON.stringify(settings) });
   expect(response.status).toBe(201);
 }

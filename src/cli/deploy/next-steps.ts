@@ -4,7 +4,7 @@ const secrets = [
     isRequired: true,
     purpose: "secrets of the Business API's subscriptions, comma-separated",
   },
-  { name: "ADMIN_TOKEN", isRequired: true, purpose: "opens the operator's API: long and random" },
+  { name: "ADMIN_TOKEN", isRequired: true, purpose: "opens the operator's API: 32 characters or more" },
   {
     name: "QONTO_ONBOARDING_SECRETS",
     isRequired: false,
@@ -25,7 +25,11 @@ export function missingSecrets(set: readonly string[]): string {
   return [
     ...(required.length === 0
       ? []
-      : ["Secrets that are missing; until they are set what needs them is refused with 503:", ...required]),
+      : [
+          "Secrets that are missing; until they are set what needs them is refused with 503:",
+          ...required,
+          "`openssl rand -base64 32` makes one that nobody guesses.",
+        ]),
     ...(optional.length === 0 ? [] : ["Secrets that you may set:", ...optional]),
   ].join("\n");
 }

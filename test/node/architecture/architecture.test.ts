@@ -32,6 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "dead-letters": ["env.ts", "messages.ts", "qonto", "store", "platform"],
   upkeep: ["env.ts", "write-tally.ts", "replay", "outbound", "store", "domain", "platform"],
   operator: [
+    "config.ts",
     "env.ts",
     "messages.ts",
     "write-tally.ts",
@@ -58,14 +59,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   quarantine: ["env.ts", "qonto", "store", "platform"],
   replay: ["env.ts", "store", "domain"],
   outbound: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
-  "env.ts": ["messages.ts", "store", "platform"],
+  "env.ts": ["config.ts", "messages.ts", "store", "platform"],
+  "config.ts": [],
   "messages.ts": ["domain"],
   "write-tally.ts": ["store", "domain", "platform"],
   qonto: ["domain", "platform"],
   store: ["domain", "platform"],
   domain: [],
   platform: [],
-  cli: ["qonto", "store", "domain", "platform"],
+  cli: ["config.ts", "qonto", "store", "domain", "platform"],
 };
 
 interface Module {

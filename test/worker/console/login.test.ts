@@ -1,4 +1,7 @@
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
+import { Meter, interceptDatabase } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { Visitor } from "./visitor.ts";
 
@@ -19,16 +22,16 @@ describe("the login", () => {
 
   it("gives a cookie that scripts and other sites do not get", async () => {
     const visitor = new Visitor(new TestRelay());
-    const response = await visitor.post("/console/login", { token: "test-admin-token", next: "/console/events" });
+    const response = await visitor.post("/console/login", { token: ADMIN_TOKEN, next: "/console/events" });
     expect(response.status).toBe(303);
     expect(response.headers.get("location")).toBe("/console/events");
     const attributes = (response.headers.get("set-cookie") ?? "").split("; ").slice(1);
     expect(attributes.toSorted()).toEqual(["HttpOnly", "Max-Age=28800", "Path=/console", "SameSite=Strict", "Secure"]);
-    expect(visitor.cookie).not.toContain("test-admin-token");
+    expect(visitor.cookie).not.toContain(ADMIN_TOKEN);
     expect((await visitor.get("/console")).status).toBe(200);
   });
 
-  it.each(["", "wrong", "test-admin-token2"])("refuses %j", async (token) => {
+  it.each(["", "wrong", `${ADMIN_TOKEN}2`])("refuses %j", async (token) => {
     const visitor = new Visitor(new TestRelay());
     const response = await visitor.post("/console/login", { token });
     expect(response.status).toBe(401);
@@ -46,13 +49,13 @@ describe("the login", () => {
     "/console/../api/events",
   ])("leads to no other place than the console: %j", async (next) => {
     const visitor = new Visitor(new TestRelay());
-    const response = await visitor.post("/console/login", { token: "test-admin-token", next });
+    const response = await visitor.post("/console/login", { token: ADMIN_TOKEN, next });
     expect(response.headers.get("location")).toBe("/console");
   });
 
   it("refuses a form of another site", async () => {
     const visitor = new Visitor(new TestRelay());
-    const fields = { token: "test-admin-token" };
+    const fields = { token: ADMIN_TOKEN };
     for (const site of ["cross-site", "same-site", "none"]) {
       expect((await visitor.post("/console/login", fields, { "sec-fetch-site": site })).status).toBe(403);
     }
@@ -73,6 +76,14 @@ describe("the login", () => {
       expect(response.status).toBe(503);
       expect(await response.text()).toContain("ADMIN_TOKEN is not set.");
     }
+  });
+
+  it("says that the admin token is too short, and does not let it in", async () => {
+    const relay = new TestRelay({ ADMIN_TOKEN: "short" });
+    const visitor = new Visitor(relay);
+    const response = await visitor.post("/console/login", { token: "short" });
+    expect(response.status).toBe(503);
+    expect(await response.text()).toContain("ADMIN_TOKEN is too short: it must have at least 32 characters.");
   });
 
   it("offers to go on to who comes by a link of another site, for a strict cookie stays behind there", async () => {
@@ -104,31 +115,66 @@ describe("a session", () => {
 
   it("is over once the admin token or the encryption key is another", async () => {
     const { cookie } = await Visitor.loggedIn(new TestRelay());
-    for (const changes of [{ ADMIN_TOKEN: "another" }, { ENCRYPTION_KEYS: "another,test-encryption-key" }]) {
+    for (const changes of [
+      { ADMIN_TOKEN: `another-${ADMIN_TOKEN}` },
+      { ENCRYPTION_KEYS: "another,test-encryption-key" },
+    ]) {
       const visitor = new Visitor(new TestRelay(changes));
       visitor.cookie = cookie;
       expect((await visitor.get("/console")).status).toBe(303);
     }
   });
 
-  it("cannot be made up", async () => {
+  it("cannot be made up, and D1 is not asked for one that is", async () => {
     const relay = new TestRelay();
-    const { cookie } = await Visitor.loggedIn(relay);
+    const { body } = await relay.api("POST", "/api/tokens", { name: "grafana", access: "full" });
+    const { cookie } = await Visitor.loggedIn(relay, body.token);
+    const meter = new Meter();
+    relay.env = { ...relay.env, DB: interceptDatabase(env.DB, meter.intercept) };
     const [name = "", value = ""] = (cookie ?? "").split("=");
     const [content = "", signature = ""] = value.split(".");
-    const forged = btoa(JSON.stringify({ id: "x", tokenId: null, expiresAt: Number.MAX_SAFE_INTEGER }));
+    const forged = btoa(JSON.stringify({ id: "x", tokenId: body.id, expiresAt: Number.MAX_SAFE_INTEGER }));
     for (const text of ["", ".", "x", content, `${content}.`, `${forged}.${signature}`, `.${signature}`, "é.é"]) {
       const visitor = new Visitor(relay);
       visitor.cookie = `${name}=${text}`;
       expect((await visitor.get("/console")).status).toBe(303);
     }
+    expect(meter.calls).toBe(0);
+  });
+
+  it("is given over plain http without `Secure`, to a browser that heeds it, and taken in the same way", async () => {
+    const relay = new TestRelay();
+    const send = async (path: string, fields: Record<string, string>, cookie = "") => {
+      const init = { method: "POST", headers: { cookie }, body: new URLSearchParams(fields) };
+      const request = new Request(`http://localhost:8787${path}`, { ...init, redirect: "manual" });
+      return relay.take(request);
+    };
+    const given = (await send("/console/login", { token: ADMIN_TOKEN })).headers.get("set-cookie") ?? "";
+    expect(given.split("; ").slice(1).toSorted()).toEqual([
+      "HttpOnly",
+      "Max-Age=28800",
+      "Path=/console",
+      "SameSite=Strict",
+    ]);
+    const visitor = new Visitor(relay);
+    visitor.cookie = given.split(";")[0] ?? "";
+    const form_token =
+      /name="form_token" value="([^"]+)"/.exec(await (await visitor.get("/console")).text())?.[1] ?? "";
+    const taken = (await send("/console/logout", { form_token }, visitor.cookie)).headers.get("set-cookie") ?? "";
+    expect(taken.split("; ").slice(1).toSorted()).toEqual([
+      "HttpOnly",
+      "Max-Age=0",
+      "Path=/console",
+      "SameSite=Strict",
+    ]);
   });
 
   it("ends with the logout", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());
     const response = await visitor.press("/console/logout");
     expect(response.status).toBe(303);
-    expect(response.headers.get("set-cookie")).toContain("Path=/console");
+    const attributes = (response.headers.get("set-cookie") ?? "").split("; ").slice(1);
+    expect(attributes.toSorted()).toEqual(["HttpOnly", "Max-Age=0", "Path=/console", "SameSite=Strict", "Secure"]);
     expect(visitor.cookie).toBeNull();
   });
 });

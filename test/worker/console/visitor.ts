@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import type { TestRelay } from "../support/relay.ts";
 
@@ -15,7 +16,7 @@ export class Visitor {
   }
 
   /** Logs in, with the admin token unless told otherwise. */
-  static async loggedIn(relay: TestRelay, token = "test-admin-token"): Promise<Visitor> {
+  static async loggedIn(relay: TestRelay, token = ADMIN_TOKEN): Promise<Visitor> {
     const visitor = new Visitor(relay);
     const response = await visitor.post("/console/login", { token });
     if (response.status !== 303) throw new Error(`Not let in: ${response.status}`);

@@ -1,4 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { Tally } from "../../../src/domain/tally.ts";
+import { operatorApi } from "../../../src/operator/api.ts";
+import { realWorld } from "../../../src/platform/world.ts";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { TestRelay } from "../support/relay.ts";
 
 const paths = [
@@ -20,9 +24,9 @@ describe("the operator's API", () => {
       "Bearer ",
       "Bearer wrong",
       "Basic dGVzdA==",
-      "test-admin-token",
-      "Bearer test-admin-token2",
-      "Bearer test-admin-toke",
+      ADMIN_TOKEN,
+      `Bearer ${ADMIN_TOKEN}2`,
+      `Bearer ${ADMIN_TOKEN.slice(0, -1)}`,
     ]) {
       const response = await relay.fetch(path, authorization === undefined ? {} : { headers: { authorization } });
       expect(response.status).toBe(401);
@@ -32,13 +36,40 @@ describe("the operator's API", () => {
     }
   });
 
-  it("lets nobody in while no token is set", async () => {
-    for (const ADMIN_TOKEN of ["", "  "]) {
-      const relay = new TestRelay({ ADMIN_TOKEN });
-      const response = await relay.fetch("/api/events", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
-      expect(response.status).toBe(503);
-      expect(await response.json()).toMatchObject({ code: "not_configured" });
+  it.each([
+    ["", "ADMIN_TOKEN is not set."],
+    ["  ", "ADMIN_TOKEN is not set."],
+    ["x".repeat(31), "ADMIN_TOKEN is too short: it must have at least 32 characters."],
+    [
+      `local-${"x".repeat(32)}`,
+      "ADMIN_TOKEN begins with local-, which counts only with ALLOW_PRIVATE_DESTINATIONS=true.",
+    ],
+  ])("lets nobody in while ADMIN_TOKEN is %j, and says why", async (token, detail) => {
+    const relay = new TestRelay({ ADMIN_TOKEN: token });
+    const response = await relay.fetch("/api/events", { headers: { authorization: `Bearer ${token}` } });
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ code: "not_configured", detail });
+  });
+
+  it("takes a token of 32 characters, and for this machine alone a shorter one", async () => {
+    for (const changes of [
+      { ADMIN_TOKEN: "x".repeat(32) },
+      { ADMIN_TOKEN: "local-admin-token", ALLOW_PRIVATE_DESTINATIONS: "true" },
+    ]) {
+      const headers = { authorization: `Bearer ${changes.ADMIN_TOKEN}` };
+      expect((await new TestRelay(changes).fetch("/api/events", { headers })).status).toBe(200);
     }
+  });
+
+  it("names a variable that cannot be read, and what it takes", async () => {
+    const relay = new TestRelay({ SIGNATURE_TOLERANCE_SECONDS: "100000" });
+    expect(await relay.api("GET", "/api/events")).toMatchObject({
+      status: 503,
+      body: {
+        code: "not_configured",
+        detail: "SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 86400.",
+      },
+    });
   });
 
   it("answers 404 where there is nothing", async () => {
@@ -50,7 +81,7 @@ describe("the operator's API", () => {
 
   it("answers 405 where there is something for other methods, and names them", async () => {
     const relay = new TestRelay();
-    const headers = { authorization: "Bearer test-admin-token" };
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
     for (const [path, allow] of [
       ["/api/events", "GET"],
       ["/api/destinations/some%20one", "DELETE, GET, PATCH"],
@@ -72,7 +103,7 @@ describe("the operator's API", () => {
     expect(addresses.length).toBeGreaterThan(20);
     for (const [path, operations] of addresses) {
       const allow = Object.keys(operations).map((method) => method.toUpperCase());
-      const headers = { authorization: "Bearer test-admin-token" };
+      const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
       const response = await relay.fetch(path.replaceAll(/\{\w+\}/g, "some%20one"), { method: "PROPFIND", headers });
       expect({ path, status: response.status }).toEqual({ path, status: 405 });
       expect(response.headers.get("allow")).toBe(allow.toSorted().join(", "));
@@ -93,13 +124,24 @@ describe("the operator's API", () => {
     expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
   });
 
-  it("describes itself to anybody, as OpenAPI 3.1", async () => {
-    const response = await new TestRelay().fetch("/openapi.json");
+  it("describes itself to anybody, as OpenAPI 3.1, and briefly to who has the document", async () => {
+    const relay = new TestRelay();
+    const response = await relay.fetch("/openapi.json");
     expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toBe("application/json");
+    const headers = { "if-none-match": response.headers.get("etag") ?? "" };
+    expect((await relay.fetch("/openapi.json", { headers })).status).toBe(304);
     const document = await response.json<{ openapi: string; paths: Record<string, unknown> }>();
     expect(document.openapi).toBe("3.1.0");
     expect(Object.keys(document.paths)).toEqual(
       expect.arrayContaining(["/api/destinations/{id}", "/api/events", "/health"]),
     );
+  });
+
+  it("writes its document once", async () => {
+    const api = operatorApi(realWorld, new Tally());
+    const write = vi.spyOn(api, "getOpenAPI31Document");
+    for (let time = 0; time < 3; time += 1) expect((await api.request("/openapi.json")).status).toBe(200);
+    expect(write).toHaveBeenCalledTimes(1);
   });
 });

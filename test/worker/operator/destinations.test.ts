@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -211,12 +212,12 @@ describe("bad input", () => {
   it("that comes under another content type is refused", async () => {
     const response = await new TestRelay().fetch("/api/destinations", {
       method: "POST",
-      headers: { authorization: "Bearer test-admin-token", "content-type": "text/plain" },
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "text/plain" },
       body: JSON.stringify({ url }),
     });
     expect(response.status).toBe(400);
     const { id } = await new TestRelay().addTeam(url);
-    const headers = { authorization: "Bearer test-admin-token" };
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
     const bare = await new TestRelay().fetch(`/api/destinations/${id}`, { method: "PATCH", headers });
     expect(bare.status).toBe(400);
   });

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { expectedMigrations } from "../../../src/store/expected-migrations.ts";
 import { failing, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
@@ -203,7 +204,7 @@ describe("a probe of the receiver", () => {
     await relay.webhook({ ...forged, headers: { ...forged.headers, "x-relay-probe": "1" } });
     await relay.runCron();
     expect((await diagnose(relay)).signatures.mismatched).toBe(0);
-    const metrics = await relay.fetch("/metrics", { headers: { authorization: "Bearer test-admin-token" } });
+    const metrics = await relay.fetch("/metrics", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
     expect(await metrics.text()).toContain('qonto_relay_probe_refusals_total{code="signature_mismatch"} 1\n');
   });
 

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import parsePrometheusText from "parse-prometheus-text-format";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -14,7 +15,7 @@ type Metric = ReturnType<typeof parsePrometheusText>[number]["metrics"][number];
 
 /** The figures as a real parser reads them, by name and labels. */
 async function scrape(relay: TestRelay): Promise<Map<string, Metric>> {
-  const response = await relay.fetch("/metrics", { headers: { authorization: "Bearer test-admin-token" } });
+  const response = await relay.fetch("/metrics", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
   expect(response.status).toBe(200);
   expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
   const families = parsePrometheusText(await response.text());

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -115,7 +116,7 @@ describe("an event's replay", () => {
     ["an empty object without a content type", "{}", {}],
   ])("takes %s", async (_title, body, headers) => {
     const { relay, eventId } = await halfDelivered();
-    const init = { method: "POST", headers: { authorization: "Bearer test-admin-token", ...headers } };
+    const init = { method: "POST", headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...headers } };
     const bytes = body === undefined ? undefined : new TextEncoder().encode(body);
     const response = await relay.fetch(`/api/events/${eventId}/replay`, { ...init, ...(bytes && { body: bytes }) });
     expect(response.status).toBe(202);

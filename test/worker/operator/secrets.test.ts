@@ -189,6 +189,19 @@ describe("the encryption key", () => {
     expect(await signersOf(await deliver(relay), { secret })).toEqual(["secret"]);
   });
 
+  it("is not an admin token that is too short: it decrypts what it once encrypted, and encrypts nothing", async () => {
+    const short = { ENCRYPTION_KEYS: "", ADMIN_TOKEN: "short" };
+    const relay = new TestRelay({ ...short, ALLOW_PRIVATE_DESTINATIONS: "true" });
+    const creation = { method: "POST", headers: { authorization: "Bearer short", "content-type": "application/json" } };
+    const created = await relay.fetch("/api/destinations", { ...creation, body: JSON.stringify({ url }) });
+    const { secret } = await created.json<{ secret: string }>();
+    relay.env = new TestRelay({ ...short, EVENTS: relay.events.binding, RETRIES: relay.retries.binding }).env;
+    expect(await signersOf(await deliver(relay), { secret })).toEqual(["secret"]);
+    await env.DB.prepare("UPDATE destinations SET secret = 'written down before secrets were encrypted'").run();
+    await relay.runCron();
+    expect(await env.DB.prepare("SELECT secret FROM destinations").first("secret")).toMatch(/^written down/);
+  });
+
   it("that is missing stops no other team, is said by the attempt and by /health, and all comes when it is back", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "lost" });
     const { id, secret } = await relay.addTeam(url);

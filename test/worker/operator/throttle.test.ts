@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { CountingRateLimit } from "../support/rate-limit.ts";
@@ -41,19 +42,19 @@ describe("an address that guesses tokens", () => {
   it("does not get in by a right guess then, and does a minute later", async () => {
     const { relay, ask, guess } = throttledRelay();
     await guess(LIMIT);
-    expect((await ask("test-admin-token")).status).toBe(429);
+    expect((await ask(ADMIN_TOKEN)).status).toBe(429);
     relay.passSeconds(60);
-    expect((await ask("test-admin-token")).status).toBe(200);
+    expect((await ask(ADMIN_TOKEN)).status).toBe(200);
   });
 
   it("locks nobody else out: not another address, and not who has been in from the same one", async () => {
     const { relay, ask, guess } = throttledRelay();
-    expect((await ask("test-admin-token")).status).toBe(200);
+    expect((await ask(ADMIN_TOKEN)).status).toBe(200);
     const { body } = await relay.api("POST", "/api/tokens", { name: "ci", access: "full" });
     expect((await ask(body.token)).status).toBe(200);
     await guess(LIMIT);
     expect((await ask("another")).status).toBe(429);
-    expect((await ask("test-admin-token")).status).toBe(200);
+    expect((await ask(ADMIN_TOKEN)).status).toBe(200);
     expect((await ask(body.token)).status).toBe(200);
     expect((await ask("another", "203.0.113.8")).status).toBe(401);
   });
@@ -83,11 +84,11 @@ describe("an address that guesses tokens", () => {
 describe("nobody is counted", () => {
   it("for a missing token, for a right one that is known, or for a webhook", async () => {
     const { relay, limiter, ask } = throttledRelay();
-    await ask("test-admin-token");
+    await ask(ADMIN_TOKEN);
     limiter.keys.length = 0;
     for (let time = 0; time < 5; time += 1) {
       expect((await ask(null)).status).toBe(401);
-      expect((await ask("test-admin-token")).status).toBe(200);
+      expect((await ask(ADMIN_TOKEN)).status).toBe(200);
       expect((await relay.send(makePayload("v1/cards"))).status).toBe(200);
       await relay.webhook({ method: "POST", body: "forged" });
     }
@@ -97,7 +98,7 @@ describe("nobody is counted", () => {
   it("and nobody locked out while the limiter fails", async () => {
     const { relay, ask } = throttledRelay();
     relay.env = { ...relay.env, WRONG_TOKENS: { limit: () => Promise.reject(new Error("down")) } };
-    expect((await ask("test-admin-token")).status).toBe(200);
+    expect((await ask(ADMIN_TOKEN)).status).toBe(200);
     expect((await ask("guess")).status).toBe(401);
   });
 });

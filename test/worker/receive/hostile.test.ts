@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
@@ -84,7 +85,7 @@ describe("money", () => {
       "/api/organizations/rich/resources/t1",
       "/api/organizations/rich/resources",
     ]) {
-      const response = await relay.fetch(path, { headers: { authorization: "Bearer test-admin-token" } });
+      const response = await relay.fetch(path, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
       const text = await response.text();
       expect(text).toContain('"amount":100.00');
       expect(text).toContain('"cents":12345678901234567890');

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { makePayload, businessRequest, onboardingRequest } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
 
@@ -125,9 +125,16 @@ describe("a webhook", () => {
     expect((await withoutOnboarding.send(makePayload("v1/cards"))).status).toBe(200);
   });
 
-  it("is refused loudly while a variable cannot be read", async () => {
-    const relay = new TestRelay({ MAX_BODY_BYTES: "plenty" });
-    await expectRefusal(await relay.send(makePayload("v1/cards")), 503, "not_configured");
+  it("is refused loudly while a variable cannot be read, which the log names", async () => {
+    const relay = new TestRelay({ SIGNATURE_TOLERANCE_SECONDS: "100000" });
+    const failures = vi.spyOn(console, "error");
+    const response = await relay.send(makePayload("v1/cards"));
+    expect(await response.clone().text()).not.toMatch(/secret|SIGNATURE_TOLERANCE_SECONDS/);
+    await expectRefusal(response, 503, "not_configured");
+    expect(JSON.stringify(failures.mock.calls)).toContain(
+      "SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 86400",
+    );
+    failures.mockRestore();
   });
 });
 

@@ -1,5 +1,6 @@
 import { createExecutionContext, createMessageBatch, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import type { Bindings } from "../../../src/env.ts";
 import { sleep } from "../../../src/platform/timeout.ts";
 import { realWorld } from "../../../src/platform/world.ts";
@@ -11,7 +12,6 @@ import { Teams } from "./teams.ts";
 
 export const BUSINESS_SECRET = "test-secret";
 const ONBOARDING_SECRET = "secret_key";
-const ADMIN_TOKEN = "test-admin-token";
 
 interface Waiting {
   readonly id: string;
@@ -145,10 +145,14 @@ export class TestRelay {
   }
 
   /** Sends a request to the Worker and waits for what goes on behind its answer. */
-  async fetch(path: string, init?: RequestInit): Promise<Response> {
+  fetch(path: string, init?: RequestInit): Promise<Response> {
+    return this.take(new Request(`https://relay.test${path}`, init));
+  }
+
+  async take(request: Request): Promise<Response> {
     const context = createExecutionContext();
-    const request = new Request(`https://relay.test${path}`, init) as Parameters<typeof this.relay.fetch>[0];
-    const response = await this.#unlessItDies(() => this.relay.fetch(request, this.env, context));
+    const taken = request as Parameters<typeof this.relay.fetch>[0];
+    const response = await this.#unlessItDies(() => this.relay.fetch(taken, this.env, context));
     await this.#unlessItDies(() => waitOnExecutionContext(context));
     return response;
   }

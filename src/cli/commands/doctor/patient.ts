@@ -201,7 +201,10 @@ export function apiFails(fault: Fault): Finding {
     fault: "relay_api_fails",
     what: "The operator's API does not do what it is asked.",
     seen: fault.message,
-    remedy: "Look at the relay's log. Missing migrations are the usual cause; `npm start` applies them to a local one.",
+    remedy:
+      fault instanceof RelayRefusal && fault.code === "not_configured"
+        ? (fault.remedy ?? "Set what it names.")
+        : "Look at the relay's log. Missing migrations are the usual cause; `npm start` applies them to a local one.",
     commands: ["npx wrangler tail", APPLY_MIGRATIONS],
   };
 }

@@ -50,6 +50,8 @@ describe("npm run deploy", () => {
       "secret put QONTO_ONBOARDING_SECRETS",
       "secret put ENCRYPTION_KEYS",
     ]);
+    expect(second.stdout).toMatch(/secret put ADMIN_TOKEN .*32 characters or more/);
+    expect(second.stdout).toContain("openssl rand -base64 32");
     expect(second.stdout).toContain("https://qonto-relay.test.workers.dev/webhooks/qonto");
     expect(second.code).toBe(0);
 

@@ -93,9 +93,9 @@ const kinds = {
   },
   notConfigured: {
     fault: "relay_not_configured",
-    what: "The relay lacks the secret of Qonto's subscriptions, and refuses every event.",
-    remedy: "Give it the secret; of a local one, put it into .dev.vars and restart it.",
-    commands: ["npx wrangler secret put QONTO_WEBHOOK_SECRETS"],
+    what: "The relay is not configured to take the events of Qonto's subscriptions, and refuses each.",
+    remedy: "Set what `health` below names; of a local one, put it into .dev.vars and restart it.",
+    commands: ["npx wrangler secret put NAME"],
   },
   notStored: {
     fault: "not_stored",

@@ -70,11 +70,7 @@ const closerElsewhere: readonly (keyof Checks)[] = ["resting_destinations", "dea
 export async function examineHealth(patient: Patient): Promise<Result> {
   const health = await patient.health();
   const isInside = (await patient.access()).state === "open";
-  const isToldBefore = (await patient.tries()).some(({ code }) => code === "not_configured");
-  return judgeHealth(health, [
-    ...(isInside ? closerElsewhere : []),
-    ...(isToldBefore ? (["configuration"] as const) : []),
-  ]);
+  return judgeHealth(health, isInside ? closerElsewhere : []);
 }
 
 export function judgeHealth({ checks }: Health, leftOut: readonly (keyof Checks)[]): Result {

@@ -1,0 +1,146 @@
+import { z } from "zod";
+
+/**
+ * What the operator has set, and what is wrong with it. Names and defaults are a contract. Sentences name a variable and
+ * what it takes, never its value.
+ */
+
+/** The variables, parsed. */
+export interface Config {
+  /** Secrets of each of Qonto's systems; empty when none is set. */
+  readonly secrets: { readonly business: readonly string[]; readonly onboarding: readonly string[] };
+  /** Empty when not set: then nobody is let in. */
+  readonly adminToken: string;
+  /**
+   * Keys of what D1 keeps encrypted: the first encrypts, each decrypts. Behind those of ENCRYPTION_KEYS is the admin token,
+   * which encrypts as long as no other is set, and last what does not count: without a trusted key nothing is encrypted.
+   */
+  readonly encryptionKeys: readonly string[];
+  /** Those of them that count: what is made with one of them was made by this relay. */
+  readonly trustedKeys: readonly string[];
+  readonly signatureToleranceSeconds: number;
+  readonly maxBodyBytes: number;
+  readonly retentionDays: number;
+  readonly allowPrivateDestinations: boolean;
+  /** What is missing or does not count. */
+  readonly faults: readonly ConfigFault[];
+}
+
+export interface ConfigFault {
+  readonly variable: string;
+  /** Without a full stop. */
+  readonly message: string;
+}
+
+/** Variables that cannot be read. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[]) {
+    super(faults.map(({ message }) => message).join("; "));
+    this.faults = faults;
+  }
+}
+
+/** What comes from a file can be a number or a flag. One that is blank is not set. */
+const text = z
+  .union([z.string(), z.number(), z.boolean()], "must be a text")
+  .default("")
+  .transform((value) => String(value).trim());
+
+const list = text.transform((joined) =>
+  joined
+    .split(",")
+    .map((secret) => secret.trim())
+    .filter((secret) => secret !== ""),
+);
+
+const wholeNumber = (defaultValue: number, minimum: number, maximum: number) =>
+  text
+    .transform((digits) => (digits === "" ? defaultValue : /^\d+$/.test(digits) ? Number(digits) : Number.NaN))
+    .refine((number) => number >= minimum && number <= maximum, `must be a whole number from ${minimum} to ${maximum}`);
+
+/** D1 keeps no row beyond 2 MB, and an unreadable body that is released grows by a third: base64. */
+const LARGEST_BODY_BYTES = 1_400_000;
+
+/** Qonto retries for about as long; an event id is remembered at least that long, to tell a duplicate. */
+const RETRY_HORIZON_DAYS = 7;
+
+const variables = z.object({
+  QONTO_WEBHOOK_SECRETS: list,
+  QONTO_ONBOARDING_SECRETS: list,
+  ENCRYPTION_KEYS: list,
+  ADMIN_TOKEN: text,
+  SIGNATURE_TOLERANCE_SECONDS: wholeNumber(300, 1, 86_400),
+  MAX_BODY_BYTES: wholeNumber(1_048_576, 1, LARGEST_BODY_BYTES),
+  RETENTION_DAYS: wholeNumber(30, 0, 3_650).transform((days) => Math.max(days, RETRY_HORIZON_DAYS)),
+  ALLOW_PRIVATE_DESTINATIONS: text
+    .refine((flag) => ["true", "false", ""].includes(flag), 'must be "true" or "false"')
+    .transform((flag) => flag === "true"),
+});
+
+/** Guessing as fast as the network allows, nobody finds one of this length. */
+const ADMIN_TOKEN_CHARACTERS = 32;
+
+/** Throws ConfigError. */
+export function parseConfig(given: object): Config {
+  const result = variables.safeParse(given);
+  if (!result.success) throw new ConfigError(result.error.issues.map(toFault));
+  const values = result.data;
+  const isLocal = values.ALLOW_PRIVATE_DESTINATIONS;
+  /** Those that everybody can read in the source of this relay are for one machine alone. */
+  const counts = (secret: string) => isLocal || !secret.startsWith("local-");
+  const isLongEnough = isLocal || values.ADMIN_TOKEN.length >= ADMIN_TOKEN_CHARACTERS;
+  const adminToken = isLongEnough && counts(values.ADMIN_TOKEN) ? values.ADMIN_TOKEN : "";
+  const trustedKeys = [...values.ENCRYPTION_KEYS.filter(counts), ...present(adminToken)];
+  const allKeys = [...trustedKeys, ...values.ENCRYPTION_KEYS, ...present(values.ADMIN_TOKEN)];
+  const secrets = {
+    business: values.QONTO_WEBHOOK_SECRETS.filter(counts),
+    onboarding: values.QONTO_ONBOARDING_SECRETS.filter(counts),
+  };
+  const isUncounted = (name: (typeof secretLists)[number]) => !values[name].every(counts);
+  return {
+    secrets,
+    adminToken,
+    encryptionKeys: [...new Set(allKeys)],
+    trustedKeys,
+    signatureToleranceSeconds: values.SIGNATURE_TOLERANCE_SECONDS,
+    maxBodyBytes: values.MAX_BODY_BYTES,
+    retentionDays: values.RETENTION_DAYS,
+    allowPrivateDestinations: isLocal,
+    faults: [
+      ...secretLists.filter(isUncounted).map((variable) => ({
+        variable,
+        message: `${variable} holds a secret that begins with local-, ${ONLY_LOCAL}`,
+      })),
+      ...(values.QONTO_WEBHOOK_SECRETS.length === 0 ? [notSet("QONTO_WEBHOOK_SECRETS")] : []),
+      ...(adminToken === "" ? [adminTokenFault(values.ADMIN_TOKEN, isLongEnough)] : []),
+    ],
+  };
+}
+
+const secretLists = ["QONTO_WEBHOOK_SECRETS", "QONTO_ONBOARDING_SECRETS", "ENCRYPTION_KEYS"] as const;
+
+const ONLY_LOCAL = "which counts only with ALLOW_PRIVATE_DESTINATIONS=true";
+
+function adminTokenFault(token: string, isLongEnough: boolean): ConfigFault {
+  const variable = "ADMIN_TOKEN";
+  if (token === "") return notSet(variable);
+  return isLongEnough
+    ? { variable, message: `${variable} begins with local-, ${ONLY_LOCAL}` }
+    : { variable, message: `${variable} is too short: it must have at least ${ADMIN_TOKEN_CHARACTERS} characters` };
+}
+
+function notSet(variable: string): ConfigFault {
+  return { variable, message: `${variable} is not set` };
+}
+
+function toFault({ path, message }: { readonly path: readonly PropertyKey[]; readonly message: string }): ConfigFault {
+  const variable = String(path[0]);
+  return { variable, message: `${variable} ${message}` };
+}
+
+function present(secret: string): string[] {
+  return secret === "" ? [] : [secret];
+}
