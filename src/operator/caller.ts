@@ -2,6 +2,7 @@ import { ConfigError, type ConfigFault } from "../config.ts";
 import { type Env, readConfig } from "../env.ts";
 import { type Access, type NamedToken, findToken, findTokenByDigest, noteUse } from "../store/tokens.ts";
 import { refuse } from "./refusals.ts";
+import { isOwnTokenText } from "./token-text.ts";
 
 /** Who is let in. */
 export interface Caller {
@@ -26,10 +27,12 @@ export async function digestOf(token: string): Promise<string> {
 }
 
 /**
- * Whose token has this digest; null for nobody's. The admin token is told without D1: it lets in while that is down.
+ * Whose token was presented; null for nobody's. D1 is asked for those alone that this relay has made. The admin token is told
+ * without D1: it lets in while that is down.
  */
-export async function findCaller(digest: string, env: Env, now: number): Promise<Caller | null> {
+export async function findCaller(presented: string, digest: string, env: Env, now: number): Promise<Caller | null> {
   if (equalInConstantTime(digest, await digestOf(adminTokenOf(env)))) return admin;
+  if (!(await isOwnTokenText(readConfig(env), presented))) return null;
   const token = await findTokenByDigest(env.DB, digest);
   if (token === null) return null;
   if ((token.lastUsedAt ?? 0) + USE_IS_NOTED_AFTER_MS <= now) await noteUse(env.DB, token.id, now);

@@ -14,7 +14,7 @@ export async function recognize(
   if (await throttle.refuses(digest, address, env)) {
     throw refuse("too_many_requests", {}, { "retry-after": String(THROTTLED_SECONDS) });
   }
-  const caller = await findCaller(digest, env, now);
+  const caller = await findCaller(presented, digest, env, now);
   throttle.note(digest, caller !== null);
   return caller;
 }

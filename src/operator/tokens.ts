@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { readConfig } from "../env.ts";
 import type { World } from "../platform/world.ts";
 import { type NamedToken, deleteToken, findToken, insertToken, listTokens } from "../store/tokens.ts";
 import { audited } from "./audited.ts";
@@ -16,8 +17,7 @@ import {
 } from "./requests.ts";
 import { isoTime, isoTimeOrNull, json, page, pageOf, security, time, toPage } from "./responses.ts";
 import { makeSortableId } from "../platform/sortable-id.ts";
-
-const TOKEN_BYTES = 32;
+import { makeTokenText } from "./token-text.ts";
 
 const wishes = z.strictObject({
   name: z
@@ -63,7 +63,7 @@ const createRouteOfToken = createRoute({
   responses: {
     201: json(token.extend({ token: z.string() }), "Made; the token is shown this once", {
       ...exampleToken,
-      token: "qrt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+      token: `qrt_${"A".repeat(80)}`,
     }),
     ...badInput,
     ...behindToken,
@@ -101,8 +101,7 @@ export function addTokens(api: OperatorApi, world: World): void {
     const { name, access } = c.req.valid("json");
     const now = world.now();
     const made: NamedToken = { id: makeSortableId("tok", world), name, access, createdAt: now, lastUsedAt: null };
-    const bytes = world.randomBytes(TOKEN_BYTES);
-    const secret = `qrt_${bytes.toBase64({ alphabet: "base64url", omitPadding: true })}`;
+    const secret = await makeTokenText(readConfig(c.env), world);
     await audited(c, world, {
       action: "token.created",
       subject: made.id,

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { Meter, interceptDatabase } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
@@ -28,7 +29,7 @@ describe("a named token", () => {
   it("is shown this once, listed without, and kept as a digest", async () => {
     const relay = new TestRelay();
     const { token, ...made } = await make(relay, "grafana", "read");
-    expect(token).toMatch(/^qrt_[\w-]{43}$/);
+    expect(token).toMatch(/^qrt_[\w-]{80}$/);
     expect(made).toEqual({
       id: expect.stringMatching(/^tok_/),
       name: "grafana",
@@ -90,6 +91,42 @@ describe("a named token", () => {
     relay.passSeconds(1);
     await as(relay, token)("GET", "/api/events");
     expect(await lastUsed()).toBe(new Date(relay.now).toISOString());
+  });
+
+  it("is looked up in D1 once, and one that was made up never", async () => {
+    const relay = new TestRelay();
+    const { token } = await make(relay, "ci", "read");
+    await as(relay, token)("GET", "/api/tokens");
+    const meter = new Meter();
+    relay.env = { ...relay.env, DB: interceptDatabase(env.DB, meter.intercept) };
+    const other = token.at(-1) === "A" ? "B" : "A";
+    for (const wrong of [
+      "wrong",
+      `qrt_${"A".repeat(43)}`,
+      `qrt_${"A".repeat(80)}`,
+      token.slice(0, -1) + other,
+      `qrt_${other}${token.slice(5)}`,
+      `${token}A`,
+      token.slice(0, -1),
+      token.replace("qrt_", "QRT_"),
+    ]) {
+      expect((await as(relay, wrong)("GET", "/api/no-such-thing")).status).toBe(401);
+    }
+    expect(meter.calls).toBe(0);
+    expect((await as(relay, token)("GET", "/api/no-such-thing")).status).toBe(404);
+    expect(meter.calls).toBe(1);
+  });
+
+  it("is known as long as one of the keys is there under which it was made", async () => {
+    const relay = new TestRelay({ ENCRYPTION_KEYS: "old" });
+    const { token } = await make(relay, "ci", "read");
+    const statusUnder = async (ENCRYPTION_KEYS: string, ADMIN_TOKEN: string = relay.env.ADMIN_TOKEN ?? "") => {
+      relay.env = { ...relay.env, ENCRYPTION_KEYS, ADMIN_TOKEN };
+      return (await as(relay, token)("GET", "/api/tokens")).status;
+    };
+    expect(await statusUnder("new,old")).toBe(200);
+    expect(await statusUnder("new,old", "another-admin-token-of-32-characters")).toBe(200);
+    expect(await statusUnder("new")).toBe(401);
   });
 
   it.each([
