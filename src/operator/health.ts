@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { World } from "../platform/world.ts";
-import { judgeHealth } from "./judge-health.ts";
+import { RecentHealth } from "./recent-health.ts";
 import type { OperatorApi } from "./requests.ts";
 import { json } from "./responses.ts";
 
@@ -62,7 +62,7 @@ const route = createRoute({
   tags: ["Health"],
   method: "get",
   path: "/health",
-  summary: "Tell whether events flow",
+  summary: "Tell whether events flow, as it was within the last ten seconds",
   responses: {
     200: json(health, "They do", exampleHealth),
     503: json(health, "They do not, or nobody can tell", exampleDegraded),
@@ -70,8 +70,9 @@ const route = createRoute({
 });
 
 export function addHealth(api: OperatorApi, world: World): void {
+  const recent = new RecentHealth();
   api.openapi(route, async (c) => {
-    const judged = await judgeHealth(c.env, world.now(), world);
+    const judged = await recent.judge(c.env, world);
     return judged.status === "degraded" ? c.json(judged, 503) : c.json(judged, 200);
   });
 }

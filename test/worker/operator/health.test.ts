@@ -1,14 +1,22 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Meter, failing, hanging, interceptDatabase } from "../support/database.ts";
+import { openBindings } from "../../../src/env.ts";
+import { RecentHealth } from "../../../src/operator/recent-health.ts";
+import { type Intercept, Meter, failing, hanging, interceptDatabase, never } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { statuses } from "../support/teams.ts";
 
 beforeEach(emptyDatabase);
 
+/** As an isolate sees it that nobody has asked before. */
+function lookAnew(relay: TestRelay): Promise<Response> {
+  relay.env = { ...relay.env };
+  return relay.fetch("/health");
+}
+
 async function health(relay: TestRelay): Promise<{ http: number; status: string; degraded: string[] }> {
-  const response = await relay.fetch("/health");
+  const response = await lookAnew(relay);
   const { status, checks } = await response.json<{ status: string; checks: Record<string, { status: string }> }>();
   const degraded = Object.entries(checks)
     .filter(([, check]) => check.status !== "ok")
@@ -87,7 +95,7 @@ describe("health", () => {
     await relay.runCron();
     expect(await health(relay)).toEqual(well);
     relay.passSeconds(1);
-    const response = await relay.fetch("/health");
+    const response = await lookAnew(relay);
     expect(await response.json()).toMatchObject({
       status: "degraded",
       checks: {
@@ -174,9 +182,79 @@ describe("health", () => {
     expect(((await response.json()) as any).checks.configuration.detail).toContain(name);
   });
 
+  it.each([
+    [
+      { ADMIN_TOKEN: "thirty-one-characters-are-short" },
+      "ADMIN_TOKEN is too short: it must have at least 32 characters.",
+    ],
+    [{ SIGNATURE_TOLERANCE_SECONDS: "100000" }, "SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 86400."],
+  ])("says what is wrong with %o, and not its value", async (changes, detail) => {
+    const relay = new TestRelay(changes);
+    const response = await relay.fetch("/health");
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ checks: { configuration: { status: "degraded", detail } } });
+  });
+
   it("does not ask for the onboarding secrets: not everybody uses that API", async () => {
     const relay = new TestRelay({ QONTO_ONBOARDING_SECRETS: "" });
     await relay.runCron();
     expect(await health(relay)).toEqual(well);
+  });
+});
+
+describe("health that is asked for often", () => {
+  function metered() {
+    const relay = new TestRelay();
+    const meter = new Meter();
+    relay.env = { ...relay.env, DB: interceptDatabase(env.DB, meter.intercept) };
+    return { relay, meter };
+  }
+
+  it("costs one D1 call for a hundred requests at once", async () => {
+    const { relay, meter } = metered();
+    const answers = await Promise.all(Array.from({ length: 100 }, async () => (await relay.fetch("/health")).text()));
+    expect(meter.calls).toBe(1);
+    expect(new Set(answers).size).toBe(1);
+  });
+
+  it("costs one D1 call in ten seconds, whatever strangers send along", async () => {
+    const { relay, meter } = metered();
+    for (let second = 0; second < 10; second += 1) {
+      await relay.fetch(`/health?${second}`, {
+        headers: { authorization: `Bearer ${second}`, "cache-control": "no-cache" },
+      });
+      relay.passSeconds(1);
+    }
+    expect(meter.calls).toBe(1);
+    await relay.fetch("/health");
+    expect(meter.calls).toBe(2);
+  });
+
+  it("says within ten seconds that D1 is down, and as soon that it is back", async () => {
+    const relay = new TestRelay();
+    let isDown = false;
+    const intercept: Intercept = (call, proceed) => (isDown ? failing(call, proceed) : proceed());
+    relay.env = { ...relay.env, DB: interceptDatabase(env.DB, intercept) };
+    const database = async () => (await (await relay.fetch("/health")).json<any>()).checks.database.status;
+    expect(await database()).toBe("ok");
+    isDown = true;
+    relay.passSeconds(10);
+    expect(await database()).toBe("degraded");
+    isDown = false;
+    relay.passSeconds(10);
+    expect(await database()).toBe("ok");
+  });
+
+  it("is looked at again when the request that looked was cut short", async () => {
+    const relay = new TestRelay();
+    let calls = 0;
+    const intercept: Intercept = (_call, proceed) => ((calls += 1) === 1 ? never : proceed());
+    const looked = openBindings(relay.clock)({ ...relay.env, DB: interceptDatabase(env.DB, intercept) });
+    const recent = new RecentHealth();
+    // Neither an answer nor a timer reaches a request that is over.
+    void recent.judge(looked, { now: relay.clock.now, setTimer: () => () => undefined });
+    const health = await relay.clock.waitFor(recent.judge(looked, relay.clock));
+    expect(health.checks.database.status).toBe("ok");
+    expect(calls).toBe(2);
   });
 });
