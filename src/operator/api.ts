@@ -8,6 +8,7 @@ import { addDeliveries } from "./deliveries.ts";
 import { addDiagnostics } from "./diagnostics.ts";
 import { addMetrics } from "./metrics.ts";
 import { addDestinations } from "./destinations.ts";
+import { addDocument } from "./document.ts";
 import { addEvents } from "./events.ts";
 import { addHealth } from "./health.ts";
 import { logRequest } from "./log-request.ts";
@@ -44,7 +45,6 @@ export function operatorApi(world: World, tally: Tally): OperatorApi {
   addMetrics(api, world, tally);
   addHealth(api, world);
 
-  api.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
-  api.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "Qonto relay, operator's API", version: "1" } });
+  addDocument(api);
   return api;
 }
