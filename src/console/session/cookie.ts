@@ -4,16 +4,20 @@ import { SESSION_SECONDS } from "./session.ts";
 
 const NAME = "relay_console";
 
-const attributes = { path: ROOT, httpOnly: true, secure: true, sameSite: "Strict" } as const;
+/** `Secure` where the request came by https: by http a browser that heeds it would not send the cookie back. */
+function attributesFor(c: ConsoleContext) {
+  const secure = new URL(c.req.url).protocol === "https:";
+  return { path: ROOT, httpOnly: true, secure, sameSite: "Strict" } as const;
+}
 
 export function readCookie(c: ConsoleContext): string {
   return getCookie(c, NAME) ?? "";
 }
 
 export function giveCookie(c: ConsoleContext, text: string): void {
-  setCookie(c, NAME, text, { ...attributes, maxAge: SESSION_SECONDS });
+  setCookie(c, NAME, text, { ...attributesFor(c), maxAge: SESSION_SECONDS });
 }
 
 export function takeCookie(c: ConsoleContext): void {
-  deleteCookie(c, NAME, attributes);
+  deleteCookie(c, NAME, attributesFor(c));
 }
