@@ -37,7 +37,7 @@ export class Invocation {
     ending: AbortSignal,
   ) {
     this.terminal = new Terminal({ env, ...streams }, this.secrets);
-    this.settings = new Settings(env, directory, this.secrets);
+    this.settings = new Settings(env, directory, this.secrets, (line) => this.terminal.tell(line));
     // npm goes to the project's directory, and says where the person stands.
     this.input = { stdin, directory: env["INIT_CWD"] ?? workingDirectory };
     this.interrupt = interrupt;

@@ -2,12 +2,12 @@ import { mkdirSync, readFileSync, watch } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
-import { parseEnv } from "node:util";
 import { Miniflare, MiniflareCoreError, convertV4MiniflareOptions } from "miniflare";
-import { z } from "zod";
+import { ConfigError, parseConfig } from "../config.ts";
 import { expireLeases } from "../store/expire-leases.ts";
 import { applyMigrations } from "../store/migrations.ts";
 import { bundleWorker, workerOptions } from "./local-worker.ts";
+import { readVariables } from "./variables-file.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -33,10 +33,10 @@ export class ServeError extends Error {}
 /** Serves the Worker, again after each change of its source, and runs its cron: at once, then every minute. */
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { port, print, stateDirectory = path.join(root, ".wrangler", "state") } = options;
+  const variablesFile = options.variablesFile ?? path.join(root, ".dev.vars");
+  const variables = readVariablesOf(variablesFile, print);
   await using started = new AsyncDisposableStack();
   started.use(lockState(stateDirectory));
-  const variablesFile = options.variablesFile ?? path.join(root, ".dev.vars");
-  const variables = z.record(z.string(), z.string()).parse(parseEnv(readFileSync(variablesFile, "utf8")));
   const optionsOf = (worker: ReturnType<typeof workerOptions>) =>
     convertV4MiniflareOptions({
       ...worker,
@@ -89,6 +89,23 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   started.use(setInterval(() => void runCron().catch(tell), 60_000));
   const all = started.move();
   return { url: `http://localhost:${port}`, stop: () => all.disposeAsync() };
+}
+
+/**
+ * Says what of the variables is not as it was meant. With one that cannot be read the relay would refuse whatever comes: it
+ * is not begun.
+ */
+function readVariablesOf(file: string, print: (line: string) => void): Readonly<Record<string, string>> {
+  const name = path.basename(file);
+  const { variables, remarks } = readVariables(readFileSync(file, "utf8"));
+  for (const { variable, says } of remarks) print(`${variable} in ${name} ${says}`);
+  try {
+    for (const { message } of parseConfig(variables).faults) print(`In ${name}: ${message}.`);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ServeError(`In ${name}: ${error.message}. Nothing was started.`);
+  }
+  return variables;
 }
 
 /** An open transaction is a lock that ends with its process, however that ends. */

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { parseEnv } from "node:util";
 import { wrongUsage } from "./fault.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Environment } from "./terminal.ts";
+import { type VariablesFile, readVariables } from "./variables-file.ts";
 
 const LOCAL_RELAY = "http://localhost:8787";
 
@@ -16,11 +16,15 @@ export class Settings {
   readonly #environment: Environment;
   readonly #directory: string;
   readonly #secrets: Secrets;
+  readonly #tell: (line: string) => void;
+  #local: VariablesFile | undefined;
 
-  constructor(environment: Environment, directory: string, secrets: Secrets) {
+  /** `tell` is told what of `.dev.vars` is not as it was meant, of a secret that is taken from there. */
+  constructor(environment: Environment, directory: string, secrets: Secrets, tell: (line: string) => void) {
     this.#environment = environment;
     this.#directory = directory;
     this.#secrets = secrets;
+    this.#tell = tell;
   }
 
   /** Address of the relay, without a slash at its end. */
@@ -42,16 +46,29 @@ export class Settings {
   sharedSecret(name: LocalSecret, relayUrl: string): { readonly value: string; readonly from: string } | undefined {
     const value = this.value(name);
     if (value !== undefined) return { value: this.#secrets.keep(value), from: name };
-    const local = isOnThisMachine(relayUrl) ? this.#readLocal()[name]?.trim() : undefined;
+    const local = isOnThisMachine(relayUrl) ? this.#readLocal(name) : undefined;
     return local ? { value: this.#secrets.keep(local), from: `${name} in .dev.vars` } : undefined;
   }
 
-  #readLocal(): Readonly<Record<string, string | undefined>> {
-    try {
-      return parseEnv(readFileSync(path.join(this.#directory, ".dev.vars"), "utf8"));
-    } catch {
-      return {};
-    }
+  #readLocal(name: LocalSecret): string | undefined {
+    this.#local ??= readVariables(readIfThere(path.join(this.#directory, ".dev.vars")));
+    const { variables, remarks } = this.#local;
+    const [mine, others] = [
+      remarks.filter(({ variable }) => variable === name),
+      remarks.filter(({ variable }) => variable !== name),
+    ];
+    for (const { says } of mine) this.#tell(`${name} in .dev.vars ${says}\n`);
+    // Each is said once.
+    this.#local = { variables, remarks: others };
+    return variables[name]?.trim();
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
   }
 }
 

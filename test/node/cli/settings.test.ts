@@ -8,6 +8,7 @@ import { Settings } from "../../../src/cli/settings.ts";
 
 const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-settings-"));
 writeFileSync(path.join(directory, ".dev.vars"), 'ADMIN_TOKEN="local-token"\nQONTO_WEBHOOK_SECRETS=\n');
+const silent = () => undefined;
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 describe("a secret that the relay has as well", () => {
@@ -29,13 +30,32 @@ describe("a secret that the relay has as well", () => {
     ["is not that of .dev.vars for a relay elsewhere", {}, "https://relay.example.com", undefined],
     ["nor for one that only begins like this machine", {}, "https://127.0.0.1.example.com", undefined],
   ])("%s", (_how, environment, url, expected) => {
-    expect(new Settings(environment, directory, new Secrets()).sharedSecret("ADMIN_TOKEN", url)).toEqual(expected);
+    expect(new Settings(environment, directory, new Secrets(), silent).sharedSecret("ADMIN_TOKEN", url)).toEqual(
+      expected,
+    );
   });
 
   it("that is empty is none", () => {
     expect(
-      new Settings({}, directory, new Secrets()).sharedSecret("QONTO_WEBHOOK_SECRETS", "http://localhost:1"),
+      new Settings({}, directory, new Secrets(), silent).sharedSecret("QONTO_WEBHOOK_SECRETS", "http://localhost:1"),
     ).toBeUndefined();
+  });
+});
+
+describe("a secret of .dev.vars that is cut at its #", () => {
+  it("is said once, by its name", () => {
+    const cut = mkdtempSync(path.join(directory, "cut-"));
+    writeFileSync(path.join(cut, ".dev.vars"), "ADMIN_TOKEN=local-token\nQONTO_WEBHOOK_SECRETS=0123#456\n");
+    const told: string[] = [];
+    const settings = new Settings({}, cut, new Secrets(), (line) => told.push(line));
+    settings.sharedSecret("ADMIN_TOKEN", "http://localhost:1");
+    expect(told).toEqual([]);
+    for (let time = 0; time < 2; time += 1) {
+      expect(settings.sharedSecret("QONTO_WEBHOOK_SECRETS", "http://localhost:1")?.value).toBe("0123");
+    }
+    expect(told).toEqual([
+      "QONTO_WEBHOOK_SECRETS in .dev.vars is cut at its #: quotes around the value keep it whole.\n",
+    ]);
   });
 });
 
@@ -46,13 +66,13 @@ describe("the relay's address", () => {
     ["https://relay.example.com//", {}, "https://relay.example.com"],
     ["https://other.example.com/under/", { RELAY_URL: "https://relay.example.com" }, "https://other.example.com/under"],
   ])("given %j and %j is %s", (given, environment, url) => {
-    expect(new Settings(environment, directory, new Secrets()).relayUrl(given)).toBe(url);
+    expect(new Settings(environment, directory, new Secrets(), silent).relayUrl(given)).toBe(url);
   });
 
   it.each(["relay.example.com", "ftp://relay.example.com", "https://me:word@relay.example.com"])(
     "is not %s",
     (given) => {
-      expect(() => new Settings({}, directory, new Secrets()).relayUrl(given)).toThrow(/--url/);
+      expect(() => new Settings({}, directory, new Secrets(), silent).relayUrl(given)).toThrow(/--url/);
     },
   );
 });

@@ -76,11 +76,19 @@ describe("npm start", () => {
     expect(await relay.gone(10_000)).toBe(true);
   });
 
-  it("leaves variables alone that are there, and uses them", async () => {
+  it("leaves variables alone that are there, says what is wrong with them, and uses them", async () => {
     const relay = await freshCopy();
-    const variables = "QONTO_WEBHOOK_SECRETS=mine,also-mine\nADMIN_TOKEN=my-token\nMAX_BODY_BYTES=2000\n";
+    writeFileSync(relay.path(".dev.vars"), "QONTO_WEBHOOK_SECRETS=mine\nSIGNATURE_TOLERANCE_SECONDS=100000\n");
+    await relay.start();
+    expect(relay.output).toContain(
+      "In .dev.vars: SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 86400. Nothing was started.",
+    );
+    expect(relay.exitCode).toBe(1);
+    const variables = "QONTO_WEBHOOK_SECRETS=mine,also-mine#2\nADMIN_TOKEN=my-token\nMAX_BODY_BYTES=2000\n";
     writeFileSync(relay.path(".dev.vars"), variables);
     await relay.start();
+    expect(relay.output).toContain("QONTO_WEBHOOK_SECRETS in .dev.vars is cut at its #");
+    expect(relay.output).toContain("In .dev.vars: ADMIN_TOKEN is too short: it must have at least 32 characters.");
     expect(readFileSync(relay.path(".dev.vars"), "utf8")).toBe(variables);
     const client = new PlayedRelay(relay.url, "my-token");
     expect((await client.webhook(await sign(makePayload("v1/cards"), "also-mine"))).httpStatus).toBe(200);
