@@ -3,7 +3,10 @@ import type { DestinationReport } from "../store/destinations.ts";
 import { isoTime, isoTimeOrNull, time } from "./responses.ts";
 
 const wishes = z.strictObject({
-  url: z.string().max(2_048).openapi({ example: "https://accounting.example.com/qonto" }),
+  url: z.string().max(2_048).openapi({
+    description: "Kept as the URL standard writes it, without blanks around it; a fragment is refused.",
+    example: "https://accounting.example.com/qonto",
+  }),
   description: z.string().max(1_000).nullable(),
   types: z
     .array(

@@ -17,6 +17,29 @@ const privateSuffixes = [
   "invalid",
 ];
 
+const LONGEST_URL = 2_048;
+
+/**
+ * A URL as it is kept, or why it may not be a destination. Blanks around it come along when it is copied, and are cut; what
+ * else the parser or the request would leave out without a word is refused.
+ */
+export function readDestinationUrl(
+  text: string,
+  allowed: { readonly allowPrivate: boolean },
+): { readonly url: string; readonly fault: null } | { readonly url: null; readonly fault: string } {
+  const trimmed = text.trim();
+  const fault = spellingFault(trimmed) ?? destinationUrlFault(trimmed, allowed);
+  if (fault !== null) return { url: null, fault };
+  const url = new URL(trimmed).href;
+  if (url.length > LONGEST_URL) return { url: null, fault: `must have at most ${LONGEST_URL} characters, encoded` };
+  return { url, fault: null };
+}
+
+function spellingFault(text: string): string | null {
+  if (/[\s\p{Cc}]/u.test(text)) return "must not hold blanks or line breaks";
+  return text.includes("#") ? "must not have a fragment (#…): it is never sent" : null;
+}
+
 /**
  * Says why a URL may not be a destination; null when it may. The URL parser has already turned every spelling of an
  * IPv4 address (decimal, octal, hexadecimal, shortened, full-width digits) into the dotted one.

@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import type { Database } from "../../store/database.ts";
 import type { Destination } from "../../domain/destination.ts";
 import { type Env, readConfig } from "../../env.ts";
-import { destinationUrlFault } from "../../outbound/destination-url.ts";
+import { readDestinationUrl } from "../../outbound/destination-url.ts";
 import { makeSecret } from "../../outbound/secrets.ts";
 import { wakeNow } from "../../outbound/wake-now.ts";
 import { makeSortableId } from "../../platform/sortable-id.ts";
@@ -37,12 +37,12 @@ export async function createTeam(
   input: z.output<typeof creation>,
   id = newTeamId(world),
 ): Promise<{ readonly team: DestinationReport; readonly secret: string }> {
-  refuseBadUrl(input.url, c.env);
+  const url = readUrl(input.url, c.env);
   const now = world.now();
   const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id, world);
   const created: Destination = {
     id,
-    url: input.url,
+    url,
     description: input.description ?? null,
     types: input.types ?? [],
     organizations: input.organizations ?? null,
@@ -74,9 +74,9 @@ export async function changeTeam(
   c: Acting,
   world: World,
   id: string,
-  input: z.output<typeof change>,
+  asked: z.output<typeof change>,
 ): Promise<DestinationReport> {
-  if (input.url !== undefined) refuseBadUrl(input.url, c.env);
+  const input = asked.url === undefined ? asked : { ...asked, url: readUrl(asked.url, c.env) };
   const before = showDestination(await existingTeam(c, id));
   await audited(c, world, {
     action: "destination.changed",
@@ -124,9 +124,11 @@ async function endAllPending(db: Database, destinationId: string): Promise<void>
 
 const noHistory = { consecutiveFailures: 0, lastSuccessAt: null, lastFailureAt: null };
 
-function refuseBadUrl(url: string, env: Env): void {
-  const fault = destinationUrlFault(url, { allowPrivate: readConfig(env).allowPrivateDestinations });
-  if (fault !== null) throw invalidRequest([{ path: "url", message: fault }]);
+/** As it is kept. */
+function readUrl(text: string, env: Env): string {
+  const { url, fault } = readDestinationUrl(text, { allowPrivate: readConfig(env).allowPrivateDestinations });
+  if (url === null) throw invalidRequest([{ path: "url", message: fault }]);
+  return url;
 }
 
 function pick(shown: object, names: readonly string[]): Record<string, unknown> {

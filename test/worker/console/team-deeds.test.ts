@@ -133,6 +133,14 @@ describe("editing", () => {
     expect(await shown()).toEqual(before);
   });
 
+  it("keeps a URL as the API does", async () => {
+    const { visitor, path, shown } = await teamToChange(ok);
+    await visitor.press(`${path}/edit`, { ...fields, url: " HTTPS://Team.example.com/new " });
+    expect(await shown()).toMatchObject({ url: "https://team.example.com/new" });
+    const refused = await visitor.press(`${path}/edit`, { ...fields, url: "https://team.example.com/a b" });
+    expect(await refused.text()).toContain("The URL must not hold blanks or line breaks.");
+  });
+
   it("says at its field what is wrong, and keeps what was typed", async () => {
     const { visitor, path, shown } = await teamToChange(ok);
     const response = await visitor.press(`${path}/edit`, { ...fields, url: "http://10.0.0.1", description: "Typed" });

@@ -59,6 +59,21 @@ describe("a destination", () => {
     expect(body.health.state).toBe("paused");
   });
 
+  it("is made and changed with its URL as the URL standard writes it", async () => {
+    const relay = new TestRelay();
+    const made = await relay.addTeam(" HTTPS://Team.example.com ");
+    expect(made.url).toBe("https://team.example.com/");
+    const changed = await relay.api("PATCH", `/api/destinations/${made.id}`, {
+      url: "\thttps://bücher.example.com/h\n",
+    });
+    expect(changed.body.url).toBe("https://xn--bcher-kva.example.com/h");
+    expect((await relay.api("GET", `/api/destinations/${made.id}`)).body.url).toBe(
+      "https://xn--bcher-kva.example.com/h",
+    );
+    const { body } = await relay.api("GET", "/api/audit");
+    expect(body.data.map(({ after }: any) => after.url)).toEqual([changed.body.url, made.url]);
+  });
+
   it("is changed field by field; null and an empty list are values", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addTeam(url, { description: "Cards", types: ["v1/cards"], retry_schedule_seconds: [1] });
@@ -169,6 +184,8 @@ describe("bad input", () => {
     ["no url", {}, "url"],
     ["a url that is none", { url: "team" }, "url"],
     ["a url that leads to a private place", { url: "https://169.254.169.254/" }, "url"],
+    ["a url with a line break within", { url: "https://exam\nple.com/h" }, "url"],
+    ["a url with a fragment", { url: `${url}#part` }, "url"],
     ["a url of 3,000 characters", { url: `https://example.com/${"x".repeat(3_000)}` }, "url"],
     ["a field that nobody knows", { url, colour: "red" }, "colour"],
     ["types that are no list", { url, types: "v1/cards" }, "types"],
@@ -225,7 +242,13 @@ describe("bad input", () => {
   it("to a change is refused as well, and changes nothing", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addTeam(url);
-    for (const body of [{ url: "http://10.0.0.1/" }, { secret: "mine" }, { timeout_ms: 1 }, { url: null }]) {
+    for (const body of [
+      { url: "http://10.0.0.1/" },
+      { url: `${url}#x` },
+      { secret: "mine" },
+      { timeout_ms: 1 },
+      { url: null },
+    ]) {
       expect((await relay.api("PATCH", `/api/destinations/${id}`, body)).status).toBe(400);
     }
     expect((await relay.api("GET", `/api/destinations/${id}`)).body).toMatchObject({ url, timeout_ms: 10_000 });

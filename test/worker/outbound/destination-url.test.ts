@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { destinationUrlFault } from "../../../src/outbound/destination-url.ts";
+import { destinationUrlFault, readDestinationUrl } from "../../../src/outbound/destination-url.ts";
 
 const fault = (url: string, allowPrivate = false) => destinationUrlFault(url, { allowPrivate });
 
@@ -95,4 +95,50 @@ describe("a destination's URL", () => {
       expect(fault(url, true)).toBeNull();
     },
   );
+});
+
+describe("a destination's URL is kept", () => {
+  const read = (text: string) => readDestinationUrl(text, { allowPrivate: false });
+
+  it.each([
+    ["https://example.com/h", "https://example.com/h"],
+    [" https://example.com/h ", "https://example.com/h"],
+    ["\thttps://example.com/h\r\n", "https://example.com/h"],
+    ["HTTPS://Example.COM", "https://example.com/"],
+    ["https://example.com:443/h", "https://example.com/h"],
+    ["https://example.com/a/../b?c=é", "https://example.com/b?c=%C3%A9"],
+    ["https://bücher.example.com/", "https://xn--bcher-kva.example.com/"],
+    ["https://93.184.0x2216/", "https://93.184.34.22/"],
+  ])("of %j as %s", (text, url) => {
+    expect(read(text)).toEqual({ url, fault: null });
+    expect(read(url)).toEqual({ url, fault: null });
+  });
+
+  it.each([
+    "https://example.com/a b",
+    "https://exam\nple.com/h",
+    "https://example.com/\th",
+    "https://example.com/\r\nh",
+    "https://example.com/\u0000",
+    "https://example.com/\u00a0h",
+  ])("not with a blank or a line break within: %j", (text) => {
+    expect(read(text)).toEqual({ url: null, fault: "must not hold blanks or line breaks" });
+  });
+
+  it.each(["https://example.com/h#x", "https://example.com/h#"])("not with what is never sent: %s", (text) => {
+    expect(read(text)).toEqual({ url: null, fault: "must not have a fragment (#…): it is never sent" });
+  });
+
+  it("of 2,048 characters at most, as it is written then", () => {
+    const url = `https://example.com/${"x".repeat(2_028)}`;
+    expect(read(url)).toEqual({ url, fault: null });
+    const fault = "must have at most 2048 characters, encoded";
+    expect(read(`${url}x`)).toEqual({ url: null, fault });
+    expect(read(`https://example.com/${"é".repeat(700)}`)).toEqual({ url: null, fault });
+  });
+
+  it("where it may lead alone", () => {
+    expect(read(" https://127.1/ ")).toEqual({ url: null, fault: "must lead to a public host" });
+    expect(read("")).toEqual({ url: null, fault: "must be a URL" });
+  });
 });
