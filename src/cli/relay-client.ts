@@ -23,6 +23,8 @@ export class RelayRefusal extends Fault {
 const remedies: Readonly<Record<string, string>> = {
   unauthorized: "Set ADMIN_TOKEN to the relay's own, or to the token that was made for you.",
   forbidden: "This token may only read. Set ADMIN_TOKEN to one that may change things.",
+  idempotency_in_progress:
+    "It is being done, and its answer was lost: look at what is there before you ask for it again.",
   too_many_requests: "Wait a minute, and make sure of ADMIN_TOKEN: wrong tokens are slowed down.",
   not_configured:
     "Set it right with `npx wrangler secret put`, or in .dev.vars; `openssl rand -base64 32` makes a token.",
@@ -36,6 +38,12 @@ export class RelayUnreachable extends Fault {
       remedy: "Start it with `npm start`, or give its address with --url or RELAY_URL.",
     });
   }
+}
+
+interface Content {
+  readonly body?: object;
+  /** Of what must not be done twice. */
+  readonly key?: string;
 }
 
 /** The operator's API over the network. What it answers is parsed by the schema that the caller gives. */
@@ -56,12 +64,19 @@ export class RelayClient {
     return this.#call("GET", path + queryText(query), schema);
   }
 
-  post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.#call("POST", path, schema, body);
+  /** Whose answer is lost is asked once more under the same key: the relay does it once. */
+  async post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    const key = crypto.randomUUID();
+    try {
+      return await this.#call("POST", path, schema, { body, key });
+    } catch (error) {
+      if (!(error instanceof RelayUnreachable)) throw error;
+      return this.#call("POST", path, schema, { body, key });
+    }
   }
 
   patch<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.#call("PATCH", path, schema, body);
+    return this.#call("PATCH", path, schema, { body });
   }
 
   async delete(path: string): Promise<void> {
@@ -89,9 +104,9 @@ export class RelayClient {
     method: string,
     path: string,
     schema: Schema,
-    body?: object,
+    content: Content = {},
   ): Promise<z.output<Schema>> {
-    const { status, text } = await this.#request(method, path, body);
+    const { status, text } = await this.#request(method, path, content);
     const answer = status === 204 ? undefined : tryParseLosslessly(text);
     if (status < 200 || status > 299) {
       throw new RelayRefusal(this.url, status, problem.safeParse(answer).data ?? noRelay);
@@ -101,13 +116,14 @@ export class RelayClient {
     return parsed.data;
   }
 
-  async #request(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+  async #request(method: string, path: string, { body, key }: Content): Promise<{ status: number; text: string }> {
     try {
       const response = await this.#fetch(this.url + path, {
         method,
         headers: {
           authorization: `Bearer ${this.#token}`,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(key === undefined ? {} : { "idempotency-key": key }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         // Whoever stands behind a redirect is not who the token is for.

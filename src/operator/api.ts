@@ -11,6 +11,7 @@ import { addDestinations } from "./destinations.ts";
 import { addDocument } from "./document.ts";
 import { addEvents } from "./events.ts";
 import { addHealth } from "./health.ts";
+import { honourIdempotencyKeys } from "./idempotency.ts";
 import { logRequest } from "./log-request.ts";
 import { addLedger } from "./ledger.ts";
 import { addOrganizations } from "./organizations.ts";
@@ -25,7 +26,7 @@ import { type OperatorApi, type OperatorEnv, refuseInvalid } from "./requests.ts
 /** The operator's API. The schemas that check its requests also write its document. */
 export function operatorApi(world: World, tally: Tally): OperatorApi {
   const api: OperatorApi = new OpenAPIHono<OperatorEnv>({ defaultHook: refuseInvalid });
-  const guards = [logRequest(world), authenticate(world)] as const;
+  const guards = [logRequest(world), authenticate(world), honourIdempotencyKeys(world)] as const;
   api.use("/api/*", ...guards);
   api.use("/metrics", ...guards);
   addDestinations(api, world);

@@ -11,6 +11,7 @@ import {
   exampleSecret,
   showDestination,
 } from "./destination-schema.ts";
+import { worldOf } from "./idempotency.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, requireJson } from "./requests.ts";
 import { json, page, pageOf, security, toPage } from "./responses.ts";
@@ -98,7 +99,7 @@ const deleteRoute = createRoute({
 
 export function addDestinations(api: OperatorApi, world: World): void {
   api.openapi(createDestination, async (c) => {
-    const { team, secret } = await createTeam(c, world, c.req.valid("json"));
+    const { team, secret } = await createTeam(c, worldOf(c, world), c.req.valid("json"));
     return c.json({ ...showDestination(team), secret }, 201);
   });
 

@@ -42,6 +42,22 @@ const refusals = {
     when: "A message that no queue takes",
     says: { status: 409, title: "Not replayable", detail: "No queue takes this message: nothing in it can be read." },
   },
+  idempotency_in_progress: {
+    when: "The first request with this Idempotency-Key is still being worked on; `Retry-After` says when to ask again",
+    says: {
+      status: 409,
+      title: "In progress",
+      detail: "The first request with this Idempotency-Key is still being worked on. Send it again later.",
+    },
+  },
+  idempotency_key_reused: {
+    when: "Another request came with this Idempotency-Key",
+    says: {
+      status: 422,
+      title: "Idempotency key reused",
+      detail: "Another request came with this Idempotency-Key within a day. Use a key of its own for each.",
+    },
+  },
   too_many_requests: {
     when: "Too many wrong tokens from this address; `Retry-After` says how long to wait",
     says: {
@@ -78,7 +94,8 @@ const problem = z
   })
   .openapi("Problem");
 
-function documented(code: RefusalCode) {
+/** As the document shows it. */
+export function documented(code: RefusalCode) {
   const { when, says } = refusals[code];
   return {
     description: `${when}: code \`${code}\``,

@@ -3,6 +3,7 @@ import type { World } from "../platform/world.ts";
 import { findReplay } from "../store/replays.ts";
 import { replayEvent, replayTeam } from "./actions/replays.ts";
 import { exampleDestination } from "./destination-schema.ts";
+import { worldOf } from "./idempotency.ts";
 import { badInput, behindToken, conflict, unknownId } from "./refusals.ts";
 import { type OperatorApi, absentBodyIsEmpty, instant, noQuery, notFound, requireJson } from "./requests.ts";
 import { isoTime, isoTimeOrNull, json, security, time } from "./responses.ts";
@@ -120,7 +121,7 @@ const replayEventRoute = createRoute({
 
 export function addReplays(api: OperatorApi, world: World): void {
   api.openapi(replayDestinationRoute, async (c) => {
-    const { count, replayId } = await replayTeam(c, world, c.req.valid("param").id, c.req.valid("json"));
+    const { count, replayId } = await replayTeam(c, worldOf(c, world), c.req.valid("param").id, c.req.valid("json"));
     return c.json({ count, replay_id: replayId }, 202);
   });
 
@@ -142,6 +143,6 @@ export function addReplays(api: OperatorApi, world: World): void {
 
   api.openapi(replayEventRoute, async (c) => {
     const { destination_id } = c.req.valid("json");
-    return c.json({ count: await replayEvent(c, world, c.req.valid("param").id, destination_id) }, 202);
+    return c.json({ count: await replayEvent(c, worldOf(c, world), c.req.valid("param").id, destination_id) }, 202);
   });
 }

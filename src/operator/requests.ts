@@ -3,13 +3,18 @@ import type { MiddlewareHandler } from "hono";
 import { parseInstant } from "../domain/instant.ts";
 import type { Env } from "../env.ts";
 import type { ProblemError } from "../platform/problem.ts";
+import type { World } from "../platform/world.ts";
 import type { Caller } from "./caller.ts";
 import { refuse } from "./refusals.ts";
 
 export interface OperatorEnv {
   Bindings: Env;
   /** Set behind the token. */
-  Variables: { caller?: Caller };
+  Variables: {
+    caller?: Caller;
+    /** Set under an Idempotency-Key. */
+    firstTry?: World;
+  };
 }
 
 /** Who acts, and on what: a request that was let in, by the API or by the console. */

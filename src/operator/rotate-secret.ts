@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { World } from "../platform/world.ts";
 import { rotateTeamSecret } from "./actions/rotate-team-secret.ts";
 import { exampleSecret } from "./destination-schema.ts";
+import { worldOf } from "./idempotency.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, absentBodyIsEmpty, noQuery } from "./requests.ts";
 import { json, security } from "./responses.ts";
@@ -44,6 +45,9 @@ const route = createRoute({
 export function addSecretRotation(api: OperatorApi, world: World): void {
   api.openapi(route, async (c) => {
     const { overlap_seconds } = c.req.valid("json");
-    return c.json({ secret: await rotateTeamSecret(c, world, c.req.valid("param").id, overlap_seconds) }, 200);
+    return c.json(
+      { secret: await rotateTeamSecret(c, worldOf(c, world), c.req.valid("param").id, overlap_seconds) },
+      200,
+    );
   });
 }

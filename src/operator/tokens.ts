@@ -4,8 +4,10 @@ import type { World } from "../platform/world.ts";
 import { type NamedToken, deleteToken, findToken, insertToken, listTokens } from "../store/tokens.ts";
 import { audited } from "./audited.ts";
 import { ADMIN, digestOf } from "./caller.ts";
+import { worldOf } from "./idempotency.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
 import {
+  type Acting,
   type OperatorApi,
   cursorOf,
   encodeCursor,
@@ -98,19 +100,7 @@ const revokeRoute = createRoute({
 
 export function addTokens(api: OperatorApi, world: World): void {
   api.openapi(createRouteOfToken, async (c) => {
-    const { name, access } = c.req.valid("json");
-    const now = world.now();
-    const made: NamedToken = { id: makeSortableId("tok", world), name, access, createdAt: now, lastUsedAt: null };
-    const secret = await makeTokenText(readConfig(c.env), world);
-    await audited(c, world, {
-      action: "token.created",
-      subject: made.id,
-      make: async () => {
-        if (await insertToken(c.env.DB, made, await digestOf(secret))) return;
-        throw invalidRequest([{ path: "name", message: "is taken" }]);
-      },
-      after: () => ({ name, access }),
-    });
+    const { made, secret } = await makeToken(c, worldOf(c, world), c.req.valid("json"));
     return c.json({ ...show(made), token: secret }, 201);
   });
 
@@ -132,6 +122,22 @@ export function addTokens(api: OperatorApi, world: World): void {
     });
     return c.body(null, 204);
   });
+}
+
+async function makeToken(c: Acting, world: World, { name, access }: z.output<typeof wishes>) {
+  const id = makeSortableId("tok", world);
+  const made: NamedToken = { id, name, access, createdAt: world.now(), lastUsedAt: null };
+  const secret = await makeTokenText(readConfig(c.env), world);
+  await audited(c, world, {
+    action: "token.created",
+    subject: id,
+    make: async () => {
+      if (await insertToken(c.env.DB, made, await digestOf(secret))) return;
+      throw invalidRequest([{ path: "name", message: "is taken" }]);
+    },
+    after: () => ({ name, access }),
+  });
+  return { made, secret };
 }
 
 function show({ id, name, access, createdAt, lastUsedAt }: NamedToken): z.input<typeof token> {

@@ -5,4 +5,5 @@ export const expectedMigrations: readonly string[] = [
   "0003_secrets.sql",
   "0004_access.sql",
   "0005_tallies.sql",
+  "0007_idempotency.sql",
 ];

@@ -9,6 +9,8 @@ export interface CutOff {
   readonly settledBefore: number;
   /** For what has not, and may yet be looked into. */
   readonly deadBefore: number;
+  /** For what is kept under an Idempotency-Key. */
+  readonly keysBefore: number;
   /** The first id of an audit record that is still kept. */
   readonly firstAuditId: string;
 }
@@ -102,10 +104,14 @@ export const deleteTalliesSql = `
   DELETE FROM tallies WHERE hour IN (
     SELECT hour FROM tallies WHERE hour > ${ALL_TIME} AND hour < ?1 ORDER BY hour LIMIT ?2)`;
 
+export const deleteKeysSql = `
+  DELETE FROM idempotency_keys WHERE id IN (
+    SELECT id FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)`;
+
 /** Deletes up to `limit` of each of the other things that have had their time; returns how many of each went. */
 export async function deleteOthers(
   db: Database,
-  { settledBefore, deadBefore, firstAuditId }: CutOff,
+  { settledBefore, deadBefore, keysBefore, firstAuditId }: CutOff,
   limit: number,
 ): Promise<{ quarantined: number; deadLetters: number; replays: number; auditRecords: number }> {
   const results = await retried(db, () =>
@@ -115,6 +121,7 @@ export async function deleteOthers(
       db.prepare(deleteReplaysSql).bind(settledBefore, limit),
       db.prepare(deleteAuditSql).bind(firstAuditId, limit),
       db.prepare(deleteTalliesSql).bind(hourOf(deadBefore), limit),
+      db.prepare(deleteKeysSql).bind(keysBefore, limit),
     ]),
   );
   const [quarantined = 0, deadLetters = 0, replays = 0, auditRecords = 0] = results.map(({ meta }) => meta.changes);

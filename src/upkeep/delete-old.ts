@@ -40,6 +40,7 @@ export async function deleteWhatIsOld({ env, world, config }: Upkeep) {
   const cutOff: CutOff = {
     settledBefore: now - retentionDays * MS_PER_DAY,
     deadBefore: now - LONGER_FOR_THE_DEAD * retentionDays * MS_PER_DAY,
+    keysBefore: now - MS_PER_DAY,
     firstAuditId: firstIdAt(AUDIT_PREFIX, now - AUDIT_DAYS * MS_PER_DAY),
   };
   const deletedEvents = await deleteAgedEvents(env.DB, cutOff, () => world.now() - now < MAX_MS);

@@ -40,6 +40,25 @@ const lines = (program: QontoProgram) =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
+describe("a request that makes something and whose answer is lost", () => {
+  it("is sent once more under the same key, which no other request has", async () => {
+    const keys: (string | null)[] = [];
+    const losingTheFirst: typeof fetch = async (_input, init) => {
+      keys.push(new Headers(init?.headers).get("idempotency-key"));
+      if (keys.length === 1) throw new TypeError("fetch failed");
+      return Response.json({ count: 1 }, { status: 202 });
+    };
+    const replay = () => qonto(["replay", "event", "e1"], { ADMIN_TOKEN: TOKEN }, { world: { fetch: losingTheFirst } });
+    expect((await replay()).code).toBe(0);
+    expect((await replay()).code).toBe(0);
+    const [first, again, other] = keys;
+    expect(keys).toHaveLength(3);
+    expect(first).toMatch(/^[\da-f-]{36}$/);
+    expect(again).toBe(first);
+    expect(other).not.toBe(first);
+  });
+});
+
 describe("destinations", () => {
   it("are created, shown, listed, changed, paused, resumed and removed", async () => {
     const wish = [

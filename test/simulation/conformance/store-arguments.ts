@@ -135,5 +135,10 @@ export function replayBy(chance: Chance): Replay {
 }
 
 export function cutOffBy(chance: Chance): CutOff {
-  return { settledBefore: at(chance), deadBefore: at(chance), firstAuditId: pick(chance, ["aud1", "aud3"]) };
+  return {
+    settledBefore: at(chance),
+    deadBefore: at(chance),
+    keysBefore: at(chance),
+    firstAuditId: pick(chance, ["aud1", "aud3"]),
+  };
 }

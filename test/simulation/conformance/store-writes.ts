@@ -6,6 +6,7 @@ import * as health from "../../../src/store/destination-health.ts";
 import * as secrets from "../../../src/store/destination-secrets.ts";
 import * as destinations from "../../../src/store/destinations.ts";
 import * as events from "../../../src/store/events.ts";
+import * as keys from "../../../src/store/idempotency-keys.ts";
 import * as lane from "../../../src/store/lane.ts";
 import { findHeld } from "../../../src/store/leases.ts";
 import { writeMarks } from "../../../src/store/marks.ts";
@@ -234,6 +235,16 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     );
     await tokens.noteUse(db, id, at(chance));
     if (isSo(chance)) await tokens.deleteToken(db, id);
+  },
+  honourIdempotencyKey: async (db, chance) => {
+    const id = pick(chance, ["k1", "k2"]);
+    const claim = pick(chance, ["c1", "c2"]);
+    const request = pick(chance, ["r1", "r2"]);
+    const wanted = { request, createdAt: at(chance), claim, leasedUntil: at(chance), content: "seed" };
+    await keys.claimKey(db, id, wanted, at(chance));
+    if (isSo(chance)) await keys.keepAnswer(db, id, claim, { status: 201, content: "answer" });
+    else if (isSo(chance)) await keys.freeKey(db, id, claim);
+    else await keys.endLease(db, id, claim);
   },
   keepAudit: async (db, chance) => {
     const id = pick(chance, ["aud1", "aud2", "aud3"]);

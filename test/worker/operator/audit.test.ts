@@ -142,14 +142,17 @@ describe("the audit trail", () => {
     const secretUrl = "https://user:canary-1@team.example.com/hook?key=canary-2&other=canary-3#canary-4";
     const { id, secret } = await relay.addTeam("https://team.example.com/?key=canary-5");
     const changed = await relay.api("PATCH", `/api/destinations/${id}`, {
-      url: secretUrl.replace("user:canary-1@", ""),
+      url: secretUrl.replace("user:canary-1@", "").replace("#canary-4", ""),
     });
     expect(changed.status).toBe(200);
+    // One that was kept before such URLs were refused.
+    await env.DB.prepare("UPDATE destinations SET url = ?1").bind(secretUrl).run();
     const rotated = (await relay.api("POST", `/api/destinations/${id}/rotate-secret`)).body.secret;
     const token = (await relay.api("POST", "/api/tokens", { name: "ci", access: "full" })).body.token;
     await relay.api("DELETE", `/api/destinations/${id}`);
     const rows = JSON.stringify((await env.DB.prepare("SELECT * FROM audit").all()).results);
     expect(rows).toContain("https://team.example.com/hook?key=***&other=***");
+    expect(rows).toContain("https://***:***@team.example.com/hook?key=***&other=***#***");
     for (const hidden of ["canary", secret.slice(6), rotated.slice(6), token.slice(4)])
       expect(rows).not.toContain(hidden);
   });

@@ -83,6 +83,7 @@ const tables = [
   "replays",
   "tokens",
   "audit",
+  "idempotency_keys",
   "tallies",
   "marks",
 ];

@@ -1,0 +1,108 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { z } from "zod";
+import { readConfig } from "../env.ts";
+import { hmacSha256 } from "../platform/hmac.ts";
+import { logFailure } from "../platform/log.ts";
+import { seal, unseal } from "../platform/seal.ts";
+import type { World } from "../platform/world.ts";
+import { claimKey, endLease, freeKey, keepAnswer } from "../store/idempotency-keys.ts";
+import { digestOf } from "./caller.ts";
+import { refuse } from "./refusals.ts";
+import { type OperatorEnv, invalidRequest } from "./requests.ts";
+
+const KEPT_MS = 86_400_000;
+
+/** Longer than any operation takes: a try that has not ended by then was cut short. */
+const LEASE_MS = 60_000;
+
+export const MAX_KEY_CHARACTERS = 255;
+
+/**
+ * Honours `Idempotency-Key` on whatever is posted: the same request under the same key is done once, and has the same answer
+ * each time. The answer can hold a secret that is shown once: it is kept encrypted.
+ *
+ * A try that is cut short between what it makes and its answer is repeated exactly. Its time and the seed of its chance are
+ * written down first: the next try makes the same id and the same secret, and every write of the relay can be repeated.
+ */
+export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorEnv> {
+  return async (c, next) => {
+    const key = c.req.header("idempotency-key");
+    if (c.req.method !== "POST" || key === undefined) return next();
+    if (!/^[\x21-\x7e]+$/.test(key) || key.length > MAX_KEY_CHARACTERS) {
+      const message = `must be 1 to ${MAX_KEY_CHARACTERS} visible ASCII characters`;
+      throw invalidRequest([{ path: "idempotency-key", message }]);
+    }
+    const { DB } = c.env;
+    const keys = readConfig(c.env).encryptionKeys;
+    const id = await digestOf(JSON.stringify([c.get("caller")?.tokenId ?? null, key]));
+    const now = world.now();
+    const wanted = {
+      request: await digestOfRequest(c.req.raw),
+      createdAt: now,
+      claim: world.randomBytes(8).toHex(),
+      leasedUntil: now + LEASE_MS,
+      content: await seal(keys, world.randomBytes(32).toBase64(), id, world),
+    };
+    const found = await claimKey(DB, id, wanted, now - KEPT_MS);
+    if (found.request !== wanted.request) throw refuse("idempotency_key_reused");
+    if (found.status === null && found.claim !== wanted.claim) {
+      const seconds = Math.ceil(Math.max(1_000, found.leasedUntil - now) / 1000);
+      throw refuse("idempotency_in_progress", {}, { "retry-after": String(seconds) });
+    }
+    const content = await unseal(keys, found.content, id);
+    if (content === null) throw refuse("idempotency_key_reused", { detail: CANNOT_BE_DECRYPTED });
+    if (found.status !== null) return answerAgain(found.status, content);
+
+    c.set("firstTry", { ...world, now: () => found.createdAt, randomBytes: await chanceOf(content) });
+    await next();
+    if (c.res.status < 400) {
+      const answer = { contentType: c.res.headers.get("content-type"), body: await c.res.clone().text() };
+      const kept = { status: c.res.status, content: await seal(keys, JSON.stringify(answer), id, world) };
+      // Should it not be kept, the next try repeats this one.
+      await keepAnswer(DB, id, wanted.claim, kept).catch((error: unknown) => logFailure("keep-answer", error));
+    } else if (c.res.status < 500) await freeKey(DB, id, wanted.claim);
+    // Nobody knows how far it came: the key stays, and the next try need not wait.
+    else await endLease(DB, id, wanted.claim).catch((error: unknown) => logFailure("end-lease", error));
+  };
+}
+
+const CANNOT_BE_DECRYPTED =
+  "What is kept under this key cannot be decrypted any more. Look what was made, then use another key.";
+
+/** The world in which a request makes something: under a key, with the time and the chance of its first try. */
+export function worldOf(c: Context<OperatorEnv>, world: World): World {
+  return c.get("firstTry") ?? world;
+}
+
+async function digestOfRequest(request: Request): Promise<string> {
+  const { pathname, search } = new URL(request.url);
+  const body = new Uint8Array(await request.clone().arrayBuffer());
+  return digestOf(JSON.stringify([request.method, pathname + search, body.toBase64()]));
+}
+
+const answerKept = z.object({ contentType: z.string().nullable(), body: z.string() });
+
+function answerAgain(status: number, content: string): Response {
+  const { contentType, body } = answerKept.parse(JSON.parse(content));
+  return new Response(body === "" ? null : body, {
+    status,
+    headers: { ...(contentType === null ? {} : { "content-type": contentType }), "idempotency-replayed": "true" },
+  });
+}
+
+/** Several times what an operation takes for its ids, a secret and its encryption. */
+const BLOCKS = 16;
+
+/** Bytes that are the same in each try, and that nobody can tell who has not the seed. */
+async function chanceOf(seed: string): Promise<World["randomBytes"]> {
+  const blocks = await Promise.all(
+    Array.from({ length: BLOCKS }, (_, block) => hmacSha256(seed, Uint8Array.of(block))),
+  );
+  let rest = blocks.flatMap((block) => [...block]);
+  return (length) => {
+    if (rest.length < length) throw new Error("An operation takes more of its chance than a key provides");
+    const bytes = Uint8Array.from(rest.slice(0, length));
+    rest = rest.slice(length);
+    return bytes;
+  };
+}

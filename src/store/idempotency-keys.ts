@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { type Database, retried } from "./database.ts";
+
+/** What is kept under a key. Times are Unix milliseconds. */
+export interface IdempotencyKey {
+  readonly request: string;
+  /** Of the first try. */
+  readonly createdAt: number;
+  /** Of the try that works on it, or did. */
+  readonly claim: string;
+  readonly leasedUntil: number;
+  /** Of the answer; null while there is none. */
+  readonly status: number | null;
+  /** Encrypted: the answer, or while there is none the seed of the tries. */
+  readonly content: string;
+}
+
+/**
+ * A key is taken anew once it is too old. A try that was cut short is gone on with by the next one of the same request, under
+ * the seed and the time of the first.
+ */
+export const claimKeySql = `
+  INSERT INTO idempotency_keys (id, request, created_at, claim, leased_until, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+  ON CONFLICT (id) DO UPDATE SET
+    request = excluded.request, claim = excluded.claim, leased_until = excluded.leased_until, status = NULL,
+    created_at = iif(created_at <= ?7, excluded.created_at, created_at),
+    content = iif(created_at <= ?7, excluded.content, content)
+  WHERE created_at <= ?7
+    OR (status IS NULL AND request = excluded.request AND (leased_until <= ?3 OR claim = excluded.claim))`;
+
+export const findKeySql = "SELECT * FROM idempotency_keys WHERE id = ?1";
+
+const keyRow = z
+  .object({
+    request: z.string(),
+    created_at: z.number(),
+    claim: z.string(),
+    leased_until: z.number(),
+    status: z.number().nullable(),
+    content: z.string(),
+  })
+  .transform((row): IdempotencyKey => ({
+    request: row.request,
+    createdAt: row.created_at,
+    claim: row.claim,
+    leasedUntil: row.leased_until,
+    status: row.status,
+    content: row.content,
+  }));
+
+/** Claims a key for a try, unless another works on it or it has its answer; returns what is there then. */
+export async function claimKey(
+  db: Database,
+  id: string,
+  { request, createdAt, claim, leasedUntil, content }: Omit<IdempotencyKey, "status">,
+  expiredBefore: number,
+): Promise<IdempotencyKey> {
+  const [, found] = await retried(db, () =>
+    db.batch([
+      db.prepare(claimKeySql).bind(id, request, createdAt, claim, leasedUntil, content, expiredBefore),
+      db.prepare(findKeySql).bind(id),
+    ]),
+  );
+  return keyRow.parse(found?.results[0]);
+}
+
+export const keepAnswerSql = "UPDATE idempotency_keys SET status = ?3, content = ?4 WHERE id = ?1 AND claim = ?2";
+
+export async function keepAnswer(
+  db: Database,
+  id: string,
+  claim: string,
+  { status, content }: { readonly status: number; readonly content: string },
+): Promise<void> {
+  await retried(db, () => db.prepare(keepAnswerSql).bind(id, claim, status, content).run());
+}
+
+export const freeKeySql = "DELETE FROM idempotency_keys WHERE id = ?1 AND claim = ?2";
+
+/** Of a request that was refused: nothing was made. */
+export async function freeKey(db: Database, id: string, claim: string): Promise<void> {
+  await retried(db, () => db.prepare(freeKeySql).bind(id, claim).run());
+}
+
+export const endLeaseSql = "UPDATE idempotency_keys SET leased_until = 0 WHERE id = ?1 AND claim = ?2";
+
+/** Of a try that failed in its midst: the next one may go on at once. */
+export async function endLease(db: Database, id: string, claim: string): Promise<void> {
+  await retried(db, () => db.prepare(endLeaseSql).bind(id, claim).run());
+}
