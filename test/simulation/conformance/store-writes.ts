@@ -242,9 +242,11 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     const request = pick(chance, ["r1", "r2"]);
     const wanted = { request, createdAt: at(chance), claim, leasedUntil: at(chance), content: "seed" };
     await keys.claimKey(db, id, wanted, at(chance));
-    if (isSo(chance)) await keys.keepAnswer(db, id, claim, { status: 201, content: "answer" });
-    else if (isSo(chance)) await keys.freeKey(db, id, claim);
-    else await keys.endLease(db, id, claim);
+    await pick<() => Promise<void>>(chance, [
+      () => keys.keepAnswer(db, id, claim, { status: 201, content: "answer" }),
+      () => keys.freeKey(db, id, claim),
+      () => keys.endLease(db, id, claim),
+    ])();
   },
   keepAudit: async (db, chance) => {
     const id = pick(chance, ["aud1", "aud2", "aud3"]);

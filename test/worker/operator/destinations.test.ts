@@ -63,6 +63,7 @@ describe("a destination", () => {
     const relay = new TestRelay();
     const made = await relay.addTeam(" HTTPS://Team.example.com ");
     expect(made.url).toBe("https://team.example.com/");
+    relay.passSeconds(1);
     const changed = await relay.api("PATCH", `/api/destinations/${made.id}`, {
       url: "\thttps://bücher.example.com/h\n",
     });
