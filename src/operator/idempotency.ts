@@ -22,7 +22,8 @@ export const MAX_KEY_CHARACTERS = 255;
  * each time. The answer can hold a secret that is shown once: it is kept encrypted.
  *
  * A try that is cut short between what it makes and its answer is repeated exactly. Its time and the seed of its chance are
- * written down first: the next try makes the same id and the same secret, and every write of the relay can be repeated.
+ * written down first: the next try makes the same id and the same secret, and every write of the relay can be repeated. A
+ * nonce comes again with the text that it encrypted before, and with no other.
  */
 export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorEnv> {
   return async (c, next) => {
