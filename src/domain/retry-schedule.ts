@@ -41,12 +41,3 @@ export function holdSeconds(schedule: readonly number[] | null): number {
   const ladderSeconds = (schedule ?? defaultRetryScheduleSeconds).reduce((sum, seconds) => sum + seconds, 0);
   return Math.max(ladderSeconds, SHORTEST_HOLD_SECONDS);
 }
-
-/** Reads `Retry-After` in both its forms, seconds and HTTP date (RFC 9110, 10.2.3), as seconds from `nowMs`. */
-export function parseRetryAfter(header: string | null, nowMs: number): number | null {
-  if (header === null) return null;
-  const text = header.trim();
-  if (/^\d+$/.test(text)) return Number(text);
-  const at = /^[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.max(0, (at - nowMs) / 1000);
-}

@@ -2,7 +2,7 @@ import type { Config } from "../env.ts";
 import { type Attempt, type Outcome, classify } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import { type RelayEvent, bodyBytes, isReconciled } from "../domain/event.ts";
-import { parseRetryAfter } from "../domain/retry-schedule.ts";
+import { parseRetryAfter } from "../domain/retry-after.ts";
 import { type Timers, abortAfter, withTimeout } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
 import { destinationUrlFault } from "./destination-url.ts";

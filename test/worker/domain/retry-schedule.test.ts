@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../../src/domain/delivery.ts";
-import { holdSeconds, nextStep, parseRetryAfter } from "../../../src/domain/retry-schedule.ts";
+import { holdSeconds, nextStep } from "../../../src/domain/retry-schedule.ts";
 
 /** What follows the n-th attempt of a ladder. */
 function after(
@@ -70,22 +70,4 @@ it.each([
   ["its own ladder's length when that is longer", [86_400, 86_400, 86_400, 86_400], 345_600],
 ])("a resting destination holds a delivery for %s", (_title, schedule, seconds) => {
   expect(holdSeconds(schedule)).toBe(seconds);
-});
-
-describe("Retry-After", () => {
-  const now = Date.parse("2026-03-01T12:00:00Z");
-
-  it.each([
-    ["120", 120],
-    ["0", 0],
-    ["Sun, 01 Mar 2026 12:01:30 GMT", 90],
-    ["Sun, 01 Mar 2026 11:00:00 GMT", 0],
-    ["soon", null],
-    ["-5", null],
-    ["1.5", null],
-    ["", null],
-    [null, null],
-  ])("of %j is %j seconds", (header, seconds) => {
-    expect(parseRetryAfter(header, now)).toBe(seconds);
-  });
 });
