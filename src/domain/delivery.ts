@@ -20,7 +20,8 @@ export interface Delivery extends DeliveryKey {
 
 /**
  * `delivered`: any 2xx. `gone`: 410, the team wants no more. `redirected`: 3xx, never followed. `rejected`: any other
- * answer. `timed_out`, `unreachable`: no answer. `refused`: a URL that must not be called, or a secret that no key opens.
+ * answer. `timed_out`, `unreachable`: no answer. `refused`: a URL that must not be called, a secret that no key
+ * opens, or another reason of the relay's own not to make the request.
  */
 export type Outcome = "delivered" | "gone" | "redirected" | "rejected" | "timed_out" | "unreachable" | "refused";
 

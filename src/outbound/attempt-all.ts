@@ -1,8 +1,9 @@
 import { type Attempt, type Delivery, nextAttemptNumber } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
+import { logFailure } from "../platform/log.ts";
 import { withTimeout } from "../platform/timeout.ts";
-import { type Posting, post } from "./post.ts";
+import { NoRequestLeft, type Posting, post } from "./post.ts";
 
 /** A delivery whose next attempt is to be made. */
 export interface Job {
@@ -11,7 +12,10 @@ export interface Job {
   readonly delivery: Delivery;
 }
 
-/** What came of a job: an attempt, or none, for want of time or connections or because its destination is slow just now. */
+/**
+ * What came of a job: an attempt, or none, for want of time, connections or requests, or because its destination is slow
+ * just now.
+ */
 export type JobResult = { readonly job: Job } & (
   { readonly attempt: Attempt } | { readonly attempt: null; readonly isDestinationSlow: boolean }
 );
@@ -34,8 +38,8 @@ const SHORT_PATIENCE_MS = 250;
 /**
  * Makes attempts side by side, each destination getting an equal share of the calls in flight, those first that are not
  * on the retry lane. A destination that lets one run late or time out gets no more of them this time; what is left when
- * connections run out, or `beginWithinMs` is over, is put off. So neither a hanging destination nor a long batch holds up
- * the others.
+ * connections or requests run out, or `beginWithinMs` is over, is put off. So neither a hanging destination nor a long batch
+ * holds up the others.
  */
 export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, posting: Posting): Promise<Attempted> {
   const wellFirst = jobs.toSorted((one, other) => Number(one.destination.onLane) - Number(other.destination.onLane));
@@ -48,6 +52,7 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
   const results: JobResult[] = [];
   const late: { job: Job; result: Promise<JobResult> }[] = [];
   const endAt = posting.world.now() + beginWithinMs;
+  let isRequestLeft = true;
 
   const next = () =>
     lanes
@@ -58,7 +63,7 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
       );
 
   const work = async () => {
-    for (let lane = next(); lane !== undefined && posting.world.now() < endAt; lane = next()) {
+    for (let lane = next(); lane !== undefined && isRequestLeft && posting.world.now() < endAt; lane = next()) {
       const job = lane.waiting.pop();
       if (job === undefined) return;
       lane.inFlight += 1;
@@ -77,6 +82,7 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
       }
       lane.inFlight -= 1;
       lane.isSlow ||= settled.value.attempt?.outcome === "timed_out";
+      isRequestLeft &&= settled.value.attempt !== null;
       results.push(settled.value);
     }
   };
@@ -98,7 +104,14 @@ function isBefore(one: Share, other: Share): boolean {
   return one.inFlight === other.inFlight ? one.begun < other.begun : one.inFlight < other.inFlight;
 }
 
+/** Without an attempt when the invocation may make no more requests: another one makes it. */
 async function attempt(job: Job, posting: Posting): Promise<JobResult> {
   const { event, destination, delivery } = job;
-  return { job, attempt: await post(event, destination, nextAttemptNumber(delivery), posting) };
+  try {
+    return { job, attempt: await post(event, destination, nextAttemptNumber(delivery), posting) };
+  } catch (error) {
+    if (!(error instanceof NoRequestLeft)) throw error;
+    logFailure("attempt", error, { destination_id: destination.id, event_id: event.id });
+    return { job, attempt: null, isDestinationSlow: false };
+  }
 }

@@ -3,6 +3,7 @@ import { type Attempt, type Outcome, classify } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import { type RelayEvent, bodyBytes, isReconciled } from "../domain/event.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
+import { logFailure } from "../platform/log.ts";
 import { type Timers, abortAfter, withTimeout } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
 import { destinationUrlFault } from "./destination-url.ts";
@@ -23,13 +24,22 @@ export interface Posting {
   readonly config: Pick<Config, "allowPrivateDestinations" | "encryptionKeys">;
 }
 
-/** Makes one attempt at a delivery: the only request that leaves the relay. Never throws for what the team does. */
+/** The invocation may make no more requests: the platform's limit, which says nothing about a destination. */
+export class NoRequestLeft extends Error {
+  override readonly name = "NoRequestLeft";
+}
+
+/**
+ * Makes one attempt at a delivery: the only request that leaves the relay. Throws `NoRequestLeft`, and nothing else: what
+ * is wrong with one destination must not hold up the others of its batch.
+ */
 export async function post(
   event: RelayEvent,
   destination: Destination,
   attempt: number,
-  { world, config, headers: extraHeaders }: Posting,
+  posting: Posting,
 ): Promise<Attempt> {
+  const { world } = posting;
   const at = world.now();
   const toAttempt = (outcome: Outcome, answer: Partial<Attempt> = {}): Attempt => ({
     attempt,
@@ -42,12 +52,45 @@ export async function post(
     ...answer,
   });
 
+  const prepared = await prepare(event, destination, { attempt, at }, posting).catch((error: unknown) => {
+    logFailure("prepare-attempt", error, { destination_id: destination.id, event_id: event.id });
+    return "The relay could not make this request: its log says why.";
+  });
+  if (typeof prepared === "string") return toAttempt("refused", { responseExcerpt: prepared });
+
+  // The clock of the limit starts with the call, which its caller makes only when a connection is free.
+  const { signal, clear } = abortAfter(destination.timeoutMs, world);
+  try {
+    const response = await send(destination.url, { ...prepared, redirect: "manual", signal }, world);
+    const answer = {
+      status: response.status,
+      retryAfterSeconds: parseRetryAfter(response.headers.get("retry-after"), world.now()),
+      durationMs: world.now() - at,
+      responseExcerpt: await readExcerpt(response, world),
+    };
+    return toAttempt(classify(response.status), answer);
+  } catch (error) {
+    if (signal.aborted) return toAttempt("timed_out");
+    if (says(error, LIMIT_REACHED)) throw new NoRequestLeft(LIMIT_REACHED, { cause: error });
+    return toAttempt("unreachable", { responseExcerpt: String(error).slice(0, EXCERPT_BYTES) });
+  } finally {
+    clear();
+  }
+}
+
+/** Headers and body of a request; a text that says why it must not be made. */
+async function prepare(
+  event: RelayEvent,
+  destination: Destination,
+  { attempt, at }: Pick<Attempt, "attempt" | "at">,
+  { config, headers: extraHeaders }: Posting,
+): Promise<Pick<RequestInit, "method" | "headers" | "body"> | string> {
   // Checked again here: what was allowed when the destination was made may not be now.
   const fault = destinationUrlFault(destination.url, { allowPrivate: config.allowPrivateDestinations });
-  if (fault !== null) return toAttempt("refused", { responseExcerpt: `The destination's URL ${fault}.` });
+  if (fault !== null) return `The destination's URL ${fault}.`;
   // Not sent unsigned. The breaker has what is owed wait for the key to be given back.
   const secrets = await signingSecrets(destination, at, config.encryptionKeys);
-  if (secrets === null) return toAttempt("refused", { responseExcerpt: UNOPENED_SECRET });
+  if (secrets === null) return UNOPENED_SECRET;
 
   const body = bodyBytes(event);
   const headers: Record<string, string> = {
@@ -59,23 +102,30 @@ export async function post(
     ...extraHeaders,
     ...(event.contentType === null ? {} : { "content-type": event.contentType }),
   };
-  // The clock of the limit starts with the call, which its caller makes only when a connection is free.
-  const { signal, clear } = abortAfter(destination.timeoutMs, world);
+  return { method: "POST", headers, body };
+}
+
+/**
+ * workerd's word for a connection that ended before an answer came, as one does that was kept and that its destination has
+ * closed meanwhile. A refused connection is worded the same, and costs another try; a timeout or a DNS fault is not.
+ */
+const CONNECTION_LOST = "Network connection lost";
+
+/** Workers limit the requests that one invocation makes. */
+const LIMIT_REACHED = "Too many subrequests";
+
+/** A request that met a lost connection is made once more, under the same time limit. */
+async function send(url: string, init: RequestInit, world: Pick<World, "fetch">): Promise<Response> {
   try {
-    const response = await world.fetch(destination.url, { method: "POST", headers, body, redirect: "manual", signal });
-    const answer = {
-      status: response.status,
-      retryAfterSeconds: parseRetryAfter(response.headers.get("retry-after"), world.now()),
-      durationMs: world.now() - at,
-      responseExcerpt: await readExcerpt(response, world),
-    };
-    return toAttempt(classify(response.status), answer);
+    return await world.fetch(url, init);
   } catch (error) {
-    if (signal.aborted) return toAttempt("timed_out");
-    return toAttempt("unreachable", { responseExcerpt: String(error).slice(0, EXCERPT_BYTES) });
-  } finally {
-    clear();
+    if (init.signal?.aborted === true || !says(error, CONNECTION_LOST)) throw error;
+    return world.fetch(url, init);
   }
+}
+
+function says(error: unknown, text: string): boolean {
+  return error instanceof Error && error.message.includes(text);
 }
 
 /** The answer's beginning as text. The rest is never read, and its connection is released. */

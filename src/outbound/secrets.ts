@@ -15,24 +15,42 @@ export async function makeSecret(
   return { secret, sealed: await seal(encryptionKeys, secret, destinationId, world) };
 }
 
+/** The secret that D1 keeps; null when no configured key decrypts it, or what comes of it is no secret. */
+export async function openSecret(
+  encryptionKeys: readonly string[],
+  sealed: string,
+  destinationId: string,
+): Promise<string | null> {
+  const text = await unseal(encryptionKeys, sealed, destinationId);
+  return text !== null && isSecret(text) ? text : null;
+}
+
+function isSecret(text: string): boolean {
+  try {
+    return text.startsWith(SECRET_PREFIX) && keyBytes(text).length > 0;
+  } catch {
+    return false;
+  }
+}
+
 /** The part of a secret that Standard Webhooks use as key. */
 export function keyBytes(secret: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromBase64(secret.slice(SECRET_PREFIX.length));
 }
 
 /**
- * What signs for a destination at a time, in Unix milliseconds: its secret, and behind it those that are being rotated out.
- * Null when no configured key opens its secret.
+ * What signs for a destination at a time, in Unix milliseconds: its secret, and behind it those that are being rotated out,
+ * the oldest last. Null when its secret cannot be opened.
  */
 export async function signingSecrets(
   { id, sealedSecret, previousSecrets }: Destination,
   at: number,
   encryptionKeys: readonly string[],
 ): Promise<[string, ...string[]] | null> {
-  const open = (sealed: string) => unseal(encryptionKeys, sealed, id);
+  const open = (sealed: string) => openSecret(encryptionKeys, sealed, id);
   const secret = await open(sealedSecret);
   if (secret === null) return null;
-  const stillSigning = previousSecrets.filter(({ until }) => until > at);
+  const stillSigning = previousSecrets.filter(({ until }) => until > at).toReversed();
   const previous = await Promise.all(stillSigning.map(({ sealed }) => open(sealed)));
   return [secret, ...previous.filter((one) => one !== null)];
 }

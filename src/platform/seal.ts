@@ -41,10 +41,12 @@ export async function unseal(keys: readonly string[], sealed: string, owner: str
     const { id, key } = await deriveKey(text);
     if (id !== parts.keyId) continue;
     try {
-      const opened = await crypto.subtle.decrypt(algorithm(parts.nonce, owner), key, parts.ciphertext);
+      const nonce = Uint8Array.fromBase64(parts.nonce, base64Url);
+      const ciphertext = Uint8Array.fromBase64(parts.ciphertext, base64Url);
+      const opened = await crypto.subtle.decrypt(algorithm(nonce, owner), key, ciphertext);
       return new TextDecoder().decode(opened);
     } catch {
-      // Altered, or another owner's: GCM says no more.
+      // Altered, or another owner's: GCM says no more. Or it is no base64.
     }
   }
   return null;
@@ -61,12 +63,7 @@ function readSealed(sealed: string) {
   if (format !== FORMAT || keyId === undefined || nonce === undefined || ciphertext === undefined || more.length > 0) {
     return null;
   }
-  const options = { alphabet: "base64url" } as const;
-  return {
-    keyId,
-    nonce: Uint8Array.fromBase64(nonce, options),
-    ciphertext: Uint8Array.fromBase64(ciphertext, options),
-  };
+  return { keyId, nonce, ciphertext };
 }
 
 function algorithm(nonce: Uint8Array<ArrayBuffer>, owner: string) {

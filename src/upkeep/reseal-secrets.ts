@@ -1,5 +1,6 @@
 import type { Config } from "../env.ts";
-import { isSealedByFirst, seal, unseal } from "../platform/seal.ts";
+import { openSecret } from "../outbound/secrets.ts";
+import { isSealedByFirst, seal } from "../platform/seal.ts";
 import { type StoredSecrets, readStoredSecrets, replaceSecrets } from "../store/destination-secrets.ts";
 import { writeMarks } from "../store/marks.ts";
 import type { Upkeep } from "./upkeep-task.ts";
@@ -51,7 +52,7 @@ async function resealed(
   owner: string,
   world: Upkeep["world"],
 ): Promise<string | null> {
-  const opened = await unseal(keys, sealed, owner);
+  const opened = await openSecret(keys, sealed, owner);
   if (opened === null || (await isSealedByFirst(keys, sealed))) return opened && sealed;
   return seal(keys, opened, owner, world);
 }

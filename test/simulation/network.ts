@@ -29,6 +29,8 @@ export interface NetworkEnds {
 /** The network between the relay and its destinations: sees each request, and judges whether it may be made. */
 export class SimulatedNetwork {
   readonly #ends: NetworkEnds;
+  /** By their time limits: a request under the same one is the same attempt's. */
+  readonly #begun = new WeakMap<AbortSignal, { readonly attempt: Attempt; mayBeRepeated: boolean }>();
 
   constructor(ends: NetworkEnds) {
     this.#ends = ends;
@@ -42,9 +44,7 @@ export class SimulatedNetwork {
     const body = init.body as Uint8Array;
     const eventId = headers.get("webhook-id") ?? "";
     const { now } = cloud.agenda;
-    this.#judge(destination, eventId);
-    const attempt = destination.begin(eventId, now, this.#isByLaneAlone(eventId, destination));
-    this.#expectEnd(destination, attempt);
+    const attempt = this.#repeat(destination, init.signal) ?? this.#begin(destination, eventId, init.signal);
     const isOutdated = cloud.caller?.isolate.isOutdated === true;
     const take = () => {
       const event = this.#ends.events.get(eventId);
@@ -64,9 +64,31 @@ export class SimulatedNetwork {
       return new Response(status === 204 ? null : "thanks", { status, headers: answered });
     } catch (error) {
       destination.end(attempt, null, cloud.agenda.now);
+      const begun = init.signal && this.#begun.get(init.signal);
+      if (begun && !isConnectionLost(error)) begun.mayBeRepeated = false;
       throw error;
     }
   };
+
+  #begin(destination: SimulatedDestination, eventId: string, signal: RequestInit["signal"]): Attempt {
+    this.#judge(destination, eventId);
+    const { now } = this.#ends.cloud.agenda;
+    const attempt = destination.begin(eventId, now, this.#isByLaneAlone(eventId, destination));
+    if (signal) this.#begun.set(signal, { attempt, mayBeRepeated: true });
+    this.#expectEnd(destination, attempt);
+    return attempt;
+  }
+
+  /** An attempt whose connection was lost makes its request once more; null: this is the first of its attempt. */
+  #repeat(destination: SimulatedDestination, signal: RequestInit["signal"]): Attempt | null {
+    const { cloud } = this.#ends;
+    const begun = signal && this.#begun.get(signal);
+    if (!begun) return null;
+    if (!begun.mayBeRepeated) cloud.accuse(`An attempt at ${destination.planned.url} makes its request again`);
+    begun.mayBeRepeated = false;
+    destination.goOn(begun.attempt, cloud.agenda.now);
+    return begun.attempt;
+  }
 
   /** An attempt ends by its timeout, unless its consumer ends before. */
   #expectEnd(destination: SimulatedDestination, attempt: Attempt): void {
@@ -142,6 +164,10 @@ export class SimulatedNetwork {
       cloud.accuse(`${url} got ${eventId} again, which nobody had claimed`);
     }
   }
+}
+
+function isConnectionLost(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("Network connection lost");
 }
 
 /** The starts of attempts that fill a second so that another would be too many; null when there is room. */

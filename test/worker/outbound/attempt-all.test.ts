@@ -64,6 +64,18 @@ it("those that have not failed lately go first, however many others there are", 
   expect(late.map((one) => one.job.destination.id)).toEqual(["a", "b", "c", "d", "e"]);
 });
 
+it("a job that cannot be prepared is refused, and no other job's batch fails for it", async () => {
+  const clock = new Clock();
+  const teams = new Teams(clock);
+  const broken = { ...job("broken", false), event: { ...event, isUnreadable: true, body: "no base64!" } };
+  const { results } = await attempt([broken, job("well", false)], teams, clock);
+  expect(results.map(({ job: { destination }, attempt: made }) => [destination.id, made?.outcome])).toEqual([
+    ["broken", "refused"],
+    ["well", "delivered"],
+  ]);
+  expect(teams.received).toHaveLength(1);
+});
+
 it("nothing is begun any more when the time for it is over", async () => {
   const clock = new Clock();
   const teams = new Teams(clock);
