@@ -16,6 +16,8 @@ export interface Claimable extends LoadedEvent {
 /** What is this consumer's to handle, and what is to become of the messages of the rest, by event id. */
 export interface Claimed {
   readonly claimed: readonly Claimable[];
+  /** When the first of their leases ends, Unix milliseconds. */
+  readonly leaseUntil: number;
   readonly verdicts: ReadonlyMap<string, MessageVerdict>;
 }
 
@@ -34,11 +36,12 @@ interface Claiming {
 export async function claimAll(claimables: readonly Claimable[], { db, world }: Claiming): Promise<Claimed> {
   const now = world.now();
   const { held = [], open = [] } = Object.groupBy(claimables, (one) => (isHeld(one, now) ? "held" : "open"));
-  const { claimed, verdicts } = await claimOpen(open, { db, world });
+  const { claimed, leaseUntil, verdicts } = await claimOpen(open, { db, world });
   // The claim of the others may have taken its time.
   const { still = [], spent = [] } = Object.groupBy(held, (one) => (isHeld(one, world.now()) ? "still" : "spent"));
   return {
     claimed: [...still, ...claimed],
+    leaseUntil: Math.min(leaseUntil, ...still.map(({ lease }) => lease?.until ?? leaseUntil)),
     verdicts: new Map([...verdicts, ...spent.map(({ event }) => [event.id, SHORTLY] as const)]),
   };
 }
@@ -51,9 +54,9 @@ function isHeld({ lease, wantedBy }: Claimable, now: number): boolean {
 
 /** Claims what is free, and writes down what only the queue has taken so far. */
 async function claimOpen(claimables: readonly Claimable[], { db, world }: Claiming): Promise<Claimed> {
-  if (claimables.length === 0) return { claimed: [], verdicts: new Map() };
   const now = world.now();
   const claimedUntil = claimedLease(now);
+  if (claimables.length === 0) return { claimed: [], leaseUntil: claimedUntil, verdicts: new Map() };
   const outcomes = await claimEvents(db, claimables.map(toClaim), {
     now,
     claimedUntil,
@@ -80,7 +83,7 @@ async function claimOpen(claimables: readonly Claimable[], { db, world }: Claimi
     else if (outcome?.state !== "claimed") verdicts.set(event.id, verdictOn(outcome, now));
     else claimed.push(asClaimed(claimable, outcome));
   }
-  return { claimed, verdicts };
+  return { claimed, leaseUntil: claimedUntil, verdicts };
 }
 
 /** The row's time of receipt counts: it is that of its recording, and may have come by another request than the message. */

@@ -32,7 +32,7 @@ export async function fanOut(
     ...read,
     wantedBy: batch.destinations.filter((one) => wants(one, read.event)),
   }));
-  const { claimed, verdicts } = await claimAll(claimables, { db: env.DB, world });
+  const { claimed, leaseUntil, verdicts } = await claimAll(claimables, { db: env.DB, world });
   const jobs = claimed.flatMap(({ event, wantedBy }) =>
     wantedBy.map((destination): Job => ({ event, destination, delivery: firstDelivery(event, destination) })),
   );
@@ -42,6 +42,7 @@ export async function fanOut(
   const attempted = await attemptAll(atOnce, BEGIN_WITHIN_MS, { world, config });
   const deliveries = await conclude(
     { ...attempted, results: [...attempted.results, ...forLane.map(leaveToLane)] },
+    leaseUntil,
     fanningOut,
   );
 

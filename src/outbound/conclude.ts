@@ -22,11 +22,19 @@ export interface Concluding {
 /** A late attempt has come to its end by then, or its consumer has died: then the cron has it made again. */
 const LATE_MS = 45_000;
 
+/** The platform ends what goes on behind a batch then. */
+const BEHIND_MS = 30_000;
+
 /**
  * Writes down what came of some attempts and sees to the next ones; those that are late are written down as pending, and
- * concluded when they end. Returns the deliveries as they now stand.
+ * concluded when they end. Until `leaseUntil` nobody else makes these attempts: so long an overloaded D1 is asked again.
+ * Returns the deliveries as they now stand.
  */
-export async function conclude({ results, late }: Attempted, concluding: Concluding): Promise<Delivery[]> {
+export async function conclude(
+  { results, late }: Attempted,
+  leaseUntil: number,
+  concluding: Concluding,
+): Promise<Delivery[]> {
   const { env, world, waitUntil } = concluding;
   const now = world.now();
   const concluded = results.map((result) => concludeOne(result, now, world.random()));
@@ -36,11 +44,12 @@ export async function conclude({ results, late }: Attempted, concluding: Conclud
   ];
   if (deliveries.length === 0 && late.length === 0) return [];
 
-  const [health] = await recordDeliveries(env.DB, deliveries, [
+  const also = [
     recordHealth(env.DB, attemptsOf(results)),
     disableDestinations(env.DB, goneDestinations(results), now),
     ...(late.length === 0 ? [] : [putOnLane(env.DB, idsOf(late))]),
-  ]);
+  ];
+  const [health] = await recordDeliveries(env.DB, deliveries, also, { until: leaseUntil, world });
   countResults(results, deliveries, concluding.tally);
   const turned = await turnBreakers(health?.results ?? [], results, concluding);
   await wakeLane([...concluded.flatMap(wakeOf), ...turned], concluding);
@@ -80,8 +89,9 @@ function isHeld({ delivery }: Job, now: number): boolean {
 }
 
 async function concludeLate(result: Promise<JobResult>, concluding: Concluding): Promise<void> {
+  const endsAt = concluding.world.now() + BEHIND_MS;
   try {
-    await conclude({ results: [await result], late: [] }, concluding);
+    await conclude({ results: [await result], late: [] }, endsAt, concluding);
   } catch (error) {
     logFailure("conclude-late-attempt", error);
   }

@@ -1,4 +1,5 @@
 import { type Timers, sleep } from "../platform/timeout.ts";
+import type { World } from "../platform/world.ts";
 
 /** D1, and the timers by which a call waits until it is made again. */
 export interface Database extends Pick<D1Database, "prepare" | "batch">, Timers {}
@@ -28,6 +29,47 @@ export async function retried<Value>(timers: Timers, call: (before: number) => P
   return call(WAITS_MS.length);
 }
 
+/**
+ * Errors of a D1 that has more to do than it can; nothing was done. To call again adds to that, so only a write is repeated
+ * without which more would have to be done all over.
+ */
+const overload = ["overloaded", "Too many requests queued", "Requests queued for too long"];
+
+const FIRST_WAIT_MS = 50;
+const LONGEST_WAIT_MS = 2_000;
+
+/** For how long a call is made again, Unix milliseconds, and by whose clock and chance. */
+export interface Persistence {
+  readonly until: number;
+  readonly world: Pick<World, "now" | "random">;
+}
+
+/** Makes a D1 call again after a passing error or overload, at growing intervals with jitter, until a time. */
+export async function retriedUntil<Value>(
+  timers: Timers,
+  { until, world }: Persistence,
+  call: () => Promise<Value>,
+): Promise<Value> {
+  for (let longestMs = FIRST_WAIT_MS; ; longestMs = Math.min(2 * longestMs, LONGEST_WAIT_MS)) {
+    try {
+      return await call();
+    } catch (error) {
+      // Anything up to the longest, but never none at all.
+      const waitMs = Math.ceil(longestMs * (1 - world.random()));
+      if (!(isPassing(error) || isOverload(error)) || world.now() + waitMs > until) throw error;
+      await sleep(waitMs, timers);
+    }
+  }
+}
+
 function isPassing(error: unknown): boolean {
-  return error instanceof Error && passing.some((text) => error.message.includes(text));
+  return saysOneOf(error, passing);
+}
+
+function isOverload(error: unknown): boolean {
+  return saysOneOf(error, overload);
+}
+
+function saysOneOf(error: unknown, texts: readonly string[]): boolean {
+  return error instanceof Error && texts.some((text) => error.message.includes(text));
 }

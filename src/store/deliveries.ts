@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { type Database, type Persistence, retried, retriedUntil } from "./database.ts";
 import type { Attempt, Delivery, DeliveryStatus } from "../domain/delivery.ts";
 import { LEASE_MS } from "../domain/turn.ts";
 import { inParameters } from "./parameters.ts";
@@ -41,17 +41,19 @@ export const recordDeliveriesSql = `
 /**
  * Writes deliveries down as they now stand; `also` joins the same transaction, and its results are returned. A delivery
  * that has come to its end stays there, and one to a destination that its event does not name is left out. Rows written: 1 each, 2 while
- * pending.
+ * pending. With a `persistence` the write outlasts an overloaded D1: what has been attempted would be attempted again.
  */
 export async function recordDeliveries(
   db: Database,
   deliveries: readonly Delivery[],
   also: readonly D1PreparedStatement[],
+  persistence?: Persistence,
 ): Promise<D1Result[]> {
   const statements = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery)))).map((parameter) =>
     db.prepare(recordDeliveriesSql).bind(parameter),
   );
-  const results = await retried(db, () => db.batch([...statements, ...also]));
+  const write = () => db.batch([...statements, ...also]);
+  const results = await (persistence === undefined ? retried(db, write) : retriedUntil(db, persistence, write));
   return results.slice(statements.length);
 }
 

@@ -9,9 +9,7 @@ beforeEach(emptyDatabase);
 
 /** D1 takes everything but what came of attempts, as if each consumer died at that point. */
 const forgettingAttempts: Intercept = ({ statements }, proceed) =>
-  statements[0]?.includes("INSERT INTO deliveries")
-    ? Promise.reject(new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long."))
-    : proceed();
+  statements[0]?.includes("INSERT INTO deliveries") ? Promise.reject(new Error("D1_ERROR: internal error")) : proceed();
 
 async function degradedChecksOf(relay: TestRelay): Promise<string[]> {
   const response = await relay.fetch("/health");
