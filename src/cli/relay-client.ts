@@ -25,6 +25,7 @@ const remedies: Readonly<Record<string, string>> = {
   forbidden: "This token may only read. Set ADMIN_TOKEN to one that may change things.",
   idempotency_in_progress:
     "It is being done, and its answer was lost: look at what is there before you ask for it again.",
+  too_many_rotations: "Wait until then, or end the old secrets at once with --overlap 0.",
   too_many_requests: "Wait a minute, and make sure of ADMIN_TOKEN: wrong tokens are slowed down.",
   not_configured:
     "Set it right with `npx wrangler secret put`, or in .dev.vars; `openssl rand -base64 32` makes a token.",

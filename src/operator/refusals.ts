@@ -58,6 +58,15 @@ const refusals = {
       detail: "Another request came with this Idempotency-Key within a day. Use a key of its own for each.",
     },
   },
+  too_many_rotations: {
+    when: "More secrets would be valid at once than can sign; `detail` says when the next rotation is possible",
+    says: {
+      status: 409,
+      title: "Too many rotations",
+      detail:
+        "Five secrets sign already. The next rotation is possible at 2026-03-02T12:00:00.000Z, or now without an overlap, which ends the others at once.",
+    },
+  },
   too_many_requests: {
     when: "Too many wrong tokens from this address; `Retry-After` says how long to wait",
     says: {
@@ -116,4 +125,4 @@ export const badInput = { 400: documented("invalid_request") };
 export const unknownId = { 404: documented("not_found") };
 
 /** Its reason names an operation's own. */
-export const conflict = (code: "too_early" | "not_replayable") => ({ 409: documented(code) });
+export const conflict = (code: "too_early" | "not_replayable" | "too_many_rotations") => ({ 409: documented(code) });

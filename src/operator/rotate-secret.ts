@@ -3,7 +3,7 @@ import type { World } from "../platform/world.ts";
 import { rotateTeamSecret } from "./actions/rotate-team-secret.ts";
 import { exampleSecret } from "./destination-schema.ts";
 import { worldOf } from "./idempotency.ts";
-import { badInput, behindToken, unknownId } from "./refusals.ts";
+import { badInput, behindToken, conflict, unknownId } from "./refusals.ts";
 import { type OperatorApi, absentBodyIsEmpty, noQuery } from "./requests.ts";
 import { json, security } from "./responses.ts";
 
@@ -12,7 +12,8 @@ const MAX_OVERLAP_SECONDS = 30 * 86_400;
 
 const rotation = z.strictObject({
   overlap_seconds: z.int().min(0).max(MAX_OVERLAP_SECONDS).default(DEFAULT_OVERLAP_SECONDS).openapi({
-    description: "How long the present secret signs as well; 0: not at all.",
+    description:
+      "How long the present secret signs as well; `X-Qonto-Signature`, which has room for one, stays the oldest one's until its overlap ends. 0: not at all, and those before it end too.",
   }),
 });
 
@@ -39,6 +40,7 @@ const route = createRoute({
     ...badInput,
     ...behindToken,
     ...unknownId,
+    ...conflict("too_many_rotations"),
   },
 });
 

@@ -6,7 +6,8 @@ import { keyBytes } from "./secrets.ts";
 /**
  * Headers that let a team verify a delivery in either way: Standard Webhooks (the key is the decoded part behind
  * `whsec_`) or as Qonto itself signs (the key is the whole string). While a secret is being rotated Standard Webhooks
- * carry a signature of each; Qonto's form has room for one, which is that of the present secret, the first.
+ * carry a signature of each. Qonto's form has room for one: that of the oldest secret, the last, until its overlap ends,
+ * so that whoever verifies it has that long to learn the next.
  */
 export async function signatureHeaders(
   { eventId, body }: { readonly eventId: string; readonly body: Uint8Array },
@@ -19,6 +20,6 @@ export async function signatureHeaders(
     "webhook-id": eventId,
     "webhook-timestamp": String(timestampSeconds),
     "webhook-signature": digests.map((digest) => `v1,${digest.toBase64()}`).join(" "),
-    "x-qonto-signature": await signBusiness(body, timestampSeconds, secrets[0]),
+    "x-qonto-signature": await signBusiness(body, timestampSeconds, secrets.at(-1) ?? secrets[0]),
   };
 }

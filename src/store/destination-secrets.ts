@@ -8,10 +8,16 @@ export interface StoredSecrets {
   readonly previous: readonly { readonly secret: string; readonly until: number }[];
 }
 
-/** Who rotates more often than any overlap lasts loses the oldest. */
+/** More signatures at once no receiver expects, and each has a cost. */
 const PREVIOUS_AT_MOST = 4;
 
-/** Done twice, because its answer was lost, it is as good as done once. Without an overlap those before end as well. */
+/** A row of `json_each` whose secret still signs. */
+const signsSql = (now: string) => `value ->> 'until' > ${now}`;
+
+/**
+ * Done twice, because its answer was lost, it is as good as done once. Without an overlap those before end as well, so that
+ * is always possible; with one, no secret ends before its time. The oldest comes first.
+ */
 export const rotateSql = `
   UPDATE destinations SET
     secret = ?2,
@@ -19,20 +25,43 @@ export const rotateSql = `
       SELECT json_insert(json_group_array(json(kept.value)), '$[#]', json_object('secret', destinations.secret, 'until', ?3))
       FROM (
         SELECT value FROM json_each(destinations.previous_secrets)
-        WHERE value ->> 'until' > ?4 AND ?3 > ?4 ORDER BY value ->> 'until' DESC LIMIT ${PREVIOUS_AT_MOST - 1}
+        WHERE ${signsSql("?4")} AND ?3 > ?4 ORDER BY key
       ) AS kept)),
     updated_at = ?4
-  WHERE id = ?1 RETURNING id`;
+  WHERE id = ?1 AND (secret = ?2 OR ?3 <= ?4 OR (
+    SELECT count(*) FROM json_each(destinations.previous_secrets) WHERE ${signsSql("?4")}) < ${PREVIOUS_AT_MOST})
+  RETURNING id`;
 
-/** Gives a destination another secret; the present one signs as well until a time. Returns whether there is such a destination. */
+/** When enough of the secrets before have ended for another rotation; null: they have. */
+export const nextRotationSql = `
+  SELECT (
+    SELECT value ->> 'until' FROM json_each(destinations.previous_secrets) WHERE ${signsSql("?2")}
+    ORDER BY value ->> 'until' DESC LIMIT 1 OFFSET ${PREVIOUS_AT_MOST - 1}) AS possible_at
+  FROM destinations WHERE id = ?1`;
+
+const nextRotationRow = z.object({ possible_at: z.number().nullable() });
+
+/** `too_many`: as many secrets as may sign still do; the next of them ends at `possibleAt`, Unix milliseconds. */
+export type Rotated =
+  { readonly state: "rotated" | "unknown" } | { readonly state: "too_many"; readonly possibleAt: number };
+
+/** Gives a destination another secret; the present one signs as well until a time. */
 export async function rotateSecret(
   db: Database,
   destinationId: string,
   { sealed, previousUntil }: { readonly sealed: string; readonly previousUntil: number },
   now: number,
-): Promise<boolean> {
-  const statement = db.prepare(rotateSql).bind(destinationId, sealed, previousUntil, now);
-  return (await retried(db, () => statement.all())).results.length > 0;
+): Promise<Rotated> {
+  const [rotated, next] = await retried(db, () =>
+    db.batch([
+      db.prepare(rotateSql).bind(destinationId, sealed, previousUntil, now),
+      db.prepare(nextRotationSql).bind(destinationId, now),
+    ]),
+  );
+  if (rotated?.results.length) return { state: "rotated" };
+  const [row] = next?.results ?? [];
+  if (row === undefined) return { state: "unknown" };
+  return { state: "too_many", possibleAt: nextRotationRow.parse(row).possible_at ?? now };
 }
 
 export const storedSecretsSql = "SELECT id, secret, previous_secrets FROM destinations";

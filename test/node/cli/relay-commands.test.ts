@@ -123,6 +123,13 @@ describe("destinations", () => {
     const rotated = await json("destinations", "rotate-secret", id, "--overlap", "60");
     expect(rotated.secret).toMatch(/^whsec_/);
     expect(rotated.secret).not.toBe(secret);
+    for (let round = 2; round <= 4; round += 1) await json("destinations", "rotate-secret", id);
+    const tooMany = await qonto(["destinations", "rotate-secret", id], environment);
+    expect([tooMany.code, tooMany.stdout]).toEqual([1, ""]);
+    expect(tooMany.stderr).toMatch(/^Five secrets sign already\. .*\(409 too_many_rotations, /);
+    expect(tooMany.stderr).toContain("--overlap 0");
+    const { stdout: told } = await qonto(["destinations", "rotate-secret", id, "--overlap", "0"], environment);
+    expect(told).toContain("signed with it alone from now on.");
     expect(await json("destinations", "test", id)).toMatchObject({ outcome: "delivered", status: 200 });
     team.answer = () => ({ status: 401, body: { says: "no" } });
     const { code, stdout } = await qonto(["destinations", "test", id], environment);

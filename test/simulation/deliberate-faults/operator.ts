@@ -86,6 +86,18 @@ export const operatorFaults: readonly DeliberateFault[] = [
     to: `iif(false, previous_secrets, (`,
   },
   {
+    title: "A rotation too many ends the oldest secret early",
+    file: "src/store/destination-secrets.ts",
+    from: `ORDER BY key`,
+    to: `ORDER BY key DESC LIMIT \${PREVIOUS_AT_MOST - 1}`,
+  },
+  {
+    title: "There is no end of rotations",
+    file: "src/store/destination-secrets.ts",
+    from: `< \${PREVIOUS_AT_MOST})`,
+    to: `< 100)`,
+  },
+  {
     title: "A rotation forgets the secret before",
     file: "src/store/destination-secrets.ts",
     from: `json_object('secret', destinations.secret, 'until', ?3)`,

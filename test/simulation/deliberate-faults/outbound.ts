@@ -46,8 +46,8 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "An attempt has no timeout",
     file: "src/outbound/post.ts",
-    from: `redirect: "manual", signal });`,
-    to: `redirect: "manual" });`,
+    from: `redirect: "manual", signal }, world);`,
+    to: `redirect: "manual" }, world);`,
   },
   {
     title: "A redirect counts as success",
@@ -142,10 +142,24 @@ export const outboundFaults: readonly DeliberateFault[] = [
     to: `return [secret];`,
   },
   {
+    title: "Qonto's own form of the signature is the new secret's at once",
+    file: "src/outbound/sign.ts",
+    from: `secrets.at(-1) ?? secrets[0]`,
+    to: `secrets[0]`,
+  },
+  {
+    title: "An attempt whose connection was lost makes its request again and again",
+    file: "src/outbound/post.ts",
+    from: `    return world.fetch(url, init);
+  }`,
+    to: `    return send(url, init, world);
+  }`,
+  },
+  {
     title: "Qonto's own form of the signature is made with the wrong time",
     file: "src/outbound/sign.ts",
-    from: `await signBusiness(body, timestampSeconds, secrets[0])`,
-    to: `await signBusiness(body, timestampSeconds + 1, secrets[0])`,
+    from: `signBusiness(body, timestampSeconds, secrets`,
+    to: `signBusiness(body, timestampSeconds + 1, secrets`,
   },
   {
     title: "A body loses its bytes beyond ASCII",

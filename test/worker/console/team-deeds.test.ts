@@ -163,7 +163,7 @@ describe("rotating the secret", () => {
     const page = await response.text();
     const newer = /<code id="secret">([^<]+)</.exec(page)?.[1] ?? "";
     expect(newer).toMatch(/^whsec_/);
-    expect(page).toContain("The one before signs as well for 60 min.");
+    expect(page).toContain("The one before signs as well for 60 min. X-Qonto-Signature stays the oldest one&#39;s");
     expect(await audit()).toMatchObject({ action: "destination.secret_rotated", after: { overlap_seconds: 3_600 } });
     await visitor.press(`${path}/test`);
     relay.passSeconds(3_600);
@@ -171,6 +171,25 @@ describe("rotating the secret", () => {
     const [during, after] = relay.teams.at(HOOK);
     expect([newer, secret].map((one) => isVerified(during, one))).toEqual([true, true]);
     expect([newer, secret].map((one) => isVerified(after, one))).toEqual([true, false]);
+  });
+
+  it("is refused where it stands when as many secrets sign as may, until it is done without an overlap", async () => {
+    const { visitor, path, shown } = await teamToChange(ok);
+    const rotate = async (seconds: string) => {
+      const updatedAt = valueOf(await (await visitor.get(`${path}/rotate`)).text(), "updated_at");
+      return visitor.press(`${path}/rotate`, { overlap_seconds: seconds, updated_at: updatedAt });
+    };
+    for (let round = 1; round <= 4; round += 1) expect((await rotate("86400")).status).toBe(200);
+    expect(await readPage(visitor, path)).toContain("5 sign, the oldest until 2026-03-02");
+    const before = await shown();
+    const refused = await rotate("3600");
+    expect(refused.status).toBe(409);
+    const html = await refused.text();
+    expect(html).toContain('role="alert"');
+    expect(html).toMatch(/The next rotation is possible at 2026-03-02T12:00:0\d\.000Z, or now without an overlap/);
+    expect(html).toContain('<select name="overlap_seconds"');
+    expect(await shown()).toEqual(before);
+    expect((await rotate("0")).status).toBe(200);
   });
 
   it("is done once, however often its form is sent", async () => {

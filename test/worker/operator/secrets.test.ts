@@ -28,6 +28,19 @@ async function signersOf({ headers, body }: ReceivedRequest, secrets: Record<str
   });
 }
 
+/** Which of some secrets the signature in Qonto's own form is by. */
+async function asQonto({ headers, body }: ReceivedRequest, secrets: Record<string, string>): Promise<string> {
+  const timestamp = Number(headers.get("webhook-timestamp"));
+  for (const [name, secret] of Object.entries(secrets)) {
+    if (headers.get("x-qonto-signature") === (await signBusiness(body, timestamp, secret))) return name;
+  }
+  return "nobody";
+}
+
+async function signerAsQonto(relay: TestRelay, secrets: Record<string, string>): Promise<string> {
+  return asQonto(await deliver(relay), secrets);
+}
+
 async function deliver(relay: TestRelay): Promise<ReceivedRequest> {
   await relay.send(makePayload("v1/cards"));
   await relay.runQueues();
@@ -83,12 +96,34 @@ describe("a rotated secret", () => {
     expect(await signersOf(await deliver(relay), secrets)).toEqual(["new"]);
   });
 
-  it("signs alone as Qonto does, whose form has room for one signature", async () => {
+  it("leaves Qonto's form, which has room for one, to the oldest until its overlap ends", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id, secret } = await relay.addTeam(url);
+    const second = await rotate(relay, id, { overlap_seconds: 60 });
+    relay.passSeconds(10);
+    const third = await rotate(relay, id, { overlap_seconds: 60 });
+    expect(await signerAsQonto(relay, { secret, second, third })).toBe("secret");
+    relay.passSeconds(50);
+    expect(await signerAsQonto(relay, { secret, second, third })).toBe("second");
+    relay.passSeconds(10);
+    expect(await signerAsQonto(relay, { secret, second, third })).toBe("third");
+  });
+
+  it("signs alone in Qonto's form at once without an overlap", async () => {
+    const relay = new TestRelay();
+    const { id, secret } = await relay.addTeam(url);
+    const rotated = await rotate(relay, id, { overlap_seconds: 0 });
+    expect(await signerAsQonto(relay, { secret, rotated })).toBe("rotated");
+  });
+
+  it("is followed by the test delivery as by any other", async () => {
+    const relay = new TestRelay();
+    const { id, secret } = await relay.addTeam(url);
     const rotated = await rotate(relay, id);
-    const { headers, body } = await deliver(relay);
-    expect(headers.get("x-qonto-signature")).toBe(await signBusiness(body, Math.floor(relay.now / 1000), rotated));
+    await relay.api("POST", `/api/destinations/${id}/test`);
+    const [request] = relay.teams.at(url);
+    expect(request && (await asQonto(request, { secret, rotated }))).toBe("secret");
+    expect(request && (await signersOf(request, { secret, rotated }))).toEqual(["rotated", "secret"]);
   });
 
   it.each([
@@ -122,15 +157,48 @@ describe("a rotated secret", () => {
     expect(await signersOf(await deliver(relay), { old: secret, before, new: rotated })).toEqual(["new"]);
   });
 
-  it("is kept with four before it at most", async () => {
+  it("may have four before it that still sign, the newest first; a fifth rotation is refused, and ends none of them", async () => {
     const relay = new TestRelay();
     const { id, secret } = await relay.addTeam(url);
     const secrets: Record<string, string> = { 0: secret };
-    for (let round = 1; round <= 6; round += 1) {
+    for (let round = 1; round <= 4; round += 1) {
       relay.passSeconds(1);
       secrets[round] = await rotate(relay, id);
     }
-    expect((await signersOf(await deliver(relay), secrets)).toSorted()).toEqual(["2", "3", "4", "5", "6"]);
+    const refused = await relay.api("POST", `/api/destinations/${id}/rotate-secret`);
+    expect(refused).toMatchObject({ status: 409, body: { code: "too_many_rotations" } });
+    // A day after the first of them.
+    expect(refused.body.detail).toContain("2026-03-02T12:00:01.000Z");
+    expect((await relay.api("GET", "/api/audit")).body.data).toHaveLength(5);
+    expect(await signersOf(await deliver(relay), secrets)).toEqual(["4", "3", "2", "1", "0"]);
+    relay.passTo(Date.parse("2026-03-02T12:00:01.000Z"));
+    secrets[5] = await rotate(relay, id);
+    expect(await signersOf(await deliver(relay), secrets)).toEqual(["5", "4", "3", "2", "1"]);
+  });
+
+  it("is one of two that are asked for at once, and not one too many", async () => {
+    const relay = new TestRelay();
+    const { id, secret } = await relay.addTeam(url);
+    for (let round = 1; round <= 3; round += 1) await rotate(relay, id);
+    const path = `/api/destinations/${id}/rotate-secret`;
+    const answers = await Promise.all([relay.api("POST", path), relay.api("POST", path)]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+    expect(await signersOf(await deliver(relay), { secret })).toEqual([
+      "nobody",
+      "nobody",
+      "nobody",
+      "nobody",
+      "secret",
+    ]);
+  });
+
+  it("is possible without an overlap, however many still sign, and ends them all", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(url);
+    for (let round = 1; round <= 4; round += 1) await rotate(relay, id);
+    const rotated = await rotate(relay, id, { overlap_seconds: 0 });
+    expect(await signersOf(await deliver(relay), { rotated })).toEqual(["rotated"]);
+    await rotate(relay, id);
   });
 
   it("is shown this once, and dated", async () => {
@@ -243,3 +311,58 @@ describe("the encryption key", () => {
     expect(await env.DB.prepare("SELECT previous_secrets FROM destinations").first("previous_secrets")).toBe("[]");
   });
 });
+
+describe("a secret that cannot be decoded", () => {
+  it.each([
+    ["is no base64", `v1.00000000.!!!.###`],
+    ["is none of the relay's", "gibberish"],
+    ["has no base64 behind its prefix", "whsec_%%%"],
+    ["has nothing behind its prefix", "whsec_"],
+  ])("because it %s stops its own destination alone, and is told by the attempt and by /health", async (_, stored) => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(url);
+    const other = await relay.addTeam("https://other.example.com/");
+    await damage(id, stored.replace("00000000", await keyIdOf(other.id)));
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    await relay.runQueues();
+    expect(relay.events.waiting).toEqual([]);
+    expect(relay.teams.at(url)).toEqual([]);
+    expect(relay.teams.at("https://other.example.com/")).toHaveLength(1);
+    const { body } = await relay.api("GET", `/api/events/${payload.id}`);
+    const delivery = body.deliveries.find((one: any) => one.destination_id === id);
+    expect(delivery).toMatchObject({ status: "pending", attempts: [{ outcome: "refused", status: null }] });
+    expect(delivery.attempts[0].response_excerpt).toContain("ENCRYPTION_KEYS");
+    const tested = await relay.api("POST", `/api/destinations/${id}/test`);
+    expect(tested).toMatchObject({ status: 200, body: { outcome: "refused" } });
+    await relay.runCron();
+    const health = await (await relay.fetch("/health")).json<any>();
+    expect(health).toMatchObject({ checks: { secrets: { status: "degraded", value: 1 } } });
+    expect(await storedSecretOf(id)).toBe(stored.replace("00000000", await keyIdOf(other.id)));
+  });
+
+  it("and is being rotated out no longer signs, and holds up nothing", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addTeam(url);
+    const rotated = await rotate(relay, id);
+    await env.DB.prepare(
+      "UPDATE destinations SET previous_secrets = json_set(previous_secrets, '$[0].secret', 'gibberish')",
+    ).run();
+    await relay.runCron();
+    expect(await signersOf(await deliver(relay), { rotated })).toEqual(["rotated"]);
+    expect((await relay.fetch("/health")).status).toBe(200);
+  });
+});
+
+async function damage(id: string, secret: string): Promise<void> {
+  await env.DB.prepare("UPDATE destinations SET secret = ?2 WHERE id = ?1").bind(id, secret).run();
+}
+
+function storedSecretOf(id: string): Promise<string | null> {
+  return env.DB.prepare("SELECT secret FROM destinations WHERE id = ?1").bind(id).first("secret");
+}
+
+/** Of the key under which a destination's secret is encrypted. */
+async function keyIdOf(id: string): Promise<string> {
+  return (await storedSecretOf(id))?.split(".")[1] ?? "";
+}

@@ -118,7 +118,8 @@ function addRotateSecret(destinations: QontoCommand): void {
     .action(async (id: string, _options: unknown, command: QontoCommand) => {
       const { output } = command;
       const { overlap } = z.object({ overlap: z.string().optional() }).parse(command.opts());
-      const body = overlap === undefined ? {} : { overlap_seconds: readNumber(overlap, "--overlap") };
+      const body: { overlap_seconds?: number } =
+        overlap === undefined ? {} : { overlap_seconds: readNumber(overlap, "--overlap") };
       const rotated = await openRelay(command).post(
         `${pathOf(id)}/rotate-secret`,
         body,
@@ -128,11 +129,16 @@ function addRotateSecret(destinations: QontoCommand): void {
       output.show(rotated, () =>
         [
           `Secret, shown this once:  ${output.paint("bold", rotated.secret)}`,
-          "Deliveries are signed with it and with the old one until the overlap ends.",
+          ...(body.overlap_seconds === 0 ? ["Deliveries are signed with it alone from now on."] : whileBothSign),
         ].join("\n"),
       );
     });
 }
+
+const whileBothSign = [
+  "Deliveries are signed with it and with the old one until the overlap ends.",
+  "X-Qonto-Signature, which has room for one, stays the oldest one's until its overlap ends: let the receiver accept both.",
+];
 
 function showOne(command: QontoCommand, found: Destination): void {
   const { output } = command;

@@ -52,7 +52,7 @@ export function remedyOf({ outcome, status }: Attempt, { previousSecrets }: Dest
 /** `until`: of the secret before the present one. */
 function remedyOfSecret(until: number | undefined, now: number): string {
   const check = "The team does not know the signature. Does it have the present secret, and verify the raw body?";
-  if (until === undefined) return `${check} If it has lost it, rotate the secret.`;
+  if (until === undefined) return `${check} If it has lost it, rotate the secret without an overlap.`;
   return until > now
     ? `${check} The secret was rotated; the one before still signs as well.`
     : `${check} The secret was rotated, and the one before signs no more: if the team missed the new one, rotate again.`;

@@ -44,5 +44,6 @@ export function SecretPage({ viewer, team, secret, why }: SecretPageProps) {
 
 function sayOverlap(seconds: number): string {
   if (seconds === 0) return "The one before signs no more.";
-  return `The one before signs as well for ${durationInWords(seconds * 1000)}.`;
+  const overlap = durationInWords(seconds * 1000);
+  return `The one before signs as well for ${overlap}. X-Qonto-Signature stays the oldest one's until its overlap ends: let the receiver accept both.`;
 }

@@ -6,7 +6,8 @@ import { Time, durationInWords } from "../../components/time.tsx";
 
 /** What the team is and wants. */
 export function Settings({ team, now }: { readonly team: DestinationReport; readonly now: number }) {
-  const signing = team.previousSecrets.filter(({ until }) => until > now).at(-1);
+  const signing = team.previousSecrets.filter(({ until }) => until > now);
+  const [oldest] = signing;
   return (
     <section aria-labelledby="settings">
       <h2 id="settings">Settings</h2>
@@ -19,11 +20,12 @@ export function Settings({ team, now }: { readonly team: DestinationReport; read
           "Time limit of an attempt": durationInWords(team.timeoutMs),
           "Most attempts a second": team.maxPerSecond ?? "no limit",
           Secret:
-            signing === undefined ? (
+            oldest === undefined ? (
               "one signs"
             ) : (
               <>
-                two sign, the one before until <Time at={signing.until} />
+                {signing.length === 1 ? "two sign, the one before" : `${signing.length + 1} sign, the oldest`} until{" "}
+                <Time at={oldest.until} />
               </>
             ),
           Added: <Time at={team.createdAt} />,
