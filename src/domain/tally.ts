@@ -65,6 +65,16 @@ export function seriesOf(name: string, labels: Labels): string {
   return texts.length === 0 ? name : `${name}{${texts.join(",")}}`;
 }
 
+/** Without the series of destinations that are not among these: of one that is removed nothing is counted any more. */
+export function countsOf(counts: Counts, destinationIds: readonly string[]): Counts {
+  const known = new Set(destinationIds.map((id) => `destination_id="${escapeLabel(id)}"`));
+  return Object.fromEntries(
+    Object.entries(counts).filter(([series]) =>
+      labelsOf(series).every((label) => !label.startsWith("destination_id=") || known.has(label)),
+    ),
+  );
+}
+
 /** The sum of all series of a name that bear these labels. */
 export function sumOf(counts: Counts, name: string, labels: Labels = {}): number {
   const wanted = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`);

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Tally } from "../domain/tally.ts";
+import { type Tally, countsOf } from "../domain/tally.ts";
 import type { World } from "../platform/world.ts";
 import { type DestinationBacklog, backlogs, readBacklogRow, readWaitingRow, whatWaits } from "../store/backlog.ts";
 import { MOST_DATABASE_BYTES, databaseBytesOf } from "../store/condition.ts";
@@ -49,8 +49,13 @@ export function addMetrics(api: OperatorApi, world: World, tally: Tally): void {
     const marked = readMarksFrom(marks?.results ?? []);
     const oldestUnfinishedAt = marked.get("oldest_unfinished_at");
     const cronRanAt = marked.get("cron_ran_at");
+    const destinations = (backlogRows?.results ?? []).map(readBacklogRow);
+    const counted = countsOf(
+      readCounts(counts?.results ?? []),
+      destinations.map(({ destinationId }) => destinationId),
+    );
     const samples: Sample[] = [
-      ...(backlogRows?.results ?? []).map(readBacklogRow).flatMap((backlog) => samplesOf(backlog, now)),
+      ...destinations.flatMap((backlog) => samplesOf(backlog, now)),
       { name: "qonto_relay_dead_letters", value: deadLetters },
       { name: "qonto_relay_quarantined_events", value: quarantined },
       ...Object.entries(queues).flatMap(([queue, figures]) =>
@@ -73,7 +78,7 @@ export function addMetrics(api: OperatorApi, world: World, tally: Tally): void {
       ...sampleIfKnown("qonto_relay_database_size_bytes", databaseBytesOf(marks) ?? undefined),
       { name: "qonto_relay_database_size_limit_bytes", value: MOST_DATABASE_BYTES },
     ];
-    return c.text(toPrometheusText(readCounts(counts?.results ?? []), samples), 200, { "content-type": CONTENT_TYPE });
+    return c.text(toPrometheusText(counted, samples), 200, { "content-type": CONTENT_TYPE });
   });
 }
 

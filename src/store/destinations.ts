@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
+import { forgetRemovedDestinations } from "./tallies.ts";
 
 /** A destination with what is known of how it fares. Times are Unix milliseconds. */
 export interface DestinationReport extends Destination {
@@ -194,6 +195,7 @@ export function disableDestinations(db: Database, ids: readonly string[], now: n
 
 export const deleteSql = "DELETE FROM destinations WHERE id = ?1";
 
+/** Deletes it, and what has been counted of it. */
 export async function deleteDestination(db: Database, id: string): Promise<void> {
-  await retried(db, () => db.prepare(deleteSql).bind(id).run());
+  await retried(db, () => db.batch([db.prepare(deleteSql).bind(id), forgetRemovedDestinations(db)]));
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { deletableSql } from "./event-progress.ts";
-import { ALL_TIME, hourOf } from "./tallies.ts";
+import { ALL_TIME, forgetRemovedDestinations, hourOf } from "./tallies.ts";
 
 /** Instants in Unix milliseconds: what is older may go. */
 export interface CutOff {
@@ -108,7 +108,10 @@ export const deleteKeysSql = `
   DELETE FROM idempotency_keys WHERE id IN (
     SELECT id FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)`;
 
-/** Deletes up to `limit` of each of the other things that have had their time; returns how many of each went. */
+/**
+ * Deletes up to `limit` of each of the other things that have had their time, and what was counted late of destinations
+ * that have been removed; returns how many of each went.
+ */
 export async function deleteOthers(
   db: Database,
   { settledBefore, deadBefore, keysBefore, firstAuditId }: CutOff,
@@ -122,6 +125,7 @@ export async function deleteOthers(
       db.prepare(deleteAuditSql).bind(firstAuditId, limit),
       db.prepare(deleteTalliesSql).bind(hourOf(deadBefore), limit),
       db.prepare(deleteKeysSql).bind(keysBefore, limit),
+      forgetRemovedDestinations(db),
     ]),
   );
   const [quarantined = 0, deadLetters = 0, replays = 0, auditRecords = 0] = results.map(({ meta }) => meta.changes);

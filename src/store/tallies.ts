@@ -26,6 +26,24 @@ export async function addCounts(db: Database, counts: Counts, now: number): Prom
   await db.prepare(addCountsSql).bind(hourOf(now), JSON.stringify(counts)).run();
 }
 
+/** On a row of `json_each` of some counts: its series names a destination that is not there, or no longer. */
+const behindLabelSql = `substr(key, instr(key, 'destination_id="') + length('destination_id="'))`;
+const isOfRemovedSql = `(instr(key, 'destination_id="') > 0 AND NOT EXISTS (
+    SELECT 1 FROM destinations WHERE id = substr(${behindLabelSql}, 1, instr(${behindLabelSql}, '"') - 1)))`;
+
+export const forgetRemovedSql = `
+  UPDATE tallies SET counts = (
+    SELECT json_group_object(key, value) FROM json_each(tallies.counts) WHERE NOT ${isOfRemovedSql})
+  WHERE hour = ${ALL_TIME} AND EXISTS (SELECT 1 FROM json_each(tallies.counts) WHERE ${isOfRemovedSql})`;
+
+/**
+ * A statement that drops the counts of all time of destinations that have been removed. Those of an hour tell what it was,
+ * and go with it. Writes nothing when there are none.
+ */
+export function forgetRemovedDestinations(db: Database): D1PreparedStatement {
+  return db.prepare(forgetRemovedSql);
+}
+
 const countsRow = z
   .object({ counts: z.string() })
   .transform(({ counts }): Counts => z.record(z.string(), z.number()).parse(JSON.parse(counts)));

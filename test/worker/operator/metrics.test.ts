@@ -170,6 +170,35 @@ describe("the metrics", () => {
     expect(await figure(before, "events_total business v1/cards accepted")).toBe(2);
   });
 
+  it("forget a destination that is removed, also what another isolate has yet to write down of it", async () => {
+    const relay = new TestRelay();
+    const other = new TestRelay();
+    const kept = await relay.addTeam("https://kept.example.com/hook");
+    const removed: string[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const { id } = await relay.addTeam(url);
+      removed.push(id);
+      await relay.send(makePayload("v1/cards"));
+      await relay.runQueues();
+      await other.send(makePayload("v1/cards"));
+      await other.runQueues();
+      expect(await figure(relay, `deliveries_total ${id} delivered`)).toBe(1);
+      await relay.api("DELETE", `/api/destinations/${id}`);
+    }
+    const storedOf = (id: string) =>
+      env.DB.prepare("SELECT count(*) AS rows FROM tallies WHERE hour = 0 AND instr(counts, ?1)")
+        .bind(id)
+        .first("rows");
+    for (const id of removed) expect(await storedOf(id)).toBe(0);
+    const figures = [...(await scrape(other)).keys()];
+    for (const id of removed) expect(figures.filter((name) => name.includes(id))).toEqual([]);
+    expect(await figure(relay, `deliveries_total ${kept.id} delivered`)).toBe(6);
+    expect(await storedOf(removed[0] ?? "")).toBe(1);
+    await relay.runCron();
+    expect(await storedOf(removed[0] ?? "")).toBe(0);
+    expect(await figure(relay, `deliveries_total ${kept.id} delivered`)).toBe(6);
+  });
+
   it("lose nothing to a D1 that does not take them at once", async () => {
     const relay = new TestRelay();
     await relay.send(makePayload("v1/cards"));
