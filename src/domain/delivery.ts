@@ -21,13 +21,26 @@ export interface Delivery extends DeliveryKey {
 /**
  * `delivered`: any 2xx. `gone`: 410, the team wants no more. `redirected`: 3xx, never followed. `rejected`: any other
  * answer. `timed_out`, `unreachable`: no answer. `refused`: a URL that must not be called, a secret that no key
- * opens, or another reason of the relay's own not to make the request.
+ * opens, or another reason of the relay's own not to make the request. No attempt but the end of a pending delivery are
+ * `filtered`, its destination no longer wants the event, and `removed`, its destination was removed.
  */
-export type Outcome = "delivered" | "gone" | "redirected" | "rejected" | "timed_out" | "unreachable" | "refused";
+export const attemptOutcomes = [
+  "delivered",
+  "gone",
+  "redirected",
+  "rejected",
+  "timed_out",
+  "unreachable",
+  "refused",
+  "filtered",
+  "removed",
+] as const;
 
-/** One request to a destination, and what came of it. */
+export type Outcome = (typeof attemptOutcomes)[number];
+
+/** One request to a destination, and what came of it; or why none will be made any more. */
 export interface Attempt {
-  /** 1-based. */
+  /** 1-based. Where no request was made, that of the one before; 0 when there was none. */
   readonly attempt: number;
   /** Start, Unix milliseconds. */
   readonly at: number;
@@ -39,6 +52,11 @@ export interface Attempt {
   readonly responseExcerpt: string | null;
   /** What the answer's `Retry-After` asked for, in seconds. */
   readonly retryAfterSeconds: number | null;
+}
+
+/** Whether an entry stands for a request, and not for the end of a delivery without one. */
+export function isAttempt({ outcome }: { readonly outcome: string }): boolean {
+  return outcome !== "filtered" && outcome !== "removed";
 }
 
 /** The number of the attempt that comes next, 1-based: replays count on. */

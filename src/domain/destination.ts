@@ -30,6 +30,8 @@ export interface Destination {
   readonly restingSince: number | null;
   /** Until then the retry lane leaves it alone, Unix milliseconds; null: it may come at any time. */
   readonly nextTurnAt: number | null;
+  /** It asked for less: until then nothing is attempted. Unix milliseconds; null once it has caught up with what waited. */
+  readonly heldUntil: number | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -50,8 +52,10 @@ export function wants(
 export const LONGEST_UNATTENDED_MS = 20_000;
 
 /** Whether even first attempts are for the retry lane. */
-export function isServedByLane({ onLane, restingSince, maxPerSecond, timeoutMs }: Destination): boolean {
-  return onLane || restingSince !== null || maxPerSecond !== null || timeoutMs > LONGEST_UNATTENDED_MS;
+export function isServedByLane({ onLane, restingSince, heldUntil, maxPerSecond, timeoutMs }: Destination): boolean {
+  return (
+    onLane || restingSince !== null || heldUntil !== null || maxPerSecond !== null || timeoutMs > LONGEST_UNATTENDED_MS
+  );
 }
 
 /** An answer that takes longer is too slow for the fan-out, where others wait behind it. */

@@ -3,7 +3,8 @@ import type { Destination } from "./destination.ts";
 /**
  * What one visit of the retry lane may take from a destination's waiting deliveries. `free`: any number of visits may be
  * under way at once. The others go one after another, each holding the destination's turn: `probe` while it rests, `paced`
- * by its `max_per_second`, `recovering` when it has just come back and all that it is owed comes out at once.
+ * by its `max_per_second`, `recovering` when it has just come back, or asked for less, and all that it is owed comes out at
+ * once.
  */
 export type Turn =
   | { readonly kind: "free" | "probe"; readonly limit: number }
@@ -26,15 +27,16 @@ const RECOVERING_PER_SECOND = 50;
 
 /** The turn that is due at `now`; null when none is. `gapMs` is the least wait between its end and the next turn. */
 export function turnOf(
-  destination: Pick<Destination, "enabled" | "onLane" | "maxPerSecond" | "restingSince" | "nextTurnAt">,
+  destination: Pick<Destination, "enabled" | "onLane" | "maxPerSecond" | "restingSince" | "nextTurnAt" | "heldUntil">,
   now: number,
 ): Turn | null {
-  const { enabled, onLane, maxPerSecond, restingSince, nextTurnAt } = destination;
+  const { enabled, onLane, maxPerSecond, restingSince, nextTurnAt, heldUntil } = destination;
   if (!enabled || (nextTurnAt !== null && now < nextTurnAt)) return null;
+  if (heldUntil !== null && now < heldUntil) return null;
   if (restingSince !== null) return { kind: "probe", limit: 1 };
   const page = onLane ? LANE_PAGE : PAGE;
   if (maxPerSecond !== null) return atRate("paced", maxPerSecond, page);
-  if (nextTurnAt !== null) return atRate("recovering", RECOVERING_PER_SECOND, page);
+  if (nextTurnAt !== null || heldUntil !== null) return atRate("recovering", RECOVERING_PER_SECOND, page);
   return { kind: "free", limit: page };
 }
 

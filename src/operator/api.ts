@@ -29,7 +29,7 @@ export function operatorApi(world: World, tally: Tally): OperatorApi {
   const guards = [logRequest(world), authenticate(world), honourIdempotencyKeys(world)] as const;
   api.use("/api/*", ...guards);
   api.use("/metrics", ...guards);
-  addDestinations(api, world);
+  addDestinations(api, world, tally);
   addSecretRotation(api, world);
   addTestDelivery(api, world);
   addEvents(api);

@@ -1,19 +1,14 @@
 import { z } from "@hono/zod-openapi";
-import type { Delivery, Outcome } from "../domain/delivery.ts";
+import { type Delivery, attemptOutcomes } from "../domain/delivery.ts";
 import { exampleDestination } from "./destination-schema.ts";
 import { isoTime, isoTimeOrNull, time } from "./responses.ts";
 
 export const deliveryStatus = z.enum(["pending", "delivered", "dead"]);
 
-export const attemptOutcome = z.enum([
-  "delivered",
-  "gone",
-  "redirected",
-  "rejected",
-  "timed_out",
-  "unreachable",
-  "refused",
-] satisfies Outcome[]);
+export const attemptOutcome = z.enum(attemptOutcomes).openapi({
+  description:
+    "`filtered` and `removed` are the end of a pending delivery without an attempt: its destination no longer wants the event, or was removed.",
+});
 
 export const delivery = z
   .object({
@@ -22,7 +17,9 @@ export const delivery = z
     next_attempt_at: time.nullable(),
     attempts: z.array(
       z.object({
-        attempt: z.number(),
+        attempt: z.number().openapi({
+          description: "1, 2, …, as `x-relay-attempt`. Where no request was made, that of the one before, or 0.",
+        }),
         at: time,
         status: z.number().nullable(),
         outcome: attemptOutcome,

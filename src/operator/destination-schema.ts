@@ -60,6 +60,10 @@ export const destination = z
       next_probe_at: time
         .nullable()
         .openapi({ description: "From when on a delivery that is due is tried as that single one." }),
+      held_until: time.nullable().openapi({
+        description:
+          "Until then nothing is attempted: it answered 429, or 503 with `Retry-After`. Null once it has caught up.",
+      }),
     }),
   })
   .openapi("Destination");
@@ -90,6 +94,7 @@ export const exampleDestination = {
     last_failure_at: null,
     resting_since: null,
     next_probe_at: null,
+    held_until: null,
   },
 } satisfies z.input<typeof destination>;
 
@@ -113,7 +118,13 @@ export function showDestination(report: DestinationReport): z.input<typeof desti
       last_success_at: isoTimeOrNull(report.lastSuccessAt),
       last_failure_at: isoTimeOrNull(report.lastFailureAt),
       resting_since: isoTimeOrNull(report.restingSince),
-      next_probe_at: report.restingSince === null ? null : isoTimeOrNull(report.nextTurnAt),
+      next_probe_at: isoTimeOrNull(nextProbeAt(report)),
+      held_until: isoTimeOrNull(report.heldUntil),
     },
   };
+}
+
+/** One that asked for less is not even probed before. */
+function nextProbeAt({ restingSince, nextTurnAt, heldUntil }: DestinationReport): number | null {
+  return restingSince === null || nextTurnAt === null ? null : Math.max(nextTurnAt, heldUntil ?? 0);
 }

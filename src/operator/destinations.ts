@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Tally } from "../domain/tally.ts";
 import type { World } from "../platform/world.ts";
 import { listDestinations } from "../store/destinations.ts";
 import { changeTeam, createTeam, existingTeam, removeTeam } from "./actions/teams.ts";
@@ -76,6 +77,8 @@ const changeRoute = createRoute({
   method: "patch",
   path: "/api/destinations/{id}",
   summary: "Change a team",
+  description:
+    "Pending deliveries of events that it no longer wants end as dead, with the outcome `filtered`; widening it sends nothing by itself.",
   security,
   middleware: requireJson,
   request: {
@@ -97,7 +100,7 @@ const deleteRoute = createRoute({
   responses: { 204: { description: "Removed" }, ...behindToken, ...unknownId },
 });
 
-export function addDestinations(api: OperatorApi, world: World): void {
+export function addDestinations(api: OperatorApi, world: World, tally: Tally): void {
   api.openapi(createDestination, async (c) => {
     const { team, secret } = await createTeam(c, worldOf(c, world), c.req.valid("json"));
     return c.json({ ...showDestination(team), secret }, 201);
@@ -115,7 +118,7 @@ export function addDestinations(api: OperatorApi, world: World): void {
   api.openapi(showRoute, async (c) => c.json(showDestination(await existingTeam(c, c.req.valid("param").id)), 200));
 
   api.openapi(changeRoute, async (c) => {
-    const changed = await changeTeam(c, world, c.req.valid("param").id, c.req.valid("json"));
+    const changed = await changeTeam(c, { world, tally }, c.req.valid("param").id, c.req.valid("json"));
     return c.json(showDestination(changed), 200);
   });
 

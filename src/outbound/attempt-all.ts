@@ -1,5 +1,6 @@
 import { type Attempt, type Delivery, nextAttemptNumber } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
+import { asksForLess } from "../domain/hold.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { logFailure } from "../platform/log.ts";
 import { withTimeout } from "../platform/timeout.ts";
@@ -37,9 +38,9 @@ const SHORT_PATIENCE_MS = 250;
 
 /**
  * Makes attempts side by side, each destination getting an equal share of the calls in flight, those first that are not
- * on the retry lane. A destination that lets one run late or time out gets no more of them this time; what is left when
- * connections or requests run out, or `beginWithinMs` is over, is put off. So neither a hanging destination nor a long batch
- * holds up the others.
+ * on the retry lane. A destination that lets one run late or time out, or asks for less, gets no more of them this time;
+ * what is left when connections or requests run out, or `beginWithinMs` is over, is put off. So neither a hanging
+ * destination nor a long batch holds up the others.
  */
 export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, posting: Posting): Promise<Attempted> {
   const wellFirst = jobs.toSorted((one, other) => Number(one.destination.onLane) - Number(other.destination.onLane));
@@ -81,7 +82,7 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
         return;
       }
       lane.inFlight -= 1;
-      lane.isSlow ||= settled.value.attempt?.outcome === "timed_out";
+      lane.isSlow ||= settled.value.attempt !== null && endsItsTurn(settled.value.attempt);
       isRequestLeft &&= settled.value.attempt !== null;
       results.push(settled.value);
     }
@@ -102,6 +103,10 @@ interface Share {
 /** Of those with the fewest calls in flight, the one that has had the fewest. */
 function isBefore(one: Share, other: Share): boolean {
   return one.inFlight === other.inFlight ? one.begun < other.begun : one.inFlight < other.inFlight;
+}
+
+function endsItsTurn(attempt: Attempt): boolean {
+  return attempt.outcome === "timed_out" || asksForLess(attempt);
 }
 
 /** Without an attempt when the invocation may make no more requests: another one makes it. */

@@ -3,6 +3,7 @@ import { type BreakerChange, judgeBreaker } from "../domain/breaker.ts";
 import type { Attempt, Delivery } from "../domain/delivery.ts";
 import type { Tally } from "../domain/tally.ts";
 import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
+import { holdOf } from "../domain/hold.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
@@ -37,7 +38,12 @@ export async function conclude(
 ): Promise<Delivery[]> {
   const { env, world, waitUntil } = concluding;
   const now = world.now();
-  const concluded = results.map((result) => concludeOne(result, now, world.random()));
+  const alone = results.map((result) => concludeOne(result, now, world.random()));
+  const holds = holdsOf(alone);
+  const concluded = alone.map((one) => ({
+    ...one,
+    due: Math.max(one.due, holds.get(one.delivery.destinationId) ?? 0),
+  }));
   const deliveries = [
     ...concluded.map(({ delivery }) => delivery),
     ...late.filter(({ job }) => !isHeld(job, now)).map(({ job }) => putOff(job.delivery, now + LATE_MS)),
@@ -45,14 +51,15 @@ export async function conclude(
   if (deliveries.length === 0 && late.length === 0) return [];
 
   const also = [
-    recordHealth(env.DB, attemptsOf(results)),
+    recordHealth(env.DB, attemptsOf(results), holds),
     disableDestinations(env.DB, goneDestinations(results), now),
     ...(late.length === 0 ? [] : [putOnLane(env.DB, idsOf(late))]),
   ];
   const [health] = await recordDeliveries(env.DB, deliveries, also, { until: leaseUntil, world });
   countResults(results, deliveries, concluding.tally);
   const turned = await turnBreakers(health?.results ?? [], results, concluding);
-  await wakeLane([...concluded.flatMap(wakeOf), ...turned], concluding);
+  const held = [...holds].map(([destinationId, at]) => ({ destinationId, at }));
+  await wakeLane([...concluded.flatMap(wakeOf), ...turned, ...held], concluding);
   for (const { result } of late) waitUntil(concludeLate(result, concluding));
   return deliveries;
 }
@@ -72,15 +79,29 @@ interface Concluded {
   readonly delivery: Delivery;
   /** Unix milliseconds. */
   readonly due: number;
+  /** Until when its destination is to be left alone, Unix milliseconds; null: it did not ask for that. */
+  readonly heldUntil: number | null;
 }
 
 function concludeOne(result: JobResult, now: number, random: number): Concluded {
   const { delivery, destination } = result.job;
   if (result.attempt === null) {
-    return { delivery: putOff(delivery, now), due: now + (result.isDestinationSlow ? restMs(destination) : 0) };
+    const due = now + (result.isDestinationSlow ? restMs(destination) : 0);
+    return { delivery: putOff(delivery, now), due: Math.max(due, destination.heldUntil ?? 0), heldUntil: null };
   }
   const after = afterAttempt(delivery, result.attempt, destination.retryScheduleSeconds, { now, random });
-  return { delivery: after, due: after.nextAttemptAt ?? now };
+  const heldUntil = holdOf(result.attempt, after.nextAttemptAt, now);
+  return { delivery: after, due: after.nextAttemptAt ?? now, heldUntil };
+}
+
+/** How long destinations that asked for less are to be left alone, by their ids: the longest counts. */
+function holdsOf(concluded: readonly Concluded[]): ReadonlyMap<string, number> {
+  const holds = new Map<string, number>();
+  for (const { delivery, heldUntil } of concluded) {
+    if (heldUntil === null) continue;
+    holds.set(delivery.destinationId, Math.max(heldUntil, holds.get(delivery.destinationId) ?? 0));
+  }
+  return holds;
 }
 
 /** The lane's claim is lease enough for what it has begun. */

@@ -8,7 +8,7 @@ export interface Condition {
   readonly marks: ReadonlyMap<MarkName, number>;
   /**
    * Since when the longest neglected destination that neither rests nor is paused has been: its longest due delivery was due
-   * then, or its turn, if it is served by turns. Null: none waits.
+   * then, or its turn, if it is served by turns, or the end of its hold. Null: none waits.
    */
   readonly oldestDueAt: number | null;
   /** Since when each resting destination rests, the longest first. */
@@ -20,7 +20,7 @@ export interface Condition {
 }
 
 export const oldestDueSql = `
-  SELECT min(max(${oldestDueOfSql}, coalesce(next_turn_at, 0))) AS due_at
+  SELECT min(max(${oldestDueOfSql}, coalesce(next_turn_at, 0), coalesce(held_until, 0))) AS due_at
   FROM destinations WHERE enabled = 1 AND resting_since IS NULL`;
 
 /** One that is owed nothing has nothing to be probed with, and nobody misses it. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Database, type Persistence, retried, retriedUntil } from "./database.ts";
-import type { Attempt, Delivery, DeliveryStatus } from "../domain/delivery.ts";
+import { type Attempt, type Delivery, type DeliveryStatus, type Outcome, attemptOutcomes } from "../domain/delivery.ts";
 import { LEASE_MS } from "../domain/turn.ts";
 import { inParameters } from "./parameters.ts";
 
@@ -57,15 +57,30 @@ export async function recordDeliveries(
   return results.slice(statements.length);
 }
 
+/**
+ * On a pending delivery: that it ends, at `at`, without having been sent; what its destination has once taken stays
+ * delivered. See `afterFilter` in src/domain/delivery-progress.ts.
+ */
+export const endingSql = (outcome: Outcome, at: string) => `
+    status = iif(EXISTS (SELECT 1 FROM json_each(attempts) WHERE value ->> 'outcome' = 'delivered'), 'delivered', 'dead'),
+    next_attempt_at = NULL,
+    attempts = json_insert(attempts, '$[#]', json_object(
+      'attempt', coalesce(attempts ->> '$[#-1].attempt', 0), 'at', ${at}, 'outcome', '${outcome}', 'status', NULL,
+      'duration_ms', 0, 'response_excerpt', NULL, 'retry_after_seconds', NULL))`;
+
 export const endPendingSql = `
-  UPDATE deliveries SET status = 'dead', next_attempt_at = NULL
+  UPDATE deliveries SET ${endingSql("removed", "?3")}
   WHERE (destination_id, received_at, event_id) IN (
     SELECT destination_id, received_at, event_id FROM deliveries
     WHERE destination_id = ?1 AND status = 'pending' LIMIT ?2)`;
 
-/** Ends up to `limit` pending deliveries of a destination as dead; returns how many there were. */
-export async function endPendingDeliveries(db: Database, destinationId: string, limit: number): Promise<number> {
-  const { meta } = await retried(db, () => db.prepare(endPendingSql).bind(destinationId, limit).run());
+/** Ends, at `now`, up to `limit` pending deliveries of a destination that is removed; returns how many there were. */
+export async function endPendingDeliveries(
+  db: Database,
+  destinationId: string,
+  { now, limit }: { now: number; limit: number },
+): Promise<number> {
+  const { meta } = await retried(db, () => db.prepare(endPendingSql).bind(destinationId, limit, now).run());
   return meta.changes;
 }
 
@@ -87,7 +102,7 @@ export function deliveriesOfEvent(db: Database, eventId: string): D1PreparedStat
 export const attemptRow = z.object({
   attempt: z.number(),
   at: z.number(),
-  outcome: z.enum(["delivered", "gone", "redirected", "rejected", "timed_out", "unreachable", "refused"]),
+  outcome: z.enum(attemptOutcomes),
   status: z.number().nullable(),
   duration_ms: z.number(),
   response_excerpt: z.string().nullable(),

@@ -32,7 +32,8 @@ export const recordHealthSql = `
       CASE WHEN consecutive_failures = 0 THEN ${newestSuccessSql} END,
       last_success_at),
     last_failure_at = coalesce(run.value ->> 'last_failure_at', last_failure_at),
-    on_lane = run.value ->> 'on_lane'
+    on_lane = run.value ->> 'on_lane',
+    held_until = nullif(max(coalesce(held_until, 0), coalesce(run.value ->> 'held_until', 0)), 0)
   FROM json_each(?1) AS run
   WHERE destinations.id = run.value ->> 'destination_id'
     AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR resting_since IS NOT NULL
@@ -42,16 +43,18 @@ export const recordHealthSql = `
 /**
  * A statement that notes failures, recoveries and slowness; its rows, for `readBreakerRow`, are the destinations to which
  * something happened. A quick success after another writes nothing, but for a destination that the lane serves: its latest
- * successes need not be among its newest deliveries.
+ * successes need not be among its newest deliveries. `holds`: until when destinations are to be left alone, by their ids.
  */
 export function recordHealth(
   db: Database,
   attempts: readonly { readonly destination: Destination; readonly attempt: Attempt }[],
+  holds: ReadonlyMap<string, number>,
 ): D1PreparedStatement {
   const byDestination = Map.groupBy(attempts, ({ destination }) => destination.id);
   const runs = [...byDestination].map(([destinationId, made]) => ({
     destination_id: destinationId,
     always: made.some(({ destination }) => isServedByLane(destination)) ? 1 : 0,
+    held_until: holds.get(destinationId) ?? null,
     ...summarize(made.map(({ attempt }) => attempt)),
   }));
   return db.prepare(recordHealthSql).bind(JSON.stringify(runs));

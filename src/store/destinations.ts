@@ -30,6 +30,7 @@ const destinationRow = z.object({
   consecutive_failures: z.number(),
   resting_since: z.number().nullable(),
   next_turn_at: z.number().nullable(),
+  held_until: z.number().nullable(),
   created_at: z.number(),
   updated_at: z.number(),
 });
@@ -61,6 +62,7 @@ function toDestination(row: z.output<typeof destinationRow>): Destination {
     isFailing: row.consecutive_failures > 0,
     restingSince: row.resting_since,
     nextTurnAt: row.next_turn_at,
+    heldUntil: row.held_until,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
@@ -163,11 +165,12 @@ const assignments = changeable.map(
 
 /**
  * Touches what is named and nothing else: a 410 that disables, or a deletion, is not undone by a change beside it. With
- * another pace the turn that was set by the old one is void.
+ * another pace the turn that was set by the old one is void; at another URL, or by an operator who resumes it, the hold.
  */
 export const changeSql = `
   UPDATE destinations SET ${assignments.join(", ")}, updated_at = ?3,
-    next_turn_at = iif(json_type(?2, '$.max_per_second') IS NOT NULL AND resting_since IS NULL, NULL, next_turn_at)
+    next_turn_at = iif(json_type(?2, '$.max_per_second') IS NOT NULL AND resting_since IS NULL, NULL, next_turn_at),
+    held_until = iif(json_type(?2, '$.url') IS NOT NULL OR ?2 ->> '$.enabled', NULL, held_until)
   WHERE id = ?1 RETURNING id`;
 
 /** Returns whether there is such a destination. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import type { DeliveryStatus, Outcome } from "../domain/delivery.ts";
+import { type DeliveryStatus, type Outcome, attemptOutcomes } from "../domain/delivery.ts";
 import {
   type EventPosition,
   type EventQuery,
@@ -141,7 +141,7 @@ const deliverySummary = z
     destination_id: z.string(),
     status: z.enum(["pending", "delivered", "dead"]),
     attempt: z.number().nullable(),
-    outcome: z.enum(["delivered", "gone", "redirected", "rejected", "timed_out", "unreachable", "refused"]).nullable(),
+    outcome: z.enum(attemptOutcomes).nullable(),
     http_status: z.number().nullable(),
   })
   .transform((row): DeliverySummary => ({

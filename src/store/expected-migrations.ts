@@ -6,4 +6,5 @@ export const expectedMigrations: readonly string[] = [
   "0004_access.sql",
   "0005_tallies.sql",
   "0007_idempotency.sql",
+  "0009_asking_for_less.sql",
 ];

@@ -22,8 +22,9 @@ export const claimDueSql = `
   WHERE (destination_id, received_at, event_id) IN (
     SELECT destination_id, received_at, event_id ${waitingSql} AND next_attempt_at <= ?2 AND ${isClaimableSql}
     ORDER BY next_attempt_at, received_at, event_id LIMIT ?4)
-  AND EXISTS (SELECT 1 FROM destinations WHERE id = ?1 AND enabled = 1 AND next_turn_at IS ?5)
-  RETURNING destination_id, received_at, event_id, status, attempts, step, next_attempt_at`;
+  AND EXISTS (SELECT 1 FROM destinations WHERE id = ?1 AND coalesce(held_until, 0) <= ?2
+    AND enabled = 1 AND next_turn_at IS ?5)
+  RETURNING destination_id, received_at, event_id, status, attempts, step, next_attempt_at, named`;
 
 /** Only if something was claimed: a turn is not used up by having nothing to do. */
 export const takeTurnSql = `
@@ -49,11 +50,20 @@ export interface LaneClaim {
   readonly takesTurn: boolean;
 }
 
+/** `isNamed`: an operator named its destination, which gets it even if it does not want the event. */
+export type ClaimedDelivery = Delivery & { readonly isNamed: boolean };
+
 export interface LaneClaimed {
   readonly destinationId: string;
-  readonly deliveries: readonly Delivery[];
+  readonly deliveries: readonly ClaimedDelivery[];
   /** When the next of its other deliveries is due, Unix milliseconds; null when none waits. */
   readonly nextDueAt: number | null;
+}
+
+const namedRow = z.object({ named: z.number() });
+
+function readClaimedRow(row: unknown): ClaimedDelivery {
+  return { ...readDeliveryRow(row), isNamed: namedRow.parse(row).named === 1 };
 }
 
 const nextDueRow = z.object({ next_due_at: z.number() });
@@ -82,7 +92,7 @@ export async function claimDue(
     const [row] = due?.results ?? [];
     return {
       destinationId,
-      deliveries: (deliveries?.results ?? []).map(readDeliveryRow),
+      deliveries: (deliveries?.results ?? []).map(readClaimedRow),
       nextDueAt: row === undefined ? null : nextDueRow.parse(row).next_due_at,
     };
   });
@@ -90,19 +100,23 @@ export async function claimDue(
   return { claimed, events: new Map(loaded.map(({ id, event }) => [id, event])) };
 }
 
-/** Not if the breaker has set the next turn meanwhile. */
-export const endTurnSql = "UPDATE destinations SET next_turn_at = ?2 WHERE id = ?1 AND next_turn_at IS ?3";
+/** Not if the breaker has set the next turn meanwhile. Who has caught up is no longer held, unless it has asked again. */
+export const endTurnSql = `
+  UPDATE destinations SET held_until = iif(held_until <= ?4 AND (?2 IS NULL OR max_per_second IS NOT NULL), NULL, held_until),
+    next_turn_at = ?2 WHERE id = ?1 AND next_turn_at IS ?3`;
 
-/** Ends turns that were held under the lease `claimedUntil`. */
+/** Ends, at `now`, turns that were held under the lease `claimedUntil`. */
 export async function endTurns(
   db: Database,
   turns: readonly { readonly destinationId: string; readonly nextTurnAt: number | null }[],
-  claimedUntil: number,
+  { now, claimedUntil }: { now: number; claimedUntil: number },
 ): Promise<void> {
   if (turns.length === 0) return;
   const statement = db.prepare(endTurnSql);
   await retried(db, () =>
-    db.batch(turns.map(({ destinationId, nextTurnAt }) => statement.bind(destinationId, nextTurnAt, claimedUntil))),
+    db.batch(
+      turns.map(({ destinationId, nextTurnAt }) => statement.bind(destinationId, nextTurnAt, claimedUntil, now)),
+    ),
   );
 }
 
@@ -113,7 +127,8 @@ export const oldestDueOfSql = `(
 /** The lane may visit it, and its longest due delivery was due before ?1. */
 export const overdueSql = `
   SELECT id, ${oldestDueOfSql} AS due_at FROM destinations
-  WHERE enabled = 1 AND (next_turn_at IS NULL OR next_turn_at <= ?2) AND due_at < ?1`;
+  WHERE enabled = 1 AND coalesce(held_until, 0) <= ?2
+    AND (next_turn_at IS NULL OR next_turn_at <= ?2) AND due_at < ?1`;
 
 /** Destinations with deliveries that should have been attempted before `dueBefore`. */
 export async function overdueDestinations(db: Database, dueBefore: number, now: number): Promise<string[]> {

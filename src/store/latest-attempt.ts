@@ -22,7 +22,7 @@ export const latestAttemptSql = `
     UNION ALL ${lookedAtSql("AND status = 'pending'", "next_attempt_at DESC")}
     UNION ALL ${lookedAtSql(`AND status = 'pending' AND next_attempt_at > ${lastFailureSql}`, "next_attempt_at")}
     UNION ALL ${lookedAtSql("AND status = 'dead'", "received_at DESC")})
-  WHERE json_array_length(attempts) > 0
+  WHERE json_array_length(attempts) > 0 AND attempts ->> '$[#-1].outcome' <> 'filtered'
   ORDER BY attempts ->> '$[#-1].at' DESC LIMIT 1`;
 
 /** A statement for what a destination answered last; its row, if there is one, is for `readLatestAttempt`. */

@@ -8,17 +8,21 @@ const isUpToDateSql = `
   (?3 IS NULL OR EXISTS (
     SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5 AND finished_at IS NULL))`;
 
-/** A delivery that was delivered since it was found to be dead or missing is not sent again, unless ?6 is 1. */
+/**
+ * A delivery that was delivered since it was found to be dead or missing is not sent again, unless ?6 is 1. ?7: whether an
+ * operator named its destination, which then gets it even if it does not want the event.
+ */
 export const owePendingSql = `
-  INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
+  INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at, named)
   SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
-    'pending', '[]', 0, ?2
+    'pending', '[]', 0, ?2, ?7
   FROM json_each(?1) AS given
   WHERE ${isUpToDateSql}
     AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
     AND EXISTS (SELECT 1 FROM events WHERE id = given.value ->> 'event_id')
     AND NOT ${awaitsFirstAttemptSql("given")}
-  ON CONFLICT DO UPDATE SET status = 'pending', step = 0, claims = 0, next_attempt_at = excluded.next_attempt_at
+  ON CONFLICT DO UPDATE SET status = 'pending', step = 0, claims = 0, next_attempt_at = excluded.next_attempt_at,
+      named = iif(deliveries.status = 'pending', max(deliveries.named, excluded.named), excluded.named)
     WHERE CASE deliveries.status
       WHEN 'pending' THEN deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0
       WHEN 'delivered' THEN ?6
@@ -41,7 +45,11 @@ export function owe(
   db: Database,
   keys: readonly DeliveryKey[],
   now: number,
-  { evenDelivered, upToDate }: { readonly evenDelivered: boolean; readonly upToDate: readonly unknown[] },
+  {
+    evenDelivered,
+    named,
+    upToDate,
+  }: { readonly evenDelivered: boolean; readonly named: boolean; readonly upToDate: readonly unknown[] },
 ): D1PreparedStatement[] {
   const byDestination = Map.groupBy(keys, ({ destinationId }) => destinationId);
   return [...byDestination.values()].flatMap((ofDestination) => {
@@ -53,22 +61,25 @@ export function owe(
       })),
     );
     return [
-      db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered)),
+      db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered), Number(named)),
       db.prepare(oweSql).bind(rows),
     ];
   });
 }
 
-/** Makes single deliveries due at `now`, but for attempts under way, which are claimed; returns how many there were. */
+/**
+ * Makes single deliveries due at `now`, but for attempts under way, which are claimed; returns how many there were. A
+ * destination that is `named` gets them whether it has or wants them or not.
+ */
 export async function replayDeliveries(
   db: Database,
   keys: readonly DeliveryKey[],
   now: number,
-  { evenDelivered }: { readonly evenDelivered: boolean },
+  { named }: { readonly named: boolean },
 ): Promise<number> {
   if (keys.length === 0) return 0;
   const results = await retried(db, () =>
-    db.batch(owe(db, keys, now, { evenDelivered, upToDate: [null, null, null] })),
+    db.batch(owe(db, keys, now, { evenDelivered: named, named, upToDate: [null, null, null] })),
   );
   return results.filter((_, index) => index % 2 === 0).reduce((sum, { meta }) => sum + meta.changes, 0);
 }

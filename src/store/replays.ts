@@ -54,9 +54,16 @@ export async function unfinishedReplays(db: Database): Promise<Replay[]> {
 }
 
 /** Dead deliveries of ?1 received from ?2, behind ?3, before ?4. */
-const failedSql = `
+const deadSql = `
   FROM deliveries WHERE destination_id = ?1 AND status = 'dead'
     AND received_at >= ?2 AND (received_at, event_id) > (?2, ?3) AND received_at < ?4`;
+
+/** Of them those that it wants: what its own settings have ended is not replayed with what failed. */
+const failedSql = (limit: string) => `
+  FROM (SELECT received_at, event_id ${deadSql} ORDER BY received_at, event_id ${limit}) AS looked_at
+    CROSS JOIN events ON events.id = looked_at.event_id
+    CROSS JOIN destinations ON destinations.id = ?1
+  WHERE ${wantsSql("events")}`;
 
 /** Events received from ?2, behind ?3, before ?4. */
 const windowSql = "FROM events WHERE (received_at, id) > (?2, ?3) AND received_at < ?4";
@@ -87,7 +94,7 @@ const wantedSql = (limit: string) => `
 /** Events that one statement looks at while it counts; and, further below, while it replays. */
 const COUNTED_AT_ONCE = 10_000;
 
-export const countFailedSql = `SELECT count(*) AS many ${failedSql}`;
+export const countFailedSql = `SELECT count(*) AS many ${failedSql("")}`;
 export const countWantedSql = `SELECT count(*) AS many ${wantedSql(`LIMIT ${COUNTED_AT_ONCE}`)}`;
 export const countedEdgeSql = edgeOfWindowSql(COUNTED_AT_ONCE);
 
@@ -127,10 +134,10 @@ const countRow = z.object({ many: z.number() });
 const PAGE = 500;
 
 export const failedPageSql = `
-  SELECT received_at, event_id AS id ${failedSql} ORDER BY received_at, event_id LIMIT ${PAGE}`;
+  SELECT looked_at.received_at, looked_at.event_id AS id ${failedSql(`LIMIT ${PAGE}`)}`;
 export const wantedPageSql = `SELECT looked_at.received_at, looked_at.id ${wantedSql(`LIMIT ${PAGE}`)}`;
 export const failedEdgeSql = `
-  SELECT received_at, event_id AS id ${failedSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${PAGE - 1}`;
+  SELECT received_at, event_id AS id ${deadSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${PAGE - 1}`;
 export const wantedEdgeSql = edgeOfWindowSql(PAGE);
 
 const positionRow = z
@@ -184,7 +191,11 @@ export async function replayPage(
   const finishedAt = edge === null ? now : null;
   await retried(db, () =>
     db.batch([
-      ...owe(db, keys, now, { evenDelivered: which === "all", upToDate: [id, reached.receivedAt, reached.id] }),
+      ...owe(db, keys, now, {
+        evenDelivered: which === "all",
+        named: false,
+        upToDate: [id, reached.receivedAt, reached.id],
+      }),
       db.prepare(advanceSql).bind(id, to.receivedAt, to.id, finishedAt, reached.receivedAt, reached.id),
     ]),
   );

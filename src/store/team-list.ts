@@ -5,14 +5,14 @@ import type { Destination } from "../domain/destination.ts";
 /** What a page has to know of each team to speak of it. */
 export type ListedTeam = Pick<
   Destination,
-  "id" | "url" | "description" | "enabled" | "types" | "organizations" | "restingSince"
+  "id" | "url" | "description" | "enabled" | "types" | "organizations" | "restingSince" | "heldUntil"
 >;
 
 /** More teams than that no page names. */
 const MOST_LISTED = 500;
 
 export const teamListSql = `
-  SELECT id, url, description, enabled, types, organizations, resting_since FROM destinations
+  SELECT id, url, description, enabled, types, organizations, resting_since, held_until FROM destinations
   ORDER BY id LIMIT ${MOST_LISTED}`;
 
 /** A statement; its rows are for `readListedTeam`. */
@@ -31,11 +31,13 @@ const teamRow = z
     types: texts,
     organizations: texts.nullable(),
     resting_since: z.number().nullable(),
+    held_until: z.number().nullable(),
   })
-  .transform(({ enabled, resting_since, ...row }): ListedTeam => ({
+  .transform(({ enabled, resting_since, held_until, ...row }): ListedTeam => ({
     ...row,
     enabled: enabled === 1,
     restingSince: resting_since,
+    heldUntil: held_until,
   }));
 
 export function readListedTeam(row: unknown): ListedTeam {

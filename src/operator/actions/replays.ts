@@ -98,7 +98,7 @@ export async function replayEvent(c: Acting, world: World, id: string, named: st
   const replayed = await audited(c, world, {
     action: "event.replayed",
     subject: id,
-    make: () => replayDeliveries(c.env.DB, targets, now, { evenDelivered: named !== undefined }),
+    make: () => replayDeliveries(c.env.DB, targets, now, { named: named !== undefined }),
     after: (count) => ({ destination_ids: destinationIds, count }),
   });
   await wakeNow(c.env, destinationIds, now);

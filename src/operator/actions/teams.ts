@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Database } from "../../store/database.ts";
 import type { Destination } from "../../domain/destination.ts";
+import type { Tally } from "../../domain/tally.ts";
 import { type Env, readConfig } from "../../env.ts";
 import { readDestinationUrl } from "../../outbound/destination-url.ts";
 import { makeSecret } from "../../outbound/secrets.ts";
@@ -8,6 +9,7 @@ import { wakeNow } from "../../outbound/wake-now.ts";
 import { makeSortableId } from "../../platform/sortable-id.ts";
 import type { World } from "../../platform/world.ts";
 import { endPendingDeliveries } from "../../store/deliveries.ts";
+import { endUnwantedDeliveries } from "../../store/unwanted-deliveries.ts";
 import { bringDeliveriesForward } from "../../store/destination-health.ts";
 import {
   type DestinationReport,
@@ -56,6 +58,7 @@ export async function createTeam(
     isFailing: false,
     restingSince: null,
     nextTurnAt: null,
+    heldUntil: null,
     createdAt: now,
     updatedAt: now,
   };
@@ -69,10 +72,10 @@ export async function createTeam(
   return { team, secret };
 }
 
-/** Returns the team as it is then. */
+/** What it is owed and wants no more ends. Returns the team as it is then. */
 export async function changeTeam(
   c: Acting,
-  world: World,
+  { world, tally }: { readonly world: World; readonly tally: Tally },
   id: string,
   asked: z.output<typeof change>,
 ): Promise<DestinationReport> {
@@ -87,6 +90,11 @@ export async function changeTeam(
     },
     after: () => input,
   });
+  if (input.types !== undefined || input.organizations !== undefined) {
+    for (const status of await endUnwantedDeliveries(c.env.DB, id, world.now())) {
+      tally.count("qonto_relay_deliveries_total", { destination_id: id, status });
+    }
+  }
   // What it is owed need not wait for the lane to find out that it may be well again.
   if (input.enabled === true || input.url !== undefined) await bringDeliveriesForward(c.env.DB, id, world.now());
   await wakeNow(c.env, [id], world.now());
@@ -113,13 +121,13 @@ export async function existingTeam({ env }: Pick<Acting, "env">, id: string): Pr
 async function remove(db: Database, id: string, now: number): Promise<void> {
   // Disabled first: should this be cut short, the destination is still there to be removed again.
   await changeDestination(db, id, { enabled: false }, now);
-  await endAllPending(db, id);
+  await endAllPending(db, id, now);
   await deleteDestination(db, id);
-  await endAllPending(db, id);
+  await endAllPending(db, id, now);
 }
 
-async function endAllPending(db: Database, destinationId: string): Promise<void> {
-  while ((await endPendingDeliveries(db, destinationId, ENDED_AT_ONCE)) === ENDED_AT_ONCE);
+async function endAllPending(db: Database, destinationId: string, now: number): Promise<void> {
+  while ((await endPendingDeliveries(db, destinationId, { now, limit: ENDED_AT_ONCE })) === ENDED_AT_ONCE);
 }
 
 const noHistory = { consecutiveFailures: 0, lastSuccessAt: null, lastFailureAt: null };

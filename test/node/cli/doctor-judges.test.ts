@@ -346,6 +346,18 @@ describe("teams", () => {
     expect(faults(judge(team({}, { ...failing, resting_since: null })))).toEqual(["destination_failing"]);
   });
 
+  it("that asked for less are said to be left alone, and until when", () => {
+    const held_until = "2026-11-25T10:10:00Z";
+    expect(judge(team({}, { state: "failing", consecutive_failures: 1, held_until }))).toMatchObject({
+      findings: [
+        {
+          fault: "destination_failing",
+          what: expect.stringContaining(`asked for less: nothing is sent to it before ${held_until}`),
+        },
+      ],
+    });
+  });
+
   it("that are well again can have dead deliveries, to be replayed since the oldest event", () => {
     expect(judge(team(), { dead: 2 })).toMatchObject({
       findings: [

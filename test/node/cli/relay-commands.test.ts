@@ -188,6 +188,23 @@ describe("an event", () => {
     await json("destinations", "delete", to);
   });
 
+  it("that a team asked to get later, and then no longer wanted, is shown as such", async () => {
+    const { id: to } = await json("destinations", "create", `${team.url}/busy`, "--types", "v1/memberships");
+    team.answer = () => ({ status: 429, headers: { "retry-after": "600" } });
+    const [{ event_id: id }] = (await json("send", "v1/memberships")).answers;
+    const attempts = async () => (await json("events", "show", id)).deliveries[0]?.attempts.length;
+    await expect.poll(attempts, { timeout: 30_000 }).toBe(1);
+    team.answer = () => ({});
+    const held = await qonto(["destinations", "show", to], environment);
+    expect(held.stdout).toMatch(/state +failing, held/);
+    expect(held.stdout).toMatch(/held until +\S+Z: it asked for less/);
+
+    await json("destinations", "update", to, "--types", "v1/cards");
+    const shown = await qonto(["events", "show", id], environment);
+    expect(shown.stdout).toMatch(/dead +1 +\S+ +rejected 429 \d+ ms *\n +\S+Z +filtered\s/);
+    await json("destinations", "delete", to);
+  });
+
   it("that the relay refuses is explained, by what it was signed with", async () => {
     const { code, stdout } = await qonto(["send", "v1/cards", "--secret", "a-wrong-secret"], environment);
     expect(stdout).toContain("does not know the secret that this was signed with (--secret)");

@@ -74,6 +74,7 @@ export function destinationBy(chance: Chance): Destination {
     isFailing: false,
     restingSince: null,
     nextTurnAt: null,
+    heldUntil: null,
     createdAt: at(chance),
     updatedAt: at(chance),
   };

@@ -18,8 +18,9 @@ import { upsertResources } from "../../../src/store/resources.ts";
 import * as retention from "../../../src/store/retention.ts";
 import { recordReleased, settleAccepted } from "../../../src/store/settle-quarantine.ts";
 import * as sweep from "../../../src/store/sweep.ts";
-import { addCounts } from "../../../src/store/tallies.ts";
+import { addCounts, forgetRemovedDestinations } from "../../../src/store/tallies.ts";
 import * as tokens from "../../../src/store/tokens.ts";
+import { endUnwantedDeliveries } from "../../../src/store/unwanted-deliveries.ts";
 
 import {
   at,
@@ -107,6 +108,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
         health.recordHealth(
           db,
           fewTimes.map(() => ({ destination: destinationBy(chance), attempt: attemptBy(chance) })),
+          new Map(some(chance, destinationIds).map((id) => [id, at(chance)])),
         ),
         health.putOnLane(db, some(chance, destinationIds)),
         deliveries.deliveriesOfEvent(db, pick(chance, eventIds)),
@@ -123,11 +125,16 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     }));
     await lane.claimDue(db, claims, { now: at(chance), claimedUntil });
     const turns = some(chance, found).map(({ id }) => ({ destinationId: id, nextTurnAt: perhapsAt(chance) }));
-    await lane.endTurns(db, turns, isSo(chance) ? claimedUntil : at(chance));
+    await lane.endTurns(db, turns, {
+      now: at(chance),
+      claimedUntil: isSo(chance) ? claimedUntil : at(chance),
+    });
   },
   findOverdue: (db, chance) => lane.overdueDestinations(db, at(chance), at(chance)),
   endHeld: (db, chance) => lane.endHeldDeliveries(db, pick(chance, destinationIds), at(chance), 2),
-  endPending: (db, chance) => deliveries.endPendingDeliveries(db, pick(chance, destinationIds), 2),
+  endPending: (db, chance) =>
+    deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
+  endUnwanted: (db, chance) => endUnwantedDeliveries(db, pick(chance, destinationIds), at(chance)),
   turnBreaker: (db, chance) =>
     health.turnBreaker(
       db,
@@ -153,7 +160,12 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     destinations.changeDestination(
       db,
       pick(chance, destinationIds),
-      pick(chance, [{ max_per_second: 1.5 }, { description: null, types: '["v1/*"]' }, { enabled: 1 }]),
+      pick(chance, [
+        { max_per_second: 1.5 },
+        { description: null, types: '["v1/*"]' },
+        { enabled: true },
+        { url: "https://b.example" },
+      ]),
       at(chance),
     ),
   rotateSecret: (db, chance) =>
@@ -210,7 +222,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
       db,
       fewTimes.map(() => keyBy(chance)),
       at(chance),
-      { evenDelivered: isSo(chance) },
+      { named: isSo(chance) },
     ),
   deleteAged: async (db, chance) => {
     const cutOff = cutOffBy(chance);
@@ -224,7 +236,17 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     return swept;
   },
   writeMarks: (db, chance) => writeMarks(db, { cron_ran_at: at(chance), sweep_goes_on: pick(chance, [0, 1]) }),
-  addCounts: (db, chance) => addCounts(db, { 'received{kind="new"}': pick(chance, [1, 2]), seconds: 0.25 }, at(chance)),
+  addCounts: (db, chance) =>
+    addCounts(
+      db,
+      {
+        'received{kind="new"}': pick(chance, [1, 2]),
+        [`attempts{destination_id="${pick(chance, destinationIds)}"}`]: 1,
+        seconds: 0.25,
+      },
+      at(chance),
+    ),
+  forgetRemoved: (db) => forgetRemovedDestinations(db).run(),
   keepToken: async (db, chance) => {
     const id = pick(chance, ["t1", "t2"]);
     await tokens.insertToken(

@@ -26,14 +26,14 @@ export const retryLaneFaults: readonly DeliberateFault[] = [
   {
     title: "A turn is not given back",
     file: "src/retry/visit-lane.ts",
-    from: `await endTurns(env.DB, endedTurns, lane.claimedUntil);`,
+    from: `await endTurns(env.DB, endedTurns, { now, claimedUntil: lane.claimedUntil });`,
     to: ``,
   },
   {
     title: "A turn's end overwrites what the breaker has set",
     file: "src/store/lane.ts",
-    from: `SET next_turn_at = ?2 WHERE id = ?1 AND next_turn_at IS ?3";`,
-    to: `SET next_turn_at = ?2 WHERE id = ?1 AND ?3 IS NOT NULL";`,
+    from: `next_turn_at = ?2 WHERE id = ?1 AND next_turn_at IS ?3`,
+    to: `next_turn_at = ?2 WHERE id = ?1 AND ?3 IS NOT NULL`,
   },
   {
     title: "No message follows a turn",

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { statuses } from "../support/teams.ts";
 import { halfTaken, linkTo, list, pageOf, threeEnds } from "./event-scenes.ts";
 import { read, withoutTags } from "./reading.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
@@ -34,6 +35,26 @@ describe("an event", () => {
     expect(text).toMatch(/Well ● delivered Send again Attempt 1 2026-03-01 12:00:\d\d UTC 200, taken in \d+ ms thanks/);
     expect(text).toMatch(/Ill ◐ waiting Send again Attempt 1 .* UTC 500, refused in/);
     expect(text).toMatch(/Next attempt at 2026-03-01 12:\d\d:\d\d UTC, in \d+ (s|min)/);
+  });
+
+  it("says why it was not sent to a team that no longer wants such events, or was removed", async () => {
+    const relay = new TestRelay();
+    const narrowed = await relay.addTeam("https://narrowed.example.com/hook", { description: "Narrowed" });
+    const removed = await relay.addTeam("https://removed.example.com/hook");
+    for (const { url } of [narrowed, removed]) relay.teams.answer(url, statuses(500));
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    await relay.runQueues();
+    await relay.api("PATCH", `/api/destinations/${narrowed.id}`, { types: ["v1/clients"] });
+    await relay.api("DELETE", `/api/destinations/${removed.id}`);
+    const visitor = await Visitor.loggedIn(relay);
+    const text = await read(visitor, pageOf(payload.id));
+    expect(text).toMatch(/UTC not sent: the team no longer wants such events It is tried no more\./);
+    expect(text).toMatch(/UTC not sent: the team was removed This team has been removed/);
+    expect(text).not.toContain("Attempt 0");
+    expect(text).toContain("Nobody failed: it was no longer for them.");
+    expect(await read(visitor, "/console/tail")).toContain("Narrowed not sent: the team no longer wants such events");
+    expect(await read(visitor, `/console/teams/${narrowed.id}`)).not.toContain("last with");
   });
 
   it("is kept up to date only while something is to be waited for", async () => {

@@ -51,6 +51,25 @@ describe("of a team in trouble its page says that", () => {
     expect(await readPage(visitor, path)).toContain("now and then, the next as soon as one comes.");
   });
 
+  it("it asked for less, until when nothing is sent, and gives back what waits then", async () => {
+    const busy = () => new Response("slow down", { status: 429, headers: { "retry-after": "600" } });
+    const { relay, visitor, path } = await teamThat(busy);
+    await sendAndRun(relay);
+    relay.passSeconds(1);
+    await sendAndRun(relay);
+    const text = await readPage(visitor, path);
+    expect(text).toMatch(
+      /◐ asked for less It gets nothing because it asked for less, last with 429 after \d+ ms: nothing is sent to it before 2026-03-01 12:10:01 UTC\./,
+    );
+    expect(text).toContain("give it a pace");
+    expect(text).toMatch(/2 events for it wait\./);
+    expect(await readPage(visitor, `${path}?show=pending`)).not.toContain("next 2026-03-01 12:00");
+    const events = (await relay.api("GET", "/api/events")).body.data;
+    expect(await readPage(visitor, `/console/events/${events[0].id}`)).toContain(
+      "The team asked for less: nothing is sent to it before 2026-03-01 12:10:01 UTC.",
+    );
+  });
+
   it("what waits is being tried, and no more than that, when somebody has it tried now", async () => {
     const { relay, visitor, path } = await teamThat(statuses(500));
     await sendAndRun(relay);

@@ -17,6 +17,7 @@ const destination = (settings: Partial<Destination>): Destination => ({
   isFailing: false,
   restingSince: null,
   nextTurnAt: null,
+  heldUntil: null,
   createdAt: 0,
   updatedAt: 0,
   ...settings,

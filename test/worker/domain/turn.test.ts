@@ -4,7 +4,14 @@ import { LEASE_MS, type Turn, afterVisit, turnOf } from "../../../src/domain/tur
 
 const now = 1_000_000;
 
-const well = { enabled: true, onLane: false, maxPerSecond: null, restingSince: null, nextTurnAt: null };
+const well = {
+  enabled: true,
+  onLane: false,
+  maxPerSecond: null,
+  restingSince: null,
+  nextTurnAt: null,
+  heldUntil: null,
+};
 
 describe("a visit of the lane", () => {
   it.each([
@@ -12,6 +19,16 @@ describe("a visit of the lane", () => {
     ["takes five from one that keeps failing or was slow", { onLane: true }, { kind: "free", limit: 5 }],
     ["takes nothing from one that is disabled", { enabled: false }, null],
     ["takes nothing before its turn", { nextTurnAt: now + 1 }, null],
+    [
+      "takes nothing from one that asked for less, not even a probe",
+      { restingSince: 1, nextTurnAt: 1, heldUntil: now + 1 },
+      null,
+    ],
+    [
+      "takes some a second from one whose hold is over",
+      { heldUntil: now },
+      { kind: "recovering", limit: 50, gapMs: 1_000 },
+    ],
     ["takes nothing from one that rests", { restingSince: 1, nextTurnAt: now + 1 }, null],
     ["takes a single one once the rest is over", { restingSince: 1, nextTurnAt: now }, { kind: "probe", limit: 1 }],
     ["takes a second's worth from one that is paced", { maxPerSecond: 7 }, { kind: "paced", limit: 7, gapMs: 1_000 }],

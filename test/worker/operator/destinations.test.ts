@@ -36,6 +36,7 @@ describe("a destination", () => {
         last_failure_at: null,
         resting_since: null,
         next_probe_at: null,
+        held_until: null,
       },
     });
     expect((await relay.api("GET", `/api/destinations/${destination.id}`)).body).toEqual(destination);

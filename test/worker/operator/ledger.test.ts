@@ -103,7 +103,10 @@ describe("the ledger", () => {
   });
 
   it.each([
-    ["a delivery that nobody owes", "INSERT INTO deliveries VALUES ('dst_x', ?1, 'e1', 'delivered', '[]', NULL, 0, 0)"],
+    [
+      "a delivery that nobody owes",
+      "INSERT INTO deliveries VALUES ('dst_x', ?1, 'e1', 'delivered', '[]', NULL, 0, 0, 0)",
+    ],
     ["a delivery that is lost with its event", "DELETE FROM events WHERE owed LIKE '%,%' AND ?1"],
   ])("does not balance with %s", async (_title, sql) => {
     const { relay } = await everyState();

@@ -37,6 +37,7 @@ function job(name: string, onLane: boolean): Job {
     isFailing: onLane,
     restingSince: null,
     nextTurnAt: null,
+    heldUntil: null,
     createdAt: 0,
     updatedAt: 0,
   };

@@ -230,7 +230,7 @@ describe("a retry message", () => {
 describe("a destination's health", () => {
   const healthOf = async (relay: TestRelay, id: string) =>
     (await relay.api("GET", `/api/destinations/${id}`)).body.health;
-  const awake = { resting_since: null, next_probe_at: null };
+  const awake = { resting_since: null, next_probe_at: null, held_until: null };
 
   it("follows its failures and its recovery", async () => {
     const { relay, destination } = await firstAttempt(statuses(200, 500, 500, 200), { retry_schedule_seconds: [1, 1] });

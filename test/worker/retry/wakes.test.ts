@@ -226,7 +226,7 @@ describe("a replay to a team between an event's two claims", () => {
     await env.DB.prepare("UPDATE events SET claimed_until = ?1, claims = 1, owed = '[\"dst_gone\"]'")
       .bind(relay.now + 45_000)
       .run();
-    await env.DB.prepare("INSERT INTO deliveries VALUES ('dst_gone', ?1, 'x', 'delivered', '[]', NULL, 0, 0)")
+    await env.DB.prepare("INSERT INTO deliveries VALUES ('dst_gone', ?1, 'x', 'delivered', '[]', NULL, 0, 0, 0)")
       .bind(1)
       .run();
     await relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: id });

@@ -63,6 +63,7 @@ function makeDestination(id: string, wish: Pick<Destination, "enabled" | "types"
     isFailing: false,
     restingSince: null,
     nextTurnAt: null,
+    heldUntil: null,
     createdAt: 0,
     updatedAt: 0,
   };

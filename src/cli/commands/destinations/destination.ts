@@ -22,6 +22,7 @@ export const destination = z.looseObject({
     last_failure_at: z.string().nullable(),
     resting_since: z.string().nullish(),
     next_probe_at: z.string().nullish(),
+    held_until: z.string().nullish(),
   }),
 });
 
@@ -50,6 +51,7 @@ export function asFields(one: Destination, output: Output): string {
     ...(health.resting_since
       ? [["resting since", `${health.resting_since}, probed at ${health.next_probe_at ?? "once"}`] as const]
       : []),
+    ...(health.held_until ? [["held until", `${health.held_until}: it asked for less`] as const] : []),
     [
       "retries after",
       one.retry_schedule_seconds === null ? "the default ladder" : `${one.retry_schedule_seconds.join(", ")} s`,
@@ -63,7 +65,7 @@ function typesOf({ types }: Destination): string {
   return types.length === 0 ? "all" : types.join(", ");
 }
 
-function stateCell({ health: { state, resting_since } }: Destination): Cell {
+function stateCell({ health: { state, resting_since, held_until } }: Destination): Cell {
   const style = state === "healthy" ? "green" : state === "failing" ? "red" : "yellow";
-  return { text: resting_since ? `${state}, resting` : state, style };
+  return { text: resting_since ? `${state}, resting` : held_until ? `${state}, held` : state, style };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isAttempt } from "../../../domain/delivery.ts";
 import { type Cell, type Output, printableLines } from "../../output.ts";
 
 export const PATH = "/api/events";
@@ -76,9 +77,11 @@ export function asText(one: EventDetail, output: Output): string {
     return attempts.map((made, index): Cell[] => [
       index === 0 ? destination_id : "",
       index === 0 ? cell : "",
-      String(made.attempt),
+      isAttempt(made) ? String(made.attempt) : "",
       made.at,
-      [made.outcome, made.status ?? "", `${made.duration_ms} ms`].filter((part) => part !== "").join(" "),
+      isAttempt(made)
+        ? [made.outcome, made.status ?? "", `${made.duration_ms} ms`].filter((part) => part !== "").join(" ")
+        : made.outcome,
       index === attempts.length - 1 ? (next_attempt_at ?? "") : "",
     ]);
   });

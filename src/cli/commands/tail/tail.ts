@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isAttempt } from "../../../domain/delivery.ts";
 import { type QontoCommand, openRelay, relayOption } from "../../command.ts";
 import { type Output, printable } from "../../output.ts";
 import { readTime } from "../../read-time.ts";
@@ -59,7 +60,9 @@ function answersLine(one: EventDetail, output: Output): string {
     const how =
       last === undefined
         ? ""
-        : ` (attempt ${last.attempt}: ${last.status ?? printable(last.outcome)}, ${last.duration_ms} ms)`;
+        : !isAttempt(last)
+          ? ` (${printable(last.outcome)})`
+          : ` (attempt ${last.attempt}: ${last.status ?? printable(last.outcome)}, ${last.duration_ms} ms)`;
     return `${printable(destination_id)} ${output.paint(styleOfState(status), printable(status))}${how}`;
   });
   const whose = teams.length === 0 ? "no team wanted it" : teams.join(", ");

@@ -1,4 +1,4 @@
-import type { Attempt, DeliveryStatus, Outcome } from "../../../domain/delivery.ts";
+import { type Attempt, type DeliveryStatus, type Outcome, isAttempt } from "../../../domain/delivery.ts";
 import { maskIbansIn } from "../../components/iban.tsx";
 import { State } from "../../components/state.tsx";
 import { TeamLink } from "../../components/team-link.tsx";
@@ -18,6 +18,8 @@ export const attemptWords: Readonly<Record<Outcome, string>> = {
   timed_out: "no answer in time",
   unreachable: "not reached",
   refused: "not called",
+  filtered: "not sent: the team no longer wants such events",
+  removed: "not sent: the team was removed",
 };
 
 interface DeliveryStepProps {
@@ -53,6 +55,14 @@ interface AttemptLineProps {
 
 function AttemptLine({ attempt, destinationId }: AttemptLineProps) {
   const { outcome, status, durationMs, responseExcerpt, retryAfterSeconds } = attempt;
+  if (!isAttempt(attempt)) {
+    return (
+      <li>
+        <Time at={attempt.at} />
+        <span class="attempt-failed">{attemptWords[outcome]}</span>
+      </li>
+    );
+  }
   const answer = status === null ? attemptWords[outcome] : `${status}, ${attemptWords[outcome]}`;
   return (
     <li>
@@ -97,6 +107,13 @@ function NextStep({ delivery: { status, team, attempts, nextAttemptAt }, now }: 
       <p class="step-says">
         The team keeps failing, and has rested since <Time at={team.restingSince} />: it gets all that waits once it
         answers a probe.
+      </p>
+    );
+  }
+  if (team.heldUntil !== null && team.heldUntil > Math.max(now, nextAttemptAt ?? 0)) {
+    return (
+      <p class="step-says">
+        The team asked for less: nothing is sent to it before <Time at={team.heldUntil} />.
       </p>
     );
   }

@@ -1,3 +1,4 @@
+import { isAttempt } from "../../../domain/delivery.ts";
 import type { Child } from "hono/jsx";
 import { count } from "../../components/figure.tsx";
 import { State, type StateName } from "../../components/state.tsx";
@@ -47,8 +48,15 @@ function sayWhoHasIt({ outcome, deliveries, journey }: OneEvent): string {
   }
 }
 
+/** Delivered, or ended for another reason than what the team answered. */
+function wasNotSent({ status, attempts }: OneEvent["deliveries"][number]): boolean {
+  return status !== "dead" || attempts.slice(-1).some((last) => !isAttempt(last));
+}
+
 function advise({ outcome, otherTeams, deliveries }: OneEvent): Child {
   if (outcome === "dead") {
+    if (deliveries.every(wasNotSent))
+      return "Nobody failed: it was no longer for them. It can still be sent to a team by name.";
     return "See what the team answered, have it mended there, and send the event again.";
   }
   if (outcome === "unmatched") {

@@ -1,3 +1,4 @@
+import { isAttempt } from "../../../domain/delivery.ts";
 import type { DeliverySummary, FoundEvent } from "../../../store/event-search.ts";
 import type { ListedTeam } from "../../../store/team-list.ts";
 import { State } from "../../components/state.tsx";
@@ -62,5 +63,5 @@ function TeamName({ id, team }: { readonly id: string; readonly team: ListedTeam
 function sayLast({ attempt, outcome, httpStatus }: DeliverySummary): string {
   if (attempt === null || outcome === null) return "no attempt yet";
   const answer = httpStatus === null ? attemptWords[outcome] : String(httpStatus);
-  return attempt === 1 ? answer : `${answer}, attempt ${attempt}`;
+  return attempt === 1 || !isAttempt({ outcome }) ? answer : `${answer}, attempt ${attempt}`;
 }

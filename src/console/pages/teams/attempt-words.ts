@@ -20,6 +20,10 @@ export function answerInWords({ outcome, status, durationMs }: Attempt): string 
       return "nothing: it could not be reached";
     case "refused":
       return "nothing: the relay did not send it";
+    case "filtered":
+      return "nothing: it was not sent, for the team no longer wants such events";
+    case "removed":
+      return "nothing: it was not sent, for the team was removed";
   }
 }
 
@@ -29,6 +33,8 @@ const remedies: Readonly<Record<Exclude<Outcome, "delivered" | "rejected">, stri
   timed_out: "The team should answer before it works on the event. Otherwise raise its time limit.",
   unreachable: "See whether the URL is right, and the team's DNS, certificate and firewall.",
   refused: "Mend what the relay says of it: the URL, or the encryption keys.",
+  filtered: "Send it again to this team by name, if it is to have it all the same.",
+  removed: "Send it again to a team that is there.",
 };
 
 const remediesOfStatus: Readonly<Record<number, string>> = {

@@ -1,3 +1,4 @@
+import type { Tally } from "../../../domain/tally.ts";
 import { changeTeam } from "../../../operator/actions/teams.ts";
 import type { World } from "../../../platform/world.ts";
 import { teamAddress, teamDeedAddress } from "../../addresses.ts";
@@ -7,14 +8,14 @@ import type { Console, Viewer } from "../../requests.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 
 /** Pause, and resume: also of a team that is not paused, which tries at once what waits for it. */
-export function addTeamDeeds(pages: Console, world: World): void {
+export function addTeamDeeds(pages: Console, world: World, tally: Tally): void {
   pages.post("/teams/:id/pause", async (c) => {
-    const { id } = await changeTeam(c, world, c.req.param("id"), { enabled: false });
+    const { id } = await changeTeam(c, { world, tally }, c.req.param("id"), { enabled: false });
     return c.redirect(linkTo(teamAddress(id), { done: "paused" }), 303);
   });
 
   pages.post("/teams/:id/resume", async (c) => {
-    const { id } = await changeTeam(c, world, c.req.param("id"), { enabled: true });
+    const { id } = await changeTeam(c, { world, tally }, c.req.param("id"), { enabled: true });
     return c.redirect(linkTo(teamAddress(id), { done: "resumed" }), 303);
   });
 }

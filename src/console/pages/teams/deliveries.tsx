@@ -120,12 +120,12 @@ function showState({ status, nextAttemptAt }: Delivery, team: Destination, now: 
 }
 
 /** What is due is not tried while its team gets nothing. */
-function sayWhen(nextAttemptAt: number, { enabled, restingSince }: Destination, now: number): Child {
+function sayWhen(nextAttemptAt: number, { enabled, restingSince, heldUntil }: Destination, now: number): Child {
   if (!enabled) return "until the team is resumed";
   if (restingSince !== null && nextAttemptAt <= now) return "until the team answers well";
   return (
     <>
-      next <Time at={nextAttemptAt} show="minute" />
+      next <Time at={Math.max(nextAttemptAt, heldUntil ?? 0)} show="minute" />
     </>
   );
 }

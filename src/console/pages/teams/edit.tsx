@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Tally } from "../../../domain/tally.ts";
 import { changeTeam, existingTeam } from "../../../operator/actions/teams.ts";
 import { type change, showDestination } from "../../../operator/destination-schema.ts";
 import type { World } from "../../../platform/world.ts";
@@ -13,7 +14,7 @@ import { type TeamFaults, checkChange, faultsOf } from "./team-faults.ts";
 import { TeamForm } from "./team-form.tsx";
 import { type TypedTeam, typeTeam, typedTeam } from "./typed-team.ts";
 
-export function addTeamEdit(pages: Console, world: World): void {
+export function addTeamEdit(pages: Console, world: World, tally: Tally): void {
   pages.get("/teams/:id/edit", async (c) => {
     const team = await existingTeam(c, c.req.param("id"));
     return showEdit(c, team, typeTeam(team), {});
@@ -26,7 +27,7 @@ export function addTeamEdit(pages: Console, world: World): void {
     if (wishes === null) return showEdit(c, team, typed, faults);
     const changed = whatDiffers(wishes, team);
     try {
-      if (Object.keys(changed).length > 0) await changeTeam(c, world, team.id, changed);
+      if (Object.keys(changed).length > 0) await changeTeam(c, { world, tally }, team.id, changed);
     } catch (error) {
       const refused = faultsOf(error);
       if (refused === null) throw error;

@@ -25,6 +25,8 @@ export type TeamJudgement =
   | { readonly kind: "gone" }
   | { readonly kind: "paused" }
   | { readonly kind: "resting" }
+  /** It asked for less. */
+  | { readonly kind: "held"; readonly until: number }
   | { readonly kind: "failing" }
   /** Its own limit holds it up. */
   | { readonly kind: "paced"; readonly forSeconds: number }
@@ -46,9 +48,10 @@ const DAY_MS = 86_400_000;
 const WRITTEN_DOWN_WITHIN_MS = 60_000;
 
 export function judgeTeam(facts: TeamFacts): TeamJudgement {
-  const { team } = facts;
+  const { team, now } = facts;
   if (!team.enabled) return { kind: wasGone(facts) ? "gone" : "paused" };
   if (team.restingSince !== null) return { kind: "resting" };
+  if (team.heldUntil !== null && team.heldUntil > now) return { kind: "held", until: team.heldUntil };
   if (team.isFailing) return { kind: "failing" };
   return judgePace(facts) ?? judgeWishes(facts);
 }

@@ -23,6 +23,7 @@ const looks: Readonly<Record<TeamJudgement["kind"], { readonly state: StateName;
   gone: { state: "paused" },
   paused: { state: "paused" },
   resting: { state: "resting" },
+  held: { state: "waiting", word: "asked for less" },
   failing: { state: "failing" },
   paced: { state: "pending", word: "behind" },
   missed: { state: "waiting", word: "missed some" },
@@ -68,7 +69,7 @@ function lookOf(state: StateName): string {
 function causes({ kind }: TeamJudgement, { facts, latestEventId }: TeamFigures): Child[] {
   const { team, latest, backlog, nextAttemptAt, now } = facts;
   const said: Child[] = [];
-  if (latest !== null && latest.outcome !== "delivered" && ["gone", "resting", "failing"].includes(kind)) {
+  if (latest !== null && latest.outcome !== "delivered" && ["gone", "resting", "held", "failing"].includes(kind)) {
     said.push(
       <>
         Its last answer, at <Time at={latest.at} />, was {answerInWords(latest)}
@@ -123,9 +124,9 @@ function causes({ kind }: TeamJudgement, { facts, latestEventId }: TeamFigures):
 }
 
 /** A probe is of what is due, and not before the rest between two is over. */
-function sayNextProbe({ team: { nextTurnAt }, nextAttemptAt, now }: TeamFacts): Child {
+function sayNextProbe({ team: { nextTurnAt, heldUntil }, nextAttemptAt, now }: TeamFacts): Child {
   if (nextAttemptAt === null) return "as soon as one comes";
-  const at = Math.max(nextTurnAt ?? 0, nextAttemptAt);
+  const at = Math.max(nextTurnAt ?? 0, heldUntil ?? 0, nextAttemptAt);
   if (at <= now) return "in a moment";
   return (
     <>
@@ -138,8 +139,8 @@ function cures({ kind }: TeamJudgement, { facts }: TeamFigures, viewer: Viewer):
   const { team, backlog, newestAt } = facts;
   const to = (deed: Parameters<typeof teamDeedAddress>[1]) => teamDeedAddress(team.id, deed);
   const isPaused = kind === "paused" || kind === "gone";
-  const isInTrouble = kind === "resting" || kind === "failing";
-  const wantsEdit = ["resting", "failing", "paced", "other-types", "other-organizations"].includes(kind);
+  const isInTrouble = kind === "resting" || kind === "held" || kind === "failing";
+  const wantsEdit = ["resting", "held", "failing", "paced", "other-types", "other-organizations"].includes(kind);
   const missedSince =
     newestMissed(facts) !== null && (isPaused || kind === "missed") ? (newestAt ?? team.createdAt) : null;
   return [

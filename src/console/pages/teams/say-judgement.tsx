@@ -33,6 +33,13 @@ export function sayJudgement(judgement: TeamJudgement, facts: TeamFacts): Child 
           it rests, after {count(team.consecutiveFailures)} failed attempts in a row.
         </>
       );
+    case "held":
+      return (
+        <>
+          It gets nothing because it asked for less{sayLastAnswer(facts)}: nothing is sent to it before{" "}
+          <Time at={judgement.until} />. What waits for it comes out then.
+        </>
+      );
     case "failing":
       return (
         <>

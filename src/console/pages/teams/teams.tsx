@@ -15,8 +15,8 @@ export function addTeams(pages: Console, world: World, tally: Tally): void {
   addTeamList(pages, world);
   addTeamCreation(pages, world);
   addTeam(pages, world, tally);
-  addTeamDeeds(pages, world);
-  addTeamEdit(pages, world);
+  addTeamDeeds(pages, world, tally);
+  addTeamEdit(pages, world, tally);
   addTeamRotation(pages, world);
   addTeamReplay(pages, world);
   addTeamRemoval(pages, world);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isAttempt } from "../../../../domain/delivery.ts";
 import type { Destination } from "../../destinations/destination.ts";
 import { countText } from "../count-text.ts";
 import { type Finding, type Result, judged } from "../finding.ts";
@@ -37,7 +38,10 @@ export async function examineDestinations(patient: Patient): Promise<Result> {
   );
   const teams: TeamSeen[] = [];
   for (const destination of destinations) {
-    const deadHere = dead.filter(({ destination_id }) => destination_id === destination.id);
+    // Those that its own settings have ended are as they are to be.
+    const deadHere = dead.filter(
+      ({ destination_id, attempts }) => destination_id === destination.id && attempts.at(-1)?.outcome !== "filtered",
+    );
     const isWell = destination.health.state === "healthy" && !destination.health.resting_since;
     const deliveries = isWell
       ? []
@@ -63,7 +67,7 @@ export function judgeDestinations(teams: readonly TeamSeen[], isCut: boolean): R
 
 function judgeHealth({ destination, deliveries }: TeamSeen): Finding[] {
   const { id, health, enabled } = destination;
-  const { consecutive_failures, last_success_at, last_failure_at, resting_since, next_probe_at } = health;
+  const { consecutive_failures, last_success_at, last_failure_at, resting_since, next_probe_at, held_until } = health;
   const failures = `${consecutive_failures} failures in a row, last success ${last_success_at ?? "never"}, last failure ${last_failure_at ?? "never"}`;
   const last = lastFailureText(deliveries);
   if (!enabled) {
@@ -89,6 +93,17 @@ function judgeHealth({ destination, deliveries }: TeamSeen): Finding[] {
     ];
   }
   if (health.state === "healthy") return [];
+  if (held_until) {
+    return [
+      {
+        fault: "destination_failing",
+        what: `${nameOf(destination)} asked for less: nothing is sent to it before ${held_until}, then what waits comes out.`,
+        seen: `${failures}${last}.`,
+        remedy: "If it does that often, give it a pace that it can keep up with.",
+        commands: [`npm run qonto -- destinations update ${id} --max-per-second 10`],
+      },
+    ];
+  }
   return [
     {
       fault: "destination_failing",
@@ -122,7 +137,7 @@ function nameOf({ id, description, url }: Destination): string {
 function lastFailureText(deliveries: readonly Delivery[]): string {
   const failures = deliveries
     .flatMap(({ attempts }) => attempts)
-    .filter(({ outcome }) => outcome !== "delivered")
+    .filter(({ outcome }) => outcome !== "delivered" && isAttempt({ outcome }))
     .toSorted((one, other) => Date.parse(other.at) - Date.parse(one.at));
   const [last] = failures;
   if (last === undefined) return "";
