@@ -1,32 +1,28 @@
 import { withPrefix } from "../platform/bytes.ts";
-import { type Secret, hmacSha256, verifyHmacSha256 } from "../platform/hmac.ts";
+import { type Secret, hmacSha256 } from "../platform/hmac.ts";
 import { readHexDigest } from "./hex-digest.ts";
-import type { Signature } from "./signature.ts";
+import { type Signature, isSignedBy } from "./signature.ts";
+
+/** A sender that rotates its key needs two. */
+export const MAX_DIGESTS = 8;
 
 /**
- * Reads `t=<unix seconds>,v1=<hex>`. Several `v1` are accepted, as while a sender rotates its key; other schemes beside
- * it are skipped. Returns null for anything else.
+ * Reads the fields of `t=<unix seconds>,v1=<hex>`. Several `v1` are accepted, as while a sender rotates its key; other
+ * schemes beside it are skipped. Returns null for anything else.
  */
-export function readBusinessSignature(header: string): Signature | null {
-  const fields = header.split(",").map((field) => {
-    const [name = "", ...value] = field.trim().split("=");
-    return { name, value: value.join("=") };
-  });
-  const timestamps = fields.filter(({ name }) => name === "t").map(({ value }) => value);
-  const digests = fields.filter(({ name }) => name === "v1").map(({ value }) => readHexDigest(value));
+export function readBusinessSignature(fields: readonly string[]): Signature | null {
+  const valuesOf = (name: string) =>
+    fields.filter((field) => field.startsWith(`${name}=`)).map((field) => field.slice(name.length + 1));
+  const [timestamp, ...otherTimestamps] = valuesOf("t");
+  if (timestamp === undefined || otherTimestamps.length > 0 || !/^\d{1,15}$/.test(timestamp)) return null;
 
-  const [timestamp] = timestamps;
-  if (timestamp === undefined || timestamps.length > 1 || !/^\d{1,15}$/.test(timestamp)) return null;
-  if (digests.length === 0 || !digests.every((digest) => digest !== null)) return null;
+  const digests = valuesOf("v1").map(readHexDigest);
+  if (digests.length === 0 || digests.length > MAX_DIGESTS || !digests.every((digest) => digest !== null)) return null;
 
   return {
     source: "business",
     timestamp: Number(timestamp),
-    matches: async (body, secret) => {
-      const signed = signedBytes(timestamp, body);
-      for (const digest of digests) if (await verifyHmacSha256(secret, digest, signed)) return true;
-      return false;
-    },
+    matches: (body, ...secrets) => isSignedBy(secrets, signedBytes(timestamp, body), digests),
   };
 }
 

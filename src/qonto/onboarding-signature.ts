@@ -1,15 +1,15 @@
-import { type Secret, hmacSha256, verifyHmacSha256 } from "../platform/hmac.ts";
+import { type Secret, hmacSha256 } from "../platform/hmac.ts";
 import { readHexDigest } from "./hex-digest.ts";
-import type { Signature } from "./signature.ts";
+import { type Signature, isSignedBy } from "./signature.ts";
 
 /** Reads a bare hexadecimal digest of the raw body. No timestamp: replays are told by the event id alone. */
-export function readOnboardingSignature(header: string): Signature | null {
-  const digest = readHexDigest(header.trim());
-  if (digest === null) return null;
+export function readOnboardingSignature(fields: readonly string[]): Signature | null {
+  const [digest, ...others] = fields.map(readHexDigest);
+  if (digest === undefined || digest === null || others.length > 0) return null;
   return {
     source: "onboarding",
     timestamp: null,
-    matches: (body, secret) => verifyHmacSha256(secret, digest, body),
+    matches: (body, ...secrets) => isSignedBy(secrets, body, [digest]),
   };
 }
 

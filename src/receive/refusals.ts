@@ -29,7 +29,7 @@ const wireForms: Readonly<Record<Refusal, WireForm>> = {
   signature_malformed: {
     status: 400,
     title: "Signature malformed",
-    detail: "The signature header cannot be parsed.",
+    detail: "The signature header cannot be parsed, or claims too many digests.",
   },
   signature_mismatch: {
     status: 401,

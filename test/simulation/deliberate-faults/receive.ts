@@ -33,9 +33,9 @@ export const receiveFaults: readonly DeliberateFault[] = [
   },
   {
     title: "A forged event is taken",
-    file: "src/receive/receive-event.ts",
-    from: `if (await signature.matches(body, secret)) return true;`,
-    to: `if ((await signature.matches(body, secret)) || true) return true;`,
+    file: "src/qonto/signature.ts",
+    from: `if (digests.some((digest) => equalInConstantTime(digest, own))) return true;`,
+    to: `if (digests.some((digest) => equalInConstantTime(digest, own)) || true) return true;`,
   },
   {
     title: "An unreadable event is acknowledged though the quarantine did not take it",

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { signBusiness } from "../../../src/qonto/business-signature.ts";
 import { signOnboarding } from "../../../src/qonto/onboarding-signature.ts";
 import { checkOfficialVectors, officialVectors } from "../../../src/qonto/official-vectors.ts";
@@ -21,6 +21,15 @@ function readBusiness(header: string) {
 function matches(header: string, body = business.body, secret = business.secret) {
   const signature = readBusiness(header);
   return typeof signature === "string" ? signature : signature.matches(body, secret);
+}
+
+/** How many HMACs it takes. */
+async function hmacsFor(work: () => Promise<unknown>): Promise<number> {
+  const [sign, verify] = [vi.spyOn(crypto.subtle, "sign"), vi.spyOn(crypto.subtle, "verify")];
+  await work();
+  const calls = sign.mock.calls.length + verify.mock.calls.length;
+  vi.restoreAllMocks();
+  return calls;
 }
 
 describe("the Business API's signature", () => {
@@ -46,8 +55,53 @@ describe("the Business API's signature", () => {
     expect(await matches(`v1=${business.digest.toUpperCase()},t=1704110400`)).toBe(true);
   });
 
+  it("is read with up to eight v1, whatever they are, and malformed with nine", async () => {
+    const withDigests = (...digests: string[]) => `t=1704110400,${digests.map((digest) => `v1=${digest}`).join(",")}`;
+    const seven = Array.from({ length: 7 }, () => zeros);
+    expect(await matches(withDigests(...seven, business.digest))).toBe(true);
+    expect(readBusiness(withDigests(...seven, business.digest, zeros))).toBe("signature_malformed");
+    expect(readBusiness(withDigests(...Array.from({ length: 1_500 }, () => zeros)))).toBe("signature_malformed");
+  });
+
+  it("costs one HMAC for each secret, however many digests are claimed", async () => {
+    const header = `t=1704110400${`,v1=${zeros}`.repeat(8)}`;
+    const signature = readBusiness(header);
+    if (typeof signature === "string") throw new Error(signature);
+    expect(await hmacsFor(() => signature.matches(business.body, "one", "two", "three"))).toBe(3);
+    expect(await hmacsFor(async () => expect(await matches(business.header)).toBe(true))).toBe(1);
+  });
+
+  it("holds under any of several secrets", async () => {
+    const signature = readBusiness(business.header);
+    if (typeof signature === "string") throw new Error(signature);
+    expect(await signature.matches(business.body, "another", business.secret)).toBe(true);
+    expect(await signature.matches(business.body, "another", "and another")).toBe(false);
+    expect(await signature.matches(business.body)).toBe(false);
+  });
+
   it.each([
-    "",
+    ["comes twice with one value", `${business.header}, ${business.header}`],
+    ["comes three times with one value", Array(3).fill(business.header).join(",")],
+    [
+      "comes twice with five v1, which are five",
+      Array(2)
+        .fill(`${business.header}${`,v1=${zeros}`.repeat(4)}`)
+        .join(),
+    ],
+    ["is split over two lines", business.header.replace(",", ", ")],
+    ["comes beside an empty line", ` , ${business.header}`],
+    ["ends in a comma", `${business.header},`],
+  ])("holds for the official vector in a header that %s", async (_title, header) => {
+    expect(await matches(header)).toBe(true);
+  });
+
+  it("is read in a header of 4,096 characters and malformed in a longer one", async () => {
+    const padded = (length: number) => `${business.header},x=`.padEnd(length, "x");
+    expect(await matches(padded(4_096))).toBe(true);
+    expect(readBusiness(padded(4_097))).toBe("signature_malformed");
+  });
+
+  it.each([
     "garbage",
     business.digest,
     "t=1704110400",
@@ -57,6 +111,8 @@ describe("the Business API's signature", () => {
     `t=1e9,v1=${zeros}`,
     `t=1704110400.5,v1=${zeros}`,
     `t=1704110400,t=1704110400,v1=${zeros}`,
+    `t=1704110400,v1=${zeros},t=1704110401,v1=${zeros}`,
+    `t=1704110400,v1=${zeros},t=1704110400,v1=${business.digest}`,
     `t=1704110400,v1=`,
     `t=1704110400,v1=abc`,
     `t=1704110400,v1=${zeros.slice(2)}`,
@@ -81,16 +137,51 @@ describe("the Onboarding API's signature", () => {
     expect(await signOnboarding(onboarding.body, onboarding.secret)).toBe(onboarding.header);
   });
 
-  it.each(["", "garbage", "abc", onboarding.header.slice(2), `v1=${onboarding.header}`])(
-    "is malformed as %j",
-    (header) => {
-      expect(read(header)).toBe("signature_malformed");
+  it.each([`${onboarding.header}, ${onboarding.header}`, `, ${onboarding.header}`])(
+    "holds for the official vector as %j",
+    async (header) => {
+      const signature = read(header);
+      if (typeof signature === "string") throw new Error(signature);
+      expect(
+        await hmacsFor(async () => {
+          expect(await signature.matches(onboarding.body, onboarding.secret)).toBe(true);
+        }),
+      ).toBe(1);
     },
   );
+
+  it.each([
+    "garbage",
+    "abc",
+    onboarding.header.slice(2),
+    `v1=${onboarding.header}`,
+    `${onboarding.header}, ${zeros}`,
+    Array(100).fill(onboarding.header).join(),
+  ])("is malformed as %j", (header) => {
+    expect(read(header)).toBe("signature_malformed");
+  });
 });
 
-it("is missing when a request bears neither header", () => {
-  expect(readSignature(new Headers())).toBe("signature_missing");
+describe("a request", () => {
+  const read = (headers: Record<string, string>) => readSignature(new Headers(headers));
+  const [first, second] = ["x-qonto-signature", "qonto-sha256-signature"] as const;
+
+  it.each([[{}], [{ [first]: "" }], [{ [second]: "" }], [{ [first]: " ", [second]: ", ," }]])(
+    "that bears %j bears no signature",
+    (headers) => {
+      expect(read(headers)).toBe("signature_missing");
+    },
+  );
+
+  it("with an empty header beside a full one bears the full one", () => {
+    expect(read({ [first]: "", [second]: onboarding.header })).toMatchObject({ source: "onboarding" });
+    expect(read({ [first]: business.header, [second]: "" })).toMatchObject({ source: "business" });
+  });
+
+  it("with both headers bears that with a timestamp, though it cannot be read", () => {
+    expect(read({ [first]: business.header, [second]: onboarding.header })).toMatchObject({ source: "business" });
+    expect(read({ [first]: "garbage", [second]: onboarding.header })).toBe("signature_malformed");
+  });
 });
 
 it("the code that verifies agrees with both official vectors, where it runs", async () => {

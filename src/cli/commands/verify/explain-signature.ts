@@ -3,8 +3,7 @@ import type { Source } from "../../../domain/event.ts";
 import { withPrefix } from "../../../platform/bytes.ts";
 import { type Secret, hmacSha256 } from "../../../platform/hmac.ts";
 import { isObject, tryDecodeUtf8, tryParseJson } from "../../../platform/json.ts";
-import { readBusinessSignature } from "../../../qonto/business-signature.ts";
-import { readOnboardingSignature } from "../../../qonto/onboarding-signature.ts";
+import { readSignatureHeader } from "../../../qonto/read-signature.ts";
 import type { Guess } from "./guess.ts";
 import { guessBodies, isCompressed } from "./guess-bodies.ts";
 import { guessKeys, looksLikeApiKey } from "./guess-keys.ts";
@@ -74,8 +73,8 @@ function judged(claim: Claim, { secret, mistakes }: Pick<Explanation, "secret" |
 /** By the relay's own verification. */
 async function findHonestSecret({ header, secrets, body }: Question, claim: Claim): Promise<number | null> {
   const value = header.trim().replace(/^[\w-]+:\s*/, "");
-  const signature = claim.scheme === "business" ? readBusinessSignature(value) : readOnboardingSignature(value);
-  if (signature === null) return null;
+  const signature = readSignatureHeader(claim.scheme, value);
+  if (typeof signature === "string") return null;
   for (const [index, secret] of secrets.entries()) {
     if (secret !== "" && (await signature.matches(body, secret))) return index + 1;
   }

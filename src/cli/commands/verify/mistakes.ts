@@ -1,3 +1,6 @@
+import { MAX_DIGESTS } from "../../../qonto/business-signature.ts";
+import { MAX_HEADER_CHARACTERS } from "../../../qonto/signature-header.ts";
+
 /** What somebody did wrong, how that shows, and what to do instead. */
 export interface Mistake {
   /** Stable, for programs. */
@@ -76,6 +79,11 @@ export const headerMistakes = {
     explanation: "The header is empty.",
     remedy: `Look whether a proxy drops it, and read the right one. ${WHOLE_HEADER}`,
   },
+  tooLong: {
+    code: "header_too_long",
+    explanation: `The header has more than ${MAX_HEADER_CHARACTERS} characters: the relay does not read it.`,
+    remedy: `Look for what adds to it on the way. ${WHOLE_HEADER}`,
+  },
   inQuotes: {
     code: "header_in_quotes",
     explanation: "The header's value stands in quotes.",
@@ -106,6 +114,16 @@ export const headerMistakes = {
     code: "timestamp_twice",
     explanation: "The header has more than one `t=`: two headers were joined.",
     remedy: "Verify one header at a time.",
+  },
+  digestTwice: {
+    code: "digest_twice",
+    explanation: "The header has more than one digest: two headers were joined.",
+    remedy: "Verify one header at a time.",
+  },
+  tooManyDigests: {
+    code: "too_many_digests",
+    explanation: `The header has more than ${MAX_DIGESTS} \`v1=\`: the relay refuses it.`,
+    remedy: "Send one for each secret that is valid: two while a secret is being rotated.",
   },
   digestUnreadable: {
     code: "digest_unreadable",

@@ -1,4 +1,6 @@
 import type { Source } from "../../../domain/event.ts";
+import { MAX_DIGESTS } from "../../../qonto/business-signature.ts";
+import { MAX_HEADER_CHARACTERS, headerFields } from "../../../qonto/signature-header.ts";
 import { type Mistake, headerMistakes } from "./mistakes.ts";
 
 /** What a header claims, as far as it can be made out, and what is wrong with its form. */
@@ -20,7 +22,12 @@ export function readClaim(header: string, scheme?: Source): Claim {
   const value = header.trim().replace(/^[\w-]+:\s*/, "");
   const bare = value.replace(/^(["'])(.*)\1$/, "$2").trim();
   const claim = readValue(bare, scheme);
-  return bare === value ? claim : { ...claim, mistakes: [headerMistakes.inQuotes, ...claim.mistakes] };
+  const mistakes = [
+    ...(bare === value ? [] : [headerMistakes.inQuotes]),
+    ...(value.length > MAX_HEADER_CHARACTERS ? [headerMistakes.tooLong] : []),
+    ...claim.mistakes,
+  ];
+  return { ...claim, mistakes };
 }
 
 function readValue(value: string, scheme?: Source): Claim {
@@ -30,16 +37,15 @@ function readValue(value: string, scheme?: Source): Claim {
     digests: [],
     mistakes: [mistake],
   });
-  if (value === "") return unusable(headerMistakes.empty);
+  const fields = headerFields(value);
+  if (fields.length === 0) return unusable(headerMistakes.empty);
   if (/^v\d+a?,/.test(value)) return unusable(headerMistakes.standardWebhooks);
   const isBusiness = scheme === undefined ? /(^|,)\s*(t|v\d+)=/.test(value) : scheme === "business";
-  return isBusiness ? readBusiness(value) : readOnboarding(value);
+  return isBusiness ? readBusiness(fields) : readOnboarding(fields);
 }
 
-function readBusiness(value: string): Claim {
-  const fields = value
-    .split(",")
-    .map((field) => /^\s*(?:(?<name>t|v\d+)=)?(?<text>.*?)\s*$/s.exec(field)?.groups ?? {});
+function readBusiness(texts: readonly string[]): Claim {
+  const fields = texts.map((field) => /^(?:(?<name>t|v\d+)=)?(?<text>.*)$/s.exec(field)?.groups ?? {});
   const timestamps = fields.filter(({ name }) => name === "t").map(({ text }) => text ?? "");
   const digests = fields.filter(({ name }) => name === "v1").map(({ text }) => readDigest(text ?? ""));
   // A digest without its name: the header was cut, or another scheme's was put there.
@@ -51,6 +57,7 @@ function readBusiness(value: string): Claim {
     ...(timestamp !== undefined && !isReadable ? [headerMistakes.timestampUnreadable] : []),
     ...(timestamps.length > 1 ? [headerMistakes.timestampTwice] : []),
     ...(digests.length === 0 ? [headerMistakes.withoutDigest] : []),
+    ...(digests.length > MAX_DIGESTS ? [headerMistakes.tooManyDigests] : []),
     ...digests.flatMap(({ mistake }) => mistake ?? []),
   ];
   return {
@@ -61,13 +68,16 @@ function readBusiness(value: string): Claim {
   };
 }
 
-function readOnboarding(value: string): Claim {
-  const { hex, mistake } = readDigest(value);
+function readOnboarding(fields: readonly string[]): Claim {
+  const digests = fields.map(readDigest);
   return {
     scheme: "onboarding",
     timestamp: null,
-    digests: hex === null ? [] : [hex],
-    mistakes: mistake === null ? [] : [mistake],
+    digests: digests.flatMap(({ hex }) => hex ?? []),
+    mistakes: [
+      ...(digests.length > 1 ? [headerMistakes.digestTwice] : []),
+      ...new Set(digests.flatMap(({ mistake }) => mistake ?? [])),
+    ],
   };
 }
 
