@@ -1,10 +1,11 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { Tally } from "../domain/tally.ts";
+import { boundBody } from "../operator/bound-body.ts";
 import { logRequest } from "../operator/log-request.ts";
 import { refuse } from "../operator/refusals.ts";
 import { logFailure } from "../platform/log.ts";
 import { ProblemError } from "../platform/problem.ts";
+import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
 import { addAssets } from "./assets.ts";
 import { consoleHeaders } from "./headers.ts";
@@ -34,7 +35,7 @@ export function operatorConsole(world: World, tally: Tally): Console {
     c.header("cache-control", "no-store");
     await next();
   });
-  pages.use(bodyLimit({ maxSize: MAX_FORM_BYTES, onError: refuseLarge }));
+  pages.use(boundBody(MAX_FORM_BYTES, world, refuseBody));
   addLogin(pages, world);
   pages.use(requireSession(world));
   addLogout(pages);
@@ -63,7 +64,11 @@ export function operatorConsole(world: World, tally: Tally): Console {
   return pages;
 }
 
-function refuseLarge(): never {
+function refuseBody(fault: BodyFault): never {
+  if (fault !== "body_too_large") {
+    const detail = "The form did not arrive whole in time. Send it again.";
+    throw new ProblemError({ status: 408, code: "body_timeout", title: "Too slow", detail });
+  }
   const detail = "No form of the console is that large.";
   throw new ProblemError({ status: 413, code: "body_too_large", title: "Too large", detail });
 }
@@ -74,5 +79,5 @@ const failure = {
 };
 
 function toStatus(status: number) {
-  return status as 400 | 401 | 403 | 404 | 409 | 413 | 429 | 503;
+  return status as 400 | 401 | 403 | 404 | 408 | 409 | 413 | 429 | 503;
 }

@@ -1,8 +1,10 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Tally } from "../domain/tally.ts";
+import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
 import { addAudit } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
+import { boundBody } from "./bound-body.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDeliveries } from "./deliveries.ts";
 import { addDiagnostics } from "./diagnostics.ts";
@@ -21,14 +23,18 @@ import { addReplays } from "./replays.ts";
 import { addSecretRotation } from "./rotate-secret.ts";
 import { addTestDelivery } from "./test-delivery.ts";
 import { addTokens } from "./tokens.ts";
-import { type OperatorApi, type OperatorEnv, refuseInvalid } from "./requests.ts";
+import { type OperatorApi, type OperatorEnv, invalidRequest, refuseInvalid } from "./requests.ts";
+
+/** Many times what any operation needs. */
+const MAX_BODY_BYTES = 262_144;
 
 /** The operator's API. The schemas that check its requests also write its document. */
 export function operatorApi(world: World, tally: Tally): OperatorApi {
   const api: OperatorApi = new OpenAPIHono<OperatorEnv>({ defaultHook: refuseInvalid });
-  const guards = [logRequest(world), authenticate(world), honourIdempotencyKeys(world)] as const;
+  const guards = [logRequest(world), authenticate(world)] as const;
   api.use("/api/*", ...guards);
   api.use("/metrics", ...guards);
+  api.use("/api/*", boundBody(MAX_BODY_BYTES, world, refuseBody), honourIdempotencyKeys(world));
   addDestinations(api, world, tally);
   addSecretRotation(api, world);
   addTestDelivery(api, world);
@@ -48,4 +54,9 @@ export function operatorApi(world: World, tally: Tally): OperatorApi {
 
   addDocument(api);
   return api;
+}
+
+function refuseBody(fault: BodyFault): never {
+  const message = fault === "body_too_large" ? `must not exceed ${MAX_BODY_BYTES} bytes` : "was not complete in time";
+  throw invalidRequest([{ path: "", message }]);
 }

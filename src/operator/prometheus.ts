@@ -18,7 +18,10 @@ const metrics = {
     type: "counter",
     help: "Requests marked as the doctor's own that were refused, by code",
   },
-  qonto_relay_acknowledgement_seconds: { type: "histogram", help: "Time from a webhook request to its answer" },
+  qonto_relay_acknowledgement_seconds: {
+    type: "histogram",
+    help: "Time from the last byte of a webhook request to its answer",
+  },
   qonto_relay_attempts_total: { type: "counter", help: "Requests to destinations, by outcome" },
   qonto_relay_deliveries_total: { type: "counter", help: "Deliveries that came to an end, by how" },
   qonto_relay_pending_deliveries: { type: "gauge", help: `Deliveries that a destination is still owed${bounded}` },

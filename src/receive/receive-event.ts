@@ -3,6 +3,7 @@ import type { RelayEvent } from "../domain/event.ts";
 import { firstLease } from "../domain/lease.ts";
 import { type QueueMessage, messageOf, quarantineMessageOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
+import { readBody } from "../platform/read-body.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import { readEvent } from "../qonto/read-event.ts";
 import { readSignature } from "../qonto/read-signature.ts";
@@ -12,7 +13,6 @@ import { type QuarantineReason, type Quarantined, keepInQuarantine, quarantineId
 import { recordInGroup, sendInGroup } from "./groups.ts";
 import { makeDurable } from "./make-durable.ts";
 import { isProbe, recordProbe } from "./probe.ts";
-import { readBody } from "./read-body.ts";
 import type { Refusal } from "./refusals.ts";
 
 /** What a webhook request came to. The facts are for the log; the wire shows less. */
@@ -26,11 +26,15 @@ export type Verdict =
     })
   | (Facts & { readonly outcome: "quarantined"; readonly durableBy: Store })
   | (Facts & { readonly outcome: "probed"; readonly event: RelayEvent })
+  /** The sender broke off in the middle of its body. */
+  | (Facts & { readonly outcome: "broken_off" })
   | (Facts & { readonly outcome: "refused"; readonly code: Refusal; readonly event?: RelayEvent });
 
 interface Facts {
   readonly source?: Signature["source"];
   readonly sizeBytes?: number;
+  /** From the request's beginning to its body's last byte, or until there was no more to wait for. */
+  readonly bodyMs?: number;
 }
 
 type Store = "database" | "queue";
@@ -39,7 +43,7 @@ export interface Receiving {
   readonly env: Pick<Env, "DB" | "EVENTS">;
   readonly config: Config;
   /** Unix milliseconds. */
-  readonly now: number;
+  readonly now: () => number;
   readonly timers: Timers;
   /** Lets work go on behind the answer; no acknowledgement depends on it. */
   readonly waitUntil: (work: Promise<unknown>) => void;
@@ -51,6 +55,7 @@ const QUARANTINE_TIMEOUT_MS = 400;
 /** Decides over one webhook request. Nothing is parsed, and nothing kept, before the signature has been verified. */
 export async function receiveEvent(request: Request, receiving: Receiving): Promise<Verdict> {
   const { config, now } = receiving;
+  const startedAt = now();
   const signature = readSignature(request.headers);
   if (typeof signature === "string") return { outcome: "refused", code: signature };
 
@@ -58,20 +63,24 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
   const secrets = config.secrets[source];
   if (secrets.length === 0) return { outcome: "refused", code: "not_configured", source };
 
-  const body = await readBody(request, config.maxBodyBytes);
-  if (body === null) return { outcome: "refused", code: "body_too_large", source };
-  const facts: Facts = { source, sizeBytes: body.length };
+  const body = await readBody(request, config.maxBodyBytes, receiving.timers);
+  // As of its last byte: a slow body takes nothing off the event's lease, and does not keep its signature young.
+  const receivedAt = now();
+  const bodyMs = receivedAt - startedAt;
+  if (body === "broken_off") return { outcome: "broken_off", source, bodyMs };
+  if (typeof body === "string") return { outcome: "refused", code: body, source, bodyMs };
+  const facts: Facts = { source, sizeBytes: body.length, bodyMs };
 
   if (!(await signature.matches(body, ...secrets))) {
     return { outcome: "refused", code: "signature_mismatch", ...facts };
   }
 
   const contentType = request.headers.get("content-type");
-  const event = readEvent(body, { source, contentType, receivedAt: now });
-  const timestampFault = judgeTimestamp(signature.timestamp, now, config.signatureToleranceSeconds);
+  const event = readEvent(body, { source, contentType, receivedAt });
+  const timestampFault = judgeTimestamp(signature.timestamp, receivedAt, config.signatureToleranceSeconds);
   const probe = event !== null && isProbe(event) ? event : null;
   if (timestampFault === "timestamp_too_old" && probe === null) {
-    await keepStale({ source, contentType, receivedAt: now, body }, event, receiving);
+    await keepStale({ source, contentType, receivedAt, body }, event, receiving);
   }
   if (timestampFault !== null) {
     return { outcome: "refused", code: timestampFault, ...facts, ...(event === null ? {} : { event }) };
@@ -79,7 +88,7 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
 
   if (probe !== null) return { ...facts, ...(await answerProbe(probe, receiving)) };
   return event === null
-    ? { ...facts, ...(await quarantineUnreadable({ source, contentType, receivedAt: now, body }, receiving)) }
+    ? { ...facts, ...(await quarantineUnreadable({ source, contentType, receivedAt, body }, receiving)) }
     : { ...facts, ...(await accept(event, receiving)) };
 }
 

@@ -8,6 +8,7 @@ export type Refusal =
   | "timestamp_too_old"
   | "timestamp_in_future"
   | "body_too_large"
+  | "body_timeout"
   | "method_not_allowed"
   | "not_configured"
   | "not_stored";
@@ -50,6 +51,11 @@ const wireForms: Readonly<Record<Refusal, WireForm>> = {
     status: 413,
     title: "Body too large",
     detail: "The body exceeds what this receiver takes.",
+  },
+  body_timeout: {
+    status: 408,
+    title: "Body timeout",
+    detail: "The body was not complete in time.",
   },
   method_not_allowed: {
     status: 405,

@@ -19,11 +19,12 @@ export function receiveRoute(world: World, tally: Tally) {
     const verdict = await receiveEvent(c.req.raw, {
       env: c.env,
       config,
-      now: startedAt,
+      now: world.now,
       timers: world,
       waitUntil: (work) => c.executionCtx.waitUntil(work),
     });
-    const durationMs = world.now() - startedAt;
+    // Our own work: how long a body takes is its sender's doing.
+    const durationMs = world.now() - startedAt - (verdict.bodyMs ?? 0);
     logVerdict(verdict, durationMs);
     countVerdict(verdict, { durationMs, ofDoctor: c.req.header(PROBE_HEADER) !== undefined }, tally);
     return toResponse(verdict);
@@ -54,6 +55,9 @@ function toResponse(verdict: Verdict): Response {
       return Response.json({ status: "quarantined", reason: "unreadable" });
     case "refused":
       return refusalResponse(verdict.code);
+    case "broken_off":
+      // For whoever has closed one direction only.
+      return refusalResponse("body_timeout");
   }
 }
 
@@ -63,7 +67,10 @@ function countVerdict(
   { durationMs, ofDoctor }: { readonly durationMs: number; readonly ofDoctor: boolean },
   tally: Tally,
 ): void {
-  tally.observe("qonto_relay_acknowledgement_seconds", durationMs);
+  // Of a body that never came whole there was nothing to acknowledge.
+  const isWhole =
+    verdict.outcome !== "broken_off" && !(verdict.outcome === "refused" && verdict.code === "body_timeout");
+  if (isWhole) tally.observe("qonto_relay_acknowledgement_seconds", durationMs);
   switch (verdict.outcome) {
     case "accepted":
     case "duplicate": {
@@ -83,6 +90,7 @@ function countVerdict(
         code: verdict.code,
       });
     case "probed":
+    case "broken_off":
   }
 }
 
@@ -98,6 +106,7 @@ function logVerdict(verdict: Verdict, durationMs: number): void {
     type: event?.type,
     organization_id: event?.organizationId,
     size_bytes: verdict.sizeBytes,
+    body_ms: verdict.bodyMs,
     duration_ms: durationMs,
   });
 }

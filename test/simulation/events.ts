@@ -121,6 +121,7 @@ export function signedHeaders({ source, body, isForged }: PlannedEvent, at: numb
   const t = Math.floor(at / 1000);
   return {
     "content-type": "application/json",
+    "content-length": String(Buffer.byteLength(body)),
     ...(source === "business"
       ? { "x-qonto-signature": `t=${t},v1=${hmac(BUSINESS_SECRET, `${t}.${body}`)}` }
       : { "qonto-sha256-signature": hmac(ONBOARDING_SECRET, body) }),

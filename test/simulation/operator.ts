@@ -229,11 +229,13 @@ export class SimulatedOperator {
   async #call(method: string, path: string, body?: object): Promise<Answered | null> {
     this.#cloud.note(() => `operator: ${method} ${path}`);
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
-    const request = new Request(`https://relay.test${path}`, {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    const text = JSON.stringify(body);
+    const request = new Request(
+      `https://relay.test${path}`,
+      body === undefined
+        ? { method, headers }
+        : { method, headers: { ...headers, "content-length": String(Buffer.byteLength(text)) }, body: text },
+    );
     const { promise, resolve } = Promise.withResolvers<Ended<Answered>>();
     const invocation = this.#cloud.start<Answered>(
       "api",

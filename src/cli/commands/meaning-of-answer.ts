@@ -9,6 +9,7 @@ const meanings: Readonly<Record<string, string>> = {
   signature_missing: "No signature reached the relay: something on the way drops the header.",
   signature_malformed: "The signature did not reach the relay as it was sent: something on the way changes the header.",
   body_too_large: "The body is larger than the relay's MAX_BODY_BYTES.",
+  body_timeout: "The body did not reach the relay whole in time: something on the way is slow, or cuts it off.",
   not_configured:
     "The relay has no secret for this system, or a variable that it cannot read: its /health says which. `npx wrangler secret put` it, or put it into .dev.vars.",
   not_stored: "Neither D1 nor the queue took it in time; Qonto would send it again. Look at the relay's /health.",
