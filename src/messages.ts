@@ -5,6 +5,9 @@ import type { RelayEvent } from "./domain/event.ts";
 
 const source = z.enum(["business", "onboarding"]);
 
+/** Messages from before it was kept have none. */
+const contentEncoding = z.string().nullable().default(null);
+
 /** An accepted event with everything the fan-out needs, should D1 have missed it. */
 const eventMessage = z.object({
   kind: z.literal("event"),
@@ -12,6 +15,7 @@ const eventMessage = z.object({
   source,
   received_at: z.number(),
   content_type: z.string().nullable(),
+  content_encoding: contentEncoding,
   body: z.string(),
 });
 
@@ -24,6 +28,7 @@ const quarantineMessage = z.object({
   source,
   received_at: z.number(),
   content_type: z.string().nullable(),
+  content_encoding: contentEncoding,
   body_base64: z.string(),
 });
 
@@ -76,6 +81,7 @@ export function messageOf(event: RelayEvent): EventMessage | null {
     source: event.source,
     received_at: event.receivedAt,
     content_type: event.contentType,
+    content_encoding: event.contentEncoding,
     body: event.body,
   };
   return fits(message) ? message : null;
@@ -86,6 +92,7 @@ export function quarantineMessageOf(unreadable: {
   readonly source: RelayEvent["source"];
   readonly receivedAt: number;
   readonly contentType: string | null;
+  readonly contentEncoding: string | null;
   readonly body: Uint8Array;
 }): QuarantineMessage | null {
   const message: QuarantineMessage = {
@@ -93,6 +100,7 @@ export function quarantineMessageOf(unreadable: {
     source: unreadable.source,
     received_at: unreadable.receivedAt,
     content_type: unreadable.contentType,
+    content_encoding: unreadable.contentEncoding,
     body_base64: unreadable.body.toBase64(),
   };
   return fits(message) ? message : null;

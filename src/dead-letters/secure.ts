@@ -14,15 +14,17 @@ export async function secure(
   now: number,
 ): Promise<readonly D1PreparedStatement[]> {
   if (message?.kind === "event") {
-    const about = { source: message.source, contentType: message.content_type, receivedAt: now };
+    const { source, content_type: contentType, content_encoding: contentEncoding } = message;
+    const about = { source, contentType, contentEncoding, receivedAt: now };
     const event = readEventText(message.body, about);
     return event === null ? [] : [recordOnce(db, event)];
   }
   if (message?.kind === "quarantine") {
     const body = Uint8Array.fromBase64(message.body_base64);
-    const { source, received_at: receivedAt, content_type: contentType } = message;
+    const { source, received_at: receivedAt, content_type: contentType, content_encoding: contentEncoding } = message;
     const id = await quarantineId(null, body);
-    return [keep(db, { id, eventId: null, reason: "unreadable", source, receivedAt, contentType, body })];
+    const from = { source, receivedAt, contentType, contentEncoding };
+    return [keep(db, { id, eventId: null, reason: "unreadable", ...from, body })];
   }
   return [];
 }

@@ -16,6 +16,8 @@ export interface RelayEvent {
   /** Unix milliseconds. */
   readonly receivedAt: number;
   readonly contentType: string | null;
+  /** How the body is encoded, as its sender says: the relay never decodes it. Goes out with it. */
+  readonly contentEncoding: string | null;
   /** Released from quarantine though nobody could read it: then there is no envelope, and `body` is base64. */
   readonly isUnreadable: boolean;
   /** The request body. Only valid UTF-8 is readable, so text and bytes convert into each other without loss. */

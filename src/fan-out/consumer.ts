@@ -55,6 +55,7 @@ async function keepUnreadable(message: QuarantineMessage, { env }: FanningOut): 
     source: message.source,
     receivedAt: message.received_at,
     contentType: message.content_type,
+    contentEncoding: message.content_encoding,
     body,
   });
   return kept === "full" ? WHEN_THERE_IS_ROOM : "done";

@@ -93,9 +93,14 @@ function readRecorded(event: RelayEvent): LoadedEvent | null {
 }
 
 function readCarried(message: EventMessage, isFirstTry: boolean): LoadedEvent | null {
-  const { id, source, received_at, content_type, body } = message;
+  const { id, source, received_at, content_type, content_encoding, body } = message;
   const envelope = readAgain({ id, source, body });
-  const about = { source, contentType: content_type, receivedAt: received_at };
+  const about = {
+    source,
+    contentType: content_type,
+    contentEncoding: content_encoding,
+    receivedAt: received_at,
+  };
   const lease = isFirstTry ? { until: firstLease(received_at), owed: null } : null;
   return envelope && { event: toEvent(envelope, body, about), envelope, lease };
 }

@@ -20,6 +20,7 @@ const listing = z
 const detail = listing.extend({
   source: z.enum(["business", "onboarding"]),
   content_type: z.string().nullable(),
+  content_encoding: z.string().nullable(),
   settled_at: time.nullable().openapi({ description: "When it was released, or found accepted by another way" }),
   body: z.string().nullable().openapi({ description: "As text; null when it is not UTF-8" }),
   body_base64: z.string(),
@@ -37,6 +38,7 @@ const exampleDetail = {
   ...exampleListing,
   source: "business",
   content_type: "application/json",
+  content_encoding: null,
   settled_at: null,
   body: '{"id":"0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11","type":"v1/transactions"}',
   body_base64: "eyJpZCI6IjBiNmYwYzFlLTdmMGQtNGM1OC05ZDUzLTZkMGY0YjhmMmExMSIsInR5cGUiOiJ2MS90cmFuc2FjdGlvbnMifQ==",
@@ -117,6 +119,7 @@ export function addQuarantine(api: OperatorApi, world: World): void {
       ...show(found),
       source: found.source,
       content_type: found.contentType,
+      content_encoding: found.contentEncoding,
       settled_at: isoTimeOrNull(found.settledAt),
       body: tryDecodeUtf8(found.body) ?? null,
       body_base64: found.body.toBase64(),

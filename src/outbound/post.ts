@@ -101,6 +101,7 @@ async function prepare(
     ...(isReconciled(event) ? { "x-relay-reconciled": "true" } : {}),
     ...extraHeaders,
     ...(event.contentType === null ? {} : { "content-type": event.contentType }),
+    ...(event.contentEncoding === null ? {} : { "content-encoding": event.contentEncoding }),
   };
   return { method: "POST", headers, body };
 }

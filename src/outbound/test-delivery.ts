@@ -24,7 +24,8 @@ function testEvent(destination: Destination, world: World): RelayEvent {
     ...(destination.organizations === null ? {} : { organization_id: destination.organizations[0] }),
   });
   const body = new TextEncoder().encode(JSON.stringify(event));
-  const read = readEvent(body, { source: sourceOfType(type), contentType: "application/json", receivedAt: now });
+  const about = { contentType: "application/json", contentEncoding: null, receivedAt: now };
+  const read = readEvent(body, { source: sourceOfType(type), ...about });
   if (read === null) throw new Error(`The sample of ${type} is no event`);
   return read;
 }

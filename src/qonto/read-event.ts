@@ -3,7 +3,7 @@ import { tryDecodeUtf8 } from "../platform/json.ts";
 import { type Envelope, parseBody, readAddress, readEnvelope } from "./envelope.ts";
 
 /** What a body does not say of its event. */
-export type About = Pick<RelayEvent, "source" | "contentType" | "receivedAt">;
+export type About = Pick<RelayEvent, "source" | "contentType" | "contentEncoding" | "receivedAt">;
 
 /** Reads a body as an event of Qonto's; null when it is no UTF-8, no JSON, or has no usable id or type. */
 export function readEvent(bytes: Uint8Array, about: About): RelayEvent | null {
@@ -19,9 +19,9 @@ export function readEventText(body: string, about: About): RelayEvent | null {
 
 export function toEvent(envelope: Envelope, body: string, about: About): RelayEvent {
   const { id, type, event, organizationId, resourceId, createdAt } = envelope;
-  const { source, contentType, receivedAt } = about;
+  const { source, contentType, contentEncoding, receivedAt } = about;
   const fields = { id, source, type, event, organizationId, resourceId, createdAt: createdAt?.iso ?? null };
-  return { ...fields, receivedAt, contentType, isUnreadable: false, body };
+  return { ...fields, receivedAt, contentType, contentEncoding, isUnreadable: false, body };
 }
 
 /** The type of an event that cannot be read any further. */
@@ -41,6 +41,7 @@ export function unreadableEvent(id: string, bytes: Uint8Array, about: About): Re
     createdAt: null,
     receivedAt: about.receivedAt,
     contentType: about.contentType,
+    contentEncoding: about.contentEncoding,
     isUnreadable: true,
     body: bytes.toBase64(),
   };

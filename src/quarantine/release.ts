@@ -14,7 +14,8 @@ export async function release(
 ): Promise<string | null> {
   const found = await findQuarantined(env.DB, id);
   if (found === null) return null;
-  const about = { source: found.source, contentType: found.contentType, receivedAt: now };
+  const { source, contentType, contentEncoding } = found;
+  const about = { source, contentType, contentEncoding, receivedAt: now };
   const event = readEvent(found.body, about) ?? unreadableEvent(id, found.body, about);
 
   const isRecordedNow = found.settledAt === null && (await recordReleased(env.DB, id, event));

@@ -5,7 +5,7 @@ import { type QueueMessage, messageOf, quarantineMessageOf } from "../messages.t
 import { logFailure } from "../platform/log.ts";
 import { readBody } from "../platform/read-body.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
-import { readEvent } from "../qonto/read-event.ts";
+import { type About, readEvent } from "../qonto/read-event.ts";
 import { readSignature } from "../qonto/read-signature.ts";
 import type { Signature } from "../qonto/signature.ts";
 import type { Recorded } from "../store/events.ts";
@@ -75,12 +75,12 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
     return { outcome: "refused", code: "signature_mismatch", ...facts };
   }
 
-  const contentType = request.headers.get("content-type");
-  const event = readEvent(body, { source, contentType, receivedAt });
+  const about = { source, receivedAt, ...readPassedOn(request.headers) };
+  const event = readEvent(body, about);
   const timestampFault = judgeTimestamp(signature.timestamp, receivedAt, config.signatureToleranceSeconds);
   const probe = event !== null && isProbe(event) ? event : null;
   if (timestampFault === "timestamp_too_old" && probe === null) {
-    await keepStale({ source, contentType, receivedAt, body }, event, receiving);
+    await keepStale({ ...about, body }, event, receiving);
   }
   if (timestampFault !== null) {
     return { outcome: "refused", code: timestampFault, ...facts, ...(event === null ? {} : { event }) };
@@ -88,8 +88,20 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
 
   if (probe !== null) return { ...facts, ...(await answerProbe(probe, receiving)) };
   return event === null
-    ? { ...facts, ...(await quarantineUnreadable({ source, contentType, receivedAt, body }, receiving)) }
+    ? { ...facts, ...(await quarantineUnreadable({ ...about, body }, receiving)) }
     : { ...facts, ...(await accept(event, receiving)) };
+}
+
+/**
+ * The headers that go out with the body. For bytes that are not UTF-8 the runtime puts U+FFFD: what is more than visible
+ * ASCII is not passed on changed, but as a type that says nothing, or not at all.
+ */
+function readPassedOn(headers: Headers): Pick<RelayEvent, "contentType" | "contentEncoding"> {
+  const visible = (name: string) => /^[\t\x20-\x7e]+$/.exec(headers.get(name) ?? "")?.[0] ?? null;
+  return {
+    contentType: visible("content-type") ?? (headers.has("content-type") ? "application/octet-stream" : null),
+    contentEncoding: visible("content-encoding"),
+  };
 }
 
 /** Exactly the tolerance is still accepted, on either side. */
@@ -141,7 +153,7 @@ async function sendBehindTheAnswer(env: Receiving["env"], message: QueueMessage,
   }
 }
 
-type Unreadable = Pick<Quarantined, "source" | "contentType" | "receivedAt" | "body">;
+type Unreadable = About & Pick<Quarantined, "body">;
 
 async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitUntil }: Receiving) {
   const quarantined = await toQuarantined(unreadable, "unreadable", null);

@@ -5,7 +5,7 @@ import { eventRow, toEventFields } from "./event-row.ts";
 import { eventStateSql, onFirstWaySql } from "./event-progress.ts";
 
 /** An event without its body, and how far it has come. */
-export interface EventSummary extends Omit<RelayEvent, "contentType" | "body"> {
+export interface EventSummary extends Omit<RelayEvent, "contentType" | "contentEncoding" | "body"> {
   readonly state: EventState;
 }
 
@@ -88,10 +88,15 @@ export async function listEvents(
 }
 
 export const findEventSql = `
-  SELECT ${summaryColumns}, content_type, body, ${eventStateSql} AS state, ${onFirstWaySql} AS on_first_way
+  SELECT ${summaryColumns}, content_type, content_encoding, body, ${eventStateSql} AS state, ${onFirstWaySql} AS on_first_way
   FROM events WHERE events.id = ?1`;
 
-const detailRow = z.object({ content_type: z.string().nullable(), body: z.string(), on_first_way: z.number() });
+const detailRow = z.object({
+  content_type: z.string().nullable(),
+  content_encoding: z.string().nullable(),
+  body: z.string(),
+  on_first_way: z.number(),
+});
 
 /** A statement that finds one event; its row is for `readEventDetail`. */
 export function findEvent(db: Database, id: string): D1PreparedStatement {
@@ -100,6 +105,7 @@ export function findEvent(db: Database, id: string): D1PreparedStatement {
 
 /** `isOnFirstWay`: it is still on its way to all that want it. */
 export function readEventDetail(row: unknown): EventSummary & RelayEvent & { readonly isOnFirstWay: boolean } {
-  const { content_type, body, on_first_way } = detailRow.parse(row);
-  return { ...summaryRow.parse(row), contentType: content_type, body, isOnFirstWay: on_first_way === 1 };
+  const { content_type, content_encoding, body, on_first_way } = detailRow.parse(row);
+  const headers = { contentType: content_type, contentEncoding: content_encoding };
+  return { ...summaryRow.parse(row), ...headers, body, isOnFirstWay: on_first_way === 1 };
 }

@@ -14,7 +14,9 @@ export const eventRow = z.object({
   is_unreadable: z.number(),
 });
 
-export function toEventFields(row: z.output<typeof eventRow>): Omit<RelayEvent, "contentType" | "body"> {
+export function toEventFields(
+  row: z.output<typeof eventRow>,
+): Omit<RelayEvent, "contentType" | "contentEncoding" | "body"> {
   return {
     id: row.id,
     source: row.source,

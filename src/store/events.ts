@@ -25,8 +25,8 @@ const receivedAtSql = (requested: string) => `max(${requested}, coalesce(
     (SELECT max(received_at) FROM events WHERE received_at <= ${requested} + ${LATE_WRITES_MS}), 0))`;
 
 export const eventColumns = `id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
-    is_unreadable, content_type, body`;
-export const eventValues = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ${receivedAtSql("?8")}, ?8, ?9, ?10, ?11`;
+    is_unreadable, content_type, content_encoding, body`;
+export const eventValues = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ${receivedAtSql("?8")}, ?8, ?9, ?10, ?11, ?12`;
 
 /**
  * Who wants it now. Null when nobody does: then it is finished only once its state has been projected, which what is owed
@@ -59,12 +59,13 @@ const recordGivenSql = (given: string, isRepeated: string) => `
     WHERE NOT (${isRepeated} AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))
   RETURNING id, duplicates, queued_at, iif(duplicates > 0, body, NULL) AS body`;
 
-export const recordSql = recordGivenSql(`VALUES (${eventValues}, ?12)`, "?13");
+export const recordSql = recordGivenSql(`VALUES (${eventValues}, ?13)`, "?14");
 
 export const recordGroupSql = recordGivenSql(
   `SELECT value ->> 'id', value ->> 'source', value ->> 'type', value ->> 'event', value ->> 'organization_id',
     value ->> 'resource_id', value ->> 'created_at', ${receivedAtSql("value ->> 'received_at'")}, value ->> 'received_at',
-    value ->> 'is_unreadable', value ->> 'content_type', value ->> 'body', value ->> 'lease_until'
+    value ->> 'is_unreadable', value ->> 'content_type', value ->> 'content_encoding', value ->> 'body',
+    value ->> 'lease_until'
   FROM json_each(?1)`,
   "?2",
 );
@@ -128,6 +129,7 @@ function toGiven({ event, leaseUntil }: Recording): Record<string, unknown> {
     received_at: event.receivedAt,
     is_unreadable: event.isUnreadable ? 1 : 0,
     content_type: event.contentType,
+    content_encoding: event.contentEncoding,
     body: event.body,
     lease_until: leaseUntil,
   };
@@ -140,7 +142,7 @@ function toRecorded(event: RelayEvent, row: z.output<typeof recordedRow> | undef
 }
 
 export const recordClaimedSql = `
-  INSERT INTO events (${eventColumns}, claims, claimed_until, owed) VALUES (${eventValues}, 1, ?12, ?13)
+  INSERT INTO events (${eventColumns}, claims, claimed_until, owed) VALUES (${eventValues}, 1, ?13, ?14)
   ON CONFLICT (id) DO NOTHING
   RETURNING id, received_at`;
 
@@ -186,6 +188,7 @@ export function eventParameters(event: RelayEvent): unknown[] {
     event.receivedAt,
     event.isUnreadable ? 1 : 0,
     event.contentType,
+    event.contentEncoding,
     event.body,
   ];
 }
@@ -195,7 +198,7 @@ const MAX_LOADED_BYTES = 16_000_000;
 
 /** Columns of `events` that `readLoadedRow` reads. */
 export const loadColumns = `
-  id, source, type, event, organization_id, resource_id, created_at, received_at, is_unreadable, content_type,
+  id, source, type, event, organization_id, resource_id, created_at, received_at, is_unreadable, content_type, content_encoding,
   CASE WHEN sum(octet_length(body)) OVER (ORDER BY id) <= ${MAX_LOADED_BYTES} THEN body END AS body`;
 
 export const loadSql = `SELECT ${loadColumns} FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
@@ -206,10 +209,17 @@ export function loadEvents(db: Database, ids: readonly string[]): D1PreparedStat
 }
 
 const loadedRow = eventRow
-  .extend({ content_type: z.string().nullable(), body: z.string().nullable() })
+  .extend({
+    content_type: z.string().nullable(),
+    content_encoding: z.string().nullable(),
+    body: z.string().nullable(),
+  })
   .transform(({ body, ...row }): { id: string; event: RelayEvent | null } => ({
     id: row.id,
-    event: body === null ? null : { ...toEventFields(row), contentType: row.content_type, body },
+    event:
+      body === null
+        ? null
+        : { ...toEventFields(row), contentType: row.content_type, contentEncoding: row.content_encoding, body },
   }));
 
 /** `event` is null when the events before it have filled the memory that there is for them. */

@@ -5,6 +5,7 @@ export const expectedMigrations: readonly string[] = [
   "0003_secrets.sql",
   "0004_access.sql",
   "0005_tallies.sql",
+  "0006_content_encoding.sql",
   "0007_idempotency.sql",
   "0009_asking_for_less.sql",
 ];

@@ -14,6 +14,7 @@ export interface Quarantined {
   /** Unix milliseconds. */
   readonly receivedAt: number;
   readonly contentType: string | null;
+  readonly contentEncoding: string | null;
   readonly body: Uint8Array;
 }
 
@@ -41,8 +42,8 @@ export const isWaitingSql = `quarantine.settled_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = ${eventIdSql})`;
 
 export const keepSql = `
-  INSERT INTO quarantine (id, event_id, reason, source, received_at, size_bytes, content_type, body)
-  SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+  INSERT INTO quarantine (id, event_id, reason, source, received_at, size_bytes, content_type, content_encoding, body)
+  SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
   WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = coalesce(?2, ?1))
     AND (SELECT count(*) < ${MOST_WAITING} AND coalesce(sum(size_bytes), 0) + ?6 <= ${MOST_WAITING_BYTES}
       FROM quarantine INDEXED BY quarantine_waiting WHERE settled_at IS NULL)
@@ -87,6 +88,7 @@ export function keep(db: Database, quarantined: Quarantined): D1PreparedStatemen
       quarantined.receivedAt,
       quarantined.body.length,
       quarantined.contentType,
+      quarantined.contentEncoding,
       quarantined.body,
     );
 }
@@ -144,13 +146,14 @@ export async function isWaitingInQuarantine(db: Database, id: string): Promise<b
 
 /** Settled or not. In two halves: no text that D1 makes may exceed 2 MB. */
 export const findQuarantinedSql = `
-  SELECT id, event_id, reason, received_at, size_bytes, settled_at, source, content_type,
+  SELECT id, event_id, reason, received_at, size_bytes, settled_at, source, content_type, content_encoding,
     hex(substr(body, 1, size_bytes / 2)) AS first_half, hex(substr(body, size_bytes / 2 + 1)) AS second_half
   FROM quarantine WHERE id = ?1`;
 
 const shown = z.object({
   source: z.enum(["business", "onboarding"]),
   content_type: z.string().nullable(),
+  content_encoding: z.string().nullable(),
   settled_at: z.number().nullable(),
   first_half: z.string(),
   second_half: z.string(),
@@ -165,9 +168,10 @@ export interface FoundInQuarantine extends Quarantined {
 export async function findQuarantined(db: Database, id: string): Promise<FoundInQuarantine | null> {
   const row = await db.prepare(findQuarantinedSql).bind(id).first();
   if (row === null) return null;
-  const { source, content_type, settled_at, first_half, second_half } = shown.parse(row);
+  const { source, content_type, content_encoding, settled_at, first_half, second_half } = shown.parse(row);
   const body = Uint8Array.fromHex(first_half + second_half);
-  return { ...listed.parse(row), source, contentType: content_type, settledAt: settled_at, body };
+  const headers = { contentType: content_type, contentEncoding: content_encoding };
+  return { ...listed.parse(row), source, ...headers, settledAt: settled_at, body };
 }
 
 export const dropSql = "DELETE FROM quarantine WHERE id = ?1";

@@ -5,7 +5,7 @@ import { isWaitingSql } from "./quarantine.ts";
 
 export const recordReleasedSql = `
   INSERT INTO events (${eventColumns}) SELECT ${eventValues}
-  WHERE EXISTS (SELECT 1 FROM quarantine WHERE id = ?12 AND settled_at IS NULL)
+  WHERE EXISTS (SELECT 1 FROM quarantine WHERE id = ?13 AND settled_at IS NULL)
   ON CONFLICT (id) DO NOTHING
   RETURNING id`;
 

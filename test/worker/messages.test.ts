@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { messageOf } from "../../src/messages.ts";
+import { messageOf, parseMessage } from "../../src/messages.ts";
 
 const LIMIT_BYTES = 126_000;
 
@@ -13,6 +13,7 @@ const eventWith = (body: string) => ({
   createdAt: null,
   receivedAt: 1,
   contentType: "application/json",
+  contentEncoding: null,
   isUnreadable: false,
   body,
 });
@@ -30,4 +31,11 @@ it.each([
   expect(messageOf(eventWith(character.repeat(most)))).not.toBeNull();
   expect(messageOf(eventWith(character.repeat(most + 1)))).toBeNull();
   expect(messageOf(eventWith(character.repeat(2 * LIMIT_BYTES)))).toBeNull();
+});
+
+it.each([
+  { kind: "event", id: "e1", source: "business", received_at: 1, content_type: null, body: "{}" },
+  { kind: "quarantine", source: "business", received_at: 1, content_type: null, body_base64: "" },
+])("a message from before content encodings were kept is read as one without: $kind", (message) => {
+  expect(parseMessage(message)).toEqual({ ...message, content_encoding: null });
 });

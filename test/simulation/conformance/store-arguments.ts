@@ -52,6 +52,7 @@ export function eventBy(chance: Chance, id = pick(chance, eventIds)): RelayEvent
     createdAt: pick(chance, [null, "2026-03-01T12:00:00Z"]),
     receivedAt: receiptOf(id, chance),
     contentType: pick(chance, [null, "application/json"]),
+    contentEncoding: pick(chance, [null, "gzip"]),
     isUnreadable,
     body: isUnreadable ? "AP8=" : pick(chance, ["{}", '{"a":"é\\u0000𝄞"}', "\u0000"]),
   };
@@ -118,6 +119,7 @@ export async function quarantinedBy(chance: Chance): Promise<Quarantined> {
     source: "business",
     receivedAt: at(chance),
     contentType: null,
+    contentEncoding: pick(chance, [null, "gzip"]),
     body,
   };
 }

@@ -28,7 +28,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "A stale event is refused and no copy is kept",
     file: "src/receive/receive-event.ts",
-    from: `await keepStale({ source, contentType, receivedAt, body }, event, receiving);`,
+    from: `await keepStale({ ...about, body }, event, receiving);`,
     to: ``,
   },
   {

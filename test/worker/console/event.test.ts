@@ -88,6 +88,16 @@ describe("an event", () => {
     expect(text).toContain("amount 50.01");
   });
 
+  it("says how its body came encoded", async () => {
+    const relay = new TestRelay();
+    const payload = makePayload("v1/cards");
+    const { method, headers, body } = await relay.signed(payload);
+    await relay.webhook({ method, headers: { ...headers, "content-encoding": "identity" }, body });
+    expect(await read(await Visitor.loggedIn(relay), pageOf(payload.id))).toMatch(
+      /application\/json, encoded as identity/,
+    );
+  });
+
   it("says whether something newer is known of its resource, and leads there", async () => {
     const relay = new TestRelay();
     const about = (id: string, at: string) => makePayload("v1/clients", { id, data: { id: "c", updated_at: at } });

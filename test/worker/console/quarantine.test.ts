@@ -129,6 +129,12 @@ describe("one event in quarantine", () => {
     expect(text).toContain("··A&lt;·");
   });
 
+  it("that came encoded says how, so that its bytes can be read", async () => {
+    const relay = new TestRelay();
+    const id = await send(relay, new Uint8Array([0x1f, 0x8b]), 0, { "content-encoding": "gzip" });
+    expect(await read(await Visitor.loggedIn(relay), `${list}/${id}`)).toContain("Content encoding gzip");
+  });
+
   it("that is empty says so", async () => {
     const relay = new TestRelay();
     const id = await send(relay, "", 0);

@@ -94,6 +94,7 @@ describe("a consumer that dies", () => {
       source: "business",
       received_at: dying.now,
       content_type: "application/json",
+      content_encoding: null,
       body: JSON.stringify(payload),
     });
     await healthy.send(payload);

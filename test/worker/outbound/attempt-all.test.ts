@@ -15,6 +15,7 @@ const event = {
   createdAt: null,
   receivedAt: 0,
   contentType: null,
+  contentEncoding: null,
   isUnreadable: false,
   body: "{}",
 } as const;

@@ -44,6 +44,7 @@ const someEvent = {
   createdAt: null,
   receivedAt: 1,
   contentType: null,
+  contentEncoding: null,
   isUnreadable: false,
   body: "{}",
 } as const;

@@ -34,6 +34,8 @@ export function EventFacts({ found }: { readonly found: OneEvent }) {
           <Size bytes={event.isUnreadable ? Math.floor((journey.sizeBytes * 3) / 4) : journey.sizeBytes} />
           {event.contentType === null ? ", of no content type" : ", "}
           {event.contentType === null ? null : <bdi>{event.contentType}</bdi>}
+          {event.contentEncoding === null ? null : ", encoded as "}
+          {event.contentEncoding === null ? null : <bdi>{event.contentEncoding}</bdi>}
         </Fact>
         <Fact label="Came again">{sayDuplicates(journey)}</Fact>
         <Fact label="Id" isLong>

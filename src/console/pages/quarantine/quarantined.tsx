@@ -79,7 +79,7 @@ function Decision({ viewer, found }: { readonly viewer: Viewer; readonly found: 
 }
 
 function WhatIsKnown({ found }: { readonly found: FoundInQuarantine }) {
-  const { id, eventId, source, receivedAt, settledAt, sizeBytes, contentType } = found;
+  const { id, eventId, source, receivedAt, settledAt, sizeBytes, contentType, contentEncoding } = found;
   return (
     <Facts
       facts={{
@@ -99,6 +99,7 @@ function WhatIsKnown({ found }: { readonly found: FoundInQuarantine }) {
         From: source === "business" ? "Qonto's Business API" : "Qonto's Onboarding API",
         Size: <Size bytes={sizeBytes} />,
         "Content type": contentType === null ? "None" : <bdi>{contentType}</bdi>,
+        "Content encoding": contentEncoding === null ? null : <bdi>{contentEncoding}</bdi>,
         "Kept as": <bdi class="mono">{id}</bdi>,
       }}
     />
