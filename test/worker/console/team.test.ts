@@ -90,7 +90,6 @@ describe("why does this team get nothing?", () => {
     ["500", statuses(500), "was 500 after", "That is a fault of the team's own"],
     ["401", statuses(401), "was 401 after", "The team does not know the signature."],
     ["404", statuses(404), "was 404 after", "Nothing is at this URL"],
-    ["429", statuses(429), "was 429 after", "give it a pace"],
     ["302", statuses(302), "a redirect, which is never followed", "Change the URL to the one that it leads to."],
     [
       "unreachable",
