@@ -197,6 +197,21 @@ describe("a destination that is held", () => {
     expect(await health()).toMatchObject({ state: "healthy", held_until: null });
   });
 
+  it("gets what came due meanwhile, also when the delivery that it refused is tried no more", async () => {
+    const answers = [asking(500), asking(500), asking(429, "60")];
+    const { relay, sendEvents, requests } = await relayWith((...call) => (answers.shift() ?? ok)(...call), {
+      retry_schedule_seconds: [20],
+    });
+    await sendEvents(1);
+    await relay.liveThrough(15);
+    await sendEvents(1);
+    await relay.liveThrough(60);
+    expect(requests()).toBe(3);
+    expect(await deliveriesOf(relay, "dead")).toHaveLength(1);
+    await relay.liveThrough(10);
+    expect(await deliveriesOf(relay, "delivered")).toHaveLength(1);
+  });
+
   it("is neither overdue nor woken by the cron, which wakes it once its time is over", async () => {
     const { relay, sendEvents, requests } = await relayWith(once(asking(429, "3600")));
     await sendEvents(2);
