@@ -7,5 +7,5 @@ export const expectedMigrations: readonly string[] = [
   "0005_tallies.sql",
   "0006_content_encoding.sql",
   "0007_idempotency.sql",
-  "0009_asking_for_less.sql",
+  "0008_asking_for_less.sql",
 ];
