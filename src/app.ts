@@ -29,12 +29,12 @@ export function createApp(world: World, tally: Tally) {
       case "openapi.json": {
         if (apiApp !== undefined) return apiApp;
         const { operatorApi } = await import("./operator/api.ts");
-        return (apiApp = addAnswers(newApp().route("/", operatorApi(world, tally))));
+        return (apiApp ??= addAnswers(newApp().route("/", operatorApi(world, tally))));
       }
       case "console": {
         if (consoleApp !== undefined) return consoleApp;
         const { operatorConsole } = await import("./console/console.tsx");
-        return (consoleApp = addAnswers(newApp().route("/", operatorConsole(world, tally))));
+        return (consoleApp ??= addAnswers(newApp().route("/", operatorConsole(world, tally))));
       }
       default:
         return receiver;

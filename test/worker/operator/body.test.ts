@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { sleep } from "../../../src/platform/timeout.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
 
-const headers = { authorization: "Bearer test-admin-token", "content-type": "application/json" };
+const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
 const LARGEST = 262_144;
 
 const destination = (bytes: number) => {

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { type Intercept, failing, interceptDatabase } from "../support/database.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -55,7 +56,7 @@ describe("a destination that is narrowed", () => {
   it("counts what has ended", async () => {
     const { relay, destination, path } = await twoPending();
     await relay.api("PATCH", path, { organizations: ["kept"] });
-    const response = await relay.fetch("/metrics", { headers: { authorization: "Bearer test-admin-token" } });
+    const response = await relay.fetch("/metrics", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
     const text = await response.text();
     expect(text).toContain(`qonto_relay_deliveries_total{destination_id="${destination.id}",status="dead"} 1`);
     expect(text).not.toContain("filtered");

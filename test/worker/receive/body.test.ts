@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import parsePrometheusText from "parse-prometheus-text-format";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { sleep } from "../../../src/platform/timeout.ts";
 import { firstLease } from "../../../src/domain/lease.ts";
 import { type SignedRequest, businessRequest, makePayload } from "../../support/qonto.ts";
@@ -38,7 +39,7 @@ function slowly(relay: TestRelay, { headers, body }: SignedRequest, way: Way, { 
 
 /** Bounds and sum of the histogram of acknowledgements, in seconds. */
 async function acknowledgements(relay: TestRelay) {
-  const response = await relay.fetch("/metrics", { headers: { authorization: "Bearer test-admin-token" } });
+  const response = await relay.fetch("/metrics", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
   const family = parsePrometheusText(await response.text()).find(
     ({ name }) => name === "qonto_relay_acknowledgement_seconds",
   );
