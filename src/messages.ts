@@ -87,14 +87,16 @@ export function messageOf(event: RelayEvent): EventMessage | null {
   return fits(message) ? message : null;
 }
 
+/** What an event's message says that its body does not. */
+export function aboutOf(message: EventMessage | QuarantineMessage): About {
+  const { source, received_at, content_type, content_encoding } = message;
+  return { source, receivedAt: received_at, contentType: content_type, contentEncoding: content_encoding };
+}
+
+type About = Pick<RelayEvent, "source" | "receivedAt" | "contentType" | "contentEncoding">;
+
 /** The same for an unreadable body. */
-export function quarantineMessageOf(unreadable: {
-  readonly source: RelayEvent["source"];
-  readonly receivedAt: number;
-  readonly contentType: string | null;
-  readonly contentEncoding: string | null;
-  readonly body: Uint8Array;
-}): QuarantineMessage | null {
+export function quarantineMessageOf(unreadable: About & { readonly body: Uint8Array }): QuarantineMessage | null {
   const message: QuarantineMessage = {
     kind: "quarantine",
     source: unreadable.source,

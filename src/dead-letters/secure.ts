@@ -1,5 +1,5 @@
 import type { Database } from "../store/database.ts";
-import type { QueueMessage } from "../messages.ts";
+import { type QueueMessage, aboutOf } from "../messages.ts";
 import { readEventText } from "../qonto/read-event.ts";
 import { recordOnce } from "../store/events.ts";
 import { keep, quarantineId } from "../store/quarantine.ts";
@@ -14,17 +14,13 @@ export async function secure(
   now: number,
 ): Promise<readonly D1PreparedStatement[]> {
   if (message?.kind === "event") {
-    const { source, content_type: contentType, content_encoding: contentEncoding } = message;
-    const about = { source, contentType, contentEncoding, receivedAt: now };
-    const event = readEventText(message.body, about);
+    const event = readEventText(message.body, { ...aboutOf(message), receivedAt: now });
     return event === null ? [] : [recordOnce(db, event)];
   }
   if (message?.kind === "quarantine") {
     const body = Uint8Array.fromBase64(message.body_base64);
-    const { source, received_at: receivedAt, content_type: contentType, content_encoding: contentEncoding } = message;
     const id = await quarantineId(null, body);
-    const from = { source, receivedAt, contentType, contentEncoding };
-    return [keep(db, { id, eventId: null, reason: "unreadable", ...from, body })];
+    return [keep(db, { ...aboutOf(message), id, eventId: null, reason: "unreadable", body })];
   }
   return [];
 }

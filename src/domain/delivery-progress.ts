@@ -1,4 +1,4 @@
-import { type Attempt, type Delivery, nextAttemptNumber } from "./delivery.ts";
+import type { Attempt, Delivery } from "./delivery.ts";
 import { nextStep } from "./retry-schedule.ts";
 
 /** A ladder has 51 at most; what replays add beyond pushes the oldest out. */
@@ -28,26 +28,6 @@ export function afterAttempt(
         nextAttemptAt: now + next.delaySeconds * 1000,
       }
     : { ...delivery, attempts, status: next.status, nextAttemptAt: null };
-}
-
-/** A delivery that ends because its destination does not want the event any more. Nothing is sent, so no attempt is counted. */
-export function afterFilter(delivery: Delivery, now: number): Delivery {
-  const entry: Attempt = {
-    attempt: nextAttemptNumber(delivery) - 1,
-    at: now,
-    outcome: "filtered",
-    status: null,
-    durationMs: 0,
-    responseExcerpt: null,
-    retryAfterSeconds: null,
-  };
-  const wasDelivered = delivery.attempts.some(({ outcome }) => outcome === "delivered");
-  return {
-    ...delivery,
-    attempts: [...delivery.attempts, entry],
-    status: wasDelivered ? "delivered" : "dead",
-    nextAttemptAt: null,
-  };
 }
 
 /** A delivery whose next attempt is put off, not counted. */

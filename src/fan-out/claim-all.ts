@@ -21,7 +21,7 @@ export interface Claimed {
   readonly verdicts: ReadonlyMap<string, MessageVerdict>;
 }
 
-type Won = Extract<ClaimOutcome, { readonly state: "claimed" }>;
+type Won = Omit<Extract<ClaimOutcome, { readonly state: "claimed" }>, "state">;
 
 interface Claiming {
   readonly db: Database;
@@ -87,10 +87,7 @@ async function claimOpen(claimables: readonly Claimable[], { db, world }: Claimi
 }
 
 /** The row's time of receipt counts: it is that of its recording, and may have come by another request than the message. */
-function asClaimed(
-  { event, wantedBy, ...rest }: Claimable,
-  { receivedAt, given }: Pick<Won, "receivedAt" | "given">,
-): Claimable {
+function asClaimed({ event, wantedBy, ...rest }: Claimable, { receivedAt, given }: Won): Claimable {
   return { ...rest, event: { ...event, receivedAt }, wantedBy: wantedBy.filter(({ id }) => !given.includes(id)) };
 }
 

@@ -1,4 +1,4 @@
-import { type QuarantineMessage, parseMessage } from "../messages.ts";
+import { type QuarantineMessage, aboutOf, parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { writeMarks } from "../store/marks.ts";
 import { keepInQuarantine, quarantineId } from "../store/quarantine.ts";
@@ -48,15 +48,7 @@ const WHEN_THERE_IS_ROOM: MessageVerdict = { againInSeconds: 600 };
 
 async function keepUnreadable(message: QuarantineMessage, { env }: FanningOut): Promise<MessageVerdict> {
   const body = Uint8Array.fromBase64(message.body_base64);
-  const kept = await keepInQuarantine(env.DB, {
-    id: await quarantineId(null, body),
-    eventId: null,
-    reason: "unreadable",
-    source: message.source,
-    receivedAt: message.received_at,
-    contentType: message.content_type,
-    contentEncoding: message.content_encoding,
-    body,
-  });
+  const id = await quarantineId(null, body);
+  const kept = await keepInQuarantine(env.DB, { ...aboutOf(message), id, eventId: null, reason: "unreadable", body });
   return kept === "full" ? WHEN_THERE_IS_ROOM : "done";
 }

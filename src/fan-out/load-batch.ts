@@ -2,7 +2,7 @@ import { type Database, retried } from "../store/database.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { firstLease } from "../domain/lease.ts";
-import type { EventMessage, RecordedEventMessage } from "../messages.ts";
+import { type EventMessage, type RecordedEventMessage, aboutOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { type Envelope, parseBody, readEnvelope } from "../qonto/envelope.ts";
 import { toEvent } from "../qonto/read-event.ts";
@@ -93,16 +93,9 @@ function readRecorded(event: RelayEvent): LoadedEvent | null {
 }
 
 function readCarried(message: EventMessage, isFirstTry: boolean): LoadedEvent | null {
-  const { id, source, received_at, content_type, content_encoding, body } = message;
-  const envelope = readAgain({ id, source, body });
-  const about = {
-    source,
-    contentType: content_type,
-    contentEncoding: content_encoding,
-    receivedAt: received_at,
-  };
-  const lease = isFirstTry ? { until: firstLease(received_at), owed: null } : null;
-  return envelope && { event: toEvent(envelope, body, about), envelope, lease };
+  const envelope = readAgain(message);
+  const lease = isFirstTry ? { until: firstLease(message.received_at), owed: null } : null;
+  return envelope && { event: toEvent(envelope, message.body, aboutOf(message)), envelope, lease };
 }
 
 /** Its receiver could read it. Should this version not, the event waits for one that can, and holds up no other. */

@@ -1,6 +1,5 @@
 import { countByStatus } from "../domain/delivery.ts";
-import { afterFilter } from "../domain/delivery-progress.ts";
-import { type Destination, LONGEST_UNATTENDED_MS, wants } from "../domain/destination.ts";
+import { type Destination, LONGEST_UNATTENDED_MS } from "../domain/destination.ts";
 import { LEASE_MS, type Turn, afterVisit, turnOf } from "../domain/turn.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { withTimeout } from "../platform/timeout.ts";
@@ -8,9 +7,8 @@ import { type Attempted, type Job, attemptAll } from "../outbound/attempt-all.ts
 import { type Concluding, conclude } from "../outbound/conclude.ts";
 import type { Posting } from "../outbound/post.ts";
 import { type Wake, restMs, scheduleWakes } from "../outbound/schedule.ts";
-import { recordDeliveries } from "../store/deliveries.ts";
 import { findDestinations } from "../store/destinations.ts";
-import { type ClaimedDelivery, type LaneClaimed, claimDue, endTurns } from "../store/lane.ts";
+import { type LaneClaimed, claimDue, endTurns } from "../store/lane.ts";
 
 export interface Visiting extends Concluding {
   readonly config: Posting["config"];
@@ -71,7 +69,6 @@ async function serve(visits: readonly Visit[], lane: Lane, visiting: Visiting): 
   const startedAt = world.now();
   const visited = visits.map(({ destination }) => destination.id);
   try {
-    await endUnwanted(lane.unwanted, visiting);
     const attempted = await attemptAll(lane.jobs, BEGIN_WITHIN_MS, { world, config });
     const deliveries = await conclude(attempted, Math.min(lane.claimedUntil, startedAt + WRITE_WITHIN_MS), visiting);
     await sendForTheRest(visits, lane, attempted, visiting);
@@ -80,7 +77,7 @@ async function serve(visits: readonly Visit[], lane: Lane, visiting: Visiting): 
       claimed: lane.jobs.length,
       event_ids: lane.jobs.map(({ event }) => event.id),
       ...countByStatus(deliveries),
-      filtered: lane.unwanted.length,
+      filtered: lane.claimed.flatMap(({ unwanted }) => unwanted).length,
       late: attempted.late.length,
       duration_ms: world.now() - startedAt,
     });
@@ -95,31 +92,19 @@ async function serve(visits: readonly Visit[], lane: Lane, visiting: Visiting): 
   }
 }
 
-/** Narrowed since, the destination is not to get these: a fan-out that had read it before may have written them down. */
-async function endUnwanted(unwanted: readonly Job[], { env, world, tally }: Visiting): Promise<void> {
-  if (unwanted.length === 0) return;
-  const ended = unwanted.map(({ delivery }) => afterFilter(delivery, world.now()));
-  await recordDeliveries(env.DB, ended, []);
-  for (const { destinationId, status } of ended) {
-    tally.count("qonto_relay_deliveries_total", { destination_id: destinationId, status });
-  }
-}
-
 interface Lane {
   readonly claimed: readonly LaneClaimed[];
   readonly claimedUntil: number;
   readonly jobs: readonly Job[];
-  /** Claimed as well, but of events that their destinations do not want any more. */
-  readonly unwanted: readonly Job[];
   /** Destinations of what was claimed and cannot be attempted before the lease has ended. */
   readonly unserved: readonly string[];
 }
 
 /** Claims what each visit may take, and finds what the attempts need. */
-async function claimLane(visits: readonly Visit[], { env, world }: Visiting): Promise<Lane> {
+async function claimLane(visits: readonly Visit[], { env, world, tally }: Visiting): Promise<Lane> {
   const now = world.now();
   const claimedUntil = now + LEASE_MS;
-  if (visits.length === 0) return { claimed: [], claimedUntil, jobs: [], unwanted: [], unserved: [] };
+  if (visits.length === 0) return { claimed: [], claimedUntil, jobs: [], unserved: [] };
   const claims = visits.map(({ destination, turn }) => ({
     destinationId: destination.id,
     limit: turn.limit,
@@ -127,28 +112,23 @@ async function claimLane(visits: readonly Visit[], { env, world }: Visiting): Pr
     takesTurn: turn.kind !== "free",
   }));
   const { claimed, events } = await claimDue(env.DB, claims, { now, claimedUntil });
+  for (const { destinationId, unwanted } of claimed) {
+    for (const status of unwanted)
+      tally.count("qonto_relay_deliveries_total", { destination_id: destinationId, status });
+  }
   // A D1 that stalled may have used up the lease.
   if (world.now() > claimedUntil - NEEDED_MS) {
-    return {
-      claimed: [],
-      claimedUntil,
-      jobs: [],
-      unwanted: [],
-      unserved: claims.map(({ destinationId }) => destinationId),
-    };
+    return { claimed: [], claimedUntil, jobs: [], unserved: claims.map(({ destinationId }) => destinationId) };
   }
   const destinations = new Map(visits.map(({ destination }) => [destination.id, destination]));
-  const loaded = claimed.flatMap(({ destinationId, deliveries }) =>
-    deliveries.flatMap((delivery): (Job & { readonly delivery: ClaimedDelivery })[] => {
+  const jobs = claimed.flatMap(({ destinationId, deliveries }) =>
+    deliveries.flatMap((delivery): Job[] => {
       const destination = destinations.get(destinationId);
       const event = events.get(delivery.eventId);
       return destination && event ? [{ delivery, destination, event }] : [];
     }),
   );
-  const { jobs = [], unwanted = [] } = Object.groupBy(loaded, ({ delivery, destination, event }) =>
-    delivery.isNamed || wants(destination, event) ? "jobs" : "unwanted",
-  );
-  return { claimed, claimedUntil, jobs, unwanted, unserved: unloaded(claimed, loaded) };
+  return { claimed, claimedUntil, jobs, unserved: unloaded(claimed, jobs) };
 }
 
 /** Claimed, but for want of memory not loaded. */

@@ -59,7 +59,7 @@ export async function recordDeliveries(
 
 /**
  * On a pending delivery: that it ends, at `at`, without having been sent; what its destination has once taken stays
- * delivered. See `afterFilter` in src/domain/delivery-progress.ts.
+ * delivered. No attempt is counted: its entry bears the number of the one before.
  */
 export const endingSql = (outcome: Outcome, at: string) => `
     status = iif(EXISTS (SELECT 1 FROM json_each(attempts) WHERE value ->> 'outcome' = 'delivered'), 'delivered', 'dead'),

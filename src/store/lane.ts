@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
-import type { Delivery } from "../domain/delivery.ts";
+import type { Delivery, DeliveryStatus } from "../domain/delivery.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { readDeliveryRow } from "./deliveries.ts";
+import { endingSql, readDeliveryRow } from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
+import { wantsSql } from "./wants.ts";
 
 /** What the retry lane asks of D1: the deliveries that are due, and whose turn it is. */
 
@@ -24,7 +25,18 @@ export const claimDueSql = `
     ORDER BY next_attempt_at, received_at, event_id LIMIT ?4)
   AND EXISTS (SELECT 1 FROM destinations WHERE id = ?1 AND coalesce(held_until, 0) <= ?2
     AND enabled = 1 AND next_turn_at IS ?5)
-  RETURNING destination_id, received_at, event_id, status, attempts, step, next_attempt_at, named`;
+  RETURNING destination_id, received_at, event_id, status, attempts, step, next_attempt_at`;
+
+/**
+ * Of what was claimed, at ?3: a destination that has been narrowed is not to get what it no longer wants, unless an operator
+ * named it. A fan-out that had read it before may have written that down.
+ */
+export const endUnwantedClaimedSql = `
+  UPDATE deliveries SET ${endingSql("filtered", "?3")}
+  WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at = ?2 AND named = 0 AND EXISTS (
+    SELECT 1 FROM events CROSS JOIN destinations
+    WHERE events.id = deliveries.event_id AND destinations.id = ?1 AND ${wantsSql("events")} IS NOT TRUE)
+  RETURNING event_id, status`;
 
 /** Only if something was claimed: a turn is not used up by having nothing to do. */
 export const takeTurnSql = `
@@ -50,22 +62,16 @@ export interface LaneClaim {
   readonly takesTurn: boolean;
 }
 
-/** `isNamed`: an operator named its destination, which gets it even if it does not want the event. */
-export type ClaimedDelivery = Delivery & { readonly isNamed: boolean };
-
 export interface LaneClaimed {
   readonly destinationId: string;
-  readonly deliveries: readonly ClaimedDelivery[];
+  readonly deliveries: readonly Delivery[];
+  /** What became of deliveries that it does not want any more. */
+  readonly unwanted: readonly DeliveryStatus[];
   /** When the next of its other deliveries is due, Unix milliseconds; null when none waits. */
   readonly nextDueAt: number | null;
 }
 
-const namedRow = z.object({ named: z.number() });
-
-function readClaimedRow(row: unknown): ClaimedDelivery {
-  return { ...readDeliveryRow(row), isNamed: namedRow.parse(row).named === 1 };
-}
-
+const endedRow = z.object({ event_id: z.string(), status: z.enum(["delivered", "dead"]) });
 const nextDueRow = z.object({ next_due_at: z.number() });
 
 /**
@@ -80,6 +86,7 @@ export async function claimDue(
   const ids = JSON.stringify(claims.map(({ destinationId }) => destinationId));
   const statements = claims.flatMap(({ destinationId, limit, seenTurnAt, takesTurn }) => [
     db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, seenTurnAt),
+    db.prepare(endUnwantedClaimedSql).bind(destinationId, claimedUntil, now),
     db.prepare(nextDueSql).bind(destinationId, now),
     ...(takesTurn ? [db.prepare(takeTurnSql).bind(destinationId, claimedUntil, seenTurnAt)] : []),
   ]);
@@ -87,12 +94,20 @@ export async function claimDue(
 
   let next = 0;
   const claimed = claims.map(({ destinationId, takesTurn }): LaneClaimed => {
-    const [deliveries, due] = results.slice(next, next + 2);
-    next += takesTurn ? 3 : 2;
+    const [claimed, unwanted, due] = results.slice(next, next + 3);
+    next += takesTurn ? 4 : 3;
     const [row] = due?.results ?? [];
+    const ended = new Map(
+      z
+        .array(endedRow)
+        .parse(unwanted?.results ?? [])
+        .map((one) => [one.event_id, one.status]),
+    );
+    const deliveries = (claimed?.results ?? []).map(readDeliveryRow);
     return {
       destinationId,
-      deliveries: (deliveries?.results ?? []).map(readClaimedRow),
+      deliveries: deliveries.filter(({ eventId }) => !ended.has(eventId)),
+      unwanted: [...ended.values()],
       nextDueAt: row === undefined ? null : nextDueRow.parse(row).next_due_at,
     };
   });

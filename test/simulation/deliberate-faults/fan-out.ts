@@ -49,8 +49,8 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "A message that comes again holds the lease of the first",
     file: "src/fan-out/load-batch.ts",
-    from: `const lease = isFirstTry ? { until: firstLease(received_at), owed: null } : null;`,
-    to: `const lease = { until: firstLease(received_at), owed: null };`,
+    from: `const lease = isFirstTry ? { until: firstLease(message.received_at), owed: null } : null;`,
+    to: `const lease = { until: firstLease(message.received_at), owed: null };`,
   },
   {
     title: "A claimed event keeps the time of receipt of its message, not that of its row",
