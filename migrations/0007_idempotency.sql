@@ -10,3 +10,6 @@ CREATE TABLE idempotency_keys (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
+-- From now on a named token proves that this relay has made it: those made before would let nobody in.
+DELETE FROM tokens;

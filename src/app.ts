@@ -4,6 +4,7 @@ import { getPath } from "hono/utils/url";
 import type { Tally } from "./domain/tally.ts";
 import type { Env } from "./env.ts";
 import { logFailure } from "./platform/log.ts";
+import { plainPath } from "./platform/plain-path.ts";
 import { ProblemError, problemResponse } from "./platform/problem.ts";
 import type { World } from "./platform/world.ts";
 import { receiveRoute } from "./receive/route.ts";
@@ -55,8 +56,7 @@ function newApp(): App {
 
 /** A slash at the end of a URL, or of the base URL before it, is easily typed: the address is the same without it. */
 function addressOf(request: Request): string {
-  const path = getPath(request).replaceAll(/\/{2,}/g, "/");
-  return path === "/" ? path : path.replace(/\/$/, "");
+  return plainPath(getPath(request));
 }
 
 /** What an app answers where no route of its own does. */

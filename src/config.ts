@@ -11,12 +11,9 @@ export interface Config {
   readonly secrets: { readonly business: readonly string[]; readonly onboarding: readonly string[] };
   /** Empty when not set: then nobody is let in. */
   readonly adminToken: string;
-  /**
-   * Keys of what D1 keeps encrypted: the first encrypts, each decrypts. Behind those of ENCRYPTION_KEYS is the admin token,
-   * which encrypts as long as no other is set, and last what does not count: without a trusted key nothing is encrypted.
-   */
+  /** All keys that decrypt what D1 keeps: first the trusted ones, of which the first encrypts. */
   readonly encryptionKeys: readonly string[];
-  /** Those of them that count: what is made with one of them was made by this relay. */
+  /** ENCRYPTION_KEYS and then the admin token, without those that do not count. Without any nothing is encrypted. */
   readonly trustedKeys: readonly string[];
   readonly signatureToleranceSeconds: number;
   readonly maxBodyBytes: number;

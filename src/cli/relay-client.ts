@@ -28,7 +28,7 @@ const remedies: Readonly<Record<string, string>> = {
   too_many_rotations: "Wait until then, or end the old secrets at once with --overlap 0.",
   too_many_requests: "Wait a minute, and make sure of ADMIN_TOKEN: wrong tokens are slowed down.",
   not_configured:
-    "Set it right with `npx wrangler secret put`, or in .dev.vars; `openssl rand -base64 32` makes a token.",
+    "Set it right with `npx wrangler secret put`, or in .dev.vars; `openssl rand -base64 32` makes a token. Without ENCRYPTION_KEYS put the token that it replaces there: the destinations' secrets are encrypted with it.",
   not_a_relay: "Give the relay's address with --url or RELAY_URL.",
 };
 

@@ -1,10 +1,7 @@
+import { plainPath } from "../platform/plain-path.ts";
+
 /** Where the relay takes webhooks. */
 export const WEBHOOK_PATH = "/webhooks/qonto";
-
-/** A path as the relay reads it: doubled slashes are one, and one at its end is none. */
-export function plainPath(path: string): string {
-  return path.replaceAll(/\/{2,}/g, "/").replace(/\/$/, "");
-}
 
 /** The address of a relay's webhook without slashes that say nothing; any other address as it is. */
 export function plainWebhookUrl(text: string): string {

@@ -52,10 +52,10 @@ export function wants(
 export const LONGEST_UNATTENDED_MS = 20_000;
 
 /** Whether even first attempts are for the retry lane. */
-export function isServedByLane({ onLane, restingSince, heldUntil, maxPerSecond, timeoutMs }: Destination): boolean {
-  return (
-    onLane || restingSince !== null || heldUntil !== null || maxPerSecond !== null || timeoutMs > LONGEST_UNATTENDED_MS
-  );
+export function isServedByLane(destination: Destination, now: number): boolean {
+  const { onLane, restingSince, heldUntil, maxPerSecond, timeoutMs } = destination;
+  const isHeld = heldUntil !== null && now < heldUntil;
+  return onLane || restingSince !== null || isHeld || maxPerSecond !== null || timeoutMs > LONGEST_UNATTENDED_MS;
 }
 
 /** An answer that takes longer is too slow for the fan-out, where others wait behind it. */

@@ -6,6 +6,9 @@ const LONGEST_ASKED_MS = 86_400_000;
 /** A destination that does not say for how long is asked again within a minute, like one whose circuit is open. */
 const LONGEST_UNASKED_MS = 60_000;
 
+/** A hold that has been over for so long is forgotten: until then what waited comes out at a bounded pace. */
+export const REMEMBERED_HOLD_MS = 60_000;
+
 /** Whether an answer asks for less at the destination as a whole, not only for the delivery that it answers. */
 export function asksForLess({ status, retryAfterSeconds }: Pick<Attempt, "status" | "retryAfterSeconds">): boolean {
   return status === 429 || (status === 503 && retryAfterSeconds !== null);
@@ -22,6 +25,7 @@ export function holdOf(
 ): number | null {
   if (!asksForLess(attempt)) return null;
   const { retryAfterSeconds } = attempt;
+  if (retryAfterSeconds === 0) return null;
   if (retryAfterSeconds !== null) return now + Math.min(Math.ceil(retryAfterSeconds * 1000), LONGEST_ASKED_MS);
   return nextAttemptAt === null ? null : Math.min(nextAttemptAt, now + LONGEST_UNASKED_MS);
 }

@@ -37,7 +37,7 @@ export async function fanOut(
     wantedBy.map((destination): Job => ({ event, destination, delivery: firstDelivery(event, destination) })),
   );
   const { atOnce = [], forLane = [] } = Object.groupBy(jobs, ({ destination }) =>
-    isServedByLane(destination) ? "forLane" : "atOnce",
+    isServedByLane(destination, startedAt) ? "forLane" : "atOnce",
   );
   const attempted = await attemptAll(atOnce, BEGIN_WITHIN_MS, { world, config });
   const deliveries = await conclude(

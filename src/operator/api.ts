@@ -1,5 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Tally } from "../domain/tally.ts";
+import { ProblemError } from "../platform/problem.ts";
 import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
 import { addAudit } from "./audit.ts";
@@ -57,6 +58,8 @@ export function operatorApi(world: World, tally: Tally): OperatorApi {
 }
 
 function refuseBody(fault: BodyFault): never {
-  const message = fault === "body_too_large" ? `must not exceed ${MAX_BODY_BYTES} bytes` : "was not complete in time";
-  throw invalidRequest([{ path: "", message }]);
+  if (fault === "body_too_large")
+    throw invalidRequest([{ path: "", message: `must not exceed ${MAX_BODY_BYTES} bytes` }]);
+  const detail = "The body was not complete in time. Send it again.";
+  throw new ProblemError({ status: 408, code: "body_timeout", title: "Body timeout", detail });
 }

@@ -1,5 +1,6 @@
 import { ConfigError, type ConfigFault } from "../config.ts";
 import { type Env, readConfig } from "../env.ts";
+import { equalInConstantTime } from "../platform/hmac.ts";
 import { type Access, type NamedToken, findToken, findTokenByDigest, noteUse } from "../store/tokens.ts";
 import { refuse } from "./refusals.ts";
 import { isOwnTokenText } from "./token-text.ts";
@@ -31,7 +32,8 @@ export async function digestOf(token: string): Promise<string> {
  * without D1: it lets in while that is down.
  */
 export async function findCaller(presented: string, digest: string, env: Env, now: number): Promise<Caller | null> {
-  if (equalInConstantTime(digest, await digestOf(adminTokenOf(env)))) return admin;
+  if (equalInConstantTime(Uint8Array.fromHex(digest), Uint8Array.fromHex(await digestOf(adminTokenOf(env)))))
+    return admin;
   if (!(await isOwnTokenText(readConfig(env), presented))) return null;
   const token = await findTokenByDigest(env.DB, digest);
   if (token === null) return null;
@@ -63,10 +65,4 @@ export function adminTokenOf(env: Env): string {
 
 function notConfigured(faults: readonly ConfigFault[]) {
   return refuse("not_configured", { detail: `${faults.map(({ message }) => message).join("; ")}.` });
-}
-
-/** Digests have one length, whatever was presented. */
-function equalInConstantTime(one: string, other: string): boolean {
-  const encoder = new TextEncoder();
-  return crypto.subtle.timingSafeEqual(encoder.encode(one), encoder.encode(other));
 }

@@ -61,7 +61,8 @@ export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorE
       const kept = { status: c.res.status, content: await seal(keys, JSON.stringify(answer), id, world) };
       // Should it not be kept, the next try repeats this one.
       await keepAnswer(DB, id, wanted.claim, kept).catch((error: unknown) => logFailure("keep-answer", error));
-    } else if (c.res.status < 500) await freeKey(DB, id, wanted.claim);
+    } else if (c.res.status < 500)
+      await freeKey(DB, id, wanted.claim).catch((error: unknown) => logFailure("free-key", error));
     // Nobody knows how far it came: the key stays, and the next try need not wait.
     else await endLease(DB, id, wanted.claim).catch((error: unknown) => logFailure("end-lease", error));
   };

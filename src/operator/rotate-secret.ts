@@ -47,9 +47,9 @@ const route = createRoute({
 export function addSecretRotation(api: OperatorApi, world: World): void {
   api.openapi(route, async (c) => {
     const { overlap_seconds } = c.req.valid("json");
-    return c.json(
-      { secret: await rotateTeamSecret(c, worldOf(c, world), c.req.valid("param").id, overlap_seconds) },
-      200,
-    );
+    const { id } = c.req.valid("param");
+    // Repeated under a key it makes the same secret, but the overlap begins when that is written down.
+    const secret = await rotateTeamSecret(c, worldOf(c, world), id, overlap_seconds, world.now());
+    return c.json({ secret }, 200);
   });
 }

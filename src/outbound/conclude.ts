@@ -23,6 +23,9 @@ export interface Concluding {
 /** A late attempt has come to its end by then, or its consumer has died: then the cron has it made again. */
 const LATE_MS = 45_000;
 
+/** A hold that ends sooner may have had its message by the time that a delivery is written down. */
+const HOLD_ENDS_MS = 10_000;
+
 /** The platform ends what goes on behind a batch then. */
 const BEHIND_MS = 30_000;
 
@@ -38,12 +41,8 @@ export async function conclude(
 ): Promise<Delivery[]> {
   const { env, world, waitUntil } = concluding;
   const now = world.now();
-  const alone = results.map((result) => concludeOne(result, now, world.random()));
-  const holds = holdsOf(alone);
-  const concluded = alone.map((one) => ({
-    ...one,
-    due: Math.max(one.due, holds.get(one.delivery.destinationId) ?? 0),
-  }));
+  const concluded = results.map((result) => concludeOne(result, now, world.random()));
+  const holds = holdsOf(concluded);
   const deliveries = [
     ...concluded.map(({ delivery }) => delivery),
     ...late.filter(({ job }) => !isHeld(job, now)).map(({ job }) => putOff(job.delivery, now + LATE_MS)),
@@ -51,16 +50,19 @@ export async function conclude(
   if (deliveries.length === 0 && late.length === 0) return [];
 
   const also = [
-    recordHealth(env.DB, attemptsOf(results), holds),
+    recordHealth(env.DB, attemptsOf(results), holds, now),
     disableDestinations(env.DB, goneDestinations(results), now),
     ...(late.length === 0 ? [] : [putOnLane(env.DB, idsOf(late))]),
   ];
-  const [health] = await recordDeliveries(env.DB, deliveries, also, { until: leaseUntil, world });
-  countResults(results, deliveries, concluding.tally);
-  const turned = await turnBreakers(health?.results ?? [], results, concluding);
-  const held = [...holds].map(([destinationId, at]) => ({ destinationId, at }));
-  await wakeLane([...concluded.flatMap(wakeOf), ...turned, ...held], concluding);
-  for (const { result } of late) waitUntil(concludeLate(result, concluding));
+  try {
+    const [health] = await recordDeliveries(env.DB, deliveries, also, { until: leaseUntil, world });
+    countResults(results, deliveries, concluding.tally);
+    const turned = await turnBreakers(health?.results ?? [], results, concluding);
+    const held = [...holds].map(([destinationId, at]) => ({ destinationId, at }));
+    await wakeLane([...concluded.flatMap((one) => wakeOf(one, holds)), ...turned, ...held], concluding);
+  } finally {
+    for (const { result } of late) waitUntil(concludeLate(result, now + LATE_MS, concluding));
+  }
   return deliveries;
 }
 
@@ -77,8 +79,10 @@ function countResults(results: readonly JobResult[], deliveries: readonly Delive
 /** A delivery as it now stands, and when the lane is to look after it. */
 interface Concluded {
   readonly delivery: Delivery;
-  /** Unix milliseconds. */
-  readonly due: number;
+  /** Unix milliseconds; null: when its destination is no longer held, which has a message of its own. */
+  readonly due: number | null;
+  /** Without an attempt. */
+  readonly isPutOff: boolean;
   /** Until when its destination is to be left alone, Unix milliseconds; null: it did not ask for that. */
   readonly heldUntil: number | null;
 }
@@ -86,12 +90,13 @@ interface Concluded {
 function concludeOne(result: JobResult, now: number, random: number): Concluded {
   const { delivery, destination } = result.job;
   if (result.attempt === null) {
-    const due = now + (result.isDestinationSlow ? restMs(destination) : 0);
-    return { delivery: putOff(delivery, now), due: Math.max(due, destination.heldUntil ?? 0), heldUntil: null };
+    const isHeldYet = (destination.heldUntil ?? 0) > now + HOLD_ENDS_MS;
+    const due = isHeldYet ? null : now + (result.isDestinationSlow ? restMs(destination) : 0);
+    return { delivery: putOff(delivery, now), due, isPutOff: true, heldUntil: null };
   }
   const after = afterAttempt(delivery, result.attempt, destination.retryScheduleSeconds, { now, random });
   const heldUntil = holdOf(result.attempt, after.nextAttemptAt, now);
-  return { delivery: after, due: after.nextAttemptAt ?? now, heldUntil };
+  return { delivery: after, due: after.nextAttemptAt ?? now, isPutOff: false, heldUntil };
 }
 
 /** How long destinations that asked for less are to be left alone, by their ids: the longest counts. */
@@ -109,10 +114,11 @@ function isHeld({ delivery }: Job, now: number): boolean {
   return (delivery.nextAttemptAt ?? now) >= now + LATE_MS;
 }
 
-async function concludeLate(result: Promise<JobResult>, concluding: Concluding): Promise<void> {
-  const endsAt = concluding.world.now() + BEHIND_MS;
+/** After `heldUntil` it may be made again. */
+async function concludeLate(result: Promise<JobResult>, heldUntil: number, concluding: Concluding): Promise<void> {
+  const until = Math.min(heldUntil, concluding.world.now() + BEHIND_MS);
   try {
-    await conclude({ results: [await result], late: [] }, endsAt, concluding);
+    await conclude({ results: [await result], late: [] }, until, concluding);
   } catch (error) {
     logFailure("conclude-late-attempt", error);
   }
@@ -153,9 +159,14 @@ function failedProbeAmong(results: readonly JobResult[]): Attempt | null {
   return probe?.attempt ?? null;
 }
 
-/** Each pending delivery has its message. Should its destination rest by then, that is spent: probes have their own. */
-function wakeOf({ delivery, due }: Concluded): Wake[] {
-  return delivery.status === "pending" ? [{ destinationId: delivery.destinationId, at: due }] : [];
+/**
+ * Each pending delivery has its message, but for those that wait for the end of a hold: that has one for all. Should the
+ * destination rest by then, it is spent: probes have their own.
+ */
+function wakeOf({ delivery, due, isPutOff }: Concluded, holds: ReadonlyMap<string, number>): Wake[] {
+  const { destinationId, status } = delivery;
+  if (status !== "pending" || due === null || (isPutOff && holds.has(destinationId))) return [];
+  return [{ destinationId, at: due }];
 }
 
 async function wakeLane(wakes: readonly Wake[], { env, world }: Concluding): Promise<void> {

@@ -22,7 +22,7 @@ export async function verifyHmacSha256(
   return crypto.subtle.verify(algorithm.name, await importKey(secret), signature, data);
 }
 
-/** Takes as long wherever two digests differ. WebCrypto's own `timingSafeEqual` is not in Node, where the command line runs. */
+/** Takes as long wherever two digests differ. The runtime's own `timingSafeEqual` is not in Node, where the command line runs. */
 export function equalInConstantTime(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;
   let difference = 0;

@@ -3,6 +3,7 @@ import { type Database, retried } from "./database.ts";
 import type { Breaker, BreakerChange } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
 import { type Destination, isServedByLane, isSlow } from "../domain/destination.ts";
+import { REMEMBERED_HOLD_MS } from "../domain/hold.ts";
 import { SHORTEST_HOLD_SECONDS } from "../domain/retry-schedule.ts";
 import { LEASE_MS } from "../domain/turn.ts";
 
@@ -17,6 +18,9 @@ export const newestSuccessSql = `(
     ORDER BY received_at DESC, event_id DESC LIMIT ${LOOK_BACK}
   ) AS newest WHERE newest.status = 'delivered')`;
 
+const isForgottenHoldSql = `held_until <= ?2 - ${REMEMBERED_HOLD_MS}`;
+
+/** A hold is asked for by the URL that was called: an answer that comes after a change of it holds nobody. */
 export const recordHealthSql = `
   UPDATE destinations SET
     consecutive_failures = iif(run.value ->> 'last_success_at' IS NULL, consecutive_failures, 0)
@@ -33,11 +37,15 @@ export const recordHealthSql = `
       last_success_at),
     last_failure_at = coalesce(run.value ->> 'last_failure_at', last_failure_at),
     on_lane = run.value ->> 'on_lane',
-    held_until = nullif(max(coalesce(held_until, 0), coalesce(run.value ->> 'held_until', 0)), 0)
+    held_until = CASE
+      WHEN run.value ->> 'held_until' IS NOT NULL AND url = run.value ->> 'url'
+        THEN max(coalesce(held_until, 0), run.value ->> 'held_until')
+      WHEN ${isForgottenHoldSql} THEN NULL
+      ELSE held_until END
   FROM json_each(?1) AS run
   WHERE destinations.id = run.value ->> 'destination_id'
     AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR resting_since IS NOT NULL
-      OR on_lane <> run.value ->> 'on_lane' OR run.value ->> 'always')
+      OR on_lane <> run.value ->> 'on_lane' OR run.value ->> 'always' OR ${isForgottenHoldSql})
   RETURNING destinations.id, consecutive_failures, consecutive_timeouts, failing_since, resting_since, failed_probes`;
 
 /**
@@ -49,15 +57,17 @@ export function recordHealth(
   db: Database,
   attempts: readonly { readonly destination: Destination; readonly attempt: Attempt }[],
   holds: ReadonlyMap<string, number>,
+  now: number,
 ): D1PreparedStatement {
   const byDestination = Map.groupBy(attempts, ({ destination }) => destination.id);
   const runs = [...byDestination].map(([destinationId, made]) => ({
     destination_id: destinationId,
-    always: made.some(({ destination }) => isServedByLane(destination)) ? 1 : 0,
+    url: made[0]?.destination.url ?? null,
+    always: made.some(({ destination }) => isServedByLane(destination, now)) ? 1 : 0,
     held_until: holds.get(destinationId) ?? null,
     ...summarize(made.map(({ attempt }) => attempt)),
   }));
-  return db.prepare(recordHealthSql).bind(JSON.stringify(runs));
+  return db.prepare(recordHealthSql).bind(JSON.stringify(runs), now);
 }
 
 export const putOnLaneSql = `

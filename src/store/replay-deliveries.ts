@@ -9,7 +9,8 @@ const isUpToDateSql = `
     SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5 AND finished_at IS NULL))`;
 
 /**
- * A delivery that was delivered since it was found to be dead or missing is not sent again, unless ?6 is 1. ?7: whether an
+ * A delivery that was delivered since it was found to be dead or missing is not sent again, unless ?6 is 1; and never one that
+ * was attempted after ?2, by the first try of a request that is repeated with its time. ?7: whether an
  * operator named its destination, which then gets it even if it does not want the event.
  */
 export const owePendingSql = `
@@ -25,7 +26,7 @@ export const owePendingSql = `
       named = iif(deliveries.status = 'pending', max(deliveries.named, excluded.named), excluded.named)
     WHERE CASE deliveries.status
       WHEN 'pending' THEN deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0
-      WHEN 'delivered' THEN ?6
+      WHEN 'delivered' THEN ?6 AND coalesce(deliveries.attempts ->> '$[#-1].at', 0) <= ?2
       ELSE true END`;
 
 export const oweSql = `

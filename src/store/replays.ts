@@ -65,6 +65,11 @@ const failedSql = (limit: string) => `
     CROSS JOIN destinations ON destinations.id = ?1
   WHERE ${wantsSql("events")}`;
 
+/** The last of so many dead ones, if there are that many. */
+function edgeOfFailedSql(size: number): string {
+  return `SELECT received_at, event_id AS id ${deadSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${size - 1}`;
+}
+
 /** Events received from ?2, behind ?3, before ?4. */
 const windowSql = "FROM events WHERE (received_at, id) > (?2, ?3) AND received_at < ?4";
 
@@ -94,8 +99,9 @@ const wantedSql = (limit: string) => `
 /** Events that one statement looks at while it counts; and, further below, while it replays. */
 const COUNTED_AT_ONCE = 10_000;
 
-export const countFailedSql = `SELECT count(*) AS many ${failedSql("")}`;
+export const countFailedSql = `SELECT count(*) AS many ${failedSql(`LIMIT ${COUNTED_AT_ONCE}`)}`;
 export const countWantedSql = `SELECT count(*) AS many ${wantedSql(`LIMIT ${COUNTED_AT_ONCE}`)}`;
+export const countedFailedEdgeSql = edgeOfFailedSql(COUNTED_AT_ONCE);
 export const countedEdgeSql = edgeOfWindowSql(COUNTED_AT_ONCE);
 
 /**
@@ -107,20 +113,15 @@ export async function countReplay(
   replay: Replay,
   mostWindows = Number.POSITIVE_INFINITY,
 ): Promise<{ readonly many: number; readonly isWhole: boolean }> {
-  if (replay.which === "failed") {
-    const row = await db
-      .prepare(countFailedSql)
-      .bind(...windowOf(replay))
-      .first();
-    return { many: countRow.parse(row).many, isWhole: true };
-  }
+  const [countSql, edgeSql] =
+    replay.which === "failed" ? [countFailedSql, countedFailedEdgeSql] : [countWantedSql, countedEdgeSql];
   let many = 0;
   let reached: Replay["reached"] | null = replay.reached;
   for (let windows = 0; reached !== null && windows < mostWindows; windows += 1) {
     const window = windowOf({ ...replay, reached });
     const [counted, edge]: D1Result[] = await db.batch([
-      db.prepare(countWantedSql).bind(...window),
-      db.prepare(countedEdgeSql).bind(...window.slice(0, 4)),
+      db.prepare(countSql).bind(...window),
+      db.prepare(edgeSql).bind(...window.slice(0, 4)),
     ]);
     many += countRow.parse(counted?.results[0]).many;
     reached = readEdge(edge);
@@ -136,8 +137,7 @@ const PAGE = 500;
 export const failedPageSql = `
   SELECT looked_at.received_at, looked_at.event_id AS id ${failedSql(`LIMIT ${PAGE}`)}`;
 export const wantedPageSql = `SELECT looked_at.received_at, looked_at.id ${wantedSql(`LIMIT ${PAGE}`)}`;
-export const failedEdgeSql = `
-  SELECT received_at, event_id AS id ${deadSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${PAGE - 1}`;
+export const failedEdgeSql = edgeOfFailedSql(PAGE);
 export const wantedEdgeSql = edgeOfWindowSql(PAGE);
 
 const positionRow = z

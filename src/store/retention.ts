@@ -104,6 +104,9 @@ export const deleteTalliesSql = `
   DELETE FROM tallies WHERE hour IN (
     SELECT hour FROM tallies WHERE hour > ${ALL_TIME} AND hour < ?1 ORDER BY hour LIMIT ?2)`;
 
+/** Their rows are short, and a program may make many. */
+const MOST_KEYS = 1_000;
+
 export const deleteKeysSql = `
   DELETE FROM idempotency_keys WHERE id IN (
     SELECT id FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)`;
@@ -124,7 +127,7 @@ export async function deleteOthers(
       db.prepare(deleteReplaysSql).bind(settledBefore, limit),
       db.prepare(deleteAuditSql).bind(firstAuditId, limit),
       db.prepare(deleteTalliesSql).bind(hourOf(deadBefore), limit),
-      db.prepare(deleteKeysSql).bind(keysBefore, limit),
+      db.prepare(deleteKeysSql).bind(keysBefore, MOST_KEYS),
       forgetRemovedDestinations(db),
     ]),
   );

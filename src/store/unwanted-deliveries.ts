@@ -4,7 +4,7 @@ import { endingSql } from "./deliveries.ts";
 import { wantsSql } from "./wants.ts";
 
 /** Pending deliveries that one page looks at, and pages; what is behind the last, the lane ends when it is due. */
-const PAGE = 1_000;
+const PAGE = 250;
 const MOST_PAGES = 100;
 
 /** Of destination ?1, behind the position ?2, ?3, ?4. */
@@ -32,7 +32,7 @@ const endedRow = z.object({ status: z.enum(["delivered", "dead"]) });
 
 /**
  * Ends at `now` the pending deliveries of events that their destination does not want, but for those for which an operator
- * named it; returns what each then is. A page of a thousand costs one D1 call, and a run that is cut short can be made again.
+ * named it; returns what each then is. A page costs one D1 call, and a run that is cut short can be made again.
  */
 export async function endUnwantedDeliveries(
   db: Database,

@@ -15,7 +15,6 @@ export const crypto = {
     deriveKey: async (algorithm: Hkdf, key: Uint8Array, { length }: { length: number }) => hkdf(key, algorithm, length),
     encrypt: async (algorithm: Gcm, key: Uint8Array, data: Uint8Array) => encrypt(algorithm, key, data),
     decrypt: async (algorithm: Gcm, key: Uint8Array, data: Uint8Array) => decrypt(algorithm, key, data),
-    timingSafeEqual: (one: Uint8Array, other: Uint8Array) => node.timingSafeEqual(one, other),
   },
 };
 

@@ -10,8 +10,13 @@ import { type Acting, notFound } from "../requests.ts";
  * Gives a team another secret and returns it; the present one signs as well until the overlap ends. Throws
  * `too_many_rotations` when it would be one too many.
  */
-export async function rotateTeamSecret(c: Acting, world: World, id: string, overlapSeconds: number): Promise<string> {
-  const now = world.now();
+export async function rotateTeamSecret(
+  c: Acting,
+  world: World,
+  id: string,
+  overlapSeconds: number,
+  now = world.now(),
+): Promise<string> {
   const { secret, sealed } = await makeSecret(readConfig(c.env).encryptionKeys, id, world);
   const previousUntil = now + overlapSeconds * 1000;
   await audited(c, world, {

@@ -109,6 +109,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
           db,
           fewTimes.map(() => ({ destination: destinationBy(chance), attempt: attemptBy(chance) })),
           new Map(some(chance, destinationIds).map((id) => [id, at(chance)])),
+          at(chance),
         ),
         health.putOnLane(db, some(chance, destinationIds)),
         deliveries.deliveriesOfEvent(db, pick(chance, eventIds)),

@@ -22,14 +22,14 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "A late attempt is not concluded when it ends",
     file: "src/outbound/conclude.ts",
-    from: `for (const { result } of late) waitUntil(concludeLate(result, concluding));`,
+    from: `for (const { result } of late) waitUntil(concludeLate(result, now + LATE_MS, concluding));`,
     to: ``,
   },
   {
     title: "A late attempt ends with its batch",
     file: "src/outbound/conclude.ts",
-    from: `waitUntil(concludeLate(result, concluding));`,
-    to: `void concludeLate(result, concluding);`,
+    from: `waitUntil(concludeLate(result, now + LATE_MS, concluding));`,
+    to: `void concludeLate(result, now + LATE_MS, concluding);`,
   },
   {
     title: "More answers are waited for than an invocation may wait for",
@@ -64,20 +64,20 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "No message follows a failed delivery",
     file: "src/outbound/conclude.ts",
-    from: `await wakeLane([...concluded.flatMap(wakeOf), ...turned, ...held], concluding);`,
+    from: `await wakeLane([...concluded.flatMap((one) => wakeOf(one, holds)), ...turned, ...held], concluding);`,
     to: ``,
   },
   {
     title: "A message follows each delivery, failed or not",
     file: "src/outbound/conclude.ts",
-    from: `return delivery.status === "pending" ? [{ destinationId: delivery.destinationId, at: due }] : [];`,
-    to: `return [{ destinationId: delivery.destinationId, at: due }];`,
+    from: `if (status !== "pending" || due === null ||`,
+    to: `if (due === null ||`,
   },
   {
     title: "Two messages follow a failed delivery",
     file: "src/outbound/conclude.ts",
-    from: `[{ destinationId: delivery.destinationId, at: due }] : [];`,
-    to: `[0, 3_000].map((ms) => ({ destinationId: delivery.destinationId, at: due + ms })) : [];`,
+    from: `return [{ destinationId, at: due }];`,
+    to: `return [0, 3_000].map((ms) => ({ destinationId, at: due + ms }));`,
   },
   {
     title: "A destination that wants no more goes on getting events",

@@ -232,6 +232,8 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
         );
         goesOn = died && reached();
         relay.env = { ...relay.env, DB };
+        relay.passSeconds(1);
+        await relay.runQueues();
         relay.passSeconds(60);
         const { status, body } = await post(relay, request);
         expect(status).toBeLessThan(300);
@@ -279,6 +281,23 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
     expect(deaths).toBeGreaterThanOrEqual(8);
   });
 
+  it("sends an event again to a destination once", async () => {
+    const deaths = await cutShort(
+      async (relay) => {
+        const { id } = await relay.addTeam(url);
+        const payload = makePayload("v1/cards");
+        await relay.send(payload);
+        await relay.runQueues();
+        return { path: `/api/events/${payload.id}/replay`, body: { destination_id: id } };
+      },
+      async (_answer, relay) => {
+        await relay.runQueues();
+        expect(relay.teams.at(url)).toHaveLength(2);
+      },
+    );
+    expect(deaths).toBeGreaterThanOrEqual(8);
+  });
+
   it("begins one replay", async () => {
     const deaths = await cutShort(
       async (relay) => {
@@ -290,6 +309,22 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
     );
     expect(deaths).toBeGreaterThanOrEqual(8);
   });
+});
+
+it("an overlap begins when the secret is rotated, however long ago the first try was made", async () => {
+  const relay = new TestRelay();
+  const { id } = await relay.addTeam(url);
+  const request = { path: `/api/destinations/${id}/rotate-secret`, body: { overlap_seconds: 30 } };
+  const { DB } = relay.env;
+  const intercept: Intercept = (call, proceed) =>
+    call.statements.some((sql) => sql.includes("previous_secrets = iif")) ? failing(call, proceed) : proceed();
+  relay.env = { ...relay.env, DB: interceptDatabase(DB, intercept) };
+  expect((await post(relay, request)).status).toBe(500);
+  relay.env = { ...relay.env, DB };
+  relay.passSeconds(7_200);
+  expect((await post(relay, request)).status).toBe(200);
+  const [{ previous_secrets }] = await rowsOf("destinations");
+  expect(JSON.parse(previous_secrets)).toMatchObject([{ until: relay.now + 30_000 }]);
 });
 
 it("the document says of each operation that posts that it honours a key, and how it refuses one", async () => {

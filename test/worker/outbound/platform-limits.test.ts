@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { sleep } from "../../../src/platform/timeout.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { interceptDatabase } from "../support/database.ts";
 import { type HeldQueue, TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -137,6 +138,24 @@ describe("what destinations answered, while D1 is overloaded", () => {
     const asked = failWrites(relay, 5, overloaded, 2);
     await relay.runQueues();
     expect(asked).toHaveLength(9);
+    await relay.liveThrough(120);
+    expect((await deliveriesOf(event.id, relay)).map(({ status }) => status)).toEqual(Array(3).fill("delivered"));
+    expect(relay.teams.received).toHaveLength(3);
+  });
+
+  it("is written down of a late attempt though its batch could write nothing, and is not made again", async () => {
+    const relay = await relayWithTeams(okAfter(3_000));
+    const event = makePayload("v1/cards");
+    await relay.send(event);
+    const wellAt = relay.now + 31_000;
+    const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
+      if (statements[0]?.includes("INSERT INTO deliveries") && relay.now < wellAt) throw overloaded();
+      return proceed();
+    });
+    relay.env = { ...relay.env, DB };
+    await relay.runEventsBatch();
+    expect(relay.events.waiting).toHaveLength(1);
+    await relay.clock.waitFor(sleep(5_000, relay.clock));
     await relay.liveThrough(120);
     expect((await deliveriesOf(event.id, relay)).map(({ status }) => status)).toEqual(Array(3).fill("delivered"));
     expect(relay.teams.received).toHaveLength(3);

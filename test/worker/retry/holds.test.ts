@@ -110,6 +110,46 @@ describe("an answer that asks for less", () => {
     expect(requests()).toBeGreaterThan(2);
   });
 
+  it("has one message at its end, however much waits", async () => {
+    const { relay, sendEvents } = await relayWith(once(asking(429, "60")));
+    await sendEvents(40);
+    expect(relay.retries.sent).toHaveLength(1);
+    await relay.liveThrough(70);
+    expect(await deliveriesOf(relay, "delivered")).toHaveLength(40);
+  });
+
+  it("is over at its end, whatever still waits: what comes then is attempted at once", async () => {
+    const { relay, sendEvents, requests } = await relayWith(once(asking(429, "60")));
+    await sendEvents(40);
+    relay.passSeconds(60);
+    await relay.send(makePayload("v1/cards"));
+    await relay.runEventsBatch();
+    expect(requests()).toBe(2);
+  });
+
+  it("does not hold by a Retry-After of nothing", async () => {
+    const { sendEvents, requests, health } = await relayWith(once(asking(429, "0")));
+    await sendEvents(2);
+    expect(requests()).toBe(2);
+    expect((await health()).held_until).toBeNull();
+  });
+
+  it("does not hold another URL, when it comes from the one before a change", async () => {
+    const late: Answer = async (...call) => {
+      await okAfter(2_000)(...call);
+      return asking(429, "3600")(...call);
+    };
+    const { relay, path, health } = await relayWith(late);
+    relay.whenBatchReturns = async () => {
+      relay.whenBatchReturns = async () => undefined;
+      await relay.api("PATCH", path, { url: "https://other.example.com/hook" });
+    };
+    await relay.send(makePayload("v1/cards"));
+    await relay.runEventsBatch();
+    expect(relay.teams.at(url)).toHaveLength(1);
+    expect((await health()).held_until).toBeNull();
+  });
+
   it("holds a day at most", async () => {
     const { relay, health } = await relayWith(asking(429, "999999"));
     await relay.send(makePayload("v1/cards"));

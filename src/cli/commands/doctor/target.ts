@@ -1,5 +1,6 @@
 import { isOnThisMachine } from "../../settings.ts";
-import { WEBHOOK_PATH, plainPath } from "../../webhook-path.ts";
+import { plainPath } from "../../../platform/plain-path.ts";
+import { WEBHOOK_PATH } from "../../webhook-path.ts";
 
 /** The relay that is examined, as its address tells. */
 export interface Target {
@@ -27,6 +28,6 @@ export function readTarget(text: string): Target {
     port: Number(url.port) || (isHttps ? 443 : 80),
     isHttps,
     isLocal: isOnThisMachine(url.href),
-    strangePath: ["", WEBHOOK_PATH].includes(plainPath(url.pathname)) ? null : url.pathname,
+    strangePath: ["/", WEBHOOK_PATH].includes(plainPath(url.pathname)) ? null : url.pathname,
   };
 }

@@ -1,6 +1,6 @@
 import { QontoRefusal } from "../../../qonto-refusal.ts";
 import { Fault } from "../../../fault.ts";
-import { plainPath } from "../../../webhook-path.ts";
+import { plainPath } from "../../../../platform/plain-path.ts";
 import type { Subscription } from "../../subscriptions/subscription.ts";
 import { type FaultName, type Finding, type Result, failed, judged } from "../finding.ts";
 import type { Patient } from "../patient.ts";
