@@ -195,12 +195,13 @@ export class Checks {
 
   #turnsEnd(): void {
     const { db, now, destinations } = this.#watched;
-    for (const row of db.query("SELECT id, url, next_turn_at, resting_since FROM destinations")) {
-      const { id, url, next_turn_at, resting_since } = row;
+    for (const row of db.query("SELECT id, url, next_turn_at, resting_since, held_until FROM destinations")) {
+      const { id, url, next_turn_at, resting_since, held_until } = row;
       const destination = destinations.find(({ planned }) => planned.url === url);
       if (destination !== undefined) {
         destination.id = String(id);
         destination.hasRested ||= resting_since !== null;
+        destination.hasBeenHeld ||= held_until !== null;
       }
       if (Number(next_turn_at ?? 0) > now() + LONGEST_REST_MS)
         throw new Error(`A turn at ${String(url)} lasts too long`);
@@ -212,10 +213,11 @@ export class Checks {
    * at once) and an attempt that came late, which puts off others. Whatever sends more would go on sending: messages would
    * multiply.
    */
-  #oneMessageForEachFailedDelivery({ id, planned, attempts, failed, late, hasRested }: SimulatedDestination): void {
+  #oneMessageForEachFailedDelivery(destination: SimulatedDestination): void {
+    const { id, planned, attempts, failed, late, hasRested, hasBeenHeld } = destination;
     const { queues, events, disturbances } = this.#watched;
     const sent = queues.retries.sentByBatches.get(id) ?? 0;
-    const turns = planned.maxPerSecond === null && !hasRested ? 0 : attempts.length;
+    const turns = planned.maxPerSecond === null && !hasRested && !hasBeenHeld ? 0 : attempts.length;
     const called = failed + events.size + attempts.length / 5 + turns + 5 * (late + disturbances()) + TO_SPARE;
     if (sent > called)
       throw new Error(`${sent} messages for ${failed} failed of ${attempts.length} attempts at ${planned.url}`);

@@ -97,6 +97,8 @@ export class SimulatedDestination {
   mayLackEvents = false;
   /** Whether its circuit breaker was open at some time. */
   hasRested = false;
+  /** It asked for less: afterwards it is served by turns until it has caught up. */
+  hasBeenHeld = false;
   /** How often an operator has asked for what it may have. */
   resends = 0;
   /** When an operator last did something about it, Unix milliseconds. */
