@@ -28,14 +28,27 @@ export async function bundleWorker(entry: string): Promise<string> {
  * no development server in between that could answer in the Worker's place. Without a port nobody reaches it.
  */
 export function workerOptions(script: string, port?: number): V4WorkerOptions {
-  // Else wrangler says that it has read .dev.vars, which does not count here.
-  process.env["WRANGLER_LOG"] ??= "error";
-  const config = unstable_readConfig({ config: path.join(root, "wrangler.toml") }, { hideWarnings: true });
-  const { vars } = z.object({ vars: z.record(z.string(), z.string()) }).parse(config);
+  const config = readWranglerToml();
+  const vars = variablesOf(config);
   // The rules are for modules that are not bundled.
   const { modulesRules: _, ...options } = unstable_getMiniflareWorkerOptions(config).workerOptions;
   // Of the addresses of localhost, a machine has this one also with IPv6 switched off.
   const unsafeDirectSockets = port === undefined ? [] : [{ host: "127.0.0.1", port }];
   // `cf` would be looked up on the internet.
   return { ...options, name: "relay", modules: true, script, bindings: vars, unsafeDirectSockets, cf: false };
+}
+
+/** The variables under `[vars]` in wrangler.toml. */
+export function wranglerVariables(): Readonly<Record<string, string>> {
+  return variablesOf(readWranglerToml());
+}
+
+function readWranglerToml() {
+  // Else wrangler says that it has read .dev.vars, which does not count here.
+  process.env["WRANGLER_LOG"] ??= "error";
+  return unstable_readConfig({ config: path.join(root, "wrangler.toml") }, { hideWarnings: true });
+}
+
+function variablesOf(config: object): Record<string, string> {
+  return z.object({ vars: z.record(z.string(), z.string()) }).parse(config).vars;
 }

@@ -6,7 +6,7 @@ import { Miniflare, MiniflareCoreError, convertV4MiniflareOptions } from "minifl
 import { ConfigError, parseConfig } from "../config.ts";
 import { expireLeases } from "../store/expire-leases.ts";
 import { applyMigrations } from "../store/migrations.ts";
-import { bundleWorker, workerOptions } from "./local-worker.ts";
+import { bundleWorker, workerOptions, wranglerVariables } from "./local-worker.ts";
 import { readVariables } from "./variables-file.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -99,11 +99,14 @@ function readVariablesOf(file: string, print: (line: string) => void): Readonly<
   const name = path.basename(file);
   const { variables, remarks } = readVariables(readFileSync(file, "utf8"));
   for (const { variable, says } of remarks) print(`${variable} in ${name} ${says}`);
+  const fileOf = (variable: string) => (variable in variables ? name : "wrangler.toml");
   try {
-    for (const { message } of parseConfig(variables).faults) print(`In ${name}: ${message}.`);
+    const { faults } = parseConfig({ ...wranglerVariables(), ...variables });
+    for (const { message } of faults) print(`In ${name}: ${message}.`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new ServeError(`In ${name}: ${error.message}. Nothing was started.`);
+    const faults = error.faults.map(({ variable, message }) => `In ${fileOf(variable)}: ${message}.`);
+    throw new ServeError(`${faults.join(" ")} Nothing was started.`);
   }
   return variables;
 }

@@ -79,9 +79,11 @@ describe("npm start", () => {
   it("leaves variables alone that are there, says what is wrong with them, and uses them", async () => {
     const relay = await freshCopy();
     writeFileSync(relay.path(".dev.vars"), "QONTO_WEBHOOK_SECRETS=mine\nSIGNATURE_TOLERANCE_SECONDS=100000\n");
+    appendFileSync(relay.path("wrangler.toml"), '\n[vars]\nMAX_BODY_BYTES = "0"\n');
     await relay.start();
     expect(relay.output).toContain(
-      "In .dev.vars: SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 86400. Nothing was started.",
+      "In .dev.vars: SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 86400. " +
+        "In wrangler.toml: MAX_BODY_BYTES must be a whole number from 1 to 1400000. Nothing was started.",
     );
     expect(relay.exitCode).toBe(1);
     const variables = "QONTO_WEBHOOK_SECRETS=mine,also-mine#2\nADMIN_TOKEN=my-token\nMAX_BODY_BYTES=2000\n";
