@@ -70,6 +70,7 @@ export function describeTurns(turns: readonly Turn[], { rate }: { readonly rate:
       "Strangers, sender, relay, D1 and queues share this machine's processors: the last row says what that alone costs. On Cloudflare they share an isolate at most.",
       "CPU is the runtime's, its HTTP and D1 among it; each is a request that was begun. Once a minute some request carries the D1 call that writes the counters.",
       "Tokens come from many addresses: one address alone is refused unheard after 40.",
+      "Who hangs up does not wait for the relay: on one machine this fills the queue of connections that are to be accepted, before any Worker. A bare Worker beside it is as late.",
     ],
   };
 }
