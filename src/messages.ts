@@ -87,7 +87,7 @@ export function messageOf(event: RelayEvent): EventMessage | null {
   return fits(message) ? message : null;
 }
 
-/** What an event's message says that its body does not. */
+/** What a message says that the body in it does not. */
 export function aboutOf(message: EventMessage | QuarantineMessage): About {
   const { source, received_at, content_type, content_encoding } = message;
   return { source, receivedAt: received_at, contentType: content_type, contentEncoding: content_encoding };

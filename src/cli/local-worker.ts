@@ -50,5 +50,6 @@ function readWranglerToml() {
 }
 
 function variablesOf(config: object): Record<string, string> {
-  return z.object({ vars: z.record(z.string(), z.string()) }).parse(config).vars;
+  const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+  return z.object({ vars: z.record(z.string(), text) }).parse(config).vars;
 }

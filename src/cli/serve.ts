@@ -99,10 +99,11 @@ function readVariablesOf(file: string, print: (line: string) => void): Readonly<
   const name = path.basename(file);
   const { variables, remarks } = readVariables(readFileSync(file, "utf8"));
   for (const { variable, says } of remarks) print(`${variable} in ${name} ${says}`);
-  const fileOf = (variable: string) => (variable in variables ? name : "wrangler.toml");
+  const configured = wranglerVariables();
+  const fileOf = (variable: string) => (variable in variables || !(variable in configured) ? name : "wrangler.toml");
   try {
-    const { faults } = parseConfig({ ...wranglerVariables(), ...variables });
-    for (const { message } of faults) print(`In ${name}: ${message}.`);
+    const { faults } = parseConfig({ ...configured, ...variables });
+    for (const { variable, message } of faults) print(`In ${fileOf(variable)}: ${message}.`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const faults = error.faults.map(({ variable, message }) => `In ${fileOf(variable)}: ${message}.`);

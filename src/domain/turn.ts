@@ -51,7 +51,9 @@ function atRate(kind: "paced" | "recovering", perSecond: number, page: number): 
 export interface Visited {
   /** Deliveries that it claimed, … */
   readonly claimed: number;
-  /** … and of these, attempts that it began. */
+  /** Whether it took as many as its turn allows, with those that had only to be ended. */
+  readonly isFull: boolean;
+  /** … and of the claimed, attempts that it began. */
   readonly begun: number;
   /** Whether it put off others, for which a message has been sent. */
   readonly hasPutOff: boolean;
@@ -85,7 +87,7 @@ export function afterVisit(turn: Turn, visited: Visited, now: number): AfterVisi
       : { endsTurn: true, nextTurnAt: now, wakeAt: now };
   }
   if ((turn.kind === "paced" || turn.kind === "recovering") && claimed > 0) {
-    const isRecovered = turn.kind === "recovering" && claimed < turn.limit;
+    const isRecovered = turn.kind === "recovering" && !visited.isFull;
     const nextTurnAt = isRecovered ? null : now + turn.gapMs;
     return { endsTurn: true, nextTurnAt, wakeAt: Math.max(nextTurnAt ?? now, now + restMs) };
   }

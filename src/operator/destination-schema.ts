@@ -62,7 +62,7 @@ export const destination = z
         .openapi({ description: "From when on a delivery that is due is tried as that single one." }),
       held_until: time.nullable().openapi({
         description:
-          "Until then nothing is attempted: it answered 429, or 503 with `Retry-After`. Null once it has caught up.",
+          "Until then nothing is attempted: it answered 429, or 503 with `Retry-After`. Null when that is over.",
       }),
     }),
   })
@@ -99,7 +99,7 @@ export const exampleDestination = {
 } satisfies z.input<typeof destination>;
 
 /** A destination as the API shows it: never its secret. */
-export function showDestination(report: DestinationReport): z.input<typeof destination> {
+export function showDestination(report: DestinationReport, now: number): z.input<typeof destination> {
   return {
     id: report.id,
     url: report.url,
@@ -119,7 +119,7 @@ export function showDestination(report: DestinationReport): z.input<typeof desti
       last_failure_at: isoTimeOrNull(report.lastFailureAt),
       resting_since: isoTimeOrNull(report.restingSince),
       next_probe_at: isoTimeOrNull(nextProbeAt(report)),
-      held_until: isoTimeOrNull(report.heldUntil),
+      held_until: isoTimeOrNull(report.heldUntil !== null && report.heldUntil > now ? report.heldUntil : null),
     },
   };
 }

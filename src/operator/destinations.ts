@@ -103,23 +103,28 @@ const deleteRoute = createRoute({
 export function addDestinations(api: OperatorApi, world: World, tally: Tally): void {
   api.openapi(createDestination, async (c) => {
     const { team, secret } = await createTeam(c, worldOf(c, world), c.req.valid("json"));
-    return c.json({ ...showDestination(team), secret }, 201);
+    return c.json({ ...showDestination(team, world.now()), secret }, 201);
   });
 
   api.openapi(listRoute, async (c) => {
     const query = c.req.valid("query");
     const rows = await listDestinations(c.env.DB, query.cursor?.id ?? "", query.limit + 1);
     return c.json(
-      toPage(rows, query.limit, { show: showDestination, cursorAt: ({ id }) => encodeCursor({ id }) }),
+      toPage(rows, query.limit, {
+        show: (one) => showDestination(one, world.now()),
+        cursorAt: ({ id }) => encodeCursor({ id }),
+      }),
       200,
     );
   });
 
-  api.openapi(showRoute, async (c) => c.json(showDestination(await existingTeam(c, c.req.valid("param").id)), 200));
+  api.openapi(showRoute, async (c) =>
+    c.json(showDestination(await existingTeam(c, c.req.valid("param").id), world.now()), 200),
+  );
 
   api.openapi(changeRoute, async (c) => {
     const changed = await changeTeam(c, { world, tally }, c.req.valid("param").id, c.req.valid("json"));
-    return c.json(showDestination(changed), 200);
+    return c.json(showDestination(changed, world.now()), 200);
   });
 
   api.openapi(deleteRoute, async (c) => {

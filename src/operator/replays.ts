@@ -121,7 +121,9 @@ const replayEventRoute = createRoute({
 
 export function addReplays(api: OperatorApi, world: World): void {
   api.openapi(replayDestinationRoute, async (c) => {
-    const { count, replayId } = await replayTeam(c, worldOf(c, world), c.req.valid("param").id, c.req.valid("json"));
+    const { id } = c.req.valid("param");
+    // Repeated under a key it is the same replay, which goes on now.
+    const { count, replayId } = await replayTeam(c, worldOf(c, world), id, c.req.valid("json"), world.now());
     return c.json({ count, replay_id: replayId }, 202);
   });
 
@@ -143,6 +145,7 @@ export function addReplays(api: OperatorApi, world: World): void {
 
   api.openapi(replayEventRoute, async (c) => {
     const { destination_id } = c.req.valid("json");
-    return c.json({ count: await replayEvent(c, worldOf(c, world), c.req.valid("param").id, destination_id) }, 202);
+    const askedAt = worldOf(c, world).now();
+    return c.json({ count: await replayEvent(c, world, c.req.valid("param").id, destination_id, askedAt) }, 202);
   });
 }

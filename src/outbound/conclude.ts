@@ -45,7 +45,7 @@ export async function conclude(
   const holds = holdsOf(concluded);
   const deliveries = [
     ...concluded.map(({ delivery }) => delivery),
-    ...late.filter(({ job }) => !isHeld(job, now)).map(({ job }) => putOff(job.delivery, now + LATE_MS)),
+    ...late.filter(({ job }) => !isClaimed(job, now)).map(({ job }) => putOff(job.delivery, now + LATE_MS)),
   ];
   if (deliveries.length === 0 && late.length === 0) return [];
 
@@ -57,9 +57,9 @@ export async function conclude(
   try {
     const [health] = await recordDeliveries(env.DB, deliveries, also, { until: leaseUntil, world });
     countResults(results, deliveries, concluding.tally);
-    const turned = await turnBreakers(health?.results ?? [], results, concluding);
     const held = [...holds].map(([destinationId, at]) => ({ destinationId, at }));
-    await wakeLane([...concluded.flatMap((one) => wakeOf(one, holds)), ...turned, ...held], concluding);
+    await wakeLane([...concluded.flatMap((one) => wakeOf(one, holds)), ...held], concluding);
+    await wakeLane(await turnBreakers(health?.results ?? [], results, concluding), concluding);
   } finally {
     for (const { result } of late) waitUntil(concludeLate(result, now + LATE_MS, concluding));
   }
@@ -110,13 +110,13 @@ function holdsOf(concluded: readonly Concluded[]): ReadonlyMap<string, number> {
 }
 
 /** The lane's claim is lease enough for what it has begun. */
-function isHeld({ delivery }: Job, now: number): boolean {
+function isClaimed({ delivery }: Job, now: number): boolean {
   return (delivery.nextAttemptAt ?? now) >= now + LATE_MS;
 }
 
-/** After `heldUntil` it may be made again. */
-async function concludeLate(result: Promise<JobResult>, heldUntil: number, concluding: Concluding): Promise<void> {
-  const until = Math.min(heldUntil, concluding.world.now() + BEHIND_MS);
+/** After `leaseUntil` it may be made again. */
+async function concludeLate(result: Promise<JobResult>, leaseUntil: number, concluding: Concluding): Promise<void> {
+  const until = Math.min(leaseUntil, concluding.world.now() + BEHIND_MS);
   try {
     await conclude({ results: [await result], late: [] }, until, concluding);
   } catch (error) {

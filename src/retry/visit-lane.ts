@@ -158,6 +158,7 @@ async function sendForTheRest(
     if (claimed === undefined) continue;
     const visited = {
       claimed: claimed.deliveries.length,
+      isFull: claimed.deliveries.length + claimed.unwanted.length >= turn.limit,
       begun: begun.filter((id) => id === destination.id).length,
       hasPutOff: putOff.has(destination.id),
       nextDueAt: claimed.nextDueAt,

@@ -9,9 +9,9 @@ const isUpToDateSql = `
     SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5 AND finished_at IS NULL))`;
 
 /**
- * A delivery that was delivered since it was found to be dead or missing is not sent again, unless ?6 is 1; and never one that
- * was attempted after ?2, by the first try of a request that is repeated with its time. ?7: whether an
- * operator named its destination, which then gets it even if it does not want the event.
+ * A delivery that was delivered since it was found to be dead or missing is not sent again, unless ?6 is 1. ?7: whether an
+ * operator named its destination, which then gets it even if it does not want the event. ?8: when it was first asked for; what
+ * has been attempted since then, by the first try of a request that is repeated, is done. A replay knows its own pages.
  */
 export const owePendingSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at, named)
@@ -24,10 +24,11 @@ export const owePendingSql = `
     AND NOT ${awaitsFirstAttemptSql("given")}
   ON CONFLICT DO UPDATE SET status = 'pending', step = 0, claims = 0, next_attempt_at = excluded.next_attempt_at,
       named = iif(deliveries.status = 'pending', max(deliveries.named, excluded.named), excluded.named)
-    WHERE CASE deliveries.status
-      WHEN 'pending' THEN deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0
-      WHEN 'delivered' THEN ?6 AND coalesce(deliveries.attempts ->> '$[#-1].at', 0) <= ?2
-      ELSE true END`;
+    WHERE (?3 IS NOT NULL OR coalesce(deliveries.attempts ->> '$[#-1].at', 0) <= ?8)
+      AND CASE deliveries.status
+        WHEN 'pending' THEN deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0
+        WHEN 'delivered' THEN ?6
+        ELSE true END`;
 
 export const oweSql = `
   UPDATE events SET owed = json_insert(owed, '$[#]', given.value ->> 'destination_id')
@@ -49,8 +50,14 @@ export function owe(
   {
     evenDelivered,
     named,
+    askedAt = now,
     upToDate,
-  }: { readonly evenDelivered: boolean; readonly named: boolean; readonly upToDate: readonly unknown[] },
+  }: {
+    readonly evenDelivered: boolean;
+    readonly named: boolean;
+    readonly askedAt?: number;
+    readonly upToDate: readonly unknown[];
+  },
 ): D1PreparedStatement[] {
   const byDestination = Map.groupBy(keys, ({ destinationId }) => destinationId);
   return [...byDestination.values()].flatMap((ofDestination) => {
@@ -62,7 +69,7 @@ export function owe(
       })),
     );
     return [
-      db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered), Number(named)),
+      db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),
       db.prepare(oweSql).bind(rows),
     ];
   });
@@ -76,11 +83,11 @@ export async function replayDeliveries(
   db: Database,
   keys: readonly DeliveryKey[],
   now: number,
-  { named }: { readonly named: boolean },
+  { named, askedAt }: { readonly named: boolean; readonly askedAt: number },
 ): Promise<number> {
   if (keys.length === 0) return 0;
   const results = await retried(db, () =>
-    db.batch(owe(db, keys, now, { evenDelivered: named, named, upToDate: [null, null, null] })),
+    db.batch(owe(db, keys, now, { evenDelivered: named, named, askedAt, upToDate: [null, null, null] })),
   );
   return results.filter((_, index) => index % 2 === 0).reduce((sum, { meta }) => sum + meta.changes, 0);
 }

@@ -32,8 +32,8 @@ export async function replayTeam(
   world: World,
   destinationId: string,
   wish: ReplayWish,
+  now = world.now(),
 ): Promise<{ readonly count: number; readonly replayId: string }> {
-  const now = world.now();
   const replay = await plan(c, destinationId, wish, world);
   const { many: count } = await countReplay(c.env.DB, replay);
   await audited(c, world, {
@@ -90,15 +90,24 @@ async function plan(
   };
 }
 
-/** Sends an event again, to the team that is named or to all that want it; returns to how many. */
-export async function replayEvent(c: Acting, world: World, id: string, named: string | undefined): Promise<number> {
+/**
+ * Sends an event again, to the team that is named or to all that want it; returns to how many. `askedAt`: by the first try of
+ * a request that is repeated, Unix milliseconds.
+ */
+export async function replayEvent(
+  c: Acting,
+  world: World,
+  id: string,
+  named: string | undefined,
+  askedAt = world.now(),
+): Promise<number> {
   const targets = await targetsOf(c.env.DB, id, named);
   const now = world.now();
   const destinationIds = targets.map(({ destinationId }) => destinationId);
   const replayed = await audited(c, world, {
     action: "event.replayed",
     subject: id,
-    make: () => replayDeliveries(c.env.DB, targets, now, { named: named !== undefined }),
+    make: () => replayDeliveries(c.env.DB, targets, now, { named: named !== undefined, askedAt }),
     after: (count) => ({ destination_ids: destinationIds, count }),
   });
   await wakeNow(c.env, destinationIds, now);

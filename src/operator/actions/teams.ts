@@ -67,7 +67,7 @@ export async function createTeam(
     action: "destination.created",
     subject: id,
     make: () => insertDestination(c.env.DB, created),
-    after: () => pick(showDestination(team), wishNames),
+    after: () => pick(showDestination(team, now), wishNames),
   });
   return { team, secret };
 }
@@ -80,7 +80,7 @@ export async function changeTeam(
   asked: z.output<typeof change>,
 ): Promise<DestinationReport> {
   const input = asked.url === undefined ? asked : { ...asked, url: readUrl(asked.url, c.env) };
-  const before = showDestination(await existingTeam(c, id));
+  const before = showDestination(await existingTeam(c, id), world.now());
   await audited(c, world, {
     action: "destination.changed",
     subject: id,
@@ -107,7 +107,7 @@ export async function removeTeam(c: Acting, world: World, id: string): Promise<v
   await audited(c, world, {
     action: "destination.deleted",
     subject: found.id,
-    before: pick(showDestination(found), wishNames),
+    before: pick(showDestination(found, world.now()), wishNames),
     make: () => remove(c.env.DB, found.id, world.now()),
   });
 }

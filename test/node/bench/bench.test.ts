@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { root } from "../../bench/bundle.ts";
@@ -23,7 +24,7 @@ function bench(...options: string[]): ChildProcess {
   return spawn("npm", ["run", "bench", "--", "--short", "--json", path.join(directory, "figures.json"), ...options], {
     cwd: root,
     env: { ...process.env, TMPDIR: directory },
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: ["ignore", "pipe", "pipe"],
     // A process group, as a terminal makes one for each command.
     detached: true,
   });
@@ -42,8 +43,13 @@ const leftovers = () => readdirSync(directory).filter((name) => name.startsWith(
 describe("npm run bench", () => {
   it("prints its tables, keeps its figures, and leaves nothing behind", { timeout: 300_000 }, async () => {
     const child = bench(...sections.flatMap((section) => ["--only", section]));
-    const [output, [code]] = await Promise.all([child.stdout === null ? "" : text(child.stdout), once(child, "exit")]);
-    expect(code).toBe(0);
+    const textOf = async (stream: Readable | null) => (stream === null ? "" : text(stream));
+    const [output, progress, [code]] = await Promise.all([
+      textOf(child.stdout),
+      textOf(child.stderr),
+      once(child, "exit"),
+    ]);
+    expect(code, progress.slice(-2_000)).toBe(0);
     for (const title of [
       "as a multiple of the reference's",
       "first arrival at a team",
@@ -69,6 +75,8 @@ describe("npm run bench", () => {
 
   it("leaves nothing behind when it is interrupted", async () => {
     const child = bench("--only", "ack");
+    child.stderr?.resume();
+    child.stdout?.resume();
     await vi.waitUntil(() => processes("workerd").length >= 3, { timeout: 60_000, interval: 200 });
     if (child.pid !== undefined) process.kill(-child.pid, "SIGINT");
     await vi.waitUntil(() => processes().length === 0, { timeout: 30_000, interval: 200 });

@@ -64,7 +64,7 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "No message follows a failed delivery",
     file: "src/outbound/conclude.ts",
-    from: `await wakeLane([...concluded.flatMap((one) => wakeOf(one, holds)), ...turned, ...held], concluding);`,
+    from: `await wakeLane([...concluded.flatMap((one) => wakeOf(one, holds)), ...held], concluding);`,
     to: ``,
   },
   {

@@ -71,6 +71,7 @@ const probe: Turn = { kind: "probe", limit: 1 };
 const visited = (claimed: number, more: object = {}) => ({
   claimed,
   begun: claimed,
+  isFull: false,
   hasPutOff: false,
   nextDueAt: null,
   restMs: 0,
@@ -84,7 +85,15 @@ describe("after a visit", () => {
     [
       "a full one of a recovery, the next begins when the gap is over",
       recovering,
-      visited(50),
+      visited(50, { isFull: true }),
+      true,
+      now + 1_000,
+      now + 1_000,
+    ],
+    [
+      "a full one of a recovery of which some had only to be ended, too",
+      recovering,
+      visited(40, { isFull: true }),
       true,
       now + 1_000,
       now + 1_000,
@@ -115,6 +124,7 @@ describe("after a visit", () => {
     const visit = fc.record({
       claimed: fc.nat(60),
       begun: fc.nat(60),
+      isFull: fc.boolean(),
       hasPutOff: fc.constant(false),
       nextDueAt: fc.option(fc.integer({ min: now - 100_000, max: now + 100_000 })),
       restMs: fc.nat(2_000),

@@ -5,6 +5,7 @@ import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { type Intercept, Meter, failing, interceptDatabase, never } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { statuses } from "../support/teams.ts";
 
 beforeEach(emptyDatabase);
 
@@ -281,10 +282,11 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
     expect(deaths).toBeGreaterThanOrEqual(8);
   });
 
-  it("sends an event again to a destination once", async () => {
+  it.each([200, 500])("sends an event again to a destination once, which answers %i", async (answer) => {
     const deaths = await cutShort(
       async (relay) => {
-        const { id } = await relay.addTeam(url);
+        const { id } = await relay.addTeam(url, { retry_schedule_seconds: [86_400] });
+        relay.teams.answer(url, statuses(200, answer));
         const payload = makePayload("v1/cards");
         await relay.send(payload);
         await relay.runQueues();

@@ -237,6 +237,14 @@ describe("a destination that is held", () => {
     expect(await health()).toMatchObject({ state: "healthy", held_until: null });
   });
 
+  it("says so no longer than it is, also when nothing is left to deliver", async () => {
+    const { relay, sendEvents, health } = await relayWith(asking(429, "60"), { retry_schedule_seconds: [] });
+    await sendEvents(1);
+    expect((await health()).held_until).not.toBeNull();
+    relay.passSeconds(60);
+    expect((await health()).held_until).toBeNull();
+  });
+
   it("gets what came due meanwhile, also when the delivery that it refused is tried no more", async () => {
     const answers = [asking(500), asking(500), asking(429, "60")];
     const { relay, sendEvents, requests } = await relayWith((...call) => (answers.shift() ?? ok)(...call), {

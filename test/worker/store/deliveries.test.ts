@@ -73,7 +73,7 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   const lease = { now: asked + 10, claimedUntil: asked + 10 + LEASE_MS };
   expect((await claimDue(database, [claim], lease)).claimed[0]?.deliveries).toHaveLength(1);
 
-  expect(await replayDeliveries(database, [key], asked, { named: true })).toBe(0);
+  expect(await replayDeliveries(database, [key], asked, { named: true, askedAt: asked })).toBe(0);
   await bringDeliveriesForward(database, destinationId, asked);
   const statement = env.DB.prepare("SELECT next_attempt_at FROM deliveries WHERE destination_id = ?1");
   expect(await statement.bind(destinationId).first("next_attempt_at")).toBe(lease.claimedUntil);
@@ -108,7 +108,7 @@ it("a replay leaves alone what is on its first way", async () => {
   const { id: destinationId } = await new TestRelay().addTeam(url);
   const key = { destinationId, eventId: "on-its-first-way", receivedAt: 8 };
   await owe(destinationId, [key]);
-  expect(await replayDeliveries(database, [key], 1_000, { named: true })).toBe(0);
+  expect(await replayDeliveries(database, [key], 1_000, { named: true, askedAt: 1_000 })).toBe(0);
   const statement = env.DB.prepare("SELECT event_id FROM deliveries WHERE destination_id = ?1").bind(destinationId);
   expect((await statement.all()).results).toEqual([]);
 });

@@ -54,7 +54,7 @@ function showEdit(c: ConsoleContext, team: DestinationReport, typed: TypedTeam, 
 
 /** A form says everything, the audit trail only what was changed. */
 function whatDiffers(wishes: z.output<typeof change>, team: DestinationReport): z.output<typeof change> {
-  const present = new Map<string, unknown>(Object.entries(showDestination(team)));
+  const present = new Map<string, unknown>(Object.entries(showDestination(team, team.updatedAt)));
   return Object.fromEntries(
     Object.entries(wishes).filter(([name, value]) => comparable(value) !== comparable(present.get(name))),
   );
