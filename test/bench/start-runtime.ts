@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { z } from "zod";
-import { root } from "./bundle.ts";
 import { compatibility } from "./configuration.ts";
 import { processorMs } from "./processor-time.ts";
 import { ADMIN_TOKEN, SECRET } from "./served-worker.ts";
@@ -24,7 +24,8 @@ export interface Start {
   readonly ms: number;
 }
 
-const program = path.join(root, "node_modules/workerd/bin/workerd");
+/** The binary itself: without its install script, what the package puts beside it is a script that keeps pipes to itself. */
+const { default: program } = z.object({ default: z.string() }).parse(createRequire(import.meta.url)("workerd"));
 
 const signals = ["SIGINT", "SIGTERM"] as const;
 
