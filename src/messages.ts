@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { RelayEvent } from "./domain/event.ts";
+import type { About, RelayEvent } from "./domain/event.ts";
 
 /** The queue messages: where the stages meet. */
 
@@ -87,14 +87,6 @@ export function messageOf(event: RelayEvent): EventMessage | null {
   return fits(message) ? message : null;
 }
 
-/** What a message says that the body in it does not. */
-export function aboutOf(message: EventMessage | QuarantineMessage): About {
-  const { source, received_at, content_type, content_encoding } = message;
-  return { source, receivedAt: received_at, contentType: content_type, contentEncoding: content_encoding };
-}
-
-type About = Pick<RelayEvent, "source" | "receivedAt" | "contentType" | "contentEncoding">;
-
 /** The same for an unreadable body. */
 export function quarantineMessageOf(unreadable: About & { readonly body: Uint8Array }): QuarantineMessage | null {
   const message: QuarantineMessage = {
@@ -106,6 +98,12 @@ export function quarantineMessageOf(unreadable: About & { readonly body: Uint8Ar
     body_base64: unreadable.body.toBase64(),
   };
   return fits(message) ? message : null;
+}
+
+/** What a message says that the body in it does not. */
+export function aboutOf(message: EventMessage | QuarantineMessage): About {
+  const { source, received_at, content_type, content_encoding } = message;
+  return { source, receivedAt: received_at, contentType: content_type, contentEncoding: content_encoding };
 }
 
 /** Runs before each answer, so it measures only what is neither surely small nor surely too large. */

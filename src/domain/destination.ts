@@ -30,7 +30,7 @@ export interface Destination {
   readonly restingSince: number | null;
   /** Until then the retry lane leaves it alone, Unix milliseconds; null: it may come at any time. */
   readonly nextTurnAt: number | null;
-  /** It asked for less: until then nothing is attempted. Unix milliseconds; null once it has caught up with what waited. */
+  /** It asked for less: until then nothing is attempted. Unix milliseconds; null once nothing waits any more, or with an attempt a minute after its end. */
   readonly heldUntil: number | null;
   readonly createdAt: number;
   readonly updatedAt: number;

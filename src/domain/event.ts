@@ -24,6 +24,9 @@ export interface RelayEvent {
   readonly body: string;
 }
 
+/** What a body does not say of its event. */
+export type About = Pick<RelayEvent, "source" | "contentType" | "contentEncoding" | "receivedAt">;
+
 /** The request body, byte for byte. */
 export function bodyBytes({ isUnreadable, body }: Pick<RelayEvent, "isUnreadable" | "body">): Uint8Array {
   return isUnreadable ? Uint8Array.fromBase64(body) : new TextEncoder().encode(body);

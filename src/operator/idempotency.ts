@@ -18,8 +18,8 @@ const LEASE_MS = 60_000;
 export const MAX_KEY_CHARACTERS = 255;
 
 /**
- * Honours `Idempotency-Key` on whatever is posted: the same request under the same key is done once, and has the same answer
- * each time. The answer can hold a secret that is shown once: it is kept encrypted.
+ * Honours `Idempotency-Key` on every POST: the same request under the same key is done once, and has the same answer each
+ * time. The answer can hold a secret that is shown once: it is kept encrypted.
  *
  * A try that is cut short between what it makes and its answer is repeated exactly. Its time and the seed of its chance are
  * written down first: the next try makes the same id and the same secret, and every write of the relay can be repeated. A

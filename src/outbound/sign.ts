@@ -7,7 +7,7 @@ import { keyBytes } from "./secrets.ts";
  * Headers that let a team verify a delivery in either way: Standard Webhooks (the key is the decoded part behind
  * `whsec_`) or as Qonto itself signs (the key is the whole string). While a secret is being rotated Standard Webhooks
  * carry a signature of each. Qonto's form has room for one: that of the oldest secret, the last, until its overlap ends,
- * so that whoever verifies it has that long to learn the next.
+ * so that the receiver has that long to learn the next.
  */
 export async function signatureHeaders(
   { eventId, body }: { readonly eventId: string; readonly body: Uint8Array },

@@ -1,9 +1,6 @@
-import type { RelayEvent } from "../domain/event.ts";
+import type { About, RelayEvent } from "../domain/event.ts";
 import { tryDecodeUtf8 } from "../platform/json.ts";
 import { type Envelope, parseBody, readAddress, readEnvelope } from "./envelope.ts";
-
-/** What a body does not say of its event. */
-export type About = Pick<RelayEvent, "source" | "contentType" | "contentEncoding" | "receivedAt">;
 
 /** Reads a body as an event of Qonto's; null when it is no UTF-8, no JSON, or has no usable id or type. */
 export function readEvent(bytes: Uint8Array, about: About): RelayEvent | null {

@@ -1,11 +1,11 @@
 import type { Config, Env } from "../env.ts";
-import type { RelayEvent } from "../domain/event.ts";
+import type { About, RelayEvent } from "../domain/event.ts";
 import { firstLease } from "../domain/lease.ts";
 import { type QueueMessage, messageOf, quarantineMessageOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { readBody } from "../platform/read-body.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
-import { type About, readEvent } from "../qonto/read-event.ts";
+import { readEvent } from "../qonto/read-event.ts";
 import { readSignature } from "../qonto/read-signature.ts";
 import type { Signature } from "../qonto/signature.ts";
 import type { Recorded } from "../store/events.ts";

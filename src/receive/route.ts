@@ -56,12 +56,12 @@ function toResponse(verdict: Verdict): Response {
     case "refused":
       return refusalResponse(verdict.code);
     case "broken_off":
-      // For whoever has closed one direction only.
+      // For a sender that has closed one direction only.
       return refusalResponse("body_timeout");
   }
 }
 
-/** A refusal that the doctor provoked is counted too: whoever claims to be the doctor hides nothing. */
+/** A refusal that the doctor provoked is counted too: a stranger who claims to be the doctor hides nothing. */
 function countVerdict(
   verdict: Verdict,
   { durationMs, ofDoctor }: { readonly durationMs: number; readonly ofDoctor: boolean },

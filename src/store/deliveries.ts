@@ -40,8 +40,8 @@ export const recordDeliveriesSql = `
 
 /**
  * Writes deliveries down as they now stand; `also` joins the same transaction, and its results are returned. A delivery
- * that has come to its end stays there, and one to a destination that its event does not name is left out. Rows written: 1 each, 2 while
- * pending. With a `persistence` the write outlasts an overloaded D1: what has been attempted would be attempted again.
+ * that has come to its end stays there, and one to a destination that its event does not name is left out. Rows written:
+ * 1 each, 2 while pending. With a `persistence` the write outlasts an overloaded D1: what has been attempted would be attempted again.
  */
 export async function recordDeliveries(
   db: Database,

@@ -17,8 +17,8 @@ export interface Recorded {
 }
 
 /**
- * Time of receipt never decreases in the order of recording: whoever has read up to a time, an operator's poll or the
- * recovery scan, has missed nothing before it. So an event that is recorded behind a younger one takes that one's time.
+ * Time of receipt never decreases in the order of recording: an operator's poll or the recovery scan
+ * that has read up to a time has missed nothing before it. So an event that is recorded behind a younger one takes that one's time.
  * A clock that is far ahead does not count.
  */
 const receivedAtSql = (requested: string) => `max(${requested}, coalesce(
@@ -148,7 +148,10 @@ export const recordClaimedSql = `
 
 const writtenRow = z.object({ id: z.string(), received_at: z.number() });
 
-/** Records events that only the queue took, claimed by whoever writes them. Returns the `receivedAt` of those that were missing, by id. */
+/**
+ * Records events that only the queue took, claimed by the consumer that writes them. Returns the `receivedAt` of those
+ * that were missing, by id.
+ */
 export async function recordClaimedEvents(
   db: Database,
   events: readonly { readonly event: RelayEvent; readonly owed: readonly string[] }[],

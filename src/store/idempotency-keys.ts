@@ -16,8 +16,8 @@ export interface IdempotencyKey {
 }
 
 /**
- * A key is taken anew once it is too old. A try that was cut short is gone on with by the next one of the same request, under
- * the seed and the time of the first.
+ * A key that is too old can be used again. After a try that was cut short, the next one of the same request goes on with the
+ * seed and the time of the first.
  */
 export const claimKeySql = `
   INSERT INTO idempotency_keys (id, request, created_at, claim, leased_until, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

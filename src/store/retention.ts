@@ -112,8 +112,8 @@ export const deleteKeysSql = `
     SELECT id FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)`;
 
 /**
- * Deletes some of the other things that have had their time, up to `limit` of those that may be large, and what was counted late of destinations
- * that have been removed; returns how many of each went.
+ * Deletes some of the other things that have had their time, up to `limit` of those that may be large, and what was
+ * counted late of destinations that have been removed; returns how many of each went.
  */
 export async function deleteOthers(
   db: Database,

@@ -30,7 +30,7 @@ const OTHERS_PER_RUN = 100;
 /**
  * Deletes what has had its time, in small pages: delivered and unmatched events with their deliveries, those with a dead
  * delivery after twice as long, and never one that is owed something; then quarantine, dead letters and replays. A run goes
- * on where the last one came to, and begins anew once all is looked at, so that what stays does not block what is behind it.
+ * on where the last one came to, and starts over once all is looked at, so that what stays does not block what is behind it.
  */
 export async function deleteWhatIsOld({ env, world, config }: Upkeep) {
   // Nothing is deleted on a guess.

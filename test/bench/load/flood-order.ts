@@ -22,7 +22,7 @@ export type FloodKind = (typeof floodKinds)[number];
 export const floodOrder = z.object({
   url: z.string(),
   flood: z.enum(floodKinds),
-  /** Each begins anew when it has been answered. */
+  /** Each starts over when it has been answered. */
   connections: z.number(),
   /** After these all is broken off. */
   seconds: z.number(),

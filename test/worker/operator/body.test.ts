@@ -46,7 +46,7 @@ describe("the body of a call of the operator's API", () => {
     expect([response.status, await response.json()]).toEqual([408, expect.objectContaining({ code: "body_timeout" })]);
   });
 
-  it("is not read of whoever bears no token", async () => {
+  it("is not read when the request bears no token", async () => {
     const relay = new TestRelay();
     let pulled = 0;
     const body = new ReadableStream({ pull: () => void (pulled += 1) }, { highWaterMark: 0 });

@@ -132,7 +132,7 @@ describe("the list of events", () => {
     }
   });
 
-  it("names the form of an instant to whoever writes another", async () => {
+  it("names the form of an instant in its refusal of another", async () => {
     const { body } = await new TestRelay().api("GET", "/api/events?since=yesterday");
     expect(body.errors).toEqual([{ path: "since", message: "must be an ISO 8601 instant, as 2026-11-29T10:00:00Z" }]);
   });

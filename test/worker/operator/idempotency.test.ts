@@ -104,7 +104,7 @@ describe("a request that is repeated under its key", () => {
     expect(await rowsOf("destinations")).toHaveLength(2);
   });
 
-  it("is done anew after a day, when the cron deletes the key", async () => {
+  it("is done again after a day, when the cron deletes the key", async () => {
     const relay = new TestRelay();
     await post(relay, creation);
     relay.passSeconds(86_400 - 1);
