@@ -1,9 +1,6 @@
 /** How long a message may be on its way before a duplicate or the cron sends another. */
 export const MESSAGE_PATIENCE_MS = 30_000;
 
-/** A write that D1 has stalled may still be applied so much later. */
-export const LATE_WRITES_MS = 180_000;
-
 /** Longer than first attempts and the writes around them take; short, because a dead consumer's events wait for its end. */
 const CLAIM_MS = 45_000;
 

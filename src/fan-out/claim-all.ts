@@ -46,10 +46,10 @@ export async function claimAll(claimables: readonly Claimable[], { db, world }: 
   };
 }
 
-/** Whoever has come or gone among the destinations since the event was recorded has it claimed, and owed anew. */
+/** If destinations have come or gone since the event was recorded, it is claimed, for its recipients to be found again. */
 function isHeld({ lease, wantedBy }: Claimable, now: number): boolean {
-  if (lease === null || lease.owed === null || !isLongEnough(lease.until, now)) return false;
-  return new Set(lease.owed).symmetricDifference(new Set(wantedBy.map(({ id }) => id))).size === 0;
+  if (lease === null || lease.recipients === null || !isLongEnough(lease.until, now)) return false;
+  return new Set(lease.recipients).symmetricDifference(new Set(wantedBy.map(({ id }) => id))).size === 0;
 }
 
 /** Claims what is free, and writes down what only the queue has taken so far. */
@@ -65,9 +65,9 @@ async function claimOpen(claimables: readonly Claimable[], { db, world }: Claimi
   const missing = claimables.filter(({ event }) => !outcomes.has(event.id));
   const written = await recordClaimedEvents(
     db,
-    // Received now, as far as D1 can tell: the cron looks for what is stuck among the latest.
-    missing.map((one) => ({ event: { ...one.event, receivedAt: now }, owed: toClaim(one).owed })),
-    claimedUntil,
+    // Queued now, as far as D1 can tell: its message is at hand.
+    missing.map((one) => ({ event: { ...one.event, receivedAt: now }, recipients: toClaim(one).recipients })),
+    { claimedUntil, also: projectState(db, missing) },
   );
 
   const claimed: Claimable[] = [];
@@ -92,7 +92,7 @@ function asClaimed({ event, wantedBy, ...rest }: Claimable, { receivedAt, given 
 }
 
 function toClaim({ event, lease, wantedBy }: Claimable) {
-  return { id: event.id, owed: wantedBy.map(({ id }) => id), until: lease?.until ?? null };
+  return { id: event.id, recipients: wantedBy.map(({ id }) => id), until: lease?.until ?? null };
 }
 
 /**

@@ -25,8 +25,8 @@ export interface LoadedEvent extends ReadEvent {
   readonly lease: {
     /** Unix milliseconds. */
     readonly until: number;
-    /** Whom the event is owed to; null when the lease is not held, or no longer. */
-    readonly owed: readonly string[] | null;
+    /** Destinations that get the event; null when the lease is not held, or no longer. */
+    readonly recipients: readonly string[] | null;
   } | null;
 }
 
@@ -76,7 +76,7 @@ export async function loadBatch(arrivals: readonly Arrival[], db: Database): Pro
     if (found?.until === lease.until) {
       // The row's time of receipt counts: it is that of its recording.
       const received = { ...event, receivedAt: found.received_at };
-      events.set(event.id, { event: received, envelope, lease: { until: lease.until, owed: found.owed } });
+      events.set(event.id, { event: received, envelope, lease: { until: lease.until, recipients: found.recipients } });
     }
   }
   return {
@@ -94,7 +94,7 @@ function readRecorded(event: RelayEvent): LoadedEvent | null {
 
 function readCarried(message: EventMessage, isFirstTry: boolean): LoadedEvent | null {
   const envelope = readAgain(message);
-  const lease = isFirstTry ? { until: firstLease(message.received_at), owed: null } : null;
+  const lease = isFirstTry ? { until: firstLease(message.received_at), recipients: null } : null;
   return envelope && { event: toEvent(envelope, message.body, aboutOf(message)), envelope, lease };
 }
 

@@ -2,7 +2,7 @@ import type { Database } from "../store/database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import type { Envelope } from "../qonto/envelope.ts";
 import { readRegistrationStage } from "../qonto/registration.ts";
-import { type ResourceSnapshot, readDataText, readResource } from "../qonto/resource.ts";
+import { type ResourceSnapshot, readResource } from "../qonto/resource.ts";
 import { insertStage } from "../store/registrations.ts";
 import { upsertResources } from "../store/resources.ts";
 
@@ -13,18 +13,11 @@ export interface ReadEvent {
   readonly envelope: Envelope | null;
 }
 
-/** Statements that bring the latest state up to some events; in whatever order, and however often, they are run. */
+/** Statements that bring the latest state up to those of some events that are recorded; in whatever order and however often they are run. */
 export function projectState(db: Database, events: readonly ReadEvent[]): D1PreparedStatement[] {
   const { business = [], onboarding = [] } = Object.groupBy(events, ({ event }) => event.source);
   return [
-    ...upsertResources(
-      db,
-      newestOfEach(business).map(({ snapshot, event }) => ({
-        ...snapshot,
-        receivedAt: event.receivedAt,
-        data: readDataText(event.body),
-      })),
-    ),
+    ...upsertResources(db, newestOfEach(business)),
     ...onboarding
       .map(({ envelope }) => envelope && readRegistrationStage(envelope))
       .filter((stage) => stage !== null)
@@ -32,22 +25,15 @@ export function projectState(db: Database, events: readonly ReadEvent[]): D1Prep
   ];
 }
 
-interface Shown {
-  readonly snapshot: ResourceSnapshot;
-  readonly event: RelayEvent;
-}
-
 /** Of several events of one resource only the newest is worth a row. */
-function newestOfEach(events: readonly ReadEvent[]): Shown[] {
-  const newest = new Map<string, Shown>();
-  for (const { event, envelope } of events) {
+function newestOfEach(events: readonly ReadEvent[]): ResourceSnapshot[] {
+  const newest = new Map<string, ResourceSnapshot>();
+  for (const { envelope } of events) {
     const snapshot = envelope && readResource(envelope);
     if (snapshot === null) continue;
     const key = JSON.stringify([snapshot.organizationId, snapshot.type, snapshot.resourceId]);
     const known = newest.get(key);
-    if (known === undefined || snapshot.version > known.snapshot.version) {
-      newest.set(key, { snapshot, event });
-    }
+    if (known === undefined || snapshot.version > known.version) newest.set(key, snapshot);
   }
   return [...newest.values()];
 }

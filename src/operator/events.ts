@@ -68,7 +68,7 @@ const listRoute = createRoute({
       since: instant.optional(),
       until: instant.optional(),
       limit,
-      cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
+      cursor: cursorOf(z.object({ seq: z.number(), receivedAt: z.number() })).optional(),
     }),
   },
   responses: {

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { isObject, parseJsonLosslessly } from "../platform/json.ts";
+import { readData } from "../qonto/resource.ts";
 import { type OrganizationRow, findOrganization, listOrganizations } from "../store/organizations.ts";
 import { type ResourceRow, findResource, findResources, listResources } from "../store/resources.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
@@ -162,7 +162,7 @@ export function addOrganizations(api: OperatorApi): void {
     return c.json(
       {
         organization_id: found.organizationId,
-        profile: found.profile === null ? null : parseObject(found.profile),
+        profile: found.profileBody === null ? null : readData(found.profileBody),
         counts: { ...found.counts },
         last_event_at: isoTime(found.lastEventAt),
       },
@@ -194,7 +194,7 @@ export function addOrganizations(api: OperatorApi): void {
 }
 
 function showOrganization(row: OrganizationRow): z.input<typeof organization> {
-  const name = row.profile === null ? null : parseObject(row.profile)["legal_name"];
+  const name = row.profileBody === null ? null : readData(row.profileBody)["legal_name"];
   return {
     organization_id: row.organizationId,
     name: typeof name === "string" ? name : null,
@@ -210,12 +210,6 @@ function showResource(row: ResourceRow): z.input<typeof resource> {
     deleted: row.deleted,
     version_at: row.versionAt,
     event_id: row.eventId,
-    data: parseObject(row.data),
+    data: readData(row.body),
   };
-}
-
-/** Only objects are written as `data`; numbers keep the text they came with. */
-function parseObject(text: string): Record<string, unknown> {
-  const json = parseJsonLosslessly(text);
-  return isObject(json) ? json : {};
 }

@@ -38,9 +38,9 @@ export function readResource(envelope: Envelope): ResourceSnapshot | null {
   };
 }
 
-/** JSON text of the `data` of an event's body, each number as it was written; `{}` without an object there. */
-export function readDataText(body: string): string {
+/** The `data` of an event's body, each number as it was written; `{}` without an object there. */
+export function readData(body: string): Record<string, unknown> {
   const json = parseJsonLosslessly(body);
   const data = isObject(json) ? json["data"] : undefined;
-  return isObject(data) ? JSON.stringify(data) : "{}";
+  return isObject(data) ? data : {};
 }

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
-import { deliveryOfOwedSql, unfinishedSql } from "./event-progress.ts";
+import { isUnattemptedSql, recipientsSql, unfinishedSql } from "./event-progress.ts";
 import { isHolderSql } from "./leases.ts";
 
-/** An event that a consumer wants to handle, and the destinations it is to owe. */
+/** An event that a consumer wants to handle, and the destinations that want it. */
 export interface Claim {
   readonly id: string;
-  readonly owed: readonly string[];
+  readonly recipients: readonly string[];
   /** End of the lease that the event's own message holds, Unix milliseconds; null for any other message. */
   readonly until: number | null;
 }
@@ -22,17 +22,17 @@ export type ClaimOutcome =
   | { readonly state: "finished" }
   | { readonly state: "busy"; readonly claimedUntil: number };
 
-/** Who is to get it now, and who was given a delivery of it meanwhile, by a replay: that stays owed. */
-const owedSql = `(
-  SELECT json_group_array(destination_id) FROM (
-    SELECT value AS destination_id FROM json_each(claim.value ->> 'owed')
-    UNION
-    SELECT owed_to.value FROM json_each(events.owed) AS owed_to
-    WHERE EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql})))`;
+/** Who wants it now, and who has a delivery of it already, by a replay or an earlier consumer: these remain. */
+const nextRecipientsSql = `(
+  SELECT json_group_object(destination_id, json(first)) FROM (
+    SELECT destination_id, max(first) AS first FROM (
+      SELECT value AS destination_id, NULL AS first FROM json_each(claim.value ->> 'recipients')
+      UNION ALL
+      SELECT recipient.key, recipient.value FROM ${recipientsSql} WHERE NOT ${isUnattemptedSql})
+    GROUP BY destination_id))`;
 
 const givenSql = `(
-  SELECT json_group_array(owed_to.value) FROM json_each(events.owed) AS owed_to
-  WHERE EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql}))`;
+  SELECT json_group_array(recipient.key) FROM ${recipientsSql} WHERE NOT ${isUnattemptedSql})`;
 
 /**
  * First attempts of which nothing can be written down are not made without end: after some claims that came to nothing an
@@ -41,7 +41,7 @@ const givenSql = `(
 const MOST_CLAIMS = 10;
 
 export const claimSql = `
-  UPDATE events SET claimed_until = ?2, claims = claims + 1, owed = ${owedSql}
+  UPDATE events SET claimed_until = ?2, claims = claims + 1, recipients = ${nextRecipientsSql}
   FROM json_each(?1) AS claim
   WHERE events.id = claim.value ->> 'id'
     AND (events.claimed_until IS NULL OR events.claimed_until <= ?3 OR ${isHolderSql("claim")})

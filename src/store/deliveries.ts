@@ -2,17 +2,42 @@ import { z } from "zod";
 import { type Database, type Persistence, retried, retriedUntil } from "./database.ts";
 import { type Attempt, type Delivery, type DeliveryStatus, type Outcome, attemptOutcomes } from "../domain/delivery.ts";
 import { LEASE_MS } from "../domain/turn.ts";
+import {
+  attemptsSql,
+  isUnattemptedSql,
+  recipientsSql,
+  recipientsWithRowsSql,
+  rowOfRecipientSql,
+  statusSql,
+} from "./event-progress.ts";
 import { inParameters } from "./parameters.ts";
 
 /** A delivery whose destination was deleted meanwhile can only end: nobody would ever attempt it. */
 const isOrphanSql = `given.value ->> 'status' = 'pending'
     AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')`;
 
-/** A late write is left out when the event no longer names this destination, or is deleted. */
-const isOwedSql = `EXISTS (
-    SELECT 1 FROM events CROSS JOIN json_each(events.owed) AS owed_to
+/**
+ * First attempts that succeeded, on a row of `events` that `given` names: `first` of those that nothing is written down of
+ * yet. The rest has a row already, by a write that was late.
+ */
+const newFirstsSql = `
+    FROM json_each(given.firsts) AS first
+    CROSS JOIN ${recipientsSql} ON recipient.key = first.key AND ${isUnattemptedSql}`;
+
+export const recordFirstsSql = `
+  UPDATE events SET recipients = json_patch(recipients, (SELECT json_group_object(first.key, json(first.value)) ${newFirstsSql}))
+  FROM (
+    SELECT value ->> 'event_id' AS event_id, value ->> 'received_at' AS received_at,
+      json_group_object(value ->> 'destination_id', value -> 'first') AS firsts
+    FROM json_each(?1) WHERE value ->> 'first' IS NOT NULL GROUP BY event_id) AS given
+  WHERE events.id = given.event_id AND events.received_at = given.received_at AND EXISTS (SELECT 1 ${newFirstsSql})`;
+
+/** A late write is left out when the event no longer names this destination, or is deleted; so is what its event says already. */
+const isOfEventSql = `EXISTS (
+    SELECT 1 FROM events CROSS JOIN ${recipientsSql}
     WHERE events.id = given.value ->> 'event_id' AND events.received_at = given.value ->> 'received_at'
-      AND owed_to.value = given.value ->> 'destination_id')`;
+      AND recipient.key = given.value ->> 'destination_id'
+      AND (recipient.value IS NULL OR EXISTS (SELECT 1 FROM deliveries WHERE ${rowOfRecipientSql})))`;
 
 const latestNumberSql = (row: string) => `coalesce(${row}.attempts ->> '$[#-1].attempt', 0)`;
 
@@ -32,7 +57,7 @@ export const recordDeliveriesSql = `
     CASE WHEN ${isOrphanSql} THEN 'dead' ELSE given.value ->> 'status' END,
     given.value ->> 'attempts', given.value ->> 'step',
     CASE WHEN ${isOrphanSql} THEN NULL ELSE given.value ->> 'next_attempt_at' END
-  FROM json_each(?1) AS given WHERE ${isOwedSql}
+  FROM json_each(?1) AS given WHERE ${isOfEventSql}
   ON CONFLICT DO UPDATE
     SET status = excluded.status, attempts = excluded.attempts, step = excluded.step,
       next_attempt_at = excluded.next_attempt_at, claims = 0
@@ -41,7 +66,7 @@ export const recordDeliveriesSql = `
 /**
  * Writes deliveries down as they now stand; `also` joins the same transaction, and its results are returned. A delivery
  * that has come to its end stays there, and one to a destination that its event does not name is left out. Rows written:
- * 1 each, 2 while pending. With a `persistence` the write outlasts an overloaded D1: what has been attempted would be attempted again.
+ * 1 for all first attempts at an event that succeeded, 1 for each other delivery, 2 while it is pending. With a `persistence` the write outlasts an overloaded D1: what has been attempted would be attempted again.
  */
 export async function recordDeliveries(
   db: Database,
@@ -49,8 +74,12 @@ export async function recordDeliveries(
   also: readonly D1PreparedStatement[],
   persistence?: Persistence,
 ): Promise<D1Result[]> {
-  const statements = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery)))).map((parameter) =>
-    db.prepare(recordDeliveriesSql).bind(parameter),
+  const hasFirsts = deliveries.some((delivery) => firstOf(delivery) !== null);
+  const statements = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery)))).flatMap(
+    (parameter) => [
+      ...(hasFirsts ? [db.prepare(recordFirstsSql).bind(parameter)] : []),
+      db.prepare(recordDeliveriesSql).bind(parameter),
+    ],
   );
   const write = () => db.batch([...statements, ...also]);
   const results = await (persistence === undefined ? retried(db, write) : retriedUntil(db, persistence, write));
@@ -84,15 +113,13 @@ export async function endPendingDeliveries(
   return meta.changes;
 }
 
+/** Of an event and a recipient with its row: what `readDeliveryRow` reads. */
+export const deliveryColumns = `
+  recipient.key AS destination_id, events.received_at, events.id AS event_id, ${statusSql} AS status,
+  ${attemptsSql} AS attempts, coalesce(deliveries.step, 0) AS step, deliveries.next_attempt_at`;
+
 export const deliveriesOfEventSql = `
-  SELECT owed_to.value AS destination_id, events.received_at, events.id AS event_id,
-    coalesce(deliveries.status, 'pending') AS status, coalesce(deliveries.attempts, '[]') AS attempts,
-    coalesce(deliveries.step, 0) AS step, deliveries.next_attempt_at
-  FROM events CROSS JOIN json_each(events.owed) AS owed_to LEFT JOIN deliveries
-    ON deliveries.destination_id = owed_to.value
-    AND deliveries.received_at = events.received_at
-    AND deliveries.event_id = events.id
-  WHERE events.id = ?1`;
+  SELECT ${deliveryColumns} FROM events CROSS JOIN ${recipientsWithRowsSql} WHERE events.id = ?1`;
 
 /** A statement that finds what became of an event; its rows are for `readDeliveryRow`. */
 export function deliveriesOfEvent(db: Database, eventId: string): D1PreparedStatement {
@@ -164,5 +191,13 @@ function toRow(delivery: Delivery): Record<string, unknown> {
     attempts: JSON.stringify(attempts),
     step: delivery.step,
     next_attempt_at: delivery.nextAttemptAt,
+    first: firstOf(delivery),
   };
+}
+
+/** As `events.recipients` keeps a first attempt that succeeded; null for any other delivery. */
+function firstOf({ status, attempts }: Delivery): unknown[] | null {
+  const [first] = attempts;
+  if (status !== "delivered" || first === undefined || attempts.length > 1 || first.attempt !== 1) return null;
+  return [first.at, first.status, first.durationMs, first.responseExcerpt];
 }

@@ -1,10 +1,27 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
 import type { Delivery, DeliveryKey, DeliveryStatus } from "../domain/delivery.ts";
-import { readDeliveryRow } from "./deliveries.ts";
+import { deliveryColumns, readDeliveryRow } from "./deliveries.ts";
+import { MAX_LOOKED_AT } from "./event-list.ts";
+import { firstSeqAtSql } from "./event-order.ts";
+import { recipientsWithRowsSql, statusSql } from "./event-progress.ts";
 
-/** Deliveries that one page looks at: a status has no index of its own, but for `dead`. */
-const MAX_LOOKED_AT = 10_000;
+/** Sorts behind the id of every destination. */
+const BEHIND_ALL = "\u{10ffff}";
+
+/** Position of the event ?2, received at ?1: a page goes on with those of its recipients that sort before ?3. */
+const fromSql = `coalesce((SELECT seq FROM events WHERE id = ?2), ${firstSeqAtSql("?1")})`;
+
+export const pageOfEventsSql = `
+  SELECT ${deliveryColumns} FROM events CROSS JOIN ${recipientsWithRowsSql}
+  WHERE events.seq <= ${fromSql} AND events.seq > ${fromSql} - ${MAX_LOOKED_AT}
+    AND (events.seq < ${fromSql} OR recipient.key < ?3)
+    AND (?4 IS NULL OR recipient.key = ?4) AND (?5 IS NULL OR ${statusSql} = ?5)
+  ORDER BY events.seq DESC, recipient.key DESC LIMIT ?6`;
+
+export const behindEventsSql = `
+  SELECT '${BEHIND_ALL}' AS destination_id, received_at, id AS event_id FROM events
+  WHERE seq <= ${fromSql} - ${MAX_LOOKED_AT} ORDER BY seq DESC LIMIT 1`;
 
 const columns = "destination_id, received_at, event_id, status, attempts, step, next_attempt_at";
 const newestFirst = "ORDER BY destination_id DESC, received_at DESC, event_id DESC";
@@ -12,18 +29,18 @@ const newestFirst = "ORDER BY destination_id DESC, received_at DESC, event_id DE
 const ofAllSql = "FROM deliveries WHERE (destination_id, received_at, event_id) < (?1, ?2, ?3)";
 const ofOneSql = "FROM deliveries WHERE destination_id = ?1 AND (received_at, event_id) < (?2, ?3)";
 
-const pageFrom = (from: string) => `
+const pendingFrom = (from: string) => `
   SELECT ${columns} FROM (SELECT ${columns} ${from} ${newestFirst} LIMIT ${MAX_LOOKED_AT})
-  WHERE ?4 IS NULL OR status = ?4
-  ${newestFirst} LIMIT ?5`;
-const edgeFrom = (from: string) => `
+  WHERE status = 'pending'
+  ${newestFirst} LIMIT ?4`;
+const behindFrom = (from: string) => `
   SELECT destination_id, received_at, event_id ${from} ${newestFirst} LIMIT 1 OFFSET ${MAX_LOOKED_AT - 1}`;
 const deadFrom = (from: string) => `SELECT ${columns} ${from} AND status = 'dead' ${newestFirst} LIMIT ?4`;
 
-export const pageOfAllSql = pageFrom(ofAllSql);
-export const pageOfOneSql = pageFrom(ofOneSql);
-export const edgeOfAllSql = edgeFrom(ofAllSql);
-export const edgeOfOneSql = edgeFrom(ofOneSql);
+export const pendingOfAllSql = pendingFrom(ofAllSql);
+export const pendingOfOneSql = pendingFrom(ofOneSql);
+export const behindOfAllSql = behindFrom(ofAllSql);
+export const behindOfOneSql = behindFrom(ofOneSql);
 export const deadOfAllSql = deadFrom(ofAllSql);
 export const deadOfOneSql = deadFrom(ofOneSql);
 
@@ -34,37 +51,48 @@ export interface DeliveryQuery {
   readonly limit: number;
 }
 
-/** Sorts behind the id of every destination. */
-const BEHIND_ALL = "\u{10ffff}";
-
 /**
- * Destination by destination, newest event first. A page can hold fewer deliveries than `limit`, or none, and still have a
- * `next`: then the walk found that few among those it may look at.
+ * Newest event first; those that are pending or dead, which have rows of their own, destination by destination. A page can
+ * hold fewer deliveries than `limit`, or none, and still have a `next`: then it found that few among those it may look at.
  */
 export async function listDeliveries(
   db: Database,
-  { status, destinationId, before, limit }: DeliveryQuery,
+  query: DeliveryQuery,
 ): Promise<{ deliveries: Delivery[]; next: DeliveryKey | null }> {
-  const [pageSql, edgeSql, deadSql] =
+  const { status, limit } = query;
+  const isByDestination = status === "pending" || status === "dead";
+  const [page, behind] = await db.batch(isByDestination ? byDestination(db, query) : byEvent(db, query));
+  const rows = (page?.results ?? []).map(readDeliveryRow);
+  const deliveries = rows.slice(0, limit);
+  const last = deliveries.at(-1);
+  if (rows.length > limit && last !== undefined) return { deliveries, next: keyOf(last) };
+  const [next] = behind?.results ?? [];
+  return { deliveries, next: next === undefined ? null : readKey(next) };
+}
+
+function byEvent(db: Database, { status, destinationId, before, limit }: DeliveryQuery): D1PreparedStatement[] {
+  const start = [before?.receivedAt ?? Number.MAX_SAFE_INTEGER, before?.eventId ?? ""];
+  return [
+    db
+      .prepare(pageOfEventsSql)
+      .bind(...start, before?.destinationId ?? BEHIND_ALL, destinationId ?? null, status ?? null, limit + 1),
+    db.prepare(behindEventsSql).bind(...start),
+  ];
+}
+
+function byDestination(db: Database, { status, destinationId, before, limit }: DeliveryQuery): D1PreparedStatement[] {
+  const [pendingSql, behindSql, deadSql] =
     destinationId === undefined
-      ? [pageOfAllSql, edgeOfAllSql, deadOfAllSql]
-      : [pageOfOneSql, edgeOfOneSql, deadOfOneSql];
+      ? [pendingOfAllSql, behindOfAllSql, deadOfAllSql]
+      : [pendingOfOneSql, behindOfOneSql, deadOfOneSql];
   const start = [
     destinationId ?? before?.destinationId ?? BEHIND_ALL,
     before?.receivedAt ?? Number.MAX_SAFE_INTEGER,
     before?.eventId ?? "",
   ];
-  const statements =
-    status === "dead"
-      ? [db.prepare(deadSql).bind(...start, limit + 1)]
-      : [db.prepare(pageSql).bind(...start, status ?? null, limit + 1), db.prepare(edgeSql).bind(...start)];
-  const [page, edge] = await db.batch(statements);
-  const rows = (page?.results ?? []).map(readDeliveryRow);
-  const deliveries = rows.slice(0, limit);
-  const last = deliveries.at(-1);
-  if (rows.length > limit && last !== undefined) return { deliveries, next: keyOf(last) };
-  const [lastLookedAt] = edge?.results ?? [];
-  return { deliveries, next: lastLookedAt === undefined ? null : readKey(lastLookedAt) };
+  return status === "dead"
+    ? [db.prepare(deadSql).bind(...start, limit + 1)]
+    : [db.prepare(pendingSql).bind(...start, limit + 1), db.prepare(behindSql).bind(...start)];
 }
 
 function keyOf({ destinationId, receivedAt, eventId }: DeliveryKey): DeliveryKey {

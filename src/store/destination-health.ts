@@ -6,17 +6,36 @@ import { type Destination, isServedByLane, isSlow } from "../domain/destination.
 import { REMEMBERED_HOLD_MS } from "../domain/hold.ts";
 import { SHORTEST_HOLD_SECONDS } from "../domain/retry-schedule.ts";
 import { LEASE_MS } from "../domain/turn.ts";
+import { isAmongNewestSql } from "./event-order.ts";
+import { recipientsSql } from "./event-progress.ts";
 
-/** The newest deliveries of a destination that are looked at for its last success. */
-const LOOK_BACK = 100;
+/** What is looked at for a destination's last success: its newest retried deliveries, and the newest events of all. */
+const DELIVERIES_LOOKED_AT = 100;
+const EVENTS_LOOKED_AT = 1_000;
 
-/** Start of the latest success among a destination's newest deliveries, on a row of `destinations`. */
+/** Start of the latest success among these, on a row of `destinations`. The cron notes what is further back. */
 export const newestSuccessSql = `(
-  SELECT max(newest.attempts ->> '$[#-1].at') FROM (
-    SELECT status, attempts FROM deliveries
-    WHERE deliveries.destination_id = destinations.id
-    ORDER BY received_at DESC, event_id DESC LIMIT ${LOOK_BACK}
-  ) AS newest WHERE newest.status = 'delivered')`;
+  SELECT max(at) FROM (
+    SELECT newest.attempts ->> '$[#-1].at' AS at FROM (
+      SELECT status, attempts FROM deliveries
+      WHERE deliveries.destination_id = destinations.id
+      ORDER BY received_at DESC, event_id DESC LIMIT ${DELIVERIES_LOOKED_AT}
+    ) AS newest WHERE newest.status = 'delivered'
+    UNION ALL
+    SELECT recipients ->> ('$."' || destinations.id || '"[0]') FROM events WHERE ${isAmongNewestSql(EVENTS_LOOKED_AT)}))`;
+
+export const noteSuccessesSql = `
+  UPDATE destinations SET last_success_at = latest.at
+  FROM (
+    SELECT recipient.key AS id, max(recipient.value ->> 0) AS at
+    FROM events CROSS JOIN ${recipientsSql} WHERE seq > ?1 AND seq <= ?2 GROUP BY recipient.key
+  ) AS latest
+  WHERE destinations.id = latest.id AND latest.at > coalesce(last_success_at, 0)`;
+
+/** Notes the latest first attempt that succeeded at each destination, among events from behind one position up to another. */
+export async function noteSuccesses(db: Database, after: number, upTo: number): Promise<void> {
+  await retried(db, () => db.prepare(noteSuccessesSql).bind(after, upTo).run());
+}
 
 const isForgottenHoldSql = `held_until <= ?2 - ${REMEMBERED_HOLD_MS}`;
 

@@ -22,7 +22,7 @@ export interface EventJourney {
 
 export const journeySql = `
   SELECT queued_at, claimed_until, claims, NOT ${onFirstWaySql} AS is_fanned_out, duplicates, conflicts,
-    octet_length(body) AS size_bytes, resources.event_id AS latest_event_id
+    octet_length(body) AS size_bytes, (SELECT id FROM events AS latest WHERE latest.seq = resources.event_seq) AS latest_event_id
   FROM events LEFT JOIN resources ON resources.organization_id = events.organization_id
     AND resources.type = events.type AND resources.resource_id = coalesce(events.resource_id, '')
   WHERE events.id = ?1`;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import type { EventState, RelayEvent } from "../domain/event.ts";
 import { eventRow, toEventFields } from "./event-row.ts";
+import { firstSeqAtSql } from "./event-order.ts";
 import { eventStateSql, onFirstWaySql } from "./event-progress.ts";
 
 /** An event without its body, and how far it has come. */
@@ -9,10 +10,11 @@ export interface EventSummary extends Omit<RelayEvent, "contentType" | "contentE
   readonly state: EventState;
 }
 
-/** Where a page ended: its last event, or the last one looked at. */
+/** Where a page ended: at its last event, or the last one looked at. */
 export interface EventPosition {
+  /** Its place in the order of recording. */
+  readonly seq: number;
   readonly receivedAt: number;
-  readonly id: string;
 }
 
 export interface EventQuery {
@@ -27,37 +29,48 @@ export interface EventQuery {
 }
 
 /**
- * Events that one page looks at. A row written costs a thousand times a row read, so a filter walks the time index
+ * Events that one page looks at. A row written costs a thousand times a row read, so a filter walks the newest events
  * instead of having an index of its own; this bounds the walk.
  */
 export const MAX_LOOKED_AT = 10_000;
 
-export const windowSql = `
-  SELECT received_at, id, type, organization_id FROM events
-  WHERE received_at >= ?1 AND (received_at, id) < (?2, ?3)
-  ORDER BY received_at DESC, id DESC`;
+const endSql = `min(${firstSeqAtSql("?2")}, ?3)`;
+
+/** On a row of `events`: received from ?1, before ?2 and recorded before the position ?3; no more than the newest `size`. */
+export const windowSql = (size: number) => `
+  events.seq < ${endSql} AND events.seq >= max(${firstSeqAtSql("?1")}, ${endSql} - ${size})`;
+
+/** Where to go on behind such a window; null when nothing is there. */
+export const behindWindowSql = (size: number) => `
+  SELECT max(seq) + 1 AS seq, received_at FROM events WHERE seq < ${endSql} - ${size} AND seq >= ${firstSeqAtSql("?1")}`;
+
+/** Their parameters. */
+export function windowOf(query: Partial<Pick<EventQuery, "since" | "until" | "before">>): [number, number, number] {
+  const { since = 0, until = Number.MAX_SAFE_INTEGER, before } = query;
+  return [since, until, before?.seq ?? Number.MAX_SAFE_INTEGER];
+}
 
 export const summaryColumns =
-  "events.id, source, events.type, event, events.organization_id, resource_id, created_at, events.received_at, is_unreadable";
+  "events.id, source, type, event, organization_id, resource_id, created_at, received_at, is_unreadable";
 
 export const listEventsSql = `
-  SELECT ${summaryColumns}, ${eventStateSql} AS state
-  FROM (
-    SELECT received_at, id FROM (${windowSql} LIMIT ${MAX_LOOKED_AT})
-    WHERE (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR organization_id = ?5)
-    ORDER BY received_at DESC, id DESC LIMIT ?6
-  ) AS page CROSS JOIN events ON events.id = page.id
-  ORDER BY page.received_at DESC, page.id DESC`;
+  SELECT seq, ${summaryColumns}, ${eventStateSql} AS state FROM events
+  WHERE ${windowSql(MAX_LOOKED_AT)} AND (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR organization_id = ?5)
+  ORDER BY seq DESC LIMIT ?6`;
 
-export const lastLookedAtSql = `${windowSql} LIMIT 1 OFFSET ${MAX_LOOKED_AT - 1}`;
+export const behindListSql = behindWindowSql(MAX_LOOKED_AT);
 
 const summaryRow = eventRow
   .extend({ state: z.enum(["pending", "settled", "unmatched"]) })
   .transform(({ state, ...row }): EventSummary => ({ ...toEventFields(row), state }));
 
-export const positionRow = z
-  .object({ received_at: z.number(), id: z.string() })
-  .transform((row): EventPosition => ({ receivedAt: row.received_at, id: row.id }));
+const positionRow = z.object({ seq: z.number().nullable(), received_at: z.number().nullable() });
+
+/** The position of a row; null without one. */
+export function readPosition(row: unknown): EventPosition | null {
+  const { seq = null, received_at: receivedAt = null } = row === undefined ? {} : positionRow.parse(row);
+  return seq === null || receivedAt === null ? null : { seq, receivedAt };
+}
 
 /**
  * Newest first. A page can hold fewer events than `limit`, or none, and still have a `next`: then the walk found that
@@ -67,24 +80,15 @@ export async function listEvents(
   db: Database,
   query: EventQuery,
 ): Promise<{ events: EventSummary[]; next: EventPosition | null }> {
-  const { since, until, before, limit } = query;
-  const from = since ?? 0;
-  const bound = { receivedAt: until ?? Number.MAX_SAFE_INTEGER, id: "" };
-  const start = before !== undefined && before.receivedAt < bound.receivedAt ? before : bound;
-  const window = [from, start.receivedAt, start.id];
-  const isFiltered = query.type !== undefined || query.organizationId !== undefined;
-  const [page, lastLookedAt] = await db.batch([
+  const { limit } = query;
+  const window = windowOf(query);
+  const [page, behind] = await db.batch([
     db.prepare(listEventsSql).bind(...window, query.type ?? null, query.organizationId ?? null, limit + 1),
-    // Without a filter the walk ends where the page does.
-    ...(isFiltered ? [db.prepare(lastLookedAtSql).bind(...window)] : []),
+    db.prepare(behindListSql).bind(...window),
   ]);
-  const rows = (page?.results ?? []).map((row) => summaryRow.parse(row));
-  const events = rows.slice(0, limit);
-  const last = events.at(-1);
-  if (rows.length > limit && last !== undefined) return { events, next: { receivedAt: last.receivedAt, id: last.id } };
-  const [edge] = lastLookedAt?.results ?? [];
-  if (edge === undefined) return { events, next: null };
-  return { events, next: positionRow.parse(edge) };
+  const rows = page?.results ?? [];
+  const events = rows.slice(0, limit).map((row) => summaryRow.parse(row));
+  return { events, next: readPosition(rows.length > limit ? rows[limit - 1] : behind?.results[0]) };
 }
 
 export const findEventSql = `

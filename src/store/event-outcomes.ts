@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { windowOf, windowSql } from "./event-list.ts";
 import { eventOutcomeSql } from "./event-progress.ts";
 
 export const outcomes = ["delivered", "pending", "dead", "unmatched"] as const;
@@ -11,17 +12,15 @@ export type EventOutcome = (typeof outcomes)[number];
 export const OUTCOMES_COUNTED_AT_MOST = 2_000;
 
 export const outcomesSql = `
-  SELECT CAST((received_at - ?1) / ?2 AS INTEGER) AS slot, outcome, count(*) AS events
+  SELECT CAST((received_at - ?1) / ?4 AS INTEGER) AS slot, outcome, count(*) AS events
   FROM (
     SELECT events.received_at, ${eventOutcomeSql} AS outcome
-    FROM (
-      SELECT id FROM events WHERE received_at >= ?1 ORDER BY received_at DESC, id DESC LIMIT ${OUTCOMES_COUNTED_AT_MOST}
-    ) AS page CROSS JOIN events ON events.id = page.id
+    FROM events WHERE ${windowSql(OUTCOMES_COUNTED_AT_MOST)}
   ) GROUP BY slot, outcome`;
 
 /** A statement that counts what became of the events since an instant, slot by slot; its rows are for `readOutcomeRow`. */
 export function outcomesSince(db: Database, since: number, slotMs: number): D1PreparedStatement {
-  return db.prepare(outcomesSql).bind(since, slotMs);
+  return db.prepare(outcomesSql).bind(...windowOf({ since }), slotMs);
 }
 
 const outcomeRow = z.object({ slot: z.number(), outcome: z.enum(outcomes), events: z.number() });

@@ -1,55 +1,70 @@
 /**
- * How far an event has come is not stored but read off what it owes and what became of it, so the two cannot disagree.
- * The texts are SQL on a row of `events`. An event is finished when all its first attempts are written down, and settled
- * when none of its deliveries is pending any more.
+ * How far an event has come is read off its recipients and their deliveries. The texts are SQL on a row of `events`. An event
+ * is finished when each of its first attempts has an outcome, and settled when none of its deliveries is pending.
  */
 
-/** The delivery of a row of `events` to one of the destinations that it owes. */
-export const deliveryOfOwedSql = `
-  deliveries.destination_id = owed_to.value
+/** A destination that gets the event; `recipient.value` is the first attempt, if that succeeded (migrations/0001_schema.sql). */
+export const recipientsSql = "json_each(events.recipients) AS recipient";
+
+/** The row of a recipient's delivery. */
+export const rowOfRecipientSql = `
+  deliveries.destination_id = recipient.key
   AND deliveries.received_at = events.received_at
   AND deliveries.event_id = events.id`;
 
-/** Some destination that it owes has no delivery yet, or nobody has yet asked which it owes. */
-export const unfinishedSql = `(
-  events.owed IS NULL OR EXISTS (
-    SELECT 1 FROM json_each(events.owed) AS owed_to
-    WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql})
-  ))`;
+/** The recipients, each with its row, if there is one. */
+export const recipientsWithRowsSql = `${recipientsSql} LEFT JOIN deliveries ON ${rowOfRecipientSql}`;
 
-/** On a row of `json_each` that names a delivery: its event goes to this destination, and no attempt is recorded yet. */
+const hasRowSql = `EXISTS (SELECT 1 FROM deliveries WHERE ${rowOfRecipientSql})`;
+
+/** Its first attempt has no outcome yet. */
+export const isUnattemptedSql = `(recipient.value IS NULL AND NOT ${hasRowSql})`;
+
+/** Its first attempt succeeded, and it has not been replayed since. */
+export const isFirstSql = `(recipient.value IS NOT NULL AND NOT ${hasRowSql})`;
+
+/** On a recipient joined with its row: how its delivery stands, and the attempts made so far, as in `deliveries`. */
+export const statusSql = "coalesce(deliveries.status, iif(recipient.value IS NULL, 'pending', 'delivered'))";
+export const attemptsSql = `coalesce(deliveries.attempts, iif(recipient.value IS NULL, '[]', json_array(json_object(
+    'attempt', 1, 'at', recipient.value ->> 0, 'outcome', 'delivered', 'status', recipient.value ->> 1,
+    'duration_ms', recipient.value ->> 2, 'response_excerpt', recipient.value ->> 3, 'retry_after_seconds', NULL))))`;
+
+/** Some recipient is unattempted, or nobody has asked yet who wants the event. */
+export const unfinishedSql = `(
+  events.recipients IS NULL OR EXISTS (SELECT 1 FROM ${recipientsSql} WHERE ${isUnattemptedSql}))`;
+
+/** On a row of `json_each` that names a delivery: its first attempt has no outcome yet. */
 export const awaitsFirstAttemptSql = (given: string) => `EXISTS (
-      SELECT 1 FROM events CROSS JOIN json_each(events.owed) AS owed_to
-      WHERE events.id = ${given}.value ->> 'event_id' AND owed_to.value = ${given}.value ->> 'destination_id'
-        AND NOT EXISTS (SELECT 1 FROM deliveries WHERE ${deliveryOfOwedSql}))`;
+      SELECT 1 FROM events CROSS JOIN ${recipientsSql}
+      WHERE events.id = ${given}.value ->> 'event_id' AND recipient.key = ${given}.value ->> 'destination_id'
+        AND ${isUnattemptedSql})`;
 
 /** Its fan-out has yet to begin, or is under way under the lease with which it was recorded. */
 export const onFirstWaySql = `(events.claims = 0 AND ${unfinishedSql})`;
 
+/** It is the event that the latest state of its resource came with. */
+const isStateSql = `EXISTS (
+    SELECT 1 FROM resources
+    WHERE resources.organization_id = events.organization_id AND resources.type = events.type
+      AND resources.resource_id = coalesce(events.resource_id, '') AND resources.event_seq = events.seq)`;
+
 /**
- * Nothing that it owes is open, and if some of it is dead, it was received before `deadBeforeSql` says.
+ * Nothing needs it any more: no delivery is pending, if one is dead it was received before `deadBeforeSql` says, and it holds
+ * no resource's data. The newest event stays, for the next one's position is counted from it.
  */
 export const deletableSql = (deadBeforeSql: string) => `(
-  events.owed IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM json_each(events.owed) AS owed_to
-    LEFT JOIN deliveries ON ${deliveryOfOwedSql}
-    WHERE coalesce(deliveries.status, 'pending') = 'pending'
-      OR (deliveries.status = 'dead' AND events.received_at >= ${deadBeforeSql})
-  ))`;
+  events.recipients IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM ${recipientsWithRowsSql}
+    WHERE ${statusSql} = 'pending' OR (deliveries.status = 'dead' AND events.received_at >= ${deadBeforeSql}))
+  AND NOT ${isStateSql} AND events.seq < (SELECT max(seq) FROM events))`;
 
 /** `unmatched`, `pending` or `settled`. */
 export const eventStateSql = `CASE
-  WHEN events.owed = '[]' THEN 'unmatched'
-  WHEN events.owed IS NULL OR EXISTS (
-    SELECT 1 FROM json_each(events.owed) AS owed_to
-    LEFT JOIN deliveries ON ${deliveryOfOwedSql}
-    WHERE coalesce(deliveries.status, 'pending') = 'pending'
-  ) THEN 'pending'
+  WHEN events.recipients = '{}' THEN 'unmatched'
+  WHEN events.recipients IS NULL OR EXISTS (SELECT 1 FROM ${recipientsWithRowsSql} WHERE ${statusSql} = 'pending') THEN 'pending'
   ELSE 'settled' END`;
 
 /** `unmatched`, `pending`, `dead` when some delivery is, or `delivered`. */
 export const eventOutcomeSql = `CASE ${eventStateSql}
-  WHEN 'settled' THEN iif(EXISTS (
-    SELECT 1 FROM json_each(events.owed) AS owed_to JOIN deliveries ON ${deliveryOfOwedSql}
-    WHERE deliveries.status = 'dead'), 'dead', 'delivered')
+  WHEN 'settled' THEN iif(EXISTS (SELECT 1 FROM ${recipientsWithRowsSql} WHERE deliveries.status = 'dead'), 'dead', 'delivered')
   WHEN 'unmatched' THEN 'unmatched' ELSE 'pending' END`;

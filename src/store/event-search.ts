@@ -6,12 +6,14 @@ import {
   type EventQuery,
   type EventSummary,
   MAX_LOOKED_AT,
-  lastLookedAtSql,
+  behindListSql,
+  readPosition,
   summaryColumns,
+  windowOf,
   windowSql,
 } from "./event-list.ts";
 import { type EventOutcome, OUTCOMES_COUNTED_AT_MOST, outcomes } from "./event-outcomes.ts";
-import { deliveryOfOwedSql, eventOutcomeSql } from "./event-progress.ts";
+import { attemptsSql, eventOutcomeSql, recipientsWithRowsSql, statusSql } from "./event-progress.ts";
 import { eventRow, toEventFields } from "./event-row.ts";
 
 /** An event with what became of it, and of how it came. */
@@ -41,19 +43,19 @@ const DEAD_LOOKED_AT = 500;
 const MOST_TEAMS_LOOKED_AT = 500;
 
 const deliveriesSql = `(
-  SELECT json_group_array(json_object('destination_id', owed_to.value,
-    'status', coalesce(deliveries.status, 'pending'), 'attempt', deliveries.attempts ->> '$[#-1].attempt',
-    'outcome', deliveries.attempts ->> '$[#-1].outcome', 'http_status', deliveries.attempts ->> '$[#-1].status'))
-  FROM json_each(events.owed) AS owed_to LEFT JOIN deliveries ON ${deliveryOfOwedSql})`;
+  SELECT json_group_array(json_object('destination_id', recipient.key, 'status', ${statusSql},
+    'attempt', ${attemptsSql} ->> '$[#-1].attempt', 'outcome', ${attemptsSql} ->> '$[#-1].outcome',
+    'http_status', ${attemptsSql} ->> '$[#-1].status'))
+  FROM ${recipientsWithRowsSql})`;
 
 const matchesSql = `(?5 IS NULL OR type = ?5) AND (?6 IS NULL OR organization_id = ?6)`;
 
-const newestFirst = (of: string) => `ORDER BY ${of}received_at DESC, ${of}id DESC`;
+const candidatesSql = `SELECT seq, received_at FROM events WHERE ${windowSql(MAX_LOOKED_AT)} AND ${matchesSql} ORDER BY seq DESC`;
 
-const candidatesSql = `
-  SELECT received_at, id FROM (${windowSql} LIMIT ${MAX_LOOKED_AT}) WHERE ${matchesSql} ${newestFirst("")}`;
+/** The order of the index that has only dead deliveries. */
+const newestDeadFirst = "ORDER BY events.received_at DESC, events.id DESC";
 
-/** Those of which some team's delivery is dead, found by the index that has only these: in each team's part the newest. */
+/** Those of which some team's delivery is dead: in each team's part of that index the newest. */
 const deadCandidatesSql = `
   WITH RECURSIVE refusing (id, place) AS (
     SELECT (SELECT min(destination_id) FROM deliveries WHERE status = 'dead'), 1
@@ -61,27 +63,29 @@ const deadCandidatesSql = `
     SELECT (SELECT min(destination_id) FROM deliveries WHERE status = 'dead' AND destination_id > refusing.id), place + 1
     FROM refusing WHERE refusing.id IS NOT NULL AND place < ${MOST_TEAMS_LOOKED_AT}
   )
-  SELECT DISTINCT dead.value ->> 0 AS received_at, dead.value ->> 1 AS id
+  SELECT DISTINCT events.seq, events.received_at, events.id
   FROM refusing CROSS JOIN json_each((
-    SELECT json_group_array(json_array(received_at, event_id)) FROM (
-      SELECT received_at, event_id FROM deliveries
-      WHERE status = 'dead' AND destination_id = refusing.id
-        AND received_at >= ?1 AND (received_at, event_id) < (?2, ?3)
+    SELECT json_group_array(event_id) FROM (
+      SELECT event_id FROM deliveries
+      WHERE status = 'dead' AND destination_id = refusing.id AND received_at >= ?1 AND received_at < ?2
+        AND (received_at, event_id) < (
+          SELECT coalesce(max(received_at), ?2), coalesce(max(id), '') FROM events WHERE seq = ?3)
       ORDER BY received_at DESC, event_id DESC LIMIT ?4))) AS dead
-  ${newestFirst("")}`;
+    CROSS JOIN events ON events.id = dead.value
+  ${newestDeadFirst}`;
 
-const foundIn = (candidates: string) => `
-  SELECT ${summaryColumns}, duplicates, found.outcome, ${deliveriesSql} AS deliveries
+const foundIn = (candidates: string, order: string) => `
+  SELECT events.seq, ${summaryColumns}, duplicates, found.outcome, ${deliveriesSql} AS deliveries
   FROM (
-    SELECT page.received_at, page.id, ${eventOutcomeSql} AS outcome
-    FROM (${candidates} LIMIT ?4) AS page CROSS JOIN events ON events.id = page.id
+    SELECT events.seq, ${eventOutcomeSql} AS outcome
+    FROM (SELECT seq FROM (${candidates} LIMIT ?4)) AS page CROSS JOIN events ON events.seq = page.seq
     WHERE ${matchesSql} AND (?7 IS NULL OR events.resource_id = ?7) AND (?8 IS NULL OR outcome = ?8)
-    ${newestFirst("page.")} LIMIT ?9
-  ) AS found CROSS JOIN events ON events.id = found.id
-  ${newestFirst("found.")}`;
+    ${order} LIMIT ?9
+  ) AS found CROSS JOIN events ON events.seq = found.seq
+  ${order}`;
 
-export const searchEventsSql = foundIn(candidatesSql);
-export const searchDeadSql = foundIn(deadCandidatesSql);
+export const searchEventsSql = foundIn(candidatesSql, "ORDER BY events.seq DESC");
+export const searchDeadSql = foundIn(deadCandidatesSql, newestDeadFirst);
 export const lastCandidateSql = `${candidatesSql} LIMIT 1 OFFSET ?4 - 1`;
 export const lastDeadCandidateSql = `${deadCandidatesSql} LIMIT 1 OFFSET ?4 - 1`;
 
@@ -99,24 +103,16 @@ export async function searchEvents(
   const window = [...windowOf(search), candidatesOf(search)];
   const isDead = outcome === "dead";
   const [searchSql, lastSql] = isDead ? [searchDeadSql, lastDeadCandidateSql] : [searchEventsSql, lastCandidateSql];
-  const [page, lastCandidate, lastLookedAt, ...others] = await db.batch([
+  const [page, lastCandidate, behind, ...others] = await db.batch([
     db.prepare(searchSql).bind(...window, ...filters, resourceId ?? null, outcome ?? null, limit + 1),
     db.prepare(lastSql).bind(...window, ...(isDead ? [] : filters)),
-    db.prepare(lastLookedAtSql).bind(...windowOf(search)),
+    db.prepare(behindListSql).bind(...windowOf(search)),
     ...also,
   ]);
-  const rows = (page?.results ?? []).map((row) => foundRow.parse(row));
-  const events = rows.slice(0, limit);
-  const last = events.at(-1);
-  if (rows.length > limit && last !== undefined) return { events, next: positionOf(last), also: others };
-  const edge = lastCandidate?.results[0] ?? (isDead ? undefined : lastLookedAt?.results[0]);
-  return { events, next: edge === undefined ? null : positionRow.parse(edge), also: others };
-}
-
-function windowOf({ since, until, before }: EventSearch): [number, number, string] {
-  const bound = { receivedAt: until ?? Number.MAX_SAFE_INTEGER, id: "" };
-  const start = before !== undefined && before.receivedAt < bound.receivedAt ? before : bound;
-  return [since ?? 0, start.receivedAt, start.id];
+  const rows = page?.results ?? [];
+  const events = rows.slice(0, limit).map((row) => foundRow.parse(row));
+  const edge = lastCandidate?.results[0] ?? (isDead ? undefined : behind?.results[0]);
+  return { events, next: readPosition(rows.length > limit ? rows[limit - 1] : edge), also: others };
 }
 
 /** The indexes do not know all that is asked for: then so many events' rows are read, and no more. */
@@ -127,14 +123,6 @@ function candidatesOf({ type, organizationId, outcome, resourceId, limit }: Even
   }
   return outcome === undefined && resourceId === undefined ? limit + 1 : OUTCOMES_COUNTED_AT_MOST;
 }
-
-function positionOf({ receivedAt, id }: EventPosition): EventPosition {
-  return { receivedAt, id };
-}
-
-const positionRow = z
-  .object({ received_at: z.number(), id: z.string() })
-  .transform(({ received_at, id }): EventPosition => ({ receivedAt: received_at, id }));
 
 const deliverySummary = z
   .object({

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { LATE_WRITES_MS, MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { receivedAtSql } from "./event-order.ts";
 import { unfinishedSql } from "./event-progress.ts";
 import { eventRow, toEventFields } from "./event-row.ts";
 import { wantsSql } from "./wants.ts";
@@ -16,24 +17,13 @@ export interface Recorded {
   readonly bodyDiffers: boolean;
 }
 
-/**
- * Time of receipt never decreases in the order of recording: an operator's poll or the recovery scan
- * that has read up to a time has missed nothing before it. So an event that is recorded behind a younger one takes that one's time.
- * A clock that is far ahead does not count.
- */
-const receivedAtSql = (requested: string) => `max(${requested}, coalesce(
-    (SELECT max(received_at) FROM events WHERE received_at <= ${requested} + ${LATE_WRITES_MS}), 0))`;
-
 export const eventColumns = `id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
     is_unreadable, content_type, content_encoding, body`;
 export const eventValues = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ${receivedAtSql("?8")}, ?8, ?9, ?10, ?11, ?12`;
 
-/**
- * Who wants it now. Null when nobody does: then it is finished only once its state has been projected, which what is owed
- * brings about by itself.
- */
+/** Who wants it now. Null when nobody does: then it is finished once its state has been projected, and not before. */
 const wantedBySql = `(
-  SELECT nullif(json_group_array(destinations.id), '[]') FROM destinations
+  SELECT nullif(json_group_object(destinations.id, NULL), '{}') FROM destinations
   WHERE destinations.enabled = 1 AND ${wantsSql("given")})`;
 
 /** The message that should have followed has not been handled for long, and no consumer has the event. */
@@ -47,7 +37,7 @@ const isForgottenSql = `(
  */
 const recordGivenSql = (given: string, isRepeated: string) => `
   WITH given (${eventColumns}, lease_until) AS MATERIALIZED (${given})
-  INSERT INTO events (${eventColumns}, claimed_until, owed)
+  INSERT INTO events (${eventColumns}, claimed_until, recipients)
   SELECT ${eventColumns}, lease_until, iif(lease_until IS NULL, NULL, ${wantedBySql}) FROM given WHERE true
   ON CONFLICT (id) DO UPDATE SET
     duplicates = events.duplicates + 1,
@@ -85,7 +75,7 @@ export interface Recording {
 }
 
 /**
- * Records an event by one statement, which also tells a duplicate, and says whom a new one is owed to. `isRepeated`: it may
+ * Records an event by one statement, which also tells a duplicate, and says who is to get a new one. `isRepeated`: it may
  * have been recorded by the same call before. Rows written: 2 when new, 1 for a duplicate, which is counted.
  */
 export async function recordEvent(
@@ -106,15 +96,18 @@ export async function recordEvents(
   recordings: readonly Recording[],
   isRepeated: boolean,
 ): Promise<Recorded[]> {
-  const rows = JSON.stringify(recordings.map(toGiven));
+  // In the order of receipt, for their times to grow with their positions.
+  const ordered = recordings.toSorted((one, other) => one.event.receivedAt - other.event.receivedAt);
+  const rows = JSON.stringify(ordered.map(toGiven));
   const statement = db.prepare(recordGroupSql);
   const { results } = await retried(db, (before) => statement.bind(rows, isRepeated || before > 0 ? 1 : 0).all());
   const found = Map.groupBy(
     results.map((row) => recordedRow.parse(row)),
     ({ id }) => id,
   );
-  // Of several of the same id each has its row, in their order.
-  return recordings.map(({ event }) => toRecorded(event, found.get(event.id)?.shift()));
+  // Of several of the same id each has its row, in that order.
+  const recorded = new Map(ordered.map((one) => [one, toRecorded(one.event, found.get(one.event.id)?.shift())]));
+  return recordings.map((one) => recorded.get(one) ?? toRecorded(one.event, undefined));
 }
 
 function toGiven({ event, leaseUntil }: Recording): Record<string, unknown> {
@@ -142,27 +135,31 @@ function toRecorded(event: RelayEvent, row: z.output<typeof recordedRow> | undef
 }
 
 export const recordClaimedSql = `
-  INSERT INTO events (${eventColumns}, claims, claimed_until, owed) VALUES (${eventValues}, 1, ?13, ?14)
+  INSERT INTO events (${eventColumns}, claims, claimed_until, recipients)
+  SELECT ${eventValues}, 1, ?13, (SELECT json_group_object(value, NULL) FROM json_each(?14)) WHERE true
   ON CONFLICT (id) DO NOTHING
   RETURNING id, received_at`;
 
 const writtenRow = z.object({ id: z.string(), received_at: z.number() });
 
 /**
- * Records events that only the queue took, claimed by the consumer that writes them. Returns the `receivedAt` of those
- * that were missing, by id.
+ * Records events that only the queue took, claimed by the consumer that writes them; `also` joins the same transaction.
+ * Returns the `receivedAt` of those that were missing, by id.
  */
 export async function recordClaimedEvents(
   db: Database,
-  events: readonly { readonly event: RelayEvent; readonly owed: readonly string[] }[],
-  claimedUntil: number,
+  events: readonly { readonly event: RelayEvent; readonly recipients: readonly string[] }[],
+  { claimedUntil, also }: { claimedUntil: number; also: readonly D1PreparedStatement[] },
 ): Promise<Map<string, number>> {
   if (events.length === 0) return new Map();
   const statement = db.prepare(recordClaimedSql);
   const answers = await retried(db, () =>
-    db.batch(
-      events.map(({ event, owed }) => statement.bind(...eventParameters(event), claimedUntil, JSON.stringify(owed))),
-    ),
+    db.batch([
+      ...events.map(({ event, recipients }) =>
+        statement.bind(...eventParameters(event), claimedUntil, JSON.stringify(recipients)),
+      ),
+      ...also,
+    ]),
   );
   return new Map(
     answers.flatMap(({ results }) =>

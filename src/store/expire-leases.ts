@@ -10,7 +10,7 @@ import { unfinishedSql } from "./event-progress.ts";
 /** From where the cron's scan begins: before, every event is finished. */
 export const expireEventsSql = `
   UPDATE events SET queued_at = 0, claimed_until = 0
-  WHERE received_at >= coalesce((SELECT value FROM marks WHERE name = 'sweep_from'), 0) AND ${unfinishedSql}`;
+  WHERE seq > coalesce((SELECT value FROM marks WHERE name = 'unfinished_from'), 0) AND ${unfinishedSql}`;
 
 /** It waits for the end of a lease, or of its first attempt; any other is due when its retry schedule says. */
 const isHeldSql = "status = 'pending' AND (claims > 0 OR attempts = '[]')";

@@ -50,9 +50,10 @@ export const namedResourcesSql = `
       ORDER BY organization_id, type LIMIT 1)
     WHERE place < ${MOST_TRIED} AND (?2 IS NULL OR resources.organization_id = ?2)
   )
-  SELECT types.organization_id, types.type, resources.event_id, resources.received_at
+  SELECT types.organization_id, types.type, events.id AS event_id, events.received_at
   FROM types LEFT JOIN resources ON resources.organization_id = types.organization_id
     AND resources.type = types.type AND resources.resource_id = ?1
+    LEFT JOIN events ON events.seq = resources.event_seq
   WHERE resources.resource_id IS NOT NULL OR place = ${MOST_TRIED}
   ORDER BY place DESC LIMIT ${MOST_FOUND + 1}`;
 

@@ -2,6 +2,8 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import type { Attempt } from "../domain/delivery.ts";
 import { readAttempt, attemptRow } from "./deliveries.ts";
+import { isAmongNewestSql } from "./event-order.ts";
+import { attemptsSql, recipientsWithRowsSql } from "./event-progress.ts";
 
 /** Deliveries of each kind among which the latest attempt is looked for. */
 const LOOK_BACK = 50;
@@ -9,6 +11,9 @@ const LOOK_BACK = 50;
 const lookedAtSql = (where: string, order: string) => `
   SELECT event_id, attempts FROM (
     SELECT event_id, attempts FROM deliveries WHERE destination_id = ?1 ${where} ORDER BY ${order} LIMIT ${LOOK_BACK})`;
+
+/** The newest events among which its first attempts that succeeded are looked for. */
+const EVENTS_LOOKED_AT = 500;
 
 const lastFailureSql = "(SELECT coalesce(last_failure_at, 0) FROM destinations WHERE id = ?1)";
 
@@ -21,7 +26,10 @@ export const latestAttemptSql = `
     ${lookedAtSql("", "received_at DESC, event_id DESC")}
     UNION ALL ${lookedAtSql("AND status = 'pending'", "next_attempt_at DESC")}
     UNION ALL ${lookedAtSql(`AND status = 'pending' AND next_attempt_at > ${lastFailureSql}`, "next_attempt_at")}
-    UNION ALL ${lookedAtSql("AND status = 'dead'", "received_at DESC")})
+    UNION ALL ${lookedAtSql("AND status = 'dead'", "received_at DESC")}
+    UNION ALL
+    SELECT events.id, ${attemptsSql} FROM events CROSS JOIN ${recipientsWithRowsSql}
+    WHERE ${isAmongNewestSql(EVENTS_LOOKED_AT)} AND recipient.key = ?1)
   WHERE json_array_length(attempts) > 0 AND attempts ->> '$[#-1].outcome' <> 'filtered'
   ORDER BY attempts ->> '$[#-1].at' DESC LIMIT 1`;
 
@@ -47,7 +55,11 @@ export function readLatestAttempt(row: unknown): LatestAttempt {
 
 export const edgesSql = `
   SELECT
-    (SELECT received_at FROM deliveries WHERE destination_id = ?1 ORDER BY received_at DESC LIMIT 1) AS newest_received_at,
+    (SELECT max(received_at) FROM (
+      SELECT max(received_at) AS received_at FROM deliveries WHERE destination_id = ?1
+      UNION ALL
+      SELECT max(received_at) FROM events WHERE ${isAmongNewestSql(EVENTS_LOOKED_AT)} AND EXISTS (
+        SELECT 1 FROM json_each(events.recipients) WHERE key = ?1))) AS newest_received_at,
     (SELECT min(next_attempt_at) FROM deliveries WHERE destination_id = ?1 AND status = 'pending') AS next_attempt_at`;
 
 /** A statement for where a destination's deliveries begin and end; its row is for `readEdges`. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { deliveryOfOwedSql } from "./event-progress.ts";
+import { recipientsSql, isUnattemptedSql } from "./event-progress.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
@@ -19,16 +19,17 @@ export const isHolderSql = (lease: string) => `(
 
 /** Nobody wanted it when it was recorded, and nobody does now. Until then its row waits for its state to be projected. */
 export const finishUnwantedSql = `
-  UPDATE events SET owed = '[]' FROM json_each(?1) AS lease
-  WHERE events.id = lease.value ->> 'id' AND ${isHolderSql("lease")} AND events.owed IS NULL
+  UPDATE events SET recipients = '{}' FROM json_each(?1) AS lease
+  WHERE events.id = lease.value ->> 'id' AND ${isHolderSql("lease")} AND events.recipients IS NULL
     AND NOT EXISTS (SELECT 1 FROM destinations WHERE enabled = 1 AND ${wantsSql("events")})`;
 
 /** No delivery of it is written down: neither by a copy of the message that was handled before, nor by a replay. */
 export const heldSql = `
-  SELECT events.id, events.received_at, events.claimed_until AS until, events.owed
+  SELECT events.id, events.received_at, events.claimed_until AS until,
+    (SELECT json_group_array(key) FROM ${recipientsSql}) AS recipients
   FROM json_each(?1) AS lease CROSS JOIN events ON events.id = lease.value ->> 'id'
-  WHERE ${isHolderSql("lease")} AND events.owed IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM json_each(events.owed) AS owed_to JOIN deliveries ON ${deliveryOfOwedSql})`;
+  WHERE ${isHolderSql("lease")} AND events.recipients IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM ${recipientsSql} WHERE NOT ${isUnattemptedSql})`;
 
 /** Two statements, for a transaction that projects the state of all these events; the rows of the second are for `readHeldRow`. */
 export function findHeld(db: Database, leases: readonly Lease[]): D1PreparedStatement[] {
@@ -40,10 +41,10 @@ const heldRow = z.object({
   id: z.string(),
   received_at: z.number(),
   until: z.number(),
-  owed: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
+  recipients: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
 });
 
-/** A lease that is held indeed, and whom its event is owed to. */
+/** A lease that is held indeed, and the recipients of its event. */
 export function readHeldRow(row: unknown): z.output<typeof heldRow> {
   return heldRow.parse(row);
 }

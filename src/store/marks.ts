@@ -2,18 +2,22 @@ import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 
 /**
- * What the cron remembers. `cron_ran_at`: when it last ran. `oldest_unfinished_at`: receipt of the oldest event that has
- * not been fanned out, or of the run when there is none. `sweep_from`: where the next sweep begins. `sweep_goes_on`: 1 when
- * the last one was cut short. `retention_from`: where the next look for old events begins. `unopened_secrets`: of how many
- * destinations no key opens the secret. `probe_sent_at`: when the queues were last probed; `probed_…`: which probe came last
+ * What the cron remembers. `cron_ran_at`: when it last ran, or a run or two before. `oldest_unfinished_at`: receipt of the
+ * oldest event that has not been fanned out, as far as the present sweep has come, and 0 when there is none; `unfinished_from`:
+ * the position behind which it is. `sweep_from`: the position behind which the next run goes on. `sweep_goes_on`: 1 when the
+ * last one was cut short. `retention_from`: the position behind which the next look for old
+ * events begins; `retention_began_at`: when the looks began at the first event. `unopened_secrets`: of how many destinations no
+ * key opens the secret. `probe_sent_at`: when the queues were last probed; `probed_…`: which probe came last
  * out of which queue, and when the receiver was probed. Times are Unix milliseconds.
  */
 const names = [
   "cron_ran_at",
   "oldest_unfinished_at",
+  "unfinished_from",
   "sweep_from",
   "sweep_goes_on",
   "retention_from",
+  "retention_began_at",
   "unopened_secrets",
   "probe_sent_at",
   "probed_events",
@@ -51,8 +55,9 @@ export function readMarksFrom(rows: readonly unknown[]): Map<MarkName, number> {
 
 export const writeMarksSql = `
   INSERT INTO marks (name, value) SELECT key, value FROM json_each(?1) WHERE true
-  ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value`;
 
+/** Rows written: 1 for each that has changed. */
 export async function writeMarks(db: Database, marks: Partial<Record<MarkName, number>>): Promise<void> {
   await retried(db, () => db.prepare(writeMarksSql).bind(JSON.stringify(marks)).run());
 }

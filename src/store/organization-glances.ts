@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { lastLookedAtSql, positionRow, windowSql, MAX_LOOKED_AT } from "./event-list.ts";
+import { MAX_LOOKED_AT, behindWindowSql, readPosition, windowOf, windowSql } from "./event-list.ts";
 import { ofEachOrganization } from "./organizations.ts";
 
 /**
@@ -9,8 +9,8 @@ import { ofEachOrganization } from "./organizations.ts";
  */
 export interface OrganizationGlance {
   readonly organizationId: string;
-  /** JSON text of the latest `data` of `v1/organizations`; null before the first, or when it is larger than a page. */
-  readonly profile: string | null;
+  /** Body of the latest event of `v1/organizations`; null before the first, or when it is larger than a page. */
+  readonly profileBody: string | null;
   /** ISO 8601. */
   readonly profileAt: string | null;
   /** Of the latest event that changed the state, Unix milliseconds; null when there is more than can be looked at. */
@@ -22,16 +22,18 @@ const MOST_PROFILES = 20;
 const MOST_BYTES = 65_536;
 
 const glanceColumns = (organization: string) => `
-  (${profileOf(organization, `iif(octet_length(data) <= ${MOST_BYTES}, data, NULL)`)}) AS profile,
+  (SELECT body FROM events WHERE seq = (${profileOf(organization, "event_seq")})
+    AND octet_length(body) <= ${MOST_BYTES}) AS profile_body,
   (${profileOf(organization, "version_at")}) AS profile_at,
-  (SELECT iif(count(*) < ${MOST_COMPARED}, max(received_at), NULL) FROM (
-    SELECT received_at FROM resources WHERE organization_id = ${organization} LIMIT ${MOST_COMPARED}
-  )) AS last_event_at`;
+  (SELECT received_at FROM events WHERE seq = (
+    SELECT iif(count(*) < ${MOST_COMPARED}, max(event_seq), NULL) FROM (
+      SELECT event_seq FROM resources WHERE organization_id = ${organization} LIMIT ${MOST_COMPARED}
+    ))) AS last_event_at`;
 
 function profileOf(organization: string, column: string): string {
   return `
     SELECT ${column} FROM (
-      SELECT version, version_at, data FROM resources
+      SELECT version, version_at, event_seq FROM resources
       WHERE organization_id = ${organization} AND type = 'v1/organizations' LIMIT ${MOST_PROFILES}
     ) ORDER BY version DESC LIMIT 1`;
 }
@@ -45,13 +47,13 @@ export const glanceSql = `
 const glanceRow = z
   .object({
     id: z.string(),
-    profile: z.string().nullable(),
+    profile_body: z.string().nullable(),
     profile_at: z.string().nullable(),
     last_event_at: z.number().nullable(),
   })
   .transform((row): OrganizationGlance => ({
     organizationId: row.id,
-    profile: row.profile,
+    profileBody: row.profile_body,
     profileAt: row.profile_at,
     lastEventAt: row.last_event_at,
   }));
@@ -69,8 +71,10 @@ export async function glanceAt(db: Database, organizationId: string): Promise<Or
 }
 
 export const latestReceiptsSql = `
-  SELECT organization_id, max(received_at) AS received_at FROM (${windowSql} LIMIT ${MAX_LOOKED_AT})
-  WHERE organization_id IN (SELECT value FROM json_each(?4)) GROUP BY organization_id`;
+  SELECT organization_id, max(received_at) AS received_at FROM events
+  WHERE ${windowSql(MAX_LOOKED_AT)} AND organization_id IN (SELECT value FROM json_each(?4)) GROUP BY organization_id`;
+
+export const behindReceiptsSql = behindWindowSql(MAX_LOOKED_AT);
 
 const receiptRow = z.object({ organization_id: z.string(), received_at: z.number() });
 
@@ -79,15 +83,15 @@ export async function latestReceipts(
   db: Database,
   organizationIds: readonly string[],
 ): Promise<{ readonly at: ReadonlyMap<string, number>; readonly since: number }> {
-  const all = [0, Number.MAX_SAFE_INTEGER, ""];
+  const all = windowOf({});
   const [receipts, edge] = await db.batch([
     db.prepare(latestReceiptsSql).bind(...all, JSON.stringify(organizationIds)),
-    db.prepare(lastLookedAtSql).bind(...all),
+    db.prepare(behindReceiptsSql).bind(...all),
   ]);
   const rows = (receipts?.results ?? []).map((row) => receiptRow.parse(row));
   return {
     at: new Map(rows.map((row) => [row.organization_id, row.received_at])),
-    since: edge?.results[0] === undefined ? 0 : positionRow.parse(edge.results[0]).receivedAt,
+    since: readPosition(edge?.results[0])?.receivedAt ?? 0,
   };
 }
 

@@ -4,18 +4,21 @@ import type { Database } from "./database.ts";
 /** What is known of an organization at a glance. */
 export interface OrganizationRow {
   readonly organizationId: string;
-  /** JSON text of the latest `data` of `v1/organizations`; null before the first. */
-  readonly profile: string | null;
+  /** Body of the latest event of `v1/organizations`; null before the first. */
+  readonly profileBody: string | null;
   /** Of the latest event that changed the state, Unix milliseconds. */
   readonly lastEventAt: number;
 }
 
 const profileSql = `
-  SELECT data FROM resources
-  WHERE organization_id = ORGANIZATION AND type = 'v1/organizations'
-  ORDER BY version DESC LIMIT 1`;
+  SELECT body FROM events WHERE seq = (
+    SELECT event_seq FROM resources
+    WHERE organization_id = ORGANIZATION AND type = 'v1/organizations'
+    ORDER BY version DESC LIMIT 1)`;
 
-const lastEventSql = "SELECT max(received_at) FROM resources WHERE organization_id = ORGANIZATION";
+const lastEventSql = `
+  SELECT received_at FROM events WHERE seq = (
+    SELECT max(event_seq) FROM resources WHERE organization_id = ORGANIZATION)`;
 
 const ofFound = (sql: string) => sql.replaceAll("ORGANIZATION", "found.id");
 
@@ -31,14 +34,14 @@ export const ofEachOrganization = (columns: string) => `
 
 /** Reads each one's own range. */
 export const organizationsSql = ofEachOrganization(
-  `(${ofFound(profileSql)}) AS profile, (${ofFound(lastEventSql)}) AS last_event_at`,
+  `(${ofFound(profileSql)}) AS profile_body, (${ofFound(lastEventSql)}) AS last_event_at`,
 );
 
 const organizationRow = z
-  .object({ id: z.string(), profile: z.string().nullable(), last_event_at: z.number() })
+  .object({ id: z.string(), profile_body: z.string().nullable(), last_event_at: z.number() })
   .transform((row): OrganizationRow => ({
     organizationId: row.id,
-    profile: row.profile,
+    profileBody: row.profile_body,
     lastEventAt: row.last_event_at,
   }));
 
@@ -50,11 +53,13 @@ export async function listOrganizations(db: Database, after: string, limit: numb
 export const profileOfSql = profileSql.replaceAll("ORGANIZATION", "?1");
 
 export const countsSql = `
-  SELECT type, count(*) AS resources, max(received_at) AS last_event_at
-  FROM resources WHERE organization_id = ?1 GROUP BY type`;
+  SELECT counted.type, resources, events.received_at AS last_event_at
+  FROM (
+    SELECT type, count(*) AS resources, max(event_seq) AS last_seq FROM resources WHERE organization_id = ?1 GROUP BY type
+  ) AS counted CROSS JOIN events ON events.seq = last_seq`;
 
 const countRow = z.object({ type: z.string(), resources: z.number(), last_event_at: z.number() });
-const profileRow = z.object({ data: z.string() });
+const profileRow = z.object({ body: z.string() });
 
 /** One organization and how many resources of each type are known of it, tombstones included; null when none is. */
 export async function findOrganization(
@@ -70,7 +75,7 @@ export async function findOrganization(
   const [profile] = profiles?.results ?? [];
   return {
     organizationId,
-    profile: profile === undefined ? null : profileRow.parse(profile).data,
+    profileBody: profile === undefined ? null : profileRow.parse(profile).body,
     lastEventAt: Math.max(...rows.map((row) => row.last_event_at)),
     counts: Object.fromEntries(rows.map((row) => [row.type, row.resources])),
   };

@@ -1,21 +1,34 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { isAmongNewestSql } from "./event-order.ts";
+import { isFirstSql, recipientsSql } from "./event-progress.ts";
 
 /** Deliveries of a destination that are shown, and destinations. */
 const SHOWN = 30;
 const MOST_DESTINATIONS = 50;
 
+/** The newest events among which first attempts that succeeded are looked for. */
+const EVENTS_LOOKED_AT = 200;
+
 export const recentDeliveriesSql = `
+  WITH firsts AS MATERIALIZED (
+    SELECT recipient.key AS destination_id, 'delivered' AS status, recipient.value ->> 1 AS http_status, 1 AS attempts, received_at
+    FROM events CROSS JOIN ${recipientsSql} WHERE ${isAmongNewestSql(EVENTS_LOOKED_AT)} AND ${isFirstSql})
   SELECT id, url, description, types, (
-    SELECT json_group_array(json_object('status', status, 'http_status', attempts ->> '$[#-1].status',
-      'attempts', attempts ->> '$[#-1].attempt', 'received_at', received_at))
+    SELECT json_group_array(json_object(
+      'status', status, 'http_status', http_status, 'attempts', attempts, 'received_at', received_at))
     FROM (
-      SELECT status, attempts, received_at FROM deliveries WHERE deliveries.destination_id = destinations.id
-      ORDER BY received_at DESC, event_id DESC LIMIT ${SHOWN}
+      SELECT status, http_status, attempts, received_at FROM (
+        SELECT status, attempts ->> '$[#-1].status' AS http_status, attempts ->> '$[#-1].attempt' AS attempts, received_at
+        FROM deliveries WHERE deliveries.destination_id = destinations.id
+        ORDER BY received_at DESC, event_id DESC LIMIT ${SHOWN})
+      UNION ALL
+      SELECT status, http_status, attempts, received_at FROM firsts WHERE firsts.destination_id = destinations.id
+      ORDER BY received_at DESC LIMIT ${SHOWN}
     )) AS recent
   FROM destinations WHERE id > ?1 ORDER BY id LIMIT ?2`;
 
-/** A statement for the newest deliveries of the destinations behind an id; its rows are for `readRecentRow`. */
+/** A statement for newest deliveries of the destinations behind an id; its rows are for `readRecentRow`. */
 export function recentDeliveries(db: Database, after = "", limit = MOST_DESTINATIONS): D1PreparedStatement {
   return db.prepare(recentDeliveriesSql).bind(after, limit);
 }

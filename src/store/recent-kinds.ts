@@ -1,19 +1,17 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { windowOf, windowSql } from "./event-list.ts";
 
 /** Newest events that are looked at. */
 export const KINDS_OF_AT_MOST = 2_000;
 
 export const recentKindsSql = `
-  WITH page AS (
-    SELECT received_at, type, organization_id FROM events
-    WHERE received_at >= ?1 ORDER BY received_at DESC, id DESC LIMIT ${KINDS_OF_AT_MOST})
   SELECT type, organization_id, count(*) AS events, max(received_at) AS newest_at
-  FROM page GROUP BY type, organization_id ORDER BY events DESC`;
+  FROM events WHERE ${windowSql(KINDS_OF_AT_MOST)} GROUP BY type, organization_id ORDER BY events DESC`;
 
-/** A statement for what kinds of event came since an instant; its rows are for `readKindRow`. It reads the index alone. */
+/** A statement for what kinds of event came since an instant; its rows are for `readKindRow`. */
 export function recentKinds(db: Database, since: number): D1PreparedStatement {
-  return db.prepare(recentKindsSql).bind(since);
+  return db.prepare(recentKindsSql).bind(...windowOf({ since }));
 }
 
 const kindRow = z

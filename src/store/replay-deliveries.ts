@@ -1,7 +1,7 @@
 import type { DeliveryKey } from "../domain/delivery.ts";
 import { LEASE_MS } from "../domain/turn.ts";
 import { type Database, retried } from "./database.ts";
-import { awaitsFirstAttemptSql } from "./event-progress.ts";
+import { attemptsSql, recipientsSql, rowOfRecipientSql } from "./event-progress.ts";
 
 /** ?3 is null, or names a replay that must still be where ?4 and ?5 say: another run may have done its page. */
 const isUpToDateSql = `
@@ -16,12 +16,17 @@ const isUpToDateSql = `
 export const owePendingSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at, named)
   SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
-    'pending', '[]', 0, ?2, ?7
-  FROM json_each(?1) AS given
+    'pending', ${attemptsSql}, 0, ?2, ?7
+  FROM json_each(?1) AS given CROSS JOIN events ON events.id = given.value ->> 'event_id'
+    LEFT JOIN ${recipientsSql} ON recipient.key = given.value ->> 'destination_id'
+    LEFT JOIN deliveries ON ${rowOfRecipientSql}
   WHERE ${isUpToDateSql}
     AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
-    AND EXISTS (SELECT 1 FROM events WHERE id = given.value ->> 'event_id')
-    AND NOT ${awaitsFirstAttemptSql("given")}
+    AND events.recipients IS NOT NULL
+    AND CASE
+      WHEN recipient.key IS NULL OR deliveries.event_id IS NOT NULL THEN true
+      WHEN recipient.value IS NULL THEN false
+      ELSE ?6 AND (?3 IS NOT NULL OR recipient.value ->> 0 <= ?8) END
   ON CONFLICT DO UPDATE SET status = 'pending', step = 0, claims = 0, next_attempt_at = excluded.next_attempt_at,
       named = iif(deliveries.status = 'pending', max(deliveries.named, excluded.named), excluded.named)
     WHERE (?3 IS NOT NULL OR coalesce(deliveries.attempts ->> '$[#-1].at', 0) <= ?8)
@@ -30,18 +35,18 @@ export const owePendingSql = `
         WHEN 'delivered' THEN ?6
         ELSE true END`;
 
-export const oweSql = `
-  UPDATE events SET owed = json_insert(owed, '$[#]', given.value ->> 'destination_id')
+export const nameRecipientSql = `
+  UPDATE events SET recipients = json_set(recipients, '$."' || (given.value ->> 'destination_id') || '"', NULL)
   FROM json_each(?1) AS given
   WHERE events.id = given.value ->> 'event_id'
-    AND NOT EXISTS (SELECT 1 FROM json_each(events.owed) WHERE value = given.value ->> 'destination_id')
+    AND NOT EXISTS (SELECT 1 FROM ${recipientsSql} WHERE key = given.value ->> 'destination_id')
     AND EXISTS (SELECT 1 FROM deliveries
       WHERE destination_id = given.value ->> 'destination_id' AND received_at = given.value ->> 'received_at'
         AND event_id = given.value ->> 'event_id')`;
 
 /**
- * Statements that make deliveries due at `now`; `upToDate` is what `isUpToDateSql` takes. No event may owe the same destination
- * twice, so each statement names an event once.
+ * Statements that make deliveries due at `now`; `upToDate` is what `isUpToDateSql` takes. Each statement names an event once: an
+ * UPDATE changes a row once.
  */
 export function owe(
   db: Database,
@@ -70,7 +75,7 @@ export function owe(
     );
     return [
       db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),
-      db.prepare(oweSql).bind(rows),
+      db.prepare(nameRecipientSql).bind(rows),
     ];
   });
 }

@@ -2,6 +2,8 @@ import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import type { Replay } from "../domain/replay.ts";
 import { owe } from "./replay-deliveries.ts";
+import { firstSeqAtSql } from "./event-order.ts";
+import { recipientsWithRowsSql, statusSql } from "./event-progress.ts";
 import { wantsSql } from "./wants.ts";
 
 export const insertReplaySql = `
@@ -70,31 +72,24 @@ function edgeOfFailedSql(size: number): string {
   return `SELECT received_at, event_id AS id ${deadSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${size - 1}`;
 }
 
-/** Events received from ?2, behind ?3, before ?4. */
-const windowSql = "FROM events WHERE (received_at, id) > (?2, ?3) AND received_at < ?4";
+/** Events received from ?2, behind ?3, before ?4; all from ?2 should retention have deleted ?3. */
+const windowSql = `
+  FROM events WHERE seq >= coalesce((SELECT seq + 1 FROM events WHERE id = ?3), ${firstSeqAtSql("?2")})
+    AND seq < ${firstSeqAtSql("?4")}`;
 
 /** The last of so many of them, if there are that many. */
 function edgeOfWindowSql(size: number): string {
-  return `SELECT received_at, id ${windowSql} ORDER BY received_at, id LIMIT 1 OFFSET ${size - 1}`;
+  return `SELECT received_at, id ${windowSql} ORDER BY seq LIMIT 1 OFFSET ${size - 1}`;
 }
 
-/**
- * Of a row `looked_at` of that window: ?1 wants it and, unless ?5 asks for all, is not owed it. What is on its way is left
- * alone.
- */
-const isToReplaySql = `
-  events.owed IS NOT NULL AND ${wantsSql("looked_at")}
-  AND CASE WHEN EXISTS (SELECT 1 FROM json_each(events.owed) WHERE value = ?1)
-    THEN ?5 = 'all' AND EXISTS (
-      SELECT 1 FROM deliveries WHERE destination_id = ?1 AND deliveries.received_at = looked_at.received_at
-        AND event_id = looked_at.id AND status <> 'pending')
-    ELSE true END`;
-
+/** Of them those that ?1 wants and is no recipient of or, if ?5 asks for all, has a delivery of that is not pending. */
 const wantedSql = (limit: string) => `
-  FROM (SELECT received_at, id, type, organization_id ${windowSql} ORDER BY received_at, id ${limit}) AS looked_at
-    CROSS JOIN events ON events.id = looked_at.id
+  FROM (SELECT seq ${windowSql} ORDER BY seq ${limit}) AS looked_at
+    CROSS JOIN events ON events.seq = looked_at.seq
     CROSS JOIN destinations ON destinations.id = ?1
-  WHERE ${isToReplaySql}`;
+  WHERE events.recipients IS NOT NULL AND ${wantsSql("events")}
+    AND NOT EXISTS (
+      SELECT 1 FROM ${recipientsWithRowsSql} WHERE recipient.key = ?1 AND (?5 <> 'all' OR ${statusSql} = 'pending'))`;
 
 /** Events that one statement looks at while it counts; and, further below, while it replays. */
 const COUNTED_AT_ONCE = 10_000;
@@ -136,7 +131,7 @@ const PAGE = 500;
 
 export const failedPageSql = `
   SELECT looked_at.received_at, looked_at.event_id AS id ${failedSql(`LIMIT ${PAGE}`)}`;
-export const wantedPageSql = `SELECT looked_at.received_at, looked_at.id ${wantedSql(`LIMIT ${PAGE}`)}`;
+export const wantedPageSql = `SELECT events.received_at, events.id ${wantedSql(`LIMIT ${PAGE}`)}`;
 export const failedEdgeSql = edgeOfFailedSql(PAGE);
 export const wantedEdgeSql = edgeOfWindowSql(PAGE);
 

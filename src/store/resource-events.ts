@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { type EventPosition, MAX_LOOKED_AT, lastLookedAtSql, positionRow, windowSql } from "./event-list.ts";
+import { type EventPosition, MAX_LOOKED_AT, behindListSql, readPosition, windowOf, windowSql } from "./event-list.ts";
 import { outcomes } from "./event-outcomes.ts";
 import { eventOutcomeSql } from "./event-progress.ts";
 import type { ResourceRow } from "./resources.ts";
@@ -8,21 +8,11 @@ import type { ResourceRow } from "./resources.ts";
 /** Events that a page shows at most. */
 const MOST_SHOWN = 50;
 
-/**
- * No index knows the resource of an event, for it would cost a row written for each. The time index knows type and
- * organization; what is left of the newest events by these is looked at one by one.
- */
+/** No index knows the resource of an event, for it would cost a row written for each: the newest events are walked. */
 export const eventsOfResourceSql = `
-  SELECT events.id, event, created_at, events.received_at, ${eventOutcomeSql} AS outcome
-  FROM (
-    SELECT page.received_at, page.id
-    FROM (
-      SELECT received_at, id FROM (${windowSql} LIMIT ${MAX_LOOKED_AT}) WHERE type = ?4 AND organization_id = ?5
-    ) AS page CROSS JOIN events ON events.id = page.id
-    WHERE events.resource_id IS ?6
-    ORDER BY page.received_at DESC, page.id DESC LIMIT ${MOST_SHOWN + 1}
-  ) AS page CROSS JOIN events ON events.id = page.id
-  ORDER BY page.received_at DESC, page.id DESC`;
+  SELECT seq, id, event, created_at, received_at, ${eventOutcomeSql} AS outcome FROM events
+  WHERE ${windowSql(MAX_LOOKED_AT)} AND type = ?4 AND organization_id = ?5 AND resource_id IS ?6
+  ORDER BY seq DESC LIMIT ${MOST_SHOWN + 1}`;
 
 const eventOfResourceRow = z
   .object({
@@ -43,7 +33,7 @@ const eventOfResourceRow = z
 /** An event that told of a resource, and what became of it. */
 export type EventOfResource = z.output<typeof eventOfResourceRow>;
 
-export const receiptOfEventSql = "SELECT received_at, id FROM events WHERE id = ?1";
+export const positionOfEventSql = "SELECT seq, received_at FROM events WHERE id = ?1";
 
 export interface ResourceHistory {
   /** Newest first. */
@@ -60,22 +50,16 @@ export async function historyOf(
   { organizationId, type, resourceId, eventId }: ResourceRow,
   before: EventPosition | undefined,
 ): Promise<ResourceHistory> {
-  const window = [0, before?.receivedAt ?? Number.MAX_SAFE_INTEGER, before?.id ?? ""];
+  const window = windowOf({ before });
   const [found, edge, maker] = await db.batch([
     db.prepare(eventsOfResourceSql).bind(...window, type, organizationId, resourceId),
-    db.prepare(lastLookedAtSql).bind(...window),
-    db.prepare(receiptOfEventSql).bind(eventId),
+    db.prepare(behindListSql).bind(...window),
+    db.prepare(positionOfEventSql).bind(eventId),
   ]);
-  const rows = (found?.results ?? []).map((row) => eventOfResourceRow.parse(row));
-  const events = rows.slice(0, MOST_SHOWN);
-  const last = rows.length > MOST_SHOWN ? events.at(-1) : undefined;
+  const rows = found?.results ?? [];
   return {
-    events,
-    next: last === undefined ? readPosition(edge?.results[0]) : { receivedAt: last.receivedAt, id: last.id },
+    events: rows.slice(0, MOST_SHOWN).map((row) => eventOfResourceRow.parse(row)),
+    next: readPosition(rows.length > MOST_SHOWN ? rows[MOST_SHOWN - 1] : edge?.results[0]),
     maker: readPosition(maker?.results[0]),
   };
-}
-
-function readPosition(row: unknown): EventPosition | null {
-  return row === undefined ? null : positionRow.parse(row);
 }

@@ -1,5 +1,4 @@
 import type { Database } from "./database.ts";
-
 import {
   type ResourcePosition,
   type ResourceRow,
@@ -8,13 +7,14 @@ import {
   resourceColumns,
   resourceRow,
   resourcesSql,
+  withEventSql,
 } from "./resources.ts";
 
-/** A page shows a line of each resource; data that is larger than any that Qonto is known to send is left out of it. */
+/** A page shows a line of each resource; a body that is larger than any that Qonto is known to send is left out of it. */
 const MOST_BYTES = 16_384;
 
 const inBrief = (sql: string) =>
-  sql.replace(/(event_id, )((?:resources\.)?data)/, `$1iif(octet_length($2) <= ${MOST_BYTES}, $2, '{}') AS data`);
+  sql.replace("events.body", `iif(octet_length(events.body) <= ${MOST_BYTES}, events.body, '{}') AS body`);
 
 export const glimpsesSql = inBrief(resourcesSql);
 
@@ -29,7 +29,7 @@ interface GlimpseQuery {
   readonly limit: number;
 }
 
-/** A statement that lists resources in the order of type and id, `{}` for data that is large; its rows are for `readGlimpse`. */
+/** A statement that lists resources in the order of type and id, `{}` for a body that is large; its rows are for `readGlimpse`. */
 export function glimpses(db: Database, organizationId: string, { type, after, limit }: GlimpseQuery) {
   const afterId = after?.resourceId ?? "";
   if (type === undefined) return db.prepare(glimpsesSql).bind(organizationId, after?.type ?? "", afterId, limit);
@@ -43,8 +43,9 @@ export function readGlimpse(row: unknown): ResourceRow {
 }
 
 export const namedGlimpsesSql = inBrief(`
-  SELECT ${resourceColumns} FROM json_each(?2) AS wanted CROSS JOIN resources
-  WHERE organization_id = ?1 AND resources.type = wanted.value ->> 0 AND resource_id = wanted.value ->> 1`);
+  SELECT ${resourceColumns} FROM json_each(?2) AS wanted CROSS JOIN resources ${withEventSql}
+  WHERE resources.organization_id = ?1 AND resources.type = wanted.value ->> 0
+    AND resources.resource_id = wanted.value ->> 1`);
 
 /** Those of some resources that are known; one D1 call. */
 export async function glimpsesOf(

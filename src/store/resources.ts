@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { MAX_PARAMETER_LENGTH, inParameters } from "./parameters.ts";
+import { inParameters } from "./parameters.ts";
 
 /** The latest state of a resource, as it is kept. */
 export interface ResourceRow {
@@ -12,43 +12,31 @@ export interface ResourceRow {
   readonly deleted: boolean;
   readonly versionAt: string | null;
   readonly eventId: string;
-  /** JSON text. */
-  readonly data: string;
+  /** Of the event: its `data` is the resource's. */
+  readonly body: string;
 }
 
 /** A resource that may be newer than what is kept. */
-export type NewResource = ResourceRow & { readonly version: string; readonly receivedAt: number };
+export type NewResource = Omit<ResourceRow, "body"> & { readonly version: string };
 
-const upsertGivenSql = (given: string) => `
-  INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, version_at, event_id, received_at, data)
-  ${given}
+/** Those whose event is recorded: the state points to it. */
+export const upsertResourcesSql = `
+  INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, version_at, event_seq)
+  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, events.seq
+  FROM json_each(?1) AS given CROSS JOIN events ON events.id = value ->> 7 WHERE true
   ON CONFLICT (organization_id, type, resource_id) DO UPDATE
     SET event = excluded.event, deleted = excluded.deleted, version = excluded.version,
-      version_at = excluded.version_at, event_id = excluded.event_id, received_at = excluded.received_at,
-      data = excluded.data
+      version_at = excluded.version_at, event_seq = excluded.event_seq
     WHERE excluded.version > resources.version`;
-
-export const upsertSql = upsertGivenSql("VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
-
-export const upsertListedSql = upsertGivenSql(`
-  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-    value ->> 8, value ->> 9
-  FROM json_each(?1) WHERE true`);
 
 /**
  * Statements that keep resources if they are newer than what is known, few for many. Rows written: 1 each, or 0 when it is
  * not.
  */
 export function upsertResources(db: Database, resources: readonly NewResource[]): D1PreparedStatement[] {
-  const rows = resources.map(toRow).map((row) => ({ row, text: JSON.stringify(row) }));
-  const { large = [], small = [] } = Object.groupBy(rows, ({ text }) =>
-    text.length > MAX_PARAMETER_LENGTH ? "large" : "small",
+  return inParameters(resources.map((resource) => JSON.stringify(toRow(resource)))).map((list) =>
+    db.prepare(upsertResourcesSql).bind(list),
   );
-  return [
-    ...inParameters(small.map(({ text }) => text)).map((list) => db.prepare(upsertListedSql).bind(list)),
-    // Its texts are shorter than the JSON that they are in.
-    ...large.map(({ row }) => db.prepare(upsertSql).bind(...row)),
-  ];
 }
 
 function toRow(resource: NewResource): (string | number | null)[] {
@@ -61,18 +49,13 @@ function toRow(resource: NewResource): (string | number | null)[] {
     resource.version,
     resource.versionAt,
     resource.eventId,
-    resource.receivedAt,
-    resource.data,
   ];
 }
 
-const columns = "organization_id, type, resource_id, event, deleted, version_at, event_id, data";
-
-/** The same in a statement that reads more than one table. */
-export const resourceColumns = columns
-  .split(", ")
-  .map((column) => `resources.${column}`)
-  .join(", ");
+/** Of `resources` and the event it came with, which stays as long (`deletableSql`). */
+export const resourceColumns = `resources.organization_id, resources.type, resources.resource_id, resources.event, deleted,
+    version_at, events.id AS event_id, events.body`;
+export const withEventSql = "CROSS JOIN events ON events.seq = resources.event_seq";
 
 export const resourceRow = z
   .object({
@@ -83,7 +66,7 @@ export const resourceRow = z
     deleted: z.number(),
     version_at: z.string().nullable(),
     event_id: z.string(),
-    data: z.string(),
+    body: z.string(),
   })
   .transform((row): ResourceRow => ({
     organizationId: row.organization_id,
@@ -93,21 +76,23 @@ export const resourceRow = z
     deleted: row.deleted === 1,
     versionAt: row.version_at,
     eventId: row.event_id,
-    data: row.data,
+    body: row.body,
   }));
 
 export const resourcesSql = `
-  SELECT ${columns} FROM resources
-  WHERE organization_id = ?1 AND (type, resource_id) > (?2, ?3)
-  ORDER BY type, resource_id LIMIT ?4`;
+  SELECT ${resourceColumns} FROM resources ${withEventSql}
+  WHERE resources.organization_id = ?1 AND (resources.type, resources.resource_id) > (?2, ?3)
+  ORDER BY resources.type, resources.resource_id LIMIT ?4`;
 
 /** A resource without an id has '' as its key, and nothing sorts before that: the first page has no lower bound. */
 export const firstOfTypeSql = `
-  SELECT ${columns} FROM resources WHERE organization_id = ?1 AND type = ?2 ORDER BY resource_id LIMIT ?3`;
+  SELECT ${resourceColumns} FROM resources ${withEventSql}
+  WHERE resources.organization_id = ?1 AND resources.type = ?2 ORDER BY resources.resource_id LIMIT ?3`;
 
 export const nextOfTypeSql = `
-  SELECT ${columns} FROM resources
-  WHERE organization_id = ?1 AND type = ?2 AND resource_id > ?3 ORDER BY resource_id LIMIT ?4`;
+  SELECT ${resourceColumns} FROM resources ${withEventSql}
+  WHERE resources.organization_id = ?1 AND resources.type = ?2 AND resources.resource_id > ?3
+  ORDER BY resources.resource_id LIMIT ?4`;
 
 /** Where a page of resources ended. */
 export interface ResourcePosition {
@@ -140,9 +125,10 @@ function listStatement(
 }
 
 export const namedResourcesSql = `
-  SELECT ${columns} FROM resources
-  WHERE organization_id = ?1 AND type = ?2 AND resource_id IN (SELECT value FROM json_each(?3))
-  ORDER BY resource_id`;
+  SELECT ${resourceColumns} FROM resources ${withEventSql}
+  WHERE resources.organization_id = ?1 AND resources.type = ?2
+    AND resources.resource_id IN (SELECT value FROM json_each(?3))
+  ORDER BY resources.resource_id`;
 
 /** Those of some ids that are known, in the order of their ids: one D1 call. */
 export async function findResources(
@@ -156,8 +142,8 @@ export async function findResources(
 }
 
 export const resourceSql = `
-  SELECT ${columns} FROM resources
-  WHERE organization_id = ?1 AND type = ?2 AND resource_id = ?3`;
+  SELECT ${resourceColumns} FROM resources ${withEventSql}
+  WHERE resources.organization_id = ?1 AND resources.type = ?2 AND resources.resource_id = ?3`;
 
 /** Jumps along the key from one type to the next: one look for each type the organization has. */
 export const resourceOfAnyTypeSql = `
@@ -168,7 +154,7 @@ export const resourceOfAnyTypeSql = `
     FROM types WHERE types.type IS NOT NULL
   )
   SELECT ${resourceColumns}
-  FROM types CROSS JOIN resources
+  FROM types CROSS JOIN resources ${withEventSql}
   WHERE resources.organization_id = ?1 AND resources.type = types.type AND resources.resource_id = ?2
   ORDER BY version DESC LIMIT 1`;
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
+import { firstSeqAtSql } from "./event-order.ts";
 import { deletableSql } from "./event-progress.ts";
 import { ALL_TIME, forgetRemovedDestinations, hourOf } from "./tallies.ts";
 
@@ -17,63 +18,70 @@ export interface CutOff {
 
 /** An event that retention came by. */
 export interface AgedEvent {
+  readonly seq: number;
   readonly id: string;
   readonly receivedAt: number;
   /** JSON, as it was read. */
-  readonly owed: string | null;
+  readonly recipients: string | null;
   readonly isDeletable: boolean;
 }
 
 export const agedEventsSql = `
-  SELECT id, received_at, owed, ${deletableSql("?4")} AS deletable FROM events
-  WHERE (received_at, id) > (?1, ?2) AND received_at < ?3
-  ORDER BY received_at, id LIMIT ?5`;
+  SELECT seq, id, received_at, recipients, ${deletableSql("?3")} AS deletable FROM events
+  WHERE seq > ?1 AND seq < ${firstSeqAtSql("?2")}
+  ORDER BY seq LIMIT ?4`;
 
 const agedRow = z
-  .object({ id: z.string(), received_at: z.number(), owed: z.string().nullable(), deletable: z.number() })
+  .object({
+    seq: z.number(),
+    id: z.string(),
+    received_at: z.number(),
+    recipients: z.string().nullable(),
+    deletable: z.number(),
+  })
   .transform((row): AgedEvent => ({
+    seq: row.seq,
     id: row.id,
     receivedAt: row.received_at,
-    owed: row.owed,
+    recipients: row.recipients,
     isDeletable: row.deletable === 1,
   }));
 
-/** Reads on from `after`, up to `limit` of the events that are old enough to go if they have come to a good end. */
+/** Reads on from behind the position `after`, up to `limit` of the events that are old enough to go if nothing needs them. */
 export async function agedEvents(
   db: Database,
-  after: { readonly receivedAt: number; readonly id: string },
+  after: number,
   { cutOff, limit }: { cutOff: CutOff; limit: number },
 ): Promise<AgedEvent[]> {
   const { settledBefore, deadBefore } = cutOff;
-  const { results } = await db
-    .prepare(agedEventsSql)
-    .bind(after.receivedAt, after.id, settledBefore, deadBefore, limit)
-    .all();
+  const { results } = await db.prepare(agedEventsSql).bind(after, settledBefore, deadBefore, limit).all();
   return results.map((row) => agedRow.parse(row));
 }
 
 /** Looks again at all that made them deletable: an operator may have had one replayed since. */
 export const deleteEventsSql = `
   DELETE FROM events
-  WHERE id IN (SELECT value ->> 'id' FROM json_each(?1))
+  WHERE seq IN (SELECT value ->> 'seq' FROM json_each(?1))
     AND received_at < ?2
-    AND (id, owed) IN (SELECT value ->> 'id', value ->> 'owed' FROM json_each(?1))
+    AND (id, recipients) IN (SELECT value ->> 'id', value ->> 'recipients' FROM json_each(?1))
     AND ${deletableSql("?3")}`;
 
 /** Of those only whose event has gone, in the same transaction. */
 export const deleteDeliveriesSql = `
   DELETE FROM deliveries
   WHERE (destination_id, received_at, event_id) IN (
-    SELECT owed_to.value, given.value ->> 'received_at', given.value ->> 'id'
-    FROM json_each(?1) AS given CROSS JOIN json_each(given.value ->> 'owed') AS owed_to
+    SELECT recipient.key, given.value ->> 'received_at', given.value ->> 'id'
+    FROM json_each(?1) AS given CROSS JOIN json_each(given.value ->> 'recipients') AS recipient
   ) AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = deliveries.event_id)`;
 
 /**
- * Deletes events with their deliveries, as far as they are still deletable; returns how many events went. Rows written: 1
- * for each event, 1 for each delivery.
+ * Deletes events with their deliveries, as far as they are still deletable; returns how many events went. Rows written: 2
+ * for each event, 1 for each delivery that has a row.
  */
 export async function deleteEvents(db: Database, events: readonly AgedEvent[], cutOff: CutOff): Promise<number> {
-  const rows = JSON.stringify(events.map(({ id, receivedAt, owed }) => ({ id, received_at: receivedAt, owed })));
+  const rows = JSON.stringify(
+    events.map(({ seq, id, receivedAt, recipients }) => ({ seq, id, received_at: receivedAt, recipients })),
+  );
   const [deleted] = await retried(db, () =>
     db.batch([
       db.prepare(deleteEventsSql).bind(rows, cutOff.settledBefore, cutOff.deadBefore),

@@ -3,17 +3,16 @@ import { type Database, retried } from "./database.ts";
 import { unfinishedSql } from "./event-progress.ts";
 
 /**
- * Reads events in the order of arrival. There is no index of unfinished ones: it would cost a row for each event, a
+ * Reads events in the order of recording. There is no index of unfinished ones: it would cost a row for each event, a
  * thousand times what it costs to read the recent ones once a minute.
  */
 export const sweepSql = `
-  SELECT id, received_at, queued_at, claimed_until, ${unfinishedSql} AS unfinished
-  FROM events
-  WHERE (received_at, id) > (?1, ?2) AND received_at < ?3
-  ORDER BY received_at, id LIMIT ?4`;
+  SELECT seq, id, received_at, queued_at, claimed_until, ${unfinishedSql} AS unfinished
+  FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2`;
 
 const sweptRow = z
   .object({
+    seq: z.number(),
     id: z.string(),
     received_at: z.number(),
     queued_at: z.number(),
@@ -21,6 +20,7 @@ const sweptRow = z
     unfinished: z.number(),
   })
   .transform((row) => ({
+    seq: row.seq,
     id: row.id,
     receivedAt: row.received_at,
     queuedAt: row.queued_at,
@@ -31,13 +31,9 @@ const sweptRow = z
 /** An event that a sweep came by. Times are Unix milliseconds. */
 export type Swept = z.output<typeof sweptRow>;
 
-/** Reads on from `after`, up to `limit` events received before `now`. */
-export async function sweepEvents(
-  db: Database,
-  after: { readonly receivedAt: number; readonly id: string },
-  { now, limit }: { now: number; limit: number },
-): Promise<Swept[]> {
-  const { results } = await db.prepare(sweepSql).bind(after.receivedAt, after.id, now, limit).all();
+/** Reads on from behind the position `after`, up to `limit` events. */
+export async function sweepEvents(db: Database, after: number, limit: number): Promise<Swept[]> {
+  const { results } = await db.prepare(sweepSql).bind(after, limit).all();
   return results.map((row) => sweptRow.parse(row));
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { windowOf, windowSql } from "./event-list.ts";
 
 /** What came of one type from one organization of late. */
 export interface Traffic {
@@ -20,20 +21,17 @@ const LOOK_BACK = 20_000;
 const MOST_SERIES = 1_000;
 
 export const trafficSql = `
-  WITH
-    page AS (
-      SELECT received_at, type, organization_id FROM events
-      WHERE received_at >= ?1 ORDER BY received_at DESC LIMIT ${LOOK_BACK}),
-    gaps AS (
-      SELECT *, received_at - lag(received_at) OVER (PARTITION BY organization_id, type ORDER BY received_at) AS gap
-      FROM page)
+  WITH gaps AS (
+    SELECT received_at, type, organization_id,
+      received_at - lag(received_at) OVER (PARTITION BY organization_id, type ORDER BY received_at) AS gap
+    FROM events WHERE ${windowSql(LOOK_BACK)})
   SELECT organization_id, type, count(*) AS events, min(received_at) AS first_received_at, max(received_at) AS last_received_at,
     max(gap) AS longest_gap_ms
   FROM gaps GROUP BY organization_id, type ORDER BY organization_id, type LIMIT ${MOST_SERIES}`;
 
-/** A statement over events received since an instant; its rows are for `readTrafficRow`. It reads the index alone. */
+/** A statement over events received since an instant; its rows are for `readTrafficRow`. */
 export function trafficSince(db: Database, since: number): D1PreparedStatement {
-  return db.prepare(trafficSql).bind(since);
+  return db.prepare(trafficSql).bind(...windowOf({ since }));
 }
 
 const trafficRow = z

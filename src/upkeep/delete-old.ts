@@ -29,8 +29,8 @@ const OTHERS_PER_RUN = 100;
 
 /**
  * Deletes what has had its time, in small pages: delivered and unmatched events with their deliveries, those with a dead
- * delivery after twice as long, and never one that is owed something; then quarantine, dead letters and replays. A run goes
- * on where the last one came to, and starts over once all is looked at, so that what stays does not block what is behind it.
+ * delivery after twice as long, never one with a pending delivery or one that holds the latest state of its resource; then
+ * quarantine, dead letters and replays.
  */
 export async function deleteWhatIsOld({ env, world, config }: Upkeep) {
   // Nothing is deleted on a guess.
@@ -43,7 +43,7 @@ export async function deleteWhatIsOld({ env, world, config }: Upkeep) {
     keysBefore: now - MS_PER_DAY,
     firstAuditId: firstIdAt(AUDIT_PREFIX, now - AUDIT_DAYS * MS_PER_DAY),
   };
-  const deletedEvents = await deleteAgedEvents(env.DB, cutOff, () => world.now() - now < MAX_MS);
+  const deletedEvents = await deleteAgedEvents(env.DB, cutOff, now, () => world.now() - now < MAX_MS);
   const others = await deleteOthers(env.DB, cutOff, OTHERS_PER_RUN);
   return {
     deleted_events: deletedEvents,
@@ -54,22 +54,22 @@ export async function deleteWhatIsOld({ env, world, config }: Upkeep) {
   };
 }
 
-async function deleteAgedEvents(db: Database, cutOff: CutOff, hasTime: () => boolean): Promise<number> {
-  const from = (await readMarks(db)).get("retention_from") ?? 0;
-  let after = { receivedAt: from, id: "" };
+/** A look begins behind the last event of the one before; at the first event again once a day, for what has been needed longer. */
+async function deleteAgedEvents(db: Database, cutOff: CutOff, now: number, hasTime: () => boolean): Promise<number> {
+  const marks = await readMarks(db);
+  let after = marks.get("retention_from") ?? 0;
+  let beganAt = marks.get("retention_began_at") ?? now;
   let deleted = 0;
   for (let page = 0; page < MAX_PAGES && hasTime(); page += 1) {
     const found = await agedEvents(db, after, { cutOff, limit: EVENTS_PER_PAGE });
     const deletable = found.filter(({ isDeletable }) => isDeletable);
     if (deletable.length > 0) deleted += await deleteEvents(db, deletable, cutOff);
-    const last = found.at(-1);
-    if (last === undefined || found.length < EVENTS_PER_PAGE) {
-      if (from > 0) await writeMarks(db, { retention_from: 0 });
-      return deleted;
+    after = found.at(-1)?.seq ?? after;
+    if (found.length < EVENTS_PER_PAGE) {
+      if (now - beganAt >= MS_PER_DAY) [after, beganAt] = [0, now];
+      break;
     }
-    after = last;
   }
-  // A mark has no room for an id. At least a millisecond further, so that no crowd of one instant is in the way for ever.
-  await writeMarks(db, { retention_from: Math.max(after.receivedAt, from + 1) });
+  await writeMarks(db, { retention_from: after, retention_began_at: beganAt });
   return deleted;
 }

@@ -1,5 +1,6 @@
 import type { Database } from "../store/database.ts";
-import { LATE_WRITES_MS, MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { noteSuccesses } from "../store/destination-health.ts";
 import { readMarks, writeMarks } from "../store/marks.ts";
 import { type Swept, markQueued, sweepEvents } from "../store/sweep.ts";
 import type { Upkeep } from "./upkeep-task.ts";
@@ -14,13 +15,14 @@ const MESSAGES_PER_BATCH = 100;
 
 /**
  * Gives every event that has lost its next step another message: recorded but never queued, or claimed by a consumer
- * that died. Begins where all before is well, so an event is read a few times in its life. A run that cannot come to the
- * end leaves the rest to the next one, so no stuck event keeps those behind it from being looked at.
+ * that died. Begins behind the last event before which all are finished, so an event is read a few times in its life. A run
+ * that cannot come to the end leaves the rest to the next one, so no stuck event keeps those behind it from being looked at.
  */
 export async function requeueForgottenEvents({ env, world }: Upkeep) {
   const now = world.now();
   const marks = await readMarks(env.DB);
-  const swept = await sweep(env.DB, marks.get("sweep_from") ?? 0, now);
+  const from = marks.get("sweep_from") ?? 0;
+  const swept = await sweep(env.DB, from);
   const forgotten = swept.events.filter((event) => isForgotten(event, now)).slice(0, MAX_REQUEUED);
   for (let start = 0; start < forgotten.length; start += MESSAGES_PER_BATCH) {
     const ids = forgotten.slice(start, start + MESSAGES_PER_BATCH).map(({ id }) => id);
@@ -28,13 +30,18 @@ export async function requeueForgottenEvents({ env, world }: Upkeep) {
     await markQueued(env.DB, ids, now);
   }
 
-  const goesOn = marks.get("sweep_goes_on") === 1;
-  const oldestHere = swept.events.find(({ isUnfinished }) => isUnfinished)?.receivedAt ?? now;
-  const oldestUnfinished = goesOn ? Math.min(marks.get("oldest_unfinished_at") ?? now, oldestHere) : oldestHere;
+  const reached = swept.events.at(-1)?.seq ?? from;
+  if (reached > from) await noteSuccesses(env.DB, from, reached);
+  const oldest = swept.events.find(({ isUnfinished }) => isUnfinished);
+  let oldestAt = oldest?.receivedAt ?? 0;
+  let unfinishedFrom = oldest === undefined ? reached : oldest.seq - 1;
+  const knownAt = marks.get("sweep_goes_on") === 1 ? (marks.get("oldest_unfinished_at") ?? 0) : 0;
+  if (knownAt > 0) [oldestAt, unfinishedFrom] = [knownAt, marks.get("unfinished_from") ?? 0];
   await writeMarks(env.DB, {
-    oldest_unfinished_at: oldestUnfinished,
+    oldest_unfinished_at: oldestAt,
+    unfinished_from: unfinishedFrom,
     sweep_goes_on: swept.isCutShort ? 1 : 0,
-    sweep_from: swept.isCutShort ? swept.reached : Math.min(oldestUnfinished, now - LATE_WRITES_MS),
+    sweep_from: swept.isCutShort ? reached : unfinishedFrom,
   });
   return { swept_events: swept.events.length, requeued_events: forgotten.length };
 }
@@ -45,20 +52,13 @@ export function isForgotten({ isUnfinished, receivedAt, queuedAt, claimedUntil }
   return isUnfinished && queuedAt <= now - patienceMs && (claimedUntil === null || claimedUntil <= now);
 }
 
-/** Reads the events received since `from`, page by page; `reached` tells how far it came. */
-async function sweep(
-  db: Database,
-  from: number,
-  now: number,
-): Promise<{ events: Swept[]; reached: number; isCutShort: boolean }> {
+/** Reads the events behind a position, page by page. */
+async function sweep(db: Database, from: number): Promise<{ events: Swept[]; isCutShort: boolean }> {
   const events: Swept[] = [];
-  let after = { receivedAt: from, id: "" };
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    const found = await sweepEvents(db, after, { now, limit: EVENTS_PER_PAGE });
+    const found = await sweepEvents(db, events.at(-1)?.seq ?? from, EVENTS_PER_PAGE);
     events.push(...found);
-    const last = found.at(-1);
-    if (last === undefined || found.length < EVENTS_PER_PAGE) return { events, reached: now, isCutShort: false };
-    after = last;
+    if (found.length < EVENTS_PER_PAGE) return { events, isCutShort: false };
   }
-  return { events, reached: after.receivedAt, isCutShort: true };
+  return { events, isCutShort: true };
 }

@@ -9,7 +9,7 @@ const numbersSql = `
 
 const eventsSql = `${numbersSql}
   INSERT INTO events (id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
-    claimed_until, claims, owed, content_type, body)
+    claimed_until, claims, recipients, content_type, body)
   SELECT printf('filled-%08d', n), 'business', iif(n % 2, 'v1/transactions', 'v1/cards'), 'updated',
     printf('organization-%04d', n % 1000), printf('resource-%d', n / 1000 % 10), '2026-01-01T00:00:00.000Z', ?3 - n * ?5,
     ?3 - n * ?5, ?3 - n * ?5, 1, ?4, 'application/json', '{"id":"filled","type":"v1/cards","data":{"amount":"12.00"}}'

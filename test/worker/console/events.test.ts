@@ -57,7 +57,7 @@ describe("the list of events", () => {
     await env.DB.batch([
       env.DB.prepare(
         `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12000)
-         INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+         INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
          SELECT 'filler-' || n, 'business', 'v1/clients', ?1 + n, ?1, iif(n > 11940, '["x","y"]', '[]'), '{}' FROM n`,
       ).bind(relay.now),
       env.DB.prepare(
@@ -136,7 +136,7 @@ describe("the list of events", () => {
     relay.passSeconds(60);
     await env.DB.prepare(
       `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2500)
-       INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+       INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
        SELECT 'filler-' || n, 'business', 'v1/clients', ?1 + n, ?1, '[]', '{}' FROM n`,
     )
       .bind(relay.now)

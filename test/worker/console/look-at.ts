@@ -43,7 +43,7 @@ interface Kept {
 export async function keepEvents({ events, receivedAt }: Kept): Promise<void> {
   await env.DB.prepare(
     `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
-     INSERT INTO events (id, source, type, organization_id, received_at, queued_at, owed, body)
+     INSERT INTO events (id, source, type, organization_id, received_at, queued_at, recipients, body)
      SELECT printf('kept-%06d', n), 'business', 'v1/transactions', 'org-of-others', ?2 + n - 1, ?2, '[]', '{}' FROM numbers`,
   )
     .bind(events, receivedAt)

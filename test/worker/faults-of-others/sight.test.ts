@@ -251,7 +251,7 @@ describe("14: what is old is really deleted, a page of events at a time", () => 
     const old = JSON.stringify(Array.from({ length: 450 }, (_, index) => `old-${index}`));
     const insert = (sql: string) => env.DB.prepare(`${sql} FROM json_each(?2)`).bind(relay.now - 61 * 86_400_000, old);
     await env.DB.batch([
-      insert(`INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+      insert(`INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
         SELECT value, 'business', 'v1/cards', ?1, ?1, '["d"]', '{}'`),
       insert(`INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts)
         SELECT 'd', ?1, value, 'delivered', '[]'`),

@@ -161,7 +161,7 @@ describe("the list of events", () => {
   it("looks at ten thousand events for a page, and goes on from there with the next", async () => {
     const relay = await relayWithEvents();
     const insert = env.DB.prepare(
-      `INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+      `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
        SELECT 'filler-' || value, 'business', 'v1/filler', ?1, ?1, '[]', '{}' FROM json_each(?2)`,
     );
     await insert.bind(relay.now + 1, JSON.stringify(Array.from({ length: 10_000 }, (_, index) => index))).run();

@@ -127,7 +127,7 @@ describe("the ledger", () => {
     const many = 11_000;
     const numbers = JSON.stringify(Array.from({ length: many }, (_, index) => index));
     await env.DB.prepare(
-      `INSERT INTO events (id, source, type, received_at, queued_at, owed, duplicates, body)
+      `INSERT INTO events (id, source, type, received_at, queued_at, recipients, duplicates, body)
        SELECT 'e' || value, 'business', 't', ?2 - value / 7, ?2, ?3, value % 2, '{}' FROM json_each(?1)`,
     )
       .bind(numbers, relay.now, JSON.stringify([id]))

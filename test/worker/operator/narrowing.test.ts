@@ -193,7 +193,7 @@ async function fill(destinationId: string, many: number): Promise<void> {
   const numbers = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${many})`;
   await env.DB.batch([
     env.DB.prepare(
-      `INSERT INTO events (id, source, type, organization_id, received_at, queued_at, owed, body)
+      `INSERT INTO events (id, source, type, organization_id, received_at, queued_at, recipients, body)
        ${numbers} SELECT 'e' || i, 'business', 'v1/cards', iif(i % 2, 'cut', 'kept'), i, i, json_array(?1), '{}' FROM n`,
     ).bind(destinationId),
     env.DB.prepare(

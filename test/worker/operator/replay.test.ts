@@ -293,7 +293,7 @@ describe("a destination's replay", () => {
     const relay = new TestRelay();
     const many = 7_300;
     await env.DB.prepare(
-      `INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+      `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
        SELECT 'e' || value, 'business', 'v1/cards', ?2 + value / 10, ?2, '[]', '{}' FROM json_each(?1)`,
     )
       .bind(JSON.stringify(Array.from({ length: many }, (_, index) => index)), relay.now - 10_000)

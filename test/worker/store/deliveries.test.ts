@@ -18,7 +18,7 @@ const url = "https://team.example.com/hook";
 /** Records events of a time that are owed to a destination. */
 async function owe(destinationId: string, events: readonly Pick<Delivery, "eventId" | "receivedAt">[]): Promise<void> {
   const insert = env.DB.prepare(
-    `INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+    `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
      SELECT value ->> 'eventId', 'business', 'v1/cards', value ->> 'receivedAt', value ->> 'receivedAt',
        json_array(?2), '{}'
      FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET owed = excluded.owed, received_at = excluded.received_at`,

@@ -22,7 +22,7 @@ const mayBeScanned = new RegExp(
     ".* VIRTUAL TABLE .*",
     "CONSTANT ROW",
     "\\(subquery-\\d+\\)",
-    "found|given|kept|types|page|event|gaps|d1_migrations|tallies|looked_at|overtaken|refusing|destinations|marks|replays",
+    "halving|counted|latest|newest|found|given|kept|types|page|event|gaps|d1_migrations|tallies|looked_at|overtaken|refusing|destinations|marks|replays",
     "quarantine USING (COVERING )?INDEX quarantine_waiting",
   ].join("|")})$`,
 );

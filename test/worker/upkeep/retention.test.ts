@@ -22,7 +22,7 @@ async function insertEvents(ids: readonly string[], receivedAt: number, statuses
   );
   await env.DB.batch([
     env.DB.prepare(
-      `INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+      `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
        SELECT value, 'business', 'v1/cards', ?1, ?1, ?2, '{}' FROM json_each(?3)`,
     ).bind(receivedAt, owed, JSON.stringify(ids)),
     ...(statuses ?? []).flatMap((status, index) =>

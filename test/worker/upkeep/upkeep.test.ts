@@ -97,7 +97,7 @@ describe("the cron", () => {
     const { relay } = await relayThatForgot(1);
     const others = Array.from({ length: 2_500 }, (_, index) => index);
     const insert = env.DB.prepare(
-      `INSERT INTO events (id, source, type, received_at, queued_at, owed, body) VALUES (?1, 'business', 't', ?2, ?2, '[]', '{}')`,
+      `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body) VALUES (?1, 'business', 't', ?2, ?2, '[]', '{}')`,
     );
     await env.DB.batch(others.map((index) => insert.bind(`other-${index}`, relay.now - 1 - (index % 7))));
     relay.passSeconds(31);
@@ -109,7 +109,7 @@ describe("the cron", () => {
     const relay = new TestRelay();
     await relay.addTeam(team);
     const insert = env.DB.prepare(
-      `INSERT INTO events (id, source, type, received_at, queued_at, owed, body)
+      `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
        SELECT 'other-' || value, 'business', 't', ?1 + value / 100, ?1, ?3, '{}' FROM json_each(?2)`,
     );
     const many = JSON.stringify(Array.from({ length: 50_500 }, (_, index) => index));

@@ -19,7 +19,7 @@ export const listQuery = tailQuery.extend({
   outcome: z.enum(outcomes).optional(),
   since: moment.optional(),
   until: moment.optional(),
-  cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
+  cursor: cursorOf(z.object({ seq: z.number(), receivedAt: z.number() })).optional(),
 });
 
 export type ListQuery = z.output<typeof listQuery>;

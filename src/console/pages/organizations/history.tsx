@@ -63,7 +63,7 @@ function Reach({ resource, history: { events, next, maker }, before }: HistoryPr
   const from = (position: EventPosition) =>
     `${path}&${new URLSearchParams({ cursor: encodeCursor(position) }).toString()}`;
   const isBehind =
-    next !== null && maker !== null && !events.some(({ id }) => id === maker.id) && isBefore(maker, next);
+    next !== null && maker !== null && !events.some(({ id }) => id === resource.eventId) && maker.seq < next.seq;
   return (
     <>
       <p class="help">
@@ -79,7 +79,7 @@ function Reach({ resource, history: { events, next, maker }, before }: HistoryPr
           )}
           {isBehind ? (
             // Just behind it, so that it is the first that is looked at.
-            <a class="button button-plain" href={from({ ...maker, receivedAt: maker.receivedAt + 1, id: "" })}>
+            <a class="button button-plain" href={from({ ...maker, seq: maker.seq + 1 })}>
               Look from the event that made it
             </a>
           ) : null}
@@ -107,8 +107,4 @@ function LookedThrough({ before, next }: LookedThroughProps) {
       {next === null ? "the oldest that is kept" : <Time at={next.receivedAt} />}.
     </>
   );
-}
-
-function isBefore(one: EventPosition, other: EventPosition): boolean {
-  return one.receivedAt < other.receivedAt || (one.receivedAt === other.receivedAt && one.id < other.id);
 }

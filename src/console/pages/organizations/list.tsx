@@ -12,7 +12,7 @@ import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 import { FindForm } from "./find-form.tsx";
 import { type LastEvent, ShowLastEvent } from "./last-event.tsx";
-import { nameOf } from "./read-data.ts";
+import { nameOf } from "./name-of.ts";
 import { ShortId } from "../../components/short-id.tsx";
 
 const PER_PAGE = 50;
@@ -68,10 +68,10 @@ export function addList(pages: Console): void {
 }
 
 function OrganizationLink({ organization }: { readonly organization: OrganizationGlance }) {
-  const { organizationId, profile } = organization;
+  const { organizationId, profileBody } = organization;
   return (
     <a href={organizationAddress(organizationId)}>
-      <bdi>{nameOf(profile) ?? "Without a name yet"}</bdi>
+      <bdi>{nameOf(profileBody) ?? "Without a name yet"}</bdi>
     </a>
   );
 }

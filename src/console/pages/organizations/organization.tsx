@@ -1,4 +1,5 @@
 import { notFound } from "../../../operator/requests.ts";
+import { readData } from "../../../qonto/resource.ts";
 import { MOST_TYPES, countUpTo, glanceAt, readCount } from "../../../store/organization-glances.ts";
 import { glimpses, readGlimpse } from "../../../store/resource-glimpses.ts";
 import { addresses, resourcesAddress } from "../../addresses.ts";
@@ -12,7 +13,7 @@ import { MOST_ACCOUNTS, readAccount, readAccountsOfProfile } from "./accounts-of
 import { findLastEvents } from "./list.tsx";
 import { ShowLastEvent } from "./last-event.tsx";
 import { Profile } from "./profile.tsx";
-import { nameOf, readData } from "./read-data.ts";
+import { nameOf } from "./name-of.ts";
 import { Trail } from "./trail.tsx";
 
 /** Counting further would read each of them, on every look. */
@@ -31,12 +32,12 @@ export function addOrganization(pages: Console): void {
     ]);
     if (glance === null) throw notFound("organization");
     const lastEventOf = await findLastEvents(c.env.DB, [glance]);
-    const profile = glance.profile === null ? null : readData(glance.profile);
+    const profile = glance.profileBody === null ? null : readData(glance.profileBody);
     const rows = (accountRows?.results ?? []).map(readGlimpse);
     const ofRows = rows
       .slice(0, MOST_ACCOUNTS)
       .map((row) =>
-        readAccount(readData(row.data), { resourceId: row.resourceId, isDeleted: row.deleted, asOf: row.versionAt }),
+        readAccount(readData(row.body), { resourceId: row.resourceId, isDeleted: row.deleted, asOf: row.versionAt }),
       );
     const accounts = ofRows.length === 0 ? readAccountsOfProfile(profile, glance.profileAt) : ofRows;
     return showPage(
@@ -44,7 +45,7 @@ export function addOrganization(pages: Console): void {
       <Page title="Organization" viewer={viewerOf(c)} here={addresses.organizations}>
         <Trail steps={[{ href: addresses.organizations, text: "Organizations" }]} />
         <p class="known-subject">
-          <bdi>{nameOf(glance.profile) ?? "Without a name yet"}</bdi>
+          <bdi>{nameOf(glance.profileBody) ?? "Without a name yet"}</bdi>
         </p>
         <p class="known-more">
           <code>

@@ -1,8 +1,8 @@
+import { readData } from "../../../qonto/resource.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { resourceAddress } from "../../addresses.ts";
 import { ShortId } from "../../components/short-id.tsx";
 import { gistOf } from "./gist.ts";
-import { readData } from "./read-data.ts";
 
 /** What it belongs with: the account, the beneficiary, … that it names. */
 export function Related({ resources }: { readonly resources: readonly ResourceRow[] }) {
@@ -11,11 +11,11 @@ export function Related({ resources }: { readonly resources: readonly ResourceRo
     <section aria-labelledby="related">
       <h2 id="related">What it belongs with</h2>
       <ul class="known-counts">
-        {resources.map(({ organizationId, type, resourceId, data }) => (
+        {resources.map(({ organizationId, type, resourceId, body }) => (
           <li>
             <bdi class="known-aside">{type}</bdi>
             <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
-              <bdi>{gistOf(type, readData(data)).title ?? <ShortId id={resourceId ?? ""} />}</bdi>
+              <bdi>{gistOf(type, readData(body)).title ?? <ShortId id={resourceId ?? ""} />}</bdi>
             </a>
           </li>
         ))}

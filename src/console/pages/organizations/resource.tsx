@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { cursorOf, notFound } from "../../../operator/requests.ts";
+import { readData } from "../../../qonto/resource.ts";
 import { historyOf } from "../../../store/resource-events.ts";
 import { glimpsesOf } from "../../../store/resource-glimpses.ts";
 import { type ResourceRow, findResource } from "../../../store/resources.ts";
@@ -16,7 +17,6 @@ import { showPage } from "../../show-page.ts";
 import { gistOf } from "./gist.ts";
 import { GistWords } from "./gist-parts.tsx";
 import { History } from "./history.tsx";
-import { readData } from "./read-data.ts";
 import { ShortId } from "../../components/short-id.tsx";
 import { Related } from "./related.tsx";
 import { relatedIds } from "./related-ids.ts";
@@ -27,7 +27,7 @@ const resourceQuery = z.strictObject({
   type: z.string().optional(),
   /** A type without ids has one resource in each organization. */
   id: z.string().trim().default(""),
-  cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
+  cursor: cursorOf(z.object({ seq: z.number(), receivedAt: z.number() })).optional(),
 });
 
 /** What is it now, and what happened to it? */
@@ -37,7 +37,7 @@ export function addResource(pages: Console): void {
     const { type, id, cursor } = readQuery(c, resourceQuery);
     const found = await findResource(c.env.DB, organizationId, id === "" ? null : id, type);
     if (found === null) throw notFound("resource");
-    const data = readData(found.data);
+    const data = readData(found.body);
     const [history, related] = await Promise.all([
       historyOf(c.env.DB, found, cursor),
       glimpsesOf(c.env.DB, organizationId, relatedIds(found.type, data)),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor, notFound } from "../../../operator/requests.ts";
 import { toPage } from "../../../operator/responses.ts";
+import { readData } from "../../../qonto/resource.ts";
 import { countUpTo, readCount } from "../../../store/organization-glances.ts";
 import { glimpses, readGlimpse } from "../../../store/resource-glimpses.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
@@ -19,7 +20,6 @@ import { showPage } from "../../show-page.ts";
 import { FindForm } from "./find-form.tsx";
 import { type Gist, gistOf } from "./gist.ts";
 import { GistWords } from "./gist-parts.tsx";
-import { readData } from "./read-data.ts";
 import { ShortId } from "../../components/short-id.tsx";
 import { Trail } from "./trail.tsx";
 
@@ -42,7 +42,7 @@ export function addResources(pages: Console): void {
     const knownTypes = (types?.results ?? []).map(readCount).map((one) => one.type);
     if (knownTypes.length === 0) throw notFound("organization");
     const { data: rows, next_cursor } = toPage((found?.results ?? []).map(readGlimpse), PER_PAGE, {
-      show: (row) => ({ ...row, gist: gistOf(row.type, readData(row.data)) }),
+      show: (row) => ({ ...row, gist: gistOf(row.type, readData(row.body)) }),
       cursorAt: (row) => encodeCursor({ type: row.type, resourceId: row.resourceId }),
     });
     const path = resourcesAddress(id);

@@ -23,7 +23,12 @@ const PAGE = 20;
 export const deliveriesQuery = z.object({
   show: z.enum(["pending", "dead", "delivered"]).optional(),
   cursor: cursorOf(
-    z.object({ receivedAt: z.number(), eventId: z.string(), nextAttemptAt: z.number().default(0) }),
+    z.object({
+      destinationId: z.string().default(""),
+      receivedAt: z.number(),
+      eventId: z.string(),
+      nextAttemptAt: z.number().default(0),
+    }),
   ).optional(),
 });
 
@@ -37,7 +42,7 @@ export async function readDeliveries(db: Database, destinationId: string, { show
       : await listDeliveries(db, {
           status: show,
           destinationId,
-          before: cursor && { ...cursor, destinationId },
+          before: cursor,
           limit: PAGE,
         });
   const types = await typesOfEvents(

@@ -1,0 +1,7 @@
+import { readData } from "../../../qonto/resource.ts";
+import { gistOf } from "./gist.ts";
+
+/** What an organization is called, out of the event of its profile; null while nobody knows. */
+export function nameOf(profileBody: string | null): string | null {
+  return profileBody === null ? null : gistOf("v1/organizations", readData(profileBody)).title;
+}
