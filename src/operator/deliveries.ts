@@ -12,7 +12,7 @@ const listRoute = createRoute({
   tags: ["Deliveries"],
   method: "get",
   path: "/api/deliveries",
-  summary: "List deliveries, team by team, newest event first",
+  summary: "List deliveries, newest event first; the pending and the dead ones destination by destination",
   security,
   request: {
     query: z.strictObject({

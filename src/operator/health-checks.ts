@@ -10,8 +10,8 @@ interface Check {
 
 export const DATABASE_TIMEOUT_MS = 1_000;
 
-/** The cron runs every minute and notes each second run; missing a few runs is no accident. */
-const CRON_PATIENCE_SECONDS = 300;
+/** The cron runs every minute and notes each second run; it may miss one, and be late. */
+const CRON_PATIENCE_SECONDS = 200;
 
 /** An event is fanned out within seconds; one that has waited this long is stuck. */
 const EVENT_PATIENCE_SECONDS = 180;

@@ -34,7 +34,7 @@ const exampleHealth = {
   checks: {
     configuration: { ...wellCheck, detail: "Every required secret is set." },
     database: { status: "ok", detail: "D1 answers.", value: null, limit: null },
-    cron: { status: "ok", detail: "The cron ran 42 s ago.", value: 42, limit: 300 },
+    cron: { status: "ok", detail: "The cron ran 42 s ago.", value: 42, limit: 200 },
     fan_out: wellCheck,
     deliveries: { ...wellCheck, limit: 180 },
     resting_destinations: { ...wellCheck, detail: "No destination rests.", limit: 3_600 },
@@ -53,7 +53,7 @@ const exampleDegraded = {
   status: "degraded",
   checks: {
     ...exampleHealth.checks,
-    cron: { status: "degraded", detail: "The cron ran 400 s ago.", value: 400, limit: 300 },
+    cron: { status: "degraded", detail: "The cron ran 400 s ago.", value: 400, limit: 200 },
   },
 } satisfies z.input<typeof health>;
 

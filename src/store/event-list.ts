@@ -40,9 +40,15 @@ const endSql = `min(${firstSeqAtSql("?2")}, ?3)`;
 export const windowSql = (size: number) => `
   events.seq < ${endSql} AND events.seq >= max(${firstSeqAtSql("?1")}, ${endSql} - ${size})`;
 
-/** Where to go on behind such a window; null when nothing is there. */
-export const behindWindowSql = (size: number) => `
-  SELECT max(seq) + 1 AS seq, received_at FROM events WHERE seq < ${endSql} - ${size} AND seq >= ${firstSeqAtSql("?1")}`;
+/** The last event of such a window if there are others behind it; none of their rows may be in the window, after a deletion. */
+export const edgeOfWindowSql = (size: number) => {
+  const behind = `FROM events WHERE seq < ${endSql} - ${size} AND seq >= ${firstSeqAtSql("?1")}`;
+  return `
+  SELECT * FROM (
+    SELECT seq, received_at FROM events WHERE seq >= ${endSql} - ${size} AND seq < ${endSql} ORDER BY seq LIMIT 1)
+  WHERE EXISTS (SELECT 1 ${behind})
+  UNION ALL SELECT max(seq) + 1, received_at ${behind} LIMIT 1`;
+};
 
 /** Their parameters. */
 export function windowOf(query: Partial<Pick<EventQuery, "since" | "until" | "before">>): [number, number, number] {
@@ -58,7 +64,7 @@ export const listEventsSql = `
   WHERE ${windowSql(MAX_LOOKED_AT)} AND (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR organization_id = ?5)
   ORDER BY seq DESC LIMIT ?6`;
 
-export const behindListSql = behindWindowSql(MAX_LOOKED_AT);
+export const edgeOfListSql = edgeOfWindowSql(MAX_LOOKED_AT);
 
 const summaryRow = eventRow
   .extend({ state: z.enum(["pending", "settled", "unmatched"]) })
@@ -82,13 +88,13 @@ export async function listEvents(
 ): Promise<{ events: EventSummary[]; next: EventPosition | null }> {
   const { limit } = query;
   const window = windowOf(query);
-  const [page, behind] = await db.batch([
+  const [page, edge] = await db.batch([
     db.prepare(listEventsSql).bind(...window, query.type ?? null, query.organizationId ?? null, limit + 1),
-    db.prepare(behindListSql).bind(...window),
+    db.prepare(edgeOfListSql).bind(...window),
   ]);
   const rows = page?.results ?? [];
   const events = rows.slice(0, limit).map((row) => summaryRow.parse(row));
-  return { events, next: readPosition(rows.length > limit ? rows[limit - 1] : behind?.results[0]) };
+  return { events, next: readPosition(rows.length > limit ? rows[limit - 1] : edge?.results[0]) };
 }
 
 export const findEventSql = `

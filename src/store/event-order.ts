@@ -4,8 +4,11 @@
  * event; and a time needs no index of its own.
  */
 
-/** The time of receipt with which an event is recorded that was received at `requested`: never before the newest one's. */
-export const receivedAtSql = (requested: string) => `max(${requested}, coalesce(
+/**
+ * The time of receipt with which an event is recorded that was received at `requested`: never before that of the newest, and
+ * never ahead of D1's own clock, so that one receiver's clock cannot set the time for those that follow.
+ */
+export const receivedAtSql = (requested: string) => `max(min(${requested}, unixepoch('subsec') * 1000), coalesce(
     (SELECT received_at FROM events WHERE seq = (SELECT max(seq) FROM events)), 0))`;
 
 /** On a row of `events`: it is one of the newest, of which there are `size` at most. */

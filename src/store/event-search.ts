@@ -6,7 +6,7 @@ import {
   type EventQuery,
   type EventSummary,
   MAX_LOOKED_AT,
-  behindListSql,
+  edgeOfListSql,
   readPosition,
   summaryColumns,
   windowOf,
@@ -106,7 +106,7 @@ export async function searchEvents(
   const [page, lastCandidate, behind, ...others] = await db.batch([
     db.prepare(searchSql).bind(...window, ...filters, resourceId ?? null, outcome ?? null, limit + 1),
     db.prepare(lastSql).bind(...window, ...(isDead ? [] : filters)),
-    db.prepare(behindListSql).bind(...windowOf(search)),
+    db.prepare(edgeOfListSql).bind(...windowOf(search)),
     ...also,
   ]);
   const rows = page?.results ?? [];

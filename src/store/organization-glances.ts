@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { MAX_LOOKED_AT, behindWindowSql, readPosition, windowOf, windowSql } from "./event-list.ts";
+import { MAX_LOOKED_AT, edgeOfWindowSql, readPosition, windowOf, windowSql } from "./event-list.ts";
 import { ofEachOrganization } from "./organizations.ts";
 
 /**
@@ -74,7 +74,7 @@ export const latestReceiptsSql = `
   SELECT organization_id, max(received_at) AS received_at FROM events
   WHERE ${windowSql(MAX_LOOKED_AT)} AND organization_id IN (SELECT value FROM json_each(?4)) GROUP BY organization_id`;
 
-export const behindReceiptsSql = behindWindowSql(MAX_LOOKED_AT);
+export const edgeOfReceiptsSql = edgeOfWindowSql(MAX_LOOKED_AT);
 
 const receiptRow = z.object({ organization_id: z.string(), received_at: z.number() });
 
@@ -86,7 +86,7 @@ export async function latestReceipts(
   const all = windowOf({});
   const [receipts, edge] = await db.batch([
     db.prepare(latestReceiptsSql).bind(...all, JSON.stringify(organizationIds)),
-    db.prepare(behindReceiptsSql).bind(...all),
+    db.prepare(edgeOfReceiptsSql).bind(...all),
   ]);
   const rows = (receipts?.results ?? []).map((row) => receiptRow.parse(row));
   return {

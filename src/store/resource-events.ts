@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { type EventPosition, MAX_LOOKED_AT, behindListSql, readPosition, windowOf, windowSql } from "./event-list.ts";
+import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-list.ts";
 import { outcomes } from "./event-outcomes.ts";
 import { eventOutcomeSql } from "./event-progress.ts";
 import type { ResourceRow } from "./resources.ts";
@@ -33,33 +33,27 @@ const eventOfResourceRow = z
 /** An event that told of a resource, and what became of it. */
 export type EventOfResource = z.output<typeof eventOfResourceRow>;
 
-export const positionOfEventSql = "SELECT seq, received_at FROM events WHERE id = ?1";
-
 export interface ResourceHistory {
   /** Newest first. */
   readonly events: readonly EventOfResource[];
   /** Where to look on; null: nothing that is older is kept. */
   readonly next: EventPosition | null;
-  /** The event that made the present state; null when it is not kept any more. */
-  readonly maker: EventPosition | null;
 }
 
 /** The events of a resource among the newest ones, or among those before a position. One D1 call. */
 export async function historyOf(
   db: Database,
-  { organizationId, type, resourceId, eventId }: ResourceRow,
+  { organizationId, type, resourceId }: ResourceRow,
   before: EventPosition | undefined,
 ): Promise<ResourceHistory> {
   const window = windowOf({ before });
-  const [found, edge, maker] = await db.batch([
+  const [found, edge] = await db.batch([
     db.prepare(eventsOfResourceSql).bind(...window, type, organizationId, resourceId),
-    db.prepare(behindListSql).bind(...window),
-    db.prepare(positionOfEventSql).bind(eventId),
+    db.prepare(edgeOfListSql).bind(...window),
   ]);
   const rows = found?.results ?? [];
   return {
     events: rows.slice(0, MOST_SHOWN).map((row) => eventOfResourceRow.parse(row)),
     next: readPosition(rows.length > MOST_SHOWN ? rows[MOST_SHOWN - 1] : edge?.results[0]),
-    maker: readPosition(maker?.results[0]),
   };
 }

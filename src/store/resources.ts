@@ -12,12 +12,16 @@ export interface ResourceRow {
   readonly deleted: boolean;
   readonly versionAt: string | null;
   readonly eventId: string;
-  /** Of the event: its `data` is the resource's. */
+  /** Of that event: its `data` is the resource's. */
   readonly body: string;
+  /** Of that event. */
+  readonly seq: number;
+  /** Of that event, Unix milliseconds. */
+  readonly receivedAt: number;
 }
 
 /** A resource that may be newer than what is kept. */
-export type NewResource = Omit<ResourceRow, "body"> & { readonly version: string };
+export type NewResource = Omit<ResourceRow, "body" | "seq" | "receivedAt"> & { readonly version: string };
 
 /** Those whose event is recorded: the state points to it. */
 export const upsertResourcesSql = `
@@ -54,7 +58,7 @@ function toRow(resource: NewResource): (string | number | null)[] {
 
 /** Of `resources` and the event it came with, which stays as long (`deletableSql`). */
 export const resourceColumns = `resources.organization_id, resources.type, resources.resource_id, resources.event, deleted,
-    version_at, events.id AS event_id, events.body`;
+    version_at, events.id AS event_id, events.body, events.seq, events.received_at`;
 export const withEventSql = "CROSS JOIN events ON events.seq = resources.event_seq";
 
 export const resourceRow = z
@@ -67,6 +71,8 @@ export const resourceRow = z
     version_at: z.string().nullable(),
     event_id: z.string(),
     body: z.string(),
+    seq: z.number(),
+    received_at: z.number(),
   })
   .transform((row): ResourceRow => ({
     organizationId: row.organization_id,
@@ -77,6 +83,8 @@ export const resourceRow = z
     versionAt: row.version_at,
     eventId: row.event_id,
     body: row.body,
+    seq: row.seq,
+    receivedAt: row.received_at,
   }));
 
 export const resourcesSql = `

@@ -6,3 +6,7 @@ export const everyDeliverySql = `(
     ${attemptsSql} AS attempts, deliveries.next_attempt_at
   FROM events CROSS JOIN ${recipientsWithRowsSql}
   WHERE recipient.value IS NOT NULL OR deliveries.event_id IS NOT NULL)`;
+
+/** Whether a statement writes down what came of attempts. */
+export const writesDeliveries = (sql: string | undefined): boolean =>
+  sql !== undefined && /INSERT INTO deliveries|UPDATE events SET recipients = json_patch/.test(sql);

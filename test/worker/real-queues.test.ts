@@ -39,8 +39,9 @@ async function countUnfinished(payloads: readonly Payload[]): Promise<number> {
   const ids = JSON.stringify(payloads.map(({ id }) => id));
   const { results } = await env.DB.prepare(
     `SELECT id FROM events WHERE id IN (SELECT value FROM json_each(?1))
-      AND EXISTS (SELECT 1 FROM deliveries WHERE event_id = id)
-      AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = id AND status <> 'delivered')`,
+      AND recipients <> '{}'
+      AND NOT EXISTS (SELECT 1 FROM json_each(recipients) AS recipient WHERE recipient.value IS NULL AND coalesce(
+        (SELECT status FROM deliveries WHERE destination_id = recipient.key AND event_id = events.id), '') <> 'delivered')`,
   )
     .bind(ids)
     .all();

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { statuses } from "../support/teams.ts";
 
 /** Rows written are the bill, D1 calls the time: what an event may cost, counted. */
 
@@ -25,22 +26,32 @@ describe("an event", () => {
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     expect(meter.written).toEqual([
-      // The event, owed and leased from the start, and its entry in the index by time.
+      // The event, with its recipients and its lease, and its entry in the index by id.
       { statement: "INSERT INTO events", rows: 2 },
       // The latest state.
       { statement: "INSERT INTO resources", rows: 1 },
-      // The delivery, delivered at once: it never enters the index of pending ones.
-      { statement: "INSERT INTO deliveries", rows: 1 },
+      // Who got it at once.
+      { statement: "UPDATE events", rows: 1 },
     ]);
     expect(relay.teams.received).toHaveLength(1);
   });
 
-  it("with three destinations costs six rows", async () => {
-    const { relay, meter } = await metered(3);
+  it.each([3, 10])("with %i destinations costs four rows, too", async (destinations) => {
+    const { relay, meter } = await metered(destinations);
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
-    expect(meter.rowsWritten).toBe(6);
-    expect(relay.teams.received).toHaveLength(3);
+    expect(meter.rowsWritten).toBe(4);
+    expect(relay.teams.received).toHaveLength(destinations);
+  });
+
+  it("costs two rows more for each destination that fails it at first, and one when that takes it", async () => {
+    const { relay, meter } = await metered(2);
+    relay.teams.answer(team(1), statuses(500, 200));
+    await relay.send(makePayload("v1/transactions"));
+    await relay.runQueues();
+    const { rowsWritten } = meter;
+    await relay.liveThrough(10);
+    expect([rowsWritten, relay.teams.at(team(1)).length]).toEqual([4 + 2 + 1, 2]);
   });
 
   it("that nobody wants costs four rows", async () => {

@@ -1,4 +1,6 @@
-import { makePayload } from "../../support/qonto.ts";
+import { env } from "cloudflare:workers";
+import { type Payload, makePayload } from "../../support/qonto.ts";
+import { Meter, interceptDatabase } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { failingFirst } from "../support/teams.ts";
 import { meter } from "./metered.ts";
@@ -26,9 +28,7 @@ export async function play(scenario: Scenario, events: number, makeRelay = () =>
   const relay = makeRelay();
   for (const url of urlsOf(scenario.destinations)) relay.teams.answer(url, failingFirst(scenario.oneFailsOf));
   const take = meter(relay);
-  const payloads = Array.from({ length: events }, () =>
-    makePayload("v1/transfers", { data: { id: crypto.randomUUID() } }),
-  );
+  const payloads = aboutResources(events, "2026-01-01T00:00:00Z");
   for (let first = 0; first < events; first += BATCH) {
     await Promise.all(payloads.slice(first, first + BATCH).map((payload) => relay.send(payload)));
     relay.passSeconds(1);
@@ -50,16 +50,25 @@ export async function idle(minutes: number): Promise<Usage> {
   return take();
 }
 
-/** Rows written to delete so many events when they have had their time, beyond what the cron writes in any case. */
+/** Rows written to delete so many events when they have had their time, and their resources have newer ones. */
 export async function forget(scenario: Scenario, events: number): Promise<number> {
   await play(scenario, events);
-  const relay = new TestRelay();
-  const take = meter(relay);
-  await relay.runCron();
-  const { rowsWritten: inAnyCase } = take();
+  const rows = new Meter();
+  const relay = new TestRelay({ DB: interceptDatabase(env.DB, rows.intercept) });
   relay.passSeconds(31 * 86_400);
+  for (const payload of aboutResources(events, "2026-02-01T00:00:00Z")) await relay.send(payload);
+  await relay.runQueues();
   await relay.runCron();
-  return take().rowsWritten - inAnyCase;
+  return rows.written.filter(({ statement }) => statement.startsWith("DELETE")).reduce((sum, one) => sum + one.rows, 0);
+}
+
+/** An event about each of so many resources. */
+function aboutResources(events: number, updatedAt: string): Payload[] {
+  return Array.from({ length: events }, (_, index) =>
+    makePayload("v1/transfers", {
+      data: { id: `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`, updated_at: updatedAt },
+    }),
+  );
 }
 
 const urlsOf = (destinations: number) =>

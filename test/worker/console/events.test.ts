@@ -58,12 +58,12 @@ describe("the list of events", () => {
       env.DB.prepare(
         `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12000)
          INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
-         SELECT 'filler-' || n, 'business', 'v1/clients', ?1 + n, ?1, iif(n > 11940, '["x","y"]', '[]'), '{}' FROM n`,
+         SELECT 'filler-' || n, 'business', 'v1/clients', ?1 + n, ?1, iif(n > 11940, '{"x":null,"y":null}', '{}'), '{}' FROM n`,
       ).bind(relay.now),
       env.DB.prepare(
         `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts)
-         SELECT owed_to.value, events.received_at, events.id, 'dead', '[]'
-         FROM events CROSS JOIN json_each(owed) AS owed_to WHERE events.id LIKE 'filler-%'`,
+         SELECT recipient.key, events.received_at, events.id, 'dead', '[]'
+         FROM events CROSS JOIN json_each(recipients) AS recipient WHERE events.id LIKE 'filler-%'`,
       ),
     ]);
     const first = await (await visitor.get(`${list}?outcome=dead`)).text();
@@ -137,7 +137,7 @@ describe("the list of events", () => {
     await env.DB.prepare(
       `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2500)
        INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
-       SELECT 'filler-' || n, 'business', 'v1/clients', ?1 + n, ?1, '[]', '{}' FROM n`,
+       SELECT 'filler-' || n, 'business', 'v1/clients', ?1 + n, ?1, '{}', '{}' FROM n`,
     )
       .bind(relay.now)
       .run();

@@ -22,15 +22,19 @@ export async function lookAt(relay: TestRelay, path: string): Promise<Look> {
   return { status: response.status, location: response.headers.get("location"), html, text };
 }
 
-/** Keeps many transactions of one organization, without the events that would have brought them. */
+/** Keeps many transactions of one organization, all of them as one old event brought them. */
 export async function keepResources(organizationId: string, resources: number): Promise<void> {
-  await env.DB.prepare(
-    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?2)
-     INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, event_id, received_at, data)
-     SELECT ?1, 'v1/transactions', printf('id-%06d', n), 'created', 0, '', 'event-' || n, n, '{}' FROM numbers`,
-  )
-    .bind(organizationId, resources)
-    .run();
+  await env.DB.batch([
+    env.DB.prepare(
+      `INSERT INTO events (seq, id, source, type, received_at, queued_at, recipients, body)
+       VALUES (0, 'oldest', 'business', 'v1/transactions', 1, 1, '{}', '{}') ON CONFLICT DO NOTHING`,
+    ),
+    env.DB.prepare(
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?2)
+       INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, event_seq)
+       SELECT ?1, 'v1/transactions', printf('id-%06d', n), 'created', 0, '', 0 FROM numbers`,
+    ).bind(organizationId, resources),
+  ]);
 }
 
 interface Kept {
@@ -44,7 +48,7 @@ export async function keepEvents({ events, receivedAt }: Kept): Promise<void> {
   await env.DB.prepare(
     `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
      INSERT INTO events (id, source, type, organization_id, received_at, queued_at, recipients, body)
-     SELECT printf('kept-%06d', n), 'business', 'v1/transactions', 'org-of-others', ?2 + n - 1, ?2, '[]', '{}' FROM numbers`,
+     SELECT printf('kept-%06d', n), 'business', 'v1/transactions', 'org-of-others', ?2 + n - 1, ?2, '{}', '{}' FROM numbers`,
   )
     .bind(events, receivedAt)
     .run();

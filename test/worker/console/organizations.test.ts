@@ -58,7 +58,6 @@ describe("the list of organizations", () => {
   it("takes the last event of a large organization from the newest ones", async () => {
     await keepResources("large", 300);
     const relay = new TestRelay();
-    expect((await lookAt(relay, LIST)).text).toContain("large none that is kept");
     await keepEvents({ events: 10_000, receivedAt: relay.now });
     expect((await lookAt(relay, LIST)).text).toContain("large before 2026-03-01 12:00 UTC");
     relay.passSeconds(60);

@@ -204,13 +204,6 @@ describe("one resource", () => {
     expect(eventsIn((await lookAt(relay, next)).html)).toBe(10);
   });
 
-  it("says that the event that made it is not kept any more", async () => {
-    await keepResources("org-1", 1);
-    const { html, text } = await lookAt(new TestRelay(), ONE.replace("t-1", "id-000001"));
-    expect(text).toContain("It is as the event event-1 left it ( created ). That event is not kept any more.");
-    expect(html).not.toContain('href="/console/events/event-1"');
-  });
-
   it("is harmless whatever it holds", async () => {
     const relay = await relayAfter(
       transaction({ label: HOSTILE, event: HOSTILE, note: `${HOSTILE} ${"x".repeat(200_000)}` }),

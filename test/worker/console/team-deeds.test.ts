@@ -252,7 +252,7 @@ describe("a replay", () => {
     await env.DB.prepare(
       `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 30001)
        INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
-       SELECT 'e' || n, 'business', 'v1/cards', ?1 + n, 0, '[]', '{}' FROM numbers`,
+       SELECT 'e' || n, 'business', 'v1/cards', ?1 + n, 0, '{}', '{}' FROM numbers`,
     )
       .bind(relay.now - 60_000)
       .run();

@@ -22,8 +22,8 @@ const claimsOf = ({ id }: Payload) =>
 
 /** By the latest state. */
 async function eventsShown(): Promise<unknown[]> {
-  const { results } = await env.DB.prepare("SELECT event_id FROM resources").all();
-  return results.map(({ event_id }) => event_id);
+  const { results } = await env.DB.prepare("SELECT id FROM resources JOIN events ON events.seq = event_seq").all();
+  return results.map(({ id }) => id);
 }
 
 async function stateOf(relay: TestRelay, { id }: Payload): Promise<string> {
@@ -122,7 +122,7 @@ describe("the message of an event's own receiver", () => {
   it("of an event that an earlier version of the relay recorded claims", async () => {
     const { relay, payload } = await relayWithTeam();
     await relay.send(payload);
-    await env.DB.prepare("UPDATE events SET claimed_until = NULL, owed = NULL").run();
+    await env.DB.prepare("UPDATE events SET claimed_until = NULL, recipients = NULL").run();
     await relay.runQueues();
     expect(await stateOf(relay, payload)).toBe("settled");
     expect(relay.teams.at(team)).toHaveLength(1);

@@ -19,6 +19,7 @@ import {
   whileBroken,
   wordOf,
 } from "./scene.ts";
+import { writesDeliveries } from "../../support/deliveries.ts";
 
 /**
  * Faults of other webhook gateways on the way from the sender to the teams, each as a fact about this one. What people get
@@ -218,7 +219,7 @@ describe("7: an attempt that could not be written down is made again until it is
     const { relay } = await relayWithTeam();
     let refusals = 3;
     const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
-      if (!statements[0]?.includes("INSERT INTO deliveries") || refusals === 0) return proceed();
+      if (!writesDeliveries(statements[0]) || refusals === 0) return proceed();
       refusals -= 1;
       throw new Error("D1_ERROR: internal error");
     });

@@ -4,12 +4,13 @@ import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { type TestRelay, emptyDatabase } from "../support/relay.ts";
 import { ok, statuses } from "../support/teams.ts";
 import { live, relayWithTeam, send, team, whileBroken } from "./scene.ts";
+import { writesDeliveries } from "../../support/deliveries.ts";
 
 beforeEach(emptyDatabase);
 
 /** D1 takes everything but what came of attempts, as if each consumer died at that point. */
 const forgettingAttempts: Intercept = ({ statements }, proceed) =>
-  statements[0]?.includes("INSERT INTO deliveries") ? Promise.reject(new Error("D1_ERROR: internal error")) : proceed();
+  writesDeliveries(statements[0]) ? Promise.reject(new Error("D1_ERROR: internal error")) : proceed();
 
 async function degradedChecksOf(relay: TestRelay): Promise<string[]> {
   const response = await relay.fetch("/health");

@@ -6,6 +6,7 @@ import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { ok, statuses } from "../support/teams.ts";
 import { type Door, Doubles, type Fault } from "./doubles.ts";
 import { database } from "../support/store.ts";
+import { everyDeliverySql } from "../../support/deliveries.ts";
 
 export interface Plan {
   readonly faults: readonly Fault[];
@@ -147,7 +148,7 @@ function acceptedBy(relay: TestRelay, url: string): string[] {
 
 async function deliveriesTo(url: string): Promise<Map<string, string>> {
   const { results } = await env.DB.prepare(
-    `SELECT event_id, status FROM deliveries WHERE destination_id = (SELECT id FROM destinations WHERE url = ?1)`,
+    `SELECT event_id, status FROM ${everyDeliverySql} WHERE destination_id = (SELECT id FROM destinations WHERE url = ?1)`,
   )
     .bind(url)
     .all<{ event_id: string; status: string }>();
@@ -156,7 +157,8 @@ async function deliveriesTo(url: string): Promise<Map<string, string>> {
 
 async function stateOfResources(): Promise<unknown> {
   const { results } = await env.DB.prepare(
-    "SELECT type, resource_id, event_id, version, deleted FROM resources ORDER BY type, resource_id",
+    `SELECT resources.type, resources.resource_id, events.id AS event_id, version, deleted
+     FROM resources JOIN events ON events.seq = event_seq ORDER BY resources.type, resources.resource_id`,
   ).all();
   return results;
 }

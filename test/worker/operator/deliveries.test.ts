@@ -48,14 +48,11 @@ async function relayWithDeliveries() {
 const idsOf = (deliveries: readonly Listed[]) => deliveries.map(({ event_id }) => event_id);
 
 describe("deliveries", () => {
-  it("are listed with their attempts, team by team, newest event first", async () => {
+  it("are listed with their attempts, newest event first", async () => {
     const { relay, id, dyingId, ids } = await relayWithDeliveries();
     const found = await all(relay, "limit=3");
-    expect(found.map(({ destination_id }) => destination_id)).toEqual([
-      ...Array(5).fill(dyingId),
-      ...Array(5).fill(id),
-    ]);
-    expect(idsOf(found)).toEqual([...ids, ...ids]);
+    expect(found.map(({ destination_id }) => destination_id)).toEqual(ids.flatMap(() => [dyingId, id]));
+    expect(idsOf(found)).toEqual(ids.flatMap((eventId) => [eventId, eventId]));
     expect(found[0]).toEqual({
       event_id: ids[0],
       received_at: new Date(relay.now).toISOString(),

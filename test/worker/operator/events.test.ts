@@ -45,14 +45,14 @@ describe("the list of events", () => {
     expect(ids((await relay.api("GET", `/api/events?since=${since}`)).body).toSorted()).toEqual(["older", "younger"]);
   });
 
-  it("takes no heed of a clock that is far ahead", async () => {
+  it("is not misled by a clock that is ahead of D1's", async () => {
     const ahead = new TestRelay();
+    ahead.now = (await env.DB.prepare("SELECT unixepoch() * 1000 AS now").first<number>("now")) ?? 0;
+    const until = ahead.now + 60_000;
     ahead.now += 3_600_000;
     await ahead.send(makePayload("v1/cards", { id: "ahead" }));
-    const relay = new TestRelay();
-    await relay.send(makePayload("v1/cards", { id: "e" }));
-    const { body } = await relay.api("GET", "/api/events/e");
-    expect(body.received_at).toBe(new Date(relay.now).toISOString());
+    const { body } = await ahead.api("GET", "/api/events/ahead");
+    expect(Date.parse(body.received_at)).toBeLessThan(until);
   });
 
   it("shows what an event says of itself", async () => {
@@ -162,7 +162,7 @@ describe("the list of events", () => {
     const relay = await relayWithEvents();
     const insert = env.DB.prepare(
       `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
-       SELECT 'filler-' || value, 'business', 'v1/filler', ?1, ?1, '[]', '{}' FROM json_each(?2)`,
+       SELECT 'filler-' || value, 'business', 'v1/filler', ?1, ?1, '{}', '{}' FROM json_each(?2)`,
     );
     await insert.bind(relay.now + 1, JSON.stringify(Array.from({ length: 10_000 }, (_, index) => index))).run();
     const first = (await relay.api("GET", "/api/events?type=v1/transfers")).body;

@@ -5,6 +5,7 @@ import { type Intercept, failing, interceptDatabase } from "../support/database.
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { ok, statuses } from "../support/teams.ts";
+import { writesDeliveries } from "../../support/deliveries.ts";
 
 /** A destination whose `types` or `organizations` are narrowed while deliveries are pending. */
 
@@ -161,7 +162,7 @@ describe("an event that a destination does not want", () => {
     await relay.send(payload);
     const { DB } = relay.env;
     const atWrite: Intercept = async ({ statements }, proceed) => {
-      if (statements.some((sql) => sql.includes("INSERT INTO deliveries"))) {
+      if (statements.some(writesDeliveries)) {
         relay.env = { ...relay.env, DB };
         await relay.api("PATCH", `/api/destinations/${id}`, { organizations: ["kept"] });
       }
@@ -194,7 +195,7 @@ async function fill(destinationId: string, many: number): Promise<void> {
   await env.DB.batch([
     env.DB.prepare(
       `INSERT INTO events (id, source, type, organization_id, received_at, queued_at, recipients, body)
-       ${numbers} SELECT 'e' || i, 'business', 'v1/cards', iif(i % 2, 'cut', 'kept'), i, i, json_array(?1), '{}' FROM n`,
+       ${numbers} SELECT 'e' || i, 'business', 'v1/cards', iif(i % 2, 'cut', 'kept'), i, i, json_object(?1, NULL), '{}' FROM n`,
     ).bind(destinationId),
     env.DB.prepare(
       `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, next_attempt_at)

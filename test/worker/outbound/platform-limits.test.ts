@@ -5,6 +5,7 @@ import { makePayload } from "../../support/qonto.ts";
 import { interceptDatabase } from "../support/database.ts";
 import { type HeldQueue, TestRelay, emptyDatabase } from "../support/relay.ts";
 import { type Answer, ok, okAfter, statuses } from "../support/teams.ts";
+import { writesDeliveries } from "../../support/deliveries.ts";
 
 beforeEach(emptyDatabase);
 
@@ -30,7 +31,7 @@ async function deliveriesOf(eventId: string, relay: TestRelay): Promise<any[]> {
 function failWrites(relay: TestRelay, times: number, error: () => Error, from = 1): number[] {
   const asked: number[] = [];
   const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
-    if (!statements[0]?.includes("INSERT INTO deliveries")) return proceed();
+    if (!writesDeliveries(statements[0])) return proceed();
     asked.push(relay.now);
     if (asked.length >= from && asked.length < from + times) throw error();
     return proceed();
@@ -149,7 +150,7 @@ describe("what destinations answered, while D1 is overloaded", () => {
     await relay.send(event);
     const wellAt = relay.now + 31_000;
     const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
-      if (statements[0]?.includes("INSERT INTO deliveries") && relay.now < wellAt) throw overloaded();
+      if (writesDeliveries(statements[0]) && relay.now < wellAt) throw overloaded();
       return proceed();
     });
     relay.env = { ...relay.env, DB };

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { type Answer, hang, ok, statuses } from "../support/teams.ts";
+import { everyDeliverySql } from "../../support/deliveries.ts";
 
 beforeEach(emptyDatabase);
 
@@ -223,7 +224,9 @@ describe("a team that comes back", () => {
     const perSecond = [...Map.groupBy(accepted, ({ at }) => at).values()].map(({ length }) => length);
     // And the probe, and what is live.
     expect(Math.max(...perSecond)).toBe(52);
-    const { results } = await env.DB.prepare("SELECT status, count(*) AS many FROM deliveries GROUP BY status").all();
+    const { results } = await env.DB.prepare(
+      `SELECT status, count(*) AS many FROM ${everyDeliverySql} GROUP BY status`,
+    ).all();
     expect(results).toEqual([{ status: "delivered", many: 132 }]);
   });
 
@@ -332,7 +335,9 @@ describe("a team with a limit", () => {
     const perSecond = Map.groupBy(relay.teams.at(team), ({ at }) => at);
     expect([...perSecond.values()].map(({ length }) => length)).toEqual(Array(10).fill(3));
     expect(relay.teams.at(other)).toHaveLength(30);
-    const { results } = await env.DB.prepare("SELECT status, count(*) AS many FROM deliveries GROUP BY status").all();
+    const { results } = await env.DB.prepare(
+      `SELECT status, count(*) AS many FROM ${everyDeliverySql} GROUP BY status`,
+    ).all();
     expect(results).toEqual([{ status: "delivered", many: 60 }]);
   });
 

@@ -4,6 +4,7 @@ import { interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { ok, okAfter, statuses } from "../support/teams.ts";
+import { writesDeliveries } from "../../support/deliveries.ts";
 
 /** What is due is brought on by a message; the cron is for what gets lost. None of these tests runs it. */
 
@@ -44,7 +45,7 @@ describe("without the cron", () => {
     await rest(relay.now, relay.now + 60_000);
     const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
       // The fan-out has read that the team rests; before it writes, the probe has closed the breaker.
-      if (statements.some((sql) => sql.includes("INSERT INTO deliveries"))) await rest(null, null);
+      if (statements.some(writesDeliveries)) await rest(null, null);
       return proceed();
     });
     relay.env = { ...relay.env, DB };
@@ -82,11 +83,7 @@ describe("without the cron", () => {
     const { id } = await relay.addTeam(team, { max_per_second: 1 });
     let failed = false;
     const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
-      if (
-        !failed &&
-        relay.teams.at(team).length === 1 &&
-        statements.some((sql) => sql.includes("INSERT INTO deliveries"))
-      ) {
+      if (!failed && relay.teams.at(team).length === 1 && statements.some(writesDeliveries)) {
         failed = true;
         throw new Error("D1_ERROR: D1 DB is overloaded.");
       }
@@ -223,7 +220,7 @@ describe("a replay to a team between an event's two claims", () => {
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     // A consumer claims and dies.
-    await env.DB.prepare("UPDATE events SET claimed_until = ?1, claims = 1, owed = '[\"dst_gone\"]'")
+    await env.DB.prepare("UPDATE events SET claimed_until = ?1, claims = 1, recipients = '{\"dst_gone\":null}'")
       .bind(relay.now + 45_000)
       .run();
     await env.DB.prepare("INSERT INTO deliveries VALUES ('dst_gone', ?1, 'x', 'delivered', '[]', NULL, 0, 0, 0)")

@@ -15,20 +15,23 @@ import { openDatabase } from "../../../src/store/database.ts";
 
 const url = "https://team.example.com/hook";
 
-/** Records events of a time that are owed to a destination. */
-async function owe(destinationId: string, events: readonly Pick<Delivery, "eventId" | "receivedAt">[]): Promise<void> {
+/** Records events of a time that go to a destination. */
+async function recordEvents(
+  destinationId: string,
+  events: readonly Pick<Delivery, "eventId" | "receivedAt">[],
+): Promise<void> {
   const insert = env.DB.prepare(
     `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
      SELECT value ->> 'eventId', 'business', 'v1/cards', value ->> 'receivedAt', value ->> 'receivedAt',
-       json_array(?2), '{}'
-     FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET owed = excluded.owed, received_at = excluded.received_at`,
+       json_object(?2, NULL), '{}'
+     FROM json_each(?1) WHERE true ON CONFLICT DO UPDATE SET recipients = excluded.recipients, received_at = excluded.received_at`,
   );
   await insert.bind(JSON.stringify(events), destinationId).run();
 }
 
 async function statusAfter(...statuses: Delivery["status"][]): Promise<unknown> {
   const { id: destinationId } = await new TestRelay().addTeam(url);
-  await owe(destinationId, [{ eventId: "e1", receivedAt: 1 }]);
+  await recordEvents(destinationId, [{ eventId: "e1", receivedAt: 1 }]);
   for (const status of statuses) {
     const nextAttemptAt = status === "pending" ? 1 : null;
     const delivery = { destinationId, eventId: "e1", receivedAt: 1, status, attempts: [], step: 0, nextAttemptAt };
@@ -49,14 +52,14 @@ it("a delivery that has ended stays as it ended, whatever a consumer that was la
   expect(await statusAfter("dead", "pending")).toBe("dead");
 });
 
-it("a delivery that its event does not owe, or no longer, is not written down", async () => {
+it("a delivery of which its event does not know is not written down", async () => {
   const { id: destinationId } = await new TestRelay().addTeam(url);
   const delivered = { destinationId, status: "delivered", attempts: [], step: 0, nextAttemptAt: null } as const;
-  await owe("dst_another", [{ eventId: "owed-to-another", receivedAt: 5 }]);
-  await owe(destinationId, [{ eventId: "recorded-later", receivedAt: 6 }]);
+  await recordEvents("dst_another", [{ eventId: "of-another", receivedAt: 5 }]);
+  await recordEvents(destinationId, [{ eventId: "recorded-later", receivedAt: 6 }]);
   await recordDeliveries(
     database,
-    ["owed-to-another", "recorded-later", "deleted"].map((eventId) => ({ ...delivered, eventId, receivedAt: 5 })),
+    ["of-another", "recorded-later", "deleted"].map((eventId) => ({ ...delivered, eventId, receivedAt: 5 })),
     [],
   );
   const statement = env.DB.prepare("SELECT event_id FROM deliveries WHERE destination_id = ?1").bind(destinationId);
@@ -66,7 +69,7 @@ it("a delivery that its event does not owe, or no longer, is not written down", 
 it("a delivery that is claimed a moment after an operator asked for it is left alone", async () => {
   const { id: destinationId } = await new TestRelay().addTeam(url);
   const key = { destinationId, eventId: "claimed", receivedAt: 7 };
-  await owe(destinationId, [key]);
+  await recordEvents(destinationId, [key]);
   await recordDeliveries(database, [{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }], []);
   const asked = 100_000;
   const claim = { destinationId, limit: 1, seenTurnAt: null, takesTurn: false };
@@ -82,7 +85,7 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
 it("a delivery that is claimed between a write and its repetition stays claimed, until its holder gives it back", async () => {
   const { id: destinationId } = await new TestRelay().addTeam(url);
   const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
-  await owe(destinationId, [key]);
+  await recordEvents(destinationId, [key]);
   const pending = { ...key, status: "pending", attempts: [], step: 0 } as const;
   const claim = { destinationId, limit: 1, seenTurnAt: null, takesTurn: false };
   const claimAt = async (now: number) =>
@@ -107,7 +110,7 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
 it("a replay leaves alone what is on its first way", async () => {
   const { id: destinationId } = await new TestRelay().addTeam(url);
   const key = { destinationId, eventId: "on-its-first-way", receivedAt: 8 };
-  await owe(destinationId, [key]);
+  await recordEvents(destinationId, [key]);
   expect(await replayDeliveries(database, [key], 1_000, { named: true, askedAt: 1_000 })).toBe(0);
   const statement = env.DB.prepare("SELECT event_id FROM deliveries WHERE destination_id = ?1").bind(destinationId);
   expect((await statement.all()).results).toEqual([]);
@@ -116,12 +119,12 @@ it("a replay leaves alone what is on its first way", async () => {
 it("a claim names those that have a delivery of the event already: they get no first attempt", async () => {
   const { id: destinationId } = await new TestRelay().addTeam(url);
   const key = { destinationId, eventId: "given-before", receivedAt: 9 };
-  await owe(destinationId, [key]);
+  await recordEvents(destinationId, [key]);
   await recordDeliveries(database, [{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 1 }], []);
-  await env.DB.prepare("UPDATE events SET owed = json_insert(owed, '$[#]', 'dst_another') WHERE id = ?1")
+  await env.DB.prepare("UPDATE events SET recipients = json_insert(recipients, '$.dst_another', NULL) WHERE id = ?1")
     .bind(key.eventId)
     .run();
-  const claim = { id: key.eventId, owed: [destinationId, "dst_another"], until: null };
+  const claim = { id: key.eventId, recipients: [destinationId, "dst_another"], until: null };
   const outcomes = await claimEvents(database, [claim], { now: 1_000, claimedUntil: 2_000, also: [] });
   expect(outcomes.get(key.eventId)).toEqual({ state: "claimed", receivedAt: 9, given: [destinationId] });
 });
@@ -161,7 +164,7 @@ it("deliveries are written down however much their answers say", async () => {
           }
         : db.batch.bind(db),
   });
-  await owe(destinationId, deliveries);
+  await recordEvents(destinationId, deliveries);
   await recordDeliveries(openDatabase(watched, realWorld), deliveries, []);
   const { results } = await env.DB.prepare("SELECT event_id FROM deliveries WHERE received_at = 2").all();
   expect(results).toHaveLength(20);
@@ -195,7 +198,7 @@ it("the latest attempt is found in the midst of a long backlog", async () => {
     ...many.map((index) => waiting(index, 2_000)),
     ...many.map((index) => waiting(index, 90_000, 30_000)),
   ];
-  await owe(destinationId, [probed, ...backlog]);
+  await recordEvents(destinationId, [probed, ...backlog]);
   await recordDeliveries(database, [probed, ...backlog], []);
   await database.prepare("UPDATE destinations SET last_failure_at = 60000 WHERE id = ?1").bind(destinationId).run();
   const latest = readLatestAttempt(await latestAttempt(database, destinationId).first());

@@ -73,6 +73,7 @@ it("makes a delivery due at once that a dead consumer had claimed, and gives bac
 it("makes a delivery due at once whose first attempt had not ended", async () => {
   const relay = new TestRelay();
   await relay.addTeam(team);
+  relay.teams.answer(team, statuses(500, 200));
   await relay.send(makePayload("v1/cards"));
   await relay.runQueues();
   await env.DB.prepare("UPDATE deliveries SET status = 'pending', attempts = '[]', next_attempt_at = ?1")

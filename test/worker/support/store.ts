@@ -4,3 +4,17 @@ import { openDatabase } from "../../../src/store/database.ts";
 
 /** D1 as the store takes it. */
 export const database = openDatabase(env.DB, realWorld);
+
+/** For what is tested without a receiver. */
+export const someEvent = {
+  id: "e1",
+  source: "business",
+  event: null,
+  resourceId: null,
+  createdAt: null,
+  receivedAt: 1,
+  contentType: null,
+  contentEncoding: null,
+  isUnreadable: false,
+  body: "{}",
+} as const;

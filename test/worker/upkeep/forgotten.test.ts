@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { isForgotten } from "../../../src/upkeep/requeue-events.ts";
 
 const now = 1_500_000;
-const event = { id: "e1", receivedAt: now - 60_000, claimedUntil: null, isUnfinished: true };
+const event = { seq: 1, id: "e1", receivedAt: now - 60_000, claimedUntil: null, isUnfinished: true };
 
 it.each([
   ["is forgotten when its message is 30 s old", { queuedAt: now - 30_000 }, true],

@@ -11,22 +11,39 @@ const PAGE = 200;
 const PAGES_PER_RUN = 100;
 const SECONDS_PER_RUN = 20;
 
-type Status = "delivered" | "pending" | "dead" | "missing";
+/** `at once`: by its first attempt, of which only the event tells. `missing`: that has yet to be made. */
+type Status = "delivered" | "delivered at once" | "pending" | "dead" | "missing";
 
-/** Events received then, each of which owes these deliveries: to d0, d1, … */
+/** Events received then, each with these deliveries: to d0, d1, … The newest of all is another one, which is never deleted. */
 async function insertEvents(ids: readonly string[], receivedAt: number, statuses: readonly Status[] | null) {
-  const owed = statuses && JSON.stringify(statuses.map((_, index) => `d${index}`));
+  const recipients =
+    statuses &&
+    JSON.stringify(
+      Object.fromEntries(
+        statuses.map((status, index) => [
+          `d${index}`,
+          status === "delivered at once" ? [receivedAt, 200, 5, ""] : null,
+        ]),
+      ),
+    );
   const insertDelivery = env.DB.prepare(
     `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, next_attempt_at)
      SELECT ?1, ?2, value, ?3, '[]', iif(?3 = 'pending', ?2, NULL) FROM json_each(?4)`,
   );
   await env.DB.batch([
+    env.DB.prepare("DELETE FROM events WHERE id = 'newest'"),
     env.DB.prepare(
       `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
        SELECT value, 'business', 'v1/cards', ?1, ?1, ?2, '{}' FROM json_each(?3)`,
-    ).bind(receivedAt, owed, JSON.stringify(ids)),
+    ).bind(receivedAt, recipients, JSON.stringify(ids)),
+    env.DB.prepare(
+      `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
+       VALUES ('newest', 'business', 'v1/cards', ?1, ?1, '{}', '{}')`,
+    ).bind(2 * Date.now()),
     ...(statuses ?? []).flatMap((status, index) =>
-      status === "missing" ? [] : insertDelivery.bind(`d${index}`, receivedAt, status, JSON.stringify(ids)),
+      status === "missing" || status === "delivered at once"
+        ? []
+        : insertDelivery.bind(`d${index}`, receivedAt, status, JSON.stringify(ids)),
     ),
   ]);
 }
@@ -34,15 +51,21 @@ async function insertEvents(ids: readonly string[], receivedAt: number, statuses
 const many = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
 
 async function idsIn(table: "events" | "quarantine" | "dead_letters" | "replays"): Promise<string[]> {
-  const { results } = await env.DB.prepare(`SELECT id FROM ${table} ORDER BY id`).all<{ id: string }>();
+  const { results } = await env.DB.prepare(`SELECT id FROM ${table} WHERE id <> 'newest' ORDER BY id`).all<{
+    id: string;
+  }>();
   return results.map(({ id }) => id);
 }
 
-const count = (table: "events" | "deliveries") => env.DB.prepare(`SELECT count(*) AS n FROM ${table}`).first("n");
+const count = (table: "events" | "deliveries") =>
+  env.DB.prepare(`SELECT count(*) AS n FROM ${table} WHERE ${table === "events" ? "id <> 'newest'" : "true"}`).first(
+    "n",
+  );
 
 describe("what has had its time is deleted: of RETENTION_DAYS = 10", () => {
   it.each<[string, readonly Status[] | null, number]>([
-    ["an event that all teams have", ["delivered", "delivered"], 10],
+    ["an event that all teams have", ["delivered", "delivered at once"], 10],
+    ["an event that all teams have taken at once", ["delivered at once", "delivered at once"], 10],
     ["an event that nobody wanted", [], 10],
     ["an event with a dead delivery", ["delivered", "dead"], 20],
     ["an event with a pending delivery", ["delivered", "pending"], Number.POSITIVE_INFINITY],
@@ -128,10 +151,22 @@ describe("an event is recognised as a duplicate", () => {
     expect(await idsIn("quarantine")).toEqual([]);
 
     relay.now += 1;
+    await relay.send(makePayload("v1/cards", { organization_id: "org-1", data: { id: "card-2" } }));
+    await relay.runQueues();
     await relay.runCron();
-    expect(await idsIn("events")).toEqual([]);
-    // The latest state stays.
-    expect((await relay.api("GET", "/api/organizations/org-1/resources/card-1")).status).toBe(200);
+    // The event of the latest state stays.
+    expect(await idsIn("events")).toContain(payload.id);
+    const current = makePayload("v1/cards", {
+      organization_id: "org-1",
+      data: { id: "card-1", status: "live", updated_at: new Date(relay.now).toISOString() },
+    });
+    await relay.send(current);
+    await relay.runQueues();
+    relay.now += DAY_MS;
+    for (let run = 0; run < 2; run += 1) await relay.runCron();
+    expect(await idsIn("events")).not.toContain(payload.id);
+    const shown = await relay.api("GET", "/api/organizations/org-1/resources/card-1");
+    expect(shown.body).toMatchObject({ data: { status: "live" } });
   });
 });
 
@@ -285,7 +320,7 @@ describe("a replay between the look at an event and its deletion", () => {
     ],
     [
       "to one more team, of which nothing is written down yet",
-      `UPDATE events SET owed = '["d0","d1","d2"]' WHERE id = ?1`,
+      `UPDATE events SET recipients = '{"d0":null,"d1":null,"d2":null}' WHERE id = ?1`,
     ],
   ])("%s keeps all of it", async (_title, sql) => {
     const relay = new TestRelay();
@@ -301,7 +336,7 @@ describe("a replay between the look at an event and its deletion", () => {
     await insertReplayed(relay);
     const act = () =>
       env.DB.batch([
-        env.DB.prepare(`UPDATE events SET owed = '["d0","d1","d2"]' WHERE id = ?1`).bind(replayed),
+        env.DB.prepare(`UPDATE events SET recipients = '{"d0":null,"d1":null,"d2":null}' WHERE id = ?1`).bind(replayed),
         env.DB.prepare(
           `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts)
            SELECT 'd2', received_at, id, 'delivered', '[]' FROM events WHERE id = ?1`,
@@ -309,14 +344,15 @@ describe("a replay between the look at an event and its deletion", () => {
       ]);
     await new TestRelay({ DB: interceptDatabase(env.DB, justBeforeDeletion(act)) }).runCron();
     expect([await idsIn("events"), await count("deliveries")]).toEqual([[replayed], 3]);
-    await relay.runCron();
+    relay.now += DAY_MS;
+    for (let run = 0; run < 2; run += 1) await relay.runCron();
     expect([await count("events"), await count("deliveries")]).toEqual([0, 0]);
   });
 
   it("of an event that nobody wanted keeps it", async () => {
     const relay = new TestRelay();
     await insertEvents([replayed], relay.now - 40 * DAY_MS, []);
-    const act = () => env.DB.prepare(`UPDATE events SET owed = '["d0"]' WHERE id = ?1`).bind(replayed).run();
+    const act = () => env.DB.prepare(`UPDATE events SET recipients = '{"d0":null}' WHERE id = ?1`).bind(replayed).run();
     await new TestRelay({ DB: interceptDatabase(env.DB, justBeforeDeletion(act)) }).runCron();
     expect(await idsIn("events")).toEqual([replayed]);
   });

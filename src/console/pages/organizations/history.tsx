@@ -58,12 +58,11 @@ function EventLink({ event, resource }: { readonly event: EventOfResource; reado
 }
 
 /** How far back was looked, and how to look further. */
-function Reach({ resource, history: { events, next, maker }, before }: HistoryProps) {
+function Reach({ resource, history: { events, next }, before }: HistoryProps) {
   const path = resourceAddress(resource.organizationId, resource.type, resource.resourceId ?? "");
   const from = (position: EventPosition) =>
     `${path}&${new URLSearchParams({ cursor: encodeCursor(position) }).toString()}`;
-  const isBehind =
-    next !== null && maker !== null && !events.some(({ id }) => id === resource.eventId) && maker.seq < next.seq;
+  const isBehind = next !== null && resource.seq < next.seq;
   return (
     <>
       <p class="help">
@@ -79,7 +78,7 @@ function Reach({ resource, history: { events, next, maker }, before }: HistoryPr
           )}
           {isBehind ? (
             // Just behind it, so that it is the first that is looked at.
-            <a class="button button-plain" href={from({ ...maker, seq: maker.seq + 1 })}>
+            <a class="button button-plain" href={from({ seq: resource.seq + 1, receivedAt: resource.receivedAt })}>
               Look from the event that made it
             </a>
           ) : null}

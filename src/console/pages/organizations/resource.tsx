@@ -53,7 +53,7 @@ export function addResource(pages: Console): void {
           ]}
         />
         <Subject resource={found} data={data} />
-        <Version resource={found} receivedAt={history.maker?.receivedAt ?? null} />
+        <Version resource={found} />
         <History resource={found} history={history} before={cursor} />
         <Related resources={related} />
         <section aria-labelledby="data">
@@ -90,26 +90,15 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
   );
 }
 
-interface VersionProps {
-  readonly resource: ResourceRow;
-  /** Of the event that made it; null when it is not kept any more. */
-  readonly receivedAt: number | null;
-}
-
 /** Which event made it what it is, in a sentence. */
-function Version({ resource: { event, deleted, versionAt, eventId }, receivedAt }: VersionProps) {
+function Version({ resource }: { readonly resource: ResourceRow }) {
+  const { event, deleted, versionAt, eventId, receivedAt } = resource;
   return (
     <p class="known-sentence">
       It is as{" "}
-      {receivedAt === null ? (
-        <>
-          the event <ShortId id={eventId} />
-        </>
-      ) : (
-        <a href={eventAddress(eventId)}>
-          the event <ShortId id={eventId} />
-        </a>
-      )}{" "}
+      <a href={eventAddress(eventId)}>
+        the event <ShortId id={eventId} />
+      </a>{" "}
       left it
       {event === null ? null : (
         <>
@@ -122,14 +111,7 @@ function Version({ resource: { event, deleted, versionAt, eventId }, receivedAt 
           , as of <TimeOfText text={versionAt} />
         </>
       )}
-      {receivedAt === null ? (
-        ". That event is not kept any more."
-      ) : (
-        <>
-          , received <Time at={receivedAt} />.
-        </>
-      )}
-      {deleted ? " The bank has deleted it; this is the last it showed of it." : ""}
+      , received <Time at={receivedAt} />.{deleted ? " The bank has deleted it; this is the last it showed of it." : ""}
     </p>
   );
 }

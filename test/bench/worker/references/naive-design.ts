@@ -47,9 +47,9 @@ interface Event {
 }
 
 const stateSql = `
-  INSERT INTO resources (organization_id, type, resource_id, deleted, version, event_id, received_at, data)
-  VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)
-  ON CONFLICT DO UPDATE SET version = excluded.version, event_id = excluded.event_id, data = excluded.data
+  INSERT INTO resources (organization_id, type, resource_id, deleted, version, event_seq)
+  VALUES (?1, ?2, ?3, 0, ?4, (SELECT seq FROM events WHERE id = ?5))
+  ON CONFLICT DO UPDATE SET version = excluded.version, event_seq = excluded.event_seq
     WHERE excluded.version > resources.version`;
 const destinationsSql = `
   SELECT id, url FROM destinations WHERE enabled = 1 AND NOT EXISTS (
@@ -70,7 +70,7 @@ async function fanOut(
 ): Promise<boolean> {
   const { type, organization_id, created_at, data }: Event = JSON.parse(body);
   const at = timestamp.getTime();
-  await db.prepare(stateSql).bind(organization_id, type, data.id, created_at, id, at, JSON.stringify(data)).run();
+  await db.prepare(stateSql).bind(organization_id, type, data.id, created_at, id).run();
   const { results } = await db.prepare(destinationsSql).bind(at, id).all<{ id: string; url: string }>();
   let isComplete = true;
   for (const destination of results) {
