@@ -10,8 +10,8 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "The queue's answer is not awaited",
     file: "src/receive/make-durable.ts",
-    from: `logged(send(), "queue").then(`,
-    to: `(void logged(send(), "queue"), Promise.resolve()).then(`,
+    from: `logged(sending, "queue").then(`,
+    to: `(void logged(sending, "queue"), Promise.resolve()).then(`,
   },
   {
     title: "What goes on behind the answer ends with it",

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { sleep } from "../../../src/platform/timeout.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -43,11 +44,22 @@ describe("an event", () => {
     expect(relay.teams.received).toHaveLength(3);
   });
 
-  it("that nobody wants costs four rows", async () => {
+  it.each([4_000, 20_000, 130_000])("with a body of %i characters more costs four rows", async (characters) => {
+    const { relay, meter } = await metered(1);
+    await relay.send(makePayload("v1/transactions", { data: { padding: "x".repeat(characters) } }));
+    await relay.runQueues();
+    expect(meter.rowsWritten).toBe(4);
+    expect(relay.teams.received).toHaveLength(1);
+  });
+
+  it("that nobody wants costs four rows, whether its body is short or long", async () => {
     const { relay, meter } = await metered(1, { types: ["v1/transfers"] });
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     expect(meter.rowsWritten).toBe(4);
+    await relay.send(makePayload("v1/transactions", { data: { id: "long", padding: "x".repeat(5_000) } }));
+    await relay.runQueues();
+    expect(meter.rowsWritten).toBe(8);
   });
 
   it("that comes again costs a row more, on whichever road it comes", async () => {
@@ -67,15 +79,37 @@ describe("an event", () => {
 });
 
 describe("a batch", () => {
-  it.each([1, 10, 25])("of %i events costs two D1 calls", async (events) => {
+  /** Events that come at the same moment: their messages are in one batch. */
+  async function batchOf(events: number, data: object = {}) {
     const { relay, meter } = await metered(2);
-    for (let count = 0; count < events; count += 1) {
-      await relay.send(makePayload("v1/transactions", { data: { id: `t${count}` } }));
-    }
+    relay.events.beforeSend = () => sleep(20, relay.clock);
+    const payloads = Array.from({ length: events }, (_, index) =>
+      makePayload("v1/transactions", { data: { id: `t${index}`, ...data } }),
+    );
+    await Promise.all(payloads.map((payload) => relay.send(payload)));
     meter.calls = 0;
-    await relay.runQueues();
-    expect(meter.calls).toBe(2);
+    meter.written.length = 0;
+    await relay.runEventsBatch();
+    expect(relay.events.waiting).toEqual([]);
     expect(relay.teams.received).toHaveLength(2 * events);
+    return meter;
+  }
+
+  it.each([
+    [1, 2],
+    [10, 2],
+    [25, 2],
+    [26, 4],
+    [60, 6],
+  ])("of %i events costs two D1 calls for 25", async (events, calls) => {
+    expect((await batchOf(events)).calls).toBe(calls);
+  });
+
+  it("of 25 events whose bodies D1 has costs three D1 calls, and no row more than others", async () => {
+    const { calls, rowsWritten } = await batchOf(25, { padding: "x".repeat(5_000) });
+    expect(calls).toBe(3);
+    await emptyDatabase();
+    expect(rowsWritten).toBe((await batchOf(25)).rowsWritten);
   });
 
   it("of events that nobody wants costs one D1 call", async () => {
