@@ -137,10 +137,12 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     to: `const deliveries = []; void conclude(`,
   },
   {
-    title: "A message is acknowledged one of whose events has to come again",
-    file: "src/fan-out/verdict.ts",
-    from: `if (one === "done") return other;`,
-    to: `if (one === "done" || other === "done") return "done";`,
+    title: "A message is acknowledged though not all of its events were handled",
+    file: "src/fan-out/consumer.ts",
+    from: `else message.retry();
+    }`,
+    to: `else message.ack();
+    }`,
   },
   {
     title: "Of the copies of an event in a batch one without its body counts",

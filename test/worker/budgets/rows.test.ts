@@ -1,6 +1,5 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { sleep } from "../../../src/platform/timeout.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -82,11 +81,10 @@ describe("a batch", () => {
   /** Events that come at the same moment: their messages are in one batch. */
   async function batchOf(events: number, data: object = {}) {
     const { relay, meter } = await metered(2);
-    relay.events.beforeSend = () => sleep(20, relay.clock);
     const payloads = Array.from({ length: events }, (_, index) =>
       makePayload("v1/transactions", { data: { id: `t${index}`, ...data } }),
     );
-    await Promise.all(payloads.map((payload) => relay.send(payload)));
+    await relay.sendTogether(payloads);
     meter.calls = 0;
     meter.written.length = 0;
     await relay.runEventsBatch();

@@ -1,5 +1,4 @@
 import { makePayload } from "../../support/qonto.ts";
-import { sleep } from "../../../src/platform/timeout.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { failingFirst } from "../support/teams.ts";
 import { meter } from "./metered.ts";
@@ -19,9 +18,6 @@ export interface Scenario {
 /** Events of one batch, unless they are spread received at the same moment: ten a second, with the queue's batching of a second. */
 const BATCH = 10;
 
-/** What the queue takes for a call: what comes meanwhile is sent together. */
-const SEND_MS = 20;
-
 /**
  * What so many events use until all destinations have them. It takes less than a minute, after which an isolate writes its
  * tally: that does not depend on how many they are.
@@ -31,7 +27,6 @@ export async function play(scenario: Scenario, events: number, makeRelay = () =>
   await addTeams(scenario.destinations);
   const relay = makeRelay();
   for (const url of urlsOf(scenario.destinations)) relay.teams.answer(url, failingFirst(scenario.oneFailsOf));
-  relay.events.beforeSend = () => sleep(SEND_MS, relay.clock);
   const take = meter(relay);
   const payloads = Array.from({ length: events }, () =>
     makePayload("v1/transfers", { data: { id: crypto.randomUUID() } }),
@@ -39,7 +34,7 @@ export async function play(scenario: Scenario, events: number, makeRelay = () =>
   for (let first = 0; first < events; first += BATCH) {
     const some = payloads.slice(first, first + BATCH);
     if (scenario.isSpread) for (const payload of some) await relay.send(payload);
-    else await Promise.all(some.map((payload) => relay.send(payload)));
+    else await relay.sendTogether(some);
     relay.passSeconds(1);
     await relay.runQueues();
   }

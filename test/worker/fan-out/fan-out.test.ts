@@ -1,7 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { byId, messageOf } from "../../../src/messages.ts";
-import { sleep } from "../../../src/platform/timeout.ts";
 import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -151,8 +150,7 @@ describe("a destination that hangs", () => {
     await relay.addTeam(team, { timeout_ms: 100 });
     await relay.addTeam(other);
     relay.teams.answer(team, hang);
-    relay.events.beforeSend = () => sleep(20, relay.clock);
-    await Promise.all(Array.from({ length: 20 }, () => relay.send(makePayload("v1/cards"))));
+    await relay.sendTogether(Array.from({ length: 20 }, () => makePayload("v1/cards")));
     await relay.runEventsBatch();
     expect(relay.teams.at(other)).toHaveLength(20);
     // A handful hung side by side; what was left went to the retry lane without being tried.

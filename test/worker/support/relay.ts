@@ -209,6 +209,16 @@ export class TestRelay {
     return this.webhook(await this.signed(payload));
   }
 
+  /** It sends some at the same moment, and the queue takes its time for a call: what comes meanwhile is sent together. */
+  async sendTogether(payloads: readonly (Payload | string)[]): Promise<Response[]> {
+    this.events.beforeSend = () => sleep(20, this.clock);
+    try {
+      return await Promise.all(payloads.map((payload) => this.send(payload)));
+    } finally {
+      this.events.beforeSend = async () => undefined;
+    }
+  }
+
   signed(payload: Payload | string): Promise<SignedRequest> {
     return businessRequest(payload, { secret: BUSINESS_SECRET, timestamp: Math.floor(this.now / 1000) });
   }
