@@ -8,10 +8,8 @@ const source = z.enum(["business", "onboarding"]);
 /** Messages from before it was kept have none. */
 const contentEncoding = z.string().nullable().default(null);
 
-/** An accepted event with everything the fan-out needs, should D1 have missed it. */
-const eventMessage = z.object({
-  kind: z.literal("event"),
-  id: z.string(),
+/** What D1 may lack of an event. */
+const carriedEvent = z.object({
   source,
   received_at: z.number(),
   content_type: z.string().nullable(),
@@ -19,8 +17,17 @@ const eventMessage = z.object({
   body: z.string(),
 });
 
-/** An event that D1 has and no message can carry, or that the cron sends again. */
-const recordedEventMessage = z.object({ kind: z.literal("recorded_event"), id: z.string() });
+/** An accepted event on its way to its fan-out. */
+const sentEvent = z.object({
+  id: z.string(),
+  /** End of the lease with which its receiver has recorded it, Unix milliseconds; null: whoever gets the message claims it. */
+  lease_until: z.number().nullable(),
+  /** Null: D1 has it, and it is loaded by its id. */
+  carried: carriedEvent.nullable(),
+});
+
+/** Events that were sent at the same moment. */
+const eventsMessage = z.object({ kind: z.literal("events"), events: z.array(sentEvent) });
 
 /** An unreadable event that D1 was too slow to take. */
 const quarantineMessage = z.object({
@@ -43,20 +50,15 @@ const dueMessage = z.object({
 /** Shows that a queue is consumed. */
 const probeMessage = z.object({ kind: z.literal("probe"), sent_at: z.number() });
 
-export type EventMessage = z.infer<typeof eventMessage>;
-export type RecordedEventMessage = z.infer<typeof recordedEventMessage>;
+export type CarriedEvent = z.infer<typeof carriedEvent>;
+export type SentEvent = z.infer<typeof sentEvent>;
+export type EventsMessage = z.infer<typeof eventsMessage>;
 export type QuarantineMessage = z.infer<typeof quarantineMessage>;
 export type DueMessage = z.infer<typeof dueMessage>;
 export type ProbeMessage = z.infer<typeof probeMessage>;
-export type QueueMessage = EventMessage | RecordedEventMessage | QuarantineMessage | DueMessage | ProbeMessage;
+export type QueueMessage = EventsMessage | QuarantineMessage | DueMessage | ProbeMessage;
 
-const queueMessage = z.discriminatedUnion("kind", [
-  eventMessage,
-  recordedEventMessage,
-  quarantineMessage,
-  dueMessage,
-  probeMessage,
-]);
+const queueMessage = z.discriminatedUnion("kind", [eventsMessage, quarantineMessage, dueMessage, probeMessage]);
 
 /** Null for a message that no version of the relay wrote. */
 export function parseMessage(body: unknown): QueueMessage | null {
@@ -69,25 +71,66 @@ const LARGEST_MESSAGE_BYTES = 126_000;
 /** JSON writes a control character as `\u0000`; all others take less. */
 const MOST_BYTES_PER_CHARACTER = 6;
 
-/** More than the names of any message's fields and what stands between them. */
-const FIELD_NAMES_BYTES = 200;
+/** More than the names, the numbers and the source of any message with one event take, and what stands between them. */
+const FIELDS_BYTES = 300;
 
-/** The message of an event; null when the event is too large for one, or no text. */
-export function messageOf(event: RelayEvent): EventMessage | null {
+/** Cloudflare bills a message for every 64 KB of 1,000 bytes that it has begun. */
+const BILLED_BYTES = 64_000;
+
+/**
+ * Events that a consumer handles at once. What it has attempted and not yet written down when it dies is attempted again:
+ * so many at most. A message holds no more of them.
+ */
+export const EVENTS_AT_ONCE = 25;
+
+/** An event with its body, whatever D1 knows of it; null when no message can carry it. */
+export function carry(event: RelayEvent, leaseUntil: number | null): SentEvent | null {
   if (event.isUnreadable) return null;
-  const message: EventMessage = {
-    kind: "event",
-    id: event.id,
-    source: event.source,
-    received_at: event.receivedAt,
-    content_type: event.contentType,
-    content_encoding: event.contentEncoding,
-    body: event.body,
-  };
-  return fits(message) ? message : null;
+  const { id, source, receivedAt, contentType, contentEncoding, body } = event;
+  const about = { source, received_at: receivedAt, content_type: contentType, content_encoding: contentEncoding };
+  const sent = { id, lease_until: leaseUntil, carried: { ...about, body } };
+  return fits(messageOf([sent]), [id, contentType, contentEncoding, body]) ? sent : null;
 }
 
-/** The same for an unreadable body. */
+/** An event that D1 has. */
+export function byId(id: string, leaseUntil: number | null): SentEvent {
+  return { id, lease_until: leaseUntil, carried: null };
+}
+
+export function messageOf(events: SentEvent[]): EventsMessage {
+  return { kind: "events", events };
+}
+
+/** An event beside the bytes that it takes in a message. */
+export interface Measured {
+  readonly event: SentEvent;
+  readonly bytes: number;
+}
+
+export function measure(event: SentEvent): Measured {
+  return { event, bytes: bytesOf(event) };
+}
+
+const EMPTY_BYTES = bytesOf(messageOf([]));
+const COMMA_BYTES = 1;
+
+/** Packs events into as few messages as they fit into; one that is too large to share has a message of its own. */
+export function pack(events: readonly Measured[]): EventsMessage[] {
+  const packed: { readonly events: SentEvent[]; bytes: number }[] = [];
+  for (const { event, bytes } of events) {
+    const needed = COMMA_BYTES + bytes;
+    const room = packed.find((one) => one.events.length < EVENTS_AT_ONCE && one.bytes + needed <= BILLED_BYTES);
+    if (room === undefined) {
+      packed.push({ events: [event], bytes: EMPTY_BYTES + bytes });
+    } else {
+      room.events.push(event);
+      room.bytes += needed;
+    }
+  }
+  return packed.map((one) => messageOf(one.events));
+}
+
+/** The message of an unreadable body; null when it is too large for one. */
 export function quarantineMessageOf(unreadable: About & { readonly body: Uint8Array }): QuarantineMessage | null {
   const message: QuarantineMessage = {
     kind: "quarantine",
@@ -97,19 +140,23 @@ export function quarantineMessageOf(unreadable: About & { readonly body: Uint8Ar
     content_encoding: unreadable.contentEncoding,
     body_base64: unreadable.body.toBase64(),
   };
-  return fits(message) ? message : null;
+  return fits(message, [message.content_type, message.content_encoding, message.body_base64]) ? message : null;
 }
 
 /** What a message says that the body in it does not. */
-export function aboutOf(message: EventMessage | QuarantineMessage): About {
+export function aboutOf(message: CarriedEvent | QuarantineMessage): About {
   const { source, received_at, content_type, content_encoding } = message;
   return { source, receivedAt: received_at, contentType: content_type, contentEncoding: content_encoding };
 }
 
-/** Runs before each answer, so it measures only what is neither surely small nor surely too large. */
-function fits(message: QueueMessage): boolean {
-  const characters = Object.values(message).reduce<number>((sum, value) => sum + String(value).length, 0);
+/** Measures only what is neither surely small nor surely too large; `texts`: what varies in the message. */
+function fits(message: QueueMessage, texts: readonly (string | null)[]): boolean {
+  const characters = texts.reduce((sum, text) => sum + (text ?? "").length, 0);
   if (characters > LARGEST_MESSAGE_BYTES) return false;
-  if (characters * MOST_BYTES_PER_CHARACTER + FIELD_NAMES_BYTES <= LARGEST_MESSAGE_BYTES) return true;
-  return new TextEncoder().encode(JSON.stringify(message)).length <= LARGEST_MESSAGE_BYTES;
+  if (characters * MOST_BYTES_PER_CHARACTER + FIELDS_BYTES <= LARGEST_MESSAGE_BYTES) return true;
+  return bytesOf(message) <= LARGEST_MESSAGE_BYTES;
+}
+
+function bytesOf(value: unknown): number {
+  return new TextEncoder().encode(JSON.stringify(value)).length;
 }

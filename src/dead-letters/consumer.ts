@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Env } from "../env.ts";
-import { type ProbeMessage, type QueueMessage, parseMessage } from "../messages.ts";
+import { type ProbeMessage, type QueueMessage, messageOf, parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { keepDeadLetter } from "../store/dead-letters.ts";
@@ -19,8 +19,9 @@ const LAST_TRIES_FROM = 90;
 const RETRY_DELAY_SECONDS = 600;
 
 /**
- * Takes what a consumer could not handle in all its tries. Each message becomes a record that an operator sees and can
- * replay, and what only the message holds is secured in the same transaction. A message leaves the queue when it is in D1.
+ * Takes what a consumer could not handle in all its tries. Each message, or each event in it, becomes a record that an
+ * operator sees and can replay, and what only the message holds is secured in the same transaction. A message leaves the
+ * queue when it is in D1.
  */
 export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDead): Promise<void> {
   for (const message of batch.messages) {
@@ -36,19 +37,41 @@ export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDe
   }
 }
 
-async function bury(
-  message: Message,
-  content: Exclude<QueueMessage, ProbeMessage> | null,
-  { env, world }: BuryingDead,
-): Promise<void> {
+type Content = Exclude<QueueMessage, ProbeMessage> | null;
+
+async function bury(message: Message, whole: Content, { env, world }: BuryingDead): Promise<void> {
   const receivedAt = world.now();
-  const letter = { id: message.id, kind: content?.kind ?? "unknown", ...readNames(message.body), receivedAt };
-  await keepDeadLetter(env.DB, letter, toJson(message.body), await secure(content, env.DB, receivedAt));
-  logFailure("dead-letter", new Error("A message was given up on"), {
-    message_id: letter.id,
-    kind: letter.kind,
-    event_id: letter.eventId,
-    destination_id: letter.destinationId,
+  for (const { content, body, ...names } of split(message, whole)) {
+    const letter = { ...names, receivedAt };
+    await keepDeadLetter(env.DB, letter, toJson(body), await secure(content, env.DB, receivedAt));
+    logFailure("dead-letter", new Error("A message was given up on"), {
+      message_id: letter.id,
+      kind: letter.kind,
+      event_id: letter.eventId,
+      destination_id: letter.destinationId,
+    });
+  }
+}
+
+interface Part {
+  /** The same each time that the message comes. */
+  readonly id: string;
+  readonly kind: string;
+  readonly eventId: string | null;
+  readonly destinationId: string | null;
+  readonly content: Content;
+  readonly body: unknown;
+}
+
+/** A message of several events is kept as one for each. To replay that is to send another message, which holds no lease. */
+function split({ id, body }: Message, content: Content): Part[] {
+  if (content?.kind !== "events") {
+    return [{ id, kind: content?.kind ?? "unknown", ...readNames(body), content, body }];
+  }
+  return content.events.map((event, index, { length }) => {
+    const single = messageOf([{ ...event, lease_until: null }]);
+    const about = { kind: "event", eventId: event.id, destinationId: null };
+    return { id: length === 1 ? id : `${id}-${index}`, ...about, content: single, body: single };
   });
 }
 
@@ -68,16 +91,12 @@ async function keepWithTheQueue(message: Message, { env }: BuryingDead): Promise
 }
 
 const name = z.string().nullable().catch(null);
-const names = z.object({ kind: name, id: name, event_id: name, destination_id: name });
+const names = z.object({ event_id: name, destination_id: name }).catch({ event_id: null, destination_id: null });
 
-/** Whom a message is about, whatever its kind: an event's own calls the event's id `id`. */
-function readNames(body: unknown): { eventId: string | null; destinationId: string | null } {
-  const { id, event_id, destination_id } = names.safeParse(body).data ?? {
-    id: null,
-    event_id: null,
-    destination_id: null,
-  };
-  return { eventId: event_id ?? id, destinationId: destination_id };
+/** Whom a message is about, as far as it says so, whatever its kind. */
+function readNames(body: unknown): Pick<Part, "eventId" | "destinationId"> {
+  const { event_id, destination_id } = names.parse(body);
+  return { eventId: event_id, destinationId: destination_id };
 }
 
 /** Whatever it is: a queue carries more than JSON can say. */

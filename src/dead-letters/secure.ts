@@ -13,9 +13,11 @@ export async function secure(
   db: Database,
   now: number,
 ): Promise<readonly D1PreparedStatement[]> {
-  if (message?.kind === "event") {
-    const event = readEventText(message.body, { ...aboutOf(message), receivedAt: now });
-    return event === null ? [] : [recordOnce(db, event)];
+  if (message?.kind === "events") {
+    return message.events.flatMap(({ carried }) => {
+      const event = carried && readEventText(carried.body, { ...aboutOf(carried), receivedAt: now });
+      return event === null ? [] : [recordOnce(db, event)];
+    });
   }
   if (message?.kind === "quarantine") {
     const body = Uint8Array.fromBase64(message.body_base64);

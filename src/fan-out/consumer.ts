@@ -1,9 +1,10 @@
-import { type QuarantineMessage, aboutOf, parseMessage } from "../messages.ts";
+import { EVENTS_AT_ONCE, type QuarantineMessage, aboutOf, parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { writeMarks } from "../store/marks.ts";
 import { keepInQuarantine, quarantineId } from "../store/quarantine.ts";
+import { type Arrived, collectArrivals } from "./arrivals.ts";
 import { type FanningOut, fanOut } from "./fan-out.ts";
-import type { MessageVerdict } from "./verdict.ts";
+import { type MessageVerdict, sooner } from "./verdict.ts";
 
 /**
  * Takes a batch of the events queue. A message is acknowledged only once what it stands for is in D1; whatever goes
@@ -11,18 +12,14 @@ import type { MessageVerdict } from "./verdict.ts";
  */
 export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut): Promise<void> {
   const messages = batch.messages.map((message) => ({ message, content: parseMessage(message.body) }));
-  const arrivals = messages.flatMap(({ message, content }) =>
-    content?.kind === "event" || content?.kind === "recorded_event"
-      ? { content, isFirstTry: message.attempts === 1 }
-      : [],
+  const arrived = messages.flatMap(({ message, content }) =>
+    content?.kind === "events" ? { message, content, isFirstTry: message.attempts === 1 } : [],
   );
-  const verdicts = await fanOut(arrivals, fanningOut);
+  await fanOutAll(arrived, fanningOut);
 
   for (const { message, content } of messages) {
     switch (content?.kind) {
-      case "event":
-      case "recorded_event":
-        decide(message, verdicts.get(content.id) ?? "done");
+      case "events":
         break;
       case "quarantine":
         decide(message, await keepUnreadable(content, fanningOut));
@@ -34,6 +31,31 @@ export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut)
       default:
         logFailure("consume-events", new Error("A message that this queue does not carry"), { message_id: message.id });
         message.retry();
+    }
+  }
+}
+
+/**
+ * Fans out the events of all messages, so many at once, and decides over each message by its events. Should one fan-out
+ * fail, all messages come again but those whose events were handled before it.
+ */
+async function fanOutAll(
+  arrived: readonly (Arrived & { readonly message: Message })[],
+  fanningOut: FanningOut,
+): Promise<void> {
+  const arrivals = collectArrivals(arrived);
+  const handled = new Map<string, MessageVerdict>();
+  try {
+    for (let start = 0; start < arrivals.length; start += EVENTS_AT_ONCE) {
+      const chunk = arrivals.slice(start, start + EVENTS_AT_ONCE);
+      const verdicts = await fanOut(chunk, fanningOut);
+      for (const { id } of chunk) handled.set(id, verdicts.get(id) ?? "done");
+    }
+  } finally {
+    for (const { message, content } of arrived) {
+      const verdicts = content.events.flatMap(({ id }) => handled.get(id) ?? []);
+      if (verdicts.length === content.events.length) decide(message, verdicts.reduce(sooner, "done"));
+      else message.retry();
     }
   }
 }

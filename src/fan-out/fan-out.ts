@@ -6,19 +6,20 @@ import { type Job, type JobResult, attemptAll } from "../outbound/attempt-all.ts
 import { type Concluding, conclude } from "../outbound/conclude.ts";
 import type { Posting } from "../outbound/post.ts";
 import { claimAll } from "./claim-all.ts";
-import { type Arrival, loadBatch } from "./load-batch.ts";
+import type { Arrival } from "./arrivals.ts";
+import { loadBatch } from "./load-batch.ts";
 import type { MessageVerdict } from "./verdict.ts";
 
 export interface FanningOut extends Concluding {
   readonly config: Posting["config"];
 }
 
-/** After this a batch begins no further attempt: what is left is for the retry lane. */
+/** After this a chunk begins no further attempt: what is left is for the retry lane. */
 const BEGIN_WITHIN_MS = 15_000;
 
 /**
- * Fans out a batch of events: makes those its own that nobody has handled, brings the state up to them, makes the first
- * attempt at every destination that wants them, and hands what failed to the retry lane. Returns the verdicts on the messages that
+ * Fans out some events: makes those its own that nobody has handled, brings the state up to them, makes the first
+ * attempt at every destination that wants them, and hands what failed to the retry lane. Returns the verdicts on those that
  * have to come again, by event id.
  */
 export async function fanOut(

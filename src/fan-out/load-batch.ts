@@ -1,27 +1,20 @@
 import { type Database, retried } from "../store/database.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { firstLease } from "../domain/lease.ts";
-import { type EventMessage, type RecordedEventMessage, aboutOf } from "../messages.ts";
+import { type CarriedEvent, aboutOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { type Envelope, parseBody, readEnvelope } from "../qonto/envelope.ts";
 import { toEvent } from "../qonto/read-event.ts";
 import { enabledDestinations, readDestinationRow } from "../store/destinations.ts";
 import { loadEvents, readLoadedRow } from "../store/events.ts";
 import { findHeld, readHeldRow } from "../store/leases.ts";
+import type { Arrival } from "./arrivals.ts";
 import { type ReadEvent, projectState } from "./project-state.ts";
 import { type MessageVerdict, SHORTLY } from "./verdict.ts";
 
-/** A message of the events queue. */
-export interface Arrival {
-  readonly content: EventMessage | RecordedEventMessage;
-  /** Otherwise the consumer that had it before may still be at work. */
-  readonly isFirstTry: boolean;
-}
-
 /** An event to handle. */
 export interface LoadedEvent extends ReadEvent {
-  /** That with which it was recorded, if this may be its own message; null otherwise. */
+  /** That with which it was recorded, if one of its messages may hold that; null otherwise. */
   readonly lease: {
     /** Unix milliseconds. */
     readonly until: number;
@@ -37,65 +30,74 @@ export interface Batch {
   readonly destinations: readonly Destination[];
 }
 
+/** `read` is null when the event cannot be handled now. */
+interface Found extends Pick<Arrival, "id" | "leases"> {
+  readonly read: ReadEvent | null;
+}
+
 /**
- * The batch's events, each once, and the destinations of this moment: one D1 call. It also brings the state up to the events
- * that may be held by their lease, for these are finished without another transaction before their deliveries'.
+ * The batch's events and the destinations of this moment: one D1 call, and a second one if there are bodies that D1 has, of
+ * events that may be held by their lease.
  */
 export async function loadBatch(arrivals: readonly Arrival[], db: Database): Promise<Batch> {
-  const recordedIds = arrivals.flatMap(({ content }) => (content.kind === "recorded_event" ? [content.id] : []));
-  const carried = arrivals.flatMap(({ content, isFirstTry }) =>
-    content.kind === "event" ? { id: content.id, read: readCarried(content, isFirstTry) } : [],
+  const carried = arrivals.flatMap(({ id, leases, carried: its }): Found[] =>
+    its === null ? [] : [{ id, leases, read: readCarried(id, its) }],
   );
-  const mayBeHeld = carried.flatMap(({ read }) => (read?.lease ? { ...read, lease: read.lease } : []));
+  const byId = new Map(arrivals.flatMap(({ id, leases, carried: its }) => (its === null ? [[id, leases]] : [])));
   const [destinationRows, eventRows, , heldRows] = await retried(db, () =>
-    db.batch([
-      enabledDestinations(db),
-      loadEvents(db, recordedIds),
-      ...findHeld(
-        db,
-        mayBeHeld.map(({ event, lease }) => ({ id: event.id, until: lease.until })),
-      ),
-      ...projectState(db, mayBeHeld),
-    ]),
+    db.batch([enabledDestinations(db), loadEvents(db, [...byId.keys()]), ...findAndProject(db, carried)]),
   );
-  const recorded = (eventRows?.results ?? []).map(readLoadedRow);
-  const held = new Map((heldRows?.results ?? []).map(readHeldRow).map((row) => [row.id, row]));
+  // An id that D1 does not know is not among them: retention has deleted it, and nothing is left to do about it.
+  const loaded = (eventRows?.results ?? [])
+    .map(readLoadedRow)
+    .map(({ id, event }): Found => ({ id, leases: byId.get(id) ?? [], read: event && readRecorded(event) }));
+  const [, heldLoadedRows] = loaded.some(mayBeHeld)
+    ? await retried(db, () => db.batch(findAndProject(db, loaded)))
+    : [];
 
-  // An id that D1 does not know is in neither: retention has deleted it, and nothing is left to do about it.
+  const held = new Map(
+    [heldRows, heldLoadedRows].flatMap((rows) => (rows?.results ?? []).map(readHeldRow)).map((row) => [row.id, row]),
+  );
   const verdicts = new Map<string, MessageVerdict>();
-  const events = new Map<string, LoadedEvent>();
-  for (const { id, read } of [
-    ...recorded.map(({ id, event }) => ({ id, read: event && readRecorded(event) })),
-    ...carried,
-  ]) {
+  const events: LoadedEvent[] = [];
+  for (const { id, leases, read } of [...loaded, ...carried]) {
+    const row = held.get(id);
     if (read === null) verdicts.set(id, SHORTLY);
-    else events.set(id, read);
+    else if (row === undefined) events.push({ ...read, lease: notHeld(leases) });
+    // The row's time of receipt counts: it is that of its recording.
+    else events.push({ ...read, event: { ...read.event, receivedAt: row.received_at }, lease: row });
   }
-  for (const { event, envelope, lease } of mayBeHeld) {
-    const found = held.get(event.id);
-    if (found?.until === lease.until) {
-      // The row's time of receipt counts: it is that of its recording.
-      const received = { ...event, receivedAt: found.received_at };
-      events.set(event.id, { event: received, envelope, lease: { until: lease.until, recipients: found.recipients } });
-    }
-  }
-  return {
-    events: [...events.values()],
-    verdicts,
-    destinations: (destinationRows?.results ?? []).map(readDestinationRow),
-  };
+  return { events, verdicts, destinations: (destinationRows?.results ?? []).map(readDestinationRow) };
 }
 
-function readRecorded(event: RelayEvent): LoadedEvent | null {
-  if (event.isUnreadable) return { event, envelope: null, lease: null };
+function mayBeHeld({ leases, read }: Found): boolean {
+  return read !== null && leases.length > 0;
+}
+
+function notHeld(leases: readonly number[]): LoadedEvent["lease"] {
+  return leases.length === 0 ? null : { until: Math.max(...leases), recipients: null };
+}
+
+/**
+ * Finds the leases that are held, and brings the state up to the events that may be held by them, for these are finished
+ * without another transaction before their deliveries'.
+ */
+function findAndProject(db: Database, found: readonly Found[]): D1PreparedStatement[] {
+  const leased = found.filter(mayBeHeld);
+  const leases = leased.flatMap(({ id, leases: its }) => its.map((until) => ({ id, until })));
+  const events = leased.flatMap(({ read }) => read ?? []);
+  return [...findHeld(db, leases), ...projectState(db, events)];
+}
+
+function readRecorded(event: RelayEvent): ReadEvent | null {
+  if (event.isUnreadable) return { event, envelope: null };
   const envelope = readAgain(event);
-  return envelope && { event, envelope, lease: null };
+  return envelope && { event, envelope };
 }
 
-function readCarried(message: EventMessage, isFirstTry: boolean): LoadedEvent | null {
-  const envelope = readAgain(message);
-  const lease = isFirstTry ? { until: firstLease(message.received_at), recipients: null } : null;
-  return envelope && { event: toEvent(envelope, message.body, aboutOf(message)), envelope, lease };
+function readCarried(id: string, carried: CarriedEvent): ReadEvent | null {
+  const envelope = readAgain({ id, ...carried });
+  return envelope && { event: toEvent(envelope, carried.body, aboutOf(carried)), envelope };
 }
 
 /** Its receiver could read it. Should this version not, the event waits for one that can, and holds up no other. */

@@ -1,4 +1,5 @@
 import type { Env } from "../env.ts";
+import { byId, messageOf } from "../messages.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { readEvent, unreadableEvent } from "../qonto/read-event.ts";
 import { findQuarantined } from "../store/quarantine.ts";
@@ -27,7 +28,7 @@ export async function release(
 /** Should it fail, the cron finds the row that nobody has claimed. */
 async function giveNextStep(env: Pick<Env, "EVENTS">, id: string): Promise<void> {
   try {
-    await env.EVENTS.send({ kind: "recorded_event", id });
+    await env.EVENTS.send(messageOf([byId(id, null)]));
   } catch (error) {
     logFailure("send-released-event", error, { event_id: id });
   }

@@ -1,27 +1,26 @@
 import type { Database } from "../store/database.ts";
 import type { Env } from "../env.ts";
-import type { QueueMessage } from "../messages.ts";
+import { type Measured, type QueueMessage, type SentEvent, measure, pack } from "../messages.ts";
 import { GroupCommit } from "../platform/group-commit.ts";
 import type { Timers } from "../platform/timeout.ts";
 import { type Recorded, type Recording, recordEvent, recordEvents } from "../store/events.ts";
 
-/** Requests that wait at the same moment in one isolate have their rows written by one D1 call and their messages sent by one. */
+/** Requests that wait at the same moment in one isolate have their rows written by one D1 call and their events sent by one. */
 
 type Stores = Pick<Env, "DB" | "EVENTS">;
 
 /** As many rows as D1 writes in about a tenth of a second; characters of bodies that fit into one parameter, of 2 MB, as JSON. */
 const ROWS = { items: 100, weight: 500_000 };
 
-/** The queue's own limits; a batch takes 256 KB of 1,000 bytes. */
-const MESSAGES = { items: 100, weight: 256_000 };
+/** Surely within the queue's own limits, of messages and of 256 KB of 1,000 bytes, however the events are packed. */
+const SENT = { items: 100, weight: 256_000 };
 
-/** Of a character of JSON in UTF-8, unless nearly all are control characters: then each is sent alone, as a batch is refused. */
-const MOST_BYTES_PER_CHARACTER = 3;
-const FIELDS_BYTES = 1_500;
+/** More than a message takes beside its events, with what the queue writes to it. */
+const MESSAGE_BYTES = 200;
 
 /** Bindings do not change while an isolate lives. */
 const recordings = new WeakMap<Database, GroupCommit<Recording, Recorded>>();
-const sendings = new WeakMap<Queue<QueueMessage>, GroupCommit<QueueMessage, "sent">>();
+const sendings = new WeakMap<Queue<QueueMessage>, GroupCommit<Measured, "sent">>();
 
 export function recordInGroup({ DB }: Pick<Stores, "DB">, recording: Recording): Promise<Recorded> {
   return groupOf(recordings, DB, () => {
@@ -36,22 +35,15 @@ export function recordInGroup({ DB }: Pick<Stores, "DB">, recording: Recording):
   }).add(recording);
 }
 
-export async function sendInGroup(
-  { EVENTS }: Pick<Stores, "EVENTS">,
-  message: QueueMessage,
-  timers: Timers,
-): Promise<void> {
+export async function sendInGroup({ EVENTS }: Pick<Stores, "EVENTS">, event: SentEvent, timers: Timers): Promise<void> {
   await groupOf(sendings, EVENTS, () => {
-    const send = async (messages: readonly QueueMessage[]) => {
-      await EVENTS.sendBatch(messages.map((body) => ({ body })));
-      return messages.map(() => "sent" as const);
+    const weigh = ({ bytes }: Measured) => bytes + MESSAGE_BYTES;
+    const send = async (events: readonly Measured[]) => {
+      await EVENTS.sendBatch(pack(events).map((body) => ({ body })));
+      return events.map(() => "sent" as const);
     };
-    return new GroupCommit(send, { weigh: mostBytesOf, room: MESSAGES, timers });
-  }).add(message);
-}
-
-function mostBytesOf(message: QueueMessage): number {
-  return FIELDS_BYTES + (message.kind === "event" ? message.body.length * MOST_BYTES_PER_CHARACTER : 0);
+    return new GroupCommit(send, { weigh, room: SENT, timers });
+  }).add(measure(event));
 }
 
 function groupOf<Store extends object, Group>(groups: WeakMap<Store, Group>, store: Store, make: () => Group): Group {

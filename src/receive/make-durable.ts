@@ -14,18 +14,19 @@ export type Durable<Outcome> =
 
 /**
  * Writes to D1 and, should D1 be late or fail, to the queue as well; whichever is durable first answers. Null when
- * neither was in time. `send` is null for what no message can carry.
+ * neither was in time. `send` answers null for what no message can carry.
  */
 export async function makeDurable<Outcome>(
-  { record, send }: { record: () => Promise<Outcome>; send: (() => Promise<unknown>) | null },
+  { record, send }: { record: () => Promise<Outcome>; send: () => Promise<unknown> | null },
   { timers, waitUntil }: { readonly timers: Timers; readonly waitUntil: (work: Promise<unknown>) => void },
 ): Promise<Durable<Outcome> | null> {
   const recording = logged(record(), "database");
   const first = await withTimeout(recording, DATABASE_TIMEOUT_MS, timers);
   if (first.state === "done") return { by: "database", outcome: first.value, sent: false };
 
-  const ways = [recording.then((outcome): Durable<Outcome> => ({ by: "database", outcome, sent: send !== null }))];
-  if (send !== null) ways.push(logged(send(), "queue").then((): Durable<Outcome> => ({ by: "queue", sent: true })));
+  const sending = send();
+  const ways = [recording.then((outcome): Durable<Outcome> => ({ by: "database", outcome, sent: sending !== null }))];
+  if (sending !== null) ways.push(logged(sending, "queue").then((): Durable<Outcome> => ({ by: "queue", sent: true })));
   // The slower of the two still serves: it may yet arrive behind the answer.
   waitUntil(Promise.allSettled(ways));
   const durable = await withTimeout(Promise.any(ways), ANSWER_WITHIN_MS - DATABASE_TIMEOUT_MS, timers);

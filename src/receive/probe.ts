@@ -24,7 +24,7 @@ export async function recordProbe(
 ): Promise<boolean> {
   return (
     (await makeDurable(
-      { record: () => writeMarks(db, { probed_receiver: receivedAt }), send: null },
+      { record: () => writeMarks(db, { probed_receiver: receivedAt }), send: () => null },
       { timers, waitUntil },
     )) !== null
   );

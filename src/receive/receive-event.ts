@@ -1,7 +1,7 @@
 import type { Config, Env } from "../env.ts";
 import type { About, RelayEvent } from "../domain/event.ts";
 import { firstLease } from "../domain/lease.ts";
-import { type QueueMessage, messageOf, quarantineMessageOf } from "../messages.ts";
+import { type SentEvent, byId, carry, messageOf, quarantineMessageOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { readBody } from "../platform/read-body.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
@@ -51,6 +51,12 @@ export interface Receiving {
 
 /** How long a stale event's copy may hold up the refusal that it gets in any case. */
 const QUARANTINE_TIMEOUT_MS = 400;
+
+/**
+ * Characters of a body that travels with its event though D1 has it. On its way through the queue a body is written out,
+ * copied and parsed several times; the longer ones of a batch together cost one D1 call instead, and no row.
+ */
+const LONGEST_CARRIED = 4_096;
 
 /** Decides over one webhook request. Nothing is parsed, and nothing kept, before the signature has been verified. */
 export async function receiveEvent(request: Request, receiving: Receiving): Promise<Verdict> {
@@ -122,32 +128,36 @@ async function answerProbe(event: RelayEvent, { env, timers, waitUntil }: Receiv
 }
 
 async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
-  const message = messageOf(event);
-  const leaseUntil = message === null ? null : firstLease(event.receivedAt);
+  const leaseUntil = firstLease(event.receivedAt);
   const record = () => {
     const recording = recordInGroup(env, { event, leaseUntil });
     // Others may wait for what this request writes: it goes on though its own sender hangs up.
     waitUntil(recording.catch(() => undefined));
     return recording;
   };
-  const send = message === null ? null : () => env.EVENTS.send(message);
+  const send = () => {
+    const sent = carry(event, leaseUntil);
+    return sent && env.EVENTS.send(messageOf([sent]));
+  };
   const durable = await makeDurable({ record, send }, { timers, waitUntil });
   if (durable === null) return { outcome: "refused", code: "not_stored", event } as const;
 
   const recorded: Recorded = durable.by === "database" ? durable.outcome : { as: "new", bodyDiffers: false };
   if (recorded.as !== "duplicate" && !durable.sent) {
-    // The body that was recorded first is the one that goes out.
-    const isCarried = message !== null && !recorded.bodyDiffers;
-    waitUntil(sendBehindTheAnswer(env, isCarried ? message : { kind: "recorded_event", id: event.id }, timers));
+    // The body that was recorded first is the one that goes out, and its lease is that of its own message.
+    const lease = recorded.as === "new" ? leaseUntil : null;
+    const isCarried = event.body.length <= LONGEST_CARRIED && !recorded.bodyDiffers;
+    const sent = (isCarried ? carry(event, lease) : null) ?? byId(event.id, lease);
+    waitUntil(sendBehindTheAnswer(env, sent, timers));
   }
   const outcome = recorded.as === "new" ? "accepted" : "duplicate";
   return { outcome, event, durableBy: durable.by, bodyDiffers: recorded.bodyDiffers } as const;
 }
 
 /** Should it fail, or the isolate die first, the cron finds the row that nobody has claimed. */
-async function sendBehindTheAnswer(env: Receiving["env"], message: QueueMessage, timers: Timers): Promise<void> {
+async function sendBehindTheAnswer(env: Receiving["env"], event: SentEvent, timers: Timers): Promise<void> {
   try {
-    await sendInGroup(env, message, timers);
+    await sendInGroup(env, event, timers);
   } catch (error) {
     logFailure("send-behind-the-answer", error);
   }
@@ -157,11 +167,13 @@ type Unreadable = About & Pick<Quarantined, "body">;
 
 async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitUntil }: Receiving) {
   const quarantined = await toQuarantined(unreadable, "unreadable", null);
-  const message = quarantineMessageOf(unreadable);
   const durable = await makeDurable(
     {
       record: () => keepInQuarantine(env.DB, quarantined),
-      send: message === null ? null : () => env.EVENTS.send(message),
+      send: () => {
+        const message = quarantineMessageOf(unreadable);
+        return message && env.EVENTS.send(message);
+      },
     },
     { timers, waitUntil },
   );

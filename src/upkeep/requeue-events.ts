@@ -1,5 +1,6 @@
 import type { Database } from "../store/database.ts";
 import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { byId, measure, pack } from "../messages.ts";
 import { noteSuccesses } from "../store/destination-health.ts";
 import { readMarks, writeMarks } from "../store/marks.ts";
 import { type Swept, markQueued, sweepEvents } from "../store/sweep.ts";
@@ -11,7 +12,7 @@ const LONGEST_PATIENCE_MS = 600_000;
 const EVENTS_PER_PAGE = 1_000;
 const MAX_PAGES = 50;
 const MAX_REQUEUED = 1_000;
-const MESSAGES_PER_BATCH = 100;
+const EVENTS_PER_CALL = 100;
 
 /**
  * Gives every event that has lost its next step another message: recorded but never queued, or claimed by a consumer
@@ -24,9 +25,10 @@ export async function requeueForgottenEvents({ env, world }: Upkeep) {
   const from = marks.get("sweep_from") ?? 0;
   const swept = await sweep(env.DB, from);
   const forgotten = swept.events.filter((event) => isForgotten(event, now)).slice(0, MAX_REQUEUED);
-  for (let start = 0; start < forgotten.length; start += MESSAGES_PER_BATCH) {
-    const ids = forgotten.slice(start, start + MESSAGES_PER_BATCH).map(({ id }) => id);
-    await env.EVENTS.sendBatch(ids.map((id) => ({ body: { kind: "recorded_event", id } })));
+  for (let start = 0; start < forgotten.length; start += EVENTS_PER_CALL) {
+    const ids = forgotten.slice(start, start + EVENTS_PER_CALL).map(({ id }) => id);
+    const messages = pack(ids.map((id) => measure(byId(id, null))));
+    await env.EVENTS.sendBatch(messages.map((body) => ({ body })));
     await markQueued(env.DB, ids, now);
   }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { byId, messageOf } from "../../src/messages.ts";
 import { sampleTypes } from "../../src/qonto/sample-event.ts";
 import { makePayload } from "../support/qonto.ts";
 import type { Scene } from "./scene.ts";
@@ -99,7 +100,12 @@ export function insertDeadLetters(scene: Scene, name: string, { at, eventId, tea
   });
   scene.insert(
     "dead_letters",
-    { ...letter("of-event", "recorded_event", { id: eventId }), event_id: eventId, received_at: at - 3_000 },
+    {
+      ...letter("of-event", "event", {}),
+      message: JSON.stringify(messageOf([byId(eventId, null)])),
+      event_id: eventId,
+      received_at: at - 3_000,
+    },
     { ...letter("of-team", "due", { destination_id: teamId }), destination_id: teamId, received_at: at - 2_000 },
     {
       ...letter("of-nobody", "unknown", { note: "\u202E <script>alert(1)</script> 🦀" }),

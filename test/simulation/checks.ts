@@ -120,7 +120,7 @@ export class Checks {
     const { db, queues, events } = this.#watched;
     const body = events.get(id)?.body ?? "";
     const isIt = (message: QueueMessage) =>
-      (message.kind === "event" && message.id === id) ||
+      (message.kind === "events" && message.events.some((one) => one.id === id && one.carried !== null)) ||
       (message.kind === "quarantine" && Buffer.from(message.body_base64, "base64").toString() === body);
     return (
       queues.events.has(isIt) ||

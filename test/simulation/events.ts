@@ -35,8 +35,9 @@ export const lifecycles: Readonly<Record<string, readonly [string, ...string[]]>
 
 const stages = ["pending", "user_started", "contract_signed", "completed"] as const;
 
-/** More than a queue message can carry. */
+/** More than a queue message can carry, and more than one carries of what D1 has. */
 const LARGE_BYTES = 130_000;
+const LONG_BYTES = 4_200;
 
 export function drawEvents(chance: Chance, stormMs: number): PlannedEvent[] {
   const many = chance.happens(0.85) ? chance.whole(1, 5) : chance.whole(6, 18);
@@ -90,13 +91,19 @@ function drawBusinessEvent(chance: Chance, index: number): Content {
     id: `r${chance.whole(1, 2)}`,
     updated_at: instant(),
     label: chance.pick(["café 💳", "plain", 'quote " and \u2028']),
-    ...(chance.happens(0.02) ? { padding: "x".repeat(LARGE_BYTES) } : {}),
+    ...drawPadding(chance),
   };
   // A number as no JavaScript would write it.
   const data = `{"amount":12.50,${JSON.stringify(fields).slice(1)}`;
   const envelope = { id, type, organization_id: `o${chance.whole(1, 2)}`, created_at: instant() };
   const body = `${JSON.stringify(envelope).slice(0, -1)},"data":${data}}`;
   return { id, isReadable: true, source: "business", type, body };
+}
+
+function drawPadding(chance: Chance): { padding?: string } {
+  const kind = chance.number();
+  if (kind >= 0.15) return {};
+  return { padding: "x".repeat(kind < 0.02 ? LARGE_BYTES : LONG_BYTES) };
 }
 
 function drawRegistration(chance: Chance, index: number): Content {

@@ -173,7 +173,9 @@ export class SimulatedQueue {
       () => `${this.settings.door} → batch of ${taken.map(({ id, body }) => `${id} ${summaryOf(body)}`).join(", ")}`,
     );
     const firstEvents = taken.flatMap(({ body, attempts }) =>
-      body.kind === "event" && attempts === 1 ? `${body.id} ${body.received_at}` : [],
+      body.kind === "events" && attempts === 1
+        ? body.events.flatMap(({ id, lease_until }) => (lease_until === null ? [] : `${id} ${lease_until}`))
+        : [],
     );
     this.#hold(firstEvents);
     const startedAt = agenda.now;
@@ -266,11 +268,13 @@ function refusalOf(
 }
 
 function sizeOf(body: QueueMessage): number {
-  if (body.kind !== "event" && body.kind !== "quarantine") return 100;
+  if (body.kind !== "events" && body.kind !== "quarantine") return 100;
   return Buffer.byteLength(JSON.stringify(body));
 }
 
 function summaryOf(body: QueueMessage): string {
-  if ("id" in body) return `${body.kind} ${body.id}`;
+  if (body.kind === "events") {
+    return `events ${body.events.map(({ id, carried }) => (carried === null ? `${id} by id` : id)).join(" and ")}`;
+  }
   return body.kind === "due" ? `due ${body.destination_id.slice(-4)}` : body.kind;
 }

@@ -13,7 +13,7 @@ export function makeQueues(cloud: Cloud): SimulatedQueues {
     door: "events",
     name: "qonto-relay-events",
     stage: "fan-out",
-    maxBatchSize: 25,
+    maxBatchSize: 10,
     maxBatchTimeoutMs: 1_000,
   });
   const retries = new SimulatedQueue(cloud, {

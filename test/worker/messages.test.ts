@@ -1,5 +1,5 @@
-import { expect, it } from "vitest";
-import { messageOf, parseMessage } from "../../src/messages.ts";
+import { describe, expect, it } from "vitest";
+import { byId, carry, measure, messageOf, pack, parseMessage } from "../../src/messages.ts";
 
 const LIMIT_BYTES = 126_000;
 
@@ -18,24 +18,72 @@ const eventWith = (body: string) => ({
   body,
 });
 
+const carryBody = (body: string) => carry(eventWith(body), 30_001);
+
+const sizeOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length;
+
 it.each([
   ["plain letters", "x"],
   ["quotes, which JSON doubles", '"'],
   ["characters of three bytes", "€"],
   ["control characters, which JSON writes with six", "\u0001"],
   ["characters of two units and four bytes", "😀"],
-])("a message is as large as the queue allows and no larger, whatever it holds: %s", (_title, character) => {
-  const empty = new TextEncoder().encode(JSON.stringify(messageOf(eventWith("")))).length;
-  const each = new TextEncoder().encode(JSON.stringify(character)).length - 2;
+])("an event is as large as the queue allows and no larger, whatever it holds: %s", (_title, character) => {
+  const empty = sizeOf(messageOf([carryBody("")].flatMap((one) => one ?? [])));
+  const each = sizeOf(character) - 2;
   const most = Math.floor((LIMIT_BYTES - empty) / each);
-  expect(messageOf(eventWith(character.repeat(most)))).not.toBeNull();
-  expect(messageOf(eventWith(character.repeat(most + 1)))).toBeNull();
-  expect(messageOf(eventWith(character.repeat(2 * LIMIT_BYTES)))).toBeNull();
+  expect(carryBody(character.repeat(most))).not.toBeNull();
+  expect(carryBody(character.repeat(most + 1))).toBeNull();
+  expect(carryBody(character.repeat(2 * LIMIT_BYTES))).toBeNull();
 });
 
-it.each([
-  { kind: "event", id: "e1", source: "business", received_at: 1, content_type: null, body: "{}" },
-  { kind: "quarantine", source: "business", received_at: 1, content_type: null, body_base64: "" },
-])("a message from before content encodings were kept is read as one without: $kind", (message) => {
+it("a quarantine message from before content encodings were kept is read as one without", () => {
+  const message = { kind: "quarantine", source: "business", received_at: 1, content_type: null, body_base64: "" };
   expect(parseMessage(message)).toEqual({ ...message, content_encoding: null });
+});
+
+describe("packed events", () => {
+  const packed = (bodies: readonly string[]) => {
+    const events = bodies.flatMap((body) => carryBody(body) ?? []);
+    const messages = pack(events.map(measure));
+    const sent = messages.flatMap((message) => message.events);
+    expect(sent).toHaveLength(bodies.length);
+    expect(events.every((event) => sent.includes(event))).toBe(true);
+    return messages;
+  };
+
+  const countsOf = (messages: ReturnType<typeof packed>) => messages.map(({ events }) => events.length);
+
+  it.each([
+    [1, [1]],
+    [25, [25]],
+    [26, [25, 1]],
+    [100, [25, 25, 25, 25]],
+  ])("are 25 a message at most: %i", (events, counts) => {
+    const messages = pack(Array.from({ length: events }, (_, index) => measure(byId(`e${index}`, null))));
+    expect(countsOf(messages)).toEqual(counts);
+  });
+
+  it.each([
+    ["letters", "x"],
+    ["quotes", '"'],
+    ["characters of four bytes", "😀"],
+  ])("fill a message to 64,000 bytes and no further: %s", (_title, character) => {
+    const first = character.repeat(5_000);
+    const left = 64_000 - sizeOf(packed([first, ""])[0]);
+    const filled = packed([first, "x".repeat(left)]);
+    expect(countsOf(filled)).toEqual([2]);
+    expect(sizeOf(filled[0])).toBe(64_000);
+    expect(countsOf(packed([first, "x".repeat(left + 1)]))).toEqual([1, 1]);
+  });
+
+  it("leave one that is larger in a message of its own, and the others together", () => {
+    expect(countsOf(packed(["x", "y".repeat(100_000), "z", "y".repeat(70_000), "z"]))).toEqual([3, 1, 1]);
+  });
+
+  it("go where there is room, though another message has been begun", () => {
+    expect(countsOf(packed(["x".repeat(40_000), "y".repeat(40_000), "x".repeat(20_000), "y".repeat(20_000)]))).toEqual([
+      2, 2,
+    ]);
+  });
 });

@@ -97,7 +97,7 @@ describe("the deployed wiring", () => {
     expect(results).toEqual([{ rows: 1 }]);
   });
 
-  it("hands no consumer more than 25 events", () => {
+  it("makes the first attempts of no more than 25 events at once", () => {
     expect(batches.length).toBeGreaterThan(0);
     expect(Math.max(...batches)).toBeLessThanOrEqual(25);
   });

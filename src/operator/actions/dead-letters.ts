@@ -38,8 +38,7 @@ async function sendAgain(json: string, env: Pick<Env, "EVENTS" | "RETRIES">): Pr
     throw refuse("not_replayable");
   }
   switch (message.kind) {
-    case "event":
-    case "recorded_event":
+    case "events":
     case "quarantine":
       await env.EVENTS.send(message);
       return;

@@ -30,7 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "fan-out": ["env.ts", "messages.ts", "qonto", "outbound", "store", "domain", "platform"],
   retry: ["env.ts", "messages.ts", "outbound", "store", "domain", "platform"],
   "dead-letters": ["env.ts", "messages.ts", "qonto", "store", "platform"],
-  upkeep: ["env.ts", "write-tally.ts", "replay", "outbound", "store", "domain", "platform"],
+  upkeep: ["env.ts", "messages.ts", "write-tally.ts", "replay", "outbound", "store", "domain", "platform"],
   operator: [
     "config.ts",
     "env.ts",
@@ -56,7 +56,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "domain",
     "platform",
   ],
-  quarantine: ["env.ts", "qonto", "store", "platform"],
+  quarantine: ["env.ts", "messages.ts", "qonto", "store", "platform"],
   replay: ["env.ts", "store", "domain"],
   outbound: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
   "env.ts": ["config.ts", "messages.ts", "store", "platform"],

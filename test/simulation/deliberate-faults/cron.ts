@@ -4,14 +4,14 @@ export const cronFaults: readonly DeliberateFault[] = [
   {
     title: "Events that have lost their message get none",
     file: "src/upkeep/requeue-events.ts",
-    from: `await env.EVENTS.sendBatch(ids.map((id) => ({ body: { kind: "recorded_event", id } })));`,
+    from: `await env.EVENTS.sendBatch(messages.map((body) => ({ body })));`,
     to: ``,
   },
   {
     title: "Events count as queued whether their message was sent or not",
     file: "src/upkeep/requeue-events.ts",
-    from: `await env.EVENTS.sendBatch(ids.map((id) => ({ body: { kind: "recorded_event", id } })));`,
-    to: `await env.EVENTS.sendBatch(ids.slice(1).map((id) => ({ body: { kind: "recorded_event", id } })));`,
+    from: `pack(ids.map((id) => measure(byId(id, null))));`,
+    to: `pack(ids.slice(1).map((id) => measure(byId(id, null))));`,
   },
   {
     title: "The recovery scan misses what is written late",

@@ -48,9 +48,9 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   },
   {
     title: "A message that comes again holds the lease of the first",
-    file: "src/fan-out/load-batch.ts",
-    from: `const lease = isFirstTry ? { until: firstLease(message.received_at), owed: null } : null;`,
-    to: `const lease = { until: firstLease(message.received_at), owed: null };`,
+    file: "src/fan-out/arrivals.ts",
+    from: `isFirstTry && lease_until !== null`,
+    to: `lease_until !== null`,
   },
   {
     title: "A claimed event keeps the time of receipt of its message, not that of its row",
@@ -79,9 +79,8 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "The state is not brought up to events that are held by their lease",
     file: "src/fan-out/load-batch.ts",
-    from: `      ...projectState(db, mayBeHeld),
-    ]),`,
-    to: `    ]),`,
+    from: `[...findHeld(db, leases), ...projectState(db, events)]`,
+    to: `findHeld(db, leases)`,
   },
   {
     title: "Of several events of a resource the oldest is kept",
@@ -136,6 +135,20 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     file: "src/fan-out/fan-out.ts",
     from: `const deliveries = await conclude(`,
     to: `const deliveries = []; void conclude(`,
+  },
+  {
+    title: "A message is acknowledged though not all of its events were handled",
+    file: "src/fan-out/consumer.ts",
+    from: `else message.retry();
+    }`,
+    to: `else message.ack();
+    }`,
+  },
+  {
+    title: "Of the copies of an event in a batch one without its body counts",
+    file: "src/fan-out/arrivals.ts",
+    from: `carried: known.carried ?? carried`,
+    to: `carried: carried && known.carried`,
   },
   {
     title: "A queued unreadable body is acknowledged unkept",

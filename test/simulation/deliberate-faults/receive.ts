@@ -10,8 +10,8 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "The queue's answer is not awaited",
     file: "src/receive/make-durable.ts",
-    from: `logged(send(), "queue").then(`,
-    to: `(void logged(send(), "queue"), Promise.resolve()).then(`,
+    from: `logged(sending, "queue").then(`,
+    to: `(void logged(sending, "queue"), Promise.resolve()).then(`,
   },
   {
     title: "What goes on behind the answer ends with it",
@@ -22,7 +22,13 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "The message behind the answer is not sent",
     file: "src/receive/receive-event.ts",
-    from: `await sendInGroup(env, message, timers);`,
+    from: `await sendInGroup(env, event, timers);`,
+    to: ``,
+  },
+  {
+    title: "Events that share a message with others are not sent",
+    file: "src/messages.ts",
+    from: `room.events.push(event);`,
     to: ``,
   },
   {
@@ -82,12 +88,8 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "A message is sent that is larger than a queue takes",
     file: "src/messages.ts",
-    from: `body: event.body,
-  };
-  return fits(message) ? message : null;`,
-    to: `body: event.body,
-  };
-  return message;`,
+    from: `fits(messageOf([sent]), [id, contentType, contentEncoding, body]) ? sent : null`,
+    to: `sent`,
   },
   {
     title: "A call to D1 that is known to be repeatable is not repeated, and its error is taken for an answer",

@@ -54,11 +54,22 @@ describe("an event", () => {
     expect([rowsWritten, relay.teams.at(team(1)).length]).toEqual([4 + 2 + 1, 2]);
   });
 
-  it("that nobody wants costs four rows", async () => {
+  it.each([4_000, 20_000, 130_000])("with a body of %i characters more costs four rows", async (characters) => {
+    const { relay, meter } = await metered(1);
+    await relay.send(makePayload("v1/transactions", { data: { padding: "x".repeat(characters) } }));
+    await relay.runQueues();
+    expect(meter.rowsWritten).toBe(4);
+    expect(relay.teams.received).toHaveLength(1);
+  });
+
+  it("that nobody wants costs four rows, whether its body is short or long", async () => {
     const { relay, meter } = await metered(1, { types: ["v1/transfers"] });
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     expect(meter.rowsWritten).toBe(4);
+    await relay.send(makePayload("v1/transactions", { data: { id: "long", padding: "x".repeat(5_000) } }));
+    await relay.runQueues();
+    expect(meter.rowsWritten).toBe(8);
   });
 
   it("that comes again costs a row more, on whichever road it comes", async () => {
@@ -78,15 +89,36 @@ describe("an event", () => {
 });
 
 describe("a batch", () => {
-  it.each([1, 10, 25])("of %i events costs two D1 calls", async (events) => {
+  /** Events that come at the same moment: their messages are in one batch. */
+  async function batchOf(events: number, data: object = {}) {
     const { relay, meter } = await metered(2);
-    for (let count = 0; count < events; count += 1) {
-      await relay.send(makePayload("v1/transactions", { data: { id: `t${count}` } }));
-    }
+    const payloads = Array.from({ length: events }, (_, index) =>
+      makePayload("v1/transactions", { data: { id: `t${index}`, ...data } }),
+    );
+    await relay.sendTogether(payloads);
     meter.calls = 0;
-    await relay.runQueues();
-    expect(meter.calls).toBe(2);
+    meter.written.length = 0;
+    await relay.runEventsBatch();
+    expect(relay.events.waiting).toEqual([]);
     expect(relay.teams.received).toHaveLength(2 * events);
+    return meter;
+  }
+
+  it.each([
+    [1, 2],
+    [10, 2],
+    [25, 2],
+    [26, 4],
+    [60, 6],
+  ])("of %i events costs two D1 calls for 25", async (events, calls) => {
+    expect((await batchOf(events)).calls).toBe(calls);
+  });
+
+  it("of 25 events whose bodies D1 has costs three D1 calls, and no row more than others", async () => {
+    const { calls, rowsWritten } = await batchOf(25, { padding: "x".repeat(5_000) });
+    expect(calls).toBe(3);
+    await emptyDatabase();
+    expect(rowsWritten).toBe((await batchOf(25)).rowsWritten);
   });
 
   it("of events that nobody wants costs one D1 call", async () => {

@@ -13,9 +13,11 @@ export interface Scenario {
   readonly oneFailsOf: number;
   /** Of how many events one comes a second time; 0: of none. */
   readonly oneRepeatedOf: number;
+  /** No two events are received at the same moment. */
+  readonly isSpread?: boolean;
 }
 
-/** Events of one batch, received at the same moment: ten a second, with the queue's batching of a second. */
+/** Events of one batch, unless they are spread received at the same moment: ten a second, with the queue's batching of a second. */
 const BATCH = 10;
 
 /**
@@ -30,7 +32,9 @@ export async function play(scenario: Scenario, events: number, makeRelay = () =>
   const take = meter(relay);
   const payloads = aboutResources(events, "2026-01-01T00:00:00Z");
   for (let first = 0; first < events; first += BATCH) {
-    await Promise.all(payloads.slice(first, first + BATCH).map((payload) => relay.send(payload)));
+    const some = payloads.slice(first, first + BATCH);
+    if (scenario.isSpread) for (const payload of some) await relay.send(payload);
+    else await relay.sendTogether(some);
     relay.passSeconds(1);
     await relay.runQueues();
   }

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { byId, messageOf } from "../../../src/messages.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { actionsOf, follow, read } from "./deeds.ts";
@@ -17,14 +18,10 @@ async function bury(relay: TestRelay, id: string, body: unknown): Promise<void> 
   relay.passSeconds(1);
 }
 
-const eventMessage = (relay: TestRelay, body: object & { id: string }) => ({
-  kind: "event",
-  id: body.id,
-  source: "business",
-  received_at: relay.now,
-  content_type: "application/json",
-  body: JSON.stringify(body),
-});
+function eventMessage(relay: TestRelay, body: object & { id: string }) {
+  const about = { source: "business", received_at: relay.now, content_type: null, content_encoding: null } as const;
+  return messageOf([{ id: body.id, lease_until: null, carried: { ...about, body: JSON.stringify(body) } }]);
+}
 
 describe("the dead letters", () => {
   it("are none, and there is nothing to do", async () => {
@@ -36,7 +33,7 @@ describe("the dead letters", () => {
   it("are named in plain words, newest first, with the event and the team that they are about", async () => {
     const relay = new TestRelay();
     const { id: teamId } = await relay.addTeam(team, { description: "Accounting" });
-    await bury(relay, "m1", { kind: "recorded_event", id: "e/1" });
+    await bury(relay, "m1", messageOf([byId("e/1", null)]));
     await bury(relay, "m2", { kind: "due", destination_id: teamId });
     await bury(relay, "m3", { kind: "due", destination_id: "dst_removed" });
     await bury(relay, "m4", "?");
@@ -59,8 +56,8 @@ describe("the dead letters", () => {
 
   it("are filtered by whether they wait", async () => {
     const relay = new TestRelay();
-    await bury(relay, "m1", { kind: "recorded_event", id: "replayed" });
-    await bury(relay, "m2", { kind: "recorded_event", id: "waits" });
+    await bury(relay, "m1", messageOf([byId("replayed", null)]));
+    await bury(relay, "m2", messageOf([byId("waits", null)]));
     await relay.api("POST", "/api/dead-letters/m1/replay");
     const visitor = await Visitor.loggedIn(relay);
     const shown = async (query: string) => {
@@ -132,11 +129,13 @@ describe("one dead letter", () => {
   it("is harmless, whatever it holds", async () => {
     const relay = new TestRelay();
     const hostile = '"><script>alert("1")</script>\u202E🦀';
-    await bury(relay, "m1", { kind: "event", id: hostile, destination_id: hostile, [hostile]: hostile, body: hostile });
+    const about = { source: "business", received_at: 1, content_type: hostile, content_encoding: hostile } as const;
+    await bury(relay, "m1", messageOf([{ id: hostile, lease_until: 1, carried: { ...about, body: hostile } }]));
+    await bury(relay, "m3", { kind: "due", event_id: hostile, destination_id: hostile, [hostile]: hostile });
     await bury(relay, "m2", { kind: hostile, body_base64: "!" });
     await env.DB.prepare("UPDATE dead_letters SET kind = ?1 WHERE id = 'm2'").bind(hostile).run();
     const visitor = await Visitor.loggedIn(relay);
-    for (const path of [list, `${list}/m1`, `${list}/m2`]) {
+    for (const path of [list, `${list}/m1`, `${list}/m2`, `${list}/m3`]) {
       const html = await (await visitor.get(path)).text();
       expect(html).not.toContain("<script>");
     }
@@ -192,7 +191,7 @@ describe("the deletion of a dead letter", () => {
 describe("a token that may only look", () => {
   it("sees all and presses nothing", async () => {
     const relay = new TestRelay();
-    await bury(relay, "m1", { kind: "recorded_event", id: "e1" });
+    await bury(relay, "m1", messageOf([byId("e1", null)]));
     const { body } = await relay.api("POST", "/api/tokens", { name: "reader", access: "read" });
     const visitor = await Visitor.loggedIn(relay, body.token);
     for (const [path, buttons] of [

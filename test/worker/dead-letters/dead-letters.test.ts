@@ -1,8 +1,10 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { firstLease } from "../../../src/domain/lease.ts";
+import { byId, messageOf } from "../../../src/messages.ts";
 import { MOST_WAITING } from "../../../src/store/quarantine.ts";
 import { failing, interceptDatabase } from "../support/database.ts";
-import { makePayload } from "../../support/qonto.ts";
+import { type Payload, makePayload } from "../../support/qonto.ts";
 import { type HeldQueue, TestRelay, emptyDatabase } from "../support/relay.ts";
 import { statuses } from "../support/teams.ts";
 
@@ -25,14 +27,17 @@ const letters = async (relay: TestRelay): Promise<any[]> => (await relay.api("GE
 
 const replay = (relay: TestRelay, id: string) => relay.api("POST", `/api/dead-letters/${id}/replay`);
 
-const messageOf = (relay: TestRelay, payload: object & { id: string }) => ({
-  kind: "event",
-  id: payload.id,
-  source: "business",
-  received_at: relay.now - 86_400_000,
-  content_type: "application/json",
-  body: JSON.stringify(payload),
-});
+/** As it was sent a day ago. */
+function messageWith(relay: TestRelay, ...payloads: readonly Payload[]) {
+  const receivedAt = relay.now - 86_400_000;
+  const about = { source: "business", received_at: receivedAt, content_type: "application/json" } as const;
+  return messageOf(
+    payloads.map((payload) => {
+      const carried = { ...about, content_encoding: null, body: JSON.stringify(payload) };
+      return { id: payload.id, lease_until: firstLease(receivedAt), carried };
+    }),
+  );
+}
 
 async function relayWithTeam(): Promise<TestRelay> {
   const relay = new TestRelay();
@@ -44,7 +49,7 @@ describe("a dead letter", () => {
   it("that alone holds an event is recorded with it, and the cron gives the event its next step", async () => {
     const relay = await relayWithTeam();
     const payload = makePayload("v1/cards");
-    hold(relay, "m1", messageOf(relay, payload));
+    hold(relay, "m1", messageWith(relay, payload));
     await relay.runCron();
     await bury(relay);
     expect(relay.deadLetters.waiting).toEqual([]);
@@ -146,6 +151,39 @@ describe("a dead letter", () => {
   });
 });
 
+describe("a dead letter with several events", () => {
+  it("is recorded as one for each, which stay the same when it comes twice", async () => {
+    const relay = await relayWithTeam();
+    const [first, second, recorded] = [makePayload("v1/cards"), makePayload("v1/cards"), makePayload("v1/cards")];
+    const message = messageWith(relay, first, second);
+    for (let time = 0; time < 2; time += 1) {
+      hold(relay, "m1", messageOf([...message.events, byId(recorded.id, 1)]));
+      await bury(relay);
+    }
+    expect(relay.deadLetters.waiting).toEqual([]);
+    expect(await letters(relay)).toMatchObject([
+      { id: "m1-2", kind: "event", event_id: recorded.id, destination_id: null },
+      { id: "m1-1", kind: "event", event_id: second.id, destination_id: null },
+      { id: "m1-0", kind: "event", event_id: first.id, destination_id: null },
+    ]);
+    const { results } = await env.DB.prepare("SELECT id FROM events").all();
+    expect(results.map(({ id }) => id).toSorted()).toEqual([first.id, second.id].toSorted());
+  });
+
+  it("has each replayed by itself, as another message, which holds no lease", async () => {
+    const relay = await relayWithTeam();
+    const [first, second] = [makePayload("v1/cards"), makePayload("v1/cards")];
+    hold(relay, "m1", messageWith(relay, first, second));
+    await bury(relay);
+    expect((await replay(relay, "m1-1")).status).toBe(202);
+    expect(relay.events.sent.map(({ body }) => body)).toEqual([
+      messageOf(messageWith(relay, second).events.map((event) => ({ ...event, lease_until: null }))),
+    ]);
+    await relay.runQueues();
+    expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(second)]);
+  });
+});
+
 describe("while D1 is out of order a dead letter", () => {
   const DB = interceptDatabase(env.DB, failing);
 
@@ -163,7 +201,7 @@ describe("while D1 is out of order a dead letter", () => {
   it("is followed by a copy of itself from its 90th try on, for its queue drops it after the hundredth", async () => {
     const relay = await relayWithTeam();
     const payload = makePayload("v1/cards");
-    hold(relay, "m1", messageOf(relay, payload), 89);
+    hold(relay, "m1", messageWith(relay, payload), 89);
     await bury(relay, { DB });
     expect(relay.deadLetters.waiting).toEqual([expect.objectContaining({ tries: 0, dueAt: relay.now + 600_000 })]);
     relay.passSeconds(600);
@@ -185,7 +223,7 @@ describe("the replay of a dead letter", () => {
   it("sends its message again, as often as it is asked to, and an event is delivered once", async () => {
     const relay = await relayWithTeam();
     const payload = makePayload("v1/cards");
-    hold(relay, "m1", messageOf(relay, payload));
+    hold(relay, "m1", messageWith(relay, payload));
     await bury(relay);
     relay.passSeconds(1);
     for (let time = 0; time < 2; time += 1) {
@@ -220,7 +258,7 @@ describe("the list of dead letters", () => {
   it("is newest first, and paged", async () => {
     const relay = new TestRelay();
     for (const id of ["m1", "m2", "m3"]) {
-      hold(relay, id, { kind: "recorded_event", id: `event-of-${id}` });
+      hold(relay, id, messageOf([byId(`event-of-${id}`, null)]));
       await bury(relay);
       relay.passSeconds(1);
     }

@@ -1,8 +1,10 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { byId, messageOf } from "../../../src/messages.ts";
 import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { changeEvents } from "../support/sent-events.ts";
 import { hang, ok, okAfter, okAfterAMoment, statuses } from "../support/teams.ts";
 
 beforeEach(emptyDatabase);
@@ -36,7 +38,10 @@ describe("a message", () => {
     await relay.send(payload);
     relay.events.waiting = relay.events.waiting.map(({ body, ...message }) => ({
       ...message,
-      body: body.kind === "event" ? { ...body, received_at: body.received_at - 5_000 } : body,
+      body: changeEvents(body, (event) => ({
+        ...event,
+        carried: event.carried && { ...event.carried, received_at: event.carried.received_at - 5_000 },
+      })),
     }));
     relay.passSeconds(31);
     await relay.runQueues();
@@ -45,7 +50,7 @@ describe("a message", () => {
 
   it("for an event that D1 has forgotten is spent", async () => {
     const relay = new TestRelay();
-    await relay.env.EVENTS.send({ kind: "recorded_event", id: "long-gone" });
+    await relay.env.EVENTS.send(messageOf([byId("long-gone", null)]));
     await relay.runQueues();
     expect(relay.events.waiting).toEqual([]);
   });
@@ -82,40 +87,39 @@ describe("a consumer that dies", () => {
     ["after it claims for want of a lease", 2, "after", 11],
     ["with a claim, before its deliveries are written down", 3, "before", 11],
     ["with a claim, after its deliveries are written down", 3, "after", 11],
-  ] as const)("%s leaves an event that is delivered all the same", async (_title, call, moment, secondsLater) => {
-    const healthy = new TestRelay();
-    await healthy.addTeam(team);
-    const payload = makePayload("v1/cards");
+    ["after it has loaded a body by its id", 1, "after", 0, "x".repeat(5_000)],
+    ["before it finds the lease of an event loaded by its id", 2, "before", 0, "x".repeat(5_000)],
+    ["after it finds the lease of an event loaded by its id", 2, "after", 0, "x".repeat(5_000)],
+    ["after the deliveries of an event loaded by its id are written down", 3, "after", 0, "x".repeat(5_000)],
+  ] as const)(
+    "%s leaves an event that is delivered all the same",
+    async (...[, call, moment, secondsLater, padding]) => {
+      const healthy = new TestRelay();
+      await healthy.addTeam(team);
+      const payload = makePayload("v1/cards", { data: { padding } });
 
-    const dying = new TestRelay({ DB: interceptDatabase(env.DB, dieAt(call, moment)) });
-    await dying.env.EVENTS.send({
-      kind: "event",
-      id: payload.id,
-      source: "business",
-      received_at: dying.now,
-      content_type: "application/json",
-      content_encoding: null,
-      body: JSON.stringify(payload),
-    });
-    await healthy.send(payload);
-    healthy.events.waiting = [];
-    dying.passSeconds(secondsLater);
-    healthy.passSeconds(secondsLater);
-    await dying.runEventsBatch();
-    const redelivered = dying.events.waiting;
-    expect(redelivered).toHaveLength(1);
+      const dying = new TestRelay({ DB: interceptDatabase(env.DB, dieAt(call, moment)) });
+      await healthy.send(payload);
+      dying.now = healthy.now;
+      dying.events.waiting = healthy.events.waiting.splice(0);
+      dying.passSeconds(secondsLater);
+      healthy.passSeconds(secondsLater);
+      await dying.runEventsBatch();
+      const redelivered = dying.events.waiting;
+      expect(redelivered).toHaveLength(1);
 
-    healthy.passSeconds(10);
-    for (const message of redelivered) healthy.events.hold(message);
-    await healthy.runQueues();
-    healthy.passSeconds(60);
-    await healthy.runQueues();
-    expect(healthy.events.waiting).toEqual([]);
-    expect([...dying.teams.at(team), ...healthy.teams.at(team)].length).toBeGreaterThanOrEqual(1);
-    expect(await stateOf(healthy, payload.id)).toBe("settled");
-    const { body } = await healthy.api("GET", `/api/events/${payload.id}`);
-    expect(body.deliveries).toEqual([expect.objectContaining({ status: "delivered" })]);
-  });
+      healthy.passSeconds(10);
+      for (const message of redelivered) healthy.events.hold(message);
+      await healthy.runQueues();
+      healthy.passSeconds(60);
+      await healthy.runQueues();
+      expect(healthy.events.waiting).toEqual([]);
+      expect([...dying.teams.at(team), ...healthy.teams.at(team)].length).toBeGreaterThanOrEqual(1);
+      expect(await stateOf(healthy, payload.id)).toBe("settled");
+      const { body } = await healthy.api("GET", `/api/events/${payload.id}`);
+      expect(body.deliveries).toEqual([expect.objectContaining({ status: "delivered" })]);
+    },
+  );
 });
 
 describe("a claim that D1 took longer to grant than its lease lasts", () => {
@@ -146,7 +150,7 @@ describe("a destination that hangs", () => {
     await relay.addTeam(team, { timeout_ms: 100 });
     await relay.addTeam(other);
     relay.teams.answer(team, hang);
-    for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.sendTogether(Array.from({ length: 20 }, () => makePayload("v1/cards")));
     await relay.runEventsBatch();
     expect(relay.teams.at(other)).toHaveLength(20);
     // A handful hung side by side; what was left went to the retry lane without being tried.

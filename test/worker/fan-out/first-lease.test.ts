@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { changeEvents } from "../support/sent-events.ts";
 
 /** An event is recorded with the lease of its own message, so that the usual road needs no claim. */
 
@@ -104,15 +105,20 @@ describe("the message of an event's own receiver", () => {
   it("comes again when the claim of another event in its batch has used up the lease", async () => {
     const { relay, payload } = await relayWithTeam();
     await relay.send(payload);
-    const large = makePayload("v1/cards", { data: { padding: "x".repeat(130_000) } });
-    await relay.send(large);
+    const claimed = makePayload("v1/cards");
+    await relay.send(claimed);
+    relay.events.waiting = relay.events.waiting.map(({ body, ...message }) => ({
+      ...message,
+      body: changeEvents(body, (event) => (event.id === claimed.id ? { ...event, lease_until: null } : event)),
+    }));
+    await env.DB.prepare("UPDATE events SET claimed_until = NULL WHERE id = ?1").bind(claimed.id).run();
     const stalls: Intercept = async ({ statements }, proceed) => {
       const results = await proceed();
       if (statements[0]?.includes("SET claimed_until")) relay.passSeconds(20);
       return results;
     };
     await runBatch(relay, { DB: interceptDatabase(env.DB, stalls) });
-    expect(relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"))).toEqual([large.id]);
+    expect(relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"))).toEqual([claimed.id]);
     relay.passSeconds(31);
     await relay.runQueues();
     expect(relay.teams.at(team)).toHaveLength(2);
@@ -134,7 +140,7 @@ describe("a message of another request about the same event", () => {
     relay.events.waiting.map(({ body, ...message }) => ({
       ...message,
       id: "another",
-      body: body.kind === "event" ? { ...body, received_at: body.received_at - 1 } : body,
+      body: changeEvents(body, (event) => ({ ...event, lease_until: event.lease_until && event.lease_until - 1 })),
     }));
 
   it("is spent when it is in one batch with the event's own", async () => {

@@ -2,8 +2,9 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { sleep } from "../../../src/platform/timeout.ts";
 import { failing, hanging, interceptDatabase, never } from "../support/database.ts";
-import { businessRequest, makePayload } from "../../support/qonto.ts";
+import { type Payload, businessRequest, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { eventsIn } from "../support/sent-events.ts";
 
 const brokenQueue = (send: () => Promise<never>) => ({ send, sendBatch: send, metrics: never }) as unknown as Queue;
 
@@ -127,25 +128,85 @@ describe("an event that neither store takes", () => {
   });
 });
 
+/** What was given to the queue of an event: its body, or its id alone; and whether with the lease of its receipt. */
+function sentOf(relay: TestRelay, receivedAt = relay.now) {
+  return relay.events.sent.flatMap(({ body }) =>
+    eventsIn(body).map(({ lease_until, carried }) => [
+      carried === null ? "by id" : "carried",
+      lease_until === receivedAt + 30_000 ? "leased" : lease_until,
+    ]),
+  );
+}
+
+/** An event whose body has so many characters. */
+function payloadOf(characters: number, character = "x"): Payload {
+  const empty = makePayload("v1/cards", { data: { padding: "" } });
+  const missing = characters - JSON.stringify(empty).length;
+  return { ...empty, data: { ...Object(empty.data), padding: character.repeat(missing) } };
+}
+
+describe("the message behind the answer", () => {
+  it.each([
+    [4_096, "x", "carried"],
+    [4_096, "€", "carried"],
+    [4_097, "x", "by id"],
+    [126_000, "x", "by id"],
+    [200_000, "x", "by id"],
+  ])("of a body of %i characters, %s, bears it %s, with its lease", async (characters, character, how) => {
+    const relay = new TestRelay();
+    const payload = payloadOf(characters, character);
+    expect(JSON.stringify(payload)).toHaveLength(characters);
+    await relay.send(payload);
+    expect(sentOf(relay)).toEqual([[how, "leased"]]);
+  });
+
+  it("of an event that was recorded with another body is by its id, and has no lease", async () => {
+    const lost = await relayWithTeam({ EVENTS: deaf });
+    const payload = makePayload("v1/cards");
+    await lost.send(payload);
+    const relay = new TestRelay();
+    relay.passSeconds(31);
+    await relay.send({ ...payload, data: { other: true } });
+    expect(sentOf(relay)).toEqual([["by id", null]]);
+    await relay.runQueues();
+    expect(relay.teams.at(teamUrl).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+  });
+});
+
+describe("an event that the queue acknowledges because D1 is late", () => {
+  it.each([2_000, 4_097, 70_000, 125_000])("is carried, at %i characters, and arrives", async (characters) => {
+    const relay = await relayWithTeam({ DB: interceptDatabase(env.DB, hanging) });
+    const payload = payloadOf(characters);
+    const receivedAt = relay.now;
+    expect((await relay.sendAndLeave(payload)).status).toBe(200);
+    expect(sentOf(relay, receivedAt)).toEqual([["carried", "leased"]]);
+    relay.env = { ...relay.env, DB: env.DB };
+    await relay.runQueues();
+    expect(relay.teams.at(teamUrl).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+  });
+
+  it("is sent by its id when it is too large to be carried, once D1 has it", async () => {
+    const relay = await relayWithTeam({});
+    const DB = interceptDatabase(env.DB, async (_call, proceed) => {
+      await sleep(350, relay.clock);
+      return proceed();
+    });
+    relay.env = { ...relay.env, DB };
+    const receivedAt = relay.now;
+    await relay.send(payloadOf(127_000));
+    expect(sentOf(relay, receivedAt)).toEqual([["by id", "leased"]]);
+  });
+});
+
 describe("an event too large for a queue message", () => {
   it("travels by its id once D1 has it, and arrives byte for byte", async () => {
     const relay = await relayWithTeam({});
     const large = makePayload("v1/cards", { data: { padding: 'é😀"\\'.repeat(60_000) } });
     const text = JSON.stringify(large);
     expect((await relay.send(text)).status).toBe(200);
-    expect(relay.events.sent.map(({ body }) => body)).toEqual([{ kind: "recorded_event", id: large.id }]);
+    expect(sentOf(relay)).toEqual([["by id", "leased"]]);
     await relay.runQueues();
     expect(relay.teams.at(teamUrl).map((request) => request.text)).toEqual([text]);
-  });
-
-  it.each([
-    [125_000, "event"],
-    [127_000, "recorded_event"],
-  ])("is told by the size of the message: at %i bytes it is sent as %s", async (size, kind) => {
-    const relay = new TestRelay();
-    const payload = makePayload("v1/consent-revocations", { data: { padding: "x".repeat(size - 900) } });
-    await relay.send(payload);
-    expect(relay.events.sent.map(({ body }) => body.kind)).toEqual([kind]);
   });
 });
 

@@ -5,6 +5,7 @@ import type { QueueMessage } from "../../../src/messages.ts";
 import { type Intercept, Meter, failing, hanging, interceptDatabase } from "../support/database.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { eventsIn } from "../support/sent-events.ts";
 
 /** Requests that wait at the same moment are recorded by one D1 call, and their messages sent by one. */
 
@@ -16,28 +17,16 @@ const somePayloads = (count: number) => Array.from({ length: count }, () => make
 
 /** Counts how often the queue is called, which takes its time. */
 function countSends(relay: TestRelay): { sends: number } {
-  const { EVENTS } = relay.env;
   const counter = { sends: 0 };
-  const called = async () => {
+  relay.events.beforeSend = async () => {
     counter.sends += 1;
     await sleep(20, relay.clock);
   };
-  relay.env = {
-    ...relay.env,
-    EVENTS: {
-      ...EVENTS,
-      send: async (...message) => {
-        await called();
-        return EVENTS.send(...message);
-      },
-      sendBatch: async (...messages) => {
-        await called();
-        return EVENTS.sendBatch(...messages);
-      },
-    },
-  };
   return counter;
 }
+
+/** Of the events that were given to the queue, in whatever messages. */
+const idsSent = (relay: TestRelay) => relay.events.sent.flatMap(({ body }) => eventsIn(body).map(({ id }) => id));
 
 const sendAll = (relay: TestRelay, payloads: readonly (Payload | string)[]) =>
   Promise.all(payloads.map((payload) => relay.send(payload)));
@@ -50,7 +39,7 @@ async function countsInDatabase(): Promise<unknown> {
 }
 
 describe("sixteen requests at once", () => {
-  it("cost two D1 calls and two sends, and all of it arrives", async () => {
+  it("cost two D1 calls, two sends and two messages, and all of it arrives", async () => {
     const meter = new Meter();
     const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
     await relay.addTeam(team);
@@ -60,6 +49,7 @@ describe("sixteen requests at once", () => {
     expect(await wordsOf(await sendAll(relay, payloads))).toEqual(payloads.map(() => "accepted"));
     expect(meter.calls).toBe(2);
     expect(counter.sends).toBe(2);
+    expect(relay.events.sent).toHaveLength(2);
     await relay.runQueues();
     expect(relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"))).toEqual(
       expect.arrayContaining(payloads.map(({ id }) => id)),
@@ -87,7 +77,7 @@ describe("sixteen requests at once", () => {
     const words = await wordsOf(await sendAll(relay, somePayloads(16)));
     expect(words).toEqual(Array<string>(16).fill("accepted"));
     expect(await countsInDatabase()).toEqual({ events: 16, duplicates: 0 });
-    expect(relay.events.sent).toHaveLength(16);
+    expect(idsSent(relay)).toHaveLength(16);
   });
 
   /** One of them is more than D1 can take: the call that holds it fails. */
@@ -109,9 +99,7 @@ describe("sixteen requests at once", () => {
     const relay = new TestRelay({ DB: interceptDatabase(env.DB, refusing(bad)) });
     const responses = await sendAll(relay, payloads);
     expect(await wordsOf(responses)).toEqual(Array<string>(16).fill("accepted"));
-    expect(relay.events.sent.map(({ body }) => body.kind === "event" && body.id).toSorted()).toEqual(
-      payloads.map(({ id }) => id).toSorted(),
-    );
+    expect(idsSent(relay).toSorted()).toEqual(payloads.map(({ id }) => id).toSorted());
   });
 
   it.each([
@@ -142,7 +130,7 @@ describe("sixteen requests at once", () => {
         ...EVENTS,
         sendBatch: async (messages) => {
           const all = [...messages];
-          if (all.length > 1) throw new Error("Queue sendBatch failed: too large");
+          if (all.some(({ body }) => eventsIn(body).length > 1)) throw new Error("Queue sendBatch failed: too large");
           return EVENTS.sendBatch(all);
         },
       },
@@ -190,6 +178,33 @@ describe("sixteen requests at once", () => {
     expect(await wordsOf(await sendAll(new TestRelay(), texts))).toEqual(texts.map(() => "accepted"));
     expect((await rows()).results).toEqual(expected);
     expect(expected).toHaveLength(5);
+  });
+
+  it("fill messages of 64,000 bytes", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    countSends(relay);
+    const batches: number[][] = [];
+    const { EVENTS } = relay.env;
+    relay.env = {
+      ...relay.env,
+      EVENTS: {
+        ...EVENTS,
+        sendBatch: async (messages) => {
+          const all = [...messages];
+          batches.push(all.map(({ body }) => new TextEncoder().encode(JSON.stringify(body)).length));
+          return EVENTS.sendBatch(all);
+        },
+      },
+    };
+    // Of three bytes each: a message holds six bodies.
+    const payloads = Array.from({ length: 16 }, () => makePayload("v1/cards", { data: { note: "€".repeat(2_800) } }));
+    await sendAll(relay, payloads);
+    expect(idsSent(relay).toSorted()).toEqual(payloads.map(({ id }) => id).toSorted());
+    expect(Math.max(...batches.flat())).toBeLessThanOrEqual(64_000);
+    expect(batches.map((sizes) => sizes.length)).toEqual([1, 3]);
+    await relay.runQueues();
+    expect(relay.teams.at(team)).toHaveLength(16);
   });
 
   it("of one event with two bodies say which differs from the one that is kept", async () => {

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { messageOf } from "../../../src/messages.ts";
 import { hanging, interceptDatabase } from "../support/database.ts";
 import { type SignedRequest, businessRequest, makePayload, onboardingRequest } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -187,16 +188,11 @@ describe("a content encoding", () => {
   it("is kept with an event that only a dead letter holds", async () => {
     const relay = new TestRelay();
     const payload = makePayload("v1/cards");
-    const body = {
-      kind: "event",
-      id: payload.id,
-      source: "business",
-      received_at: relay.now,
-      content_type: null,
-    } as const;
+    const about = { source: "business", received_at: relay.now, content_type: null, content_encoding: "gzip" } as const;
+    const carried = { ...about, body: JSON.stringify(payload) };
     relay.deadLetters.hold({
       id: "m1",
-      body: { ...body, content_encoding: "gzip", body: JSON.stringify(payload) },
+      body: messageOf([{ id: payload.id, lease_until: null, carried }]),
       dueAt: relay.now,
       tries: 0,
     });

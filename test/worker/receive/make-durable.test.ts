@@ -16,7 +16,7 @@ async function race(record: () => Promise<string>, send: (() => Promise<unknown>
   const startedAt = clock.now();
   const sending = vi.fn<() => Promise<unknown>>(send ?? (() => never));
   const durable = makeDurable(
-    { record, send: send === null ? null : sending },
+    { record, send: () => (send === null ? null : sending()) },
     { timers: clock, waitUntil: () => undefined },
   );
   const result = await clock.waitFor(durable);

@@ -85,7 +85,7 @@ describe("while a team rests", () => {
     const { relay } = await relayWithRestingTeam();
     await relay.addTeam(other);
     const before = { attempts: relay.teams.at(team).length, messages: relay.retries.sent.length };
-    for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
+    await relay.sendTogether(Array.from({ length: 20 }, () => makePayload("v1/cards")));
     await relay.runQueues();
     expect(relay.teams.at(team)).toHaveLength(before.attempts);
     // One, for the next probe: should that be made before these are written down, they must not be forgotten.

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { byId, messageOf } from "../../../src/messages.ts";
 import { interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -228,7 +229,7 @@ describe("a replay to a team between an event's two claims", () => {
       .run();
     await relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: id });
     relay.passSeconds(46);
-    await relay.env.EVENTS.send({ kind: "recorded_event", id: payload.id });
+    await relay.env.EVENTS.send(messageOf([byId(payload.id, null)]));
     await relay.runQueues();
     expect(receivedIds(relay)).toEqual([payload.id]);
     await env.DB.prepare("DELETE FROM deliveries WHERE event_id = 'x'").run();

@@ -24,6 +24,8 @@ interface Waiting {
 export class HeldQueue {
   waiting: Waiting[] = [];
   readonly sent: { readonly body: QueueMessage; readonly delaySeconds: number }[] = [];
+  /** Awaited in each call that sends. */
+  beforeSend: () => Promise<void> = async () => undefined;
   readonly #now: () => number;
   #made = 0;
 
@@ -32,8 +34,12 @@ export class HeldQueue {
   }
 
   readonly binding: Queue<QueueMessage> = {
-    send: async (body, options) => this.#add(body, options?.delaySeconds),
+    send: async (body, options) => {
+      await this.beforeSend();
+      return this.#add(body, options?.delaySeconds);
+    },
     sendBatch: async (messages) => {
+      await this.beforeSend();
       for (const { body, delaySeconds } of messages) this.#add(body, delaySeconds);
       return receipt;
     },
@@ -203,6 +209,16 @@ export class TestRelay {
     return this.webhook(await this.signed(payload));
   }
 
+  /** It sends some at the same moment, and the queue takes its time for a call: what comes meanwhile is sent together. */
+  async sendTogether(payloads: readonly (Payload | string)[]): Promise<Response[]> {
+    this.events.beforeSend = () => sleep(20, this.clock);
+    try {
+      return await Promise.all(payloads.map((payload) => this.send(payload)));
+    } finally {
+      this.events.beforeSend = async () => undefined;
+    }
+  }
+
   signed(payload: Payload | string): Promise<SignedRequest> {
     return businessRequest(payload, { secret: BUSINESS_SECRET, timestamp: Math.floor(this.now / 1000) });
   }
@@ -254,7 +270,7 @@ export class TestRelay {
   }
 
   runEventsBatch(changes: Partial<Bindings> = {}): Promise<boolean> {
-    return this.runBatch(this.events, "qonto-relay-events", EVENTS_AT_ONCE, changes);
+    return this.runBatch(this.events, "qonto-relay-events", MESSAGES_AT_ONCE, changes);
   }
 
   /** Hands one batch to its consumer and does with each message what the platform would. */
@@ -295,5 +311,5 @@ export class TestRelay {
 }
 
 /** As in wrangler.toml. */
-const EVENTS_AT_ONCE = 25;
+const MESSAGES_AT_ONCE = 10;
 const RETRY_DELAY_SECONDS = 10;

@@ -1,8 +1,10 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { byId } from "../../../src/messages.ts";
 import { failing, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { eventsIn } from "../support/sent-events.ts";
 import { statuses } from "../support/teams.ts";
 
 beforeEach(emptyDatabase);
@@ -22,7 +24,17 @@ async function relayThatForgot(count: number): Promise<{ relay: TestRelay; ids: 
 const deliveredIds = (relay: TestRelay) => relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"));
 
 describe("the cron", () => {
-  it("sends a message for each event that has none, once its own could not be on its way any more", async () => {
+  it("packs the events that it sends again, 25 into a message", async () => {
+    const { relay, ids } = await relayThatForgot(110);
+    relay.passSeconds(30);
+    await relay.runCron();
+    const sent = relay.events.waiting.map(({ body }) => eventsIn(body));
+    expect(sent.map(({ length }) => length)).toEqual([25, 25, 25, 25, 10]);
+    const byTheirIds = ids.toSorted().map((id) => byId(id, null));
+    expect(sent.flat().toSorted((one, other) => (one.id < other.id ? -1 : 1))).toEqual(byTheirIds);
+  });
+
+  it("sends each event again that has no message, once its own could not be on its way any more", async () => {
     const { relay, ids } = await relayThatForgot(3);
     relay.passSeconds(29);
     await relay.runCron();
@@ -30,7 +42,7 @@ describe("the cron", () => {
     relay.passSeconds(1);
     await relay.runCron();
     await relay.runCron();
-    expect(relay.events.waiting).toHaveLength(3);
+    expect(relay.events.waiting.flatMap(({ body }) => eventsIn(body))).toHaveLength(3);
     await relay.runQueues();
     expect(deliveredIds(relay).toSorted()).toEqual(ids.toSorted());
   });

@@ -17,7 +17,6 @@ const event: Kind = {
 
 const kinds: ReadonlyMap<string, Kind> = new Map([
   ["event", event],
-  ["recorded_event", event],
   [
     "quarantine",
     {

@@ -3,7 +3,8 @@ import { parseJsonLosslessly } from "../../../platform/json.ts";
 import { Body } from "../../components/body.tsx";
 import { Json } from "../../components/json.tsx";
 
-const withText = z.looseObject({ body: z.string() });
+const carrying = z.looseObject({ carried: z.looseObject({ body: z.string() }) });
+const withText = z.looseObject({ events: z.tuple([carrying]) });
 const withBytes = z.looseObject({ body_base64: z.string() });
 
 /** What a queue carried; a body in it stands by itself, to be read. */
@@ -29,8 +30,12 @@ export function Message({ json }: { readonly json: string }) {
 function takeBody(value: unknown): { body: Uint8Array | null; rest: unknown } {
   const text = withText.safeParse(value);
   if (text.success) {
-    const { body, ...rest } = text.data;
-    return { body: new TextEncoder().encode(body), rest };
+    const [{ carried, ...event }] = text.data.events;
+    const { body, ...about } = carried;
+    return {
+      body: new TextEncoder().encode(body),
+      rest: { ...text.data, events: [{ ...event, carried: about }] },
+    };
   }
   const bytes = withBytes.safeParse(value);
   if (bytes.success) {
