@@ -1,3 +1,4 @@
+import { everyDeliverySql } from "../support/deliveries.ts";
 import type { QueueMessage } from "../../src/messages.ts";
 import type { SimulatedDestination } from "./destination.ts";
 import type { PlannedEvent } from "./events.ts";
@@ -46,7 +47,7 @@ export class Checks {
   #seenMessages = 0;
   readonly #written = new Set<Table>(tables);
   #events = new Map<string, Row>();
-  #newestReceivedAt = 0;
+  #newest = { seq: 0, receivedAt: 0 };
   /** How each delivery stood, by destination and event. */
   #statuses = new Map<string, string>();
   readonly #versions = new Map<string, string>();
@@ -79,7 +80,7 @@ export class Checks {
     }
     this.#seenAcknowledged = acknowledged.size;
     this.#seenMessages = messages;
-    if (written.has("events") || written.has("deliveries")) this.#deliveriesAreOwed();
+    if (written.has("events") || written.has("deliveries")) this.#deliveriesAreRight();
     if (written.has("resources")) this.#versionsGrow();
     if (written.has("destinations")) this.#turnsEnd();
     for (const destination of destinations) this.#oneMessageForEachFailedDelivery(destination);
@@ -89,7 +90,10 @@ export class Checks {
     const { db, events, sendings, now, disturbances } = this.#watched;
     const before = this.#events;
     this.#events = new Map();
-    for (const row of db.query("SELECT id, received_at, owed, claimed_until, claims, duplicates FROM events")) {
+    const newest = { seq: 0, receivedAt: 0 };
+    const eventsSql =
+      "SELECT seq, id, received_at, recipients, claimed_until, claims, duplicates FROM events ORDER BY seq";
+    for (const row of db.query(eventsSql)) {
       const id = String(row["id"]);
       if (!events.has(id)) throw new Error(`${id} is recorded, which Qonto has not sent`);
       if (Number(row["claimed_until"] ?? 0) > now() + LONGEST_LEASE_MS)
@@ -99,12 +103,15 @@ export class Checks {
       if (Number(row["duplicates"]) >= sent + disturbances()) {
         throw new Error(`${id} was sent ${sendings.get(id)} times, and counted ${Number(row["duplicates"]) + 1} times`);
       }
-      if (!before.has(id) && Number(row["received_at"]) < this.#newestReceivedAt) {
+      const [seq, receivedAt] = [Number(row["seq"]), Number(row["received_at"])];
+      if (receivedAt < newest.receivedAt) throw new Error(`${id} is recorded behind a younger event`);
+      if (!before.has(id) && (seq <= this.#newest.seq || receivedAt < this.#newest.receivedAt)) {
         throw new Error(`${id} is recorded behind what a reader has seen already`);
       }
+      Object.assign(newest, { seq, receivedAt });
       this.#events.set(id, row);
     }
-    this.#newestReceivedAt = Math.max(0, ...[...this.#events.values()].map((row) => Number(row["received_at"])));
+    this.#newest = newest;
   }
 
   /** An acknowledged event is in D1 or in a queue message. */
@@ -129,26 +136,21 @@ export class Checks {
     );
   }
 
-  /** Whom an event owes it, once, and nobody else has a delivery of it; and each delivery stands as it may. */
-  #deliveriesAreOwed(): void {
+  /** Nobody but an event's recipients has a delivery of it; and each delivery stands as it may. */
+  #deliveriesAreRight(): void {
     const { db, destinations } = this.#watched;
-    const owed = new Map<string, unknown>();
-    for (const [id, row] of this.#events) {
-      const list = typeof row["owed"] === "string" ? (JSON.parse(row["owed"]) as string[]) : [];
-      for (const destinationId of list) {
-        const key = `${destinationId} ${id}`;
-        if (owed.has(key)) throw new Error(`${id} owes ${destinationId} twice`);
-        owed.set(key, row["received_at"]);
-      }
+    for (const row of db.query("SELECT destination_id, event_id, received_at FROM deliveries")) {
+      const event = this.#events.get(String(row["event_id"]));
+      const recipients: object = JSON.parse(String(event?.["recipients"] ?? "{}")) ?? {};
+      if (event?.["received_at"] !== row["received_at"] || !(String(row["destination_id"]) in recipients))
+        throw new Error(`A delivery of which no event knows: ${JSON.stringify(row)}`);
     }
     const statuses = new Map<string, string>();
     const rows = db.query(
-      "SELECT destination_id, event_id, received_at, status, next_attempt_at, attempts ->> '$[#-1].outcome' AS outcome FROM deliveries",
+      `SELECT destination_id, event_id, status, next_attempt_at, attempts ->> '$[#-1].outcome' AS outcome FROM ${everyDeliverySql}`,
     );
     for (const row of rows) {
       const key = `${String(row["destination_id"])} ${String(row["event_id"])}`;
-      if (owed.get(key) !== row["received_at"])
-        throw new Error(`A delivery that no event owes: ${JSON.stringify(row)}`);
       statuses.set(key, String(row["status"]));
       const destination = destinations.find(({ id }) => id === row["destination_id"]);
       if (destination !== undefined) this.#delivery(row, destination, this.#statuses.get(key));

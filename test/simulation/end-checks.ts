@@ -1,3 +1,4 @@
+import { everyDeliverySql } from "../support/deliveries.ts";
 import type { Cloud } from "./cloud.ts";
 import type { SimulatedDestination } from "./destination.ts";
 import type { PlannedEvent } from "./events.ts";
@@ -66,7 +67,7 @@ async function checkLedger({ relay, db, cloud }: PlayedOut): Promise<void> {
 function checkDelivery(event: PlannedEvent, destination: SimulatedDestination, db: SqliteDatabase): void {
   const { planned, id, mayLackEvents } = destination;
   const [delivery] = db.query(
-    "SELECT status FROM deliveries WHERE destination_id = ?1 AND event_id = ?2",
+    `SELECT status FROM ${everyDeliverySql} WHERE destination_id = ?1 AND event_id = ?2`,
     id,
     event.id,
   );

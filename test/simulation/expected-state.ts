@@ -13,7 +13,12 @@ export function expectedState(events: readonly PlannedEvent[]): string {
 /** The same as D1 has it. */
 export function recordedState(db: SqliteDatabase): string {
   return toText(
-    db.query("SELECT organization_id, type, resource_id, event, deleted, version_at, event_id, data FROM resources"),
+    db
+      .query(
+        `SELECT resources.organization_id, resources.type, resources.resource_id, resources.event, deleted, version_at,
+           events.id AS event_id, body FROM resources JOIN events ON events.seq = event_seq`,
+      )
+      .map(({ body, ...row }) => ({ ...row, data: dataIn(String(body)) })),
     db.query("SELECT registration_id, stage, at, event_id, is_registration FROM registration_stages"),
   );
 }
@@ -44,11 +49,15 @@ function latestResources(events: readonly PlannedEvent[]): object[] {
         deleted: data.event === "deleted" ? 1 : 0,
         version_at: data.updated_at,
         event_id: id,
-        data: body.slice(body.indexOf('"data":') + '"data":'.length, -1),
+        data: dataIn(body),
       },
     });
   }
   return [...newest.values()].map(({ row }) => row);
+}
+
+function dataIn(body: string): string {
+  return body.slice(body.indexOf('"data":') + '"data":'.length, -1);
 }
 
 function toStage({ id, type, body }: PlannedEvent): object {

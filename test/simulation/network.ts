@@ -2,6 +2,7 @@ import type { Cloud } from "./cloud.ts";
 import type { Attempt, SimulatedDestination } from "./destination.ts";
 import type { PlannedEvent } from "./events.ts";
 import type { Row, SqliteDatabase } from "./sqlite-database.ts";
+import { everyDeliverySql } from "../support/deliveries.ts";
 
 /** What a consumer has claimed it attempts by then, or not at all. */
 const CLAIM_ENDS_MS = 60_000;
@@ -110,9 +111,9 @@ export class SimulatedNetwork {
     const { cloud, db } = this.#ends;
     if (cloud.caller?.kind !== "retry" || mayLackEvents) return false;
     const finished = db.query(
-      `SELECT 1 FROM events WHERE id = ?1 AND claims = 0 AND owed IS NOT NULL AND NOT EXISTS (
-         SELECT 1 FROM json_each(events.owed) AS owed_to WHERE NOT EXISTS (
-           SELECT 1 FROM deliveries WHERE destination_id = owed_to.value AND event_id = events.id))`,
+      `SELECT 1 FROM events WHERE id = ?1 AND claims = 0 AND recipients IS NOT NULL AND NOT EXISTS (
+         SELECT 1 FROM json_each(events.recipients) AS recipient WHERE recipient.value IS NULL AND NOT EXISTS (
+           SELECT 1 FROM deliveries WHERE destination_id = recipient.key AND event_id = events.id))`,
       eventId,
     );
     return finished.length > 0;
@@ -135,9 +136,9 @@ export class SimulatedNetwork {
       if (isTooSoonForProbe(destination, row, now)) cloud.accuse(`${url} rests, and got two probes within moments`);
     }
     const [delivery] = db.query(
-      `SELECT status, step, next_attempt_at, attempts ->> '$[#-1].at' + (attempts ->> '$[#-1].duration_ms') AS ended_at,
+      `SELECT status, coalesce(step, 0) AS step, next_attempt_at, attempts ->> '$[#-1].at' + (attempts ->> '$[#-1].duration_ms') AS ended_at,
          attempts ->> '$[#-1].retry_after_seconds' AS retry_after_seconds
-       FROM deliveries WHERE destination_id = ?1 AND event_id = ?2`,
+       FROM ${everyDeliverySql} WHERE destination_id = ?1 AND event_id = ?2`,
       destination.id,
       eventId,
     );

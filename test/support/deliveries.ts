@@ -3,7 +3,7 @@ import { attemptsSql, recipientsWithRowsSql, statusSql } from "../../src/store/e
 /** A subquery: every delivery, whether its event says that it succeeded at once or it has a row of its own. */
 export const everyDeliverySql = `(
   SELECT recipient.key AS destination_id, events.id AS event_id, events.received_at, ${statusSql} AS status,
-    ${attemptsSql} AS attempts, deliveries.next_attempt_at
+    ${attemptsSql} AS attempts, deliveries.step, deliveries.next_attempt_at
   FROM events CROSS JOIN ${recipientsWithRowsSql}
   WHERE recipient.value IS NOT NULL OR deliveries.event_id IS NOT NULL)`;
 

@@ -60,14 +60,14 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   recordClaimedEvents: (db, chance) =>
     events.recordClaimedEvents(
       db,
-      fewTimes.map(() => ({ event: eventBy(chance), owed: some(chance, destinationIds) })),
-      at(chance),
+      fewTimes.map(() => ({ event: eventBy(chance), recipients: some(chance, destinationIds) })),
+      { claimedUntil: at(chance), also: [events.loadEvents(db, some(chance, eventIds))] },
     ),
   recordOnce: (db, chance) => events.recordOnce(db, eventBy(chance)).run(),
   claimEvents: (db, chance) =>
     claimEvents(
       db,
-      some(chance, eventIds).map((id) => ({ id, owed: some(chance, destinationIds), until: leaseBy(chance) })),
+      some(chance, eventIds).map((id) => ({ id, recipients: some(chance, destinationIds), until: leaseBy(chance) })),
       { now: at(chance), claimedUntil: at(chance), also: [events.loadEvents(db, some(chance, eventIds))] },
     ),
   holdEvents: (db, chance) =>
@@ -83,8 +83,6 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
           version: pick(chance, ["1", "2", "3"]),
           versionAt: null,
           eventId: pick(chance, eventIds),
-          receivedAt: at(chance),
-          data: pick(chance, ["{}", '{"balance":1.50}']),
         })),
       ),
       insertStage(db, {
@@ -227,12 +225,13 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     ),
   deleteAged: async (db, chance) => {
     const cutOff = cutOffBy(chance);
-    const aged = await retention.agedEvents(db, { receivedAt: 0, id: "" }, { cutOff, limit: 2 });
+    const aged = await retention.agedEvents(db, 0, { cutOff, limit: 2 });
     await retention.deleteEvents(db, aged, cutOff);
     return retention.deleteOthers(db, cutOff, 1);
   },
   sweep: async (db, chance) => {
-    const swept = await sweep.sweepEvents(db, { receivedAt: START, id: "e1" }, { now: at(chance), limit: 4 });
+    const swept = await sweep.sweepEvents(db, 1, 4);
+    await health.noteSuccesses(db, 0, pick(chance, [2, 4]));
     await sweep.markQueued(db, some(chance, eventIds), at(chance));
     return swept;
   },

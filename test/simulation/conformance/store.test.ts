@@ -67,7 +67,10 @@ function valueBy(chance: Chance): SqlValue {
     () => pick(chance, instants),
     () => pick(chance, [null, 0, 1, 10]),
     () => JSON.stringify(some(chance, ids)),
-    () => JSON.stringify(some(chance, eventIds).map((id) => ({ id, received_at: pick(chance, instants), owed: "[]" }))),
+    () =>
+      JSON.stringify(
+        some(chance, eventIds).map((id) => ({ id, received_at: pick(chance, instants), recipients: "{}" })),
+      ),
     () => new Uint8Array([0, 255]),
   ])();
 }
