@@ -33,12 +33,6 @@ export const attemptsSql = `coalesce(deliveries.attempts, iif(recipient.value IS
 export const unfinishedSql = `(
   events.recipients IS NULL OR EXISTS (SELECT 1 FROM ${recipientsSql} WHERE ${isUnattemptedSql}))`;
 
-/** On a row of `json_each` that names a delivery: its first attempt has no outcome yet. */
-export const awaitsFirstAttemptSql = (given: string) => `EXISTS (
-      SELECT 1 FROM events CROSS JOIN ${recipientsSql}
-      WHERE events.id = ${given}.value ->> 'event_id' AND recipient.key = ${given}.value ->> 'destination_id'
-        AND ${isUnattemptedSql})`;
-
 /** Its fan-out has yet to begin, or is under way under the lease with which it was recorded. */
 export const onFirstWaySql = `(events.claims = 0 AND ${unfinishedSql})`;
 

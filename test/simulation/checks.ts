@@ -141,7 +141,7 @@ export class Checks {
     const { db, destinations } = this.#watched;
     for (const row of db.query("SELECT destination_id, event_id, received_at FROM deliveries")) {
       const event = this.#events.get(String(row["event_id"]));
-      const recipients: object = JSON.parse(String(event?.["recipients"] ?? "{}")) ?? {};
+      const recipients = typeof event?.["recipients"] === "string" ? JSON.parse(event["recipients"]) : {};
       if (event?.["received_at"] !== row["received_at"] || !(String(row["destination_id"]) in recipients))
         throw new Error(`A delivery of which no event knows: ${JSON.stringify(row)}`);
     }

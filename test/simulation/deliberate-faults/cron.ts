@@ -14,10 +14,10 @@ export const cronFaults: readonly DeliberateFault[] = [
     to: `pack(ids.slice(1).map((id) => measure(byId(id, null))));`,
   },
   {
-    title: "The recovery scan misses what is written late",
+    title: "The recovery scan does not go back to an event that was unfinished",
     file: "src/upkeep/requeue-events.ts",
-    from: `Math.min(oldestUnfinished, now - LATE_WRITES_MS)`,
-    to: `now`,
+    from: `oldest === undefined ? reached : oldest.seq - 1;`,
+    to: `reached;`,
   },
   {
     title: "Events that a dead consumer had claimed get no message",
@@ -50,10 +50,9 @@ export const cronFaults: readonly DeliberateFault[] = [
     to: `db.prepare("SELECT 1"),`,
   },
   {
-    title: "Retention deletes events that are owed",
+    title: "Retention deletes events with a pending delivery",
     file: "src/store/event-progress.ts",
-    from: `WHERE coalesce(deliveries.status, 'pending') = 'pending'
-      OR (`,
+    from: `WHERE \${statusSql} = 'pending' OR (`,
     to: `WHERE (`,
   },
   {
@@ -61,6 +60,24 @@ export const cronFaults: readonly DeliberateFault[] = [
     file: "src/store/event-progress.ts",
     from: `events.received_at >= \${deadBeforeSql})`,
     to: `\${deadBeforeSql} IS NULL)`,
+  },
+  {
+    title: "Retention deletes the event of a resource's latest state",
+    file: "src/store/event-progress.ts",
+    from: `AND NOT \${isStateSql} AND`,
+    to: `AND`,
+  },
+  {
+    title: "Retention deletes the newest event",
+    file: "src/store/event-progress.ts",
+    from: ` AND events.seq < (SELECT max(seq) FROM events))`,
+    to: `)`,
+  },
+  {
+    title: "Retention does not go back to what has been needed longer",
+    file: "src/upkeep/delete-old.ts",
+    from: `[after, beganAt] = [0, now];`,
+    to: `beganAt = now;`,
   },
   {
     title: "Retention deletes what is not old",

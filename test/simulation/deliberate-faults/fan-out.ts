@@ -10,17 +10,16 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "A claim forgets whom a replay has given the event meanwhile",
     file: "src/store/claims.ts",
-    from: `    UNION
-    SELECT owed_to.value FROM json_each(events.owed) AS owed_to
-    WHERE EXISTS (SELECT 1 FROM deliveries WHERE \${deliveryOfOwedSql})))\`;`,
-    to: `))\`;`,
+    from: `      UNION ALL
+      SELECT recipient.key, recipient.value FROM \${recipientsSql} WHERE NOT \${isUnattemptedSql})`,
+    to: `)`,
   },
   {
     title: "A lease is held though deliveries of the event are written down",
     file: "src/store/leases.ts",
-    from: ` AND events.owed IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM json_each(events.owed) AS owed_to JOIN deliveries ON \${deliveryOfOwedSql})\`;`,
-    to: ` AND events.owed IS NOT NULL\`;`,
+    from: `
+    AND NOT EXISTS (SELECT 1 FROM \${recipientsSql} WHERE NOT \${isUnattemptedSql})\`;`,
+    to: `\`;`,
   },
   {
     title: "Any message holds the lease with which an event was recorded",
@@ -37,7 +36,7 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "A lease counts though the destinations are others than when it was made",
     file: "src/fan-out/claim-all.ts",
-    from: `return new Set(lease.owed).symmetricDifference(new Set(wantedBy.map(({ id }) => id))).size === 0;`,
+    from: `return new Set(lease.recipients).symmetricDifference(new Set(wantedBy.map(({ id }) => id))).size === 0;`,
     to: `return true;`,
   },
   {
@@ -67,8 +66,14 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "What only the queue has taken is not written down",
     file: "src/fan-out/claim-all.ts",
-    from: `missing.map((one) => ({ event: { ...one.event, receivedAt: now }, owed: toClaim(one).owed })),`,
+    from: `missing.map((one) => ({ event: { ...one.event, receivedAt: now }, recipients: toClaim(one).recipients })),`,
     to: `[],`,
+  },
+  {
+    title: "The state is not brought up to events that only the queue has taken",
+    file: "src/fan-out/claim-all.ts",
+    from: `also: projectState(db, missing)`,
+    to: `also: []`,
   },
   {
     title: "The state is not brought up to claimed events",
@@ -85,7 +90,7 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "Of several events of a resource the oldest is kept",
     file: "src/fan-out/project-state.ts",
-    from: `snapshot.version > known.snapshot.version`,
+    from: `snapshot.version > known.version`,
     to: `snapshot.version < known.snapshot.version`,
   },
   {

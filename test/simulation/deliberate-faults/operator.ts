@@ -16,43 +16,39 @@ export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A replay begins what is on its first way",
     file: "src/store/replay-deliveries.ts",
-    from: `
-    AND NOT \${awaitsFirstAttemptSql("given")}`,
-    to: ``,
+    from: `WHEN recipient.value IS NULL THEN false`,
+    to: `WHEN recipient.value IS NULL THEN true`,
   },
   {
-    title: "A replay makes an event owe a destination twice",
+    title: "A replay sends again what a first attempt has delivered meanwhile",
     file: "src/store/replay-deliveries.ts",
-    from: `
-    AND NOT EXISTS (SELECT 1 FROM json_each(events.owed) WHERE value = given.value ->> 'destination_id')`,
-    to: ``,
+    from: `ELSE ?6 AND (`,
+    to: `ELSE ?6 IS ?6 AND (`,
   },
   {
-    title: "A replay makes deliveries that no event owes",
+    title: "A replay makes deliveries of which no event knows",
     file: "src/store/replay-deliveries.ts",
-    from: `db.prepare(oweSql).bind(rows),`,
+    from: `db.prepare(nameRecipientSql).bind(rows),`,
     to: `db.prepare("SELECT 1"),`,
   },
   {
     title: "A replay makes deliveries for a destination that is gone",
     file: "src/store/replay-deliveries.ts",
     from: `
-    AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
-    AND EXISTS (SELECT 1 FROM events`,
-    to: `
-    AND EXISTS (SELECT 1 FROM events`,
+    AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')`,
+    to: ``,
   },
   {
     title: "A replay sends what the destination does not want",
     file: "src/store/replays.ts",
-    from: `AND \${wantsSql("looked_at")}`,
-    to: ``,
+    from: `events.recipients IS NOT NULL AND \${wantsSql("events")}`,
+    to: `events.recipients IS NOT NULL`,
   },
   {
     title: "A replay of what is missing sends what was delivered",
     file: "src/store/replays.ts",
-    from: `THEN ?5 = 'all' AND EXISTS (`,
-    to: `THEN ?5 IS ?5 AND EXISTS (`,
+    from: `(?5 <> 'all' OR`,
+    to: `(?5 IS NULL OR`,
   },
   {
     title: "A replay does not wake the lane",

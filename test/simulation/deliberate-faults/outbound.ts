@@ -173,4 +173,17 @@ export const outboundFaults: readonly DeliberateFault[] = [
     from: `type.startsWith(pattern.slice(0, -1))`,
     to: `type.startsWith(pattern.slice(0, 2))`,
   },
+  {
+    title: "What was delivered at once fails afterwards, by a second consumer",
+    file: "src/store/deliveries.ts",
+    from: `
+      AND (recipient.value IS NULL OR EXISTS (SELECT 1 FROM deliveries WHERE \${rowOfRecipientSql})))\`;`,
+    to: `)\`;`,
+  },
+  {
+    title: "A first attempt that succeeds is not written down",
+    file: "src/store/deliveries.ts",
+    from: `json_patch(recipients, (`,
+    to: `coalesce(recipients, (`,
+  },
 ];

@@ -81,9 +81,9 @@ export const receiveFaults: readonly DeliberateFault[] = [
   },
   {
     title: "An event that is recorded behind a younger one keeps its own time of receipt",
-    file: "src/store/events.ts",
-    from: `WHERE received_at <= \${requested} +`,
-    to: `WHERE received_at < 0 * \${requested} +`,
+    file: "src/store/event-order.ts",
+    from: `WHERE seq = (SELECT max(seq) FROM events)), 0))`,
+    to: `WHERE seq < 0), 0))`,
   },
   {
     title: "A message is sent that is larger than a queue takes",
