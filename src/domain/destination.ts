@@ -26,6 +26,8 @@ export interface Destination {
   readonly onLane: boolean;
   /** Its latest attempt failed. */
   readonly isFailing: boolean;
+  /** Some attempt has succeeded; the first success counts once the cron has noted it. */
+  readonly hasSucceeded: boolean;
   /** Since when its circuit breaker is open, Unix milliseconds; null while that is closed. */
   readonly restingSince: number | null;
   /** Until then the retry lane leaves it alone, Unix milliseconds; null: it may come at any time. */

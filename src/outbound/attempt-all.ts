@@ -33,8 +33,8 @@ const MAX_IN_FLIGHT = 5;
 /** How long a batch, and all that waits behind it, waits for an answer before it goes on without. */
 const PATIENCE_MS = 1_000;
 
-/** The same with a destination that is known to be slow, or to keep failing. */
-const SHORT_PATIENCE_MS = 250;
+/** The same with a destination that is known to be slow or failing, or of which no success is known: it may hang. */
+const SHORT_PATIENCE_MS = 200;
 
 /**
  * Makes attempts side by side, each destination getting an equal share of the calls in flight, those first that are not
@@ -70,11 +70,7 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
       lane.inFlight += 1;
       lane.begun += 1;
       const result = attempt(job, posting);
-      const settled = await withTimeout(
-        result,
-        job.destination.onLane ? SHORT_PATIENCE_MS : PATIENCE_MS,
-        posting.world,
-      );
+      const settled = await withTimeout(result, patienceMs(job.destination), posting.world);
       if (settled.state === "failed") throw settled.error;
       if (settled.state === "late") {
         lane.isSlow = true;
@@ -93,6 +89,10 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
     waiting.map((job): JobResult => ({ job, attempt: null, isDestinationSlow: isSlow })),
   );
   return { results: [...results, ...putOff], late };
+}
+
+function patienceMs({ onLane, isFailing, hasSucceeded }: Destination): number {
+  return onLane || isFailing || !hasSucceeded ? SHORT_PATIENCE_MS : PATIENCE_MS;
 }
 
 interface Share {

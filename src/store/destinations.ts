@@ -28,6 +28,7 @@ const destinationRow = z.object({
   previous_secrets: jsonList(z.object({ secret: z.string(), until: z.number() })),
   on_lane: z.number().transform((flag) => flag === 1),
   consecutive_failures: z.number(),
+  last_success_at: z.number().nullable(),
   resting_since: z.number().nullable(),
   next_turn_at: z.number().nullable(),
   held_until: z.number().nullable(),
@@ -36,7 +37,6 @@ const destinationRow = z.object({
 });
 
 const reportRow = destinationRow.extend({
-  last_success_at: z.number().nullable(),
   last_failure_at: z.number().nullable(),
   newest_success_at: z.number().nullable(),
 });
@@ -60,6 +60,7 @@ function toDestination(row: z.output<typeof destinationRow>): Destination {
     previousSecrets: row.previous_secrets.map(({ secret, until }) => ({ sealed: secret, until })),
     onLane: row.on_lane || keepsFailing(row.consecutive_failures),
     isFailing: row.consecutive_failures > 0,
+    hasSucceeded: row.last_success_at !== null,
     restingSince: row.resting_since,
     nextTurnAt: row.next_turn_at,
     heldUntil: row.held_until,

@@ -56,6 +56,7 @@ export async function createTeam(
     previousSecrets: [],
     onLane: false,
     isFailing: false,
+    hasSucceeded: false,
     restingSince: null,
     nextTurnAt: null,
     heldUntil: null,

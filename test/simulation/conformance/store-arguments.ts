@@ -73,6 +73,7 @@ export function destinationBy(chance: Chance): Destination {
     previousSecrets: [],
     onLane: isSo(chance),
     isFailing: false,
+    hasSucceeded: true,
     restingSince: null,
     nextTurnAt: null,
     heldUntil: null,

@@ -15,6 +15,7 @@ const destination = (settings: Partial<Destination>): Destination => ({
   previousSecrets: [],
   onLane: false,
   isFailing: false,
+  hasSucceeded: true,
   restingSince: null,
   nextTurnAt: null,
   heldUntil: null,

@@ -51,6 +51,7 @@ function makeDestination(id: string, wish: Pick<Destination, "enabled" | "types"
     previousSecrets: [],
     onLane: false,
     isFailing: false,
+    hasSucceeded: true,
     restingSince: null,
     nextTurnAt: null,
     heldUntil: null,
