@@ -10,7 +10,8 @@ import { readSignature } from "../qonto/read-signature.ts";
 import type { Signature } from "../qonto/signature.ts";
 import type { Recorded } from "../store/events.ts";
 import { type QuarantineReason, type Quarantined, keepInQuarantine, quarantineId } from "../store/quarantine.ts";
-import { recordInGroup, sendInGroup } from "./groups.ts";
+import { recordTogether } from "./record-events.ts";
+import { sendTogether } from "./send-events.ts";
 import { makeDurable } from "./make-durable.ts";
 import { isProbe, recordProbe } from "./probe.ts";
 import type { Refusal } from "./refusals.ts";
@@ -130,7 +131,7 @@ async function answerProbe(event: RelayEvent, { env, timers, waitUntil }: Receiv
 async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
   const leaseUntil = firstLease(event.receivedAt);
   const record = () => {
-    const recording = recordInGroup(env, { event, leaseUntil });
+    const recording = recordTogether(env.DB, { event, leaseUntil });
     // Others may wait for what this request writes: it goes on though its own sender hangs up.
     waitUntil(recording.catch(() => undefined));
     return recording;
@@ -157,7 +158,7 @@ async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) 
 /** Should it fail, or the isolate die first, the cron finds the row that nobody has claimed. */
 async function sendBehindTheAnswer(env: Receiving["env"], event: SentEvent, timers: Timers): Promise<void> {
   try {
-    await sendInGroup(env, event, timers);
+    await sendTogether(env, event, timers);
   } catch (error) {
     logFailure("send-behind-the-answer", error);
   }

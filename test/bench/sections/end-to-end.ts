@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { batchingDelayMs } from "../configuration.ts";
 import { LoadGenerator } from "../load/load-generator.ts";
 import type { LoadReport } from "../load/order.ts";
@@ -5,45 +6,48 @@ import type { Arrival } from "../load/team-order.ts";
 import { Teams } from "../load/teams.ts";
 import { ServedWorker } from "../served-worker.ts";
 import { median, quantile } from "../statistics.ts";
-import { RATE, type Throughput, describePassages } from "./end-to-end-tables.ts";
+import { type Passages, type Steady, type Throughput, describePassages } from "./end-to-end-tables.ts";
+import { takeUsage } from "./metered-relay.ts";
 import type { Section } from "./section.ts";
 
-/** How soon events arrive at teams, and how many can. */
+/** How soon events arrive at teams, what that takes, and how many can. */
 export const endToEnd: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
   const teams = await Teams.start();
   try {
-    const seconds = isShort ? 2 : 10;
-    say("arrival at a steady rate");
-    const batching = batchingDelayMs();
-    const arrival = [await measureArrival(`${batching} ms, as configured`, { seconds, hanging: false })];
-    if (!isShort) {
-      arrival.push(await measureArrival("none", { seconds, hanging: false, batchingSeconds: 0 }));
-      arrival.push(await measureArrival(`${batching} ms; a second team hangs`, { seconds, hanging: true }));
+    const passages: Passages[] = [];
+    for (const steady of isShort ? steadies.slice(0, 1) : steadies) {
+      say(`arrival at ${steady.rate} events a second`);
+      passages.push(await measureArrival({ ...steady, seconds: isShort ? 2 : steady.seconds }));
     }
     const throughput: Throughput[] = [];
     for (const { destinations, events } of isShort ? backlogs.slice(0, 1) : backlogs) {
       say(`deliveries a second, ${destinations} destinations`);
       throughput.push(await measureThroughput(destinations, Math.ceil(events / (isShort ? 20 : 1))));
     }
-    return describePassages(arrival, throughput, batching);
+    return describePassages(passages, throughput);
   } finally {
     generator.stop();
     teams.stop();
   }
 
-  async function measureArrival(name: string, { seconds, hanging, batchingSeconds }: Steady) {
-    const worker = await ServedWorker.start("src/index.ts", batchingSeconds === undefined ? {} : { batchingSeconds });
+  async function measureArrival(steady: Steady): Promise<Passages> {
+    const { rate, seconds, batchingSeconds, hanging } = steady;
+    const worker = await ServedWorker.start("test/bench/worker/metered.ts", { batchingSeconds });
     try {
-      if (hanging) await worker.addTeam(`${teams.url}/hanging`, { timeout_ms: 2_000 });
       await worker.addTeam(`${teams.url}/well`);
-      const steady = { connections: 16, bodyBytes: 1_000, rate: RATE };
-      await generator.send(worker, { ...steady, requests: RATE });
+      const load = { connections: 16, bodyBytes: 1_000 };
+      await generator.send(worker, { ...load, rate: WARM_UP, requests: WARM_UP });
       await worker.drained();
-      await teams.take(RATE, 5_000);
-      const report = await generator.send(worker, { ...steady, requests: RATE * seconds });
+      await teams.take(WARM_UP, 5_000);
+      // From its first event on, as a destination that is set up wrongly does.
+      if (hanging) await worker.addTeam(`${teams.url}/hanging`, { timeout_ms: 2_000 });
+      await takeUsage(worker);
+      const report = await generator.send(worker, { ...load, rate, requests: rate * seconds });
       const arrivals = await untilAllCame(report.answers.length, "/well");
-      return { name, ...passages(report, arrivals) };
+      await wait(WRITTEN_AFTER_MS);
+      const usage = await takeUsage(worker);
+      return { ...steady, events: report.answers.length, usage, ...timesOf(report, arrivals) };
     } finally {
       await worker.stop();
     }
@@ -53,15 +57,19 @@ export const endToEnd: Section = async ({ isShort, say }) => {
     const worker = await ServedWorker.start("src/index.ts");
     try {
       for (let index = 0; index < destinations; index += 1) await worker.addTeam(`${teams.url}/${index}`);
-      const { answers } = await generator.send(worker, { connections: 16, requests: events, bodyBytes: 1_000 });
-      const loadEndedAt = Math.max(...answers.map(({ sentAt, durationMs }) => sentAt + durationMs));
-      const arrivals = await teams.take(events * destinations, 60_000);
-      const behind = arrivals.filter(({ at }) => at > loadEndedAt);
-      const lastAt = Math.max(loadEndedAt, ...behind.map(({ at }) => at));
+      await generator.send(worker, { connections: 64, requests: WARM_UP, bodyBytes: 1_000 });
+      await teams.take(WARM_UP * destinations, 10_000);
+      const { answers } = await generator.send(worker, { connections: 64, requests: events, bodyBytes: 1_000 });
+      const ids = new Set(answers.map(({ id }) => id));
+      const arrivals = (await teams.take(events * destinations, 60_000)).filter(({ id }) => ids.has(id));
+      const firstAt = Math.min(...answers.map(({ sentAt }) => sentAt));
+      const lastAt = Math.max(...arrivals.map(({ at }) => at));
+      const arrived = new Set(arrivals.map(({ path, id }) => `${path} ${id}`)).size;
       return {
         destinations,
-        perSecond: (behind.length * 1_000) / (lastAt - loadEndedAt),
-        missing: events * destinations - countDistinct(arrivals, new Set(answers.map(({ id }) => id))),
+        events,
+        perSecond: (arrived * 1_000) / (lastAt - firstAt),
+        missing: events * destinations - arrived,
       };
     } finally {
       await worker.stop();
@@ -73,24 +81,31 @@ export const endToEnd: Section = async ({ isShort, say }) => {
   }
 };
 
+const WARM_UP = 50;
+
+/** What destinations answered last is written down by then. */
+const WRITTEN_AFTER_MS = 300;
+
+const configured = batchingDelayMs() / 1000;
+
+const steadies: readonly Steady[] = [
+  { rate: 1, seconds: 20, batchingSeconds: configured, hanging: false },
+  { rate: 50, seconds: 10, batchingSeconds: configured, hanging: false },
+  { rate: 500, seconds: 6, batchingSeconds: configured, hanging: false },
+  { rate: 50, seconds: 10, batchingSeconds: configured, hanging: true },
+  { rate: 1, seconds: 20, batchingSeconds: 1, hanging: false },
+  { rate: 50, seconds: 10, batchingSeconds: 1, hanging: false },
+  { rate: 500, seconds: 6, batchingSeconds: 1, hanging: false },
+];
+
+/** All of them are sent at once. */
 const backlogs = [
-  { destinations: 1, events: 3_000 },
-  { destinations: 3, events: 1_500 },
+  { destinations: 1, events: 2_000 },
+  { destinations: 3, events: 2_000 },
   { destinations: 10, events: 600 },
 ];
 
-interface Steady {
-  readonly seconds: number;
-  readonly hanging: boolean;
-  readonly batchingSeconds?: number;
-}
-
-/** What comes twice, or late from a turn before, counts for nothing. */
-function countDistinct(arrivals: readonly Arrival[], ids: ReadonlySet<string>): number {
-  return new Set(arrivals.filter(({ id }) => ids.has(id)).map(({ path, id }) => `${path} ${id}`)).size;
-}
-
-function passages({ answers }: LoadReport, arrivals: readonly Arrival[]) {
+function timesOf({ answers }: LoadReport, arrivals: readonly Arrival[]) {
   const first = new Map(arrivals.toReversed().map(({ id, at }) => [id, at]));
   const times = answers.flatMap(({ id, sentAt }) => {
     const at = first.get(id);

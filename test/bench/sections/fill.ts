@@ -7,23 +7,31 @@ const PAGE = 20_000;
 const numbersSql = `
   WITH RECURSIVE numbers (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?2)`;
 
+/** Positions below it are for what is filled in, the older the lower; those above it for what the relay receives meanwhile. */
+const FLOOR = 20_000_000;
+
+const floorSql = `
+  INSERT INTO events (seq, id, source, type, received_at, queued_at, recipients, body)
+  VALUES (${FLOOR}, 'floor', 'business', 'v1/cards', ?1, ?1, '{}', '{}')`;
+
+/** Before the relay receives anything. */
+export async function prepareFilling({ db }: ServedWorker, newestAt: number): Promise<void> {
+  await db.prepare(floorSql).bind(newestAt).run();
+}
+
 const eventsSql = `${numbersSql}
-  INSERT INTO events (id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
+  INSERT INTO events (seq, id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
     claimed_until, claims, recipients, content_type, body)
-  SELECT printf('filled-%08d', n), 'business', iif(n % 2, 'v1/transactions', 'v1/cards'), 'updated',
+  SELECT ${FLOOR} - 1 - n, printf('filled-%08d', n), 'business', iif(n % 2, 'v1/transactions', 'v1/cards'), 'updated',
     printf('organization-%04d', n % 1000), printf('resource-%d', n / 1000 % 10), '2026-01-01T00:00:00.000Z', ?3 - n * ?5,
-    ?3 - n * ?5, ?3 - n * ?5, 1, ?4, 'application/json', '{"id":"filled","type":"v1/cards","data":{"amount":"12.00"}}'
+    ?3 - n * ?5, ?3 - n * ?5, 1, json_object(?4, json_array(?3 - n * ?5, 200, 5, '')), 'application/json', '{"id":"filled","type":"v1/cards","data":{"amount":"12.00"}}'
   FROM numbers`;
 
-const deliveriesSql = `${numbersSql}
-  INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts)
-  SELECT ?4, ?3 - n * ?5, printf('filled-%08d', n), 'delivered', '[]' FROM numbers`;
-
 const resourcesSql = `${numbersSql}
-  INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, version_at, event_id, received_at, data)
+  INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, version_at, event_seq)
   SELECT printf('organization-%04d', n % 1000), iif(n % 2, 'v1/transactions', 'v1/cards'),
     printf('resource-%d', n / 1000 % 10), 'updated', 0, '2026-01-01', '2026-01-01T00:00:00.000Z',
-    printf('filled-%08d', n), ?3 - n * ?4, '{"amount":"12.00"}'
+    ${FLOOR} - 1 - n
   FROM numbers WHERE true ON CONFLICT DO NOTHING`;
 
 /** Writes delivered events past the relay: those of the numbers `from` up to `until`, each so much older than the one before. */
@@ -32,11 +40,10 @@ export async function fill(
   { from, until, newestAt, everyMs, destinationId }: Filling,
 ): Promise<void> {
   for (let first = from; first < until; first += PAGE) {
-    const range = [first, Math.min(first + PAGE, until), newestAt] as const;
+    const range = [first, Math.min(first + PAGE, until)] as const;
     await db.batch([
-      db.prepare(eventsSql).bind(...range, JSON.stringify([destinationId]), everyMs),
-      db.prepare(deliveriesSql).bind(...range, destinationId, everyMs),
-      db.prepare(resourcesSql).bind(...range, everyMs),
+      db.prepare(eventsSql).bind(...range, newestAt, destinationId, everyMs),
+      db.prepare(resourcesSql).bind(...range),
     ]);
   }
 }

@@ -28,9 +28,11 @@ const usage = z.object({
   callsForStrangers: z.number(),
   rowsRead: z.number(),
   rowsWritten: z.number(),
+  consumerInvocations: z.number(),
+  queueOperations: z.number(),
 });
 
-/** What D1 was asked since the last time. */
+/** What the relay has used since the last time. */
 export async function takeUsage(worker: ServedWorker): Promise<z.output<typeof usage>> {
   return usage.parse(await (await fetch(`${worker.url}/bench/usage`)).json());
 }

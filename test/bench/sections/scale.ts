@@ -1,9 +1,9 @@
-import { dollarsForAGigabyte } from "../../worker/budgets/price.ts";
+import { dollars } from "../../worker/budgets/price.ts";
 import { LoadGenerator } from "../load/load-generator.ts";
 import { Teams } from "../load/teams.ts";
 import { type Report, figure } from "../report.ts";
 import { ServedWorker } from "../served-worker.ts";
-import { fill } from "./fill.ts";
+import { fill, prepareFilling } from "./fill.ts";
 import { type Measured, logIn, measure, measurePage, runCron } from "./metered-relay.ts";
 import type { Section } from "./section.ts";
 
@@ -44,13 +44,15 @@ export const scale: Section = async ({ isShort, say }) => {
     const levels = isShort ? [500] : [10_000, 100_000, 1_000_000];
     const table = new Map<string, Measured[]>();
     const note = (what: string, measured: Measured) => table.set(what, [...(table.get(what) ?? []), measured]);
+    const newestAt = Date.now() - 60_000;
+    await prepareFilling(worker, newestAt);
     const bytesBefore = await worker.databaseBytes();
     await measureEvents(worker, generator, teams);
     const bytes = ((await worker.databaseBytes()) - bytesBefore) / (2 * EVENTS);
     let from = 0;
     for (const level of levels) {
       say(`${level.toLocaleString("en")} events`);
-      const filling = { newestAt: Date.now() - 60_000, everyMs: EVERY_MS, destinationId };
+      const filling = { newestAt, everyMs: EVERY_MS, destinationId };
       await fill(worker, { ...filling, from, until: level });
       from = level;
       await runCron(worker);
@@ -120,7 +122,7 @@ function describe(
     notes: [
       "A ledger of all time counts all that there is, in pages of 5,000 between which D1 does other work.",
       `An event of 1 KB, its delivery and its resource take ${figure(bytes)} bytes of D1: ${figure(DATABASE_BYTES / bytes / 1e6)} million fill its 10 GB.`,
-      `A million of them, kept for a month beyond what is included: ${figure((bytes * 1e6 * dollarsForAGigabyte) / 1e9)} dollars.`,
+      `A million of them, kept for a month beyond what is included: ${figure(dollars({ bytesStored: bytes }))} dollars.`,
     ],
   };
 }

@@ -4,12 +4,20 @@ import { createRelay } from "../../../src/relay.ts";
 import { type Intercept, interceptDatabase } from "../../worker/support/database.ts";
 
 /**
- * The relay, and what it has asked of D1: GET /bench/usage takes the counts, POST /bench/cron runs the cron. POST /bench/hold
+ * The relay, and what it has used of the platform: GET /bench/usage takes the counts, POST /bench/cron runs the cron. POST /bench/hold
  * keeps events waiting in their queue, until POST /bench/release.
  */
 const relay = createRelay(realWorld);
 
-const nothing = { calls: 0, callsForStrangers: 0, rowsRead: 0, rowsWritten: 0 };
+const nothing = {
+  calls: 0,
+  callsForStrangers: 0,
+  rowsRead: 0,
+  rowsWritten: 0,
+  consumerInvocations: 0,
+  /** A message is written, read and deleted; each costs as many operations as it has begun units of 64 KB. */
+  queueOperations: 0,
+};
 let usage = { ...nothing };
 
 const counting: Intercept = async (_call, proceed) => {
@@ -27,12 +35,40 @@ const countingForStrangers: Intercept = (call, proceed) => {
   return counting(call, proceed);
 };
 
+const BILLED_BYTES = 64_000;
+const OPERATIONS = 3;
+
+function countMessage(body: unknown): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(body)).length;
+  usage.queueOperations += OPERATIONS * Math.ceil(bytes / BILLED_BYTES);
+}
+
+function meterQueue(queue: Bindings["EVENTS"]): Bindings["EVENTS"] {
+  return {
+    send: (body, options) => {
+      countMessage(body);
+      return queue.send(body, options);
+    },
+    sendBatch: (messages, options) => {
+      const all = [...messages];
+      for (const { body } of all) countMessage(body);
+      return queue.sendBatch(all, options);
+    },
+    metrics: () => queue.metrics(),
+  };
+}
+
 /** One for each that comes in, as the relay reads its variables once. */
 const metered = new WeakMap<Bindings, Bindings>();
 const meteredForStrangers = new WeakMap<Bindings, Bindings>();
 
 function meter(env: Bindings): Bindings {
-  return metered.getOrInsertComputed(env, () => ({ ...env, DB: interceptDatabase(env.DB, counting) }));
+  return metered.getOrInsertComputed(env, () => ({
+    ...env,
+    DB: interceptDatabase(env.DB, counting),
+    EVENTS: meterQueue(env.EVENTS),
+    RETRIES: meterQueue(env.RETRIES),
+  }));
 }
 
 function meterForStrangers(env: Bindings): Bindings {
@@ -69,6 +105,7 @@ export default {
     }
   },
   async queue(batch, env, context) {
+    usage.consumerInvocations += 1;
     if (batch.queue === "qonto-relay-events") await untilReleased();
     return relay.queue(batch, meter(env), context);
   },

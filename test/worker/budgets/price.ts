@@ -14,10 +14,9 @@ const prices: Readonly<Record<keyof Usage, number>> = {
   // Of a message of at most 64 KB.
   queueOperations: 0.4,
   logEvents: 0.6,
+  // $0.75 for a GB and a month, beyond the 5 GB of an account that are included.
+  bytesStored: 0.00075,
 };
-
-/** A month, beyond the 5 GB of an account that are included. */
-export const dollarsForAGigabyte = 0.75;
 
 export const pricesOf = "November 2026";
 

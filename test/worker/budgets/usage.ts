@@ -10,6 +10,8 @@ export interface Usage {
   readonly queueOperations: number;
   /** Lines of ours: the platform's record of each invocation is switched off (wrangler.toml). */
   readonly logEvents: number;
+  /** By which D1 grows, of what stays a month. */
+  readonly bytesStored: number;
 }
 
 export const noUsage: Usage = {
@@ -20,4 +22,5 @@ export const noUsage: Usage = {
   rowsRead: 0,
   queueOperations: 0,
   logEvents: 0,
+  bytesStored: 0,
 };
