@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Miniflare, MiniflareCoreError, convertV4MiniflareOptions } from "miniflare";
 import { ConfigError, parseConfig } from "../config.ts";
 import { expireLeases } from "../store/expire-leases.ts";
-import { applyMigrations } from "../store/migrations.ts";
+import { UnknownMigrations, applyMigrations } from "../store/migrations.ts";
 import { bundleWorker, workerOptions, wranglerVariables } from "./local-worker.ts";
 import { readVariables } from "./variables-file.ts";
 
@@ -61,6 +61,11 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     await runCron();
   };
   await open(await bundleWorker("src/index.ts")).catch((error: unknown) => {
+    if (error instanceof UnknownMigrations) {
+      throw new ServeError(
+        `The state in ${stateDirectory} was made by another version of the relay (${error.names.join(", ")}), whose tables are others. Move it away or delete it, and start again.`,
+      );
+    }
     if (!(error instanceof MiniflareCoreError && error.code === "ERR_ADDRESS_IN_USE")) throw error;
     throw new ServeError(`Port ${port} is taken. Stop what listens there, or choose another: PORT=8788 npm start`);
   });

@@ -13,11 +13,20 @@ export const appliedMigrationsSql = "SELECT name FROM d1_migrations ORDER BY id"
 
 export const noteMigrationSql = "INSERT INTO d1_migrations (name) VALUES (?1)";
 
-/** Applies the migrations that the database lacks, each whole or not at all. */
+/** The database has had migrations that this version of the relay does not know: its tables are others. */
+export class UnknownMigrations extends Error {
+  constructor(readonly names: readonly string[]) {
+    super(`The database has had migrations that this version of the relay does not know: ${names.join(", ")}`);
+  }
+}
+
+/** Applies the migrations that the database lacks, each whole or not at all. Throws UnknownMigrations. */
 export async function applyMigrations(db: D1Database, readMigration: (name: string) => string): Promise<void> {
   await db.prepare(createMigrationTableSql).run();
   const { results } = await db.prepare(appliedMigrationsSql).all();
-  const applied = new Set(results.map((row) => row["name"]));
+  const applied = new Set(results.map((row) => String(row["name"])));
+  const unknown = applied.difference(new Set(expectedMigrations));
+  if (unknown.size > 0) throw new UnknownMigrations([...unknown]);
   for (const name of expectedMigrations.filter((expected) => !applied.has(expected))) {
     const migrationSql = readMigration(name);
     await db.batch([db.prepare(migrationSql), db.prepare(noteMigrationSql).bind(name)]);
