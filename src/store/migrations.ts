@@ -15,8 +15,11 @@ export const noteMigrationSql = "INSERT INTO d1_migrations (name) VALUES (?1)";
 
 /** The database has had migrations that this version of the relay does not know: its tables are others. */
 export class UnknownMigrations extends Error {
-  constructor(readonly names: readonly string[]) {
+  readonly names: readonly string[];
+
+  constructor(names: readonly string[]) {
     super(`The database has had migrations that this version of the relay does not know: ${names.join(", ")}`);
+    this.names = names;
   }
 }
 

@@ -16,6 +16,7 @@ const usage = z.object({
   rowsRead: z.number(),
   queueOperations: z.number(),
   logEvents: z.number(),
+  bytesStored: z.number(),
 });
 const measured = z.record(z.string(), usage);
 
@@ -28,7 +29,7 @@ export const cost: Section = async ({ say }) => {
   say("counting");
   const all = await countUsage();
   const idle = all["an hour without events"];
-  const events = Object.entries(all).filter(([name]) => name !== "an hour without events");
+  const events = Object.entries(all).filter(([, { requests, bytesStored }]) => requests < 60 && bytesStored === 0);
   const table: Table = {
     title: `Dollars for a million events, at the prices of ${pricesOf}; and what is counted for each`,
     columns: ["", "dollars", "log", "rows written", "read", "queue operations", "D1 calls", "invocations"],
@@ -43,9 +44,19 @@ export const cost: Section = async ({ say }) => {
       figure(one.requests + one.consumerInvocations),
     ]),
   };
+  const totals = ["one destination", "three destinations"].map((name) => totalOf(name, all));
+  const sums: Table = {
+    title:
+      "A million events of 1 KB, kept for a month, in dollars; before: with a row for each delivery and wide tables",
+    columns: ["", "events", "log", "deletion", "storage", "total", "before"],
+    rows: totals.map(({ name, events: own, log, deletion, storage, total, before }) => [
+      name,
+      ...[own, log, deletion, storage, total, before].map(figure),
+    ]),
+  };
   return {
-    tables: [table],
-    goals: goalsOf(all),
+    tables: [table, sums],
+    goals: [...goalsOf(all), ...totals.map(toGoal)],
     figures: Object.fromEntries(events.map(([name, one]) => [`${name}: dollars a million`, dollars(withoutLog(one))])),
     notes: [
       "The log is a bill of its own, and can be sampled. Processor time is not counted: $0.02 for each ms of an event.",
@@ -55,6 +66,29 @@ export const cost: Section = async ({ say }) => {
     ],
   };
 };
+
+/** What a million cost before, and may cost now. */
+const TOTALS: Readonly<Record<string, { readonly before: number; readonly most: number }>> = {
+  "one destination": { before: 15.6, most: 10.5 },
+  "three destinations": { before: 20, most: 11.5 },
+};
+
+function totalOf(name: string, all: Readonly<Record<string, Usage>>) {
+  const own = all[name];
+  const parts = {
+    events: own === undefined ? Number.NaN : dollars(withoutLog(own)),
+    log: dollars({ logEvents: own?.logEvents ?? Number.NaN }),
+    deletion: dollars(all[`${name}: deletion`] ?? {}),
+    storage: dollars(all[`${name}: storage`] ?? {}),
+  };
+  const total = parts.events + parts.log + parts.deletion + parts.storage;
+  const { before = Number.NaN, most = Number.NaN } = TOTALS[name] ?? {};
+  return { name, ...parts, total, before, most };
+}
+
+function toGoal({ name, total, most }: ReturnType<typeof totalOf>): Goal {
+  return { goal: `≤ $${most} for a million, ${name}, all told`, measured: figure(total), isMet: total <= most };
+}
 
 function withoutLog(one: Usage): Usage {
   return { ...one, logEvents: 0 };
@@ -71,8 +105,9 @@ function goalsOf(all: Readonly<Record<string, Usage>>): Goal[] {
   });
   return [
     goal("≤ 4 rows written for an event with one destination", one.rowsWritten, 4),
-    goal("≤ $6 for a million with one destination", dollars(withoutLog(one)), 6),
-    goal("≤ $8 for a million with three destinations", dollars(withoutLog(three)), 8),
+    goal("≤ 4 with three", three.rowsWritten, 4),
+    goal("≤ 2,400 bytes kept of one", all["one destination: storage"]?.bytesStored ?? Number.NaN, 2_400),
+    goal("≤ 2,400 with three", all["three destinations: storage"]?.bytesStored ?? Number.NaN, 2_400),
   ];
 }
 
