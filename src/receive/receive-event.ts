@@ -131,7 +131,7 @@ async function answerProbe(event: RelayEvent, { env, timers, waitUntil }: Receiv
 async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
   const leaseUntil = firstLease(event.receivedAt);
   const record = () => {
-    const recording = recordTogether(env.DB, { event, leaseUntil });
+    const recording = recordTogether(env.DB, event);
     // Others may wait for what this request writes: it goes on though its own sender hangs up.
     waitUntil(recording.catch(() => undefined));
     return recording;

@@ -66,13 +66,14 @@ export const recordDeliveriesSql = `
 /**
  * Writes deliveries down as they now stand; `also` joins the same transaction, and its results are returned. A delivery
  * that has come to its end stays there, and one to a destination that its event does not name is left out. Rows written:
- * 1 for all first attempts at an event that succeeded, 1 for each other delivery, 2 while it is pending. With a `persistence` the write outlasts an overloaded D1: what has been attempted would be attempted again.
+ * 1 for all first attempts at an event that succeeded, 1 for each other delivery, 2 while it is pending. The write outlasts an
+ * overloaded D1: what has been attempted would be attempted again.
  */
 export async function recordDeliveries(
   db: Database,
   deliveries: readonly Delivery[],
   also: readonly D1PreparedStatement[],
-  persistence?: Persistence,
+  persistence: Persistence,
 ): Promise<D1Result[]> {
   const hasFirsts = deliveries.some((delivery) => firstOf(delivery) !== null);
   const statements = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery)))).flatMap(
@@ -82,7 +83,7 @@ export async function recordDeliveries(
     ],
   );
   const write = () => db.batch([...statements, ...also]);
-  const results = await (persistence === undefined ? retried(db, write) : retriedUntil(db, persistence, write));
+  const results = await retriedUntil(db, persistence, write);
   return results.slice(statements.length);
 }
 

@@ -8,11 +8,11 @@ import { eventRow, toEventFields } from "./event-row.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
- * What recording an event found. `owed`: recorded before, but the queue message that should have followed has not been
+ * What recording an event found. `forgotten`: recorded before, but the queue message that should have followed has not been
  * handled for so long that it needs sending again.
  */
 export interface Recorded {
-  readonly as: "new" | "duplicate" | "owed";
+  readonly as: "new" | "duplicate" | "forgotten";
   /** Whether the one recorded before has another body. That one stays. */
   readonly bodyDiffers: boolean;
 }
@@ -36,9 +36,9 @@ const isForgottenSql = `(
  * takes one off. A call that is repeated and meets its own row leaves it as it is.
  */
 const recordGivenSql = (given: string, isRepeated: string) => `
-  WITH given (${eventColumns}, lease_until) AS MATERIALIZED (${given})
+  WITH given (${eventColumns}) AS MATERIALIZED (${given})
   INSERT INTO events (${eventColumns}, claimed_until, recipients)
-  SELECT ${eventColumns}, lease_until, iif(lease_until IS NULL, NULL, ${wantedBySql}) FROM given WHERE true
+  SELECT ${eventColumns}, queued_at + ${MESSAGE_PATIENCE_MS}, ${wantedBySql} FROM given WHERE true
   ON CONFLICT (id) DO UPDATE SET
     duplicates = events.duplicates + 1,
     conflicts = events.conflicts + (events.body <> excluded.body),
@@ -49,13 +49,12 @@ const recordGivenSql = (given: string, isRepeated: string) => `
     WHERE NOT (${isRepeated} AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))
   RETURNING id, duplicates, queued_at, iif(duplicates > 0, body, NULL) AS body`;
 
-export const recordSql = recordGivenSql(`VALUES (${eventValues}, ?13)`, "?14");
+export const recordSql = recordGivenSql(`VALUES (${eventValues})`, "?13");
 
 export const recordGroupSql = recordGivenSql(
   `SELECT value ->> 'id', value ->> 'source', value ->> 'type', value ->> 'event', value ->> 'organization_id',
     value ->> 'resource_id', value ->> 'created_at', ${receivedAtSql("value ->> 'received_at'")}, value ->> 'received_at',
-    value ->> 'is_unreadable', value ->> 'content_type', value ->> 'content_encoding', value ->> 'body',
-    value ->> 'lease_until'
+    value ->> 'is_unreadable', value ->> 'content_type', value ->> 'content_encoding', value ->> 'body'
   FROM json_each(?1)`,
   "?2",
 );
@@ -68,24 +67,15 @@ const recordedRow = z.object({
   body: z.string().nullable(),
 });
 
-/** An event to record; `leaseUntil`: of the consumer that gets its message, null when that will not bear the event itself. */
-export interface Recording {
-  readonly event: RelayEvent;
-  readonly leaseUntil: number | null;
-}
-
 /**
- * Records an event by one statement, which also tells a duplicate, and says who is to get a new one. `isRepeated`: it may
- * have been recorded by the same call before. Rows written: 2 when new, 1 for a duplicate, which is counted.
+ * Records an event by one statement, which also tells a duplicate, says who is to get a new one and gives it the lease of its
+ * message (`firstLease`). `isRepeated`: it may have been recorded by the same call before. Rows written: 2 when new, 1 for a
+ * duplicate, which is counted.
  */
-export async function recordEvent(
-  db: Database,
-  { event, leaseUntil }: Recording,
-  isRepeated: boolean,
-): Promise<Recorded> {
+export async function recordEvent(db: Database, event: RelayEvent, isRepeated: boolean): Promise<Recorded> {
   const statement = db.prepare(recordSql);
   const { results } = await retried(db, (before) =>
-    statement.bind(...eventParameters(event), leaseUntil, isRepeated || before > 0 ? 1 : 0).all(),
+    statement.bind(...eventParameters(event), isRepeated || before > 0 ? 1 : 0).all(),
   );
   return toRecorded(event, results[0] === undefined ? undefined : recordedRow.parse(results[0]));
 }
@@ -93,11 +83,11 @@ export async function recordEvent(
 /** The same for many events, by one statement. */
 export async function recordEvents(
   db: Database,
-  recordings: readonly Recording[],
+  events: readonly RelayEvent[],
   isRepeated: boolean,
 ): Promise<Recorded[]> {
   // In the order of receipt, for their times to grow with their positions.
-  const ordered = recordings.toSorted((one, other) => one.event.receivedAt - other.event.receivedAt);
+  const ordered = events.toSorted((one, other) => one.receivedAt - other.receivedAt);
   const rows = JSON.stringify(ordered.map(toGiven));
   const statement = db.prepare(recordGroupSql);
   const { results } = await retried(db, (before) => statement.bind(rows, isRepeated || before > 0 ? 1 : 0).all());
@@ -106,11 +96,11 @@ export async function recordEvents(
     ({ id }) => id,
   );
   // Of several of the same id each has its row, in that order.
-  const recorded = new Map(ordered.map((one) => [one, toRecorded(one.event, found.get(one.event.id)?.shift())]));
-  return recordings.map((one) => recorded.get(one) ?? toRecorded(one.event, undefined));
+  const recorded = new Map(ordered.map((one) => [one, toRecorded(one, found.get(one.id)?.shift())]));
+  return events.map((one) => recorded.get(one) ?? toRecorded(one, undefined));
 }
 
-function toGiven({ event, leaseUntil }: Recording): Record<string, unknown> {
+function toGiven(event: RelayEvent): Record<string, unknown> {
   return {
     id: event.id,
     source: event.source,
@@ -124,14 +114,13 @@ function toGiven({ event, leaseUntil }: Recording): Record<string, unknown> {
     content_type: event.contentType,
     content_encoding: event.contentEncoding,
     body: event.body,
-    lease_until: leaseUntil,
   };
 }
 
 function toRecorded(event: RelayEvent, row: z.output<typeof recordedRow> | undefined): Recorded {
   // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
   if (row === undefined || row.duplicates === 0) return { as: "new", bodyDiffers: false };
-  return { as: row.queued_at === event.receivedAt ? "owed" : "duplicate", bodyDiffers: row.body !== event.body };
+  return { as: row.queued_at === event.receivedAt ? "forgotten" : "duplicate", bodyDiffers: row.body !== event.body };
 }
 
 export const recordClaimedSql = `

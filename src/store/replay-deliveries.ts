@@ -13,7 +13,7 @@ const isUpToDateSql = `
  * operator named its destination, which then gets it even if it does not want the event. ?8: when it was first asked for; what
  * has been attempted since then, by the first try of a request that is repeated, is done. A replay knows its own pages.
  */
-export const owePendingSql = `
+export const makeDueSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at, named)
   SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
     'pending', ${attemptsSql}, 0, ?2, ?7
@@ -48,7 +48,7 @@ export const nameRecipientSql = `
  * Statements that make deliveries due at `now`; `upToDate` is what `isUpToDateSql` takes. Each statement names an event once: an
  * UPDATE changes a row once.
  */
-export function owe(
+export function makeDue(
   db: Database,
   keys: readonly DeliveryKey[],
   now: number,
@@ -74,7 +74,7 @@ export function owe(
       })),
     );
     return [
-      db.prepare(owePendingSql).bind(rows, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),
+      db.prepare(makeDueSql).bind(rows, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),
       db.prepare(nameRecipientSql).bind(rows),
     ];
   });
@@ -92,7 +92,7 @@ export async function replayDeliveries(
 ): Promise<number> {
   if (keys.length === 0) return 0;
   const results = await retried(db, () =>
-    db.batch(owe(db, keys, now, { evenDelivered: named, named, askedAt, upToDate: [null, null, null] })),
+    db.batch(makeDue(db, keys, now, { evenDelivered: named, named, askedAt, upToDate: [null, null, null] })),
   );
   return results.filter((_, index) => index % 2 === 0).reduce((sum, { meta }) => sum + meta.changes, 0);
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import type { Replay } from "../domain/replay.ts";
-import { owe } from "./replay-deliveries.ts";
+import { makeDue } from "./replay-deliveries.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { recipientsWithRowsSql, statusSql } from "./event-progress.ts";
 import { wantsSql } from "./wants.ts";
@@ -186,7 +186,7 @@ export async function replayPage(
   const finishedAt = edge === null ? now : null;
   await retried(db, () =>
     db.batch([
-      ...owe(db, keys, now, {
+      ...makeDue(db, keys, now, {
         evenDelivered: which === "all",
         named: false,
         upToDate: [id, reached.receivedAt, reached.id],

@@ -49,12 +49,11 @@ import {
 const fewTimes = [1, 2, 3];
 
 export const storeWrites: Readonly<Record<string, StoreMove>> = {
-  recordEvent: (db, chance) =>
-    events.recordEvent(db, { event: eventBy(chance), leaseUntil: leaseBy(chance) }, isSo(chance)),
+  recordEvent: (db, chance) => events.recordEvent(db, eventBy(chance), isSo(chance)),
   recordEvents: (db, chance) =>
     events.recordEvents(
       db,
-      fewTimes.map(() => ({ event: eventBy(chance), leaseUntil: leaseBy(chance) })),
+      fewTimes.map(() => eventBy(chance)),
       isSo(chance),
     ),
   recordClaimedEvents: (db, chance) =>
@@ -112,6 +111,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
         health.putOnLane(db, some(chance, destinationIds)),
         deliveries.deliveriesOfEvent(db, pick(chance, eventIds)),
       ],
+      { until: 0, world: { now: () => 1, random: () => 0 } },
     ),
   claimDue: async (db, chance) => {
     const found = await destinations.findDestinations(db, some(chance, destinationIds));

@@ -4,12 +4,11 @@ import type { Delivery } from "../../../src/domain/delivery.ts";
 import { latestAttempt, readLatestAttempt } from "../../../src/store/latest-attempt.ts";
 import { LEASE_MS } from "../../../src/domain/turn.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
-import { recordDeliveries } from "../../../src/store/deliveries.ts";
 import { bringDeliveriesForward } from "../../../src/store/destination-health.ts";
 import { claimDue } from "../../../src/store/lane.ts";
 import { replayDeliveries } from "../../../src/store/replay-deliveries.ts";
 import { TestRelay } from "../support/relay.ts";
-import { database } from "../support/store.ts";
+import { database, writeDeliveries } from "../support/store.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { openDatabase } from "../../../src/store/database.ts";
 
@@ -35,7 +34,7 @@ async function statusAfter(...statuses: Delivery["status"][]): Promise<unknown> 
   for (const status of statuses) {
     const nextAttemptAt = status === "pending" ? 1 : null;
     const delivery = { destinationId, eventId: "e1", receivedAt: 1, status, attempts: [], step: 0, nextAttemptAt };
-    await recordDeliveries(database, [delivery], []);
+    await writeDeliveries([delivery]);
   }
   const statement = env.DB.prepare("SELECT status FROM deliveries WHERE destination_id = ?1");
   return statement.bind(destinationId).first("status");
@@ -57,10 +56,8 @@ it("a delivery of which its event does not know is not written down", async () =
   const delivered = { destinationId, status: "delivered", attempts: [], step: 0, nextAttemptAt: null } as const;
   await recordEvents("dst_another", [{ eventId: "of-another", receivedAt: 5 }]);
   await recordEvents(destinationId, [{ eventId: "recorded-later", receivedAt: 6 }]);
-  await recordDeliveries(
-    database,
+  await writeDeliveries(
     ["of-another", "recorded-later", "deleted"].map((eventId) => ({ ...delivered, eventId, receivedAt: 5 })),
-    [],
   );
   const statement = env.DB.prepare("SELECT event_id FROM deliveries WHERE destination_id = ?1").bind(destinationId);
   expect((await statement.all()).results).toEqual([]);
@@ -70,7 +67,7 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   const { id: destinationId } = await new TestRelay().addTeam(url);
   const key = { destinationId, eventId: "claimed", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
-  await recordDeliveries(database, [{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }], []);
+  await writeDeliveries([{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }]);
   const asked = 100_000;
   const claim = { destinationId, limit: 1, seenTurnAt: null, takesTurn: false };
   const lease = { now: asked + 10, claimedUntil: asked + 10 + LEASE_MS };
@@ -91,18 +88,18 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
   const claimAt = async (now: number) =>
     (await claimDue(database, [claim], { now, claimedUntil: now + LEASE_MS })).claimed[0]?.deliveries.length;
 
-  await recordDeliveries(database, [{ ...pending, nextAttemptAt: 1_000 }], []);
+  await writeDeliveries([{ ...pending, nextAttemptAt: 1_000 }]);
   expect(await claimAt(1_010)).toBe(1);
-  await recordDeliveries(database, [{ ...pending, nextAttemptAt: 1_000 }], []);
+  await writeDeliveries([{ ...pending, nextAttemptAt: 1_000 }]);
   expect(await claimAt(1_020)).toBe(0);
-  await recordDeliveries(database, [{ ...pending, nextAttemptAt: 1_030 }], []);
+  await writeDeliveries([{ ...pending, nextAttemptAt: 1_030 }]);
   expect(await claimAt(1_030)).toBe(1);
 
   // The attempt for which it was claimed stays written down, too.
   const failed = { at: 1_040, outcome: "rejected", status: 500, durationMs: 1, responseExcerpt: null } as const;
   const attempts = [{ attempt: 1, ...failed, retryAfterSeconds: null }];
-  await recordDeliveries(database, [{ ...pending, attempts, step: 1, nextAttemptAt: 6_040 }], []);
-  await recordDeliveries(database, [{ ...pending, nextAttemptAt: 1_000 }], []);
+  await writeDeliveries([{ ...pending, attempts, step: 1, nextAttemptAt: 6_040 }]);
+  await writeDeliveries([{ ...pending, nextAttemptAt: 1_000 }]);
   expect(await claimAt(6_000)).toBe(0);
   expect(await claimAt(6_040)).toBe(1);
 });
@@ -120,7 +117,7 @@ it("a claim names those that have a delivery of the event already: they get no f
   const { id: destinationId } = await new TestRelay().addTeam(url);
   const key = { destinationId, eventId: "given-before", receivedAt: 9 };
   await recordEvents(destinationId, [key]);
-  await recordDeliveries(database, [{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 1 }], []);
+  await writeDeliveries([{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 1 }]);
   await env.DB.prepare("UPDATE events SET recipients = json_insert(recipients, '$.dst_another', NULL) WHERE id = ?1")
     .bind(key.eventId)
     .run();
@@ -165,7 +162,7 @@ it("deliveries are written down however much their answers say", async () => {
         : db.batch.bind(db),
   });
   await recordEvents(destinationId, deliveries);
-  await recordDeliveries(openDatabase(watched, realWorld), deliveries, []);
+  await writeDeliveries(deliveries, openDatabase(watched, realWorld));
   const { results } = await env.DB.prepare("SELECT event_id FROM deliveries WHERE received_at = 2").all();
   expect(results).toHaveLength(20);
   expect(largestParameter).toBeLessThan(2_000_000);
@@ -199,7 +196,7 @@ it("the latest attempt is found in the midst of a long backlog", async () => {
     ...many.map((index) => waiting(index, 90_000, 30_000)),
   ];
   await recordEvents(destinationId, [probed, ...backlog]);
-  await recordDeliveries(database, [probed, ...backlog], []);
+  await writeDeliveries([probed, ...backlog]);
   await database.prepare("UPDATE destinations SET last_failure_at = 60000 WHERE id = ?1").bind(destinationId).run();
   const latest = readLatestAttempt(await latestAttempt(database, destinationId).first());
   expect(latest).toMatchObject({ eventId: probed.eventId, attempt: { at: 60_000 } });

@@ -1,9 +1,15 @@
 import { env } from "cloudflare:workers";
 import { realWorld } from "../../../src/platform/world.ts";
+import type { Delivery } from "../../../src/domain/delivery.ts";
 import { openDatabase } from "../../../src/store/database.ts";
+import { recordDeliveries } from "../../../src/store/deliveries.ts";
 
 /** D1 as the store takes it. */
 export const database = openDatabase(env.DB, realWorld);
+
+/** Writes deliveries down, and nothing else. */
+export const writeDeliveries = (deliveries: readonly Delivery[], db = database) =>
+  recordDeliveries(db, deliveries, [], { until: 0, world: realWorld });
 
 /** For what is tested without a receiver. */
 export const someEvent = {
