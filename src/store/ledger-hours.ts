@@ -102,9 +102,12 @@ export const rememberHoursSql = `
   SELECT value ->> 'hour', value ->> 'counts', ?2 FROM json_each(?1) WHERE ${changesSql} = ?3
   ON CONFLICT (hour) DO NOTHING`;
 
+/** Six weeks: a relay that has been still for years has many empty ones. */
+export const MOST_HOURS = 1_000;
+
 /**
- * Remembers the hours of a time that have come to their end, empty ones as well, so that nobody looks for their rows again.
- * `moment`: from before the first of them was counted. Rows written: 1 for each hour.
+ * Remembers the hours of a time that have come to their end, empty ones as well, so that nobody looks for their rows again;
+ * the first of them if they are very many. `moment`: from before the first of them was counted. Rows written: 1 for each hour.
  */
 export async function rememberHours(
   db: Database,
@@ -115,7 +118,7 @@ export async function rememberHours(
 ): Promise<void> {
   if (moment.firstAt === null || moment.newestAt === null) return;
   const first = Math.max(Math.ceil(since / MS_PER_HOUR), hourOf(moment.firstAt));
-  const end = Math.min(hourOf(until), hourOf(moment.newestAt));
+  const end = Math.min(hourOf(until), hourOf(moment.newestAt), first + MOST_HOURS);
   const hours = Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index).flatMap((hour) => {
     const ledger = counted.get(hour) ?? emptyLedger;
     return isSettled(ledger) ? [JSON.stringify({ hour, counts: writeCounts(ledger) })] : [];

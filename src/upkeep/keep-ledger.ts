@@ -2,6 +2,7 @@ import { logFailure } from "../platform/log.ts";
 import { countAndRemember, countHour, hourBehind } from "../store/ledger.ts";
 import {
   type LedgerMoment,
+  MOST_HOURS,
   type RememberedHour,
   confirmHour,
   findLeastChecked,
@@ -34,7 +35,11 @@ export async function keepLedger({ env, world }: Upkeep) {
   // Retries have had an hour to end what was pending. What is pending still is left to whoever asks for the ledger.
   const end = hourOf(moment.newestAt - MS_PER_HOUR);
   if (from < end) {
-    const until = Math.min(end, (await hourBehind(env.DB, from * MS_PER_HOUR, EVENTS_AT_ONCE)) ?? end);
+    const until = Math.min(
+      end,
+      from + MOST_HOURS,
+      (await hourBehind(env.DB, from * MS_PER_HOUR, EVENTS_AT_ONCE)) ?? end,
+    );
     const span = { since: from * MS_PER_HOUR, until: until * MS_PER_HOUR };
     const counted = await countAndRemember(env.DB, span, moment, now);
     const events = counted.values().reduce((sum, { received }) => sum + received, 0);
