@@ -76,7 +76,7 @@ export interface Recording {
 
 /**
  * Records an event by one statement, which also tells a duplicate, and says who is to get a new one. `isRepeated`: it may
- * have been recorded by the same call before. Rows written: 2 when new, 1 for a duplicate, which is counted.
+ * have been recorded by the same call before. Rows written: 2 when new, and 2 for a duplicate, which is counted.
  */
 export async function recordEvent(
   db: Database,

@@ -30,7 +30,7 @@ const repeatedRow = z.object({ duplicates: z.number(), conflicts: z.number() });
 
 /** What is counted at once, however much there is: two statements, for `readBeside`. */
 function beside(db: Database, { since, until }: Span): D1PreparedStatement[] {
-  return [quarantinedSql, repeatedSql].map((sql) => db.prepare(sql).bind(since, until));
+  return [db.prepare(quarantinedSql).bind(since, until), db.prepare(repeatedSql).bind(since, until)];
 }
 
 function readBeside(quarantined: D1Result | undefined, repeated: D1Result | undefined): Ledger {
@@ -115,8 +115,8 @@ function gapsBetween(hours: readonly number[], { since, until }: Span): Span[] {
   return from < until ? [...gaps, { since: from, until }] : gaps;
 }
 
-/** Events that a page of the console has counted. */
-const NEWEST = 500;
+/** Events that a page of the console has counted, each time that somebody looks at it. */
+const NEWEST = 200;
 
 export const newestPageSql = `
   SELECT received_at AS at FROM events

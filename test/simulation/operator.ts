@@ -80,7 +80,8 @@ export class SimulatedOperator {
   async #balanceAndReplay(): Promise<void> {
     await this.#call("GET", "/api/ledger");
     const [destination] = this.#cloud.chance.some(this.#destinations, 1);
-    if (destination !== undefined) await this.#replay(destination, this.#cloud.chance.pick(["failed", "missing", "all"]));
+    if (destination !== undefined)
+      await this.#replay(destination, this.#cloud.chance.pick(["failed", "missing", "all"]));
   }
 
   /** Replays an event to a destination that is paused: the delivery is pending until that is resumed. */
