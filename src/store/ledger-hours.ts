@@ -55,6 +55,15 @@ export function rememberedHours(db: Database, { since, until }: Span): D1Prepare
   return db.prepare(hoursSql).bind(Math.ceil(since / MS_PER_HOUR), hourOf(until));
 }
 
+/** The first hour from `from` on, before `end`, that is not remembered; `end` without one. */
+export async function firstForgottenHour(db: Database, from: number, end: number): Promise<number> {
+  const { results } = await rememberedHours(db, { since: from * MS_PER_HOUR, until: end * MS_PER_HOUR }).all();
+  const hours = new Set(results.map((row) => hourRow.parse(row).hour));
+  let hour = from;
+  while (hour < end && hours.has(hour)) hour += 1;
+  return hour;
+}
+
 const countsOfHour = z.object({
   received: z.number(),
   settled: z.number(),

@@ -19,7 +19,7 @@ const PAGE = 5_000;
 
 export const nextPageSql = `
   SELECT max(received_at, ?1 + 1) AS at FROM events
-  WHERE seq >= ${firstSeqAtSql("?1")} + ${PAGE} AND received_at < ?2 ORDER BY seq LIMIT 1`;
+  WHERE seq >= ${firstSeqAtSql("?1")} + ${PAGE} AND seq < ${firstSeqAtSql("?2")} ORDER BY seq LIMIT 1`;
 
 export const receivedSql = `SELECT ${hourSql}, count(*) AS events FROM events WHERE ${ofPageSql} GROUP BY hour`;
 

@@ -1,10 +1,12 @@
 import { logFailure } from "../platform/log.ts";
+import type { Database } from "../store/database.ts";
 import { countAndRemember, countHour, hourBehind } from "../store/ledger.ts";
 import {
   type LedgerMoment,
   MOST_HOURS,
   type RememberedHour,
   confirmHour,
+  firstForgottenHour,
   findLeastChecked,
   writeCounts,
 } from "../store/ledger-hours.ts";
@@ -12,13 +14,13 @@ import { readMarks, writeMarks } from "../store/marks.ts";
 import { MS_PER_HOUR, hourOf } from "../store/tallies.ts";
 import type { Upkeep } from "./upkeep-task.ts";
 
-/** A thousand events a minute, on average: what receives hardly notices. */
+/** A thousand events a minute are counted again, on average: what receives hardly notices. */
 const MS_PER_EVENT = 60;
 
 /** Between two checks: a month of hours is checked within five days. */
 const CHECKED_EVERY_MS = 600_000;
 
-/** Events that are counted at once, and the rest of the hour that the last of them is in. */
+/** Events that one run counts for the first time, and the rest of the hour that the last of them is in. */
 const EVENTS_AT_ONCE = 1_000;
 
 /**
@@ -31,25 +33,34 @@ export async function keepLedger({ env, world }: Upkeep) {
   if (now < (marks.get("ledger_due_at") ?? 0)) return {};
   const { moment, least } = await findLeastChecked(env.DB);
   if (moment.firstAt === null || moment.newestAt === null) return {};
-  const from = Math.max(marks.get("ledger_kept_until") ?? 0, hourOf(moment.firstAt));
+  const keptUntil = Math.max(marks.get("ledger_kept_until") ?? 0, hourOf(moment.firstAt));
   // Retries have had an hour to end what was pending. What is pending still is left to whoever asks for the ledger.
   const end = hourOf(moment.newestAt - MS_PER_HOUR);
-  if (from < end) {
-    const until = Math.min(
-      end,
-      from + MOST_HOURS,
-      (await hourBehind(env.DB, from * MS_PER_HOUR, EVENTS_AT_ONCE)) ?? end,
-    );
-    const span = { since: from * MS_PER_HOUR, until: until * MS_PER_HOUR };
-    const counted = await countAndRemember(env.DB, span, moment, now);
-    const events = counted.values().reduce((sum, { received }) => sum + received, 0);
-    await writeMarks(env.DB, { ledger_kept_until: until, ledger_due_at: now + events * MS_PER_EVENT });
-    return { ledger_events: events };
+  if (keptUntil < end) {
+    const kept = await keepHours(env.DB, { from: keptUntil, end }, moment, now);
+    await writeMarks(env.DB, { ledger_kept_until: kept.until });
+    return { ledger_events: kept.events };
   }
   if (least === null) return {};
   const events = await checkHour({ env, world }, least, moment);
   await writeMarks(env.DB, { ledger_due_at: now + Math.max(CHECKED_EVERY_MS, events * MS_PER_EVENT) });
   return { ledger_events: events };
+}
+
+/** Remembers the next hours before `end`, those with a thousand events or so; returns how far it has come. */
+async function keepHours(
+  db: Database,
+  { from, end }: { readonly from: number; readonly end: number },
+  moment: LedgerMoment,
+  now: number,
+): Promise<{ readonly until: number; readonly events: number }> {
+  const first = await firstForgottenHour(db, from, end);
+  if (first === end) return { until: end, events: 0 };
+  const behind = (await hourBehind(db, first * MS_PER_HOUR, EVENTS_AT_ONCE)) ?? end;
+  const until = Math.min(end, first + MOST_HOURS, behind);
+  const span = { since: first * MS_PER_HOUR, until: until * MS_PER_HOUR };
+  const counted = await countAndRemember(db, span, moment, now);
+  return { until, events: counted.values().reduce((sum, { received }) => sum + received, 0) };
 }
 
 /** Returns how many events were counted. What has been changed meanwhile is not judged. */

@@ -73,6 +73,18 @@ describe("the ledger", () => {
     expect(ledger.accounts.at(-1)).toMatchObject({ owed: 40, delivered: 36, dead: 4 });
   });
 
+  it("does not walk over what is younger to count a time that is past", async () => {
+    const relay = await keepHours(20, 500);
+    let rowsRead = 0;
+    const DB = interceptDatabase(env.DB, async (_call, proceed) => {
+      const results = await proceed();
+      rowsRead += results.reduce((sum, { meta }) => sum + meta.rows_read, 0);
+      return results;
+    });
+    await countLedger(openDatabase(DB, realWorld), { since: 0, until: START + 60_000 }, relay.now);
+    expect(rowsRead).toBeLessThan(1_000);
+  });
+
   it("reads less than a tenth of the rows when it is asked for again", async () => {
     const relay = await keepHours(40, 500);
     const first = await balance(relay);
@@ -190,6 +202,21 @@ describe("the cron", () => {
     const relay = await keepHours(5, 10);
     await runCrons(relay, 1);
     expect(await remembered()).toEqual([0, 1, 2]);
+  });
+
+  it("does not count again what somebody has asked for already", async () => {
+    const relay = await keepHours(5, 500);
+    await balance(relay);
+    let counted = 0;
+    relay.env = {
+      ...relay.env,
+      DB: interceptDatabase(env.DB, ({ statements }, proceed) => {
+        if (statements.some((sql) => sql.includes("AS owed"))) counted += 1;
+        return proceed();
+      }),
+    };
+    await runCrons(relay, 1);
+    expect(counted).toBe(0);
   });
 
   it("counts a remembered hour again every ten minutes, the longest unchecked first", async () => {
