@@ -29,6 +29,9 @@ CREATE TABLE events (
   body             TEXT    NOT NULL  -- as received, byte for byte
 ) STRICT;
 
+-- The ledger sums duplicates and conflicts without walking the events that came once.
+CREATE INDEX events_repeated ON events (seq, duplicates, conflicts) WHERE duplicates > 0 OR conflicts > 0;
+
 -- A delivery that did not succeed at its first attempt, or that was replayed. Clustered by destination and time.
 CREATE TABLE deliveries (
   destination_id  TEXT    NOT NULL,
@@ -183,6 +186,14 @@ CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 CREATE TABLE tallies (
   hour   INTEGER NOT NULL PRIMARY KEY, -- since 1970
   counts TEXT    NOT NULL              -- JSON object: a number for each series
+) STRICT;
+
+-- The ledger of hours in which nothing is pending and nothing can be recorded any more. What changes a row of such an hour
+-- deletes it in the same transaction (src/store/ledger-hours.ts).
+CREATE TABLE ledger_hours (
+  hour       INTEGER NOT NULL PRIMARY KEY, -- since 1970, of the events receipt
+  counts     TEXT    NOT NULL,             -- JSON object
+  checked_at INTEGER NOT NULL              -- when it was last counted from the rows
 ) STRICT;
 
 -- What the cron remembers from one run to the next.

@@ -77,3 +77,11 @@ export function isBalanced({ received, settled, pending, unmatched, quarantined,
     accounts.every((account) => account.owed === account.delivered + account.pending + account.dead + account.unwritten)
   );
 }
+
+/** Whether nothing of it is pending, on either side of the accounts, and it balances. */
+export function isSettled(ledger: Ledger): boolean {
+  const { pending, accounts } = ledger;
+  return (
+    pending === 0 && accounts.every((account) => account.pending === 0 && account.unwritten === 0) && isBalanced(ledger)
+  );
+}

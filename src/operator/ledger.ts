@@ -2,10 +2,11 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { isBalanced } from "../domain/ledger.ts";
 import type { World } from "../platform/world.ts";
 import { countLedger } from "../store/ledger.ts";
+import { readMarks } from "../store/marks.ts";
 import { exampleDestination } from "./destination-schema.ts";
 import { badInput, behindToken } from "./refusals.ts";
 import { type OperatorApi, instant, invalidRequest } from "./requests.ts";
-import { json, security } from "./responses.ts";
+import { isoTimeOrNull, json, security, time } from "./responses.ts";
 
 const deliveries = { owed: z.number(), delivered: z.number(), pending: z.number(), dead: z.number() };
 
@@ -24,6 +25,10 @@ const ledger = z
       .number()
       .openapi({ description: "Of the recorded ones, those made up by `reconcile` from what Qonto's API lists." }),
     balanced: z.boolean(),
+    drifted_at: time.nullable().openapi({
+      description:
+        "When the cron last found an hour whose rows no longer say what was counted of them before, which the log shows; null: never. Hours in which nothing is pending are counted once, and again by the cron, one after the other.",
+    }),
     destinations: z.array(z.object({ destination_id: z.string(), ...deliveries })).openapi({
       description:
         "`owed` is counted from the events; what became of it, from the deliveries. `pending`: also what is on its way to its first attempt.",
@@ -41,6 +46,7 @@ const exampleLedger = {
   conflicts: 0,
   reconciled: 2,
   balanced: true,
+  drifted_at: null,
   destinations: [{ destination_id: exampleDestination.id, owed: 100, delivered: 96, pending: 3, dead: 1 }],
 } satisfies z.input<typeof ledger>;
 
@@ -65,13 +71,18 @@ export function addLedger(api: OperatorApi, world: World): void {
     if (since !== undefined && until !== undefined && until <= since) {
       throw invalidRequest([{ path: "until", message: "must be after since" }]);
     }
-    const counted = await countLedger(c.env.DB, since ?? 0, until ?? world.now() + 1);
+    const now = world.now();
+    const counted = await countLedger(c.env.DB, { since: since ?? 0, until: until ?? now + 1 }, now);
     const { accounts, ...states } = counted;
     const destinations = accounts.map(({ destinationId, unwritten, pending, ...account }) => ({
       destination_id: destinationId,
       ...account,
       pending: pending + unwritten,
     }));
-    return c.json({ ...states, balanced: isBalanced(counted), destinations }, 200);
+    const driftedAt = (await readMarks(c.env.DB)).get("ledger_drifted_at") ?? null;
+    return c.json(
+      { ...states, balanced: isBalanced(counted), drifted_at: isoTimeOrNull(driftedAt), destinations },
+      200,
+    );
   });
 }

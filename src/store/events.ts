@@ -69,7 +69,7 @@ const recordedRow = z.object({
 
 /**
  * Records an event by one statement, which also tells a duplicate, says who is to get a new one and gives it the lease of its
- * message (`firstLease`). `isRepeated`: it may have been recorded by the same call before. Rows written: 2 when new, 1 for a
+ * message (`firstLease`). `isRepeated`: it may have been recorded by the same call before. Rows written: 2 when new, and 2 for a
  * duplicate, which is counted.
  */
 export async function recordEvent(db: Database, event: RelayEvent, isRepeated: boolean): Promise<Recorded> {

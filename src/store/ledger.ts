@@ -1,94 +1,127 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { RECONCILED_PREFIX } from "../domain/event.ts";
-import { type Account, type Ledger, addLedgers, emptyAccount, emptyLedger } from "../domain/ledger.ts";
+import { type Ledger, addLedgers, emptyLedger } from "../domain/ledger.ts";
 import { firstSeqAtSql } from "./event-order.ts";
-import { eventStateSql, isUnattemptedSql, recipientsSql, isFirstSql } from "./event-progress.ts";
+import {
+  type LedgerMoment,
+  ledgerMoment,
+  readHour,
+  readMoment,
+  rememberHours,
+  rememberedHours,
+} from "./ledger-hours.ts";
+import { type LedgerByHour, type Span, countPages, pageStatements, readPage, readTime } from "./ledger-rows.ts";
 import { isWaitingSql } from "./quarantine.ts";
+import { MS_PER_HOUR, hourOf } from "./tallies.ts";
+
+/** Walks over what waits, which is bounded. */
+export const quarantinedSql = `
+  SELECT count(*) AS events FROM quarantine INDEXED BY quarantine_waiting
+  WHERE received_at >= ?1 AND received_at < ?2 AND ${isWaitingSql}`;
+
+/** Walks over the events that came again. */
+export const repeatedSql = `
+  SELECT coalesce(sum(duplicates), 0) AS duplicates, coalesce(sum(conflicts), 0) AS conflicts
+  FROM events INDEXED BY events_repeated
+  WHERE (duplicates > 0 OR conflicts > 0) AND seq >= ${firstSeqAtSql("?1")} AND seq < ${firstSeqAtSql("?2")}`;
+
+const countRow = z.object({ events: z.number() });
+const repeatedRow = z.object({ duplicates: z.number(), conflicts: z.number() });
+
+/** What is counted at once, however much there is: two statements, for `readBeside`. */
+function beside(db: Database, { since, until }: Span): D1PreparedStatement[] {
+  return [db.prepare(quarantinedSql).bind(since, until), db.prepare(repeatedSql).bind(since, until)];
+}
+
+function readBeside(quarantined: D1Result | undefined, repeated: D1Result | undefined): Ledger {
+  const { events } = countRow.parse(quarantined?.results[0]);
+  return { ...emptyLedger, received: events, quarantined: events, ...repeatedRow.parse(repeated?.results[0]) };
+}
 
 /**
- * The ledger is counted from the rows themselves, in pages, so that D1 can do other work between; the statements of a page see
- * the same moment, and each event and its deliveries are in one page: that of the events received from ?1, before ?2.
+ * Counts what was received in a time. Hours that are remembered are not counted again; those that can be remembered are, at
+ * `now`. Rows read: one for each hour that is remembered, and of the rest what `countPages` says.
  */
-const ofPageSql = `seq >= ${firstSeqAtSql("?1")} AND seq < ${firstSeqAtSql("?2")}`;
+export async function countLedger(db: Database, span: Span, now: number): Promise<Ledger> {
+  const [moment, quarantined, repeated, hours] = await db.batch([
+    ledgerMoment(db),
+    ...beside(db, span),
+    rememberedHours(db, span),
+  ]);
+  const known = (hours?.results ?? []).map(readHour);
+  const gaps = gapsBetween(
+    known.map(({ hour }) => hour),
+    span,
+  );
+  let ledger = known.reduce((sum, one) => addLedgers(sum, one.ledger), readBeside(quarantined, repeated));
+  for (const gap of gaps) {
+    const counted = await countAndRemember(db, gap, readMoment(moment?.results[0]), now);
+    ledger = [...counted.values()].reduce(addLedgers, ledger);
+  }
+  return ledger;
+}
 
-/** Events of a page, but for those of one millisecond: a fraction of a second's work for D1. */
-const PAGE = 5_000;
+/** The same, counted from the rows alone: what is remembered must say no other. */
+export async function countLedgerFromRows(db: Database, span: Span): Promise<Ledger> {
+  const [quarantined, repeated] = await db.batch(beside(db, span));
+  let ledger = readBeside(quarantined, repeated);
+  for await (const { added } of countPages(db, span)) ledger = [...added.values()].reduce(addLedgers, ledger);
+  return ledger;
+}
 
-export const nextPageSql = `
-  SELECT max(received_at, ?1 + 1) AS at FROM events
-  WHERE seq >= ${firstSeqAtSql("?1")} + ${PAGE} AND received_at < ?2 ORDER BY seq LIMIT 1`;
+/** Counts a time hour by hour; each hour is remembered as soon as it is whole, for whoever comes after one that is cut short. */
+export async function countAndRemember(
+  db: Database,
+  { since, until }: Span,
+  moment: LedgerMoment,
+  now: number,
+): Promise<LedgerByHour> {
+  const counted = new Map<number, Ledger>();
+  let from = since;
+  for await (const { added, reached } of countPages(db, { since, until })) {
+    for (const [hour, ledger] of added) counted.set(hour, addLedgers(counted.get(hour) ?? emptyLedger, ledger));
+    await rememberHours(db, { since: from, until: reached }, counted, moment, now);
+    // The next page goes on in the middle of an hour.
+    from = Math.max(from, Math.floor(reached / MS_PER_HOUR) * MS_PER_HOUR);
+  }
+  return counted;
+}
 
-/** Events that a page of the console has counted. */
-const NEWEST = 500;
+/** Counts an hour from its rows. */
+export async function countHour(db: Database, hour: number): Promise<Ledger> {
+  let counted = emptyLedger;
+  const span = { since: hour * MS_PER_HOUR, until: (hour + 1) * MS_PER_HOUR };
+  for await (const { added } of countPages(db, span)) counted = [...added.values()].reduce(addLedgers, counted);
+  return counted;
+}
+
+export const behindSql = `
+  SELECT received_at AS at FROM events WHERE seq >= ${firstSeqAtSql("?1")} + ?2 ORDER BY seq LIMIT 1`;
+
+/** The hour behind the one in which so many events have been received since a time; null when there were fewer. */
+export async function hourBehind(db: Database, since: number, events: number): Promise<number | null> {
+  const at = readTime(await db.prepare(behindSql).bind(since, events).first());
+  return at === null ? null : hourOf(at) + 1;
+}
+
+/** What is left of a time without some of its hours, which are in order. */
+function gapsBetween(hours: readonly number[], { since, until }: Span): Span[] {
+  const gaps: Span[] = [];
+  let from = since;
+  for (const hour of hours) {
+    if (hour * MS_PER_HOUR > from) gaps.push({ since: from, until: hour * MS_PER_HOUR });
+    from = (hour + 1) * MS_PER_HOUR;
+  }
+  return from < until ? [...gaps, { since: from, until }] : gaps;
+}
+
+/** Events that a page of the console has counted, each time that somebody looks at it. */
+const NEWEST = 200;
 
 export const newestPageSql = `
   SELECT received_at AS at FROM events
   WHERE seq >= ${firstSeqAtSql("?2")} - ${NEWEST} AND ${firstSeqAtSql("?2")} - ${NEWEST} > ${firstSeqAtSql("?1")}
   ORDER BY seq LIMIT 1`;
-
-export const receivedSql = `SELECT count(*) AS events FROM events WHERE ${ofPageSql}`;
-
-export const statesSql = `
-  SELECT state, count(*) AS events, sum(duplicates) AS duplicates, sum(conflicts) AS conflicts,
-    sum(id GLOB '${RECONCILED_PREFIX}*') AS reconciled
-  FROM (SELECT id, ${eventStateSql} AS state, duplicates, conflicts FROM events WHERE ${ofPageSql})
-  GROUP BY state`;
-
-/** What the events say. */
-export const recipientsOfPageSql = `
-  SELECT recipient.key AS destination_id, count(*) AS owed, sum(${isFirstSql}) AS delivered, sum(${isUnattemptedSql}) AS unwritten
-  FROM events CROSS JOIN ${recipientsSql} WHERE ${ofPageSql} GROUP BY recipient.key`;
-
-/** What the rows of deliveries say: jumps along the key from one destination to the next, removed ones included. */
-export const rowsOfPageSql = `
-  WITH RECURSIVE found (id) AS (
-    SELECT min(destination_id) FROM deliveries
-    UNION ALL
-    SELECT (SELECT min(destination_id) FROM deliveries WHERE destination_id > found.id)
-    FROM found WHERE found.id IS NOT NULL
-  )
-  SELECT found.id AS destination_id, deliveries.status, count(*) AS deliveries
-  FROM found CROSS JOIN deliveries ON deliveries.destination_id = found.id
-    AND received_at >= ?1 AND received_at < ?2
-  GROUP BY found.id, deliveries.status`;
-
-export const quarantinedSql = `
-  SELECT count(*) AS events FROM quarantine WHERE received_at >= ?1 AND received_at < ?2 AND ${isWaitingSql}`;
-
-const countRow = z.object({ events: z.number() });
-const stateRow = z.object({
-  state: z.enum(["pending", "settled", "unmatched"]),
-  events: z.number(),
-  duplicates: z.number(),
-  conflicts: z.number(),
-  reconciled: z.number(),
-});
-const recipientsRow = z.object({
-  destination_id: z.string(),
-  owed: z.number(),
-  delivered: z.number(),
-  unwritten: z.number(),
-});
-const deliveriesRow = z.object({
-  destination_id: z.string(),
-  status: z.enum(["pending", "delivered", "dead"]),
-  deliveries: z.number(),
-});
-
-const timeRow = z.object({ at: z.number() });
-
-/** Counts what was received in a time, in Unix milliseconds. Rows read: about two for each event and delivery. */
-export async function countLedger(db: Database, since: number, until: number): Promise<Ledger> {
-  const inQuarantine = countRow.parse(await db.prepare(quarantinedSql).bind(since, until).first()).events;
-  let ledger: Ledger = { ...emptyLedger, received: inQuarantine, quarantined: inQuarantine };
-  for (let from: number | null = since; from !== null;) {
-    const next: number | null = readTime(await db.prepare(nextPageSql).bind(from, until).first());
-    ledger = addLedgers(ledger, readPage(await db.batch(pageStatements(db, from, next ?? until))));
-    from = next;
-  }
-  return ledger;
-}
 
 /**
  * Counts the newest events of what was received in a time: two D1 calls, however much there is. `since`: of what is counted;
@@ -96,54 +129,13 @@ export async function countLedger(db: Database, since: number, until: number): P
  */
 export async function countNewest(
   db: Database,
-  since: number,
-  until: number,
+  { since, until }: Span,
 ): Promise<{ readonly ledger: Ledger; readonly since: number }> {
   const from = readTime(await db.prepare(newestPageSql).bind(since, until).first()) ?? since;
-  const [quarantined, ...page] = await db.batch([
-    db.prepare(quarantinedSql).bind(from, until),
-    ...pageStatements(db, from, until),
-  ]);
-  const inQuarantine = countRow.parse(quarantined?.results[0]).events;
-  const ofQuarantine = { ...emptyLedger, received: inQuarantine, quarantined: inQuarantine };
-  return { ledger: addLedgers(ofQuarantine, readPage(page)), since: from };
-}
-
-function readTime(row: unknown): number | null {
-  return row === null ? null : timeRow.parse(row).at;
-}
-
-function pageStatements(db: Database, from: number, to: number): D1PreparedStatement[] {
-  return [receivedSql, statesSql, recipientsOfPageSql, rowsOfPageSql].map((countingSql) =>
-    db.prepare(countingSql).bind(from, to),
-  );
-}
-
-function readPage(results: readonly D1Result[]): Ledger {
-  const [received, states, recipients, deliveries] = results.map((result) => result.results);
-  const byState = z.array(stateRow).parse(states);
-  const inState = (state: string) => byState.find((row) => row.state === state)?.events ?? 0;
-  const sumOf = (count: "duplicates" | "conflicts" | "reconciled") => byState.reduce((sum, row) => sum + row[count], 0);
+  const counted: Span = { since: from, until };
+  const [quarantined, repeated, ...page] = await db.batch([...beside(db, counted), ...pageStatements(db, counted)]);
   return {
-    received: countRow.parse(received?.[0]).events,
-    settled: inState("settled"),
-    pending: inState("pending"),
-    unmatched: inState("unmatched"),
-    quarantined: 0,
-    duplicates: sumOf("duplicates"),
-    conflicts: sumOf("conflicts"),
-    reconciled: sumOf("reconciled"),
-    accounts: toAccounts(z.array(recipientsRow).parse(recipients), z.array(deliveriesRow).parse(deliveries)),
+    ledger: [...readPage(page).values()].reduce(addLedgers, readBeside(quarantined, repeated)),
+    since: from,
   };
-}
-
-/** A destination of which only one side knows has its account as well: that is what must not be. */
-function toAccounts(
-  recipients: readonly z.output<typeof recipientsRow>[],
-  deliveries: readonly z.output<typeof deliveriesRow>[],
-): Account[] {
-  return [
-    ...recipients.map(({ destination_id, ...counts }) => ({ ...emptyAccount(destination_id), ...counts })),
-    ...deliveries.map((row) => ({ ...emptyAccount(row.destination_id), [row.status]: row.deliveries })),
-  ];
 }

@@ -8,7 +8,9 @@ import { type Database, retried } from "./database.ts";
  * last one was cut short. `retention_from`: the position behind which the next look for old
  * events begins; `retention_began_at`: when the looks began at the first event. `unopened_secrets`: of how many destinations no
  * key opens the secret. `probe_sent_at`: when the queues were last probed; `probed_…`: which probe came last
- * out of which queue, and when the receiver was probed. Times are Unix milliseconds.
+ * out of which queue, and when the receiver was probed. `ledger_changes`: how often settled hours have been changed;
+ * `ledger_kept_until`: the hour before which all have had their turn to be kept in `ledger_hours`; `ledger_due_at`: when
+ * the next hour is looked at; `ledger_drifted_at`: when the rows of one last said something else than before. Times are Unix milliseconds.
  */
 const names = [
   "cron_ran_at",
@@ -24,6 +26,10 @@ const names = [
   "probed_retries",
   "probed_dead_letters",
   "probed_receiver",
+  "ledger_changes",
+  "ledger_kept_until",
+  "ledger_due_at",
+  "ledger_drifted_at",
 ] as const;
 
 export type MarkName = (typeof names)[number];

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { MAX_LOOKED_AT, edgeOfWindowSql, readPosition, windowOf, windowSql } from "./event-list.ts";
+import { edgeOfWindowSql, readPosition, windowOf, windowSql } from "./event-list.ts";
 import { ofEachOrganization } from "./organizations.ts";
 
 /**
@@ -70,11 +70,14 @@ export async function glanceAt(db: Database, organizationId: string): Promise<Or
   return row === null ? null : glanceRow.parse(row);
 }
 
+/** The newest events that are looked at. */
+const RECEIPTS_AMONG = 5_000;
+
 export const latestReceiptsSql = `
   SELECT organization_id, max(received_at) AS received_at FROM events
-  WHERE ${windowSql(MAX_LOOKED_AT)} AND organization_id IN (SELECT value FROM json_each(?4)) GROUP BY organization_id`;
+  WHERE ${windowSql(RECEIPTS_AMONG)} AND organization_id IN (SELECT value FROM json_each(?4)) GROUP BY organization_id`;
 
-export const edgeOfReceiptsSql = edgeOfWindowSql(MAX_LOOKED_AT);
+export const edgeOfReceiptsSql = edgeOfWindowSql(RECEIPTS_AMONG);
 
 const receiptRow = z.object({ organization_id: z.string(), received_at: z.number() });
 

@@ -8,12 +8,13 @@ const SHOWN = 30;
 const MOST_DESTINATIONS = 50;
 
 /** The newest events among which first attempts that succeeded are looked for. */
-const EVENTS_LOOKED_AT = 200;
+const EVENTS_LOOKED_AT = 100;
 
 export const recentDeliveriesSql = `
   WITH firsts AS MATERIALIZED (
-    SELECT recipient.key AS destination_id, 'delivered' AS status, recipient.value ->> 1 AS http_status, 1 AS attempts, received_at
-    FROM events CROSS JOIN ${recipientsSql} WHERE ${isAmongNewestSql(EVENTS_LOOKED_AT)} AND ${isFirstSql})
+    SELECT recipient.key AS destination_id, json_group_array(json_array(recipient.value ->> 1, received_at)) AS given
+    FROM events CROSS JOIN ${recipientsSql} WHERE ${isAmongNewestSql(EVENTS_LOOKED_AT)} AND ${isFirstSql}
+    GROUP BY recipient.key)
   SELECT id, url, description, types, (
     SELECT json_group_array(json_object(
       'status', status, 'http_status', http_status, 'attempts', attempts, 'received_at', received_at))
@@ -23,7 +24,8 @@ export const recentDeliveriesSql = `
         FROM deliveries WHERE deliveries.destination_id = destinations.id
         ORDER BY received_at DESC, event_id DESC LIMIT ${SHOWN})
       UNION ALL
-      SELECT status, http_status, attempts, received_at FROM firsts WHERE firsts.destination_id = destinations.id
+      SELECT 'delivered', first.value ->> 0, 1, first.value ->> 1
+      FROM firsts CROSS JOIN json_each(firsts.given) AS first WHERE firsts.destination_id = destinations.id
       ORDER BY received_at DESC LIMIT ${SHOWN}
     )) AS recent
   FROM destinations WHERE id > ?1 ORDER BY id LIMIT ?2`;

@@ -2,6 +2,7 @@ import type { DeliveryKey } from "../domain/delivery.ts";
 import { LEASE_MS } from "../domain/turn.ts";
 import { type Database, retried } from "./database.ts";
 import { attemptsSql, recipientsSql, rowOfRecipientSql } from "./event-progress.ts";
+import { forgetHours } from "./ledger-hours.ts";
 
 /** ?3 is null, or names a replay that must still be where ?4 and ?5 say: another run may have done its page. */
 const isUpToDateSql = `
@@ -44,6 +45,9 @@ export const nameRecipientSql = `
       WHERE destination_id = given.value ->> 'destination_id' AND received_at = given.value ->> 'received_at'
         AND event_id = given.value ->> 'event_id')`;
 
+/** Statements of `makeDue` for each destination; the first of them makes its deliveries due. */
+const STATEMENTS_OF_ONE = 4;
+
 /**
  * Statements that make deliveries due at `now`; `upToDate` is what `isUpToDateSql` takes. Each statement names an event once: an
  * UPDATE changes a row once.
@@ -76,6 +80,7 @@ export function makeDue(
     return [
       db.prepare(makeDueSql).bind(rows, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),
       db.prepare(nameRecipientSql).bind(rows),
+      ...forgetHours(db, rows),
     ];
   });
 }
@@ -94,5 +99,5 @@ export async function replayDeliveries(
   const results = await retried(db, () =>
     db.batch(makeDue(db, keys, now, { evenDelivered: named, named, askedAt, upToDate: [null, null, null] })),
   );
-  return results.filter((_, index) => index % 2 === 0).reduce((sum, { meta }) => sum + meta.changes, 0);
+  return results.filter((_, index) => index % STATEMENTS_OF_ONE === 0).reduce((sum, { meta }) => sum + meta.changes, 0);
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { deletableSql } from "./event-progress.ts";
+import { forgetHours } from "./ledger-hours.ts";
 import { ALL_TIME, forgetRemovedDestinations, hourOf } from "./tallies.ts";
 
 /** Instants in Unix milliseconds: what is older may go. */
@@ -76,7 +77,7 @@ export const deleteDeliveriesSql = `
 
 /**
  * Deletes events with their deliveries, as far as they are still deletable; returns how many events went. Rows written: 2
- * for each event, 1 for each delivery that has a row.
+ * for each event, 1 for each delivery that has a row, and for the ledger what `forgetHours` says.
  */
 export async function deleteEvents(db: Database, events: readonly AgedEvent[], cutOff: CutOff): Promise<number> {
   const rows = JSON.stringify(
@@ -86,6 +87,7 @@ export async function deleteEvents(db: Database, events: readonly AgedEvent[], c
     db.batch([
       db.prepare(deleteEventsSql).bind(rows, cutOff.settledBefore, cutOff.deadBefore),
       db.prepare(deleteDeliveriesSql).bind(rows),
+      ...forgetHours(db, rows),
     ]),
   );
   return deleted?.meta.changes ?? 0;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import type { Counts } from "../domain/tally.ts";
 
-const MS_PER_HOUR = 3_600_000;
+export const MS_PER_HOUR = 3_600_000;
 
 /** The row that is never deleted: counts of all time. */
 export const ALL_TIME = 0;

@@ -3,6 +3,7 @@ import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { readMarks, writeMarks } from "../store/marks.ts";
 import { deleteWhatIsOld } from "./delete-old.ts";
 import { endHeldTooLong } from "./end-held-too-long.ts";
+import { keepLedger } from "./keep-ledger.ts";
 import { requeueForgottenEvents } from "./requeue-events.ts";
 import { resealSecrets } from "./reseal-secrets.ts";
 import { resumeReplays } from "./resume-replays.ts";
@@ -19,6 +20,7 @@ const tasks: Readonly<Record<string, UpkeepTask>> = {
   "settle-quarantine": settleOvertakenCopies,
   "delete-what-is-old": deleteWhatIsOld,
   "reseal-secrets": resealSecrets,
+  "keep-ledger": keepLedger,
   "write-tally": async ({ env, world, tally }) => {
     await writeTally(env.DB, tally, world.now());
     return {};

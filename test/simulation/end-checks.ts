@@ -59,9 +59,20 @@ function checkTime({ destinations, calmMs }: PlayedOut): void {
   if (calmMs > GOOD_AGAIN_MS) throw new Error(`All was good again only ${calmMs / 60_000} minutes after the storm`);
 }
 
-async function checkLedger({ relay, db, cloud }: PlayedOut): Promise<void> {
-  const ledger = await relay.countLedger(relay.openDatabase(db.binding, cloud), 0, cloud.agenda.now + 1);
-  if (!relay.isBalanced(ledger)) throw new Error(`The ledger does not balance: ${JSON.stringify(ledger)}`);
+/** It balances, and says the same whether it is counted from the rows or from what it remembers, which it does then. */
+export async function checkLedger({ relay, db, cloud }: Pick<PlayedOut, "relay" | "db" | "cloud">): Promise<void> {
+  const store = relay.openDatabase(db.binding, cloud);
+  const { now } = cloud.agenda;
+  const span = { since: 0, until: now + 1 };
+  const fromRows = await relay.countLedgerFromRows(store, span);
+  if (!relay.isBalanced(fromRows)) throw new Error(`The ledger does not balance: ${JSON.stringify(fromRows)}`);
+  for (const how of ["", "a second time "]) {
+    const ledger = await relay.countLedger(store, span, now);
+    if (JSON.stringify(ledger) === JSON.stringify(fromRows)) continue;
+    throw new Error(`The ledger is ${how}${JSON.stringify(ledger)}, and not ${JSON.stringify(fromRows)}`);
+  }
+  if (db.query("SELECT 1 FROM marks WHERE name = 'ledger_drifted_at'").length > 0)
+    throw new Error("The rows of a remembered hour were changed, and it was not forgotten");
 }
 
 function checkDelivery(event: PlannedEvent, destination: SimulatedDestination, db: SqliteDatabase): void {

@@ -4,7 +4,7 @@ import { Checks } from "./checks.ts";
 import { Cloud, type MakeIsolate } from "./cloud.ts";
 import { createD1Binding } from "./d1-binding.ts";
 import type { SimulatedDestination } from "./destination.ts";
-import { checkEnd } from "./end-checks.ts";
+import { checkEnd, checkLedger } from "./end-checks.ts";
 import { BUSINESS_SECRET, ONBOARDING_SECRET, type PlannedEvent, drawEvents, drawForgeries } from "./events.ts";
 import { expectedState, recordedState } from "./expected-state.ts";
 import { type Faults, drawFaults, drawStormMs, noFaults } from "./faults.ts";
@@ -16,7 +16,8 @@ import { type SimulatedQueues, makeQueues } from "./queues.ts";
 import type { SqlStatement } from "./d1-binding.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
-const MIDDAY = Date.parse("2026-03-01T12:00:00Z");
+/** An hour ends while it storms. */
+const MIDDAY = Date.parse("2026-03-01T11:59:56Z");
 
 /** Far more than any history needs that comes to rest. */
 const MOST_STEPS = 60_000;
@@ -195,6 +196,7 @@ class History {
     for (const { id } of this.#events) {
       if (left.has(id) === going.has(id)) throw new Error(`${id} is ${left.has(id) ? "kept" : "gone"} after ${ms} ms`);
     }
+    await checkLedger({ relay: this.#relay, db: this.#db, cloud: this.#cloud });
   }
 
   async #step(): Promise<void> {

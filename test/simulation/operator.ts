@@ -16,11 +16,15 @@ const actions = [
   "replay-event-to-one",
   "replay-destination",
   "release",
+  "balance",
 ] as const;
 
 /** So many rotations are possible within an overlap, and an impatient operator asks for more. */
 const MOST_ROTATIONS = 4;
 const IMPATIENT_ROTATIONS = 6;
+
+/** After the storm most deliveries have come to their end. */
+const LATER_MS = 90_000;
 
 /** Longer than anybody waits for an answer of the API. */
 const PATIENCE_MS = 120_000;
@@ -63,12 +67,21 @@ export class SimulatedOperator {
   /** Does some things during the storm. */
   planActions(stormMs: number): void {
     const { chance } = this.#cloud;
+    if (chance.happens(0.3)) this.#plan(stormMs + LATER_MS, () => this.#balanceAndReplay());
     if (chance.happens(0.5)) return;
     for (let many = chance.whole(1, 4); many > 0; many -= 1) {
       const at = chance.whole(0, stormMs);
       // Some do two things at once.
       for (let hands = chance.happens(0.3) ? 2 : 1; hands > 0; hands -= 1) this.#plan(at, () => this.#act());
     }
+  }
+
+  /** What the ledger has remembered by then is no longer so. */
+  async #balanceAndReplay(): Promise<void> {
+    await this.#call("GET", "/api/ledger");
+    const [destination] = this.#cloud.chance.some(this.#destinations, 1);
+    if (destination !== undefined)
+      await this.#replay(destination, this.#cloud.chance.pick(["failed", "missing", "all"]));
   }
 
   /** Replays an event to a destination that is paused: the delivery is pending until that is resumed. */
@@ -147,6 +160,9 @@ export class SimulatedOperator {
         return this.#replayEvent(destination);
       case "replay-destination":
         return this.#replay(destination, chance.pick(["failed", "missing", "all"]));
+      case "balance":
+        await this.#call("GET", "/api/ledger");
+        return;
       case "release":
         await this.#tidyUp();
     }

@@ -2,5 +2,5 @@
 export { isBalanced } from "../../src/domain/ledger.ts";
 export { createRelay } from "../../src/relay.ts";
 export { openDatabase } from "../../src/store/database.ts";
-export { countLedger } from "../../src/store/ledger.ts";
+export { countLedger, countLedgerFromRows } from "../../src/store/ledger.ts";
 export { onLog } from "./stand-ins.ts";

@@ -55,8 +55,8 @@ export const storeReads: Readonly<Record<string, StoreMove>> = {
       countsSince(db, at(chance)),
       countsByHour(db, at(chance)),
     ]);
-    await countLedger(db, START, at(chance));
-    await countNewest(db, START, at(chance));
+    await countLedger(db, { since: START, until: at(chance) }, at(chance));
+    await countNewest(db, { since: START, until: at(chance) });
     await readCondition(db, at(chance));
     await readAppliedMigrations(db);
   },

@@ -54,6 +54,39 @@ export async function keepEvents({ events, receivedAt }: Kept): Promise<void> {
     .run();
 }
 
+/**
+ * Keeps many events of the hours before now, half of them of the last, and three teams that have them all; every hundredth
+ * was dead at the first of these, whose id is returned.
+ */
+export async function keepBusyDay(relay: TestRelay, events: number): Promise<string> {
+  const teams: { readonly id: string }[] = [];
+  for (const host of ["one", "two", "three"]) teams.push(await relay.addTeam(`https://${host}.example.com/hook`));
+  const [first = { id: "" }] = teams;
+  const succeeded = (team: { readonly id: string }) => [team.id, [relay.now, 200, 5, ""]];
+  const recipients = JSON.stringify(Object.fromEntries(teams.map(succeeded)));
+  const at = "?2 - (?1 - n) * iif(n > ?1 / 2, 7200000, 100000000) / ?1";
+  const numbers = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)";
+  await env.DB.batch([
+    env.DB.prepare(
+      `${numbers}
+       INSERT INTO events (id, source, type, organization_id, resource_id, received_at, queued_at, recipients, body)
+       SELECT printf('kept-%05d', n), 'business', 'v1/transactions', 'org-' || n % 40, 'r' || n, CAST(${at} AS INTEGER), ?2,
+         iif(n % 100 = 0, json_set(?3, '$.' || ?4, NULL), ?3), '{}' FROM numbers`,
+    ).bind(events, relay.now, recipients, first.id),
+    env.DB.prepare(
+      `${numbers}
+       INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts)
+       SELECT ?3, CAST(${at} AS INTEGER), printf('kept-%05d', n), 'dead', '[]' FROM numbers WHERE n % 100 = 0`,
+    ).bind(events, relay.now, first.id),
+    env.DB.prepare(
+      `INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, event_seq)
+       SELECT organization_id, type, resource_id, 'created', 0, '', seq FROM events`,
+    ),
+    env.DB.prepare("UPDATE destinations SET created_at = 1"),
+  ]);
+  return first.id;
+}
+
 /** Rows that D1 reads, and charges for, to show a page. */
 export async function rowsReadFor(relay: TestRelay, path: string): Promise<number> {
   let rows = 0;

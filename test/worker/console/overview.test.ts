@@ -47,6 +47,37 @@ describe("the overview", () => {
     expect(text).toMatch(/Acknowledged within \d+ ms/);
   });
 
+  it("counts an event that is replayed as waiting, though each first attempt at it succeeded", async () => {
+    const relay = new TestRelay();
+    const teams = [
+      await relay.addTeam("https://one.example.com/hook"),
+      await relay.addTeam("https://two.example.com/hook"),
+    ];
+    const replayed = makePayload("v1/transactions");
+    for (const payload of [replayed, makePayload("v1/clients")]) await relay.send(payload);
+    await relay.runQueues();
+    const visitor = await Visitor.loggedIn(relay);
+    expect(await read(visitor)).toContain("2 delivered, 0 waiting, 0 dead");
+    await relay.api("PATCH", `/api/destinations/${teams[1]?.id}`, { enabled: false });
+    await relay.api("POST", `/api/events/${replayed.id}/replay`, { destination_id: teams[1]?.id });
+    expect(await read(visitor)).toContain("1 delivered, 1 waiting, 0 dead");
+    await relay.api("DELETE", `/api/destinations/${teams[1]?.id}`);
+    expect(await read(visitor)).toContain("2 delivered, 0 waiting, 0 dead");
+  });
+
+  it("shows the latest first attempts and the latest deliveries that have been retried as one strip", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam("https://one.example.com/hook");
+    relay.teams.answer("https://one.example.com/hook", statuses(200, 500, 200));
+    for (let event = 0; event < 3; event += 1) {
+      await relay.send(makePayload("v1/transactions"));
+      await relay.runQueues();
+      relay.passSeconds(1);
+    }
+    const html = await (await (await Visitor.loggedIn(relay)).get("/console")).text();
+    expect(html).toContain("2 of the latest 3 delivered; the very latest is delivered");
+  });
+
   it("says which team does not take its events, and since when they wait", async () => {
     const relay = new TestRelay();
     await relay.addTeam("https://ledger.example.com/hook", { description: "Ledger" });

@@ -115,13 +115,13 @@ export async function play({ faults, losesMessages }: Plan): Promise<Outcome> {
 }
 
 async function isAtRest(relay: TestRelay): Promise<boolean> {
-  const { pending } = await countLedger(database, 0, relay.now + 1);
+  const { pending } = await countLedger(database, { since: 0, until: relay.now + 1 }, relay.now);
   return pending === 0;
 }
 
 /** Everything that is not as it must be after any plan. */
 async function faultsOf(relay: TestRelay, unacknowledged: readonly string[]): Promise<string[]> {
-  const ledger = await countLedger(database, 0, relay.now + 1);
+  const ledger = await countLedger(database, { since: 0, until: relay.now + 1 }, relay.now);
   const found = unacknowledged.map((id) => `${id} was never acknowledged`);
   if (!isBalanced(ledger)) found.push(`the ledger does not balance: ${JSON.stringify(ledger)}`);
   const { received, settled, pending, unmatched } = ledger;

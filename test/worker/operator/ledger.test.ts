@@ -53,6 +53,7 @@ describe("the ledger", () => {
       conflicts: 0,
       reconciled: 0,
       balanced: true,
+      drifted_at: null,
       destinations: [
         // The event on its way has its recipients from its receipt.
         { destination_id: id, owed: 3, delivered: 2, pending: 1, dead: 0 },
@@ -116,14 +117,14 @@ describe("the ledger", () => {
 
   it("does not balance when the states do not add up", async () => {
     const { relay } = await everyState();
-    const counted = await countLedger(database, 0, relay.now + 1);
+    const counted = await countLedger(database, { since: 0, until: relay.now + 1 }, relay.now);
     expect(isBalanced(counted)).toBe(true);
     expect(isBalanced({ ...counted, received: counted.received + 1 })).toBe(false);
   });
 
   it("is counted in pages of 5,000 events, each with its deliveries, and comes out the same", async () => {
     const { relay, id } = await everyState();
-    const before = await countLedger(database, 0, relay.now + 1);
+    const before = await countLedger(database, { since: 0, until: relay.now + 1 }, relay.now);
     const many = 11_000;
     const numbers = JSON.stringify(Array.from({ length: many }, (_, index) => index));
     await env.DB.prepare(
@@ -143,7 +144,7 @@ describe("the ledger", () => {
       calls += 1;
       return proceed();
     });
-    const counted = await countLedger(openDatabase(DB, realWorld), 0, relay.now + many);
+    const counted = await countLedger(openDatabase(DB, realWorld), { since: 0, until: relay.now + many }, relay.now);
     expect(calls).toBe(1 + 2 * 3);
     expect(isBalanced(counted)).toBe(true);
     expect(counted).toMatchObject({

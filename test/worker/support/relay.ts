@@ -91,6 +91,7 @@ const tables = [
   "audit",
   "idempotency_keys",
   "tallies",
+  "ledger_hours",
   "marks",
 ];
 

@@ -31,7 +31,7 @@ export async function readFigures(env: Env, tally: Tally, now: number) {
       recentDeliveries(env.DB),
       whatWaits(env.DB),
     ]),
-    countNewest(env.DB, now - HOURS * HOUR_MS, now + 1),
+    countNewest(env.DB, { since: now - HOURS * HOUR_MS, until: now + 1 }),
   ]);
   const byHour = (hours?.results ?? []).map(readCountsOfHour);
   const day = byHour.reduce<Counts>((sum, { counts }) => addCounts(sum, counts), {});

@@ -1,4 +1,4 @@
-import { OUTCOMES_COUNTED_AT_MOST } from "../../../store/event-outcomes.ts";
+import { OUTCOMES_CHARTED_AT_MOST } from "../../../store/event-outcomes.ts";
 import { Chart } from "../../components/chart.tsx";
 import { Figure, Figures, count } from "../../components/figure.tsx";
 import { Time, durationInWords } from "../../components/time.tsx";
@@ -79,8 +79,8 @@ export function Traffic({ figures, now }: { readonly figures: OverviewFigures; r
             slots={hour.slots}
             endsAt={hour.endsAt}
           />
-          {inHour < OUTCOMES_COUNTED_AT_MOST ? null : (
-            <p class="help">The newest {count(OUTCOMES_COUNTED_AT_MOST)} events are shown.</p>
+          {inHour < OUTCOMES_CHARTED_AT_MOST ? null : (
+            <p class="help">The newest {count(OUTCOMES_CHARTED_AT_MOST)} events are shown.</p>
           )}
         </section>
         <section aria-labelledby="day">
