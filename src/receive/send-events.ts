@@ -18,7 +18,7 @@ const outboxes = new WeakMap<Env["EVENTS"], Outbox>();
  * From one send to the next: an event that comes alone is sent at once, and under load messages are well filled. Fewer messages
  * are fewer operations, consumer invocations and D1 calls, at a delay that nobody notices.
  */
-const SEND_EVERY_MS = 25;
+export const SEND_EVERY_MS = 25;
 
 /** An event that still waits after this is sent by its own request: the queue hangs, or the request that sent is gone. */
 const LOOK_AFTER_MS = 100;

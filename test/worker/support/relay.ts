@@ -9,6 +9,7 @@ import { createRelay } from "../../../src/relay.ts";
 import { type Payload, type SignedRequest, businessRequest, onboardingRequest } from "../../support/qonto.ts";
 import { Clock } from "./clock.ts";
 import { Teams } from "./teams.ts";
+import { SEND_EVERY_MS } from "../../../src/receive/send-events.ts";
 
 export const BUSINESS_SECRET = "test-secret";
 const ONBOARDING_SECRET = "secret_key";
@@ -161,7 +162,10 @@ export class TestRelay {
     const context = createExecutionContext();
     const taken = request as Parameters<typeof this.relay.fetch>[0];
     const response = await this.#unlessItDies(() => this.relay.fetch(taken, this.env, context));
+    const answeredAt = this.now;
     await this.#unlessItDies(() => waitOnExecutionContext(context));
+    // A request that has sent a message pauses before the next: that takes none of the test's time.
+    if (this.now - answeredAt <= SEND_EVERY_MS) this.now = answeredAt;
     return response;
   }
 
@@ -210,14 +214,11 @@ export class TestRelay {
     return this.webhook(await this.signed(payload));
   }
 
-  /** It sends some at the same moment, and the queue takes its time for a call: what comes meanwhile is sent together. */
+  /** It sends some at the same moment: the first is handed to the queue by itself, the others a moment later. */
   async sendTogether(payloads: readonly (Payload | string)[]): Promise<Response[]> {
-    this.events.beforeSend = () => sleep(20, this.clock);
-    try {
-      return await Promise.all(payloads.map((payload) => this.send(payload)));
-    } finally {
-      this.events.beforeSend = async () => undefined;
-    }
+    const responses = await Promise.all(payloads.map((payload) => this.send(payload)));
+    this.now += SEND_EVERY_MS;
+    return responses;
   }
 
   signed(payload: Payload | string): Promise<SignedRequest> {
