@@ -1,3 +1,5 @@
+-- No semicolon and no quote in a comment: the service that takes this file over the network splits it by them.
+--
 -- Times ending in _at are Unix milliseconds unless their comment says otherwise. Rows written are the bill: an index must
 -- earn its row. Wide rows are in tables with a rowid: one WITHOUT ROWID keeps a row of more than a kilobyte in pages of its own.
 
@@ -12,14 +14,14 @@ CREATE TABLE events (
   event            TEXT,
   organization_id  TEXT,
   resource_id      TEXT,
-  created_at       TEXT,             -- the envelope's own, ISO 8601 in UTC; null when it is no date
+  created_at       TEXT,             -- of the envelope, ISO 8601 in UTC, null when it is no date
   received_at      INTEGER NOT NULL,
   queued_at        INTEGER NOT NULL, -- when its queue message was last promised
   claimed_until    INTEGER,          -- lease of the consumer that makes the first attempts
-  claims           INTEGER NOT NULL DEFAULT 0, -- times that a consumer claimed it; more than a few came to nothing
-  -- JSON object, the destinations that get it by id; null until somebody has asked who wants it. The value is the first
+  claims           INTEGER NOT NULL DEFAULT 0, -- times that a consumer claimed it, more than a few came to nothing
+  -- JSON object, the destinations that get it by id, null until somebody has asked who wants it. The value is the first
   -- attempt, if it succeeded: [at, status, duration_ms, response_excerpt]. Otherwise it is null, and a row of `deliveries`
-  -- says how the delivery stands; where there is such a row, it counts.
+  -- says how the delivery stands. Where there is such a row, it counts.
   recipients       TEXT,
   duplicates       INTEGER NOT NULL DEFAULT 0, -- times that it came again
   conflicts        INTEGER NOT NULL DEFAULT 0, -- of these, with another body
@@ -40,7 +42,7 @@ CREATE TABLE deliveries (
   status          TEXT    NOT NULL CHECK (status IN ('pending', 'delivered', 'dead')),
   attempts        TEXT    NOT NULL, -- JSON array, oldest first
   next_attempt_at INTEGER,          -- null unless pending
-  step            INTEGER NOT NULL DEFAULT 0, -- steps of the retry schedule that are used up; a replay begins again
+  step            INTEGER NOT NULL DEFAULT 0, -- steps of the retry schedule that are used up, a replay begins again
   claims          INTEGER NOT NULL DEFAULT 0, -- times that it was claimed since something was last written down of it
   named           INTEGER NOT NULL DEFAULT 0, -- 1: an operator named its destination, which gets it whether it wants it or not
   PRIMARY KEY (destination_id, received_at, event_id)
@@ -48,17 +50,17 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_pending ON deliveries (destination_id, next_attempt_at) WHERE status = 'pending';
 
--- A destination's dead deliveries are listed and replayed without walking its history.
+-- Dead deliveries of a destination are listed and replayed without walking its history.
 CREATE INDEX deliveries_dead ON deliveries (destination_id, received_at) WHERE status = 'dead';
 
 CREATE TABLE destinations (
   id                     TEXT    NOT NULL PRIMARY KEY,
   url                    TEXT    NOT NULL,
   description            TEXT,
-  types                  TEXT    NOT NULL, -- JSON array; empty: all
-  organizations          TEXT,             -- JSON array; null: all
+  types                  TEXT    NOT NULL, -- JSON array, empty: all
+  organizations          TEXT,             -- JSON array, null: all
   enabled                INTEGER NOT NULL CHECK (enabled IN (0, 1)),
-  retry_schedule_seconds TEXT,             -- JSON array; null: the default schedule
+  retry_schedule_seconds TEXT,             -- JSON array, null: the default schedule
   timeout_ms             INTEGER NOT NULL,
   max_per_second         REAL,
   secret                 TEXT    NOT NULL, -- encrypted (src/platform/seal.ts)
@@ -66,7 +68,7 @@ CREATE TABLE destinations (
   previous_secrets       TEXT    NOT NULL DEFAULT '[]',
   created_at             INTEGER NOT NULL,
   updated_at             INTEGER NOT NULL,
-  -- The rest is written when the health changes; a success after a success is read off its event.
+  -- The rest is written when the health changes. A success after a success is read off its event.
   on_lane                INTEGER NOT NULL DEFAULT 0 CHECK (on_lane IN (0, 1)), -- src/domain/destination.ts
   consecutive_failures   INTEGER NOT NULL DEFAULT 0,
   consecutive_timeouts   INTEGER NOT NULL DEFAULT 0,
@@ -83,7 +85,7 @@ CREATE TABLE destinations (
 CREATE TABLE resources (
   organization_id TEXT    NOT NULL,
   type            TEXT    NOT NULL,
-  resource_id     TEXT    NOT NULL, -- '' for a type without one
+  resource_id     TEXT    NOT NULL, -- empty for a type without one
   event           TEXT,
   deleted         INTEGER NOT NULL CHECK (deleted IN (0, 1)),
   version         TEXT    NOT NULL, -- sorts as the version rule says (src/domain/version.ts)
@@ -92,7 +94,7 @@ CREATE TABLE resources (
   PRIMARY KEY (organization_id, type, resource_id)
 ) STRICT, WITHOUT ROWID;
 
--- Every stage a registration went through; the greatest version is the present one.
+-- Every stage a registration went through. The greatest version is the present one.
 CREATE TABLE registration_stages (
   registration_id TEXT NOT NULL,
   version         TEXT NOT NULL,
@@ -105,13 +107,13 @@ CREATE TABLE registration_stages (
 
 -- Authentic, but stale or unreadable.
 CREATE TABLE quarantine (
-  id               TEXT    NOT NULL PRIMARY KEY, -- SHA-256 of the event's id, or of the body without one
+  id               TEXT    NOT NULL PRIMARY KEY, -- SHA-256 of the id of the event, or of the body without one
   event_id         TEXT,
   reason           TEXT    NOT NULL CHECK (reason IN ('timestamp_too_old', 'unreadable')),
   source           TEXT    NOT NULL CHECK (source IN ('business', 'onboarding')),
   received_at      INTEGER NOT NULL,
   size_bytes       INTEGER NOT NULL,
-  settled_at       INTEGER,                     -- released, or accepted by another way; null: waits
+  settled_at       INTEGER,                     -- released, or accepted by another way, null: waits
   content_type     TEXT,
   content_encoding TEXT,
   body             BLOB    NOT NULL             -- perhaps no text at all
@@ -125,7 +127,7 @@ CREATE INDEX quarantine_waiting ON quarantine (received_at, id, event_id, size_b
 -- What the queues gave up on.
 CREATE TABLE dead_letters (
   id             TEXT    NOT NULL PRIMARY KEY, -- of the queue message
-  kind           TEXT    NOT NULL,             -- of the message; 'unknown' when nothing could be read
+  kind           TEXT    NOT NULL,             -- of the message, unknown when nothing could be read
   event_id       TEXT,
   destination_id TEXT,
   received_at    INTEGER NOT NULL,             -- by the dead-letter consumer
@@ -140,7 +142,7 @@ CREATE TABLE replays (
   id             TEXT    NOT NULL PRIMARY KEY,
   destination_id TEXT    NOT NULL,
   which          TEXT    NOT NULL CHECK (which IN ('failed', 'missing', 'all')),
-  since          INTEGER NOT NULL, -- of the events' receipt, inclusive
+  since          INTEGER NOT NULL, -- receipt of the first event, inclusive
   until          INTEGER NOT NULL, -- exclusive
   reached_at     INTEGER NOT NULL, -- the last event looked at: its receipt …
   reached_id     TEXT    NOT NULL, -- … and id
@@ -148,7 +150,7 @@ CREATE TABLE replays (
   finished_at    INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- Who may use the operator's API beside the bearer of ADMIN_TOKEN.
+-- Who may use the API beside the bearer of ADMIN_TOKEN.
 CREATE TABLE tokens (
   id           TEXT    NOT NULL PRIMARY KEY,
   name         TEXT    NOT NULL UNIQUE,
@@ -165,8 +167,8 @@ CREATE TABLE audit (
   action  TEXT NOT NULL,
   subject TEXT NOT NULL, -- id of what was changed
   outcome TEXT NOT NULL CHECK (outcome IN ('begun', 'done', 'failed')),
-  before  TEXT,          -- JSON; null: it was not there
-  after   TEXT           -- JSON; null: it is gone
+  before  TEXT,          -- JSON, null: it was not there
+  after   TEXT           -- JSON, null: it is gone
 ) STRICT, WITHOUT ROWID;
 
 -- Answers to creating requests with an Idempotency-Key, for a day: the same request gets the same answer again.
@@ -176,7 +178,7 @@ CREATE TABLE idempotency_keys (
   created_at   INTEGER NOT NULL,
   claim        TEXT    NOT NULL,             -- of the try that works on it, or did
   leased_until INTEGER NOT NULL,             -- while it does
-  status       INTEGER,                      -- of the answer; null: there is none yet
+  status       INTEGER,                      -- of the answer, null: there is none yet
   content      TEXT    NOT NULL              -- encrypted: the answer, or the chance of the tries until there is one
 ) STRICT, WITHOUT ROWID;
 

@@ -263,3 +263,9 @@ it("the relay expects the migrations that there are", () => {
   const files = readdirSync(path.join(root, "migrations")).toSorted();
   expect(expectedMigrations).toEqual(files);
 });
+
+it.each(expectedMigrations)("no comment of %s has what D1's own splitter would split it by", (name) => {
+  const comments = readFileSync(path.join(root, "migrations", name), "utf8").match(/--.*$/gm) ?? [];
+  expect(comments.length).toBeGreaterThan(0);
+  expect(comments.filter((comment) => /[;']/.test(comment))).toEqual([]);
+});
