@@ -219,11 +219,11 @@ describe("the cron", () => {
     expect(counted).toBe(0);
   });
 
-  it("counts a remembered hour again every ten minutes, the longest unchecked first", async () => {
+  it("counts a remembered hour again every forty minutes, the longest unchecked first", async () => {
     const relay = await keepHours(5, 10);
     await runCrons(relay, 5);
     const before = relay.now;
-    await runCrons(relay, 30);
+    await runCrons(relay, 3 * 40);
     const { results } = await env.DB.prepare("SELECT checked_at FROM ledger_hours").all<{ checked_at: number }>();
     expect(results.map(({ checked_at }) => checked_at > before)).toEqual([true, true, true]);
     expect(await driftedAt(relay)).toBeNull();
@@ -241,7 +241,7 @@ describe("the cron", () => {
     await tamper(sql);
     const errors = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const from = relay.now;
-    await runCrons(relay, 60);
+    await runCrons(relay, 4 * 40);
     expect(errors.mock.calls[0]?.[0]).toMatchObject({
       unit: "keep-ledger",
       hour: "2026-03-01T00:00:00.000Z",
@@ -251,7 +251,7 @@ describe("the cron", () => {
     expect(Date.parse(await driftedAt(relay))).toBeGreaterThan(from);
     await balance(relay);
     const found = errors.mock.calls.length;
-    await runCrons(relay, 60);
+    await runCrons(relay, 4 * 40);
     expect(errors.mock.calls).toHaveLength(found);
   });
 
@@ -268,8 +268,8 @@ describe("the cron", () => {
         return results;
       }),
     };
-    await runCrons(relay, 60);
+    await runCrons(relay, 3 * 40);
     // Beside it, each second run is noted.
-    expect(rows).toBe(2 * 6 + 30);
+    expect(rows).toBe(2 * 3 + 60);
   });
 });
