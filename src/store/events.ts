@@ -32,11 +32,11 @@ const isForgottenSql = `(
   AND coalesce(events.claimed_until, 0) <= excluded.queued_at AND ${unfinishedSql})`;
 
 /**
- * Records the rows of `given`. `queued_at` is ours afterwards only if we have set it: a duplicate of the same millisecond
- * takes one off. A call that is repeated and meets its own row leaves it as it is.
+ * Records an event. `queued_at` is ours afterwards only if we have set it: a duplicate of the same millisecond takes one off. A
+ * call that is repeated (?13) and meets its own row leaves it as it is.
  */
-const recordGivenSql = (given: string, isRepeated: string) => `
-  WITH given (${eventColumns}) AS MATERIALIZED (${given})
+export const recordSql = `
+  WITH given (${eventColumns}) AS MATERIALIZED (VALUES (${eventValues}))
   INSERT INTO events (${eventColumns}, claimed_until, recipients)
   SELECT ${eventColumns}, queued_at + ${MESSAGE_PATIENCE_MS}, ${wantedBySql} FROM given WHERE true
   ON CONFLICT (id) DO UPDATE SET
@@ -46,21 +46,10 @@ const recordGivenSql = (given: string, isRepeated: string) => `
       WHEN ${isForgottenSql} THEN excluded.queued_at
       WHEN events.queued_at = excluded.queued_at THEN events.queued_at - 1
       ELSE events.queued_at END
-    WHERE NOT (${isRepeated} AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))
-  RETURNING id, duplicates, queued_at, iif(duplicates > 0, body, NULL) AS body`;
-
-export const recordSql = recordGivenSql(`VALUES (${eventValues})`, "?13");
-
-export const recordGroupSql = recordGivenSql(
-  `SELECT value ->> 'id', value ->> 'source', value ->> 'type', value ->> 'event', value ->> 'organization_id',
-    value ->> 'resource_id', value ->> 'created_at', ${receivedAtSql("value ->> 'received_at'")}, value ->> 'received_at',
-    value ->> 'is_unreadable', value ->> 'content_type', value ->> 'content_encoding', value ->> 'body'
-  FROM json_each(?1)`,
-  "?2",
-);
+    WHERE NOT (?13 AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))
+  RETURNING duplicates, queued_at, iif(duplicates > 0, body, NULL) AS body`;
 
 const recordedRow = z.object({
-  id: z.string(),
   duplicates: z.number(),
   queued_at: z.number(),
   /** Of the row that was there before. */
@@ -68,58 +57,26 @@ const recordedRow = z.object({
 });
 
 /**
- * Records an event by one statement, which also tells a duplicate, says who is to get a new one and gives it the lease of its
- * message (`firstLease`). `isRepeated`: it may have been recorded by the same call before. Rows written: 2 when new, and 2 for a
- * duplicate, which is counted.
+ * Records events by one D1 call. A statement for each also tells a duplicate, says who is to get a new one and gives it the
+ * lease of its message (`firstLease`). `isRepeated`: they may have been recorded by the same call before. Rows written: 2 when
+ * new, and 2 for a duplicate, which is counted.
  */
-export async function recordEvent(db: Database, event: RelayEvent, isRepeated: boolean): Promise<Recorded> {
-  const statement = db.prepare(recordSql);
-  const { results } = await retried(db, (before) =>
-    statement.bind(...eventParameters(event), isRepeated || before > 0 ? 1 : 0).all(),
-  );
-  return toRecorded(event, results[0] === undefined ? undefined : recordedRow.parse(results[0]));
-}
-
-/** The same for many events, by one statement. */
 export async function recordEvents(
   db: Database,
   events: readonly RelayEvent[],
   isRepeated: boolean,
 ): Promise<Recorded[]> {
-  // In the order of receipt, for their times to grow with their positions.
-  const ordered = events.toSorted((one, other) => one.receivedAt - other.receivedAt);
-  const rows = JSON.stringify(ordered.map(toGiven));
-  const statement = db.prepare(recordGroupSql);
-  const { results } = await retried(db, (before) => statement.bind(rows, isRepeated || before > 0 ? 1 : 0).all());
-  const found = Map.groupBy(
-    results.map((row) => recordedRow.parse(row)),
-    ({ id }) => id,
+  const statement = db.prepare(recordSql);
+  const answers = await retried(db, (before) =>
+    db.batch(events.map((event) => statement.bind(...eventParameters(event), isRepeated || before > 0 ? 1 : 0))),
   );
-  // Of several of the same id each has its row, in that order.
-  const recorded = new Map(ordered.map((one) => [one, toRecorded(one, found.get(one.id)?.shift())]));
-  return events.map((one) => recorded.get(one) ?? toRecorded(one, undefined));
+  return events.map((event, index) => toRecorded(event, answers[index]?.results[0]));
 }
 
-function toGiven(event: RelayEvent): Record<string, unknown> {
-  return {
-    id: event.id,
-    source: event.source,
-    type: event.type,
-    event: event.event,
-    organization_id: event.organizationId,
-    resource_id: event.resourceId,
-    created_at: event.createdAt,
-    received_at: event.receivedAt,
-    is_unreadable: event.isUnreadable ? 1 : 0,
-    content_type: event.contentType,
-    content_encoding: event.contentEncoding,
-    body: event.body,
-  };
-}
-
-function toRecorded(event: RelayEvent, row: z.output<typeof recordedRow> | undefined): Recorded {
+function toRecorded(event: RelayEvent, found: unknown): Recorded {
   // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
-  if (row === undefined || row.duplicates === 0) return { as: "new", bodyDiffers: false };
+  const row = found === undefined ? null : recordedRow.parse(found);
+  if (row === null || row.duplicates === 0) return { as: "new", bodyDiffers: false };
   return { as: row.queued_at === event.receivedAt ? "forgotten" : "duplicate", bodyDiffers: row.body !== event.body };
 }
 

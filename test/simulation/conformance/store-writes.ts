@@ -49,7 +49,6 @@ import {
 const fewTimes = [1, 2, 3];
 
 export const storeWrites: Readonly<Record<string, StoreMove>> = {
-  recordEvent: (db, chance) => events.recordEvent(db, eventBy(chance), isSo(chance)),
   recordEvents: (db, chance) =>
     events.recordEvents(
       db,

@@ -76,8 +76,8 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "A call that is repeated takes its own row for a duplicate",
     file: "src/store/events.ts",
-    from: `WHERE NOT (\${isRepeated} AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))`,
-    to: `WHERE \${isRepeated} IS \${isRepeated}`,
+    from: `WHERE NOT (?13 AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))`,
+    to: `WHERE ?13 IS ?13`,
   },
   {
     title: "An event that is recorded behind a younger one keeps its own time of receipt",

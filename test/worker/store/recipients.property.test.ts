@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { type Destination, wants } from "../../../src/domain/destination.ts";
 import { insertDestination } from "../../../src/store/destinations.ts";
-import { recordEvent } from "../../../src/store/events.ts";
+import { recordEvents } from "../../../src/store/events.ts";
 import { emptyDatabase } from "../support/relay.ts";
 import { database, someEvent } from "../support/store.ts";
 
@@ -27,7 +27,7 @@ it("an event is recorded with the recipients that want it, as the domain says; n
       await emptyDatabase();
       const destinations = teams.map((one, index) => makeDestination(`dst_${index}`, one));
       for (const destination of destinations) await insertDestination(database, destination);
-      await recordEvent(database, { ...someEvent, ...event }, false);
+      await recordEvents(database, [{ ...someEvent, ...event }], false);
       const recipients = await env.DB.prepare("SELECT recipients FROM events").first<string>("recipients");
       const wanting = destinations.filter((one) => wants(one, event)).map(({ id }) => id);
       expect(recipients && Object.keys(JSON.parse(recipients)).toSorted()).toEqual(
