@@ -5,15 +5,12 @@ import type { About, RelayEvent } from "./domain/event.ts";
 
 const source = z.enum(["business", "onboarding"]);
 
-/** Messages from before it was kept have none. */
-const contentEncoding = z.string().nullable().default(null);
-
 /** What D1 may lack of an event. */
 const carriedEvent = z.object({
   source,
   received_at: z.number(),
   content_type: z.string().nullable(),
-  content_encoding: contentEncoding,
+  content_encoding: z.string().nullable(),
   body: z.string(),
 });
 
@@ -35,11 +32,11 @@ const quarantineMessage = z.object({
   source,
   received_at: z.number(),
   content_type: z.string().nullable(),
-  content_encoding: contentEncoding,
+  content_encoding: z.string().nullable(),
   body_base64: z.string(),
 });
 
-/** Something that a destination is owed is due: which deliveries, D1 knows. */
+/** Some delivery to a destination is due: which, D1 knows. */
 const dueMessage = z.object({
   kind: z.literal("due"),
   destination_id: z.string(),

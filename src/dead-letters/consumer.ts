@@ -43,7 +43,8 @@ async function bury(message: Message, whole: Content, { env, world }: BuryingDea
   const receivedAt = world.now();
   for (const { content, body, ...names } of split(message, whole)) {
     const letter = { ...names, receivedAt };
-    await keepDeadLetter(env.DB, letter, toJson(body), await secure(content, env.DB, receivedAt));
+    const isKept = await keepDeadLetter(env.DB, letter, toJson(body), await secure(content, env.DB, receivedAt));
+    if (!isKept) continue;
     logFailure("dead-letter", new Error("A message was given up on"), {
       message_id: letter.id,
       kind: letter.kind,

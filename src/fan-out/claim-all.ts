@@ -2,7 +2,7 @@ import type { Database } from "../store/database.ts";
 import type { Destination } from "../domain/destination.ts";
 import { claimedLease, isLongEnough } from "../domain/lease.ts";
 import type { World } from "../platform/world.ts";
-import { type ClaimOutcome, claimEvents } from "../store/claims.ts";
+import { type Claim, type ClaimOutcome, claimEvents } from "../store/claims.ts";
 import { recordClaimedEvents } from "../store/events.ts";
 import type { LoadedEvent } from "./load-batch.ts";
 import { projectState } from "./project-state.ts";
@@ -91,8 +91,13 @@ function asClaimed({ event, wantedBy, ...rest }: Claimable, { receivedAt, given 
   return { ...rest, event: { ...event, receivedAt }, wantedBy: wantedBy.filter(({ id }) => !given.includes(id)) };
 }
 
-function toClaim({ event, lease, wantedBy }: Claimable) {
-  return { id: event.id, recipients: wantedBy.map(({ id }) => id), until: lease?.until ?? null };
+function toClaim({ event, isCarried, lease, wantedBy }: Claimable): Claim {
+  return {
+    id: event.id,
+    recipients: wantedBy.map(({ id }) => id),
+    until: lease?.until ?? null,
+    body: isCarried ? event.body : null,
+  };
 }
 
 /**

@@ -90,14 +90,14 @@ function findAndProject(db: Database, found: readonly Found[]): D1PreparedStatem
 }
 
 function readRecorded(event: RelayEvent): ReadEvent | null {
-  if (event.isUnreadable) return { event, envelope: null };
+  if (event.isUnreadable) return { event, envelope: null, isCarried: false };
   const envelope = readAgain(event);
-  return envelope && { event, envelope };
+  return envelope && { event, envelope, isCarried: false };
 }
 
 function readCarried(id: string, carried: CarriedEvent): ReadEvent | null {
   const envelope = readAgain({ id, ...carried });
-  return envelope && { event: toEvent(envelope, carried.body, aboutOf(carried)), envelope };
+  return envelope && { event: toEvent(envelope, carried.body, aboutOf(carried)), envelope, isCarried: true };
 }
 
 /** Its receiver could read it. Should this version not, the event waits for one that can, and holds up no other. */

@@ -19,7 +19,9 @@ const listRoute = createRoute({
       status: deliveryStatus.optional(),
       destination_id: z.string().min(1).optional(),
       limit,
-      cursor: cursorOf(z.object({ destinationId: z.string(), receivedAt: z.number(), eventId: z.string() })).optional(),
+      cursor: cursorOf(
+        z.object({ destinationId: z.string(), receivedAt: z.number(), eventId: z.string(), seq: z.number() }),
+      ).optional(),
     }),
   },
   responses: {

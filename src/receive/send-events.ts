@@ -31,7 +31,7 @@ const MOST_EVENTS = 100;
 const MOST_BYTES = 256_000;
 const MESSAGE_BYTES = 200;
 
-/** Sends an event with what else waits. Throws when the queue refuses one of them. */
+/** Sends an event with what else waits. Throws when the queue refuses some of it. */
 export async function sendTogether({ EVENTS }: Pick<Env, "EVENTS">, event: SentEvent, timers: Timers): Promise<void> {
   const outbox = outboxOf(EVENTS);
   const measured = measure(event);
@@ -54,12 +54,15 @@ async function sendWhatWaits(outbox: Outbox, queue: Env["EVENTS"], timers: Timer
   }
 }
 
-/** What is wrong with one of them is no fault of the others: after a failure each goes by itself. */
+/** After a failure each message is sent again by itself. Perhaps it was taken: so it holds no lease, and its events are claimed. */
 async function sendBatch(events: readonly Measured[], queue: Env["EVENTS"]): Promise<void> {
+  const messages = pack(events);
   try {
-    await queue.sendBatch(pack(events).map((body) => ({ body })));
+    await queue.sendBatch(messages.map((body) => ({ body })));
   } catch {
-    await Promise.all(events.map(({ event }) => queue.sendBatch([{ body: messageOf([event]) }])));
+    const again = messages.map((one) => messageOf(one.events.map((event) => ({ ...event, lease_until: null }))));
+    const sent = await Promise.allSettled(again.map((body) => queue.sendBatch([{ body }])));
+    for (const one of sent) if (one.status === "rejected") throw one.reason;
   }
 }
 

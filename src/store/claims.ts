@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { isUnattemptedSql, recipientsSql, unfinishedSql } from "./event-progress.ts";
 import { isHolderSql } from "./leases.ts";
+import { inParameters } from "./parameters.ts";
 
 /** An event that a consumer wants to handle, and the destinations that want it. */
 export interface Claim {
@@ -9,6 +10,8 @@ export interface Claim {
   readonly recipients: readonly string[];
   /** End of the lease that the event's own message holds, Unix milliseconds; null for any other message. */
   readonly until: number | null;
+  /** What its message carries of it; null: D1 has it. An event that is recorded with another body is not claimed. */
+  readonly body: string | null;
 }
 
 /** `busy`: another consumer's lease still runs. */
@@ -46,7 +49,7 @@ export const claimSql = `
   WHERE events.id = claim.value ->> 'id'
     AND (events.claimed_until IS NULL OR events.claimed_until <= ?3 OR ${isHolderSql("claim")})
     AND (events.claims < ${MOST_CLAIMS} OR events.claimed_until <= ?3 - 3600000)
-    AND ${unfinishedSql}
+    AND ${unfinishedSql} AND (claim.value ->> 'body' IS NULL OR claim.value ->> 'body' = events.body)
   RETURNING events.id, events.received_at, ${givenSql} AS given`;
 
 const claimedRow = z.object({
@@ -68,15 +71,16 @@ export async function claimEvents(
   claims: readonly Claim[],
   { now, claimedUntil, also }: { now: number; claimedUntil: number; also: readonly D1PreparedStatement[] },
 ): Promise<Map<string, ClaimOutcome>> {
-  const [claimed, found] = await retried(db, () =>
+  const lists = inParameters(claims.map((claim) => JSON.stringify(claim)));
+  const results = await retried(db, () =>
     db.batch<Record<string, unknown>>([
-      db.prepare(claimSql).bind(JSON.stringify(claims), claimedUntil, now),
+      ...lists.map((list) => db.prepare(claimSql).bind(list, claimedUntil, now)),
       db.prepare(claimStateSql).bind(JSON.stringify(claims.map(({ id }) => id))),
       ...also,
     ]),
   );
   const outcomes = new Map<string, ClaimOutcome>();
-  for (const row of found?.results ?? []) {
+  for (const row of results[lists.length]?.results ?? []) {
     outcomes.set(
       String(row["id"]),
       row["unfinished"] === 1 && typeof row["claimed_until"] === "number"
@@ -84,7 +88,7 @@ export async function claimEvents(
         : { state: "finished" },
     );
   }
-  for (const row of claimed?.results ?? []) {
+  for (const row of results.slice(0, lists.length).flatMap((claimed) => claimed.results)) {
     const { id, received_at, given } = claimedRow.parse(row);
     outcomes.set(id, { state: "claimed", receivedAt: received_at, given });
   }

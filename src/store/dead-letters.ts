@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
+import { unfinishedSql } from "./event-progress.ts";
 
 /** A message that the queues gave up on. */
 export interface DeadLetter {
@@ -17,17 +18,23 @@ export interface DeadLetter {
 
 export const keepDeadLetterSql = `
   INSERT INTO dead_letters (id, kind, event_id, destination_id, received_at, message)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING`;
+  SELECT ?1, ?2, ?3, ?4, ?5, ?6
+  WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.id = ?3 AND NOT ${unfinishedSql})
+  ON CONFLICT (id) DO NOTHING`;
 
-/** Keeps a message, given as JSON, once; `secure` joins the same transaction. Rows written: 2. */
+/**
+ * Keeps a message, given as JSON, once, but for one about an event that is finished: others in its message were not. Returns
+ * whether it was; `secure` joins the same transaction. Rows written: 2.
+ */
 export async function keepDeadLetter(
   db: Database,
   { id, kind, eventId, destinationId, receivedAt }: Omit<DeadLetter, "replayedAt">,
   message: string,
   secure: readonly D1PreparedStatement[],
-): Promise<void> {
+): Promise<boolean> {
   const statement = db.prepare(keepDeadLetterSql).bind(id, kind, eventId, destinationId, receivedAt, message);
-  await retried(db, () => db.batch([statement, ...secure]));
+  const [kept] = await retried(db, () => db.batch([statement, ...secure]));
+  return (kept?.meta.changes ?? 0) > 0;
 }
 
 const deadLetterRow = z

@@ -3,24 +3,29 @@ import type { Database } from "./database.ts";
 import type { Delivery, DeliveryKey, DeliveryStatus } from "../domain/delivery.ts";
 import { deliveryColumns, readDeliveryRow } from "./deliveries.ts";
 import { MAX_LOOKED_AT } from "./event-list.ts";
-import { firstSeqAtSql } from "./event-order.ts";
 import { recipientsWithRowsSql, statusSql } from "./event-progress.ts";
 
 /** Sorts behind the id of every destination. */
 const BEHIND_ALL = "\u{10ffff}";
 
-/** Position of the event ?2, received at ?1: a page goes on with those of its recipients that sort before ?3. */
-const fromSql = `coalesce((SELECT seq FROM events WHERE id = ?2), ${firstSeqAtSql("?1")})`;
+/** Where a page goes on: behind a delivery. */
+export interface DeliveryPosition extends DeliveryKey {
+  /** Of its event; 0 in a list that goes destination by destination. */
+  readonly seq: number;
+}
 
+const fromSql = "min(?1, (SELECT max(seq) FROM events))";
+
+/** From the event at ?1 on; of that one, the recipients that sort before ?2. */
 export const pageOfEventsSql = `
-  SELECT ${deliveryColumns} FROM events CROSS JOIN ${recipientsWithRowsSql}
+  SELECT ${deliveryColumns}, events.seq FROM events CROSS JOIN ${recipientsWithRowsSql}
   WHERE events.seq <= ${fromSql} AND events.seq > ${fromSql} - ${MAX_LOOKED_AT}
-    AND (events.seq < ${fromSql} OR recipient.key < ?3)
-    AND (?4 IS NULL OR recipient.key = ?4) AND (?5 IS NULL OR ${statusSql} = ?5)
-  ORDER BY events.seq DESC, recipient.key DESC LIMIT ?6`;
+    AND (events.seq < ?1 OR recipient.key < ?2)
+    AND (?3 IS NULL OR recipient.key = ?3) AND (?4 IS NULL OR ${statusSql} = ?4)
+  ORDER BY events.seq DESC, recipient.key DESC LIMIT ?5`;
 
 export const behindEventsSql = `
-  SELECT '${BEHIND_ALL}' AS destination_id, received_at, id AS event_id FROM events
+  SELECT '${BEHIND_ALL}' AS destination_id, received_at, id AS event_id, seq FROM events
   WHERE seq <= ${fromSql} - ${MAX_LOOKED_AT} ORDER BY seq DESC LIMIT 1`;
 
 const columns = "destination_id, received_at, event_id, status, attempts, step, next_attempt_at";
@@ -47,7 +52,7 @@ export const deadOfOneSql = deadFrom(ofOneSql);
 export interface DeliveryQuery {
   readonly status: DeliveryStatus | undefined;
   readonly destinationId: string | undefined;
-  readonly before: DeliveryKey | undefined;
+  readonly before: DeliveryPosition | undefined;
   readonly limit: number;
 }
 
@@ -58,25 +63,25 @@ export interface DeliveryQuery {
 export async function listDeliveries(
   db: Database,
   query: DeliveryQuery,
-): Promise<{ deliveries: Delivery[]; next: DeliveryKey | null }> {
+): Promise<{ deliveries: Delivery[]; next: DeliveryPosition | null }> {
   const { status, limit } = query;
   const isByDestination = status === "pending" || status === "dead";
   const [page, behind] = await db.batch(isByDestination ? byDestination(db, query) : byEvent(db, query));
-  const rows = (page?.results ?? []).map(readDeliveryRow);
-  const deliveries = rows.slice(0, limit);
-  const last = deliveries.at(-1);
-  if (rows.length > limit && last !== undefined) return { deliveries, next: keyOf(last) };
-  const [next] = behind?.results ?? [];
-  return { deliveries, next: next === undefined ? null : readKey(next) };
+  const rows = page?.results ?? [];
+  const next = rows.length > limit ? rows[limit - 1] : behind?.results[0];
+  return {
+    deliveries: rows.slice(0, limit).map(readDeliveryRow),
+    next: next === undefined ? null : readPosition(next),
+  };
 }
 
 function byEvent(db: Database, { status, destinationId, before, limit }: DeliveryQuery): D1PreparedStatement[] {
-  const start = [before?.receivedAt ?? Number.MAX_SAFE_INTEGER, before?.eventId ?? ""];
+  const from = before?.seq ?? Number.MAX_SAFE_INTEGER;
   return [
     db
       .prepare(pageOfEventsSql)
-      .bind(...start, before?.destinationId ?? BEHIND_ALL, destinationId ?? null, status ?? null, limit + 1),
-    db.prepare(behindEventsSql).bind(...start),
+      .bind(from, before?.destinationId ?? BEHIND_ALL, destinationId ?? null, status ?? null, limit + 1),
+    db.prepare(behindEventsSql).bind(from),
   ];
 }
 
@@ -95,13 +100,14 @@ function byDestination(db: Database, { status, destinationId, before, limit }: D
     : [db.prepare(pendingSql).bind(...start, limit + 1), db.prepare(behindSql).bind(...start)];
 }
 
-function keyOf({ destinationId, receivedAt, eventId }: DeliveryKey): DeliveryKey {
-  return { destinationId, receivedAt, eventId };
-}
+const positionRow = z.object({
+  destination_id: z.string(),
+  received_at: z.number(),
+  event_id: z.string(),
+  seq: z.number().default(0),
+});
 
-const keyRow = z.object({ destination_id: z.string(), received_at: z.number(), event_id: z.string() });
-
-function readKey(row: unknown): DeliveryKey {
-  const { destination_id, received_at, event_id } = keyRow.parse(row);
-  return { destinationId: destination_id, receivedAt: received_at, eventId: event_id };
+function readPosition(row: unknown): DeliveryPosition {
+  const { destination_id, received_at, event_id, seq } = positionRow.parse(row);
+  return { destinationId: destination_id, receivedAt: received_at, eventId: event_id, seq };
 }

@@ -11,7 +11,7 @@ import { recipientsSql } from "./event-progress.ts";
 
 /** What is looked at for a destination's last success: its newest retried deliveries, and the newest events of all. */
 const DELIVERIES_LOOKED_AT = 100;
-const EVENTS_LOOKED_AT = 1_000;
+const EVENTS_LOOKED_AT = 200;
 
 /** Start of the latest success among these, on a row of `destinations`. The cron notes what is further back. */
 export const newestSuccessSql = `(

@@ -100,8 +100,11 @@ export async function searchEvents(
 ): Promise<{ events: FoundEvent[]; next: EventPosition | null; also: D1Result[] }> {
   const { type, organizationId, outcome, resourceId, limit } = search;
   const filters = [type ?? null, organizationId ?? null];
-  const window = [...windowOf(search), candidatesOf(search)];
   const isDead = outcome === "dead";
+  // Should the last event shown be deleted meanwhile, its time still says where to go on.
+  const lastTime = isDead && search.before !== undefined ? search.before.receivedAt + 1 : Number.MAX_SAFE_INTEGER;
+  const until = Math.min(search.until ?? Number.MAX_SAFE_INTEGER, lastTime);
+  const window = [...windowOf({ ...search, until }), candidatesOf(search)];
   const [searchSql, lastSql] = isDead ? [searchDeadSql, lastDeadCandidateSql] : [searchEventsSql, lastCandidateSql];
   const [page, lastCandidate, behind, ...others] = await db.batch([
     db.prepare(searchSql).bind(...window, ...filters, resourceId ?? null, outcome ?? null, limit + 1),
@@ -115,7 +118,7 @@ export async function searchEvents(
   return { events, next: readPosition(rows.length > limit ? rows[limit - 1] : edge), also: others };
 }
 
-/** The indexes do not know all that is asked for: then so many events' rows are read, and no more. */
+/** Only type and organization are asked before an event is looked into: then so many events' rows are read, and no more. */
 function candidatesOf({ type, organizationId, outcome, resourceId, limit }: EventSearch): number {
   if (outcome === "dead") {
     const isNarrow = [type, organizationId, resourceId].some((one) => one !== undefined);

@@ -13,13 +13,22 @@ export interface StageRow {
 
 export const insertStageSql = `
   INSERT INTO registration_stages (registration_id, version, stage, at, event_id, is_registration)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING`;
+  SELECT ?1, ?2, ?3, ?4, id, ?5 FROM events WHERE id = ?6 AND (?7 IS NULL OR ?7 = body)
+  ON CONFLICT DO NOTHING`;
 
-/** A statement that keeps a stage, once. Rows written: 1, or 0 when it is known. */
-export function insertStage(db: Database, stage: StageRow & { readonly version: string }): D1PreparedStatement {
+/** A stage that may be new. */
+export interface NewStage extends StageRow {
+  readonly version: string;
+  /** From which it was read; null: D1 has it so. */
+  readonly body: string | null;
+}
+
+/** A statement that keeps a stage, once, if its event is recorded with that body. Rows written: 1, or 0 when it is known. */
+export function insertStage(db: Database, stage: NewStage): D1PreparedStatement {
+  const { registrationId, version, at, isRegistration, eventId, body } = stage;
   return db
     .prepare(insertStageSql)
-    .bind(stage.registrationId, stage.version, stage.stage, stage.at, stage.eventId, stage.isRegistration ? 1 : 0);
+    .bind(registrationId, version, stage.stage, at, isRegistration ? 1 : 0, eventId, body);
 }
 
 const stageRow = z

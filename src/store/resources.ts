@@ -21,13 +21,19 @@ export interface ResourceRow {
 }
 
 /** A resource that may be newer than what is kept. */
-export type NewResource = Omit<ResourceRow, "body" | "seq" | "receivedAt"> & { readonly version: string };
+export interface NewResource extends Omit<ResourceRow, "body" | "seq" | "receivedAt"> {
+  readonly version: string;
+  /** From which it was read; null: D1 has it so. */
+  readonly body: string | null;
+}
 
-/** Those whose event is recorded: the state points to it. */
+/** Those whose event is recorded, with that body: the state points to it. The newest goes first, and is the only one written. */
 export const upsertResourcesSql = `
   INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, version_at, event_seq)
   SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, events.seq
-  FROM json_each(?1) AS given CROSS JOIN events ON events.id = value ->> 7 WHERE true
+  FROM json_each(?1) AS given CROSS JOIN events
+    ON events.id = value ->> 7 AND (value ->> 8 IS NULL OR value ->> 8 = events.body)
+  WHERE true ORDER BY value ->> 5 DESC
   ON CONFLICT (organization_id, type, resource_id) DO UPDATE
     SET event = excluded.event, deleted = excluded.deleted, version = excluded.version,
       version_at = excluded.version_at, event_seq = excluded.event_seq
@@ -53,6 +59,7 @@ function toRow(resource: NewResource): (string | number | null)[] {
     resource.version,
     resource.versionAt,
     resource.eventId,
+    resource.body,
   ];
 }
 

@@ -65,7 +65,12 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   claimEvents: (db, chance) =>
     claimEvents(
       db,
-      some(chance, eventIds).map((id) => ({ id, recipients: some(chance, destinationIds), until: leaseBy(chance) })),
+      some(chance, eventIds).map((id) => ({
+        id,
+        recipients: some(chance, destinationIds),
+        until: leaseBy(chance),
+        body: pick(chance, [null, "{}"]),
+      })),
       { now: at(chance), claimedUntil: at(chance), also: [events.loadEvents(db, some(chance, eventIds))] },
     ),
   holdEvents: (db, chance) =>
@@ -81,6 +86,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
           version: pick(chance, ["1", "2", "3"]),
           versionAt: null,
           eventId: pick(chance, eventIds),
+          body: pick(chance, [null, "{}"]),
         })),
       ),
       insertStage(db, {
@@ -90,6 +96,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
         at: null,
         eventId: pick(chance, eventIds),
         isRegistration: isSo(chance),
+        body: pick(chance, [null, "{}"]),
       }),
       ...findHeld(
         db,

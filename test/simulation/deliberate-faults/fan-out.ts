@@ -88,12 +88,6 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     to: `findHeld(db, leases)`,
   },
   {
-    title: "Of several events of a resource the oldest is kept",
-    file: "src/fan-out/project-state.ts",
-    from: `snapshot.version > known.version`,
-    to: `snapshot.version < known.snapshot.version`,
-  },
-  {
     title: "An older event overwrites a newer state",
     file: "src/store/resources.ts",
     from: `

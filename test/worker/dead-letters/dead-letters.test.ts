@@ -63,6 +63,18 @@ describe("a dead letter", () => {
     expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
   });
 
+  it("is written of those events of a message that are not finished, and of no others", async () => {
+    const relay = await relayWithTeam();
+    const [finished, stuck] = [makePayload("v1/cards"), makePayload("v1/cards")];
+    await relay.send(finished);
+    await relay.runQueues();
+    await relay.send(stuck);
+    relay.events.waiting = [];
+    hold(relay, "m1", messageOf([byId(finished.id, null), byId(stuck.id, null)]));
+    await bury(relay);
+    expect(await letters(relay)).toEqual([expect.objectContaining({ id: "m1-1", event_id: stuck.id })]);
+  });
+
   it("about an event that is recorded changes nothing about it", async () => {
     const relay = await relayWithTeam();
     const payload = makePayload("v1/cards");
@@ -81,7 +93,14 @@ describe("a dead letter", () => {
   it("that alone holds an unreadable body is recorded with it", async () => {
     const relay = await relayWithTeam();
     const body_base64 = new Uint8Array([0xff, 0xfe]).toBase64();
-    hold(relay, "m1", { kind: "quarantine", source: "business", received_at: 1, content_type: null, body_base64 });
+    hold(relay, "m1", {
+      kind: "quarantine",
+      source: "business",
+      received_at: 1,
+      content_type: null,
+      content_encoding: null,
+      body_base64,
+    });
     await bury(relay);
     expect(await letters(relay)).toEqual([expect.objectContaining({ kind: "quarantine", event_id: null })]);
     const [{ id }] = (await relay.api("GET", "/api/quarantine")).body.data;
@@ -101,6 +120,7 @@ describe("a dead letter", () => {
       source: "business",
       received_at: 1,
       content_type: null,
+      content_encoding: null,
       body_base64: "/w==",
     });
     await bury(relay);

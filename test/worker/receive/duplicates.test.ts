@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
+import { messageOf } from "../../../src/messages.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
@@ -48,6 +49,27 @@ describe("a duplicate", () => {
     await relay.runQueues();
     expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
     expect((await relay.api("GET", `/api/events/${payload.id}`)).body.payload).toEqual(payload);
+  });
+
+  it("with another body, which the queue took because D1 was late, is not delivered and changes no state", async () => {
+    const relay = new TestRelay();
+    await relay.addTeam(team);
+    const first = makePayload("v1/cards", { organization_id: "org-1", data: { id: "card-1", nickname: "first" } });
+    await relay.send(first);
+    const updated_at = "2099-01-01T00:00:00Z";
+    const other = { ...first, organization_id: "org-2", data: { id: "card-1", nickname: "second", updated_at } };
+    const carried = { source: "business", received_at: relay.now, content_type: null, content_encoding: null } as const;
+    const message = (until: number | null) =>
+      messageOf([{ id: first.id, lease_until: until, carried: { ...carried, body: JSON.stringify(other) } }]);
+    // Before the event is finished, and after it.
+    for (let time = 0; time < 2; time += 1) {
+      await relay.env.EVENTS.send(message(relay.now + 1));
+      await relay.runQueues();
+      expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(first)]);
+      const shown = await relay.api("GET", "/api/organizations/org-1/resources/card-1");
+      expect(shown.body.data).toMatchObject({ nickname: "first" });
+      expect((await relay.api("GET", "/api/organizations/org-2")).status).toBe(404);
+    }
   });
 
   it("with another body, of an event whose message was lost, brings about the first body", async () => {

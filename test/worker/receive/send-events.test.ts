@@ -10,6 +10,7 @@ interface Sent {
   readonly at: number;
   /** Ids of the events of each message. */
   readonly messages: readonly (readonly string[])[];
+  readonly leases: readonly (number | null)[];
 }
 
 type Answer = (sent: Sent) => Promise<unknown>;
@@ -25,8 +26,10 @@ function queueThat(...answers: readonly Answer[]) {
   const sent: Sent[] = [];
   const EVENTS = {
     sendBatch: (batch: readonly { body: QueueMessage }[]) => {
-      const messages = batch.map(({ body }) => (body.kind === "events" ? body.events.map(({ id }) => id) : []));
-      const one = { at: clock.now() - startedAt, messages };
+      const events = batch.map(({ body }) => (body.kind === "events" ? body.events : []));
+      const messages = events.map((some) => some.map(({ id }) => id));
+      const leases = events.flat().map(({ lease_until }) => lease_until);
+      const one = { at: clock.now() - startedAt, messages, leases };
       sent.push(one);
       return (answers[sent.length - 1] ?? soon)(one);
     },
@@ -45,9 +48,9 @@ describe("an event", () => {
     await pass(30);
     void send("b");
     await pass(30);
-    expect(sent).toEqual([
-      { at: 0, messages: [["a"]] },
-      { at: 30, messages: [["b"]] },
+    expect(sent.map(({ at, messages }) => [at, messages])).toEqual([
+      [0, [["a"]]],
+      [30, [["b"]]],
     ]);
   });
 
@@ -92,14 +95,20 @@ describe("an event", () => {
     ]);
   });
 
-  it("is sent by itself when the queue refuses it with others", async () => {
+  it("is sent again when the queue has failed, each message by itself, and without its lease: perhaps it was taken", async () => {
     const { sent, send, clock } = queueThat(soon, refuses);
-    const all = ["a", "b", "c"].map((id) => send(id));
+    const all = ids(30).map((id) => send(byId(id, 1_000)));
     await clock.waitFor(Promise.all(all));
-    expect(sent.map(({ messages }) => messages)).toEqual([[["a"]], [["b", "c"]], [["b"]], [["c"]]]);
+    expect(sent.map(({ messages }) => messages.map(({ length }) => length))).toEqual([[1], [25, 4], [25], [4]]);
+    expect(sent.map(({ leases }) => leases)).toEqual([
+      [1_000],
+      Array(29).fill(1_000),
+      Array(25).fill(null),
+      Array(4).fill(null),
+    ]);
   });
 
-  it("fails its sender when the queue refuses it alone as well, and holds up none behind it", async () => {
+  it("fails its sender when the queue fails again, and holds up none behind it", async () => {
     const { sent, send, clock, pass } = queueThat(refuses, refuses);
     const first = send("a").catch((error: unknown) => String(error));
     expect(await clock.waitFor(first)).toBe("Error: Queue sendBatch failed");

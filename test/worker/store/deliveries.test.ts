@@ -121,7 +121,7 @@ it("a claim names those that have a delivery of the event already: they get no f
   await env.DB.prepare("UPDATE events SET recipients = json_insert(recipients, '$.dst_another', NULL) WHERE id = ?1")
     .bind(key.eventId)
     .run();
-  const claim = { id: key.eventId, recipients: [destinationId, "dst_another"], until: null };
+  const claim = { id: key.eventId, recipients: [destinationId, "dst_another"], until: null, body: null };
   const outcomes = await claimEvents(database, [claim], { now: 1_000, claimedUntil: 2_000, also: [] });
   expect(outcomes.get(key.eventId)).toEqual({ state: "claimed", receivedAt: 9, given: [destinationId] });
 });

@@ -75,6 +75,7 @@ function show(organizationId: string, eventId: string, version: string): D1Prepa
       version,
       versionAt: null,
       eventId,
+      body: null,
     },
   ]);
 }

@@ -27,6 +27,7 @@ export const deliveriesQuery = z.object({
       destinationId: z.string().default(""),
       receivedAt: z.number(),
       eventId: z.string(),
+      seq: z.number().default(0),
       nextAttemptAt: z.number().default(0),
     }),
   ).optional(),
