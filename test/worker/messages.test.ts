@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { byId, carry, measure, messageOf, pack, parseMessage } from "../../src/messages.ts";
+import { byId, carry, measure, messageOf, pack } from "../../src/messages.ts";
 
 const LIMIT_BYTES = 126_000;
 
@@ -35,11 +35,6 @@ it.each([
   expect(carryBody(character.repeat(most))).not.toBeNull();
   expect(carryBody(character.repeat(most + 1))).toBeNull();
   expect(carryBody(character.repeat(2 * LIMIT_BYTES))).toBeNull();
-});
-
-it("a quarantine message from before content encodings were kept is read as one without", () => {
-  const message = { kind: "quarantine", source: "business", received_at: 1, content_type: null, body_base64: "" };
-  expect(parseMessage(message)).toEqual({ ...message, content_encoding: null });
 });
 
 describe("packed events", () => {

@@ -48,6 +48,11 @@ export async function fill(
   }
 }
 
+/** What was filled in lies below where the cron's next look for old events would begin. */
+export async function lookFromTheFirst({ db }: ServedWorker): Promise<void> {
+  await db.prepare("DELETE FROM marks WHERE name = 'retention_from'").run();
+}
+
 interface Filling {
   readonly from: number;
   readonly until: number;

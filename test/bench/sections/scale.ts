@@ -3,7 +3,7 @@ import { LoadGenerator } from "../load/load-generator.ts";
 import { Teams } from "../load/teams.ts";
 import { type Report, figure } from "../report.ts";
 import { ServedWorker } from "../served-worker.ts";
-import { fill, prepareFilling } from "./fill.ts";
+import { fill, lookFromTheFirst, prepareFilling } from "./fill.ts";
 import { type Measured, logIn, measure, measurePage, runCron } from "./metered-relay.ts";
 import type { Section } from "./section.ts";
 
@@ -61,6 +61,7 @@ export const scale: Section = async ({ isShort, say }) => {
       note("cron, nothing to do", await measure(worker, () => runCron(worker)));
       const old = { ...filling, newestAt: Date.now() - 31 * MS_PER_DAY, everyMs: 0 };
       await fill(worker, { ...old, from: 10_000_000 + level, until: 10_000_000 + level + OLD_EVENTS });
+      await lookFromTheFirst(worker);
       note(`cron, ${OLD_EVENTS.toLocaleString("en")} events to delete`, await measure(worker, () => runCron(worker)));
     }
     return describe(levels, table, bytes);

@@ -120,8 +120,9 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "A stage of a registration that comes again fails the batch",
     file: "src/store/registrations.ts",
-    from: `VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING\`;`,
-    to: `VALUES (?1, ?2, ?3, ?4, ?5, ?6)\`;`,
+    from: `(?7 IS NULL OR ?7 = body)
+  ON CONFLICT DO NOTHING\`;`,
+    to: `(?7 IS NULL OR ?7 = body)\`;`,
   },
   {
     title: "What the fan-out leaves to the retry lane is not written down",
