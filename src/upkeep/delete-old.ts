@@ -66,8 +66,8 @@ async function deleteAgedEvents(db: Database, cutOff: CutOff, now: number, hasTi
     if (deletable.length > 0) deleted += await deleteEvents(db, deletable, cutOff);
     after = found.at(-1)?.seq ?? after;
     if (found.length < EVENTS_PER_PAGE) {
-      if (now - beganAt >= MS_PER_DAY) [after, beganAt] = [0, now];
-      break;
+      if (now - beganAt < MS_PER_DAY) break;
+      [after, beganAt] = [0, now];
     }
   }
   await writeMarks(db, { retention_from: after, retention_began_at: beganAt });
