@@ -17,7 +17,7 @@ const carriedEvent = z.object({
 /** An accepted event on its way to its fan-out. */
 const sentEvent = z.object({
   id: z.string(),
-  /** End of the lease with which its receiver has recorded it, Unix milliseconds; null: whoever gets the message claims it. */
+  /** End of the lease with which its receiver has recorded it, Unix milliseconds; null: its consumer claims it. */
   lease_until: z.number().nullable(),
   /** Null: D1 has it, and it is loaded by its id. */
   carried: carriedEvent.nullable(),

@@ -54,7 +54,7 @@ async function sendWhatWaits(outbox: Outbox, queue: Env["EVENTS"], timers: Timer
   }
 }
 
-/** After a failure each message is sent again by itself. Perhaps it was taken: so it holds no lease, and its events are claimed. */
+/** After a failure each message is sent again by itself. The queue may have taken it all the same, so the second holds no lease. */
 async function sendBatch(events: readonly Measured[], queue: Env["EVENTS"]): Promise<void> {
   const messages = pack(events);
   try {

@@ -1,6 +1,6 @@
 /**
  * Events are kept in the order in which they are recorded, which `seq` counts, and their time of receipt never decreases along
- * it. So whoever has read up to a position, or up to a time, has missed nothing before it, however late D1 was with an
+ * it. So a reader who has come to a position, or to a time, has missed nothing before it, however late D1 was with an
  * event; and a time needs no index of its own.
  */
 

@@ -4,7 +4,7 @@ import { recipientsSql, isUnattemptedSql } from "./event-progress.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
- * An event is recorded with the lease of whoever gets the message that its receiver sends, so that the usual road needs no
+ * An event is recorded with a lease for the consumer of the message that its receiver sends, so that the usual road needs no
  * claim: a row less. The lease names that message: any other request, and any claim, has another end or has counted up.
  */
 export interface Lease {

@@ -69,7 +69,7 @@ export async function countLedgerFromRows(db: Database, span: Span): Promise<Led
   return ledger;
 }
 
-/** Counts a time hour by hour; each hour is remembered as soon as it is whole, for whoever comes after one that is cut short. */
+/** Counts a time hour by hour; each hour is remembered as soon as it is whole, so that a count that is cut short is not in vain. */
 export async function countAndRemember(
   db: Database,
   { since, until }: Span,

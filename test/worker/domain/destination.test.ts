@@ -1,28 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Destination, wants } from "../../../src/domain/destination.ts";
-
-const destination = (settings: Partial<Destination>): Destination => ({
-  id: "dst_1",
-  url: "https://team.example.com",
-  description: null,
-  types: [],
-  organizations: null,
-  enabled: true,
-  retryScheduleSeconds: null,
-  timeoutMs: 10_000,
-  maxPerSecond: null,
-  sealedSecret: "",
-  previousSecrets: [],
-  onLane: false,
-  isFailing: false,
-  hasSucceeded: true,
-  restingSince: null,
-  nextTurnAt: null,
-  heldUntil: null,
-  createdAt: 0,
-  updatedAt: 0,
-  ...settings,
-});
+import { wants } from "../../../src/domain/destination.ts";
+import { someDestination } from "../support/store.ts";
 
 const card = { type: "v1/cards", organizationId: "org-1" };
 const onboarding = { type: "registrations.completed", organizationId: null };
@@ -44,6 +22,6 @@ describe("a destination", () => {
     ["wants only what passes both filters", { types: ["v1/cards"], organizations: ["org-2"] }, card, false],
     ["that is disabled wants nothing", { enabled: false }, card, false],
   ] as const)("%s", (_title, settings, event, wanted) => {
-    expect(wants(destination(settings), event)).toBe(wanted);
+    expect(wants({ ...someDestination, ...settings }, event)).toBe(wanted);
   });
 });

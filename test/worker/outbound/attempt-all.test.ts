@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import type { Destination } from "../../../src/domain/destination.ts";
 import { type Job, attemptAll } from "../../../src/outbound/attempt-all.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { Clock } from "../support/clock.ts";
+import { someDestination } from "../support/store.ts";
 import { Teams, hang } from "../support/teams.ts";
 
 const event = {
@@ -21,27 +21,15 @@ const event = {
 } as const;
 
 function job(name: string, onLane: boolean): Job {
-  const destination: Destination = {
+  const destination = {
+    ...someDestination,
     id: name,
     url: `https://${name}.example.com/`,
-    description: null,
-    types: [],
-    organizations: null,
-    enabled: true,
-    retryScheduleSeconds: null,
     timeoutMs: 1_500,
-    maxPerSecond: null,
     // Not sealed: as an earlier version kept it.
     sealedSecret: "whsec_c2VjcmV0",
-    previousSecrets: [],
     onLane,
     isFailing: onLane,
-    hasSucceeded: true,
-    restingSince: null,
-    nextTurnAt: null,
-    heldUntil: null,
-    createdAt: 0,
-    updatedAt: 0,
   };
   const key = { destinationId: name, eventId: event.id, receivedAt: event.receivedAt };
   return { event, destination, delivery: { ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 0 } };

@@ -25,6 +25,17 @@ function countSends(relay: TestRelay): { sends: number } {
   return counter;
 }
 
+/** Lets a batch pass, or not, before the queue takes it. */
+function beforeBatches(relay: TestRelay, pass: (bodies: readonly QueueMessage[]) => void): void {
+  const { EVENTS } = relay.env;
+  const sendBatch: typeof EVENTS.sendBatch = async (messages) => {
+    const all = [...messages];
+    pass(all.map(({ body }) => body));
+    return EVENTS.sendBatch(all);
+  };
+  relay.env = { ...relay.env, EVENTS: { ...EVENTS, sendBatch } };
+}
+
 /** Of the events that were given to the queue, in whatever messages. */
 const idsSent = (relay: TestRelay) => relay.events.sent.flatMap(({ body }) => eventsIn(body).map(({ id }) => id));
 
@@ -123,18 +134,9 @@ describe("sixteen requests at once", () => {
 
   it("whose messages the queue refuses to take together are sent alone", async () => {
     const relay = new TestRelay();
-    const { EVENTS } = relay.env;
-    relay.env = {
-      ...relay.env,
-      EVENTS: {
-        ...EVENTS,
-        sendBatch: async (messages) => {
-          const all = [...messages];
-          if (all.length > 1) throw new Error("Queue sendBatch failed: too large");
-          return EVENTS.sendBatch(all);
-        },
-      },
-    };
+    beforeBatches(relay, (bodies) => {
+      if (bodies.length > 1) throw new Error("Queue sendBatch failed: too large");
+    });
     const payloads = somePayloads(40);
     await sendAll(relay, payloads);
     expect(idsSent(relay).toSorted()).toEqual(payloads.map(({ id }) => id).toSorted());
@@ -186,18 +188,9 @@ describe("sixteen requests at once", () => {
     await relay.addTeam(team);
     countSends(relay);
     const batches: number[][] = [];
-    const { EVENTS } = relay.env;
-    relay.env = {
-      ...relay.env,
-      EVENTS: {
-        ...EVENTS,
-        sendBatch: async (messages) => {
-          const all = [...messages];
-          batches.push(all.map(({ body }) => new TextEncoder().encode(JSON.stringify(body)).length));
-          return EVENTS.sendBatch(all);
-        },
-      },
-    };
+    beforeBatches(relay, (bodies) => {
+      batches.push(bodies.map((body) => new TextEncoder().encode(JSON.stringify(body)).length));
+    });
     // Of three bytes each: a message holds six bodies.
     const payloads = Array.from({ length: 16 }, () => makePayload("v1/cards", { data: { note: "€".repeat(2_800) } }));
     await sendAll(relay, payloads);

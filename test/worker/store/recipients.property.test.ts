@@ -1,11 +1,11 @@
 import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { type Destination, wants } from "../../../src/domain/destination.ts";
+import { wants } from "../../../src/domain/destination.ts";
 import { insertDestination } from "../../../src/store/destinations.ts";
 import { recordEvents } from "../../../src/store/events.ts";
 import { emptyDatabase } from "../support/relay.ts";
-import { database, someEvent } from "../support/store.ts";
+import { database, someDestination, someEvent } from "../support/store.ts";
 
 const type = fc.constantFrom("v1/cards", "v1/card", "v1/transactions", "registrations.completed");
 const organization = fc.constantFrom("org-1", "org-2", "öre 😀", `it's "quoted"`);
@@ -25,7 +25,7 @@ it("an event is recorded with the recipients that want it, as the domain says; n
   await fc.assert(
     fc.asyncProperty(given, async ({ teams, event }) => {
       await emptyDatabase();
-      const destinations = teams.map((one, index) => makeDestination(`dst_${index}`, one));
+      const destinations = teams.map((one, index) => ({ ...someDestination, ...one, id: `dst_${index}` }));
       for (const destination of destinations) await insertDestination(database, destination);
       await recordEvents(database, [{ ...someEvent, ...event }], false);
       const recipients = await env.DB.prepare("SELECT recipients FROM events").first<string>("recipients");
@@ -37,25 +37,3 @@ it("an event is recorded with the recipients that want it, as the domain says; n
     { numRuns: 100 },
   );
 });
-
-function makeDestination(id: string, wish: Pick<Destination, "enabled" | "types" | "organizations">): Destination {
-  return {
-    id,
-    ...wish,
-    url: "https://team.example.com/hook",
-    description: null,
-    retryScheduleSeconds: null,
-    timeoutMs: 10_000,
-    maxPerSecond: null,
-    sealedSecret: "",
-    previousSecrets: [],
-    onLane: false,
-    isFailing: false,
-    hasSucceeded: true,
-    restingSince: null,
-    nextTurnAt: null,
-    heldUntil: null,
-    createdAt: 0,
-    updatedAt: 0,
-  };
-}

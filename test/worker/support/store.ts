@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { realWorld } from "../../../src/platform/world.ts";
+import type { Destination } from "../../../src/domain/destination.ts";
 import type { Delivery } from "../../../src/domain/delivery.ts";
 import { openDatabase } from "../../../src/store/database.ts";
 import { recordDeliveries } from "../../../src/store/deliveries.ts";
@@ -10,6 +11,29 @@ export const database = openDatabase(env.DB, realWorld);
 /** Writes deliveries down, and nothing else. */
 export const writeDeliveries = (deliveries: readonly Delivery[], db = database) =>
   recordDeliveries(db, deliveries, [], { until: 0, world: realWorld });
+
+/** Wants everything. */
+export const someDestination: Destination = {
+  id: "dst_1",
+  url: "https://team.example.com",
+  description: null,
+  types: [],
+  organizations: null,
+  enabled: true,
+  retryScheduleSeconds: null,
+  timeoutMs: 10_000,
+  maxPerSecond: null,
+  sealedSecret: "",
+  previousSecrets: [],
+  onLane: false,
+  isFailing: false,
+  hasSucceeded: true,
+  restingSince: null,
+  nextTurnAt: null,
+  heldUntil: null,
+  createdAt: 0,
+  updatedAt: 0,
+};
 
 /** For what is tested without a receiver. */
 export const someEvent = {
