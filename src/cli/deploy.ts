@@ -1,11 +1,14 @@
 import os from "node:os";
+import { openQuestions } from "./deploy/questions.ts";
 import { runDeploy } from "./deploy/run-deploy.ts";
 import { WranglerRuns } from "./deploy/wrangler-runs.ts";
 
 /** `npm run deploy` as a process. */
 const wrangler = new WranglerRuns();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => void wrangler.stop().finally(() => process.exit(128 + os.constants.signals[signal])));
-}
-const { env, stdout, stderr } = process;
-process.exitCode = await runDeploy(process.argv.slice(2), { env, stdout, stderr, wrangler });
+const end = (signal: "SIGINT" | "SIGTERM") => {
+  void wrangler.stop().finally(() => process.exit(128 + os.constants.signals[signal]));
+};
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
+const { env, stdin, stdout, stderr } = process;
+const questions = openQuestions(stdin, stdout, () => end("SIGINT"));
+process.exitCode = await runDeploy(process.argv.slice(2), { env, stdout, stderr, wrangler, questions });

@@ -1,117 +1,119 @@
 import { parseArgs } from "node:util";
 import { Fault, wrongUsage } from "../fault.ts";
+import { printable } from "../output.ts";
 import type { Environment, Stream } from "../terminal.ts";
-import { Cloudflare } from "./cloudflare.ts";
-import { missingSecrets, nextCommands } from "./next-steps.ts";
-import { type Resources, readResources } from "./resources.ts";
+import { type World, realWorld } from "../world.ts";
+import { type Account, openAccount } from "./account.ts";
+import { projectDirectory, readConfiguration } from "./configuration.ts";
+import { type Context, type Questions, withNotes } from "./context.ts";
+import { deploy, deployWorkerAlone } from "./deploy.ts";
+import { Log } from "./log.ts";
+import { type Problems, findProblems } from "./preconditions.ts";
+import { rehearse } from "./rehearse.ts";
+import { readGivenSecrets } from "./secrets.ts";
+import { showStatus } from "./status.ts";
+import { survey } from "./survey.ts";
 import type { Wrangler } from "./wrangler-runs.ts";
 
-const usage = `npm run deploy [-- --dry-run]
+const usage = `npm run deploy [-- options]
 
-Creates the queues and the database that are missing, applies the migrations, deploys the Worker, and says which secrets
-are yet to be set. What is there already stays as it is: it can be run again at any time.
+Deploys the relay to Cloudflare: looks whether all that it needs is allowed and there, creates the queues and the database
+that are missing, applies the migrations, deploys the Worker with its secrets, and looks whether all are joined. What is there
+already stays as it is: it can be run again at any time, and goes on where it stopped.
 
-  --dry-run  says what would be done, and does nothing`;
+  --dry-run            says what would be done, and changes nothing
+  --status             says what is deployed, and whether it is whole
+  --secrets-file FILE  sets the secrets of this file (KEY=value lines, or JSON)
+  --temporary          to an account that Cloudflare makes for a try, without a login
+  --yes                asks nothing: secrets that are missing are made and shown
+  --verbose            shows what Cloudflare and wrangler say
+
+The account: CLOUDFLARE_ACCOUNT_ID, or account_id in wrangler.toml. Missing secrets are taken from the environment: ADMIN_TOKEN,
+ENCRYPTION_KEYS, QONTO_WEBHOOK_SECRETS, QONTO_ONBOARDING_SECRETS.`;
 
 interface Surroundings {
   readonly env: Environment;
   readonly stdout: Stream;
   readonly stderr: Stream;
   readonly wrangler: Wrangler;
+  /** Null where nobody can be asked. */
+  readonly questions?: Questions | null;
+  readonly world?: World;
 }
 
-/** What is deployed where, and what of it is there. */
-interface Deployment extends Resources {
-  readonly cloudflare: Cloudflare;
-  readonly missingQueues: readonly string[];
-  readonly hasDatabase: boolean;
-}
-
-type Say = (line: string) => void;
-
-/** Deploys the relay, or says what that would do; resolves with the exit code. */
+/** Deploys the relay, or says what that would do, or what is deployed; resolves with the exit code. */
 export async function runDeploy(
   programArguments: readonly string[],
-  { env, stdout, stderr, wrangler }: Surroundings,
+  { env, stdout, stderr, wrangler, questions = null, world = realWorld }: Surroundings,
 ): Promise<number> {
-  const say: Say = (line) => stdout.write(`${line}\n`);
+  const say = (line: string) => stdout.write(`${line}\n`);
+  let log = new Log(null);
   try {
-    const { help, isDryRun } = readArguments(programArguments);
-    if (help) say(usage);
-    else await (isDryRun ? rehearse : deploy)(await look(new Cloudflare(wrangler, env), say), say);
+    const options = readArguments(programArguments);
+    if (options.help) {
+      say(usage);
+      return 0;
+    }
+    if (options.verbose) log = new Log((text) => stderr.write(text));
+    await run(options, { env, wrangler, world, log, say, questions: options.yes ? null : questions });
     return 0;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    const lines = [error.message, ...(error.remedy === undefined ? [] : [error.remedy])];
-    stderr.write(`${lines.join("\n")}\n`);
+    const lines = [error.message, error.remedy ?? "", error.exitCode === 2 ? "" : log.keep(projectDirectory)];
+    stderr.write(`${lines.filter((line) => line !== "").join("\n")}\n`);
     return error.exitCode;
   }
 }
 
-function readArguments(programArguments: readonly string[]): { readonly help: boolean; readonly isDryRun: boolean } {
+type Options = ReturnType<typeof readArguments>;
+
+function readArguments(programArguments: readonly string[]) {
   try {
+    const flag = { type: "boolean", default: false } as const;
     const { values } = parseArgs({
       args: [...programArguments],
-      options: { "dry-run": { type: "boolean" }, help: { type: "boolean", short: "h" } },
+      options: {
+        "dry-run": flag,
+        status: flag,
+        temporary: flag,
+        yes: { ...flag, short: "y" },
+        verbose: flag,
+        "secrets-file": { type: "string" },
+        help: { ...flag, short: "h" },
+      },
     });
-    return { help: values.help === true, isDryRun: values["dry-run"] === true };
+    return values;
   } catch (error) {
     throw wrongUsage(error instanceof Error ? error.message : String(error), usage);
   }
 }
 
-async function look(cloudflare: Cloudflare, say: Say): Promise<Deployment> {
-  await cloudflare.requireLogin();
-  const resources = await readResources();
-  const { queues: names, database, jurisdiction } = resources;
-  say("Looking at what is there …");
-  const [hasDatabase, ...found] = await Promise.all([
-    cloudflare.hasDatabase(database.name),
-    ...names.map((name) => cloudflare.findQueue(name)),
-  ]);
-  for (const queue of found) {
-    if (queue === null || queue.jurisdiction === jurisdiction) continue;
-    say(`The queue ${queue.name} is not under the jurisdiction ${jurisdiction}; only a new one can be.`);
+async function run(options: Options, context: Context): Promise<void> {
+  const given = readGivenSecrets(options["secrets-file"], context);
+  const configuration = await readConfiguration();
+  const account = await openAccount(configuration.accountId, options.temporary, context);
+  context.say(describe(account));
+  const found = await withNotes("what is there", survey(account.api, account.id, configuration), context);
+  const step = { account, configuration, context };
+  if (options.status) return showStatus(found, step);
+  const problems = await withNotes(
+    "what the token may do",
+    findProblems(account.api, account.id, { configuration, found }),
+    context,
+  );
+  if (isBuildThatLacks(problems, context)) return deployWorkerAlone(problems.lacking, step);
+  if (problems.sentences.length > 0) {
+    throw new Fault(problems.sentences.join("\n"), { remedy: "Nothing was changed." });
   }
-  return { ...resources, cloudflare, missingQueues: names.filter((_, index) => found[index] === null), hasDatabase };
+  await (options["dry-run"] ? rehearse : deploy)(found, given, step);
 }
 
-/** New code never meets an old schema; what is missing is created first, for `wrangler deploy` would not ask where. */
-async function deploy(
-  { cloudflare, database, jurisdiction, missingQueues, hasDatabase }: Deployment,
-  say: Say,
-): Promise<void> {
-  for (const queue of missingQueues) {
-    await cloudflare.createQueue(queue, jurisdiction);
-    say(`Created the queue ${queue}, jurisdiction ${jurisdiction}.`);
-  }
-  if (!hasDatabase) {
-    await cloudflare.createDatabase(database.name, jurisdiction);
-    say(`Created the database ${database.name}, jurisdiction ${jurisdiction}.`);
-  }
-  for (const migration of await cloudflare.applyMigrations(database.binding, database.migrations)) {
-    say(`Applied ${migration}.`);
-  }
-  const targets = await cloudflare.deploy();
-  say("Deployed the Worker.");
-  sayRest([missingSecrets(await cloudflare.secrets()), nextCommands(targets)], say);
+/** Whether this is one of Cloudflare's own builds, whose token may deploy a Worker and little else. */
+function isBuildThatLacks({ lacking, sentences }: Problems, { env }: Context): boolean {
+  const lacksOnly = lacking.length > 0 && lacking.length === sentences.length && !lacking.includes("Workers Scripts");
+  return env["WORKERS_CI"] === "1" && lacksOnly;
 }
 
-async function rehearse(
-  { cloudflare, database, jurisdiction, missingQueues, hasDatabase }: Deployment,
-  say: Say,
-): Promise<void> {
-  for (const queue of missingQueues) say(`Would create the queue ${queue}, jurisdiction ${jurisdiction}.`);
-  if (!hasDatabase) say(`Would create the database ${database.name}, jurisdiction ${jurisdiction}.`);
-  const migrations = hasDatabase
-    ? await cloudflare.pendingMigrations(database.binding, database.migrations)
-    : database.migrations;
-  for (const migration of migrations) say(`Would apply ${migration}.`);
-  await cloudflare.build();
-  say("Would deploy the Worker.");
-  sayRest([missingSecrets(await cloudflare.secrets())], say);
-}
-
-function sayRest(paragraphs: readonly string[], say: Say): void {
-  for (const paragraph of paragraphs) if (paragraph !== "") say(`\n${paragraph}`);
+function describe({ id, name }: Account): string {
+  return `Account: ${name === null ? id : `${printable(name)} (${id})`}`;
 }

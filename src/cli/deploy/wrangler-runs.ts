@@ -13,12 +13,13 @@ export interface Run {
 
 /** Runs commands of the pinned wrangler. */
 export interface Wrangler {
-  run(command: readonly string[], environment?: Readonly<Record<string, string>>): Promise<Run>;
+  /** `limit`: ends the run when it aborts, which then has not succeeded. */
+  run(command: readonly string[], environment?: Readonly<Record<string, string>>, limit?: AbortSignal): Promise<Run>;
 }
 
 const ofEveryRun = {
   WRANGLER_HIDE_BANNER: "true",
-  // It is started a dozen times, and is 15 MB of JavaScript.
+  // It is 15 MB of JavaScript.
   NODE_COMPILE_CACHE: fileURLToPath(new URL("../../../node_modules/.cache/compiled", import.meta.url)),
 };
 
@@ -33,26 +34,38 @@ export class WranglerRuns implements Wrangler {
     this.#environment = environment;
   }
 
-  async run(command: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Run> {
+  async run(
+    command: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    limit?: AbortSignal,
+  ): Promise<Run> {
     const child = startWrangler(command, { ...ofEveryRun, ...this.#environment, ...environment });
     this.#running.add(child);
     const output = collect(child);
     const stdout: string[] = [];
     child.stdout?.on("data", (text) => stdout.push(String(text)));
+    const cut = () => {
+      output.push("\nIt took too long, and was ended.");
+      void end(child);
+    };
+    limit?.addEventListener("abort", cut);
     const [code] = await once(child, "close");
+    limit?.removeEventListener("abort", cut);
     this.#running.delete(child);
-    // Nothing may follow upon a command that was cut short.
+    // Nothing may follow upon a command that was cut short by whoever started all.
     if (this.#stopped) return new Promise(() => undefined);
-    return { succeeded: code === 0, stdout: stdout.join(""), output: stripVTControlCharacters(output.join("")).trim() };
+    const succeeded = code === 0 && limit?.aborted !== true;
+    return { succeeded, stdout: stdout.join(""), output: stripVTControlCharacters(output.join("")).trim() };
   }
 
   /** Ends what runs, with all that it has started. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    const ends = [...this.#running].map(async (child) => {
-      await endWrangler(child);
-      if (child.pid !== undefined) killGroup(child.pid);
-    });
-    await Promise.all(ends);
+    await Promise.all([...this.#running].map(end));
   }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  await endWrangler(child);
+  if (child.pid !== undefined) killGroup(child.pid);
 }

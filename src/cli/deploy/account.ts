@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { tryParseJson } from "../../platform/json.ts";
+import { Fault } from "../fault.ts";
+import { printable } from "../output.ts";
+import { Api, ApiError, type Credentials, NoAnswer } from "./api.ts";
+import { type Context, withNotes } from "./context.ts";
+import { openTemporaryAccount } from "./temporary-account.ts";
+
+/** The account that is deployed to. */
+export interface Account {
+  readonly id: string;
+  /** Null where it may not be read. */
+  readonly name: string | null;
+  readonly api: Api;
+  /** What makes wrangler use this account and no other. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Where somebody makes a temporary account his own; null for any other. */
+  readonly claimUrl: string | null;
+}
+
+const CLOUDFLARE = "https://api.cloudflare.com/client/v4";
+
+const HOW_TO_LOG_IN =
+  "Log in with `npx wrangler login`, or put an API token into CLOUDFLARE_API_TOKEN; then run this again.";
+
+/** `configured`: the id that wrangler.toml names. */
+export async function openAccount(configured: string | null, isTemporary: boolean, context: Context): Promise<Account> {
+  const open = (credentials: Credentials) =>
+    new Api(credentials, { baseUrl: context.env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE, ...context });
+  if (isTemporary) {
+    const { id, name, token, claimUrl } = await openTemporaryAccount(context);
+    const environment = { CLOUDFLARE_ACCOUNT_ID: id, CLOUDFLARE_API_TOKEN: token };
+    return { id, name, api: open({ token }), environment, claimUrl };
+  }
+  const api = open(await findCredentials(context));
+  const id = configured ?? valueOf("CLOUDFLARE_ACCOUNT_ID", context) ?? valueOf("CF_ACCOUNT_ID", context);
+  const looking = id === null ? chooseAccount(api, context) : findAccount(api, id);
+  const { name, ...chosen } = await withNotes("the account", looking, context);
+  return { ...chosen, name, api, environment: { CLOUDFLARE_ACCOUNT_ID: chosen.id }, claimUrl: null };
+}
+
+function valueOf(name: string, { env }: Pick<Context, "env">): string | null {
+  return env[name]?.trim() || null;
+}
+
+const wranglerCredentials = z.union([
+  z.object({ token: z.string() }),
+  z.object({ key: z.string(), email: z.string() }),
+]);
+
+/** It may have to renew a login first. */
+const LOGIN_LIMIT_MS = 60_000;
+
+/** wrangler's own way to them: the environment, a file, its login, whose token it renews. */
+async function findCredentials(context: Context): Promise<Credentials> {
+  const token = valueOf("CLOUDFLARE_API_TOKEN", context);
+  if (token !== null) return { token };
+  const command = ["auth", "token", "--json"];
+  const run = await context.wrangler.run(command, {}, context.world.timeout(LOGIN_LIMIT_MS));
+  const credentials = wranglerCredentials.safeParse(tryParseJson(run.stdout)).data;
+  if (run.succeeded && credentials !== undefined) return credentials;
+  throw new Fault("Nobody is logged in to Cloudflare.", { remedy: HOW_TO_LOG_IN });
+}
+
+const account = z.object({ id: z.string(), name: z.string() });
+
+type NamedAccount = Pick<Account, "id" | "name">;
+
+/** Its name is for the person alone: a token that may not read it may be allowed all the rest. */
+async function findAccount(api: Api, id: string): Promise<NamedAccount> {
+  try {
+    return await api.get(`/accounts/${id}`, account);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error instanceof NoAnswer) throw unreachable(error);
+    return { id, name: null };
+  }
+}
+
+async function chooseAccount(api: Api, { questions }: Context): Promise<NamedAccount> {
+  const accounts = await api.list("/accounts", account).catch((error: unknown) => {
+    if (error instanceof NoAnswer) throw unreachable(error);
+    if (!(error instanceof ApiError)) throw error;
+    throw new Fault(`Cloudflare does not accept the login or token: ${error.message}.`, { remedy: HOW_TO_LOG_IN });
+  });
+  const [first] = accounts;
+  if (first === undefined) {
+    throw new Fault("The token sees no account: it lacks Account Settings:Read.", {
+      remedy: "Give it that permission, or say which account by CLOUDFLARE_ACCOUNT_ID.",
+    });
+  }
+  if (accounts.length === 1) return first;
+  const list = accounts.map(({ name, id }, index) => `  ${index + 1}  ${printable(name)} (${id})`).join("\n");
+  if (questions === null) {
+    throw new Fault(`There are ${accounts.length} accounts:\n${list}`, {
+      remedy: "Say which one by CLOUDFLARE_ACCOUNT_ID.",
+    });
+  }
+  const answer = await questions.ask(`There are ${accounts.length} accounts:\n${list}\nWhich one? `);
+  const chosen = /^\d+$/.test(answer) ? accounts[Number(answer) - 1] : accounts.find(({ id }) => id === answer);
+  if (chosen === undefined) throw new Fault(`There is no account ${printable(answer)} in this list.`);
+  return chosen;
+}
+
+function unreachable(error: NoAnswer): Fault {
+  return new Fault(`Cloudflare's API cannot be reached: ${error.message}.`, {
+    remedy: "Nothing was changed. Run it again.",
+  });
+}

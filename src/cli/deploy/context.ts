@@ -1,0 +1,63 @@
+import type { Environment } from "../terminal.ts";
+import type { World } from "../world.ts";
+import type { Log } from "./log.ts";
+import type { Run, Wrangler } from "./wrangler-runs.ts";
+
+/** What the steps of one deployment share. */
+export interface Context {
+  readonly env: Environment;
+  readonly world: World;
+  readonly wrangler: Wrangler;
+  readonly log: Log;
+  readonly say: (line: string) => void;
+  /** Null where nobody can be asked. */
+  readonly questions: Questions | null;
+}
+
+export interface Questions {
+  /** What was answered, without blanks around it. */
+  ask(question: string): Promise<string>;
+  /** The same, not shown while it is typed. */
+  askSecret(question: string): Promise<string>;
+}
+
+const NOTE_EVERY_MS = 20_000;
+
+/** Says every 20 s what is being waited for. The work has limits of its own. */
+export async function withNotes<Value>(
+  what: string,
+  work: Promise<Value>,
+  { say, world }: Pick<Context, "say" | "world">,
+): Promise<Value> {
+  const end = new AbortController();
+  const note = async () => {
+    for (let seconds = NOTE_EVERY_MS / 1000; ; seconds += NOTE_EVERY_MS / 1000) {
+      await world.wait(NOTE_EVERY_MS, end.signal);
+      say(`Still waiting for Cloudflare, ${seconds} s by now: ${what} …`);
+    }
+  };
+  // Ends when the work does.
+  note().catch(() => undefined);
+  try {
+    return await work;
+  } finally {
+    end.abort();
+  }
+}
+
+/** Runs a command of wrangler for at most so long, says what it waits for, and keeps what it says. */
+export async function runWrangler(
+  what: string,
+  {
+    command,
+    environment,
+    limitMs,
+  }: { command: readonly string[]; environment?: Readonly<Record<string, string>>; limitMs: number },
+  context: Context,
+): Promise<Run> {
+  const { wrangler, world, log } = context;
+  const running = wrangler.run(command, environment ?? {}, world.timeout(limitMs));
+  const run = await withNotes(what, running, context);
+  log.add(`wrangler ${command.join(" ")}\n${run.output}`);
+  return run;
+}

@@ -1,0 +1,25 @@
+import type { Configuration } from "./configuration.ts";
+import { mayReplaceQueues, queuesOutside } from "./preconditions.ts";
+import type { Queue, Survey } from "./survey.ts";
+
+/** What is to be made before the Worker can be deployed. */
+export interface Plan {
+  /** Elsewhere than they should be, and of no use to anybody: they are made anew. */
+  readonly queuesToDelete: readonly Queue[];
+  readonly queuesToCreate: readonly string[];
+  readonly createsDatabase: boolean;
+  /** File names, in their order. */
+  readonly migrations: readonly string[];
+}
+
+export function planOf(configuration: Configuration, found: Survey): Plan {
+  const queuesToDelete = mayReplaceQueues(found) ? queuesOutside(configuration, found) : [];
+  const isToCreate = (name: string) => !found.queues.has(name) || queuesToDelete.some((queue) => queue.name === name);
+  const applied = found.database?.appliedMigrations ?? [];
+  return {
+    queuesToDelete,
+    queuesToCreate: configuration.queues.map(({ name }) => name).filter(isToCreate),
+    createsDatabase: found.database === null,
+    migrations: configuration.database.migrations.filter((name) => !applied.includes(name)),
+  };
+}

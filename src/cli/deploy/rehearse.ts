@@ -1,0 +1,20 @@
+import { planOf } from "./plan.ts";
+import { type GivenSecrets, planSecrets } from "./secrets.ts";
+import { type Step, build } from "./steps.ts";
+import type { Survey } from "./survey.ts";
+
+/** Says what a deployment would do. */
+export async function rehearse(found: Survey, given: GivenSecrets, step: Step): Promise<void> {
+  const { configuration, context } = step;
+  const { database, jurisdiction } = configuration;
+  const { say } = context;
+  await build(step);
+  const plan = planOf(configuration, found);
+  for (const { name } of plan.queuesToDelete) say(`Would delete the queue ${name}, which holds nothing that counts.`);
+  for (const name of plan.queuesToCreate) say(`Would create the queue ${name}, jurisdiction ${jurisdiction}.`);
+  if (plan.createsDatabase) say(`Would create the database ${database.name}, jurisdiction ${jurisdiction}.`);
+  for (const name of plan.migrations) say(`Would apply ${name}.`);
+  const { toSet, made } = await planSecrets(found.worker?.secrets ?? [], given, { questions: null });
+  for (const name of Object.keys(toSet)) say(`Would ${name in made ? "make" : "set"} ${name}.`);
+  say("Would deploy the Worker.");
+}

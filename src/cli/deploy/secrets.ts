@@ -1,0 +1,142 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import { parseConfig } from "../../config.ts";
+import { tryParseJson } from "../../platform/json.ts";
+import { wrongUsage } from "../fault.ts";
+import { printable } from "../output.ts";
+import { readVariables } from "../variables-file.ts";
+import type { Context } from "./context.ts";
+
+interface SecretKind {
+  readonly purpose: string;
+  /** What is refused until it is set. Null: nothing. */
+  readonly needed: string | null;
+}
+
+/** The relay's secrets, as src/config.ts reads them. */
+const kinds = {
+  ADMIN_TOKEN: { purpose: "opens the operator's API and the console", needed: "the operator's API and the console" },
+  ENCRYPTION_KEYS: { purpose: "encrypt the destinations' secrets in the database", needed: null },
+  QONTO_WEBHOOK_SECRETS: {
+    purpose: "secrets of the Business API's subscriptions, comma-separated",
+    needed: "Qonto's webhooks",
+  },
+  QONTO_ONBOARDING_SECRETS: {
+    purpose: "secrets of the Onboarding API's webhook, comma-separated",
+    needed: null,
+  },
+} as const satisfies Readonly<Record<string, SecretKind>>;
+
+type Name = keyof typeof kinds;
+
+const names = z.enum(["ADMIN_TOKEN", "ENCRYPTION_KEYS", "QONTO_WEBHOOK_SECRETS", "QONTO_ONBOARDING_SECRETS"]).options;
+
+export type Secrets = Readonly<Partial<Record<Name, string>>>;
+
+/** What a person has given before anything is asked of Cloudflare. */
+export interface GivenSecrets {
+  /** Are set whatever was there before. */
+  readonly ofFile: Secrets;
+  /** Are set where nothing was there before. */
+  readonly ofEnvironment: Secrets;
+}
+
+/** Throws wrong usage for a file that cannot be read, and for a secret that the relay would not count. */
+export function readGivenSecrets(file: string | undefined, { env }: Pick<Context, "env">): GivenSecrets {
+  const ofFile = file === undefined ? {} : readFile(path.resolve(env["INIT_CWD"] ?? ".", file));
+  const given = names.flatMap((name) => (env[name]?.trim() ? [[name, env[name].trim()] as const] : []));
+  const ofEnvironment: Secrets = Object.fromEntries(given);
+  refuseUncounted(ofFile, `in ${file ?? ""}`);
+  return { ofFile, ofEnvironment };
+}
+
+function readFile(file: string): Secrets {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    throw wrongUsage(`The secrets' file ${file} cannot be read.`);
+  }
+  const read = text.trimStart().startsWith("{")
+    ? z.record(z.string(), z.string()).safeParse(tryParseJson(text)).data
+    : readVariables(text).variables;
+  if (read === undefined) throw wrongUsage(`The secrets' file ${file} is no JSON object of texts.`);
+  for (const name of Object.keys(read)) {
+    if (isName(name)) continue;
+    throw wrongUsage(`${printable(name)} in ${file} is no secret of the relay. It has ${names.join(", ")}.`);
+  }
+  return Object.fromEntries(Object.entries(read).filter(([, value]) => value.trim() !== ""));
+}
+
+function isName(name: string): name is Name {
+  return names.some((one) => one === name);
+}
+
+/** As the relay itself judges, where it is no developer's. */
+function refuseUncounted(secrets: Secrets, where: string): void {
+  const fault = parseConfig(secrets).faults.find(({ variable }) => isName(variable) && secrets[variable] !== undefined);
+  if (fault !== undefined) throw wrongUsage(`${fault.message} (${where}).`);
+}
+
+export interface PlannedSecrets {
+  /** What is set with the deployment. */
+  readonly toSet: Secrets;
+  /** Of these, those that nobody knows yet. */
+  readonly made: Secrets;
+}
+
+/** `existing`: names of the secrets that the Worker has; empty while there is no Worker. */
+export async function planSecrets(
+  existing: readonly string[],
+  { ofFile, ofEnvironment }: GivenSecrets,
+  { questions }: Pick<Context, "questions">,
+): Promise<PlannedSecrets> {
+  const isOpen = (name: Name) => !existing.includes(name) && ofFile[name] === undefined;
+  const taken: Secrets = Object.fromEntries(
+    Object.entries(ofEnvironment).filter(([name]) => isName(name) && isOpen(name)),
+  );
+  refuseUncounted(taken, "in the environment");
+  const isMissing = (name: Name) => isOpen(name) && taken[name] === undefined;
+  // Keys that encrypt what another encrypted before are for their owner to choose.
+  const makes: readonly Name[] = existing.includes("ADMIN_TOKEN")
+    ? ["ADMIN_TOKEN"]
+    : ["ADMIN_TOKEN", "ENCRYPTION_KEYS"];
+  const answered: { [name in Name]?: string } = {};
+  const made: { [name in Name]?: string } = {};
+  for (const name of [...makes, "QONTO_WEBHOOK_SECRETS"] as const) {
+    if (!isMissing(name)) continue;
+    const isMade = name !== "QONTO_WEBHOOK_SECRETS";
+    const otherwise = isMade ? "Enter alone makes one" : "Enter alone leaves it for later";
+    const answer = (await questions?.askSecret(`${name} (${kinds[name].purpose}; ${otherwise}): `)) ?? "";
+    if (answer !== "") answered[name] = answer;
+    else if (isMade) made[name] = randomBytes(32).toString("base64url");
+  }
+  refuseUncounted(answered, "as it was typed");
+  return { toSet: { ...taken, ...answered, ...made, ...ofFile }, made };
+}
+
+/** What is still to be set, and how; empty when nothing is. */
+export function describeMissing(existing: readonly string[]): string {
+  const missing = names.filter((name) => !existing.includes(name));
+  const needed = missing.flatMap((name) => kinds[name].needed ?? []);
+  return [
+    ...(needed.length === 0 ? [] : [`Until these secrets are set, ${needed.join(" and ")} are refused with 503:`]),
+    ...missing.filter((name) => kinds[name].needed !== null).map(howToSet),
+    ...(missing.length === needed.length ? [] : ["Secrets that you may set:"]),
+    ...missing.filter((name) => kinds[name].needed === null).map(howToSet),
+  ].join("\n");
+}
+
+function howToSet(name: Name): string {
+  return `  npx wrangler secret put ${name.padEnd(26)}# ${kinds[name].purpose}`;
+}
+
+/** Shown before they are set: whatever becomes of this run afterwards, nothing is set that nobody knows. */
+export function describeMade(made: Secrets): string {
+  const lines = Object.entries(made).map(([name, value]) => `  ${name}=${value}`);
+  return lines.length === 0
+    ? ""
+    : `Made for this relay, and shown this once. Keep them in a password manager:\n${lines.join("\n")}`;
+}

@@ -1,0 +1,64 @@
+import { z } from "zod";
+import { Fault } from "../fault.ts";
+import { ApiError } from "./api.ts";
+import { sayBeside } from "./deploy.ts";
+import { inspect } from "./inspect.ts";
+import { describeMissing } from "./secrets.ts";
+import type { Step } from "./steps.ts";
+import { type Obstacle, type Survey, rowsOf } from "./survey.ts";
+
+/** Says what is deployed. Throws what is wrong with it. */
+export async function showStatus(
+  found: Survey & { readonly obstacles: readonly Obstacle[] },
+  step: Step,
+): Promise<void> {
+  const { configuration, context } = step;
+  const { say } = context;
+  const [obstacle] = found.obstacles;
+  if (obstacle !== undefined) {
+    throw new Fault(`${obstacle.service} could not be looked up: ${obstacle.error.message}.`);
+  }
+  const { worker, database } = found;
+  if (worker === null) throw new Fault("Nothing is deployed.", { remedy: "`npm run deploy` deploys it." });
+  const { deployment, secrets, crons } = worker;
+  const facts: readonly (readonly [string, string])[] = [
+    [
+      "Version",
+      deployment === null
+        ? "not listed"
+        : `${deployment.versionId ?? deployment.id}, since ${deployment.createdAt ?? "?"}`,
+    ],
+    ["Schema", database?.appliedMigrations.at(-1) ?? "none"],
+    [
+      "Queues",
+      [...found.queues.values()]
+        .map(({ name, jurisdiction }) => `${name} (${jurisdiction ?? "no jurisdiction"})`)
+        .join(", "),
+    ],
+    ["Secrets", secrets.join(", ") || "none"],
+    ["Cron", crons === null ? "not said" : crons.join(", ") || "none"],
+    ["Last event", await lastEvent(found, step)],
+  ];
+  for (const [name, text] of facts) say(`${name.padEnd(12)}${text}`);
+  const inspection = inspect(configuration, found);
+  sayBeside(inspection, say);
+  const missing = describeMissing(secrets);
+  if (missing !== "") say(`\n${missing}`);
+  if (inspection.gaps.length > 0) {
+    throw new Fault(inspection.gaps.join("\n"), { remedy: "`npm run deploy` mends it." });
+  }
+}
+
+const latestEventSql = "SELECT type, received_at FROM events ORDER BY seq DESC LIMIT 1";
+
+async function lastEvent({ database }: Survey, { account }: Step): Promise<string> {
+  if (database === null) return "none";
+  const row = z.object({ type: z.string(), received_at: z.number() });
+  try {
+    const [latest] = (await rowsOf(account.api, `/accounts/${account.id}`, database.id, latestEventSql, row)) ?? [];
+    return latest === undefined ? "none" : `${new Date(latest.received_at).toISOString()}, ${latest.type}`;
+  } catch (error) {
+    if (error instanceof ApiError) return `not known: ${error.message}`;
+    throw error;
+  }
+}

@@ -1,0 +1,181 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { z } from "zod";
+import { tryParseJson } from "../../platform/json.ts";
+import { Fault } from "../fault.ts";
+import type { Account } from "./account.ts";
+import { ApiError, NoAnswer } from "./api.ts";
+import type { Configuration } from "./configuration.ts";
+import { type Context, runWrangler, withNotes } from "./context.ts";
+import type { Secrets } from "./secrets.ts";
+import { type Queue, type Survey, findDatabase, findQueues } from "./survey.ts";
+
+/**
+ * The steps that change something. Each can be made again; one whose answer was lost is a failure only if a look shows that
+ * it was not made.
+ */
+
+export interface Step {
+  readonly account: Account;
+  readonly configuration: Configuration;
+  readonly context: Context;
+}
+
+export const AGAIN = "Run it again: it goes on where it stopped.";
+
+export async function deleteQueue(queue: Queue, { account: { api, id }, configuration, context }: Step): Promise<void> {
+  const address = `/accounts/${id}/queues/${queue.id}`;
+  const deleting = async () => {
+    for (const consumer of queue.consumers ?? []) await api.change("DELETE", `${address}/consumers/${consumer.id}`);
+    await api.change("DELETE", address);
+  };
+  await surely("deleted", `queue ${queue.name}`, deleting(), context, async () => {
+    const left = await findQueues(api, `/accounts/${id}`, configuration);
+    return !left.has(queue.name);
+  });
+  context.say(`Deleted the queue ${queue.name}, which held nothing that counts.`);
+}
+
+export async function createQueue(name: string, { account: { api, id }, configuration, context }: Step): Promise<void> {
+  const { jurisdiction } = configuration;
+  const creating = api.change("POST", `/accounts/${id}/queues`, { queue_name: name, jurisdiction });
+  await surely("created", `queue ${name}`, creating, context, async () =>
+    (await findQueues(api, `/accounts/${id}`, configuration)).has(name),
+  );
+  context.say(`Created the queue ${name}, jurisdiction ${jurisdiction}.`);
+}
+
+export async function createDatabase({ account: { api, id }, configuration, context }: Step): Promise<void> {
+  const { database, jurisdiction } = configuration;
+  const creating = api.change("POST", `/accounts/${id}/d1/database`, { name: database.name, jurisdiction });
+  await surely("created", `database ${database.name}`, creating, context, async () => {
+    const found = await findDatabase(api, `/accounts/${id}`, configuration);
+    return found !== null;
+  });
+  context.say(`Created the database ${database.name}, jurisdiction ${jurisdiction}.`);
+}
+
+async function surely(
+  change: "created" | "deleted",
+  thing: string,
+  changing: Promise<void>,
+  context: Context,
+  isDone: () => Promise<boolean>,
+): Promise<void> {
+  try {
+    await withNotes(`the ${thing} is to be ${change}`, changing, context);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error instanceof NoAnswer && (await isDone().catch(() => false))) return;
+    throw new Fault(`The ${thing} was not ${change}: ${error.message}.`, { remedy: AGAIN });
+  }
+}
+
+const MIGRATIONS_LIMIT_MS = 180_000;
+
+/** Says which of the migrations were applied. wrangler's word for it is not enough: the database is asked. */
+export async function applyMigrations(before: Survey, { account, configuration, context }: Step): Promise<void> {
+  const { binding, migrations } = configuration.database;
+  const lacked = migrations.filter((name) => before.database?.appliedMigrations.includes(name) !== true);
+  if (lacked.length === 0) return;
+  const run = await runWrangler(
+    "the migrations are to be applied",
+    {
+      command: ["d1", "migrations", "apply", binding, "--remote"],
+      environment: account.environment,
+      limitMs: MIGRATIONS_LIMIT_MS,
+    },
+    context,
+  );
+  const database = await findDatabase(account.api, `/accounts/${account.id}`, configuration).catch((error: unknown) => {
+    if (!(error instanceof ApiError)) throw error;
+    throw new Fault(
+      `Whether the migrations were applied, Cloudflare does not say: ${error.message}. Nothing was deployed.`,
+      {
+        remedy: AGAIN,
+      },
+    );
+  });
+  const missing = migrations.filter((name) => database?.appliedMigrations.includes(name) !== true);
+  for (const name of lacked.filter((one) => !missing.includes(one))) context.say(`Applied ${name}.`);
+  if (missing.length === 0) return;
+  throw new Fault(
+    `The migrations ${missing.join(", ")} could not be applied${reasonOf(run.output)}. Nothing was deployed.`,
+    {
+      remedy: AGAIN,
+    },
+  );
+}
+
+/** Builds what would be deployed. */
+export async function build({ account, context }: Pick<Step, "account" | "context">): Promise<void> {
+  const command = ["deploy", "--dry-run"];
+  const run = await runWrangler(
+    "the Worker is built",
+    { command, environment: account.environment, limitMs: 120_000 },
+    context,
+  );
+  if (!run.succeeded) throw new Fault(`The Worker cannot be built${reasonOf(run.output)}.`);
+}
+
+const UPLOAD_LIMIT_MS = 180_000;
+
+/** What wrangler writes down for programs to read: a line of JSON for each thing that it did. */
+const deployed = z.object({ type: z.literal("deploy"), targets: z.array(z.string()) });
+
+export interface Upload {
+  readonly succeeded: boolean;
+  /** Whether it says that it has uploaded the Worker, however it ended. */
+  readonly uploaded: boolean;
+  /** What it gives as the reason of its failure, with a colon before it; empty when it gives none. */
+  readonly reason: string;
+  /** By what the Worker is reached: addresses, queues, schedules. */
+  readonly targets: readonly string[];
+}
+
+/** Deploys the Worker with its secrets, queues' consumers and cron; the caller looks what came of it. */
+export async function upload(
+  secrets: Secrets,
+  { account, context }: Pick<Step, "account" | "context">,
+): Promise<Upload> {
+  const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-deploy-"));
+  const record = path.join(directory, "record");
+  const secretsFile = path.join(directory, "secrets.json");
+  try {
+    const hasSecrets = Object.keys(secrets).length > 0;
+    if (hasSecrets) writeFileSync(secretsFile, JSON.stringify(secrets), { mode: 0o600 });
+    const run = await runWrangler(
+      "the Worker is to be deployed",
+      {
+        command: ["deploy", ...(hasSecrets ? ["--secrets-file", secretsFile] : [])],
+        environment: { ...account.environment, WRANGLER_OUTPUT_FILE_PATH: record },
+        limitMs: UPLOAD_LIMIT_MS,
+      },
+      context,
+    );
+    const lines = readIfThere(record).split("\n").map(tryParseJson);
+    return {
+      succeeded: run.succeeded,
+      uploaded: /^Uploaded /m.test(run.output),
+      reason: reasonOf(run.output),
+      targets: lines.flatMap((line) => deployed.safeParse(line).data?.targets ?? []),
+    };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** The line in which wrangler says what went wrong. */
+function reasonOf(output: string): string {
+  const reason = /\[ERROR\] (.+)/.exec(output)?.[1]?.trim().replace(/[.:]$/, "");
+  return reason === undefined ? "" : `: ${reason}`;
+}

@@ -1,0 +1,225 @@
+import { z } from "zod";
+import { type Api, ApiError } from "./api.ts";
+import type { Configuration } from "./configuration.ts";
+
+/** What of a deployment is there, in one account. */
+export interface Survey {
+  /** The account's part of workers.dev; null while it has none. */
+  readonly subdomain: string | null;
+  /** Those that the configuration names, as far as they exist. */
+  readonly queues: ReadonlyMap<string, Queue>;
+  readonly database: Database | null;
+  readonly worker: Worker | null;
+}
+
+export interface Queue {
+  readonly id: string;
+  readonly name: string;
+  readonly jurisdiction: string | null;
+  /** Names of Workers. Null where Cloudflare does not say. */
+  readonly producers: readonly string[] | null;
+  readonly consumers: readonly Consumer[] | null;
+}
+
+export interface Consumer {
+  readonly id: string;
+  /** Null for one that is no Worker. */
+  readonly worker: string | null;
+  /** Undefined where Cloudflare does not say. */
+  readonly deadLetterQueue: string | null | undefined;
+}
+
+export interface Database {
+  readonly id: string;
+  readonly jurisdiction: string | null;
+  readonly appliedMigrations: readonly string[];
+}
+
+export interface Worker {
+  /** Names. */
+  readonly secrets: readonly string[];
+  /** The newest deployment; null where none is listed. */
+  readonly deployment: Deployment | null;
+  /** Each null where Cloudflare does not say. */
+  readonly crons: readonly string[] | null;
+  readonly isOnWorkersDev: boolean | null;
+}
+
+export interface Deployment {
+  readonly id: string;
+  /** The version that all of its requests, or most of them, go to. */
+  readonly versionId: string | null;
+  readonly createdAt: string | null;
+}
+
+/** A part of an account. A token needs a permission for each, which has the same name in Cloudflare's dashboard. */
+export const services = ["Workers Scripts", "D1", "Queues"] as const;
+
+export type Service = (typeof services)[number];
+
+/** What kept a part of an account from being looked at. */
+export interface Obstacle {
+  readonly service: Service;
+  readonly error: ApiError;
+}
+
+/** Looks at everything at once. What could not be looked at is in `obstacles`, and taken as not there. */
+export async function survey(
+  api: Api,
+  accountId: string,
+  configuration: Configuration,
+): Promise<Survey & { readonly obstacles: readonly Obstacle[] }> {
+  const account = `/accounts/${accountId}`;
+  const obstacles: Obstacle[] = [];
+  const of = async <Value>(service: Service, otherwise: Value, looking: Promise<Value>): Promise<Value> => {
+    try {
+      return await looking;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      obstacles.push({ service, error });
+      return otherwise;
+    }
+  };
+  const [subdomain, queues, database, worker] = await Promise.all([
+    of("Workers Scripts", null, findSubdomain(api, account)),
+    of("Queues", new Map<string, Queue>(), findQueues(api, account, configuration)),
+    of("D1", null, findDatabase(api, account, configuration)),
+    of("Workers Scripts", null, findWorker(api, account, configuration.worker)),
+  ]);
+  return { subdomain, queues, database, worker, obstacles };
+}
+
+async function findSubdomain(api: Api, account: string): Promise<string | null> {
+  const found = await api.find(
+    `${account}/workers/subdomain`,
+    z.object({ subdomain: z.string().nullish() }).nullable(),
+  );
+  return found?.subdomain || null;
+}
+
+const consumer = z
+  .object({
+    consumer_id: z.string(),
+    script: z.string().nullish(),
+    script_name: z.string().nullish(),
+    service: z.string().nullish(),
+    dead_letter_queue: z.string().nullish(),
+  })
+  .transform((given): Consumer => ({
+    id: given.consumer_id,
+    worker: given.script ?? given.script_name ?? given.service ?? null,
+    deadLetterQueue: given.dead_letter_queue,
+  }));
+
+const producer = z
+  .object({ script: z.string().nullish(), service: z.string().nullish() })
+  .transform(({ script, service }) => script ?? service ?? null);
+
+const queue = z
+  .object({
+    queue_id: z.string(),
+    queue_name: z.string(),
+    jurisdiction: z.string().nullish(),
+    producers: z.array(producer).nullish(),
+    consumers: z.array(consumer).nullish(),
+  })
+  .transform((given): Queue => ({
+    id: given.queue_id,
+    name: given.queue_name,
+    jurisdiction: given.jurisdiction ?? null,
+    producers: given.producers?.filter((worker) => worker !== null) ?? null,
+    consumers: given.consumers ?? null,
+  }));
+
+export async function findQueues(
+  api: Api,
+  account: string,
+  { queues }: Pick<Configuration, "queues">,
+): Promise<Map<string, Queue>> {
+  const names = queues.map(({ name }) => name);
+  const all = await api.list(`${account}/queues`, queue);
+  return new Map(all.filter(({ name }) => names.includes(name)).map((found) => [found.name, found]));
+}
+
+const databaseRow = z.object({ uuid: z.string(), name: z.string(), jurisdiction: z.string().nullish() });
+
+export async function findDatabase(
+  api: Api,
+  account: string,
+  { database: { name } }: Pick<Configuration, "database">,
+): Promise<Database | null> {
+  const all = await api.list(`${account}/d1/database`, databaseRow, { name });
+  const found = all.find((one) => one.name === name);
+  if (found === undefined) return null;
+  const { uuid: id, jurisdiction = null } = found;
+  const rows = await rowsOf(
+    api,
+    account,
+    id,
+    "SELECT name FROM d1_migrations ORDER BY id",
+    z.object({ name: z.string() }),
+  );
+  return { id, jurisdiction, appliedMigrations: (rows ?? []).map((row) => row.name) };
+}
+
+/** What a reading statement finds; null while the table is not there. */
+export async function rowsOf<Schema extends z.ZodType>(
+  api: Api,
+  account: string,
+  databaseId: string,
+  sql: string,
+  row: Schema,
+): Promise<z.output<Schema>[] | null> {
+  try {
+    const answer = z.array(z.object({ results: z.array(row) })).min(1);
+    const [result] = await api.query(`${account}/d1/database/${databaseId}/query`, { sql }, answer);
+    return result?.results ?? [];
+  } catch (error) {
+    if (error instanceof ApiError && error.message.includes("no such table")) return null;
+    throw error;
+  }
+}
+
+const deployments = z.object({
+  deployments: z.array(
+    z.object({
+      id: z.string(),
+      created_on: z.string().nullish(),
+      versions: z.array(z.object({ version_id: z.string(), percentage: z.number().default(100) })).nullish(),
+    }),
+  ),
+});
+
+async function findWorker(api: Api, account: string, name: string): Promise<Worker | null> {
+  const script = `${account}/workers/scripts/${name}`;
+  const secrets = await api.find(`${script}/secrets`, z.array(z.object({ name: z.string() })));
+  if (secrets === null) return null;
+  const [deployed, schedules, subdomain] = await Promise.all([
+    ifTold(api.get(`${script}/deployments`, deployments)),
+    ifTold(api.get(`${script}/schedules`, z.object({ schedules: z.array(z.object({ cron: z.string() })) }))),
+    ifTold(api.get(`${script}/subdomain`, z.object({ enabled: z.boolean() }))),
+  ]);
+  return {
+    secrets: secrets.map((secret) => secret.name),
+    deployment: newest(deployed?.deployments ?? []),
+    crons: schedules?.schedules.map(({ cron }) => cron) ?? null,
+    isOnWorkersDev: subdomain?.enabled ?? null,
+  };
+}
+
+/** Nothing is decided by these alone: what Cloudflare does not say is reported as not known. */
+async function ifTold<Value>(asking: Promise<Value>): Promise<Value | null> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (error instanceof ApiError) return null;
+    throw error;
+  }
+}
+
+function newest(all: z.output<typeof deployments>["deployments"]): Deployment | null {
+  const [latest] = all.toSorted((one, other) => (other.created_on ?? "").localeCompare(one.created_on ?? ""));
+  if (latest === undefined) return null;
+  const [version] = (latest.versions ?? []).toSorted((one, other) => other.percentage - one.percentage);
+  return { id: latest.id, versionId: version?.version_id ?? null, createdAt: latest.created_on ?? null };
+}

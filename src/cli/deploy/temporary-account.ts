@@ -1,0 +1,52 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { parse } from "smol-toml";
+import { z } from "zod";
+import { Fault, wrongUsage } from "../fault.ts";
+import { projectDirectory } from "./configuration.ts";
+import { type Context, runWrangler } from "./context.ts";
+
+/** A home of wrangler's own: it makes no temporary account for somebody who is logged in. */
+const home = path.join(projectDirectory, ".wrangler", "temporary");
+
+const TERMS = "https://www.cloudflare.com/terms/ and https://www.cloudflare.com/privacypolicy/";
+
+const file = z.object({
+  account: z.object({ id: z.string(), name: z.string(), apiToken: z.string() }),
+  claim: z.object({ url: z.string() }),
+});
+
+interface TemporaryAccount {
+  readonly id: string;
+  readonly name: string;
+  readonly token: string;
+  readonly claimUrl: string;
+}
+
+/** An account that Cloudflare makes for a try, without a login; the same one until it ends. */
+export async function openTemporaryAccount(context: Context): Promise<TemporaryAccount> {
+  const { env, questions, say } = context;
+  if (env["CLOUDFLARE_API_TOKEN"]) {
+    throw wrongUsage(
+      "--temporary is for who has no account; CLOUDFLARE_API_TOKEN is set.",
+      "Unset it, or leave out --temporary.",
+    );
+  }
+  const terms = `Who uses a temporary account accepts Cloudflare's terms: ${TERMS}.`;
+  if (questions === null) say(terms);
+  else if ((await questions.ask(`${terms}\nDo you? (yes) `)).toLowerCase() !== "yes")
+    throw new Fault("Nothing was done.");
+  // The first command that needs an account has wrangler make it.
+  const command = ["d1", "list", "--json", "--temporary"];
+  const environment = { HOME: home, XDG_CONFIG_HOME: home };
+  const run = await runWrangler("a temporary account", { command, environment, limitMs: 60_000 }, context);
+  if (!run.succeeded) {
+    throw new Fault("Cloudflare made no temporary account.", {
+      remedy: "Run it again, or log in with `npx wrangler login`.",
+    });
+  }
+  const { account, claim } = file.parse(
+    parse(await readFile(path.join(home, ".wrangler", "wrangler-temporary-account.toml"), "utf8")),
+  );
+  return { id: account.id, name: account.name, token: account.apiToken, claimUrl: claim.url };
+}
