@@ -5,6 +5,13 @@ import { buffer } from "node:stream/consumers";
 
 export type Fetch = (request: Request) => Response | Promise<Response>;
 
+/** Thrown by a handler: there is no answer, the connection is cut. As `fetch` tells it who asks in the same process. */
+export class ConnectionCut extends TypeError {
+  constructor() {
+    super("fetch failed");
+  }
+}
+
 /** A handler of web requests as an HTTP server on this machine. */
 export class HttpServer {
   readonly #server: http.Server;
@@ -36,7 +43,14 @@ async function serve(answer: Fetch, request: http.IncomingMessage, response: htt
   const hasBody = request.method !== "GET" && request.method !== "HEAD";
   const body = hasBody ? { body: new Uint8Array(await buffer(request)) } : {};
   const { method = "GET", url = "/" } = request;
-  const answered = await answer(new Request(new URL(url, "http://qonto"), { method, headers, ...body }));
+  let answered: Response;
+  try {
+    answered = await answer(new Request(new URL(url, "http://qonto"), { method, headers, ...body }));
+  } catch (error) {
+    if (!(error instanceof ConnectionCut)) throw error;
+    request.socket.destroy();
+    return;
+  }
   response.writeHead(answered.status, Object.fromEntries(answered.headers));
   response.end(new Uint8Array(await answered.arrayBuffer()));
 }

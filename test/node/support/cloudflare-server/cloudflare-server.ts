@@ -1,0 +1,166 @@
+import { Hono } from "hono";
+import { HttpServer } from "../qonto-server/http-server.ts";
+import { Account } from "./account.ts";
+import { accountApi, identityApi } from "./accounts-api.ts";
+import { Refusal, failure } from "./answers.ts";
+import type { Emulation, Variables } from "./context.ts";
+import { databasesApi } from "./databases-api.ts";
+import { Database } from "./databases.ts";
+import { type Call, type Failure, Failures, type When } from "./failures.ts";
+import { queuesApi } from "./queues-api.ts";
+import { type Queue, newQueue } from "./queues.ts";
+import { scriptsApi, workersApi } from "./scripts-api.ts";
+import { temporaryAccountsApi } from "./temporary-accounts.ts";
+import { type Token, credentialOf, everything, refuse } from "./tokens.ts";
+
+export const ACCOUNT = "account0000000000000000000000000";
+export const TOKEN = "token-of-test";
+
+const BASE = "/client/v4";
+
+/**
+ * Cloudflare's API on this machine: accounts with their queues, databases that run SQL, and Workers. It is asked in this
+ * process by `fetch`, and over HTTP once it listens.
+ */
+export class CloudflareServer implements Emulation {
+  readonly accounts = new Map<string, Account>();
+  readonly tokens = new Map<string, Token>();
+  /** All calls, in order. */
+  readonly calls: Call[] = [];
+  readonly changes: string[] = [];
+  /** What nobody here can answer. */
+  readonly unknown: string[] = [];
+  pageSize = Infinity;
+  readonly now: () => number;
+  readonly #failures = new Failures();
+  readonly #app: Hono<Variables>;
+  #http: HttpServer | undefined;
+
+  /** With one account, whose subdomain is `test.workers.dev`, and a token for all of it. */
+  constructor({ now = Date.now }: { readonly now?: () => number } = {}) {
+    this.now = now;
+    this.addAccount(ACCOUNT, { subdomain: "test" });
+    this.addToken(TOKEN, { accounts: [ACCOUNT] });
+    this.#app = this.#createApp();
+  }
+
+  /** One that listens on 127.0.0.1. */
+  static async start(): Promise<CloudflareServer> {
+    const server = new CloudflareServer();
+    server.#http = await HttpServer.start((request) => server.#answer(request));
+    return server;
+  }
+
+  async stop(): Promise<void> {
+    this.#failures.stop();
+    await this.#http?.stop();
+    for (const { databases } of this.accounts.values()) for (const database of databases.values()) database.close();
+  }
+
+  /** What makes wrangler take this for Cloudflare. */
+  get environment(): Record<string, string> {
+    return {
+      CLOUDFLARE_API_BASE_URL: `${this.#http?.url ?? "http://cloudflare"}${BASE}`,
+      CLOUDFLARE_API_TOKEN: TOKEN,
+      CLOUDFLARE_ACCOUNT_ID: ACCOUNT,
+    };
+  }
+
+  /** Stands for the global one. */
+  readonly fetch: typeof fetch = async (input, init) => {
+    const request = new Request(input, init);
+    request.signal.throwIfAborted();
+    return this.#answer(request);
+  };
+
+  addAccount(id: string, { name = `Account ${id}`, subdomain = null as string | null } = {}): Account {
+    const account = new Account(id, name, subdomain);
+    this.accounts.set(id, account);
+    return account;
+  }
+
+  /** A token for these accounts: for everything, but for what is said here. */
+  addToken(token: string, { accounts, user = "read", ...permissions }: TokenOptions): void {
+    this.tokens.set(token, { accounts, user, permissions: { ...everything, ...permissions } });
+  }
+
+  account(id = ACCOUNT): Account {
+    const account = this.accounts.get(id);
+    if (account === undefined) throw new Error(`There is no account ${id}`);
+    return account;
+  }
+
+  /** A queue that was there before. */
+  addQueue(name: string, jurisdiction?: string): Queue {
+    const queue = newQueue(name, jurisdiction, new Date(this.now()).toISOString());
+    this.account().queues.set(name, queue);
+    return queue;
+  }
+
+  /** A database that was there before. */
+  addDatabase(name: string, jurisdiction?: string): Database {
+    const database = new Database(name, jurisdiction, new Date(this.now()).toISOString());
+    this.account().databases.set(name, database);
+    return database;
+  }
+
+  fail(when: When, failure: Failure): { readonly applied: Promise<Call> } {
+    return this.#failures.plan(when, failure);
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const { pathname, search } = new URL(request.url);
+    const path = pathname.replace(BASE, "");
+    const token = credentialOf(request);
+    const call: Call = { method: request.method, path, query: search, token, status: null };
+    this.calls.push(call);
+    const response = await this.#failures.answer(call, request.signal, async () => this.#app.fetch(request));
+    call.status = response.status;
+    return response;
+  }
+
+  #createApp(): Hono<Variables> {
+    const app = new Hono<Variables>().basePath(BASE);
+    app.route("/provisioning/previews", temporaryAccountsApi(this));
+    app.use(async (context, next) => {
+      const { raw, path } = context.req;
+      const token = this.tokens.get(credentialOf(raw) ?? "");
+      const refused = await refuse(raw, path.replace(BASE, ""), token);
+      if (refused !== null || token === undefined) return refused ?? undefined;
+      context.set("token", token);
+      return next();
+    });
+    app.route("/", identityApi(this));
+    app.route("/accounts/:account", this.#createAccountApi());
+    app.notFound(({ req }) => {
+      this.unknown.push(`${req.method} ${req.path}`);
+      return failure(404, 7003, `No route for ${req.method} ${req.path}`);
+    });
+    app.onError((error) => {
+      if (error instanceof Refusal) return error.response;
+      throw error;
+    });
+    return app;
+  }
+
+  #createAccountApi(): Hono<Variables> {
+    const api = new Hono<Variables>();
+    api.use(async (context, next) => {
+      const account = this.accounts.get(context.req.param("account") ?? "");
+      if (account === undefined) return failure(404, 7003, "Could not route to the account, perhaps its id is wrong.");
+      context.set("account", account);
+      return next();
+    });
+    api.route("/", accountApi(this));
+    api.route("/queues", queuesApi(this));
+    api.route("/d1/database", databasesApi(this));
+    api.route("/workers/scripts", scriptsApi(this));
+    api.route("/workers", workersApi());
+    return api;
+  }
+}
+
+interface TokenOptions extends Partial<Token["permissions"]> {
+  readonly accounts: readonly string[];
+  readonly user?: Token["user"];
+}

@@ -1,0 +1,99 @@
+import { ConnectionCut } from "../qonto-server/http-server.ts";
+import { failure } from "./answers.ts";
+
+/** A call as the server got it. */
+export interface Call {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly query: string;
+  readonly token: string | null;
+  /** Null when there was no answer, or is none yet. */
+  status: number | null;
+}
+
+export type Failure =
+  /** 503, and nothing was done. */
+  | "refused_before"
+  /** It was done, and answered with 503. */
+  | "refused_after"
+  /** It was done, and the connection was cut. */
+  | "lost_after"
+  /** Nothing was done, and the connection was cut. */
+  | "reset"
+  /** No answer, until who asks gives up or the server stops. */
+  | "hang"
+  | "rate_limited"
+  /** A page of HTML, of somebody in between. */
+  | "garbage";
+
+/** The n-th call from now on, counted from one, or calls that look like this. */
+export type When = number | { readonly method?: string; readonly path: RegExp; readonly times?: number };
+
+interface Planned {
+  readonly failure: Failure;
+  readonly applies: (call: Call) => boolean;
+  readonly onApplied: (call: Call) => void;
+}
+
+/** What is to go wrong. */
+export class Failures {
+  readonly #planned: Planned[] = [];
+  readonly #ending = new AbortController();
+
+  /** `applied` resolves with the first call that it is done to. */
+  plan(when: When, failure: Failure): { readonly applied: Promise<Call> } {
+    const { promise: applied, resolve: onApplied } = Promise.withResolvers<Call>();
+    this.#planned.push({ failure, applies: matcher(when), onApplied });
+    return { applied };
+  }
+
+  stop(): void {
+    this.#ending.abort(new ConnectionCut());
+  }
+
+  /** Answers a call, or lets go wrong what is to. */
+  async answer(call: Call, signal: AbortSignal, answer: () => Promise<Response>): Promise<Response> {
+    // Each counts every call, also one that another is done to.
+    const [planned] = this.#planned.filter(({ applies }) => applies(call));
+    planned?.onApplied(call);
+    switch (planned?.failure) {
+      case undefined:
+        return answer();
+      case "refused_before":
+        return failure(503, 10_000_000, "Service unavailable");
+      case "refused_after":
+        await answer();
+        return failure(503, 10_000_000, "Service unavailable");
+      case "lost_after":
+        await answer();
+        throw new ConnectionCut();
+      case "reset":
+        throw new ConnectionCut();
+      case "hang":
+        return rejectedBy(AbortSignal.any([signal, this.#ending.signal]));
+      case "rate_limited":
+        return failure(429, 971, "Please wait and consider throttling your request speed", { "retry-after": "1" });
+      case "garbage":
+        return new Response("<html><title>502 Bad Gateway</title></html>", {
+          status: 502,
+          headers: { "content-type": "text/html" },
+        });
+    }
+  }
+}
+
+function matcher(when: When): (call: Call) => boolean {
+  let count = 0;
+  if (typeof when === "number") return () => (count += 1) === when;
+  const { method, path, times = 1 } = when;
+  return (call) => (method ?? call.method) === call.method && path.test(call.path) && (count += 1) <= times;
+}
+
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = () => reject(signal.reason);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
+}
