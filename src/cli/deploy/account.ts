@@ -2,7 +2,7 @@ import { z } from "zod";
 import { tryParseJson } from "../../platform/json.ts";
 import { Fault } from "../fault.ts";
 import { printable } from "../output.ts";
-import { Api, ApiError, type Credentials, NoAnswer } from "./api.ts";
+import { Api, ApiError, type Credentials, NoAnswer, Refusal } from "./api.ts";
 import { type Context, withNotes } from "./context.ts";
 import { openTemporaryAccount } from "./temporary-account.ts";
 
@@ -73,6 +73,7 @@ async function findAccount(api: Api, id: string): Promise<NamedAccount> {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error instanceof NoAnswer) throw unreachable(error);
+    if (error instanceof Refusal && error.status === 401) throw notAccepted(error);
     return { id, name: null };
   }
 }
@@ -81,7 +82,7 @@ async function chooseAccount(api: Api, { questions }: Context): Promise<NamedAcc
   const accounts = await api.list("/accounts", account).catch((error: unknown) => {
     if (error instanceof NoAnswer) throw unreachable(error);
     if (!(error instanceof ApiError)) throw error;
-    throw new Fault(`Cloudflare does not accept the login or token: ${error.message}.`, { remedy: HOW_TO_LOG_IN });
+    throw notAccepted(error);
   });
   const [first] = accounts;
   if (first === undefined) {
@@ -100,6 +101,10 @@ async function chooseAccount(api: Api, { questions }: Context): Promise<NamedAcc
   const chosen = /^\d+$/.test(answer) ? accounts[Number(answer) - 1] : accounts.find(({ id }) => id === answer);
   if (chosen === undefined) throw new Fault(`There is no account ${printable(answer)} in this list.`);
   return chosen;
+}
+
+function notAccepted({ message }: ApiError): Fault {
+  return new Fault(`Cloudflare does not accept the token: ${message}.`, { remedy: HOW_TO_LOG_IN });
 }
 
 function unreachable(error: NoAnswer): Fault {

@@ -23,6 +23,8 @@ export interface Configuration {
   readonly database: {
     readonly binding: string;
     readonly name: string;
+    /** Null: the one of this name. */
+    readonly databaseId: string | null;
     /** File names, in their order. */
     readonly migrations: readonly string[];
   };
@@ -36,6 +38,7 @@ export interface Configuration {
 const database = z.object({
   binding: z.string(),
   database_name: z.string(),
+  database_id: z.string().nullish(),
   migrations_dir: z.string(),
   jurisdiction: z.string(),
 });
@@ -63,7 +66,7 @@ export async function readConfiguration(): Promise<Configuration> {
   );
   if (!parsed.success) throw new Fault(`wrangler.toml lacks something:\n${z.prettifyError(parsed.error)}`);
   const { name, account_id, d1_databases, queues, triggers, route, routes, workers_dev } = parsed.data;
-  const [{ binding, database_name, migrations_dir, jurisdiction }] = d1_databases;
+  const [{ binding, database_name, database_id, migrations_dir, jurisdiction }] = d1_databases;
   const producers = queues.producers.map(({ queue }) => queue);
   const names = new Set([...producers, ...queues.consumers.map(({ queue }) => queue)]);
   const hasRoutes = (route !== undefined && route !== null) || (routes ?? []).length > 0;
@@ -79,7 +82,12 @@ export async function readConfiguration(): Promise<Configuration> {
         deadLetterQueue: consumer?.dead_letter_queue ?? null,
       };
     }),
-    database: { binding, name: database_name, migrations: migrationsIn(path.join(projectDirectory, migrations_dir)) },
+    database: {
+      binding,
+      name: database_name,
+      databaseId: database_id ?? null,
+      migrations: migrationsIn(path.join(projectDirectory, migrations_dir)),
+    },
     jurisdiction,
     crons: triggers.crons ?? [],
     isOnWorkersDev: workers_dev ?? !hasRoutes,

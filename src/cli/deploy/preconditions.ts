@@ -22,7 +22,7 @@ export async function findProblems(
   return {
     lacking,
     sentences: [
-      ...lacking.map(permissionProblem),
+      ...permissionProblem(lacking, accountId),
       ...unanswered.map(({ service, error }) => `${service} could not be looked up: ${error.message}. Run it again.`),
       ...(found.obstacles.length > 0 ? [] : problemsOfAccount(accountId, configuration, found)),
     ],
@@ -37,11 +37,13 @@ function isPermissionMissing(error: unknown): boolean {
   return error instanceof Refusal && error.isPermissionMissing;
 }
 
-function permissionProblem(service: Service): string {
-  return (
-    `The token lacks ${service}:Edit. Give it that permission (dash.cloudflare.com, My Profile, API Tokens); ` +
-    "after `npx wrangler login`, log in again."
-  );
+function permissionProblem(lacking: readonly Service[], accountId: string): string[] {
+  if (lacking.length === 0) return [];
+  const names = lacking.map((service) => `${service}:Edit`).join(", ");
+  return [
+    `The token lacks ${names} in the account ${accountId}. Give it that (dash.cloudflare.com, My Profile, API Tokens), or log in ` +
+      "again with `npx wrangler login`.",
+  ];
 }
 
 /**

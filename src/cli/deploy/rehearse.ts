@@ -1,5 +1,5 @@
 import { planOf } from "./plan.ts";
-import { type GivenSecrets, planSecrets } from "./secrets.ts";
+import { type GivenSecrets, describeMissing, planSecrets } from "./secrets.ts";
 import { type Step, build } from "./steps.ts";
 import type { Survey } from "./survey.ts";
 
@@ -14,7 +14,10 @@ export async function rehearse(found: Survey, given: GivenSecrets, step: Step): 
   for (const name of plan.queuesToCreate) say(`Would create the queue ${name}, jurisdiction ${jurisdiction}.`);
   if (plan.createsDatabase) say(`Would create the database ${database.name}, jurisdiction ${jurisdiction}.`);
   for (const name of plan.migrations) say(`Would apply ${name}.`);
-  const { toSet, made } = await planSecrets(found.worker?.secrets ?? [], given, { questions: null });
+  const existing = found.worker?.secrets ?? [];
+  const { toSet, made } = await planSecrets(existing, given, { questions: null });
   for (const name of Object.keys(toSet)) say(`Would ${name in made ? "make" : "set"} ${name}.`);
   say("Would deploy the Worker.");
+  const missing = describeMissing([...existing, ...Object.keys(toSet)]);
+  if (missing !== "") say(`\n${missing}`);
 }

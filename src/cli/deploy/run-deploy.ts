@@ -4,7 +4,7 @@ import { printable } from "../output.ts";
 import type { Environment, Stream } from "../terminal.ts";
 import { type World, realWorld } from "../world.ts";
 import { type Account, openAccount } from "./account.ts";
-import { projectDirectory, readConfiguration } from "./configuration.ts";
+import { type Configuration, projectDirectory, readConfiguration } from "./configuration.ts";
 import { type Context, type Questions, withNotes } from "./context.ts";
 import { deploy, deployWorkerAlone } from "./deploy.ts";
 import { Log } from "./log.ts";
@@ -101,17 +101,21 @@ async function run(options: Options, context: Context): Promise<void> {
     findProblems(account.api, account.id, { configuration, found }),
     context,
   );
-  if (isBuildThatLacks(problems, context)) return deployWorkerAlone(problems.lacking, step);
+  if (isBuildThatLacks(problems, configuration.database, context)) return deployWorkerAlone(problems.lacking, step);
   if (problems.sentences.length > 0) {
     throw new Fault(problems.sentences.join("\n"), { remedy: "Nothing was changed." });
   }
   await (options["dry-run"] ? rehearse : deploy)(found, given, step);
 }
 
-/** Whether this is one of Cloudflare's own builds, whose token may deploy a Worker and little else. */
-function isBuildThatLacks({ lacking, sentences }: Problems, { env }: Context): boolean {
-  const lacksOnly = lacking.length > 0 && lacking.length === sentences.length && !lacking.includes("Workers Scripts");
-  return env["WORKERS_CI"] === "1" && lacksOnly;
+/** One of Cloudflare's own builds has a token that may deploy a Worker, and made what it is bound to without us. */
+function isBuildThatLacks(
+  { lacking, sentences }: Problems,
+  { databaseId }: Configuration["database"],
+  { env }: Context,
+): boolean {
+  const lacksOnly = lacking.length > 0 && sentences.length === 1 && !lacking.includes("Workers Scripts");
+  return env["WORKERS_CI"] === "1" && lacksOnly && databaseId !== null;
 }
 
 function describe({ id, name }: Account): string {

@@ -146,20 +146,18 @@ const databaseRow = z.object({ uuid: z.string(), name: z.string(), jurisdiction:
 export async function findDatabase(
   api: Api,
   account: string,
-  { database: { name } }: Pick<Configuration, "database">,
+  { database: { name, databaseId } }: Pick<Configuration, "database">,
 ): Promise<Database | null> {
-  const all = await api.list(`${account}/d1/database`, databaseRow, { name });
-  const found = all.find((one) => one.name === name);
-  if (found === undefined) return null;
+  const databases = `${account}/d1/database`;
+  const found =
+    databaseId === null
+      ? (await api.list(databases, databaseRow, { name })).find((one) => one.name === name)
+      : await api.find(`${databases}/${databaseId}`, databaseRow);
+  if (!found) return null;
   const { uuid: id, jurisdiction = null } = found;
-  const rows = await rowsOf(
-    api,
-    account,
-    id,
-    "SELECT name FROM d1_migrations ORDER BY id",
-    z.object({ name: z.string() }),
-  );
-  return { id, jurisdiction, appliedMigrations: (rows ?? []).map((row) => row.name) };
+  const sql = "SELECT name FROM d1_migrations ORDER BY id";
+  const rows = (await rowsOf(api, account, id, sql, z.object({ name: z.string() }))) ?? [];
+  return { id, jurisdiction, appliedMigrations: rows.map((row) => row.name) };
 }
 
 /** What a reading statement finds; null while the table is not there. */

@@ -4,6 +4,7 @@ import { examineAnswer } from "./checks/answer.ts";
 import { examineCertificate } from "./checks/certificate.ts";
 import { examineClocks } from "./checks/clocks.ts";
 import { examineDeadLetters } from "./checks/dead-letters.ts";
+import { examineDeployment } from "./checks/deployment.ts";
 import { examineDestinations } from "./checks/destinations.ts";
 import { examineHealth } from "./checks/health.ts";
 import { examineLedger } from "./checks/ledger.ts";
@@ -45,6 +46,7 @@ export const checks: readonly Check[] = [
   // Duplicates: acknowledge at once, then process asynchronously.
   { name: "health", asks: "What does the relay say of itself?", examine: examineHealth },
   { name: "migrations", asks: "Are the tables those of the code?", examine: examineMigrations },
+  { name: "deployment", asks: "Is all joined at Cloudflare?", examine: examineDeployment },
   { name: "queues", asks: "Do the queues' consumers run?", examine: examineQueues },
   { name: "dead_letters", asks: "Has a queue given up?", examine: examineDeadLetters },
   // Webhooks that stopped.

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type QontoCommand, relayOption } from "../../command.ts";
 import { wrongUsage } from "../../fault.ts";
 import type { Invocation } from "../../invocation.ts";
+import { accessToCloudflare } from "./cloudflare.ts";
 import { openQonto, sandboxOption } from "../../open-qonto.ts";
 import { RelayClient } from "../../relay-client.ts";
 import type { LocalSecret, Settings } from "../../settings.ts";
@@ -33,8 +34,8 @@ Example:
   npm run qonto -- doctor --url https://relay.example.com
 
 It looks from outside without any credential, and closer with ADMIN_TOKEN (the relay's inside), QONTO_WEBHOOK_SECRETS and
-QONTO_ONBOARDING_SECRETS (the live secrets) and QONTO_ACCESS_TOKEN (the subscriptions at Qonto). It changes nothing: its
-probes are events of a type of their own, which are kept nowhere and reach nobody. Exit code: 0 without a fault, 1 with any.`,
+QONTO_ONBOARDING_SECRETS (the live secrets), QONTO_ACCESS_TOKEN (the subscriptions at Qonto) and CLOUDFLARE_API_TOKEN (what
+is deployed). It changes nothing: its probes are events of a type of their own, which are kept nowhere and reach nobody. Exit code: 0 without a fault, 1 with any.`,
     )
     .action(async (_options: unknown, command: QontoCommand) => {
       const { output, invocation } = command;
@@ -55,6 +56,7 @@ probes are events of a type of their own, which are kept nowhere and reach nobod
         },
         relay: accessToRelay(invocation, target),
         qonto: accessToQonto(command, given.sandbox),
+        cloudflare: accessToCloudflare(invocation, target),
         partnerId: settings.value("QONTO_PARTNER_ID") ?? null,
         isSandbox: given.sandbox,
         progress: (text) => output.progress(text),

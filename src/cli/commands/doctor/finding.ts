@@ -60,6 +60,8 @@ export const faultNames = [
   "team_secrets_unopened",
   "database_filling",
   "migrations_missing",
+  "queue_outside_jurisdiction",
+  "deployment_incomplete",
   "queue_stuck",
   "dead_letter_consumer_stuck",
   "queue_backlog_old",

@@ -1,5 +1,7 @@
 import { Fault } from "../../fault.ts";
 import { networkReason, tryParseLosslessly } from "../../network.ts";
+import type { Configuration } from "../../deploy/configuration.ts";
+import type { Obstacle, Survey } from "../../deploy/survey.ts";
 import type { QontoClient } from "../../qonto-client.ts";
 import { type RelayClient, RelayRefusal } from "../../relay-client.ts";
 import { type Destination, PATH as DESTINATIONS, destination } from "../destinations/destination.ts";
@@ -22,8 +24,14 @@ export interface Qonto {
   readonly clockAheadMs: () => number | null;
 }
 
+/** What is deployed in an account at Cloudflare, beside what should be. */
+export interface Deployed {
+  readonly configuration: Configuration;
+  readonly found: Survey & { readonly obstacles: readonly Obstacle[] };
+}
+
 /** A way to something that there is, or how there would be one. */
-export type Access<Thing> = { readonly thing: Thing } | { readonly lacks: string; readonly enable: string };
+export type Access<Thing> = { readonly thing: Thing } | { readonly lacks: string; readonly enable: string | null };
 
 export interface Circumstances {
   readonly target: Target;
@@ -31,6 +39,7 @@ export interface Circumstances {
   readonly secrets: { readonly business: KnownSecrets | null; readonly onboarding: KnownSecrets | null };
   readonly relay: Access<RelayClient>;
   readonly qonto: Access<Qonto>;
+  readonly cloudflare: Access<() => Promise<Deployed>>;
   /** As whom the Onboarding API is used; null when it is not. */
   readonly partnerId: string | null;
   readonly isSandbox: boolean;

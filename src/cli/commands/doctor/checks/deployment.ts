@@ -1,0 +1,59 @@
+import { ApiError } from "../../../deploy/api.ts";
+import { inspect } from "../../../deploy/inspect.ts";
+import { Fault } from "../../../fault.ts";
+import { type Finding, type Result, judged, skipped } from "../finding.ts";
+import { CannotExamine, type Deployed, type Patient } from "../patient.ts";
+
+/** The Worker at Cloudflare must be joined to its queues, its database and its cron, and all of it be where it should. */
+export async function examineDeployment({ circumstances }: Patient): Promise<Result> {
+  const { cloudflare } = circumstances;
+  if (!("thing" in cloudflare)) throw new CannotExamine(skipped(cloudflare.lacks, cloudflare.enable));
+  return judgeDeployment(await look(cloudflare.thing));
+}
+
+async function look(lookAtAccount: () => Promise<Deployed>): Promise<Deployed> {
+  try {
+    return await lookAtAccount();
+  } catch (error) {
+    if (!(error instanceof Fault || error instanceof ApiError)) throw error;
+    const remedy = error instanceof Fault ? (error.remedy ?? null) : null;
+    throw new CannotExamine(skipped(`Cloudflare does not let the doctor look: ${error.message}`, remedy));
+  }
+}
+
+export function judgeDeployment({ configuration, found }: Deployed): Result {
+  const [obstacle] = found.obstacles;
+  if (obstacle !== undefined) {
+    const why = `Cloudflare does not let the doctor look at ${obstacle.service}: ${obstacle.error.message}.`;
+    return skipped(why, `Give the token ${obstacle.service}:Read.`);
+  }
+  if (found.worker === null) {
+    return skipped(
+      `The account has no Worker ${configuration.worker}.`,
+      "Set CLOUDFLARE_ACCOUNT_ID to the relay's account.",
+    );
+  }
+  const { gaps, outside, unknown } = inspect(configuration, found);
+  const findings: Finding[] = outside.map((seen) => ({
+    fault: "queue_outside_jurisdiction",
+    what: `A queue keeps its messages outside of the jurisdiction ${configuration.jurisdiction}, and cannot be moved.`,
+    seen,
+    remedy: "Let the queue run empty, delete it and deploy again: it is made anew where it should be.",
+    commands: ["npm run deploy -- --status", "npm run deploy"],
+  }));
+  if (gaps.length > 0) {
+    findings.push({
+      fault: "deployment_incomplete",
+      what: "What is deployed is not joined as it should be.",
+      seen: gaps.join(" "),
+      remedy: "Deploy again: what is there already stays as it is.",
+      commands: ["npm run deploy"],
+    });
+  }
+  const says = `${found.queues.size} queues, the database and the cron are joined, in the jurisdiction ${configuration.jurisdiction}.`;
+  return judged(
+    findings,
+    says,
+    unknown.map((what) => `Cloudflare does not say ${what}.`),
+  );
+}
