@@ -5,17 +5,26 @@ import { type Access, type NamedToken, findToken, findTokenByDigest, noteUse } f
 import { refuse } from "./refusals.ts";
 import { isOwnTokenText } from "./token-text.ts";
 
-/** Who is let in. */
-export interface Caller {
-  /** Of the token, for the audit trail and the log. */
+/** Who acts. */
+export interface Actor {
+  /** For the audit trail and the log: that of the token, or `access:` and an e-mail address. */
   readonly name: string;
   readonly access: Access;
+}
+
+/** Who is let in by a token. */
+export interface Caller extends Actor {
   /** Null for the bearer of ADMIN_TOKEN. */
   readonly tokenId: string | null;
 }
 
 /** The name under which the bearer of ADMIN_TOKEN acts. */
 export const ADMIN = "admin";
+
+/** The name under which somebody acts whom Cloudflare Access let in. No token's name holds a colon. */
+export function nameOfIdentity(email: string): string {
+  return `access:${email}`;
+}
 
 const admin: Caller = { name: ADMIN, access: "full", tokenId: null };
 
