@@ -19,6 +19,8 @@ export interface Config {
   readonly maxBodyBytes: number;
   readonly retentionDays: number;
   readonly allowPrivateDestinations: boolean;
+  /** Whom Cloudflare Access lets in with full access: `ada@example.com`, or a domain as `@example.com`. In lower case. */
+  readonly consoleFullAccess: readonly string[];
   /** What is missing or does not count. */
   readonly faults: readonly ConfigFault[];
 }
@@ -75,6 +77,7 @@ const variables = z.object({
   ALLOW_PRIVATE_DESTINATIONS: text
     .refine((flag) => ["true", "false", ""].includes(flag), 'must be "true" or "false"')
     .transform((flag) => flag === "true"),
+  CONSOLE_FULL_ACCESS_EMAILS: list,
 });
 
 /** Guessing as fast as the network allows, nobody finds one of this length. */
@@ -106,6 +109,7 @@ export function parseConfig(given: object): Config {
     maxBodyBytes: values.MAX_BODY_BYTES,
     retentionDays: values.RETENTION_DAYS,
     allowPrivateDestinations: isLocal,
+    consoleFullAccess: values.CONSOLE_FULL_ACCESS_EMAILS.filter(isEmailOrDomain).map(toAddress),
     faults: [
       ...secretLists.filter(isUncounted).map((variable) => ({
         variable,
@@ -113,6 +117,7 @@ export function parseConfig(given: object): Config {
       })),
       ...(values.QONTO_WEBHOOK_SECRETS.length === 0 ? [notSet("QONTO_WEBHOOK_SECRETS")] : []),
       ...(adminToken === "" ? [adminTokenFault(values.ADMIN_TOKEN, isLongEnough)] : []),
+      ...(values.CONSOLE_FULL_ACCESS_EMAILS.every(isEmailOrDomain) ? [] : [fullAccessFault]),
     ],
   };
 }
@@ -120,6 +125,24 @@ export function parseConfig(given: object): Config {
 const secretLists = ["QONTO_WEBHOOK_SECRETS", "QONTO_ONBOARDING_SECRETS", "ENCRYPTION_KEYS"] as const;
 
 const ONLY_LOCAL = "which counts only with ALLOW_PRIVATE_DESTINATIONS=true";
+
+const emailOrDomain = /^(?:[\w.!#$%&'/=?^`{|}~+-]*@)?[a-z\d-]+(?:\.[a-z\d-]+)+$/i;
+
+function isEmailOrDomain(entry: string): boolean {
+  return emailOrDomain.test(entry);
+}
+
+function toAddress(entry: string): string {
+  const lower = entry.toLowerCase();
+  return lower.includes("@") ? lower : `@${lower}`;
+}
+
+/** An entry that cannot be read lets nobody in. It stops no webhook either, as a variable that cannot be read would. */
+const fullAccessFault: ConfigFault = {
+  variable: "CONSOLE_FULL_ACCESS_EMAILS",
+  message:
+    "CONSOLE_FULL_ACCESS_EMAILS must be e-mail addresses and domains, as ada@example.com and @example.com, separated by commas",
+};
 
 function adminTokenFault(token: string, isLongEnough: boolean): ConfigFault {
   const variable = "ADMIN_TOKEN";

@@ -25,6 +25,7 @@ export interface Env {
   readonly MAX_BODY_BYTES?: string;
   readonly RETENTION_DAYS?: string;
   readonly ALLOW_PRIVATE_DESTINATIONS?: string;
+  readonly CONSOLE_FULL_ACCESS_EMAILS?: string;
 }
 
 /** One Env for each bindings object, which does not change while an isolate lives: caches are keyed by it. */

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { z } from "zod";
+import { readAccessHeaders } from "./cloudflare-access.ts";
 import { wrongUsage } from "./fault.ts";
 import type { Invocation } from "./invocation.ts";
 import { Output } from "./output.ts";
@@ -44,5 +45,5 @@ export function openRelay(command: QontoCommand): RelayClient {
   const token = settings.sharedSecret("ADMIN_TOKEN", url);
   if (token === undefined) throw wrongUsage("ADMIN_TOKEN is not set.", "Put the relay's token into the environment.");
   if (!/^[\x21-\x7e]+$/.test(token.value)) throw wrongUsage(`${token.from} holds characters that no token has.`);
-  return new RelayClient(url, token.value, { fetch: world.fetch });
+  return new RelayClient(url, token.value, { accessHeaders: readAccessHeaders(settings), fetch: world.fetch });
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type AccessHeaders, accessRemedy, isFromAccess } from "./cloudflare-access.ts";
 import { Fault } from "./fault.ts";
 import { type Query, networkReason, queryText, tryParseLosslessly } from "./network.ts";
 
@@ -29,6 +30,7 @@ const remedies: Readonly<Record<string, string>> = {
   too_many_requests: "Wait a minute, and make sure of ADMIN_TOKEN: wrong tokens are slowed down.",
   not_configured:
     "Set it right with `npx wrangler secret put`, or in .dev.vars; `openssl rand -base64 32` makes a token. Without ENCRYPTION_KEYS put the token that it replaces there: the destinations' secrets are encrypted with it.",
+  behind_access: accessRemedy("/api"),
   not_a_relay: "Give the relay's address with --url or RELAY_URL.",
 };
 
@@ -51,12 +53,26 @@ interface Content {
 export class RelayClient {
   readonly url: string;
   readonly #token: string;
+  readonly #accessHeaders: AccessHeaders;
   readonly #answersWithinMs: number;
   readonly #fetch: typeof fetch;
 
-  constructor(url: string, token: string, { answersWithinMs = ANSWERS_WITHIN_MS, fetch = globalThis.fetch } = {}) {
+  constructor(
+    url: string,
+    token: string,
+    {
+      accessHeaders = {},
+      answersWithinMs = ANSWERS_WITHIN_MS,
+      fetch = globalThis.fetch,
+    }: {
+      readonly accessHeaders?: AccessHeaders;
+      readonly answersWithinMs?: number;
+      readonly fetch?: typeof globalThis.fetch;
+    } = {},
+  ) {
     this.url = url;
     this.#token = token;
+    this.#accessHeaders = accessHeaders;
     this.#answersWithinMs = answersWithinMs;
     this.#fetch = fetch;
   }
@@ -107,21 +123,28 @@ export class RelayClient {
     schema: Schema,
     content: Content = {},
   ): Promise<z.output<Schema>> {
-    const { status, text } = await this.#request(method, path, content);
+    const { response, text } = await this.#request(method, path, content);
+    const { status } = response;
     const answer = status === 204 ? undefined : tryParseLosslessly(text);
     if (status < 200 || status > 299) {
-      throw new RelayRefusal(this.url, status, problem.safeParse(answer).data ?? noRelay);
+      throw new RelayRefusal(this.url, status, problem.safeParse(answer).data ?? this.#strangerOf(response));
     }
     const parsed = schema.safeParse(answer);
     if (!parsed.success) throw new RelayRefusal(this.url, status, noRelay);
     return parsed.data;
   }
 
-  async #request(method: string, path: string, { body, key }: Content): Promise<{ status: number; text: string }> {
+  /** Who answers without a word of the relay's. */
+  #strangerOf(response: Response): z.output<typeof problem> {
+    return isFromAccess(response, this.url) ? access : noRelay;
+  }
+
+  async #request(method: string, path: string, { body, key }: Content): Promise<{ response: Response; text: string }> {
     try {
       const response = await this.#fetch(this.url + path, {
         method,
         headers: {
+          ...this.#accessHeaders,
           authorization: `Bearer ${this.#token}`,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
           ...(key === undefined ? {} : { "idempotency-key": key }),
@@ -131,11 +154,13 @@ export class RelayClient {
         redirect: "manual",
         signal: AbortSignal.timeout(this.#answersWithinMs),
       });
-      return { status: response.status, text: await response.text() };
+      return { response, text: await response.text() };
     } catch (error) {
       throw new RelayUnreachable(this.url, networkReason(error));
     }
   }
 }
+
+const access = { code: "behind_access", detail: "Cloudflare Access stands before the relay's API" };
 
 const noRelay = { code: "not_a_relay", detail: "What answers there is not this relay, or is another version of it" };

@@ -9,7 +9,8 @@ const LOCAL_RELAY = "http://localhost:8787";
 
 export type LocalSecret = "ADMIN_TOKEN" | "QONTO_WEBHOOK_SECRETS" | "QONTO_ONBOARDING_SECRETS";
 
-type Credential = LocalSecret | "QONTO_ACCESS_TOKEN" | "QONTO_STAGING_TOKEN";
+type Credential =
+  LocalSecret | "QONTO_ACCESS_TOKEN" | "QONTO_STAGING_TOKEN" | "CF_ACCESS_CLIENT_ID" | "CF_ACCESS_CLIENT_SECRET";
 
 /** What the environment says, and for a relay on this machine the `.dev.vars` that it was started with. */
 export class Settings {

@@ -1,28 +1,37 @@
 import type { Context, Hono } from "hono";
 import type { z } from "zod";
 import type { Env } from "../env.ts";
-import type { Caller } from "../operator/caller.ts";
+import type { Actor } from "../operator/caller.ts";
 import { invalidRequest } from "../operator/requests.ts";
 
 /** Who looks at a page, and what their forms bear. */
 export interface Viewer {
-  /** Of the token. */
+  /** Of the token, or an e-mail address. */
   readonly name: string;
+  /** What let them in. */
+  readonly by: "ADMIN_TOKEN" | "token" | "Cloudflare Access";
   /** Whether they may press buttons. */
   readonly mayChange: boolean;
-  /** Proves that a form is one of this session's. */
+  /** Proves that a form is one of this viewer's. */
   readonly formToken: string;
 }
 
 export interface ConsoleEnv {
   Bindings: Env;
   /** Set behind the session. */
-  Variables: { caller?: Caller; viewer?: Viewer };
+  Variables: { caller?: Actor; viewer?: Viewer };
 }
 
 export type Console = Hono<ConsoleEnv>;
 
 export type ConsoleContext = Context<ConsoleEnv>;
+
+/** Why somebody may not press buttons, and what to do. */
+export function readOnlyReason(by: Viewer["by"]): string {
+  return by === "Cloudflare Access"
+    ? "CONSOLE_FULL_ACCESS_EMAILS does not name you: you may look and not change. Log in with a token to change something."
+    : "This token may look and not change.";
+}
 
 export const ROOT = "/console";
 

@@ -10,7 +10,10 @@ const record = z
   .object({
     id: z.string(),
     at: time,
-    token: z.string().openapi({ description: "Name of the token; `admin` is ADMIN_TOKEN." }),
+    token: z.string().openapi({
+      description:
+        "Name of the token; `admin` is ADMIN_TOKEN, and an e-mail address is somebody whom Cloudflare Access let into the console.",
+    }),
     action: z.string(),
     subject: z.string().openapi({ description: "Id of what was changed." }),
     outcome: z.enum(["begun", "done", "failed"]).openapi({ description: "`begun`: still, or it was cut short." }),

@@ -5,11 +5,15 @@ import { type Access, type NamedToken, findToken, findTokenByDigest, noteUse } f
 import { refuse } from "./refusals.ts";
 import { isOwnTokenText } from "./token-text.ts";
 
-/** Who is let in. */
-export interface Caller {
-  /** Of the token, for the audit trail and the log. */
+/** Who acts. */
+export interface Actor {
+  /** For the audit trail and the log: that of the token, or the e-mail address of whom Cloudflare Access let in. */
   readonly name: string;
   readonly access: Access;
+}
+
+/** Who is let in by a token. */
+export interface Caller extends Actor {
   /** Null for the bearer of ADMIN_TOKEN. */
   readonly tokenId: string | null;
 }

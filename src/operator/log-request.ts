@@ -2,10 +2,10 @@ import type { MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import { logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
-import type { OperatorEnv } from "./requests.ts";
+import type { Actor } from "./caller.ts";
 
 /** One line for each request. Its query and its body can hold what no log may. */
-export function logRequest<Any extends OperatorEnv>(
+export function logRequest<Any extends { Variables: { caller?: Actor } }>(
   world: Pick<World, "now">,
   unit: "api" | "console" = "api",
 ): MiddlewareHandler<Any> {

@@ -4,7 +4,7 @@ import { parseInstant } from "../domain/instant.ts";
 import type { Env } from "../env.ts";
 import type { ProblemError } from "../platform/problem.ts";
 import type { World } from "../platform/world.ts";
-import type { Caller } from "./caller.ts";
+import type { Actor, Caller } from "./caller.ts";
 import { refuse } from "./refusals.ts";
 
 export interface OperatorEnv {
@@ -20,7 +20,7 @@ export interface OperatorEnv {
 /** Who acts, and on what: a request that was let in, by the API or by the console. */
 export interface Acting {
   readonly env: Env;
-  get(key: "caller"): Caller | undefined;
+  get(key: "caller"): Actor | undefined;
 }
 
 export type OperatorApi = OpenAPIHono<OperatorEnv>;

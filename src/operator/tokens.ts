@@ -24,7 +24,8 @@ import { makeTokenText } from "./token-text.ts";
 const wishes = z.strictObject({
   name: z
     .string()
-    .regex(/^[\w.@-]{1,64}$/, "must be 1 to 64 letters, digits or any of . _ - @")
+    // An e-mail address is the name of whom Cloudflare Access lets in.
+    .regex(/^[\w.-]{1,64}$/, "must be 1 to 64 letters, digits or any of . _ -")
     .refine((name) => name !== ADMIN, "is the name of ADMIN_TOKEN"),
   access: z.enum(["read", "full"]).openapi({ description: "`read`: may look and change nothing." }),
 });

@@ -8,7 +8,7 @@ export const AUDIT_PREFIX = "aud";
 export interface AuditRecord {
   /** Sorts by time, and holds it. */
   readonly id: string;
-  /** Name of the token. */
+  /** Name of the token, or the e-mail address of whom Cloudflare Access let in. */
   readonly token: string;
   readonly action: string;
   /** Id of what was changed. */

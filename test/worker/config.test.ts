@@ -76,3 +76,39 @@ describe("a key that does not count", () => {
     expect(trustedKeys).toEqual(["key"]);
   });
 });
+
+describe("CONSOLE_FULL_ACCESS_EMAILS", () => {
+  const read = (emails: string) => parseConfig({ ...set, CONSOLE_FULL_ACCESS_EMAILS: emails }).consoleFullAccess;
+
+  it.each([
+    ["", []],
+    ["Ada@Example.com", ["ada@example.com"]],
+    [" o'neil+ops@example.com , @Example.org,example.net,", ["o'neil+ops@example.com", "@example.org", "@example.net"]],
+    ["ops@sub.example-bank.co.uk", ["ops@sub.example-bank.co.uk"]],
+  ])("of %j is %j", (emails, expected) => {
+    expect(read(emails)).toEqual(expected);
+    expect(faultsOf({ CONSOLE_FULL_ACCESS_EMAILS: emails })).toEqual([]);
+  });
+
+  it.each([
+    "ada",
+    "ada@",
+    "@",
+    "@localhost",
+    "*",
+    "*@example.com",
+    "*.example.com",
+    "a@b@example.com",
+    "ada@example.com;bob@example.com",
+    "ada@example.com bob@example.com",
+    "https://example.com",
+    "<ada@example.com>",
+    "kim@\u212Aelvin.example",
+  ])("names nobody by %j, beside others, which is said and leaves the rest of the relay at work", (entry) => {
+    const emails = `${entry},bob@example.com`;
+    expect(read(emails)).toEqual(["bob@example.com"]);
+    expect(faultsOf({ CONSOLE_FULL_ACCESS_EMAILS: emails })).toEqual([
+      "CONSOLE_FULL_ACCESS_EMAILS must be e-mail addresses and domains, as ada@example.com and @example.com, separated by commas",
+    ]);
+  });
+});

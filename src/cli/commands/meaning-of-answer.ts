@@ -15,8 +15,16 @@ const meanings: Readonly<Record<string, string>> = {
   not_stored: "Neither D1 nor the queue took it in time; Qonto would send it again. Look at the relay's /health.",
 };
 
+interface ReceiverAnswer {
+  readonly status: number;
+  /** Its body. */
+  readonly answer: unknown;
+  /** Whether Cloudflare Access gave it, before the receiver. */
+  readonly isFromAccess: boolean;
+}
+
 /** What a receiver's refusal means and what to do; null for a 2xx. */
-export function meaningOf(status: number, answer: unknown, secretFrom: string): string | null {
+export function meaningOf({ status, answer, isFromAccess }: ReceiverAnswer, secretFrom: string): string | null {
   if (status >= 200 && status < 300) return null;
   const code = problem.safeParse(answer).data?.code ?? "";
   if (code === "signature_mismatch") {
@@ -24,6 +32,8 @@ export function meaningOf(status: number, answer: unknown, secretFrom: string): 
   }
   const meaning = meanings[code];
   if (meaning !== undefined) return meaning;
+  if (isFromAccess)
+    return "Cloudflare Access stands before the address, and Qonto cannot log in: add a Bypass policy for its path.";
   if (status >= 300 && status < 400) return "It redirects, which Qonto does not follow: use the address it leads to.";
   if (status === 404 || status === 405)
     return "Nothing takes webhooks at this address: the relay's path is /webhooks/qonto.";

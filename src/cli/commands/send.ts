@@ -3,6 +3,7 @@ import { z } from "zod";
 import { tryDecodeUtf8, tryParseJson } from "../../platform/json.ts";
 import { isSampleType, sampleEvent, sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
 import { signAsQonto } from "../../qonto/sign-as-qonto.ts";
+import { isFromAccess } from "../cloudflare-access.ts";
 import { type QontoCommand, relayOption } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
 import type { Invocation } from "../invocation.ts";
@@ -141,8 +142,9 @@ async function sendOne(
     });
     const text = await response.text();
     const answer = tryParseJson(text) ?? text.slice(0, 1_000);
-    const meaning = meaningOf(response.status, answer, secretFrom);
-    return { event_id, status: response.status, body: answer, duration_ms: duration(), accepted: response.ok, meaning };
+    const { status } = response;
+    const meaning = meaningOf({ status, answer, isFromAccess: isFromAccess(response, url) }, secretFrom);
+    return { event_id, status, body: answer, duration_ms: duration(), accepted: response.ok, meaning };
   } catch (error) {
     const reason = networkReason(error);
     const meaning = `No answer: ${reason}. Qonto would send it again later.`;

@@ -67,8 +67,9 @@ function isHeld(/** @type {Element} */ region) {
 /** Asks for the page anew and puts the region's new content in its place, unless that is held. */
 async function refresh(/** @type {Element} */ region) {
   if (document.hidden || isHeld(region)) return;
-  const response = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (response.redirected) location.reload();
+  // To the login, which may be that of Cloudflare Access, on another host.
+  const response = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "manual" });
+  if (response.type === "opaqueredirect") location.reload();
   if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = page.getElementById(region.id);

@@ -1,9 +1,9 @@
 import type { PropsWithChildren } from "hono/jsx";
-import { FORM_TOKEN, type Viewer } from "../requests.ts";
+import { FORM_TOKEN, type Viewer, readOnlyReason } from "../requests.ts";
 
 type FormProps = PropsWithChildren<{ readonly viewer: Viewer; readonly action: string; readonly class?: string }>;
 
-/** A form that changes something: it proves to be one of the viewer's session. */
+/** A form that changes something: it proves to be one of the viewer's. */
 export function Form({ viewer, action, children, ...rest }: FormProps) {
   return (
     <form method="post" action={action} {...rest}>
@@ -27,7 +27,7 @@ export function Button({ viewer, kind = "plain", children, ...rest }: ButtonProp
       type="submit"
       class={`button button-${kind}`}
       disabled={!viewer.mayChange}
-      title={viewer.mayChange ? undefined : "This token may look and not change."}
+      title={viewer.mayChange ? undefined : readOnlyReason(viewer.by)}
       {...rest}
     >
       {children}

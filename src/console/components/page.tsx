@@ -1,7 +1,7 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { addresses } from "../addresses.ts";
 import { ROOT, type Viewer } from "../requests.ts";
-import { Form } from "./form.tsx";
+import { Viewing } from "./viewing.tsx";
 
 /** The pages that the navigation leads to, in its order. */
 const places = [
@@ -50,17 +50,7 @@ export function Page({ title, viewer, here, lead, children }: PageProps) {
             ))}
           </ul>
         </nav>
-        <div class="viewer">
-          <span>
-            <bdi>{viewer.name}</bdi>
-            {viewer.mayChange ? "" : ", may only look"}
-          </span>
-          <Form viewer={viewer} action={`${ROOT}/logout`}>
-            <button type="submit" class="button button-plain">
-              Log out
-            </button>
-          </Form>
-        </div>
+        <Viewing viewer={viewer} />
       </header>
       <main id="main" tabindex={-1}>
         <h1>{title}</h1>

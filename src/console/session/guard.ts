@@ -1,39 +1,70 @@
 import type { MiddlewareHandler } from "hono";
-import { readConfig } from "../../env.ts";
-import { adminTokenOf, findCallerAgain } from "../../operator/caller.ts";
+import { type Config, readConfig } from "../../env.ts";
+import { type Actor, adminTokenOf, findCallerAgain } from "../../operator/caller.ts";
 import { refuse } from "../../operator/refusals.ts";
 import type { World } from "../../platform/world.ts";
-import { type ConsoleEnv, FORM_TOKEN, ROOT } from "../requests.ts";
+import { type ConsoleContext, type ConsoleEnv, FORM_TOKEN, ROOT, type Viewer, readOnlyReason } from "../requests.ts";
 import { readCookie } from "./cookie.ts";
+import { findEmail, isNamed } from "./identity.ts";
 import { isFromOwnSite } from "./own-site.ts";
 import { formTokenOf, isFormTokenOf, readSession } from "./session.ts";
 
-/** Lets in who has a session; others are shown the login and come back. What changes something is for forms of that session. */
-export function requireSession(world: Pick<World, "now">): MiddlewareHandler<ConsoleEnv> {
+/** Who may enter, and by what. */
+interface Entrant extends Pick<Viewer, "name" | "by"> {
+  readonly caller: Actor;
+  /** What the token of their forms is made of. */
+  readonly id: string;
+}
+
+/**
+ * Lets in who has a session, or whom Cloudflare Access names; others are shown the login and come back. A session counts
+ * before an identity. What changes something is for forms of the same entrant.
+ */
+export function requireSession(world: Pick<World, "now" | "setTimer">): MiddlewareHandler<ConsoleEnv> {
   return async (c, next) => {
     adminTokenOf(c.env);
     const config = readConfig(c.env);
-    const session = await readSession(config, readCookie(c), world.now());
-    const caller = session === null ? null : await findCallerAgain(session.tokenId, c.env);
+    const entrant = (await entrantOfSession(c, config, world)) ?? (await entrantOfIdentity(c, config, world));
     const isLook = ["GET", "HEAD"].includes(c.req.method);
-    if (session === null || caller === null) {
+    if (entrant === null) {
       const { pathname, search } = new URL(c.req.url);
       const next = isLook ? `?next=${encodeURIComponent(pathname + search)}` : "";
       return c.redirect(`${ROOT}/login${next}`, 303);
     }
+    const { caller, name, by } = entrant;
     c.set("caller", caller);
-    c.set("viewer", {
-      name: caller.name,
-      mayChange: caller.access === "full",
-      formToken: await formTokenOf(config, session),
-    });
+    c.set("viewer", { name, by, mayChange: caller.access === "full", formToken: await formTokenOf(config, entrant) });
     if (!isLook) {
       const isOwnForm =
-        isFromOwnSite(c) && (await isFormTokenOf(config, session, (await c.req.parseBody({ all: true }))[FORM_TOKEN]));
+        isFromOwnSite(c) && (await isFormTokenOf(config, entrant, (await c.req.parseBody({ all: true }))[FORM_TOKEN]));
       if (!isOwnForm)
         throw refuse("forbidden", { detail: "This form is not one of your session. Open the page anew." });
-      if (caller.access === "read" && c.req.path !== `${ROOT}/logout`) throw refuse("forbidden");
+      if (caller.access === "read" && c.req.path !== `${ROOT}/logout`)
+        throw refuse("forbidden", { detail: readOnlyReason(by) });
     }
     return next();
   };
+}
+
+async function entrantOfSession(
+  c: ConsoleContext,
+  config: Config,
+  { now }: Pick<World, "now">,
+): Promise<Entrant | null> {
+  const session = await readSession(config, readCookie(c), now());
+  if (session === null) return null;
+  const caller = await findCallerAgain(session.tokenId, c.env);
+  if (caller === null) return null;
+  return { caller, name: caller.name, by: caller.tokenId === null ? "ADMIN_TOKEN" : "token", id: session.id };
+}
+
+async function entrantOfIdentity(
+  c: ConsoleContext,
+  { consoleFullAccess }: Config,
+  world: Pick<World, "setTimer">,
+): Promise<Entrant | null> {
+  const email = await findEmail(c, world);
+  if (email === null) return null;
+  const access = isNamed(email, consoleFullAccess) ? "full" : "read";
+  return { caller: { name: email, access }, name: email, by: "Cloudflare Access", id: `access:${email}` };
 }

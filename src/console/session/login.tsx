@@ -11,6 +11,7 @@ import { Notice } from "../components/notice.tsx";
 import { type Console, ROOT, readForm, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.ts";
 import { giveCookie, takeCookie } from "./cookie.ts";
+import { isBehindAccess } from "./identity.ts";
 import { isFromOwnSite } from "./own-site.ts";
 import { beginSession, writeSession } from "./session.ts";
 
@@ -52,7 +53,8 @@ export function addLogin(pages: Console, world: World): void {
 export function addLogout(pages: Console): void {
   pages.post("/logout", (c) => {
     takeCookie(c);
-    return c.redirect(`${ROOT}/login`, 303);
+    // Behind Cloudflare Access somebody is left without the token.
+    return c.redirect(isBehindAccess(c) ? ROOT : `${ROOT}/login`, 303);
   });
 }
 

@@ -49,13 +49,16 @@ export async function readSession(keys: Keys, text: string, now: number): Promis
   return read.expiresAt > now ? read : null;
 }
 
-/** What the forms of a session bear: another site, which cannot read it, cannot send them. */
-export async function formTokenOf(keys: Keys, { id }: Session): Promise<string> {
+/** Whose forms they are: the id of a session, or the name of an identity, which no id is like. */
+type FormOwner = Pick<Session, "id">;
+
+/** What somebody's forms bear: another site, which cannot read it, cannot send them. */
+export async function formTokenOf(keys: Keys, { id }: FormOwner): Promise<string> {
   const signature = await hmacSha256(await keyOf(keys), withPrefix("form\n", new TextEncoder().encode(id)));
   return signature.toBase64(base64Url);
 }
 
-export async function isFormTokenOf(keys: Keys, { id }: Session, presented: unknown): Promise<boolean> {
+export async function isFormTokenOf(keys: Keys, { id }: FormOwner, presented: unknown): Promise<boolean> {
   const claimed = typeof presented === "string" ? tryDecode(presented) : null;
   if (claimed === null) return false;
   return verifyHmacSha256(await keyOf(keys), claimed, withPrefix("form\n", new TextEncoder().encode(id)));

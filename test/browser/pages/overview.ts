@@ -80,7 +80,7 @@ export function overview(): void {
   it("tells who may only look that they may", async ({ enter }) => {
     const page = await enter({ as: "reader" });
     await page.goto("/console");
-    expect(await page.getByText("may only look").isVisible()).toBe(true);
+    expect(await page.getByText("· token · read-only").isVisible()).toBe(true);
   });
 
   it("can be walked by keyboard: the first stop skips to the page", async ({ enter }) => {

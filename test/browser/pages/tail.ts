@@ -45,6 +45,28 @@ export function tail(): void {
     expect(await page.getByRole("button", { name: "Pause" }).count()).toBe(1);
   });
 
+  it("leads to the login once the session has ended", async ({ enter }) => {
+    const page = await enter({ on: "live" });
+    await page.goto("/console/tail");
+    await page.context().clearCookies();
+    await page.clock.fastForward(5_000);
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
+  });
+
+  it("loads the page anew where a login on another host wants to be seen", async ({ enter }) => {
+    const page = await enter({ on: "live" });
+    await page.goto("/console/tail");
+    const location = "https://team.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com";
+    await page.route("**/console/tail", (route) =>
+      route.request().resourceType() === "fetch"
+        ? route.fulfill({ status: 302, headers: { location } })
+        : route.fulfill({ body: "Anew" }),
+    );
+    await page.clock.fastForward(5_000);
+    await page.getByText("Anew").waitFor();
+    await page.unrouteAll();
+  });
+
   it("shouts at nobody: what changes by itself is not read out", async ({ enter }) => {
     const page = await enter();
     await page.goto("/console/tail");

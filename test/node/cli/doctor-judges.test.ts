@@ -74,6 +74,7 @@ describe("answers", () => {
     code: null,
     accepted: true,
     location: null,
+    isFromAccess: false,
     reason: null,
     durationMs: 10,
     ...changes,

@@ -270,6 +270,7 @@ export class Scene {
         onboarding: { values: [ONBOARDING_SECRET], from: "QONTO_ONBOARDING_SECRETS" },
       },
       relay: this.relayWith(ADMIN_TOKEN),
+      accessHeaders: {},
       qonto: this.qontoWith(this.qonto.accessToken),
       partnerId: "partner",
       isSandbox: false,

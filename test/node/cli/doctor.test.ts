@@ -34,6 +34,7 @@ interface Fault {
 }
 
 const DAY_MS = 86_400_000;
+const ACCESS_LOGIN = "https://team.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
 const answering = (status: number, code?: string, headers: Record<string, string> = {}): Fault => ({
   relay: (relay) => {
     relay.intercept = (_request, path) =>
@@ -42,6 +43,13 @@ const answering = (status: number, code?: string, headers: Record<string, string
         : code === undefined
           ? new Response("<html></html>", { status, headers })
           : Response.json({ code }, { status, headers });
+  },
+});
+/** Cloudflare Access stands before all paths that begin so. */
+const accessBefore = (beginning: string): Fault => ({
+  relay: (relay) => {
+    relay.intercept = (_request, path) =>
+      path.startsWith(beginning) ? new Response(null, { status: 302, headers: { location: ACCESS_LOGIN } }) : null;
   },
 });
 const withSecret = (secret: string): Pick<Fault, "here"> => ({
@@ -122,10 +130,43 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
       },
     },
   ],
+  ["the login of Cloudflare Access", "behind_access", answering(302, undefined, { location: ACCESS_LOGIN })],
+  [
+    "the login of Cloudflare Access on the relay's own host",
+    "behind_access",
+    answering(302, undefined, { location: "/cdn-cgi/access/login?kid=x" }),
+  ],
+  [
+    "an Access application that admits service tokens only",
+    "behind_access",
+    answering(403, undefined, { "cf-access-aud": "aud", "cf-access-domain": "relay.example.com" }),
+  ],
+  [
+    "an Access application that asks for a service token",
+    "behind_access",
+    answering(401, undefined, { "www-authenticate": 'Cloudflare-Access resource_metadata="https://a.example"' }),
+  ],
+  [
+    "a redirect to a host that only ends like that of Access",
+    "redirected",
+    answering(302, undefined, { location: "https://evilcloudflareaccess.com/cdn-cgi/access/login/relay.example.com" }),
+  ],
+  [
+    "a redirect to a host that only begins like that of Access",
+    "redirected",
+    answering(302, undefined, { location: "https://team.cloudflareaccess.com.example.com/" }),
+  ],
+  ["a redirect to no address", "redirected", answering(302, undefined, { location: "http://[" })],
+  ["a redirect without an address", "redirected", answering(302)],
   ["a redirect", "redirected", answering(301, undefined, { location: "https://www.relay.example.com/" })],
   ["a host without a relay", "path_not_found", answering(404)],
   ["a proxy that refuses POST", "post_refused", answering(405)],
   ["a login before the relay", "login_before_relay", answering(403)],
+  [
+    "a login before the relay that names its scheme",
+    "login_before_relay",
+    answering(401, undefined, { "www-authenticate": "Basic realm=x" }),
+  ],
   ["something else that says 200", "not_a_relay", answering(200)],
   ["a relay without a secret", "relay_not_configured", answering(503, "not_configured")],
   ["a relay without a database", "not_stored", answering(503, "not_stored")],
@@ -295,6 +336,11 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     },
   ],
 
+  [
+    "a service token that Cloudflare Access does not admit",
+    "service_token_refused",
+    { ...accessBefore("/api/"), here: () => ({ accessHeaders: { "cf-access-client-id": "id" } }) },
+  ],
   ["a wrong admin token", "admin_token_refused", { here: (scene) => ({ relay: scene.relayWith("wrong") }) }],
   [
     "an API that fails",
@@ -517,6 +563,32 @@ describe("the credentials", () => {
     };
     await scene.examine({ relay: scene.relayWith("wrong") });
     expect(presented).toBe(1);
+  });
+});
+
+describe("Cloudflare Access before what the doctor asks", () => {
+  it("and not before the webhook address is no fault: the doctor says what it could not look at, and how it could", async () => {
+    const examined = await examineWith(accessBefore("/api/"));
+    expect(faultsOf(examined)).toEqual([]);
+    const skipped = {
+      outcome: "skipped",
+      why: "Cloudflare Access stands before the operator's API.",
+      enable: expect.stringMatching(/^Set CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET .* or let \/api through\.$/),
+    };
+    for (const name of ["access", "queues", "destinations"]) {
+      expect(examined.find(({ check }) => check.name === name)?.result, name).toEqual(skipped);
+    }
+    expect(outcomes(examined)).toMatchObject({ answer: "passed", signature: "passed", health: "passed" });
+  });
+
+  it("before /health too, leaves that unread", async () => {
+    const examined = await examineWith(accessBefore("/health"));
+    expect(faultsOf(examined)).toEqual([]);
+    expect(examined.find(({ check }) => check.name === "health")?.result).toMatchObject({
+      outcome: "skipped",
+      why: "Cloudflare Access stands before /health.",
+      enable: expect.stringContaining("or let /health through."),
+    });
   });
 });
 

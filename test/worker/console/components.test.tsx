@@ -10,7 +10,7 @@ import { parseJsonLosslessly } from "../../../src/platform/json.ts";
 
 const render = async (element: HtmlEscapedString | Promise<HtmlEscapedString>) => String(await element);
 
-const viewer = { name: "admin", mayChange: true, formToken: "token-of-the-form" };
+const viewer = { name: "grafana", by: "token", mayChange: true, formToken: "token-of-the-form" } as const;
 
 describe("a payload", () => {
   const show = (value: unknown) => render(<Json value={value} label="Payload" />);

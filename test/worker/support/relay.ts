@@ -111,6 +111,8 @@ export class TestRelay {
   /** Called between a batch's end and that of what goes on behind it. */
   whenBatchReturns: () => Promise<void> = async () => undefined;
   env: Bindings;
+  /** What the runtime says of Cloudflare Access; undefined where it does not stand before the relay. */
+  access: CloudflareAccessContext | undefined;
   /** Rejects when the process dies in which the Worker is running: whatever it was doing is over. */
   died: Promise<never> = new Promise(() => undefined);
   readonly relay = createRelay({
@@ -160,8 +162,10 @@ export class TestRelay {
 
   async take(request: Request): Promise<Response> {
     const context = createExecutionContext();
+    const { access } = this;
+    const given = access === undefined ? context : withAccess(context, access);
     const taken = request as Parameters<typeof this.relay.fetch>[0];
-    const response = await this.#unlessItDies(() => this.relay.fetch(taken, this.env, context));
+    const response = await this.#unlessItDies(() => this.relay.fetch(taken, this.env, given));
     const answeredAt = this.now;
     await this.#unlessItDies(() => waitOnExecutionContext(context));
     // A request that has sent a message pauses before the next: that takes none of the test's time.
@@ -310,6 +314,12 @@ export class TestRelay {
     }
     return true;
   }
+}
+
+function withAccess(context: ExecutionContext, access: CloudflareAccessContext): ExecutionContext {
+  const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
+  const given: Partial<ExecutionContext> = { waitUntil, passThroughOnException: () => undefined, props: {}, access };
+  return given as ExecutionContext;
 }
 
 /** As in wrangler.toml. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type AccessHeaders, readAccessHeaders } from "../../cloudflare-access.ts";
 import { type QontoCommand, relayOption } from "../../command.ts";
 import { wrongUsage } from "../../fault.ts";
 import type { Invocation } from "../../invocation.ts";
@@ -35,13 +36,17 @@ Example:
 
 It looks from outside without any credential, and closer with ADMIN_TOKEN (the relay's inside), QONTO_WEBHOOK_SECRETS and
 QONTO_ONBOARDING_SECRETS (the live secrets), QONTO_ACCESS_TOKEN (the subscriptions at Qonto) and CLOUDFLARE_API_TOKEN (what
-is deployed). It changes nothing: its probes are events of a type of their own, which are kept nowhere and reach nobody. Exit code: 0 without a fault, 1 with any.`,
+is deployed). Where Cloudflare Access stands before /api or /health, CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET let it
+in. It changes nothing: its probes are events of a type of their own, which are kept nowhere and reach nobody. Exit code: 0
+without a fault, 1 with any.`,
     )
     .action(async (_options: unknown, command: QontoCommand) => {
       const { output, invocation } = command;
       const { settings } = invocation;
       const given = options.parse(command.opts());
       const target = readTarget(settings.relayUrl(given.url));
+      // Without https they would travel readable for all, as the token would.
+      const accessHeaders = target.isHttps || target.isLocal ? readAccessHeaders(settings) : {};
       const patient = new Patient({
         target,
         world: {
@@ -54,7 +59,8 @@ is deployed). It changes nothing: its probes are events of a type of their own, 
           business: readSecrets(settings, "QONTO_WEBHOOK_SECRETS", target),
           onboarding: readSecrets(settings, "QONTO_ONBOARDING_SECRETS", target),
         },
-        relay: accessToRelay(invocation, target),
+        relay: accessToRelay(invocation, target, accessHeaders),
+        accessHeaders,
         qonto: accessToQonto(command, given.sandbox),
         cloudflare: accessToCloudflare(invocation, target),
         partnerId: settings.value("QONTO_PARTNER_ID") ?? null,
@@ -79,7 +85,11 @@ function readSecrets(settings: Settings, name: LocalSecret, { origin }: Target):
   return shared === undefined || values.length === 0 ? null : { values, from: shared.from };
 }
 
-function accessToRelay({ settings, world }: Invocation, { origin, isHttps, isLocal }: Target): Access<RelayClient> {
+function accessToRelay(
+  { settings, world }: Invocation,
+  { origin, isHttps, isLocal }: Target,
+  accessHeaders: AccessHeaders,
+): Access<RelayClient> {
   if (!isHttps && !isLocal) {
     return { lacks: "Without https the token would travel readable for all.", enable: "Give an https address." };
   }
@@ -93,6 +103,7 @@ function accessToRelay({ settings, world }: Invocation, { origin, isHttps, isLoc
   if (!/^[\x21-\x7e]+$/.test(token.value)) throw wrongUsage(`${token.from} holds characters that no token has.`);
   return {
     thing: new RelayClient(origin, token.value, {
+      accessHeaders,
       answersWithinMs: QONTO_PATIENCE.answersWithinMs,
       fetch: world.fetch,
     }),

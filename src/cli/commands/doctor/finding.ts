@@ -14,6 +14,7 @@ export const faultNames = [
 
   "relay_unreachable",
   "answer_too_slow",
+  "behind_access",
   "redirected",
   "path_not_found",
   "post_refused",
@@ -54,6 +55,7 @@ export const faultNames = [
   "own_clock_off",
   "clocks_disagree",
 
+  "service_token_refused",
   "admin_token_refused",
   "relay_api_fails",
   "database_unwell",

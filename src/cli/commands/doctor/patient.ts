@@ -1,3 +1,4 @@
+import { type AccessHeaders, accessRemedy, isFromAccess } from "../../cloudflare-access.ts";
 import { Fault } from "../../fault.ts";
 import { networkReason, tryParseLosslessly } from "../../network.ts";
 import type { Configuration } from "../../deploy/configuration.ts";
@@ -38,6 +39,8 @@ export interface Circumstances {
   readonly world: World;
   readonly secrets: { readonly business: KnownSecrets | null; readonly onboarding: KnownSecrets | null };
   readonly relay: Access<RelayClient>;
+  /** For /health. */
+  readonly accessHeaders: AccessHeaders;
   readonly qonto: Access<Qonto>;
   readonly cloudflare: Access<() => Promise<Deployed>>;
   /** As whom the Onboarding API is used; null when it is not. */
@@ -80,38 +83,49 @@ export class Patient {
 
   /** `/health`, whatever it says, and the answer's date; null when nothing like it is there. */
   readonly #health = once(async () => {
-    const { target, world } = this.circumstances;
+    const { target, world, accessHeaders } = this.circumstances;
     const { fetch, timeout, timeBoxes } = world;
+    const url = `${target.origin}/health`;
     try {
-      const response = await fetch(`${target.origin}/health`, {
+      const response = await fetch(url, {
+        headers: accessHeaders,
         redirect: "manual",
         signal: timeout(timeBoxes.answerMs),
       });
       const date = Date.parse(response.headers.get("date") ?? "");
       const health = healthFacts.safeParse(tryParseLosslessly(await response.text())).data ?? null;
-      return { health, clockAheadMs: Number.isNaN(date) ? null : date - world.now() };
+      const isBehindAccess = health === null && isFromAccess(response, url);
+      return { health, isBehindAccess, clockAheadMs: Number.isNaN(date) ? null : date - world.now() };
     } catch (error) {
-      return { health: null, clockAheadMs: null, reason: networkReason(error) };
+      return { health: null, isBehindAccess: false, clockAheadMs: null, reason: networkReason(error) };
     }
   });
 
   async health(): Promise<Health> {
     await this.#mustAnswer();
-    const { health } = await this.#health();
+    const { health, isBehindAccess } = await this.#health();
+    if (isBehindAccess) {
+      throw new CannotExamine(skipped("Cloudflare Access stands before /health.", accessRemedy("/health")));
+    }
     if (health === null) throw new CannotExamine(skipped("Nothing like the relay's /health is there."));
     return health;
   }
 
   /** What the operator's API says of the relay, or that it does not. */
   readonly access = once(async () => {
-    const { relay } = this.circumstances;
+    const { relay, accessHeaders } = this.circumstances;
     if (!("thing" in relay)) return { state: "closed", ...relay } as const;
     try {
       return { state: "open", diagnostics: await relay.thing.get("/api/diagnostics", diagnosticsFacts) } as const;
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
+      const isBehindAccess = error instanceof RelayRefusal && error.code === "behind_access";
+      if (isBehindAccess && Object.keys(accessHeaders).length === 0) {
+        const lacks = "Cloudflare Access stands before the operator's API.";
+        return { state: "closed", lacks, enable: accessRemedy("/api") } as const;
+      }
       const isRefusal = error instanceof RelayRefusal && [401, 403, 429].includes(error.status);
-      return { state: isRefusal ? "refused" : "failing", fault: error } as const;
+      return { state: isRefusal || isBehindAccess ? "refused" : "failing", fault: error } as const;
     }
   });
 
@@ -146,7 +160,9 @@ export class Patient {
     const { relay } = this.circumstances;
     await this.#mustAnswer();
     if (!("thing" in relay)) throw new CannotExamine(skipped(relay.lacks, relay.enable));
-    if ((await this.access()).state === "refused") {
+    const access = await this.access();
+    if (access.state === "closed") throw new CannotExamine(skipped(access.lacks, access.enable));
+    if (access.state === "refused") {
       throw new CannotExamine(skipped("The operator's API does not let the doctor in: see `access`."));
     }
     return relay.thing;

@@ -4,6 +4,7 @@ import type { Source } from "../../../domain/event.ts";
 import type { Secret } from "../../../platform/hmac.ts";
 import { tryParseJson } from "../../../platform/json.ts";
 import { signAsQonto } from "../../../qonto/sign-as-qonto.ts";
+import { isFromAccess } from "../../cloudflare-access.ts";
 import { networkReason } from "../../network.ts";
 import type { World } from "./world.ts";
 
@@ -16,6 +17,8 @@ export interface Answer {
   /** Whether it is the relay's word for an event that it took. */
   readonly accepted: boolean;
   readonly location: string | null;
+  /** Whether it is Cloudflare Access that answered, before the relay. */
+  readonly isFromAccess: boolean;
   /** Why none came; null when one did. */
   readonly reason: string | null;
   readonly durationMs: number;
@@ -54,12 +57,14 @@ export async function sendProbe(
       code: said?.code ?? null,
       accepted: response.ok && said?.status === "accepted",
       location: response.headers.get("location"),
+      isFromAccess: said?.code === undefined && isFromAccess(response, url),
       reason: null,
       durationMs: elapsedMs() - startedAt,
     };
   } catch (error) {
     const reason = networkReason(error);
-    return { status: null, code: null, accepted: false, location: null, reason, durationMs: elapsedMs() - startedAt };
+    const nothing = { status: null, code: null, accepted: false, location: null, isFromAccess: false };
+    return { ...nothing, reason, durationMs: elapsedMs() - startedAt };
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { tryParseJson } from "../../../platform/json.ts";
 import { signAsQonto } from "../../../qonto/sign-as-qonto.ts";
+import { isFromAccess } from "../../cloudflare-access.ts";
 import { Fault } from "../../fault.ts";
 import { networkReason } from "../../network.ts";
 import type { RelayClient } from "../../relay-client.ts";
@@ -34,13 +35,14 @@ export async function putThrough(event: ReconciledEvent, road: Road): Promise<Pa
   if (await isRecorded(road.relay, event.id)) return "already_recorded";
   const body = Uint8Array.from(new TextEncoder().encode(event.body));
   for (const backOffMs of [...BACK_OFF_MS, null]) {
-    const { status, answer, reason } = await post(body, road);
+    const { status, reason, ...posted } = await post(body, road);
+    const { answer } = posted;
     if (status === 200) return passageOf(answer);
     // An event alone cannot help its size.
     if (status === 413) return "refused";
     if (backOffMs === null || (status !== null && status < 500)) {
       const why = status === null ? `no answer: ${reason}` : `status ${status}`;
-      const meaning = status === null ? null : meaningOf(status, answer, road.secretFrom);
+      const meaning = status === null ? null : meaningOf({ status, ...posted }, road.secretFrom);
       throw new Fault(`The relay does not take the event: ${why}.`, meaning === null ? {} : { remedy: meaning });
     }
     await road.world.wait(backOffMs);
@@ -59,19 +61,21 @@ function passageOf(answer: unknown): Passage {
 async function post(
   body: Uint8Array<ArrayBuffer>,
   { relay, secret, world: { now, timeout, fetch } }: Road,
-): Promise<{ status: number | null; answer: unknown; reason: string }> {
+): Promise<{ status: number | null; answer: unknown; isFromAccess: boolean; reason: string }> {
   // Signed anew for each try: the relay takes no signature that is minutes old.
   const signature = await signAsQonto("business", body, { secret, timestampSeconds: Math.floor(now() / 1000) });
+  const url = `${relay.url}/webhooks/qonto`;
   try {
-    const response = await fetch(`${relay.url}/webhooks/qonto`, {
+    const response = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json", ...MARK, ...signature },
       body,
       redirect: "manual",
       signal: timeout(ANSWERS_WITHIN_MS),
     });
-    return { status: response.status, answer: tryParseJson(await response.text()), reason: "" };
+    const answer = tryParseJson(await response.text());
+    return { status: response.status, answer, isFromAccess: isFromAccess(response, url), reason: "" };
   } catch (error) {
-    return { status: null, answer: undefined, reason: networkReason(error) };
+    return { status: null, answer: undefined, isFromAccess: false, reason: networkReason(error) };
   }
 }

@@ -16,7 +16,13 @@ export function AuditFilters({ token, action, subject, since, until }: AuditFilt
   return (
     <Filters path={addresses.audit}>
       <Field label="Who">
-        <input name="token" value={token} placeholder="Name of a token" autocapitalize="off" spellcheck={false} />
+        <input
+          name="token"
+          value={token}
+          placeholder="admin, or ada@example.com"
+          autocapitalize="off"
+          spellcheck={false}
+        />
       </Field>
       <Field label="What">
         <select name="action">

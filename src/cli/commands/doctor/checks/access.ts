@@ -1,3 +1,4 @@
+import { accessRemedy } from "../../../cloudflare-access.ts";
 import { RelayRefusal } from "../../../relay-client.ts";
 import { type Result, failed, judged, skipped } from "../finding.ts";
 import { CannotExamine, type Patient, apiFails } from "../patient.ts";
@@ -14,6 +15,14 @@ export async function examineAccess(patient: Patient): Promise<Result> {
     case "open":
       return judged([], "The operator's API lets the doctor in.");
     case "refused":
+      if (access.fault instanceof RelayRefusal && access.fault.code === "behind_access") {
+        return failed({
+          fault: "service_token_refused",
+          what: "Cloudflare Access stands before the operator's API and does not admit the service token.",
+          seen: access.fault.message,
+          remedy: accessRemedy("/api"),
+        });
+      }
       return failed({
         fault: "admin_token_refused",
         what:

@@ -70,6 +70,12 @@ const kinds = {
     what: "Qonto hangs up after 1 s and sends again: every event comes several times, and in the end none.",
     remedy: "Look at /health and at what stands before the relay; D1 and queue are waited for 750 ms at most.",
   },
+  access: {
+    fault: "behind_access",
+    what: "Cloudflare Access stands before the webhook address, and Qonto cannot log in.",
+    remedy:
+      "In Zero Trust, Access controls, Applications: protect only /console and /api of this host, or add a Bypass policy for the path /webhooks/qonto (and /health). An account that requires Access for all Workers needs this exception too.",
+  },
   redirected: {
     fault: "redirected",
     what: "The address redirects, which Qonto does not follow.",
@@ -88,8 +94,7 @@ const kinds = {
   login: {
     fault: "login_before_relay",
     what: "Something before the relay asks for a login, which Qonto has not.",
-    remedy:
-      "Let /webhooks/qonto through (Cloudflare Access, a firewall, bot protection): the relay checks the signature itself.",
+    remedy: "Let /webhooks/qonto through (a firewall, bot protection): the relay checks the signature itself.",
   },
   notConfigured: {
     fault: "relay_not_configured",
@@ -116,11 +121,12 @@ const kinds = {
 } as const satisfies Readonly<Record<string, Kind>>;
 
 /** What is wrong with an answer; null when the request reached the relay and was read. */
-function kindOf({ status, code, accepted, reason }: Answer): Kind | null {
+function kindOf({ status, code, accepted, reason, isFromAccess }: Answer): Kind | null {
   if (status === null) return reason === "no answer in time" ? kinds.silent : kinds.unreachable;
   if (accepted || (code !== null && aboutSignature.test(code))) return null;
   if (code === "not_configured") return kinds.notConfigured;
   if (code === "not_stored") return kinds.notStored;
+  if (isFromAccess) return kinds.access;
   if (status >= 300 && status < 400) return kinds.redirected;
   if (status === 404 || status === 410) return kinds.notFound;
   if (status === 405) return kinds.postRefused;
