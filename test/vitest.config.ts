@@ -24,6 +24,7 @@ const long = [
   "node/end-to-end/start",
   "node/bench/bench",
   "node/end-to-end/doctor",
+  "node/cli/deploy/played-wrangler",
   "node/cli/deploy/real-wrangler",
   "simulation/simulation",
   "simulation/deliberate-faults",

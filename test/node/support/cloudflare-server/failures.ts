@@ -61,10 +61,10 @@ export class Failures {
       case undefined:
         return answer();
       case "refused_before":
-        return failure(503, 10_000_000, "Service unavailable");
+        return failure(503, 10_013, "An unknown error has occurred.");
       case "refused_after":
         await answer();
-        return failure(503, 10_000_000, "Service unavailable");
+        return failure(503, 10_013, "An unknown error has occurred.");
       case "lost_after":
         await answer();
         throw new ConnectionCut();
@@ -77,6 +77,7 @@ export class Failures {
       case "garbage":
         return new Response("<html><title>502 Bad Gateway</title></html>", {
           status: 502,
+          statusText: "Bad Gateway",
           headers: { "content-type": "text/html" },
         });
     }
