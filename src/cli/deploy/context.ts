@@ -8,6 +8,8 @@ export interface Context {
   readonly env: Environment;
   readonly world: World;
   readonly wrangler: Wrangler;
+  /** Where a run keeps what outlives it, in the folder `.wrangler`. */
+  readonly directory: string;
   readonly log: Log;
   readonly say: (line: string) => void;
   /** Null where nobody can be asked. */

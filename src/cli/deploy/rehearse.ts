@@ -15,7 +15,7 @@ export async function rehearse(found: Survey, given: GivenSecrets, step: Step): 
   if (plan.createsDatabase) say(`Would create the database ${database.name}, jurisdiction ${jurisdiction}.`);
   for (const name of plan.migrations) say(`Would apply ${name}.`);
   const existing = found.worker?.secrets ?? [];
-  const { toSet, made } = await planSecrets(existing, given, { questions: null });
+  const { toSet, made } = await planSecrets(existing, given, { say, questions: null });
   for (const name of Object.keys(toSet)) say(`Would ${name in made ? "make" : "set"} ${name}.`);
   say("Would deploy the Worker.");
   const missing = describeMissing([...existing, ...Object.keys(toSet)]);

@@ -39,12 +39,13 @@ interface Surroundings {
   /** Null where nobody can be asked. */
   readonly questions?: Questions | null;
   readonly world?: World;
+  readonly directory?: string;
 }
 
 /** Deploys the relay, or says what that would do, or what is deployed; resolves with the exit code. */
 export async function runDeploy(
   programArguments: readonly string[],
-  { env, stdout, stderr, wrangler, questions = null, world = realWorld }: Surroundings,
+  { env, stdout, stderr, wrangler, questions = null, world = realWorld, directory = projectDirectory }: Surroundings,
 ): Promise<number> {
   const say = (line: string) => stdout.write(`${line}\n`);
   let log = new Log(null);
@@ -55,11 +56,11 @@ export async function runDeploy(
       return 0;
     }
     if (options.verbose) log = new Log((text) => stderr.write(text));
-    await run(options, { env, wrangler, world, log, say, questions: options.yes ? null : questions });
+    await run(options, { env, wrangler, world, log, say, directory, questions: options.yes ? null : questions });
     return 0;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    const lines = [error.message, error.remedy ?? "", error.exitCode === 2 ? "" : log.keep(projectDirectory)];
+    const lines = [error.message, error.remedy ?? "", error.exitCode === 2 ? "" : log.keep(directory)];
     stderr.write(`${lines.filter((line) => line !== "").join("\n")}\n`);
     return error.exitCode;
   }

@@ -74,10 +74,15 @@ function isName(name: string): name is Name {
   return names.some((one) => one === name);
 }
 
-/** As the relay itself judges, where it is no developer's. */
+/** Why one of them would not count, as the relay itself judges where it is no developer's; undefined when all would. */
+function faultOf(secrets: Secrets): string | undefined {
+  const faults = parseConfig(secrets).faults;
+  return faults.find(({ variable }) => isName(variable) && secrets[variable] !== undefined)?.message;
+}
+
 function refuseUncounted(secrets: Secrets, where: string): void {
-  const fault = parseConfig(secrets).faults.find(({ variable }) => isName(variable) && secrets[variable] !== undefined);
-  if (fault !== undefined) throw wrongUsage(`${fault.message} (${where}).`);
+  const fault = faultOf(secrets);
+  if (fault !== undefined) throw wrongUsage(`${fault} (${where}).`);
 }
 
 export interface PlannedSecrets {
@@ -91,7 +96,7 @@ export interface PlannedSecrets {
 export async function planSecrets(
   existing: readonly string[],
   { ofFile, ofEnvironment }: GivenSecrets,
-  { questions }: Pick<Context, "questions">,
+  context: Pick<Context, "questions" | "say">,
 ): Promise<PlannedSecrets> {
   const isOpen = (name: Name) => !existing.includes(name) && ofFile[name] === undefined;
   const taken: Secrets = Object.fromEntries(
@@ -108,13 +113,25 @@ export async function planSecrets(
   for (const name of [...makes, "QONTO_WEBHOOK_SECRETS"] as const) {
     if (!isMissing(name)) continue;
     const isMade = name !== "QONTO_WEBHOOK_SECRETS";
-    const otherwise = isMade ? "Enter alone makes one" : "Enter alone leaves it for later";
-    const answer = (await questions?.askSecret(`${name} (${kinds[name].purpose}; ${otherwise}): `)) ?? "";
+    const answer = await ask(name, isMade ? "Enter alone makes one" : "Enter alone leaves it for later", context);
     if (answer !== "") answered[name] = answer;
     else if (isMade) made[name] = randomBytes(32).toString("base64url");
   }
-  refuseUncounted(answered, "as it was typed");
   return { toSet: { ...taken, ...answered, ...made, ...ofFile }, made };
+}
+
+/** Empty where nobody can be asked. */
+async function ask(
+  name: Name,
+  otherwise: string,
+  { questions, say }: Pick<Context, "questions" | "say">,
+): Promise<string> {
+  for (;;) {
+    const answer = (await questions?.askSecret(`${name} (${kinds[name].purpose}; ${otherwise}): `)) ?? "";
+    const fault = answer === "" ? undefined : faultOf({ [name]: answer });
+    if (fault === undefined) return answer;
+    say(`${fault}.`);
+  }
 }
 
 /** What is still to be set, and how; empty when nothing is. */

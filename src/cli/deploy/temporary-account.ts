@@ -3,11 +3,7 @@ import path from "node:path";
 import { parse } from "smol-toml";
 import { z } from "zod";
 import { Fault, wrongUsage } from "../fault.ts";
-import { projectDirectory } from "./configuration.ts";
 import { type Context, runWrangler } from "./context.ts";
-
-/** A home of wrangler's own: it makes no temporary account for somebody who is logged in. */
-const home = path.join(projectDirectory, ".wrangler", "temporary");
 
 const TERMS = "https://www.cloudflare.com/terms/ and https://www.cloudflare.com/privacypolicy/";
 
@@ -36,6 +32,8 @@ export async function openTemporaryAccount(context: Context): Promise<TemporaryA
   if (questions === null) say(terms);
   else if ((await questions.ask(`${terms}\nDo you? (yes) `)).toLowerCase() !== "yes")
     throw new Fault("Nothing was done.");
+  // A home of its own: wrangler makes no temporary account for somebody who is logged in.
+  const home = path.join(context.directory, ".wrangler", "temporary");
   // The first command that needs an account has wrangler make it.
   const command = ["d1", "list", "--json", "--temporary"];
   const environment = { HOME: home, XDG_CONFIG_HOME: home };

@@ -30,6 +30,7 @@ export function accessToCloudflare(
     log: new Log(null),
     say: () => undefined,
     questions: null,
+    directory: projectDirectory,
   };
   return {
     thing: async () => {

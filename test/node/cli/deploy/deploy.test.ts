@@ -1,129 +1,365 @@
-import { Writable } from "node:stream";
-import { describe, expect, it } from "vitest";
-import { nextCommands } from "../../../../src/cli/deploy/next-steps.ts";
-import { runDeploy } from "../../../../src/cli/deploy/run-deploy.ts";
-import { FakeWrangler, migrations } from "./fake-wrangler.ts";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { addressOf } from "../../../../src/cli/deploy/deploy.ts";
+import { ACCOUNT, TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
+import { Scene, queues } from "./scene.ts";
 
-const queues = ["qonto-relay-events", "qonto-relay-retries", "qonto-relay-dead-letters"];
-const withToken = { CLOUDFLARE_API_TOKEN: "token-of-test" };
+const created = [
+  ...queues.map((queue) => `create queue ${queue} in eu`),
+  "create database qonto-relay in eu",
+  "migrate 0001_schema.sql",
+];
+const joined = [
+  "upload qonto-relay",
+  "enable workers.dev",
+  "schedule * * * * *",
+  ...queues.map((queue) => `consume ${queue} by qonto-relay`),
+];
 
-/** `npm run deploy`, with what it changed. */
-async function deploy(wrangler: FakeWrangler, programArguments: readonly string[] = [], env: object = withToken) {
-  wrangler.changes.length = 0;
-  const said = { stdout: "", stderr: "" };
-  const listen = (name: "stdout" | "stderr") =>
-    new Writable({
-      decodeStrings: false,
-      write: (text: string, _encoding, done) => {
-        said[name] += text;
-        done();
-      },
-    });
-  const streams = { stdout: listen("stdout"), stderr: listen("stderr") };
-  const code = await runDeploy(programArguments, { env: { ...env }, ...streams, wrangler });
-  return { code, ...said, changes: [...wrangler.changes] };
+let scene: Scene;
+
+beforeEach(() => {
+  scene = new Scene();
+});
+
+afterEach(() => scene.stop());
+
+/** What the live version has. */
+function secrets(): Record<string, unknown> {
+  const bindings = scene.cloudflare.account().scripts.get("qonto-relay")?.live.bindings ?? [];
+  return Object.fromEntries(
+    bindings.filter(({ type }) => type === "secret_text").map(({ name, text }) => [name, text]),
+  );
 }
 
-describe("npm run deploy", () => {
-  it("creates all in the EU and migrates; goes on where it stopped; the third time only deploys", async () => {
-    const wrangler = new FakeWrangler();
-    wrangler.failingMigration = migrations[0];
-    const failed = await deploy(wrangler);
-    expect(failed.changes).toEqual([
-      ...queues.map((queue) => `create queue ${queue} in eu`),
-      "create database qonto-relay in eu",
-    ]);
-    expect(failed.stderr).toMatch(/^The migrations could not be applied; nothing was deployed\.\n/);
-    expect(failed.stderr).toContain("A request to the Cloudflare API failed.");
-    expect(failed.code).toBe(1);
+async function tables(): Promise<unknown> {
+  const rows = await scene.cloudflare.account().database("qonto-relay")?.query("SELECT name FROM sqlite_schema");
+  return rows?.flat();
+}
 
-    wrangler.failingMigration = undefined;
-    const second = await deploy(wrangler);
-    expect(second.stderr).toBe("");
-    expect(second.changes).toEqual([...migrations.map((name) => `migrate ${name}`), "upload qonto-relay"]);
-    expect(second.stdout.match(/secret put \w+/g)).toEqual([
-      "secret put QONTO_WEBHOOK_SECRETS",
-      "secret put ADMIN_TOKEN",
-      "secret put QONTO_ONBOARDING_SECRETS",
-      "secret put ENCRYPTION_KEYS",
-    ]);
-    expect(second.stdout).toMatch(/secret put ADMIN_TOKEN .*32 characters or more/);
-    expect(second.stdout).toContain("openssl rand -base64 32");
-    expect(second.stdout).toContain("https://qonto-relay.test.workers.dev/webhooks/qonto");
-    expect(second.code).toBe(0);
-
-    wrangler.workers.set("qonto-relay", ["QONTO_WEBHOOK_SECRETS", "ADMIN_TOKEN", "ENCRYPTION_KEYS"]);
-    const third = await deploy(wrangler);
-    expect(third.changes).toEqual(["upload qonto-relay"]);
-    expect(third.stdout.match(/secret put \w+/g)).toEqual(["secret put QONTO_ONBOARDING_SECRETS"]);
-    expect(third.stdout).not.toContain("missing");
-    expect(third.code).toBe(0);
+describe("npm run deploy on an empty account", () => {
+  it("names the account first, creates all in the EU, migrates, and joins everything", async () => {
+    const { code, stdout, stderr, changes } = await scene.deploy();
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout.split("\n")[0]).toBe(`Account: ${scene.cloudflare.account().name} (${ACCOUNT})`);
+    expect(changes.slice(0, created.length)).toEqual(created);
+    expect(changes.slice(created.length).toSorted()).toEqual(joined.toSorted());
+    expect(stdout).toContain("https://qonto-relay.test.workers.dev/webhooks/qonto");
+    expect(scene.cloudflare.unknown).toEqual([]);
   });
 
-  it("rehearsed, says what it would do and changes nothing", async () => {
-    const wrangler = new FakeWrangler();
-    wrangler.queues.set("qonto-relay-retries", undefined);
-    const { code, stdout, stderr, changes } = await deploy(wrangler, ["--dry-run"]);
+  it("deploys again over what is there, and changes nothing else", async () => {
+    await scene.deploy();
+    const { code, stderr, stdout, changes } = await scene.deploy();
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(changes).toEqual(["upload qonto-relay", "deploy qonto-relay"]);
+    expect(stdout).not.toContain("Made for this relay");
+  });
+
+  it("rehearsed, says what it would do and changes nothing, not even the list of migrations", async () => {
+    scene.cloudflare.addDatabase("qonto-relay", "eu");
+    scene.cloudflare.addQueue("qonto-relay-retries", "eu");
+    const { code, stdout, stderr, changes } = await scene.deploy(["--dry-run"]);
     expect(stdout.split("\n").filter((line) => line.startsWith("Would"))).toEqual([
       "Would create the queue qonto-relay-events, jurisdiction eu.",
       "Would create the queue qonto-relay-dead-letters, jurisdiction eu.",
-      "Would create the database qonto-relay, jurisdiction eu.",
-      ...migrations.map((name) => `Would apply ${name}.`),
+      "Would apply 0001_schema.sql.",
+      "Would make ADMIN_TOKEN.",
+      "Would make ENCRYPTION_KEYS.",
       "Would deploy the Worker.",
     ]);
-    expect(stdout).toContain("The queue qonto-relay-retries is not under the jurisdiction eu");
-    expect(stdout).toContain("secret put ADMIN_TOKEN");
     expect([code, stderr, changes]).toEqual([0, "", []]);
+    expect(await tables()).toEqual([]);
   });
 
-  it("rehearsed over what is there, says only what that lacks", async () => {
-    const wrangler = new FakeWrangler();
-    for (const queue of queues) wrangler.queues.set(queue, "eu");
-    wrangler.databases.set("qonto-relay", { jurisdiction: "eu", applied: [] });
-    const { stdout, changes } = await deploy(wrangler, ["--dry-run"]);
-    expect(stdout.split("\n").filter((line) => line.startsWith("Would"))).toEqual([
-      ...migrations.map((name) => `Would apply ${name}.`),
-      "Would deploy the Worker.",
-    ]);
-    expect(changes).toEqual([]);
+  it("finds what is on the second page of a list", async () => {
+    for (let index = 0; index < 5; index += 1) scene.cloudflare.addQueue(`other-${index}`);
+    await scene.deploy();
+    scene.cloudflare.pageSize = 2;
+    expect((await scene.deploy()).changes).toEqual(["upload qonto-relay", "deploy qonto-relay"]);
+  });
+});
+
+describe("before anything is written", () => {
+  const refused = async (...programArguments: string[]) => {
+    const { code, stderr, changes } = await scene.deploy(programArguments);
+    expect([code, changes]).toEqual([1, []]);
+    return stderr;
+  };
+
+  it.each([["--dry-run"], []])("a workers.dev subdomain is missed (%s)", async (...programArguments) => {
+    scene.cloudflare.account().subdomain = null;
+    expect(await refused(...programArguments)).toMatch(
+      new RegExp(
+        `^The account has no workers\\.dev subdomain\\. .*https://dash\\.cloudflare\\.com/${ACCOUNT}/workers/onboarding`,
+      ),
+    );
   });
 
-  it("says so in one sentence when nobody is logged in", async () => {
-    const wrangler = new FakeWrangler();
-    wrangler.isLoggedIn = false;
-    const { code, stdout, stderr } = await deploy(wrangler, [], {});
-    expect(stderr).toMatch(/^Nobody is logged in to Cloudflare\.\nLog in with `npx wrangler login`, .+\n$/);
+  it.each([
+    [{ d1: "none", queues: "none" }, "D1:Edit, Queues:Edit"],
+    [{ d1: "read" }, "D1:Edit"],
+    [{ queues: "read" }, "Queues:Edit"],
+    [{ workers_scripts: "read" }, "Workers Scripts:Edit"],
+  ] as const)("what a token may not do is named: %o", async (permissions, lacks) => {
+    scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], ...permissions });
+    for (const mode of [["--dry-run"], []]) {
+      const stderr = await refused(...mode);
+      expect(stderr).toContain(`The token lacks ${lacks} in the account ${ACCOUNT}.`);
+      expect(stderr).not.toContain(" at ");
+      expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(3);
+    }
+  });
+
+  it("needs no more than the permissions that the README names", async () => {
+    scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], user: "none", account_settings: "read" });
+    expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("goes on without the account's name", async () => {
+    scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], account_settings: "none" });
+    const { code, stdout } = await scene.deploy();
+    expect([code, stdout.split("\n")[0]]).toEqual([0, `Account: ${ACCOUNT}`]);
+  });
+
+  it("a token that nobody knows is told apart from one that may too little", async () => {
+    const { code, stderr } = await scene.deploy([], { env: { CLOUDFLARE_API_TOKEN: "unknown" } });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^Cloudflare does not accept the token: /)]);
+  });
+
+  it("somebody is asked to log in", async () => {
+    const { code, stdout, stderr } = await scene.deploy([], { env: { CLOUDFLARE_API_TOKEN: "" } });
+    expect(stderr).toMatch(/^Nobody is logged in to Cloudflare\.\nLog in with `npx wrangler login`, /);
     expect([code, stdout]).toEqual([1, ""]);
   });
 
-  it("needs no token when somebody is logged in", async () => {
-    expect((await deploy(new FakeWrangler(), [], {})).code).toBe(0);
+  it("a database in another jurisdiction is refused", async () => {
+    scene.cloudflare.addDatabase("qonto-relay", "us");
+    expect(await refused()).toMatch(
+      /^The database qonto-relay is in the jurisdiction us, not in eu, and cannot be moved\. /,
+    );
+    expect(await tables()).toEqual([]);
   });
 
-  it("refuses options that it does not know", async () => {
-    const { code, stderr } = await deploy(new FakeWrangler(), ["--env", "staging"]);
-    expect(stderr).toMatch(/^Unknown option '--env'/);
-    expect(code).toBe(2);
+  it("queues of two jurisdictions, of a relay that has events, are refused with the way out", async () => {
+    await scene.deploy();
+    scene.cloudflare.account().queues.delete("qonto-relay-events");
+    scene.cloudflare.addQueue("qonto-relay-events");
+    expect(await refused()).toMatch(
+      /^The queue qonto-relay-events is in no jurisdiction, not in eu.*queues delete qonto-relay-events/,
+    );
   });
 
-  it("says how it is used when it is asked", async () => {
-    const wrangler = new FakeWrangler();
-    const { code, stdout, changes } = await deploy(wrangler, ["--help"]);
-    expect([code, stdout, changes]).toEqual([0, expect.stringMatching(/^npm run deploy \[-- --dry-run\]\n/), []]);
+  it("options that nobody knows are refused", async () => {
+    const { code, stderr } = await scene.deploy(["--env", "staging"]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^Unknown option '--env'/)]);
+  });
+});
+
+describe("several accounts", () => {
+  const other = "b".repeat(32);
+
+  beforeEach(() => {
+    scene.cloudflare.addAccount(other, { name: "Second", subdomain: "second" });
+    scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT, other] });
+  });
+
+  it("are listed where nobody can be asked", async () => {
+    const { code, stderr, changes } = await scene.deploy([], { env: { CLOUDFLARE_ACCOUNT_ID: "" } });
+    expect([code, changes]).toEqual([1, []]);
+    expect(stderr).toContain(`Second (${other})`);
+    expect(stderr).toContain("CLOUDFLARE_ACCOUNT_ID");
+  });
+
+  it("are a question at a terminal", async () => {
+    const questions = { ask: async () => "2", askSecret: async () => "" };
+    const { code, stdout } = await scene.deploy([], { env: { CLOUDFLARE_ACCOUNT_ID: "" }, questions });
+    expect([code, stdout.split("\n")[0]]).toEqual([0, `Account: Second (${other})`]);
+    expect(scene.cloudflare.account(other).scripts.has("qonto-relay")).toBe(true);
+    expect(scene.cloudflare.account().scripts.has("qonto-relay")).toBe(false);
+  });
+});
+
+describe("secrets", () => {
+  const long = "a-token-of-more-than-thirty-two-characters";
+
+  it("are made, shown once, and set with the first deployment", async () => {
+    const { stdout } = await scene.deploy();
+    const [, token] = /ADMIN_TOKEN=(\S{32,})/.exec(stdout) ?? [];
+    expect(secrets()).toMatchObject({
+      ADMIN_TOKEN: token,
+      ENCRYPTION_KEYS: expect.stringMatching(/^\S{32,}$/),
+    });
+    expect(stdout).toMatch(/503:\n +npx wrangler secret put QONTO_WEBHOOK_SECRETS/);
+  });
+
+  it("are taken from the environment where they are missing, and left as they are where they are set", async () => {
+    const env = { ADMIN_TOKEN: long, ENCRYPTION_KEYS: "key", QONTO_WEBHOOK_SECRETS: "one,two" };
+    const { stdout } = await scene.deploy(["--yes"], { env });
+    expect(stdout).not.toContain("Made for this relay");
+    expect(secrets()).toEqual(env);
+    await scene.deploy(["--yes"], { env: { ...env, ADMIN_TOKEN: `${long}-2`, QONTO_ONBOARDING_SECRETS: "three" } });
+    expect(secrets()).toEqual({ ...env, QONTO_ONBOARDING_SECRETS: "three" });
+  });
+
+  it("are asked for at a terminal, again when one does not count", async () => {
+    const answers = ["short", long, "", "business-secret"];
+    const questions = { ask: async () => "", askSecret: async () => answers.shift() ?? "" };
+    const { code, stdout } = await scene.deploy([], { questions });
+    expect(code).toBe(0);
+    expect(stdout).toContain("ADMIN_TOKEN is too short");
+    expect(secrets()).toMatchObject({
+      ADMIN_TOKEN: long,
+      QONTO_WEBHOOK_SECRETS: "business-secret",
+    });
+    expect(stdout).toContain("ENCRYPTION_KEYS=");
+    expect(stdout).not.toContain(long);
+  });
+
+  it.each([
+    [{ ADMIN_TOKEN: "local-admin-token" }, "ADMIN_TOKEN"],
+    [{ ADMIN_TOKEN: "a" }, "ADMIN_TOKEN is too short"],
+    [{ QONTO_WEBHOOK_SECRETS: "local-business-secret" }, "begins with local-"],
+  ])("that a relay would not count are refused before anything is written: %o", async (env, says) => {
+    const { code, stderr, changes } = await scene.deploy([], { env });
+    expect([code, changes]).toEqual([2, []]);
+    expect(stderr).toContain(says);
+  });
+
+  describe("of a file", () => {
+    let directory: string;
+
+    beforeEach(() => {
+      directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-secrets-"));
+    });
+
+    afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+    const write = (text: string) => {
+      const file = path.join(directory, "secrets");
+      writeFileSync(file, text);
+      return ["--secrets-file", file];
+    };
+
+    it.each([
+      `ADMIN_TOKEN='${long}'\nQONTO_WEBHOOK_SECRETS=$HOME\n`,
+      JSON.stringify({ ADMIN_TOKEN: long, QONTO_WEBHOOK_SECRETS: "$HOME" }),
+    ])("are set as they are written, also over others", async (text) => {
+      await scene.deploy();
+      const { code } = await scene.deploy(write(text));
+      expect(code).toBe(0);
+      expect(secrets()).toMatchObject({
+        ADMIN_TOKEN: long,
+        QONTO_WEBHOOK_SECRETS: "$HOME",
+      });
+    });
+
+    it("are not those of a developer's machine", async () => {
+      const { code, stderr, changes } = await scene.deploy(write("ALLOW_PRIVATE_DESTINATIONS=true\n"));
+      expect([code, changes]).toEqual([2, []]);
+      expect(stderr).toContain("ALLOW_PRIVATE_DESTINATIONS");
+      expect((await scene.deploy(write("ADMIN_TOKEN=local-admin-token\n"))).code).toBe(2);
+    });
+  });
+});
+
+describe("a relay that the button has deployed", () => {
+  it("is healed: queues that can hold nothing yet are made anew in the EU", async () => {
+    for (const queue of queues) scene.cloudflare.addQueue(queue);
+    const { code, changes } = await scene.deploy();
+    expect(code).toBe(0);
+    expect(changes.slice(0, 3)).toEqual(queues.map((queue) => `delete queue ${queue}`));
+    expect(changes.slice(3, 3 + created.length)).toEqual(created);
+  });
+
+  it("keeps its queues once it has its tables, and is told the way out", async () => {
+    scene.cloudflare.addDatabase("qonto-relay", "eu");
+    await scene.deploy();
+    for (const queue of queues) {
+      scene.cloudflare.account().queues.delete(queue);
+      scene.cloudflare.addQueue(queue);
+    }
+    const { code, stdout, stderr, changes } = await scene.deploy();
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(changes.filter((change) => change.startsWith("delete"))).toEqual([]);
+    expect(stdout).toContain("The queue qonto-relay-events is in no jurisdiction, not in eu, and cannot be moved.");
+  });
+});
+
+describe("what is deployed", () => {
+  it("is told, with all that it consists of", async () => {
+    await scene.deploy();
+    const { code, stdout, stderr, changes } = await scene.deploy(["--status"]);
+    expect([code, stderr, changes]).toEqual([0, "", []]);
+    for (const fact of [
+      "Version ",
+      "Schema      0001_schema.sql",
+      "qonto-relay-retries (eu)",
+      "ADMIN_TOKEN",
+      "* * * * *",
+      "Last event  none",
+    ]) {
+      expect(stdout).toContain(fact);
+    }
+  });
+
+  it("is nothing at first", async () => {
+    const { code, stderr } = await scene.deploy(["--status"]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^Nothing is deployed\./)]);
+  });
+
+  it("is not whole after a queue was made anew by hand: the Worker writes to the old one", async () => {
+    await scene.deploy();
+    scene.cloudflare.account().queues.delete("qonto-relay-retries");
+    scene.cloudflare.addQueue("qonto-relay-retries", "eu");
+    const { code, stderr } = await scene.deploy(["--status"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("The Worker does not write to the queue qonto-relay-retries.");
+    expect(stderr).toContain("Nothing of the relay consumes the queue qonto-relay-retries.");
+    expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
+    expect(await scene.deploy(["--status"])).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("is not whole when something else consumes a queue", async () => {
+    await scene.deploy();
+    const queue = scene.cloudflare.account().queues.get("qonto-relay-events");
+    const [own] = queue?.consumers ?? [];
+    queue?.consumers.splice(0, 1, { ...Object(own), script: "another" });
+    const { stderr } = await scene.deploy(["--status"]);
+    expect(stderr).toContain("The queue qonto-relay-events is consumed by another");
+  });
+});
+
+describe("an account that Cloudflare makes for a try", () => {
+  it("is deployed to without a login, and can be claimed", async () => {
+    const env = { CLOUDFLARE_API_TOKEN: "", CLOUDFLARE_ACCOUNT_ID: "" };
+    const { code, stdout, stderr } = await scene.deploy(["--temporary"], { env });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain("https://www.cloudflare.com/terms/");
+    expect(stdout).toMatch(/Make it yours at https:\/\//);
+  });
+
+  it("is not for somebody who has a token", async () => {
+    expect(await scene.deploy(["--temporary"])).toMatchObject({ code: 2, changes: [] });
+  });
+
+  it("is not made before its terms are accepted", async () => {
+    const env = { CLOUDFLARE_API_TOKEN: "", CLOUDFLARE_ACCOUNT_ID: "" };
+    const questions = { ask: async () => "no", askSecret: async () => "" };
+    expect(await scene.deploy(["--temporary"], { env, questions })).toMatchObject({ code: 1, changes: [] });
   });
 });
 
 describe("the address that is told", () => {
   it("is a domain of one's own rather than the one that Cloudflare lends", () => {
     const targets = ["https://qonto-relay.test.workers.dev", "schedule: * * * * *"];
-    const told = (all: readonly string[]) => /doctor --url (.+)/.exec(nextCommands(all))?.[1];
-    expect(told(targets)).toBe("https://qonto-relay.test.workers.dev");
-    expect(nextCommands(targets)).toContain(
-      "subscriptions create --url https://qonto-relay.test.workers.dev/webhooks/qonto --all-types\n",
-    );
-    expect(told([...targets, "relay.example.com (custom domain - zone name: example.com)"])).toBe(
+    expect(addressOf(targets)).toBe("https://qonto-relay.test.workers.dev");
+    expect(addressOf([...targets, "relay.example.com (custom domain - zone name: example.com)"])).toBe(
       "https://relay.example.com",
     );
-    expect(told(["example.com/* (zone name: example.com)"])).toBe("https://<its address>");
+    expect(addressOf(["example.com/* (zone name: example.com)"])).toBeUndefined();
   });
 });

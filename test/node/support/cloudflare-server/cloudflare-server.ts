@@ -104,6 +104,10 @@ export class CloudflareServer implements Emulation {
     return database;
   }
 
+  get hanging(): number {
+    return this.#failures.hanging;
+  }
+
   fail(when: When, failure: Failure): { readonly applied: Promise<Call> } {
     return this.#failures.plan(when, failure);
   }

@@ -40,6 +40,8 @@ interface Planned {
 export class Failures {
   readonly #planned: Planned[] = [];
   readonly #ending = new AbortController();
+  /** Calls that get no answer, and whose callers still wait. */
+  hanging = 0;
 
   /** `applied` resolves with the first call that it is done to. */
   plan(when: When, failure: Failure): { readonly applied: Promise<Call> } {
@@ -71,7 +73,8 @@ export class Failures {
       case "reset":
         throw new ConnectionCut();
       case "hang":
-        return rejectedBy(AbortSignal.any([signal, this.#ending.signal]));
+        this.hanging += 1;
+        return rejectedBy(AbortSignal.any([signal, this.#ending.signal])).finally(() => (this.hanging -= 1));
       case "rate_limited":
         return failure(429, 971, "Please wait and consider throttling your request speed", { "retry-after": "1" });
       case "garbage":

@@ -19,7 +19,7 @@ const configuration = z.object({
     }),
   ),
   queues: z.object({
-    producers: z.array(z.object({ binding: z.string(), queue: z.string() })),
+    producers: z.array(z.object({ binding: z.string(), queue: z.string(), delivery_delay: z.number().optional() })),
     consumers: z.array(
       z.object({
         queue: z.string(),

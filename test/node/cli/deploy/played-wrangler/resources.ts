@@ -14,8 +14,8 @@ export async function provision(surroundings: Surroundings, worker: string): Pro
   // Whatever fails here: nothing is inherited then.
   const settings = await api.result(`${worker}/settings`).catch(() => ({ bindings: [] }));
   const looked: { readonly name: string; binding: Looked }[] = [];
-  for (const { binding, queue } of queues.producers) {
-    looked.push({ name: binding, binding: await lookForQueue(surroundings, settings, binding, queue) });
+  for (const producer of queues.producers) {
+    looked.push({ name: producer.binding, binding: await lookForQueue(surroundings, settings, producer) });
   }
   for (const database of d1_databases) {
     looked.push({ name: database.binding, binding: await lookForDatabase(surroundings, settings, database) });
@@ -33,10 +33,10 @@ export async function provision(surroundings: Surroundings, worker: string): Pro
     made.set(binding, { name: binding, type: "d1", id: uuid });
   }
   if (missingQueues.length > 0) await api.list(`${account}/queues`);
-  for (const { binding, queue } of missingQueues) {
+  for (const { binding, queue, delivery_delay } of missingQueues) {
     printer.log(`🌀 Creating new Queue "${queue}"...`);
     await api.result(`${account}/queues`, { method: "POST", json: { queue_name: queue } });
-    made.set(binding, { name: binding, type: "queue", queue_name: queue });
+    made.set(binding, { name: binding, type: "queue", queue_name: queue, delivery_delay });
   }
   return looked.map(({ name, binding }) => {
     if (typeof binding === "object") return binding;
@@ -49,14 +49,13 @@ export async function provision(surroundings: Surroundings, worker: string): Pro
 async function lookForQueue(
   { api, account }: Surroundings,
   settings: any,
-  name: string,
-  queue: string,
+  { binding: name, queue, delivery_delay }: Configuration["queues"]["producers"][number],
 ): Promise<Looked> {
-  const isInherited = settings.bindings.some(
+  const isBound = settings.bindings.some(
     (one: any) => one.type === "queue" && one.name === name && one.queue_name === queue,
   );
-  if (isInherited) return { name, type: "inherit" };
-  const binding = { name, type: "queue", queue_name: queue };
+  if (isBound && delivery_delay === undefined) return { name, type: "inherit" };
+  const binding = { name, type: "queue", queue_name: queue, delivery_delay };
   try {
     const found = await api.list(`${account}/queues`, { name: queue });
     return found.some(({ queue_name }) => queue_name === queue) ? binding : "missing";

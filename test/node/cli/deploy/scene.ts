@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { Writable } from "node:stream";
+import { setImmediate as turn } from "node:timers/promises";
+import type { Questions } from "../../../../src/cli/deploy/context.ts";
+import { runDeploy } from "../../../../src/cli/deploy/run-deploy.ts";
+import type { Run, Wrangler } from "../../../../src/cli/deploy/wrangler-runs.ts";
+import type { World } from "../../../../src/cli/world.ts";
+import { CloudflareServer } from "../../support/cloudflare-server/cloudflare-server.ts";
+import { PlayedWrangler } from "./played-wrangler.ts";
+
+export const queues = ["qonto-relay-events", "qonto-relay-retries", "qonto-relay-dead-letters"];
+
+interface Deployed {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** What it changed, in order. */
+  readonly changes: readonly string[];
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+/** `npm run deploy` before an emulated Cloudflare, in this process. Its time is virtual: nothing waits. */
+export class Scene {
+  readonly cloudflare = new CloudflareServer();
+  readonly #home = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-scene-"));
+  readonly #clock = new Clock(() => this.cloudflare.hanging > 0 && this.#inFlight === this.cloudflare.hanging);
+  #inFlight = 0;
+
+  async stop(): Promise<void> {
+    await this.cloudflare.stop();
+    rmSync(this.#home, { recursive: true, force: true });
+  }
+
+  async deploy(
+    programArguments: readonly string[] = [],
+    { env = {}, questions = null }: { readonly env?: Environment; readonly questions?: Questions | null } = {},
+  ): Promise<Deployed> {
+    const before = this.cloudflare.changes.length;
+    const said = { stdout: "", stderr: "" };
+    const listen = (name: "stdout" | "stderr") =>
+      new Writable({
+        decodeStrings: false,
+        write: (text: string, _encoding, done) => {
+          said[name] += text;
+          done();
+        },
+      });
+    const home = { HOME: this.#home, XDG_CONFIG_HOME: this.#home };
+    const environment = { ...this.cloudflare.environment, ...home, ...env };
+    const code = await this.#clock.pass(
+      runDeploy(programArguments, {
+        env: environment,
+        stdout: listen("stdout"),
+        stderr: listen("stderr"),
+        wrangler: limited(new PlayedWrangler({ fetch: this.#fetch, environment })),
+        questions,
+        directory: this.#home,
+        world: this.#world,
+      }),
+    );
+    return { code, ...said, changes: this.cloudflare.changes.slice(before) };
+  }
+
+  get #world(): World {
+    const { now, wait, timeout } = this.#clock;
+    return { now, elapsedMs: now, wait, timeout, fetch: this.#fetch };
+  }
+
+  readonly #fetch: typeof fetch = async (input, init) => {
+    this.#inFlight += 1;
+    try {
+      return await this.cloudflare.fetch(input, init);
+    } finally {
+      this.#inFlight -= 1;
+    }
+  };
+}
+
+/** As `WranglerRuns` ends one that takes too long. */
+function limited(wrangler: Wrangler): Wrangler {
+  return {
+    run: async (command, environment, limit) => {
+      const { promise: cut, resolve } = Promise.withResolvers<Run>();
+      const output = "It took too long, and was ended.";
+      limit?.addEventListener("abort", () => resolve({ succeeded: false, stdout: "", output }), { once: true });
+      return Promise.race([wrangler.run(command, environment), cut]);
+    },
+  };
+}
+
+interface Timer {
+  readonly at: number;
+  readonly ring: () => void;
+}
+
+/** Time that passes while nothing moves: all wait for a call that gets no answer. */
+class Clock {
+  #now = Date.parse("2026-11-24T10:00:00Z");
+  #timers: Timer[] = [];
+  readonly #nothingMoves: () => boolean;
+
+  constructor(nothingMoves: () => boolean) {
+    this.#nothingMoves = nothingMoves;
+  }
+
+  readonly now = (): number => this.#now;
+
+  /** What nobody can cut short is over at once. */
+  readonly wait = async (ms: number, signal?: AbortSignal): Promise<void> => {
+    if (signal === undefined) {
+      this.#now += ms;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const timer = { at: this.#now + ms, ring: resolve };
+      this.#timers.push(timer);
+      signal.addEventListener("abort", () => {
+        this.#timers = this.#timers.filter((one) => one !== timer);
+        reject(signal.reason);
+      });
+    });
+  };
+
+  readonly timeout = (ms: number): AbortSignal => {
+    const end = new AbortController();
+    const ring = () => end.abort(new DOMException("Time is over", "TimeoutError"));
+    this.#timers.push({ at: this.#now + ms, ring });
+    return end.signal;
+  };
+
+  async pass<Value>(work: Promise<Value>): Promise<Value> {
+    let isDone = false;
+    const end = () => (isDone = true);
+    work.then(end, end);
+    while (!isDone) {
+      await turn();
+      if (this.#nothingMoves()) this.#ringNext();
+    }
+    return work;
+  }
+
+  #ringNext(): void {
+    const [next] = this.#timers.toSorted((one, other) => one.at - other.at);
+    if (next === undefined) throw new Error("Something waits for ever");
+    this.#timers = this.#timers.filter((one) => one !== next);
+    this.#now = Math.max(this.#now, next.at);
+    next.ring();
+  }
+}
