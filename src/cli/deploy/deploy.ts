@@ -63,7 +63,7 @@ async function lookAgain(before: Survey, uploaded: Upload, step: Step): Promise<
   };
   let looked = await look();
   for (const waitMs of LOOK_AGAIN_AFTER_MS) {
-    if (looked.found.obstacles.length === 0 && looked.gaps.length === 0) break;
+    if (looked.found.obstacles.length === 0 && looked.missing.length === 0) break;
     await context.world.wait(waitMs);
     looked = await look();
   }
@@ -80,9 +80,12 @@ async function lookAgain(before: Survey, uploaded: Upload, step: Step): Promise<
       remedy: AGAIN,
     });
   }
-  if (looked.gaps.length > 0) {
-    throw new Fault(`The Worker is live, but not whole${uploaded.reason}.\n${list(looked.gaps)}`, { remedy: AGAIN });
+  if (looked.missing.length > 0) {
+    const sentence = `The Worker is live, but without ${looked.missing.join(", ")}${uploaded.reason}.`;
+    throw new Fault([sentence, ...looked.wrong].join("\n"), { remedy: AGAIN });
   }
+  if (looked.wrong.length > 0)
+    throw new Fault(looked.wrong.join("\n"), { remedy: "The Worker is live. Then run it again." });
   sayBeside(looked, context.say);
   return found;
 }
@@ -101,10 +104,6 @@ function whatRunsOn({ worker }: Survey): string {
 export function sayBeside({ outside, unknown }: Inspection, say: (line: string) => void): void {
   for (const sentence of outside) say(sentence);
   if (unknown.length > 0) say(`Cloudflare does not say ${unknown.join(", ")}.`);
-}
-
-function list(sentences: readonly string[]): string {
-  return sentences.map((sentence) => `  ${sentence}`).join("\n");
 }
 
 /** A domain of one's own rather than the one that Cloudflare lends. */

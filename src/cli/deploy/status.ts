@@ -44,9 +44,9 @@ export async function showStatus(
   sayBeside(inspection, say);
   const missing = describeMissing(secrets);
   if (missing !== "") say(`\n${missing}`);
-  if (inspection.gaps.length > 0) {
-    throw new Fault(inspection.gaps.join("\n"), { remedy: "`npm run deploy` mends it." });
-  }
+  const { missing: lacks, wrong } = inspection;
+  const sentences = [...(lacks.length === 0 ? [] : [`The relay is without ${lacks.join(", ")}.`]), ...wrong];
+  if (sentences.length > 0) throw new Fault(sentences.join("\n"), { remedy: "Then `npm run deploy` makes it whole." });
 }
 
 const latestEventSql = "SELECT type, received_at FROM events ORDER BY seq DESC LIMIT 1";

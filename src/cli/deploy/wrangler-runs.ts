@@ -45,7 +45,7 @@ export class WranglerRuns implements Wrangler {
     const stdout: string[] = [];
     child.stdout?.on("data", (text) => stdout.push(String(text)));
     const cut = () => {
-      output.push("\nIt took too long, and was ended.");
+      output.push("\n[ERROR] It took too long, and was ended.");
       void end(child);
     };
     limit?.addEventListener("abort", cut);

@@ -1,5 +1,5 @@
 import { openAccount } from "../../deploy/account.ts";
-import { readConfiguration } from "../../deploy/configuration.ts";
+import { projectDirectory, readConfiguration } from "../../deploy/configuration.ts";
 import { Log } from "../../deploy/log.ts";
 import { survey } from "../../deploy/survey.ts";
 import { WranglerRuns } from "../../deploy/wrangler-runs.ts";

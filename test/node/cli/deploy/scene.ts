@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { Writable } from "node:stream";
@@ -29,9 +29,26 @@ export class Scene {
   readonly #clock = new Clock(() => this.cloudflare.hanging > 0 && this.#inFlight === this.cloudflare.hanging);
   #inFlight = 0;
 
+  /** Unix milliseconds of its own time. */
+  now(): number {
+    return this.#clock.now();
+  }
+
+  /** What a failed run has kept. */
+  log(): string {
+    return readFileSync(path.join(this.#home, ".wrangler", "deploy.log"), "utf8");
+  }
+
   async stop(): Promise<void> {
     await this.cloudflare.stop();
     rmSync(this.#home, { recursive: true, force: true });
+  }
+
+  /** Those of the live version. */
+  secrets(): Readonly<Record<string, unknown>> {
+    const bindings = this.cloudflare.account().scripts.get("qonto-relay")?.live.bindings ?? [];
+    const secrets = bindings.filter(({ type }) => type === "secret_text");
+    return Object.fromEntries(secrets.map((secret) => [secret.name, secret["text"]]));
   }
 
   async deploy(
@@ -84,7 +101,7 @@ function limited(wrangler: Wrangler): Wrangler {
   return {
     run: async (command, environment, limit) => {
       const { promise: cut, resolve } = Promise.withResolvers<Run>();
-      const output = "It took too long, and was ended.";
+      const output = "[ERROR] It took too long, and was ended.";
       limit?.addEventListener("abort", () => resolve({ succeeded: false, stdout: "", output }), { once: true });
       return Promise.race([wrangler.run(command, environment), cut]);
     },

@@ -33,7 +33,7 @@ export function judgeDeployment({ configuration, found }: Deployed): Result {
       "Set CLOUDFLARE_ACCOUNT_ID to the relay's account.",
     );
   }
-  const { gaps, outside, unknown } = inspect(configuration, found);
+  const { missing, wrong, outside, unknown } = inspect(configuration, found);
   const findings: Finding[] = outside.map((seen) => ({
     fault: "queue_outside_jurisdiction",
     what: `A queue keeps its messages outside of the jurisdiction ${configuration.jurisdiction}, and cannot be moved.`,
@@ -41,11 +41,12 @@ export function judgeDeployment({ configuration, found }: Deployed): Result {
     remedy: "Let the queue run empty, delete it and deploy again: it is made anew where it should be.",
     commands: ["npm run deploy -- --status", "npm run deploy"],
   }));
-  if (gaps.length > 0) {
+  const sentences = [...(missing.length === 0 ? [] : [`The relay is without ${missing.join(", ")}.`]), ...wrong];
+  if (sentences.length > 0) {
     findings.push({
       fault: "deployment_incomplete",
       what: "What is deployed is not joined as it should be.",
-      seen: gaps.join(" "),
+      seen: sentences.join(" "),
       remedy: "Deploy again: what is there already stays as it is.",
       commands: ["npm run deploy"],
     });
