@@ -83,8 +83,8 @@ export class CloudflareServer implements Emulation {
   }
 
   /** A token for these accounts: for everything, but for what is said here. */
-  addToken(token: string, { accounts, user = "read", ...permissions }: TokenOptions): void {
-    this.tokens.set(token, { accounts, user, permissions: { ...everything, ...permissions } });
+  addToken(token: string, { accounts, hasUser = true, ...permissions }: TokenOptions): void {
+    this.tokens.set(token, { accounts, hasUser, permissions: { ...everything, ...permissions } });
   }
 
   account(id = ACCOUNT): Account {
@@ -180,5 +180,5 @@ export class CloudflareServer implements Emulation {
 
 interface TokenOptions extends Partial<Token["permissions"]> {
   readonly accounts: readonly string[];
-  readonly user?: Token["user"];
+  readonly hasUser?: boolean;
 }
