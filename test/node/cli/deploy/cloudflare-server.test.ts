@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ACCOUNT, CloudflareServer, TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
+import { PlayedWrangler } from "./played-wrangler.ts";
 
 /** What of the emulation of Cloudflare no deployment shows. */
 
@@ -79,9 +80,12 @@ describe("permissions", () => {
     expect(second.result.map(({ id }: { id: string }) => id)).toEqual(["four"]);
     expect(second.result_info).toEqual({ page: 2, per_page: 2, count: 1, total_count: 3, total_pages: 2 });
     expect((await ask("GET /accounts/three", undefined, { token: "of-three" })).status).toBe(403);
-    cloudflare.addToken("without-settings", { accounts: [ACCOUNT], account_settings: "none", user: "none" });
+    cloudflare.addToken("without-settings", { accounts: [ACCOUNT], account_settings: "none", hasUser: false });
     expect((await ask("GET /accounts", undefined, { token: "without-settings" })).result).toEqual([]);
-    expect((await ask("GET /memberships", undefined, { token: "without-settings" })).status).toBe(403);
+    const memberships = await ask("GET /memberships", undefined, { token: "without-settings" });
+    expect(memberships).toMatchObject({ status: 400, code: 9106 });
+    const verify = (path: string) => ask(`GET ${path}/tokens/verify`, undefined, { token: "without-settings" });
+    expect([(await verify("/user")).status, (await verify(here)).status]).toEqual([401, 200]);
   });
 });
 
@@ -95,12 +99,6 @@ describe("queues", () => {
     expect(result[0]).toMatchObject({ jurisdiction: "eu", producers_total_count: 0, consumers: [] });
     await ask(`DELETE ${here}/queues/${created.result.queue_id}`);
     expect(cloudflare.changes).toEqual(["create queue one in eu", "create queue two in undefined", "delete queue one"]);
-  });
-
-  it("have no consumer that is not there", async () => {
-    const { queue_id } = cloudflare.addQueue("one");
-    const consume = await ask(`POST ${here}/queues/${queue_id}/consumers`, { script_name: "none" });
-    expect(consume).toMatchObject({ status: 400, message: expect.stringContaining("'none' does not exist") });
   });
 });
 
@@ -121,6 +119,91 @@ describe("databases", () => {
     const query = (sql: string) => ask(`POST ${here}/d1/database/${uuid}/query`, { sql });
     expect((await query("SELECT ';' AS a; -- b\nSELECT 2")).result).toHaveLength(2);
     expect((await query("SELECT 1 -- one; two\n")).status).toBe(400);
+  });
+});
+
+describe("Workers", () => {
+  const queues = ["qonto-relay-events", "qonto-relay-retries", "qonto-relay-dead-letters"];
+  const script = `${here}/workers/scripts/qonto-relay`;
+
+  beforeEach(async () => {
+    for (const queue of queues) cloudflare.addQueue(queue, "eu");
+    cloudflare.addDatabase("qonto-relay", "eu");
+    await deploy("--tag", "one");
+    expect((await ask(`PUT ${script}/secrets`, { name: "ADMIN_TOKEN", text: "secret" })).status).toBe(200);
+  });
+
+  async function deploy(...more: readonly string[]): Promise<void> {
+    const { environment, fetch } = cloudflare;
+    const { succeeded, output } = await new PlayedWrangler({ environment, fetch }).run(["deploy", ...more]);
+    expect(succeeded, output).toBe(true);
+  }
+
+  const queueNamed = async (name: string) => (await ask(`GET ${here}/queues?name=${name}`)).result[0];
+
+  it("produce to the queue that had the name when they were bound to it", async () => {
+    const [name = ""] = queues;
+    const before = await queueNamed(name);
+    expect(before).toMatchObject({ producers: [{ type: "worker", script: "qonto-relay" }], consumers_total_count: 1 });
+    await ask(`DELETE ${here}/queues/${before.queue_id}`);
+    await ask(`POST ${here}/queues`, { queue_name: name, jurisdiction: "eu" });
+    await deploy();
+    expect(await queueNamed(name)).toMatchObject({ producers: [], consumers_total_count: 1 });
+  });
+
+  it("consume a queue alone, with dead letters in its jurisdiction", async () => {
+    const { queue_id } = await queueNamed(queues[0] ?? "");
+    const outside = cloudflare.addQueue("outside");
+    const consume = (id: string, body: object) =>
+      ask(`POST ${here}/queues/${id}/consumers`, { script_name: "qonto-relay", ...body });
+    expect(await consume(queue_id, {})).toMatchObject({ status: 400, code: 11_004 });
+    const refused = [{ script_name: "none" }, { dead_letter_queue: "none" }, { dead_letter_queue: queues[2] }];
+    for (const body of refused) expect((await consume(outside.queue_id, body)).status).toBe(400);
+    expect((await consume(outside.queue_id, {})).status).toBe(200);
+    const [consumer] = outside.consumers;
+    const path = `${here}/queues/${outside.queue_id}/consumers/${consumer?.consumer_id}`;
+    await ask(`PUT ${path}`, { script_name: "qonto-relay", settings: { batch_size: 1 } });
+    expect(consumer?.settings).toMatchObject({ batch_size: 1, max_retries: 3 });
+    await ask(`DELETE ${path}`);
+    expect(cloudflare.changes.slice(-3)).toEqual([
+      "consume outside by qonto-relay",
+      "update consumer of outside by qonto-relay",
+      "delete consumer of outside",
+    ]);
+  });
+
+  it("keep a secret that a new version says nothing of, and are told of newest first", async () => {
+    await deploy("--tag", "two", "--message", "The second");
+    expect((await ask(`GET ${script}/secrets`)).result).toEqual([{ name: "ADMIN_TOKEN", type: "secret_text" }]);
+    const { deployments } = (await ask(`GET ${script}/deployments`)).result;
+    const { items } = (await ask(`GET ${script}/versions`)).result;
+    expect(deployments).toHaveLength(3);
+    expect(deployments[0]).toMatchObject({
+      annotations: { "workers/message": "The second" },
+      versions: [{ version_id: items[0].id, percentage: 100 }],
+    });
+    expect(items.map(({ annotations }: any) => annotations["workers/tag"])).toEqual(["two", undefined, "one"]);
+  });
+
+  it("are not uploaded with a binding to what is not there", async () => {
+    const upload = (binding: object) => {
+      const form = new FormData();
+      const bindings = [{ name: "ONE", ...binding }];
+      form.set("metadata", JSON.stringify({ main_module: "a.js", compatibility_date: "2026-11-01", bindings }));
+      form.set("a.js", new File(["export default {};"], "a.js", { type: "application/javascript+module" }));
+      const headers = { authorization: `Bearer ${TOKEN}` };
+      return cloudflare.fetch(`https://api.cloudflare.com/client/v4${script}`, { method: "PUT", body: form, headers });
+    };
+    const id = crypto.randomUUID();
+    const missing = [{ type: "d1", id }, { type: "queue", queue_name: "none" }, { type: "inherit" }];
+    for (const binding of missing) expect((await upload(binding)).status).toBe(400);
+    expect((await upload({ type: "plain_text", text: "one" })).status).toBe(200);
+  });
+
+  it("are not deleted while they consume a queue, unless they must", async () => {
+    expect(await ask(`DELETE ${script}`)).toMatchObject({ status: 400, code: 10_064 });
+    expect((await ask(`DELETE ${script}?force=true`)).status).toBe(200);
+    expect(await queueNamed(queues[0] ?? "")).toMatchObject({ consumers: [], producers: [] });
   });
 });
 

@@ -36,6 +36,7 @@ export function accountApi({ accounts, changes }: Emulation): Hono<Variables> {
   const api = new Hono<Variables>();
   const isTaken = (name: string) => [...accounts.values()].some(({ subdomain }) => subdomain === name);
   api.get("/", ({ var: { account } }) => success(describe(account)));
+  api.get("/tokens/verify", () => success({ id: "token", status: "active" }));
   api.get("/workers/subdomain", ({ var: { account } }) =>
     account.subdomain === null
       ? failure(404, 10007, "This account does not have a workers.dev subdomain.")

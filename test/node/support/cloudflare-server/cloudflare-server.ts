@@ -9,6 +9,7 @@ import { Database } from "./databases.ts";
 import { type Call, type Failure, Failures, type When } from "./failures.ts";
 import { queuesApi } from "./queues-api.ts";
 import { type Queue, newQueue } from "./queues.ts";
+import { ServedWorker } from "./served-worker.ts";
 import { scriptsApi, workersApi } from "./scripts-api.ts";
 import { temporaryAccountsApi } from "./temporary-accounts.ts";
 import { type Token, credentialOf, everything, refuse } from "./tokens.ts";
@@ -34,6 +35,7 @@ export class CloudflareServer implements Emulation {
   readonly now: () => number;
   readonly #failures = new Failures();
   readonly #app: Hono<Variables>;
+  readonly #served = new Map<string, ServedWorker>();
   #http: HttpServer | undefined;
 
   /** With one account, whose subdomain is `test.workers.dev`, and a token for all of it. */
@@ -54,6 +56,7 @@ export class CloudflareServer implements Emulation {
   async stop(): Promise<void> {
     this.#failures.stop();
     await this.#http?.stop();
+    for (const worker of this.#served.values()) await worker.stop();
     for (const { databases } of this.accounts.values()) for (const database of databases.values()) database.close();
   }
 
@@ -80,8 +83,8 @@ export class CloudflareServer implements Emulation {
   }
 
   /** A token for these accounts: for everything, but for what is said here. */
-  addToken(token: string, { accounts, user = "read", ...permissions }: TokenOptions): void {
-    this.tokens.set(token, { accounts, user, permissions: { ...everything, ...permissions } });
+  addToken(token: string, { accounts, hasUser = true, ...permissions }: TokenOptions): void {
+    this.tokens.set(token, { accounts, hasUser, permissions: { ...everything, ...permissions } });
   }
 
   account(id = ACCOUNT): Account {
@@ -112,13 +115,28 @@ export class CloudflareServer implements Emulation {
     return this.#failures.plan(when, failure);
   }
 
+  /** Serves a Worker that was uploaded, from now on each version of it. */
+  async workerOf(account: string, name: string): Promise<ServedWorker> {
+    const key = `${account}/${name}`;
+    const served = this.#served.get(key);
+    if (served !== undefined) return served;
+    const worker = new ServedWorker(this.account(account), name);
+    this.#served.set(key, worker);
+    await worker.stands();
+    return worker;
+  }
+
   async #answer(request: Request): Promise<Response> {
     const { pathname, search } = new URL(request.url);
     const path = pathname.replace(BASE, "");
     const token = credentialOf(request);
     const call: Call = { method: request.method, path, query: search, token, status: null };
     this.calls.push(call);
-    const response = await this.#failures.answer(call, request.signal, async () => this.#app.fetch(request));
+    const response = await this.#failures.answer(call, request.signal, async () => {
+      const answered = await this.#app.fetch(request);
+      for (const worker of this.#served.values()) worker.refresh();
+      return answered;
+    });
     call.status = response.status;
     return response;
   }
@@ -166,5 +184,5 @@ export class CloudflareServer implements Emulation {
 
 interface TokenOptions extends Partial<Token["permissions"]> {
   readonly accounts: readonly string[];
-  readonly user?: Token["user"];
+  readonly hasUser?: boolean;
 }

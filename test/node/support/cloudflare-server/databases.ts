@@ -5,6 +5,8 @@ import { split } from "./sql.ts";
 
 type Rows = Record<string, unknown>[];
 type Served = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+/** Asks workerd's D1 when it can be asked. */
+type Use = (query: (database: Served) => Promise<Rows[]>) => Promise<Rows[]>;
 
 /** A D1 database. It is SQLite in this process until a Worker is served that has it: from then on it is workerd's D1. */
 export class Database {
@@ -13,16 +15,12 @@ export class Database {
   readonly jurisdiction: string | undefined;
   readonly created_at: string;
   #own: DatabaseSync | null = new DatabaseSync(":memory:");
-  #served: (() => Promise<Served>) | null = null;
+  #served: Use | null = null;
 
   constructor(name: string, jurisdiction: string | undefined, created_at: string) {
     this.name = name;
     this.jurisdiction = jurisdiction;
     this.created_at = created_at;
-  }
-
-  get isServed(): boolean {
-    return this.#served !== null;
   }
 
   /** Runs the statements of a text in one transaction; throws as the service answers what goes wrong. */
@@ -41,12 +39,11 @@ export class Database {
   }
 
   /** Moves all that it holds to where a Worker has it. */
-  async moveTo(served: () => Promise<Served>): Promise<void> {
+  async moveTo(database: Served, use: Use): Promise<void> {
     if (this.#own === null) return;
     const own = this.#own;
     const names = "sqlite\\_%' ESCAPE '\\'";
     const schema = own.prepare(`SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE '${names} AND sql <> ''`);
-    const database = await served();
     const objects = schema
       .all()
       .toSorted((one, other) => Number(other["type"] === "table") - Number(one["type"] === "table"));
@@ -63,7 +60,7 @@ export class Database {
     });
     const creations = objects.map(({ sql }) => database.prepare(String(sql)));
     if (creations.length > 0) await database.batch([...creations, ...inserts]);
-    this.#served = served;
+    this.#served = use;
     this.close();
   }
 
@@ -74,11 +71,10 @@ export class Database {
 
   async #queryServed(statements: readonly string[], parameters: readonly unknown[]): Promise<Rows[]> {
     if (this.#served === null) throw new Error("The database is closed.");
-    const database = await this.#served();
-    const results = await database.batch<Record<string, unknown>>(
-      statements.map((sql) => database.prepare(sql).bind(...parameters)),
-    );
-    return results.map((one) => one.results);
+    return this.#served(async (database) => {
+      const prepared = statements.map((sql) => database.prepare(sql).bind(...parameters));
+      return (await database.batch<Record<string, unknown>>(prepared)).map(({ results }) => results);
+    });
   }
 }
 

@@ -68,7 +68,7 @@ function consumersApi(emulation: Emulation): Hono<Variables> {
   api.get("/", (context) => success(queueOf(context).consumers));
   api.post("/", async (context) => {
     const queue = queueOf(context);
-    if (queue.consumers.length > 0) throw new Refusal(400, 11004, "Queue already has a consumer.");
+    if (queue.consumers.length > 0) throw new Refusal(400, 11004, "workers.api.error.consumer_exists");
     const asked = readConsumer(await bodyOf(context), queue, context.var.account);
     const consumer: Consumer = {
       ...asked,

@@ -33,7 +33,7 @@ export function temporaryAccountsApi(emulation: Emulation): Hono<Variables> {
     const id = randomBytes(16).toString("hex");
     const [apiToken, name] = [`token-of-${id}`, `Temporary account ${id.slice(0, 8)}`];
     accounts.set(id, new Account(id, name, `temporary-${id.slice(0, 8)}`));
-    tokens.set(apiToken, { accounts: [id], user: "none", permissions: everything });
+    tokens.set(apiToken, { accounts: [id], hasUser: false, permissions: everything });
     changes.push(`create account ${name}`);
     const expiresAt = timestamp({ ...emulation, now: () => emulation.now() + LASTS_MS });
     const claim = { url: `https://dash.cloudflare.com/claim/${id}`, expiresAt };

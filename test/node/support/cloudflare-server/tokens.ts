@@ -7,8 +7,8 @@ export type Permission = "none" | "read" | "edit";
 /** A credential, and what it may do in which accounts. */
 export interface Token {
   readonly accounts: readonly string[];
-  /** Whether it may ask whose it is. */
-  readonly user: Permission;
+  /** Whether it is a user's: one that an account owns has nobody to tell of. */
+  readonly hasUser: boolean;
   readonly permissions: Readonly<Record<Service, Permission>>;
 }
 
@@ -31,18 +31,14 @@ export function credentialOf(request: Request): string | null {
 
 /** What a request is refused with before anything that it names is looked at; null when it may go on. */
 export async function refuse(request: Request, path: string, token: Token | undefined): Promise<Response | null> {
-  if (token === undefined) {
-    return path === "/user/tokens/verify"
-      ? failure(401, 1000, "Invalid API Token")
-      : failure(401, 9109, "Invalid access token");
-  }
-  if (path === "/user" || path === "/memberships") {
-    return mayAtLeast(token.user, "read") ? null : failure(403, 9109, "Unauthorized to access requested resource");
-  }
+  if (path === "/user/tokens/verify" && token?.hasUser !== true) return failure(401, 1000, "Invalid API Token");
+  if (token === undefined) return failure(401, 9109, "Invalid access token");
+  if (!token.hasUser && path === "/user") return failure(403, 9109, "Unauthorized to access requested resource");
+  if (!token.hasUser && path === "/memberships") return failure(400, 9106, "Authentication failed");
   const [, account, rest = ""] = /^\/accounts\/([^/]+)(\/.*)?$/.exec(path) ?? [];
   if (account === undefined) return null;
-  const isAllowed =
-    token.accounts.includes(account) && mayAtLeast(token.permissions[serviceOf(rest)], await neededFor(request, rest));
+  const needed = await neededFor(request, rest);
+  const isAllowed = token.accounts.includes(account) && mayAtLeast(token.permissions[serviceOf(rest)], needed);
   return isAllowed ? null : failure(403, 10000, "Authentication error");
 }
 
@@ -53,7 +49,7 @@ function serviceOf(path: string): Service {
 }
 
 async function neededFor(request: Request, path: string): Promise<Permission> {
-  if (request.method === "GET") return "read";
+  if (request.method === "GET") return path === "/tokens/verify" ? "none" : "read";
   if (!/^\/d1\/database\/[^/]+\/query$/.test(path)) return "edit";
   const body: unknown = await request.clone().json();
   return body instanceof Object && "sql" in body && isReading(String(body.sql)) ? "read" : "edit";

@@ -30,7 +30,7 @@ export async function selectAccount(api: Api): Promise<string> {
   );
 }
 
-const isInaccessible = (error: unknown) => error instanceof ApiError && [9106, 9109, 10_000].includes(error.code ?? 0);
+const isInaccessible = (error: unknown) => error instanceof ApiError && [9106, 10_000].includes(error.code ?? 0);
 
 /** Who may not ask for memberships is taken to have all that the list of accounts has. */
 function isMember(id: string, memberships: PromiseSettledResult<any[]>): boolean {
