@@ -4,7 +4,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "An event is acknowledged that neither store has taken in time",
     file: "src/receive/make-durable.ts",
-    from: `return durable.state === "done" ? durable.value : null;`,
+    from: `return durable.state === "done" ? durable.value : "not_stored";`,
     to: `return durable.state === "done" ? durable.value : { by: "queue", sent: true };`,
   },
   {
