@@ -23,6 +23,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "retry",
     "dead-letters",
     "upkeep",
+    "store",
     "platform",
   ],
   "app.ts": ["env.ts", "domain", "receive", "operator", "console", "platform"],
