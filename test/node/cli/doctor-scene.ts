@@ -35,6 +35,7 @@ export class ScriptedRelay {
   readonly health = {
     configuration: well("Every required secret is set."),
     database: { ...well("D1 answers."), value: null as number | null },
+    schema: well("Every migration has been applied."),
     cron: well("The cron ran 20 s ago."),
     fan_out: well("None waits."),
     deliveries: well("No delivery is overdue."),
@@ -44,7 +45,11 @@ export class ScriptedRelay {
     storage: well("The database holds 0.1 GB."),
   };
   readonly diagnostics = {
-    configuration: { secrets: { business: 1, onboarding: 1 }, signature_tolerance_seconds: 300 },
+    configuration: {
+      secrets: { business: 1, onboarding: 1 },
+      signature_tolerance_seconds: 300,
+      allow_private_destinations: false,
+    },
     signature_vectors: { business: true, onboarding: true },
     migrations: { applied: ["0001_relay.sql"], missing: [] as string[] },
     queues: { events: queue(), retries: queue(), dead_letters: queue() },

@@ -69,6 +69,20 @@ const degraded = (name: keyof ScriptedRelay["health"], detail = "As the test say
 const counted = (counts: Partial<ScriptedRelay["diagnostics"]["signatures"]>): Fault => ({
   relay: (relay) => Object.assign(relay.diagnostics.signatures, counts),
 });
+const lacksTables = (relay: ScriptedRelay) => {
+  const detail = "The database lacks 0009_new.sql. Run `npm run deploy`, which applies it.";
+  Object.assign(relay.health.schema, { status: "degraded", detail, value: 1 });
+  Object.assign(relay.health.cron, { status: "degraded", detail: "The database lacks tables to tell.", value: null });
+  relay.diagnostics.migrations.missing.push("0009_new.sql");
+  relay.intercept = (request, path) => {
+    if (path === "/webhooks/qonto" && request.headers.has("x-qonto-signature")) {
+      return Response.json({ code: "not_ready" }, { status: 503 });
+    }
+    return path.startsWith("/api/") && path !== "/api/diagnostics" ? Response.json({}, { status: 500 }) : null;
+  };
+};
+const noToken: Partial<Circumstances> = { relay: { lacks: "No token.", enable: "Set it." } };
+const noSecrets: Partial<Circumstances> = { secrets: { business: null, onboarding: null }, partnerId: null };
 const withoutPrefix = BUSINESS_SECRET.replace("whsec_", "");
 const apiKey = "acme-corp-1234:0123456789abcdef0123456789abcdef";
 
@@ -128,6 +142,14 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   ["a login before the relay", "login_before_relay", answering(403)],
   ["something else that says 200", "not_a_relay", answering(200)],
   ["a relay without a secret", "relay_not_configured", answering(503, "not_configured")],
+  ["a relay whose database has no tables", "migrations_missing", { relay: lacksTables }],
+  ["the same, seen without a token", "migrations_missing", { relay: lacksTables, here: () => noToken }],
+  ["the same, seen without a secret", "migrations_missing", { relay: lacksTables, here: () => noSecrets }],
+  [
+    "the same, seen without either",
+    "migrations_missing",
+    { relay: lacksTables, here: () => ({ ...noToken, ...noSecrets }) },
+  ],
   ["a relay without a database", "not_stored", answering(503, "not_stored")],
   ["a relay that fails", "relay_error", answering(500, "internal_error")],
 
@@ -304,6 +326,11 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
         (relay.intercept = (_, path) => (path === "/api/diagnostics" ? Response.json({}, { status: 500 }) : null)),
     },
   ],
+  [
+    "a public relay that is configured as a local one",
+    "private_destinations_allowed",
+    { relay: (relay) => (relay.diagnostics.configuration.allow_private_destinations = true) },
+  ],
   ["a database that is down", "database_unwell", degraded("database")],
   ["a database that is nearly full", "database_filling", degraded("storage")],
   ["teams' secrets under a key that is gone", "team_secrets_unopened", degraded("secrets")],
@@ -393,7 +420,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   [
     "a team that rests, seen without a token",
     "destination_resting",
-    { ...degraded("resting_destinations"), here: () => ({ relay: { lacks: "No token.", enable: "Set it." } }) },
+    { ...degraded("resting_destinations"), here: () => noToken },
   ],
   [
     "a team that is paused",
@@ -474,7 +501,8 @@ describe("a relay that is well", () => {
     });
   });
 
-  it("on this machine is well too, without https and where Qonto cannot reach it", async () => {
+  it("on this machine is well too, without https, where Qonto cannot reach it, with private destinations", async () => {
+    scene.relay.diagnostics.configuration.allow_private_destinations = true;
     const examined = await scene.examine(
       { target: readTarget("http://localhost:8787"), qonto: { lacks: "No access.", enable: "Set it." } },
       { lookup: async () => ["127.0.0.1", "::1"] },

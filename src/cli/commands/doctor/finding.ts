@@ -20,6 +20,7 @@ export const faultNames = [
   "login_before_relay",
   "not_a_relay",
   "relay_not_configured",
+  "migrations_missing",
   "not_stored",
   "relay_error",
 
@@ -56,10 +57,10 @@ export const faultNames = [
 
   "admin_token_refused",
   "relay_api_fails",
+  "private_destinations_allowed",
   "database_unwell",
   "team_secrets_unopened",
   "database_filling",
-  "migrations_missing",
   "queue_stuck",
   "dead_letter_consumer_stuck",
   "queue_backlog_old",
