@@ -89,7 +89,9 @@ describe("doctor", () => {
 
   it("says once, and of all checks that hang on it, that a relay is down", async () => {
     const { stdout } = await doctor([], credentials, NOBODY);
-    expect(stdout).toMatch(/^– access, configuration, refusals, .*destinations\n {16}not checked: The relay does not answer/m);
+    expect(stdout).toMatch(
+      /^– access, configuration, refusals, .*destinations\n {16}not checked: The relay does not answer/m,
+    );
     expect(stdout.split("\n").length).toBeLessThan(25);
   });
 
