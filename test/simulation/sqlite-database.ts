@@ -35,6 +35,8 @@ export class SqliteDatabase {
   /** For a Worker whose calls nothing happens to. */
   readonly binding: D1Database = createD1Binding(async (statements) => this.execute(statements));
 
+  /** While its migrations have not been applied each call fails as on an empty database. */
+  lacksTables = false;
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, Prepared>();
   readonly #begin: StatementSync;
@@ -69,6 +71,7 @@ export class SqliteDatabase {
     const [first, ...others] = statements;
     if (first === undefined) throw d1Error("No SQL statements detected.");
     try {
+      if (this.lacksTables) for (const { sql } of statements) emptyDatabase.prepare(sql);
       if (others.length === 0) return [this.#run(first)];
       return this.#inTransaction(() => statements.map((statement) => this.#run(statement)));
     } catch (error) {
@@ -89,6 +92,13 @@ export class SqliteDatabase {
   /** Makes it as good as new, without compiling all statements again. */
   empty(): void {
     this.#inTransaction(() => this.#emptying.forEach((statement) => statement.run()));
+    this.#counted = null;
+    this.lacksTables = false;
+  }
+
+  /** Whether the migrations are noted as applied. */
+  set notesMigrations(areNoted: boolean) {
+    this.#db.exec(areNoted ? noteMigrationsSql : "DELETE FROM d1_migrations");
     this.#counted = null;
   }
 
@@ -157,6 +167,8 @@ export class SqliteDatabase {
     return this.#counted;
   }
 }
+
+const emptyDatabase = new DatabaseSync(":memory:", { enableDoubleQuotedStringLiterals: true });
 
 interface Counters {
   readonly changes: number;

@@ -143,6 +143,12 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     to: `decide(`,
   },
   {
+    title: "A message is acknowledged for which the database has no table",
+    file: "src/relay.ts",
+    from: `message.retry({ delaySeconds: SCHEMA_MISSING_DELAY_SECONDS });`,
+    to: `message.ack();`,
+  },
+  {
     title: "Of the copies of an event in a batch one without its body counts",
     file: "src/fan-out/arrivals.ts",
     from: `carried: known.carried ?? carried`,

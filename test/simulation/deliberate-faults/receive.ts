@@ -74,6 +74,12 @@ export const receiveFaults: readonly DeliberateFault[] = [
     to: `[...(await this.#write([item], false)), ...others.map(() => ({ as: "new", bodyDiffers: false }))];`,
   },
   {
+    title: "An event is acknowledged for which the database has no table",
+    file: "src/receive/record-events.ts",
+    from: `return events.map(() => error);`,
+    to: `return events.map(() => ({ as: "new", bodyDiffers: false }));`,
+  },
+  {
     title: "A call that is repeated takes its own row for a duplicate",
     file: "src/store/events.ts",
     from: `WHERE NOT (?13 AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))`,
