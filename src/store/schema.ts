@@ -36,10 +36,7 @@ const migrated = new WeakSet<Database>();
  * Makes a D1 batch that counts only on the schema of this version. The first one of an isolate also reads which migrations
  * have been applied. Throws SchemaMissing; the statements may have been executed all the same.
  */
-export async function batchOnSchema(
-  db: Database,
-  statements: readonly D1PreparedStatement[],
-): Promise<D1Result<unknown>[]> {
+export async function batchOnSchema(db: Database, statements: readonly D1PreparedStatement[]): Promise<D1Result[]> {
   const isKnown = migrated.has(db);
   try {
     if (isKnown) return await db.batch([...statements]);
@@ -56,7 +53,10 @@ export async function batchOnSchema(
 
 /** An error for the log: a fault of the schema by the names of the missing migrations, any other as it is. */
 export async function explained(db: Database, error: unknown): Promise<unknown> {
-  if (!isSchemaFault(error)) return error;
+  return isSchemaFault(error) ? explainSchemaFault(db, error) : error;
+}
+
+export async function explainSchemaFault(db: Database, error: Error): Promise<SchemaMissing> {
   return toSchemaMissing(error, await readAppliedMigrations(db).then(missingAmong, () => null));
 }
 

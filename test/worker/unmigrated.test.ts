@@ -3,6 +3,7 @@ import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { firstLease } from "../../src/domain/lease.ts";
 import { type QueueMessage, messageOf } from "../../src/messages.ts";
 import { type Payload, makePayload } from "../support/qonto.ts";
+import { Visitor } from "./console/visitor.ts";
 import { type HeldQueue, TestRelay } from "./support/relay.ts";
 import { dropTables, migrate } from "./support/schema.ts";
 
@@ -60,7 +61,7 @@ describe("on a database without a table", () => {
     const logged = await consume(relay, relay.events, "qonto-relay-events", 1);
     expect(logged).toEqual(oneLine({ unit: "qonto-relay-events", messages: 4 }));
     expect(relay.events.waiting.map(({ dueAt, tries }) => [dueAt - relay.now, tries])).toEqual(
-      Array(4).fill([60_000, 1]),
+      Array.from({ length: 4 }, () => [60_000, 1]),
     );
   });
 
@@ -88,6 +89,22 @@ describe("on a database without a table", () => {
     await expect(relay.runCron()).rejects.toThrow("Upkeep failed in part");
     expect(log.mock.calls).toEqual(oneLine({ unit: "requeue-forgotten-events" }));
     log.mockRestore();
+  });
+
+  it.each(["/api/destinations", "/api/events", "/api/ledger", "/metrics"])(
+    "%s is refused with 503 not_ready, and says what to do",
+    async (path) => {
+      expect(await new TestRelay().api("GET", path)).toMatchObject({
+        status: 503,
+        body: { code: "not_ready", detail: expect.stringContaining(LACK) },
+      });
+    },
+  );
+
+  it.each(["/console/events", "/console/teams"])("the page %s says what to do", async (path) => {
+    const visitor = await Visitor.loggedIn(new TestRelay());
+    const response = await visitor.get(path);
+    expect([response.status, (await response.text()).includes(LACK)]).toEqual([503, true]);
   });
 
   it("a message outlasts all its tries as a dead letter, several times round, and is delivered after the migrations", async () => {

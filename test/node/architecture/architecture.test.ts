@@ -27,7 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "store",
     "platform",
   ],
-  "app.ts": ["env.ts", "domain", "receive", "operator", "console", "platform"],
+  "app.ts": ["env.ts", "domain", "receive", "operator", "console", "store", "platform"],
   receive: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
   "fan-out": ["env.ts", "messages.ts", "qonto", "outbound", "store", "domain", "platform"],
   retry: ["env.ts", "messages.ts", "outbound", "store", "domain", "platform"],
