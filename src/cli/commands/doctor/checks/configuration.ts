@@ -8,7 +8,7 @@ export async function examineConfiguration(patient: Patient): Promise<Result> {
   return judgeConfiguration(configuration, patient.circumstances.target.isLocal);
 }
 
-export function judgeConfiguration(
+function judgeConfiguration(
   { allow_private_destinations: isAllowed }: Pick<Diagnostics["configuration"], "allow_private_destinations">,
   isLocal: boolean,
 ): Result {
