@@ -9,6 +9,7 @@ import { BUSINESS_SECRET, ONBOARDING_SECRET, type PlannedEvent, drawEvents, draw
 import { expectedState, recordedState } from "./expected-state.ts";
 import { type Faults, drawFaults, drawStormMs, noFaults } from "./faults.ts";
 import type { RelayModule } from "./load-relay.ts";
+import { noteMigrationsSql } from "./migrated-database.ts";
 import { SimulatedNetwork } from "./network.ts";
 import { ADMIN_TOKEN, SimulatedOperator } from "./operator.ts";
 import { SimulatedQonto } from "./qonto.ts";
@@ -240,12 +241,12 @@ class History {
     agenda.add(from, () => {
       cloud.deploy();
       cloud.note(() => `the database lacks ${hasTables ? "the note of its migrations" : "tables"}`);
-      if (hasTables) db.notesMigrations = false;
+      if (hasTables) db.execute([{ sql: "DELETE FROM d1_migrations", parameters: [] }]);
       else db.lacksTables = true;
     });
     agenda.add(until, () => {
       cloud.note(() => "the migrations are applied");
-      if (hasTables) db.notesMigrations = true;
+      if (hasTables) db.execute([{ sql: noteMigrationsSql, parameters: [] }]);
       else db.lacksTables = false;
     });
   }

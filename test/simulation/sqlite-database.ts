@@ -96,12 +96,6 @@ export class SqliteDatabase {
     this.lacksTables = false;
   }
 
-  /** Whether the migrations are noted as applied. */
-  set notesMigrations(areNoted: boolean) {
-    this.#db.exec(areNoted ? noteMigrationsSql : "DELETE FROM d1_migrations");
-    this.#counted = null;
-  }
-
   #inTransaction<Value>(work: () => Value): Value {
     this.#begin.run();
     try {
