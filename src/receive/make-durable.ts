@@ -27,7 +27,6 @@ export async function makeDurable<Outcome>(
   const recording = logged(record(), "database");
   const first = await withTimeout(recording, DATABASE_TIMEOUT_MS, timers);
   if (first.state === "done") return { by: "database", outcome: first.value, sent: false };
-
   if (first.state === "failed" && first.error instanceof SchemaMissing) return "not_ready";
 
   const sending = send();
