@@ -8,6 +8,7 @@ import { plainPath } from "./platform/plain-path.ts";
 import { ProblemError, problemResponse } from "./platform/problem.ts";
 import type { World } from "./platform/world.ts";
 import { receiveRoute } from "./receive/route.ts";
+import { explainSchemaFault, isSchemaFault } from "./store/schema.ts";
 
 type App = Hono<{ Bindings: Env }>;
 
@@ -69,7 +70,7 @@ function addAnswers(app: App): App {
     const allowed = methods.filter(isAt);
     return allowed.length === 0 ? problemResponse(nothingHere) : methodNotAllowed(allowed);
   });
-  app.onError((error) => {
+  app.onError(async (error, c) => {
     if (error instanceof ProblemError) return problemResponse(error.problem, error.headers);
     if (error instanceof HTTPException && error.status < 500) {
       return problemResponse({
@@ -79,6 +80,11 @@ function addAnswers(app: App): App {
         detail: error.message,
         errors: [{ path: "", message: error.message }],
       });
+    }
+    if (isSchemaFault(error)) {
+      const fault = await explainSchemaFault(c.env.DB, error);
+      logFailure("request", fault);
+      return problemResponse({ status: 503, code: "not_ready", title: "Not ready", detail: fault.message });
     }
     logFailure("request", error);
     return problemResponse({

@@ -3,10 +3,15 @@ import { consumeDeadLetters } from "./dead-letters/consumer.ts";
 import { type Bindings, type Env, openBindings, readConfig } from "./env.ts";
 import { Tally } from "./domain/tally.ts";
 import { consumeEvents } from "./fan-out/consumer.ts";
+import { logFailure } from "./platform/log.ts";
 import type { World } from "./platform/world.ts";
 import { consumeRetries } from "./retry/consumer.ts";
+import { explained, isSchemaFault } from "./store/schema.ts";
 import { writeTally } from "./write-tally.ts";
 import { runUpkeep } from "./upkeep/upkeep.ts";
+
+/** Somebody has to apply the migrations. In its hundred tries a message waits for that for 100 minutes, then as a dead letter. */
+const SCHEMA_MISSING_DELAY_SECONDS = 60;
 
 /** The Worker: requests come in, queues are consumed, the cron runs. */
 export function createRelay(world: World) {
@@ -15,6 +20,19 @@ export function createRelay(world: World) {
   const open = openBindings(world);
   const writeTallyInTime = ({ DB }: Env, context: Pick<ExecutionContext, "waitUntil">) => {
     if (tally.isDue(world.now())) context.waitUntil(writeTally(DB, tally, world.now()));
+  };
+  const consume = (batch: MessageBatch, env: Env, context: Pick<ExecutionContext, "waitUntil">): Promise<void> => {
+    const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
+    switch (batch.queue) {
+      case "qonto-relay-events":
+        return consumeEvents(batch, { env, config: readConfig(env), world, tally, waitUntil });
+      case "qonto-relay-retries":
+        return consumeRetries(batch, { env, config: readConfig(env), world, tally, waitUntil });
+      case "qonto-relay-dead-letters":
+        return consumeDeadLetters(batch, { env, world });
+      default:
+        throw new Error(`No stage consumes the queue ${batch.queue}`);
+    }
   };
   return {
     fetch: async (request, bindings, context) => {
@@ -26,17 +44,13 @@ export function createRelay(world: World) {
 
     async queue(batch, bindings, context) {
       const env = open(bindings);
-      const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
       writeTallyInTime(env, context);
-      switch (batch.queue) {
-        case "qonto-relay-events":
-          return consumeEvents(batch, { env, config: readConfig(env), world, tally, waitUntil });
-        case "qonto-relay-retries":
-          return consumeRetries(batch, { env, config: readConfig(env), world, tally, waitUntil });
-        case "qonto-relay-dead-letters":
-          return consumeDeadLetters(batch, { env, world });
-        default:
-          throw new Error(`No stage consumes the queue ${batch.queue}`);
+      try {
+        await consume(batch, env, context);
+      } catch (error) {
+        if (!isSchemaFault(error)) throw error;
+        logFailure(batch.queue, await explained(env.DB, error), { messages: batch.messages.length });
+        for (const message of batch.messages) message.retry({ delaySeconds: SCHEMA_MISSING_DELAY_SECONDS });
       }
     },
 

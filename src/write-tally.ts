@@ -1,6 +1,7 @@
 import type { Database } from "./store/database.ts";
 import type { Tally } from "./domain/tally.ts";
 import { logFailure } from "./platform/log.ts";
+import { explained } from "./store/schema.ts";
 import { addCounts } from "./store/tallies.ts";
 
 /**
@@ -14,6 +15,6 @@ export async function writeTally(db: Database, tally: Tally, now: number): Promi
     await addCounts(db, counts, now);
   } catch (error) {
     tally.giveBack(counts);
-    logFailure("write-tally", error);
+    logFailure("write-tally", await explained(db, error));
   }
 }

@@ -19,6 +19,7 @@ import { Refusal } from "./pages/refusal.tsx";
 import { addRegistrations } from "./pages/registrations/registrations.tsx";
 import { addTail } from "./pages/tail/tail.tsx";
 import { addTeams } from "./pages/teams/teams.tsx";
+import { explainSchemaFault, isSchemaFault } from "../store/schema.ts";
 import { type Console, type ConsoleEnv, ROOT } from "./requests.ts";
 import { requireSession } from "./session/guard.ts";
 import { addLogin, addLogout } from "./session/login.tsx";
@@ -52,11 +53,16 @@ export function operatorConsole(world: World, tally: Tally): Console {
     throw refuse("not_found", { detail: "There is no page at this address." });
   });
 
-  pages.onError((error, c) => {
+  pages.onError(async (error, c) => {
     const viewer = c.get("viewer");
     if (error instanceof ProblemError) {
       for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
       return showPage(c, <Refusal problem={error.problem} viewer={viewer} />, toStatus(error.problem.status));
+    }
+    if (isSchemaFault(error)) {
+      const fault = await explainSchemaFault(c.env.DB, error);
+      logFailure("console", fault);
+      return showPage(c, <Refusal problem={{ title: "Not ready", detail: fault.message }} viewer={viewer} />, 503);
     }
     logFailure("console", error);
     return showPage(c, <Refusal problem={failure} viewer={viewer} />, 500);

@@ -5,6 +5,7 @@ import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { keepDeadLetter } from "../store/dead-letters.ts";
 import { writeMarks } from "../store/marks.ts";
+import { explained, isSchemaFault } from "../store/schema.ts";
 import { secure } from "./secure.ts";
 
 export interface BuryingDead {
@@ -21,9 +22,10 @@ const RETRY_DELAY_SECONDS = 600;
 /**
  * Takes what a consumer could not handle in all its tries. Each message, or each event in it, becomes a record that an
  * operator sees and can replay, and what only the message holds is secured in the same transaction. A message leaves the
- * queue when it is in D1.
+ * queue when it is in D1, however long that takes.
  */
 export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDead): Promise<void> {
+  let schemaFault: unknown = null;
   for (const message of batch.messages) {
     try {
       const content = parseMessage(message.body);
@@ -31,9 +33,15 @@ export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDe
       else await bury(message, content, burying);
       message.ack();
     } catch (error) {
-      logFailure("bury-dead-letter", error, { message_id: message.id, tries: message.attempts });
+      if (isSchemaFault(error)) schemaFault = error;
+      else logFailure("bury-dead-letter", error, { message_id: message.id, tries: message.attempts });
       await keepWithTheQueue(message, burying);
     }
+  }
+  // One line for all messages: it is the fault of none of them.
+  if (schemaFault !== null) {
+    const messages = batch.messages.length;
+    logFailure("bury-dead-letter", await explained(burying.env.DB, schemaFault), { messages });
   }
 }
 

@@ -5,8 +5,9 @@ import { recordOnce } from "../store/events.ts";
 import { keep, quarantineId } from "../store/quarantine.ts";
 
 /**
- * Statements that put into D1 what a message may be alone to hold: an event, recorded as of now, for the cron looks for
- * what is stuck among the latest, or the body of an unreadable one. All else that a message can name is in D1 already.
+ * Statements that put into D1 what a message may be alone to hold: an event, or the body of an unreadable one. Either is
+ * recorded as of now, for the cron looks for what is stuck among the latest, and deletes what is old. All else that a message
+ * can name is in D1 already.
  */
 export async function secure(
   message: QueueMessage | null,
@@ -22,7 +23,7 @@ export async function secure(
   if (message?.kind === "quarantine") {
     const body = Uint8Array.fromBase64(message.body_base64);
     const id = await quarantineId(null, body);
-    return [keep(db, { ...aboutOf(message), id, eventId: null, reason: "unreadable", body })];
+    return [keep(db, { ...aboutOf(message), receivedAt: now, id, eventId: null, reason: "unreadable", body })];
   }
   return [];
 }

@@ -37,7 +37,7 @@ export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut)
 
 /**
  * Fans out the events of all messages, so many at once, and decides over each message by its events. Should one fan-out
- * fail, all messages come again but those whose events were handled before it.
+ * fail, only those are decided over whose events were handled before it: the others come again.
  */
 async function fanOutAll(
   arrived: readonly (Arrived & { readonly message: Message })[],
@@ -55,7 +55,6 @@ async function fanOutAll(
     for (const { message, content } of arrived) {
       const verdicts = content.events.flatMap(({ id }) => handled.get(id) ?? []);
       if (verdicts.length === content.events.length) decide(message, verdicts.reduce(sooner, "done"));
-      else message.retry();
     }
   }
 }

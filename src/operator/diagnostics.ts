@@ -7,8 +7,7 @@ import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { checkOfficialVectors } from "../qonto/official-vectors.ts";
 import { type MarkName, readMarksFrom, allMarks, writeMarks } from "../store/marks.ts";
-import { expectedMigrations } from "../store/expected-migrations.ts";
-import { readAppliedMigrations } from "../store/schema.ts";
+import { explained, missingAmong, readAppliedMigrations } from "../store/schema.ts";
 import { countsSince, readCounts } from "../store/tallies.ts";
 import { type Traffic, readTrafficRow, trafficSince } from "../store/traffic.ts";
 import { diagnostics, exampleDiagnostics } from "./diagnostics-schema.ts";
@@ -96,7 +95,7 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
 /** What D1 knows. While it lacks migrations it may lack the tables to ask: that is the one thing which must be told then. */
 async function readDatabase(db: Database, now: number) {
   const applied = await readAppliedMigrations(db);
-  const missing = expectedMigrations.filter((name) => !applied.includes(name));
+  const missing = missingAmong(applied);
   const migrations = { applied, missing };
   try {
     const [marks, counts, traffic] = await db.batch([
@@ -112,7 +111,7 @@ async function readDatabase(db: Database, now: number) {
     };
   } catch (error) {
     if (missing.length === 0) throw error;
-    logFailure("diagnostics", error);
+    logFailure("diagnostics", await explained(db, error));
     return { migrations, marks: readMarksFrom([]), counts: readCounts([]), traffic: [] };
   }
 }

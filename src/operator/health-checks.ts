@@ -1,4 +1,5 @@
-import { type Condition, MOST_DATABASE_BYTES } from "../store/condition.ts";
+import { type Condition, MOST_DATABASE_BYTES, type Told } from "../store/condition.ts";
+import { describeMissing } from "../store/schema.ts";
 
 /** What one check found. `value` is its figure, `limit` the largest that is still well; null where nothing can be counted. */
 interface Check {
@@ -39,14 +40,22 @@ export function checkDatabase(state: "done" | "failed" | "late"): Check {
   return unknown(`D1 ${fault}.`);
 }
 
+export function checkSchema({ missingMigrations, condition }: Told): Check {
+  if (missingMigrations.length > 0) return within(0, missingMigrations.length, describeMissing(missingMigrations));
+  // As if somebody had dropped it by hand.
+  if (condition === null) return unknown("A table or a column is missing though every migration has been applied.");
+  return within(0, 0, "Every migration has been applied.");
+}
+
 type ConditionChecks = Readonly<
   Record<"cron" | "fan_out" | "deliveries" | "resting_destinations" | "dead_letters" | "secrets" | "storage", Check>
 >;
 
-/** The checks of a condition that nobody knows. */
-export function nobodyCanTell(): ConditionChecks {
-  const check = unknown("D1 does not say.");
+/** The checks of what nobody knows, and why. */
+export function nobodyCanTell(why: string): ConditionChecks & { readonly schema: Check } {
+  const check = unknown(why);
   return {
+    schema: check,
     cron: check,
     fan_out: check,
     deliveries: check,

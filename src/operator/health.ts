@@ -16,6 +16,7 @@ const health = z
     checks: z.object({
       configuration: check,
       database: check,
+      schema: check,
       cron: check,
       fan_out: check,
       deliveries: check,
@@ -34,6 +35,7 @@ const exampleHealth = {
   checks: {
     configuration: { ...wellCheck, detail: "Every required secret is set." },
     database: { status: "ok", detail: "D1 answers.", value: null, limit: null },
+    schema: { ...wellCheck, detail: "Every migration has been applied." },
     cron: { status: "ok", detail: "The cron ran 42 s ago.", value: 42, limit: 200 },
     fan_out: wellCheck,
     deliveries: { ...wellCheck, limit: 180 },

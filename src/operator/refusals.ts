@@ -79,6 +79,14 @@ const refusals = {
     when: "ADMIN_TOKEN is missing or too short, or a variable cannot be read; the detail says which",
     says: { status: 503, title: "Not configured", detail: "ADMIN_TOKEN is not set." },
   },
+  not_ready: {
+    when: "The database lacks migrations; the detail says which, and what to do",
+    says: {
+      status: 503,
+      title: "Not ready",
+      detail: "The database lacks 0001_schema.sql. Run `npm run deploy`, which applies it.",
+    },
+  },
 } satisfies Record<string, RefusalForm>;
 
 export type RefusalCode = keyof typeof refusals;
@@ -117,7 +125,10 @@ export const behindToken = {
   401: documented("unauthorized"),
   403: documented("forbidden"),
   429: documented("too_many_requests"),
-  503: documented("not_configured"),
+  503: {
+    ...documented("not_configured"),
+    description: `${documented("not_configured").description}. ${documented("not_ready").description}`,
+  },
 };
 
 export const badInput = { 400: documented("invalid_request") };

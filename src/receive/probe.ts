@@ -2,8 +2,8 @@ import type { Database } from "../store/database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { PROBE_TYPE } from "../domain/probe.ts";
 import type { Timers } from "../platform/timeout.ts";
-import { writeMarks } from "../store/marks.ts";
-import { makeDurable } from "./make-durable.ts";
+import { recordReceiverProbe } from "../store/marks.ts";
+import { type NotDurable, makeDurable } from "./make-durable.ts";
 
 /**
  * The doctor's own event, of either system. It is verified and written down like any other, so that its answer takes as
@@ -13,7 +13,7 @@ export function isProbe({ type }: RelayEvent): boolean {
   return type === PROBE_TYPE;
 }
 
-/** Whether it was written down in time. */
+/** Null once it is written down. */
 export async function recordProbe(
   { receivedAt }: RelayEvent,
   {
@@ -21,11 +21,10 @@ export async function recordProbe(
     timers,
     waitUntil,
   }: { readonly db: Database; readonly timers: Timers; readonly waitUntil: (work: Promise<unknown>) => void },
-): Promise<boolean> {
-  return (
-    (await makeDurable(
-      { record: () => writeMarks(db, { probed_receiver: receivedAt }), send: () => null },
-      { timers, waitUntil },
-    )) !== null
+): Promise<NotDurable | null> {
+  const durable = await makeDurable(
+    { record: () => recordReceiverProbe(db, receivedAt), send: () => null },
+    { timers, waitUntil },
   );
+  return typeof durable === "string" ? durable : null;
 }

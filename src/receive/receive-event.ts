@@ -124,8 +124,10 @@ function judgeTimestamp(
 }
 
 async function answerProbe(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
-  if (await recordProbe(event, { db: env.DB, timers, waitUntil })) return { outcome: "probed", event } as const;
-  return { outcome: "refused", code: "not_stored", event } as const;
+  const fault = await recordProbe(event, { db: env.DB, timers, waitUntil });
+  return fault === null
+    ? ({ outcome: "probed", event } as const)
+    : ({ outcome: "refused", code: fault, event } as const);
 }
 
 async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
@@ -141,7 +143,7 @@ async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) 
     return sent && env.EVENTS.send(messageOf([sent]));
   };
   const durable = await makeDurable({ record, send }, { timers, waitUntil });
-  if (durable === null) return { outcome: "refused", code: "not_stored", event } as const;
+  if (typeof durable === "string") return { outcome: "refused", code: durable, event } as const;
 
   const recorded: Recorded = durable.by === "database" ? durable.outcome : { as: "new", bodyDiffers: false };
   if (recorded.as !== "duplicate" && !durable.sent) {
@@ -178,7 +180,7 @@ async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitU
     },
     { timers, waitUntil },
   );
-  if (durable === null) return { outcome: "refused", code: "not_stored" } as const;
+  if (typeof durable === "string") return { outcome: "refused", code: durable } as const;
   // Qonto sends it again; the queue is not asked for what D1 has said there is no room for.
   if (durable.by === "database" && durable.outcome === "full") {
     logFailure("quarantine-unreadable-event", new QuarantineFull());

@@ -11,6 +11,7 @@ export type Refusal =
   | "body_timeout"
   | "method_not_allowed"
   | "not_configured"
+  | "not_ready"
   | "not_stored";
 
 interface WireForm {
@@ -67,6 +68,12 @@ const wireForms: Readonly<Record<Refusal, WireForm>> = {
     status: 503,
     title: "Not configured",
     detail: "This receiver is not configured for the request; its /health says what is wrong.",
+  },
+  not_ready: {
+    status: 503,
+    title: "Not ready",
+    detail: "This receiver's database is not set up yet. Send the event again.",
+    headers: { "retry-after": "60" },
   },
   not_stored: {
     status: 503,

@@ -9,6 +9,7 @@ import type { Posting } from "../outbound/post.ts";
 import { type Wake, restMs, scheduleWakes } from "../outbound/schedule.ts";
 import { findDestinations } from "../store/destinations.ts";
 import { type LaneClaimed, claimDue, endTurns } from "../store/lane.ts";
+import { explained } from "../store/schema.ts";
 
 export interface Visiting extends Concluding {
   readonly config: Posting["config"];
@@ -82,7 +83,7 @@ async function serve(visits: readonly Visit[], lane: Lane, visiting: Visiting): 
       duration_ms: world.now() - startedAt,
     });
   } catch (error) {
-    logFailure("retry", error, { visited });
+    logFailure("retry", await explained(env.DB, error), { visited });
     // What was claimed is free again when the lease ends. Should this fail as well, the cron wakes the lane.
     await scheduleWakes(
       env.RETRIES,

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { oldestDueOfSql } from "./lane.ts";
 import { type MarkName, readMarksFrom, allMarks } from "./marks.ts";
+import { appliedMigrations, isSchemaFault, migrationNames, missingAmong, readAppliedMigrations } from "./schema.ts";
 
 /** How the relay fares, as far as D1 knows. Times are Unix milliseconds. */
 export interface Condition {
@@ -36,14 +37,34 @@ const dueRow = z.object({ due_at: z.number().nullable() });
 const restingRow = z.object({ id: z.string(), resting_since: z.number() });
 const countRow = z.object({ messages: z.number() });
 
-/** One D1 call; reads a row or two for each destination. */
-export async function readCondition(db: Database, deadLettersSince: number): Promise<Condition> {
-  const [marks, due, resting, deadLetters] = await db.batch([
-    allMarks(db),
-    db.prepare(oldestDueSql),
-    db.prepare(restingSinceSql),
-    db.prepare(recentDeadLettersSql).bind(deadLettersSince),
-  ]);
+/** What D1 tells of the relay. */
+export interface Told {
+  readonly missingMigrations: readonly string[];
+  /** Null while a table or a column is missing that it takes to tell. */
+  readonly condition: Condition | null;
+}
+
+/** One D1 call; reads a row or two for each destination. A second one when a table or a column is missing. */
+export async function readCondition(db: Database, deadLettersSince: number): Promise<Told> {
+  try {
+    const [applied, ...results] = await db.batch([
+      appliedMigrations(db),
+      allMarks(db),
+      db.prepare(oldestDueSql),
+      db.prepare(restingSinceSql),
+      db.prepare(recentDeadLettersSql).bind(deadLettersSince),
+    ]);
+    return {
+      missingMigrations: missingAmong(migrationNames(applied?.results ?? [])),
+      condition: toCondition(results),
+    };
+  } catch (error) {
+    if (!isSchemaFault(error)) throw error;
+    return { missingMigrations: missingAmong(await readAppliedMigrations(db)), condition: null };
+  }
+}
+
+function toCondition([marks, due, resting, deadLetters]: readonly D1Result[]): Condition {
   return {
     marks: readMarksFrom(marks?.results ?? []),
     oldestDueAt: dueRow.parse(due?.results[0]).due_at,

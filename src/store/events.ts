@@ -4,6 +4,7 @@ import type { RelayEvent } from "../domain/event.ts";
 import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
 import { receivedAtSql } from "./event-order.ts";
 import { unfinishedSql } from "./event-progress.ts";
+import { batchOnSchema } from "./schema.ts";
 import { eventRow, toEventFields } from "./event-row.ts";
 import { wantsSql } from "./wants.ts";
 
@@ -59,7 +60,7 @@ const recordedRow = z.object({
 /**
  * Records events by one D1 call. A statement for each also tells a duplicate, says who is to get a new one and gives it the
  * lease of its message (`firstLease`). `isRepeated`: they may have been recorded by the same call before. Rows written: 2 when
- * new, and 2 for a duplicate, which is counted.
+ * new, and 2 for a duplicate, which is counted. Throws SchemaMissing.
  */
 export async function recordEvents(
   db: Database,
@@ -68,7 +69,10 @@ export async function recordEvents(
 ): Promise<Recorded[]> {
   const statement = db.prepare(recordSql);
   const answers = await retried(db, (before) =>
-    db.batch(events.map((event) => statement.bind(...eventParameters(event), isRepeated || before > 0 ? 1 : 0))),
+    batchOnSchema(
+      db,
+      events.map((event) => statement.bind(...eventParameters(event), isRepeated || before > 0 ? 1 : 0)),
+    ),
   );
   return events.map((event, index) => toRecorded(event, answers[index]?.results[0]));
 }

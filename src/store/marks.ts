@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
+import { batchOnSchema } from "./schema.ts";
 
 /**
  * What the cron remembers. `cron_ran_at`: when it last ran, or a run or two before. `oldest_unfinished_at`: receipt of the
@@ -64,6 +65,17 @@ export const writeMarksSql = `
   ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value`;
 
 /** Rows written: 1 for each that has changed. */
-export async function writeMarks(db: Database, marks: Partial<Record<MarkName, number>>): Promise<void> {
-  await retried(db, () => db.prepare(writeMarksSql).bind(JSON.stringify(marks)).run());
+export async function writeMarks(db: Database, marks: Marks): Promise<void> {
+  await retried(db, () => marksToWrite(db, marks).run());
+}
+
+/** The doctor's event, which is refused where an event would be. Throws SchemaMissing. */
+export async function recordReceiverProbe(db: Database, receivedAt: number): Promise<void> {
+  await retried(db, () => batchOnSchema(db, [marksToWrite(db, { probed_receiver: receivedAt })]));
+}
+
+type Marks = Partial<Record<MarkName, number>>;
+
+function marksToWrite(db: Database, marks: Marks): D1PreparedStatement {
+  return db.prepare(writeMarksSql).bind(JSON.stringify(marks));
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import type { Source } from "../domain/event.ts";
+import { batchOnSchema } from "./schema.ts";
 
 export type QuarantineReason = "timestamp_too_old" | "unreadable";
 
@@ -60,11 +61,11 @@ const whyNot = z.object({ kept: z.number(), recorded: z.number() });
 export const conflictOfCopySql = `
   UPDATE events SET conflicts = conflicts + 1 WHERE id = ?1 AND is_unreadable = 0 AND body <> CAST(?2 AS TEXT)`;
 
-/** Keeps an event once, and not at all when it is recorded already or there is no room for it. */
+/** Keeps an event once, and not at all when it is recorded already or there is no room for it. Throws SchemaMissing. */
 export async function keepInQuarantine(db: Database, quarantined: Quarantined): Promise<Kept> {
   const { id, eventId, body } = quarantined;
   const [kept, found] = await retried(db, () =>
-    db.batch([
+    batchOnSchema(db, [
       keep(db, quarantined),
       db.prepare(whyNotKeptSql).bind(id, eventId),
       db.prepare(conflictOfCopySql).bind(eventId, body),

@@ -1,16 +1,98 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { expectedMigrations } from "./expected-migrations.ts";
 import { appliedMigrationsSql } from "./migrations.ts";
+
+/** The database lacks what this version of the relay needs. The message says all of it: where it was noticed says nothing. */
+export class SchemaMissing extends Error {
+  override readonly name = "SchemaMissing";
+
+  constructor(message: string) {
+    super(message);
+    this.stack = message;
+  }
+}
+
+/** What the database lacks and what to do, in words for logs and people. */
+export function describeMissing(migrations: readonly string[]): string {
+  const them = migrations.length === 1 ? "it" : "them";
+  return `The database lacks ${migrations.join(", ")}. Run \`npm run deploy\`, which applies ${them}.`;
+}
+
+/** As SQLite says it. */
+const faults = ["no such table", "no such column", "has no column named"];
+
+/** Whether a D1 call failed because a table or a column is not there. */
+export function isSchemaFault(error: unknown): error is Error {
+  return (
+    error instanceof SchemaMissing || (error instanceof Error && faults.some((text) => error.message.includes(text)))
+  );
+}
+
+/** Databases that have had every migration. They stay so while an isolate lives. */
+const migrated = new WeakSet<Database>();
+
+/**
+ * Makes a D1 batch that counts only on the schema of this version. The first one of an isolate also reads which migrations
+ * have been applied. Throws SchemaMissing; the statements may have been executed all the same.
+ */
+export async function batchOnSchema(db: Database, statements: readonly D1PreparedStatement[]): Promise<D1Result[]> {
+  const isKnown = migrated.has(db);
+  try {
+    if (isKnown) return await db.batch([...statements]);
+    // First, so that an empty database fails by it.
+    const [applied, ...results] = await db.batch([appliedMigrations(db), ...statements]);
+    const missing = missingAmong(migrationNames(applied?.results ?? []));
+    if (missing.length > 0) throw new SchemaMissing(describeMissing(missing));
+    migrated.add(db);
+    return results;
+  } catch (error) {
+    throw isSchemaFault(error) ? toSchemaMissing(error, null) : error;
+  }
+}
+
+/** An error for the log: a fault of the schema by the names of the missing migrations, any other as it is. */
+export async function explained(db: Database, error: unknown): Promise<unknown> {
+  return isSchemaFault(error) ? explainSchemaFault(db, error) : error;
+}
+
+export async function explainSchemaFault(db: Database, error: Error): Promise<SchemaMissing> {
+  return toSchemaMissing(error, await readAppliedMigrations(db).then(missingAmong, () => null));
+}
+
+/** `missing`: null when nobody has asked. Then D1's own words have to do. */
+function toSchemaMissing(error: Error, missing: readonly string[] | null): SchemaMissing {
+  if (error instanceof SchemaMissing) return error;
+  const names = missing ?? (error.message.includes("d1_migrations") ? expectedMigrations : []);
+  if (names.length > 0) return new SchemaMissing(describeMissing(names));
+  return new SchemaMissing(
+    `The database lacks a table or a column (${error.message}). Run \`npm run deploy\`, which applies what is missing.`,
+  );
+}
+
+/** A statement; its rows are for `migrationNames`. */
+export function appliedMigrations(db: Database): D1PreparedStatement {
+  return db.prepare(appliedMigrationsSql);
+}
+
+const migrationRows = z.array(z.object({ name: z.string() }));
+
+export function migrationNames(rows: readonly unknown[]): string[] {
+  return migrationRows.parse(rows).map(({ name }) => name);
+}
+
+/** The migrations that this version needs and that have not been applied. */
+export function missingAmong(applied: readonly string[]): string[] {
+  return expectedMigrations.filter((name) => !applied.includes(name));
+}
 
 /** Names of the migrations that have been applied; none while their table is not there. */
 export async function readAppliedMigrations(db: Database): Promise<string[]> {
   try {
-    const { results } = await db.prepare(appliedMigrationsSql).all();
-    return migrationRows.parse(results).map(({ name }) => name);
+    const { results } = await appliedMigrations(db).all();
+    return migrationNames(results);
   } catch (error) {
-    if (error instanceof Error && error.message.includes("no such table")) return [];
+    if (isSchemaFault(error)) return [];
     throw error;
   }
 }
-
-const migrationRows = z.array(z.object({ name: z.string() }));

@@ -1,6 +1,7 @@
 import { type Config, ConfigError, type Env, readConfig } from "../env.ts";
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { readMarks, writeMarks } from "../store/marks.ts";
+import { SchemaMissing, explained } from "../store/schema.ts";
 import { deleteWhatIsOld } from "./delete-old.ts";
 import { endHeldTooLong } from "./end-held-too-long.ts";
 import { keepLedger } from "./keep-ledger.ts";
@@ -48,8 +49,11 @@ export async function runUpkeep({ env, world, tally }: Omit<Upkeep, "config">): 
     try {
       done = { ...done, ...(await task(upkeep)) };
     } catch (error) {
-      logFailure(name, error);
-      failures.push(error);
+      const failure = await explained(env.DB, error);
+      // What the schema lacks is said once, and not by each task.
+      if (!(failure instanceof SchemaMissing && failures.some((one) => one instanceof SchemaMissing)))
+        logFailure(name, failure);
+      failures.push(failure);
     }
   }
   logLine("upkeep", { ...done, failed_tasks: failures.length, duration_ms: world.now() - startedAt });

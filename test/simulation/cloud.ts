@@ -275,9 +275,14 @@ export class Cloud {
   cutOff(invocation: Invocation): void {
     if (invocation.isOver) return;
     this.note(() => `${nameOf(invocation)} is cut off`);
+    this.disturb();
+    invocation.end();
+  }
+
+  /** What was done before this may have to be done again. */
+  disturb(): void {
     this.disturbances += 1;
     this.reasonsToRepeat += 1;
-    invocation.end();
   }
 
   /** Another version of the Worker takes all that comes; those of before end what they have begun. */
@@ -290,8 +295,7 @@ export class Cloud {
   /** An isolate is lost; those in progress in it never go on. */
   lose(isolate: Isolate): void {
     this.note(() => `isolate ${isolate.number} is lost`);
-    this.disturbances += 1;
-    this.reasonsToRepeat += 1;
+    this.disturb();
     this.#isolates = this.#isolates.filter((one) => one !== isolate);
     for (const invocation of isolate.invocations) invocation.end();
   }

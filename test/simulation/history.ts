@@ -9,6 +9,7 @@ import { BUSINESS_SECRET, ONBOARDING_SECRET, type PlannedEvent, drawEvents, draw
 import { expectedState, recordedState } from "./expected-state.ts";
 import { type Faults, drawFaults, drawStormMs, noFaults } from "./faults.ts";
 import type { RelayModule } from "./load-relay.ts";
+import { noteMigrationsSql } from "./migrated-database.ts";
 import { SimulatedNetwork } from "./network.ts";
 import { ADMIN_TOKEN, SimulatedOperator } from "./operator.ts";
 import { SimulatedQonto } from "./qonto.ts";
@@ -50,7 +51,7 @@ export async function playHistory(
   seed: number,
   trace: ((line: string) => void) | null = null,
 ): Promise<Played> {
-  const history = new History(relay, db, new Chance(seed), trace);
+  const history = new History(relay, db, { chance: new Chance(seed), chanceOfSchema: new Chance(~seed) }, trace);
   // Where an error was thrown, only a trace tells; the relay throws them by the thousand.
   const { stackTraceLimit } = Error;
   if (trace === null) Error.stackTraceLimit = 0;
@@ -69,6 +70,8 @@ class History {
   readonly #relay: RelayModule;
   readonly #db: SqliteDatabase;
   readonly #chance: Chance;
+  /** Of its own: where the schema is there, a seed plays what it played without this. */
+  readonly #chanceOfSchema: Chance;
   readonly #stormMs: number;
   readonly #events: readonly PlannedEvent[];
   readonly #agenda: Agenda;
@@ -86,10 +89,16 @@ class History {
   /** With what the secrets begin that no other than the first key has encrypted; null while there is but one key. */
   #oldKeyPrefix: string | null = null;
 
-  constructor(relay: RelayModule, db: SqliteDatabase, chance: Chance, trace: ((line: string) => void) | null) {
+  constructor(
+    relay: RelayModule,
+    db: SqliteDatabase,
+    { chance, chanceOfSchema }: { readonly chance: Chance; readonly chanceOfSchema: Chance },
+    trace: ((line: string) => void) | null,
+  ) {
     this.#relay = relay;
     this.#db = db;
     this.#chance = chance;
+    this.#chanceOfSchema = chanceOfSchema;
     this.#stormMs = drawStormMs(chance);
     this.#events = drawEvents(chance, this.#stormMs);
     db.empty();
@@ -215,6 +224,31 @@ class History {
     for (const at of kills) agenda.add(at, () => this.#cloud.loseSome());
     if (chance.happens(0.1)) agenda.add(sometime(), () => this.#switchOff());
     if (chance.happens(0.1)) agenda.add(sometime(), () => this.#changeKey());
+    if (this.#chanceOfSchema.happens(0.1)) this.#deployBeforeMigrating();
+  }
+
+  /** For a while the version that is deployed finds no tables, or migrations that are not noted. */
+  #deployBeforeMigrating(): void {
+    const { agenda, db, cloud, chance } = {
+      agenda: this.#agenda,
+      db: this.#db,
+      cloud: this.#cloud,
+      chance: this.#chanceOfSchema,
+    };
+    const from = chance.whole(0, this.#stormMs / 2);
+    const until = from + chance.whole(1_000, this.#stormMs / 2);
+    const hasTables = chance.happens(0.3);
+    agenda.add(from, () => {
+      cloud.deploy();
+      cloud.note(() => `the database lacks ${hasTables ? "the note of its migrations" : "tables"}`);
+      if (hasTables) db.execute([{ sql: "DELETE FROM d1_migrations", parameters: [] }]);
+      else db.lacksTables = true;
+    });
+    agenda.add(until, () => {
+      cloud.note(() => "the migrations are applied");
+      if (hasTables) db.execute([{ sql: noteMigrationsSql, parameters: [] }]);
+      else db.lacksTables = false;
+    });
   }
 
   /** As a developer's machine: all processes are lost, and with them all queues. Only what D1 has was acknowledged for good. */
@@ -317,6 +351,7 @@ class History {
       () => titleOf(statements[0]?.sql),
       () => {
         this.#checks.afterCall(statements);
+        if (this.#db.lacksTables) this.#cloud.disturb();
         return { value: this.#db.execute(statements), afterMs: this.#cloud.latencyMs() };
       },
     );

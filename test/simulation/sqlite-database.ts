@@ -35,6 +35,8 @@ export class SqliteDatabase {
   /** For a Worker whose calls nothing happens to. */
   readonly binding: D1Database = createD1Binding(async (statements) => this.execute(statements));
 
+  /** While its migrations have not been applied each call fails as on an empty database. */
+  lacksTables = false;
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, Prepared>();
   readonly #begin: StatementSync;
@@ -69,6 +71,7 @@ export class SqliteDatabase {
     const [first, ...others] = statements;
     if (first === undefined) throw d1Error("No SQL statements detected.");
     try {
+      if (this.lacksTables) for (const { sql } of statements) emptyDatabase.prepare(sql);
       if (others.length === 0) return [this.#run(first)];
       return this.#inTransaction(() => statements.map((statement) => this.#run(statement)));
     } catch (error) {
@@ -90,6 +93,7 @@ export class SqliteDatabase {
   empty(): void {
     this.#inTransaction(() => this.#emptying.forEach((statement) => statement.run()));
     this.#counted = null;
+    this.lacksTables = false;
   }
 
   #inTransaction<Value>(work: () => Value): Value {
@@ -157,6 +161,8 @@ export class SqliteDatabase {
     return this.#counted;
   }
 }
+
+const emptyDatabase = new DatabaseSync(":memory:", { enableDoubleQuotedStringLiterals: true });
 
 interface Counters {
   readonly changes: number;

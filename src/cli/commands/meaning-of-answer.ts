@@ -12,6 +12,8 @@ const meanings: Readonly<Record<string, string>> = {
   body_timeout: "The body did not reach the relay whole in time: something on the way is slow, or cuts it off.",
   not_configured:
     "The relay has no secret for this system, or a variable that it cannot read: its /health says which. `npx wrangler secret put` it, or put it into .dev.vars.",
+  not_ready:
+    "The relay's database lacks migrations; Qonto would send it again. Run `npm run deploy`, or restart a local one.",
   not_stored: "Neither D1 nor the queue took it in time; Qonto would send it again. Look at the relay's /health.",
 };
 

@@ -9,6 +9,7 @@ import { realWorld } from "../../../src/cli/world.ts";
 import type { Source } from "../../../src/domain/event.ts";
 import { readSignature } from "../../../src/qonto/read-signature.ts";
 import { QontoServer } from "../support/qonto-server/qonto-server.ts";
+import { wholeDeployment } from "../support/whole-deployment.ts";
 
 export const RELAY = "https://relay.example.com";
 export const WEBHOOK = `${RELAY}/webhooks/qonto`;
@@ -35,6 +36,7 @@ export class ScriptedRelay {
   readonly health = {
     configuration: well("Every required secret is set."),
     database: { ...well("D1 answers."), value: null as number | null },
+    schema: well("Every migration has been applied."),
     cron: well("The cron ran 20 s ago."),
     fan_out: well("None waits."),
     deliveries: well("No delivery is overdue."),
@@ -44,7 +46,11 @@ export class ScriptedRelay {
     storage: well("The database holds 0.1 GB."),
   };
   readonly diagnostics = {
-    configuration: { secrets: { business: 1, onboarding: 1 }, signature_tolerance_seconds: 300 },
+    configuration: {
+      secrets: { business: 1, onboarding: 1 },
+      signature_tolerance_seconds: 300,
+      allow_private_destinations: false,
+    },
     signature_vectors: { business: true, onboarding: true },
     migrations: { applied: ["0001_relay.sql"], missing: [] as string[] },
     queues: { events: queue(), retries: queue(), dead_letters: queue() },
@@ -272,6 +278,7 @@ export class Scene {
       relay: this.relayWith(ADMIN_TOKEN),
       accessHeaders: {},
       qonto: this.qontoWith(this.qonto.accessToken),
+      cloudflare: { thing: wholeDeployment },
       partnerId: "partner",
       isSandbox: false,
       progress: (text) => this.progress.push(text),

@@ -4,6 +4,8 @@ import { type FaultName, faultNames } from "../../../src/cli/commands/doctor/fin
 import type { Circumstances } from "../../../src/cli/commands/doctor/patient.ts";
 import { readTarget } from "../../../src/cli/commands/doctor/target.ts";
 import type { World } from "../../../src/cli/commands/doctor/world.ts";
+import type { Queue } from "../../../src/cli/deploy/survey.ts";
+import { wholeDeployment } from "../support/whole-deployment.ts";
 import {
   BUSINESS_SECRET,
   type ScriptedRelay,
@@ -32,6 +34,26 @@ interface Fault {
   /** What else comes of it; without it the fault is the only one that is named. */
   readonly besides?: readonly FaultName[];
 }
+
+const EVENTS = "qonto-relay-events";
+
+type Found = Awaited<ReturnType<typeof wholeDeployment>>["found"];
+
+function queueOf({ queues }: Found): Queue {
+  const queue = queues.get(EVENTS);
+  if (queue === undefined) throw new Error("There is no such queue");
+  return queue;
+}
+
+const deployedWith = (change: (found: Found) => void): Partial<Circumstances> => ({
+  cloudflare: {
+    thing: async () => {
+      const deployment = await wholeDeployment();
+      change(deployment.found);
+      return deployment;
+    },
+  },
+});
 
 const DAY_MS = 86_400_000;
 const ACCESS_LOGIN = "https://team.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
@@ -77,6 +99,20 @@ const degraded = (name: keyof ScriptedRelay["health"], detail = "As the test say
 const counted = (counts: Partial<ScriptedRelay["diagnostics"]["signatures"]>): Fault => ({
   relay: (relay) => Object.assign(relay.diagnostics.signatures, counts),
 });
+const lacksTables = (relay: ScriptedRelay) => {
+  const detail = "The database lacks 0009_new.sql. Run `npm run deploy`, which applies it.";
+  Object.assign(relay.health.schema, { status: "degraded", detail, value: 1 });
+  Object.assign(relay.health.cron, { status: "degraded", detail: "The database lacks tables to tell.", value: null });
+  relay.diagnostics.migrations.missing.push("0009_new.sql");
+  relay.intercept = (request, path) => {
+    if (path === "/webhooks/qonto" && request.headers.has("x-qonto-signature")) {
+      return Response.json({ code: "not_ready" }, { status: 503 });
+    }
+    return path.startsWith("/api/") && path !== "/api/diagnostics" ? Response.json({}, { status: 500 }) : null;
+  };
+};
+const noToken: Partial<Circumstances> = { relay: { lacks: "No token.", enable: "Set it." } };
+const noSecrets: Partial<Circumstances> = { secrets: { business: null, onboarding: null }, partnerId: null };
 const withoutPrefix = BUSINESS_SECRET.replace("whsec_", "");
 const apiKey = "acme-corp-1234:0123456789abcdef0123456789abcdef";
 
@@ -169,6 +205,14 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   ],
   ["something else that says 200", "not_a_relay", answering(200)],
   ["a relay without a secret", "relay_not_configured", answering(503, "not_configured")],
+  ["a relay whose database has no tables", "migrations_missing", { relay: lacksTables }],
+  ["the same, seen without a token", "migrations_missing", { relay: lacksTables, here: () => noToken }],
+  ["the same, seen without a secret", "migrations_missing", { relay: lacksTables, here: () => noSecrets }],
+  [
+    "the same, seen without either",
+    "migrations_missing",
+    { relay: lacksTables, here: () => ({ ...noToken, ...noSecrets }) },
+  ],
   ["a relay without a database", "not_stored", answering(503, "not_stored")],
   ["a relay that fails", "relay_error", answering(500, "internal_error")],
 
@@ -350,6 +394,11 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
         (relay.intercept = (_, path) => (path === "/api/diagnostics" ? Response.json({}, { status: 500 }) : null)),
     },
   ],
+  [
+    "a public relay that is configured as a local one",
+    "private_destinations_allowed",
+    { relay: (relay) => (relay.diagnostics.configuration.allow_private_destinations = true) },
+  ],
   ["a database that is down", "database_unwell", degraded("database")],
   ["a database that is nearly full", "database_filling", degraded("storage")],
   ["teams' secrets under a key that is gone", "team_secrets_unopened", degraded("secrets")],
@@ -439,12 +488,25 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   [
     "a team that rests, seen without a token",
     "destination_resting",
-    { ...degraded("resting_destinations"), here: () => ({ relay: { lacks: "No token.", enable: "Set it." } }) },
+    { ...degraded("resting_destinations"), here: () => noToken },
   ],
   [
     "a team that is paused",
     "destination_paused",
     { relay: (relay) => (relay.destinations[0] = team({ enabled: false }, { state: "paused" })) },
+  ],
+  [
+    "a queue that is not where it should be",
+    "queue_outside_jurisdiction",
+    { here: () => deployedWith((found) => found.queues.set(EVENTS, { ...queueOf(found), jurisdiction: null })) },
+  ],
+  [
+    "a queue that was deleted and made anew",
+    "deployment_incomplete",
+    {
+      here: () =>
+        deployedWith((found) => found.queues.set(EVENTS, { ...queueOf(found), producers: [], consumers: [] })),
+    },
   ],
   ["deliveries that ended as dead", "deliveries_dead", { relay: (relay) => relay.deliveries.push(failedDelivery) }],
 ];
@@ -520,7 +582,8 @@ describe("a relay that is well", () => {
     });
   });
 
-  it("on this machine is well too, without https and where Qonto cannot reach it", async () => {
+  it("on this machine is well too, without https, where Qonto cannot reach it, with private destinations", async () => {
+    scene.relay.diagnostics.configuration.allow_private_destinations = true;
     const examined = await scene.examine(
       { target: readTarget("http://localhost:8787"), qonto: { lacks: "No access.", enable: "Set it." } },
       { lookup: async () => ["127.0.0.1", "::1"] },

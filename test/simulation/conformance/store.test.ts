@@ -5,6 +5,7 @@ import { z } from "zod";
 import { type Chance, chanceOf } from "../../chaos/chance.ts";
 import { noteMigrationSql } from "../../../src/store/migrations.ts";
 import type { SqlStatement, SqlValue } from "../d1-binding.ts";
+import { noteMigrationsSql } from "../migrated-database.ts";
 import { SqliteDatabase } from "../sqlite-database.ts";
 import { comparable } from "./comparable.ts";
 import { RealDatabase } from "./real-database.ts";
@@ -42,6 +43,7 @@ afterAll(() => real.stop());
 /** Two hundred moves of the store's own functions from nothing, then each of its statements, then all that is there. */
 async function play(recorded: RecordedDatabase, chance: Chance): Promise<void> {
   for (const table of tables) recorded.answerTo([{ sql: `DELETE FROM ${table}`, parameters: [] }]);
+  recorded.answerTo([{ sql: noteMigrationsSql, parameters: [] }]);
   for (let move = 0; move < 200; move += 1) {
     await pick(chance, moves)(recorded.store, chance).catch(unlessOfD1);
   }

@@ -139,10 +139,14 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "A message is acknowledged though not all of its events were handled",
     file: "src/fan-out/consumer.ts",
-    from: `else message.retry();
-    }`,
-    to: `else message.ack();
-    }`,
+    from: `if (verdicts.length === content.events.length) decide(`,
+    to: `decide(`,
+  },
+  {
+    title: "A message is acknowledged for which the database has no table",
+    file: "src/relay.ts",
+    from: `message.retry({ delaySeconds: SCHEMA_MISSING_DELAY_SECONDS });`,
+    to: `message.ack();`,
   },
   {
     title: "Of the copies of an event in a batch one without its body counts",

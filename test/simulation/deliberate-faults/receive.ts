@@ -4,7 +4,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "An event is acknowledged that neither store has taken in time",
     file: "src/receive/make-durable.ts",
-    from: `return durable.state === "done" ? durable.value : null;`,
+    from: `return durable.state === "done" ? durable.value : "not_stored";`,
     to: `return durable.state === "done" ? durable.value : { by: "queue", sent: true };`,
   },
   {
@@ -72,6 +72,12 @@ export const receiveFaults: readonly DeliberateFault[] = [
     file: "src/platform/group-commit.ts",
     from: `await this.#write([item, ...others.map((one) => one.item)], false);`,
     to: `[...(await this.#write([item], false)), ...others.map(() => ({ as: "new", bodyDiffers: false }))];`,
+  },
+  {
+    title: "An event is acknowledged for which the database has no table",
+    file: "src/receive/record-events.ts",
+    from: `return events.map(() => error);`,
+    to: `return events.map(() => ({ as: "new", bodyDiffers: false }));`,
   },
   {
     title: "A call that is repeated takes its own row for a duplicate",

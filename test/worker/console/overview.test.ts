@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { failing, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { dropTables, migrate } from "../support/schema.ts";
 import { statuses } from "../support/teams.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
@@ -15,6 +16,16 @@ async function read(visitor: Visitor, path = "/console"): Promise<string> {
 }
 
 describe("the overview", () => {
+  it("says on a database without a table what is missing, what to do, and that events are refused", async () => {
+    const relay = new TestRelay();
+    await dropTables();
+    const text = await read(await Visitor.loggedIn(relay));
+    await migrate();
+    expect(text).toMatch(/Schema The database lacks \S+\.sql.* Run `npm run deploy`, which applies/);
+    expect(text).toContain("Every event is refused until it has: Qonto sends it again.");
+    expect(text).not.toContain("Events are received");
+  });
+
   it("says that nobody is there to get events, and what to do next", async () => {
     const relay = new TestRelay();
     await relay.runCron();

@@ -3,6 +3,7 @@ import { Tally } from "../../../src/domain/tally.ts";
 import { operatorApi } from "../../../src/operator/api.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
+import { businessRequest, makePayload, onboardingRequest } from "../../support/qonto.ts";
 import { TestRelay } from "../support/relay.ts";
 
 const paths = [
@@ -50,6 +51,35 @@ describe("the operator's API", () => {
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({ code: "not_configured", detail });
   });
+
+  it.each(["local-admin-token", "a"])(
+    "and the webhook take nothing with the local secrets of others and ADMIN_TOKEN=%s, and /health names them",
+    async (token) => {
+      const relay = new TestRelay({
+        QONTO_WEBHOOK_SECRETS: "local-business-secret",
+        QONTO_ONBOARDING_SECRETS: "local-onboarding-secret",
+        ADMIN_TOKEN: token,
+        ENCRYPTION_KEYS: "local-encryption-key",
+      });
+      const card = makePayload("v1/cards");
+      const timestamp = Math.floor(relay.now / 1000);
+      const refused = [
+        await relay.webhook(await businessRequest(card, { secret: "local-business-secret", timestamp })),
+        await relay.webhook(await onboardingRequest(card, { secret: "local-onboarding-secret" })),
+        await relay.fetch("/api/events", { headers: { authorization: `Bearer ${token}` } }),
+        await relay.fetch("/console/login", { method: "POST", body: new URLSearchParams({ token }) }),
+      ];
+      expect(refused.map(({ status }) => status)).toEqual([503, 503, 503, 503]);
+      const { checks } = await (
+        await relay.fetch("/health")
+      ).json<{
+        checks: Record<string, { status: string; detail: string }>;
+      }>();
+      for (const name of ["QONTO_WEBHOOK_SECRETS", "QONTO_ONBOARDING_SECRETS", "ADMIN_TOKEN", "ENCRYPTION_KEYS"]) {
+        expect(checks["configuration"]?.detail).toContain(name);
+      }
+    },
+  );
 
   it("takes a token of 32 characters, and for this machine alone a shorter one", async () => {
     for (const changes of [

@@ -5,6 +5,7 @@ import { RecentHealth } from "../../../src/operator/recent-health.ts";
 import { type Intercept, Meter, failing, hanging, interceptDatabase, never } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { dropTables, forgetLastMigration, migrate, noteLastMigration } from "../support/schema.ts";
 import { statuses } from "../support/teams.ts";
 
 beforeEach(emptyDatabase);
@@ -125,6 +126,7 @@ describe("health", () => {
     relay.passSeconds(42);
     const { checks } = await (await relay.fetch("/health")).json<{ checks: object }>();
     expect(checks).toMatchObject({
+      schema: { value: 0, limit: 0 },
       cron: { value: 42, limit: 200 },
       fan_out: { value: 0, limit: 180 },
       deliveries: { value: 0, limit: 180 },
@@ -199,6 +201,53 @@ describe("health", () => {
     const relay = new TestRelay({ QONTO_ONBOARDING_SECRETS: "" });
     await relay.runCron();
     expect(await health(relay)).toEqual(well);
+  });
+});
+
+describe("health of a database that lacks migrations", () => {
+  const lacks = (...names: string[]) => ({
+    status: "degraded",
+    detail: `The database lacks ${names.join(", ")}. Run \`npm run deploy\`, which applies ${names.length === 1 ? "it" : "them"}.`,
+    value: names.length,
+    limit: 0,
+  });
+  const last = env.MIGRATIONS.at(-1)?.name ?? "";
+
+  async function checksOf(relay: TestRelay): Promise<Record<string, { status: string; detail: string }>> {
+    const response = await lookAnew(relay);
+    expect(response.status).toBe(503);
+    return (await response.json<{ checks: Record<string, { status: string; detail: string }> }>()).checks;
+  }
+
+  it("names all of them while there is no table at all, and that D1 answers", async () => {
+    const relay = new TestRelay();
+    await dropTables();
+    const { configuration, database, schema, ...others } = await checksOf(relay);
+    await migrate();
+    expect(schema).toEqual(lacks(...env.MIGRATIONS.map(({ name }) => name)));
+    expect([configuration?.status, database]).toEqual(["ok", expect.objectContaining({ status: "ok" })]);
+    expect(new Set(Object.values(others).map(({ detail }) => detail))).toEqual(
+      new Set(["The database lacks tables to tell."]),
+    );
+  });
+
+  it("names the one that is missing, and tells the rest", async () => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    await forgetLastMigration();
+    const { schema, ...others } = await checksOf(relay);
+    await noteLastMigration();
+    expect(schema).toEqual(lacks(last));
+    expect(new Set(Object.values(others).map(({ status }) => status))).toEqual(new Set(["ok"]));
+    expect(await health(relay)).toEqual(well);
+  });
+
+  it("is degraded when a table is gone though each migration is noted", async () => {
+    const relay = new TestRelay();
+    await env.DB.prepare("ALTER TABLE dead_letters RENAME TO dead_letters_away").run();
+    const { schema } = await checksOf(relay);
+    await env.DB.prepare("ALTER TABLE dead_letters_away RENAME TO dead_letters").run();
+    expect(schema).toMatchObject({ status: "degraded", value: null });
   });
 });
 

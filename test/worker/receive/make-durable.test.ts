@@ -75,8 +75,8 @@ describe("an event is made durable", () => {
         () => never,
         () => never,
       ),
-    ).toMatchObject({ result: null, afterMs: 750 });
-    expect(await race(failing, failing)).toMatchObject({ result: null, afterMs: 0 });
-    expect(await race(() => after(800, "new"), null)).toMatchObject({ result: null, afterMs: 750 });
+    ).toMatchObject({ result: "not_stored", afterMs: 750 });
+    expect(await race(failing, failing)).toMatchObject({ result: "not_stored", afterMs: 0 });
+    expect(await race(() => after(800, "new"), null)).toMatchObject({ result: "not_stored", afterMs: 750 });
   });
 });

@@ -3,6 +3,7 @@ import { examineAddress } from "./checks/address.ts";
 import { examineAnswer } from "./checks/answer.ts";
 import { examineCertificate } from "./checks/certificate.ts";
 import { examineClocks } from "./checks/clocks.ts";
+import { examineConfiguration } from "./checks/configuration.ts";
 import { examineDeadLetters } from "./checks/dead-letters.ts";
 import { examineDeployment } from "./checks/deployment.ts";
 import { examineDestinations } from "./checks/destinations.ts";
@@ -42,6 +43,7 @@ export const checks: readonly Check[] = [
   { name: "signature", asks: "Are signatures judged rightly?", examine: examineSignature },
   { name: "clocks", asks: "Do the clocks agree?", examine: examineClocks },
   { name: "access", asks: "Can the relay be looked into?", examine: examineAccess },
+  { name: "configuration", asks: "Is it set up for where it is?", examine: examineConfiguration },
   { name: "refusals", asks: "How many requests are refused?", examine: examineRefusals },
   // Duplicates: acknowledge at once, then process asynchronously.
   { name: "health", asks: "What does the relay say of itself?", examine: examineHealth },

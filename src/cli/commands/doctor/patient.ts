@@ -152,6 +152,9 @@ export class Patient {
       if (error instanceof RelayRefusal && error.status === 403) {
         throw new CannotExamine(skipped("This token may only read.", "Set ADMIN_TOKEN to one that may change things."));
       }
+      if (((await this.knownDiagnostics())?.migrations.missing ?? []).length > 0) {
+        throw new CannotExamine(skipped("The database lacks migrations: see `migrations`."));
+      }
       throw new CannotExamine(failed(apiFails(error)));
     }
   }
@@ -208,6 +211,11 @@ export class Patient {
     return isSilence(await this.tries());
   }
 
+  /** Whether an event is refused because the database lacks migrations. */
+  async isNotReady(): Promise<boolean> {
+    return (await this.tries()).some(({ code }) => code === "not_ready");
+  }
+
   readonly subscriptions = once(async (): Promise<Subscription[]> => {
     const { qonto } = this.circumstances;
     if (!("thing" in qonto)) throw new CannotExamine(skipped(qonto.lacks, qonto.enable));
@@ -219,7 +227,8 @@ function isSilence(answers: readonly Answer[]): boolean {
   return answers.every(({ status }) => status === null);
 }
 
-export const APPLY_MIGRATIONS = "npx wrangler d1 migrations apply DB --remote";
+/** Applies the migrations, too. */
+export const DEPLOY = "npm run deploy";
 
 export function apiFails(fault: Fault): Finding {
   return {
@@ -230,7 +239,7 @@ export function apiFails(fault: Fault): Finding {
       fault instanceof RelayRefusal && fault.code === "not_configured"
         ? (fault.remedy ?? "Set what it names.")
         : "Look at the relay's log. Missing migrations are the usual cause; `npm start` applies them to a local one.",
-    commands: ["npx wrangler tail", APPLY_MIGRATIONS],
+    commands: ["npx wrangler tail", DEPLOY],
   };
 }
 

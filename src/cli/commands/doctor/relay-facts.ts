@@ -15,6 +15,7 @@ export const diagnosticsFacts = z.object({
   configuration: z.object({
     secrets: z.object({ business: z.number(), onboarding: z.number() }),
     signature_tolerance_seconds: z.number().nullable(),
+    allow_private_destinations: z.boolean().nullable(),
   }),
   signature_vectors: z.object({ business: z.boolean(), onboarding: z.boolean() }),
   migrations: z.object({ applied: z.array(z.string()), missing: z.array(z.string()) }),
@@ -52,6 +53,7 @@ export const healthFacts = z.object({
   checks: z.object({
     configuration: healthCheck,
     database: healthCheck,
+    schema: healthCheck,
     cron: healthCheck,
     fan_out: healthCheck,
     deliveries: healthCheck,

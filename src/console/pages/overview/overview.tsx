@@ -2,6 +2,7 @@ import type { Tally } from "../../../domain/tally.ts";
 import { type Health, judgeHealth } from "../../../operator/judge-health.ts";
 import { logFailure } from "../../../platform/log.ts";
 import { withTimeout } from "../../../platform/timeout.ts";
+import { explained } from "../../../store/schema.ts";
 import type { World } from "../../../platform/world.ts";
 import { Notice } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
@@ -26,7 +27,7 @@ export function addOverview(pages: Console, world: World, tally: Tally): void {
       judgeHealth(c.env, now, world),
       withTimeout(readFigures(c.env, tally, now), FIGURES_TIMEOUT_MS, world),
     ]);
-    if (read.state === "failed") logFailure("console-overview", read.error);
+    if (read.state === "failed") logFailure("console-overview", await explained(c.env.DB, read.error));
     const figures = read.state === "done" ? read.value : null;
     return showPage(
       c,
@@ -34,7 +35,7 @@ export function addOverview(pages: Console, world: World, tally: Tally): void {
         <div id="overview" data-live="15">
           <Verdict health={health} figures={figures} />
           {figures === null ? (
-            <Notice kind="bad">D1 does not give the figures now. Events are received all the same.</Notice>
+            <Notice kind="bad">{sayWhyNone(health)}</Notice>
           ) : (
             <>
               <Traffic figures={figures} now={now} />
@@ -49,9 +50,16 @@ export function addOverview(pages: Console, world: World, tally: Tally): void {
   });
 }
 
+function sayWhyNone({ checks }: Health): string {
+  return checks.database.status === "ok" && checks.schema.status === "degraded"
+    ? "The database has no tables for the figures. Every event is refused until it has: Qonto sends it again."
+    : "D1 does not give the figures now. Events are received all the same.";
+}
+
 const names: Readonly<Record<keyof Health["checks"], string>> = {
   configuration: "Configuration",
   database: "Database",
+  schema: "Schema",
   cron: "Cron",
   fan_out: "First attempts",
   deliveries: "Later attempts",

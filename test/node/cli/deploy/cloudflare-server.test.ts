@@ -147,8 +147,9 @@ describe("Workers", () => {
     expect(before).toMatchObject({ producers: [{ type: "worker", script: "qonto-relay" }], consumers_total_count: 1 });
     await ask(`DELETE ${here}/queues/${before.queue_id}`);
     await ask(`POST ${here}/queues`, { queue_name: name, jurisdiction: "eu" });
+    expect(await queueNamed(name)).toMatchObject({ producers: [], consumers_total_count: 0 });
     await deploy();
-    expect(await queueNamed(name)).toMatchObject({ producers: [], consumers_total_count: 1 });
+    expect(await queueNamed(name)).toMatchObject({ producers: [{ script: "qonto-relay" }], consumers_total_count: 1 });
   });
 
   it("consume a queue alone, with dead letters in its jurisdiction", async () => {

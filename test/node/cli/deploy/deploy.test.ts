@@ -107,7 +107,7 @@ describe("before anything is written", () => {
   });
 
   it("needs no more than the permissions that the README names", async () => {
-    scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], user: "none", account_settings: "read" });
+    scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], hasUser: false, account_settings: "read" });
     expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
   });
 

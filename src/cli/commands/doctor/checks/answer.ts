@@ -1,6 +1,7 @@
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
 import { CannotExamine, type Patient } from "../patient.ts";
 import { type Answer, describeAnswer } from "../probe.ts";
+import { migrationsMissing } from "./migrations.ts";
 
 /** Qonto hangs up after it, and sends again. */
 const QONTO_WAITS_MS = 1_000;
@@ -102,6 +103,7 @@ const kinds = {
     remedy: "Set what `health` below names; of a local one, put it into .dev.vars and restart it.",
     commands: ["npx wrangler secret put NAME"],
   },
+  notReady: migrationsMissing,
   notStored: {
     fault: "not_stored",
     what: "D1 does not write a probe down in time: events hang on the queue alone, and what it does not take gets 503.",
@@ -125,6 +127,7 @@ function kindOf({ status, code, accepted, reason, isFromAccess }: Answer): Kind 
   if (status === null) return reason === "no answer in time" ? kinds.silent : kinds.unreachable;
   if (accepted || (code !== null && aboutSignature.test(code))) return null;
   if (code === "not_configured") return kinds.notConfigured;
+  if (code === "not_ready") return kinds.notReady;
   if (code === "not_stored") return kinds.notStored;
   if (isFromAccess) return kinds.access;
   if (status >= 300 && status < 400) return kinds.redirected;

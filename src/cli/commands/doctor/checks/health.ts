@@ -1,6 +1,7 @@
 import { type Finding, type Result, judged } from "../finding.ts";
-import { APPLY_MIGRATIONS, type Patient } from "../patient.ts";
+import { DEPLOY, type Patient } from "../patient.ts";
 import type { Health } from "../relay-facts.ts";
+import { migrationsMissing } from "./migrations.ts";
 
 type Checks = Health["checks"];
 
@@ -17,9 +18,9 @@ const kinds: Readonly<Record<keyof Checks, Kind>> = {
   database: {
     fault: "database_unwell",
     what: "D1 does not answer as it should: events go through the queue alone, and nothing is delivered.",
-    remedy: "Look at Cloudflare's status page. After a deploy, apply the migrations.",
-    commands: [APPLY_MIGRATIONS],
+    remedy: "Look at Cloudflare's status page.",
   },
+  schema: migrationsMissing,
   cron: {
     fault: "cron_stopped",
     what: "The cron does not run: what has lost its next step stays where it is.",
@@ -59,18 +60,18 @@ const kinds: Readonly<Record<keyof Checks, Kind>> = {
     fault: "database_filling",
     what: "The database is nearly full. D1 writes nothing more into a full one.",
     remedy: "Set RETENTION_DAYS lower (wrangler.toml, `[vars]`) and deploy: the cron deletes what is older.",
-    commands: ["npm run deploy"],
+    commands: [DEPLOY],
   },
 };
 
 /** With a token the doctor asks more closely. */
-const closerElsewhere: readonly (keyof Checks)[] = ["resting_destinations", "dead_letters"];
+const closerElsewhere: readonly (keyof Checks)[] = ["resting_destinations", "dead_letters", "schema"];
 
 /** The relay's own word on itself: configuration, database, cron, backlog. */
 export async function examineHealth(patient: Patient): Promise<Result> {
   const health = await patient.health();
-  const isInside = (await patient.access()).state === "open";
-  return judgeHealth(health, isInside ? closerElsewhere : []);
+  if ((await patient.access()).state === "open") return judgeHealth(health, closerElsewhere);
+  return judgeHealth(health, (await patient.isNotReady()) ? ["schema"] : []);
 }
 
 export function judgeHealth({ checks }: Health, leftOut: readonly (keyof Checks)[]): Result {
@@ -84,7 +85,8 @@ export function judgeHealth({ checks }: Health, leftOut: readonly (keyof Checks)
   );
 }
 
-function isUntold(name: keyof Checks, { database, fan_out }: Checks): boolean {
-  if (database.status === "degraded") return name !== "configuration";
-  return name === "fan_out" && fan_out.value === null;
+function isUntold(name: keyof Checks, checks: Checks): boolean {
+  if (checks.database.status === "degraded") return name !== "configuration";
+  if (checks.schema.status === "degraded" && name !== "schema") return checks[name].value === null;
+  return name === "fan_out" && checks.fan_out.value === null;
 }
