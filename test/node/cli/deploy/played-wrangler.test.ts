@@ -66,6 +66,8 @@ it("calls and prints what the pinned one does", async () => {
   const several = { CLOUDFLARE_API_TOKEN: "of-two", CLOUDFLARE_ACCOUNT_ID: "" };
   await expectSame(migrate, { succeeds: false, environment: several });
 
+  failBoth({ path: /qonto-relay$/ }, "reset");
+  await expectSame(migrate, { succeeds: false });
   failBoth({ path: /query$/ }, "refused_before");
   await expectSame(migrate, { succeeds: false });
   await expectSame(migrate, { succeeds: true });
@@ -83,6 +85,34 @@ it("calls and prints what the pinned one does", async () => {
   expect(real.cloudflare.unknown).toEqual([]);
 }, 300_000);
 
+it("is whoever is logged in, when the environment has no token", async () => {
+  const { cloudflare } = played;
+  cloudflare.addAccount("of-a-person", { subdomain: "person" });
+  cloudflare.addToken("token-of-a-person", { accounts: ["of-a-person"] });
+  const wrangler = new PlayedWrangler({ fetch: cloudflare.fetch, login: "token-of-a-person" });
+  const said = await wrangler.run(["auth", "token", "--json"]);
+  expect(JSON.parse(said.stdout)).toEqual({ type: "oauth", token: "token-of-a-person" });
+  expect(await wrangler.run(["deploy"])).toMatchObject({ succeeded: true });
+  expect(cloudflare.account("of-a-person").scripts.has("qonto-relay")).toBe(true);
+  expect(wrangler.commands).toEqual(["auth token --json", "deploy"]);
+  const nobody = await new PlayedWrangler({ fetch: cloudflare.fetch }).run(["auth", "token", "--json"]);
+  expect(nobody).toMatchObject({ succeeded: false, stdout: "" });
+});
+
+it("is ended while it runs, and nothing follows", async () => {
+  const { cloudflare } = played;
+  const wrangler = new PlayedWrangler({ fetch: cloudflare.fetch, environment: cloudflare.environment });
+  const { applied } = cloudflare.fail({ path: /services/ }, "hang");
+  const ended = vi.fn();
+  void wrangler.run(["deploy"]).finally(ended);
+  await applied;
+  wrangler.stop();
+  // Were it to go on, or to say that it failed, it would have done so before this ends.
+  await new PlayedWrangler({ fetch: cloudflare.fetch, environment: cloudflare.environment }).run(["deploy"]);
+  expect(ended).not.toHaveBeenCalled();
+  expect(cloudflare.calls.filter(({ path }) => path.includes("/services/"))).toHaveLength(2);
+});
+
 function failBoth(...failure: Parameters<CloudflareServer["fail"]>): void {
   for (const { cloudflare } of [real, played]) cloudflare.fail(...failure);
 }
@@ -98,7 +128,9 @@ async function expectSame(command: readonly string[], { succeeds, environment = 
   expect(one.run.succeeded, `${name}\n${one.run.output}`).toBe(succeeds);
   expect(other.run.succeeded, `${name}\n${other.run.output}`).toBe(succeeds);
   expect(other.calls, name).toEqual(one.calls);
+  expect(other.changes, name).toEqual(one.changes);
   expect(other.states, name).toEqual(one.states);
+  if (command.includes("--json")) expect(anyId(other.run.stdout), name).toEqual(anyId(one.run.stdout));
   expect(linesOf(one.run.stdout), name).toEqual(expect.arrayContaining(linesOf(other.run.stdout)));
   expect(linesOf(one.run.output), name).toEqual(expect.arrayContaining(linesOf(other.run.output)));
   for (const line of other.record) expect(one.record, name).toContainEqual(expect.objectContaining(line));
@@ -114,7 +146,7 @@ const recordLine = z.looseObject({
 let runs = 0;
 
 async function runOn({ cloudflare, wrangler }: Side, command: readonly string[], environment: object) {
-  const before = cloudflare.calls.length;
+  const [before, changed] = [cloudflare.calls.length, cloudflare.changes.length];
   const file = path.join(directory, `record-${(runs += 1)}`);
   const run: Run = await wrangler.run(command, { ...environment, WRANGLER_OUTPUT_FILE_PATH: file });
   const calls = cloudflare.calls.slice(before);
@@ -124,6 +156,7 @@ async function runOn({ cloudflare, wrangler }: Side, command: readonly string[],
     calls: inOrder(
       calls.map(({ method, path, query, status }) => anyId(`${method} ${path} ${sorted(query)} ${status}`)),
     ),
+    changes: cloudflare.changes.slice(changed).map(anyId).toSorted(),
     states: [...cloudflare.accounts.values()].map(stateOf),
     record: lines.map((line) => recordLine.parse(JSON.parse(anyId(line)))),
   };

@@ -36,14 +36,14 @@ interface Planned {
   readonly onApplied: (call: Call) => void;
 }
 
-/** What is to go wrong. */
+/** The failures that a test plans. */
 export class Failures {
   readonly #planned: Planned[] = [];
   readonly #ending = new AbortController();
   /** Calls that get no answer, and whose callers still wait. */
   hanging = 0;
 
-  /** `applied` resolves with the first call that it is done to. */
+  /** `applied` resolves with the first call that fails so. */
   plan(when: When, failure: Failure): { readonly applied: Promise<Call> } {
     const { promise: applied, resolve: onApplied } = Promise.withResolvers<Call>();
     this.#planned.push({ failure, applies: matcher(when), onApplied });
@@ -54,9 +54,9 @@ export class Failures {
     this.#ending.abort(new ConnectionCut());
   }
 
-  /** Answers a call, or lets go wrong what is to. */
+  /** Answers a call, or fails it as planned. */
   async answer(call: Call, signal: AbortSignal, answer: () => Promise<Response>): Promise<Response> {
-    // Each counts every call, also one that another is done to.
+    // Every plan counts every call, also a call that another plan fails.
     const [planned] = this.#planned.filter(({ applies }) => applies(call));
     planned?.onApplied(call);
     switch (planned?.failure) {

@@ -11,7 +11,7 @@ const LASTS_MS = 3_600_000;
 
 const hash = (bytes: Uint8Array) => new Uint8Array(createHash("sha256").update(bytes).digest());
 
-/** Accounts for whoever has none: for a proof of work, and for as long as nobody claims them an hour. */
+/** Accounts for those who have none, given for a proof of work. They expire after an hour. */
 export function temporaryAccountsApi(emulation: Emulation): Hono<Variables> {
   const { accounts, tokens, changes } = emulation;
   const api = new Hono<Variables>();
