@@ -11,6 +11,8 @@ export class Account {
   readonly queues = new Map<string, Queue>();
   readonly databases = new Map<string, Database>();
   readonly scripts = new Map<string, Script>();
+  /** Stands for the internet of the Workers that are served; undefined: it is that of this machine. */
+  internet: ((request: Request) => Promise<Response>) | undefined;
 
   constructor(id: string, name: string, subdomain: string | null) {
     this.id = id;

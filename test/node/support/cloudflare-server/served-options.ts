@@ -1,4 +1,4 @@
-import type { V4WorkerOptions } from "miniflare";
+import { type Request as MiniflareRequest, Response as MiniflareResponse, type V4WorkerOptions } from "miniflare";
 import type { Account } from "./account.ts";
 import type { Binding, Script } from "./scripts.ts";
 import type { Module } from "./uploads.ts";
@@ -37,7 +37,9 @@ export function servedOptions({ name, live }: Script, account: Account): V4Worke
     name,
     modules: [
       { type: "ESModule", path: ENTRY, contents: entryOf(live.mainModule) },
-      ...live.modules.map((module) => ({ type: typeOf(module), path: module.name, contents: module.contents })),
+      ...live.modules
+        .filter(isCode)
+        .map((module) => ({ type: typeOf(module), path: module.name, contents: module.contents })),
     ],
     compatibilityDate: live.compatibility_date,
     compatibilityFlags: [...live.compatibility_flags],
@@ -48,10 +50,23 @@ export function servedOptions({ name, live }: Script, account: Account): V4Worke
     d1Databases: record(all("d1"), ({ id }) => String(id)),
     queueProducers: record(all("queue"), (binding) => ({ queueName: queueOf(binding, account) })),
     queueConsumers: consumersOf(name, account),
+    ...(account.internet === undefined ? {} : { outboundService: outboundTo(account.internet) }),
     ratelimits: record(all("ratelimit"), ({ namespace_id, simple }) => ({
       namespace_id: String(namespace_id),
       simple: simple as { limit: number; period: 10 | 60 },
     })),
+  };
+}
+
+/** Miniflare's requests and answers are of a kind of their own. */
+function outboundTo(
+  internet: NonNullable<Account["internet"]>,
+): (request: MiniflareRequest) => Promise<MiniflareResponse> {
+  return async (request) => {
+    const { url, method, headers } = request;
+    const body = ["GET", "HEAD"].includes(method) ? null : await request.arrayBuffer();
+    const answer = await internet(new Request(url, { method, headers: [...headers], body }));
+    return new MiniflareResponse(await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] });
   };
 }
 
@@ -76,6 +91,11 @@ function consumersOf(name: string, account: Account): NonNullable<V4WorkerOption
       },
     ]),
   );
+}
+
+/** A source map comes along with the modules. */
+function isCode({ type }: Module): boolean {
+  return !type.startsWith("application/source-map");
 }
 
 function typeOf({ name, type }: Module): "ESModule" | "Text" | "CompiledWasm" | "Data" {
