@@ -79,6 +79,13 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
         "wrangler.toml another name.",
     );
   }
+  const boundTo = found.worker?.databaseId ?? null;
+  if (boundTo !== null && boundTo !== found.database?.id) {
+    problems.push(
+      `The Worker ${configuration.worker} is bound to a database that is not ${database.name} any more, and keeps that binding. ` +
+        `If what it held is gone for good, delete the Worker (\`npx wrangler delete\`; its secrets go with it) and run this again.`,
+    );
+  }
   const outside = queuesOutside(configuration, found);
   // All of them elsewhere do their work; a queue and a dead-letter queue of two jurisdictions cannot be joined.
   if (outside.length < configuration.queues.length && !mayReplaceQueues(found)) {

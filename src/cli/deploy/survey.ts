@@ -43,6 +43,8 @@ export interface Worker {
   /** Each null where Cloudflare does not say. */
   readonly crons: readonly string[] | null;
   readonly isOnWorkersDev: boolean | null;
+  /** Of the database that it is bound to. */
+  readonly databaseId: string | null;
 }
 
 export interface Deployment {
@@ -192,18 +194,22 @@ async function findWorker(api: Api, account: string, name: string): Promise<Work
   const script = `${account}/workers/scripts/${name}`;
   const secrets = await api.find(`${script}/secrets`, z.array(z.object({ name: z.string() })));
   if (secrets === null) return null;
-  const [deployed, schedules, subdomain] = await Promise.all([
+  const [deployed, schedules, subdomain, settings] = await Promise.all([
     ifTold(api.get(`${script}/deployments`, deployments)),
     ifTold(api.get(`${script}/schedules`, z.object({ schedules: z.array(z.object({ cron: z.string() })) }))),
     ifTold(api.get(`${script}/subdomain`, z.object({ enabled: z.boolean() }))),
+    ifTold(api.get(`${script}/settings`, settingsOfScript)),
   ]);
   return {
     secrets: secrets.map((secret) => secret.name),
     deployment: newest(deployed?.deployments ?? []),
     crons: schedules?.schedules.map(({ cron }) => cron) ?? null,
     isOnWorkersDev: subdomain?.enabled ?? null,
+    databaseId: settings?.bindings.find(({ type }) => type === "d1")?.id ?? null,
   };
 }
+
+const settingsOfScript = z.object({ bindings: z.array(z.object({ type: z.string(), id: z.string().optional() })) });
 
 /** Nothing is decided by these alone: what Cloudflare does not say is reported as not known. */
 async function ifTold<Value>(asking: Promise<Value>): Promise<Value | null> {

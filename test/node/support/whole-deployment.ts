@@ -19,7 +19,7 @@ export async function wholeDeployment() {
     subdomain: "test",
     queues: new Map(queues),
     database: { id: "database", jurisdiction, appliedMigrations: database.migrations },
-    worker: { secrets: [], deployment: null, crons, isOnWorkersDev: true },
+    worker: { secrets: [], deployment: null, crons, isOnWorkersDev: true, databaseId: "database" },
     obstacles: [],
   } satisfies Survey & { obstacles: [] };
   return { configuration, found };

@@ -136,6 +136,17 @@ describe("before anything is written", () => {
     expect(await tables()).toEqual([]);
   });
 
+  it("a database that was deleted under the Worker is refused with the way out: no empty one takes its place", async () => {
+    await scene.deploy();
+    scene.cloudflare.account().databases.delete("qonto-relay");
+    expect(await refused()).toMatch(
+      /^The Worker qonto-relay is bound to a database that is not .*`npx wrangler delete`/,
+    );
+    scene.cloudflare.account().scripts.delete("qonto-relay");
+    for (const queue of scene.cloudflare.account().queues.values()) queue.consumers.length = 0;
+    expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
+  });
+
   it("queues of two jurisdictions, of a relay that has events, are refused with the way out", async () => {
     await scene.deploy();
     scene.cloudflare.account().queues.delete("qonto-relay-events");

@@ -22,7 +22,10 @@ function access(env: Readonly<Record<string, string>>, url = RELAY) {
   const streams = { stdin: Readable.from([]), stdout: nowhere, stderr: nowhere };
   const signal = new AbortController().signal;
   const directories = { workingDirectory: "/nowhere", directory: "/nowhere" };
-  const world = { fetch: scene.cloudflare.fetch, wait: async () => undefined };
+  // Only what is cut short waits: nothing is late.
+  const wait = (_ms: number, end?: AbortSignal) =>
+    new Promise<never>((_, reject) => end?.addEventListener("abort", reject));
+  const world = { fetch: scene.cloudflare.fetch, wait };
   return accessToCloudflare(
     new Invocation({ env, ...streams, ...directories, interrupt: signal, world }, signal),
     readTarget(url),
