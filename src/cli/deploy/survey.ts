@@ -21,7 +21,7 @@ export interface Queue {
   readonly consumers: readonly Consumer[] | null;
 }
 
-export interface Consumer {
+interface Consumer {
   readonly id: string;
   /** Null for one that is no Worker. */
   readonly worker: string | null;
@@ -35,7 +35,7 @@ export interface Database {
   readonly appliedMigrations: readonly string[];
 }
 
-export interface Worker {
+interface Worker {
   /** Names. */
   readonly secrets: readonly string[];
   /** The newest deployment; null where none is listed. */
@@ -47,7 +47,7 @@ export interface Worker {
   readonly databaseId: string | null;
 }
 
-export interface Deployment {
+interface Deployment {
   readonly id: string;
   /** The version that all of its requests, or most of them, go to. */
   readonly versionId: string | null;

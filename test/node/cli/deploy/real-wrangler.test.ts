@@ -77,9 +77,9 @@ it("takes an empty account to an event that is delivered, and updates the live r
   await vi.waitFor(() => expect(delivered).toEqual(sent), { timeout: 30_000 });
 
   const before = cloudflare.changes.length;
-  let isDeploying = true;
-  const updating = deploy().finally(() => (isDeploying = false));
-  while (isDeploying) sent.push(await send());
+  const update = { isDone: false };
+  const updating = deploy().finally(() => (update.isDone = true));
+  while (!update.isDone) sent.push(await send());
   expect(await updating).toMatchObject({ code: 0, stderr: "" });
   expect(cloudflare.changes.slice(before)).toEqual(["upload qonto-relay", "deploy qonto-relay"]);
   sent.push(await send());

@@ -45,10 +45,10 @@ export class Scene {
   }
 
   /** Those of the live version. */
-  secrets(): Readonly<Record<string, unknown>> {
+  secrets(): Readonly<Record<string, string>> {
     const bindings = this.cloudflare.account().scripts.get("qonto-relay")?.live.bindings ?? [];
     const secrets = bindings.filter(({ type }) => type === "secret_text");
-    return Object.fromEntries(secrets.map((secret) => [secret.name, secret["text"]]));
+    return Object.fromEntries(secrets.map((secret) => [secret.name, String(secret["text"])]));
   }
 
   async deploy(
@@ -149,10 +149,10 @@ class Clock {
   };
 
   async pass<Value>(work: Promise<Value>): Promise<Value> {
-    let isDone = false;
-    const end = () => (isDone = true);
+    const state = { isDone: false };
+    const end = () => (state.isDone = true);
     work.then(end, end);
-    while (!isDone) {
+    while (!state.isDone) {
       await turn();
       if (this.#nothingMoves()) this.#ringNext();
     }
