@@ -4,7 +4,6 @@ import { Fault } from "../fault.ts";
 import { printable } from "../output.ts";
 import { Api, ApiError, type Credentials, NoAnswer, Refusal } from "./api.ts";
 import { type Context, withNotes } from "./context.ts";
-import { openTemporaryAccount } from "./temporary-account.ts";
 
 /** The account that is deployed to. */
 export interface Account {
@@ -23,16 +22,19 @@ const CLOUDFLARE = "https://api.cloudflare.com/client/v4";
 const HOW_TO_LOG_IN =
   "Log in with `npx wrangler login`, or put an API token into CLOUDFLARE_API_TOKEN; then run this again.";
 
+export type Asking = Pick<Context, "env" | "world" | "log" | "say" | "questions">;
+
+export function openApi(credentials: Credentials, { env, world, log }: Asking): Api {
+  return new Api(credentials, { baseUrl: env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE, world, log });
+}
+
 /** `configured`: the id that wrangler.toml names. */
-export async function openAccount(configured: string | null, isTemporary: boolean, context: Context): Promise<Account> {
-  const open = (credentials: Credentials) =>
-    new Api(credentials, { baseUrl: context.env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE, ...context });
-  if (isTemporary) {
-    const { id, name, token, claimUrl } = await openTemporaryAccount(context);
-    const environment = { CLOUDFLARE_ACCOUNT_ID: id, CLOUDFLARE_API_TOKEN: token };
-    return { id, name, api: open({ token }), environment, claimUrl };
-  }
-  const api = open(await findCredentials(context));
+export async function openAccount(
+  credentials: Credentials,
+  configured: string | null,
+  context: Asking,
+): Promise<Account> {
+  const api = openApi(credentials, context);
   const id = configured ?? valueOf("CLOUDFLARE_ACCOUNT_ID", context) ?? valueOf("CF_ACCOUNT_ID", context);
   const looking = id === null ? chooseAccount(api, context) : findAccount(api, id);
   const { name, ...chosen } = await withNotes("the account", looking, context);
@@ -52,7 +54,7 @@ const wranglerCredentials = z.union([
 const LOGIN_LIMIT_MS = 60_000;
 
 /** wrangler's own way to them: the environment, a file, its login, whose token it renews. */
-async function findCredentials(context: Context): Promise<Credentials> {
+export async function findCredentials(context: Context): Promise<Credentials> {
   const token = valueOf("CLOUDFLARE_API_TOKEN", context);
   if (token !== null) return { token };
   const command = ["auth", "token", "--json"];
@@ -78,7 +80,7 @@ async function findAccount(api: Api, id: string): Promise<NamedAccount> {
   }
 }
 
-async function chooseAccount(api: Api, { questions }: Context): Promise<NamedAccount> {
+async function chooseAccount(api: Api, { questions }: Asking): Promise<NamedAccount> {
   const accounts = await api.list("/accounts", account).catch((error: unknown) => {
     if (error instanceof NoAnswer) throw unreachable(error);
     if (!(error instanceof ApiError)) throw error;

@@ -1,7 +1,19 @@
 import type { Environment } from "../terminal.ts";
 import type { World } from "../world.ts";
 import type { Log } from "./log.ts";
-import type { Run, Wrangler } from "./wrangler-runs.ts";
+
+export interface Run {
+  readonly succeeded: boolean;
+  readonly stdout: string;
+  /** Whatever it printed. */
+  readonly output: string;
+}
+
+/** Runs commands of the pinned wrangler. */
+export interface Wrangler {
+  /** `limit`: ends the run when it aborts, which then has not succeeded. */
+  run(command: readonly string[], environment?: Readonly<Record<string, string>>, limit?: AbortSignal): Promise<Run>;
+}
 
 /** What the steps of one deployment share. */
 export interface Context {

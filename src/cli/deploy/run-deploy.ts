@@ -3,7 +3,7 @@ import { Fault, wrongUsage } from "../fault.ts";
 import { printable } from "../output.ts";
 import type { Environment, Stream } from "../terminal.ts";
 import { type World, realWorld } from "../world.ts";
-import { type Account, openAccount } from "./account.ts";
+import { type Account, findCredentials, openAccount } from "./account.ts";
 import { type Configuration, projectDirectory, readConfiguration } from "./configuration.ts";
 import { type Context, type Questions, withNotes } from "./context.ts";
 import { deploy, deployWorkerAlone } from "./deploy.ts";
@@ -13,7 +13,8 @@ import { rehearse } from "./rehearse.ts";
 import { readGivenSecrets } from "./secrets.ts";
 import { showStatus } from "./status.ts";
 import { survey } from "./survey.ts";
-import type { Wrangler } from "./wrangler-runs.ts";
+import { openTemporaryAccount } from "./temporary-account.ts";
+import type { Wrangler } from "./context.ts";
 
 const usage = `npm run deploy [-- options]
 
@@ -92,7 +93,9 @@ function readArguments(programArguments: readonly string[]) {
 async function run(options: Options, context: Context): Promise<void> {
   const given = readGivenSecrets(options["secrets-file"], context);
   const configuration = await readConfiguration();
-  const account = await openAccount(configuration.accountId, options.temporary, context);
+  const account = options.temporary
+    ? await openTemporaryAccount(context)
+    : await openAccount(await findCredentials(context), configuration.accountId, context);
   context.say(describe(account));
   const found = await withNotes("what is there", survey(account.api, account.id, configuration), context);
   const step = { account, configuration, context };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { latestEventSql } from "../../store/latest-event.ts";
 import { Fault } from "../fault.ts";
 import { ApiError } from "./api.ts";
 import { sayBeside } from "./deploy.ts";
@@ -48,8 +49,6 @@ export async function showStatus(
   const sentences = [...(lacks.length === 0 ? [] : [`The relay is without ${lacks.join(", ")}.`]), ...wrong];
   if (sentences.length > 0) throw new Fault(sentences.join("\n"), { remedy: "Then `npm run deploy` makes it whole." });
 }
-
-const latestEventSql = "SELECT type, received_at FROM events ORDER BY seq DESC LIMIT 1";
 
 async function lastEvent({ database }: Survey, { account }: Step): Promise<string> {
   if (database === null) return "none";

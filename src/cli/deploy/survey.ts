@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { appliedMigrationsSql } from "../../store/migrations.ts";
 import { type Api, ApiError } from "./api.ts";
 import type { Configuration } from "./configuration.ts";
 
@@ -157,8 +158,7 @@ export async function findDatabase(
       : await api.find(`${databases}/${databaseId}`, databaseRow);
   if (!found) return null;
   const { uuid: id, jurisdiction = null } = found;
-  const sql = "SELECT name FROM d1_migrations ORDER BY id";
-  const rows = (await rowsOf(api, account, id, sql, z.object({ name: z.string() }))) ?? [];
+  const rows = (await rowsOf(api, account, id, appliedMigrationsSql, z.object({ name: z.string() }))) ?? [];
   return { id, jurisdiction, appliedMigrations: rows.map((row) => row.name) };
 }
 

@@ -3,6 +3,7 @@ import path from "node:path";
 import { parse } from "smol-toml";
 import { z } from "zod";
 import { Fault, wrongUsage } from "../fault.ts";
+import { type Account, openApi } from "./account.ts";
 import { type Context, runWrangler } from "./context.ts";
 
 const TERMS = "https://www.cloudflare.com/terms/ and https://www.cloudflare.com/privacypolicy/";
@@ -12,15 +13,8 @@ const file = z.object({
   claim: z.object({ url: z.string() }),
 });
 
-interface TemporaryAccount {
-  readonly id: string;
-  readonly name: string;
-  readonly token: string;
-  readonly claimUrl: string;
-}
-
 /** An account that Cloudflare makes for a try, without a login; the same one until it ends. */
-export async function openTemporaryAccount(context: Context): Promise<TemporaryAccount> {
+export async function openTemporaryAccount(context: Context): Promise<Account> {
   const { env, questions, say } = context;
   if (env["CLOUDFLARE_API_TOKEN"]) {
     throw wrongUsage(
@@ -46,5 +40,7 @@ export async function openTemporaryAccount(context: Context): Promise<TemporaryA
   const { account, claim } = file.parse(
     parse(await readFile(path.join(home, ".wrangler", "wrangler-temporary-account.toml"), "utf8")),
   );
-  return { id: account.id, name: account.name, token: account.apiToken, claimUrl: claim.url };
+  const { id, name, apiToken: token } = account;
+  const credentials = { CLOUDFLARE_ACCOUNT_ID: id, CLOUDFLARE_API_TOKEN: token };
+  return { id, name, api: openApi({ token }, context), environment: credentials, claimUrl: claim.url };
 }

@@ -2,20 +2,8 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
+import type { Run, Wrangler } from "./context.ts";
 import { collect, endWrangler, killGroup, startWrangler } from "../wrangler.ts";
-
-export interface Run {
-  readonly succeeded: boolean;
-  readonly stdout: string;
-  /** Whatever it printed. */
-  readonly output: string;
-}
-
-/** Runs commands of the pinned wrangler. */
-export interface Wrangler {
-  /** `limit`: ends the run when it aborts, which then has not succeeded. */
-  run(command: readonly string[], environment?: Readonly<Record<string, string>>, limit?: AbortSignal): Promise<Run>;
-}
 
 const ofEveryRun = {
   WRANGLER_HIDE_BANNER: "true",

@@ -1,6 +1,7 @@
 import type { Destination } from "../../../src/cli/commands/destinations/destination.ts";
 import { type Examined, examine } from "../../../src/cli/commands/doctor/examine.ts";
-import { type Circumstances, Patient } from "../../../src/cli/commands/doctor/patient.ts";
+import type { Circumstances } from "../../../src/cli/commands/doctor/circumstances.ts";
+import { Patient } from "../../../src/cli/commands/doctor/patient.ts";
 import { readTarget } from "../../../src/cli/commands/doctor/target.ts";
 import type { World } from "../../../src/cli/commands/doctor/world.ts";
 import { QontoClient } from "../../../src/cli/qonto-client.ts";

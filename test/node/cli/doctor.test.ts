@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Examined, findingsOf } from "../../../src/cli/commands/doctor/examine.ts";
 import { type FaultName, faultNames } from "../../../src/cli/commands/doctor/finding.ts";
-import type { Circumstances } from "../../../src/cli/commands/doctor/patient.ts";
+import type { Circumstances } from "../../../src/cli/commands/doctor/circumstances.ts";
 import { readTarget } from "../../../src/cli/commands/doctor/target.ts";
 import type { World } from "../../../src/cli/commands/doctor/world.ts";
 import type { Queue } from "../../../src/cli/deploy/survey.ts";

@@ -48,7 +48,6 @@ export const checks: readonly Check[] = [
   // Duplicates: acknowledge at once, then process asynchronously.
   { name: "health", asks: "What does the relay say of itself?", examine: examineHealth },
   { name: "migrations", asks: "Are the tables those of the code?", examine: examineMigrations },
-  { name: "deployment", asks: "Is all joined at Cloudflare?", examine: examineDeployment },
   { name: "queues", asks: "Do the queues' consumers run?", examine: examineQueues },
   { name: "dead_letters", asks: "Has a queue given up?", examine: examineDeadLetters },
   // Webhooks that stopped.
@@ -56,4 +55,5 @@ export const checks: readonly Check[] = [
   { name: "quarantine", asks: "Does anything wait to be released?", examine: examineQuarantine },
   { name: "ledger", asks: "Is every event accounted for?", examine: examineLedger },
   { name: "destinations", asks: "Do the teams get their events?", examine: examineDestinations },
+  { name: "deployment", asks: "Is all joined at Cloudflare?", examine: examineDeployment },
 ];

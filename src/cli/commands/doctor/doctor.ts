@@ -8,7 +8,8 @@ import { openQonto, sandboxOption } from "../../open-qonto.ts";
 import { RelayClient } from "../../relay-client.ts";
 import type { LocalSecret, Settings } from "../../settings.ts";
 import { examine, findingsOf } from "./examine.ts";
-import { type Access, type KnownSecrets, Patient, type Qonto } from "./patient.ts";
+import type { Access, KnownSecrets, Qonto } from "./circumstances.ts";
+import { Patient } from "./patient.ts";
 import { asDocument, asText } from "./report.ts";
 import { type Target, readTarget } from "./target.ts";
 import { addressesOf, certificateOf, realTimeBoxes } from "./world.ts";
@@ -62,7 +63,7 @@ without a fault, 1 with any.`,
         relay: accessToRelay(invocation, target, accessHeaders),
         accessHeaders,
         qonto: accessToQonto(command, given.sandbox),
-        cloudflare: accessToCloudflare(invocation, target),
+        cloudflare: accessToCloudflare(invocation),
         partnerId: settings.value("QONTO_PARTNER_ID") ?? null,
         isSandbox: given.sandbox,
         progress: (text) => output.progress(text),

@@ -63,8 +63,6 @@ export const faultNames = [
   "database_unwell",
   "team_secrets_unopened",
   "database_filling",
-  "queue_outside_jurisdiction",
-  "deployment_incomplete",
   "queue_stuck",
   "dead_letter_consumer_stuck",
   "queue_backlog_old",
@@ -87,6 +85,9 @@ export const faultNames = [
   "destination_failing",
   "destination_paused",
   "deliveries_dead",
+
+  "queue_outside_jurisdiction",
+  "deployment_incomplete",
 ] as const;
 
 export type FaultName = (typeof faultNames)[number];

@@ -1,53 +1,13 @@
-import { type AccessHeaders, accessRemedy, isFromAccess } from "../../cloudflare-access.ts";
+import { accessRemedy, isFromAccess } from "../../cloudflare-access.ts";
 import { Fault } from "../../fault.ts";
 import { networkReason, tryParseLosslessly } from "../../network.ts";
-import type { Configuration } from "../../deploy/configuration.ts";
-import type { Obstacle, Survey } from "../../deploy/survey.ts";
-import type { QontoClient } from "../../qonto-client.ts";
 import { type RelayClient, RelayRefusal } from "../../relay-client.ts";
 import { type Destination, PATH as DESTINATIONS, destination } from "../destinations/destination.ts";
 import { type Subscription, listSubscriptions } from "../subscriptions/subscription.ts";
+import type { Circumstances } from "./circumstances.ts";
 import { type Finding, type Result, failed, skipped } from "./finding.ts";
 import { type Answer, type Probe, sendProbe } from "./probe.ts";
 import { type Diagnostics, type Health, diagnosticsFacts, healthFacts } from "./relay-facts.ts";
-import type { Target } from "./target.ts";
-import type { World } from "./world.ts";
-
-/** Secrets of one of Qonto's systems that this machine knows, and where they stand. */
-export interface KnownSecrets {
-  readonly values: readonly string[];
-  readonly from: string;
-}
-
-/** Qonto's API, and how far its clock was ahead of this machine's when it last answered; null before. */
-export interface Qonto {
-  readonly client: QontoClient;
-  readonly clockAheadMs: () => number | null;
-}
-
-/** What is deployed in an account at Cloudflare, beside what should be. */
-export interface Deployed {
-  readonly configuration: Configuration;
-  readonly found: Survey & { readonly obstacles: readonly Obstacle[] };
-}
-
-/** A way to something that there is, or how there would be one. */
-export type Access<Thing> = { readonly thing: Thing } | { readonly lacks: string; readonly enable: string | null };
-
-export interface Circumstances {
-  readonly target: Target;
-  readonly world: World;
-  readonly secrets: { readonly business: KnownSecrets | null; readonly onboarding: KnownSecrets | null };
-  readonly relay: Access<RelayClient>;
-  /** For /health. */
-  readonly accessHeaders: AccessHeaders;
-  readonly qonto: Access<Qonto>;
-  readonly cloudflare: Access<() => Promise<Deployed>>;
-  /** As whom the Onboarding API is used; null when it is not. */
-  readonly partnerId: string | null;
-  readonly isSandbox: boolean;
-  readonly progress: (text: string) => void;
-}
 
 /** Ends a check that cannot be made: with what it comes to instead. */
 export class CannotExamine extends Error {

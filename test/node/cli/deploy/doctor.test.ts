@@ -2,12 +2,9 @@ import { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { judgeDeployment } from "../../../../src/cli/commands/doctor/checks/deployment.ts";
 import { accessToCloudflare } from "../../../../src/cli/commands/doctor/cloudflare.ts";
-import { readTarget } from "../../../../src/cli/commands/doctor/target.ts";
 import { Invocation } from "../../../../src/cli/invocation.ts";
 import { ACCOUNT, TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { Scene } from "./scene.ts";
-
-const RELAY = "https://qonto-relay.test.workers.dev";
 
 let scene: Scene;
 
@@ -17,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => scene.stop());
 
-function access(env: Readonly<Record<string, string>>, url = RELAY) {
+function access(env: Readonly<Record<string, string>>) {
   const nowhere = new Writable({ write: (_text, _encoding, done) => done() });
   const streams = { stdin: Readable.from([]), stdout: nowhere, stderr: nowhere };
   const signal = new AbortController().signal;
@@ -26,10 +23,7 @@ function access(env: Readonly<Record<string, string>>, url = RELAY) {
   const wait = (_ms: number, end?: AbortSignal) =>
     new Promise<never>((_, reject) => end?.addEventListener("abort", reject));
   const world = { fetch: scene.cloudflare.fetch, wait };
-  return accessToCloudflare(
-    new Invocation({ env, ...streams, ...directories, interrupt: signal, world }, signal),
-    readTarget(url),
-  );
+  return accessToCloudflare(new Invocation({ env, ...streams, ...directories, interrupt: signal, world }, signal));
 }
 
 async function look() {
@@ -74,7 +68,6 @@ describe("with a token of the account, the doctor", () => {
   });
 });
 
-it("without a token the doctor says how to have it looked at, and of a local relay that there is nothing", () => {
+it("without a token the doctor says how to have it looked at", () => {
   expect(access({})).toMatchObject({ enable: "Set CLOUDFLARE_API_TOKEN." });
-  expect(access(scene.cloudflare.environment, "http://localhost:8787")).toMatchObject({ enable: null });
 });

@@ -3,7 +3,8 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { type Run, type Wrangler, WranglerRuns } from "../../../../src/cli/deploy/wrangler-runs.ts";
+import type { Run, Wrangler } from "../../../../src/cli/deploy/context.ts";
+import { WranglerRuns } from "../../../../src/cli/deploy/wrangler-runs.ts";
 import { ACCOUNT, CloudflareServer } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { PlayedWrangler } from "./played-wrangler.ts";
 

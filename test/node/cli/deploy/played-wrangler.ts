@@ -1,7 +1,7 @@
 import { appendFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import type { Run, Wrangler } from "../../../../src/cli/deploy/wrangler-runs.ts";
+import type { Run, Wrangler } from "../../../../src/cli/deploy/context.ts";
 import { Api, ApiError, CommandFailed } from "./played-wrangler/api.ts";
 import { type Credential, selectAccount, temporaryAccount } from "./played-wrangler/authentication.ts";
 import type { Surroundings } from "./played-wrangler/command.ts";

@@ -5,7 +5,7 @@ import { Writable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Questions } from "../../../../src/cli/deploy/context.ts";
 import { runDeploy } from "../../../../src/cli/deploy/run-deploy.ts";
-import type { Run, Wrangler } from "../../../../src/cli/deploy/wrangler-runs.ts";
+import type { Run, Wrangler } from "../../../../src/cli/deploy/context.ts";
 import type { World } from "../../../../src/cli/world.ts";
 import { CloudflareServer } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { PlayedWrangler } from "./played-wrangler.ts";

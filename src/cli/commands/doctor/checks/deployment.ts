@@ -2,11 +2,13 @@ import { ApiError } from "../../../deploy/api.ts";
 import { inspect } from "../../../deploy/inspect.ts";
 import { Fault } from "../../../fault.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
-import { CannotExamine, type Deployed, type Patient } from "../patient.ts";
+import type { Deployed } from "../circumstances.ts";
+import { CannotExamine, type Patient } from "../patient.ts";
 
 /** The Worker at Cloudflare must be joined to its queues, its database and its cron, and all of it be where it should. */
 export async function examineDeployment({ circumstances }: Patient): Promise<Result> {
-  const { cloudflare } = circumstances;
+  const { cloudflare, target } = circumstances;
+  if (target.isLocal) return judged([], "It is on this machine, where `npm start` joins all.");
   if (!("thing" in cloudflare)) throw new CannotExamine(skipped(cloudflare.lacks, cloudflare.enable));
   return judgeDeployment(await look(cloudflare.thing));
 }

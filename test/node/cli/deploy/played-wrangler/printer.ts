@@ -1,4 +1,4 @@
-import type { Run } from "../../../../../src/cli/deploy/wrangler-runs.ts";
+import type { Run } from "../../../../../src/cli/deploy/context.ts";
 
 /** What a command prints. Errors and warnings are no part of what is printed for programs. */
 export class Printer {
