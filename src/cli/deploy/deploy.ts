@@ -76,7 +76,7 @@ async function lookAgain(before: Survey, uploaded: Upload, step: Step): Promise<
     });
   }
   if (!isLive(before, found, uploaded)) {
-    throw new Fault(`The Worker was not deployed${uploaded.reason}. Nothing was uploaded${whatRunsOn(before)}.`, {
+    throw new Fault(`The Worker was not deployed${uploaded.reason}. ${whatIsThere(before, uploaded)}.`, {
       remedy: AGAIN,
     });
   }
@@ -90,14 +90,16 @@ async function lookAgain(before: Survey, uploaded: Upload, step: Step): Promise<
   return found;
 }
 
-/** Where its answer was lost, what is listed decides. */
+/** Where its answer was lost, what is listed decides: a version that was uploaded need not be live. */
 function isLive(before: Survey, after: Survey, { succeeded, uploaded }: Upload): boolean {
-  if (after.worker === null) return false;
-  return succeeded || uploaded || before.worker?.deployment?.id !== after.worker.deployment?.id;
+  if (succeeded || after.worker === null) return after.worker !== null;
+  const { deployment } = after.worker;
+  return deployment === null ? uploaded : deployment.id !== before.worker?.deployment?.id;
 }
 
-function whatRunsOn({ worker }: Survey): string {
-  return worker === null ? "" : "; what was deployed before runs on";
+function whatIsThere({ worker }: Survey, { uploaded }: Upload): string {
+  const version = uploaded ? "A new version was uploaded, and is not live" : "Nothing was uploaded";
+  return worker === null ? version : `${version}; what was deployed before runs on`;
 }
 
 /** What is no failure of this deployment. */

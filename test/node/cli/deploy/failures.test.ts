@@ -14,39 +14,67 @@ const failures: readonly Failure[] = [
   "garbage",
 ];
 
-async function callsOfDeployment(): Promise<number> {
+/** How many calls a deployment of this scene makes. */
+async function callsOf(begin: (scene: Scene) => Promise<unknown>): Promise<number> {
   const scene = new Scene();
   try {
+    await begin(scene);
+    const before = scene.cloudflare.calls.length;
     expect((await scene.deploy()).code).toBe(0);
-    return scene.cloudflare.calls.length;
+    return scene.cloudflare.calls.length - before;
   } finally {
     await scene.stop();
   }
 }
 
-it.each(failures)(
-  "each call that is %s ends in success or one clear sentence, and the next run completes",
-  async (failure) => {
-    const calls = await callsOfDeployment();
-    expect(calls).toBeGreaterThan(40);
-    for (let call = 1; call <= calls; call += 1) {
-      const scene = new Scene();
-      try {
-        scene.cloudflare.fail(call, failure);
-        const first = await scene.deploy();
-        const failed = scene.cloudflare.calls[call - 1];
-        const name = `call ${call} ${failure}: ${failed?.method} ${failed?.path}\n${first.stdout}\n${first.stderr}`;
-        if (first.code === 0) expect(first.stderr, name).toBe("");
-        else expectClear(first.stderr, name);
-        const second = await scene.deploy();
-        expect(second, name).toMatchObject({ code: 0, stderr: "" });
-        expect(first.stdout + second.stdout, name).toContain(`ADMIN_TOKEN=${scene.secrets()["ADMIN_TOKEN"]}`);
+async function failEach(failure: Failure, begin: (scene: Scene) => Promise<unknown>): Promise<void> {
+  const calls = await callsOf(begin);
+  expect(calls).toBeGreaterThan(40);
+  for (let call = 1; call <= calls; call += 1) {
+    const scene = new Scene();
+    try {
+      await begin(scene);
+      const live = scene.liveVersion();
+      const before = scene.cloudflare.calls.length;
+      scene.cloudflare.fail(call, failure);
+      const first = await scene.deploy();
+      const failed = scene.cloudflare.calls[before + call - 1];
+      const name = `call ${call} ${failure}: ${failed?.method} ${failed?.path}\n${first.stdout}\n${first.stderr}`;
+      if (first.code === 0) {
+        expect(first.stderr, name).toBe("");
+        expect(scene.liveVersion(), name).not.toBe(live);
         expect(await scene.deploy(["--status"]), name).toMatchObject({ code: 0, stderr: "" });
-      } finally {
-        await scene.stop();
+      } else {
+        expectClear(first.stderr, name);
+        if (first.stderr.includes("The Worker was not deployed")) expect(scene.liveVersion(), name).toBe(live);
+        if (first.stderr.includes("The Worker is live")) expect(scene.liveVersion(), name).not.toBe(live);
       }
+      const second = await scene.deploy();
+      expect(second, name).toMatchObject({ code: 0, stderr: "" });
+      expect(await scene.deploy(["--status"]), name).toMatchObject({ code: 0, stderr: "" });
+      expect(tokenIsKnown(scene, first.stdout + second.stdout), name).toBe(true);
+    } finally {
+      await scene.stop();
     }
-  },
+  }
+}
+
+/** Nothing is set that nobody was told. */
+function tokenIsKnown(scene: Scene, told: string): boolean {
+  const { ADMIN_TOKEN = "" } = scene.secrets();
+  return ADMIN_TOKEN === GIVEN || told.includes(`ADMIN_TOKEN=${ADMIN_TOKEN}`);
+}
+
+const GIVEN = "a-token-of-more-than-thirty-two-characters";
+
+it.each(failures)(
+  "a first deployment, each call of which is %s in turn: success or one clear sentence, then completed",
+  (failure) => failEach(failure, async () => undefined),
+);
+
+it.each(["refused_before", "lost_after", "hang"] as const)(
+  "an update, each call of which is %s in turn: the same",
+  (failure) => failEach(failure, (scene) => scene.deploy([], { env: { ADMIN_TOKEN: GIVEN } })),
 );
 
 it("says after 20 s what it waits for, and waits for no call for ever", async () => {

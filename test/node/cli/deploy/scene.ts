@@ -34,6 +34,11 @@ export class Scene {
     return this.#clock.now();
   }
 
+  /** Id of the version that serves; undefined while none does. */
+  liveVersion(): string | undefined {
+    return this.cloudflare.account().scripts.get("qonto-relay")?.live.id;
+  }
+
   /** What a failed run has kept. */
   log(): string {
     return readFileSync(path.join(this.#home, ".wrangler", "deploy.log"), "utf8");
