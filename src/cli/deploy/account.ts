@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { tryParseJson } from "../../platform/json.ts";
-import { Fault } from "../fault.ts";
+import { Fault, wrongUsage } from "../fault.ts";
 import { printable } from "../output.ts";
 import { Api, ApiError, type Credentials, NoAnswer, Refusal } from "./api.ts";
-import { type Context, withNotes } from "./context.ts";
+import { type Context, reasonOf, runWrangler, withNotes } from "./context.ts";
 
 /** The account that is deployed to. */
 export interface Account {
@@ -36,9 +36,8 @@ export async function openAccount(
 ): Promise<Account> {
   const api = openApi(credentials, context);
   const id = configured ?? valueOf("CLOUDFLARE_ACCOUNT_ID", context) ?? valueOf("CF_ACCOUNT_ID", context);
-  const looking = id === null ? chooseAccount(api, context) : findAccount(api, id);
-  const { name, ...chosen } = await withNotes("the account", looking, context);
-  return { ...chosen, name, api, environment: { CLOUDFLARE_ACCOUNT_ID: chosen.id }, claimUrl: null };
+  const chosen = id === null ? await chooseAccount(api, context) : await findAccount(api, id, context);
+  return { ...chosen, api, environment: { CLOUDFLARE_ACCOUNT_ID: chosen.id }, claimUrl: null };
 }
 
 function valueOf(name: string, { env }: Pick<Context, "env">): string | null {
@@ -56,12 +55,19 @@ const LOGIN_LIMIT_MS = 60_000;
 /** wrangler's own way to them: the environment, a file, its login, whose token it renews. */
 export async function findCredentials(context: Context): Promise<Credentials> {
   const token = valueOf("CLOUDFLARE_API_TOKEN", context);
-  if (token !== null) return { token };
+  if (token !== null) {
+    // wrangler would prefer the key, and deploy as somebody else than was checked.
+    if (valueOf("CLOUDFLARE_API_KEY", context) === null) return { token };
+    throw wrongUsage("CLOUDFLARE_API_TOKEN and CLOUDFLARE_API_KEY are both set.", "Unset one of them.");
+  }
   const command = ["auth", "token", "--json"];
-  const run = await context.wrangler.run(command, {}, context.world.timeout(LOGIN_LIMIT_MS));
+  const run = await runWrangler("asking wrangler for its login", { command, limitMs: LOGIN_LIMIT_MS }, context);
   const credentials = wranglerCredentials.safeParse(tryParseJson(run.stdout)).data;
   if (run.succeeded && credentials !== undefined) return credentials;
-  throw new Fault("Nobody is logged in to Cloudflare.", { remedy: HOW_TO_LOG_IN });
+  const isNobody = run.output.includes("Not logged in");
+  throw new Fault(isNobody ? "Nobody is logged in to Cloudflare." : `wrangler gave no login${reasonOf(run.output)}.`, {
+    remedy: HOW_TO_LOG_IN,
+  });
 }
 
 const account = z.object({ id: z.string(), name: z.string() });
@@ -69,9 +75,9 @@ const account = z.object({ id: z.string(), name: z.string() });
 type NamedAccount = Pick<Account, "id" | "name">;
 
 /** Its name is for the person alone: a token that may not read it may be allowed all the rest. */
-async function findAccount(api: Api, id: string): Promise<NamedAccount> {
+async function findAccount(api: Api, id: string, context: Asking): Promise<NamedAccount> {
   try {
-    return await api.get(`/accounts/${id}`, account);
+    return await withNotes("looking for the account", api.get(`/accounts/${id}`, account), context);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error instanceof NoAnswer) throw unreachable(error);
@@ -80,8 +86,10 @@ async function findAccount(api: Api, id: string): Promise<NamedAccount> {
   }
 }
 
-async function chooseAccount(api: Api, { questions }: Asking): Promise<NamedAccount> {
-  const accounts = await api.list("/accounts", account).catch((error: unknown) => {
+async function chooseAccount(api: Api, context: Asking): Promise<NamedAccount> {
+  const { questions } = context;
+  const looking = withNotes("looking for the accounts", api.list("/accounts", account), context);
+  const accounts = await looking.catch((error: unknown) => {
     if (error instanceof NoAnswer) throw unreachable(error);
     if (!(error instanceof ApiError)) throw error;
     throw notAccepted(error);
@@ -101,7 +109,7 @@ async function chooseAccount(api: Api, { questions }: Asking): Promise<NamedAcco
   }
   const answer = await questions.ask(`There are ${accounts.length} accounts:\n${list}\nWhich one? `);
   const chosen = /^\d+$/.test(answer) ? accounts[Number(answer) - 1] : accounts.find(({ id }) => id === answer);
-  if (chosen === undefined) throw new Fault(`There is no account ${printable(answer)} in this list.`);
+  if (chosen === undefined) throw new Fault(`"${printable(answer)}" is none of these accounts.`);
   return chosen;
 }
 

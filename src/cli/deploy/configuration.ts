@@ -61,9 +61,8 @@ const fileContent = z.object({
 export async function readConfiguration(): Promise<Configuration> {
   // Takes a second to load: not before it is needed.
   const { unstable_readConfig } = await import("wrangler");
-  const parsed = fileContent.safeParse(
-    unstable_readConfig({ config: path.join(projectDirectory, "wrangler.toml") }, { hideWarnings: true }),
-  );
+  const file = path.join(projectDirectory, "wrangler.toml");
+  const parsed = fileContent.safeParse(orFault(() => unstable_readConfig({ config: file }, { hideWarnings: true })));
   if (!parsed.success) throw new Fault(`wrangler.toml lacks something:\n${z.prettifyError(parsed.error)}`);
   const { name, account_id, d1_databases, queues, triggers, route, routes, workers_dev } = parsed.data;
   const [{ binding, database_name, database_id, migrations_dir, jurisdiction }] = d1_databases;
@@ -92,6 +91,14 @@ export async function readConfiguration(): Promise<Configuration> {
     crons: triggers.crons ?? [],
     isOnWorkersDev: workers_dev ?? !hasRoutes,
   };
+}
+
+function orFault<Value>(read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    throw new Fault(`wrangler.toml cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function migrationsIn(directory: string): string[] {

@@ -9,6 +9,9 @@ export interface Run {
   readonly output: string;
 }
 
+/** What stands at the end of the output of a run that was cut short. */
+export const TOOK_TOO_LONG = "[ERROR] It took too long, and was ended.";
+
 /** Runs commands of the pinned wrangler. */
 export interface Wrangler {
   /** `limit`: ends the run when it aborts, which then has not succeeded. */
@@ -37,7 +40,7 @@ export interface Questions {
 
 const NOTE_EVERY_MS = 20_000;
 
-/** Says every 20 s what is being waited for. The work has limits of its own. */
+/** Says every 20 s what is being waited for, as "creating the queue". The work has limits of its own. */
 export async function withNotes<Value>(
   what: string,
   work: Promise<Value>,
@@ -47,7 +50,7 @@ export async function withNotes<Value>(
   const note = async () => {
     for (let seconds = NOTE_EVERY_MS / 1000; ; seconds += NOTE_EVERY_MS / 1000) {
       await world.wait(NOTE_EVERY_MS, end.signal);
-      say(`Still waiting for Cloudflare, ${seconds} s by now: ${what} …`);
+      say(`Still waiting after ${seconds} s: ${what} …`);
     }
   };
   // Ends when the work does.
@@ -72,6 +75,14 @@ export async function runWrangler(
   const { wrangler, world, log } = context;
   const running = wrangler.run(command, environment ?? {}, world.timeout(limitMs));
   const run = await withNotes(what, running, context);
-  log.add(`wrangler ${command.join(" ")}\n${run.output}`);
+  // What it prints for programs can be a secret.
+  const isForPrograms = command.includes("--json") && run.succeeded;
+  log.add(`wrangler ${command.join(" ")}${isForPrograms ? "" : `\n${run.output}`}`);
   return run;
+}
+
+/** The line in which wrangler says what went wrong, behind a colon; empty when there is none. */
+export function reasonOf(output: string): string {
+  const reason = /\[ERROR\] (.+)/.exec(output)?.[1]?.trim().replace(/[.:]$/, "");
+  return reason === undefined ? "" : `: ${reason}`;
 }

@@ -1,7 +1,11 @@
+import { z } from "zod";
+import { anyDestinationSql } from "../../store/from-outside.ts";
 import { Fault } from "../fault.ts";
+import type { Configuration } from "./configuration.ts";
 import { withNotes } from "./context.ts";
 import { type Inspection, inspect } from "./inspect.ts";
 import { planOf } from "./plan.ts";
+import { describeOutside } from "./preconditions.ts";
 import { type GivenSecrets, describeMade, describeMissing, planSecrets } from "./secrets.ts";
 import {
   AGAIN,
@@ -14,7 +18,7 @@ import {
   deleteQueue,
   upload,
 } from "./steps.ts";
-import { type Service, type Survey, survey } from "./survey.ts";
+import { type Service, type Survey, rowsOf, survey } from "./survey.ts";
 
 /** New code never meets an old schema; what is missing is created first, for `wrangler deploy` would not ask where. */
 export async function deploy(found: Survey, given: GivenSecrets, step: Step): Promise<void> {
@@ -30,81 +34,110 @@ export async function deploy(found: Survey, given: GivenSecrets, step: Step): Pr
   const told = describeMade(made);
   if (told !== "") say(`\n${told}\n`);
   const uploaded = await upload(toSet, step);
-  const after = await lookAgain(found, uploaded, step);
+  const after = await lookAt(found, uploaded, { ...step, isToldSecrets: told !== "" });
   say("Deployed the Worker.");
   const address = addressOf(uploaded.targets) ?? addressUnderWorkersDev(after, step) ?? "https://<its address>";
-  for (const paragraph of [describeMissing(after.worker?.secrets ?? []), nextCommands(address)]) {
+  const isTemporary = account.claimUrl !== null;
+  for (const paragraph of [describeMissing(after.worker?.secrets ?? [], isTemporary), nextCommands(address)]) {
     if (paragraph !== "") say(`\n${paragraph}`);
   }
-  if (account.claimUrl !== null) say(`\nThe account is temporary. Make it yours at ${account.claimUrl}`);
+  if (isTemporary) say(`\nThe account is temporary. Make it yours at ${account.claimUrl}`);
 }
 
-/** What a build can do whose token may not see the database or the queues. Until they are right the relay refuses events. */
+/** New keys would not decrypt what the keys of a Worker that was deleted have encrypted. */
+export async function refuseLostKeys(
+  { worker, database }: Survey,
+  { ofFile, ofEnvironment }: GivenSecrets,
+  { account }: Step,
+): Promise<void> {
+  const isGiven = (["ENCRYPTION_KEYS", "ADMIN_TOKEN"] as const).some((name) => ofFile[name] ?? ofEnvironment[name]);
+  if (worker !== null || database === null || isGiven) return;
+  const rows = await rowsOf(account.api, `/accounts/${account.id}`, database.id, anyDestinationSql, z.unknown());
+  if (rows === null || rows.length === 0) return;
+  throw new Fault(
+    "The database holds destinations whose secrets earlier keys have encrypted, and no Worker has these keys.",
+    {
+      remedy: "Give ENCRYPTION_KEYS, or the ADMIN_TOKEN that stood for it, in the environment or with --secrets-file.",
+    },
+  );
+}
+
+/**
+ * What a build can do whose token may not see the database or the queues. Until they are right the relay refuses events: the
+ * schema is checked by the Worker itself.
+ */
 export async function deployWorkerAlone(lacking: readonly Service[], step: Step): Promise<void> {
   const { say } = step.context;
+  const names = lacking.map((service) => `${service}:Edit`).join(" and ");
+  say(`The token of this build lacks ${names}: the Worker alone is deployed.`);
+  const { succeeded, reason } = await upload({}, step);
+  if (!succeeded) throw new Fault(`The deployment did not come to its end${reason}.`, { remedy: AGAIN });
   say(
-    `The token of this build lacks ${lacking.map((service) => `${service}:Edit`).join(" and ")}: the Worker alone is deployed.`,
+    "Deployed the Worker. Its /health says what it lacks: run `npm run deploy` once from your machine, or give the build a",
   );
-  const { succeeded, uploaded, reason } = await upload({}, step);
-  if (!succeeded && !uploaded) throw new Fault(`The Worker was not deployed${reason}.`);
-  say("Deployed the Worker. Its /health says what it lacks: run `npm run deploy` once on a machine of yours, or give");
-  say("the build a token with these permissions.");
+  say("token with these permissions.");
 }
 
 /** Cloudflare's lists can be some seconds behind what was just done. */
 const LOOK_AGAIN_AFTER_MS = [2_000, 5_000];
 
-/** What is there now. Throws what is wrong with it, told apart: nothing was uploaded, or it is live and not whole. */
-async function lookAgain(before: Survey, uploaded: Upload, step: Step): Promise<Survey> {
-  const { account, configuration, context } = step;
+/** Looks at the deployment. Throws what is missing or wrong: nothing went live, or it is live and not whole. */
+async function lookAt(
+  before: Survey,
+  uploaded: Upload,
+  { account, configuration, context, isToldSecrets }: Step & { readonly isToldSecrets: boolean },
+): Promise<Survey> {
   const look = async () => {
-    const found = await withNotes("what was deployed", survey(account.api, account.id, configuration), context);
-    return { found, ...inspect(configuration, found) };
+    const looking = survey(account.api, account.id, configuration);
+    const found = await withNotes("looking at what was deployed", looking, context);
+    return { found, isLive: isLive(before, found, uploaded), ...inspect(configuration, found) };
   };
   let looked = await look();
   for (const waitMs of LOOK_AGAIN_AFTER_MS) {
-    if (looked.found.obstacles.length === 0 && looked.missing.length === 0) break;
+    if (looked.found.failures.length === 0 && looked.isLive && looked.missing.length === 0) break;
     await context.world.wait(waitMs);
     looked = await look();
   }
-  const { found } = looked;
-  const [obstacle] = found.obstacles;
-  if (obstacle !== undefined) {
-    const whole = uploaded.succeeded ? "The Worker is deployed" : `The deployment failed${uploaded.reason}`;
-    throw new Fault(`${whole}; what came of it, Cloudflare does not say: ${obstacle.error.message}.`, {
+  const { found, missing, wrong } = looked;
+  const [failure] = found.failures;
+  if (failure !== undefined) {
+    const begun = uploaded.succeeded ? "The Worker is deployed" : `The deployment failed${uploaded.reason}`;
+    throw new Fault(`${begun}; Cloudflare does not say what came of it: ${failure.error.message}.`, { remedy: AGAIN });
+  }
+  if (!looked.isLive) {
+    const left = before.worker === null ? "Nothing was uploaded" : "What was deployed before runs on";
+    const secrets = isToldSecrets ? " The secrets shown above are not set: the next run makes others." : "";
+    throw new Fault(`The Worker was not deployed${uploaded.reason}. ${left}.${secrets}`, { remedy: AGAIN });
+  }
+  if (missing.length > 0) {
+    const sentence = `The Worker is live, but without ${missing.join(", ")}${uploaded.reason}.`;
+    throw new Fault([sentence, ...wrong].join("\n"), { remedy: AGAIN });
+  }
+  if (wrong.length > 0) {
+    throw new Fault(["The Worker is live.", ...wrong].join("\n"), { remedy: "Do that, then run it again." });
+  }
+  if (!uploaded.succeeded) {
+    throw new Fault(`The Worker is live, but not all of its settings were changed${uploaded.reason}.`, {
       remedy: AGAIN,
     });
   }
-  if (!isLive(before, found, uploaded)) {
-    throw new Fault(`The Worker was not deployed${uploaded.reason}. ${whatIsThere(before, uploaded)}.`, {
-      remedy: AGAIN,
-    });
-  }
-  if (looked.missing.length > 0) {
-    const sentence = `The Worker is live, but without ${looked.missing.join(", ")}${uploaded.reason}.`;
-    throw new Fault([sentence, ...looked.wrong].join("\n"), { remedy: AGAIN });
-  }
-  if (looked.wrong.length > 0)
-    throw new Fault(looked.wrong.join("\n"), { remedy: "The Worker is live. Then run it again." });
-  sayBeside(looked, context.say);
+  printNotes(looked, configuration, context.say);
   return found;
 }
 
 /** Where its answer was lost, what is listed decides: a version that was uploaded need not be live. */
-function isLive(before: Survey, after: Survey, { succeeded, uploaded }: Upload): boolean {
-  if (succeeded || after.worker === null) return after.worker !== null;
-  const { deployment } = after.worker;
-  return deployment === null ? uploaded : deployment.id !== before.worker?.deployment?.id;
-}
-
-function whatIsThere({ worker }: Survey, { uploaded }: Upload): string {
-  const version = uploaded ? "A new version was uploaded, and is not live" : "Nothing was uploaded";
-  return worker === null ? version : `${version}; what was deployed before runs on`;
+function isLive(before: Survey, { worker }: Survey, { succeeded }: Upload): boolean {
+  if (succeeded || worker === null) return worker !== null;
+  return worker.deployment === null ? before.worker === null : worker.deployment.id !== before.worker?.deployment?.id;
 }
 
 /** What is no failure of this deployment. */
-export function sayBeside({ outside, unknown }: Inspection, say: (line: string) => void): void {
-  for (const sentence of outside) say(sentence);
+export function printNotes(
+  { outside, unknown }: Inspection,
+  { jurisdiction }: Configuration,
+  say: (line: string) => void,
+): void {
+  if (outside.length > 0) say(describeOutside(outside, jurisdiction));
   if (unknown.length > 0) say(`Cloudflare does not say ${unknown.join(", ")}.`);
 }
 

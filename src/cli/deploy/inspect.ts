@@ -1,5 +1,5 @@
 import type { Configuration, QueueConfiguration } from "./configuration.ts";
-import { queueOutside } from "./preconditions.ts";
+import { queuesOutside } from "./preconditions.ts";
 import type { Queue, Survey } from "./survey.ts";
 
 /** What a look at a deployment found. */
@@ -9,19 +9,18 @@ export interface Inspection {
   /** What stands in the way of the relay. Sentences, each with the way out, as below. */
   readonly wrong: readonly string[];
   /** Queues that work where they should not be: only their owner can tell when they are empty. */
-  readonly outside: readonly string[];
+  readonly outside: readonly Queue[];
   /** What Cloudflare does not say. */
   readonly unknown: readonly string[];
 }
 
 /** Holds what is there against what `wrangler.toml` says. */
 export function inspect(configuration: Configuration, found: Survey): Inspection {
-  const { worker, database, queues, jurisdiction } = configuration;
+  const { worker, database, queues } = configuration;
   const joined = queues.map((wanted) => inspectQueue(found.queues.get(wanted.name), wanted, worker));
   const migrations = database.migrations.filter((name) => found.database?.appliedMigrations.includes(name) !== true);
   const { crons = null, isOnWorkersDev = null } = found.worker ?? {};
   const lostCrons = configuration.crons.filter((cron) => crons?.includes(cron) === false);
-  const outside = [...found.queues.values()].filter((queue) => queue.jurisdiction !== jurisdiction);
   return {
     missing: [
       ...(found.worker === null ? [`the Worker ${worker}`] : []),
@@ -31,7 +30,7 @@ export function inspect(configuration: Configuration, found: Survey): Inspection
       ...(configuration.isOnWorkersDev && isOnWorkersDev === false ? ["its address under workers.dev"] : []),
     ],
     wrong: joined.flatMap(({ wrong }) => wrong),
-    outside: outside.map((queue) => queueOutside(queue, jurisdiction)),
+    outside: queuesOutside(configuration, found),
     unknown: [...joined.flatMap(({ unknown }) => unknown), ...(crons === null ? ["whether its cron is set"] : [])],
   };
 }

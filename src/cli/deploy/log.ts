@@ -19,10 +19,14 @@ export class Log {
 
   /** A sentence that tells where it can be read. */
   keep(directory: string): string {
-    if (this.#show !== null) return "";
+    if (this.#show !== null || this.#entries.length === 0) return "";
     const file = path.join(directory, ".wrangler", "deploy.log");
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, `${this.#entries.join("\n\n")}\n`, { mode: 0o600 });
+    try {
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, `${this.#entries.join("\n\n")}\n`, { mode: 0o600 });
+    } catch {
+      return "--verbose shows what Cloudflare and wrangler say.";
+    }
     return `What Cloudflare and wrangler said is in .wrangler/deploy.log; --verbose shows it.`;
   }
 }

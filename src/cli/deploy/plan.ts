@@ -13,7 +13,7 @@ export interface Plan {
 }
 
 export function planOf(configuration: Configuration, found: Survey): Plan {
-  const queuesToDelete = mayReplaceQueues(found) ? queuesOutside(configuration, found) : [];
+  const queuesToDelete = mayReplaceQueues(configuration, found) ? queuesOutside(configuration, found) : [];
   const isToCreate = (name: string) => !found.queues.has(name) || queuesToDelete.some((queue) => queue.name === name);
   const applied = found.database?.appliedMigrations ?? [];
   return {

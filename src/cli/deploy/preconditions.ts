@@ -1,6 +1,7 @@
-import { type Api, Refusal } from "./api.ts";
+import type { Account } from "./account.ts";
+import { type Api, type ApiError, Refusal } from "./api.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Obstacle, type Queue, type Service, type Survey, services } from "./survey.ts";
+import { type LookUpFailure, type Queue, type Service, type Survey, type Surveyed, services } from "./survey.ts";
 
 /** What stands in the way of a deployment. */
 export interface Problems {
@@ -11,38 +12,46 @@ export interface Problems {
 }
 
 export async function findProblems(
-  api: Api,
-  accountId: string,
-  { configuration, found }: { configuration: Configuration; found: Survey & { obstacles: readonly Obstacle[] } },
+  { api, id, name }: Pick<Account, "api" | "id" | "name">,
+  { configuration, found }: { configuration: Configuration; found: Surveyed },
 ): Promise<Problems> {
-  const unseen = lackingIn(found.obstacles);
-  const unchangeable = await lackingToEdit(api, accountId, configuration);
-  const lacking = services.filter((service) => unseen.includes(service) || unchangeable.includes(service));
-  const unanswered = found.obstacles.filter(({ error }) => !isPermissionMissing(error));
+  const refusals = [...refusalsIn(found.failures), ...(await refusalsOfChanges(api, id, configuration))];
+  const lacking = services.filter((service) => refusals.some((refusal) => refusal.service === service));
+  const unanswered = found.failures.filter(({ error }) => !isPermissionMissing(error));
+  const [refusal] = refusals;
+  const isStranger = name === null && lacking.length === services.length && refusal !== undefined;
   return {
     lacking,
     sentences: [
-      ...permissionProblem(lacking, accountId),
-      ...unanswered.map(({ service, error }) => `${service} could not be looked up: ${error.message}. Run it again.`),
-      ...(found.obstacles.length > 0 ? [] : problemsOfAccount(accountId, configuration, found)),
+      ...(isStranger ? [strangerProblem(id, refusal.error)] : permissionProblem(lacking, id)),
+      ...new Set(unanswered.map(lookUpProblem)),
+      ...(found.failures.length > 0 ? [] : problemsOfAccount(id, configuration, found)),
     ],
   };
 }
 
-function lackingIn(obstacles: readonly Obstacle[]): Service[] {
-  return obstacles.filter(({ error }) => isPermissionMissing(error)).map(({ service }) => service);
+function lookUpProblem({ service, error }: LookUpFailure): string {
+  return `${service} could not be looked up: ${error.message}. Run it again.`;
 }
 
-function isPermissionMissing(error: unknown): boolean {
+function refusalsIn(failures: readonly LookUpFailure[]): LookUpFailure[] {
+  return failures.filter(({ error }) => isPermissionMissing(error));
+}
+
+export function isPermissionMissing(error: unknown): error is Refusal {
   return error instanceof Refusal && error.isPermissionMissing;
+}
+
+function strangerProblem(accountId: string, { message }: ApiError): string {
+  return `The token does not reach the account ${accountId}: ${message}. Check the token and CLOUDFLARE_ACCOUNT_ID.`;
 }
 
 function permissionProblem(lacking: readonly Service[], accountId: string): string[] {
   if (lacking.length === 0) return [];
   const names = lacking.map((service) => `${service}:Edit`).join(", ");
   return [
-    `The token lacks ${names} in the account ${accountId}. Give it that (dash.cloudflare.com, My Profile, API Tokens), or log in ` +
-      "again with `npx wrangler login`.",
+    `The token lacks ${names} in the account ${accountId}. Give it that (dash.cloudflare.com, My Profile, API Tokens), or unset ` +
+      "CLOUDFLARE_API_TOKEN and log in with `npx wrangler login`.",
   ];
 }
 
@@ -50,17 +59,20 @@ function permissionProblem(lacking: readonly Service[], accountId: string): stri
  * What the token may not change. Nothing tells it but a change: each of these is one of something that cannot exist, so that
  * it is answered 404, or 401 or 403 without the permission. Another answer says nothing, and is not judged.
  */
-async function lackingToEdit(api: Api, accountId: string, { worker }: Configuration): Promise<Service[]> {
+async function refusalsOfChanges(api: Api, accountId: string, { worker }: Configuration): Promise<LookUpFailure[]> {
   const account = `/accounts/${accountId}`;
   const paths: Readonly<Record<Service, string>> = {
     "Workers Scripts": `${account}/workers/scripts/${worker}-permission-check/script-settings`,
     D1: `${account}/d1/database/00000000-0000-0000-0000-000000000000`,
     Queues: `${account}/queues/00000000000000000000000000000000`,
   };
-  const refused = await Promise.all(
-    services.map((service) => api.change("PATCH", paths[service], {}).then(() => false, isPermissionMissing)),
+  const tried = await Promise.all(
+    services.map(async (service) => {
+      const error = await api.change("PATCH", paths[service], {}).catch((failure: unknown) => failure);
+      return isPermissionMissing(error) ? [{ service, error }] : [];
+    }),
   );
-  return services.filter((_, index) => refused[index]);
+  return tried.flat();
 }
 
 function problemsOfAccount(accountId: string, configuration: Configuration, found: Survey): string[] {
@@ -72,25 +84,30 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
         `https://dash.cloudflare.com/${accountId}/workers/onboarding, or set \`routes\` in wrangler.toml.`,
     );
   }
+  if (database.databaseId !== null && found.database === null) {
+    problems.push(
+      `wrangler.toml names the database ${database.databaseId}, which the account does not have. Take \`database_id\` out, or ` +
+        "deploy to the account that has it.",
+    );
+  }
   if (found.database !== null && found.database.jurisdiction !== jurisdiction) {
     problems.push(
       `The database ${database.name} is ${inJurisdiction(found.database.jurisdiction)}, not in ${jurisdiction}, and cannot be ` +
         `moved. Delete it if nobody needs it (\`npx wrangler d1 delete ${database.name}\`), or give \`database_name\` in ` +
-        "wrangler.toml another name.",
+        "wrangler.toml another name, without `database_id`.",
     );
   }
   const boundTo = found.worker?.databaseId ?? null;
   if (boundTo !== null && boundTo !== found.database?.id) {
     problems.push(
       `The Worker ${configuration.worker} is bound to a database that is not ${database.name} any more, and keeps that binding. ` +
-        `If what it held is gone for good, delete the Worker (\`npx wrangler delete\`; its secrets go with it) and run this again.`,
+        "If what it held is gone for good, delete the Worker (`npx wrangler delete`; its secrets go with it) and run this again.",
     );
   }
   const outside = queuesOutside(configuration, found);
   // All of them elsewhere do their work; a queue and a dead-letter queue of two jurisdictions cannot be joined.
-  if (outside.length < configuration.queues.length && !mayReplaceQueues(found)) {
-    problems.push(...outside.map((queue) => queueOutside(queue, jurisdiction)));
-  }
+  const isMixed = outside.length > 0 && outside.length < configuration.queues.length;
+  if (isMixed && !mayReplaceQueues(configuration, found)) problems.push(describeOutside(outside, jurisdiction));
   return problems;
 }
 
@@ -98,17 +115,23 @@ export function queuesOutside({ jurisdiction }: Pick<Configuration, "jurisdictio
   return [...found.queues.values()].filter((queue) => queue.jurisdiction !== jurisdiction);
 }
 
-/** A relay whose database has never had its tables has acknowledged nothing: its queues hold nothing that counts. */
-export function mayReplaceQueues({ database }: Survey): boolean {
-  return database === null || database.appliedMigrations.length === 0;
+/**
+ * Whether the queues that are elsewhere hold nothing that counts. Without tables a relay acknowledges an event only when D1 is
+ * late and the queue takes it: then the queue is not empty. One without Qonto's secrets acknowledges nothing at all.
+ */
+export function mayReplaceQueues(configuration: Configuration, found: Survey): boolean {
+  if (found.database !== null && found.database.appliedMigrations.length > 0) return false;
+  const takesEvents = found.worker?.secrets.some((name) => name.startsWith("QONTO_")) === true;
+  return queuesOutside(configuration, found).every(({ backlog }) => (backlog === null ? !takesEvents : backlog === 0));
 }
 
 /** The way out for a relay that has events: what its queues hold goes out first. */
-export function queueOutside(queue: Pick<Queue, "name" | "jurisdiction">, jurisdiction: string): string {
+export function describeOutside(outside: readonly Queue[], jurisdiction: string): string {
+  const where = outside.map((queue) => `${queue.name} (${queue.jurisdiction ?? "no jurisdiction"})`).join(", ");
+  const commands = outside.map(({ name }) => `\`npx wrangler queues delete ${name}\``).join(", ");
   return (
-    `The queue ${queue.name} is ${inJurisdiction(queue.jurisdiction)}, not in ${jurisdiction}, and cannot be moved. Once it is ` +
-    `empty (\`npx wrangler queues info ${queue.name}\` says how it is used, the dashboard how full it is), delete it ` +
-    `(\`npx wrangler queues delete ${queue.name}\`) and run \`npm run deploy\`, which makes it anew.`
+    `Queues that are not in ${jurisdiction} cannot be moved: ${where}. When the dashboard shows that they are empty, delete ` +
+    `all of them (${commands}) and run \`npm run deploy\` at once, which makes them anew. What D1 records meanwhile goes out then.`
   );
 }
 

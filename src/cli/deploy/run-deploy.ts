@@ -6,7 +6,7 @@ import { type World, realWorld } from "../world.ts";
 import { type Account, findCredentials, openAccount } from "./account.ts";
 import { type Configuration, projectDirectory, readConfiguration } from "./configuration.ts";
 import { type Context, type Questions, withNotes } from "./context.ts";
-import { deploy, deployWorkerAlone } from "./deploy.ts";
+import { deploy, deployWorkerAlone, refuseLostKeys } from "./deploy.ts";
 import { Log } from "./log.ts";
 import { type Problems, findProblems } from "./preconditions.ts";
 import { rehearse } from "./rehearse.ts";
@@ -41,12 +41,23 @@ interface Surroundings {
   readonly questions?: Questions | null;
   readonly world?: World;
   readonly directory?: string;
+  /** What wrangler.toml would say. */
+  readonly configuration?: Configuration;
 }
 
 /** Deploys the relay, or says what that would do, or what is deployed; resolves with the exit code. */
 export async function runDeploy(
   programArguments: readonly string[],
-  { env, stdout, stderr, wrangler, questions = null, world = realWorld, directory = projectDirectory }: Surroundings,
+  {
+    env,
+    stdout,
+    stderr,
+    wrangler,
+    questions = null,
+    world = realWorld,
+    directory = projectDirectory,
+    configuration,
+  }: Surroundings,
 ): Promise<number> {
   const say = (line: string) => stdout.write(`${line}\n`);
   let log = new Log(null);
@@ -57,7 +68,15 @@ export async function runDeploy(
       return 0;
     }
     if (options.verbose) log = new Log((text) => stderr.write(text));
-    await run(options, { env, wrangler, world, log, say, directory, questions: options.yes ? null : questions });
+    await run(options, configuration ?? (await readConfiguration()), {
+      env,
+      wrangler,
+      world,
+      log,
+      say,
+      directory,
+      questions: options.yes ? null : questions,
+    });
     return 0;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
@@ -90,25 +109,28 @@ function readArguments(programArguments: readonly string[]) {
   }
 }
 
-async function run(options: Options, context: Context): Promise<void> {
+async function run(options: Options, configuration: Configuration, context: Context): Promise<void> {
+  if (options.temporary && (options["dry-run"] || options.status)) {
+    throw wrongUsage("--temporary makes an account: it goes with neither --dry-run nor --status.");
+  }
   const given = readGivenSecrets(options["secrets-file"], context);
-  const configuration = await readConfiguration();
   const account = options.temporary
     ? await openTemporaryAccount(context)
     : await openAccount(await findCredentials(context), configuration.accountId, context);
   context.say(describe(account));
-  const found = await withNotes("what is there", survey(account.api, account.id, configuration), context);
+  const found = await withNotes("looking what is there", survey(account.api, account.id, configuration), context);
   const step = { account, configuration, context };
   if (options.status) return showStatus(found, step);
   const problems = await withNotes(
-    "what the token may do",
-    findProblems(account.api, account.id, { configuration, found }),
+    "looking what the token may do",
+    findProblems(account, { configuration, found }),
     context,
   );
   if (isBuildThatLacks(problems, configuration.database, context)) return deployWorkerAlone(problems.lacking, step);
   if (problems.sentences.length > 0) {
     throw new Fault(problems.sentences.join("\n"), { remedy: "Nothing was changed." });
   }
+  await refuseLostKeys(found, given, step);
   await (options["dry-run"] ? rehearse : deploy)(found, given, step);
 }
 

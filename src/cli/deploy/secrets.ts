@@ -61,13 +61,21 @@ function readFile(file: string): Secrets {
   }
   const read = text.trimStart().startsWith("{")
     ? z.record(z.string(), z.string()).safeParse(tryParseJson(text)).data
-    : readVariables(text).variables;
+    : readLines(text, file);
   if (read === undefined) throw wrongUsage(`The secrets' file ${file} is no JSON object of texts.`);
   for (const name of Object.keys(read)) {
     if (isName(name)) continue;
     throw wrongUsage(`${printable(name)} in ${file} is no secret of the relay. It has ${names.join(", ")}.`);
   }
   return Object.fromEntries(Object.entries(read).filter(([, value]) => value.trim() !== ""));
+}
+
+/** A value that is another than the one that is written is nobody's secret. */
+function readLines(text: string, file: string): Readonly<Record<string, string>> {
+  const { variables, remarks } = readVariables(text);
+  const [remark] = remarks;
+  if (remark !== undefined) throw wrongUsage(`${printable(remark.variable)} in ${file} ${remark.says}`);
+  return variables;
 }
 
 function isName(name: string): name is Name {
@@ -108,6 +116,7 @@ export async function planSecrets(
   const makes: readonly Name[] = existing.includes("ADMIN_TOKEN")
     ? ["ADMIN_TOKEN"]
     : ["ADMIN_TOKEN", "ENCRYPTION_KEYS"];
+  for (const name of Object.keys(taken)) context.say(`Takes ${name} from the environment.`);
   const answered: { [name in Name]?: string } = {};
   const made: { [name in Name]?: string } = {};
   for (const name of [...makes, "QONTO_WEBHOOK_SECRETS"] as const) {
@@ -135,19 +144,23 @@ async function ask(
 }
 
 /** What is still to be set, and how; empty when nothing is. */
-export function describeMissing(existing: readonly string[]): string {
+export function describeMissing(existing: readonly string[], isTemporary = false): string {
   const missing = names.filter((name) => !existing.includes(name));
   const needed = missing.flatMap((name) => kinds[name].needed ?? []);
   return [
     ...(needed.length === 0 ? [] : [`Until these secrets are set, ${needed.join(" and ")} are refused with 503:`]),
-    ...missing.filter((name) => kinds[name].needed !== null).map(howToSet),
+    ...missing.filter((name) => kinds[name].needed !== null).map((name) => howToSet(name, isTemporary)),
     ...(missing.length === needed.length ? [] : ["Secrets that you may set:"]),
-    ...missing.filter((name) => kinds[name].needed === null).map(howToSet),
+    ...missing.filter((name) => kinds[name].needed === null).map((name) => howToSet(name, isTemporary)),
   ].join("\n");
 }
 
-function howToSet(name: Name): string {
-  return `  npx wrangler secret put ${name.padEnd(26)}# ${kinds[name].purpose}`;
+/** wrangler reaches a temporary account only as `npm run deploy` does. */
+function howToSet(name: Name, isTemporary: boolean): string {
+  const { purpose } = kinds[name];
+  return isTemporary
+    ? `  ${name}=… npm run deploy -- --temporary  # ${purpose}`
+    : `  npx wrangler secret put ${name.padEnd(26)}# ${purpose}`;
 }
 
 /** Shown before they are set: whatever becomes of this run afterwards, nothing is set that nobody knows. */

@@ -1,23 +1,23 @@
 import { z } from "zod";
-import { latestEventSql } from "../../store/latest-event.ts";
+import { latestEventSql } from "../../store/from-outside.ts";
 import { Fault } from "../fault.ts";
 import { ApiError } from "./api.ts";
-import { sayBeside } from "./deploy.ts";
+import { printNotes } from "./deploy.ts";
 import { inspect } from "./inspect.ts";
 import { describeMissing } from "./secrets.ts";
 import type { Step } from "./steps.ts";
-import { type Obstacle, type Survey, rowsOf } from "./survey.ts";
+import { type LookUpFailure, type Survey, rowsOf } from "./survey.ts";
 
 /** Says what is deployed. Throws what is wrong with it. */
 export async function showStatus(
-  found: Survey & { readonly obstacles: readonly Obstacle[] },
+  found: Survey & { readonly failures: readonly LookUpFailure[] },
   step: Step,
 ): Promise<void> {
   const { configuration, context } = step;
   const { say } = context;
-  const [obstacle] = found.obstacles;
-  if (obstacle !== undefined) {
-    throw new Fault(`${obstacle.service} could not be looked up: ${obstacle.error.message}.`);
+  const [failure] = found.failures;
+  if (failure !== undefined) {
+    throw new Fault(`${failure.service} could not be looked up: ${failure.error.message}.`);
   }
   const { worker, database } = found;
   if (worker === null) throw new Fault("Nothing is deployed.", { remedy: "`npm run deploy` deploys it." });
@@ -42,7 +42,7 @@ export async function showStatus(
   ];
   for (const [name, text] of facts) say(`${name.padEnd(12)}${text}`);
   const inspection = inspect(configuration, found);
-  sayBeside(inspection, say);
+  printNotes(inspection, configuration, say);
   const missing = describeMissing(secrets);
   if (missing !== "") say(`\n${missing}`);
   const { missing: lacks, wrong } = inspection;

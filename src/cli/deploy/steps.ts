@@ -7,7 +7,7 @@ import { Fault } from "../fault.ts";
 import type { Account } from "./account.ts";
 import { ApiError, NoAnswer } from "./api.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Context, runWrangler, withNotes } from "./context.ts";
+import { type Context, TOOK_TOO_LONG, reasonOf, runWrangler, withNotes } from "./context.ts";
 import type { Secrets } from "./secrets.ts";
 import { type Queue, type Survey, findDatabase, findQueues } from "./survey.ts";
 
@@ -30,7 +30,7 @@ export async function deleteQueue(queue: Queue, { account: { api, id }, configur
     for (const consumer of queue.consumers ?? []) await api.change("DELETE", `${address}/consumers/${consumer.id}`);
     await api.change("DELETE", address);
   };
-  await surely("deleted", `queue ${queue.name}`, deleting(), context, async () => {
+  await confirmed("deleted", `queue ${queue.name}`, deleting(), context, async () => {
     const left = await findQueues(api, `/accounts/${id}`, configuration);
     return !left.has(queue.name);
   });
@@ -40,7 +40,7 @@ export async function deleteQueue(queue: Queue, { account: { api, id }, configur
 export async function createQueue(name: string, { account: { api, id }, configuration, context }: Step): Promise<void> {
   const { jurisdiction } = configuration;
   const creating = api.change("POST", `/accounts/${id}/queues`, { queue_name: name, jurisdiction });
-  await surely("created", `queue ${name}`, creating, context, async () =>
+  await confirmed("created", `queue ${name}`, creating, context, async () =>
     (await findQueues(api, `/accounts/${id}`, configuration)).has(name),
   );
   context.say(`Created the queue ${name}, jurisdiction ${jurisdiction}.`);
@@ -49,26 +49,37 @@ export async function createQueue(name: string, { account: { api, id }, configur
 export async function createDatabase({ account: { api, id }, configuration, context }: Step): Promise<void> {
   const { database, jurisdiction } = configuration;
   const creating = api.change("POST", `/accounts/${id}/d1/database`, { name: database.name, jurisdiction });
-  await surely("created", `database ${database.name}`, creating, context, async () => {
+  await confirmed("created", `database ${database.name}`, creating, context, async () => {
     const found = await findDatabase(api, `/accounts/${id}`, configuration);
     return found !== null;
   });
   context.say(`Created the database ${database.name}, jurisdiction ${jurisdiction}.`);
 }
 
-async function surely(
-  change: "created" | "deleted",
+const gerunds = { created: "creating", deleted: "deleting" };
+
+/** Has a change made. When its answer is lost, a look decides. */
+async function confirmed(
+  change: keyof typeof gerunds,
   thing: string,
   changing: Promise<void>,
   context: Context,
   isDone: () => Promise<boolean>,
 ): Promise<void> {
   try {
-    await withNotes(`the ${thing} is to be ${change}`, changing, context);
+    await withNotes(`${gerunds[change]} the ${thing}`, changing, context);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error instanceof NoAnswer && (await isDone().catch(() => false))) return;
+    const looking = async () => withNotes(`looking for the ${thing}`, isDone(), context).catch(unknown);
+    if (error instanceof NoAnswer && (await looking())) return;
     throw new Fault(`The ${thing} was not ${change}: ${error.message}.`, { remedy: AGAIN });
+  }
+
+  function unknown(error: unknown): never {
+    if (!(error instanceof ApiError)) throw error;
+    throw new Fault(`Whether the ${thing} was ${change}, Cloudflare does not say: ${error.message}.`, {
+      remedy: AGAIN,
+    });
   }
 }
 
@@ -80,7 +91,7 @@ export async function applyMigrations(before: Survey, { account, configuration, 
   const lacked = migrations.filter((name) => before.database?.appliedMigrations.includes(name) !== true);
   if (lacked.length === 0) return;
   const run = await runWrangler(
-    "the migrations are to be applied",
+    "applying the migrations",
     {
       command: ["d1", "migrations", "apply", binding, "--remote"],
       environment: account.environment,
@@ -88,7 +99,8 @@ export async function applyMigrations(before: Survey, { account, configuration, 
     },
     context,
   );
-  const database = await findDatabase(account.api, `/accounts/${account.id}`, configuration).catch((error: unknown) => {
+  const looking = findDatabase(account.api, `/accounts/${account.id}`, configuration);
+  const database = await withNotes("looking at the migrations", looking, context).catch((error: unknown) => {
     if (!(error instanceof ApiError)) throw error;
     throw new Fault(
       `Whether the migrations were applied, Cloudflare does not say: ${error.message}. Nothing was deployed.`,
@@ -112,7 +124,7 @@ export async function applyMigrations(before: Survey, { account, configuration, 
 export async function build({ account, context }: Pick<Step, "account" | "context">): Promise<void> {
   const command = ["deploy", "--dry-run"];
   const run = await runWrangler(
-    "the Worker is built",
+    "building the Worker",
     { command, environment: account.environment, limitMs: 120_000 },
     context,
   );
@@ -126,27 +138,34 @@ const deployed = z.object({ type: z.literal("deploy"), targets: z.array(z.string
 
 export interface Upload {
   readonly succeeded: boolean;
-  /** Whether it says that it has uploaded the Worker, however it ended. */
-  readonly uploaded: boolean;
+  readonly tookTooLong: boolean;
   /** What it gives as the reason of its failure, with a colon before it; empty when it gives none. */
   readonly reason: string;
   /** By what the Worker is reached: addresses, queues, schedules. */
   readonly targets: readonly string[];
 }
 
-/** Deploys the Worker with its secrets, queues' consumers and cron; the caller looks what came of it. */
-export async function upload(
-  secrets: Secrets,
-  { account, context }: Pick<Step, "account" | "context">,
-): Promise<Upload> {
+/**
+ * Deploys the Worker with its secrets, queues' consumers and cron. A run that fails is made again: what its answer was lost for
+ * is done by then, and nothing is done twice that counts.
+ */
+export async function upload(secrets: Secrets, step: Pick<Step, "account" | "context">): Promise<Upload> {
+  const first = await runUpload(secrets, step);
+  return first.succeeded || first.tookTooLong ? first : runUpload(secrets, step);
+}
+
+async function runUpload(secrets: Secrets, { account, context }: Pick<Step, "account" | "context">): Promise<Upload> {
   const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-deploy-"));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  // Ctrl-C ends the process in the middle.
+  process.once("exit", remove);
   const record = path.join(directory, "record");
   const secretsFile = path.join(directory, "secrets.json");
   try {
     const hasSecrets = Object.keys(secrets).length > 0;
     if (hasSecrets) writeFileSync(secretsFile, JSON.stringify(secrets), { mode: 0o600 });
     const run = await runWrangler(
-      "the Worker is to be deployed",
+      "deploying the Worker",
       {
         command: ["deploy", ...(hasSecrets ? ["--secrets-file", secretsFile] : [])],
         environment: { ...account.environment, WRANGLER_OUTPUT_FILE_PATH: record },
@@ -157,12 +176,13 @@ export async function upload(
     const lines = readIfThere(record).split("\n").map(tryParseJson);
     return {
       succeeded: run.succeeded,
-      uploaded: /^Uploaded /m.test(run.output),
+      tookTooLong: run.output.includes(TOOK_TOO_LONG),
       reason: reasonOf(run.output),
       targets: lines.flatMap((line) => deployed.safeParse(line).data?.targets ?? []),
     };
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    remove();
+    process.off("exit", remove);
   }
 }
 
@@ -172,10 +192,4 @@ function readIfThere(file: string): string {
   } catch {
     return "";
   }
-}
-
-/** The line in which wrangler says what went wrong. */
-function reasonOf(output: string): string {
-  const reason = /\[ERROR\] (.+)/.exec(output)?.[1]?.trim().replace(/[.:]$/, "");
-  return reason === undefined ? "" : `: ${reason}`;
 }

@@ -20,6 +20,8 @@ export interface Queue {
   /** Names of Workers. Null where Cloudflare does not say. */
   readonly producers: readonly string[] | null;
   readonly consumers: readonly Consumer[] | null;
+  /** How many messages it holds; null where that was not asked, or not said. */
+  readonly backlog: number | null;
 }
 
 interface Consumer {
@@ -61,25 +63,26 @@ export const services = ["Workers Scripts", "D1", "Queues"] as const;
 export type Service = (typeof services)[number];
 
 /** What kept a part of an account from being looked at. */
-export interface Obstacle {
+export interface LookUpFailure {
   readonly service: Service;
   readonly error: ApiError;
 }
 
-/** Looks at everything at once. What could not be looked at is in `obstacles`, and taken as not there. */
-export async function survey(
-  api: Api,
-  accountId: string,
-  configuration: Configuration,
-): Promise<Survey & { readonly obstacles: readonly Obstacle[] }> {
+export interface Surveyed extends Survey {
+  /** What they kept from view is taken as not there. */
+  readonly failures: readonly LookUpFailure[];
+}
+
+/** Looks at everything at once. */
+export async function survey(api: Api, accountId: string, configuration: Configuration): Promise<Surveyed> {
   const account = `/accounts/${accountId}`;
-  const obstacles: Obstacle[] = [];
+  const failures: LookUpFailure[] = [];
   const of = async <Value>(service: Service, otherwise: Value, looking: Promise<Value>): Promise<Value> => {
     try {
       return await looking;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      obstacles.push({ service, error });
+      failures.push({ service, error });
       return otherwise;
     }
   };
@@ -89,7 +92,7 @@ export async function survey(
     of("D1", null, findDatabase(api, account, configuration)),
     of("Workers Scripts", null, findWorker(api, account, configuration.worker)),
   ]);
-  return { subdomain, queues, database, worker, obstacles };
+  return { subdomain, queues, database, worker, failures };
 }
 
 async function findSubdomain(api: Api, account: string): Promise<string | null> {
@@ -132,16 +135,25 @@ const queue = z
     jurisdiction: given.jurisdiction ?? null,
     producers: given.producers?.filter((worker) => worker !== null) ?? null,
     consumers: given.consumers ?? null,
+    backlog: null,
   }));
 
+/** The backlog is asked for of those alone that are in another jurisdiction. */
 export async function findQueues(
   api: Api,
   account: string,
-  { queues }: Pick<Configuration, "queues">,
+  { queues, jurisdiction }: Pick<Configuration, "queues" | "jurisdiction">,
 ): Promise<Map<string, Queue>> {
   const names = queues.map(({ name }) => name);
-  const all = await api.list(`${account}/queues`, queue);
-  return new Map(all.filter(({ name }) => names.includes(name)).map((found) => [found.name, found]));
+  const all = (await api.list(`${account}/queues`, queue)).filter(({ name }) => names.includes(name));
+  const counted = all.map(async (one): Promise<[string, Queue]> => {
+    if (one.jurisdiction === jurisdiction) return [one.name, one];
+    const metrics = await ifTold(
+      api.get(`${account}/queues/${one.id}/metrics`, z.object({ backlog_count: z.number() })),
+    );
+    return [one.name, { ...one, backlog: metrics?.backlog_count ?? null }];
+  });
+  return new Map(await Promise.all(counted));
 }
 
 const databaseRow = z.object({ uuid: z.string(), name: z.string(), jurisdiction: z.string().nullish() });
@@ -195,10 +207,10 @@ async function findWorker(api: Api, account: string, name: string): Promise<Work
   const secrets = await api.find(`${script}/secrets`, z.array(z.object({ name: z.string() })));
   if (secrets === null) return null;
   const [deployed, schedules, subdomain, settings] = await Promise.all([
-    ifTold(api.get(`${script}/deployments`, deployments)),
+    api.find(`${script}/deployments`, deployments),
     ifTold(api.get(`${script}/schedules`, z.object({ schedules: z.array(z.object({ cron: z.string() })) }))),
     ifTold(api.get(`${script}/subdomain`, z.object({ enabled: z.boolean() }))),
-    ifTold(api.get(`${script}/settings`, settingsOfScript)),
+    api.find(`${script}/settings`, settingsOfScript),
   ]);
   return {
     secrets: secrets.map((secret) => secret.name),

@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import type { Run, Wrangler } from "./context.ts";
+import { type Run, TOOK_TOO_LONG, type Wrangler } from "./context.ts";
 import { collect, endWrangler, killGroup, startWrangler } from "../wrangler.ts";
 
 const ofEveryRun = {
@@ -33,7 +33,7 @@ export class WranglerRuns implements Wrangler {
     const stdout: string[] = [];
     child.stdout?.on("data", (text) => stdout.push(String(text)));
     const cut = () => {
-      output.push("\n[ERROR] It took too long, and was ended.");
+      output.push(`\n${TOOK_TOO_LONG}`);
       void end(child);
     };
     limit?.addEventListener("abort", cut);

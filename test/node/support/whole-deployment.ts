@@ -12,6 +12,7 @@ export async function wholeDeployment() {
       name,
       jurisdiction,
       producers: [worker],
+      backlog: null,
       consumers: [{ id: `consumer-of-${name}`, worker, deadLetterQueue }],
     },
   ]);
@@ -20,7 +21,7 @@ export async function wholeDeployment() {
     queues: new Map(queues),
     database: { id: "database", jurisdiction, appliedMigrations: database.migrations },
     worker: { secrets: [], deployment: null, crons, isOnWorkersDev: true, databaseId: "database" },
-    obstacles: [],
-  } satisfies Survey & { obstacles: [] };
+    failures: [],
+  } satisfies Survey & { failures: [] };
   return { configuration, found };
 }

@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readConfiguration } from "../../../../src/cli/deploy/configuration.ts";
 import { addressOf } from "../../../../src/cli/deploy/deploy.ts";
 import { ACCOUNT, TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
+import { PlayedWrangler } from "./played-wrangler.ts";
 import { Scene, queues } from "./scene.ts";
 
 const created = [
@@ -91,6 +93,12 @@ describe("before anything is written", () => {
     );
   });
 
+  it("no workers.dev subdomain is missed by a Worker that has routes of its own", async () => {
+    scene.cloudflare.account().subdomain = null;
+    const configuration = { ...(await readConfiguration()), isOnWorkersDev: false };
+    expect(await scene.deploy(["--dry-run"], { configuration })).toMatchObject({ code: 0, stderr: "" });
+  });
+
   it.each([
     [{ d1: "none", queues: "none" }, "D1:Edit, Queues:Edit"],
     [{ d1: "read" }, "D1:Edit"],
@@ -147,13 +155,54 @@ describe("before anything is written", () => {
     expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
   });
 
-  it("queues of two jurisdictions, of a relay that has events, are refused with the way out", async () => {
+  it("queues of two jurisdictions, of a relay that has events, are refused with a way out that leads out", async () => {
     await scene.deploy();
-    scene.cloudflare.account().queues.delete("qonto-relay-events");
-    scene.cloudflare.addQueue("qonto-relay-events");
-    expect(await refused()).toMatch(
-      /^The queue qonto-relay-events is in no jurisdiction, not in eu.*queues delete qonto-relay-events/,
-    );
+    const { queues: all } = scene.cloudflare.account();
+    for (const queue of queues.slice(1)) {
+      all.delete(queue);
+      scene.cloudflare.addQueue(queue);
+    }
+    const stderr = await refused();
+    expect(stderr).toMatch(/^Queues that are not in eu cannot be moved: qonto-relay-retries \(no jurisdiction\), /);
+    for (const [, queue = ""] of stderr.matchAll(/npx wrangler queues delete (\S+)`/g)) all.delete(queue);
+    expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
+    expect([...all.values()].map(({ jurisdiction }) => jurisdiction)).toEqual(["eu", "eu", "eu"]);
+  });
+
+  it("a database that wrangler.toml names and the account does not have is refused", async () => {
+    const configuration = await readConfiguration();
+    const database = { ...configuration.database, databaseId: "of-another-account" };
+    const { code, stderr, changes } = await scene.deploy([], { configuration: { ...configuration, database } });
+    expect([code, changes]).toEqual([1, []]);
+    expect(stderr).toContain("Take `database_id` out");
+  });
+
+  it("an account that the token does not reach is told apart from permissions", async () => {
+    const { stderr } = await scene.deploy([], { env: { CLOUDFLARE_ACCOUNT_ID: "mistyped" } });
+    expect(stderr).toMatch(/^The token does not reach the account mistyped: .*CLOUDFLARE_ACCOUNT_ID\./);
+  });
+
+  it("keys that a deleted Worker took along are asked for: new ones would decrypt nothing", async () => {
+    await scene.deploy();
+    const account = scene.cloudflare.account();
+    account.scripts.delete("qonto-relay");
+    for (const queue of account.queues.values()) queue.consumers.length = 0;
+    await account.database("qonto-relay")?.query("CREATE TABLE kept AS SELECT 1; DROP TABLE destinations");
+    await account
+      .database("qonto-relay")
+      ?.query("CREATE TABLE destinations (id TEXT); INSERT INTO destinations VALUES (1)");
+    for (const mode of [["--dry-run"], []]) {
+      expect(await refused(...mode)).toMatch(
+        /^The database holds destinations whose secrets earlier keys have encrypted/,
+      );
+    }
+    const env = { ENCRYPTION_KEYS: "the-key-that-was-there-before" };
+    expect(await scene.deploy([], { env })).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("two credentials are refused: one would be checked, and the other deploy", async () => {
+    const env = { CLOUDFLARE_API_KEY: "key", CLOUDFLARE_EMAIL: "ada@example.com" };
+    expect(await scene.deploy([], { env })).toMatchObject({ code: 2, changes: [] });
   });
 
   it("options that nobody knows are refused", async () => {
@@ -260,6 +309,12 @@ describe("secrets", () => {
       });
     });
 
+    it("are refused where a value is not as it is written", async () => {
+      const { code, stderr, changes } = await scene.deploy(write("QONTO_WEBHOOK_SECRETS=abc#def\n"));
+      expect([code, changes]).toEqual([2, []]);
+      expect(stderr).toMatch(/^QONTO_WEBHOOK_SECRETS in .* is cut at its #/);
+    });
+
     it("are not those of a developer's machine", async () => {
       const { code, stderr, changes } = await scene.deploy(write("ALLOW_PRIVATE_DESTINATIONS=true\n"));
       expect([code, changes]).toEqual([2, []]);
@@ -270,16 +325,45 @@ describe("secrets", () => {
 });
 
 describe("a relay that the button has deployed", () => {
-  it("is healed: queues that can hold nothing yet are made anew in the EU", async () => {
-    for (const queue of queues) scene.cloudflare.addQueue(queue);
-    const { code, changes } = await scene.deploy();
-    expect(code).toBe(0);
-    expect(changes.slice(0, 3)).toEqual(queues.map((queue) => `delete queue ${queue}`));
-    expect(changes.slice(3, 3 + created.length)).toEqual(created);
+  const deployPlainly = async (secrets: object) => {
+    const { environment, fetch } = scene.cloudflare;
+    const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-plain-"));
+    const file = path.join(directory, "secrets.json");
+    writeFileSync(file, JSON.stringify(secrets));
+    const { succeeded } = await new PlayedWrangler({ environment, fetch }).run(["deploy", "--secrets-file", file]);
+    rmSync(directory, { recursive: true, force: true });
+    expect(succeeded).toBe(true);
+  };
+  const jurisdictions = () => [...scene.cloudflare.account().queues.values()].map(({ jurisdiction }) => jurisdiction);
+
+  it("is healed: queues that hold nothing are made anew in the EU, and the schema comes", async () => {
+    await deployPlainly({ ADMIN_TOKEN: "a".repeat(32), QONTO_WEBHOOK_SECRETS: "secret" });
+    expect(jurisdictions()).toEqual([undefined, undefined, undefined]);
+    const { code, stderr, changes } = await scene.deploy();
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(jurisdictions()).toEqual(["eu", "eu", "eu"]);
+    expect(changes).toContain("migrate 0001_schema.sql");
+    expect(await scene.deploy(["--status"])).toMatchObject({ code: 0, stderr: "" });
   });
 
-  it("keeps its queues once it has its tables, and is told the way out", async () => {
-    scene.cloudflare.addDatabase("qonto-relay", "eu");
+  it("keeps a queue that holds something: an event that D1 was late for", async () => {
+    await deployPlainly({ QONTO_WEBHOOK_SECRETS: "secret" });
+    const queue = scene.cloudflare.account().queues.get("qonto-relay-events");
+    if (queue !== undefined) queue.backlog = 1;
+    const { code, stdout, changes } = await scene.deploy();
+    expect(code).toBe(0);
+    expect(changes.filter((change) => change.startsWith("delete"))).toEqual([]);
+    expect(stdout).toContain("Queues that are not in eu cannot be moved: qonto-relay-events (no jurisdiction)");
+  });
+
+  it("keeps queues that do not say what they hold, if Qonto's secrets are set", async () => {
+    await deployPlainly({ QONTO_WEBHOOK_SECRETS: "secret" });
+    scene.cloudflare.fail({ path: /metrics$/, times: Infinity }, "refused_before");
+    const { changes } = await scene.deploy();
+    expect(changes.filter((change) => change.startsWith("delete"))).toEqual([]);
+  });
+
+  it("keeps its queues once it has its tables", async () => {
     await scene.deploy();
     for (const queue of queues) {
       scene.cloudflare.account().queues.delete(queue);
@@ -288,7 +372,41 @@ describe("a relay that the button has deployed", () => {
     const { code, stdout, stderr, changes } = await scene.deploy();
     expect([code, stderr]).toEqual([0, ""]);
     expect(changes.filter((change) => change.startsWith("delete"))).toEqual([]);
-    expect(stdout).toContain("The queue qonto-relay-events is in no jurisdiction, not in eu, and cannot be moved.");
+    expect(stdout).toContain("Queues that are not in eu cannot be moved: ");
+  });
+});
+
+describe("a build of Cloudflare's own, whose token may deploy a Worker alone", () => {
+  const wrangler = {
+    commands: [] as string[],
+    run: async (command: readonly string[]) => {
+      wrangler.commands.push(command.join(" "));
+      return { succeeded: true, stdout: "", output: "" };
+    },
+  };
+
+  beforeEach(() => {
+    wrangler.commands.length = 0;
+    scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], d1: "none", queues: "none" });
+  });
+
+  it("deploys it and says what is left to do", async () => {
+    const configuration = await readConfiguration();
+    const database = { ...configuration.database, databaseId: "made-by-the-button" };
+    const { code, stdout, stderr } = await scene.deploy([], {
+      env: { WORKERS_CI: "1" },
+      configuration: { ...configuration, database },
+      wrangler,
+    });
+    expect([code, stderr, wrangler.commands]).toEqual([0, "", ["deploy"]]);
+    expect(stdout).toContain("lacks D1:Edit and Queues:Edit");
+    expect(stdout).toContain("run `npm run deploy` once from your machine");
+  });
+
+  it("is refused without a database, which wrangler could not make either", async () => {
+    const { code, stderr } = await scene.deploy([], { env: { WORKERS_CI: "1" }, wrangler });
+    expect([code, wrangler.commands]).toEqual([1, []]);
+    expect(stderr).toContain("The token lacks D1:Edit, Queues:Edit");
   });
 });
 
@@ -344,6 +462,13 @@ describe("an account that Cloudflare makes for a try", () => {
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toContain("https://www.cloudflare.com/terms/");
     expect(stdout).toMatch(/Make it yours at https:\/\//);
+  });
+
+  it("is not made by what should change nothing", async () => {
+    const env = { CLOUDFLARE_API_TOKEN: "", CLOUDFLARE_ACCOUNT_ID: "" };
+    for (const mode of ["--dry-run", "--status"]) {
+      expect(await scene.deploy(["--temporary", mode], { env })).toMatchObject({ code: 2, changes: [] });
+    }
   });
 
   it("is not for somebody who has a token", async () => {

@@ -83,7 +83,7 @@ it("says after 20 s what it waits for, and waits for no call for ever", async ()
     const startedAt = scene.now();
     scene.cloudflare.fail({ path: /queues$/, times: Infinity }, "hang");
     const { code, stdout, stderr } = await scene.deploy();
-    expect(stdout).toContain("\nStill waiting for Cloudflare, 20 s by now: what is there …\n");
+    expect(stdout).toContain("\nStill waiting after 20 s: looking what is there …\n");
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^Queues could not be looked up: no answer in time\./)]);
     expect(scene.now() - startedAt).toBeLessThan(120_000);
   } finally {
@@ -97,12 +97,81 @@ it("says of wrangler, too, what it waits for, and ends it", async () => {
     const startedAt = scene.now();
     scene.cloudflare.fail({ method: "PUT", path: /scripts\/qonto-relay$/, times: Infinity }, "hang");
     const { code, stdout, stderr } = await scene.deploy();
-    expect(stdout).toContain("\nStill waiting for Cloudflare, 20 s by now: the Worker is to be deployed …\n");
+    expect(stdout).toContain("\nStill waiting after 20 s: deploying the Worker …\n");
     expect([code, stderr]).toEqual([
       1,
       expect.stringMatching(/^The Worker was not deployed: It took too long.* Nothing was uploaded/),
     ]);
     expect(scene.now() - startedAt).toBeLessThan(300_000);
+  } finally {
+    await scene.stop();
+  }
+});
+
+it("looks whether a change whose answer was lost was made, before it calls it a failure", async () => {
+  for (const path of [/queues$/, /d1\/database$/]) {
+    const scene = new Scene();
+    try {
+      scene.cloudflare.fail({ method: "POST", path }, "lost_after");
+      expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
+    } finally {
+      await scene.stop();
+    }
+  }
+});
+
+it("says that it does not know where the look fails, too", async () => {
+  const scene = new Scene();
+  try {
+    const { applied } = scene.cloudflare.fail({ method: "POST", path: /queues$/ }, "lost_after");
+    void applied.then(() => scene.cloudflare.fail({ method: "GET", path: /queues$/, times: Infinity }, "garbage"));
+    const { code, stderr } = await scene.deploy();
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^Whether the queue qonto-relay-events was created, Cloudflare does not say: status 502\.\nRun it again/,
+      ),
+    ]);
+  } finally {
+    await scene.stop();
+  }
+});
+
+it.each([
+  [
+    { method: "PUT", path: /consumers/, times: Infinity },
+    /^The Worker is live, but not all of its settings were changed: /,
+  ],
+  [
+    { method: "POST", path: /scripts\/qonto-relay\/deployments$/, times: Infinity },
+    /^The Worker was not deployed: .* What was deployed before runs on\./,
+  ],
+  [
+    { method: "GET", path: /scripts\/qonto-relay\/deployments$/, times: Infinity },
+    /^Workers Scripts could not be looked up: /,
+  ],
+  [
+    { method: "PUT", path: /schedules$/, times: Infinity },
+    /^The Worker is live, but not all of its settings were changed: /,
+  ],
+])("takes no update for done that is not: %o", async (when, says) => {
+  const scene = new Scene();
+  try {
+    await scene.deploy();
+    scene.cloudflare.fail(when, "refused_before");
+    const { code, stderr } = await scene.deploy();
+    expect([code, stderr]).toEqual([1, expect.stringMatching(says)]);
+  } finally {
+    await scene.stop();
+  }
+});
+
+it("says that secrets which were shown are not set", async () => {
+  const scene = new Scene();
+  try {
+    scene.cloudflare.fail({ method: "PUT", path: /scripts\/qonto-relay$/, times: Infinity }, "refused_before");
+    const { stderr } = await scene.deploy();
+    expect(stderr).toMatch(/Nothing was uploaded\. The secrets shown above are not set: the next run makes others\./);
   } finally {
     await scene.stop();
   }

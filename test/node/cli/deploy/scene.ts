@@ -3,9 +3,9 @@ import os from "node:os";
 import path from "node:path";
 import { Writable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
-import type { Questions } from "../../../../src/cli/deploy/context.ts";
+import type { Configuration } from "../../../../src/cli/deploy/configuration.ts";
+import { type Questions, type Run, TOOK_TOO_LONG, type Wrangler } from "../../../../src/cli/deploy/context.ts";
 import { runDeploy } from "../../../../src/cli/deploy/run-deploy.ts";
-import type { Run, Wrangler } from "../../../../src/cli/deploy/context.ts";
 import type { World } from "../../../../src/cli/world.ts";
 import { CloudflareServer } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { PlayedWrangler } from "./played-wrangler.ts";
@@ -18,6 +18,13 @@ interface Deployed {
   readonly stderr: string;
   /** What it changed, in order. */
   readonly changes: readonly string[];
+}
+
+interface Options {
+  readonly env?: Environment;
+  readonly questions?: Questions | null;
+  readonly wrangler?: Wrangler;
+  readonly configuration?: Configuration;
 }
 
 type Environment = Readonly<Record<string, string>>;
@@ -58,7 +65,7 @@ export class Scene {
 
   async deploy(
     programArguments: readonly string[] = [],
-    { env = {}, questions = null }: { readonly env?: Environment; readonly questions?: Questions | null } = {},
+    { env = {}, questions = null, ...others }: Options = {},
   ): Promise<Deployed> {
     const before = this.cloudflare.changes.length;
     const said = { stdout: "", stderr: "" };
@@ -78,6 +85,7 @@ export class Scene {
         stdout: listen("stdout"),
         stderr: listen("stderr"),
         wrangler: limited(new PlayedWrangler({ fetch: this.#fetch, environment })),
+        ...others,
         questions,
         directory: this.#home,
         world: this.#world,
@@ -106,8 +114,9 @@ function limited(wrangler: Wrangler): Wrangler {
   return {
     run: async (command, environment, limit) => {
       const { promise: cut, resolve } = Promise.withResolvers<Run>();
-      const output = "[ERROR] It took too long, and was ended.";
-      limit?.addEventListener("abort", () => resolve({ succeeded: false, stdout: "", output }), { once: true });
+      limit?.addEventListener("abort", () => resolve({ succeeded: false, stdout: "", output: TOOK_TOO_LONG }), {
+        once: true,
+      });
       return Promise.race([wrangler.run(command, environment), cut]);
     },
   };

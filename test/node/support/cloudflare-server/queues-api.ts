@@ -33,6 +33,9 @@ export function queuesApi(emulation: Emulation): Hono<Variables> {
     return success(describeQueue(queue, account));
   });
   api.get("/:queue", (context) => success(describeQueue(queueOf(context), context.var.account)));
+  api.get("/:queue/metrics", (context) =>
+    success({ backlog_count: queueOf(context).backlog, backlog_bytes: 0, oldest_message_timestamp_ms: 0 }),
+  );
   const update = async (context: Context<Variables>) => {
     const queue = queueOf(context);
     const { account } = context.var;

@@ -24,6 +24,8 @@ export interface Queue {
   readonly jurisdiction: string | undefined;
   settings: { delivery_delay: number; delivery_paused: boolean; message_retention_period: number };
   readonly consumers: Consumer[];
+  /** How many messages it is said to hold. */
+  backlog: number;
   readonly created_on: string;
   modified_on: string;
 }
@@ -39,7 +41,7 @@ const defaults: ConsumerSettings = {
 export function newQueue(queue_name: string, jurisdiction: string | undefined, at: string): Queue {
   const settings = { delivery_delay: 0, delivery_paused: false, message_retention_period: 345_600 };
   const queue_id = crypto.randomUUID().replaceAll("-", "");
-  return { queue_id, queue_name, jurisdiction, settings, consumers: [], created_on: at, modified_on: at };
+  return { queue_id, queue_name, jurisdiction, settings, consumers: [], backlog: 0, created_on: at, modified_on: at };
 }
 
 /** A queue as the API tells of it. */
@@ -47,8 +49,9 @@ export function describeQueue(queue: Queue, account: Account) {
   const producers = [...account.scripts.values()]
     .filter((script) => script.live.bindings.some((one) => one.type === "queue" && one.queue_id === queue.queue_id))
     .map(({ name }) => ({ type: "worker", script: name }));
+  const { backlog: _, ...told } = queue;
   const { consumers } = queue;
-  return { ...queue, producers, producers_total_count: producers.length, consumers_total_count: consumers.length };
+  return { ...told, producers, producers_total_count: producers.length, consumers_total_count: consumers.length };
 }
 
 /** What a consumer is to be by a request's body; throws what the service would refuse it with. */

@@ -1,5 +1,6 @@
 import { ApiError } from "../../../deploy/api.ts";
 import { inspect } from "../../../deploy/inspect.ts";
+import { describeOutside, isPermissionMissing } from "../../../deploy/preconditions.ts";
 import { Fault } from "../../../fault.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
 import type { Deployed } from "../circumstances.ts";
@@ -24,10 +25,11 @@ async function look(lookAtAccount: () => Promise<Deployed>): Promise<Deployed> {
 }
 
 export function judgeDeployment({ configuration, found }: Deployed): Result {
-  const [obstacle] = found.obstacles;
-  if (obstacle !== undefined) {
-    const why = `Cloudflare does not let the doctor look at ${obstacle.service}: ${obstacle.error.message}.`;
-    return skipped(why, `Give the token ${obstacle.service}:Read.`);
+  const [failure] = found.failures;
+  if (failure !== undefined) {
+    const { service, error } = failure;
+    const why = `Cloudflare does not let the doctor look at ${service}: ${error.message}.`;
+    return skipped(why, isPermissionMissing(error) ? `Give the token ${service}:Read.` : "Run it again.");
   }
   if (found.worker === null) {
     return skipped(
@@ -36,13 +38,16 @@ export function judgeDeployment({ configuration, found }: Deployed): Result {
     );
   }
   const { missing, wrong, outside, unknown } = inspect(configuration, found);
-  const findings: Finding[] = outside.map((seen) => ({
-    fault: "queue_outside_jurisdiction",
-    what: `A queue keeps its messages outside of the jurisdiction ${configuration.jurisdiction}, and cannot be moved.`,
-    seen,
-    remedy: "Let the queue run empty, delete it and deploy again: it is made anew where it should be.",
-    commands: ["npm run deploy -- --status", "npm run deploy"],
-  }));
+  const findings: Finding[] = [];
+  if (outside.length > 0) {
+    findings.push({
+      fault: "queue_outside_jurisdiction",
+      what: `Queues keep their messages outside of the jurisdiction ${configuration.jurisdiction}.`,
+      seen: outside.map(({ name, jurisdiction }) => `${name}: ${jurisdiction ?? "no jurisdiction"}`).join("; "),
+      remedy: describeOutside(outside, configuration.jurisdiction),
+      commands: [...outside.map(({ name }) => `npx wrangler queues delete ${name}`), "npm run deploy"],
+    });
+  }
   const sentences = [...(missing.length === 0 ? [] : [`The relay is without ${missing.join(", ")}.`]), ...wrong];
   if (sentences.length > 0) {
     findings.push({
