@@ -131,6 +131,12 @@ async function run(options: Options, configuration: Configuration, context: Cont
     throw new Fault(problems.sentences.join("\n"), { remedy: "Nothing was changed." });
   }
   await refuseLostKeys(found, given, step);
+  const unknown = found.database?.appliedMigrations.filter((name) => !configuration.database.migrations.includes(name));
+  if (unknown !== undefined && unknown.length > 0) {
+    context.say(
+      `The database has migrations of a later version: ${unknown.join(", ")}. The README says under Rollback what that means.`,
+    );
+  }
   await (options["dry-run"] ? rehearse : deploy)(found, given, step);
 }
 

@@ -445,6 +445,17 @@ describe("what is deployed", () => {
     expect(await scene.deploy(["--status"])).toMatchObject({ code: 0, stderr: "" });
   });
 
+  it("is an older version over a later schema, which is said", async () => {
+    await scene.deploy();
+    const database = scene.cloudflare.account().database("qonto-relay");
+    await database?.query("INSERT INTO d1_migrations (name) VALUES ('0002_later.sql')");
+    const { code, stdout } = await scene.deploy();
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining("The database has migrations of a later version: 0002_later.sql."),
+    ]);
+  });
+
   it("is not whole when something else consumes a queue", async () => {
     await scene.deploy();
     const queue = scene.cloudflare.account().queues.get("qonto-relay-events");

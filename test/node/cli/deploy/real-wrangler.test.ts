@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { PassThrough } from "node:stream";
@@ -97,19 +97,22 @@ function running(): string[] {
   return all.split("\n").filter((line) => line.includes(home));
 }
 
-it("is ended with the deployment that started it", async () => {
-  const { applied: hanging } = cloudflare.fail({ path: /\/d1\/database\/qonto-relay$/ }, "hang");
+it("is ended with the deployment that started it, which leaves no secret behind", async () => {
+  const { applied: hanging } = cloudflare.fail({ method: "PUT", path: /\/scripts\/qonto-relay$/ }, "hang");
   const child = spawn(process.execPath, ["src/cli/deploy.ts"], {
     cwd: root,
-    env: { ...process.env, ...environment() },
+    env: { ...process.env, ...environment(), TMPDIR: home },
     stdio: "ignore",
   });
   await hanging;
-  expect(running().some((line) => line.includes("migrations apply"))).toBe(true);
+  expect(running().some((line) => line.includes("--secrets-file"))).toBe(true);
+  const temporary = () => readdirSync(home).filter((name) => name.startsWith("qonto-relay-deploy-"));
+  expect(temporary()).toHaveLength(1);
   child.kill("SIGTERM");
   const [code] = await once(child, "close");
   expect(code).toBe(143);
   await vi.waitFor(() => expect(running()).toEqual([]), { timeout: 60_000 });
+  expect(temporary()).toEqual([]);
 }, 120_000);
 
 it("is ended when it takes too long", async () => {
