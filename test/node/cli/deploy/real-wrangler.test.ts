@@ -38,11 +38,11 @@ afterEach(async () => {
 /** The account of the test, and nothing at home that wrangler could read. */
 const environment = () => ({ ...cloudflare.environment, HOME: home, XDG_CONFIG_HOME: home });
 
-async function deploy() {
+async function deploy(...programArguments: string[]) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const env = { ...environment(), ADMIN_TOKEN, QONTO_WEBHOOK_SECRETS: SECRET };
   const wrangler = new WranglerRuns(environment());
-  const code = await runDeploy([], { env, stdout, stderr, wrangler, directory: home });
+  const code = await runDeploy(programArguments, { env, stdout, stderr, wrangler, directory: home });
   const said = await Promise.all([stdout.end(), stderr.end()].map((stream) => text(stream)));
   return { code, stdout: said[0], stderr: said[1] };
 }
@@ -87,6 +87,7 @@ it("takes an empty account to an event that is delivered, and updates the live r
   // What an isolate was about to send when it gave way, the cron sends.
   await (await cloudflare.workerOf(ACCOUNT, "qonto-relay")).scheduled();
   await vi.waitFor(() => expect(new Set(delivered)).toEqual(new Set(sent)), { timeout: 60_000 });
+  expect((await deploy("--status")).stdout).toMatch(/^Last event  \d{4}-.*Z, v1\/transactions$/m);
   expect(cloudflare.unknown).toEqual([]);
   expect(readFileSync(path.join(root, "wrangler.toml"), "utf8")).toBe(config);
 }, 300_000);
