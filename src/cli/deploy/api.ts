@@ -11,14 +11,24 @@ export type Credentials = { readonly token: string } | { readonly key: string; r
 /** A call of Cloudflare's API that came to nothing. The message begins in lower case and has no full stop. */
 export abstract class ApiError extends Error {}
 
+/** Of Workers, and of an account's part of workers.dev. */
+const NOT_FOUND = 10_007;
+
 /** Cloudflare has answered, and did not do what it was asked. */
 export class Refusal extends ApiError {
   override readonly name = "Refusal";
   readonly status: number;
+  readonly #codes: readonly number[];
 
-  constructor(message: string, status: number) {
+  constructor(message: string, status: number, codes: readonly number[]) {
     super(message);
     this.status = status;
+    this.#codes = codes;
+  }
+
+  /** Whether what was asked for does not exist. */
+  get isNotFound(): boolean {
+    return this.status === 404 || this.#codes.includes(NOT_FOUND);
   }
 
   /** Whether somebody was refused, rather than what he asked for. */
@@ -77,7 +87,7 @@ export class Api {
     try {
       return await this.get(path, schema);
     } catch (error) {
-      if (error instanceof Refusal && error.status === 404) return null;
+      if (error instanceof Refusal && error.isNotFound) return null;
       throw error;
     }
   }
@@ -149,7 +159,11 @@ export class Api {
     const says = printable(errors.map(({ message, code }) => `${message} [code: ${code}]`).join("; "));
     const described = says === "" ? `status ${status}` : `${says} (status ${status})`;
     if (status >= 500 || answer === undefined) throw new NoAnswer(described);
-    throw new Refusal(described, status);
+    throw new Refusal(
+      described,
+      status,
+      errors.map(({ code }) => code),
+    );
   }
 }
 

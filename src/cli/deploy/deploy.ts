@@ -128,7 +128,8 @@ async function lookAt(
 /** Where its answer was lost, what is listed decides: a version that was uploaded need not be live. */
 function isLive(before: Survey, { worker }: Survey, { succeeded }: Upload): boolean {
   if (succeeded || worker === null) return worker !== null;
-  return worker.deployment === null ? before.worker === null : worker.deployment.id !== before.worker?.deployment?.id;
+  const { deployment } = worker;
+  return deployment === null ? before.worker === null : deployment.versionId !== before.worker?.deployment?.versionId;
 }
 
 /** What is no failure of this deployment. */

@@ -23,12 +23,7 @@ export async function showStatus(
   if (worker === null) throw new Fault("Nothing is deployed.", { remedy: "`npm run deploy` deploys it." });
   const { deployment, secrets, crons } = worker;
   const facts: readonly (readonly [string, string])[] = [
-    [
-      "Version",
-      deployment === null
-        ? "not listed"
-        : `${deployment.versionId ?? deployment.id}, since ${deployment.createdAt ?? "?"}`,
-    ],
+    ["Version", deployment === null ? "not listed" : `${deployment.versionId}, since ${deployment.createdAt ?? "?"}`],
     ["Schema", database?.appliedMigrations.at(-1) ?? "none"],
     [
       "Queues",

@@ -51,9 +51,8 @@ interface Worker {
 }
 
 interface Deployment {
-  readonly id: string;
   /** The version that all of its requests, or most of them, go to. */
-  readonly versionId: string | null;
+  readonly versionId: string;
   readonly createdAt: string | null;
 }
 
@@ -195,9 +194,8 @@ export async function rowsOf<Schema extends z.ZodType>(
 const deployments = z.object({
   deployments: z.array(
     z.object({
-      id: z.string(),
       created_on: z.string().nullish(),
-      versions: z.array(z.object({ version_id: z.string(), percentage: z.number().default(100) })).nullish(),
+      versions: z.array(z.object({ version_id: z.string(), percentage: z.number().default(100) })).default([]),
     }),
   ),
 });
@@ -235,7 +233,6 @@ async function ifTold<Value>(asking: Promise<Value>): Promise<Value | null> {
 
 function newest(all: z.output<typeof deployments>["deployments"]): Deployment | null {
   const [latest] = all.toSorted((one, other) => (other.created_on ?? "").localeCompare(one.created_on ?? ""));
-  if (latest === undefined) return null;
-  const [version] = (latest.versions ?? []).toSorted((one, other) => other.percentage - one.percentage);
-  return { id: latest.id, versionId: version?.version_id ?? null, createdAt: latest.created_on ?? null };
+  const [version] = latest?.versions.toSorted((one, other) => other.percentage - one.percentage) ?? [];
+  return version === undefined ? null : { versionId: version.version_id, createdAt: latest?.created_on ?? null };
 }
