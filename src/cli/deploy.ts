@@ -1,11 +1,13 @@
 import os from "node:os";
 import { openQuestions } from "./deploy/questions.ts";
 import { runDeploy } from "./deploy/run-deploy.ts";
+import { AGAIN } from "./deploy/steps.ts";
 import { WranglerRuns } from "./deploy/wrangler-runs.ts";
 
 /** `npm run deploy` as a process. */
 const wrangler = new WranglerRuns();
 const end = (signal: "SIGINT" | "SIGTERM") => {
+  process.stderr.write(`\nInterrupted. ${AGAIN}\n`);
   void wrangler.stop().finally(() => process.exit(128 + os.constants.signals[signal]));
 };
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);

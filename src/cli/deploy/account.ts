@@ -13,8 +13,8 @@ export interface Account {
   readonly api: Api;
   /** What makes wrangler use this account and no other. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Where somebody makes a temporary account his own; null for any other. */
-  readonly claimUrl: string | null;
+  /** Where somebody makes a temporary account their own, and until when; null for any other. */
+  readonly claim: { readonly url: string; readonly expiresAt: string } | null;
 }
 
 const CLOUDFLARE = "https://api.cloudflare.com/client/v4";
@@ -37,7 +37,7 @@ export async function openAccount(
   const api = openApi(credentials, context);
   const id = configured ?? valueOf("CLOUDFLARE_ACCOUNT_ID", context) ?? valueOf("CF_ACCOUNT_ID", context);
   const chosen = id === null ? await chooseAccount(api, context) : await findAccount(api, id, context);
-  return { ...chosen, api, environment: { CLOUDFLARE_ACCOUNT_ID: chosen.id }, claimUrl: null };
+  return { ...chosen, api, environment: { CLOUDFLARE_ACCOUNT_ID: chosen.id }, claim: null };
 }
 
 function valueOf(name: string, { env }: Pick<Context, "env">): string | null {

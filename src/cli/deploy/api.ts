@@ -43,7 +43,7 @@ export class NoAnswer extends ApiError {
 }
 
 /** How long one call may take, and how long to wait before each further try of one that only reads. */
-const CALL_TIMEOUT_MS = 20_000;
+const CALL_TIMEOUT_MS = 25_000;
 const RETRY_WAITS_MS = [1_000, 4_000];
 
 /** No list that concerns the relay is longer; an API whose pages never end is not followed for ever. */

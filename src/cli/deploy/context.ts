@@ -81,8 +81,8 @@ export async function runWrangler(
   return run;
 }
 
-/** The line in which wrangler says what went wrong, behind a colon; empty when there is none. */
+/** In which lines wrangler says what went wrong, behind a colon; empty when there are none. */
 export function reasonOf(output: string): string {
-  const reason = /\[ERROR\] (.+)/.exec(output)?.[1]?.trim().replace(/[.:]$/, "");
-  return reason === undefined ? "" : `: ${reason}`;
+  const lines = Array.from(output.matchAll(/\[ERROR\] (.+)/g), ([, line = ""]) => line.trim().replace(/[.:]$/, ""));
+  return lines.length === 0 ? "" : `: ${[...new Set(lines)].slice(0, 2).join(": ")}`;
 }

@@ -1,11 +1,9 @@
 import { z } from "zod";
 import { anyDestinationSql } from "../../store/from-outside.ts";
 import { Fault } from "../fault.ts";
-import type { Configuration } from "./configuration.ts";
 import { withNotes } from "./context.ts";
 import { type Inspection, inspect } from "./inspect.ts";
 import { planOf } from "./plan.ts";
-import { describeOutside } from "./preconditions.ts";
 import { type GivenSecrets, describeMade, describeMissing, planSecrets } from "./secrets.ts";
 import {
   AGAIN,
@@ -37,11 +35,11 @@ export async function deploy(found: Survey, given: GivenSecrets, step: Step): Pr
   const after = await lookAt(found, uploaded, { ...step, isToldSecrets: told !== "" });
   say("Deployed the Worker.");
   const address = addressOf(uploaded.targets) ?? addressUnderWorkersDev(after, step) ?? "https://<its address>";
-  const isTemporary = account.claimUrl !== null;
-  for (const paragraph of [describeMissing(after.worker?.secrets ?? [], isTemporary), nextCommands(address)]) {
+  const { claim } = account;
+  for (const paragraph of [describeMissing(after.worker?.secrets ?? [], claim !== null), nextCommands(address)]) {
     if (paragraph !== "") say(`\n${paragraph}`);
   }
-  if (isTemporary) say(`\nThe account is temporary. Make it yours at ${account.claimUrl}`);
+  if (claim !== null) say(`\nThe account is temporary. Make it yours until ${claim.expiresAt} at ${claim.url}`);
 }
 
 /** New keys would not decrypt what the keys of a Worker that was deleted have encrypted. */
@@ -121,7 +119,7 @@ async function lookAt(
       remedy: AGAIN,
     });
   }
-  printNotes(looked, configuration, context.say);
+  printNotes(looked, context.say);
   return found;
 }
 
@@ -133,12 +131,8 @@ function isLive(before: Survey, { worker }: Survey, { succeeded }: Upload): bool
 }
 
 /** What is no failure of this deployment. */
-export function printNotes(
-  { outside, unknown }: Inspection,
-  { jurisdiction }: Configuration,
-  say: (line: string) => void,
-): void {
-  if (outside.length > 0) say(describeOutside(outside, jurisdiction));
+export function printNotes({ outside, unknown }: Inspection, say: (line: string) => void): void {
+  for (const sentence of outside) say(sentence);
   if (unknown.length > 0) say(`Cloudflare does not say ${unknown.join(", ")}.`);
 }
 
@@ -158,5 +152,5 @@ function nextCommands(address: string): string {
   return `Qonto's webhooks go to ${address}/webhooks/qonto
 
   npm run qonto -- subscriptions create --url ${address}/webhooks/qonto --all-types
-  npm run qonto -- doctor --url ${address}`;
+  npm run qonto -- doctor --url ${address}  # in a minute: the cron has run by then`;
 }

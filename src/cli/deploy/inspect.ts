@@ -1,5 +1,5 @@
 import type { Configuration, QueueConfiguration } from "./configuration.ts";
-import { queuesOutside } from "./preconditions.ts";
+import { databaseOutside, describeOutside } from "./preconditions.ts";
 import type { Queue, Survey } from "./survey.ts";
 
 /** What a look at a deployment found. */
@@ -9,7 +9,7 @@ export interface Inspection {
   /** What stands in the way of the relay. Sentences, each with the way out, as below. */
   readonly wrong: readonly string[];
   /** Queues that work where they should not be: only their owner can tell when they are empty. */
-  readonly outside: readonly Queue[];
+  readonly outside: readonly string[];
   /** What Cloudflare does not say. */
   readonly unknown: readonly string[];
 }
@@ -29,8 +29,8 @@ export function inspect(configuration: Configuration, found: Survey): Inspection
       ...(lostCrons.length === 0 ? [] : [`its cron (${lostCrons.join(", ")})`]),
       ...(configuration.isOnWorkersDev && isOnWorkersDev === false ? ["its address under workers.dev"] : []),
     ],
-    wrong: joined.flatMap(({ wrong }) => wrong),
-    outside: queuesOutside(configuration, found),
+    wrong: [...databaseOutside(configuration, found), ...joined.flatMap(({ wrong }) => wrong)],
+    outside: describeOutside(configuration, found),
     unknown: [...joined.flatMap(({ unknown }) => unknown), ...(crons === null ? ["whether its cron is set"] : [])],
   };
 }

@@ -76,7 +76,7 @@ async function refusalsOfChanges(api: Api, accountId: string, { worker }: Config
 }
 
 function problemsOfAccount(accountId: string, configuration: Configuration, found: Survey): string[] {
-  const { database, jurisdiction, isOnWorkersDev } = configuration;
+  const { database, isOnWorkersDev } = configuration;
   const problems: string[] = [];
   if (isOnWorkersDev && found.subdomain === null) {
     problems.push(
@@ -90,13 +90,7 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
         "deploy to the account that has it.",
     );
   }
-  if (found.database !== null && found.database.jurisdiction !== jurisdiction) {
-    problems.push(
-      `The database ${database.name} is ${inJurisdiction(found.database.jurisdiction)}, not in ${jurisdiction}, and cannot be ` +
-        `moved. Delete it if nobody needs it (\`npx wrangler d1 delete ${database.name}\`), or give \`database_name\` in ` +
-        "wrangler.toml another name, without `database_id`.",
-    );
-  }
+  problems.push(...databaseOutside(configuration, found));
   const boundTo = found.worker?.databaseId ?? null;
   if (boundTo !== null && boundTo !== found.database?.id) {
     problems.push(
@@ -107,12 +101,25 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
   const outside = queuesOutside(configuration, found);
   // All of them elsewhere do their work; a queue and a dead-letter queue of two jurisdictions cannot be joined.
   const isMixed = outside.length > 0 && outside.length < configuration.queues.length;
-  if (isMixed && !mayReplaceQueues(configuration, found)) problems.push(describeOutside(outside, jurisdiction));
+  if (isMixed && !mayReplaceQueues(configuration, found)) problems.push(...describeOutside(configuration, found));
   return problems;
 }
 
 export function queuesOutside({ jurisdiction }: Pick<Configuration, "jurisdiction">, found: Survey): Queue[] {
   return [...found.queues.values()].filter((queue) => queue.jurisdiction !== jurisdiction);
+}
+
+/** A sentence, if the database keeps its data elsewhere than it should. */
+export function databaseOutside({ database, jurisdiction }: Configuration, found: Survey): string[] {
+  if (found.database === null || found.database.jurisdiction === jurisdiction) return [];
+  const where = inJurisdiction(found.database.jurisdiction);
+  const way =
+    found.worker === null
+      ? `Delete it if nobody needs it (\`npx wrangler d1 delete ${database.name}\`), or give \`database_name\` in wrangler.toml another ` +
+        "name, without `database_id`."
+      : `If nobody needs its events, delete it and the Worker (\`npx wrangler d1 delete ${database.name}\`, \`npx wrangler delete\`) and ` +
+        "deploy anew.";
+  return [`The database ${database.name} is ${where}, not in ${jurisdiction}, and cannot be moved. ${way}`];
 }
 
 /**
@@ -122,17 +129,27 @@ export function queuesOutside({ jurisdiction }: Pick<Configuration, "jurisdictio
 export function mayReplaceQueues(configuration: Configuration, found: Survey): boolean {
   if (found.database !== null && found.database.appliedMigrations.length > 0) return false;
   const takesEvents = found.worker?.secrets.some((name) => name.startsWith("QONTO_")) === true;
-  return queuesOutside(configuration, found).every(({ backlog }) => (backlog === null ? !takesEvents : backlog === 0));
+  return queuesOutside(configuration, found).every(({ backlog, producers, consumers }) => {
+    const users = [...(producers ?? []), ...(consumers ?? []).map(({ worker }) => worker)];
+    const isOurs = users.every((user) => user === configuration.worker);
+    return isOurs && (backlog === null ? !takesEvents : backlog === 0);
+  });
 }
 
-/** The way out for a relay that has events: what its queues hold goes out first. */
-export function describeOutside(outside: readonly Queue[], jurisdiction: string): string {
+/** A sentence, if queues are elsewhere than they should be. Of a relay that has events, what they hold goes out first. */
+export function describeOutside(configuration: Configuration, found: Survey): string[] {
+  const outside = queuesOutside(configuration, found);
+  if (outside.length === 0) return [];
   const where = outside.map((queue) => `${queue.name} (${queue.jurisdiction ?? "no jurisdiction"})`).join(", ");
+  const which = `Queues that are not in ${configuration.jurisdiction}: ${where}.`;
+  if (mayReplaceQueues(configuration, found)) {
+    return [`${which} They hold nothing yet: \`npm run deploy\` makes them anew.`];
+  }
   const commands = outside.map(({ name }) => `\`npx wrangler queues delete ${name}\``).join(", ");
-  return (
-    `Queues that are not in ${jurisdiction} cannot be moved: ${where}. When the dashboard shows that they are empty, delete ` +
-    `all of them (${commands}) and run \`npm run deploy\` at once, which makes them anew. What D1 records meanwhile goes out then.`
-  );
+  return [
+    `${which} They cannot be moved. When the dashboard shows that they are empty, delete all of them (${commands}) and run ` +
+      "`npm run deploy` at once, which makes them anew. What D1 records meanwhile goes out then.",
+  ];
 }
 
 function inJurisdiction(jurisdiction: string | null): string {

@@ -67,6 +67,7 @@ export async function runDeploy(
       say(usage);
       return 0;
     }
+    refuseWhatNpmKept(env);
     if (options.verbose) log = new Log((text) => stderr.write(text));
     await run(options, configuration ?? (await readConfiguration()), {
       env,
@@ -107,6 +108,15 @@ function readArguments(programArguments: readonly string[]) {
   } catch (error) {
     throw wrongUsage(error instanceof Error ? error.message : String(error), usage);
   }
+}
+
+/** Without `--` between them npm takes an option for its own, and the deployment would not know of it. */
+function refuseWhatNpmKept(env: Environment): void {
+  const kept = ["dry-run", "status", "temporary", "secrets-file"].find(
+    (name) => env[`npm_config_${name.replace("-", "_")}`] !== undefined,
+  );
+  if (kept === undefined) return;
+  throw wrongUsage(`npm has kept --${kept} for itself.`, `Write \`npm run deploy -- --${kept}\`, with -- before it.`);
 }
 
 async function run(options: Options, configuration: Configuration, context: Context): Promise<void> {

@@ -55,7 +55,7 @@ export function readGivenSecrets(file: string | undefined, { env }: Pick<Context
 function readFile(file: string): Secrets {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = readFileSync(file, "utf8").replace(/^\uFEFF/, "");
   } catch {
     throw wrongUsage(`The secrets' file ${file} cannot be read.`);
   }
@@ -67,7 +67,9 @@ function readFile(file: string): Secrets {
     if (isName(name)) continue;
     throw wrongUsage(`${printable(name)} in ${file} is no secret of the relay. It has ${names.join(", ")}.`);
   }
-  return Object.fromEntries(Object.entries(read).filter(([, value]) => value.trim() !== ""));
+  const secrets = Object.entries(read).filter(([, value]) => value.trim() !== "");
+  if (secrets.length === 0) throw wrongUsage(`The secrets' file ${file} sets no secret.`);
+  return Object.fromEntries(secrets);
 }
 
 /** A value that is another than the one that is written is nobody's secret. */
@@ -117,6 +119,7 @@ export async function planSecrets(
     ? ["ADMIN_TOKEN"]
     : ["ADMIN_TOKEN", "ENCRYPTION_KEYS"];
   for (const name of Object.keys(taken)) context.say(`Takes ${name} from the environment.`);
+  for (const name of Object.keys(ofFile)) context.say(`Takes ${name} from the file${consequence(name, existing)}.`);
   const answered: { [name in Name]?: string } = {};
   const made: { [name in Name]?: string } = {};
   for (const name of [...makes, "QONTO_WEBHOOK_SECRETS"] as const) {
@@ -127,6 +130,13 @@ export async function planSecrets(
     else if (isMade) made[name] = randomBytes(32).toString("base64url");
   }
   return { toSet: { ...taken, ...answered, ...made, ...ofFile }, made };
+}
+
+/** Nobody can tell whether the value is the one that is there. */
+function consequence(name: string, existing: readonly string[]): string {
+  if (!existing.includes(name)) return "";
+  const warning = name === "ENCRYPTION_KEYS" ? ": without the keys that were there before, deliveries stop" : "";
+  return `, in place of the one that is set${warning}`;
 }
 
 /** Empty where nobody can be asked. */

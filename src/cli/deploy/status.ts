@@ -4,6 +4,7 @@ import { Fault } from "../fault.ts";
 import { ApiError } from "./api.ts";
 import { printNotes } from "./deploy.ts";
 import { inspect } from "./inspect.ts";
+import { isPermissionMissing } from "./preconditions.ts";
 import { describeMissing } from "./secrets.ts";
 import type { Step } from "./steps.ts";
 import { type LookUpFailure, type Survey, rowsOf } from "./survey.ts";
@@ -17,13 +18,22 @@ export async function showStatus(
   const { say } = context;
   const [failure] = found.failures;
   if (failure !== undefined) {
-    throw new Fault(`${failure.service} could not be looked up: ${failure.error.message}.`);
+    throw new Fault(`${failure.service} could not be looked up: ${failure.error.message}.`, {
+      remedy: isPermissionMissing(failure.error) ? `Give the token ${failure.service}:Read.` : "Run it again.",
+    });
   }
   const { worker, database } = found;
-  if (worker === null) throw new Fault("Nothing is deployed.", { remedy: "`npm run deploy` deploys it." });
+  if (worker === null)
+    throw new Fault("Nothing is deployed.", {
+      remedy: "`npm run deploy -- --dry-run` says what a deployment would do.",
+    });
   const { deployment, secrets, crons } = worker;
   const facts: readonly (readonly [string, string])[] = [
     ["Version", deployment === null ? "not listed" : `${deployment.versionId}, since ${deployment.createdAt ?? "?"}`],
+    [
+      "Database",
+      database === null ? "none" : `${configuration.database.name} (${database.jurisdiction ?? "no jurisdiction"})`,
+    ],
     ["Schema", database?.appliedMigrations.at(-1) ?? "none"],
     [
       "Queues",
@@ -37,7 +47,7 @@ export async function showStatus(
   ];
   for (const [name, text] of facts) say(`${name.padEnd(12)}${text}`);
   const inspection = inspect(configuration, found);
-  printNotes(inspection, configuration, say);
+  printNotes(inspection, say);
   const missing = describeMissing(secrets);
   if (missing !== "") say(`\n${missing}`);
   const { missing: lacks, wrong } = inspection;

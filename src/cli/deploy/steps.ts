@@ -7,7 +7,7 @@ import { Fault } from "../fault.ts";
 import type { Account } from "./account.ts";
 import { ApiError, NoAnswer } from "./api.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Context, TOOK_TOO_LONG, reasonOf, runWrangler, withNotes } from "./context.ts";
+import { type Context, type Run, TOOK_TOO_LONG, reasonOf, runWrangler, withNotes } from "./context.ts";
 import type { Secrets } from "./secrets.ts";
 import { type Queue, type Survey, findDatabase, findQueues } from "./survey.ts";
 
@@ -85,39 +85,41 @@ async function confirmed(
 
 const MIGRATIONS_LIMIT_MS = 180_000;
 
-/** Says which of the migrations were applied. wrangler's word for it is not enough: the database is asked. */
-export async function applyMigrations(before: Survey, { account, configuration, context }: Step): Promise<void> {
+/**
+ * Says which of the migrations were applied. wrangler's word for it is not enough: the database is asked. A run that failed is
+ * made once more.
+ */
+export async function applyMigrations(before: Survey, step: Step): Promise<void> {
+  const { account, configuration, context } = step;
   const { binding, migrations } = configuration.database;
-  const lacked = migrations.filter((name) => before.database?.appliedMigrations.includes(name) !== true);
-  if (lacked.length === 0) return;
-  const run = await runWrangler(
-    "applying the migrations",
-    {
-      command: ["d1", "migrations", "apply", binding, "--remote"],
-      environment: account.environment,
-      limitMs: MIGRATIONS_LIMIT_MS,
-    },
-    context,
-  );
-  const looking = findDatabase(account.api, `/accounts/${account.id}`, configuration);
-  const database = await withNotes("looking at the migrations", looking, context).catch((error: unknown) => {
-    if (!(error instanceof ApiError)) throw error;
-    throw new Fault(
-      `Whether the migrations were applied, Cloudflare does not say: ${error.message}. Nothing was deployed.`,
-      {
-        remedy: AGAIN,
-      },
-    );
-  });
-  const missing = migrations.filter((name) => database?.appliedMigrations.includes(name) !== true);
-  for (const name of lacked.filter((one) => !missing.includes(one))) context.say(`Applied ${name}.`);
+  let missing = missingIn(before.database, migrations);
+  let run: Run | undefined;
+  for (let tries = 0; missing.length > 0 && tries < 2 && run?.output.includes(TOOK_TOO_LONG) !== true; tries += 1) {
+    const command = ["d1", "migrations", "apply", binding, "--remote"];
+    const { environment } = account;
+    run = await runWrangler("applying the migrations", { command, environment, limitMs: MIGRATIONS_LIMIT_MS }, context);
+    const left = missingIn(await lookAtDatabase(step), migrations);
+    for (const name of missing.filter((one) => !left.includes(one))) context.say(`Applied ${name}.`);
+    missing = left;
+  }
   if (missing.length === 0) return;
-  throw new Fault(
-    `The migrations ${missing.join(", ")} could not be applied${reasonOf(run.output)}. Nothing was deployed.`,
-    {
-      remedy: AGAIN,
-    },
-  );
+  const reason = reasonOf(run?.output ?? "");
+  throw new Fault(`The migrations ${missing.join(", ")} could not be applied${reason}. Nothing was deployed.`, {
+    remedy: AGAIN,
+  });
+}
+
+function missingIn(database: Survey["database"], migrations: readonly string[]): string[] {
+  return migrations.filter((name) => database?.appliedMigrations.includes(name) !== true);
+}
+
+async function lookAtDatabase({ account, configuration, context }: Step): Promise<Survey["database"]> {
+  const looking = findDatabase(account.api, `/accounts/${account.id}`, configuration);
+  return withNotes("looking at the migrations", looking, context).catch((error: unknown) => {
+    if (!(error instanceof ApiError)) throw error;
+    const says = `Whether the migrations were applied, Cloudflare does not say: ${error.message}. Nothing was deployed.`;
+    throw new Fault(says, { remedy: AGAIN });
+  });
 }
 
 /** Builds what would be deployed. */

@@ -10,7 +10,7 @@ const TERMS = "https://www.cloudflare.com/terms/ and https://www.cloudflare.com/
 
 const file = z.object({
   account: z.object({ id: z.string(), name: z.string(), apiToken: z.string() }),
-  claim: z.object({ url: z.string() }),
+  claim: z.object({ url: z.string(), expiresAt: z.string() }),
 });
 
 /** An account that Cloudflare makes for a try, without a login; the same one until it ends. */
@@ -42,7 +42,7 @@ export async function openTemporaryAccount(context: Context): Promise<Account> {
   const { account, claim } = made;
   const { id, name, apiToken: token } = account;
   const credentials = { CLOUDFLARE_ACCOUNT_ID: id, CLOUDFLARE_API_TOKEN: token };
-  return { id, name, api: openApi({ token }, context), environment: credentials, claimUrl: claim.url };
+  return { id, name, api: openApi({ token }, context), environment: credentials, claim };
 }
 
 /** Null when wrangler has kept none, or in another way than it did. */

@@ -163,7 +163,9 @@ describe("before anything is written", () => {
       scene.cloudflare.addQueue(queue);
     }
     const stderr = await refused();
-    expect(stderr).toMatch(/^Queues that are not in eu cannot be moved: qonto-relay-retries \(no jurisdiction\), /);
+    expect(stderr).toMatch(
+      /^Queues that are not in eu: qonto-relay-retries \(no jurisdiction\), .*They cannot be moved\./,
+    );
     for (const [, queue = ""] of stderr.matchAll(/npx wrangler queues delete (\S+)`/g)) all.delete(queue);
     expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
     expect([...all.values()].map(({ jurisdiction }) => jurisdiction)).toEqual(["eu", "eu", "eu"]);
@@ -204,6 +206,15 @@ describe("before anything is written", () => {
     const env = { CLOUDFLARE_API_KEY: "key", CLOUDFLARE_EMAIL: "ada@example.com" };
     expect(await scene.deploy([], { env })).toMatchObject({ code: 2, changes: [] });
   });
+
+  it.each(["dry_run", "status", "temporary", "secrets_file"])(
+    "an option that npm kept for itself is not lost: %s",
+    async (name) => {
+      const { code, stderr, changes } = await scene.deploy([], { env: { [`npm_config_${name}`]: "true" } });
+      expect([code, changes]).toEqual([2, []]);
+      expect(stderr).toContain(`npm run deploy -- --${name.replace("_", "-")}`);
+    },
+  );
 
   it("options that nobody knows are refused", async () => {
     const { code, stderr } = await scene.deploy(["--env", "staging"]);
@@ -309,6 +320,26 @@ describe("secrets", () => {
       });
     });
 
+    it.each(["", "hello world\n", "ADMIN_TOKEN: in another form\n", "ADMIN_TOKEN=\n", "{}", "[1]"])(
+      "are refused where there are none: %j",
+      async (text) => {
+        expect(await scene.deploy(write(text))).toMatchObject({ code: 2, changes: [] });
+      },
+    );
+
+    it("are read behind a byte-order mark", async () => {
+      expect(await scene.deploy(write(`\uFEFFADMIN_TOKEN=${long}\n`))).toMatchObject({ code: 0, stderr: "" });
+      expect(scene.secrets()["ADMIN_TOKEN"]).toBe(long);
+    });
+
+    it("say what they take the place of", async () => {
+      await scene.deploy();
+      const { stdout } = await scene.deploy(write("ENCRYPTION_KEYS=another-key\n"));
+      expect(stdout).toContain(
+        "Takes ENCRYPTION_KEYS from the file, in place of the one that is set: without the keys",
+      );
+    });
+
     it("are refused where a value is not as it is written", async () => {
       const { code, stderr, changes } = await scene.deploy(write("QONTO_WEBHOOK_SECRETS=abc#def\n"));
       expect([code, changes]).toEqual([2, []]);
@@ -353,7 +384,27 @@ describe("a relay that the button has deployed", () => {
     const { code, stdout, changes } = await scene.deploy();
     expect(code).toBe(0);
     expect(changes.filter((change) => change.startsWith("delete"))).toEqual([]);
-    expect(stdout).toContain("Queues that are not in eu cannot be moved: qonto-relay-events (no jurisdiction)");
+    expect(stdout).toContain("Queues that are not in eu: qonto-relay-events (no jurisdiction)");
+  });
+
+  it("keeps a queue that another Worker uses", async () => {
+    await deployPlainly({ ADMIN_TOKEN: "a".repeat(32) });
+    const queue = scene.cloudflare.account().queues.get("qonto-relay-events");
+    const [own] = queue?.consumers ?? [];
+    queue?.consumers.splice(0, 1, { ...Object(own), script: "another" });
+    const { code, stderr, changes } = await scene.deploy();
+    expect(code).toBe(1);
+    expect(changes.filter((change) => change.startsWith("delete"))).toEqual([]);
+    expect(stderr).toContain("The queue qonto-relay-events is consumed by another");
+  });
+
+  it("is told by --status that one deployment heals it", async () => {
+    await deployPlainly({ ADMIN_TOKEN: "a".repeat(32) });
+    const { code, stdout } = await scene.deploy(["--status"]);
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringContaining("They hold nothing yet: `npm run deploy` makes them anew."),
+    ]);
   });
 
   it("keeps queues that do not say what they hold, if Qonto's secrets are set", async () => {
@@ -372,7 +423,7 @@ describe("a relay that the button has deployed", () => {
     const { code, stdout, stderr, changes } = await scene.deploy();
     expect([code, stderr]).toEqual([0, ""]);
     expect(changes.filter((change) => change.startsWith("delete"))).toEqual([]);
-    expect(stdout).toContain("Queues that are not in eu cannot be moved: ");
+    expect(stdout).toContain("They cannot be moved.");
   });
 });
 
@@ -456,6 +507,19 @@ describe("what is deployed", () => {
     ]);
   });
 
+  it("is not well with a database that is not in the EU", async () => {
+    await scene.deploy();
+    const { databases } = scene.cloudflare.account();
+    const database = databases.get("qonto-relay");
+    if (database !== undefined) Object.assign(database, { jurisdiction: undefined });
+    const { code, stdout, stderr } = await scene.deploy(["--status"]);
+    expect(stdout).toContain("qonto-relay (no jurisdiction)");
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^The database qonto-relay is in no jurisdiction, not in eu/),
+    ]);
+  });
+
   it("is not whole when something else consumes a queue", async () => {
     await scene.deploy();
     const queue = scene.cloudflare.account().queues.get("qonto-relay-events");
@@ -472,7 +536,8 @@ describe("an account that Cloudflare makes for a try", () => {
     const { code, stdout, stderr } = await scene.deploy(["--temporary"], { env });
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toContain("https://www.cloudflare.com/terms/");
-    expect(stdout).toMatch(/Make it yours at https:\/\//);
+    expect(stdout).toMatch(/Make it yours until 2\d{3}-\S+ at https:\/\//);
+    expect(stdout).toContain("QONTO_WEBHOOK_SECRETS=… npm run deploy -- --temporary");
   });
 
   it("is not made by what should change nothing", async () => {

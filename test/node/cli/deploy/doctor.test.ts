@@ -51,7 +51,7 @@ describe("with a token of the account, the doctor", () => {
       findings: [
         {
           fault: "queue_outside_jurisdiction",
-          remedy: expect.stringContaining("npx wrangler queues delete qonto-relay-dead-letters"),
+          seen: expect.stringContaining("npx wrangler queues delete qonto-relay-dead-letters"),
         },
         { fault: "deployment_incomplete", seen: expect.stringContaining("its cron (* * * * *)") },
       ],

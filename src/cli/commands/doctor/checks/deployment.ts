@@ -1,6 +1,6 @@
 import { ApiError } from "../../../deploy/api.ts";
 import { inspect } from "../../../deploy/inspect.ts";
-import { describeOutside, isPermissionMissing } from "../../../deploy/preconditions.ts";
+import { isPermissionMissing } from "../../../deploy/preconditions.ts";
 import { Fault } from "../../../fault.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
 import type { Deployed } from "../circumstances.ts";
@@ -38,16 +38,13 @@ export function judgeDeployment({ configuration, found }: Deployed): Result {
     );
   }
   const { missing, wrong, outside, unknown } = inspect(configuration, found);
-  const findings: Finding[] = [];
-  if (outside.length > 0) {
-    findings.push({
-      fault: "queue_outside_jurisdiction",
-      what: `Queues keep their messages outside of the jurisdiction ${configuration.jurisdiction}.`,
-      seen: outside.map(({ name, jurisdiction }) => `${name}: ${jurisdiction ?? "no jurisdiction"}`).join("; "),
-      remedy: describeOutside(outside, configuration.jurisdiction),
-      commands: [...outside.map(({ name }) => `npx wrangler queues delete ${name}`), "npm run deploy"],
-    });
-  }
+  const findings: Finding[] = outside.map((seen) => ({
+    fault: "queue_outside_jurisdiction",
+    what: `Queues keep their messages outside of the jurisdiction ${configuration.jurisdiction}.`,
+    seen,
+    remedy: "Do what it says. Then `npm run deploy` makes them anew where they should be.",
+    commands: ["npm run deploy"],
+  }));
   const sentences = [...(missing.length === 0 ? [] : [`The relay is without ${missing.join(", ")}.`]), ...wrong];
   if (sentences.length > 0) {
     findings.push({

@@ -26,7 +26,7 @@ const kinds: Readonly<Record<keyof Checks, Kind>> = {
     what: "The cron does not run: what has lost its next step stays where it is.",
     remedy:
       "Look at the Worker's triggers (wrangler.toml, `[triggers]`) and deploy them; `npm start` runs it by itself.",
-    commands: ["npx wrangler deploy"],
+    commands: ["npm run deploy"],
   },
   fan_out: {
     fault: "fan_out_stuck",
