@@ -8,6 +8,8 @@ import { type Context, reasonOf, runWrangler, withNotes } from "./context.ts";
 /** The account that is deployed to. */
 export interface Account {
   readonly id: string;
+  /** Of what it has, in the API. */
+  readonly path: string;
   /** Null where it may not be read. */
   readonly name: string | null;
   readonly api: Api;
@@ -37,7 +39,13 @@ export async function openAccount(
   const api = openApi(credentials, context);
   const id = configured ?? valueOf("CLOUDFLARE_ACCOUNT_ID", context) ?? valueOf("CF_ACCOUNT_ID", context);
   const chosen = id === null ? await chooseAccount(api, context) : await findAccount(api, id, context);
-  return { ...chosen, api, environment: { CLOUDFLARE_ACCOUNT_ID: chosen.id }, claim: null };
+  return {
+    ...chosen,
+    path: `/accounts/${chosen.id}`,
+    api,
+    environment: { CLOUDFLARE_ACCOUNT_ID: chosen.id },
+    claim: null,
+  };
 }
 
 function valueOf(name: string, { env }: Pick<Context, "env">): string | null {
@@ -57,8 +65,9 @@ export async function findCredentials(context: Context): Promise<Credentials> {
   const token = valueOf("CLOUDFLARE_API_TOKEN", context);
   if (token !== null) {
     // wrangler would prefer the key, and deploy as somebody else than was checked.
-    if (valueOf("CLOUDFLARE_API_KEY", context) === null) return { token };
-    throw wrongUsage("CLOUDFLARE_API_TOKEN and CLOUDFLARE_API_KEY are both set.", "Unset one of them.");
+    const key = ["CLOUDFLARE_API_KEY", "CF_API_KEY"].find((name) => valueOf(name, context) !== null);
+    if (key === undefined) return { token };
+    throw wrongUsage(`CLOUDFLARE_API_TOKEN and ${key} are both set.`, "Unset one of them.");
   }
   const command = ["auth", "token", "--json"];
   const run = await runWrangler("asking wrangler for its login", { command, limitMs: LOGIN_LIMIT_MS }, context);
@@ -104,7 +113,7 @@ async function chooseAccount(api: Api, context: Asking): Promise<NamedAccount> {
   const list = accounts.map(({ name, id }, index) => `  ${index + 1}  ${printable(name)} (${id})`).join("\n");
   if (questions === null) {
     throw new Fault(`There are ${accounts.length} accounts:\n${list}`, {
-      remedy: "Say which one by CLOUDFLARE_ACCOUNT_ID.",
+      remedy: "Set CLOUDFLARE_ACCOUNT_ID to one of them.",
     });
   }
   const answer = await questions.ask(`There are ${accounts.length} accounts:\n${list}\nWhich one? `);

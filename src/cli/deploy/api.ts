@@ -8,7 +8,7 @@ import type { Log } from "./log.ts";
 /** A token, of the environment or of `wrangler login`, or an account's global key. */
 export type Credentials = { readonly token: string } | { readonly key: string; readonly email: string };
 
-/** A call of Cloudflare's API that came to nothing. The message begins in lower case and has no full stop. */
+/** A call of Cloudflare's API that came to nothing. The message has no full stop at its end. */
 export abstract class ApiError extends Error {}
 
 /** Of Workers, and of an account's part of workers.dev. */
@@ -170,7 +170,9 @@ export class Api {
 function read<Schema extends z.ZodType>(schema: Schema, path: string, { result }: Envelope): z.output<Schema> {
   const parsed = schema.safeParse(result);
   if (parsed.success) return parsed.data;
-  throw new NoAnswer(`the answer of ${path} cannot be read: ${z.prettifyError(parsed.error)}`);
+  throw new NoAnswer(
+    `the answer of ${path} cannot be read: ${parsed.error.issues[0]?.message ?? "it has another shape"}`,
+  );
 }
 
 function mayPass(error: unknown): boolean {

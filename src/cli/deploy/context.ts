@@ -76,8 +76,8 @@ export async function runWrangler(
   const running = wrangler.run(command, environment ?? {}, world.timeout(limitMs));
   const run = await withNotes(what, running, context);
   // What it prints for programs can be a secret.
-  const isForPrograms = command.includes("--json") && run.succeeded;
-  log.add(`wrangler ${command.join(" ")}${isForPrograms ? "" : `\n${run.output}`}`);
+  const shown = command.includes("--json") ? run.output.replace(run.stdout.trim(), "") : run.output;
+  log.add(`wrangler ${command.join(" ")}\n${shown}`);
   return run;
 }
 

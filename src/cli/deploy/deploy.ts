@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { anyDestinationSql } from "../../store/from-outside.ts";
 import { Fault } from "../fault.ts";
+import { ApiError } from "./api.ts";
 import { withNotes } from "./context.ts";
 import { type Inspection, inspect } from "./inspect.ts";
 import { planOf } from "./plan.ts";
+import { describeOutside, mayReplaceQueues } from "./preconditions.ts";
 import { type GivenSecrets, describeMade, describeMissing, planSecrets } from "./secrets.ts";
 import {
   AGAIN,
@@ -16,7 +18,7 @@ import {
   deleteQueue,
   upload,
 } from "./steps.ts";
-import { type Service, type Survey, rowsOf, survey } from "./survey.ts";
+import { type Service, type Survey, findQueues, rowsOf, survey } from "./survey.ts";
 
 /** New code never meets an old schema; what is missing is created first, for `wrangler deploy` would not ask where. */
 export async function deploy(found: Survey, given: GivenSecrets, step: Step): Promise<void> {
@@ -25,6 +27,7 @@ export async function deploy(found: Survey, given: GivenSecrets, step: Step): Pr
   const { toSet, made } = await planSecrets(found.worker?.secrets ?? [], given, context);
   await build(step);
   const plan = planOf(configuration, found);
+  if (plan.queuesToDelete.length > 0) await refuseFilledQueues(found, step);
   for (const queue of plan.queuesToDelete) await deleteQueue(queue, step);
   for (const name of plan.queuesToCreate) await createQueue(name, step);
   if (plan.createsDatabase) await createDatabase(step);
@@ -39,23 +42,43 @@ export async function deploy(found: Survey, given: GivenSecrets, step: Step): Pr
   for (const paragraph of [describeMissing(after.worker?.secrets ?? [], claim !== null), nextCommands(address)]) {
     if (paragraph !== "") say(`\n${paragraph}`);
   }
-  if (claim !== null) say(`\nThe account is temporary. Make it yours until ${claim.expiresAt} at ${claim.url}`);
+  if (claim !== null) say(`\nThe account is temporary. Claim it before ${claim.expiresAt} at ${claim.url}`);
 }
 
-/** New keys would not decrypt what the keys of a Worker that was deleted have encrypted. */
+/** Since the first look questions were answered and the Worker was built: a queue may have taken something meanwhile. */
+async function refuseFilledQueues(found: Survey, { account, configuration, context }: Step): Promise<void> {
+  const looking = findQueues(account.api, account.path, configuration);
+  const queues = await withNotes("looking at the queues", looking, context).catch((error: unknown) => {
+    if (!(error instanceof ApiError)) throw error;
+    throw new Fault(`The queues could not be looked up: ${error.message}.`, { remedy: AGAIN });
+  });
+  if (!mayReplaceQueues(configuration, { ...found, queues })) {
+    throw new Fault(describeOutside(configuration, { ...found, queues }).join("\n"), { remedy: AGAIN });
+  }
+}
+
+/** New keys would not decrypt what those of a Worker that was deleted have encrypted. */
 export async function refuseLostKeys(
   { worker, database }: Survey,
   { ofFile, ofEnvironment }: GivenSecrets,
-  { account }: Step,
+  { account, context }: Step,
 ): Promise<void> {
-  const isGiven = (["ENCRYPTION_KEYS", "ADMIN_TOKEN"] as const).some((name) => ofFile[name] ?? ofEnvironment[name]);
-  if (worker !== null || database === null || isGiven) return;
-  const rows = await rowsOf(account.api, `/accounts/${account.id}`, database.id, anyDestinationSql, z.unknown());
+  const hasKeys = worker?.secrets.some((name) => name === "ENCRYPTION_KEYS" || name === "ADMIN_TOKEN") === true;
+  if (hasKeys || database === null || (ofFile.ENCRYPTION_KEYS ?? ofEnvironment.ENCRYPTION_KEYS) !== undefined) return;
+  const looking = rowsOf(account.api, account.path, database.id, anyDestinationSql, z.unknown());
+  const rows = await withNotes("looking for destinations", looking, context).catch((error: unknown) => {
+    if (!(error instanceof ApiError)) throw error;
+    throw new Fault(`Whether the database holds destinations, Cloudflare does not say: ${error.message}.`, {
+      remedy: AGAIN,
+    });
+  });
   if (rows === null || rows.length === 0) return;
   throw new Fault(
     "The database holds destinations whose secrets earlier keys have encrypted, and no Worker has these keys.",
     {
-      remedy: "Give ENCRYPTION_KEYS, or the ADMIN_TOKEN that stood for it, in the environment or with --secrets-file.",
+      remedy:
+        "Give ENCRYPTION_KEYS in the environment or with --secrets-file. If the earlier relay had none, give its ADMIN_TOKEN as " +
+        "ENCRYPTION_KEYS.",
     },
   );
 }
@@ -64,11 +87,16 @@ export async function refuseLostKeys(
  * What a build can do whose token may not see the database or the queues. Until they are right the relay refuses events: the
  * schema is checked by the Worker itself.
  */
-export async function deployWorkerAlone(lacking: readonly Service[], step: Step): Promise<void> {
+export async function deployWorkerAlone(
+  lacking: readonly Service[],
+  { ofFile }: GivenSecrets,
+  { isDryRun, ...step }: Step & { readonly isDryRun: boolean },
+): Promise<void> {
   const { say } = step.context;
   const names = lacking.map((service) => `${service}:Edit`).join(" and ");
-  say(`The token of this build lacks ${names}: the Worker alone is deployed.`);
-  const { succeeded, reason } = await upload({}, step);
+  say(`The token of this build lacks ${names}: the Worker alone ${isDryRun ? "would be" : "is"} deployed.`);
+  if (isDryRun) return build(step);
+  const { succeeded, reason } = await upload(ofFile, step);
   if (!succeeded) throw new Fault(`The deployment did not come to its end${reason}.`, { remedy: AGAIN });
   say(
     "Deployed the Worker. Its /health says what it lacks: run `npm run deploy` once from your machine, or give the build a",
@@ -86,7 +114,7 @@ async function lookAt(
   { account, configuration, context, isToldSecrets }: Step & { readonly isToldSecrets: boolean },
 ): Promise<Survey> {
   const look = async () => {
-    const looking = survey(account.api, account.id, configuration);
+    const looking = survey(account, configuration);
     const found = await withNotes("looking at what was deployed", looking, context);
     return { found, isLive: isLive(before, found, uploaded), ...inspect(configuration, found) };
   };
@@ -104,7 +132,9 @@ async function lookAt(
   }
   if (!looked.isLive) {
     const left = before.worker === null ? "Nothing was uploaded" : "What was deployed before runs on";
-    const secrets = isToldSecrets ? " The secrets shown above are not set: the next run makes others." : "";
+    const secrets = isToldSecrets
+      ? " Keep the secrets shown above until a run succeeds: the next one may make others."
+      : "";
     throw new Fault(`The Worker was not deployed${uploaded.reason}. ${left}.${secrets}`, { remedy: AGAIN });
   }
   if (missing.length > 0) {

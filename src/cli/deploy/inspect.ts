@@ -1,6 +1,6 @@
 import type { Configuration, QueueConfiguration } from "./configuration.ts";
 import { databaseOutside, describeOutside } from "./preconditions.ts";
-import type { Queue, Survey } from "./survey.ts";
+import { type Queue, type Survey, missingMigrations } from "./survey.ts";
 
 /** What a look at a deployment found. */
 export interface Inspection {
@@ -18,13 +18,14 @@ export interface Inspection {
 export function inspect(configuration: Configuration, found: Survey): Inspection {
   const { worker, database, queues } = configuration;
   const joined = queues.map((wanted) => inspectQueue(found.queues.get(wanted.name), wanted, worker));
-  const migrations = database.migrations.filter((name) => found.database?.appliedMigrations.includes(name) !== true);
   const { crons = null, isOnWorkersDev = null } = found.worker ?? {};
   const lostCrons = configuration.crons.filter((cron) => crons?.includes(cron) === false);
   return {
     missing: [
       ...(found.worker === null ? [`the Worker ${worker}`] : []),
-      ...(found.database === null ? [`the database ${database.name}`] : migrations),
+      ...(found.database === null
+        ? [`the database ${database.name}`]
+        : missingMigrations(configuration, found.database)),
       ...joined.flatMap(({ missing }) => missing),
       ...(lostCrons.length === 0 ? [] : [`its cron (${lostCrons.join(", ")})`]),
       ...(configuration.isOnWorkersDev && isOnWorkersDev === false ? ["its address under workers.dev"] : []),
@@ -60,7 +61,7 @@ function inspectQueue(
   }
   const deadLetters = own?.deadLetterQueue;
   if (deadLetters !== undefined && deadLetters !== deadLetterQueue) {
-    missing.push(`its dead-letter queue ${deadLetterQueue ?? ""} behind the queue ${name}`);
+    missing.push(`the right dead-letter queue of the consumer of ${name}`);
   }
   return { missing, wrong, unknown };
 }

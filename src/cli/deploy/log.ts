@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { printableLines } from "../output.ts";
 
@@ -23,10 +23,12 @@ export class Log {
     const file = path.join(directory, ".wrangler", "deploy.log");
     try {
       mkdirSync(path.dirname(file), { recursive: true });
+      // Its mode counts for a new file alone.
+      rmSync(file, { force: true });
       writeFileSync(file, `${this.#entries.join("\n\n")}\n`, { mode: 0o600 });
     } catch {
       return "--verbose shows what Cloudflare and wrangler say.";
     }
-    return `What Cloudflare and wrangler said is in .wrangler/deploy.log; --verbose shows it.`;
+    return "What Cloudflare and wrangler said is in .wrangler/deploy.log; --verbose shows it.";
   }
 }

@@ -1,6 +1,6 @@
 import type { Configuration } from "./configuration.ts";
 import { mayReplaceQueues, queuesOutside } from "./preconditions.ts";
-import type { Queue, Survey } from "./survey.ts";
+import { type Queue, type Survey, missingMigrations } from "./survey.ts";
 
 /** What is to be made before the Worker can be deployed. */
 export interface Plan {
@@ -15,11 +15,10 @@ export interface Plan {
 export function planOf(configuration: Configuration, found: Survey): Plan {
   const queuesToDelete = mayReplaceQueues(configuration, found) ? queuesOutside(configuration, found) : [];
   const isToCreate = (name: string) => !found.queues.has(name) || queuesToDelete.some((queue) => queue.name === name);
-  const applied = found.database?.appliedMigrations ?? [];
   return {
     queuesToDelete,
     queuesToCreate: configuration.queues.map(({ name }) => name).filter(isToCreate),
     createsDatabase: found.database === null,
-    migrations: configuration.database.migrations.filter((name) => !applied.includes(name)),
+    migrations: missingMigrations(configuration, found.database),
   };
 }

@@ -12,10 +12,10 @@ export interface Problems {
 }
 
 export async function findProblems(
-  { api, id, name }: Pick<Account, "api" | "id" | "name">,
+  { api, id, path, name }: Account,
   { configuration, found }: { configuration: Configuration; found: Surveyed },
 ): Promise<Problems> {
-  const refusals = [...refusalsIn(found.failures), ...(await refusalsOfChanges(api, id, configuration))];
+  const refusals = [...refusalsIn(found.failures), ...(await refusalsOfChanges(api, path, configuration))];
   const lacking = services.filter((service) => refusals.some((refusal) => refusal.service === service));
   const unanswered = found.failures.filter(({ error }) => !isPermissionMissing(error));
   const [refusal] = refusals;
@@ -30,8 +30,12 @@ export async function findProblems(
   };
 }
 
-function lookUpProblem({ service, error }: LookUpFailure): string {
-  return `${service} could not be looked up: ${error.message}. Run it again.`;
+function lookUpProblem(failure: LookUpFailure): string {
+  return `${couldNotLook(failure)} Run it again.`;
+}
+
+export function couldNotLook({ service, error }: LookUpFailure): string {
+  return `${service} could not be looked up: ${error.message}.`;
 }
 
 function refusalsIn(failures: readonly LookUpFailure[]): LookUpFailure[] {
@@ -59,8 +63,7 @@ function permissionProblem(lacking: readonly Service[], accountId: string): stri
  * What the token may not change. Nothing tells it but a change: each of these is one of something that cannot exist, so that
  * it is answered 404, or 401 or 403 without the permission. Another answer says nothing, and is not judged.
  */
-async function refusalsOfChanges(api: Api, accountId: string, { worker }: Configuration): Promise<LookUpFailure[]> {
-  const account = `/accounts/${accountId}`;
+async function refusalsOfChanges(api: Api, account: string, { worker }: Configuration): Promise<LookUpFailure[]> {
   const paths: Readonly<Record<Service, string>> = {
     "Workers Scripts": `${account}/workers/scripts/${worker}-permission-check/script-settings`,
     D1: `${account}/d1/database/00000000-0000-0000-0000-000000000000`,
@@ -92,10 +95,11 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
   }
   problems.push(...databaseOutside(configuration, found));
   const boundTo = found.worker?.databaseId ?? null;
-  if (boundTo !== null && boundTo !== found.database?.id) {
+  if (boundTo !== null && boundTo !== found.database?.id && database.databaseId === null) {
     problems.push(
-      `The Worker ${configuration.worker} is bound to a database that is not ${database.name} any more, and keeps that binding. ` +
-        "If what it held is gone for good, delete the Worker (`npx wrangler delete`; its secrets go with it) and run this again.",
+      `The Worker ${configuration.worker} is bound to another database than ${database.name}, and keeps that binding. To keep that ` +
+        `database, put its id into wrangler.toml (\`database_id = "${boundTo}"\`). If it is gone for good, delete the Worker ` +
+        "(`npx wrangler delete`; its secrets go with it) and run this again.",
     );
   }
   const outside = queuesOutside(configuration, found);
@@ -128,10 +132,11 @@ export function databaseOutside({ database, jurisdiction }: Configuration, found
  */
 export function mayReplaceQueues(configuration: Configuration, found: Survey): boolean {
   if (found.database !== null && found.database.appliedMigrations.length > 0) return false;
-  const takesEvents = found.worker?.secrets.some((name) => name.startsWith("QONTO_")) === true;
+  const takesEvents = found.worker?.secrets.some((name) => name.startsWith("QONTO_")) !== false;
   return queuesOutside(configuration, found).every(({ backlog, producers, consumers }) => {
-    const users = [...(producers ?? []), ...(consumers ?? []).map(({ worker }) => worker)];
-    const isOurs = users.every((user) => user === configuration.worker);
+    const isOurs =
+      producers?.every((producer) => producer === configuration.worker) === true &&
+      consumers?.every(({ worker }) => worker === configuration.worker) === true;
     return isOurs && (backlog === null ? !takesEvents : backlog === 0);
   });
 }

@@ -5,7 +5,7 @@ import type { Environment, Stream } from "../terminal.ts";
 import { type World, realWorld } from "../world.ts";
 import { type Account, findCredentials, openAccount } from "./account.ts";
 import { type Configuration, projectDirectory, readConfiguration } from "./configuration.ts";
-import { type Context, type Questions, withNotes } from "./context.ts";
+import { type Context, type Questions, type Wrangler, withNotes } from "./context.ts";
 import { deploy, deployWorkerAlone, refuseLostKeys } from "./deploy.ts";
 import { Log } from "./log.ts";
 import { type Problems, findProblems } from "./preconditions.ts";
@@ -14,13 +14,12 @@ import { readGivenSecrets } from "./secrets.ts";
 import { showStatus } from "./status.ts";
 import { survey } from "./survey.ts";
 import { openTemporaryAccount } from "./temporary-account.ts";
-import type { Wrangler } from "./context.ts";
 
 const usage = `npm run deploy [-- options]
 
-Deploys the relay to Cloudflare: looks whether all that it needs is allowed and there, creates the queues and the database
-that are missing, applies the migrations, deploys the Worker with its secrets, and looks whether all are joined. What is there
-already stays as it is: it can be run again at any time, and goes on where it stopped.
+Deploys the relay to Cloudflare: checks that all it needs is allowed and present, creates the queues and the database that
+are missing, applies the migrations, deploys the Worker with its secrets, and checks that all are joined. It can be run again
+at any time and goes on where it stopped: it replaces the Worker, and queues that are empty and elsewhere, and nothing else.
 
   --dry-run            says what would be done, and changes nothing
   --status             says what is deployed, and whether it is whole
@@ -80,7 +79,10 @@ export async function runDeploy(
     });
     return 0;
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
+    if (!(error instanceof Fault)) {
+      log.keep(directory);
+      throw error;
+    }
     const lines = [error.message, error.remedy ?? "", error.exitCode === 2 ? "" : log.keep(directory)];
     stderr.write(`${lines.filter((line) => line !== "").join("\n")}\n`);
     return error.exitCode;
@@ -128,15 +130,16 @@ async function run(options: Options, configuration: Configuration, context: Cont
     ? await openTemporaryAccount(context)
     : await openAccount(await findCredentials(context), configuration.accountId, context);
   context.say(describe(account));
-  const found = await withNotes("looking what is there", survey(account.api, account.id, configuration), context);
+  const found = await withNotes("looking at what is there", survey(account, configuration), context);
   const step = { account, configuration, context };
   if (options.status) return showStatus(found, step);
   const problems = await withNotes(
-    "looking what the token may do",
+    "checking what the token may do",
     findProblems(account, { configuration, found }),
     context,
   );
-  if (isBuildThatLacks(problems, configuration.database, context)) return deployWorkerAlone(problems.lacking, step);
+  if (isBuildThatLacks(problems, configuration.database, context))
+    return deployWorkerAlone(problems.lacking, given, { ...step, isDryRun: options["dry-run"] });
   if (problems.sentences.length > 0) {
     throw new Fault(problems.sentences.join("\n"), { remedy: "Nothing was changed." });
   }

@@ -57,18 +57,20 @@ function readFile(file: string): Secrets {
   try {
     text = readFileSync(file, "utf8").replace(/^\uFEFF/, "");
   } catch {
-    throw wrongUsage(`The secrets' file ${file} cannot be read.`);
+    throw wrongUsage(`The secrets file ${file} cannot be read.`);
   }
   const read = text.trimStart().startsWith("{")
     ? z.record(z.string(), z.string()).safeParse(tryParseJson(text)).data
     : readLines(text, file);
-  if (read === undefined) throw wrongUsage(`The secrets' file ${file} is no JSON object of texts.`);
+  if (read === undefined) throw wrongUsage(`The secrets file ${file} is not a JSON object of strings.`);
   for (const name of Object.keys(read)) {
     if (isName(name)) continue;
-    throw wrongUsage(`${printable(name)} in ${file} is no secret of the relay. It has ${names.join(", ")}.`);
+    throw wrongUsage(
+      `${printable(name)} in ${file} is not a secret of the relay. Its secrets are ${names.join(", ")}.`,
+    );
   }
   const secrets = Object.entries(read).filter(([, value]) => value.trim() !== "");
-  if (secrets.length === 0) throw wrongUsage(`The secrets' file ${file} sets no secret.`);
+  if (secrets.length === 0) throw wrongUsage(`The secrets file ${file} sets no secret.`);
   return Object.fromEntries(secrets);
 }
 
@@ -135,7 +137,8 @@ export async function planSecrets(
 /** Nobody can tell whether the value is the one that is there. */
 function consequence(name: string, existing: readonly string[]): string {
   if (!existing.includes(name)) return "";
-  const warning = name === "ENCRYPTION_KEYS" ? ": without the keys that were there before, deliveries stop" : "";
+  const isKey = name === "ENCRYPTION_KEYS" || (name === "ADMIN_TOKEN" && !existing.includes("ENCRYPTION_KEYS"));
+  const warning = isKey ? ": without the keys that were there before, in ENCRYPTION_KEYS, deliveries stop" : "";
   return `, in place of the one that is set${warning}`;
 }
 

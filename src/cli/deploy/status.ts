@@ -4,21 +4,18 @@ import { Fault } from "../fault.ts";
 import { ApiError } from "./api.ts";
 import { printNotes } from "./deploy.ts";
 import { inspect } from "./inspect.ts";
-import { isPermissionMissing } from "./preconditions.ts";
+import { couldNotLook, isPermissionMissing } from "./preconditions.ts";
 import { describeMissing } from "./secrets.ts";
 import type { Step } from "./steps.ts";
-import { type LookUpFailure, type Survey, rowsOf } from "./survey.ts";
+import { type Survey, type Surveyed, rowsOf } from "./survey.ts";
 
 /** Says what is deployed. Throws what is wrong with it. */
-export async function showStatus(
-  found: Survey & { readonly failures: readonly LookUpFailure[] },
-  step: Step,
-): Promise<void> {
+export async function showStatus(found: Surveyed, step: Step): Promise<void> {
   const { configuration, context } = step;
   const { say } = context;
   const [failure] = found.failures;
   if (failure !== undefined) {
-    throw new Fault(`${failure.service} could not be looked up: ${failure.error.message}.`, {
+    throw new Fault(couldNotLook(failure), {
       remedy: isPermissionMissing(failure.error) ? `Give the token ${failure.service}:Read.` : "Run it again.",
     });
   }
@@ -52,14 +49,17 @@ export async function showStatus(
   if (missing !== "") say(`\n${missing}`);
   const { missing: lacks, wrong } = inspection;
   const sentences = [...(lacks.length === 0 ? [] : [`The relay is without ${lacks.join(", ")}.`]), ...wrong];
-  if (sentences.length > 0) throw new Fault(sentences.join("\n"), { remedy: "Then `npm run deploy` makes it whole." });
+  if (sentences.length > 0)
+    throw new Fault(sentences.join("\n"), {
+      remedy: wrong.length === 0 ? "Run `npm run deploy`." : "Do that, then run `npm run deploy`.",
+    });
 }
 
 async function lastEvent({ database }: Survey, { account }: Step): Promise<string> {
   if (database === null) return "none";
   const row = z.object({ type: z.string(), received_at: z.number() });
   try {
-    const [latest] = (await rowsOf(account.api, `/accounts/${account.id}`, database.id, latestEventSql, row)) ?? [];
+    const [latest] = (await rowsOf(account.api, account.path, database.id, latestEventSql, row)) ?? [];
     return latest === undefined ? "none" : `${new Date(latest.received_at).toISOString()}, ${latest.type}`;
   } catch (error) {
     if (error instanceof ApiError) return `not known: ${error.message}`;

@@ -9,7 +9,7 @@ import { ApiError, NoAnswer } from "./api.ts";
 import type { Configuration } from "./configuration.ts";
 import { type Context, type Run, TOOK_TOO_LONG, reasonOf, runWrangler, withNotes } from "./context.ts";
 import type { Secrets } from "./secrets.ts";
-import { type Queue, type Survey, findDatabase, findQueues } from "./survey.ts";
+import { type Queue, type Survey, findDatabase, findQueues, missingMigrations } from "./survey.ts";
 
 /**
  * The steps that change something. Each can be made again; one whose answer was lost is a failure only if a look shows that
@@ -24,33 +24,39 @@ export interface Step {
 
 export const AGAIN = "Run it again: it goes on where it stopped.";
 
-export async function deleteQueue(queue: Queue, { account: { api, id }, configuration, context }: Step): Promise<void> {
-  const address = `/accounts/${id}/queues/${queue.id}`;
+export async function deleteQueue(
+  queue: Queue,
+  { account: { api, path: account }, configuration, context }: Step,
+): Promise<void> {
+  const address = `${account}/queues/${queue.id}`;
   const deleting = async () => {
     for (const consumer of queue.consumers ?? []) await api.change("DELETE", `${address}/consumers/${consumer.id}`);
     await api.change("DELETE", address);
   };
   await confirmed("deleted", `queue ${queue.name}`, deleting(), context, async () => {
-    const left = await findQueues(api, `/accounts/${id}`, configuration);
+    const left = await findQueues(api, account, configuration);
     return !left.has(queue.name);
   });
   context.say(`Deleted the queue ${queue.name}, which held nothing that counts.`);
 }
 
-export async function createQueue(name: string, { account: { api, id }, configuration, context }: Step): Promise<void> {
+export async function createQueue(
+  name: string,
+  { account: { api, path: account }, configuration, context }: Step,
+): Promise<void> {
   const { jurisdiction } = configuration;
-  const creating = api.change("POST", `/accounts/${id}/queues`, { queue_name: name, jurisdiction });
+  const creating = api.change("POST", `${account}/queues`, { queue_name: name, jurisdiction });
   await confirmed("created", `queue ${name}`, creating, context, async () =>
-    (await findQueues(api, `/accounts/${id}`, configuration)).has(name),
+    (await findQueues(api, account, configuration)).has(name),
   );
   context.say(`Created the queue ${name}, jurisdiction ${jurisdiction}.`);
 }
 
-export async function createDatabase({ account: { api, id }, configuration, context }: Step): Promise<void> {
+export async function createDatabase({ account: { api, path: account }, configuration, context }: Step): Promise<void> {
   const { database, jurisdiction } = configuration;
-  const creating = api.change("POST", `/accounts/${id}/d1/database`, { name: database.name, jurisdiction });
+  const creating = api.change("POST", `${account}/d1/database`, { name: database.name, jurisdiction });
   await confirmed("created", `database ${database.name}`, creating, context, async () => {
-    const found = await findDatabase(api, `/accounts/${id}`, configuration);
+    const found = await findDatabase(api, account, configuration);
     return found !== null;
   });
   context.say(`Created the database ${database.name}, jurisdiction ${jurisdiction}.`);
@@ -72,7 +78,8 @@ async function confirmed(
     if (!(error instanceof ApiError)) throw error;
     const looking = async () => withNotes(`looking for the ${thing}`, isDone(), context).catch(unknown);
     if (error instanceof NoAnswer && (await looking())) return;
-    throw new Fault(`The ${thing} was not ${change}: ${error.message}.`, { remedy: AGAIN });
+    const doubt = error instanceof NoAnswer ? ", as far as Cloudflare lists it" : "";
+    throw new Fault(`The ${thing} was not ${change}${doubt}: ${error.message}.`, { remedy: AGAIN });
   }
 
   function unknown(error: unknown): never {
@@ -91,14 +98,14 @@ const MIGRATIONS_LIMIT_MS = 180_000;
  */
 export async function applyMigrations(before: Survey, step: Step): Promise<void> {
   const { account, configuration, context } = step;
-  const { binding, migrations } = configuration.database;
-  let missing = missingIn(before.database, migrations);
+  const { binding } = configuration.database;
+  let missing = missingMigrations(configuration, before.database);
   let run: Run | undefined;
   for (let tries = 0; missing.length > 0 && tries < 2 && run?.output.includes(TOOK_TOO_LONG) !== true; tries += 1) {
     const command = ["d1", "migrations", "apply", binding, "--remote"];
     const { environment } = account;
     run = await runWrangler("applying the migrations", { command, environment, limitMs: MIGRATIONS_LIMIT_MS }, context);
-    const left = missingIn(await lookAtDatabase(step), migrations);
+    const left = missingMigrations(configuration, await lookAtDatabase(step));
     for (const name of missing.filter((one) => !left.includes(one))) context.say(`Applied ${name}.`);
     missing = left;
   }
@@ -109,12 +116,8 @@ export async function applyMigrations(before: Survey, step: Step): Promise<void>
   });
 }
 
-function missingIn(database: Survey["database"], migrations: readonly string[]): string[] {
-  return migrations.filter((name) => database?.appliedMigrations.includes(name) !== true);
-}
-
 async function lookAtDatabase({ account, configuration, context }: Step): Promise<Survey["database"]> {
-  const looking = findDatabase(account.api, `/accounts/${account.id}`, configuration);
+  const looking = findDatabase(account.api, account.path, configuration);
   return withNotes("looking at the migrations", looking, context).catch((error: unknown) => {
     if (!(error instanceof ApiError)) throw error;
     const says = `Whether the migrations were applied, Cloudflare does not say: ${error.message}. Nothing was deployed.`;

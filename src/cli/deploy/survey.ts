@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { appliedMigrationsSql } from "../../store/migrations.ts";
+import type { Account } from "./account.ts";
 import { type Api, ApiError } from "./api.ts";
 import type { Configuration } from "./configuration.ts";
 
@@ -17,7 +18,7 @@ export interface Queue {
   readonly id: string;
   readonly name: string;
   readonly jurisdiction: string | null;
-  /** Names of Workers. Null where Cloudflare does not say. */
+  /** Names, mostly of Workers. Null where Cloudflare does not say. */
   readonly producers: readonly string[] | null;
   readonly consumers: readonly Consumer[] | null;
   /** How many messages it holds; null where that was not asked, or not said. */
@@ -73,8 +74,10 @@ export interface Surveyed extends Survey {
 }
 
 /** Looks at everything at once. */
-export async function survey(api: Api, accountId: string, configuration: Configuration): Promise<Surveyed> {
-  const account = `/accounts/${accountId}`;
+export async function survey(
+  { api, path: account }: Pick<Account, "api" | "path">,
+  configuration: Configuration,
+): Promise<Surveyed> {
   const failures: LookUpFailure[] = [];
   const of = async <Value>(service: Service, otherwise: Value, looking: Promise<Value>): Promise<Value> => {
     try {
@@ -113,12 +116,12 @@ const consumer = z
   .transform((given): Consumer => ({
     id: given.consumer_id,
     worker: given.script ?? given.script_name ?? given.service ?? null,
-    deadLetterQueue: given.dead_letter_queue,
+    deadLetterQueue: given.dead_letter_queue === undefined ? undefined : given.dead_letter_queue || null,
   }));
 
 const producer = z
-  .object({ script: z.string().nullish(), service: z.string().nullish() })
-  .transform(({ script, service }) => script ?? service ?? null);
+  .object({ script: z.string().nullish(), service: z.string().nullish(), bucket_name: z.string().nullish() })
+  .transform(({ script, service, bucket_name }) => script ?? service ?? bucket_name ?? "something else");
 
 const queue = z
   .object({
@@ -132,7 +135,7 @@ const queue = z
     id: given.queue_id,
     name: given.queue_name,
     jurisdiction: given.jurisdiction ?? null,
-    producers: given.producers?.filter((worker) => worker !== null) ?? null,
+    producers: given.producers ?? null,
     consumers: given.consumers ?? null,
     backlog: null,
   }));
@@ -171,6 +174,14 @@ export async function findDatabase(
   const { uuid: id, jurisdiction = null } = found;
   const rows = (await rowsOf(api, account, id, appliedMigrationsSql, z.object({ name: z.string() }))) ?? [];
   return { id, jurisdiction, appliedMigrations: rows.map((row) => row.name) };
+}
+
+/** File names of those that the database lacks, in their order. */
+export function missingMigrations(
+  { database: { migrations } }: Pick<Configuration, "database">,
+  database: Database | null,
+): string[] {
+  return migrations.filter((name) => database?.appliedMigrations.includes(name) !== true);
 }
 
 /** What a reading statement finds; null while the table is not there. */

@@ -16,16 +16,16 @@ const file = z.object({
 /** An account that Cloudflare makes for a try, without a login; the same one until it ends. */
 export async function openTemporaryAccount(context: Context): Promise<Account> {
   const { env, questions, say } = context;
-  const set = ["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"].find((name) => env[name]);
+  const set = ["CLOUDFLARE_API_TOKEN", "CF_API_TOKEN", "CLOUDFLARE_API_KEY", "CF_API_KEY"].find((name) => env[name]);
   if (set !== undefined) {
     throw wrongUsage(
       `--temporary is for people without an account; ${set} is set.`,
       "Unset it, or leave out --temporary.",
     );
   }
-  const terms = `Who uses a temporary account accepts Cloudflare's terms: ${TERMS}.`;
+  const terms = `Anyone who uses a temporary account accepts Cloudflare's terms: ${TERMS}.`;
   if (questions === null) say(terms);
-  else if ((await questions.ask(`${terms}\nDo you? (yes) `)).toLowerCase() !== "yes")
+  else if ((await questions.ask(`${terms}\nDo you accept them? (yes) `)).toLowerCase() !== "yes")
     throw new Fault("Nothing was done.");
   // A home of its own: wrangler makes no temporary account for somebody who is logged in.
   const home = path.join(context.directory, ".wrangler", "temporary");
@@ -42,7 +42,7 @@ export async function openTemporaryAccount(context: Context): Promise<Account> {
   const { account, claim } = made;
   const { id, name, apiToken: token } = account;
   const credentials = { CLOUDFLARE_ACCOUNT_ID: id, CLOUDFLARE_API_TOKEN: token };
-  return { id, name, api: openApi({ token }, context), environment: credentials, claim };
+  return { id, path: `/accounts/${id}`, name, api: openApi({ token }, context), environment: credentials, claim };
 }
 
 /** Null when wrangler has kept none, or in another way than it did. */

@@ -1,6 +1,6 @@
 import type { AccessHeaders } from "../../cloudflare-access.ts";
 import type { Configuration } from "../../deploy/configuration.ts";
-import type { LookUpFailure, Survey } from "../../deploy/survey.ts";
+import type { Surveyed } from "../../deploy/survey.ts";
 import type { QontoClient } from "../../qonto-client.ts";
 import type { RelayClient } from "../../relay-client.ts";
 import type { Target } from "./target.ts";
@@ -21,7 +21,7 @@ export interface Qonto {
 /** What is deployed in an account at Cloudflare, beside what should be. */
 export interface Deployed {
   readonly configuration: Configuration;
-  readonly found: Survey & { readonly failures: readonly LookUpFailure[] };
+  readonly found: Surveyed;
 }
 
 /** A way to something that there is, or how there would be one. */

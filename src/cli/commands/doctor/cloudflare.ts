@@ -20,7 +20,7 @@ export function accessToCloudflare({ settings, secrets, world }: Invocation): Ac
     thing: async () => {
       const configuration = await readConfiguration();
       const account = await openAccount(credentials, configuration.accountId, context);
-      return { configuration, found: await survey(account.api, account.id, configuration) };
+      return { configuration, found: await survey(account, configuration) };
     },
   };
 }

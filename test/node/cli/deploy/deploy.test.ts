@@ -147,9 +147,7 @@ describe("before anything is written", () => {
   it("a database that was deleted under the Worker is refused with the way out: no empty one takes its place", async () => {
     await scene.deploy();
     scene.cloudflare.account().databases.delete("qonto-relay");
-    expect(await refused()).toMatch(
-      /^The Worker qonto-relay is bound to a database that is not .*`npx wrangler delete`/,
-    );
+    expect(await refused()).toMatch(/^The Worker qonto-relay is bound to another database .*`npx wrangler delete`/);
     scene.cloudflare.account().scripts.delete("qonto-relay");
     for (const queue of scene.cloudflare.account().queues.values()) queue.consumers.length = 0;
     expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
@@ -189,15 +187,19 @@ describe("before anything is written", () => {
     const account = scene.cloudflare.account();
     account.scripts.delete("qonto-relay");
     for (const queue of account.queues.values()) queue.consumers.length = 0;
-    await account.database("qonto-relay")?.query("CREATE TABLE kept AS SELECT 1; DROP TABLE destinations");
-    await account
-      .database("qonto-relay")
-      ?.query("CREATE TABLE destinations (id TEXT); INSERT INTO destinations VALUES (1)");
+    const database = account.database("qonto-relay");
+    await database?.query("DROP TABLE destinations");
+    await database?.query("CREATE TABLE destinations (id TEXT); INSERT INTO destinations VALUES (1)");
     for (const mode of [["--dry-run"], []]) {
       expect(await refused(...mode)).toMatch(
         /^The database holds destinations whose secrets earlier keys have encrypted/,
       );
     }
+    // The admin token opens the API: it is a key of the database only without ENCRYPTION_KEYS.
+    expect((await scene.deploy([], { env: { ADMIN_TOKEN: "a".repeat(32) } })).code).toBe(1);
+    scene.cloudflare.fail({ path: /query$/, times: Infinity }, "garbage");
+    expect(await refused()).toMatch(/^(D1 could not be looked up|Whether the database holds destinations)/);
+    scene.cloudflare.heal();
     const env = { ENCRYPTION_KEYS: "the-key-that-was-there-before" };
     expect(await scene.deploy([], { env })).toMatchObject({ code: 0, stderr: "" });
   });
@@ -410,8 +412,25 @@ describe("a relay that the button has deployed", () => {
   it("keeps queues that do not say what they hold, if Qonto's secrets are set", async () => {
     await deployPlainly({ QONTO_WEBHOOK_SECRETS: "secret" });
     scene.cloudflare.fail({ path: /metrics$/, times: Infinity }, "refused_before");
-    const { changes } = await scene.deploy();
+    const { code, stdout, changes } = await scene.deploy();
+    expect(code).toBe(0);
     expect(changes.filter((change) => change.startsWith("delete"))).toEqual([]);
+    expect(stdout).toContain("They cannot be moved.");
+  });
+
+  it("keeps a queue that was filled while the Worker was built", async () => {
+    await deployPlainly({ QONTO_WEBHOOK_SECRETS: "secret" });
+    const queue = scene.cloudflare.account().queues.get("qonto-relay-events");
+    const questions = {
+      ask: async () => "",
+      askSecret: async () => {
+        if (queue !== undefined) queue.backlog = 1;
+        return "";
+      },
+    };
+    const { code, stderr, changes } = await scene.deploy([], { questions });
+    expect([code, changes]).toEqual([1, []]);
+    expect(stderr).toContain("They cannot be moved.");
   });
 
   it("keeps its queues once it has its tables", async () => {
@@ -452,6 +471,15 @@ describe("a build of Cloudflare's own, whose token may deploy a Worker alone", (
     expect([code, stderr, wrangler.commands]).toEqual([0, "", ["deploy"]]);
     expect(stdout).toContain("lacks D1:Edit and Queues:Edit");
     expect(stdout).toContain("run `npm run deploy` once from your machine");
+  });
+
+  it("rehearsed, deploys nothing", async () => {
+    const configuration = await readConfiguration();
+    const database = { ...configuration.database, databaseId: "made-by-the-button" };
+    const options = { env: { WORKERS_CI: "1" }, configuration: { ...configuration, database }, wrangler };
+    const { code, stdout } = await scene.deploy(["--dry-run"], options);
+    expect([code, wrangler.commands]).toEqual([0, ["deploy --dry-run"]]);
+    expect(stdout).toContain("the Worker alone would be deployed");
   });
 
   it("is refused without a database, which wrangler could not make either", async () => {
@@ -536,7 +564,7 @@ describe("an account that Cloudflare makes for a try", () => {
     const { code, stdout, stderr } = await scene.deploy(["--temporary"], { env });
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toContain("https://www.cloudflare.com/terms/");
-    expect(stdout).toMatch(/Make it yours until 2\d{3}-\S+ at https:\/\//);
+    expect(stdout).toMatch(/Claim it before 2\d{3}-\S+ at https:\/\//);
     expect(stdout).toContain("QONTO_WEBHOOK_SECRETS=… npm run deploy -- --temporary");
   });
 

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
 import type { Failure } from "../../support/cloudflare-server/failures.ts";
 import { Scene } from "./scene.ts";
 
@@ -83,7 +84,7 @@ it("says after 20 s what it waits for, and waits for no call for ever", async ()
     const startedAt = scene.now();
     scene.cloudflare.fail({ path: /queues$/, times: Infinity }, "hang");
     const { code, stdout, stderr } = await scene.deploy();
-    expect(stdout).toContain("\nStill waiting after 20 s: looking what is there …\n");
+    expect(stdout).toContain("\nStill waiting after 20 s: looking at what is there …\n");
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^Queues could not be looked up: no answer in time\./)]);
     expect(scene.now() - startedAt).toBeLessThan(120_000);
   } finally {
@@ -166,12 +167,14 @@ it.each([
   }
 });
 
-it("says that secrets which were shown are not set", async () => {
+it("says what becomes of secrets that were shown", async () => {
   const scene = new Scene();
   try {
     scene.cloudflare.fail({ method: "PUT", path: /scripts\/qonto-relay$/, times: Infinity }, "refused_before");
     const { stderr } = await scene.deploy();
-    expect(stderr).toMatch(/Nothing was uploaded\. The secrets shown above are not set: the next run makes others\./);
+    expect(stderr).toMatch(
+      /Nothing was uploaded\. Keep the secrets shown above until a run succeeds: the next one may make others\./,
+    );
   } finally {
     await scene.stop();
   }
@@ -181,10 +184,12 @@ it("keeps what Cloudflare and wrangler said for who wants to read it", async () 
   const scene = new Scene();
   try {
     scene.cloudflare.fail({ method: "PUT", path: /scripts\/qonto-relay$/, times: Infinity }, "refused_before");
-    const { stderr } = await scene.deploy();
+    const { stdout, stderr } = await scene.deploy();
     expect(stderr).toContain("What Cloudflare and wrangler said is in .wrangler/deploy.log");
     expect(scene.log()).toContain("[ERROR]");
-    expect(scene.log()).not.toContain("ADMIN_TOKEN=");
+    const shown = Array.from(stdout.matchAll(/(?:ADMIN_TOKEN|ENCRYPTION_KEYS)=(\S+)/g), ([, secret = ""]) => secret);
+    expect(shown).toHaveLength(2);
+    for (const secret of [...shown, TOKEN]) expect(scene.log()).not.toContain(secret);
     expect((await scene.deploy(["--verbose"])).stderr).toContain("[ERROR]");
   } finally {
     await scene.stop();

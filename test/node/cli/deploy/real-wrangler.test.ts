@@ -98,23 +98,27 @@ function running(): string[] {
   return all.split("\n").filter((line) => line.includes(home));
 }
 
-it("is ended with the deployment that started it, which leaves no secret behind", async () => {
-  const { applied: hanging } = cloudflare.fail({ method: "PUT", path: /\/scripts\/qonto-relay$/ }, "hang");
-  const child = spawn(process.execPath, ["src/cli/deploy.ts"], {
-    cwd: root,
-    env: { ...process.env, ...environment(), TMPDIR: home },
-    stdio: "ignore",
-  });
-  await hanging;
-  expect(running().some((line) => line.includes("--secrets-file"))).toBe(true);
-  const temporary = () => readdirSync(home).filter((name) => name.startsWith("qonto-relay-deploy-"));
-  expect(temporary()).toHaveLength(1);
-  child.kill("SIGTERM");
-  const [code] = await once(child, "close");
-  expect(code).toBe(143);
-  await vi.waitFor(() => expect(running()).toEqual([]), { timeout: 60_000 });
-  expect(temporary()).toEqual([]);
-}, 120_000);
+it.each(["SIGTERM", "SIGHUP"] as const)(
+  "is ended by %s with the deployment that started it, which leaves no secret behind",
+  async (signal) => {
+    const { applied: hanging } = cloudflare.fail({ method: "PUT", path: /\/scripts\/qonto-relay$/ }, "hang");
+    const child = spawn(process.execPath, ["src/cli/deploy.ts"], {
+      cwd: root,
+      env: { ...process.env, ...environment(), TMPDIR: home },
+      stdio: "ignore",
+    });
+    await hanging;
+    expect(running().some((line) => line.includes("--secrets-file"))).toBe(true);
+    const temporary = () => readdirSync(home).filter((name) => name.startsWith("qonto-relay-deploy-"));
+    expect(temporary()).toHaveLength(1);
+    child.kill(signal);
+    const [code] = await once(child, "close");
+    expect(code).toBe(128 + os.constants.signals[signal]);
+    await vi.waitFor(() => expect(running()).toEqual([]), { timeout: 60_000 });
+    expect(temporary()).toEqual([]);
+  },
+  120_000,
+);
 
 it("is ended when it takes too long", async () => {
   const { applied: hanging } = cloudflare.fail({ path: /^/ }, "hang");

@@ -107,6 +107,10 @@ export class CloudflareServer implements Emulation {
     return database;
   }
 
+  heal(): void {
+    this.#failures.heal();
+  }
+
   get hanging(): number {
     return this.#failures.hanging;
   }

@@ -50,6 +50,11 @@ export class Failures {
     return { applied };
   }
 
+  /** Nothing goes wrong any more. */
+  heal(): void {
+    this.#planned.length = 0;
+  }
+
   stop(): void {
     this.#ending.abort(new ConnectionCut());
   }

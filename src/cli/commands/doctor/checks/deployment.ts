@@ -1,6 +1,6 @@
 import { ApiError } from "../../../deploy/api.ts";
 import { inspect } from "../../../deploy/inspect.ts";
-import { isPermissionMissing } from "../../../deploy/preconditions.ts";
+import { couldNotLook, isPermissionMissing } from "../../../deploy/preconditions.ts";
 import { Fault } from "../../../fault.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
 import type { Deployed } from "../circumstances.ts";
@@ -28,8 +28,10 @@ export function judgeDeployment({ configuration, found }: Deployed): Result {
   const [failure] = found.failures;
   if (failure !== undefined) {
     const { service, error } = failure;
-    const why = `Cloudflare does not let the doctor look at ${service}: ${error.message}.`;
-    return skipped(why, isPermissionMissing(error) ? `Give the token ${service}:Read.` : "Run it again.");
+    return skipped(
+      couldNotLook(failure),
+      isPermissionMissing(error) ? `Give the token ${service}:Read.` : "Run it again.",
+    );
   }
   if (found.worker === null) {
     return skipped(
@@ -42,23 +44,31 @@ export function judgeDeployment({ configuration, found }: Deployed): Result {
     fault: "queue_outside_jurisdiction",
     what: `Queues keep their messages outside of the jurisdiction ${configuration.jurisdiction}.`,
     seen,
-    remedy: "Do what it says. Then `npm run deploy` makes them anew where they should be.",
+    remedy: "Do what this sentence says: `npm run deploy` makes them anew where they should be.",
     commands: ["npm run deploy"],
   }));
-  const sentences = [...(missing.length === 0 ? [] : [`The relay is without ${missing.join(", ")}.`]), ...wrong];
-  if (sentences.length > 0) {
+  if (missing.length > 0) {
     findings.push({
       fault: "deployment_incomplete",
       what: "What is deployed is not joined as it should be.",
-      seen: sentences.join(" "),
-      remedy: "Deploy again: what is there already stays as it is.",
+      seen: `The relay is without ${missing.join(", ")}.`,
+      remedy: "Deploy again: that adds what is missing.",
       commands: ["npm run deploy"],
     });
   }
-  const says = `${found.queues.size} queues, the database and the cron are joined, in the jurisdiction ${configuration.jurisdiction}.`;
+  for (const seen of wrong) {
+    findings.push({
+      fault: "deployment_incomplete",
+      what: "Something at Cloudflare stands in the way of the relay.",
+      seen,
+      remedy: "Do what this sentence says, then deploy again.",
+      commands: ["npm run deploy"],
+    });
+  }
+  const whole = `${found.queues.size} queues, the database and the cron are joined, in the jurisdiction ${configuration.jurisdiction}.`;
   return judged(
     findings,
-    says,
+    unknown.length === 0 ? whole : "Nothing is missing in what Cloudflare shows.",
     unknown.map((what) => `Cloudflare does not say ${what}.`),
   );
 }
