@@ -15,19 +15,24 @@ export async function findProblems(
   { api, id, path, name }: Account,
   { configuration, found }: { configuration: Configuration; found: Surveyed },
 ): Promise<Problems> {
-  const refusals = [...refusalsIn(found.failures), ...(await refusalsOfChanges(api, path, configuration))];
-  const lacking = services.filter((service) => refusals.some((refusal) => refusal.service === service));
+  const unseen = refusalsIn(found.failures);
+  const refusals = [...unseen, ...(await refusalsOfChanges(api, path, configuration))];
+  const lacking = services.filter((service) => isAmong(service, refusals));
   const unanswered = found.failures.filter(({ error }) => !isPermissionMissing(error));
-  const [refusal] = refusals;
-  const isStranger = name === null && lacking.length === services.length && refusal !== undefined;
+  const [refusal] = unseen;
+  const isStranger = name === null && services.every((service) => isAmong(service, unseen));
   return {
     lacking,
     sentences: [
-      ...(isStranger ? [strangerProblem(id, refusal.error)] : permissionProblem(lacking, id)),
+      ...(isStranger && refusal !== undefined ? [strangerProblem(id, refusal.error)] : permissionProblem(lacking, id)),
       ...new Set(unanswered.map(lookUpProblem)),
       ...(found.failures.length > 0 ? [] : problemsOfAccount(id, configuration, found)),
     ],
   };
+}
+
+function isAmong(service: Service, failures: readonly LookUpFailure[]): boolean {
+  return failures.some((failure) => failure.service === service);
 }
 
 function lookUpProblem(failure: LookUpFailure): string {

@@ -104,6 +104,10 @@ describe("before anything is written", () => {
     [{ d1: "read" }, "D1:Edit"],
     [{ queues: "read" }, "Queues:Edit"],
     [{ workers_scripts: "read" }, "Workers Scripts:Edit"],
+    [
+      { workers_scripts: "read", d1: "read", queues: "read", account_settings: "none" },
+      "Workers Scripts:Edit, D1:Edit, Queues:Edit",
+    ],
   ] as const)("what a token may not do is named: %o", async (permissions, lacks) => {
     scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], ...permissions });
     for (const mode of [["--dry-run"], []]) {
