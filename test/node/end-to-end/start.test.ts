@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { parseEnv } from "node:util";
@@ -41,12 +40,14 @@ const localVariables = {
 
 /** A client that hangs up after 100 KB of the 1 MB that it has announced. */
 async function hangUp(port: number): Promise<void> {
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
   const socket = net.connect(port, "localhost");
-  // The other end may be the first to go.
+  // The other end may be the first to go: that is an error, and no end of the wait.
   socket.on("error", () => undefined);
+  socket.once("close", () => resolve());
   const head = "POST /webhooks/qonto HTTP/1.1\r\nhost: localhost\r\nx-qonto-signature: t=1,v1=00\r\n";
   socket.write(`${head}content-length: 1000000\r\n\r\n${"x".repeat(100_000)}`, () => socket.destroy());
-  await once(socket, "close");
+  await closed;
 }
 
 describe("npm start", () => {
