@@ -13,7 +13,7 @@ export type Durable<Outcome> =
   | { readonly by: "database"; readonly outcome: Outcome; readonly sent: boolean }
   | { readonly by: "queue"; readonly sent: true };
 
-/** `not_stored`: neither store was in time. `not_ready`: the database lacks tables, and so would whoever takes it from the queue. */
+/** `not_stored`: neither store was in time. `not_ready`: the database lacks tables, and a consumer of the queue would lack them too. */
 export type NotDurable = "not_stored" | "not_ready";
 
 /**

@@ -99,9 +99,9 @@ export async function deployWorkerAlone(
   const { succeeded, reason } = await upload(ofFile, step);
   if (!succeeded) throw new Fault(`The deployment did not come to its end${reason}.`, { remedy: AGAIN });
   say(
-    "Deployed the Worker. Its /health says what it lacks: run `npm run deploy` once from your machine, or give the build a",
+    "Deployed the Worker. Its /health says what it lacks: run `npm run deploy` once from your machine, or give the build " +
+      "a token with these permissions.",
   );
-  say("token with these permissions.");
 }
 
 /** Cloudflare's lists can be some seconds behind what was just done. */

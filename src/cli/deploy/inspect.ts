@@ -46,7 +46,7 @@ function inspectQueue(
   const unknown = producers === null || consumers === null ? [`what the queue ${name} is joined to`] : [];
   const missing: string[] = [];
   const wrong: string[] = [];
-  // A queue that was deleted and made anew has another id than the one that the Worker was given.
+  // A queue that was deleted and created again has another id than the one that the Worker was given.
   if (isProduced && producers?.includes(worker) === false) missing.push(`a producer of the queue ${name}`);
   const otherProducers = (producers ?? []).filter((producer) => producer !== worker);
   if (otherProducers.length > 0) {

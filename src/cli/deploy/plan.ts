@@ -4,7 +4,7 @@ import { type Queue, type Survey, missingMigrations } from "./survey.ts";
 
 /** What is to be made before the Worker can be deployed. */
 export interface Plan {
-  /** Elsewhere than they should be, and of no use to anybody: they are made anew. */
+  /** Elsewhere than they should be, and empty: they are created again. */
   readonly queuesToDelete: readonly Queue[];
   readonly queuesToCreate: readonly string[];
   readonly createsDatabase: boolean;

@@ -127,7 +127,7 @@ export function databaseOutside({ database, jurisdiction }: Configuration, found
       ? `Delete it if nobody needs it (\`npx wrangler d1 delete ${database.name}\`), or give \`database_name\` in wrangler.toml another ` +
         "name, without `database_id`."
       : `If nobody needs its events, delete it and the Worker (\`npx wrangler d1 delete ${database.name}\`, \`npx wrangler delete\`) and ` +
-        "deploy anew.";
+        "deploy again.";
   return [`The database ${database.name} is ${where}, not in ${jurisdiction}, and cannot be moved. ${way}`];
 }
 
@@ -153,12 +153,12 @@ export function describeOutside(configuration: Configuration, found: Survey): st
   const where = outside.map((queue) => `${queue.name} (${queue.jurisdiction ?? "no jurisdiction"})`).join(", ");
   const which = `Queues that are not in ${configuration.jurisdiction}: ${where}.`;
   if (mayReplaceQueues(configuration, found)) {
-    return [`${which} They hold nothing yet: \`npm run deploy\` makes them anew.`];
+    return [`${which} They hold nothing yet: \`npm run deploy\` creates them again.`];
   }
   const commands = outside.map(({ name }) => `\`npx wrangler queues delete ${name}\``).join(", ");
   return [
     `${which} They cannot be moved. When the dashboard shows that they are empty, delete all of them (${commands}) and run ` +
-      "`npm run deploy` at once, which makes them anew. What D1 records meanwhile goes out then.",
+      "`npm run deploy` at once, which creates them again. What D1 records meanwhile goes out then.",
   ];
 }
 

@@ -40,7 +40,7 @@ export class WranglerRuns implements Wrangler {
     const [code] = await once(child, "close");
     limit?.removeEventListener("abort", cut);
     this.#running.delete(child);
-    // Nothing may follow upon a command that was cut short by whoever started all.
+    // Nothing may follow upon a command that was cut short with the whole deployment.
     if (this.#stopped) return new Promise(() => undefined);
     const succeeded = code === 0 && limit?.aborted !== true;
     return { succeeded, stdout: stdout.join(""), output: stripVTControlCharacters(output.join("")).trim() };

@@ -53,7 +53,7 @@ export function tail(): void {
     await page.getByRole("heading", { name: "Log in" }).waitFor();
   });
 
-  it("loads the page anew where a login on another host wants to be seen", async ({ enter }) => {
+  it("reloads the page where a login on another host wants to be seen", async ({ enter }) => {
     const page = await enter({ on: "live" });
     await page.goto("/console/tail");
     const location = "https://team.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com";

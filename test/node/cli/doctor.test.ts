@@ -501,7 +501,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     { here: () => deployedWith((found) => found.queues.set(EVENTS, { ...queueOf(found), jurisdiction: null })) },
   ],
   [
-    "a queue that was deleted and made anew",
+    "a queue that was deleted and created again",
     "deployment_incomplete",
     {
       here: () =>

@@ -373,7 +373,7 @@ describe("a relay that the button has deployed", () => {
   };
   const jurisdictions = () => [...scene.cloudflare.account().queues.values()].map(({ jurisdiction }) => jurisdiction);
 
-  it("is healed: queues that hold nothing are made anew in the EU, and the schema comes", async () => {
+  it("is healed: queues that hold nothing are created again in the EU, and the schema comes", async () => {
     await deployPlainly({ ADMIN_TOKEN: "a".repeat(32), QONTO_WEBHOOK_SECRETS: "secret" });
     expect(jurisdictions()).toEqual([undefined, undefined, undefined]);
     const { code, stderr, changes } = await scene.deploy();
@@ -409,7 +409,7 @@ describe("a relay that the button has deployed", () => {
     const { code, stdout } = await scene.deploy(["--status"]);
     expect([code, stdout]).toEqual([
       1,
-      expect.stringContaining("They hold nothing yet: `npm run deploy` makes them anew."),
+      expect.stringContaining("They hold nothing yet: `npm run deploy` creates them again."),
     ]);
   });
 
@@ -515,7 +515,7 @@ describe("what is deployed", () => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^Nothing is deployed\./)]);
   });
 
-  it("is not whole after a queue was made anew by hand: the Worker writes to the old one", async () => {
+  it("is not whole after a queue was created again by hand: the Worker writes to the old one", async () => {
     await scene.deploy();
     scene.cloudflare.account().queues.delete("qonto-relay-retries");
     scene.cloudflare.addQueue("qonto-relay-retries", "eu");

@@ -86,7 +86,7 @@ it("calls and prints what the pinned one does", async () => {
   expect(real.cloudflare.unknown).toEqual([]);
 }, 300_000);
 
-it("is whoever is logged in, when the environment has no token", async () => {
+it("is that of the login when the environment has no token", async () => {
   const { cloudflare } = played;
   cloudflare.addAccount("of-a-person", { subdomain: "person" });
   cloudflare.addToken("token-of-a-person", { accounts: ["of-a-person"] });

@@ -17,7 +17,7 @@ interface Options {
   readonly fetch: typeof fetch;
   /** What holds for every run. */
   readonly environment?: Environment;
-  /** The token of whoever is logged in; it counts when the environment has none. */
+  /** The token of `wrangler login`; it counts when the environment has none. */
   readonly login?: string;
   /** The Worker that is deployed, as one module; a small one without. */
   readonly bundle?: () => Promise<string>;

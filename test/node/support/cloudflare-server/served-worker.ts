@@ -71,7 +71,7 @@ export class ServedWorker {
     if (serves === this.#serves) return;
     this.#serves = serves;
     this.#standing = this.#standing.catch(() => undefined).then(() => this.#serve(options));
-    // Whoever asks the Worker is told.
+    // The next request to the Worker rejects with it.
     this.#standing.catch(() => undefined);
   }
 

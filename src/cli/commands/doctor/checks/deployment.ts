@@ -44,7 +44,7 @@ export function judgeDeployment({ configuration, found }: Deployed): Result {
     fault: "queue_outside_jurisdiction",
     what: `Queues keep their messages outside of the jurisdiction ${configuration.jurisdiction}.`,
     seen,
-    remedy: "Do what this sentence says: `npm run deploy` makes them anew where they should be.",
+    remedy: "Do what this sentence says: `npm run deploy` creates them again where they should be.",
     commands: ["npm run deploy"],
   }));
   if (missing.length > 0) {

@@ -26,7 +26,7 @@ export async function deploy(surroundings: Surroundings, options: DeployOptions)
   const worker = `${account}/workers/scripts/${name}`;
   const existing = await unlessMissing(api.result(`${account}/workers/services/${name}`));
   await unlessMissing(api.result(`${worker}/secrets`));
-  // For the first time the account may have no address yet; whoever may not know it is not stopped by that.
+  // The account may have no address yet. A token that may not read it is not stopped by that.
   if (existing === null) {
     await workersDev(surroundings).catch((error) => {
       if (!(error instanceof ApiError && error.code === 10_000)) throw error;

@@ -32,7 +32,7 @@ export async function applyMigrations(surroundings: Surroundings, binding: strin
   }
 }
 
-/** Each request looks for the database anew. */
+/** Each request looks for the database again. */
 async function execute({ api, account }: Surroundings, name: string, binding: string, sql: string): Promise<any> {
   const found = await api
     .result(`${account}/d1/database/${name}`, { query: { fields: "uuid,name" } })
