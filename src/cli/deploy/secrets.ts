@@ -117,9 +117,7 @@ export async function planSecrets(
   refuseUncounted(taken, "in the environment");
   const isMissing = (name: Name) => isOpen(name) && taken[name] === undefined;
   // Keys that encrypt what another encrypted before are for their owner to choose.
-  const makes: readonly Name[] = existing.includes("ADMIN_TOKEN")
-    ? ["ADMIN_TOKEN"]
-    : ["ADMIN_TOKEN", "ENCRYPTION_KEYS"];
+  const makes: readonly Name[] = existing.includes("ADMIN_TOKEN") ? [] : ["ADMIN_TOKEN", "ENCRYPTION_KEYS"];
   for (const name of Object.keys(taken)) context.say(`Takes ${name} from the environment.`);
   for (const name of Object.keys(ofFile)) context.say(`Takes ${name} from the file${consequence(name, existing)}.`);
   const answered: { [name in Name]?: string } = {};
