@@ -69,7 +69,7 @@ export async function countLedgerFromRows(db: Database, span: Span): Promise<Led
   return ledger;
 }
 
-/** Counts a time hour by hour; each hour is remembered as soon as it is whole, so that a count that is cut short is not in vain. */
+/** Counts a time hour by hour; each whole hour is remembered at once, so that a count that is cut short need not repeat it. */
 export async function countAndRemember(
   db: Database,
   { since, until }: Span,

@@ -34,7 +34,7 @@ export async function keepLedger({ env, world }: Upkeep) {
   const { moment, least } = await findLeastChecked(env.DB);
   if (moment.firstAt === null || moment.newestAt === null) return {};
   const keptUntil = Math.max(marks.get("ledger_kept_until") ?? 0, hourOf(moment.firstAt));
-  // Retries have had an hour to end what was pending. Hours in which something is still pending are counted each time that the ledger is asked for.
+  // Retries have had an hour to end what was pending. An hour in which something still is, is counted at every request.
   const end = hourOf(moment.newestAt - MS_PER_HOUR);
   if (keptUntil < end) {
     const kept = await keepHours(env.DB, { from: keptUntil, end }, moment, now);

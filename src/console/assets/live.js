@@ -64,7 +64,7 @@ function isHeld(/** @type {Element} */ region) {
   return region.hasAttribute("data-paused") || region.contains(document.activeElement);
 }
 
-/** Asks for the page anew and puts the region's new content in its place, unless that is held. */
+/** Asks for the page again and puts the region's new content in its place, unless that is held. */
 async function refresh(/** @type {Element} */ region) {
   if (document.hidden || isHeld(region)) return;
   // To the login, which may be that of Cloudflare Access, on another host.

@@ -38,7 +38,7 @@ export function requireSession(world: Pick<World, "now" | "setTimer">): Middlewa
       const isOwnForm =
         isFromOwnSite(c) && (await isFormTokenOf(config, entrant, (await c.req.parseBody({ all: true }))[FORM_TOKEN]));
       if (!isOwnForm)
-        throw refuse("forbidden", { detail: "This form is not one of your session. Open the page anew." });
+        throw refuse("forbidden", { detail: "This form is not one of your session. Open the page again." });
       if (caller.access === "read" && c.req.path !== `${ROOT}/logout`)
         throw refuse("forbidden", { detail: readOnlyReason(by) });
     }

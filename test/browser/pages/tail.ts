@@ -60,10 +60,10 @@ export function tail(): void {
     await page.route("**/console/tail", (route) =>
       route.request().resourceType() === "fetch"
         ? route.fulfill({ status: 302, headers: { location } })
-        : route.fulfill({ body: "Anew" }),
+        : route.fulfill({ body: "Logged in" }),
     );
     await page.clock.fastForward(5_000);
-    await page.getByText("Anew").waitFor();
+    await page.getByText("Logged in").waitFor();
     await page.unrouteAll();
   });
 
