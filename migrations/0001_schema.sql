@@ -63,21 +63,21 @@ CREATE TABLE destinations (
   retry_schedule_seconds TEXT,             -- JSON array, null: the default schedule
   timeout_ms             INTEGER NOT NULL,
   max_per_second         REAL,
-  secret                 TEXT    NOT NULL, -- encrypted (src/platform/seal.ts)
+  secret                 TEXT    NOT NULL, -- encrypted (src/platform/encryption.ts)
   -- JSON array of {secret, until}: what else signs while a secret is being rotated, each encrypted, each until a time.
   previous_secrets       TEXT    NOT NULL DEFAULT '[]',
   created_at             INTEGER NOT NULL,
   updated_at             INTEGER NOT NULL,
   -- The rest is written when the health changes. A success after a success is read off its event.
-  on_lane                INTEGER NOT NULL DEFAULT 0 CHECK (on_lane IN (0, 1)), -- src/domain/destination.ts
+  isolated               INTEGER NOT NULL DEFAULT 0 CHECK (isolated IN (0, 1)), -- src/domain/destination.ts
   consecutive_failures   INTEGER NOT NULL DEFAULT 0,
   consecutive_timeouts   INTEGER NOT NULL DEFAULT 0,
   failing_since          INTEGER,          -- first failure of the present run
   last_success_at        INTEGER,
   last_failure_at        INTEGER,
-  resting_since          INTEGER,          -- null: its circuit breaker is closed
+  circuit_opened_at      INTEGER,          -- null: its circuit breaker is closed
   failed_probes          INTEGER NOT NULL DEFAULT 0,
-  next_turn_at           INTEGER,          -- until then the retry lane leaves it alone
+  next_drain_at          INTEGER,          -- until then nothing of it is drained
   held_until             INTEGER           -- it asked for less: until then nothing is attempted (src/domain/hold.ts)
 ) STRICT, WITHOUT ROWID;
 
@@ -185,7 +185,7 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 -- Counts of what no other row tells: one row for each hour, and one, the hour 0, for all time.
-CREATE TABLE tallies (
+CREATE TABLE counters (
   hour   INTEGER NOT NULL PRIMARY KEY, -- since 1970
   counts TEXT    NOT NULL              -- JSON object: a number for each series
 ) STRICT;
@@ -199,7 +199,7 @@ CREATE TABLE ledger_hours (
 ) STRICT;
 
 -- What the cron remembers from one run to the next.
-CREATE TABLE marks (
+CREATE TABLE cron_state (
   name  TEXT    NOT NULL PRIMARY KEY,
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

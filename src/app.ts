@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { getPath } from "hono/utils/url";
-import type { Tally } from "./domain/tally.ts";
+import type { Counters } from "./domain/counters.ts";
 import type { Env } from "./env.ts";
 import { logFailure } from "./platform/log.ts";
 import { plainPath } from "./platform/plain-path.ts";
@@ -17,8 +17,8 @@ type App = Hono<{ Bindings: Env }>;
  * second, and an isolate that begins with a webhook does not evaluate them. Requests share the finished app, never a
  * promise: the runtime fails a request that waits for what another one began.
  */
-export function createApp(world: World, tally: Tally) {
-  const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, tally)));
+export function createApp(world: World, counters: Counters) {
+  const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, counters)));
   let apiApp: App | undefined;
   let consoleApp: App | undefined;
 
@@ -31,12 +31,12 @@ export function createApp(world: World, tally: Tally) {
       case "openapi.json": {
         if (apiApp !== undefined) return apiApp;
         const { operatorApi } = await import("./operator/api.ts");
-        return (apiApp ??= addAnswers(newApp().route("/", operatorApi(world, tally))));
+        return (apiApp ??= addAnswers(newApp().route("/", operatorApi(world, counters))));
       }
       case "console": {
         if (consoleApp !== undefined) return consoleApp;
         const { operatorConsole } = await import("./console/console.tsx");
-        return (consoleApp ??= addAnswers(newApp().route("/", operatorConsole(world, tally))));
+        return (consoleApp ??= addAnswers(newApp().route("/", operatorConsole(world, counters))));
       }
       default:
         return receiver;

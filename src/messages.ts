@@ -37,8 +37,8 @@ const quarantineMessage = z.object({
 });
 
 /** Some delivery to a destination is due: which, D1 knows. */
-const dueMessage = z.object({
-  kind: z.literal("due"),
+const drainMessage = z.object({
+  kind: z.literal("drain"),
   destination_id: z.string(),
   /** Unix milliseconds; a message that comes before this comes again. Absent: now. */
   due_at: z.number().optional(),
@@ -51,11 +51,11 @@ export type CarriedEvent = z.infer<typeof carriedEvent>;
 export type SentEvent = z.infer<typeof sentEvent>;
 export type EventsMessage = z.infer<typeof eventsMessage>;
 export type QuarantineMessage = z.infer<typeof quarantineMessage>;
-export type DueMessage = z.infer<typeof dueMessage>;
+export type DrainMessage = z.infer<typeof drainMessage>;
 export type ProbeMessage = z.infer<typeof probeMessage>;
-export type QueueMessage = EventsMessage | QuarantineMessage | DueMessage | ProbeMessage;
+export type QueueMessage = EventsMessage | QuarantineMessage | DrainMessage | ProbeMessage;
 
-const queueMessage = z.discriminatedUnion("kind", [eventsMessage, quarantineMessage, dueMessage, probeMessage]);
+const queueMessage = z.discriminatedUnion("kind", [eventsMessage, quarantineMessage, drainMessage, probeMessage]);
 
 /** Null for a message that no version of the relay wrote. */
 export function parseMessage(body: unknown): QueueMessage | null {

@@ -1,33 +1,33 @@
 import { createApp } from "./app.ts";
 import { consumeDeadLetters } from "./dead-letters/consumer.ts";
 import { type Bindings, type Env, openBindings, readConfig } from "./env.ts";
-import { Tally } from "./domain/tally.ts";
+import { Counters } from "./domain/counters.ts";
 import { consumeEvents } from "./fan-out/consumer.ts";
 import { logFailure } from "./platform/log.ts";
 import type { World } from "./platform/world.ts";
 import { consumeRetries } from "./retry/consumer.ts";
 import { explained, isSchemaFault } from "./store/schema.ts";
-import { writeTally } from "./write-tally.ts";
-import { runUpkeep } from "./upkeep/upkeep.ts";
+import { writeCounters } from "./write-counters.ts";
+import { runCron } from "./cron/cron.ts";
 
 /** Somebody has to apply the migrations. In its hundred tries a message waits for that for 100 minutes, then as a dead letter. */
 const SCHEMA_MISSING_DELAY_SECONDS = 60;
 
 /** The Worker: requests come in, queues are consumed, the cron runs. */
 export function createRelay(world: World) {
-  const tally = new Tally();
-  const app = createApp(world, tally);
+  const counters = new Counters();
+  const app = createApp(world, counters);
   const open = openBindings(world);
-  const writeTallyInTime = ({ DB }: Env, context: Pick<ExecutionContext, "waitUntil">) => {
-    if (tally.isDue(world.now())) context.waitUntil(writeTally(DB, tally, world.now()));
+  const writeCountersInTime = ({ DB }: Env, context: Pick<ExecutionContext, "waitUntil">) => {
+    if (counters.isDue(world.now())) context.waitUntil(writeCounters(DB, counters, world.now()));
   };
   const consume = (batch: MessageBatch, env: Env, context: Pick<ExecutionContext, "waitUntil">): Promise<void> => {
     const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
     switch (batch.queue) {
       case "qonto-relay-events":
-        return consumeEvents(batch, { env, config: readConfig(env), world, tally, waitUntil });
+        return consumeEvents(batch, { env, config: readConfig(env), world, counters, waitUntil });
       case "qonto-relay-retries":
-        return consumeRetries(batch, { env, config: readConfig(env), world, tally, waitUntil });
+        return consumeRetries(batch, { env, config: readConfig(env), world, counters, waitUntil });
       case "qonto-relay-dead-letters":
         return consumeDeadLetters(batch, { env, world });
       default:
@@ -38,13 +38,13 @@ export function createRelay(world: World) {
     fetch: async (request, bindings, context) => {
       const env = open(bindings);
       const response = await app.fetch(request, env, context);
-      writeTallyInTime(env, context);
+      writeCountersInTime(env, context);
       return response;
     },
 
     async queue(batch, bindings, context) {
       const env = open(bindings);
-      writeTallyInTime(env, context);
+      writeCountersInTime(env, context);
       try {
         await consume(batch, env, context);
       } catch (error) {
@@ -54,6 +54,6 @@ export function createRelay(world: World) {
       }
     },
 
-    scheduled: (_controller, bindings) => runUpkeep({ env: open(bindings), world, tally }),
+    scheduled: (_controller, bindings) => runCron({ env: open(bindings), world, counters }),
   } satisfies ExportedHandler<Bindings>;
 }

@@ -47,7 +47,7 @@ function createProgram(invocation: Invocation): QontoCommand {
   // What holds for every command comes first, for the commands take it over as they are added.
   const program = new QontoCommand(invocation, "qonto")
     .usage("<command> [options]")
-    .description("Sets up, watches and repairs what stands between Qonto and the teams.")
+    .description("Sets up, watches and repairs what stands between Qonto and the destinations.")
     .option("--json", "one JSON document on stdout instead of text")
     .option("--no-color", "no colours (nor with NO_COLOR, nor where there is no terminal)")
     .configureHelp({ showGlobalOptions: true })

@@ -7,7 +7,7 @@ import { QontoRefusal, describeErrors } from "./qonto-refusal.ts";
 import { isWorthRetrying, retryAfterMs, troubleOf } from "./qonto-trouble.ts";
 import type { World } from "./world.ts";
 
-/** Qonto counts in windows of 10 s and 10 min; whoever is to wait longer is better told. */
+/** Qonto counts in windows of 10 s and 10 min; anyone is to wait longer is better told. */
 const usualPatience: Patience = { answersWithinMs: 30_000, mostRetries: 6, longestWaitMs: 120_000 };
 
 /** Wait before the first retry of a request that was not told how long to wait; it doubles. */
@@ -34,7 +34,7 @@ export interface QontoAccess {
 interface Patience {
   readonly answersWithinMs: number;
   readonly mostRetries: number;
-  /** Whoever is told to wait longer gives up. */
+  /** Anyone is told to wait longer gives up. */
   readonly longestWaitMs: number;
 }
 

@@ -12,7 +12,7 @@ export function isWorthRetrying(error: Error, longestWaitMs: number, nowMs: numb
   return !isHTTPError(error) || error.response.status >= 500;
 }
 
-/** For whoever waits for the next try. */
+/** For anyone waits for the next try. */
 export function troubleOf(error: Error): string {
   if (isLimited(error)) return "Qonto's rate limit is reached";
   return isHTTPError(error) ? "Qonto does not answer well" : `Qonto does not answer (${networkReason(error)})`;

@@ -150,7 +150,7 @@ export class RelayClient {
           ...(key === undefined ? {} : { "idempotency-key": key }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // Whoever stands behind a redirect is not who the token is for.
+        // Anyone stands behind a redirect is not who the token is for.
         redirect: "manual",
         signal: AbortSignal.timeout(this.#answersWithinMs),
       });

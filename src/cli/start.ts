@@ -29,7 +29,7 @@ async function start(): Promise<void> {
 Qonto relay is ready on ${url}
 
   webhooks  POST ${url}/webhooks/qonto
-  teams     ${url}/api/destinations   (Authorization: Bearer, ADMIN_TOKEN in .dev.vars)
+  destinations     ${url}/api/destinations   (Authorization: Bearer, ADMIN_TOKEN in .dev.vars)
   health    ${url}/health
   console   ${url}/console   (log in with ADMIN_TOKEN)
 `);

@@ -4,7 +4,7 @@ import { ROOT } from "./requests.ts";
 export const addresses = {
   overview: ROOT,
   events: `${ROOT}/events`,
-  teams: `${ROOT}/teams`,
+  destinations: `${ROOT}/destinations`,
   organizations: `${ROOT}/organizations`,
   registrations: `${ROOT}/registrations`,
   quarantine: `${ROOT}/quarantine`,
@@ -19,19 +19,19 @@ export function eventAddress(id: string): string {
   return `${addresses.events}/${encodeURIComponent(id)}`;
 }
 
-export function teamAddress(id: string): string {
-  return `${addresses.teams}/${encodeURIComponent(id)}`;
+export function destinationAddress(id: string): string {
+  return `${addresses.destinations}/${encodeURIComponent(id)}`;
 }
 
-/** Where a team is added. No id is like it: theirs begin with `dst_`. */
-export const newTeamAddress = `${addresses.teams}/new`;
+/** Where a destination is added. No id is like it: theirs begin with `dst_`. */
+export const newDestinationAddress = `${addresses.destinations}/new`;
 
-/** Of what can be done to a team. */
-export function teamDeedAddress(
+/** Of what can be done to a destination. */
+export function destinationActionAddress(
   id: string,
-  deed: "test" | "pause" | "resume" | "rotate" | "edit" | "delete" | "replay",
+  action: "test" | "pause" | "resume" | "rotate" | "edit" | "delete" | "replay",
 ): string {
-  return `${teamAddress(id)}/${deed}`;
+  return `${destinationAddress(id)}/${action}`;
 }
 
 export function organizationAddress(id: string): string {

@@ -5,11 +5,11 @@ import style from "./assets/style.css";
 import eventsStyle from "./assets/events.css";
 import organizationsStyle from "./assets/organizations.css";
 import setAsideStyle from "./assets/set-aside.css";
-import teamsStyle from "./assets/teams.css";
+import destinationsStyle from "./assets/destinations.css";
 import type { Console } from "./requests.ts";
 
 /** What all pages share, and then each kind of page its own. */
-const styles = [style, eventsStyle, teamsStyle, organizationsStyle, setAsideStyle].join("\n");
+const styles = [style, eventsStyle, destinationsStyle, organizationsStyle, setAsideStyle].join("\n");
 
 /** What the pages load. A browser asks each time whether it is still the same. */
 export function addAssets(pages: Console): void {

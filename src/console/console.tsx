@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Tally } from "../domain/tally.ts";
+import type { Counters } from "../domain/counters.ts";
 import { boundBody } from "../operator/bound-body.ts";
 import { logRequest } from "../operator/log-request.ts";
 import { refuse } from "../operator/refusals.ts";
@@ -18,7 +18,7 @@ import { addQuarantine } from "./pages/quarantine/quarantine.tsx";
 import { Refusal } from "./pages/refusal.tsx";
 import { addRegistrations } from "./pages/registrations/registrations.tsx";
 import { addTail } from "./pages/tail/tail.tsx";
-import { addTeams } from "./pages/teams/teams.tsx";
+import { addDestinations } from "./pages/destinations/destinations.tsx";
 import { explainSchemaFault, isSchemaFault } from "../store/schema.ts";
 import { type Console, type ConsoleEnv, ROOT } from "./requests.ts";
 import { requireSession } from "./session/guard.ts";
@@ -28,7 +28,7 @@ import { showPage } from "./show-page.ts";
 const MAX_FORM_BYTES = 65_536;
 
 /** The operator's page: what is in front of the session, and the pages behind it. */
-export function operatorConsole(world: World, tally: Tally): Console {
+export function operatorConsole(world: World, counters: Counters): Console {
   const pages: Console = new Hono<ConsoleEnv>().basePath(ROOT);
   pages.use(consoleHeaders, logRequest(world, "console"));
   addAssets(pages);
@@ -40,10 +40,10 @@ export function operatorConsole(world: World, tally: Tally): Console {
   addLogin(pages, world);
   pages.use(requireSession(world));
   addLogout(pages);
-  addOverview(pages, world, tally);
+  addOverview(pages, world, counters);
   addEvents(pages, world);
   addTail(pages, world);
-  addTeams(pages, world, tally);
+  addDestinations(pages, world, counters);
   addOrganizations(pages, world);
   addRegistrations(pages, world);
   addQuarantine(pages, world);

@@ -4,9 +4,9 @@ import { type ProbeMessage, type QueueMessage, messageOf, parseMessage } from ".
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { keepDeadLetter } from "../store/dead-letters.ts";
-import { writeMarks } from "../store/marks.ts";
+import { writeCronState } from "../store/cron-state.ts";
 import { explained, isSchemaFault } from "../store/schema.ts";
-import { secure } from "./secure.ts";
+import { persist } from "./persist.ts";
 
 export interface BuryingDead {
   readonly env: Pick<Env, "DB" | "DEAD_LETTERS">;
@@ -29,7 +29,7 @@ export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDe
   for (const message of batch.messages) {
     try {
       const content = parseMessage(message.body);
-      if (content?.kind === "probe") await writeMarks(burying.env.DB, { probed_dead_letters: content.sent_at });
+      if (content?.kind === "probe") await writeCronState(burying.env.DB, { probed_dead_letters: content.sent_at });
       else await bury(message, content, burying);
       message.ack();
     } catch (error) {
@@ -51,7 +51,7 @@ async function bury(message: Message, whole: Content, { env, world }: BuryingDea
   const receivedAt = world.now();
   for (const { content, body, ...names } of split(message, whole)) {
     const letter = { ...names, receivedAt };
-    const isKept = await keepDeadLetter(env.DB, letter, toJson(body), await secure(content, env.DB, receivedAt));
+    const isKept = await keepDeadLetter(env.DB, letter, toJson(body), await persist(content, env.DB, receivedAt));
     if (!isKept) continue;
     logFailure("dead-letter", new Error("A message was given up on"), {
       message_id: letter.id,

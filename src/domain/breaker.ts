@@ -11,29 +11,29 @@ export interface Breaker {
   /** First failure of the present run, Unix milliseconds; null when the latest attempt succeeded. */
   readonly failingSince: number | null;
   /** When it opened, Unix milliseconds; null while it is closed. */
-  readonly restingSince: number | null;
+  readonly circuitOpenedAt: number | null;
   /** Probes that have failed since it opened. */
   readonly failedProbes: number;
 }
 
-/** What becomes of a breaker; absent fields stay. `nextTurnAt`: when the next probe may be made, Unix milliseconds. */
+/** What becomes of a breaker; absent fields stay. `nextDrainAt`: when the next probe may be made, Unix milliseconds. */
 export interface BreakerChange {
-  readonly restingSince: number | null;
+  readonly circuitOpenedAt: number | null;
   readonly failedProbes: number;
-  readonly nextTurnAt: number;
+  readonly nextDrainAt: number;
 }
 
 /**
- * A run opens it that is long both in number and in time: until then the ladders go on as they say, for a team that restarts
+ * A run opens it that is long both in number and in time: until then the schedules go on as they say, for a destination that restarts
  * or gives up quickly by its own choice. Time-outs open it sooner: they cost connections.
  */
 const OPENS_AFTER = { failures: 10, failingMs: 60_000, timeouts: 5, timingOutMs: 20_000 };
 
-/** Waits before the first, second, … probe; then always the last one. So a team that is back is found within a minute. */
+/** Waits before the first, second, … probe; then always the last one. So a destination that is back is found within a minute. */
 const REST_SECONDS = [5, 10, 20, 40, 60] as const;
 const LONGEST_REST_SECONDS = 60;
 
-/** A team may itself ask for a longer rest (`Retry-After`). */
+/** A destination may itself ask for a longer rest (`Retry-After`). */
 const LONGEST_ASKED_SECONDS = 86_400;
 
 /** Spreads the probes of destinations that failed together. */
@@ -48,19 +48,19 @@ export function judgeBreaker(
   failedProbe: Pick<Attempt, "retryAfterSeconds"> | null,
   { now, random, maxPerSecond }: { now: number; random: number; maxPerSecond: number | null },
 ): BreakerChange | null {
-  if (breaker.restingSince === null) {
+  if (breaker.circuitOpenedAt === null) {
     if (!isWornOut(breaker, now)) return null;
-    return { restingSince: now, failedProbes: 0, nextTurnAt: now + restMs(0, null, random) };
+    return { circuitOpenedAt: now, failedProbes: 0, nextDrainAt: now + restMs(0, null, random) };
   }
   if (breaker.consecutiveFailures === 0) {
-    return { restingSince: null, failedProbes: 0, nextTurnAt: now + gapAfterProbeMs(maxPerSecond) };
+    return { circuitOpenedAt: null, failedProbes: 0, nextDrainAt: now + gapAfterProbeMs(maxPerSecond) };
   }
   if (failedProbe === null) return null;
   const failedProbes = breaker.failedProbes + 1;
   return {
-    restingSince: breaker.restingSince,
+    circuitOpenedAt: breaker.circuitOpenedAt,
     failedProbes,
-    nextTurnAt: now + restMs(failedProbes, failedProbe.retryAfterSeconds, random),
+    nextDrainAt: now + restMs(failedProbes, failedProbe.retryAfterSeconds, random),
   };
 }
 

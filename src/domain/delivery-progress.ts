@@ -1,11 +1,11 @@
 import type { Attempt, Delivery } from "./delivery.ts";
 import { nextStep } from "./retry-schedule.ts";
 
-/** A ladder has 51 at most; what replays add beyond pushes the oldest out. */
+/** A schedule has 51 at most; what replays add beyond pushes the oldest out. */
 const MAX_ATTEMPTS_KEPT = 60;
 
 /**
- * A delivery as it stands after an attempt. What a team has once taken it has: a replay that comes to nothing does not make
+ * A delivery as it stands after an attempt. What a destination has once taken it has: a replay that comes to nothing does not make
  * that dead. `random` is in [0, 1).
  */
 export function afterAttempt(

@@ -19,7 +19,7 @@ export interface Delivery extends DeliveryKey {
 }
 
 /**
- * `delivered`: any 2xx. `gone`: 410, the team wants no more. `redirected`: 3xx, never followed. `rejected`: any other
+ * `delivered`: any 2xx. `gone`: 410, the destination wants no more. `redirected`: 3xx, never followed. `rejected`: any other
  * answer. `timed_out`, `unreachable`: no answer. `refused`: a URL that must not be called, a secret that no key
  * opens, or another reason of the relay's own not to make the request. No attempt but the end of a pending delivery are
  * `filtered`, its destination no longer wants the event, and `removed`, its destination was removed.

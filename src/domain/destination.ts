@@ -1,7 +1,7 @@
 import type { Attempt } from "./delivery.ts";
 import type { RelayEvent } from "./event.ts";
 
-/** A team's endpoint and what it asked for. */
+/** A destination's endpoint and what it asked for. */
 export interface Destination {
   readonly id: string;
   readonly url: string;
@@ -11,27 +11,27 @@ export interface Destination {
   /** Organization ids; null: all, and events of no organization. */
   readonly organizations: readonly string[] | null;
   readonly enabled: boolean;
-  /** Waits between attempts; null: the default ladder. */
+  /** Waits between attempts; null: the default retry schedule. */
   readonly retryScheduleSeconds: readonly number[] | null;
   readonly timeoutMs: number;
   readonly maxPerSecond: number | null;
   /** The key of everything sent to this destination, encrypted. */
-  readonly sealedSecret: string;
+  readonly encryptedSecret: string;
   /** Secrets that are being rotated out: they sign as well, each until a time in Unix milliseconds. */
-  readonly previousSecrets: readonly { readonly sealed: string; readonly until: number }[];
+  readonly previousSecrets: readonly { readonly encrypted: string; readonly until: number }[];
   /**
-   * Served by the retry lane from the first attempt on, where it holds nobody up: its last answer was slow or did not
+   * Served by the retries from the first attempt on, where it holds nobody up: its last answer was slow or did not
    * come, or it keeps failing.
    */
-  readonly onLane: boolean;
+  readonly isIsolated: boolean;
   /** Its latest attempt failed. */
   readonly isFailing: boolean;
   /** Some attempt has succeeded; the first success counts once the cron has noted it. */
   readonly hasSucceeded: boolean;
   /** Since when its circuit breaker is open, Unix milliseconds; null while that is closed. */
-  readonly restingSince: number | null;
-  /** Until then the retry lane leaves it alone, Unix milliseconds; null: it may come at any time. */
-  readonly nextTurnAt: number | null;
+  readonly circuitOpenedAt: number | null;
+  /** Until then the retries leaves it alone, Unix milliseconds; null: it may come at any time. */
+  readonly nextDrainAt: number | null;
   /** It asked for less: until then nothing is attempted. Unix milliseconds; null once nothing waits any more, or with an attempt a minute after its end. */
   readonly heldUntil: number | null;
   readonly createdAt: number;
@@ -53,11 +53,11 @@ export function wants(
  */
 export const LONGEST_UNATTENDED_MS = 20_000;
 
-/** Whether even first attempts are for the retry lane. */
-export function isServedByLane(destination: Destination, now: number): boolean {
-  const { onLane, restingSince, heldUntil, maxPerSecond, timeoutMs } = destination;
+/** Whether even first attempts are for the retries. */
+export function isIsolatedFromStart(destination: Destination, now: number): boolean {
+  const { isIsolated, circuitOpenedAt, heldUntil, maxPerSecond, timeoutMs } = destination;
   const isHeld = heldUntil !== null && now < heldUntil;
-  return onLane || restingSince !== null || isHeld || maxPerSecond !== null || timeoutMs > LONGEST_UNATTENDED_MS;
+  return isIsolated || circuitOpenedAt !== null || isHeld || maxPerSecond !== null || timeoutMs > LONGEST_UNATTENDED_MS;
 }
 
 /** An answer that takes longer is too slow for the fan-out, where others wait behind it. */

@@ -6,7 +6,7 @@ const LONGEST_ASKED_MS = 86_400_000;
 /** A destination that does not say for how long is asked again within a minute, like one whose circuit is open. */
 const LONGEST_UNASKED_MS = 60_000;
 
-/** So long after its end a hold is forgotten. What waited has begun to go out by then, at a bounded pace. */
+/** So long after its end a hold is lost. What waited has begun to go out by then, at a bounded pace. */
 export const REMEMBERED_HOLD_MS = 60_000;
 
 /** Whether an answer asks for less at the destination as a whole, not only for the delivery that it answers. */

@@ -9,7 +9,7 @@ const NEEDED_MS = 20_000;
 
 /**
  * The first attempts at an event are for one consumer at a time, under a lease. The first is that with which the event is
- * recorded: whoever gets the message that its receiver sends has it until the message counts as lost. Unix milliseconds.
+ * recorded: anyone gets the message that its receiver sends has it until the message counts as lost. Unix milliseconds.
  */
 export function firstLease(receivedAt: number): number {
   return receivedAt + MESSAGE_PATIENCE_MS;

@@ -2,7 +2,7 @@
 export interface Account {
   readonly destinationId: string;
   /** Deliveries that events say they owe it. */
-  readonly owed: number;
+  readonly expected: number;
   /** Of these, the ones that nobody has written down yet: their first attempt is on its way. */
   readonly unwritten: number;
   readonly delivered: number;
@@ -38,7 +38,7 @@ export const emptyLedger: Ledger = {
 };
 
 export function emptyAccount(destinationId: string): Account {
-  return { destinationId, owed: 0, unwritten: 0, delivered: 0, pending: 0, dead: 0 };
+  return { destinationId, expected: 0, unwritten: 0, delivered: 0, pending: 0, dead: 0 };
 }
 
 /** The sum of two ledgers, which have no event in common; each destination has one account in it. */
@@ -62,7 +62,7 @@ export function addLedgers(one: Ledger, other: Ledger): Ledger {
 function addAccounts(one: Account, other: Account): Account {
   return {
     destinationId: one.destinationId,
-    owed: one.owed + other.owed,
+    expected: one.expected + other.expected,
     unwritten: one.unwritten + other.unwritten,
     delivered: one.delivered + other.delivered,
     pending: one.pending + other.pending,
@@ -74,7 +74,9 @@ function addAccounts(one: Account, other: Account): Account {
 export function isBalanced({ received, settled, pending, unmatched, quarantined, accounts }: Ledger): boolean {
   return (
     received === settled + pending + unmatched + quarantined &&
-    accounts.every((account) => account.owed === account.delivered + account.pending + account.dead + account.unwritten)
+    accounts.every(
+      (account) => account.expected === account.delivered + account.pending + account.dead + account.unwritten,
+    )
   );
 }
 

@@ -33,11 +33,11 @@ export function nextStep(
   };
 }
 
-/** A resting destination holds its deliveries at least this long, however short its ladder; so does one that comes and goes. */
+/** A resting destination holds its deliveries at least this long, however short its retry schedule; so does one that comes and goes. */
 export const SHORTEST_HOLD_SECONDS = 3 * 86_400;
 
-/** How long a resting destination holds a delivery before that ends as dead: as long as its ladder would have taken. */
+/** How long a resting destination holds a delivery before that ends as dead: as long as its retry schedule would have taken. */
 export function holdSeconds(schedule: readonly number[] | null): number {
-  const ladderSeconds = (schedule ?? defaultRetryScheduleSeconds).reduce((sum, seconds) => sum + seconds, 0);
-  return Math.max(ladderSeconds, SHORTEST_HOLD_SECONDS);
+  const scheduleSeconds = (schedule ?? defaultRetryScheduleSeconds).reduce((sum, seconds) => sum + seconds, 0);
+  return Math.max(scheduleSeconds, SHORTEST_HOLD_SECONDS);
 }

@@ -31,7 +31,7 @@ interface Claiming {
 /**
  * Makes sure that nobody else handles the events of a batch: those are held by the lease with which they were recorded, the
  * others are claimed. One case slips through, the very same message twice and in the hands of two consumers at the same
- * moment: then a team gets the event twice, under one `webhook-id`. A claim would tell, for a row written for each event.
+ * moment: then a destination gets the event twice, under one `webhook-id`. A claim would tell, for a row written for each event.
  */
 export async function claimAll(claimables: readonly Claimable[], { db, world }: Claiming): Promise<Claimed> {
   const now = world.now();

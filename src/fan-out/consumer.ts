@@ -1,6 +1,6 @@
 import { EVENTS_AT_ONCE, type QuarantineMessage, aboutOf, parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
-import { writeMarks } from "../store/marks.ts";
+import { writeCronState } from "../store/cron-state.ts";
 import { keepInQuarantine, quarantineId } from "../store/quarantine.ts";
 import { type Arrived, collectArrivals } from "./arrivals.ts";
 import { type FanningOut, fanOut } from "./fan-out.ts";
@@ -25,7 +25,7 @@ export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut)
         decide(message, await keepUnreadable(content, fanningOut));
         break;
       case "probe":
-        await writeMarks(fanningOut.env.DB, { probed_events: content.sent_at });
+        await writeCronState(fanningOut.env.DB, { probed_events: content.sent_at });
         message.ack();
         break;
       default:

@@ -1,5 +1,5 @@
 import { type Delivery, countByStatus } from "../domain/delivery.ts";
-import { type Destination, isServedByLane, wants } from "../domain/destination.ts";
+import { type Destination, isIsolatedFromStart, wants } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { logLine } from "../platform/log.ts";
 import { type Job, type JobResult, attemptAll } from "../outbound/attempt-all.ts";
@@ -14,12 +14,12 @@ export interface FanningOut extends Concluding {
   readonly config: Posting["config"];
 }
 
-/** After this a chunk begins no further attempt: what is left is for the retry lane. */
+/** After this a chunk begins no further attempt: what is left is for the retries. */
 const BEGIN_WITHIN_MS = 15_000;
 
 /**
  * Fans out some events: makes those its own that nobody has handled, brings the state up to them, makes the first
- * attempt at every destination that wants them, and hands what failed to the retry lane. Returns the verdicts on those that
+ * attempt at every destination that wants them, and hands what failed to the retries. Returns the verdicts on those that
  * have to come again, by event id.
  */
 export async function fanOut(
@@ -38,7 +38,7 @@ export async function fanOut(
     wantedBy.map((destination): Job => ({ event, destination, delivery: firstDelivery(event, destination) })),
   );
   const { atOnce = [], forLane = [] } = Object.groupBy(jobs, ({ destination }) =>
-    isServedByLane(destination, startedAt) ? "forLane" : "atOnce",
+    isIsolatedFromStart(destination, startedAt) ? "forLane" : "atOnce",
   );
   const attempted = await attemptAll(atOnce, BEGIN_WITHIN_MS, { world, config });
   const deliveries = await conclude(

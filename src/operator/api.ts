@@ -1,5 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import type { Tally } from "../domain/tally.ts";
+import type { Counters } from "../domain/counters.ts";
 import { ProblemError } from "../platform/problem.ts";
 import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
@@ -30,13 +30,13 @@ import { type OperatorApi, type OperatorEnv, invalidRequest, refuseInvalid } fro
 const MAX_BODY_BYTES = 262_144;
 
 /** The operator's API. The schemas that check its requests also write its document. */
-export function operatorApi(world: World, tally: Tally): OperatorApi {
+export function operatorApi(world: World, counters: Counters): OperatorApi {
   const api: OperatorApi = new OpenAPIHono<OperatorEnv>({ defaultHook: refuseInvalid });
   const guards = [logRequest(world), authenticate(world)] as const;
   api.use("/api/*", ...guards);
   api.use("/metrics", ...guards);
   api.use("/api/*", boundBody(MAX_BODY_BYTES, world, refuseBody), honourIdempotencyKeys(world));
-  addDestinations(api, world, tally);
+  addDestinations(api, world, counters);
   addSecretRotation(api, world);
   addTestDelivery(api, world);
   addEvents(api);
@@ -50,7 +50,7 @@ export function operatorApi(world: World, tally: Tally): OperatorApi {
   addTokens(api, world);
   addAudit(api);
   addDiagnostics(api, world);
-  addMetrics(api, world, tally);
+  addMetrics(api, world, counters);
   addHealth(api, world);
 
   addDocument(api);

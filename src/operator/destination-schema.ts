@@ -32,12 +32,12 @@ const wishes = z.strictObject({
     .array(z.int().min(0).max(86_400))
     .max(50)
     .nullable()
-    .openapi({ description: "Waits between attempts. Null: the default ladder.", example: [1, 1, 5] }),
+    .openapi({ description: "Waits between attempts. Null: the default retry schedule.", example: [1, 1, 5] }),
   timeout_ms: z.int().min(100).max(30_000),
   max_per_second: z.number().min(0.01).max(1_000).nullable(),
 });
 
-/** What a team can wish for, as the API names it. */
+/** What a destination can wish for, as the API names it. */
 export const wishNames = Object.keys(wishes.shape);
 
 export const creation = wishes.partial().required({ url: true });
@@ -54,7 +54,7 @@ export const destination = z
       consecutive_failures: z.number(),
       last_success_at: time.nullable(),
       last_failure_at: time.nullable(),
-      resting_since: time.nullable().openapi({
+      circuit_opened_at: time.nullable().openapi({
         description: "Since when its deliveries wait, but for a single one from time to time: it kept failing.",
       }),
       next_probe_at: time
@@ -92,7 +92,7 @@ export const exampleDestination = {
     consecutive_failures: 0,
     last_success_at: "2026-11-24T10:05:00.000Z",
     last_failure_at: null,
-    resting_since: null,
+    circuit_opened_at: null,
     next_probe_at: null,
     held_until: null,
   },
@@ -117,7 +117,7 @@ export function showDestination(report: DestinationReport, now: number): z.input
       consecutive_failures: report.consecutiveFailures,
       last_success_at: isoTimeOrNull(report.lastSuccessAt),
       last_failure_at: isoTimeOrNull(report.lastFailureAt),
-      resting_since: isoTimeOrNull(report.restingSince),
+      circuit_opened_at: isoTimeOrNull(report.circuitOpenedAt),
       next_probe_at: isoTimeOrNull(nextProbeAt(report)),
       held_until: isoTimeOrNull(report.heldUntil !== null && report.heldUntil > now ? report.heldUntil : null),
     },
@@ -125,6 +125,6 @@ export function showDestination(report: DestinationReport, now: number): z.input
 }
 
 /** One that asked for less is not even probed before. */
-function nextProbeAt({ restingSince, nextTurnAt, heldUntil }: DestinationReport): number | null {
-  return restingSince === null || nextTurnAt === null ? null : Math.max(nextTurnAt, heldUntil ?? 0);
+function nextProbeAt({ circuitOpenedAt, nextDrainAt, heldUntil }: DestinationReport): number | null {
+  return circuitOpenedAt === null || nextDrainAt === null ? null : Math.max(nextDrainAt, heldUntil ?? 0);
 }

@@ -1,8 +1,13 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Tally } from "../domain/tally.ts";
+import type { Counters } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
 import { listDestinations } from "../store/destinations.ts";
-import { changeTeam, createTeam, existingTeam, removeTeam } from "./actions/teams.ts";
+import {
+  changeDestination,
+  createDestination,
+  existingDestination,
+  removeDestination,
+} from "./actions/destinations.ts";
 import {
   change,
   creation,
@@ -19,12 +24,12 @@ import { json, page, pageOf, security, toPage } from "./responses.ts";
 
 const params = z.object({ id: z.string() });
 
-const createDestination = createRoute({
+const creationRoute = createRoute({
   operationId: "createDestination",
   tags: ["Destinations"],
   method: "post",
   path: "/api/destinations",
-  summary: "Add a team",
+  summary: "Add a destination",
   security,
   middleware: requireJson,
   request: {
@@ -46,7 +51,7 @@ const listRoute = createRoute({
   tags: ["Destinations"],
   method: "get",
   path: "/api/destinations",
-  summary: "List teams",
+  summary: "List destinations",
   security,
   request: { query: z.strictObject({ limit, cursor: cursorOf(z.object({ id: z.string() })).optional() }) },
   responses: {
@@ -61,7 +66,7 @@ const showRoute = createRoute({
   tags: ["Destinations"],
   method: "get",
   path: "/api/destinations/{id}",
-  summary: "Show a team",
+  summary: "Show a destination",
   security,
   request: { params, query: noQuery },
   responses: {
@@ -76,7 +81,7 @@ const changeRoute = createRoute({
   tags: ["Destinations"],
   method: "patch",
   path: "/api/destinations/{id}",
-  summary: "Change a team",
+  summary: "Change a destination",
   description:
     "Pending deliveries of events that it no longer wants end as dead, with the outcome `filtered`; widening it sends nothing by itself.",
   security,
@@ -94,16 +99,16 @@ const deleteRoute = createRoute({
   tags: ["Destinations"],
   method: "delete",
   path: "/api/destinations/{id}",
-  summary: "Remove a team; its pending deliveries end as dead",
+  summary: "Remove a destination; its pending deliveries end as dead",
   security,
   request: { params, query: noQuery },
   responses: { 204: { description: "Removed" }, ...behindToken, ...unknownId },
 });
 
-export function addDestinations(api: OperatorApi, world: World, tally: Tally): void {
-  api.openapi(createDestination, async (c) => {
-    const { team, secret } = await createTeam(c, worldOf(c, world), c.req.valid("json"));
-    return c.json({ ...showDestination(team, world.now()), secret }, 201);
+export function addDestinations(api: OperatorApi, world: World, counters: Counters): void {
+  api.openapi(creationRoute, async (c) => {
+    const { destination, secret } = await createDestination(c, worldOf(c, world), c.req.valid("json"));
+    return c.json({ ...showDestination(destination, world.now()), secret }, 201);
   });
 
   api.openapi(listRoute, async (c) => {
@@ -119,16 +124,16 @@ export function addDestinations(api: OperatorApi, world: World, tally: Tally): v
   });
 
   api.openapi(showRoute, async (c) =>
-    c.json(showDestination(await existingTeam(c, c.req.valid("param").id), world.now()), 200),
+    c.json(showDestination(await existingDestination(c, c.req.valid("param").id), world.now()), 200),
   );
 
   api.openapi(changeRoute, async (c) => {
-    const changed = await changeTeam(c, { world, tally }, c.req.valid("param").id, c.req.valid("json"));
+    const changed = await changeDestination(c, { world, counters }, c.req.valid("param").id, c.req.valid("json"));
     return c.json(showDestination(changed, world.now()), 200);
   });
 
   api.openapi(deleteRoute, async (c) => {
-    await removeTeam(c, world, c.req.valid("param").id);
+    await removeDestination(c, world, c.req.valid("param").id);
     return c.body(null, 204);
   });
 }

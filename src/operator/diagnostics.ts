@@ -1,14 +1,14 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Database } from "../store/database.ts";
 import { type Config, ConfigError, type Env, configFaults, readConfig } from "../env.ts";
-import { seriesOf } from "../domain/tally.ts";
+import { seriesOf } from "../domain/counters.ts";
 import type { ProbeMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { checkOfficialVectors } from "../qonto/official-vectors.ts";
-import { type MarkName, readMarksFrom, allMarks, writeMarks } from "../store/marks.ts";
+import { type CronStateName, readCronStateFrom, allCronState, writeCronState } from "../store/cron-state.ts";
 import { explained, missingAmong, readAppliedMigrations } from "../store/schema.ts";
-import { countsSince, readCounts } from "../store/tallies.ts";
+import { countsSince, readCounts } from "../store/counters.ts";
 import { type Traffic, readTrafficRow, trafficSince } from "../store/traffic.ts";
 import { diagnostics, exampleDiagnostics } from "./diagnostics-schema.ts";
 import { type QueueName, readQueues } from "./queue-figures.ts";
@@ -41,7 +41,7 @@ const probeRoute = createRoute({
   responses: {
     202: json(
       z.object({ sent_at: time }),
-      "Sent. Diagnostics tell by this instant when each queue's consumer has had it; it touches no event and no team",
+      "Sent. Diagnostics tell by this instant when each queue's consumer has had it; it touches no event and no destination",
       { sent_at: "2026-11-24T10:04:50.000Z" },
     ),
     ...behindToken,
@@ -51,12 +51,12 @@ const probeRoute = createRoute({
 export function addDiagnostics(api: OperatorApi, world: World): void {
   api.openapi(showRoute, async (c) => {
     const now = world.now();
-    const [{ migrations, marks, counts, traffic }, queues, signatureVectors] = await Promise.all([
+    const [{ migrations, cronState, counts, traffic }, queues, signatureVectors] = await Promise.all([
       readDatabase(c.env.DB, now),
       readQueues(c.env, world),
       checkOfficialVectors(),
     ]);
-    const at = (mark: MarkName) => isoTimeOrNull(marks.get(mark) ?? null);
+    const at = (mark: CronStateName) => isoTimeOrNull(cronState.get(mark) ?? null);
     const showQueue = (name: QueueName) => ({
       backlog: queues[name]?.backlog ?? null,
       oldest_message_at: isoTimeOrNull(queues[name]?.oldestMessageAt ?? null),
@@ -86,7 +86,7 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
   api.openapi(probeRoute, async (c) => {
     const now = world.now();
     const probe: ProbeMessage = { kind: "probe", sent_at: now };
-    await writeMarks(c.env.DB, { probe_sent_at: now });
+    await writeCronState(c.env.DB, { probe_sent_at: now });
     await Promise.all([c.env.EVENTS.send(probe), c.env.RETRIES.send(probe), c.env.DEAD_LETTERS.send(probe)]);
     return c.json({ sent_at: isoTime(now) }, 202);
   });
@@ -98,21 +98,21 @@ async function readDatabase(db: Database, now: number) {
   const missing = missingAmong(applied);
   const migrations = { applied, missing };
   try {
-    const [marks, counts, traffic] = await db.batch([
-      allMarks(db),
+    const [cronState, counts, traffic] = await db.batch([
+      allCronState(db),
       countsSince(db, now - DAY_MS),
       trafficSince(db, now - TRAFFIC_DAYS * DAY_MS),
     ]);
     return {
       migrations,
-      marks: readMarksFrom(marks?.results ?? []),
+      cronState: readCronStateFrom(cronState?.results ?? []),
       counts: readCounts(counts?.results ?? []),
       traffic: (traffic?.results ?? []).map(readTrafficRow),
     };
   } catch (error) {
     if (missing.length === 0) throw error;
     logFailure("diagnostics", await explained(db, error));
-    return { migrations, marks: readMarksFrom([]), counts: readCounts([]), traffic: [] };
+    return { migrations, cronState: readCronStateFrom([]), counts: readCounts([]), traffic: [] };
   }
 }
 

@@ -20,7 +20,7 @@ const EVENT_PATIENCE_SECONDS = 180;
 /** A delivery is attempted within seconds of when it is due, or the cron sees to it within a minute. */
 const DELIVERY_PATIENCE_SECONDS = 180;
 
-/** A team that has been down this long will not come back by itself. */
+/** A destination that has been down this long will not come back by itself. */
 const REST_PATIENCE_SECONDS = 3_600;
 
 /** A full database takes no event: while a fifth of it is free there is time to see to that. */
@@ -48,7 +48,7 @@ export function checkSchema({ missingMigrations, condition }: Told): Check {
 }
 
 type ConditionChecks = Readonly<
-  Record<"cron" | "fan_out" | "deliveries" | "resting_destinations" | "dead_letters" | "secrets" | "storage", Check>
+  Record<"cron" | "fan_out" | "deliveries" | "open_circuits" | "dead_letters" | "secrets" | "storage", Check>
 >;
 
 /** The checks of what nobody knows, and why. */
@@ -59,7 +59,7 @@ export function nobodyCanTell(why: string): ConditionChecks & { readonly schema:
     cron: check,
     fan_out: check,
     deliveries: check,
-    resting_destinations: check,
+    open_circuits: check,
     dead_letters: check,
     secrets: check,
     storage: check,
@@ -69,9 +69,9 @@ export function nobodyCanTell(why: string): ConditionChecks & { readonly schema:
 export function checkCondition(condition: Condition, now: number): ConditionChecks {
   const overdueSeconds = secondsBetween(condition.oldestDueAt ?? now, now);
   const [longest] = condition.resting;
-  const restingSeconds = secondsBetween(longest?.since ?? now, now);
+  const openSeconds = secondsBetween(longest?.since ?? now, now);
   return {
-    ...checkMarks(condition.marks, now),
+    ...checkCronState(condition.cronState, now),
     deliveries: within(
       DELIVERY_PATIENCE_SECONDS,
       overdueSeconds,
@@ -79,26 +79,26 @@ export function checkCondition(condition: Condition, now: number): ConditionChec
         ? "No delivery is overdue."
         : `The oldest overdue delivery should have been attempted ${overdueSeconds} s ago.`,
     ),
-    resting_destinations: within(
+    open_circuits: within(
       REST_PATIENCE_SECONDS,
-      restingSeconds,
+      openSeconds,
       longest === undefined
         ? "No destination rests."
-        : `${condition.resting.length === 1 ? "1 rests" : `${condition.resting.length} rest`}; ${longest.destinationId} has rested for ${restingSeconds} s.`,
+        : `${condition.resting.length === 1 ? "1 rests" : `${condition.resting.length} rest`}; ${longest.destinationId} has rested for ${openSeconds} s.`,
     ),
     dead_letters: within(
       0,
       condition.recentDeadLetters,
       `The queues gave up on ${condition.recentDeadLetters} messages within the last hour.`,
     ),
-    secrets: checkSecrets(condition.marks.get("unopened_secrets") ?? 0),
+    secrets: checkSecrets(condition.cronState.get("undecryptable_secrets") ?? 0),
     storage: checkStorage(condition.databaseBytes),
   };
 }
 
-function checkMarks(marks: Condition["marks"], now: number): Pick<ConditionChecks, "cron" | "fan_out"> {
-  const ranAt = marks.get("cron_ran_at");
-  const oldestUnfinishedAt = marks.get("oldest_unfinished_at");
+function checkCronState(cronState: Condition["cronState"], now: number): Pick<ConditionChecks, "cron" | "fan_out"> {
+  const ranAt = cronState.get("cron_ran_at");
+  const oldestUnfinishedAt = cronState.get("oldest_unfinished_at");
   if (ranAt === undefined || oldestUnfinishedAt === undefined) {
     const neverRan = unknown("The cron has never run.");
     return { cron: neverRan, fan_out: neverRan };
@@ -117,12 +117,12 @@ function checkMarks(marks: Condition["marks"], now: number): Pick<ConditionCheck
   };
 }
 
-function checkSecrets(unopened: number): Check {
+function checkSecrets(undecryptable: number): Check {
   const detail =
-    unopened === 0
-      ? "The teams' secrets can be opened."
-      : `The secrets of ${unopened} teams are sealed with a key that ENCRYPTION_KEYS lacks.`;
-  return within(0, unopened, detail);
+    undecryptable === 0
+      ? "The destinations' secrets can be opened."
+      : `The secrets of ${undecryptable} destinations are encrypted with a key that ENCRYPTION_KEYS lacks.`;
+  return within(0, undecryptable, detail);
 }
 
 function checkStorage(bytes: number | null): Check {

@@ -20,7 +20,7 @@ const health = z
       cron: check,
       fan_out: check,
       deliveries: check,
-      resting_destinations: check,
+      open_circuits: check,
       dead_letters: check,
       secrets: check,
       storage: check,
@@ -39,7 +39,7 @@ const exampleHealth = {
     cron: { status: "ok", detail: "The cron ran 42 s ago.", value: 42, limit: 200 },
     fan_out: wellCheck,
     deliveries: { ...wellCheck, limit: 180 },
-    resting_destinations: { ...wellCheck, detail: "No destination rests.", limit: 3_600 },
+    open_circuits: { ...wellCheck, detail: "No destination rests.", limit: 3_600 },
     dead_letters: wellCheck,
     secrets: wellCheck,
     storage: {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { readConfig } from "../env.ts";
 import { hmacSha256 } from "../platform/hmac.ts";
 import { logFailure } from "../platform/log.ts";
-import { seal, unseal } from "../platform/seal.ts";
+import { encrypt, decrypt } from "../platform/encryption.ts";
 import type { World } from "../platform/world.ts";
 import { claimKey, endLease, freeKey, keepAnswer } from "../store/idempotency-keys.ts";
 import { digestOf } from "./caller.ts";
@@ -42,7 +42,7 @@ export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorE
       createdAt: now,
       claim: world.randomBytes(8).toHex(),
       leasedUntil: now + LEASE_MS,
-      content: await seal(keys, world.randomBytes(32).toBase64(), id, world),
+      content: await encrypt(keys, world.randomBytes(32).toBase64(), id, world),
     };
     const found = await claimKey(DB, id, wanted, now - KEPT_MS);
     if (found.request !== wanted.request) throw refuse("idempotency_key_reused");
@@ -50,7 +50,7 @@ export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorE
       const seconds = Math.ceil(Math.max(1_000, found.leasedUntil - now) / 1000);
       throw refuse("idempotency_in_progress", {}, { "retry-after": String(seconds) });
     }
-    const content = await unseal(keys, found.content, id);
+    const content = await decrypt(keys, found.content, id);
     if (content === null) throw refuse("idempotency_key_reused", { detail: CANNOT_BE_DECRYPTED });
     if (found.status !== null) return answerAgain(found.status, content);
 
@@ -58,7 +58,7 @@ export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorE
     await next();
     if (c.res.status < 400) {
       const answer = { contentType: c.res.headers.get("content-type"), body: await c.res.clone().text() };
-      const kept = { status: c.res.status, content: await seal(keys, JSON.stringify(answer), id, world) };
+      const kept = { status: c.res.status, content: await encrypt(keys, JSON.stringify(answer), id, world) };
       // Should it not be kept, the next try repeats this one.
       await keepAnswer(DB, id, wanted.claim, kept).catch((error: unknown) => logFailure("keep-answer", error));
     } else if (c.res.status < 500)

@@ -2,13 +2,13 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { isBalanced } from "../domain/ledger.ts";
 import type { World } from "../platform/world.ts";
 import { countLedger } from "../store/ledger.ts";
-import { readMarks } from "../store/marks.ts";
+import { readCronState } from "../store/cron-state.ts";
 import { exampleDestination } from "./destination-schema.ts";
 import { badInput, behindToken } from "./refusals.ts";
 import { type OperatorApi, instant, invalidRequest } from "./requests.ts";
 import { isoTimeOrNull, json, security, time } from "./responses.ts";
 
-const deliveries = { owed: z.number(), delivered: z.number(), pending: z.number(), dead: z.number() };
+const deliveries = { expected: z.number(), delivered: z.number(), pending: z.number(), dead: z.number() };
 
 const ledger = z
   .object({
@@ -31,7 +31,7 @@ const ledger = z
     }),
     destinations: z.array(z.object({ destination_id: z.string(), ...deliveries })).openapi({
       description:
-        "`owed` is counted from the events; what became of it, from the deliveries. `pending`: also what is on its way to its first attempt.",
+        "`expected` is counted from the events; what became of it, from the deliveries. `pending`: also what is on its way to its first attempt.",
     }),
   })
   .openapi("Ledger");
@@ -47,7 +47,7 @@ const exampleLedger = {
   reconciled: 2,
   balanced: true,
   drifted_at: null,
-  destinations: [{ destination_id: exampleDestination.id, owed: 100, delivered: 96, pending: 3, dead: 1 }],
+  destinations: [{ destination_id: exampleDestination.id, expected: 100, delivered: 96, pending: 3, dead: 1 }],
 } satisfies z.input<typeof ledger>;
 
 const route = createRoute({
@@ -79,7 +79,7 @@ export function addLedger(api: OperatorApi, world: World): void {
       ...account,
       pending: pending + unwritten,
     }));
-    const driftedAt = (await readMarks(c.env.DB)).get("ledger_drifted_at") ?? null;
+    const driftedAt = (await readCronState(c.env.DB)).get("ledger_drifted_at") ?? null;
     return c.json(
       { ...states, balanced: isBalanced(counted), drifted_at: isoTimeOrNull(driftedAt), destinations },
       200,

@@ -1,11 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { type Tally, countsOf } from "../domain/tally.ts";
+import { type Counters, countsOf } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
 import { type DestinationBacklog, backlogs, readBacklogRow, readWaitingRow, whatWaits } from "../store/backlog.ts";
 import { MOST_DATABASE_BYTES, databaseBytesOf } from "../store/condition.ts";
-import { readMarksFrom, allMarks } from "../store/marks.ts";
-import { allTimeCounts, readCounts } from "../store/tallies.ts";
-import { writeTally } from "../write-tally.ts";
+import { readCronStateFrom, allCronState } from "../store/cron-state.ts";
+import { allTimeCounts, readCounts } from "../store/counters.ts";
+import { writeCounters } from "../write-counters.ts";
 import { type Sample, type MetricName, toPrometheusText } from "./prometheus.ts";
 import { readQueues } from "./queue-figures.ts";
 import { behindToken } from "./refusals.ts";
@@ -37,16 +37,16 @@ const route = createRoute({
 });
 
 /** The counts are those of all isolates, as far as they have written them down; what this one holds, it writes down first. */
-export function addMetrics(api: OperatorApi, world: World, tally: Tally): void {
+export function addMetrics(api: OperatorApi, world: World, counters: Counters): void {
   api.openapi(route, async (c) => {
     const now = world.now();
-    await writeTally(c.env.DB, tally, now);
-    const [[counts, backlogRows, waiting, marks], queues] = await Promise.all([
-      c.env.DB.batch([allTimeCounts(c.env.DB), backlogs(c.env.DB), whatWaits(c.env.DB), allMarks(c.env.DB)]),
+    await writeCounters(c.env.DB, counters, now);
+    const [[counts, backlogRows, waiting, cronState], queues] = await Promise.all([
+      c.env.DB.batch([allTimeCounts(c.env.DB), backlogs(c.env.DB), whatWaits(c.env.DB), allCronState(c.env.DB)]),
       readQueues(c.env, world),
     ]);
     const { deadLetters, quarantined } = readWaitingRow(waiting?.results[0]);
-    const marked = readMarksFrom(marks?.results ?? []);
+    const marked = readCronStateFrom(cronState?.results ?? []);
     const oldestUnfinishedAt = marked.get("oldest_unfinished_at");
     const cronRanAt = marked.get("cron_ran_at");
     const destinations = (backlogRows?.results ?? []).map(readBacklogRow);
@@ -75,7 +75,7 @@ export function addMetrics(api: OperatorApi, world: World, tally: Tally): void {
         oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
       ),
       ...sampleIfKnown("qonto_relay_cron_last_run_timestamp_seconds", cronRanAt && cronRanAt / 1000),
-      ...sampleIfKnown("qonto_relay_database_size_bytes", databaseBytesOf(marks) ?? undefined),
+      ...sampleIfKnown("qonto_relay_database_size_bytes", databaseBytesOf(cronState) ?? undefined),
       { name: "qonto_relay_database_size_limit_bytes", value: MOST_DATABASE_BYTES },
     ];
     return c.text(toPrometheusText(counted, samples), 200, { "content-type": CONTENT_TYPE });
@@ -99,9 +99,9 @@ function samplesOf(backlog: DestinationBacklog, now: number): Sample[] {
 
 const states = ["healthy", "failing", "resting", "paused"] as const;
 
-function stateOf({ enabled, isResting, isFailing }: DestinationBacklog): (typeof states)[number] {
+function stateOf({ enabled, isCircuitOpen, isFailing }: DestinationBacklog): (typeof states)[number] {
   if (!enabled) return "paused";
-  if (isResting) return "resting";
+  if (isCircuitOpen) return "resting";
   return isFailing ? "failing" : "healthy";
 }
 

@@ -1,4 +1,4 @@
-import { type Counts, seriesOf } from "../domain/tally.ts";
+import { type Counts, seriesOf } from "../domain/counters.ts";
 import { COUNTED_AT_MOST } from "../store/backlog.ts";
 
 interface Metric {

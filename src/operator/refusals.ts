@@ -31,11 +31,11 @@ const refusals = {
     says: { status: 404, title: "Not found", detail: "There is no such destination." },
   },
   too_early: {
-    when: "Not fanned out yet, and not wanted by the team that is named",
+    when: "Not fanned out yet, and not wanted by the destination that is named",
     says: {
       status: 409,
       title: "Too early",
-      detail: "The event is on its way to the teams that want it. Send it to another one in a moment.",
+      detail: "The event is on its way to the destinations that want it. Send it to another one in a moment.",
     },
   },
   not_replayable: {

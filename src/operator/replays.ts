@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { World } from "../platform/world.ts";
 import { findReplay } from "../store/replays.ts";
-import { replayEvent, replayTeam } from "./actions/replays.ts";
+import { replayEvent, replayDestination } from "./actions/replays.ts";
 import { exampleDestination } from "./destination-schema.ts";
 import { worldOf } from "./idempotency.ts";
 import { badInput, behindToken, conflict, unknownId } from "./refusals.ts";
@@ -18,7 +18,7 @@ const replayDestinationRoute = createRoute({
   tags: ["Destinations"],
   method: "post",
   path: "/api/destinations/{id}/replay",
-  summary: "Send a team its past, oldest first",
+  summary: "Send a destination its past, oldest first",
   security,
   middleware: requireJson,
   request: {
@@ -94,7 +94,7 @@ const replayEventRoute = createRoute({
   tags: ["Events"],
   method: "post",
   path: "/api/events/{id}/replay",
-  summary: "Send an event again: to the team that is named, or to all that want it and do not have it",
+  summary: "Send an event again: to the destination that is named, or to all that want it and do not have it",
   security,
   middleware: absentBodyIsEmpty,
   request: {
@@ -123,7 +123,7 @@ export function addReplays(api: OperatorApi, world: World): void {
   api.openapi(replayDestinationRoute, async (c) => {
     const { id } = c.req.valid("param");
     // Repeated under a key it is the same replay, which goes on now.
-    const { count, replayId } = await replayTeam(c, worldOf(c, world), id, c.req.valid("json"), world.now());
+    const { count, replayId } = await replayDestination(c, worldOf(c, world), id, c.req.valid("json"), world.now());
     return c.json({ count, replay_id: replayId }, 202);
   });
 

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { World } from "../platform/world.ts";
-import { rotateTeamSecret } from "./actions/rotate-team-secret.ts";
+import { rotateDestinationSecret } from "./actions/rotate-destination-secret.ts";
 import { exampleSecret } from "./destination-schema.ts";
 import { worldOf } from "./idempotency.ts";
 import { badInput, behindToken, conflict, unknownId } from "./refusals.ts";
@@ -22,7 +22,7 @@ const route = createRoute({
   tags: ["Destinations"],
   method: "post",
   path: "/api/destinations/{id}/rotate-secret",
-  summary: "Give a team another secret",
+  summary: "Give a destination another secret",
   security,
   middleware: absentBodyIsEmpty,
   request: {
@@ -49,7 +49,7 @@ export function addSecretRotation(api: OperatorApi, world: World): void {
     const { overlap_seconds } = c.req.valid("json");
     const { id } = c.req.valid("param");
     // Repeated under a key it makes the same secret, but the overlap begins when that is written down.
-    const secret = await rotateTeamSecret(c, worldOf(c, world), id, overlap_seconds, world.now());
+    const secret = await rotateDestinationSecret(c, worldOf(c, world), id, overlap_seconds, world.now());
     return c.json({ secret }, 200);
   });
 }

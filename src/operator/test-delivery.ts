@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { World } from "../platform/world.ts";
-import { testTeam } from "./actions/test-team.ts";
+import { testDestination } from "./actions/test-destination.ts";
 import { attemptOutcome } from "./delivery-schema.ts";
 import { badInput, behindToken, unknownId } from "./refusals.ts";
 import { type OperatorApi, absentBodyIsEmpty, noQuery } from "./requests.ts";
@@ -20,7 +20,7 @@ const route = createRoute({
   tags: ["Destinations"],
   method: "post",
   path: "/api/destinations/{id}/test",
-  summary: "Send a team one signed sample event, now",
+  summary: "Send a destination one signed sample event, now",
   security,
   middleware: absentBodyIsEmpty,
   request: {
@@ -42,7 +42,7 @@ const route = createRoute({
 
 export function addTestDelivery(api: OperatorApi, world: World): void {
   api.openapi(route, async (c) => {
-    const { outcome, status, durationMs, responseExcerpt } = await testTeam(c, world, c.req.valid("param").id);
+    const { outcome, status, durationMs, responseExcerpt } = await testDestination(c, world, c.req.valid("param").id);
     return c.json({ outcome, status, duration_ms: durationMs, response_excerpt: responseExcerpt }, 200);
   });
 }

@@ -38,12 +38,14 @@ const SHORT_PATIENCE_MS = 200;
 
 /**
  * Makes attempts side by side, each destination getting an equal share of the calls in flight, those first that are not
- * on the retry lane. A destination that lets one run late or time out, or asks for less, gets no more of them this time;
+ * on the retries. A destination that lets one run late or time out, or asks for less, gets no more of them this time;
  * what is left when connections or requests run out, or `beginWithinMs` is over, is put off. So neither a hanging
  * destination nor a long batch holds up the others.
  */
 export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, posting: Posting): Promise<Attempted> {
-  const wellFirst = jobs.toSorted((one, other) => Number(one.destination.onLane) - Number(other.destination.onLane));
+  const wellFirst = jobs.toSorted(
+    (one, other) => Number(one.destination.isIsolated) - Number(other.destination.isIsolated),
+  );
   const lanes = [...Map.groupBy(wellFirst, ({ destination }) => destination.id).values()].map((waiting) => ({
     waiting: waiting.toReversed(),
     inFlight: 0,
@@ -91,8 +93,8 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
   return { results: [...results, ...putOff], late };
 }
 
-function patienceMs({ onLane, isFailing, hasSucceeded }: Destination): number {
-  return onLane || isFailing || !hasSucceeded ? SHORT_PATIENCE_MS : PATIENCE_MS;
+function patienceMs({ isIsolated, isFailing, hasSucceeded }: Destination): number {
+  return isIsolated || isFailing || !hasSucceeded ? SHORT_PATIENCE_MS : PATIENCE_MS;
 }
 
 interface Share {

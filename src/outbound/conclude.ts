@@ -1,21 +1,21 @@
 import type { Env } from "../env.ts";
 import { type BreakerChange, judgeBreaker } from "../domain/breaker.ts";
 import type { Attempt, Delivery } from "../domain/delivery.ts";
-import type { Tally } from "../domain/tally.ts";
+import type { Counters } from "../domain/counters.ts";
 import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
 import { holdOf } from "../domain/hold.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
-import { putOnLane, readBreakerRow, recordHealth, turnBreaker } from "../store/destination-health.ts";
+import { isolate, readBreakerRow, recordHealth, changeBreaker } from "../store/destination-health.ts";
 import { disableDestinations } from "../store/destinations.ts";
 import type { Attempted, Job, JobResult } from "./attempt-all.ts";
-import { type Wake, restMs, scheduleWakes } from "./schedule.ts";
+import { type DrainRequest, restMs, scheduleDrains } from "./schedule.ts";
 
 export interface Concluding {
   readonly env: Pick<Env, "DB" | "RETRIES">;
   readonly world: World;
-  readonly tally: Tally;
+  readonly counters: Counters;
   /** Lets attempts go on behind the batch. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
@@ -52,27 +52,27 @@ export async function conclude(
   const also = [
     recordHealth(env.DB, attemptsOf(results), holds, now),
     disableDestinations(env.DB, goneDestinations(results), now),
-    ...(late.length === 0 ? [] : [putOnLane(env.DB, idsOf(late))]),
+    ...(late.length === 0 ? [] : [isolate(env.DB, idsOf(late))]),
   ];
   try {
     const [health] = await recordDeliveries(env.DB, deliveries, also, { until: leaseUntil, world });
-    countResults(results, deliveries, concluding.tally);
+    countResults(results, deliveries, concluding.counters);
     const held = [...holds].map(([destinationId, at]) => ({ destinationId, at }));
-    await wakeLane([...concluded.flatMap((one) => wakeOf(one, holds)), ...held], concluding);
-    await wakeLane(await turnBreakers(health?.results ?? [], results, concluding), concluding);
+    await scheduleNextDrains([...concluded.flatMap((one) => nextDrainOf(one, holds)), ...held], concluding);
+    await scheduleNextDrains(await changeBreakers(health?.results ?? [], results, concluding), concluding);
   } finally {
     for (const { result } of late) waitUntil(concludeLate(result, now + LATE_MS, concluding));
   }
   return deliveries;
 }
 
-function countResults(results: readonly JobResult[], deliveries: readonly Delivery[], tally: Tally): void {
+function countResults(results: readonly JobResult[], deliveries: readonly Delivery[], counters: Counters): void {
   for (const { job, attempt } of results) {
     if (attempt === null) continue;
-    tally.count("qonto_relay_attempts_total", { destination_id: job.destination.id, outcome: attempt.outcome });
+    counters.count("qonto_relay_attempts_total", { destination_id: job.destination.id, outcome: attempt.outcome });
   }
   for (const { destinationId, status } of deliveries) {
-    if (status !== "pending") tally.count("qonto_relay_deliveries_total", { destination_id: destinationId, status });
+    if (status !== "pending") counters.count("qonto_relay_deliveries_total", { destination_id: destinationId, status });
   }
 }
 
@@ -125,36 +125,36 @@ async function concludeLate(result: Promise<JobResult>, leaseUntil: number, conc
 }
 
 /** Turns the breakers to which the attempts gave reason; returns when their destinations' next turns are. */
-async function turnBreakers(
+async function changeBreakers(
   rows: readonly unknown[],
   results: readonly JobResult[],
   { env, world }: Concluding,
-): Promise<Wake[]> {
+): Promise<DrainRequest[]> {
   const now = world.now();
-  const turned: Wake[] = [];
+  const turned: DrainRequest[] = [];
   for (const { destinationId, breaker } of rows.map(readBreakerRow)) {
     const itsResults = results.filter(({ job }) => job.destination.id === destinationId);
     const maxPerSecond = itsResults[0]?.job.destination.maxPerSecond ?? null;
     const change = judgeBreaker(breaker, failedProbeAmong(itsResults), { now, random: world.random(), maxPerSecond });
-    if (change === null || !(await turnBreaker(env.DB, { destinationId, breaker }, change, now))) continue;
+    if (change === null || !(await changeBreaker(env.DB, { destinationId, breaker }, change, now))) continue;
     logLine("breaker", {
       destination_id: destinationId,
       decision: decisionOf(change),
       failed_probes: change.failedProbes,
     });
-    turned.push({ destinationId, at: change.nextTurnAt });
+    turned.push({ destinationId, at: change.nextDrainAt });
   }
   return turned;
 }
 
-function decisionOf({ restingSince, failedProbes }: BreakerChange): string {
-  if (restingSince === null) return "closed";
+function decisionOf({ circuitOpenedAt, failedProbes }: BreakerChange): string {
+  if (circuitOpenedAt === null) return "closed";
   return failedProbes === 0 ? "opened" : "stays open";
 }
 
 function failedProbeAmong(results: readonly JobResult[]): Attempt | null {
   const probe = results.find(
-    ({ job, attempt }) => job.destination.restingSince !== null && attempt?.outcome !== "delivered",
+    ({ job, attempt }) => job.destination.circuitOpenedAt !== null && attempt?.outcome !== "delivered",
   );
   return probe?.attempt ?? null;
 }
@@ -163,18 +163,18 @@ function failedProbeAmong(results: readonly JobResult[]): Attempt | null {
  * Each pending delivery has its message, but for those that wait for the end of a hold: that has one for all. Should the
  * destination rest by then, it is spent: probes have their own.
  */
-function wakeOf({ delivery, due, isPutOff }: Concluded, holds: ReadonlyMap<string, number>): Wake[] {
+function nextDrainOf({ delivery, due, isPutOff }: Concluded, holds: ReadonlyMap<string, number>): DrainRequest[] {
   const { destinationId, status } = delivery;
   if (status !== "pending" || due === null || (isPutOff && holds.has(destinationId))) return [];
   return [{ destinationId, at: due }];
 }
 
-async function wakeLane(wakes: readonly Wake[], { env, world }: Concluding): Promise<void> {
+async function scheduleNextDrains(drains: readonly DrainRequest[], { env, world }: Concluding): Promise<void> {
   try {
-    await scheduleWakes(env.RETRIES, wakes, world.now());
+    await scheduleDrains(env.RETRIES, drains, world.now());
   } catch (error) {
-    // Nothing is lost: D1 knows what is pending, and the cron wakes for what is overdue.
-    logFailure("wake-the-lane", error);
+    // Nothing is lost: D1 knows what is pending, and the cron drains for what is overdue.
+    logFailure("schedule-drain", error);
   }
 }
 
@@ -182,7 +182,7 @@ function attemptsOf(results: readonly JobResult[]) {
   return results.flatMap(({ job, attempt }) => (attempt === null ? [] : { destination: job.destination, attempt }));
 }
 
-/** A 410 says that the team wants no more events at all. */
+/** A 410 says that the destination wants no more events at all. */
 function goneDestinations(results: readonly JobResult[]): string[] {
   return idsOf(results.filter(({ attempt }) => attempt?.outcome === "gone"));
 }

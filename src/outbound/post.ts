@@ -12,7 +12,7 @@ import { signatureHeaders } from "./sign.ts";
 
 const EXCERPT_BYTES = 512;
 
-/** The status decides; a team that dribbles its body must not hold up its own success. */
+/** The status decides; a destination that dribbles its body must not hold up its own success. */
 const EXCERPT_TIMEOUT_MS = 500;
 
 const UNOPENED_SECRET = "No key of ENCRYPTION_KEYS opens the destination's secret: put back the one that is missing.";

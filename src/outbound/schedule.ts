@@ -1,5 +1,5 @@
 import type { Destination } from "../domain/destination.ts";
-import type { DueMessage, QueueMessage } from "../messages.ts";
+import type { DrainMessage, QueueMessage } from "../messages.ts";
 
 /** The queue's own limits. */
 const MESSAGES_PER_BATCH = 100;
@@ -18,25 +18,29 @@ export function restMs({ isFailing }: Pick<Destination, "isFailing">): number {
   return isFailing ? SLOW_FAILURE_REST_MS : 0;
 }
 
-/** When the retry lane is to look at a destination. */
-export interface Wake {
+/** When the retries is to look at a destination. */
+export interface DrainRequest {
   readonly destinationId: string;
   /** Unix milliseconds. */
   readonly at: number;
 }
 
 /**
- * Sends the messages that wake the retry lane, timed to arrive when something is due; one is enough for all that is due at
+ * Sends the messages that drain the retries, timed to arrive when something is due; one is enough for all that is due at
  * a destination in the same second. D1 has the due times as well: a message that is lost costs a delay until the cron sends
  * another.
  */
-export async function scheduleWakes(queue: Queue<QueueMessage>, wakes: readonly Wake[], now: number): Promise<void> {
-  const messages = new Map<string, { body: DueMessage; delaySeconds: number }>();
-  for (const { destinationId, at } of wakes.toSorted((one, other) => one.at - other.at)) {
+export async function scheduleDrains(
+  queue: Queue<QueueMessage>,
+  drains: readonly DrainRequest[],
+  now: number,
+): Promise<void> {
+  const messages = new Map<string, { body: DrainMessage; delaySeconds: number }>();
+  for (const { destinationId, at } of drains.toSorted((one, other) => one.at - other.at)) {
     const delaySeconds = delaySecondsUntil(at, now);
     // The latest of them stands for all.
     messages.set(`${destinationId} ${delaySeconds}`, {
-      body: { kind: "due", destination_id: destinationId, due_at: at },
+      body: { kind: "drain", destination_id: destinationId, due_at: at },
       delaySeconds,
     });
   }

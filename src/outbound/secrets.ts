@@ -1,5 +1,5 @@
 import type { Destination } from "../domain/destination.ts";
-import { seal, unseal } from "../platform/seal.ts";
+import { encrypt, decrypt } from "../platform/encryption.ts";
 import type { World } from "../platform/world.ts";
 
 const SECRET_PREFIX = "whsec_";
@@ -10,18 +10,18 @@ export async function makeSecret(
   encryptionKeys: readonly string[],
   destinationId: string,
   world: Pick<World, "randomBytes">,
-): Promise<{ readonly secret: string; readonly sealed: string }> {
+): Promise<{ readonly secret: string; readonly encrypted: string }> {
   const secret = SECRET_PREFIX + world.randomBytes(SECRET_BYTES).toBase64();
-  return { secret, sealed: await seal(encryptionKeys, secret, destinationId, world) };
+  return { secret, encrypted: await encrypt(encryptionKeys, secret, destinationId, world) };
 }
 
 /** The secret that D1 keeps; null when no configured key decrypts it, or what comes of it is no secret. */
-export async function openSecret(
+export async function decryptSecret(
   encryptionKeys: readonly string[],
-  sealed: string,
+  encrypted: string,
   destinationId: string,
 ): Promise<string | null> {
-  const text = await unseal(encryptionKeys, sealed, destinationId);
+  const text = await decrypt(encryptionKeys, encrypted, destinationId);
   return text !== null && isSecret(text) ? text : null;
 }
 
@@ -43,14 +43,14 @@ export function keyBytes(secret: string): Uint8Array<ArrayBuffer> {
  * the oldest last. Null when its secret cannot be opened.
  */
 export async function signingSecrets(
-  { id, sealedSecret, previousSecrets }: Destination,
+  { id, encryptedSecret, previousSecrets }: Destination,
   at: number,
   encryptionKeys: readonly string[],
 ): Promise<[string, ...string[]] | null> {
-  const open = (sealed: string) => openSecret(encryptionKeys, sealed, id);
-  const secret = await open(sealedSecret);
+  const open = (encrypted: string) => decryptSecret(encryptionKeys, encrypted, id);
+  const secret = await open(encryptedSecret);
   if (secret === null) return null;
   const stillSigning = previousSecrets.filter(({ until }) => until > at).toReversed();
-  const previous = await Promise.all(stillSigning.map(({ sealed }) => open(sealed)));
+  const previous = await Promise.all(stillSigning.map(({ encrypted }) => open(encrypted)));
   return [secret, ...previous.filter((one) => one !== null)];
 }

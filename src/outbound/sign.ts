@@ -4,7 +4,7 @@ import { signBusiness } from "../qonto/business-signature.ts";
 import { keyBytes } from "./secrets.ts";
 
 /**
- * Headers that let a team verify a delivery in either way: Standard Webhooks (the key is the decoded part behind
+ * Headers that let a destination verify a delivery in either way: Standard Webhooks (the key is the decoded part behind
  * `whsec_`) or as Qonto itself signs (the key is the whole string). While a secret is being rotated Standard Webhooks
  * carry a signature of each. Qonto's form has room for one: that of the oldest secret, the last, until its overlap ends,
  * so that the receiver has that long to learn the next.

@@ -7,7 +7,7 @@ import { makeSortableId } from "../platform/sortable-id.ts";
 import type { World } from "../platform/world.ts";
 import { type Posting, post } from "./post.ts";
 
-/** Lets a team that books what it receives tell a sample from money. */
+/** Lets a destination that books what it receives tell a sample from money. */
 const TEST_HEADERS = { "x-relay-test": "true" };
 
 /** Sends one sample event, signed like any other, whether the destination is paused or not. Nothing of it is recorded. */

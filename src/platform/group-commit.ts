@@ -24,7 +24,7 @@ const PATIENCE_MS = 100;
 const MOST_PATIENCE_MS = 30_000;
 
 /**
- * Lets what waits at the same moment be written at once, as databases commit in groups. Whoever comes first writes without
+ * Lets what waits at the same moment be written at once, as databases commit in groups. Anyone comes first writes without
  * waiting; what comes meanwhile goes with the next write, which the first to see the end of this one makes. Requests of one
  * isolate may share plain data and nothing else, not even a promise: so each write is the I/O of one request, and those who
  * wait look by timers of their own. Should a write be cut off, the others go by their own time boxes.
@@ -72,7 +72,7 @@ export class GroupCommit<Item, Outcome> {
       this.#waiting.splice(index, 1);
       return null;
     }
-    throw new Error("Whoever was to write this is gone");
+    throw new Error("Anyone was to write this is gone");
   }
 
   async #writeGroup(item: Item): Promise<Outcome> {

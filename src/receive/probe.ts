@@ -2,7 +2,7 @@ import type { Database } from "../store/database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { PROBE_TYPE } from "../domain/probe.ts";
 import type { Timers } from "../platform/timeout.ts";
-import { recordReceiverProbe } from "../store/marks.ts";
+import { recordReceiverProbe } from "../store/cron-state.ts";
 import { type NotDurable, makeDurable } from "./make-durable.ts";
 
 /**

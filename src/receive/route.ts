@@ -2,14 +2,14 @@ import { Hono } from "hono";
 import { ConfigError, type Config, type Env, readConfig } from "../env.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { PROBE_HEADER } from "../domain/probe.ts";
-import type { Tally } from "../domain/tally.ts";
+import type { Counters } from "../domain/counters.ts";
 import { isCatalogued } from "../qonto/catalogue.ts";
 import type { World } from "../platform/world.ts";
 import { type Verdict, receiveEvent } from "./receive-event.ts";
 import { refusalResponse } from "./refusals.ts";
 
 /** `POST /webhooks/qonto`, for both of Qonto's webhook systems. */
-export function receiveRoute(world: World, tally: Tally) {
+export function receiveRoute(world: World, counters: Counters) {
   const route = new Hono<{ Bindings: Env }>();
 
   route.post("/", async (c) => {
@@ -26,7 +26,7 @@ export function receiveRoute(world: World, tally: Tally) {
     // Our own work: how long a body takes is its sender's doing.
     const durationMs = world.now() - startedAt - (verdict.bodyMs ?? 0);
     logVerdict(verdict, durationMs);
-    countVerdict(verdict, { durationMs, ofDoctor: c.req.header(PROBE_HEADER) !== undefined }, tally);
+    countVerdict(verdict, { durationMs, ofDoctor: c.req.header(PROBE_HEADER) !== undefined }, counters);
     return toResponse(verdict);
   });
 
@@ -65,28 +65,28 @@ function toResponse(verdict: Verdict): Response {
 function countVerdict(
   verdict: Verdict,
   { durationMs, ofDoctor }: { readonly durationMs: number; readonly ofDoctor: boolean },
-  tally: Tally,
+  counters: Counters,
 ): void {
   // Of a body that never came whole there was nothing to acknowledge.
   const isWhole =
     verdict.outcome !== "broken_off" && !(verdict.outcome === "refused" && verdict.code === "body_timeout");
-  if (isWhole) tally.observe("qonto_relay_acknowledgement_seconds", durationMs);
+  if (isWhole) counters.observe("qonto_relay_acknowledgement_seconds", durationMs);
   switch (verdict.outcome) {
     case "accepted":
     case "duplicate": {
       // The catalogue is open, a metric's labels are not.
       const { source, type } = verdict.event;
       const label = isCatalogued(type) ? type : "other";
-      return tally.count("qonto_relay_events_total", { source, type: label, outcome: verdict.outcome });
+      return counters.count("qonto_relay_events_total", { source, type: label, outcome: verdict.outcome });
     }
     case "quarantined":
-      return tally.count("qonto_relay_events_total", {
+      return counters.count("qonto_relay_events_total", {
         source: verdict.source ?? "business",
         type: "unreadable",
         outcome: verdict.outcome,
       });
     case "refused":
-      return tally.count(ofDoctor ? "qonto_relay_probe_refusals_total" : "qonto_relay_refusals_total", {
+      return counters.count(ofDoctor ? "qonto_relay_probe_refusals_total" : "qonto_relay_refusals_total", {
         code: verdict.code,
       });
     case "probed":

@@ -6,7 +6,7 @@ export interface DestinationBacklog {
   readonly destinationId: string;
   readonly enabled: boolean;
   readonly isFailing: boolean;
-  readonly isResting: boolean;
+  readonly isCircuitOpen: boolean;
   readonly pending: number;
   /** Receipt of the oldest event that it is still owed; null when it is owed nothing. */
   readonly oldestPendingAt: number | null;
@@ -18,7 +18,7 @@ export const COUNTED_AT_MOST = 10_000;
 
 /** The pending and dead deliveries of each destination are read off their own indexes. */
 const countedSql = `
-  SELECT id, enabled, consecutive_failures > 0 AS is_failing, resting_since IS NOT NULL AS is_resting,
+  SELECT id, enabled, consecutive_failures > 0 AS is_failing, circuit_opened_at IS NOT NULL AS is_circuit_open,
     (SELECT count(*) FROM (
       SELECT 1 FROM deliveries WHERE destination_id = destinations.id AND status = 'pending'
       LIMIT ${COUNTED_AT_MOST})) AS pending,
@@ -51,7 +51,7 @@ const backlogRow = z
     id: z.string(),
     enabled: flag,
     is_failing: flag,
-    is_resting: flag,
+    is_circuit_open: flag,
     pending: z.number(),
     oldest_pending_at: z.number().nullable(),
     dead: z.number(),
@@ -60,7 +60,7 @@ const backlogRow = z
     destinationId: row.id,
     enabled: row.enabled,
     isFailing: row.is_failing,
-    isResting: row.is_resting,
+    isCircuitOpen: row.is_circuit_open,
     pending: row.pending,
     oldestPendingAt: row.oldest_pending_at,
     dead: row.dead,

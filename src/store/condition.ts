@@ -1,12 +1,12 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { oldestDueOfSql } from "./lane.ts";
-import { type MarkName, readMarksFrom, allMarks } from "./marks.ts";
+import { oldestDueOfSql } from "./drain.ts";
+import { type CronStateName, readCronStateFrom, allCronState } from "./cron-state.ts";
 import { appliedMigrations, isSchemaFault, migrationNames, missingAmong, readAppliedMigrations } from "./schema.ts";
 
 /** How the relay fares, as far as D1 knows. Times are Unix milliseconds. */
 export interface Condition {
-  readonly marks: ReadonlyMap<MarkName, number>;
+  readonly cronState: ReadonlyMap<CronStateName, number>;
   /**
    * Since when the longest neglected destination that neither rests nor is paused has been: its longest due delivery was due
    * then, or its turn, if it is served by turns, or the end of its hold. Null: none waits.
@@ -21,20 +21,20 @@ export interface Condition {
 }
 
 export const oldestDueSql = `
-  SELECT min(max(${oldestDueOfSql}, coalesce(next_turn_at, 0), coalesce(held_until, 0))) AS due_at
-  FROM destinations WHERE enabled = 1 AND resting_since IS NULL`;
+  SELECT min(max(${oldestDueOfSql}, coalesce(next_drain_at, 0), coalesce(held_until, 0))) AS due_at
+  FROM destinations WHERE enabled = 1 AND circuit_opened_at IS NULL`;
 
 /** One that is owed nothing has nothing to be probed with, and nobody misses it. */
-export const restingSinceSql = `
-  SELECT id, resting_since FROM destinations
-  WHERE enabled = 1 AND resting_since IS NOT NULL AND ${oldestDueOfSql} IS NOT NULL ORDER BY resting_since`;
+export const circuitOpenedAtSql = `
+  SELECT id, circuit_opened_at FROM destinations
+  WHERE enabled = 1 AND circuit_opened_at IS NOT NULL AND ${oldestDueOfSql} IS NOT NULL ORDER BY circuit_opened_at`;
 
 /** Bounded, for anybody may ask. */
 export const recentDeadLettersSql = `
   SELECT count(*) AS messages FROM (SELECT 1 FROM dead_letters WHERE received_at >= ?1 LIMIT 1000)`;
 
 const dueRow = z.object({ due_at: z.number().nullable() });
-const restingRow = z.object({ id: z.string(), resting_since: z.number() });
+const openCircuitRow = z.object({ id: z.string(), circuit_opened_at: z.number() });
 const countRow = z.object({ messages: z.number() });
 
 /** What D1 tells of the relay. */
@@ -49,9 +49,9 @@ export async function readCondition(db: Database, deadLettersSince: number): Pro
   try {
     const [applied, ...results] = await db.batch([
       appliedMigrations(db),
-      allMarks(db),
+      allCronState(db),
       db.prepare(oldestDueSql),
-      db.prepare(restingSinceSql),
+      db.prepare(circuitOpenedAtSql),
       db.prepare(recentDeadLettersSql).bind(deadLettersSince),
     ]);
     return {
@@ -64,14 +64,14 @@ export async function readCondition(db: Database, deadLettersSince: number): Pro
   }
 }
 
-function toCondition([marks, due, resting, deadLetters]: readonly D1Result[]): Condition {
+function toCondition([cronState, due, resting, deadLetters]: readonly D1Result[]): Condition {
   return {
-    marks: readMarksFrom(marks?.results ?? []),
+    cronState: readCronStateFrom(cronState?.results ?? []),
     oldestDueAt: dueRow.parse(due?.results[0]).due_at,
     resting: z
-      .array(restingRow)
+      .array(openCircuitRow)
       .parse(resting?.results)
-      .map((row) => ({ destinationId: row.id, since: row.resting_since })),
+      .map((row) => ({ destinationId: row.id, since: row.circuit_opened_at })),
     recentDeadLetters: countRow.parse(deadLetters?.results[0]).messages,
     databaseBytes: databaseBytesOf(deadLetters),
   };

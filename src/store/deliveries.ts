@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Database, type Persistence, retried, retriedUntil } from "./database.ts";
 import { type Attempt, type Delivery, type DeliveryStatus, type Outcome, attemptOutcomes } from "../domain/delivery.ts";
-import { LEASE_MS } from "../domain/turn.ts";
+import { LEASE_MS } from "../domain/drain-plan.ts";
 import {
   attemptsSql,
   isUnattemptedSql,

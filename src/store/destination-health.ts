@@ -2,10 +2,10 @@ import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import type { Breaker, BreakerChange } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
-import { type Destination, isServedByLane, isSlow } from "../domain/destination.ts";
+import { type Destination, isIsolatedFromStart, isSlow } from "../domain/destination.ts";
 import { REMEMBERED_HOLD_MS } from "../domain/hold.ts";
 import { SHORTEST_HOLD_SECONDS } from "../domain/retry-schedule.ts";
-import { LEASE_MS } from "../domain/turn.ts";
+import { LEASE_MS } from "../domain/drain-plan.ts";
 import { isAmongNewestSql } from "./event-order.ts";
 import { recipientsSql } from "./event-progress.ts";
 
@@ -37,7 +37,7 @@ export async function noteSuccesses(db: Database, after: number, upTo: number): 
   await retried(db, () => db.prepare(noteSuccessesSql).bind(after, upTo).run());
 }
 
-const isForgottenHoldSql = `held_until <= ?2 - ${REMEMBERED_HOLD_MS}`;
+const isExpiredHoldSql = `held_until <= ?2 - ${REMEMBERED_HOLD_MS}`;
 
 /** A hold is asked for by the URL that was called: an answer that comes after a change of it holds nobody. */
 export const recordHealthSql = `
@@ -55,17 +55,17 @@ export const recordHealthSql = `
       CASE WHEN consecutive_failures = 0 THEN ${newestSuccessSql} END,
       last_success_at),
     last_failure_at = coalesce(run.value ->> 'last_failure_at', last_failure_at),
-    on_lane = run.value ->> 'on_lane',
+    isolated = run.value ->> 'isolated',
     held_until = CASE
       WHEN run.value ->> 'held_until' IS NOT NULL AND url = run.value ->> 'url'
         THEN max(coalesce(held_until, 0), run.value ->> 'held_until')
-      WHEN ${isForgottenHoldSql} THEN NULL
+      WHEN ${isExpiredHoldSql} THEN NULL
       ELSE held_until END
   FROM json_each(?1) AS run
   WHERE destinations.id = run.value ->> 'destination_id'
-    AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR resting_since IS NOT NULL
-      OR on_lane <> run.value ->> 'on_lane' OR run.value ->> 'always' OR ${isForgottenHoldSql})
-  RETURNING destinations.id, consecutive_failures, consecutive_timeouts, failing_since, resting_since, failed_probes`;
+    AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR circuit_opened_at IS NOT NULL
+      OR isolated <> run.value ->> 'isolated' OR run.value ->> 'always' OR ${isExpiredHoldSql})
+  RETURNING destinations.id, consecutive_failures, consecutive_timeouts, failing_since, circuit_opened_at, failed_probes`;
 
 /**
  * A statement that notes failures, recoveries and slowness; its rows, for `readBreakerRow`, are the destinations to which
@@ -82,19 +82,19 @@ export function recordHealth(
   const runs = [...byDestination].map(([destinationId, made]) => ({
     destination_id: destinationId,
     url: made[0]?.destination.url ?? null,
-    always: made.some(({ destination }) => isServedByLane(destination, now)) ? 1 : 0,
+    always: made.some(({ destination }) => isIsolatedFromStart(destination, now)) ? 1 : 0,
     held_until: holds.get(destinationId) ?? null,
     ...summarize(made.map(({ attempt }) => attempt)),
   }));
   return db.prepare(recordHealthSql).bind(JSON.stringify(runs), now);
 }
 
-export const putOnLaneSql = `
-  UPDATE destinations SET on_lane = 1 WHERE on_lane = 0 AND id IN (SELECT value FROM json_each(?1))`;
+export const isolateSql = `
+  UPDATE destinations SET isolated = 1 WHERE isolated = 0 AND id IN (SELECT value FROM json_each(?1))`;
 
 /** A statement that leaves destinations to the lane whose answers are late, whatever these will be. */
-export function putOnLane(db: Database, destinationIds: readonly string[]): D1PreparedStatement {
-  return db.prepare(putOnLaneSql).bind(JSON.stringify(destinationIds));
+export function isolate(db: Database, destinationIds: readonly string[]): D1PreparedStatement {
+  return db.prepare(isolateSql).bind(JSON.stringify(destinationIds));
 }
 
 const breakerRow = z
@@ -103,7 +103,7 @@ const breakerRow = z
     consecutive_failures: z.number(),
     consecutive_timeouts: z.number(),
     failing_since: z.number().nullable(),
-    resting_since: z.number().nullable(),
+    circuit_opened_at: z.number().nullable(),
     failed_probes: z.number(),
   })
   .transform((row): { readonly destinationId: string; readonly breaker: Breaker } => ({
@@ -112,7 +112,7 @@ const breakerRow = z
       consecutiveFailures: row.consecutive_failures,
       consecutiveTimeouts: row.consecutive_timeouts,
       failingSince: row.failing_since,
-      restingSince: row.resting_since,
+      circuitOpenedAt: row.circuit_opened_at,
       failedProbes: row.failed_probes,
     },
   }));
@@ -122,9 +122,9 @@ export function readBreakerRow(row: unknown): z.output<typeof breakerRow> {
 }
 
 /** Not if somebody else has turned it meanwhile. */
-export const turnBreakerSql = `
-  UPDATE destinations SET resting_since = ?2, failed_probes = ?3, next_turn_at = ?4
-  WHERE id = ?1 AND resting_since IS ?5 AND failed_probes = ?6`;
+export const changeBreakerSql = `
+  UPDATE destinations SET circuit_opened_at = ?2, failed_probes = ?3, next_drain_at = ?4
+  WHERE id = ?1 AND circuit_opened_at IS ?5 AND failed_probes = ?6`;
 
 /**
  * Waits of the retry schedule are over when a destination comes back; what its answers asked for is not. The wait that is
@@ -145,25 +145,25 @@ const BROUGHT_FORWARD_AT_MOST = 1_000;
  * Opens, closes or keeps a breaker open; what a destination that comes back is owed becomes due. Returns whether nobody else
  * has turned it meanwhile.
  */
-export async function turnBreaker(
+export async function changeBreaker(
   db: Database,
   { destinationId, breaker }: { readonly destinationId: string; readonly breaker: Breaker },
   change: BreakerChange,
   now: number,
 ): Promise<boolean> {
   const turn = db
-    .prepare(turnBreakerSql)
+    .prepare(changeBreakerSql)
     .bind(
       destinationId,
-      change.restingSince,
+      change.circuitOpenedAt,
       change.failedProbes,
-      change.nextTurnAt,
-      breaker.restingSince,
+      change.nextDrainAt,
+      breaker.circuitOpenedAt,
       breaker.failedProbes,
     );
-  const isBack = change.restingSince === null;
+  const isBack = change.circuitOpenedAt === null;
   // Due since the rest began: before all that has come in since, oldest first.
-  const dueAt = breaker.restingSince ?? now;
+  const dueAt = breaker.circuitOpenedAt ?? now;
   const [turned] = await retried(db, () =>
     db.batch(isBack ? [turn, bringForward(db, destinationId, { now, dueAt })] : [turn]),
   );
@@ -171,19 +171,19 @@ export async function turnBreaker(
 }
 
 /**
- * With a `max_per_second` the probe waits until that allows it. While a probe is claimed, `next_turn_at` is the end of its
+ * With a `max_per_second` the probe waits until that allows it. While a probe is claimed, `next_drain_at` is the end of its
  * lease, and stays.
  */
 export const probeNowSql = `
-  UPDATE destinations SET next_turn_at = iif(max_per_second IS NULL, ?2,
+  UPDATE destinations SET next_drain_at = iif(max_per_second IS NULL, ?2,
     max(?2, coalesce(last_failure_at, 0) + CAST(1000 * max(1, 1.0 / max_per_second) AS INTEGER) + 1))
-  WHERE resting_since IS NOT NULL AND id IN (SELECT value FROM json_each(?1))
+  WHERE circuit_opened_at IS NOT NULL AND id IN (SELECT value FROM json_each(?1))
     AND (max_per_second IS NULL OR NOT EXISTS (
       SELECT 1 FROM deliveries
-      WHERE destination_id = destinations.id AND status = 'pending' AND next_attempt_at = destinations.next_turn_at))
-  RETURNING id, next_turn_at`;
+      WHERE destination_id = destinations.id AND status = 'pending' AND next_attempt_at = destinations.next_drain_at))
+  RETURNING id, next_drain_at`;
 
-const probeRow = z.object({ id: z.string(), next_turn_at: z.number() });
+const probeRow = z.object({ id: z.string(), next_drain_at: z.number() });
 
 /** Has destinations with an open circuit probed at once, for an operator. Returns when each may be, by its id. */
 export async function probeNow(
@@ -193,10 +193,10 @@ export async function probeNow(
 ): Promise<ReadonlyMap<string, number>> {
   const statement = db.prepare(probeNowSql).bind(JSON.stringify(destinationIds), now);
   const { results } = await retried(db, () => statement.all());
-  return new Map(results.map((row) => probeRow.parse(row)).map(({ id, next_turn_at }) => [id, next_turn_at]));
+  return new Map(results.map((row) => probeRow.parse(row)).map(({ id, next_drain_at }) => [id, next_drain_at]));
 }
 
-/** What a destination is owed becomes due: its ladders' waits are over. */
+/** What a destination is owed becomes due: its schedules' waits are over. */
 export async function bringDeliveriesForward(db: Database, destinationId: string, now: number): Promise<void> {
   await retried(db, () => bringForward(db, destinationId, { now, dueAt: now }).run());
 }
@@ -224,7 +224,7 @@ function summarize(attempts: readonly Attempt[]) {
     trailing_failures: trailing.length,
     trailing_timeouts: inOrder.length - 1 - lastOther,
     only_timeouts: lastOther === -1 ? 1 : 0,
-    on_lane: inOrder.slice(-1).some(isSlow) ? 1 : 0,
+    isolated: inOrder.slice(-1).some(isSlow) ? 1 : 0,
   };
 }
 

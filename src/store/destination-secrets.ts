@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 
-/** A destination's secrets as D1 keeps them: sealed. */
+/** A destination's secrets as D1 keeps them: encrypted. */
 export interface StoredSecrets {
   readonly destinationId: string;
   readonly secret: string;
@@ -49,12 +49,12 @@ export type Rotated =
 export async function rotateSecret(
   db: Database,
   destinationId: string,
-  { sealed, previousUntil }: { readonly sealed: string; readonly previousUntil: number },
+  { encrypted, previousUntil }: { readonly encrypted: string; readonly previousUntil: number },
   now: number,
 ): Promise<Rotated> {
   const [rotated, next] = await retried(db, () =>
     db.batch([
-      db.prepare(rotateSql).bind(destinationId, sealed, previousUntil, now),
+      db.prepare(rotateSql).bind(destinationId, encrypted, previousUntil, now),
       db.prepare(nextRotationSql).bind(destinationId, now),
     ]),
   );

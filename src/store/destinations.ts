@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
-import { forgetRemovedDestinations } from "./tallies.ts";
+import { forgetRemovedDestinations } from "./counters.ts";
 
 /** A destination with what is known of how it fares. Times are Unix milliseconds. */
 export interface DestinationReport extends Destination {
@@ -26,11 +26,11 @@ const destinationRow = z.object({
   max_per_second: z.number().nullable(),
   secret: z.string(),
   previous_secrets: jsonList(z.object({ secret: z.string(), until: z.number() })),
-  on_lane: z.number().transform((flag) => flag === 1),
+  isolated: z.number().transform((flag) => flag === 1),
   consecutive_failures: z.number(),
   last_success_at: z.number().nullable(),
-  resting_since: z.number().nullable(),
-  next_turn_at: z.number().nullable(),
+  circuit_opened_at: z.number().nullable(),
+  next_drain_at: z.number().nullable(),
   held_until: z.number().nullable(),
   created_at: z.number(),
   updated_at: z.number(),
@@ -56,13 +56,13 @@ function toDestination(row: z.output<typeof destinationRow>): Destination {
     retryScheduleSeconds: row.retry_schedule_seconds,
     timeoutMs: row.timeout_ms,
     maxPerSecond: row.max_per_second,
-    sealedSecret: row.secret,
-    previousSecrets: row.previous_secrets.map(({ secret, until }) => ({ sealed: secret, until })),
-    onLane: row.on_lane || keepsFailing(row.consecutive_failures),
+    encryptedSecret: row.secret,
+    previousSecrets: row.previous_secrets.map(({ secret, until }) => ({ encrypted: secret, until })),
+    isIsolated: row.isolated || keepsFailing(row.consecutive_failures),
     isFailing: row.consecutive_failures > 0,
     hasSucceeded: row.last_success_at !== null,
-    restingSince: row.resting_since,
-    nextTurnAt: row.next_turn_at,
+    circuitOpenedAt: row.circuit_opened_at,
+    nextDrainAt: row.next_drain_at,
     heldUntil: row.held_until,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -87,10 +87,10 @@ export function enabledDestinations(db: Database): D1PreparedStatement {
   return db.prepare(enabledSql);
 }
 
-export const restingSql = "SELECT * FROM destinations WHERE enabled = 1 AND resting_since IS NOT NULL";
+export const openCircuitsSql = "SELECT * FROM destinations WHERE enabled = 1 AND circuit_opened_at IS NOT NULL";
 
-export async function restingDestinations(db: Database): Promise<Destination[]> {
-  const { results } = await db.prepare(restingSql).all();
+export async function destinationsWithOpenCircuit(db: Database): Promise<Destination[]> {
+  const { results } = await db.prepare(openCircuitsSql).all();
   return results.map(readDestinationRow);
 }
 
@@ -137,7 +137,7 @@ export async function insertDestination(db: Database, destination: Destination):
       toJson(destination.retryScheduleSeconds),
       destination.timeoutMs,
       destination.maxPerSecond,
-      destination.sealedSecret,
+      destination.encryptedSecret,
       destination.createdAt,
       destination.updatedAt,
     );
@@ -170,12 +170,12 @@ const assignments = changeable.map(
  */
 export const changeSql = `
   UPDATE destinations SET ${assignments.join(", ")}, updated_at = ?3,
-    next_turn_at = iif(json_type(?2, '$.max_per_second') IS NOT NULL AND resting_since IS NULL, NULL, next_turn_at),
+    next_drain_at = iif(json_type(?2, '$.max_per_second') IS NOT NULL AND circuit_opened_at IS NULL, NULL, next_drain_at),
     held_until = iif(json_type(?2, '$.url') IS NOT NULL OR ?2 ->> '$.enabled', NULL, held_until)
   WHERE id = ?1 RETURNING id`;
 
 /** Returns whether there is such a destination. */
-export async function changeDestination(
+export async function updateDestination(
   db: Database,
   id: string,
   change: DestinationChange,

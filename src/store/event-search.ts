@@ -38,9 +38,9 @@ export interface EventSearch extends EventQuery {
   readonly resourceId: string | undefined;
 }
 
-/** Of each team's dead deliveries; and teams that have any. */
+/** Of each destination's dead deliveries; and destinations that have any. */
 const DEAD_LOOKED_AT = 500;
-const MOST_TEAMS_LOOKED_AT = 500;
+const MOST_DESTINATIONS_LOOKED_AT = 500;
 
 const deliveriesSql = `(
   SELECT json_group_array(json_object('destination_id', recipient.key, 'status', ${statusSql},
@@ -55,13 +55,13 @@ const candidatesSql = `SELECT seq, received_at FROM events WHERE ${windowSql(MAX
 /** The order of the index that has only dead deliveries. */
 const newestDeadFirst = "ORDER BY events.received_at DESC, events.id DESC";
 
-/** Those of which some team's delivery is dead: in each team's part of that index the newest. */
+/** Those of which some destination's delivery is dead: in each destination's part of that index the newest. */
 const deadCandidatesSql = `
   WITH RECURSIVE refusing (id, place) AS (
     SELECT (SELECT min(destination_id) FROM deliveries WHERE status = 'dead'), 1
     UNION ALL
     SELECT (SELECT min(destination_id) FROM deliveries WHERE status = 'dead' AND destination_id > refusing.id), place + 1
-    FROM refusing WHERE refusing.id IS NOT NULL AND place < ${MOST_TEAMS_LOOKED_AT}
+    FROM refusing WHERE refusing.id IS NOT NULL AND place < ${MOST_DESTINATIONS_LOOKED_AT}
   )
   SELECT DISTINCT events.seq, events.received_at, events.id
   FROM refusing CROSS JOIN json_each((

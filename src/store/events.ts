@@ -9,11 +9,11 @@ import { eventRow, toEventFields } from "./event-row.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
- * What recording an event found. `forgotten`: recorded before, but the queue message that should have followed has not been
+ * What recording an event found. `lost`: recorded before, but the queue message that should have followed has not been
  * handled for so long that it needs sending again.
  */
 export interface Recorded {
-  readonly as: "new" | "duplicate" | "forgotten";
+  readonly as: "new" | "duplicate" | "lost";
   /** Whether the one recorded before has another body. That one stays. */
   readonly bodyDiffers: boolean;
 }
@@ -28,7 +28,7 @@ const wantedBySql = `(
   WHERE destinations.enabled = 1 AND ${wantsSql("given")})`;
 
 /** The message that should have followed has not been handled for long, and no consumer has the event. */
-const isForgottenSql = `(
+const hasLostNextStepSql = `(
   events.queued_at < excluded.queued_at - ${MESSAGE_PATIENCE_MS}
   AND coalesce(events.claimed_until, 0) <= excluded.queued_at AND ${unfinishedSql})`;
 
@@ -44,7 +44,7 @@ export const recordSql = `
     duplicates = events.duplicates + 1,
     conflicts = events.conflicts + (events.body <> excluded.body),
     queued_at = CASE
-      WHEN ${isForgottenSql} THEN excluded.queued_at
+      WHEN ${hasLostNextStepSql} THEN excluded.queued_at
       WHEN events.queued_at = excluded.queued_at THEN events.queued_at - 1
       ELSE events.queued_at END
     WHERE NOT (?13 AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))
@@ -81,7 +81,7 @@ function toRecorded(event: RelayEvent, found: unknown): Recorded {
   // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
   const row = found === undefined ? null : recordedRow.parse(found);
   if (row === null || row.duplicates === 0) return { as: "new", bodyDiffers: false };
-  return { as: row.queued_at === event.receivedAt ? "forgotten" : "duplicate", bodyDiffers: row.body !== event.body };
+  return { as: row.queued_at === event.receivedAt ? "lost" : "duplicate", bodyDiffers: row.body !== event.body };
 }
 
 export const recordClaimedSql = `

@@ -10,17 +10,17 @@ import { unfinishedSql } from "./event-progress.ts";
 /** From where the cron's scan begins: before, every event is finished. */
 export const expireEventsSql = `
   UPDATE events SET queued_at = 0, claimed_until = 0
-  WHERE seq > coalesce((SELECT value FROM marks WHERE name = 'unfinished_from'), 0) AND ${unfinishedSql}`;
+  WHERE seq > coalesce((SELECT value FROM cron_state WHERE name = 'unfinished_from'), 0) AND ${unfinishedSql}`;
 
 /** It waits for the end of a lease, or of its first attempt; any other is due when its retry schedule says. */
 const isHeldSql = "status = 'pending' AND (claims > 0 OR attempts = '[]')";
 
-/** A turn that is held under a lease ends with it; any other `next_turn_at` is an open circuit or `max_per_second`. */
-export const expireTurnsSql = `
-  UPDATE destinations SET next_turn_at = 0
+/** A turn that is held under a lease ends with it; any other `next_drain_at` is an open circuit or `max_per_second`. */
+export const expireDrainsSql = `
+  UPDATE destinations SET next_drain_at = 0
   WHERE EXISTS (
     SELECT 1 FROM deliveries
-    WHERE destination_id = destinations.id AND next_attempt_at = destinations.next_turn_at AND ${isHeldSql})`;
+    WHERE destination_id = destinations.id AND next_attempt_at = destinations.next_drain_at AND ${isHeldSql})`;
 
 export const expireDeliveriesSql = `
   UPDATE deliveries SET next_attempt_at = 0
@@ -29,5 +29,5 @@ export const expireDeliveriesSql = `
 /** Expires every lease. */
 export async function expireLeases(db: D1Database): Promise<void> {
   // The turns first: they are told by the deliveries.
-  await db.batch([db.prepare(expireEventsSql), db.prepare(expireTurnsSql), db.prepare(expireDeliveriesSql)]);
+  await db.batch([db.prepare(expireEventsSql), db.prepare(expireDrainsSql), db.prepare(expireDeliveriesSql)]);
 }

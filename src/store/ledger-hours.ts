@@ -3,7 +3,7 @@ import { type Database, retried } from "./database.ts";
 import { type Ledger, emptyAccount, emptyLedger, isSettled } from "../domain/ledger.ts";
 import type { LedgerByHour, Span } from "./ledger-rows.ts";
 import { inParameters } from "./parameters.ts";
-import { MS_PER_HOUR, hourOf } from "./tallies.ts";
+import { MS_PER_HOUR, hourOf } from "./counters.ts";
 
 /**
  * What the ledger has counted is remembered for each hour that has come to its end: a younger event is recorded, behind which
@@ -27,7 +27,7 @@ export interface LedgerMoment {
   readonly changes: number;
 }
 
-const changesSql = "coalesce((SELECT value FROM marks WHERE name = 'ledger_changes'), 0)";
+const changesSql = "coalesce((SELECT value FROM cron_state WHERE name = 'ledger_changes'), 0)";
 
 const firstAtSql = "(SELECT received_at FROM events WHERE seq = (SELECT min(seq) FROM events))";
 
@@ -56,7 +56,7 @@ export function rememberedHours(db: Database, { since, until }: Span): D1Prepare
 }
 
 /** The first hour from `from` on, before `end`, that is not remembered; `end` without one. */
-export async function firstForgottenHour(db: Database, from: number, end: number): Promise<number> {
+export async function firstUnkeptHour(db: Database, from: number, end: number): Promise<number> {
   const { results } = await rememberedHours(db, { since: from * MS_PER_HOUR, until: end * MS_PER_HOUR }).all();
   const hours = new Set(results.map((row) => hourRow.parse(row).hour));
   let hour = from;
@@ -70,7 +70,7 @@ const countsOfHour = z.object({
   unmatched: z.number(),
   reconciled: z.number(),
   accounts: z.array(
-    z.object({ destination_id: z.string(), owed: z.number(), delivered: z.number(), dead: z.number() }),
+    z.object({ destination_id: z.string(), expected: z.number(), delivered: z.number(), dead: z.number() }),
   ),
 });
 
@@ -96,9 +96,9 @@ export function writeCounts({ received, settled, unmatched, reconciled, accounts
     settled,
     unmatched,
     reconciled,
-    accounts: accounts.map(({ destinationId, owed, delivered, dead }) => ({
+    accounts: accounts.map(({ destinationId, expected, delivered, dead }) => ({
       destination_id: destinationId,
-      owed,
+      expected,
       delivered,
       dead,
     })),
@@ -142,11 +142,11 @@ export const forgetHoursSql = `
   WHERE hour IN (SELECT (value ->> 'received_at') / ${MS_PER_HOUR} FROM json_each(?1))`;
 
 export const countChangeSql = `
-  INSERT INTO marks (name, value) VALUES ('ledger_changes', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1`;
+  INSERT INTO cron_state (name, value) VALUES ('ledger_changes', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1`;
 
 /**
  * Statements for the transaction that changes settled events or their deliveries: the hours of `events`, a JSON list of rows
- * with `received_at`, are forgotten, and what is being counted of them is not remembered. Rows written: 1, and 1 for each hour.
+ * with `received_at`, are lost, and what is being counted of them is not remembered. Rows written: 1, and 1 for each hour.
  */
 export function forgetHours(db: Database, events: string): D1PreparedStatement[] {
   return [db.prepare(forgetHoursSql).bind(events), db.prepare(countChangeSql)];

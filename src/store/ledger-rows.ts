@@ -4,7 +4,7 @@ import { RECONCILED_PREFIX } from "../domain/event.ts";
 import { type Ledger, addLedgers, emptyAccount, emptyLedger } from "../domain/ledger.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { eventStateSql, isUnattemptedSql, recipientsSql, isFirstSql } from "./event-progress.ts";
-import { MS_PER_HOUR } from "./tallies.ts";
+import { MS_PER_HOUR } from "./counters.ts";
 
 /**
  * The ledger is counted from the rows themselves, in pages, so that D1 can do other work between; the statements of a page see
@@ -30,7 +30,7 @@ export const statesSql = `
 
 /** What the events say. */
 export const recipientsOfPageSql = `
-  SELECT ${hourSql}, recipient.key AS destination_id, count(*) AS owed,
+  SELECT ${hourSql}, recipient.key AS destination_id, count(*) AS expected,
     sum(${isFirstSql}) AS delivered, sum(${isUnattemptedSql}) AS unwritten
   FROM events CROSS JOIN ${recipientsSql} WHERE ${ofPageSql} GROUP BY hour, recipient.key`;
 
@@ -57,7 +57,7 @@ const stateRow = z.object({
 const recipientsRow = z.object({
   hour: z.number(),
   destination_id: z.string(),
-  owed: z.number(),
+  expected: z.number(),
   delivered: z.number(),
   unwritten: z.number(),
 });

@@ -12,7 +12,7 @@ import {
 } from "./ledger-hours.ts";
 import { type LedgerByHour, type Span, countPages, pageStatements, readPage, readTime } from "./ledger-rows.ts";
 import { isWaitingSql } from "./quarantine.ts";
-import { MS_PER_HOUR, hourOf } from "./tallies.ts";
+import { MS_PER_HOUR, hourOf } from "./counters.ts";
 
 /** Walks over what waits, which is bounded. */
 export const quarantinedSql = `

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
 
-/** What is known of an organization at a glance. */
+/** What is known of an organization at a summary. */
 export interface OrganizationRow {
   readonly organizationId: string;
   /** Body of the latest event of `v1/organizations`; null before the first. */

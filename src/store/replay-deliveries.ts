@@ -1,5 +1,5 @@
 import type { DeliveryKey } from "../domain/delivery.ts";
-import { LEASE_MS } from "../domain/turn.ts";
+import { LEASE_MS } from "../domain/drain-plan.ts";
 import { type Database, retried } from "./database.ts";
 import { attemptsSql, recipientsSql, rowOfRecipientSql } from "./event-progress.ts";
 import { forgetHours } from "./ledger-hours.ts";

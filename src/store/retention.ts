@@ -3,7 +3,7 @@ import { type Database, retried } from "./database.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { deletableSql } from "./event-progress.ts";
 import { forgetHours } from "./ledger-hours.ts";
-import { ALL_TIME, forgetRemovedDestinations, hourOf } from "./tallies.ts";
+import { ALL_TIME, forgetRemovedDestinations, hourOf } from "./counters.ts";
 
 /** Instants in Unix milliseconds: what is older may go. */
 export interface CutOff {
@@ -110,9 +110,9 @@ export const deleteReplaysSql = `
 export const deleteAuditSql = `
   DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)`;
 
-export const deleteTalliesSql = `
-  DELETE FROM tallies WHERE hour IN (
-    SELECT hour FROM tallies WHERE hour > ${ALL_TIME} AND hour < ?1 ORDER BY hour LIMIT ?2)`;
+export const deleteCountersSql = `
+  DELETE FROM counters WHERE hour IN (
+    SELECT hour FROM counters WHERE hour > ${ALL_TIME} AND hour < ?1 ORDER BY hour LIMIT ?2)`;
 
 /** Their rows are short, and a program may make many. */
 const MOST_KEYS = 1_000;
@@ -136,7 +136,7 @@ export async function deleteOthers(
       db.prepare(deleteDeadLettersSql).bind(deadBefore, limit),
       db.prepare(deleteReplaysSql).bind(settledBefore, limit),
       db.prepare(deleteAuditSql).bind(firstAuditId, limit),
-      db.prepare(deleteTalliesSql).bind(hourOf(deadBefore), limit),
+      db.prepare(deleteCountersSql).bind(hourOf(deadBefore), limit),
       db.prepare(deleteKeysSql).bind(keysBefore, MOST_KEYS),
       forgetRemovedDestinations(db),
     ]),

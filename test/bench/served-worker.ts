@@ -92,8 +92,8 @@ export class ServedWorker {
     return (await this.db.prepare("SELECT 1").all()).meta.size_after;
   }
 
-  /** Adds a team; answers its destination's id. */
-  async addTeam(url: string, settings: object = {}): Promise<string> {
+  /** Adds a destination; answers its destination's id. */
+  async addDestination(url: string, settings: object = {}): Promise<string> {
     const client = new RelayClient(this.url, ADMIN_TOKEN);
     return (await client.post("/api/destinations", { url, ...settings }, z.object({ id: z.string() }))).id;
   }

@@ -12,20 +12,22 @@ const script = '<script>alert("1")</script> \u202Eevil 🦀';
 export type BusyDay = Awaited<ReturnType<typeof fillBusyDay>>;
 
 /**
- * What the pages have to show: teams that are well, that fail and that are paused; an event of each type, one twice, some
+ * What the pages have to show: destinations that are well, that fail and that are paused; an event of each type, one twice, some
  * hostile, some in quarantine; dead letters and an audit trail. What is looked for comes last: lists begin with the newest.
  */
 export async function fillBusyDay(scene: Scene) {
-  const teams = {
-    accounting: await scene.addTeam("Accounting"),
-    treasury: await scene.addTeam("Treasury", (before) => (before === 3 ? 503 : 200), { retry_schedule_seconds: [1] }),
-    fraudDesk: await scene.addTeam("Fraud desk", () => 500, {
+  const destinations = {
+    accounting: await scene.addDestination("Accounting"),
+    treasury: await scene.addDestination("Treasury", (before) => (before === 3 ? 503 : 200), {
+      retry_schedule_seconds: [1],
+    }),
+    fraudDesk: await scene.addDestination("Fraud desk", () => 500, {
       retry_schedule_seconds: [1],
       types: ["v1/transactions"],
     }),
-    warehouse: await scene.addTeam("Warehouse", () => 200, { enabled: false }),
+    warehouse: await scene.addDestination("Warehouse", () => 200, { enabled: false }),
   };
-  await scene.addTeam("Hostile", () => ({ status: 500, body: hostileText.repeat(4) }), {
+  await scene.addDestination("Hostile", () => ({ status: 500, body: hostileText.repeat(4) }), {
     retry_schedule_seconds: [],
     organizations: [hostileText],
   });
@@ -65,32 +67,32 @@ export async function fillBusyDay(scene: Scene) {
 
   await scene.settled(...events);
   const at = Date.now();
-  insertDeadLetters(scene, "day", { at, eventId: refused.id, teamId: teams.accounting });
+  insertDeadLetters(scene, "day", { at, eventId: refused.id, destinationId: destinations.accounting });
   const record = {
     id: `aud_${at.toString(16).padStart(12, "0")}ffff`,
     token: "night-shift",
-    subject: teams.accounting,
+    subject: destinations.accounting,
   };
   scene.insert(
     "audit",
     { ...record, action: "destination.changed", outcome: "begun", before: '{"enabled":true,"timeout_ms":10000}' },
     { ...record, id: `${record.id}f`, action: "destination.replayed", outcome: "failed" },
   );
-  await scene.client.patch(`/api/destinations/${teams.accounting}`, { timeout_ms: 9_000 }, z.unknown());
+  await scene.client.patch(`/api/destinations/${destinations.accounting}`, { timeout_ms: 9_000 }, z.unknown());
   const reader = { name: "reader", access: "read" };
   const { token: readerToken } = await scene.client.post("/api/tokens", reader, z.object({ token: z.string() }));
-  return { teams, readerToken, refused, refusedToo, hostile, unreadable };
+  return { destinations, readerToken, refused, refusedToo, hostile, unreadable };
 }
 
 interface DeadLettersOf {
   /** Unix milliseconds; the last is a second older. */
   readonly at: number;
   readonly eventId: string;
-  readonly teamId: string;
+  readonly destinationId: string;
 }
 
-/** Three that the queues gave up on: of an event, of a team, and of nobody knows what. Their ids begin with the name. */
-export function insertDeadLetters(scene: Scene, name: string, { at, eventId, teamId }: DeadLettersOf): void {
+/** Three that the queues gave up on: of an event, of a destination, and of nobody knows what. Their ids begin with the name. */
+export function insertDeadLetters(scene: Scene, name: string, { at, eventId, destinationId }: DeadLettersOf): void {
   const letter = (id: string, kind: string, fields: object) => ({
     id: `${name}-${id}`,
     kind,
@@ -106,7 +108,11 @@ export function insertDeadLetters(scene: Scene, name: string, { at, eventId, tea
       event_id: eventId,
       received_at: at - 3_000,
     },
-    { ...letter("of-team", "due", { destination_id: teamId }), destination_id: teamId, received_at: at - 2_000 },
+    {
+      ...letter("of-one", "drain", { destination_id: destinationId }),
+      destination_id: destinationId,
+      received_at: at - 2_000,
+    },
     {
       ...letter("of-nobody", "unknown", { note: "\u202E <script>alert(1)</script> 🦀" }),
       received_at: at - 1_000,

@@ -9,14 +9,14 @@ import { quarantine } from "./pages/quarantine.ts";
 import { registrations } from "./pages/registrations.ts";
 import { resources } from "./pages/resources.ts";
 import { tail } from "./pages/tail.ts";
-import { teams } from "./pages/teams.ts";
+import { destinations } from "./pages/destinations.ts";
 
 // In one file, because it takes longer to start a relay and a browser than to test most pages: `-t tail` picks one.
 describeInBrowser("the console in a browser", () => {
   describe("overview", overview);
   describe("events", events);
   describe("tail", tail);
-  describe("teams", teams);
+  describe("destinations", destinations);
   describe("organizations", organizations);
   describe("resources", resources);
   describe("registrations", registrations);

@@ -3,7 +3,7 @@ import { expect, vi } from "vitest";
 import { z } from "zod";
 import { sourceOfType } from "../../src/qonto/sample-event.ts";
 import { PlayedRelay } from "../demo/client.ts";
-import { type Reply, TeamServer } from "../demo/team-server.ts";
+import { type Reply, DestinationServer } from "../demo/destination-server.ts";
 import { type ServedRelay, serveRelay, variables } from "../node/support/served-relay.ts";
 import { type Payload, businessRequest, makePayload, onboardingRequest } from "../support/qonto.ts";
 import { insertBeneath } from "./local-database.ts";
@@ -19,7 +19,7 @@ export class Scene {
   readonly relay: ServedRelay;
   readonly adminToken = variables.ADMIN_TOKEN;
   readonly client: PlayedRelay;
-  readonly #teams: TeamServer[] = [];
+  readonly #destinations: DestinationServer[] = [];
 
   private constructor(relay: ServedRelay) {
     this.relay = relay;
@@ -32,19 +32,19 @@ export class Scene {
   }
 
   async end(): Promise<void> {
-    for (const team of this.#teams) team.stop();
+    for (const destination of this.#destinations) destination.stop();
     await this.relay.stop();
   }
 
-  /** A team's server, which the relay does not know of yet. */
-  async listen(answer?: (before: number) => number | Reply): Promise<TeamServer> {
-    const team = await TeamServer.start(answer);
-    this.#teams.push(team);
-    return team;
+  /** A destination's server, which the relay does not know of yet. */
+  async listen(answer?: (before: number) => number | Reply): Promise<DestinationServer> {
+    const destination = await DestinationServer.start(answer);
+    this.#destinations.push(destination);
+    return destination;
   }
 
-  /** Answers the id of the new team. */
-  async addTeam(description: string, answer?: (before: number) => number | Reply, settings: object = {}) {
+  /** Answers the id of the new destination. */
+  async addDestination(description: string, answer?: (before: number) => number | Reply, settings: object = {}) {
     const { url } = await this.listen(answer);
     const { id } = await this.client.post("/api/destinations", { url, description, ...settings }, created);
     return id;

@@ -6,8 +6,8 @@ export interface EventDetail {
 
 type DeliveryStatus = "pending" | "delivered" | "dead";
 
-/** A team's side of the account. */
-export interface TeamBook {
+/** A destination's side of the account. */
+export interface DestinationBook {
   readonly name: string;
   readonly destinationId: string;
   readonly wants: (type: string) => boolean;
@@ -24,10 +24,10 @@ export interface SentEvent {
 }
 
 /** `wanted` is the sum of delivered, dead, pending and lost. */
-export interface TeamAccount {
-  readonly team: string;
+export interface DestinationAccount {
+  readonly destination: string;
   readonly wanted: number;
-  /** Taken by the team, whatever the relay says. */
+  /** Taken by the destination, whatever the relay says. */
   readonly delivered: number;
   /** Times that an event was taken once more. */
   readonly repeated: number;
@@ -39,12 +39,12 @@ export interface TeamAccount {
   readonly unasked: readonly string[];
 }
 
-/** Holds what was sent, what each team took and what the relay says of it against each other. */
+/** Holds what was sent, what each destination took and what the relay says of it against each other. */
 export function accountFor(
-  book: TeamBook,
+  book: DestinationBook,
   sent: readonly SentEvent[],
   details: ReadonlyMap<string, EventDetail>,
-): TeamAccount {
+): DestinationAccount {
   const owed = sent.filter(
     ({ id, type, isAcknowledged }) =>
       isAcknowledged && book.wants(type) && (!book.hasLeft || statusOf(book, details.get(id)) !== "lost"),
@@ -56,7 +56,7 @@ export function accountFor(
   const idsOf = (end: keyof typeof ends) => (ends[end] ?? []).map(({ id }) => id);
   const wantedIds = new Set(sent.filter(({ type }) => book.wants(type)).map(({ id }) => id));
   return {
-    team: book.name,
+    destination: book.name,
     wanted: owed.length,
     delivered: idsOf("delivered").length,
     repeated: book.taken.values().reduce((sum, times) => sum + times - 1, 0),
@@ -67,8 +67,8 @@ export function accountFor(
   };
 }
 
-/** Where a delivery that the team has not taken stands. Called delivered all the same, it is lost. */
-function statusOf({ destinationId }: TeamBook, detail: EventDetail | undefined): "pending" | "dead" | "lost" {
+/** Where a delivery that the destination has not taken stands. Called delivered all the same, it is lost. */
+function statusOf({ destinationId }: DestinationBook, detail: EventDetail | undefined): "pending" | "dead" | "lost" {
   if (detail === undefined) return "lost";
   if (isBeforeFanOut(detail)) return "pending";
   const status = detail.deliveries.find(({ destination_id }) => destination_id === destinationId)?.status;

@@ -14,10 +14,10 @@ import { replayFaults } from "./replay.ts";
 import { showAccounts, showPassages, showSender } from "./report.ts";
 import { Sender } from "./sender.ts";
 import { settle } from "./settle.ts";
-import { type Team, enlistTeams } from "./teams.ts";
+import { type Destination, enlistDestinations } from "./destinations.ts";
 
 /**
- * `npm run chaos`: the relay under load from Qonto, between teams of which most are ill, while it is killed again and
+ * `npm run chaos`: the relay under load from Qonto, between destinations of which most are ill, while it is killed again and
  * again. Nothing that was acknowledged may be lost. `npm run chaos -- --help` names the options.
  */
 
@@ -41,19 +41,19 @@ async function run(options: Options, copy: LocalRelay, relay: MortalRelay): Prom
   );
   await relay.start();
   const client = new PlayedRelay(copy.url, ADMIN_TOKEN);
-  const teams = await enlistTeams(client);
+  const destinations = await enlistDestinations(client);
   try {
-    const sender = await play(options, teams, { url: copy.url, relay });
-    return await judge(client, teams, sender, relay);
+    const sender = await play(options, destinations, { url: copy.url, relay });
+    return await judge(client, destinations, sender, relay);
   } finally {
-    for (const { server } of teams) server.stop();
+    for (const { server } of destinations) server.stop();
   }
 }
 
 /** The load, the kills and the recoveries, side by side. */
 async function play(
   { seconds, rate, kills, seed }: Options,
-  teams: readonly Team[],
+  destinations: readonly Destination[],
   { url, relay }: { url: string; relay: MortalRelay },
 ): Promise<Sender> {
   const sender = new Sender(url, secrets, chanceOf(seed + 1));
@@ -61,7 +61,9 @@ async function play(
   await Promise.all([
     sender.send(planLoad(seconds * rate, Date.now(), chanceOf(seed)), rate, GRACE_MS),
     relay.killAgainAndAgain(kills, loadMs, chanceOf(seed + 2)),
-    ...teams.filter(({ illUntil }) => illUntil <= 1).map(({ illUntil, heal }) => wait(illUntil * loadMs).then(heal)),
+    ...destinations
+      .filter(({ illUntil }) => illUntil <= 1)
+      .map(({ illUntil, heal }) => wait(illUntil * loadMs).then(heal)),
   ]);
   return sender;
 }
@@ -69,14 +71,14 @@ async function play(
 /** Waits for what is still on its way, holds all sides against each other and says what is wrong. */
 async function judge(
   client: PlayedRelay,
-  teams: readonly Team[],
+  destinations: readonly Destination[],
   sender: Sender,
   { outages }: MortalRelay,
 ): Promise<boolean> {
   const startedAt = Date.now();
   const letters = [...sender.letters.values()];
   const sent = letters.map(({ event, acknowledgedAt }) => ({ ...event, isAcknowledged: acknowledgedAt !== null }));
-  const coming = teams.filter(({ ending }) => ending === "delivered");
+  const coming = destinations.filter(({ ending }) => ending === "delivered");
   const details = await settle(
     client,
     sent.filter(({ isAcknowledged }) => isAcknowledged).map(({ id }) => id),
@@ -84,17 +86,22 @@ async function judge(
   );
   console.log(`  all is quiet ${Math.round((Date.now() - startedAt) / 1000)} s after the load`);
 
-  const accounts = teams.map((team) => ({ team, account: accountFor(bookOf(team), sent, details) }));
+  const accounts = destinations.map((destination) => ({
+    destination,
+    account: accountFor(bookOf(destination), sent, details),
+  }));
   showSender(sender, outages);
-  showAccounts(accounts.map(({ team, account }) => ({ account, completeAfterMs: completeAt(team) - startedAt })));
-  const [first] = teams;
+  showAccounts(
+    accounts.map(({ destination, account }) => ({ account, completeAfterMs: completeAt(destination) - startedAt })),
+  );
+  const [first] = destinations;
   if (first !== undefined) showPassages(first.name, passagesOf(first, sender), outages);
 
   const faults: Fault[] = [];
-  for (const { team, account } of accounts) {
-    faults.push(...accountFaults(team, account), ...bodyFaults(team, sender.letters));
-    faults.push(...(await destinationFaults(client, team, account)));
-    if (team.ending === "dead") faults.push(...(await replayFaults(client, team, account)));
+  for (const { destination, account } of accounts) {
+    faults.push(...accountFaults(destination, account), ...bodyFaults(destination, sender.letters));
+    faults.push(...(await destinationFaults(client, destination, account)));
+    if (destination.ending === "dead") faults.push(...(await replayFaults(client, destination, account)));
   }
   faults.push(...(await stateFaults(client, sender.letters)), ...(await ledgerFaults(client, sender.letters)));
   console.log("health", await client.health());
@@ -102,20 +109,20 @@ async function judge(
   return faults.length === 0;
 }
 
-function bookOf({ name, destinationId, wants, ending, server }: Team) {
+function bookOf({ name, destinationId, wants, ending, server }: Destination) {
   const taken = new Map(Array.from(server.accepted(), ([id, requests]) => [id, requests.length]));
   return { name, destinationId, wants, hasLeft: ending === "disabled", taken };
 }
 
-function passagesOf({ server }: Team, { letters }: Sender) {
+function passagesOf({ server }: Destination, { letters }: Sender) {
   return [...server.accepted()].flatMap(([id, [first]]) => {
     const acknowledgedAt = letters.get(id)?.acknowledgedAt ?? null;
     return acknowledgedAt === null || first === undefined ? [] : { acknowledgedAt, arrivedAt: first.at };
   });
 }
 
-/** When the team took the last event that it had not taken before, Unix milliseconds. */
-function completeAt({ server }: Team): number {
+/** When the destination took the last event that it had not taken before, Unix milliseconds. */
+function completeAt({ server }: Destination): number {
   return Math.max(
     0,
     ...server

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { RelayClient } from "../../src/cli/relay-client.ts";
-import type { TeamAccount } from "./accounting.ts";
+import type { DestinationAccount } from "./accounting.ts";
 import { readDead, readLatestState, readLedger } from "./books.ts";
 import { staleResources } from "./latest-state.ts";
 import type { Letter } from "./sender.ts";
-import type { Team } from "./teams.ts";
+import type { Destination } from "./destinations.ts";
 
 /** Something that is not as promised, and the events that show it. */
 export interface Fault {
@@ -14,23 +14,25 @@ export interface Fault {
 
 const fault = (what: string, eventIds: readonly string[] = []): Fault[] => [{ what, eventIds }];
 
-/** What a team's account must not show. */
-export function accountFaults({ ending }: Pick<Team, "ending">, account: TeamAccount): Fault[] {
-  const { team, lost, unasked, pending, dead } = account;
+/** What a destination's account must not show. */
+export function accountFaults({ ending }: Pick<Destination, "ending">, account: DestinationAccount): Fault[] {
+  const { destination, lost, unasked, pending, dead } = account;
   return [
-    ...(lost.length > 0 ? fault(`${lost.length} events are lost to "${team}"`, lost) : []),
-    ...(unasked.length > 0 ? fault(`"${team}" got ${unasked.length} events that it does not want`, unasked) : []),
+    ...(lost.length > 0 ? fault(`${lost.length} events are lost to "${destination}"`, lost) : []),
+    ...(unasked.length > 0
+      ? fault(`"${destination}" got ${unasked.length} events that it does not want`, unasked)
+      : []),
     ...(ending === "delivered" && pending.length > 0
-      ? fault(`${pending.length} events are still on their way to "${team}"`, pending)
+      ? fault(`${pending.length} events are still on their way to "${destination}"`, pending)
       : []),
     ...(["delivered", "waiting"].includes(ending) && dead.length > 0
-      ? fault(`${dead.length} events were given up for "${team}"`, dead)
+      ? fault(`${dead.length} events were given up for "${destination}"`, dead)
       : []),
   ];
 }
 
-/** What a team took must be what Qonto sent, byte for byte. */
-export function bodyFaults({ name, server }: Team, letters: ReadonlyMap<string, Letter>): Fault[] {
+/** What a destination took must be what Qonto sent, byte for byte. */
+export function bodyFaults({ name, server }: Destination, letters: ReadonlyMap<string, Letter>): Fault[] {
   const altered = [...server.accepted()]
     .filter(([id, requests]) => {
       const sent = letters.get(id)?.body;
@@ -68,11 +70,11 @@ export async function ledgerFaults(client: RelayClient, letters: ReadonlyMap<str
   ];
 }
 
-/** What was given up is listed, and a team that answered 410 is left alone. */
+/** What was given up is listed, and a destination that answered 410 is left alone. */
 export async function destinationFaults(
   client: RelayClient,
-  { name, destinationId, ending }: Team,
-  account: TeamAccount,
+  { name, destinationId, ending }: Destination,
+  account: DestinationAccount,
 ): Promise<Fault[]> {
   if (ending === "disabled") {
     const { enabled } = await client.get(`/api/destinations/${destinationId}`, z.object({ enabled: z.boolean() }));

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 
 export const usage = `npm run chaos -- [options]
 
-Serves the relay from a fresh copy, sends it events as Qonto does to ten teams of which most are ill, kills it again and
+Serves the relay from a fresh copy, sends it events as Qonto does to ten destinations of which most are ill, kills it again and
 again with kill -9 meanwhile, and then counts. Exits 0 only if nothing that was acknowledged is lost.
 
   --short        20 seconds and one kill

@@ -1,19 +1,19 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import type { RelayClient } from "../../src/cli/relay-client.ts";
-import type { TeamAccount } from "./accounting.ts";
+import type { DestinationAccount } from "./accounting.ts";
 import { readDead } from "./books.ts";
 import type { Fault } from "./faults.ts";
-import type { Team } from "./teams.ts";
+import type { Destination } from "./destinations.ts";
 
 const ARRIVES_WITHIN_MS = 90_000;
 const ROUND_MS = 500;
 
-/** What was given up for a team is replayed once that is well: then it has everything that it was ever owed. */
+/** What was given up for a destination is replayed once that is well: then it has everything that it was ever owed. */
 export async function replayFaults(
   client: RelayClient,
-  { name, destinationId, server, heal }: Team,
-  { dead, pending }: TeamAccount,
+  { name, destinationId, server, heal }: Destination,
+  { dead, pending }: DestinationAccount,
 ): Promise<Fault[]> {
   heal();
   const listed = await readDead(client, destinationId);

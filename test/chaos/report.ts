@@ -1,4 +1,4 @@
-import type { TeamAccount } from "./accounting.ts";
+import type { DestinationAccount } from "./accounting.ts";
 import { type Passage, describeTimes, undisturbed } from "./latency.ts";
 import type { Outage } from "./outages.ts";
 import type { Sender, SentRequest } from "./sender.ts";
@@ -22,28 +22,28 @@ function countAnswers(requests: readonly SentRequest[]): string {
   return Array.from(byAnswer, ([answer, some]) => `${some.length} × ${answer}`).join(", ");
 }
 
-const columns = ["team", "wanted", "delivered", "repeated", "dead", "pending", "lost", "complete"];
+const columns = ["destination", "wanted", "delivered", "repeated", "dead", "pending", "lost", "complete"];
 
-/** `complete`: when each team took the last of its events, counted from the end of the load. */
-export function showAccounts(accounts: readonly { account: TeamAccount; completeAfterMs: number }[]): void {
+/** `complete`: when each destination took the last of its events, counted from the end of the load. */
+export function showAccounts(accounts: readonly { account: DestinationAccount; completeAfterMs: number }[]): void {
   const rows = accounts.map(({ account, completeAfterMs }) => {
-    const { team, wanted, delivered, repeated, dead, pending, lost } = account;
+    const { destination, wanted, delivered, repeated, dead, pending, lost } = account;
     const counts = [wanted, delivered, repeated, dead.length, pending.length, lost.length];
     return [
-      team,
+      destination,
       ...counts.map(String),
       delivered === 0 ? "–" : `${Math.max(0, Math.round(completeAfterMs / 1000))} s`,
     ];
   });
-  for (const [team = "", ...counts] of [columns, ...rows]) {
-    console.log(`  ${team.padEnd(18)}${counts.map((count) => count.padStart(11)).join("")}`);
+  for (const [destination = "", ...counts] of [columns, ...rows]) {
+    console.log(`  ${destination.padEnd(18)}${counts.map((count) => count.padStart(11)).join("")}`);
   }
   console.log();
 }
 
-export function showPassages(team: string, passages: readonly Passage[], outages: readonly Outage[]): void {
+export function showPassages(destination: string, passages: readonly Passage[], outages: readonly Outage[]): void {
   const times = (some: readonly Passage[]) =>
     describeTimes(some.map(({ acknowledgedAt, arrivedAt }) => arrivedAt - acknowledgedAt));
-  console.log(`acknowledged → arrived at "${team}": ${times(undisturbed(passages, outages))}`);
+  console.log(`acknowledged → arrived at "${destination}": ${times(undisturbed(passages, outages))}`);
   console.log(`  kills included: ${times(passages)}\n`);
 }

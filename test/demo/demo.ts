@@ -7,10 +7,10 @@ import { sampleTypes, sourceOfType } from "../../src/qonto/sample-event.ts";
 import { businessRequest, makePayload, onboardingRequest } from "../support/qonto.ts";
 import { PlayedRelay, untilSettled } from "./client.ts";
 import { freePort } from "./free-port.ts";
-import { TeamServer } from "./team-server.ts";
+import { DestinationServer } from "./destination-server.ts";
 
 /**
- * `npm run demo`: the relay between a Qonto that misbehaves as the real one does and three teams. Shows what went where;
+ * `npm run demo`: the relay between a Qonto that misbehaves as the real one does and three destinations. Shows what went where;
  * exits 0 only if everything arrived as promised.
  */
 
@@ -18,7 +18,7 @@ const BUSINESS_SECRET = "demo-business-secret";
 const ONBOARDING_SECRET = "demo-onboarding-secret";
 const ADMIN_TOKEN = "demo-admin-token";
 
-/** Requests that the flaky team refuses before it recovers. */
+/** Requests that the flaky destination refuses before it recovers. */
 const REFUSED_AT_FIRST = 40;
 
 const faults: string[] = [];
@@ -36,9 +36,9 @@ interface Sent {
 
 async function play(url: string): Promise<void> {
   const client = new PlayedRelay(url, ADMIN_TOKEN);
-  const healthy = await TeamServer.start();
-  const flaky = await TeamServer.start((before) => (before < REFUSED_AT_FIRST ? 503 : 200));
-  const choosy = await TeamServer.start();
+  const healthy = await DestinationServer.start();
+  const flaky = await DestinationServer.start((before) => (before < REFUSED_AT_FIRST ? 503 : 200));
+  const choosy = await DestinationServer.start();
   try {
     const retry_schedule_seconds = [1, 1, 1, 2, 2, 3, 5];
     await client.post("/api/destinations", { url: healthy.url, description: "healthy" }, z.unknown());
@@ -59,27 +59,27 @@ async function play(url: string): Promise<void> {
     await sendDuplicates(client, sent);
     await sendWhatMustBeRefused(client);
 
-    console.log(`\nThe teams receive; one of them refuses its first ${REFUSED_AT_FIRST} requests.`);
+    console.log(`\nThe destinations receive; one of them refuses its first ${REFUSED_AT_FIRST} requests.`);
     const events = await untilSettled(client, 60_000);
     const expected = [...sent, late];
     check(
       `${expected.length} events are recorded, once each, and settled`,
       events.length === expected.length && events.every(({ state }) => state === "settled"),
     );
-    report("healthy team has every event, once, byte for byte", healthy, expected);
-    report("flaky team has every event in the end, once, byte for byte", flaky, expected);
+    report("healthy destination has every event, once, byte for byte", healthy, expected);
+    report("flaky destination has every event in the end, once, byte for byte", flaky, expected);
     report(
-      "choosy team has the transactions alone",
+      "choosy destination has the transactions alone",
       choosy,
       expected.filter(({ type }) => type === "v1/transactions"),
     );
-    check("flaky team was tried again", flaky.requests.length === REFUSED_AT_FIRST + expected.length);
+    check("flaky destination was tried again", flaky.requests.length === REFUSED_AT_FIRST + expected.length);
 
     console.log("\nThe relay knows the latest state.");
     await checkState(client);
     showTable(expected, { healthy, flaky, choosy });
   } finally {
-    for (const team of [healthy, flaky, choosy]) team.stop();
+    for (const destination of [healthy, flaky, choosy]) destination.stop();
   }
 }
 
@@ -141,8 +141,8 @@ async function sendWhatMustBeRefused(client: PlayedRelay): Promise<void> {
   check("and kept in quarantine", data.length === 1 && data[0]?.event_id === payload.id);
 }
 
-function report(promise: string, team: TeamServer, expected: readonly Sent[]): void {
-  const accepted = team.accepted();
+function report(promise: string, destination: DestinationServer, expected: readonly Sent[]): void {
+  const accepted = destination.accepted();
   const right = expected.every(({ id, body }) => {
     const [request, ...more] = accepted.get(id) ?? [];
     return request !== undefined && more.length === 0 && request.body.equals(Buffer.from(body));
@@ -171,14 +171,14 @@ async function checkState(client: PlayedRelay): Promise<void> {
   );
 }
 
-function showTable(expected: readonly Sent[], teams: Record<string, TeamServer>): void {
+function showTable(expected: readonly Sent[], destinations: Record<string, DestinationServer>): void {
   console.log(
-    `\n  ${"event".padEnd(50)}${Object.keys(teams)
+    `\n  ${"event".padEnd(50)}${Object.keys(destinations)
       .map((name) => name.padEnd(12))
       .join("")}`,
   );
   for (const { id, type } of expected) {
-    const cells = Object.values(teams).map(({ requests }) => {
+    const cells = Object.values(destinations).map(({ requests }) => {
       const made = requests.filter(({ headers }) => headers["webhook-id"] === id);
       if (made.length === 0) return "–".padEnd(12);
       return (made.length === 1 ? "delivered" : `attempt ${made.length}`).padEnd(12);

@@ -197,21 +197,21 @@ export class Checks {
 
   #turnsEnd(): void {
     const { db, now, destinations } = this.#watched;
-    for (const row of db.query("SELECT id, url, next_turn_at, resting_since, held_until FROM destinations")) {
-      const { id, url, next_turn_at, resting_since, held_until } = row;
+    for (const row of db.query("SELECT id, url, next_drain_at, circuit_opened_at, held_until FROM destinations")) {
+      const { id, url, next_drain_at, circuit_opened_at, held_until } = row;
       const destination = destinations.find(({ planned }) => planned.url === url);
       if (destination !== undefined) {
         destination.id = String(id);
-        destination.hasRested ||= resting_since !== null;
+        destination.hasRested ||= circuit_opened_at !== null;
         destination.hasBeenHeld ||= held_until !== null;
       }
-      if (Number(next_turn_at ?? 0) > now() + LONGEST_REST_MS)
+      if (Number(next_drain_at ?? 0) > now() + LONGEST_REST_MS)
         throw new Error(`A turn at ${String(url)} lasts too long`);
     }
   }
 
   /**
-   * A failed delivery calls for one message, and so does the end of a turn, a visit that leaves some behind (five are taken
+   * A failed delivery calls for one message, and so does the end of a turn, a drain that leaves some behind (five are taken
    * at once) and an attempt that came late, which puts off others. Whatever sends more would go on sending: messages would
    * multiply.
    */

@@ -4,14 +4,14 @@ import { fanOutFaults } from "./deliberate-faults/fan-out.ts";
 import { operatorFaults } from "./deliberate-faults/operator.ts";
 import { outboundFaults } from "./deliberate-faults/outbound.ts";
 import { receiveFaults } from "./deliberate-faults/receive.ts";
-import { retryLaneFaults } from "./deliberate-faults/retry-lane.ts";
+import { retryFaults } from "./deliberate-faults/drain.ts";
 
 /** What the simulation must find, each by itself: it shows that its checks can fail. */
 export const deliberateFaults: readonly DeliberateFault[] = [
   ...receiveFaults,
   ...fanOutFaults,
   ...outboundFaults,
-  ...retryLaneFaults,
+  ...retryFaults,
   ...cronFaults,
   ...operatorFaults,
 ];

@@ -28,7 +28,7 @@ export function drawDestination(chance: Chance, index: number): PlannedDestinati
     types: chance.pick([null, null, ["v1/transactions"], ["v1/transactions", "v1/cards"], ["v1/c*"]]),
     maxPerSecond: chance.happens(0.2) ? chance.pick([0.5, 1, 2, 3.5]) : null,
     timeoutMs: chance.happens(0.3) ? chance.pick([500, 2_000, 25_000]) : USUAL_TIMEOUT_MS,
-    // Long enough for whoever recovers, quickly over for whoever never does; now and then the usual days.
+    // Long enough for anyone recovers, quickly over for anyone never does; now and then the usual days.
     retryScheduleSeconds:
       character === "failing"
         ? [1, 2]
@@ -53,8 +53,8 @@ export function toSettings({ url, types, maxPerSecond, timeoutMs, retryScheduleS
 export interface Attempt {
   readonly eventId: string;
   readonly at: number;
-  /** Whether the retry lane makes it, and no first attempt can be under way beside it. */
-  readonly isByLaneAlone: boolean;
+  /** Whether the retries makes it, and no first attempt can be under way beside it. */
+  readonly isIsolatedFromStart: boolean;
   /** Until its sender has an answer, or knows that there will be none. */
   isOpen: boolean;
 }
@@ -127,8 +127,8 @@ export class SimulatedDestination {
   }
 
   /** The relay begins a request. */
-  begin(eventId: string, at: number, isByLaneAlone: boolean): Attempt {
-    const attempt = { eventId, at, isByLaneAlone, isOpen: true };
+  begin(eventId: string, at: number, isIsolatedFromStart: boolean): Attempt {
+    const attempt = { eventId, at, isIsolatedFromStart, isOpen: true };
     this.attempts.push(attempt);
     this.failed += 1;
     this.late += 1;

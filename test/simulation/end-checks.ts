@@ -71,8 +71,8 @@ export async function checkLedger({ relay, db, cloud }: Pick<PlayedOut, "relay" 
     if (JSON.stringify(ledger) === JSON.stringify(fromRows)) continue;
     throw new Error(`The ledger is ${how}${JSON.stringify(ledger)}, and not ${JSON.stringify(fromRows)}`);
   }
-  if (db.query("SELECT 1 FROM marks WHERE name = 'ledger_drifted_at'").length > 0)
-    throw new Error("The rows of a remembered hour were changed, and it was not forgotten");
+  if (db.query("SELECT 1 FROM cron_state WHERE name = 'ledger_drifted_at'").length > 0)
+    throw new Error("The rows of a remembered hour were changed, and it was not lost");
 }
 
 function checkDelivery(event: PlannedEvent, destination: SimulatedDestination, db: SqliteDatabase): void {

@@ -74,7 +74,7 @@ export class SimulatedNetwork {
   #begin(destination: SimulatedDestination, eventId: string, signal: RequestInit["signal"]): Attempt {
     this.#judge(destination, eventId);
     const { now } = this.#ends.cloud.agenda;
-    const attempt = destination.begin(eventId, now, this.#isByLaneAlone(eventId, destination));
+    const attempt = destination.begin(eventId, now, this.#isIsolatedFromStart(eventId, destination));
     if (signal) this.#begun.set(signal, { attempt, mayBeRepeated: true });
     this.#expectEnd(destination, attempt);
     return attempt;
@@ -107,7 +107,7 @@ export class SimulatedNetwork {
    * Whether no first attempt can be under way beside this: one that was begun under a claim, or at a destination that came
    * later, may be, and a replay does not see it.
    */
-  #isByLaneAlone(eventId: string, { mayLackEvents }: SimulatedDestination): boolean {
+  #isIsolatedFromStart(eventId: string, { mayLackEvents }: SimulatedDestination): boolean {
     const { cloud, db } = this.#ends;
     if (cloud.caller?.kind !== "retry" || mayLackEvents) return false;
     const finished = db.query(
@@ -128,7 +128,7 @@ export class SimulatedNetwork {
     if (tooMany !== null)
       cloud.accuse(`${url} was sent more than ${destination.planned.maxPerSecond} a second: ${tooMany}`);
 
-    const [row] = db.query("SELECT enabled, updated_at, resting_since FROM destinations WHERE url = ?1", url);
+    const [row] = db.query("SELECT enabled, updated_at, circuit_opened_at FROM destinations WHERE url = ?1", url);
     if (row !== undefined) {
       if (row["enabled"] === 0 && now - Number(row["updated_at"]) > CLAIM_ENDS_MS) {
         cloud.accuse(`${url} is paused, and got ${eventId}`);
@@ -142,10 +142,12 @@ export class SimulatedNetwork {
       destination.id,
       eventId,
     );
-    const isUnderWay = destination.attempts.some((one) => one.isOpen && one.isByLaneAlone && one.eventId === eventId);
+    const isUnderWay = destination.attempts.some(
+      (one) => one.isOpen && one.isIsolatedFromStart && one.eventId === eventId,
+    );
     if (destination.resends > 0) return;
     if (cloud.caller?.kind === "retry" && isUnderWay && cloud.reasonsToRepeat === 0) {
-      cloud.accuse(`${url} gets ${eventId} by two visits`);
+      cloud.accuse(`${url} gets ${eventId} by two drains`);
     }
     if (heldTwice.has(eventId)) return;
     if (delivery === undefined) {
@@ -183,12 +185,12 @@ function tooManyWith({ planned: { maxPerSecond }, attempts }: SimulatedDestinati
 
 /** Consumers that were at work when the breaker opened end within a lease; an operator's word has a probe made at once. */
 function isTooSoonForProbe({ planned, attempts, operatedAt }: SimulatedDestination, row: Row, now: number): boolean {
-  const restingSince = row["resting_since"];
+  const circuitOpenedAt = row["circuit_opened_at"];
   const last = attempts.at(-1);
-  if (typeof restingSince !== "number" || last === undefined) return false;
-  // Where there is a pace, one visit goes after another.
+  if (typeof circuitOpenedAt !== "number" || last === undefined) return false;
+  // Where there is a pace, one drain goes after another.
   const othersBeginMs = planned.maxPerSecond === null ? VISIT_BEGINS_MS : 0;
-  if (now - restingSince < othersBeginMs || (operatedAt !== null && now - operatedAt < CLAIM_ENDS_MS)) return false;
+  if (now - circuitOpenedAt < othersBeginMs || (operatedAt !== null && now - operatedAt < CLAIM_ENDS_MS)) return false;
   return now - last.at < SHORTEST_REST_MS;
 }
 

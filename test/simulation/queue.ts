@@ -97,7 +97,7 @@ export class SimulatedQueue {
   }
 
   #count(body: QueueMessage): void {
-    if (body.kind !== "due") return;
+    if (body.kind !== "drain") return;
     this.sentByBatches.set(body.destination_id, (this.sentByBatches.get(body.destination_id) ?? 0) + 1);
   }
 
@@ -276,5 +276,5 @@ function summaryOf(body: QueueMessage): string {
   if (body.kind === "events") {
     return `events ${body.events.map(({ id, carried }) => (carried === null ? `${id} by id` : id)).join(" and ")}`;
   }
-  return body.kind === "due" ? `due ${body.destination_id.slice(-4)}` : body.kind;
+  return body.kind === "drain" ? `drain ${body.destination_id.slice(-4)}` : body.kind;
 }

@@ -79,7 +79,7 @@ export class SqliteDatabase {
     }
   }
 
-  /** For whoever looks at the database from outside. */
+  /** For anyone looks at the database from outside. */
   query(sql: string, ...parameters: readonly SqlValue[]): Row[] {
     return this.#rowsOf({ sql, parameters });
   }

@@ -18,9 +18,9 @@ describe("an event of every type of the catalogue", () => {
   });
 
   beforeAll(async () => {
-    secrets.set(everything, (await relay.addTeam(everything)).secret);
-    secrets.set(money, (await relay.addTeam(money, { types: ["v1/transactions", "v1/transfers"] })).secret);
-    secrets.set(onboarding, (await relay.addTeam(onboarding, { types: ["registrations.*"] })).secret);
+    secrets.set(everything, (await relay.addDestination(everything)).secret);
+    secrets.set(money, (await relay.addDestination(money, { types: ["v1/transactions", "v1/transfers"] })).secret);
+    secrets.set(onboarding, (await relay.addDestination(onboarding, { types: ["registrations.*"] })).secret);
     for (const { type, text } of sent) {
       const response = sourceOfType(type) === "business" ? await relay.send(text) : await relay.sendOnboarding(text);
       expect(response.status).toBe(200);
@@ -28,9 +28,9 @@ describe("an event of every type of the catalogue", () => {
     await relay.runQueues();
   });
 
-  it("reaches each team that wants it, once, byte for byte", () => {
+  it("reaches each destination that wants it, once, byte for byte", () => {
     const texts = (url: string) =>
-      relay.teams
+      relay.destinations
         .at(url)
         .map(({ text }) => text)
         .toSorted();
@@ -49,7 +49,7 @@ describe("an event of every type of the catalogue", () => {
     const realNow = Date.now;
     Date.now = () => relay.now;
     try {
-      for (const { url, headers, text } of relay.teams.received) {
+      for (const { url, headers, text } of relay.destinations.received) {
         const webhook = new Webhook(secrets.get(url) ?? "");
         expect(() => webhook.verify(text, Object.fromEntries(headers))).not.toThrow();
       }
@@ -58,8 +58,8 @@ describe("an event of every type of the catalogue", () => {
     }
   });
 
-  it("bears a signature as Qonto makes them, under the team's whole secret", async () => {
-    for (const { url, headers, body } of relay.teams.received) {
+  it("bears a signature as Qonto makes them, under the destination's whole secret", async () => {
+    for (const { url, headers, body } of relay.destinations.received) {
       const [, timestamp = "", digest = ""] =
         /^t=(\d+),v1=([0-9a-f]{64})$/.exec(headers.get("x-qonto-signature") ?? "") ?? [];
       const signed = new Uint8Array([...new TextEncoder().encode(`${timestamp}.`), ...body]);
@@ -69,7 +69,7 @@ describe("an event of every type of the catalogue", () => {
 
   it("names its id, its type and the attempt", () => {
     for (const { payload, type } of sent) {
-      const request = relay.teams.at(everything).find(({ headers }) => headers.get("webhook-id") === payload.id);
+      const request = relay.destinations.at(everything).find(({ headers }) => headers.get("webhook-id") === payload.id);
       expect(request?.headers.get("x-relay-event-type")).toBe(type);
       expect(request?.headers.get("x-relay-attempt")).toBe("1");
       expect(request?.headers.get("content-type")).toBe("application/json");

@@ -3,7 +3,7 @@ import { ADMIN_TOKEN } from "../support/admin-token.ts";
 import { failing, interceptDatabase } from "./support/database.ts";
 import { businessRequest, makePayload, onboardingRequest } from "../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "./support/relay.ts";
-import { type Answer, hang, statuses, unreachable } from "./support/teams.ts";
+import { type Answer, hang, statuses, unreachable } from "./support/destinations.ts";
 
 const methods = ["log", "info", "debug", "warn", "error"] as const;
 const lines: string[] = [];
@@ -51,13 +51,13 @@ async function liveThroughEverything(): Promise<string[]> {
     return relay.webhook(request);
   };
 
-  for (const [url, answer] of answers) relay.teams.answer(url, answer);
-  const ladder = { retry_schedule_seconds: [1, 1], timeout_ms: 100 };
-  const teams = [];
+  for (const [url, answer] of answers) relay.destinations.answer(url, answer);
+  const schedule = { retry_schedule_seconds: [1, 1], timeout_ms: 100 };
+  const destinations = [];
   for (const [url] of answers) {
-    teams.push(await relay.addTeam(url, { ...ladder, description: `${CANARY}-description` }));
+    destinations.push(await relay.addDestination(url, { ...schedule, description: `${CANARY}-description` }));
   }
-  hidden.push(...teams.map(({ secret }) => secret.slice("whsec_".length)));
+  hidden.push(...destinations.map(({ secret }) => secret.slice("whsec_".length)));
 
   // What Qonto sends, and what others try.
   const card = makePayload("v1/cards", confidential("card-1"));
@@ -77,7 +77,7 @@ async function liveThroughEverything(): Promise<string[]> {
   await relay.liveThrough(20);
 
   // What operators do, and what they get wrong.
-  const [well] = teams;
+  const [well] = destinations;
   const rotated = await relay.api("POST", `/api/destinations/${well?.id}/rotate-secret`, {});
   hidden.push(rotated.body.secret.slice("whsec_".length));
   const token = await relay.api("POST", "/api/tokens", { name: "reader", access: "read" });
@@ -111,7 +111,7 @@ async function liveThroughEverything(): Promise<string[]> {
   await relay.liveThrough(5);
 
   hidden.push(
-    ...relay.teams.received.flatMap(({ headers }) => [
+    ...relay.destinations.received.flatMap(({ headers }) => [
       ...(headers.get("webhook-signature") ?? "").split(" ").map((signature) => signature.slice("v1,".length)),
       /v1=(\w+)/.exec(headers.get("x-qonto-signature") ?? "")?.[1] ?? "",
     ]),
@@ -126,7 +126,7 @@ it("no secret, signature, IBAN or body is ever logged, whatever happens", async 
   const units = new Set(lines.flatMap((line) => /"unit":"([\w-]+)"/.exec(line)?.[1] ?? []));
   // It has been where it was to go.
   expect([...units]).toEqual(
-    expect.arrayContaining(["receive", "fan-out", "api", "upkeep", "make-durable", "consume-events", "request"]),
+    expect.arrayContaining(["receive", "fan-out", "api", "cron", "make-durable", "consume-events", "request"]),
   );
   for (const text of hidden) expect(lines.filter((line) => line.includes(text))).toEqual([]);
 });

@@ -4,12 +4,12 @@ import { ADMIN_TOKEN } from "../support/admin-token.ts";
 import { realWorld } from "../../src/platform/world.ts";
 import { type Payload, businessRequest, makePayload } from "../support/qonto.ts";
 import { emptyDatabase } from "./support/relay.ts";
-import { Teams, statuses } from "./support/teams.ts";
+import { Destinations, statuses } from "./support/destinations.ts";
 
 /** The Worker as wrangler.toml wires it: its own entry, its own queues, the real clock. Only the network is a stand-in. */
-const teams = new Teams(realWorld);
+const destinations = new Destinations(realWorld);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const flaky = "https://flaky.example.com/hook";
 const within = { timeout: 100_000, interval: 50 };
 
@@ -17,7 +17,7 @@ function call(path: string, init: RequestInit): Promise<Response> {
   return exports.default.fetch(new Request(`https://relay.test${path}`, init));
 }
 
-async function addTeam(settings: object): Promise<void> {
+async function addDestination(settings: object): Promise<void> {
   const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
   const response = await call("/api/destinations", { method: "POST", headers, body: JSON.stringify(settings) });
   expect(response.status).toBe(201);
@@ -32,7 +32,7 @@ async function send(payload: Payload): Promise<string> {
 }
 
 const requestsAbout = (url: string, { id }: Payload) =>
-  teams.at(url).filter(({ headers }) => headers.get("webhook-id") === id);
+  destinations.at(url).filter(({ headers }) => headers.get("webhook-id") === id);
 
 /** Events that are not recorded, have not had their first attempts or have deliveries that are still to be made. */
 async function countUnfinished(payloads: readonly Payload[]): Promise<number> {
@@ -59,14 +59,14 @@ describe("the deployed wiring", () => {
 
   // All at once: the queues have a time of their own, and nothing of it is to reach another file's tests.
   beforeAll(async () => {
-    vi.stubGlobal("fetch", teams.fetch);
+    vi.stubGlobal("fetch", destinations.fetch);
     vi.spyOn(console, "log").mockImplementation((line: { unit: string; events: number }) => {
       if (line.unit === "fan-out") batches.push(line.events);
     });
     await emptyDatabase();
-    await addTeam({ url: team });
-    await addTeam({ url: flaky, types: ["v1/transactions"], retry_schedule_seconds: [1, 1] });
-    teams.answer(flaky, statuses(500, 500, 200));
+    await addDestination({ url: destination });
+    await addDestination({ url: flaky, types: ["v1/transactions"], retry_schedule_seconds: [1, 1] });
+    destinations.answer(flaky, statuses(500, 500, 200));
     words.push(...(await Promise.all(many.map(send))));
     await Promise.all([send(plain), send(large), ...Array.from({ length: 50 }, () => send(repeated))]);
     const all = [plain, repeated, large, ...many];
@@ -79,18 +79,18 @@ describe("the deployed wiring", () => {
 
   it("answers many requests at once, each in a context of its own, and delivers all", () => {
     expect(words).toEqual(many.map(() => "accepted"));
-    for (const payload of many) expect(requestsAbout(team, payload)).toHaveLength(1);
+    for (const payload of many) expect(requestsAbout(destination, payload)).toHaveLength(1);
   });
 
-  it("carries an event through the real queues to every team, the failing one included", () => {
-    expect(requestsAbout(team, plain)).toHaveLength(1);
-    expect(teams.at(flaky).map(({ headers }) => headers.get("x-relay-attempt"))).toEqual(["1", "2", "3"]);
-    const [first, second, third] = teams.at(flaky).map(({ at }) => at);
+  it("carries an event through the real queues to every destination, the failing one included", () => {
+    expect(requestsAbout(destination, plain)).toHaveLength(1);
+    expect(destinations.at(flaky).map(({ headers }) => headers.get("x-relay-attempt"))).toEqual(["1", "2", "3"]);
+    const [first, second, third] = destinations.at(flaky).map(({ at }) => at);
     expect(Math.min(Number(second) - Number(first), Number(third) - Number(second))).toBeGreaterThanOrEqual(1_000);
   });
 
   it("delivers an event once that comes fifty times at the same moment", async () => {
-    expect(requestsAbout(team, repeated)).toHaveLength(1);
+    expect(requestsAbout(destination, repeated)).toHaveLength(1);
     const { results } = await env.DB.prepare("SELECT count(*) AS rows FROM events WHERE id = ?1")
       .bind(repeated.id)
       .all();
@@ -103,6 +103,6 @@ describe("the deployed wiring", () => {
   });
 
   it("carries an event that no message can hold", () => {
-    expect(requestsAbout(team, large).map(({ text }) => text)).toEqual([JSON.stringify(large)]);
+    expect(requestsAbout(destination, large).map(({ text }) => text)).toEqual([JSON.stringify(large)]);
   });
 });

@@ -3,13 +3,13 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { failing, interceptDatabase } from "./support/database.ts";
 import { type Payload, businessRequest, makePayload } from "../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "./support/relay.ts";
-import { statuses } from "./support/teams.ts";
+import { statuses } from "./support/destinations.ts";
 
 /** Events that reconciliation has made up go down the road of all others, and can be told from them everywhere. */
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const MARK = "x-relay-reconciled";
 
 const madeUp = (): Payload => {
@@ -17,13 +17,13 @@ const madeUp = (): Payload => {
   return { ...payload, id: `reconciled_${payload.id}` };
 };
 
-async function relayWithTeam(): Promise<TestRelay> {
+async function relayWithDestination(): Promise<TestRelay> {
   const relay = new TestRelay();
-  await relay.addTeam(team, { retry_schedule_seconds: [1, 1] });
+  await relay.addDestination(destination, { retry_schedule_seconds: [1, 1] });
   return relay;
 }
 
-const marks = (relay: TestRelay) => relay.teams.at(team).map(({ headers }) => headers.get(MARK));
+const cronState = (relay: TestRelay) => relay.destinations.at(destination).map(({ headers }) => headers.get(MARK));
 
 async function expectInLedger(relay: TestRelay, counts: object): Promise<void> {
   expect((await relay.api("GET", "/api/ledger")).body).toMatchObject({ balanced: true, ...counts });
@@ -31,7 +31,7 @@ async function expectInLedger(relay: TestRelay, counts: object): Promise<void> {
 
 describe("a reconciled event", () => {
   it("is counted in the ledger and flagged in the API, beside others that are not", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const event = madeUp();
     const other = makePayload("v1/cards");
     for (const payload of [event, other, other]) await relay.send(payload);
@@ -45,47 +45,47 @@ describe("a reconciled event", () => {
       ]),
     );
     expect((await relay.api("GET", `/api/events/${event.id}`)).body.reconciled).toBe(true);
-    expect(marks(relay).toSorted()).toEqual([null, "true"].toSorted());
+    expect(cronState(relay).toSorted()).toEqual([null, "true"].toSorted());
   });
 
   it("is marked on each attempt and each replay", async () => {
-    const relay = await relayWithTeam();
-    relay.teams.answer(team, statuses(500, 500, 200));
+    const relay = await relayWithDestination();
+    relay.destinations.answer(destination, statuses(500, 500, 200));
     const event = madeUp();
     await relay.send(event);
     await relay.runQueues();
     await relay.liveThrough(5);
-    expect(marks(relay)).toEqual(["true", "true", "true"]);
+    expect(cronState(relay)).toEqual(["true", "true", "true"]);
     const { body } = await relay.api("GET", "/api/destinations");
     await relay.api("POST", `/api/events/${event.id}/replay`, { destination_id: body.data[0].id });
     await relay.runQueues();
-    expect(marks(relay)).toHaveLength(4);
-    expect(marks(relay).at(-1)).toBe("true");
+    expect(cronState(relay)).toHaveLength(4);
+    expect(cronState(relay).at(-1)).toBe("true");
   });
 
   it("is marked when only the queue has taken it", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     relay.env = { ...relay.env, DB: interceptDatabase(env.DB, failing) };
     expect((await relay.send(madeUp())).status).toBe(200);
     relay.env = { ...relay.env, DB: env.DB };
     await relay.runQueues();
-    expect(marks(relay)).toEqual(["true"]);
+    expect(cronState(relay)).toEqual(["true"]);
     await expectInLedger(relay, { received: 1, settled: 1, reconciled: 1 });
   });
 
   it("is marked when it comes out of quarantine", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const stale = { secret: BUSINESS_SECRET, timestamp: Math.floor(relay.now / 1000) - 3_600 };
     expect((await relay.webhook(await businessRequest(madeUp(), stale))).status).toBe(401);
     const { body } = await relay.api("GET", "/api/quarantine");
     await relay.api("POST", `/api/quarantine/${body.data[0].id}/release`);
     await relay.runQueues();
-    expect(marks(relay)).toEqual(["true"]);
+    expect(cronState(relay)).toEqual(["true"]);
     await expectInLedger(relay, { received: 1, settled: 1, reconciled: 1 });
   });
 
   it("is marked when the queue had given up on it", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     relay.env = { ...relay.env, DB: interceptDatabase(env.DB, failing) };
     await relay.send(madeUp());
     relay.env = { ...relay.env, DB: env.DB };
@@ -94,7 +94,7 @@ describe("a reconciled event", () => {
     relay.passSeconds(60);
     await relay.runCron();
     await relay.runQueues();
-    expect(marks(relay)).toEqual(["true"]);
+    expect(cronState(relay)).toEqual(["true"]);
     await expectInLedger(relay, { received: 1, settled: 1, reconciled: 1 });
   });
 });

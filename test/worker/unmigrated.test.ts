@@ -13,7 +13,7 @@ beforeEach(dropTables);
 
 afterAll(migrate);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 
 const LACK = `The database lacks ${env.MIGRATIONS.map(({ name }) => name).join(", ")}. Run \`npm run deploy\``;
 
@@ -67,7 +67,7 @@ describe("on a database without a table", () => {
 
   it("a message of the retries queue stays there, and logs one line", async () => {
     const relay = new TestRelay();
-    await relay.env.RETRIES.send({ kind: "due", destination_id: "dst_1" });
+    await relay.env.RETRIES.send({ kind: "drain", destination_id: "dst_1" });
     const logged = await consume(relay, relay.retries, "qonto-relay-retries", 1);
     expect(logged).toEqual(oneLine({ unit: "qonto-relay-retries", messages: 1 }));
     expect(relay.retries.waiting).toHaveLength(1);
@@ -86,8 +86,8 @@ describe("on a database without a table", () => {
   it("the cron's run fails, and logs one line for all its tasks", async () => {
     const relay = new TestRelay();
     const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
-    await expect(relay.runCron()).rejects.toThrow("Upkeep failed in part");
-    expect(log.mock.calls).toEqual(oneLine({ unit: "requeue-forgotten-events" }));
+    await expect(relay.runCron()).rejects.toThrow("CronRun failed in part");
+    expect(log.mock.calls).toEqual(oneLine({ unit: "recover-events" }));
     log.mockRestore();
   });
 
@@ -101,7 +101,7 @@ describe("on a database without a table", () => {
     },
   );
 
-  it.each(["/console/events", "/console/teams"])("the page %s says what to do", async (path) => {
+  it.each(["/console/events", "/console/destinations"])("the page %s says what to do", async (path) => {
     const visitor = await Visitor.loggedIn(new TestRelay());
     const response = await visitor.get(path);
     expect([response.status, (await response.text()).includes(LACK)]).toEqual([503, true]);
@@ -126,7 +126,7 @@ describe("on a database without a table", () => {
     expect(relay.deadLetters.sent.length - sent).toBeGreaterThanOrEqual(2 * 3);
 
     await migrate();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     relay.passTo(relay.deadLetters.nextDueAt);
     await relay.runBatch(relay.deadLetters, "qonto-relay-dead-letters", 10);
     expect(relay.deadLetters.waiting).toEqual([]);
@@ -134,7 +134,7 @@ describe("on a database without a table", () => {
     relay.passSeconds(31);
     await relay.runCron();
     await relay.runQueues();
-    expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+    expect(relay.destinations.at(destination).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
     expect((await relay.api("GET", "/api/quarantine")).body.data).toHaveLength(1);
   });
 });

@@ -28,9 +28,9 @@ export function addReplay(program: QontoCommand): void {
 function addReplayEvent(replay: QontoCommand): void {
   replay
     .command("event <id>")
-    .description("an event: to one team, or to all that want it and do not have it")
+    .description("an event: to one destination, or to all that want it and do not have it")
     .addOption(relayOption())
-    .option("--to <destination>", "this team, even if it has it")
+    .option("--to <destination>", "this destination, even if it has it")
     .addHelpText("after", "\nExample:\n  npm run qonto -- replay event 018f71db-… --to dst_0193")
     .action(async (id: string, _options: unknown, command: QontoCommand) => {
       const { output } = command;
@@ -41,7 +41,8 @@ function addReplayEvent(replay: QontoCommand): void {
         body,
         z.object({ count: z.number() }),
       );
-      const text = count === 0 ? "Nobody lacks it: nothing is sent again." : `On its way again to ${teams(count)}.`;
+      const text =
+        count === 0 ? "Nobody lacks it: nothing is sent again." : `On its way again to ${destinations(count)}.`;
       output.show({ count }, () => text);
     });
 }
@@ -55,7 +56,7 @@ const options = z.object({
 function addReplayDestination(replay: QontoCommand): void {
   replay
     .command("destination <id>")
-    .description("a team's past, oldest first; ends when all of it is on its way")
+    .description("a destination's past, oldest first; ends when all of it is on its way")
     .addOption(relayOption())
     .requiredOption("--since <time>", "events received then or later: an instant, or how long ago, as 3d")
     .option("--until <time>", "and before (else now)")
@@ -104,6 +105,6 @@ function share({ since, until, reached_at }: z.output<typeof progress>): number 
   return Math.floor((100 * (reached - from)) / (to - from));
 }
 
-function teams(count: number): string {
-  return count === 1 ? "one team" : `${count} teams`;
+function destinations(count: number): string {
+  return count === 1 ? "one destination" : `${count} destinations`;
 }

@@ -12,7 +12,7 @@ interface ConfirmProps {
   readonly fields?: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** A deed that asks first, without a script: what it would do is its children, and the button is under them. */
+/** An action that asks first, without a script: what it would do is its children, and the button is under them. */
 export function Confirm({
   viewer,
   action,

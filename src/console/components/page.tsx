@@ -7,7 +7,7 @@ import { Viewing } from "./viewing.tsx";
 const places = [
   { title: "Overview", href: addresses.overview },
   { title: "Events", href: addresses.events },
-  { title: "Teams", href: addresses.teams },
+  { title: "Destinations", href: addresses.destinations },
   { title: "Organizations", href: addresses.organizations },
   { title: "Registrations", href: addresses.registrations },
   { title: "Quarantine", href: addresses.quarantine },

@@ -1,6 +1,6 @@
 interface StripProps {
   /** Oldest first. */
-  readonly marks: readonly ("delivered" | "pending" | "dead")[];
+  readonly statuses: readonly ("delivered" | "pending" | "dead")[];
 }
 
 const heights = { delivered: 10, pending: 16, dead: 20 } as const;
@@ -10,15 +10,15 @@ const PLACES = 30;
 const HEIGHT = 20;
 
 /** What became of the latest deliveries, one mark each: trouble stands taller. */
-export function Strip({ marks }: StripProps) {
-  if (marks.length === 0) return <span class="help">Nothing sent yet</span>;
-  const start = Math.max(0, PLACES - marks.length);
+export function Strip({ statuses }: StripProps) {
+  if (statuses.length === 0) return <span class="help">Nothing sent yet</span>;
+  const start = Math.max(0, PLACES - statuses.length);
   return (
-    <svg class="strip" viewBox={`0 0 ${PLACES * STEP} ${HEIGHT}`} role="img" aria-label={inWords(marks)}>
+    <svg class="strip" viewBox={`0 0 ${PLACES * STEP} ${HEIGHT}`} role="img" aria-label={inWords(statuses)}>
       {Array.from({ length: start }, (_, index) => (
         <rect class="block-none" x={index * STEP + 1} y={HEIGHT - 2} width={STEP - 2} height="2" />
       ))}
-      {marks.map((mark, index) => (
+      {statuses.map((mark, index) => (
         <rect
           class={`block tone-${tones[mark]}`}
           x={(start + index) * STEP + 1}
@@ -32,7 +32,7 @@ export function Strip({ marks }: StripProps) {
   );
 }
 
-function inWords(marks: StripProps["marks"]): string {
-  const delivered = marks.filter((mark) => mark === "delivered").length;
-  return `${delivered} of the latest ${marks.length} delivered; the very latest is ${marks.at(-1) ?? ""}`;
+function inWords(statuses: StripProps["statuses"]): string {
+  const delivered = statuses.filter((mark) => mark === "delivered").length;
+  return `${delivered} of the latest ${statuses.length} delivered; the very latest is ${statuses.at(-1) ?? ""}`;
 }

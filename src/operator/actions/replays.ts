@@ -1,7 +1,7 @@
 import type { Database } from "../../store/database.ts";
 import { wants } from "../../domain/destination.ts";
 import type { Replay } from "../../domain/replay.ts";
-import { wakeNow } from "../../outbound/wake-now.ts";
+import { drainNow } from "../../outbound/drain-now.ts";
 import type { World } from "../../platform/world.ts";
 import { runReplay } from "../../replay/run-replay.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../../store/deliveries.ts";
@@ -26,8 +26,8 @@ export interface ReplayWish {
   readonly until?: number | undefined;
 }
 
-/** Sends a team its past, oldest first. */
-export async function replayTeam(
+/** Sends a destination its past, oldest first. */
+export async function replayDestination(
   c: Acting,
   world: World,
   destinationId: string,
@@ -51,7 +51,7 @@ export async function replayTeam(
       count,
     }),
   });
-  await wakeNow(c.env, [destinationId], now);
+  await drainNow(c.env, [destinationId], now);
   return { count, replayId: replay.id };
 }
 
@@ -91,7 +91,7 @@ async function plan(
 }
 
 /**
- * Sends an event again, to the team that is named or to all that want it; returns to how many. `askedAt`: by the first try of
+ * Sends an event again, to the destination that is named or to all that want it; returns to how many. `askedAt`: by the first try of
  * a request that is repeated, Unix milliseconds.
  */
 export async function replayEvent(
@@ -110,12 +110,12 @@ export async function replayEvent(
     make: () => replayDeliveries(c.env.DB, targets, now, { named: named !== undefined, askedAt }),
     after: (count) => ({ destination_ids: destinationIds, count }),
   });
-  await wakeNow(c.env, destinationIds, now);
+  await drainNow(c.env, destinationIds, now);
   return replayed;
 }
 
 /**
- * The deliveries that a replay of an event makes. A team that is named gets it again even if it has it; otherwise those get
+ * The deliveries that a replay of an event makes. A destination that is named gets it again even if it has it; otherwise those get
  * it that want it and do not have it. Before its fan-out an event needs none: it is on its way to all that want it.
  */
 async function targetsOf(db: Database, eventId: string, named: string | undefined) {

@@ -14,7 +14,7 @@ interface DrainedDestination {
   readonly seconds: number;
 }
 
-/** Slower ones are served by the retry lane, whose visits no number of consumers of events multiplies. */
+/** Slower ones are served by the retries, whose drains no number of consumers of events multiplies. */
 const SLOWEST_IN_FAN_OUT_MS = 200;
 
 /** `maxConcurrency`: the consumers of events that Cloudflare may run at once; null: as many as it likes. */
@@ -84,7 +84,7 @@ export function describeDrains(drained: readonly Drained[], maxConcurrency: numb
         ? "wrangler.toml sets no max_concurrency: Cloudflare runs up to 250 consumers, and D1 is what is left to bound them. Nothing is projected."
         : "The projection multiplies, and holds only as long as D1 keeps up: about a thousand writes a second.",
       "Fewer than 10,000 wait for slow destinations, to save minutes: rates are what to compare. A batch has five attempts in flight, so 200 ms let it make 25 a second.",
-      "A destination that answers after 1,000 ms lets attempts run late: the retry lane serves it, whose visits do not wait for its answers. It is not projected.",
+      "A destination that answers after 1,000 ms lets attempts run late: the retries serves it, whose drains do not wait for its answers. It is not projected.",
     ],
   };
 }

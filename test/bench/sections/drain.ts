@@ -2,8 +2,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { MESSAGE_PATIENCE_MS } from "../../../src/domain/lease.ts";
 import { maxConcurrency } from "../configuration.ts";
 import { LoadGenerator } from "../load/load-generator.ts";
-import type { Arrival } from "../load/team-order.ts";
-import { Teams } from "../load/teams.ts";
+import type { Arrival } from "../load/destination-order.ts";
+import { Destinations } from "../load/destinations.ts";
 import { ServedWorker } from "../served-worker.ts";
 import { type Drained, describeDrains } from "./drain-tables.ts";
 import { takeUsage } from "./metered-relay.ts";
@@ -25,7 +25,7 @@ const WRITTEN_AFTER_MS = 300;
 /** How fast events that have waited reach destinations that take their time to answer. */
 export const drain: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
-  const teams = await Teams.start();
+  const servers = await Destinations.start();
   const relays: ServedWorker[] = [];
   try {
     const filled = [];
@@ -33,7 +33,7 @@ export const drain: Section = async ({ isShort, say }) => {
       say(`${events} events wait for ${delaysMs.join(", ")} ms`);
       const relay = await ServedWorker.start("test/bench/worker/metered.ts");
       relays.push(relay);
-      for (const delayMs of delaysMs) await relay.addTeam(`${teams.url}/after/${delayMs}`);
+      for (const delayMs of delaysMs) await relay.addDestination(`${servers.url}/after/${delayMs}`);
       filled.push({ relay, delaysMs, ids: await fill(relay, events) });
     }
     // An event that has waited is no longer its message's own: it has to be claimed, which costs D1 calls.
@@ -46,7 +46,7 @@ export const drain: Section = async ({ isShort, say }) => {
     return describeDrains(drained, maxConcurrency());
   } finally {
     generator.stop();
-    teams.stop();
+    servers.stop();
     await Promise.all(relays.map((relay) => relay.stop()));
   }
 
@@ -92,7 +92,7 @@ export const drain: Section = async ({ isShort, say }) => {
     const endAt = Date.now() + DRAINED_WITHIN_MS;
     const missing = () => ids.size * destinations - new Set(all.map(({ path, id }) => `${path} ${id}`)).size;
     while (missing() > 0 && Date.now() < endAt) {
-      const arrivals = await teams.take(missing(), endAt - Date.now());
+      const arrivals = await servers.take(missing(), endAt - Date.now());
       all.push(...arrivals.filter(({ id }) => ids.has(id)));
     }
     return all;

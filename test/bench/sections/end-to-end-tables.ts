@@ -38,7 +38,7 @@ export function describePassages(passages: readonly Passages[], throughput: read
   return {
     tables: [
       {
-        title: "From Qonto's sending to the first arrival at a team, ms; and what an event took",
+        title: "From Qonto's sending to the first arrival at a destination, ms; and what an event took",
         columns: [
           "events a second, the queue's batching delay",
           "p50",
@@ -88,7 +88,7 @@ export function describePassages(passages: readonly Passages[], throughput: read
 }
 
 function nameOf({ rate, batchingSeconds, hanging }: Steady): string {
-  return `${rate}, ${batchingSeconds} s${hanging ? ", a second team hangs" : ""}`;
+  return `${rate}, ${batchingSeconds} s${hanging ? ", a second destination hangs" : ""}`;
 }
 
 function dollarsOf({ usage, events }: Passages): number {

@@ -2,18 +2,18 @@ import { setTimeout as wait } from "node:timers/promises";
 import { batchingDelayMs } from "../configuration.ts";
 import { LoadGenerator } from "../load/load-generator.ts";
 import type { LoadReport } from "../load/order.ts";
-import type { Arrival } from "../load/team-order.ts";
-import { Teams } from "../load/teams.ts";
+import type { Arrival } from "../load/destination-order.ts";
+import { Destinations } from "../load/destinations.ts";
 import { ServedWorker } from "../served-worker.ts";
 import { median, quantile } from "../statistics.ts";
 import { type Passages, type Steady, type Throughput, describePassages } from "./end-to-end-tables.ts";
 import { takeUsage } from "./metered-relay.ts";
 import type { Section } from "./section.ts";
 
-/** How soon events arrive at teams, what that takes, and how many can. */
+/** How soon events arrive at destinations, what that takes, and how many can. */
 export const endToEnd: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
-  const teams = await Teams.start();
+  const servers = await Destinations.start();
   try {
     const passages: Passages[] = [];
     for (const steady of isShort ? steadies.slice(0, 1) : steadies) {
@@ -28,20 +28,20 @@ export const endToEnd: Section = async ({ isShort, say }) => {
     return describePassages(passages, throughput);
   } finally {
     generator.stop();
-    teams.stop();
+    servers.stop();
   }
 
   async function measureArrival(steady: Steady): Promise<Passages> {
     const { rate, seconds, batchingSeconds, hanging } = steady;
     const worker = await ServedWorker.start("test/bench/worker/metered.ts", { batchingSeconds });
     try {
-      await worker.addTeam(`${teams.url}/well`);
+      await worker.addDestination(`${servers.url}/well`);
       const load = { connections: 16, bodyBytes: 1_000 };
       await generator.send(worker, { ...load, rate: WARM_UP, requests: WARM_UP });
       await worker.drained();
-      await teams.take(WARM_UP, 5_000);
+      await servers.take(WARM_UP, 5_000);
       // From its first event on, as a destination that is set up wrongly does.
-      if (hanging) await worker.addTeam(`${teams.url}/hanging`, { timeout_ms: 2_000 });
+      if (hanging) await worker.addDestination(`${servers.url}/hanging`, { timeout_ms: 2_000 });
       await takeUsage(worker);
       const report = await generator.send(worker, { ...load, rate, requests: rate * seconds });
       const arrivals = await untilAllCame(report.answers.length, "/well");
@@ -56,12 +56,12 @@ export const endToEnd: Section = async ({ isShort, say }) => {
   async function measureThroughput(destinations: number, events: number): Promise<Throughput> {
     const worker = await ServedWorker.start("src/index.ts");
     try {
-      for (let index = 0; index < destinations; index += 1) await worker.addTeam(`${teams.url}/${index}`);
+      for (let index = 0; index < destinations; index += 1) await worker.addDestination(`${servers.url}/${index}`);
       await generator.send(worker, { connections: 64, requests: WARM_UP, bodyBytes: 1_000 });
-      await teams.take(WARM_UP * destinations, 10_000);
+      await servers.take(WARM_UP * destinations, 10_000);
       const { answers } = await generator.send(worker, { connections: 64, requests: events, bodyBytes: 1_000 });
       const ids = new Set(answers.map(({ id }) => id));
-      const arrivals = (await teams.take(events * destinations, 60_000)).filter(({ id }) => ids.has(id));
+      const arrivals = (await servers.take(events * destinations, 60_000)).filter(({ id }) => ids.has(id));
       const firstAt = Math.min(...answers.map(({ sentAt }) => sentAt));
       const lastAt = Math.max(...arrivals.map(({ at }) => at));
       const arrived = new Set(arrivals.map(({ path, id }) => `${path} ${id}`)).size;
@@ -77,7 +77,7 @@ export const endToEnd: Section = async ({ isShort, say }) => {
   }
 
   async function untilAllCame(count: number, path: string): Promise<Arrival[]> {
-    return (await teams.take(count, 15_000)).filter((arrival) => arrival.path === path);
+    return (await servers.take(count, 15_000)).filter((arrival) => arrival.path === path);
   }
 };
 

@@ -50,7 +50,7 @@ export async function fill(
 
 /** What was filled in lies below where the cron's next look for old events would begin. */
 export async function lookFromTheFirst({ db }: ServedWorker): Promise<void> {
-  await db.prepare("DELETE FROM marks WHERE name = 'retention_from'").run();
+  await db.prepare("DELETE FROM cron_state WHERE name = 'retention_from'").run();
 }
 
 interface Filling {

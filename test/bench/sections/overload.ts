@@ -1,6 +1,6 @@
 import { LoadGenerator } from "../load/load-generator.ts";
 import type { LoadReport } from "../load/order.ts";
-import { Teams } from "../load/teams.ts";
+import { Destinations } from "../load/destinations.ts";
 import { figure } from "../report.ts";
 import { ServedWorker } from "../served-worker.ts";
 import { median, quantile } from "../statistics.ts";
@@ -12,17 +12,17 @@ const MOST_EVENTS = 6_000;
 /** What happens at twice the load that can be kept up: some is answered by the queue, some refused, none lost. */
 export const overload: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
-  const teams = await Teams.start();
+  const destinations = await Destinations.start();
   let byQueue = 0;
   const onLog = (line: string) => void (byQueue += /durable_by\W{1,4}queue/.test(line) ? 1 : 0);
   const worker = await ServedWorker.start("src/index.ts", { onLog });
   try {
-    await worker.addTeam(`${teams.url}/well`);
+    await worker.addDestination(`${destinations.url}/well`);
     say("what can be kept up");
     const requests = isShort ? 100 : 2_000;
     const sustained = await generator.send(worker, { connections: 16, requests, bodyBytes: 1_000 });
     await worker.drained();
-    await teams.take(requests, 30_000);
+    await destinations.take(requests, 30_000);
 
     const rate = Math.round((2 * requests) / sustained.seconds);
     say(`twice as much: ${rate} events a second`);
@@ -31,7 +31,7 @@ export const overload: Section = async ({ isShort, say }) => {
     const report = await generator.send(worker, { connections: 512, requests: sent, bodyBytes: 1_000, rate });
     const acknowledged = idsWith(report, 200);
     say("until all is delivered");
-    const arrived = new Set((await teams.take(acknowledged.length, 90_000)).map(({ id }) => id));
+    const arrived = new Set((await destinations.take(acknowledged.length, 90_000)).map(({ id }) => id));
     const lost = acknowledged.filter((id) => !arrived.has(id)).length;
     const times = report.answers.map(({ durationMs }) => durationMs);
     const refused = idsWith(report, 503).length;
@@ -56,7 +56,7 @@ export const overload: Section = async ({ isShort, say }) => {
     };
   } finally {
     generator.stop();
-    teams.stop();
+    destinations.stop();
     await worker.stop();
   }
 };

@@ -1,6 +1,6 @@
 import { dollars } from "../../worker/budgets/price.ts";
 import { LoadGenerator } from "../load/load-generator.ts";
-import { Teams } from "../load/teams.ts";
+import { Destinations } from "../load/destinations.ts";
 import { type Report, figure } from "../report.ts";
 import { ServedWorker } from "../served-worker.ts";
 import { fill, lookFromTheFirst, prepareFilling } from "./fill.ts";
@@ -33,13 +33,13 @@ const pages = [
   "/console",
 ];
 
-/** Whether an event, a query and the upkeep cost the same however much has been recorded. */
+/** Whether an event, a query and the cron cost the same however much has been recorded. */
 export const scale: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
-  const teams = await Teams.start();
+  const destinations = await Destinations.start();
   const worker = await ServedWorker.start("test/bench/worker/metered.ts");
   try {
-    const destinationId = await worker.addTeam(`${teams.url}/well`);
+    const destinationId = await worker.addDestination(`${destinations.url}/well`);
     const cookie = await logIn(worker);
     const levels = isShort ? [500] : [10_000, 100_000, 1_000_000];
     const table = new Map<string, Measured[]>();
@@ -47,7 +47,7 @@ export const scale: Section = async ({ isShort, say }) => {
     const newestAt = Date.now() - 60_000;
     await prepareFilling(worker, newestAt);
     const bytesBefore = await worker.databaseBytes();
-    await measureEvents(worker, generator, teams);
+    await measureEvents(worker, generator, destinations);
     const bytes = ((await worker.databaseBytes()) - bytesBefore) / (2 * EVENTS);
     let from = 0;
     for (const level of levels) {
@@ -56,7 +56,7 @@ export const scale: Section = async ({ isShort, say }) => {
       await fill(worker, { ...filling, from, until: level });
       from = level;
       await runCron(worker);
-      note("an event, received to delivered", await measureEvents(worker, generator, teams));
+      note("an event, received to delivered", await measureEvents(worker, generator, destinations));
       for (const page of pages) note(page.replace("HOUR_AGO", "an hour ago"), await measurePage(worker, page, cookie));
       note("cron, nothing to do", await measure(worker, () => runCron(worker)));
       const old = { ...filling, newestAt: Date.now() - 31 * MS_PER_DAY, everyMs: 0 };
@@ -67,20 +67,24 @@ export const scale: Section = async ({ isShort, say }) => {
     return describe(levels, table, bytes);
   } finally {
     generator.stop();
-    teams.stop();
+    destinations.stop();
     await worker.stop();
   }
 };
 
 /** For each event, on average. */
-async function measureEvents(worker: ServedWorker, generator: LoadGenerator, teams: Teams): Promise<Measured> {
+async function measureEvents(
+  worker: ServedWorker,
+  generator: LoadGenerator,
+  destinations: Destinations,
+): Promise<Measured> {
   const send = () => generator.send(worker, { connections: 16, requests: EVENTS, bodyBytes: 1_000 });
   await send();
   await worker.drained();
-  await teams.take(EVENTS, 30_000);
+  await destinations.take(EVENTS, 30_000);
   const { ms, rowsRead, rowsWritten } = await measure(worker, async () => {
     await send();
-    await teams.take(EVENTS, 30_000);
+    await destinations.take(EVENTS, 30_000);
     await worker.drained();
   });
   return { ms: ms / EVENTS, rowsRead: rowsRead / EVENTS, rowsWritten: rowsWritten / EVENTS };

@@ -9,19 +9,23 @@ export function audit(): void {
     name: "audit",
     path: "/console/audit",
     heading: "Audit trail",
-    shows: ["night-shift", "failed", "the relay died before it could say", "Changed a team"],
+    shows: ["night-shift", "failed", "the relay died before it could say", "Changed a destination"],
   });
 
   it("has what was done to a dead letter, and can be narrowed down to it", async ({ scene, day, enter }) => {
-    insertDeadLetters(scene, "told", { at: Date.now(), eventId: day.refused.id, teamId: day.teams.treasury });
-    await scene.client.post("/api/dead-letters/told-of-team/replay", {}, z.unknown());
+    insertDeadLetters(scene, "told", {
+      at: Date.now(),
+      eventId: day.refused.id,
+      destinationId: day.destinations.treasury,
+    });
+    await scene.client.post("/api/dead-letters/told-of-one/replay", {}, z.unknown());
     const page = await enter();
     await page.goto("/console/audit");
     await page.getByRole("combobox").selectOption("dead_letter.replayed");
-    await page.getByLabel("On what").fill("told-of-team");
+    await page.getByLabel("On what").fill("told-of-one");
     await follow(page.getByRole("button", { name: "Filter" }));
     expect(await page.locator("tbody tr").count()).toBe(1);
-    await page.getByRole("cell").getByRole("link", { name: "told-of-team" }).click();
+    await page.getByRole("cell").getByRole("link", { name: "told-of-one" }).click();
     await page.getByRole("heading", { name: "Dead letter: later attempt" }).waitFor();
   });
 }

@@ -20,7 +20,7 @@ export function deadLetters(): void {
 
   it("replays a dead letter and deletes another", async ({ scene, day, enter }) => {
     const at = Date.now() - TEN_DAYS_MS;
-    insertDeadLetters(scene, "own", { at, eventId: day.refused.id, teamId: day.teams.treasury });
+    insertDeadLetters(scene, "own", { at, eventId: day.refused.id, destinationId: day.destinations.treasury });
     const own = `/console/dead-letters?${olderThan(at)}`;
     const page = await enter();
     await page.goto(own);

@@ -11,13 +11,18 @@ export function events(): void {
     name: "events",
     path: "/console/events",
     heading: "Events",
-    shows: ["Transaction created", "1 of 3 teams", "delivered", "dead"],
+    shows: ["Transaction created", "1 of 3 destinations", "delivered", "dead"],
   });
   describePage({
     name: "event",
     path: ({ refused }) => pageOf(refused),
     heading: "Event",
-    shows: ["Transaction created: 1 of the 3 teams that it is for did not take it", "Fraud desk", "not now", "50.01"],
+    shows: [
+      "Transaction created: 1 of the 3 destinations that it is for did not take it",
+      "Fraud desk",
+      "not now",
+      "50.01",
+    ],
   });
 
   it("shows a hostile event harmlessly on a phone, in light and dark", async ({ day: { hostile }, enter }) => {
@@ -65,7 +70,7 @@ export function events(): void {
     await page.goto("/console/events");
     await page.getByLabel("Event or resource id").fill(` ${refused.id} `);
     await page.keyboard.press("Enter");
-    await page.getByText("1 of the 3 teams that it is for").waitFor();
+    await page.getByText("1 of the 3 destinations that it is for").waitFor();
     expect(page.url()).toBe(`${scene.relay.url}${pageOf(refused)}`);
     await page.getByRole("button", { name: "Copy" }).waitFor();
   });
@@ -88,7 +93,7 @@ export function events(): void {
     expect(page.url()).toBe(`${scene.relay.url}/console/events`);
   });
 
-  it("sends an event again to one team, to all, and to one that it was not for", async ({
+  it("sends an event again to one destination, to all, and to one that it was not for", async ({
     scene,
     day: { refusedToo: own },
     enter,
@@ -97,26 +102,26 @@ export function events(): void {
     await page.goto(pageOf(own));
     const fraudDesk = stepOf(page, "Fraud desk");
     await follow(fraudDesk.getByRole("button", { name: "Send again" }));
-    expect(await noticeOf(page)).toContain("It is on its way to that team.");
+    expect(await noticeOf(page)).toContain("It is on its way to that destination.");
     await scene.settled(own);
     await page.clock.fastForward(5_000);
     await fraudDesk.getByText("Attempt 3").waitFor();
 
     await follow(page.getByRole("button", { name: "Send to all that want it" }));
-    expect(await noticeOf(page)).toContain("It is on its way to each team that wants it and does not have it.");
+    expect(await noticeOf(page)).toContain("It is on its way to each destination that wants it and does not have it.");
 
     await page.getByLabel("One that it was not for").selectOption({ label: "Warehouse (paused: it waits there)" });
-    await follow(page.getByRole("button", { name: "Send to this team" }));
-    expect(await noticeOf(page)).toContain("It is on its way to that team.");
+    await follow(page.getByRole("button", { name: "Send to this destination" }));
+    expect(await noticeOf(page)).toContain("It is on its way to that destination.");
     expect(await stepOf(page, "Warehouse").innerText()).toContain(
-      "The team is paused: it waits until that is resumed.",
+      "The destination is paused: it waits until that is resumed.",
     );
   });
 
   it("lets who may only look press nothing", async ({ day: { refused }, enter }) => {
     const page = await enter({ as: "reader" });
     await page.goto(pageOf(refused));
-    for (const name of ["Send again", "Send to all that want it", "Send to this team"]) {
+    for (const name of ["Send again", "Send to all that want it", "Send to this destination"]) {
       const buttons = await page.getByRole("button", { name }).all();
       expect(buttons.length).toBeGreaterThan(0);
       for (const button of buttons) expect(await button.isDisabled()).toBe(true);
@@ -124,6 +129,6 @@ export function events(): void {
   });
 }
 
-function stepOf(page: Page, team: string) {
-  return page.locator(".step", { has: page.getByRole("link", { name: team }) });
+function stepOf(page: Page, destination: string) {
+  return page.locator(".step", { has: page.getByRole("link", { name: destination }) });
 }

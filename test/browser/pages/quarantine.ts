@@ -36,7 +36,7 @@ export function quarantine(): void {
     expect(await button.isVisible()).toBe(false);
     await page.getByText("Delete …").click();
     await follow(button);
-    expect(await noticeOf(page)).toContain("Deleted: no team gets it");
+    expect(await noticeOf(page)).toContain("Deleted: no destination gets it");
   });
 
   it("releases one, and says so when it is released again", async ({ scene, enter }) => {
@@ -57,7 +57,7 @@ export function quarantine(): void {
     await page.goto(ofOutage);
     expect(await page.getByText("3 events wait for you to decide").isVisible()).toBe(true);
     await page.getByText("Release all 3 that are stale on this page …").click();
-    expect(await page.getByText("3 events would go to the teams").isVisible()).toBe(true);
+    expect(await page.getByText("3 events would go to the destinations").isVisible()).toBe(true);
     await follow(page.getByRole("button", { name: "Release all 3 that are stale on this page", exact: true }));
     expect(await noticeOf(page)).toContain("Released 3 events");
     await page.getByLabel("Show").selectOption("settled");

@@ -17,13 +17,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "relay.ts": [
     "app.ts",
     "env.ts",
-    "write-tally.ts",
+    "write-counters.ts",
     "domain",
     "receive",
     "fan-out",
     "retry",
     "dead-letters",
-    "upkeep",
+    "cron",
     "store",
     "platform",
   ],
@@ -32,12 +32,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "fan-out": ["env.ts", "messages.ts", "qonto", "outbound", "store", "domain", "platform"],
   retry: ["env.ts", "messages.ts", "outbound", "store", "domain", "platform"],
   "dead-letters": ["env.ts", "messages.ts", "qonto", "store", "platform"],
-  upkeep: ["env.ts", "messages.ts", "write-tally.ts", "replay", "outbound", "store", "domain", "platform"],
+  cron: ["env.ts", "messages.ts", "write-counters.ts", "replay", "outbound", "store", "domain", "platform"],
   operator: [
     "config.ts",
     "env.ts",
     "messages.ts",
-    "write-tally.ts",
+    "write-counters.ts",
     "qonto",
     "outbound",
     "quarantine",
@@ -48,7 +48,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   console: [
     "env.ts",
-    "write-tally.ts",
+    "write-counters.ts",
     "operator",
     "qonto",
     "outbound",
@@ -64,7 +64,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "env.ts": ["config.ts", "messages.ts", "store", "platform"],
   "config.ts": [],
   "messages.ts": ["domain"],
-  "write-tally.ts": ["store", "domain", "platform"],
+  "write-counters.ts": ["store", "domain", "platform"],
   qonto: ["domain", "platform"],
   store: ["domain", "platform"],
   domain: [],
@@ -109,14 +109,14 @@ describe("the source", () => {
   it("has no import cycle", () => {
     const importsOf = new Map(modules.map(({ file, imports }) => [file, imports]));
     const finished = new Set<string>();
-    const visit = (file: string, trail: readonly string[]): string[] => {
+    const drain = (file: string, trail: readonly string[]): string[] => {
       if (trail.includes(file)) return [[...trail.slice(trail.indexOf(file)), file].join(" → ")];
       if (finished.has(file)) return [];
-      const cycles = (importsOf.get(file) ?? []).flatMap((imported) => visit(imported, [...trail, file]));
+      const cycles = (importsOf.get(file) ?? []).flatMap((imported) => drain(imported, [...trail, file]));
       finished.add(file);
       return cycles;
     };
-    expect(modules.flatMap(({ file }) => visit(file, []))).toEqual([]);
+    expect(modules.flatMap(({ file }) => drain(file, []))).toEqual([]);
   });
 });
 
@@ -132,7 +132,7 @@ describe("what the Worker evaluates before it takes a webhook", () => {
 
   it("is what receives, delivers and keeps order", () => {
     expect([...evaluated]).toEqual(
-      expect.arrayContaining(["receive/route.ts", "fan-out/consumer.ts", "retry/consumer.ts", "upkeep/upkeep.ts"]),
+      expect.arrayContaining(["receive/route.ts", "fan-out/consumer.ts", "retry/consumer.ts", "cron/cron.ts"]),
     );
   });
 
@@ -169,7 +169,7 @@ describe("each outside thing has one door", () => {
 
   it("HMAC is in one file, and encryption in another", () => {
     expect(using(/subtle\.(sign|verify)\(/)).toEqual(["platform/hmac.ts"]);
-    expect(using(/subtle\.(encrypt|decrypt|deriveKey)\(/)).toEqual(["platform/seal.ts"]);
+    expect(using(/subtle\.(encrypt|decrypt|deriveKey)\(/)).toEqual(["platform/encryption.ts"]);
   });
 
   it("requests leave from one file", () => {

@@ -52,7 +52,7 @@ describe("npm run bench", () => {
     expect(code, progress.slice(-2_000)).toBe(0);
     for (const title of [
       "as a multiple of the reference's",
-      "first arrival at a team",
+      "first arrival at a destination",
       "Deliveries a second",
       "Acknowledgement while a store is ill",
       "Twice the load",

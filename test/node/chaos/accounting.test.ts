@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type EventDetail, type SentEvent, type TeamBook, accountFor } from "../../chaos/accounting.ts";
+import { type EventDetail, type SentEvent, type DestinationBook, accountFor } from "../../chaos/accounting.ts";
 import { accountFaults } from "../../chaos/faults.ts";
 
 type Status = EventDetail["deliveries"][number]["status"];
@@ -11,8 +11,8 @@ const sent = (id: string, changes: Partial<SentEvent> = {}): SentEvent => ({
   ...changes,
 });
 
-const book = (taken: Record<string, number>, changes: Partial<TeamBook> = {}): TeamBook => ({
-  name: "team",
+const book = (taken: Record<string, number>, changes: Partial<DestinationBook> = {}): DestinationBook => ({
+  name: "destination",
   destinationId: "d1",
   wants: (type) => type === "v1/cards",
   hasLeft: false,
@@ -20,7 +20,7 @@ const book = (taken: Record<string, number>, changes: Partial<TeamBook> = {}): T
   ...changes,
 });
 
-/** What the relay says of events, by what it says of their delivery to the team. */
+/** What the relay says of events, by what it says of their delivery to the destination. */
 const details = (statuses: Record<string, Status>) =>
   new Map(
     Object.entries(statuses).map(([id, status]): [string, EventDetail] => [
@@ -33,7 +33,7 @@ describe("an account", () => {
   it("is well when everything wanted was taken once", () => {
     const account = accountFor(book({ e1: 1 }), [sent("e1")], details({ e1: "delivered" }));
     expect(account).toEqual({
-      team: "team",
+      destination: "destination",
       wanted: 1,
       delivered: 1,
       repeated: 0,
@@ -49,15 +49,15 @@ describe("an account", () => {
     const account = accountFor(book({ e1: 1 }), [sent("e1"), sent("e2")], details({ e1: "delivered" }));
     expect(account).toMatchObject({ wanted: 2, delivered: 1, lost: ["e2"] });
     expect(accountFaults({ ending: "delivered" }, account)).toEqual([
-      { what: '1 events are lost to "team"', eventIds: ["e2"] },
+      { what: '1 events are lost to "destination"', eventIds: ["e2"] },
     ]);
   });
 
-  it("notices an event that the relay calls delivered and the team has never seen", () => {
+  it("notices an event that the relay calls delivered and the destination has never seen", () => {
     expect(accountFor(book({}), [sent("e1")], details({ e1: "delivered" }))).toMatchObject({ lost: ["e1"] });
   });
 
-  it("notices an event that was settled without the team, or with others only", () => {
+  it("notices an event that was settled without the destination, or with others only", () => {
     const settled = new Map<string, EventDetail>([
       ["e1", { state: "unmatched", deliveries: [] }],
       ["e2", { state: "settled", deliveries: [{ destination_id: "d2", status: "delivered" }] }],
@@ -75,7 +75,7 @@ describe("an account", () => {
     expect(account).toMatchObject({ wanted: 1, delivered: 0, dead: ["e1"], lost: [] });
     expect(accountFaults({ ending: "dead" }, account)).toEqual([]);
     expect(accountFaults({ ending: "delivered" }, account)).toEqual([
-      { what: '1 events were given up for "team"', eventIds: ["e1"] },
+      { what: '1 events were given up for "destination"', eventIds: ["e1"] },
     ]);
   });
 
@@ -91,7 +91,7 @@ describe("an account", () => {
     expect(accountFor(book({}), [sent("e1")], recorded)).toMatchObject({ pending: ["e1"], lost: [] });
   });
 
-  it("believes the team that took what the relay could not write down", () => {
+  it("believes the destination that took what the relay could not write down", () => {
     const account = accountFor(book({ e1: 1 }), [sent("e1")], details({ e1: "pending" }));
     expect(account).toMatchObject({ delivered: 1, pending: [] });
   });
@@ -102,13 +102,13 @@ describe("an account", () => {
     expect(accountFor(book({ e1: 1 }), events, new Map())).toMatchObject({ wanted: 0, unasked: [] });
   });
 
-  it("notices what a team took without wanting it, or without anybody having sent it", () => {
+  it("notices what a destination took without wanting it, or without anybody having sent it", () => {
     const account = accountFor(book({ e1: 1, e2: 1 }), [sent("e1", { type: "v1/transfers" })], new Map());
     expect(account.unasked).toEqual(["e1", "e2"]);
     expect(accountFaults({ ending: "delivered" }, account)).toHaveLength(1);
   });
 
-  it("owes a team that has left only what the relay says it does", () => {
+  it("owes a destination that has left only what the relay says it does", () => {
     const account = accountFor(book({}, { hasLeft: true }), [sent("e1"), sent("e2")], details({ e1: "dead" }));
     expect(account).toMatchObject({ wanted: 1, dead: ["e1"], lost: [] });
   });

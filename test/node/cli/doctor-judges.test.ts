@@ -14,7 +14,7 @@ import type { Result } from "../../../src/cli/commands/doctor/finding.ts";
 import type { Answer } from "../../../src/cli/commands/doctor/probe.ts";
 import { healthFacts } from "../../../src/cli/commands/doctor/relay-facts.ts";
 import { readTarget } from "../../../src/cli/commands/doctor/target.ts";
-import { ScriptedRelay, failedDelivery, team } from "./doctor-scene.ts";
+import { ScriptedRelay, failedDelivery, destination } from "./doctor-scene.ts";
 
 const NOW = Date.parse("2026-11-25T12:00:00Z");
 const HOUR_MS = 3_600_000;
@@ -183,7 +183,7 @@ describe("types", () => {
   const judge = (...types: string[][]) =>
     judgeTypes(
       here,
-      types.map((one, index) => team({ id: `dst_${index}`, types: one })),
+      types.map((one, index) => destination({ id: `dst_${index}`, types: one })),
       false,
     );
 
@@ -195,7 +195,7 @@ describe("types", () => {
     [["v1/sepa-*"], ["type_not_subscribed"]],
     [["registrations.completed"], []],
     [[], []],
-  ])("that a team wants: %j", (types, expected) => expect(faults(judge(types))).toEqual(expected));
+  ])("that a destination wants: %j", (types, expected) => expect(faults(judge(types))).toEqual(expected));
 
   it("are all named in the command that subscribes to them, with those that there are", () => {
     expect(judge(["v1/transactions", "v1/sepa-*"])).toMatchObject({
@@ -205,10 +205,10 @@ describe("types", () => {
     });
   });
 
-  it("that nobody wants are noted, and so are those that a team of all types would get", () => {
+  it("that nobody wants are noted, and so are those that a destination of all types would get", () => {
     expect(notes(judge(["v1/cards"]))).toEqual([expect.stringContaining("v1/transfers")]);
     expect(notes(judge([]))).toEqual([expect.stringContaining("v1/transactions")]);
-    expect(notes(judge())).toEqual([expect.stringContaining("no team yet")]);
+    expect(notes(judge())).toEqual([expect.stringContaining("no destination yet")]);
   });
 });
 
@@ -335,21 +335,21 @@ describe("health", () => {
   });
 });
 
-describe("teams", () => {
-  const judge = (one: ReturnType<typeof team>, { dead = 0, isCut = false } = {}) =>
+describe("destinations", () => {
+  const judge = (one: ReturnType<typeof destination>, { dead = 0, isCut = false } = {}) =>
     judgeDestinations([{ destination: one, deliveries: [], dead: Array(dead).fill(failedDelivery) }], isCut);
 
   it("that are paused are not called failing as well, nor are those that rest", () => {
-    const resting_since = "2026-11-25T10:00:00Z";
-    const failing = { state: "failing", consecutive_failures: 30, resting_since };
-    expect(faults(judge(team({ enabled: false }, failing)))).toEqual(["destination_paused"]);
-    expect(faults(judge(team({}, failing)))).toEqual(["destination_resting"]);
-    expect(faults(judge(team({}, { ...failing, resting_since: null })))).toEqual(["destination_failing"]);
+    const circuit_opened_at = "2026-11-25T10:00:00Z";
+    const failing = { state: "failing", consecutive_failures: 30, circuit_opened_at };
+    expect(faults(judge(destination({ enabled: false }, failing)))).toEqual(["destination_paused"]);
+    expect(faults(judge(destination({}, failing)))).toEqual(["destination_circuit_open"]);
+    expect(faults(judge(destination({}, { ...failing, circuit_opened_at: null })))).toEqual(["destination_failing"]);
   });
 
   it("that asked for less are said to be left alone, and until when", () => {
     const held_until = "2026-11-25T10:10:00Z";
-    expect(judge(team({}, { state: "failing", consecutive_failures: 1, held_until }))).toMatchObject({
+    expect(judge(destination({}, { state: "failing", consecutive_failures: 1, held_until }))).toMatchObject({
       findings: [
         {
           fault: "destination_failing",
@@ -360,7 +360,7 @@ describe("teams", () => {
   });
 
   it("that are well again can have dead deliveries, to be replayed since the oldest event", () => {
-    expect(judge(team(), { dead: 2 })).toMatchObject({
+    expect(judge(destination(), { dead: 2 })).toMatchObject({
       findings: [
         {
           fault: "deliveries_dead",
@@ -369,7 +369,7 @@ describe("teams", () => {
         },
       ],
     });
-    expect(judge(team(), { dead: 2, isCut: true })).toMatchObject({
+    expect(judge(destination(), { dead: 2, isCut: true })).toMatchObject({
       findings: [{ seen: expect.stringContaining("2 or more deliveries are dead") }],
     });
   });

@@ -41,7 +41,7 @@ export class ScriptedRelay {
     cron: well("The cron ran 20 s ago."),
     fan_out: well("None waits."),
     deliveries: well("No delivery is overdue."),
-    resting_destinations: well("No destination rests."),
+    open_circuits: well("No destination rests."),
     dead_letters: well("None."),
     secrets: well("They can be opened."),
     storage: well("The database holds 0.1 GB."),
@@ -66,7 +66,7 @@ export class ScriptedRelay {
     },
     traffic: [series("v1/transactions", 60_000), series("v1/cards", 60_000)],
   };
-  readonly destinations: Destination[] = [team()];
+  readonly destinations: Destination[] = [destination()];
   deliveries: object[] = [];
   deadLetters: object[] = [];
   quarantine: object[] = [];
@@ -155,10 +155,13 @@ export function series(type: string, silentMs: number) {
   };
 }
 
-export function team(changes: Partial<Destination> = {}, health: Partial<Destination["health"]> = {}): Destination {
+export function destination(
+  changes: Partial<Destination> = {},
+  health: Partial<Destination["health"]> = {},
+): Destination {
   return {
     id: "dst_1",
-    url: "https://team.example.com/hook",
+    url: "https://destination.example.com/hook",
     description: "Accounting",
     types: ["v1/transactions"],
     organizations: null,
@@ -171,7 +174,7 @@ export function team(changes: Partial<Destination> = {}, health: Partial<Destina
       consecutive_failures: 0,
       last_success_at: iso(Date.now() - 60_000),
       last_failure_at: null,
-      resting_since: null,
+      circuit_opened_at: null,
       next_probe_at: null,
       ...health,
     },

@@ -14,7 +14,7 @@ import {
   WEBHOOK,
   failedDelivery,
   series,
-  team,
+  destination,
 } from "./doctor-scene.ts";
 
 let scene: Scene;
@@ -56,7 +56,7 @@ const deployedWith = (change: (found: Found) => void): Partial<Circumstances> =>
 });
 
 const DAY_MS = 86_400_000;
-const ACCESS_LOGIN = "https://team.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
+const ACCESS_LOGIN = "https://destination.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
 const answering = (status: number, code?: string, headers: Record<string, string> = {}): Fault => ({
   relay: (relay) => {
     relay.intercept = (_request, path) =>
@@ -190,7 +190,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   [
     "a redirect to a host that only begins like that of Access",
     "redirected",
-    answering(302, undefined, { location: "https://team.cloudflareaccess.com.example.com/" }),
+    answering(302, undefined, { location: "https://destination.cloudflareaccess.com.example.com/" }),
   ],
   ["a redirect to no address", "redirected", answering(302, undefined, { location: "http://[" })],
   ["a redirect without an address", "redirected", answering(302)],
@@ -260,9 +260,12 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     { qonto: (scene) => scene.subscribe({ id: "sub-2", types: ["v1/transactions", "v1/cards"] }) },
   ],
   [
-    "a team that waits for what is not subscribed to",
+    "a destination that waits for what is not subscribed to",
     "type_not_subscribed",
-    { relay: (relay) => relay.destinations.push(team({ id: "dst_2", types: ["v1/transfers", "registrations.*"] })) },
+    {
+      relay: (relay) =>
+        relay.destinations.push(destination({ id: "dst_2", types: ["v1/transfers", "registrations.*"] })),
+    },
   ],
   [
     "a relay without the onboarding secret, which is known here",
@@ -401,10 +404,10 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   ],
   ["a database that is down", "database_unwell", degraded("database")],
   ["a database that is nearly full", "database_filling", degraded("storage")],
-  ["teams' secrets under a key that is gone", "team_secrets_unopened", degraded("secrets")],
+  ["destinations' secrets under a key that is gone", "destination_secrets_undecryptable", degraded("secrets")],
   ["a variable that cannot be read", "relay_not_configured", degraded("configuration")],
   [
-    "a migration that was forgotten",
+    "a migration that was lost",
     "migrations_missing",
     { relay: (relay) => relay.diagnostics.migrations.missing.push("0009_new.sql") },
   ],
@@ -463,11 +466,11 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     },
   ],
   [
-    "a team that is down",
+    "a destination that is down",
     "destination_failing",
     {
       relay: (relay) => {
-        relay.destinations[0] = team({}, { state: "failing", consecutive_failures: 3 });
+        relay.destinations[0] = destination({}, { state: "failing", consecutive_failures: 3 });
         relay.intercept = (request, path) =>
           path === "/api/deliveries" && !request.url.includes("status=dead")
             ? Response.json({ data: [failedDelivery], next_cursor: null })
@@ -476,24 +479,24 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     },
   ],
   [
-    "a team that rests",
-    "destination_resting",
+    "a destination that rests",
+    "destination_circuit_open",
     {
       relay: (relay) => {
-        const resting_since = "2026-11-24T10:05:00.000Z";
-        relay.destinations[0] = team({}, { state: "failing", consecutive_failures: 30, resting_since });
+        const circuit_opened_at = "2026-11-24T10:05:00.000Z";
+        relay.destinations[0] = destination({}, { state: "failing", consecutive_failures: 30, circuit_opened_at });
       },
     },
   ],
   [
-    "a team that rests, seen without a token",
-    "destination_resting",
-    { ...degraded("resting_destinations"), here: () => noToken },
+    "a destination that rests, seen without a token",
+    "destination_circuit_open",
+    { ...degraded("open_circuits"), here: () => noToken },
   ],
   [
-    "a team that is paused",
+    "a destination that is paused",
     "destination_paused",
-    { relay: (relay) => (relay.destinations[0] = team({ enabled: false }, { state: "paused" })) },
+    { relay: (relay) => (relay.destinations[0] = destination({ enabled: false }, { state: "paused" })) },
   ],
   [
     "a queue that is not where it should be",

@@ -253,7 +253,7 @@ describe("names the mistake that was made", () => {
       { header: `t=${T},v1=${hex(SECRET, RAW)}` },
     ],
     ["business_signature_as_onboarding", "the Business API's digest alone", { header: right }],
-    ["dot_not_signed", "the dot forgotten", { header: `t=${T},v1=${hex(SECRET, String(T), RAW)}` }],
+    ["dot_not_signed", "the dot lost", { header: `t=${T},v1=${hex(SECRET, String(T), RAW)}` }],
     ["label_signed", "t= signed", { header: `t=${T},v1=${hex(SECRET, `t=${T}.`, RAW)}` }],
     ["wrong_order_signed", "the body first", { header: `t=${T},v1=${hex(SECRET, RAW, `.${T}`)}` }],
     ["event_id_signed", "as Standard Webhooks signs", { header: `t=${T},v1=${hex(SECRET, `evt-1.${T}.`, RAW)}` }],

@@ -208,7 +208,7 @@ describe("tail", () => {
     expect(shown.at(-1)).toBe("slow → settled delivered");
   });
 
-  it("tells once what the teams have answered so far of an event that does not end soon, and then its end", async () => {
+  it("tells once what the destinations have answered so far of an event that does not end soon, and then its end", async () => {
     const relay = new PlayedRelay();
     const ill = () => relay.events.find(({ id }) => id === "ill");
     const steps = Array.from({ length: 12 }, () => nothing);
@@ -229,7 +229,7 @@ describe("tail", () => {
     expect(shown.filter((line) => line.startsWith("quick"))).toEqual(["quick pending", "quick → settled delivered"]);
   });
 
-  it("waits with it until a team has answered, and asks no more often than that", async () => {
+  it("waits with it until a destination has answered, and asks no more often than that", async () => {
     const relay = new PlayedRelay();
     const steps = Array.from({ length: 11 }, () => nothing);
     const shown = await relay.tail([

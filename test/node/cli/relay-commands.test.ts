@@ -7,13 +7,13 @@ import { ONBOARDING_SECRET, SECRET, TOKEN, serveRelay } from "./served-relay.ts"
 
 /** The commands against a relay on real D1 and queues. */
 
-const team = new ScriptedServer();
+const receiver = new ScriptedServer();
 let relay: ServedWorker;
 let environment: Record<string, string>;
 
 beforeAll(async () => {
   relay = await serveRelay();
-  await team.start();
+  await receiver.start();
   environment = {
     RELAY_URL: relay.url,
     ADMIN_TOKEN: TOKEN,
@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await relay?.stop();
-  await team.stop();
+  await receiver.stop();
 });
 
 async function json(...commandLine: string[]): Promise<any> {
@@ -71,9 +71,9 @@ describe("destinations", () => {
       "--max-per-second",
       "20",
     ];
-    const created = await json("destinations", "create", `${team.url}/books`, ...wish);
+    const created = await json("destinations", "create", `${receiver.url}/books`, ...wish);
     expect(created).toMatchObject({
-      url: `${team.url}/books`,
+      url: `${receiver.url}/books`,
       description: "books",
       types: ["v1/cards", "registrations.*"],
       retry_schedule_seconds: [1, 1],
@@ -93,10 +93,10 @@ describe("destinations", () => {
       "--max-per-second",
       "none",
       "--endpoint",
-      `${team.url}/b`,
+      `${receiver.url}/b`,
     ];
     expect(await json("destinations", "update", created.id, ...other)).toMatchObject({
-      url: `${team.url}/b`,
+      url: `${receiver.url}/b`,
       description: "books",
       types: [],
       retry_schedule_seconds: null,
@@ -119,7 +119,7 @@ describe("destinations", () => {
   });
 
   it("get another secret, and a test; one that refuses it is a fault", async () => {
-    const { id, secret } = await json("destinations", "create", `${team.url}/tested`, "--types", "v1/cards");
+    const { id, secret } = await json("destinations", "create", `${receiver.url}/tested`, "--types", "v1/cards");
     const rotated = await json("destinations", "rotate-secret", id, "--overlap", "60");
     expect(rotated.secret).toMatch(/^whsec_/);
     expect(rotated.secret).not.toBe(secret);
@@ -131,9 +131,9 @@ describe("destinations", () => {
     const { stdout: told } = await qonto(["destinations", "rotate-secret", id, "--overlap", "0"], environment);
     expect(told).toContain("signed with it alone from now on.");
     expect(await json("destinations", "test", id)).toMatchObject({ outcome: "delivered", status: 200 });
-    team.answer = () => ({ status: 401, body: { says: "no" } });
+    receiver.answer = () => ({ status: 401, body: { says: "no" } });
     const { code, stdout } = await qonto(["destinations", "test", id], environment);
-    team.answer = () => ({});
+    receiver.answer = () => ({});
     expect([code, stdout]).toEqual([1, expect.stringMatching(/^rejected: 401, \d+ ms\n\{"says":"no"\}\n$/)]);
     await json("destinations", "delete", id);
   });
@@ -144,7 +144,7 @@ describe("destinations", () => {
   });
 
   it("are a table for a person", async () => {
-    const { id } = await json("destinations", "create", `${team.url}/table`, "--paused");
+    const { id } = await json("destinations", "create", `${receiver.url}/table`, "--paused");
     const { stdout } = await qonto(["destinations", "list"], environment);
     const [head = "", ...rows] = stdout.split("\n");
     expect(head).toMatch(/^ID +STATE +URL +TYPES +DESCRIPTION$/);
@@ -155,7 +155,7 @@ describe("destinations", () => {
 });
 
 describe("an event", () => {
-  it("is sent as Qonto does, listed, shown, and replayed to a team that missed it", async () => {
+  it("is sent as Qonto does, listed, shown, and replayed to a destination that missed it", async () => {
     const sent = await json("send", "v1/transactions", "--count", "2");
     expect(sent.answers).toMatchObject([
       { status: 200, body: { status: "accepted" }, accepted: true },
@@ -175,11 +175,11 @@ describe("an event", () => {
       deliveries: [],
     });
 
-    const { id: to } = await json("destinations", "create", `${team.url}/late`, "--types", "v1/cards");
+    const { id: to } = await json("destinations", "create", `${receiver.url}/late`, "--types", "v1/cards");
     await expect.poll(async () => (await json("events", "show", id)).state, { timeout: 30_000 }).toBe("unmatched");
     expect(await json("replay", "event", id, "--to", to)).toEqual({ count: 1 });
     await expect
-      .poll(() => team.received.map(({ headers }) => headers["webhook-id"]), { timeout: 30_000 })
+      .poll(() => receiver.received.map(({ headers }) => headers["webhook-id"]), { timeout: 30_000 })
       .toContain(id);
 
     await json("destinations", "update", to, "--types", "v1/transactions");
@@ -188,13 +188,13 @@ describe("an event", () => {
     await json("destinations", "delete", to);
   });
 
-  it("that a team asked to get later, and then no longer wanted, is shown as such", async () => {
-    const { id: to } = await json("destinations", "create", `${team.url}/busy`, "--types", "v1/memberships");
-    team.answer = () => ({ status: 429, headers: { "retry-after": "600" } });
+  it("that a destination asked to get later, and then no longer wanted, is shown as such", async () => {
+    const { id: to } = await json("destinations", "create", `${receiver.url}/busy`, "--types", "v1/memberships");
+    receiver.answer = () => ({ status: 429, headers: { "retry-after": "600" } });
     const [{ event_id: id }] = (await json("send", "v1/memberships")).answers;
     const attempts = async () => (await json("events", "show", id)).deliveries[0]?.attempts.length;
     await expect.poll(attempts, { timeout: 30_000 }).toBe(1);
-    team.answer = () => ({});
+    receiver.answer = () => ({});
     const held = await qonto(["destinations", "show", to], environment);
     expect(held.stdout).toMatch(/state +failing, held/);
     expect(held.stdout).toMatch(/held until +\S+Z: it asked for less/);
@@ -217,7 +217,7 @@ describe("an event", () => {
 
 describe("tail", () => {
   it("shows each event once and what became of it, also while the relay is away for a while, until Ctrl-C", async () => {
-    const { id: destination } = await json("destinations", "create", `${team.url}/tail`, "--types", "v1/products");
+    const { id: destination } = await json("destinations", "create", `${receiver.url}/tail`, "--types", "v1/products");
     const before = (await json("send", "v1/products")).answers[0].event_id;
     await expect.poll(async () => (await json("events", "show", before)).state, { timeout: 30_000 }).toBe("settled");
 

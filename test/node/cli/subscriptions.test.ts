@@ -110,7 +110,7 @@ describe("subscriptions list", () => {
     expect(api.received).toHaveLength(1);
   });
 
-  it("follows no redirect: the tokens are not for whoever stands behind it", async () => {
+  it("follows no redirect: the tokens are not for anyone stands behind it", async () => {
     const stranger = await new ScriptedServer().start();
     const { code } = await run(["subscriptions", "list", "--sandbox"], {
       answer: () => ({ status: 302, headers: { location: stranger.url } }),

@@ -2,7 +2,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { Tally } from "../../../src/domain/tally.ts";
+import { Counters } from "../../../src/domain/counters.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { operatorApi } from "../../../src/operator/api.ts";
 
@@ -24,7 +24,7 @@ const documentSchema = z.object({
   components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
 });
 
-const api = operatorApi({ ...realWorld, fetch: () => Promise.reject(new Error("no network")) }, new Tally());
+const api = operatorApi({ ...realWorld, fetch: () => Promise.reject(new Error("no network")) }, new Counters());
 const text = await (await api.request("/openapi.json")).text();
 const { paths, components } = documentSchema.parse(JSON.parse(text));
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { qonto } from "../cli/qonto-program.ts";
 import { PlayedRelay } from "../../demo/client.ts";
 import { freePort } from "../../demo/free-port.ts";
-import { TeamServer } from "../../demo/team-server.ts";
+import { DestinationServer } from "../../demo/destination-server.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { QontoServer } from "../support/qonto-server/qonto-server.ts";
 import { LocalRelay } from "./local-relay.ts";
@@ -64,10 +64,10 @@ describe("the doctor of a relay on this machine", () => {
     expect(received).toBe(0);
   });
 
-  it("names what is wrong: no subscription, another secret, a team that is down, a stale event", async () => {
-    const team = await TeamServer.start(() => 503);
+  it("names what is wrong: no subscription, another secret, a destination that is down, a stale event", async () => {
+    const destination = await DestinationServer.start(() => 503);
     const client = new PlayedRelay(relay.url, "local-admin-token");
-    const wish = { url: team.url, types: ["v1/transactions", "v1/cards"], retry_schedule_seconds: [3_600] };
+    const wish = { url: destination.url, types: ["v1/transactions", "v1/cards"], retry_schedule_seconds: [3_600] };
     await client.post("/api/destinations", wish, z.unknown());
     const sign = (secondsAgo: number) =>
       businessRequest(makePayload("v1/transactions"), {
@@ -76,7 +76,7 @@ describe("the doctor of a relay on this machine", () => {
       });
     await client.webhook(await sign(0));
     expect((await client.webhook(await sign(400))).httpStatus).toBe(401);
-    await vi.waitFor(() => expect(team.requests).toHaveLength(1), { timeout: 20_000 });
+    await vi.waitFor(() => expect(destination.requests).toHaveLength(1), { timeout: 20_000 });
     const states = z.object({ data: z.array(z.object({ health: z.object({ state: z.string() }) })) });
     await vi.waitFor(
       async () => expect((await client.get("/api/destinations", states)).data[0]?.health.state).toBe("failing"),
@@ -96,6 +96,6 @@ describe("the doctor of a relay on this machine", () => {
     await subscribe(["v1/transactions"]);
     const second = await doctor(atQonto());
     expect(second.faults).toEqual(["type_not_subscribed", "quarantine_waiting", "destination_failing"]);
-    team.stop();
+    destination.stop();
   });
 });

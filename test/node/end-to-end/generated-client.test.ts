@@ -2,14 +2,14 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { OpenAPIClientAxios, type OpenAPIClient } from "openapi-client-axios";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { TeamServer } from "../../demo/team-server.ts";
+import { DestinationServer } from "../../demo/destination-server.ts";
 import { businessRequest, makePayload, onboardingRequest } from "../../support/qonto.ts";
 import { type ServedRelay, serveRelay, variables } from "../support/served-relay.ts";
 
 const now = () => Math.floor(Date.now() / 1000);
 
 let relay: ServedRelay;
-let team: TeamServer;
+let destination: DestinationServer;
 let client: OpenAPIClient;
 let document: z.output<typeof documentSchema>;
 
@@ -32,7 +32,7 @@ const documentSchema = z.looseObject({
 
 beforeAll(async () => {
   relay = await serveRelay();
-  team = await TeamServer.start();
+  destination = await DestinationServer.start();
   const definition: unknown = await (await fetch(`${relay.url}/openapi.json`)).json();
   document = documentSchema.parse(definition);
   const factory = new OpenAPIClientAxios({
@@ -44,7 +44,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  team?.stop();
+  destination?.stop();
   await relay?.stop();
 });
 
@@ -84,7 +84,7 @@ async function send(request: RequestInit): Promise<void> {
 
 describe("a client made from the document", () => {
   it("can do all that the API can", async () => {
-    const { data: created } = await call("createDestination", {}, { url: team.url, types: ["v1/*"] });
+    const { data: created } = await call("createDestination", {}, { url: destination.url, types: ["v1/*"] });
     const { id } = created;
     expect((await call("testDestination", { id })).data.outcome).toBe("delivered");
     expect((await call("rotateSecret", { id }, { overlap_seconds: 60 })).data.secret).toMatch(/^whsec_/);

@@ -45,7 +45,7 @@ async function cases() {
 
 const has = (command: string) => spawnSync(command, ["--version"]).error === undefined;
 
-describe("the verification that teams are shown", () => {
+describe("the verification that destinations are shown", () => {
   it("in Node tells the relay from anybody else", async () => {
     write("verify.mjs", snippet("node"));
     const input = await cases();

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { PlayedRelay, untilSettled } from "../../demo/client.ts";
 import { freePort } from "../../demo/free-port.ts";
-import { TeamServer } from "../../demo/team-server.ts";
+import { DestinationServer } from "../../demo/destination-server.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { LocalRelay } from "./local-relay.ts";
 
@@ -21,10 +21,10 @@ async function freshCopy(): Promise<LocalRelay> {
   return relay;
 }
 
-async function startTeam(answer?: (before: number) => number): Promise<TeamServer> {
-  const team = await TeamServer.start(answer);
-  cleanUps.push(() => team.stop());
-  return team;
+async function startDestination(answer?: (before: number) => number): Promise<DestinationServer> {
+  const destination = await DestinationServer.start(answer);
+  cleanUps.push(() => destination.stop());
+  return destination;
 }
 
 const sign = (payload: object, secret: string) =>
@@ -64,14 +64,14 @@ describe("npm start", () => {
       ours.filter((line) => /error|warn|fail|^\s+at /i.test(line)).filter((line) => !line.includes("failed_tasks: 0")),
     ).toEqual([]);
 
-    const team = await startTeam();
+    const destination = await startDestination();
     const client = new PlayedRelay(relay.url, "local-admin-token");
-    await client.post("/api/destinations", { url: team.url }, z.unknown());
+    await client.post("/api/destinations", { url: destination.url }, z.unknown());
     const payload = makePayload("v1/transactions");
     const { httpStatus } = await client.webhook(await sign(payload, "local-business-secret"));
     expect(httpStatus).toBe(200);
     await untilSettled(client, 10_000);
-    expect([...team.accepted().keys()]).toEqual([payload.id]);
+    expect([...destination.accepted().keys()]).toEqual([payload.id]);
 
     relay.signal("SIGTERM");
     expect(await relay.gone(10_000)).toBe(true);
@@ -141,9 +141,9 @@ describe("npm start", () => {
   it("takes webhooks while and after clients hang up in the middle of a body, also while its source is edited", async () => {
     const relay = await freshCopy();
     await relay.start();
-    const team = await startTeam();
+    const destination = await startDestination();
     const client = new PlayedRelay(relay.url, "local-admin-token");
-    await client.post("/api/destinations", { url: team.url }, z.unknown());
+    await client.post("/api/destinations", { url: destination.url }, z.unknown());
     const ids: string[] = [];
     const take = async () => {
       const payload = makePayload("v1/transactions");
@@ -161,17 +161,17 @@ describe("npm start", () => {
     await hangUps();
     expect(await take()).toBe(200);
     await untilSettled(client, 10_000);
-    expect([...team.accepted().keys()].toSorted()).toEqual(ids.toSorted());
+    expect([...destination.accepted().keys()].toSorted()).toEqual(ids.toSorted());
   });
 
   it("delivers after kill -9 and another start whatever was acknowledged before, without waiting for a lease", async () => {
     const relay = await freshCopy();
     await relay.start();
-    // Whatever is on its way to the team when the relay is killed has not been delivered.
+    // Whatever is on its way to the destination when the relay is killed has not been delivered.
     let answers = false;
-    const team = await startTeam(() => (answers ? 200 : 0));
+    const destination = await startDestination(() => (answers ? 200 : 0));
     const client = new PlayedRelay(relay.url, "local-admin-token");
-    await client.post("/api/destinations", { url: team.url }, z.unknown());
+    await client.post("/api/destinations", { url: destination.url }, z.unknown());
     const acknowledged: string[] = [];
     const burst = Array.from({ length: 60 }, async () => {
       const payload = makePayload("v1/transactions");
@@ -182,15 +182,15 @@ describe("npm start", () => {
     relay.killAll();
     expect(await relay.gone(5_000)).toBe(true);
     expect(acknowledged).toHaveLength(60);
-    expect(team.accepted().size).toBe(0);
+    expect(destination.accepted().size).toBe(0);
 
     answers = true;
     await relay.start();
     // By the cron's first run, which comes before the relay is ready.
-    expect(relay.output).toMatch(/requeued_events: [1-9]|woken_destinations: 1/);
+    expect(relay.output).toMatch(/requeued_events: [1-9]|drained_destinations: 1/);
     const events = await untilSettled(new PlayedRelay(relay.url, "local-admin-token"), 60_000);
     expect(events.map(({ state }) => state)).toEqual(Array(60).fill("settled"));
-    expect(acknowledged.filter((id) => !team.accepted().has(id))).toEqual([]);
+    expect(acknowledged.filter((id) => !destination.accepted().has(id))).toEqual([]);
   });
 
   it("ends every process when its server alone is killed, or npm, and starts again", async () => {

@@ -14,7 +14,7 @@ const script = `
   import { realWorld } from "./src/platform/world.ts";
   const config = { allowPrivateDestinations: true, encryptionKeys: [] };
   const event = { id: "e1", type: "v1/cards", contentType: null, isUnreadable: false, body: "{}" };
-  const destination = { id: "d1", timeoutMs: 10_000, sealedSecret: "whsec_c2VjcmV0", previousSecrets: [] };
+  const destination = { id: "d1", timeoutMs: 10_000, encryptedSecret: "whsec_c2VjcmV0", previousSecrets: [] };
   export default {
     async fetch(request) {
       const url = await request.text();

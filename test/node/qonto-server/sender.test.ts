@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { readSignature } from "../../../src/qonto/read-signature.ts";
-import { TeamServer } from "../../demo/team-server.ts";
+import { DestinationServer } from "../../demo/destination-server.ts";
 import { type QontoOptions, QontoServer } from "../support/qonto-server/qonto-server.ts";
 
 let qonto: QontoServer;
-const receivers: TeamServer[] = [];
+const receivers: DestinationServer[] = [];
 afterEach(async () => {
   for (const receiver of receivers.splice(0)) receiver.stop();
   await qonto.stop();
@@ -13,7 +13,7 @@ afterEach(async () => {
 /** A Qonto, and a receiver that has subscribed to cards. */
 async function scene(answer: (before: number) => number = () => 200, options: QontoOptions = {}) {
   qonto = await QontoServer.start({ allowHttp: true, ...options });
-  const receiver = await TeamServer.start(answer);
+  const receiver = await DestinationServer.start(answer);
   receivers.push(receiver);
   const secret = "s".repeat(32);
   await fetch(`${qonto.url}/v2/webhook_subscriptions`, {

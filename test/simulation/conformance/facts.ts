@@ -11,8 +11,12 @@ export const databaseFacts: readonly DatabaseFact[] = [
     title: "a number is bound as a floating-point one, and an INTEGER column makes an integer of it",
     run: async (db) => [
       await rows(db, "SELECT typeof(?1) AS type, json_array(?1, ?2) AS list, ?1 || '' AS text", 5, 1.5),
-      await rows(db, "INSERT INTO marks VALUES ('a', ?1) RETURNING value, typeof(value) AS type", 9007199254740991),
-      await rows(db, "INSERT INTO marks VALUES ('b', ?1) RETURNING value, typeof(value) AS type", "12"),
+      await rows(
+        db,
+        "INSERT INTO cron_state VALUES ('a', ?1) RETURNING value, typeof(value) AS type",
+        9007199254740991,
+      ),
+      await rows(db, "INSERT INTO cron_state VALUES ('b', ?1) RETURNING value, typeof(value) AS type", "12"),
     ],
     expected: [
       [{ type: "real", list: "[5.0,1.5]", text: "5.0" }],
@@ -145,16 +149,16 @@ export const databaseFacts: readonly DatabaseFact[] = [
     title: "changes are the rows that were written or deleted by the statement, whether it returns them or not",
     run: (db) =>
       changes(db, [
-        "INSERT INTO marks VALUES ('a', 1), ('b', 2), ('c', 3)",
-        "SELECT * FROM marks",
-        "INSERT INTO marks VALUES ('a', 9) ON CONFLICT DO NOTHING",
-        "INSERT INTO marks VALUES ('a', 9) ON CONFLICT DO NOTHING RETURNING name",
-        "INSERT INTO marks VALUES ('a', 9), ('d', 4) ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING name",
-        "INSERT INTO marks VALUES ('a', 1) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > 5",
-        "UPDATE marks SET value = value WHERE name <> 'a' RETURNING value",
-        "UPDATE marks SET value = 0 WHERE false",
-        "DELETE FROM marks WHERE name = 'a' RETURNING value",
-        "DELETE FROM marks",
+        "INSERT INTO cron_state VALUES ('a', 1), ('b', 2), ('c', 3)",
+        "SELECT * FROM cron_state",
+        "INSERT INTO cron_state VALUES ('a', 9) ON CONFLICT DO NOTHING",
+        "INSERT INTO cron_state VALUES ('a', 9) ON CONFLICT DO NOTHING RETURNING name",
+        "INSERT INTO cron_state VALUES ('a', 9), ('d', 4) ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING name",
+        "INSERT INTO cron_state VALUES ('a', 1) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > 5",
+        "UPDATE cron_state SET value = value WHERE name <> 'a' RETURNING value",
+        "UPDATE cron_state SET value = 0 WHERE false",
+        "DELETE FROM cron_state WHERE name = 'a' RETURNING value",
+        "DELETE FROM cron_state",
       ]),
     expected: [3, 0, 0, 0, 2, 0, 3, 0, 1, 3],
   },
@@ -162,10 +166,10 @@ export const databaseFacts: readonly DatabaseFact[] = [
     title: "the last row id is that of the last row that has one",
     run: async (db) => {
       const answers = [
-        await db.prepare("INSERT INTO tallies VALUES (77, '{}'), (78, '{}')").run(),
-        await db.prepare("INSERT INTO marks VALUES ('a', 1)").run(),
+        await db.prepare("INSERT INTO counters VALUES (77, '{}'), (78, '{}')").run(),
+        await db.prepare("INSERT INTO cron_state VALUES ('a', 1)").run(),
         await db.prepare("SELECT 1").run(),
-        await db.prepare("DELETE FROM tallies").run(),
+        await db.prepare("DELETE FROM counters").run(),
       ];
       return answers.map(({ meta }) => [meta.last_row_id, meta.changed_db]);
     },
@@ -180,10 +184,10 @@ export const databaseFacts: readonly DatabaseFact[] = [
     title: "a batch is one transaction: each statement sees what those before it did, and has its own result",
     run: async (db) => {
       const results = await db.batch([
-        db.prepare("INSERT INTO marks VALUES ('b', 1), ('a', 2)"),
-        db.prepare("UPDATE marks SET value = value + 1 RETURNING name, value"),
-        db.prepare("SELECT count(*) AS many, changes() AS changes FROM marks WHERE value > ?1").bind(2),
-        db.prepare("DELETE FROM marks"),
+        db.prepare("INSERT INTO cron_state VALUES ('b', 1), ('a', 2)"),
+        db.prepare("UPDATE cron_state SET value = value + 1 RETURNING name, value"),
+        db.prepare("SELECT count(*) AS many, changes() AS changes FROM cron_state WHERE value > ?1").bind(2),
+        db.prepare("DELETE FROM cron_state"),
       ]);
       return results.map(({ results: found, meta }) => [found, meta.changes]);
     },
@@ -203,21 +207,21 @@ export const databaseFacts: readonly DatabaseFact[] = [
   {
     title: "a batch that fails leaves nothing behind, whichever of its statements failed, and the next call works",
     run: async (db) => {
-      const insert = (name: string | null) => db.prepare("INSERT INTO marks VALUES (?1, 1)").bind(name);
+      const insert = (name: string | null) => db.prepare("INSERT INTO cron_state VALUES (?1, 1)").bind(name);
       return [
         await failure(() => db.batch([insert("a"), insert("b"), insert("a")])),
         await failure(() => db.batch([insert("a"), db.prepare("SELECT * FROM nowhere")])),
         await failure(() => db.batch([insert("a"), db.prepare("SELECT ?1")])),
-        await failure(() => db.prepare("INSERT INTO marks VALUES ('c', 1), (NULL, 2)").run()),
-        await rows(db, "SELECT * FROM marks"),
-        await changes(db, ["INSERT INTO marks VALUES ('a', 1)"]),
+        await failure(() => db.prepare("INSERT INTO cron_state VALUES ('c', 1), (NULL, 2)").run()),
+        await rows(db, "SELECT * FROM cron_state"),
+        await changes(db, ["INSERT INTO cron_state VALUES ('a', 1)"]),
       ];
     },
     expected: [
-      "D1_ERROR: UNIQUE constraint failed: marks.name: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)",
+      "D1_ERROR: UNIQUE constraint failed: cron_state.name: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)",
       "D1_ERROR: no such table: nowhere: SQLITE_ERROR",
       "D1_ERROR: Wrong number of parameter bindings for SQL query.",
-      "D1_ERROR: NOT NULL constraint failed: marks.name: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_NOTNULL)",
+      "D1_ERROR: NOT NULL constraint failed: cron_state.name: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_NOTNULL)",
       [],
       [1],
     ],
@@ -230,9 +234,9 @@ export const databaseFacts: readonly DatabaseFact[] = [
   {
     title: "calls that are begun at once are applied in their order, none between another's statements",
     run: async (db) => {
-      const add = (name: string) => db.prepare("INSERT INTO marks SELECT ?1, count(*) FROM marks").bind(name);
+      const add = (name: string) => db.prepare("INSERT INTO cron_state SELECT ?1, count(*) FROM cron_state").bind(name);
       await Promise.all([add("a").run(), db.batch([add("b"), add("c")]), add("d").run()]);
-      return rows(db, "SELECT * FROM marks ORDER BY value");
+      return rows(db, "SELECT * FROM cron_state ORDER BY value");
     },
     expected: ["a", "b", "c", "d"].map((name, value) => ({ name, value })),
   },
@@ -245,16 +249,16 @@ export const databaseFacts: readonly DatabaseFact[] = [
       return [
         await failure(token("one", "full", "e")),
         await failure(token("two", "half", "e")),
-        await failure(() => rows(db, "INSERT INTO marks VALUES ('a', ?1)", 7.5)),
-        await failure(() => rows(db, "INSERT INTO marks VALUES ('a', 'x')")),
-        await failure(() => rows(db, "INSERT INTO tallies VALUES (1.5, '{}')")),
+        await failure(() => rows(db, "INSERT INTO cron_state VALUES ('a', ?1)", 7.5)),
+        await failure(() => rows(db, "INSERT INTO cron_state VALUES ('a', 'x')")),
+        await failure(() => rows(db, "INSERT INTO counters VALUES (1.5, '{}')")),
       ];
     },
     expected: [
       "D1_ERROR: UNIQUE constraint failed: tokens.name: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)",
       "D1_ERROR: CHECK constraint failed: access IN ('read', 'full'): SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_CHECK)",
-      "D1_ERROR: cannot store REAL value in INTEGER column marks.value: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)",
-      "D1_ERROR: cannot store TEXT value in INTEGER column marks.value: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)",
+      "D1_ERROR: cannot store REAL value in INTEGER column cron_state.value: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)",
+      "D1_ERROR: cannot store TEXT value in INTEGER column cron_state.value: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)",
       "D1_ERROR: datatype mismatch: SQLITE_MISMATCH",
     ],
   },
@@ -303,8 +307,8 @@ export const databaseFacts: readonly DatabaseFact[] = [
     run: (db) =>
       rows(
         db,
-        `INSERT INTO marks SELECT value, key FROM json_each(?1) WHERE true
-        ON CONFLICT (name) DO UPDATE SET value = marks.value + 10 RETURNING name, value`,
+        `INSERT INTO cron_state SELECT value, key FROM json_each(?1) WHERE true
+        ON CONFLICT (name) DO UPDATE SET value = cron_state.value + 10 RETURNING name, value`,
         JSON.stringify(["c", "a", "c", "b"]),
       ),
     expected: [
@@ -317,8 +321,8 @@ export const databaseFacts: readonly DatabaseFact[] = [
   {
     title: "without an order, rows come in that of the key",
     run: async (db) => {
-      await rows(db, "INSERT INTO marks VALUES ('b', 1), ('a', 2), ('c', 3), ('B', 4)");
-      return (await rows(db, "SELECT name FROM marks WHERE value > 0")).map(({ name }) => name);
+      await rows(db, "INSERT INTO cron_state VALUES ('b', 1), ('a', 2), ('c', 3), ('B', 4)");
+      return (await rows(db, "SELECT name FROM cron_state WHERE value > 0")).map(({ name }) => name);
     },
     expected: ["B", "a", "b", "c"],
   },

@@ -12,7 +12,7 @@ import { typesOfEvents } from "../../../src/store/event-types.ts";
 import { findNamed } from "../../../src/store/id-search.ts";
 import { edgesOf, latestAttempt } from "../../../src/store/latest-attempt.ts";
 import { countLedger, countNewest } from "../../../src/store/ledger.ts";
-import { countUpTo, glanceAt, latestReceipts, listGlances } from "../../../src/store/organization-glances.ts";
+import { countUpTo, summaryAt, latestReceipts, listSummaries } from "../../../src/store/organization-summaries.ts";
 import { findOrganization, listOrganizations } from "../../../src/store/organizations.ts";
 import { listPending } from "../../../src/store/pending-list.ts";
 import { recentDeliveries } from "../../../src/store/recent-deliveries.ts";
@@ -21,11 +21,11 @@ import { latestStagesOf, listRegistrationIds, stagesOf } from "../../../src/stor
 import { replaysOf } from "../../../src/store/replay-list.ts";
 import { findReplay } from "../../../src/store/replays.ts";
 import { historyOf } from "../../../src/store/resource-events.ts";
-import { glimpses, glimpsesOf } from "../../../src/store/resource-glimpses.ts";
+import { summaries, summariesOf } from "../../../src/store/resource-summaries.ts";
 import { findResource, findResources, listResources } from "../../../src/store/resources.ts";
 import { readAppliedMigrations } from "../../../src/store/schema.ts";
-import { allTimeCounts, countsByHour, countsSince } from "../../../src/store/tallies.ts";
-import { teamList } from "../../../src/store/team-list.ts";
+import { allTimeCounts, countsByHour, countsSince } from "../../../src/store/counters.ts";
+import { destinationList } from "../../../src/store/destination-list.ts";
 import { findToken, findTokenByDigest, listTokens } from "../../../src/store/tokens.ts";
 import { trafficSince } from "../../../src/store/traffic.ts";
 import {
@@ -50,7 +50,7 @@ export const storeReads: Readonly<Record<string, StoreMove>> = {
       backlogs(db),
       whatWaits(db),
       trafficSince(db, START),
-      teamList(db),
+      destinationList(db),
       allTimeCounts(db),
       countsSince(db, at(chance)),
       countsByHour(db, at(chance)),
@@ -63,7 +63,7 @@ export const storeReads: Readonly<Record<string, StoreMove>> = {
   destination: async (db, chance) => {
     const id = pick(chance, destinationIds);
     await destinations.findDestination(db, id);
-    await destinations.restingDestinations(db);
+    await destinations.destinationsWithOpenCircuit(db);
     await db.batch([
       destinations.enabledDestinations(db),
       backlogOf(db, id),
@@ -96,11 +96,11 @@ export const storeReads: Readonly<Record<string, StoreMove>> = {
     const after = pick(chance, [undefined, { type: "v1/organizations", resourceId: pick(chance, [null, "r1"]) }]);
     await listOrganizations(db, "", 2);
     await findOrganization(db, id);
-    await listGlances(db, "", 2);
-    await glanceAt(db, id);
+    await listSummaries(db, "", 2);
+    await summaryAt(db, id);
     await latestReceipts(db, organizationIds);
-    await db.batch([countUpTo(db, id, 1), glimpses(db, id, { type, after, limit: 2 })]);
-    await glimpsesOf(
+    await db.batch([countUpTo(db, id, 1), summaries(db, id, { type, after, limit: 2 })]);
+    await summariesOf(
       db,
       id,
       types.map((named) => ({ type: named, id: "r1" })),

@@ -7,9 +7,9 @@ import * as secrets from "../../../src/store/destination-secrets.ts";
 import * as destinations from "../../../src/store/destinations.ts";
 import * as events from "../../../src/store/events.ts";
 import * as keys from "../../../src/store/idempotency-keys.ts";
-import * as lane from "../../../src/store/lane.ts";
+import * as lane from "../../../src/store/drain.ts";
 import { findHeld } from "../../../src/store/leases.ts";
-import { writeMarks } from "../../../src/store/marks.ts";
+import { writeCronState } from "../../../src/store/cron-state.ts";
 import * as quarantine from "../../../src/store/quarantine.ts";
 import { insertStage } from "../../../src/store/registrations.ts";
 import { replayDeliveries } from "../../../src/store/replay-deliveries.ts";
@@ -17,8 +17,8 @@ import * as replays from "../../../src/store/replays.ts";
 import { upsertResources } from "../../../src/store/resources.ts";
 import * as retention from "../../../src/store/retention.ts";
 import { recordReleased, settleAccepted } from "../../../src/store/settle-quarantine.ts";
-import * as sweep from "../../../src/store/sweep.ts";
-import { addCounts, forgetRemovedDestinations } from "../../../src/store/tallies.ts";
+import * as scan from "../../../src/store/recovery-scan.ts";
+import { addCounts, forgetRemovedDestinations } from "../../../src/store/counters.ts";
 import * as tokens from "../../../src/store/tokens.ts";
 import { endUnwantedDeliveries } from "../../../src/store/unwanted-deliveries.ts";
 
@@ -114,7 +114,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
           new Map(some(chance, destinationIds).map((id) => [id, at(chance)])),
           at(chance),
         ),
-        health.putOnLane(db, some(chance, destinationIds)),
+        health.isolate(db, some(chance, destinationIds)),
         deliveries.deliveriesOfEvent(db, pick(chance, eventIds)),
       ],
       { until: 0, world: { now: () => 1, random: () => 0 } },
@@ -122,15 +122,15 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   claimDue: async (db, chance) => {
     const found = await destinations.findDestinations(db, some(chance, destinationIds));
     const claimedUntil = at(chance);
-    const claims = found.map(({ id, nextTurnAt }) => ({
+    const claims = found.map(({ id, nextDrainAt }) => ({
       destinationId: id,
       limit: pick(chance, [1, 2, 10]),
-      seenTurnAt: chance() < 0.9 ? nextTurnAt : at(chance),
-      takesTurn: isSo(chance),
+      seenDrainAt: chance() < 0.9 ? nextDrainAt : at(chance),
+      isExclusive: isSo(chance),
     }));
     await lane.claimDue(db, claims, { now: at(chance), claimedUntil });
-    const turns = some(chance, found).map(({ id }) => ({ destinationId: id, nextTurnAt: perhapsAt(chance) }));
-    await lane.endTurns(db, turns, {
+    const turns = some(chance, found).map(({ id }) => ({ destinationId: id, nextDrainAt: perhapsAt(chance) }));
+    await lane.endDrains(db, turns, {
       now: at(chance),
       claimedUntil: isSo(chance) ? claimedUntil : at(chance),
     });
@@ -140,8 +140,8 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endUnwanted: (db, chance) => endUnwantedDeliveries(db, pick(chance, destinationIds), at(chance)),
-  turnBreaker: (db, chance) =>
-    health.turnBreaker(
+  changeBreaker: (db, chance) =>
+    health.changeBreaker(
       db,
       {
         destinationId: pick(chance, destinationIds),
@@ -149,11 +149,11 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
           consecutiveFailures: 1,
           consecutiveTimeouts: 0,
           failingSince: null,
-          restingSince: isSo(chance) ? null : at(chance),
+          circuitOpenedAt: isSo(chance) ? null : at(chance),
           failedProbes: pick(chance, [0, 1]),
         },
       },
-      { restingSince: perhapsAt(chance), failedProbes: pick(chance, [0, 1]), nextTurnAt: at(chance) },
+      { circuitOpenedAt: perhapsAt(chance), failedProbes: pick(chance, [0, 1]), nextDrainAt: at(chance) },
       at(chance),
     ),
   probe: async (db, chance) => {
@@ -161,8 +161,8 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     await health.bringDeliveriesForward(db, pick(chance, destinationIds), at(chance));
   },
   addDestination: (db, chance) => destinations.insertDestination(db, destinationBy(chance)),
-  changeDestination: (db, chance) =>
-    destinations.changeDestination(
+  updateDestination: (db, chance) =>
+    destinations.updateDestination(
       db,
       pick(chance, destinationIds),
       pick(chance, [
@@ -177,7 +177,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     secrets.rotateSecret(
       db,
       pick(chance, destinationIds),
-      { sealed: pick(chance, ["s1", "s2", "s3"]), previousUntil: at(chance) },
+      { encrypted: pick(chance, ["s1", "s2", "s3"]), previousUntil: at(chance) },
       at(chance),
     ),
   deleteDestination: async (db, chance) => {
@@ -235,13 +235,14 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     await retention.deleteEvents(db, aged, cutOff);
     return retention.deleteOthers(db, cutOff, 1);
   },
-  sweep: async (db, chance) => {
-    const swept = await sweep.sweepEvents(db, 1, 4);
+  scan: async (db, chance) => {
+    const scanned = await scan.scanEvents(db, 1, 4);
     await health.noteSuccesses(db, 0, pick(chance, [2, 4]));
-    await sweep.markQueued(db, some(chance, eventIds), at(chance));
-    return swept;
+    await scan.markQueued(db, some(chance, eventIds), at(chance));
+    return scanned;
   },
-  writeMarks: (db, chance) => writeMarks(db, { cron_ran_at: at(chance), sweep_goes_on: pick(chance, [0, 1]) }),
+  writeCronState: (db, chance) =>
+    writeCronState(db, { cron_ran_at: at(chance), recovery_scan_continues: pick(chance, [0, 1]) }),
   addCounts: (db, chance) =>
     addCounts(
       db,

@@ -125,7 +125,7 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     to: `(?7 IS NULL OR ?7 = body)\`;`,
   },
   {
-    title: "What the fan-out leaves to the retry lane is not written down",
+    title: "What the fan-out leaves to the retries is not written down",
     file: "src/fan-out/fan-out.ts",
     from: `results: [...attempted.results, ...forLane.map(leaveToLane)] },`,
     to: `results: attempted.results },`,

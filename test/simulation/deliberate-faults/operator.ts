@@ -51,9 +51,9 @@ export const operatorFaults: readonly DeliberateFault[] = [
     to: `(?5 IS NULL OR`,
   },
   {
-    title: "A replay does not wake the lane",
-    file: "src/outbound/wake-now.ts",
-    from: `await scheduleWakes(`,
+    title: "A replay does not drain the lane",
+    file: "src/outbound/drain-now.ts",
+    from: `await scheduleDrains(`,
     to: `await (async (..._: unknown[]) => undefined)(`,
   },
   {
@@ -70,7 +70,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
   },
   {
     title: "What a removed destination is owed is not ended",
-    file: "src/operator/actions/teams.ts",
+    file: "src/operator/actions/destinations.ts",
     from: `await deleteDestination(db, id);
   await endAllPending(db, id, now);`,
     to: `await deleteDestination(db, id);`,
@@ -102,7 +102,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A message that the queues gave up on is kept as a letter, and its event is not recorded",
     file: "src/dead-letters/consumer.ts",
-    from: `await secure(content, env.DB, receivedAt)`,
+    from: `await persist(content, env.DB, receivedAt)`,
     to: `[]`,
   },
   {

@@ -2,19 +2,19 @@ import type { DeliberateFault } from "./deliberate-fault.ts";
 
 export const outboundFaults: readonly DeliberateFault[] = [
   {
-    title: "What came of an attempt is forgotten",
+    title: "What came of an attempt is lost",
     file: "src/outbound/attempt-all.ts",
     from: `results.push(settled.value);`,
     to: ``,
   },
   {
-    title: "What is put off is forgotten",
+    title: "What is put off is lost",
     file: "src/outbound/attempt-all.ts",
     from: `return { results: [...results, ...putOff], late };`,
     to: `return { results, late };`,
   },
   {
-    title: "A late attempt is forgotten",
+    title: "A late attempt is lost",
     file: "src/outbound/attempt-all.ts",
     from: `late.push({ job, result });`,
     to: ``,
@@ -64,7 +64,7 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "No message follows a failed delivery",
     file: "src/outbound/conclude.ts",
-    from: `await wakeLane([...concluded.flatMap((one) => wakeOf(one, holds)), ...held], concluding);`,
+    from: `await scheduleNextDrains([...concluded.flatMap((one) => nextDrainOf(one, holds)), ...held], concluding);`,
     to: ``,
   },
   {
@@ -87,7 +87,7 @@ export const outboundFaults: readonly DeliberateFault[] = [
     to: ``,
   },
   {
-    title: "What has ended is opened again by whoever comes late",
+    title: "What has ended is opened again by anyone comes late",
     file: "src/store/deliveries.ts",
     from: `
     WHERE deliveries.status = 'pending' AND \${isCurrentWriteSql}\`;`,

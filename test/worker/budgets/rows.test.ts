@@ -3,18 +3,18 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 
 /** Rows written are the bill, D1 calls the time: what an event may cost, counted. */
 
 beforeEach(emptyDatabase);
 
-const team = (name: number) => `https://team-${name}.example.com/hook`;
+const destination = (name: number) => `https://destination-${name}.example.com/hook`;
 
-async function metered(teams: number, settings: object = {}): Promise<{ relay: TestRelay; meter: Meter }> {
+async function metered(destinations: number, settings: object = {}): Promise<{ relay: TestRelay; meter: Meter }> {
   const meter = new Meter();
   const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
-  for (let name = 0; name < teams; name += 1) await relay.addTeam(team(name), settings);
+  for (let name = 0; name < destinations; name += 1) await relay.addDestination(destination(name), settings);
   meter.written.length = 0;
   meter.calls = 0;
   return { relay, meter };
@@ -33,7 +33,7 @@ describe("an event", () => {
       // Who got it at once.
       { statement: "UPDATE events", rows: 1 },
     ]);
-    expect(relay.teams.received).toHaveLength(1);
+    expect(relay.destinations.received).toHaveLength(1);
   });
 
   it.each([3, 10])("with %i destinations costs four rows, too", async (destinations) => {
@@ -41,17 +41,17 @@ describe("an event", () => {
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     expect(meter.rowsWritten).toBe(4);
-    expect(relay.teams.received).toHaveLength(destinations);
+    expect(relay.destinations.received).toHaveLength(destinations);
   });
 
   it("costs two rows more for each destination that fails it at first, and one when that takes it", async () => {
     const { relay, meter } = await metered(2);
-    relay.teams.answer(team(1), statuses(500, 200));
+    relay.destinations.answer(destination(1), statuses(500, 200));
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     const { rowsWritten } = meter;
     await relay.liveThrough(10);
-    expect([rowsWritten, relay.teams.at(team(1)).length]).toEqual([4 + 2 + 1, 2]);
+    expect([rowsWritten, relay.destinations.at(destination(1)).length]).toEqual([4 + 2 + 1, 2]);
   });
 
   it.each([4_000, 20_000, 130_000])("with a body of %i characters more costs four rows", async (characters) => {
@@ -59,7 +59,7 @@ describe("an event", () => {
     await relay.send(makePayload("v1/transactions", { data: { padding: "x".repeat(characters) } }));
     await relay.runQueues();
     expect(meter.rowsWritten).toBe(4);
-    expect(relay.teams.received).toHaveLength(1);
+    expect(relay.destinations.received).toHaveLength(1);
   });
 
   it("that nobody wants costs four rows, whether its body is short or long", async () => {
@@ -84,7 +84,7 @@ describe("an event", () => {
     await relay.runQueues();
     // The row of the event, and that by which the ledger finds it; the second message about it writes nothing.
     expect(meter.written).toEqual([{ statement: "INSERT INTO events", rows: 2 }]);
-    expect(relay.teams.received).toHaveLength(1);
+    expect(relay.destinations.received).toHaveLength(1);
   });
 });
 
@@ -100,7 +100,7 @@ describe("a batch", () => {
     meter.written.length = 0;
     await relay.runEventsBatch();
     expect(relay.events.waiting).toEqual([]);
-    expect(relay.teams.received).toHaveLength(2 * events);
+    expect(relay.destinations.received).toHaveLength(2 * events);
     return meter;
   }
 

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { failingFirst } from "../support/teams.ts";
+import { failingFirst } from "../support/destinations.ts";
 import { meter } from "./metered.ts";
 import type { Usage } from "./usage.ts";
 
@@ -22,13 +22,13 @@ const BATCH = 10;
 
 /**
  * What so many events use until all destinations have them. It takes less than a minute, after which an isolate writes its
- * tally: that does not depend on how many they are.
+ * counters: that does not depend on how many they are.
  */
 export async function play(scenario: Scenario, events: number, makeRelay = () => new TestRelay()): Promise<Usage> {
   await emptyDatabase();
-  await addTeams(scenario.destinations);
+  await addDestinations(scenario.destinations);
   const relay = makeRelay();
-  for (const url of urlsOf(scenario.destinations)) relay.teams.answer(url, failingFirst(scenario.oneFailsOf));
+  for (const url of urlsOf(scenario.destinations)) relay.destinations.answer(url, failingFirst(scenario.oneFailsOf));
   const take = meter(relay);
   const payloads = aboutResources(events, "2026-01-01T00:00:00Z");
   const together = scenario.isThin ? 1 : BATCH;
@@ -68,7 +68,7 @@ export async function forget(scenario: Scenario, events: number): Promise<number
 /** Bytes by which D1 grows with an event of 1 KB, its deliveries and its resource. */
 export async function keep(destinations: number, events: number): Promise<number> {
   await emptyDatabase();
-  await addTeams(destinations);
+  await addDestinations(destinations);
   const relay = new TestRelay();
   const before = await databaseBytes();
   for (let first = 0; first < events; first += BATCH) {
@@ -100,11 +100,11 @@ function aboutResources(events: number, updatedAt: string): Payload[] {
 }
 
 const urlsOf = (destinations: number) =>
-  Array.from({ length: destinations }, (_, index) => `https://team-${index}.example.com/hook`);
+  Array.from({ length: destinations }, (_, index) => `https://destination-${index}.example.com/hook`);
 
-async function addTeams(destinations: number): Promise<void> {
+async function addDestinations(destinations: number): Promise<void> {
   const operator = new TestRelay();
-  for (const url of urlsOf(destinations)) await operator.addTeam(url);
+  for (const url of urlsOf(destinations)) await operator.addDestination(url);
 }
 
 function everyNth<Value>(values: readonly Value[], nth: number): Value[] {

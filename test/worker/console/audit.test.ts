@@ -2,12 +2,12 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { interceptDatabase } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { read as readDone } from "./deeds.ts";
+import { read as readDone } from "./actions.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const list = "/console/audit";
 
 const read = (visitor: Visitor, path = list) => readDone(visitor, path);
@@ -36,22 +36,22 @@ describe("the audit trail", () => {
   it("says that nobody has changed anything, and what to do next", async () => {
     const text = await read(await Visitor.loggedIn(new TestRelay()));
     expect(text).toContain("Nobody has changed anything yet.");
-    expect(text).toContain("a team");
+    expect(text).toContain("a destination");
   });
 
   it("says who did what and when, newest first, with what was before and after", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team, { description: "Accounting" });
+    const { id } = await relay.addDestination(destination, { description: "Accounting" });
     relay.passSeconds(1);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false, timeout_ms: 10_000 });
     const visitor = await Visitor.loggedIn(relay);
     const text = rowsOf(await read(visitor));
     expect(text).toMatch(
-      /Changed a team Accounting admin 2026-03-01 12:00:01 UTC enabled was true → is now false ● done Added a team/,
+      /Changed a destination Accounting admin 2026-03-01 12:00:01 UTC enabled was true → is now false ● done Added a destination/,
     );
     expect(text).not.toContain("timeout_ms was");
-    expect(text).toMatch(/\d fields .*url is now https:\/\/team\.example\.com\/hook/);
-    expect(await (await visitor.get(list)).text()).toContain(`href="/console/teams/${id}"`);
+    expect(text).toMatch(/\d fields .*url is now https:\/\/destination\.example\.com\/hook/);
+    expect(await (await visitor.get(list)).text()).toContain(`href="/console/destinations/${id}"`);
   });
 
   it.each([
@@ -84,7 +84,7 @@ describe("the audit trail", () => {
     const { env: whole } = relay;
     for (const also of ["nothing else", "UPDATE audit"]) {
       relay.env = { ...whole, DB: broken(also) };
-      expect((await relay.api("POST", "/api/destinations", { url: team })).status).toBe(500);
+      expect((await relay.api("POST", "/api/destinations", { url: destination })).status).toBe(500);
     }
     relay.env = whole;
     const text = await read(await Visitor.loggedIn(relay));
@@ -104,17 +104,17 @@ describe("the audit trail", () => {
     await write({ id: "aud_019a935f7400bbbb", token: "bob", subject: "s1", after: '{"mark":"two"}' });
     await write({ id: "aud_019b935f7400cccc", token: "bob", action: "token.created", after: '{"mark":"three"}' });
     const visitor = await Visitor.loggedIn(new TestRelay());
-    const marks = async (query: string) =>
+    const cronState = async (query: string) =>
       Array.from((await read(visitor, `${list}?${query}`)).matchAll(/mark is now (\w+)/g), ([, mark]) => mark);
-    expect(await marks("")).toEqual(["three", "two", "one"]);
-    expect(await marks("token=bob")).toEqual(["three", "two"]);
-    expect(await marks("token=bob&action=&subject=s1")).toEqual(["two"]);
-    expect(await marks("action=token.created")).toEqual(["three"]);
+    expect(await cronState("")).toEqual(["three", "two", "one"]);
+    expect(await cronState("token=bob")).toEqual(["three", "two"]);
+    expect(await cronState("token=bob&action=&subject=s1")).toEqual(["two"]);
+    expect(await cronState("action=token.created")).toEqual(["three"]);
     const between = new Date(Number.parseInt("019a935f7401", 16)).toISOString().slice(0, 19);
-    expect(await marks(`until=${between}&token=bob`)).toEqual([]);
+    expect(await cronState(`until=${between}&token=bob`)).toEqual([]);
     const later = new Date(Number.parseInt("019b00000000", 16)).toISOString().slice(0, 19);
-    expect(await marks(`since=${later}`)).toEqual(["three"]);
-    expect(await marks(`until=${later}`)).toEqual(["two", "one"]);
+    expect(await cronState(`since=${later}`)).toEqual(["three"]);
+    expect(await cronState(`until=${later}`)).toEqual(["two", "one"]);
     const html = await (await visitor.get(`${list}?token=bob&action=token.created`)).text();
     expect(html).toContain('<option value="token.created" selected');
     expect(html).toMatch(/name="token" value="bob"/);
@@ -180,7 +180,8 @@ describe("the audit trail", () => {
 
   it("asks D1 six times at most, whatever there is", async () => {
     const relay = new TestRelay();
-    for (let index = 0; index < 8; index += 1) await relay.addTeam(`https://team-${index}.example.com/hook`);
+    for (let index = 0; index < 8; index += 1)
+      await relay.addDestination(`https://destination-${index}.example.com/hook`);
     expect(await callsOf(relay, list)).toBeLessThanOrEqual(MOST_CALLS);
     expect(await callsOf(relay, `${list}?token=admin&subject=x`)).toBeLessThanOrEqual(MOST_CALLS);
   });

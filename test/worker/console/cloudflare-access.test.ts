@@ -57,7 +57,7 @@ describe("an identity of Cloudflare Access", () => {
     ["ada@example.com", "EXAMPLE.com"],
   ])("%s has full access where CONSOLE_FULL_ACCESS_EMAILS is %j", async (email, full) => {
     const visitor = new Visitor(behindAccess(email, full));
-    const html = await (await visitor.get("/console/teams")).text();
+    const html = await (await visitor.get("/console/destinations")).text();
     expect(html).toContain("</bdi> · Cloudflare Access<");
     expect(html).not.toContain("Log in with a token");
   });
@@ -81,9 +81,9 @@ describe("an identity of Cloudflare Access", () => {
 
   it("that is read-only presses nothing, and is told why", async () => {
     const relay = behindAccess();
-    const { id } = await relay.addTeam("https://team.example.com/hook");
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
     const visitor = new Visitor(relay);
-    const response = await visitor.press(`/console/teams/${id}/pause`, {}, `/console/teams/${id}`);
+    const response = await visitor.press(`/console/destinations/${id}/pause`, {}, `/console/destinations/${id}`);
     expect(response.status).toBe(403);
     expect(await response.text()).toContain("CONSOLE_FULL_ACCESS_EMAILS does not name you");
     expect((await relay.api("GET", `/api/destinations/${id}`)).body.enabled).toBe(true);
@@ -91,13 +91,19 @@ describe("an identity of Cloudflare Access", () => {
 
   it("is in the audit trail and in the log as what no token can be called", async () => {
     const relay = behindAccess("Ada@example.com", "@example.com");
-    const { id } = await relay.addTeam("https://team.example.com/hook");
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
     const { body } = await relay.api("POST", "/api/tokens", { name: "ada", access: "full" });
     relay.passSeconds(1);
-    const response = await new Visitor(relay).press(`/console/teams/${id}/pause`, {}, `/console/teams/${id}`);
+    const response = await new Visitor(relay).press(
+      `/console/destinations/${id}/pause`,
+      {},
+      `/console/destinations/${id}`,
+    );
     expect(response.status).toBe(303);
     relay.passSeconds(1);
-    await (await Visitor.loggedIn(relay, body.token)).press(`/console/teams/${id}/resume`, {}, `/console/teams/${id}`);
+    await (
+      await Visitor.loggedIn(relay, body.token)
+    ).press(`/console/destinations/${id}/resume`, {}, `/console/destinations/${id}`);
     const { data } = (await relay.api("GET", `/api/audit?subject=${id}`)).body;
     expect(data.map(({ token, action }: Record<string, string>) => [token, action])).toEqual([
       ["ada", "destination.changed"],
@@ -115,9 +121,9 @@ describe("an identity of Cloudflare Access", () => {
 
   it("is asked for once a request, and not for what is in front of the session", async () => {
     const relay = behindAccess("ada@example.com", "example.com");
-    const { id } = await relay.addTeam("https://team.example.com/hook");
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
     const visitor = new Visitor(relay);
-    const response = await visitor.press(`/console/teams/${id}/pause`, {}, `/console/teams/${id}`);
+    const response = await visitor.press(`/console/destinations/${id}/pause`, {}, `/console/destinations/${id}`);
     expect(response.status).toBe(303);
     expect(ask).toHaveBeenCalledTimes(2);
     for (const path of ["/console/style.css", "/console/live.js", "/console/icon.svg", "/console/login"]) {
@@ -128,14 +134,14 @@ describe("an identity of Cloudflare Access", () => {
 
   it("ends with the session at Cloudflare: the next page is the login, the next form does nothing", async () => {
     const relay = behindAccess("ada@example.com", "example.com");
-    const { id } = await relay.addTeam("https://team.example.com/hook");
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
     const visitor = new Visitor(relay);
-    const form_token = formTokenOn(await (await visitor.get(`/console/teams/${id}`)).text());
+    const form_token = formTokenOn(await (await visitor.get(`/console/destinations/${id}`)).text());
     for (const access of [undefined, { aud: "aud-of-test", getIdentity: async () => undefined }]) {
       relay.access = access;
       const page = await visitor.get("/console/events");
       expect([page.status, page.headers.get("location")]).toEqual([303, "/console/login?next=%2Fconsole%2Fevents"]);
-      const form = await visitor.post(`/console/teams/${id}/pause`, { form_token });
+      const form = await visitor.post(`/console/destinations/${id}/pause`, { form_token });
       expect([form.status, form.headers.get("location")]).toEqual([303, "/console/login"]);
     }
     expect((await relay.api("GET", `/api/destinations/${id}`)).body.enabled).toBe(true);
@@ -207,8 +213,8 @@ describe("an identity that Cloudflare Access does not name", () => {
 describe("a form of an identity", () => {
   it("bears its own token and comes from the relay's page, or does nothing", async () => {
     const relay = behindAccess("ada@example.com", "example.com");
-    const { id } = await relay.addTeam("https://team.example.com/hook");
-    const page = `/console/teams/${id}`;
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
+    const page = `/console/destinations/${id}`;
     const pause = `${page}/pause`;
     const own = formTokenOn(await (await new Visitor(relay).get(page)).text());
     const ofSession = formTokenOn(await (await (await Visitor.loggedIn(relay)).get(page)).text());
@@ -256,12 +262,12 @@ describe("a token's session beside an identity", () => {
 
   it("leaves the identity when its token is revoked, which does nothing of what the session began", async () => {
     const relay = behindAccess("ada@example.com", "example.com");
-    const { id } = await relay.addTeam("https://team.example.com/hook");
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
     const { body } = await relay.api("POST", "/api/tokens", { name: "grafana", access: "full" });
     const visitor = await Visitor.loggedIn(relay, body.token);
-    const form_token = formTokenOn(await (await visitor.get(`/console/teams/${id}`)).text());
+    const form_token = formTokenOn(await (await visitor.get(`/console/destinations/${id}`)).text());
     await relay.api("DELETE", `/api/tokens/${body.id}`);
-    expect((await visitor.post(`/console/teams/${id}/pause`, { form_token })).status).toBe(403);
+    expect((await visitor.post(`/console/destinations/${id}/pause`, { form_token })).status).toBe(403);
     expect((await relay.api("GET", `/api/destinations/${id}`)).body.enabled).toBe(true);
     expect(await (await visitor.get("/console")).text()).toContain("<bdi>ada@example.com</bdi>");
   });
@@ -274,7 +280,7 @@ describe("beside the console", () => {
     for (const path of ["/api/destinations", "/api/audit", "/metrics"]) {
       expect((await relay.fetch(path, { headers: { cookie } })).status).toBe(401);
     }
-    const body = JSON.stringify({ url: "https://team.example.com/hook" });
+    const body = JSON.stringify({ url: "https://destination.example.com/hook" });
     const headers = { cookie, "content-type": "application/json", "sec-fetch-site": "same-origin" };
     expect((await relay.fetch("/api/destinations", { method: "POST", headers, body })).status).toBe(401);
     expect((await relay.api("GET", "/api/destinations")).status).toBe(200);

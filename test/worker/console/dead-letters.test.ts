@@ -3,12 +3,12 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { byId, messageOf } from "../../../src/messages.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { actionsOf, follow, read } from "./deeds.ts";
+import { actionsOf, follow, read } from "./actions.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const list = "/console/dead-letters";
 
 /** A message that the queues have given up on. */
@@ -30,12 +30,12 @@ describe("the dead letters", () => {
     expect(text).toContain("There is nothing to do.");
   });
 
-  it("are named in plain words, newest first, with the event and the team that they are about", async () => {
+  it("are named in plain words, newest first, with the event and the destination that they are about", async () => {
     const relay = new TestRelay();
-    const { id: teamId } = await relay.addTeam(team, { description: "Accounting" });
+    const { id: destinationId } = await relay.addDestination(destination, { description: "Accounting" });
     await bury(relay, "m1", messageOf([byId("e/1", null)]));
-    await bury(relay, "m2", { kind: "due", destination_id: teamId });
-    await bury(relay, "m3", { kind: "due", destination_id: "dst_removed" });
+    await bury(relay, "m2", { kind: "drain", destination_id: destinationId });
+    await bury(relay, "m3", { kind: "drain", destination_id: "dst_removed" });
     await bury(relay, "m4", "?");
     const visitor = await Visitor.loggedIn(relay);
     const html = await (await visitor.get(list)).text();
@@ -49,8 +49,8 @@ describe("the dead letters", () => {
       ["m1", "Event"],
     ]);
     expect(html).toContain('href="/console/events/e%2F1"');
-    expect(html).toContain(`href="/console/teams/${teamId}"><bdi>Accounting</bdi>`);
-    expect(html).not.toContain("/console/teams/dst_removed");
+    expect(html).toContain(`href="/console/destinations/${destinationId}"><bdi>Accounting</bdi>`);
+    expect(html).not.toContain("/console/destinations/dst_removed");
     expect(html.match(/>Replay</g)).toHaveLength(3);
   });
 
@@ -100,8 +100,9 @@ describe("the dead letters", () => {
 
   it("ask D1 six times at most, whatever there is", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team);
-    for (let letter = 0; letter < 5; letter += 1) await bury(relay, `m${letter}`, { kind: "due", destination_id: id });
+    const { id } = await relay.addDestination(destination);
+    for (let letter = 0; letter < 5; letter += 1)
+      await bury(relay, `m${letter}`, { kind: "drain", destination_id: id });
     for (const path of [list, `${list}?state=all`, `${list}/m1`]) {
       expect(await callsOf(relay, path)).toBeLessThanOrEqual(MOST_CALLS);
     }
@@ -114,7 +115,7 @@ describe("one dead letter", () => {
     const payload = makePayload("v1/cards", { note: "readable" });
     await bury(relay, "m1", eventMessage(relay, payload));
     const text = await read(await Visitor.loggedIn(relay), `${list}/m1`);
-    expect(text).toContain("An event that was to be handed to the teams that want it.");
+    expect(text).toContain("An event that was to be handed to the destinations that want it.");
     expect(text).toContain("Body that it carries");
     expect(text).toMatch(/note readable/);
   });
@@ -131,7 +132,7 @@ describe("one dead letter", () => {
     const hostile = '"><script>alert("1")</script>\u202E🦀';
     const about = { source: "business", received_at: 1, content_type: hostile, content_encoding: hostile } as const;
     await bury(relay, "m1", messageOf([{ id: hostile, lease_until: 1, carried: { ...about, body: hostile } }]));
-    await bury(relay, "m3", { kind: "due", event_id: hostile, destination_id: hostile, [hostile]: hostile });
+    await bury(relay, "m3", { kind: "drain", event_id: hostile, destination_id: hostile, [hostile]: hostile });
     await bury(relay, "m2", { kind: hostile, body_base64: "!" });
     await env.DB.prepare("UPDATE dead_letters SET kind = ?1 WHERE id = 'm2'").bind(hostile).run();
     const visitor = await Visitor.loggedIn(relay);
@@ -144,14 +145,14 @@ describe("one dead letter", () => {
   it("that nobody knows is not found", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());
     expect((await visitor.get(`${list}/none`)).status).toBe(404);
-    for (const deed of ["replay", "delete"]) expect((await visitor.press(`${list}/none/${deed}`)).status).toBe(404);
+    for (const action of ["replay", "delete"]) expect((await visitor.press(`${list}/none/${action}`)).status).toBe(404);
   });
 });
 
 describe("the replay of a dead letter", () => {
   it("sends its message, is in the audit trail, and says so; a second one is harmless", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     await bury(relay, "m1", eventMessage(relay, makePayload("v1/cards")));
     const visitor = await Visitor.loggedIn(relay);
     const first = await follow(visitor, await visitor.press(`${list}/m1/replay`, { back: "list" }));
@@ -161,7 +162,7 @@ describe("the replay of a dead letter", () => {
     const second = await follow(visitor, await visitor.press(`${list}/m1/replay`, { back: "one" }));
     expect(second).toContain("Replay again");
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     expect((await actionsOf(relay)).slice(0, 2)).toEqual(["dead_letter.replayed done", "dead_letter.replayed done"]);
   });
 
@@ -201,7 +202,7 @@ describe("a token that may only look", () => {
       const html = await (await visitor.get(path)).text();
       expect(html.match(/class="button button-(main|plain|danger)" disabled/g)).toHaveLength(buttons);
     }
-    for (const deed of ["replay", "delete"]) expect((await visitor.press(`${list}/m1/${deed}`)).status).toBe(403);
+    for (const action of ["replay", "delete"]) expect((await visitor.press(`${list}/m1/${action}`)).status).toBe(403);
     expect((await relay.api("GET", "/api/dead-letters")).body.data).toMatchObject([{ id: "m1", replayed_at: null }]);
   });
 });

@@ -16,26 +16,31 @@ describe("sending an event again", () => {
     expect(at).toBe(`${pageOf(payload.id)}?done=all`);
     await relay.runQueues();
     expect([received(relay, "has"), received(relay, "lacks")]).toEqual([1, 2]);
-    expect(await read(visitor, at)).toContain("It is on its way to each team that wants it and does not have it.");
+    expect(await read(visitor, at)).toContain(
+      "It is on its way to each destination that wants it and does not have it.",
+    );
     expect(await auditOf(relay)).toMatchObject([
       { token: "admin", subject: payload.id, outcome: "done", after: { destination_ids: [lacks.id], count: 1 } },
     ]);
   });
 
-  it("goes to one team that has it already", async () => {
+  it("goes to one destination that has it already", async () => {
     const { relay, payload, has, visitor } = await halfTaken();
-    const response = await visitor.press(`${pageOf(payload.id)}/replay-to-team`, { destination_id: has.id });
-    expect(response.headers.get("location")).toBe(`${pageOf(payload.id)}?done=team`);
+    const response = await visitor.press(`${pageOf(payload.id)}/replay-to-destination`, { destination_id: has.id });
+    expect(response.headers.get("location")).toBe(`${pageOf(payload.id)}?done=destination`);
     await relay.runQueues();
     expect([received(relay, "has"), received(relay, "lacks")]).toEqual([2, 1]);
     expect(await auditOf(relay)).toMatchObject([{ after: { destination_ids: [has.id] } }]);
   });
 
-  it("goes to a team that it was not for", async () => {
+  it("goes to a destination that it was not for", async () => {
     const { relay, payload, visitor } = await halfTaken();
-    const late = await relay.addTeam("https://late.example.com/hook", { description: "Late", types: ["v1/cards"] });
+    const late = await relay.addDestination("https://late.example.com/hook", {
+      description: "Late",
+      types: ["v1/cards"],
+    });
     expect(await (await visitor.get(pageOf(payload.id))).text()).toContain(`<option value="${late.id}">Late</option>`);
-    await visitor.press(`${pageOf(payload.id)}/replay-to-team`, { destination_id: late.id });
+    await visitor.press(`${pageOf(payload.id)}/replay-to-destination`, { destination_id: late.id });
     await relay.runQueues();
     expect(received(relay, "late")).toBe(1);
   });
@@ -47,29 +52,31 @@ describe("sending an event again", () => {
     expect(received(relay, "well")).toBe(2);
   });
 
-  it("to no team at all is refused, and goes to nobody", async () => {
+  it("to no destination at all is refused, and goes to nobody", async () => {
     const { relay, payload, visitor } = await halfTaken();
-    expect((await visitor.press(`${pageOf(payload.id)}/replay-to-team`, { destination_id: "" })).status).toBe(400);
+    expect((await visitor.press(`${pageOf(payload.id)}/replay-to-destination`, { destination_id: "" })).status).toBe(
+      400,
+    );
     await relay.runQueues();
     expect([received(relay, "has"), received(relay, "lacks")]).toEqual([1, 1]);
   });
 
-  it("to a team that is not there says so on the event's own page", async () => {
+  it("to a destination that is not there says so on the event's own page", async () => {
     const { payload, visitor } = await halfTaken();
-    const response = await visitor.press(`${pageOf(payload.id)}/replay-to-team`, { destination_id: "dst_gone" });
+    const response = await visitor.press(`${pageOf(payload.id)}/replay-to-destination`, { destination_id: "dst_gone" });
     expect(response.status).toBe(404);
     const text = withoutTags(await response.text());
     expect(text).toContain("There is no such destination.");
     expect(text).toContain("Transaction created");
   });
 
-  it("to a team that does not want it, before it is handed out, says that it is too early", async () => {
+  it("to a destination that does not want it, before it is handed out, says that it is too early", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam("https://team.example.com/hook", { types: ["v1/cards"] });
+    const { id } = await relay.addDestination("https://destination.example.com/hook", { types: ["v1/cards"] });
     const payload = makePayload("v1/clients");
     await relay.send(payload);
     const visitor = await Visitor.loggedIn(relay);
-    const response = await visitor.press(`${pageOf(payload.id)}/replay-to-team`, { destination_id: id });
+    const response = await visitor.press(`${pageOf(payload.id)}/replay-to-destination`, { destination_id: id });
     expect(response.status).toBe(409);
     expect(withoutTags(await response.text())).toContain("Send it to another one in a moment.");
   });
@@ -86,7 +93,7 @@ describe("sending an event again", () => {
     const html = await (await visitor.get(pageOf(payload.id))).text();
     expect(html.match(/<button type="submit"[^>]*>/g)?.filter((one) => !one.includes("disabled"))).toHaveLength(1);
     expect((await visitor.press(`${pageOf(payload.id)}/replay`)).status).toBe(403);
-    const named = await visitor.press(`${pageOf(payload.id)}/replay-to-team`, { destination_id: has.id });
+    const named = await visitor.press(`${pageOf(payload.id)}/replay-to-destination`, { destination_id: has.id });
     expect(named.status).toBe(403);
     expect(await auditOf(relay)).toEqual([]);
   });

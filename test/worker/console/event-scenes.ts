@@ -1,18 +1,21 @@
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 import { Visitor } from "./visitor.ts";
 
 export const list = "/console/events";
 export const pageOf = (id: string) => `${list}/${encodeURIComponent(id)}`;
 export const linkTo = (id: string) => `href="${pageOf(id)}"`;
 
-/** One event that its team has, one that a team has yet to take, one that nobody wanted. */
+/** One event that its destination has, one that a destination has yet to take, one that nobody wanted. */
 export async function threeEnds() {
   const relay = new TestRelay();
-  await relay.addTeam("https://well.example.com/hook", { description: "Well", types: ["v1/transactions", "v1/cards"] });
-  await relay.addTeam("https://ill.example.com/hook", { description: "Ill", types: ["v1/cards"] });
-  relay.teams.answer("https://ill.example.com/hook", statuses(500));
+  await relay.addDestination("https://well.example.com/hook", {
+    description: "Well",
+    types: ["v1/transactions", "v1/cards"],
+  });
+  await relay.addDestination("https://ill.example.com/hook", { description: "Ill", types: ["v1/cards"] });
+  relay.destinations.answer("https://ill.example.com/hook", statuses(500));
   const ends = {
     delivered: makePayload("v1/transactions"),
     pending: makePayload("v1/cards"),
@@ -26,23 +29,24 @@ export async function threeEnds() {
   return { relay, ends, visitor: await Visitor.loggedIn(relay) };
 }
 
-/** An event that a team has, and that another did not take. */
+/** An event that a destination has, and that another did not take. */
 export async function halfTaken() {
   const relay = new TestRelay();
-  const has = await relay.addTeam("https://has.example.com/hook", { description: "Has" });
-  const lacks = await relay.addTeam("https://lacks.example.com/hook", {
+  const has = await relay.addDestination("https://has.example.com/hook", { description: "Has" });
+  const lacks = await relay.addDestination("https://lacks.example.com/hook", {
     description: "Lacks",
     retry_schedule_seconds: [],
   });
-  relay.teams.answer("https://lacks.example.com/hook", () => new Response("out of paper", { status: 503 }));
+  relay.destinations.answer("https://lacks.example.com/hook", () => new Response("out of paper", { status: 503 }));
   const payload = makePayload("v1/transactions");
   await relay.send(payload);
   await relay.runQueues();
-  relay.teams.answer("https://lacks.example.com/hook", statuses(200));
+  relay.destinations.answer("https://lacks.example.com/hook", statuses(200));
   return { relay, has, lacks, payload, visitor: await Visitor.loggedIn(relay) };
 }
 
-export const received = (relay: TestRelay, name: string) => relay.teams.at(`https://${name}.example.com/hook`).length;
+export const received = (relay: TestRelay, name: string) =>
+  relay.destinations.at(`https://${name}.example.com/hook`).length;
 
 export async function auditOf(relay: TestRelay) {
   return (await relay.api("GET", "/api/audit")).body.data.filter(

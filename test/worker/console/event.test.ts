@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 import { halfTaken, linkTo, list, pageOf, threeEnds } from "./event-scenes.ts";
 import { read, withoutTags } from "./reading.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
@@ -13,35 +13,35 @@ describe("an event", () => {
     const { visitor, payload } = await halfTaken();
     const text = await read(visitor, pageOf(payload.id));
     expect(text).toContain(
-      "◼ dead Transaction created: 1 of the 2 teams that it is for did not take it, and it is tried no more.",
+      "◼ dead Transaction created: 1 of the 2 destinations that it is for did not take it, and it is tried no more.",
     );
     expect(text).toContain("send the event again");
   });
 
   it.each([
-    ["delivered", "Transaction created: the team that it is for has it."],
-    ["pending", "1 of the 2 teams that it is for has yet to take it."],
-    ["unmatched", "no team wanted it."],
+    ["delivered", "Transaction created: the destination that it is for has it."],
+    ["pending", "1 of the 2 destinations that it is for has yet to take it."],
+    ["unmatched", "no destination wanted it."],
   ] as const)("that is %s says so", async (end, sentence) => {
     const { visitor, ends } = await threeEnds();
     expect(await read(visitor, pageOf(ends[end].id))).toContain(sentence);
   });
 
-  it("shows its journey: each step, each team, each attempt with its answer, and what comes next", async () => {
+  it("shows its journey: each step, each destination, each attempt with its answer, and what comes next", async () => {
     const { visitor, ends } = await threeEnds();
     const text = await read(visitor, pageOf(ends.pending.id));
-    expect(text).toMatch(/Received 2026-03-01 12:00:02 UTC.*Queued.*Handed out It is for 2 teams\./);
+    expect(text).toMatch(/Received 2026-03-01 12:00:02 UTC.*Queued.*Handed out It is for 2 destinations\./);
     expect(text).toContain("State It is the latest that is known of its resource");
     expect(text).toMatch(/Well ● delivered Send again Attempt 1 2026-03-01 12:00:\d\d UTC 200, taken in \d+ ms thanks/);
     expect(text).toMatch(/Ill ◐ waiting Send again Attempt 1 .* UTC 500, refused in/);
     expect(text).toMatch(/Next attempt at 2026-03-01 12:\d\d:\d\d UTC, in \d+ (s|min)/);
   });
 
-  it("says why it was not sent to a team that no longer wants such events, or was removed", async () => {
+  it("says why it was not sent to a destination that no longer wants such events, or was removed", async () => {
     const relay = new TestRelay();
-    const narrowed = await relay.addTeam("https://narrowed.example.com/hook", { description: "Narrowed" });
-    const removed = await relay.addTeam("https://removed.example.com/hook");
-    for (const { url } of [narrowed, removed]) relay.teams.answer(url, statuses(500));
+    const narrowed = await relay.addDestination("https://narrowed.example.com/hook", { description: "Narrowed" });
+    const removed = await relay.addDestination("https://removed.example.com/hook");
+    for (const { url } of [narrowed, removed]) relay.destinations.answer(url, statuses(500));
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     await relay.runQueues();
@@ -49,12 +49,14 @@ describe("an event", () => {
     await relay.api("DELETE", `/api/destinations/${removed.id}`);
     const visitor = await Visitor.loggedIn(relay);
     const text = await read(visitor, pageOf(payload.id));
-    expect(text).toMatch(/UTC not sent: the team no longer wants such events It is tried no more\./);
-    expect(text).toMatch(/UTC not sent: the team was removed This team has been removed/);
+    expect(text).toMatch(/UTC not sent: the destination no longer wants such events It is tried no more\./);
+    expect(text).toMatch(/UTC not sent: the destination was removed This destination has been removed/);
     expect(text).not.toContain("Attempt 0");
     expect(text).toContain("Nobody failed: it was no longer for them.");
-    expect(await read(visitor, "/console/tail")).toContain("Narrowed not sent: the team no longer wants such events");
-    expect(await read(visitor, `/console/teams/${narrowed.id}`)).not.toContain("last with");
+    expect(await read(visitor, "/console/tail")).toContain(
+      "Narrowed not sent: the destination no longer wants such events",
+    );
+    expect(await read(visitor, `/console/destinations/${narrowed.id}`)).not.toContain("last with");
   });
 
   it("is kept up to date only while something is to be waited for", async () => {
@@ -63,15 +65,18 @@ describe("an event", () => {
     expect(await (await visitor.get(pageOf(ends.delivered.id))).text()).not.toContain("data-live");
   });
 
-  it.each(["a team that wants it", "no team"])("says that it has not been handed out yet, with %s", async (title) => {
-    const relay = new TestRelay();
-    if (title !== "no team") await relay.addTeam("https://team.example.com/hook");
-    const payload = makePayload("v1/clients");
-    await relay.send(payload);
-    const text = await read(await Visitor.loggedIn(relay), pageOf(payload.id));
-    expect(text).toContain("it is kept, and about to be handed to the teams that want it.");
-    expect(text).toContain("Waits to be handed out");
-  });
+  it.each(["a destination that wants it", "no destination"])(
+    "says that it has not been handed out yet, with %s",
+    async (title) => {
+      const relay = new TestRelay();
+      if (title !== "no destination") await relay.addDestination("https://destination.example.com/hook");
+      const payload = makePayload("v1/clients");
+      await relay.send(payload);
+      const text = await read(await Visitor.loggedIn(relay), pageOf(payload.id));
+      expect(text).toContain("it is kept, and about to be handed to the destinations that want it.");
+      expect(text).toContain("Waits to be handed out");
+    },
+  );
 
   it("says what it is about, where it came from, and how often", async () => {
     const relay = new TestRelay();
@@ -116,20 +121,20 @@ describe("an event", () => {
     await relay.sendOnboarding(payload);
     await relay.runQueues();
     const html = await (await (await Visitor.loggedIn(relay)).get(pageOf(payload.id))).text();
-    expect(withoutTags(html)).toContain("Registration contract signed: no team wanted it.");
+    expect(withoutTags(html)).toContain("Registration contract signed: no destination wanted it.");
     expect(html).toContain('href="/console/registrations/registration-1"');
   });
 
-  it("names a team that has been removed by its id, and says of a paused one that it waits there", async () => {
+  it("names a destination that has been removed by its id, and says of a paused one that it waits there", async () => {
     const { relay, has, lacks, payload, visitor } = await halfTaken();
     await relay.api("DELETE", `/api/destinations/${has.id}`);
     await relay.api("PATCH", `/api/destinations/${lacks.id}`, { enabled: false });
     await relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: lacks.id });
     const text = await read(visitor, pageOf(payload.id));
     expect(text).toContain(`${has.id} ● delivered`);
-    expect(text).toContain("This team has been removed.");
-    expect(text).toContain("The team is paused: it waits until that is resumed.");
-    expect(text).toContain("A team that is paused gets it once it is resumed.");
+    expect(text).toContain("This destination has been removed.");
+    expect(text).toContain("The destination is paused: it waits until that is resumed.");
+    expect(text).toContain("A destination that is paused gets it once it is resumed.");
   });
 
   it.each(["a/b?c=d&e#f%2F", '"><script>alert(1)</script>', "%", "a/replay"])(
@@ -159,16 +164,16 @@ describe("an event", () => {
     await relay.api("POST", `/api/quarantine/${id}/release`);
     await relay.runQueues();
     const html = await (await (await Visitor.loggedIn(relay)).get(pageOf(id))).text();
-    expect(withoutTags(html)).toContain("Unreadable event: no team wanted it.");
+    expect(withoutTags(html)).toContain("Unreadable event: no destination wanted it.");
     expect(withoutTags(html)).toContain("cannot be read as an event");
     expect(html).not.toContain(btoa("\u0000 no JSON at all"));
   });
 
-  it("shows harmlessly whatever its payload, its names and its teams' answers hold", async () => {
+  it("shows harmlessly whatever its payload, its names and its destinations' answers hold", async () => {
     const relay = new TestRelay();
-    await relay.addTeam("https://team.example.com/hook", { description: "<img src=x onerror=alert(1)>" });
+    await relay.addDestination("https://destination.example.com/hook", { description: "<img src=x onerror=alert(1)>" });
     const hostile = '</bdi><script>alert("1")</script>\u202Egnp.exe FR7630006000011234567890189';
-    relay.teams.answer("https://team.example.com/hook", () => new Response(hostile, { status: 500 }));
+    relay.destinations.answer("https://destination.example.com/hook", () => new Response(hostile, { status: 500 }));
     const payload = makePayload("v1/transactions", {
       organization_id: hostile,
       data: { id: hostile, event: hostile, label: hostile, note: "🦀".repeat(50_000) },
@@ -189,7 +194,8 @@ describe("an event", () => {
 
   it("asks D1 six times at most, as does the list, whatever there is and however it is asked", async () => {
     const { relay, payload } = await halfTaken();
-    for (let team = 0; team < 12; team += 1) await relay.addTeam(`https://team-${team}.example.com/hook`);
+    for (let destination = 0; destination < 12; destination += 1)
+      await relay.addDestination(`https://destination-${destination}.example.com/hook`);
     const about = makePayload("v1/clients", { data: { id: "client-1" } });
     await relay.send(about);
     await relay.runQueues();

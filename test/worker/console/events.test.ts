@@ -24,8 +24,8 @@ describe("the list of events", () => {
     expect(places.toSorted((one, other) => one - other)).toEqual(places);
     expect(places).not.toContain(-1);
     const text = withoutTags(html);
-    expect(text).toMatch(/Transaction created v1\/transactions 2026-03-01 12:00:01 UTC.*● delivered 1 team/);
-    expect(text).toMatch(/v1\/cards 2026-03-01 12:00:02 UTC.*◐ waiting 1 of 2 teams/);
+    expect(text).toMatch(/Transaction created v1\/transactions 2026-03-01 12:00:01 UTC.*● delivered 1 destination/);
+    expect(text).toMatch(/v1\/cards 2026-03-01 12:00:02 UTC.*◐ waiting 1 of 2 destinations/);
     expect(text).toMatch(/v1\/clients 2026-03-01 12:00:03 UTC.*○ wanted by nobody/);
     expect(html).toContain(
       'href="/console/organizations/123e4567-e89b-12d3-a456-426614174000/resource?type=v1%2Ftransactions',
@@ -39,7 +39,7 @@ describe("the list of events", () => {
     expect(html).toContain(`<option value="${outcome}" selected=""`);
   });
 
-  it("can be narrowed to what is dead: a team did not take it, whoever else did", async () => {
+  it("can be narrowed to what is dead: a destination did not take it, anyone else did", async () => {
     const { payload, visitor, relay } = await halfTaken();
     const taken = makePayload("v1/transactions");
     await relay.send(taken);
@@ -47,10 +47,10 @@ describe("the list of events", () => {
     const html = await (await visitor.get(`${list}?outcome=dead`)).text();
     expect(html).toContain(linkTo(payload.id));
     expect(html).not.toContain(linkTo(taken.id));
-    expect(withoutTags(html)).toContain("◼ dead 1 of 2 teams");
+    expect(withoutTags(html)).toContain("◼ dead 1 of 2 destinations");
   });
 
-  it("finds what is dead however much came since, page by page, also of a team that has been removed", async () => {
+  it("finds what is dead however much came since, page by page, also of a destination that has been removed", async () => {
     const { relay, payload, lacks, visitor } = await halfTaken();
     await relay.api("DELETE", `/api/destinations/${lacks.id}`);
     relay.passSeconds(60);

@@ -56,7 +56,7 @@ describe("a token that may only look", () => {
 
   it("presses nothing, whatever there is to press", async () => {
     const visitor = await readOnlyVisitor(new TestRelay());
-    const response = await visitor.press("/console/teams");
+    const response = await visitor.press("/console/destinations");
     expect(response.status).toBe(403);
     expect(await response.text()).toContain("This token may look and not change.");
   });

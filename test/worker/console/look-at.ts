@@ -55,15 +55,16 @@ export async function keepEvents({ events, receivedAt }: Kept): Promise<void> {
 }
 
 /**
- * Keeps many events of the hours before now, half of them of the last, and three teams that have them all; every hundredth
+ * Keeps many events of the hours before now, half of them of the last, and three destinations that have them all; every hundredth
  * was dead at the first of these, whose id is returned.
  */
 export async function keepBusyDay(relay: TestRelay, events: number): Promise<string> {
-  const teams: { readonly id: string }[] = [];
-  for (const host of ["one", "two", "three"]) teams.push(await relay.addTeam(`https://${host}.example.com/hook`));
-  const [first = { id: "" }] = teams;
-  const succeeded = (team: { readonly id: string }) => [team.id, [relay.now, 200, 5, ""]];
-  const recipients = JSON.stringify(Object.fromEntries(teams.map(succeeded)));
+  const destinations: { readonly id: string }[] = [];
+  for (const host of ["one", "two", "three"])
+    destinations.push(await relay.addDestination(`https://${host}.example.com/hook`));
+  const [first = { id: "" }] = destinations;
+  const succeeded = (destination: { readonly id: string }) => [destination.id, [relay.now, 200, 5, ""]];
+  const recipients = JSON.stringify(Object.fromEntries(destinations.map(succeeded)));
   const at = "?2 - (?1 - n) * iif(n > ?1 / 2, 7200000, 100000000) / ?1";
   const numbers = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)";
   await env.DB.batch([

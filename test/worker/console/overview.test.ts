@@ -4,7 +4,7 @@ import { failing, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { dropTables, migrate } from "../support/schema.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
@@ -30,14 +30,14 @@ describe("the overview", () => {
     const relay = new TestRelay();
     await relay.runCron();
     const text = await read(await Visitor.loggedIn(relay));
-    expect(text).toContain("The relay is ready. No team is there yet to get events.");
-    expect(text).toContain("Add the first team");
+    expect(text).toContain("The relay is ready. No destination is there yet to get events.");
+    expect(text).toContain("Add the first destination");
   });
 
   it("shows what came, what became of it, and that it balances", async () => {
     const relay = new TestRelay();
     await relay.runCron();
-    await relay.addTeam("https://accounting.example.com/hook", {
+    await relay.addDestination("https://accounting.example.com/hook", {
       description: "Accounting",
       types: ["v1/transactions"],
     });
@@ -48,7 +48,7 @@ describe("the overview", () => {
     await relay.webhook({ method: "POST", body: "{}" });
     await relay.runQueues();
     const text = await read(await Visitor.loggedIn(relay));
-    expect(text).toContain("Events arrive, and each team gets its own.");
+    expect(text).toContain("Events arrive, and each destination gets its own.");
     expect(text).toContain("1 delivered, 0 waiting, 0 dead, 1 wanted by nobody");
     expect(text).toContain("2 accepted, 1 came again, 0 quarantined, 1 refused");
     expect(text).toContain("What is stale counts as refused, and is kept in quarantine all the same");
@@ -60,26 +60,26 @@ describe("the overview", () => {
 
   it("counts an event that is replayed as waiting, though each first attempt at it succeeded", async () => {
     const relay = new TestRelay();
-    const teams = [
-      await relay.addTeam("https://one.example.com/hook"),
-      await relay.addTeam("https://two.example.com/hook"),
+    const destinations = [
+      await relay.addDestination("https://one.example.com/hook"),
+      await relay.addDestination("https://two.example.com/hook"),
     ];
     const replayed = makePayload("v1/transactions");
     for (const payload of [replayed, makePayload("v1/clients")]) await relay.send(payload);
     await relay.runQueues();
     const visitor = await Visitor.loggedIn(relay);
     expect(await read(visitor)).toContain("2 delivered, 0 waiting, 0 dead");
-    await relay.api("PATCH", `/api/destinations/${teams[1]?.id}`, { enabled: false });
-    await relay.api("POST", `/api/events/${replayed.id}/replay`, { destination_id: teams[1]?.id });
+    await relay.api("PATCH", `/api/destinations/${destinations[1]?.id}`, { enabled: false });
+    await relay.api("POST", `/api/events/${replayed.id}/replay`, { destination_id: destinations[1]?.id });
     expect(await read(visitor)).toContain("1 delivered, 1 waiting, 0 dead");
-    await relay.api("DELETE", `/api/destinations/${teams[1]?.id}`);
+    await relay.api("DELETE", `/api/destinations/${destinations[1]?.id}`);
     expect(await read(visitor)).toContain("2 delivered, 0 waiting, 0 dead");
   });
 
   it("shows the latest first attempts and the latest deliveries that have been retried as one strip", async () => {
     const relay = new TestRelay();
-    await relay.addTeam("https://one.example.com/hook");
-    relay.teams.answer("https://one.example.com/hook", statuses(200, 500, 200));
+    await relay.addDestination("https://one.example.com/hook");
+    relay.destinations.answer("https://one.example.com/hook", statuses(200, 500, 200));
     for (let event = 0; event < 3; event += 1) {
       await relay.send(makePayload("v1/transactions"));
       await relay.runQueues();
@@ -89,10 +89,10 @@ describe("the overview", () => {
     expect(html).toContain("2 of the latest 3 delivered; the very latest is delivered");
   });
 
-  it("says which team does not take its events, and since when they wait", async () => {
+  it("says which destination does not take its events, and since when they wait", async () => {
     const relay = new TestRelay();
-    await relay.addTeam("https://ledger.example.com/hook", { description: "Ledger" });
-    relay.teams.answer("https://ledger.example.com/hook", statuses(500));
+    await relay.addDestination("https://ledger.example.com/hook", { description: "Ledger" });
+    relay.destinations.answer("https://ledger.example.com/hook", statuses(500));
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     relay.passSeconds(60);
@@ -103,39 +103,39 @@ describe("the overview", () => {
     expect(text).toContain("1, for 60 s");
   });
 
-  it("says that the others get their own while teams are paused, those that failed before as well", async () => {
+  it("says that the others get their own while destinations are paused, those that failed before as well", async () => {
     const relay = new TestRelay();
     await relay.runCron();
-    const hooks = [1, 2, 3, 4].map((team) => `https://team-${team}.example.com/hook`);
+    const hooks = [1, 2, 3, 4].map((destination) => `https://destination-${destination}.example.com/hook`);
     const [, , ill = "", gone = ""] = hooks;
-    relay.teams.answer(ill, statuses(500));
-    relay.teams.answer(gone, statuses(410));
-    const teams: { id: string }[] = [];
-    for (const hook of hooks) teams.push(await relay.addTeam(hook));
+    relay.destinations.answer(ill, statuses(500));
+    relay.destinations.answer(gone, statuses(410));
+    const destinations: { id: string }[] = [];
+    for (const hook of hooks) destinations.push(await relay.addDestination(hook));
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
-    await relay.api("PATCH", `/api/destinations/${teams[2]?.id}`, { enabled: false });
+    await relay.api("PATCH", `/api/destinations/${destinations[2]?.id}`, { enabled: false });
     const visitor = await Visitor.loggedIn(relay);
-    expect(await read(visitor)).toContain("Well Events arrive. 2 teams are paused; the others get their own.");
-    expect(await read(visitor, "/console/teams")).toContain("Of the 4 teams none fails. 2 are paused.");
-    await relay.api("PATCH", `/api/destinations/${teams[0]?.id}`, { enabled: false });
-    expect(await read(visitor)).toContain("3 teams are paused; the other gets its own.");
-    await relay.api("PATCH", `/api/destinations/${teams[1]?.id}`, { enabled: false });
-    expect(await read(visitor)).toContain("Events arrive and are kept, but every team is paused and gets none.");
+    expect(await read(visitor)).toContain("Well Events arrive. 2 destinations are paused; the others get their own.");
+    expect(await read(visitor, "/console/destinations")).toContain("Of the 4 destinations none fails. 2 are paused.");
+    await relay.api("PATCH", `/api/destinations/${destinations[0]?.id}`, { enabled: false });
+    expect(await read(visitor)).toContain("3 destinations are paused; the other gets its own.");
+    await relay.api("PATCH", `/api/destinations/${destinations[1]?.id}`, { enabled: false });
+    expect(await read(visitor)).toContain("Events arrive and are kept, but every destination is paused and gets none.");
   });
 
-  it("names the team that has rested for longest", async () => {
+  it("names the destination that has rested for longest", async () => {
     const relay = new TestRelay();
-    await relay.addTeam("https://ledger.example.com/hook", { description: "Ledger" });
-    relay.teams.answer("https://ledger.example.com/hook", statuses(500));
+    await relay.addDestination("https://ledger.example.com/hook", { description: "Ledger" });
+    relay.destinations.answer("https://ledger.example.com/hook", statuses(500));
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
-    await env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?1").bind(relay.now).run();
+    await env.DB.prepare("UPDATE destinations SET circuit_opened_at = ?1, next_drain_at = ?1").bind(relay.now).run();
     relay.passSeconds(3_700);
     await relay.runCron();
     const text = await read(await Visitor.loggedIn(relay));
     expect(text).toContain("Something is not as it should be. 1 rests; Ledger has rested for 3700 s.");
-    expect(text).toContain("Resting teams 1 rests; Ledger has rested for 3700 s.");
+    expect(text).toContain("Resting destinations 1 rests; Ledger has rested for 3700 s.");
   });
 
   it("says what is not well in the words of the health", async () => {
@@ -155,7 +155,8 @@ describe("the overview", () => {
 
   it("asks D1 six times at most, whatever there is", async () => {
     const relay = new TestRelay();
-    for (let team = 0; team < 12; team += 1) await relay.addTeam(`https://team-${team}.example.com/hook`);
+    for (let destination = 0; destination < 12; destination += 1)
+      await relay.addDestination(`https://destination-${destination}.example.com/hook`);
     for (let event = 0; event < 20; event += 1) await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     const calls = await callsOf(relay, "/console");

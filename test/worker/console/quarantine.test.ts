@@ -3,12 +3,12 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { failing, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
-import { actionsOf, follow, read } from "./deeds.ts";
+import { actionsOf, follow, read } from "./actions.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const list = "/console/quarantine";
 
 type Body = Parameters<typeof businessRequest>[0];
@@ -158,8 +158,8 @@ describe("one event in quarantine", () => {
   it("that nobody knows is not found", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());
     expect((await visitor.get(`${list}/none`)).status).toBe(404);
-    for (const deed of ["release", "delete"]) {
-      const response = await visitor.press(`${list}/none/${deed}`);
+    for (const action of ["release", "delete"]) {
+      const response = await visitor.press(`${list}/none/${action}`);
       expect(response.status).toBe(404);
       expect(await response.text()).toContain("There is no such event in quarantine.");
     }
@@ -169,7 +169,7 @@ describe("one event in quarantine", () => {
 describe("the release", () => {
   it("sends the event on its way, is in the audit trail, and says so; a second one is harmless and says so", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
     const id = await sendStale(relay, payload);
     const visitor = await Visitor.loggedIn(relay);
@@ -179,7 +179,7 @@ describe("the release", () => {
     const second = await follow(visitor, await visitor.press(`${list}/${id}/release`, { back: "list" }));
     expect(second).toContain("nothing was sent a second time");
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     expect(await actionsOf(relay)).toEqual([
       "quarantine.released done",
       "quarantine.released done",
@@ -191,7 +191,7 @@ describe("the release", () => {
 
   it("of all that are stale on the page is counted before, and done once for each", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     for (let event = 0; event < 7; event += 1) await sendStale(relay);
     await send(relay, "no json", 0);
     const visitor = await Visitor.loggedIn(relay);
@@ -204,7 +204,7 @@ describe("the release", () => {
     expect(text).toContain("Released 7 events");
     expect(text).toContain("1 event waits");
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(7);
+    expect(relay.destinations.at(destination)).toHaveLength(7);
     expect((await actionsOf(relay)).filter((one: string) => one === "quarantine.released done")).toHaveLength(7);
   });
 
@@ -243,10 +243,10 @@ describe("the deletion", () => {
     const id = await sendStale(relay);
     const visitor = await Visitor.loggedIn(relay);
     expect(await read(visitor, `${list}/${id}`)).toMatch(
-      /Delete … No team would ever get it.* cannot be undone\. Delete/,
+      /Delete … No destination would ever get it.* cannot be undone\. Delete/,
     );
     const text = await follow(visitor, await visitor.press(`${list}/${id}/delete`));
-    expect(text).toContain("Deleted: no team gets it");
+    expect(text).toContain("Deleted: no destination gets it");
     expect((await relay.api("GET", "/api/quarantine")).body.data).toEqual([]);
     expect(await actionsOf(relay)).toEqual(["quarantine.dropped done"]);
   });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 import { HOSTILE, keepEvents, keepResources, lookAt, rowsReadFor } from "./look-at.ts";
 import { MOST_CALLS, callsOf } from "./visitor.ts";
 
@@ -25,7 +25,7 @@ async function relayAfter(...payloads: ReturnType<typeof makePayload>[]): Promis
 }
 
 describe("the resources of an organization", () => {
-  it("are listed with the gist of each, and lead to it", async () => {
+  it("are listed with the summary of each, and lead to it", async () => {
     const relay = await relayAfter(
       transaction(),
       client({ id: "c-1", event: "deleted" }),
@@ -130,12 +130,12 @@ describe("one resource", () => {
     expect(text).toContain("note Business lunch");
   });
 
-  it("says what became of each event at the teams", async () => {
+  it("says what became of each event at the destinations", async () => {
     const relay = new TestRelay();
-    await relay.addTeam("https://team.example.com/hook", { retry_schedule_seconds: [1] });
+    await relay.addDestination("https://destination.example.com/hook", { retry_schedule_seconds: [1] });
     await relay.send(transaction({}, { id: "first" }));
     await relay.runQueues();
-    relay.teams.answer("https://team.example.com/hook", statuses(500));
+    relay.destinations.answer("https://destination.example.com/hook", statuses(500));
     relay.passSeconds(1);
     await relay.send(transaction({}, { id: "second" }));
     await relay.runQueues();

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 import { read } from "./reading.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
@@ -14,11 +14,11 @@ describe("the live tail", () => {
     expect(await read(await Visitor.loggedIn(new TestRelay()), tail)).toContain("Nothing of this has come yet.");
   });
 
-  it("shows the newest fifty, what each team made of them, trouble first, and as of when", async () => {
+  it("shows the newest fifty, what each destination made of them, trouble first, and as of when", async () => {
     const relay = new TestRelay();
-    await relay.addTeam("https://well.example.com/hook", { description: "Well", types: ["v1/cards"] });
-    await relay.addTeam("https://ill.example.com/hook", { description: "Ill", types: ["v1/cards"] });
-    relay.teams.answer("https://ill.example.com/hook", statuses(500));
+    await relay.addDestination("https://well.example.com/hook", { description: "Well", types: ["v1/cards"] });
+    await relay.addDestination("https://ill.example.com/hook", { description: "Ill", types: ["v1/cards"] });
+    relay.destinations.answer("https://ill.example.com/hook", statuses(500));
     for (let made = 0; made < 55; made += 1) await relay.send(makePayload("v1/clients"));
     await relay.runQueues();
     relay.passSeconds(1);
@@ -58,9 +58,9 @@ describe("the live tail", () => {
     expect(await read(visitor, `${tail}?type=${"x".repeat(300)}`)).toContain("Nothing of this has come yet.");
   });
 
-  it("names a team that has been removed by its id", async () => {
+  it("names a destination that has been removed by its id", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam("https://team.example.com/hook");
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     await relay.api("DELETE", `/api/destinations/${id}`);
@@ -69,7 +69,8 @@ describe("the live tail", () => {
 
   it("costs few D1 calls, whatever there is", async () => {
     const relay = new TestRelay();
-    for (let team = 0; team < 12; team += 1) await relay.addTeam(`https://team-${team}.example.com/hook`);
+    for (let destination = 0; destination < 12; destination += 1)
+      await relay.addDestination(`https://destination-${destination}.example.com/hook`);
     for (let event = 0; event < 60; event += 1) await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     const calls = await callsOf(relay, `${tail}?type=v1%2Ftransactions`);

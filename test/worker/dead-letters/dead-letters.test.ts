@@ -6,11 +6,11 @@ import { MOST_WAITING } from "../../../src/store/quarantine.ts";
 import { failing, interceptDatabase } from "../support/database.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { type HeldQueue, TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 
 /** What the platform does with the messages of a queue that have failed in all their tries. */
 function giveUpOn(relay: TestRelay, queue: HeldQueue): void {
@@ -39,15 +39,15 @@ function messageWith(relay: TestRelay, ...payloads: readonly Payload[]) {
   );
 }
 
-async function relayWithTeam(): Promise<TestRelay> {
+async function relayWithDestination(): Promise<TestRelay> {
   const relay = new TestRelay();
-  await relay.addTeam(team, { retry_schedule_seconds: [1] });
+  await relay.addDestination(destination, { retry_schedule_seconds: [1] });
   return relay;
 }
 
 describe("a dead letter", () => {
   it("that alone holds an event is recorded with it, and the cron gives the event its next step", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const payload = makePayload("v1/cards");
     hold(relay, "m1", messageWith(relay, payload));
     await relay.runCron();
@@ -60,11 +60,11 @@ describe("a dead letter", () => {
     relay.passSeconds(30);
     await relay.runCron();
     await relay.runQueues();
-    expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+    expect(relay.destinations.at(destination).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
   });
 
   it("is written of those events of a message that are not finished, and of no others", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const [finished, stuck] = [makePayload("v1/cards"), makePayload("v1/cards")];
     await relay.send(finished);
     await relay.runQueues();
@@ -76,7 +76,7 @@ describe("a dead letter", () => {
   });
 
   it("about an event that is recorded changes nothing about it", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     giveUpOn(relay, relay.events);
@@ -87,11 +87,11 @@ describe("a dead letter", () => {
     relay.passSeconds(30);
     await relay.runCron();
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 
   it("that alone holds an unreadable body is recorded with it", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const body_base64 = new Uint8Array([0xff, 0xfe]).toBase64();
     hold(relay, "m1", {
       kind: "quarantine",
@@ -108,7 +108,7 @@ describe("a dead letter", () => {
   });
 
   it("whose body the quarantine has no room for holds it itself", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     await env.DB.prepare(
       `INSERT INTO quarantine (id, reason, source, received_at, size_bytes, body)
        SELECT 'copy' || value, 'unreadable', 'business', 1, 1, x'00' FROM json_each(?1)`,
@@ -131,9 +131,9 @@ describe("a dead letter", () => {
     expect((await relay.api("GET", "/api/quarantine?limit=1")).body.data).toMatchObject([{ size_bytes: 1 }]);
   });
 
-  it("of the retry lane names whom it was for, and the cron has that served", async () => {
-    const relay = await relayWithTeam();
-    relay.teams.answer(team, statuses(500, 200));
+  it("of the retries names whom it was for, and the cron has that served", async () => {
+    const relay = await relayWithDestination();
+    relay.destinations.answer(destination, statuses(500, 200));
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     relay.passSeconds(10);
@@ -143,7 +143,7 @@ describe("a dead letter", () => {
     expect(await letters(relay)).toEqual([expect.objectContaining({ destination_id: destinationId })]);
     await relay.runCron();
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(2);
+    expect(relay.destinations.at(destination)).toHaveLength(2);
   });
 
   it.each<[string, unknown]>([
@@ -173,7 +173,7 @@ describe("a dead letter", () => {
 
 describe("a dead letter with several events", () => {
   it("is recorded as one for each, which stay the same when it comes twice", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const [first, second, recorded] = [makePayload("v1/cards"), makePayload("v1/cards"), makePayload("v1/cards")];
     const message = messageWith(relay, first, second);
     for (let time = 0; time < 2; time += 1) {
@@ -191,7 +191,7 @@ describe("a dead letter with several events", () => {
   });
 
   it("has each replayed by itself, as another message, which holds no lease", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const [first, second] = [makePayload("v1/cards"), makePayload("v1/cards")];
     hold(relay, "m1", messageWith(relay, first, second));
     await bury(relay);
@@ -200,7 +200,7 @@ describe("a dead letter with several events", () => {
       messageOf(messageWith(relay, second).events.map((event) => ({ ...event, lease_until: null }))),
     ]);
     await relay.runQueues();
-    expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(second)]);
+    expect(relay.destinations.at(destination).map(({ text }) => text)).toEqual([JSON.stringify(second)]);
   });
 });
 
@@ -219,7 +219,7 @@ describe("while D1 is out of order a dead letter", () => {
   });
 
   it("is followed by a copy of itself from its 90th try on, for its queue drops it after the hundredth", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const payload = makePayload("v1/cards");
     hold(relay, "m1", messageWith(relay, payload), 89);
     await bury(relay, { DB });
@@ -241,7 +241,7 @@ describe("while D1 is out of order a dead letter", () => {
 
 describe("the replay of a dead letter", () => {
   it("sends its message again, as often as it is asked to, and an event is delivered once", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const payload = makePayload("v1/cards");
     hold(relay, "m1", messageWith(relay, payload));
     await bury(relay);
@@ -250,13 +250,13 @@ describe("the replay of a dead letter", () => {
       expect(await replay(relay, "m1")).toEqual({ status: 202, body: { status: "replayed" } });
       await relay.runQueues();
     }
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     expect((await letters(relay))[0].replayed_at).toBe(new Date(relay.now).toISOString());
   });
 
-  it("sends a message of the retry lane there", async () => {
-    const relay = await relayWithTeam();
-    relay.teams.answer(team, statuses(500, 200));
+  it("sends a message of the retries there", async () => {
+    const relay = await relayWithDestination();
+    relay.destinations.answer(destination, statuses(500, 200));
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     relay.passSeconds(10);
@@ -266,7 +266,7 @@ describe("the replay of a dead letter", () => {
     expect((await replay(relay, id)).status).toBe(202);
     expect(relay.retries.waiting).toHaveLength(1);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(2);
+    expect(relay.destinations.at(destination)).toHaveLength(2);
   });
 
   it("of one that nobody knows is not found", async () => {

@@ -11,7 +11,7 @@ const closed = (consecutiveFailures: number, failingSeconds: number, consecutive
   consecutiveFailures,
   consecutiveTimeouts,
   failingSince: now - failingSeconds * 1000,
-  restingSince: null,
+  circuitOpenedAt: null,
   failedProbes: 0,
 });
 
@@ -19,7 +19,7 @@ const open = (failedProbes: number, consecutiveFailures = 10): Breaker => ({
   consecutiveFailures,
   consecutiveTimeouts: 0,
   failingSince: now - 60_000,
-  restingSince: now - 30_000,
+  circuitOpenedAt: now - 30_000,
   failedProbes,
 });
 
@@ -40,9 +40,9 @@ describe("a closed breaker", () => {
     ["5 time-outs in 20 seconds behind other failures", closed(8, 20, 5)],
   ])("opens after %s, for five seconds at first", (_title, breaker) => {
     expect(judgeBreaker(breaker, null, chance)).toEqual({
-      restingSince: now,
+      circuitOpenedAt: now,
       failedProbes: 0,
-      nextTurnAt: now + 5_000,
+      nextDrainAt: now + 5_000,
     });
   });
 });
@@ -57,28 +57,32 @@ describe("an open breaker", () => {
     [9_999, 60],
   ])("after %i failed probes and another waits %i seconds for the next", (failedProbes, seconds) => {
     expect(judgeBreaker(open(failedProbes), failed, chance)).toEqual({
-      restingSince: now - 30_000,
+      circuitOpenedAt: now - 30_000,
       failedProbes: failedProbes + 1,
-      nextTurnAt: now + seconds * 1000,
+      nextDrainAt: now + seconds * 1000,
     });
   });
 
   it("waits as long as the answer asked, for a day at most", () => {
-    const asked = (retryAfterSeconds: number) => judgeBreaker(open(0), { retryAfterSeconds }, chance)?.nextTurnAt;
+    const asked = (retryAfterSeconds: number) => judgeBreaker(open(0), { retryAfterSeconds }, chance)?.nextDrainAt;
     expect(asked(3_600)).toBe(now + 3_600_000);
     expect(asked(1)).toBe(now + 10_000);
     expect(asked(1e9)).toBe(now + 86_400_000);
   });
 
   it("closes on success", () => {
-    expect(judgeBreaker(open(7, 0), null, chance)).toEqual({ restingSince: null, failedProbes: 0, nextTurnAt: now });
+    expect(judgeBreaker(open(7, 0), null, chance)).toEqual({
+      circuitOpenedAt: null,
+      failedProbes: 0,
+      nextDrainAt: now,
+    });
   });
 
   it.each([
     [9, 1_000],
     [0.25, 4_000],
   ])("closes on success, and counts the probe where the limit is %f a second", (maxPerSecond, gapMs) => {
-    expect(judgeBreaker(open(7, 0), null, { ...chance, maxPerSecond })?.nextTurnAt).toBe(now + gapMs);
+    expect(judgeBreaker(open(7, 0), null, { ...chance, maxPerSecond })?.nextDrainAt).toBe(now + gapMs);
   });
 
   it("is not moved by failures that were under way when it opened", () => {
@@ -86,24 +90,24 @@ describe("an open breaker", () => {
   });
 });
 
-/** Plays a team that is down for some time, to which an attempt is made whenever the breaker allows it. */
+/** Plays a destination that is down for some time, to which an attempt is made whenever the breaker allows it. */
 function play({ downMs, everyMs, random }: { downMs: number; everyMs: number; random: number }) {
   let breaker: Breaker = { ...closed(0, 0), failingSince: null };
   let mayAt = 0;
-  const attempts: { at: number; wasResting: boolean }[] = [];
+  const attempts: { at: number; wasCircuitOpen: boolean }[] = [];
   for (let at = 0; at <= downMs + 120_000; at += everyMs) {
-    if (breaker.restingSince !== null && at < mayAt) continue;
-    attempts.push({ at, wasResting: breaker.restingSince !== null });
+    if (breaker.circuitOpenedAt !== null && at < mayAt) continue;
+    attempts.push({ at, wasCircuitOpen: breaker.circuitOpenedAt !== null });
     const isUp = at >= downMs;
     breaker = {
       ...breaker,
       consecutiveFailures: isUp ? 0 : breaker.consecutiveFailures + 1,
       failingSince: isUp ? null : (breaker.failingSince ?? at),
     };
-    const probe = !isUp && breaker.restingSince !== null ? failed : null;
+    const probe = !isUp && breaker.circuitOpenedAt !== null ? failed : null;
     const change: BreakerChange | null = judgeBreaker(breaker, probe, { now: at, random, maxPerSecond: null });
     if (change === null) continue;
-    mayAt = change.nextTurnAt;
+    mayAt = change.nextDrainAt;
     breaker = { ...breaker, ...change };
   }
   return { attempts, breaker };
@@ -116,24 +120,24 @@ describe("whatever happens", () => {
     random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
   });
 
-  it("a team that is back is found within a minute or so, however long it was down", () => {
+  it("a destination that is back is found within a minute or so, however long it was down", () => {
     fc.assert(
       fc.property(course, (given) => {
         const { attempts, breaker } = play(given);
         const found = attempts.find(({ at }) => at >= given.downMs);
         expect(found?.at).toBeLessThanOrEqual(given.downMs + 66_000 + given.everyMs);
-        expect(breaker.restingSince).toBeNull();
+        expect(breaker.circuitOpenedAt).toBeNull();
       }),
     );
   });
 
-  it("a team that is down is hardly asked, once two minutes have passed", () => {
+  it("a destination that is down is hardly asked, once two minutes have passed", () => {
     fc.assert(
       fc.property(course, (given) => {
         const later = play(given).attempts.filter(({ at }) => at > 120_000 + 10 * given.everyMs && at < given.downMs);
         const minutes = given.downMs / 60_000;
         expect(later.length).toBeLessThanOrEqual(minutes + 10);
-        expect(later.every(({ wasResting }) => wasResting)).toBe(true);
+        expect(later.every(({ wasCircuitOpen }) => wasCircuitOpen)).toBe(true);
       }),
     );
   });

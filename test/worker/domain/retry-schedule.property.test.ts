@@ -31,8 +31,8 @@ function attempt(number: number, outcome: Outcome, asked: number | null): Attemp
   };
 }
 
-describe("whatever its ladder and its answers", () => {
-  it("a delivery that always fails is attempted once more than its ladder has waits, and is then dead", () => {
+describe("whatever its retry schedule and its answers", () => {
+  it("a delivery that always fails is attempted once more than its retry schedule has waits, and is then dead", () => {
     fc.assert(
       fc.property(schedule, random, (waits, chance) => {
         let delivery = first;
@@ -47,7 +47,7 @@ describe("whatever its ladder and its answers", () => {
     );
   });
 
-  it("each wait is at least what the ladder and the answer say, a tenth more at most, and never beyond a day", () => {
+  it("each wait is at least what the retry schedule and the answer say, a tenth more at most, and never beyond a day", () => {
     fc.assert(
       fc.property(schedule, fc.nat(49), retryAfterSeconds, random, (waits, step, asked, chance) => {
         const delivery = { ...first, step };
@@ -65,7 +65,7 @@ describe("whatever its ladder and its answers", () => {
     );
   });
 
-  it("success ends it, and nothing makes dead afterwards what the team has", () => {
+  it("success ends it, and nothing makes dead afterwards what the destination has", () => {
     const outcomes = fc.array(fc.constantFrom<Outcome>("rejected", "timed_out", "delivered", "gone"), {
       maxLength: 80,
     });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../../src/domain/delivery.ts";
 import { holdSeconds, nextStep } from "../../../src/domain/retry-schedule.ts";
 
-/** What follows the n-th attempt of a ladder. */
+/** What follows the n-th attempt of a retry schedule. */
 function after(
   attempt: number,
   outcome: Outcome = "rejected",
@@ -15,7 +15,7 @@ function after(
   return nextStep({ outcome, retryAfterSeconds }, { step: attempt - 1, schedule, random });
 }
 
-describe("the ladder", () => {
+describe("the retry schedule", () => {
   it("waits 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, then gives up", () => {
     const steps = Array.from({ length: 10 }, (_, index) => after(index + 1));
     expect(steps.map((step) => ("delaySeconds" in step ? step.delaySeconds : step.status))).toEqual([
@@ -64,10 +64,10 @@ describe("the ladder", () => {
 });
 
 it.each([
-  ["its ladder's length by default", null, 272105],
-  ["three days for a short ladder", [1, 1], 259_200],
-  ["three days without a ladder", [], 259_200],
-  ["its own ladder's length when that is longer", [86_400, 86_400, 86_400, 86_400], 345_600],
+  ["its retry schedule's length by default", null, 272105],
+  ["three days for a short retry schedule", [1, 1], 259_200],
+  ["three days without a retry schedule", [], 259_200],
+  ["its own retry schedule's length when that is longer", [86_400, 86_400, 86_400, 86_400], 345_600],
 ])("a resting destination holds a delivery for %s", (_title, schedule, seconds) => {
   expect(holdSeconds(schedule)).toBe(seconds);
 });

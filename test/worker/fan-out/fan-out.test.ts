@@ -5,11 +5,11 @@ import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { changeEvents } from "../support/sent-events.ts";
-import { hang, ok, okAfter, okAfterAMoment, statuses } from "../support/teams.ts";
+import { hang, ok, okAfter, okAfterAMoment, statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const other = "https://other.example.com/hook";
 
 async function stateOf(relay: TestRelay, id: string): Promise<string> {
@@ -20,20 +20,20 @@ describe("a batch", () => {
   it("never has more than five calls in flight", async () => {
     const relay = new TestRelay();
     for (let count = 0; count < 8; count += 1) {
-      await relay.addTeam(`${team}/${count}`);
-      relay.teams.answer(`${team}/${count}`, okAfterAMoment);
+      await relay.addDestination(`${destination}/${count}`);
+      relay.destinations.answer(`${destination}/${count}`, okAfterAMoment);
     }
     for (let count = 0; count < 10; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
-    expect(relay.teams.received).toHaveLength(80);
-    expect(relay.teams.mostInFlight).toBe(5);
+    expect(relay.destinations.received).toHaveLength(80);
+    expect(relay.destinations.mostInFlight).toBe(5);
   });
 });
 
 describe("a message", () => {
   it("that came by another request than the row finds the event's one time of receipt", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     relay.events.waiting = relay.events.waiting.map(({ body, ...message }) => ({
@@ -48,7 +48,7 @@ describe("a message", () => {
     expect(await stateOf(relay, payload.id)).toBe("settled");
   });
 
-  it("for an event that D1 has forgotten is spent", async () => {
+  it("for an event that D1 has lost is spent", async () => {
     const relay = new TestRelay();
     await relay.env.EVENTS.send(messageOf([byId("long-gone", null)]));
     await relay.runQueues();
@@ -57,11 +57,11 @@ describe("a message", () => {
 
   it("that no version of the relay wrote is left with the queue, and holds up no other", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     await relay.env.EVENTS.send({ kind: "from-the-future" } as never);
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     expect(relay.events.waiting).toHaveLength(1);
   });
 });
@@ -95,7 +95,7 @@ describe("a consumer that dies", () => {
     "%s leaves an event that is delivered all the same",
     async (...[, call, moment, secondsLater, padding]) => {
       const healthy = new TestRelay();
-      await healthy.addTeam(team);
+      await healthy.addDestination(destination);
       const payload = makePayload("v1/cards", { data: { padding } });
 
       const dying = new TestRelay({ DB: interceptDatabase(env.DB, dieAt(call, moment)) });
@@ -114,7 +114,9 @@ describe("a consumer that dies", () => {
       healthy.passSeconds(60);
       await healthy.runQueues();
       expect(healthy.events.waiting).toEqual([]);
-      expect([...dying.teams.at(team), ...healthy.teams.at(team)].length).toBeGreaterThanOrEqual(1);
+      expect(
+        [...dying.destinations.at(destination), ...healthy.destinations.at(destination)].length,
+      ).toBeGreaterThanOrEqual(1);
       expect(await stateOf(healthy, payload.id)).toBe("settled");
       const { body } = await healthy.api("GET", `/api/events/${payload.id}`);
       expect(body.deliveries).toEqual([expect.objectContaining({ status: "delivered" })]);
@@ -125,7 +127,7 @@ describe("a consumer that dies", () => {
 describe("a claim that D1 took longer to grant than its lease lasts", () => {
   it("is not used: the event's message comes again", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     relay.passSeconds(31);
@@ -135,64 +137,64 @@ describe("a claim that D1 took longer to grant than its lease lasts", () => {
       return results;
     });
     await relay.runEventsBatch({ DB });
-    expect(relay.teams.received).toEqual([]);
+    expect(relay.destinations.received).toEqual([]);
     expect(relay.events.waiting).toHaveLength(1);
     relay.passSeconds(5);
     await relay.runQueues();
     expect(await stateOf(relay, payload.id)).toBe("settled");
-    expect(relay.teams.received).toHaveLength(1);
+    expect(relay.destinations.received).toHaveLength(1);
   });
 });
 
 describe("a destination that hangs", () => {
-  it("gets no more attempts from the batch in which it timed out: the rest is for the retry lane", async () => {
+  it("gets no more attempts from the batch in which it timed out: the rest is for the retries", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { timeout_ms: 100 });
-    await relay.addTeam(other);
-    relay.teams.answer(team, hang);
+    await relay.addDestination(destination, { timeout_ms: 100 });
+    await relay.addDestination(other);
+    relay.destinations.answer(destination, hang);
     await relay.sendTogether(Array.from({ length: 20 }, () => makePayload("v1/cards")));
     await relay.runEventsBatch();
-    expect(relay.teams.at(other)).toHaveLength(20);
-    // A handful hung side by side; what was left went to the retry lane without being tried.
-    const tried = relay.teams.at(team).length;
+    expect(relay.destinations.at(other)).toHaveLength(20);
+    // A handful hung side by side; what was left went to the retries without being tried.
+    const tried = relay.destinations.at(destination).length;
     expect(tried).toBeLessThanOrEqual(5);
     expect(relay.retries.sent.map(({ delaySeconds }) => delaySeconds).toSorted()).toEqual([0, 5]);
-    relay.teams.answer(team, ok);
+    relay.destinations.answer(destination, ok);
     relay.passSeconds(5);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(tried + 20);
+    expect(relay.destinations.at(destination)).toHaveLength(tried + 20);
   });
 });
 
 describe("attempts that are still under way after a second", () => {
-  it("leave their destination to the retry lane at once: the next batch does not wait for it as well", async () => {
+  it("leave their destination to the retries at once: the next batch does not wait for it as well", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
-    relay.teams.answer(team, okAfter(1_300));
+    await relay.addDestination(destination);
+    relay.destinations.answer(destination, okAfter(1_300));
     await relay.send(makePayload("v1/cards"));
     let attemptedByTheNext = -1;
     relay.whenBatchReturns = async () => {
       relay.whenBatchReturns = async () => undefined;
       await relay.send(makePayload("v1/cards"));
       await relay.runEventsBatch();
-      attemptedByTheNext = relay.teams.at(team).length - 1;
+      attemptedByTheNext = relay.destinations.at(destination).length - 1;
     };
     await relay.runEventsBatch();
     expect(attemptedByTheNext).toBe(0);
-    relay.teams.answer(team, ok);
+    relay.destinations.answer(destination, ok);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(2);
+    expect(relay.destinations.at(destination)).toHaveLength(2);
   });
 
   it("are waited for by nobody, and concluded when they end", async () => {
     const relay = new TestRelay();
-    const slowAnswers = Array.from({ length: 6 }, (_, count) => `${team}/${count}`);
+    const slowAnswers = Array.from({ length: 6 }, (_, count) => `${destination}/${count}`);
     for (const url of slowAnswers) {
-      await relay.addTeam(url);
-      relay.teams.answer(url, okAfter(1_300));
+      await relay.addDestination(url);
+      relay.destinations.answer(url, okAfter(1_300));
       relay.passSeconds(1);
     }
-    await relay.addTeam(other);
+    await relay.addDestination(other);
     const payload = makePayload("v1/cards");
     await relay.send(payload);
 
@@ -202,7 +204,7 @@ describe("attempts that are still under way after a second", () => {
       deliveriesBehindTheBatch = body.deliveries.map(({ status }: { status: string }) => status).join(" ");
     };
     await relay.runEventsBatch();
-    // Five have the connections; what found none, the quick team included, is on the retry lane.
+    // Five have the connections; what found none, the quick destination included, is on the retries.
     expect(deliveriesBehindTheBatch).toBe(Array(7).fill("pending").join(" "));
     await relay.runQueues();
     const { body } = await relay.api("GET", `/api/events/${payload.id}`);
@@ -211,18 +213,18 @@ describe("attempts that are still under way after a second", () => {
       state: "settled",
       deliveries: [...slowAnswers, other].map(() => ({ status: "delivered" })),
     });
-    expect(relay.teams.received).toHaveLength(7);
+    expect(relay.destinations.received).toHaveLength(7);
   });
 
   it("do not hold up the events that come behind", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
-    await relay.addTeam(other);
-    relay.teams.answer(team, okAfter(1_300));
+    await relay.addDestination(destination);
+    await relay.addDestination(other);
+    relay.destinations.answer(destination, okAfter(1_300));
     for (let count = 0; count < 10; count += 1) await relay.send(makePayload("v1/cards"));
     let receivedByOthers = 0;
     relay.whenBatchReturns = async () => {
-      receivedByOthers = relay.teams.at(other).length;
+      receivedByOthers = relay.destinations.at(other).length;
     };
     await relay.runEventsBatch();
     expect(receivedByOthers).toBe(10);
@@ -235,30 +237,30 @@ describe("a destination that keeps failing, or was slow,", () => {
     ["answered 500 three times", statuses(500), 2],
     ["took more than a second", okAfter(1_100), 0],
   ] as const)(
-    "because it %s is served by the retry lane from then on, until it answers well and quickly",
+    "because it %s is served by the retries from then on, until it answers well and quickly",
     async (_title, answer, forgiven) => {
       const relay = new TestRelay();
-      await relay.addTeam(team, { timeout_ms: 1_500, retry_schedule_seconds: [1, 1] });
-      relay.teams.answer(team, answer);
+      await relay.addDestination(destination, { timeout_ms: 1_500, retry_schedule_seconds: [1, 1] });
+      relay.destinations.answer(destination, answer);
       for (let asked = 1; asked <= forgiven + 1; asked += 1) {
         await relay.send(makePayload("v1/cards"));
         await relay.runEventsBatch();
-        expect(relay.teams.at(team)).toHaveLength(asked);
+        expect(relay.destinations.at(destination)).toHaveLength(asked);
       }
 
       await relay.send(makePayload("v1/cards"));
       await relay.runEventsBatch();
-      expect(relay.teams.at(team)).toHaveLength(forgiven + 1);
-      relay.teams.answer(team, ok);
+      expect(relay.destinations.at(destination)).toHaveLength(forgiven + 1);
+      relay.destinations.answer(destination, ok);
       relay.passSeconds(1);
       await relay.runQueues();
-      const taken = relay.teams.at(team).slice(forgiven + 1);
+      const taken = relay.destinations.at(destination).slice(forgiven + 1);
       expect(taken.some(({ headers }) => headers.get("x-relay-attempt") === "1")).toBe(true);
 
       await relay.send(makePayload("v1/cards"));
-      const before = relay.teams.at(team).length;
+      const before = relay.destinations.at(destination).length;
       await relay.runEventsBatch();
-      expect(relay.teams.at(team)).toHaveLength(before + 1);
+      expect(relay.destinations.at(destination)).toHaveLength(before + 1);
     },
   );
 });
@@ -266,20 +268,20 @@ describe("a destination that keeps failing, or was slow,", () => {
 describe("an event", () => {
   it("that nobody wants is unmatched, and still there", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { types: ["v1/transfers"] });
+    await relay.addDestination(destination, { types: ["v1/transfers"] });
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     expect(await stateOf(relay, payload.id)).toBe("pending");
     await relay.runQueues();
     expect(await stateOf(relay, payload.id)).toBe("unmatched");
-    expect(relay.teams.received).toEqual([]);
+    expect(relay.destinations.received).toEqual([]);
   });
 
   it("is pending until every destination has it", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { retry_schedule_seconds: [1] });
-    await relay.addTeam(other);
-    relay.teams.answer(team, statuses(500, 200));
+    await relay.addDestination(destination, { retry_schedule_seconds: [1] });
+    await relay.addDestination(other);
+    relay.destinations.answer(destination, statuses(500, 200));
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     await relay.runQueues();
@@ -287,29 +289,29 @@ describe("an event", () => {
     relay.passSeconds(1);
     await relay.runQueues();
     expect(await stateOf(relay, payload.id)).toBe("settled");
-    expect(relay.teams.at(other)).toHaveLength(1);
+    expect(relay.destinations.at(other)).toHaveLength(1);
   });
 
   it("bears the content type that it came with", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const request = await relay.signed(makePayload("v1/cards"));
     await relay.webhook({
       ...request,
       headers: { ...request.headers, "content-type": "application/json; charset=utf-8" },
     });
     await relay.runQueues();
-    expect(relay.teams.at(team)[0]?.headers.get("content-type")).toBe("application/json; charset=utf-8");
+    expect(relay.destinations.at(destination)[0]?.headers.get("content-type")).toBe("application/json; charset=utf-8");
   });
 
   it("is not sent to a destination whose URL has ceased to be allowed", async () => {
     const lenient = new TestRelay({ ALLOW_PRIVATE_DESTINATIONS: "true" });
-    await lenient.addTeam("http://127.0.0.1:9999/");
+    await lenient.addDestination("http://127.0.0.1:9999/");
     const strict = new TestRelay();
     const payload = makePayload("v1/cards");
     await strict.send(payload);
     await strict.runQueues();
-    expect(strict.teams.received).toEqual([]);
+    expect(strict.destinations.received).toEqual([]);
     const { body } = await strict.api("GET", `/api/events/${payload.id}`);
     expect(body.deliveries[0].attempts).toEqual([expect.objectContaining({ outcome: "refused", status: null })]);
   });

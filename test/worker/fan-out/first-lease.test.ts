@@ -9,12 +9,12 @@ import { changeEvents } from "../support/sent-events.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const other = "https://other.example.com/hook";
 
-async function relayWithTeam(): Promise<{ relay: TestRelay; id: string; payload: Payload }> {
+async function relayWithDestination(): Promise<{ relay: TestRelay; id: string; payload: Payload }> {
   const relay = new TestRelay();
-  const { id } = await relay.addTeam(team);
+  const { id } = await relay.addDestination(destination);
   return { relay, id, payload: makePayload("v1/cards") };
 }
 
@@ -41,7 +41,7 @@ function redeliver(relay: TestRelay): void {
 
 describe("the message of an event's own receiver", () => {
   it("has it handled without a claim", async () => {
-    const { relay, payload } = await relayWithTeam();
+    const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     expect(await stateOf(relay, payload)).toBe("pending");
     await relay.runQueues();
@@ -50,23 +50,23 @@ describe("the message of an event's own receiver", () => {
   });
 
   it("is acted on once, though it is twice in a batch or comes again later", async () => {
-    const { relay, payload } = await relayWithTeam();
+    const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     const [message] = relay.events.sent;
     for (let copies = 0; copies < 2; copies += 1) {
       if (message) await relay.env.EVENTS.send(message.body);
       await relay.runQueues();
     }
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     expect(relay.events.waiting).toEqual([]);
   });
 
   it("waits for the lease to end when it was with a consumer before", async () => {
-    const { relay, payload } = await relayWithTeam();
+    const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     redeliver(relay);
     await relay.runQueues();
-    expect(relay.teams.received).toEqual([]);
+    expect(relay.destinations.received).toEqual([]);
     relay.passSeconds(31);
     await relay.runQueues();
     expect(await stateOf(relay, payload)).toBe("settled");
@@ -78,18 +78,18 @@ describe("the message of an event's own receiver", () => {
     ["11 s old has it renewed: first attempts take their time", 11, 1],
     ["31 s old claims: the lease is over", 31, 1],
   ])("that is %s", async (_title, seconds, claims) => {
-    const { relay, payload } = await relayWithTeam();
+    const { relay, payload } = await relayWithDestination();
     const receivedAt = relay.now;
     await relay.send(payload);
     relay.now = receivedAt + 1_000 * seconds;
     await relay.runQueues();
     expect(await stateOf(relay, payload)).toBe("settled");
     expect(await claimsOf(payload)).toBe(claims);
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 
   it("claims when D1 stalled until the lease was too short", async () => {
-    const { relay, payload } = await relayWithTeam();
+    const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     let isStalled = false;
     const stalls: Intercept = async (_call, proceed) => {
@@ -100,11 +100,11 @@ describe("the message of an event's own receiver", () => {
     };
     await runBatch(relay, { DB: interceptDatabase(env.DB, stalls) });
     expect(await claimsOf(payload)).toBe(1);
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 
   it("comes again when the claim of another event in its batch has used up the lease", async () => {
-    const { relay, payload } = await relayWithTeam();
+    const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     const claimed = makePayload("v1/cards");
     await relay.send(claimed);
@@ -119,20 +119,20 @@ describe("the message of an event's own receiver", () => {
       return results;
     };
     await runBatch(relay, { DB: interceptDatabase(env.DB, stalls) });
-    expect(relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"))).toEqual([claimed.id]);
+    expect(relay.destinations.at(destination).map(({ headers }) => headers.get("webhook-id"))).toEqual([claimed.id]);
     relay.passSeconds(31);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(2);
+    expect(relay.destinations.at(destination)).toHaveLength(2);
     expect(await stateOf(relay, payload)).toBe("settled");
   });
 
   it("of an event that an earlier version of the relay recorded claims", async () => {
-    const { relay, payload } = await relayWithTeam();
+    const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     await env.DB.prepare("UPDATE events SET claimed_until = NULL, recipients = NULL").run();
     await relay.runQueues();
     expect(await stateOf(relay, payload)).toBe("settled");
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 });
 
@@ -145,40 +145,40 @@ describe("a message of another request about the same event", () => {
     }));
 
   it("is spent when it is in one batch with the event's own", async () => {
-    const { relay, payload } = await relayWithTeam();
+    const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     relay.events.waiting = [...relay.events.waiting, ...fromAnother(relay)];
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     expect(relay.events.waiting).toEqual([]);
     expect(await claimsOf(payload)).toBe(0);
   });
 
   it("waits for the lease to end, and then for nothing if the event has been handled", async () => {
-    const { relay, payload } = await relayWithTeam();
+    const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     const own = relay.events.waiting;
     relay.events.waiting = fromAnother(relay);
     await relay.runQueues();
-    expect(relay.teams.received).toEqual([]);
+    expect(relay.destinations.received).toEqual([]);
     relay.events.waiting.push(...own);
     await relay.liveThrough(32);
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     expect(relay.events.waiting).toEqual([]);
   });
 });
 
 describe("between an event's receipt and its fan-out", () => {
-  it("a team that is added gets it, also when nobody else wants it", async () => {
-    const { relay, payload } = await relayWithTeam();
+  it("a destination that is added gets it, also when nobody else wants it", async () => {
+    const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     const nobodys = makePayload("registrations.completed");
     await env.DB.prepare("UPDATE destinations SET types = '[\"v1/*\"]'").run();
     await relay.sendOnboarding(nobodys);
-    await relay.addTeam(other);
+    await relay.addDestination(other);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
-    expect(relay.teams.at(other)).toHaveLength(2);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
+    expect(relay.destinations.at(other)).toHaveLength(2);
     expect(await stateOf(relay, payload)).toBe("settled");
     expect(await stateOf(relay, nobodys)).toBe("settled");
   });
@@ -187,19 +187,19 @@ describe("between an event's receipt and its fan-out", () => {
     ["is paused", "PATCH", { enabled: false }],
     ["wants other types from now on", "PATCH", { types: ["v1/transfers"] }],
     ["is removed", "DELETE", undefined],
-  ])("a team that %s is not owed it, and does not hold it up", async (_title, method, body) => {
-    const { relay, id, payload } = await relayWithTeam();
-    await relay.addTeam(other);
+  ])("a destination that %s is not owed it, and does not hold it up", async (_title, method, body) => {
+    const { relay, id, payload } = await relayWithDestination();
+    await relay.addDestination(other);
     await relay.send(payload);
     await relay.api(method, `/api/destinations/${id}`, body);
     expect(await stateOf(relay, payload)).toBe("pending");
     await relay.runQueues();
-    expect(relay.teams.received.map(({ url }) => url)).toEqual([other]);
+    expect(relay.destinations.received.map(({ url }) => url)).toEqual([other]);
     expect(await stateOf(relay, payload)).toBe("settled");
   });
 
-  it("the only team that wants it is removed: it is unmatched", async () => {
-    const { relay, id, payload } = await relayWithTeam();
+  it("the only destination that wants it is removed: it is unmatched", async () => {
+    const { relay, id, payload } = await relayWithDestination();
     await relay.send(payload);
     await relay.api("DELETE", `/api/destinations/${id}`);
     await relay.runQueues();
@@ -207,17 +207,17 @@ describe("between an event's receipt and its fan-out", () => {
   });
 
   it("a replay of it changes nothing: it is on its way, and should its message be lost, the cron brings it", async () => {
-    const { relay, id, payload } = await relayWithTeam();
+    const { relay, id, payload } = await relayWithDestination();
     await relay.send(payload);
     relay.events.waiting = [];
     await relay.api("POST", `/api/events/${payload.id}/replay`, {});
     await relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: id });
     await relay.runQueues();
-    expect(relay.teams.received).toEqual([]);
+    expect(relay.destinations.received).toEqual([]);
     relay.passSeconds(31);
     await relay.runCron();
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     expect(await eventsShown()).toEqual([payload.id]);
   });
 });

@@ -10,12 +10,12 @@ import { eventsIn } from "../support/sent-events.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 
 /** Events that are recorded, and sent in messages of these sizes. */
 async function relayWithMessages(...sizes: readonly number[]): Promise<{ relay: TestRelay; ids: string[] }> {
   const relay = new TestRelay();
-  await relay.addTeam(team);
+  await relay.addDestination(destination);
   for (let left = sizes.reduce((sum, size) => sum + size); left > 0; left -= 1) {
     await relay.send(makePayload("v1/cards"));
   }
@@ -25,7 +25,8 @@ async function relayWithMessages(...sizes: readonly number[]): Promise<{ relay: 
   return { relay, ids };
 }
 
-const receivedIds = (relay: TestRelay) => relay.teams.at(team).map(({ headers }) => headers.get("webhook-id") ?? "");
+const receivedIds = (relay: TestRelay) =>
+  relay.destinations.at(destination).map(({ headers }) => headers.get("webhook-id") ?? "");
 
 const sizesWaiting = (relay: TestRelay) => relay.events.waiting.map(({ body }) => eventsIn(body).length);
 
@@ -109,7 +110,7 @@ describe("a batch of more events than are handled at once", () => {
       relay.passSeconds(60);
       await relay.runQueues();
       expect(new Set(receivedIds(relay))).toEqual(new Set(ids));
-      expect(relay.teams.at(team)).toHaveLength(attempts);
+      expect(relay.destinations.at(destination)).toHaveLength(attempts);
       expect(relay.events.waiting).toEqual([]);
     },
   );
@@ -141,7 +142,7 @@ describe("an event that is in several messages of a batch", () => {
     ["the one that carries it comes first", false],
   ])("is written down by the one that carries it when D1 has missed it: %s", async (_title, namedFirst) => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
     const messages = [messageOf([byId(payload.id, null)]), messageOf([carried(relay, payload)])];
     for (const message of namedFirst ? messages : messages.toReversed()) await relay.env.EVENTS.send(message);

@@ -5,16 +5,16 @@ import { type Door, Doubles, doors } from "../faults/doubles.ts";
 import { type Intercept, failing, interceptDatabase, never } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { emptyDatabase } from "../support/relay.ts";
-import { type Answer, hang, ok, statuses, unreachable } from "../support/teams.ts";
+import { type Answer, hang, ok, statuses, unreachable } from "../support/destinations.ts";
 import {
   deafQueue,
   deliveryOf,
   live,
   receivedIds,
-  relayWithTeam,
+  relayWithDestination,
   send,
   stalledQueue,
-  team,
+  destination,
   textOf,
   whileBroken,
   wordOf,
@@ -22,7 +22,7 @@ import {
 import { writesDeliveries } from "../../support/deliveries.ts";
 
 /**
- * Faults of other webhook gateways on the way from the sender to the teams, each as a fact about this one. What people get
+ * Faults of other webhook gateways on the way from the sender to the destinations, each as a fact about this one. What people get
  * to see, 8 to 17, is in sight.test.ts; what is about the project itself, in ../architecture/faults-of-others.test.ts.
  */
 
@@ -43,7 +43,7 @@ describe("1: an event is only called a duplicate when it is durable and has a ne
     ["the queue alone takes it", failing, null, ["accepted", "accepted"]],
     ["neither takes it", failing, deafQueue, ["not_stored", "accepted"]],
   ])("%s", async (_title, intercept, queue, words) => {
-    const { relay } = await relayWithTeam();
+    const { relay } = await relayWithDestination();
     const payload = makePayload("v1/cards");
     const broken = { DB: interceptDatabase(env.DB, intercept), ...(queue === null ? {} : { EVENTS: queue }) };
     const first = await whileBroken(relay, broken, () => relay.send(payload));
@@ -58,9 +58,9 @@ describe("2: a process that dies behind any await costs a repetition, never an e
   /** The life of an event that has to be tried twice, whose process is killed behind one call, though that was done. */
   async function dieBehind(door: Door, call: number) {
     await emptyDatabase();
-    const { relay } = await relayWithTeam({ retry_schedule_seconds: [1, 1] });
+    const { relay } = await relayWithDestination({ retry_schedule_seconds: [1, 1] });
     const doubles = new Doubles(relay, [{ door, call, kind: "dies_done" }]);
-    relay.teams.answer(team, doubles.before(statuses(500, 200)));
+    relay.destinations.answer(destination, doubles.before(statuses(500, 200)));
     const payload = makePayload("v1/cards");
     const untilItDies = (work: Promise<unknown>) => work.catch(() => undefined);
     // Qonto sends again what nobody has acknowledged.
@@ -98,20 +98,20 @@ describe("3: an event larger than a queue message is accepted and arrives byte f
     ["above it once it is quoted", textOf(90_000, '\\"')],
     ["as large as a body may be", textOf(1_048_576)],
   ])("%s", async (_title, text) => {
-    const { relay } = await relayWithTeam({}, statuses(500, 200));
+    const { relay } = await relayWithDestination({}, statuses(500, 200));
     relay.env = { ...relay.env, EVENTS: limited(relay.env.EVENTS) };
     expect(await wordOf(await relay.send(text))).toBe("accepted");
     await relay.runQueues();
     relay.passSeconds(5);
     await relay.runQueues();
-    expect(relay.teams.at(team).map((request) => request.text === text)).toEqual([true, true]);
+    expect(relay.destinations.at(destination).map((request) => request.text === text)).toEqual([true, true]);
     expect(await deliveryOf(relay, JSON.parse(text).id)).toMatchObject({ status: "delivered" });
   });
 });
 
 describe("4: no delivery depends on what goes on behind an answer", () => {
   it("an event is delivered by the cron whose message was never sent because the process was evicted", async () => {
-    const { relay } = await relayWithTeam();
+    const { relay } = await relayWithDestination();
     const payload = makePayload("v1/cards");
     const answer = await whileBroken(relay, { EVENTS: stalledQueue }, () => relay.sendAndLeave(payload));
     expect(await wordOf(answer)).toBe("accepted");
@@ -121,12 +121,12 @@ describe("4: no delivery depends on what goes on behind an answer", () => {
   });
 
   it("an attempt is made again that outlived its batch and whose end nobody saw", async () => {
-    const { relay } = await relayWithTeam({}, () => never);
+    const { relay } = await relayWithDestination({}, () => never);
     const [id = ""] = await send(relay, 1);
     relay.whenBatchReturns = () => Promise.reject(new Error("The process is gone"));
     await relay.runEventsBatch();
     relay.whenBatchReturns = async () => undefined;
-    relay.teams.answer(team, ok);
+    relay.destinations.answer(destination, ok);
     expect(await deliveryOf(relay, id)).toMatchObject({ status: "pending", attempts: [] });
     await live(relay, 60);
     expect(receivedIds(relay)).toEqual([id, id]);
@@ -135,7 +135,7 @@ describe("4: no delivery depends on what goes on behind an answer", () => {
 });
 
 describe("5: only a 2xx in time is a success; everything else is tried again", () => {
-  const login = "https://team.example.com/login";
+  const login = "https://destination.example.com/login";
   const redirect: Answer = () => new Response(null, { status: 302, headers: { location: login } });
   const withStatus = (status: number): [string, Answer] => [String(status), statuses(status)];
 
@@ -145,20 +145,20 @@ describe("5: only a 2xx in time is a success; everything else is tried again", (
     ["no connection", unreachable],
     ...[304, 400, 401, 404, 429, 500, 503].map(withStatus),
   ])("%s", async (_title, answer) => {
-    const { relay } = await relayWithTeam({ timeout_ms: 100 }, answer);
+    const { relay } = await relayWithDestination({ timeout_ms: 100 }, answer);
     const [id = ""] = await send(relay, 1);
     await relay.runQueues();
     expect(await deliveryOf(relay, id)).toMatchObject({ status: "pending", next_attempt_at: expect.any(String) });
-    expect([...new Set(relay.teams.received.map(({ url }) => url))]).toEqual([team]);
-    relay.teams.answer(team, statuses(204));
+    expect([...new Set(relay.destinations.received.map(({ url }) => url))]).toEqual([destination]);
+    relay.destinations.answer(destination, statuses(204));
     await live(relay, 5);
     expect(await deliveryOf(relay, id)).toMatchObject({ status: "delivered", attempts: [{}, { status: 204 }] });
   });
 });
 
 describe("6: a limit limits, a rest ends, and then everything owed comes out", () => {
-  it("a team gets no more than its max_per_second in any second, whatever comes in, and gets everything", async () => {
-    const { relay } = await relayWithTeam({ max_per_second: 3 });
+  it("a destination gets no more than its max_per_second in any second, whatever comes in, and gets everything", async () => {
+    const { relay } = await relayWithDestination({ max_per_second: 3 });
     const ids: string[] = [];
     for (let tick = 0; tick < 160; tick += 1) {
       if (tick < 20) ids.push(...(await send(relay, 2)));
@@ -166,12 +166,12 @@ describe("6: a limit limits, a rest ends, and then everything owed comes out", (
       relay.passSeconds(0.1);
     }
     expect(receivedIds(relay).toSorted()).toEqual(ids.toSorted());
-    const at = relay.teams.at(team).map((request) => request.at);
+    const at = relay.destinations.at(destination).map((request) => request.at);
     expect(Math.min(...at.slice(3).map((time, index) => time - (at[index] ?? 0)))).toBeGreaterThanOrEqual(1_000);
   });
 
-  it("of twenty events to a team that heals after three failures all arrive within ten seconds", async () => {
-    const { relay } = await relayWithTeam({}, statuses(500, 500, 500, 200));
+  it("of twenty events to a destination that heals after three failures all arrive within ten seconds", async () => {
+    const { relay } = await relayWithDestination({}, statuses(500, 500, 500, 200));
     const ids: string[] = [];
     for (let count = 0; count < 20; count += 1) {
       ids.push(...(await send(relay, 1)));
@@ -184,8 +184,8 @@ describe("6: a limit limits, a rest ends, and then everything owed comes out", (
     expect(body.data).toHaveLength(20);
   });
 
-  it("a team that is down for over an hour is told of, tried on, and gets all it is owed once it is back", async () => {
-    const { relay, id } = await relayWithTeam({}, statuses(500));
+  it("a destination that is down for over an hour is told of, tried on, and gets all it is owed once it is back", async () => {
+    const { relay, id } = await relayWithDestination({}, statuses(500));
     const ids: string[] = [];
     for (let minute = 0; minute < 40; minute += 1) {
       ids.push(...(await send(relay, 1)));
@@ -193,15 +193,15 @@ describe("6: a limit limits, a rest ends, and then everything owed comes out", (
     }
     await live(relay, 26 * 60, 600);
     const { checks } = await (await relay.fetch("/health")).json<{ checks: Record<string, { detail: string }> }>();
-    expect(checks["resting_destinations"]).toMatchObject({ status: "degraded", detail: expect.stringContaining(id) });
-    const attempts = relay.teams.at(team).length;
-    relay.teams.answer(team, ok);
+    expect(checks["open_circuits"]).toMatchObject({ status: "degraded", detail: expect.stringContaining(id) });
+    const attempts = relay.destinations.at(destination).length;
+    relay.destinations.answer(destination, ok);
     await live(relay, 70);
     expect(receivedIds(relay).slice(attempts).toSorted()).toEqual(ids.toSorted());
   });
 
-  it("a team that answers 410 gets no more attempts, and those after it is enabled again", async () => {
-    const { relay, id } = await relayWithTeam({}, statuses(410, 200));
+  it("a destination that answers 410 gets no more attempts, and those after it is enabled again", async () => {
+    const { relay, id } = await relayWithDestination({}, statuses(410, 200));
     await send(relay, 1);
     await relay.runQueues();
     await send(relay, 3);
@@ -216,7 +216,7 @@ describe("6: a limit limits, a rest ends, and then everything owed comes out", (
 
 describe("7: an attempt that could not be written down is made again until it is, and little of it is kept", () => {
   it("it decides nothing while D1 refuses it; once D1 has taken it, it is never made again", async () => {
-    const { relay } = await relayWithTeam();
+    const { relay } = await relayWithDestination();
     let refusals = 3;
     const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
       if (!writesDeliveries(statements[0]) || refusals === 0) return proceed();
@@ -241,7 +241,7 @@ describe("7: an attempt that could not be written down is made again until it is
     ["a Retry-After beyond all numbers", () => "", { "retry-after": "9".repeat(400) }],
   ])("%s is kept as a few characters of it, however many attempts there are", async (_title, body, headers) => {
     const answer: Answer = () => new Response(body(), { status: 500, headers });
-    const { relay, id } = await relayWithTeam({ retry_schedule_seconds: Array(50).fill(0) }, answer);
+    const { relay, id } = await relayWithDestination({ retry_schedule_seconds: Array(50).fill(0) }, answer);
     const [eventId = ""] = await send(relay, 1);
     for (let time = 0; time < 2; time += 1) {
       await relay.runQueues();
@@ -252,7 +252,7 @@ describe("7: an attempt that could not be written down is made again until it is
       "bytes",
     );
     expect(stored).toBeLessThan(200_000);
-    relay.teams.answer(team, ok);
+    relay.destinations.answer(destination, ok);
     relay.passSeconds(86_400);
     await live(relay, 60);
     expect(await deliveryOf(relay, eventId)).toMatchObject({ status: "delivered" });

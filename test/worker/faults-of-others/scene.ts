@@ -2,24 +2,24 @@ import { expect } from "vitest";
 import { never } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay } from "../support/relay.ts";
-import { type Answer, ok } from "../support/teams.ts";
+import { type Answer, ok } from "../support/destinations.ts";
 
 /** What the tests of other gateways' faults are played with. */
 
-export const team = "https://team.example.com/hook";
+export const destination = "https://destination.example.com/hook";
 export const other = "https://other.example.com/hook";
 
 const brokenQueue = (send: () => Promise<never>) => ({ send, sendBatch: send, metrics: never }) as unknown as Queue;
 export const deafQueue = brokenQueue(() => Promise.reject(new Error("Queue send failed: overloaded")));
 export const stalledQueue = brokenQueue(() => never);
 
-export async function relayWithTeam(
+export async function relayWithDestination(
   settings: object = {},
   answer: Answer = ok,
 ): Promise<{ relay: TestRelay; id: string }> {
   const relay = new TestRelay();
-  relay.teams.answer(team, answer);
-  const { id } = await relay.addTeam(team, settings);
+  relay.destinations.answer(destination, answer);
+  const { id } = await relay.addDestination(destination, settings);
   return { relay, id };
 }
 
@@ -62,8 +62,8 @@ export async function live(relay: TestRelay, seconds: number, cronEverySeconds =
   }
 }
 
-export const receivedIds = (relay: TestRelay, url = team) =>
-  relay.teams.at(url).map(({ headers }) => headers.get("webhook-id") ?? "");
+export const receivedIds = (relay: TestRelay, url = destination) =>
+  relay.destinations.at(url).map(({ headers }) => headers.get("webhook-id") ?? "");
 
 /** What the answer says, in one word. */
 export async function wordOf(response: Response): Promise<string> {

@@ -5,37 +5,37 @@ import { failing, hanging, interceptDatabase } from "../support/database.ts";
 import { permutations } from "../support/permutations.ts";
 import { type Payload, businessRequest, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, ok, statuses } from "../support/teams.ts";
+import { type Answer, ok, statuses } from "../support/destinations.ts";
 import {
   deafQueue,
   live,
   other,
   receivedIds,
-  relayWithTeam,
+  relayWithDestination,
   send,
   stalledQueue,
-  team,
+  destination,
   textOf,
   whileBroken,
   wordOf,
 } from "./scene.ts";
 
 /**
- * Faults of other webhook gateways that senders, teams, operators and strangers get to see, each as a fact about this one.
+ * Faults of other webhook gateways that senders, destinations, operators and strangers get to see, each as a fact about this one.
  * 1 to 7 are in delivery.test.ts, 15 and the rest of 17 in ../architecture/faults-of-others.test.ts.
  */
 
 beforeEach(emptyDatabase);
 
 describe("8: an event that nobody wants is visible and counted, and can still be had", () => {
-  it("as unmatched, until a team that comes later asks for it", async () => {
-    const { relay } = await relayWithTeam({ types: ["v1/transfers"] });
+  it("as unmatched, until a destination that comes later asks for it", async () => {
+    const { relay } = await relayWithDestination({ types: ["v1/transfers"] });
     const [id = ""] = await send(relay, 1);
     await relay.runQueues();
     expect((await relay.api("GET", "/api/events")).body.data).toMatchObject([{ id, state: "unmatched" }]);
     const ledger = (await relay.api("GET", "/api/ledger")).body;
     expect(ledger).toMatchObject({ received: 1, unmatched: 1, pending: 0, settled: 0, balanced: true });
-    const later = await relay.addTeam(other);
+    const later = await relay.addDestination(other);
     const window = { since: "2026-01-01T00:00:00Z", which: "missing" };
     await relay.api("POST", `/api/destinations/${later.id}/replay`, window);
     await relay.runQueues();
@@ -46,7 +46,7 @@ describe("8: an event that nobody wants is visible and counted, and can still be
 
 describe("9: nothing is told to a stranger, and no fault of ours is called the sender's", () => {
   it("a forged event is refused alike, and without asking D1, whether its id is known or not", async () => {
-    const { relay } = await relayWithTeam();
+    const { relay } = await relayWithDestination();
     const known = makePayload("v1/cards");
     await relay.send(known);
     let asked = 0;
@@ -114,20 +114,20 @@ describe("10: a body over the limit is 413, never a signature that does not matc
 describe("11: a replay is for those that have not got the event", () => {
   const always = { since: "2026-01-01T00:00:00Z" };
 
-  /** Three events that the first team has and the other has given up on; a third team comes later. */
+  /** Three events that the first destination has and the other has given up on; a third destination comes later. */
   async function halfDelivered() {
-    const { relay, id } = await relayWithTeam();
-    const { id: failedId } = await relay.addTeam(other, { retry_schedule_seconds: [] });
-    relay.teams.answer(other, statuses(500, 500, 500, 200));
+    const { relay, id } = await relayWithDestination();
+    const { id: failedId } = await relay.addDestination(other, { retry_schedule_seconds: [] });
+    relay.destinations.answer(other, statuses(500, 500, 500, 200));
     const ids = await send(relay, 3);
     await relay.runQueues();
     await live(relay, 1);
-    const { id: lateId } = await relay.addTeam(late);
+    const { id: lateId } = await relay.addDestination(late);
     return { relay, id, failedId, lateId, ids };
   }
   const late = "https://late.example.com/hook";
 
-  it("of an event: it goes to the teams that miss it, and to no other", async () => {
+  it("of an event: it goes to the destinations that miss it, and to no other", async () => {
     const { relay, ids } = await halfDelivered();
     const [first = ""] = ids;
     for (const count of [2, 0]) {
@@ -139,7 +139,7 @@ describe("11: a replay is for those that have not got the event", () => {
     expect(receivedIds(relay, late)).toEqual([first]);
   });
 
-  it("of a team's past: it gets what failed or what it missed, once, and nobody else gets anything", async () => {
+  it("of a destination's past: it gets what failed or what it missed, once, and nobody else gets anything", async () => {
     const { relay, id, failedId, lateId, ids } = await halfDelivered();
     for (const [destinationId, which, ...counts] of [
       [id, "failed", 0, 0],
@@ -212,7 +212,7 @@ describe("13: health does not say ok while something has died silently", () => {
   };
 
   async function wellRelay(answer: Answer = ok): Promise<TestRelay> {
-    const { relay } = await relayWithTeam({}, answer);
+    const { relay } = await relayWithDestination({}, answer);
     await live(relay, 60);
     expect(await statusOf(relay)).toBe(200);
     return relay;
@@ -247,7 +247,7 @@ describe("14: what is old is really deleted, a page of events at a time", () => 
   const LARGEST_PAGE = 200;
 
   it("events with what belongs to them, and quarantine", async () => {
-    const { relay } = await relayWithTeam();
+    const { relay } = await relayWithDestination();
     const old = JSON.stringify(Array.from({ length: 450 }, (_, index) => `old-${index}`));
     const insert = (sql: string) => env.DB.prepare(`${sql} FROM json_each(?2)`).bind(relay.now - 61 * 86_400_000, old);
     await env.DB.batch([
@@ -280,16 +280,16 @@ describe("14: what is old is really deleted, a page of events at a time", () => 
 });
 
 describe("16: a delivery proves where it comes from, a secret is shown once, and no URL leads inside", () => {
-  it("each attempt is signed freshly, as Standard Webhooks and as Qonto do, with the team's own secret", async () => {
+  it("each attempt is signed freshly, as Standard Webhooks and as Qonto do, with the destination's own secret", async () => {
     const relay = new TestRelay();
     // The library holds the timestamp against its own clock.
     relay.now = Date.now();
-    const { secret } = await relay.addTeam(team);
-    relay.teams.answer(team, statuses(500, 200));
+    const { secret } = await relay.addDestination(destination);
+    relay.destinations.answer(destination, statuses(500, 200));
     await send(relay, 1);
     await relay.runQueues();
     await live(relay, 5);
-    const received = relay.teams.at(team);
+    const received = relay.destinations.at(destination);
     expect(received.map(({ headers }) => headers.get("x-relay-attempt"))).toEqual(["1", "2"]);
     for (const { headers, text, at } of received) {
       expect(() => new Webhook(secret).verify(text, Object.fromEntries(headers))).not.toThrow();
@@ -301,7 +301,7 @@ describe("16: a delivery proves where it comes from, a secret is shown once, and
 
   it("a secret is in the answer that made it and in no other", async () => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(team);
+    const { id, secret } = await relay.addDestination(destination);
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
     const [eventId = ""] = await send(relay, 1);
     await relay.runQueues();
@@ -317,10 +317,10 @@ describe("16: a delivery proves where it comes from, a secret is shown once, and
   });
 
   it.each([
-    "http://team.example.com/",
+    "http://destination.example.com/",
     "https://localhost/",
     "https://LOCALHOST./",
-    "https://team.localhost/",
+    "https://destination.localhost/",
     "https://metadata.google.internal/",
     "https://router.local/",
     "https://intranet/",
@@ -338,25 +338,25 @@ describe("16: a delivery proves where it comes from, a secret is shown once, and
     "https://[2002:a9fe:a9fe::]/",
     "https://[64:ff9b::a9fe:a9fe]/",
     "https://[fd00:ec2::254]/",
-    "https://user:password@team.example.com/",
-  ])("no team can be at %s, be it made, changed or left over", async (url) => {
-    const { relay, id } = await relayWithTeam();
+    "https://user:password@destination.example.com/",
+  ])("no destination can be at %s, be it made, changed or left over", async (url) => {
+    const { relay, id } = await relayWithDestination();
     const refusal = { status: 400, body: { code: "invalid_request", errors: [{ path: "url" }] } };
     expect(await relay.api("POST", "/api/destinations", { url })).toMatchObject(refusal);
     expect(await relay.api("PATCH", `/api/destinations/${id}`, { url })).toMatchObject(refusal);
     await env.DB.prepare("UPDATE destinations SET url = ?1").bind(url).run();
     await send(relay, 1);
     await relay.runQueues();
-    expect(relay.teams.received).toEqual([]);
+    expect(relay.destinations.received).toEqual([]);
   });
 
   it.each([301, 302, 303, 307, 308])("a %i to a private address is not followed", async (status) => {
     const location = "http://169.254.169.254/latest/meta-data/";
-    const { relay } = await relayWithTeam({}, () => new Response(null, { status, headers: { location } }));
+    const { relay } = await relayWithDestination({}, () => new Response(null, { status, headers: { location } }));
     await send(relay, 1);
     await relay.runQueues();
     await live(relay, 5);
-    expect(relay.teams.received.map(({ url }) => url)).toEqual([team, team]);
+    expect(relay.destinations.received.map(({ url }) => url)).toEqual([destination, destination]);
   });
 });
 

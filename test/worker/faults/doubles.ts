@@ -1,7 +1,7 @@
 import { sleep } from "../../../src/platform/timeout.ts";
 import { type Intercept, interceptDatabase, never } from "../support/database.ts";
 import type { TestRelay } from "../support/relay.ts";
-import type { Answer } from "../support/teams.ts";
+import type { Answer } from "../support/destinations.ts";
 
 /**
  * What can go wrong with one call. `fails`: an error, and nothing was done. `fails_passingly`: the like of which
@@ -23,8 +23,8 @@ export const faultKinds = [
 
 type FaultKind = (typeof faultKinds)[number];
 
-/** The stores, and the network to the teams. */
-export const doors = ["database", "events", "retries", "teams"] as const;
+/** The stores, and the network to the destinations. */
+export const doors = ["database", "events", "retries", "destinations"] as const;
 
 export type Door = (typeof doors)[number];
 
@@ -39,7 +39,7 @@ const LATE_MS = 300;
 
 /** Puts the faults between a relay and all that it calls. */
 export class Doubles {
-  readonly calls: Record<Door, number> = { database: 0, events: 0, retries: 0, teams: 0 };
+  readonly calls: Record<Door, number> = { database: 0, events: 0, retries: 0, destinations: 0 };
   /** Whether the process was killed since somebody last asked. */
   #wasKilled = false;
   #die: (error: Error) => void = () => undefined;
@@ -60,9 +60,9 @@ export class Doubles {
     };
   }
 
-  /** A team's answers, with the faults of the network before them. */
+  /** A destination's answers, with the faults of the network before them. */
   before(answer: Answer): Answer {
-    return (...request) => this.#pass("teams", async () => answer(...request));
+    return (...request) => this.#pass("destinations", async () => answer(...request));
   }
 
   takeKill(): boolean {

@@ -9,8 +9,8 @@ const faults: readonly Fault[] = [
   { door: "events", call: 2, kind: "lies" },
   { door: "retries", call: 1, kind: "fails" },
   { door: "retries", call: 2, kind: "dies_done" },
-  { door: "teams", call: 2, kind: "dies_done" },
-  { door: "teams", call: 3, kind: "lies" },
+  { door: "destinations", call: 2, kind: "dies_done" },
+  { door: "destinations", call: 3, kind: "lies" },
 ];
 
 let undisturbed: Outcome;

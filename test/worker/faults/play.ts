@@ -3,7 +3,7 @@ import { countLedger } from "../../../src/store/ledger.ts";
 import { isBalanced } from "../../../src/domain/ledger.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { ok, statuses } from "../support/teams.ts";
+import { ok, statuses } from "../support/destinations.ts";
 import { type Door, Doubles, type Fault } from "./doubles.ts";
 import { database } from "../support/store.ts";
 import { everyDeliverySql } from "../../support/deliveries.ts";
@@ -28,7 +28,7 @@ export interface Outcome {
   readonly faults: readonly string[];
   /** Of every resource: the event that it shows. */
   readonly state: unknown;
-  /** Requests that the well team took, by event. */
+  /** Requests that the well destination took, by event. */
   readonly mostRepeats: number;
 }
 
@@ -59,13 +59,16 @@ const wantedBy: Readonly<Record<string, readonly string[]>> = {
 export async function play({ faults, losesMessages }: Plan): Promise<Outcome> {
   await emptyDatabase();
   const relay = new TestRelay();
-  await relay.addTeam(well, { types: ["v1/transactions", "v1/cards"] });
-  await relay.addTeam(flaky, { types: ["v1/transactions", "v1/cards"], retry_schedule_seconds: Array(50).fill(1) });
-  await relay.addTeam(dying, { types: ["v1/cards"], retry_schedule_seconds: [1, 1] });
+  await relay.addDestination(well, { types: ["v1/transactions", "v1/cards"] });
+  await relay.addDestination(flaky, {
+    types: ["v1/transactions", "v1/cards"],
+    retry_schedule_seconds: Array(50).fill(1),
+  });
+  await relay.addDestination(dying, { types: ["v1/cards"], retry_schedule_seconds: [1, 1] });
   const doubles = new Doubles(relay, faults);
-  relay.teams.answer(well, doubles.before(ok));
-  relay.teams.answer(flaky, doubles.before(statuses(500, 503, 500, 200, 500, 200)));
-  relay.teams.answer(dying, doubles.before(statuses(500)));
+  relay.destinations.answer(well, doubles.before(ok));
+  relay.destinations.answer(flaky, doubles.before(statuses(500, 503, 500, 200, 500, 200)));
+  relay.destinations.answer(dying, doubles.before(statuses(500)));
   const unacknowledged = new Map(makeEvents().map((event) => [event.id, event]));
 
   /** Whatever the relay does may be cut short. */
@@ -140,10 +143,10 @@ async function faultsOf(relay: TestRelay, unacknowledged: readonly string[]): Pr
   return found;
 }
 
-/** The dying team takes none. */
+/** The dying destination takes none. */
 function acceptedBy(relay: TestRelay, url: string): string[] {
   if (url === dying) return [];
-  return relay.teams.at(url).map(({ headers }) => headers.get("webhook-id") ?? "");
+  return relay.destinations.at(url).map(({ headers }) => headers.get("webhook-id") ?? "");
 }
 
 async function deliveriesTo(url: string): Promise<Map<string, string>> {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { Tally } from "../../../src/domain/tally.ts";
+import { Counters } from "../../../src/domain/counters.ts";
 import { operatorApi } from "../../../src/operator/api.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
@@ -169,7 +169,7 @@ describe("the operator's API", () => {
   });
 
   it("writes its document once", async () => {
-    const api = operatorApi(realWorld, new Tally());
+    const api = operatorApi(realWorld, new Counters());
     const write = vi.spyOn(api, "getOpenAPI31Document");
     for (let time = 0; time < 3; time += 1) expect((await api.request("/openapi.json")).status).toBe(200);
     expect(write).toHaveBeenCalledTimes(1);

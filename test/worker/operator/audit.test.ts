@@ -6,14 +6,14 @@ import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 const DAY_SECONDS = 86_400;
 
 const trail = async (relay: TestRelay, query = "") => (await relay.api("GET", `/api/audit${query}`)).body;
 
 async function deadLetter(id: string): Promise<void> {
   await env.DB.prepare(
-    `INSERT INTO dead_letters (id, kind, received_at, message) VALUES (?1, 'due', 0, '{"kind":"due","destination_id":"d"}')`,
+    `INSERT INTO dead_letters (id, kind, received_at, message) VALUES (?1, 'drain', 0, '{"kind":"drain","destination_id":"d"}')`,
   )
     .bind(id)
     .run();
@@ -30,31 +30,31 @@ type Act = (relay: TestRelay) => Promise<{ subject: string; before?: unknown; af
 /** Each change that the API can make. */
 const changes: Record<string, Act> = {
   "destination.created": async (relay) => {
-    const { id } = await relay.addTeam(url, { description: "Cards" });
+    const { id } = await relay.addDestination(url, { description: "Cards" });
     return { subject: id, before: null, after: expect.objectContaining({ url, description: "Cards", enabled: true }) };
   },
   "destination.changed": async (relay) => {
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false, timeout_ms: 500 });
     return { subject: id, before: { enabled: true, timeout_ms: 10_000 }, after: { enabled: false, timeout_ms: 500 } };
   },
   "destination.deleted": async (relay) => {
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     await relay.api("DELETE", `/api/destinations/${id}`);
     return { subject: id, before: expect.objectContaining({ url }), after: null };
   },
   "destination.secret_rotated": async (relay) => {
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     await relay.api("POST", `/api/destinations/${id}/rotate-secret`, { overlap_seconds: 60 });
     return { subject: id, before: null, after: { overlap_seconds: 60 } };
   },
   "destination.tested": async (relay) => {
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     await relay.api("POST", `/api/destinations/${id}/test`);
     return { subject: id, after: { outcome: "delivered", status: 200 } };
   },
   "destination.replayed": async (relay) => {
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     await relay.api("POST", `/api/destinations/${id}/replay`, { since: "2026-01-01T00:00:00Z", which: "failed" });
     return { subject: id, after: expect.objectContaining({ which: "failed", count: 0 }) };
   },
@@ -62,7 +62,7 @@ const changes: Record<string, Act> = {
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     await relay.runQueues();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     await relay.api("POST", `/api/events/${payload.id}/replay`);
     return { subject: payload.id, after: { destination_ids: [id], count: 1 } };
   },
@@ -137,10 +137,10 @@ describe("the audit trail", () => {
     expect((await trail(relay)).data[0]).toMatchObject({ token: "alice", action: "destination.created" });
   });
 
-  it("holds no secret: none of a team, none of a token, none in a URL", async () => {
+  it("holds no secret: none of a destination, none of a token, none in a URL", async () => {
     const relay = new TestRelay();
-    const secretUrl = "https://user:canary-1@team.example.com/hook?key=canary-2&other=canary-3#canary-4";
-    const { id, secret } = await relay.addTeam("https://team.example.com/?key=canary-5");
+    const secretUrl = "https://user:canary-1@destination.example.com/hook?key=canary-2&other=canary-3#canary-4";
+    const { id, secret } = await relay.addDestination("https://destination.example.com/?key=canary-5");
     const changed = await relay.api("PATCH", `/api/destinations/${id}`, {
       url: secretUrl.replace("user:canary-1@", "").replace("#canary-4", ""),
     });
@@ -151,8 +151,8 @@ describe("the audit trail", () => {
     const token = (await relay.api("POST", "/api/tokens", { name: "ci", access: "full" })).body.token;
     await relay.api("DELETE", `/api/destinations/${id}`);
     const rows = JSON.stringify((await env.DB.prepare("SELECT * FROM audit").all()).results);
-    expect(rows).toContain("https://team.example.com/hook?key=***&other=***");
-    expect(rows).toContain("https://***:***@team.example.com/hook?key=***&other=***#***");
+    expect(rows).toContain("https://destination.example.com/hook?key=***&other=***");
+    expect(rows).toContain("https://***:***@destination.example.com/hook?key=***&other=***#***");
     for (const hidden of ["canary", secret.slice(6), rotated.slice(6), token.slice(4)])
       expect(rows).not.toContain(hidden);
   });
@@ -196,13 +196,13 @@ describe("the audit trail", () => {
 
   it("is read by subject and time, in pages that stay right while records are added", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     const rename = async (description: string) => {
       relay.passSeconds(1);
       await relay.api("PATCH", `/api/destinations/${id}`, { description });
     };
     for (const name of ["1", "2", "3", "4"]) await rename(name);
-    await relay.addTeam("https://other.example.com/");
+    await relay.addDestination("https://other.example.com/");
     const seen: unknown[] = [];
     let page = await trail(relay, `?subject=${id}&limit=2`);
     for (let turn = 0; turn < 5; turn += 1) {
@@ -217,7 +217,7 @@ describe("the audit trail", () => {
   it("takes since as inclusive and until as exclusive", async () => {
     const relay = new TestRelay();
     for (const description of ["before", "at", "after"]) {
-      await relay.addTeam(url, { description });
+      await relay.addDestination(url, { description });
       relay.passSeconds(1);
     }
     const at = (seconds: number) => new Date(relay.now - seconds * 1000).toISOString();
@@ -230,7 +230,7 @@ describe("the audit trail", () => {
 
   it("is kept for 400 days", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(url);
+    await relay.addDestination(url);
     relay.passSeconds(400 * DAY_SECONDS);
     await relay.runCron();
     expect((await trail(relay)).data).toHaveLength(1);

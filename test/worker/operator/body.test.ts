@@ -9,7 +9,7 @@ const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "appli
 const LARGEST = 262_144;
 
 const destination = (bytes: number) => {
-  const text = JSON.stringify({ url: "https://team.example.com/hook" });
+  const text = JSON.stringify({ url: "https://destination.example.com/hook" });
   return text.padEnd(bytes, " ");
 };
 

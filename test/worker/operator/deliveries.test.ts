@@ -2,11 +2,11 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const dying = "https://dying.example.com/hook";
 
 interface Listed {
@@ -27,13 +27,13 @@ async function all(relay: TestRelay, query: string): Promise<Listed[]> {
   return found;
 }
 
-/** Five events for one team that takes them and one with which they die. */
+/** Five events for one destination that takes them and one with which they die. */
 async function relayWithDeliveries() {
   const relay = new TestRelay();
-  const { id } = await relay.addTeam(team);
+  const { id } = await relay.addDestination(destination);
   relay.passSeconds(1);
-  const { id: dyingId } = await relay.addTeam(dying, { retry_schedule_seconds: [] });
-  relay.teams.answer(dying, statuses(500));
+  const { id: dyingId } = await relay.addDestination(dying, { retry_schedule_seconds: [] });
+  relay.destinations.answer(dying, statuses(500));
   const ids: string[] = [];
   for (let count = 0; count < 5; count += 1) {
     const payload = makePayload("v1/cards");
@@ -63,20 +63,23 @@ describe("deliveries", () => {
     });
   });
 
-  it.each(["pending", "delivered", "dead"])("that are %s are listed alone, and those of one team", async (status) => {
-    const { relay, id, dyingId, ids } = await relayWithDeliveries();
-    relay.teams.answer(team, statuses(500));
-    const pending = makePayload("v1/cards");
-    relay.passSeconds(1);
-    await relay.send(pending);
-    await relay.runQueues();
-    const dead = [pending.id, ...ids];
-    const expected = { pending: [pending.id], delivered: ids, dead }[status];
-    expect(idsOf(await all(relay, `status=${status}&limit=2`))).toEqual(expected);
-    const owner = status === "dead" ? dyingId : id;
-    expect(idsOf(await all(relay, `status=${status}&destination_id=${owner}&limit=2`))).toEqual(expected);
-    expect(await all(relay, `status=${status}&destination_id=${owner === id ? dyingId : id}`)).toEqual([]);
-  });
+  it.each(["pending", "delivered", "dead"])(
+    "that are %s are listed alone, and those of one destination",
+    async (status) => {
+      const { relay, id, dyingId, ids } = await relayWithDeliveries();
+      relay.destinations.answer(destination, statuses(500));
+      const pending = makePayload("v1/cards");
+      relay.passSeconds(1);
+      await relay.send(pending);
+      await relay.runQueues();
+      const dead = [pending.id, ...ids];
+      const expected = { pending: [pending.id], delivered: ids, dead }[status];
+      expect(idsOf(await all(relay, `status=${status}&limit=2`))).toEqual(expected);
+      const owner = status === "dead" ? dyingId : id;
+      expect(idsOf(await all(relay, `status=${status}&destination_id=${owner}&limit=2`))).toEqual(expected);
+      expect(await all(relay, `status=${status}&destination_id=${owner === id ? dyingId : id}`)).toEqual([]);
+    },
+  );
 
   it("are paged without gaps or repetitions while new ones are added", async () => {
     const { relay, ids } = await relayWithDeliveries();

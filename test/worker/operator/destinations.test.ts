@@ -4,11 +4,11 @@ import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 
 describe("a destination", () => {
   it("is created with defaults, and shows its secret this once", async () => {
@@ -34,7 +34,7 @@ describe("a destination", () => {
         consecutive_failures: 0,
         last_success_at: null,
         last_failure_at: null,
-        resting_since: null,
+        circuit_opened_at: null,
         next_probe_at: null,
         held_until: null,
       },
@@ -62,8 +62,8 @@ describe("a destination", () => {
 
   it("is made and changed with its URL as the URL standard writes it", async () => {
     const relay = new TestRelay();
-    const made = await relay.addTeam(" HTTPS://Team.example.com ");
-    expect(made.url).toBe("https://team.example.com/");
+    const made = await relay.addDestination(" HTTPS://Destination.example.com ");
+    expect(made.url).toBe("https://destination.example.com/");
     relay.passSeconds(1);
     const changed = await relay.api("PATCH", `/api/destinations/${made.id}`, {
       url: "\thttps://bücher.example.com/h\n",
@@ -78,7 +78,11 @@ describe("a destination", () => {
 
   it("is changed field by field; null and an empty list are values", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url, { description: "Cards", types: ["v1/cards"], retry_schedule_seconds: [1] });
+    const { id } = await relay.addDestination(url, {
+      description: "Cards",
+      types: ["v1/cards"],
+      retry_schedule_seconds: [1],
+    });
     relay.passSeconds(5);
     const changed = await relay.api("PATCH", `/api/destinations/${id}`, {
       description: null,
@@ -104,8 +108,8 @@ describe("a destination", () => {
 
   it("is not brought back, nor enabled again, by a change that comes at the same time", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
-    relay.teams.answer(url, statuses(410));
+    const { id } = await relay.addDestination(url);
+    relay.destinations.answer(url, statuses(410));
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     const changed = await relay.api("PATCH", `/api/destinations/${id}`, { description: "changed" });
@@ -122,19 +126,19 @@ describe("a destination", () => {
 
   it("keeps its secret when it is changed", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     await relay.api("PATCH", `/api/destinations/${id}`, { description: "changed" });
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
-    expect(relay.teams.at(url)).toHaveLength(2);
+    expect(relay.destinations.at(url)).toHaveLength(2);
   });
 
   it("is removed, and its pending deliveries end as dead", async () => {
     const relay = new TestRelay();
-    relay.teams.answer(url, statuses(500));
-    const { id } = await relay.addTeam(url);
+    relay.destinations.answer(url, statuses(500));
+    const { id } = await relay.addDestination(url);
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     await relay.runQueues();
@@ -148,13 +152,13 @@ describe("a destination", () => {
     });
     relay.passSeconds(60);
     await relay.runQueues();
-    expect(relay.teams.at(url)).toHaveLength(1);
+    expect(relay.destinations.at(url)).toHaveLength(1);
   });
 
   it("that is removed while an attempt is under way leaves no pending delivery behind", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
-    relay.teams.answer(url, async () => {
+    const { id } = await relay.addDestination(url);
+    relay.destinations.answer(url, async () => {
       await relay.api("DELETE", `/api/destinations/${id}`);
       return new Response(null, { status: 500 });
     });
@@ -184,7 +188,7 @@ describe("a destination", () => {
 describe("bad input", () => {
   it.each([
     ["no url", {}, "url"],
-    ["a url that is none", { url: "team" }, "url"],
+    ["a url that is none", { url: "destination" }, "url"],
     ["a url that leads to a private place", { url: "https://169.254.169.254/" }, "url"],
     ["a url with a line break within", { url: "https://exam\nple.com/h" }, "url"],
     ["a url with a fragment", { url: `${url}#part` }, "url"],
@@ -235,7 +239,7 @@ describe("bad input", () => {
       body: JSON.stringify({ url }),
     });
     expect(response.status).toBe(400);
-    const { id } = await new TestRelay().addTeam(url);
+    const { id } = await new TestRelay().addDestination(url);
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
     const bare = await new TestRelay().fetch(`/api/destinations/${id}`, { method: "PATCH", headers });
     expect(bare.status).toBe(400);
@@ -243,7 +247,7 @@ describe("bad input", () => {
 
   it("to a change is refused as well, and changes nothing", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     for (const body of [
       { url: "http://10.0.0.1/" },
       { url: `${url}#x` },
@@ -263,7 +267,7 @@ describe("a list", () => {
     const made: string[] = [];
     const add = async () => {
       relay.passSeconds(1);
-      made.push((await relay.addTeam(url)).id);
+      made.push((await relay.addDestination(url)).id);
     };
     for (let count = 0; count < 5; count += 1) await add();
     const seen: string[] = [];

@@ -49,11 +49,11 @@ describe("diagnostics", () => {
 
   it("tell it also when the tables are not there to be asked", async () => {
     const rename = (table: string, name: string) => env.DB.prepare(`ALTER TABLE ${table} RENAME TO ${name}`);
-    await env.DB.batch([rename("tallies", "tallies_away"), rename("d1_migrations", "migrations_away")]);
+    await env.DB.batch([rename("counters", "counters_away"), rename("d1_migrations", "migrations_away")]);
     const { migrations, traffic } = await diagnose(new TestRelay());
     expect(migrations).toEqual({ applied: [], missing: expectedMigrations });
     expect(traffic).toEqual([]);
-    await env.DB.batch([rename("tallies_away", "tallies"), rename("migrations_away", "d1_migrations")]);
+    await env.DB.batch([rename("counters_away", "counters"), rename("migrations_away", "d1_migrations")]);
   });
 
   it("tell how webhook requests fared in the last day", async () => {
@@ -178,7 +178,7 @@ describe("a probe through the queues", () => {
 describe("a probe of the receiver", () => {
   it("is answered like an event, and is none", async () => {
     const relay = new TestRelay();
-    await relay.addTeam("https://team.example.com/");
+    await relay.addDestination("https://destination.example.com/");
     const response = await relay.send(probeEvent("probe-1"));
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: "accepted", event_id: "probe-1" });
@@ -187,7 +187,7 @@ describe("a probe of the receiver", () => {
     expect((await diagnose(relay)).probed_receiver_at).toBe(new Date(relay.now).toISOString());
     expect((await relay.api("GET", "/api/events")).body.data).toEqual([]);
     expect((await relay.api("GET", "/api/ledger")).body.received).toBe(0);
-    expect(relay.teams.received).toEqual([]);
+    expect(relay.destinations.received).toEqual([]);
   });
 
   it("is one of the Onboarding API as well", async () => {

@@ -191,7 +191,7 @@ describe("the list of events", () => {
 describe("an event", () => {
   it("is shown with its payload and what became of it", async () => {
     const relay = new TestRelay();
-    const { id: destinationId } = await relay.addTeam("https://team.example.com/hook");
+    const { id: destinationId } = await relay.addDestination("https://destination.example.com/hook");
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     await relay.runQueues();

@@ -6,7 +6,7 @@ import { type Intercept, Meter, failing, hanging, interceptDatabase, never } fro
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { dropTables, forgetLastMigration, migrate, noteLastMigration } from "../support/schema.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
@@ -58,10 +58,10 @@ describe("health", () => {
     expect(await health(relay)).toEqual(well);
   });
 
-  it("is degraded when a delivery has been due for minutes, and not while its team rests, is paused or is served by turns", async () => {
+  it("is degraded when a delivery has been due for minutes, and not while its destination rests, is paused or is served by turns", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam("https://team.example.com/hook");
-    relay.teams.answer("https://team.example.com/hook", statuses(500));
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
+    relay.destinations.answer("https://destination.example.com/hook", statuses(500));
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     relay.passSeconds(5 + 180);
@@ -69,15 +69,15 @@ describe("health", () => {
     expect(await health(relay)).toEqual(well);
     relay.passSeconds(1);
     expect((await health(relay)).degraded).toEqual(["deliveries"]);
-    const rest = "UPDATE destinations SET resting_since = ?1, next_turn_at = ?1";
+    const rest = "UPDATE destinations SET circuit_opened_at = ?1, next_drain_at = ?1";
     await env.DB.prepare(rest).bind(relay.now).run();
     expect(await health(relay)).toEqual(well);
     await env.DB.prepare(rest).bind(null).run();
-    await env.DB.prepare("UPDATE destinations SET next_turn_at = ?1")
+    await env.DB.prepare("UPDATE destinations SET next_drain_at = ?1")
       .bind(relay.now - 180_000)
       .run();
     expect(await health(relay)).toEqual(well);
-    await env.DB.prepare("UPDATE destinations SET next_turn_at = ?1")
+    await env.DB.prepare("UPDATE destinations SET next_drain_at = ?1")
       .bind(relay.now - 181_000)
       .run();
     expect((await health(relay)).degraded).toEqual(["deliveries"]);
@@ -87,11 +87,11 @@ describe("health", () => {
 
   it("is degraded when a destination has rested for an hour, and names it", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam("https://team.example.com/hook");
-    relay.teams.answer("https://team.example.com/hook", statuses(500));
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
+    relay.destinations.answer("https://destination.example.com/hook", statuses(500));
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
-    await env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?1").bind(relay.now).run();
+    await env.DB.prepare("UPDATE destinations SET circuit_opened_at = ?1, next_drain_at = ?1").bind(relay.now).run();
     relay.passSeconds(3_600);
     await relay.runCron();
     expect(await health(relay)).toEqual(well);
@@ -100,7 +100,7 @@ describe("health", () => {
     expect(await response.json()).toMatchObject({
       status: "degraded",
       checks: {
-        resting_destinations: { status: "degraded", detail: `1 rests; ${id} has rested for 3601 s.`, value: 3_601 },
+        open_circuits: { status: "degraded", detail: `1 rests; ${id} has rested for 3601 s.`, value: 3_601 },
       },
     });
     // One that is owed nothing cannot be probed, and nobody misses it.
@@ -130,7 +130,7 @@ describe("health", () => {
       cron: { value: 42, limit: 200 },
       fan_out: { value: 0, limit: 180 },
       deliveries: { value: 0, limit: 180 },
-      resting_destinations: { value: 0, limit: 3_600 },
+      open_circuits: { value: 0, limit: 3_600 },
       dead_letters: { value: 0, limit: 0 },
       storage: { value: expect.any(Number), limit: 8_000_000_000 },
     });

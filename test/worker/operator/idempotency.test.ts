@@ -1,15 +1,15 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { unseal } from "../../../src/platform/seal.ts";
+import { decrypt } from "../../../src/platform/encryption.ts";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { type Intercept, Meter, failing, interceptDatabase, never } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 const KEY = "0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11";
 
 interface Post {
@@ -52,7 +52,7 @@ describe("a request that is repeated under its key", () => {
 
   it("is done once, whatever it makes", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     await relay.runQueues();
@@ -70,7 +70,7 @@ describe("a request that is repeated under its key", () => {
         (await rowsOf("replays")).length,
         (await rowsOf("audit")).length,
         (await rowsOf("destinations"))[0].secret,
-        relay.teams.at(url).length,
+        relay.destinations.at(url).length,
       ];
       const first = await post(relay, { ...request, key: `key-${index}` });
       expect(first.status).toBeLessThan(300);
@@ -251,7 +251,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
       async ({ id, secret }) => {
         const rows = await rowsOf("destinations");
         expect(rows.map((row) => row.id)).toEqual([id]);
-        expect(await unseal(["test-encryption-key"], rows[0].secret, id)).toBe(secret);
+        expect(await decrypt(["test-encryption-key"], rows[0].secret, id)).toBe(secret);
         expect((await rowsOf("audit")).map(({ subject, outcome }) => [subject, outcome])).toEqual([[id, "done"]]);
       },
     );
@@ -272,10 +272,10 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
 
   it("rotates a secret once", async () => {
     const deaths = await cutShort(
-      async (relay) => ({ path: `/api/destinations/${(await relay.addTeam(url)).id}/rotate-secret`, body: {} }),
+      async (relay) => ({ path: `/api/destinations/${(await relay.addDestination(url)).id}/rotate-secret`, body: {} }),
       async ({ secret }) => {
         const [row] = await rowsOf("destinations");
-        expect(await unseal(["test-encryption-key"], row.secret, row.id)).toBe(secret);
+        expect(await decrypt(["test-encryption-key"], row.secret, row.id)).toBe(secret);
         expect(JSON.parse(row.previous_secrets)).toHaveLength(1);
       },
     );
@@ -285,8 +285,8 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
   it.each([200, 500])("sends an event again to a destination once, which answers %i", async (answer) => {
     const deaths = await cutShort(
       async (relay) => {
-        const { id } = await relay.addTeam(url, { retry_schedule_seconds: [86_400] });
-        relay.teams.answer(url, statuses(200, answer));
+        const { id } = await relay.addDestination(url, { retry_schedule_seconds: [86_400] });
+        relay.destinations.answer(url, statuses(200, answer));
         const payload = makePayload("v1/cards");
         await relay.send(payload);
         await relay.runQueues();
@@ -294,7 +294,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
       },
       async (_answer, relay) => {
         await relay.runQueues();
-        expect(relay.teams.at(url)).toHaveLength(2);
+        expect(relay.destinations.at(url)).toHaveLength(2);
       },
     );
     expect(deaths).toBeGreaterThanOrEqual(8);
@@ -303,7 +303,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
   it("begins one replay", async () => {
     const deaths = await cutShort(
       async (relay) => {
-        const { id } = await relay.addTeam(url);
+        const { id } = await relay.addDestination(url);
         const body = { since: new Date(relay.now - 60_000).toISOString(), which: "missing" };
         return { path: `/api/destinations/${id}/replay`, body };
       },
@@ -315,7 +315,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
 
 it("an overlap begins when the secret is rotated, however long ago the first try was made", async () => {
   const relay = new TestRelay();
-  const { id } = await relay.addTeam(url);
+  const { id } = await relay.addDestination(url);
   const request = { path: `/api/destinations/${id}/rotate-secret`, body: { overlap_seconds: 30 } };
   const { DB } = relay.env;
   const intercept: Intercept = (call, proceed) =>

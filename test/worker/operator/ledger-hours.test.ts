@@ -70,7 +70,7 @@ describe("the ledger", () => {
     expect(await remembered()).toEqual([0, 1, 2]);
     const { ledger } = await balance(relay);
     expect(ledger).toMatchObject({ received: 40, settled: 40, duplicates: 1 });
-    expect(ledger.accounts.at(-1)).toMatchObject({ owed: 40, delivered: 36, dead: 4 });
+    expect(ledger.accounts.at(-1)).toMatchObject({ expected: 40, delivered: 36, dead: 4 });
   });
 
   it("does not walk over what is younger to count a time that is past", async () => {
@@ -147,7 +147,7 @@ describe("the ledger", () => {
   async function liveTwoHours() {
     const relay = new TestRelay();
     relay.now = START;
-    const { id } = await relay.addTeam("https://team.example.com/hook");
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     await relay.runQueues();
@@ -211,7 +211,7 @@ describe("the cron", () => {
     relay.env = {
       ...relay.env,
       DB: interceptDatabase(env.DB, ({ statements }, proceed) => {
-        if (statements.some((sql) => sql.includes("AS owed"))) counted += 1;
+        if (statements.some((sql) => sql.includes("AS expected"))) counted += 1;
         return proceed();
       }),
     };
@@ -264,7 +264,7 @@ describe("the cron", () => {
       DB: interceptDatabase(env.DB, async ({ statements }, proceed) => {
         const results = await proceed();
         const written = results.reduce((sum, { meta }) => sum + meta.rows_written, 0);
-        if (/ledger|marks/.test(statements[0] ?? "")) rows += written;
+        if (/ledger|cron_state/.test(statements[0] ?? "")) rows += written;
         return results;
       }),
     };

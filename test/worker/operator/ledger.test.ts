@@ -7,12 +7,12 @@ import { countLedger } from "../../../src/store/ledger.ts";
 import { interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 import { database } from "../support/store.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const failing = "https://failing.example.com/hook";
 const dying = "https://dying.example.com/hook";
 
@@ -22,14 +22,14 @@ async function ledger(relay: TestRelay, query = "") {
   return body;
 }
 
-/** Four events: one settled, one pending at a team, one that nobody wants, one on its way; and two in quarantine. */
+/** Four events: one settled, one pending at a destination, one that nobody wants, one on its way; and two in quarantine. */
 async function everyState() {
   const relay = new TestRelay();
-  const { id } = await relay.addTeam(team, { types: ["v1/cards", "v1/accounts"] });
-  const { id: failingId } = await relay.addTeam(failing, { types: ["v1/accounts"] });
-  const { id: dyingId } = await relay.addTeam(dying, { types: ["v1/cards"], retry_schedule_seconds: [] });
-  relay.teams.answer(failing, statuses(500));
-  relay.teams.answer(dying, statuses(500));
+  const { id } = await relay.addDestination(destination, { types: ["v1/cards", "v1/accounts"] });
+  const { id: failingId } = await relay.addDestination(failing, { types: ["v1/accounts"] });
+  const { id: dyingId } = await relay.addDestination(dying, { types: ["v1/cards"], retry_schedule_seconds: [] });
+  relay.destinations.answer(failing, statuses(500));
+  relay.destinations.answer(dying, statuses(500));
   const card = makePayload("v1/cards");
   for (const payload of [card, makePayload("v1/accounts"), makePayload("v1/transfers")]) await relay.send(payload);
   await relay.runQueues();
@@ -56,9 +56,9 @@ describe("the ledger", () => {
       drifted_at: null,
       destinations: [
         // The event on its way has its recipients from its receipt.
-        { destination_id: id, owed: 3, delivered: 2, pending: 1, dead: 0 },
-        { destination_id: failingId, owed: 1, delivered: 0, pending: 1, dead: 0 },
-        { destination_id: dyingId, owed: 2, delivered: 0, pending: 1, dead: 1 },
+        { destination_id: id, expected: 3, delivered: 2, pending: 1, dead: 0 },
+        { destination_id: failingId, expected: 1, delivered: 0, pending: 1, dead: 0 },
+        { destination_id: dyingId, expected: 2, delivered: 0, pending: 1, dead: 1 },
       ].toSorted((one, other) => (one.destination_id < other.destination_id ? -1 : 1)),
     });
   });
@@ -69,7 +69,7 @@ describe("the ledger", () => {
 
   it("counts an event as pending whose consumer died before it wrote anything down", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team);
+    const { id } = await relay.addDestination(destination);
     await relay.send(makePayload("v1/cards"));
     await env.DB.prepare("UPDATE events SET recipients = ?1, claimed_until = 1")
       .bind(JSON.stringify({ [id]: null }))
@@ -77,16 +77,16 @@ describe("the ledger", () => {
     expect(await ledger(relay)).toMatchObject({
       pending: 1,
       balanced: true,
-      destinations: [{ owed: 1, pending: 1 }],
+      destinations: [{ expected: 1, pending: 1 }],
     });
   });
 
-  it("keeps what was owed to a team that has been removed", async () => {
+  it("keeps what was owed to a destination that has been removed", async () => {
     const { relay, failingId } = await everyState();
     await relay.api("DELETE", `/api/destinations/${failingId}`);
     const { balanced, pending, destinations } = await ledger(relay);
     expect({ balanced, pending }).toEqual({ balanced: true, pending: 1 });
-    expect(destinations).toContainEqual({ destination_id: failingId, owed: 1, delivered: 0, pending: 0, dead: 1 });
+    expect(destinations).toContainEqual({ destination_id: failingId, expected: 1, delivered: 0, pending: 0, dead: 1 });
   });
 
   it("is of a time: since is inclusive, until is not", async () => {
@@ -153,6 +153,6 @@ describe("the ledger", () => {
       duplicates: before.duplicates + many / 2,
     });
     const account = counted.accounts.find(({ destinationId }) => destinationId === id);
-    expect(account).toMatchObject({ owed: 3 + many, delivered: 2 + (many / 10) * 9, dead: many / 10 });
+    expect(account).toMatchObject({ expected: 3 + many, delivered: 2 + (many / 10) * 9, dead: many / 10 });
   });
 });

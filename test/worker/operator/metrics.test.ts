@@ -5,11 +5,11 @@ import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
-import { hang, statuses } from "../support/teams.ts";
+import { hang, statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 
 type Metric = ReturnType<typeof parsePrometheusText>[number]["metrics"][number];
 
@@ -74,15 +74,15 @@ describe("the metrics", () => {
     expect(await figure(relay, "events_total business other accepted")).toBe(2);
   });
 
-  it("tell each team's attempts, deliveries, backlog and state", async () => {
+  it("tell each destination's attempts, deliveries, backlog and state", async () => {
     const relay = new TestRelay();
-    const ladder = { retry_schedule_seconds: [1] };
-    const well = await relay.addTeam("https://well.example.com/");
-    const ill = await relay.addTeam(url, ladder);
-    const slow = await relay.addTeam("https://slow.example.com/", { timeout_ms: 100 });
-    const paused = await relay.addTeam("https://paused.example.com/", { enabled: false });
-    relay.teams.answer(url, statuses(500));
-    relay.teams.answer(slow.url, hang);
+    const schedule = { retry_schedule_seconds: [1] };
+    const well = await relay.addDestination("https://well.example.com/");
+    const ill = await relay.addDestination(url, schedule);
+    const slow = await relay.addDestination("https://slow.example.com/", { timeout_ms: 100 });
+    const paused = await relay.addDestination("https://paused.example.com/", { enabled: false });
+    relay.destinations.answer(url, statuses(500));
+    relay.destinations.answer(slow.url, hang);
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     relay.passSeconds(1);
@@ -113,8 +113,8 @@ describe("the metrics", () => {
 
   it("tell an open breaker", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url, { retry_schedule_seconds: Array(20).fill(10) });
-    relay.teams.answer(url, statuses(500));
+    const { id } = await relay.addDestination(url, { retry_schedule_seconds: Array(20).fill(10) });
+    relay.destinations.answer(url, statuses(500));
     await relay.send(makePayload("v1/cards"));
     await relay.liveThrough(200);
     expect(await figure(relay, `destination_state ${id} resting`)).toBe(1);
@@ -173,10 +173,10 @@ describe("the metrics", () => {
   it("forget a destination that is removed, also what another isolate has yet to write down of it", async () => {
     const relay = new TestRelay();
     const other = new TestRelay();
-    const kept = await relay.addTeam("https://kept.example.com/hook");
+    const kept = await relay.addDestination("https://kept.example.com/hook");
     const removed: string[] = [];
     for (let round = 0; round < 3; round += 1) {
-      const { id } = await relay.addTeam(url);
+      const { id } = await relay.addDestination(url);
       removed.push(id);
       await relay.send(makePayload("v1/cards"));
       await relay.runQueues();
@@ -186,7 +186,7 @@ describe("the metrics", () => {
       await relay.api("DELETE", `/api/destinations/${id}`);
     }
     const storedOf = (id: string) =>
-      env.DB.prepare("SELECT count(*) AS rows FROM tallies WHERE hour = 0 AND instr(counts, ?1)")
+      env.DB.prepare("SELECT count(*) AS rows FROM counters WHERE hour = 0 AND instr(counts, ?1)")
         .bind(id)
         .first("rows");
     for (const id of removed) expect(await storedOf(id)).toBe(0);
@@ -203,7 +203,7 @@ describe("the metrics", () => {
     const relay = new TestRelay();
     await relay.send(makePayload("v1/cards"));
     const failing = interceptDatabase(env.DB, ({ statements }, proceed) =>
-      statements.some((sql) => sql.includes("INTO tallies")) ? Promise.reject(new Error("D1 is down")) : proceed(),
+      statements.some((sql) => sql.includes("INTO counters")) ? Promise.reject(new Error("D1 is down")) : proceed(),
     );
     relay.env = { ...relay.env, DB: failing };
     expect(await figure(relay, "events_total business v1/cards accepted")).toBeUndefined();

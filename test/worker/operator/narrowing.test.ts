@@ -4,20 +4,20 @@ import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { type Intercept, failing, interceptDatabase } from "../support/database.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { ok, statuses } from "../support/teams.ts";
+import { ok, statuses } from "../support/destinations.ts";
 import { writesDeliveries } from "../../support/deliveries.ts";
 
 /** A destination whose `types` or `organizations` are narrowed while deliveries are pending. */
 
 beforeEach(emptyDatabase);
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 
 /** Two events, of the organizations `kept` and `cut`, each pending after an attempt that failed. */
 async function twoPending(settings: object = {}) {
   const relay = new TestRelay();
-  const destination = await relay.addTeam(url, settings);
-  relay.teams.answer(url, statuses(503, 503, 200));
+  const destination = await relay.addDestination(url, settings);
+  relay.destinations.answer(url, statuses(503, 503, 200));
   const kept = makePayload("v1/cards", { organization_id: "kept" });
   const cut = makePayload("v1/transactions", { organization_id: "cut" });
   await relay.send(kept);
@@ -29,7 +29,7 @@ async function twoPending(settings: object = {}) {
 
 const eventOf = async (relay: TestRelay, { id }: Payload) => (await relay.api("GET", `/api/events/${id}`)).body;
 const deliveryOf = async (relay: TestRelay, payload: Payload) => (await eventOf(relay, payload)).deliveries[0];
-const receivedIds = (relay: TestRelay) => relay.teams.at(url).map(({ headers }) => headers.get("webhook-id"));
+const receivedIds = (relay: TestRelay) => relay.destinations.at(url).map(({ headers }) => headers.get("webhook-id"));
 
 const filtered = {
   status: "dead",
@@ -74,8 +74,8 @@ describe("a destination that is narrowed", () => {
 
   it("ends events of no organization when it names some", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
-    relay.teams.answer(url, statuses(503));
+    const { id } = await relay.addDestination(url);
+    relay.destinations.answer(url, statuses(503));
     const payload = makePayload("v1/cards", { organization_id: undefined });
     await relay.send(payload);
     await relay.runQueues();
@@ -91,7 +91,7 @@ describe("a destination that is narrowed", () => {
     expect(receivedIds(relay).slice(2)).not.toContain(cut.id);
     await relay.api("POST", `/api/events/${cut.id}/replay`, { destination_id: destination.id });
     await relay.runQueues();
-    expect(relay.teams.received.at(-1)?.headers.get("x-relay-attempt")).toBe("2");
+    expect(relay.destinations.received.at(-1)?.headers.get("x-relay-attempt")).toBe("2");
     expect((await deliveryOf(relay, cut)).attempts).toMatchObject([
       { attempt: 1, outcome: "rejected" },
       { attempt: 1, outcome: "filtered" },
@@ -114,7 +114,7 @@ describe("a destination that is narrowed", () => {
   it("keeps as delivered what it had before a replay", async () => {
     const { relay, path, cut } = await twoPending();
     await relay.liveThrough(60);
-    relay.teams.answer(url, statuses(503));
+    relay.destinations.answer(url, statuses(503));
     await relay.api("POST", `${path}/replay`, { since: "2020-01-01T00:00:00Z", which: "all" });
     await relay.runQueues();
     expect(await deliveryOf(relay, cut)).toMatchObject({ status: "pending" });
@@ -128,7 +128,7 @@ describe("an event that a destination does not want", () => {
     const { relay, destination, path, cut } = await twoPending({ retry_schedule_seconds: [30, 30, 30] });
     await relay.api("PATCH", path, { organizations: ["kept"] });
     await relay.liveThrough(60);
-    relay.teams.answer(url, statuses(503, 200));
+    relay.destinations.answer(url, statuses(503, 200));
     await relay.api("POST", `/api/events/${cut.id}/replay`, { destination_id: destination.id });
     await relay.runQueues();
     expect(await deliveryOf(relay, cut)).toMatchObject({ status: "pending" });
@@ -141,23 +141,25 @@ describe("an event that a destination does not want", () => {
   it("is named once: a later replay that names nobody does not send it", async () => {
     const { relay, destination, path, cut } = await twoPending({ retry_schedule_seconds: [] });
     await relay.api("PATCH", path, { organizations: ["kept"] });
-    relay.teams.answer(url, statuses(503));
+    relay.destinations.answer(url, statuses(503));
     await relay.api("POST", `/api/events/${cut.id}/replay`, { destination_id: destination.id });
     await relay.liveThrough(60);
     expect(await deliveryOf(relay, cut)).toMatchObject({ status: "dead" });
     await env.DB.prepare("UPDATE destinations SET organizations = NULL").run();
     await relay.api("POST", `${path}/replay`, { since: "2020-01-01T00:00:00Z", which: "failed" });
     await env.DB.prepare(`UPDATE destinations SET organizations = '["kept"]'`).run();
-    const before = relay.teams.received.length;
+    const before = relay.destinations.received.length;
     await relay.liveThrough(60);
-    expect(relay.teams.received.slice(before).map(({ headers }) => headers.get("webhook-id"))).not.toContain(cut.id);
+    expect(relay.destinations.received.slice(before).map(({ headers }) => headers.get("webhook-id"))).not.toContain(
+      cut.id,
+    );
     expect((await deliveryOf(relay, cut)).attempts.at(-1)).toMatchObject({ outcome: "filtered" });
   });
 
   it("is ended by the lane when a fan-out that had read the destination before writes it down afterwards", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
-    relay.teams.answer(url, statuses(503, 200));
+    const { id } = await relay.addDestination(url);
+    relay.destinations.answer(url, statuses(503, 200));
     const payload = makePayload("v1/cards", { organization_id: "cut" });
     await relay.send(payload);
     const { DB } = relay.env;
@@ -171,20 +173,20 @@ describe("an event that a destination does not want", () => {
     await relay.runEventsBatch({ DB: interceptDatabase(DB, atWrite) });
     expect(await deliveryOf(relay, payload)).toMatchObject({ status: "pending" });
     await relay.liveThrough(60);
-    expect(relay.teams.at(url)).toHaveLength(1);
+    expect(relay.destinations.at(url)).toHaveLength(1);
     expect(await deliveryOf(relay, payload)).toMatchObject(filtered);
     expect((await relay.api("GET", "/api/ledger")).body).toMatchObject({ balanced: true, settled: 1 });
   });
 
   it("does not keep the lane from what the destination wants", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(url, { max_per_second: 1 });
+    await relay.addDestination(url, { max_per_second: 1 });
     for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards", { organization_id: "cut" }));
     await relay.send(makePayload("v1/cards", { organization_id: "kept" }));
     await relay.runEventsBatch();
     await env.DB.prepare(`UPDATE destinations SET organizations = '["kept"]'`).run();
     await relay.liveThrough(10);
-    expect(relay.teams.at(url)).toHaveLength(1);
+    expect(relay.destinations.at(url)).toHaveLength(1);
     expect((await relay.api("GET", "/api/deliveries?status=pending")).body.data).toEqual([]);
   });
 });
@@ -210,7 +212,7 @@ const countOf = async (status: string) =>
 describe("ten thousand pending deliveries", () => {
   it("are gone through in pages, a D1 call each", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url, { enabled: false });
+    const { id } = await relay.addDestination(url, { enabled: false });
     await fill(id, 10_000);
     let pages = 0;
     const DB = interceptDatabase(env.DB, ({ statements }, proceed) => {
@@ -226,7 +228,7 @@ describe("ten thousand pending deliveries", () => {
 
   it("are gone through to the end when the same change is made again after one that was cut short", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url, { enabled: false });
+    const { id } = await relay.addDestination(url, { enabled: false });
     await fill(id, 3_000);
     let pages = 0;
     const DB = interceptDatabase(env.DB, (call, proceed) => {
@@ -245,7 +247,7 @@ describe("ten thousand pending deliveries", () => {
 describe("a destination that is removed", () => {
   it("leaves behind why what it was owed has ended", async () => {
     const { relay, path, cut } = await twoPending();
-    relay.teams.answer(url, ok);
+    relay.destinations.answer(url, ok);
     await relay.api("DELETE", path);
     expect(await eventOf(relay, cut)).toMatchObject({
       state: "settled",

@@ -4,11 +4,11 @@ import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { ok, statuses } from "../support/teams.ts";
+import { ok, statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const other = "https://other.example.com/hook";
 
 async function send(relay: TestRelay, count: number, type: "v1/cards" | "v1/accounts" = "v1/cards"): Promise<string[]> {
@@ -24,7 +24,7 @@ async function send(relay: TestRelay, count: number, type: "v1/cards" | "v1/acco
 }
 
 const receivedIds = (relay: TestRelay, url: string, from = 0) =>
-  relay.teams
+  relay.destinations
     .at(url)
     .slice(from)
     .map(({ headers }) => headers.get("webhook-id"));
@@ -56,23 +56,23 @@ function overtakenBy(relay: TestRelay, replayFirst: () => Promise<unknown>): Tes
 }
 
 describe("an event's replay", () => {
-  /** One team that has the event, one whose delivery is dead. */
+  /** One destination that has the event, one whose delivery is dead. */
   async function halfDelivered() {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team);
-    const { id: otherId } = await relay.addTeam(other, { retry_schedule_seconds: [] });
-    relay.teams.answer(other, statuses(500));
+    const { id } = await relay.addDestination(destination);
+    const { id: otherId } = await relay.addDestination(other, { retry_schedule_seconds: [] });
+    relay.destinations.answer(other, statuses(500));
     const [eventId = ""] = await send(relay, 1);
-    relay.teams.answer(other, ok);
+    relay.destinations.answer(other, ok);
     return { relay, id, otherId, eventId };
   }
 
-  it("goes to all that want it, but never to a team that has it", async () => {
+  it("goes to all that want it, but never to a destination that has it", async () => {
     const { relay, eventId } = await halfDelivered();
     const answer = await relay.api("POST", `/api/events/${eventId}/replay`);
     expect(answer).toEqual({ status: 202, body: { count: 1 } });
     await relay.runQueues();
-    expect(receivedIds(relay, team)).toEqual([eventId]);
+    expect(receivedIds(relay, destination)).toEqual([eventId]);
     expect(receivedIds(relay, other)).toEqual([eventId, eventId]);
   });
 
@@ -82,27 +82,30 @@ describe("an event's replay", () => {
     expect(await overtaken.api("POST", `/api/events/${eventId}/replay`)).toEqual({ status: 202, body: { count: 0 } });
     await overtaken.runQueues();
     expect(receivedIds(relay, other)).toEqual([eventId, eventId]);
-    expect(overtaken.teams.received).toEqual([]);
+    expect(overtaken.destinations.received).toEqual([]);
   });
 
-  it("goes to the team that is named even if that has it, under the same id, as its next attempt", async () => {
+  it("goes to the destination that is named even if that has it, under the same id, as its next attempt", async () => {
     const { relay, id, eventId } = await halfDelivered();
     const answer = await relay.api("POST", `/api/events/${eventId}/replay`, { destination_id: id });
     expect(answer).toEqual({ status: 202, body: { count: 1 } });
     await relay.runQueues();
-    expect(relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"))).toEqual([eventId, eventId]);
-    expect(relay.teams.at(team).map(({ headers }) => headers.get("x-relay-attempt"))).toEqual(["1", "2"]);
-    expect(relay.teams.at(other)).toHaveLength(1);
+    expect(relay.destinations.at(destination).map(({ headers }) => headers.get("webhook-id"))).toEqual([
+      eventId,
+      eventId,
+    ]);
+    expect(relay.destinations.at(destination).map(({ headers }) => headers.get("x-relay-attempt"))).toEqual(["1", "2"]);
+    expect(relay.destinations.at(other)).toHaveLength(1);
     expect(await stateOf(relay, eventId)).toBe("settled");
   });
 
-  it("reaches a team that was added later, if that wants it or is named", async () => {
+  it("reaches a destination that was added later, if that wants it or is named", async () => {
     const { relay, eventId } = await halfDelivered();
     const later = "https://later.example.com/";
-    const { id: choosy } = await relay.addTeam(later, { types: ["v1/transfers"] });
+    const { id: choosy } = await relay.addDestination(later, { types: ["v1/transfers"] });
     await relay.api("POST", `/api/events/${eventId}/replay`);
     await relay.runQueues();
-    expect(relay.teams.at(later)).toEqual([]);
+    expect(relay.destinations.at(later)).toEqual([]);
     await relay.api("POST", `/api/events/${eventId}/replay`, { destination_id: choosy });
     await relay.runQueues();
     expect(receivedIds(relay, later)).toEqual([eventId]);
@@ -122,21 +125,21 @@ describe("an event's replay", () => {
     expect(response.status).toBe(202);
   });
 
-  it("that comes to nothing does not make dead what the team has", async () => {
+  it("that comes to nothing does not make dead what the destination has", async () => {
     const { relay, id, eventId } = await halfDelivered();
     await relay.api("PATCH", `/api/destinations/${id}`, { retry_schedule_seconds: [] });
-    relay.teams.answer(team, statuses(500));
+    relay.destinations.answer(destination, statuses(500));
     await relay.api("POST", `/api/events/${eventId}/replay`, { destination_id: id });
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(2);
+    expect(relay.destinations.at(destination)).toHaveLength(2);
     expect((await relay.api("GET", `/api/deliveries?destination_id=${id}`)).body.data[0].status).toBe("delivered");
     expect((await replay(relay, id, "failed")).body.count).toBe(0);
   });
 
-  it("gives a dead delivery its whole ladder again", async () => {
+  it("gives a dead delivery its whole schedule again", async () => {
     const { relay, otherId, eventId } = await halfDelivered();
     await relay.api("PATCH", `/api/destinations/${otherId}`, { retry_schedule_seconds: [1] });
-    relay.teams.answer(other, statuses(500, 200));
+    relay.destinations.answer(other, statuses(500, 200));
     await relay.api("POST", `/api/events/${eventId}/replay`);
     await relay.runQueues();
     relay.passSeconds(1);
@@ -147,40 +150,40 @@ describe("an event's replay", () => {
     expect(delivery.attempts.map(({ attempt }: { attempt: number }) => attempt)).toEqual([1, 2, 3]);
   });
 
-  it("brings a delivery forward that waits on its ladder, and leaves one alone that is under way", async () => {
+  it("brings a delivery forward that waits on its retry schedule, and leaves one alone that is under way", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
-    relay.teams.answer(team, statuses(500, 500, 200));
+    await relay.addDestination(destination);
+    relay.destinations.answer(destination, statuses(500, 500, 200));
     const [eventId = ""] = await send(relay, 1);
     relay.passSeconds(5);
     await relay.runQueues();
     await relay.api("POST", `/api/events/${eventId}/replay`);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(3);
+    expect(relay.destinations.at(destination)).toHaveLength(3);
 
     await env.DB.prepare("UPDATE deliveries SET status = 'pending', next_attempt_at = ?1")
       .bind(relay.now + 60_000)
       .run();
     await relay.api("POST", `/api/events/${eventId}/replay`);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(3);
+    expect(relay.destinations.at(destination)).toHaveLength(3);
   });
 
   it("has nothing to do before the fan-out", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team);
+    const { id } = await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     for (const body of [{}, { destination_id: id }]) {
       expect((await relay.api("POST", `/api/events/${payload.id}/replay`, body)).body).toEqual({ count: 0 });
     }
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 
   it.each([
     ["an event that nobody knows", "e-unknown", {}, 404],
-    ["a team that nobody knows", "", { destination_id: "dst_unknown" }, 404],
+    ["a destination that nobody knows", "", { destination_id: "dst_unknown" }, 404],
     ["a field that nobody knows", "", { to: "x" }, 400],
   ])("of %s is refused", async (_title, unknownId, body, status) => {
     const { relay, eventId } = await halfDelivered();
@@ -192,81 +195,81 @@ describe("an event's replay", () => {
 describe("a destination's replay", () => {
   it("of what failed goes out again, and of nothing else", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team, { retry_schedule_seconds: [] });
+    const { id } = await relay.addDestination(destination, { retry_schedule_seconds: [] });
     const before = await send(relay, 2);
-    relay.teams.answer(team, statuses(500));
+    relay.destinations.answer(destination, statuses(500));
     const failed = await send(relay, 3);
-    relay.teams.answer(team, ok);
-    const from = relay.teams.at(team).length;
+    relay.destinations.answer(destination, ok);
+    const from = relay.destinations.at(destination).length;
     expect(await replay(relay, id, "failed")).toMatchObject({ status: 202, body: { count: 3 } });
     await relay.runQueues();
-    expect(receivedIds(relay, team, from)).toEqual(failed);
-    expect(before.some((one) => receivedIds(relay, team, from).includes(one))).toBe(false);
+    expect(receivedIds(relay, destination, from)).toEqual(failed);
+    expect(before.some((one) => receivedIds(relay, destination, from).includes(one))).toBe(false);
     expect((await replay(relay, id, "failed")).body.count).toBe(0);
   });
 
   it("of what failed, asked for twice at once, goes out once", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team, { retry_schedule_seconds: [] });
-    relay.teams.answer(team, statuses(500));
+    const { id } = await relay.addDestination(destination, { retry_schedule_seconds: [] });
+    relay.destinations.answer(destination, statuses(500));
     const failed = await send(relay, 3);
-    relay.teams.answer(team, ok);
+    relay.destinations.answer(destination, ok);
     const overtaken = overtakenBy(relay, () => replay(relay, id, "failed"));
     await replay(overtaken, id, "failed");
     await overtaken.runQueues();
-    expect(receivedIds(relay, team)).toEqual([...failed, ...failed]);
-    expect(overtaken.teams.received).toEqual([]);
+    expect(receivedIds(relay, destination)).toEqual([...failed, ...failed]);
+    expect(overtaken.destinations.received).toEqual([]);
   });
 
-  it("of what is missing fills a team that was created later, oldest first", async () => {
+  it("of what is missing fills a destination that was created later, oldest first", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(other, { types: ["v1/cards"] });
+    await relay.addDestination(other, { types: ["v1/cards"] });
     const cards = await send(relay, 3);
     const accounts = await send(relay, 1, "v1/accounts");
     expect(await stateOf(relay, accounts[0] ?? "")).toBe("unmatched");
-    const { id } = await relay.addTeam(team);
+    const { id } = await relay.addDestination(destination);
     const later = await send(relay, 1);
     expect(await replay(relay, id, "missing")).toMatchObject({ status: 202, body: { count: 4 } });
     await relay.runQueues();
-    expect(receivedIds(relay, team)).toEqual([...later, ...cards, ...accounts]);
+    expect(receivedIds(relay, destination)).toEqual([...later, ...cards, ...accounts]);
     expect(await stateOf(relay, accounts[0] ?? "")).toBe("settled");
-    expect(relay.teams.at(other)).toHaveLength(4);
+    expect(relay.destinations.at(other)).toHaveLength(4);
   });
 
-  it("of what is missing fills the time in which a team was paused", async () => {
+  it("of what is missing fills the time in which a destination was paused", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team);
+    const { id } = await relay.addDestination(destination);
     const before = await send(relay, 1);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
     const missed = await send(relay, 2);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
     expect((await replay(relay, id, "missing")).body.count).toBe(2);
     await relay.runQueues();
-    expect(receivedIds(relay, team)).toEqual([...before, ...missed]);
+    expect(receivedIds(relay, destination)).toEqual([...before, ...missed]);
   });
 
-  it("of what is missing keeps to what the team wants", async () => {
+  it("of what is missing keeps to what the destination wants", async () => {
     const relay = new TestRelay();
     await send(relay, 2);
     const accounts = await send(relay, 2, "v1/accounts");
-    const { id } = await relay.addTeam(team, { types: ["v1/acc*"] });
+    const { id } = await relay.addDestination(destination, { types: ["v1/acc*"] });
     expect((await replay(relay, id, "missing")).body.count).toBe(2);
     await relay.runQueues();
-    expect(receivedIds(relay, team)).toEqual(accounts);
+    expect(receivedIds(relay, destination)).toEqual(accounts);
   });
 
-  it("of all goes out again even where the team has it, once", async () => {
+  it("of all goes out again even where the destination has it, once", async () => {
     const relay = new TestRelay();
     const unowed = await send(relay, 1);
-    const { id } = await relay.addTeam(team, { retry_schedule_seconds: [] });
+    const { id } = await relay.addDestination(destination, { retry_schedule_seconds: [] });
     const had = await send(relay, 2);
-    relay.teams.answer(team, statuses(500));
+    relay.destinations.answer(destination, statuses(500));
     const failed = await send(relay, 1);
-    relay.teams.answer(team, ok);
-    const from = relay.teams.at(team).length;
+    relay.destinations.answer(destination, ok);
+    const from = relay.destinations.at(destination).length;
     expect((await replay(relay, id, "all")).body.count).toBe(4);
     await relay.runQueues();
-    expect(receivedIds(relay, team, from)).toEqual([...unowed, ...had, ...failed]);
+    expect(receivedIds(relay, destination, from)).toEqual([...unowed, ...had, ...failed]);
   });
 
   it("keeps to its window: since is inclusive, until is not", async () => {
@@ -277,7 +280,7 @@ describe("a destination's replay", () => {
       ids.push(...(await send(relay, 1)));
       times.push(relay.now);
     }
-    const { id } = await relay.addTeam(team);
+    const { id } = await relay.addDestination(destination);
     const window = {
       since: iso(times[1] ?? 0),
       until: iso(times[3] ?? 0)
@@ -286,7 +289,7 @@ describe("a destination's replay", () => {
     };
     expect((await replay(relay, id, "missing", window)).body.count).toBe(2);
     await relay.runQueues();
-    expect(receivedIds(relay, team)).toEqual(ids.slice(1, 3));
+    expect(receivedIds(relay, destination)).toEqual(ids.slice(1, 3));
   });
 
   it("that is too long for one request is gone on with by the cron, and no event is left out or repeated", async () => {
@@ -298,7 +301,7 @@ describe("a destination's replay", () => {
     )
       .bind(JSON.stringify(Array.from({ length: many }, (_, index) => index)), relay.now - 10_000)
       .run();
-    const { id } = await relay.addTeam(team);
+    const { id } = await relay.addDestination(destination);
     const { body } = await replay(relay, id, "missing");
     expect(body.count).toBe(many);
     const owing = async () =>
@@ -314,7 +317,7 @@ describe("a destination's replay", () => {
 
   it("that two runs go on with at once does no page twice", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team);
+    const { id } = await relay.addDestination(destination);
     const ids = await send(relay, 3);
     // While one run is between reading its page and writing it, another does that page, and it is delivered.
     let intervened = false;
@@ -333,21 +336,21 @@ describe("a destination's replay", () => {
     await relay.runCron();
     await relay.runQueues();
     expect(intervened).toBe(true);
-    expect(receivedIds(relay, team)).toEqual([...ids, ...ids]);
+    expect(receivedIds(relay, destination)).toEqual([...ids, ...ids]);
   });
 
-  it("wakes a resting team at once", async () => {
+  it("drains a resting destination at once", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team, { retry_schedule_seconds: [] });
-    relay.teams.answer(team, statuses(500));
+    const { id } = await relay.addDestination(destination, { retry_schedule_seconds: [] });
+    relay.destinations.answer(destination, statuses(500));
     await send(relay, 2);
-    await env.DB.prepare("UPDATE destinations SET resting_since = ?1, next_turn_at = ?2")
+    await env.DB.prepare("UPDATE destinations SET circuit_opened_at = ?1, next_drain_at = ?2")
       .bind(relay.now, relay.now + 60_000)
       .run();
-    relay.teams.answer(team, ok);
+    relay.destinations.answer(destination, ok);
     await replay(relay, id, "failed");
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(4);
+    expect(relay.destinations.at(destination)).toHaveLength(4);
   });
 
   it.each([
@@ -358,12 +361,12 @@ describe("a destination's replay", () => {
     ["a field that nobody knows", { which: "all", since: iso(0), to: 1 }, "to"],
   ])("of %s is refused", async (_title, body, path) => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team);
+    const { id } = await relay.addDestination(destination);
     const answer = await relay.api("POST", `/api/destinations/${id}/replay`, body);
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request", errors: [{ path }] } });
   });
 
-  it("of a team that nobody knows is refused", async () => {
+  it("of a destination that nobody knows is refused", async () => {
     expect((await replay(new TestRelay(), "dst_unknown", "all")).status).toBe(404);
     expect((await new TestRelay().api("GET", "/api/replays/rpl_unknown")).status).toBe(404);
   });

@@ -4,11 +4,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { signBusiness } from "../../../src/qonto/business-signature.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import type { ReceivedRequest } from "../support/teams.ts";
+import type { ReceivedRequest } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 
 const stored = async () => JSON.stringify((await env.DB.prepare("SELECT * FROM destinations").all()).results);
 
@@ -44,7 +44,7 @@ async function signerAsQonto(relay: TestRelay, secrets: Record<string, string>):
 async function deliver(relay: TestRelay): Promise<ReceivedRequest> {
   await relay.send(makePayload("v1/cards"));
   await relay.runQueues();
-  const request = relay.teams.at(url).at(-1);
+  const request = relay.destinations.at(url).at(-1);
   if (request === undefined) throw new Error("Nothing was delivered");
   return request;
 }
@@ -55,10 +55,10 @@ async function rotate(relay: TestRelay, id: string, body?: object): Promise<stri
   return answer.body.secret;
 }
 
-describe("a team's secret", () => {
+describe("a destination's secret", () => {
   it.each(["test-encryption-key", ""])("is not to be read in the database (ENCRYPTION_KEYS=%s)", async (key) => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: key });
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);
     expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
     const rows = await stored();
@@ -69,9 +69,9 @@ describe("a team's secret", () => {
     }
   });
 
-  it("that an earlier version wrote down plainly still signs, and is sealed by the cron", async () => {
+  it("that an earlier version wrote down plainly still signs, and is encrypted by the cron", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     const plain = `whsec_${btoa("x".repeat(32))}`;
     await env.DB.prepare("UPDATE destinations SET secret = ?1").bind(plain).run();
     expect(await signersOf(await deliver(relay), { plain })).toEqual(["plain"]);
@@ -85,7 +85,7 @@ describe("a team's secret", () => {
 describe("a rotated secret", () => {
   it("signs beside the one before until the overlap ends, a day unless said otherwise", async () => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);
     expect(rotated).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
     const secrets = { old: secret, new: rotated };
@@ -98,7 +98,7 @@ describe("a rotated secret", () => {
 
   it("leaves Qonto's form, which has room for one, to the oldest until its overlap ends", async () => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     const second = await rotate(relay, id, { overlap_seconds: 60 });
     relay.passSeconds(10);
     const third = await rotate(relay, id, { overlap_seconds: 60 });
@@ -111,17 +111,17 @@ describe("a rotated secret", () => {
 
   it("signs alone in Qonto's form at once without an overlap", async () => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id, { overlap_seconds: 0 });
     expect(await signerAsQonto(relay, { secret, rotated })).toBe("rotated");
   });
 
   it("is followed by the test delivery as by any other", async () => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);
     await relay.api("POST", `/api/destinations/${id}/test`);
-    const [request] = relay.teams.at(url);
+    const [request] = relay.destinations.at(url);
     expect(request && (await asQonto(request, { secret, rotated }))).toBe("secret");
     expect(request && (await signersOf(request, { secret, rotated }))).toEqual(["rotated", "secret"]);
   });
@@ -133,15 +133,15 @@ describe("a rotated secret", () => {
     [{ overlap_seconds: 2_592_000 }, 2_591_999, ["new", "old"]],
   ])("%o: after %i s %o", async (body, seconds, signers) => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id, body);
     relay.passSeconds(seconds);
     expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(signers);
   });
 
-  it("that is rotated again, because its answer was lost, leaves the team the one that it has", async () => {
+  it("that is rotated again, because its answer was lost, leaves the destination the one that it has", async () => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     const lost = await rotate(relay, id);
     const rotated = await rotate(relay, id, { overlap_seconds: 60 });
     const signers = await signersOf(await deliver(relay), { old: secret, lost, new: rotated });
@@ -151,7 +151,7 @@ describe("a rotated secret", () => {
 
   it("signs alone at once without an overlap, whatever was rotated before", async () => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     const before = await rotate(relay, id);
     const rotated = await rotate(relay, id, { overlap_seconds: 0 });
     expect(await signersOf(await deliver(relay), { old: secret, before, new: rotated })).toEqual(["new"]);
@@ -159,7 +159,7 @@ describe("a rotated secret", () => {
 
   it("may have four before it that still sign, the newest first; a fifth rotation is refused, and ends none of them", async () => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     const secrets: Record<string, string> = { 0: secret };
     for (let round = 1; round <= 4; round += 1) {
       relay.passSeconds(1);
@@ -178,7 +178,7 @@ describe("a rotated secret", () => {
 
   it("is one of two that are asked for at once, and not one too many", async () => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     for (let round = 1; round <= 3; round += 1) await rotate(relay, id);
     const path = `/api/destinations/${id}/rotate-secret`;
     const answers = await Promise.all([relay.api("POST", path), relay.api("POST", path)]);
@@ -194,7 +194,7 @@ describe("a rotated secret", () => {
 
   it("is possible without an overlap, however many still sign, and ends them all", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     for (let round = 1; round <= 4; round += 1) await rotate(relay, id);
     const rotated = await rotate(relay, id, { overlap_seconds: 0 });
     expect(await signersOf(await deliver(relay), { rotated })).toEqual(["rotated"]);
@@ -203,7 +203,7 @@ describe("a rotated secret", () => {
 
   it("is shown this once, and dated", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     relay.passSeconds(5);
     const rotated = await rotate(relay, id);
     const { body } = await relay.api("GET", `/api/destinations/${id}`);
@@ -215,7 +215,7 @@ describe("a rotated secret", () => {
     "is not asked for by %o",
     async (body) => {
       const relay = new TestRelay();
-      const { id, secret } = await relay.addTeam(url);
+      const { id, secret } = await relay.addDestination(url);
       expect((await relay.api("POST", `/api/destinations/${id}/rotate-secret`, body)).status).toBe(400);
       expect(await signersOf(await deliver(relay), { old: secret })).toEqual(["old"]);
     },
@@ -229,7 +229,7 @@ describe("a rotated secret", () => {
 describe("the encryption key", () => {
   it("is rotated: the new one first, and after the next cron run the old one may go", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "old" });
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);
     relay.env = { ...relay.env, ENCRYPTION_KEYS: "new,old" };
     expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
@@ -240,7 +240,7 @@ describe("the encryption key", () => {
 
   it("is new: an older version's cron run keeps a rotated-out secret that it cannot decrypt", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "new,old" });
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     relay.env = { ...relay.env, ENCRYPTION_KEYS: "old" };
     const rotated = await rotate(relay, id);
     await relay.runCron();
@@ -248,9 +248,9 @@ describe("the encryption key", () => {
     expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
   });
 
-  it("may be set after the first teams were made under the admin token, which may change then", async () => {
+  it("may be set after the first destinations were made under the admin token, which may change then", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "" });
-    const { secret } = await relay.addTeam(url);
+    const { secret } = await relay.addDestination(url);
     relay.env = { ...relay.env, ENCRYPTION_KEYS: "first" };
     await relay.runCron();
     relay.env = { ...relay.env, ADMIN_TOKEN: "another" };
@@ -270,17 +270,17 @@ describe("the encryption key", () => {
     expect(await env.DB.prepare("SELECT secret FROM destinations").first("secret")).toMatch(/^written down/);
   });
 
-  it("that is missing stops no other team, is said by the attempt and by /health, and all comes when it is back", async () => {
+  it("that is missing stops no other destination, is said by the attempt and by /health, and all comes when it is back", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "lost" });
-    const { id, secret } = await relay.addTeam(url);
+    const { id, secret } = await relay.addDestination(url);
     relay.env = { ...relay.env, ENCRYPTION_KEYS: "other" };
-    await relay.addTeam("https://other.example.com/");
+    await relay.addDestination("https://other.example.com/");
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     await relay.runQueues();
     await relay.runCron();
-    expect(relay.teams.at(url)).toEqual([]);
-    expect(relay.teams.at("https://other.example.com/")).toHaveLength(1);
+    expect(relay.destinations.at(url)).toEqual([]);
+    expect(relay.destinations.at("https://other.example.com/")).toHaveLength(1);
     const { body } = await relay.api("GET", `/api/events/${payload.id}`);
     const delivery = body.deliveries.find((one: any) => one.destination_id === id);
     expect(delivery).toMatchObject({
@@ -296,15 +296,15 @@ describe("the encryption key", () => {
     relay.env = { ...relay.env, ENCRYPTION_KEYS: "other,lost" };
     await relay.liveThrough(10);
     await relay.runCron();
-    expect(relay.teams.at(url)).toHaveLength(1);
-    const [request] = relay.teams.at(url);
+    expect(relay.destinations.at(url)).toHaveLength(1);
+    const [request] = relay.destinations.at(url);
     expect(request && (await signersOf(request, { secret }))).toEqual(["secret"]);
     expect((await relay.fetch("/health")).status).toBe(200);
   });
 
   it("brings to light no secret whose overlap is over: the cron deletes it", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     await rotate(relay, id, { overlap_seconds: 60 });
     relay.passSeconds(60);
     await relay.runCron();
@@ -320,15 +320,15 @@ describe("a secret that cannot be decoded", () => {
     ["has nothing behind its prefix", "whsec_"],
   ])("because it %s stops its own destination alone, and is told by the attempt and by /health", async (_, stored) => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
-    const other = await relay.addTeam("https://other.example.com/");
+    const { id } = await relay.addDestination(url);
+    const other = await relay.addDestination("https://other.example.com/");
     await damage(id, stored.replace("00000000", await keyIdOf(other.id)));
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     await relay.runQueues();
     expect(relay.events.waiting).toEqual([]);
-    expect(relay.teams.at(url)).toEqual([]);
-    expect(relay.teams.at("https://other.example.com/")).toHaveLength(1);
+    expect(relay.destinations.at(url)).toEqual([]);
+    expect(relay.destinations.at("https://other.example.com/")).toHaveLength(1);
     const { body } = await relay.api("GET", `/api/events/${payload.id}`);
     const delivery = body.deliveries.find((one: any) => one.destination_id === id);
     expect(delivery).toMatchObject({ status: "pending", attempts: [{ outcome: "refused", status: null }] });
@@ -343,7 +343,7 @@ describe("a secret that cannot be decoded", () => {
 
   it("and is being rotated out no longer signs, and holds up nothing", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);
     await env.DB.prepare(
       "UPDATE destinations SET previous_secrets = json_set(previous_secrets, '$[0].secret', 'gibberish')",

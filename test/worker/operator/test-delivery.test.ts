@@ -2,18 +2,18 @@ import { Webhook } from "standardwebhooks";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { hang, statuses } from "../support/teams.ts";
+import { hang, statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 
 const test = (relay: TestRelay, id: string) => relay.api("POST", `/api/destinations/${id}/test`);
 
 describe("a test delivery", () => {
   it("is one sample event, signed like any other and marked as a test", async () => {
     const relay = new TestRelay();
-    const { id, secret } = await relay.addTeam(url, { types: ["v1/transfers", "v1/cards"] });
+    const { id, secret } = await relay.addDestination(url, { types: ["v1/transfers", "v1/cards"] });
     expect(await test(relay, id)).toEqual({
       status: 200,
       body: {
@@ -23,7 +23,7 @@ describe("a test delivery", () => {
         response_excerpt: expect.any(String),
       },
     });
-    const [request, ...more] = relay.teams.at(url);
+    const [request, ...more] = relay.destinations.at(url);
     if (request === undefined) throw new Error("Nothing was sent");
     expect(more).toEqual([]);
     const { text, headers } = request;
@@ -43,18 +43,18 @@ describe("a test delivery", () => {
     [{}, "v1/transactions"],
     [{ types: ["registrations.*"] }, "registrations.pending"],
     [{ types: ["v1/something-new"] }, "v1/transactions"],
-  ])("to a team that asked for %o is of type %s", async (settings, type) => {
+  ])("to a destination that asked for %o is of type %s", async (settings, type) => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url, settings);
+    const { id } = await relay.addDestination(url, settings);
     await test(relay, id);
-    expect(relay.teams.at(url)[0]?.headers.get("x-relay-event-type")).toBe(type);
+    expect(relay.destinations.at(url)[0]?.headers.get("x-relay-event-type")).toBe(type);
   });
 
-  it("is of an organization that the team asked for", async () => {
+  it("is of an organization that the destination asked for", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url, { organizations: ["org-7"] });
+    const { id } = await relay.addDestination(url, { organizations: ["org-7"] });
     await test(relay, id);
-    expect(JSON.parse(relay.teams.at(url)[0]?.text ?? "{}").organization_id).toBe("org-7");
+    expect(JSON.parse(relay.destinations.at(url)[0]?.text ?? "{}").organization_id).toBe("org-7");
   });
 
   it.each([
@@ -63,46 +63,46 @@ describe("a test delivery", () => {
     ["silence", hang, { outcome: "timed_out", status: null, response_excerpt: null }],
   ])("answers what came of it: %s", async (_title, answer, expected) => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url, { timeout_ms: 100 });
-    relay.teams.answer(url, answer);
+    const { id } = await relay.addDestination(url, { timeout_ms: 100 });
+    relay.destinations.answer(url, answer);
     expect((await test(relay, id)).body).toMatchObject(expected);
   });
 
   it("leaves no trace: no event, no delivery, no failure, and even a 410 pauses nobody", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     const before = (await relay.api("GET", `/api/destinations/${id}`)).body;
-    relay.teams.answer(url, statuses(410));
+    relay.destinations.answer(url, statuses(410));
     await test(relay, id);
     expect((await relay.api("GET", `/api/destinations/${id}`)).body).toEqual(before);
     expect((await relay.api("GET", "/api/events")).body.data).toEqual([]);
     expect((await relay.api("GET", "/api/deliveries")).body.data).toEqual([]);
   });
 
-  it("reaches a paused team, and leaves it paused", async () => {
+  it("reaches a paused destination, and leaves it paused", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url, { enabled: false });
+    const { id } = await relay.addDestination(url, { enabled: false });
     expect((await test(relay, id)).body.outcome).toBe("delivered");
     expect((await relay.api("GET", `/api/destinations/${id}`)).body.enabled).toBe(false);
   });
 
-  it("that succeeds at a resting team has it probed at once", async () => {
+  it("that succeeds at a resting destination has it probed at once", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url, { retry_schedule_seconds: Array(20).fill(10) });
-    relay.teams.answer(url, statuses(500));
+    const { id } = await relay.addDestination(url, { retry_schedule_seconds: Array(20).fill(10) });
+    relay.destinations.answer(url, statuses(500));
     await relay.send(makePayload("v1/cards"));
     await relay.liveThrough(200);
-    expect((await relay.api("GET", `/api/destinations/${id}`)).body.health.resting_since).not.toBeNull();
+    expect((await relay.api("GET", `/api/destinations/${id}`)).body.health.circuit_opened_at).not.toBeNull();
     relay.retries.waiting = [];
-    const failed = relay.teams.at(url).length;
+    const failed = relay.destinations.at(url).length;
     await test(relay, id);
     expect(relay.retries.waiting).toEqual([]);
 
-    relay.teams.answer(url, statuses(200));
+    relay.destinations.answer(url, statuses(200));
     await test(relay, id);
     await relay.runQueues();
     expect(
-      relay.teams
+      relay.destinations
         .at(url)
         .slice(failed)
         .map(({ headers }) => headers.get("x-relay-test") ?? "real"),
@@ -111,9 +111,9 @@ describe("a test delivery", () => {
 
   it("to a destination that nobody knows is 404, and with a field that nobody knows 400", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(url);
+    const { id } = await relay.addDestination(url);
     expect((await test(relay, "dst_none")).status).toBe(404);
     expect((await relay.api("POST", `/api/destinations/${id}/test`, { type: "v1/cards" })).status).toBe(400);
-    expect(relay.teams.at(url)).toEqual([]);
+    expect(relay.destinations.at(url)).toEqual([]);
   });
 });

@@ -46,7 +46,7 @@ describe("a named token", () => {
     const relay = new TestRelay();
     const { token } = await make(relay, "ci", "full");
     const call = as(relay, token);
-    expect((await call("POST", "/api/destinations", { url: "https://team.example.com/" })).status).toBe(201);
+    expect((await call("POST", "/api/destinations", { url: "https://destination.example.com/" })).status).toBe(201);
     expect((await call("POST", "/api/tokens", { name: "other", access: "read" })).status).toBe(201);
   });
 
@@ -62,7 +62,7 @@ describe("a named token", () => {
       expect([200, 404], `${method} ${path}`).toContain((await as(relay, token)(method, path)).status);
     }
     for (const { method, path } of changing) {
-      const answer = await as(relay, token)(method, path, { url: "https://team.example.com/" });
+      const answer = await as(relay, token)(method, path, { url: "https://destination.example.com/" });
       expect(answer, `${method} ${path}`).toMatchObject({ status: 403, body: { code: "forbidden" } });
     }
     expect((await relay.api("GET", "/api/destinations")).body.data).toEqual([]);

@@ -6,7 +6,7 @@ const fault = (url: string, allowPrivate = false) => destinationUrlFault(url, { 
 describe("a destination's URL", () => {
   it.each([
     "https://example.com/hook",
-    "https://example.com:8443/hook?team=1",
+    "https://example.com:8443/hook?destination=1",
     "https://93.184.216.34/hook",
     "https://[2606:2800:220:1:248:1893:25c8:1946]/",
     "https://bücher.example.com/",
@@ -15,9 +15,12 @@ describe("a destination's URL", () => {
     expect(fault(url)).toBeNull();
   });
 
-  it.each(["", "team", "/hook", "https://", "http//x", "https://256.1.1.1/", "https://[::1/"])("is none: %j", (url) => {
-    expect(fault(url)).toBe("must be a URL");
-  });
+  it.each(["", "destination", "/hook", "https://", "http//x", "https://256.1.1.1/", "https://[::1/"])(
+    "is none: %j",
+    (url) => {
+      expect(fault(url)).toBe("must be a URL");
+    },
+  );
 
   it.each(["http://example.com/", "ftp://example.com/", "javascript:alert(1)", "file:///etc/passwd", "data:,x"])(
     "may not have the scheme of %s",
@@ -42,7 +45,7 @@ describe("a destination's URL", () => {
     "https://localhost/",
     "https://LOCALHOST/",
     "https://localhost./",
-    "https://team.localhost/",
+    "https://destination.localhost/",
     "https://localhost.localdomain/",
     "https://router.local/",
     "https://metadata.google.internal/",

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, hang, ok, okAfter } from "../support/teams.ts";
+import { type Answer, hang, ok, okAfter } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 
 /** A connection that ends after so long, before a byte of an answer has come. */
 const lostAfter =
@@ -29,14 +29,14 @@ function inTurn(...answers: [Answer, ...Answer[]]): Answer {
 
 async function deliver(answer: Answer, settings: object = {}) {
   const relay = new TestRelay();
-  const { id } = await relay.addTeam(url, settings);
-  relay.teams.answer(url, answer);
+  const { id } = await relay.addDestination(url, settings);
+  relay.destinations.answer(url, answer);
   const payload = makePayload("v1/cards");
   await relay.send(payload);
   await relay.runQueues();
   const { body } = await relay.api("GET", `/api/events/${payload.id}`);
   const { health } = (await relay.api("GET", `/api/destinations/${id}`)).body;
-  return { requests: relay.teams.at(url), delivery: body.deliveries[0], health };
+  return { requests: relay.destinations.at(url), delivery: body.deliveries[0], health };
 }
 
 describe("a request whose connection is lost before an answer comes", () => {

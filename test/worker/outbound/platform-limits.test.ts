@@ -4,7 +4,7 @@ import { sleep } from "../../../src/platform/timeout.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { interceptDatabase } from "../support/database.ts";
 import { type HeldQueue, TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, ok, okAfter, statuses } from "../support/teams.ts";
+import { type Answer, ok, okAfter, statuses } from "../support/destinations.ts";
 import { writesDeliveries } from "../../support/deliveries.ts";
 
 beforeEach(emptyDatabase);
@@ -14,11 +14,11 @@ const urls = ["https://one.example.com/", "https://two.example.com/", "https://t
 const tooMany = () => new Error("Too many subrequests by single Worker invocation.");
 const overloaded = () => new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long.");
 
-async function relayWithTeams(answer: Answer): Promise<TestRelay> {
+async function relayWithDestinations(answer: Answer): Promise<TestRelay> {
   const relay = new TestRelay();
   for (const url of urls) {
-    await relay.addTeam(url);
-    relay.teams.answer(url, answer);
+    await relay.addDestination(url);
+    relay.destinations.answer(url, answer);
   }
   return relay;
 }
@@ -63,12 +63,12 @@ describe("an invocation that may make no more requests", () => {
       beyond.push((beyond.pop() ?? 0) + 1);
       throw tooMany();
     };
-    for (const url of urls) relay.teams.answer(url, limited);
+    for (const url of urls) relay.destinations.answer(url, limited);
     return beyond;
   }
 
   it("counts no attempt, begins no other, and leaves the rest to the next one", async () => {
-    const relay = await relayWithTeams(ok);
+    const relay = await relayWithDestinations(ok);
     const beyond = limitRequests(relay);
     const events = Array.from({ length: 8 }, () => makePayload("v1/cards"));
     for (const event of events) await relay.send(event);
@@ -82,14 +82,14 @@ describe("an invocation that may make no more requests", () => {
       expect(delivery).toMatchObject({ status: "delivered", attempts: [{ attempt: 1, outcome: "delivered" }] });
       expect(delivery.attempts).toHaveLength(1);
     }
-    expect(relay.teams.received).toHaveLength(24 + beyond.reduce((sum, one) => sum + one, 0));
+    expect(relay.destinations.received).toHaveLength(24 + beyond.reduce((sum, one) => sum + one, 0));
     for (const { health } of (await relay.api("GET", "/api/destinations")).body.data) {
       expect(health).toMatchObject({ state: "healthy", consecutive_failures: 0, last_failure_at: null });
     }
   });
 
   it("fails as a whole, and comes again, when D1 cannot be asked either", async () => {
-    const relay = await relayWithTeams(ok);
+    const relay = await relayWithDestinations(ok);
     const asked = failWrites(relay, 1, tooMany);
     const event = makePayload("v1/cards");
     await relay.send(event);
@@ -108,7 +108,7 @@ describe("what destinations answered, while D1 is overloaded", () => {
     () => new Error("D1_ERROR: Too many requests queued."),
     () => new Error("D1_ERROR: Network connection lost."),
   ])("is written down once D1 takes it: %s", async (error) => {
-    const relay = await relayWithTeams(ok);
+    const relay = await relayWithDestinations(ok);
     const asked = failWrites(relay, 5, error);
     const event = makePayload("v1/cards");
     await relay.send(event);
@@ -117,22 +117,22 @@ describe("what destinations answered, while D1 is overloaded", () => {
     expect(relay.events.waiting).toEqual([]);
     expect((await deliveriesOf(event.id, relay)).map(({ status }) => status)).toEqual(Array(3).fill("delivered"));
     await relay.liveThrough(120);
-    expect(relay.teams.received).toHaveLength(3);
+    expect(relay.destinations.received).toHaveLength(3);
   });
 
-  it("is written down by the retry lane as well", async () => {
-    const relay = await relayWithTeams(statuses(500, 500, 500, 200));
+  it("is written down by the retries as well", async () => {
+    const relay = await relayWithDestinations(statuses(500, 500, 500, 200));
     const event = makePayload("v1/cards");
     await relay.send(event);
     await relay.runQueues();
     failWrites(relay, 5, overloaded);
     await relay.liveThrough(120);
     expect((await deliveriesOf(event.id, relay)).map(({ status }) => status)).toEqual(Array(3).fill("delivered"));
-    expect(relay.teams.received).toHaveLength(6);
+    expect(relay.destinations.received).toHaveLength(6);
   });
 
   it("is written down of a late attempt as well", async () => {
-    const relay = await relayWithTeams(okAfter(3_000));
+    const relay = await relayWithDestinations(okAfter(3_000));
     const event = makePayload("v1/cards");
     await relay.send(event);
     // The first write says that three are under way.
@@ -141,11 +141,11 @@ describe("what destinations answered, while D1 is overloaded", () => {
     expect(asked).toHaveLength(9);
     await relay.liveThrough(120);
     expect((await deliveriesOf(event.id, relay)).map(({ status }) => status)).toEqual(Array(3).fill("delivered"));
-    expect(relay.teams.received).toHaveLength(3);
+    expect(relay.destinations.received).toHaveLength(3);
   });
 
   it("is written down of a late attempt though its batch could write nothing, and is not made again", async () => {
-    const relay = await relayWithTeams(okAfter(3_000));
+    const relay = await relayWithDestinations(okAfter(3_000));
     const event = makePayload("v1/cards");
     await relay.send(event);
     const wellAt = relay.now + 31_000;
@@ -159,11 +159,11 @@ describe("what destinations answered, while D1 is overloaded", () => {
     await relay.clock.waitFor(sleep(5_000, relay.clock));
     await relay.liveThrough(120);
     expect((await deliveriesOf(event.id, relay)).map(({ status }) => status)).toEqual(Array(3).fill("delivered"));
-    expect(relay.teams.received).toHaveLength(3);
+    expect(relay.destinations.received).toHaveLength(3);
   });
 
   it("is given up when the lease of its event ends: the batch fails, and comes again", async () => {
-    const relay = await relayWithTeams(ok);
+    const relay = await relayWithDestinations(ok);
     const asked = failWrites(relay, Infinity, overloaded);
     const event = makePayload("v1/cards");
     await relay.send(event);
@@ -172,6 +172,6 @@ describe("what destinations answered, while D1 is overloaded", () => {
     expect(asked.length).toBeGreaterThan(10);
     expect(Math.max(...asked)).toBeLessThanOrEqual(leaseUntil);
     expect(relay.events.waiting).toHaveLength(1);
-    expect(relay.teams.received).toHaveLength(3);
+    expect(relay.destinations.received).toHaveLength(3);
   });
 });

@@ -5,7 +5,7 @@ import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
 beforeEach(emptyDatabase);
 afterEach(() => void vi.restoreAllMocks());
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 
 /** The same event with two bodies. */
 function twoBodies(): [Payload, Payload] {
@@ -24,16 +24,16 @@ describe("the same id with another body", () => {
   it("is counted when the first is in quarantine and the second is accepted, and named in the log", async () => {
     const [one, another] = twoBodies();
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     await sendStale(relay, one);
     await relay.send(another);
     const log = vi.spyOn(console, "log");
     await relay.runCron();
-    expect(log).toHaveBeenCalledWith(expect.objectContaining({ unit: "upkeep", conflicting_events: ["same"] }));
+    expect(log).toHaveBeenCalledWith(expect.objectContaining({ unit: "cron", conflicting_events: ["same"] }));
     await relay.runCron();
     expect(await conflicts(relay)).toBe(1);
     await relay.runQueues();
-    expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(another)]);
+    expect(relay.destinations.at(destination).map(({ text }) => text)).toEqual([JSON.stringify(another)]);
   });
 
   it("is counted when the copy is released before the cron has seen that it is overtaken", async () => {

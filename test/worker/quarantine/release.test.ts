@@ -6,7 +6,7 @@ import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 
 type Body = Parameters<typeof businessRequest>[0];
 
@@ -26,9 +26,9 @@ async function idInQuarantine(relay: TestRelay): Promise<string> {
   return rows[0].id;
 }
 
-async function relayWithTeam(changes: ConstructorParameters<typeof TestRelay>[0] = {}): Promise<TestRelay> {
+async function relayWithDestination(changes: ConstructorParameters<typeof TestRelay>[0] = {}): Promise<TestRelay> {
   const relay = new TestRelay(changes);
-  await relay.addTeam(team);
+  await relay.addDestination(destination);
   return relay;
 }
 
@@ -38,7 +38,7 @@ const brokenQueue = { send: () => Promise.reject(new Error("Queue send failed: o
 
 describe("a stale event that is released", () => {
   it("goes down the normal road with its original bytes", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const payload = makePayload("v1/cards", { organization_id: "org-1", data: { id: "card-1" } });
     const text = JSON.stringify(payload, null, 2);
     await sendStale(relay, text);
@@ -47,8 +47,8 @@ describe("a stale event that is released", () => {
     expect(await release(relay, id)).toEqual({ status: 202, body: { status: "released", event_id: payload.id } });
     await relay.runQueues();
 
-    expect(relay.teams.at(team).map(({ text }) => text)).toEqual([text]);
-    expect(relay.teams.at(team)[0]?.headers.get("webhook-id")).toBe(payload.id);
+    expect(relay.destinations.at(destination).map(({ text }) => text)).toEqual([text]);
+    expect(relay.destinations.at(destination)[0]?.headers.get("webhook-id")).toBe(payload.id);
     const { body: event } = await relay.api("GET", `/api/events/${payload.id}`);
     const received_at = new Date(relay.now).toISOString();
     expect(event).toMatchObject({ type: "v1/cards", event: "created", received_at, state: "settled", payload });
@@ -56,7 +56,7 @@ describe("a stale event that is released", () => {
   });
 
   it("is delivered once, however often it is released", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     await sendStale(relay, makePayload("v1/cards"));
     const id = await idInQuarantine(relay);
     const answers = await Promise.all([release(relay, id), release(relay, id)]);
@@ -66,11 +66,11 @@ describe("a stale event that is released", () => {
     await relay.runQueues();
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(relay.events.sent).toHaveLength(1);
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 
   it("leaves the list, and is still shown by its id", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     await sendStale(relay, makePayload("v1/cards"));
     const id = await idInQuarantine(relay);
     expect((await relay.api("GET", `/api/quarantine/${id}`)).body).toMatchObject({ id, settled_at: null });
@@ -82,7 +82,7 @@ describe("a stale event that is released", () => {
 
   it("costs two D1 calls, four rows and one message, and its audit record two calls and two rows", async () => {
     const meter = new Meter();
-    const relay = await relayWithTeam({ DB: interceptDatabase(env.DB, meter.intercept) });
+    const relay = await relayWithDestination({ DB: interceptDatabase(env.DB, meter.intercept) });
     await sendStale(relay, makePayload("v1/cards"));
     const id = await idInQuarantine(relay);
     meter.calls = 0;
@@ -94,14 +94,14 @@ describe("a stale event that is released", () => {
   });
 
   it("is found by the cron when its message could not be sent", async () => {
-    const relay = await relayWithTeam({ EVENTS: brokenQueue });
+    const relay = await relayWithDestination({ EVENTS: brokenQueue });
     await sendStale(relay, makePayload("v1/cards"));
     expect((await release(relay, await idInQuarantine(relay))).status).toBe(202);
     const later = new TestRelay();
     later.passSeconds(31);
     await later.runCron();
     await later.runQueues();
-    expect(later.teams.at(team)).toHaveLength(1);
+    expect(later.destinations.at(destination)).toHaveLength(1);
   });
 
   it("has its message sent when D1 lost the answer to its recording", async () => {
@@ -114,15 +114,15 @@ describe("a stale event that is released", () => {
       }
       return results;
     });
-    const relay = await relayWithTeam({ DB });
+    const relay = await relayWithDestination({ DB });
     await sendStale(relay, makePayload("v1/cards"));
     await release(relay, await idInQuarantine(relay));
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 
   it("brings no event about again when retention has deleted the one that it became", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     await sendStale(relay, makePayload("v1/cards"));
     const id = await idInQuarantine(relay);
     await release(relay, id);
@@ -130,13 +130,13 @@ describe("a stale event that is released", () => {
     await env.DB.prepare("DELETE FROM events").run();
     expect((await release(relay, id)).status).toBe(202);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 });
 
 describe("a stale event that Qonto's retry brings again, in time", () => {
   it("is settled by it", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const payload = makePayload("v1/cards");
     await sendStale(relay, payload);
     const id = await idInQuarantine(relay);
@@ -149,11 +149,11 @@ describe("a stale event that Qonto's retry brings again, in time", () => {
 
     expect((await release(relay, id)).status).toBe(202);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 
   it("is delivered once when it is released before the cron has seen that", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const payload = makePayload("v1/cards");
     await sendStale(relay, payload);
     const id = await idInQuarantine(relay);
@@ -161,19 +161,19 @@ describe("a stale event that Qonto's retry brings again, in time", () => {
     await relay.runQueues();
     expect(await release(relay, id)).toMatchObject({ status: 202, body: { event_id: payload.id } });
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     expect((await relay.api("GET", `/api/quarantine/${id}`)).body.settled_at).not.toBeNull();
   });
 
   it("is a duplicate when it has been released before", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const payload = makePayload("v1/cards");
     await sendStale(relay, payload);
     await release(relay, await idInQuarantine(relay));
     expect(await (await relay.send(payload)).json()).toEqual({ status: "duplicate", event_id: payload.id });
     expect((await sendStale(relay, payload)).status).toBe(401);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     expect(await waiting(relay)).toEqual([]);
   });
 });
@@ -186,8 +186,8 @@ describe("an unreadable event that is released", () => {
     ["that is no JSON", "no json", "unreadable"],
     ["that has a type and no id", '{"type":"v1/cards"}', "v1/cards"],
     ["whose type no header can carry", '{"id":"e1","type":"a\\nb"}', "unreadable"],
-  ])("%s reaches the teams byte for byte, under the id of its copy", async (_title, body, type) => {
-    const relay = await relayWithTeam();
+  ])("%s reaches the destinations byte for byte, under the id of its copy", async (_title, body, type) => {
+    const relay = await relayWithDestination();
     const request = await signedAgo(relay, body, 0);
     await relay.webhook(request);
     const id = await idInQuarantine(relay);
@@ -196,8 +196,8 @@ describe("an unreadable event that is released", () => {
     await release(relay, id);
     await relay.runQueues();
 
-    expect(relay.teams.received).toHaveLength(1);
-    const [received] = relay.teams.at(team);
+    expect(relay.destinations.received).toHaveLength(1);
+    const [received] = relay.destinations.at(destination);
     expect(received?.body).toEqual(request.body);
     expect(received?.headers.get("webhook-id")).toBe(id);
     expect(received?.headers.get("x-relay-event-type")).toBe(type);
@@ -208,50 +208,50 @@ describe("an unreadable event that is released", () => {
     expect(await waiting(relay)).toEqual([]);
   });
 
-  it("goes to a team that wants its organization alone, if it names one", async () => {
+  it("goes to a destination that wants its organization alone, if it names one", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { organizations: ["org-1"] });
+    await relay.addDestination(destination, { organizations: ["org-1"] });
     await relay.webhook(await signedAgo(relay, '{"id":"no header","type":"v1/cards","organization_id":"org-1"}', 0));
     await release(relay, await idInQuarantine(relay));
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 
   it("says what type it is in the Onboarding API's words, too", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     await relay.sendOnboarding('{"event_type":"registrations.completed"}');
     await release(relay, await idInQuarantine(relay));
     await relay.runQueues();
-    expect(relay.teams.at(team)[0]?.headers.get("x-relay-event-type")).toBe("registrations.completed");
+    expect(relay.destinations.at(destination)[0]?.headers.get("x-relay-event-type")).toBe("registrations.completed");
     expect((await relay.api("GET", "/api/registrations")).body.data).toEqual([]);
   });
 
   it("is retried with its bytes, too", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { retry_schedule_seconds: [1] });
+    await relay.addDestination(destination, { retry_schedule_seconds: [1] });
     let isWell = false;
-    relay.teams.answer(team, () => new Response(null, { status: isWell ? 200 : 500 }));
+    relay.destinations.answer(destination, () => new Response(null, { status: isWell ? 200 : 500 }));
     await relay.webhook(await signedAgo(relay, bytes, 0));
     await release(relay, await idInQuarantine(relay));
     await relay.runQueues();
     isWell = true;
     relay.passSeconds(1);
     await relay.runQueues();
-    expect(relay.teams.at(team).map(({ body }) => body)).toEqual([bytes, bytes]);
+    expect(relay.destinations.at(destination).map(({ body }) => body)).toEqual([bytes, bytes]);
   });
 
   it("holds up no other of its batch, and is not in the list of states", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     await relay.webhook(await signedAgo(relay, '{"type":"v1/cards","organization_id":"org-1","data":{"id":"c1"}}', 0));
     await release(relay, await idInQuarantine(relay));
     await relay.send(makePayload("v1/cards", { organization_id: "org-2" }));
     await relay.runEventsBatch();
-    expect(relay.teams.at(team)).toHaveLength(2);
+    expect(relay.destinations.at(destination)).toHaveLength(2);
     expect((await relay.api("GET", "/api/organizations")).body.data).toHaveLength(1);
   });
 
   it("sent again is not kept again, even when its copy has been thrown away", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const request = await signedAgo(relay, bytes, 0);
     await relay.webhook(request);
     const id = await idInQuarantine(relay);
@@ -263,18 +263,18 @@ describe("an unreadable event that is released", () => {
 
   it("may be as large as any body is", async () => {
     const relay = new TestRelay({ MAX_BODY_BYTES: "1400000" });
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const large = new Uint8Array(1_400_000).fill(0xff);
     await relay.webhook(await signedAgo(relay, large, 0));
     await release(relay, await idInQuarantine(relay));
     await relay.runQueues();
-    expect(relay.teams.at(team)[0]?.body.length).toBe(1_400_000);
+    expect(relay.destinations.at(destination)[0]?.body.length).toBe(1_400_000);
   });
 });
 
 describe("an event in quarantine", () => {
   it("that is thrown away is gone", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     await sendStale(relay, makePayload("v1/cards"));
     const id = await idInQuarantine(relay);
     expect(await relay.api("DELETE", `/api/quarantine/${id}`)).toEqual({ status: 204, body: null });
@@ -290,7 +290,7 @@ describe("an event in quarantine", () => {
   });
 
   it("of the Onboarding API is released as one", async () => {
-    const relay = await relayWithTeam();
+    const relay = await relayWithDestination();
     const request = await onboardingRequest('{"resource_id":"reg-1"}', { secret: "secret_key" });
     await relay.webhook(request);
     const id = await idInQuarantine(relay);

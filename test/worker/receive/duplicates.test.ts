@@ -8,7 +8,7 @@ import { TestRelay, emptyDatabase } from "../support/relay.ts";
 beforeEach(emptyDatabase);
 afterEach(() => void vi.restoreAllMocks());
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 
 const countsOf = ({ id }: Payload) =>
   env.DB.prepare("SELECT duplicates, conflicts FROM events WHERE id = ?1").bind(id).first();
@@ -36,7 +36,7 @@ describe("a duplicate", () => {
   it("with another body is told in the log and counted; the first body stays, and is delivered once", async () => {
     const log = vi.spyOn(console, "log");
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     expect(await statusOf(await relay.send({ ...payload, note: "changed" }))).toBe("duplicate");
@@ -47,13 +47,13 @@ describe("a duplicate", () => {
     expect(log.mock.lastCall?.[0]).not.toHaveProperty("body_differs");
     expect(await countsOf(payload)).toEqual({ duplicates: 2, conflicts: 1 });
     await relay.runQueues();
-    expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+    expect(relay.destinations.at(destination).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
     expect((await relay.api("GET", `/api/events/${payload.id}`)).body.payload).toEqual(payload);
   });
 
   it("with another body, which the queue took because D1 was late, is not delivered and changes no state", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const first = makePayload("v1/cards", { organization_id: "org-1", data: { id: "card-1", nickname: "first" } });
     await relay.send(first);
     const updated_at = "2099-01-01T00:00:00Z";
@@ -65,7 +65,7 @@ describe("a duplicate", () => {
     for (let time = 0; time < 2; time += 1) {
       await relay.env.EVENTS.send(message(relay.now + 1));
       await relay.runQueues();
-      expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(first)]);
+      expect(relay.destinations.at(destination).map(({ text }) => text)).toEqual([JSON.stringify(first)]);
       const shown = await relay.api("GET", "/api/organizations/org-1/resources/card-1");
       expect(shown.body.data).toMatchObject({ nickname: "first" });
       expect((await relay.api("GET", "/api/organizations/org-2")).status).toBe(404);
@@ -74,14 +74,14 @@ describe("a duplicate", () => {
 
   it("with another body, of an event whose message was lost, brings about the first body", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     relay.events.waiting = [];
     relay.passSeconds(31);
     await relay.send({ ...payload, note: "changed" });
     await relay.runQueues();
-    expect(relay.teams.at(team).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+    expect(relay.destinations.at(destination).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
   });
 });
 

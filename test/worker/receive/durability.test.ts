@@ -13,11 +13,11 @@ const stalled = brokenQueue(() => never);
 
 beforeEach(emptyDatabase);
 
-const teamUrl = "https://team.example.com/hook";
+const destinationUrl = "https://destination.example.com/hook";
 
-async function relayWithTeam(changes: ConstructorParameters<typeof TestRelay>[0]): Promise<TestRelay> {
+async function relayWithDestination(changes: ConstructorParameters<typeof TestRelay>[0]): Promise<TestRelay> {
   const setUp = new TestRelay();
-  await setUp.addTeam(teamUrl);
+  await setUp.addDestination(destinationUrl);
   return new TestRelay(changes);
 }
 
@@ -42,14 +42,14 @@ describe("an accepted event", () => {
   });
 
   it("is answered by the queue while D1 hangs, and delivered and recorded once D1 is back", async () => {
-    const relay = await relayWithTeam({ DB: interceptDatabase(env.DB, hanging) });
+    const relay = await relayWithDestination({ DB: interceptDatabase(env.DB, hanging) });
     const payload = makePayload("v1/cards");
     expect(await (await relay.sendAndLeave(payload)).json()).toEqual({ status: "accepted", event_id: payload.id });
 
     const recovered = new TestRelay();
     for (const { body } of relay.events.sent) await recovered.env.EVENTS.send(body);
     await recovered.runQueues();
-    expect(recovered.teams.at(teamUrl).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+    expect(recovered.destinations.at(destinationUrl).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
     const shown = await recovered.api("GET", `/api/events/${payload.id}`);
     expect(shown.body).toMatchObject({ id: payload.id, type: "v1/cards", event: "created", state: "settled", payload });
   });
@@ -97,7 +97,7 @@ describe("an accepted event", () => {
   });
 
   it("is found by the cron when its message was never sent", async () => {
-    const relay = await relayWithTeam({ EVENTS: deaf });
+    const relay = await relayWithDestination({ EVENTS: deaf });
     const payload = makePayload("v1/cards");
     expect((await relay.send(payload)).status).toBe(200);
 
@@ -105,7 +105,7 @@ describe("an accepted event", () => {
     later.passSeconds(31);
     await later.runCron();
     await later.runQueues();
-    expect(later.teams.at(teamUrl).map(({ headers }) => headers.get("webhook-id"))).toEqual([payload.id]);
+    expect(later.destinations.at(destinationUrl).map(({ headers }) => headers.get("webhook-id"))).toEqual([payload.id]);
   });
 });
 
@@ -165,7 +165,7 @@ describe("the message behind the answer", () => {
   });
 
   it("of an event that was recorded with another body is by its id, and has no lease", async () => {
-    const lost = await relayWithTeam({ EVENTS: deaf });
+    const lost = await relayWithDestination({ EVENTS: deaf });
     const payload = makePayload("v1/cards");
     await lost.send(payload);
     const relay = new TestRelay();
@@ -173,24 +173,24 @@ describe("the message behind the answer", () => {
     await relay.send({ ...payload, data: { other: true } });
     expect(sentOf(relay, relay.now)).toEqual([["by id", null]]);
     await relay.runQueues();
-    expect(relay.teams.at(teamUrl).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+    expect(relay.destinations.at(destinationUrl).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
   });
 });
 
 describe("an event that the queue acknowledges because D1 is late", () => {
   it.each([2_000, 4_097, 70_000, 125_000])("is carried, at %i characters, and arrives", async (characters) => {
-    const relay = await relayWithTeam({ DB: interceptDatabase(env.DB, hanging) });
+    const relay = await relayWithDestination({ DB: interceptDatabase(env.DB, hanging) });
     const payload = payloadOf(characters);
     const receivedAt = relay.now;
     expect((await relay.sendAndLeave(payload)).status).toBe(200);
     expect(sentOf(relay, receivedAt)).toEqual([["carried", "leased"]]);
     relay.env = { ...relay.env, DB: env.DB };
     await relay.runQueues();
-    expect(relay.teams.at(teamUrl).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
+    expect(relay.destinations.at(destinationUrl).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
   });
 
   it("is sent by its id when it is too large to be carried, once D1 has it", async () => {
-    const relay = await relayWithTeam({});
+    const relay = await relayWithDestination({});
     const DB = interceptDatabase(env.DB, async (_call, proceed) => {
       await sleep(350, relay.clock);
       return proceed();
@@ -204,20 +204,20 @@ describe("an event that the queue acknowledges because D1 is late", () => {
 
 describe("an event too large for a queue message", () => {
   it("travels by its id once D1 has it, and arrives byte for byte", async () => {
-    const relay = await relayWithTeam({});
+    const relay = await relayWithDestination({});
     const large = makePayload("v1/cards", { data: { padding: 'é😀"\\'.repeat(60_000) } });
     const text = JSON.stringify(large);
     const receivedAt = relay.now;
     expect((await relay.send(text)).status).toBe(200);
     expect(sentOf(relay, receivedAt)).toEqual([["by id", "leased"]]);
     await relay.runQueues();
-    expect(relay.teams.at(teamUrl).map((request) => request.text)).toEqual([text]);
+    expect(relay.destinations.at(destinationUrl).map((request) => request.text)).toEqual([text]);
   });
 });
 
 describe("a duplicate", () => {
   it("is called one, costs no message and is delivered once", async () => {
-    const relay = await relayWithTeam({});
+    const relay = await relayWithDestination({});
     const payload = makePayload("v1/cards");
     expect(await (await relay.send(payload)).json()).toEqual({ status: "accepted", event_id: payload.id });
     expect(await (await relay.send(payload)).json()).toEqual({ status: "duplicate", event_id: payload.id });
@@ -226,25 +226,25 @@ describe("a duplicate", () => {
     expect(await (await relay.send(payload)).json()).toEqual({ status: "duplicate", event_id: payload.id });
     await relay.runQueues();
     expect(relay.events.sent).toHaveLength(1);
-    expect(relay.teams.at(teamUrl)).toHaveLength(1);
+    expect(relay.destinations.at(destinationUrl)).toHaveLength(1);
   });
 
   it("sent fifty times at once is one row and one delivery for each destination", async () => {
-    const relay = await relayWithTeam({});
+    const relay = await relayWithDestination({});
     const another = "https://another.example.com/hook";
-    await relay.addTeam(another);
+    await relay.addDestination(another);
     const request = await relay.signed(makePayload("v1/cards"));
     const answers = await Promise.all(Array.from({ length: 50 }, () => relay.webhook(request)));
     const said = await Promise.all(answers.map(async (response) => (await response.json<{ status: string }>()).status));
     expect(said.filter((status) => status === "accepted")).toHaveLength(1);
     expect(said.filter((status) => status === "duplicate")).toHaveLength(49);
     await relay.runQueues();
-    expect(relay.teams.at(teamUrl)).toHaveLength(1);
-    expect(relay.teams.at(another)).toHaveLength(1);
+    expect(relay.destinations.at(destinationUrl)).toHaveLength(1);
+    expect(relay.destinations.at(another)).toHaveLength(1);
   });
 
   it("sends the message that is still owed", async () => {
-    const lost = await relayWithTeam({ EVENTS: deaf });
+    const lost = await relayWithDestination({ EVENTS: deaf });
     const payload = makePayload("v1/cards");
     await lost.send(payload);
 
@@ -256,7 +256,7 @@ describe("a duplicate", () => {
     expect(await (await relay.send(payload)).json()).toMatchObject({ status: "duplicate" });
     expect(relay.events.sent).toHaveLength(1);
     await relay.runQueues();
-    expect(relay.teams.at(teamUrl)).toHaveLength(1);
+    expect(relay.destinations.at(destinationUrl)).toHaveLength(1);
   });
 });
 

@@ -11,7 +11,7 @@ import { eventsIn } from "../support/sent-events.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 
 const somePayloads = (count: number) => Array.from({ length: count }, () => makePayload("v1/cards"));
 
@@ -53,7 +53,7 @@ describe("sixteen requests at once", () => {
   it("cost two D1 calls, two sends and two messages, and all of it arrives", async () => {
     const meter = new Meter();
     const relay = new TestRelay({ DB: interceptDatabase(env.DB, meter.intercept) });
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const counter = countSends(relay);
     meter.calls = 0;
     const payloads = somePayloads(16);
@@ -62,7 +62,7 @@ describe("sixteen requests at once", () => {
     expect(counter.sends).toBe(2);
     expect(relay.events.sent).toHaveLength(2);
     await relay.runQueues();
-    expect(relay.teams.at(team).map(({ headers }) => headers.get("webhook-id"))).toEqual(
+    expect(relay.destinations.at(destination).map(({ headers }) => headers.get("webhook-id"))).toEqual(
       expect.arrayContaining(payloads.map(({ id }) => id)),
     );
   });
@@ -144,7 +144,7 @@ describe("sixteen requests at once", () => {
 
   it("of odd and of large bodies are recorded and delivered byte for byte", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     const odd = [
       '"\\u0000 \\ud800 \\\\u0000"',
       '"\u2028\u2029\u007f\ufffe é 😀"',
@@ -161,8 +161,8 @@ describe("sixteen requests at once", () => {
     const { results } = await env.DB.prepare("SELECT body FROM events ORDER BY id").all<{ body: string }>();
     expect(results.map(({ body }) => body)).toEqual(texts);
     await relay.runQueues();
-    const sent = relay.teams
-      .at(team)
+    const sent = relay.destinations
+      .at(destination)
       .map(({ body }) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
     expect(sent.toSorted()).toEqual(texts.toSorted());
   });
@@ -185,7 +185,7 @@ describe("sixteen requests at once", () => {
 
   it("fill messages of 64,000 bytes", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     countSends(relay);
     const batches: number[][] = [];
     beforeBatches(relay, (bodies) => {
@@ -198,7 +198,7 @@ describe("sixteen requests at once", () => {
     expect(Math.max(...batches.flat())).toBeLessThanOrEqual(64_000);
     expect(batches.map((sizes) => sizes.length)).toEqual([1, 3]);
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(16);
+    expect(relay.destinations.at(destination)).toHaveLength(16);
   });
 
   it("of one event with two bodies say which differs from the one that is kept", async () => {

@@ -4,15 +4,15 @@ import { messageOf } from "../../../src/messages.ts";
 import { hanging, interceptDatabase } from "../support/database.ts";
 import { type SignedRequest, businessRequest, makePayload, onboardingRequest } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 
 async function relayWithDestination(): Promise<TestRelay> {
   const relay = new TestRelay();
-  await relay.addTeam(url);
+  await relay.addDestination(url);
   return relay;
 }
 
@@ -91,7 +91,7 @@ describe("a header that goes out with the body", () => {
     const { method, headers, body } = await relay.signed(makePayload("v1/cards"));
     expect((await relay.webhook({ method, headers: { ...headers, [name]: value }, body })).status).toBe(200);
     await relay.runQueues();
-    expect(relay.teams.received.map((request) => request.headers.get(name))).toEqual([expected]);
+    expect(relay.destinations.received.map((request) => request.headers.get(name))).toEqual([expected]);
   });
 
   it("is not made up where there was none", async () => {
@@ -100,7 +100,7 @@ describe("a header that goes out with the body", () => {
     const signature = { "x-qonto-signature": headers["x-qonto-signature"] ?? "" };
     await relay.webhook({ method: "POST", headers: signature, body });
     await relay.runQueues();
-    const [received] = relay.teams.received;
+    const [received] = relay.destinations.received;
     expect([received?.headers.has("content-type"), received?.headers.has("content-encoding")]).toEqual([false, false]);
   });
 });
@@ -116,7 +116,7 @@ describe("a content encoding", () => {
     return new Uint8Array(await new Response(stream).arrayBuffer());
   };
   const outgoing = (relay: TestRelay) =>
-    relay.teams.received.map(({ headers, body }) => [headers.get("content-encoding"), body]);
+    relay.destinations.received.map(({ headers, body }) => [headers.get("content-encoding"), body]);
 
   it.each([
     ["in its message", {}],
@@ -139,7 +139,7 @@ describe("a content encoding", () => {
 
   it("goes out with an event that only the queue took, and with its retry", async () => {
     const relay = await relayWithDestination();
-    relay.teams.answer(url, statuses(500, 200));
+    relay.destinations.answer(url, statuses(500, 200));
     const request = await encoded(relay, makePayload("v1/cards"));
     await sendWhileDatabaseHangs(relay, request);
     await relay.liveThrough(10);

@@ -4,7 +4,7 @@ import { TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
 
-const teamUrl = "https://team.example.com/hook";
+const destinationUrl = "https://destination.example.com/hook";
 
 /** Authentic bodies that are JSON with an id and a type, and otherwise whatever a sender could come up with. */
 const bodies: [string, string][] = [
@@ -52,18 +52,18 @@ const bodies: [string, string][] = [
 describe("an authentic event that", () => {
   it.each(bodies)("%s is accepted, delivered byte for byte, and can be shown", async (_title, text) => {
     const relay = new TestRelay();
-    await relay.addTeam(teamUrl);
+    await relay.addDestination(destinationUrl);
     const response = await relay.send(text);
     expect(response.status).toBe(200);
     const { event_id: id } = await response.json<{ event_id: string }>();
     await relay.runQueues();
     expect(
-      relay.teams
-        .at(teamUrl)
+      relay.destinations
+        .at(destinationUrl)
         .at(-1)
         ?.text.replace(/^\uFEFF/, ""),
     ).toBe(text.replace(/^\uFEFF/, ""));
-    expect(relay.teams.at(teamUrl).at(-1)?.body.length).toBe(new TextEncoder().encode(text).length);
+    expect(relay.destinations.at(destinationUrl).at(-1)?.body.length).toBe(new TextEncoder().encode(text).length);
 
     const shown = await relay.api("GET", `/api/events/${encodeURIComponent(id)}`);
     expect(shown.status).toBe(200);

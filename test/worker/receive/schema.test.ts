@@ -105,7 +105,7 @@ describe("an event that was recorded while a migration was missing", () => {
   it("is a duplicate when it comes again, and is delivered once", async () => {
     await migrate();
     const relay = new TestRelay();
-    await relay.addTeam("https://team.example.com/hook");
+    await relay.addDestination("https://destination.example.com/hook");
     await forgetLastMigration();
     relay.env = { ...relay.env };
     const payload = makePayload("v1/cards");
@@ -114,7 +114,7 @@ describe("an event that was recorded while a migration was missing", () => {
     relay.passSeconds(31);
     expect(await (await relay.send(payload)).json()).toMatchObject({ status: "duplicate" });
     await relay.runQueues();
-    expect(relay.teams.at("https://team.example.com/hook")).toHaveLength(1);
+    expect(relay.destinations.at("https://destination.example.com/hook")).toHaveLength(1);
   });
 });
 
@@ -167,9 +167,9 @@ describe("a D1 that is late to say that a table is missing", () => {
     expect(relay.events.waiting).toHaveLength(1);
     await migrate();
     await emptyDatabase();
-    await relay.addTeam("https://team.example.com/hook");
+    await relay.addDestination("https://destination.example.com/hook");
     await relay.liveThrough(60);
     expect(relay.events.waiting).toEqual([]);
-    expect(relay.teams.at("https://team.example.com/hook")).toHaveLength(1);
+    expect(relay.destinations.at("https://destination.example.com/hook")).toHaveLength(1);
   });
 });

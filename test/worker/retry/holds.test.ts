@@ -2,13 +2,13 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, ok, okAfter } from "../support/teams.ts";
+import { type Answer, ok, okAfter } from "../support/destinations.ts";
 
 /** A destination that asks for less: 429, or 503 with `Retry-After`. */
 
 beforeEach(emptyDatabase);
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 
 const asking =
   (status: number, retryAfter?: string): Answer =>
@@ -27,8 +27,8 @@ function once(first: Answer): Answer {
 
 async function relayWith(answer: Answer, settings: object = {}) {
   const relay = new TestRelay();
-  const destination = await relay.addTeam(url, settings);
-  relay.teams.answer(url, answer);
+  const destination = await relay.addDestination(url, settings);
+  relay.destinations.answer(url, answer);
   return {
     relay,
     path: `/api/destinations/${destination.id}`,
@@ -40,7 +40,7 @@ async function relayWith(answer: Answer, settings: object = {}) {
         await relay.runQueues();
       }
     },
-    requests: () => relay.teams.at(url).length,
+    requests: () => relay.destinations.at(url).length,
   };
 }
 
@@ -72,7 +72,7 @@ describe("an answer that asks for less", () => {
     const attempts = (await deliveriesOf(relay, "pending")).map((one: { attempts: unknown[] }) => one.attempts.length);
     expect(attempts.toSorted()).toEqual([0, 0, 1]);
     await relay.liveThrough(70);
-    const numbers = relay.teams.at(url).map(({ headers }) => headers.get("x-relay-attempt"));
+    const numbers = relay.destinations.at(url).map(({ headers }) => headers.get("x-relay-attempt"));
     expect(numbers.toSorted()).toEqual(["1", "1", "1", "2"]);
     expect(await deliveriesOf(relay, "delivered")).toHaveLength(3);
   });
@@ -146,7 +146,7 @@ describe("an answer that asks for less", () => {
     };
     await relay.send(makePayload("v1/cards"));
     await relay.runEventsBatch();
-    expect(relay.teams.at(url)).toHaveLength(1);
+    expect(relay.destinations.at(url)).toHaveLength(1);
     expect((await health()).held_until).toBeNull();
   });
 
@@ -192,7 +192,7 @@ describe("an answer that asks for less", () => {
     relay.passSeconds(70);
     await relay.runQueues();
     const made = requests();
-    expect(await health()).toMatchObject({ resting_since: expect.any(String), held_until: expect.any(String) });
+    expect(await health()).toMatchObject({ circuit_opened_at: expect.any(String), held_until: expect.any(String) });
     expect((await health()).next_probe_at).toBe((await health()).held_until);
     await sendEvents(3);
     await relay.liveThrough(590);
@@ -201,12 +201,12 @@ describe("an answer that asks for less", () => {
     expect(requests()).toBe(made + 1);
   });
 
-  it("holds back a visit of the lane that had read the destination before", async () => {
+  it("holds back a drain of the lane that had read the destination before", async () => {
     const { relay, requests } = await relayWith(ok);
     const { DB } = relay.env;
     await relay.send(makePayload("v1/cards"));
     // Left to the lane by a fan-out that had no time for it.
-    await DB.prepare("UPDATE destinations SET on_lane = 1").run();
+    await DB.prepare("UPDATE destinations SET isolated = 1").run();
     await relay.runEventsBatch();
     relay.env = {
       ...relay.env,
@@ -230,7 +230,7 @@ describe("a destination that is held", () => {
     await sendEvents(2);
     expect(await health()).toMatchObject({
       state: "failing",
-      resting_since: null,
+      circuit_opened_at: null,
       held_until: new Date(relay.now + 60_000).toISOString(),
     });
     await relay.liveThrough(70);
@@ -260,13 +260,13 @@ describe("a destination that is held", () => {
     expect(await deliveriesOf(relay, "delivered")).toHaveLength(1);
   });
 
-  it("is neither overdue nor woken by the cron, which wakes it once its time is over", async () => {
+  it("is neither overdue nor woken by the cron, which drains it once its time is over", async () => {
     const { relay, sendEvents, requests } = await relayWith(once(asking(429, "3600")));
     await sendEvents(2);
     relay.retries.waiting = [];
     relay.passSeconds(3_500);
     await relay.runCron();
-    expect(relay.retries.waiting.filter(({ body }) => body.kind === "due")).toEqual([]);
+    expect(relay.retries.waiting.filter(({ body }) => body.kind === "drain")).toEqual([]);
     expect((await relay.api("GET", "/health")).body.checks.deliveries.status).toBe("ok");
     relay.passSeconds(103);
     await relay.runCron();
@@ -296,8 +296,8 @@ describe("a destination that is held", () => {
 
   it("holds up no other", async () => {
     const { relay, sendEvents } = await relayWith(asking(429, "3600"));
-    await relay.addTeam("https://well.example.com/hook");
+    await relay.addDestination("https://well.example.com/hook");
     await sendEvents(3);
-    expect(relay.teams.at("https://well.example.com/hook")).toHaveLength(3);
+    expect(relay.destinations.at("https://well.example.com/hook")).toHaveLength(3);
   });
 });

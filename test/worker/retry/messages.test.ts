@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { failingFirst, hang, ok, statuses } from "../support/teams.ts";
+import { failingFirst, hang, ok, statuses } from "../support/destinations.ts";
 
-/** The messages that wake the lane cost money, and a visit each: there must not be more of them the longer something lasts. */
+/** The messages that drain the lane cost money, and a drain each: there must not be more of them the longer something lasts. */
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 
 async function sendAtOnce(relay: TestRelay, count: number): Promise<void> {
   await Promise.all(Array.from({ length: count }, () => relay.send(makePayload("v1/cards"))));
@@ -28,35 +28,35 @@ async function liveOn(relay: TestRelay, seconds: number): Promise<number[]> {
 const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
 const most = (counts: readonly number[]) => Math.max(...counts);
 
-describe("the messages that wake the lane do not multiply", () => {
+describe("the messages that drain the lane do not multiply", () => {
   it.each([1, 2, 3])("while each of %s events fails once", async (every) => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { retry_schedule_seconds: [5] });
-    relay.teams.answer(team, failingFirst(every));
+    await relay.addDestination(destination, { retry_schedule_seconds: [5] });
+    relay.destinations.answer(destination, failingFirst(every));
     const sent = await liveOn(relay, 60);
-    // For each failure one, and a few for the first three, which put the team on the lane.
+    // For each failure one, and a few for the first three, which put the destination on the lane.
     expect(total(sent)).toBeLessThanOrEqual(60 / every + 3);
   });
 
-  it("while a team's limit keeps events waiting", async () => {
+  it("while a destination's limit keeps events waiting", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { max_per_second: 0.5 });
-    relay.teams.answer(team, ok);
+    await relay.addDestination(destination, { max_per_second: 0.5 });
+    relay.destinations.answer(destination, ok);
     const sent = await liveOn(relay, 60);
-    expect(relay.teams.at(team).length).toBeGreaterThanOrEqual(29);
+    expect(relay.destinations.at(destination).length).toBeGreaterThanOrEqual(29);
     // The event's own, and the next turn's.
     expect(most(sent)).toBeLessThanOrEqual(2);
   });
 
-  it("while a team that has come back is brought what it is owed", async () => {
+  it("while a destination that has come back is brought what it is owed", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { retry_schedule_seconds: Array(50).fill(3) });
-    relay.teams.answer(team, statuses(500));
+    await relay.addDestination(destination, { retry_schedule_seconds: Array(50).fill(3) });
+    relay.destinations.answer(destination, statuses(500));
     await sendAtOnce(relay, 1);
     await relay.liveThrough(61);
     await sendAtOnce(relay, 600);
     await relay.runQueues();
-    relay.teams.answer(team, ok);
+    relay.destinations.answer(destination, ok);
     await relay.liveThrough(6);
     const sent = await liveOn(relay, 10);
     expect(most(sent)).toBeLessThanOrEqual(3);
@@ -64,10 +64,10 @@ describe("the messages that wake the lane do not multiply", () => {
     expect(relay.retries.waiting).toEqual([]);
   });
 
-  it("while attempts at a team time out, of which a visit puts off the rest", async () => {
+  it("while attempts at a destination time out, of which a drain puts off the rest", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { timeout_ms: 100, retry_schedule_seconds: Array(50).fill(10) });
-    relay.teams.answer(team, hang);
+    await relay.addDestination(destination, { timeout_ms: 100, retry_schedule_seconds: Array(50).fill(10) });
+    relay.destinations.answer(destination, hang);
     await sendAtOnce(relay, 60);
     const sent = await liveOn(relay, 25);
     expect(total(sent)).toBeLessThanOrEqual(2 * (60 + 25));

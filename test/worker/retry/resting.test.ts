@@ -2,12 +2,12 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { type Answer, hang, ok, statuses } from "../support/teams.ts";
+import { type Answer, hang, ok, statuses } from "../support/destinations.ts";
 import { everyDeliverySql } from "../../support/deliveries.ts";
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 const other = "https://other.example.com/hook";
 
 async function healthOf(relay: TestRelay, id: string) {
@@ -24,87 +24,87 @@ async function sendOne(relay: TestRelay): Promise<string> {
   return payload.id;
 }
 
-/** A relay with a team that has failed until it rests. */
-async function relayWithRestingTeam(settings: object = PATIENT, answer: Answer = statuses(500)) {
+/** A relay with a destination that has failed until it rests. */
+async function relayWithOpenCircuit(settings: object = PATIENT, answer: Answer = statuses(500)) {
   const relay = new TestRelay();
-  const { id } = await relay.addTeam(team, settings);
-  relay.teams.answer(team, answer);
+  const { id } = await relay.addDestination(destination, settings);
+  relay.destinations.answer(destination, answer);
   const first = await sendOne(relay);
   await relay.liveThrough(60);
-  expect(await healthOf(relay, id)).toMatchObject({ state: "failing", resting_since: expect.any(String) });
+  expect(await healthOf(relay, id)).toMatchObject({ state: "failing", circuit_opened_at: expect.any(String) });
   return { relay, id, first };
 }
 
 const receivedIds = (relay: TestRelay, from = 0) =>
-  relay.teams
-    .at(team)
+  relay.destinations
+    .at(destination)
     .slice(from)
     .map(({ headers }) => headers.get("webhook-id"));
 
-describe("a team that keeps failing", () => {
-  it("is tried on its ladder for a minute, and then rests", async () => {
+describe("a destination that keeps failing", () => {
+  it("is tried on its retry schedule for a minute, and then rests", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team, PATIENT);
-    relay.teams.answer(team, statuses(500));
+    const { id } = await relay.addDestination(destination, PATIENT);
+    relay.destinations.answer(destination, statuses(500));
     await sendOne(relay);
     await relay.liveThrough(59);
-    expect(relay.teams.at(team)).toHaveLength(20);
-    expect((await healthOf(relay, id)).resting_since).toBeNull();
+    expect(relay.destinations.at(destination)).toHaveLength(20);
+    expect((await healthOf(relay, id)).circuit_opened_at).toBeNull();
     await relay.liveThrough(1);
-    expect(relay.teams.at(team)).toHaveLength(21);
+    expect(relay.destinations.at(destination)).toHaveLength(21);
     expect(await healthOf(relay, id)).toMatchObject({
-      resting_since: new Date(relay.now).toISOString(),
+      circuit_opened_at: new Date(relay.now).toISOString(),
       next_probe_at: new Date(relay.now + 5_000).toISOString(),
     });
   });
 
-  it("whose ladder is over before that gets dead deliveries, as its ladder says", async () => {
+  it("whose schedule is over before that gets dead deliveries, as its retry schedule says", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { retry_schedule_seconds: [1, 1] });
-    relay.teams.answer(team, statuses(500));
+    await relay.addDestination(destination, { retry_schedule_seconds: [1, 1] });
+    relay.destinations.answer(destination, statuses(500));
     for (let count = 0; count < 20; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     await relay.liveThrough(4);
     const { results } = await env.DB.prepare("SELECT DISTINCT status, step FROM deliveries").all();
     expect(results).toEqual([{ status: "dead", step: 2 }]);
-    expect(relay.teams.at(team)).toHaveLength(60);
+    expect(relay.destinations.at(destination)).toHaveLength(60);
   });
 
   it("rests sooner when it lets attempts time out", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team, { ...PATIENT, timeout_ms: 100 });
-    relay.teams.answer(team, hang);
+    const { id } = await relay.addDestination(destination, { ...PATIENT, timeout_ms: 100 });
+    relay.destinations.answer(destination, hang);
     await sendOne(relay);
     await relay.liveThrough(22);
-    expect((await healthOf(relay, id)).resting_since).not.toBeNull();
+    expect((await healthOf(relay, id)).circuit_opened_at).not.toBeNull();
   });
 });
 
-describe("while a team rests", () => {
-  it("its events wait without an attempt, and no other team notices", async () => {
-    const { relay } = await relayWithRestingTeam();
-    await relay.addTeam(other);
-    const before = { attempts: relay.teams.at(team).length, messages: relay.retries.sent.length };
+describe("while a destination rests", () => {
+  it("its events wait without an attempt, and no other destination notices", async () => {
+    const { relay } = await relayWithOpenCircuit();
+    await relay.addDestination(other);
+    const before = { attempts: relay.destinations.at(destination).length, messages: relay.retries.sent.length };
     await relay.sendTogether(Array.from({ length: 20 }, () => makePayload("v1/cards")));
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(before.attempts);
-    // One, for the next probe: should that be made before these are written down, they must not be forgotten.
+    expect(relay.destinations.at(destination)).toHaveLength(before.attempts);
+    // One, for the next probe: should that be made before these are written down, they must not be lost.
     expect(relay.retries.sent).toHaveLength(before.messages + 1);
-    expect(relay.teams.at(other)).toHaveLength(20);
+    expect(relay.destinations.at(other)).toHaveLength(20);
   });
 
   it("is probed by a single attempt after 5, 10, 20, 40, 60, 60, … seconds, for ever", async () => {
-    const { relay } = await relayWithRestingTeam();
+    const { relay } = await relayWithOpenCircuit();
     for (let count = 0; count < 5; count += 1) await sendOne(relay);
     const from = relay.now;
-    const before = relay.teams.at(team).length;
+    const before = relay.destinations.at(destination).length;
     await relay.liveThrough(300);
-    const probes = relay.teams.at(team).slice(before);
+    const probes = relay.destinations.at(destination).slice(before);
     expect(probes.map(({ at }) => (at - from) / 1000)).toEqual([5, 15, 35, 75, 135, 195, 255]);
   });
 
   it("a probe is an attempt like any other of its delivery; what waits loses nothing", async () => {
-    const { relay } = await relayWithRestingTeam();
+    const { relay } = await relayWithOpenCircuit();
     for (let count = 0; count < 3; count += 1) await sendOne(relay);
     const steps = async () => {
       const { results } = await env.DB.prepare("SELECT step FROM deliveries ORDER BY step DESC").all();
@@ -118,7 +118,7 @@ describe("while a team rests", () => {
   });
 
   it("a probe can be the last attempt of its delivery, which is dead then, and the next one is another's", async () => {
-    const { relay, first } = await relayWithRestingTeam();
+    const { relay, first } = await relayWithOpenCircuit();
     const short = { retry_schedule_seconds: [] };
     const { body } = await relay.api("GET", "/api/destinations");
     await relay.api("PATCH", `/api/destinations/${body.data[0].id}`, short);
@@ -130,56 +130,59 @@ describe("while a team rests", () => {
   });
 
   it("one event that it can never take does not keep it from being found well", async () => {
-    const { relay, id, first } = await relayWithRestingTeam();
+    const { relay, id, first } = await relayWithOpenCircuit();
     const later = await sendOne(relay);
-    relay.teams.answer(
-      team,
+    relay.destinations.answer(
+      destination,
       ({ headers }) => new Response(null, { status: headers.get("webhook-id") === first ? 500 : 200 }),
     );
     await relay.liveThrough(15);
     expect(receivedIds(relay)).toContain(later);
-    expect((await healthOf(relay, id)).resting_since).toBeNull();
+    expect((await healthOf(relay, id)).circuit_opened_at).toBeNull();
   });
 
   it("an answer's Retry-After lengthens its rest", async () => {
-    const { relay, id } = await relayWithRestingTeam();
-    relay.teams.answer(team, () => new Response(null, { status: 503, headers: { "retry-after": "600" } }));
+    const { relay, id } = await relayWithOpenCircuit();
+    relay.destinations.answer(
+      destination,
+      () => new Response(null, { status: 503, headers: { "retry-after": "600" } }),
+    );
     await sendOne(relay);
     await relay.liveThrough(5);
     expect((await healthOf(relay, id)).next_probe_at).toBe(new Date(relay.now + 600_000).toISOString());
   });
 
   it("a probe whose message is lost is made good by the cron", async () => {
-    const { relay } = await relayWithRestingTeam();
-    const before = relay.teams.at(team).length;
+    const { relay } = await relayWithOpenCircuit();
+    const before = relay.destinations.at(destination).length;
     relay.retries.waiting = [];
     relay.passSeconds(60);
     await relay.runCron();
     await relay.runQueues();
-    expect(relay.teams.at(team)).toHaveLength(before + 1);
+    expect(relay.destinations.at(destination)).toHaveLength(before + 1);
   });
 
   it("two messages at the same moment make a single probe", async () => {
-    const { relay, id } = await relayWithRestingTeam();
+    const { relay, id } = await relayWithOpenCircuit();
     for (let count = 0; count < 3; count += 1) await sendOne(relay);
-    const before = relay.teams.at(team).length;
+    const before = relay.destinations.at(destination).length;
     relay.retries.waiting = [];
     relay.passSeconds(5);
     let concurrent: Promise<unknown> = Promise.resolve();
-    relay.teams.answer(team, async () => {
+    relay.destinations.answer(destination, async () => {
       // While the probe is under way another consumer gets a message as well.
-      await relay.env.RETRIES.send({ kind: "due", destination_id: id });
+      await relay.env.RETRIES.send({ kind: "drain", destination_id: id });
       concurrent = relay.runBatch(relay.retries, "qonto-relay-retries", 20);
       await concurrent;
       return new Response(null, { status: 500 });
     });
-    await relay.env.RETRIES.send({ kind: "due", destination_id: id });
+    await relay.env.RETRIES.send({ kind: "drain", destination_id: id });
     await relay.runBatch(relay.retries, "qonto-relay-retries", 20);
-    expect(relay.teams.at(team)).toHaveLength(before + 1);
+    expect(relay.destinations.at(destination)).toHaveLength(before + 1);
   });
 
-  it("what it is owed ends as dead when its ladder, or three days, would be over", async () => {
-    const { relay, first } = await relayWithRestingTeam();
+  it("what it is owed ends as dead when its retry schedule, or three days, would be over", async () => {
+    const { relay, first } = await relayWithOpenCircuit();
     const status = async () => (await relay.api("GET", `/api/events/${first}`)).body.deliveries[0].status;
     relay.passSeconds(3 * 86_400);
     await relay.runCron();
@@ -190,19 +193,19 @@ describe("while a team rests", () => {
   });
 });
 
-describe("a team that comes back", () => {
-  it("gets all that it is owed, oldest first, without waiting for any ladder", async () => {
+describe("a destination that comes back", () => {
+  it("gets all that it is owed, oldest first, without waiting for any schedule", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team);
-    relay.teams.answer(team, statuses(500));
+    const { id } = await relay.addDestination(destination);
+    relay.destinations.answer(destination, statuses(500));
     const waiting: string[] = [];
     for (let count = 0; count < 20; count += 1) {
       waiting.push(await sendOne(relay));
       await relay.liveThrough(4);
     }
-    expect((await healthOf(relay, id)).resting_since).not.toBeNull();
-    relay.teams.answer(team, ok);
-    const before = relay.teams.at(team).length;
+    expect((await healthOf(relay, id)).circuit_opened_at).not.toBeNull();
+    relay.destinations.answer(destination, ok);
+    const before = relay.destinations.at(destination).length;
     await relay.liveThrough(61);
     expect((await healthOf(relay, id)).state).toBe("healthy");
     const [probe, ...others] = receivedIds(relay, before);
@@ -211,16 +214,16 @@ describe("a team that comes back", () => {
   });
 
   it("gets it fifty a second, while live events go on", async () => {
-    const { relay } = await relayWithRestingTeam();
+    const { relay } = await relayWithOpenCircuit();
     for (let count = 0; count < 130; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
-    relay.teams.answer(team, ok);
+    relay.destinations.answer(destination, ok);
     await relay.liveThrough(5);
     const from = relay.now;
     const live = await sendOne(relay);
     expect(receivedIds(relay)).toContain(live);
     await relay.liveThrough(10);
-    const accepted = relay.teams.at(team).filter(({ at }) => at >= from);
+    const accepted = relay.destinations.at(destination).filter(({ at }) => at >= from);
     const perSecond = [...Map.groupBy(accepted, ({ at }) => at).values()].map(({ length }) => length);
     // And the probe, and what is live.
     expect(Math.max(...perSecond)).toBe(52);
@@ -230,11 +233,11 @@ describe("a team that comes back", () => {
     expect(results).toEqual([{ status: "delivered", many: 132 }]);
   });
 
-  it("again and again, and goes, has its ladders not used up by that", async () => {
+  it("again and again, and goes, has its schedules not used up by that", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team);
+    await relay.addDestination(destination);
     let downUntil = 0;
-    relay.teams.answer(team, () => {
+    relay.destinations.answer(destination, () => {
       if (relay.now < downUntil) return new Response(null, { status: 503 });
       downUntil = relay.now + 70_000;
       return new Response();
@@ -252,13 +255,16 @@ describe("a team that comes back", () => {
 
   it("does not get sooner what it asked to get later", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, PATIENT);
-    relay.teams.answer(team, () => new Response(null, { status: 429, headers: { "retry-after": "3600" } }));
+    await relay.addDestination(destination, PATIENT);
+    relay.destinations.answer(
+      destination,
+      () => new Response(null, { status: 429, headers: { "retry-after": "3600" } }),
+    );
     const asked = await sendOne(relay);
-    relay.teams.answer(team, statuses(500));
+    relay.destinations.answer(destination, statuses(500));
     await sendOne(relay);
     await relay.liveThrough(60);
-    relay.teams.answer(team, ok);
+    relay.destinations.answer(destination, ok);
     await relay.liveThrough(60);
     expect(receivedIds(relay).filter((one) => one === asked)).toHaveLength(1);
     relay.passSeconds(3_600);
@@ -266,75 +272,78 @@ describe("a team that comes back", () => {
     expect(receivedIds(relay).filter((one) => one === asked)).toHaveLength(2);
   });
 
-  it.each([{ enabled: true }, { url: team }])("is probed at once when an operator changes it: %j", async (change) => {
-    const { relay, id } = await relayWithRestingTeam();
-    relay.teams.answer(team, ok);
-    relay.passSeconds(10);
-    relay.retries.waiting = [];
-    await relay.api("PATCH", `/api/destinations/${id}`, change);
-    await relay.runQueues();
-    expect((await healthOf(relay, id)).state).toBe("healthy");
-  });
+  it.each([{ enabled: true }, { url: destination }])(
+    "is probed at once when an operator changes it: %j",
+    async (change) => {
+      const { relay, id } = await relayWithOpenCircuit();
+      relay.destinations.answer(destination, ok);
+      relay.passSeconds(10);
+      relay.retries.waiting = [];
+      await relay.api("PATCH", `/api/destinations/${id}`, change);
+      await relay.runQueues();
+      expect((await healthOf(relay, id)).state).toBe("healthy");
+    },
+  );
 });
 
-it("a resting team with a max_per_second is not probed sooner than that allows, whatever an operator does", async () => {
-  const { relay, id } = await relayWithRestingTeam({ ...PATIENT, max_per_second: 0.5 });
+it("a resting destination with a max_per_second is not probed sooner than that allows, whatever an operator does", async () => {
+  const { relay, id } = await relayWithOpenCircuit({ ...PATIENT, max_per_second: 0.5 });
   await sendOne(relay);
-  const attempts = relay.teams.at(team).length;
+  const attempts = relay.destinations.at(destination).length;
   await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
   await relay.runQueues();
   await relay.liveThrough(1);
-  expect(relay.teams.at(team)).toHaveLength(attempts);
-  relay.teams.answer(team, ok);
+  expect(relay.destinations.at(destination)).toHaveLength(attempts);
+  relay.destinations.answer(destination, ok);
   // It would have rested for five seconds.
   await relay.liveThrough(2);
-  expect(relay.teams.at(team)).toHaveLength(attempts + 1);
+  expect(relay.destinations.at(destination)).toHaveLength(attempts + 1);
   expect((await healthOf(relay, id)).state).toBe("healthy");
 });
 
-describe("an operator who mends a team's URL", () => {
-  it("need not wait for the ladder", async () => {
+describe("an operator who mends a destination's URL", () => {
+  it("need not wait for the retry schedule", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(other);
-    relay.teams.answer(other, statuses(404));
+    const { id } = await relay.addDestination(other);
+    relay.destinations.answer(other, statuses(404));
     const owed = await sendOne(relay);
     await relay.liveThrough(6);
-    await relay.api("PATCH", `/api/destinations/${id}`, { url: team });
+    await relay.api("PATCH", `/api/destinations/${id}`, { url: destination });
     await relay.runQueues();
     expect(receivedIds(relay)).toEqual([owed]);
   });
 });
 
-describe("a paused team", () => {
+describe("a paused destination", () => {
   it("gets nothing; resumed, it gets what it was owed before, at once", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addTeam(team);
-    relay.teams.answer(team, statuses(500, 200));
+    const { id } = await relay.addDestination(destination);
+    relay.destinations.answer(destination, statuses(500, 200));
     const owed = await sendOne(relay);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
     expect((await healthOf(relay, id)).state).toBe("paused");
     await sendOne(relay);
     await relay.liveThrough(60);
-    expect(relay.teams.at(team)).toHaveLength(1);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
     await relay.runQueues();
     expect(receivedIds(relay)).toEqual([owed, owed]);
   });
 });
 
-describe("a team with a limit", () => {
+describe("a destination with a limit", () => {
   it("never gets more in a second, whatever comes in, and gets all of it", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { max_per_second: 3 });
-    await relay.addTeam(other);
+    await relay.addDestination(destination, { max_per_second: 3 });
+    await relay.addDestination(other);
     for (let second = 0; second < 12; second += 1) {
       if (second < 2) for (let count = 0; count < 15; count += 1) await relay.send(makePayload("v1/cards"));
       await relay.runQueues();
       relay.passSeconds(1);
     }
-    const perSecond = Map.groupBy(relay.teams.at(team), ({ at }) => at);
+    const perSecond = Map.groupBy(relay.destinations.at(destination), ({ at }) => at);
     expect([...perSecond.values()].map(({ length }) => length)).toEqual(Array(10).fill(3));
-    expect(relay.teams.at(other)).toHaveLength(30);
+    expect(relay.destinations.at(other)).toHaveLength(30);
     const { results } = await env.DB.prepare(
       `SELECT status, count(*) AS many FROM ${everyDeliverySql} GROUP BY status`,
     ).all();
@@ -343,23 +352,23 @@ describe("a team with a limit", () => {
 
   it("below one a second gets one, and then none until its time has come", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { max_per_second: 0.2 });
+    await relay.addDestination(destination, { max_per_second: 0.2 });
     for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     const from = relay.now;
     await relay.liveThrough(12);
-    expect(relay.teams.at(team).map(({ at }) => (at - from) / 1000)).toEqual([0, 5, 10]);
+    expect(relay.destinations.at(destination).map(({ at }) => (at - from) / 1000)).toEqual([0, 5, 10]);
   });
 
   it("has its retries counted as well", async () => {
     const relay = new TestRelay();
-    await relay.addTeam(team, { max_per_second: 2, retry_schedule_seconds: [1, 1, 1] });
-    relay.teams.answer(team, statuses(500, 500, 500, 500, 200));
+    await relay.addDestination(destination, { max_per_second: 2, retry_schedule_seconds: [1, 1, 1] });
+    relay.destinations.answer(destination, statuses(500, 500, 500, 500, 200));
     for (let count = 0; count < 4; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     await relay.liveThrough(8);
-    const perSecond = Map.groupBy(relay.teams.at(team), ({ at }) => at);
+    const perSecond = Map.groupBy(relay.destinations.at(destination), ({ at }) => at);
     expect(Math.max(...[...perSecond.values()].map(({ length }) => length))).toBe(2);
-    expect(relay.teams.at(team)).toHaveLength(8);
+    expect(relay.destinations.at(destination)).toHaveLength(8);
   });
 });

@@ -2,17 +2,17 @@ import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import type { Delivery } from "../../../src/domain/delivery.ts";
 import { latestAttempt, readLatestAttempt } from "../../../src/store/latest-attempt.ts";
-import { LEASE_MS } from "../../../src/domain/turn.ts";
+import { LEASE_MS } from "../../../src/domain/drain-plan.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
 import { bringDeliveriesForward } from "../../../src/store/destination-health.ts";
-import { claimDue } from "../../../src/store/lane.ts";
+import { claimDue } from "../../../src/store/drain.ts";
 import { replayDeliveries } from "../../../src/store/replay-deliveries.ts";
 import { TestRelay } from "../support/relay.ts";
 import { database, writeDeliveries } from "../support/store.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { openDatabase } from "../../../src/store/database.ts";
 
-const url = "https://team.example.com/hook";
+const url = "https://destination.example.com/hook";
 
 /** Records events of a time that go to a destination. */
 async function recordEvents(
@@ -29,7 +29,7 @@ async function recordEvents(
 }
 
 async function statusAfter(...statuses: Delivery["status"][]): Promise<unknown> {
-  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const { id: destinationId } = await new TestRelay().addDestination(url);
   await recordEvents(destinationId, [{ eventId: "e1", receivedAt: 1 }]);
   for (const status of statuses) {
     const nextAttemptAt = status === "pending" ? 1 : null;
@@ -52,7 +52,7 @@ it("a delivery that has ended stays as it ended, whatever a consumer that was la
 });
 
 it("a delivery of which its event does not know is not written down", async () => {
-  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const { id: destinationId } = await new TestRelay().addDestination(url);
   const delivered = { destinationId, status: "delivered", attempts: [], step: 0, nextAttemptAt: null } as const;
   await recordEvents("dst_another", [{ eventId: "of-another", receivedAt: 5 }]);
   await recordEvents(destinationId, [{ eventId: "recorded-later", receivedAt: 6 }]);
@@ -64,12 +64,12 @@ it("a delivery of which its event does not know is not written down", async () =
 });
 
 it("a delivery that is claimed a moment after an operator asked for it is left alone", async () => {
-  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "claimed", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
   await writeDeliveries([{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }]);
   const asked = 100_000;
-  const claim = { destinationId, limit: 1, seenTurnAt: null, takesTurn: false };
+  const claim = { destinationId, limit: 1, seenDrainAt: null, isExclusive: false };
   const lease = { now: asked + 10, claimedUntil: asked + 10 + LEASE_MS };
   expect((await claimDue(database, [claim], lease)).claimed[0]?.deliveries).toHaveLength(1);
 
@@ -80,11 +80,11 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
 });
 
 it("a delivery that is claimed between a write and its repetition stays claimed, until its holder gives it back", async () => {
-  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
   const pending = { ...key, status: "pending", attempts: [], step: 0 } as const;
-  const claim = { destinationId, limit: 1, seenTurnAt: null, takesTurn: false };
+  const claim = { destinationId, limit: 1, seenDrainAt: null, isExclusive: false };
   const claimAt = async (now: number) =>
     (await claimDue(database, [claim], { now, claimedUntil: now + LEASE_MS })).claimed[0]?.deliveries.length;
 
@@ -105,7 +105,7 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
 });
 
 it("a replay leaves alone what is on its first way", async () => {
-  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "on-its-first-way", receivedAt: 8 };
   await recordEvents(destinationId, [key]);
   expect(await replayDeliveries(database, [key], 1_000, { named: true, askedAt: 1_000 })).toBe(0);
@@ -114,7 +114,7 @@ it("a replay leaves alone what is on its first way", async () => {
 });
 
 it("a claim names those that have a delivery of the event already: they get no first attempt", async () => {
-  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "given-before", receivedAt: 9 };
   await recordEvents(destinationId, [key]);
   await writeDeliveries([{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 1 }]);
@@ -127,7 +127,7 @@ it("a claim names those that have a delivery of the event already: they get no f
 });
 
 it("deliveries are written down however much their answers say", async () => {
-  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const { id: destinationId } = await new TestRelay().addDestination(url);
   const attempt = {
     attempt: 1,
     at: 1,
@@ -169,7 +169,7 @@ it("deliveries are written down however much their answers say", async () => {
 });
 
 it("the latest attempt is found in the midst of a long backlog", async () => {
-  const { id: destinationId } = await new TestRelay().addTeam(url);
+  const { id: destinationId } = await new TestRelay().addDestination(url);
   const failed = (at: number) =>
     ({
       attempt: 1,

@@ -4,13 +4,13 @@ import { expireLeases } from "../../../src/store/expire-leases.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { eventsIn } from "../support/sent-events.ts";
-import { statuses } from "../support/teams.ts";
+import { statuses } from "../support/destinations.ts";
 
 /** What a start on a developer's machine does before the relay runs: the queues of the runtime before went with it. */
 
 beforeEach(emptyDatabase);
 
-const team = "https://team.example.com/hook";
+const destination = "https://destination.example.com/hook";
 
 async function restart(relay: TestRelay): Promise<void> {
   relay.events.waiting = [];
@@ -22,25 +22,25 @@ async function restart(relay: TestRelay): Promise<void> {
 
 it("queues an event again at once, once, however lately it was recorded", async () => {
   const relay = new TestRelay();
-  await relay.addTeam(team);
+  await relay.addDestination(destination);
   await relay.send(makePayload("v1/cards"));
   await restart(relay);
   await relay.runCron();
   expect(relay.events.waiting).toHaveLength(1);
   await relay.runQueues();
-  expect(relay.teams.at(team)).toHaveLength(1);
+  expect(relay.destinations.at(destination)).toHaveLength(1);
 });
 
 it("queues an event again at once whose consumer died with its claim, also with the last that it may make", async () => {
   const relay = new TestRelay();
-  await relay.addTeam(team);
+  await relay.addDestination(destination);
   await relay.send(makePayload("v1/cards"));
   await env.DB.prepare("UPDATE events SET claims = 10, claimed_until = ?1")
     .bind(relay.now + 45_000)
     .run();
   await restart(relay);
   await relay.runQueues();
-  expect(relay.teams.at(team)).toHaveLength(1);
+  expect(relay.destinations.at(destination)).toHaveLength(1);
 });
 
 it("queues a thousand events again in one cron run", async () => {
@@ -57,24 +57,24 @@ it("queues a thousand events again in one cron run", async () => {
 
 it("makes a delivery due at once that a dead consumer had claimed, and gives back the turn that it held", async () => {
   const relay = new TestRelay();
-  await relay.addTeam(team, { max_per_second: 1 });
-  relay.teams.answer(team, statuses(500, 200));
+  await relay.addDestination(destination, { max_per_second: 1 });
+  relay.destinations.answer(destination, statuses(500, 200));
   await relay.send(makePayload("v1/cards"));
   await relay.runQueues();
   const leaseEnd = relay.now + 60_000;
   await env.DB.batch([
     env.DB.prepare("UPDATE deliveries SET claims = 1, next_attempt_at = ?1").bind(leaseEnd),
-    env.DB.prepare("UPDATE destinations SET next_turn_at = ?1").bind(leaseEnd),
+    env.DB.prepare("UPDATE destinations SET next_drain_at = ?1").bind(leaseEnd),
   ]);
   await restart(relay);
   await relay.runQueues();
-  expect(relay.teams.at(team)).toHaveLength(2);
+  expect(relay.destinations.at(destination)).toHaveLength(2);
 });
 
 it("makes a delivery due at once whose first attempt had not ended", async () => {
   const relay = new TestRelay();
-  await relay.addTeam(team);
-  relay.teams.answer(team, statuses(500, 200));
+  await relay.addDestination(destination);
+  relay.destinations.answer(destination, statuses(500, 200));
   await relay.send(makePayload("v1/cards"));
   await relay.runQueues();
   await env.DB.prepare("UPDATE deliveries SET status = 'pending', attempts = '[]', next_attempt_at = ?1")
@@ -82,24 +82,24 @@ it("makes a delivery due at once whose first attempt had not ended", async () =>
     .run();
   await restart(relay);
   await relay.runQueues();
-  expect(relay.teams.at(team)).toHaveLength(2);
+  expect(relay.destinations.at(destination)).toHaveLength(2);
 });
 
 it("leaves alone what nobody has claimed: settled events, waits of the retry schedule, and rests", async () => {
   const relay = new TestRelay();
-  await relay.addTeam(team, { retry_schedule_seconds: [300] });
-  relay.teams.answer(team, statuses(200, 500));
+  await relay.addDestination(destination, { retry_schedule_seconds: [300] });
+  relay.destinations.answer(destination, statuses(200, 500));
   await relay.send(makePayload("v1/cards"));
   await relay.send(makePayload("v1/accounts"));
   await relay.runQueues();
-  await env.DB.prepare("UPDATE destinations SET next_turn_at = ?1")
+  await env.DB.prepare("UPDATE destinations SET next_drain_at = ?1")
     .bind(relay.now + 30_000)
     .run();
   const read = async () => {
     const lists = await env.DB.batch([
       env.DB.prepare("SELECT id, queued_at, claimed_until FROM events ORDER BY id"),
       env.DB.prepare("SELECT event_id, status, next_attempt_at FROM deliveries ORDER BY event_id"),
-      env.DB.prepare("SELECT next_turn_at FROM destinations"),
+      env.DB.prepare("SELECT next_drain_at FROM destinations"),
     ]);
     return lists.map(({ results }) => results);
   };

@@ -10,22 +10,22 @@ import { database, someDestination, someEvent } from "../support/store.ts";
 const type = fc.constantFrom("v1/cards", "v1/card", "v1/transactions", "registrations.completed");
 const organization = fc.constantFrom("org-1", "org-2", "öre 😀", `it's "quoted"`);
 
-const team = fc.record({
+const destination = fc.record({
   enabled: fc.boolean(),
   types: fc.array(fc.oneof(type, fc.constantFrom("v1/*", "*", "v1/card*")), { maxLength: 2 }),
   organizations: fc.option(fc.array(organization, { minLength: 1, maxLength: 2 })),
 });
 
 const given = fc.record({
-  teams: fc.array(team, { maxLength: 4 }),
+  drawn: fc.array(destination, { maxLength: 4 }),
   event: fc.record({ type, organizationId: fc.option(organization) }),
 });
 
 it("an event is recorded with the recipients that want it, as the domain says; null when nobody does", async () => {
   await fc.assert(
-    fc.asyncProperty(given, async ({ teams, event }) => {
+    fc.asyncProperty(given, async ({ drawn, event }) => {
       await emptyDatabase();
-      const destinations = teams.map((one, index) => ({ ...someDestination, ...one, id: `dst_${index}` }));
+      const destinations = drawn.map((one, index) => ({ ...someDestination, ...one, id: `dst_${index}` }));
       for (const destination of destinations) await insertDestination(database, destination);
       await recordEvents(database, [{ ...someEvent, ...event }], false);
       const recipients = await env.DB.prepare("SELECT recipients FROM events").first<string>("recipients");

@@ -8,7 +8,7 @@ import type { QueueMessage } from "../../../src/messages.ts";
 import { createRelay } from "../../../src/relay.ts";
 import { type Payload, type SignedRequest, businessRequest, onboardingRequest } from "../../support/qonto.ts";
 import { Clock } from "./clock.ts";
-import { Teams } from "./teams.ts";
+import { Destinations } from "./destinations.ts";
 import { SEND_EVERY_MS } from "../../../src/receive/send-events.ts";
 
 export const BUSINESS_SECRET = "test-secret";
@@ -91,9 +91,9 @@ const tables = [
   "tokens",
   "audit",
   "idempotency_keys",
-  "tallies",
+  "counters",
   "ledger_hours",
-  "marks",
+  "cron_state",
 ];
 
 /** D1 is kept apart for each file; within one, tests that count begin with this. */
@@ -104,7 +104,7 @@ export async function emptyDatabase(): Promise<void> {
 /** The whole relay on real D1, with its clock, its queues and the network in the test's hand. */
 export class TestRelay {
   readonly clock = new Clock();
-  readonly teams = new Teams(this.clock);
+  readonly destinations = new Destinations(this.clock);
   readonly events = new HeldQueue(this.clock.now);
   readonly retries = new HeldQueue(this.clock.now);
   readonly deadLetters = new HeldQueue(this.clock.now);
@@ -120,11 +120,11 @@ export class TestRelay {
     now: this.clock.now,
     setTimer: this.clock.setTimer,
     random: () => 0,
-    fetch: this.teams.fetch,
+    fetch: this.destinations.fetch,
   });
 
   constructor(changes: Partial<Bindings> = {}) {
-    // Nothing else of the test runtime's variables: they would bring in the .dev.vars of whoever runs the tests.
+    // Nothing else of the test runtime's variables: they would bring in the .dev.vars of anyone runs the tests.
     this.env = {
       DB: env.DB,
       EVENTS: this.events.binding,
@@ -233,10 +233,10 @@ export class TestRelay {
     return this.webhook(await onboardingRequest(payload, { secret: ONBOARDING_SECRET }));
   }
 
-  /** Adds a team; answers its destination with the secret. */
-  async addTeam(url: string, settings: object = {}): Promise<{ id: string; secret: string; url: string }> {
+  /** Adds a destination; answers its destination with the secret. */
+  async addDestination(url: string, settings: object = {}): Promise<{ id: string; secret: string; url: string }> {
     const { status, body } = await this.api("POST", "/api/destinations", { url, ...settings });
-    if (status !== 201) throw new Error(`The team was refused: ${JSON.stringify(body)}`);
+    if (status !== 201) throw new Error(`The destination was refused: ${JSON.stringify(body)}`);
     return body;
   }
 

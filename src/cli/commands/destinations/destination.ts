@@ -20,7 +20,7 @@ export const destination = z.looseObject({
     consecutive_failures: z.number(),
     last_success_at: z.string().nullable(),
     last_failure_at: z.string().nullable(),
-    resting_since: z.string().nullish(),
+    circuit_opened_at: z.string().nullish(),
     next_probe_at: z.string().nullish(),
     held_until: z.string().nullish(),
   }),
@@ -48,13 +48,13 @@ export function asFields(one: Destination, output: Output): string {
     ["failures", `${health.consecutive_failures} in a row`],
     ["last success", health.last_success_at ?? "–"],
     ["last failure", health.last_failure_at ?? "–"],
-    ...(health.resting_since
-      ? [["resting since", `${health.resting_since}, probed at ${health.next_probe_at ?? "once"}`] as const]
+    ...(health.circuit_opened_at
+      ? [["resting since", `${health.circuit_opened_at}, probed at ${health.next_probe_at ?? "once"}`] as const]
       : []),
     ...(health.held_until ? [["held until", `${health.held_until}: it asked for less`] as const] : []),
     [
       "retries after",
-      one.retry_schedule_seconds === null ? "the default ladder" : `${one.retry_schedule_seconds.join(", ")} s`,
+      one.retry_schedule_seconds === null ? "the default retry schedule" : `${one.retry_schedule_seconds.join(", ")} s`,
     ],
     ["timeout", `${one.timeout_ms} ms`],
     ["at most", one.max_per_second === null ? "as many as come" : `${one.max_per_second} a second`],
@@ -65,7 +65,7 @@ function typesOf({ types }: Destination): string {
   return types.length === 0 ? "all" : types.join(", ");
 }
 
-function stateCell({ health: { state, resting_since, held_until } }: Destination): Cell {
+function stateCell({ health: { state, circuit_opened_at, held_until } }: Destination): Cell {
   const style = state === "healthy" ? "green" : state === "failing" ? "red" : "yellow";
-  return { text: resting_since ? `${state}, resting` : held_until ? `${state}, held` : state, style };
+  return { text: circuit_opened_at ? `${state}, resting` : held_until ? `${state}, held` : state, style };
 }

@@ -14,9 +14,9 @@ const limited = z.object({
     .optional(),
 });
 
-/** `destinations …`: the teams that the relay sends to. */
+/** `destinations …`: the destinations that the relay sends to. */
 export function addDestinations(program: QontoCommand): void {
-  const destinations = program.command("destinations").description("the teams that the relay sends to");
+  const destinations = program.command("destinations").description("the destinations that the relay sends to");
   addList(destinations);
   addShow(destinations);
   addCreate(destinations);

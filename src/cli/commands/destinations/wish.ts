@@ -12,7 +12,7 @@ const options = z.object({
   maxPerSecond: z.string().optional(),
 });
 
-/** Options that say what a team wants, for making and for changing it. */
+/** Options that say what a destination wants, for making and for changing it. */
 export function addWishOptions(command: QontoCommand): QontoCommand {
   return command
     .option("--description <text>", "what people call it")

@@ -37,7 +37,7 @@ export const checks: readonly Check[] = [
   // Does the subscription exist, and is it active?
   { name: "subscription", asks: "Does Qonto send here?", examine: examineSubscription },
   // Does the event type match? There is one subscription per event type.
-  { name: "types", asks: "Does it send what the teams want?", examine: examineTypes },
+  { name: "types", asks: "Does it send what the destinations want?", examine: examineTypes },
   { name: "onboarding", asks: "Is the Onboarding API set up?", examine: examineOnboarding },
   // Invalid signatures: raw body, right secret, whole header, official vector.
   { name: "signature", asks: "Are signatures judged rightly?", examine: examineSignature },
@@ -54,6 +54,6 @@ export const checks: readonly Check[] = [
   { name: "traffic", asks: "Does as much come as usual?", examine: examineTraffic },
   { name: "quarantine", asks: "Does anything wait to be released?", examine: examineQuarantine },
   { name: "ledger", asks: "Is every event accounted for?", examine: examineLedger },
-  { name: "destinations", asks: "Do the teams get their events?", examine: examineDestinations },
+  { name: "destinations", asks: "Do the destinations get their events?", examine: examineDestinations },
   { name: "deployment", asks: "Is all joined at Cloudflare?", examine: examineDeployment },
 ];

@@ -61,7 +61,7 @@ export const faultNames = [
   "relay_api_fails",
   "private_destinations_allowed",
   "database_unwell",
-  "team_secrets_unopened",
+  "destination_secrets_undecryptable",
   "database_filling",
   "queue_stuck",
   "dead_letter_consumer_stuck",
@@ -81,7 +81,7 @@ export const faultNames = [
   "all_traffic_silent",
   "traffic_silent",
 
-  "destination_resting",
+  "destination_circuit_open",
   "destination_failing",
   "destination_paused",
   "deliveries_dead",

@@ -57,7 +57,7 @@ export const healthFacts = z.object({
     cron: healthCheck,
     fan_out: healthCheck,
     deliveries: healthCheck,
-    resting_destinations: healthCheck,
+    open_circuits: healthCheck,
     dead_letters: healthCheck,
     secrets: healthCheck,
     storage: healthCheck,

@@ -87,7 +87,7 @@ export function asText(one: EventDetail, output: Output): string {
   });
   const deliveries =
     rows.length === 0
-      ? "No team was owed it."
+      ? "No destination was owed it."
       : output.table(["destination", "status", "attempt", "at", "outcome", "next attempt"], rows);
   return `${facts}\n\n${deliveries}\n\n${printableLines(JSON.stringify(one.payload, null, 2))}`;
 }

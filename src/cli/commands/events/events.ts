@@ -49,7 +49,7 @@ export function addEvents(program: QontoCommand): void {
     });
   events
     .command("show <id>")
-    .description("show one, its payload, and each attempt at each team")
+    .description("show one, its payload, and each attempt at each destination")
     .addOption(relayOption())
     .addHelpText("after", "\nExample:\n  npm run qonto -- events show 018f71db-c635-78b5-b90a-ea05de98c2bf")
     .action(async (id: string, _options: unknown, command: QontoCommand) => {

@@ -25,7 +25,7 @@ const ANSWERS_WITHIN_MS = 10_000;
 /** Waits between tries, for a relay that cannot take it just now. */
 const BACK_OFF_MS = [500, 1_000, 2_000, 4_000, 8_000];
 
-/** For whoever stands before the relay. The relay itself, and the teams behind it, are told by the id, which is signed. */
+/** For anyone stands before the relay. The relay itself, and the destinations behind it, are told by the id, which is signed. */
 const MARK = { "x-relay-reconciled": "true" };
 
 const accepted = z.object({ status: z.enum(["accepted", "duplicate"]) });

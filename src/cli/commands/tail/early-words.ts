@@ -1,11 +1,11 @@
-/** An event mostly ends within so many rounds; after that, some team has not taken it. */
+/** An event mostly ends within so many rounds; after that, some destination has not taken it. */
 const PATIENCE = 5;
 
-/** Of which shown events it is yet to be told, once, what the teams have answered so far: those that do not end soon. */
+/** Of which shown events it is yet to be told, once, what the destinations have answered so far: those that do not end soon. */
 export class EarlyWords {
   readonly #dueAt = new Map<string, number>();
 
-  /** An event has been shown, or no team had answered when it was due: it is due some rounds later. */
+  /** An event has been shown, or no destination had answered when it was due: it is due some rounds later. */
   expect(id: string, round: number): void {
     this.#dueAt.set(id, round + PATIENCE);
   }

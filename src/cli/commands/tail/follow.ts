@@ -22,14 +22,14 @@ export interface Following {
   /** Unix milliseconds; undefined: only what comes from now on. */
   readonly sinceMs: number | undefined;
   readonly onEvent: (event: Event) => void;
-  /** Some team has answered, and the event has still not ended after some seconds. */
+  /** Some destination has answered, and the event has still not ended after some seconds. */
   readonly onAnswers: (event: EventDetail) => void;
   readonly onOutcome: (event: EventDetail) => void;
   readonly note: (text: string) => void;
   readonly wait: World["wait"];
 }
 
-/** Shows events as they pass, each once, what its teams answer if it takes longer, and its end; for ever, also while the relay is started anew. */
+/** Shows events as they pass, each once, what its destinations answer if it takes longer, and its end; for ever, also while the relay is started anew. */
 export async function follow(relay: RelayClient, following: Following): Promise<never> {
   const { onOutcome, note, wait } = following;
   const sightings = new Sightings();

@@ -17,7 +17,7 @@ export function addTail(program: QontoCommand): void {
   program
     .command("tail")
     .description(
-      "show events as they pass, and what each team answers: when all have, and meanwhile if it takes long; Ctrl-C ends it",
+      "show events as they pass, and what each destination answers: when all have, and meanwhile if it takes long; Ctrl-C ends it",
     )
     .addOption(relayOption())
     .option("--type <type>", "of this type alone")
@@ -55,7 +55,7 @@ function eventLine(one: Event, output: Output): string {
 }
 
 function answersLine(one: EventDetail, output: Output): string {
-  const teams = one.deliveries.map(({ destination_id, status, attempts }) => {
+  const destinations = one.deliveries.map(({ destination_id, status, attempts }) => {
     const last = attempts.at(-1);
     const how =
       last === undefined
@@ -65,7 +65,7 @@ function answersLine(one: EventDetail, output: Output): string {
           : ` (attempt ${last.attempt}: ${last.status ?? printable(last.outcome)}, ${last.duration_ms} ms)`;
     return `${printable(destination_id)} ${output.paint(styleOfState(status), printable(status))}${how}`;
   });
-  const whose = teams.length === 0 ? "no team wanted it" : teams.join(", ");
+  const whose = destinations.length === 0 ? "no destination wanted it" : destinations.join(", ");
   return `  ${output.paint(styleOfState(one.state), `→ ${printable(one.state)}`)}  ${printable(one.id)}  ${whose}`;
 }
 

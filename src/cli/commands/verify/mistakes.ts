@@ -92,7 +92,7 @@ export const headerMistakes = {
   standardWebhooks: {
     code: "standard_webhooks_header",
     explanation:
-      "This is a `webhook-signature` of Standard Webhooks, as this relay sends it to teams; Qonto sends none.",
+      "This is a `webhook-signature` of Standard Webhooks, as this relay sends it to destinations; Qonto sends none.",
     remedy: "Verify it with a Standard Webhooks library, or verify `X-Qonto-Signature`, which comes beside it.",
   },
   withoutTimestamp: {

@@ -2,12 +2,12 @@ import type { Action } from "../../../operator/audited.ts";
 
 /** What somebody did, in the past tense. */
 export const actions: Readonly<Record<Action, string>> = {
-  "destination.created": "Added a team",
-  "destination.changed": "Changed a team",
-  "destination.deleted": "Removed a team",
-  "destination.secret_rotated": "Rotated a team's secret",
-  "destination.tested": "Sent a team a test",
-  "destination.replayed": "Replayed a team's past",
+  "destination.created": "Added a destination",
+  "destination.changed": "Changed a destination",
+  "destination.deleted": "Removed a destination",
+  "destination.secret_rotated": "Rotated a destination's secret",
+  "destination.tested": "Sent a destination a test",
+  "destination.replayed": "Replayed a destination's past",
   "event.replayed": "Replayed an event",
   "quarantine.released": "Released from quarantine",
   "quarantine.dropped": "Deleted from quarantine",

@@ -52,7 +52,7 @@ export function addAudit(pages: Console, _world: World): void {
         ) : (
           <AuditList
             records={records}
-            teams={await findDestinations(c.env.DB, [...new Set(records.map((record) => record.subject))])}
+            destinations={await findDestinations(c.env.DB, [...new Set(records.map((record) => record.subject))])}
           />
         )}
         <Pager
@@ -82,7 +82,7 @@ function Nothing({ isFiltered, isMore }: { readonly isFiltered: boolean; readonl
   ) : (
     <EmptyState title="Nobody has changed anything yet.">
       <p>
-        Each change leaves a record here. The first could be <a href={addresses.teams}>a team</a>.
+        Each change leaves a record here. The first could be <a href={addresses.destinations}>a destination</a>.
       </p>
     </EmptyState>
   );

@@ -11,10 +11,10 @@ import { Subject } from "./subject.tsx";
 
 interface ListProps {
   readonly records: readonly AuditRecord[];
-  readonly teams: Parameters<typeof Subject>[0]["teams"];
+  readonly destinations: Parameters<typeof Subject>[0]["destinations"];
 }
 
-export function AuditList({ records, teams }: ListProps) {
+export function AuditList({ records, destinations }: ListProps) {
   return (
     <Table
       caption="What was done, newest first"
@@ -28,7 +28,7 @@ export function AuditList({ records, teams }: ListProps) {
             </bdi>
           ),
         },
-        { title: "On what", cell: (record) => <Subject record={record} teams={teams} /> },
+        { title: "On what", cell: (record) => <Subject record={record} destinations={destinations} /> },
         {
           title: "Who",
           cell: ({ token }) => (

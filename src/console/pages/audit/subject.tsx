@@ -1,24 +1,24 @@
 import type { AuditRecord } from "../../../store/audit.ts";
 import { deadLetterAddress, eventAddress, quarantinedAddress } from "../../addresses.ts";
 import { ShortId } from "../../components/short-id.tsx";
-import { TeamLink } from "../../components/team-link.tsx";
+import { DestinationLink } from "../../components/destination-link.tsx";
 
-type Team = Parameters<typeof TeamLink>[0]["team"];
+type Destination = Parameters<typeof DestinationLink>[0]["destination"];
 
 interface SubjectProps {
   readonly record: AuditRecord;
-  /** The teams among the subjects that are still there. */
-  readonly teams: readonly Team[];
+  /** The destinations among the subjects that are still there. */
+  readonly destinations: readonly Destination[];
 }
 
 /** What a record is about, with the way to its page where it has one. */
-export function Subject({ record: { action, subject }, teams }: SubjectProps) {
-  const team = teams.find(({ id }) => id === subject);
+export function Subject({ record: { action, subject }, destinations }: SubjectProps) {
+  const destination = destinations.find(({ id }) => id === subject);
   const address = addressOf(action, subject);
   return (
     <span class="audit-subject">
-      {team !== undefined ? (
-        <TeamLink team={team} />
+      {destination !== undefined ? (
+        <DestinationLink destination={destination} />
       ) : address === null ? (
         <ShortId id={subject} />
       ) : (

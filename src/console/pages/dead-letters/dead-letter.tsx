@@ -20,7 +20,7 @@ export function addDeadLetter(pages: Console): void {
     const letter = await findDeadLetter(c.env.DB, c.req.param("id"));
     if (letter === null) throw notFound("dead letter: it may have been deleted");
     const { id, kind, destinationId, receivedAt, replayedAt, message } = letter;
-    const [team] = destinationId === null ? [] : await findDestinations(c.env.DB, [destinationId]);
+    const [destination] = destinationId === null ? [] : await findDestinations(c.env.DB, [destinationId]);
     const viewer = viewerOf(c);
     const { short, what, advice } = kindOf(kind);
     return showPage(
@@ -46,7 +46,7 @@ export function addDeadLetter(pages: Console): void {
           <Facts
             facts={{
               State: <LetterState replayedAt={replayedAt} />,
-              About: <About letter={letter} team={team} />,
+              About: <About letter={letter} destination={destination} />,
               "Given up": <Time at={receivedAt} />,
               Kind: <bdi class="mono">{kind}</bdi>,
               Message: <bdi class="mono">{id}</bdi>,

@@ -11,7 +11,7 @@ import { EmptyState } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { addDeadLetterDeeds } from "./deeds.ts";
+import { addDeadLetterActions } from "./actions.ts";
 import { Done, doneQuery } from "./done.tsx";
 import { addDeadLetter } from "./dead-letter.tsx";
 import { LetterList } from "./list.tsx";
@@ -61,7 +61,7 @@ export function addDeadLetters(pages: Console, world: World): void {
         {letters.length === 0 ? (
           <Nothing isMore={next !== null} />
         ) : (
-          <LetterList viewer={viewer} letters={letters} teams={await teamsOf(c.env.DB, letters)} />
+          <LetterList viewer={viewer} letters={letters} destinations={await destinationsOf(c.env.DB, letters)} />
         )}
         <Pager
           path={addresses.deadLetters}
@@ -71,11 +71,11 @@ export function addDeadLetters(pages: Console, world: World): void {
       </Page>,
     );
   });
-  addDeadLetterDeeds(pages, world);
+  addDeadLetterActions(pages, world);
   addDeadLetter(pages);
 }
 
-async function teamsOf(db: Database, letters: readonly DeadLetter[]) {
+async function destinationsOf(db: Database, letters: readonly DeadLetter[]) {
   const ids = [...new Set(letters.flatMap(({ destinationId }) => (destinationId === null ? [] : [destinationId])))];
   return ids.length === 0 ? [] : findDestinations(db, ids);
 }

@@ -7,7 +7,7 @@ const sentences = {
   deleted: "Deleted: nothing of the letter is kept but the audit record.",
 } as const;
 
-/** What a deed says in the query of the page that it leads to. */
+/** What an action says in the query of the page that it leads to. */
 export const doneQuery = z.object({ done: z.enum(["replayed", "deleted"]).optional() });
 
 export function Done({ done }: z.output<typeof doneQuery>) {

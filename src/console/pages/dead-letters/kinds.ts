@@ -9,9 +9,9 @@ interface Kind {
 
 const event: Kind = {
   short: "Event",
-  what: "An event that was to be handed to the teams that want it. The relay failed at it in each of its tries.",
+  what: "An event that was to be handed to the destinations that want it. The relay failed at it in each of its tries.",
   advice:
-    "The event is in the ledger, and the relay takes it up again by itself. If it still waits once the fault is mended, replay the message: a team that has the event already does not get it twice.",
+    "The event is in the ledger, and the relay takes it up again by itself. If it still waits once the fault is mended, replay the message: a destination that has the event already does not get it twice.",
   isReplayable: true,
 };
 
@@ -28,12 +28,12 @@ const kinds: ReadonlyMap<string, Kind> = new Map([
     },
   ],
   [
-    "due",
+    "drain",
     {
       short: "Later attempt",
-      what: "The reminder that a team is owed events and that it is time to try again.",
+      what: "The reminder that a destination is owed events and that it is time to try again.",
       advice:
-        "What the team is owed is kept, and the relay reminds itself again within minutes. Replay the message if the team's events wait all the same.",
+        "What the destination is owed is kept, and the relay reminds itself again within minutes. Replay the message if the destination's events wait all the same.",
       isReplayable: true,
     },
   ],

@@ -4,21 +4,21 @@ import { Press } from "../../components/form.tsx";
 import { ShortId } from "../../components/short-id.tsx";
 import { State } from "../../components/state.tsx";
 import { Table } from "../../components/table.tsx";
-import { TeamLink } from "../../components/team-link.tsx";
+import { DestinationLink } from "../../components/destination-link.tsx";
 import { Time } from "../../components/time.tsx";
 import type { Viewer } from "../../requests.ts";
 import { kindOf } from "./kinds.ts";
 
-type Team = Parameters<typeof TeamLink>[0]["team"];
+type Destination = Parameters<typeof DestinationLink>[0]["destination"];
 
 interface ListProps {
   readonly viewer: Viewer;
   readonly letters: readonly DeadLetter[];
   /** Those of them that are still there. */
-  readonly teams: readonly Team[];
+  readonly destinations: readonly Destination[];
 }
 
-export function LetterList({ viewer, letters, teams }: ListProps) {
+export function LetterList({ viewer, letters, destinations }: ListProps) {
   return (
     <Table
       caption="Dead letters, newest first"
@@ -28,7 +28,9 @@ export function LetterList({ viewer, letters, teams }: ListProps) {
         { title: "Given up", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
         {
           title: "About",
-          cell: (letter) => <About letter={letter} team={teams.find(({ id }) => id === letter.destinationId)} />,
+          cell: (letter) => (
+            <About letter={letter} destination={destinations.find(({ id }) => id === letter.destinationId)} />
+          ),
         },
         { title: "State", cell: ({ replayedAt }) => <LetterState replayedAt={replayedAt} /> },
         { title: "Cure", cell: (letter) => <Replay viewer={viewer} letter={letter} back="list" /> },
@@ -37,8 +39,14 @@ export function LetterList({ viewer, letters, teams }: ListProps) {
   );
 }
 
-/** The event or the team that a letter is about; a team that has been removed has no page. */
-export function About({ letter, team }: { readonly letter: DeadLetter; readonly team: Team | undefined }) {
+/** The event or the destination that a letter is about; a destination that has been removed has no page. */
+export function About({
+  letter,
+  destination,
+}: {
+  readonly letter: DeadLetter;
+  readonly destination: Destination | undefined;
+}) {
   const { eventId, destinationId } = letter;
   if (eventId === null && destinationId === null) return <span class="soft">Nobody knows</span>;
   return (
@@ -48,8 +56,8 @@ export function About({ letter, team }: { readonly letter: DeadLetter; readonly 
           <ShortId id={eventId} />
         </a>
       )}
-      {team !== undefined ? (
-        <TeamLink team={team} />
+      {destination !== undefined ? (
+        <DestinationLink destination={destination} />
       ) : destinationId === null ? null : (
         <span>
           <ShortId id={destinationId} />, removed

@@ -68,15 +68,15 @@ export function OutcomeCell({ event }: Of<"outcome" | "deliveries">) {
   return (
     <span class="event-outcome">
       <State state={event.outcome}>{outcomeWords[event.outcome]}</State>
-      <span class="event-type">{sayTeams(event)}</span>
+      <span class="event-type">{sayDestinations(event)}</span>
     </span>
   );
 }
 
-function sayTeams({ outcome, deliveries }: Pick<FoundEvent, "outcome" | "deliveries">): string {
+function sayDestinations({ outcome, deliveries }: Pick<FoundEvent, "outcome" | "deliveries">): string {
   if (outcome === "unmatched") return "";
   if (deliveries.length === 0) return "not handed out yet";
-  const all = deliveries.length === 1 ? "1 team" : `${count(deliveries.length)} teams`;
+  const all = deliveries.length === 1 ? "1 destination" : `${count(deliveries.length)} destinations`;
   const some = deliveries.filter(({ status }) => status === outcome).length;
   return some === deliveries.length ? all : `${count(some)} of ${all}`;
 }

@@ -1,11 +1,11 @@
 import { type Attempt, type DeliveryStatus, type Outcome, isAttempt } from "../../../domain/delivery.ts";
 import { maskIbansIn } from "../../components/iban.tsx";
 import { State } from "../../components/state.tsx";
-import { TeamLink } from "../../components/team-link.tsx";
+import { DestinationLink } from "../../components/destination-link.tsx";
 import { Time, durationInWords } from "../../components/time.tsx";
 import type { Viewer } from "../../requests.ts";
-import type { DeliveryToTeam } from "./one-event.ts";
-import { SendToTeam } from "./send-again.tsx";
+import type { DeliveryToDestination } from "./one-event.ts";
+import { SendToDestination } from "./send-again.tsx";
 
 const tones = { delivered: "ok", pending: "wait", dead: "bad" } as const satisfies Record<DeliveryStatus, string>;
 
@@ -18,25 +18,33 @@ export const attemptWords: Readonly<Record<Outcome, string>> = {
   timed_out: "no answer in time",
   unreachable: "not reached",
   refused: "not called",
-  filtered: "not sent: the team no longer wants such events",
-  removed: "not sent: the team was removed",
+  filtered: "not sent: the destination no longer wants such events",
+  removed: "not sent: the destination was removed",
 };
 
 interface DeliveryStepProps {
-  readonly delivery: DeliveryToTeam;
+  readonly delivery: DeliveryToDestination;
   readonly viewer: Viewer;
   readonly now: number;
 }
 
-/** How it went with one team, attempt by attempt. */
+/** How it went with one destination, attempt by attempt. */
 export function DeliveryStep({ delivery, viewer, now }: DeliveryStepProps) {
-  const { destinationId, eventId, status, team, attempts } = delivery;
+  const { destinationId, eventId, status, destination, attempts } = delivery;
   return (
     <li class={`step tone-${tones[status]}`}>
-      <div class="step-head step-team">
-        <strong>{team === undefined ? <bdi class="mono">{destinationId}</bdi> : <TeamLink team={team} />}</strong>
+      <div class="step-head step-destination">
+        <strong>
+          {destination === undefined ? (
+            <bdi class="mono">{destinationId}</bdi>
+          ) : (
+            <DestinationLink destination={destination} />
+          )}
+        </strong>
         <State state={status}>{status === "pending" ? "waiting" : status}</State>
-        {team === undefined ? null : <SendToTeam eventId={eventId} teamId={destinationId} viewer={viewer} />}
+        {destination === undefined ? null : (
+          <SendToDestination eventId={eventId} destinationId={destinationId} viewer={viewer} />
+        )}
       </div>
       <ol class="attempts" aria-label="Attempts">
         {attempts.map((attempt) => (
@@ -82,7 +90,7 @@ function AttemptLine({ attempt, destinationId }: AttemptLineProps) {
 
 const SHORT = 80;
 
-/** What a team answered is anybody's text. With an id, it stays open when the page is kept up to date. */
+/** What a destination answered is anybody's text. With an id, it stays open when the page is kept up to date. */
 function Excerpt({ id, text }: { readonly id: string; readonly text: string }) {
   if (text.length <= SHORT) return <bdi class="excerpt">{text}</bdi>;
   return (
@@ -95,25 +103,30 @@ function Excerpt({ id, text }: { readonly id: string; readonly text: string }) {
   );
 }
 
-function NextStep({ delivery: { status, team, attempts, nextAttemptAt }, now }: Omit<DeliveryStepProps, "viewer">) {
-  if (team === undefined) {
-    return <p class="step-says">This team has been removed{status === "dead" ? "; what it was owed ended." : "."}</p>;
+function NextStep({
+  delivery: { status, destination, attempts, nextAttemptAt },
+  now,
+}: Omit<DeliveryStepProps, "viewer">) {
+  if (destination === undefined) {
+    return (
+      <p class="step-says">This destination has been removed{status === "dead" ? "; what it was owed ended." : "."}</p>
+    );
   }
   if (status === "dead") return <p class="step-says">It is tried no more.</p>;
   if (status === "delivered") return null;
-  if (!team.enabled) return <p class="step-says">The team is paused: it waits until that is resumed.</p>;
-  if (team.restingSince !== null) {
+  if (!destination.enabled) return <p class="step-says">The destination is paused: it waits until that is resumed.</p>;
+  if (destination.circuitOpenedAt !== null) {
     return (
       <p class="step-says">
-        The team keeps failing, and has rested since <Time at={team.restingSince} />: it gets all that waits once it
-        answers a probe.
+        The destination keeps failing, and has rested since <Time at={destination.circuitOpenedAt} />: it gets all that
+        waits once it answers a probe.
       </p>
     );
   }
-  if (team.heldUntil !== null && team.heldUntil > Math.max(now, nextAttemptAt ?? 0)) {
+  if (destination.heldUntil !== null && destination.heldUntil > Math.max(now, nextAttemptAt ?? 0)) {
     return (
       <p class="step-says">
-        The team asked for less: nothing is sent to it before <Time at={team.heldUntil} />.
+        The destination asked for less: nothing is sent to it before <Time at={destination.heldUntil} />.
       </p>
     );
   }

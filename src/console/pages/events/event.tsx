@@ -50,7 +50,8 @@ function Payload({ found: { event, journey } }: Pick<EventPageProps, "found">) {
   return (
     <p>
       This body, of about <Size bytes={Math.floor((journey.sizeBytes * 3) / 4)} />, cannot be read as an event. It was
-      released from quarantine, and each team gets it byte for byte; the API shows it as <code>body_base64</code>.
+      released from quarantine, and each destination gets it byte for byte; the API shows it as <code>body_base64</code>
+      .
     </p>
   );
 }

@@ -48,9 +48,11 @@ export function addEvents(pages: Console, world: World): void {
     sendAgain(c, world, async (id) => ((await replayEvent(c, world, id, undefined)) === 0 ? "nobody" : "all")),
   );
 
-  pages.post("/events/:id/replay-to-team", async (c) => {
-    const { destination_id: team } = await readForm(c, named);
-    return sendAgain(c, world, async (id) => ((await replayEvent(c, world, id, team)) === 0 ? "busy" : "team"));
+  pages.post("/events/:id/replay-to-destination", async (c) => {
+    const { destination_id: destination } = await readForm(c, named);
+    return sendAgain(c, world, async (id) =>
+      (await replayEvent(c, world, id, destination)) === 0 ? "busy" : "destination",
+    );
   });
 }
 

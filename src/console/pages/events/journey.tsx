@@ -13,7 +13,7 @@ interface JourneyProps {
   readonly now: number;
 }
 
-/** From Qonto to each team, step by step. */
+/** From Qonto to each destination, step by step. */
 export function Journey({ found, viewer, now }: JourneyProps) {
   const { event, deliveries } = found;
   return (
@@ -61,7 +61,7 @@ function Queued({ found: { event, journey } }: Pick<JourneyProps, "found">) {
     <Step tone="ok" title={isAnew ? "Queued again" : "Queued"} at={Math.max(journey.queuedAt, event.receivedAt)}>
       {isAnew
         ? "Its message had been lost or was late, so another was sent."
-        : "Its message was sent to whoever makes the first attempts."}
+        : "Its message was sent to anyone makes the first attempts."}
     </Step>
   );
 }
@@ -87,8 +87,8 @@ function FanOut({ found: { journey, deliveries }, now }: Pick<JourneyProps, "fou
   return (
     <Step tone={deliveries.length === 0 ? "idle" : "ok"} title="Handed out">
       {deliveries.length === 0
-        ? "No team wanted it."
-        : `It is for ${deliveries.length === 1 ? "one team" : `${count(deliveries.length)} teams`}.`}
+        ? "No destination wanted it."
+        : `It is for ${deliveries.length === 1 ? "one destination" : `${count(deliveries.length)} destinations`}.`}
       {again}
       {lease}
     </Step>

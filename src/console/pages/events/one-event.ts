@@ -5,15 +5,15 @@ import { deliveriesOfEvent, readDeliveryRow } from "../../../store/deliveries.ts
 import { findJourney, readJourney } from "../../../store/event-journey.ts";
 import { findEvent, readEventDetail } from "../../../store/event-list.ts";
 import type { EventOutcome } from "../../../store/event-outcomes.ts";
-import { readListedTeam, teamList } from "../../../store/team-list.ts";
+import { readListedDestination, destinationList } from "../../../store/destination-list.ts";
 
 /** An event with all that is known of it: one D1 call. */
 export async function findOne(db: Database, id: string) {
-  const [events, journeys, deliveryRows, teamRows] = await db.batch([
+  const [events, journeys, deliveryRows, destinationRows] = await db.batch([
     findEvent(db, id),
     findJourney(db, id),
     deliveriesOfEvent(db, id),
-    teamList(db),
+    destinationList(db),
   ]);
   const [row] = events?.results ?? [];
   if (row === undefined) {
@@ -21,11 +21,11 @@ export async function findOne(db: Database, id: string) {
     throw refuse("not_found", { detail });
   }
   const event = readEventDetail(row);
-  const teams = (teamRows?.results ?? []).map(readListedTeam);
+  const destinations = (destinationRows?.results ?? []).map(readListedDestination);
   const deliveries = (deliveryRows?.results ?? []).map(readDeliveryRow).map((delivery) => ({
     ...delivery,
     /** Undefined once it was removed. */
-    team: teams.find((team) => team.id === delivery.destinationId),
+    destination: destinations.find((destination) => destination.id === delivery.destinationId),
   }));
   const outcome: EventOutcome =
     event.state === "settled"
@@ -33,17 +33,19 @@ export async function findOne(db: Database, id: string) {
         ? "dead"
         : "delivered"
       : event.state;
-  const others = teams.filter((team) => deliveries.every(({ destinationId }) => destinationId !== team.id));
+  const others = destinations.filter((destination) =>
+    deliveries.every(({ destinationId }) => destinationId !== destination.id),
+  );
   return {
     event,
     outcome,
     deliveries,
     journey: readJourney(journeys?.results[0]),
     /** Those that are not to get it, as it stands. */
-    otherTeams: others.map((team) => ({ ...team, wantsIt: wants(team, event) })),
+    otherDestinations: others.map((destination) => ({ ...destination, wantsIt: wants(destination, event) })),
   };
 }
 
 export type OneEvent = Awaited<ReturnType<typeof findOne>>;
 
-export type DeliveryToTeam = OneEvent["deliveries"][number];
+export type DeliveryToDestination = OneEvent["deliveries"][number];

@@ -1,25 +1,31 @@
 import { z } from "zod";
 import { eventAddress } from "../../addresses.ts";
 import { Button, Field, Form, Press } from "../../components/form.tsx";
-import { teamName } from "../../components/team-link.tsx";
+import { destinationName } from "../../components/destination-link.tsx";
 import type { Viewer } from "../../requests.ts";
 import type { OneEvent } from "./one-event.ts";
 
 /** What came of sending an event again, as the page's query says it. */
-export const done = z.enum(["team", "busy", "all", "nobody"]);
+export const done = z.enum(["destination", "busy", "all", "nobody"]);
 
 export type Done = z.output<typeof done>;
 
 export const doneSentences: Readonly<Record<Done, { readonly kind: "ok" | "info"; readonly says: string }>> = {
-  team: { kind: "ok", says: "It is on its way to that team. What that answers will stand under its name." },
-  busy: { kind: "info", says: "Nothing was sent anew: an attempt at that team is under way." },
-  all: { kind: "ok", says: "It is on its way to each team that wants it and does not have it." },
-  nobody: { kind: "info", says: "Nothing was sent: no team wants it that does not have it, or it is on its way." },
+  destination: {
+    kind: "ok",
+    says: "It is on its way to that destination. What that answers will stand under its name.",
+  },
+  busy: { kind: "info", says: "Nothing was sent anew: an attempt at that destination is under way." },
+  all: { kind: "ok", says: "It is on its way to each destination that wants it and does not have it." },
+  nobody: {
+    kind: "info",
+    says: "Nothing was sent: no destination wants it that does not have it, or it is on its way.",
+  },
 };
 
-/** To all that want it, or to a team that has not been owed it. */
+/** To all that want it, or to a destination that has not been owed it. */
 export function SendAgain({ found, viewer }: { readonly found: OneEvent; readonly viewer: Viewer }) {
-  const { event, otherTeams } = found;
+  const { event, otherDestinations } = found;
   const address = eventAddress(event.id);
   return (
     <section aria-labelledby="send-again">
@@ -29,20 +35,20 @@ export function SendAgain({ found, viewer }: { readonly found: OneEvent; readonl
           <Press viewer={viewer} action={`${address}/replay`} kind="main">
             Send to all that want it
           </Press>
-          <p class="help">A team that has it does not get it again by this.</p>
+          <p class="help">A destination that has it does not get it again by this.</p>
         </div>
-        {otherTeams.length === 0 ? null : (
-          <Form viewer={viewer} action={`${address}/replay-to-team`} class="send-to-team">
+        {otherDestinations.length === 0 ? null : (
+          <Form viewer={viewer} action={`${address}/replay-to-destination`} class="send-to-destination">
             <Field label="One that it was not for">
               <select name="destination_id" required>
-                {otherTeams.map((team) => (
+                {otherDestinations.map((destination) => (
                   <option
-                    value={team.id}
-                  >{`${teamName(team)}${team.enabled ? "" : " (paused: it waits there)"}`}</option>
+                    value={destination.id}
+                  >{`${destinationName(destination)}${destination.enabled ? "" : " (paused: it waits there)"}`}</option>
                 ))}
               </select>
             </Field>
-            <Button viewer={viewer}>Send to this team</Button>
+            <Button viewer={viewer}>Send to this destination</Button>
           </Form>
         )}
       </div>
@@ -50,10 +56,23 @@ export function SendAgain({ found, viewer }: { readonly found: OneEvent; readonl
   );
 }
 
-/** To a team that it is for, whether that has it or not. */
-export function SendToTeam({ eventId, teamId, viewer }: { eventId: string; teamId: string; viewer: Viewer }) {
+/** To a destination that it is for, whether that has it or not. */
+export function SendToDestination({
+  eventId,
+  destinationId,
+  viewer,
+}: {
+  eventId: string;
+  destinationId: string;
+  viewer: Viewer;
+}) {
   return (
-    <Press viewer={viewer} action={`${eventAddress(eventId)}/replay-to-team`} name="destination_id" value={teamId}>
+    <Press
+      viewer={viewer}
+      action={`${eventAddress(eventId)}/replay-to-destination`}
+      name="destination_id"
+      value={destinationId}
+    >
       Send again
     </Press>
   );

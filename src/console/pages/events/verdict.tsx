@@ -34,13 +34,14 @@ export function EventVerdict({ found }: { readonly found: OneEvent }) {
 }
 
 function sayWhoHasIt({ outcome, deliveries, journey }: OneEvent): string {
-  if (outcome === "unmatched") return "no team wanted it.";
-  if (!journey.isFannedOut) return "it is kept, and about to be handed to the teams that want it.";
+  if (outcome === "unmatched") return "no destination wanted it.";
+  if (!journey.isFannedOut) return "it is kept, and about to be handed to the destinations that want it.";
   const [all, some] = [deliveries.length, deliveries.filter(({ status }) => status === outcome).length];
-  const who = all === 1 ? "the team that it is for" : `${count(some)} of the ${count(all)} teams that it is for`;
+  const who =
+    all === 1 ? "the destination that it is for" : `${count(some)} of the ${count(all)} destinations that it is for`;
   switch (outcome) {
     case "delivered":
-      return all === 1 ? `${who} has it.` : `each of the ${count(all)} teams that it is for has it.`;
+      return all === 1 ? `${who} has it.` : `each of the ${count(all)} destinations that it is for has it.`;
     case "pending":
       return `${who} ${some === 1 ? "has" : "have"} yet to take it.`;
     case "dead":
@@ -48,26 +49,27 @@ function sayWhoHasIt({ outcome, deliveries, journey }: OneEvent): string {
   }
 }
 
-/** Delivered, or ended for another reason than what the team answered. */
+/** Delivered, or ended for another reason than what the destination answered. */
 function wasNotSent({ status, attempts }: OneEvent["deliveries"][number]): boolean {
   return status !== "dead" || attempts.slice(-1).some((last) => !isAttempt(last));
 }
 
-function advise({ outcome, otherTeams, deliveries }: OneEvent): Child {
+function advise({ outcome, otherDestinations, deliveries }: OneEvent): Child {
   if (outcome === "dead") {
     if (deliveries.every(wasNotSent))
-      return "Nobody failed: it was no longer for them. It can still be sent to a team by name.";
-    return "See what the team answered, have it mended there, and send the event again.";
+      return "Nobody failed: it was no longer for them. It can still be sent to a destination by name.";
+    return "See what the destination answered, have it mended there, and send the event again.";
   }
   if (outcome === "unmatched") {
-    return otherTeams.some(({ wantsIt }) => wantsIt) ? (
-      "A team wants it by now: send it to all that want it."
+    return otherDestinations.some(({ wantsIt }) => wantsIt) ? (
+      "A destination wants it by now: send it to all that want it."
     ) : (
       <>
-        Send it to one team below, or <a href={addresses.teams}>add a team</a> that wants this type and send it then.
+        Send it to one destination below, or <a href={addresses.destinations}>add a destination</a> that wants this type
+        and send it then.
       </>
     );
   }
-  const isHeld = deliveries.some(({ status, team }) => status === "pending" && team?.enabled === false);
-  return isHeld ? "A team that is paused gets it once it is resumed." : null;
+  const isHeld = deliveries.some(({ status, destination }) => status === "pending" && destination?.enabled === false);
+  return isHeld ? "A destination that is paused gets it once it is resumed." : null;
 }

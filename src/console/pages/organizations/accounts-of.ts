@@ -1,5 +1,5 @@
 import { isObject } from "../../../platform/json.ts";
-import { gistOf } from "./gist.ts";
+import { summaryOf } from "./summary.ts";
 import { type Money, readMoney } from "./money.ts";
 
 /** A bank account as the bank has last shown it. */
@@ -26,7 +26,7 @@ interface ShownBy {
 
 /** Reads an account out of the `data` of `v1/accounts`, whatever is in it. */
 export function readAccount(data: unknown, shownBy: ShownBy): Account {
-  const { title, iban, words } = gistOf("v1/accounts", data);
+  const { title, iban, words } = summaryOf("v1/accounts", data);
   const field = (name: string) => (isObject(data) ? data[name] : undefined);
   return {
     ...shownBy,

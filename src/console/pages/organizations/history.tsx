@@ -36,7 +36,7 @@ export function History({ resource, history, before }: HistoryProps) {
             { title: "What", cell: (event) => <EventLink event={event} resource={resource} /> },
             { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
             { title: "Made", cell: ({ createdAt }) => (createdAt === null ? "–" : <TimeOfText text={createdAt} />) },
-            { title: "To the teams", cell: ({ outcome }) => <State state={outcome}>{outcomes[outcome]}</State> },
+            { title: "To the destinations", cell: ({ outcome }) => <State state={outcome}>{outcomes[outcome]}</State> },
           ]}
         />
       )}

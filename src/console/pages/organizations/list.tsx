@@ -2,7 +2,12 @@ import { z } from "zod";
 import type { Database } from "../../../store/database.ts";
 import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
 import { toPage } from "../../../operator/responses.ts";
-import { type OrganizationGlance, glanceAt, latestReceipts, listGlances } from "../../../store/organization-glances.ts";
+import {
+  type OrganizationSummary,
+  summaryAt,
+  latestReceipts,
+  listSummaries,
+} from "../../../store/organization-summaries.ts";
 import { addresses, organizationAddress } from "../../addresses.ts";
 import { Pager } from "../../components/filters.tsx";
 import { EmptyState, Notice } from "../../components/notice.tsx";
@@ -26,9 +31,9 @@ const listQuery = z.strictObject({
 export function addList(pages: Console): void {
   pages.get("/organizations", async (c) => {
     const { id, cursor } = readQuery(c, listQuery);
-    const wanted = id === undefined ? null : await glanceAt(c.env.DB, id);
+    const wanted = id === undefined ? null : await summaryAt(c.env.DB, id);
     if (wanted !== null) return c.redirect(organizationAddress(wanted.organizationId), 303);
-    const rows = await listGlances(c.env.DB, cursor?.id ?? "", PER_PAGE + 1);
+    const rows = await listSummaries(c.env.DB, cursor?.id ?? "", PER_PAGE + 1);
     const { data: shown, next_cursor } = toPage(rows, PER_PAGE, {
       show: (row) => row,
       cursorAt: (row) => encodeCursor({ id: row.organizationId }),
@@ -67,7 +72,7 @@ export function addList(pages: Console): void {
   });
 }
 
-function OrganizationLink({ organization }: { readonly organization: OrganizationGlance }) {
+function OrganizationLink({ organization }: { readonly organization: OrganizationSummary }) {
   const { organizationId, profileBody } = organization;
   return (
     <a href={organizationAddress(organizationId)}>
@@ -91,9 +96,9 @@ function Nobody({ isFirstPage }: { readonly isFirstPage: boolean }) {
 /** Reads the newest events only for who has more resources than can be compared. */
 export async function findLastEvents(
   db: Database,
-  glances: readonly OrganizationGlance[],
-): Promise<(glance: OrganizationGlance) => LastEvent> {
-  const large = glances.filter(({ lastEventAt }) => lastEventAt === null).map(({ organizationId }) => organizationId);
+  summaries: readonly OrganizationSummary[],
+): Promise<(summary: OrganizationSummary) => LastEvent> {
+  const large = summaries.filter(({ lastEventAt }) => lastEventAt === null).map(({ organizationId }) => organizationId);
   const receipts = large.length === 0 ? { at: new Map<string, number>(), since: 0 } : await latestReceipts(db, large);
   return ({ organizationId, lastEventAt }) => ({
     at: lastEventAt ?? receipts.at.get(organizationId) ?? null,

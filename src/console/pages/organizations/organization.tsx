@@ -1,7 +1,7 @@
 import { notFound } from "../../../operator/requests.ts";
 import { readData } from "../../../qonto/resource.ts";
-import { MOST_TYPES, countUpTo, glanceAt, readCount } from "../../../store/organization-glances.ts";
-import { glimpses, readGlimpse } from "../../../store/resource-glimpses.ts";
+import { MOST_TYPES, countUpTo, summaryAt, readCount } from "../../../store/organization-summaries.ts";
+import { summaries, readSummary } from "../../../store/resource-summaries.ts";
 import { addresses, resourcesAddress } from "../../addresses.ts";
 import { count } from "../../components/figure.tsx";
 import { linkTo } from "../../components/filters.tsx";
@@ -23,41 +23,41 @@ const COUNTED_AT_MOST = 1_000;
 export function addOrganization(pages: Console): void {
   pages.get("/organizations/:id", async (c) => {
     const id = c.req.param("id");
-    const [glance, [accountRows, countRows]] = await Promise.all([
-      glanceAt(c.env.DB, id),
+    const [summary, [accountRows, countRows]] = await Promise.all([
+      summaryAt(c.env.DB, id),
       c.env.DB.batch([
-        glimpses(c.env.DB, id, { type: "v1/accounts", after: undefined, limit: MOST_ACCOUNTS + 1 }),
+        summaries(c.env.DB, id, { type: "v1/accounts", after: undefined, limit: MOST_ACCOUNTS + 1 }),
         countUpTo(c.env.DB, id, COUNTED_AT_MOST + 1),
       ]),
     ]);
-    if (glance === null) throw notFound("organization");
-    const lastEventOf = await findLastEvents(c.env.DB, [glance]);
-    const profile = glance.profileBody === null ? null : readData(glance.profileBody);
-    const rows = (accountRows?.results ?? []).map(readGlimpse);
+    if (summary === null) throw notFound("organization");
+    const lastEventOf = await findLastEvents(c.env.DB, [summary]);
+    const profile = summary.profileBody === null ? null : readData(summary.profileBody);
+    const rows = (accountRows?.results ?? []).map(readSummary);
     const ofRows = rows
       .slice(0, MOST_ACCOUNTS)
       .map((row) =>
         readAccount(readData(row.body), { resourceId: row.resourceId, isDeleted: row.deleted, asOf: row.versionAt }),
       );
-    const accounts = ofRows.length === 0 ? readAccountsOfProfile(profile, glance.profileAt) : ofRows;
+    const accounts = ofRows.length === 0 ? readAccountsOfProfile(profile, summary.profileAt) : ofRows;
     return showPage(
       c,
       <Page title="Organization" viewer={viewerOf(c)} here={addresses.organizations}>
         <Trail steps={[{ href: addresses.organizations, text: "Organizations" }]} />
         <p class="known-subject">
-          <bdi>{nameOf(glance.profileBody) ?? "Without a name yet"}</bdi>
+          <bdi>{nameOf(summary.profileBody) ?? "Without a name yet"}</bdi>
         </p>
         <p class="known-more">
           <code>
             <bdi>{id}</bdi>
           </code>
           <span>
-            Last event: <ShowLastEvent lastEvent={lastEventOf(glance)} />
+            Last event: <ShowLastEvent lastEvent={lastEventOf(summary)} />
           </span>
           <a href={linkTo(addresses.events, { organization: id })}>Its events</a>
         </p>
         <Accounts organizationId={id} accounts={accounts} areMore={rows.length > MOST_ACCOUNTS} />
-        <Profile organizationId={id} profile={profile} asOf={glance.profileAt} />
+        <Profile organizationId={id} profile={profile} asOf={summary.profileAt} />
         <Counts organizationId={id} counts={(countRows?.results ?? []).map(readCount)} />
       </Page>,
     );

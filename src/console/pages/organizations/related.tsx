@@ -2,7 +2,7 @@ import { readData } from "../../../qonto/resource.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { resourceAddress } from "../../addresses.ts";
 import { ShortId } from "../../components/short-id.tsx";
-import { gistOf } from "./gist.ts";
+import { summaryOf } from "./summary.ts";
 
 /** What it belongs with: the account, the beneficiary, … that it names. */
 export function Related({ resources }: { readonly resources: readonly ResourceRow[] }) {
@@ -15,7 +15,7 @@ export function Related({ resources }: { readonly resources: readonly ResourceRo
           <li>
             <bdi class="known-aside">{type}</bdi>
             <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
-              <bdi>{gistOf(type, readData(body)).title ?? <ShortId id={resourceId ?? ""} />}</bdi>
+              <bdi>{summaryOf(type, readData(body)).title ?? <ShortId id={resourceId ?? ""} />}</bdi>
             </a>
           </li>
         ))}

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { cursorOf, notFound } from "../../../operator/requests.ts";
 import { readData } from "../../../qonto/resource.ts";
 import { historyOf } from "../../../store/resource-events.ts";
-import { glimpsesOf } from "../../../store/resource-glimpses.ts";
+import { summariesOf } from "../../../store/resource-summaries.ts";
 import { type ResourceRow, findResource } from "../../../store/resources.ts";
 import { addresses, eventAddress, organizationAddress, resourcesAddress } from "../../addresses.ts";
 import { Amount } from "../../components/amount.tsx";
@@ -14,8 +14,8 @@ import { State } from "../../components/state.tsx";
 import { Time, TimeOfText } from "../../components/time.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { gistOf } from "./gist.ts";
-import { GistWords } from "./gist-parts.tsx";
+import { summaryOf } from "./summary.ts";
+import { SummaryWords } from "./summary-parts.tsx";
 import { History } from "./history.tsx";
 import { ShortId } from "../../components/short-id.tsx";
 import { Related } from "./related.tsx";
@@ -40,7 +40,7 @@ export function addResource(pages: Console): void {
     const data = readData(found.body);
     const [history, related] = await Promise.all([
       historyOf(c.env.DB, found, cursor),
-      glimpsesOf(c.env.DB, organizationId, relatedIds(found.type, data)),
+      summariesOf(c.env.DB, organizationId, relatedIds(found.type, data)),
     ]);
     return showPage(
       c,
@@ -66,18 +66,18 @@ export function addResource(pages: Console): void {
 }
 
 function Subject({ resource, data }: { readonly resource: ResourceRow; readonly data: Record<string, unknown> }) {
-  const gist = gistOf(resource.type, data);
+  const summary = summaryOf(resource.type, data);
   return (
     <>
       <p class="known-subject">
-        <bdi>{gist.title ?? resource.type}</bdi>{" "}
-        {gist.money === null ? null : <Amount value={gist.money.value} currency={gist.money.currency} />}
+        <bdi>{summary.title ?? resource.type}</bdi>{" "}
+        {summary.money === null ? null : <Amount value={summary.money.value} currency={summary.money.currency} />}
       </p>
       <p class="known-more">
         {resource.deleted ? <State state="paused">deleted</State> : null}
         <span class="known-words">
-          {gist.iban === null ? null : <Iban iban={gist.iban} />}
-          <GistWords words={gist.words} />
+          {summary.iban === null ? null : <Iban iban={summary.iban} />}
+          <SummaryWords words={summary.words} />
         </span>
         <bdi>{resource.type}</bdi>
         {resource.resourceId === null ? null : (

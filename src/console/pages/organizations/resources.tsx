@@ -2,8 +2,8 @@ import { z } from "zod";
 import { cursorOf, encodeCursor, notFound } from "../../../operator/requests.ts";
 import { toPage } from "../../../operator/responses.ts";
 import { readData } from "../../../qonto/resource.ts";
-import { countUpTo, readCount } from "../../../store/organization-glances.ts";
-import { glimpses, readGlimpse } from "../../../store/resource-glimpses.ts";
+import { countUpTo, readCount } from "../../../store/organization-summaries.ts";
+import { summaries, readSummary } from "../../../store/resource-summaries.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { addresses, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import { Amount } from "../../components/amount.tsx";
@@ -18,8 +18,8 @@ import { TimeOfText } from "../../components/time.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 import { FindForm } from "./find-form.tsx";
-import { type Gist, gistOf } from "./gist.ts";
-import { GistWords } from "./gist-parts.tsx";
+import { type Summary, summaryOf } from "./summary.ts";
+import { SummaryWords } from "./summary-parts.tsx";
 import { ShortId } from "../../components/short-id.tsx";
 import { Trail } from "./trail.tsx";
 
@@ -36,13 +36,13 @@ export function addResources(pages: Console): void {
     const id = c.req.param("id");
     const { type, cursor } = readQuery(c, listQuery);
     const [found, types] = await c.env.DB.batch([
-      glimpses(c.env.DB, id, { type, after: cursor, limit: PER_PAGE + 1 }),
+      summaries(c.env.DB, id, { type, after: cursor, limit: PER_PAGE + 1 }),
       countUpTo(c.env.DB, id, 1),
     ]);
     const knownTypes = (types?.results ?? []).map(readCount).map((one) => one.type);
     if (knownTypes.length === 0) throw notFound("organization");
-    const { data: rows, next_cursor } = toPage((found?.results ?? []).map(readGlimpse), PER_PAGE, {
-      show: (row) => ({ ...row, gist: gistOf(row.type, readData(row.body)) }),
+    const { data: rows, next_cursor } = toPage((found?.results ?? []).map(readSummary), PER_PAGE, {
+      show: (row) => ({ ...row, summary: summaryOf(row.type, readData(row.body)) }),
       cursorAt: (row) => encodeCursor({ type: row.type, resourceId: row.resourceId }),
     });
     const path = resourcesAddress(id);
@@ -88,7 +88,7 @@ export function addResources(pages: Console): void {
   });
 }
 
-type Row = ResourceRow & { readonly gist: Gist };
+type Row = ResourceRow & { readonly summary: Summary };
 
 interface ListedProps {
   readonly organizationId: string;
@@ -100,15 +100,15 @@ function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
   const amount = {
     title: "Amount",
     kind: "figure" as const,
-    cell: ({ gist: { money } }: Row) =>
+    cell: ({ summary: { money } }: Row) =>
       money === null ? "–" : <Amount value={money.value} currency={money.currency} />,
   };
   const iban = {
     title: "IBAN",
-    cell: ({ gist }: Row) => (gist.iban === null ? "–" : <Iban iban={gist.iban} />),
+    cell: ({ summary }: Row) => (summary.iban === null ? "–" : <Iban iban={summary.iban} />),
   };
-  const haveIbans = rows.some(({ gist }) => gist.iban !== null);
-  const haveAmounts = rows.some(({ gist }) => gist.money !== null);
+  const haveIbans = rows.some(({ summary }) => summary.iban !== null);
+  const haveAmounts = rows.some(({ summary }) => summary.money !== null);
   return (
     <Table
       caption="Resources in the order of type and id"
@@ -134,14 +134,14 @@ interface WhatProps {
 }
 
 function What({ organizationId, row, showsType }: WhatProps) {
-  const { type, resourceId, gist } = row;
+  const { type, resourceId, summary } = row;
   return (
     <span class="known-what known-lines">
       <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
-        <bdi>{gist.title ?? type}</bdi>
+        <bdi>{summary.title ?? type}</bdi>
       </a>
       <span class="known-aside">
-        {showsType && gist.title !== null ? (
+        {showsType && summary.title !== null ? (
           <>
             <bdi>{type}</bdi>{" "}
           </>
@@ -152,11 +152,11 @@ function What({ organizationId, row, showsType }: WhatProps) {
   );
 }
 
-function Standing({ row: { deleted, gist } }: { readonly row: Row }) {
+function Standing({ row: { deleted, summary } }: { readonly row: Row }) {
   return (
     <span class="known-words">
       {deleted ? <State state="paused">deleted</State> : null}
-      <GistWords words={gist.words} />
+      <SummaryWords words={summary.words} />
     </span>
   );
 }

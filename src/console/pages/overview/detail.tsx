@@ -1,4 +1,4 @@
-import { TeamLink } from "../../components/team-link.tsx";
+import { DestinationLink } from "../../components/destination-link.tsx";
 import type { OverviewFigures } from "./figures.ts";
 
 interface DetailProps {
@@ -7,13 +7,13 @@ interface DetailProps {
   readonly figures: OverviewFigures | null;
 }
 
-/** What a check found, with each team by its name: the health is public, and knows ids only. */
+/** What a check found, with each destination by its name: the health is public, and knows ids only. */
 export function Detail({ text, figures }: DetailProps) {
   return (
     <>
       {text.split(/\b(dst_\w+)/).map((part) => {
-        const team = figures?.teams.find(({ id }) => id === part);
-        return team === undefined ? part : <TeamLink team={team} />;
+        const destination = figures?.destinations.find(({ id }) => id === part);
+        return destination === undefined ? part : <DestinationLink destination={destination} />;
       })}
     </>
   );

@@ -1,13 +1,13 @@
-import { type Counts, boundOf, sumOf } from "../../../domain/tally.ts";
-import type { Tally } from "../../../domain/tally.ts";
+import { type Counts, boundOf, sumOf } from "../../../domain/counters.ts";
+import type { Counters } from "../../../domain/counters.ts";
 import { isBalanced } from "../../../domain/ledger.ts";
 import type { Env } from "../../../env.ts";
 import { backlogs, readBacklogRow, readWaitingRow, whatWaits } from "../../../store/backlog.ts";
 import { outcomesSince, readOutcomeRow } from "../../../store/event-outcomes.ts";
 import { countNewest } from "../../../store/ledger.ts";
 import { readRecentRow, recentDeliveries } from "../../../store/recent-deliveries.ts";
-import { countsByHour, readCountsOfHour } from "../../../store/tallies.ts";
-import { writeTally } from "../../../write-tally.ts";
+import { countsByHour, readCountsOfHour } from "../../../store/counters.ts";
+import { writeCounters } from "../../../write-counters.ts";
 
 const HOUR_MS = 3_600_000;
 const SLOT_MS = 300_000;
@@ -17,9 +17,9 @@ const HOURS = 24;
 const ACKNOWLEDGEMENT = "qonto_relay_acknowledgement_seconds";
 
 /** What the overview shows beside the health. Four D1 calls, whatever there is. */
-export async function readFigures(env: Env, tally: Tally, now: number) {
+export async function readFigures(env: Env, counters: Counters, now: number) {
   // What this isolate has counted and not written down belongs to it.
-  await writeTally(env.DB, tally, now);
+  await writeCounters(env.DB, counters, now);
   const hourEndsAt = Math.ceil((now + 1) / SLOT_MS) * SLOT_MS;
   const hourSince = hourEndsAt - SLOTS * SLOT_MS;
   const daySince = (Math.floor(now / HOUR_MS) - HOURS + 1) * HOUR_MS;
@@ -51,7 +51,9 @@ export async function readFigures(env: Env, tally: Tally, now: number) {
     oldestWaitingAt: oldest.length === 0 ? null : Math.min(...oldest),
     waiting: readWaitingRow(waiting?.results[0]),
     ledger: { ...newest, isBalanced: isBalanced(newest.ledger) },
-    teams: (recent?.results ?? []).map(readRecentRow).map((team) => ({ ...team, backlog: backlogOf.get(team.id) })),
+    destinations: (recent?.results ?? [])
+      .map(readRecentRow)
+      .map((destination) => ({ ...destination, backlog: backlogOf.get(destination.id) })),
   };
 }
 

@@ -32,7 +32,7 @@ export function Ledger({ ledger, isBalanced, since, until }: LedgerProps) {
       </p>
       <p class="help">
         <State state={isBalanced ? "ok" : "degraded"}>{isBalanced ? "It balances" : "It does not balance"}</State>, as
-        does what each team is owed, from <Time at={since} /> to <Time at={until} />; beside it{" "}
+        does what each destination is expected, from <Time at={since} /> to <Time at={until} />; beside it{" "}
         {ledger.duplicates === 1 ? "1 duplicate" : `${count(ledger.duplicates)} duplicates`}.
       </p>
     </section>

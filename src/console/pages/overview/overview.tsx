@@ -1,4 +1,4 @@
-import type { Tally } from "../../../domain/tally.ts";
+import type { Counters } from "../../../domain/counters.ts";
 import { type Health, judgeHealth } from "../../../operator/judge-health.ts";
 import { logFailure } from "../../../platform/log.ts";
 import { withTimeout } from "../../../platform/timeout.ts";
@@ -12,7 +12,7 @@ import { showPage } from "../../show-page.ts";
 import { Detail } from "./detail.tsx";
 import { type OverviewFigures, readFigures } from "./figures.ts";
 import { Ledger } from "./ledger.tsx";
-import { Teams } from "./teams.tsx";
+import { Destinations } from "./destinations.tsx";
 import { Traffic } from "./traffic.tsx";
 import { Verdict } from "./verdict.tsx";
 
@@ -20,12 +20,12 @@ import { Verdict } from "./verdict.tsx";
 const FIGURES_TIMEOUT_MS = 5_000;
 
 /** Is it well? */
-export function addOverview(pages: Console, world: World, tally: Tally): void {
+export function addOverview(pages: Console, world: World, counters: Counters): void {
   pages.get("/", async (c) => {
     const now = world.now();
     const [health, read] = await Promise.all([
       judgeHealth(c.env, now, world),
-      withTimeout(readFigures(c.env, tally, now), FIGURES_TIMEOUT_MS, world),
+      withTimeout(readFigures(c.env, counters, now), FIGURES_TIMEOUT_MS, world),
     ]);
     if (read.state === "failed") logFailure("console-overview", await explained(c.env.DB, read.error));
     const figures = read.state === "done" ? read.value : null;
@@ -39,7 +39,7 @@ export function addOverview(pages: Console, world: World, tally: Tally): void {
           ) : (
             <>
               <Traffic figures={figures} now={now} />
-              <Teams teams={figures.teams} now={now} />
+              <Destinations destinations={figures.destinations} now={now} />
               <Ledger {...figures.ledger} until={now} />
             </>
           )}
@@ -63,7 +63,7 @@ const names: Readonly<Record<keyof Health["checks"], string>> = {
   cron: "Cron",
   fan_out: "First attempts",
   deliveries: "Later attempts",
-  resting_destinations: "Resting teams",
+  open_circuits: "Resting destinations",
   dead_letters: "Dead letters",
   secrets: "Secrets",
   storage: "Storage",

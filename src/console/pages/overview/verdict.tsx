@@ -1,8 +1,8 @@
 import type { Child } from "hono/jsx";
 import type { Health } from "../../../operator/judge-health.ts";
 import { State, type StateName } from "../../components/state.tsx";
-import { TeamLink } from "../../components/team-link.tsx";
-import { countPaused, failingTeams } from "../../components/team-state.ts";
+import { DestinationLink } from "../../components/destination-link.tsx";
+import { countPaused, failingDestinations } from "../../components/destination-state.ts";
 import { Detail } from "./detail.tsx";
 import type { OverviewFigures } from "./figures.ts";
 
@@ -42,11 +42,11 @@ interface Judgement {
 
 function judge(isDegraded: boolean, figures: OverviewFigures | null): Judgement {
   if (isDegraded) return { state: "degraded", word: "Degraded", sentence: "Something is not as it should be." };
-  const [first, ...more] = failingTeams(figures?.teams ?? []);
+  const [first, ...more] = failingDestinations(figures?.destinations ?? []);
   if (first !== undefined) {
     const sentence = (
       <>
-        Events arrive and are kept, but <TeamLink team={first} />
+        Events arrive and are kept, but <DestinationLink destination={first} />
         {more.length === 0 ? " does not take its own." : ` and ${more.length} more do not take theirs.`}
       </>
     );
@@ -57,16 +57,16 @@ function judge(isDegraded: boolean, figures: OverviewFigures | null): Judgement 
 
 function sayWell(figures: OverviewFigures | null): string {
   if (figures === null) return "Events are received.";
-  if (figures.teams.length === 0) return "The relay is ready. No team is there yet to get events.";
+  if (figures.destinations.length === 0) return "The relay is ready. No destination is there yet to get events.";
   if (figures.ledger.ledger.received === 0) return "The relay is ready. Nothing has come within the last day.";
-  return sayWhoGetsThem(figures.teams.length, countPaused(figures.teams));
+  return sayWhoGetsThem(figures.destinations.length, countPaused(figures.destinations));
 }
 
-function sayWhoGetsThem(teams: number, paused: number): string {
-  if (paused === 0) return "Events arrive, and each team gets its own.";
-  if (paused === teams) {
-    return `Events arrive and are kept, but ${teams === 1 ? "the one team" : "every team"} is paused and gets none.`;
+function sayWhoGetsThem(destinations: number, paused: number): string {
+  if (paused === 0) return "Events arrive, and each destination gets its own.";
+  if (paused === destinations) {
+    return `Events arrive and are kept, but ${destinations === 1 ? "the one destination" : "every destination"} is paused and gets none.`;
   }
-  const others = teams - paused === 1 ? "the other gets its own" : "the others get their own";
-  return `Events arrive. ${paused === 1 ? "One team is" : `${paused} teams are`} paused; ${others}.`;
+  const others = destinations - paused === 1 ? "the other gets its own" : "the others get their own";
+  return `Events arrive. ${paused === 1 ? "One destination is" : `${paused} destinations are`} paused; ${others}.`;
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Notice } from "../../components/notice.tsx";
 import { count } from "../../components/figure.tsx";
 
-/** What a deed says in the query of the page that it leads to. */
+/** What an action says in the query of the page that it leads to. */
 export const doneQuery = z.object({
   done: z.enum(["released", "settled_before", "deleted", "released_all"]).optional(),
   released: z.coerce.number().int().min(0).max(1_000).default(0),
@@ -18,7 +18,7 @@ export function Done({ done, released, failed }: DoneProps) {
     case "released":
       return (
         <Notice kind="ok">
-          Released: it is on its way to the teams that want it. To release it again would send nothing.
+          Released: it is on its way to the destinations that want it. To release it again would send nothing.
         </Notice>
       );
     case "settled_before":
@@ -28,12 +28,14 @@ export function Done({ done, released, failed }: DoneProps) {
         </Notice>
       );
     case "deleted":
-      return <Notice kind="ok">Deleted: no team gets it, and nothing of it is kept but the audit record.</Notice>;
+      return (
+        <Notice kind="ok">Deleted: no destination gets it, and nothing of it is kept but the audit record.</Notice>
+      );
     case "released_all":
       return (
         <Notice kind={failed === 0 ? "ok" : "bad"}>
           {released === 1 ? "Released 1 event" : `Released ${count(released)} events`}: what had not come by another way
-          is on its way to the teams that want it.
+          is on its way to the destinations that want it.
           {failed === 0
             ? ""
             : ` ${count(failed)} could not be released, and wait where they were: release them again in a moment.`}

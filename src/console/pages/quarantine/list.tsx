@@ -66,8 +66,8 @@ export function ReleaseAll({ viewer, rows }: Pick<ListProps, "viewer" | "rows">)
       label={`Release ${all}`}
       fields={stale.map(({ id }) => ({ name: "id", value: id }))}
     >
-      After an outage Qonto's retries come late, and wait here. {stale.length} events would go to the teams that want
-      them, each once; what has come by another way meanwhile is not sent again. Unreadable ones stay.
+      After an outage Qonto's retries come late, and wait here. {stale.length} events would go to the destinations that
+      want them, each once; what has come by another way meanwhile is not sent again. Unreadable ones stay.
     </Confirm>
   );
 }

@@ -9,7 +9,7 @@ import { EmptyState } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { addQuarantineDeeds } from "./deeds.ts";
+import { addQuarantineActions } from "./actions.ts";
 import { Done, doneQuery } from "./done.tsx";
 import { addQuarantined } from "./quarantined.tsx";
 import { Advice, QuarantineList, ReleaseAll } from "./list.tsx";
@@ -60,7 +60,7 @@ export function addQuarantine(pages: Console, world: World): void {
       </Page>,
     );
   });
-  addQuarantineDeeds(pages, world);
+  addQuarantineActions(pages, world);
   addQuarantined(pages);
 }
 

@@ -70,7 +70,7 @@ function Decision({ viewer, found }: { readonly viewer: Viewer; readonly found: 
         </Press>
         <Confirm viewer={viewer} action={`${quarantinedAddress(id)}/delete`} label="Delete">
           {isWaiting
-            ? "No team would ever get it, unless Qonto sends it once more. That cannot be undone."
+            ? "No destination would ever get it, unless Qonto sends it once more. That cannot be undone."
             : "Only this copy would go: the event that it became stays, and so do its deliveries."}
         </Confirm>
       </div>

@@ -22,6 +22,6 @@ export const reasons: Readonly<Record<QuarantineReason, Reason>> = {
     brief: "the body is not an event",
     why: "Qonto's signature holds, but the body is not an event: no JSON, or none with an id and a type.",
     advice:
-      "Look at the body. Released, it goes to the teams byte for byte, marked by its type or as unreadable; those that can make nothing of it ignore it. If it means nothing to anybody, delete it.",
+      "Look at the body. Released, it goes to the destinations byte for byte, marked by its type or as unreadable; those that can make nothing of it ignore it. If it means nothing to anybody, delete it.",
   },
 };

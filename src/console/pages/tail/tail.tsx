@@ -1,6 +1,6 @@
 import type { World } from "../../../platform/world.ts";
 import { searchEvents } from "../../../store/event-search.ts";
-import { readListedTeam, teamList } from "../../../store/team-list.ts";
+import { readListedDestination, destinationList } from "../../../store/destination-list.ts";
 import { addresses } from "../../addresses.ts";
 import { Filters, linkTo } from "../../components/filters.tsx";
 import { EmptyState } from "../../components/notice.tsx";
@@ -16,8 +16,8 @@ import { TailTable } from "./tail-table.tsx";
 export function addTail(pages: Console, world: World): void {
   pages.get("/tail", async (c) => {
     const query = readQuery(c, tailQuery);
-    const { events, also } = await searchEvents(c.env.DB, toSearch(query), [teamList(c.env.DB)]);
-    const teams = (also[0]?.results ?? []).map(readListedTeam);
+    const { events, also } = await searchEvents(c.env.DB, toSearch(query), [destinationList(c.env.DB)]);
+    const destinations = (also[0]?.results ?? []).map(readListedDestination);
     return showPage(
       c,
       <Page
@@ -52,7 +52,7 @@ export function addTail(pages: Console, world: World): void {
               </p>
             </EmptyState>
           ) : (
-            <TailTable events={events} teams={teams} />
+            <TailTable events={events} destinations={destinations} />
           )}
         </div>
       </Page>,

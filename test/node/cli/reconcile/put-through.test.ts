@@ -34,7 +34,7 @@ const put = () =>
     world: { ...realWorld, wait: async (ms) => waits.push(ms) },
   });
 
-it("goes to the webhook byte for byte, signed, and marked for whoever stands before the relay", async () => {
+it("goes to the webhook byte for byte, signed, and marked for anyone stands before the relay", async () => {
   answering(accepted);
   expect(await put()).toBe("applied");
   const [{ path, headers, body }] = posts() as [Received];

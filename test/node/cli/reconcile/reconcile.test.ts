@@ -13,7 +13,7 @@ import { SECRET, TOKEN, serveRelay } from "../served-relay.ts";
 
 const LONG_AGO = "2025-01-01T00:00:00.000Z";
 
-const team = new ScriptedServer();
+const destination = new ScriptedServer();
 let relay: ServedWorker;
 let api: RelayClient;
 let bank: QontoServer;
@@ -21,17 +21,17 @@ let bank: QontoServer;
 beforeAll(async () => {
   relay = await serveRelay();
   api = new RelayClient(relay.url, TOKEN);
-  await team.start();
-  await api.post("/api/destinations", { url: `${team.url}/hook` }, z.unknown());
+  await destination.start();
+  await api.post("/api/destinations", { url: `${destination.url}/hook` }, z.unknown());
 });
 afterAll(async () => {
   await relay?.stop();
-  await team.stop();
+  await destination.stop();
 });
 
 beforeEach(async () => {
   await openBank();
-  team.received.length = 0;
+  destination.received.length = 0;
 });
 afterEach(() => bank.stop());
 
@@ -148,7 +148,7 @@ describe("what never came", () => {
     expect(await events()).toEqual([]);
   });
 
-  it("is put through: the state is the bank's, teams get it with a mark, a second run adds nothing", async () => {
+  it("is put through: the state is the bank's, destinations get it with a mark, a second run adds nothing", async () => {
     const missing = makeThings();
     const before = await ledger();
     const first = await reconcile("--apply");
@@ -163,10 +163,12 @@ describe("what never came", () => {
     expect(third).toMatchObject({ code: 0, report: { balanced: true, differences: [] } });
     const all = await events();
     expect(all.map(({ reconciled }) => reconciled)).toEqual(missing.map(() => true));
-    expect(team.received.map(({ headers }) => headers["webhook-id"]).toSorted()).toEqual(
+    expect(destination.received.map(({ headers }) => headers["webhook-id"]).toSorted()).toEqual(
       all.map(({ id }) => id).toSorted(),
     );
-    expect(new Set(team.received.map(({ headers }) => headers["x-relay-reconciled"]))).toEqual(new Set(["true"]));
+    expect(new Set(destination.received.map(({ headers }) => headers["x-relay-reconciled"]))).toEqual(
+      new Set(["true"]),
+    );
     const after = await ledger();
     expect(after.reconciled - before.reconciled).toBe(missing.length);
     expect([after.duplicates - before.duplicates, after.conflicts, after.balanced]).toEqual([0, 0, true]);
@@ -178,7 +180,7 @@ describe("what never came", () => {
     bank.bank.make("v1/client-invoices");
     await reconcile("--apply", "--types", "v1/transfers,v1/cards,v1/client-invoices");
     await settled(4);
-    const bodies = team.received.map(({ body }) => JSON.parse(body));
+    const bodies = destination.received.map(({ body }) => JSON.parse(body));
     const eventsOf = (type: string) => bodies.filter((body) => body.type === type).map(({ data }) => data.event);
     expect(eventsOf("v1/transfers").toSorted()).toEqual(["created", "settled"]);
     expect(eventsOf("v1/cards")).toEqual(["discarded"]);
@@ -340,8 +342,8 @@ describe("a long run", () => {
     expect([code, report.types[0].listed]).toEqual([0, count]);
     await settled(count);
     await expectStateOfBank(["v1/clients"]);
-    expect(new Set(team.received.map(({ headers }) => headers["webhook-id"])).size).toBe(count);
-    expect(team.received).toHaveLength(count);
+    expect(new Set(destination.received.map(({ headers }) => headers["webhook-id"])).size).toBe(count);
+    expect(destination.received).toHaveLength(count);
   });
 
   it("waits where the rate limit asks for it", async () => {

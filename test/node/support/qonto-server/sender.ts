@@ -77,7 +77,7 @@ export class Sender {
     return delivery;
   }
 
-  /** Wakes what waits for its next try, to give up. */
+  /** DrainRequests what waits for its next try, to give up. */
   stop(): void {
     this.#ending.abort();
   }

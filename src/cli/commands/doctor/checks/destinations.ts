@@ -23,26 +23,26 @@ const deliveryFacts = z.object({
 
 type Delivery = z.output<typeof deliveryFacts>;
 
-interface TeamSeen {
+interface DestinationSeen {
   readonly destination: Destination;
-  /** The newest ones, of a team that is not healthy. */
+  /** The newest ones, of a destination that is not healthy. */
   readonly deliveries: readonly Delivery[];
   readonly dead: readonly Delivery[];
 }
 
-/** Whether each team gets what it is owed, and if not, what it answered. */
+/** Whether each destination gets what it is owed, and if not, what it answered. */
 export async function examineDestinations(patient: Patient): Promise<Result> {
   const destinations = await patient.destinations();
   const dead = await patient.inside((relay) =>
     Array.fromAsync(relay.list("/api/deliveries", deliveryFacts, { status: "dead", limit: DEAD_LOOKED_AT })),
   );
-  const teams: TeamSeen[] = [];
+  const seen: DestinationSeen[] = [];
   for (const destination of destinations) {
     // Those that its own settings have ended are as they are to be.
     const deadHere = dead.filter(
       ({ destination_id, attempts }) => destination_id === destination.id && attempts.at(-1)?.outcome !== "filtered",
     );
-    const isWell = destination.health.state === "healthy" && !destination.health.resting_since;
+    const isWell = destination.health.state === "healthy" && !destination.health.circuit_opened_at;
     const deliveries = isWell
       ? []
       : await patient.inside((relay) =>
@@ -50,24 +50,27 @@ export async function examineDestinations(patient: Patient): Promise<Result> {
             relay.list("/api/deliveries", deliveryFacts, { destination_id: destination.id, limit: NEWEST_LOOKED_AT }),
           ),
         );
-    teams.push({ destination, deliveries, dead: deadHere });
+    seen.push({ destination, deliveries, dead: deadHere });
   }
-  return judgeDestinations(teams, dead.length >= DEAD_LOOKED_AT);
+  return judgeDestinations(seen, dead.length >= DEAD_LOOKED_AT);
 }
 
 /** `isCut`: more deliveries are dead than were looked at. */
-export function judgeDestinations(teams: readonly TeamSeen[], isCut: boolean): Result {
-  const healthy = teams.filter(({ destination }) => destination.health.state === "healthy").length;
+export function judgeDestinations(destinations: readonly DestinationSeen[], isCut: boolean): Result {
+  const healthy = destinations.filter(({ destination }) => destination.health.state === "healthy").length;
   return judged(
-    teams.flatMap((team) => [...judgeHealth(team), ...judgeDead(team, isCut)]),
-    teams.length === 0 ? "There is no team yet." : `${healthy} of ${teams.length} healthy, nothing dead.`,
-    teams.length === 0 ? ["npm run qonto -- destinations create adds one."] : [],
+    destinations.flatMap((destination) => [...judgeHealth(destination), ...judgeDead(destination, isCut)]),
+    destinations.length === 0
+      ? "There is no destination yet."
+      : `${healthy} of ${destinations.length} healthy, nothing dead.`,
+    destinations.length === 0 ? ["npm run qonto -- destinations create adds one."] : [],
   );
 }
 
-function judgeHealth({ destination, deliveries }: TeamSeen): Finding[] {
+function judgeHealth({ destination, deliveries }: DestinationSeen): Finding[] {
   const { id, health, enabled } = destination;
-  const { consecutive_failures, last_success_at, last_failure_at, resting_since, next_probe_at, held_until } = health;
+  const { consecutive_failures, last_success_at, last_failure_at, circuit_opened_at, next_probe_at, held_until } =
+    health;
   const failures = `${consecutive_failures} failures in a row, last success ${last_success_at ?? "never"}, last failure ${last_failure_at ?? "never"}`;
   const last = lastFailureText(deliveries);
   if (!enabled) {
@@ -76,18 +79,18 @@ function judgeHealth({ destination, deliveries }: TeamSeen): Finding[] {
         fault: "destination_paused",
         what: `${nameOf(destination)} is paused: it gets nothing.`,
         seen: `enabled is false; ${failures}${last}.`,
-        remedy: "Resume it: it gets what has waited. A team that answers 410 is paused by that answer.",
+        remedy: "Resume it: it gets what has waited. A destination that answers 410 is paused by that answer.",
         commands: [`npm run qonto -- destinations resume ${id}`],
       },
     ];
   }
-  if (resting_since) {
+  if (circuit_opened_at) {
     return [
       {
-        fault: "destination_resting",
+        fault: "destination_circuit_open",
         what: `${nameOf(destination)} has failed for so long that it rests: what it is owed waits, in order.`,
-        seen: `Since ${resting_since}, ${failures}${last}.`,
-        remedy: `Have the team mend what that answer says. It is probed again at ${next_probe_at ?? "its turn"}, and gets all of it when it is back; or try now.`,
+        seen: `Since ${circuit_opened_at}, ${failures}${last}.`,
+        remedy: `Have the destination mend what that answer says. It is probed again at ${next_probe_at ?? "its turn"}, and gets all of it when it is back; or try now.`,
         commands: [`npm run qonto -- destinations test ${id}`],
       },
     ];
@@ -109,13 +112,13 @@ function judgeHealth({ destination, deliveries }: TeamSeen): Finding[] {
       fault: "destination_failing",
       what: `${nameOf(destination)} fails; what it is owed is tried again.`,
       seen: `${failures}${last}.`,
-      remedy: "Have the team mend what that answer says, and try.",
+      remedy: "Have the destination mend what that answer says, and try.",
       commands: [`npm run qonto -- destinations test ${id}`],
     },
   ];
 }
 
-function judgeDead({ destination, dead }: TeamSeen, isCut: boolean): Finding[] {
+function judgeDead({ destination, dead }: DestinationSeen, isCut: boolean): Finding[] {
   if (dead.length === 0) return [];
   const count = isCut ? `${dead.length} or more` : countText(dead.length, DEAD_LOOKED_AT);
   const since = dead.map(({ received_at }) => received_at).toSorted()[0];
@@ -124,7 +127,7 @@ function judgeDead({ destination, dead }: TeamSeen, isCut: boolean): Finding[] {
       fault: "deliveries_dead",
       what: `${nameOf(destination)} never got some events: all attempts failed, and no more will be made.`,
       seen: `${count === "1" ? "One delivery is" : `${count} deliveries are`} dead${lastFailureText(dead)}.`,
-      remedy: "When the team is well, send them again.",
+      remedy: "When the destination is well, send them again.",
       commands: [`npm run qonto -- replay destination ${destination.id} --since ${since ?? "30d"}`],
     },
   ];

@@ -37,13 +37,13 @@ const kinds: Readonly<Record<keyof Checks, Kind>> = {
   deliveries: {
     fault: "deliveries_overdue",
     what: "Deliveries are due and not attempted.",
-    remedy: "Look at `queues` below, and at the log of the retry lane.",
+    remedy: "Look at `queues` below, and at the log of the retries.",
     commands: ["npx wrangler tail"],
   },
-  resting_destinations: {
-    fault: "destination_resting",
-    what: "A team has been down for so long that it will not come back by itself.",
-    remedy: "Call the team.",
+  open_circuits: {
+    fault: "destination_circuit_open",
+    what: "A destination has been down for so long that it will not come back by itself.",
+    remedy: "Call the destination.",
     commands: ["npm run qonto -- destinations list"],
   },
   dead_letters: {
@@ -52,9 +52,9 @@ const kinds: Readonly<Record<keyof Checks, Kind>> = {
     remedy: "GET /api/dead-letters lists them; POST /api/dead-letters/<id>/replay sends one again.",
   },
   secrets: {
-    fault: "team_secrets_unopened",
-    what: "Teams' secrets cannot be opened: nothing can be signed for them.",
-    remedy: "Put the key they were sealed with back into ENCRYPTION_KEYS, behind the new one.",
+    fault: "destination_secrets_undecryptable",
+    what: "Destinations' secrets cannot be opened: nothing can be signed for them.",
+    remedy: "Put the key they were encrypted with back into ENCRYPTION_KEYS, behind the new one.",
   },
   storage: {
     fault: "database_filling",
@@ -65,7 +65,7 @@ const kinds: Readonly<Record<keyof Checks, Kind>> = {
 };
 
 /** With a token the doctor asks more closely. */
-const closerElsewhere: readonly (keyof Checks)[] = ["resting_destinations", "dead_letters", "schema"];
+const closerElsewhere: readonly (keyof Checks)[] = ["open_circuits", "dead_letters", "schema"];
 
 /** The relay's own word on itself: configuration, database, cron, backlog. */
 export async function examineHealth(patient: Patient): Promise<Result> {

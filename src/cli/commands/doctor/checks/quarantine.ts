@@ -10,7 +10,7 @@ const quarantined = z.object({ id: z.string(), reason: z.string(), received_at: 
 
 type Quarantined = z.output<typeof quarantined>;
 
-/** An event in quarantine is Qonto's own, and reaches no team until somebody releases it. */
+/** An event in quarantine is Qonto's own, and reaches no destination until somebody releases it. */
 export async function examineQuarantine(patient: Patient): Promise<Result> {
   const waiting = await patient.inside((relay) =>
     Array.fromAsync(relay.list("/api/quarantine", quarantined, { limit: LOOKED_AT })),
@@ -27,7 +27,7 @@ function judgeQuarantine(waiting: readonly Quarantined[], origin: string): Resul
       : [
           {
             fault: "quarantine_waiting",
-            what: "Authentic events wait in quarantine, and reach no team.",
+            what: "Authentic events wait in quarantine, and reach no destination.",
             seen: `GET /api/quarantine: ${countText(waiting.length, LOOKED_AT)} (${counted}), the newest of ${waiting[0]?.received_at ?? ""}.`,
             remedy: "Look at them, and release each. Many that are timestamp_too_old come of an outage, or of a clock.",
             commands: waiting

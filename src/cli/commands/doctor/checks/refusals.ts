@@ -16,7 +16,7 @@ interface Rule {
   readonly commands?: readonly string[];
 }
 
-/** Whoever scans the internet finds the address and sends what has no signature: that alone means nothing. */
+/** Anyone scans the internet finds the address and sends what has no signature: that alone means nothing. */
 const rules: Readonly<Record<Kind, Rule>> = {
   mismatched: {
     fault: "signatures_mismatched",

@@ -106,7 +106,7 @@ function judgeSignature(facts: SignatureFacts): Result {
   if (stale?.accepted === true) {
     findings.push({
       fault: "stale_accepted",
-      what: "Signatures of two days ago are taken: whoever has seen a request can send it again.",
+      what: "Signatures of two days ago are taken: anyone has seen a request can send it again.",
       seen: `A probe signed ${STALE_SECONDS} s ago was answered ${describeAnswer(stale)}.`,
       remedy: "Look at SIGNATURE_TOLERANCE_SECONDS (300 by default) and at the relay's clock.",
     });

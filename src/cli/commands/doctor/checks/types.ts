@@ -5,7 +5,7 @@ import { type Result, judged, skipped } from "../finding.ts";
 import { CannotExamine, type Patient } from "../patient.ts";
 import { leadsTo } from "./subscription.ts";
 
-/** What the teams wait for must be subscribed to: each subscription sends the types it names, and no other. */
+/** What the destinations wait for must be subscribed to: each subscription sends the types it names, and no other. */
 export async function examineTypes(patient: Patient): Promise<Result> {
   const { target, isSandbox, qonto } = patient.circumstances;
   if (!("thing" in qonto)) return skipped("There is no access to Qonto's API: see `subscription`.");
@@ -19,7 +19,7 @@ export async function examineTypes(patient: Patient): Promise<Result> {
   return judgeTypes(here, await patient.destinations(), isSandbox);
 }
 
-/** A team that takes all takes what there is; a pattern wants at least one of what it fits. */
+/** A destination that takes all takes what there is; a pattern wants at least one of what it fits. */
 export function judgeTypes(
   here: readonly Subscription[],
   destinations: readonly Destination[],
@@ -27,12 +27,12 @@ export function judgeTypes(
 ): Result {
   const subscribed = [...new Set(here.flatMap(({ types }) => types))];
   const wanted = Map.groupBy(
-    destinations.flatMap((one) => one.types.map((type) => ({ type, team: one.description || one.url }))),
+    destinations.flatMap((one) => one.types.map((type) => ({ type, destination: one.description || one.url }))),
     ({ type }) => type,
   );
   const lacking = [...wanted].filter(([type]) => isOfBusiness(type) && !subscribed.some((one) => fits(type, one)));
   const types = lacking.map(([type]) => type);
-  const teams = [...new Set(lacking.flatMap(([, wishes]) => wishes.map(({ team }) => team)))];
+  const wantedBy = [...new Set(lacking.flatMap(([, wishes]) => wishes.map(({ destination }) => destination)))];
   const id = here[0]?.id ?? "<id>";
   const all = [...subscribed, ...types.filter((type) => !type.endsWith("*"))].join(",");
   return judged(
@@ -41,27 +41,27 @@ export function judgeTypes(
       : [
           {
             fault: "type_not_subscribed",
-            what: `Teams wait for events that Qonto is not asked for: ${types.join(", ")}.`,
-            seen: `Wanted by ${teams.join(", ")}; subscribed are ${subscribed.join(", ")}.`,
+            what: `Destinations wait for events that Qonto is not asked for: ${types.join(", ")}.`,
+            seen: `Wanted by ${wantedBy.join(", ")}; subscribed are ${subscribed.join(", ")}.`,
             remedy: "Subscribe to them too; the token needs the scope of each type.",
             commands: [`npm run qonto -- subscriptions update ${id} --types ${all}${isSandbox ? " --sandbox" : ""}`],
           },
         ],
-    `Subscribed to all that teams name: ${subscribed.join(", ")}.`,
+    `Subscribed to all that destinations name: ${subscribed.join(", ")}.`,
     notesOn(subscribed, destinations),
   );
 }
 
 function notesOn(subscribed: readonly string[], destinations: readonly Destination[]): string[] {
-  if (destinations.length === 0) return ["There is no team yet: events are kept, and go nowhere."];
+  if (destinations.length === 0) return ["There is no destination yet: events are kept, and go nowhere."];
   const unwanted = subscribed.filter(
     (type) => !destinations.some(({ types }) => types.length === 0 || types.some((pattern) => fits(pattern, type))),
   );
   const known = businessTypes.filter((type) => !subscribed.includes(type));
   const takesAll = destinations.some(({ types }) => types.length === 0);
   return [
-    ...(unwanted.length === 0 ? [] : [`Subscribed, and wanted by no team: ${unwanted.join(", ")}.`]),
-    ...(takesAll && known.length > 0 ? [`A team takes all types; not subscribed are ${known.join(", ")}.`] : []),
+    ...(unwanted.length === 0 ? [] : [`Subscribed, and wanted by no destination: ${unwanted.join(", ")}.`]),
+    ...(takesAll && known.length > 0 ? [`A destination takes all types; not subscribed are ${known.join(", ")}.`] : []),
   ];
 }
 

@@ -1,0 +1,15 @@
+import type { Counters } from "../domain/counters.ts";
+import type { Config, Env } from "../env.ts";
+import type { Fields } from "../platform/log.ts";
+import type { World } from "../platform/world.ts";
+
+export interface CronRun {
+  readonly env: Env;
+  /** Null when a variable cannot be read; `/health` says which. */
+  readonly config: Config | null;
+  readonly counters: Counters;
+  readonly world: Pick<World, "now" | "randomBytes">;
+}
+
+/** One of the cron's tasks; what it returns goes into the run's log line. */
+export type CronTask = (cron: CronRun) => Promise<Fields>;

@@ -1,0 +1,83 @@
+import { logFailure } from "../platform/log.ts";
+import type { Database } from "../store/database.ts";
+import { countAndRemember, countHour, hourBehind } from "../store/ledger.ts";
+import {
+  type LedgerMoment,
+  MOST_HOURS,
+  type RememberedHour,
+  confirmHour,
+  firstUnkeptHour,
+  findLeastChecked,
+  writeCounts,
+} from "../store/ledger-hours.ts";
+import { readCronState, writeCronState } from "../store/cron-state.ts";
+import { MS_PER_HOUR, hourOf } from "../store/counters.ts";
+import type { CronRun } from "./cron-task.ts";
+
+/** A thousand events a minute are counted again, at most: what receives hardly notices. */
+const MS_PER_EVENT = 60;
+
+/** Between two checks: some hundred rows read a minute, and a month of hours is checked within three weeks. */
+const CHECKED_EVERY_MS = 2_400_000;
+
+/** Events that one run counts for the first time, and the rest of the hour that the last of them is in. */
+const EVENTS_AT_ONCE = 1_000;
+
+/**
+ * Keeps what the ledger remembers: adds the hours that have come to their end, then counts again from the rows, one by one,
+ * those that are remembered, the longest unchecked first.
+ */
+export async function keepLedger({ env, world }: CronRun) {
+  const now = world.now();
+  const cronState = await readCronState(env.DB);
+  if (now < (cronState.get("ledger_due_at") ?? 0)) return {};
+  const { moment, least } = await findLeastChecked(env.DB);
+  if (moment.firstAt === null || moment.newestAt === null) return {};
+  const keptUntil = Math.max(cronState.get("ledger_kept_until") ?? 0, hourOf(moment.firstAt));
+  // Retries have had an hour to end what was pending. An hour in which something still is, is counted at every request.
+  const end = hourOf(moment.newestAt - MS_PER_HOUR);
+  if (keptUntil < end) {
+    const kept = await keepHours(env.DB, { from: keptUntil, end }, moment, now);
+    await writeCronState(env.DB, { ledger_kept_until: kept.until });
+    return { ledger_events: kept.events };
+  }
+  if (least === null) return {};
+  const events = await checkHour({ env, world }, least, moment);
+  await writeCronState(env.DB, { ledger_due_at: now + Math.max(CHECKED_EVERY_MS, events * MS_PER_EVENT) });
+  return { ledger_events: events };
+}
+
+/** Remembers the next hours before `end`, those with a thousand events or so; returns how far it has come. */
+async function keepHours(
+  db: Database,
+  { from, end }: { readonly from: number; readonly end: number },
+  moment: LedgerMoment,
+  now: number,
+): Promise<{ readonly until: number; readonly events: number }> {
+  const first = await firstUnkeptHour(db, from, end);
+  if (first === end) return { until: end, events: 0 };
+  const behind = (await hourBehind(db, first * MS_PER_HOUR, EVENTS_AT_ONCE)) ?? end;
+  const until = Math.min(end, first + MOST_HOURS, behind);
+  const span = { since: first * MS_PER_HOUR, until: until * MS_PER_HOUR };
+  const counted = await countAndRemember(db, span, moment, now);
+  return { until, events: counted.values().reduce((sum, { received }) => sum + received, 0) };
+}
+
+/** Returns how many events were counted. What has been changed meanwhile is not judged. */
+async function checkHour(
+  { env, world }: Pick<CronRun, "env" | "world">,
+  remembered: RememberedHour,
+  moment: LedgerMoment,
+): Promise<number> {
+  const counted = await countHour(env.DB, remembered.hour);
+  const isTrue = await confirmHour(env.DB, remembered, counted, moment, world.now());
+  if (isTrue && writeCounts(counted) !== remembered.counts) {
+    logFailure("keep-ledger", new Error("The rows of an hour say something else than they did"), {
+      hour: new Date(remembered.hour * MS_PER_HOUR).toISOString(),
+      remembered: remembered.counts,
+      counted: writeCounts(counted),
+    });
+    await writeCronState(env.DB, { ledger_drifted_at: world.now() });
+  }
+  return counted.received;
+}

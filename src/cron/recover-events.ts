@@ -1,0 +1,69 @@
+import type { Database } from "../store/database.ts";
+import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { byId, measure, pack } from "../messages.ts";
+import { noteSuccesses } from "../store/destination-health.ts";
+import { readCronState, writeCronState } from "../store/cron-state.ts";
+import { type ScannedEvent, markQueued, scanEvents } from "../store/recovery-scan.ts";
+import type { CronRun } from "./cron-task.ts";
+
+/** Each further message waits twice as long as the one before, for in a queue that stands still they would pile up. */
+const LONGEST_PATIENCE_MS = 600_000;
+
+const EVENTS_PER_PAGE = 1_000;
+const MAX_PAGES = 50;
+const MAX_REQUEUED = 1_000;
+const EVENTS_PER_CALL = 100;
+
+/**
+ * Gives every event that has lost its next step another message: recorded but never queued, or claimed by a consumer
+ * that died. Begins behind the last event before which all are finished, so an event is read a few times in its life. A run
+ * that cannot come to the end leaves the rest to the next one, so no stuck event keeps those behind it from being looked at.
+ */
+export async function recoverEvents({ env, world }: CronRun) {
+  const now = world.now();
+  const cronState = await readCronState(env.DB);
+  const from = cronState.get("recovery_scan_from") ?? 0;
+  const scanned = await scan(env.DB, from);
+  const lost = scanned.events.filter((event) => hasLostNextStep(event, now)).slice(0, MAX_REQUEUED);
+  for (let start = 0; start < lost.length; start += EVENTS_PER_CALL) {
+    const ids = lost.slice(start, start + EVENTS_PER_CALL).map(({ id }) => id);
+    const messages = pack(ids.map((id) => measure(byId(id, null))));
+    await env.EVENTS.sendBatch(messages.map((body) => ({ body })));
+    await markQueued(env.DB, ids, now);
+  }
+
+  const reached = scanned.events.at(-1)?.seq ?? from;
+  if (reached > from) await noteSuccesses(env.DB, from, reached);
+  const oldest = scanned.events.find(({ isUnfinished }) => isUnfinished);
+  let oldestAt = oldest?.receivedAt ?? 0;
+  let unfinishedFrom = oldest === undefined ? reached : oldest.seq - 1;
+  const knownAt = cronState.get("recovery_scan_continues") === 1 ? (cronState.get("oldest_unfinished_at") ?? 0) : 0;
+  if (knownAt > 0) [oldestAt, unfinishedFrom] = [knownAt, cronState.get("unfinished_from") ?? 0];
+  await writeCronState(env.DB, {
+    oldest_unfinished_at: oldestAt,
+    unfinished_from: unfinishedFrom,
+    recovery_scan_continues: scanned.isCutShort ? 1 : 0,
+    recovery_scan_from: scanned.isCutShort ? reached : unfinishedFrom,
+  });
+  return { scanned_events: scanned.events.length, requeued_events: lost.length };
+}
+
+/** Whether no message about an event can be on its way any more, and no consumer has it. */
+export function hasLostNextStep(
+  { isUnfinished, receivedAt, queuedAt, claimedUntil }: ScannedEvent,
+  now: number,
+): boolean {
+  const patienceMs = Math.max(MESSAGE_PATIENCE_MS, Math.min(queuedAt - receivedAt, LONGEST_PATIENCE_MS));
+  return isUnfinished && queuedAt <= now - patienceMs && (claimedUntil === null || claimedUntil <= now);
+}
+
+/** Reads the events behind a position, page by page. */
+async function scan(db: Database, from: number): Promise<{ events: ScannedEvent[]; isCutShort: boolean }> {
+  const events: ScannedEvent[] = [];
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const found = await scanEvents(db, events.at(-1)?.seq ?? from, EVENTS_PER_PAGE);
+    events.push(...found);
+    if (found.length < EVENTS_PER_PAGE) return { events, isCutShort: false };
+  }
+  return { events, isCutShort: true };
+}

@@ -1,0 +1,62 @@
+import type { Config } from "../env.ts";
+import { decryptSecret } from "../outbound/secrets.ts";
+import { isEncryptedByFirst, encrypt } from "../platform/encryption.ts";
+import { type StoredSecrets, readStoredSecrets, replaceSecrets } from "../store/destination-secrets.ts";
+import { writeCronState } from "../store/cron-state.ts";
+import type { CronRun } from "./cron-task.ts";
+
+/**
+ * Brings the destinations' secrets under the first of the configured keys, so that the others may go, and deletes those whose
+ * rotation is over. A secret that no key opens is kept: the key may come back, or this is an older version of the
+ * Worker, which does not know it yet. `/health` says when it is the current secret of a destination.
+ */
+export async function reencryptSecrets({ env, world, config }: CronRun) {
+  if (config === null) return {};
+  const { encryptionKeys, trustedKeys } = config;
+  let reencrypted = 0;
+  let undecryptable = 0;
+  for (const stored of await readStoredSecrets(env.DB)) {
+    const renewed = await renew(stored, encryptionKeys, world);
+    if (renewed === null) undecryptable += 1;
+    // Nothing is encrypted with a key that does not count.
+    else if (trustedKeys.length > 0 && isOther(renewed, stored)) {
+      await replaceSecrets(env.DB, stored, renewed);
+      reencrypted += 1;
+    }
+  }
+  await writeCronState(env.DB, { undecryptable_secrets: undecryptable });
+  return { reencrypted_secrets: reencrypted, undecryptable_secrets: undecryptable };
+}
+
+/** Null when its secret cannot be opened. */
+async function renew(
+  { destinationId, secret, previous }: StoredSecrets,
+  keys: Config["encryptionKeys"],
+  world: CronRun["world"],
+): Promise<StoredSecrets | null> {
+  const renewed = await reencrypted(secret, keys, destinationId, world);
+  if (renewed === null) return null;
+  const stillSigning = previous.filter(({ until }) => until > world.now());
+  const renewedPrevious = await Promise.all(
+    stillSigning.map(async (one) => ({
+      ...one,
+      secret: (await reencrypted(one.secret, keys, destinationId, world)) ?? one.secret,
+    })),
+  );
+  return { destinationId, secret: renewed, previous: renewedPrevious };
+}
+
+async function reencrypted(
+  encrypted: string,
+  keys: Config["encryptionKeys"],
+  owner: string,
+  world: CronRun["world"],
+): Promise<string | null> {
+  const opened = await decryptSecret(keys, encrypted, owner);
+  if (opened === null || (await isEncryptedByFirst(keys, encrypted))) return opened && encrypted;
+  return encrypt(keys, opened, owner, world);
+}
+
+function isOther(one: StoredSecrets, other: StoredSecrets): boolean {
+  return JSON.stringify(one) !== JSON.stringify(other);
+}

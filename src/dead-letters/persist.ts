@@ -1,0 +1,29 @@
+import type { Database } from "../store/database.ts";
+import { type QueueMessage, aboutOf } from "../messages.ts";
+import { readEventText } from "../qonto/read-event.ts";
+import { recordOnce } from "../store/events.ts";
+import { keep, quarantineId } from "../store/quarantine.ts";
+
+/**
+ * Statements that put into D1 what a message may be alone to hold: an event, or the body of an unreadable one. Either is
+ * recorded as of now, for the cron looks for what is stuck among the latest, and deletes what is old. All else that a message
+ * can name is in D1 already.
+ */
+export async function persist(
+  message: QueueMessage | null,
+  db: Database,
+  now: number,
+): Promise<readonly D1PreparedStatement[]> {
+  if (message?.kind === "events") {
+    return message.events.flatMap(({ carried }) => {
+      const event = carried && readEventText(carried.body, { ...aboutOf(carried), receivedAt: now });
+      return event === null ? [] : [recordOnce(db, event)];
+    });
+  }
+  if (message?.kind === "quarantine") {
+    const body = Uint8Array.fromBase64(message.body_base64);
+    const id = await quarantineId(null, body);
+    return [keep(db, { ...aboutOf(message), receivedAt: now, id, eventId: null, reason: "unreadable", body })];
+  }
+  return [];
+}

@@ -1,0 +1,109 @@
+/** A number by its series: the name and labels of a Prometheus sample. */
+export type Counts = Readonly<Record<string, number>>;
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Upper bounds in seconds; what exceeds the last is counted without one. */
+const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1];
+
+/** An isolate collects for so long before it writes down what it has counted. */
+const COLLECTED_MS = 60_000;
+
+/** Many more than there are; should something be counted under names without end, the rest goes uncounted. */
+const MAX_SERIES = 2_000;
+
+/**
+ * Counts what happens in this isolate, until it is written down. Names and labels are written as Prometheus reads them, so
+ * that a count is a line of its own. Labels are for what is bounded: never for what a stranger can choose.
+ */
+export class Counters {
+  #counts = new Map<string, number>();
+  #collectingSince: number | null = null;
+
+  count(name: string, labels: Labels, by = 1): void {
+    this.#add(seriesOf(name, labels), by);
+  }
+
+  /** Counts a duration into a histogram. */
+  observe(name: string, durationMs: number): void {
+    const seconds = durationMs / 1000;
+    for (const bound of BUCKETS.filter((one) => seconds <= one)) this.count(`${name}_bucket`, { le: String(bound) });
+    this.count(`${name}_bucket`, { le: "+Inf" });
+    this.count(`${name}_sum`, {}, seconds);
+    this.count(`${name}_count`, {});
+  }
+
+  /** Whether it is time to write down; the first call of an isolate only starts its clock. */
+  isDue(now: number): boolean {
+    this.#collectingSince ??= now;
+    return this.#counts.size > 0 && now - this.#collectingSince >= COLLECTED_MS;
+  }
+
+  /** Takes out what has been counted. */
+  take(now: number): Counts {
+    const taken = Object.fromEntries(this.#counts);
+    this.#counts = new Map();
+    this.#collectingSince = now;
+    return taken;
+  }
+
+  /** Takes back what could not be written down. */
+  giveBack(counts: Counts): void {
+    for (const [series, by] of Object.entries(counts)) this.#add(series, by);
+  }
+
+  #add(series: string, by: number): void {
+    const before = this.#counts.get(series);
+    if (before === undefined && this.#counts.size >= MAX_SERIES) return;
+    this.#counts.set(series, (before ?? 0) + by);
+  }
+}
+
+/** `name{label="value",…}` */
+export function seriesOf(name: string, labels: Labels): string {
+  const texts = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`);
+  return texts.length === 0 ? name : `${name}{${texts.join(",")}}`;
+}
+
+/** Without the series of destinations that are not among these: of one that is removed nothing is counted any more. */
+export function countsOf(counts: Counts, destinationIds: readonly string[]): Counts {
+  const known = new Set(destinationIds.map((id) => `destination_id="${escapeLabel(id)}"`));
+  return Object.fromEntries(
+    Object.entries(counts).filter(([series]) =>
+      labelsOf(series).every((label) => !label.startsWith("destination_id=") || known.has(label)),
+    ),
+  );
+}
+
+/** The sum of all series of a name that bear these labels. */
+export function sumOf(counts: Counts, name: string, labels: Labels = {}): number {
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`);
+  return Object.entries(counts)
+    .filter(([series]) => series === name || series.startsWith(`${name}{`))
+    .filter(([series]) => {
+      const borne = labelsOf(series);
+      return wanted.every((label) => borne.includes(label));
+    })
+    .reduce((sum, [, count]) => sum + count, 0);
+}
+
+/**
+ * The least bound of a histogram, in milliseconds, within which a share of its durations lies; Infinity when that is beyond
+ * the last bound, null when there are none.
+ */
+export function boundOf(counts: Counts, name: string, share: number): number | null {
+  const total = counts[`${name}_count`] ?? 0;
+  if (total === 0) return null;
+  const within = (seconds: number) => counts[seriesOf(`${name}_bucket`, { le: String(seconds) })] ?? 0;
+  const bound = BUCKETS.find((seconds) => within(seconds) >= share * total);
+  return bound === undefined ? Infinity : bound * 1000;
+}
+
+/** As they are written: `label="value"`. */
+function labelsOf(series: string): string[] {
+  return series.match(/\w+="(?:[^"\\]|\\.)*"/g) ?? [];
+}
+
+function escapeLabel(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
+}

@@ -1,0 +1,98 @@
+import type { World } from "./world.ts";
+
+/**
+ * Encrypts what must not be read off a copy of the database: AES-256-GCM under keys derived from configured texts. An encrypted
+ * text is `v1.<key id>.<nonce>.<ciphertext>`; the id says which of several keys it takes, so that keys can be rotated.
+ * A text that is not encrypted is one that was written down before this was: it is read as it is.
+ */
+
+const FORMAT = "v1";
+const NONCE_BYTES = 12;
+const base64Url = { alphabet: "base64url", omitPadding: true } as const;
+
+type Chance = Pick<World, "randomBytes">;
+
+interface EncryptionKey {
+  /** Tells nothing of the key. */
+  readonly id: string;
+  readonly key: CryptoKey;
+}
+
+/** Encrypts under the first of the keys. Opens for the same `owner` only: encrypted texts cannot be swapped between rows. */
+export async function encrypt(
+  keys: readonly string[],
+  text: string,
+  owner: string,
+  { randomBytes }: Chance,
+): Promise<string> {
+  const [first] = keys;
+  if (first === undefined) throw new Error("There is no key to encrypt with");
+  const { id, key } = await deriveKey(first);
+  const nonce = randomBytes(NONCE_BYTES);
+  const ciphertext = await crypto.subtle.encrypt(algorithm(nonce, owner), key, new TextEncoder().encode(text));
+  return [FORMAT, id, nonce.toBase64(base64Url), new Uint8Array(ciphertext).toBase64(base64Url)].join(".");
+}
+
+/** The text that was encrypted; null when none of the keys opens it. */
+export async function decrypt(keys: readonly string[], encrypted: string, owner: string): Promise<string | null> {
+  const parts = readEncrypted(encrypted);
+  if (parts === null) return encrypted;
+  for (const text of keys) {
+    const { id, key } = await deriveKey(text);
+    if (id !== parts.keyId) continue;
+    try {
+      const nonce = Uint8Array.fromBase64(parts.nonce, base64Url);
+      const ciphertext = Uint8Array.fromBase64(parts.ciphertext, base64Url);
+      const opened = await crypto.subtle.decrypt(algorithm(nonce, owner), key, ciphertext);
+      return new TextDecoder().decode(opened);
+    } catch {
+      // Altered, or another owner's: GCM says no more. Or it is no base64.
+    }
+  }
+  return null;
+}
+
+/** Whether a text is encrypted under the first of the keys, as all should be. */
+export async function isEncryptedByFirst(keys: readonly string[], encrypted: string): Promise<boolean> {
+  const [first] = keys;
+  return first !== undefined && readEncrypted(encrypted)?.keyId === (await deriveKey(first)).id;
+}
+
+function readEncrypted(encrypted: string) {
+  const [format, keyId, nonce, ciphertext, ...more] = encrypted.split(".");
+  if (format !== FORMAT || keyId === undefined || nonce === undefined || ciphertext === undefined || more.length > 0) {
+    return null;
+  }
+  return { keyId, nonce, ciphertext };
+}
+
+function algorithm(nonce: Uint8Array<ArrayBuffer>, owner: string) {
+  return { name: "AES-GCM", iv: nonce, additionalData: new TextEncoder().encode(owner) };
+}
+
+/** A handful for each isolate: what is configured, and in tests a few more. No promises, which are their request's alone. */
+const derivedKeys = new Map<string, EncryptionKey>();
+
+/** Key and id come from the text by different ways: the id, which stands beside the ciphertext, does not help to guess. */
+async function deriveKey(text: string): Promise<EncryptionKey> {
+  const known = derivedKeys.get(text);
+  if (known !== undefined) return known;
+  const derived = await derive(text);
+  derivedKeys.set(text, derived);
+  return derived;
+}
+
+async function derive(text: string): Promise<EncryptionKey> {
+  const encoder = new TextEncoder();
+  const source = await crypto.subtle.importKey("raw", encoder.encode(text), "HKDF", false, ["deriveKey", "deriveBits"]);
+  const by = (info: string) => ({
+    name: "HKDF",
+    hash: "SHA-256",
+    salt: encoder.encode("qonto-relay"),
+    info: encoder.encode(info),
+  });
+  const id = await crypto.subtle.deriveBits(by("key id"), source, 32);
+  const aes = { name: "AES-GCM", length: 256 };
+  const key = await crypto.subtle.deriveKey(by("encryption key"), source, aes, false, ["encrypt", "decrypt"]);
+  return { id: new Uint8Array(id).toHex(), key };
+}

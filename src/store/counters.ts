@@ -1,0 +1,87 @@
+import { z } from "zod";
+import type { Database } from "./database.ts";
+import type { Counts } from "../domain/counters.ts";
+
+export const MS_PER_HOUR = 3_600_000;
+
+/** The row that is never deleted: counts of all time. */
+export const ALL_TIME = 0;
+
+/** The key of the row of an instant's hour. */
+export function hourOf(at: number): number {
+  return Math.floor(at / MS_PER_HOUR);
+}
+
+/** Adds ?2 to the counts of the hour ?1 and to those of all time: two rows, however much was counted. */
+export const addCountsSql = `
+  INSERT INTO counters (hour, counts) SELECT value, ?2 FROM json_each(json_array(?1, ${ALL_TIME})) WHERE true
+  ON CONFLICT (hour) DO UPDATE SET counts = (
+    SELECT json_group_object(key, total) FROM (
+      SELECT key, sum(value) AS total
+      FROM (SELECT key, value FROM json_each(counters.counts) UNION ALL SELECT key, value FROM json_each(excluded.counts))
+      GROUP BY key))`;
+
+/** Done twice, because its answer was lost, it counts twice. */
+export async function addCounts(db: Database, counts: Counts, now: number): Promise<void> {
+  await db.prepare(addCountsSql).bind(hourOf(now), JSON.stringify(counts)).run();
+}
+
+/** On a row of `json_each` of some counts: its series names a destination that is not there, or no longer. */
+const behindLabelSql = `substr(key, instr(key, 'destination_id="') + length('destination_id="'))`;
+const isOfRemovedSql = `(instr(key, 'destination_id="') > 0 AND NOT EXISTS (
+    SELECT 1 FROM destinations WHERE id = substr(${behindLabelSql}, 1, instr(${behindLabelSql}, '"') - 1)))`;
+
+export const forgetRemovedSql = `
+  UPDATE counters SET counts = (
+    SELECT json_group_object(key, value) FROM json_each(counters.counts) WHERE NOT ${isOfRemovedSql})
+  WHERE hour = ${ALL_TIME} AND EXISTS (SELECT 1 FROM json_each(counters.counts) WHERE ${isOfRemovedSql})`;
+
+/**
+ * A statement that drops the counts of all time of destinations that have been removed. Those of an hour tell what it was,
+ * and go with it. Writes nothing when there are none.
+ */
+export function forgetRemovedDestinations(db: Database): D1PreparedStatement {
+  return db.prepare(forgetRemovedSql);
+}
+
+const countsRow = z
+  .object({ counts: z.string() })
+  .transform(({ counts }): Counts => z.record(z.string(), z.number()).parse(JSON.parse(counts)));
+
+export const allTimeSql = `SELECT counts FROM counters WHERE hour = ${ALL_TIME}`;
+
+/** A statement; its row is for `readCounts`. */
+export function allTimeCounts(db: Database): D1PreparedStatement {
+  return db.prepare(allTimeSql);
+}
+
+export const sinceHourSql = "SELECT counts FROM counters WHERE hour >= ?1";
+
+/** A statement for the hours that end after an instant; its rows are for `readCounts`. */
+export function countsSince(db: Database, since: number): D1PreparedStatement {
+  return db.prepare(sinceHourSql).bind(Math.max(1, hourOf(since)));
+}
+
+export const byHourSql = "SELECT hour, counts FROM counters WHERE hour >= ?1 ORDER BY hour";
+
+/** A statement for the hours that end after an instant; its rows are for `readCountsOfHour`. */
+export function countsByHour(db: Database, since: number): D1PreparedStatement {
+  return db.prepare(byHourSql).bind(Math.max(1, hourOf(since)));
+}
+
+const hourRow = z.object({ hour: z.number(), counts: z.string() });
+
+/** `startsAt`: of the hour, in Unix milliseconds. */
+export function readCountsOfHour(row: unknown): { readonly startsAt: number; readonly counts: Counts } {
+  const { hour, counts } = hourRow.parse(row);
+  return { startsAt: hour * MS_PER_HOUR, counts: countsRow.parse({ counts }) };
+}
+
+/** The sum of some rows. */
+export function readCounts(rows: readonly unknown[]): Counts {
+  const sum: Record<string, number> = {};
+  for (const counts of z.array(countsRow).parse(rows)) {
+    for (const [series, count] of Object.entries(counts)) sum[series] = (sum[series] ?? 0) + count;
+  }
+  return sum;
+}
