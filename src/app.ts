@@ -30,7 +30,7 @@ export function createApp(world: World, counters: Counters) {
       case "health":
       case "openapi.json": {
         if (apiApp !== undefined) return apiApp;
-        const { operatorApi } = await import("./operator/api.ts");
+        const { operatorApi } = await import("./api/api.ts");
         return (apiApp ??= addAnswers(newApp().route("/", operatorApi(world, counters))));
       }
       case "console": {

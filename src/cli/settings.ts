@@ -3,7 +3,7 @@ import path from "node:path";
 import { wrongUsage } from "./fault.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Environment } from "./terminal.ts";
-import { type VariablesFile, readVariables } from "./variables-file.ts";
+import { type VariablesFile, readVariables } from "../local/variables-file.ts";
 
 const LOCAL_RELAY = "http://localhost:8787";
 

@@ -1,8 +1,8 @@
 import { Hono } from "hono";
 import type { Counters } from "../domain/counters.ts";
-import { boundBody } from "../operator/bound-body.ts";
-import { logRequest } from "../operator/log-request.ts";
-import { refuse } from "../operator/refusals.ts";
+import { boundBody } from "../api/bound-body.ts";
+import { logRequest } from "../api/log-request.ts";
+import { refuse } from "../api/refusals.ts";
 import { logFailure } from "../platform/log.ts";
 import { ProblemError } from "../platform/problem.ts";
 import type { BodyFault } from "../platform/read-body.ts";

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { bundleWorker } from "../../src/cli/local-worker.ts";
+import { bundleWorker } from "../../src/local/local-worker.ts";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 

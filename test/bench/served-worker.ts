@@ -5,7 +5,7 @@ import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Miniflare, type V4MiniflareOptions, convertV4MiniflareOptions } from "miniflare";
 import { z } from "zod";
-import { workerOptions } from "../../src/cli/local-worker.ts";
+import { workerOptions } from "../../src/local/local-worker.ts";
 import { RelayClient } from "../../src/cli/relay-client.ts";
 import { applyMigrations } from "../../src/store/migrations.ts";
 import { bundle, root } from "./bundle.ts";
@@ -60,7 +60,7 @@ export class ServedWorker {
       const url = await miniflare.unsafeGetDirectURL("relay");
       const db = await miniflare.getD1Database("DB");
       await applyMigrations(db, (name) => readFileSync(path.join(root, "migrations", name), "utf8"));
-      // Beside it stands its guard: src/cli/end-runtime.ts.
+      // Beside it stands its guard: src/local/end-runtime.ts.
       const runtime = started.find(({ spawnfile }) => spawnfile.endsWith("workerd"));
       return new ServedWorker({ miniflare, state, runtime }, url, db);
     } catch (error) {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { z } from "zod";
-import { ServeError, serve } from "../../src/cli/serve.ts";
+import { ServeError, serve } from "../../src/local/serve.ts";
 import { sampleTypes, sourceOfType } from "../../src/qonto/sample-event.ts";
 import { businessRequest, makePayload, onboardingRequest } from "../support/qonto.ts";
 import { PlayedRelay, untilSettled } from "./client.ts";

@@ -6,7 +6,7 @@ import { parseConfig } from "../../config.ts";
 import { tryParseJson } from "../../platform/json.ts";
 import { wrongUsage } from "../fault.ts";
 import { printable } from "../output.ts";
-import { readVariables } from "../variables-file.ts";
+import { readVariables } from "../../local/variables-file.ts";
 import type { Context } from "./context.ts";
 
 interface SecretKind {

@@ -1,4 +1,4 @@
-import { instantText } from "../../operator/requests.ts";
+import { instantText } from "../../api/requests.ts";
 import { Field } from "./form.tsx";
 
 interface MomentFieldProps {

@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { type Config, readConfig } from "../../env.ts";
-import { type Actor, adminTokenOf, findCallerAgain } from "../../operator/caller.ts";
-import { refuse } from "../../operator/refusals.ts";
+import { type Actor, adminTokenOf, findCallerAgain } from "../../api/caller.ts";
+import { refuse } from "../../api/refusals.ts";
 import type { World } from "../../platform/world.ts";
 import { type ConsoleContext, type ConsoleEnv, FORM_TOKEN, ROOT, type Viewer, readOnlyReason } from "../requests.ts";
 import { readCookie } from "./cookie.ts";

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { readConfig } from "../../env.ts";
-import { adminTokenOf } from "../../operator/caller.ts";
-import { recognize } from "../../operator/recognize.ts";
-import { refuse } from "../../operator/refusals.ts";
-import { Throttle } from "../../operator/throttle.ts";
+import { adminTokenOf } from "../../api/caller.ts";
+import { recognize } from "../../api/recognize.ts";
+import { refuse } from "../../api/refusals.ts";
+import { Throttle } from "../../api/throttle.ts";
 import { ProblemError } from "../../platform/problem.ts";
 import type { World } from "../../platform/world.ts";
 import { Bare } from "../components/page.tsx";

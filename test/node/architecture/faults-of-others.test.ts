@@ -27,7 +27,7 @@ describe("15: installation works at the first command", () => {
 
     constructor(npm: string, lock = read("package-lock.json")) {
       directories.push(this.#directory);
-      this.write("src/cli/install.mjs", read("src/cli/install.mjs"));
+      this.write("src/local/install.mjs", read("src/local/install.mjs"));
       this.write("package-lock.json", lock);
       this.write("program.mjs", "console.log(process.env.MACHINE ?? 'the project', process.argv.slice(2));");
       this.write("machine/node", `#!/bin/sh\nMACHINE=machine exec "${process.execPath}" "$@"\n`);
@@ -120,12 +120,12 @@ describe("15: installation works at the first command", () => {
       new Set(["start", "demo", "chaos", "test", "bench", "deploy", "qonto", "qonto-server", "simulation"]),
     );
     for (const command of commands) {
-      expect(scripts[command], command).toMatch(/^node src\/cli\/install\.mjs && /);
+      expect(scripts[command], command).toMatch(/^node src\/local\/install\.mjs && /);
       for (const file of all(scripts[command], /((?:src|test)\/[\w./-]+)/g))
         expect(existsSync(path.join(root, file))).toBe(true);
     }
     // It runs before anything is installed.
-    const imported = all(read("src/cli/install.mjs"), /(?:from|import\()\s*"([^"]+)"/g);
+    const imported = all(read("src/local/install.mjs"), /(?:from|import\()\s*"([^"]+)"/g);
     expect(imported.filter((name) => !name.startsWith("node:"))).toEqual([]);
   });
 
@@ -135,7 +135,7 @@ describe("15: installation works at the first command", () => {
     expect(all(read(".dev.vars.example"), /^(\w+)=$/gm)).toEqual(expect.arrayContaining(required));
     const lines = read(".dev.vars.example").split("\n");
     expect(lines.filter((line) => line !== "" && !line.startsWith("#") && !/^[A-Z_]+=$/.test(line))).toEqual([]);
-    const local = all(read("src/cli/start.ts"), /^([A-Z_]+)=local-/gm);
+    const local = all(read("src/local/start.ts"), /^([A-Z_]+)=local-/gm);
     expect(lines.map((line) => line.replace("=", ""))).toEqual(expect.arrayContaining(local));
   });
 });

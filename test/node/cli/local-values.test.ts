@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { readVariables } from "../../../src/cli/variables-file.ts";
+import { readVariables } from "../../../src/local/variables-file.ts";
 import { parseConfig } from "../../../src/config.ts";
 
 /** What somebody may set as production's secrets who takes it from a developer's machine. */
 
 const read = (file: string) => readFileSync(new URL(`../../../${file}`, import.meta.url), "utf8");
 
-const [, localText = ""] = /const localVariables = `(.*?)`;/s.exec(read("src/cli/start.ts")) ?? [];
+const [, localText = ""] = /const localVariables = `(.*?)`;/s.exec(read("src/local/start.ts")) ?? [];
 
 const { ALLOW_PRIVATE_DESTINATIONS, ...localSecrets } = readVariables(localText).variables;
 

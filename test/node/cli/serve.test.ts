@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { afterEach, expect, it } from "vitest";
-import { workerOptions } from "../../../src/cli/local-worker.ts";
-import { serve } from "../../../src/cli/serve.ts";
+import { workerOptions } from "../../../src/local/local-worker.ts";
+import { serve } from "../../../src/local/serve.ts";
 import { createMigrationTableSql, noteMigrationSql } from "../../../src/store/migrations.ts";
 
 const stateDirectory = mkdtempSync(path.join(tmpdir(), "relay-state-"));

@@ -1,6 +1,6 @@
 import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
-import { readVariables } from "../../../src/cli/variables-file.ts";
+import { readVariables } from "../../../src/local/variables-file.ts";
 
 describe("a file of variables", () => {
   it.each([

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { Counters } from "../../../src/domain/counters.ts";
 import { realWorld } from "../../../src/platform/world.ts";
-import { operatorApi } from "../../../src/operator/api.ts";
+import { operatorApi } from "../../../src/api/api.ts";
 
 /** What the tests look at in an OpenAPI document; that it is one, a validator says. */
 const media = z.object({ schema: z.unknown().optional(), example: z.unknown().optional() });

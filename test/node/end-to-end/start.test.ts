@@ -196,7 +196,7 @@ describe("npm start", () => {
   it("ends every process when its server alone is killed, or npm, and starts again", async () => {
     const relay = await freshCopy();
     await relay.start();
-    const server = relay.processes("node src/cli/start.ts");
+    const server = relay.processes("node src/local/start.ts");
     expect(server).toHaveLength(1);
     relay.killAll(server);
     expect(await relay.gone(10_000)).toBe(true);
@@ -209,7 +209,7 @@ describe("npm start", () => {
   it("ends when npm is killed before it is ready", async () => {
     const relay = await freshCopy();
     const started = relay.start();
-    await vi.waitFor(() => expect(relay.processes("node src/cli/start.ts")).not.toEqual([]), { timeout: 30_000 });
+    await vi.waitFor(() => expect(relay.processes("node src/local/start.ts")).not.toEqual([]), { timeout: 30_000 });
     relay.signal("SIGKILL");
     await started;
     expect(await relay.gone(30_000)).toBe(true);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { serve } from "../../../src/cli/serve.ts";
+import { serve } from "../../../src/local/serve.ts";
 import { freePort } from "../../demo/free-port.ts";
 
 /** What it is served with: the secrets of a relay on this machine. */

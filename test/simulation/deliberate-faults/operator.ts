@@ -70,7 +70,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
   },
   {
     title: "What a removed destination is owed is not ended",
-    file: "src/operator/actions/destinations.ts",
+    file: "src/api/actions/destinations.ts",
     from: `await deleteDestination(db, id);
   await endAllPending(db, id, now);`,
     to: `await deleteDestination(db, id);`,

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { auditWindow } from "../../../operator/audit.ts";
-import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
+import { auditWindow } from "../../../api/audit.ts";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import type { World } from "../../../platform/world.ts";
 import { listAudit } from "../../../store/audit.ts";
 import { findDestinations } from "../../../store/destinations.ts";

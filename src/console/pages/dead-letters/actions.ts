@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { replayDeadLetter, throwAwayDeadLetter } from "../../../operator/actions/dead-letters.ts";
+import { replayDeadLetter, throwAwayDeadLetter } from "../../../api/actions/dead-letters.ts";
 import type { World } from "../../../platform/world.ts";
 import { addresses, deadLetterAddress } from "../../addresses.ts";
 import { linkTo } from "../../components/filters.tsx";

@@ -1,4 +1,4 @@
-import { notFound } from "../../../operator/requests.ts";
+import { notFound } from "../../../api/requests.ts";
 import { findDeadLetter } from "../../../store/dead-letters.ts";
 import { findDestinations } from "../../../store/destinations.ts";
 import { addresses, deadLetterAddress } from "../../addresses.ts";

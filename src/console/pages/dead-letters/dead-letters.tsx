@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../../../store/database.ts";
-import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import type { World } from "../../../platform/world.ts";
 import { type DeadLetter, listDeadLetters } from "../../../store/dead-letters.ts";
 import { findDestinations } from "../../../store/destinations.ts";

@@ -1,5 +1,5 @@
 import type { Counters } from "../../../domain/counters.ts";
-import { changeDestination } from "../../../operator/actions/destinations.ts";
+import { changeDestination } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
 import { destinationAddress, destinationActionAddress } from "../../addresses.ts";
 import { linkTo } from "../../components/filters.tsx";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { createDestination, newDestinationId } from "../../../operator/actions/destinations.ts";
+import { createDestination, newDestinationId } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
 import { findDestination } from "../../../store/destinations.ts";
 import { addresses, newDestinationAddress, destinationAddress } from "../../addresses.ts";

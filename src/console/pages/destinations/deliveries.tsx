@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Database } from "../../../store/database.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
 import type { Destination } from "../../../domain/destination.ts";
-import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import { listDeliveries } from "../../../store/delivery-list.ts";
 import { typesOfEvents } from "../../../store/event-types.ts";
 import { listPending } from "../../../store/pending-list.ts";

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { change, creation } from "../../../operator/destination-schema.ts";
+import { change, creation } from "../../../api/destination-schema.ts";
 import { ProblemError } from "../../../platform/problem.ts";
 import { type TypedDestination, toWishes } from "./typed-destination.ts";
 

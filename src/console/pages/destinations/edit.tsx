@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Counters } from "../../../domain/counters.ts";
-import { changeDestination, existingDestination } from "../../../operator/actions/destinations.ts";
-import { type change, showDestination } from "../../../operator/destination-schema.ts";
+import { changeDestination, existingDestination } from "../../../api/actions/destinations.ts";
+import { type change, showDestination } from "../../../api/destination-schema.ts";
 import type { World } from "../../../platform/world.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../../../store/database.ts";
-import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import type { World } from "../../../platform/world.ts";
 import { backlogs, readBacklogRow } from "../../../store/backlog.ts";
 import { readRecentRow, recentDeliveries } from "../../../store/recent-deliveries.ts";

@@ -1,4 +1,4 @@
-import { existingDestination, removeDestination } from "../../../operator/actions/destinations.ts";
+import { existingDestination, removeDestination } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
 import { COUNTED_AT_MOST, backlogOf, readBacklogRow } from "../../../store/backlog.ts";
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";

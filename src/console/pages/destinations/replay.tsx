@@ -1,7 +1,7 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { z } from "zod";
-import { foreseeReplay, replayDestination } from "../../../operator/actions/replays.ts";
-import { existingDestination } from "../../../operator/actions/destinations.ts";
+import { foreseeReplay, replayDestination } from "../../../api/actions/replays.ts";
+import { existingDestination } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { rotateDestinationSecret } from "../../../operator/actions/rotate-destination-secret.ts";
-import { existingDestination } from "../../../operator/actions/destinations.ts";
+import { rotateDestinationSecret } from "../../../api/actions/rotate-destination-secret.ts";
+import { existingDestination } from "../../../api/actions/destinations.ts";
 import { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DEFAULT_TIMEOUT_MS } from "../../../operator/actions/destinations.ts";
+import { DEFAULT_TIMEOUT_MS } from "../../../api/actions/destinations.ts";
 import { cataloguedTypes } from "../../../qonto/catalogue.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { replayEvent } from "../../../operator/actions/replays.ts";
+import { replayEvent } from "../../../api/actions/replays.ts";
 import { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
 import { searchEvents } from "../../../store/event-search.ts";

@@ -1,6 +1,6 @@
 import type { Database } from "../../../store/database.ts";
 import { wants } from "../../../domain/destination.ts";
-import { refuse } from "../../../operator/refusals.ts";
+import { refuse } from "../../../api/refusals.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../../../store/deliveries.ts";
 import { findJourney, readJourney } from "../../../store/event-journey.ts";
 import { findEvent, readEventDetail } from "../../../store/event-list.ts";

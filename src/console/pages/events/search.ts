@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import { outcomes } from "../../../store/event-outcomes.ts";
 import type { EventPosition, EventQuery } from "../../../store/event-list.ts";
 import { moment, momentText } from "../../components/moment-field.tsx";

@@ -1,4 +1,4 @@
-import { encodeCursor } from "../../../operator/requests.ts";
+import { encodeCursor } from "../../../api/requests.ts";
 import type { EventPosition } from "../../../store/event-list.ts";
 import type { EventOfResource, ResourceHistory } from "../../../store/resource-events.ts";
 import type { ResourceRow } from "../../../store/resources.ts";

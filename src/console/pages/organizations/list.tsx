@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../../../store/database.ts";
-import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
-import { toPage } from "../../../operator/responses.ts";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
+import { toPage } from "../../../api/responses.ts";
 import {
   type OrganizationSummary,
   summaryAt,

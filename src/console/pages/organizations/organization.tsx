@@ -1,4 +1,4 @@
-import { notFound } from "../../../operator/requests.ts";
+import { notFound } from "../../../api/requests.ts";
 import { readData } from "../../../qonto/resource.ts";
 import { MOST_TYPES, countUpTo, summaryAt, readCount } from "../../../store/organization-summaries.ts";
 import { summaries, readSummary } from "../../../store/resource-summaries.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cursorOf, notFound } from "../../../operator/requests.ts";
+import { cursorOf, notFound } from "../../../api/requests.ts";
 import { readData } from "../../../qonto/resource.ts";
 import { historyOf } from "../../../store/resource-events.ts";
 import { summariesOf } from "../../../store/resource-summaries.ts";

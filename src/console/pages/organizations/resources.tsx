@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { cursorOf, encodeCursor, notFound } from "../../../operator/requests.ts";
-import { toPage } from "../../../operator/responses.ts";
+import { cursorOf, encodeCursor, notFound } from "../../../api/requests.ts";
+import { toPage } from "../../../api/responses.ts";
 import { readData } from "../../../qonto/resource.ts";
 import { countUpTo, readCount } from "../../../store/organization-summaries.ts";
 import { summaries, readSummary } from "../../../store/resource-summaries.ts";

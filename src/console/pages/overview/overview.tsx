@@ -1,5 +1,5 @@
 import type { Counters } from "../../../domain/counters.ts";
-import { type Health, judgeHealth } from "../../../operator/judge-health.ts";
+import { type Health, judgeHealth } from "../../../api/judge-health.ts";
 import { logFailure } from "../../../platform/log.ts";
 import { withTimeout } from "../../../platform/timeout.ts";
 import { explained } from "../../../store/schema.ts";

@@ -1,5 +1,5 @@
 import type { Child } from "hono/jsx";
-import type { Health } from "../../../operator/judge-health.ts";
+import type { Health } from "../../../api/judge-health.ts";
 import { State, type StateName } from "../../components/state.tsx";
 import { DestinationLink } from "../../components/destination-link.tsx";
 import { countPaused, failingDestinations } from "../../components/destination-state.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dropFromQuarantine, releaseFromQuarantine } from "../../../operator/actions/quarantine.ts";
+import { dropFromQuarantine, releaseFromQuarantine } from "../../../api/actions/quarantine.ts";
 import type { World } from "../../../platform/world.ts";
 import { isWaitingInQuarantine } from "../../../store/quarantine.ts";
 import { addresses, quarantinedAddress } from "../../addresses.ts";

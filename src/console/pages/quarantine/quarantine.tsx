@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import type { World } from "../../../platform/world.ts";
 import { listQuarantine } from "../../../store/quarantine.ts";
 import { addresses } from "../../addresses.ts";

@@ -1,4 +1,4 @@
-import { notFound } from "../../../operator/requests.ts";
+import { notFound } from "../../../api/requests.ts";
 import { type FoundInQuarantine, findQuarantined } from "../../../store/quarantine.ts";
 import { addresses, eventAddress, quarantinedAddress } from "../../addresses.ts";
 import { Body } from "../../components/body.tsx";

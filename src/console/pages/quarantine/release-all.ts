@@ -1,5 +1,5 @@
-import { releaseFromQuarantine } from "../../../operator/actions/quarantine.ts";
-import type { Acting } from "../../../operator/requests.ts";
+import { releaseFromQuarantine } from "../../../api/actions/quarantine.ts";
+import type { Acting } from "../../../api/requests.ts";
 import { logFailure } from "../../../platform/log.ts";
 import type { World } from "../../../platform/world.ts";
 

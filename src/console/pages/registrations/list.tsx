@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { cursorOf, encodeCursor } from "../../../operator/requests.ts";
-import { toPage } from "../../../operator/responses.ts";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
+import { toPage } from "../../../api/responses.ts";
 import { registrationLine } from "../../../qonto/registration-line.ts";
 import { type StageRow, latestStagesOf, listRegistrationIds } from "../../../store/registrations.ts";
 import { addresses, registrationAddress } from "../../addresses.ts";

@@ -1,4 +1,4 @@
-import { notFound } from "../../../operator/requests.ts";
+import { notFound } from "../../../api/requests.ts";
 import { registrationLine } from "../../../qonto/registration-line.ts";
 import { MOST_STAGES, type StageRow, latestStagesOf } from "../../../store/registrations.ts";
 import { addresses } from "../../addresses.ts";

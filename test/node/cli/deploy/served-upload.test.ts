@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { bundleWorker } from "../../../../src/cli/local-worker.ts";
+import { bundleWorker } from "../../../../src/local/local-worker.ts";
 import { ACCOUNT, CloudflareServer } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { HttpServer } from "../../support/qonto-server/http-server.ts";
 import { PlayedWrangler } from "./played-wrangler.ts";

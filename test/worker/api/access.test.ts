@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { Counters } from "../../../src/domain/counters.ts";
-import { operatorApi } from "../../../src/operator/api.ts";
+import { operatorApi } from "../../../src/api/api.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { businessRequest, makePayload, onboardingRequest } from "../../support/qonto.ts";

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { openBindings } from "../../../src/env.ts";
-import { RecentHealth } from "../../../src/operator/recent-health.ts";
+import { RecentHealth } from "../../../src/api/recent-health.ts";
 import { type Intercept, Meter, failing, hanging, interceptDatabase, never } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
