@@ -1,62 +1,56 @@
-import { createRoute, z } from "@hono/zod-openapi";
-import type { Database } from "../store/database.ts";
-import { type Config, ConfigError, type Env, configFaults, readConfig } from "../env.ts";
 import { seriesOf } from "../domain/counters.ts";
+import { type Config, ConfigError, type Env, configFaults, readConfig } from "../env.ts";
 import type { ProbeMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { checkOfficialVectors } from "../qonto/official-vectors.ts";
-import { type CronStateName, readCronStateFrom, allCronState, writeCronState } from "../store/cron-state.ts";
-import { explained, missingAmong, readAppliedMigrations } from "../store/schema.ts";
 import { countsSince, readCounts } from "../store/counters.ts";
+import { type CronStateName, allCronState, readCronStateFrom, writeCronState } from "../store/cron-state.ts";
+import type { Database } from "../store/database.ts";
+import { explained, missingAmong, readAppliedMigrations } from "../store/schema.ts";
 import { type Traffic, readTrafficRow, trafficSince } from "../store/traffic.ts";
-import { diagnostics, exampleDiagnostics } from "./diagnostics-schema.ts";
+import { defineRoute } from "./define-route.ts";
 import { type QueueName, readQueues } from "./queue-figures.ts";
-import { behindToken } from "./refusals.ts";
-import { type OperatorApi, noQuery } from "./requests.ts";
-import { isoTime, isoTimeOrNull, json, security, time } from "./responses.ts";
+import type { OperatorApi } from "./requests.ts";
+import { isoTime, isoTimeOrNull, json, show } from "./responses.ts";
+import { diagnostics, exampleDiagnostics, sentProbe, typeTraffic } from "./schemas/diagnostics.ts";
 
 const DAY_MS = 86_400_000;
 const TRAFFIC_DAYS = 30;
 
-const showRoute = createRoute({
-  operationId: "showDiagnostics",
-  tags: ["Diagnostics"],
+const detail = defineRoute({
   method: "get",
   path: "/api/diagnostics",
-  summary: "Show what a doctor asks of the relay",
-  security,
-  request: { query: noQuery },
-  responses: { 200: json(diagnostics, "Facts, not judgements", exampleDiagnostics), ...behindToken },
+  operationId: "showDiagnostics",
+  tag: "Diagnostics",
+  summary: "Show the facts that `qonto doctor` checks",
+  answers: { 200: json(diagnostics, "Facts, without a judgement", exampleDiagnostics) },
 });
 
-const probeRoute = createRoute({
-  operationId: "sendProbe",
-  tags: ["Diagnostics"],
+const probing = defineRoute({
   method: "post",
   path: "/api/diagnostics/probe",
+  operationId: "sendProbe",
+  tag: "Diagnostics",
   summary: "Send a probe through each queue",
-  security,
-  request: { query: noQuery },
-  responses: {
+  answers: {
     202: json(
-      z.object({ sent_at: time }),
-      "Sent. Diagnostics tell by this instant when each queue's consumer has had it; it touches no event and no destination",
+      sentProbe,
+      "Sent. Diagnostics show this time as `probe_consumed_at` once a queue's consumer has read the probe. It touches no event and no destination",
       { sent_at: "2026-11-24T10:04:50.000Z" },
     ),
-    ...behindToken,
   },
 });
 
 export function addDiagnostics(api: OperatorApi, world: World): void {
-  api.openapi(showRoute, async (c) => {
+  api.openapi(detail, async (c) => {
     const now = world.now();
     const [{ migrations, cronState, counts, traffic }, queues, signatureVectors] = await Promise.all([
       readDatabase(c.env.DB, now),
       readQueues(c.env, world),
       checkOfficialVectors(),
     ]);
-    const at = (mark: CronStateName) => isoTimeOrNull(cronState.get(mark) ?? null);
+    const at = (name: CronStateName) => isoTimeOrNull(cronState.get(name) ?? null);
     const showQueue = (name: QueueName) => ({
       backlog: queues[name]?.backlog ?? null,
       oldest_message_at: isoTimeOrNull(queues[name]?.oldestMessageAt ?? null),
@@ -83,7 +77,7 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
     );
   });
 
-  api.openapi(probeRoute, async (c) => {
+  api.openapi(probing, async (c) => {
     const now = world.now();
     const probe: ProbeMessage = { kind: "probe", sent_at: now };
     await writeCronState(c.env.DB, { probe_sent_at: now });
@@ -92,7 +86,7 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
   });
 }
 
-/** What D1 knows. While it lacks migrations it may lack the tables to ask: that is the one thing which must be told then. */
+/** Reads D1. While it lacks migrations its tables may be missing too: then only the migrations are shown. */
 async function readDatabase(db: Database, now: number) {
   const applied = await readAppliedMigrations(db);
   const missing = missingAmong(applied);
@@ -148,13 +142,6 @@ function countSignatures(counts: Readonly<Record<string, number>>) {
   };
 }
 
-function showTraffic({ organizationId, type, events, firstReceivedAt, lastReceivedAt, longestGapMs }: Traffic) {
-  return {
-    organization_id: organizationId,
-    type,
-    events,
-    first_received_at: isoTime(firstReceivedAt),
-    last_received_at: isoTime(lastReceivedAt),
-    longest_gap_seconds: longestGapMs === null ? null : longestGapMs / 1000,
-  };
+function showTraffic({ longestGapMs, ...traffic }: Traffic) {
+  return show(typeTraffic, { ...traffic, longestGapSeconds: longestGapMs === null ? null : longestGapMs / 1000 });
 }

@@ -6,7 +6,7 @@ import { logFailure } from "../platform/log.ts";
 import { encrypt, decrypt } from "../platform/encryption.ts";
 import type { World } from "../platform/world.ts";
 import { claimKey, endLease, freeKey, keepAnswer } from "../store/idempotency-keys.ts";
-import { digestOf } from "./caller.ts";
+import { digestOf } from "./authenticate.ts";
 import { refuse } from "./refusals.ts";
 import { type OperatorEnv, invalidRequest } from "./requests.ts";
 

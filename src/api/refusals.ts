@@ -1,5 +1,5 @@
-import { z } from "@hono/zod-openapi";
 import { type Problem, ProblemError, problemBody } from "../platform/problem.ts";
+import { problem } from "./schemas/common.ts";
 
 interface RefusalForm {
   /** For the document. */
@@ -10,7 +10,7 @@ interface RefusalForm {
 /** What the operator's API refuses: how it answers, and how its document says so. */
 const refusals = {
   invalid_request: {
-    when: "Bad input; `errors` says where",
+    when: "Invalid input; `errors` says where",
     says: {
       status: 400,
       title: "Invalid request",
@@ -23,7 +23,7 @@ const refusals = {
     says: { status: 401, title: "Unauthorized", detail: "Send a token: `Authorization: Bearer …`." },
   },
   forbidden: {
-    when: "A read-only token on what changes something",
+    when: "A read-only token for an operation that changes something",
     says: { status: 403, title: "Forbidden", detail: "This token may look and not change." },
   },
   not_found: {
@@ -31,32 +31,16 @@ const refusals = {
     says: { status: 404, title: "Not found", detail: "There is no such destination." },
   },
   too_early: {
-    when: "Not fanned out yet, and not wanted by the destination that is named",
+    when: "The event has not been dispatched yet, and the named destination does not want it",
     says: {
       status: 409,
       title: "Too early",
-      detail: "The event is on its way to the destinations that want it. Send it to another one in a moment.",
+      detail: "The event has not been dispatched to its recipients yet. Replay it to another destination in a moment.",
     },
   },
   not_replayable: {
-    when: "A message that no queue takes",
-    says: { status: 409, title: "Not replayable", detail: "No queue takes this message: nothing in it can be read." },
-  },
-  idempotency_in_progress: {
-    when: "The first request with this Idempotency-Key is still being worked on; `Retry-After` says when to ask again",
-    says: {
-      status: 409,
-      title: "In progress",
-      detail: "The first request with this Idempotency-Key is still being worked on. Send it again later.",
-    },
-  },
-  idempotency_key_reused: {
-    when: "Another request came with this Idempotency-Key",
-    says: {
-      status: 422,
-      title: "Idempotency key reused",
-      detail: "Another request came with this Idempotency-Key within a day. Use a key of its own for each.",
-    },
+    when: "The message cannot be read",
+    says: { status: 409, title: "Not replayable", detail: "This message cannot be read, so no queue takes it." },
   },
   too_many_rotations: {
     when: "More secrets would be valid at once than can sign; `detail` says when the next rotation is possible",
@@ -65,6 +49,22 @@ const refusals = {
       title: "Too many rotations",
       detail:
         "Five secrets sign already. The next rotation is possible at 2026-03-02T12:00:00.000Z, or now without an overlap, which ends the others at once.",
+    },
+  },
+  idempotency_in_progress: {
+    when: "The first request with this Idempotency-Key is still in progress; `Retry-After` says when to send it again",
+    says: {
+      status: 409,
+      title: "In progress",
+      detail: "The first request with this Idempotency-Key is still in progress. Send it again later.",
+    },
+  },
+  idempotency_key_reused: {
+    when: "This Idempotency-Key belongs to a different request",
+    says: {
+      status: 422,
+      title: "Idempotency key reused",
+      detail: "A different request used this Idempotency-Key within the last day. Use a new key for each request.",
     },
   },
   too_many_requests: {
@@ -91,7 +91,7 @@ const refusals = {
 
 export type RefusalCode = keyof typeof refusals;
 
-/** The refusal to throw; what it says by itself can be said more exactly. */
+/** The refusal to throw; `exact` replaces its usual detail. */
 export function refuse(
   code: RefusalCode,
   exact: Pick<Partial<Problem>, "detail" | "errors"> = {},
@@ -100,40 +100,15 @@ export function refuse(
   return new ProblemError({ code, ...refusals[code].says, ...exact }, headers);
 }
 
-const problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.number(),
-    detail: z.string(),
-    code: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  })
-  .openapi("Problem");
-
-/** As the document shows it. */
-export function documented(code: RefusalCode) {
-  const { when, says } = refusals[code];
-  return {
-    description: `${when}: code \`${code}\``,
-    content: { "application/problem+json": { schema: problem, example: problemBody({ code, ...says }) } },
-  };
+/** The document's responses for refusals. Those of one status share a response, which shows the first. */
+export function describeRefusals(codes: readonly RefusalCode[]) {
+  const byStatus = Map.groupBy(codes, (code) => refusals[code].says.status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, same]) => {
+      const [first] = same;
+      const description = same.map((code) => `${refusals[code].when}: code \`${code}\``).join(". Or: ");
+      const example = first && problemBody({ code: first, ...refusals[first].says });
+      return [status, { description, content: { "application/problem+json": { schema: problem, example } } }];
+    }),
+  );
 }
-
-/** What every operation behind the token can answer beside its success. */
-export const behindToken = {
-  401: documented("unauthorized"),
-  403: documented("forbidden"),
-  429: documented("too_many_requests"),
-  503: {
-    ...documented("not_configured"),
-    description: `${documented("not_configured").description}. ${documented("not_ready").description}`,
-  },
-};
-
-export const badInput = { 400: documented("invalid_request") };
-
-export const unknownId = { 404: documented("not_found") };
-
-/** Its reason names an operation's own. */
-export const conflict = (code: "too_early" | "not_replayable" | "too_many_rotations") => ({ 409: documented(code) });

@@ -1,7 +1,6 @@
 import { Hono } from "hono";
 import type { Counters } from "../domain/counters.ts";
-import { boundBody } from "../api/bound-body.ts";
-import { logRequest } from "../api/log-request.ts";
+import { boundBody, logRequest } from "../api/requests.ts";
 import { refuse } from "../api/refusals.ts";
 import { logFailure } from "../platform/log.ts";
 import { ProblemError } from "../platform/problem.ts";

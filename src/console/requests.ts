@@ -1,8 +1,7 @@
 import type { Context, Hono } from "hono";
 import type { z } from "zod";
 import type { Env } from "../env.ts";
-import type { Actor } from "../api/caller.ts";
-import { invalidRequest } from "../api/requests.ts";
+import { type Actor, invalidRequest } from "../api/requests.ts";
 
 /** Who looks at a page, and what their forms bear. */
 export interface Viewer {

@@ -1,40 +1,40 @@
-import type { Database } from "../../store/database.ts";
 import { wants } from "../../domain/destination.ts";
 import type { Replay } from "../../domain/replay.ts";
 import { drainNow } from "../../outbound/drain-now.ts";
+import { makeSortableId } from "../../platform/sortable-id.ts";
 import type { World } from "../../platform/world.ts";
 import { runReplay } from "../../replay/run-replay.ts";
+import type { Database } from "../../store/database.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../../store/deliveries.ts";
 import { enabledDestinations, findDestinations, readDestinationRow } from "../../store/destinations.ts";
 import { findEvent, readEventDetail } from "../../store/event-list.ts";
 import { replayDeliveries } from "../../store/replay-deliveries.ts";
 import { countReplay, insertReplay } from "../../store/replays.ts";
-import { makeSortableId } from "../../platform/sortable-id.ts";
-import { audited } from "../audited.ts";
 import { refuse } from "../refusals.ts";
 import { type Acting, invalidRequest, notFound } from "../requests.ts";
 import { isoTime } from "../responses.ts";
+import { audited } from "./audited.ts";
 
-/** What a request does of a replay by itself; the cron does the rest. */
+/** Pages of a replay that the request itself does; the cron does the rest. */
 const PAGES_AT_ONCE = 10;
 
-export interface ReplayWish {
+export interface ReplayInput {
   readonly which: Replay["which"];
-  /** Of the events' receipt, Unix milliseconds, inclusive. */
+  /** Earliest receipt of the events, Unix milliseconds, inclusive. */
   readonly since: number;
-  /** Exclusive. Absent: now. */
+  /** Latest receipt, exclusive; absent: now. */
   readonly until?: number | undefined;
 }
 
-/** Sends a destination its past, oldest first. */
+/** Replays past events to a destination, oldest first. */
 export async function replayDestination(
   c: Acting,
   world: World,
   destinationId: string,
-  wish: ReplayWish,
+  input: ReplayInput,
   now = world.now(),
 ): Promise<{ readonly count: number; readonly replayId: string }> {
-  const replay = await plan(c, destinationId, wish, world);
+  const replay = await planReplay(c, destinationId, input, world);
   const { many: count } = await countReplay(c.env.DB, replay);
   await audited(c, world, {
     action: "destination.replayed",
@@ -55,23 +55,23 @@ export async function replayDestination(
   return { count, replayId: replay.id };
 }
 
-/** Windows that are counted for somebody who waits for a page. */
-const WINDOWS_FORESEEN = 3;
+/** Each window costs a D1 call, and somebody waits for the preview. */
+const WINDOWS_PREVIEWED = 3;
 
-/** How many deliveries such a replay would make; not `isWhole`: at least. Changes nothing. */
-export async function foreseeReplay(
+/** Counts the deliveries that a replay would make; without `isWhole` there are more. Changes nothing. */
+export async function previewReplay(
   c: Acting,
   world: World,
   destinationId: string,
-  wish: ReplayWish,
+  input: ReplayInput,
 ): Promise<{ readonly many: number; readonly isWhole: boolean }> {
-  return countReplay(c.env.DB, await plan(c, destinationId, wish, world), WINDOWS_FORESEEN);
+  return countReplay(c.env.DB, await planReplay(c, destinationId, input, world), WINDOWS_PREVIEWED);
 }
 
-async function plan(
+async function planReplay(
   { env }: Acting,
   destinationId: string,
-  { which, since, until }: ReplayWish,
+  { which, since, until }: ReplayInput,
   world: World,
 ): Promise<Replay> {
   const now = world.now();
@@ -91,8 +91,8 @@ async function plan(
 }
 
 /**
- * Sends an event again, to the destination that is named or to all that want it; returns to how many. `askedAt`: by the first try of
- * a request that is repeated, Unix milliseconds.
+ * Replays an event to the named destination, or to all that want it and do not have it; returns to how many. `askedAt` is when
+ * the request was first made, Unix milliseconds.
  */
 export async function replayEvent(
   c: Acting,
@@ -115,8 +115,8 @@ export async function replayEvent(
 }
 
 /**
- * The deliveries that a replay of an event makes. A destination that is named gets it again even if it has it; otherwise those get
- * it that want it and do not have it. Before its fan-out an event needs none: it is on its way to all that want it.
+ * The deliveries that a replay of an event makes. A named destination gets the event even if it has it already. Before its
+ * dispatch an event has none to replay: its recipients get it anyway.
  */
 async function targetsOf(db: Database, eventId: string, named: string | undefined) {
   const [events, deliveryRows, destinationRows] = await db.batch([

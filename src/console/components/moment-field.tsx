@@ -1,4 +1,4 @@
-import { instantText } from "../../api/requests.ts";
+import { instantText } from "../../api/schemas/common.ts";
 import { Field } from "./form.tsx";
 
 interface MomentFieldProps {

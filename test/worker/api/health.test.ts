@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { openBindings } from "../../../src/env.ts";
-import { RecentHealth } from "../../../src/api/recent-health.ts";
+import { RecentHealth } from "../../../src/api/health.ts";
 import { type Intercept, Meter, failing, hanging, interceptDatabase, never } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -100,7 +100,7 @@ describe("health", () => {
     expect(await response.json()).toMatchObject({
       status: "degraded",
       checks: {
-        open_circuits: { status: "degraded", detail: `1 rests; ${id} has rested for 3601 s.`, value: 3_601 },
+        open_circuits: { status: "degraded", detail: `1 circuit is open: ${id}, for 3601 s.`, value: 3_601 },
       },
     });
     // One that is owed nothing cannot be probed, and nobody misses it.
@@ -148,7 +148,7 @@ describe("health", () => {
     for (const [bytes, degraded, detail] of [
       [8_000_000_000, [], "The database holds 8 GB of the 10 GB that D1 takes."],
       [8_010_000_000, ["storage"], "The database holds 8.01 GB of the 10 GB that D1 takes."],
-      [undefined, [], "D1 does not say how large the database is."],
+      [undefined, [], "D1 does not report the size of the database."],
     ] as const) {
       size = bytes;
       expect((await health(relay)).degraded).toEqual(degraded);
@@ -227,7 +227,7 @@ describe("health of a database that lacks migrations", () => {
     expect(schema).toEqual(lacks(...env.MIGRATIONS.map(({ name }) => name)));
     expect([configuration?.status, database]).toEqual(["ok", expect.objectContaining({ status: "ok" })]);
     expect(new Set(Object.values(others).map(({ detail }) => detail))).toEqual(
-      new Set(["The database lacks tables to tell."]),
+      new Set(["The database lacks tables that this check reads."]),
     );
   });
 

@@ -105,19 +105,19 @@ describe("the metrics", () => {
       [slow, "failing"],
       [paused, "paused"],
     ] as const) {
-      for (const one of ["healthy", "failing", "resting", "paused"]) {
+      for (const one of ["healthy", "failing", "circuit_open", "paused"]) {
         expect(value(`destination_state ${id} ${one}`), `${state} ${one}`).toBe(one === state ? 1 : 0);
       }
     }
   });
 
-  it("tell an open breaker", async () => {
+  it("tell an open circuit", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url, { retry_schedule_seconds: Array(20).fill(10) });
     relay.destinations.answer(url, statuses(500));
     await relay.send(makePayload("v1/cards"));
     await relay.liveThrough(200);
-    expect(await figure(relay, `destination_state ${id} resting`)).toBe(1);
+    expect(await figure(relay, `destination_state ${id} circuit_open`)).toBe(1);
   });
 
   it("tell how large the database is and can be, without asking D1 more often", async () => {

@@ -134,8 +134,8 @@ describe("the overview", () => {
     relay.passSeconds(3_700);
     await relay.runCron();
     const text = await read(await Visitor.loggedIn(relay));
-    expect(text).toContain("Something is not as it should be. 1 rests; Ledger has rested for 3700 s.");
-    expect(text).toContain("Resting destinations 1 rests; Ledger has rested for 3700 s.");
+    expect(text).toContain("Something is not as it should be. 1 circuit is open: Ledger , for 3700 s.");
+    expect(text).toContain("Resting destinations 1 circuit is open: Ledger , for 3700 s.");
   });
 
   it("says what is not well in the words of the health", async () => {

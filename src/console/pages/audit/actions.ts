@@ -1,4 +1,4 @@
-import type { Action } from "../../../api/audited.ts";
+import type { Action } from "../../../api/actions/audited.ts";
 
 /** What somebody did, in the past tense. */
 export const actions: Readonly<Record<Action, string>> = {

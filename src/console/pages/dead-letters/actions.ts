@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { replayDeadLetter, throwAwayDeadLetter } from "../../../api/actions/dead-letters.ts";
+import { replayDeadLetter, deleteDeadLetter } from "../../../api/actions/dead-letters.ts";
 import type { World } from "../../../platform/world.ts";
 import { addresses, deadLetterAddress } from "../../addresses.ts";
 import { linkTo } from "../../components/filters.tsx";
@@ -18,7 +18,7 @@ export function addDeadLetterActions(pages: Console, world: World): void {
   });
 
   pages.post("/dead-letters/:id/delete", async (c) => {
-    await throwAwayDeadLetter(c, world, c.req.param("id"));
+    await deleteDeadLetter(c, world, c.req.param("id"));
     return c.redirect(linkTo(addresses.deadLetters, { done: "deleted" }), 303);
   });
 }

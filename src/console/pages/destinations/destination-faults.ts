@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { change, creation } from "../../../api/destination-schema.ts";
+import { destinationChange, destinationInput } from "../../../api/schemas/destination.ts";
 import { ProblemError } from "../../../platform/problem.ts";
 import { type TypedDestination, toWishes } from "./typed-destination.ts";
 
@@ -20,13 +20,13 @@ const sentences: Readonly<Partial<Record<string, string>>> = {
 type Checked<Wishes> =
   { readonly wishes: Wishes; readonly faults: null } | { readonly wishes: null; readonly faults: DestinationFaults };
 
-export function checkNewDestination(typed: TypedDestination): Checked<z.output<typeof creation>> {
-  return check(creation, { ...toWishes(typed), enabled: typed.enabled === "yes" }, typed);
+export function checkNewDestination(typed: TypedDestination): Checked<z.output<typeof destinationInput>> {
+  return check(destinationInput, { ...toWishes(typed), enabled: typed.enabled === "yes" }, typed);
 }
 
 /** Pausing has a button of its own. */
-export function checkChange(typed: TypedDestination): Checked<z.output<typeof change>> {
-  return check(change, toWishes(typed), typed);
+export function checkChange(typed: TypedDestination): Checked<z.output<typeof destinationChange>> {
+  return check(destinationChange, toWishes(typed), typed);
 }
 
 function check<Wishes extends z.ZodType>(

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import type { Attempt } from "../../../domain/delivery.ts";
 import type { Counters } from "../../../domain/counters.ts";
-import { existingDestination } from "../../../api/actions/destinations.ts";
-import { testDestination } from "../../../api/actions/test-destination.ts";
+import { existingDestination, testDestination } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
 import { writeCounters } from "../../../write-counters.ts";
 import { addresses, destinationAddress } from "../../addresses.ts";

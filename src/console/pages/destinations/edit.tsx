@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Counters } from "../../../domain/counters.ts";
-import { changeDestination, existingDestination } from "../../../api/actions/destinations.ts";
-import { type change, showDestination } from "../../../api/destination-schema.ts";
+import { changeDestination, existingDestination, showDestination } from "../../../api/actions/destinations.ts";
+import type { destinationChange } from "../../../api/schemas/destination.ts";
 import type { World } from "../../../platform/world.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";
@@ -64,7 +64,10 @@ function showEdit(
 }
 
 /** A form says everything, the audit trail only what was changed. */
-function whatDiffers(wishes: z.output<typeof change>, destination: DestinationReport): z.output<typeof change> {
+function whatDiffers(
+  wishes: z.output<typeof destinationChange>,
+  destination: DestinationReport,
+): z.output<typeof destinationChange> {
   const present = new Map<string, unknown>(Object.entries(showDestination(destination, destination.updatedAt)));
   return Object.fromEntries(
     Object.entries(wishes).filter(([name, value]) => comparable(value) !== comparable(present.get(name))),

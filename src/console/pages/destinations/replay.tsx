@@ -1,6 +1,6 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { z } from "zod";
-import { foreseeReplay, replayDestination } from "../../../api/actions/replays.ts";
+import { previewReplay, replayDestination } from "../../../api/actions/replays.ts";
 import { existingDestination } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
@@ -49,7 +49,7 @@ export function addDestinationReplay(pages: Console, world: World): void {
         400,
       );
     }
-    const { many, isWhole } = await foreseeReplay(c, world, destination.id, { which, since, until });
+    const { many, isWhole } = await previewReplay(c, world, destination.id, { which, since, until });
     const events = `${isWhole ? "" : "at least "}${count(many)} ${many === 1 ? "event" : "events"}`;
     return showPage(
       c,

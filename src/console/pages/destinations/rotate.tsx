@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { rotateDestinationSecret } from "../../../api/actions/rotate-destination-secret.ts";
-import { existingDestination } from "../../../api/actions/destinations.ts";
+import { existingDestination, rotateDestinationSecret } from "../../../api/actions/destinations.ts";
 import { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";

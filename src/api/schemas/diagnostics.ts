@@ -1,12 +1,21 @@
 import { z } from "@hono/zod-openapi";
-import { time } from "./responses.ts";
+import { time } from "./common.ts";
 
 const queue = z.object({
-  backlog: z.number().nullable().openapi({ description: "Messages that wait; null when the queue does not say." }),
+  backlog: z.number().nullable().openapi({ description: "Messages in the queue. Null: the queue does not tell." }),
   oldest_message_at: time.nullable(),
   probe_consumed_at: time
     .nullable()
-    .openapi({ description: "When the latest probe was sent that has come out of this queue." }),
+    .openapi({ description: "When the latest probe that reached this queue's consumer was sent." }),
+});
+
+export const typeTraffic = z.object({
+  organization_id: z.string().nullable(),
+  type: z.string(),
+  events: z.number(),
+  first_received_at: time,
+  last_received_at: time,
+  longest_gap_seconds: z.number().nullable(),
 });
 
 export const diagnostics = z
@@ -27,7 +36,7 @@ export const diagnostics = z
     }),
     cron_ran_at: time.nullable(),
     probe_sent_at: time.nullable(),
-    probed_receiver_at: time.nullable().openapi({ description: "Receipt of the latest `relay.probe` event." }),
+    probed_receiver_at: time.nullable().openapi({ description: "When the latest `relay.probe` event was received." }),
     queues: z.object({ events: queue, retries: queue, dead_letters: queue }),
     signatures: z
       .object({
@@ -39,21 +48,15 @@ export const diagnostics = z
         malformed: z.number(),
         missing: z.number(),
       })
-      .openapi({ description: "How webhook requests fared in the last day, to the hour; without the doctor's own." }),
-    traffic: z
-      .array(
-        z.object({
-          organization_id: z.string().nullable(),
-          type: z.string(),
-          events: z.number(),
-          first_received_at: time,
-          last_received_at: time,
-          longest_gap_seconds: z.number().nullable(),
-        }),
-      )
-      .openapi({ description: "Of the last 30 days, or the newest 20,000 events." }),
+      .openapi({
+        description:
+          "Webhook requests of the last day by the result of their signature check, to the hour; without the doctor's own.",
+      }),
+    traffic: z.array(typeTraffic).openapi({ description: "Events of the last 30 days, or the newest 20,000." }),
   })
   .openapi("Diagnostics");
+
+export const sentProbe = z.object({ sent_at: time });
 
 export const exampleDiagnostics = {
   now: "2026-11-24T10:05:00.000Z",
@@ -64,7 +67,7 @@ export const exampleDiagnostics = {
     allow_private_destinations: false,
   },
   signature_vectors: { business: true, onboarding: true },
-  migrations: { applied: ["0001_relay.sql"], missing: [] },
+  migrations: { applied: ["0001_schema.sql"], missing: [] },
   cron_ran_at: "2026-11-24T10:04:30.000Z",
   probe_sent_at: "2026-11-24T10:04:50.000Z",
   probed_receiver_at: null,

@@ -1,10 +1,10 @@
-import { ProblemError } from "../platform/problem.ts";
-import type { World } from "../platform/world.ts";
-import { AUDIT_PREFIX, beginRecord, dropRecord, endRecord } from "../store/audit.ts";
-import type { Acting } from "./requests.ts";
-import { makeSortableId } from "../platform/sortable-id.ts";
+import { ProblemError } from "../../platform/problem.ts";
+import { makeSortableId } from "../../platform/sortable-id.ts";
+import type { World } from "../../platform/world.ts";
+import { AUDIT_PREFIX, beginRecord, dropRecord, endRecord } from "../../store/audit.ts";
+import type { Acting } from "../requests.ts";
 
-/** What can be done, as the trail names it. */
+/** Every action that the audit trail names. */
 export type Action =
   | "destination.created"
   | "destination.changed"
@@ -20,24 +20,23 @@ export type Action =
   | "token.created"
   | "token.revoked";
 
-/** What may be shown of something, by the names that the API gives its fields. */
+/** Fields by the names that the API gives them, without secrets. */
 type Shown = Readonly<Record<string, unknown>>;
 
 interface Change<Result> {
   readonly action: Action;
   /** Id of what is changed. */
   readonly subject: string;
-  /** What of it will be otherwise; absent: it is not there. */
+  /** The fields that will change, as they are; absent: it does not exist. */
   readonly before?: Shown;
   readonly make: () => Promise<Result>;
-  /** How it is now; absent: it is gone, or as it was. */
+  /** The same fields afterwards; absent: it was removed, or did not change. */
   readonly after?: (result: Result) => Shown;
 }
 
 /**
- * Makes a change and has it in the audit trail. The record is written before, for a change can take several steps, and
- * nothing may change unrecorded; it is ended behind. One that says `begun` for good was cut short. What is refused, because
- * there is nothing to change, leaves no record.
+ * Makes a change and records it in the audit trail. The record is written first and completed afterwards, so that no
+ * change is unrecorded, even one that is cut short: its record stays `begun`. A refused change leaves no record.
  */
 export async function audited<Result>(
   c: Acting,
@@ -54,7 +53,7 @@ export async function audited<Result>(
     result = await make();
   } catch (error) {
     if (error instanceof ProblemError) await dropRecord(DB, id);
-    // Should this fail as well, the record says `begun`, which is true.
+    // If this fails as well, the record stays `begun`, which is true.
     else await endRecord(DB, id, { outcome: "failed", after: null }).catch(() => undefined);
     throw error;
   }
@@ -66,7 +65,7 @@ function toText(shown: Shown | undefined): string | null {
   return shown === undefined ? null : JSON.stringify(shown, maskUrl);
 }
 
-/** What stands in a URL before its host or behind its path can be a secret. */
+/** A URL's user, password, query and fragment can be secrets. */
 function maskUrl(key: string, value: unknown): unknown {
   if (key !== "url" || typeof value !== "string" || !URL.canParse(value)) return value;
   const url = new URL(value);
