@@ -68,7 +68,7 @@ export function nobodyCanTell(why: string): ConditionChecks & { readonly schema:
 
 export function checkCondition(condition: Condition, now: number): ConditionChecks {
   const overdueSeconds = secondsBetween(condition.oldestDueAt ?? now, now);
-  const [longest] = condition.resting;
+  const [longest] = condition.openCircuits;
   const openSeconds = secondsBetween(longest?.since ?? now, now);
   return {
     ...checkCronState(condition.cronState, now),
@@ -84,7 +84,7 @@ export function checkCondition(condition: Condition, now: number): ConditionChec
       openSeconds,
       longest === undefined
         ? "No destination rests."
-        : `${condition.resting.length === 1 ? "1 rests" : `${condition.resting.length} rest`}; ${longest.destinationId} has rested for ${openSeconds} s.`,
+        : `${condition.openCircuits.length === 1 ? "1 rests" : `${condition.openCircuits.length} rest`}; ${longest.destinationId} has rested for ${openSeconds} s.`,
     ),
     dead_letters: within(
       0,

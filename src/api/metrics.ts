@@ -1,11 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { type Counters, countsOf } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
-import { type DestinationBacklog, backlogs, readBacklogRow, readWaitingRow, whatWaits } from "../store/backlog.ts";
-import { MOST_DATABASE_BYTES, databaseBytesOf } from "../store/condition.ts";
+import { type DestinationBacklog, backlogs, readBacklogRow } from "../store/destination-deliveries.ts";
+import { readWaitingRow, whatWaits, MOST_DATABASE_BYTES, databaseBytesOf } from "../store/condition.ts";
 import { readCronStateFrom, allCronState } from "../store/cron-state.ts";
-import { allTimeCounts, readCounts } from "../store/counters.ts";
-import { writeCounters } from "../write-counters.ts";
+import { allTimeCounts, readCounts, writeCounters } from "../store/counters.ts";
 import { type Sample, type MetricName, toPrometheusText } from "./prometheus.ts";
 import { readQueues } from "./queue-figures.ts";
 import { behindToken } from "./refusals.ts";

@@ -1,5 +1,5 @@
 import { type Counts, seriesOf } from "../domain/counters.ts";
-import { COUNTED_AT_MOST } from "../store/backlog.ts";
+import { COUNTED_AT_MOST } from "../store/destination-deliveries.ts";
 
 interface Metric {
   readonly type: "counter" | "gauge" | "histogram";

@@ -1,6 +1,5 @@
 import type { Config } from "../config.ts";
-import { withPrefix } from "../platform/bytes.ts";
-import { hmacSha256, verifyHmacSha256 } from "../platform/hmac.ts";
+import { withPrefix, hmacSha256, verifyHmacSha256 } from "../platform/hmac.ts";
 import type { World } from "../platform/world.ts";
 
 const PREFIX = "qrt_";

@@ -4,7 +4,7 @@ import type { Counters } from "../../../domain/counters.ts";
 import { existingDestination } from "../../../api/actions/destinations.ts";
 import { testDestination } from "../../../api/actions/test-destination.ts";
 import type { World } from "../../../platform/world.ts";
-import { writeCounters } from "../../../write-counters.ts";
+import { writeCounters } from "../../../store/counters.ts";
 import { addresses, destinationAddress } from "../../addresses.ts";
 import { Notice } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";
