@@ -1,18 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { type Counters, type Counts, countsOf, seriesOf } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
-import {
-  COUNTED_AT_MOST,
-  type DestinationBacklog,
-  backlogs,
-  readBacklogRow,
-  readWaitingRow,
-  whatWaits,
-} from "../store/backlog.ts";
-import { MOST_DATABASE_BYTES, databaseBytesOf } from "../store/condition.ts";
-import { allTimeCounts, readCounts } from "../store/counters.ts";
+import { MOST_DATABASE_BYTES, databaseBytesOf, readWaitingRow, whatWaits } from "../store/condition.ts";
+import { allTimeCounts, readCounts, writeCounters } from "../store/counters.ts";
 import { allCronState, readCronStateFrom } from "../store/cron-state.ts";
-import { writeCounters } from "../write-counters.ts";
+import { COUNTED_AT_MOST, type DestinationBacklog, backlogs, readBacklogRow } from "../store/destination-deliveries.ts";
 import { defineRoute } from "./define-route.ts";
 import { type QueueMetrics, readQueues } from "./queue-metrics.ts";
 import type { OperatorApi } from "./requests.ts";

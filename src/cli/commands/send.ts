@@ -2,7 +2,7 @@ import { Option } from "commander";
 import { z } from "zod";
 import { tryDecodeUtf8, tryParseJson } from "../../platform/json.ts";
 import { isSampleType, sampleEvent, sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
-import { signAsQonto } from "../../qonto/sign-as-qonto.ts";
+import { signAsQonto } from "../../qonto/signature.ts";
 import { isFromAccess } from "../cloudflare-access.ts";
 import { type QontoCommand, relayOption } from "../command.ts";
 import { wrongUsage } from "../fault.ts";

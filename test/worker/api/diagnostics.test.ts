@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
-import { expectedMigrations } from "../../../src/store/expected-migrations.ts";
+import { expectedMigrations } from "../../../src/store/migrations.ts";
 import { failing, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";

@@ -243,7 +243,8 @@ describe("the cron", () => {
     const from = relay.now;
     await runCrons(relay, 4 * 40);
     expect(errors.mock.calls[0]?.[0]).toMatchObject({
-      unit: "keep-ledger",
+      unit: "cron",
+      task: "keep-ledger",
       hour: "2026-03-01T00:00:00.000Z",
       remembered: expect.stringContaining('"received":10'),
       counted: expect.stringContaining('"received":'),

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { beforeEach, describe, expect, it } from "vitest";
-import { signBusiness } from "../../../src/qonto/business-signature.ts";
+import { signBusiness } from "../../../src/qonto/signature.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import type { ReceivedRequest } from "../support/destinations.ts";

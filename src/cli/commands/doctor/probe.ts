@@ -3,7 +3,7 @@ import { PROBE_HEADER, PROBE_TYPE } from "../../../domain/probe.ts";
 import type { Source } from "../../../domain/event.ts";
 import type { Secret } from "../../../platform/hmac.ts";
 import { tryParseJson } from "../../../platform/json.ts";
-import { signAsQonto } from "../../../qonto/sign-as-qonto.ts";
+import { signAsQonto } from "../../../qonto/signature.ts";
 import { isFromAccess } from "../../cloudflare-access.ts";
 import { networkReason } from "../../network.ts";
 import type { World } from "./world.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { tryParseJson } from "../../../platform/json.ts";
-import { signAsQonto } from "../../../qonto/sign-as-qonto.ts";
+import { signAsQonto } from "../../../qonto/signature.ts";
 import { isFromAccess } from "../../cloudflare-access.ts";
 import { Fault } from "../../fault.ts";
 import { networkReason } from "../../network.ts";

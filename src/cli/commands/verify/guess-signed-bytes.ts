@@ -1,5 +1,5 @@
 import { isObject, tryParseJson } from "../../../platform/json.ts";
-import { withPrefix } from "../../../platform/bytes.ts";
+import { withPrefix } from "../../../platform/hmac.ts";
 import type { Guess } from "./guess.ts";
 import {
   millisecondsSignedSecondsSent,
