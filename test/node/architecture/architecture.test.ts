@@ -93,6 +93,13 @@ describe("the source", () => {
     expect(imports.map(roomOf).filter((room) => !allowed.includes(room))).toEqual([]);
   });
 
+  it("has the API's schemas apart from the Worker, for the command line reads answers by them", () => {
+    const schemas = modules.filter(({ file }) => path.dirname(file) === path.join("api", "schemas"));
+    expect(schemas.length).toBeGreaterThan(10);
+    const imported = schemas.flatMap(({ imports }) => imports.map(path.dirname));
+    expect([...new Set(imported)].toSorted()).toEqual(["api/schemas", "domain"]);
+  });
+
   it("has no import cycle", () => {
     const importsOf = new Map(modules.map(({ file, imports }) => [file, imports]));
     const finished = new Set<string>();
