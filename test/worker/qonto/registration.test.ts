@@ -14,7 +14,7 @@ function present(stages: readonly ReturnType<typeof stage>[]): string | undefine
   return stages.toSorted((one, other) => (one.version < other.version ? -1 : 1)).at(-1)?.stage;
 }
 
-it("a reset names an organization, and so is no registration's own", () => {
+it("a reset is no registration's own event, because it names an organization", () => {
   const envelope = readEnvelope("onboarding", makePayload("organizations.deleted"));
   expect(envelope && readRegistrationStage(envelope)).toMatchObject({ stage: "deleted", isRegistration: false });
   expect(stage("registrations.pending", "2022-08-29T13:17:32Z").isRegistration).toBe(true);
@@ -31,7 +31,7 @@ describe("a registration's present stage", () => {
     ).toBe("completed");
   });
 
-  it("is decided by the lifecycle within one second", () => {
+  it("is decided by the lifecycle when two events are of one second", () => {
     const second = "2022-08-29T13:17:32Z";
     expect(
       present([
@@ -43,7 +43,7 @@ describe("a registration's present stage", () => {
     ).toBe("submitted");
   });
 
-  it("is deleted after a reset that names it, until a new life begins", () => {
+  it("is deleted after a reset that names it, until a new registration begins", () => {
     const reset = [
       stage("registrations.pending", "2022-08-29T13:17:32Z", "e1"),
       stage("registrations.completed", "2022-08-29T13:17:33Z", "e2"),
