@@ -1,15 +1,18 @@
 /**
- * Which events a replay sends. `failed`: those with a dead delivery. `missing`: those that the destination wants and is no
- * recipient of, because it did not exist or was disabled. `all`: the missing ones, and those that it has already got.
+ * What a destination gets.
+ *
+ *   failed   its dead deliveries
+ *   missing  events that it wants and is no recipient of, because it did not exist then or was disabled
+ *   all      these, and what it already has
  */
 type Which = "failed" | "missing" | "all";
 
-/** The sending of a range of events to a destination. Times are Unix milliseconds. */
+/** A replay of past events to a destination. Times are Unix milliseconds. */
 export interface Replay {
   readonly id: string;
   readonly destinationId: string;
   readonly which: Which;
-  /** By receipt of the events, inclusive. */
+  /** Of the events' receipt, inclusive. */
   readonly since: number;
   /** Exclusive. */
   readonly until: number;

@@ -98,7 +98,7 @@ export const cronFaults: readonly DeliberateFault[] = [
     to: ``,
   },
   {
-    title: "Secrets are not re-encrypted with a new key",
+    title: "Secrets are not encrypted again under a new key",
     file: "src/cron/reencrypt-secrets.ts",
     from: `await replaceSecrets(env.DB, stored, renewed);`,
     to: ``,
