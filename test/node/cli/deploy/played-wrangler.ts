@@ -4,11 +4,9 @@ import { parseArgs } from "node:util";
 import type { Run, Wrangler } from "../../../../src/cli/deploy/context.ts";
 import { Api, ApiError, CommandFailed } from "./played-wrangler/api.ts";
 import { type Credential, selectAccount, temporaryAccount } from "./played-wrangler/authentication.ts";
-import type { Surroundings } from "./played-wrangler/command.ts";
-import { readConfiguration } from "./played-wrangler/configuration.ts";
+import { Printer, type Surroundings, readConfiguration } from "./played-wrangler/command.ts";
 import { deploy } from "./played-wrangler/deploy.ts";
 import { applyMigrations } from "./played-wrangler/migrations.ts";
-import { Printer } from "./played-wrangler/printer.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
