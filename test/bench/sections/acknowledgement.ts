@@ -5,11 +5,11 @@ import { ServedWorker } from "../served-worker.ts";
 import { median, quantile } from "../statistics.ts";
 import type { Section } from "./section.ts";
 
-/** What stores nothing answers many times as fast: a round of it would be over before it could be measured. */
+/** A Worker without stores is many times as fast: it needs more requests for a measurable round. */
 const storesNothing: ReadonlySet<Design> = new Set(["bare Hono", "verification only"]);
 const LONGER = 4;
 
-/** How fast a webhook is acknowledged, beside Workers that do less, or the same in the way that comes to mind first. */
+/** How fast a webhook is acknowledged, compared with Workers that do less, and with the obvious design. */
 export const acknowledgement: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
   const workers = new Map<Design, ServedWorker>();
@@ -77,7 +77,7 @@ const sizes = [
   { name: "20 KB", bodyBytes: 20_000 },
 ];
 
-/** Enough to let the middle settle, and few enough for the queue of the simulator, which holds 10,000. */
+/** Enough for a stable median, and few enough for the simulator's queue of 10,000 messages. */
 const loads = [
   { connections: 1, requests: 150 },
   { connections: 16, requests: 800 },

@@ -9,7 +9,7 @@ import { ServedWorker } from "../served-worker.ts";
 import { takeUsage } from "./metered-relay.ts";
 import type { Section } from "./section.ts";
 
-/** The slower the destinations, the fewer events wait for them: a rate shows as well, and minutes sooner. */
+/** Fewer events for slower destinations: enough to show a rate, in less time. */
 const backlogs = [
   { delaysMs: [5], events: 10_000 },
   { delaysMs: [200], events: 500 },
@@ -19,10 +19,10 @@ const backlogs = [
 
 const DRAINED_WITHIN_MS = 120_000;
 
-/** What destinations answered last is written down by then. */
+/** The last attempts are recorded by then. */
 const WRITTEN_AFTER_MS = 300;
 
-/** How fast events that have waited reach destinations that take their time to answer. */
+/** How fast queued events reach slow destinations. */
 export const drain: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
   const servers = await Destinations.start();
@@ -36,7 +36,7 @@ export const drain: Section = async ({ isShort, say }) => {
       for (const delayMs of delaysMs) await relay.addDestination(`${servers.url}/after/${delayMs}`);
       filled.push({ relay, delaysMs, ids: await fill(relay, events) });
     }
-    // An event that has waited is no longer its message's own: it has to be claimed, which costs D1 calls.
+    // The lease of an event that has waited is over: the consumer must claim it, which costs D1 calls.
     if (!isShort) await wait(MESSAGE_PATIENCE_MS);
     const drained: Drained[] = [];
     for (const { relay, delaysMs, ids } of filled) {
@@ -50,7 +50,7 @@ export const drain: Section = async ({ isShort, say }) => {
     await Promise.all(relays.map((relay) => relay.stop()));
   }
 
-  /** Has the relay receive events that no consumer takes. */
+  /** Has the relay receive events while no consumer runs. */
   async function fill(relay: ServedWorker, requests: number): Promise<ReadonlySet<string>> {
     await fetch(`${relay.url}/bench/hold`, { method: "POST" });
     const { answers } = await generator.send(relay, { connections: 16, requests, bodyBytes: 1_000 });
@@ -86,7 +86,7 @@ export const drain: Section = async ({ isShort, say }) => {
     };
   }
 
-  /** Of these events, what came at each of so many destinations; not all, when it takes too long. */
+  /** The arrivals of these events at each destination; not all, when it takes too long. */
   async function takeAll(ids: ReadonlySet<string>, destinations: number): Promise<Arrival[]> {
     const all: Arrival[] = [];
     const endAt = Date.now() + DRAINED_WITHIN_MS;
@@ -113,7 +113,7 @@ interface DrainedDestination {
   readonly seconds: number;
 }
 
-/** Slower ones are served by the retries, whose drains no number of consumers of events multiplies. */
+/** Slower destinations get retries, whose drains do not multiply with the consumers of events. */
 const SLOWEST_IN_FAN_OUT_MS = 200;
 
 /** `maxConcurrency`: the consumers of events that Cloudflare may run at once; null: as many as it likes. */

@@ -11,7 +11,7 @@ import { median, quantile } from "../statistics.ts";
 import { takeUsage } from "./metered-relay.ts";
 import type { Section } from "./section.ts";
 
-/** How soon events arrive at destinations, what that takes, and how many can. */
+/** How soon events reach destinations, what that costs, and how many can be delivered. */
 export const endToEnd: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
   const servers = await Destinations.start();
@@ -41,7 +41,7 @@ export const endToEnd: Section = async ({ isShort, say }) => {
       await generator.send(worker, { ...load, rate: WARM_UP, requests: WARM_UP });
       await worker.drained();
       await servers.take(WARM_UP, 5_000);
-      // From its first event on, as a destination that is set up wrongly does.
+      // From its first event on, as a misconfigured destination does.
       if (hanging) await worker.addDestination(`${servers.url}/hanging`, { timeout_ms: 2_000 });
       await takeUsage(worker);
       const report = await generator.send(worker, { ...load, rate, requests: rate * seconds });
@@ -84,7 +84,7 @@ export const endToEnd: Section = async ({ isShort, say }) => {
 
 const WARM_UP = 50;
 
-/** What destinations answered last is written down by then. */
+/** The last attempts are recorded by then. */
 const WRITTEN_AFTER_MS = 300;
 
 const configured = batchingDelayMs() / 1000;
@@ -120,13 +120,13 @@ interface Steady {
   /** Events a second. */
   readonly rate: number;
   readonly seconds: number;
-  /** How long an event may wait for company in its queue. */
+  /** The queue's batching delay. */
   readonly batchingSeconds: number;
   /** Whether there is a second destination, which never answers. */
   readonly hanging: boolean;
 }
 
-/** How they arrived, in milliseconds, and what they took of the platform. */
+/** Their latency in milliseconds, and their usage of the platform. */
 interface Passages extends Steady {
   readonly events: number;
   readonly p50: number;
@@ -196,7 +196,7 @@ function describePassages(passages: readonly Passages[], throughput: readonly Th
       ...throughput.map(({ destinations, perSecond }) => [`${destinations} destinations: deliveries/s`, perSecond]),
     ]),
     notes: [
-      "The simulator runs one batch at a time and hands it over at once: thin traffic is handed out event by event.",
+      "The simulator runs one batch at a time and hands it over at once: at a low rate each event is a batch of its own.",
     ],
   };
 }
@@ -246,7 +246,7 @@ function goalOf({ destinations, perSecond }: Throughput): Goal[] {
   ];
 }
 
-/** Under load a delay of nothing costs no more than one of a second did, with a message and a row of a delivery for each event. */
+/** Under load no batching delay costs no more than a delay of a second did, with a message and a delivery row for each event. */
 const DOLLARS_BEFORE = 5.54;
 
 function costGoals(passages: readonly Passages[]): Goal[] {

@@ -14,15 +14,15 @@ const RATE = 20;
 const SECONDS = 8;
 const CONNECTIONS = 10;
 
-/** Who only waits does not keep anybody busy, unless there are many of them; and waits to be refused. */
+/** Idle connections cost something only when there are many. Each waits to be refused. */
 const DRIPS: FloodKind = "a byte each half second";
 const DRIP_SECONDS = 12;
 const DRIP_CONNECTIONS = 200;
 
-/** Until a flood is at full speed; the signed events begin then, and it outlasts them by as much. */
+/** The flood begins this long before the signed events, and ends this long after them. */
 const LEAD_MS = 300;
 
-/** How soon signed events are answered while strangers do their worst. */
+/** How soon signed events are acknowledged during floods of strangers. */
 export const strangers: Section = async ({ isShort, say }) => {
   const signing = new LoadGenerator();
   const flooding = new LoadGenerator();
@@ -52,7 +52,7 @@ export const strangers: Section = async ({ isShort, say }) => {
   }
   return describeTurns(turns, { rate: RATE });
 
-  /** Until the relay is done with what the last strangers have left it to do. */
+  /** Until the relay has finished the work of the last flood. */
   async function untilQuiet(relay: ServedWorker): Promise<void> {
     await signing.send(relay, { connections: 1, requests: 1, bodyBytes: 1_000 });
     await relay.drained();
@@ -81,7 +81,7 @@ export const strangers: Section = async ({ isShort, say }) => {
       alone: summarize(alone),
       beside: summarize(beside),
       flood: { outcomes, seconds: floodSeconds },
-      // The signed ones cost as much as they did alone.
+      // The signed events cost as much as they did alone.
       processorMs: flooded === relay ? busyMs - quietMs : busyMs,
       databaseCalls: flooded === relay ? callsForStrangers : 0,
     };
@@ -127,7 +127,7 @@ interface Turn {
   readonly alone: Signed;
   readonly beside: Signed;
   readonly flood: FloodReport;
-  /** Of the runtime that was flooded, beyond what the signed events took. */
+  /** Usage of the flooded runtime, without that of the signed events. */
   readonly processorMs: number;
   readonly databaseCalls: number;
 }

@@ -125,7 +125,7 @@ const hyphenated = (id: string) =>
 
 type ConfiguredConsumer = Configuration["queues"]["consumers"][number];
 
-/** One of what a Worker is reached by. */
+/** A trigger: an address, a schedule or a queue. */
 interface Trigger {
   readonly category: string;
   readonly target: string;
@@ -133,7 +133,7 @@ interface Trigger {
   readonly error: unknown;
 }
 
-/** Sets what the Worker is reached by: its address, its schedules, its queues. Says what that is. */
+/** Sets the triggers of the Worker, and prints them. */
 async function deployTriggers(surroundings: Surroundings, worker: string): Promise<string[]> {
   const { api, account, configuration, printer } = surroundings;
   const { name, queues, triggers: configured } = configuration;
@@ -150,7 +150,7 @@ async function deployTriggers(surroundings: Surroundings, worker: string): Promi
   for (const cron of crons) triggers.push(trigger("Cron schedules", `schedule: ${cron}`, scheduled));
   const producers = queues.producers.map(({ queue }) => `Producer for ${queue}`);
   for (const consumer of queues.consumers) {
-    // The first is still on its way when the next queue is looked for.
+    // The look for the next queue begins before the first answer.
     const { consumers } = await findQueue(surroundings, consumer.queue);
     const isThere = consumers.some(({ script }: any) => script === name);
     const consumed = settled(consume(surroundings, consumer, isThere));
@@ -208,7 +208,7 @@ async function consume(surroundings: Surroundings, consumer: ConfiguredConsumer,
   await api.result(`${path}/${own.consumer_id}`, { method: "PUT", json });
 }
 
-/** Where the account's Workers are; fails where nobody is there to choose it. */
+/** The account's workers.dev subdomain. Fails where there is none: nobody can choose one. */
 async function workersDev({ api, account, printer }: Surroundings): Promise<string> {
   try {
     const { subdomain } = await api.result(`${account}/workers/subdomain`);
