@@ -1,4 +1,4 @@
-import { scheduleDrains } from "../outbound/schedule.ts";
+import { scheduleDrains } from "../deliver/drain-messages.ts";
 import { runReplay } from "../replay/run-replay.ts";
 import { unfinishedReplays } from "../store/replays.ts";
 import type { CronRun } from "./cron-task.ts";

@@ -1,5 +1,5 @@
 import type { DeliveryKey } from "../domain/delivery.ts";
-import { LEASE_MS } from "../domain/drain-plan.ts";
+import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import { type Database, retried } from "./database.ts";
 import { attemptsSql, recipientsSql, rowOfRecipientSql } from "./event-progress.ts";
 import { forgetHours } from "./ledger-hours.ts";
@@ -32,7 +32,7 @@ export const makeDueSql = `
       named = iif(deliveries.status = 'pending', max(deliveries.named, excluded.named), excluded.named)
     WHERE (?3 IS NOT NULL OR coalesce(deliveries.attempts ->> '$[#-1].at', 0) <= ?8)
       AND CASE deliveries.status
-        WHEN 'pending' THEN deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0
+        WHEN 'pending' THEN deliveries.next_attempt_at > ?2 + ${DRAIN_LEASE_MS} AND deliveries.claims = 0
         WHEN 'delivered' THEN ?6
         ELSE true END`;
 

@@ -1,7 +1,7 @@
 import type { Database } from "../../store/database.ts";
 import { wants } from "../../domain/destination.ts";
 import type { Replay } from "../../domain/replay.ts";
-import { drainNow } from "../../outbound/drain-now.ts";
+import { drainNow } from "../../deliver/drain-messages.ts";
 import type { World } from "../../platform/world.ts";
 import { runReplay } from "../../replay/run-replay.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../../store/deliveries.ts";
