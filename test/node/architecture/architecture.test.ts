@@ -60,7 +60,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "platform",
   ],
   quarantine: ["env.ts", "messages.ts", "qonto", "store", "platform"],
-  replay: ["env.ts", "store", "domain"],
+  replay: ["env.ts", "store", "domain", "platform"],
   deliver: ["env.ts", "messages.ts", "outbound", "store", "domain", "platform"],
   outbound: ["env.ts", "qonto", "domain", "platform"],
   "env.ts": ["config.ts", "messages.ts", "store", "platform"],
