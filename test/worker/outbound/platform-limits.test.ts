@@ -135,7 +135,7 @@ describe("the outcome of attempts, while D1 is overloaded", () => {
     const relay = await relayWithDestinations(okAfter(3_000));
     const event = makePayload("v1/cards");
     await relay.send(event);
-    // The first write says that three are under way.
+    // The first write says that three are in flight.
     const asked = failWrites(relay, 5, overloaded, 2);
     await relay.runQueues();
     expect(asked).toHaveLength(9);

@@ -170,7 +170,7 @@ describe("while a circuit is open", () => {
     relay.passSeconds(5);
     let concurrent: Promise<unknown> = Promise.resolve();
     relay.destinations.answer(destination, async () => {
-      // While the probe is under way another consumer gets a message as well.
+      // While the probe is in flight another consumer gets a message as well.
       await relay.env.RETRIES.send({ kind: "drain", destination_id: id });
       concurrent = relay.runBatch(relay.retries, "qonto-relay-retries", 20);
       await concurrent;
