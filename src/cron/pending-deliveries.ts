@@ -1,8 +1,8 @@
-import { holdSeconds } from "../domain/retry-schedule.ts";
-import { scheduleDrains } from "../outbound/schedule.ts";
-import { runReplay } from "../replay/run-replay.ts";
+import { lifetimeSeconds } from "../domain/retry-schedule.ts";
+import { scheduleDrains } from "../deliver/drain-messages.ts";
+import { runReplay } from "../replay/replay-destination.ts";
 import { destinationsWithOpenCircuit } from "../store/destinations.ts";
-import { endHeldDeliveries, overdueDestinations } from "../store/drain.ts";
+import { endOutlivedDeliveries, overdueDestinations } from "../store/drain.ts";
 import { unfinishedReplays } from "../store/replays.ts";
 import type { CronRun } from "./cron-task.ts";
 
@@ -24,16 +24,16 @@ export async function drainOverdueDestinations({ env, world }: CronRun): Promise
 const MAX_ENDED_OF_EACH = 500;
 
 /**
- * Ends as dead the pending deliveries that a destination with an open circuit has held longer than its retry schedule takes. They
- * stay visible, and can be replayed when the destination has recovered.
+ * Ends deliveries as dead that have waited behind an open circuit for as long as their retry schedule takes. They stay visible,
+ * and can be replayed when the destination has recovered.
  */
-export async function endHeldPastSchedule({ env, world, counters }: CronRun): Promise<{ ended_deliveries: number }> {
+export async function endOutlived({ env, world, counters }: CronRun): Promise<{ ended_deliveries: number }> {
   const now = world.now();
   let ended = 0;
   for (const { id, circuitOpenedAt, retryScheduleSeconds } of await destinationsWithOpenCircuit(env.DB)) {
-    const heldSince = now - holdSeconds(retryScheduleSeconds) * 1000;
-    if (circuitOpenedAt === null || circuitOpenedAt > heldSince) continue;
-    const endedHere = await endHeldDeliveries(env.DB, id, heldSince, MAX_ENDED_OF_EACH);
+    const receivedBefore = now - lifetimeSeconds(retryScheduleSeconds) * 1000;
+    if (circuitOpenedAt === null || circuitOpenedAt > receivedBefore) continue;
+    const endedHere = await endOutlivedDeliveries(env.DB, id, receivedBefore, MAX_ENDED_OF_EACH);
     counters.count("qonto_relay_deliveries_total", { destination_id: id, status: "dead" }, endedHere);
     ended += endedHere;
   }

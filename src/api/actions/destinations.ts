@@ -4,7 +4,7 @@ import type { Attempt } from "../../domain/delivery.ts";
 import type { Destination } from "../../domain/destination.ts";
 import { type Env, readConfig } from "../../env.ts";
 import { readDestinationUrl } from "../../outbound/destination-url.ts";
-import { drainNow } from "../../outbound/drain-now.ts";
+import { drainNow } from "../../deliver/drain-messages.ts";
 import { makeSecret } from "../../outbound/secrets.ts";
 import { sendTest } from "../../outbound/test-delivery.ts";
 import { makeSortableId } from "../../platform/sortable-id.ts";
