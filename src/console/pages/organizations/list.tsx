@@ -15,7 +15,7 @@ import { Page } from "../../components/page.tsx";
 import { Table } from "../../components/table.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { FindForm } from "./find-form.tsx";
+import { FindForm } from "./navigation.tsx";
 import { type LastEvent, ShowLastEvent } from "./last-event.tsx";
 import { nameOf } from "./name-of.ts";
 import { ShortId } from "../../components/short-id.tsx";

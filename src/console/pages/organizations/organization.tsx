@@ -14,7 +14,7 @@ import { findLastEvents } from "./list.tsx";
 import { ShowLastEvent } from "./last-event.tsx";
 import { Profile } from "./profile.tsx";
 import { nameOf } from "./name-of.ts";
-import { Trail } from "./trail.tsx";
+import { Trail } from "./navigation.tsx";
 
 /** Counting further would read each of them, on every look. */
 const COUNTED_AT_MOST = 1_000;

@@ -20,7 +20,7 @@ import { History } from "./history.tsx";
 import { ShortId } from "../../components/short-id.tsx";
 import { Related } from "./related.tsx";
 import { relatedIds } from "./related-ids.ts";
-import { Trail } from "./trail.tsx";
+import { Trail } from "./navigation.tsx";
 
 const resourceQuery = z.strictObject({
   /** Without one it is the newest of that id. */

@@ -17,11 +17,11 @@ import { Table } from "../../components/table.tsx";
 import { TimeOfText } from "../../components/time.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { FindForm } from "./find-form.tsx";
+import { FindForm } from "./navigation.tsx";
 import { type Summary, summaryOf } from "./summary.ts";
 import { SummaryWords } from "./summary-parts.tsx";
 import { ShortId } from "../../components/short-id.tsx";
-import { Trail } from "./trail.tsx";
+import { Trail } from "./navigation.tsx";
 
 const PER_PAGE = 50;
 

@@ -1,0 +1,356 @@
+import { z } from "zod";
+import { replayDeadLetter, throwAwayDeadLetter } from "../../api/actions/dead-letters.ts";
+import { cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
+import type { Destination } from "../../domain/destination.ts";
+import { parseJsonLosslessly } from "../../platform/json.ts";
+import type { World } from "../../platform/world.ts";
+import type { Database } from "../../store/database.ts";
+import { type DeadLetter, findDeadLetter, listDeadLetters } from "../../store/dead-letters.ts";
+import { findDestinations } from "../../store/destinations.ts";
+import { addresses, deadLetterAddress, eventAddress } from "../addresses.ts";
+import { Body } from "../components/body.tsx";
+import { Confirm } from "../components/confirm.tsx";
+import { DestinationLink } from "../components/destination-link.tsx";
+import { Facts } from "../components/facts.tsx";
+import { Filters, Pager, linkTo } from "../components/filters.tsx";
+import { Field, Press } from "../components/form.tsx";
+import { Json } from "../components/json.tsx";
+import { EmptyState, Notice } from "../components/notice.tsx";
+import { Page } from "../components/page.tsx";
+import { ShortId } from "../components/short-id.tsx";
+import { State } from "../components/state.tsx";
+import { Table } from "../components/table.tsx";
+import { Time } from "../components/time.tsx";
+import { type Console, type Viewer, readForm, readQuery, viewerOf } from "../requests.ts";
+import { showPage } from "../show-page.ts";
+
+const PER_PAGE = 50;
+
+interface Kind {
+  readonly name: string;
+  /** What failed. */
+  readonly what: string;
+  /** What is still kept, and what to do. */
+  readonly advice: string;
+  readonly isReplayable: boolean;
+}
+
+const kinds: ReadonlyMap<string, Kind> = new Map([
+  [
+    "event",
+    {
+      name: "Event",
+      what: "An event whose fan-out failed in every try.",
+      advice:
+        "The event is in the ledger, and the recovery scan dispatches it again. If it is still pending once the fault is fixed, replay the message. A destination that already has the event does not get it twice.",
+      isReplayable: true,
+    },
+  ],
+  [
+    "quarantine",
+    {
+      name: "Unreadable body",
+      what: "An unreadable body that could not be put into quarantine.",
+      advice:
+        "The relay tried once more to put it into quarantine. If it is not there, make room in the quarantine and replay the message: this may be the only copy.",
+      isReplayable: true,
+    },
+  ],
+  [
+    "drain",
+    {
+      name: "Drain message",
+      what: "A message that a destination has due deliveries.",
+      advice:
+        "The deliveries are safe, and the recovery scan sends a new message within minutes. Replay this one if the deliveries stay pending.",
+      isReplayable: true,
+    },
+  ],
+]);
+
+const unknownKind: Kind = {
+  name: "Unknown",
+  what: "A message that this version of the relay cannot read. Another version may have sent it.",
+  advice: "No queue takes it, so it cannot be replayed. Find out who sent it, then delete it.",
+  isReplayable: false,
+};
+
+function kindOf({ kind }: Pick<DeadLetter, "kind">): Kind {
+  return kinds.get(kind) ?? unknownKind;
+}
+
+const states = { waiting: "Waiting", replayed: "Replayed", all: "All" } as const;
+
+const doneSentences = {
+  replayed: "Replayed: the message is back in its queue. Replaying it twice is harmless.",
+  deleted: "Deleted: only the audit trail keeps a record of the dead letter.",
+} as const;
+
+const doneQuery = z.object({ done: z.enum(["replayed", "deleted"]).optional() });
+
+const listQuery = doneQuery.extend({
+  state: z.enum(["waiting", "replayed", "all"]).default("waiting"),
+  cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
+});
+
+type ListState = z.output<typeof listQuery>["state"];
+
+const replayForm = z.object({ back: z.enum(["list", "one"]).default("one") });
+
+/** Queue messages that failed in every try. */
+export function addDeadLetters(pages: Console, world: World): void {
+  pages.get("/dead-letters", async (c) => {
+    const { state, cursor, done } = readQuery(c, listQuery);
+    const isWaiting = state === "all" ? undefined : state === "waiting";
+    const { letters, next } = await listDeadLetters(c.env.DB, { isWaiting, before: cursor, limit: PER_PAGE });
+    const viewer = viewerOf(c);
+    return showPage(
+      c,
+      <Page
+        title="Dead letters"
+        viewer={viewer}
+        here={addresses.deadLetters}
+        lead={leadOf(state, letters.length, next !== null)}
+      >
+        <Done done={done} />
+        <Filters path={addresses.deadLetters}>
+          <Field label="State">
+            <select name="state">
+              {Object.entries(states).map(([value, label]) => (
+                <option value={value} selected={value === state}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          </Field>
+        </Filters>
+        {letters.length === 0 ? (
+          <Nothing isMore={next !== null} />
+        ) : (
+          <List viewer={viewer} letters={letters} destinations={await destinationsOf(c.env.DB, letters)} />
+        )}
+        <Pager
+          path={addresses.deadLetters}
+          query={{ state: state === "waiting" ? undefined : state, cursor: c.req.query("cursor") }}
+          nextCursor={next === null ? null : encodeCursor(next)}
+        />
+      </Page>,
+    );
+  });
+
+  pages.get("/dead-letters/:id", async (c) => {
+    const { done } = readQuery(c, doneQuery);
+    const letter = await findDeadLetter(c.env.DB, c.req.param("id"));
+    if (letter === null) throw notFound("dead letter: it may have been deleted");
+    const { id, kind, receivedAt, replayedAt, message } = letter;
+    const [destination] = await destinationsOf(c.env.DB, [letter]);
+    const viewer = viewerOf(c);
+    const { name, what, advice } = kindOf(letter);
+    return showPage(
+      c,
+      <Page title={`Dead letter: ${name.toLowerCase()}`} viewer={viewer} here={addresses.deadLetters} lead={what}>
+        <Done done={done} />
+        <section aria-labelledby="decide">
+          <h2 id="decide">What to do</h2>
+          <p>{replayedAt === null ? advice : "It has been replayed. Replaying it again is harmless."}</p>
+          <div class="actions">
+            <Replay viewer={viewer} letter={letter} back="one" />
+            <Confirm viewer={viewer} action={`${deadLetterAddress(id)}/delete`} label="Delete">
+              The message can never be replayed again. This cannot be undone.
+            </Confirm>
+          </div>
+        </section>
+        <section aria-labelledby="facts">
+          <h2 id="facts">Details</h2>
+          <Facts
+            facts={{
+              State: <LetterState replayedAt={replayedAt} />,
+              Subject: <Subject letter={letter} destination={destination} />,
+              "Dead since": <Time at={receivedAt} />,
+              Kind: <bdi class="mono">{kind}</bdi>,
+              Message: <bdi class="mono">{id}</bdi>,
+            }}
+          />
+        </section>
+        <Message json={message} />
+        <p>
+          <a href={addresses.deadLetters}>Back to the dead letters</a>
+        </p>
+      </Page>,
+    );
+  });
+
+  pages.post("/dead-letters/:id/replay", async (c) => {
+    const id = c.req.param("id");
+    const { back } = await readForm(c, replayForm);
+    await replayDeadLetter(c, world, id);
+    const page = back === "list" ? addresses.deadLetters : deadLetterAddress(id);
+    return c.redirect(linkTo(page, { done: "replayed" }), 303);
+  });
+
+  pages.post("/dead-letters/:id/delete", async (c) => {
+    await throwAwayDeadLetter(c, world, c.req.param("id"));
+    return c.redirect(linkTo(addresses.deadLetters, { done: "deleted" }), 303);
+  });
+}
+
+async function destinationsOf(db: Database, letters: readonly DeadLetter[]): Promise<Destination[]> {
+  const ids = [...new Set(letters.flatMap(({ destinationId }) => destinationId ?? []))];
+  return ids.length === 0 ? [] : findDestinations(db, ids);
+}
+
+function leadOf(state: ListState, shown: number, isMore: boolean): string {
+  if (state !== "waiting") return "Queue messages that failed in every try, with those that were replayed.";
+  if (shown === 0) {
+    return isMore ? "None of the newest dead letters waits; older ones may." : "No dead letter waits for you.";
+  }
+  const messages =
+    shown === 1 && !isMore ? "1 message failed" : `${isMore ? "More than " : ""}${shown} messages failed`;
+  return `${messages} in every try. Nothing is lost: fix the fault, then replay.`;
+}
+
+function Done({ done }: z.output<typeof doneQuery>) {
+  return done === undefined ? null : <Notice kind="ok">{doneSentences[done]}</Notice>;
+}
+
+interface ListProps {
+  readonly viewer: Viewer;
+  readonly letters: readonly DeadLetter[];
+  /** Without those that were removed. */
+  readonly destinations: readonly Destination[];
+}
+
+function List({ viewer, letters, destinations }: ListProps) {
+  const destinationOf = (letter: DeadLetter) => destinations.find(({ id }) => id === letter.destinationId);
+  return (
+    <Table
+      caption="Dead letters, newest first"
+      rows={letters}
+      columns={[
+        { title: "Message", cell: (letter) => <a href={deadLetterAddress(letter.id)}>{kindOf(letter).name}</a> },
+        { title: "Dead since", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
+        { title: "Subject", cell: (letter) => <Subject letter={letter} destination={destinationOf(letter)} /> },
+        { title: "State", cell: ({ replayedAt }) => <LetterState replayedAt={replayedAt} /> },
+        { title: "Action", cell: (letter) => <Replay viewer={viewer} letter={letter} back="list" /> },
+      ]}
+    />
+  );
+}
+
+function Nothing({ isMore }: { readonly isMore: boolean }) {
+  return isMore ? (
+    <EmptyState title="No match among the dead letters searched so far.">
+      <p>The next page searches older ones.</p>
+    </EmptyState>
+  ) : (
+    <EmptyState title="No dead letters.">
+      <p>A queue message that fails in every try is kept here for you to replay. There is nothing to do.</p>
+    </EmptyState>
+  );
+}
+
+interface SubjectProps {
+  readonly letter: DeadLetter;
+  /** Undefined when it was removed. */
+  readonly destination: Destination | undefined;
+}
+
+/** The event or the destination that a letter is about. */
+function Subject({ letter: { eventId, destinationId }, destination }: SubjectProps) {
+  if (eventId === null && destinationId === null) return <span class="soft">Unknown</span>;
+  return (
+    <span class="letter-about">
+      {eventId === null ? null : (
+        <a href={eventAddress(eventId)}>
+          <ShortId id={eventId} />
+        </a>
+      )}
+      {destination !== undefined ? (
+        <DestinationLink destination={destination} />
+      ) : destinationId === null ? null : (
+        <span>
+          <ShortId id={destinationId} />, removed
+        </span>
+      )}
+    </span>
+  );
+}
+
+function LetterState({ replayedAt }: Pick<DeadLetter, "replayedAt">) {
+  if (replayedAt === null) return <State state="waiting" />;
+  return (
+    <span>
+      <State state="done">replayed</State> <Time at={replayedAt} />
+    </span>
+  );
+}
+
+interface ReplayProps {
+  readonly viewer: Viewer;
+  readonly letter: DeadLetter;
+  readonly back: "list" | "one";
+}
+
+function Replay({ viewer, letter, back }: ReplayProps) {
+  if (!kindOf(letter).isReplayable) return <span class="soft">Cannot be replayed</span>;
+  const isWaiting = letter.replayedAt === null;
+  return (
+    <Press
+      viewer={viewer}
+      kind={back === "one" && isWaiting ? "main" : "plain"}
+      action={`${deadLetterAddress(letter.id)}/replay`}
+      name="back"
+      value={back}
+    >
+      {isWaiting ? "Replay" : "Replay again"}
+    </Press>
+  );
+}
+
+/** What the queue carried. A body in it is shown by itself. */
+function Message({ json }: { readonly json: string }) {
+  const { body, rest } = takeBody(parseJsonLosslessly(json));
+  return (
+    <>
+      <section aria-labelledby="message">
+        <h2 id="message">Message</h2>
+        <Json value={rest} label="Message" />
+      </section>
+      {body === null ? null : (
+        <section aria-labelledby="body">
+          <h2 id="body">Body in the message</h2>
+          <Body bytes={body} label="Body in the message" />
+        </section>
+      )}
+    </>
+  );
+}
+
+const withText = z.looseObject({
+  events: z.tuple([z.looseObject({ carried: z.looseObject({ body: z.string() }) })]),
+});
+const withBytes = z.looseObject({ body_base64: z.string() });
+
+function takeBody(value: unknown): { body: Uint8Array | null; rest: unknown } {
+  const text = withText.safeParse(value);
+  if (text.success) {
+    const [{ carried, ...event }] = text.data.events;
+    const { body, ...about } = carried;
+    return { body: new TextEncoder().encode(body), rest: { ...text.data, events: [{ ...event, carried: about }] } };
+  }
+  const bytes = withBytes.safeParse(value);
+  if (bytes.success) {
+    const { body_base64, ...rest } = bytes.data;
+    const body = tryDecodeBase64(body_base64);
+    if (body !== null) return { body, rest };
+  }
+  return { body: null, rest: value };
+}
+
+function tryDecodeBase64(base64: string): Uint8Array | null {
+  try {
+    return Uint8Array.fromBase64(base64);
+  } catch {
+    return null;
+  }
+}
