@@ -12,19 +12,11 @@ import {
   listQuarantine,
 } from "../../store/quarantine.ts";
 import { addresses, eventAddress, quarantinedAddress } from "../addresses.ts";
-import { Body } from "../components/body.tsx";
-import { Confirm } from "../components/confirm.tsx";
-import { Facts } from "../components/facts.tsx";
-import { count } from "../components/figure.tsx";
-import { Filters, Pager, linkTo } from "../components/filters.tsx";
-import { Field, Press } from "../components/form.tsx";
-import { EmptyState, Notice } from "../components/notice.tsx";
-import { Page } from "../components/page.tsx";
-import { ShortId } from "../components/short-id.tsx";
-import { Size } from "../components/size.tsx";
-import { State } from "../components/state.tsx";
-import { Table } from "../components/table.tsx";
-import { Time } from "../components/time.tsx";
+import { Confirm, Field, Press } from "../ui/form.tsx";
+import { Body } from "../ui/json.tsx";
+import { Notice, Page } from "../ui/layout.tsx";
+import { EmptyState, Filters, linkTo, Pager, Table } from "../ui/table.tsx";
+import { count, Facts, ShortId, Size, State, Time } from "../ui/values.tsx";
 import { type Console, type Viewer, readForm, readQuery, viewerOf } from "../requests.ts";
 import { showPage } from "../show-page.ts";
 
