@@ -44,7 +44,7 @@ export function operatorConsole(world: World, counters: Counters): Console {
   addEvents(pages, world);
   addTail(pages, world);
   addDestinations(pages, world, counters);
-  addOrganizations(pages, world);
+  addOrganizations(pages);
   addRegistrations(pages);
   addQuarantine(pages, world);
   addDeadLetters(pages, world);

@@ -9,7 +9,7 @@ import { EmptyState, Pager, Table } from "../ui/table.tsx";
 import { ShortId, State, TimeOfText } from "../ui/values.tsx";
 import { type Console, readQuery, viewerOf } from "../requests.ts";
 import { showPage } from "../show-page.ts";
-import { FindForm, Trail } from "./organizations/navigation.tsx";
+import { FindForm, Trail } from "../ui/navigation.tsx";
 
 const PER_PAGE = 50;
 

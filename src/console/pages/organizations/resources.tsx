@@ -3,19 +3,17 @@ import { cursorOf, encodeCursor, notFound } from "../../../api/requests.ts";
 import { toPage } from "../../../api/responses.ts";
 import { readData } from "../../../qonto/resource.ts";
 import { countUpTo, readCount } from "../../../store/organization-summaries.ts";
-import { summaries, readSummary } from "../../../store/resource-summaries.ts";
+import { readSummary, summaries } from "../../../store/resource-summaries.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { addresses, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
-import { Amount, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
-import { EmptyState, Filters, Pager, Table } from "../../ui/table.tsx";
-import { Field } from "../../ui/form.tsx";
-import { Page } from "../../ui/layout.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { FindForm } from "./navigation.tsx";
+import { Field } from "../../ui/form.tsx";
+import { Page } from "../../ui/layout.tsx";
+import { FindForm, Trail } from "../../ui/navigation.tsx";
+import { EmptyState, Filters, Pager, Table } from "../../ui/table.tsx";
+import { Amount, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
 import { type Summary, summaryOf } from "./summary.ts";
-import { SummaryWords } from "./summary-parts.tsx";
-import { Trail } from "./navigation.tsx";
 
 const PER_PAGE = 50;
 
@@ -24,7 +22,7 @@ const listQuery = z.strictObject({
   cursor: cursorOf(z.object({ type: z.string(), resourceId: z.string().nullable() })).optional(),
 });
 
-/** What does this company have? */
+/** The resources of one organization. */
 export function addResources(pages: Console): void {
   pages.get("/organizations/:id/resources", async (c) => {
     const id = c.req.param("id");
@@ -46,7 +44,7 @@ export function addResources(pages: Console): void {
         title="Resources"
         viewer={viewerOf(c)}
         here={addresses.organizations}
-        lead="What this organization has, each as the bank showed it last."
+        lead="Latest state of each resource at Qonto."
       >
         <Trail
           steps={[
@@ -66,15 +64,15 @@ export function addResources(pages: Console): void {
             </select>
           </Field>
         </Filters>
-        <FindForm action={`${organizationAddress(id)}/resource`} label="Or one of them, by its id" />
+        <FindForm action={`${organizationAddress(id)}/resource`} label="Find a resource by its id" />
         {rows.length === 0 ? (
-          <EmptyState title="Nothing of this type is known.">
+          <EmptyState title="No resources of this type.">
             <p>
-              <a href={path}>See all types</a>
+              <a href={path}>Show all types</a>
             </p>
           </EmptyState>
         ) : (
-          <Listed organizationId={id} rows={rows} isOfOneType={type !== undefined} />
+          <List organizationId={id} rows={rows} isOfOneType={type !== undefined} />
         )}
         <Pager path={path} query={{ type, cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
       </Page>,
@@ -84,13 +82,13 @@ export function addResources(pages: Console): void {
 
 type Row = ResourceRow & { readonly summary: Summary };
 
-interface ListedProps {
+interface ListProps {
   readonly organizationId: string;
   readonly rows: readonly Row[];
   readonly isOfOneType: boolean;
 }
 
-function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
+function List({ organizationId, rows, isOfOneType }: ListProps) {
   const amount = {
     title: "Amount",
     kind: "figure" as const,
@@ -108,10 +106,13 @@ function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
       caption="Resources in the order of type and id"
       rows={rows}
       columns={[
-        { title: "What", cell: (row) => <What organizationId={organizationId} row={row} showsType={!isOfOneType} /> },
+        {
+          title: "Resource",
+          cell: (row) => <Name organizationId={organizationId} row={row} showsType={!isOfOneType} />,
+        },
         ...(haveAmounts ? [amount] : []),
         ...(haveIbans ? [iban] : []),
-        { title: "State", cell: (row) => <Standing row={row} /> },
+        { title: "State", cell: (row) => <ResourceState row={row} /> },
         {
           title: "As of",
           cell: ({ versionAt }) => <AsOf text={versionAt} />,
@@ -121,13 +122,13 @@ function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
   );
 }
 
-interface WhatProps {
+interface NameProps {
   readonly organizationId: string;
   readonly row: Row;
   readonly showsType: boolean;
 }
 
-function What({ organizationId, row, showsType }: WhatProps) {
+function Name({ organizationId, row, showsType }: NameProps) {
   const { type, resourceId, summary } = row;
   return (
     <span class="known-what known-lines">
@@ -146,7 +147,7 @@ function What({ organizationId, row, showsType }: WhatProps) {
   );
 }
 
-function Standing({ row: { deleted, summary } }: { readonly row: Row }) {
+function ResourceState({ row: { deleted, summary } }: { readonly row: Row }) {
   return (
     <span class="known-words">
       {deleted ? <State state="paused">deleted</State> : null}
@@ -157,4 +158,14 @@ function Standing({ row: { deleted, summary } }: { readonly row: Row }) {
 
 function AsOf({ text }: { readonly text: string | null }) {
   return <span class="known-time">{text === null ? "–" : <TimeOfText text={text} show="moment" />}</span>;
+}
+
+export function SummaryWords({ words }: Pick<Summary, "words">) {
+  return (
+    <>
+      {words.map((word) => (
+        <bdi class="known-word">{word}</bdi>
+      ))}
+    </>
+  );
 }

@@ -1,32 +1,37 @@
+import { isObject } from "../../../platform/json.ts";
 import { bareEventName } from "../../../qonto/catalogue.ts";
 import { maskIbansIn } from "../../ui/values.tsx";
-import { fieldAt } from "./field-at.ts";
-import { type Money, readMoney } from "./money.ts";
 
-/** What a resource is, in a line. */
+/** An amount as the bank wrote it, for `Amount`. */
+export interface Money {
+  readonly value: unknown;
+  readonly currency: string | null;
+}
+
+/** A resource in one line. */
 export interface Summary {
-  /** What people call it; null when nothing in it is a name. */
+  /** Null when the resource has no name. */
   readonly title: string | null;
   readonly money: Money | null;
   readonly iban: string | null;
-  /** What else there is to say of it: its status, its side, … */
+  /** Its status, its side, … */
   readonly words: readonly string[];
 }
 
-/** Where each of a summary's parts is in `data`: a field, a field of a field (`a.b`), or several that make one (`a + b`). */
-interface Places {
-  /** The first that is there. */
+/** Paths into `data`: a field, a field of a field (`a.b`), or several fields that are joined (`a + b`). */
+interface Paths {
+  /** The first that exists. */
   readonly title: readonly string[];
   readonly money?: readonly string[];
-  /** Of a `money` that does not say it itself. */
+  /** For an amount without its own currency. */
   readonly currency?: string;
-  /** A card's number, masked by Qonto: its last digits are shown. */
+  /** A card number, of which the last digits are shown. */
   readonly digits?: string;
-  /** All that are there. */
+  /** All that exist. */
   readonly words: readonly string[];
 }
 
-const places: Readonly<Record<string, Places>> = {
+const pathsByType: Readonly<Record<string, Paths>> = {
   "v1/transactions": {
     title: ["label", "clean_counterparty_name", "reference", "transaction_id"],
     money: ["amount"],
@@ -80,25 +85,24 @@ const places: Readonly<Record<string, Places>> = {
   },
 };
 
-/** For a type that is in nobody's list. */
-const unlisted: Places = {
+const usualPaths: Paths = {
   title: ["name", "title", "label", "legal_name", "number", "reference", "slug"],
   money: ["amount", "total_amount", "balance"],
   currency: "currency",
   words: ["status"],
 };
 
-/** Reads the summary out of `data`, whatever is in it, lossless numbers included. */
+/** Works for any `data`, lossless numbers included. */
 export function summaryOf(type: string, data: unknown): Summary {
-  const place = (Object.hasOwn(places, type) ? places[type] : undefined) ?? unlisted;
-  const currency = place.currency === undefined ? null : fieldAt(data, place.currency);
-  const monies = (place.money ?? []).map((path) => readMoney(fieldAt(data, path), currency));
-  const words = place.words.map((path) => (path === "event" ? eventWord(data) : text(data, path, LONGEST_WORD)));
+  const paths = (Object.hasOwn(pathsByType, type) ? pathsByType[type] : undefined) ?? usualPaths;
+  const currency = paths.currency === undefined ? null : fieldAt(data, paths.currency);
+  const monies = (paths.money ?? []).map((path) => readMoney(fieldAt(data, path), currency));
+  const words = paths.words.map((path) => (path === "event" ? eventWord(data) : text(data, path, LONGEST_WORD)));
   return {
-    title: place.title.map((path) => text(data, path, LONGEST_TITLE)).find((one) => one !== null) ?? null,
+    title: paths.title.map((path) => text(data, path, LONGEST_TITLE)).find((one) => one !== null) ?? null,
     money: monies.find((money) => money !== null) ?? null,
     iban: ibanOf(data),
-    words: [place.digits === undefined ? null : digitsOf(fieldAt(data, place.digits)), ...words].filter(
+    words: [paths.digits === undefined ? null : digitsOf(fieldAt(data, paths.digits)), ...words].filter(
       (word) => word !== null,
     ),
   };
@@ -125,7 +129,6 @@ function text(data: unknown, path: string, longest: number): string | null {
   return joined === "" ? null : joined;
 }
 
-/** What is longer would be no summary. */
 const LONGEST_TITLE = 80;
 const LONGEST_WORD = 32;
 
@@ -136,4 +139,24 @@ function oneText(json: unknown, longest: number): string | null {
   const characters = Array.from(masked);
   if (characters.length <= longest) return masked === "" ? null : masked;
   return `${characters.slice(0, longest - 1).join("")}…`;
+}
+
+/** A longer text is no amount; a cut amount would be false. */
+const LONGEST_AMOUNT = 64;
+
+/** Reads an amount as Qonto writes it: a number, a text, or an object with a currency. Null for anything else. */
+export function readMoney(json: unknown, currency: unknown = null): Money | null {
+  if (isObject(json)) return readMoney(json["value"] ?? json["amount"], json["currency"] ?? currency);
+  const isNumber = typeof json === "number" || JSON.isRawJSON(json);
+  if (!isNumber && typeof json !== "string") return null;
+  const digits = typeof json === "string" ? json : JSON.stringify(json);
+  if (digits.trim() === "" || digits.length > LONGEST_AMOUNT) return null;
+  return { value: json, currency: typeof currency === "string" && currency.length <= LONGEST_AMOUNT ? currency : null };
+}
+
+/** A field of `data`, or a field of a field: `a.b`. */
+export function fieldAt(data: unknown, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>((one, key) => (isObject(one) && Object.hasOwn(one, key) ? one[key] : null), data);
 }

@@ -1,5 +1,5 @@
 import type { Child } from "hono/jsx";
-import { Field } from "../../ui/form.tsx";
+import { Field } from "./form.tsx";
 
 interface FindFormProps {
   readonly action: string;
