@@ -48,20 +48,15 @@ const query = z.object({
   cursor: cursorOf(z.object({ id: z.string() })).optional(),
 });
 
-type Asked = z.output<typeof query>;
+type Filtered = Omit<z.output<typeof query>, "cursor">;
 
 /** Who did what, and when. */
 export function addAudit(pages: Console): void {
   pages.get("/audit", async (c) => {
-    const asked = readQuery(c, query);
-    const { cursor, ...filters } = asked;
-    const { records, next } = await listAudit(c.env.DB, {
-      ...auditWindow(asked),
-      token: asked.token,
-      action: asked.action,
-      subject: asked.subject,
-      limit: PER_PAGE,
-    });
+    const { cursor, ...filters } = readQuery(c, query);
+    const { token, action, subject, since, until } = filters;
+    const window = auditWindow({ since, until, cursor });
+    const { records, next } = await listAudit(c.env.DB, { ...window, token, action, subject, limit: PER_PAGE });
     return showPage(
       c,
       <Page
@@ -89,7 +84,7 @@ export function addAudit(pages: Console): void {
   });
 }
 
-function AuditFilters({ token, action, subject, since, until }: Omit<Asked, "cursor">) {
+function AuditFilters({ token, action, subject, since, until }: Filtered) {
   return (
     <Filters path={addresses.audit}>
       <Field label="Actor">
