@@ -80,14 +80,11 @@ describe("the quarantine", () => {
     }
   });
 
-  it.each(["state=everything", "cursor=x", "done=hacked", "released=many"])(
-    "refuses %s with a sentence",
-    async (bad) => {
-      const response = await (await Visitor.loggedIn(new TestRelay())).get(`${list}?${bad}`);
-      expect(response.status).toBe(400);
-      expect(await response.text()).toContain("Invalid request");
-    },
-  );
+  it.each(["state=everything", "cursor=x"])("refuses %s with a sentence", async (bad) => {
+    const response = await (await Visitor.loggedIn(new TestRelay())).get(`${list}?${bad}`);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("Invalid request");
+  });
 
   it("asks D1 six times at most, whatever there is", async () => {
     const relay = new TestRelay();
@@ -174,10 +171,10 @@ describe("the release", () => {
     const id = await sendStale(relay, payload);
     const visitor = await Visitor.loggedIn(relay);
     const first = await follow(visitor, await visitor.press(`${list}/${id}/release`, { back: "one" }));
-    expect(first).toContain("Released: it is on its way");
+    expect(first).toContain("The event is released");
     expect(first).toContain("Release again");
     const second = await follow(visitor, await visitor.press(`${list}/${id}/release`, { back: "list" }));
-    expect(second).toContain("nothing was sent a second time");
+    expect(second).toContain("Nothing was sent a second time");
     await relay.runQueues();
     expect(relay.destinations.at(destination)).toHaveLength(1);
     expect(await actionsOf(relay)).toEqual([
@@ -201,14 +198,14 @@ describe("the release", () => {
     expect(ids).toHaveLength(7);
     const form_token = /name="form_token" value="([^"]+)"/.exec(html)?.[1] ?? "";
     const text = await follow(visitor, await visitor.postAll(`${list}/release-shown`, { form_token }, "id", ids));
-    expect(text).toContain("Released 7 events");
+    expect(text).toContain("The stale events of that page are released.");
     expect(text).toContain("1 event waits");
     await relay.runQueues();
     expect(relay.destinations.at(destination)).toHaveLength(7);
     expect((await actionsOf(relay)).filter((one: string) => one === "quarantine.released done")).toHaveLength(7);
   });
 
-  it("of all says how many failed, and these wait on", async () => {
+  it("of all says that some failed, and these stay", async () => {
     const relay = new TestRelay();
     const ids = [await sendStale(relay), await sendStale(relay)];
     const visitor = await Visitor.loggedIn(relay);
@@ -222,8 +219,7 @@ describe("the release", () => {
     const response = await visitor.postAll(`${list}/release-shown`, { form_token }, "id", [...ids, "none"]);
     relay.env = whole;
     const text = await follow(visitor, response);
-    expect(text).toContain("Released 0 events");
-    expect(text).toContain("3 could not be released");
+    expect(text).toContain("Some events could not be released");
     expect(text).toContain("2 events wait");
   });
 
@@ -246,7 +242,7 @@ describe("the deletion", () => {
       /Delete … No destination would ever get it.* cannot be undone\. Delete/,
     );
     const text = await follow(visitor, await visitor.press(`${list}/${id}/delete`));
-    expect(text).toContain("Deleted: no destination gets it");
+    expect(text).toContain("The event is deleted.");
     expect((await relay.api("GET", "/api/quarantine")).body.data).toEqual([]);
     expect(await actionsOf(relay)).toEqual(["quarantine.dropped done"]);
   });

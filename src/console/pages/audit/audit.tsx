@@ -8,8 +8,8 @@ import { addresses } from "../../addresses.ts";
 import { EmptyState, Pager } from "../../ui/table.tsx";
 import { moment } from "../../ui/form.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { actions } from "./actions.ts";
 import { AuditFilters } from "./filters.tsx";
 import { AuditList } from "./list.tsx";
@@ -41,7 +41,6 @@ export function addAudit(pages: Console, _world: World): void {
       c,
       <Page
         title="Audit trail"
-        viewer={viewerOf(c)}
         here={addresses.audit}
         lead="Who changed what and when, newest first, by this console and by the API. Secrets and tokens are never in it."
       >

@@ -1,8 +1,8 @@
+import { redirectDone } from "../../flash.ts";
 import { z } from "zod";
 import { replayDeadLetter, throwAwayDeadLetter } from "../../../api/actions/dead-letters.ts";
 import type { World } from "../../../platform/world.ts";
 import { addresses, deadLetterAddress } from "../../addresses.ts";
-import { linkTo } from "../../ui/table.tsx";
 import { type Console, readForm } from "../../requests.ts";
 
 const back = z.object({ back: z.enum(["list", "one"]).default("one") });
@@ -14,11 +14,11 @@ export function addDeadLetterActions(pages: Console, world: World): void {
     const { back: place } = await readForm(c, back);
     await replayDeadLetter(c, world, id);
     const page = place === "list" ? addresses.deadLetters : deadLetterAddress(id);
-    return c.redirect(linkTo(page, { done: "replayed" }), 303);
+    return redirectDone(c, page, "dead-letter-replayed");
   });
 
   pages.post("/dead-letters/:id/delete", async (c) => {
     await throwAwayDeadLetter(c, world, c.req.param("id"));
-    return c.redirect(linkTo(addresses.deadLetters, { done: "deleted" }), 303);
+    return redirectDone(c, addresses.deadLetters, "dead-letter-deleted");
   });
 }

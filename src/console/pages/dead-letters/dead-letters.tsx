@@ -8,16 +8,15 @@ import { addresses } from "../../addresses.ts";
 import { EmptyState, Filters, Pager } from "../../ui/table.tsx";
 import { Field } from "../../ui/form.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { addDeadLetterActions } from "./actions.ts";
-import { Done, doneQuery } from "./done.tsx";
 import { addDeadLetter } from "./dead-letter.tsx";
 import { LetterList } from "./list.tsx";
 
 const PER_PAGE = 50;
 
-const query = doneQuery.extend({
+const query = z.object({
   state: z.enum(["waiting", "replayed", "all"]).default("waiting"),
   cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
 });
@@ -33,19 +32,12 @@ const options: Readonly<Record<State, string>> = {
 /** What the queues gave up on. */
 export function addDeadLetters(pages: Console, world: World): void {
   pages.get("/dead-letters", async (c) => {
-    const { state, cursor, done } = readQuery(c, query);
+    const { state, cursor } = readQuery(c, query);
     const isWaiting = state === "all" ? undefined : state === "waiting";
     const { letters, next } = await listDeadLetters(c.env.DB, { isWaiting, before: cursor, limit: PER_PAGE });
-    const viewer = viewerOf(c);
     return showPage(
       c,
-      <Page
-        title="Dead letters"
-        viewer={viewer}
-        here={addresses.deadLetters}
-        lead={leadOf(state, letters.length, next !== null)}
-      >
-        <Done done={done} />
+      <Page title="Dead letters" here={addresses.deadLetters} lead={leadOf(state, letters.length, next !== null)}>
         <Filters path={addresses.deadLetters}>
           <Field label="Show">
             <select name="state">
@@ -60,7 +52,7 @@ export function addDeadLetters(pages: Console, world: World): void {
         {letters.length === 0 ? (
           <Nothing isMore={next !== null} />
         ) : (
-          <LetterList viewer={viewer} letters={letters} destinations={await destinationsOf(c.env.DB, letters)} />
+          <LetterList letters={letters} destinations={await destinationsOf(c.env.DB, letters)} />
         )}
         <Pager
           path={addresses.deadLetters}

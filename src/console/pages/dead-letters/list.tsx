@@ -4,19 +4,17 @@ import { Press } from "../../ui/form.tsx";
 import { ShortId, State, Time } from "../../ui/values.tsx";
 import { Table } from "../../ui/table.tsx";
 import { DestinationLink } from "../../ui/destination.tsx";
-import type { Viewer } from "../../requests.ts";
 import { kindOf } from "./kinds.ts";
 
 type Destination = Parameters<typeof DestinationLink>[0]["destination"];
 
 interface ListProps {
-  readonly viewer: Viewer;
   readonly letters: readonly DeadLetter[];
   /** Those of them that are still there. */
   readonly destinations: readonly Destination[];
 }
 
-export function LetterList({ viewer, letters, destinations }: ListProps) {
+export function LetterList({ letters, destinations }: ListProps) {
   return (
     <Table
       caption="Dead letters, newest first"
@@ -31,7 +29,7 @@ export function LetterList({ viewer, letters, destinations }: ListProps) {
           ),
         },
         { title: "State", cell: ({ replayedAt }) => <LetterState replayedAt={replayedAt} /> },
-        { title: "Cure", cell: (letter) => <Replay viewer={viewer} letter={letter} back="list" /> },
+        { title: "Cure", cell: (letter) => <Replay letter={letter} back="list" /> },
       ]}
     />
   );
@@ -75,17 +73,15 @@ export function LetterState({ replayedAt }: Pick<DeadLetter, "replayedAt">) {
 }
 
 interface ReplayProps {
-  readonly viewer: Viewer;
   readonly letter: DeadLetter;
   readonly back: "list" | "one";
 }
 
-export function Replay({ viewer, letter, back }: ReplayProps) {
+export function Replay({ letter, back }: ReplayProps) {
   if (!kindOf(letter.kind).isReplayable) return <span class="soft">Cannot be replayed</span>;
   const isWaiting = letter.replayedAt === null;
   return (
     <Press
-      viewer={viewer}
       kind={back === "one" && isWaiting ? "main" : "plain"}
       action={`${deadLetterAddress(letter.id)}/replay`}
       name="back"

@@ -1,12 +1,12 @@
+import { redirectDone } from "../../flash.ts";
 import { z } from "zod";
 import { createDestination, newDestinationId } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
 import { findDestination } from "../../../store/destinations.ts";
 import { addresses, newDestinationAddress, destinationAddress } from "../../addresses.ts";
-import { linkTo } from "../../ui/table.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { type Console, type ConsoleContext, readForm, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, type ConsoleContext, readForm, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { SecretPage } from "./secret-page.tsx";
 import { type DestinationFaults, checkNewDestination, faultsOf } from "./destination-faults.ts";
 import { DestinationForm } from "./destination-form.tsx";
@@ -34,10 +34,7 @@ export function addDestinationCreation(pages: Console, world: World): void {
       // Of two forms at once the later one has made nothing: its secret is nobody's.
       const kept = await findDestination(c.env.DB, id);
       if (kept?.encryptedSecret !== destination.encryptedSecret) return leadToDestinationOfBefore(c, id);
-      return await showPage(
-        c,
-        <SecretPage viewer={viewerOf(c)} destination={destination} secret={secret} why="created" />,
-      );
+      return await showPage(c, <SecretPage destination={destination} secret={secret} why="created" />);
     } catch (error) {
       const refused = faultsOf(error);
       if (refused === null) throw error;
@@ -53,28 +50,15 @@ interface NewDestination {
 }
 
 function showNewDestination(c: ConsoleContext, { id, typed, faults }: NewDestination) {
-  const viewer = viewerOf(c);
   return showPage(
     c,
-    <Page
-      title="Add a destination"
-      viewer={viewer}
-      here={addresses.destinations}
-      lead="Who is to get events, and which?"
-    >
-      <DestinationForm
-        viewer={viewer}
-        action={newDestinationAddress}
-        typed={typed}
-        faults={faults}
-        hidden={{ id }}
-        isNew
-      />
+    <Page title="Add a destination" here={addresses.destinations} lead="Who is to get events, and which?">
+      <DestinationForm action={newDestinationAddress} typed={typed} faults={faults} hidden={{ id }} isNew />
     </Page>,
     Object.keys(faults).length === 0 ? 200 : 400,
   );
 }
 
 function leadToDestinationOfBefore(c: ConsoleContext, id: string) {
-  return c.redirect(linkTo(destinationAddress(id), { done: "created-before" }), 303);
+  return redirectDone(c, destinationAddress(id), "destination-created-before");
 }

@@ -1,13 +1,11 @@
 import { Button, Form } from "../../ui/form.tsx";
 import { Notice } from "../../ui/layout.tsx";
-import type { Viewer } from "../../requests.ts";
 import type { DestinationFaults } from "./destination-faults.ts";
 import type { TypedDestination } from "./typed-destination.ts";
 import { Typed, described } from "./typed-field.tsx";
 import { TypesField } from "./types-field.tsx";
 
 interface DestinationFormProps {
-  readonly viewer: Viewer;
   readonly action: string;
   readonly typed: TypedDestination;
   readonly faults: DestinationFaults;
@@ -20,10 +18,10 @@ interface DestinationFormProps {
 const advanced = ["retry_schedule_seconds", "timeout_ms", "max_per_second"] as const;
 
 /** What a destination is and wants: the same for a new one and for one that is changed. */
-export function DestinationForm({ viewer, action, typed, faults, hidden = {}, isNew }: DestinationFormProps) {
+export function DestinationForm({ action, typed, faults, hidden = {}, isNew }: DestinationFormProps) {
   const isAdvanced = advanced.some((name) => faults[name] !== undefined) || (isNew && typed.enabled === undefined);
   return (
-    <Form viewer={viewer} action={action} class="destination-form stack">
+    <Form action={action} class="destination-form stack">
       {Object.keys(faults).length === 0 ? null : (
         <Notice kind="bad">Nothing was saved. What is wrong stands at its field.</Notice>
       )}
@@ -111,9 +109,7 @@ export function DestinationForm({ viewer, action, typed, faults, hidden = {}, is
         </div>
       </details>
       <p class="actions">
-        <Button viewer={viewer} kind="main">
-          {isNew ? "Add the destination" : "Save"}
-        </Button>
+        <Button kind="main">{isNew ? "Add the destination" : "Save"}</Button>
       </p>
     </Form>
   );

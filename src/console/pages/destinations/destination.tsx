@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { Attempt } from "../../../domain/delivery.ts";
 import type { Counters } from "../../../domain/counters.ts";
 import { existingDestination } from "../../../api/actions/destinations.ts";
@@ -6,13 +6,12 @@ import { testDestination } from "../../../api/actions/test-destination.ts";
 import type { World } from "../../../platform/world.ts";
 import { writeCounters } from "../../../write-counters.ts";
 import { addresses, destinationAddress } from "../../addresses.ts";
-import { Notice, Page } from "../../ui/layout.tsx";
+import { Page } from "../../ui/layout.tsx";
 import { destinationName, hostOf } from "../../ui/destination.tsx";
-import { type Console, type ConsoleContext, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, type ConsoleContext, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { DestinationActions } from "./actions.tsx";
 import { Deliveries, deliveriesQuery, readDeliveries } from "./deliveries.tsx";
-import { done, sayDone } from "./done.ts";
 import { Judgement } from "./judgement.tsx";
 import { ReplayForm } from "./replay-form.tsx";
 import { Replays } from "./replays.tsx";
@@ -21,11 +20,7 @@ import { DestinationChart } from "./destination-chart.tsx";
 import { readDestinationFigures } from "./destination-figures.ts";
 import { Tested } from "./tested.tsx";
 
-const doneWord = z
-  .string()
-  .refine((word): word is keyof typeof done => Object.hasOwn(done, word), "Is no word of this page");
-
-const query = deliveriesQuery.extend({ done: doneWord.optional() }).strict();
+const query = deliveriesQuery.strict();
 
 type Asked = z.output<typeof query>;
 
@@ -49,21 +44,14 @@ export function addDestination(pages: Console, world: World, counters: Counters)
       readDestinationFigures(c.env.DB, destination, now),
       readDeliveries(c.env.DB, destination.id, asked),
     ]);
-    const viewer = viewerOf(c);
     const listQuery = { show: asked.show, cursor: c.req.query("cursor") };
     return showPage(
       c,
-      <Page
-        title={destinationName(destination)}
-        viewer={viewer}
-        here={addresses.destinations}
-        lead={hostOf(destination.url)}
-      >
-        {asked.done === undefined ? null : <Notice kind="ok">{sayDone(asked.done, destination)}</Notice>}
+      <Page title={destinationName(destination)} here={addresses.destinations} lead={hostOf(destination.url)}>
         {tested === undefined ? null : <Tested attempt={tested} destination={destination} now={now} />}
         <div id="destination" data-live={tested === undefined ? "15" : undefined}>
-          <Judgement viewer={viewer} figures={figures} />
-          <DestinationActions viewer={viewer} destination={destination} />
+          <Judgement figures={figures} />
+          <DestinationActions destination={destination} />
           <DestinationChart figures={figures} />
           <Deliveries destination={destination} now={now} query={listQuery} listed={listed} />
           <Replays replays={figures.replays} />

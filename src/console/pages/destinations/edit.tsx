@@ -1,3 +1,4 @@
+import { redirectDone } from "../../flash.ts";
 import type { z } from "zod";
 import type { Counters } from "../../../domain/counters.ts";
 import { changeDestination, existingDestination } from "../../../api/actions/destinations.ts";
@@ -5,11 +6,10 @@ import { type change, showDestination } from "../../../api/destination-schema.ts
 import type { World } from "../../../platform/world.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";
-import { linkTo } from "../../ui/table.tsx";
 import { Page } from "../../ui/layout.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { type Console, type ConsoleContext, readForm, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, type ConsoleContext, readForm } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { type DestinationFaults, checkChange, faultsOf } from "./destination-faults.ts";
 import { DestinationForm } from "./destination-form.tsx";
 import { type TypedDestination, typeDestination, typedDestination } from "./typed-destination.ts";
@@ -33,8 +33,12 @@ export function addDestinationEdit(pages: Console, world: World, counters: Count
       if (refused === null) throw error;
       return showEdit(c, destination, typed, refused);
     }
-    const done = Object.keys(changed).length === 0 ? "unchanged" : "changed";
-    return c.redirect(linkTo(destinationAddress(destination.id), { done }), 303);
+    const isChanged = Object.keys(changed).length > 0;
+    return redirectDone(
+      c,
+      destinationAddress(destination.id),
+      isChanged ? "destination-changed" : "destination-unchanged",
+    );
   });
 }
 
@@ -44,12 +48,10 @@ function showEdit(
   typed: TypedDestination,
   faults: DestinationFaults,
 ) {
-  const viewer = viewerOf(c);
   return showPage(
     c,
-    <Page title={`Edit ${destinationName(destination)}`} viewer={viewer} here={addresses.destinations}>
+    <Page title={`Edit ${destinationName(destination)}`} here={addresses.destinations}>
       <DestinationForm
-        viewer={viewer}
         action={destinationActionAddress(destination.id, "edit")}
         typed={typed}
         faults={faults}

@@ -3,7 +3,6 @@ import { Press, momentText } from "../../ui/form.tsx";
 import { linkTo } from "../../ui/table.tsx";
 import { type StateName, State, Time, count, maskIbansIn } from "../../ui/values.tsx";
 import { addresses, eventAddress, destinationAddress, destinationActionAddress } from "../../addresses.ts";
-import type { Viewer } from "../../requests.ts";
 import { answerInWords, remedyOf } from "./attempt-words.ts";
 import {
   type DestinationFacts,
@@ -15,7 +14,6 @@ import { sayJudgement } from "./say-judgement.tsx";
 import type { DestinationFigures } from "./destination-figures.ts";
 
 interface JudgementProps {
-  readonly viewer: Viewer;
   readonly figures: DestinationFigures;
 }
 
@@ -35,7 +33,7 @@ const looks: Readonly<Record<DestinationJudgement["kind"], { readonly state: Sta
 };
 
 /** Why does this destination get nothing? In one sentence, with what led to it and what cures it. */
-export function Judgement({ viewer, figures }: JudgementProps) {
+export function Judgement({ figures }: JudgementProps) {
   const { facts } = figures;
   const judgement = judgeDestination(facts);
   const { state, word } = looks[judgement.kind];
@@ -53,7 +51,7 @@ export function Judgement({ viewer, figures }: JudgementProps) {
         ))}
       </ul>
       <div class="actions">
-        {cures(judgement, figures, viewer).map((cure) => (
+        {cures(judgement, figures).map((cure) => (
           <>{cure}</>
         ))}
       </div>
@@ -138,7 +136,7 @@ function sayNextProbe({ destination: { nextDrainAt, heldUntil }, nextAttemptAt, 
   );
 }
 
-function cures({ kind }: DestinationJudgement, { facts }: DestinationFigures, viewer: Viewer): Child[] {
+function cures({ kind }: DestinationJudgement, { facts }: DestinationFigures): Child[] {
   const { destination, backlog, newestAt } = facts;
   const to = (action: Parameters<typeof destinationActionAddress>[1]) =>
     destinationActionAddress(destination.id, action);
@@ -174,7 +172,7 @@ function cures({ kind }: DestinationJudgement, { facts }: DestinationFigures, vi
 
   function press(text: string, action: "resume" | "test", look: "main" | "plain" = "plain"): Child {
     return (
-      <Press viewer={viewer} action={to(action)} kind={look}>
+      <Press action={to(action)} kind={look}>
         {text}
       </Press>
     );

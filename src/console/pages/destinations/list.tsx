@@ -6,7 +6,7 @@ import { backlogs, readBacklogRow } from "../../../store/backlog.ts";
 import { readRecentRow, recentDeliveries } from "../../../store/recent-deliveries.ts";
 import { addresses, newDestinationAddress } from "../../addresses.ts";
 import { EmptyState, Pager } from "../../ui/table.tsx";
-import { Notice, Page } from "../../ui/layout.tsx";
+import { Page } from "../../ui/layout.tsx";
 import {
   type DestinationRow,
   DestinationLink,
@@ -15,28 +15,24 @@ import {
   failingDestinations,
   hostOf,
 } from "../../ui/destination.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Wanted } from "./wanted.tsx";
 
 const PAGE = 50;
 
 const query = z.strictObject({
   cursor: cursorOf(z.object({ id: z.string() })).optional(),
-  done: z.literal("deleted").optional(),
 });
 
 /** Who gets events, and does each get its own? */
 export function addDestinationList(pages: Console, world: World): void {
   pages.get("/destinations", async (c) => {
-    const { cursor, done } = readQuery(c, query);
+    const { cursor } = readQuery(c, query);
     const { destinations, nextCursor } = await readDestinations(c.env.DB, cursor?.id ?? "");
     return showPage(
       c,
-      <Page title="Destinations" viewer={viewerOf(c)} here={addresses.destinations}>
-        {done === undefined ? null : (
-          <Notice kind="ok">The destination is gone. What it was still owed has ended as dead.</Notice>
-        )}
+      <Page title="Destinations" here={addresses.destinations}>
         {destinations.length === 0 && cursor === undefined ? (
           <EmptyState title="No destination gets events yet.">
             <p>

@@ -1,3 +1,4 @@
+import { redirectDone } from "../../flash.ts";
 import type { PropsWithChildren } from "hono/jsx";
 import { z } from "zod";
 import { foreseeReplay, replayDestination } from "../../../api/actions/replays.ts";
@@ -5,13 +6,12 @@ import { existingDestination } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";
-import { linkTo } from "../../ui/table.tsx";
 import { Time, count } from "../../ui/values.tsx";
 import { Button, Form, moment } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { type Console, type Viewer, readForm, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readForm, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { type ReplayFaults, ReplayForm } from "./replay-form.tsx";
 import { whichInWords } from "./replays.tsx";
 
@@ -31,7 +31,6 @@ export function addDestinationReplay(pages: Console, world: World): void {
   pages.get("/destinations/:id/replay", async (c) => {
     const { which, ...typed } = readQuery(c, query);
     const destination = await existingDestination(c, c.req.param("id"));
-    const viewer = viewerOf(c);
     const now = world.now();
     const [since, asked] = [momentOf(typed.since), momentOf(typed.until)];
     const until = typed.until === undefined ? now + 1 : asked;
@@ -39,7 +38,7 @@ export function addDestinationReplay(pages: Console, world: World): void {
     if (since === undefined || until === undefined || Object.keys(faults).length > 0) {
       return showPage(
         c,
-        <ReplayPage viewer={viewer} destination={destination}>
+        <ReplayPage destination={destination}>
           <Notice kind="bad">Nothing was counted. What is wrong stands at its field.</Notice>
           <ReplayForm destinationId={destination.id} which={which} since={since} until={asked} faults={faults} />
         </ReplayPage>,
@@ -50,7 +49,7 @@ export function addDestinationReplay(pages: Console, world: World): void {
     const events = `${isWhole ? "" : "at least "}${count(many)} ${many === 1 ? "event" : "events"}`;
     return showPage(
       c,
-      <ReplayPage viewer={viewer} destination={destination}>
+      <ReplayPage destination={destination}>
         <section class={`verdict ${many === 0 ? "verdict-failing" : ""}`} aria-label="What would be sent">
           <p class="verdict-sentence">
             {many === 0 ? (
@@ -64,14 +63,12 @@ export function addDestinationReplay(pages: Console, world: World): void {
           </p>
           {destination.enabled ? null : <p>The destination is paused: they wait until it is resumed.</p>}
           {many === 0 && isWhole ? null : (
-            <Form viewer={viewer} action={destinationActionAddress(destination.id, "replay")}>
+            <Form action={destinationActionAddress(destination.id, "replay")}>
               {Object.entries({ which, since, until }).map(([name, value]) => (
                 <input type="hidden" name={name} value={String(value)} />
               ))}
               <p class="actions">
-                <Button viewer={viewer} kind="main">
-                  {`Replay ${events}`}
-                </Button>
+                <Button kind="main">{`Replay ${events}`}</Button>
                 <a class="button button-plain" href={destinationAddress(destination.id)}>
                   Leave it
                 </a>
@@ -87,18 +84,17 @@ export function addDestinationReplay(pages: Console, world: World): void {
   pages.post("/destinations/:id/replay", async (c) => {
     const id = c.req.param("id");
     await replayDestination(c, world, id, await readForm(c, fields));
-    return c.redirect(`${linkTo(destinationAddress(id), { done: "replayed" })}#replays`, 303);
+    return redirectDone(c, `${destinationAddress(id)}#replays`, "replay-started");
   });
 }
 
 interface ReplayPageProps {
-  readonly viewer: Viewer;
   readonly destination: DestinationReport;
 }
 
-function ReplayPage({ viewer, destination, children }: PropsWithChildren<ReplayPageProps>) {
+function ReplayPage({ destination, children }: PropsWithChildren<ReplayPageProps>) {
   return (
-    <Page title={`Replay to ${destinationName(destination)}`} viewer={viewer} here={addresses.destinations}>
+    <Page title={`Replay to ${destinationName(destination)}`} here={addresses.destinations}>
       {children}
       <p>
         <a href={destinationAddress(destination.id)}>Back to the destination</a>

@@ -1,3 +1,4 @@
+import { redirectDone } from "../../flash.ts";
 import { z } from "zod";
 import { rotateDestinationSecret } from "../../../api/actions/rotate-destination-secret.ts";
 import { existingDestination } from "../../../api/actions/destinations.ts";
@@ -5,12 +6,11 @@ import { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";
-import { linkTo } from "../../ui/table.tsx";
 import { Button, Field, Form } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { type Console, type Viewer, readForm, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readForm } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { SecretPage } from "./secret-page.tsx";
 
 const overlaps = [
@@ -37,43 +37,40 @@ const fields = z.object({
 export function addDestinationRotation(pages: Console, world: World): void {
   pages.get("/destinations/:id/rotate", async (c) => {
     const destination = await existingDestination(c, c.req.param("id"));
-    return showPage(c, <RotatePage destination={destination} viewer={viewerOf(c)} />);
+    return showPage(c, <RotatePage destination={destination} />);
   });
 
   pages.post("/destinations/:id/rotate", async (c) => {
     const { overlap_seconds, updated_at } = await readForm(c, fields);
     const destination = await existingDestination(c, c.req.param("id"));
     if (destination.updatedAt !== updated_at)
-      return c.redirect(linkTo(destinationAddress(destination.id), { done: "rotated-before" }), 303);
-    const viewer = viewerOf(c);
+      return redirectDone(c, destinationAddress(destination.id), "secret-not-rotated");
     try {
       const secret = await rotateDestinationSecret(c, world, destination.id, overlap_seconds);
       const why = { overlapSeconds: overlap_seconds };
-      return showPage(c, <SecretPage viewer={viewer} destination={destination} secret={secret} why={why} />);
+      return showPage(c, <SecretPage destination={destination} secret={secret} why={why} />);
     } catch (error) {
       if (!(error instanceof ProblemError && error.problem.code === "too_many_rotations")) throw error;
-      return showPage(c, <RotatePage destination={destination} viewer={viewer} refusal={error.problem.detail} />, 409);
+      return showPage(c, <RotatePage destination={destination} refusal={error.problem.detail} />, 409);
     }
   });
 }
 
 interface RotatePageProps {
   readonly destination: DestinationReport;
-  readonly viewer: Viewer;
   /** Why it could not be done just now. */
   readonly refusal?: string;
 }
 
-function RotatePage({ destination, viewer, refusal }: RotatePageProps) {
+function RotatePage({ destination, refusal }: RotatePageProps) {
   return (
     <Page
       title={`Rotate the secret of ${destinationName(destination)}`}
-      viewer={viewer}
       here={addresses.destinations}
       lead="The destination gets another secret, shown once on the next page. Until the overlap ends both sign."
     >
       {refusal === undefined ? null : <Notice kind="bad">{refusal}</Notice>}
-      <Form viewer={viewer} action={destinationActionAddress(destination.id, "rotate")} class="destination-form stack">
+      <Form action={destinationActionAddress(destination.id, "rotate")} class="destination-form stack">
         <input type="hidden" name="updated_at" value={String(destination.updatedAt)} />
         <Field
           label="The present secret signs as well for"
@@ -88,9 +85,7 @@ function RotatePage({ destination, viewer, refusal }: RotatePageProps) {
           </select>
         </Field>
         <p class="actions">
-          <Button viewer={viewer} kind="main">
-            Rotate the secret
-          </Button>
+          <Button kind="main">Rotate the secret</Button>
           <a class="button button-plain" href={destinationAddress(destination.id)}>
             Leave it
           </a>

@@ -3,20 +3,18 @@ import { Press } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { destinationName } from "../../ui/destination.tsx";
 import { durationInWords } from "../../ui/values.tsx";
-import type { Viewer } from "../../requests.ts";
 import { Snippets } from "./snippets.tsx";
 
 interface SecretPageProps {
-  readonly viewer: Viewer;
   readonly destination: { readonly id: string; readonly description: string | null; readonly url: string };
   readonly secret: string;
   readonly why: "created" | { readonly overlapSeconds: number };
 }
 
 /** The only page that ever shows a secret. It is the answer to a form: it has no address to come back to. */
-export function SecretPage({ viewer, destination, secret, why }: SecretPageProps) {
+export function SecretPage({ destination, secret, why }: SecretPageProps) {
   return (
-    <Page title={destinationName(destination)} viewer={viewer} here={addresses.destinations}>
+    <Page title={destinationName(destination)} here={addresses.destinations}>
       <Notice kind="ok">
         {why === "created"
           ? "The destination is there."
@@ -31,7 +29,7 @@ export function SecretPage({ viewer, destination, secret, why }: SecretPageProps
       </p>
       <p class="help">Anyone loses it gets another one by “Rotate secret” on the destination's page.</p>
       <div class="actions">
-        <Press viewer={viewer} action={destinationActionAddress(destination.id, "test")} kind="main">
+        <Press action={destinationActionAddress(destination.id, "test")} kind="main">
           Send a test event
         </Press>
         <a class="button button-plain" href={destinationAddress(destination.id)}>

@@ -12,8 +12,8 @@ import { addresses, organizationAddress } from "../../addresses.ts";
 import { EmptyState, Pager, Table } from "../../ui/table.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { ShortId } from "../../ui/values.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { FindForm } from "./find-form.tsx";
 import { type LastEvent, ShowLastEvent } from "./last-event.tsx";
 import { nameOf } from "./name-of.ts";
@@ -41,7 +41,6 @@ export function addList(pages: Console): void {
       c,
       <Page
         title="Organizations"
-        viewer={viewerOf(c)}
         here={addresses.organizations}
         lead="The companies whose events have come, and what the bank said of each last."
       >

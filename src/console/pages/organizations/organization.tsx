@@ -6,8 +6,8 @@ import { addresses, resourcesAddress } from "../../addresses.ts";
 import { count } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { type Console, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Accounts } from "./accounts.tsx";
 import { MOST_ACCOUNTS, readAccount, readAccountsOfProfile } from "./accounts-of.ts";
 import { findLastEvents } from "./list.tsx";
@@ -42,7 +42,7 @@ export function addOrganization(pages: Console): void {
     const accounts = ofRows.length === 0 ? readAccountsOfProfile(profile, summary.profileAt) : ofRows;
     return showPage(
       c,
-      <Page title="Organization" viewer={viewerOf(c)} here={addresses.organizations}>
+      <Page title="Organization" here={addresses.organizations}>
         <Trail steps={[{ href: addresses.organizations, text: "Organizations" }]} />
         <p class="known-subject">
           <bdi>{nameOf(summary.profileBody) ?? "Without a name yet"}</bdi>

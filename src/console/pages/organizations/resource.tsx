@@ -9,8 +9,8 @@ import { Amount, Iban, ShortId, State, Time, TimeOfText } from "../../ui/values.
 import { linkTo } from "../../ui/table.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { summaryOf } from "./summary.ts";
 import { SummaryWords } from "./summary-parts.tsx";
 import { History } from "./history.tsx";
@@ -40,7 +40,7 @@ export function addResource(pages: Console): void {
     ]);
     return showPage(
       c,
-      <Page title="Resource" viewer={viewerOf(c)} here={addresses.organizations}>
+      <Page title="Resource" here={addresses.organizations}>
         <Trail
           steps={[
             { href: addresses.organizations, text: "Organizations" },

@@ -10,8 +10,8 @@ import { Amount, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
 import { EmptyState, Filters, Pager, Table } from "../../ui/table.tsx";
 import { Field } from "../../ui/form.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { FindForm } from "./find-form.tsx";
 import { type Summary, summaryOf } from "./summary.ts";
 import { SummaryWords } from "./summary-parts.tsx";
@@ -44,7 +44,6 @@ export function addResources(pages: Console): void {
       c,
       <Page
         title="Resources"
-        viewer={viewerOf(c)}
         here={addresses.organizations}
         lead="What this organization has, each as the bank showed it last."
       >

@@ -1,9 +1,9 @@
+import { redirectDone } from "../../flash.ts";
 import { z } from "zod";
 import { dropFromQuarantine, releaseFromQuarantine } from "../../../api/actions/quarantine.ts";
 import type { World } from "../../../platform/world.ts";
 import { isWaitingInQuarantine } from "../../../store/quarantine.ts";
 import { addresses, quarantinedAddress } from "../../addresses.ts";
-import { linkTo } from "../../ui/table.tsx";
 import { type Console, readForm } from "../../requests.ts";
 import { MOST_AT_ONCE, releaseAll } from "./release-all.ts";
 
@@ -20,9 +20,9 @@ const shown = z.object({
 export function addQuarantineActions(pages: Console, world: World): void {
   pages.post("/quarantine/release-shown", async (c) => {
     const { id: ids } = await readForm(c, shown);
-    const { released, failed } = await releaseAll(c, world, [...new Set(ids)]);
-    const said = { done: "released_all", released: String(released), failed: String(failed) };
-    return c.redirect(linkTo(addresses.quarantine, said), 303);
+    const { failed } = await releaseAll(c, world, [...new Set(ids)]);
+    const done = failed === 0 ? "quarantine-released-all" : "quarantine-released-some";
+    return redirectDone(c, addresses.quarantine, done);
   });
 
   pages.post("/quarantine/:id/release", async (c) => {
@@ -32,11 +32,11 @@ export function addQuarantineActions(pages: Console, world: World): void {
     const isWaiting = await isWaitingInQuarantine(c.env.DB, id);
     await releaseFromQuarantine(c, world, id);
     const page = place === "list" ? addresses.quarantine : quarantinedAddress(id);
-    return c.redirect(linkTo(page, { done: isWaiting === true ? "released" : "settled_before" }), 303);
+    return redirectDone(c, page, isWaiting === true ? "quarantine-released" : "quarantine-settled-before");
   });
 
   pages.post("/quarantine/:id/delete", async (c) => {
     await dropFromQuarantine(c, world, c.req.param("id"));
-    return c.redirect(linkTo(addresses.quarantine, { done: "deleted" }), 303);
+    return redirectDone(c, addresses.quarantine, "quarantine-deleted");
   });
 }

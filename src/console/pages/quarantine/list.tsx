@@ -3,16 +3,14 @@ import { addresses, quarantinedAddress } from "../../addresses.ts";
 import { Confirm, Press } from "../../ui/form.tsx";
 import { ShortId, Size, State, Time } from "../../ui/values.tsx";
 import { Table } from "../../ui/table.tsx";
-import type { Viewer } from "../../requests.ts";
 import { reasons } from "./reasons.tsx";
 
 interface ListProps {
-  readonly viewer: Viewer;
   readonly rows: readonly QuarantineListing[];
   readonly state: "waiting" | "settled";
 }
 
-export function QuarantineList({ viewer, rows, state }: ListProps) {
+export function QuarantineList({ rows, state }: ListProps) {
   return (
     <Table
       caption="Events in quarantine, newest first"
@@ -33,7 +31,7 @@ export function QuarantineList({ viewer, rows, state }: ListProps) {
           title: state === "waiting" ? "Decide" : "State",
           cell: ({ id }) =>
             state === "waiting" ? (
-              <Press viewer={viewer} action={`${quarantinedAddress(id)}/release`} name="back" value="list">
+              <Press action={`${quarantinedAddress(id)}/release`} name="back" value="list">
                 Release
               </Press>
             ) : (
@@ -50,13 +48,12 @@ function Name({ row: { id, eventId } }: { readonly row: QuarantineListing }) {
 }
 
 /** What an outage leaves behind is no work for one press each. */
-export function ReleaseAll({ viewer, rows }: Pick<ListProps, "viewer" | "rows">) {
+export function ReleaseAll({ rows }: Pick<ListProps, "rows">) {
   const stale = rows.filter(({ reason }) => reason === "timestamp_too_old");
   if (stale.length < 2) return null;
   const all = `all ${stale.length} that are stale on this page`;
   return (
     <Confirm
-      viewer={viewer}
       kind="main"
       action={`${addresses.quarantine}/release-shown`}
       label={`Release ${all}`}

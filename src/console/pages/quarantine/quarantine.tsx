@@ -6,15 +6,14 @@ import { addresses } from "../../addresses.ts";
 import { EmptyState, Filters, Pager } from "../../ui/table.tsx";
 import { Field } from "../../ui/form.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { addQuarantineActions } from "./actions.ts";
-import { Done, doneQuery } from "./done.tsx";
 import { addQuarantined } from "./quarantined.tsx";
 import { Advice, QuarantineList, ReleaseAll } from "./list.tsx";
 import { MOST_AT_ONCE } from "./release-all.ts";
 
-const query = doneQuery.extend({
+const query = z.object({
   state: z.enum(["waiting", "settled"]).default("waiting"),
   cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
 });
@@ -22,16 +21,14 @@ const query = doneQuery.extend({
 /** What came from Qonto and waits for somebody to decide. */
 export function addQuarantine(pages: Console, world: World): void {
   pages.get("/quarantine", async (c) => {
-    const { state, cursor, ...said } = readQuery(c, query);
+    const { state, cursor } = readQuery(c, query);
     const rows = await listQuarantine(c.env.DB, cursor, MOST_AT_ONCE + 1, state);
     const shown = rows.slice(0, MOST_AT_ONCE);
     const isMore = rows.length > shown.length;
     const last = shown.at(-1);
-    const viewer = viewerOf(c);
     return showPage(
       c,
-      <Page title="Quarantine" viewer={viewer} here={addresses.quarantine} lead={leadOf(state, shown.length, isMore)}>
-        <Done {...said} />
+      <Page title="Quarantine" here={addresses.quarantine} lead={leadOf(state, shown.length, isMore)}>
         <Filters path={addresses.quarantine}>
           <Field label="Show">
             <select name="state">
@@ -46,8 +43,8 @@ export function addQuarantine(pages: Console, world: World): void {
           <Nothing state={state} />
         ) : (
           <>
-            {state === "waiting" ? <ReleaseAll viewer={viewer} rows={shown} /> : null}
-            <QuarantineList viewer={viewer} rows={shown} state={state} />
+            {state === "waiting" ? <ReleaseAll rows={shown} /> : null}
+            <QuarantineList rows={shown} state={state} />
             {state === "waiting" ? <Advice rows={shown} /> : null}
           </>
         )}

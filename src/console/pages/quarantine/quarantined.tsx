@@ -5,28 +5,19 @@ import { Body } from "../../ui/json.tsx";
 import { Confirm, Press } from "../../ui/form.tsx";
 import { Facts, Size, State, Time } from "../../ui/values.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { type Console, type Viewer, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
-import { Done, doneQuery } from "./done.tsx";
+import type { Console } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { reasons } from "./reasons.tsx";
 
 /** One event in quarantine, with all that it takes to decide. */
 export function addQuarantined(pages: Console): void {
   pages.get("/quarantine/:id", async (c) => {
-    const said = readQuery(c, doneQuery);
     const found = await findQuarantined(c.env.DB, c.req.param("id"));
     if (found === null) throw notFound("event in quarantine: it may have been deleted");
-    const viewer = viewerOf(c);
     return showPage(
       c,
-      <Page
-        title={`${reasons[found.reason].short} event`}
-        viewer={viewer}
-        here={addresses.quarantine}
-        lead={reasons[found.reason].why}
-      >
-        <Done {...said} />
-        <Decision viewer={viewer} found={found} />
+      <Page title={`${reasons[found.reason].short} event`} here={addresses.quarantine} lead={reasons[found.reason].why}>
+        <Decision found={found} />
         <section aria-labelledby="facts">
           <h2 id="facts">How it came</h2>
           <WhatIsKnown found={found} />
@@ -43,7 +34,7 @@ export function addQuarantined(pages: Console): void {
   });
 }
 
-function Decision({ viewer, found }: { readonly viewer: Viewer; readonly found: FoundInQuarantine }) {
+function Decision({ found }: { readonly found: FoundInQuarantine }) {
   const { id, reason, settledAt } = found;
   const isWaiting = settledAt === null;
   return (
@@ -55,16 +46,10 @@ function Decision({ viewer, found }: { readonly viewer: Viewer; readonly found: 
           : "Nothing: it has been released, or was accepted by another way. To release it again is harmless and sends nothing."}
       </p>
       <div class="actions">
-        <Press
-          viewer={viewer}
-          kind={isWaiting ? "main" : "plain"}
-          action={`${quarantinedAddress(id)}/release`}
-          name="back"
-          value="one"
-        >
+        <Press kind={isWaiting ? "main" : "plain"} action={`${quarantinedAddress(id)}/release`} name="back" value="one">
           {isWaiting ? "Release" : "Release again"}
         </Press>
-        <Confirm viewer={viewer} action={`${quarantinedAddress(id)}/delete`} label="Delete">
+        <Confirm action={`${quarantinedAddress(id)}/delete`} label="Delete">
           {isWaiting
             ? "No destination would ever get it, unless Qonto sends it once more. That cannot be undone."
             : "Only this copy would go: the event that it became stays, and so do its deliveries."}

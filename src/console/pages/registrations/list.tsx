@@ -7,8 +7,8 @@ import { addresses, registrationAddress } from "../../addresses.ts";
 import { EmptyState, Pager, Table } from "../../ui/table.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { ShortId, State, TimeOfText } from "../../ui/values.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { FindForm } from "../organizations/find-form.tsx";
 import { stageName } from "./stage-name.ts";
 
@@ -36,7 +36,6 @@ export function addList(pages: Console): void {
       c,
       <Page
         title="Registrations"
-        viewer={viewerOf(c)}
         here={addresses.registrations}
         lead="Who is on the way to an account, and how far each has come."
       >

@@ -4,8 +4,8 @@ import { MOST_STAGES, type StageRow, latestStagesOf } from "../../../store/regis
 import { addresses } from "../../addresses.ts";
 import { Page } from "../../ui/layout.tsx";
 import { TimeOfText } from "../../ui/values.tsx";
-import { type Console, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Trail } from "../organizations/trail.tsx";
 import { Life, Line } from "./line.tsx";
 import { stageName } from "./stage-name.ts";
@@ -21,7 +21,7 @@ export function addRegistration(pages: Console): void {
     const { places, before } = registrationLine(stages);
     return showPage(
       c,
-      <Page title={isRegistration ? "Registration" : "Reset"} viewer={viewerOf(c)} here={addresses.registrations}>
+      <Page title={isRegistration ? "Registration" : "Reset"} here={addresses.registrations}>
         <Trail steps={[{ href: addresses.registrations, text: "Registrations" }]} />
         <Present id={id} present={present} isRegistration={isRegistration} />
         <section aria-labelledby="line">
