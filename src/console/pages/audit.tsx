@@ -8,13 +8,12 @@ import { timeOfId } from "../../platform/sortable-id.ts";
 import { type AuditRecord, listAudit } from "../../store/audit.ts";
 import { findDestinations } from "../../store/destinations.ts";
 import { addresses, deadLetterAddress, eventAddress, quarantinedAddress } from "../addresses.ts";
+import { type Console, readQuery } from "../requests.ts";
+import { showPage } from "../show-page.tsx";
 import { DestinationLink } from "../ui/destination.tsx";
-import { Field, moment, MomentField } from "../ui/form.tsx";
-import { Page } from "../ui/layout.tsx";
-import { EmptyState, Filters, linkTo, Pager, Table } from "../ui/table.tsx";
-import { maskIbansIn, ShortId, State, Time } from "../ui/values.tsx";
-import { type Console, readQuery, viewerOf } from "../requests.ts";
-import { showPage } from "../show-page.ts";
+import { Field, MomentField, moment } from "../ui/form.tsx";
+import { type Column, EmptyState, ListPage, linkTo } from "../ui/table.tsx";
+import { ShortId, State, Time, maskIbansIn } from "../ui/values.tsx";
 
 const PER_PAGE = 50;
 
@@ -57,36 +56,27 @@ export function addAudit(pages: Console): void {
     const { token, action, subject, since, until } = filters;
     const window = auditWindow({ since, until, cursor });
     const { records, next } = await listAudit(c.env.DB, { ...window, token, action, subject, limit: PER_PAGE });
+    const destinations = await findDestinations(c.env.DB, [...new Set(records.map((record) => record.subject))]);
     return showPage(
       c,
-      <Page
+      <ListPage
         title="Audit trail"
-        viewer={viewerOf(c)}
         here={addresses.audit}
         lead="Changes by the console and the API, newest first. Secrets and tokens are never recorded."
-      >
-        <AuditFilters {...filters} />
-        {records.length === 0 ? (
-          <Nothing isFiltered={Object.keys(filters).length > 0} isMore={next !== null} />
-        ) : (
-          <List
-            records={records}
-            destinations={await findDestinations(c.env.DB, [...new Set(records.map((record) => record.subject))])}
-          />
-        )}
-        <Pager
-          path={addresses.audit}
-          query={c.req.query()}
-          nextCursor={next === null ? null : encodeCursor({ id: next })}
-        />
-      </Page>,
+        filters={<AuditFilters {...filters} />}
+        caption="Changes, newest first"
+        columns={columnsWith(destinations)}
+        rows={records}
+        next={next === null ? null : encodeCursor({ id: next })}
+        empty={<Nothing isFiltered={Object.keys(filters).length > 0} />}
+      />,
     );
   });
 }
 
 function AuditFilters({ token, action, subject, since, until }: Filtered) {
   return (
-    <Filters path={addresses.audit}>
+    <>
       <Field label="Actor">
         <input
           name="token"
@@ -111,70 +101,50 @@ function AuditFilters({ token, action, subject, since, until }: Filtered) {
       </Field>
       <MomentField label="From" name="since" value={since} />
       <MomentField label="Before" name="until" value={until} />
-    </Filters>
+    </>
   );
 }
 
-interface ListProps {
-  readonly records: readonly AuditRecord[];
-  /** The subjects that are destinations and still there. */
-  readonly destinations: readonly Destination[];
+/** `destinations`: the subjects that are destinations and exist. */
+function columnsWith(destinations: readonly Destination[]): readonly Column<AuditRecord>[] {
+  return [
+    {
+      title: "Action",
+      cell: ({ action }) => (
+        <bdi class="audit-action" title={action}>
+          {actionName(action)}
+        </bdi>
+      ),
+    },
+    {
+      title: "Subject",
+      cell: (record) => <Subject record={record} destination={destinations.find(({ id }) => id === record.subject)} />,
+    },
+    {
+      title: "Actor",
+      cell: ({ token }) => (
+        <span class="audit-subject">
+          <a href={linkTo(addresses.audit, { token })}>
+            <bdi>{token}</bdi>
+          </a>
+        </span>
+      ),
+    },
+    { title: "Time", cell: ({ id }) => <Time at={timeOfId(id)} show="relative" /> },
+    { title: "Change", cell: (record) => <Change {...record} /> },
+    { title: "Outcome", cell: ({ outcome }) => <Outcome outcome={outcome} /> },
+  ];
 }
 
-function List({ records, destinations }: ListProps) {
-  return (
-    <Table
-      caption="Changes, newest first"
-      rows={records}
-      columns={[
-        {
-          title: "Action",
-          cell: ({ action }) => (
-            <bdi class="audit-action" title={action}>
-              {actionName(action)}
-            </bdi>
-          ),
-        },
-        {
-          title: "Subject",
-          cell: (record) => (
-            <Subject record={record} destination={destinations.find(({ id }) => id === record.subject)} />
-          ),
-        },
-        {
-          title: "Actor",
-          cell: ({ token }) => (
-            <span class="audit-subject">
-              <a href={linkTo(addresses.audit, { token })}>
-                <bdi>{token}</bdi>
-              </a>
-            </span>
-          ),
-        },
-        { title: "Time", cell: ({ id }) => <Time at={timeOfId(id)} /> },
-        { title: "Change", cell: (record) => <Change {...record} /> },
-        { title: "Outcome", cell: ({ outcome }) => <Outcome outcome={outcome} /> },
-      ]}
-    />
-  );
-}
-
-function Nothing({ isFiltered, isMore }: { readonly isFiltered: boolean; readonly isMore: boolean }) {
-  if (isMore) {
-    return (
-      <EmptyState title="No match among the records searched so far.">
-        <p>The next page searches older ones.</p>
-      </EmptyState>
-    );
-  }
+function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
   return isFiltered ? (
-    <EmptyState title="No record matches the filter.">
+    <EmptyState title="No record matches the filter">
       <p>
         <a href={addresses.audit}>Show all records</a>
       </p>
     </EmptyState>
   ) : (
-    <EmptyState title="No changes yet.">
+    <EmptyState title="No changes yet">
       <p>
         Every change is recorded here. Start with <a href={addresses.destinations}>a destination</a>.
       </p>

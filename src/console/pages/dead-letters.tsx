@@ -8,14 +8,15 @@ import type { Database } from "../../store/database.ts";
 import { type DeadLetter, findDeadLetter, listDeadLetters } from "../../store/dead-letters.ts";
 import { findDestinations } from "../../store/destinations.ts";
 import { addresses, deadLetterAddress, eventAddress } from "../addresses.ts";
+import { redirectDone } from "../flash.ts";
+import { type Console, readForm, readQuery } from "../requests.ts";
+import { showPage } from "../show-page.tsx";
 import { DestinationLink } from "../ui/destination.tsx";
 import { Confirm, Field, Press } from "../ui/form.tsx";
 import { Body, Json } from "../ui/json.tsx";
-import { Notice, Page } from "../ui/layout.tsx";
-import { EmptyState, Filters, linkTo, Pager, Table } from "../ui/table.tsx";
+import { Page } from "../ui/layout.tsx";
+import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
 import { Facts, ShortId, State, Time } from "../ui/values.tsx";
-import { type Console, type Viewer, readForm, readQuery, viewerOf } from "../requests.ts";
-import { showPage } from "../show-page.ts";
 
 const PER_PAGE = 50;
 
@@ -74,14 +75,7 @@ function kindOf({ kind }: Pick<DeadLetter, "kind">): Kind {
 
 const states = { waiting: "Waiting", replayed: "Replayed", all: "All" } as const;
 
-const doneSentences = {
-  replayed: "Replayed: the message is back in its queue. Replaying it twice is harmless.",
-  deleted: "Deleted: only the audit trail keeps a record of the dead letter.",
-} as const;
-
-const doneQuery = z.object({ done: z.enum(["replayed", "deleted"]).optional() });
-
-const listQuery = doneQuery.extend({
+const listQuery = z.object({
   state: z.enum(["waiting", "replayed", "all"]).default("waiting"),
   cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
 });
@@ -93,20 +87,16 @@ const replayForm = z.object({ back: z.enum(["list", "one"]).default("one") });
 /** Queue messages that failed in every try. */
 export function addDeadLetters(pages: Console, world: World): void {
   pages.get("/dead-letters", async (c) => {
-    const { state, cursor, done } = readQuery(c, listQuery);
+    const { state, cursor } = readQuery(c, listQuery);
     const isWaiting = state === "all" ? undefined : state === "waiting";
     const { letters, next } = await listDeadLetters(c.env.DB, { isWaiting, before: cursor, limit: PER_PAGE });
-    const viewer = viewerOf(c);
     return showPage(
       c,
-      <Page
+      <ListPage
         title="Dead letters"
-        viewer={viewer}
         here={addresses.deadLetters}
         lead={leadOf(state, letters.length, next !== null)}
-      >
-        <Done done={done} />
-        <Filters path={addresses.deadLetters}>
+        filters={
           <Field label="State">
             <select name="state">
               {Object.entries(states).map(([value, label]) => (
@@ -116,39 +106,35 @@ export function addDeadLetters(pages: Console, world: World): void {
               ))}
             </select>
           </Field>
-        </Filters>
-        {letters.length === 0 ? (
-          <Nothing isMore={next !== null} />
-        ) : (
-          <List viewer={viewer} letters={letters} destinations={await destinationsOf(c.env.DB, letters)} />
-        )}
-        <Pager
-          path={addresses.deadLetters}
-          query={{ state: state === "waiting" ? undefined : state, cursor: c.req.query("cursor") }}
-          nextCursor={next === null ? null : encodeCursor(next)}
-        />
-      </Page>,
+        }
+        caption="Dead letters, newest first"
+        columns={columnsWith(await destinationsOf(c.env.DB, letters))}
+        rows={letters}
+        next={next && encodeCursor(next)}
+        empty={
+          <EmptyState title="No dead letters">
+            <p>A queue message that fails in every try is kept here for you to replay. There is nothing to do.</p>
+          </EmptyState>
+        }
+      />,
     );
   });
 
   pages.get("/dead-letters/:id", async (c) => {
-    const { done } = readQuery(c, doneQuery);
     const letter = await findDeadLetter(c.env.DB, c.req.param("id"));
     if (letter === null) throw notFound("dead letter: it may have been deleted");
     const { id, kind, receivedAt, replayedAt, message } = letter;
     const [destination] = await destinationsOf(c.env.DB, [letter]);
-    const viewer = viewerOf(c);
     const { name, what, advice } = kindOf(letter);
     return showPage(
       c,
-      <Page title={`Dead letter: ${name.toLowerCase()}`} viewer={viewer} here={addresses.deadLetters} lead={what}>
-        <Done done={done} />
+      <Page title={`Dead letter: ${name.toLowerCase()}`} here={addresses.deadLetters} lead={what}>
         <section aria-labelledby="decide">
           <h2 id="decide">What to do</h2>
           <p>{replayedAt === null ? advice : "It has been replayed. Replaying it again is harmless."}</p>
           <div class="actions">
-            <Replay viewer={viewer} letter={letter} back="one" />
-            <Confirm viewer={viewer} action={`${deadLetterAddress(id)}/delete`} label="Delete">
+            <Replay letter={letter} back="one" />
+            <Confirm action={`${deadLetterAddress(id)}/delete`} label="Delete">
               The message can never be replayed again. This cannot be undone.
             </Confirm>
           </div>
@@ -178,12 +164,12 @@ export function addDeadLetters(pages: Console, world: World): void {
     const { back } = await readForm(c, replayForm);
     await replayDeadLetter(c, world, id);
     const page = back === "list" ? addresses.deadLetters : deadLetterAddress(id);
-    return c.redirect(linkTo(page, { done: "replayed" }), 303);
+    return redirectDone(c, page, "dead-letter-replayed");
   });
 
   pages.post("/dead-letters/:id/delete", async (c) => {
     await throwAwayDeadLetter(c, world, c.req.param("id"));
-    return c.redirect(linkTo(addresses.deadLetters, { done: "deleted" }), 303);
+    return redirectDone(c, addresses.deadLetters, "dead-letter-deleted");
   });
 }
 
@@ -202,49 +188,21 @@ function leadOf(state: ListState, shown: number, isMore: boolean): string {
   return `${messages} in every try. Nothing is lost: fix the fault, then replay.`;
 }
 
-function Done({ done }: z.output<typeof doneQuery>) {
-  return done === undefined ? null : <Notice kind="ok">{doneSentences[done]}</Notice>;
-}
-
-interface ListProps {
-  readonly viewer: Viewer;
-  readonly letters: readonly DeadLetter[];
-  /** Without those that were removed. */
-  readonly destinations: readonly Destination[];
-}
-
-function List({ viewer, letters, destinations }: ListProps) {
+/** `destinations`: of the letters, without those that were deleted. */
+function columnsWith(destinations: readonly Destination[]): readonly Column<DeadLetter>[] {
   const destinationOf = (letter: DeadLetter) => destinations.find(({ id }) => id === letter.destinationId);
-  return (
-    <Table
-      caption="Dead letters, newest first"
-      rows={letters}
-      columns={[
-        { title: "Message", cell: (letter) => <a href={deadLetterAddress(letter.id)}>{kindOf(letter).name}</a> },
-        { title: "Dead since", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
-        { title: "Subject", cell: (letter) => <Subject letter={letter} destination={destinationOf(letter)} /> },
-        { title: "State", cell: ({ replayedAt }) => <LetterState replayedAt={replayedAt} /> },
-        { title: "Action", cell: (letter) => <Replay viewer={viewer} letter={letter} back="list" /> },
-      ]}
-    />
-  );
-}
-
-function Nothing({ isMore }: { readonly isMore: boolean }) {
-  return isMore ? (
-    <EmptyState title="No match among the dead letters searched so far.">
-      <p>The next page searches older ones.</p>
-    </EmptyState>
-  ) : (
-    <EmptyState title="No dead letters.">
-      <p>A queue message that fails in every try is kept here for you to replay. There is nothing to do.</p>
-    </EmptyState>
-  );
+  return [
+    { title: "Message", cell: (letter) => <a href={deadLetterAddress(letter.id)}>{kindOf(letter).name}</a> },
+    { title: "Dead since", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
+    { title: "Subject", cell: (letter) => <Subject letter={letter} destination={destinationOf(letter)} /> },
+    { title: "State", cell: ({ replayedAt }) => <LetterState replayedAt={replayedAt} /> },
+    { title: "Action", cell: (letter) => <Replay letter={letter} back="list" /> },
+  ];
 }
 
 interface SubjectProps {
   readonly letter: DeadLetter;
-  /** Undefined when it was removed. */
+  /** Undefined when it was deleted. */
   readonly destination: Destination | undefined;
 }
 
@@ -262,7 +220,7 @@ function Subject({ letter: { eventId, destinationId }, destination }: SubjectPro
         <DestinationLink destination={destination} />
       ) : destinationId === null ? null : (
         <span>
-          <ShortId id={destinationId} />, removed
+          <ShortId id={destinationId} />, deleted
         </span>
       )}
     </span>
@@ -279,17 +237,15 @@ function LetterState({ replayedAt }: Pick<DeadLetter, "replayedAt">) {
 }
 
 interface ReplayProps {
-  readonly viewer: Viewer;
   readonly letter: DeadLetter;
   readonly back: "list" | "one";
 }
 
-function Replay({ viewer, letter, back }: ReplayProps) {
+function Replay({ letter, back }: ReplayProps) {
   if (!kindOf(letter).isReplayable) return <span class="soft">Cannot be replayed</span>;
   const isWaiting = letter.replayedAt === null;
   return (
     <Press
-      viewer={viewer}
       kind={back === "one" && isWaiting ? "main" : "plain"}
       action={`${deadLetterAddress(letter.id)}/replay`}
       name="back"

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dropFromQuarantine, releaseFromQuarantine } from "../../api/actions/quarantine.ts";
 import { type Acting, cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
+import { toPage } from "../../api/responses.ts";
 import { logFailure } from "../../platform/log.ts";
 import type { World } from "../../platform/world.ts";
 import {
@@ -12,13 +13,14 @@ import {
   listQuarantine,
 } from "../../store/quarantine.ts";
 import { addresses, eventAddress, quarantinedAddress } from "../addresses.ts";
+import { redirectDone } from "../flash.ts";
+import { type Console, readForm, readQuery } from "../requests.ts";
+import { showPage } from "../show-page.tsx";
 import { Confirm, Field, Press } from "../ui/form.tsx";
 import { Body } from "../ui/json.tsx";
-import { Notice, Page } from "../ui/layout.tsx";
-import { EmptyState, Filters, linkTo, Pager, Table } from "../ui/table.tsx";
-import { count, Facts, ShortId, Size, State, Time } from "../ui/values.tsx";
-import { type Console, type Viewer, readForm, readQuery, viewerOf } from "../requests.ts";
-import { showPage } from "../show-page.ts";
+import { Page } from "../ui/layout.tsx";
+import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
+import { Facts, ShortId, Size, State, Time } from "../ui/values.tsx";
 
 /** A release makes four D1 calls, and one request may make a thousand. */
 const PER_PAGE = 50;
@@ -47,13 +49,7 @@ const reasons: Readonly<
   },
 };
 
-const doneQuery = z.object({
-  done: z.enum(["released", "settled_before", "deleted", "released_all"]).optional(),
-  released: z.coerce.number().int().min(0).max(1_000).default(0),
-  failed: z.coerce.number().int().min(0).max(1_000).default(0),
-});
-
-const listQuery = doneQuery.extend({
+const listQuery = z.object({
   state: z.enum(["waiting", "settled"]).default("waiting"),
   cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
 });
@@ -72,49 +68,48 @@ const releaseShownForm = z.object({
 /** Authentic events that wait for an operator's decision. */
 export function addQuarantine(pages: Console, world: World): void {
   pages.get("/quarantine", async (c) => {
-    const { state, cursor, ...done } = readQuery(c, listQuery);
-    const found = await listQuarantine(c.env.DB, cursor, PER_PAGE + 1, state);
-    const rows = found.slice(0, PER_PAGE);
-    const isMore = found.length > rows.length;
-    const last = rows.at(-1);
-    const viewer = viewerOf(c);
+    const { state, cursor } = readQuery(c, listQuery);
+    const { data: rows, next_cursor } = toPage(await listQuarantine(c.env.DB, cursor, PER_PAGE + 1, state), PER_PAGE, {
+      show: (row) => row,
+      cursorAt: ({ receivedAt, id }) => encodeCursor({ receivedAt, id }),
+    });
+    const isWaiting = state === "waiting";
     return showPage(
       c,
-      <Page title="Quarantine" viewer={viewer} here={addresses.quarantine} lead={leadOf(state, rows.length, isMore)}>
-        <Done {...done} />
-        <Filters path={addresses.quarantine}>
+      <ListPage
+        title="Quarantine"
+        here={addresses.quarantine}
+        lead={leadOf(state, rows.length, next_cursor !== null)}
+        filters={
           <Field label="State">
             <select name="state">
               <option value="waiting">Waiting</option>
-              <option value="settled" selected={state === "settled"}>
+              <option value="settled" selected={!isWaiting}>
                 Settled
               </option>
             </select>
           </Field>
-        </Filters>
-        {state === "waiting" ? <ReleaseShown viewer={viewer} rows={rows} /> : null}
-        {rows.length === 0 ? <Nothing state={state} /> : <List viewer={viewer} rows={rows} state={state} />}
-        {state === "waiting" && rows.length > 0 ? <Advice rows={rows} /> : null}
-        <Pager
-          path={addresses.quarantine}
-          query={{ state: state === "waiting" ? undefined : state, cursor: c.req.query("cursor") }}
-          nextCursor={isMore && last !== undefined ? encodeCursor({ receivedAt: last.receivedAt, id: last.id }) : null}
-        />
-      </Page>,
+        }
+        caption="Events in quarantine, newest first"
+        columns={[...columns, isWaiting ? releaseColumn : stateColumn]}
+        rows={rows}
+        next={next_cursor}
+        empty={<Nothing state={state} />}
+        footer={isWaiting && rows.length > 0 ? <Advice rows={rows} /> : null}
+      >
+        {isWaiting ? <ReleaseShown rows={rows} /> : null}
+      </ListPage>,
     );
   });
 
   pages.get("/quarantine/:id", async (c) => {
-    const done = readQuery(c, doneQuery);
     const event = await findQuarantined(c.env.DB, c.req.param("id"));
     if (event === null) throw notFound("event in quarantine: it may have been deleted");
     const { name, why } = reasons[event.reason];
-    const viewer = viewerOf(c);
     return showPage(
       c,
-      <Page title={`${name} event`} viewer={viewer} here={addresses.quarantine} lead={why}>
-        <Done {...done} />
-        <Decision viewer={viewer} event={event} />
+      <Page title={`${name} event`} here={addresses.quarantine} lead={why}>
+        <Decision event={event} />
         <section aria-labelledby="facts">
           <h2 id="facts">Details</h2>
           <Details event={event} />
@@ -132,9 +127,8 @@ export function addQuarantine(pages: Console, world: World): void {
 
   pages.post("/quarantine/release-shown", async (c) => {
     const { id: ids } = await readForm(c, releaseShownForm);
-    const { released, failed } = await releaseAll(c, world, [...new Set(ids)]);
-    const done = { done: "released_all", released: String(released), failed: String(failed) };
-    return c.redirect(linkTo(addresses.quarantine, done), 303);
+    const failed = await releaseAll(c, world, [...new Set(ids)]);
+    return redirectDone(c, addresses.quarantine, failed === 0 ? "quarantine-released-all" : "quarantine-released-some");
   });
 
   pages.post("/quarantine/:id/release", async (c) => {
@@ -144,28 +138,28 @@ export function addQuarantine(pages: Console, world: World): void {
     const isWaiting = await isWaitingInQuarantine(c.env.DB, id);
     await releaseFromQuarantine(c, world, id);
     const page = back === "list" ? addresses.quarantine : quarantinedAddress(id);
-    return c.redirect(linkTo(page, { done: isWaiting === true ? "released" : "settled_before" }), 303);
+    return redirectDone(c, page, isWaiting === true ? "quarantine-released" : "quarantine-settled-before");
   });
 
   pages.post("/quarantine/:id/delete", async (c) => {
     await dropFromQuarantine(c, world, c.req.param("id"));
-    return c.redirect(linkTo(addresses.quarantine, { done: "deleted" }), 303);
+    return redirectDone(c, addresses.quarantine, "quarantine-deleted");
   });
 }
 
-/** Releases the last id first: a list is newest first. One that fails does not stop the others. */
-async function releaseAll(c: Acting, world: World, ids: readonly string[]) {
+/** Releases the last id first, because the list is newest first. Returns how many failed. */
+async function releaseAll(c: Acting, world: World, ids: readonly string[]): Promise<number> {
   const oldestFirst = ids.toReversed();
-  let released = 0;
+  let failed = 0;
   for (let start = 0; start < oldestFirst.length; start += RELEASES_AT_A_TIME) {
     const some = oldestFirst.slice(start, start + RELEASES_AT_A_TIME);
-    const results = await Promise.allSettled(some.map((id) => releaseFromQuarantine(c, world, id)));
-    for (const result of results) {
-      if (result.status === "fulfilled") released += 1;
-      else logFailure("console-release", result.reason);
+    for (const result of await Promise.allSettled(some.map((id) => releaseFromQuarantine(c, world, id)))) {
+      if (result.status === "fulfilled") continue;
+      failed += 1;
+      logFailure("console-release", result.reason);
     }
   }
-  return { released, failed: ids.length - released };
+  return failed;
 }
 
 function leadOf(state: ListState, shown: number, isMore: boolean): string {
@@ -175,81 +169,46 @@ function leadOf(state: ListState, shown: number, isMore: boolean): string {
   return `${events} for your decision. Each has a valid signature of Qonto, but was not safe to deliver unseen.`;
 }
 
-function Done({ done, released, failed }: z.output<typeof doneQuery>) {
-  switch (done) {
-    case undefined:
-      return null;
-    case "released":
-      return <Notice kind="ok">Released: the event is being delivered. Releasing it again sends nothing.</Notice>;
-    case "settled_before":
-      return (
-        <Notice kind="info">
-          The event was released before, or arrived another way. It was not sent a second time.
-        </Notice>
-      );
-    case "deleted":
-      return <Notice kind="ok">Deleted: no destination receives the event. The audit trail keeps a record.</Notice>;
-    case "released_all":
-      return (
-        <Notice kind={failed === 0 ? "ok" : "bad"}>
-          {released === 1 ? "Released 1 event." : `Released ${count(released)} events.`} An event that had arrived
-          another way is not sent again.
-          {failed === 0 ? "" : ` ${count(failed)} could not be released and still wait: try again in a moment.`}
-        </Notice>
-      );
-  }
-}
+const columns: readonly Column<QuarantineListing>[] = [
+  {
+    title: "Event",
+    cell: ({ id, eventId }) => (
+      <a href={quarantinedAddress(id)}>{eventId === null ? "No readable id" : <ShortId id={eventId} />}</a>
+    ),
+  },
+  {
+    title: "Reason",
+    cell: ({ reason }) => (
+      <span>
+        <strong>{reasons[reason].name}</strong>: {reasons[reason].brief}
+      </span>
+    ),
+  },
+  { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
+  { title: "Size", kind: "figure", cell: ({ sizeBytes }) => <Size bytes={sizeBytes} /> },
+];
 
-interface ListProps {
-  readonly viewer: Viewer;
+const stateColumn: Column<QuarantineListing> = { title: "State", cell: () => <State state="settled" /> };
+
+const releaseColumn: Column<QuarantineListing> = {
+  title: "Action",
+  cell: ({ id }) => (
+    <Press action={`${quarantinedAddress(id)}/release`} name="back" value="list">
+      Release
+    </Press>
+  ),
+};
+
+interface RowsProps {
   readonly rows: readonly QuarantineListing[];
-  readonly state: ListState;
-}
-
-function List({ viewer, rows, state }: ListProps) {
-  return (
-    <Table
-      caption="Events in quarantine, newest first"
-      rows={rows}
-      columns={[
-        {
-          title: "Event",
-          cell: ({ id, eventId }) => (
-            <a href={quarantinedAddress(id)}>{eventId === null ? "No readable id" : <ShortId id={eventId} />}</a>
-          ),
-        },
-        {
-          title: "Reason",
-          cell: ({ reason }) => (
-            <span>
-              <strong>{reasons[reason].name}</strong>: {reasons[reason].brief}
-            </span>
-          ),
-        },
-        { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
-        { title: "Size", kind: "figure", cell: ({ sizeBytes }) => <Size bytes={sizeBytes} /> },
-        state === "settled"
-          ? { title: "State", cell: () => <State state="settled" /> }
-          : {
-              title: "Action",
-              cell: ({ id }) => (
-                <Press viewer={viewer} action={`${quarantinedAddress(id)}/release`} name="back" value="list">
-                  Release
-                </Press>
-              ),
-            },
-      ]}
-    />
-  );
 }
 
 /** After an outage there are too many to release one by one. */
-function ReleaseShown({ viewer, rows }: Pick<ListProps, "viewer" | "rows">) {
+function ReleaseShown({ rows }: RowsProps) {
   const stale = rows.filter(({ reason }) => reason === "timestamp_too_old");
   if (stale.length < 2) return null;
   return (
     <Confirm
-      viewer={viewer}
       kind="main"
       action={`${addresses.quarantine}/release-shown`}
       label={`Release all ${stale.length} stale events on this page`}
@@ -261,7 +220,7 @@ function ReleaseShown({ viewer, rows }: Pick<ListProps, "viewer" | "rows">) {
   );
 }
 
-function Advice({ rows }: Pick<ListProps, "rows">) {
+function Advice({ rows }: RowsProps) {
   const shown = new Set(rows.map(({ reason }) => reason));
   return (
     <section class="what-to-do" aria-labelledby="advice">
@@ -275,13 +234,13 @@ function Advice({ rows }: Pick<ListProps, "rows">) {
   );
 }
 
-function Nothing({ state }: Pick<ListProps, "state">) {
+function Nothing({ state }: { readonly state: ListState }) {
   return state === "waiting" ? (
-    <EmptyState title="The quarantine is empty.">
+    <EmptyState title="The quarantine is empty">
       <p>Stale and unreadable events wait here for your decision. There is nothing to do.</p>
     </EmptyState>
   ) : (
-    <EmptyState title="No settled events.">
+    <EmptyState title="No settled events">
       <p>
         Events that you <a href={addresses.quarantine}>release</a> are listed here for a while.
       </p>
@@ -289,7 +248,7 @@ function Nothing({ state }: Pick<ListProps, "state">) {
   );
 }
 
-function Decision({ viewer, event }: { readonly viewer: Viewer; readonly event: FoundInQuarantine }) {
+function Decision({ event }: { readonly event: FoundInQuarantine }) {
   const { id, reason, settledAt } = event;
   const isWaiting = settledAt === null;
   return (
@@ -301,16 +260,10 @@ function Decision({ viewer, event }: { readonly viewer: Viewer; readonly event: 
           : "Nothing: the event was released, or arrived another way. Releasing it again is harmless and sends nothing."}
       </p>
       <div class="actions">
-        <Press
-          viewer={viewer}
-          kind={isWaiting ? "main" : "plain"}
-          action={`${quarantinedAddress(id)}/release`}
-          name="back"
-          value="one"
-        >
+        <Press kind={isWaiting ? "main" : "plain"} action={`${quarantinedAddress(id)}/release`} name="back" value="one">
           {isWaiting ? "Release" : "Release again"}
         </Press>
-        <Confirm viewer={viewer} action={`${quarantinedAddress(id)}/delete`} label="Delete">
+        <Confirm action={`${quarantinedAddress(id)}/delete`} label="Delete">
           {isWaiting
             ? "No destination will receive this event, unless Qonto sends it again. This cannot be undone."
             : "Only this copy is deleted: the event and its deliveries stay."}

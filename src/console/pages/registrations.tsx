@@ -4,12 +4,12 @@ import { toPage } from "../../api/responses.ts";
 import { type Place, type Reached, registrationLine } from "../../qonto/registration-line.ts";
 import { MOST_STAGES, type StageRow, latestStagesOf, listRegistrationIds } from "../../store/registrations.ts";
 import { addresses, eventAddress, registrationAddress } from "../addresses.ts";
+import { type Console, readQuery } from "../requests.ts";
+import { showPage } from "../show-page.tsx";
 import { Notice, Page } from "../ui/layout.tsx";
-import { EmptyState, Pager, Table } from "../ui/table.tsx";
-import { ShortId, State, TimeOfText } from "../ui/values.tsx";
-import { type Console, readQuery, viewerOf } from "../requests.ts";
-import { showPage } from "../show-page.ts";
 import { FindForm, Trail } from "../ui/navigation.tsx";
+import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
+import { ShortId, State, TimeOfText } from "../ui/values.tsx";
 
 const PER_PAGE = 50;
 
@@ -33,11 +33,22 @@ export function addRegistrations(pages: Console): void {
     const rows = [...Map.groupBy(stages, ({ registrationId }) => registrationId).values()];
     return showPage(
       c,
-      <Page
+      <ListPage
         title="Registrations"
-        viewer={viewerOf(c)}
         here={addresses.registrations}
         lead="Companies that are opening an account, and the stage of each."
+        caption="Registrations in the order of their ids"
+        columns={columns}
+        rows={rows}
+        next={next_cursor}
+        empty={
+          <EmptyState title="No registrations yet">
+            <p>
+              They come with the events of the Onboarding API. Subscribe with{" "}
+              <code>npm run qonto -- onboarding register</code>.
+            </p>
+          </EmptyState>
+        }
       >
         {id === undefined ? null : (
           <Notice kind="bad">
@@ -45,9 +56,7 @@ export function addRegistrations(pages: Console): void {
           </Notice>
         )}
         <FindForm action={addresses.registrations} label="Find a registration by its id" value={id} />
-        {rows.length === 0 ? <Nothing isFirstPage={cursor === undefined} /> : <List rows={rows} />}
-        <Pager path={addresses.registrations} query={{ cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
-      </Page>,
+      </ListPage>,
     );
   });
 
@@ -60,7 +69,7 @@ export function addRegistrations(pages: Console): void {
     const { places, before } = registrationLine(stages);
     return showPage(
       c,
-      <Page title={isRegistration ? "Registration" : "Reset"} viewer={viewerOf(c)} here={addresses.registrations}>
+      <Page title={isRegistration ? "Registration" : "Reset"} here={addresses.registrations}>
         <Trail steps={[{ href: addresses.registrations, text: "Registrations" }]} />
         <Present id={id} present={present} isRegistration={isRegistration} />
         <section aria-labelledby="stages">
@@ -84,27 +93,18 @@ export function addRegistrations(pages: Console): void {
 /** The latest stages of one registration, oldest first. */
 type Row = readonly StageRow[];
 
-function List({ rows }: { readonly rows: readonly Row[] }) {
-  return (
-    <Table
-      caption="Registrations in the order of their ids"
-      rows={rows}
-      columns={[
-        { title: "Registration", cell: (row) => <RegistrationLink id={row[0]?.registrationId ?? ""} /> },
-        { title: "Stage", cell: (row) => <Stage row={row} /> },
-        { title: "Since", cell: (row) => <Since at={row.at(-1)?.at ?? null} /> },
-      ]}
-    />
-  );
-}
-
-function RegistrationLink({ id }: { readonly id: string }) {
-  return (
-    <a href={registrationAddress(id)}>
-      <ShortId id={id} />
-    </a>
-  );
-}
+const columns: readonly Column<Row>[] = [
+  {
+    title: "Registration",
+    cell: ([stage]) => (
+      <a href={registrationAddress(stage?.registrationId ?? "")}>
+        <ShortId id={stage?.registrationId ?? ""} />
+      </a>
+    ),
+  },
+  { title: "Stage", cell: (row) => <Stage row={row} /> },
+  { title: "Since", cell: (row) => <Since at={row.at(-1)?.at ?? null} /> },
+];
 
 function Stage({ row }: { readonly row: Row }) {
   const stage = row.at(-1)?.stage ?? "";
@@ -122,19 +122,7 @@ function Stage({ row }: { readonly row: Row }) {
 }
 
 function Since({ at }: { readonly at: string | null }) {
-  return at === null ? <span>unknown</span> : <TimeOfText text={at} />;
-}
-
-function Nothing({ isFirstPage }: { readonly isFirstPage: boolean }) {
-  if (!isFirstPage) return <EmptyState title="No more registrations."></EmptyState>;
-  return (
-    <EmptyState title="No registrations yet.">
-      <p>
-        They come with the events of the Onboarding API. Subscribe with{" "}
-        <code>npm run qonto -- onboarding register</code>.
-      </p>
-    </EmptyState>
-  );
+  return at === null ? <span>unknown</span> : <TimeOfText text={at} show="relative" />;
 }
 
 interface PresentProps {

@@ -26,12 +26,12 @@ export function deadLetters(): void {
     await page.goto(own);
     expect(await page.getByText("3 messages failed in every try").isVisible()).toBe(true);
     await follow(page.locator("tr", { hasText: "Drain message" }).getByRole("button", { name: "Replay" }));
-    expect(await noticeOf(page)).toContain("Replayed: the message is back in its queue");
+    expect(await noticeOf(page)).toContain("The message is back in its queue");
     await page.goto(own);
     await follow(page.getByRole("link", { name: "Unknown" }));
     await page.getByText("Delete …").click();
     await follow(page.getByRole("button", { name: "Delete", exact: true }));
-    expect(await noticeOf(page)).toContain("Deleted: only the audit trail");
+    expect(await noticeOf(page)).toContain("The dead letter is deleted.");
     await page.goto(own);
     expect(await page.locator("tbody tr").count()).toBe(1);
   });

@@ -81,12 +81,12 @@ export function destinations(): void {
     await page.getByRole("button", { name: "Pause" }).click();
     await page.getByText("Gets no events: paused since").waitFor();
     await page.getByRole("button", { name: "Resume" }).click();
-    await page.getByText("The destination gets events again").waitFor();
+    await page.getByText("Pending deliveries are attempted now").waitFor();
     await page.getByRole("link", { name: "Edit" }).click();
     await page.getByText("Advanced").click();
     await page.getByLabel("Rate limit").fill("50");
     await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("The destination was changed.").waitFor();
+    await page.getByText("The destination is changed.").waitFor();
     await page.getByRole("link", { name: "Rotate secret" }).click();
     await page.getByLabel("Overlap").selectOption("7 days");
     await page.getByRole("button", { name: "Rotate secret" }).click();
@@ -127,7 +127,7 @@ export function destinations(): void {
     await page.getByRole("link", { name: "Delete" }).click();
     await page.getByText("It has no pending deliveries.").waitFor();
     await follow(page.getByRole("button", { name: "Delete destination" }));
-    await page.getByText("The destination was deleted.").waitFor();
+    await page.getByText("The destination is deleted.").waitFor();
     expect(await page.locator("body").innerText()).not.toContain("Intern");
   });
 }

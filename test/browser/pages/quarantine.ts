@@ -36,7 +36,7 @@ export function quarantine(): void {
     expect(await button.isVisible()).toBe(false);
     await page.getByText("Delete …").click();
     await follow(button);
-    expect(await noticeOf(page)).toContain("Deleted: no destination receives the event");
+    expect(await noticeOf(page)).toContain("The event is deleted.");
   });
 
   it("releases an event, and says that a second release sends nothing", async ({ scene, enter }) => {
@@ -44,9 +44,9 @@ export function quarantine(): void {
     const page = await enter();
     await page.goto(`/console/quarantine/${id}`);
     await follow(page.getByRole("button", { name: "Release" }));
-    expect(await noticeOf(page)).toContain("Released: the event is being delivered");
+    expect(await noticeOf(page)).toContain("The event is released");
     await follow(page.getByRole("button", { name: "Release again" }));
-    expect(await noticeOf(page)).toContain("It was not sent a second time.");
+    expect(await noticeOf(page)).toContain("Nothing was sent a second time");
   });
 
   it("releases the stale events of an outage at once, without JavaScript", async ({ scene, enter }) => {
@@ -59,7 +59,7 @@ export function quarantine(): void {
     await page.getByText("Release all 3 stale events on this page …").click();
     expect(await page.getByText("3 events will be delivered").isVisible()).toBe(true);
     await follow(page.getByRole("button", { name: "Release all 3 stale events on this page", exact: true }));
-    expect(await noticeOf(page)).toContain("Released 3 events");
+    expect(await noticeOf(page)).toContain("The stale events of that page are released.");
     await page.getByLabel("State").selectOption("settled");
     await follow(page.getByRole("button", { name: "Filter" }));
     for (const id of ids) expect(await page.locator(`tbody tr a[href="/console/quarantine/${id}"]`).count()).toBe(1);

@@ -62,12 +62,14 @@ describe("pausing and resuming", () => {
     expect(relay.destinations.at(HOOK)).toHaveLength(1);
     const resumed = await visitor.press(`${path}/resume`);
     expect(await readPage(visitor, resumed.headers.get("location") ?? "")).toContain(
-      "Pending deliveries are retried now",
+      "Pending deliveries are attempted now",
     );
     await relay.runQueues();
     expect(relay.destinations.at(HOOK)).toHaveLength(2);
     expect(await readPage(visitor, path)).toContain("Gets its events");
-    expect(await readPage(visitor, `${path}?done=resumed`)).toContain("The destination gets events again");
+    expect(await readPage(visitor, `${path}?done=destination-resumed`)).toContain(
+      "Pending deliveries are attempted now",
+    );
   });
 });
 
@@ -93,7 +95,7 @@ describe("editing", () => {
   it("changes only the fields that differ", async () => {
     const { visitor, path, shown, audit } = await changeableDestination(ok, { organizations: ["org-1"] });
     const response = await visitor.press(`${path}/edit`, { ...fields, description: "Ledger", organizations: "org-1" });
-    expect(response.headers.get("location")).toBe(`${path}?done=changed`);
+    expect(response.headers.get("location")).toBe(`${path}?done=destination-changed`);
     expect(await shown()).toMatchObject({ description: "Ledger", organizations: ["org-1"], enabled: true });
     expect(await audit()).toMatchObject({ before: { description: "Accounting" }, after: { description: "Ledger" } });
   });
@@ -101,7 +103,7 @@ describe("editing", () => {
   it("changes nothing where nothing differs, and leaves a paused destination paused", async () => {
     const { visitor, path, shown, audit } = await changeableDestination(ok, { enabled: false });
     const response = await visitor.press(`${path}/edit`, fields);
-    expect(response.headers.get("location")).toBe(`${path}?done=unchanged`);
+    expect(response.headers.get("location")).toBe(`${path}?done=destination-unchanged`);
     expect(await shown()).toMatchObject({ enabled: false });
     expect(await audit()).toMatchObject({ action: "destination.created" });
   });
@@ -129,7 +131,7 @@ describe("editing", () => {
     const scope = /name="scope" value="(\w+)" checked/.exec(html)?.[1] ?? "";
     const types = Array.from(html.matchAll(/name="types" value="([^"]+)" checked/g), ([, type = ""]) => type);
     const response = await visitor.postAll(`${path}/edit`, { ...fields, organizations, scope }, "types", types);
-    expect(response.headers.get("location")).toBe(`${path}?done=unchanged`);
+    expect(response.headers.get("location")).toBe(`${path}?done=destination-unchanged`);
     expect(await shown()).toEqual(before);
   });
 
@@ -200,7 +202,7 @@ describe("rotating the secret", () => {
     const { id } = await audit();
     const again = await visitor.press(`${path}/rotate`, form);
     expect(again.status).toBe(303);
-    expect(again.headers.get("location")).toBe(`${path}?done=rotated-before`);
+    expect(again.headers.get("location")).toBe(`${path}?done=secret-not-rotated`);
     expect((await audit()).id).toBe(id);
   });
 
@@ -217,8 +219,10 @@ describe("deleting", () => {
     await relay.runQueues();
     expect(await readPage(visitor, `${path}/delete`)).toContain("Its 1 pending delivery ends as dead.");
     const response = await visitor.press(`${path}/delete`);
-    expect(response.headers.get("location")).toBe("/console/destinations?done=deleted");
-    expect(await readPage(visitor, "/console/destinations?done=deleted")).toContain("The destination was deleted.");
+    expect(response.headers.get("location")).toBe("/console/destinations?done=destination-deleted");
+    expect(await readPage(visitor, "/console/destinations?done=destination-deleted")).toContain(
+      "The destination is deleted.",
+    );
     expect((await visitor.get(path)).status).toBe(404);
     const { body } = await relay.api("GET", `/api/deliveries?destination_id=${id}`);
     expect(body.data).toMatchObject([{ status: "dead" }]);

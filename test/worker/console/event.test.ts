@@ -33,7 +33,7 @@ describe("an event", () => {
     expect(text).toMatch(/Received 2026-03-01 12:00:02 UTC.*Queued.*Handed out It is for 2 destinations\./);
     expect(text).toContain("State It is the latest that is known of its resource");
     expect(text).toMatch(/Well ● delivered Send again Attempt 1 2026-03-01 12:00:\d\d UTC 200, taken in \d+ ms thanks/);
-    expect(text).toMatch(/Ill ◐ waiting Send again Attempt 1 .* UTC 500, refused in/);
+    expect(text).toMatch(/Ill ◐ pending Send again Attempt 1 .* UTC 500, refused in/);
     expect(text).toMatch(/Next attempt at 2026-03-01 12:\d\d:\d\d UTC, in \d+ (s|min)/);
   });
 
@@ -147,7 +147,9 @@ describe("an event", () => {
       expect(response.status).toBe(200);
       expect(await response.text()).not.toContain("<script>");
       expect(await (await visitor.get(list)).text()).toContain(linkTo(id));
-      expect((await visitor.press(`${pageOf(id)}/replay`)).headers.get("location")).toBe(`${pageOf(id)}?done=nobody`);
+      expect((await visitor.press(`${pageOf(id)}/replay`)).headers.get("location")).toBe(
+        `${pageOf(id)}?done=event-not-replayed`,
+      );
     },
   );
 

@@ -23,7 +23,7 @@ const cardOf = (organization_id: string, id = "card-1") => makePayload("v1/cards
 describe("the list of organizations", () => {
   it("says where organizations come from while it is empty", async () => {
     const { text } = await lookAt(new TestRelay(), LIST);
-    expect(text).toContain("No organizations yet. The first event of the Business API brings its organization.");
+    expect(text).toContain("No organizations yet The first event of the Business API brings its organization.");
   });
 
   it("names each with its last event, and links to it", async () => {
@@ -120,7 +120,7 @@ describe("one organization", () => {
       cardOf("org-1", "2"),
     );
     const { html, text } = await lookAt(relay, PAGE);
-    expect(text).toContain("No accounts yet.");
+    expect(text).toContain("No accounts yet");
     expect(text).toContain("Legal name Elektro Tesla GmbH Status suspended Legal form GmbH");
     expect(text).toContain("Share capital 100000");
     expect(text).toContain("Address Via Roma 1, Milano");
@@ -132,7 +132,7 @@ describe("one organization", () => {
 
   it("says how to get a profile while there is none", async () => {
     const { text } = await lookAt(await relayAfter(cardOf("org-1")), PAGE);
-    expect(text).toContain("No profile yet.");
+    expect(text).toContain("No profile yet");
   });
 
   it("has a page whatever its id is, and 404 for an unknown id", async () => {

@@ -34,7 +34,7 @@ async function relayAfter(...payloads: ReturnType<typeof makePayload>[]): Promis
 describe("the list of registrations", () => {
   it("says how registrations come while it is empty", async () => {
     const { text } = await lookAt(new TestRelay(), LIST);
-    expect(text).toContain("No registrations yet.");
+    expect(text).toContain("No registrations yet");
     expect(text).toContain("npm run qonto -- onboarding register");
   });
 
@@ -46,9 +46,9 @@ describe("the list of registrations", () => {
       reset("org-1", 9),
     );
     const { html, text } = await lookAt(relay, LIST);
-    expect(text).toContain("reg-1 ◐ User started at least 2 more to come 2026-02-01 10:05:00 UTC");
-    expect(text).toContain("reg-2 ● Completed 2026-02-01 10:07:00 UTC");
-    expect(text).toContain("org-1 ○ Reset of an organization 2026-02-01 10:09:00 UTC");
+    expect(text).toContain("reg-1 ◐ User started at least 2 more to come 28 days ago");
+    expect(text).toContain("reg-2 ● Completed 28 days ago");
+    expect(text).toContain("org-1 ○ Reset of an organization 28 days ago");
     expect(html).toContain('href="/console/registrations/reg-1"');
   });
 

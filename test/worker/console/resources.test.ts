@@ -53,7 +53,7 @@ describe("the resources of an organization", () => {
     expect(text).toContain("Acme SAS");
     expect(text).not.toContain("ACME Corp");
     expect(html).toContain('<option value="v1/clients" selected="">');
-    expect((await lookAt(relay, `${LIST}?type=v1/cards`)).text).toContain("No resources of this type.");
+    expect((await lookAt(relay, `${LIST}?type=v1/cards`)).text).toContain("No resources of this type");
   });
 
   it("are paged", async () => {

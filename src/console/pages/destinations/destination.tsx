@@ -1,5 +1,5 @@
 import type { Child } from "hono/jsx";
-import { z } from "zod";
+import type { z } from "zod";
 import { existingDestination } from "../../../api/actions/destinations.ts";
 import { testDestination } from "../../../api/actions/test-destination.ts";
 import { type Counters, sumOf } from "../../../domain/counters.ts";
@@ -14,11 +14,11 @@ import { readKindRow, recentKinds } from "../../../store/recent-kinds.ts";
 import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
 import { writeCounters } from "../../../write-counters.ts";
 import { addresses, destinationAddress } from "../../addresses.ts";
-import { type Console, type ConsoleContext, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, type ConsoleContext, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf } from "../../ui/destination.tsx";
-import { Notice, Page } from "../../ui/layout.tsx";
+import { Page } from "../../ui/layout.tsx";
 import { Names } from "../../ui/names.tsx";
 import { linkTo } from "../../ui/table.tsx";
 import { Facts, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
@@ -31,28 +31,7 @@ import { ReplayForm, Replays } from "./replay.tsx";
 const HOUR_MS = 3_600_000;
 const HOURS = 24;
 
-const doneSentences = {
-  paused: "The destination is paused. Pending deliveries wait until it is resumed; new events need a replay.",
-  resumed: "The destination gets events again. Pending deliveries are retried now.",
-  changed: "The destination was changed.",
-  unchanged: "Nothing was changed.",
-  replayed: "The replay has started. Its progress stands below.",
-  "created-before":
-    "The form was sent before, and the destination exists. Its secret was shown then, only once: rotate it if nobody has it.",
-  "rotated-before":
-    "Nothing was rotated: the destination has changed since the form was loaded. Check it, and try again.",
-} as const;
-
-type Done = keyof typeof doneSentences;
-
-const query = deliveriesQuery
-  .extend({
-    done: z
-      .string()
-      .refine((word): word is Done => Object.hasOwn(doneSentences, word))
-      .optional(),
-  })
-  .strict();
+const query = deliveriesQuery.strict();
 
 /** Whether a destination gets its events; if not, why, and what to do. */
 export function addDestination(pages: Console, world: World, counters: Counters): void {
@@ -79,21 +58,19 @@ export function addDestination(pages: Console, world: World, counters: Counters)
       readFigures(c.env.DB, destination, now),
       readDeliveries(c.env.DB, destination.id, asked),
     ]);
-    const viewer = viewerOf(c);
     const listQuery = { show: asked.show, cursor: c.req.query("cursor") };
     return showPage(
       c,
       <Page
         title={destinationName(destination)}
-        viewer={viewer}
+
         here={addresses.destinations}
         lead={hostOf(destination.url)}
       >
-        {asked.done === undefined ? null : <Notice kind="ok">{sayDone(asked.done, destination)}</Notice>}
         {tested === undefined ? null : <TestResult attempt={tested} destination={destination} now={now} />}
         <div id="destination" data-live={tested === undefined ? "15" : undefined}>
-          <Diagnosis viewer={viewer} facts={facts} />
-          <ActionBar viewer={viewer} destination={destination} />
+          <Diagnosis facts={facts} />
+          <ActionBar destination={destination} />
           <Attempts facts={facts} day={day} />
           <Deliveries destination={destination} now={now} query={listQuery} page={deliveries} />
           <Replays replays={replays} />
@@ -103,15 +80,6 @@ export function addDestination(pages: Console, world: World, counters: Counters)
       </Page>,
     );
   }
-}
-
-/** A resumed destination may still be failing. */
-function sayDone(done: Done, { circuitOpenedAt, isFailing }: DestinationReport): string {
-  if (done !== "resumed") return doneSentences[done];
-  if (circuitOpenedAt !== null) {
-    return "Pending deliveries are retried now: one as a probe, the others once it succeeds.";
-  }
-  return isFailing ? "Pending deliveries are retried now. The result shows here in a moment." : doneSentences[done];
 }
 
 /** Makes one D1 call. */

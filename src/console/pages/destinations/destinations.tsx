@@ -7,8 +7,8 @@ import { backlogs, readBacklogRow } from "../../../store/backlog.ts";
 import type { Database } from "../../../store/database.ts";
 import { readRecentRow, recentDeliveries } from "../../../store/recent-deliveries.ts";
 import { addresses, newDestinationAddress } from "../../addresses.ts";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import {
   DestinationLink,
   type DestinationRow,
@@ -17,7 +17,7 @@ import {
   failingDestinations,
   hostOf,
 } from "../../ui/destination.tsx";
-import { Notice, Page } from "../../ui/layout.tsx";
+import { Page } from "../../ui/layout.tsx";
 import { Names } from "../../ui/names.tsx";
 import { EmptyState, Pager } from "../../ui/table.tsx";
 import { addDestinationActions } from "./actions.tsx";
@@ -30,23 +30,19 @@ const PER_PAGE = 50;
 
 const query = z.strictObject({
   cursor: cursorOf(z.object({ id: z.string() })).optional(),
-  done: z.literal("deleted").optional(),
 });
 
 /** Who receives events, whether they arrive, and what an operator can do about it. */
 export function addDestinations(pages: Console, world: World, counters: Counters): void {
   pages.get("/destinations", async (c) => {
-    const { cursor, done } = readQuery(c, query);
+    const { cursor } = readQuery(c, query);
     const { data: destinations, next_cursor } = await readDestinations(c.env.DB, cursor?.id ?? "");
     const isPart = next_cursor !== null || cursor !== undefined;
     return showPage(
       c,
-      <Page title="Destinations" viewer={viewerOf(c)} here={addresses.destinations}>
-        {done === undefined ? null : (
-          <Notice kind="ok">The destination was deleted. Its pending deliveries ended as dead.</Notice>
-        )}
+      <Page title="Destinations" here={addresses.destinations}>
         {destinations.length === 0 && cursor === undefined ? (
-          <EmptyState title="No destinations yet.">
+          <EmptyState title="No destinations yet">
             <p>
               <a href={newDestinationAddress}>Add the first destination</a>: its URL and the types of event it wants.
             </p>

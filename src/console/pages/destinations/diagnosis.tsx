@@ -1,7 +1,6 @@
 import type { Child } from "hono/jsx";
 import { KINDS_OF_AT_MOST } from "../../../store/recent-kinds.ts";
 import { addresses, destinationActionAddress, destinationAddress, eventAddress } from "../../addresses.ts";
-import type { Viewer } from "../../requests.ts";
 import { Press, momentText } from "../../ui/form.tsx";
 import { Names } from "../../ui/names.tsx";
 import { linkTo } from "../../ui/table.tsx";
@@ -170,13 +169,8 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   },
 };
 
-interface DiagnosisProps {
-  readonly viewer: Viewer;
-  readonly facts: DestinationFacts;
-}
-
 /** Whether a destination gets its events, in one sentence, with details and what to do. */
-export function Diagnosis({ viewer, facts }: DiagnosisProps) {
+export function Diagnosis({ facts }: { readonly facts: DestinationFacts }) {
   const diagnosis = diagnose(facts);
   const { state, label, tone, sentence, actions } = explanations[diagnosis];
   return (
@@ -193,7 +187,7 @@ export function Diagnosis({ viewer, facts }: DiagnosisProps) {
         {actions.map((action, index) => (
           <ActionButton
             action={action}
-            viewer={viewer}
+
             facts={facts}
             kind={index === 0 && diagnosis !== "healthy" ? "main" : "plain"}
           />
@@ -208,12 +202,13 @@ export function Diagnosis({ viewer, facts }: DiagnosisProps) {
   );
 }
 
-interface ActionButtonProps extends DiagnosisProps {
+interface ActionButtonProps {
+  readonly facts: DestinationFacts;
   readonly action: Action;
   readonly kind: "main" | "plain";
 }
 
-function ActionButton({ action, viewer, facts, kind }: ActionButtonProps) {
+function ActionButton({ action, facts, kind }: ActionButtonProps) {
   const { destination, backlog, newestAt } = facts;
   const to = (name: "edit" | "resume" | "test") => destinationActionAddress(destination.id, name);
   const link = (text: string, href: string) => (
@@ -224,20 +219,20 @@ function ActionButton({ action, viewer, facts, kind }: ActionButtonProps) {
   switch (action) {
     case "resume":
       return (
-        <Press viewer={viewer} action={to("resume")} kind={kind}>
+        <Press action={to("resume")} kind={kind}>
           Resume
         </Press>
       );
     case "test":
       return (
-        <Press viewer={viewer} action={to("test")} kind={kind}>
+        <Press action={to("test")} kind={kind}>
           Send test event
         </Press>
       );
     case "retry":
       if (backlog.pending === 0) return null;
       return (
-        <Press viewer={viewer} action={to("resume")} kind={kind}>
+        <Press action={to("resume")} kind={kind}>
           Retry now
         </Press>
       );

@@ -13,11 +13,11 @@ import type { World } from "../../../platform/world.ts";
 import { cataloguedTypes } from "../../../qonto/catalogue.ts";
 import { type DestinationReport, findDestination } from "../../../store/destinations.ts";
 import { addresses, destinationActionAddress, destinationAddress, newDestinationAddress } from "../../addresses.ts";
-import { type Console, type ConsoleContext, readForm, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { redirectDone } from "../../flash.ts";
+import { type Console, type ConsoleContext, readForm, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { linkTo } from "../../ui/table.tsx";
 import { type DestinationFields, DestinationForm, type FieldFaults, destinationFields } from "./form.tsx";
 import { SecretPage } from "./secret.tsx";
 
@@ -37,7 +37,7 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
     const { id, ...fields } = await readForm(c, newFields);
     const { input, faults } = check(creation, { ...toInput(fields), enabled: fields.enabled === "yes" }, fields);
     if (input === null) return showNew(c, id, fields, faults);
-    const existed = () => c.redirect(linkTo(destinationAddress(id), { done: "created-before" }), 303);
+    const existed = () => redirectDone(c, destinationAddress(id), "destination-created-before");
     if ((await findDestination(c.env.DB, id)) !== null) return existed();
     try {
       const { destination, secret } = await createDestination(c, world, input, id);
@@ -45,7 +45,7 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
       const kept = await findDestination(c.env.DB, id);
       if (kept?.encryptedSecret !== destination.encryptedSecret) return existed();
       const why = "The destination was added.";
-      return await showPage(c, <SecretPage viewer={viewerOf(c)} destination={destination} secret={secret} why={why} />);
+      return await showPage(c, <SecretPage destination={destination} secret={secret} why={why} />);
     } catch (error) {
       return showNew(c, id, fields, faultsOf(error));
     }
@@ -68,28 +68,27 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
     } catch (error) {
       return showEdit(c, destination, fields, faultsOf(error));
     }
-    return c.redirect(linkTo(destinationAddress(destination.id), { done: isChanged ? "changed" : "unchanged" }), 303);
+    const done = isChanged ? "destination-changed" : "destination-unchanged";
+    return redirectDone(c, destinationAddress(destination.id), done);
   });
 }
 
 function showNew(c: ConsoleContext, id: string, fields: DestinationFields, faults: FieldFaults) {
-  const viewer = viewerOf(c);
   return showPage(
     c,
-    <Page title="Add destination" viewer={viewer} here={addresses.destinations} lead="Who gets which events?">
-      <DestinationForm viewer={viewer} action={newDestinationAddress} fields={fields} faults={faults} newId={id} />
+    <Page title="Add destination" here={addresses.destinations} lead="Who gets which events?">
+      <DestinationForm action={newDestinationAddress} fields={fields} faults={faults} newId={id} />
     </Page>,
     statusOf(faults),
   );
 }
 
 function showEdit(c: ConsoleContext, destination: DestinationReport, fields: DestinationFields, faults: FieldFaults) {
-  const viewer = viewerOf(c);
   const action = destinationActionAddress(destination.id, "edit");
   return showPage(
     c,
-    <Page title={`Edit ${destinationName(destination)}`} viewer={viewer} here={addresses.destinations}>
-      <DestinationForm viewer={viewer} action={action} fields={fields} faults={faults} />
+    <Page title={`Edit ${destinationName(destination)}`} here={addresses.destinations}>
+      <DestinationForm action={action} fields={fields} faults={faults} />
       <p>
         <a href={destinationAddress(destination.id)}>Back to the destination</a>
       </p>

@@ -1,7 +1,6 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { z } from "zod";
 import { cataloguedTypes } from "../../../qonto/catalogue.ts";
-import type { Viewer } from "../../requests.ts";
 import { Button, Form } from "../../ui/form.tsx";
 import { Notice } from "../../ui/layout.tsx";
 
@@ -30,7 +29,6 @@ export type DestinationFields = z.output<typeof destinationFields>;
 export type FieldFaults = Readonly<Partial<Record<keyof DestinationFields, string>>>;
 
 interface DestinationFormProps {
-  readonly viewer: Viewer;
   readonly action: string;
   readonly fields: DestinationFields;
   readonly faults: FieldFaults;
@@ -39,13 +37,13 @@ interface DestinationFormProps {
 }
 
 /** Creates a destination, or edits one. */
-export function DestinationForm({ viewer, action, fields, faults, newId }: DestinationFormProps) {
+export function DestinationForm({ action, fields, faults, newId }: DestinationFormProps) {
   const isNew = newId !== undefined;
   const isAdvancedWrong = (["retry_schedule_seconds", "timeout_ms", "max_per_second"] as const).some(
     (name) => faults[name] !== undefined,
   );
   return (
-    <Form viewer={viewer} action={action} class="destination-form stack">
+    <Form action={action} class="destination-form stack">
       {Object.keys(faults).length === 0 ? null : <Notice kind="bad">Nothing was saved. Fix the marked fields.</Notice>}
       {isNew ? <input type="hidden" name="id" value={newId} /> : null}
       <Control
@@ -124,9 +122,7 @@ export function DestinationForm({ viewer, action, fields, faults, newId }: Desti
         </div>
       </details>
       <p class="actions">
-        <Button viewer={viewer} kind="main">
-          {isNew ? "Add destination" : "Save"}
-        </Button>
+        <Button kind="main">{isNew ? "Add destination" : "Save"}</Button>
       </p>
     </Form>
   );

@@ -6,12 +6,12 @@ import type { Destination } from "../../../domain/destination.ts";
 import type { Replay } from "../../../domain/replay.ts";
 import type { World } from "../../../platform/world.ts";
 import { addresses, destinationActionAddress, destinationAddress } from "../../addresses.ts";
-import { type Console, type Viewer, readForm, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { redirectDone } from "../../flash.ts";
+import { type Console, readForm, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
 import { Button, Field, Form, MomentField, moment } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
-import { linkTo } from "../../ui/table.tsx";
 import { Time, count } from "../../ui/values.tsx";
 
 const choices: Readonly<Record<Replay["which"], { readonly title: string; readonly events: string }>> = {
@@ -36,7 +36,6 @@ export function addDestinationReplay(pages: Console, world: World): void {
   pages.get("/destinations/:id/replay", async (c) => {
     const { which, ...typed } = readQuery(c, query);
     const destination = await existingDestination(c, c.req.param("id"));
-    const viewer = viewerOf(c);
     const now = world.now();
     const [since, asked] = [moment.safeParse(typed.since).data, moment.safeParse(typed.until).data];
     const until = typed.until === undefined ? now + 1 : asked;
@@ -44,7 +43,7 @@ export function addDestinationReplay(pages: Console, world: World): void {
     if (since === undefined || until === undefined || Object.keys(faults).length > 0) {
       return showPage(
         c,
-        <ReplayPage viewer={viewer} destination={destination}>
+        <ReplayPage destination={destination}>
           <Notice kind="bad">Nothing was counted. Fix the marked field.</Notice>
           <ReplayForm destinationId={destination.id} which={which} since={since} until={asked} faults={faults} />
         </ReplayPage>,
@@ -55,7 +54,7 @@ export function addDestinationReplay(pages: Console, world: World): void {
     const events = `${isWhole ? "" : "at least "}${count(many)} ${many === 1 ? "event" : "events"}`;
     return showPage(
       c,
-      <ReplayPage viewer={viewer} destination={destination}>
+      <ReplayPage destination={destination}>
         <section class={`verdict ${many === 0 ? "verdict-failing" : ""}`} aria-label="Events to replay">
           <p class="verdict-sentence">
             {many === 0 ? (
@@ -69,14 +68,12 @@ export function addDestinationReplay(pages: Console, world: World): void {
           </p>
           {destination.enabled ? null : <p>The destination is paused: deliveries wait until it is resumed.</p>}
           {many === 0 && isWhole ? null : (
-            <Form viewer={viewer} action={destinationActionAddress(destination.id, "replay")}>
+            <Form action={destinationActionAddress(destination.id, "replay")}>
               {Object.entries({ which, since, until }).map(([name, value]) => (
                 <input type="hidden" name={name} value={String(value)} />
               ))}
               <p class="actions">
-                <Button viewer={viewer} kind="main">
-                  {`Replay ${events}`}
-                </Button>
+                <Button kind="main">{`Replay ${events}`}</Button>
                 <a class="button button-plain" href={destinationAddress(destination.id)}>
                   Cancel
                 </a>
@@ -92,18 +89,13 @@ export function addDestinationReplay(pages: Console, world: World): void {
   pages.post("/destinations/:id/replay", async (c) => {
     const id = c.req.param("id");
     await replayDestination(c, world, id, await readForm(c, fields));
-    return c.redirect(`${linkTo(destinationAddress(id), { done: "replayed" })}#replays`, 303);
+    return redirectDone(c, `${destinationAddress(id)}#replays`, "replay-started");
   });
 }
 
-interface ReplayPageProps {
-  readonly viewer: Viewer;
-  readonly destination: Destination;
-}
-
-function ReplayPage({ viewer, destination, children }: PropsWithChildren<ReplayPageProps>) {
+function ReplayPage({ destination, children }: PropsWithChildren<{ readonly destination: Destination }>) {
   return (
-    <Page title={`Replay to ${destinationName(destination)}`} viewer={viewer} here={addresses.destinations}>
+    <Page title={`Replay to ${destinationName(destination)}`} here={addresses.destinations}>
       {children}
       <p>
         <a href={destinationAddress(destination.id)}>Back to the destination</a>

@@ -10,12 +10,12 @@ import node from "../../assets/snippets/node.txt";
 import php from "../../assets/snippets/php.txt";
 import python from "../../assets/snippets/python.txt";
 import ruby from "../../assets/snippets/ruby.txt";
-import { type Console, type Viewer, readForm, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { redirectDone } from "../../flash.ts";
+import { type Console, readForm } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
 import { Button, Field, Form, Press } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
-import { linkTo } from "../../ui/table.tsx";
 import { durationInWords } from "../../ui/values.tsx";
 
 const overlaps = [
@@ -42,23 +42,22 @@ const fields = z.object({
 export function addDestinationRotation(pages: Console, world: World): void {
   pages.get("/destinations/:id/rotate", async (c) => {
     const destination = await existingDestination(c, c.req.param("id"));
-    return showPage(c, <RotatePage destination={destination} viewer={viewerOf(c)} />);
+    return showPage(c, <RotatePage destination={destination} />);
   });
 
   pages.post("/destinations/:id/rotate", async (c) => {
     const { overlap_seconds, updated_at } = await readForm(c, fields);
     const destination = await existingDestination(c, c.req.param("id"));
     if (destination.updatedAt !== updated_at) {
-      return c.redirect(linkTo(destinationAddress(destination.id), { done: "rotated-before" }), 303);
+      return redirectDone(c, destinationAddress(destination.id), "secret-not-rotated");
     }
-    const viewer = viewerOf(c);
     try {
       const secret = await rotateDestinationSecret(c, world, destination.id, overlap_seconds);
       const why = `The secret was rotated. ${sayOverlap(overlap_seconds)}`;
-      return showPage(c, <SecretPage viewer={viewer} destination={destination} secret={secret} why={why} />);
+      return showPage(c, <SecretPage destination={destination} secret={secret} why={why} />);
     } catch (error) {
       if (!(error instanceof ProblemError && error.problem.code === "too_many_rotations")) throw error;
-      return showPage(c, <RotatePage destination={destination} viewer={viewer} refusal={error.problem.detail} />, 409);
+      return showPage(c, <RotatePage destination={destination} refusal={error.problem.detail} />, 409);
     }
   });
 }
@@ -73,21 +72,20 @@ const oneSignature =
 
 interface RotatePageProps {
   readonly destination: Destination;
-  readonly viewer: Viewer;
   /** Why the rotation was refused. */
   readonly refusal?: string;
 }
 
-function RotatePage({ destination, viewer, refusal }: RotatePageProps) {
+function RotatePage({ destination, refusal }: RotatePageProps) {
   return (
     <Page
       title={`Rotate the secret of ${destinationName(destination)}`}
-      viewer={viewer}
+
       here={addresses.destinations}
       lead="The next page shows the new secret, once. Both secrets sign until the overlap ends."
     >
       {refusal === undefined ? null : <Notice kind="bad">{refusal}</Notice>}
-      <Form viewer={viewer} action={destinationActionAddress(destination.id, "rotate")} class="destination-form stack">
+      <Form action={destinationActionAddress(destination.id, "rotate")} class="destination-form stack">
         <input type="hidden" name="updated_at" value={String(destination.updatedAt)} />
         <Field label="Overlap" help={oneSignature}>
           <select name="overlap_seconds">
@@ -99,9 +97,7 @@ function RotatePage({ destination, viewer, refusal }: RotatePageProps) {
           </select>
         </Field>
         <p class="actions">
-          <Button viewer={viewer} kind="main">
-            Rotate secret
-          </Button>
+          <Button kind="main">Rotate secret</Button>
           <a class="button button-plain" href={destinationAddress(destination.id)}>
             Cancel
           </a>
@@ -112,7 +108,6 @@ function RotatePage({ destination, viewer, refusal }: RotatePageProps) {
 }
 
 interface SecretPageProps {
-  readonly viewer: Viewer;
   readonly destination: Destination;
   readonly secret: string;
   /** What happened. */
@@ -120,9 +115,9 @@ interface SecretPageProps {
 }
 
 /** The only page that ever shows a secret. It answers a form and has no address, so nobody can come back to it. */
-export function SecretPage({ viewer, destination, secret, why }: SecretPageProps) {
+export function SecretPage({ destination, secret, why }: SecretPageProps) {
   return (
-    <Page title={destinationName(destination)} viewer={viewer} here={addresses.destinations}>
+    <Page title={destinationName(destination)} here={addresses.destinations}>
       <Notice kind="ok">
         {why} This is its secret, shown only once: pass it to the destination before you leave this page.
       </Notice>
@@ -134,7 +129,7 @@ export function SecretPage({ viewer, destination, secret, why }: SecretPageProps
       </p>
       <p class="help">A lost secret cannot be shown again: rotate it on the destination's page.</p>
       <div class="actions">
-        <Press viewer={viewer} action={destinationActionAddress(destination.id, "test")} kind="main">
+        <Press action={destinationActionAddress(destination.id, "test")} kind="main">
           Send test event
         </Press>
         <a class="button button-plain" href={destinationAddress(destination.id)}>

@@ -1,5 +1,4 @@
 import { isReconciled } from "../../../domain/event.ts";
-import type { EventOutcome } from "../../../store/event-outcomes.ts";
 import type { FoundEvent } from "../../../store/event-search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
 import { ShortId, State, count } from "../../ui/values.tsx";
@@ -17,7 +16,7 @@ export function EventCell({ event }: Of<"id" | "type" | "event" | "duplicates">)
       <span class="event-type">
         <bdi class="mono">{event.type}</bdi>
         {isReconciled(event) ? " reconciled" : ""}
-        {event.duplicates === 0 ? "" : ` came again ${count(event.duplicates)}×`}
+        {event.duplicates === 0 ? "" : ` ${count(event.duplicates)} duplicate${event.duplicates === 1 ? "" : "s"}`}
       </span>
     </span>
   );
@@ -55,17 +54,10 @@ export function addressOfResource({
   return resourceId !== null && type.startsWith("registrations.") ? registrationAddress(resourceId) : null;
 }
 
-export const outcomeWords: Readonly<Record<EventOutcome, string>> = {
-  delivered: "delivered",
-  pending: "waiting",
-  dead: "dead",
-  unmatched: "wanted by nobody",
-};
-
 export function OutcomeCell({ event }: Of<"outcome" | "deliveries">) {
   return (
     <span class="event-outcome">
-      <State state={event.outcome}>{outcomeWords[event.outcome]}</State>
+      <State state={event.outcome} />
       <span class="event-type">{sayDestinations(event)}</span>
     </span>
   );
@@ -73,7 +65,7 @@ export function OutcomeCell({ event }: Of<"outcome" | "deliveries">) {
 
 function sayDestinations({ outcome, deliveries }: Pick<FoundEvent, "outcome" | "deliveries">): string {
   if (outcome === "unmatched") return "";
-  if (deliveries.length === 0) return "not handed out yet";
+  if (deliveries.length === 0) return "not dispatched yet";
   const all = deliveries.length === 1 ? "1 destination" : `${count(deliveries.length)} destinations`;
   const some = deliveries.filter(({ status }) => status === outcome).length;
   return some === deliveries.length ? all : `${count(some)} of ${all}`;

@@ -62,7 +62,7 @@ export function Accounts({ organizationId, accounts, areMore }: AccountsProps) {
     <section aria-labelledby="balance">
       <h2 id="balance">Balance</h2>
       {accounts.length === 0 ? (
-        <EmptyState title="No accounts yet.">
+        <EmptyState title="No accounts yet">
           <p>
             They come with the events of <code>v1/accounts</code>. To ask Qonto for them, run{" "}
             <code>npm run qonto -- reconcile</code>.

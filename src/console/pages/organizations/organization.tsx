@@ -14,8 +14,8 @@ import {
 } from "../../../store/organization-summaries.ts";
 import { readSummary, summaries } from "../../../store/resource-summaries.ts";
 import { addresses, resourceAddress, resourcesAddress } from "../../addresses.ts";
-import { type Console, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import type { Console } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Page } from "../../ui/layout.tsx";
 import { Trail } from "../../ui/navigation.tsx";
 import { EmptyState, linkTo } from "../../ui/table.tsx";
@@ -49,7 +49,7 @@ export function addOrganization(pages: Console): void {
     const accounts = ofRows.length === 0 ? readAccountsOfProfile(profile, summary.profileAt) : ofRows;
     return showPage(
       c,
-      <Page title="Organization" viewer={viewerOf(c)} here={addresses.organizations}>
+      <Page title="Organization" here={addresses.organizations}>
         <Trail steps={[{ href: addresses.organizations, text: "Organizations" }]} />
         <p class="known-subject">
           <bdi>{organizationName(summary.profileBody)}</bdi>
@@ -140,7 +140,7 @@ function Profile({ organizationId, profile, asOf }: ProfileProps) {
     <section aria-labelledby="profile">
       <h2 id="profile">Profile</h2>
       {known.length === 0 ? (
-        <EmptyState title="No profile yet.">
+        <EmptyState title="No profile yet">
           <p>
             It comes with the first event of <code>v1/organizations</code>. To ask Qonto for it, run{" "}
             <code>npm run qonto -- reconcile</code>.

@@ -3,11 +3,11 @@ import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import { toPage } from "../../../api/responses.ts";
 import { listSummaries, summaryAt } from "../../../store/organization-summaries.ts";
 import { addresses, organizationAddress } from "../../addresses.ts";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
-import { Notice, Page } from "../../ui/layout.tsx";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
+import { Notice } from "../../ui/layout.tsx";
 import { FindForm } from "../../ui/navigation.tsx";
-import { EmptyState, Pager, Table } from "../../ui/table.tsx";
+import { EmptyState, ListPage } from "../../ui/table.tsx";
 import { ShortId } from "../../ui/values.tsx";
 import { LastEvent, addOrganization, findLastEvents, organizationName } from "./organization.tsx";
 import { addResource } from "./resource.tsx";
@@ -34,11 +34,33 @@ export function addOrganizations(pages: Console): void {
     const lastEventOf = await findLastEvents(c.env.DB, rows);
     return showPage(
       c,
-      <Page
+      <ListPage
         title="Organizations"
-        viewer={viewerOf(c)}
         here={addresses.organizations}
         lead="Companies with events, and their latest state at Qonto."
+        caption="Organizations in the order of their ids"
+        columns={[
+          {
+            title: "Organization",
+            cell: ({ organizationId, profileBody }) => (
+              <a href={organizationAddress(organizationId)}>
+                <bdi>{organizationName(profileBody)}</bdi>
+              </a>
+            ),
+          },
+          { title: "Id", cell: ({ organizationId }) => <ShortId id={organizationId} /> },
+          { title: "Last event", cell: (row) => <LastEvent {...lastEventOf(row)} /> },
+        ]}
+        rows={rows}
+        next={next_cursor}
+        empty={
+          <EmptyState title="No organizations yet">
+            <p>
+              The first event of the Business API brings its organization. See the <a href={addresses.events}>events</a>{" "}
+              or the <a href={addresses.quarantine}>quarantine</a>.
+            </p>
+          </EmptyState>
+        }
       >
         {id === undefined ? null : (
           <Notice kind="bad">
@@ -46,43 +68,10 @@ export function addOrganizations(pages: Console): void {
           </Notice>
         )}
         <FindForm action={addresses.organizations} label="Find an organization by its id" value={id} />
-        {rows.length === 0 ? (
-          <Nothing isFirstPage={cursor === undefined} />
-        ) : (
-          <Table
-            caption="Organizations in the order of their ids"
-            rows={rows}
-            columns={[
-              {
-                title: "Organization",
-                cell: ({ organizationId, profileBody }) => (
-                  <a href={organizationAddress(organizationId)}>
-                    <bdi>{organizationName(profileBody)}</bdi>
-                  </a>
-                ),
-              },
-              { title: "Id", cell: ({ organizationId }) => <ShortId id={organizationId} /> },
-              { title: "Last event", cell: (row) => <LastEvent {...lastEventOf(row)} /> },
-            ]}
-          />
-        )}
-        <Pager path={addresses.organizations} query={{ cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
-      </Page>,
+      </ListPage>,
     );
   });
   addOrganization(pages);
   addResources(pages);
   addResource(pages);
-}
-
-function Nothing({ isFirstPage }: { readonly isFirstPage: boolean }) {
-  if (!isFirstPage) return <EmptyState title="No more organizations."></EmptyState>;
-  return (
-    <EmptyState title="No organizations yet.">
-      <p>
-        The first event of the Business API brings its organization. See the <a href={addresses.events}>events</a> or
-        the <a href={addresses.quarantine}>quarantine</a>.
-      </p>
-    </EmptyState>
-  );
 }

@@ -7,8 +7,8 @@ import { type EventOfResource, type ResourceHistory, historyOf } from "../../../
 import { summariesOf } from "../../../store/resource-summaries.ts";
 import { type ResourceRow, findResource } from "../../../store/resources.ts";
 import { addresses, eventAddress, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Page } from "../../ui/layout.tsx";
 import { Trail } from "../../ui/navigation.tsx";
@@ -39,7 +39,7 @@ export function addResource(pages: Console): void {
     ]);
     return showPage(
       c,
-      <Page title="Resource" viewer={viewerOf(c)} here={addresses.organizations}>
+      <Page title="Resource" here={addresses.organizations}>
         <Trail
           steps={[
             { href: addresses.organizations, text: "Organizations" },

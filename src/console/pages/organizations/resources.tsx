@@ -6,12 +6,11 @@ import { countUpTo, readCount } from "../../../store/organization-summaries.ts";
 import { readSummary, summaries } from "../../../store/resource-summaries.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { addresses, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Field } from "../../ui/form.tsx";
-import { Page } from "../../ui/layout.tsx";
 import { FindForm, Trail } from "../../ui/navigation.tsx";
-import { EmptyState, Filters, Pager, Table } from "../../ui/table.tsx";
+import { type Column, EmptyState, ListPage } from "../../ui/table.tsx";
 import { Amount, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
 import { type Summary, summaryOf } from "./summary.ts";
 
@@ -37,22 +36,13 @@ export function addResources(pages: Console): void {
       show: (row) => ({ ...row, summary: summaryOf(row.type, readData(row.body)) }),
       cursorAt: (row) => encodeCursor({ type: row.type, resourceId: row.resourceId }),
     });
-    const path = resourcesAddress(id);
     return showPage(
       c,
-      <Page
+      <ListPage
         title="Resources"
-        viewer={viewerOf(c)}
         here={addresses.organizations}
         lead="Latest state of each resource at Qonto."
-      >
-        <Trail
-          steps={[
-            { href: addresses.organizations, text: "Organizations" },
-            { href: organizationAddress(id), text: <ShortId id={id} /> },
-          ]}
-        />
-        <Filters path={path}>
+        filters={
           <Field label="Type">
             <select name="type">
               <option value="">All types</option>
@@ -63,63 +53,54 @@ export function addResources(pages: Console): void {
               ))}
             </select>
           </Field>
-        </Filters>
-        <FindForm action={`${organizationAddress(id)}/resource`} label="Find a resource by its id" />
-        {rows.length === 0 ? (
-          <EmptyState title="No resources of this type.">
+        }
+        caption="Resources in the order of type and id"
+        columns={columnsOf(id, rows, type)}
+        rows={rows}
+        next={next_cursor}
+        empty={
+          <EmptyState title="No resources of this type">
             <p>
-              <a href={path}>Show all types</a>
+              <a href={resourcesAddress(id)}>Show all types</a>
             </p>
           </EmptyState>
-        ) : (
-          <List organizationId={id} rows={rows} isOfOneType={type !== undefined} />
-        )}
-        <Pager path={path} query={{ type, cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
-      </Page>,
+        }
+      >
+        <Trail
+          steps={[
+            { href: addresses.organizations, text: "Organizations" },
+            { href: organizationAddress(id), text: <ShortId id={id} /> },
+          ]}
+        />
+        <FindForm action={`${organizationAddress(id)}/resource`} label="Find a resource by its id" />
+      </ListPage>,
     );
   });
 }
 
 type Row = ResourceRow & { readonly summary: Summary };
 
-interface ListProps {
-  readonly organizationId: string;
-  readonly rows: readonly Row[];
-  readonly isOfOneType: boolean;
-}
-
-function List({ organizationId, rows, isOfOneType }: ListProps) {
-  const amount = {
+/** Amounts and IBANs have a column where a row has one. */
+function columnsOf(organizationId: string, rows: readonly Row[], type: string | undefined): readonly Column<Row>[] {
+  const amount: Column<Row> = {
     title: "Amount",
-    kind: "figure" as const,
-    cell: ({ summary: { money } }: Row) =>
-      money === null ? "–" : <Amount value={money.value} currency={money.currency} />,
+    kind: "figure",
+    cell: ({ summary: { money } }) => (money === null ? "–" : <Amount value={money.value} currency={money.currency} />),
   };
-  const iban = {
+  const iban: Column<Row> = {
     title: "IBAN",
-    cell: ({ summary }: Row) => (summary.iban === null ? "–" : <Iban iban={summary.iban} />),
+    cell: ({ summary }) => (summary.iban === null ? "–" : <Iban iban={summary.iban} />),
   };
-  const haveIbans = rows.some(({ summary }) => summary.iban !== null);
-  const haveAmounts = rows.some(({ summary }) => summary.money !== null);
-  return (
-    <Table
-      caption="Resources in the order of type and id"
-      rows={rows}
-      columns={[
-        {
-          title: "Resource",
-          cell: (row) => <Name organizationId={organizationId} row={row} showsType={!isOfOneType} />,
-        },
-        ...(haveAmounts ? [amount] : []),
-        ...(haveIbans ? [iban] : []),
-        { title: "State", cell: (row) => <ResourceState row={row} /> },
-        {
-          title: "As of",
-          cell: ({ versionAt }) => <AsOf text={versionAt} />,
-        },
-      ]}
-    />
-  );
+  return [
+    {
+      title: "Resource",
+      cell: (row) => <Name organizationId={organizationId} row={row} showsType={type === undefined} />,
+    },
+    ...(rows.some(({ summary }) => summary.money !== null) ? [amount] : []),
+    ...(rows.some(({ summary }) => summary.iban !== null) ? [iban] : []),
+    { title: "State", cell: (row) => <ResourceState row={row} /> },
+    { title: "As of", cell: ({ versionAt }) => <AsOf text={versionAt} /> },
+  ];
 }
 
 interface NameProps {

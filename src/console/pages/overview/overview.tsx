@@ -6,8 +6,8 @@ import { explained } from "../../../store/schema.ts";
 import type { World } from "../../../platform/world.ts";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { State } from "../../ui/values.tsx";
-import { type Console, ROOT, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
+import { type Console, ROOT } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Detail } from "./detail.tsx";
 import { type OverviewFigures, readFigures } from "./figures.ts";
 import { Ledger } from "./ledger.tsx";
@@ -30,7 +30,7 @@ export function addOverview(pages: Console, world: World, counters: Counters): v
     const figures = read.state === "done" ? read.value : null;
     return showPage(
       c,
-      <Page title="Overview" viewer={viewerOf(c)} here={ROOT}>
+      <Page title="Overview" here={ROOT}>
         <div id="overview" data-live="15">
           <Verdict health={health} figures={figures} />
           {figures === null ? (
