@@ -145,7 +145,7 @@ export function addDeadLetters(pages: Console, world: World): void {
             facts={{
               State: <LetterState replayedAt={replayedAt} />,
               Subject: <Subject letter={letter} destination={destination} />,
-              "Dead since": <Time at={receivedAt} />,
+              "Dead since": <Time at={receivedAt} show="relative" />,
               Kind: <bdi class="mono">{kind}</bdi>,
               Message: <bdi class="mono">{id}</bdi>,
             }}
@@ -231,7 +231,7 @@ function LetterState({ replayedAt }: Pick<DeadLetter, "replayedAt">) {
   if (replayedAt === null) return <State state="waiting" />;
   return (
     <span>
-      <State state="done">replayed</State> <Time at={replayedAt} />
+      <State state="done">replayed</State> <Time at={replayedAt} show="relative" />
     </span>
   );
 }

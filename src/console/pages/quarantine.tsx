@@ -280,9 +280,9 @@ function Details({ event }: { readonly event: FoundInQuarantine }) {
     <Facts
       facts={{
         State: <State state={settledAt === null ? "waiting" : "settled"} />,
-        Settled: settledAt === null ? null : <Time at={settledAt} />,
+        Settled: settledAt === null ? null : <Time at={settledAt} show="relative" />,
         Event: settledAt === null ? eventName : <a href={eventAddress(eventId ?? id)}>{eventName}</a>,
-        Received: <Time at={receivedAt} />,
+        Received: <Time at={receivedAt} show="relative" />,
         Source: source === "business" ? "Business API" : "Onboarding API",
         Size: <Size bytes={sizeBytes} />,
         "Content type": contentType === null ? "None" : <bdi>{contentType}</bdi>,

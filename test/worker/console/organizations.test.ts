@@ -29,8 +29,8 @@ describe("the list of organizations", () => {
   it("names each with its last event, and links to it", async () => {
     const { html, text } = await lookAt(await relayAfter(profile(), cardOf("org-2")), LIST);
     expect(html).toContain('href="/console/organizations/org-1"');
-    expect(text).toContain("Elektro Tesla GmbH org-1 2026-03-01 12:00:00 UTC");
-    expect(text).toContain("Without a name yet org-2 2026-03-01 12:00:00 UTC");
+    expect(text).toContain("Elektro Tesla GmbH org-1 just now");
+    expect(text).toContain("Without a name yet org-2 just now");
   });
 
   it("is paged in the order of ids", async () => {
@@ -62,7 +62,7 @@ describe("the list of organizations", () => {
     expect((await lookAt(relay, LIST)).text).toContain("large before 2026-03-01 12:00 UTC");
     relay.passSeconds(60);
     await relay.send(cardOf("large"));
-    expect((await lookAt(relay, LIST)).text).toContain("large 2026-03-01 12:01:00 UTC");
+    expect((await lookAt(relay, LIST)).text).toContain("large just now");
   });
 });
 
@@ -125,7 +125,7 @@ describe("one organization", () => {
     expect(text).toContain("Share capital 100000");
     expect(text).toContain("Address Via Roma 1, Milano");
     expect(text).toContain("v1/cards 2");
-    expect(text).toContain("Last event: 2026-03-01 12:00:00 UTC");
+    expect(text).toContain("Last event: just now");
     expect(html).toContain('href="/console/events?organization=org-1"');
     expect(html).toContain(`href="${PAGE}/resources?type=v1%2Fcards"`);
   });

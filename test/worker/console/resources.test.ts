@@ -32,7 +32,7 @@ describe("the resources of an organization", () => {
       makePayload("v1/payment-links-connections", { organization_id: "org-1" }),
     );
     const { html, text } = await lookAt(relay, LIST);
-    expect(text).toContain("ACME Corp v1/transactions t-1 50.01 EUR debit completed transfer 2025-01-24 10:55 UTC");
+    expect(text).toContain("ACME Corp v1/transactions t-1 50.01 EUR debit completed transfer 2025-01-24");
     expect(text).toContain("Acme SAS v1/clients c-1 – ○ deleted company Paris");
     expect(text).toContain("v1/payment-links-connections – connection enabled");
     expect(html).toContain('<bdi>v1/transactions</bdi> <bdi class="mono short-id"');
@@ -121,9 +121,7 @@ describe("one resource", () => {
       "Last changed by event second ( updated ), as of 2026-02-01 11:00:00 UTC , received 2026-03-01 12:01:00 UTC .",
     );
     expect(html).toContain('href="/console/events/second"');
-    expect(text).toMatch(
-      /updated current state second 2026-03-01 12:01:00 UTC 2026-02-01 11:00:01 UTC ○ unmatched created first 2026-03-01 12:00:00 UTC/,
-    );
+    expect(text).toMatch(/updated current state second just now 28 days ago ○ unmatched created first 60 s ago/);
     expect(html).toContain('href="/console/events/first"');
     expect(html).not.toContain("of-another");
     expect(text).toContain("All stored events were searched.");
@@ -187,7 +185,7 @@ describe("one resource", () => {
     for (const label of ["Older events", "Event of the current state"]) {
       const further = await lookAt(relay, link(label) ?? label);
       expect(further.html).toContain('href="/console/events/first"');
-      expect(further.text).toContain("first 2026-03-01 12:00:00 UTC");
+      expect(further.text).toContain("first just now");
       expect(further.text).toContain("back to the oldest. Newest events");
       expect(further.html).not.toContain("Older events");
     }

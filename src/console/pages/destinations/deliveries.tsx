@@ -75,7 +75,7 @@ export function Deliveries({ destination, now, query, page: { deliveries, types,
           rows={deliveries}
           columns={[
             { title: "Event", cell: ({ eventId }) => <EventLink id={eventId} type={types.get(eventId)} /> },
-            { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
+            { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
             { title: "State", cell: (delivery) => showState(delivery, destination, now) },
             { title: "Attempts", kind: "figure", cell: ({ attempts }) => attempts.at(-1)?.attempt ?? 0 },
             { title: "Last answer", cell: showAnswer },

@@ -181,7 +181,7 @@ function lastAt(at: number | null): Child {
   if (at === null) return "never";
   return (
     <>
-      last at <Time at={at} show="moment" />
+      last <Time at={at} show="relative" />
     </>
   );
 }
@@ -222,10 +222,11 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
           Timeout: durationInWords(timeoutMs),
           "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,
           Secrets: <Secrets destination={destination} now={now} />,
-          Added: <Time at={destination.createdAt} />,
+          Added: <Time at={destination.createdAt} show="relative" />,
           Changed: (
             <>
-              <Time at={destination.updatedAt} />, <a href={linkTo(addresses.audit, { subject: id })}>audit trail</a>
+              <Time at={destination.updatedAt} show="relative" />,{" "}
+              <a href={linkTo(addresses.audit, { subject: id })}>audit trail</a>
             </>
           ),
           Id: <bdi class="mono">{id}</bdi>,

@@ -85,7 +85,7 @@ interface LastEventProps {
 }
 
 export function LastEvent({ at, before }: LastEventProps) {
-  if (at !== null) return <Time at={at} />;
+  if (at !== null) return <Time at={at} show="relative" />;
   return (
     <span>
       before <Time at={before} show="moment" />

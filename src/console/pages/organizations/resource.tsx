@@ -127,8 +127,11 @@ function History({ resource, history, before }: HistoryProps) {
           rows={history.events}
           columns={[
             { title: "Event", cell: (event) => <EventLink event={event} resource={resource} /> },
-            { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
-            { title: "Created", cell: ({ createdAt }) => (createdAt === null ? "–" : <TimeOfText text={createdAt} />) },
+            { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
+            {
+              title: "Created",
+              cell: ({ createdAt }) => (createdAt === null ? "–" : <TimeOfText text={createdAt} show="relative" />),
+            },
             { title: "Deliveries", cell: ({ outcome }) => <State state={outcome} /> },
           ]}
         />

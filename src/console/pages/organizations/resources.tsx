@@ -9,7 +9,7 @@ import { addresses, organizationAddress, resourceAddress, resourcesAddress } fro
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Field } from "../../ui/form.tsx";
-import { FindForm, Trail } from "../../ui/navigation.tsx";
+import { FindForm } from "../../ui/navigation.tsx";
 import { type Column, EmptyState, ListPage } from "../../ui/table.tsx";
 import { Amount, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
 import { type Summary, summaryOf } from "./summary.ts";
@@ -41,7 +41,15 @@ export function addResources(pages: Console): void {
       <ListPage
         title="Resources"
         here={addresses.organizations}
-        lead="Latest state of each resource at Qonto."
+        lead={
+          <>
+            Latest state of each resource of{" "}
+            <a href={organizationAddress(id)}>
+              organization <ShortId id={id} />
+            </a>
+            .
+          </>
+        }
         filters={
           <Field label="Type">
             <select name="type">
@@ -66,12 +74,6 @@ export function addResources(pages: Console): void {
           </EmptyState>
         }
       >
-        <Trail
-          steps={[
-            { href: addresses.organizations, text: "Organizations" },
-            { href: organizationAddress(id), text: <ShortId id={id} /> },
-          ]}
-        />
         <FindForm action={`${organizationAddress(id)}/resource`} label="Find a resource by its id" />
       </ListPage>,
     );
@@ -138,7 +140,7 @@ function ResourceState({ row: { deleted, summary } }: { readonly row: Row }) {
 }
 
 function AsOf({ text }: { readonly text: string | null }) {
-  return <span class="known-time">{text === null ? "–" : <TimeOfText text={text} show="moment" />}</span>;
+  return <span class="known-time">{text === null ? "–" : <TimeOfText text={text} show="relative" />}</span>;
 }
 
 export function SummaryWords({ words }: Pick<Summary, "words">) {
