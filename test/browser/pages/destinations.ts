@@ -22,7 +22,14 @@ export function destinations(): void {
     name: "destination-failing",
     path: ({ destinations: { fraudDesk } }) => pageOf(fraudDesk),
     heading: "Fraud desk",
-    shows: ["failing", "The fault is in the destination", "Send test event", "Deliveries", "Settings"],
+    shows: [
+      /failing|circuit open/,
+      "500 after",
+      "The fault is in the destination",
+      "Send test event",
+      "Deliveries",
+      "Settings",
+    ],
   });
 
   it("are added, with a secret to copy and a test event to send", async ({ scene, enter }) => {
