@@ -24,7 +24,7 @@ describe("of a destination in trouble its page says that", () => {
     }
     const text = await readPage(visitor, path);
     expect(text).toMatch(
-      /◼ resting It gets nothing because it keeps failing, last with nothing within \d+ ms: since \S+ \S+ UTC it rests, after \d+ failed attempts in a row\./,
+      /◼ circuit open It gets nothing because it keeps failing, last with nothing within \d+ ms: since \S+ \S+ UTC it rests, after \d+ failed attempts in a row\./,
     );
     expect(text).toContain("was nothing within");
     expect(text).toContain("raise its time limit");
@@ -68,7 +68,7 @@ describe("of a destination in trouble its page says that", () => {
     expect(await readPage(visitor, `${path}?show=pending`)).not.toContain("next 2026-03-01 12:00");
     const events = (await relay.api("GET", "/api/events")).body.data;
     expect(await readPage(visitor, `/console/events/${events[0].id}`)).toContain(
-      "The destination asked for less: nothing is sent to it before 2026-03-01 12:10:01 UTC.",
+      "The destination asked for a pause. Nothing is sent to it before 2026-03-01 12:10:01 UTC.",
     );
   });
 

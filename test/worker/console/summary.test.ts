@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readAccount, readAccountsOfProfile } from "../../../src/console/pages/organizations/accounts-of.ts";
-import { summaryOf } from "../../../src/console/pages/organizations/summary.ts";
-import { readMoney } from "../../../src/console/pages/organizations/money.ts";
+import { readMoney, summaryOf } from "../../../src/qonto/summary.ts";
 import { relatedIds } from "../../../src/console/pages/organizations/related-ids.ts";
 import { parseJsonLosslessly } from "../../../src/platform/json.ts";
 import { type SampleType, sampleEvent, sampleTypes } from "../../../src/qonto/sample-event.ts";

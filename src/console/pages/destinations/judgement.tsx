@@ -21,7 +21,7 @@ interface JudgementProps {
 const looks: Readonly<Record<DestinationJudgement["kind"], { readonly state: StateName; readonly word?: string }>> = {
   gone: { state: "paused" },
   paused: { state: "paused" },
-  resting: { state: "resting" },
+  resting: { state: "circuit open" },
   held: { state: "waiting", word: "asked for less" },
   failing: { state: "failing" },
   paced: { state: "pending", word: "behind" },
@@ -61,7 +61,7 @@ export function Judgement({ figures }: JudgementProps) {
 
 /** Of style.css: what is wrong is red, what wants a look is yellow. */
 function lookOf(state: StateName): string {
-  if (state === "resting") return "degraded";
+  if (state === "circuit open") return "degraded";
   return state === "healthy" ? "ok" : "failing";
 }
 

@@ -1,6 +1,6 @@
 import { isObject } from "../../../platform/json.ts";
-import { summaryOf } from "./summary.ts";
-import { type Money, readMoney } from "./money.ts";
+import { summaryOf } from "../../../qonto/summary.ts";
+import { type Money, readMoney } from "../../../qonto/summary.ts";
 
 /** A bank account as the bank has last shown it. */
 export interface Account {

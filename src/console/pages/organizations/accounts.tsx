@@ -2,7 +2,7 @@ import { EmptyState, linkTo } from "../../ui/table.tsx";
 import { Amount, Iban, State, TimeOfText } from "../../ui/values.tsx";
 import { resourceAddress, resourcesAddress } from "../../addresses.ts";
 import type { Account } from "./accounts-of.ts";
-import type { Money } from "./money.ts";
+import type { Money } from "../../../qonto/summary.ts";
 
 interface AccountsProps {
   readonly organizationId: string;

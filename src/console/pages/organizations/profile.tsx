@@ -4,7 +4,7 @@ import { readId } from "../../../qonto/envelope.ts";
 import { resourceAddress } from "../../addresses.ts";
 import { Amount, TimeOfText, maskIbansIn } from "../../ui/values.tsx";
 import { EmptyState } from "../../ui/table.tsx";
-import { readMoney } from "./money.ts";
+import { readMoney } from "../../../qonto/summary.ts";
 
 interface ProfileProps {
   readonly organizationId: string;

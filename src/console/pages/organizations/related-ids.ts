@@ -1,5 +1,5 @@
 import { readId } from "../../../qonto/envelope.ts";
-import { fieldAt } from "./field-at.ts";
+import { fieldAt } from "../../../qonto/summary.ts";
 
 /** Another resource that a resource names. */
 export interface RelatedId {

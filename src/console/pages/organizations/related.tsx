@@ -2,7 +2,7 @@ import { readData } from "../../../qonto/resource.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { resourceAddress } from "../../addresses.ts";
 import { ShortId } from "../../ui/values.tsx";
-import { summaryOf } from "./summary.ts";
+import { summaryOf } from "../../../qonto/summary.ts";
 
 /** What it belongs with: the account, the beneficiary, … that it names. */
 export function Related({ resources }: { readonly resources: readonly ResourceRow[] }) {

@@ -11,7 +11,7 @@ import { Json } from "../../ui/json.tsx";
 import { Page } from "../../ui/layout.tsx";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { summaryOf } from "./summary.ts";
+import { summaryOf } from "../../../qonto/summary.ts";
 import { SummaryWords } from "./summary-parts.tsx";
 import { History } from "./history.tsx";
 import { Related } from "./related.tsx";

@@ -13,7 +13,7 @@ import { Page } from "../../ui/layout.tsx";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { FindForm } from "./find-form.tsx";
-import { type Summary, summaryOf } from "./summary.ts";
+import { type Summary, summaryOf } from "../../../qonto/summary.ts";
 import { SummaryWords } from "./summary-parts.tsx";
 import { Trail } from "./trail.tsx";
 
