@@ -13,7 +13,7 @@ import { addAudit } from "./pages/audit.tsx";
 import { addDeadLetters } from "./pages/dead-letters.tsx";
 import { addEvents } from "./pages/events/events.tsx";
 import { addOrganizations } from "./pages/organizations/organizations.tsx";
-import { addOverview } from "./pages/overview/overview.tsx";
+import { addOverview } from "./pages/overview.tsx";
 import { addQuarantine } from "./pages/quarantine.tsx";
 import { addRegistrations } from "./pages/registrations.tsx";
 import { addTail } from "./pages/tail.tsx";

@@ -7,8 +7,8 @@ import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
 import { DestinationLink } from "../ui/destination.tsx";
 import { EmptyState, ListPage, linkTo } from "../ui/table.tsx";
-import { ShortId, State, Time } from "../ui/values.tsx";
-import { EventCell, OrganizationCell } from "./events/cells.tsx";
+import { ShortId, State } from "../ui/values.tsx";
+import { eventColumns, withSummary } from "./events/cells.tsx";
 import { OrganizationField, TypeField, filterText } from "./events/filter-fields.tsx";
 import { attemptWords } from "./events/journey.tsx";
 
@@ -46,11 +46,9 @@ export function addTail(pages: Console): void {
           </>
         }
         caption="The newest events and their deliveries"
-        rows={events}
+        rows={events.map(withSummary)}
         columns={[
-          { title: "Event", cell: (event) => <EventCell event={event} /> },
-          { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
-          { title: "Organization", cell: (event) => <OrganizationCell event={event} /> },
+          ...eventColumns,
           { title: "Deliveries", cell: (event) => <Deliveries event={event} destinations={destinations} /> },
         ]}
         next={null}

@@ -1,4 +1,5 @@
 import type { Child } from "hono/jsx";
+import { maskIban } from "../../domain/iban.ts";
 import { parseInstant } from "../../domain/instant.ts";
 import { usePage } from "../show-page.tsx";
 
@@ -103,6 +104,8 @@ export function Amount({ value, currency }: AmountProps) {
   );
 }
 
+export { maskIbansIn } from "../../domain/iban.ts";
+
 /** Masked until somebody asks for it. */
 export function Iban({ iban }: { readonly iban: string }) {
   return (
@@ -111,28 +114,6 @@ export function Iban({ iban }: { readonly iban: string }) {
       <bdi>{iban}</bdi>
     </details>
   );
-}
-
-/** `FR76 •••• 0123`. */
-function maskIban(iban: string): string {
-  const plain = iban.replaceAll(/\s/g, "");
-  return plain.length > 12 ? `${plain.slice(0, 4)} •••• ${plain.slice(-4)}` : "••••";
-}
-
-const candidate = /\b[A-Z]{2}\d{2}(?:[ \u00a0]?[A-Z0-9]){11,30}\b/g;
-
-/** The same text with every IBAN in it masked. */
-export function maskIbansIn(text: string): string {
-  return text.replaceAll(candidate, (found) => (hasRightChecksum(found) ? maskIban(found) : found));
-}
-
-/** ISO 13616: what is written like an IBAN, an id for instance, is rarely one. */
-function hasRightChecksum(text: string): boolean {
-  const plain = text.replaceAll(/[ \u00a0]/g, "");
-  const digits = (plain.slice(4) + plain.slice(0, 4)).replaceAll(/[A-Z]/g, (letter) =>
-    String(letter.charCodeAt(0) - 55),
-  );
-  return BigInt(digits) % 97n === 1n;
 }
 
 /** Shorter ones are shown whole. */
@@ -161,7 +142,7 @@ const looks = {
   pending: { tone: "wait", sign: "◐" },
   begun: { tone: "wait", sign: "◐" },
   failing: { tone: "wait", sign: "▲" },
-  resting: { tone: "bad", sign: "◼" },
+  "circuit open": { tone: "bad", sign: "◼" },
   degraded: { tone: "bad", sign: "◼" },
   dead: { tone: "bad", sign: "◼" },
   failed: { tone: "bad", sign: "◼" },

@@ -68,7 +68,7 @@ describe("the page of a destination in trouble", () => {
     expect(await readPage(visitor, `${path}?show=pending`)).not.toContain("next 2026-03-01 12:00");
     const events = (await relay.api("GET", "/api/events")).body.data;
     expect(await readPage(visitor, `/console/events/${events[0].id}`)).toContain(
-      "The destination asked for less: nothing is sent to it before 2026-03-01 12:10:01 UTC.",
+      "The destination asked for a pause. Nothing is sent to it before 2026-03-01 12:10:01 UTC.",
     );
   });
 

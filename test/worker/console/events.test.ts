@@ -24,9 +24,11 @@ describe("the list of events", () => {
     expect(places.toSorted((one, other) => one - other)).toEqual(places);
     expect(places).not.toContain(-1);
     const text = withoutTags(html);
-    expect(text).toMatch(/Transaction created v1\/transactions 2 s ago.*● delivered 1 destination/);
-    expect(text).toMatch(/v1\/cards 1 s ago.*◐ pending 1 of 2 destinations/);
-    expect(text).toMatch(/v1\/clients just now.*○ unmatched/);
+    expect(text).toMatch(
+      /Transaction created v1\/transactions ACME Corp debit completed transfer 50\.01 EUR 2 s ago.*● delivered 1 destination/,
+    );
+    expect(text).toMatch(/v1\/cards .* 1 s ago.*◐ pending 1 of 2 destinations/);
+    expect(text).toMatch(/v1\/clients Acme SAS .* just now.*○ unmatched/);
     expect(html).toContain(
       'href="/console/organizations/123e4567-e89b-12d3-a456-426614174000/resource?type=v1%2Ftransactions',
     );
@@ -146,6 +148,12 @@ describe("the list of events", () => {
     expect(withoutTags(html)).toContain("No matches on this page It goes back to");
     const further = /rel="next" href="([^"]+)"/.exec(html)?.[1]?.replaceAll("&amp;", "&") ?? "";
     expect(await (await visitor.get(further)).text()).toContain(linkTo(old.id));
+  });
+
+  it("has no summary of a body that is too large for a list", async () => {
+    const relay = new TestRelay();
+    await relay.send(makePayload("v1/clients", { data: { id: "large", name: "Large Ltd", note: "x".repeat(20_000) } }));
+    expect(await read(await Visitor.loggedIn(relay), list)).toMatch(/Client created v1\/clients large just now/);
   });
 
   it("leads from an event's id straight to the event", async () => {

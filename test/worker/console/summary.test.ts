@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readAccount, readAccountsOfProfile } from "../../../src/console/pages/organizations/accounts.tsx";
 import { relatedIds } from "../../../src/console/pages/organizations/resource.tsx";
-import { readMoney, summaryOf } from "../../../src/console/pages/organizations/summary.ts";
+import { readMoney, summaryOf } from "../../../src/qonto/summary.ts";
 import { parseJsonLosslessly } from "../../../src/platform/json.ts";
 import { type SampleType, sampleEvent, sampleTypes } from "../../../src/qonto/sample-event.ts";
 

@@ -52,8 +52,7 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
     actions: ["resume", "test", "replay_missed"],
   },
   circuit_open: {
-    state: "resting",
-    label: "circuit open",
+    state: "circuit open",
     tone: "degraded",
     sentence: ({ destination, now }) => (
       <>

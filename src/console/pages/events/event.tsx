@@ -4,6 +4,7 @@ import { replayEvent } from "../../../api/actions/replays.ts";
 import { isAttempt } from "../../../domain/delivery.ts";
 import { isReconciled } from "../../../domain/event.ts";
 import { parseJsonLosslessly } from "../../../platform/json.ts";
+import { summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
 import { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
 import { addresses, eventAddress } from "../../addresses.ts";
@@ -14,15 +15,14 @@ import { destinationName } from "../../ui/destination.tsx";
 import { Button, Field, Form, Press } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
-import { ShortId, Size, State, Time, TimeOfText, count } from "../../ui/values.tsx";
-import { OrganizationCell, addressOfResource } from "./cells.tsx";
+import { Amount, Facts, ShortId, Size, State, Time, TimeOfText, count } from "../../ui/values.tsx";
+import { OrganizationLink, ResourceLink } from "./cells.tsx";
 import { Journey } from "./journey.tsx";
 import { type OneEvent, findOne } from "./one-event.ts";
-import { whatHappened } from "./what-happened.ts";
 
 const destinationField = z.object({ destination_id: z.string() });
 
-/** What was that, and who has it? */
+/** One event: what happened, who has it, and its way there. */
 export function addEvent(pages: Console, world: World): void {
   pages.get("/events/:id", (c) => showEvent(c, world));
 
@@ -72,11 +72,11 @@ function EventPage({ found, now, fault }: EventPageProps) {
     <Page title="Event" here={addresses.events}>
       {fault === undefined ? null : <Notice kind="bad">{fault.detail}</Notice>}
       <div id="event" data-live={found.outcome === "pending" ? "5" : undefined}>
-        <EventVerdict found={found} />
+        <EventState found={found} />
         <EventFacts found={found} />
         <Journey found={found} now={now} />
       </div>
-      <SendAgain found={found} />
+      <Replay found={found} />
       <section aria-labelledby="payload">
         <h2 id="payload">Payload</h2>
         <Payload found={found} />
@@ -85,190 +85,171 @@ function EventPage({ found, now, fault }: EventPageProps) {
   );
 }
 
-function Payload({ found: { event, journey } }: Pick<EventPageProps, "found">) {
-  if (!event.isUnreadable) return <Json value={parseJsonLosslessly(event.body)} label="Payload" />;
-  // Base64 tells nobody anything, and what it stands for may be no text at all.
-  return (
-    <p>
-      This body, of about <Size bytes={Math.floor((journey.sizeBytes * 3) / 4)} />, cannot be read as an event. It was
-      released from quarantine, and each destination gets it byte for byte; the API shows it as <code>body_base64</code>
-      .
-    </p>
-  );
-}
-
 const looks = { delivered: "ok", pending: "failing", dead: "degraded", unmatched: "idle" } as const;
 
-/** What it is, who has it, and what to do about it. */
-function EventVerdict({ found }: { readonly found: OneEvent }) {
+/** What happened, who has it, and what to do. */
+function EventState({ found }: { readonly found: OneEvent }) {
   const { event, outcome } = found;
+  const summary = summaryOfEvent(event);
   const advice = advise(found);
   return (
-    <section class={`verdict verdict-${looks[outcome]}`} aria-label="What it is, and who has it">
+    <section class={`verdict verdict-${looks[outcome]}`} aria-label="State">
       <p class="verdict-sentence">
         <State state={outcome} />{" "}
         <strong>
           <bdi>{whatHappened(event)}</bdi>
-        </strong>
-        {`: ${sayWhoHasIt(found)}`}
+        </strong>{" "}
+        {summary?.title ? <bdi>{summary.title} </bdi> : null}
+        {summary?.money ? <Amount {...summary.money} /> : null}{" "}
+        {summary?.words.map((word) => (
+          <bdi>{word} </bdi>
+        ))}
       </p>
+      <p>{deliveriesInWords(found)}</p>
       {advice === null ? null : <p class="help">{advice}</p>}
     </section>
   );
 }
 
-function sayWhoHasIt({ outcome, deliveries, journey }: OneEvent): string {
-  if (outcome === "unmatched") return "no destination wanted it.";
-  if (!journey.isFannedOut) return "it is kept, and about to be handed to the destinations that want it.";
-  const [all, some] = [deliveries.length, deliveries.filter(({ status }) => status === outcome).length];
-  const who =
-    all === 1 ? "the destination that it is for" : `${count(some)} of the ${count(all)} destinations that it is for`;
-  switch (outcome) {
-    case "delivered":
-      return all === 1 ? `${who} has it.` : `each of the ${count(all)} destinations that it is for has it.`;
-    case "pending":
-      return `${who} ${some === 1 ? "has" : "have"} yet to take it.`;
-    case "dead":
-      return `${who} did not take it, and it is tried no more.`;
-  }
-}
-
-/** Delivered, or ended for another reason than what the destination answered. */
-function wasNotSent({ status, attempts }: OneEvent["deliveries"][number]): boolean {
-  return status !== "dead" || attempts.slice(-1).some((last) => !isAttempt(last));
+function deliveriesInWords({ outcome, deliveries, journey }: OneEvent): string {
+  if (outcome === "unmatched") return "No destination matched.";
+  if (!journey.isFannedOut) return "The event is stored and about to be dispatched.";
+  const inIt = deliveries.filter(({ status }) => status === outcome).length;
+  const all = deliveries.length;
+  if (all === 1) return `Its one delivery is ${outcome}.`;
+  return inIt === all
+    ? `All ${count(all)} deliveries are ${outcome}.`
+    : `${count(inIt)} of ${count(all)} deliveries ${inIt === 1 ? "is" : "are"} ${outcome}.`;
 }
 
 function advise({ outcome, otherDestinations, deliveries }: OneEvent): Child {
   if (outcome === "dead") {
-    if (deliveries.every(wasNotSent))
-      return "Nobody failed: it was no longer for them. It can still be sent to a destination by name.";
-    return "See what the destination answered, have it mended there, and send the event again.";
+    return deliveries.every(isDeliveredOrUnsent)
+      ? "No destination failed: the event no longer matched. It can still be replayed to a destination by name."
+      : "See the destination's answer, have it fixed there, and replay the event.";
   }
   if (outcome === "unmatched") {
     return otherDestinations.some(({ wantsIt }) => wantsIt) ? (
-      "A destination wants it by now: send it to all that want it."
+      "A destination matches it now. Replay the event to all that match."
     ) : (
       <>
-        Send it to one destination below, or <a href={addresses.destinations}>add a destination</a> that wants this type
-        and send it then.
+        Replay it to one destination below, or <a href={addresses.destinations}>add a destination</a> for this type
+        first.
       </>
     );
   }
-  const isHeld = deliveries.some(({ status, destination }) => status === "pending" && destination?.enabled === false);
-  return isHeld ? "A destination that is paused gets it once it is resumed." : null;
+  const waitsForPaused = deliveries.some(
+    ({ status, destination }) => status === "pending" && destination?.enabled === false,
+  );
+  return waitsForPaused ? "A paused destination gets it when it is resumed." : null;
 }
 
-/** Where it came from, and what it is about. */
-function EventFacts({ found }: { readonly found: OneEvent }) {
-  const { event, journey } = found;
+/** Unsent: the delivery ended because the destination was changed or removed. */
+function isDeliveredOrUnsent({ status, attempts }: OneEvent["deliveries"][number]): boolean {
+  const last = attempts.at(-1);
+  return status !== "dead" || (last !== undefined && !isAttempt(last));
+}
+
+function EventFacts({ found: { event, journey } }: { readonly found: OneEvent }) {
   return (
     <section aria-labelledby="facts">
-      <h2 id="facts">What it is, and where from</h2>
-      <dl class="facts">
-        <Fact label="Type">
-          <bdi class="mono">{event.type}</bdi>
-        </Fact>
-        <Fact label="Organization">
-          <OrganizationCell event={event} />
-        </Fact>
-        <Fact label="Resource">
-          <Resource event={event} />
-        </Fact>
-        <Fact label="Created by Qonto">
-          {event.createdAt === null ? <span class="soft">it does not say</span> : <TimeOfText text={event.createdAt} />}
-        </Fact>
-        <Fact label="Received">
-          <Time at={event.receivedAt} />
-        </Fact>
-        <Fact label="From">{sourceOf(event)}</Fact>
-        <Fact label="Body">
-          <Size bytes={event.isUnreadable ? Math.floor((journey.sizeBytes * 3) / 4) : journey.sizeBytes} />
-          {event.contentType === null ? ", of no content type" : ", "}
-          {event.contentType === null ? null : <bdi>{event.contentType}</bdi>}
-          {event.contentEncoding === null ? null : ", encoded as "}
-          {event.contentEncoding === null ? null : <bdi>{event.contentEncoding}</bdi>}
-        </Fact>
-        <Fact label="Came again">{sayDuplicates(journey)}</Fact>
-        <Fact label="Id" isLong>
-          <bdi class="mono" id="event-id">
-            {event.id}
-          </bdi>{" "}
-          <button type="button" class="copy" data-copy="event-id" hidden>
-            Copy
-          </button>
-        </Fact>
-      </dl>
+      <h2 id="facts">Facts</h2>
+      <Facts
+        facts={{
+          Type: <bdi class="mono">{event.type}</bdi>,
+          Organization: <OrganizationLink id={event.organizationId} />,
+          Resource: (
+            <ResourceLink event={event}>
+              {event.resourceId === null ? "the only one" : <ShortId id={event.resourceId} />}
+            </ResourceLink>
+          ),
+          Created:
+            event.createdAt === null ? <span class="soft">not given</span> : <TimeOfText text={event.createdAt} />,
+          Received: <Time at={event.receivedAt} />,
+          Source: sourceOf(event),
+          Body: (
+            <>
+              <Size bytes={bodyBytes(event, journey)} />,{" "}
+              {event.contentType === null ? "no content type" : <bdi>{event.contentType}</bdi>}
+              {event.contentEncoding === null ? null : (
+                <>
+                  , encoded as <bdi>{event.contentEncoding}</bdi>
+                </>
+              )}
+            </>
+          ),
+          Duplicates: duplicatesInWords(journey),
+          Id: (
+            <>
+              <bdi class="mono" id="event-id">
+                {event.id}
+              </bdi>{" "}
+              <button type="button" class="copy" data-copy="event-id" hidden>
+                Copy
+              </button>
+            </>
+          ),
+        }}
+      />
     </section>
   );
 }
 
-interface FactProps {
-  readonly label: string;
-  readonly isLong?: boolean;
-  readonly children: Child;
-}
-
-function Fact({ label, isLong = false, children }: FactProps) {
-  return (
-    <div class={isLong ? "facts-long" : undefined}>
-      <dt>{label}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
-function Resource({ event }: { readonly event: OneEvent["event"] }) {
-  const address = addressOfResource(event);
-  if (address === null)
-    return event.resourceId === null ? <span class="soft">none</span> : <ShortId id={event.resourceId} />;
-  return (
-    <>
-      <a href={address}>{event.resourceId === null ? "the only one" : <ShortId id={event.resourceId} />}</a>
-    </>
-  );
+/** An unreadable body is kept in Base64. */
+function bodyBytes({ isUnreadable }: OneEvent["event"], { sizeBytes }: OneEvent["journey"]): number {
+  return isUnreadable ? Math.floor((sizeBytes * 3) / 4) : sizeBytes;
 }
 
 function sourceOf(event: OneEvent["event"]): string {
-  if (isReconciled(event)) return "reconciliation: made up from what Qonto's API lists, for its webhook never came";
+  if (isReconciled(event)) return "Reconciliation with Qonto's API: the webhook never came";
   return event.source === "business" ? "Qonto's Business API" : "Qonto's Onboarding API";
 }
 
-function sayDuplicates({ duplicates, conflicts }: OneEvent["journey"]): string {
-  if (duplicates === 0) return "never";
-  const times = duplicates === 1 ? "once" : `${count(duplicates)} times`;
-  if (conflicts === 0) return `${times}, each time the same`;
-  return `${times}, of these ${conflicts === 1 ? "once" : `${count(conflicts)} times`} with another body; the first is kept`;
+function duplicatesInWords({ duplicates, conflicts }: OneEvent["journey"]): string {
+  if (duplicates === 0) return "none";
+  return conflicts === 0
+    ? count(duplicates)
+    : `${count(duplicates)}, ${count(conflicts)} with another body; the first is kept`;
 }
 
-/** To all that want it, or to a destination that has not been owed it. */
-function SendAgain({ found }: { readonly found: OneEvent }) {
-  const { event, otherDestinations } = found;
+/** To all that match, or to a destination without a delivery. */
+function Replay({ found: { event, otherDestinations } }: { readonly found: OneEvent }) {
   const address = eventAddress(event.id);
   return (
-    <section aria-labelledby="send-again">
-      <h2 id="send-again">Send it again</h2>
+    <section aria-labelledby="replay">
+      <h2 id="replay">Replay</h2>
       <div class="send-again">
         <div>
           <Press action={`${address}/replay`} kind="main">
-            Send to all that want it
+            Replay to all that match
           </Press>
-          <p class="help">A destination that has it does not get it again by this.</p>
+          <p class="help">A destination that has the event does not get it again.</p>
         </div>
         {otherDestinations.length === 0 ? null : (
           <Form action={`${address}/replay-to-destination`} class="send-to-destination">
-            <Field label="One that it was not for">
+            <Field label="Another destination">
               <select name="destination_id" required>
                 {otherDestinations.map((destination) => (
-                  <option
-                    value={destination.id}
-                  >{`${destinationName(destination)}${destination.enabled ? "" : " (paused: it waits there)"}`}</option>
+                  <option value={destination.id}>
+                    {`${destinationName(destination)}${destination.enabled ? "" : " (paused)"}`}
+                  </option>
                 ))}
               </select>
             </Field>
-            <Button>Send to this destination</Button>
+            <Button>Replay to this destination</Button>
           </Form>
         )}
       </div>
     </section>
+  );
+}
+
+function Payload({ found: { event, journey } }: { readonly found: OneEvent }) {
+  if (!event.isUnreadable) return <Json value={parseJsonLosslessly(event.body)} label="Payload" />;
+  return (
+    <p>
+      This body of <Size bytes={bodyBytes(event, journey)} /> cannot be read as an event. It was released from
+      quarantine, and each destination gets it byte for byte. The API shows it as <code>body_base64</code>.
+    </p>
   );
 }

@@ -11,7 +11,7 @@ import { Field, MomentField, moment } from "../../ui/form.tsx";
 import { Notice } from "../../ui/layout.tsx";
 import { EmptyState, ListPage } from "../../ui/table.tsx";
 import { ShortId, Time } from "../../ui/values.tsx";
-import { EventCell, OrganizationCell, OutcomeCell, ResourceCell } from "./cells.tsx";
+import { Outcome, eventColumns, withSummary } from "./cells.tsx";
 import { addEvent } from "./event.tsx";
 import { LONGEST_NAME, OrganizationField, TypeField, filterText } from "./filter-fields.tsx";
 
@@ -57,14 +57,8 @@ export function addEvents(pages: Console, world: World): void {
         lead="What Qonto sent, newest first, and where it was delivered."
         filters={<ListFilters query={query} />}
         caption="Events, newest first"
-        rows={events}
-        columns={[
-          { title: "Event", cell: (event) => <EventCell event={event} /> },
-          { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
-          { title: "Organization", cell: (event) => <OrganizationCell event={event} /> },
-          { title: "Resource", cell: (event) => <ResourceCell event={event} /> },
-          { title: "State", cell: (event) => <OutcomeCell event={event} /> },
-        ]}
+        rows={events.map(withSummary)}
+        columns={[...eventColumns, { title: "State", cell: (event) => <Outcome event={event} /> }]}
         next={next && encodeCursor(next)}
         lookedBackTo={next?.receivedAt}
         empty={isFiltered ? <NoMatches /> : <NoEvents />}

@@ -1,8 +1,8 @@
 import { isObject } from "../../../platform/json.ts";
+import { type Money, readMoney, summaryOf } from "../../../qonto/summary.ts";
 import { resourceAddress, resourcesAddress } from "../../addresses.ts";
 import { EmptyState, linkTo } from "../../ui/table.tsx";
 import { Amount, Iban, State, TimeOfText } from "../../ui/values.tsx";
-import { type Money, readMoney, summaryOf } from "./summary.ts";
 
 /** Accounts on the page of an organization. The list of its resources has the others. */
 export const MOST_ACCOUNTS = 20;

@@ -3,6 +3,7 @@ import { notFound } from "../../../api/requests.ts";
 import { isObject } from "../../../platform/json.ts";
 import { readId } from "../../../qonto/envelope.ts";
 import { readData } from "../../../qonto/resource.ts";
+import { readMoney, summaryOf } from "../../../qonto/summary.ts";
 import type { Database } from "../../../store/database.ts";
 import {
   MOST_TYPES,
@@ -21,7 +22,6 @@ import { Trail } from "../../ui/navigation.tsx";
 import { EmptyState, linkTo } from "../../ui/table.tsx";
 import { Amount, Time, TimeOfText, count, maskIbansIn } from "../../ui/values.tsx";
 import { Accounts, MOST_ACCOUNTS, readAccount, readAccountsOfProfile } from "./accounts.tsx";
-import { readMoney, summaryOf } from "./summary.ts";
 
 /** Counting further would read every resource on every visit. */
 const COUNTED_AT_MOST = 1_000;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { cursorOf, encodeCursor, notFound } from "../../../api/requests.ts";
 import { readId } from "../../../qonto/envelope.ts";
 import { readData } from "../../../qonto/resource.ts";
+import { fieldAt, summaryOf } from "../../../qonto/summary.ts";
 import type { EventPosition } from "../../../store/event-list.ts";
 import { type EventOfResource, type ResourceHistory, historyOf } from "../../../store/resource-events.ts";
 import { summariesOf } from "../../../store/resource-summaries.ts";
@@ -15,7 +16,6 @@ import { Trail } from "../../ui/navigation.tsx";
 import { Table, linkTo } from "../../ui/table.tsx";
 import { Amount, Iban, ShortId, State, Time, TimeOfText } from "../../ui/values.tsx";
 import { SummaryWords } from "./resources.tsx";
-import { fieldAt, summaryOf } from "./summary.ts";
 
 const resourceQuery = z.strictObject({
   /** Without a type, the newest resource with the id is shown. */

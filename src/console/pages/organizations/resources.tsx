@@ -2,6 +2,7 @@ import { z } from "zod";
 import { cursorOf, encodeCursor, notFound } from "../../../api/requests.ts";
 import { toPage } from "../../../api/responses.ts";
 import { readData } from "../../../qonto/resource.ts";
+import { type Summary, summaryOf } from "../../../qonto/summary.ts";
 import { countUpTo, readCount } from "../../../store/organization-summaries.ts";
 import { readSummary, summaries } from "../../../store/resource-summaries.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
@@ -12,7 +13,6 @@ import { Field } from "../../ui/form.tsx";
 import { FindForm } from "../../ui/navigation.tsx";
 import { type Column, EmptyState, ListPage } from "../../ui/table.tsx";
 import { Amount, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
-import { type Summary, summaryOf } from "./summary.ts";
 
 const PER_PAGE = 50;
 

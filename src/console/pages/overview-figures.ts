@@ -1,13 +1,12 @@
-import { type Counts, boundOf, sumOf } from "../../../domain/counters.ts";
-import type { Counters } from "../../../domain/counters.ts";
-import { isBalanced } from "../../../domain/ledger.ts";
-import type { Env } from "../../../env.ts";
-import { backlogs, readBacklogRow, readWaitingRow, whatWaits } from "../../../store/backlog.ts";
-import { outcomesSince, readOutcomeRow } from "../../../store/event-outcomes.ts";
-import { countNewest } from "../../../store/ledger.ts";
-import { readRecentRow, recentDeliveries } from "../../../store/recent-deliveries.ts";
-import { countsByHour, readCountsOfHour } from "../../../store/counters.ts";
-import { writeCounters } from "../../../write-counters.ts";
+import { type Counters, type Counts, boundOf, sumOf } from "../../domain/counters.ts";
+import { isBalanced } from "../../domain/ledger.ts";
+import type { Env } from "../../env.ts";
+import { backlogs, readBacklogRow, readWaitingRow, whatWaits } from "../../store/backlog.ts";
+import { outcomesSince, readOutcomeRow } from "../../store/event-outcomes.ts";
+import { countNewest } from "../../store/ledger.ts";
+import { readRecentRow, recentDeliveries } from "../../store/recent-deliveries.ts";
+import { countsByHour, readCountsOfHour } from "../../store/counters.ts";
+import { writeCounters } from "../../write-counters.ts";
 
 const HOUR_MS = 3_600_000;
 const SLOT_MS = 300_000;
@@ -16,9 +15,9 @@ const HOURS = 24;
 
 const ACKNOWLEDGEMENT = "qonto_relay_acknowledgement_seconds";
 
-/** What the overview shows beside the health. Four D1 calls, whatever there is. */
+/** What the overview shows beside the health, in four D1 calls. */
 export async function readFigures(env: Env, counters: Counters, now: number) {
-  // What this isolate has counted and not written down belongs to it.
+  // The counts of this isolate belong to it.
   await writeCounters(env.DB, counters, now);
   const hourEndsAt = Math.ceil((now + 1) / SLOT_MS) * SLOT_MS;
   const hourSince = hourEndsAt - SLOTS * SLOT_MS;
@@ -48,7 +47,7 @@ export async function readFigures(env: Env, counters: Counters, now: number) {
       delivered: sumOf(day, "qonto_relay_deliveries_total", { status: "delivered" }),
       dead: sumOf(day, "qonto_relay_deliveries_total", { status: "dead" }),
     },
-    oldestWaitingAt: oldest.length === 0 ? null : Math.min(...oldest),
+    oldestPendingAt: oldest.length === 0 ? null : Math.min(...oldest),
     waiting: readWaitingRow(waiting?.results[0]),
     ledger: { ...newest, isBalanced: isBalanced(newest.ledger) },
     destinations: (recent?.results ?? [])
@@ -66,7 +65,6 @@ function toSlots(rows: readonly ReturnType<typeof readOutcomeRow>[], since: numb
   }));
 }
 
-/** What came to the door. */
 function toHours(hours: readonly ReturnType<typeof readCountsOfHour>[], since: number) {
   return Array.from({ length: HOURS }, (_, hour) => {
     const startsAt = since + hour * HOUR_MS;

@@ -1,6 +1,8 @@
-import { isObject } from "../../../platform/json.ts";
-import { bareEventName } from "../../../qonto/catalogue.ts";
-import { maskIbansIn } from "../../ui/values.tsx";
+import type { RelayEvent } from "../domain/event.ts";
+import { maskIbansIn } from "../domain/iban.ts";
+import { isObject } from "../platform/json.ts";
+import { bareEventName } from "./catalogue.ts";
+import { readData } from "./resource.ts";
 
 /** An amount as the bank wrote it, for `Amount`. */
 export interface Money {
@@ -154,9 +156,46 @@ export function readMoney(json: unknown, currency: unknown = null): Money | null
   return { value: json, currency: typeof currency === "string" && currency.length <= LONGEST_AMOUNT ? currency : null };
 }
 
+/** The summary of an event's body. Null for one that cannot be read. */
+export function summaryOfEvent({ type, body, isUnreadable }: Pick<RelayEvent, "type" | "body" | "isUnreadable">) {
+  return isUnreadable ? null : summaryOf(type, readData(body));
+}
+
 /** A field of `data`, or a field of a field: `a.b`. */
 export function fieldAt(data: unknown, path: string): unknown {
   return path
     .split(".")
     .reduce<unknown>((one, key) => (isObject(one) && Object.hasOwn(one, key) ? one[key] : null), data);
+}
+
+/** What each type of the catalogue is about. */
+const nouns: Readonly<Record<string, string>> = {
+  "v1/transactions": "Transaction",
+  "v1/accounts": "Account",
+  "v1/organizations": "Organization",
+  "v1/memberships": "Membership",
+  "v1/consent-revocations": "Consent revoked",
+  "v1/cards": "Card",
+  "v1/payment-links": "Payment link",
+  "v1/payment-links-connections": "Payment links",
+  "v1/beneficiaries": "Beneficiary",
+  "v1/client-invoices": "Client invoice",
+  "v1/terminal-payments": "Terminal payment",
+  "v1/clients": "Client",
+  "v1/products": "Product",
+  "v1/sepa-direct-debit-mandates": "SEPA direct debit mandate",
+  "v1/sepa-direct-debit-collections": "SEPA direct debit collection",
+  "v1/transfers": "Transfer",
+  "v1/recurring-transfers": "Recurring transfer",
+  unreadable: "Unreadable event",
+};
+
+/** `Transaction created`. A type outside of the catalogue is shown by its name. */
+export function whatHappened({ type, event }: Pick<RelayEvent, "type" | "event">): string {
+  const words = event?.replaceAll("_", " ");
+  if (type.startsWith("registrations.")) return `Registration ${words ?? ""}`.trimEnd();
+  if (type.startsWith("organizations.")) return `Organization ${words ?? ""}`.trimEnd();
+  const noun = Object.hasOwn(nouns, type) ? nouns[type] : undefined;
+  if (noun === undefined) return words === undefined ? type : `${type}: ${words}`;
+  return words === undefined ? noun : `${noun} ${words}`;
 }
