@@ -239,10 +239,10 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
 function Secrets({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
   const old = destination.previousSecrets.filter(({ until }) => until > now);
   const [oldest] = old;
-  if (oldest === undefined) return <>1 signs</>;
+  if (oldest === undefined) return <>1 active</>;
   return (
     <>
-      {old.length + 1} sign, the oldest until <Time at={oldest.until} />
+      {old.length + 1} active, the oldest until <Time at={oldest.until} />
     </>
   );
 }
