@@ -61,12 +61,7 @@ export function addDestination(pages: Console, world: World, counters: Counters)
     const listQuery = { show: asked.show, cursor: c.req.query("cursor") };
     return showPage(
       c,
-      <Page
-        title={destinationName(destination)}
-
-        here={addresses.destinations}
-        lead={hostOf(destination.url)}
-      >
+      <Page title={destinationName(destination)} here={addresses.destinations} lead={hostOf(destination.url)}>
         {tested === undefined ? null : <TestResult attempt={tested} destination={destination} now={now} />}
         <div id="destination" data-live={tested === undefined ? "15" : undefined}>
           <Diagnosis facts={facts} />
