@@ -35,7 +35,7 @@ describe("of a destination in trouble its page says that", () => {
     expect(pending).toMatch(/◐ pending next \d/);
     const eventPage = /href="(\/console\/events\/[^"]+)"/.exec(await (await visitor.get(path)).text())?.[1] ?? "";
     expect(await readPage(visitor, eventPage)).toMatch(
-      /The destination keeps failing, and has rested since \S+ \S+ UTC:/,
+      /The destination keeps failing: its circuit is open since \S+ \S+ UTC\./,
     );
   });
 
