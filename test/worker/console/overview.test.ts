@@ -118,7 +118,7 @@ describe("the overview", () => {
     await relay.api("PATCH", `/api/destinations/${destinations[2]?.id}`, { enabled: false });
     const visitor = await Visitor.loggedIn(relay);
     expect(await read(visitor)).toContain("Events arrive and are delivered. 2 of 4 destinations are paused.");
-    expect(await read(visitor, "/console/destinations")).toContain("Of the 4 destinations none fails. 2 are paused.");
+    expect(await read(visitor, "/console/destinations")).toContain("4 destinations: none is failing. 2 are paused.");
     await relay.api("PATCH", `/api/destinations/${destinations[0]?.id}`, { enabled: false });
     expect(await read(visitor)).toContain("3 of 4 destinations are paused.");
     await relay.api("PATCH", `/api/destinations/${destinations[1]?.id}`, { enabled: false });

@@ -4,8 +4,8 @@ import { Visitor } from "./visitor.ts";
 
 export const HOOK = "https://accounting.example.com/hook";
 
-/** A relay with one destination, Accounting, that answers so, and an operator who is logged in. */
-export async function destinationThat(answer: Answer, settings: object = {}) {
+/** A relay with one destination, Accounting, and an operator who is logged in. */
+export async function answeringDestination(answer: Answer, settings: object = {}) {
   const relay = new TestRelay();
   const { id, secret } = await relay.addDestination(HOOK, { description: "Accounting", ...settings });
   relay.destinations.answer(HOOK, answer);
