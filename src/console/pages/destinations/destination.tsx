@@ -60,12 +60,7 @@ export function addDestination(pages: Console, world: World, counters: Counters)
     const listQuery = { show: asked.show, cursor: c.req.query("cursor") };
     return showPage(
       c,
-      <Page
-        title={destinationName(destination)}
-
-        here={addresses.destinations}
-        lead={hostOf(destination.url)}
-      >
+      <Page title={destinationName(destination)} here={addresses.destinations} lead={hostOf(destination.url)}>
         {tested === undefined ? null : <TestResult attempt={tested} destination={destination} now={now} />}
         <div id="destination" data-live={tested === undefined ? "15" : undefined}>
           <Diagnosis facts={facts} />
@@ -238,10 +233,10 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
 function Secrets({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
   const old = destination.previousSecrets.filter(({ until }) => until > now);
   const [oldest] = old;
-  if (oldest === undefined) return <>1 signs</>;
+  if (oldest === undefined) return <>1 active</>;
   return (
     <>
-      {old.length + 1} sign, the oldest until <Time at={oldest.until} />
+      {old.length + 1} active, the oldest until <Time at={oldest.until} />
     </>
   );
 }

@@ -185,7 +185,6 @@ export function Diagnosis({ facts }: { readonly facts: DestinationFacts }) {
         {actions.map((action, index) => (
           <ActionButton
             action={action}
-
             facts={facts}
             kind={index === 0 && diagnosis !== "healthy" ? "main" : "plain"}
           />
