@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import type { Counters } from "../domain/counters.ts";
 import { boundBody } from "../api/bound-body.ts";
@@ -8,7 +9,9 @@ import { logFailure } from "../platform/log.ts";
 import { type Problem, ProblemError } from "../platform/problem.ts";
 import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
-import { addAssets } from "./assets.ts";
+import icon from "./assets/icon.svg";
+import live from "./assets/live.js";
+import style from "./assets/style.css";
 import { addAudit } from "./pages/audit.tsx";
 import { addDeadLetters } from "./pages/dead-letters.tsx";
 import { addEvents } from "./pages/events/events.tsx";
@@ -90,6 +93,14 @@ export function operatorConsole(world: World, counters: Counters): Console {
     return showPage(c, <Refusal problem={failure} />, 500);
   });
   return pages;
+}
+
+/** A browser asks each time whether they have changed. */
+function addAssets(pages: Console): void {
+  const headersOf = (type: string) => ({ "content-type": `${type}; charset=utf-8`, "cache-control": "no-cache" });
+  pages.get("/style.css", etag(), (c) => c.body(style, 200, headersOf("text/css")));
+  pages.get("/icon.svg", etag(), (c) => c.body(icon, 200, headersOf("image/svg+xml")));
+  pages.get("/live.js", etag(), (c) => c.body(live, 200, headersOf("text/javascript")));
 }
 
 function refuseBody(fault: BodyFault): never {

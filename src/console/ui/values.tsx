@@ -69,7 +69,7 @@ export function count(number: number): string {
 /** `1.1 KB` of 1,000 bytes each; the exact number is under it. */
 export function Size({ bytes }: { readonly bytes: number }) {
   return (
-    <span class="size-in-words" title={`${inBytes.format(bytes)} bytes`}>
+    <span class="nowrap" title={`${inBytes.format(bytes)} bytes`}>
       {sizeInWords(bytes)}
     </span>
   );
@@ -125,7 +125,7 @@ const FIRST = 8;
 export function ShortId({ id }: { readonly id: string }) {
   const characters = Array.from(id);
   return (
-    <bdi class="mono short-id" title={id}>
+    <bdi class="mono nowrap" title={id}>
       {characters.length > LONGEST ? `${characters.slice(0, FIRST).join("")}…` : id}
     </bdi>
   );
@@ -166,7 +166,7 @@ export function State({ state, children }: { readonly state: StateName; readonly
 /** Names and what they are, one under the other; null is left out. */
 export function Facts({ facts }: { readonly facts: Readonly<Record<string, Child>> }) {
   return (
-    <dl class="fact-sheet">
+    <dl class="facts">
       {Object.entries(facts)
         .filter(([, fact]) => fact !== null)
         .map(([name, fact]) => (
@@ -176,6 +176,17 @@ export function Facts({ facts }: { readonly facts: Readonly<Record<string, Child
           </div>
         ))}
     </dl>
+  );
+}
+
+/** The words of a summary: a side, a status, … */
+export function Chips({ words }: { readonly words: readonly string[] }) {
+  return (
+    <>
+      {words.map((word) => (
+        <bdi class="chip">{word}</bdi>
+      ))}
+    </>
   );
 }
 

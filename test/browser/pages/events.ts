@@ -43,7 +43,9 @@ export function events(): void {
     const page = await enter();
     await page.goto(pageOf(hostile));
     const runsToTheRight = await page.evaluate(`(() => {
-      const text = document.querySelector(".verdict-sentence + p").lastChild;
+      const sentence = document.querySelector(".banner-sentence");
+      sentence.append(" and what stands behind it");
+      const text = sentence.lastChild;
       const leftOf = (at) => {
         const range = document.createRange();
         range.setStart(text, at);
@@ -125,5 +127,5 @@ export function events(): void {
 }
 
 function stepOf(page: Page, destination: string) {
-  return page.locator(".step", { has: page.getByRole("link", { name: destination }) });
+  return page.locator(".timeline > li", { has: page.getByRole("link", { name: destination }) });
 }

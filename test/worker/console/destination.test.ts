@@ -184,7 +184,7 @@ describe("the page of a destination", () => {
     let next = `${path}?show=${show}`;
     for (let page = 0; next !== ""; page += 1) {
       const html = await (await visitor.get(next)).text();
-      seen.push(...Array.from(html.matchAll(/short-id" title="([^"]+)"/g), ([, id = ""]) => id));
+      seen.push(...Array.from(html.matchAll(/mono nowrap" title="([^"]+)"/g), ([, id = ""]) => id));
       next = (/rel="next" href="([^"]+)"/.exec(html)?.[1] ?? "").replaceAll("&amp;", "&");
       expect(page).toBeLessThan(4);
     }

@@ -35,7 +35,7 @@ describe("the resources of an organization", () => {
     expect(text).toContain("ACME Corp v1/transactions t-1 50.01 EUR debit completed transfer 2025-01-24");
     expect(text).toContain("Acme SAS v1/clients c-1 – ○ deleted company Paris");
     expect(text).toContain("v1/payment-links-connections – connection enabled");
-    expect(html).toContain('<bdi>v1/transactions</bdi> <bdi class="mono short-id"');
+    expect(html).toContain('<bdi>v1/transactions</bdi> <bdi class="mono nowrap"');
     expect(text).not.toContain("IBAN");
     expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Ftransactions&amp;id=t-1"`);
     expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Fpayment-links-connections&amp;id="`);

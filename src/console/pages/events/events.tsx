@@ -110,7 +110,7 @@ function ListFilters({ query }: { readonly query: ListQuery }) {
       </Field>
       <details class="filters-more" open={isNarrow}>
         <summary>Organization and time</summary>
-        <div class="filters-more-fields">
+        <div>
           <OrganizationField organization={query.organization} />
           <MomentField label="Received from" name="since" value={query.since} />
           <MomentField label="Received before" name="until" value={query.until} />
