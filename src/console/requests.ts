@@ -3,29 +3,28 @@ import type { z } from "zod";
 import type { Env } from "../env.ts";
 import { type Actor, invalidRequest } from "../api/requests.ts";
 
-/** Who looks at a page, and what their forms bear. */
+/** Who is logged in. */
 export interface Viewer {
-  /** Of the token, or an e-mail address. */
+  /** The name of the token, or an e-mail address. */
   readonly name: string;
-  /** What let them in. */
   readonly by: "ADMIN_TOKEN" | "token" | "Cloudflare Access";
   /** Whether they may press buttons. */
   readonly mayChange: boolean;
-  /** Proves that a form is one of this viewer's. */
+  /** Proves that a form is of this viewer. */
   readonly formToken: string;
 }
 
 export interface ConsoleEnv {
   Bindings: Env;
-  /** Set behind the session. */
-  Variables: { caller?: Actor; viewer?: Viewer };
+  /** `caller` and `viewer` are set behind the session. */
+  Variables: { now: number; caller?: Actor; viewer?: Viewer };
 }
 
 export type Console = Hono<ConsoleEnv>;
 
 export type ConsoleContext = Context<ConsoleEnv>;
 
-/** Why somebody may not press buttons, and what to do. */
+/** Why a viewer may not change anything, and what to do. */
 export function readOnlyReason(by: Viewer["by"]): string {
   return by === "Cloudflare Access"
     ? "CONSOLE_FULL_ACCESS_EMAILS does not name you: you may look and not change. Log in with a token to change something."
@@ -34,27 +33,24 @@ export function readOnlyReason(by: Viewer["by"]): string {
 
 export const ROOT = "/console";
 
-/** Name of the field in which a form bears its token. */
+/** The field of a form's token. */
 export const FORM_TOKEN = "form_token";
 
-export function viewerOf(c: ConsoleContext): Viewer {
-  const viewer = c.get("viewer");
-  if (viewer === undefined) throw new Error("A page without a viewer");
-  return viewer;
-}
+/** What stands beside the fields and filters of a page. */
+const ofTheConsole = [FORM_TOKEN, "done"];
 
-/** The fields of a form, parsed; an empty one is as good as none. Throws `invalid_request`. */
+/** The fields of a form, parsed; an empty one is left out. Throws `invalid_request`. */
 export async function readForm<Fields extends z.ZodType>(c: ConsoleContext, fields: Fields): Promise<z.output<Fields>> {
   return parse(await c.req.parseBody({ all: true }), fields);
 }
 
-/** The same of the page's own query. */
+/** The same of the page's query. */
 export function readQuery<Fields extends z.ZodType>(c: ConsoleContext, fields: Fields): z.output<Fields> {
   return parse(c.req.query(), fields);
 }
 
 function parse<Fields extends z.ZodType>(values: object, fields: Fields): z.output<Fields> {
-  const given = Object.entries(values).filter(([name, value]) => name !== FORM_TOKEN && value !== "");
+  const given = Object.entries(values).filter(([name, value]) => !ofTheConsole.includes(name) && value !== "");
   const result = fields.safeParse(Object.fromEntries(given));
   if (result.success) return result.data;
   throw invalidRequest(result.error.issues.map(({ path, message }) => ({ path: path.join("."), message })));

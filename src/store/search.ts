@@ -35,6 +35,8 @@ export type DeliverySummary = z.output<typeof deliverySummary>;
 
 const foundRow = eventRow.extend({
   duplicates: z.number(),
+  /** `{}` for one that is larger than any that Qonto is known to send. */
+  body: z.string(),
   outcome: z.enum(outcomes),
   deliveries: json(z.array(deliverySummary)),
 });
@@ -54,6 +56,10 @@ const deliveriesSql = `(
     'attempt', ${attemptsSql} ->> '$[#-1].attempt', 'outcome', ${attemptsSql} ->> '$[#-1].outcome',
     'httpStatus', ${attemptsSql} ->> '$[#-1].status'))
   FROM ${recipientsWithRowsSql})`;
+
+/** A page of large bodies would be too much for D1; an event with one has no summary. */
+const MAX_SUMMARY_BYTES = 16_384;
+const briefBodySql = `iif(octet_length(events.body) <= ${MAX_SUMMARY_BYTES}, events.body, '{}')`;
 
 const matchesSql = `(?5 IS NULL OR type = ?5) AND (?6 IS NULL OR organization_id = ?6)`;
 
@@ -82,7 +88,8 @@ const deadCandidatesSql = `
   ${newestDeadFirst}`;
 
 const foundIn = (candidates: string, order: string) => `
-  SELECT events.seq, ${eventFields}, duplicates, found.outcome, ${deliveriesSql} AS deliveries
+  SELECT events.seq, ${eventFields}, duplicates, found.outcome, ${briefBodySql} AS body,
+    ${deliveriesSql} AS deliveries
   FROM (
     SELECT events.seq, ${eventOutcomeSql} AS outcome
     FROM (SELECT seq FROM (${candidates} LIMIT ?4)) AS page CROSS JOIN events ON events.seq = page.seq

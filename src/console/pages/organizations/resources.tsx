@@ -2,25 +2,15 @@ import { z } from "zod";
 import { cursorOf, encodeCursor, notFound } from "../../../api/requests.ts";
 import { toPage } from "../../../api/responses.ts";
 import { readData } from "../../../qonto/resource.ts";
+import { type Summary, summaryOf } from "../../../qonto/summary.ts";
 import { countUpTo, readCount } from "../../../store/organizations.ts";
-import { summaries, readSummary, type ResourceRow } from "../../../store/resources.ts";
+import { readSummary, summaries, type ResourceRow } from "../../../store/resources.ts";
 import { addresses, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
-import { Amount } from "../../components/amount.tsx";
-import { Filters, Pager } from "../../components/filters.tsx";
-import { Field } from "../../components/form.tsx";
-import { Iban } from "../../components/iban.tsx";
-import { EmptyState } from "../../components/notice.tsx";
-import { Page } from "../../components/page.tsx";
-import { State } from "../../components/state.tsx";
-import { Table } from "../../components/table.tsx";
-import { TimeOfText } from "../../components/time.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
-import { FindForm } from "./find-form.tsx";
-import { type Summary, summaryOf } from "./summary.ts";
-import { SummaryWords } from "./summary-parts.tsx";
-import { ShortId } from "../../components/short-id.tsx";
-import { Trail } from "./trail.tsx";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
+import { Field, FindForm } from "../../ui/form.tsx";
+import { type Column, EmptyState, ListPage } from "../../ui/table.tsx";
+import { Amount, Chips, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
 
 const PER_PAGE = 50;
 
@@ -29,7 +19,7 @@ const listQuery = z.strictObject({
   cursor: cursorOf(z.object({ type: z.string(), resourceId: z.string().nullable() })).optional(),
 });
 
-/** What does this company have? */
+/** The resources of one organization. */
 export function addResources(pages: Console): void {
   pages.get("/organizations/:id/resources", async (c) => {
     const id = c.req.param("id");
@@ -44,22 +34,21 @@ export function addResources(pages: Console): void {
       show: (row) => ({ ...row, summary: summaryOf(row.type, readData(row.body)) }),
       cursorAt: (row) => encodeCursor({ type: row.type, resourceId: row.resourceId }),
     });
-    const path = resourcesAddress(id);
     return showPage(
       c,
-      <Page
+      <ListPage
         title="Resources"
-        viewer={viewerOf(c)}
         here={addresses.organizations}
-        lead="What this organization has, each as the bank showed it last."
-      >
-        <Trail
-          steps={[
-            { href: addresses.organizations, text: "Organizations" },
-            { href: organizationAddress(id), text: <ShortId id={id} /> },
-          ]}
-        />
-        <Filters path={path}>
+        lead={
+          <>
+            Latest state of each resource of{" "}
+            <a href={organizationAddress(id)}>
+              organization <ShortId id={id} />
+            </a>
+            .
+          </>
+        }
+        filters={
           <Field label="Type">
             <select name="type">
               <option value="">All types</option>
@@ -70,76 +59,64 @@ export function addResources(pages: Console): void {
               ))}
             </select>
           </Field>
-        </Filters>
-        <FindForm action={`${organizationAddress(id)}/resource`} label="Or one of them, by its id" />
-        {rows.length === 0 ? (
-          <EmptyState title="Nothing of this type is known.">
+        }
+        caption="Resources in the order of type and id"
+        columns={columnsOf(id, rows, type)}
+        rows={rows}
+        next={next_cursor}
+        empty={
+          <EmptyState title="No resources of this type">
             <p>
-              <a href={path}>See all types</a>
+              <a href={resourcesAddress(id)}>Show all types</a>
             </p>
           </EmptyState>
-        ) : (
-          <Listed organizationId={id} rows={rows} isOfOneType={type !== undefined} />
-        )}
-        <Pager path={path} query={{ type, cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
-      </Page>,
+        }
+      >
+        <FindForm action={`${organizationAddress(id)}/resource`} label="Find a resource by its id" />
+      </ListPage>,
     );
   });
 }
 
 type Row = ResourceRow & { readonly summary: Summary };
 
-interface ListedProps {
-  readonly organizationId: string;
-  readonly rows: readonly Row[];
-  readonly isOfOneType: boolean;
-}
-
-function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
-  const amount = {
+/** Amounts and IBANs have a column where a row has one. */
+function columnsOf(organizationId: string, rows: readonly Row[], type: string | undefined): readonly Column<Row>[] {
+  const amount: Column<Row> = {
     title: "Amount",
-    kind: "figure" as const,
-    cell: ({ summary: { money } }: Row) =>
-      money === null ? "–" : <Amount value={money.value} currency={money.currency} />,
+    kind: "figure",
+    cell: ({ summary: { money } }) => (money === null ? "–" : <Amount value={money.value} currency={money.currency} />),
   };
-  const iban = {
+  const iban: Column<Row> = {
     title: "IBAN",
-    cell: ({ summary }: Row) => (summary.iban === null ? "–" : <Iban iban={summary.iban} />),
+    cell: ({ summary }) => (summary.iban === null ? "–" : <Iban iban={summary.iban} />),
   };
-  const haveIbans = rows.some(({ summary }) => summary.iban !== null);
-  const haveAmounts = rows.some(({ summary }) => summary.money !== null);
-  return (
-    <Table
-      caption="Resources in the order of type and id"
-      rows={rows}
-      columns={[
-        { title: "What", cell: (row) => <What organizationId={organizationId} row={row} showsType={!isOfOneType} /> },
-        ...(haveAmounts ? [amount] : []),
-        ...(haveIbans ? [iban] : []),
-        { title: "State", cell: (row) => <Standing row={row} /> },
-        {
-          title: "As of",
-          cell: ({ versionAt }) => <AsOf text={versionAt} />,
-        },
-      ]}
-    />
-  );
+  return [
+    {
+      title: "Resource",
+      cell: (row) => <Name organizationId={organizationId} row={row} showsType={type === undefined} />,
+    },
+    ...(rows.some(({ summary }) => summary.money !== null) ? [amount] : []),
+    ...(rows.some(({ summary }) => summary.iban !== null) ? [iban] : []),
+    { title: "State", cell: (row) => <ResourceState row={row} /> },
+    { title: "As of", cell: ({ versionAt }) => <AsOf text={versionAt} /> },
+  ];
 }
 
-interface WhatProps {
+interface NameProps {
   readonly organizationId: string;
   readonly row: Row;
   readonly showsType: boolean;
 }
 
-function What({ organizationId, row, showsType }: WhatProps) {
+function Name({ organizationId, row, showsType }: NameProps) {
   const { type, resourceId, summary } = row;
   return (
-    <span class="known-what known-lines">
+    <span class="lines">
       <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
         <bdi>{summary.title ?? type}</bdi>
       </a>
-      <span class="known-aside">
+      <span class="aside">
         {showsType && summary.title !== null ? (
           <>
             <bdi>{type}</bdi>{" "}
@@ -151,15 +128,15 @@ function What({ organizationId, row, showsType }: WhatProps) {
   );
 }
 
-function Standing({ row: { deleted, summary } }: { readonly row: Row }) {
+function ResourceState({ row: { deleted, summary } }: { readonly row: Row }) {
   return (
-    <span class="known-words">
+    <span class="cluster">
       {deleted ? <State state="paused">deleted</State> : null}
-      <SummaryWords words={summary.words} />
+      <Chips words={summary.words} />
     </span>
   );
 }
 
 function AsOf({ text }: { readonly text: string | null }) {
-  return <span class="known-time">{text === null ? "–" : <TimeOfText text={text} show="moment" />}</span>;
+  return <span class="nowrap">{text === null ? "–" : <TimeOfText text={text} show="relative" />}</span>;
 }

@@ -1,0 +1,86 @@
+import { destinationAddress } from "../addresses.ts";
+import type { DestinationBacklog, RecentOfDestination } from "../../store/destination-deliveries.ts";
+import { State, count, durationInWords } from "./values.tsx";
+import { Strip } from "./chart.tsx";
+import { type Column, Table } from "./table.tsx";
+
+interface Named {
+  readonly id: string;
+  readonly description: string | null;
+  readonly url: string;
+}
+
+export function DestinationLink({ destination }: { readonly destination: Named }) {
+  return (
+    <a href={destinationAddress(destination.id)}>
+      <bdi>{destinationName(destination)}</bdi>
+    </a>
+  );
+}
+
+/** What a destination is called: its description, or where it is. */
+export function destinationName({ description, url }: Pick<Named, "description" | "url">): string {
+  return description ?? hostOf(url);
+}
+
+/** A path or a query can hold a secret. */
+export function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : url;
+}
+
+type Standing = Pick<DestinationBacklog, "enabled" | "isCircuitOpen" | "isFailing">;
+
+/** A destination that was removed a moment ago counts as paused. */
+function destinationState(standing: Standing | undefined): "healthy" | "failing" | "circuit open" | "paused" {
+  if (standing === undefined || !standing.enabled) return "paused";
+  if (standing.isCircuitOpen) return "circuit open";
+  return standing.isFailing ? "failing" : "healthy";
+}
+
+interface Judged {
+  readonly backlog: Standing | undefined;
+}
+
+/** A paused destination is not one of them. */
+export function failingDestinations<Destination extends Judged>(destinations: readonly Destination[]): Destination[] {
+  return destinations.filter(({ backlog }) => ["failing", "circuit open"].includes(destinationState(backlog)));
+}
+
+export function countPaused(destinations: readonly Judged[]): number {
+  return destinations.filter(({ backlog }) => destinationState(backlog) === "paused").length;
+}
+
+/** A destination with its latest deliveries and its backlog. */
+export interface DestinationRow extends RecentOfDestination {
+  readonly backlog: DestinationBacklog | undefined;
+}
+
+interface DestinationTableProps {
+  readonly destinations: readonly DestinationRow[];
+  readonly now: number;
+  /** Columns after the state. */
+  readonly more?: readonly Column<DestinationRow>[];
+}
+
+export function DestinationTable({ destinations, now, more = [] }: DestinationTableProps) {
+  return (
+    <Table
+      caption="Destinations, their state and their latest deliveries"
+      rows={destinations}
+      columns={[
+        { title: "Destination", cell: (destination) => <DestinationLink destination={destination} /> },
+        { title: "State", cell: ({ backlog }) => <State state={destinationState(backlog)} /> },
+        ...more,
+        { title: "Latest deliveries", cell: ({ recent }) => <Strip statuses={recent.map(({ status }) => status)} /> },
+        { title: "Pending", kind: "figure", cell: ({ backlog }) => showPending(backlog, now) },
+        { title: "Dead", kind: "figure", cell: ({ backlog }) => count(backlog?.dead ?? 0) },
+      ]}
+    />
+  );
+}
+
+function showPending(backlog: DestinationBacklog | undefined, now: number): string {
+  if (backlog === undefined || backlog.pending === 0) return "0";
+  const age = backlog.oldestPendingAt === null ? "" : `, for ${durationInWords(now - backlog.oldestPendingAt)}`;
+  return `${count(backlog.pending)}${age}`;
+}

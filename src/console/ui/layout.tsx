@@ -1,0 +1,178 @@
+import type { Child, PropsWithChildren } from "hono/jsx";
+import { addresses } from "../addresses.ts";
+import { readFlash } from "../flash.ts";
+import { type Viewer, ROOT } from "../requests.ts";
+import { usePage } from "../show-page.tsx";
+import { Form } from "./form.tsx";
+
+/** The pages that the navigation leads to, in its order. */
+const places = [
+  { title: "Overview", href: addresses.overview },
+  { title: "Events", href: addresses.events },
+  { title: "Destinations", href: addresses.destinations },
+  { title: "Organizations", href: addresses.organizations },
+  { title: "Registrations", href: addresses.registrations },
+  { title: "Quarantine", href: addresses.quarantine },
+  { title: "Dead letters", href: addresses.deadLetters },
+  { title: "Audit trail", href: addresses.audit },
+  { title: "Live tail", href: addresses.tail },
+] as const;
+
+type Place = (typeof places)[number]["href"];
+
+export type PageProps = PropsWithChildren<{
+  readonly title: string;
+  /** The page's place in the navigation. */
+  readonly here?: Place;
+  /** The line under the title. */
+  readonly lead?: Child;
+  /** Failing destinations, for the browser's tab. */
+  readonly failing?: number;
+}>;
+
+/** A page behind the login. It begins with what the action before it did. */
+export function Page({ title, here, lead, failing = 0, children }: PageProps) {
+  const { viewer, query } = usePage();
+  const flash = readFlash(query["done"]);
+  return (
+    <Document title={failing === 0 ? title : `(${failing}) ${title}`}>
+      <a class="skip" href="#main">
+        Skip to the page
+      </a>
+      <header class="bar">
+        <a class="brand" href={ROOT}>
+          <Mark />
+          Qonto relay
+        </a>
+        <nav class="nav" aria-label="Pages">
+          <ul>
+            {places.map((place) => (
+              <li>
+                <a href={place.href} aria-current={place.href === here ? "page" : undefined}>
+                  {place.title}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        {viewer === undefined ? null : <ViewerBar viewer={viewer} />}
+      </header>
+      <main id="main" tabindex={-1}>
+        <h1>{title}</h1>
+        {lead === undefined ? null : <p class="lead">{lead}</p>}
+        {flash === null ? null : <Notice kind={flash.kind}>{flash.text}</Notice>}
+        {children}
+      </main>
+      <footer class="foot">
+        <p>
+          Times are in <span data-zone>UTC</span>. Point at one for the exact UTC.
+        </p>
+      </footer>
+    </Document>
+  );
+}
+
+/** A page in front of the login. */
+export function Bare({ title, children }: PropsWithChildren<{ readonly title: string }>) {
+  return (
+    <Document title={title}>
+      <main class="bare" id="main">
+        <p class="brand">
+          <Mark />
+          Qonto relay
+        </p>
+        {children}
+      </main>
+    </Document>
+  );
+}
+
+function Document({ title, children }: PropsWithChildren<{ readonly title: string }>) {
+  return (
+    <html lang="en" data-now={usePage().now}>
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>{`${title} · Qonto relay`}</title>
+        {/* Otherwise a browser asks for an icon of its own accord. */}
+        <link rel="icon" href={`${ROOT}/icon.svg`} type="image/svg+xml" />
+        <link rel="stylesheet" href={`${ROOT}/style.css`} />
+        <script src={`${ROOT}/live.js`} defer></script>
+      </head>
+      <body>{children}</body>
+    </html>
+  );
+}
+
+/** One line in, three out. */
+function Mark() {
+  return (
+    <svg class="mark" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
+      <path d="M2 12h8M10 12c4 0 4-7 12-7M10 12h12M10 12c4 0 4 7 12 7" />
+      <circle cx="10" cy="12" r="3" />
+    </svg>
+  );
+}
+
+/** Of Cloudflare, before the relay. */
+const ACCESS_LOGOUT = "/cdn-cgi/access/logout";
+
+/** Who is logged in, by what, and the way out. */
+function ViewerBar({ viewer }: { readonly viewer: Viewer }) {
+  return (
+    <div class="viewer cluster small soft">
+      <span>
+        <bdi>{viewer.name}</bdi>
+        {` · ${viewer.by}${viewer.mayChange ? "" : " · read-only"}`}
+      </span>
+      {viewer.by === "Cloudflare Access" ? (
+        <>
+          {viewer.mayChange ? null : <a href={`${ROOT}/login`}>Log in with a token</a>}
+          <a class="button button-plain" href={ACCESS_LOGOUT}>
+            Log out
+          </a>
+        </>
+      ) : (
+        <Form action={`${ROOT}/logout`}>
+          <button type="submit" class="button button-plain">
+            Log out
+          </button>
+        </Form>
+      )}
+    </div>
+  );
+}
+
+type NoticeProps = PropsWithChildren<{ readonly kind: "ok" | "info" | "bad" }>;
+
+/** A sentence in a box: what was done, what to know, or what went wrong. */
+export function Notice({ kind, children }: NoticeProps) {
+  return (
+    <p class={`notice tone-${kind === "info" ? "idle" : kind}`} role={kind === "bad" ? "alert" : "status"}>
+      {children}
+    </p>
+  );
+}
+
+interface TrailProps {
+  readonly steps: readonly { readonly href: string; readonly text: Child }[];
+}
+
+/** The pages above this one, from the top down. */
+export function Trail({ steps }: TrailProps) {
+  return (
+    <nav class="trail" aria-label="Pages above this one">
+      <ol class="cluster small">
+        {steps.map(({ href, text }) => (
+          <li>
+            <a href={href}>
+              <bdi>{text}</bdi>
+            </a>
+          </li>
+        ))}
+      </ol>
+    </nav>
+  );
+}
