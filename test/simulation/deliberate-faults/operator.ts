@@ -28,8 +28,8 @@ export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A replay makes deliveries of which no event knows",
     file: "src/store/replay-deliveries.ts",
-    from: `db.prepare(nameRecipientSql).bind(rows),`,
-    to: `db.prepare("SELECT 1"),`,
+    from: `lists.map((list) => db.prepare(nameRecipientSql).bind(list)),`,
+    to: `[],`,
   },
   {
     title: "A replay makes deliveries for a destination that is gone",
