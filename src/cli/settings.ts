@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { wrongUsage } from "./fault.ts";
-import type { Secrets } from "./secrets.ts";
-import type { Environment } from "./terminal.ts";
+import type { Environment, Secrets } from "./terminal.ts";
 import { type VariablesFile, readVariables } from "../local/variables-file.ts";
 
 const LOCAL_RELAY = "http://localhost:8787";

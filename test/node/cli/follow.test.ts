@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { exampleEvent } from "../../../src/api/schemas/event.ts";
 import { follow } from "../../../src/cli/commands/tail/follow.ts";
 import { RelayClient } from "../../../src/cli/relay-client.ts";
 import { type Answer, type Received, ScriptedServer } from "./scripted-server.ts";
@@ -95,7 +96,7 @@ class PlayedRelay {
       attempt: index + 1,
       at: at(found.receivedAt),
       status: 500,
-      outcome: "refused",
+      outcome: "rejected",
       duration_ms: 1,
       response_excerpt: null,
     }));
@@ -105,8 +106,7 @@ class PlayedRelay {
   }
 
   #summary({ id, receivedAt, state = "pending", type = "v1/cards" }: Recorded): object {
-    const unknown = { event: null, organization_id: null, resource_id: null, created_at: null };
-    return { id, source: "business", type, ...unknown, received_at: at(receivedAt), state };
+    return { ...exampleEvent, id, type, received_at: at(receivedAt), state };
   }
 }
 

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { exampleEvent } from "../../../src/api/schemas/event.ts";
 import { spawnQonto } from "./qonto-process.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
@@ -28,11 +29,8 @@ it("standard input is read", async () => {
 });
 
 it("a terminal that is closed ends a command quietly", async () => {
-  const event = { id: "e", source: "business", type: "v1/cards", event: null, organization_id: null };
-  const data = [
-    { ...event, resource_id: null, created_at: null, received_at: "2026-01-01T00:00:00Z", state: "settled" },
-  ];
-  const server = await new ScriptedServer(() => ({ body: { data, next_cursor: null } })).start();
+  const body = { data: [{ ...exampleEvent, state: "settled" }], next_cursor: null };
+  const server = await new ScriptedServer(() => ({ body })).start();
   const tail = spawnQonto(["tail", "--since", "3d", "--url", server.url], TOKEN);
   tail.process.stdout.destroy();
   const { code, stderr } = await tail.ended;

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => api.stop());
 
 const list = (query: Parameters<QontoClient["list"]>[3]) =>
-  Array.fromAsync(client.list("v2/transactions", "transactions", item, query));
+  Array.fromAsync(client.list("/v2/transactions", "transactions", item, query));
 
 /** Seconds before each retry of a request that is not told how long to wait. */
 const backOffs = [1, 2, 4, 8, 16, 32];
@@ -68,7 +68,7 @@ it("a filter can have several values", async () => {
 
 it("numbers stay as Qonto wrote them", async () => {
   api.answer = () => ({ headers: { "content-type": "application/json" }, body: '{"amount":12.50}' });
-  expect(JSON.stringify(await client.get("v2/organization", z.unknown()))).toBe('{"amount":12.50}');
+  expect(JSON.stringify(await client.get("/v2/organization", z.unknown()))).toBe('{"amount":12.50}');
 });
 
 /** Promises a second page, and refuses it. */
@@ -95,7 +95,7 @@ it("the pages tell how many results there are, and the answers what time it is t
     body: { transactions: [{ id: "1" }], meta: { next_page: null, total_count: 1 } },
   });
   expect(client.answeredAtMs).toBeNull();
-  const pages = await Array.fromAsync(client.pages("v2/transactions", "transactions", item));
+  const pages = await Array.fromAsync(client.pages("/v2/transactions", "transactions", item));
   expect(pages).toEqual([{ items: [{ id: "1" }], total: 1 }]);
   expect(client.answeredAtMs).toBe(Date.parse("2026-03-01T12:00:00Z"));
 });
@@ -113,13 +113,13 @@ it("waits as long as it is told, in seconds or until a date", async () => {
     progress: () => undefined,
     world: { ...world, now },
   });
-  await waiting.get("v2/organization", z.unknown());
+  await waiting.get("/v2/organization", z.unknown());
   expect(waits).toEqual([7_000, 30_000]);
 });
 
 it("keeps requests as far apart as it is told", async () => {
   const paced = new QontoClient({ baseUrl: api.url, headers: {}, progress: () => undefined, spacingMs: 200, world });
-  await Promise.all([1, 2, 3].map(() => paced.get("v2/organization", z.unknown())));
+  await Promise.all([1, 2, 3].map(() => paced.get("/v2/organization", z.unknown())));
   expect(waits).toEqual([200, 400]);
   expect(api.received).toHaveLength(3);
 });

@@ -197,7 +197,7 @@ describe("an event", () => {
     receiver.answer = () => ({});
     const held = await qonto(["destinations", "show", to], environment);
     expect(held.stdout).toMatch(/state +failing, held/);
-    expect(held.stdout).toMatch(/held until +\S+Z: it asked for less/);
+    expect(held.stdout).toMatch(/held until +\S+Z, as it asked with Retry-After/);
 
     await json("destinations", "update", to, "--types", "v1/cards");
     const shown = await qonto(["events", "show", id], environment);

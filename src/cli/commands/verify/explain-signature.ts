@@ -4,10 +4,16 @@ import { withPrefix } from "../../../platform/bytes.ts";
 import { type Secret, hmacSha256 } from "../../../platform/hmac.ts";
 import { isObject, tryDecodeUtf8, tryParseJson } from "../../../platform/json.ts";
 import { readSignatureHeader } from "../../../qonto/read-signature.ts";
-import type { Guess } from "./guess.ts";
-import { guessBodies, isCompressed } from "./guess-bodies.ts";
-import { guessKeys, looksLikeApiKey } from "./guess-keys.ts";
-import { type Framing, guessFramings, isInMilliseconds } from "./guess-signed-bytes.ts";
+import {
+  type Framing,
+  type Guess,
+  guessBodies,
+  guessFramings,
+  guessKeys,
+  isCompressed,
+  isInMilliseconds,
+  looksLikeApiKey,
+} from "./guesses.ts";
 import {
   type Mistake,
   businessDigestAlone,

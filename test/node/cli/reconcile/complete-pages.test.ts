@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { IncompleteListing, completePages } from "../../../../src/cli/commands/reconcile/complete-pages.ts";
+import { IncompleteListing, completePages } from "../../../../src/cli/commands/reconcile/listings.ts";
 import type { Page } from "../../../../src/cli/qonto-client.ts";
 
 type Read = readonly Page<string>[];

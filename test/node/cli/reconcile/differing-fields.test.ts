@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { differingFields } from "../../../../src/cli/commands/reconcile/differing-fields.ts";
+import { differingFields } from "../../../../src/cli/commands/reconcile/compare.ts";
 import { parseJsonLosslessly } from "../../../../src/platform/json.ts";
 
 /** As the commands read them, with numbers as they were written. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { judge } from "../../../../src/cli/commands/reconcile/judge.ts";
+import { judge } from "../../../../src/cli/commands/reconcile/compare.ts";
 import { type Instant, parseInstant } from "../../../../src/domain/instant.ts";
 
 const instant = (text: string): Instant => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type Difference, reconciledEvent } from "../../../../src/cli/commands/reconcile/reconciled-event.ts";
+import { type Differing, reconciledEvent } from "../../../../src/cli/commands/reconcile/compare.ts";
 import { type Instant, parseInstant } from "../../../../src/domain/instant.ts";
 import { isReconciled } from "../../../../src/domain/event.ts";
 import { parseJsonLosslessly, tryParseJson } from "../../../../src/platform/json.ts";
@@ -16,7 +16,7 @@ const AT = "2026-02-01T10:00:00Z";
 const byDate = (at = AT) => ({ by: "updated_at", at: instant(at) }) as const;
 const asOf = { by: "as_of" } as const;
 
-const dated = (changes: Partial<Difference> = {}): Difference => ({
+const dated = (changes: Partial<Differing> = {}): Differing => ({
   type: "v1/clients",
   organizationId: "o1",
   item: { id: "c1", name: "Acme", updated_at: AT },
@@ -26,7 +26,7 @@ const dated = (changes: Partial<Difference> = {}): Difference => ({
   ...changes,
 });
 
-const dateless = (changes: Partial<Difference> = {}): Difference => ({
+const dateless = (changes: Partial<Differing> = {}): Differing => ({
   ...dated(),
   type: "v1/memberships",
   item: { id: "m1", role: "owner" },
@@ -36,7 +36,7 @@ const dateless = (changes: Partial<Difference> = {}): Difference => ({
 });
 
 const later = { asOf: instant("2026-03-02T12:00:00Z") };
-const idsOf = (...differences: Difference[]) => new Set(differences.map((one) => reconciledEvent(one).id)).size;
+const idsOf = (...differences: Differing[]) => new Set(differences.map((one) => reconciledEvent(one).id)).size;
 
 it("has the same id and body in every run, when the thing bears a date", () => {
   expect(reconciledEvent(dated(later))).toEqual(reconciledEvent(dated()));

@@ -1,8 +1,7 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { type Window, pagesInWindows } from "../../../../src/cli/commands/reconcile/windows.ts";
-import { MOST_RESULTS, TooManyResults } from "../../../../src/cli/qonto-client.ts";
-import { QontoRefusal } from "../../../../src/cli/qonto-refusal.ts";
+import { type Window, pagesInWindows } from "../../../../src/cli/commands/reconcile/listings.ts";
+import { MOST_RESULTS, QontoRefusal, TooManyResults } from "../../../../src/cli/qonto-client.ts";
 
 const NOW = 10_000_000;
 
