@@ -107,6 +107,13 @@ describe("the source", () => {
     expect(imports.map(roomOf).filter((room) => !allowed.includes(room))).toEqual([]);
   });
 
+  it("shares the API's schemas with the command line, and nothing else of the API", () => {
+    const imported = modules.filter(({ file }) => roomOf(file) === "cli").flatMap(({ imports }) => imports);
+    const ofApi = imported.filter((file) => roomOf(file) === "api");
+    expect(ofApi.length).toBeGreaterThan(5);
+    expect(ofApi.filter((file) => !file.startsWith("api/schemas/"))).toEqual([]);
+  });
+
   it("has no import cycle", () => {
     const importsOf = new Map(modules.map(({ file, imports }) => [file, imports]));
     const finished = new Set<string>();

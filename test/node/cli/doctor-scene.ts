@@ -33,7 +33,7 @@ export class ScriptedRelay {
   adminToken = ADMIN_TOKEN;
   /** Answers in the relay's place, unless with null. */
   intercept: (request: Request, path: string) => Response | null = () => null;
-  /** What a proxy does to a request on its way. */
+  /** What a proxy does to a request before it arrives. */
   onTheWay: (headers: Headers) => void = () => undefined;
   /** Queues whose consumer does not run. */
   readonly stuckQueues = new Set<string>();

@@ -61,7 +61,7 @@ describe("a request that makes something and whose answer is lost", () => {
 
 describe("destinations", () => {
   it("are created, shown, listed, changed, paused, resumed and removed", async () => {
-    const wish = [
+    const settings = [
       "--description",
       "books",
       "--types",
@@ -71,7 +71,7 @@ describe("destinations", () => {
       "--max-per-second",
       "20",
     ];
-    const created = await json("destinations", "create", `${receiver.url}/books`, ...wish);
+    const created = await json("destinations", "create", `${receiver.url}/books`, ...settings);
     expect(created).toMatchObject({
       url: `${receiver.url}/books`,
       description: "books",

@@ -368,7 +368,7 @@ describe("a run", () => {
     await server.stop();
   });
 
-  it("that is cut short ends what it has under way", async () => {
+  it("that is cut short ends its pending calls and waits", async () => {
     const signals: (AbortSignal | null | undefined)[] = [];
     const under = Promise.withResolvers<void>();
     const never = (signal: AbortSignal | null | undefined) => {
