@@ -7,7 +7,7 @@ import { logFailure } from "./platform/log.ts";
 import type { World } from "./platform/world.ts";
 import { consumeRetries } from "./retry/consumer.ts";
 import { explained, isSchemaFault } from "./store/schema.ts";
-import { writeCounters } from "./write-counters.ts";
+import { writeCounters } from "./store/counters.ts";
 import { runCron } from "./cron/cron.ts";
 
 /** Somebody has to apply the migrations. In its hundred tries a message waits for that for 100 minutes, then as a dead letter. */

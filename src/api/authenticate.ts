@@ -1,8 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { type Config, ConfigError, type ConfigFault } from "../config.ts";
 import { type Env, readConfig } from "../env.ts";
-import { withPrefix } from "../platform/bytes.ts";
-import { equalInConstantTime, hmacSha256, verifyHmacSha256 } from "../platform/hmac.ts";
+import { equalInConstantTime, hmacSha256, verifyHmacSha256, withPrefix } from "../platform/hmac.ts";
 import type { World } from "../platform/world.ts";
 import { type NamedToken, findToken, findTokenByDigest, noteUse } from "../store/tokens.ts";
 import { refuse } from "./refusals.ts";

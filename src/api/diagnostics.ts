@@ -10,7 +10,7 @@ import type { Database } from "../store/database.ts";
 import { explained, missingAmong, readAppliedMigrations } from "../store/schema.ts";
 import { type Traffic, readTrafficRow, trafficSince } from "../store/traffic.ts";
 import { defineRoute } from "./define-route.ts";
-import { type QueueName, readQueues } from "./queue-figures.ts";
+import { type QueueName, readQueues } from "./queue-metrics.ts";
 import type { OperatorApi } from "./requests.ts";
 import { isoTime, isoTimeOrNull, json, show } from "./responses.ts";
 import { diagnostics, exampleDiagnostics, sentProbe, typeTraffic } from "./schemas/diagnostics.ts";
@@ -105,7 +105,7 @@ async function readDatabase(db: Database, now: number) {
     };
   } catch (error) {
     if (missing.length === 0) throw error;
-    logFailure("diagnostics", await explained(db, error));
+    logFailure("api", await explained(db, error), { message: "diagnostics.read_failed" });
     return { migrations, cronState: readCronStateFrom([]), counts: readCounts([]), traffic: [] };
   }
 }

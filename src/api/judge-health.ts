@@ -85,7 +85,7 @@ function checkSchema({ missingMigrations, condition }: Told): Check {
 }
 
 function checkCondition(condition: Condition, now: number): Omit<ToldChecks, "schema"> {
-  const { cronState, oldestDueAt, resting: openCircuits, recentDeadLetters, databaseBytes } = condition;
+  const { cronState, oldestDueAt, openCircuits, recentDeadLetters, databaseBytes } = condition;
   return {
     ...checkCronState(cronState, now),
     deliveries: checkDeliveries(secondsBetween(oldestDueAt ?? now, now)),
@@ -123,7 +123,7 @@ function checkDeliveries(overdueSeconds: number): Check {
   return atMost(LONGEST_OVERDUE_SECONDS, overdueSeconds, detail);
 }
 
-function checkOpenCircuits(openCircuits: Condition["resting"], now: number): Check {
+function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number): Check {
   const [longest] = openCircuits;
   if (longest === undefined) return atMost(LONGEST_OPEN_CIRCUIT_SECONDS, 0, "No circuit is open.");
   const seconds = secondsBetween(longest.since, now);

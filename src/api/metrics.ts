@@ -1,20 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { type Counters, type Counts, countsOf, seriesOf } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
-import {
-  COUNTED_AT_MOST,
-  type DestinationBacklog,
-  backlogs,
-  readBacklogRow,
-  readWaitingRow,
-  whatWaits,
-} from "../store/backlog.ts";
-import { MOST_DATABASE_BYTES, databaseBytesOf } from "../store/condition.ts";
-import { allTimeCounts, readCounts } from "../store/counters.ts";
+import { MOST_DATABASE_BYTES, databaseBytesOf, readWaitingRow, whatWaits } from "../store/condition.ts";
+import { allTimeCounts, readCounts, writeCounters } from "../store/counters.ts";
 import { allCronState, readCronStateFrom } from "../store/cron-state.ts";
-import { writeCounters } from "../write-counters.ts";
+import { COUNTED_AT_MOST, type DestinationBacklog, backlogs, readBacklogRow } from "../store/destination-deliveries.ts";
 import { defineRoute } from "./define-route.ts";
-import { readQueues } from "./queue-figures.ts";
+import { type QueueMetrics, readQueues } from "./queue-metrics.ts";
 import type { OperatorApi } from "./requests.ts";
 
 const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -92,11 +84,11 @@ const metrics = {
 
 type MetricName = keyof typeof metrics;
 
-/** A gauge's present value. */
+/** A gauge's present value; undefined: unknown, and left out. */
 interface Sample {
   readonly name: MetricName;
   readonly labels?: Readonly<Record<string, string>>;
-  readonly value: number;
+  readonly value: number | undefined;
 }
 
 /** Counts are those of all isolates, as far as they are written. This isolate writes its own first. */
@@ -118,34 +110,23 @@ export function addMetrics(api: OperatorApi, world: World, counters: Counters): 
       destinations.map(({ destinationId }) => destinationId),
     );
     const samples: Sample[] = [
-      ...destinations.flatMap((backlog) => samplesOf(backlog, now)),
+      ...destinations.flatMap((backlog) => samplesOfDestination(backlog, now)),
       { name: "qonto_relay_dead_letters", value: deadLetters },
       { name: "qonto_relay_quarantined_events", value: quarantined },
-      ...Object.entries(queues).flatMap(([queue, figures]) =>
-        figures === null
-          ? []
-          : [
-              { name: "qonto_relay_queue_backlog_messages" as const, labels: { queue }, value: figures.backlog },
-              {
-                name: "qonto_relay_queue_oldest_message_seconds" as const,
-                labels: { queue },
-                value: ageSeconds(figures.oldestMessageAt, now),
-              },
-            ],
-      ),
-      ...sampleIfKnown(
-        "qonto_relay_oldest_unfinished_event_seconds",
-        oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
-      ),
-      ...sampleIfKnown("qonto_relay_cron_last_run_timestamp_seconds", cronRanAt && cronRanAt / 1000),
-      ...sampleIfKnown("qonto_relay_database_size_bytes", databaseBytesOf(cronState) ?? undefined),
+      ...Object.entries(queues).flatMap(([queue, metrics]) => samplesOfQueue(queue, metrics, now)),
+      {
+        name: "qonto_relay_oldest_unfinished_event_seconds",
+        value: oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
+      },
+      { name: "qonto_relay_cron_last_run_timestamp_seconds", value: cronRanAt && cronRanAt / 1000 },
+      { name: "qonto_relay_database_size_bytes", value: databaseBytesOf(cronState) ?? undefined },
       { name: "qonto_relay_database_size_limit_bytes", value: MOST_DATABASE_BYTES },
     ];
     return c.text(toPrometheusText(counted, samples), 200, { "content-type": CONTENT_TYPE });
   });
 }
 
-function samplesOf(backlog: DestinationBacklog, now: number): Sample[] {
+function samplesOfDestination(backlog: DestinationBacklog, now: number): Sample[] {
   const labels = { destination_id: backlog.destinationId };
   const present = stateOf(backlog);
   return [
@@ -168,8 +149,16 @@ function stateOf({ enabled, isCircuitOpen, isFailing }: DestinationBacklog): (ty
   return isFailing ? "failing" : "healthy";
 }
 
-function sampleIfKnown(name: MetricName, value: number | undefined): Sample[] {
-  return value === undefined ? [] : [{ name, value }];
+function samplesOfQueue(queue: string, metrics: QueueMetrics | null, now: number): Sample[] {
+  if (metrics === null) return [];
+  return [
+    { name: "qonto_relay_queue_backlog_messages", labels: { queue }, value: metrics.backlog },
+    {
+      name: "qonto_relay_queue_oldest_message_seconds",
+      labels: { queue },
+      value: ageSeconds(metrics.oldestMessageAt, now),
+    },
+  ];
 }
 
 function ageSeconds(at: number | null, now: number): number {
@@ -180,7 +169,9 @@ function ageSeconds(at: number | null, now: number): number {
 function toPrometheusText(counts: Counts, samples: readonly Sample[]): string {
   const lines = new Map<string, string[]>(Object.keys(metrics).map((name) => [name, []]));
   for (const [series, value] of inOrder(counts)) lines.get(familyOf(series))?.push(`${series} ${value}`);
-  for (const { name, labels, value } of samples) lines.get(name)?.push(`${seriesOf(name, labels ?? {})} ${value}`);
+  for (const { name, labels, value } of samples) {
+    if (value !== undefined) lines.get(name)?.push(`${seriesOf(name, labels ?? {})} ${value}`);
+  }
   return Object.entries(metrics)
     .map(([name, { type, help }]) =>
       [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...(lines.get(name) ?? []), ""].join("\n"),

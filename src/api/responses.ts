@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { pageOf } from "../platform/page.ts";
 import { pageOfSchema } from "./schemas/common.ts";
 
 /** ISO 8601 of Unix milliseconds. */
@@ -28,12 +29,8 @@ export function toPage<Row, Item>(
   limit: number,
   { show, cursorAt }: { show: (row: Row) => Item; cursorAt: (row: Row) => string },
 ): { data: Item[]; next_cursor: string | null } {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    data: shown.map(show),
-    next_cursor: rows.length > limit && last !== undefined ? cursorAt(last) : null,
-  };
+  const { rows: shown, next } = pageOf(rows, limit);
+  return { data: shown.map(show), next_cursor: next === null ? null : cursorAt(next) };
 }
 
 type CamelCase<Name extends string> = Name extends `${infer Word}_${infer Rest}`

@@ -3,7 +3,7 @@ import type { Source } from "../domain/event.ts";
 import type { Secret } from "../platform/hmac.ts";
 import { tryParseJson } from "../platform/json.ts";
 import { plainPath } from "../platform/plain-path.ts";
-import { signAsQonto } from "../qonto/sign-as-qonto.ts";
+import { signAsQonto } from "../qonto/signature.ts";
 import { isFromAccess } from "./cloudflare-access.ts";
 import { send } from "./network.ts";
 import type { World } from "./world.ts";

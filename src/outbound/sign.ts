@@ -1,6 +1,5 @@
-import { withPrefix } from "../platform/bytes.ts";
-import { hmacSha256 } from "../platform/hmac.ts";
-import { signBusiness } from "../qonto/business-signature.ts";
+import { withPrefix, hmacSha256 } from "../platform/hmac.ts";
+import { signBusiness } from "../qonto/signature.ts";
 import { keyBytes } from "./secrets.ts";
 
 /**

@@ -30,6 +30,15 @@ export function equalInConstantTime(one: Uint8Array, other: Uint8Array): boolean
   return difference === 0;
 }
 
+/** The bytes of a text, then others: what is signed. */
+export function withPrefix(prefix: string, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const first = new TextEncoder().encode(prefix);
+  const all = new Uint8Array(first.length + bytes.length);
+  all.set(first);
+  all.set(bytes, first.length);
+  return all;
+}
+
 async function importKey(secret: Secret): Promise<CryptoKey> {
   const name = typeof secret === "string" ? `utf-8:${secret}` : `bytes:${secret.toBase64()}`;
   const known = importedKeys.get(name);

@@ -1,5 +1,5 @@
 import type { Source } from "../domain/event.ts";
-import { readSignatureHeader } from "./read-signature.ts";
+import { readSignatureHeader } from "./signature.ts";
 
 /** What Qonto's documentation gives to check an implementation with. */
 export const officialVectors = {

@@ -2,8 +2,7 @@ import type { Env } from "../env.ts";
 import { byId, messageOf } from "../messages.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { readEvent, unreadableEvent } from "../qonto/read-event.ts";
-import { findQuarantined } from "../store/quarantine.ts";
-import { recordReleased } from "../store/settle-quarantine.ts";
+import { findQuarantined, recordReleased } from "../store/quarantine.ts";
 
 /**
  * Sends a quarantined event down the normal road with its original bytes, once: as if it had been received now, which is

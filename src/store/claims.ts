@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { isUnattemptedSql, recipientsSql, unfinishedSql } from "./event-progress.ts";
 import { isHolderSql } from "./leases.ts";
-import { inParameters } from "./parameters.ts";
+import { inParameters } from "./rows.ts";
 
 /** An event that a consumer wants to handle, and the destinations that want it. */
 export interface Claim {

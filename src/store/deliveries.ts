@@ -10,7 +10,7 @@ import {
   rowOfRecipientSql,
   statusSql,
 } from "./event-progress.ts";
-import { inParameters } from "./parameters.ts";
+import { inParameters, json } from "./rows.ts";
 
 /** A delivery whose destination was deleted meanwhile can only end: nobody would ever attempt it. */
 const isOrphanSql = `given.value ->> 'status' = 'pending'
@@ -114,10 +114,12 @@ export async function endPendingDeliveries(
   return meta.changes;
 }
 
-/** Of an event and a recipient with its row: what `readDeliveryRow` reads. */
+/** Of a row of `deliveries`, and of an event and a recipient with its row: what `readDeliveryRow` reads. */
+export const deliveryFields = `destination_id AS destinationId, received_at AS receivedAt, event_id AS eventId, status, attempts,
+  step, next_attempt_at AS nextAttemptAt`;
 export const deliveryColumns = `
-  recipient.key AS destination_id, events.received_at, events.id AS event_id, ${statusSql} AS status,
-  ${attemptsSql} AS attempts, coalesce(deliveries.step, 0) AS step, deliveries.next_attempt_at`;
+  recipient.key AS destinationId, events.received_at AS receivedAt, events.id AS eventId, ${statusSql} AS status,
+  ${attemptsSql} AS attempts, coalesce(deliveries.step, 0) AS step, deliveries.next_attempt_at AS nextAttemptAt`;
 
 export const deliveriesOfEventSql = `
   SELECT ${deliveryColumns} FROM events CROSS JOIN ${recipientsWithRowsSql} WHERE events.id = ?1`;
@@ -127,51 +129,38 @@ export function deliveriesOfEvent(db: Database, eventId: string): D1PreparedStat
   return db.prepare(deliveriesOfEventSql).bind(eventId);
 }
 
-export const attemptRow = z.object({
-  attempt: z.number(),
-  at: z.number(),
-  outcome: z.enum(attemptOutcomes),
-  status: z.number().nullable(),
-  duration_ms: z.number(),
-  response_excerpt: z.string().nullable(),
-  retry_after_seconds: z.number().nullable(),
-});
+/** As `deliveries.attempts` keeps it. */
+export const attemptRow = z
+  .object({
+    attempt: z.number(),
+    at: z.number(),
+    outcome: z.enum(attemptOutcomes),
+    status: z.number().nullable(),
+    duration_ms: z.number(),
+    response_excerpt: z.string().nullable(),
+    retry_after_seconds: z.number().nullable(),
+  })
+  .transform(({ duration_ms, response_excerpt, retry_after_seconds, ...row }): Attempt => ({
+    ...row,
+    durationMs: duration_ms,
+    responseExcerpt: response_excerpt,
+    retryAfterSeconds: retry_after_seconds,
+  }));
 
 const statuses = ["pending", "delivered", "dead"] as const satisfies readonly DeliveryStatus[];
 
 const deliveryRow = z.object({
-  destination_id: z.string(),
-  received_at: z.number(),
-  event_id: z.string(),
+  destinationId: z.string(),
+  receivedAt: z.number(),
+  eventId: z.string(),
   status: z.enum(statuses),
-  attempts: z.string().transform((text) => z.array(attemptRow).parse(JSON.parse(text))),
+  attempts: json(z.array(attemptRow)),
   step: z.number(),
-  next_attempt_at: z.number().nullable(),
+  nextAttemptAt: z.number().nullable(),
 });
 
 export function readDeliveryRow(row: unknown): Delivery {
-  const { destination_id, received_at, event_id, status, attempts, step, next_attempt_at } = deliveryRow.parse(row);
-  return {
-    destinationId: destination_id,
-    receivedAt: received_at,
-    eventId: event_id,
-    status,
-    step,
-    nextAttemptAt: next_attempt_at,
-    attempts: attempts.map(readAttempt),
-  };
-}
-
-export function readAttempt(row: z.output<typeof attemptRow>): Attempt {
-  return {
-    attempt: row.attempt,
-    at: row.at,
-    outcome: row.outcome,
-    status: row.status,
-    durationMs: row.duration_ms,
-    responseExcerpt: row.response_excerpt,
-    retryAfterSeconds: row.retry_after_seconds,
-  };
+  return deliveryRow.parse(row);
 }
 
 function toRow(delivery: Delivery): Record<string, unknown> {

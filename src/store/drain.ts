@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import type { Delivery, DeliveryStatus } from "../domain/delivery.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { endingSql, readDeliveryRow } from "./deliveries.ts";
+import { deliveryFields, endingSql, readDeliveryRow } from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
 import { wantsSql } from "./wants.ts";
 
@@ -25,7 +25,7 @@ export const claimDueSql = `
     ORDER BY next_attempt_at, received_at, event_id LIMIT ?4)
   AND EXISTS (SELECT 1 FROM destinations WHERE id = ?1 AND coalesce(held_until, 0) <= ?2
     AND enabled = 1 AND next_drain_at IS ?5)
-  RETURNING destination_id, received_at, event_id, status, attempts, step, next_attempt_at`;
+  RETURNING ${deliveryFields}`;
 
 /**
  * Of what was claimed, at ?3: a destination that has been narrowed is not to get what it no longer wants, unless an operator

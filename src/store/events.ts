@@ -5,7 +5,7 @@ import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
 import { receivedAtSql } from "./event-order.ts";
 import { unfinishedSql } from "./event-progress.ts";
 import { batchOnSchema } from "./schema.ts";
-import { eventRow, toEventFields } from "./event-row.ts";
+import { eventFields, eventRow } from "./event-row.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
@@ -112,9 +112,11 @@ export async function recordClaimedEvents(
     ]),
   );
   return new Map(
-    answers.flatMap(({ results }) =>
-      results.map((row) => writtenRow.parse(row)).map(({ id, received_at }) => [id, received_at] as const),
-    ),
+    answers
+      .slice(0, events.length)
+      .flatMap(({ results }) =>
+        results.map((row) => writtenRow.parse(row)).map(({ id, received_at }) => [id, received_at] as const),
+      ),
   );
 }
 
@@ -147,8 +149,7 @@ export function eventParameters(event: RelayEvent): unknown[] {
 const MAX_LOADED_BYTES = 16_000_000;
 
 /** Columns of `events` that `readLoadedRow` reads. */
-export const loadColumns = `
-  id, source, type, event, organization_id, resource_id, created_at, received_at, is_unreadable, content_type, content_encoding,
+export const loadColumns = `${eventFields},
   CASE WHEN sum(octet_length(body)) OVER (ORDER BY id) <= ${MAX_LOADED_BYTES} THEN body END AS body`;
 
 export const loadSql = `SELECT ${loadColumns} FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
@@ -159,17 +160,10 @@ export function loadEvents(db: Database, ids: readonly string[]): D1PreparedStat
 }
 
 const loadedRow = eventRow
-  .extend({
-    content_type: z.string().nullable(),
-    content_encoding: z.string().nullable(),
-    body: z.string().nullable(),
-  })
-  .transform(({ body, ...row }): { id: string; event: RelayEvent | null } => ({
-    id: row.id,
-    event:
-      body === null
-        ? null
-        : { ...toEventFields(row), contentType: row.content_type, contentEncoding: row.content_encoding, body },
+  .extend({ body: z.string().nullable() })
+  .transform(({ body, ...fields }): { id: string; event: RelayEvent | null } => ({
+    id: fields.id,
+    event: body === null ? null : { ...fields, body },
   }));
 
 /** `event` is null when the events before it have filled the memory that there is for them. */

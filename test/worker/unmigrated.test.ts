@@ -86,8 +86,8 @@ describe("on a database without a table", () => {
   it("the cron's run fails, and logs one line for all its tasks", async () => {
     const relay = new TestRelay();
     const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
-    await expect(relay.runCron()).rejects.toThrow("CronRun failed in part");
-    expect(log.mock.calls).toEqual(oneLine({ unit: "recover-events" }));
+    await expect(relay.runCron()).rejects.toThrow("Some of the cron's tasks failed");
+    expect(log.mock.calls).toEqual(oneLine({ unit: "cron", task: "recover-events" }));
     log.mockRestore();
   });
 

@@ -132,7 +132,7 @@ async function targetsOf(db: Database, eventId: string, named: string | undefine
   const statuses = new Map(
     (deliveryRows?.results ?? []).map(readDeliveryRow).map(({ destinationId, status }) => [destinationId, status]),
   );
-  if (event.isOnFirstWay) {
+  if (event.isFanningOut) {
     if (namedDestination !== undefined && !wants(namedDestination, event)) throw refuse("too_early");
     return [];
   }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { anyDestinationSql } from "../../store/from-outside.ts";
+import { anyDestinationSql } from "../../store/migrations.ts";
 import { Fault } from "../fault.ts";
 import { ApiError } from "./api.ts";
 import { withNotes } from "./context.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { latestEventSql } from "../../store/from-outside.ts";
+import { latestEventSql } from "../../store/migrations.ts";
 import { Fault } from "../fault.ts";
 import { ApiError } from "./api.ts";
 import { printNotes } from "./deploy.ts";

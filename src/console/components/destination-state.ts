@@ -1,4 +1,4 @@
-import type { DestinationBacklog } from "../../store/backlog.ts";
+import type { DestinationBacklog } from "../../store/destination-deliveries.ts";
 
 type Standing = Pick<DestinationBacklog, "enabled" | "isCircuitOpen" | "isFailing">;
 

@@ -1,5 +1,4 @@
-import type { DestinationBacklog } from "../../store/backlog.ts";
-import type { RecentOfDestination } from "../../store/recent-deliveries.ts";
+import type { DestinationBacklog, RecentOfDestination } from "../../store/destination-deliveries.ts";
 import { count } from "./figure.tsx";
 import { State } from "./state.tsx";
 import { Strip } from "./strip.tsx";

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import type { World } from "../../platform/world.ts";
 import type { Config } from "../../env.ts";
-import { withPrefix } from "../../platform/bytes.ts";
-import { hmacSha256, verifyHmacSha256 } from "../../platform/hmac.ts";
+import { withPrefix, hmacSha256, verifyHmacSha256 } from "../../platform/hmac.ts";
 
 /** How long a login lasts, whatever is done meanwhile. */
 export const SESSION_SECONDS = 8 * 3_600;

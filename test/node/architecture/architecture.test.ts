@@ -3,7 +3,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { expectedMigrations } from "../../../src/store/expected-migrations.ts";
+import { expectedMigrations } from "../../../src/store/migrations.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const source = path.join(root, "src");
@@ -17,7 +17,6 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "relay.ts": [
     "app.ts",
     "env.ts",
-    "write-counters.ts",
     "domain",
     "receive",
     "fan-out",
@@ -32,12 +31,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "fan-out": ["env.ts", "messages.ts", "qonto", "outbound", "store", "domain", "platform"],
   retry: ["env.ts", "messages.ts", "outbound", "store", "domain", "platform"],
   "dead-letters": ["env.ts", "messages.ts", "qonto", "store", "platform"],
-  cron: ["env.ts", "messages.ts", "write-counters.ts", "replay", "outbound", "store", "domain", "platform"],
+  cron: ["env.ts", "messages.ts", "replay", "outbound", "store", "domain", "platform"],
   api: [
     "config.ts",
     "env.ts",
     "messages.ts",
-    "write-counters.ts",
     "qonto",
     "outbound",
     "quarantine",
@@ -46,25 +44,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "domain",
     "platform",
   ],
-  console: [
-    "env.ts",
-    "write-counters.ts",
-    "api",
-    "qonto",
-    "outbound",
-    "quarantine",
-    "replay",
-    "store",
-    "domain",
-    "platform",
-  ],
+  console: ["env.ts", "api", "qonto", "outbound", "quarantine", "replay", "store", "domain", "platform"],
   quarantine: ["env.ts", "messages.ts", "qonto", "store", "platform"],
   replay: ["env.ts", "store", "domain"],
   outbound: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
   "env.ts": ["config.ts", "messages.ts", "store", "platform"],
   "config.ts": [],
   "messages.ts": ["domain"],
-  "write-counters.ts": ["store", "domain", "platform"],
   qonto: ["domain", "platform"],
   store: ["domain", "platform"],
   domain: [],
@@ -224,7 +210,7 @@ describe("each outside thing has one door", () => {
   });
 
   it("Qonto's header names are known to its own room and to what signs as Qonto does", () => {
-    expect(using(/x-qonto-signature|qonto-sha256-signature/)).toEqual(["outbound/sign.ts", "qonto/sign-as-qonto.ts"]);
+    expect(using(/x-qonto-signature|qonto-sha256-signature/)).toEqual(["outbound/sign.ts", "qonto/signature.ts"]);
   });
 });
 

@@ -11,7 +11,7 @@ import { QontoClient } from "../../../src/cli/qonto-client.ts";
 import { RelayClient } from "../../../src/cli/relay-client.ts";
 import { realWorld } from "../../../src/cli/world.ts";
 import type { Source } from "../../../src/domain/event.ts";
-import { readSignature } from "../../../src/qonto/read-signature.ts";
+import { readSignature } from "../../../src/qonto/signature.ts";
 import { QontoServer } from "../support/qonto-server/qonto-server.ts";
 import { wholeDeployment } from "../support/whole-deployment.ts";
 

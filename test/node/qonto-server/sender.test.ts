@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { readSignature } from "../../../src/qonto/read-signature.ts";
+import { readSignature } from "../../../src/qonto/signature.ts";
 import { DestinationServer } from "../../demo/destination-server.ts";
 import { type QontoOptions, QontoServer } from "../support/qonto-server/qonto-server.ts";
 

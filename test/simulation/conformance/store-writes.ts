@@ -1,3 +1,4 @@
+import { Counters } from "../../../src/domain/counters.ts";
 import * as audit from "../../../src/store/audit.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
 import * as deadLetters from "../../../src/store/dead-letters.ts";
@@ -7,7 +8,7 @@ import * as secrets from "../../../src/store/destination-secrets.ts";
 import * as destinations from "../../../src/store/destinations.ts";
 import * as events from "../../../src/store/events.ts";
 import * as keys from "../../../src/store/idempotency-keys.ts";
-import * as lane from "../../../src/store/drain.ts";
+import * as drain from "../../../src/store/drain.ts";
 import { findHeld } from "../../../src/store/leases.ts";
 import { writeCronState } from "../../../src/store/cron-state.ts";
 import * as quarantine from "../../../src/store/quarantine.ts";
@@ -16,9 +17,9 @@ import { replayDeliveries } from "../../../src/store/replay-deliveries.ts";
 import * as replays from "../../../src/store/replays.ts";
 import { upsertResources } from "../../../src/store/resources.ts";
 import * as retention from "../../../src/store/retention.ts";
-import { recordReleased, settleAccepted } from "../../../src/store/settle-quarantine.ts";
+import { recordReleased, settleAccepted } from "../../../src/store/quarantine.ts";
 import * as scan from "../../../src/store/recovery-scan.ts";
-import { addCounts, forgetRemovedDestinations } from "../../../src/store/counters.ts";
+import { forgetRemovedDestinations, writeCounters } from "../../../src/store/counters.ts";
 import * as tokens from "../../../src/store/tokens.ts";
 import { endUnwantedDeliveries } from "../../../src/store/unwanted-deliveries.ts";
 
@@ -128,15 +129,15 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
       seenDrainAt: chance() < 0.9 ? nextDrainAt : at(chance),
       isExclusive: isSo(chance),
     }));
-    await lane.claimDue(db, claims, { now: at(chance), claimedUntil });
+    await drain.claimDue(db, claims, { now: at(chance), claimedUntil });
     const turns = some(chance, found).map(({ id }) => ({ destinationId: id, nextDrainAt: perhapsAt(chance) }));
-    await lane.endDrains(db, turns, {
+    await drain.endDrains(db, turns, {
       now: at(chance),
       claimedUntil: isSo(chance) ? claimedUntil : at(chance),
     });
   },
-  findOverdue: (db, chance) => lane.overdueDestinations(db, at(chance), at(chance)),
-  endHeld: (db, chance) => lane.endHeldDeliveries(db, pick(chance, destinationIds), at(chance), 2),
+  findOverdue: (db, chance) => drain.overdueDestinations(db, at(chance), at(chance)),
+  endHeld: (db, chance) => drain.endHeldDeliveries(db, pick(chance, destinationIds), at(chance), 2),
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endUnwanted: (db, chance) => endUnwantedDeliveries(db, pick(chance, destinationIds), at(chance)),
@@ -243,16 +244,15 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   },
   writeCronState: (db, chance) =>
     writeCronState(db, { cron_ran_at: at(chance), recovery_scan_continues: pick(chance, [0, 1]) }),
-  addCounts: (db, chance) =>
-    addCounts(
-      db,
-      {
-        'received{kind="new"}': pick(chance, [1, 2]),
-        [`attempts{destination_id="${pick(chance, destinationIds)}"}`]: 1,
-        seconds: 0.25,
-      },
-      at(chance),
-    ),
+  writeCounters: (db, chance) => {
+    const counters = new Counters();
+    counters.giveBack({
+      'received{kind="new"}': pick(chance, [1, 2]),
+      [`attempts{destination_id="${pick(chance, destinationIds)}"}`]: 1,
+      seconds: 0.25,
+    });
+    return writeCounters(db, counters, at(chance));
+  },
   forgetRemoved: (db) => forgetRemovedDestinations(db).run(),
   keepToken: async (db, chance) => {
     const id = pick(chance, ["t1", "t2"]);

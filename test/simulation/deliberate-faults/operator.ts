@@ -64,7 +64,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
   },
   {
     title: "A released copy is settled though its event is not recorded",
-    file: "src/store/settle-quarantine.ts",
+    file: "src/store/quarantine.ts",
     from: `db.prepare(recordReleasedSql).bind(...eventParameters(event), id),`,
     to: `db.prepare("SELECT 1 AS id"),`,
   },

@@ -173,7 +173,7 @@ describe("the cron", () => {
       relay.passSeconds(60);
       const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
         const results = await proceed();
-        if (statements[0]?.includes("AS unfinished")) scanned.push(results[0]?.results.length ?? 0);
+        if (statements[0]?.includes("AS isUnfinished")) scanned.push(results[0]?.results.length ?? 0);
         return results;
       });
       const counting = new TestRelay({ DB });
@@ -201,10 +201,10 @@ describe("the cron", () => {
     const { relay } = await relayThatForgot(1);
     await relay.runQueues();
     const DB = interceptDatabase(env.DB, ({ statements }, proceed) =>
-      statements[0]?.includes("AS unfinished") ? Promise.reject(new Error("D1 is out of sorts")) : proceed(),
+      statements[0]?.includes("AS isUnfinished") ? Promise.reject(new Error("D1 is out of sorts")) : proceed(),
     );
     const ailing = new TestRelay({ DB });
-    await expect(ailing.runCron()).rejects.toThrow("CronRun failed in part");
+    await expect(ailing.runCron()).rejects.toThrow("Some of the cron's tasks failed");
     expect((await ailing.fetch("/health")).status).toBe(503);
     await relay.runCron();
     expect((await relay.fetch("/health")).status).toBe(200);

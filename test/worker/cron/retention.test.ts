@@ -194,7 +194,7 @@ describe("a run of the cron", () => {
   /** D1 that takes so many seconds for each page. */
   const slowPages = (relay: TestRelay, seconds: number) =>
     interceptDatabase(env.DB, ({ statements }, proceed) => {
-      if (statements[0]?.includes("AS deletable")) relay.passSeconds(seconds);
+      if (statements[0]?.includes("AS isDeletable")) relay.passSeconds(seconds);
       return proceed();
     });
 

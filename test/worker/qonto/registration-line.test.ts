@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Place, registrationLine } from "../../../src/qonto/registration-line.ts";
+import { type Place, registrationLine } from "../../../src/qonto/registration.ts";
 
 const reached = (stages: string) =>
   stages

@@ -1,8 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { signBusiness } from "../../../src/qonto/business-signature.ts";
-import { signOnboarding } from "../../../src/qonto/onboarding-signature.ts";
+import { signBusiness, signOnboarding, readSignature } from "../../../src/qonto/signature.ts";
 import { checkOfficialVectors, officialVectors } from "../../../src/qonto/official-vectors.ts";
-import { readSignature } from "../../../src/qonto/read-signature.ts";
 
 const bytes = (text: string) => Uint8Array.from(new TextEncoder().encode(text));
 const zeros = "0".repeat(64);

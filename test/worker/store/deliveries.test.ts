@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import type { Delivery } from "../../../src/domain/delivery.ts";
-import { latestAttempt, readLatestAttempt } from "../../../src/store/latest-attempt.ts";
+import { latestAttempt, readLatestAttempt } from "../../../src/store/destination-deliveries.ts";
 import { LEASE_MS } from "../../../src/domain/drain-plan.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
 import { bringDeliveriesForward } from "../../../src/store/destination-health.ts";

@@ -1,9 +1,8 @@
 import { parseInstant } from "../../../domain/instant.ts";
 import type { Source } from "../../../domain/event.ts";
-import { withPrefix } from "../../../platform/bytes.ts";
-import { type Secret, hmacSha256 } from "../../../platform/hmac.ts";
+import { type Secret, hmacSha256, withPrefix } from "../../../platform/hmac.ts";
 import { isObject, tryDecodeUtf8, tryParseJson } from "../../../platform/json.ts";
-import { readSignatureHeader } from "../../../qonto/read-signature.ts";
+import { readSignatureHeader } from "../../../qonto/signature.ts";
 import {
   type Framing,
   type Guess,

@@ -1,6 +1,5 @@
 import { gunzipSync, inflateSync } from "node:zlib";
-import { withPrefix } from "../../../platform/bytes.ts";
-import type { Secret } from "../../../platform/hmac.ts";
+import { type Secret, withPrefix } from "../../../platform/hmac.ts";
 import { isObject, parseJsonLosslessly, tryDecodeUtf8, tryParseJson } from "../../../platform/json.ts";
 import type { Claim } from "./read-claim.ts";
 import {

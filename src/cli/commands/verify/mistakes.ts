@@ -1,5 +1,4 @@
-import { MAX_DIGESTS } from "../../../qonto/business-signature.ts";
-import { MAX_HEADER_CHARACTERS } from "../../../qonto/signature-header.ts";
+import { MAX_DIGESTS, MAX_HEADER_CHARACTERS } from "../../../qonto/signature.ts";
 
 /** What somebody did wrong, how that shows, and what to do instead. */
 export interface Mistake {

@@ -1,9 +1,15 @@
 import type { Database } from "../../../store/database.ts";
 import { sumOf } from "../../../domain/counters.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
-import { backlogOf, readBacklogRow } from "../../../store/backlog.ts";
-import { edgesOf, latestAttempt, readEdges, readLatestAttempt } from "../../../store/latest-attempt.ts";
-import { readKindRow, recentKinds } from "../../../store/recent-kinds.ts";
+import {
+  backlogOf,
+  readBacklogRow,
+  edgesOf,
+  latestAttempt,
+  readEdges,
+  readLatestAttempt,
+} from "../../../store/destination-deliveries.ts";
+import { readKindRow, recentKinds } from "../../../store/traffic.ts";
 import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
 import { countsByHour, readCountsOfHour } from "../../../store/counters.ts";
 import type { DestinationFacts } from "./judge-destination.ts";

@@ -3,7 +3,7 @@ import type { Attempt } from "../../../domain/delivery.ts";
 import type { Counters } from "../../../domain/counters.ts";
 import { existingDestination, testDestination } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
-import { writeCounters } from "../../../write-counters.ts";
+import { writeCounters } from "../../../store/counters.ts";
 import { addresses, destinationAddress } from "../../addresses.ts";
 import { Notice } from "../../components/notice.tsx";
 import { Page } from "../../components/page.tsx";

@@ -1,6 +1,6 @@
 import { existingDestination, removeDestination } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
-import { COUNTED_AT_MOST, backlogOf, readBacklogRow } from "../../../store/backlog.ts";
+import { COUNTED_AT_MOST, backlogOf, readBacklogRow } from "../../../store/destination-deliveries.ts";
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";
 import { linkTo } from "../../components/filters.tsx";
 import { count } from "../../components/figure.tsx";

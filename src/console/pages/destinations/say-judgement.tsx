@@ -1,5 +1,5 @@
 import type { Child } from "hono/jsx";
-import { KINDS_OF_AT_MOST } from "../../../store/recent-kinds.ts";
+import { KINDS_OF_AT_MOST } from "../../../store/traffic.ts";
 import { count } from "../../components/figure.tsx";
 import { Time, durationInWords } from "../../components/time.tsx";
 import { answerInWords } from "./attempt-words.ts";

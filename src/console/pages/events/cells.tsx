@@ -1,6 +1,6 @@
 import { isReconciled } from "../../../domain/event.ts";
-import type { EventOutcome } from "../../../store/event-outcomes.ts";
-import type { FoundEvent } from "../../../store/event-search.ts";
+import type { EventOutcome } from "../../../store/event-progress.ts";
+import type { FoundEvent } from "../../../store/search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
 import { count } from "../../components/figure.tsx";
 import { State } from "../../components/state.tsx";

@@ -1,4 +1,4 @@
-import type { Named } from "../../../store/id-search.ts";
+import type { Named } from "../../../store/search.ts";
 import { addresses, eventAddress, resourceAddress } from "../../addresses.ts";
 import { Notice } from "../../components/notice.tsx";
 import { Time } from "../../components/time.tsx";

@@ -1,7 +1,7 @@
 import type { Child } from "hono/jsx";
-import { outcomes } from "../../../store/event-outcomes.ts";
-import type { EventPosition } from "../../../store/event-list.ts";
-import type { FoundEvent } from "../../../store/event-search.ts";
+import { outcomes } from "../../../store/event-progress.ts";
+import type { EventPosition } from "../../../store/event-order.ts";
+import type { FoundEvent } from "../../../store/search.ts";
 import { addresses } from "../../addresses.ts";
 import { Filters, Pager, linkTo } from "../../components/filters.tsx";
 import { Field } from "../../components/form.tsx";

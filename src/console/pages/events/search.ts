@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
-import { outcomes } from "../../../store/event-outcomes.ts";
-import type { EventPosition, EventQuery } from "../../../store/event-list.ts";
+import { outcomes } from "../../../store/event-progress.ts";
+import type { EventPosition } from "../../../store/event-order.ts";
+import type { EventQuery } from "../../../store/event-list.ts";
 import { moment, momentText } from "../../components/moment-field.tsx";
 
 /** Blanks are as good as nothing; what is longer than any name finds nothing. */

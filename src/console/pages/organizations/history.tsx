@@ -1,7 +1,6 @@
 import { encodeCursor } from "../../../api/requests.ts";
-import type { EventPosition } from "../../../store/event-list.ts";
-import type { EventOfResource, ResourceHistory } from "../../../store/resource-events.ts";
-import type { ResourceRow } from "../../../store/resources.ts";
+import type { EventPosition } from "../../../store/event-order.ts";
+import type { EventOfResource, ResourceHistory, ResourceRow } from "../../../store/resources.ts";
 import { eventAddress, resourceAddress } from "../../addresses.ts";
 import { State } from "../../components/state.tsx";
 import { Table } from "../../components/table.tsx";

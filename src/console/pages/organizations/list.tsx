@@ -2,12 +2,7 @@ import { z } from "zod";
 import type { Database } from "../../../store/database.ts";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import { toPage } from "../../../api/responses.ts";
-import {
-  type OrganizationSummary,
-  summaryAt,
-  latestReceipts,
-  listSummaries,
-} from "../../../store/organization-summaries.ts";
+import { type OrganizationSummary, summaryAt, latestReceipts, listSummaries } from "../../../store/organizations.ts";
 import { addresses, organizationAddress } from "../../addresses.ts";
 import { Pager } from "../../components/filters.tsx";
 import { EmptyState, Notice } from "../../components/notice.tsx";

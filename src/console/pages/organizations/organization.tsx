@@ -1,7 +1,7 @@
 import { notFound } from "../../../api/requests.ts";
 import { readData } from "../../../qonto/resource.ts";
-import { MOST_TYPES, countUpTo, summaryAt, readCount } from "../../../store/organization-summaries.ts";
-import { summaries, readSummary } from "../../../store/resource-summaries.ts";
+import { MOST_TYPES, countUpTo, summaryAt, readCount } from "../../../store/organizations.ts";
+import { summaries, readSummary } from "../../../store/resources.ts";
 import { addresses, resourcesAddress } from "../../addresses.ts";
 import { count } from "../../components/figure.tsx";
 import { linkTo } from "../../components/filters.tsx";

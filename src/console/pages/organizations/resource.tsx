@@ -1,9 +1,7 @@
 import { z } from "zod";
 import { cursorOf, notFound } from "../../../api/requests.ts";
 import { readData } from "../../../qonto/resource.ts";
-import { historyOf } from "../../../store/resource-events.ts";
-import { summariesOf } from "../../../store/resource-summaries.ts";
-import { type ResourceRow, findResource } from "../../../store/resources.ts";
+import { historyOf, summariesOf, type ResourceRow, findResource } from "../../../store/resources.ts";
 import { addresses, eventAddress, organizationAddress, resourcesAddress } from "../../addresses.ts";
 import { Amount } from "../../components/amount.tsx";
 import { linkTo } from "../../components/filters.tsx";

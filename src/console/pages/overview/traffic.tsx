@@ -1,4 +1,4 @@
-import { OUTCOMES_CHARTED_AT_MOST } from "../../../store/event-outcomes.ts";
+import { OUTCOMES_CHARTED_AT_MOST } from "../../../store/traffic.ts";
 import { Chart } from "../../components/chart.tsx";
 import { Figure, Figures, count } from "../../components/figure.tsx";
 import { Time, durationInWords } from "../../components/time.tsx";

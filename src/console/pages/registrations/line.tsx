@@ -1,4 +1,4 @@
-import type { Place, Reached } from "../../../qonto/registration-line.ts";
+import type { Place, Reached } from "../../../qonto/registration.ts";
 import { eventAddress } from "../../addresses.ts";
 import { TimeOfText } from "../../components/time.tsx";
 import { stageName } from "./stage-name.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import { toPage } from "../../../api/responses.ts";
-import { registrationLine } from "../../../qonto/registration-line.ts";
+import { registrationLine } from "../../../qonto/registration.ts";
 import { type StageRow, latestStagesOf, listRegistrationIds } from "../../../store/registrations.ts";
 import { addresses, registrationAddress } from "../../addresses.ts";
 import { Pager } from "../../components/filters.tsx";

@@ -1,5 +1,5 @@
 import { notFound } from "../../../api/requests.ts";
-import { registrationLine } from "../../../qonto/registration-line.ts";
+import { registrationLine } from "../../../qonto/registration.ts";
 import { MOST_STAGES, type StageRow, latestStagesOf } from "../../../store/registrations.ts";
 import { addresses } from "../../addresses.ts";
 import { Page } from "../../components/page.tsx";

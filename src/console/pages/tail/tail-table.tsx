@@ -1,6 +1,6 @@
 import { isAttempt } from "../../../domain/delivery.ts";
-import type { DeliverySummary, FoundEvent } from "../../../store/event-search.ts";
-import type { ListedDestination } from "../../../store/destination-list.ts";
+import type { DeliverySummary, FoundEvent } from "../../../store/search.ts";
+import type { ListedDestination } from "../../../store/destinations.ts";
 import { State } from "../../components/state.tsx";
 import { Table } from "../../components/table.tsx";
 import { DestinationLink } from "../../components/destination-link.tsx";

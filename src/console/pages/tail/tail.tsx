@@ -1,6 +1,6 @@
 import type { World } from "../../../platform/world.ts";
-import { searchEvents } from "../../../store/event-search.ts";
-import { readListedDestination, destinationList } from "../../../store/destination-list.ts";
+import { searchEvents } from "../../../store/search.ts";
+import { readListedDestination, destinationList } from "../../../store/destinations.ts";
 import { addresses } from "../../addresses.ts";
 import { Filters, linkTo } from "../../components/filters.tsx";
 import { EmptyState } from "../../components/notice.tsx";

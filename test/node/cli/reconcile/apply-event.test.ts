@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { applyEvent } from "../../../../src/cli/commands/reconcile/apply-event.ts";
 import { RelayClient } from "../../../../src/cli/relay-client.ts";
 import { realWorld } from "../../../../src/cli/world.ts";
-import { readSignature } from "../../../../src/qonto/read-signature.ts";
+import { readSignature } from "../../../../src/qonto/signature.ts";
 import { type Answer, type Received, ScriptedServer } from "../scripted-server.ts";
 
 const SECRET = "business-secret";

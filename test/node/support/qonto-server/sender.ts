@@ -1,6 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { signBusiness } from "../../../../src/qonto/business-signature.ts";
-import { signOnboarding } from "../../../../src/qonto/onboarding-signature.ts";
+import { signBusiness, signOnboarding } from "../../../../src/qonto/signature.ts";
 
 /** Where something is sent to, and what signs it. */
 export interface Receiver {

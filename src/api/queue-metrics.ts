@@ -6,14 +6,14 @@ const TIMEOUT_MS = 1_000;
 
 export type QueueName = "events" | "retries" | "dead_letters";
 
-export interface QueueFigures {
+export interface QueueMetrics {
   readonly backlog: number;
-  /** Unix milliseconds; null when none waits, or the queue does not say. */
+  /** Unix milliseconds; null for an empty queue, or one that does not tell. */
   readonly oldestMessageAt: number | null;
 }
 
-/** What the queues say of themselves; null for one that does not answer in time. */
-export async function readQueues(env: Env, timers: Timers): Promise<Record<QueueName, QueueFigures | null>> {
+/** The queues' own metrics; null for a queue that does not answer in time. */
+export async function readQueues(env: Env, timers: Timers): Promise<Record<QueueName, QueueMetrics | null>> {
   const [events, retries, deadLetters] = await Promise.all([
     readQueue(env.EVENTS, timers),
     readQueue(env.RETRIES, timers),
@@ -22,13 +22,13 @@ export async function readQueues(env: Env, timers: Timers): Promise<Record<Queue
   return { events, retries, dead_letters: deadLetters };
 }
 
-async function readQueue(queue: Pick<Queue, "metrics">, timers: Timers): Promise<QueueFigures | null> {
+async function readQueue(queue: Pick<Queue, "metrics">, timers: Timers): Promise<QueueMetrics | null> {
   const read = await withTimeout((async () => queue.metrics())(), TIMEOUT_MS, timers);
   if (read.state === "done") {
     const { backlogCount, oldestMessageTimestamp } = read.value;
     const oldest = oldestMessageTimestamp?.getTime() ?? 0;
     return { backlog: backlogCount, oldestMessageAt: oldest > 0 ? oldest : null };
   }
-  if (read.state === "failed") logFailure("read-queue", read.error);
+  if (read.state === "failed") logFailure("api", read.error, { message: "queue_metrics.read_failed" });
   return null;
 }
