@@ -46,7 +46,7 @@ export class Invocation {
     this.terminal = new Terminal({ env, ...streams }, this.secrets);
     this.settings = new Settings(env, directory, this.secrets, (line) => this.terminal.tell(line));
     this.stdin = stdin;
-    // npm changes to the project's directory, and tells where the person stands.
+    // npm changes to the project's directory; INIT_CWD is the person's.
     this.directory = env["INIT_CWD"] ?? workingDirectory;
     this.interrupt = interrupt;
     this.world = endingWith(ending, { ...realWorld, ...world });

@@ -36,7 +36,7 @@ export class Output {
     return this.#terminal.clean(printable(text));
   }
 
-  /** A sentence beside the result. */
+  /** A sentence that is not part of the result. */
   note(text: string): void {
     this.#terminal.tell(`${printable(text)}\n`);
   }

@@ -52,7 +52,7 @@ export class QontoRefusal extends Fault {
 
 export const qontoRemedies = {
   401: "Get a new OAuth access token and set QONTO_ACCESS_TOKEN; for the sandbox set QONTO_STAGING_TOKEN too.",
-  403: "The token lacks a scope: subscriptions need `webhook`, each type its own besides.",
+  403: "The token lacks a scope: subscriptions need `webhook`, and each type its own.",
   404: "It is not there, or belongs to another user or client: `subscriptions list` shows yours.",
   429: "Too many requests. Wait some minutes, and run it again.",
 } as const;
@@ -160,7 +160,7 @@ export class QontoClient {
       promised = (total ?? 0) - read;
       yield { items, total };
       const next = answer.meta?.next_page ?? page;
-      // A page that leads back would be read for ever.
+      // A page that leads back would never end.
       if (next <= page) return;
       before = page;
       page = next;

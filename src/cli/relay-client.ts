@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { pageOfSchema, problem as problemSchema } from "../api/schemas/common.ts";
 import { type AccessHeaders, accessRemedy, isFromAccess } from "./cloudflare-access.ts";
 import { Fault } from "./fault.ts";
 import { type Answer, HttpClient, type HttpRequest, type Query, queryText, tryParseLosslessly } from "./network.ts";
@@ -7,7 +8,7 @@ import { type World, realWorld } from "./world.ts";
 const ANSWERS_WITHIN_MS = 30_000;
 const LARGEST_PAGE = 100;
 
-const problem = z.object({ code: z.string(), detail: z.string() });
+const problem = problemSchema.pick({ code: true, detail: true });
 
 type Problem = z.output<typeof problem>;
 
@@ -94,7 +95,7 @@ export class RelayClient {
     item: Schema,
     { limit = Infinity, ...query }: Query & { readonly limit?: number | undefined } = {},
   ): AsyncGenerator<z.output<Schema>> {
-    const schema = z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+    const schema = pageOfSchema(item);
     let left = limit;
     let cursor: string | undefined;
     do {
@@ -125,7 +126,7 @@ export class RelayClient {
   }
 }
 
-const behindAccess = { code: "behind_access", detail: "Cloudflare Access stands before the relay's API" };
+const behindAccess = { code: "behind_access", detail: "Cloudflare Access protects the relay's API" };
 
 const notARelay = { code: "not_a_relay", detail: "What answers there is not this relay" };
 

@@ -62,7 +62,7 @@ export class Terminal {
     this.#write(this.#stdout, text);
   }
 
-  /** What is said beside the result. */
+  /** Everything else than the result. */
   tell(text: string): void {
     this.clearProgress();
     this.#write(this.#stderr, this.clean(text));
@@ -73,7 +73,7 @@ export class Terminal {
     return this.#secrets.hide(text);
   }
 
-  /** What the run is doing, to a person alone; the next one takes its place. */
+  /** What the run is doing, on a terminal only. The next one replaces it. */
   progress(text: string): void {
     if (this.#stderr.isTTY !== true) return;
     this.#write(this.#stderr, CLEAR_LINE + text.slice(0, this.widths.stderr - 1));

@@ -128,7 +128,7 @@ export function meaningOf(answer: WebhookAnswer, secretFrom: string): string | n
   const meaning = meanings[code ?? ""];
   if (meaning !== undefined) return meaning;
   if (answer.isFromAccess)
-    return "Cloudflare Access stands before the address, and Qonto cannot log in: add a Bypass policy for its path.";
+    return "Cloudflare Access protects the address, and Qonto cannot log in: add a Bypass policy for its path.";
   if (status >= 300 && status < 400) return "It redirects, which Qonto does not follow: use the address it leads to.";
   if (status === 404 || status === 405)
     return "Nothing takes webhooks at this address: the relay's path is /webhooks/qonto.";

@@ -24,21 +24,21 @@ const id = { id: "as `destinations list` shows it" };
 /** Options that say what a destination is sent, and how. */
 const settable = {
   description: option("--description <text>", "what people call it"),
-  types: option(
-    "--types <types>",
-    "comma-separated, each exact or with a * at its end; `all`",
-    orWord("all", [], readList),
-  ),
-  organizations: option("--organizations <ids>", "comma-separated; `all`", orWord("all", null, readList)),
+  types: option("--types <types>", "comma-separated, each exact or ending in *; or `all`", orWord("all", [], readList)),
+  organizations: option("--organizations <ids>", "comma-separated; or `all`", orWord("all", null, readList)),
   retrySchedule: option(
     "--retry-schedule <seconds>",
-    "waits between attempts, as 5,60,3600; `default`",
+    "seconds before each retry, as 5,60,3600; or `default`",
     orWord("default", null, (text, name, now) =>
       readList(text, name, now).map((seconds) => readNumber(seconds, name, now)),
     ),
   ),
   timeoutMs: option("--timeout-ms <ms>", "how long an attempt may take, 100 to 30000", readNumber),
-  maxPerSecond: option("--max-per-second <n>", "how many a second at most; `none`", orWord("none", null, readNumber)),
+  maxPerSecond: option(
+    "--max-per-second <n>",
+    "how many a second at most; or `none`",
+    orWord("none", null, readNumber),
+  ),
 };
 
 interface Settings {
@@ -65,9 +65,9 @@ function inputOf(given: Settings): Readonly<Record<string, unknown>> {
 
 const list = defineCommand({
   name: "list",
-  summary: "list them, from all pages",
+  summary: "list them all",
   asks: ["relay"],
-  options: { limit: option("--limit <n>", "no more than these", readWhole(1, 999_999_999)) },
+  options: { limit: option("--limit <n>", "at most this many", readWhole(1, 999_999_999)) },
   examples: ["npm run qonto -- destinations list --limit 10"],
   async run({ output, openRelay }, { limit }) {
     const found = await Array.fromAsync(openRelay().list(DESTINATIONS_PATH, destination, { limit }));
@@ -160,7 +160,7 @@ const rotateSecret = defineCommand({
     secrets.keep(rotated.secret);
     const signing =
       overlap === 0
-        ? ["Deliveries are signed with it alone from now on."]
+        ? ["From now on deliveries are signed with this secret only."]
         : [
             "Deliveries are signed with it and with the old one until the overlap ends.",
             "X-Qonto-Signature has room for one signature: it stays that of the oldest secret until its overlap ends. Let the receiver accept both secrets.",

@@ -21,13 +21,13 @@ const list = defineCommand({
   summary: "list them, newest first",
   asks: ["relay"],
   options: {
-    type: option("--type <type>", "of this type alone"),
-    organization: option("--organization <id>", "of this organization alone"),
+    type: option("--type <type>", "of this type only"),
+    organization: option("--organization <id>", "of this organization only"),
     since: option("--since <time>", "received then or later: an instant, or how long ago, as 2h", readIsoTime),
     until: option("--until <time>", "received before", readIsoTime),
     limit: withDefault(
       "--limit <n>",
-      "no more than these; `all`",
+      "at most this many; or `all`",
       "50",
       orWord("all", Infinity, readWhole(1, 999_999_999)),
     ),

@@ -32,7 +32,7 @@ export function listSubscriptions(qonto: QontoClient): AsyncGenerator<Subscripti
 }
 
 const ROTATION = `To change the secret: Qonto cannot change one, so create a second subscription for the same address and types, let the
-relay know both secrets, and delete the first when events come with the new one. The id of an event tells whether it
+relay know both secrets, and delete the first when events arrive with the new one. The id of an event tells whether it
 arrived twice meanwhile.`;
 
 const id = { id: "the subscription's id" };
@@ -44,7 +44,7 @@ const settable = {
 
 const list = defineCommand({
   name: "list",
-  summary: "list them, from all pages",
+  summary: "list them all",
   asks: ["qonto"],
   examples: ["npm run qonto -- subscriptions list --sandbox"],
   async run({ output, openQonto }) {

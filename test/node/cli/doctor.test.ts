@@ -661,7 +661,7 @@ describe("Cloudflare Access before what the doctor asks", () => {
     expect(faultsOf(examined)).toEqual([]);
     const skipped = {
       outcome: "skipped",
-      why: "Cloudflare Access stands before the operator's API.",
+      why: "Cloudflare Access protects the operator's API.",
       enable: expect.stringMatching(/^Set CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET .* or let \/api through\.$/),
     };
     for (const name of ["access", "queues", "destinations"]) {
@@ -675,7 +675,7 @@ describe("Cloudflare Access before what the doctor asks", () => {
     expect(faultsOf(examined)).toEqual([]);
     expect(examined.find(({ check }) => check.name === "health")?.result).toMatchObject({
       outcome: "skipped",
-      why: "Cloudflare Access stands before /health.",
+      why: "Cloudflare Access protects /health.",
       enable: expect.stringContaining("or let /health through."),
     });
   });

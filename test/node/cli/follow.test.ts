@@ -266,7 +266,7 @@ describe("tail", () => {
     ]);
     expect(shown.filter((line) => !line.includes("→"))).toEqual(["one unmatched", "two unmatched", "three unmatched"]);
     expect(relay.notes).toEqual([
-      "Events are shown as they come.",
+      "Events are shown as they arrive.",
       expect.stringContaining("Trying until it does."),
       "The relay answers again.",
     ]);

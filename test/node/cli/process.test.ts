@@ -34,7 +34,7 @@ it("a terminal that is closed ends a command quietly", async () => {
   const tail = spawnQonto(["tail", "--since", "3d", "--url", server.url], TOKEN);
   tail.process.stdout.destroy();
   const { code, stderr } = await tail.ended;
-  expect([code, stderr]).toEqual([0, expect.stringMatching(/^(Events are shown as they come\.\n)?$/)]);
+  expect([code, stderr]).toEqual([0, expect.stringMatching(/^(Events are shown as they arrive\.\n)?$/)]);
   await server.stop();
 });
 

@@ -129,7 +129,7 @@ describe("destinations", () => {
     expect(tooMany.stderr).toMatch(/^Five secrets sign already\. .*\(409 too_many_rotations, /);
     expect(tooMany.stderr).toContain("--overlap 0");
     const { stdout: told } = await qonto(["destinations", "rotate-secret", id, "--overlap", "0"], environment);
-    expect(told).toContain("signed with it alone from now on.");
+    expect(told).toContain("deliveries are signed with this secret only.");
     expect(await json("destinations", "test", id)).toMatchObject({ outcome: "delivered", status: 200 });
     receiver.answer = () => ({ status: 401, body: { says: "no" } });
     const { code, stdout } = await qonto(["destinations", "test", id], environment);
@@ -228,7 +228,7 @@ describe("tail", () => {
     const tail = new QontoProgram(["tail", "--type", "v1/products", "--json", "--url", url], environment);
     const human = new QontoProgram(["tail", "--since", "1h"], environment);
     await human.says(before);
-    await tail.says("Events are shown as they come.", "stderr");
+    await tail.says("Events are shown as they arrive.", "stderr");
     const first = (await json("send", "v1/products")).answers[0].event_id;
     await tail.says(new RegExp(`"outcome","id":"${first}"`));
     await human.says(new RegExp(`→ settled.*${first}.*${destination} delivered \\(attempt 1: 200, \\d+ ms\\)`));

@@ -343,7 +343,7 @@ describe("the terminal", () => {
       {},
       { terminal, input: vector.body },
     );
-    expect(verifying.stderr).toBe(`${line("Making every known ")}${line("")}`);
+    expect(verifying.stderr).toBe(`${line("Trying every known ")}${line("")}`);
   });
 
   it("interrupts a command, which then says nothing and ends with 130", async () => {
@@ -386,7 +386,7 @@ describe("a run", () => {
     const waiting = new QontoProgram(["tail", "--url", server.url], TOKEN, {
       world: { wait: (_ms, signal) => never(signal) },
     });
-    await waiting.says("as they come", "stderr");
+    await waiting.says("as they arrive", "stderr");
     waiting.interrupt();
     await waiting.ended;
     expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);

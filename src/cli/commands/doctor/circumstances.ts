@@ -117,7 +117,7 @@ export function certificateOf(host: string, port: number): Promise<Certificate> 
   });
 }
 
-/** Node gives the code alone, or an error with it. */
+/** Node gives a code, or an error with one. */
 function codeOf(refused: unknown): string {
   return refused instanceof Error && "code" in refused ? String(refused.code) : String(refused);
 }

@@ -28,14 +28,14 @@ export const doctor = defineCommand({
   },
   help: `It looks from outside without any credential, and closer with ADMIN_TOKEN (the relay's inside), QONTO_WEBHOOK_SECRETS and
 QONTO_ONBOARDING_SECRETS (the live secrets), QONTO_ACCESS_TOKEN (the subscriptions at Qonto) and CLOUDFLARE_API_TOKEN (what
-is deployed). Where Cloudflare Access stands before /api or /health, CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET let it
+is deployed). Where Cloudflare Access protects /api or /health, CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET let it
 in. It changes nothing: its probes are events of a type of their own, which are not stored and reach no destination. Exit
 code: 0 without a fault, 1 with any.`,
   examples: ["npm run qonto -- doctor --url https://relay.example.com"],
   async run(context, { queueSeconds }) {
     const { output, settings, world, isSandbox } = context;
     const address = readAddress(context.relayUrl);
-    // Without https they would travel readable for all, as the token would.
+    // Without https they would be sent unencrypted, as the token would.
     const accessHeaders = address.isHttps || address.isLocal ? readAccessHeaders(settings) : {};
     const target = new Target({
       address,
@@ -70,7 +70,7 @@ function accessToRelay(
   accessHeaders: AccessHeaders,
 ): Access<RelayClient> {
   if (!isHttps && !isLocal) {
-    return { lacks: "Without https the token would travel readable for all.", enable: "Give an https address." };
+    return { lacks: "Without https the token would be sent unencrypted.", enable: "Give an https address." };
   }
   const token = settings.sharedSecret("ADMIN_TOKEN", origin);
   if (token === undefined) {

@@ -2,7 +2,7 @@ import { WEBHOOK_PATH } from "../../webhook.ts";
 import { UNREACHABLE_REMEDY, qontoRemedies } from "../../qonto-client.ts";
 import { accessRemedy } from "../../cloudflare-access.ts";
 
-/** What a fault means and what to do. `{name}` stands for a value of the finding, or of the address that is examined. */
+/** What a fault means and what to do. `{name}` is replaced by a value of the finding, or of the address that is examined. */
 export interface FaultText {
   readonly means: string;
   readonly remedy: string;
@@ -60,7 +60,7 @@ export const faults = {
   },
 
   tls_fails: {
-    means: "No https connection comes about.",
+    means: "No https connection can be made.",
     remedy: "Look whether a server listens there, and whether it speaks TLS on that port.",
   },
   certificate_expired: {
@@ -88,11 +88,11 @@ export const faults = {
   answer_too_slow: {
     means: "The relay does not answer within 1 s: Qonto hangs up, sends the event again, and in the end abandons it.",
     remedy:
-      "Look at /health, at the relay's log and at what stands before the relay; D1 and queue are waited for 750 ms at most. Restart a local relay.",
+      "Look at /health, at the relay's log and at what is in front of the relay; D1 and queue are waited for 750 ms at most. Restart a local relay.",
     commands: [TAIL],
   },
   behind_access: {
-    means: "Cloudflare Access stands before the webhook address, and Qonto cannot log in.",
+    means: "Cloudflare Access protects the webhook address, and Qonto cannot log in.",
     remedy: `In Zero Trust, Access controls, Applications: protect only /console and /api of this host, or add a Bypass policy for the path ${WEBHOOK_PATH} (and /health). An account that requires Access for all Workers needs this exception too.`,
   },
   redirected: {
@@ -105,7 +105,7 @@ export const faults = {
   },
   post_refused: {
     means: "The address does not take POST.",
-    remedy: `Look at what stands before the relay: it must let POST through to ${WEBHOOK_PATH}.`,
+    remedy: `Look at what is in front of the relay: it must let POST through to ${WEBHOOK_PATH}.`,
   },
   login_before_relay: {
     means: "Something before the relay asks for a login, which Qonto has not.",
@@ -127,7 +127,7 @@ export const faults = {
     commands: [DEPLOY],
   },
   not_stored: {
-    means: "D1 does not write a probe in time: events depend on the queue alone, and what it does not take gets 503.",
+    means: "D1 does not write a probe in time: events depend on the queue only, and what it does not take gets 503.",
     remedy: "Look at `health` below, at Cloudflare's status page, and at the account's limits.",
   },
   relay_error: { means: "The relay fails.", remedy: "Look at its log.", commands: [TAIL] },
@@ -197,11 +197,11 @@ export const faults = {
   signature_dropped: {
     means: "The signature's header does not reach the relay.",
     remedy:
-      "Look at what stands before the relay (a proxy, a rule that removes headers): it must let X-Qonto-Signature and Qonto-SHA256-Signature through.",
+      "Look at what is in front of the relay (a proxy, a rule that removes headers): it must let X-Qonto-Signature and Qonto-SHA256-Signature through.",
   },
   signature_changed: {
     means: "The signature's header reaches the relay in another form than it was sent.",
-    remedy: "Look at what stands before the relay: it must pass headers on as they are, commas and all.",
+    remedy: "Look at what is in front of the relay: it must pass headers on as they are, commas and all.",
   },
   forged_accepted: {
     means: "Events with a forged signature are accepted: anybody can invent them.",
@@ -209,7 +209,7 @@ export const faults = {
   },
   unsigned_accepted: {
     means: "Requests without a signature are accepted: anybody can invent events.",
-    remedy: "Look at what stands before the relay: something answers in its place, or signs for others.",
+    remedy: "Look at what is in front of the relay: something answers in its place, or signs requests.",
   },
   stale_accepted: {
     means: "Signatures of two days ago are accepted: a recorded request can be sent again.",
@@ -227,7 +227,7 @@ export const faults = {
   },
 
   service_token_refused: {
-    means: "Cloudflare Access stands before the operator's API and does not admit the service token.",
+    means: "Cloudflare Access protects the operator's API and does not admit the service token.",
     remedy: accessRemedy("/api"),
   },
   admin_token_refused: {
@@ -249,7 +249,7 @@ export const faults = {
     commands: ["npx wrangler secret delete ALLOW_PRIVATE_DESTINATIONS"],
   },
   database_unwell: {
-    means: "D1 does not answer as it should: events go through the queue alone, and nothing is delivered.",
+    means: "D1 does not answer as it should: events go through the queue only, and nothing is delivered.",
     remedy: "Look at Cloudflare's status page.",
   },
   destination_secrets_undecryptable: {
@@ -327,13 +327,13 @@ export const faults = {
   },
   signatures_malformed: {
     means: "Events arrive with signature headers that cannot be read: something on the way changes them.",
-    remedy: "Look at what stands before the relay; `verify` says what is wrong with one.",
+    remedy: "Look at what is in front of the relay; `verify` says what is wrong with one.",
     commands: ["npm run qonto -- verify --help"],
   },
   signatures_missing: {
     means:
       "Most requests arrive without a signature: something on the way drops the header, or strangers found the address.",
-    remedy: "If `traffic` is silent too, look at what stands before the relay; otherwise it does no harm.",
+    remedy: "If `traffic` is silent too, look at what is in front of the relay; otherwise it does no harm.",
   },
   all_traffic_silent: { means: "No events of any type have arrived for longer than is usual.", ...silence },
   traffic_silent: { means: "No {type} has arrived from {organization} for longer than is usual.", ...silence },

@@ -82,7 +82,7 @@ export class Target {
     await this.#requireAnswer();
     const answer = await this.#health();
     if (answer?.isBehindAccess === true) {
-      throw new CheckEnded(skipped("Cloudflare Access stands before /health.", accessRemedy("/health")));
+      throw new CheckEnded(skipped("Cloudflare Access protects /health.", accessRemedy("/health")));
     }
     if (answer === null || answer.health === null) {
       throw new CheckEnded(skipped("Nothing like the relay's /health is there."));
@@ -100,7 +100,7 @@ export class Target {
       if (!(error instanceof Fault)) throw error;
       const isBehindAccess = error instanceof RelayRefusal && error.code === "behind_access";
       if (isBehindAccess && Object.keys(accessHeaders).length === 0) {
-        const lacks = "Cloudflare Access stands before the operator's API.";
+        const lacks = "Cloudflare Access protects the operator's API.";
         return { state: "closed", lacks, enable: accessRemedy("/api") } as const;
       }
       const isRefusal = error instanceof RelayRefusal && [401, 403, 429].includes(error.status);

@@ -21,7 +21,7 @@ const ANSWERS_WITHIN_MS = 10_000;
 /** Waits before the retries, for a relay that is unavailable for a moment. */
 const RETRY_WAITS_MS = [500, 1_000, 2_000, 4_000, 8_000];
 
-/** For what stands before the relay. The relay and the destinations behind it read the id, which is signed. */
+/** For a proxy in front of the relay. The relay and its destinations read the id, which is signed. */
 const headers = { "x-relay-reconciled": "true" };
 
 const accepted = z.object({ status: z.enum(["accepted", "duplicate"]) });

@@ -24,7 +24,7 @@ export interface Difference {
   readonly fields: readonly string[];
   readonly bank_updated_at: string | null;
   readonly relay_version_at: string | null;
-  /** The event that stands for it; null for what is extra, for which there is none. */
+  /** The event that was made for it; null for an extra resource, for which none is made. */
   readonly event_id: string | null;
   readonly outcome: "reported" | Applied;
 }

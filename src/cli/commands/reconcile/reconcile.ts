@@ -26,7 +26,7 @@ export const reconcile = defineCommand({
   asks: ["relay", "qonto"],
   options: {
     sinceMs: required("--since <time>", "what has changed then or later: an instant, or how long ago, as 3d", readTime),
-    given: option("--types <types>", "these alone, comma-separated (else all that Qonto lists)", readTypes),
+    given: option("--types <types>", "only these, comma-separated (else all that Qonto lists)", readTypes),
     apply: flag("--apply", "send what is missing or has drifted to the relay, as events signed like Qonto's"),
   },
   help: `Types: ${listableTypes.join(", ")}.

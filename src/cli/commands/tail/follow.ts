@@ -37,7 +37,7 @@ interface State {
 
 /**
  * Reports each event once when it is received, and once when it has ended; in between the answers of its destinations, if
- * that takes long. Goes on for ever, also while the relay restarts.
+ * that takes long. Never ends, also while the relay restarts.
  */
 export async function follow(relay: RelayClient, following: Following): Promise<never> {
   const { note, wait } = following;
@@ -53,7 +53,7 @@ export async function follow(relay: RelayClient, following: Following): Promise<
   const list = (fromMs: number | null) => listSince(relay, following, latest(fromMs, startMs));
   const { fresh: past } = seen.add(await list(null));
   if (following.sinceMs !== undefined) report(past, 0);
-  note("Events are shown as they come.");
+  note("Events are shown as they arrive.");
 
   let isAway = false;
   for (let round = 1; ; round += 1) {

@@ -11,8 +11,8 @@ export const tail = defineCommand({
     "show events as they are received, and the answers of their destinations: when all have answered, and meanwhile if it takes long; Ctrl-C ends it",
   asks: ["relay"],
   options: {
-    type: option("--type <type>", "of this type alone"),
-    organization: option("--organization <id>", "of this organization alone"),
+    type: option("--type <type>", "of this type only"),
+    organization: option("--organization <id>", "of this organization only"),
     sinceMs: option("--since <time>", "begin there: an instant, or how long ago, as 2h (else now)", readTime),
   },
   examples: ["npm run qonto -- tail --type v1/transactions --since 10m"],

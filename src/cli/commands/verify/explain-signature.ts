@@ -47,7 +47,7 @@ export interface Explanation {
   readonly mistakes: readonly Mistake[];
 }
 
-/** A search through everything at once would take for ever; more than two mistakes at a time are rare. */
+/** More than two mistakes at a time are rare, and a search for them would be too long. */
 const MOST_MISTAKES = 2;
 
 /** Says that a signature matches, or what is wrong: found by making each known mistake and comparing the digests. */

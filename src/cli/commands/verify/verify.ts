@@ -8,16 +8,16 @@ import { type Explanation, type Question, explainSignature } from "./explain-sig
 
 export const verify = defineCommand({
   name: "verify",
-  summary: "say why a signature does not match, by making every known mistake",
+  summary: "say why a signature does not match, by trying every known mistake",
   options: {
-    header: required("--header <value>", "the signature header as it came", readText),
-    body: required("--body <file>", "the body as it came; - reads standard input", readText),
+    header: required("--header <value>", "the signature header as received", readText),
+    body: required("--body <file>", "the body as received; - reads standard input", readText),
     given: repeated(
       "--secret <secret>",
       "once or more, or comma-separated (else QONTO_WEBHOOK_SECRETS, QONTO_ONBOARDING_SECRETS)",
     ),
     onboarding: flag("--onboarding", "the header is Qonto-SHA256-Signature (else its form tells)"),
-    atMs: option("--at <time>", "when it came: an instant, or how long ago, as 2h (else now)", readTime),
+    atMs: option("--at <time>", "when it was received: an instant, or how long ago, as 2h (else now)", readTime),
     toleranceSeconds: withDefault(
       "--tolerance <seconds>",
       "largest age and lead of the timestamp",
@@ -43,7 +43,7 @@ export const verify = defineCommand({
       at: Math.floor((atMs ?? world.now()) / 1000),
       toleranceSeconds,
     };
-    output.progress("Making every known mistake …");
+    output.progress("Trying every known mistake …");
     const explanation = await explainSignature(question);
     output.show(asDocument(explanation, question), () => asText(explanation, question, output));
     return explanation.verdict === "matches" ? 0 : 1;

@@ -153,7 +153,7 @@ export function judgeTraffic(traffic: readonly Series[], now: number): Result {
   return judged(findings, `The last event arrived ${durationText(lastMs)} ago; ${usual}.`, notes);
 }
 
-/** For how long events of one kind may stay away until somebody should look. */
+/** How long events of one kind may be absent without being a fault. */
 function longestUsualSilenceMs({ first_received_at, last_received_at, longest_gap_seconds }: Series): number {
   const usual = Math.max((longest_gap_seconds ?? 0) * 1000 * SILENCE_FACTOR, LEAST_SILENCE_MS);
   const historyMs = Date.parse(last_received_at) - Date.parse(first_received_at);

@@ -1,5 +1,4 @@
-import { z } from "zod";
-import { diagnostics as diagnosticsSchema } from "../../../../api/schemas/diagnostics.ts";
+import { diagnostics as diagnosticsSchema, sentProbe } from "../../../../api/schemas/diagnostics.ts";
 import { examineDeployment } from "../cloudflare.ts";
 import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
@@ -104,7 +103,7 @@ interface ProbedQueues {
 export async function checkQueues(target: Target): Promise<Result> {
   const { world, progress } = target.circumstances;
   await target.diagnostics();
-  const sent = await target.ask((relay) => relay.post("/api/diagnostics/probe", {}, z.object({ sent_at: z.string() })));
+  const sent = await target.ask((relay) => relay.post("/api/diagnostics/probe", {}, sentProbe));
   const sentAt = Date.parse(sent.sent_at);
   const startedAt = world.elapsedMs();
   for (;;) {
