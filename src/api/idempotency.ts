@@ -5,6 +5,7 @@ import { hmacSha256 } from "../platform/hmac.ts";
 import { logFailure } from "../platform/log.ts";
 import { encrypt, decrypt } from "../platform/encryption.ts";
 import type { World } from "../platform/world.ts";
+import type { Database } from "../store/database.ts";
 import { claimKey, endLease, freeKey, keepAnswer } from "../store/idempotency-keys.ts";
 import { digestOf } from "./authenticate.ts";
 import { refuse } from "./refusals.ts";
@@ -56,23 +57,26 @@ export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorE
 
     c.set("firstTry", { ...world, now: () => found.createdAt, randomBytes: await randomBytesFrom(content) });
     await next();
-    if (c.res.status < 400) {
-      const answer = { contentType: c.res.headers.get("content-type"), body: await c.res.clone().text() };
-      const kept = { status: c.res.status, content: await encrypt(keys, JSON.stringify(answer), id, world) };
-      // Without a stored answer the next try repeats this one.
-      await keepAnswer(DB, id, wanted.claim, kept).catch((error: unknown) =>
-        logFailure("api", error, { message: "idempotency_answer.store_failed" }),
-      );
-    } else if (c.res.status < 500)
-      await freeKey(DB, id, wanted.claim).catch((error: unknown) =>
-        logFailure("api", error, { message: "idempotency_key.free_failed" }),
-      );
-    // Some of its writes may have happened: the key stays, and the next try need not wait.
-    else
-      await endLease(DB, id, wanted.claim).catch((error: unknown) =>
-        logFailure("api", error, { message: "idempotency_lease.end_failed" }),
-      );
+    // Without a stored answer the next try repeats this one.
+    await settle(c.res, DB, { id, claim: wanted.claim, encrypted: (text) => encrypt(keys, text, id, world) }).catch(
+      (error: unknown) => logFailure("api", error, { message: "idempotency_key.settle_failed" }),
+    );
   };
+}
+
+interface ClaimedKey {
+  readonly id: string;
+  readonly claim: string;
+  readonly encrypted: (text: string) => Promise<string>;
+}
+
+async function settle(response: Response, db: Database, { id, claim, encrypted }: ClaimedKey): Promise<void> {
+  if (response.status < 400) {
+    const answer = { contentType: response.headers.get("content-type"), body: await response.clone().text() };
+    await keepAnswer(db, id, claim, { status: response.status, content: await encrypted(JSON.stringify(answer)) });
+  } else if (response.status < 500) await freeKey(db, id, claim);
+  // Some of its writes may have happened: the key stays, and the next try need not wait.
+  else await endLease(db, id, claim);
 }
 
 const CANNOT_BE_DECRYPTED =

@@ -24,7 +24,7 @@ const refusals = {
   },
   forbidden: {
     when: "A read-only token for an operation that changes something",
-    says: { status: 403, title: "Forbidden", detail: "This token may look and not change." },
+    says: { status: 403, title: "Forbidden", detail: "This token can only read." },
   },
   not_found: {
     when: "Unknown id",

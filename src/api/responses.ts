@@ -51,19 +51,20 @@ type Row<Shape extends z.ZodRawShape> = {
   readonly [Name in keyof Shape & string as CamelCase<Name>]: Source<Shape[Name]>;
 };
 
-/** What the API shows of a row: the schema's fields, each from the row's field of the same name in camelCase. */
+/** Shows a row by a schema: each field is the row's field of the same name in camelCase, a time as ISO 8601. */
 export function show<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   row: Row<Shape>,
 ): z.input<z.ZodObject<Shape>> {
   const shown = Object.entries(schema.shape).map(([name, field]) => {
-    const value: unknown = Reflect.get(
-      row,
-      name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
-    );
+    const value: unknown = Reflect.get(row, camelCase(name));
     return [name, isTime(field) && typeof value === "number" ? isoTime(value) : value] as const;
   });
   return Object.fromEntries(shown) as z.input<z.ZodObject<Shape>>;
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function isTime(field: unknown): boolean {

@@ -127,17 +127,20 @@ async function targetsOf(db: Database, eventId: string, named: string | undefine
   const [row] = events?.results ?? [];
   if (row === undefined) throw notFound("event");
   const event = readEventDetail(row);
-  const [namedDestination] = named === undefined ? [] : await findDestinations(db, [named]);
-  if (named !== undefined && namedDestination === undefined) throw notFound("destination");
-  const statuses = new Map(
-    (deliveryRows?.results ?? []).map(readDeliveryRow).map(({ destinationId, status }) => [destinationId, status]),
-  );
-  if (event.isFanningOut) {
-    if (namedDestination !== undefined && !wants(namedDestination, event)) throw refuse("too_early");
-    return [];
+  const target = (destinationId: string) => ({ destinationId, eventId, receivedAt: event.receivedAt });
+  if (named !== undefined) {
+    const [destination] = await findDestinations(db, [named]);
+    if (destination === undefined) throw notFound("destination");
+    if (event.isFanningOut && !wants(destination, event)) throw refuse("too_early");
+    return event.isFanningOut ? [] : [target(named)];
   }
-  const wanting = (destinationRows?.results ?? []).map(readDestinationRow).filter((one) => wants(one, event));
-  const destinationIds =
-    named === undefined ? wanting.map(({ id }) => id).filter((id) => statuses.get(id) !== "delivered") : [named];
-  return destinationIds.map((destinationId) => ({ destinationId, eventId, receivedAt: event.receivedAt }));
+  if (event.isFanningOut) return [];
+  const deliveries = (deliveryRows?.results ?? []).map(readDeliveryRow);
+  const delivered = new Set(
+    deliveries.filter(({ status }) => status === "delivered").map(({ destinationId }) => destinationId),
+  );
+  return (destinationRows?.results ?? [])
+    .map(readDestinationRow)
+    .filter((destination) => wants(destination, event) && !delivered.has(destination.id))
+    .map(({ id }) => target(id));
 }
