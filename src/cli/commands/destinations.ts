@@ -2,12 +2,13 @@ import type { z } from "zod";
 import {
   createdDestination,
   destination as destinationSchema,
+  type destinationChange,
   rotatedSecret,
   testResult,
 } from "../../api/schemas/destination.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
-import { flag, option, orWord, readList, readNumber, readWhole } from "../options.ts";
+import { type CommandOption, flag, option, orWord, readList, readNumber, readWhole } from "../options.ts";
 import { type Cell, type Output, printable } from "../output.ts";
 
 export const DESTINATIONS_PATH = "/api/destinations";
@@ -21,47 +22,25 @@ export type Destination = z.output<typeof destinationSchema>;
 
 const id = { id: "as `destinations list` shows it" };
 
-/** Options that say what a destination is sent, and how. */
+/** What a destination is sent, and how. The names are those of the operator's API, which checks the values. */
 const settable = {
   description: option("--description <text>", "what people call it"),
   types: option("--types <types>", "comma-separated, each exact or ending in *; or `all`", orWord("all", [], readList)),
   organizations: option("--organizations <ids>", "comma-separated; or `all`", orWord("all", null, readList)),
-  retrySchedule: option(
+  retry_schedule_seconds: option(
     "--retry-schedule <seconds>",
     "seconds before each retry, as 5,60,3600; or `default`",
     orWord("default", null, (text, name, now) =>
       readList(text, name, now).map((seconds) => readNumber(seconds, name, now)),
     ),
   ),
-  timeoutMs: option("--timeout-ms <ms>", "how long an attempt may take, 100 to 30000", readNumber),
-  maxPerSecond: option(
+  timeout_ms: option("--timeout-ms <ms>", "how long an attempt may take, 100 to 30000", readNumber),
+  max_per_second: option(
     "--max-per-second <n>",
     "how many a second at most; or `none`",
     orWord("none", null, readNumber),
   ),
-};
-
-interface Settings {
-  readonly description: string | undefined;
-  readonly types: readonly string[] | undefined;
-  readonly organizations: readonly string[] | null | undefined;
-  readonly retrySchedule: readonly number[] | null | undefined;
-  readonly timeoutMs: number | undefined;
-  readonly maxPerSecond: number | null | undefined;
-}
-
-/** What is given, under the names of the operator's API, which checks the values. */
-function inputOf(given: Settings): Readonly<Record<string, unknown>> {
-  const input = {
-    description: given.description,
-    types: given.types,
-    organizations: given.organizations,
-    retry_schedule_seconds: given.retrySchedule,
-    timeout_ms: given.timeoutMs,
-    max_per_second: given.maxPerSecond,
-  };
-  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
-}
+} satisfies Partial<Record<keyof z.input<typeof destinationChange>, CommandOption<unknown>>>;
 
 const list = defineCommand({
   name: "list",
@@ -96,8 +75,8 @@ const create = defineCommand({
   examples: [
     "npm run qonto -- destinations create https://accounting.example.com/qonto --types v1/transactions,registrations.*",
   ],
-  async run({ output, openRelay }, { endpoint, paused, ...given }) {
-    const input = { ...inputOf(given), url: endpoint, ...(paused ? { enabled: false } : {}) };
+  async run({ output, openRelay }, { endpoint, paused, ...settings }) {
+    const input = { ...settings, url: endpoint, ...(paused ? { enabled: false } : {}) };
     const created = await openRelay().post(DESTINATIONS_PATH, input, createdDestination.loose());
     output.show(created, () => [asFields(created, output), "", secretLine(created.secret, output)].join("\n"));
   },
@@ -111,8 +90,9 @@ const update = defineCommand({
   options: { ...settable, endpoint: option("--endpoint <url>", "its new address") },
   examples: ["npm run qonto -- destinations update dst_0193 --types all --max-per-second 20"],
   async run({ output, openRelay }, { id: given, endpoint, ...settings }) {
-    const input = { ...inputOf(settings), ...(endpoint === undefined ? {} : { url: endpoint }) };
-    if (Object.keys(input).length === 0) throw wrongUsage("What is to change?", "--help names what can.");
+    const input = { ...settings, url: endpoint };
+    if (Object.values(input).every((value) => value === undefined))
+      throw wrongUsage("What is to change?", "--help names what can.");
     const changed = await openRelay().patch(destinationPath(given), input, destination);
     output.show(changed, () => asFields(changed, output));
   },

@@ -34,7 +34,7 @@ const put = () =>
     world: { ...realWorld, wait: async (ms) => waits.push(ms) },
   });
 
-it("goes to the webhook byte for byte, signed, and marked for anyone stands before the relay", async () => {
+it("sends the event to the webhook byte for byte, signed, and marked for a proxy in front of the relay", async () => {
   answering(accepted);
   expect(await put()).toBe("applied");
   const [{ path, headers, body }] = posts() as [Received];
@@ -46,25 +46,25 @@ it("goes to the webhook byte for byte, signed, and marked for anyone stands befo
   expect(headers).not.toHaveProperty("authorization");
 });
 
-it("does not go where it is already", async () => {
+it("sends nothing when the relay has the event", async () => {
   relay.answer = () => ({ body: { id: event.id } });
   expect(await put()).toBe("already_recorded");
   expect(posts()).toEqual([]);
 });
 
-it("is recorded already when another run was faster", async () => {
+it("answers already_recorded when the relay calls it a duplicate", async () => {
   answering({ body: { status: "duplicate", event_id: event.id } });
   expect(await put()).toBe("already_recorded");
 });
 
-it("is tried again while the relay cannot take it", async () => {
+it("retries while the relay is unavailable", async () => {
   answering({ status: 503, body: { code: "not_stored" } }, { status: 503, body: {} }, accepted);
   expect(await put()).toBe("applied");
   expect(posts()).toHaveLength(3);
   expect(waits).toEqual([500, 1_000]);
 });
 
-it("is refused by itself when it is too large", async () => {
+it("answers refused for an event that is too large", async () => {
   answering({ status: 413, body: { code: "body_too_large" } });
   expect(await put()).toBe("refused");
 });
@@ -74,7 +74,7 @@ it.each<[string, Answer, string, number]>([
   ["does not know the secret", { status: 401, body: { code: "signature_mismatch" } }, "status 401", 1],
   ["is somewhere else", { status: 302, headers: { location: "/login" } }, "status 302", 1],
   ["is no relay", { body: "<html>welcome</html>" }, "is not the relay", 1],
-])("is a fault when the relay %s", async (_title, answer, sentence, tries) => {
+])("throws when the relay %s", async (_title, answer, sentence, tries) => {
   answering(answer);
   await expect(put()).rejects.toThrow(sentence);
   expect(posts()).toHaveLength(tries);

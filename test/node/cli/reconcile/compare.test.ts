@@ -78,7 +78,7 @@ describe("a resource of both sides", () => {
     expect(judge(item, relay, AS_OF)).toEqual({ state: "drifted", version, fields });
   });
 
-  it("drifted is another content of the same second, if it is the later one", () => {
+  it("another content of the same second has drifted if it is the later one", () => {
     const later = { updated_at: "2026-02-01T10:00:00.700Z", a: 1 };
     expect(judge(later, known({ updated_at: OLD, a: 2 }), AS_OF)).toMatchObject({ state: "drifted", fields: ["a"] });
   });
@@ -158,7 +158,7 @@ describe("the event of a difference", () => {
   const later = { asOf: instant("2026-03-02T12:00:00Z") };
   const idsOf = (...differences: Differing[]) => new Set(differences.map((one) => reconciledEvent(one).id)).size;
 
-  it("has the same id and body in every run, when the thing bears a date", () => {
+  it("has the same id and body in every run when the resource has a date", () => {
     expect(reconciledEvent(dated(later))).toEqual(reconciledEvent(dated()));
     expect(
       idsOf(dated(), dated({ judgement: { state: "missing", version: byDate("2026-02-01T11:00:00.000+01:00") } })),
@@ -175,7 +175,7 @@ describe("the event of a difference", () => {
     expect(idsOf(dated(), ...others)).toBe(5);
   });
 
-  it("has the same id in every run for the same content in the place of the same event, when there is no date", () => {
+  it("has the same id in every run for the same content and the same replaced event, without a date", () => {
     expect(idsOf(dateless(), dateless(later), dateless({ item: { role: "owner", id: "m1" } }))).toBe(1);
     expect(idsOf(dateless(), dateless({ item: { id: "m1", role: "manager" } }), dateless({ supersedes: "e2" }))).toBe(
       3,
@@ -205,14 +205,14 @@ describe("the event of a difference", () => {
   const webhook = (data: object, created_at: string) =>
     JSON.stringify({ id: "0", type: "v1/clients", organization_id: "o1", created_at, data });
 
-  it("gives way to the webhook of the same version, and is newer than an older one", () => {
+  it("is older than the webhook of the same version, and newer than an older version", () => {
     const { body } = reconciledEvent(dated());
     expect(versionOf(webhook({ id: "c1", updated_at: AT }, "2026-02-01T10:00:01Z")) > versionOf(body)).toBe(true);
     const older = webhook({ id: "c1", updated_at: "2026-02-01T09:59:59Z" }, "2026-02-01T10:00:05Z");
     expect(versionOf(older) < versionOf(body)).toBe(true);
   });
 
-  it("is of the run's beginning without a date, also where the bank has one and the relay does not", () => {
+  it("is dated by the beginning of the run without a date, also where only the bank has one", () => {
     const item = { id: "c1", updated_at: AT };
     const { body } = reconciledEvent(dateless({ type: "v1/clients", item }));
     expect(Object(JSON.parse(body)).data).toEqual({ id: "c1", event: "updated" });
