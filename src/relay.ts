@@ -10,7 +10,7 @@ import { explained, isSchemaFault } from "./store/schema.ts";
 import { writeCounters } from "./store/counters.ts";
 import { runCron } from "./cron/cron.ts";
 
-/** Somebody has to apply the migrations. In its hundred tries a message waits for that for 100 minutes, then as a dead letter. */
+/** Until an operator has applied the migrations. A message has a hundred tries, so it becomes a dead letter after 100 minutes. */
 const SCHEMA_MISSING_DELAY_SECONDS = 60;
 
 /** The Worker: requests come in, queues are consumed, the cron runs. */

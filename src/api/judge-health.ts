@@ -32,11 +32,11 @@ const RECENT_DEAD_LETTERS_MS = 3_600_000;
 
 /** Checks whether events flow, in one D1 call, also while D1 does not answer or has no tables. */
 export async function judgeHealth(env: Env, now: number, timers: Timers): Promise<Health> {
-  const told = await withTimeout(readCondition(env.DB, now - RECENT_DEAD_LETTERS_MS), DATABASE_TIMEOUT_MS, timers);
+  const read = await withTimeout(readCondition(env.DB, now - RECENT_DEAD_LETTERS_MS), DATABASE_TIMEOUT_MS, timers);
   const checks: Checks = {
     configuration: checkConfiguration(configFaults(env).map(({ message }) => message)),
-    database: checkDatabase(told.state),
-    ...(told.state === "done" ? checkTold(told.value, now) : allUnknown("D1 does not answer.")),
+    database: checkDatabase(read.state),
+    ...(read.state === "done" ? checkContent(read.value, now) : allUnknown("D1 does not answer.")),
   };
   const isDegraded = Object.values(checks).some(({ status }) => status === "degraded");
   return { status: isDegraded ? "degraded" : "ok", checks };
@@ -52,18 +52,18 @@ function checkDatabase(state: "done" | "failed" | "late"): Check {
   return unknown(`D1 ${fault}.`);
 }
 
-type ToldChecks = Omit<Checks, "configuration" | "database">;
+type ContentChecks = Omit<Checks, "configuration" | "database">;
 
-function checkTold(told: Told, now: number): ToldChecks {
-  const { condition } = told;
+function checkContent(content: Told, now: number): ContentChecks {
+  const { condition } = content;
   const checks =
     condition === null
       ? allUnknown("The database lacks tables that this check reads.")
       : checkCondition(condition, now);
-  return { ...checks, schema: checkSchema(told) };
+  return { ...checks, schema: checkSchema(content) };
 }
 
-function allUnknown(why: string): ToldChecks {
+function allUnknown(why: string): ContentChecks {
   const check = unknown(why);
   return {
     schema: check,
@@ -84,7 +84,7 @@ function checkSchema({ missingMigrations, condition }: Told): Check {
   return atMost(0, 0, "Every migration has been applied.");
 }
 
-function checkCondition(condition: Condition, now: number): Omit<ToldChecks, "schema"> {
+function checkCondition(condition: Condition, now: number): Omit<ContentChecks, "schema"> {
   const { cronState, oldestDueAt, openCircuits, recentDeadLetters, databaseBytes } = condition;
   return {
     ...checkCronState(cronState, now),

@@ -4,14 +4,14 @@ import { problem } from "./schemas/common.ts";
 interface RefusalForm {
   /** For the document. */
   readonly when: string;
-  readonly says: Omit<Problem, "code">;
+  readonly body: Omit<Problem, "code">;
 }
 
-/** What the operator's API refuses: how it answers, and how its document says so. */
+/** What the operator's API refuses: the answer, and its description in the document. */
 const refusals = {
   invalid_request: {
     when: "Invalid input; `errors` says where",
-    says: {
+    body: {
       status: 400,
       title: "Invalid request",
       detail: "limit: must be a whole number",
@@ -20,19 +20,19 @@ const refusals = {
   },
   unauthorized: {
     when: "No token, or a wrong one",
-    says: { status: 401, title: "Unauthorized", detail: "Send a token: `Authorization: Bearer …`." },
+    body: { status: 401, title: "Unauthorized", detail: "Send a token: `Authorization: Bearer …`." },
   },
   forbidden: {
     when: "A read-only token for an operation that changes something",
-    says: { status: 403, title: "Forbidden", detail: "This token can only read." },
+    body: { status: 403, title: "Forbidden", detail: "This token can only read." },
   },
   not_found: {
     when: "Unknown id",
-    says: { status: 404, title: "Not found", detail: "There is no such destination." },
+    body: { status: 404, title: "Not found", detail: "There is no such destination." },
   },
   too_early: {
     when: "The event has not been dispatched yet, and the named destination does not want it",
-    says: {
+    body: {
       status: 409,
       title: "Too early",
       detail: "The event has not been dispatched to its recipients yet. Replay it to another destination in a moment.",
@@ -40,11 +40,11 @@ const refusals = {
   },
   not_replayable: {
     when: "The message cannot be read",
-    says: { status: 409, title: "Not replayable", detail: "This message cannot be read, so no queue takes it." },
+    body: { status: 409, title: "Not replayable", detail: "This message cannot be read, so no queue takes it." },
   },
   too_many_rotations: {
     when: "More secrets would be valid at once than can sign; `detail` says when the next rotation is possible",
-    says: {
+    body: {
       status: 409,
       title: "Too many rotations",
       detail:
@@ -53,7 +53,7 @@ const refusals = {
   },
   idempotency_in_progress: {
     when: "The first request with this Idempotency-Key is still in progress; `Retry-After` says when to send it again",
-    says: {
+    body: {
       status: 409,
       title: "In progress",
       detail: "The first request with this Idempotency-Key is still in progress. Send it again later.",
@@ -61,7 +61,7 @@ const refusals = {
   },
   idempotency_key_reused: {
     when: "This Idempotency-Key belongs to a different request",
-    says: {
+    body: {
       status: 422,
       title: "Idempotency key reused",
       detail: "A different request used this Idempotency-Key within the last day. Use a new key for each request.",
@@ -69,7 +69,7 @@ const refusals = {
   },
   too_many_requests: {
     when: "Too many wrong tokens from this address; `Retry-After` says how long to wait",
-    says: {
+    body: {
       status: 429,
       title: "Too many requests",
       detail: "Too many wrong tokens came from this address. Wait a minute.",
@@ -77,11 +77,11 @@ const refusals = {
   },
   not_configured: {
     when: "ADMIN_TOKEN is missing or too short, or a variable cannot be read; the detail says which",
-    says: { status: 503, title: "Not configured", detail: "ADMIN_TOKEN is not set." },
+    body: { status: 503, title: "Not configured", detail: "ADMIN_TOKEN is not set." },
   },
   not_ready: {
     when: "The database lacks migrations; the detail says which, and what to do",
-    says: {
+    body: {
       status: 503,
       title: "Not ready",
       detail: "The database lacks 0001_schema.sql. Run `npm run deploy`, which applies it.",
@@ -97,17 +97,17 @@ export function refuse(
   exact: Pick<Partial<Problem>, "detail" | "errors"> = {},
   headers: Readonly<Record<string, string>> = {},
 ): ProblemError {
-  return new ProblemError({ code, ...refusals[code].says, ...exact }, headers);
+  return new ProblemError({ code, ...refusals[code].body, ...exact }, headers);
 }
 
 /** The document's responses for refusals. Those of one status share a response, which shows the first. */
 export function describeRefusals(codes: readonly RefusalCode[]) {
-  const byStatus = Map.groupBy(codes, (code) => refusals[code].says.status);
+  const byStatus = Map.groupBy(codes, (code) => refusals[code].body.status);
   return Object.fromEntries(
     [...byStatus].map(([status, same]) => {
       const [first] = same;
       const description = same.map((code) => `${refusals[code].when}: code \`${code}\``).join(". Or: ");
-      const example = first && problemBody({ code: first, ...refusals[first].says });
+      const example = first && problemBody({ code: first, ...refusals[first].body });
       return [status, { description, content: { "application/problem+json": { schema: problem, example } } }];
     }),
   );

@@ -1,15 +1,15 @@
 /**
- * What a destination is to get again of its past. `failed`: its dead deliveries. `missing`: events that it wants and has
- * never been owed, for it did not exist or was disabled. `all`: these, and also what it already has.
+ * Which events a replay sends. `failed`: those with a dead delivery. `missing`: those that the destination wants and is no
+ * recipient of, because it did not exist or was disabled. `all`: the missing ones, and those that it has already got.
  */
 type Which = "failed" | "missing" | "all";
 
-/** A destination that is being filled with its past. Times are Unix milliseconds. */
+/** The sending of a range of events to a destination. Times are Unix milliseconds. */
 export interface Replay {
   readonly id: string;
   readonly destinationId: string;
   readonly which: Which;
-  /** Of the events' receipt, inclusive. */
+  /** By receipt of the events, inclusive. */
   readonly since: number;
   /** Exclusive. */
   readonly until: number;

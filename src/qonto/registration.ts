@@ -13,8 +13,8 @@ export interface RegistrationStage {
   readonly version: string;
   readonly eventId: string;
   /**
-   * Whether the event is a registration's own. A reset (`organizations.deleted`) names an organization, and nothing in
-   * Qonto's payloads says which registration stood behind it.
+   * Whether the event is a registration's own. A reset (`organizations.deleted`) names an organization, and Qonto's payloads do
+   * not say which registration it belongs to.
    */
   readonly isRegistration: boolean;
 }

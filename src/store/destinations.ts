@@ -40,6 +40,7 @@ const storedRow = z.object({
   updatedAt: z.number(),
 });
 
+/** Adds what the counted failures say. */
 const withHealth = <Row extends Pick<z.output<typeof storedRow>, "isolated" | "consecutiveFailures">>({
   isolated,
   ...row

@@ -5,7 +5,7 @@ import type { EventState } from "../domain/event.ts";
  * is finished when each of its first attempts has an outcome, and settled when none of its deliveries is pending.
  */
 
-/** A destination that gets the event; `recipient.value` is the first attempt, if that succeeded (migrations/0001_schema.sql). */
+/** A destination that gets the event. `recipient.value` is the first attempt, if it succeeded (migrations/0001_schema.sql). */
 export const recipientsSql = "json_each(events.recipients) AS recipient";
 
 /** The row of a recipient's delivery. */
@@ -25,7 +25,7 @@ export const isUnattemptedSql = `(recipient.value IS NULL AND NOT ${hasRowSql})`
 /** Its first attempt succeeded, and the delivery has not been replayed since. */
 export const isFirstSql = `(recipient.value IS NOT NULL AND NOT ${hasRowSql})`;
 
-/** On a recipient joined with its row: how its delivery stands, and the attempts made so far, as in `deliveries`. */
+/** On a recipient joined with its row: status and attempts of its delivery, as in `deliveries`. */
 export const statusSql = "coalesce(deliveries.status, iif(recipient.value IS NULL, 'pending', 'delivered'))";
 export const attemptsSql = `coalesce(deliveries.attempts, iif(recipient.value IS NULL, '[]', json_array(json_object(
     'attempt', 1, 'at', recipient.value ->> 0, 'outcome', 'delivered', 'status', recipient.value ->> 1,
@@ -45,8 +45,8 @@ const isStateSql = `EXISTS (
       AND resources.resource_id = coalesce(events.resource_id, '') AND resources.event_seq = events.seq)`;
 
 /**
- * Nothing needs it any more: no delivery is pending, if one is dead it was received before `deadBeforeSql` says, and it holds
- * no resource's data. The newest event stays, for the next one's position is counted from it.
+ * Nothing needs it any more. No delivery is pending, a dead one is older than `deadBeforeSql`, and it is no resource's latest
+ * state. The newest event stays, because the position of the next one is counted from it.
  */
 export const deletableSql = (deadBeforeSql: string) => `(
   events.recipients IS NOT NULL AND NOT EXISTS (

@@ -122,7 +122,7 @@ export async function recordClaimedEvents(
 
 export const recordOnceSql = `INSERT INTO events (${eventColumns}) VALUES (${eventValues}) ON CONFLICT (id) DO NOTHING`;
 
-/** A statement that records an event that may be recorded already; that it came again is not counted. */
+/** A statement that records an event that may be recorded already; a duplicate is not counted. */
 export function recordOnce(db: Database, event: RelayEvent): D1PreparedStatement {
   return db.prepare(recordOnceSql).bind(...eventParameters(event));
 }

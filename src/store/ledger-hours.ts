@@ -138,7 +138,7 @@ export function forgetHours(db: Database, events: string): D1PreparedStatement[]
 /** The hour that has not been checked for the longest time. */
 export const leastCheckedSql = "SELECT hour, counts FROM ledger_hours ORDER BY checked_at, hour LIMIT 1";
 
-/** Empty hours before the first event. Those with events were forgotten when retention deleted the events. */
+/** Empty hours before the first event. Those with events go when retention deletes the events. */
 export const forgetPastSql = `
   DELETE FROM ledger_hours
   WHERE hour < ${firstAtSql} / ${MS_PER_HOUR} AND counts ->> 'received' = 0`;

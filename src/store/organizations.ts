@@ -3,17 +3,15 @@ import type { Database } from "./database.ts";
 import { edgeOfWindowSql, readPosition, windowOf, windowSql } from "./event-order.ts";
 import { rowsOf } from "./rows.ts";
 
-const profileSql = `
+const profileSql = (organization: string) => `
   SELECT body FROM events WHERE seq = (
     SELECT event_seq FROM resources
-    WHERE organization_id = ORGANIZATION AND type = 'v1/organizations'
+    WHERE organization_id = ${organization} AND type = 'v1/organizations'
     ORDER BY version DESC LIMIT 1)`;
 
-const lastEventSql = `
+const lastEventSql = (organization: string) => `
   SELECT received_at FROM events WHERE seq = (
-    SELECT max(event_seq) FROM resources WHERE organization_id = ORGANIZATION)`;
-
-const ofFound = (sql: string) => sql.replaceAll("ORGANIZATION", "found.id");
+    SELECT max(event_seq) FROM resources WHERE organization_id = ${organization})`;
 
 /** Jumps along the key from one organization to the next: the ids behind ?1, ?2 at most, each with what is asked of it. */
 const ofEachOrganization = (columns: string) => `
@@ -27,7 +25,7 @@ const ofEachOrganization = (columns: string) => `
 
 /** Reads all resources of each. */
 export const organizationsSql = ofEachOrganization(
-  `(${ofFound(profileSql)}) AS profileBody, (${ofFound(lastEventSql)}) AS lastEventAt`,
+  `(${profileSql("found.id")}) AS profileBody, (${lastEventSql("found.id")}) AS lastEventAt`,
 );
 
 const organizationRow = z.object({
@@ -45,7 +43,7 @@ export async function listOrganizations(db: Database, after: string, limit: numb
   return rowsOf(organizationRow, await db.prepare(organizationsSql).bind(after, limit).all());
 }
 
-export const profileOfSql = profileSql.replaceAll("ORGANIZATION", "?1");
+export const profileOfSql = profileSql("?1");
 
 export const countsSql = `
   SELECT counted.type, resources, events.received_at AS lastEventAt

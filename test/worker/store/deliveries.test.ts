@@ -40,18 +40,18 @@ async function statusAfter(...statuses: Delivery["status"][]): Promise<unknown> 
   return statement.bind(destinationId).first("status");
 }
 
-it("a pending delivery is written down as it now stands", async () => {
+it("a pending delivery is overwritten by its new state", async () => {
   expect(await statusAfter("pending", "pending", "delivered")).toBe("delivered");
   expect(await statusAfter("pending", "dead")).toBe("dead");
 });
 
-it("a delivery that has ended stays as it ended, whatever a consumer that was late still has to say", async () => {
+it("a delivery that has ended is not changed by a late consumer", async () => {
   expect(await statusAfter("delivered", "pending")).toBe("delivered");
   expect(await statusAfter("delivered", "dead")).toBe("delivered");
   expect(await statusAfter("dead", "pending")).toBe("dead");
 });
 
-it("a delivery of which its event does not know is not written down", async () => {
+it("a delivery to a destination that its event does not name is not written", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const delivered = { destinationId, status: "delivered", attempts: [], step: 0, nextAttemptAt: null } as const;
   await recordEvents("dst_another", [{ eventId: "of-another", receivedAt: 5 }]);
@@ -63,7 +63,7 @@ it("a delivery of which its event does not know is not written down", async () =
   expect((await statement.all()).results).toEqual([]);
 });
 
-it("a delivery that is claimed a moment after an operator asked for it is left alone", async () => {
+it("a delivery that is claimed just after an operator made it due is not written over", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "claimed", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
@@ -79,7 +79,7 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   expect(await statement.bind(destinationId).first("next_attempt_at")).toBe(lease.claimedUntil);
 });
 
-it("a delivery that is claimed between a write and its repetition stays claimed, until its holder gives it back", async () => {
+it("a delivery that is claimed between a write and its repetition stays claimed until its holder writes it", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
@@ -104,7 +104,7 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
   expect(await claimAt(6_040)).toBe(1);
 });
 
-it("a replay leaves alone what is on its first way", async () => {
+it("a replay leaves out a delivery whose first attempt has no outcome yet", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "on-its-first-way", receivedAt: 8 };
   await recordEvents(destinationId, [key]);
@@ -113,7 +113,7 @@ it("a replay leaves alone what is on its first way", async () => {
   expect((await statement.all()).results).toEqual([]);
 });
 
-it("a claim names those that have a delivery of the event already: they get no first attempt", async () => {
+it("a claim leaves out destinations that already have a delivery of the event", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "given-before", receivedAt: 9 };
   await recordEvents(destinationId, [key]);
@@ -126,7 +126,7 @@ it("a claim names those that have a delivery of the event already: they get no f
   expect(outcomes.get(key.eventId)).toEqual({ state: "claimed", receivedAt: 9, given: [destinationId] });
 });
 
-it("deliveries are written down however much their answers say", async () => {
+it("deliveries are written however long their response excerpts are", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const attempt = {
     attempt: 1,
@@ -168,7 +168,7 @@ it("deliveries are written down however much their answers say", async () => {
   expect(largestParameter).toBeLessThan(2_000_000);
 });
 
-it("the latest attempt is found in the midst of a long backlog", async () => {
+it("the latest attempt is found in a long backlog", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const failed = (at: number) =>
     ({
