@@ -100,6 +100,8 @@ describe("the source", () => {
     expect(schemas.length).toBeGreaterThan(10);
     const imported = schemas.flatMap(({ imports }) => imports.map(path.dirname));
     expect([...new Set(imported)].toSorted()).toEqual(["api/schemas", "domain"]);
+    const importedByCli = modules.filter(({ file }) => roomOf(file) === "cli").flatMap(({ imports }) => imports);
+    expect(importedByCli.filter((file) => roomOf(file) === "api" && !file.startsWith("api/schemas/"))).toEqual([]);
   });
 
   it("has no import cycle", () => {
