@@ -57,7 +57,9 @@ describe("an event", () => {
 
   it("is kept up to date only while something is to be waited for", async () => {
     const { visitor, ends } = await threeEnds();
-    expect(await (await visitor.get(pageOf(ends.pending.id))).text()).toContain('id="event" class="stack" data-live="5"');
+    expect(await (await visitor.get(pageOf(ends.pending.id))).text()).toContain(
+      'id="event" class="stack" data-live="5"',
+    );
     expect(await (await visitor.get(pageOf(ends.delivered.id))).text()).not.toContain("data-live");
   });
 
