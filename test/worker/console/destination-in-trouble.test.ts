@@ -26,7 +26,7 @@ describe("the page of a destination in trouble", () => {
     expect(text).toMatch(
       /◼ Circuit open Gets no events: \d+ attempts in a row failed, and its circuit breaker has been open since \S+ \S+ UTC\./,
     );
-    expect(text).toContain(": no answer within");
+    expect(text).toContain(": timed out after");
     expect(text).toContain("raise its timeout");
     expect(text).toMatch(/One delivery at a time probes the destination, the next at \d/);
     expect(text).toMatch(/Send test event Retry now/);
