@@ -255,7 +255,7 @@ function Ledger({ ledger, isBalanced, since, until }: OverviewFigures["ledger"] 
         ))}
       </p>
       <p class="help">
-        <State state={isBalanced ? "ok" : "degraded"}>{isBalanced ? "balanced" : "not balanced"}</State>, with the
+        <State state={isBalanced ? "ok" : "degraded"}>{isBalanced ? "Balanced" : "Not balanced"}</State>, with the
         deliveries of each destination, from <Time at={since} /> to <Time at={until} />.{" "}
         {ledger.duplicates === 1 ? "1 duplicate is" : `${count(ledger.duplicates)} duplicates are`} counted beside it.
       </p>

@@ -9,7 +9,7 @@ import { showPage } from "../show-page.tsx";
 import { Notice, Page, Trail } from "../ui/layout.tsx";
 import { FindForm } from "../ui/form.tsx";
 import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
-import { ShortId, State, TimeOfText } from "../ui/values.tsx";
+import { ShortId, State, TimeOfText, capitalized } from "../ui/values.tsx";
 
 const PER_PAGE = 50;
 
@@ -211,6 +211,5 @@ function ReachedAt({ reached: { at, eventId } }: { readonly reached: Reached }) 
 /** `Contract signed` for `contract_signed`; works for stages that the relay does not know. */
 function stageName(stage: string): string {
   if (stage === "deleted") return "Reset";
-  const words = stage.slice(0, 80).replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return capitalized(stage.slice(0, 80).replaceAll("_", " "));
 }

@@ -6,11 +6,11 @@ import { addresses } from "../addresses.ts";
 import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
 import { DestinationLink } from "../ui/destination.tsx";
+import { outcomeWords } from "../words.ts";
 import { EmptyState, ListPage, linkTo } from "../ui/table.tsx";
 import { ShortId, State } from "../ui/values.tsx";
 import { eventColumns, withSummary } from "./events/cells.tsx";
 import { OrganizationField, TypeField, filterText } from "./events/filter-fields.tsx";
-import { attemptWords } from "./events/journey.tsx";
 
 const SHOWN = 50;
 
@@ -115,6 +115,6 @@ function DestinationName({ id, destination }: DestinationNameProps) {
 
 function lastAnswer({ attempt, outcome, httpStatus }: DeliverySummary): string {
   if (attempt === null || outcome === null) return "no attempt yet";
-  const answer = httpStatus === null ? attemptWords[outcome] : String(httpStatus);
+  const answer = httpStatus === null ? outcomeWords[outcome] : String(httpStatus);
   return attempt === 1 || !isAttempt({ outcome }) ? answer : `${answer}, attempt ${attempt}`;
 }

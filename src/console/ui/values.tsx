@@ -131,7 +131,7 @@ export function ShortId({ id }: { readonly id: string }) {
   );
 }
 
-/** How a state looks: a shape and a word beside the colour. */
+/** A state has a sign and a word beside its colour. */
 const looks = {
   ok: { tone: "ok", sign: "●" },
   healthy: { tone: "ok", sign: "●" },
@@ -153,17 +153,22 @@ const looks = {
 
 export type StateName = keyof typeof looks;
 
-/** A state as a badge; `children` say it otherwise than by its name. */
+/** The children say it otherwise than by its name. */
 export function State({ state, children }: { readonly state: StateName; readonly children?: string | undefined }) {
   const { tone, sign } = looks[state];
   return (
     <span class={`state tone-${tone}`}>
-      <span aria-hidden="true">{sign}</span> {children ?? state}
+      <span aria-hidden="true">{sign}</span> {capitalized(children ?? state)}
     </span>
   );
 }
 
-/** Names and what they are, one under the other; null is left out. */
+/** `Delivered`. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Names and what they are. A fact that is null is left out. */
 export function Facts({ facts }: { readonly facts: Readonly<Record<string, Child>> }) {
   return (
     <dl class="facts">

@@ -30,8 +30,8 @@ describe("an event", () => {
     const text = await read(visitor, pageOf(ends.pending.id));
     expect(text).toMatch(/Received 2026-03-01 12:00:02 UTC.*Queued.*Dispatched To 2 destinations\./);
     expect(text).toContain("State It is the latest state of its resource");
-    expect(text).toMatch(/Well ● delivered Replay Attempt 1 2026-03-01 12:00:\d\d UTC 200, succeeded in \d+ ms thanks/);
-    expect(text).toMatch(/Ill ◐ pending Replay Attempt 1 .* UTC 500, failed in/);
+    expect(text).toMatch(/Well ● Delivered Replay Attempt 1 2026-03-01 12:00:\d\d UTC 200, succeeded in \d+ ms thanks/);
+    expect(text).toMatch(/Ill ◐ Pending Replay Attempt 1 .* UTC 500, failed in/);
     expect(text).toMatch(/Next attempt at 2026-03-01 12:\d\d:\d\d UTC, in \d+ (s|min)/);
   });
 
@@ -48,7 +48,7 @@ describe("an event", () => {
     const visitor = await Visitor.loggedIn(relay);
     const text = await read(visitor, pageOf(payload.id));
     expect(text).toMatch(/UTC not sent: the event no longer matches There will be no further attempt\./);
-    expect(text).toMatch(/UTC not sent: the destination was removed The destination was removed/);
+    expect(text).toMatch(/UTC not sent: the destination was deleted The destination was deleted/);
     expect(text).not.toContain("Attempt 0");
     expect(text).toContain("No destination failed: the event no longer matched.");
     expect(await read(visitor, "/console/tail")).toContain("Narrowed not sent: the event no longer matches");
@@ -129,8 +129,8 @@ describe("an event", () => {
     await relay.api("PATCH", `/api/destinations/${lacks.id}`, { enabled: false });
     await relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: lacks.id });
     const text = await read(visitor, pageOf(payload.id));
-    expect(text).toContain(`${has.id} ● delivered`);
-    expect(text).toContain("The destination was removed.");
+    expect(text).toContain(`${has.id} ● Delivered`);
+    expect(text).toContain("The destination was deleted.");
     expect(text).toContain("The destination is paused. The delivery waits until it is resumed.");
     expect(text).toContain("A paused destination gets it when it is resumed.");
   });
@@ -154,7 +154,7 @@ describe("an event", () => {
   it("that is not there has no page, and says where it may be", async () => {
     const response = await (await Visitor.loggedIn(new TestRelay())).get(pageOf("no-such"));
     expect(response.status).toBe(404);
-    expect(withoutTags(await response.text())).toContain("It may be older than what is kept, or wait in quarantine.");
+    expect(withoutTags(await response.text())).toContain("It may have been deleted by retention, or be in quarantine.");
   });
 
   it("that cannot be read says so, and how large it is", async () => {

@@ -1,4 +1,5 @@
 import type { Child } from "hono/jsx";
+import { answerInWords } from "../../words.ts";
 import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import type { Attempt, Delivery, Outcome } from "../../../domain/delivery.ts";
@@ -8,7 +9,7 @@ import { listDeliveries, listPending } from "../../../store/delivery-list.ts";
 import { typesOfEvents } from "../../../store/event-list.ts";
 import { destinationAddress, eventAddress } from "../../addresses.ts";
 import { EmptyState, Pager, Table, linkTo } from "../../ui/table.tsx";
-import { ShortId, State, Time, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { ShortId, State, Time, maskIbansIn } from "../../ui/values.tsx";
 
 const PER_PAGE = 20;
 
@@ -135,29 +136,6 @@ function showAnswer({ attempts, eventId }: Delivery): Child {
       )}
     </div>
   );
-}
-
-/** `500 after 12 ms`. */
-export function answerInWords({ outcome, status, durationMs }: Attempt): string {
-  const after = durationInWords(durationMs);
-  switch (outcome) {
-    case "delivered":
-    case "gone":
-    case "rejected":
-      return `${status ?? "an answer"} after ${after}`;
-    case "redirected":
-      return `${status ?? "a redirect"} after ${after}, a redirect that is not followed`;
-    case "timed_out":
-      return `no answer within ${after}`;
-    case "unreachable":
-      return "unreachable";
-    case "refused":
-      return "not sent by the relay";
-    case "filtered":
-      return "not sent, because the destination no longer wants such events";
-    case "removed":
-      return "not sent, because the destination was deleted";
-  }
 }
 
 const remedies: Readonly<Record<Exclude<Outcome, "delivered" | "rejected">, string>> = {

@@ -39,7 +39,7 @@ export function addDestinations(pages: Console, world: World, counters: Counters
     const isPart = next_cursor !== null || cursor !== undefined;
     return showPage(
       c,
-      <Page title="Destinations" here={addresses.destinations}>
+      <Page title="Destinations" here={addresses.destinations} failing={failingDestinations(destinations).length}>
         {destinations.length === 0 && cursor === undefined ? (
           <EmptyState title="No destinations yet">
             <p>

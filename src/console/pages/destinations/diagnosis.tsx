@@ -4,7 +4,8 @@ import { addresses, destinationActionAddress, destinationAddress, eventAddress }
 import { Press, momentText } from "../../ui/form.tsx";
 import { type StateName, Names, State, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
-import { answerInWords, remedyOf } from "./deliveries.tsx";
+import { answerInWords } from "../../words.ts";
+import { remedyOf } from "./deliveries.tsx";
 import {
   type DestinationFacts,
   type DiagnosisKind,

@@ -1,9 +1,10 @@
 import type { Child } from "hono/jsx";
-import { type Attempt, type DeliveryStatus, type Outcome, isAttempt } from "../../../domain/delivery.ts";
+import { type Attempt, type DeliveryStatus, isAttempt } from "../../../domain/delivery.ts";
 import { eventAddress } from "../../addresses.ts";
 import { DestinationLink } from "../../ui/destination.tsx";
 import { Press } from "../../ui/form.tsx";
 import { State, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { outcomeWords } from "../../words.ts";
 import { ResourceLink, addressOfResource } from "./cells.tsx";
 import type { DeliveryToDestination, OneEvent } from "./one-event.ts";
 
@@ -169,19 +170,6 @@ function DeliveryStep({ delivery, now }: DeliveryStepProps) {
   );
 }
 
-/** What each outcome of an attempt means. */
-export const attemptWords: Readonly<Record<Outcome, string>> = {
-  delivered: "succeeded",
-  gone: "refused for good",
-  redirected: "redirected, which is not followed",
-  rejected: "failed",
-  timed_out: "timed out",
-  unreachable: "not reached",
-  refused: "not sent: the relay refused to",
-  filtered: "not sent: the event no longer matches",
-  removed: "not sent: the destination was removed",
-};
-
 interface AttemptLineProps {
   readonly attempt: Attempt;
   readonly destinationId: string;
@@ -193,7 +181,7 @@ function AttemptLine({ attempt, destinationId }: AttemptLineProps) {
     return (
       <li class="cluster">
         <Time at={attempt.at} />
-        <span class="failed">{attemptWords[outcome]}</span>
+        <span class="failed">{outcomeWords[outcome]}</span>
       </li>
     );
   }
@@ -202,7 +190,7 @@ function AttemptLine({ attempt, destinationId }: AttemptLineProps) {
       <strong>{`Attempt ${attempt.attempt}`}</strong>
       <Time at={attempt.at} />
       <span class={outcome === "delivered" ? "state tone-ok" : "failed"}>
-        {status === null ? attemptWords[outcome] : `${status}, ${attemptWords[outcome]}`}
+        {status === null ? outcomeWords[outcome] : `${status}, ${outcomeWords[outcome]}`}
       </span>
       <span class="soft">in {durationInWords(durationMs)}</span>
       {retryAfterSeconds === null ? null : (
@@ -238,8 +226,8 @@ function NextStep(props: DeliveryStepProps) {
 function nextStep({ delivery: { status, destination, attempts, nextAttemptAt }, now }: DeliveryStepProps): Child {
   if (destination === undefined) {
     return status === "dead"
-      ? "The destination was removed, which ended the delivery."
-      : "The destination was removed.";
+      ? "The destination was deleted, which ended the delivery."
+      : "The destination was deleted.";
   }
   if (status === "dead") return "There will be no further attempt.";
   if (status === "delivered") return null;

@@ -6,7 +6,7 @@ import { findJourney, readJourney, findEvent, readEventDetail } from "../../../s
 import type { EventOutcome } from "../../../store/event-progress.ts";
 import { readListedDestination, destinationList } from "../../../store/destinations.ts";
 
-/** An event with all that is known of it: one D1 call. */
+/** Everything about one event, in one D1 call. */
 export async function findOne(db: Database, id: string) {
   const [events, journeys, deliveryRows, destinationRows] = await db.batch([
     findEvent(db, id),
@@ -16,22 +16,18 @@ export async function findOne(db: Database, id: string) {
   ]);
   const [row] = events?.results ?? [];
   if (row === undefined) {
-    const detail = "There is no such event. It may be older than what is kept, or wait in quarantine.";
+    const detail = "There is no such event. It may have been deleted by retention, or be in quarantine.";
     throw refuse("not_found", { detail });
   }
   const event = readEventDetail(row);
   const destinations = (destinationRows?.results ?? []).map(readListedDestination);
   const deliveries = (deliveryRows?.results ?? []).map(readDeliveryRow).map((delivery) => ({
     ...delivery,
-    /** Undefined once it was removed. */
+    /** Undefined after it was deleted. */
     destination: destinations.find((destination) => destination.id === delivery.destinationId),
   }));
   const outcome: EventOutcome =
-    event.state === "settled"
-      ? deliveries.some(({ status }) => status === "dead")
-        ? "dead"
-        : "delivered"
-      : event.state;
+    event.state !== "settled" ? event.state : deliveries.some(({ status }) => status === "dead") ? "dead" : "delivered";
   const others = destinations.filter((destination) =>
     deliveries.every(({ destinationId }) => destinationId !== destination.id),
   );
@@ -40,7 +36,7 @@ export async function findOne(db: Database, id: string) {
     outcome,
     deliveries,
     journey: readJourney(journeys?.results[0]),
-    /** Those that are not to get it, as it stands. */
+    /** Those without a delivery. */
     otherDestinations: others.map((destination) => ({ ...destination, wantsIt: wants(destination, event) })),
   };
 }

@@ -1,0 +1,22 @@
+import type { Attempt, Outcome } from "../domain/delivery.ts";
+import { durationInWords } from "./ui/values.tsx";
+
+/** What each outcome of an attempt means. */
+export const outcomeWords: Readonly<Record<Outcome, string>> = {
+  delivered: "succeeded",
+  gone: "refused for good",
+  redirected: "a redirect that is not followed",
+  rejected: "failed",
+  timed_out: "timed out",
+  unreachable: "unreachable",
+  refused: "not sent by the relay",
+  filtered: "not sent: the event no longer matches",
+  removed: "not sent: the destination was deleted",
+};
+
+/** `500 after 12 ms`. */
+export function answerInWords({ outcome, status, durationMs }: Attempt): string {
+  const words = outcomeWords[outcome];
+  if (status === null) return outcome === "timed_out" ? `${words} after ${durationInWords(durationMs)}` : words;
+  return `${status} after ${durationInWords(durationMs)}${outcome === "redirected" ? `, ${words}` : ""}`;
+}
