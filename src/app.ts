@@ -21,6 +21,7 @@ export function createApp(world: World, counters: Counters) {
   const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, counters)));
   let apiApp: App | undefined;
   let consoleApp: App | undefined;
+  let docsApp: App | undefined;
 
   const appAt = async (path: string): Promise<App> => {
     const [, room] = path.split("/", 2);
@@ -37,6 +38,11 @@ export function createApp(world: World, counters: Counters) {
         if (consoleApp !== undefined) return consoleApp;
         const { operatorConsole } = await import("./console/console.tsx");
         return (consoleApp ??= addAnswers(newApp().route("/", operatorConsole(world, counters))));
+      }
+      case "docs": {
+        if (docsApp !== undefined) return docsApp;
+        const { publicDocs } = await import("./console/pages/docs.tsx");
+        return (docsApp ??= addAnswers(newApp().route("/", publicDocs(world))));
       }
       default:
         return receiver;

@@ -35,6 +35,9 @@ export function readOnlyReason(by: Viewer["by"]): string {
 
 export const ROOT = "/console";
 
+/** Where the public page for receivers is. */
+export const DOCS = "/docs";
+
 /** Name of the field in which a form bears its token. */
 export const FORM_TOKEN = "form_token";
 
