@@ -1,6 +1,5 @@
 import type { Problem } from "../../platform/problem.ts";
-import { Notice } from "../components/notice.tsx";
-import { Bare, Page } from "../components/page.tsx";
+import { Bare, Notice, Page } from "../ui/layout.tsx";
 import { ROOT, type Viewer } from "../requests.ts";
 
 interface RefusalProps {

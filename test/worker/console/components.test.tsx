@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { Amount } from "../../../src/console/components/amount.tsx";
-import { Filters, Pager, linkTo } from "../../../src/console/components/filters.tsx";
-import { Field, Press } from "../../../src/console/components/form.tsx";
-import { Iban, maskIbansIn } from "../../../src/console/components/iban.tsx";
-import { Json } from "../../../src/console/components/json.tsx";
-import { Time, TimeOfText, durationInWords } from "../../../src/console/components/time.tsx";
+import { Amount, Iban, Time, TimeOfText, durationInWords, maskIbansIn } from "../../../src/console/ui/values.tsx";
+import { Filters, Pager, linkTo } from "../../../src/console/ui/table.tsx";
+import { Field, Press } from "../../../src/console/ui/form.tsx";
+import { Json } from "../../../src/console/ui/json.tsx";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { parseJsonLosslessly } from "../../../src/platform/json.ts";
 

@@ -1,6 +1,6 @@
 import { isObject, parseJsonLosslessly } from "../../../platform/json.ts";
 import type { AuditRecord } from "../../../store/audit.ts";
-import { maskIbansIn } from "../../components/iban.tsx";
+import { maskIbansIn } from "../../ui/values.tsx";
 
 const LONGEST_VALUE = 160;
 /** More are folded. */

@@ -1,7 +1,6 @@
 import { addresses } from "../../addresses.ts";
-import { Filters } from "../../components/filters.tsx";
-import { Field } from "../../components/form.tsx";
-import { MomentField } from "../../components/moment-field.tsx";
+import { Filters } from "../../ui/table.tsx";
+import { Field, MomentField } from "../../ui/form.tsx";
 import { actions } from "./actions.ts";
 
 interface AuditFiltersProps {

@@ -1,9 +1,8 @@
 import { timeOfId } from "../../../platform/sortable-id.ts";
 import type { AuditRecord } from "../../../store/audit.ts";
 import { addresses } from "../../addresses.ts";
-import { linkTo } from "../../components/filters.tsx";
-import { Table } from "../../components/table.tsx";
-import { Time } from "../../components/time.tsx";
+import { Table, linkTo } from "../../ui/table.tsx";
+import { Time } from "../../ui/values.tsx";
 import { actionInWords } from "./actions.ts";
 import { Difference } from "./difference.tsx";
 import { Outcome } from "./outcome.tsx";

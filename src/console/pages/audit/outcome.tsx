@@ -1,5 +1,5 @@
 import type { AuditRecord } from "../../../store/audit.ts";
-import { State } from "../../components/state.tsx";
+import { State } from "../../ui/values.tsx";
 
 /** How it ended; what did not end well says what to do. */
 export function Outcome({ outcome }: Pick<AuditRecord, "outcome">) {

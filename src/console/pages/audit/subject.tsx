@@ -1,7 +1,7 @@
 import type { AuditRecord } from "../../../store/audit.ts";
 import { deadLetterAddress, eventAddress, quarantinedAddress } from "../../addresses.ts";
-import { ShortId } from "../../components/short-id.tsx";
-import { DestinationLink } from "../../components/destination-link.tsx";
+import { ShortId } from "../../ui/values.tsx";
+import { DestinationLink } from "../../ui/destination.tsx";
 
 type Destination = Parameters<typeof DestinationLink>[0]["destination"];
 

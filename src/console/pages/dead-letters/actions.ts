@@ -2,7 +2,7 @@ import { z } from "zod";
 import { replayDeadLetter, throwAwayDeadLetter } from "../../../api/actions/dead-letters.ts";
 import type { World } from "../../../platform/world.ts";
 import { addresses, deadLetterAddress } from "../../addresses.ts";
-import { linkTo } from "../../components/filters.tsx";
+import { linkTo } from "../../ui/table.tsx";
 import { type Console, readForm } from "../../requests.ts";
 
 const back = z.object({ back: z.enum(["list", "one"]).default("one") });

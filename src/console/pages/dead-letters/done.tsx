@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Notice } from "../../components/notice.tsx";
+import { Notice } from "../../ui/layout.tsx";
 
 const sentences = {
   replayed:

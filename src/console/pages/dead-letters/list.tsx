@@ -1,11 +1,9 @@
 import type { DeadLetter } from "../../../store/dead-letters.ts";
 import { deadLetterAddress, eventAddress } from "../../addresses.ts";
-import { Press } from "../../components/form.tsx";
-import { ShortId } from "../../components/short-id.tsx";
-import { State } from "../../components/state.tsx";
-import { Table } from "../../components/table.tsx";
-import { DestinationLink } from "../../components/destination-link.tsx";
-import { Time } from "../../components/time.tsx";
+import { Press } from "../../ui/form.tsx";
+import { ShortId, State, Time } from "../../ui/values.tsx";
+import { Table } from "../../ui/table.tsx";
+import { DestinationLink } from "../../ui/destination.tsx";
 import type { Viewer } from "../../requests.ts";
 import { kindOf } from "./kinds.ts";
 

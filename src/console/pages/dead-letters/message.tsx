@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { parseJsonLosslessly } from "../../../platform/json.ts";
-import { Body } from "../../components/body.tsx";
-import { Json } from "../../components/json.tsx";
+import { Body, Json } from "../../ui/json.tsx";
 
 const carrying = z.looseObject({ carried: z.looseObject({ body: z.string() }) });
 const withText = z.looseObject({ events: z.tuple([carrying]) });

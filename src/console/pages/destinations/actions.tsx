@@ -2,8 +2,8 @@ import type { Counters } from "../../../domain/counters.ts";
 import { changeDestination } from "../../../api/actions/destinations.ts";
 import type { World } from "../../../platform/world.ts";
 import { destinationAddress, destinationActionAddress } from "../../addresses.ts";
-import { linkTo } from "../../components/filters.tsx";
-import { Press } from "../../components/form.tsx";
+import { linkTo } from "../../ui/table.tsx";
+import { Press } from "../../ui/form.tsx";
 import type { Console, Viewer } from "../../requests.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 

@@ -1,6 +1,6 @@
 import type { Attempt, Outcome } from "../../../domain/delivery.ts";
 import type { Destination } from "../../../domain/destination.ts";
-import { durationInWords } from "../../components/time.tsx";
+import { durationInWords } from "../../ui/values.tsx";
 
 /** What a destination answered, as the end of a sentence. */
 export function answerInWords({ outcome, status, durationMs }: Attempt): string {

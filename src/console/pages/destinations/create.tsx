@@ -3,8 +3,8 @@ import { createDestination, newDestinationId } from "../../../api/actions/destin
 import type { World } from "../../../platform/world.ts";
 import { findDestination } from "../../../store/destinations.ts";
 import { addresses, newDestinationAddress, destinationAddress } from "../../addresses.ts";
-import { linkTo } from "../../components/filters.tsx";
-import { Page } from "../../components/page.tsx";
+import { linkTo } from "../../ui/table.tsx";
+import { Page } from "../../ui/layout.tsx";
 import { type Console, type ConsoleContext, readForm, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 import { SecretPage } from "./secret-page.tsx";

@@ -8,13 +8,8 @@ import { listDeliveries } from "../../../store/delivery-list.ts";
 import { typesOfEvents } from "../../../store/event-types.ts";
 import { listPending } from "../../../store/pending-list.ts";
 import { eventAddress, destinationAddress } from "../../addresses.ts";
-import { Pager, linkTo } from "../../components/filters.tsx";
-import { maskIbansIn } from "../../components/iban.tsx";
-import { EmptyState } from "../../components/notice.tsx";
-import { ShortId } from "../../components/short-id.tsx";
-import { State } from "../../components/state.tsx";
-import { Table } from "../../components/table.tsx";
-import { Time } from "../../components/time.tsx";
+import { EmptyState, Pager, Table, linkTo } from "../../ui/table.tsx";
+import { ShortId, State, Time, maskIbansIn } from "../../ui/values.tsx";
 import { answerInWords } from "./attempt-words.ts";
 
 const PAGE = 20;

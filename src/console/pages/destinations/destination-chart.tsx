@@ -1,6 +1,5 @@
-import { Chart } from "../../components/chart.tsx";
-import { Figure, Figures, count } from "../../components/figure.tsx";
-import { Time, durationInWords } from "../../components/time.tsx";
+import { Chart, Figure, Figures } from "../../ui/chart.tsx";
+import { Time, count, durationInWords } from "../../ui/values.tsx";
 import type { DestinationFigures } from "./destination-figures.ts";
 
 const series = [

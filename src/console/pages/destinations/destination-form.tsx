@@ -1,5 +1,5 @@
-import { Button, Form } from "../../components/form.tsx";
-import { Notice } from "../../components/notice.tsx";
+import { Button, Form } from "../../ui/form.tsx";
+import { Notice } from "../../ui/layout.tsx";
 import type { Viewer } from "../../requests.ts";
 import type { DestinationFaults } from "./destination-faults.ts";
 import type { TypedDestination } from "./typed-destination.ts";

@@ -5,9 +5,9 @@ import { type change, showDestination } from "../../../api/destination-schema.ts
 import type { World } from "../../../platform/world.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";
-import { linkTo } from "../../components/filters.tsx";
-import { Page } from "../../components/page.tsx";
-import { destinationName } from "../../components/destination-link.tsx";
+import { linkTo } from "../../ui/table.tsx";
+import { Page } from "../../ui/layout.tsx";
+import { destinationName } from "../../ui/destination.tsx";
 import { type Console, type ConsoleContext, readForm, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 import { type DestinationFaults, checkChange, faultsOf } from "./destination-faults.ts";

@@ -1,12 +1,8 @@
 import type { Child } from "hono/jsx";
-import { momentText } from "../../components/moment-field.tsx";
+import { Press, momentText } from "../../ui/form.tsx";
+import { linkTo } from "../../ui/table.tsx";
+import { type StateName, State, Time, count, maskIbansIn } from "../../ui/values.tsx";
 import { addresses, eventAddress, destinationAddress, destinationActionAddress } from "../../addresses.ts";
-import { linkTo } from "../../components/filters.tsx";
-import { count } from "../../components/figure.tsx";
-import { Press } from "../../components/form.tsx";
-import { maskIbansIn } from "../../components/iban.tsx";
-import { State, type StateName } from "../../components/state.tsx";
-import { Time } from "../../components/time.tsx";
 import type { Viewer } from "../../requests.ts";
 import { answerInWords, remedyOf } from "./attempt-words.ts";
 import {

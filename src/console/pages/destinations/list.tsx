@@ -5,12 +5,16 @@ import type { World } from "../../../platform/world.ts";
 import { backlogs, readBacklogRow } from "../../../store/backlog.ts";
 import { readRecentRow, recentDeliveries } from "../../../store/recent-deliveries.ts";
 import { addresses, newDestinationAddress } from "../../addresses.ts";
-import { Pager } from "../../components/filters.tsx";
-import { EmptyState, Notice } from "../../components/notice.tsx";
-import { Page } from "../../components/page.tsx";
-import { type DestinationRow, DestinationTable } from "../../components/destination-table.tsx";
-import { DestinationLink, hostOf } from "../../components/destination-link.tsx";
-import { countPaused, failingDestinations } from "../../components/destination-state.ts";
+import { EmptyState, Pager } from "../../ui/table.tsx";
+import { Notice, Page } from "../../ui/layout.tsx";
+import {
+  type DestinationRow,
+  DestinationLink,
+  DestinationTable,
+  countPaused,
+  failingDestinations,
+  hostOf,
+} from "../../ui/destination.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 import { Wanted } from "./wanted.tsx";

@@ -2,11 +2,11 @@ import { existingDestination, removeDestination } from "../../../api/actions/des
 import type { World } from "../../../platform/world.ts";
 import { COUNTED_AT_MOST, backlogOf, readBacklogRow } from "../../../store/backlog.ts";
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";
-import { linkTo } from "../../components/filters.tsx";
-import { count } from "../../components/figure.tsx";
-import { Press } from "../../components/form.tsx";
-import { Page } from "../../components/page.tsx";
-import { destinationName } from "../../components/destination-link.tsx";
+import { linkTo } from "../../ui/table.tsx";
+import { count } from "../../ui/values.tsx";
+import { Press } from "../../ui/form.tsx";
+import { Page } from "../../ui/layout.tsx";
+import { destinationName } from "../../ui/destination.tsx";
 import { type Console, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 

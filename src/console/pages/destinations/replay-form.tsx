@@ -1,6 +1,5 @@
 import { destinationActionAddress } from "../../addresses.ts";
-import { Field } from "../../components/form.tsx";
-import { MomentField } from "../../components/moment-field.tsx";
+import { Field, MomentField } from "../../ui/form.tsx";
 
 interface ReplayFormProps {
   readonly destinationId: string;

@@ -1,5 +1,5 @@
 import type { Replay } from "../../../domain/replay.ts";
-import { Time } from "../../components/time.tsx";
+import { Time } from "../../ui/values.tsx";
 
 /** What a replay sends. */
 export const whichInWords: Readonly<Record<Replay["which"], string>> = {

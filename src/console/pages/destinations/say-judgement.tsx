@@ -1,7 +1,6 @@
 import type { Child } from "hono/jsx";
 import { KINDS_OF_AT_MOST } from "../../../store/recent-kinds.ts";
-import { count } from "../../components/figure.tsx";
-import { Time, durationInWords } from "../../components/time.tsx";
+import { Time, count, durationInWords } from "../../ui/values.tsx";
 import { answerInWords } from "./attempt-words.ts";
 import { type DestinationFacts, type DestinationJudgement, waitsForLong } from "./judge-destination.ts";
 

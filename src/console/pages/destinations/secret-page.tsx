@@ -1,9 +1,8 @@
 import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";
-import { Press } from "../../components/form.tsx";
-import { Notice } from "../../components/notice.tsx";
-import { Page } from "../../components/page.tsx";
-import { destinationName } from "../../components/destination-link.tsx";
-import { durationInWords } from "../../components/time.tsx";
+import { Press } from "../../ui/form.tsx";
+import { Notice, Page } from "../../ui/layout.tsx";
+import { destinationName } from "../../ui/destination.tsx";
+import { durationInWords } from "../../ui/values.tsx";
 import type { Viewer } from "../../requests.ts";
 import { Snippets } from "./snippets.tsx";
 

@@ -1,8 +1,7 @@
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { addresses } from "../../addresses.ts";
-import { Facts } from "../../components/facts.tsx";
-import { linkTo } from "../../components/filters.tsx";
-import { Time, durationInWords } from "../../components/time.tsx";
+import { Facts, Time, durationInWords } from "../../ui/values.tsx";
+import { linkTo } from "../../ui/table.tsx";
 
 /** What the destination is and wants. */
 export function Settings({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {

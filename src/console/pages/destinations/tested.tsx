@@ -1,6 +1,6 @@
 import type { Attempt } from "../../../domain/delivery.ts";
 import type { Destination } from "../../../domain/destination.ts";
-import { maskIbansIn } from "../../components/iban.tsx";
+import { maskIbansIn } from "../../ui/values.tsx";
 import { answerInWords, remedyOf } from "./attempt-words.ts";
 
 interface TestedProps {

@@ -2,9 +2,7 @@ import { isReconciled } from "../../../domain/event.ts";
 import type { EventOutcome } from "../../../store/event-outcomes.ts";
 import type { FoundEvent } from "../../../store/event-search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
-import { count } from "../../components/figure.tsx";
-import { State } from "../../components/state.tsx";
-import { ShortId } from "../../components/short-id.tsx";
+import { ShortId, State, count } from "../../ui/values.tsx";
 import { whatHappened } from "./what-happened.ts";
 
 type Of<Names extends keyof FoundEvent> = { readonly event: Pick<FoundEvent, Names> };

@@ -1,8 +1,6 @@
 import { type Attempt, type DeliveryStatus, type Outcome, isAttempt } from "../../../domain/delivery.ts";
-import { maskIbansIn } from "../../components/iban.tsx";
-import { State } from "../../components/state.tsx";
-import { DestinationLink } from "../../components/destination-link.tsx";
-import { Time, durationInWords } from "../../components/time.tsx";
+import { State, Time, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { DestinationLink } from "../../ui/destination.tsx";
 import type { Viewer } from "../../requests.ts";
 import type { DeliveryToDestination } from "./one-event.ts";
 import { SendToDestination } from "./send-again.tsx";

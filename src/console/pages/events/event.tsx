@@ -1,9 +1,8 @@
 import { parseJsonLosslessly } from "../../../platform/json.ts";
 import { addresses } from "../../addresses.ts";
-import { Json } from "../../components/json.tsx";
-import { Notice } from "../../components/notice.tsx";
-import { Page } from "../../components/page.tsx";
-import { Size } from "../../components/size.tsx";
+import { Json } from "../../ui/json.tsx";
+import { Notice, Page } from "../../ui/layout.tsx";
+import { Size } from "../../ui/values.tsx";
 import type { Viewer } from "../../requests.ts";
 import { EventFacts } from "./facts.tsx";
 import { Journey } from "./journey.tsx";

@@ -5,7 +5,7 @@ import type { World } from "../../../platform/world.ts";
 import { searchEvents } from "../../../store/event-search.ts";
 import { type Named, findNamed } from "../../../store/id-search.ts";
 import { addresses, eventAddress, registrationAddress } from "../../addresses.ts";
-import { Page } from "../../components/page.tsx";
+import { Page } from "../../ui/layout.tsx";
 import { type Console, type ConsoleContext, readForm, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 import { EventPage, type Fault } from "./event.tsx";

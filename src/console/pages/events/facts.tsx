@@ -1,11 +1,8 @@
 import type { Child } from "hono/jsx";
 import { isReconciled } from "../../../domain/event.ts";
-import { count } from "../../components/figure.tsx";
-import { Time, TimeOfText } from "../../components/time.tsx";
+import { ShortId, Size, Time, TimeOfText, count } from "../../ui/values.tsx";
 import { OrganizationCell, addressOfResource } from "./cells.tsx";
 import type { OneEvent } from "./one-event.ts";
-import { ShortId } from "../../components/short-id.tsx";
-import { Size } from "../../components/size.tsx";
 
 /** Where it came from, and what it is about. */
 export function EventFacts({ found }: { readonly found: OneEvent }) {

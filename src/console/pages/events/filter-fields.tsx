@@ -1,5 +1,5 @@
 import { sampleTypes } from "../../../qonto/sample-event.ts";
-import { Field } from "../../components/form.tsx";
+import { Field } from "../../ui/form.tsx";
 
 /** Of an id and of a type. */
 export const LONGEST_NAME = 255;

@@ -1,8 +1,7 @@
 import type { Named } from "../../../store/id-search.ts";
 import { addresses, eventAddress, resourceAddress } from "../../addresses.ts";
-import { Notice } from "../../components/notice.tsx";
-import { Time } from "../../components/time.tsx";
-import { ShortId } from "../../components/short-id.tsx";
+import { Notice } from "../../ui/layout.tsx";
+import { ShortId, Time } from "../../ui/values.tsx";
 
 /** What an id names that is no event's. */
 export function FoundById({ named }: { readonly named: Named }) {

@@ -1,6 +1,5 @@
 import type { Child } from "hono/jsx";
-import { count } from "../../components/figure.tsx";
-import { Time } from "../../components/time.tsx";
+import { Time, count } from "../../ui/values.tsx";
 import { eventAddress } from "../../addresses.ts";
 import type { Viewer } from "../../requests.ts";
 import { addressOfResource } from "./cells.tsx";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import { outcomes } from "../../../store/event-outcomes.ts";
 import type { EventPosition, EventQuery } from "../../../store/event-list.ts";
-import { moment, momentText } from "../../components/moment-field.tsx";
+import { moment, momentText } from "../../ui/form.tsx";
 
 /** Blanks are as good as nothing; what is longer than any name finds nothing. */
 const text = z

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { eventAddress } from "../../addresses.ts";
-import { Button, Field, Form, Press } from "../../components/form.tsx";
-import { destinationName } from "../../components/destination-link.tsx";
+import { Button, Field, Form, Press } from "../../ui/form.tsx";
+import { destinationName } from "../../ui/destination.tsx";
 import type { Viewer } from "../../requests.ts";
 import type { OneEvent } from "./one-event.ts";
 

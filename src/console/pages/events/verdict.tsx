@@ -1,7 +1,6 @@
 import { isAttempt } from "../../../domain/delivery.ts";
 import type { Child } from "hono/jsx";
-import { count } from "../../components/figure.tsx";
-import { State, type StateName } from "../../components/state.tsx";
+import { type StateName, State, count } from "../../ui/values.tsx";
 import { addresses } from "../../addresses.ts";
 import { outcomeWords } from "./cells.tsx";
 import type { OneEvent } from "./one-event.ts";

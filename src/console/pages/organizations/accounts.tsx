@@ -1,9 +1,5 @@
-import { linkTo } from "../../components/filters.tsx";
-import { Amount } from "../../components/amount.tsx";
-import { Iban } from "../../components/iban.tsx";
-import { EmptyState } from "../../components/notice.tsx";
-import { State } from "../../components/state.tsx";
-import { TimeOfText } from "../../components/time.tsx";
+import { EmptyState, linkTo } from "../../ui/table.tsx";
+import { Amount, Iban, State, TimeOfText } from "../../ui/values.tsx";
 import { resourceAddress, resourcesAddress } from "../../addresses.ts";
 import type { Account } from "./accounts-of.ts";
 import type { Money } from "./money.ts";

@@ -1,4 +1,4 @@
-import { Field } from "../../components/form.tsx";
+import { Field } from "../../ui/form.tsx";
 
 interface FindFormProps {
   readonly action: string;

@@ -3,10 +3,8 @@ import type { EventPosition } from "../../../store/event-list.ts";
 import type { EventOfResource, ResourceHistory } from "../../../store/resource-events.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { eventAddress, resourceAddress } from "../../addresses.ts";
-import { State } from "../../components/state.tsx";
-import { Table } from "../../components/table.tsx";
-import { Time, TimeOfText } from "../../components/time.tsx";
-import { ShortId } from "../../components/short-id.tsx";
+import { ShortId, State, Time, TimeOfText } from "../../ui/values.tsx";
+import { Table } from "../../ui/table.tsx";
 
 const outcomes: Readonly<Record<EventOfResource["outcome"], string>> = {
   delivered: "delivered",

@@ -1,4 +1,4 @@
-import { Time } from "../../components/time.tsx";
+import { Time } from "../../ui/values.tsx";
 
 export interface LastEvent {
   /** Unix milliseconds; null when it is not among the newest events. */

@@ -9,16 +9,14 @@ import {
   listSummaries,
 } from "../../../store/organization-summaries.ts";
 import { addresses, organizationAddress } from "../../addresses.ts";
-import { Pager } from "../../components/filters.tsx";
-import { EmptyState, Notice } from "../../components/notice.tsx";
-import { Page } from "../../components/page.tsx";
-import { Table } from "../../components/table.tsx";
+import { EmptyState, Pager, Table } from "../../ui/table.tsx";
+import { Notice, Page } from "../../ui/layout.tsx";
+import { ShortId } from "../../ui/values.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 import { FindForm } from "./find-form.tsx";
 import { type LastEvent, ShowLastEvent } from "./last-event.tsx";
 import { nameOf } from "./name-of.ts";
-import { ShortId } from "../../components/short-id.tsx";
 
 const PER_PAGE = 50;
 

@@ -2,10 +2,8 @@ import type { Child } from "hono/jsx";
 import { isObject } from "../../../platform/json.ts";
 import { readId } from "../../../qonto/envelope.ts";
 import { resourceAddress } from "../../addresses.ts";
-import { Amount } from "../../components/amount.tsx";
-import { maskIbansIn } from "../../components/iban.tsx";
-import { EmptyState } from "../../components/notice.tsx";
-import { TimeOfText } from "../../components/time.tsx";
+import { Amount, TimeOfText, maskIbansIn } from "../../ui/values.tsx";
+import { EmptyState } from "../../ui/table.tsx";
 import { readMoney } from "./money.ts";
 
 interface ProfileProps {

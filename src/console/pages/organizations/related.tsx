@@ -1,7 +1,7 @@
 import { readData } from "../../../qonto/resource.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { resourceAddress } from "../../addresses.ts";
-import { ShortId } from "../../components/short-id.tsx";
+import { ShortId } from "../../ui/values.tsx";
 import { summaryOf } from "./summary.ts";
 
 /** What it belongs with: the account, the beneficiary, … that it names. */

@@ -1,5 +1,5 @@
 import { bareEventName } from "../../../qonto/catalogue.ts";
-import { maskIbansIn } from "../../components/iban.tsx";
+import { maskIbansIn } from "../../ui/values.tsx";
 import { fieldAt } from "./field-at.ts";
 import { type Money, readMoney } from "./money.ts";
 

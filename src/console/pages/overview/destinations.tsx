@@ -1,6 +1,6 @@
 import { addresses, newDestinationAddress } from "../../addresses.ts";
-import { EmptyState } from "../../components/notice.tsx";
-import { DestinationTable } from "../../components/destination-table.tsx";
+import { EmptyState } from "../../ui/table.tsx";
+import { DestinationTable } from "../../ui/destination.tsx";
 import type { OverviewFigures } from "./figures.ts";
 
 interface DestinationsProps {

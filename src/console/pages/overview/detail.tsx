@@ -1,4 +1,4 @@
-import { DestinationLink } from "../../components/destination-link.tsx";
+import { DestinationLink } from "../../ui/destination.tsx";
 import type { OverviewFigures } from "./figures.ts";
 
 interface DetailProps {

@@ -1,7 +1,5 @@
 import type { Ledger as Counted } from "../../../domain/ledger.ts";
-import { count } from "../../components/figure.tsx";
-import { State } from "../../components/state.tsx";
-import { Time } from "../../components/time.tsx";
+import { State, Time, count } from "../../ui/values.tsx";
 
 interface LedgerProps {
   readonly ledger: Counted;

@@ -1,7 +1,6 @@
 import { OUTCOMES_CHARTED_AT_MOST } from "../../../store/event-outcomes.ts";
-import { Chart } from "../../components/chart.tsx";
-import { Figure, Figures, count } from "../../components/figure.tsx";
-import { Time, durationInWords } from "../../components/time.tsx";
+import { Chart, Figure, Figures } from "../../ui/chart.tsx";
+import { Time, count, durationInWords } from "../../ui/values.tsx";
 import { addresses } from "../../addresses.ts";
 import type { OverviewFigures } from "./figures.ts";
 

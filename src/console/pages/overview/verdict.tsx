@@ -1,8 +1,7 @@
 import type { Child } from "hono/jsx";
 import type { Health } from "../../../api/judge-health.ts";
-import { State, type StateName } from "../../components/state.tsx";
-import { DestinationLink } from "../../components/destination-link.tsx";
-import { countPaused, failingDestinations } from "../../components/destination-state.ts";
+import { type StateName, State } from "../../ui/values.tsx";
+import { DestinationLink, countPaused, failingDestinations } from "../../ui/destination.tsx";
 import { Detail } from "./detail.tsx";
 import type { OverviewFigures } from "./figures.ts";
 

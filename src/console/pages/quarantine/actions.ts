@@ -3,7 +3,7 @@ import { dropFromQuarantine, releaseFromQuarantine } from "../../../api/actions/
 import type { World } from "../../../platform/world.ts";
 import { isWaitingInQuarantine } from "../../../store/quarantine.ts";
 import { addresses, quarantinedAddress } from "../../addresses.ts";
-import { linkTo } from "../../components/filters.tsx";
+import { linkTo } from "../../ui/table.tsx";
 import { type Console, readForm } from "../../requests.ts";
 import { MOST_AT_ONCE, releaseAll } from "./release-all.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { Notice } from "../../components/notice.tsx";
-import { count } from "../../components/figure.tsx";
+import { Notice } from "../../ui/layout.tsx";
+import { count } from "../../ui/values.tsx";
 
 /** What an action says in the query of the page that it leads to. */
 export const doneQuery = z.object({

@@ -1,12 +1,8 @@
 import type { QuarantineListing } from "../../../store/quarantine.ts";
 import { addresses, quarantinedAddress } from "../../addresses.ts";
-import { Confirm } from "../../components/confirm.tsx";
-import { Press } from "../../components/form.tsx";
-import { ShortId } from "../../components/short-id.tsx";
-import { Size } from "../../components/size.tsx";
-import { State } from "../../components/state.tsx";
-import { Table } from "../../components/table.tsx";
-import { Time } from "../../components/time.tsx";
+import { Confirm, Press } from "../../ui/form.tsx";
+import { ShortId, Size, State, Time } from "../../ui/values.tsx";
+import { Table } from "../../ui/table.tsx";
 import type { Viewer } from "../../requests.ts";
 import { reasons } from "./reasons.tsx";
 

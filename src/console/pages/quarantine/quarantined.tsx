@@ -1,14 +1,10 @@
 import { notFound } from "../../../api/requests.ts";
 import { type FoundInQuarantine, findQuarantined } from "../../../store/quarantine.ts";
 import { addresses, eventAddress, quarantinedAddress } from "../../addresses.ts";
-import { Body } from "../../components/body.tsx";
-import { Confirm } from "../../components/confirm.tsx";
-import { Facts } from "../../components/facts.tsx";
-import { Press } from "../../components/form.tsx";
-import { Page } from "../../components/page.tsx";
-import { Size } from "../../components/size.tsx";
-import { State } from "../../components/state.tsx";
-import { Time } from "../../components/time.tsx";
+import { Body } from "../../ui/json.tsx";
+import { Confirm, Press } from "../../ui/form.tsx";
+import { Facts, Size, State, Time } from "../../ui/values.tsx";
+import { Page } from "../../ui/layout.tsx";
 import { type Console, type Viewer, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
 import { Done, doneQuery } from "./done.tsx";

@@ -1,6 +1,6 @@
 import type { Place, Reached } from "../../../qonto/registration-line.ts";
 import { eventAddress } from "../../addresses.ts";
-import { TimeOfText } from "../../components/time.tsx";
+import { TimeOfText } from "../../ui/values.tsx";
 import { stageName } from "./stage-name.ts";
 
 const words = { done: "done", now: "now", ahead: "ahead", unheard: "no event came" } as const;

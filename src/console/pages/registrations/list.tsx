@@ -4,15 +4,11 @@ import { toPage } from "../../../api/responses.ts";
 import { registrationLine } from "../../../qonto/registration-line.ts";
 import { type StageRow, latestStagesOf, listRegistrationIds } from "../../../store/registrations.ts";
 import { addresses, registrationAddress } from "../../addresses.ts";
-import { Pager } from "../../components/filters.tsx";
-import { EmptyState, Notice } from "../../components/notice.tsx";
-import { Page } from "../../components/page.tsx";
-import { State } from "../../components/state.tsx";
-import { Table } from "../../components/table.tsx";
-import { TimeOfText } from "../../components/time.tsx";
+import { EmptyState, Pager, Table } from "../../ui/table.tsx";
+import { Notice, Page } from "../../ui/layout.tsx";
+import { ShortId, State, TimeOfText } from "../../ui/values.tsx";
 import { type Console, readQuery, viewerOf } from "../../requests.ts";
 import { showPage } from "../../show-page.ts";
-import { ShortId } from "../../components/short-id.tsx";
 import { FindForm } from "../organizations/find-form.tsx";
 import { stageName } from "./stage-name.ts";
 

@@ -1,13 +1,11 @@
 import { isAttempt } from "../../../domain/delivery.ts";
 import type { DeliverySummary, FoundEvent } from "../../../store/event-search.ts";
 import type { ListedDestination } from "../../../store/destination-list.ts";
-import { State } from "../../components/state.tsx";
-import { Table } from "../../components/table.tsx";
-import { DestinationLink } from "../../components/destination-link.tsx";
-import { Time } from "../../components/time.tsx";
+import { ShortId, State, Time } from "../../ui/values.tsx";
+import { Table } from "../../ui/table.tsx";
+import { DestinationLink } from "../../ui/destination.tsx";
 import { EventCell, OrganizationCell, outcomeWords } from "../events/cells.tsx";
 import { attemptWords } from "../events/delivery-step.tsx";
-import { ShortId } from "../../components/short-id.tsx";
 
 interface TailTableProps {
   readonly events: readonly FoundEvent[];

@@ -1,5 +1,6 @@
 import type { Child } from "hono/jsx";
-import { Iban, maskIbansIn } from "./iban.tsx";
+import { Iban, maskIbansIn } from "./values.tsx";
+import { parseJsonLosslessly, tryDecodeUtf8 } from "../../platform/json.ts";
 
 /** A browser lays out a few thousand things at ease; who wants more takes the API. */
 const MOST_VALUES = 4_000;
@@ -82,4 +83,83 @@ function showText(text: string, key: string): Child {
       <bdi class="json-text">{masked}</bdi>
     </details>
   );
+}
+
+const MOST_CHARACTERS = 4_000;
+const MOST_BYTES = 512;
+const BYTES_PER_LINE = 16;
+
+interface BodyProps {
+  readonly bytes: Uint8Array;
+  readonly label: string;
+}
+
+/** What somebody has sent, whatever it is: JSON to unfold, else the beginning of the text or, if it is none, of the bytes. */
+export function Body({ bytes, label }: BodyProps) {
+  if (bytes.length === 0) return <p class="help">The body is empty.</p>;
+  const text = tryDecodeUtf8(bytes);
+  if (text === undefined) {
+    return (
+      <Excerpt label={label} kind="No text: as bytes" isCut={bytes.length > MOST_BYTES}>
+        {hexLines(bytes.subarray(0, MOST_BYTES))}
+      </Excerpt>
+    );
+  }
+  const value = tryParse(text);
+  if (value !== undefined) return <Json value={value} label={label} />;
+  return (
+    <Excerpt label={label} kind="No JSON: as text" isCut={text.length > MOST_CHARACTERS}>
+      {withSigns(maskIbansIn(text.slice(0, MOST_CHARACTERS)))}
+    </Excerpt>
+  );
+}
+
+interface ExcerptProps {
+  readonly label: string;
+  readonly kind: string;
+  readonly isCut: boolean;
+  readonly children: string;
+}
+
+function Excerpt({ label, kind, isCut, children }: ExcerptProps) {
+  return (
+    <>
+      <p class="help">
+        {kind}
+        {isCut ? ", its beginning; the API shows it whole." : "."}
+      </p>
+      {/* What scrolls has to be reached by keyboard. */}
+      <pre class="body-excerpt" tabindex={0} role="region" aria-label={label}>
+        <bdi>{children}</bdi>
+      </pre>
+    </>
+  );
+}
+
+function tryParse(text: string): unknown {
+  try {
+    return parseJsonLosslessly(text);
+  } catch {
+    return undefined;
+  }
+}
+
+// oxlint-disable-next-line no-control-regex
+const unseen = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** What cannot be seen, or would turn the text around, is shown by its number. */
+function withSigns(text: string): string {
+  return text.replaceAll(unseen, (sign) => `⟨${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+}
+
+/** `00000000  7b 22 69 64 …  {"id`. */
+function hexLines(bytes: Uint8Array): string {
+  const lines: string[] = [];
+  for (let start = 0; start < bytes.length; start += BYTES_PER_LINE) {
+    const line = Array.from(bytes.subarray(start, start + BYTES_PER_LINE));
+    const hex = line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const text = line.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·")).join("");
+    lines.push(`${start.toString(16).padStart(4, "0")}  ${hex.padEnd(BYTES_PER_LINE * 3 - 1)}  ${text}`);
+  }
+  return lines.join("\n");
 }

@@ -1,5 +1,5 @@
-import { count } from "./figure.tsx";
-import { Time } from "./time.tsx";
+import { Time, count } from "./values.tsx";
+import type { Child } from "hono/jsx";
 
 type Tone = "ok" | "wait" | "bad" | "idle";
 
@@ -49,7 +49,7 @@ export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
           role="img"
           aria-labelledby={`${id}-title`}
         >
-          <title id={`${id}-title`}>{`${title}: ${inWords(series, slots)}`}</title>
+          <title id={`${id}-title`}>{`${title}: ${sayTotals(series, slots)}`}</title>
           {slots.map(({ counts }, index) => stack(series, counts, { x: index * WIDTH, highest }))}
         </svg>
       </div>
@@ -121,6 +121,68 @@ function sumOfSeries(slots: readonly Slot[], key: string): number {
   return slots.reduce((sum, { counts }) => sum + (counts[key] ?? 0), 0);
 }
 
-function inWords(series: readonly Series[], slots: readonly Slot[]): string {
+function sayTotals(series: readonly Series[], slots: readonly Slot[]): string {
   return series.map(({ key, label }) => `${count(sumOfSeries(slots, key))} ${label.toLowerCase()}`).join(", ");
+}
+
+interface StripProps {
+  /** Oldest first. */
+  readonly statuses: readonly ("delivered" | "pending" | "dead")[];
+}
+
+const heights = { delivered: 10, pending: 16, dead: 20 } as const;
+const tones = { delivered: "ok", pending: "wait", dead: "bad" } as const;
+const STEP = 7;
+const PLACES = 30;
+const STRIP_HEIGHT = 20;
+
+/** What became of the latest deliveries, one mark each: trouble stands taller. */
+export function Strip({ statuses }: StripProps) {
+  if (statuses.length === 0) return <span class="help">Nothing sent yet</span>;
+  const start = Math.max(0, PLACES - statuses.length);
+  return (
+    <svg class="strip" viewBox={`0 0 ${PLACES * STEP} ${STRIP_HEIGHT}`} role="img" aria-label={sayStrip(statuses)}>
+      {Array.from({ length: start }, (_, index) => (
+        <rect class="block-none" x={index * STEP + 1} y={STRIP_HEIGHT - 2} width={STEP - 2} height="2" />
+      ))}
+      {statuses.map((mark, index) => (
+        <rect
+          class={`block tone-${tones[mark]}`}
+          x={(start + index) * STEP + 1}
+          y={STRIP_HEIGHT - heights[mark]}
+          width={STEP - 2}
+          height={heights[mark]}
+          rx="1"
+        />
+      ))}
+    </svg>
+  );
+}
+
+function sayStrip(statuses: StripProps["statuses"]): string {
+  const delivered = statuses.filter((mark) => mark === "delivered").length;
+  return `${delivered} of the latest ${statuses.length} delivered; the very latest is ${statuses.at(-1) ?? ""}`;
+}
+
+interface FigureProps {
+  readonly label: string;
+  readonly value: Child;
+  /** Says the rest. */
+  readonly note?: Child;
+  readonly tone?: "ok" | "bad";
+}
+
+/** One number that matters; for the inside of `Figures`. */
+export function Figure({ label, value, note, tone }: FigureProps) {
+  return (
+    <div class="figure-one">
+      <dt>{label}</dt>
+      <dd class={tone === undefined ? "figure-value" : `figure-value figure-${tone}`}>{value}</dd>
+      {note === undefined ? null : <dd class="help">{note}</dd>}
+    </div>
+  );
+}
+
+export function Figures({ children }: { readonly children: Child }) {
+  return <dl class="figures">{children}</dl>;
 }

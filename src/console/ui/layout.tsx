@@ -1,7 +1,7 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { addresses } from "../addresses.ts";
-import { ROOT, type Viewer } from "../requests.ts";
-import { Viewing } from "./viewing.tsx";
+import { type Viewer, ROOT } from "../requests.ts";
+import { Form } from "./form.tsx";
 
 /** The pages that the navigation leads to, in its order. */
 const places = [
@@ -107,5 +107,45 @@ function Mark() {
       <path d="M2 12h8M10 12c4 0 4-7 12-7M10 12h12M10 12c4 0 4 7 12 7" />
       <circle cx="10" cy="12" r="3" />
     </svg>
+  );
+}
+
+/** Of Cloudflare, before the relay. */
+const ACCESS_LOGOUT = "/cdn-cgi/access/logout";
+
+/** Who looks at the page, by what, and how they become somebody else. */
+function Viewing({ viewer }: { readonly viewer: Viewer }) {
+  return (
+    <div class="viewer">
+      <span>
+        <bdi>{viewer.name}</bdi>
+        {` · ${viewer.by}${viewer.mayChange ? "" : " · read-only"}`}
+      </span>
+      {viewer.by === "Cloudflare Access" ? (
+        <>
+          {viewer.mayChange ? null : <a href={`${ROOT}/login`}>Log in with a token</a>}
+          <a class="button button-plain" href={ACCESS_LOGOUT}>
+            Log out
+          </a>
+        </>
+      ) : (
+        <Form viewer={viewer} action={`${ROOT}/logout`}>
+          <button type="submit" class="button button-plain">
+            Log out
+          </button>
+        </Form>
+      )}
+    </div>
+  );
+}
+
+type NoticeProps = PropsWithChildren<{ readonly kind: "ok" | "info" | "bad" }>;
+
+/** A sentence that wants to be seen: what was done, what is to be known, what went wrong. */
+export function Notice({ kind, children }: NoticeProps) {
+  return (
+    <p class={`notice notice-${kind}`} role={kind === "bad" ? "alert" : "status"}>
+      {children}
+    </p>
   );
 }

@@ -1,0 +1,88 @@
+import { destinationAddress } from "../addresses.ts";
+import type { DestinationBacklog } from "../../store/backlog.ts";
+import type { RecentOfDestination } from "../../store/recent-deliveries.ts";
+import { State, count, durationInWords } from "./values.tsx";
+import { Strip } from "./chart.tsx";
+import { type Column, Table } from "./table.tsx";
+
+interface Named {
+  readonly id: string;
+  readonly description: string | null;
+  readonly url: string;
+}
+
+export function DestinationLink({ destination }: { readonly destination: Named }) {
+  return (
+    <a href={destinationAddress(destination.id)}>
+      <bdi>{destinationName(destination)}</bdi>
+    </a>
+  );
+}
+
+/** What a destination is called: its description, or where it is. */
+export function destinationName({ description, url }: Pick<Named, "description" | "url">): string {
+  return description ?? hostOf(url);
+}
+
+/** A path or a query can hold a secret. */
+export function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : url;
+}
+
+type Standing = Pick<DestinationBacklog, "enabled" | "isCircuitOpen" | "isFailing">;
+
+/** How a destination fares, in a word; one that was removed a moment ago gets nothing either. */
+function destinationState(standing: Standing | undefined): "healthy" | "failing" | "resting" | "paused" {
+  if (standing === undefined || !standing.enabled) return "paused";
+  if (standing.isCircuitOpen) return "resting";
+  return standing.isFailing ? "failing" : "healthy";
+}
+
+interface Judged {
+  readonly backlog: Standing | undefined;
+}
+
+/** Those that do not take what they are owed; a paused one is not sent it. */
+export function failingDestinations<Destination extends Judged>(destinations: readonly Destination[]): Destination[] {
+  return destinations.filter(({ backlog }) => ["failing", "resting"].includes(destinationState(backlog)));
+}
+
+export function countPaused(destinations: readonly Judged[]): number {
+  return destinations.filter(({ backlog }) => destinationState(backlog) === "paused").length;
+}
+
+/** A destination, its deliveries of late, and how things stand there. */
+export interface DestinationRow extends RecentOfDestination {
+  readonly backlog: DestinationBacklog | undefined;
+}
+
+interface DestinationTableProps {
+  readonly destinations: readonly DestinationRow[];
+  readonly now: number;
+  /** Stand behind the destination's name. */
+  readonly more?: readonly Column<DestinationRow>[];
+}
+
+/** Each destination with its state, its latest deliveries and what it is owed. */
+export function DestinationTable({ destinations, now, more = [] }: DestinationTableProps) {
+  return (
+    <Table
+      caption="Destinations, their state and their latest deliveries"
+      rows={destinations}
+      columns={[
+        { title: "Destination", cell: (destination) => <DestinationLink destination={destination} /> },
+        { title: "State", cell: ({ backlog }) => <State state={destinationState(backlog)} /> },
+        ...more,
+        { title: "Latest deliveries", cell: ({ recent }) => <Strip statuses={recent.map(({ status }) => status)} /> },
+        { title: "Waiting", kind: "figure", cell: ({ backlog }) => showPending(backlog, now) },
+        { title: "Dead", kind: "figure", cell: ({ backlog }) => count(backlog?.dead ?? 0) },
+      ]}
+    />
+  );
+}
+
+function showPending(backlog: DestinationBacklog | undefined, now: number): string {
+  if (backlog === undefined || backlog.pending === 0) return "0";
+  const age = backlog.oldestPendingAt === null ? "" : `, for ${durationInWords(now - backlog.oldestPendingAt)}`;
+  return `${count(backlog.pending)}${age}`;
+}

@@ -1,0 +1,135 @@
+import type { PropsWithChildren } from "hono/jsx";
+import { type Viewer, FORM_TOKEN, readOnlyReason } from "../requests.ts";
+import { instantText } from "../../api/requests.ts";
+
+type FormProps = PropsWithChildren<{ readonly viewer: Viewer; readonly action: string; readonly class?: string }>;
+
+/** A form that changes something: it proves to be one of the viewer's. */
+export function Form({ viewer, action, children, ...rest }: FormProps) {
+  return (
+    <form method="post" action={action} {...rest}>
+      <input type="hidden" name={FORM_TOKEN} value={viewer.formToken} />
+      {children}
+    </form>
+  );
+}
+
+type ButtonProps = PropsWithChildren<{
+  readonly viewer: Viewer;
+  readonly kind?: "main" | "plain" | "danger";
+  readonly name?: string;
+  readonly value?: string;
+}>;
+
+/** Sends the form that it is in. Who may only look sees it, and why it cannot be pressed. */
+export function Button({ viewer, kind = "plain", children, ...rest }: ButtonProps) {
+  return (
+    <button
+      type="submit"
+      class={`button button-${kind}`}
+      disabled={!viewer.mayChange}
+      title={viewer.mayChange ? undefined : readOnlyReason(viewer.by)}
+      {...rest}
+    >
+      {children}
+    </button>
+  );
+}
+
+/** A button that is a form of its own. */
+export function Press({ action, ...button }: ButtonProps & { readonly action: string }) {
+  return (
+    <Form viewer={button.viewer} action={action} class="press">
+      <Button {...button} />
+    </Form>
+  );
+}
+
+type FieldProps = PropsWithChildren<{ readonly label: string; readonly help?: string }>;
+
+/** A label around its control. */
+export function Field({ label, help, children }: FieldProps) {
+  return (
+    <label class="field">
+      <span>{label}</span>
+      {children}
+      {help === undefined ? null : <span class="help">{help}</span>}
+    </label>
+  );
+}
+
+interface ConfirmProps {
+  readonly viewer: Viewer;
+  readonly action: string;
+  /** What is to be done, on what opens the question and on the button. */
+  readonly label: string;
+  readonly kind?: "main" | "danger";
+  /** Form fields that go with it. */
+  readonly fields?: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** An action that asks first, without a script: what it would do is its children, and the button is under them. */
+export function Confirm({
+  viewer,
+  action,
+  label,
+  kind = "danger",
+  fields = [],
+  children,
+}: PropsWithChildren<ConfirmProps>) {
+  return (
+    <details class="ask-first">
+      <summary class={`button button-${kind === "danger" ? "danger" : "plain"}`}>{`${label} …`}</summary>
+      <div class="ask-first-question">
+        <p>{children}</p>
+        <Form viewer={viewer} action={action}>
+          {fields.map((field) => (
+            <input type="hidden" {...field} />
+          ))}
+          <Button viewer={viewer} kind={kind}>
+            {label}
+          </Button>
+        </Form>
+      </div>
+    </details>
+  );
+}
+
+interface MomentFieldProps {
+  readonly label: string;
+  readonly name: string;
+  /** Unix milliseconds. */
+  readonly value?: number | undefined;
+  readonly isRequired?: boolean;
+  /** What is wrong with what was chosen. */
+  readonly fault?: string | undefined;
+}
+
+/** A later one would have a year of more digits. */
+const LATEST = "9999-12-31T23:59:59";
+
+/** A moment to choose. It is in UTC and says so: without JavaScript nobody knows the reader's zone. */
+export function MomentField({ label, name, value, isRequired = false, fault }: MomentFieldProps) {
+  return (
+    <Field label={`${label} (UTC)`}>
+      <input
+        type="datetime-local"
+        name={name}
+        step="1"
+        max={LATEST}
+        value={value === undefined ? undefined : momentText(value)}
+        required={isRequired}
+        aria-invalid={fault === undefined ? undefined : "true"}
+      />
+      {fault === undefined ? null : <span class="fault">{fault}</span>}
+    </Field>
+  );
+}
+
+/** What such a field sends, or what is typed where a browser has none, in Unix milliseconds. */
+export const moment = instantText("Must be a moment, such as 2026-11-24T10:05");
+
+/** For such a field, and for the query of a page with one. */
+export function momentText(at: number): string {
+  return new Date(at).toISOString().slice(0, 19);
+}

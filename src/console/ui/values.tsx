@@ -1,0 +1,187 @@
+import { parseInstant } from "../../domain/instant.ts";
+import type { Child } from "hono/jsx";
+
+interface TimeProps {
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** How much of it is shown; the rest is under it. */
+  readonly show?: "instant" | "moment" | "minute" | "day";
+}
+
+/** In UTC; a browser that runs the page's script shows the reader's own zone, with the exact UTC under it. */
+export function Time({ at, show = "instant" }: TimeProps) {
+  const iso = new Date(at).toISOString();
+  const exact = `${iso.slice(0, 10)} ${iso.slice(11, 23)} UTC`;
+  return (
+    <time datetime={iso} title={exact} data-show={show}>
+      {shortened(iso, show)}
+    </time>
+  );
+}
+
+function shortened(iso: string, show: NonNullable<TimeProps["show"]>): string {
+  switch (show) {
+    case "instant":
+      return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
+    case "moment":
+      return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
+    case "minute":
+      return `${iso.slice(11, 16)} UTC`;
+    case "day":
+      return iso.slice(0, 10);
+  }
+}
+
+/** As the text of an instant says; what is none is shown as it is. */
+export function TimeOfText({ text, show = "instant" }: { readonly text: string } & Pick<TimeProps, "show">) {
+  const instant = parseInstant(text);
+  return instant === null ? <bdi>{text}</bdi> : <Time at={Date.parse(instant.iso)} show={show} />;
+}
+
+/** `3 min`, of a duration in milliseconds. */
+export function durationInWords(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
+  if (ms < 2 * 3_600_000) return `${Math.round(ms / 60_000)} min`;
+  return ms < 2 * 86_400_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} days`;
+}
+
+const inGroups = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
+/** `12,345`: of what is counted, never of money. */
+export function count(number: number): string {
+  return inGroups.format(number);
+}
+
+/** `1.1 KB` of 1,000 bytes each; the exact number is under it. */
+export function Size({ bytes }: { readonly bytes: number }) {
+  return (
+    <span class="size-in-words" title={`${inBytes.format(bytes)} bytes`}>
+      {sizeInWords(bytes)}
+    </span>
+  );
+}
+
+const inBytes = new Intl.NumberFormat("en");
+const inTenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
+function sizeInWords(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  return bytes < 1_000_000 ? `${inTenths.format(bytes / 1_000)} KB` : `${inTenths.format(bytes / 1_000_000)} MB`;
+}
+
+interface AmountProps {
+  /** As the bank wrote it, digit by digit: a text, or a number that was parsed losslessly. */
+  readonly value: unknown;
+  readonly currency?: unknown;
+}
+
+export function Amount({ value, currency }: AmountProps) {
+  const digits = typeof value === "string" ? value : JSON.stringify(value ?? null);
+  return (
+    <span class="amount">
+      <bdi>{digits}</bdi>
+      {typeof currency === "string" ? (
+        <>
+          {" "}
+          <bdi class="currency">{currency}</bdi>
+        </>
+      ) : null}
+    </span>
+  );
+}
+
+/** Masked until somebody asks for it. */
+export function Iban({ iban }: { readonly iban: string }) {
+  return (
+    <details class="iban">
+      <summary aria-label={`${maskIban(iban)}, show the whole IBAN`}>{maskIban(iban)}</summary>
+      <bdi>{iban}</bdi>
+    </details>
+  );
+}
+
+/** `FR76 •••• 0123`. */
+function maskIban(iban: string): string {
+  const plain = iban.replaceAll(/\s/g, "");
+  return plain.length > 12 ? `${plain.slice(0, 4)} •••• ${plain.slice(-4)}` : "••••";
+}
+
+const candidate = /\b[A-Z]{2}\d{2}(?:[ \u00a0]?[A-Z0-9]){11,30}\b/g;
+
+/** The same text with every IBAN in it masked. */
+export function maskIbansIn(text: string): string {
+  return text.replaceAll(candidate, (found) => (hasRightChecksum(found) ? maskIban(found) : found));
+}
+
+/** ISO 13616: what is written like an IBAN, an id for instance, is rarely one. */
+function hasRightChecksum(text: string): boolean {
+  const plain = text.replaceAll(/[ \u00a0]/g, "");
+  const digits = (plain.slice(4) + plain.slice(0, 4)).replaceAll(/[A-Z]/g, (letter) =>
+    String(letter.charCodeAt(0) - 55),
+  );
+  return BigInt(digits) % 97n === 1n;
+}
+
+/** Shorter ones are shown whole. */
+const LONGEST = 18;
+/** The first group of a UUID. */
+const FIRST = 8;
+
+/** An id as far as an eye tells it from others; the whole is under it. */
+export function ShortId({ id }: { readonly id: string }) {
+  const characters = Array.from(id);
+  return (
+    <bdi class="mono short-id" title={id}>
+      {characters.length > LONGEST ? `${characters.slice(0, FIRST).join("")}…` : id}
+    </bdi>
+  );
+}
+
+/** How a state looks: a shape and a word beside the colour. */
+const looks = {
+  ok: { tone: "ok", sign: "●" },
+  healthy: { tone: "ok", sign: "●" },
+  delivered: { tone: "ok", sign: "●" },
+  settled: { tone: "ok", sign: "●" },
+  done: { tone: "ok", sign: "●" },
+  released: { tone: "ok", sign: "●" },
+  pending: { tone: "wait", sign: "◐" },
+  begun: { tone: "wait", sign: "◐" },
+  failing: { tone: "wait", sign: "▲" },
+  resting: { tone: "bad", sign: "◼" },
+  degraded: { tone: "bad", sign: "◼" },
+  dead: { tone: "bad", sign: "◼" },
+  failed: { tone: "bad", sign: "◼" },
+  paused: { tone: "idle", sign: "○" },
+  unmatched: { tone: "idle", sign: "○" },
+  waiting: { tone: "wait", sign: "◐" },
+} as const;
+
+export type StateName = keyof typeof looks;
+
+/** A state as a badge; `children` say it otherwise than by its name. */
+export function State({ state, children }: { readonly state: StateName; readonly children?: string | undefined }) {
+  const { tone, sign } = looks[state];
+  return (
+    <span class={`state tone-${tone}`}>
+      <span aria-hidden="true">{sign}</span> {children ?? state}
+    </span>
+  );
+}
+
+/** Names and what they are, one under the other; null is left out. */
+export function Facts({ facts }: { readonly facts: Readonly<Record<string, Child>> }) {
+  return (
+    <dl class="fact-sheet">
+      {Object.entries(facts)
+        .filter(([, fact]) => fact !== null)
+        .map(([name, fact]) => (
+          <div>
+            <dt>{name}</dt>
+            <dd>{fact}</dd>
+          </div>
+        ))}
+    </dl>
+  );
+}
