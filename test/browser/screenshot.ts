@@ -23,7 +23,7 @@ try {
   const client = new PlayedRelay(relay.url, variables.ADMIN_TOKEN);
   await addDestination("Accounting", () => 200);
   await addDestination("Treasury", (before) => (before % 20 === 7 ? 503 : 200));
-  await addDestination("Fraud desk", () => 500);
+  await addDestination("Fraud desk", () => 500, { types: ["v1/cards", "v1/transfers"] });
   await addDestination("Warehouse", () => 200, { enabled: false });
   for (let index = 0; index < EVENTS; index += 1) await send(index);
   await untilSettled(client, 5_000);

@@ -3,7 +3,8 @@ import { etag } from "hono/etag";
 import { logRequest } from "../../api/log-request.ts";
 import type { World } from "../../platform/world.ts";
 import { addAssets } from "../assets.ts";
-import { Facts } from "../components/facts.tsx";
+import { showPage } from "../show-page.ts";
+import { Facts } from "../ui/values.tsx";
 import { consoleHeaders } from "../headers.ts";
 import { type Console, type ConsoleEnv, DOCS } from "../requests.ts";
 import { Snippets } from "./destinations/snippets.tsx";
@@ -13,8 +14,10 @@ export function publicDocs(world: World): Console {
   const docs: Console = new Hono<ConsoleEnv>().basePath(DOCS);
   docs.use(consoleHeaders, logRequest(world, "console"));
   addAssets(docs);
-  const page = `<!doctype html>${String(<Docs />)}`;
-  docs.get("/", etag(), (c) => c.html(page, 200, { "cache-control": "public, max-age=300" }));
+  docs.get("/", etag(), (c) => {
+    c.header("cache-control", "public, max-age=300");
+    return showPage(c, <Docs />);
+  });
   return docs;
 }
 
@@ -139,7 +142,7 @@ function Answers() {
           "429, or 503 with Retry-After":
             "The relay attempts nothing else at your URL until that time is over, for a day at most. It reads seconds and HTTP dates. Events wait meanwhile and lose none of their retries.",
           "Retry-After with another status": "This event is not retried before that time, a day away at most.",
-          "410": "You want no more events: the relay pauses your destination until the operator resumes it.",
+          "410 Gone": "You want no more events: the relay pauses your destination until the operator resumes it.",
         }}
       />
       <p class="help">

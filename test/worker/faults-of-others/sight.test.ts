@@ -22,7 +22,8 @@ import {
 
 /**
  * Faults of other webhook gateways that senders, destinations, operators and strangers get to see, each as a fact about this one.
- * 1 to 7 are in delivery.test.ts, 15 and the rest of 17 in ../architecture/faults-of-others.test.ts.
+ * 1 to 7 are in delivery.test.ts, 15 in ../../node/architecture/faults-of-others.test.ts, 17 in
+ * ../../node/document/documents.test.ts.
  */
 
 beforeEach(emptyDatabase);
