@@ -81,6 +81,7 @@ const files = ["src", "test", "migrations"]
   )
   .concat("README.md", "CHANGELOG.md", "wrangler.toml", "package.json", ".dev.vars.example")
   .filter((file) => statSync(path.join(root, file)).isFile())
+  .filter((file) => !file.endsWith("samples.json")) // Qonto's own words.
   .filter((file) => /\.(tsx?|mjs|js|css|sql|md|toml|json|example)$/.test(file) && !file.endsWith("words.test.ts"));
 
 it.each(files)("%s says a thing by its word", (file) => {
