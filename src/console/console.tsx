@@ -1,36 +1,59 @@
 import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
 import type { Counters } from "../domain/counters.ts";
 import { boundBody } from "../api/bound-body.ts";
 import { logRequest } from "../api/log-request.ts";
 import { refuse } from "../api/refusals.ts";
 import { logFailure } from "../platform/log.ts";
-import { ProblemError } from "../platform/problem.ts";
+import { type Problem, ProblemError } from "../platform/problem.ts";
 import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
 import { addAssets } from "./assets.ts";
-import { consoleHeaders } from "./headers.ts";
-import { addAudit } from "./pages/audit/audit.tsx";
-import { addDeadLetters } from "./pages/dead-letters/dead-letters.tsx";
+import { addAudit } from "./pages/audit.tsx";
+import { addDeadLetters } from "./pages/dead-letters.tsx";
 import { addEvents } from "./pages/events/events.tsx";
 import { addOrganizations } from "./pages/organizations/organizations.tsx";
-import { addOverview } from "./pages/overview/overview.tsx";
-import { addQuarantine } from "./pages/quarantine/quarantine.tsx";
-import { Refusal } from "./pages/refusal.tsx";
-import { addRegistrations } from "./pages/registrations/registrations.tsx";
-import { addTail } from "./pages/tail/tail.tsx";
+import { addOverview } from "./pages/overview.tsx";
+import { addQuarantine } from "./pages/quarantine.tsx";
+import { addRegistrations } from "./pages/registrations.tsx";
+import { addTail } from "./pages/tail.tsx";
 import { addDestinations } from "./pages/destinations/destinations.tsx";
 import { explainSchemaFault, isSchemaFault } from "../store/schema.ts";
 import { type Console, type ConsoleEnv, ROOT } from "./requests.ts";
 import { requireSession } from "./session/guard.ts";
 import { addLogin, addLogout } from "./session/login.tsx";
-import { showPage } from "./show-page.ts";
+import { showPage, usePage } from "./show-page.tsx";
+import { Bare, Notice, Page } from "./ui/layout.tsx";
 
 const MAX_FORM_BYTES = 65_536;
 
-/** The operator's page: what is in front of the session, and the pages behind it. */
+const self = ["'self'"];
+const none = ["'none'"];
+
+/** Nothing from elsewhere, nothing inline, and no frame around it. */
+const consoleHeaders = secureHeaders({
+  contentSecurityPolicy: {
+    defaultSrc: none,
+    styleSrc: self,
+    scriptSrc: self,
+    imgSrc: self,
+    connectSrc: self,
+    formAction: self,
+    frameAncestors: none,
+    baseUri: none,
+  },
+  referrerPolicy: "no-referrer",
+  xFrameOptions: "DENY",
+});
+
+/** The operator's console: the login, and the pages behind it. */
 export function operatorConsole(world: World, counters: Counters): Console {
   const pages: Console = new Hono<ConsoleEnv>().basePath(ROOT);
   pages.use(consoleHeaders, logRequest(world, "console"));
+  pages.use(async (c, next) => {
+    c.set("now", world.now());
+    await next();
+  });
   addAssets(pages);
   pages.use(async (c, next) => {
     c.header("cache-control", "no-store");
@@ -42,30 +65,29 @@ export function operatorConsole(world: World, counters: Counters): Console {
   addLogout(pages);
   addOverview(pages, world, counters);
   addEvents(pages, world);
-  addTail(pages, world);
+  addTail(pages);
   addDestinations(pages, world, counters);
-  addOrganizations(pages, world);
-  addRegistrations(pages, world);
+  addOrganizations(pages);
+  addRegistrations(pages);
   addQuarantine(pages, world);
   addDeadLetters(pages, world);
-  addAudit(pages, world);
+  addAudit(pages);
   pages.all("/*", () => {
     throw refuse("not_found", { detail: "There is no page at this address." });
   });
 
   pages.onError(async (error, c) => {
-    const viewer = c.get("viewer");
     if (error instanceof ProblemError) {
       for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
-      return showPage(c, <Refusal problem={error.problem} viewer={viewer} />, toStatus(error.problem.status));
+      return showPage(c, <Refusal problem={error.problem} />, toStatus(error.problem.status));
     }
     if (isSchemaFault(error)) {
       const fault = await explainSchemaFault(c.env.DB, error);
       logFailure("console", fault);
-      return showPage(c, <Refusal problem={{ title: "Not ready", detail: fault.message }} viewer={viewer} />, 503);
+      return showPage(c, <Refusal problem={{ title: "Not ready", detail: fault.message }} />, 503);
     }
     logFailure("console", error);
-    return showPage(c, <Refusal problem={failure} viewer={viewer} />, 500);
+    return showPage(c, <Refusal problem={failure} />, 500);
   });
   return pages;
 }
@@ -86,4 +108,27 @@ const failure = {
 
 function toStatus(status: number) {
   return status as 400 | 401 | 403 | 404 | 408 | 409 | 413 | 429 | 503;
+}
+
+/** Instead of a page that cannot be shown. */
+function Refusal({ problem }: { readonly problem: Pick<Problem, "title" | "detail"> }) {
+  if (usePage().viewer === undefined) {
+    return (
+      <Bare title={problem.title}>
+        <h1>{problem.title}</h1>
+        <Notice kind="bad">{problem.detail}</Notice>
+        <p>
+          <a href={ROOT}>Go to the console</a>
+        </p>
+      </Bare>
+    );
+  }
+  return (
+    <Page title={problem.title}>
+      <Notice kind="bad">{problem.detail}</Notice>
+      <p>
+        <a href={ROOT}>Go to the overview</a>
+      </p>
+    </Page>
+  );
 }

@@ -18,8 +18,8 @@ export interface Viewer {
 
 export interface ConsoleEnv {
   Bindings: Env;
-  /** Set behind the session. */
-  Variables: { caller?: Actor; viewer?: Viewer };
+  /** `caller` and `viewer` are set behind the session. */
+  Variables: { now: number; caller?: Actor; viewer?: Viewer };
 }
 
 export type Console = Hono<ConsoleEnv>;
@@ -41,24 +41,21 @@ export const DOCS = "/docs";
 /** Name of the field in which a form bears its token. */
 export const FORM_TOKEN = "form_token";
 
-export function viewerOf(c: ConsoleContext): Viewer {
-  const viewer = c.get("viewer");
-  if (viewer === undefined) throw new Error("A page without a viewer");
-  return viewer;
-}
+/** What stands beside the fields and filters of a page. */
+const ofTheConsole = [FORM_TOKEN, "done"];
 
-/** The fields of a form, parsed; an empty one is as good as none. Throws `invalid_request`. */
+/** The fields of a form, parsed; an empty one is left out. Throws `invalid_request`. */
 export async function readForm<Fields extends z.ZodType>(c: ConsoleContext, fields: Fields): Promise<z.output<Fields>> {
   return parse(await c.req.parseBody({ all: true }), fields);
 }
 
-/** The same of the page's own query. */
+/** The same of the page's query. */
 export function readQuery<Fields extends z.ZodType>(c: ConsoleContext, fields: Fields): z.output<Fields> {
   return parse(c.req.query(), fields);
 }
 
 function parse<Fields extends z.ZodType>(values: object, fields: Fields): z.output<Fields> {
-  const given = Object.entries(values).filter(([name, value]) => name !== FORM_TOKEN && value !== "");
+  const given = Object.entries(values).filter(([name, value]) => !ofTheConsole.includes(name) && value !== "");
   const result = fields.safeParse(Object.fromEntries(given));
   if (result.success) return result.data;
   throw invalidRequest(result.error.issues.map(({ path, message }) => ({ path: path.join("."), message })));

@@ -22,6 +22,8 @@ export interface FoundEvent extends Omit<EventSummary, "state"> {
   /** Times that it came again. */
   readonly duplicates: number;
   readonly deliveries: readonly DeliverySummary[];
+  /** `{}` for one that is larger than any that Qonto is known to send. */
+  readonly body: string;
 }
 
 /** How a delivery stands, with its latest attempt; that is null before the first. */
@@ -47,6 +49,10 @@ const deliveriesSql = `(
     'attempt', ${attemptsSql} ->> '$[#-1].attempt', 'outcome', ${attemptsSql} ->> '$[#-1].outcome',
     'http_status', ${attemptsSql} ->> '$[#-1].status'))
   FROM ${recipientsWithRowsSql})`;
+
+/** A page of large bodies would be too much for D1; an event with one has no summary. */
+const MAX_SUMMARY_BYTES = 16_384;
+const briefBodySql = `iif(octet_length(events.body) <= ${MAX_SUMMARY_BYTES}, events.body, '{}')`;
 
 const matchesSql = `(?5 IS NULL OR type = ?5) AND (?6 IS NULL OR organization_id = ?6)`;
 
@@ -75,7 +81,8 @@ const deadCandidatesSql = `
   ${newestDeadFirst}`;
 
 const foundIn = (candidates: string, order: string) => `
-  SELECT events.seq, ${summaryColumns}, duplicates, found.outcome, ${deliveriesSql} AS deliveries
+  SELECT events.seq, ${summaryColumns}, duplicates, found.outcome,
+    ${briefBodySql} AS body, ${deliveriesSql} AS deliveries
   FROM (
     SELECT events.seq, ${eventOutcomeSql} AS outcome
     FROM (SELECT seq FROM (${candidates} LIMIT ?4)) AS page CROSS JOIN events ON events.seq = page.seq
@@ -146,12 +153,14 @@ const deliverySummary = z
 const foundRow = eventRow
   .extend({
     duplicates: z.number(),
+    body: z.string(),
     outcome: z.enum(outcomes),
     deliveries: z.string().transform((text) => z.array(deliverySummary).parse(JSON.parse(text))),
   })
-  .transform(({ duplicates, outcome, deliveries, ...row }): FoundEvent => ({
+  .transform(({ duplicates, outcome, deliveries, body, ...row }): FoundEvent => ({
     ...toEventFields(row),
     duplicates,
     outcome,
     deliveries,
+    body,
   }));

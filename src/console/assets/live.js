@@ -3,19 +3,23 @@
 /// <reference lib="dom.iterable" />
 
 /**
- * What the pages do beyond what they say: times in the reader's zone, texts to copy, and regions that are kept up to date.
- * Everything else works without.
+ * Times in the reader's zone, texts to copy, and regions that are kept up to date. Everything else works without
+ * JavaScript.
  */
 
 const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
 
-/** Shows times in the reader's own zone; the exact UTC stays under them. */
+/** How far the browser's clock is behind the relay's. */
+const behindMs = Number(document.documentElement.dataset["now"]) - Date.now();
+
+/** Shows times in the reader's zone, with the exact UTC under them. */
 function localize(/** @type {ParentNode} */ root) {
   for (const element of root.querySelectorAll("time[data-show]")) {
     const at = new Date(element.getAttribute("datetime") ?? "");
     const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
     const minute = `${two(at.getHours())}:${two(at.getMinutes())}`;
-    const shown = { instant: `${day} ${minute}:${two(at.getSeconds())}`, moment: `${day} ${minute}`, minute, day };
+    const instant = `${day} ${minute}:${two(at.getSeconds())}`;
+    const shown = { instant, moment: `${day} ${minute}`, minute, day, relative: relative(at.getTime(), day) };
     element.textContent =
       Object.entries(shown).find(([name]) => name === element.getAttribute("data-show"))?.[1] ?? day;
   }
@@ -24,7 +28,25 @@ function localize(/** @type {ParentNode} */ root) {
   }
 }
 
-/** A button that copies the text of the element that it names. It is hidden from who has no script. */
+/** As `Time` on the server has it. */
+function relative(/** @type {number} */ at, /** @type {string} */ day) {
+  const age = Date.now() + behindMs - at;
+  const ms = Math.abs(age);
+  if (ms < 1_000) return "just now";
+  if (ms >= 30 * 86_400_000) return day;
+  const [size, unit] =
+    ms < 120_000
+      ? [1_000, "s"]
+      : ms < 7_200_000
+        ? [60_000, "min"]
+        : ms < 172_800_000
+          ? [3_600_000, "h"]
+          : [86_400_000, "days"];
+  const duration = `${Math.round(ms / size)} ${unit}`;
+  return age > 0 ? `${duration} ago` : `in ${duration}`;
+}
+
+/** A button copies the text of the element that it names. Without JavaScript it is hidden. */
 function offerCopies(/** @type {ParentNode} */ root) {
   for (const button of root.querySelectorAll("button[data-copy]")) {
     button.removeAttribute("hidden");
@@ -38,20 +60,20 @@ async function copy(/** @type {Element} */ button) {
   button.textContent = "Copied";
 }
 
-/** A button that has the region that it names stand still. It is hidden from who has no script. */
+/** A button pauses the region that it names. Without JavaScript it is hidden. */
 function offerPauses() {
   for (const button of document.querySelectorAll("button[data-pause]")) {
     button.removeAttribute("hidden");
     button.addEventListener("click", () => {
       const region = document.getElementById(button.getAttribute("data-pause") ?? "");
-      const isPaused = region?.toggleAttribute("data-paused") ?? false;
-      button.textContent = isPaused ? "Resume" : "Pause";
-      if (region !== null && !isPaused) void refresh(region).catch(() => undefined);
+      const isOn = region?.toggleAttribute("data-paused") ?? false;
+      button.textContent = isOn ? "Resume" : "Pause";
+      if (region !== null && !isOn) void refresh(region).catch(() => undefined);
     });
   }
 }
 
-/** What the region did not have before stands out for a moment. */
+/** New rows stand out for a moment. */
 function markNew(/** @type {Element} */ region, /** @type {Element} */ fresh) {
   const known = new Set(Array.from(region.querySelectorAll("[data-key]"), (one) => one.getAttribute("data-key")));
   for (const one of fresh.querySelectorAll("[data-key]")) {
@@ -59,21 +81,21 @@ function markNew(/** @type {Element} */ region, /** @type {Element} */ fresh) {
   }
 }
 
-/** Whether the reader is busy in it, or wants it to stand still. */
-function isHeld(/** @type {Element} */ region) {
+/** Whether the reader has paused the region or is busy in it. */
+function isPaused(/** @type {Element} */ region) {
   return region.hasAttribute("data-paused") || region.contains(document.activeElement);
 }
 
-/** Asks for the page again and puts the region's new content in its place, unless that is held. */
+/** Fetches the page again and replaces the region's content. */
 async function refresh(/** @type {Element} */ region) {
-  if (document.hidden || isHeld(region)) return;
-  // To the login, which may be that of Cloudflare Access, on another host.
+  if (document.hidden || isPaused(region)) return;
+  // A redirect leads to the login, perhaps that of Cloudflare Access on another host.
   const response = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "manual" });
   if (response.type === "opaqueredirect") location.reload();
   if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = page.getElementById(region.id);
-  if (fresh === null || isHeld(region)) return;
+  if (fresh === null || isPaused(region)) return;
   for (const details of region.querySelectorAll("details[id]")) {
     const same = fresh.querySelector(`#${CSS.escape(details.id)}`);
     if (same instanceof HTMLDetailsElement) same.open = /** @type {HTMLDetailsElement} */ (details).open;
@@ -89,9 +111,11 @@ document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest",
 localize(document);
 offerCopies(document);
 offerPauses();
+// Relative times grow old on a page that stays open.
+setInterval(() => localize(document), 15_000);
 
 for (const region of document.querySelectorAll("[data-live]")) {
   const everySeconds = Number(region.getAttribute("data-live"));
-  // The network being away for a moment is no event: the next one comes.
+  // A failed fetch is no problem: the next one follows.
   setInterval(() => void refresh(region).catch(() => undefined), everySeconds * 1000);
 }

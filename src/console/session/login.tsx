@@ -8,7 +8,7 @@ import { ProblemError } from "../../platform/problem.ts";
 import type { World } from "../../platform/world.ts";
 import { Bare, Notice } from "../ui/layout.tsx";
 import { type Console, ROOT, readForm, readQuery } from "../requests.ts";
-import { showPage } from "../show-page.ts";
+import { showPage } from "../show-page.tsx";
 import { giveCookie, takeCookie } from "./cookie.ts";
 import { isBehindAccess } from "./identity.ts";
 import { isFromOwnSite } from "./own-site.ts";

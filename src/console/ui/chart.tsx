@@ -138,7 +138,7 @@ const STRIP_HEIGHT = 20;
 
 /** What became of the latest deliveries, one mark each: trouble stands taller. */
 export function Strip({ statuses }: StripProps) {
-  if (statuses.length === 0) return <span class="help">Nothing sent yet</span>;
+  if (statuses.length === 0) return <span class="help">No deliveries yet</span>;
   const start = Math.max(0, PLACES - statuses.length);
   return (
     <svg class="strip" viewBox={`0 0 ${PLACES * STEP} ${STRIP_HEIGHT}`} role="img" aria-label={sayStrip(statuses)}>
@@ -161,7 +161,7 @@ export function Strip({ statuses }: StripProps) {
 
 function sayStrip(statuses: StripProps["statuses"]): string {
   const delivered = statuses.filter((mark) => mark === "delivered").length;
-  return `${delivered} of the latest ${statuses.length} delivered; the very latest is ${statuses.at(-1) ?? ""}`;
+  return `${delivered} of the latest ${statuses.length} delivered; the latest is ${statuses.at(-1) ?? ""}`;
 }
 
 interface FigureProps {

@@ -31,10 +31,10 @@ export function hostOf(url: string): string {
 
 type Standing = Pick<DestinationBacklog, "enabled" | "isCircuitOpen" | "isFailing">;
 
-/** How a destination fares, in a word; one that was removed a moment ago gets nothing either. */
-function destinationState(standing: Standing | undefined): "healthy" | "failing" | "resting" | "paused" {
+/** A destination that was removed a moment ago counts as paused. */
+function destinationState(standing: Standing | undefined): "healthy" | "failing" | "circuit open" | "paused" {
   if (standing === undefined || !standing.enabled) return "paused";
-  if (standing.isCircuitOpen) return "resting";
+  if (standing.isCircuitOpen) return "circuit open";
   return standing.isFailing ? "failing" : "healthy";
 }
 
@@ -42,16 +42,16 @@ interface Judged {
   readonly backlog: Standing | undefined;
 }
 
-/** Those that do not take what they are owed; a paused one is not sent it. */
+/** A paused destination is not one of them. */
 export function failingDestinations<Destination extends Judged>(destinations: readonly Destination[]): Destination[] {
-  return destinations.filter(({ backlog }) => ["failing", "resting"].includes(destinationState(backlog)));
+  return destinations.filter(({ backlog }) => ["failing", "circuit open"].includes(destinationState(backlog)));
 }
 
 export function countPaused(destinations: readonly Judged[]): number {
   return destinations.filter(({ backlog }) => destinationState(backlog) === "paused").length;
 }
 
-/** A destination, its deliveries of late, and how things stand there. */
+/** A destination with its latest deliveries and its backlog. */
 export interface DestinationRow extends RecentOfDestination {
   readonly backlog: DestinationBacklog | undefined;
 }
@@ -59,11 +59,10 @@ export interface DestinationRow extends RecentOfDestination {
 interface DestinationTableProps {
   readonly destinations: readonly DestinationRow[];
   readonly now: number;
-  /** Stand behind the destination's name. */
+  /** Columns after the state. */
   readonly more?: readonly Column<DestinationRow>[];
 }
 
-/** Each destination with its state, its latest deliveries and what it is owed. */
 export function DestinationTable({ destinations, now, more = [] }: DestinationTableProps) {
   return (
     <Table
@@ -74,7 +73,7 @@ export function DestinationTable({ destinations, now, more = [] }: DestinationTa
         { title: "State", cell: ({ backlog }) => <State state={destinationState(backlog)} /> },
         ...more,
         { title: "Latest deliveries", cell: ({ recent }) => <Strip statuses={recent.map(({ status }) => status)} /> },
-        { title: "Waiting", kind: "figure", cell: ({ backlog }) => showPending(backlog, now) },
+        { title: "Pending", kind: "figure", cell: ({ backlog }) => showPending(backlog, now) },
         { title: "Dead", kind: "figure", cell: ({ backlog }) => count(backlog?.dead ?? 0) },
       ]}
     />

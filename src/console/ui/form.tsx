@@ -1,28 +1,29 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { type Viewer, FORM_TOKEN, readOnlyReason } from "../requests.ts";
+import { usePage } from "../show-page.tsx";
 import { instantText } from "../../api/requests.ts";
 
-type FormProps = PropsWithChildren<{ readonly viewer: Viewer; readonly action: string; readonly class?: string }>;
+type FormProps = PropsWithChildren<{ readonly action: string; readonly class?: string }>;
 
-/** A form that changes something: it proves to be one of the viewer's. */
-export function Form({ viewer, action, children, ...rest }: FormProps) {
+/** A form that changes something. Its token proves that it is one of the viewer's. */
+export function Form({ action, children, ...rest }: FormProps) {
   return (
     <form method="post" action={action} {...rest}>
-      <input type="hidden" name={FORM_TOKEN} value={viewer.formToken} />
+      <input type="hidden" name={FORM_TOKEN} value={useViewer().formToken} />
       {children}
     </form>
   );
 }
 
 type ButtonProps = PropsWithChildren<{
-  readonly viewer: Viewer;
   readonly kind?: "main" | "plain" | "danger";
   readonly name?: string;
   readonly value?: string;
 }>;
 
-/** Sends the form that it is in. Who may only look sees it, and why it cannot be pressed. */
-export function Button({ viewer, kind = "plain", children, ...rest }: ButtonProps) {
+/** Submits its form. A viewer with read access sees it disabled, with the reason. */
+export function Button({ kind = "plain", children, ...rest }: ButtonProps) {
+  const viewer = useViewer();
   return (
     <button
       type="submit"
@@ -36,10 +37,16 @@ export function Button({ viewer, kind = "plain", children, ...rest }: ButtonProp
   );
 }
 
+function useViewer(): Viewer {
+  const { viewer } = usePage();
+  if (viewer === undefined) throw new Error("A form of nobody");
+  return viewer;
+}
+
 /** A button that is a form of its own. */
 export function Press({ action, ...button }: ButtonProps & { readonly action: string }) {
   return (
-    <Form viewer={button.viewer} action={action} class="press">
+    <Form action={action} class="press">
       <Button {...button} />
     </Form>
   );
@@ -59,7 +66,6 @@ export function Field({ label, help, children }: FieldProps) {
 }
 
 interface ConfirmProps {
-  readonly viewer: Viewer;
   readonly action: string;
   /** What is to be done, on what opens the question and on the button. */
   readonly label: string;
@@ -69,26 +75,17 @@ interface ConfirmProps {
 }
 
 /** An action that asks first, without a script: what it would do is its children, and the button is under them. */
-export function Confirm({
-  viewer,
-  action,
-  label,
-  kind = "danger",
-  fields = [],
-  children,
-}: PropsWithChildren<ConfirmProps>) {
+export function Confirm({ action, label, kind = "danger", fields = [], children }: PropsWithChildren<ConfirmProps>) {
   return (
     <details class="ask-first">
       <summary class={`button button-${kind === "danger" ? "danger" : "plain"}`}>{`${label} …`}</summary>
       <div class="ask-first-question">
         <p>{children}</p>
-        <Form viewer={viewer} action={action}>
+        <Form action={action}>
           {fields.map((field) => (
             <input type="hidden" {...field} />
           ))}
-          <Button viewer={viewer} kind={kind}>
-            {label}
-          </Button>
+          <Button kind={kind}>{label}</Button>
         </Form>
       </div>
     </details>

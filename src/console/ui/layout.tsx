@@ -1,6 +1,8 @@
-import type { PropsWithChildren } from "hono/jsx";
+import type { Child, PropsWithChildren } from "hono/jsx";
 import { addresses } from "../addresses.ts";
+import { readFlash } from "../flash.ts";
 import { type Viewer, ROOT } from "../requests.ts";
+import { usePage } from "../show-page.tsx";
 import { Form } from "./form.tsx";
 
 /** The pages that the navigation leads to, in its order. */
@@ -18,19 +20,22 @@ const places = [
 
 type Place = (typeof places)[number]["href"];
 
-type PageProps = PropsWithChildren<{
+export type PageProps = PropsWithChildren<{
   readonly title: string;
-  readonly viewer: Viewer;
-  /** Where in the navigation the page is; null: nowhere. */
-  readonly here: Place | null;
-  /** Under the title. */
-  readonly lead?: string;
+  /** The page's place in the navigation. */
+  readonly here?: Place;
+  /** The line under the title. */
+  readonly lead?: Child;
+  /** Failing destinations, for the browser's tab. */
+  readonly failing?: number;
 }>;
 
-/** A page behind the login: its frame, and what is on it. */
-export function Page({ title, viewer, here, lead, children }: PageProps) {
+/** A page behind the login. It begins with what the action before it did. */
+export function Page({ title, here, lead, failing = 0, children }: PageProps) {
+  const { viewer, query } = usePage();
+  const flash = readFlash(query["done"]);
   return (
-    <Document title={title}>
+    <Document title={failing === 0 ? title : `(${failing}) ${title}`}>
       <a class="skip" href="#main">
         Skip to the page
       </a>
@@ -50,11 +55,12 @@ export function Page({ title, viewer, here, lead, children }: PageProps) {
             ))}
           </ul>
         </nav>
-        <Viewing viewer={viewer} />
+        {viewer === undefined ? null : <ViewerBar viewer={viewer} />}
       </header>
       <main id="main" tabindex={-1}>
         <h1>{title}</h1>
         {lead === undefined ? null : <p class="lead">{lead}</p>}
+        {flash === null ? null : <Notice kind={flash.kind}>{flash.text}</Notice>}
         {children}
       </main>
       <footer class="foot">
@@ -83,7 +89,7 @@ export function Bare({ title, children }: PropsWithChildren<{ readonly title: st
 
 function Document({ title, children }: PropsWithChildren<{ readonly title: string }>) {
   return (
-    <html lang="en">
+    <html lang="en" data-now={usePage().now}>
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -113,8 +119,8 @@ function Mark() {
 /** Of Cloudflare, before the relay. */
 const ACCESS_LOGOUT = "/cdn-cgi/access/logout";
 
-/** Who looks at the page, by what, and how they become somebody else. */
-function Viewing({ viewer }: { readonly viewer: Viewer }) {
+/** Who is logged in, by what, and the way out. */
+function ViewerBar({ viewer }: { readonly viewer: Viewer }) {
   return (
     <div class="viewer">
       <span>
@@ -129,7 +135,7 @@ function Viewing({ viewer }: { readonly viewer: Viewer }) {
           </a>
         </>
       ) : (
-        <Form viewer={viewer} action={`${ROOT}/logout`}>
+        <Form action={`${ROOT}/logout`}>
           <button type="submit" class="button button-plain">
             Log out
           </button>
@@ -141,7 +147,7 @@ function Viewing({ viewer }: { readonly viewer: Viewer }) {
 
 type NoticeProps = PropsWithChildren<{ readonly kind: "ok" | "info" | "bad" }>;
 
-/** A sentence that wants to be seen: what was done, what is to be known, what went wrong. */
+/** A sentence in a box: what was done, what to know, or what went wrong. */
 export function Notice({ kind, children }: NoticeProps) {
   return (
     <p class={`notice notice-${kind}`} role={kind === "bad" ? "alert" : "status"}>

@@ -1,4 +1,7 @@
 import type { Child, PropsWithChildren } from "hono/jsx";
+import { usePage } from "../show-page.tsx";
+import { Time } from "./values.tsx";
+import { Page, type PageProps } from "./layout.tsx";
 
 export interface Column<Row> {
   readonly title: string;
@@ -8,15 +11,15 @@ export interface Column<Row> {
 }
 
 interface TableProps<Row> {
-  /** What the table holds, for who cannot see it at a summary. */
+  /** For screen readers. */
   readonly caption: string;
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
 }
 
-/** A table; on a phone each row is a card. The first column names its row. */
+/** On a phone each row is a card. The first column names its row. */
 export function Table<Row>({ caption, columns, rows }: TableProps<Row>) {
-  // Roles are written out, for browsers drop those of a table that is laid out otherwise.
+  // Browsers drop the roles of a table with another layout, so they are written out.
   return (
     <table class="table" role="table">
       <caption class="unseen">{caption}</caption>
@@ -52,13 +55,13 @@ export function Table<Row>({ caption, columns, rows }: TableProps<Row>) {
 
 type Query = Readonly<Record<string, string | undefined>>;
 
-/** The same page with another query; what is empty or undefined falls out of it. */
+/** A path with a query, without its empty values. */
 export function linkTo(path: string, query: Query): string {
   const given = Object.entries(query).filter((entry): entry is [string, string] => (entry[1] ?? "") !== "");
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
 }
 
-/** Filters live in the URL: the form asks for the same page again. Its fields are its children. */
+/** The fields of the children narrow the list. They are in the URL. */
 export function Filters({ path, children }: PropsWithChildren<{ readonly path: string }>) {
   return (
     <form method="get" action={path} class="filters" role="search" aria-label="Filter">
@@ -79,13 +82,13 @@ interface PagerProps {
   readonly path: string;
   /** The filters that stay. */
   readonly query: Query;
-  /** Where the next page begins; null: this is the last. */
+  /** Null on the last page. */
   readonly nextCursor: string | null;
 }
 
-/** To the next page; back is the browser's own affair, and to the first is a link. */
+/** Links to the next page and to the first. */
 export function Pager({ path, query, nextCursor }: PagerProps) {
-  const { cursor, ...filters } = query;
+  const { cursor, done: _, ...filters } = query;
   if (nextCursor === null && cursor === undefined) return null;
   return (
     <nav class="pager" aria-label="More of the list">
@@ -112,5 +115,68 @@ export function EmptyState({ title, children }: EmptyProps) {
       <p class="empty-title">{title}</p>
       {children}
     </div>
+  );
+}
+
+interface ListPageProps<Row> extends PageProps, TableProps<Row> {
+  /** Fields of the form that narrows the list. */
+  readonly filters?: Child;
+  /** Cursor of the next page, or null. */
+  readonly next: string | null;
+  /** What stands there instead of the table when nothing matches at all. */
+  readonly empty: Child;
+  /** How far back this page looked, when it may look no further. */
+  readonly lookedBackTo?: number | undefined;
+  /** The table is fetched again each so many seconds. */
+  readonly liveSeconds?: number;
+  /** Under the table. */
+  readonly footer?: Child;
+}
+
+/**
+ * A page with one list: title, filters, children, table and the links to more. Page by page the query stays as it is, so
+ * filters and tabs need no code here.
+ *
+ *     <ListPage title="Dead letters" here={addresses.deadLetters} caption="Dead letters, newest first"
+ *       filters={<Field label="State">…</Field>} rows={letters} next={next && encodeCursor(next)}
+ *       columns={[{ title: "Message", cell: (letter) => … }, …]} empty={<EmptyState title="No dead letters" />} />
+ */
+export function ListPage<Row>(props: ListPageProps<Row>) {
+  const { caption, columns, rows, filters, next, empty, lookedBackTo, liveSeconds, footer, children, ...page } = props;
+  const { path, query, now } = usePage();
+  return (
+    <Page {...page}>
+      {filters === undefined ? null : <Filters path={path}>{filters}</Filters>}
+      {children}
+      <div id="list" data-live={liveSeconds}>
+        {liveSeconds === undefined ? null : (
+          <p class="help">
+            As of <Time at={now} />
+          </p>
+        )}
+        {rows.length > 0 ? (
+          <Table caption={caption} columns={columns} rows={rows} />
+        ) : next !== null ? (
+          <EmptyState title="No matches on this page">
+            <p>
+              {lookedBackTo === undefined ? (
+                "Older"
+              ) : (
+                <>
+                  It goes back to <Time at={lookedBackTo} />. Older
+                </>
+              )}{" "}
+              ones may be on the next page.
+            </p>
+          </EmptyState>
+        ) : query["cursor"] !== undefined ? (
+          <EmptyState title="End of the list" />
+        ) : (
+          empty
+        )}
+      </div>
+      {footer}
+      <Pager path={path} query={query} nextCursor={next} />
+    </Page>
   );
 }

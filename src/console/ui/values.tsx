@@ -1,25 +1,27 @@
-import { parseInstant } from "../../domain/instant.ts";
 import type { Child } from "hono/jsx";
+import { maskIban } from "../../domain/iban.ts";
+import { parseInstant } from "../../domain/instant.ts";
+import { usePage } from "../show-page.tsx";
 
 interface TimeProps {
   /** Unix milliseconds. */
   readonly at: number;
-  /** How much of it is shown; the rest is under it. */
-  readonly show?: "instant" | "moment" | "minute" | "day";
+  /** `relative` is for a column or a fact ("3 min ago"), the others are for sentences. */
+  readonly show?: "instant" | "moment" | "minute" | "day" | "relative";
 }
 
-/** In UTC; a browser that runs the page's script shows the reader's own zone, with the exact UTC under it. */
+/** The exact UTC is under it. A browser with JavaScript shows the reader's zone. */
 export function Time({ at, show = "instant" }: TimeProps) {
   const iso = new Date(at).toISOString();
   const exact = `${iso.slice(0, 10)} ${iso.slice(11, 23)} UTC`;
   return (
     <time datetime={iso} title={exact} data-show={show}>
-      {shortened(iso, show)}
+      {show === "relative" ? relativeTo(usePage().now, at) : shortened(iso, show)}
     </time>
   );
 }
 
-function shortened(iso: string, show: NonNullable<TimeProps["show"]>): string {
+function shortened(iso: string, show: Exclude<TimeProps["show"], "relative" | undefined>): string {
   switch (show) {
     case "instant":
       return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
@@ -32,7 +34,18 @@ function shortened(iso: string, show: NonNullable<TimeProps["show"]>): string {
   }
 }
 
-/** As the text of an instant says; what is none is shown as it is. */
+const JUST_NOW_MS = 1_000;
+const LONG_AGO_MS = 30 * 86_400_000;
+
+/** `3 min ago`, `in 3 min`; the day of what is long ago. `live.js` has the same. */
+function relativeTo(now: number, at: number): string {
+  const age = now - at;
+  if (Math.abs(age) < JUST_NOW_MS) return "just now";
+  if (Math.abs(age) >= LONG_AGO_MS) return new Date(at).toISOString().slice(0, 10);
+  return age > 0 ? `${durationInWords(age)} ago` : `in ${durationInWords(-age)}`;
+}
+
+/** The same of a text. A text that is no instant is shown as it is. */
 export function TimeOfText({ text, show = "instant" }: { readonly text: string } & Pick<TimeProps, "show">) {
   const instant = parseInstant(text);
   return instant === null ? <bdi>{text}</bdi> : <Time at={Date.parse(instant.iso)} show={show} />;
@@ -91,6 +104,8 @@ export function Amount({ value, currency }: AmountProps) {
   );
 }
 
+export { maskIbansIn } from "../../domain/iban.ts";
+
 /** Masked until somebody asks for it. */
 export function Iban({ iban }: { readonly iban: string }) {
   return (
@@ -99,28 +114,6 @@ export function Iban({ iban }: { readonly iban: string }) {
       <bdi>{iban}</bdi>
     </details>
   );
-}
-
-/** `FR76 •••• 0123`. */
-function maskIban(iban: string): string {
-  const plain = iban.replaceAll(/\s/g, "");
-  return plain.length > 12 ? `${plain.slice(0, 4)} •••• ${plain.slice(-4)}` : "••••";
-}
-
-const candidate = /\b[A-Z]{2}\d{2}(?:[ \u00a0]?[A-Z0-9]){11,30}\b/g;
-
-/** The same text with every IBAN in it masked. */
-export function maskIbansIn(text: string): string {
-  return text.replaceAll(candidate, (found) => (hasRightChecksum(found) ? maskIban(found) : found));
-}
-
-/** ISO 13616: what is written like an IBAN, an id for instance, is rarely one. */
-function hasRightChecksum(text: string): boolean {
-  const plain = text.replaceAll(/[ \u00a0]/g, "");
-  const digits = (plain.slice(4) + plain.slice(0, 4)).replaceAll(/[A-Z]/g, (letter) =>
-    String(letter.charCodeAt(0) - 55),
-  );
-  return BigInt(digits) % 97n === 1n;
 }
 
 /** Shorter ones are shown whole. */
@@ -149,7 +142,7 @@ const looks = {
   pending: { tone: "wait", sign: "◐" },
   begun: { tone: "wait", sign: "◐" },
   failing: { tone: "wait", sign: "▲" },
-  resting: { tone: "bad", sign: "◼" },
+  "circuit open": { tone: "bad", sign: "◼" },
   degraded: { tone: "bad", sign: "◼" },
   dead: { tone: "bad", sign: "◼" },
   failed: { tone: "bad", sign: "◼" },

@@ -9,10 +9,10 @@ export function audit(): void {
     name: "audit",
     path: "/console/audit",
     heading: "Audit trail",
-    shows: ["night-shift", "failed", "the relay died before it could say", "Changed a destination"],
+    shows: ["night-shift", "failed", "the relay died before the end", "Changed a destination"],
   });
 
-  it("has what was done to a dead letter, and can be narrowed down to it", async ({ scene, day, enter }) => {
+  it("has the replay of a dead letter, and is filtered down to it", async ({ scene, day, enter }) => {
     insertDeadLetters(scene, "told", {
       at: Date.now(),
       eventId: day.refused.id,
@@ -22,10 +22,10 @@ export function audit(): void {
     const page = await enter();
     await page.goto("/console/audit");
     await page.getByRole("combobox").selectOption("dead_letter.replayed");
-    await page.getByLabel("On what").fill("told-of-one");
+    await page.getByLabel("Subject").fill("told-of-one");
     await follow(page.getByRole("button", { name: "Filter" }));
     expect(await page.locator("tbody tr").count()).toBe(1);
     await page.getByRole("cell").getByRole("link", { name: "told-of-one" }).click();
-    await page.getByRole("heading", { name: "Dead letter: later attempt" }).waitFor();
+    await page.getByRole("heading", { name: "Dead letter: drain message" }).waitFor();
   });
 }

@@ -9,10 +9,10 @@ export function deadLetters(): void {
     name: "dead-letters",
     path: "/console/dead-letters",
     heading: "Dead letters",
-    shows: [/\d+ messages wait for you/, "Accounting", "Cannot be replayed"],
+    shows: [/\d+ messages failed in every try/, "Accounting", "Cannot be replayed"],
   });
 
-  it("lets a reader see all and press nothing", async ({ enter }) => {
+  it("shows a reader everything with disabled buttons", async ({ enter }) => {
     const page = await enter({ as: "reader" });
     await page.goto("/console/dead-letters");
     expect(await page.getByRole("button", { name: "Replay" }).first().isDisabled()).toBe(true);
@@ -24,14 +24,14 @@ export function deadLetters(): void {
     const own = `/console/dead-letters?${olderThan(at)}`;
     const page = await enter();
     await page.goto(own);
-    expect(await page.getByText("3 messages wait for you").isVisible()).toBe(true);
-    await follow(page.locator("tr", { hasText: "Later attempt" }).getByRole("button", { name: "Replay" }));
-    expect(await noticeOf(page)).toContain("Replayed: the message is with its queue again");
+    expect(await page.getByText("3 messages failed in every try").isVisible()).toBe(true);
+    await follow(page.locator("tr", { hasText: "Drain message" }).getByRole("button", { name: "Replay" }));
+    expect(await noticeOf(page)).toContain("The message is back in its queue");
     await page.goto(own);
     await follow(page.getByRole("link", { name: "Unknown" }));
     await page.getByText("Delete …").click();
     await follow(page.getByRole("button", { name: "Delete", exact: true }));
-    expect(await noticeOf(page)).toContain("Deleted: nothing of the letter is kept");
+    expect(await noticeOf(page)).toContain("The dead letter is deleted.");
     await page.goto(own);
     expect(await page.locator("tbody tr").count()).toBe(1);
   });

@@ -31,7 +31,7 @@ export function organizations(): void {
     await page.getByRole("link", { name: "v1/transactions" }).click();
     await page.getByRole("heading", { level: 1, name: "Resources" }).waitFor();
     await page.getByRole("link", { name: "ACME Corp" }).first().click();
-    await page.getByRole("heading", { name: "What happened to it" }).waitFor();
-    expect(await page.getByRole("link", { name: /^the event/ }).getAttribute("href")).toMatch(/\/console\/events\/.+/);
+    await page.getByRole("heading", { name: "Events" }).waitFor();
+    expect(await page.getByRole("link", { name: /^event / }).getAttribute("href")).toMatch(/\/console\/events\/.+/);
   });
 }

@@ -10,7 +10,7 @@ export function quarantine(): void {
     name: "quarantine",
     path: "/console/quarantine",
     heading: "Quarantine",
-    shows: [/\d+ events wait for you to decide/, "Stale", "Unreadable"],
+    shows: [/\d+ events wait for your decision/, "Stale", "Unreadable"],
   });
   describePage({
     name: "quarantined-json",
@@ -19,7 +19,7 @@ export function quarantine(): void {
     shows: ["<script>alert(1)</script>", "12.50", "FR76 •••• 0189", "Release"],
   });
 
-  it("lets a reader see all and press nothing", async ({ day: { unreadable }, enter }) => {
+  it("shows a reader everything with disabled buttons", async ({ day: { unreadable }, enter }) => {
     const page = await enter({ as: "reader" });
     await page.goto(`/console/quarantine/${unreadable}`);
     expect(await page.getByRole("button", { name: "Release" }).isDisabled()).toBe(true);
@@ -27,7 +27,7 @@ export function quarantine(): void {
     expect(await page.getByRole("button", { name: "Delete", exact: true }).isDisabled()).toBe(true);
   });
 
-  it("deletes from quarantine only when asked twice", async ({ scene, enter }) => {
+  it("deletes an event after a confirmation", async ({ scene, enter }) => {
     const id = await scene.sendUnreadable(Uint8Array.from({ length: 700 }, (_, index) => index % 256));
     const page = await enter();
     await page.goto(`/console/quarantine/${id}`);
@@ -36,35 +36,35 @@ export function quarantine(): void {
     expect(await button.isVisible()).toBe(false);
     await page.getByText("Delete …").click();
     await follow(button);
-    expect(await noticeOf(page)).toContain("Deleted: no destination gets it");
+    expect(await noticeOf(page)).toContain("The event is deleted.");
   });
 
-  it("releases one, and says so when it is released again", async ({ scene, enter }) => {
+  it("releases an event, and says that a second release sends nothing", async ({ scene, enter }) => {
     const id = await scene.sendUnreadable("to be released");
     const page = await enter();
     await page.goto(`/console/quarantine/${id}`);
     await follow(page.getByRole("button", { name: "Release" }));
-    expect(await noticeOf(page)).toContain("Released: it is on its way");
+    expect(await noticeOf(page)).toContain("The event is released");
     await follow(page.getByRole("button", { name: "Release again" }));
-    expect(await noticeOf(page)).toContain("nothing was sent a second time");
+    expect(await noticeOf(page)).toContain("Nothing was sent a second time");
   });
 
-  it("releases what an outage has left, without JavaScript, after saying how much it is", async ({ scene, enter }) => {
+  it("releases the stale events of an outage at once, without JavaScript", async ({ scene, enter }) => {
     const at = Date.now() - TEN_DAYS_MS;
     const ids = leaveStale(scene, 3, at);
     const page = await enter({ on: "plain" });
     const ofOutage = `/console/quarantine?${olderThan(at + 1)}`;
     await page.goto(ofOutage);
-    expect(await page.getByText("3 events wait for you to decide").isVisible()).toBe(true);
-    await page.getByText("Release all 3 that are stale on this page …").click();
-    expect(await page.getByText("3 events would go to the destinations").isVisible()).toBe(true);
-    await follow(page.getByRole("button", { name: "Release all 3 that are stale on this page", exact: true }));
-    expect(await noticeOf(page)).toContain("Released 3 events");
-    await page.getByLabel("Show").selectOption("settled");
+    expect(await page.getByText("3 events wait for your decision").isVisible()).toBe(true);
+    await page.getByText("Release all 3 stale events on this page …").click();
+    expect(await page.getByText("3 events will be delivered").isVisible()).toBe(true);
+    await follow(page.getByRole("button", { name: "Release all 3 stale events on this page", exact: true }));
+    expect(await noticeOf(page)).toContain("The stale events of that page are released.");
+    await page.getByLabel("State").selectOption("settled");
     await follow(page.getByRole("button", { name: "Filter" }));
     for (const id of ids) expect(await page.locator(`tbody tr a[href="/console/quarantine/${id}"]`).count()).toBe(1);
     await page.goto(ofOutage);
-    await page.getByText("Nothing waits for you to decide.").waitFor();
+    await page.getByText("No event waits for your decision.").waitFor();
   });
 }
 

@@ -16,7 +16,7 @@ export function registrations(): void {
     shows: ["Contract signed", "no event came", "Capital deposit activated", "ahead"],
   });
 
-  it("lead from an id to its way, and to the event of each stage", async ({ enter }) => {
+  it("lead from an id to its stages, and to the event of each", async ({ enter }) => {
     const page = await enter();
     await page.goto("/console/registrations");
     await page.getByLabel("Find a registration by its id").fill("525817f7-93e8-4f31-a83d-20319778b4b0");

@@ -15,7 +15,7 @@ export function resources(): void {
     name: "resource",
     path: `${ORGANIZATION}/resource?type=v1/transactions&id=123e4567-e89b-12d3-a456-426614174000`,
     heading: "Resource",
-    shows: ["It is as", "What happened to it", "made the present state", "What it belongs with", "Business lunch"],
+    shows: ["Last changed by", "Events", "current state", "Related resources", "Business lunch"],
   });
 
   it("are filtered by type, and one is found by its id", async ({ enter }) => {
@@ -25,9 +25,9 @@ export function resources(): void {
     await follow(page.getByRole("button", { name: "Filter" }));
     await page.getByRole("link", { name: "Gone GmbH" }).waitFor();
     expect(await page.getByText("ACME Corp").count()).toBe(0);
-    await page.getByLabel("Or one of them, by its id").fill("client-gone");
+    await page.getByLabel("Find a resource by its id").fill("client-gone");
     await page.getByRole("button", { name: "Find" }).click();
-    await page.getByText("The bank has deleted it").waitFor();
+    await page.getByText("Qonto has deleted it").waitFor();
   });
 
   it("show a hostile payload as text", async ({ enter }) => {

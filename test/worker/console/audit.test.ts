@@ -13,7 +13,7 @@ const list = "/console/audit";
 const read = (visitor: Visitor, path = list) => readDone(visitor, path);
 
 /** The rows of the table alone: the filters name every action. */
-const rowsOf = (text: string) => text.slice(text.indexOf("What was done, newest first"));
+const rowsOf = (text: string) => text.slice(text.indexOf("Changes, newest first"));
 
 async function write(changes: Record<string, string | null>): Promise<void> {
   const record = { token: "admin", action: "event.replayed", subject: "e1", outcome: "done", ...changes };
@@ -33,13 +33,13 @@ async function write(changes: Record<string, string | null>): Promise<void> {
 }
 
 describe("the audit trail", () => {
-  it("says that nobody has changed anything, and what to do next", async () => {
+  it("says that there are no changes yet, and where to start", async () => {
     const text = await read(await Visitor.loggedIn(new TestRelay()));
-    expect(text).toContain("Nobody has changed anything yet.");
+    expect(text).toContain("No changes yet");
     expect(text).toContain("a destination");
   });
 
-  it("says who did what and when, newest first, with what was before and after", async () => {
+  it("lists actor, action, time and change, newest first", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination, { description: "Accounting" });
     relay.passSeconds(1);
@@ -47,7 +47,7 @@ describe("the audit trail", () => {
     const visitor = await Visitor.loggedIn(relay);
     const text = rowsOf(await read(visitor));
     expect(text).toMatch(
-      /Changed a destination Accounting admin 2026-03-01 12:00:01 UTC enabled was true → is now false ● done Added a destination/,
+      /Changed a destination Accounting admin just now enabled was true → is now false ● done Added a destination/,
     );
     expect(text).not.toContain("timeout_ms was");
     expect(text).toMatch(/\d fields .*url is now https:\/\/destination\.example\.com\/hook/);
@@ -58,13 +58,13 @@ describe("the audit trail", () => {
     ["event.replayed", "e/1", "/console/events/e%2F1"],
     ["quarantine.released", "abc", "/console/quarantine/abc"],
     ["dead_letter.replayed", "m1", "/console/dead-letters/m1"],
-  ])("leads from %s to its page", async (action, subject, address) => {
+  ])("links %s to its page", async (action, subject, address) => {
     await write({ action, subject });
     expect(await (await (await Visitor.loggedIn(new TestRelay())).get(list)).text()).toContain(`href="${address}"`);
   });
 
   it.each(["quarantine.dropped", "dead_letter.dropped", "destination.deleted", "token.revoked"])(
-    "leads from %s nowhere: nothing is there any more",
+    "does not link %s: the subject is gone",
     async (action) => {
       await write({ action, subject: "gone" });
       const html = await (await (await Visitor.loggedIn(new TestRelay())).get(list)).text();
@@ -73,7 +73,7 @@ describe("the audit trail", () => {
     },
   );
 
-  it("explains what failed and what was cut short", async () => {
+  it("explains failed and interrupted actions", async () => {
     const relay = new TestRelay();
     const broken = (also: string) =>
       interceptDatabase(env.DB, ({ statements }, proceed) =>
@@ -88,40 +88,40 @@ describe("the audit trail", () => {
     }
     relay.env = whole;
     const text = await read(await Visitor.loggedIn(relay));
-    expect(text).toContain("◼ failed A fault of the relay or of D1 ended it");
-    expect(text).toContain("◐ begun It is still being done, or the relay died before it could say what came of it");
+    expect(text).toContain("◼ failed The relay or D1 failed");
+    expect(text).toContain("◐ begun Still running, or the relay died before the end");
   });
 
-  it("does not say that what was before is gone while nobody knows", async () => {
+  it("does not strike out the old value of an interrupted change", async () => {
     await write({ action: "destination.changed", outcome: "begun", before: '{"enabled":true}' });
     const html = await (await (await Visitor.loggedIn(new TestRelay())).get(list)).text();
     expect(html).toContain("was <bdi>true</bdi>");
     expect(html).not.toContain("<del>");
   });
 
-  it("is filtered by who, what, on what and when, and the filters stay in the form and in the pages", async () => {
+  it("is filtered by actor, action, subject and time, and keeps the filters in form and pages", async () => {
     await write({ id: "aud_019a935f7400aaaa", token: "alice", subject: "s1", after: '{"mark":"one"}' });
     await write({ id: "aud_019a935f7400bbbb", token: "bob", subject: "s1", after: '{"mark":"two"}' });
     await write({ id: "aud_019b935f7400cccc", token: "bob", action: "token.created", after: '{"mark":"three"}' });
     const visitor = await Visitor.loggedIn(new TestRelay());
-    const cronState = async (query: string) =>
+    const marks = async (query: string) =>
       Array.from((await read(visitor, `${list}?${query}`)).matchAll(/mark is now (\w+)/g), ([, mark]) => mark);
-    expect(await cronState("")).toEqual(["three", "two", "one"]);
-    expect(await cronState("token=bob")).toEqual(["three", "two"]);
-    expect(await cronState("token=bob&action=&subject=s1")).toEqual(["two"]);
-    expect(await cronState("action=token.created")).toEqual(["three"]);
+    expect(await marks("")).toEqual(["three", "two", "one"]);
+    expect(await marks("token=bob")).toEqual(["three", "two"]);
+    expect(await marks("token=bob&action=&subject=s1")).toEqual(["two"]);
+    expect(await marks("action=token.created")).toEqual(["three"]);
     const between = new Date(Number.parseInt("019a935f7401", 16)).toISOString().slice(0, 19);
-    expect(await cronState(`until=${between}&token=bob`)).toEqual([]);
+    expect(await marks(`until=${between}&token=bob`)).toEqual([]);
     const later = new Date(Number.parseInt("019b00000000", 16)).toISOString().slice(0, 19);
-    expect(await cronState(`since=${later}`)).toEqual(["three"]);
-    expect(await cronState(`until=${later}`)).toEqual(["two", "one"]);
+    expect(await marks(`since=${later}`)).toEqual(["three"]);
+    expect(await marks(`until=${later}`)).toEqual(["two", "one"]);
     const html = await (await visitor.get(`${list}?token=bob&action=token.created`)).text();
     expect(html).toContain('<option value="token.created" selected');
     expect(html).toMatch(/name="token" value="bob"/);
-    expect(await read(visitor, `${list}?token=nobody`)).toContain("Nobody did anything of the kind.");
+    expect(await read(visitor, `${list}?token=nobody`)).toContain("No record matches the filter");
   });
 
-  it("is paged; a page looks at two thousand, and goes on behind them though it found none", async () => {
+  it("is paged; a page searches two thousand, and links to the next even without a match", async () => {
     await env.DB.prepare(
       `INSERT INTO audit (id, token, action, subject, outcome, after)
        SELECT 'aud_' || printf('%012x', 1700000000000 + value) || 'aa', CASE WHEN value < 60 THEN 'old' ELSE 'new' END,
@@ -137,7 +137,7 @@ describe("the audit trail", () => {
     };
     expect((await turn(list)).found).toBe(50);
     const first = await turn(`${list}?token=old`);
-    expect(first.html).toContain("None of the records that were looked at is such a one.");
+    expect(first.html).toContain("No matches on this page");
     expect(first.next).toContain("token=old");
     const second = await turn(first.next ?? "");
     expect(second.found).toBe(50);
@@ -150,7 +150,7 @@ describe("the audit trail", () => {
     expect(await response.text()).toContain("Invalid request");
   });
 
-  it("is harmless, whatever stands in it", async () => {
+  it("escapes and cuts hostile records", async () => {
     const hostile = '"><script>alert("1")</script>\u202E🦀';
     const before = JSON.stringify({
       [hostile]: hostile,
@@ -171,14 +171,14 @@ describe("the audit trail", () => {
     expect(html.length).toBeLessThan(30_000);
   });
 
-  it("can be seen by a token that may only look", async () => {
+  it("is shown to a read token", async () => {
     const relay = new TestRelay();
     const { body } = await relay.api("POST", "/api/tokens", { name: "reader", access: "read" });
-    expect(await read(await Visitor.loggedIn(relay, body.token))).toContain("Made a token");
+    expect(await read(await Visitor.loggedIn(relay, body.token))).toContain("Created a token");
     expect(rowsOf(await read(await Visitor.loggedIn(relay, body.token)))).not.toContain(body.token);
   });
 
-  it("asks D1 six times at most, whatever there is", async () => {
+  it("costs at most six D1 calls", async () => {
     const relay = new TestRelay();
     for (let index = 0; index < 8; index += 1)
       await relay.addDestination(`https://destination-${index}.example.com/hook`);

@@ -4,6 +4,7 @@ import { Filters, Pager, linkTo } from "../../../src/console/ui/table.tsx";
 import { Field, Press } from "../../../src/console/ui/form.tsx";
 import { Json } from "../../../src/console/ui/json.tsx";
 import type { HtmlEscapedString } from "hono/utils/html";
+import { PageContextProvider } from "../../../src/console/show-page.tsx";
 import { parseJsonLosslessly } from "../../../src/platform/json.ts";
 
 const render = async (element: HtmlEscapedString | Promise<HtmlEscapedString>) => String(await element);
@@ -113,9 +114,11 @@ describe("a time", () => {
 describe("a button", () => {
   const press = (mayChange: boolean) =>
     render(
-      <Press viewer={{ ...viewer, mayChange }} action="/console/x" kind="danger" name="do" value="it">
-        Pause
-      </Press>,
+      <PageContextProvider value={{ viewer: { ...viewer, mayChange }, now: 0, path: "/console", query: {} }}>
+        <Press action="/console/x" kind="danger" name="do" value="it">
+          Pause
+        </Press>
+      </PageContextProvider>,
     );
 
   it("is a form of the session", async () => {

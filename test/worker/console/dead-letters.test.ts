@@ -11,7 +11,7 @@ beforeEach(emptyDatabase);
 const destination = "https://destination.example.com/hook";
 const list = "/console/dead-letters";
 
-/** A message that the queues have given up on. */
+/** Puts a message into the dead letters. */
 async function bury(relay: TestRelay, id: string, body: unknown): Promise<void> {
   relay.deadLetters.hold({ id, body: body as never, dueAt: relay.now, tries: 0 });
   await relay.runBatch(relay.deadLetters, "qonto-relay-dead-letters", 10);
@@ -24,13 +24,13 @@ function eventMessage(relay: TestRelay, body: object & { id: string }) {
 }
 
 describe("the dead letters", () => {
-  it("are none, and there is nothing to do", async () => {
+  it("say that there are none and nothing is to do", async () => {
     const text = await read(await Visitor.loggedIn(new TestRelay()), list);
-    expect(text).toContain("The queues have given up on nothing that waits for you.");
+    expect(text).toContain("No dead letter waits for you.");
     expect(text).toContain("There is nothing to do.");
   });
 
-  it("are named in plain words, newest first, with the event and the destination that they are about", async () => {
+  it("are listed newest first, with their event or destination", async () => {
     const relay = new TestRelay();
     const { id: destinationId } = await relay.addDestination(destination, { description: "Accounting" });
     await bury(relay, "m1", messageOf([byId("e/1", null)]));
@@ -39,13 +39,13 @@ describe("the dead letters", () => {
     await bury(relay, "m4", "?");
     const visitor = await Visitor.loggedIn(relay);
     const html = await (await visitor.get(list)).text();
-    expect(html).toContain("4 messages wait for you");
+    expect(html).toContain("4 messages failed in every try");
     expect(
       Array.from(html.matchAll(/href="\/console\/dead-letters\/(m\d)">([^<]+)</g), ([, id, kind]) => [id, kind]),
     ).toEqual([
       ["m4", "Unknown"],
-      ["m3", "Later attempt"],
-      ["m2", "Later attempt"],
+      ["m3", "Drain message"],
+      ["m2", "Drain message"],
       ["m1", "Event"],
     ]);
     expect(html).toContain('href="/console/events/e%2F1"');
@@ -54,7 +54,7 @@ describe("the dead letters", () => {
     expect(html.match(/>Replay</g)).toHaveLength(3);
   });
 
-  it("are filtered by whether they wait", async () => {
+  it("are filtered by state", async () => {
     const relay = new TestRelay();
     await bury(relay, "m1", messageOf([byId("replayed", null)]));
     await bury(relay, "m2", messageOf([byId("waits", null)]));
@@ -69,7 +69,7 @@ describe("the dead letters", () => {
     expect(await shown("?state=all")).toEqual(["m2", "m1"]);
   });
 
-  it("are paged; a page looks at a thousand, and goes on behind them though it found none", async () => {
+  it("are paged; a page searches a thousand, and links to the next even without a match", async () => {
     const relay = new TestRelay();
     await env.DB.prepare(
       `INSERT INTO dead_letters (id, kind, event_id, received_at, replayed_at, message)
@@ -84,21 +84,21 @@ describe("the dead letters", () => {
       return { html, next, found: html.match(/href="\/console\/dead-letters\/m\d+"/g)?.length ?? 0 };
     };
     const first = await turn(list);
-    expect(first.html).toContain("None of this kind is among those that were looked at.");
-    expect(first.html).toContain("None of the newest dead letters waits for you");
+    expect(first.html).toContain("No matches on this page");
+    expect(first.html).toContain("None of the newest dead letters waits");
     const second = await turn(first.next ?? "");
     expect(second.found).toBe(50);
     const third = await turn(second.next ?? "");
     expect(third).toMatchObject({ found: 10, next: undefined });
   });
 
-  it.each(["state=lost", "cursor=x", "done=hacked"])("refuses %s with a sentence", async (bad) => {
+  it.each(["state=lost", "cursor=x"])("refuses %s with a sentence", async (bad) => {
     const response = await (await Visitor.loggedIn(new TestRelay())).get(`${list}?${bad}`);
     expect(response.status).toBe(400);
     expect(await response.text()).toContain("Invalid request");
   });
 
-  it("ask D1 six times at most, whatever there is", async () => {
+  it("cost at most six D1 calls", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination);
     for (let letter = 0; letter < 5; letter += 1)
@@ -110,24 +110,24 @@ describe("the dead letters", () => {
 });
 
 describe("one dead letter", () => {
-  it("is shown with its message, and the body in it by itself", async () => {
+  it("is shown with its message, and the message's body separately", async () => {
     const relay = new TestRelay();
     const payload = makePayload("v1/cards", { note: "readable" });
     await bury(relay, "m1", eventMessage(relay, payload));
     const text = await read(await Visitor.loggedIn(relay), `${list}/m1`);
-    expect(text).toContain("An event that was to be handed to the destinations that want it.");
-    expect(text).toContain("Body that it carries");
+    expect(text).toContain("An event whose fan-out failed in every try.");
+    expect(text).toContain("Body in the message");
     expect(text).toMatch(/note readable/);
   });
 
-  it("that carries bytes shows them", async () => {
+  it("shows a body of bytes", async () => {
     const relay = new TestRelay();
     const message = { kind: "quarantine", source: "business", received_at: 1, content_type: null, body_base64: "//4=" };
     await bury(relay, "m1", message);
     expect(await read(await Visitor.loggedIn(relay), `${list}/m1`)).toContain("0000 ff fe");
   });
 
-  it("is harmless, whatever it holds", async () => {
+  it("escapes a hostile message", async () => {
     const relay = new TestRelay();
     const hostile = '"><script>alert("1")</script>\u202E🦀';
     const about = { source: "business", received_at: 1, content_type: hostile, content_encoding: hostile } as const;
@@ -142,7 +142,7 @@ describe("one dead letter", () => {
     }
   });
 
-  it("that nobody knows is not found", async () => {
+  it("answers 404 for an unknown id", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());
     expect((await visitor.get(`${list}/none`)).status).toBe(404);
     for (const action of ["replay", "delete"]) expect((await visitor.press(`${list}/none/${action}`)).status).toBe(404);
@@ -150,14 +150,14 @@ describe("one dead letter", () => {
 });
 
 describe("the replay of a dead letter", () => {
-  it("sends its message, is in the audit trail, and says so; a second one is harmless", async () => {
+  it("sends its message again and is in the audit trail; a second one is harmless", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     await bury(relay, "m1", eventMessage(relay, makePayload("v1/cards")));
     const visitor = await Visitor.loggedIn(relay);
     const first = await follow(visitor, await visitor.press(`${list}/m1/replay`, { back: "list" }));
-    expect(first).toContain("Replayed: the message is with its queue again");
-    expect(first).toContain("given up on nothing that waits");
+    expect(first).toContain("The message is back in its queue");
+    expect(first).toContain("No dead letter waits for you.");
     await relay.runQueues();
     const second = await follow(visitor, await visitor.press(`${list}/m1/replay`, { back: "one" }));
     expect(second).toContain("Replay again");
@@ -166,7 +166,7 @@ describe("the replay of a dead letter", () => {
     expect((await actionsOf(relay)).slice(0, 2)).toEqual(["dead_letter.replayed done", "dead_letter.replayed done"]);
   });
 
-  it("of what no queue takes is refused in a sentence, and not offered", async () => {
+  it("of an unknown message is not offered, and answers 409", async () => {
     const relay = new TestRelay();
     await bury(relay, "m1", "?");
     const visitor = await Visitor.loggedIn(relay);
@@ -178,19 +178,19 @@ describe("the replay of a dead letter", () => {
 });
 
 describe("the deletion of a dead letter", () => {
-  it("asks first, does away with it, and is in the audit trail", async () => {
+  it("asks first, deletes it, and is in the audit trail", async () => {
     const relay = new TestRelay();
     await bury(relay, "m1", "?");
     const visitor = await Visitor.loggedIn(relay);
-    expect(await read(visitor, `${list}/m1`)).toMatch(/Delete … The message could never be replayed.* Delete/);
-    expect(await follow(visitor, await visitor.press(`${list}/m1/delete`))).toContain("Deleted: nothing of the letter");
+    expect(await read(visitor, `${list}/m1`)).toMatch(/Delete … The message can never be replayed.* Delete/);
+    expect(await follow(visitor, await visitor.press(`${list}/m1/delete`))).toContain("The dead letter is deleted.");
     expect((await relay.api("GET", "/api/dead-letters")).body.data).toEqual([]);
     expect(await actionsOf(relay)).toEqual(["dead_letter.dropped done"]);
   });
 });
 
-describe("a token that may only look", () => {
-  it("sees all and presses nothing", async () => {
+describe("a read token", () => {
+  it("sees everything and changes nothing", async () => {
     const relay = new TestRelay();
     await bury(relay, "m1", messageOf([byId("e1", null)]));
     const { body } = await relay.api("POST", "/api/tokens", { name: "reader", access: "read" });

@@ -4,14 +4,14 @@ import { makePayload } from "../../support/qonto.ts";
 import { emptyDatabase } from "../support/relay.ts";
 import { ok, statuses } from "../support/destinations.ts";
 import { readPage, textOf } from "./page.ts";
-import { HOOK, destinationThat } from "./destination-that.ts";
+import { HOOK, answeringDestination } from "./answering-destination.ts";
 import { isVerified } from "./verify-as-destination.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
 
-async function destinationToChange(...asked: Parameters<typeof destinationThat>) {
-  const destination = await destinationThat(...asked);
+async function changeableDestination(...asked: Parameters<typeof answeringDestination>) {
+  const destination = await answeringDestination(...asked);
   const shown = async () => (await destination.relay.api("GET", `/api/destinations/${destination.id}`)).body;
   const audit = async () => (await destination.relay.api("GET", "/api/audit")).body.data[0];
   return { ...destination, shown, audit };
@@ -25,23 +25,23 @@ function valueOf(html: string, name: string): string {
 
 describe("a test delivery", () => {
   it("is sent at once, and its answer shown on the destination's page", async () => {
-    const { relay, visitor, path, audit } = await destinationToChange(
+    const { relay, visitor, path, audit } = await changeableDestination(
       () => new Response("no such <signature>", { status: 401 }),
     );
     const response = await visitor.press(`${path}/test`);
     expect(response.status).toBe(200);
     const text = await textOf(response);
-    expect(text).toContain("The destination did not take the test event: it answered 401 after");
-    expect(text).toContain("It said: no such &lt;signature&gt;");
+    expect(text).toContain("The test event failed: 401 after");
+    expect(text).toContain("Response: no such &lt;signature&gt;");
     expect(text).toContain("Accounting");
     expect(relay.destinations.at(HOOK)).toHaveLength(1);
     expect(await audit()).toMatchObject({ action: "destination.tested", outcome: "done", after: { status: 401 } });
   });
 
-  it("that is taken is good news", async () => {
-    const { visitor, path } = await destinationToChange(ok);
+  it("that succeeds says so, on a page that does not reload itself", async () => {
+    const { visitor, path } = await changeableDestination(ok);
     const html = await (await visitor.press(`${path}/test`)).text();
-    expect(html).toContain("The destination took the test event: it answered 200 after");
+    expect(html).toContain("The test event was delivered: 200 after");
     expect(html).not.toContain("data-live");
     const back = await visitor.get(`${path}/test`);
     expect(back.headers.get("location")).toBe(path);
@@ -49,8 +49,8 @@ describe("a test delivery", () => {
 });
 
 describe("pausing and resuming", () => {
-  it("stops what is sent, and has it go on", async () => {
-    const { relay, visitor, path, shown, audit } = await destinationToChange(statuses(500, 200));
+  it("stops deliveries and continues them", async () => {
+    const { relay, visitor, path, shown, audit } = await changeableDestination(statuses(500, 200));
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     const paused = await visitor.press(`${path}/pause`);
@@ -62,12 +62,14 @@ describe("pausing and resuming", () => {
     expect(relay.destinations.at(HOOK)).toHaveLength(1);
     const resumed = await visitor.press(`${path}/resume`);
     expect(await readPage(visitor, resumed.headers.get("location") ?? "")).toContain(
-      "What waits for it is being tried now",
+      "Pending deliveries are attempted now",
     );
     await relay.runQueues();
     expect(relay.destinations.at(HOOK)).toHaveLength(2);
-    expect(await readPage(visitor, path)).toContain("It gets its events");
-    expect(await readPage(visitor, `${path}?done=resumed`)).toContain("The destination gets events again");
+    expect(await readPage(visitor, path)).toContain("Gets its events");
+    expect(await readPage(visitor, `${path}?done=destination-resumed`)).toContain(
+      "Pending deliveries are attempted now",
+    );
   });
 });
 
@@ -75,7 +77,7 @@ describe("editing", () => {
   const fields = { url: HOOK, description: "Accounting", scope: "all", timeout_ms: "10000" };
 
   it("shows the destination as it is", async () => {
-    const { visitor, path } = await destinationToChange(ok, {
+    const { visitor, path } = await changeableDestination(ok, {
       types: ["v1/cards", "v1/sepa-*"],
       organizations: ["org-1"],
       retry_schedule_seconds: [1, 5],
@@ -90,18 +92,18 @@ describe("editing", () => {
     expect(html).toContain('value="some" checked');
   });
 
-  it("changes what differs, and nothing else", async () => {
-    const { visitor, path, shown, audit } = await destinationToChange(ok, { organizations: ["org-1"] });
+  it("changes only the fields that differ", async () => {
+    const { visitor, path, shown, audit } = await changeableDestination(ok, { organizations: ["org-1"] });
     const response = await visitor.press(`${path}/edit`, { ...fields, description: "Ledger", organizations: "org-1" });
-    expect(response.headers.get("location")).toBe(`${path}?done=changed`);
+    expect(response.headers.get("location")).toBe(`${path}?done=destination-changed`);
     expect(await shown()).toMatchObject({ description: "Ledger", organizations: ["org-1"], enabled: true });
     expect(await audit()).toMatchObject({ before: { description: "Accounting" }, after: { description: "Ledger" } });
   });
 
-  it("does nothing where nothing differs, and leaves a paused destination paused", async () => {
-    const { visitor, path, shown, audit } = await destinationToChange(ok, { enabled: false });
+  it("changes nothing where nothing differs, and leaves a paused destination paused", async () => {
+    const { visitor, path, shown, audit } = await changeableDestination(ok, { enabled: false });
     const response = await visitor.press(`${path}/edit`, fields);
-    expect(response.headers.get("location")).toBe(`${path}?done=unchanged`);
+    expect(response.headers.get("location")).toBe(`${path}?done=destination-unchanged`);
     expect(await shown()).toMatchObject({ enabled: false });
     expect(await audit()).toMatchObject({ action: "destination.created" });
   });
@@ -111,8 +113,8 @@ describe("editing", () => {
     { retry_schedule_seconds: [1, 5], max_per_second: 0.5, timeout_ms: 200 },
     { types: ["v1/sepa-*", "v1/cards", "v1/accounts"], organizations: ["org 1", "org,2"] },
     { description: null, retry_schedule_seconds: null },
-  ])("changes nothing when the form is sent as it is: %j", async (settings) => {
-    const { visitor, path, shown } = await destinationToChange(ok, settings);
+  ])("changes nothing when the form is sent unchanged: %j", async (settings) => {
+    const { visitor, path, shown } = await changeableDestination(ok, settings);
     const before = await shown();
     const html = await (await visitor.get(`${path}/edit`)).text();
     const names = [
@@ -129,20 +131,20 @@ describe("editing", () => {
     const scope = /name="scope" value="(\w+)" checked/.exec(html)?.[1] ?? "";
     const types = Array.from(html.matchAll(/name="types" value="([^"]+)" checked/g), ([, type = ""]) => type);
     const response = await visitor.postAll(`${path}/edit`, { ...fields, organizations, scope }, "types", types);
-    expect(response.headers.get("location")).toBe(`${path}?done=unchanged`);
+    expect(response.headers.get("location")).toBe(`${path}?done=destination-unchanged`);
     expect(await shown()).toEqual(before);
   });
 
-  it("keeps a URL as the API does", async () => {
-    const { visitor, path, shown } = await destinationToChange(ok);
+  it("normalizes a URL as the API does", async () => {
+    const { visitor, path, shown } = await changeableDestination(ok);
     await visitor.press(`${path}/edit`, { ...fields, url: " HTTPS://Destination.example.com/new " });
     expect(await shown()).toMatchObject({ url: "https://destination.example.com/new" });
     const refused = await visitor.press(`${path}/edit`, { ...fields, url: "https://destination.example.com/a b" });
     expect(await refused.text()).toContain("The URL must not hold blanks or line breaks.");
   });
 
-  it("says at its field what is wrong, and keeps what was typed", async () => {
-    const { visitor, path, shown } = await destinationToChange(ok);
+  it("explains a fault at its field, and keeps what was typed", async () => {
+    const { visitor, path, shown } = await changeableDestination(ok);
     const response = await visitor.press(`${path}/edit`, { ...fields, url: "http://10.0.0.1", description: "Typed" });
     expect(response.status).toBe(400);
     const html = await response.text();
@@ -153,8 +155,8 @@ describe("editing", () => {
 });
 
 describe("rotating the secret", () => {
-  it("shows the new one once; both sign for as long as was chosen", async () => {
-    const { relay, secret, visitor, path, audit } = await destinationToChange(ok);
+  it("shows the new secret once; both sign until the overlap ends", async () => {
+    const { relay, secret, visitor, path, audit } = await changeableDestination(ok);
     const html = await (await visitor.get(`${path}/rotate`)).text();
     const form = { overlap_seconds: "3600", updated_at: valueOf(html, "updated_at") };
     const response = await visitor.press(`${path}/rotate`, form);
@@ -163,7 +165,7 @@ describe("rotating the secret", () => {
     const page = await response.text();
     const newer = /<code id="secret">([^<]+)</.exec(page)?.[1] ?? "";
     expect(newer).toMatch(/^whsec_/);
-    expect(page).toContain("The one before signs as well for 60 min. X-Qonto-Signature stays the oldest one&#39;s");
+    expect(page).toContain("The old secret also signs for 60 min. X-Qonto-Signature has room for one signature");
     expect(await audit()).toMatchObject({ action: "destination.secret_rotated", after: { overlap_seconds: 3_600 } });
     await visitor.press(`${path}/test`);
     relay.passSeconds(3_600);
@@ -173,8 +175,8 @@ describe("rotating the secret", () => {
     expect([newer, secret].map((one) => isVerified(after, one))).toEqual([true, false]);
   });
 
-  it("is refused where it stands when as many secrets sign as may, until it is done without an overlap", async () => {
-    const { visitor, path, shown } = await destinationToChange(ok);
+  it("is refused with 409 at the limit of signing secrets, unless there is no overlap", async () => {
+    const { visitor, path, shown } = await changeableDestination(ok);
     const rotate = async (seconds: string) => {
       const updatedAt = valueOf(await (await visitor.get(`${path}/rotate`)).text(), "updated_at");
       return visitor.press(`${path}/rotate`, { overlap_seconds: seconds, updated_at: updatedAt });
@@ -192,33 +194,35 @@ describe("rotating the secret", () => {
     expect((await rotate("0")).status).toBe(200);
   });
 
-  it("is done once, however often its form is sent", async () => {
-    const { visitor, path, audit } = await destinationToChange(ok);
+  it("happens once, however often its form is sent", async () => {
+    const { visitor, path, audit } = await changeableDestination(ok);
     const html = await (await visitor.get(`${path}/rotate`)).text();
     const form = { overlap_seconds: "0", updated_at: valueOf(html, "updated_at") };
     await visitor.press(`${path}/rotate`, form);
     const { id } = await audit();
     const again = await visitor.press(`${path}/rotate`, form);
     expect(again.status).toBe(303);
-    expect(again.headers.get("location")).toBe(`${path}?done=rotated-before`);
+    expect(again.headers.get("location")).toBe(`${path}?done=secret-not-rotated`);
     expect((await audit()).id).toBe(id);
   });
 
-  it("takes only the overlaps that it offers", async () => {
-    const { visitor, path } = await destinationToChange(ok);
+  it("takes only the offered overlaps", async () => {
+    const { visitor, path } = await changeableDestination(ok);
     expect((await visitor.press(`${path}/rotate`, { overlap_seconds: "1", updated_at: "1" })).status).toBe(400);
   });
 });
 
 describe("deleting", () => {
-  it("says first what ends as dead, and then ends it", async () => {
-    const { relay, id, visitor, path, audit } = await destinationToChange(statuses(500));
+  it("says how many deliveries end as dead, then ends them", async () => {
+    const { relay, id, visitor, path, audit } = await changeableDestination(statuses(500));
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
-    expect(await readPage(visitor, `${path}/delete`)).toContain("The one event that waits for it ends as dead.");
+    expect(await readPage(visitor, `${path}/delete`)).toContain("Its 1 pending delivery ends as dead.");
     const response = await visitor.press(`${path}/delete`);
-    expect(response.headers.get("location")).toBe("/console/destinations?done=deleted");
-    expect(await readPage(visitor, "/console/destinations?done=deleted")).toContain("The destination is gone.");
+    expect(response.headers.get("location")).toBe("/console/destinations?done=destination-deleted");
+    expect(await readPage(visitor, "/console/destinations?done=destination-deleted")).toContain(
+      "The destination is deleted.",
+    );
     expect((await visitor.get(path)).status).toBe(404);
     const { body } = await relay.api("GET", `/api/deliveries?destination_id=${id}`);
     expect(body.data).toMatchObject([{ status: "dead" }]);
@@ -227,28 +231,28 @@ describe("deleting", () => {
 });
 
 describe("a replay", () => {
-  it("is counted first, which sends nothing, and then sends what was counted", async () => {
-    const { relay, visitor, path, audit } = await destinationToChange(statuses(500), { retry_schedule_seconds: [] });
+  it("is counted first without sending, then sends what was counted", async () => {
+    const { relay, visitor, path, audit } = await changeableDestination(statuses(500), { retry_schedule_seconds: [] });
     for (let event = 0; event < 3; event += 1) await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     relay.destinations.answer(HOOK, ok);
     const url = `${path}/replay?which=failed&since=2026-03-01T00:00`;
-    expect(await readPage(visitor, url)).toContain("3 events would be sent: what was given up");
+    expect(await readPage(visitor, url)).toContain("3 events to replay: dead deliveries");
     expect(await audit()).toMatchObject({ action: "destination.created" });
     const html = await (await visitor.get(url)).text();
     const form = { which: "failed", since: valueOf(html, "since"), until: valueOf(html, "until") };
     const response = await visitor.press(`${path}/replay`, form);
     expect(response.status).toBe(303);
     const text = await readPage(visitor, response.headers.get("location") ?? "");
-    expect(text).toContain("The replay has begun");
-    expect(text).toMatch(/Of what was given up, received from .* all of it was put in line by/);
+    expect(text).toContain("The replay has started");
+    expect(text).toMatch(/Replay of dead deliveries, received from .*: finished at/);
     await relay.runQueues();
     expect(relay.destinations.at(HOOK).length).toBe(6);
     expect(await audit()).toMatchObject({ action: "destination.replayed", after: { which: "failed", count: 3 } });
   });
 
-  it("of more than a page can count is counted as far as that goes", async () => {
-    const { relay, path } = await destinationToChange(ok);
+  it("of too many events is counted up to a limit", async () => {
+    const { relay, path } = await changeableDestination(ok);
     await env.DB.prepare(
       `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 30001)
        INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
@@ -257,21 +261,21 @@ describe("a replay", () => {
       .bind(relay.now - 60_000)
       .run();
     const url = `${path}/replay?which=missing&since=2026-03-01T00:00`;
-    expect(await readPage(await Visitor.loggedIn(relay), url)).toContain("at least 30,000 events would be sent");
+    expect(await readPage(await Visitor.loggedIn(relay), url)).toContain("at least 30,000 events to replay");
     expect(await callsOf(relay, url)).toBeLessThanOrEqual(MOST_CALLS);
   });
 
-  it("of nothing is not offered", async () => {
-    const { visitor, path } = await destinationToChange(ok);
+  it("of no events is not offered", async () => {
+    const { visitor, path } = await changeableDestination(ok);
     const html = await (
       await visitor.get(`${path}/replay?which=all&since=2026-03-01T00:00&until=2026-03-01T11:00:01`)
     ).text();
-    expect(html).toContain("There is nothing to replay");
+    expect(html).toContain("Nothing to replay");
     expect(html).not.toMatch(/<form method="post" action="[^"]*\/replay"/);
   });
 
-  it("shows how far it is while it goes on", async () => {
-    const { id, visitor, path } = await destinationToChange(ok);
+  it("shows its progress", async () => {
+    const { id, visitor, path } = await changeableDestination(ok);
     await env.DB.prepare(
       `INSERT INTO replays (id, destination_id, which, since, until, reached_at, reached_id, created_at)
        VALUES ('rpl_1', ?1, 'all', 1000, 5000, 2000, 'e', 1)`,
@@ -280,17 +284,17 @@ describe("a replay", () => {
       .run();
     const html = await (await visitor.get(path)).text();
     expect(html).toContain('<progress max="100" value="25"');
-    expect(await readPage(visitor, path)).toContain("has reached 1970-01-01 00:00:02 UTC, 25 %.");
+    expect(await readPage(visitor, path)).toContain("reached 1970-01-01 00:00:02 UTC, 25 %.");
   });
 
   it.each([
     ["since=", "Received since (UTC) Give a moment"],
     ["since=yesterday", "Received since (UTC) Give a moment"],
-    ["since=2026-03-02T00:00", "Received since (UTC) That lies in the future."],
-    ["since=2026-02-01T00:00&until=tomorrow", "Until; empty: now (UTC) Give a moment"],
-    ["since=2026-02-01T00:00&until=2026-01-01T00:00", "Until; empty: now (UTC) It has to be after “Received since”."],
-  ])("asks again, and says at its field what is wrong: %s", async (query, says) => {
-    const { visitor, path } = await destinationToChange(ok);
+    ["since=2026-03-02T00:00", "Received since (UTC) Must not lie in the future."],
+    ["since=2026-02-01T00:00&until=tomorrow", "Until (empty: now) (UTC) Give a moment"],
+    ["since=2026-02-01T00:00&until=2026-01-01T00:00", "Until (empty: now) (UTC) Must be after “Received since”."],
+  ])("explains a fault at its field: %s", async (query, says) => {
+    const { visitor, path } = await changeableDestination(ok);
     const response = await visitor.get(`${path}/replay?which=all&${query}`);
     expect(response.status).toBe(400);
     const html = await response.text();
@@ -299,15 +303,15 @@ describe("a replay", () => {
     expect(await textOf(new Response(html))).toContain(says);
   });
 
-  it("from later to earlier is refused", async () => {
-    const { visitor, path } = await destinationToChange(ok);
+  it("whose end is before its start answers 400", async () => {
+    const { visitor, path } = await changeableDestination(ok);
     expect((await visitor.press(`${path}/replay`, { which: "all", since: "2", until: "1" })).status).toBe(400);
   });
 });
 
-describe("a token that may only look", () => {
-  it("sees each page of a destination with buttons that cannot be pressed, and changes nothing", async () => {
-    const { relay, path, shown, audit } = await destinationToChange(ok);
+describe("a read token", () => {
+  it("sees each page of a destination with disabled buttons, and changes nothing", async () => {
+    const { relay, path, shown, audit } = await changeableDestination(ok);
     const { body } = await relay.api("POST", "/api/tokens", { name: "grafana", access: "read" });
     const visitor = await Visitor.loggedIn(relay, body.token);
     const { id } = await audit();

@@ -4,7 +4,7 @@ import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { type Answer, ok, statuses, unreachable } from "../support/destinations.ts";
 import { readPage } from "./page.ts";
-import { HOOK, destinationThat } from "./destination-that.ts";
+import { HOOK, answeringDestination } from "./answering-destination.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
@@ -18,116 +18,111 @@ async function sendAndRun(
   await relay.runQueues();
 }
 
-describe("why does this destination get nothing?", () => {
-  it("it gets its events", async () => {
-    const { relay, visitor, path } = await destinationThat(ok);
+describe("the diagnosis of a destination", () => {
+  it("says that it gets its events", async () => {
+    const { relay, visitor, path } = await answeringDestination(ok);
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
-    expect(text).toContain("● healthy It gets its events, the latest at 2026-03-01 12:00:01 UTC.");
-    expect(text).toContain("1 taken, 0 answered otherwise, 0 no answer");
+    expect(text).toContain("● healthy Gets its events, the latest at 2026-03-01 12:00:01 UTC.");
+    expect(text).toContain("1 succeeded, 0 failed, 0 timed out");
   });
 
-  it("nothing has come", async () => {
-    const { visitor, path } = await destinationThat(ok);
-    expect(await readPage(visitor, path)).toContain(
-      "It has got nothing because nothing has come from Qonto since it was added.",
-    );
+  it("says that no events came", async () => {
+    const { visitor, path } = await answeringDestination(ok);
+    expect(await readPage(visitor, path)).toContain("No events yet: none came from Qonto since it was added.");
   });
 
-  it("it wants none of the types that came", async () => {
-    const { relay, visitor, path } = await destinationThat(ok, { types: ["v1/transaction"] });
+  it("says that it wants none of the types that came", async () => {
+    const { relay, visitor, path } = await answeringDestination(ok, { types: ["v1/transaction"] });
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
-    expect(text).toContain("it wants none of the types that came since it was added: v1/transactions.");
+    expect(text).toContain("those that came since it was added have other types: v1/transactions.");
     expect(text).toContain("It wants v1/transaction.");
-    expect(text).toContain("Change its settings");
+    expect(text).toContain("Edit settings");
   });
 
-  it("it wants other organizations", async () => {
-    const { relay, visitor, path } = await destinationThat(ok, { organizations: ["org-9"] });
+  it("says that it wants other organizations", async () => {
+    const { relay, visitor, path } = await answeringDestination(ok, { organizations: ["org-9"] });
     await sendAndRun(relay);
     expect(await readPage(visitor, path)).toContain(
-      "what came of its types since it was added is of other organizations: org-1. It wants org-9.",
+      "those of its types that came since it was added are of other organizations: org-1. It wants org-9.",
     );
   });
 
-  it("it is paused", async () => {
-    const { relay, visitor, path } = await destinationThat(ok, { enabled: false });
+  it("says that it is paused", async () => {
+    const { relay, visitor, path } = await answeringDestination(ok, { enabled: false });
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
-    expect(text).toContain("○ paused It gets nothing because it is paused");
-    expect(text).toMatch(/Resume Send a test event Replay what it missed/);
+    expect(text).toContain("○ paused Gets no events: paused since");
+    expect(text).toMatch(/Resume Send test event Replay missed events/);
   });
 
-  it("it was paused while something came, and not owed that", async () => {
-    const { relay, id, visitor, path } = await destinationThat(ok, { enabled: false });
+  it("says that it missed events while it was paused", async () => {
+    const { relay, id, visitor, path } = await answeringDestination(ok, { enabled: false });
     await sendAndRun(relay);
     relay.passSeconds(60);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
     const html = await (await visitor.get(path)).text();
-    expect(await readPage(visitor, path)).toContain("It got nothing of what came while it was paused");
+    expect(await readPage(visitor, path)).toContain("Missed events that came while it was paused");
     const replay = /href="([^"]+which=missing[^"]*)"/.exec(html)?.[1]?.replaceAll("&amp;", "&") ?? "";
-    expect(await readPage(visitor, replay)).toContain("1 event would be sent");
+    expect(await readPage(visitor, replay)).toContain("1 event to replay");
   });
 
-  it("it said 410", async () => {
-    const { relay, visitor, path } = await destinationThat(statuses(410));
+  it("says that its 410 paused it", async () => {
+    const { relay, visitor, path } = await answeringDestination(statuses(410));
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
-    expect(text).toContain("because it answered 410, “gone”, and was paused by that at");
+    expect(text).toContain("Gets no events: it answered 410 Gone at");
     expect(text).toContain("Resume");
   });
 
-  it("an operator paused it long after it said 410", async () => {
-    const { relay, id, visitor, path } = await destinationThat(statuses(410));
+  it("does not blame an old 410 for an operator's pause", async () => {
+    const { relay, id, visitor, path } = await answeringDestination(statuses(410));
     await sendAndRun(relay);
     relay.passSeconds(600);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
-    expect(await readPage(visitor, path)).toContain("because it is paused");
+    expect(await readPage(visitor, path)).toContain("Gets no events: paused since");
   });
 
   it.each<[string, Answer, string, string]>([
-    ["500", statuses(500), "was 500 after", "That is a fault of the destination's own"],
-    ["401", statuses(401), "was 401 after", "The destination does not know the signature."],
-    ["404", statuses(404), "was 404 after", "Nothing is at this URL"],
-    ["302", statuses(302), "a redirect, which is never followed", "Change the URL to the one that it leads to."],
-    [
-      "unreachable",
-      unreachable,
-      "it could not be reached: TypeError: Network connection lost.",
-      "See whether the URL is right",
-    ],
-  ])("its last attempt failed: %s", async (_name, answer, said, remedy) => {
-    const { relay, visitor, path } = await destinationThat(answer);
+    ["500", statuses(500), ": 500 after", "The fault is in the destination"],
+    ["401", statuses(401), ": 401 after", "The destination rejects the signature."],
+    ["404", statuses(404), ": 404 after", "There is nothing at this URL"],
+    ["302", statuses(302), "a redirect that is not followed", "Change the URL to the target of the redirect."],
+    ["unreachable", unreachable, "unreachable: TypeError: Network connection lost.", "Check the URL"],
+  ])("says why the last attempt failed: %s", async (_name, answer, said, remedy) => {
+    const { relay, visitor, path } = await answeringDestination(answer);
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
-    expect(text).toMatch(/▲ failing It does not take what it is sent, last with .+\. What waits is tried again\./);
+    expect(text).toMatch(/▲ failing The last attempt failed\. Pending deliveries are retried\./);
     expect(text).toContain(said);
     expect(text).toContain(remedy);
     expect(text).not.toMatch(/\w\.\s?\. /);
     expect(text).toContain("The next attempt is at 2026-03-01 12:00:06 UTC.");
   });
 
-  it("its secret was rotated, the overlap is over, and it answers 401", async () => {
-    const { relay, id, visitor, path } = await destinationThat(statuses(401));
+  it("says whether the old secret still signs when it answers 401", async () => {
+    const { relay, id, visitor, path } = await answeringDestination(statuses(401));
     await relay.api("POST", `/api/destinations/${id}/rotate-secret`, { overlap_seconds: 60 });
     await sendAndRun(relay);
-    expect(await readPage(visitor, path)).toContain("the one before still signs as well");
+    expect(await readPage(visitor, path)).toContain("the old one still signs as well");
     relay.passSeconds(60);
-    expect(await readPage(visitor, path)).toContain("the one before signs no more");
+    expect(await readPage(visitor, path)).toContain("the old one no longer signs");
   });
 
-  it("its own limit holds it up", async () => {
-    const { relay, visitor, path } = await destinationThat(ok, { max_per_second: 0.01 });
+  it("says that its own rate limit slows it down", async () => {
+    const { relay, visitor, path } = await answeringDestination(ok, { max_per_second: 0.01 });
     for (let event = 0; event < 3; event += 1) await sendAndRun(relay);
     relay.passSeconds(61);
     const text = await readPage(visitor, path);
-    expect(text).toContain("it takes at most 0.01 a second by its own limit: 2 wait, which is 3 min of work.");
+    expect(text).toContain(
+      "◐ behind Gets its events late: its rate limit is 0.01 a second. 2 pending deliveries take 3 min.",
+    );
   });
 });
 
 describe("the page of a destination", () => {
-  it("is not there for an id that nobody has, nor are its actions", async () => {
+  it("answers 404 for an unknown id, as do its actions", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());
     for (const path of ["", "/edit", "/rotate", "/delete", "/replay?which=all&since=2026-01-01T00:00"]) {
       const response = await visitor.get(`/console/destinations/dst_nobody${path}`);
@@ -145,9 +140,9 @@ describe("the page of a destination", () => {
     expect(replay.status).toBe(404);
   });
 
-  it("refuses a query that is none of its own", async () => {
-    const { visitor, path } = await destinationThat(ok);
-    for (const query of ["?show=none", "?cursor=x", "?done=constructor", "?done=<b>", "?other=1"]) {
+  it("refuses an unknown query with 400", async () => {
+    const { visitor, path } = await answeringDestination(ok);
+    for (const query of ["?show=none", "?cursor=x", "?other=1"]) {
       expect((await visitor.get(path + query)).status).toBe(400);
     }
     for (const query of ["", "?which=some&since=2026-01-01T00:00", "?which=all", "?which=all&since=yesterday"]) {
@@ -155,8 +150,10 @@ describe("the page of a destination", () => {
     }
   });
 
-  it("lists what waits, what was given up and what was taken, with links to the events", async () => {
-    const { relay, visitor, path } = await destinationThat(statuses(200, 500, 200), { retry_schedule_seconds: [] });
+  it("lists pending, dead and delivered deliveries, with links to the events", async () => {
+    const { relay, visitor, path } = await answeringDestination(statuses(200, 500, 200), {
+      retry_schedule_seconds: [],
+    });
     await sendAndRun(relay);
     await sendAndRun(relay, "v1/clients");
     relay.destinations.answer(HOOK, () => new Response("IBAN DE89370400440532013000 <b>", { status: 500 }));
@@ -167,20 +164,20 @@ describe("the page of a destination", () => {
     const latest = await readPage(visitor, path);
     for (const type of ["v1/transactions", "v1/clients", "v1/cards"]) expect(latest).toContain(type);
     const pending = await readPage(visitor, `${path}?show=pending`);
-    expect(pending).toMatch(/v1\/cards \S+ \S+ \S+ UTC ◐ pending next 12:10 UTC 1 500 after/);
+    expect(pending).toMatch(/v1\/cards \S+ just now ◐ pending next 12:10 UTC 1 500 after/);
     expect(pending).toContain("IBAN DE89 •••• 3000");
     const html = await (await visitor.get(`${path}?show=pending`)).text();
     expect(html).not.toContain("3000 <b>");
     expect(html).not.toContain("DE89370400440532013000");
     const dead = await readPage(visitor, `${path}?show=dead`);
-    expect(dead).toMatch(/v1\/clients \S+ \S+ \S+ UTC ◼ dead 1 500 after/);
+    expect(dead).toMatch(/v1\/clients \S+ just now ◼ dead 1 500 after/);
     const delivered = await readPage(visitor, `${path}?show=delivered`);
-    expect(delivered).toMatch(/v1\/transactions \S+ \S+ \S+ UTC ● delivered 1 200 after/);
+    expect(delivered).toMatch(/v1\/transactions \S+ just now ● delivered 1 200 after/);
     expect(delivered).not.toContain("◼ dead");
   });
 
-  it.each(["", "pending"])("has pages of deliveries, each of them on one: %j", async (show) => {
-    const { relay, visitor, path } = await destinationThat(show === "" ? ok : statuses(500));
+  it.each(["", "pending"])("lists each delivery on exactly one page: %j", async (show) => {
+    const { relay, visitor, path } = await answeringDestination(show === "" ? ok : statuses(500));
     for (let event = 0; event < 45; event += 1) await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     const seen: string[] = [];
@@ -195,8 +192,8 @@ describe("the page of a destination", () => {
     expect(new Set(seen).size).toBe(45);
   });
 
-  it("is harmless, whatever a destination is called and answers", async () => {
-    const { relay, visitor, path } = await destinationThat(
+  it("escapes a hostile name and a hostile answer", async () => {
+    const { relay, visitor, path } = await answeringDestination(
       () => new Response("<script>alert(1)</script>", { status: 500 }),
       {
         description: "</title><script>alert(2)</script>\u202Eevil",
@@ -216,8 +213,8 @@ describe("the page of a destination", () => {
     }
   });
 
-  it("asks D1 six times at most, whatever there is", async () => {
-    const { relay, path } = await destinationThat(statuses(500, 200, 500));
+  it("costs at most six D1 calls", async () => {
+    const { relay, path } = await answeringDestination(statuses(500, 200, 500));
     for (let event = 0; event < 30; event += 1) await sendAndRun(relay);
     const pages = ["", "?show=pending", "?show=dead", "/edit", "/rotate", "/delete"];
     for (const which of ["all", "failed"]) pages.push(`/replay?which=${which}&since=2026-01-01T00:00`);

@@ -9,19 +9,17 @@ import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 beforeEach(emptyDatabase);
 
 describe("an event", () => {
-  it("is said in a sentence, with who has it and what to do", async () => {
+  it("says what happened, who has it and what to do", async () => {
     const { visitor, payload } = await halfTaken();
     const text = await read(visitor, pageOf(payload.id));
-    expect(text).toContain(
-      "◼ dead Transaction created: 1 of the 2 destinations that it is for did not take it, and it is tried no more.",
-    );
-    expect(text).toContain("send the event again");
+    expect(text).toContain("1 of 2 deliveries is dead.");
+    expect(text).toContain("replay the event");
   });
 
   it.each([
-    ["delivered", "Transaction created: the destination that it is for has it."],
-    ["pending", "1 of the 2 destinations that it is for has yet to take it."],
-    ["unmatched", "no destination wanted it."],
+    ["delivered", "Its one delivery is delivered."],
+    ["pending", "1 of 2 deliveries is pending."],
+    ["unmatched", "No destination matched."],
   ] as const)("that is %s says so", async (end, sentence) => {
     const { visitor, ends } = await threeEnds();
     expect(await read(visitor, pageOf(ends[end].id))).toContain(sentence);
@@ -30,10 +28,10 @@ describe("an event", () => {
   it("shows its journey: each step, each destination, each attempt with its answer, and what comes next", async () => {
     const { visitor, ends } = await threeEnds();
     const text = await read(visitor, pageOf(ends.pending.id));
-    expect(text).toMatch(/Received 2026-03-01 12:00:02 UTC.*Queued.*Handed out It is for 2 destinations\./);
-    expect(text).toContain("State It is the latest that is known of its resource");
-    expect(text).toMatch(/Well ● delivered Send again Attempt 1 2026-03-01 12:00:\d\d UTC 200, taken in \d+ ms thanks/);
-    expect(text).toMatch(/Ill ◐ waiting Send again Attempt 1 .* UTC 500, refused in/);
+    expect(text).toMatch(/Received 2026-03-01 12:00:02 UTC.*Queued.*Dispatched To 2 destinations\./);
+    expect(text).toContain("State It is the latest state of its resource");
+    expect(text).toMatch(/Well ● delivered Replay Attempt 1 2026-03-01 12:00:\d\d UTC 200, succeeded in \d+ ms thanks/);
+    expect(text).toMatch(/Ill ◐ pending Replay Attempt 1 .* UTC 500, failed in/);
     expect(text).toMatch(/Next attempt at 2026-03-01 12:\d\d:\d\d UTC, in \d+ (s|min)/);
   });
 
@@ -49,13 +47,11 @@ describe("an event", () => {
     await relay.api("DELETE", `/api/destinations/${removed.id}`);
     const visitor = await Visitor.loggedIn(relay);
     const text = await read(visitor, pageOf(payload.id));
-    expect(text).toMatch(/UTC not sent: the destination no longer wants such events It is tried no more\./);
-    expect(text).toMatch(/UTC not sent: the destination was removed This destination has been removed/);
+    expect(text).toMatch(/UTC not sent: the event no longer matches There will be no further attempt\./);
+    expect(text).toMatch(/UTC not sent: the destination was removed The destination was removed/);
     expect(text).not.toContain("Attempt 0");
-    expect(text).toContain("Nobody failed: it was no longer for them.");
-    expect(await read(visitor, "/console/tail")).toContain(
-      "Narrowed not sent: the destination no longer wants such events",
-    );
+    expect(text).toContain("No destination failed: the event no longer matched.");
+    expect(await read(visitor, "/console/tail")).toContain("Narrowed not sent: the event no longer matches");
     expect(await read(visitor, `/console/destinations/${narrowed.id}`)).not.toContain("last with");
   });
 
@@ -66,15 +62,15 @@ describe("an event", () => {
   });
 
   it.each(["a destination that wants it", "no destination"])(
-    "says that it has not been handed out yet, with %s",
+    "says that it is not dispatched yet, with %s",
     async (title) => {
       const relay = new TestRelay();
       if (title !== "no destination") await relay.addDestination("https://destination.example.com/hook");
       const payload = makePayload("v1/clients");
       await relay.send(payload);
       const text = await read(await Visitor.loggedIn(relay), pageOf(payload.id));
-      expect(text).toContain("it is kept, and about to be handed to the destinations that want it.");
-      expect(text).toContain("Waits to be handed out");
+      expect(text).toContain("The event is stored and about to be dispatched.");
+      expect(text).toContain("Not dispatched yet");
     },
   );
 
@@ -86,10 +82,10 @@ describe("an event", () => {
     await relay.send({ ...payload, more: true });
     await relay.runQueues();
     const text = await read(await Visitor.loggedIn(relay), pageOf(payload.id));
-    expect(text).toContain("From Qonto's Business API");
-    expect(text).toContain("Created by Qonto 2025-01-24 10:55:00 UTC");
+    expect(text).toContain("Source Qonto's Business API");
+    expect(text).toContain("Created 2025-01-24 10:55:00 UTC");
     expect(text).toMatch(/Body 1\.\d KB, application\/json/);
-    expect(text).toContain("Came again 2 times, of these once with another body; the first is kept");
+    expect(text).toContain("Duplicates 2, 1 with another body; the first is kept");
     expect(text).toContain("amount 50.01");
   });
 
@@ -111,7 +107,7 @@ describe("an event", () => {
     }
     await relay.runQueues();
     const html = await (await (await Visitor.loggedIn(relay)).get(pageOf("older"))).text();
-    expect(withoutTags(html)).toContain("something newer is known, by another event");
+    expect(withoutTags(html)).toContain("A newer state of its resource came with another event");
     expect(html).toContain(linkTo("newer"));
   });
 
@@ -121,7 +117,7 @@ describe("an event", () => {
     await relay.sendOnboarding(payload);
     await relay.runQueues();
     const html = await (await (await Visitor.loggedIn(relay)).get(pageOf(payload.id))).text();
-    expect(withoutTags(html)).toContain("Registration contract signed: no destination wanted it.");
+    expect(withoutTags(html)).toContain("Registration contract signed");
     expect(html).toContain('href="/console/registrations/registration-1"');
   });
 
@@ -132,9 +128,9 @@ describe("an event", () => {
     await relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: lacks.id });
     const text = await read(visitor, pageOf(payload.id));
     expect(text).toContain(`${has.id} ● delivered`);
-    expect(text).toContain("This destination has been removed.");
-    expect(text).toContain("The destination is paused: it waits until that is resumed.");
-    expect(text).toContain("A destination that is paused gets it once it is resumed.");
+    expect(text).toContain("The destination was removed.");
+    expect(text).toContain("The destination is paused. The delivery waits until it is resumed.");
+    expect(text).toContain("A paused destination gets it when it is resumed.");
   });
 
   it.each(["a/b?c=d&e#f%2F", '"><script>alert(1)</script>', "%", "a/replay"])(
@@ -147,7 +143,9 @@ describe("an event", () => {
       expect(response.status).toBe(200);
       expect(await response.text()).not.toContain("<script>");
       expect(await (await visitor.get(list)).text()).toContain(linkTo(id));
-      expect((await visitor.press(`${pageOf(id)}/replay`)).headers.get("location")).toBe(`${pageOf(id)}?done=nobody`);
+      expect((await visitor.press(`${pageOf(id)}/replay`)).headers.get("location")).toBe(
+        `${pageOf(id)}?done=event-not-replayed`,
+      );
     },
   );
 
@@ -164,7 +162,7 @@ describe("an event", () => {
     await relay.api("POST", `/api/quarantine/${id}/release`);
     await relay.runQueues();
     const html = await (await (await Visitor.loggedIn(relay)).get(pageOf(id))).text();
-    expect(withoutTags(html)).toContain("Unreadable event: no destination wanted it.");
+    expect(withoutTags(html)).toContain("Unreadable event");
     expect(withoutTags(html)).toContain("cannot be read as an event");
     expect(html).not.toContain(btoa("\u0000 no JSON at all"));
   });

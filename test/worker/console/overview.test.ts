@@ -22,19 +22,19 @@ describe("the overview", () => {
     const text = await read(await Visitor.loggedIn(relay));
     await migrate();
     expect(text).toMatch(/Schema The database lacks \S+\.sql.* Run `npm run deploy`, which applies/);
-    expect(text).toContain("Every event is refused until it has: Qonto sends it again.");
+    expect(text).toContain("Every event is refused until it has them; Qonto sends it again.");
     expect(text).not.toContain("Events are received");
   });
 
-  it("says that nobody is there to get events, and what to do next", async () => {
+  it("says that there are no destinations yet, and what to do next", async () => {
     const relay = new TestRelay();
     await relay.runCron();
     const text = await read(await Visitor.loggedIn(relay));
-    expect(text).toContain("The relay is ready. No destination is there yet to get events.");
+    expect(text).toContain("The relay is ready. There are no destinations yet.");
     expect(text).toContain("Add the first destination");
   });
 
-  it("shows what came, what became of it, and that it balances", async () => {
+  it("shows the traffic by state and answer, and that the ledger balances", async () => {
     const relay = new TestRelay();
     await relay.runCron();
     await relay.addDestination("https://accounting.example.com/hook", {
@@ -48,17 +48,17 @@ describe("the overview", () => {
     await relay.webhook({ method: "POST", body: "{}" });
     await relay.runQueues();
     const text = await read(await Visitor.loggedIn(relay));
-    expect(text).toContain("Events arrive, and each destination gets its own.");
-    expect(text).toContain("1 delivered, 0 waiting, 0 dead, 1 wanted by nobody");
-    expect(text).toContain("2 accepted, 1 came again, 0 quarantined, 1 refused");
-    expect(text).toContain("What is stale counts as refused, and is kept in quarantine all the same");
+    expect(text).toContain("Events arrive and are delivered.");
+    expect(text).toContain("1 delivered, 0 pending, 0 dead, 1 unmatched");
+    expect(text).toContain("2 accepted, 1 duplicate, 0 quarantined, 1 refused");
+    expect(text).toContain("A stale event counts as refused.");
     expect(text).toContain("2 received = 1 settled + 0 pending + 1 unmatched + 0 quarantined");
-    expect(text).toContain("It balances");
+    expect(text).toContain("balanced");
     expect(text).toMatch(/Accounting ● healthy/);
-    expect(text).toMatch(/Acknowledged within \d+ ms/);
+    expect(text).toMatch(/Acknowledged in ≤ \d+ ms/);
   });
 
-  it("counts an event that is replayed as waiting, though each first attempt at it succeeded", async () => {
+  it("counts a replayed event as pending, though each first attempt at it succeeded", async () => {
     const relay = new TestRelay();
     const destinations = [
       await relay.addDestination("https://one.example.com/hook"),
@@ -68,12 +68,12 @@ describe("the overview", () => {
     for (const payload of [replayed, makePayload("v1/clients")]) await relay.send(payload);
     await relay.runQueues();
     const visitor = await Visitor.loggedIn(relay);
-    expect(await read(visitor)).toContain("2 delivered, 0 waiting, 0 dead");
+    expect(await read(visitor)).toContain("2 delivered, 0 pending, 0 dead");
     await relay.api("PATCH", `/api/destinations/${destinations[1]?.id}`, { enabled: false });
     await relay.api("POST", `/api/events/${replayed.id}/replay`, { destination_id: destinations[1]?.id });
-    expect(await read(visitor)).toContain("1 delivered, 1 waiting, 0 dead");
+    expect(await read(visitor)).toContain("1 delivered, 1 pending, 0 dead");
     await relay.api("DELETE", `/api/destinations/${destinations[1]?.id}`);
-    expect(await read(visitor)).toContain("2 delivered, 0 waiting, 0 dead");
+    expect(await read(visitor)).toContain("2 delivered, 0 pending, 0 dead");
   });
 
   it("shows the latest first attempts and the latest deliveries that have been retried as one strip", async () => {
@@ -86,10 +86,10 @@ describe("the overview", () => {
       relay.passSeconds(1);
     }
     const html = await (await (await Visitor.loggedIn(relay)).get("/console")).text();
-    expect(html).toContain("2 of the latest 3 delivered; the very latest is delivered");
+    expect(html).toContain("2 of the latest 3 delivered; the latest is delivered");
   });
 
-  it("says which destination does not take its events, and since when they wait", async () => {
+  it("says which destination is failing, since when its deliveries are pending, and how many fail in the tab's title", async () => {
     const relay = new TestRelay();
     await relay.addDestination("https://ledger.example.com/hook", { description: "Ledger" });
     relay.destinations.answer("https://ledger.example.com/hook", statuses(500));
@@ -98,12 +98,13 @@ describe("the overview", () => {
     relay.passSeconds(60);
     await relay.runCron();
     const text = await read(await Visitor.loggedIn(relay));
-    expect(text).toContain("Events arrive and are kept, but Ledger does not take its own.");
+    expect(text).toContain("Events are stored, but Ledger is failing.");
     expect(text).toContain("▲ failing");
+    expect(text).toContain("(1) Overview · Qonto relay");
     expect(text).toContain("1, for 60 s");
   });
 
-  it("says that the others get their own while destinations are paused, those that failed before as well", async () => {
+  it("counts the paused destinations, those that failed before as well", async () => {
     const relay = new TestRelay();
     await relay.runCron();
     const hooks = [1, 2, 3, 4].map((destination) => `https://destination-${destination}.example.com/hook`);
@@ -116,15 +117,15 @@ describe("the overview", () => {
     await relay.runQueues();
     await relay.api("PATCH", `/api/destinations/${destinations[2]?.id}`, { enabled: false });
     const visitor = await Visitor.loggedIn(relay);
-    expect(await read(visitor)).toContain("Well Events arrive. 2 destinations are paused; the others get their own.");
-    expect(await read(visitor, "/console/destinations")).toContain("Of the 4 destinations none fails. 2 are paused.");
+    expect(await read(visitor)).toContain("Events arrive and are delivered. 2 of 4 destinations are paused.");
+    expect(await read(visitor, "/console/destinations")).toContain("4 destinations: none is failing. 2 are paused.");
     await relay.api("PATCH", `/api/destinations/${destinations[0]?.id}`, { enabled: false });
-    expect(await read(visitor)).toContain("3 destinations are paused; the other gets its own.");
+    expect(await read(visitor)).toContain("3 of 4 destinations are paused.");
     await relay.api("PATCH", `/api/destinations/${destinations[1]?.id}`, { enabled: false });
-    expect(await read(visitor)).toContain("Events arrive and are kept, but every destination is paused and gets none.");
+    expect(await read(visitor)).toContain("Events are stored, but every destination is paused.");
   });
 
-  it("names the destination that has rested for longest", async () => {
+  it("names the destination whose circuit has been open for longest", async () => {
     const relay = new TestRelay();
     await relay.addDestination("https://ledger.example.com/hook", { description: "Ledger" });
     relay.destinations.answer("https://ledger.example.com/hook", statuses(500));
@@ -134,13 +135,13 @@ describe("the overview", () => {
     relay.passSeconds(3_700);
     await relay.runCron();
     const text = await read(await Visitor.loggedIn(relay));
-    expect(text).toContain("Something is not as it should be. 1 rests; Ledger has rested for 3700 s.");
-    expect(text).toContain("Resting destinations 1 rests; Ledger has rested for 3700 s.");
+    expect(text).toContain("A health check fails. 1 rests; Ledger has rested for 3700 s.");
+    expect(text).toContain("Open circuits 1 rests; Ledger has rested for 3700 s.");
   });
 
-  it("says what is not well in the words of the health", async () => {
+  it("says in the words of the health which check fails", async () => {
     const text = await read(await Visitor.loggedIn(new TestRelay()));
-    expect(text).toContain("Something is not as it should be. The cron has never run.");
+    expect(text).toContain("A health check fails. The cron has never run.");
   });
 
   it("shows the health also while D1 says nothing", async () => {

@@ -24,25 +24,25 @@ async function send(relay: TestRelay, body: Body, ageSeconds: number, headers: R
 const sendStale = (relay: TestRelay, body: Body = makePayload("v1/cards")) => send(relay, body, 4_000);
 
 describe("the quarantine", () => {
-  it("says that it is empty, and that there is nothing to do", async () => {
+  it("says that it is empty and there is nothing to do", async () => {
     const text = await read(await Visitor.loggedIn(new TestRelay()), list);
-    expect(text).toContain("Nothing waits for you to decide.");
-    expect(text).toContain("The quarantine is empty.");
+    expect(text).toContain("No event waits for your decision.");
+    expect(text).toContain("The quarantine is empty");
   });
 
-  it("lists what waits, newest first, and says why in plain words", async () => {
+  it("lists the waiting events, newest first, with the reason", async () => {
     const relay = new TestRelay();
     await sendStale(relay, makePayload("v1/cards", { id: "first" }));
     await send(relay, "no json", 0);
     const text = await read(await Visitor.loggedIn(relay), list);
-    expect(text).toContain("2 events wait for you to decide");
+    expect(text).toContain("2 events wait for your decision");
     expect(text.indexOf("Unreadable : the body is not an event")).toBeGreaterThan(0);
-    expect(text.indexOf("Stale : signed too long before it came")).toBeGreaterThan(text.indexOf("No id can be read"));
+    expect(text.indexOf("Stale : signed too long ago")).toBeGreaterThan(text.indexOf("No readable id"));
     expect(text).toContain("7 B");
-    expect(text).toContain("Stale. Qonto's signature holds, but it was made too long before the event came.");
+    expect(text).toContain("Stale. The signature is valid, but older than the relay tolerates.");
   });
 
-  it("shows what is settled apart", async () => {
+  it("lists settled events separately", async () => {
     const relay = new TestRelay();
     const id = await sendStale(relay, makePayload("v1/cards", { id: "released" }));
     await sendStale(relay, makePayload("v1/cards", { id: "waiting" }));
@@ -55,7 +55,7 @@ describe("the quarantine", () => {
     expect(await read(visitor, list)).toContain("1 event waits");
   });
 
-  it("is paged, and its filter stays", async () => {
+  it("is paged, and keeps its filter", async () => {
     const relay = new TestRelay();
     await env.DB.prepare(
       `INSERT INTO quarantine (id, event_id, reason, source, received_at, size_bytes, body, settled_at)
@@ -80,16 +80,13 @@ describe("the quarantine", () => {
     }
   });
 
-  it.each(["state=everything", "cursor=x", "done=hacked", "released=many"])(
-    "refuses %s with a sentence",
-    async (bad) => {
-      const response = await (await Visitor.loggedIn(new TestRelay())).get(`${list}?${bad}`);
-      expect(response.status).toBe(400);
-      expect(await response.text()).toContain("Invalid request");
-    },
-  );
+  it.each(["state=everything", "cursor=x"])("refuses %s with a sentence", async (bad) => {
+    const response = await (await Visitor.loggedIn(new TestRelay())).get(`${list}?${bad}`);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("Invalid request");
+  });
 
-  it("asks D1 six times at most, whatever there is", async () => {
+  it("costs at most six D1 calls", async () => {
     const relay = new TestRelay();
     let id = "";
     for (let event = 0; event < 5; event += 1) id = await sendStale(relay);
@@ -100,18 +97,18 @@ describe("the quarantine", () => {
 });
 
 describe("one event in quarantine", () => {
-  it("is shown with its body, folded, and with what to do", async () => {
+  it("is shown with its body and what to do", async () => {
     const relay = new TestRelay();
     const payload = makePayload("v1/transactions", { data: { amount: 12.5, iban: "FR7630006000011234567890189" } });
     const id = await sendStale(relay, JSON.stringify(payload).replace("12.5", "12.50"));
     const html = await (await (await Visitor.loggedIn(relay)).get(`${list}/${id}`)).text();
-    expect(html).toContain("After an outage that is to be expected");
+    expect(html).toContain("After an outage this is expected");
     expect(html).toContain(payload.id);
     expect(html).toContain(">12.50<");
     expect(html).toContain("FR76 •••• 0189");
   });
 
-  it("that is no JSON is shown as text, with what cannot be seen by its number", async () => {
+  it("that is not JSON is shown as text, with invisible characters as numbers", async () => {
     const relay = new TestRelay();
     const id = await send(relay, `hello\u0000 \u202Eevil <script>alert(1)</script> ${"x".repeat(9_000)}`, 0);
     const html = await (await (await Visitor.loggedIn(relay)).get(`${list}/${id}`)).text();
@@ -120,7 +117,7 @@ describe("one event in quarantine", () => {
     expect(html.length).toBeLessThan(20_000);
   });
 
-  it("that is no text is shown as bytes", async () => {
+  it("that is not text is shown as bytes", async () => {
     const relay = new TestRelay();
     const id = await send(relay, new Uint8Array([0xff, 0xfe, 0x41, 0x3c, ...Array<number>(2_000).fill(0)]), 0);
     const text = await read(await Visitor.loggedIn(relay), `${list}/${id}`);
@@ -129,19 +126,19 @@ describe("one event in quarantine", () => {
     expect(text).toContain("··A&lt;·");
   });
 
-  it("that came encoded says how, so that its bytes can be read", async () => {
+  it("shows its content encoding", async () => {
     const relay = new TestRelay();
     const id = await send(relay, new Uint8Array([0x1f, 0x8b]), 0, { "content-encoding": "gzip" });
     expect(await read(await Visitor.loggedIn(relay), `${list}/${id}`)).toContain("Content encoding gzip");
   });
 
-  it("that is empty says so", async () => {
+  it("says that its body is empty", async () => {
     const relay = new TestRelay();
     const id = await send(relay, "", 0);
     expect(await read(await Visitor.loggedIn(relay), `${list}/${id}`)).toContain("The body is empty.");
   });
 
-  it("is harmless, whatever its id, content type and body hold", async () => {
+  it("escapes a hostile id, content type and body", async () => {
     const relay = new TestRelay();
     const hostile = '"><script>alert("1")</script>\u202E🦀';
     const payload = makePayload("v1/cards", { [hostile]: hostile, long: "x".repeat(200_000) });
@@ -155,7 +152,7 @@ describe("one event in quarantine", () => {
     }
   });
 
-  it("that nobody knows is not found", async () => {
+  it("answers 404 for an unknown id", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());
     expect((await visitor.get(`${list}/none`)).status).toBe(404);
     for (const action of ["release", "delete"]) {
@@ -167,17 +164,17 @@ describe("one event in quarantine", () => {
 });
 
 describe("the release", () => {
-  it("sends the event on its way, is in the audit trail, and says so; a second one is harmless and says so", async () => {
+  it("delivers the event once and records it in the audit trail; a second release sends nothing", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
     const id = await sendStale(relay, payload);
     const visitor = await Visitor.loggedIn(relay);
     const first = await follow(visitor, await visitor.press(`${list}/${id}/release`, { back: "one" }));
-    expect(first).toContain("Released: it is on its way");
+    expect(first).toContain("The event is released");
     expect(first).toContain("Release again");
     const second = await follow(visitor, await visitor.press(`${list}/${id}/release`, { back: "list" }));
-    expect(second).toContain("nothing was sent a second time");
+    expect(second).toContain("Nothing was sent a second time");
     await relay.runQueues();
     expect(relay.destinations.at(destination)).toHaveLength(1);
     expect(await actionsOf(relay)).toEqual([
@@ -189,26 +186,26 @@ describe("the release", () => {
     expect(html).toContain(`href="/console/events/${payload.id}"`);
   });
 
-  it("of all that are stale on the page is counted before, and done once for each", async () => {
+  it("of all stale events on the page says how many, and delivers each once", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     for (let event = 0; event < 7; event += 1) await sendStale(relay);
     await send(relay, "no json", 0);
     const visitor = await Visitor.loggedIn(relay);
     const html = await (await visitor.get(list)).text();
-    expect(html).toContain("Release all 7 that are stale on this page");
+    expect(html).toContain("Release all 7 stale events on this page");
     const ids = Array.from(html.matchAll(/name="id" value="([0-9a-f]+)"/g), ([, id = ""]) => id);
     expect(ids).toHaveLength(7);
     const form_token = /name="form_token" value="([^"]+)"/.exec(html)?.[1] ?? "";
     const text = await follow(visitor, await visitor.postAll(`${list}/release-shown`, { form_token }, "id", ids));
-    expect(text).toContain("Released 7 events");
+    expect(text).toContain("The stale events of that page are released.");
     expect(text).toContain("1 event waits");
     await relay.runQueues();
     expect(relay.destinations.at(destination)).toHaveLength(7);
     expect((await actionsOf(relay)).filter((one: string) => one === "quarantine.released done")).toHaveLength(7);
   });
 
-  it("of all says how many failed, and these wait on", async () => {
+  it("of all says that some failed, and leaves those waiting", async () => {
     const relay = new TestRelay();
     const ids = [await sendStale(relay), await sendStale(relay)];
     const visitor = await Visitor.loggedIn(relay);
@@ -222,12 +219,11 @@ describe("the release", () => {
     const response = await visitor.postAll(`${list}/release-shown`, { form_token }, "id", [...ids, "none"]);
     relay.env = whole;
     const text = await follow(visitor, response);
-    expect(text).toContain("Released 0 events");
-    expect(text).toContain("3 could not be released");
+    expect(text).toContain("Some events could not be released");
     expect(text).toContain("2 events wait");
   });
 
-  it("of nothing, or of more than a page, is refused", async () => {
+  it("of no event, or of more than a page, answers 400", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());
     expect((await visitor.press(`${list}/release-shown`)).status).toBe(400);
     const html = await (await visitor.get(list)).text();
@@ -238,22 +234,22 @@ describe("the release", () => {
 });
 
 describe("the deletion", () => {
-  it("asks first, does away with the event, and is in the audit trail", async () => {
+  it("asks first, deletes the event, and is in the audit trail", async () => {
     const relay = new TestRelay();
     const id = await sendStale(relay);
     const visitor = await Visitor.loggedIn(relay);
     expect(await read(visitor, `${list}/${id}`)).toMatch(
-      /Delete … No destination would ever get it.* cannot be undone\. Delete/,
+      /Delete … No destination will receive this event.* cannot be undone\. Delete/,
     );
     const text = await follow(visitor, await visitor.press(`${list}/${id}/delete`));
-    expect(text).toContain("Deleted: no destination gets it");
+    expect(text).toContain("The event is deleted.");
     expect((await relay.api("GET", "/api/quarantine")).body.data).toEqual([]);
     expect(await actionsOf(relay)).toEqual(["quarantine.dropped done"]);
   });
 });
 
-describe("a token that may only look", () => {
-  it("sees all and presses nothing", async () => {
+describe("a read token", () => {
+  it("sees everything and changes nothing", async () => {
     const relay = new TestRelay();
     const id = await sendStale(relay);
     await sendStale(relay);

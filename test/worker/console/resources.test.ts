@@ -25,14 +25,14 @@ async function relayAfter(...payloads: ReturnType<typeof makePayload>[]): Promis
 }
 
 describe("the resources of an organization", () => {
-  it("are listed with the summary of each, and lead to it", async () => {
+  it("are listed with their summaries and links", async () => {
     const relay = await relayAfter(
       transaction(),
       client({ id: "c-1", event: "deleted" }),
       makePayload("v1/payment-links-connections", { organization_id: "org-1" }),
     );
     const { html, text } = await lookAt(relay, LIST);
-    expect(text).toContain("ACME Corp v1/transactions t-1 50.01 EUR debit completed transfer 2025-01-24 10:55 UTC");
+    expect(text).toContain("ACME Corp v1/transactions t-1 50.01 EUR debit completed transfer 2025-01-24");
     expect(text).toContain("Acme SAS v1/clients c-1 – ○ deleted company Paris");
     expect(text).toContain("v1/payment-links-connections – connection enabled");
     expect(html).toContain('<bdi>v1/transactions</bdi> <bdi class="mono short-id"');
@@ -47,13 +47,13 @@ describe("the resources of an organization", () => {
     expect(html).toMatch(/data-title="IBAN"><details class="iban">.*data-title="IBAN">–</);
   });
 
-  it("can be those of one type", async () => {
+  it("are filtered by type", async () => {
     const relay = await relayAfter(transaction(), client({ id: "c-1" }));
     const { html, text } = await lookAt(relay, `${LIST}?type=v1/clients`);
     expect(text).toContain("Acme SAS");
     expect(text).not.toContain("ACME Corp");
     expect(html).toContain('<option value="v1/clients" selected="">');
-    expect((await lookAt(relay, `${LIST}?type=v1/cards`)).text).toContain("Nothing of this type is known.");
+    expect((await lookAt(relay, `${LIST}?type=v1/cards`)).text).toContain("No resources of this type");
   });
 
   it("are paged", async () => {
@@ -68,7 +68,7 @@ describe("the resources of an organization", () => {
     expect(seen).toEqual(Array.from({ length: 120 }, (_, index) => `id-${String(index + 1).padStart(6, "0")}`));
   });
 
-  it("show no more of a payload than a line, however large it is", async () => {
+  it("show one line of a payload, however large it is", async () => {
     const relay = await relayAfter(
       transaction({ label: HOSTILE.repeat(200), currency: HOSTILE, amount: HOSTILE, status: HOSTILE, iban: HOSTILE }),
       transaction({ id: "large", note: "x".repeat(200_000) }),
@@ -79,11 +79,11 @@ describe("the resources of an organization", () => {
     expect(html.length).toBeLessThan(20_000);
   });
 
-  it("are nobody's when nothing is known of the organization", async () => {
+  it("answer 404 for an unknown organization", async () => {
     expect((await lookAt(new TestRelay(), LIST)).status).toBe(404);
   });
 
-  it("cost six D1 calls at most, and no more rows the more there are", async () => {
+  it("cost at most six D1 calls, and no more rows the more there are", async () => {
     const rowsRead: number[] = [];
     for (const resources of [1_000, 3_000]) {
       await emptyDatabase();
@@ -94,7 +94,7 @@ describe("the resources of an organization", () => {
     expect(await callsOf(new TestRelay(), LIST)).toBeLessThanOrEqual(MOST_CALLS);
   });
 
-  it("refuse a cursor that is none", async () => {
+  it("refuse an invalid cursor with 400", async () => {
     const { status, text } = await lookAt(await relayAfter(transaction()), `${LIST}?cursor=x`);
     expect(status).toBe(400);
     expect(text).toContain("cursor: is not a cursor of this list");
@@ -102,7 +102,7 @@ describe("the resources of an organization", () => {
 });
 
 describe("one resource", () => {
-  it("shows what it is now, which event made it, and what happened to it", async () => {
+  it("shows its state, the event that made it, and its events", async () => {
     const relay = await relayAfter(
       transaction({ event: "created", status: "pending" }, { id: "first", created_at: "2026-02-01T10:00:00Z" }),
     );
@@ -118,19 +118,17 @@ describe("one resource", () => {
     const { html, text } = await lookAt(relay, ONE);
     expect(text).toContain("ACME Corp 50.01 EUR debit completed transfer v1/transactions t-1");
     expect(text).toContain(
-      "It is as the event second left it ( updated ), as of 2026-02-01 11:00:00 UTC , received 2026-03-01 12:01:00 UTC .",
+      "Last changed by event second ( updated ), as of 2026-02-01 11:00:00 UTC , received 2026-03-01 12:01:00 UTC .",
     );
     expect(html).toContain('href="/console/events/second"');
-    expect(text).toMatch(
-      /updated made the present state second 2026-03-01 12:01:00 UTC 2026-02-01 11:00:01 UTC ○ wanted by nobody created first 2026-03-01 12:00:00 UTC/,
-    );
+    expect(text).toMatch(/updated current state second just now 28 days ago ○ unmatched created first 60 s ago/);
     expect(html).toContain('href="/console/events/first"');
     expect(html).not.toContain("of-another");
-    expect(text).toContain("All events that are kept were looked through.");
+    expect(text).toContain("All stored events were searched.");
     expect(text).toContain("note Business lunch");
   });
 
-  it("says what became of each event at the destinations", async () => {
+  it("shows the state of each event's deliveries", async () => {
     const relay = new TestRelay();
     await relay.addDestination("https://destination.example.com/hook", { retry_schedule_seconds: [1] });
     await relay.send(transaction({}, { id: "first" }));
@@ -139,57 +137,57 @@ describe("one resource", () => {
     relay.passSeconds(1);
     await relay.send(transaction({}, { id: "second" }));
     await relay.runQueues();
-    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◐ under way .*first .* ● delivered/);
+    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◐ pending .*first .* ● delivered/);
     await relay.liveThrough(5);
-    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◼ given up .*first .* ● delivered/);
+    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◼ dead .*first .* ● delivered/);
   });
 
   it("says that it was deleted", async () => {
     const relay = await relayAfter(client({ id: "c-1", event: "deleted" }));
     const { text } = await lookAt(relay, `${ORGANIZATION}/resource?type=v1/clients&id=c-1`);
     expect(text).toContain("○ deleted");
-    expect(text).toContain("The bank has deleted it; this is the last it showed of it.");
+    expect(text).toContain("Qonto has deleted it: this is its last known state.");
   });
 
-  it("that has no id of its own is its organization's", async () => {
+  it("without an id is found by its organization and type", async () => {
     const relay = await relayAfter(makePayload("v1/payment-links-connections", { organization_id: "org-1" }));
     const { status, text } = await lookAt(relay, `${ORGANIZATION}/resource?type=v1%2Fpayment-links-connections&id=`);
     expect(status).toBe(200);
-    expect(text).toContain("connection_enabled made the present state");
+    expect(text).toContain("connection_enabled current state");
   });
 
-  it("leads to what it belongs with, as far as that is known", async () => {
+  it("links to the related resources that are known", async () => {
     const relay = await relayAfter(
       transaction({ bank_account_id: "account-1", beneficiary_id: "unknown" }),
       makePayload("v1/accounts", { organization_id: "org-1", data: { id: "account-1" } }),
       makePayload("v1/accounts", { organization_id: "org-2", data: { id: "unknown" } }),
     );
     const { html, text } = await lookAt(relay, ONE);
-    expect(text).toContain("What it belongs with v1/accounts Example Account Present data");
+    expect(text).toContain("Related resources v1/accounts Example Account Data");
     expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Faccounts&amp;id=account-1"`);
   });
 
-  it("is found by its id alone, the newest of that id", async () => {
+  it("is found by its id alone: the newest with that id", async () => {
     const { text } = await lookAt(await relayAfter(transaction()), `${ORGANIZATION}/resource?id=+t-1+`);
     expect(text).toContain("ACME Corp 50.01 EUR");
   });
 
-  it("says how far back was looked for its events, and lets look further, or at the one that made it", async () => {
+  it("says which events were searched, and links to older ones and to the event of the current state", async () => {
     const relay = await relayAfter(transaction({}, { id: "first" }));
     await keepEvents({ events: 10_000, receivedAt: relay.now + 1_000 });
     const { html, text } = await lookAt(relay, ONE);
-    expect(text).toContain("None of its events is among those that were looked through.");
-    expect(text).toContain("Looked through: the events from the newest back to 2026-03-01 12:00:01 UTC .");
+    expect(text).toContain("No match among the events searched.");
+    expect(text).toContain("Searched from the newest event back to 2026-03-01 12:00:01 UTC .");
     const link = (label: string) =>
       Array.from(html.matchAll(/<a [^>]*href="([^"]+)"[^>]*>([^<]+)</g))
         .find(([, , shown]) => shown === label)?.[1]
         ?.replaceAll("&amp;", "&");
-    for (const label of ["Look further back", "Look from the event that made it"]) {
+    for (const label of ["Older events", "Event of the current state"]) {
       const further = await lookAt(relay, link(label) ?? label);
       expect(further.html).toContain('href="/console/events/first"');
-      expect(further.text).toContain("first 2026-03-01 12:00:00 UTC");
-      expect(further.text).toContain("back to the oldest that is kept. Look at the newest");
-      expect(further.html).not.toContain("Look further back");
+      expect(further.text).toContain("first just now");
+      expect(further.text).toContain("back to the oldest. Newest events");
+      expect(further.html).not.toContain("Older events");
     }
   });
 
@@ -204,7 +202,7 @@ describe("one resource", () => {
     expect(eventsIn((await lookAt(relay, next)).html)).toBe(10);
   });
 
-  it("is harmless whatever it holds", async () => {
+  it("escapes a hostile payload", async () => {
     const relay = await relayAfter(
       transaction({ label: HOSTILE, event: HOSTILE, note: `${HOSTILE} ${"x".repeat(200_000)}` }),
     );
@@ -219,11 +217,11 @@ describe("one resource", () => {
     ["resource", 404],
     ["resource?type=v1/transactions&id=t-1&cursor=x", 400],
     ["resource?type=v1/transactions&id=t-1&other=x", 400],
-  ])("is not at %s", async (path, status) => {
+  ])("answers an error at %s", async (path, status) => {
     expect((await lookAt(await relayAfter(transaction()), `${ORGANIZATION}/${path}`)).status).toBe(status);
   });
 
-  it("costs six D1 calls at most, and a bounded look at the events", async () => {
+  it("costs at most six D1 calls, and a bounded search of the events", async () => {
     const relay = await relayAfter(transaction());
     expect(await callsOf(relay, ONE)).toBeLessThanOrEqual(MOST_CALLS);
     await keepEvents({ events: 25_000, receivedAt: relay.now });

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { readAccount, readAccountsOfProfile } from "../../../src/console/pages/organizations/accounts-of.ts";
-import { summaryOf } from "../../../src/console/pages/organizations/summary.ts";
-import { readMoney } from "../../../src/console/pages/organizations/money.ts";
-import { relatedIds } from "../../../src/console/pages/organizations/related-ids.ts";
+import { readAccount, readAccountsOfProfile } from "../../../src/console/pages/organizations/accounts.tsx";
+import { relatedIds } from "../../../src/console/pages/organizations/resource.tsx";
+import { readMoney, summaryOf } from "../../../src/qonto/summary.ts";
 import { parseJsonLosslessly } from "../../../src/platform/json.ts";
 import { type SampleType, sampleEvent, sampleTypes } from "../../../src/qonto/sample-event.ts";
 
@@ -32,11 +31,11 @@ describe("the summary", () => {
     ["v1/sepa-direct-debit-collections", 'ref-123 · ["102.34" EUR] · completed · 2026-01-01'],
     ["v1/transfers", "Lease payment · [1100.5 EUR] · declined · beneficiary_bic_invalid"],
     ["v1/recurring-transfers", "Lease payment · [1100.5 EUR] · weekly · <string>"],
-  ] satisfies [SampleType, string][])("of %s says what matters of it", (type, expected) => {
+  ] satisfies [SampleType, string][])("of %s names its title, amount and status", (type, expected) => {
     expect(line(type, sampleEvent(type)["data"])).toBe(expected);
   });
 
-  it("is known for each type of the Business API that there is", () => {
+  it("covers each type of the Business API", () => {
     const business = sampleTypes.filter((type) => type.startsWith("v1/"));
     for (const type of business) {
       const { title, words } = summaryOf(type, sampleEvent(type)["data"]);
@@ -44,7 +43,7 @@ describe("the summary", () => {
     }
   });
 
-  it("of a type that nobody has heard of takes what is usual", () => {
+  it("of an unknown type takes the usual fields", () => {
     expect(line("v1/loans", { name: "Van", amount: { value: "9.00", currency: "EUR" }, status: "open" })).toBe(
       'Van · ["9.00" EUR] · open',
     );
@@ -52,7 +51,7 @@ describe("the summary", () => {
   });
 
   it.each([null, undefined, 7, "text", [], {}, { label: null, amount: {}, iban: 7, status: ["x"] }])(
-    "of %j is nothing, and no failure",
+    "of %j is empty",
     (data) => {
       expect(summaryOf("v1/transactions", data)).toEqual({ title: null, money: null, iban: null, words: [] });
     },
@@ -64,7 +63,7 @@ describe("the summary", () => {
     );
   });
 
-  it("cuts what is long between two characters, and masks IBANs in the midst of a text", () => {
+  it("cuts long text between two characters, and masks IBANs in a text", () => {
     expect(summaryOf("v1/transactions", { label: "🦀".repeat(100_000) }).title).toBe(`${"🦀".repeat(79)}…`);
     expect(summaryOf("v1/transactions", { label: "x".repeat(80) }).title).toBe("x".repeat(80));
     expect(summaryOf("v1/transactions", { status: "x".repeat(33) }).words).toEqual([`${"x".repeat(31)}…`]);
@@ -72,7 +71,7 @@ describe("the summary", () => {
     expect(summaryOf("v1/transactions", { label: "to DE89370400440532013000" }).title).toBe("to DE89 •••• 3000");
   });
 
-  it("shows the end of a card's number and nothing else of it", () => {
+  it("shows only the last digits of a card number", () => {
     expect(summaryOf("v1/cards", { masked_pan: "5117681234567662" }).words).toEqual(["•••• 7662"]);
     expect(summaryOf("v1/cards", { masked_pan: "none" }).words).toEqual([]);
   });
@@ -89,7 +88,7 @@ describe("an amount", () => {
     [true, "EUR", null],
     [null, "EUR", null],
     [{ value: { value: {} } }, "EUR", null],
-  ])("is read out of %j with %j", (json, currency, expected) => {
+  ])("is read from %j with %j", (json, currency, expected) => {
     expect(readMoney(json, currency)).toEqual(expected);
   });
 });
@@ -97,7 +96,7 @@ describe("an amount", () => {
 describe("an account", () => {
   const shownBy = { resourceId: "a", isDeleted: false, asOf: "2026-03-01T12:00:00Z" };
 
-  it("tells what is on it from what may be spent", () => {
+  it("has a balance and an authorized balance", () => {
     expect(readAccount({ name: "Main", balance: 10, authorized_balance: 8, currency: "EUR" }, shownBy)).toMatchObject({
       name: "Main",
       current: { value: 10, currency: "EUR" },
@@ -107,7 +106,7 @@ describe("an account", () => {
     expect(readAccount({}, shownBy)).toMatchObject({ name: null, current: null, authorized: null });
   });
 
-  it("can be a part of its organization's profile", () => {
+  it("is read from its organization's profile", () => {
     const accounts = readAccountsOfProfile(
       { bank_accounts: [{ name: "Main", balance: 10, updated_at: "2026-02-01T00:00:00Z" }, "odd", { name: "Side" }] },
       "2026-03-01T12:00:00Z",
@@ -121,15 +120,15 @@ describe("an account", () => {
   });
 });
 
-describe("what a resource belongs with", () => {
-  it("is what it names by an id, each once", () => {
+describe("the related resources", () => {
+  it("are those that the data names by id, each once", () => {
     expect(relatedIds("v1/transactions", { bank_account_id: "a", bank_account: { id: "a" }, card_id: "c" })).toEqual([
       { type: "v1/accounts", id: "a" },
       { type: "v1/cards", id: "c" },
     ]);
   });
 
-  it("is named by a number with all its digits", () => {
+  it("keep all digits of an id that is a number", () => {
     const data = parseJsonLosslessly('{"bank_account":{"id":9007199254740993},"card_id":9007199254740995}');
     expect(relatedIds("v1/transactions", data)).toEqual([
       { type: "v1/accounts", id: "9007199254740993" },
@@ -137,7 +136,7 @@ describe("what a resource belongs with", () => {
     ]);
   });
 
-  it("depends on the type where a field means one thing here and another there", () => {
+  it("depend on the type where a field has several meanings", () => {
     const data = { transaction_id: "t", client_id: "c" };
     expect(relatedIds("v1/transfers", data)).toEqual([{ type: "v1/transactions", id: "t" }]);
     expect(relatedIds("v1/client-invoices", data)).toEqual([{ type: "v1/clients", id: "c" }]);
@@ -153,7 +152,7 @@ describe("what a resource belongs with", () => {
     { bank_account_id: "" },
     { card_id: "x".repeat(256) },
     { bank_account: [] },
-  ])("of %j is nothing", (data) => {
+  ])("of %j are none", (data) => {
     expect(relatedIds("constructor", data)).toEqual([]);
   });
 });

@@ -10,11 +10,11 @@ beforeEach(emptyDatabase);
 const tail = "/console/tail";
 
 describe("the live tail", () => {
-  it("says what to do while nothing has come", async () => {
-    expect(await read(await Visitor.loggedIn(new TestRelay()), tail)).toContain("Nothing of this has come yet.");
+  it("says what to do before the first event", async () => {
+    expect(await read(await Visitor.loggedIn(new TestRelay()), tail)).toContain("No events yet");
   });
 
-  it("shows the newest fifty, what each destination made of them, trouble first, and as of when", async () => {
+  it("shows the newest fifty, each delivery, dead ones first, and as of when", async () => {
     const relay = new TestRelay();
     await relay.addDestination("https://well.example.com/hook", { description: "Well", types: ["v1/cards"] });
     await relay.addDestination("https://ill.example.com/hook", { description: "Ill", types: ["v1/cards"] });
@@ -28,13 +28,13 @@ describe("the live tail", () => {
     await relay.send(makePayload("v1/transactions"));
     const visitor = await Visitor.loggedIn(relay);
     const text = await read(visitor, tail);
-    expect(text).toMatch(/As of 2026-03-01 12:00:02 UTC.*Transaction created.*on its way.*v1\/cards/);
-    expect(text).toContain("◐ waiting Ill 500 ● delivered Well 200");
-    expect(text).toContain("○ wanted by nobody");
+    expect(text).toMatch(/As of 2026-03-01 12:00:02 UTC.*Transaction created.*pending.*v1\/cards/);
+    expect(text).toContain("◐ pending Ill 500 ● delivered Well 200");
+    expect(text).toContain("○ unmatched");
     expect((await (await visitor.get(tail)).text()).split("data-key=")).toHaveLength(51);
   });
 
-  it("can be narrowed by type and organization, and looked at again without JavaScript", async () => {
+  it("can be narrowed by type and organization, and refreshed without JavaScript", async () => {
     const relay = new TestRelay();
     const wanted = makePayload("v1/cards", { organization_id: "o1" });
     for (const payload of [
@@ -48,14 +48,12 @@ describe("the live tail", () => {
     const html = await (await visitor.get(`${tail}?type=v1%2Fcards&organization=o1`)).text();
     expect(html.split("data-key=")).toHaveLength(2);
     expect(html).toContain(`data-key="${wanted.id}"`);
-    expect(html).toMatch(
-      /<noscript><a[^>]*href="\/console\/tail\?type=v1%2Fcards&amp;organization=o1"[^>]*>Look again/,
-    );
+    expect(html).toMatch(/<noscript><a[^>]*href="\/console\/tail\?type=v1%2Fcards&amp;organization=o1"[^>]*>Refresh/);
   });
 
   it("finds nothing of a type that is longer than any", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());
-    expect(await read(visitor, `${tail}?type=${"x".repeat(300)}`)).toContain("Nothing of this has come yet.");
+    expect(await read(visitor, `${tail}?type=${"x".repeat(300)}`)).toContain("No events yet");
   });
 
   it("names a destination that has been removed by its id", async () => {

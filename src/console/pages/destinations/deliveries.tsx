@@ -1,20 +1,18 @@
 import type { Child } from "hono/jsx";
 import { z } from "zod";
-import type { Database } from "../../../store/database.ts";
-import type { Delivery } from "../../../domain/delivery.ts";
-import type { Destination } from "../../../domain/destination.ts";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
+import type { Attempt, Delivery, Outcome } from "../../../domain/delivery.ts";
+import type { Destination } from "../../../domain/destination.ts";
+import type { Database } from "../../../store/database.ts";
 import { listDeliveries } from "../../../store/delivery-list.ts";
 import { typesOfEvents } from "../../../store/event-types.ts";
 import { listPending } from "../../../store/pending-list.ts";
-import { eventAddress, destinationAddress } from "../../addresses.ts";
+import { destinationAddress, eventAddress } from "../../addresses.ts";
 import { EmptyState, Pager, Table, linkTo } from "../../ui/table.tsx";
-import { ShortId, State, Time, maskIbansIn } from "../../ui/values.tsx";
-import { answerInWords } from "./attempt-words.ts";
+import { ShortId, State, Time, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 
-const PAGE = 20;
+const PER_PAGE = 20;
 
-/** Which deliveries the page of a destination lists, and from where. */
 export const deliveriesQuery = z.object({
   show: z.enum(["pending", "dead", "delivered"]).optional(),
   cursor: cursorOf(
@@ -28,62 +26,56 @@ export const deliveriesQuery = z.object({
   ).optional(),
 });
 
-type DeliveriesQuery = z.output<typeof deliveriesQuery>;
-
-/** Two D1 calls. */
-export async function readDeliveries(db: Database, destinationId: string, { show, cursor }: DeliveriesQuery) {
+/** Makes two D1 calls. */
+export async function readDeliveries(
+  db: Database,
+  destinationId: string,
+  { show, cursor }: z.output<typeof deliveriesQuery>,
+) {
   const { deliveries, next } =
     show === "pending"
-      ? await listPending(db, destinationId, cursor, PAGE)
-      : await listDeliveries(db, {
-          status: show,
-          destinationId,
-          before: cursor,
-          limit: PAGE,
-        });
-  const types = await typesOfEvents(
-    db,
-    deliveries.map(({ eventId }) => eventId),
-  );
-  return { deliveries, types, nextCursor: next && encodeCursor(next) };
+      ? await listPending(db, destinationId, cursor, PER_PAGE)
+      : await listDeliveries(db, { status: show, destinationId, before: cursor, limit: PER_PAGE });
+  const ids = deliveries.map(({ eventId }) => eventId);
+  return { deliveries, types: await typesOfEvents(db, ids), nextCursor: next && encodeCursor(next) };
 }
 
 interface DeliveriesProps {
   readonly destination: Destination;
   readonly now: number;
   readonly query: { readonly show?: string | undefined; readonly cursor?: string | undefined };
-  readonly listed: Awaited<ReturnType<typeof readDeliveries>>;
+  readonly page: Awaited<ReturnType<typeof readDeliveries>>;
 }
 
-const lists = [
-  { show: undefined, title: "Latest", none: "Nothing was sent to it yet." },
-  { show: "pending", title: "Waiting", none: "Nothing waits for it." },
-  { show: "dead", title: "Given up", none: "Nothing for it was given up." },
-  { show: "delivered", title: "Delivered", none: "It has taken nothing yet." },
+const tabs = [
+  { show: undefined, title: "Latest", empty: "No deliveries yet." },
+  { show: "pending", title: "Pending", empty: "No pending deliveries." },
+  { show: "dead", title: "Dead", empty: "No dead deliveries." },
+  { show: "delivered", title: "Delivered", empty: "Nothing delivered yet." },
 ] as const;
 
-/** What the destination got, is owed and did not take. */
-export function Deliveries({ destination, now, query, listed: { deliveries, types, nextCursor } }: DeliveriesProps) {
+export function Deliveries({ destination, now, query, page: { deliveries, types, nextCursor } }: DeliveriesProps) {
   const path = destinationAddress(destination.id);
+  const empty = tabs.find(({ show }) => show === query.show)?.empty ?? "";
   return (
     <section aria-labelledby="deliveries">
       <h2 id="deliveries">Deliveries</h2>
-      <nav class="tabs" aria-label="Which deliveries">
-        {lists.map(({ show, title }) => (
+      <nav class="tabs" aria-label="Deliveries by state">
+        {tabs.map(({ show, title }) => (
           <a href={`${linkTo(path, { show })}#deliveries`} aria-current={show === query.show ? "true" : undefined}>
             {title}
           </a>
         ))}
       </nav>
       {deliveries.length === 0 ? (
-        <EmptyState title={nextCursor === null ? noneOf(query.show) : "None here: go on to the next page."} />
+        <EmptyState title={nextCursor === null ? empty : "No match on this page; the next page searches older ones."} />
       ) : (
         <Table
           caption="Deliveries to this destination"
           rows={deliveries}
           columns={[
             { title: "Event", cell: ({ eventId }) => <EventLink id={eventId} type={types.get(eventId)} /> },
-            { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} /> },
+            { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
             { title: "State", cell: (delivery) => showState(delivery, destination, now) },
             { title: "Attempts", kind: "figure", cell: ({ attempts }) => attempts.at(-1)?.attempt ?? 0 },
             { title: "Last answer", cell: showAnswer },
@@ -95,11 +87,7 @@ export function Deliveries({ destination, now, query, listed: { deliveries, type
   );
 }
 
-function noneOf(asked: string | undefined): string {
-  return lists.find(({ show }) => show === asked)?.none ?? "";
-}
-
-/** An event that retention has deleted has no type to show. */
+/** An event that retention has deleted has no type. */
 function EventLink({ id, type }: { readonly id: string; readonly type: string | undefined }) {
   return (
     <>
@@ -115,15 +103,15 @@ function showState({ status, nextAttemptAt }: Delivery, destination: Destination
   return (
     <>
       <State state={status} />
-      {nextAttemptAt === null ? null : <span class="beside">{sayWhen(nextAttemptAt, destination, now)}</span>}
+      {nextAttemptAt === null ? null : <span class="beside">{showNext(nextAttemptAt, destination, now)}</span>}
     </>
   );
 }
 
-/** What is due is not tried while its destination gets nothing. */
-function sayWhen(nextAttemptAt: number, { enabled, circuitOpenedAt, heldUntil }: Destination, now: number): Child {
+/** A due delivery is not attempted while its destination is paused or its circuit is open. */
+function showNext(nextAttemptAt: number, { enabled, circuitOpenedAt, heldUntil }: Destination, now: number): Child {
   if (!enabled) return "until the destination is resumed";
-  if (circuitOpenedAt !== null && nextAttemptAt <= now) return "until the destination answers well";
+  if (circuitOpenedAt !== null && nextAttemptAt <= now) return "until a probe succeeds";
   return (
     <>
       next <Time at={Math.max(nextAttemptAt, heldUntil ?? 0)} show="minute" />
@@ -140,10 +128,71 @@ function showAnswer({ attempts, eventId }: Delivery): Child {
       {answerInWords(last)}
       {excerpt === "" ? null : (
         <details id={`said-${eventId}`}>
-          <summary>what it said</summary>
+          <summary>response</summary>
           <bdi class="destination-said">{excerpt}</bdi>
         </details>
       )}
     </div>
   );
+}
+
+/** `500 after 12 ms`. */
+export function answerInWords({ outcome, status, durationMs }: Attempt): string {
+  const after = durationInWords(durationMs);
+  switch (outcome) {
+    case "delivered":
+    case "gone":
+    case "rejected":
+      return `${status ?? "an answer"} after ${after}`;
+    case "redirected":
+      return `${status ?? "a redirect"} after ${after}, a redirect that is not followed`;
+    case "timed_out":
+      return `no answer within ${after}`;
+    case "unreachable":
+      return "unreachable";
+    case "refused":
+      return "not sent by the relay";
+    case "filtered":
+      return "not sent, because the destination no longer wants such events";
+    case "removed":
+      return "not sent, because the destination was deleted";
+  }
+}
+
+const remedies: Readonly<Record<Exclude<Outcome, "delivered" | "rejected">, string>> = {
+  gone: "Its endpoint wants no more events. Ask its owner before you resume it.",
+  redirected: "Change the URL to the target of the redirect.",
+  timed_out: "The destination should answer before it processes the event. Otherwise raise its timeout.",
+  unreachable: "Check the URL, and the destination's DNS, certificate and firewall.",
+  refused: "Fix what the relay names: the URL, or the encryption keys.",
+  filtered: "Replay the event to this destination by name, if it should get it anyway.",
+  removed: "Replay the event to another destination.",
+};
+
+const remediesByStatus: Readonly<Record<number, string>> = {
+  400: "The destination does not accept the request: see its own log.",
+  403: "A firewall rejects the relay, or the destination rejects its signature: see the destination's log.",
+  404: "There is nothing at this URL: change it, or fix the destination's route.",
+  405: "The destination does not accept POST at this URL: change it, or fix the destination's route.",
+  413: "The destination limits the size of bodies: raise its limit. Qonto's events can have a megabyte.",
+  429: "The destination gets more than it can take: set a rate limit under Edit.",
+};
+
+/** What to do about a failed attempt. */
+export function remedyOf({ outcome, status }: Attempt, { previousSecrets }: Destination, now: number): string {
+  if (outcome === "delivered") return "";
+  if (outcome !== "rejected") return remedies[outcome];
+  if (status === 401) return remedyOfSignature(previousSecrets.at(-1)?.until, now);
+  const known = status === null ? undefined : remediesByStatus[status];
+  return known ?? "The fault is in the destination: see its log at this time.";
+}
+
+/** `until`: the end of the old secret's overlap; undefined without a rotation. */
+function remedyOfSignature(until: number | undefined, now: number): string {
+  const check =
+    "The destination rejects the signature. Check that it has the current secret and verifies the raw body.";
+  if (until === undefined) return `${check} If it has lost the secret, rotate it without an overlap.`;
+  return until > now
+    ? `${check} The secret was rotated; the old one still signs as well.`
+    : `${check} The secret was rotated, and the old one no longer signs: if the destination missed the new one, rotate again.`;
 }

@@ -1,78 +1,260 @@
-import { z } from "zod";
-import type { Attempt } from "../../../domain/delivery.ts";
-import type { Counters } from "../../../domain/counters.ts";
+import type { Child } from "hono/jsx";
+import type { z } from "zod";
 import { existingDestination } from "../../../api/actions/destinations.ts";
 import { testDestination } from "../../../api/actions/test-destination.ts";
+import { type Counters, sumOf } from "../../../domain/counters.ts";
+import type { Attempt } from "../../../domain/delivery.ts";
 import type { World } from "../../../platform/world.ts";
+import { backlogOf, readBacklogRow } from "../../../store/backlog.ts";
+import { countsByHour, readCountsOfHour } from "../../../store/counters.ts";
+import type { Database } from "../../../store/database.ts";
+import type { DestinationReport } from "../../../store/destinations.ts";
+import { edgesOf, latestAttempt, readEdges, readLatestAttempt } from "../../../store/latest-attempt.ts";
+import { readKindRow, recentKinds } from "../../../store/recent-kinds.ts";
+import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
 import { writeCounters } from "../../../write-counters.ts";
 import { addresses, destinationAddress } from "../../addresses.ts";
-import { Notice, Page } from "../../ui/layout.tsx";
+import { type Console, type ConsoleContext, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
+import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf } from "../../ui/destination.tsx";
-import { type Console, type ConsoleContext, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
-import { DestinationActions } from "./actions.tsx";
-import { Deliveries, deliveriesQuery, readDeliveries } from "./deliveries.tsx";
-import { done, sayDone } from "./done.ts";
-import { Judgement } from "./judgement.tsx";
-import { ReplayForm } from "./replay-form.tsx";
-import { Replays } from "./replays.tsx";
-import { Settings } from "./settings.tsx";
-import { DestinationChart } from "./destination-chart.tsx";
-import { readDestinationFigures } from "./destination-figures.ts";
-import { Tested } from "./tested.tsx";
+import { Page } from "../../ui/layout.tsx";
+import { Names } from "../../ui/names.tsx";
+import { linkTo } from "../../ui/table.tsx";
+import { Facts, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { ActionBar } from "./actions.tsx";
+import { Deliveries, answerInWords, deliveriesQuery, readDeliveries, remedyOf } from "./deliveries.tsx";
+import type { DestinationFacts } from "./diagnose.ts";
+import { Diagnosis } from "./diagnosis.tsx";
+import { ReplayForm, Replays } from "./replay.tsx";
 
-const doneWord = z
-  .string()
-  .refine((word): word is keyof typeof done => Object.hasOwn(done, word), "Is no word of this page");
+const HOUR_MS = 3_600_000;
+const HOURS = 24;
 
-const query = deliveriesQuery.extend({ done: doneWord.optional() }).strict();
+const query = deliveriesQuery.strict();
 
-type Asked = z.output<typeof query>;
-
-/** Does this destination get its events? If not: why, and what cures it. */
+/** Whether a destination gets its events; if not, why, and what to do. */
 export function addDestination(pages: Console, world: World, counters: Counters): void {
   pages.get("/destinations/:id", (c) => showDestination(c, c.req.param("id"), readQuery(c, query)));
 
-  // The answer stands on the page itself; it has no address of its own to come back to.
+  // The page itself shows the result of a test, so a reload leads to the page.
   pages.get("/destinations/:id/test", (c) => c.redirect(destinationAddress(c.req.param("id")), 303));
   pages.post("/destinations/:id/test", async (c) => {
     const id = c.req.param("id");
     return showDestination(c, id, {}, await testDestination(c, world, id));
   });
 
-  async function showDestination(c: ConsoleContext, id: string, asked: Asked, tested?: Attempt): Promise<Response> {
+  async function showDestination(
+    c: ConsoleContext,
+    id: string,
+    asked: z.output<typeof query>,
+    tested?: Attempt,
+  ): Promise<Response> {
     const now = world.now();
     const destination = await existingDestination(c, id);
-    // What this isolate has counted and not written down belongs to it.
+    // The figures include what this isolate has counted and not yet written.
     await writeCounters(c.env.DB, counters, now);
-    const [figures, listed] = await Promise.all([
-      readDestinationFigures(c.env.DB, destination, now),
+    const [{ facts, replays, day }, deliveries] = await Promise.all([
+      readFigures(c.env.DB, destination, now),
       readDeliveries(c.env.DB, destination.id, asked),
     ]);
-    const viewer = viewerOf(c);
     const listQuery = { show: asked.show, cursor: c.req.query("cursor") };
     return showPage(
       c,
       <Page
         title={destinationName(destination)}
-        viewer={viewer}
+
         here={addresses.destinations}
         lead={hostOf(destination.url)}
       >
-        {asked.done === undefined ? null : <Notice kind="ok">{sayDone(asked.done, destination)}</Notice>}
-        {tested === undefined ? null : <Tested attempt={tested} destination={destination} now={now} />}
+        {tested === undefined ? null : <TestResult attempt={tested} destination={destination} now={now} />}
         <div id="destination" data-live={tested === undefined ? "15" : undefined}>
-          <Judgement viewer={viewer} figures={figures} />
-          <DestinationActions viewer={viewer} destination={destination} />
-          <DestinationChart figures={figures} />
-          <Deliveries destination={destination} now={now} query={listQuery} listed={listed} />
-          <Replays replays={figures.replays} />
+          <Diagnosis facts={facts} />
+          <ActionBar destination={destination} />
+          <Attempts facts={facts} day={day} />
+          <Deliveries destination={destination} now={now} query={listQuery} page={deliveries} />
+          <Replays replays={replays} />
         </div>
-        <ReplayForm destinationId={destination.id} since={now - DAY_MS} />
+        <ReplayForm destinationId={destination.id} since={now - HOURS * HOUR_MS} />
         <Settings destination={destination} now={now} />
       </Page>,
     );
   }
 }
 
-const DAY_MS = 86_400_000;
+/** Makes one D1 call. */
+async function readFigures(db: Database, destination: DestinationReport, now: number) {
+  const daySince = (Math.floor(now / HOUR_MS) - HOURS + 1) * HOUR_MS;
+  const [backlog, latest, edges, kinds, hours, replays] = await db.batch([
+    backlogOf(db, destination.id),
+    latestAttempt(db, destination.id),
+    edgesOf(db, destination.id),
+    recentKinds(db, Math.max(destination.createdAt, now - HOURS * HOUR_MS)),
+    countsByHour(db, daySince),
+    replaysOf(db, destination.id),
+  ]);
+  const facts: DestinationFacts = {
+    destination,
+    backlog: (backlog?.results ?? []).map(readBacklogRow)[0] ?? { pending: 0, oldestPendingAt: null, dead: 0 },
+    latest: (latest?.results ?? []).map(readLatestAttempt)[0] ?? null,
+    ...readEdges(edges?.results[0]),
+    kinds: (kinds?.results ?? []).map(readKindRow),
+    now,
+  };
+  return {
+    facts,
+    replays: (replays?.results ?? []).map(readReplayRow),
+    day: attemptsByHour((hours?.results ?? []).map(readCountsOfHour), destination.id, daySince),
+  };
+}
+
+const series = [
+  { key: "succeeded", label: "Succeeded", tone: "ok" },
+  { key: "failed", label: "Failed", tone: "bad" },
+  { key: "timedOut", label: "Timed out", tone: "wait" },
+] as const;
+
+function attemptsByHour(hours: readonly ReturnType<typeof readCountsOfHour>[], id: string, since: number) {
+  return Array.from({ length: HOURS }, (_, hour) => {
+    const startsAt = since + hour * HOUR_MS;
+    const counts = hours.find((one) => one.startsAt === startsAt)?.counts ?? {};
+    const of = (...outcomes: Attempt["outcome"][]) =>
+      outcomes.reduce(
+        (sum, outcome) => sum + sumOf(counts, "qonto_relay_attempts_total", { destination_id: id, outcome }),
+        0,
+      );
+    return {
+      startsAt,
+      counts: {
+        succeeded: of("delivered"),
+        failed: of("rejected", "redirected", "gone", "unreachable", "refused"),
+        timedOut: of("timed_out"),
+      },
+    };
+  });
+}
+
+interface AttemptsProps {
+  readonly facts: DestinationFacts;
+  readonly day: ReturnType<typeof attemptsByHour>;
+}
+
+function Attempts({ facts: { destination, backlog, now }, day }: AttemptsProps) {
+  const sum = (key: (typeof series)[number]["key"]) => day.reduce((all, { counts }) => all + counts[key], 0);
+  const failed = sum("failed") + sum("timedOut");
+  const { oldestPendingAt } = backlog;
+  return (
+    <section aria-labelledby="attempts">
+      <h2 id="attempts">Attempts, last 24 hours</h2>
+      <Figures>
+        <Figure label="Succeeded" value={count(sum("succeeded"))} note={lastAt(destination.lastSuccessAt)} />
+        <Figure
+          label="Failed"
+          value={count(failed)}
+          note={lastAt(destination.lastFailureAt)}
+          {...(failed > 0 && destination.isFailing ? { tone: "bad" as const } : {})}
+        />
+        <Figure
+          label="Pending"
+          value={count(backlog.pending)}
+          note={oldestPendingAt === null ? "none" : `oldest ${durationInWords(now - oldestPendingAt)}`}
+        />
+        <Figure
+          label="Dead"
+          value={count(backlog.dead)}
+          note={backlog.dead === 0 ? "none" : "can be replayed"}
+          {...(backlog.dead > 0 ? { tone: "bad" as const } : {})}
+        />
+      </Figures>
+      <Chart
+        id="chart-attempts"
+        title="Attempts by hour"
+        series={series}
+        slots={day}
+        endsAt={(day[0]?.startsAt ?? now) + HOURS * HOUR_MS}
+      />
+    </section>
+  );
+}
+
+function lastAt(at: number | null): Child {
+  if (at === null) return "never";
+  return (
+    <>
+      last <Time at={at} show="relative" />
+    </>
+  );
+}
+
+interface TestResultProps {
+  readonly attempt: Attempt;
+  readonly destination: DestinationReport;
+  readonly now: number;
+}
+
+function TestResult({ attempt, destination, now }: TestResultProps) {
+  const isSuccess = attempt.outcome === "delivered";
+  const excerpt = maskIbansIn(attempt.responseExcerpt ?? "");
+  return (
+    <div class={`notice notice-${isSuccess ? "ok" : "bad"}`} role={isSuccess ? "status" : "alert"}>
+      {isSuccess ? "The test event was delivered: " : "The test event failed: "}
+      {answerInWords(attempt)}. {remedyOf(attempt, destination, now)}
+      {excerpt === "" ? null : (
+        <p class="help">
+          Response: <bdi class="destination-said">{excerpt}</bdi>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Settings({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
+  const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond } = destination;
+  return (
+    <section aria-labelledby="settings">
+      <h2 id="settings">Settings</h2>
+      <Facts
+        facts={{
+          URL: <bdi class="mono">{withoutQuery(url)}</bdi>,
+          Types: types.length === 0 ? "all" : <Names names={types} most={20} />,
+          Organizations: organizations === null ? "all" : <Names names={organizations} most={20} />,
+          "Retry schedule": showSchedule(retryScheduleSeconds),
+          Timeout: durationInWords(timeoutMs),
+          "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,
+          Secrets: <Secrets destination={destination} now={now} />,
+          Added: <Time at={destination.createdAt} show="relative" />,
+          Changed: (
+            <>
+              <Time at={destination.updatedAt} show="relative" />,{" "}
+              <a href={linkTo(addresses.audit, { subject: id })}>audit trail</a>
+            </>
+          ),
+          Id: <bdi class="mono">{id}</bdi>,
+        }}
+      />
+    </section>
+  );
+}
+
+function Secrets({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
+  const old = destination.previousSecrets.filter(({ until }) => until > now);
+  const [oldest] = old;
+  if (oldest === undefined) return <>1 signs</>;
+  return (
+    <>
+      {old.length + 1} sign, the oldest until <Time at={oldest.until} />
+    </>
+  );
+}
+
+function showSchedule(seconds: readonly number[] | null): string {
+  if (seconds === null) return "5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h";
+  return seconds.map((one) => durationInWords(one * 1000)).join(", ") || "no retries";
+}
+
+/** A query can hold a secret. */
+function withoutQuery(text: string): string {
+  const url = URL.parse(text);
+  if (url === null) return text;
+  return `${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}`;
+}

@@ -1,23 +1,120 @@
+import { z } from "zod";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
+import { toPage } from "../../../api/responses.ts";
 import type { Counters } from "../../../domain/counters.ts";
 import type { World } from "../../../platform/world.ts";
-import type { Console } from "../../requests.ts";
-import { addDestinationCreation } from "./create.tsx";
+import { backlogs, readBacklogRow } from "../../../store/backlog.ts";
+import type { Database } from "../../../store/database.ts";
+import { readRecentRow, recentDeliveries } from "../../../store/recent-deliveries.ts";
+import { addresses, newDestinationAddress } from "../../addresses.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
+import {
+  DestinationLink,
+  type DestinationRow,
+  DestinationTable,
+  countPaused,
+  failingDestinations,
+  hostOf,
+} from "../../ui/destination.tsx";
+import { Page } from "../../ui/layout.tsx";
+import { Names } from "../../ui/names.tsx";
+import { EmptyState, Pager } from "../../ui/table.tsx";
 import { addDestinationActions } from "./actions.tsx";
-import { addDestinationEdit } from "./edit.tsx";
-import { addDestinationList } from "./list.tsx";
-import { addDestinationRemoval } from "./remove.tsx";
-import { addDestinationReplay } from "./replay.tsx";
-import { addDestinationRotation } from "./rotate.tsx";
 import { addDestination } from "./destination.tsx";
+import { addDestinationEditing } from "./edit.tsx";
+import { addDestinationReplay } from "./replay.tsx";
+import { addDestinationRotation } from "./secret.tsx";
 
-/** Who gets events, whether they do, and what can be done about it. */
+const PER_PAGE = 50;
+
+const query = z.strictObject({
+  cursor: cursorOf(z.object({ id: z.string() })).optional(),
+});
+
+/** Who receives events, whether they arrive, and what an operator can do about it. */
 export function addDestinations(pages: Console, world: World, counters: Counters): void {
-  addDestinationList(pages, world);
-  addDestinationCreation(pages, world);
+  pages.get("/destinations", async (c) => {
+    const { cursor } = readQuery(c, query);
+    const { data: destinations, next_cursor } = await readDestinations(c.env.DB, cursor?.id ?? "");
+    const isPart = next_cursor !== null || cursor !== undefined;
+    return showPage(
+      c,
+      <Page title="Destinations" here={addresses.destinations}>
+        {destinations.length === 0 && cursor === undefined ? (
+          <EmptyState title="No destinations yet">
+            <p>
+              <a href={newDestinationAddress}>Add the first destination</a>: its URL and the types of event it wants.
+            </p>
+          </EmptyState>
+        ) : (
+          <>
+            <div class="lead-line">
+              <p class="lead">
+                <Lead destinations={destinations} isPart={isPart} />
+              </p>
+              <a class="button button-main" href={newDestinationAddress}>
+                Add destination
+              </a>
+            </div>
+            <div id="destinations" data-live="15">
+              <DestinationTable
+                destinations={destinations}
+                now={world.now()}
+                more={[
+                  { title: "Host", cell: ({ url }) => <bdi class="mono">{hostOf(url)}</bdi> },
+                  {
+                    title: "Types",
+                    cell: ({ types }) => (types.length === 0 ? "All types" : <Names names={types} most={2} />),
+                  },
+                ]}
+              />
+            </div>
+          </>
+        )}
+        <Pager path={addresses.destinations} query={{ cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
+      </Page>,
+    );
+  });
+  addDestinationEditing(pages, world, counters);
   addDestination(pages, world, counters);
   addDestinationActions(pages, world, counters);
-  addDestinationEdit(pages, world, counters);
   addDestinationRotation(pages, world);
   addDestinationReplay(pages, world);
-  addDestinationRemoval(pages, world);
+}
+
+async function readDestinations(db: Database, after: string) {
+  const [recent, backlog] = await db.batch([recentDeliveries(db, after, PER_PAGE + 1), backlogs(db)]);
+  const backlogOf = new Map((backlog?.results ?? []).map(readBacklogRow).map((one) => [one.destinationId, one]));
+  return toPage((recent?.results ?? []).map(readRecentRow), PER_PAGE, {
+    show: (destination): DestinationRow => ({ ...destination, backlog: backlogOf.get(destination.id) }),
+    cursorAt: ({ id }) => encodeCursor({ id }),
+  });
+}
+
+interface LeadProps {
+  readonly destinations: readonly DestinationRow[];
+  /** Whether there are more on other pages. */
+  readonly isPart: boolean;
+}
+
+/** `3 destinations: Accounting and 1 more are failing. 1 is paused.` */
+function Lead({ destinations, isPart }: LeadProps) {
+  const [first, ...others] = failingDestinations(destinations);
+  const paused = countPaused(destinations);
+  return (
+    <>
+      {destinations.length === 1 ? "1 destination" : `${destinations.length} destinations`}
+      {isPart ? " on this page" : ""}:{" "}
+      {first === undefined ? (
+        "none is failing."
+      ) : (
+        <>
+          <DestinationLink destination={first} />
+          {others.length === 0 ? " is failing." : ` and ${others.length} more are failing.`}
+        </>
+      )}
+      {paused === 0 ? null : ` ${paused} ${paused === 1 ? "is" : "are"} paused.`}
+    </>
+  );
 }

@@ -1,46 +1,50 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { z } from "zod";
-import { foreseeReplay, replayDestination } from "../../../api/actions/replays.ts";
 import { existingDestination } from "../../../api/actions/destinations.ts";
+import { foreseeReplay, replayDestination } from "../../../api/actions/replays.ts";
+import type { Destination } from "../../../domain/destination.ts";
+import type { Replay } from "../../../domain/replay.ts";
 import type { World } from "../../../platform/world.ts";
-import type { DestinationReport } from "../../../store/destinations.ts";
-import { addresses, destinationAddress, destinationActionAddress } from "../../addresses.ts";
-import { linkTo } from "../../ui/table.tsx";
-import { Time, count } from "../../ui/values.tsx";
-import { Button, Form, moment } from "../../ui/form.tsx";
-import { Notice, Page } from "../../ui/layout.tsx";
+import { addresses, destinationActionAddress, destinationAddress } from "../../addresses.ts";
+import { redirectDone } from "../../flash.ts";
+import { type Console, readForm, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { type Console, type Viewer, readForm, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
-import { type ReplayFaults, ReplayForm } from "./replay-form.tsx";
-import { whichInWords } from "./replays.tsx";
+import { Button, Field, Form, MomentField, moment } from "../../ui/form.tsx";
+import { Notice, Page } from "../../ui/layout.tsx";
+import { Time, count } from "../../ui/values.tsx";
+
+const choices: Readonly<Record<Replay["which"], { readonly title: string; readonly events: string }>> = {
+  failed: { title: "Dead deliveries", events: "dead deliveries" },
+  missing: { title: "Missed events: wanted, but never sent", events: "missed events" },
+  all: { title: "All wanted events, also delivered ones", events: "all events" },
+};
 
 const which = z.enum(["failed", "missing", "all"]);
 
 const query = z.strictObject({ which, since: z.string().optional(), until: z.string().optional() });
 
-/** Exactly what was counted: to the millisecond. */
+/** To the millisecond, so that exactly the counted events are replayed. */
 const millisecond = z
   .string()
   .regex(/^\d{1,15}$/, "Is no moment")
   .transform(Number);
 const fields = z.object({ which, since: millisecond, until: millisecond });
 
-/** First counts what a replay would send, then sends it. */
+/** Counts what a replay would send, then sends it. */
 export function addDestinationReplay(pages: Console, world: World): void {
   pages.get("/destinations/:id/replay", async (c) => {
     const { which, ...typed } = readQuery(c, query);
     const destination = await existingDestination(c, c.req.param("id"));
-    const viewer = viewerOf(c);
     const now = world.now();
-    const [since, asked] = [momentOf(typed.since), momentOf(typed.until)];
+    const [since, asked] = [moment.safeParse(typed.since).data, moment.safeParse(typed.until).data];
     const until = typed.until === undefined ? now + 1 : asked;
     const faults = faultsOf(since, until, now);
     if (since === undefined || until === undefined || Object.keys(faults).length > 0) {
       return showPage(
         c,
-        <ReplayPage viewer={viewer} destination={destination}>
-          <Notice kind="bad">Nothing was counted. What is wrong stands at its field.</Notice>
+        <ReplayPage destination={destination}>
+          <Notice kind="bad">Nothing was counted. Fix the marked field.</Notice>
           <ReplayForm destinationId={destination.id} which={which} since={since} until={asked} faults={faults} />
         </ReplayPage>,
         400,
@@ -50,30 +54,28 @@ export function addDestinationReplay(pages: Console, world: World): void {
     const events = `${isWhole ? "" : "at least "}${count(many)} ${many === 1 ? "event" : "events"}`;
     return showPage(
       c,
-      <ReplayPage viewer={viewer} destination={destination}>
-        <section class={`verdict ${many === 0 ? "verdict-failing" : ""}`} aria-label="What would be sent">
+      <ReplayPage destination={destination}>
+        <section class={`verdict ${many === 0 ? "verdict-failing" : ""}`} aria-label="Events to replay">
           <p class="verdict-sentence">
             {many === 0 ? (
-              <>There is nothing to replay: </>
+              "Nothing to replay: "
             ) : (
               <>
-                <strong>{events}</strong> would be sent:{" "}
+                <strong>{events}</strong> to replay:{" "}
               </>
             )}
-            {whichInWords[which]}, received from <Time at={since} /> to <Time at={until} />.
+            {choices[which].events}, received from <Time at={since} /> to <Time at={until} />.
           </p>
-          {destination.enabled ? null : <p>The destination is paused: they wait until it is resumed.</p>}
+          {destination.enabled ? null : <p>The destination is paused: deliveries wait until it is resumed.</p>}
           {many === 0 && isWhole ? null : (
-            <Form viewer={viewer} action={destinationActionAddress(destination.id, "replay")}>
+            <Form action={destinationActionAddress(destination.id, "replay")}>
               {Object.entries({ which, since, until }).map(([name, value]) => (
                 <input type="hidden" name={name} value={String(value)} />
               ))}
               <p class="actions">
-                <Button viewer={viewer} kind="main">
-                  {`Replay ${events}`}
-                </Button>
+                <Button kind="main">{`Replay ${events}`}</Button>
                 <a class="button button-plain" href={destinationAddress(destination.id)}>
-                  Leave it
+                  Cancel
                 </a>
               </p>
             </Form>
@@ -87,18 +89,13 @@ export function addDestinationReplay(pages: Console, world: World): void {
   pages.post("/destinations/:id/replay", async (c) => {
     const id = c.req.param("id");
     await replayDestination(c, world, id, await readForm(c, fields));
-    return c.redirect(`${linkTo(destinationAddress(id), { done: "replayed" })}#replays`, 303);
+    return redirectDone(c, `${destinationAddress(id)}#replays`, "replay-started");
   });
 }
 
-interface ReplayPageProps {
-  readonly viewer: Viewer;
-  readonly destination: DestinationReport;
-}
-
-function ReplayPage({ viewer, destination, children }: PropsWithChildren<ReplayPageProps>) {
+function ReplayPage({ destination, children }: PropsWithChildren<{ readonly destination: Destination }>) {
   return (
-    <Page title={`Replay to ${destinationName(destination)}`} viewer={viewer} here={addresses.destinations}>
+    <Page title={`Replay to ${destinationName(destination)}`} here={addresses.destinations}>
       {children}
       <p>
         <a href={destinationAddress(destination.id)}>Back to the destination</a>
@@ -107,16 +104,91 @@ function ReplayPage({ viewer, destination, children }: PropsWithChildren<ReplayP
   );
 }
 
-/** Undefined for what is none. */
-function momentOf(typed: string | undefined): number | undefined {
-  return moment.safeParse(typed).data;
+/** A sentence by the field that is wrong. */
+interface ReplayFaults {
+  readonly since?: string;
+  readonly until?: string;
 }
 
-const SUCH_AS = "Give a moment, such as 2026-11-24T10:05.";
+const EXAMPLE = "Give a moment, such as 2026-11-24T10:05.";
 
 function faultsOf(since: number | undefined, until: number | undefined, now: number): ReplayFaults {
-  if (since === undefined) return { since: SUCH_AS };
-  if (since > now) return { since: "That lies in the future." };
-  if (until === undefined) return { until: SUCH_AS };
-  return until > since ? {} : { until: "It has to be after “Received since”." };
+  if (since === undefined) return { since: EXAMPLE };
+  if (since > now) return { since: "Must not lie in the future." };
+  if (until === undefined) return { until: EXAMPLE };
+  return until > since ? {} : { until: "Must be after “Received since”." };
+}
+
+interface ReplayFormProps {
+  readonly destinationId: string;
+  readonly which?: Replay["which"];
+  /** Unix milliseconds. */
+  readonly since: number | undefined;
+  readonly until?: number | undefined;
+  readonly faults?: ReplayFaults;
+}
+
+/** Sending this form only counts. */
+export function ReplayForm({ destinationId, which = "failed", since, until, faults = {} }: ReplayFormProps) {
+  return (
+    <section aria-labelledby="replay">
+      <h2 id="replay">Replay</h2>
+      <form method="get" action={destinationActionAddress(destinationId, "replay")} class="filters">
+        <Field label="Events">
+          <select name="which">
+            {Object.entries(choices).map(([value, { title }]) => (
+              <option value={value} selected={value === which}>
+                {title}
+              </option>
+            ))}
+          </select>
+        </Field>
+        <MomentField label="Received since" name="since" value={since} fault={faults.since} isRequired />
+        <MomentField label="Until (empty: now)" name="until" value={until} fault={faults.until} />
+        <div class="filters-end">
+          <button type="submit" class="button button-plain">
+            Count
+          </button>
+        </div>
+      </form>
+      <p class="help">The events are counted first. Nothing is sent until you confirm.</p>
+    </section>
+  );
+}
+
+/** The latest replays and their progress. */
+export function Replays({ replays }: { readonly replays: readonly Replay[] }) {
+  if (replays.length === 0) return null;
+  return (
+    <section aria-labelledby="replays">
+      <h2 id="replays">Replays</h2>
+      <ul class="replays">
+        {replays.map((replay) => (
+          <li>
+            Replay of {choices[replay.which].events}, received from <Time at={replay.since} /> to{" "}
+            <Time at={replay.until} />:{" "}
+            {replay.finishedAt === null ? (
+              <Progress replay={replay} />
+            ) : (
+              <>
+                finished at <Time at={replay.finishedAt} />.
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Progress({ replay: { since, until, reached } }: { readonly replay: Replay }) {
+  const percent = Math.min(99, Math.floor(((reached.receivedAt - since) / Math.max(1, until - since)) * 100));
+  return (
+    <>
+      reached <Time at={reached.receivedAt} />, {percent} %.
+      <progress max={100} value={percent} aria-label="Progress of the replay">
+        {percent} %
+      </progress>
+    </>
+  );
 }

@@ -1,14 +1,33 @@
 import { isReconciled } from "../../../domain/event.ts";
-import type { EventOutcome } from "../../../store/event-outcomes.ts";
+import { type Summary, summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
 import type { FoundEvent } from "../../../store/event-search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
-import { ShortId, State, count } from "../../ui/values.tsx";
-import { whatHappened } from "./what-happened.ts";
+import type { Column } from "../../ui/table.tsx";
+import { Amount, ShortId, State, Time, count } from "../../ui/values.tsx";
 
-type Of<Names extends keyof FoundEvent> = { readonly event: Pick<FoundEvent, Names> };
+/** An event as a list shows it. The summary is null when the body cannot be read. */
+export interface ListedEvent extends FoundEvent {
+  readonly summary: Summary | null;
+}
 
-/** What happened, as a link to the event; the row's own name. */
-export function EventCell({ event }: Of<"id" | "type" | "event" | "duplicates">) {
+export function withSummary(event: FoundEvent): ListedEvent {
+  return { ...event, summary: summaryOfEvent(event) };
+}
+
+/** What happened, to what, how much, when and to whom. */
+export const eventColumns: readonly Column<ListedEvent>[] = [
+  { title: "Event", cell: (event) => <EventName event={event} /> },
+  { title: "Resource", cell: (event) => <Resource event={event} /> },
+  {
+    title: "Amount",
+    kind: "figure",
+    cell: ({ summary }) => (summary?.money ? <Amount {...summary.money} /> : ""),
+  },
+  { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
+  { title: "Organization", cell: (event) => <OrganizationLink id={event.organizationId} /> },
+];
+
+function EventName({ event }: { readonly event: ListedEvent }) {
   return (
     <span class="event-name">
       <a href={eventAddress(event.id)} data-key={event.id} title={event.id}>
@@ -17,64 +36,84 @@ export function EventCell({ event }: Of<"id" | "type" | "event" | "duplicates">)
       <span class="event-type">
         <bdi class="mono">{event.type}</bdi>
         {isReconciled(event) ? " reconciled" : ""}
-        {event.duplicates === 0 ? "" : ` came again ${count(event.duplicates)}×`}
+        {event.duplicates === 0 ? "" : ` ${count(event.duplicates)} duplicate${event.duplicates === 1 ? "" : "s"}`}
       </span>
     </span>
   );
 }
 
-export function OrganizationCell({ event }: Of<"organizationId">) {
-  if (event.organizationId === null) return <span class="soft">none</span>;
+function Resource({ event }: { readonly event: ListedEvent }) {
+  const { resourceId, summary } = event;
+  const title = summary?.title ?? null;
   return (
-    <a href={organizationAddress(event.organizationId)}>
-      <ShortId id={event.organizationId} />
-    </a>
+    <span class="event-name">
+      <ResourceLink event={event}>
+        {title !== null ? (
+          <bdi title={resourceId ?? undefined}>{title}</bdi>
+        ) : resourceId !== null ? (
+          <ShortId id={resourceId} />
+        ) : (
+          "state"
+        )}
+      </ResourceLink>
+      <span class="event-type">
+        {summary?.words.map((word) => (
+          <bdi>{word} </bdi>
+        ))}
+      </span>
+    </span>
   );
 }
 
-export function ResourceCell({ event }: Of<"type" | "organizationId" | "resourceId" | "isUnreadable">) {
+interface ResourceLinkProps {
+  readonly event: Pick<FoundEvent, "type" | "organizationId" | "resourceId" | "isUnreadable">;
+  readonly children: string | ReturnType<typeof ShortId>;
+}
+
+/** A link to the resource's latest state, where one is kept. */
+export function ResourceLink({ event, children }: ResourceLinkProps) {
   const address = addressOfResource(event);
-  if (event.resourceId === null) return <span class="soft">none</span>;
-  if (address === null) return <ShortId id={event.resourceId} />;
-  return (
-    <a href={address}>
-      <ShortId id={event.resourceId} />
-    </a>
-  );
+  if (address !== null) return <a href={address}>{children}</a>;
+  return event.resourceId === null ? <span class="soft">none</span> : <>{children}</>;
 }
 
-/** Where the present state is of what an event is about; null when none is kept. */
+/** Null when no state of it is kept. */
 export function addressOfResource({
   type,
   organizationId,
   resourceId,
   isUnreadable,
-}: Pick<FoundEvent, "type" | "organizationId" | "resourceId" | "isUnreadable">): string | null {
+}: ResourceLinkProps["event"]): string | null {
   if (isUnreadable) return null;
   if (organizationId !== null) return resourceAddress(organizationId, type, resourceId ?? "");
   return resourceId !== null && type.startsWith("registrations.") ? registrationAddress(resourceId) : null;
 }
 
-export const outcomeWords: Readonly<Record<EventOutcome, string>> = {
-  delivered: "delivered",
-  pending: "waiting",
-  dead: "dead",
-  unmatched: "wanted by nobody",
-};
-
-export function OutcomeCell({ event }: Of<"outcome" | "deliveries">) {
+export function OrganizationLink({ id }: { readonly id: string | null }) {
+  if (id === null) return <span class="soft">none</span>;
   return (
-    <span class="event-outcome">
-      <State state={event.outcome}>{outcomeWords[event.outcome]}</State>
-      <span class="event-type">{sayDestinations(event)}</span>
-    </span>
+    <a href={organizationAddress(id)}>
+      <ShortId id={id} />
+    </a>
   );
 }
 
-function sayDestinations({ outcome, deliveries }: Pick<FoundEvent, "outcome" | "deliveries">): string {
-  if (outcome === "unmatched") return "";
-  if (deliveries.length === 0) return "not handed out yet";
+/** The state, and how many destinations are in it. */
+export function Outcome({ event: { outcome, deliveries } }: { readonly event: FoundEvent }) {
+  const inIt = deliveries.filter(({ status }) => status === outcome).length;
   const all = deliveries.length === 1 ? "1 destination" : `${count(deliveries.length)} destinations`;
-  const some = deliveries.filter(({ status }) => status === outcome).length;
-  return some === deliveries.length ? all : `${count(some)} of ${all}`;
+  return (
+    <span class="event-outcome">
+      <State state={outcome} />
+      <span class="event-type">
+        {outcome === "unmatched"
+          ? ""
+          : deliveries.length === 0
+            ? "not dispatched yet"
+            : inIt === deliveries.length
+              ? all
+              : `${count(inIt)} of ${all}`}
+      </span>
+    </span>
+  );
 }

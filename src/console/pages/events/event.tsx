@@ -1,40 +1,82 @@
+import type { Child } from "hono/jsx";
+import { z } from "zod";
+import { replayEvent } from "../../../api/actions/replays.ts";
+import { isAttempt } from "../../../domain/delivery.ts";
+import { isReconciled } from "../../../domain/event.ts";
 import { parseJsonLosslessly } from "../../../platform/json.ts";
-import { addresses } from "../../addresses.ts";
+import { summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
+import { ProblemError } from "../../../platform/problem.ts";
+import type { World } from "../../../platform/world.ts";
+import { addresses, eventAddress } from "../../addresses.ts";
+import { type Done, redirectDone } from "../../flash.ts";
+import { type Console, type ConsoleContext, readForm } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
+import { destinationName } from "../../ui/destination.tsx";
+import { Button, Field, Form, Press } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
-import { Size } from "../../ui/values.tsx";
-import type { Viewer } from "../../requests.ts";
-import { EventFacts } from "./facts.tsx";
+import { Amount, Facts, ShortId, Size, State, Time, TimeOfText, count } from "../../ui/values.tsx";
+import { OrganizationLink, ResourceLink } from "./cells.tsx";
 import { Journey } from "./journey.tsx";
-import type { OneEvent } from "./one-event.ts";
-import { type Done, SendAgain, doneSentences } from "./send-again.tsx";
-import { EventVerdict } from "./verdict.tsx";
+import { type OneEvent, findOne } from "./one-event.ts";
 
-export interface Fault {
+const destinationField = z.object({ destination_id: z.string() });
+
+/** One event: what happened, who has it, and its way there. */
+export function addEvent(pages: Console, world: World): void {
+  pages.get("/events/:id", (c) => showEvent(c, world));
+
+  pages.post("/events/:id/replay", (c) =>
+    replay(c, world, async (id) =>
+      (await replayEvent(c, world, id, undefined)) === 0 ? "event-not-replayed" : "event-replayed",
+    ),
+  );
+
+  pages.post("/events/:id/replay-to-destination", async (c) => {
+    const { destination_id: destination } = await readForm(c, destinationField);
+    return replay(c, world, async (id) =>
+      (await replayEvent(c, world, id, destination)) === 0 ? "event-busy" : "event-replayed-to-destination",
+    );
+  });
+}
+
+async function replay(c: ConsoleContext, world: World, send: (id: string) => Promise<Done>): Promise<Response> {
+  const id = c.req.param("id") ?? "";
+  try {
+    return redirectDone(c, eventAddress(id), await send(id));
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    const { status, detail } = error.problem;
+    return showEvent(c, world, { status: status === 404 ? 404 : 409, detail });
+  }
+}
+
+async function showEvent(c: ConsoleContext, world: World, fault?: Fault): Promise<Response> {
+  const found = await findOne(c.env.DB, c.req.param("id") ?? "");
+  return showPage(c, <EventPage found={found} now={world.now()} fault={fault} />, fault?.status ?? 200);
+}
+
+interface Fault {
   readonly status: 404 | 409;
   readonly detail: string;
 }
 
 interface EventPageProps {
   readonly found: OneEvent;
-  readonly viewer: Viewer;
   readonly now: number;
-  readonly done: Done | undefined;
   readonly fault: Fault | undefined;
 }
 
-/** What was that, and who has it? */
-export function EventPage({ found, viewer, now, done, fault }: EventPageProps) {
+function EventPage({ found, now, fault }: EventPageProps) {
   return (
-    <Page title="Event" viewer={viewer} here={addresses.events}>
-      {done === undefined ? null : <Notice kind={doneSentences[done].kind}>{doneSentences[done].says}</Notice>}
+    <Page title="Event" here={addresses.events}>
       {fault === undefined ? null : <Notice kind="bad">{fault.detail}</Notice>}
       <div id="event" data-live={found.outcome === "pending" ? "5" : undefined}>
-        <EventVerdict found={found} />
+        <EventState found={found} />
         <EventFacts found={found} />
-        <Journey found={found} viewer={viewer} now={now} />
+        <Journey found={found} now={now} />
       </div>
-      <SendAgain found={found} viewer={viewer} />
+      <Replay found={found} />
       <section aria-labelledby="payload">
         <h2 id="payload">Payload</h2>
         <Payload found={found} />
@@ -43,14 +85,171 @@ export function EventPage({ found, viewer, now, done, fault }: EventPageProps) {
   );
 }
 
-function Payload({ found: { event, journey } }: Pick<EventPageProps, "found">) {
+const looks = { delivered: "ok", pending: "failing", dead: "degraded", unmatched: "idle" } as const;
+
+/** What happened, who has it, and what to do. */
+function EventState({ found }: { readonly found: OneEvent }) {
+  const { event, outcome } = found;
+  const summary = summaryOfEvent(event);
+  const advice = advise(found);
+  return (
+    <section class={`verdict verdict-${looks[outcome]}`} aria-label="State">
+      <p class="verdict-sentence">
+        <State state={outcome} />{" "}
+        <strong>
+          <bdi>{whatHappened(event)}</bdi>
+        </strong>{" "}
+        {summary?.title ? <bdi>{summary.title} </bdi> : null}
+        {summary?.money ? <Amount {...summary.money} /> : null}{" "}
+        {summary?.words.map((word) => (
+          <bdi>{word} </bdi>
+        ))}
+      </p>
+      <p>{deliveriesInWords(found)}</p>
+      {advice === null ? null : <p class="help">{advice}</p>}
+    </section>
+  );
+}
+
+function deliveriesInWords({ outcome, deliveries, journey }: OneEvent): string {
+  if (outcome === "unmatched") return "No destination matched.";
+  if (!journey.isFannedOut) return "The event is stored and about to be dispatched.";
+  const inIt = deliveries.filter(({ status }) => status === outcome).length;
+  const all = deliveries.length;
+  if (all === 1) return `Its one delivery is ${outcome}.`;
+  return inIt === all
+    ? `All ${count(all)} deliveries are ${outcome}.`
+    : `${count(inIt)} of ${count(all)} deliveries ${inIt === 1 ? "is" : "are"} ${outcome}.`;
+}
+
+function advise({ outcome, otherDestinations, deliveries }: OneEvent): Child {
+  if (outcome === "dead") {
+    return deliveries.every(isDeliveredOrUnsent)
+      ? "No destination failed: the event no longer matched. It can still be replayed to a destination by name."
+      : "See the destination's answer, have it fixed there, and replay the event.";
+  }
+  if (outcome === "unmatched") {
+    return otherDestinations.some(({ wantsIt }) => wantsIt) ? (
+      "A destination matches it now. Replay the event to all that match."
+    ) : (
+      <>
+        Replay it to one destination below, or <a href={addresses.destinations}>add a destination</a> for this type
+        first.
+      </>
+    );
+  }
+  const waitsForPaused = deliveries.some(
+    ({ status, destination }) => status === "pending" && destination?.enabled === false,
+  );
+  return waitsForPaused ? "A paused destination gets it when it is resumed." : null;
+}
+
+/** Unsent: the delivery ended because the destination was changed or removed. */
+function isDeliveredOrUnsent({ status, attempts }: OneEvent["deliveries"][number]): boolean {
+  const last = attempts.at(-1);
+  return status !== "dead" || (last !== undefined && !isAttempt(last));
+}
+
+function EventFacts({ found: { event, journey } }: { readonly found: OneEvent }) {
+  return (
+    <section aria-labelledby="facts">
+      <h2 id="facts">Facts</h2>
+      <Facts
+        facts={{
+          Type: <bdi class="mono">{event.type}</bdi>,
+          Organization: <OrganizationLink id={event.organizationId} />,
+          Resource: (
+            <ResourceLink event={event}>
+              {event.resourceId === null ? "the only one" : <ShortId id={event.resourceId} />}
+            </ResourceLink>
+          ),
+          Created:
+            event.createdAt === null ? <span class="soft">not given</span> : <TimeOfText text={event.createdAt} />,
+          Received: <Time at={event.receivedAt} />,
+          Source: sourceOf(event),
+          Body: (
+            <>
+              <Size bytes={bodyBytes(event, journey)} />,{" "}
+              {event.contentType === null ? "no content type" : <bdi>{event.contentType}</bdi>}
+              {event.contentEncoding === null ? null : (
+                <>
+                  , encoded as <bdi>{event.contentEncoding}</bdi>
+                </>
+              )}
+            </>
+          ),
+          Duplicates: duplicatesInWords(journey),
+          Id: (
+            <>
+              <bdi class="mono" id="event-id">
+                {event.id}
+              </bdi>{" "}
+              <button type="button" class="copy" data-copy="event-id" hidden>
+                Copy
+              </button>
+            </>
+          ),
+        }}
+      />
+    </section>
+  );
+}
+
+/** An unreadable body is kept in Base64. */
+function bodyBytes({ isUnreadable }: OneEvent["event"], { sizeBytes }: OneEvent["journey"]): number {
+  return isUnreadable ? Math.floor((sizeBytes * 3) / 4) : sizeBytes;
+}
+
+function sourceOf(event: OneEvent["event"]): string {
+  if (isReconciled(event)) return "Reconciliation with Qonto's API: the webhook never came";
+  return event.source === "business" ? "Qonto's Business API" : "Qonto's Onboarding API";
+}
+
+function duplicatesInWords({ duplicates, conflicts }: OneEvent["journey"]): string {
+  if (duplicates === 0) return "none";
+  return conflicts === 0
+    ? count(duplicates)
+    : `${count(duplicates)}, ${count(conflicts)} with another body; the first is kept`;
+}
+
+/** To all that match, or to a destination without a delivery. */
+function Replay({ found: { event, otherDestinations } }: { readonly found: OneEvent }) {
+  const address = eventAddress(event.id);
+  return (
+    <section aria-labelledby="replay">
+      <h2 id="replay">Replay</h2>
+      <div class="send-again">
+        <div>
+          <Press action={`${address}/replay`} kind="main">
+            Replay to all that match
+          </Press>
+          <p class="help">A destination that has the event does not get it again.</p>
+        </div>
+        {otherDestinations.length === 0 ? null : (
+          <Form action={`${address}/replay-to-destination`} class="send-to-destination">
+            <Field label="Another destination">
+              <select name="destination_id" required>
+                {otherDestinations.map((destination) => (
+                  <option value={destination.id}>
+                    {`${destinationName(destination)}${destination.enabled ? "" : " (paused)"}`}
+                  </option>
+                ))}
+              </select>
+            </Field>
+            <Button>Replay to this destination</Button>
+          </Form>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Payload({ found: { event, journey } }: { readonly found: OneEvent }) {
   if (!event.isUnreadable) return <Json value={parseJsonLosslessly(event.body)} label="Payload" />;
-  // Base64 tells nobody anything, and what it stands for may be no text at all.
   return (
     <p>
-      This body, of about <Size bytes={Math.floor((journey.sizeBytes * 3) / 4)} />, cannot be read as an event. It was
-      released from quarantine, and each destination gets it byte for byte; the API shows it as <code>body_base64</code>
-      .
+      This body of <Size bytes={bodyBytes(event, journey)} /> cannot be read as an event. It was released from
+      quarantine, and each destination gets it byte for byte. The API shows it as <code>body_base64</code>.
     </p>
   );
 }

@@ -1,62 +1,76 @@
 import { z } from "zod";
-import { replayEvent } from "../../../api/actions/replays.ts";
-import { ProblemError } from "../../../platform/problem.ts";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import type { World } from "../../../platform/world.ts";
+import { outcomes } from "../../../store/event-outcomes.ts";
 import { searchEvents } from "../../../store/event-search.ts";
 import { type Named, findNamed } from "../../../store/id-search.ts";
-import { addresses, eventAddress, registrationAddress } from "../../addresses.ts";
-import { Page } from "../../ui/layout.tsx";
-import { type Console, type ConsoleContext, readForm, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
-import { EventPage, type Fault } from "./event.tsx";
-import { FoundById } from "./found-by-id.tsx";
-import { EventList } from "./list.tsx";
-import { findOne } from "./one-event.ts";
-import { type ListQuery, listQuery, toSearch } from "./search.ts";
-import { type Done, done } from "./send-again.tsx";
+import { addresses, eventAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
+import { Field, MomentField, moment } from "../../ui/form.tsx";
+import { Notice } from "../../ui/layout.tsx";
+import { EmptyState, ListPage } from "../../ui/table.tsx";
+import { ShortId, Time } from "../../ui/values.tsx";
+import { Outcome, eventColumns, withSummary } from "./cells.tsx";
+import { addEvent } from "./event.tsx";
+import { LONGEST_NAME, OrganizationField, TypeField, filterText } from "./filter-fields.tsx";
 
-const shown = z.object({ done: done.optional() });
-const named = z.object({ destination_id: z.string() });
+const PER_PAGE = 50;
 
-/** What came in and what became of it: all of it, and each one. */
+const listQuery = z.object({
+  type: filterText.optional(),
+  organization: filterText.optional(),
+  id: filterText.optional(),
+  outcome: z.enum(outcomes).optional(),
+  since: moment.optional(),
+  until: moment.optional(),
+  cursor: cursorOf(z.object({ seq: z.number(), receivedAt: z.number() })).optional(),
+});
+
+type ListQuery = z.output<typeof listQuery>;
+
+/** What came in, and what became of it. */
 export function addEvents(pages: Console, world: World): void {
   pages.get("/events", async (c) => {
     const query = readQuery(c, listQuery);
-    const { id } = query;
-    const named = id === undefined ? null : await findNamed(c.env.DB, id, query.organization);
+    const { id, type, organization, since, until, cursor } = query;
+    const named = id === undefined ? null : await findNamed(c.env.DB, id, organization);
     if (id !== undefined && named?.isEvent === true) return c.redirect(eventAddress(id), 303);
     if (id !== undefined && named?.isRegistration === true) return c.redirect(registrationAddress(id), 303);
-    const found = await searchEvents(c.env.DB, { ...toSearch(query), ...aboutResource(query, named) });
+    const { events, next } = await searchEvents(c.env.DB, {
+      type,
+      organizationId: organization,
+      since,
+      until,
+      outcome: query.outcome,
+      resourceId: undefined,
+      before: cursor,
+      limit: PER_PAGE,
+      ...aboutResource(query, named),
+    });
+    const isFiltered = Object.values(query).some((one) => one !== undefined);
     return showPage(
       c,
-      <Page
+      <ListPage
         title="Events"
-        viewer={viewerOf(c)}
         here={addresses.events}
-        lead="What came in, newest first, and what became of it."
+        lead="What Qonto sent, newest first, and where it was delivered."
+        filters={<ListFilters query={query} />}
+        caption="Events, newest first"
+        rows={events.map(withSummary)}
+        columns={[...eventColumns, { title: "State", cell: (event) => <Outcome event={event} /> }]}
+        next={next && encodeCursor(next)}
+        lookedBackTo={next?.receivedAt}
+        empty={isFiltered ? <NoMatches /> : <NoEvents />}
       >
-        <EventList query={query} events={found.events} next={found.next}>
-          {named === null ? null : <FoundById named={named} />}
-        </EventList>
-      </Page>,
+        {named === null ? null : <FoundById named={named} />}
+      </ListPage>,
     );
   });
-
-  pages.get("/events/:id", (c) => showEvent(c, world, { done: readQuery(c, shown).done }));
-
-  pages.post("/events/:id/replay", (c) =>
-    sendAgain(c, world, async (id) => ((await replayEvent(c, world, id, undefined)) === 0 ? "nobody" : "all")),
-  );
-
-  pages.post("/events/:id/replay-to-destination", async (c) => {
-    const { destination_id: destination } = await readForm(c, named);
-    return sendAgain(c, world, async (id) =>
-      (await replayEvent(c, world, id, destination)) === 0 ? "busy" : "destination",
-    );
-  });
+  addEvent(pages, world);
 }
 
-/** The key of a resource tells of which type and organization its events are, and its latest one where they end. */
+/** A resource's type and organization narrow the walk, and its latest event is where it begins. */
 function aboutResource({ id, type, organization, until }: ListQuery, named: Named | null) {
   if (id === undefined) return {};
   const [resource, ...others] = named?.resources ?? [];
@@ -69,23 +83,89 @@ function aboutResource({ id, type, organization, until }: ListQuery, named: Name
   };
 }
 
-async function sendAgain(c: ConsoleContext, world: World, send: (id: string) => Promise<Done>): Promise<Response> {
-  const id = c.req.param("id") ?? "";
-  try {
-    return c.redirect(`${eventAddress(id)}?done=${await send(id)}`, 303);
-  } catch (error) {
-    if (!(error instanceof ProblemError)) throw error;
-    const { status, detail } = error.problem;
-    return showEvent(c, world, { fault: { status: status === 404 ? 404 : 409, detail } });
-  }
+function ListFilters({ query }: { readonly query: ListQuery }) {
+  const isNarrow = [query.organization, query.since, query.until].some((one) => one !== undefined);
+  return (
+    <>
+      <Field label="Event or resource id">
+        <input
+          name="id"
+          value={query.id}
+          placeholder="any"
+          maxlength={LONGEST_NAME}
+          autocapitalize="off"
+          spellcheck={false}
+        />
+      </Field>
+      <TypeField type={query.type} />
+      <Field label="State">
+        <select name="outcome">
+          <option value="">any</option>
+          {outcomes.map((outcome) => (
+            <option value={outcome} selected={outcome === query.outcome}>
+              {outcome}
+            </option>
+          ))}
+        </select>
+      </Field>
+      <details class="filters-more" open={isNarrow}>
+        <summary>Organization and time</summary>
+        <div class="filters-more-fields">
+          <OrganizationField organization={query.organization} />
+          <MomentField label="Received from" name="since" value={query.since} />
+          <MomentField label="Received before" name="until" value={query.until} />
+        </div>
+      </details>
+    </>
+  );
 }
 
-async function showEvent(
-  c: ConsoleContext,
-  world: World,
-  { done, fault }: { done?: Done | undefined; fault?: Fault },
-): Promise<Response> {
-  const found = await findOne(c.env.DB, c.req.param("id") ?? "");
-  const page = <EventPage found={found} viewer={viewerOf(c)} now={world.now()} done={done} fault={fault} />;
-  return showPage(c, page, fault?.status ?? 200);
+/** An id may name other things than an event. */
+function FoundById({ named: { resources, isInQuarantine, isCutShort } }: { readonly named: Named }) {
+  return (
+    <>
+      {isInQuarantine ? (
+        <Notice kind="info">
+          An event with this id is in <a href={addresses.quarantine}>quarantine</a>.
+        </Notice>
+      ) : null}
+      {resources.map((resource) => (
+        <Notice kind="info">
+          This is a resource of <bdi>{resource.type}</bdi>, of organization <ShortId id={resource.organizationId} />.{" "}
+          <a href={resourceAddress(resource.organizationId, resource.type, resource.resourceId)}>Its present state</a>{" "}
+          came with <a href={eventAddress(resource.eventId)}>an event</a> of <Time at={resource.receivedAt} />. Its
+          events up to then are listed here.
+        </Notice>
+      ))}
+      {resources.length === 0 && isCutShort ? (
+        <Notice kind="info">
+          There are too many organizations to search each for a resource with this id. Name one under “Organization and
+          time”.
+        </Notice>
+      ) : null}
+    </>
+  );
+}
+
+function NoMatches() {
+  return (
+    <EmptyState title="No matching events">
+      <p>
+        <a href={addresses.events}>Show all events</a>. Stale and unreadable events are in{" "}
+        <a href={addresses.quarantine}>quarantine</a>. Events that never arrived are found by{" "}
+        <code>npm run qonto -- reconcile --since 7d</code>.
+      </p>
+    </EmptyState>
+  );
+}
+
+function NoEvents() {
+  return (
+    <EmptyState title="No events yet">
+      <p>
+        Send a sample as Qonto would: <code>npm run qonto -- send v1/transactions</code>. If Qonto sends nothing,{" "}
+        <code>npm run qonto -- doctor</code> finds out why.
+      </p>
+    </EmptyState>
+  );
 }

@@ -1,8 +1,15 @@
+import { z } from "zod";
 import { sampleTypes } from "../../../qonto/sample-event.ts";
 import { Field } from "../../ui/form.tsx";
 
 /** Of an id and of a type. */
 export const LONGEST_NAME = 255;
+
+/** A filter that somebody types. Blanks are left out. */
+export const filterText = z
+  .string()
+  .trim()
+  .transform((typed) => (typed === "" ? undefined : typed));
 
 /** One of the catalogue's types, or any other. */
 export function TypeField({ type }: { readonly type: string | undefined }) {

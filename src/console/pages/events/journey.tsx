@@ -1,32 +1,31 @@
 import type { Child } from "hono/jsx";
-import { Time, count } from "../../ui/values.tsx";
+import { type Attempt, type DeliveryStatus, type Outcome, isAttempt } from "../../../domain/delivery.ts";
 import { eventAddress } from "../../addresses.ts";
-import type { Viewer } from "../../requests.ts";
-import { addressOfResource } from "./cells.tsx";
-import { DeliveryStep } from "./delivery-step.tsx";
-import type { OneEvent } from "./one-event.ts";
+import { DestinationLink } from "../../ui/destination.tsx";
+import { Press } from "../../ui/form.tsx";
+import { State, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { ResourceLink, addressOfResource } from "./cells.tsx";
+import type { DeliveryToDestination, OneEvent } from "./one-event.ts";
 
 interface JourneyProps {
   readonly found: OneEvent;
-  readonly viewer: Viewer;
   readonly now: number;
 }
 
 /** From Qonto to each destination, step by step. */
-export function Journey({ found, viewer, now }: JourneyProps) {
-  const { event, deliveries } = found;
+export function Journey({ found, now }: JourneyProps) {
   return (
     <section aria-labelledby="journey">
       <h2 id="journey">Journey</h2>
       <ol class="journey">
-        <Step tone="ok" title="Received" at={event.receivedAt}>
-          Its signature held, it was written down, and then acknowledged.
+        <Step tone="ok" title="Received" at={found.event.receivedAt}>
+          The signature was valid. The event was stored, then acknowledged.
         </Step>
         <Queued found={found} />
         <FanOut found={found} now={now} />
         <Projected found={found} />
-        {deliveries.map((delivery) => (
-          <DeliveryStep delivery={delivery} viewer={viewer} now={now} />
+        {found.deliveries.map((delivery) => (
+          <DeliveryStep delivery={delivery} now={now} />
         ))}
       </ol>
     </section>
@@ -51,69 +50,201 @@ function Step({ tone, title, at, children }: StepProps) {
   );
 }
 
-/** A duplicate of the same millisecond takes one off the time of the promise. */
+/** `queued_at` may be a little later than the event without a second message. */
 const SAME_MS = 1_000;
 
 function Queued({ found: { event, journey } }: Pick<JourneyProps, "found">) {
-  const isAnew = journey.queuedAt - event.receivedAt > SAME_MS;
+  const isAgain = journey.queuedAt - event.receivedAt > SAME_MS;
   return (
-    <Step tone="ok" title={isAnew ? "Queued again" : "Queued"} at={Math.max(journey.queuedAt, event.receivedAt)}>
-      {isAnew
-        ? "Its message had been lost or was late, so another was sent."
-        : "Its message was sent to anyone makes the first attempts."}
+    <Step tone="ok" title={isAgain ? "Queued again" : "Queued"} at={Math.max(journey.queuedAt, event.receivedAt)}>
+      {isAgain ? "The first message was lost or late, so another was sent." : "A message asks for the first attempts."}
     </Step>
   );
 }
 
-function FanOut({ found: { journey, deliveries }, now }: Pick<JourneyProps, "found" | "now">) {
+function FanOut({ found: { journey, deliveries }, now }: JourneyProps) {
   if (!journey.isFannedOut) {
     return (
-      <Step tone="wait" title="Waits to be handed out">
-        Nobody has handed it out yet. Within a minute or two the cron sends for it, should its message be lost.
+      <Step tone="wait" title="Not dispatched yet">
+        The event waits for its message. If that is lost, the cron sends another within a minute or two.
       </Step>
     );
   }
   const isOpen = deliveries.some(({ status, attempts }) => status === "pending" && attempts.length === 0);
-  const lease =
-    isOpen && journey.claimedUntil !== null && journey.claimedUntil > now ? (
-      <>
-        {" "}
-        It is in hand until <Time at={journey.claimedUntil} /> at the latest.
-      </>
-    ) : null;
-  const again =
-    journey.claims > 1 ? ` It was taken up ${count(journey.claims)} times: the ones before came to nothing.` : "";
   return (
-    <Step tone={deliveries.length === 0 ? "idle" : "ok"} title="Handed out">
+    <Step tone={deliveries.length === 0 ? "idle" : "ok"} title="Dispatched">
       {deliveries.length === 0
-        ? "No destination wanted it."
-        : `It is for ${deliveries.length === 1 ? "one destination" : `${count(deliveries.length)} destinations`}.`}
-      {again}
-      {lease}
+        ? "No destination matched."
+        : `To ${deliveries.length === 1 ? "one destination" : `${count(deliveries.length)} destinations`}.`}
+      {journey.claims > 1 ? ` It was claimed ${count(journey.claims)} times: the earlier claims had no result.` : ""}
+      {isOpen && journey.claimedUntil !== null && journey.claimedUntil > now ? (
+        <>
+          {" "}
+          The present claim expires at <Time at={journey.claimedUntil} />.
+        </>
+      ) : null}
     </Step>
   );
 }
 
+/** What became of the resource's state. */
 function Projected({ found: { event, journey } }: Pick<JourneyProps, "found">) {
-  const address = addressOfResource(event);
-  if (address === null || (event.source === "business" && journey.latestEventId === null)) return null;
-  const link = <a href={address}>{event.source === "business" ? "its resource" : "its registration"}</a>;
-  if (event.source === "onboarding")
+  if (addressOfResource(event) === null || (event.source === "business" && journey.latestEventId === null)) return null;
+  if (event.source === "onboarding") {
     return (
-      <Step tone="ok" title="Stage noted">
-        It is a stage of {link}.
+      <Step tone="ok" title="Stage recorded">
+        It is a stage of <ResourceLink event={event}>its registration</ResourceLink>.
       </Step>
     );
+  }
   if (journey.latestEventId === event.id) {
     return (
       <Step tone="ok" title="State">
-        It is the latest that is known of {link}.
+        It is the latest state of <ResourceLink event={event}>its resource</ResourceLink>.
       </Step>
     );
   }
   return (
     <Step tone="idle" title="State">
-      Of {link} something newer is known, by <a href={eventAddress(journey.latestEventId ?? "")}>another event</a>.
+      A newer state of <ResourceLink event={event}>its resource</ResourceLink> came with{" "}
+      <a href={eventAddress(journey.latestEventId ?? "")}>another event</a>.
     </Step>
+  );
+}
+
+const tones = { delivered: "ok", pending: "wait", dead: "bad" } as const satisfies Record<DeliveryStatus, string>;
+
+interface DeliveryStepProps {
+  readonly delivery: DeliveryToDestination;
+  readonly now: number;
+}
+
+/** One delivery, attempt by attempt. */
+function DeliveryStep({ delivery, now }: DeliveryStepProps) {
+  const { destinationId, eventId, status, destination, attempts } = delivery;
+  return (
+    <li class={`step tone-${tones[status]}`}>
+      <div class="step-head step-destination">
+        <strong>
+          {destination === undefined ? (
+            <bdi class="mono">{destinationId}</bdi>
+          ) : (
+            <DestinationLink destination={destination} />
+          )}
+        </strong>
+        <State state={status} />
+        {destination === undefined ? null : (
+          <Press action={`${eventAddress(eventId)}/replay-to-destination`} name="destination_id" value={destinationId}>
+            Replay
+          </Press>
+        )}
+      </div>
+      <ol class="attempts" aria-label="Attempts">
+        {attempts.map((attempt) => (
+          <AttemptLine attempt={attempt} destinationId={destinationId} />
+        ))}
+      </ol>
+      <NextStep delivery={delivery} now={now} />
+    </li>
+  );
+}
+
+/** What each outcome of an attempt means. */
+export const attemptWords: Readonly<Record<Outcome, string>> = {
+  delivered: "succeeded",
+  gone: "refused for good",
+  redirected: "redirected, which is not followed",
+  rejected: "failed",
+  timed_out: "timed out",
+  unreachable: "not reached",
+  refused: "not sent: the relay refused to",
+  filtered: "not sent: the event no longer matches",
+  removed: "not sent: the destination was removed",
+};
+
+interface AttemptLineProps {
+  readonly attempt: Attempt;
+  readonly destinationId: string;
+}
+
+function AttemptLine({ attempt, destinationId }: AttemptLineProps) {
+  const { outcome, status, durationMs, responseExcerpt, retryAfterSeconds } = attempt;
+  if (!isAttempt(attempt)) {
+    return (
+      <li>
+        <Time at={attempt.at} />
+        <span class="attempt-failed">{attemptWords[outcome]}</span>
+      </li>
+    );
+  }
+  return (
+    <li>
+      <span class="attempt-number">{`Attempt ${attempt.attempt}`}</span>
+      <Time at={attempt.at} />
+      <span class={outcome === "delivered" ? "attempt-ok" : "attempt-failed"}>
+        {status === null ? attemptWords[outcome] : `${status}, ${attemptWords[outcome]}`}
+      </span>
+      <span class="attempt-took">in {durationInWords(durationMs)}</span>
+      {retryAfterSeconds === null ? null : (
+        <span class="attempt-took">Retry-After: {durationInWords(retryAfterSeconds * 1000)}</span>
+      )}
+      {responseExcerpt === null || responseExcerpt.trim() === "" ? null : (
+        <Excerpt id={`${destinationId}-${attempt.attempt}`} text={maskIbansIn(responseExcerpt)} />
+      )}
+    </li>
+  );
+}
+
+const SHORT = 80;
+
+/** A destination's answer may hold anything. The id keeps it open when the page is refreshed. */
+function Excerpt({ id, text }: { readonly id: string; readonly text: string }) {
+  if (text.length <= SHORT) return <bdi class="excerpt">{text}</bdi>;
+  return (
+    <details class="excerpt-more" id={id}>
+      <summary>
+        <bdi>{text.slice(0, SHORT)}…</bdi>
+      </summary>
+      <bdi class="excerpt">{text}</bdi>
+    </details>
+  );
+}
+
+function NextStep(props: DeliveryStepProps) {
+  const next = nextStep(props);
+  return next === null ? null : <p class="step-says">{next}</p>;
+}
+
+function nextStep({ delivery: { status, destination, attempts, nextAttemptAt }, now }: DeliveryStepProps): Child {
+  if (destination === undefined) {
+    return status === "dead"
+      ? "The destination was removed, which ended the delivery."
+      : "The destination was removed.";
+  }
+  if (status === "dead") return "There will be no further attempt.";
+  if (status === "delivered") return null;
+  if (!destination.enabled) return "The destination is paused. The delivery waits until it is resumed.";
+  if (destination.circuitOpenedAt !== null) {
+    return (
+      <>
+        The destination keeps failing: its circuit is open since <Time at={destination.circuitOpenedAt} />. It gets its
+        pending deliveries when a probe succeeds.
+      </>
+    );
+  }
+  if (destination.heldUntil !== null && destination.heldUntil > Math.max(now, nextAttemptAt ?? 0)) {
+    return (
+      <>
+        The destination asked for a pause. Nothing is sent to it before <Time at={destination.heldUntil} />.
+      </>
+    );
+  }
+  if (nextAttemptAt === null) return "The first attempt is about to start.";
+  const which = attempts.length === 0 ? "First attempt" : "Next attempt";
+  if (nextAttemptAt <= now) return `${which} is due now.`;
+  return (
+    <>
+      {which} at <Time at={nextAttemptAt} />, in {durationInWords(nextAttemptAt - now)}.
+    </>
   );
 }

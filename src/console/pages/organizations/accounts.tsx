@@ -1,8 +1,54 @@
+import { isObject } from "../../../platform/json.ts";
+import { type Money, readMoney, summaryOf } from "../../../qonto/summary.ts";
+import { resourceAddress, resourcesAddress } from "../../addresses.ts";
 import { EmptyState, linkTo } from "../../ui/table.tsx";
 import { Amount, Iban, State, TimeOfText } from "../../ui/values.tsx";
-import { resourceAddress, resourcesAddress } from "../../addresses.ts";
-import type { Account } from "./accounts-of.ts";
-import type { Money } from "./money.ts";
+
+/** Accounts on the page of an organization. The list of its resources has the others. */
+export const MOST_ACCOUNTS = 20;
+
+/** The latest state of a bank account. */
+export interface Account {
+  /** Null for an account that only its organization's profile names. */
+  readonly resourceId: string | null;
+  readonly name: string | null;
+  readonly iban: string | null;
+  readonly status: string | null;
+  readonly isDeleted: boolean;
+  readonly current: Money | null;
+  /** The balance without what is blocked for pending payments. */
+  readonly authorized: Money | null;
+  /** ISO 8601. */
+  readonly asOf: string | null;
+}
+
+/** Reads the `data` of `v1/accounts`, whatever is in it. */
+export function readAccount(data: unknown, about: Pick<Account, "resourceId" | "isDeleted" | "asOf">): Account {
+  const { title, iban, words } = summaryOf("v1/accounts", data);
+  const field = (name: string) => (isObject(data) ? data[name] : undefined);
+  return {
+    ...about,
+    name: title,
+    iban,
+    status: words[0] ?? null,
+    current: readMoney(field("balance") ?? field("current_balance"), field("currency")),
+    authorized: readMoney(field("authorized_balance"), field("currency")),
+  };
+}
+
+/** Qonto's API lists an organization's accounts in its profile. */
+export function readAccountsOfProfile(profile: unknown, asOf: string | null): Account[] {
+  const accounts = isObject(profile) ? profile["bank_accounts"] : undefined;
+  if (!Array.isArray(accounts)) return [];
+  return accounts
+    .filter(isObject)
+    .slice(0, MOST_ACCOUNTS)
+    .map((account) => {
+      const updatedAt = account["updated_at"];
+      const ownDate = typeof updatedAt === "string" ? updatedAt.slice(0, 40) : null;
+      return readAccount(account, { resourceId: null, isDeleted: false, asOf: ownDate ?? asOf });
+    });
+}
 
 interface AccountsProps {
   readonly organizationId: string;
@@ -11,16 +57,15 @@ interface AccountsProps {
   readonly areMore: boolean;
 }
 
-/** What is this company's balance? */
 export function Accounts({ organizationId, accounts, areMore }: AccountsProps) {
   return (
     <section aria-labelledby="balance">
       <h2 id="balance">Balance</h2>
       {accounts.length === 0 ? (
-        <EmptyState title="No account is known yet, and so no balance.">
+        <EmptyState title="No accounts yet">
           <p>
-            An account comes with the first event of <code>v1/accounts</code>; <code>npm run qonto -- reconcile</code>{" "}
-            asks for all there are.
+            They come with the events of <code>v1/accounts</code>. To ask Qonto for them, run{" "}
+            <code>npm run qonto -- reconcile</code>.
           </p>
         </EmptyState>
       ) : (
@@ -31,7 +76,7 @@ export function Accounts({ organizationId, accounts, areMore }: AccountsProps) {
             ))}
           </div>
           <p class="help">
-            Each amount is as the bank wrote it when it last said something of the account.
+            Amounts are as Qonto last sent them.
             {areMore ? (
               <>
                 {" "}
@@ -65,7 +110,7 @@ function AccountCard({ organizationId, account }: { readonly organizationId: str
         {status === null ? null : <bdi class="known-word">{status}</bdi>}
       </h3>
       <dl>
-        {balances.length === 0 ? <dd class="help">The bank has not said how much is on it.</dd> : null}
+        {balances.length === 0 ? <dd class="help">No balance yet.</dd> : null}
         {balances.map(({ label, money }, index) => (
           <div class={index === 0 ? "known-balance" : "known-balance-other"}>
             <dt>{label}</dt>

@@ -1,25 +1,32 @@
+import type { Child } from "hono/jsx";
 import { notFound } from "../../../api/requests.ts";
+import { isObject } from "../../../platform/json.ts";
+import { readId } from "../../../qonto/envelope.ts";
 import { readData } from "../../../qonto/resource.ts";
-import { MOST_TYPES, countUpTo, summaryAt, readCount } from "../../../store/organization-summaries.ts";
-import { summaries, readSummary } from "../../../store/resource-summaries.ts";
-import { addresses, resourcesAddress } from "../../addresses.ts";
-import { count } from "../../ui/values.tsx";
-import { linkTo } from "../../ui/table.tsx";
+import { readMoney, summaryOf } from "../../../qonto/summary.ts";
+import type { Database } from "../../../store/database.ts";
+import {
+  MOST_TYPES,
+  type OrganizationSummary,
+  countUpTo,
+  latestReceipts,
+  readCount,
+  summaryAt,
+} from "../../../store/organization-summaries.ts";
+import { readSummary, summaries } from "../../../store/resource-summaries.ts";
+import { addresses, resourceAddress, resourcesAddress } from "../../addresses.ts";
+import type { Console } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { type Console, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
-import { Accounts } from "./accounts.tsx";
-import { MOST_ACCOUNTS, readAccount, readAccountsOfProfile } from "./accounts-of.ts";
-import { findLastEvents } from "./list.tsx";
-import { ShowLastEvent } from "./last-event.tsx";
-import { Profile } from "./profile.tsx";
-import { nameOf } from "./name-of.ts";
-import { Trail } from "./trail.tsx";
+import { Trail } from "../../ui/navigation.tsx";
+import { EmptyState, linkTo } from "../../ui/table.tsx";
+import { Amount, Time, TimeOfText, count, maskIbansIn } from "../../ui/values.tsx";
+import { Accounts, MOST_ACCOUNTS, readAccount, readAccountsOfProfile } from "./accounts.tsx";
 
-/** Counting further would read each of them, on every look. */
+/** Counting further would read every resource on every visit. */
 const COUNTED_AT_MOST = 1_000;
 
-/** One company: its balance, who it is, and what is known of it. */
+/** One company: its balance, its profile, and its resources by type. */
 export function addOrganization(pages: Console): void {
   pages.get("/organizations/:id", async (c) => {
     const id = c.req.param("id");
@@ -42,19 +49,19 @@ export function addOrganization(pages: Console): void {
     const accounts = ofRows.length === 0 ? readAccountsOfProfile(profile, summary.profileAt) : ofRows;
     return showPage(
       c,
-      <Page title="Organization" viewer={viewerOf(c)} here={addresses.organizations}>
+      <Page title="Organization" here={addresses.organizations}>
         <Trail steps={[{ href: addresses.organizations, text: "Organizations" }]} />
         <p class="known-subject">
-          <bdi>{nameOf(summary.profileBody) ?? "Without a name yet"}</bdi>
+          <bdi>{organizationName(summary.profileBody)}</bdi>
         </p>
         <p class="known-more">
           <code>
             <bdi>{id}</bdi>
           </code>
           <span>
-            Last event: <ShowLastEvent lastEvent={lastEventOf(summary)} />
+            Last event: <LastEvent {...lastEventOf(summary)} />
           </span>
-          <a href={linkTo(addresses.events, { organization: id })}>Its events</a>
+          <a href={linkTo(addresses.events, { organization: id })}>Events</a>
         </p>
         <Accounts organizationId={id} accounts={accounts} areMore={rows.length > MOST_ACCOUNTS} />
         <Profile organizationId={id} profile={profile} asOf={summary.profileAt} />
@@ -62,6 +69,130 @@ export function addOrganization(pages: Console): void {
       </Page>,
     );
   });
+}
+
+/** Out of the latest event of `v1/organizations`. */
+export function organizationName(profileBody: string | null): string {
+  const name = profileBody === null ? null : summaryOf("v1/organizations", readData(profileBody)).title;
+  return name ?? "Without a name yet";
+}
+
+interface LastEventProps {
+  /** Unix milliseconds; null when it is older than the newest events that were searched. */
+  readonly at: number | null;
+  /** Receipt of the oldest event that was searched. */
+  readonly before: number;
+}
+
+export function LastEvent({ at, before }: LastEventProps) {
+  if (at !== null) return <Time at={at} show="relative" />;
+  return (
+    <span>
+      before <Time at={before} show="moment" />
+    </span>
+  );
+}
+
+/** Searches the newest events only for organizations with too many resources to compare. */
+export async function findLastEvents(
+  db: Database,
+  organizations: readonly OrganizationSummary[],
+): Promise<(organization: OrganizationSummary) => LastEventProps> {
+  const large = organizations.filter(({ lastEventAt }) => lastEventAt === null).map((one) => one.organizationId);
+  const receipts = large.length === 0 ? { at: new Map<string, number>(), since: 0 } : await latestReceipts(db, large);
+  return ({ organizationId, lastEventAt }) => ({
+    at: lastEventAt ?? receipts.at.get(organizationId) ?? null,
+    before: receipts.since,
+  });
+}
+
+interface ProfileProps {
+  readonly organizationId: string;
+  /** Null before the first event of `v1/organizations`. */
+  readonly profile: Readonly<Record<string, unknown>> | null;
+  readonly asOf: string | null;
+}
+
+type Kind = "text" | "money" | "day" | "time";
+
+const profileFields: readonly { readonly name: string; readonly label: string; readonly kind?: Kind }[] = [
+  { name: "legal_name", label: "Legal name" },
+  { name: "trade_name", label: "Trade name" },
+  { name: "status", label: "Status" },
+  { name: "legal_form", label: "Legal form" },
+  { name: "legal_number", label: "Legal number" },
+  { name: "legal_registration_date", label: "Registered", kind: "day" },
+  { name: "legal_share_capital", label: "Share capital", kind: "money" },
+  { name: "legal_sector", label: "Sector" },
+  { name: "legal_country", label: "Country" },
+  { name: "legal_address", label: "Address" },
+  { name: "address", label: "Address" },
+  { name: "locale", label: "Language" },
+  { name: "contract_signed_at", label: "Contract signed", kind: "time" },
+];
+
+function Profile({ organizationId, profile, asOf }: ProfileProps) {
+  const known = profileFields.flatMap(({ name, label, kind = "text" }) => {
+    const shown = showField(profile?.[name], kind);
+    return shown === null ? [] : [{ label, shown }];
+  });
+  return (
+    <section aria-labelledby="profile">
+      <h2 id="profile">Profile</h2>
+      {known.length === 0 ? (
+        <EmptyState title="No profile yet">
+          <p>
+            It comes with the first event of <code>v1/organizations</code>. To ask Qonto for it, run{" "}
+            <code>npm run qonto -- reconcile</code>.
+          </p>
+        </EmptyState>
+      ) : (
+        <>
+          <dl class="known-facts">
+            {known.map(({ label, shown }) => (
+              <div>
+                <dt>{label}</dt>
+                <dd>{shown}</dd>
+              </div>
+            ))}
+          </dl>
+          <p class="help">
+            {asOf === null ? null : (
+              <>
+                As of <TimeOfText text={asOf} />.{" "}
+              </>
+            )}
+            {/* The resource's id is the one in its data, if there is one. */}
+            <a href={resourceAddress(organizationId, "v1/organizations", readId(profile?.["id"]) ?? organizationId)}>
+              Whole profile and its events
+            </a>
+          </p>
+        </>
+      )}
+    </section>
+  );
+}
+
+const LONGEST_FIELD = 300;
+
+function showField(json: unknown, kind: Kind): Child | null {
+  const money = kind === "money" ? readMoney(json) : null;
+  if (money !== null) return <Amount value={money.value} currency={money.currency} />;
+  const text = textOf(json).trim();
+  if (text === "") return null;
+  if (kind === "day" || kind === "time") return <TimeOfText text={text} show={kind === "day" ? "day" : "instant"} />;
+  return <bdi>{maskIbansIn(text)}</bdi>;
+}
+
+/** The lines of an address that is an object are joined. */
+function textOf(json: unknown): string {
+  if (typeof json === "string") return json.slice(0, LONGEST_FIELD);
+  if (typeof json === "number") return String(json);
+  if (!isObject(json)) return "";
+  return Object.values(json)
+    .filter((value) => typeof value === "string" && value !== "")
+    .join(", ")
+    .slice(0, LONGEST_FIELD);
 }
 
 interface CountsProps {
@@ -73,7 +204,7 @@ function Counts({ organizationId, counts }: CountsProps) {
   const path = resourcesAddress(organizationId);
   return (
     <section aria-labelledby="counts">
-      <h2 id="counts">What is known of it</h2>
+      <h2 id="counts">Resources</h2>
       <ul class="known-counts">
         {counts.map(({ type, resources }) => (
           <li>
@@ -86,7 +217,7 @@ function Counts({ organizationId, counts }: CountsProps) {
       </ul>
       <p class="help">
         {counts.length < MOST_TYPES ? null : `The first ${MOST_TYPES} types. `}
-        What was deleted is counted as well. <a href={path}>All of it, by type and id</a>
+        With deleted resources. <a href={path}>All resources</a>
       </p>
     </section>
   );

@@ -1,13 +1,76 @@
-import type { World } from "../../../platform/world.ts";
-import type { Console } from "../../requests.ts";
-import { addList } from "./list.tsx";
-import { addOrganization } from "./organization.tsx";
+import { z } from "zod";
+import { cursorOf, encodeCursor } from "../../../api/requests.ts";
+import { toPage } from "../../../api/responses.ts";
+import { listSummaries, summaryAt } from "../../../store/organization-summaries.ts";
+import { addresses, organizationAddress } from "../../addresses.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
+import { Notice } from "../../ui/layout.tsx";
+import { FindForm } from "../../ui/navigation.tsx";
+import { EmptyState, ListPage } from "../../ui/table.tsx";
+import { ShortId } from "../../ui/values.tsx";
+import { LastEvent, addOrganization, findLastEvents, organizationName } from "./organization.tsx";
 import { addResource } from "./resource.tsx";
 import { addResources } from "./resources.tsx";
 
-/** The latest state: whose it is, what each has, and each thing with what happened to it. */
-export function addOrganizations(pages: Console, _world: World): void {
-  addList(pages);
+const PER_PAGE = 50;
+
+const listQuery = z.strictObject({
+  id: z.string().trim().optional(),
+  cursor: cursorOf(z.object({ id: z.string() })).optional(),
+});
+
+/** The latest state: organizations, their resources, and the events of each resource. */
+export function addOrganizations(pages: Console): void {
+  pages.get("/organizations", async (c) => {
+    const { id, cursor } = readQuery(c, listQuery);
+    const found = id === undefined ? null : await summaryAt(c.env.DB, id);
+    if (found !== null) return c.redirect(organizationAddress(found.organizationId), 303);
+    const { data: rows, next_cursor } = toPage(
+      await listSummaries(c.env.DB, cursor?.id ?? "", PER_PAGE + 1),
+      PER_PAGE,
+      { show: (row) => row, cursorAt: (row) => encodeCursor({ id: row.organizationId }) },
+    );
+    const lastEventOf = await findLastEvents(c.env.DB, rows);
+    return showPage(
+      c,
+      <ListPage
+        title="Organizations"
+        here={addresses.organizations}
+        lead="Companies with events, and their latest state at Qonto."
+        caption="Organizations in the order of their ids"
+        columns={[
+          {
+            title: "Organization",
+            cell: ({ organizationId, profileBody }) => (
+              <a href={organizationAddress(organizationId)}>
+                <bdi>{organizationName(profileBody)}</bdi>
+              </a>
+            ),
+          },
+          { title: "Id", cell: ({ organizationId }) => <ShortId id={organizationId} /> },
+          { title: "Last event", cell: (row) => <LastEvent {...lastEventOf(row)} /> },
+        ]}
+        rows={rows}
+        next={next_cursor}
+        empty={
+          <EmptyState title="No organizations yet">
+            <p>
+              The first event of the Business API brings its organization. See the <a href={addresses.events}>events</a>{" "}
+              or the <a href={addresses.quarantine}>quarantine</a>.
+            </p>
+          </EmptyState>
+        }
+      >
+        {id === undefined ? null : (
+          <Notice kind="bad">
+            There is no organization with the id <bdi>{id}</bdi>. Give the whole id.
+          </Notice>
+        )}
+        <FindForm action={addresses.organizations} label="Find an organization by its id" value={id} />
+      </ListPage>,
+    );
+  });
   addOrganization(pages);
   addResources(pages);
   addResource(pages);

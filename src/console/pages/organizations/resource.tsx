@@ -1,32 +1,31 @@
 import { z } from "zod";
-import { cursorOf, notFound } from "../../../api/requests.ts";
+import { cursorOf, encodeCursor, notFound } from "../../../api/requests.ts";
+import { readId } from "../../../qonto/envelope.ts";
 import { readData } from "../../../qonto/resource.ts";
-import { historyOf } from "../../../store/resource-events.ts";
+import { fieldAt, summaryOf } from "../../../qonto/summary.ts";
+import type { EventPosition } from "../../../store/event-list.ts";
+import { type EventOfResource, type ResourceHistory, historyOf } from "../../../store/resource-events.ts";
 import { summariesOf } from "../../../store/resource-summaries.ts";
 import { type ResourceRow, findResource } from "../../../store/resources.ts";
-import { addresses, eventAddress, organizationAddress, resourcesAddress } from "../../addresses.ts";
-import { Amount, Iban, ShortId, State, Time, TimeOfText } from "../../ui/values.tsx";
-import { linkTo } from "../../ui/table.tsx";
+import { addresses, eventAddress, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
-import { summaryOf } from "./summary.ts";
-import { SummaryWords } from "./summary-parts.tsx";
-import { History } from "./history.tsx";
-import { Related } from "./related.tsx";
-import { relatedIds } from "./related-ids.ts";
-import { Trail } from "./trail.tsx";
+import { Trail } from "../../ui/navigation.tsx";
+import { Table, linkTo } from "../../ui/table.tsx";
+import { Amount, Iban, ShortId, State, Time, TimeOfText } from "../../ui/values.tsx";
+import { SummaryWords } from "./resources.tsx";
 
 const resourceQuery = z.strictObject({
-  /** Without one it is the newest of that id. */
+  /** Without a type, the newest resource with the id is shown. */
   type: z.string().optional(),
-  /** A type without ids has one resource in each organization. */
+  /** Empty for a type that has one resource in each organization. */
   id: z.string().trim().default(""),
   cursor: cursorOf(z.object({ seq: z.number(), receivedAt: z.number() })).optional(),
 });
 
-/** What is it now, and what happened to it? */
+/** The latest state of one resource, and its events. */
 export function addResource(pages: Console): void {
   pages.get("/organizations/:id/resource", async (c) => {
     const organizationId = c.req.param("id");
@@ -40,7 +39,7 @@ export function addResource(pages: Console): void {
     ]);
     return showPage(
       c,
-      <Page title="Resource" viewer={viewerOf(c)} here={addresses.organizations}>
+      <Page title="Resource" here={addresses.organizations}>
         <Trail
           steps={[
             { href: addresses.organizations, text: "Organizations" },
@@ -53,8 +52,8 @@ export function addResource(pages: Console): void {
         <History resource={found} history={history} before={cursor} />
         <Related resources={related} />
         <section aria-labelledby="data">
-          <h2 id="data">Present data</h2>
-          <Json value={data} label="Present data" />
+          <h2 id="data">Data</h2>
+          <Json value={data} label="Data" />
         </section>
       </Page>,
     );
@@ -62,18 +61,18 @@ export function addResource(pages: Console): void {
 }
 
 function Subject({ resource, data }: { readonly resource: ResourceRow; readonly data: Record<string, unknown> }) {
-  const summary = summaryOf(resource.type, data);
+  const { title, money, iban, words } = summaryOf(resource.type, data);
   return (
     <>
       <p class="known-subject">
-        <bdi>{summary.title ?? resource.type}</bdi>{" "}
-        {summary.money === null ? null : <Amount value={summary.money.value} currency={summary.money.currency} />}
+        <bdi>{title ?? resource.type}</bdi>{" "}
+        {money === null ? null : <Amount value={money.value} currency={money.currency} />}
       </p>
       <p class="known-more">
         {resource.deleted ? <State state="paused">deleted</State> : null}
         <span class="known-words">
-          {summary.iban === null ? null : <Iban iban={summary.iban} />}
-          <SummaryWords words={summary.words} />
+          {iban === null ? null : <Iban iban={iban} />}
+          <SummaryWords words={words} />
         </span>
         <bdi>{resource.type}</bdi>
         {resource.resourceId === null ? null : (
@@ -86,16 +85,15 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
   );
 }
 
-/** Which event made it what it is, in a sentence. */
+/** The event that made the state what it is. */
 function Version({ resource }: { readonly resource: ResourceRow }) {
   const { event, deleted, versionAt, eventId, receivedAt } = resource;
   return (
     <p class="known-sentence">
-      It is as{" "}
+      Last changed by{" "}
       <a href={eventAddress(eventId)}>
-        the event <ShortId id={eventId} />
-      </a>{" "}
-      left it
+        event <ShortId id={eventId} />
+      </a>
       {event === null ? null : (
         <>
           {" "}
@@ -107,7 +105,134 @@ function Version({ resource }: { readonly resource: ResourceRow }) {
           , as of <TimeOfText text={versionAt} />
         </>
       )}
-      , received <Time at={receivedAt} />.{deleted ? " The bank has deleted it; this is the last it showed of it." : ""}
+      , received <Time at={receivedAt} />.{deleted ? " Qonto has deleted it: this is its last known state." : ""}
     </p>
   );
+}
+
+interface HistoryProps {
+  readonly resource: ResourceRow;
+  readonly history: ResourceHistory;
+  /** Where the search began; undefined: at the newest event. */
+  readonly before: EventPosition | undefined;
+}
+
+function History({ resource, history, before }: HistoryProps) {
+  return (
+    <section aria-labelledby="history">
+      <h2 id="history">Events</h2>
+      {history.events.length === 0 ? null : (
+        <Table
+          caption="Events of this resource, newest first"
+          rows={history.events}
+          columns={[
+            { title: "Event", cell: (event) => <EventLink event={event} resource={resource} /> },
+            { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
+            {
+              title: "Created",
+              cell: ({ createdAt }) => (createdAt === null ? "–" : <TimeOfText text={createdAt} show="relative" />),
+            },
+            { title: "Deliveries", cell: ({ outcome }) => <State state={outcome} /> },
+          ]}
+        />
+      )}
+      <SearchedRange resource={resource} history={history} before={before} />
+    </section>
+  );
+}
+
+function EventLink({ event, resource }: { readonly event: EventOfResource; readonly resource: ResourceRow }) {
+  return (
+    <span class="known-what">
+      <a href={eventAddress(event.id)}>
+        <bdi>{event.event ?? resource.type}</bdi>
+      </a>
+      {event.id === resource.eventId ? <span class="known-word">current state</span> : null}
+      <ShortId id={event.id} />
+    </span>
+  );
+}
+
+/** One page searches a bounded number of events: says which, and links to the others. */
+function SearchedRange({ resource, history: { events, next }, before }: HistoryProps) {
+  if (before === undefined && next === null) return <p class="help">All stored events were searched.</p>;
+  const path = resourceAddress(resource.organizationId, resource.type, resource.resourceId ?? "");
+  const from = (position: EventPosition) =>
+    `${path}&${new URLSearchParams({ cursor: encodeCursor(position) }).toString()}`;
+  return (
+    <>
+      <p class="help">
+        {events.length === 0 ? "No match among the events searched. " : ""}
+        Searched from {before === undefined ? "the newest event" : <Time at={before.receivedAt} />} back to{" "}
+        {next === null ? "the oldest" : <Time at={next.receivedAt} />}.
+      </p>
+      <p class="pager">
+        {before === undefined ? null : (
+          <a class="button button-plain" href={path}>
+            Newest events
+          </a>
+        )}
+        {next !== null && resource.seq < next.seq ? (
+          // The search begins before this position: the event is the first one found.
+          <a class="button button-plain" href={from({ seq: resource.seq + 1, receivedAt: resource.receivedAt })}>
+            Event of the current state
+          </a>
+        ) : null}
+        {next === null ? null : (
+          <a class="button button-plain" rel="next" href={from(next)}>
+            Older events
+          </a>
+        )}
+      </p>
+    </>
+  );
+}
+
+function Related({ resources }: { readonly resources: readonly ResourceRow[] }) {
+  if (resources.length === 0) return null;
+  return (
+    <section aria-labelledby="related">
+      <h2 id="related">Related resources</h2>
+      <ul class="known-counts">
+        {resources.map(({ organizationId, type, resourceId, body }) => (
+          <li>
+            <bdi class="known-aside">{type}</bdi>
+            <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
+              <bdi>{summaryOf(type, readData(body)).title ?? <ShortId id={resourceId ?? ""} />}</bdi>
+            </a>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** Fields with the id of another resource, in any type. */
+const relatedFields: Readonly<Record<string, string>> = {
+  bank_account_id: "v1/accounts",
+  "bank_account.id": "v1/accounts",
+  beneficiary_id: "v1/beneficiaries",
+  card_id: "v1/cards",
+  holder_id: "v1/memberships",
+  initiator_id: "v1/memberships",
+  recurring_transfer_id: "v1/recurring-transfers",
+  mandate_id: "v1/sepa-direct-debit-mandates",
+  transfer_id: "v1/transfers",
+};
+
+/** Fields that mean something else in other types. */
+const relatedFieldsOfType: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "v1/transfers": { transaction_id: "v1/transactions" },
+  "v1/client-invoices": { client_id: "v1/clients", "client.id": "v1/clients" },
+  "v1/payment-links": { resource_id: "v1/client-invoices" },
+};
+
+/** The resources that `data` names by id, each once. */
+export function relatedIds(type: string, data: unknown): { readonly type: string; readonly id: string }[] {
+  const ofType = Object.hasOwn(relatedFieldsOfType, type) ? relatedFieldsOfType[type] : undefined;
+  const found = Object.entries({ ...relatedFields, ...ofType }).flatMap(([path, named]) => {
+    const id = readId(fieldAt(data, path));
+    return id === null ? [] : [{ type: named, id }];
+  });
+  return [...new Map(found.map((one) => [JSON.stringify([one.type, one.id]), one])).values()];
 }

@@ -2,20 +2,17 @@ import { z } from "zod";
 import { cursorOf, encodeCursor, notFound } from "../../../api/requests.ts";
 import { toPage } from "../../../api/responses.ts";
 import { readData } from "../../../qonto/resource.ts";
+import { type Summary, summaryOf } from "../../../qonto/summary.ts";
 import { countUpTo, readCount } from "../../../store/organization-summaries.ts";
-import { summaries, readSummary } from "../../../store/resource-summaries.ts";
+import { readSummary, summaries } from "../../../store/resource-summaries.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { addresses, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
-import { Amount, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
-import { EmptyState, Filters, Pager, Table } from "../../ui/table.tsx";
+import { type Console, readQuery } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
 import { Field } from "../../ui/form.tsx";
-import { Page } from "../../ui/layout.tsx";
-import { type Console, readQuery, viewerOf } from "../../requests.ts";
-import { showPage } from "../../show-page.ts";
-import { FindForm } from "./find-form.tsx";
-import { type Summary, summaryOf } from "./summary.ts";
-import { SummaryWords } from "./summary-parts.tsx";
-import { Trail } from "./trail.tsx";
+import { FindForm } from "../../ui/navigation.tsx";
+import { type Column, EmptyState, ListPage } from "../../ui/table.tsx";
+import { Amount, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
 
 const PER_PAGE = 50;
 
@@ -24,7 +21,7 @@ const listQuery = z.strictObject({
   cursor: cursorOf(z.object({ type: z.string(), resourceId: z.string().nullable() })).optional(),
 });
 
-/** What does this company have? */
+/** The resources of one organization. */
 export function addResources(pages: Console): void {
   pages.get("/organizations/:id/resources", async (c) => {
     const id = c.req.param("id");
@@ -39,22 +36,21 @@ export function addResources(pages: Console): void {
       show: (row) => ({ ...row, summary: summaryOf(row.type, readData(row.body)) }),
       cursorAt: (row) => encodeCursor({ type: row.type, resourceId: row.resourceId }),
     });
-    const path = resourcesAddress(id);
     return showPage(
       c,
-      <Page
+      <ListPage
         title="Resources"
-        viewer={viewerOf(c)}
         here={addresses.organizations}
-        lead="What this organization has, each as the bank showed it last."
-      >
-        <Trail
-          steps={[
-            { href: addresses.organizations, text: "Organizations" },
-            { href: organizationAddress(id), text: <ShortId id={id} /> },
-          ]}
-        />
-        <Filters path={path}>
+        lead={
+          <>
+            Latest state of each resource of{" "}
+            <a href={organizationAddress(id)}>
+              organization <ShortId id={id} />
+            </a>
+            .
+          </>
+        }
+        filters={
           <Field label="Type">
             <select name="type">
               <option value="">All types</option>
@@ -65,69 +61,57 @@ export function addResources(pages: Console): void {
               ))}
             </select>
           </Field>
-        </Filters>
-        <FindForm action={`${organizationAddress(id)}/resource`} label="Or one of them, by its id" />
-        {rows.length === 0 ? (
-          <EmptyState title="Nothing of this type is known.">
+        }
+        caption="Resources in the order of type and id"
+        columns={columnsOf(id, rows, type)}
+        rows={rows}
+        next={next_cursor}
+        empty={
+          <EmptyState title="No resources of this type">
             <p>
-              <a href={path}>See all types</a>
+              <a href={resourcesAddress(id)}>Show all types</a>
             </p>
           </EmptyState>
-        ) : (
-          <Listed organizationId={id} rows={rows} isOfOneType={type !== undefined} />
-        )}
-        <Pager path={path} query={{ type, cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
-      </Page>,
+        }
+      >
+        <FindForm action={`${organizationAddress(id)}/resource`} label="Find a resource by its id" />
+      </ListPage>,
     );
   });
 }
 
 type Row = ResourceRow & { readonly summary: Summary };
 
-interface ListedProps {
-  readonly organizationId: string;
-  readonly rows: readonly Row[];
-  readonly isOfOneType: boolean;
-}
-
-function Listed({ organizationId, rows, isOfOneType }: ListedProps) {
-  const amount = {
+/** Amounts and IBANs have a column where a row has one. */
+function columnsOf(organizationId: string, rows: readonly Row[], type: string | undefined): readonly Column<Row>[] {
+  const amount: Column<Row> = {
     title: "Amount",
-    kind: "figure" as const,
-    cell: ({ summary: { money } }: Row) =>
-      money === null ? "–" : <Amount value={money.value} currency={money.currency} />,
+    kind: "figure",
+    cell: ({ summary: { money } }) => (money === null ? "–" : <Amount value={money.value} currency={money.currency} />),
   };
-  const iban = {
+  const iban: Column<Row> = {
     title: "IBAN",
-    cell: ({ summary }: Row) => (summary.iban === null ? "–" : <Iban iban={summary.iban} />),
+    cell: ({ summary }) => (summary.iban === null ? "–" : <Iban iban={summary.iban} />),
   };
-  const haveIbans = rows.some(({ summary }) => summary.iban !== null);
-  const haveAmounts = rows.some(({ summary }) => summary.money !== null);
-  return (
-    <Table
-      caption="Resources in the order of type and id"
-      rows={rows}
-      columns={[
-        { title: "What", cell: (row) => <What organizationId={organizationId} row={row} showsType={!isOfOneType} /> },
-        ...(haveAmounts ? [amount] : []),
-        ...(haveIbans ? [iban] : []),
-        { title: "State", cell: (row) => <Standing row={row} /> },
-        {
-          title: "As of",
-          cell: ({ versionAt }) => <AsOf text={versionAt} />,
-        },
-      ]}
-    />
-  );
+  return [
+    {
+      title: "Resource",
+      cell: (row) => <Name organizationId={organizationId} row={row} showsType={type === undefined} />,
+    },
+    ...(rows.some(({ summary }) => summary.money !== null) ? [amount] : []),
+    ...(rows.some(({ summary }) => summary.iban !== null) ? [iban] : []),
+    { title: "State", cell: (row) => <ResourceState row={row} /> },
+    { title: "As of", cell: ({ versionAt }) => <AsOf text={versionAt} /> },
+  ];
 }
 
-interface WhatProps {
+interface NameProps {
   readonly organizationId: string;
   readonly row: Row;
   readonly showsType: boolean;
 }
 
-function What({ organizationId, row, showsType }: WhatProps) {
+function Name({ organizationId, row, showsType }: NameProps) {
   const { type, resourceId, summary } = row;
   return (
     <span class="known-what known-lines">
@@ -146,7 +130,7 @@ function What({ organizationId, row, showsType }: WhatProps) {
   );
 }
 
-function Standing({ row: { deleted, summary } }: { readonly row: Row }) {
+function ResourceState({ row: { deleted, summary } }: { readonly row: Row }) {
   return (
     <span class="known-words">
       {deleted ? <State state="paused">deleted</State> : null}
@@ -156,5 +140,15 @@ function Standing({ row: { deleted, summary } }: { readonly row: Row }) {
 }
 
 function AsOf({ text }: { readonly text: string | null }) {
-  return <span class="known-time">{text === null ? "–" : <TimeOfText text={text} show="moment" />}</span>;
+  return <span class="known-time">{text === null ? "–" : <TimeOfText text={text} show="relative" />}</span>;
+}
+
+export function SummaryWords({ words }: Pick<Summary, "words">) {
+  return (
+    <>
+      {words.map((word) => (
+        <bdi class="known-word">{word}</bdi>
+      ))}
+    </>
+  );
 }

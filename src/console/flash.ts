@@ -1,0 +1,55 @@
+import type { ConsoleContext } from "./requests.ts";
+
+interface Flash {
+  readonly kind: "ok" | "info" | "bad";
+  readonly text: string;
+}
+
+const ok = (text: string): Flash => ({ kind: "ok", text });
+const info = (text: string): Flash => ({ kind: "info", text });
+const bad = (text: string): Flash => ({ kind: "bad", text });
+
+/** What a page says of the action that led to it. The query names one of these; nothing else of it is shown. */
+const flashes = {
+  "destination-created-before": info(
+    "This form was sent before, and its destination exists. The secret was shown that once. Rotate it if nobody has it.",
+  ),
+  "destination-changed": ok("The destination is changed."),
+  "destination-unchanged": info("The form held no change."),
+  "destination-paused": ok("The destination is paused. Its pending deliveries wait until it is resumed."),
+  "destination-resumed": ok(
+    "Pending deliveries are attempted now. If the destination was failing, one goes first as a probe.",
+  ),
+  "destination-deleted": ok("The destination is deleted. Its pending deliveries are dead."),
+  "secret-not-rotated": info("Nothing was rotated: the destination changed since the form was opened. Try again."),
+  "replay-started": ok("The replay has started. Its progress is shown below."),
+
+  "event-replayed": ok("The event is sent to each destination that matches and does not have it."),
+  "event-replayed-to-destination": ok("The event is sent to that destination. The answer appears under its name."),
+  "event-not-replayed": info("Nothing was sent: each matching destination has the event, or is being sent it."),
+  "event-busy": info("Nothing was sent: an attempt at that destination is running."),
+
+  "dead-letter-replayed": ok("The message is back in its queue and is handled within seconds."),
+  "dead-letter-deleted": ok("The dead letter is deleted. Only the audit record remains."),
+
+  "quarantine-released": ok("The event is released and is sent to the destinations that match."),
+  "quarantine-settled-before": info("The event was released or received before. Nothing was sent a second time."),
+  "quarantine-deleted": ok("The event is deleted. No destination gets it, and only the audit record remains."),
+  "quarantine-released-all": ok("The stale events of that page are released. Each is sent once."),
+  "quarantine-released-some": bad(
+    "Some events could not be released and remain below. Release them again in a moment.",
+  ),
+} as const satisfies Readonly<Record<string, Flash>>;
+
+export type Done = keyof typeof flashes;
+
+/** Null for a word that no action writes. */
+export function readFlash(done: string | undefined): Flash | null {
+  return done !== undefined && Object.hasOwn(flashes, done) ? flashes[done as Done] : null;
+}
+
+/** Leads from an action to a page that says what was done. */
+export function redirectDone(c: ConsoleContext, address: string, done: Done): Response {
+  const [path = "", hash] = address.split("#");
+  return c.redirect(`${path}?done=${done}${hash === undefined ? "" : `#${hash}`}`, 303);
+}

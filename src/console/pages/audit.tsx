@@ -1,0 +1,289 @@
+import { z } from "zod";
+import { auditWindow } from "../../api/audit.ts";
+import type { Action } from "../../api/audited.ts";
+import { cursorOf, encodeCursor } from "../../api/requests.ts";
+import type { Destination } from "../../domain/destination.ts";
+import { isObject, parseJsonLosslessly } from "../../platform/json.ts";
+import { timeOfId } from "../../platform/sortable-id.ts";
+import { type AuditRecord, listAudit } from "../../store/audit.ts";
+import { findDestinations } from "../../store/destinations.ts";
+import { addresses, deadLetterAddress, eventAddress, quarantinedAddress } from "../addresses.ts";
+import { type Console, readQuery } from "../requests.ts";
+import { showPage } from "../show-page.tsx";
+import { DestinationLink } from "../ui/destination.tsx";
+import { Field, MomentField, moment } from "../ui/form.tsx";
+import { type Column, EmptyState, ListPage, linkTo } from "../ui/table.tsx";
+import { ShortId, State, Time, maskIbansIn } from "../ui/values.tsx";
+
+const PER_PAGE = 50;
+
+const actions: Readonly<Record<Action, string>> = {
+  "destination.created": "Added a destination",
+  "destination.changed": "Changed a destination",
+  "destination.deleted": "Deleted a destination",
+  "destination.secret_rotated": "Rotated a destination's secret",
+  "destination.tested": "Sent a destination a test event",
+  "destination.replayed": "Replayed events to a destination",
+  "event.replayed": "Replayed an event",
+  "quarantine.released": "Released an event from quarantine",
+  "quarantine.dropped": "Deleted an event from quarantine",
+  "dead_letter.replayed": "Replayed a dead letter",
+  "dead_letter.dropped": "Deleted a dead letter",
+  "token.created": "Created a token",
+  "token.revoked": "Revoked a token",
+};
+
+/** Another version of the relay may have written an action that this one does not know. */
+function actionName(action: string): string {
+  return new Map(Object.entries(actions)).get(action) ?? action;
+}
+
+const query = z.object({
+  token: z.string().optional(),
+  action: z.enum(Object.keys(actions), "Is no action of the audit trail").optional(),
+  subject: z.string().trim().optional(),
+  since: moment.optional(),
+  until: moment.optional(),
+  cursor: cursorOf(z.object({ id: z.string() })).optional(),
+});
+
+type Filtered = Omit<z.output<typeof query>, "cursor">;
+
+/** Who did what, and when. */
+export function addAudit(pages: Console): void {
+  pages.get("/audit", async (c) => {
+    const { cursor, ...filters } = readQuery(c, query);
+    const { token, action, subject, since, until } = filters;
+    const window = auditWindow({ since, until, cursor });
+    const { records, next } = await listAudit(c.env.DB, { ...window, token, action, subject, limit: PER_PAGE });
+    const destinations = await findDestinations(c.env.DB, [...new Set(records.map((record) => record.subject))]);
+    return showPage(
+      c,
+      <ListPage
+        title="Audit trail"
+        here={addresses.audit}
+        lead="Changes by the console and the API, newest first. Secrets and tokens are never recorded."
+        filters={<AuditFilters {...filters} />}
+        caption="Changes, newest first"
+        columns={columnsWith(destinations)}
+        rows={records}
+        next={next === null ? null : encodeCursor({ id: next })}
+        empty={<Nothing isFiltered={Object.keys(filters).length > 0} />}
+      />,
+    );
+  });
+}
+
+function AuditFilters({ token, action, subject, since, until }: Filtered) {
+  return (
+    <>
+      <Field label="Actor">
+        <input
+          name="token"
+          value={token}
+          placeholder="admin, or ada@example.com"
+          autocapitalize="off"
+          spellcheck={false}
+        />
+      </Field>
+      <Field label="Action">
+        <select name="action">
+          <option value="">All actions</option>
+          {Object.entries(actions).map(([name, words]) => (
+            <option value={name} selected={name === action}>
+              {words}
+            </option>
+          ))}
+        </select>
+      </Field>
+      <Field label="Subject">
+        <input name="subject" value={subject} placeholder="Whole id" autocapitalize="off" spellcheck={false} />
+      </Field>
+      <MomentField label="From" name="since" value={since} />
+      <MomentField label="Before" name="until" value={until} />
+    </>
+  );
+}
+
+/** `destinations`: the subjects that are destinations and exist. */
+function columnsWith(destinations: readonly Destination[]): readonly Column<AuditRecord>[] {
+  return [
+    {
+      title: "Action",
+      cell: ({ action }) => (
+        <bdi class="audit-action" title={action}>
+          {actionName(action)}
+        </bdi>
+      ),
+    },
+    {
+      title: "Subject",
+      cell: (record) => <Subject record={record} destination={destinations.find(({ id }) => id === record.subject)} />,
+    },
+    {
+      title: "Actor",
+      cell: ({ token }) => (
+        <span class="audit-subject">
+          <a href={linkTo(addresses.audit, { token })}>
+            <bdi>{token}</bdi>
+          </a>
+        </span>
+      ),
+    },
+    { title: "Time", cell: ({ id }) => <Time at={timeOfId(id)} show="relative" /> },
+    { title: "Change", cell: (record) => <Change {...record} /> },
+    { title: "Outcome", cell: ({ outcome }) => <Outcome outcome={outcome} /> },
+  ];
+}
+
+function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
+  return isFiltered ? (
+    <EmptyState title="No record matches the filter">
+      <p>
+        <a href={addresses.audit}>Show all records</a>
+      </p>
+    </EmptyState>
+  ) : (
+    <EmptyState title="No changes yet">
+      <p>
+        Every change is recorded here. Start with <a href={addresses.destinations}>a destination</a>.
+      </p>
+    </EmptyState>
+  );
+}
+
+interface SubjectProps {
+  readonly record: AuditRecord;
+  /** Undefined when the subject is none, or was deleted. */
+  readonly destination: Destination | undefined;
+}
+
+function Subject({ record: { action, subject }, destination }: SubjectProps) {
+  const address = addressOf(action, subject);
+  const name = <ShortId id={subject} />;
+  return (
+    <span class="audit-subject">
+      {destination !== undefined ? (
+        <DestinationLink destination={destination} />
+      ) : address === null ? (
+        name
+      ) : (
+        <a href={address}>{name}</a>
+      )}
+    </span>
+  );
+}
+
+/** Null where the subject has no page, or none any more. */
+function addressOf(action: string, subject: string): string | null {
+  switch (action) {
+    case "event.replayed":
+      return eventAddress(subject);
+    case "quarantine.released":
+      return quarantinedAddress(subject);
+    case "dead_letter.replayed":
+      return deadLetterAddress(subject);
+    default:
+      return null;
+  }
+}
+
+const explanations = {
+  begun: "Still running, or the relay died before the end: look at the subject.",
+  failed: "The relay or D1 failed, perhaps half-way: look at the subject, then try again.",
+} as const;
+
+function Outcome({ outcome }: Pick<AuditRecord, "outcome">) {
+  if (outcome === "done") return <State state="done" />;
+  return (
+    <span>
+      <State state={outcome} />
+      <span class="audit-why">{explanations[outcome]}</span>
+    </span>
+  );
+}
+
+/** Longer values are cut. */
+const LONGEST_VALUE = 160;
+/** More changed fields than this are folded. */
+const FIELDS_SHOWN = 3;
+
+/** The fields that changed, before and after. */
+function Change({ before, after, outcome }: Pick<AuditRecord, "before" | "after" | "outcome">) {
+  const [was, is] = [readFields(before), readFields(after)];
+  const names = [...new Set([...Object.keys(was ?? {}), ...Object.keys(is ?? {})])];
+  const changed = names.filter((name) => was === null || is === null || !isSame(was[name], is[name]));
+  if (names.length === 0) return <span class="soft">No details</span>;
+  if (changed.length === 0) return <span class="soft">No change</span>;
+  const fields = (
+    <dl class="field-changes">
+      {changed.map((name) => (
+        <div>
+          <dt>
+            <bdi>{name}</bdi>
+          </dt>
+          <dd>
+            {was === null ? null : <Was value={was[name]} isGone={outcome === "done"} />}
+            {was === null || is === null ? null : <span aria-hidden="true"> → </span>}
+            {is === null ? null : <Is value={is[name]} />}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+  if (changed.length <= FIELDS_SHOWN) return fields;
+  return (
+    <details>
+      <summary>{changed.length} fields</summary>
+      {fields}
+    </details>
+  );
+}
+
+/** Only a finished action is known to have replaced the value. */
+function Was({ value, isGone }: { readonly value: unknown; readonly isGone: boolean }) {
+  const text = <bdi>{textOf(value)}</bdi>;
+  if (!isGone) return <>was {text}</>;
+  return (
+    <>
+      <span class="unseen">was </span>
+      <del>{text}</del>
+    </>
+  );
+}
+
+function Is({ value }: { readonly value: unknown }) {
+  return (
+    <>
+      <span class="unseen"> is now </span>
+      <ins>
+        <bdi>{textOf(value)}</bdi>
+      </ins>
+    </>
+  );
+}
+
+/** A value that is no object is one field without a name. */
+function readFields(json: string | null): Readonly<Record<string, unknown>> | null {
+  if (json === null) return null;
+  const value = tryParse(json);
+  return isObject(value) ? value : { "": value };
+}
+
+function tryParse(json: string): unknown {
+  try {
+    return parseJsonLosslessly(json);
+  } catch {
+    return json;
+  }
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+function textOf(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  const text = maskIbansIn(typeof value === "string" ? value : JSON.stringify(value));
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
+}

@@ -1,0 +1,174 @@
+import { z } from "zod";
+import { existingDestination } from "../../../api/actions/destinations.ts";
+import { rotateDestinationSecret } from "../../../api/actions/rotate-destination-secret.ts";
+import type { Destination } from "../../../domain/destination.ts";
+import { ProblemError } from "../../../platform/problem.ts";
+import type { World } from "../../../platform/world.ts";
+import { addresses, destinationActionAddress, destinationAddress } from "../../addresses.ts";
+import go from "../../assets/snippets/go.txt";
+import node from "../../assets/snippets/node.txt";
+import php from "../../assets/snippets/php.txt";
+import python from "../../assets/snippets/python.txt";
+import ruby from "../../assets/snippets/ruby.txt";
+import { redirectDone } from "../../flash.ts";
+import { type Console, readForm } from "../../requests.ts";
+import { showPage } from "../../show-page.tsx";
+import { destinationName } from "../../ui/destination.tsx";
+import { Button, Field, Form, Press } from "../../ui/form.tsx";
+import { Notice, Page } from "../../ui/layout.tsx";
+import { durationInWords } from "../../ui/values.tsx";
+
+const overlaps = [
+  { seconds: 3_600, title: "1 hour" },
+  { seconds: 86_400, title: "1 day" },
+  { seconds: 7 * 86_400, title: "7 days" },
+  { seconds: 30 * 86_400, title: "30 days" },
+  { seconds: 0, title: "None: the old secret is lost or leaked" },
+] as const;
+
+const USUAL_SECONDS = 86_400;
+
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, "Is no whole number")
+  .transform(Number);
+
+const fields = z.object({
+  overlap_seconds: wholeNumber.refine((seconds) => overlaps.some((one) => one.seconds === seconds), "Is no choice"),
+  /** The destination's last change that the form knows. It keeps a form that is sent twice from rotating twice. */
+  updated_at: wholeNumber,
+});
+
+export function addDestinationRotation(pages: Console, world: World): void {
+  pages.get("/destinations/:id/rotate", async (c) => {
+    const destination = await existingDestination(c, c.req.param("id"));
+    return showPage(c, <RotatePage destination={destination} />);
+  });
+
+  pages.post("/destinations/:id/rotate", async (c) => {
+    const { overlap_seconds, updated_at } = await readForm(c, fields);
+    const destination = await existingDestination(c, c.req.param("id"));
+    if (destination.updatedAt !== updated_at) {
+      return redirectDone(c, destinationAddress(destination.id), "secret-not-rotated");
+    }
+    try {
+      const secret = await rotateDestinationSecret(c, world, destination.id, overlap_seconds);
+      const why = `The secret was rotated. ${sayOverlap(overlap_seconds)}`;
+      return showPage(c, <SecretPage destination={destination} secret={secret} why={why} />);
+    } catch (error) {
+      if (!(error instanceof ProblemError && error.problem.code === "too_many_rotations")) throw error;
+      return showPage(c, <RotatePage destination={destination} refusal={error.problem.detail} />, 409);
+    }
+  });
+}
+
+function sayOverlap(seconds: number): string {
+  if (seconds === 0) return "The old secret no longer signs.";
+  return `The old secret also signs for ${durationInWords(seconds * 1000)}. ${oneSignature}`;
+}
+
+const oneSignature =
+  "X-Qonto-Signature has room for one signature: that of the oldest secret, until its overlap ends. Let the receiver accept both.";
+
+interface RotatePageProps {
+  readonly destination: Destination;
+  /** Why the rotation was refused. */
+  readonly refusal?: string;
+}
+
+function RotatePage({ destination, refusal }: RotatePageProps) {
+  return (
+    <Page
+      title={`Rotate the secret of ${destinationName(destination)}`}
+
+      here={addresses.destinations}
+      lead="The next page shows the new secret, once. Both secrets sign until the overlap ends."
+    >
+      {refusal === undefined ? null : <Notice kind="bad">{refusal}</Notice>}
+      <Form action={destinationActionAddress(destination.id, "rotate")} class="destination-form stack">
+        <input type="hidden" name="updated_at" value={String(destination.updatedAt)} />
+        <Field label="Overlap" help={oneSignature}>
+          <select name="overlap_seconds">
+            {overlaps.map(({ seconds, title }) => (
+              <option value={String(seconds)} selected={seconds === USUAL_SECONDS}>
+                {title}
+              </option>
+            ))}
+          </select>
+        </Field>
+        <p class="actions">
+          <Button kind="main">Rotate secret</Button>
+          <a class="button button-plain" href={destinationAddress(destination.id)}>
+            Cancel
+          </a>
+        </p>
+      </Form>
+    </Page>
+  );
+}
+
+interface SecretPageProps {
+  readonly destination: Destination;
+  readonly secret: string;
+  /** What happened. */
+  readonly why: string;
+}
+
+/** The only page that ever shows a secret. It answers a form and has no address, so nobody can come back to it. */
+export function SecretPage({ destination, secret, why }: SecretPageProps) {
+  return (
+    <Page title={destinationName(destination)} here={addresses.destinations}>
+      <Notice kind="ok">
+        {why} This is its secret, shown only once: pass it to the destination before you leave this page.
+      </Notice>
+      <p class="secret">
+        <code id="secret">{secret}</code>
+        <button type="button" class="button button-plain" data-copy="secret" hidden>
+          Copy
+        </button>
+      </p>
+      <p class="help">A lost secret cannot be shown again: rotate it on the destination's page.</p>
+      <div class="actions">
+        <Press action={destinationActionAddress(destination.id, "test")} kind="main">
+          Send test event
+        </Press>
+        <a class="button button-plain" href={destinationAddress(destination.id)}>
+          Go to the destination
+        </a>
+      </div>
+      <Snippets />
+    </Page>
+  );
+}
+
+const languages = [
+  { id: "node", name: "Node", text: node },
+  { id: "python", name: "Python", text: python },
+  { id: "go", name: "Go", text: go },
+  { id: "php", name: "PHP", text: php },
+  { id: "ruby", name: "Ruby", text: ruby },
+];
+
+/** A test runs each snippet. */
+function Snippets() {
+  return (
+    <section aria-labelledby="verify" class="snippets">
+      <h2 id="verify">Verification</h2>
+      <p class="help">
+        The destination verifies the raw body, with a Standard Webhooks library or by hand. It answers with any 2xx, and
+        ignores a <code>webhook-id</code> that it already has.
+      </p>
+      {languages.map(({ id, name, text }, index) => (
+        <details open={index === 0}>
+          <summary>{name}</summary>
+          <pre tabindex={0} aria-label={`Verification in ${name}`} role="region">
+            <code id={`snippet-${id}`}>{text}</code>
+          </pre>
+          <button type="button" class="button button-plain" data-copy={`snippet-${id}`} hidden>
+            Copy
+          </button>
+        </details>
+      ))}
+    </section>
+  );
+}

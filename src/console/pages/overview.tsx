@@ -1,0 +1,300 @@
+import type { Child } from "hono/jsx";
+import { type Health, judgeHealth } from "../../api/judge-health.ts";
+import type { Counters } from "../../domain/counters.ts";
+import { logFailure } from "../../platform/log.ts";
+import { withTimeout } from "../../platform/timeout.ts";
+import type { World } from "../../platform/world.ts";
+import { OUTCOMES_CHARTED_AT_MOST } from "../../store/event-outcomes.ts";
+import { explained } from "../../store/schema.ts";
+import { addresses, newDestinationAddress } from "../addresses.ts";
+import { type Console, ROOT } from "../requests.ts";
+import { showPage } from "../show-page.tsx";
+import { Chart, Figure, Figures } from "../ui/chart.tsx";
+import { DestinationLink, DestinationTable, countPaused, failingDestinations } from "../ui/destination.tsx";
+import { Notice, Page } from "../ui/layout.tsx";
+import { EmptyState } from "../ui/table.tsx";
+import { State, type StateName, Time, count, durationInWords } from "../ui/values.tsx";
+import { type OverviewFigures, readFigures } from "./overview-figures.ts";
+
+/** While D1 is slow the page shows the health and no figures. */
+const FIGURES_TIMEOUT_MS = 5_000;
+
+/** Is the relay healthy? */
+export function addOverview(pages: Console, world: World, counters: Counters): void {
+  pages.get("/", async (c) => {
+    const now = world.now();
+    const [health, read] = await Promise.all([
+      judgeHealth(c.env, now, world),
+      withTimeout(readFigures(c.env, counters, now), FIGURES_TIMEOUT_MS, world),
+    ]);
+    if (read.state === "failed") logFailure("console-overview", await explained(c.env.DB, read.error));
+    const figures = read.state === "done" ? read.value : null;
+    return showPage(
+      c,
+      <Page title="Overview" here={ROOT} failing={failingDestinations(figures?.destinations ?? []).length}>
+        <div id="overview" data-live="15">
+          <RelayState health={health} figures={figures} />
+          {figures === null ? (
+            <Notice kind="bad">{whyNoFigures(health)}</Notice>
+          ) : (
+            <>
+              <Traffic figures={figures} now={now} />
+              <Destinations destinations={figures.destinations} now={now} />
+              <Ledger {...figures.ledger} until={now} />
+            </>
+          )}
+          <Checks health={health} figures={figures} />
+        </div>
+      </Page>,
+    );
+  });
+}
+
+function whyNoFigures({ checks }: Health): string {
+  return checks.database.status === "ok" && checks.schema.status === "degraded"
+    ? "The database lacks tables. Every event is refused until it has them; Qonto sends it again."
+    : "D1 does not give the figures now. Events are received all the same.";
+}
+
+interface HealthProps {
+  readonly health: Health;
+  /** Null while D1 does not give them. */
+  readonly figures: OverviewFigures | null;
+}
+
+/** The state in one sentence, and every check that fails. */
+function RelayState({ health, figures }: HealthProps) {
+  const faults = Object.values(health.checks).filter(({ status }) => status === "degraded");
+  const { state, sentence } = relayState(faults.length > 0, figures);
+  return (
+    <section class={`verdict verdict-${state === "healthy" ? "ok" : state}`} aria-label="State of the relay">
+      <p class="verdict-sentence">
+        <State state={state} /> {sentence}
+      </p>
+      {faults.length === 0 ? null : (
+        <ul>
+          {[...new Set(faults.map(({ detail }) => detail))].map((detail) => (
+            <li>
+              <Detail text={detail} figures={figures} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function relayState(isDegraded: boolean, figures: OverviewFigures | null): { state: StateName; sentence: Child } {
+  if (isDegraded) return { state: "degraded", sentence: "A health check fails." };
+  const [first, ...more] = failingDestinations(figures?.destinations ?? []);
+  if (first === undefined) return { state: "healthy", sentence: healthySentence(figures) };
+  const sentence = (
+    <>
+      Events are stored, but <DestinationLink destination={first} />
+      {more.length === 0 ? " is failing." : ` and ${more.length} more are failing.`}
+    </>
+  );
+  return { state: "failing", sentence };
+}
+
+function healthySentence(figures: OverviewFigures | null): string {
+  if (figures === null) return "Events are received.";
+  const all = figures.destinations.length;
+  if (all === 0) return "The relay is ready. There are no destinations yet.";
+  if (figures.ledger.ledger.received === 0) return "The relay is ready. No events in the last 24 hours.";
+  const paused = countPaused(figures.destinations);
+  if (paused === 0) return "Events arrive and are delivered.";
+  if (paused === all) return `Events are stored, but ${all === 1 ? "the destination" : "every destination"} is paused.`;
+  return `Events arrive and are delivered. ${paused} of ${all} destinations ${paused === 1 ? "is" : "are"} paused.`;
+}
+
+/** The health is public and knows destinations by id. Here they have names. */
+function Detail({ text, figures }: { readonly text: string; readonly figures: OverviewFigures | null }) {
+  return (
+    <>
+      {text.split(/\b(dst_\w+)/).map((part) => {
+        const destination = figures?.destinations.find(({ id }) => id === part);
+        return destination === undefined ? part : <DestinationLink destination={destination} />;
+      })}
+    </>
+  );
+}
+
+const seriesOfHour = [
+  { key: "delivered", label: "Delivered", tone: "ok" },
+  { key: "pending", label: "Pending", tone: "wait" },
+  { key: "dead", label: "Dead", tone: "bad" },
+  { key: "unmatched", label: "Unmatched", tone: "idle" },
+] as const;
+
+const seriesOfDay = [
+  { key: "accepted", label: "Accepted", tone: "ok" },
+  { key: "duplicate", label: "Duplicate", tone: "idle" },
+  { key: "quarantined", label: "Quarantined", tone: "wait" },
+  { key: "refused", label: "Refused", tone: "bad" },
+] as const;
+
+function Traffic({ figures, now }: { readonly figures: OverviewFigures; readonly now: number }) {
+  const { hour, day, acknowledgement, attempts, ended, oldestPendingAt, waiting } = figures;
+  const inHour = hour.slots.flatMap(({ counts }) => Object.values(counts)).reduce((sum, events) => sum + events, 0);
+  return (
+    <>
+      <section aria-labelledby="flow">
+        <h2 id="flow">Last 24 hours</h2>
+        <Figures>
+          <Figure
+            label="Acknowledged in"
+            value={boundInWords(acknowledgement.p99Ms)}
+            note={`p99; median ${boundInWords(acknowledgement.p50Ms)}`}
+          />
+          <Figure label="Delivered" value={count(ended.delivered)} note={`${count(ended.dead)} dead`} />
+          <Figure
+            label="Failed attempts"
+            value={count(attempts.failed)}
+            note={`of ${count(attempts.delivered + attempts.failed)}`}
+            {...(attempts.failed > 0 ? { tone: "bad" as const } : {})}
+          />
+          <Figure
+            label="Oldest pending"
+            value={oldestPendingAt === null ? "none" : durationInWords(now - oldestPendingAt)}
+            note={
+              oldestPendingAt === null ? (
+                "no pending deliveries"
+              ) : (
+                <>
+                  since <Time at={oldestPendingAt} />
+                </>
+              )
+            }
+          />
+          <Figure
+            label="Quarantine"
+            value={count(waiting.quarantined)}
+            note={<a href={addresses.quarantine}>Decide</a>}
+          />
+          <Figure
+            label="Dead letters"
+            value={count(waiting.deadLetters)}
+            note={<a href={addresses.deadLetters}>Replay</a>}
+          />
+        </Figures>
+      </section>
+      <div class="pair">
+        <section aria-labelledby="hour">
+          <h2 id="hour">Events, last hour</h2>
+          <Chart
+            id="chart-hour"
+            title="Events of the last hour by state"
+            series={seriesOfHour}
+            slots={hour.slots}
+            endsAt={hour.endsAt}
+          />
+          {inHour < OUTCOMES_CHARTED_AT_MOST ? null : (
+            <p class="help">The newest {count(OUTCOMES_CHARTED_AT_MOST)} events are shown.</p>
+          )}
+        </section>
+        <section aria-labelledby="day">
+          <h2 id="day">Requests, last 24 hours</h2>
+          <Chart
+            id="chart-day"
+            title="Requests of the last 24 hours by answer"
+            series={seriesOfDay}
+            slots={day.slots}
+            endsAt={day.endsAt}
+          />
+          <p class="help">A stale event counts as refused. It is in quarantine unless it is known already.</p>
+        </section>
+      </div>
+    </>
+  );
+}
+
+/** A percentile of a histogram is known by its bucket's upper bound. */
+function boundInWords(ms: number | null): string {
+  if (ms === null) return "–";
+  return ms === Infinity ? "> 1 s" : `≤ ${ms} ms`;
+}
+
+function Destinations({ destinations, now }: Pick<OverviewFigures, "destinations"> & { readonly now: number }) {
+  return (
+    <section aria-labelledby="destinations">
+      <h2 id="destinations">
+        <a href={addresses.destinations}>Destinations</a>
+      </h2>
+      {destinations.length === 0 ? (
+        <EmptyState title="No destinations yet">
+          <p>
+            <a href={newDestinationAddress}>Add the first destination</a>: its URL and the event types it gets.
+          </p>
+        </EmptyState>
+      ) : (
+        <DestinationTable destinations={destinations} now={now} />
+      )}
+    </section>
+  );
+}
+
+/** Every event is in exactly one state, which the equation shows. */
+function Ledger({ ledger, isBalanced, since, until }: OverviewFigures["ledger"] & { readonly until: number }) {
+  const terms = ["settled", "pending", "unmatched", "quarantined"] as const;
+  return (
+    <section aria-labelledby="ledger">
+      <h2 id="ledger">Ledger</h2>
+      <p class="equation">
+        <Term label="received" value={ledger.received} />
+        {terms.map((term, index) => (
+          <>
+            <span class="operator">{index === 0 ? "=" : "+"}</span>
+            <Term label={term} value={ledger[term]} />
+          </>
+        ))}
+      </p>
+      <p class="help">
+        <State state={isBalanced ? "ok" : "degraded"}>{isBalanced ? "balanced" : "not balanced"}</State>, with the
+        deliveries of each destination, from <Time at={since} /> to <Time at={until} />.{" "}
+        {ledger.duplicates === 1 ? "1 duplicate is" : `${count(ledger.duplicates)} duplicates are`} counted beside it.
+      </p>
+    </section>
+  );
+}
+
+function Term({ label, value }: { readonly label: string; readonly value: number }) {
+  return (
+    <span class="term">
+      <strong>{count(value)}</strong> {label}
+    </span>
+  );
+}
+
+const checkNames: Readonly<Record<keyof Health["checks"], string>> = {
+  configuration: "Configuration",
+  database: "Database",
+  schema: "Schema",
+  cron: "Cron",
+  fan_out: "First attempts",
+  deliveries: "Retries",
+  open_circuits: "Open circuits",
+  dead_letters: "Dead letters",
+  secrets: "Secrets",
+  storage: "Storage",
+};
+
+function Checks({ health, figures }: HealthProps) {
+  return (
+    <section aria-labelledby="checks">
+      <h2 id="checks">Health checks</h2>
+      <dl class="checks">
+        {Object.entries(health.checks).map(([name, { status, detail }]) => (
+          <div>
+            <dt>
+              <State state={status}>{checkNames[name as keyof Health["checks"]]}</State>
+            </dt>
+            <dd>
+              <Detail text={detail} figures={figures} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,294 @@
+import { z } from "zod";
+import { dropFromQuarantine, releaseFromQuarantine } from "../../api/actions/quarantine.ts";
+import { type Acting, cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
+import { toPage } from "../../api/responses.ts";
+import { logFailure } from "../../platform/log.ts";
+import type { World } from "../../platform/world.ts";
+import {
+  type FoundInQuarantine,
+  type QuarantineListing,
+  type QuarantineReason,
+  findQuarantined,
+  isWaitingInQuarantine,
+  listQuarantine,
+} from "../../store/quarantine.ts";
+import { addresses, eventAddress, quarantinedAddress } from "../addresses.ts";
+import { redirectDone } from "../flash.ts";
+import { type Console, readForm, readQuery } from "../requests.ts";
+import { showPage } from "../show-page.tsx";
+import { Confirm, Field, Press } from "../ui/form.tsx";
+import { Body } from "../ui/json.tsx";
+import { Page } from "../ui/layout.tsx";
+import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
+import { Facts, ShortId, Size, State, Time } from "../ui/values.tsx";
+
+/** A release makes four D1 calls, and one request may make a thousand. */
+const PER_PAGE = 50;
+const RELEASES_AT_A_TIME = 5;
+
+/** Why an event is in quarantine, and what to do about it. */
+const reasons: Readonly<
+  Record<
+    QuarantineReason,
+    { readonly name: string; readonly brief: string; readonly why: string; readonly advice: string }
+  >
+> = {
+  timestamp_too_old: {
+    name: "Stale",
+    brief: "signed too long ago",
+    why: "The signature is valid, but older than the relay tolerates.",
+    advice:
+      "After an outage this is expected, because Qonto retries for days: release it. The event is delivered once, even if it has arrived another way. Without an outage, somebody may be replaying an old request: delete it if its body is not what you expect.",
+  },
+  unreadable: {
+    name: "Unreadable",
+    brief: "the body is not an event",
+    why: "The signature is valid, but the body is not JSON with an id and a type.",
+    advice:
+      "Look at the body. A released event goes to the destinations byte for byte, with its type or marked as unreadable; a destination that cannot use it ignores it. Delete it if nobody needs it.",
+  },
+};
+
+const listQuery = z.object({
+  state: z.enum(["waiting", "settled"]).default("waiting"),
+  cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
+});
+
+type ListState = z.output<typeof listQuery>["state"];
+
+const releaseForm = z.object({ back: z.enum(["list", "one"]).default("one") });
+
+const releaseShownForm = z.object({
+  id: z.preprocess(
+    (given) => (typeof given === "string" ? [given] : given),
+    z.array(z.string(), "Name at least one").min(1).max(PER_PAGE),
+  ),
+});
+
+/** Authentic events that wait for an operator's decision. */
+export function addQuarantine(pages: Console, world: World): void {
+  pages.get("/quarantine", async (c) => {
+    const { state, cursor } = readQuery(c, listQuery);
+    const { data: rows, next_cursor } = toPage(await listQuarantine(c.env.DB, cursor, PER_PAGE + 1, state), PER_PAGE, {
+      show: (row) => row,
+      cursorAt: ({ receivedAt, id }) => encodeCursor({ receivedAt, id }),
+    });
+    const isWaiting = state === "waiting";
+    return showPage(
+      c,
+      <ListPage
+        title="Quarantine"
+        here={addresses.quarantine}
+        lead={leadOf(state, rows.length, next_cursor !== null)}
+        filters={
+          <Field label="State">
+            <select name="state">
+              <option value="waiting">Waiting</option>
+              <option value="settled" selected={!isWaiting}>
+                Settled
+              </option>
+            </select>
+          </Field>
+        }
+        caption="Events in quarantine, newest first"
+        columns={[...columns, isWaiting ? releaseColumn : stateColumn]}
+        rows={rows}
+        next={next_cursor}
+        empty={<Nothing state={state} />}
+        footer={isWaiting && rows.length > 0 ? <Advice rows={rows} /> : null}
+      >
+        {isWaiting ? <ReleaseShown rows={rows} /> : null}
+      </ListPage>,
+    );
+  });
+
+  pages.get("/quarantine/:id", async (c) => {
+    const event = await findQuarantined(c.env.DB, c.req.param("id"));
+    if (event === null) throw notFound("event in quarantine: it may have been deleted");
+    const { name, why } = reasons[event.reason];
+    return showPage(
+      c,
+      <Page title={`${name} event`} here={addresses.quarantine} lead={why}>
+        <Decision event={event} />
+        <section aria-labelledby="facts">
+          <h2 id="facts">Details</h2>
+          <Details event={event} />
+        </section>
+        <section aria-labelledby="body">
+          <h2 id="body">Body</h2>
+          <Body bytes={event.body} label="Body as received" />
+        </section>
+        <p>
+          <a href={addresses.quarantine}>Back to the quarantine</a>
+        </p>
+      </Page>,
+    );
+  });
+
+  pages.post("/quarantine/release-shown", async (c) => {
+    const { id: ids } = await readForm(c, releaseShownForm);
+    const failed = await releaseAll(c, world, [...new Set(ids)]);
+    return redirectDone(c, addresses.quarantine, failed === 0 ? "quarantine-released-all" : "quarantine-released-some");
+  });
+
+  pages.post("/quarantine/:id/release", async (c) => {
+    const id = c.req.param("id");
+    const { back } = await readForm(c, releaseForm);
+    // Only for the notice: the release itself checks again.
+    const isWaiting = await isWaitingInQuarantine(c.env.DB, id);
+    await releaseFromQuarantine(c, world, id);
+    const page = back === "list" ? addresses.quarantine : quarantinedAddress(id);
+    return redirectDone(c, page, isWaiting === true ? "quarantine-released" : "quarantine-settled-before");
+  });
+
+  pages.post("/quarantine/:id/delete", async (c) => {
+    await dropFromQuarantine(c, world, c.req.param("id"));
+    return redirectDone(c, addresses.quarantine, "quarantine-deleted");
+  });
+}
+
+/** Releases the last id first, because the list is newest first. Returns how many failed. */
+async function releaseAll(c: Acting, world: World, ids: readonly string[]): Promise<number> {
+  const oldestFirst = ids.toReversed();
+  let failed = 0;
+  for (let start = 0; start < oldestFirst.length; start += RELEASES_AT_A_TIME) {
+    const some = oldestFirst.slice(start, start + RELEASES_AT_A_TIME);
+    for (const result of await Promise.allSettled(some.map((id) => releaseFromQuarantine(c, world, id)))) {
+      if (result.status === "fulfilled") continue;
+      failed += 1;
+      logFailure("console-release", result.reason);
+    }
+  }
+  return failed;
+}
+
+function leadOf(state: ListState, shown: number, isMore: boolean): string {
+  if (state === "settled") return "Events that were released, or that arrived another way. Nothing to do.";
+  if (shown === 0) return "No event waits for your decision.";
+  const events = shown === 1 && !isMore ? "1 event waits" : `${isMore ? "More than " : ""}${shown} events wait`;
+  return `${events} for your decision. Each has a valid signature of Qonto, but was not safe to deliver unseen.`;
+}
+
+const columns: readonly Column<QuarantineListing>[] = [
+  {
+    title: "Event",
+    cell: ({ id, eventId }) => (
+      <a href={quarantinedAddress(id)}>{eventId === null ? "No readable id" : <ShortId id={eventId} />}</a>
+    ),
+  },
+  {
+    title: "Reason",
+    cell: ({ reason }) => (
+      <span>
+        <strong>{reasons[reason].name}</strong>: {reasons[reason].brief}
+      </span>
+    ),
+  },
+  { title: "Received", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
+  { title: "Size", kind: "figure", cell: ({ sizeBytes }) => <Size bytes={sizeBytes} /> },
+];
+
+const stateColumn: Column<QuarantineListing> = { title: "State", cell: () => <State state="settled" /> };
+
+const releaseColumn: Column<QuarantineListing> = {
+  title: "Action",
+  cell: ({ id }) => (
+    <Press action={`${quarantinedAddress(id)}/release`} name="back" value="list">
+      Release
+    </Press>
+  ),
+};
+
+interface RowsProps {
+  readonly rows: readonly QuarantineListing[];
+}
+
+/** After an outage there are too many to release one by one. */
+function ReleaseShown({ rows }: RowsProps) {
+  const stale = rows.filter(({ reason }) => reason === "timestamp_too_old");
+  if (stale.length < 2) return null;
+  return (
+    <Confirm
+      kind="main"
+      action={`${addresses.quarantine}/release-shown`}
+      label={`Release all ${stale.length} stale events on this page`}
+      fields={stale.map(({ id }) => ({ name: "id", value: id }))}
+    >
+      After an outage Qonto's retries arrive late and end up here. {stale.length} events will be delivered, each once.
+      An event that has arrived another way is not sent again. Unreadable events stay.
+    </Confirm>
+  );
+}
+
+function Advice({ rows }: RowsProps) {
+  const shown = new Set(rows.map(({ reason }) => reason));
+  return (
+    <section class="what-to-do" aria-labelledby="advice">
+      <h2 id="advice">What to do</h2>
+      {[...shown].map((reason) => (
+        <p>
+          <strong>{reasons[reason].name}.</strong> {reasons[reason].why} {reasons[reason].advice}
+        </p>
+      ))}
+    </section>
+  );
+}
+
+function Nothing({ state }: { readonly state: ListState }) {
+  return state === "waiting" ? (
+    <EmptyState title="The quarantine is empty">
+      <p>Stale and unreadable events wait here for your decision. There is nothing to do.</p>
+    </EmptyState>
+  ) : (
+    <EmptyState title="No settled events">
+      <p>
+        Events that you <a href={addresses.quarantine}>release</a> are listed here for a while.
+      </p>
+    </EmptyState>
+  );
+}
+
+function Decision({ event }: { readonly event: FoundInQuarantine }) {
+  const { id, reason, settledAt } = event;
+  const isWaiting = settledAt === null;
+  return (
+    <section aria-labelledby="decide">
+      <h2 id="decide">What to do</h2>
+      <p>
+        {isWaiting
+          ? reasons[reason].advice
+          : "Nothing: the event was released, or arrived another way. Releasing it again is harmless and sends nothing."}
+      </p>
+      <div class="actions">
+        <Press kind={isWaiting ? "main" : "plain"} action={`${quarantinedAddress(id)}/release`} name="back" value="one">
+          {isWaiting ? "Release" : "Release again"}
+        </Press>
+        <Confirm action={`${quarantinedAddress(id)}/delete`} label="Delete">
+          {isWaiting
+            ? "No destination will receive this event, unless Qonto sends it again. This cannot be undone."
+            : "Only this copy is deleted: the event and its deliveries stay."}
+        </Confirm>
+      </div>
+    </section>
+  );
+}
+
+function Details({ event }: { readonly event: FoundInQuarantine }) {
+  const { id, eventId, source, receivedAt, settledAt, sizeBytes, contentType, contentEncoding } = event;
+  const eventName = <bdi class="mono">{eventId ?? (settledAt === null ? "No readable id" : id)}</bdi>;
+  return (
+    <Facts
+      facts={{
+        State: <State state={settledAt === null ? "waiting" : "settled"} />,
+        Settled: settledAt === null ? null : <Time at={settledAt} show="relative" />,
+        Event: settledAt === null ? eventName : <a href={eventAddress(eventId ?? id)}>{eventName}</a>,
+        Received: <Time at={receivedAt} show="relative" />,
+        Source: source === "business" ? "Business API" : "Onboarding API",
+        Size: <Size bytes={sizeBytes} />,
+        "Content type": contentType === null ? "None" : <bdi>{contentType}</bdi>,
+        "Content encoding": contentEncoding === null ? null : <bdi>{contentEncoding}</bdi>,
+        "Quarantine id": <bdi class="mono">{id}</bdi>,
+      }}
+    />
+  );
+}

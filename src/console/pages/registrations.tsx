@@ -1,0 +1,213 @@
+import { z } from "zod";
+import { cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
+import { toPage } from "../../api/responses.ts";
+import { type Place, type Reached, registrationLine } from "../../qonto/registration-line.ts";
+import { MOST_STAGES, type StageRow, latestStagesOf, listRegistrationIds } from "../../store/registrations.ts";
+import { addresses, eventAddress, registrationAddress } from "../addresses.ts";
+import { type Console, readQuery } from "../requests.ts";
+import { showPage } from "../show-page.tsx";
+import { Notice, Page } from "../ui/layout.tsx";
+import { FindForm, Trail } from "../ui/navigation.tsx";
+import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
+import { ShortId, State, TimeOfText } from "../ui/values.tsx";
+
+const PER_PAGE = 50;
+
+const listQuery = z.strictObject({
+  id: z.string().trim().optional(),
+  cursor: cursorOf(z.object({ id: z.string() })).optional(),
+});
+
+/** Who is opening an account, and how far each has come. */
+export function addRegistrations(pages: Console): void {
+  pages.get("/registrations", async (c) => {
+    const { id, cursor } = readQuery(c, listQuery);
+    const isFound = id !== undefined && (await latestStagesOf(c.env.DB, [id])).length > 0;
+    if (isFound) return c.redirect(registrationAddress(id), 303);
+    const ids = await listRegistrationIds(c.env.DB, cursor?.id ?? "", PER_PAGE + 1);
+    const { data: shownIds, next_cursor } = toPage(ids, PER_PAGE, {
+      show: (one) => one,
+      cursorAt: (one) => encodeCursor({ id: one }),
+    });
+    const stages = await latestStagesOf(c.env.DB, shownIds);
+    const rows = [...Map.groupBy(stages, ({ registrationId }) => registrationId).values()];
+    return showPage(
+      c,
+      <ListPage
+        title="Registrations"
+        here={addresses.registrations}
+        lead="Companies that are opening an account, and the stage of each."
+        caption="Registrations in the order of their ids"
+        columns={columns}
+        rows={rows}
+        next={next_cursor}
+        empty={
+          <EmptyState title="No registrations yet">
+            <p>
+              They come with the events of the Onboarding API. Subscribe with{" "}
+              <code>npm run qonto -- onboarding register</code>.
+            </p>
+          </EmptyState>
+        }
+      >
+        {id === undefined ? null : (
+          <Notice kind="bad">
+            There is no registration with the id <bdi>{id}</bdi>. Give the whole id.
+          </Notice>
+        )}
+        <FindForm action={addresses.registrations} label="Find a registration by its id" value={id} />
+      </ListPage>,
+    );
+  });
+
+  pages.get("/registrations/:id", async (c) => {
+    const id = c.req.param("id");
+    const stages = await latestStagesOf(c.env.DB, [id]);
+    const present = stages.at(-1);
+    if (present === undefined) throw notFound("registration");
+    const isRegistration = stages.some((stage) => stage.isRegistration);
+    const { places, before } = registrationLine(stages);
+    return showPage(
+      c,
+      <Page title={isRegistration ? "Registration" : "Reset"} here={addresses.registrations}>
+        <Trail steps={[{ href: addresses.registrations, text: "Registrations" }]} />
+        <Present id={id} present={present} isRegistration={isRegistration} />
+        <section aria-labelledby="stages">
+          <h2 id="stages">Stages</h2>
+          <Stages places={places} />
+        </section>
+        {before.length === 0 ? null : (
+          <section aria-labelledby="before">
+            <h2 id="before">Before the reset</h2>
+            {before.toReversed().map((life) => (
+              <Stages places={life.map((reached) => ({ standing: "done", ...reached }))} />
+            ))}
+          </section>
+        )}
+        {stages.length < MOST_STAGES ? null : <p class="help">The latest {MOST_STAGES} events are shown.</p>}
+      </Page>,
+    );
+  });
+}
+
+/** The latest stages of one registration, oldest first. */
+type Row = readonly StageRow[];
+
+const columns: readonly Column<Row>[] = [
+  {
+    title: "Registration",
+    cell: ([stage]) => (
+      <a href={registrationAddress(stage?.registrationId ?? "")}>
+        <ShortId id={stage?.registrationId ?? ""} />
+      </a>
+    ),
+  },
+  { title: "Stage", cell: (row) => <Stage row={row} /> },
+  { title: "Since", cell: (row) => <Since at={row.at(-1)?.at ?? null} /> },
+];
+
+function Stage({ row }: { readonly row: Row }) {
+  const stage = row.at(-1)?.stage ?? "";
+  const state = stage === "completed" ? "done" : stage === "deleted" ? "paused" : "begun";
+  const isOrganization = !row.some(({ isRegistration }) => isRegistration);
+  // Stages that only some registrations go through are not counted.
+  const left = registrationLine(row).places.filter((place) => place.standing === "ahead" && !place.isPossible).length;
+  return (
+    <span class="known-words">
+      <State state={state}>{stageName(stage)}</State>
+      {isOrganization ? <span class="known-aside">of an organization</span> : null}
+      {left === 0 ? null : <span class="known-aside">at least {left} more to come</span>}
+    </span>
+  );
+}
+
+function Since({ at }: { readonly at: string | null }) {
+  return at === null ? <span>unknown</span> : <TimeOfText text={at} show="relative" />;
+}
+
+interface PresentProps {
+  readonly id: string;
+  readonly present: StageRow;
+  readonly isRegistration: boolean;
+}
+
+function Present({ id, present, isRegistration }: PresentProps) {
+  return (
+    <>
+      <p class="known-subject">
+        <bdi>{stageName(present.stage)}</bdi>
+      </p>
+      <p class="known-more">
+        <code>
+          <bdi>{id}</bdi>
+        </code>
+      </p>
+      <p class="known-sentence">
+        {present.at === null ? (
+          "The event of this stage has no date."
+        ) : (
+          <>
+            Since <TimeOfText text={present.at} />.
+          </>
+        )}{" "}
+        {present.stage === "completed" ? "The account is open." : ""}
+        {isRegistration
+          ? ""
+          : "An organization was deleted, and the registration behind it reset. Qonto names the organization alone, not the registration."}
+      </p>
+    </>
+  );
+}
+
+const standings = {
+  done: { sign: "●", word: "done" },
+  now: { sign: "◉", word: "now" },
+  ahead: { sign: "○", word: "ahead" },
+  unheard: { sign: "◌", word: "no event came" },
+} as const;
+
+/** A registration's stages in their order: done, present, ahead. */
+function Stages({ places }: { readonly places: readonly Place[] }) {
+  return (
+    <>
+      <ol class="stages">
+        {places.map((place) => (
+          <li class={`stage stage-${place.standing}`} aria-current={place.standing === "now" ? "step" : undefined}>
+            <span class="stage-sign" aria-hidden="true">
+              {standings[place.standing].sign}
+            </span>
+            <span class="stage-name">
+              <bdi>{stageName(place.stage)}</bdi>
+            </span>
+            <span class="stage-word">{isPossible(place) ? "perhaps" : standings[place.standing].word}</span>
+            {place.standing === "done" || place.standing === "now" ? <ReachedAt reached={place} /> : null}
+          </li>
+        ))}
+      </ol>
+      {places.some(isPossible) ? (
+        <p class="help">
+          Stages marked “perhaps” come only where a company is being created; which of them do depends on the country.
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+function isPossible(place: Place): boolean {
+  return place.standing === "ahead" && place.isPossible;
+}
+
+function ReachedAt({ reached: { at, eventId } }: { readonly reached: Reached }) {
+  return (
+    <span class="stage-came">
+      {at === null ? "no date" : <TimeOfText text={at} />} <a href={eventAddress(eventId)}>event</a>
+    </span>
+  );
+}
+
+/** `Contract signed` for `contract_signed`; works for stages that the relay does not know. */
+function stageName(stage: string): string {
+  if (stage === "deleted") return "Reset";
+  const words = stage.slice(0, 80).replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

@@ -1,0 +1,120 @@
+import { z } from "zod";
+import { isAttempt } from "../../domain/delivery.ts";
+import { type ListedDestination, destinationList, readListedDestination } from "../../store/destination-list.ts";
+import { type DeliverySummary, type FoundEvent, searchEvents } from "../../store/event-search.ts";
+import { addresses } from "../addresses.ts";
+import { type Console, readQuery } from "../requests.ts";
+import { showPage } from "../show-page.tsx";
+import { DestinationLink } from "../ui/destination.tsx";
+import { EmptyState, ListPage, linkTo } from "../ui/table.tsx";
+import { ShortId, State } from "../ui/values.tsx";
+import { eventColumns, withSummary } from "./events/cells.tsx";
+import { OrganizationField, TypeField, filterText } from "./events/filter-fields.tsx";
+import { attemptWords } from "./events/journey.tsx";
+
+const SHOWN = 50;
+
+const tailQuery = z.object({ type: filterText.optional(), organization: filterText.optional() });
+
+/** The newest events as they arrive. */
+export function addTail(pages: Console): void {
+  pages.get("/tail", async (c) => {
+    const { type, organization } = readQuery(c, tailQuery);
+    const search = {
+      type,
+      organizationId: organization,
+      since: undefined,
+      until: undefined,
+      outcome: undefined,
+      resourceId: undefined,
+      before: undefined,
+      limit: SHOWN,
+    };
+    const { events, also } = await searchEvents(c.env.DB, search, [destinationList(c.env.DB)]);
+    const listed = (also[0]?.results ?? []).map(readListedDestination);
+    const destinations = new Map(listed.map((destination) => [destination.id, destination]));
+    return showPage(
+      c,
+      <ListPage
+        title="Live tail"
+        here={addresses.tail}
+        lead="The newest events and their deliveries, refreshed every five seconds."
+        filters={
+          <>
+            <TypeField type={type} />
+            <OrganizationField organization={organization} />
+          </>
+        }
+        caption="The newest events and their deliveries"
+        rows={events.map(withSummary)}
+        columns={[
+          ...eventColumns,
+          { title: "Deliveries", cell: (event) => <Deliveries event={event} destinations={destinations} /> },
+        ]}
+        next={null}
+        empty={
+          <EmptyState title="No events yet">
+            <p>
+              New events appear here within seconds. To see one now: <code>npm run qonto -- send v1/transactions</code>.
+            </p>
+          </EmptyState>
+        }
+        liveSeconds={5}
+      >
+        <p class="tail-bar">
+          <button type="button" class="button button-plain" data-pause="list" hidden>
+            Pause
+          </button>
+          <noscript>
+            <a class="button button-plain" href={linkTo(addresses.tail, { type, organization })}>
+              Refresh
+            </a>
+          </noscript>
+        </p>
+      </ListPage>,
+    );
+  });
+}
+
+/** Destinations that one row names; the event's page names all. */
+const MOST_NAMED = 6;
+
+/** Trouble comes first, for there may not be room for all. */
+const rank = { dead: 0, pending: 1, delivered: 2 } as const;
+
+interface DeliveriesProps {
+  readonly event: FoundEvent;
+  readonly destinations: ReadonlyMap<string, ListedDestination>;
+}
+
+function Deliveries({ event: { outcome, deliveries }, destinations }: DeliveriesProps) {
+  if (deliveries.length === 0) return <State state={outcome} />;
+  const byTrouble = deliveries.toSorted((one, other) => rank[one.status] - rank[other.status]);
+  return (
+    <ul class="tail-destinations">
+      {byTrouble.slice(0, MOST_NAMED).map((delivery) => (
+        <li>
+          <State state={delivery.status} />{" "}
+          <DestinationName id={delivery.destinationId} destination={destinations.get(delivery.destinationId)} />{" "}
+          <span class="event-type">{lastAnswer(delivery)}</span>
+        </li>
+      ))}
+      {deliveries.length <= MOST_NAMED ? null : <li class="event-type">and {deliveries.length - MOST_NAMED} more</li>}
+    </ul>
+  );
+}
+
+interface DestinationNameProps {
+  readonly id: string;
+  readonly destination: ListedDestination | undefined;
+}
+
+function DestinationName({ id, destination }: DestinationNameProps) {
+  return destination === undefined ? <ShortId id={id} /> : <DestinationLink destination={destination} />;
+}
+
+function lastAnswer({ attempt, outcome, httpStatus }: DeliverySummary): string {
+  if (attempt === null || outcome === null) return "no attempt yet";
+  const answer = httpStatus === null ? attemptWords[outcome] : String(httpStatus);
+  return attempt === 1 || !isAttempt({ outcome }) ? answer : `${answer}, attempt ${attempt}`;
+}

@@ -1,0 +1,34 @@
+import { html } from "hono/html";
+import { type Child, createContext, useContext } from "hono/jsx";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { ConsoleContext, Viewer } from "./requests.ts";
+
+/** What every component of a page can ask for. Hono keeps it apart for each request. */
+interface PageContext {
+  /** Undefined before the login. */
+  readonly viewer: Viewer | undefined;
+  /** Unix milliseconds. */
+  readonly now: number;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string | undefined>>;
+}
+
+const Context = createContext<PageContext | null>(null);
+
+export const PageContextProvider = Context.Provider;
+
+export function usePage(): PageContext {
+  const page = useContext(Context);
+  if (page === null) throw new Error("A component outside of a page");
+  return page;
+}
+
+/** Answers with a whole document. */
+export function showPage(
+  c: ConsoleContext,
+  document: Child,
+  status: ContentfulStatusCode = 200,
+): Response | Promise<Response> {
+  const page = { viewer: c.get("viewer"), now: c.get("now"), path: c.req.path, query: c.req.query() };
+  return c.html(html`<!doctype html>${(<Context.Provider value={page}>{document}</Context.Provider>)}`, status);
+}
