@@ -22,6 +22,7 @@ const consoleAssets: Plugin = {
 const long = [
   "browser/console",
   "node/end-to-end/start",
+  "node/end-to-end/dev",
   "node/bench/bench",
   "node/end-to-end/doctor",
   "node/cli/deploy/played-wrangler",
@@ -54,6 +55,7 @@ export default defineConfig({
       {
         root,
         plugins: [
+          consoleAssets,
           cloudflareTest(async () => ({
             wrangler: { configPath: path.join(root, "wrangler.toml") },
             miniflare: {

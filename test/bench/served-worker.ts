@@ -60,7 +60,7 @@ export class ServedWorker {
       const url = await miniflare.unsafeGetDirectURL("relay");
       const db = await miniflare.getD1Database("DB");
       await applyMigrations(db, (name) => readFileSync(path.join(root, "migrations", name), "utf8"));
-      // Beside it stands its guard: src/local/end-runtime.ts.
+      // The other process is the shell that ends it (src/local/local-worker.ts).
       const runtime = started.find(({ spawnfile }) => spawnfile.endsWith("workerd"));
       return new ServedWorker({ miniflare, state, runtime }, url, db);
     } catch (error) {
@@ -116,7 +116,7 @@ async function optionsOf(
   { bindings, batchingSeconds, onLog }: Changes,
   state: string,
 ): Promise<V4MiniflareOptions> {
-  const { queueConsumers = {}, ...worker } = workerOptions(await bundle(entry), 0);
+  const { queueConsumers = {}, ...worker } = await workerOptions(await bundle(entry), 0);
   return {
     ...worker,
     resourcePersistencePath: state,

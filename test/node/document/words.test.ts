@@ -1,9 +1,8 @@
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
+const root = path.join(import.meta.dirname, "../../..");
 
 /** Words that named something once, and the one that names it now. In identifiers they count as in texts. */
 const retired: Readonly<Record<string, string>> = {

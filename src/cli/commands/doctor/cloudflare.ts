@@ -1,6 +1,6 @@
 import { openAccount } from "../../deploy/account.ts";
 import { readConfiguration } from "../../deploy/configuration.ts";
-import { Log } from "../../deploy/log.ts";
+import { Log } from "../../deploy/context.ts";
 import { survey } from "../../deploy/survey.ts";
 import type { Invocation } from "../../invocation.ts";
 import type { Access, Deployed } from "./circumstances.ts";

@@ -109,7 +109,7 @@ export class Scene {
   };
 }
 
-/** As `WranglerRuns` ends one that takes too long. */
+/** As `RealWrangler` ends one that takes too long. */
 function limited(wrangler: Wrangler): Wrangler {
   return {
     run: async (command, environment, limit) => {

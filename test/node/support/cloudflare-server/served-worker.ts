@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
-import "../../../../src/local/end-runtime.ts";
+import "../../../../src/local/local-worker.ts";
 import type { Account } from "./account.ts";
 import type { Database } from "./databases.ts";
 import { scriptOf } from "./scripts.ts";

@@ -1,5 +1,5 @@
-import { ApiError } from "../../../deploy/api.ts";
-import { inspect } from "../../../deploy/inspect.ts";
+import { ApiError } from "../../../deploy/cloudflare-api.ts";
+import { inspect } from "../../../deploy/status.ts";
 import { couldNotLook, isPermissionMissing } from "../../../deploy/preconditions.ts";
 import { Fault } from "../../../fault.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";

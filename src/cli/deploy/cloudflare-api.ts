@@ -2,19 +2,20 @@ import { z } from "zod";
 import { type Query, networkReason, queryText } from "../network.ts";
 import { printable } from "../output.ts";
 import { tryParseJson } from "../../platform/json.ts";
-import type { World } from "../world.ts";
-import type { Log } from "./log.ts";
+import type { Context } from "./context.ts";
 
-/** A token, of the environment or of `wrangler login`, or an account's global key. */
+const CLOUDFLARE = "https://api.cloudflare.com/client/v4";
+
+/** An API token, an OAuth token of `wrangler login`, or a global API key. */
 export type Credentials = { readonly token: string } | { readonly key: string; readonly email: string };
 
-/** A call of Cloudflare's API that came to nothing. The message has no full stop at its end. */
+/** A call of Cloudflare's API failed. The message has no full stop at its end. */
 export abstract class ApiError extends Error {}
 
-/** Of Workers, and of an account's part of workers.dev. */
+/** Cloudflare's error code for a Worker, or a workers.dev subdomain, that does not exist. */
 const NOT_FOUND = 10_007;
 
-/** Cloudflare has answered, and did not do what it was asked. */
+/** Cloudflare answered with an error. */
 export class Refusal extends ApiError {
   override readonly name = "Refusal";
   readonly status: number;
@@ -26,28 +27,39 @@ export class Refusal extends ApiError {
     this.#codes = codes;
   }
 
-  /** Whether what was asked for does not exist. */
   get isNotFound(): boolean {
     return this.status === 404 || this.#codes.includes(NOT_FOUND);
   }
 
-  /** Whether somebody was refused, rather than what he asked for. */
   get isPermissionMissing(): boolean {
     return [401, 403].includes(this.status);
   }
 }
 
-/** No answer, or none that can be read: whether the call had its effect, nobody knows. */
+/** No answer, or none that can be read: the call may have had its effect. */
 export class NoAnswer extends ApiError {
   override readonly name = "NoAnswer";
 }
 
-/** How long one call may take, and how long to wait before each further try of one that only reads. */
+/** Handles the failure of a call. Any other error is thrown. */
+export async function onApiError<Value, Other>(
+  work: Promise<Value>,
+  handle: (error: ApiError) => Other,
+): Promise<Value | Other> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof ApiError) return handle(error);
+    throw error;
+  }
+}
+
 const CALL_TIMEOUT_MS = 25_000;
+/** Waits before each retry of a call that only reads. */
 const RETRY_WAITS_MS = [1_000, 4_000];
 
-/** No list that concerns the relay is longer; an API whose pages never end is not followed for ever. */
-const MOST_PAGES = 100;
+/** Ends a list whose pages never end. */
+const MAX_PAGES = 100;
 
 const envelope = z.object({
   success: z.boolean(),
@@ -64,18 +76,24 @@ interface Call {
   readonly body?: unknown;
 }
 
-/** Cloudflare's API, version 4. Every call throws `Refusal` or `NoAnswer`. */
-export class Api {
-  readonly #baseUrl: string;
-  readonly #credentials: Credentials;
-  readonly #world: World;
-  readonly #log: Log;
+type Surroundings = Pick<Context, "env" | "world" | "log">;
 
-  constructor(credentials: Credentials, { baseUrl, world, log }: { baseUrl: string; world: World; log: Log }) {
-    this.#baseUrl = baseUrl;
+/** Cloudflare's API, version 4. Every call throws `Refusal` or `NoAnswer`. */
+export class CloudflareApi {
+  readonly #credentials: Credentials;
+  readonly #surroundings: Surroundings;
+  /** Stands before the path of every call. */
+  readonly #prefix: string;
+
+  constructor(credentials: Credentials, surroundings: Surroundings, prefix = "") {
     this.#credentials = credentials;
-    this.#world = world;
-    this.#log = log;
+    this.#surroundings = surroundings;
+    this.#prefix = prefix;
+  }
+
+  /** The same API with the paths of one account. */
+  ofAccount(id: string): CloudflareApi {
+    return new CloudflareApi(this.#credentials, this.#surroundings, `/accounts/${id}`);
   }
 
   async get<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>> {
@@ -95,7 +113,7 @@ export class Api {
   /** All pages of a list. */
   async list<Schema extends z.ZodType>(path: string, item: Schema, query: Query = {}): Promise<z.output<Schema>[]> {
     const items: z.output<Schema>[] = [];
-    for (let page = 1; page <= MOST_PAGES; page += 1) {
+    for (let page = 1; page <= MAX_PAGES; page += 1) {
       const answer = await this.#repeated({ method: "GET", path: path + queryText({ ...query, page }) });
       const found = read(z.array(item), path, answer);
       items.push(...found);
@@ -120,32 +138,35 @@ export class Api {
       try {
         return await this.#call(call);
       } catch (error) {
-        if (!mayPass(error)) throw error;
-        await this.#world.wait(waitMs);
+        if (!isWorthRetrying(error)) throw error;
+        await this.#surroundings.world.wait(waitMs);
       }
     }
     return this.#call(call);
   }
 
-  async #call({ method, path, body }: Call): Promise<Envelope> {
-    try {
-      const answer = await this.#fetch({ method, path, body });
-      this.#log.add(`${method} ${path}: done`);
-      return answer;
-    } catch (error) {
-      if (error instanceof ApiError) this.#log.add(`${method} ${path}: ${error.message}`);
+  async #call(call: Call): Promise<Envelope> {
+    const { log } = this.#surroundings;
+    const path = this.#prefix + call.path;
+    const name = `${call.method} ${path}`;
+    const asked = this.#fetch({ ...call, path });
+    const answer = await onApiError(asked, (error) => {
+      log.add(`${name}: ${error.message}`);
       throw error;
-    }
+    });
+    log.add(`${name}: done`);
+    return answer;
   }
 
   async #fetch({ method, path, body }: Call): Promise<Envelope> {
+    const { env, world } = this.#surroundings;
     let status: number;
     let text: string;
     try {
-      const response = await this.#world.fetch(this.#baseUrl + path, {
+      const response = await world.fetch((env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE) + path, {
         method,
         headers: { ...authorization(this.#credentials), "content-type": "application/json" },
-        signal: this.#world.timeout(CALL_TIMEOUT_MS),
+        signal: world.timeout(CALL_TIMEOUT_MS),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       status = response.status;
@@ -175,7 +196,7 @@ function read<Schema extends z.ZodType>(schema: Schema, path: string, { result }
   );
 }
 
-function mayPass(error: unknown): boolean {
+function isWorthRetrying(error: unknown): boolean {
   return error instanceof NoAnswer || (error instanceof Refusal && error.status === 429);
 }
 
