@@ -1,4 +1,4 @@
-import { scheduleDrains } from "../outbound/schedule.ts";
+import { scheduleDrains } from "../deliver/drain-messages.ts";
 import { overdueDestinations } from "../store/drain.ts";
 import type { CronRun } from "./cron-task.ts";
 

@@ -1,5 +1,5 @@
-import { scheduleDrains } from "../outbound/schedule.ts";
-import { runReplay } from "../replay/run-replay.ts";
+import { scheduleDrains } from "../deliver/drain-messages.ts";
+import { runReplay } from "../replay/replay-destination.ts";
 import { unfinishedReplays } from "../store/replays.ts";
 import type { CronRun } from "./cron-task.ts";
 

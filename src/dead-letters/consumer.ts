@@ -34,14 +34,19 @@ export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDe
       message.ack();
     } catch (error) {
       if (isSchemaFault(error)) schemaFault = error;
-      else logFailure("bury-dead-letter", error, { message_id: message.id, tries: message.attempts });
+      else
+        logFailure("dead_letters", error, {
+          message: "dead_letter.keep_failed",
+          message_id: message.id,
+          tries: message.attempts,
+        });
       await keepWithTheQueue(message, burying);
     }
   }
   // One line for all messages: it is the fault of none of them.
   if (schemaFault !== null) {
     const messages = batch.messages.length;
-    logFailure("bury-dead-letter", await explained(burying.env.DB, schemaFault), { messages });
+    logFailure("dead_letters", await explained(burying.env.DB, schemaFault), { message: "batch.put_off", messages });
   }
 }
 
@@ -53,7 +58,8 @@ async function bury(message: Message, whole: Content, { env, world }: BuryingDea
     const letter = { ...names, receivedAt };
     const isKept = await keepDeadLetter(env.DB, letter, toJson(body), await persist(content, env.DB, receivedAt));
     if (!isKept) continue;
-    logFailure("dead-letter", new Error("A message was given up on"), {
+    logFailure("dead_letters", new Error("No consumer could handle a message in all its tries"), {
+      message: "dead_letter.kept",
       message_id: letter.id,
       kind: letter.kind,
       event_id: letter.eventId,
@@ -94,7 +100,11 @@ async function keepWithTheQueue(message: Message, { env }: BuryingDead): Promise
     await env.DEAD_LETTERS.send(message.body, { delaySeconds: RETRY_DELAY_SECONDS });
     message.ack();
   } catch (error) {
-    logFailure("copy-dead-letter", error, { message_id: message.id, tries: message.attempts });
+    logFailure("dead_letters", error, {
+      message: "dead_letter.copy_failed",
+      message_id: message.id,
+      tries: message.attempts,
+    });
     message.retry({ delaySeconds: RETRY_DELAY_SECONDS });
   }
 }

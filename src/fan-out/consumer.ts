@@ -29,7 +29,10 @@ export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut)
         message.ack();
         break;
       default:
-        logFailure("consume-events", new Error("A message that this queue does not carry"), { message_id: message.id });
+        logFailure("fan_out", new Error("This queue does not carry such messages"), {
+          message: "message.refused",
+          message_id: message.id,
+        });
         message.retry();
     }
   }

@@ -53,7 +53,11 @@ export async function post(
   });
 
   const prepared = await prepare(event, destination, { attempt, at }, posting).catch((error: unknown) => {
-    logFailure("prepare-attempt", error, { destination_id: destination.id, event_id: event.id });
+    logFailure("deliver", error, {
+      message: "request.prepare_failed",
+      destination_id: destination.id,
+      event_id: event.id,
+    });
     return "The relay could not make this request: its log says why.";
   });
   if (typeof prepared === "string") return toAttempt("refused", { responseExcerpt: prepared });

@@ -21,7 +21,13 @@ export async function release(
 
   const isRecordedNow = found.settledAt === null && (await recordReleased(env.DB, id, event));
   if (isRecordedNow) await giveNextStep(env, event.id);
-  logLine("release", { quarantine_id: id, event_id: event.id, type: event.type, recorded: isRecordedNow });
+  logLine("quarantine", {
+    message: "event.released",
+    quarantine_id: id,
+    event_id: event.id,
+    type: event.type,
+    recorded: isRecordedNow,
+  });
   return event.id;
 }
 
@@ -30,6 +36,6 @@ async function giveNextStep(env: Pick<Env, "EVENTS">, id: string): Promise<void>
   try {
     await env.EVENTS.send(messageOf([byId(id, null)]));
   } catch (error) {
-    logFailure("send-released-event", error, { event_id: id });
+    logFailure("quarantine", error, { message: "event.send_failed", event_id: id });
   }
 }

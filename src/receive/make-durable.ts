@@ -48,6 +48,6 @@ function notReady(error: unknown): NotDurable {
 
 /** The wire never says why a store failed. */
 function logged<Value>(work: Promise<Value>, store: "database" | "queue"): Promise<Value> {
-  work.catch((error: unknown) => logFailure("make-durable", error, { store }));
+  work.catch((error: unknown) => logFailure("receive", error, { message: "event.store_failed", store }));
   return work;
 }

@@ -162,7 +162,7 @@ async function sendBehindTheAnswer(env: Receiving["env"], event: SentEvent, time
   try {
     await sendTogether(env, event, timers);
   } catch (error) {
-    logFailure("send-behind-the-answer", error);
+    logFailure("receive", error, { message: "event.send_failed", event_id: event.id });
   }
 }
 
@@ -183,7 +183,7 @@ async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitU
   if (typeof durable === "string") return { outcome: "refused", code: durable } as const;
   // Qonto sends it again; the queue is not asked for what D1 has said there is no room for.
   if (durable.by === "database" && durable.outcome === "full") {
-    logFailure("quarantine-unreadable-event", new QuarantineFull());
+    logFailure("receive", new QuarantineFull(), { message: "event.refused" });
     return { outcome: "refused", code: "not_stored" } as const;
   }
   return { outcome: "quarantined", durableBy: durable.by } as const;
@@ -193,7 +193,9 @@ async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitU
 async function keepStale(stale: Unreadable, event: RelayEvent | null, receiving: Receiving): Promise<void> {
   const keeping = keepStaleCopy(stale, event, receiving);
   receiving.waitUntil(
-    keeping.catch((error: unknown) => logFailure("keep-stale-event", error, { event_id: event?.id })),
+    keeping.catch((error: unknown) =>
+      logFailure("receive", error, { message: "stale_event.dropped", event_id: event?.id }),
+    ),
   );
   await withTimeout(keeping, QUARANTINE_TIMEOUT_MS, receiving.timers);
 }

@@ -39,7 +39,7 @@ function tryReadConfig(env: Env): Config | null {
     return readConfig(env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    logFailure("receive", error);
+    logFailure("receive", error, { message: "configuration.read_failed" });
     return null;
   }
 }
@@ -97,6 +97,7 @@ function countVerdict(
 function logVerdict(verdict: Verdict, durationMs: number): void {
   const event = "event" in verdict ? verdict.event : undefined;
   logLine("receive", {
+    message: "request.answered",
     outcome: verdict.outcome,
     code: verdict.outcome === "refused" ? verdict.code : undefined,
     durable_by: "durableBy" in verdict ? verdict.durableBy : undefined,

@@ -1,6 +1,6 @@
 import { parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
-import { delaySecondsUntil } from "../outbound/schedule.ts";
+import { delaySecondsUntil } from "../deliver/drain-messages.ts";
 import { writeCronState } from "../store/cron-state.ts";
 import { type Draining, drainDestinations } from "./drain-destinations.ts";
 
@@ -21,7 +21,10 @@ export async function consumeRetries(batch: MessageBatch, draining: Draining): P
     } else if (content?.kind === "probe") {
       await writeCronState(draining.env.DB, { probed_retries: content.sent_at });
     } else {
-      logFailure("consume-retries", new Error("A message that this queue does not carry"), { message_id: message.id });
+      logFailure("retry", new Error("This queue does not carry such messages"), {
+        message: "message.refused",
+        message_id: message.id,
+      });
       message.retry();
     }
   }

@@ -5,7 +5,7 @@ import type { Counters } from "../../domain/counters.ts";
 import { type Env, readConfig } from "../../env.ts";
 import { readDestinationUrl } from "../../outbound/destination-url.ts";
 import { makeSecret } from "../../outbound/secrets.ts";
-import { drainNow } from "../../outbound/drain-now.ts";
+import { drainNow } from "../../deliver/drain-messages.ts";
 import { makeSortableId } from "../../platform/sortable-id.ts";
 import type { World } from "../../platform/world.ts";
 import { endPendingDeliveries } from "../../store/deliveries.ts";

@@ -1,7 +1,7 @@
 import type { Attempt } from "../../domain/delivery.ts";
 import { readConfig } from "../../env.ts";
 import { sendTest } from "../../outbound/test-delivery.ts";
-import { drainNow } from "../../outbound/drain-now.ts";
+import { drainNow } from "../../deliver/drain-messages.ts";
 import type { World } from "../../platform/world.ts";
 import { findDestination } from "../../store/destinations.ts";
 import { audited } from "../audited.ts";

@@ -7,8 +7,8 @@ import * as secrets from "../../../src/store/destination-secrets.ts";
 import * as destinations from "../../../src/store/destinations.ts";
 import * as events from "../../../src/store/events.ts";
 import * as keys from "../../../src/store/idempotency-keys.ts";
-import * as lane from "../../../src/store/drain.ts";
-import { findHeld } from "../../../src/store/leases.ts";
+import * as drain from "../../../src/store/drain.ts";
+import { findLeased } from "../../../src/store/leases.ts";
 import { writeCronState } from "../../../src/store/cron-state.ts";
 import * as quarantine from "../../../src/store/quarantine.ts";
 import { insertStage } from "../../../src/store/registrations.ts";
@@ -98,7 +98,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
         isRegistration: isSo(chance),
         body: pick(chance, [null, "{}"]),
       }),
-      ...findHeld(
+      ...findLeased(
         db,
         eventIds.map((id) => ({ id, until: leaseBy(chance) ?? START })),
       ),
@@ -107,16 +107,16 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     deliveries.recordDeliveries(
       db,
       fewTimes.map(() => deliveryBy(chance)),
-      [
-        health.recordHealth(
+      {
+        health: health.recordHealth(
           db,
           fewTimes.map(() => ({ destination: destinationBy(chance), attempt: attemptBy(chance) })),
           new Map(some(chance, destinationIds).map((id) => [id, at(chance)])),
           at(chance),
         ),
-        health.isolate(db, some(chance, destinationIds)),
-        deliveries.deliveriesOfEvent(db, pick(chance, eventIds)),
-      ],
+        isolated: health.isolate(db, some(chance, destinationIds)),
+        found: deliveries.deliveriesOfEvent(db, pick(chance, eventIds)),
+      },
       { until: 0, world: { now: () => 1, random: () => 0 } },
     ),
   claimDue: async (db, chance) => {
@@ -128,20 +128,20 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
       seenDrainAt: chance() < 0.9 ? nextDrainAt : at(chance),
       isExclusive: isSo(chance),
     }));
-    await lane.claimDue(db, claims, { now: at(chance), claimedUntil });
-    const turns = some(chance, found).map(({ id }) => ({ destinationId: id, nextDrainAt: perhapsAt(chance) }));
-    await lane.endDrains(db, turns, {
+    await drain.claimDue(db, claims, { now: at(chance), claimedUntil });
+    const released = some(chance, found).map(({ id }) => ({ destinationId: id, nextDrainAt: perhapsAt(chance) }));
+    await drain.releaseDrains(db, released, {
       now: at(chance),
       claimedUntil: isSo(chance) ? claimedUntil : at(chance),
     });
   },
-  findOverdue: (db, chance) => lane.overdueDestinations(db, at(chance), at(chance)),
-  endHeld: (db, chance) => lane.endHeldDeliveries(db, pick(chance, destinationIds), at(chance), 2),
+  findOverdue: (db, chance) => drain.overdueDestinations(db, at(chance), at(chance)),
+  endOutlived: (db, chance) => drain.endOutlivedDeliveries(db, pick(chance, destinationIds), at(chance), 2),
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endUnwanted: (db, chance) => endUnwantedDeliveries(db, pick(chance, destinationIds), at(chance)),
-  changeBreaker: (db, chance) =>
-    health.changeBreaker(
+  changeCircuit: (db, chance) =>
+    health.changeCircuit(
       db,
       {
         destinationId: pick(chance, destinationIds),

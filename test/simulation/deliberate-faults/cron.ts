@@ -32,7 +32,7 @@ export const cronFaults: readonly DeliberateFault[] = [
     to: `[],`,
   },
   {
-    title: "A destination whose turn was taken by a dead consumer gets no message",
+    title: "A destination that a dead consumer drained exclusively gets no message",
     file: "src/store/drain.ts",
     from: `(next_drain_at IS NULL OR next_drain_at <= ?2) AND due_at < ?1\`;`,
     to: `next_drain_at IS NULL AND ?2 IS ?2 AND due_at < ?1\`;`,
@@ -98,7 +98,7 @@ export const cronFaults: readonly DeliberateFault[] = [
     to: ``,
   },
   {
-    title: "Secrets are not encrypted anew under a new key",
+    title: "Secrets are not encrypted again under a new key",
     file: "src/cron/reencrypt-secrets.ts",
     from: `await replaceSecrets(env.DB, stored, renewed);`,
     to: ``,

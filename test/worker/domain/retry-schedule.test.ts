@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../../src/domain/delivery.ts";
-import { holdSeconds, nextStep } from "../../../src/domain/retry-schedule.ts";
+import { lifetimeSeconds, nextStep } from "../../../src/domain/retry-schedule.ts";
 
 /** What follows the n-th attempt of a retry schedule. */
 function after(
@@ -69,5 +69,5 @@ it.each([
   ["three days without a retry schedule", [], 259_200],
   ["its own retry schedule's length when that is longer", [86_400, 86_400, 86_400, 86_400], 345_600],
 ])("a resting destination holds a delivery for %s", (_title, schedule, seconds) => {
-  expect(holdSeconds(schedule)).toBe(seconds);
+  expect(lifetimeSeconds(schedule)).toBe(seconds);
 });

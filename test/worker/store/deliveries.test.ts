@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import type { Delivery } from "../../../src/domain/delivery.ts";
 import { latestAttempt, readLatestAttempt } from "../../../src/store/latest-attempt.ts";
-import { LEASE_MS } from "../../../src/domain/drain-plan.ts";
+import { DRAIN_LEASE_MS } from "../../../src/domain/lease.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
 import { bringDeliveriesForward } from "../../../src/store/destination-health.ts";
 import { claimDue } from "../../../src/store/drain.ts";
@@ -70,8 +70,8 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   await writeDeliveries([{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }]);
   const asked = 100_000;
   const claim = { destinationId, limit: 1, seenDrainAt: null, isExclusive: false };
-  const lease = { now: asked + 10, claimedUntil: asked + 10 + LEASE_MS };
-  expect((await claimDue(database, [claim], lease)).claimed[0]?.deliveries).toHaveLength(1);
+  const lease = { now: asked + 10, claimedUntil: asked + 10 + DRAIN_LEASE_MS };
+  expect((await claimDue(database, [claim], lease)).claimed.get(destinationId)?.deliveries).toHaveLength(1);
 
   expect(await replayDeliveries(database, [key], asked, { named: true, askedAt: asked })).toBe(0);
   await bringDeliveriesForward(database, destinationId, asked);
@@ -86,7 +86,8 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
   const pending = { ...key, status: "pending", attempts: [], step: 0 } as const;
   const claim = { destinationId, limit: 1, seenDrainAt: null, isExclusive: false };
   const claimAt = async (now: number) =>
-    (await claimDue(database, [claim], { now, claimedUntil: now + LEASE_MS })).claimed[0]?.deliveries.length;
+    (await claimDue(database, [claim], { now, claimedUntil: now + DRAIN_LEASE_MS })).claimed.get(destinationId)
+      ?.deliveries.length;
 
   await writeDeliveries([{ ...pending, nextAttemptAt: 1_000 }]);
   expect(await claimAt(1_010)).toBe(1);
@@ -123,7 +124,7 @@ it("a claim names those that have a delivery of the event already: they get no f
     .run();
   const claim = { id: key.eventId, recipients: [destinationId, "dst_another"], until: null, body: null };
   const outcomes = await claimEvents(database, [claim], { now: 1_000, claimedUntil: 2_000, also: [] });
-  expect(outcomes.get(key.eventId)).toEqual({ state: "claimed", receivedAt: 9, given: [destinationId] });
+  expect(outcomes.get(key.eventId)).toEqual({ state: "mine", receivedAt: 9, withDelivery: [destinationId] });
 });
 
 it("deliveries are written down however much their answers say", async () => {

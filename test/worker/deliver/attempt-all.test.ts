@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type Job, attemptAll } from "../../../src/outbound/attempt-all.ts";
+import { type Job, attemptAll } from "../../../src/deliver/attempt-all.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { Clock } from "../support/clock.ts";
 import { someDestination } from "../support/store.ts";
