@@ -21,7 +21,6 @@ export function createApp(world: World, counters: Counters) {
   const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, counters)));
   let apiApp: App | undefined;
   let consoleApp: App | undefined;
-  let docsApp: App | undefined;
 
   const appAt = async (path: string): Promise<App> => {
     const [, room] = path.split("/", 2);
@@ -34,15 +33,12 @@ export function createApp(world: World, counters: Counters) {
         const { operatorApi } = await import("./api/api.ts");
         return (apiApp ??= addAnswers(newApp().route("/", operatorApi(world, counters))));
       }
-      case "console": {
-        if (consoleApp !== undefined) return consoleApp;
-        const { operatorConsole } = await import("./console/console.tsx");
-        return (consoleApp ??= addAnswers(newApp().route("/", operatorConsole(world, counters))));
-      }
+      case "console":
       case "docs": {
-        if (docsApp !== undefined) return docsApp;
-        const { publicDocs } = await import("./console/pages/docs.tsx");
-        return (docsApp ??= addAnswers(newApp().route("/", publicDocs(world))));
+        if (consoleApp !== undefined) return consoleApp;
+        const { operatorConsole, publicDocs } = await import("./console/console.tsx");
+        const routes = newApp().route("/", operatorConsole(world, counters)).route("/", publicDocs(world));
+        return (consoleApp ??= addAnswers(routes));
       }
       default:
         return receiver;

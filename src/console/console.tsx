@@ -1,4 +1,6 @@
 import { Hono } from "hono";
+import { etag } from "hono/etag";
+import { html } from "hono/html";
 import { secureHeaders } from "hono/secure-headers";
 import type { Counters } from "../domain/counters.ts";
 import { boundBody } from "../api/bound-body.ts";
@@ -11,6 +13,7 @@ import type { World } from "../platform/world.ts";
 import { addAssets } from "./assets.ts";
 import { addAudit } from "./pages/audit.tsx";
 import { addDeadLetters } from "./pages/dead-letters.tsx";
+import { Docs } from "./pages/docs.tsx";
 import { addEvents } from "./pages/events/events.tsx";
 import { addOrganizations } from "./pages/organizations/organizations.tsx";
 import { addOverview } from "./pages/overview.tsx";
@@ -19,7 +22,7 @@ import { addRegistrations } from "./pages/registrations.tsx";
 import { addTail } from "./pages/tail.tsx";
 import { addDestinations } from "./pages/destinations/destinations.tsx";
 import { explainSchemaFault, isSchemaFault } from "../store/schema.ts";
-import { type Console, type ConsoleEnv, ROOT } from "./requests.ts";
+import { type Console, type ConsoleEnv, DOCS, ROOT } from "./requests.ts";
 import { requireSession } from "./session/guard.ts";
 import { addLogin, addLogout } from "./session/login.tsx";
 import { showPage, usePage } from "./show-page.tsx";
@@ -90,6 +93,18 @@ export function operatorConsole(world: World, counters: Counters): Console {
     return showPage(c, <Refusal problem={failure} />, 500);
   });
   return pages;
+}
+
+/** `/docs`, for the developers of destinations: no login, and no D1 call. */
+export function publicDocs(world: World): Console {
+  const docs: Console = new Hono<ConsoleEnv>().basePath(DOCS);
+  docs.use(consoleHeaders, logRequest(world, "console"));
+  addAssets(docs);
+  docs.get("/", etag(), (c) => {
+    c.header("cache-control", "public, max-age=300");
+    return c.html(html`<!doctype html>${(<Docs />)}`);
+  });
+  return docs;
 }
 
 function refuseBody(fault: BodyFault): never {

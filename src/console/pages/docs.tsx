@@ -1,27 +1,13 @@
-import { Hono } from "hono";
-import { etag } from "hono/etag";
-import { logRequest } from "../../api/log-request.ts";
-import type { World } from "../../platform/world.ts";
-import { addAssets } from "../assets.ts";
-import { showPage } from "../show-page.ts";
+import go from "../assets/snippets/go.txt";
+import node from "../assets/snippets/node.txt";
+import php from "../assets/snippets/php.txt";
+import python from "../assets/snippets/python.txt";
+import ruby from "../assets/snippets/ruby.txt";
+import { DOCS } from "../requests.ts";
 import { Facts } from "../ui/values.tsx";
-import { consoleHeaders } from "../headers.ts";
-import { type Console, type ConsoleEnv, DOCS } from "../requests.ts";
-import { Snippets } from "./destinations/snippets.tsx";
 
-/** `/docs`: what a destination receives. Public, the same for everyone, and made without D1. */
-export function publicDocs(world: World): Console {
-  const docs: Console = new Hono<ConsoleEnv>().basePath(DOCS);
-  docs.use(consoleHeaders, logRequest(world, "console"));
-  addAssets(docs);
-  docs.get("/", etag(), (c) => {
-    c.header("cache-control", "public, max-age=300");
-    return showPage(c, <Docs />);
-  });
-  return docs;
-}
-
-function Docs() {
+/** The public page: what a destination receives, and what its answers mean. It is the same for everyone. */
+export function Docs() {
   return (
     <html lang="en">
       <head>
@@ -178,6 +164,38 @@ function Replay() {
         what failed, what you missed, or all. A replay has the same <code>webhook-id</code> and body as before, and a
         new timestamp and signature.
       </p>
+    </section>
+  );
+}
+
+const languages = [
+  { id: "node", name: "Node", text: node },
+  { id: "python", name: "Python", text: python },
+  { id: "go", name: "Go", text: go },
+  { id: "php", name: "PHP", text: php },
+  { id: "ruby", name: "Ruby", text: ruby },
+];
+
+/** A test runs each snippet. */
+export function Snippets() {
+  return (
+    <section aria-labelledby="verify" class="snippets">
+      <h2 id="verify">Verification</h2>
+      <p class="help">
+        The destination verifies the raw body, with a Standard Webhooks library or by hand. It answers with any 2xx, and
+        ignores a <code>webhook-id</code> that it already has.
+      </p>
+      {languages.map(({ id, name, text }, index) => (
+        <details open={index === 0}>
+          <summary>{name}</summary>
+          <pre tabindex={0} aria-label={`Verification in ${name}`} role="region">
+            <code id={`snippet-${id}`}>{text}</code>
+          </pre>
+          <button type="button" class="button button-plain" data-copy={`snippet-${id}`} hidden>
+            Copy
+          </button>
+        </details>
+      ))}
     </section>
   );
 }

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { operatorApi } from "../../../src/api/api.ts";
@@ -9,7 +8,7 @@ import { realWorld } from "../../../src/platform/world.ts";
 
 /** The last of the faults of other gateways, 17: a document promises what is not there. */
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
+const root = path.join(import.meta.dirname, "../../..");
 const read = (file: string) => readFileSync(path.join(root, file), "utf8");
 const all = (text: string, pattern: RegExp) => Array.from(text.matchAll(pattern), ([, found = ""]) => found);
 

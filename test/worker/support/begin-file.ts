@@ -3,7 +3,6 @@ import { env } from "cloudflare:workers";
 import { emptyDatabase } from "./relay.ts";
 // The Worker loads these when they are first asked for. Loaded here, it takes no time in which a test's clock would run.
 import "../../../src/console/console.tsx";
-import "../../../src/console/pages/docs.tsx";
 import "../../../src/api/api.ts";
 
 await applyD1Migrations(env.DB, env.MIGRATIONS);

@@ -14,7 +14,7 @@ import { readKindRow, recentKinds } from "../../../store/recent-kinds.ts";
 import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
 import { writeCounters } from "../../../write-counters.ts";
 import { addresses, destinationAddress } from "../../addresses.ts";
-import { type Console, type ConsoleContext, readQuery } from "../../requests.ts";
+import { type Console, type ConsoleContext, DOCS, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf } from "../../ui/destination.tsx";
@@ -230,6 +230,7 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
             </>
           ),
           Id: <bdi class="mono">{id}</bdi>,
+          "For its developers": <a href={DOCS}>{DOCS}</a>,
         }}
       />
     </section>

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { run } from "../../../src/cli/command-line.ts";
 
-/** `node test/node/document/command-help.ts` writes the generated part of src/cli/README.md: the `--help` of every command. */
+/** `node test/node/cli/command-help.ts` writes the generated part of src/cli/README.md: the `--help` of every command. */
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const file = path.join(root, "src/cli/README.md");
