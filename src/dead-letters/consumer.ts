@@ -13,16 +13,16 @@ export interface BuryingDead {
   readonly world: Pick<World, "now">;
 }
 
-/** Of the hundred tries that this queue has too, after which it drops a message; the rest is for when the copy fails. */
+/** Of the queue's hundred tries, after which it drops a message; the rest is for a copy that fails. */
 const LAST_TRIES_FROM = 90;
 
 /** As long as the queue itself waits (wrangler.toml). */
 const RETRY_DELAY_SECONDS = 600;
 
 /**
- * Takes what a consumer could not handle in all its tries. Each message, or each event in it, becomes a record that an
- * operator sees and can replay, and what only the message holds is secured in the same transaction. A message leaves the
- * queue when it is in D1, however long that takes.
+ * Takes messages that a consumer could not handle in all its tries. Each message, or each event in it, becomes a record that
+ * an operator sees and can replay, and what only the message holds is persisted in the same transaction. A message stays in
+ * the queue until it is in D1.
  */
 export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDead): Promise<void> {
   let schemaFault: unknown = null;
@@ -43,7 +43,7 @@ export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDe
       await keepWithTheQueue(message, burying);
     }
   }
-  // One line for all messages: it is the fault of none of them.
+  // One line for the batch: all its messages fail for the same reason.
   if (schemaFault !== null) {
     const messages = batch.messages.length;
     logFailure("dead_letters", await explained(burying.env.DB, schemaFault), { message: "batch.put_off", messages });
@@ -69,7 +69,7 @@ async function bury(message: Message, whole: Content, { env, world }: BuryingDea
 }
 
 interface Part {
-  /** The same each time that the message comes. */
+  /** The same at each try of the message. */
   readonly id: string;
   readonly kind: string;
   readonly eventId: string | null;
@@ -78,7 +78,7 @@ interface Part {
   readonly body: unknown;
 }
 
-/** A message of several events is kept as one for each. To replay that is to send another message, which holds no lease. */
+/** A message of several events becomes a record for each. A replay sends a message without a lease. */
 function split({ id, body }: Message, content: Content): Part[] {
   if (content?.kind !== "events") {
     return [{ id, kind: content?.kind ?? "unknown", ...readNames(body), content, body }];
@@ -90,7 +90,7 @@ function split({ id, body }: Message, content: Content): Part[] {
   });
 }
 
-/** Before its last try a message is followed by a copy, which has all of them again. */
+/** Before its last tries a message is replaced by a copy, which has all the tries again. */
 async function keepWithTheQueue(message: Message, { env }: BuryingDead): Promise<void> {
   if (message.attempts < LAST_TRIES_FROM) {
     message.retry({ delaySeconds: RETRY_DELAY_SECONDS });
@@ -112,13 +112,13 @@ async function keepWithTheQueue(message: Message, { env }: BuryingDead): Promise
 const name = z.string().nullable().catch(null);
 const names = z.object({ event_id: name, destination_id: name }).catch({ event_id: null, destination_id: null });
 
-/** Whom a message is about, as far as it says so, whatever its kind. */
+/** The event and the destination that a message of any kind names. */
 function readNames(body: unknown): Pick<Part, "eventId" | "destinationId"> {
   const { event_id, destination_id } = names.parse(body);
   return { eventId: event_id, destinationId: destination_id };
 }
 
-/** Whatever it is: a queue carries more than JSON can say. */
+/** A queue carries more than JSON can say. */
 function toJson(body: unknown): string {
   try {
     return JSON.stringify(body) ?? "null";

@@ -1,5 +1,5 @@
-/** Type of the doctor's own event: verified and answered like any other, owed to nobody, kept nowhere. */
+/** Type of the doctor's own event: verified and answered like any other, without recipients, kept nowhere. */
 export const PROBE_TYPE = "relay.probe";
 
-/** CronState the doctor's requests, so that what it provokes on purpose is counted apart from what comes by itself. */
+/** Header of the doctor's requests, so that the refusals that it provokes are counted apart. */
 export const PROBE_HEADER = "x-relay-probe";

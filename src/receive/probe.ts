@@ -5,10 +5,7 @@ import type { Timers } from "../platform/timeout.ts";
 import { recordReceiverProbe } from "../store/cron-state.ts";
 import { type NotDurable, makeDurable } from "./make-durable.ts";
 
-/**
- * The doctor's own event, of either system. It is verified and written down like any other, so that its answer takes as
- * long; but nobody is owed it, and it is kept nowhere else.
- */
+/** The doctor's own event, of either system: verified and written like any other, so that its answer takes as long. */
 export function isProbe({ type }: RelayEvent): boolean {
   return type === PROBE_TYPE;
 }

@@ -23,7 +23,7 @@ export function receiveRoute(world: World, counters: Counters) {
       timers: world,
       waitUntil: (work) => c.executionCtx.waitUntil(work),
     });
-    // Our own work: how long a body takes is its sender's doing.
+    // Without the time that the sender took for the body.
     const durationMs = world.now() - startedAt - (verdict.bodyMs ?? 0);
     logVerdict(verdict, durationMs);
     countVerdict(verdict, { durationMs, ofDoctor: c.req.header(PROBE_HEADER) !== undefined }, counters);
@@ -61,20 +61,20 @@ function toResponse(verdict: Verdict): Response {
   }
 }
 
-/** A refusal that the doctor provoked is counted too: a stranger who claims to be the doctor hides nothing. */
+/** Refusals that the doctor provokes are counted too, apart: so a stranger who claims to be the doctor hides nothing. */
 function countVerdict(
   verdict: Verdict,
   { durationMs, ofDoctor }: { readonly durationMs: number; readonly ofDoctor: boolean },
   counters: Counters,
 ): void {
-  // Of a body that never came whole there was nothing to acknowledge.
+  // An incomplete body has no acknowledgement.
   const isWhole =
     verdict.outcome !== "broken_off" && !(verdict.outcome === "refused" && verdict.code === "body_timeout");
   if (isWhole) counters.observe("qonto_relay_acknowledgement_seconds", durationMs);
   switch (verdict.outcome) {
     case "accepted":
     case "duplicate": {
-      // The catalogue is open, a metric's labels are not.
+      // Types are unlimited; labels of a metric are not.
       const { source, type } = verdict.event;
       const label = isCatalogued(type) ? type : "other";
       return counters.count("qonto_relay_events_total", { source, type: label, outcome: verdict.outcome });

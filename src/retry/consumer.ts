@@ -5,9 +5,8 @@ import { writeCronState } from "../store/cron-state.ts";
 import { type Draining, drainDestinations } from "./drain-destinations.ts";
 
 /**
- * Takes a batch of the retries queue. Its messages only say where to look, and when: what is owed is in D1, so all whose time
- * has come are acknowledged once what they called for is written down. Should that fail they come again, and the cron drains
- * for what they forgot.
+ * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is pending is in D1. If
+ * a drain fails, the queue repeats the messages, and the cron drains what they miss.
  */
 export async function consumeRetries(batch: MessageBatch, draining: Draining): Promise<void> {
   const now = draining.world.now();

@@ -59,7 +59,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A released event gets no message",
     file: "src/quarantine/release.ts",
-    from: `if (isRecordedNow) await giveNextStep(env, event.id);`,
+    from: `if (isRecordedNow) await sendMessage(env, event.id);`,
     to: ``,
   },
   {

@@ -102,7 +102,7 @@ describe("a forged event", () => {
 });
 
 describe("an event that was recorded while a migration was missing", () => {
-  it("is a duplicate when it comes again, and is delivered once", async () => {
+  it("is a duplicate when it is sent again, and is delivered once", async () => {
     await migrate();
     const relay = new TestRelay();
     await relay.addDestination("https://destination.example.com/hook");

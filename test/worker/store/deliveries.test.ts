@@ -40,18 +40,18 @@ async function statusAfter(...statuses: Delivery["status"][]): Promise<unknown> 
   return statement.bind(destinationId).first("status");
 }
 
-it("a pending delivery is written down as it now stands", async () => {
+it("a pending delivery is recorded as it now stands", async () => {
   expect(await statusAfter("pending", "pending", "delivered")).toBe("delivered");
   expect(await statusAfter("pending", "dead")).toBe("dead");
 });
 
-it("a delivery that has ended stays as it ended, whatever a consumer that was late still has to say", async () => {
+it("a delivery that has ended stays as it ended, whatever a late consumer writes", async () => {
   expect(await statusAfter("delivered", "pending")).toBe("delivered");
   expect(await statusAfter("delivered", "dead")).toBe("delivered");
   expect(await statusAfter("dead", "pending")).toBe("dead");
 });
 
-it("a delivery of which its event does not know is not written down", async () => {
+it("a delivery to no recipient of its event is not recorded", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const delivered = { destinationId, status: "delivered", attempts: [], step: 0, nextAttemptAt: null } as const;
   await recordEvents("dst_another", [{ eventId: "of-another", receivedAt: 5 }]);
@@ -79,7 +79,7 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   expect(await statement.bind(destinationId).first("next_attempt_at")).toBe(lease.claimedUntil);
 });
 
-it("a delivery that is claimed between a write and its repetition stays claimed, until its holder gives it back", async () => {
+it("a delivery that is claimed between a write and its repetition stays claimed, until its holder records it", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
@@ -105,7 +105,7 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
   expect(await claimAt(6_040)).toBe(1);
 });
 
-it("a replay leaves alone what is on its first way", async () => {
+it("a replay leaves alone an event before its fan-out", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "on-its-first-way", receivedAt: 8 };
   await recordEvents(destinationId, [key]);
@@ -127,7 +127,7 @@ it("a claim names those that have a delivery of the event already: they get no f
   expect(outcomes.get(key.eventId)).toEqual({ state: "mine", receivedAt: 9, withDelivery: [destinationId] });
 });
 
-it("deliveries are written down however much their answers say", async () => {
+it("deliveries are recorded however long their excerpts are", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const attempt = {
     attempt: 1,

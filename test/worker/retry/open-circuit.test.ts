@@ -15,7 +15,7 @@ async function healthOf(relay: TestRelay, id: string) {
 }
 
 /** A try every three seconds for a minute, then every ten: longer than a test goes on. */
-const PATIENT = { retry_schedule_seconds: [...Array(20).fill(3), ...Array(30).fill(10)] };
+const LONG_SCHEDULE = { retry_schedule_seconds: [...Array(20).fill(3), ...Array(30).fill(10)] };
 
 async function sendOne(relay: TestRelay): Promise<string> {
   const payload = makePayload("v1/cards");
@@ -24,8 +24,8 @@ async function sendOne(relay: TestRelay): Promise<string> {
   return payload.id;
 }
 
-/** A relay with a destination that has failed until it rests. */
-async function relayWithOpenCircuit(settings: object = PATIENT, answer: Answer = statuses(500)) {
+/** A relay with a destination that has failed until its circuit opened. */
+async function relayWithOpenCircuit(settings: object = LONG_SCHEDULE, answer: Answer = statuses(500)) {
   const relay = new TestRelay();
   const { id } = await relay.addDestination(destination, settings);
   relay.destinations.answer(destination, answer);
@@ -42,9 +42,9 @@ const receivedIds = (relay: TestRelay, from = 0) =>
     .map(({ headers }) => headers.get("webhook-id"));
 
 describe("a destination that keeps failing", () => {
-  it("is tried on its retry schedule for a minute, and then rests", async () => {
+  it("is attempted on its retry schedule for a minute, and then its circuit opens", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addDestination(destination, PATIENT);
+    const { id } = await relay.addDestination(destination, LONG_SCHEDULE);
     relay.destinations.answer(destination, statuses(500));
     await sendOne(relay);
     await relay.liveThrough(59);
@@ -58,7 +58,7 @@ describe("a destination that keeps failing", () => {
     });
   });
 
-  it("whose schedule is over before that gets dead deliveries, as its retry schedule says", async () => {
+  it("has dead deliveries, as its retry schedule says, when that ends before", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { retry_schedule_seconds: [1, 1] });
     relay.destinations.answer(destination, statuses(500));
@@ -70,9 +70,9 @@ describe("a destination that keeps failing", () => {
     expect(relay.destinations.at(destination)).toHaveLength(60);
   });
 
-  it("rests sooner when it lets attempts time out", async () => {
+  it("has its circuit opened sooner when attempts time out", async () => {
     const relay = new TestRelay();
-    const { id } = await relay.addDestination(destination, { ...PATIENT, timeout_ms: 100 });
+    const { id } = await relay.addDestination(destination, { ...LONG_SCHEDULE, timeout_ms: 100 });
     relay.destinations.answer(destination, hang);
     await sendOne(relay);
     await relay.liveThrough(22);
@@ -80,8 +80,8 @@ describe("a destination that keeps failing", () => {
   });
 });
 
-describe("while a destination rests", () => {
-  it("its events wait without an attempt, and no other destination notices", async () => {
+describe("while a circuit is open", () => {
+  it("deliveries are pending without an attempt, and other destinations are not affected", async () => {
     const { relay } = await relayWithOpenCircuit();
     await relay.addDestination(other);
     const before = { attempts: relay.destinations.at(destination).length, messages: relay.retries.sent.length };
@@ -93,7 +93,7 @@ describe("while a destination rests", () => {
     expect(relay.destinations.at(other)).toHaveLength(20);
   });
 
-  it("is probed by a single attempt after 5, 10, 20, 40, 60, 60, … seconds, for ever", async () => {
+  it("the destination gets a single attempt as a probe after 5, 10, 20, 40, 60, 60, … seconds, without end", async () => {
     const { relay } = await relayWithOpenCircuit();
     for (let count = 0; count < 5; count += 1) await sendOne(relay);
     const from = relay.now;
@@ -103,7 +103,7 @@ describe("while a destination rests", () => {
     expect(probes.map(({ at }) => (at - from) / 1000)).toEqual([5, 15, 35, 75, 135, 195, 255]);
   });
 
-  it("a probe is an attempt like any other of its delivery; what waits loses nothing", async () => {
+  it("a probe is an attempt of its delivery like any other, and the other deliveries use up no step", async () => {
     const { relay } = await relayWithOpenCircuit();
     for (let count = 0; count < 3; count += 1) await sendOne(relay);
     const steps = async () => {
@@ -117,7 +117,7 @@ describe("while a destination rests", () => {
     expect((await steps()).reduce<number>((sum, step) => sum + Number(step), 0)).toBe(23);
   });
 
-  it("a probe can be the last attempt of its delivery, which is dead then, and the next one is another's", async () => {
+  it("a probe can be the last attempt of its delivery, which is dead then, and the next probe is another delivery's", async () => {
     const { relay, first } = await relayWithOpenCircuit();
     const short = { retry_schedule_seconds: [] };
     const { body } = await relay.api("GET", "/api/destinations");
@@ -129,7 +129,7 @@ describe("while a destination rests", () => {
     }
   });
 
-  it("one event that it can never take does not keep it from being found well", async () => {
+  it("one event that always fails does not keep the circuit open", async () => {
     const { relay, id, first } = await relayWithOpenCircuit();
     const later = await sendOne(relay);
     relay.destinations.answer(
@@ -141,7 +141,7 @@ describe("while a destination rests", () => {
     expect((await healthOf(relay, id)).circuit_opened_at).toBeNull();
   });
 
-  it("an answer's Retry-After lengthens its rest", async () => {
+  it("a Retry-After delays the next probe", async () => {
     const { relay, id } = await relayWithOpenCircuit();
     relay.destinations.answer(
       destination,
@@ -152,7 +152,7 @@ describe("while a destination rests", () => {
     expect((await healthOf(relay, id)).next_probe_at).toBe(new Date(relay.now + 600_000).toISOString());
   });
 
-  it("a probe whose message is lost is made good by the cron", async () => {
+  it("the cron makes a probe whose message was lost", async () => {
     const { relay } = await relayWithOpenCircuit();
     const before = relay.destinations.at(destination).length;
     relay.retries.waiting = [];
@@ -170,7 +170,7 @@ describe("while a destination rests", () => {
     relay.passSeconds(5);
     let concurrent: Promise<unknown> = Promise.resolve();
     relay.destinations.answer(destination, async () => {
-      // While the probe is under way another consumer gets a message as well.
+      // While the probe is in flight another consumer gets a message as well.
       await relay.env.RETRIES.send({ kind: "drain", destination_id: id });
       concurrent = relay.runBatch(relay.retries, "qonto-relay-retries", 20);
       await concurrent;
@@ -181,7 +181,7 @@ describe("while a destination rests", () => {
     expect(relay.destinations.at(destination)).toHaveLength(before + 1);
   });
 
-  it("what it is owed ends as dead when its retry schedule, or three days, would be over", async () => {
+  it("pending deliveries end as dead after the time of the retry schedule, or three days", async () => {
     const { relay, first } = await relayWithOpenCircuit();
     const status = async () => (await relay.api("GET", `/api/events/${first}`)).body.deliveries[0].status;
     relay.passSeconds(3 * 86_400);
@@ -193,8 +193,8 @@ describe("while a destination rests", () => {
   });
 });
 
-describe("a destination that comes back", () => {
-  it("gets all that it is owed, oldest first, without waiting for any schedule", async () => {
+describe("a destination whose circuit closes", () => {
+  it("gets all pending deliveries, oldest first, before their retry schedule says", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination);
     relay.destinations.answer(destination, statuses(500));
@@ -213,7 +213,7 @@ describe("a destination that comes back", () => {
     expect(others).toEqual(waiting.filter((one) => one !== probe));
   });
 
-  it("gets it fifty a second, while live events go on", async () => {
+  it("gets fifty of them a second, beside new events", async () => {
     const { relay } = await relayWithOpenCircuit();
     for (let count = 0; count < 130; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
@@ -233,7 +233,7 @@ describe("a destination that comes back", () => {
     expect(results).toEqual([{ status: "delivered", many: 132 }]);
   });
 
-  it("again and again, and goes, has its schedules not used up by that", async () => {
+  it("again and again does not use up retry schedules", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     let downUntil = 0;
@@ -253,9 +253,9 @@ describe("a destination that comes back", () => {
     expect(results).toEqual([{ step: expect.toSatisfy((step) => Number(step) <= 3), dead: 0 }]);
   });
 
-  it("does not get sooner what it asked to get later", async () => {
+  it("gets deliveries with a Retry-After no sooner than that", async () => {
     const relay = new TestRelay();
-    await relay.addDestination(destination, PATIENT);
+    await relay.addDestination(destination, LONG_SCHEDULE);
     relay.destinations.answer(
       destination,
       () => new Response(null, { status: 429, headers: { "retry-after": "3600" } }),
@@ -286,8 +286,8 @@ describe("a destination that comes back", () => {
   );
 });
 
-it("a resting destination with a max_per_second is not probed sooner than that allows, whatever an operator does", async () => {
-  const { relay, id } = await relayWithOpenCircuit({ ...PATIENT, max_per_second: 0.5 });
+it("an open circuit with a max_per_second is not probed sooner than that allows, whatever an operator does", async () => {
+  const { relay, id } = await relayWithOpenCircuit({ ...LONG_SCHEDULE, max_per_second: 0.5 });
   await sendOne(relay);
   const attempts = relay.destinations.at(destination).length;
   await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
@@ -295,31 +295,31 @@ it("a resting destination with a max_per_second is not probed sooner than that a
   await relay.liveThrough(1);
   expect(relay.destinations.at(destination)).toHaveLength(attempts);
   relay.destinations.answer(destination, ok);
-  // It would have rested for five seconds.
+  // Otherwise the probe comes after five seconds.
   await relay.liveThrough(2);
   expect(relay.destinations.at(destination)).toHaveLength(attempts + 1);
   expect((await healthOf(relay, id)).state).toBe("healthy");
 });
 
-describe("an operator who mends a destination's URL", () => {
-  it("need not wait for the retry schedule", async () => {
+describe("an operator who corrects a destination's URL", () => {
+  it("makes its pending deliveries due at once", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(other);
     relay.destinations.answer(other, statuses(404));
-    const owed = await sendOne(relay);
+    const pending = await sendOne(relay);
     await relay.liveThrough(6);
     await relay.api("PATCH", `/api/destinations/${id}`, { url: destination });
     await relay.runQueues();
-    expect(receivedIds(relay)).toEqual([owed]);
+    expect(receivedIds(relay)).toEqual([pending]);
   });
 });
 
 describe("a paused destination", () => {
-  it("gets nothing; resumed, it gets what it was owed before, at once", async () => {
+  it("gets nothing; resumed, it gets its pending deliveries at once", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination);
     relay.destinations.answer(destination, statuses(500, 200));
-    const owed = await sendOne(relay);
+    const pending = await sendOne(relay);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
     expect((await healthOf(relay, id)).state).toBe("paused");
     await sendOne(relay);
@@ -327,12 +327,12 @@ describe("a paused destination", () => {
     expect(relay.destinations.at(destination)).toHaveLength(1);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
     await relay.runQueues();
-    expect(receivedIds(relay)).toEqual([owed, owed]);
+    expect(receivedIds(relay)).toEqual([pending, pending]);
   });
 });
 
-describe("a destination with a limit", () => {
-  it("never gets more in a second, whatever comes in, and gets all of it", async () => {
+describe("a destination with a max_per_second", () => {
+  it("never gets more in a second, whatever is received, and gets all of it", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { max_per_second: 3 });
     await relay.addDestination(other);
@@ -350,7 +350,7 @@ describe("a destination with a limit", () => {
     expect(results).toEqual([{ status: "delivered", many: 60 }]);
   });
 
-  it("below one a second gets one, and then none until its time has come", async () => {
+  it("below one a second gets one, and the next when that allows it", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { max_per_second: 0.2 });
     for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards"));
@@ -360,7 +360,7 @@ describe("a destination with a limit", () => {
     expect(relay.destinations.at(destination).map(({ at }) => (at - from) / 1000)).toEqual([0, 5, 10]);
   });
 
-  it("has its retries counted as well", async () => {
+  it("has its retries counted too", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { max_per_second: 2, retry_schedule_seconds: [1, 1, 1] });
     relay.destinations.answer(destination, statuses(500, 500, 500, 500, 200));
