@@ -4,15 +4,14 @@ import type { Env } from "../env.ts";
 import type { Actor } from "../api/caller.ts";
 import { invalidRequest } from "../api/requests.ts";
 
-/** Who looks at a page, and what their forms bear. */
+/** Who is logged in. */
 export interface Viewer {
-  /** Of the token, or an e-mail address. */
+  /** The name of the token, or an e-mail address. */
   readonly name: string;
-  /** What let them in. */
   readonly by: "ADMIN_TOKEN" | "token" | "Cloudflare Access";
   /** Whether they may press buttons. */
   readonly mayChange: boolean;
-  /** Proves that a form is one of this viewer's. */
+  /** Proves that a form is of this viewer. */
   readonly formToken: string;
 }
 
@@ -26,7 +25,7 @@ export type Console = Hono<ConsoleEnv>;
 
 export type ConsoleContext = Context<ConsoleEnv>;
 
-/** Why somebody may not press buttons, and what to do. */
+/** Why a viewer may not change anything, and what to do. */
 export function readOnlyReason(by: Viewer["by"]): string {
   return by === "Cloudflare Access"
     ? "CONSOLE_FULL_ACCESS_EMAILS does not name you: you may look and not change. Log in with a token to change something."
@@ -38,7 +37,7 @@ export const ROOT = "/console";
 /** Where the public page for receivers is. */
 export const DOCS = "/docs";
 
-/** Name of the field in which a form bears its token. */
+/** The field of a form's token. */
 export const FORM_TOKEN = "form_token";
 
 /** What stands beside the fields and filters of a page. */

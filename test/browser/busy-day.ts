@@ -91,7 +91,7 @@ interface DeadLettersOf {
   readonly destinationId: string;
 }
 
-/** Three dead letters: of an event, of a destination, and of an unknown kind. Their ids begin with the name. */
+/** Three dead letters: about an event, about a destination, and of an unknown kind. Their ids begin with the name. */
 export function insertDeadLetters(scene: Scene, name: string, { at, eventId, destinationId }: DeadLettersOf): void {
   const letter = (id: string, kind: string, fields: object) => ({
     id: `${name}-${id}`,

@@ -2,12 +2,12 @@ import { z } from "zod";
 import { cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
 import { toPage } from "../../api/responses.ts";
 import { type Place, type Reached, registrationLine } from "../../qonto/registration-line.ts";
-import { MOST_STAGES, type StageRow, latestStagesOf, listRegistrationIds } from "../../store/registrations.ts";
+import { type StageRow, MOST_STAGES, latestStagesOf, listRegistrationIds } from "../../store/registrations.ts";
 import { addresses, eventAddress, registrationAddress } from "../addresses.ts";
 import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
-import { Notice, Page } from "../ui/layout.tsx";
-import { FindForm, Trail } from "../ui/navigation.tsx";
+import { Notice, Page, Trail } from "../ui/layout.tsx";
+import { FindForm } from "../ui/form.tsx";
 import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
 import { ShortId, State, TimeOfText } from "../ui/values.tsx";
 

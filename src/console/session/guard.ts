@@ -4,21 +4,19 @@ import { type Actor, adminTokenOf, findCallerAgain } from "../../api/caller.ts";
 import { refuse } from "../../api/refusals.ts";
 import type { World } from "../../platform/world.ts";
 import { type ConsoleContext, type ConsoleEnv, FORM_TOKEN, ROOT, type Viewer, readOnlyReason } from "../requests.ts";
-import { readCookie } from "./cookie.ts";
 import { findEmail, isNamed } from "./identity.ts";
-import { isFromOwnSite } from "./own-site.ts";
-import { formTokenOf, isFormTokenOf, readSession } from "./session.ts";
+import { formTokenOf, isFormTokenOf, isFromOwnSite, readCookie, readSession } from "./session.ts";
 
-/** Who may enter, and by what. */
+/** Who may enter. */
 interface Entrant extends Pick<Viewer, "name" | "by"> {
   readonly caller: Actor;
-  /** What the token of their forms is made of. */
+  /** The form token is made of it. */
   readonly id: string;
 }
 
 /**
- * Lets in who has a session, or whom Cloudflare Access names; others are shown the login and come back. A session counts
- * before an identity. What changes something is for forms of the same entrant.
+ * Lets in a session, else an identity of Cloudflare Access; others go to the login and come back. A change needs a form of
+ * the same entrant.
  */
 export function requireSession(world: Pick<World, "now" | "setTimer">): MiddlewareHandler<ConsoleEnv> {
   return async (c, next) => {

@@ -2,15 +2,14 @@ import { logFailure } from "../../platform/log.ts";
 import { type Timers, withTimeout } from "../../platform/timeout.ts";
 import type { ConsoleContext } from "../requests.ts";
 
-/** Cloudflare answers in a fraction of it; nobody waits longer for a page. */
 const IDENTITY_TIMEOUT_MS = 2_000;
 
-/** Whether Cloudflare Access stands before the console. The runtime says so: no header of a request can. */
+/** Whether Cloudflare Access protects the console. The runtime says so, which no header can forge. */
 export function isBehindAccess(c: ConsoleContext): boolean {
   return accessOf(c) !== undefined;
 }
 
-/** The e-mail address of whom Cloudflare Access let in, in lower case; null when it names nobody, or not in time. */
+/** The e-mail address that Cloudflare Access let in, in lower case. Null for nobody, or when it is late. */
 export async function findEmail(c: ConsoleContext, timers: Timers): Promise<string | null> {
   const access = accessOf(c);
   if (access === undefined) return null;
@@ -22,7 +21,7 @@ export async function findEmail(c: ConsoleContext, timers: Timers): Promise<stri
   return null;
 }
 
-/** Entries are as `CONSOLE_FULL_ACCESS_EMAILS` is read: an address, or a domain behind its `@`. */
+/** An entry of `CONSOLE_FULL_ACCESS_EMAILS` is an address, or a domain with its `@`. */
 export function isNamed(email: string, entries: readonly string[]): boolean {
   return entries.includes(email) || entries.includes(email.slice(email.lastIndexOf("@")));
 }
@@ -31,9 +30,9 @@ function accessOf(c: ConsoleContext): CloudflareAccessContext | undefined {
   return (c.executionCtx as ExecutionContext).access;
 }
 
-/** Service tokens have none. */
+/** A service token has none. */
 function readEmail(email: unknown): string | null {
   if (typeof email !== "string" || !/^[^\s@]+@[^\s@]+$/.test(email)) return null;
-  // Of ASCII letters alone: the Kelvin sign would become a k, and its bearer somebody else.
+  // Of ASCII letters alone: the Kelvin sign would become a k, which is another address.
   return email.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

@@ -9,10 +9,8 @@ import type { World } from "../../platform/world.ts";
 import { Bare, Notice } from "../ui/layout.tsx";
 import { type Console, ROOT, readForm, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
-import { giveCookie, takeCookie } from "./cookie.ts";
 import { isBehindAccess } from "./identity.ts";
-import { isFromOwnSite } from "./own-site.ts";
-import { beginSession, writeSession } from "./session.ts";
+import { beginSession, giveCookie, isFromOwnSite, takeCookie, writeSession } from "./session.ts";
 
 const query = z.object({ next: z.string().optional() });
 const fields = query.extend({ token: z.string().trim().default("") });
@@ -23,7 +21,7 @@ export function addLogin(pages: Console, world: World): void {
 
   pages.get("/login", (c) => {
     adminTokenOf(c.env);
-    // A browser keeps a strict cookie to itself when a link of another site leads here; it sends it from here on.
+    // After a link of another site the browser holds back a strict cookie. It sends it from this page on.
     const isFromElsewhere = c.req.header("sec-fetch-site") === "cross-site";
     return showPage(c, <Login next={safeNext(readQuery(c, query).next)} isFromElsewhere={isFromElsewhere} />);
   });
@@ -52,12 +50,12 @@ export function addLogin(pages: Console, world: World): void {
 export function addLogout(pages: Console): void {
   pages.post("/logout", (c) => {
     takeCookie(c);
-    // Behind Cloudflare Access somebody is left without the token.
+    // Behind Cloudflare Access the viewer stays logged in, without the token.
     return c.redirect(isBehindAccess(c) ? ROOT : `${ROOT}/login`, 303);
   });
 }
 
-/** A page of the console to go to, whatever somebody has written into a link. */
+/** Only a page of the console: a link may hold any address. */
 function safeNext(next: string | undefined): string {
   const base = "https://relay.invalid";
   if (next === undefined || !URL.canParse(next, base)) return ROOT;
@@ -79,7 +77,7 @@ function Login({ next, fault, isFromElsewhere = false }: LoginProps) {
       {fault === undefined ? null : <Notice kind="bad">{fault}</Notice>}
       {isFromElsewhere ? (
         <Notice kind="info">
-          You came by a link of another site. If you are logged in, <a href={next}>go on to the page</a>.
+          You followed a link of another site. If you are logged in, <a href={next}>go on to the page</a>.
         </Notice>
       ) : null}
       <form method="post" action={`${ROOT}/login`} class="stack">
@@ -97,7 +95,7 @@ function Login({ next, fault, isFromElsewhere = false }: LoginProps) {
           />
         </label>
         <p class="help" id="token-help">
-          ADMIN_TOKEN, or a named token of this relay. One that may only look sees every page and presses nothing.
+          ADMIN_TOKEN, or a named token of this relay. A token with read access sees every page and changes nothing.
         </p>
         <button type="submit" class="button button-main">
           Log in

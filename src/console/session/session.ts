@@ -1,14 +1,16 @@
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
-import type { World } from "../../platform/world.ts";
 import type { Config } from "../../env.ts";
 import { withPrefix } from "../../platform/bytes.ts";
 import { hmacSha256, verifyHmacSha256 } from "../../platform/hmac.ts";
+import type { World } from "../../platform/world.ts";
+import { type ConsoleContext, ROOT } from "../requests.ts";
 
-/** How long a login lasts, whatever is done meanwhile. */
-export const SESSION_SECONDS = 8 * 3_600;
+/** A login ends after it, used or not. */
+const SESSION_SECONDS = 8 * 3_600;
 
 const session = z.object({
-  /** Chance: what a form bears is made of it. */
+  /** Random. The form token is made of it. */
   id: z.string(),
   /** Null for ADMIN_TOKEN. */
   tokenId: z.string().nullable(),
@@ -16,7 +18,7 @@ const session = z.object({
   expiresAt: z.number(),
 });
 
-/** What a cookie says. It says nothing of the token but its id, so that a token that is revoked takes its sessions along. */
+/** What the cookie holds. Of the token it holds the id alone, so a revoked token ends its sessions. */
 export type Session = z.output<typeof session>;
 
 type Keys = Pick<Config, "adminToken" | "encryptionKeys">;
@@ -31,14 +33,14 @@ export function beginSession(
   return { id, tokenId, expiresAt: now() + SESSION_SECONDS * 1000 };
 }
 
-/** The text of a cookie: the session, and what proves that this relay wrote it. */
+/** The cookie's text: the session and its signature. */
 export async function writeSession(keys: Keys, { id, tokenId, expiresAt }: Session): Promise<string> {
   const bytes = new TextEncoder().encode(JSON.stringify({ id, tokenId, expiresAt }));
   const signature = await hmacSha256(await keyOf(keys), withPrefix("session\n", bytes));
   return `${bytes.toBase64(base64Url)}.${signature.toBase64(base64Url)}`;
 }
 
-/** Null for what this relay did not write, or what is over. */
+/** Null when the signature is wrong or the session has expired. */
 export async function readSession(keys: Keys, text: string, now: number): Promise<Session | null> {
   const [content = "", signature = ""] = text.split(".");
   const bytes = tryDecode(content);
@@ -49,10 +51,10 @@ export async function readSession(keys: Keys, text: string, now: number): Promis
   return read.expiresAt > now ? read : null;
 }
 
-/** Whose forms they are: the id of a session, or the name of an identity, which no id is like. */
+/** Of a session, or of an identity, whose id no session has. */
 type FormOwner = Pick<Session, "id">;
 
-/** What somebody's forms bear: another site, which cannot read it, cannot send them. */
+/** Another site cannot read the token, so it cannot send a form. */
 export async function formTokenOf(keys: Keys, { id }: FormOwner): Promise<string> {
   const signature = await hmacSha256(await keyOf(keys), withPrefix("form\n", new TextEncoder().encode(id)));
   return signature.toBase64(base64Url);
@@ -64,7 +66,7 @@ export async function isFormTokenOf(keys: Keys, { id }: FormOwner, presented: un
   return verifyHmacSha256(await keyOf(keys), claimed, withPrefix("form\n", new TextEncoder().encode(id)));
 }
 
-/** Another admin token, or another key in front, ends every session. */
+/** A new admin token or a new first key ends every session. */
 function keyOf({ adminToken, encryptionKeys }: Keys): Promise<Uint8Array<ArrayBuffer>> {
   return hmacSha256(
     JSON.stringify([adminToken, encryptionKeys[0]]),
@@ -78,4 +80,35 @@ function tryDecode(text: string): Uint8Array<ArrayBuffer> | null {
   } catch {
     return null;
   }
+}
+
+const COOKIE = "relay_console";
+
+/** `Secure` by https alone: by http a browser would not send the cookie back. */
+function attributesFor(c: ConsoleContext) {
+  const secure = new URL(c.req.url).protocol === "https:";
+  return { path: ROOT, httpOnly: true, secure, sameSite: "Strict" } as const;
+}
+
+export function readCookie(c: ConsoleContext): string {
+  return getCookie(c, COOKIE) ?? "";
+}
+
+export function giveCookie(c: ConsoleContext, text: string): void {
+  setCookie(c, COOKIE, text, { ...attributesFor(c), maxAge: SESSION_SECONDS });
+}
+
+export function takeCookie(c: ConsoleContext): void {
+  deleteCookie(c, COOKIE, attributesFor(c));
+}
+
+/**
+ * Whether the browser says that a page of this relay sent the form. `Origin` is "null" without a referrer, so it is read
+ * only when the other header is missing.
+ */
+export function isFromOwnSite(c: ConsoleContext): boolean {
+  const site = c.req.header("sec-fetch-site");
+  if (site !== undefined) return site === "same-origin";
+  const origin = c.req.header("origin");
+  return origin === undefined || origin === new URL(c.req.url).origin;
 }

@@ -130,3 +130,24 @@ export const moment = instantText("Must be a moment, such as 2026-11-24T10:05");
 export function momentText(at: number): string {
   return new Date(at).toISOString().slice(0, 19);
 }
+
+interface FindFormProps {
+  readonly action: string;
+  readonly label: string;
+  /** The id that was searched. */
+  readonly value?: string | undefined;
+}
+
+/** Finds a page by a whole id. */
+export function FindForm({ action, label, value }: FindFormProps) {
+  return (
+    <form method="get" action={action} class="known-find" role="search" aria-label="Find by id">
+      <Field label={label}>
+        <input name="id" value={value} required autocomplete="off" spellcheck={false} />
+      </Field>
+      <button type="submit" class="button button-plain">
+        Find
+      </button>
+    </form>
+  );
+}

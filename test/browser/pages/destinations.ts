@@ -100,7 +100,7 @@ export function destinations(): void {
     await page.getByText("The old secret also signs for 7 days.").waitFor();
     expect(await page.locator("#secret").innerText()).toMatch(/^whsec_/);
     await page.getByRole("link", { name: "Go to the destination" }).click();
-    await page.getByText("2 sign").waitFor();
+    await page.getByText("2 active").waitFor();
   });
 
   it("get their dead deliveries again after a counted replay", async ({ scene, enter }) => {

@@ -11,18 +11,13 @@ export function events(): void {
     name: "events",
     path: "/console/events",
     heading: "Events",
-    shows: ["Transaction created", "1 of 3 destinations", "delivered", "dead"],
+    shows: ["Transaction created", "ACME Corp", "50.01", "1 of 3 destinations", "delivered", "dead"],
   });
   describePage({
     name: "event",
     path: ({ refused }) => pageOf(refused),
     heading: "Event",
-    shows: [
-      "Transaction created: 1 of the 3 destinations that it is for did not take it",
-      "Fraud desk",
-      "not now",
-      "50.01",
-    ],
+    shows: ["Transaction created", "1 of 3 deliveries is dead.", "Fraud desk", "not now", "50.01"],
   });
 
   it("shows a hostile event harmlessly on a phone, in light and dark", async ({ day: { hostile }, enter }) => {
@@ -44,11 +39,11 @@ export function events(): void {
     await expectFit();
   });
 
-  it("lets no text of others turn around what stands behind it", async ({ day: { hostile }, enter }) => {
+  it("keeps text of others from turning the text behind it around", async ({ day: { hostile }, enter }) => {
     const page = await enter();
     await page.goto(pageOf(hostile));
     const runsToTheRight = await page.evaluate(`(() => {
-      const text = document.querySelector(".verdict-sentence").lastChild;
+      const text = document.querySelector(".verdict-sentence + p").lastChild;
       const leftOf = (at) => {
         const range = document.createRange();
         range.setStart(text, at);
@@ -70,7 +65,7 @@ export function events(): void {
     await page.goto("/console/events");
     await page.getByLabel("Event or resource id").fill(` ${refused.id} `);
     await page.keyboard.press("Enter");
-    await page.getByText("1 of the 3 destinations that it is for").waitFor();
+    await page.getByText("1 of 3 deliveries is dead.").waitFor();
     expect(page.url()).toBe(`${scene.relay.url}${pageOf(refused)}`);
     await page.getByRole("button", { name: "Copy" }).waitFor();
   });
@@ -78,13 +73,13 @@ export function events(): void {
   it("narrows the list, and keeps what was chosen in the form and in the URL", async ({ scene, enter }) => {
     const page = await enter({ on: "plain" });
     await page.goto("/console/events");
-    await page.getByLabel("What became of it").selectOption("dead");
+    await page.getByLabel("State").selectOption("dead");
     await page.getByLabel("Type").fill("v1/transactions");
     await page.getByText("Organization and time").click();
     await page.getByLabel("Received from (UTC)").fill("2026-01-01T00:00:00");
     await follow(page.getByRole("button", { name: "Filter" }));
     expect(new URL(page.url()).searchParams.get("outcome")).toBe("dead");
-    expect(await page.getByLabel("What became of it").inputValue()).toBe("dead");
+    expect(await page.getByLabel("State").inputValue()).toBe("dead");
     expect(await page.getByLabel("Received from (UTC)").inputValue()).toMatch(/^2026-01-01T00:00/);
     const ends = await page.locator("td .state").allInnerTexts();
     expect(ends.length).toBeGreaterThan(1);
@@ -93,7 +88,7 @@ export function events(): void {
     expect(page.url()).toBe(`${scene.relay.url}/console/events`);
   });
 
-  it("sends an event again to one destination, to all, and to one that it was not for", async ({
+  it("replays an event to one destination, to all that match, and to another one", async ({
     scene,
     day: { refusedToo: own },
     enter,
@@ -101,27 +96,27 @@ export function events(): void {
     const page = await enter({ on: "live" });
     await page.goto(pageOf(own));
     const fraudDesk = stepOf(page, "Fraud desk");
-    await follow(fraudDesk.getByRole("button", { name: "Send again" }));
-    expect(await noticeOf(page)).toContain("It is on its way to that destination.");
+    await follow(fraudDesk.getByRole("button", { name: "Replay", exact: true }));
+    expect(await noticeOf(page)).toContain("The event is sent to that destination.");
     await scene.settled(own);
     await page.clock.fastForward(5_000);
     await fraudDesk.getByText("Attempt 3").waitFor();
 
-    await follow(page.getByRole("button", { name: "Send to all that want it" }));
-    expect(await noticeOf(page)).toContain("It is on its way to each destination that wants it and does not have it.");
+    await follow(page.getByRole("button", { name: "Replay to all that match" }));
+    expect(await noticeOf(page)).toContain("The event is sent to each destination that matches and does not have it.");
 
-    await page.getByLabel("One that it was not for").selectOption({ label: "Warehouse (paused: it waits there)" });
-    await follow(page.getByRole("button", { name: "Send to this destination" }));
-    expect(await noticeOf(page)).toContain("It is on its way to that destination.");
+    await page.getByLabel("Another destination").selectOption({ label: "Warehouse (paused)" });
+    await follow(page.getByRole("button", { name: "Replay to this destination" }));
+    expect(await noticeOf(page)).toContain("The event is sent to that destination.");
     expect(await stepOf(page, "Warehouse").innerText()).toContain(
-      "The destination is paused: it waits until that is resumed.",
+      "The destination is paused. The delivery waits until it is resumed.",
     );
   });
 
   it("lets who may only look press nothing", async ({ day: { refused }, enter }) => {
     const page = await enter({ as: "reader" });
     await page.goto(pageOf(refused));
-    for (const name of ["Send again", "Send to all that want it", "Send to this destination"]) {
+    for (const name of ["Replay", "Replay to all that match", "Replay to this destination"]) {
       const buttons = await page.getByRole("button", { name }).all();
       expect(buttons.length).toBeGreaterThan(0);
       for (const button of buttons) expect(await button.isDisabled()).toBe(true);

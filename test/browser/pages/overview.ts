@@ -9,7 +9,7 @@ export function overview(): void {
     name: "overview",
     path: "/console",
     heading: "Overview",
-    shows: ["Accounting", "Fraud desk", "It balances", "Health checks"],
+    shows: ["Accounting", "Fraud desk", "balanced", "Health checks"],
   });
   describePage({
     name: "no-such-page",

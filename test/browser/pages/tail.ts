@@ -30,7 +30,7 @@ export function tail(): void {
     const page = await enter({ on: "live" });
     await page.goto("/console/tail");
     await page.getByRole("button", { name: "Pause" }).click();
-    const asOf = page.locator("#tail > .help");
+    const asOf = page.locator("#list > .help");
     const before = await asOf.innerText();
     const payload = makePayload("v1/clients");
     await scene.send(payload);
@@ -70,16 +70,16 @@ export function tail(): void {
   it("shouts at nobody: what changes by itself is not read out", async ({ enter }) => {
     const page = await enter();
     await page.goto("/console/tail");
-    expect(await page.locator("#tail").locator("[aria-live], [role=status], [role=alert]").count()).toBe(0);
+    expect(await page.locator("#list").locator("[aria-live], [role=status], [role=alert]").count()).toBe(0);
   });
 
-  it("is looked at again by a link where there is no JavaScript", async ({ scene, enter }) => {
+  it("is refreshed by a link without JavaScript", async ({ scene, enter }) => {
     const page = await enter({ on: "plain" });
     await page.goto("/console/tail?type=v1%2Fclients");
     expect(await page.getByRole("button", { name: "Pause" }).isVisible()).toBe(false);
     const payload = makePayload("v1/clients");
     await scene.send(payload);
-    await follow(page.getByRole("link", { name: "Look again" }));
+    await follow(page.getByRole("link", { name: "Refresh" }));
     expect(await page.locator(`[data-key="${payload.id}"]`).count()).toBe(1);
     expect(await page.locator("tbody tr", { hasText: "v1/transactions" }).count()).toBe(0);
   });

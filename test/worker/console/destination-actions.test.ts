@@ -182,7 +182,7 @@ describe("rotating the secret", () => {
       return visitor.press(`${path}/rotate`, { overlap_seconds: seconds, updated_at: updatedAt });
     };
     for (let round = 1; round <= 4; round += 1) expect((await rotate("86400")).status).toBe(200);
-    expect(await readPage(visitor, path)).toContain("5 sign, the oldest until 2026-03-02");
+    expect(await readPage(visitor, path)).toContain("5 active, the oldest until 2026-03-02");
     const before = await shown();
     const refused = await rotate("3600");
     expect(refused.status).toBe(409);
@@ -291,8 +291,8 @@ describe("a replay", () => {
     ["since=", "Received since (UTC) Give a moment"],
     ["since=yesterday", "Received since (UTC) Give a moment"],
     ["since=2026-03-02T00:00", "Received since (UTC) Must not lie in the future."],
-    ["since=2026-02-01T00:00&until=tomorrow", "Until (empty: now) (UTC) Give a moment"],
-    ["since=2026-02-01T00:00&until=2026-01-01T00:00", "Until (empty: now) (UTC) Must be after “Received since”."],
+    ["since=2026-02-01T00:00&until=tomorrow", "Received before (UTC) Give a moment"],
+    ["since=2026-02-01T00:00&until=2026-01-01T00:00", "Received before (UTC) Must be after “Received since”."],
   ])("explains a fault at its field: %s", async (query, says) => {
     const { visitor, path } = await changeableDestination(ok);
     const response = await visitor.get(`${path}/replay?which=all&${query}`);

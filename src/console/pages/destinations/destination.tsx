@@ -19,9 +19,8 @@ import { showPage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf } from "../../ui/destination.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { Names } from "../../ui/names.tsx";
+import { Facts, Names, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
-import { Facts, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { ActionBar } from "./actions.tsx";
 import { Deliveries, answerInWords, deliveriesQuery, readDeliveries, remedyOf } from "./deliveries.tsx";
 import type { DestinationFacts } from "./diagnose.ts";
@@ -61,12 +60,7 @@ export function addDestination(pages: Console, world: World, counters: Counters)
     const listQuery = { show: asked.show, cursor: c.req.query("cursor") };
     return showPage(
       c,
-      <Page
-        title={destinationName(destination)}
-
-        here={addresses.destinations}
-        lead={hostOf(destination.url)}
-      >
+      <Page title={destinationName(destination)} here={addresses.destinations} lead={hostOf(destination.url)}>
         {tested === undefined ? null : <TestResult attempt={tested} destination={destination} now={now} />}
         <div id="destination" data-live={tested === undefined ? "15" : undefined}>
           <Diagnosis facts={facts} />
@@ -240,10 +234,10 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
 function Secrets({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
   const old = destination.previousSecrets.filter(({ until }) => until > now);
   const [oldest] = old;
-  if (oldest === undefined) return <>1 signs</>;
+  if (oldest === undefined) return <>1 active</>;
   return (
     <>
-      {old.length + 1} sign, the oldest until <Time at={oldest.until} />
+      {old.length + 1} active, the oldest until <Time at={oldest.until} />
     </>
   );
 }

@@ -10,15 +10,15 @@ import { addresses, newDestinationAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import {
-  DestinationLink,
   type DestinationRow,
+  DestinationLink,
   DestinationTable,
   countPaused,
   failingDestinations,
   hostOf,
 } from "../../ui/destination.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { Names } from "../../ui/names.tsx";
+import { Names } from "../../ui/values.tsx";
 import { EmptyState, Pager } from "../../ui/table.tsx";
 import { addDestinationActions } from "./actions.tsx";
 import { addDestination } from "./destination.tsx";

@@ -2,14 +2,13 @@ import type { Child } from "hono/jsx";
 import { KINDS_OF_AT_MOST } from "../../../store/recent-kinds.ts";
 import { addresses, destinationActionAddress, destinationAddress, eventAddress } from "../../addresses.ts";
 import { Press, momentText } from "../../ui/form.tsx";
-import { Names } from "../../ui/names.tsx";
+import { type StateName, Names, State, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
-import { State, type StateName, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { answerInWords, remedyOf } from "./deliveries.tsx";
 import {
-  DAY_MS,
   type DestinationFacts,
   type DiagnosisKind,
+  DAY_MS,
   diagnose,
   isBacklogOld,
   newestMissedAt,
@@ -186,7 +185,6 @@ export function Diagnosis({ facts }: { readonly facts: DestinationFacts }) {
         {actions.map((action, index) => (
           <ActionButton
             action={action}
-
             facts={facts}
             kind={index === 0 && diagnosis !== "healthy" ? "main" : "plain"}
           />

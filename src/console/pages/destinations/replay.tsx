@@ -144,14 +144,17 @@ export function ReplayForm({ destinationId, which = "failed", since, until, faul
           </select>
         </Field>
         <MomentField label="Received since" name="since" value={since} fault={faults.since} isRequired />
-        <MomentField label="Until (empty: now)" name="until" value={until} fault={faults.until} />
+        <MomentField label="Received before" name="until" value={until} fault={faults.until} />
         <div class="filters-end">
           <button type="submit" class="button button-plain">
             Count
           </button>
         </div>
       </form>
-      <p class="help">The events are counted first. Nothing is sent until you confirm.</p>
+      <p class="help">
+        Without “Received before” the replay ends now. The events are counted first, and nothing is sent until you
+        confirm.
+      </p>
     </section>
   );
 }

@@ -76,7 +76,6 @@ function RotatePage({ destination, refusal }: RotatePageProps) {
   return (
     <Page
       title={`Rotate the secret of ${destinationName(destination)}`}
-
       here={addresses.destinations}
       lead="The next page shows the new secret, once. Both secrets sign until the overlap ends."
     >

@@ -6,8 +6,8 @@ import { readData } from "../../../qonto/resource.ts";
 import { readMoney, summaryOf } from "../../../qonto/summary.ts";
 import type { Database } from "../../../store/database.ts";
 import {
-  MOST_TYPES,
   type OrganizationSummary,
+  MOST_TYPES,
   countUpTo,
   latestReceipts,
   readCount,
@@ -17,8 +17,7 @@ import { readSummary, summaries } from "../../../store/resource-summaries.ts";
 import { addresses, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import type { Console } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { Page } from "../../ui/layout.tsx";
-import { Trail } from "../../ui/navigation.tsx";
+import { Page, Trail } from "../../ui/layout.tsx";
 import { EmptyState, linkTo } from "../../ui/table.tsx";
 import { Amount, Time, TimeOfText, count, maskIbansIn } from "../../ui/values.tsx";
 import { Accounts, MOST_ACCOUNTS, readAccount, readAccountsOfProfile } from "./accounts.tsx";

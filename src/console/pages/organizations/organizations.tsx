@@ -6,7 +6,7 @@ import { addresses, organizationAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Notice } from "../../ui/layout.tsx";
-import { FindForm } from "../../ui/navigation.tsx";
+import { FindForm } from "../../ui/form.tsx";
 import { EmptyState, ListPage } from "../../ui/table.tsx";
 import { ShortId } from "../../ui/values.tsx";
 import { LastEvent, addOrganization, findLastEvents, organizationName } from "./organization.tsx";

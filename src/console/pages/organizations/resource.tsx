@@ -11,8 +11,7 @@ import { addresses, eventAddress, organizationAddress, resourceAddress, resource
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Json } from "../../ui/json.tsx";
-import { Page } from "../../ui/layout.tsx";
-import { Trail } from "../../ui/navigation.tsx";
+import { Page, Trail } from "../../ui/layout.tsx";
 import { Table, linkTo } from "../../ui/table.tsx";
 import { Amount, Iban, ShortId, State, Time, TimeOfText } from "../../ui/values.tsx";
 import { SummaryWords } from "./resources.tsx";

@@ -9,8 +9,7 @@ import type { ResourceRow } from "../../../store/resources.ts";
 import { addresses, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { Field } from "../../ui/form.tsx";
-import { FindForm } from "../../ui/navigation.tsx";
+import { Field, FindForm } from "../../ui/form.tsx";
 import { type Column, EmptyState, ListPage } from "../../ui/table.tsx";
 import { Amount, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
 
