@@ -1,7 +1,9 @@
 import type { Attempt, DeliveryStatus } from "./delivery.ts";
 
 /** Seconds between the first attempt, the second, … */
-const defaultRetryScheduleSeconds: readonly number[] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+export const defaultRetryScheduleSeconds: readonly number[] = [
+  5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
+];
 
 /** Also the longest delay a queue message may have. */
 const MAX_DELAY_SECONDS = 86_400;

@@ -89,6 +89,7 @@ describe("editing", () => {
     expect(html).toContain(">org-1</textarea>");
     expect(html).toContain('value="1, 5"');
     expect(html).toContain('value="2.5"');
+    expect(html).toContain("5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h");
     expect(html).toContain('value="some" checked');
   });
 

@@ -123,7 +123,7 @@ describe("one organization", () => {
     expect(text).toContain("No accounts yet");
     expect(text).toContain("Legal name Elektro Tesla GmbH Status suspended Legal form GmbH");
     expect(text).toContain("Share capital 100000");
-    expect(text).toContain("Address Via Roma 1, Milano");
+    expect(text).toContain("Legal address Via Roma 1, Milano");
     expect(text).toContain("v1/cards 2");
     expect(text).toContain("Last event: just now");
     expect(html).toContain('href="/console/events?organization=org-1"');

@@ -25,6 +25,7 @@ import { ActionBar } from "./actions.tsx";
 import { Deliveries, answerInWords, deliveriesQuery, readDeliveries, remedyOf } from "./deliveries.tsx";
 import type { DestinationFacts } from "./diagnose.ts";
 import { Diagnosis } from "./diagnosis.tsx";
+import { scheduleInWords } from "./form.tsx";
 import { ReplayForm, Replays } from "./replay.tsx";
 
 const HOUR_MS = 3_600_000;
@@ -212,7 +213,7 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
           URL: <bdi class="mono">{withoutQuery(url)}</bdi>,
           Types: types.length === 0 ? "all" : <Names names={types} most={20} />,
           Organizations: organizations === null ? "all" : <Names names={organizations} most={20} />,
-          "Retry schedule": showSchedule(retryScheduleSeconds),
+          "Retry schedule": scheduleInWords(retryScheduleSeconds),
           Timeout: durationInWords(timeoutMs),
           "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,
           Secrets: <Secrets destination={destination} now={now} />,
@@ -240,11 +241,6 @@ function Secrets({ destination, now }: { readonly destination: DestinationReport
       {old.length + 1} active, the oldest until <Time at={oldest.until} />
     </>
   );
-}
-
-function showSchedule(seconds: readonly number[] | null): string {
-  if (seconds === null) return "5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h";
-  return seconds.map((one) => durationInWords(one * 1000)).join(", ") || "no retries";
 }
 
 /** A query can hold a secret. */

@@ -1,8 +1,10 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { z } from "zod";
+import { defaultRetryScheduleSeconds } from "../../../domain/retry-schedule.ts";
 import { cataloguedTypes } from "../../../qonto/catalogue.ts";
 import { Button, Form } from "../../ui/form.tsx";
 import { Notice } from "../../ui/layout.tsx";
+import { durationInWords } from "../../ui/values.tsx";
 
 const text = z.string().default("");
 const texts = z.union([z.array(z.string()), z.string().transform((one) => [one])]).default([]);
@@ -83,7 +85,7 @@ export function DestinationForm({ action, fields, faults, newId }: DestinationFo
             name="retry_schedule_seconds"
             label="Retry schedule, in seconds"
             faults={faults}
-            help="Such as 5, 60, 3600; then the delivery is dead. Empty: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h. The word none: a single attempt."
+            help={`Such as 5, 60, 3600; then the delivery is dead. Empty: ${scheduleInWords(null)}. The word none: a single attempt.`}
           >
             <input
               {...tiedTo("retry_schedule_seconds", faults)}
@@ -126,6 +128,12 @@ export function DestinationForm({ action, fields, faults, newId }: DestinationFo
       </p>
     </Form>
   );
+}
+
+/** Null: the default schedule. */
+export function scheduleInWords(seconds: readonly number[] | null): string {
+  const waits = (seconds ?? defaultRetryScheduleSeconds).map((one) => durationInWords(one * 1000));
+  return waits.join(", ") || "no retries";
 }
 
 type FieldsProps = Pick<DestinationFormProps, "fields" | "faults">;

@@ -19,7 +19,7 @@ import type { Console } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Page, Trail } from "../../ui/layout.tsx";
 import { EmptyState, linkTo } from "../../ui/table.tsx";
-import { Amount, Time, TimeOfText, count, maskIbansIn } from "../../ui/values.tsx";
+import { Amount, Facts, Time, TimeOfText, count, maskIbansIn } from "../../ui/values.tsx";
 import { Accounts, MOST_ACCOUNTS, readAccount, readAccountsOfProfile } from "./accounts.tsx";
 
 /** Counting further would read every resource on every visit. */
@@ -124,21 +124,20 @@ const profileFields: readonly { readonly name: string; readonly label: string; r
   { name: "legal_share_capital", label: "Share capital", kind: "money" },
   { name: "legal_sector", label: "Sector" },
   { name: "legal_country", label: "Country" },
-  { name: "legal_address", label: "Address" },
+  { name: "legal_address", label: "Legal address" },
   { name: "address", label: "Address" },
   { name: "locale", label: "Language" },
   { name: "contract_signed_at", label: "Contract signed", kind: "time" },
 ];
 
 function Profile({ organizationId, profile, asOf }: ProfileProps) {
-  const known = profileFields.flatMap(({ name, label, kind = "text" }) => {
-    const shown = showField(profile?.[name], kind);
-    return shown === null ? [] : [{ label, shown }];
-  });
+  const facts = profileFields.map(
+    ({ name, label, kind = "text" }) => [label, showField(profile?.[name], kind)] as const,
+  );
   return (
     <section aria-labelledby="profile">
       <h2 id="profile">Profile</h2>
-      {known.length === 0 ? (
+      {facts.every(([, fact]) => fact === null) ? (
         <EmptyState title="No profile yet">
           <p>
             It comes with the first event of <code>v1/organizations</code>. To ask Qonto for it, run{" "}
@@ -147,14 +146,7 @@ function Profile({ organizationId, profile, asOf }: ProfileProps) {
         </EmptyState>
       ) : (
         <>
-          <dl class="known-facts">
-            {known.map(({ label, shown }) => (
-              <div>
-                <dt>{label}</dt>
-                <dd>{shown}</dd>
-              </div>
-            ))}
-          </dl>
+          <Facts facts={Object.fromEntries(facts)} />
           <p class="help">
             {asOf === null ? null : (
               <>
