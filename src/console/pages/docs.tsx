@@ -5,6 +5,7 @@ import python from "../assets/snippets/python.txt";
 import ruby from "../assets/snippets/ruby.txt";
 import { DOCS } from "../requests.ts";
 import { Facts } from "../ui/values.tsx";
+import { scheduleInWords } from "./destinations/form.tsx";
 
 /** The public page: what a destination receives, and what its answers mean. It is the same for everyone. */
 export function Docs() {
@@ -123,8 +124,7 @@ function Answers() {
       <Facts
         facts={{
           "2xx": "Delivered.",
-          "Anything else":
-            "Redirects, timeouts and lost connections included: the relay retries after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, with some jitter, unless the operator has set another schedule. After the last attempt the delivery is dead; the operator sees it and can replay it.",
+          "Anything else": `Redirects, timeouts and lost connections included: the relay retries after ${scheduleInWords(null)}, with some jitter, unless the operator has set another schedule. After the last attempt the delivery is dead; the operator sees it and can replay it.`,
           "429, or 503 with Retry-After":
             "The relay attempts nothing else at your URL until that time is over, for a day at most. It reads seconds and HTTP dates. Events wait meanwhile and lose none of their retries.",
           "Retry-After with another status": "This event is not retried before that time, a day away at most.",
