@@ -110,14 +110,14 @@ export async function planSecrets(
   context: Pick<Context, "questions" | "say">,
 ): Promise<PlannedSecrets> {
   const isOpen = (name: Name) => !existing.includes(name) && ofFile[name] === undefined;
-  const taken: Secrets = Object.fromEntries(
+  const fromEnvironment: Secrets = Object.fromEntries(
     Object.entries(ofEnvironment).filter(([name]) => isName(name) && isOpen(name)),
   );
-  refuseIgnored(taken, "in the environment");
-  const isMissing = (name: Name) => isOpen(name) && taken[name] === undefined;
+  refuseIgnored(fromEnvironment, "in the environment");
+  const isMissing = (name: Name) => isOpen(name) && fromEnvironment[name] === undefined;
   // An existing Worker may have encrypted with ADMIN_TOKEN: its owner must choose the keys.
   const makes: readonly Name[] = existing.includes("ADMIN_TOKEN") ? [] : ["ADMIN_TOKEN", "ENCRYPTION_KEYS"];
-  for (const name of Object.keys(taken)) context.say(`Takes ${name} from the environment.`);
+  for (const name of Object.keys(fromEnvironment)) context.say(`Takes ${name} from the environment.`);
   for (const name of Object.keys(ofFile)) context.say(`Takes ${name} from the file${consequence(name, existing)}.`);
   const answered: { [name in Name]?: string } = {};
   const made: { [name in Name]?: string } = {};
@@ -128,7 +128,7 @@ export async function planSecrets(
     if (answer !== "") answered[name] = answer;
     else if (isMade) made[name] = randomBytes(32).toString("base64url");
   }
-  return { toSet: { ...taken, ...answered, ...made, ...ofFile }, made };
+  return { toSet: { ...fromEnvironment, ...answered, ...made, ...ofFile }, made };
 }
 
 /** The value that is set cannot be read: a new one may differ from it. */
