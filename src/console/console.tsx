@@ -10,7 +10,9 @@ import { logFailure } from "../platform/log.ts";
 import { type Problem, ProblemError } from "../platform/problem.ts";
 import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
-import { addAssets } from "./assets.ts";
+import icon from "./assets/icon.svg";
+import live from "./assets/live.js";
+import style from "./assets/style.css";
 import { addAudit } from "./pages/audit.tsx";
 import { addDeadLetters } from "./pages/dead-letters.tsx";
 import { Docs } from "./pages/docs.tsx";
@@ -105,6 +107,14 @@ export function publicDocs(world: World): Console {
     return c.html(html`<!doctype html>${(<Docs />)}`);
   });
   return docs;
+}
+
+/** A browser asks each time whether they have changed. */
+function addAssets(pages: Console): void {
+  const headersOf = (type: string) => ({ "content-type": `${type}; charset=utf-8`, "cache-control": "no-cache" });
+  pages.get("/style.css", etag(), (c) => c.body(style, 200, headersOf("text/css")));
+  pages.get("/icon.svg", etag(), (c) => c.body(icon, 200, headersOf("image/svg+xml")));
+  pages.get("/live.js", etag(), (c) => c.body(live, 200, headersOf("text/javascript")));
 }
 
 function refuseBody(fault: BodyFault): never {

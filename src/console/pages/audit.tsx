@@ -110,11 +110,7 @@ function columnsWith(destinations: readonly Destination[]): readonly Column<Audi
   return [
     {
       title: "Action",
-      cell: ({ action }) => (
-        <bdi class="audit-action" title={action}>
-          {actionName(action)}
-        </bdi>
-      ),
+      cell: ({ action }) => <bdi title={action}>{actionName(action)}</bdi>,
     },
     {
       title: "Subject",
@@ -123,7 +119,7 @@ function columnsWith(destinations: readonly Destination[]): readonly Column<Audi
     {
       title: "Actor",
       cell: ({ token }) => (
-        <span class="audit-subject">
+        <span class="name">
           <a href={linkTo(addresses.audit, { token })}>
             <bdi>{token}</bdi>
           </a>
@@ -162,7 +158,7 @@ function Subject({ record: { action, subject }, destination }: SubjectProps) {
   const address = addressOf(action, subject);
   const name = <ShortId id={subject} />;
   return (
-    <span class="audit-subject">
+    <span class="name">
       {destination !== undefined ? (
         <DestinationLink destination={destination} />
       ) : address === null ? (
@@ -196,9 +192,9 @@ const explanations = {
 function Outcome({ outcome }: Pick<AuditRecord, "outcome">) {
   if (outcome === "done") return <State state="done" />;
   return (
-    <span>
+    <span class="lines">
       <State state={outcome} />
-      <span class="audit-why">{explanations[outcome]}</span>
+      <span class="aside">{explanations[outcome]}</span>
     </span>
   );
 }
@@ -216,10 +212,10 @@ function Change({ before, after, outcome }: Pick<AuditRecord, "before" | "after"
   if (names.length === 0) return <span class="soft">No details</span>;
   if (changed.length === 0) return <span class="soft">No change</span>;
   const fields = (
-    <dl class="field-changes">
+    <dl class="lines small">
       {changed.map((name) => (
-        <div>
-          <dt>
+        <div class="cluster">
+          <dt class="soft">
             <bdi>{name}</bdi>
           </dt>
           <dd>

@@ -210,7 +210,7 @@ interface SubjectProps {
 function Subject({ letter: { eventId, destinationId }, destination }: SubjectProps) {
   if (eventId === null && destinationId === null) return <span class="soft">Unknown</span>;
   return (
-    <span class="letter-about">
+    <span class="cluster">
       {eventId === null ? null : (
         <a href={eventAddress(eventId)}>
           <ShortId id={eventId} />

@@ -179,7 +179,7 @@ const languages = [
 /** A test runs each snippet. */
 export function Snippets() {
   return (
-    <section aria-labelledby="verify" class="snippets">
+    <section aria-labelledby="verify">
       <h2 id="verify">Verification</h2>
       <p class="help">
         The destination verifies the raw body, with a Standard Webhooks library or by hand. It answers with any 2xx, and

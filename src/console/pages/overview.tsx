@@ -13,7 +13,7 @@ import { Chart, Figure, Figures } from "../ui/chart.tsx";
 import { DestinationLink, DestinationTable, countPaused, failingDestinations } from "../ui/destination.tsx";
 import { Notice, Page } from "../ui/layout.tsx";
 import { EmptyState } from "../ui/table.tsx";
-import { State, type StateName, Time, count, durationInWords } from "../ui/values.tsx";
+import { State, Time, count, durationInWords } from "../ui/values.tsx";
 import { type OverviewFigures, readFigures } from "./overview-figures.ts";
 
 /** While D1 is slow the page shows the health and no figures. */
@@ -32,7 +32,7 @@ export function addOverview(pages: Console, world: World, counters: Counters): v
     return showPage(
       c,
       <Page title="Overview" here={ROOT} failing={failingDestinations(figures?.destinations ?? []).length}>
-        <div id="overview" data-live="15">
+        <div id="overview" class="stack" data-live="15">
           <RelayState health={health} figures={figures} />
           {figures === null ? (
             <Notice kind="bad">{whyNoFigures(health)}</Notice>
@@ -67,8 +67,8 @@ function RelayState({ health, figures }: HealthProps) {
   const faults = Object.values(health.checks).filter(({ status }) => status === "degraded");
   const { state, sentence } = relayState(faults.length > 0, figures);
   return (
-    <section class={`verdict verdict-${state === "healthy" ? "ok" : state}`} aria-label="State of the relay">
-      <p class="verdict-sentence">
+    <section class={`banner tone-${tones[state]}`} aria-label="State of the relay">
+      <p class="banner-sentence">
         <State state={state} /> {sentence}
       </p>
       {faults.length === 0 ? null : (
@@ -84,7 +84,12 @@ function RelayState({ health, figures }: HealthProps) {
   );
 }
 
-function relayState(isDegraded: boolean, figures: OverviewFigures | null): { state: StateName; sentence: Child } {
+const tones = { healthy: "ok", failing: "wait", degraded: "bad" } as const;
+
+function relayState(
+  isDegraded: boolean,
+  figures: OverviewFigures | null,
+): { state: keyof typeof tones; sentence: Child } {
   if (isDegraded) return { state: "degraded", sentence: "A health check fails." };
   const [first, ...more] = failingDestinations(figures?.destinations ?? []);
   if (first === undefined) return { state: "healthy", sentence: healthySentence(figures) };
@@ -240,17 +245,17 @@ function Ledger({ ledger, isBalanced, since, until }: OverviewFigures["ledger"] 
   return (
     <section aria-labelledby="ledger">
       <h2 id="ledger">Ledger</h2>
-      <p class="equation">
+      <p class="cluster">
         <Term label="received" value={ledger.received} />
         {terms.map((term, index) => (
           <>
-            <span class="operator">{index === 0 ? "=" : "+"}</span>
+            <span class="soft">{index === 0 ? "=" : "+"}</span>
             <Term label={term} value={ledger[term]} />
           </>
         ))}
       </p>
       <p class="help">
-        <State state={isBalanced ? "ok" : "degraded"}>{isBalanced ? "balanced" : "not balanced"}</State>, with the
+        <State state={isBalanced ? "ok" : "degraded"}>{isBalanced ? "Balanced" : "Not balanced"}</State>, with the
         deliveries of each destination, from <Time at={since} /> to <Time at={until} />.{" "}
         {ledger.duplicates === 1 ? "1 duplicate is" : `${count(ledger.duplicates)} duplicates are`} counted beside it.
       </p>
@@ -283,7 +288,7 @@ function Checks({ health, figures }: HealthProps) {
   return (
     <section aria-labelledby="checks">
       <h2 id="checks">Health checks</h2>
-      <dl class="checks">
+      <dl class="grid">
         {Object.entries(health.checks).map(([name, { status, detail }]) => (
           <div>
             <dt>

@@ -223,7 +223,7 @@ function ReleaseShown({ rows }: RowsProps) {
 function Advice({ rows }: RowsProps) {
   const shown = new Set(rows.map(({ reason }) => reason));
   return (
-    <section class="what-to-do" aria-labelledby="advice">
+    <section class="prose" aria-labelledby="advice">
       <h2 id="advice">What to do</h2>
       {[...shown].map((reason) => (
         <p>

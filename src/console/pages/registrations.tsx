@@ -113,10 +113,10 @@ function Stage({ row }: { readonly row: Row }) {
   // Stages that only some registrations go through are not counted.
   const left = registrationLine(row).places.filter((place) => place.standing === "ahead" && !place.isPossible).length;
   return (
-    <span class="known-words">
+    <span class="cluster">
       <State state={state}>{stageName(stage)}</State>
-      {isOrganization ? <span class="known-aside">of an organization</span> : null}
-      {left === 0 ? null : <span class="known-aside">at least {left} more to come</span>}
+      {isOrganization ? <span class="aside">of an organization</span> : null}
+      {left === 0 ? null : <span class="aside">at least {left} more to come</span>}
     </span>
   );
 }
@@ -134,10 +134,10 @@ interface PresentProps {
 function Present({ id, present, isRegistration }: PresentProps) {
   return (
     <>
-      <p class="known-subject">
+      <p class="title cluster">
         <bdi>{stageName(present.stage)}</bdi>
       </p>
-      <p class="known-more">
+      <p class="cluster soft">
         <code>
           <bdi>{id}</bdi>
         </code>
@@ -160,26 +160,29 @@ function Present({ id, present, isRegistration }: PresentProps) {
 }
 
 const standings = {
-  done: { sign: "●", word: "done" },
-  now: { sign: "◉", word: "now" },
-  ahead: { sign: "○", word: "ahead" },
-  unheard: { sign: "◌", word: "no event came" },
+  done: { sign: "●", tone: "ok", word: "done" },
+  now: { sign: "◉", tone: "ok", word: "now" },
+  ahead: { sign: "○", tone: "idle", word: "ahead" },
+  unheard: { sign: "◌", tone: "wait", word: "no event came" },
 } as const;
 
 /** A registration's stages in their order: done, present, ahead. */
 function Stages({ places }: { readonly places: readonly Place[] }) {
   return (
     <>
-      <ol class="stages">
+      <ol class="timeline card">
         {places.map((place) => (
-          <li class={`stage stage-${place.standing}`} aria-current={place.standing === "now" ? "step" : undefined}>
-            <span class="stage-sign" aria-hidden="true">
+          <li
+            class={`cluster tone-${standings[place.standing].tone}`}
+            aria-current={place.standing === "now" ? "step" : undefined}
+          >
+            <span class="sign" aria-hidden="true">
               {standings[place.standing].sign}
             </span>
-            <span class="stage-name">
-              <bdi>{stageName(place.stage)}</bdi>
-            </span>
-            <span class="stage-word">{isPossible(place) ? "perhaps" : standings[place.standing].word}</span>
+            <bdi class={place.standing === "done" ? undefined : place.standing === "now" ? "strong" : "soft"}>
+              {stageName(place.stage)}
+            </bdi>
+            <span class="small soft">{isPossible(place) ? "perhaps" : standings[place.standing].word}</span>
             {place.standing === "done" || place.standing === "now" ? <ReachedAt reached={place} /> : null}
           </li>
         ))}
@@ -199,7 +202,7 @@ function isPossible(place: Place): boolean {
 
 function ReachedAt({ reached: { at, eventId } }: { readonly reached: Reached }) {
   return (
-    <span class="stage-came">
+    <span class="end cluster">
       {at === null ? "no date" : <TimeOfText text={at} />} <a href={eventAddress(eventId)}>event</a>
     </span>
   );

@@ -61,7 +61,7 @@ export function addTail(pages: Console): void {
         }
         liveSeconds={5}
       >
-        <p class="tail-bar">
+        <p class="actions">
           <button type="button" class="button button-plain" data-pause="list" hidden>
             Pause
           </button>
@@ -91,15 +91,15 @@ function Deliveries({ event: { outcome, deliveries }, destinations }: Deliveries
   if (deliveries.length === 0) return <State state={outcome} />;
   const byTrouble = deliveries.toSorted((one, other) => rank[one.status] - rank[other.status]);
   return (
-    <ul class="tail-destinations">
+    <ul>
       {byTrouble.slice(0, MOST_NAMED).map((delivery) => (
         <li>
           <State state={delivery.status} />{" "}
           <DestinationName id={delivery.destinationId} destination={destinations.get(delivery.destinationId)} />{" "}
-          <span class="event-type">{lastAnswer(delivery)}</span>
+          <span class="aside">{lastAnswer(delivery)}</span>
         </li>
       ))}
-      {deliveries.length <= MOST_NAMED ? null : <li class="event-type">and {deliveries.length - MOST_NAMED} more</li>}
+      {deliveries.length <= MOST_NAMED ? null : <li class="aside">and {deliveries.length - MOST_NAMED} more</li>}
     </ul>
   );
 }

@@ -38,7 +38,7 @@ export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
   const highest = Math.max(0, ...totals);
   const [first] = slots;
   return (
-    <figure class="chart">
+    <figure class="chart card">
       <div class="chart-frame">
         <span class="chart-top" aria-hidden="true">
           {count(highest)}
@@ -53,12 +53,12 @@ export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
           {slots.map(({ counts }, index) => stack(series, counts, { x: index * WIDTH, highest }))}
         </svg>
       </div>
-      <div class="chart-axis" aria-hidden="true">
+      <div class="chart-axis spread" aria-hidden="true">
         {first === undefined ? null : <Time at={first.startsAt} show="moment" />}
         <Time at={endsAt} show="moment" />
       </div>
       <figcaption>
-        <ul class="legend">
+        <ul class="cluster">
           {series.map(({ key, label, tone }) => (
             <li>
               <span class={`swatch tone-${tone}`} aria-hidden="true"></span>
@@ -175,9 +175,9 @@ interface FigureProps {
 /** One number that matters; for the inside of `Figures`. */
 export function Figure({ label, value, note, tone }: FigureProps) {
   return (
-    <div class="figure-one">
+    <div>
       <dt>{label}</dt>
-      <dd class={tone === undefined ? "figure-value" : `figure-value figure-${tone}`}>{value}</dd>
+      <dd class={tone === undefined ? "figure-value" : `figure-value tone-${tone}`}>{value}</dd>
       {note === undefined ? null : <dd class="help">{note}</dd>}
     </div>
   );

@@ -16,7 +16,7 @@ export function Form({ action, children, ...rest }: FormProps) {
 }
 
 type ButtonProps = PropsWithChildren<{
-  readonly kind?: "main" | "plain" | "danger";
+  readonly kind?: "main" | "plain" | "danger" | "small";
   readonly name?: string;
   readonly value?: string;
 }>;
@@ -77,9 +77,9 @@ interface ConfirmProps {
 /** An action that asks first, without a script: what it would do is its children, and the button is under them. */
 export function Confirm({ action, label, kind = "danger", fields = [], children }: PropsWithChildren<ConfirmProps>) {
   return (
-    <details class="ask-first">
+    <details class="confirm">
       <summary class={`button button-${kind === "danger" ? "danger" : "plain"}`}>{`${label} …`}</summary>
-      <div class="ask-first-question">
+      <div class="card stack">
         <p>{children}</p>
         <Form action={action}>
           {fields.map((field) => (
@@ -141,7 +141,7 @@ interface FindFormProps {
 /** Finds a page by a whole id. */
 export function FindForm({ action, label, value }: FindFormProps) {
   return (
-    <form method="get" action={action} class="known-find" role="search" aria-label="Find by id">
+    <form method="get" action={action} class="actions find" role="search" aria-label="Find by id">
       <Field label={label}>
         <input name="id" value={value} required autocomplete="off" spellcheck={false} />
       </Field>

@@ -21,7 +21,7 @@ export function Json({ value, label }: { readonly value: unknown; readonly label
   const walk = { left: MOST_VALUES };
   const shown = showValue(value, { walk, depth: 0, key: "" });
   return (
-    <div class="json" role="group" aria-label={label}>
+    <div class="json card" role="group" aria-label={label}>
       {shown}
       {walk.left <= 0 ? <p class="help">There is more than a page can hold: the API shows it whole.</p> : null}
     </div>
@@ -129,7 +129,7 @@ function Excerpt({ label, kind, isCut, children }: ExcerptProps) {
         {isCut ? ", its beginning; the API shows it whole." : "."}
       </p>
       {/* What scrolls has to be reached by keyboard. */}
-      <pre class="body-excerpt" tabindex={0} role="region" aria-label={label}>
+      <pre class="excerpt" tabindex={0} role="region" aria-label={label}>
         <bdi>{children}</bdi>
       </pre>
     </>

@@ -122,7 +122,7 @@ const ACCESS_LOGOUT = "/cdn-cgi/access/logout";
 /** Who is logged in, by what, and the way out. */
 function ViewerBar({ viewer }: { readonly viewer: Viewer }) {
   return (
-    <div class="viewer">
+    <div class="viewer cluster small soft">
       <span>
         <bdi>{viewer.name}</bdi>
         {` · ${viewer.by}${viewer.mayChange ? "" : " · read-only"}`}
@@ -150,7 +150,7 @@ type NoticeProps = PropsWithChildren<{ readonly kind: "ok" | "info" | "bad" }>;
 /** A sentence in a box: what was done, what to know, or what went wrong. */
 export function Notice({ kind, children }: NoticeProps) {
   return (
-    <p class={`notice notice-${kind}`} role={kind === "bad" ? "alert" : "status"}>
+    <p class={`notice tone-${kind === "info" ? "idle" : kind}`} role={kind === "bad" ? "alert" : "status"}>
       {children}
     </p>
   );
@@ -163,8 +163,8 @@ interface TrailProps {
 /** The pages above this one, from the top down. */
 export function Trail({ steps }: TrailProps) {
   return (
-    <nav class="known-trail" aria-label="Pages above this one">
-      <ol>
+    <nav class="trail" aria-label="Pages above this one">
+      <ol class="cluster small">
         {steps.map(({ href, text }) => (
           <li>
             <a href={href}>

@@ -66,7 +66,7 @@ export function Filters({ path, children }: PropsWithChildren<{ readonly path: s
   return (
     <form method="get" action={path} class="filters" role="search" aria-label="Filter">
       {children}
-      <div class="filters-end">
+      <div class="actions">
         <button type="submit" class="button button-main">
           Filter
         </button>
@@ -91,7 +91,7 @@ export function Pager({ path, query, nextCursor }: PagerProps) {
   const { cursor, done: _, ...filters } = query;
   if (nextCursor === null && cursor === undefined) return null;
   return (
-    <nav class="pager" aria-label="More of the list">
+    <nav class="actions" aria-label="More of the list">
       {cursor === undefined ? null : (
         <a class="button button-plain" href={linkTo(path, filters)}>
           To the first page
@@ -148,7 +148,7 @@ export function ListPage<Row>(props: ListPageProps<Row>) {
     <Page {...page}>
       {filters === undefined ? null : <Filters path={path}>{filters}</Filters>}
       {children}
-      <div id="list" data-live={liveSeconds}>
+      <div id="list" class="stack" data-live={liveSeconds}>
         {liveSeconds === undefined ? null : (
           <p class="help">
             As of <Time at={now} />

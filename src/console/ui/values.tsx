@@ -69,7 +69,7 @@ export function count(number: number): string {
 /** `1.1 KB` of 1,000 bytes each; the exact number is under it. */
 export function Size({ bytes }: { readonly bytes: number }) {
   return (
-    <span class="size-in-words" title={`${inBytes.format(bytes)} bytes`}>
+    <span class="nowrap" title={`${inBytes.format(bytes)} bytes`}>
       {sizeInWords(bytes)}
     </span>
   );
@@ -125,13 +125,13 @@ const FIRST = 8;
 export function ShortId({ id }: { readonly id: string }) {
   const characters = Array.from(id);
   return (
-    <bdi class="mono short-id" title={id}>
+    <bdi class="mono nowrap" title={id}>
       {characters.length > LONGEST ? `${characters.slice(0, FIRST).join("")}…` : id}
     </bdi>
   );
 }
 
-/** How a state looks: a shape and a word beside the colour. */
+/** A state has a sign and a word beside its colour. */
 const looks = {
   ok: { tone: "ok", sign: "●" },
   healthy: { tone: "ok", sign: "●" },
@@ -153,20 +153,25 @@ const looks = {
 
 export type StateName = keyof typeof looks;
 
-/** A state as a badge; `children` say it otherwise than by its name. */
+/** The children say it otherwise than by its name. */
 export function State({ state, children }: { readonly state: StateName; readonly children?: string | undefined }) {
   const { tone, sign } = looks[state];
   return (
     <span class={`state tone-${tone}`}>
-      <span aria-hidden="true">{sign}</span> {children ?? state}
+      <span aria-hidden="true">{sign}</span> {capitalized(children ?? state)}
     </span>
   );
 }
 
-/** Names and what they are, one under the other; null is left out. */
+/** `Delivered`. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Names and what they are. A fact that is null is left out. */
 export function Facts({ facts }: { readonly facts: Readonly<Record<string, Child>> }) {
   return (
-    <dl class="fact-sheet">
+    <dl class="facts">
       {Object.entries(facts)
         .filter(([, fact]) => fact !== null)
         .map(([name, fact]) => (
@@ -176,6 +181,17 @@ export function Facts({ facts }: { readonly facts: Readonly<Record<string, Child
           </div>
         ))}
     </dl>
+  );
+}
+
+/** The words of a summary: a side, a status, … */
+export function Chips({ words }: { readonly words: readonly string[] }) {
+  return (
+    <>
+      {words.map((word) => (
+        <bdi class="chip">{word}</bdi>
+      ))}
+    </>
   );
 }
 

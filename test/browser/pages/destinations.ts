@@ -23,7 +23,7 @@ export function destinations(): void {
     path: ({ destinations: { fraudDesk } }) => pageOf(fraudDesk),
     heading: "Fraud desk",
     shows: [
-      /failing|circuit open/,
+      /Failing|Circuit open/,
       "500 after",
       "The fault is in the destination",
       "Send test event",

@@ -11,7 +11,7 @@ export function events(): void {
     name: "events",
     path: "/console/events",
     heading: "Events",
-    shows: ["Transaction created", "ACME Corp", "50.01", "1 of 3 destinations", "delivered", "dead"],
+    shows: ["Transaction created", "ACME Corp", "50.01", "1 of 3 destinations", "Delivered", "Dead"],
   });
   describePage({
     name: "event",
@@ -43,7 +43,9 @@ export function events(): void {
     const page = await enter();
     await page.goto(pageOf(hostile));
     const runsToTheRight = await page.evaluate(`(() => {
-      const text = document.querySelector(".verdict-sentence + p").lastChild;
+      const sentence = document.querySelector(".banner-sentence");
+      sentence.append(" and what stands behind it");
+      const text = sentence.lastChild;
       const leftOf = (at) => {
         const range = document.createRange();
         range.setStart(text, at);
@@ -83,7 +85,7 @@ export function events(): void {
     expect(await page.getByLabel("Received from (UTC)").inputValue()).toMatch(/^2026-01-01T00:00/);
     const ends = await page.locator("td .state").allInnerTexts();
     expect(ends.length).toBeGreaterThan(1);
-    expect(new Set(ends)).toEqual(new Set(["◼ dead"]));
+    expect(new Set(ends)).toEqual(new Set(["◼ Dead"]));
     await follow(page.getByRole("link", { name: "Clear" }));
     expect(page.url()).toBe(`${scene.relay.url}/console/events`);
   });
@@ -125,5 +127,5 @@ export function events(): void {
 }
 
 function stepOf(page: Page, destination: string) {
-  return page.locator(".step", { has: page.getByRole("link", { name: destination }) });
+  return page.locator(".timeline > li", { has: page.getByRole("link", { name: destination }) });
 }

@@ -9,7 +9,7 @@ export function overview(): void {
     name: "overview",
     path: "/console",
     heading: "Overview",
-    shows: ["Accounting", "Fraud desk", "balanced", "Health checks"],
+    shows: ["Accounting", "Fraud desk", "Balanced", "Health checks"],
   });
   describePage({
     name: "no-such-page",
@@ -66,7 +66,7 @@ export function overview(): void {
   it("keeps the overview up to date, and leaves open what the reader has opened", async ({ scene, enter }) => {
     const page = await enter({ on: "live" });
     await page.goto("/console");
-    const received = page.locator(".equation .term").first();
+    const received = page.locator(".term").first();
     const before = await received.innerText();
     await page.locator("#chart-hour-table summary").click();
     await page.locator("h1").click();

@@ -47,7 +47,7 @@ describe("the audit trail", () => {
     const visitor = await Visitor.loggedIn(relay);
     const text = rowsOf(await read(visitor));
     expect(text).toMatch(
-      /Changed a destination Accounting admin just now enabled was true → is now false ● done Added a destination/,
+      /Changed a destination Accounting admin just now enabled was true → is now false ● Done Added a destination/,
     );
     expect(text).not.toContain("timeout_ms was");
     expect(text).toMatch(/\d fields .*url is now https:\/\/destination\.example\.com\/hook/);
@@ -88,8 +88,8 @@ describe("the audit trail", () => {
     }
     relay.env = whole;
     const text = await read(await Visitor.loggedIn(relay));
-    expect(text).toContain("◼ failed The relay or D1 failed");
-    expect(text).toContain("◐ begun Still running, or the relay died before the end");
+    expect(text).toContain("◼ Failed The relay or D1 failed");
+    expect(text).toContain("◐ Begun Still running, or the relay died before the end");
   });
 
   it("does not strike out the old value of an interrupted change", async () => {

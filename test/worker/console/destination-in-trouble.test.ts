@@ -24,15 +24,15 @@ describe("the page of a destination in trouble", () => {
     }
     const text = await readPage(visitor, path);
     expect(text).toMatch(
-      /◼ circuit open Gets no events: \d+ attempts in a row failed, and its circuit breaker has been open since \S+ \S+ UTC\./,
+      /◼ Circuit open Gets no events: \d+ attempts in a row failed, and its circuit breaker has been open since \S+ \S+ UTC\./,
     );
     expect(text).toContain(": no answer within");
     expect(text).toContain("raise its timeout");
     expect(text).toMatch(/One delivery at a time probes the destination, the next at \d/);
     expect(text).toMatch(/Send test event Retry now/);
     const pending = await readPage(visitor, `${path}?show=pending`);
-    expect(pending).toContain("◐ pending until a probe succeeds");
-    expect(pending).toMatch(/◐ pending next \d/);
+    expect(pending).toContain("◐ Pending until a probe succeeds");
+    expect(pending).toMatch(/◐ Pending next \d/);
     const eventPage = /href="(\/console\/events\/[^"]+)"/.exec(await (await visitor.get(path)).text())?.[1] ?? "";
     expect(await readPage(visitor, eventPage)).toMatch(/its circuit is open since \S+ \S+ UTC/);
   });
@@ -45,7 +45,7 @@ describe("the page of a destination in trouble", () => {
     relay.passSeconds(10);
     expect(await readPage(visitor, path)).toContain("the next in a moment.");
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
-    expect(await readPage(visitor, `${path}?show=pending`)).toContain("◐ pending until the destination is resumed");
+    expect(await readPage(visitor, `${path}?show=pending`)).toContain("◐ Pending until the destination is resumed");
     await env.DB.prepare("UPDATE destinations SET enabled = 1").run();
     await env.DB.prepare("UPDATE deliveries SET status = 'dead', next_attempt_at = NULL").run();
     expect(await readPage(visitor, path)).toContain("the next with the next event.");
@@ -59,7 +59,7 @@ describe("the page of a destination in trouble", () => {
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
     expect(text).toMatch(
-      /◐ throttled Gets no events: it asked the relay to wait until 2026-03-01 12:10:01 UTC\..* 429 after \d+ ms/,
+      /◐ Throttled Gets no events: it asked the relay to wait until 2026-03-01 12:10:01 UTC\..* 429 after \d+ ms/,
     );
     expect(text).toContain("set a rate limit");
     expect(text).toMatch(/2 pending deliveries\./);
@@ -87,7 +87,7 @@ describe("the page of a destination in trouble", () => {
   it("says that some deliveries are rejected, and since when they are pending", async () => {
     const { relay, visitor, path } = await answeringDestination(statuses(400, 400, 200));
     for (let event = 0; event < 3; event += 1) await sendAndRun(relay);
-    expect(await readPage(visitor, path)).toMatch(/● healthy Gets its events, the latest at \S+ \S+ UTC\. /);
+    expect(await readPage(visitor, path)).toMatch(/● Healthy Gets its events, the latest at \S+ \S+ UTC\. /);
     await env.DB.prepare("UPDATE deliveries SET next_attempt_at = ?1 WHERE status = 'pending'")
       .bind(relay.now + 3_600_000)
       .run();

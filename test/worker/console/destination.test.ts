@@ -23,7 +23,7 @@ describe("the diagnosis of a destination", () => {
     const { relay, visitor, path } = await answeringDestination(ok);
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
-    expect(text).toContain("● healthy Gets its events, the latest at 2026-03-01 12:00:01 UTC.");
+    expect(text).toContain("● Healthy Gets its events, the latest at 2026-03-01 12:00:01 UTC.");
     expect(text).toContain("1 succeeded, 0 failed, 0 timed out");
   });
 
@@ -53,7 +53,7 @@ describe("the diagnosis of a destination", () => {
     const { relay, visitor, path } = await answeringDestination(ok, { enabled: false });
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
-    expect(text).toContain("○ paused Gets no events: paused since");
+    expect(text).toContain("○ Paused Gets no events: paused since");
     expect(text).toMatch(/Resume Send test event Replay missed events/);
   });
 
@@ -94,7 +94,7 @@ describe("the diagnosis of a destination", () => {
     const { relay, visitor, path } = await answeringDestination(answer);
     await sendAndRun(relay);
     const text = await readPage(visitor, path);
-    expect(text).toMatch(/▲ failing The last attempt failed\. Pending deliveries are retried\./);
+    expect(text).toMatch(/▲ Failing The last attempt failed\. Pending deliveries are retried\./);
     expect(text).toContain(said);
     expect(text).toContain(remedy);
     expect(text).not.toMatch(/\w\.\s?\. /);
@@ -116,7 +116,7 @@ describe("the diagnosis of a destination", () => {
     relay.passSeconds(61);
     const text = await readPage(visitor, path);
     expect(text).toContain(
-      "◐ behind Gets its events late: its rate limit is 0.01 a second. 2 pending deliveries take 3 min.",
+      "◐ Behind Gets its events late: its rate limit is 0.01 a second. 2 pending deliveries take 3 min.",
     );
   });
 });
@@ -164,16 +164,16 @@ describe("the page of a destination", () => {
     const latest = await readPage(visitor, path);
     for (const type of ["v1/transactions", "v1/clients", "v1/cards"]) expect(latest).toContain(type);
     const pending = await readPage(visitor, `${path}?show=pending`);
-    expect(pending).toMatch(/v1\/cards \S+ just now ◐ pending next 12:10 UTC 1 500 after/);
+    expect(pending).toMatch(/v1\/cards \S+ just now ◐ Pending next 12:10 UTC 1 500 after/);
     expect(pending).toContain("IBAN DE89 •••• 3000");
     const html = await (await visitor.get(`${path}?show=pending`)).text();
     expect(html).not.toContain("3000 <b>");
     expect(html).not.toContain("DE89370400440532013000");
     const dead = await readPage(visitor, `${path}?show=dead`);
-    expect(dead).toMatch(/v1\/clients \S+ just now ◼ dead 1 500 after/);
+    expect(dead).toMatch(/v1\/clients \S+ just now ◼ Dead 1 500 after/);
     const delivered = await readPage(visitor, `${path}?show=delivered`);
-    expect(delivered).toMatch(/v1\/transactions \S+ just now ● delivered 1 200 after/);
-    expect(delivered).not.toContain("◼ dead");
+    expect(delivered).toMatch(/v1\/transactions \S+ just now ● Delivered 1 200 after/);
+    expect(delivered).not.toContain("◼ Dead");
   });
 
   it.each(["", "pending"])("lists each delivery on exactly one page: %j", async (show) => {
@@ -184,7 +184,7 @@ describe("the page of a destination", () => {
     let next = `${path}?show=${show}`;
     for (let page = 0; next !== ""; page += 1) {
       const html = await (await visitor.get(next)).text();
-      seen.push(...Array.from(html.matchAll(/short-id" title="([^"]+)"/g), ([, id = ""]) => id));
+      seen.push(...Array.from(html.matchAll(/mono nowrap" title="([^"]+)"/g), ([, id = ""]) => id));
       next = (/rel="next" href="([^"]+)"/.exec(html)?.[1] ?? "").replaceAll("&amp;", "&");
       expect(page).toBeLessThan(4);
     }

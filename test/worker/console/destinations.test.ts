@@ -27,9 +27,9 @@ describe("the list of destinations", () => {
     const visitor = await Visitor.loggedIn(relay);
     const text = await readPage(visitor, "/console/destinations");
     expect(text).toContain("3 destinations: Fraud desk is failing. 1 is paused.");
-    expect(text).toMatch(/Accounting ● healthy accounting\.example\.com v1\/transactions/);
-    expect(text).toMatch(/Fraud desk ▲ failing fraud\.example\.com All types/);
-    expect(text).toMatch(/stock\.example\.com ○ paused/);
+    expect(text).toMatch(/Accounting ● Healthy accounting\.example\.com v1\/transactions/);
+    expect(text).toMatch(/Fraud desk ▲ Failing fraud\.example\.com All types/);
+    expect(text).toMatch(/stock\.example\.com ○ Paused/);
     expect(await (await visitor.get("/console/destinations")).text()).not.toContain("k3y");
   });
 

@@ -30,8 +30,8 @@ describe("an event", () => {
     const text = await read(visitor, pageOf(ends.pending.id));
     expect(text).toMatch(/Received 2026-03-01 12:00:02 UTC.*Queued.*Dispatched To 2 destinations\./);
     expect(text).toContain("State It is the latest state of its resource");
-    expect(text).toMatch(/Well ● delivered Replay Attempt 1 2026-03-01 12:00:\d\d UTC 200, succeeded in \d+ ms thanks/);
-    expect(text).toMatch(/Ill ◐ pending Replay Attempt 1 .* UTC 500, failed in/);
+    expect(text).toMatch(/Well ● Delivered Replay Attempt 1 2026-03-01 12:00:\d\d UTC 200, succeeded in \d+ ms thanks/);
+    expect(text).toMatch(/Ill ◐ Pending Replay Attempt 1 .* UTC 500, failed in/);
     expect(text).toMatch(/Next attempt at 2026-03-01 12:\d\d:\d\d UTC, in \d+ (s|min)/);
   });
 
@@ -57,7 +57,9 @@ describe("an event", () => {
 
   it("is kept up to date only while something is to be waited for", async () => {
     const { visitor, ends } = await threeEnds();
-    expect(await (await visitor.get(pageOf(ends.pending.id))).text()).toContain('id="event" data-live="5"');
+    expect(await (await visitor.get(pageOf(ends.pending.id))).text()).toContain(
+      'id="event" class="stack" data-live="5"',
+    );
     expect(await (await visitor.get(pageOf(ends.delivered.id))).text()).not.toContain("data-live");
   });
 
@@ -127,7 +129,7 @@ describe("an event", () => {
     await relay.api("PATCH", `/api/destinations/${lacks.id}`, { enabled: false });
     await relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: lacks.id });
     const text = await read(visitor, pageOf(payload.id));
-    expect(text).toContain(`${has.id} ● delivered`);
+    expect(text).toContain(`${has.id} ● Delivered`);
     expect(text).toContain("The destination was removed.");
     expect(text).toContain("The destination is paused. The delivery waits until it is resumed.");
     expect(text).toContain("A paused destination gets it when it is resumed.");

@@ -25,10 +25,10 @@ describe("the list of events", () => {
     expect(places).not.toContain(-1);
     const text = withoutTags(html);
     expect(text).toMatch(
-      /Transaction created v1\/transactions ACME Corp debit completed transfer 50\.01 EUR 2 s ago.*● delivered 1 destination/,
+      /Transaction created v1\/transactions ACME Corp debit completed transfer 50\.01 EUR 2 s ago.*● Delivered 1 destination/,
     );
-    expect(text).toMatch(/v1\/cards .* 1 s ago.*◐ pending 1 of 2 destinations/);
-    expect(text).toMatch(/v1\/clients Acme SAS .* just now.*○ unmatched/);
+    expect(text).toMatch(/v1\/cards .* 1 s ago.*◐ Pending 1 of 2 destinations/);
+    expect(text).toMatch(/v1\/clients Acme SAS .* just now.*○ Unmatched/);
     expect(html).toContain(
       'href="/console/organizations/123e4567-e89b-12d3-a456-426614174000/resource?type=v1%2Ftransactions',
     );
@@ -49,7 +49,7 @@ describe("the list of events", () => {
     const html = await (await visitor.get(`${list}?outcome=dead`)).text();
     expect(html).toContain(linkTo(payload.id));
     expect(html).not.toContain(linkTo(taken.id));
-    expect(withoutTags(html)).toContain("◼ dead 1 of 2 destinations");
+    expect(withoutTags(html)).toContain("◼ Dead 1 of 2 destinations");
   });
 
   it("finds what is dead however much came since, page by page, also of a destination that has been removed", async () => {

@@ -109,7 +109,7 @@ describe("one organization", () => {
   it("shows the first accounts of many and links to all", async () => {
     const accounts = Array.from({ length: 21 }, (_, index) => account({ id: `a-${index}` }));
     const { html, text } = await lookAt(await relayAfter(...accounts), PAGE);
-    expect(html.match(/class="known-account"/g)).toHaveLength(20);
+    expect(html.match(/<article class="card/g)).toHaveLength(20);
     expect(text).toContain("There are more: all accounts .");
   });
 

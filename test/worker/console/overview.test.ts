@@ -53,8 +53,8 @@ describe("the overview", () => {
     expect(text).toContain("2 accepted, 1 duplicate, 0 quarantined, 1 refused");
     expect(text).toContain("A stale event counts as refused.");
     expect(text).toContain("2 received = 1 settled + 0 pending + 1 unmatched + 0 quarantined");
-    expect(text).toContain("balanced");
-    expect(text).toMatch(/Accounting ● healthy/);
+    expect(text).toContain("Balanced");
+    expect(text).toMatch(/Accounting ● Healthy/);
     expect(text).toMatch(/Acknowledged in ≤ \d+ ms/);
   });
 
@@ -99,7 +99,7 @@ describe("the overview", () => {
     await relay.runCron();
     const text = await read(await Visitor.loggedIn(relay));
     expect(text).toContain("Events are stored, but Ledger is failing.");
-    expect(text).toContain("▲ failing");
+    expect(text).toContain("▲ Failing");
     expect(text).toContain("(1) Overview · Qonto relay");
     expect(text).toContain("1, for 60 s");
   });

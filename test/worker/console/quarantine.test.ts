@@ -50,7 +50,7 @@ describe("the quarantine", () => {
     const visitor = await Visitor.loggedIn(relay);
     const settled = await read(visitor, `${list}?state=settled`);
     expect(settled).toContain("released");
-    expect(settled).toContain("● settled");
+    expect(settled).toContain("● Settled");
     expect(settled).not.toContain("waiting ");
     expect(await read(visitor, list)).toContain("1 event waits");
   });

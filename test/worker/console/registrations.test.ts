@@ -93,7 +93,7 @@ describe("one registration", () => {
     );
     expect(text).toMatch(/○ Completed ahead\s/);
     expect(html).toContain('href="/console/events/reg-1-pending-0"');
-    expect(html).toMatch(/<li class="stage stage-now" aria-current="step">/);
+    expect(html).toMatch(/<li class="cluster tone-ok" aria-current="step">/);
   });
 
   it("starts over after a reset, and shows the stages before it", async () => {
@@ -153,7 +153,7 @@ describe("one registration", () => {
       const { html, text } = await lookAt(new TestRelay(), `${LIST}/reg-1`);
       expect(text).toContain("The latest 100 events are shown.");
       expect(html).toContain(`href="/console/events/event-${stages}"`);
-      expect(html.match(/stage-done/g)).toHaveLength(99);
+      expect(html.match(/<li class="cluster tone-ok">/g)).toHaveLength(99);
       rowsRead.push(await rowsReadFor(new TestRelay(), `${LIST}/reg-1`));
     }
     expect(rowsRead[1]).toBe(rowsRead[0]);

@@ -33,9 +33,9 @@ describe("the resources of an organization", () => {
     );
     const { html, text } = await lookAt(relay, LIST);
     expect(text).toContain("ACME Corp v1/transactions t-1 50.01 EUR debit completed transfer 2025-01-24");
-    expect(text).toContain("Acme SAS v1/clients c-1 – ○ deleted company Paris");
+    expect(text).toContain("Acme SAS v1/clients c-1 – ○ Deleted company Paris");
     expect(text).toContain("v1/payment-links-connections – connection enabled");
-    expect(html).toContain('<bdi>v1/transactions</bdi> <bdi class="mono short-id"');
+    expect(html).toContain('<bdi>v1/transactions</bdi> <bdi class="mono nowrap"');
     expect(text).not.toContain("IBAN");
     expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Ftransactions&amp;id=t-1"`);
     expect(html).toContain(`href="${ORGANIZATION}/resource?type=v1%2Fpayment-links-connections&amp;id="`);
@@ -121,7 +121,7 @@ describe("one resource", () => {
       "Last changed by event second ( updated ), as of 2026-02-01 11:00:00 UTC , received 2026-03-01 12:01:00 UTC .",
     );
     expect(html).toContain('href="/console/events/second"');
-    expect(text).toMatch(/updated current state second just now 28 days ago ○ unmatched created first 60 s ago/);
+    expect(text).toMatch(/updated current state second just now 28 days ago ○ Unmatched created first 60 s ago/);
     expect(html).toContain('href="/console/events/first"');
     expect(html).not.toContain("of-another");
     expect(text).toContain("All stored events were searched.");
@@ -137,15 +137,15 @@ describe("one resource", () => {
     relay.passSeconds(1);
     await relay.send(transaction({}, { id: "second" }));
     await relay.runQueues();
-    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◐ pending .*first .* ● delivered/);
+    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◐ Pending .*first .* ● Delivered/);
     await relay.liveThrough(5);
-    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◼ dead .*first .* ● delivered/);
+    expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◼ Dead .*first .* ● Delivered/);
   });
 
   it("says that it was deleted", async () => {
     const relay = await relayAfter(client({ id: "c-1", event: "deleted" }));
     const { text } = await lookAt(relay, `${ORGANIZATION}/resource?type=v1/clients&id=c-1`);
-    expect(text).toContain("○ deleted");
+    expect(text).toContain("○ Deleted");
     expect(text).toContain("Qonto has deleted it: this is its last known state.");
   });
 

@@ -28,9 +28,9 @@ describe("the live tail", () => {
     await relay.send(makePayload("v1/transactions"));
     const visitor = await Visitor.loggedIn(relay);
     const text = await read(visitor, tail);
-    expect(text).toMatch(/As of 2026-03-01 12:00:02 UTC.*Transaction created.*pending.*v1\/cards/);
-    expect(text).toContain("◐ pending Ill 500 ● delivered Well 200");
-    expect(text).toContain("○ unmatched");
+    expect(text).toMatch(/As of 2026-03-01 12:00:02 UTC.*Transaction created.*Pending.*v1\/cards/);
+    expect(text).toContain("◐ Pending Ill 500 ● Delivered Well 200");
+    expect(text).toContain("○ Unmatched");
     expect((await (await visitor.get(tail)).text()).split("data-key=")).toHaveLength(51);
   });
 

@@ -60,7 +60,7 @@ export function Deliveries({ destination, now, query, page: { deliveries, types,
   return (
     <section aria-labelledby="deliveries">
       <h2 id="deliveries">Deliveries</h2>
-      <nav class="tabs" aria-label="Deliveries by state">
+      <nav class="tabs cluster" aria-label="Deliveries by state">
         {tabs.map(({ show, title }) => (
           <a href={`${linkTo(path, { show })}#deliveries`} aria-current={show === query.show ? "true" : undefined}>
             {title}
@@ -90,21 +90,23 @@ export function Deliveries({ destination, now, query, page: { deliveries, types,
 /** An event that retention has deleted has no type. */
 function EventLink({ id, type }: { readonly id: string; readonly type: string | undefined }) {
   return (
-    <>
+    <span class="lines">
       <a href={eventAddress(id)}>
         <bdi>{type ?? "event"}</bdi>
       </a>
-      <ShortId id={id} />
-    </>
+      <span class="aside">
+        <ShortId id={id} />
+      </span>
+    </span>
   );
 }
 
 function showState({ status, nextAttemptAt }: Delivery, destination: Destination, now: number): Child {
   return (
-    <>
+    <span class="lines">
       <State state={status} />
-      {nextAttemptAt === null ? null : <span class="beside">{showNext(nextAttemptAt, destination, now)}</span>}
-    </>
+      {nextAttemptAt === null ? null : <span class="aside">{showNext(nextAttemptAt, destination, now)}</span>}
+    </span>
   );
 }
 
@@ -124,12 +126,12 @@ function showAnswer({ attempts, eventId }: Delivery): Child {
   if (last === undefined) return "none yet";
   const excerpt = last.outcome === "delivered" ? "" : maskIbansIn(last.responseExcerpt ?? "");
   return (
-    <div class="answer">
+    <div>
       {answerInWords(last)}
       {excerpt === "" ? null : (
         <details id={`said-${eventId}`}>
           <summary>response</summary>
-          <bdi class="destination-said">{excerpt}</bdi>
+          <bdi class="excerpt">{excerpt}</bdi>
         </details>
       )}
     </div>

@@ -63,7 +63,7 @@ export function addDestination(pages: Console, world: World, counters: Counters)
       c,
       <Page title={destinationName(destination)} here={addresses.destinations} lead={hostOf(destination.url)}>
         {tested === undefined ? null : <TestResult attempt={tested} destination={destination} now={now} />}
-        <div id="destination" data-live={tested === undefined ? "15" : undefined}>
+        <div id="destination" class="stack" data-live={tested === undefined ? "15" : undefined}>
           <Diagnosis facts={facts} />
           <ActionBar destination={destination} />
           <Attempts facts={facts} day={day} />
@@ -191,12 +191,12 @@ function TestResult({ attempt, destination, now }: TestResultProps) {
   const isSuccess = attempt.outcome === "delivered";
   const excerpt = maskIbansIn(attempt.responseExcerpt ?? "");
   return (
-    <div class={`notice notice-${isSuccess ? "ok" : "bad"}`} role={isSuccess ? "status" : "alert"}>
+    <div class={`notice tone-${isSuccess ? "ok" : "bad"}`} role={isSuccess ? "status" : "alert"}>
       {isSuccess ? "The test event was delivered: " : "The test event failed: "}
       {answerInWords(attempt)}. {remedyOf(attempt, destination, now)}
       {excerpt === "" ? null : (
         <p class="help">
-          Response: <bdi class="destination-said">{excerpt}</bdi>
+          Response: <bdi class="excerpt">{excerpt}</bdi>
         </p>
       )}
     </div>

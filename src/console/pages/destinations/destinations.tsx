@@ -49,7 +49,7 @@ export function addDestinations(pages: Console, world: World, counters: Counters
           </EmptyState>
         ) : (
           <>
-            <div class="lead-line">
+            <div class="spread">
               <p class="lead">
                 <Lead destinations={destinations} isPart={isPart} />
               </p>
@@ -57,7 +57,7 @@ export function addDestinations(pages: Console, world: World, counters: Counters
                 Add destination
               </a>
             </div>
-            <div id="destinations" data-live="15">
+            <div id="destinations" class="stack" data-live="15">
               <DestinationTable
                 destinations={destinations}
                 now={world.now()}

@@ -21,7 +21,7 @@ interface Explanation {
   readonly state: StateName;
   /** Where the state needs another word. */
   readonly label?: string;
-  readonly tone: "ok" | "waiting" | "failing" | "degraded";
+  readonly tone: "ok" | "wait" | "bad" | "idle";
   readonly sentence: (facts: DestinationFacts) => Child;
   /** What to do; the first is the main one. */
   readonly actions: readonly Action[];
@@ -30,7 +30,7 @@ interface Explanation {
 const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   gone: {
     state: "paused",
-    tone: "failing",
+    tone: "wait",
     sentence: ({ destination }) => (
       <>
         Gets no events: it answered 410 Gone at <Time at={destination.updatedAt} />, which paused it. Resume it when it
@@ -41,7 +41,7 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   },
   paused: {
     state: "paused",
-    tone: "failing",
+    tone: "wait",
     sentence: ({ destination }) => (
       <>
         Gets no events: paused since <Time at={destination.updatedAt} /> or earlier. Pending deliveries continue when it
@@ -52,7 +52,7 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   },
   circuit_open: {
     state: "circuit open",
-    tone: "degraded",
+    tone: "bad",
     sentence: ({ destination, now }) => (
       <>
         Gets no events: {count(destination.consecutiveFailures)} attempts in a row failed, and its circuit breaker has
@@ -64,7 +64,7 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   throttled: {
     state: "waiting",
     label: "throttled",
-    tone: "failing",
+    tone: "wait",
     sentence: ({ destination, now }) => (
       <>
         Gets no events: it asked the relay to wait until <Time at={destination.heldUntil ?? now} />. Pending deliveries
@@ -75,7 +75,7 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   },
   failing: {
     state: "failing",
-    tone: "failing",
+    tone: "wait",
     sentence: ({ destination: { consecutiveFailures }, backlog }) => (
       <>
         {consecutiveFailures === 1
@@ -91,7 +91,7 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   behind: {
     state: "pending",
     label: "behind",
-    tone: "failing",
+    tone: "wait",
     sentence: ({ destination: { maxPerSecond }, backlog }) => (
       <>
         Gets its events late: its rate limit is {maxPerSecond} a second. {pendingDeliveries(backlog.pending)} take{" "}
@@ -103,7 +103,7 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   missed: {
     state: "waiting",
     label: "incomplete",
-    tone: "failing",
+    tone: "wait",
     sentence: (facts) => (
       <>
         Missed events that came while it was paused or wanted others, the latest at{" "}
@@ -115,14 +115,14 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   no_events: {
     state: "waiting",
     label: "idle",
-    tone: "waiting",
+    tone: "idle",
     sentence: (facts) => <>No events yet: none came from Qonto {period(facts)}.</>,
     actions: ["test", "overview"],
   },
   other_types: {
     state: "waiting",
     label: "unmatched",
-    tone: "failing",
+    tone: "wait",
     sentence: (facts) => (
       <>
         Gets no events: those that came {period(facts)} have other types: {names(facts.kinds.map(({ type }) => type))}.
@@ -134,7 +134,7 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   other_organizations: {
     state: "waiting",
     label: "unmatched",
-    tone: "failing",
+    tone: "wait",
     sentence: (facts) => (
       <>
         Gets no events: those of its types that came {period(facts)} are of other organizations:{" "}
@@ -172,8 +172,8 @@ export function Diagnosis({ facts }: { readonly facts: DestinationFacts }) {
   const diagnosis = diagnose(facts);
   const { state, label, tone, sentence, actions } = explanations[diagnosis];
   return (
-    <section class={`verdict verdict-${tone}`} aria-label="Diagnosis">
-      <p class="verdict-sentence">
+    <section class={`banner tone-${tone}`} aria-label="Diagnosis">
+      <p class="banner-sentence">
         <State state={state}>{label}</State> {sentence(facts)}
       </p>
       <ul>
@@ -298,7 +298,7 @@ function LastAttempt({ attempt, eventId }: NonNullable<DestinationFacts["latest"
       {excerpt === "" ? null : (
         <>
           {": "}
-          <bdi class="destination-said">{excerpt}</bdi>
+          <bdi class="excerpt">{excerpt}</bdi>
         </>
       )}
       . <a href={eventAddress(eventId)}>Event</a>

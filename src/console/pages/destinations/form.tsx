@@ -45,7 +45,7 @@ export function DestinationForm({ action, fields, faults, newId }: DestinationFo
     (name) => faults[name] !== undefined,
   );
   return (
-    <Form action={action} class="destination-form stack">
+    <Form action={action} class="stack">
       {Object.keys(faults).length === 0 ? null : <Notice kind="bad">Nothing was saved. Fix the marked fields.</Notice>}
       {isNew ? <input type="hidden" name="id" value={newId} /> : null}
       <Control
@@ -78,7 +78,7 @@ export function DestinationForm({ action, fields, faults, newId }: DestinationFo
           {fields.organizations}
         </textarea>
       </Control>
-      <details class="fold" open={isAdvancedWrong || (isNew && fields.enabled === undefined)}>
+      <details open={isAdvancedWrong || (isNew && fields.enabled === undefined)}>
         <summary>Advanced: retries, timeout, rate limit</summary>
         <div class="stack">
           <Control
@@ -141,7 +141,7 @@ type FieldsProps = Pick<DestinationFormProps, "fields" | "faults">;
 /** All types, or some: those of the catalogue as boxes to tick, others as text. */
 function TypesField({ fields, faults }: FieldsProps) {
   return (
-    <fieldset class="types" aria-describedby={faults.scope === undefined ? undefined : "scope-fault"}>
+    <fieldset class="field-group" aria-describedby={faults.scope === undefined ? undefined : "scope-fault"}>
       <legend>Event types</legend>
       <label class="choice">
         <input type="radio" name="scope" value="all" checked={fields.scope === "all"} /> All, also those that Qonto will
@@ -151,7 +151,7 @@ function TypesField({ fields, faults }: FieldsProps) {
         <input type="radio" name="scope" value="some" checked={fields.scope === "some"} /> Only these
       </label>
       <Fault name="scope" faults={faults} />
-      <div class="types-some">
+      <div class="indented stack">
         <TypeBoxes title="Business API" types={cataloguedTypes.business} ticked={fields.types} />
         <TypeBoxes title="Onboarding API" types={cataloguedTypes.onboarding} ticked={fields.types} />
         <Control
@@ -181,7 +181,7 @@ interface TypeBoxesProps {
 
 function TypeBoxes({ title, types, ticked }: TypeBoxesProps) {
   return (
-    <fieldset class="kind">
+    <fieldset class="choices grid">
       <legend>{title}</legend>
       {types.map((type) => (
         <label class="choice">

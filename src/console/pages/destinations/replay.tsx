@@ -55,8 +55,8 @@ export function addDestinationReplay(pages: Console, world: World): void {
     return showPage(
       c,
       <ReplayPage destination={destination}>
-        <section class={`verdict ${many === 0 ? "verdict-failing" : ""}`} aria-label="Events to replay">
-          <p class="verdict-sentence">
+        <section class={`banner tone-${many === 0 ? "wait" : "ok"}`} aria-label="Events to replay">
+          <p class="banner-sentence">
             {many === 0 ? (
               "Nothing to replay: "
             ) : (
@@ -145,7 +145,7 @@ export function ReplayForm({ destinationId, which = "failed", since, until, faul
         </Field>
         <MomentField label="Received since" name="since" value={since} fault={faults.since} isRequired />
         <MomentField label="Received before" name="until" value={until} fault={faults.until} />
-        <div class="filters-end">
+        <div class="actions">
           <button type="submit" class="button button-plain">
             Count
           </button>
@@ -165,7 +165,7 @@ export function Replays({ replays }: { readonly replays: readonly Replay[] }) {
   return (
     <section aria-labelledby="replays">
       <h2 id="replays">Replays</h2>
-      <ul class="replays">
+      <ul class="stack">
         {replays.map((replay) => (
           <li>
             Replay of {choices[replay.which].events}, received from <Time at={replay.since} /> to{" "}

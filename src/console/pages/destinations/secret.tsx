@@ -80,7 +80,7 @@ function RotatePage({ destination, refusal }: RotatePageProps) {
       lead="The next page shows the new secret, once. Both secrets sign until the overlap ends."
     >
       {refusal === undefined ? null : <Notice kind="bad">{refusal}</Notice>}
-      <Form action={destinationActionAddress(destination.id, "rotate")} class="destination-form stack">
+      <Form action={destinationActionAddress(destination.id, "rotate")} class="stack">
         <input type="hidden" name="updated_at" value={String(destination.updatedAt)} />
         <Field label="Overlap" help={oneSignature}>
           <select name="overlap_seconds">
@@ -116,7 +116,7 @@ export function SecretPage({ destination, secret, why }: SecretPageProps) {
       <Notice kind="ok">
         {why} This is its secret, shown only once: pass it to the destination before you leave this page.
       </Notice>
-      <p class="secret">
+      <p class="secret card cluster">
         <code id="secret">{secret}</code>
         <button type="button" class="button button-plain" data-copy="secret" hidden>
           Copy

@@ -3,7 +3,7 @@ import { type Summary, summaryOfEvent, whatHappened } from "../../../qonto/summa
 import type { FoundEvent } from "../../../store/event-search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
 import type { Column } from "../../ui/table.tsx";
-import { Amount, ShortId, State, Time, count } from "../../ui/values.tsx";
+import { Amount, Chips, ShortId, State, Time, count } from "../../ui/values.tsx";
 
 /** An event as a list shows it. The summary is null when the body cannot be read. */
 export interface ListedEvent extends FoundEvent {
@@ -29,11 +29,11 @@ export const eventColumns: readonly Column<ListedEvent>[] = [
 
 function EventName({ event }: { readonly event: ListedEvent }) {
   return (
-    <span class="event-name">
+    <span class="lines">
       <a href={eventAddress(event.id)} data-key={event.id} title={event.id}>
         <bdi>{whatHappened(event)}</bdi>
       </a>
-      <span class="event-type">
+      <span class="aside">
         <bdi class="mono">{event.type}</bdi>
         {isReconciled(event) ? " reconciled" : ""}
         {event.duplicates === 0 ? "" : ` ${count(event.duplicates)} duplicate${event.duplicates === 1 ? "" : "s"}`}
@@ -46,7 +46,7 @@ function Resource({ event }: { readonly event: ListedEvent }) {
   const { resourceId, summary } = event;
   const title = summary?.title ?? null;
   return (
-    <span class="event-name">
+    <span class="lines">
       <ResourceLink event={event}>
         {title !== null ? (
           <bdi title={resourceId ?? undefined}>{title}</bdi>
@@ -56,10 +56,8 @@ function Resource({ event }: { readonly event: ListedEvent }) {
           "state"
         )}
       </ResourceLink>
-      <span class="event-type">
-        {summary?.words.map((word) => (
-          <bdi>{word} </bdi>
-        ))}
+      <span class="cluster">
+        <Chips words={summary?.words ?? []} />
       </span>
     </span>
   );
@@ -103,9 +101,9 @@ export function Outcome({ event: { outcome, deliveries } }: { readonly event: Fo
   const inIt = deliveries.filter(({ status }) => status === outcome).length;
   const all = deliveries.length === 1 ? "1 destination" : `${count(deliveries.length)} destinations`;
   return (
-    <span class="event-outcome">
+    <span class="lines">
       <State state={outcome} />
-      <span class="event-type">
+      <span class="aside">
         {outcome === "unmatched"
           ? ""
           : deliveries.length === 0

@@ -15,7 +15,7 @@ import { destinationName } from "../../ui/destination.tsx";
 import { Button, Field, Form, Press } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
-import { Amount, Facts, ShortId, Size, State, Time, TimeOfText, count } from "../../ui/values.tsx";
+import { Amount, Chips, Facts, ShortId, Size, State, Time, TimeOfText, count } from "../../ui/values.tsx";
 import { OrganizationLink, ResourceLink } from "./cells.tsx";
 import { Journey } from "./journey.tsx";
 import { type OneEvent, findOne } from "./one-event.ts";
@@ -71,7 +71,7 @@ function EventPage({ found, now, fault }: EventPageProps) {
   return (
     <Page title="Event" here={addresses.events}>
       {fault === undefined ? null : <Notice kind="bad">{fault.detail}</Notice>}
-      <div id="event" data-live={found.outcome === "pending" ? "5" : undefined}>
+      <div id="event" class="stack" data-live={found.outcome === "pending" ? "5" : undefined}>
         <EventState found={found} />
         <EventFacts found={found} />
         <Journey found={found} now={now} />
@@ -85,7 +85,7 @@ function EventPage({ found, now, fault }: EventPageProps) {
   );
 }
 
-const looks = { delivered: "ok", pending: "failing", dead: "degraded", unmatched: "idle" } as const;
+const tones = { delivered: "ok", pending: "wait", dead: "bad", unmatched: "idle" } as const;
 
 /** What happened, who has it, and what to do. */
 function EventState({ found }: { readonly found: OneEvent }) {
@@ -93,17 +93,19 @@ function EventState({ found }: { readonly found: OneEvent }) {
   const summary = summaryOfEvent(event);
   const advice = advise(found);
   return (
-    <section class={`verdict verdict-${looks[outcome]}`} aria-label="State">
-      <p class="verdict-sentence">
+    <section class={`banner tone-${tones[outcome]}`} aria-label="State">
+      <p class="banner-sentence cluster">
         <State state={outcome} />{" "}
         <strong>
           <bdi>{whatHappened(event)}</bdi>
         </strong>{" "}
-        {summary?.title ? <bdi>{summary.title} </bdi> : null}
-        {summary?.money ? <Amount {...summary.money} /> : null}{" "}
-        {summary?.words.map((word) => (
-          <bdi>{word} </bdi>
-        ))}
+        {summary === null ? null : (
+          <>
+            {summary.title === null ? null : <bdi>{summary.title}</bdi>}
+            {summary.money === null ? null : <Amount {...summary.money} />}
+            <Chips words={summary.words} />
+          </>
+        )}
       </p>
       <p>{deliveriesInWords(found)}</p>
       {advice === null ? null : <p class="help">{advice}</p>}
@@ -184,7 +186,7 @@ function EventFacts({ found: { event, journey } }: { readonly found: OneEvent })
               <bdi class="mono" id="event-id">
                 {event.id}
               </bdi>{" "}
-              <button type="button" class="copy" data-copy="event-id" hidden>
+              <button type="button" class="button button-small" data-copy="event-id" hidden>
                 Copy
               </button>
             </>
@@ -218,7 +220,7 @@ function Replay({ found: { event, otherDestinations } }: { readonly found: OneEv
   return (
     <section aria-labelledby="replay">
       <h2 id="replay">Replay</h2>
-      <div class="send-again">
+      <div class="cluster">
         <div>
           <Press action={`${address}/replay`} kind="main">
             Replay to all that match
@@ -226,7 +228,7 @@ function Replay({ found: { event, otherDestinations } }: { readonly found: OneEv
           <p class="help">A destination that has the event does not get it again.</p>
         </div>
         {otherDestinations.length === 0 ? null : (
-          <Form action={`${address}/replay-to-destination`} class="send-to-destination">
+          <Form action={`${address}/replay-to-destination`} class="actions">
             <Field label="Another destination">
               <select name="destination_id" required>
                 {otherDestinations.map((destination) => (

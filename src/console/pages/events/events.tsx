@@ -10,7 +10,7 @@ import { showPage } from "../../show-page.tsx";
 import { Field, MomentField, moment } from "../../ui/form.tsx";
 import { Notice } from "../../ui/layout.tsx";
 import { EmptyState, ListPage } from "../../ui/table.tsx";
-import { ShortId, Time } from "../../ui/values.tsx";
+import { ShortId, Time, capitalized } from "../../ui/values.tsx";
 import { Outcome, eventColumns, withSummary } from "./cells.tsx";
 import { addEvent } from "./event.tsx";
 import { LONGEST_NAME, OrganizationField, TypeField, filterText } from "./filter-fields.tsx";
@@ -100,17 +100,17 @@ function ListFilters({ query }: { readonly query: ListQuery }) {
       <TypeField type={query.type} />
       <Field label="State">
         <select name="outcome">
-          <option value="">any</option>
+          <option value="">Any</option>
           {outcomes.map((outcome) => (
             <option value={outcome} selected={outcome === query.outcome}>
-              {outcome}
+              {capitalized(outcome)}
             </option>
           ))}
         </select>
       </Field>
       <details class="filters-more" open={isNarrow}>
         <summary>Organization and time</summary>
-        <div class="filters-more-fields">
+        <div>
           <OrganizationField organization={query.organization} />
           <MomentField label="Received from" name="since" value={query.since} />
           <MomentField label="Received before" name="until" value={query.until} />

@@ -17,7 +17,7 @@ export function Journey({ found, now }: JourneyProps) {
   return (
     <section aria-labelledby="journey">
       <h2 id="journey">Journey</h2>
-      <ol class="journey">
+      <ol class="timeline card">
         <Step tone="ok" title="Received" at={found.event.receivedAt}>
           The signature was valid. The event was stored, then acknowledged.
         </Step>
@@ -41,12 +41,26 @@ interface StepProps {
 
 function Step({ tone, title, at, children }: StepProps) {
   return (
-    <li class={`step tone-${tone}`}>
-      <p class="step-head">
-        <strong>{title}</strong> {at === undefined ? null : <Time at={at} />}
+    <li class={`tone-${tone}`}>
+      <Sign />
+      <p class="cluster">
+        <strong>{title}</strong>{" "}
+        {at === undefined ? null : (
+          <span class="small soft">
+            <Time at={at} />
+          </span>
+        )}
       </p>
-      <p class="step-says">{children}</p>
+      <p class="small soft">{children}</p>
     </li>
+  );
+}
+
+function Sign() {
+  return (
+    <span class="sign" aria-hidden="true">
+      ●
+    </span>
   );
 }
 
@@ -123,8 +137,9 @@ interface DeliveryStepProps {
 function DeliveryStep({ delivery, now }: DeliveryStepProps) {
   const { destinationId, eventId, status, destination, attempts } = delivery;
   return (
-    <li class={`step tone-${tones[status]}`}>
-      <div class="step-head step-destination">
+    <li class={`tone-${tones[status]}`}>
+      <Sign />
+      <div class="cluster">
         <strong>
           {destination === undefined ? (
             <bdi class="mono">{destinationId}</bdi>
@@ -134,7 +149,12 @@ function DeliveryStep({ delivery, now }: DeliveryStepProps) {
         </strong>
         <State state={status} />
         {destination === undefined ? null : (
-          <Press action={`${eventAddress(eventId)}/replay-to-destination`} name="destination_id" value={destinationId}>
+          <Press
+            action={`${eventAddress(eventId)}/replay-to-destination`}
+            kind="small"
+            name="destination_id"
+            value={destinationId}
+          >
             Replay
           </Press>
         )}
@@ -171,22 +191,22 @@ function AttemptLine({ attempt, destinationId }: AttemptLineProps) {
   const { outcome, status, durationMs, responseExcerpt, retryAfterSeconds } = attempt;
   if (!isAttempt(attempt)) {
     return (
-      <li>
+      <li class="cluster">
         <Time at={attempt.at} />
-        <span class="attempt-failed">{attemptWords[outcome]}</span>
+        <span class="failed">{attemptWords[outcome]}</span>
       </li>
     );
   }
   return (
-    <li>
-      <span class="attempt-number">{`Attempt ${attempt.attempt}`}</span>
+    <li class="cluster">
+      <strong>{`Attempt ${attempt.attempt}`}</strong>
       <Time at={attempt.at} />
-      <span class={outcome === "delivered" ? "attempt-ok" : "attempt-failed"}>
+      <span class={outcome === "delivered" ? "state tone-ok" : "failed"}>
         {status === null ? attemptWords[outcome] : `${status}, ${attemptWords[outcome]}`}
       </span>
-      <span class="attempt-took">in {durationInWords(durationMs)}</span>
+      <span class="soft">in {durationInWords(durationMs)}</span>
       {retryAfterSeconds === null ? null : (
-        <span class="attempt-took">Retry-After: {durationInWords(retryAfterSeconds * 1000)}</span>
+        <span class="soft">Retry-After: {durationInWords(retryAfterSeconds * 1000)}</span>
       )}
       {responseExcerpt === null || responseExcerpt.trim() === "" ? null : (
         <Excerpt id={`${destinationId}-${attempt.attempt}`} text={maskIbansIn(responseExcerpt)} />
@@ -201,7 +221,7 @@ const SHORT = 80;
 function Excerpt({ id, text }: { readonly id: string; readonly text: string }) {
   if (text.length <= SHORT) return <bdi class="excerpt">{text}</bdi>;
   return (
-    <details class="excerpt-more" id={id}>
+    <details id={id}>
       <summary>
         <bdi>{text.slice(0, SHORT)}…</bdi>
       </summary>
@@ -212,7 +232,7 @@ function Excerpt({ id, text }: { readonly id: string; readonly text: string }) {
 
 function NextStep(props: DeliveryStepProps) {
   const next = nextStep(props);
-  return next === null ? null : <p class="step-says">{next}</p>;
+  return next === null ? null : <p class="small soft">{next}</p>;
 }
 
 function nextStep({ delivery: { status, destination, attempts, nextAttemptAt }, now }: DeliveryStepProps): Child {

@@ -70,7 +70,7 @@ export function Accounts({ organizationId, accounts, areMore }: AccountsProps) {
         </EmptyState>
       ) : (
         <>
-          <div class="known-accounts">
+          <div class="grid">
             {accounts.map((account) => (
               <AccountCard organizationId={organizationId} account={account} />
             ))}
@@ -99,28 +99,28 @@ function AccountCard({ organizationId, account }: { readonly organizationId: str
   ].filter((one): one is { label: string; money: Money } => one.money !== null);
   const shownName = <bdi>{name ?? "Without a name"}</bdi>;
   return (
-    <article class="known-account">
-      <h3>
+    <article class="card stack">
+      <h3 class="cluster">
         {resourceId === null ? (
           shownName
         ) : (
           <a href={resourceAddress(organizationId, "v1/accounts", resourceId)}>{shownName}</a>
         )}
         {isDeleted ? <State state="paused">deleted</State> : null}
-        {status === null ? null : <bdi class="known-word">{status}</bdi>}
+        {status === null ? null : <bdi class="chip">{status}</bdi>}
       </h3>
-      <dl>
+      <dl class="lines">
         {balances.length === 0 ? <dd class="help">No balance yet.</dd> : null}
         {balances.map(({ label, money }, index) => (
-          <div class={index === 0 ? "known-balance" : "known-balance-other"}>
+          <div class={index === 0 ? "lines" : "spread"}>
             <dt>{label}</dt>
-            <dd>
+            <dd class={index === 0 ? "figure-value" : undefined}>
               <Amount value={money.value} currency={money.currency} />
             </dd>
           </div>
         ))}
         {iban === null ? null : (
-          <div>
+          <div class="spread">
             <dt>IBAN</dt>
             <dd>
               <Iban iban={iban} />
@@ -128,7 +128,7 @@ function AccountCard({ organizationId, account }: { readonly organizationId: str
           </div>
         )}
         {asOf === null ? null : (
-          <div>
+          <div class="spread">
             <dt>As of</dt>
             <dd>
               <TimeOfText text={asOf} />

@@ -50,10 +50,10 @@ export function addOrganization(pages: Console): void {
       c,
       <Page title="Organization" here={addresses.organizations}>
         <Trail steps={[{ href: addresses.organizations, text: "Organizations" }]} />
-        <p class="known-subject">
+        <p class="title cluster">
           <bdi>{organizationName(summary.profileBody)}</bdi>
         </p>
-        <p class="known-more">
+        <p class="cluster soft">
           <code>
             <bdi>{id}</bdi>
           </code>
@@ -196,9 +196,9 @@ function Counts({ organizationId, counts }: CountsProps) {
   return (
     <section aria-labelledby="counts">
       <h2 id="counts">Resources</h2>
-      <ul class="known-counts">
+      <ul class="grid">
         {counts.map(({ type, resources }) => (
-          <li>
+          <li class="spread">
             <a href={linkTo(path, { type })}>
               <bdi>{type}</bdi>
             </a>

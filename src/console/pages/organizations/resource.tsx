@@ -13,8 +13,7 @@ import { showPage } from "../../show-page.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Page, Trail } from "../../ui/layout.tsx";
 import { Table, linkTo } from "../../ui/table.tsx";
-import { Amount, Iban, ShortId, State, Time, TimeOfText } from "../../ui/values.tsx";
-import { SummaryWords } from "./resources.tsx";
+import { Amount, Chips, Iban, ShortId, State, Time, TimeOfText } from "../../ui/values.tsx";
 
 const resourceQuery = z.strictObject({
   /** Without a type, the newest resource with the id is shown. */
@@ -63,15 +62,15 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
   const { title, money, iban, words } = summaryOf(resource.type, data);
   return (
     <>
-      <p class="known-subject">
+      <p class="title cluster">
         <bdi>{title ?? resource.type}</bdi>{" "}
         {money === null ? null : <Amount value={money.value} currency={money.currency} />}
       </p>
-      <p class="known-more">
+      <p class="cluster soft">
         {resource.deleted ? <State state="paused">deleted</State> : null}
-        <span class="known-words">
+        <span class="cluster">
           {iban === null ? null : <Iban iban={iban} />}
-          <SummaryWords words={words} />
+          <Chips words={words} />
         </span>
         <bdi>{resource.type}</bdi>
         {resource.resourceId === null ? null : (
@@ -142,11 +141,11 @@ function History({ resource, history, before }: HistoryProps) {
 
 function EventLink({ event, resource }: { readonly event: EventOfResource; readonly resource: ResourceRow }) {
   return (
-    <span class="known-what">
+    <span class="cluster">
       <a href={eventAddress(event.id)}>
         <bdi>{event.event ?? resource.type}</bdi>
       </a>
-      {event.id === resource.eventId ? <span class="known-word">current state</span> : null}
+      {event.id === resource.eventId ? <span class="chip">current state</span> : null}
       <ShortId id={event.id} />
     </span>
   );
@@ -165,7 +164,7 @@ function SearchedRange({ resource, history: { events, next }, before }: HistoryP
         Searched from {before === undefined ? "the newest event" : <Time at={before.receivedAt} />} back to{" "}
         {next === null ? "the oldest" : <Time at={next.receivedAt} />}.
       </p>
-      <p class="pager">
+      <p class="actions">
         {before === undefined ? null : (
           <a class="button button-plain" href={path}>
             Newest events
@@ -192,10 +191,10 @@ function Related({ resources }: { readonly resources: readonly ResourceRow[] }) 
   return (
     <section aria-labelledby="related">
       <h2 id="related">Related resources</h2>
-      <ul class="known-counts">
+      <ul class="grid">
         {resources.map(({ organizationId, type, resourceId, body }) => (
-          <li>
-            <bdi class="known-aside">{type}</bdi>
+          <li class="spread">
+            <bdi class="aside">{type}</bdi>
             <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
               <bdi>{summaryOf(type, readData(body)).title ?? <ShortId id={resourceId ?? ""} />}</bdi>
             </a>

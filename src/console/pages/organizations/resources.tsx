@@ -11,7 +11,7 @@ import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Field, FindForm } from "../../ui/form.tsx";
 import { type Column, EmptyState, ListPage } from "../../ui/table.tsx";
-import { Amount, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
+import { Amount, Chips, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
 
 const PER_PAGE = 50;
 
@@ -113,11 +113,11 @@ interface NameProps {
 function Name({ organizationId, row, showsType }: NameProps) {
   const { type, resourceId, summary } = row;
   return (
-    <span class="known-what known-lines">
+    <span class="lines">
       <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
         <bdi>{summary.title ?? type}</bdi>
       </a>
-      <span class="known-aside">
+      <span class="aside">
         {showsType && summary.title !== null ? (
           <>
             <bdi>{type}</bdi>{" "}
@@ -131,23 +131,13 @@ function Name({ organizationId, row, showsType }: NameProps) {
 
 function ResourceState({ row: { deleted, summary } }: { readonly row: Row }) {
   return (
-    <span class="known-words">
+    <span class="cluster">
       {deleted ? <State state="paused">deleted</State> : null}
-      <SummaryWords words={summary.words} />
+      <Chips words={summary.words} />
     </span>
   );
 }
 
 function AsOf({ text }: { readonly text: string | null }) {
-  return <span class="known-time">{text === null ? "–" : <TimeOfText text={text} show="relative" />}</span>;
-}
-
-export function SummaryWords({ words }: Pick<Summary, "words">) {
-  return (
-    <>
-      {words.map((word) => (
-        <bdi class="known-word">{word}</bdi>
-      ))}
-    </>
-  );
+  return <span class="nowrap">{text === null ? "–" : <TimeOfText text={text} show="relative" />}</span>;
 }
