@@ -31,7 +31,7 @@ try {
 
   const page = await browser.newPage({
     baseURL: relay.url,
-    viewport: { width: 1200, height: 860 },
+    viewport: { width: 1400, height: 960 },
     colorScheme: "light",
     timezoneId: "Europe/Paris",
   });

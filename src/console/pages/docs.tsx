@@ -44,19 +44,23 @@ function InShort() {
   return (
     <section aria-labelledby="short">
       <h2 id="short">In short</h2>
-      <ol>
-        <li>
-          Each event is a <code>POST</code> to your URL. Its body is Qonto's, byte for byte.
-        </li>
-        <li>Verify the signature on the raw body, before you parse it.</li>
-        <li>
-          Answer with any 2xx as soon as you have stored the event, and process it afterwards. You have 10 seconds,
-          unless the operator has set another timeout.
-        </li>
-        <li>
-          Deduplicate on <code>webhook-id</code>: an event can arrive more than once.
-        </li>
-      </ol>
+      <Facts
+        facts={{
+          Receive: (
+            <>
+              Each event is a <code>POST</code> to your URL. Its body is Qonto's, byte for byte.
+            </>
+          ),
+          Verify: "Check the signature on the raw body, before you parse it.",
+          Answer:
+            "Answer with any 2xx as soon as you have stored the event, and process it afterwards. You have 10 seconds, unless the operator has set another timeout.",
+          Deduplicate: (
+            <>
+              An event can arrive more than once. Its <code>webhook-id</code> stays the same.
+            </>
+          ),
+        }}
+      />
     </section>
   );
 }
