@@ -33,10 +33,12 @@ export function createApp(world: World, counters: Counters) {
         const { operatorApi } = await import("./api/api.ts");
         return (apiApp ??= addAnswers(newApp().route("/", operatorApi(world, counters))));
       }
-      case "console": {
+      case "console":
+      case "docs": {
         if (consoleApp !== undefined) return consoleApp;
-        const { operatorConsole } = await import("./console/console.tsx");
-        return (consoleApp ??= addAnswers(newApp().route("/", operatorConsole(world, counters))));
+        const { operatorConsole, publicDocs } = await import("./console/console.tsx");
+        const routes = newApp().route("/", operatorConsole(world, counters)).route("/", publicDocs(world));
+        return (consoleApp ??= addAnswers(routes));
       }
       default:
         return receiver;

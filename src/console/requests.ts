@@ -33,6 +33,9 @@ export function readOnlyReason(by: Viewer["by"]): string {
 
 export const ROOT = "/console";
 
+/** Where the public page for receivers is. */
+export const DOCS = "/docs";
+
 /** The field of a form's token. */
 export const FORM_TOKEN = "form_token";
 

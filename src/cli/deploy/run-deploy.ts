@@ -145,7 +145,7 @@ async function run(options: Options, configuration: Configuration, context: Cont
   const unknown = (found.database?.appliedMigrations ?? []).filter((name) => !migrations.includes(name));
   if (unknown.length > 0) {
     say(
-      `The database has migrations of a later version: ${unknown.join(", ")}. The README says under Rollback what that means.`,
+      `The database has migrations of a later version: ${unknown.join(", ")}. src/cli/deploy/README.md says under "Updates and rollback" what that means.`,
     );
   }
   await (options["dry-run"] ? showPlan : deploy)(found, given, accountContext);

@@ -213,8 +213,12 @@ describe("each outside thing has one door", () => {
     expect(worker(using(/\bconsole\.[a-z]+\(/))).toEqual(["platform/log.ts"]);
   });
 
-  it("Qonto's header names are known to its own room and to what signs as Qonto does", () => {
-    expect(using(/x-qonto-signature|qonto-sha256-signature/)).toEqual(["outbound/sign.ts", "qonto/signature.ts"]);
+  it("Qonto's header names are known to its own room, to what signs as Qonto does, and to the page for receivers", () => {
+    expect(using(/x-qonto-signature|qonto-sha256-signature/)).toEqual([
+      "outbound/sign.ts",
+      "qonto/signature.ts",
+      "console/pages/docs.tsx",
+    ]);
   });
 });
 
@@ -226,6 +230,7 @@ it("a file of the source holds one thing, and so is short", () => {
 it("the top level holds what it must, and nothing else", () => {
   const entries = readdirSync(root).filter((name) => !name.startsWith(".") && name !== "node_modules");
   expect(entries.toSorted()).toEqual([
+    "CHANGELOG.md",
     "LICENSE",
     "README.md",
     "migrations",

@@ -22,7 +22,8 @@ import {
 
 /**
  * Faults of other webhook gateways that senders, destinations, operators and strangers get to see, each as a fact about this one.
- * 1 to 7 are in delivery.test.ts, 15 and the rest of 17 in ../architecture/faults-of-others.test.ts.
+ * 1 to 7 are in delivery.test.ts, 15 in ../../node/architecture/faults-of-others.test.ts, 17 in
+ * ../../node/document/documents.test.ts.
  */
 
 beforeEach(emptyDatabase);
@@ -357,29 +358,5 @@ describe("16: a delivery proves where it comes from, a secret is shown once, and
     await relay.runQueues();
     await live(relay, 5);
     expect(relay.destinations.received.map(({ url }) => url)).toEqual([destination, destination]);
-  });
-});
-
-describe("17: what the README promises is there", () => {
-  const files = import.meta.glob<string>("../../../README.md", { eager: true, query: "?raw", import: "default" });
-
-  it("every call that it names is in the document that the relay gives of itself", async () => {
-    const { paths } = await (await new TestRelay().fetch("/openapi.json")).json<{ paths: Record<string, object> }>();
-    const templates = Object.entries(paths).map(([template, operations]) => ({
-      pattern: new RegExp(`^${template.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
-      methods: Object.keys(operations),
-    }));
-    const calls = Array.from(
-      Object.values(files)
-        .join()
-        .matchAll(/(?:\b(GET|POST|PUT|PATCH|DELETE) |localhost:8787|`)(\/(?:api|health|metrics|openapi)[\w/:.{}-]*)/g),
-      ([, method = "", path = ""]) => ({ method: method.toLowerCase(), path }),
-    ).filter(({ path }) => path !== "/openapi.json");
-    expect(calls.length).toBeGreaterThan(4);
-    for (const { method, path } of calls) {
-      const methods = templates.find(({ pattern }) => pattern.test(path))?.methods;
-      expect(methods, path).toBeDefined();
-      if (method !== "") expect(methods, path).toContain(method);
-    }
   });
 });

@@ -19,7 +19,7 @@ import type { DestinationReport } from "../../../store/destinations.ts";
 import { readKindRow, recentKinds } from "../../../store/traffic.ts";
 import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
 import { addresses, destinationAddress } from "../../addresses.ts";
-import { type Console, type ConsoleContext, readQuery } from "../../requests.ts";
+import { type Console, type ConsoleContext, DOCS, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf } from "../../ui/destination.tsx";
@@ -231,6 +231,7 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
             </>
           ),
           Id: <bdi class="mono">{id}</bdi>,
+          "For its developers": <a href={DOCS}>{DOCS}</a>,
         }}
       />
     </section>

@@ -5,15 +5,14 @@ import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { signatureHeaders } from "../../../src/outbound/sign.ts";
 
-const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
-const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-readme-"));
+const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-snippets-"));
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 const body = '{"id":"e1","label":"café 💳"}';
 
-/** As the console shows it; the README has some of them. */
+/** As the console and `/docs` show it. */
 function snippet(name: string): string {
   return readFileSync(new URL(`../../../src/console/assets/snippets/${name}.txt`, import.meta.url), "utf8");
 }
@@ -122,26 +121,5 @@ puts JSON.generate(cases.map { |one| from_relay?(one["body"], one["headers"], AR
       encoding: "utf8",
     });
     expect(JSON.parse(answers)).toEqual(input.map(({ expected }) => expected));
-  });
-});
-
-describe("the README", () => {
-  it.each([
-    ["js", "node"],
-    ["python", "python"],
-    ["go", "go"],
-  ])("verifies in %s as the console does", (language, name) => {
-    const code = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "ms").exec(readme)?.[1];
-    expect(code).toBe(snippet(name));
-  });
-
-  it("names only files that are there", () => {
-    const named = Array.from(readme.matchAll(/\]\(((?:src|test)\/[^)]+)\)/g), ([, file = ""]) => file);
-    const mapped = Array.from(readme.matchAll(/^((?:src|test|migrations)\/[\w./-]*)/gm), ([, file = ""]) => file);
-    expect(named.length).toBeGreaterThan(10);
-    expect(mapped.length).toBeGreaterThan(15);
-    for (const file of [...named, ...mapped]) {
-      expect(() => execFileSync("ls", [file], { stdio: "ignore" }), file).not.toThrow();
-    }
   });
 });
