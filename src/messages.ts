@@ -45,17 +45,17 @@ const drainMessage = z.object({
 });
 
 /** Shows that the queue is consumed. */
-const probeMessage = z.object({ kind: z.literal("probe"), sent_at: z.number() });
+const canaryMessage = z.object({ kind: z.literal("canary"), sent_at: z.number() });
 
 export type CarriedEvent = z.infer<typeof carriedEvent>;
 export type SentEvent = z.infer<typeof sentEvent>;
 export type EventsMessage = z.infer<typeof eventsMessage>;
 export type QuarantineMessage = z.infer<typeof quarantineMessage>;
 export type DrainMessage = z.infer<typeof drainMessage>;
-export type ProbeMessage = z.infer<typeof probeMessage>;
-export type QueueMessage = EventsMessage | QuarantineMessage | DrainMessage | ProbeMessage;
+export type CanaryMessage = z.infer<typeof canaryMessage>;
+export type QueueMessage = EventsMessage | QuarantineMessage | DrainMessage | CanaryMessage;
 
-const queueMessage = z.discriminatedUnion("kind", [eventsMessage, quarantineMessage, drainMessage, probeMessage]);
+const queueMessage = z.discriminatedUnion("kind", [eventsMessage, quarantineMessage, drainMessage, canaryMessage]);
 
 /** Null for a message that no version of the relay wrote. */
 export function parseMessage(body: unknown): QueueMessage | null {

@@ -30,7 +30,7 @@ const long = [
   "simulation/simulation",
   "simulation/deliberate-faults",
   "worker/faults-of-others/delivery",
-  "worker/retry/resting",
+  "worker/retry/open-circuit",
 ];
 
 class LongestFirst extends BaseSequencer {

@@ -1,6 +1,6 @@
 import { seriesOf } from "../domain/counters.ts";
 import { type Config, ConfigError, type Env, configFaults, readConfig } from "../env.ts";
-import type { ProbeMessage } from "../messages.ts";
+import type { CanaryMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { checkOfficialVectors } from "../qonto/official-vectors.ts";
@@ -29,14 +29,14 @@ const detail = defineRoute({
 
 const probing = defineRoute({
   method: "post",
-  path: "/api/diagnostics/probe",
-  operationId: "sendProbe",
+  path: "/api/diagnostics/canary",
+  operationId: "sendCanary",
   tag: "Diagnostics",
-  summary: "Send a probe through each queue",
+  summary: "Send a canary through each queue",
   answers: {
     202: json(
       sentProbe,
-      "Sent. Diagnostics show this time as `probe_consumed_at` once a queue's consumer has read the probe. It touches no event and no destination",
+      "Sent. Diagnostics show this time as `canary_consumed_at` once a queue's consumer has read the canary. It touches no event and no destination",
       { sent_at: "2026-11-24T10:04:50.000Z" },
     ),
   },
@@ -54,7 +54,7 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
     const showQueue = (name: QueueName) => ({
       backlog: queues[name]?.backlog ?? null,
       oldest_message_at: isoTimeOrNull(queues[name]?.oldestMessageAt ?? null),
-      probe_consumed_at: at(`probed_${name}`),
+      canary_consumed_at: at(`canary_${name}`),
     });
     return c.json(
       {
@@ -63,8 +63,8 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
         signature_vectors: signatureVectors,
         migrations,
         cron_ran_at: at("cron_ran_at"),
-        probe_sent_at: at("probe_sent_at"),
-        probed_receiver_at: at("probed_receiver"),
+        canary_sent_at: at("canary_sent_at"),
+        canary_receiver_at: at("canary_receiver"),
         queues: {
           events: showQueue("events"),
           retries: showQueue("retries"),
@@ -79,9 +79,9 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
 
   api.openapi(probing, async (c) => {
     const now = world.now();
-    const probe: ProbeMessage = { kind: "probe", sent_at: now };
-    await writeCronState(c.env.DB, { probe_sent_at: now });
-    await Promise.all([c.env.EVENTS.send(probe), c.env.RETRIES.send(probe), c.env.DEAD_LETTERS.send(probe)]);
+    const canary: CanaryMessage = { kind: "canary", sent_at: now };
+    await writeCronState(c.env.DB, { canary_sent_at: now });
+    await Promise.all([c.env.EVENTS.send(canary), c.env.RETRIES.send(canary), c.env.DEAD_LETTERS.send(canary)]);
     return c.json({ sent_at: isoTime(now) }, 202);
   });
 }

@@ -43,7 +43,7 @@ const metrics = {
     help: "Authentic webhook events by source, type (other: not in the catalogue) and outcome",
   },
   qonto_relay_refusals_total: { type: "counter", help: "Refused webhook requests, by code" },
-  qonto_relay_probe_refusals_total: {
+  qonto_relay_canary_refusals_total: {
     type: "counter",
     help: "Refused webhook requests of the doctor, by code",
   },

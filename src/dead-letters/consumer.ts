@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Env } from "../env.ts";
-import { type ProbeMessage, type QueueMessage, messageOf, parseMessage } from "../messages.ts";
+import { type CanaryMessage, type QueueMessage, messageOf, parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { keepDeadLetter } from "../store/dead-letters.ts";
@@ -29,7 +29,7 @@ export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDe
   for (const message of batch.messages) {
     try {
       const content = parseMessage(message.body);
-      if (content?.kind === "probe") await writeCronState(burying.env.DB, { probed_dead_letters: content.sent_at });
+      if (content?.kind === "canary") await writeCronState(burying.env.DB, { canary_dead_letters: content.sent_at });
       else await bury(message, content, burying);
       message.ack();
     } catch (error) {
@@ -50,7 +50,7 @@ export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDe
   }
 }
 
-type Content = Exclude<QueueMessage, ProbeMessage> | null;
+type Content = Exclude<QueueMessage, CanaryMessage> | null;
 
 async function bury(message: Message, whole: Content, { env, world }: BuryingDead): Promise<void> {
   const receivedAt = world.now();

@@ -21,8 +21,8 @@ export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut)
       case "quarantine":
         decide(message, await keepUnreadable(content, fanningOut));
         break;
-      case "probe":
-        await writeCronState(fanningOut.env.DB, { probed_events: content.sent_at });
+      case "canary":
+        await writeCronState(fanningOut.env.DB, { canary_events: content.sent_at });
         message.ack();
         break;
       default:

@@ -12,7 +12,7 @@ import { type QuarantineReason, type Quarantined, keepInQuarantine, quarantineId
 import { recordTogether } from "./record-events.ts";
 import { sendTogether } from "./send-events.ts";
 import { makeDurable } from "./make-durable.ts";
-import { isProbe, recordProbe } from "./probe.ts";
+import { isCanary, recordCanary } from "./canary.ts";
 import type { Refusal } from "./refusals.ts";
 
 /** The outcome of a webhook request. The facts are for the log. */
@@ -25,7 +25,7 @@ export type Verdict =
       readonly bodyDiffers: boolean;
     })
   | (Facts & { readonly outcome: "quarantined"; readonly durableBy: Store })
-  | (Facts & { readonly outcome: "probed"; readonly event: RelayEvent })
+  | (Facts & { readonly outcome: "canary"; readonly event: RelayEvent })
   /** The sender closed the connection in the middle of its body. */
   | (Facts & { readonly outcome: "broken_off" })
   | (Facts & { readonly outcome: "refused"; readonly code: Refusal; readonly event?: RelayEvent });
@@ -84,15 +84,15 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
   const about = { source, receivedAt, ...readPassedOn(request.headers) };
   const event = readEvent(body, about);
   const timestampFault = judgeTimestamp(signature.timestamp, receivedAt, config.signatureToleranceSeconds);
-  const probe = event !== null && isProbe(event) ? event : null;
-  if (timestampFault === "timestamp_too_old" && probe === null) {
+  const canary = event !== null && isCanary(event) ? event : null;
+  if (timestampFault === "timestamp_too_old" && canary === null) {
     await keepStale({ ...about, body }, event, receiving);
   }
   if (timestampFault !== null) {
     return { outcome: "refused", code: timestampFault, ...facts, ...(event === null ? {} : { event }) };
   }
 
-  if (probe !== null) return { ...facts, ...(await answerProbe(probe, receiving)) };
+  if (canary !== null) return { ...facts, ...(await answerCanary(canary, receiving)) };
   return event === null
     ? { ...facts, ...(await quarantineUnreadable({ ...about, body }, receiving)) }
     : { ...facts, ...(await accept(event, receiving)) };
@@ -122,10 +122,10 @@ function judgeTimestamp(
   return -ageSeconds > toleranceSeconds ? "timestamp_in_future" : null;
 }
 
-async function answerProbe(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
-  const fault = await recordProbe(event, { db: env.DB, timers, waitUntil });
+async function answerCanary(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
+  const fault = await recordCanary(event, { db: env.DB, timers, waitUntil });
   return fault === null
-    ? ({ outcome: "probed", event } as const)
+    ? ({ outcome: "canary", event } as const)
     : ({ outcome: "refused", code: fault, event } as const);
 }
 

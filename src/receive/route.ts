@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { ConfigError, type Config, type Env, readConfig } from "../env.ts";
 import { logFailure, logLine } from "../platform/log.ts";
-import { PROBE_HEADER } from "../domain/probe.ts";
+import { CANARY_HEADER } from "../domain/canary.ts";
 import type { Counters } from "../domain/counters.ts";
 import { isCatalogued } from "../qonto/catalogue.ts";
 import type { World } from "../platform/world.ts";
@@ -26,7 +26,7 @@ export function receiveRoute(world: World, counters: Counters) {
     // Without the time that the sender took for the body.
     const durationMs = world.now() - startedAt - (verdict.bodyMs ?? 0);
     logVerdict(verdict, durationMs);
-    countVerdict(verdict, { durationMs, ofDoctor: c.req.header(PROBE_HEADER) !== undefined }, counters);
+    countVerdict(verdict, { durationMs, ofDoctor: c.req.header(CANARY_HEADER) !== undefined }, counters);
     return toResponse(verdict);
   });
 
@@ -49,7 +49,7 @@ function toResponse(verdict: Verdict): Response {
     case "accepted":
     case "duplicate":
       return Response.json({ status: verdict.outcome, event_id: verdict.event.id });
-    case "probed":
+    case "canary":
       return Response.json({ status: "accepted", event_id: verdict.event.id });
     case "quarantined":
       return Response.json({ status: "quarantined", reason: "unreadable" });
@@ -86,10 +86,10 @@ function countVerdict(
         outcome: verdict.outcome,
       });
     case "refused":
-      return counters.count(ofDoctor ? "qonto_relay_probe_refusals_total" : "qonto_relay_refusals_total", {
+      return counters.count(ofDoctor ? "qonto_relay_canary_refusals_total" : "qonto_relay_refusals_total", {
         code: verdict.code,
       });
-    case "probed":
+    case "canary":
     case "broken_off":
   }
 }

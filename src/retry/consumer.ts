@@ -17,8 +17,8 @@ export async function consumeRetries(batch: MessageBatch, draining: Draining): P
       const { destination_id: destinationId, due_at: dueAt = now } = content;
       if (dueAt > now) message.retry({ delaySeconds: delaySecondsUntil(dueAt, now) });
       else destinationIds.add(destinationId);
-    } else if (content?.kind === "probe") {
-      await writeCronState(draining.env.DB, { probed_retries: content.sent_at });
+    } else if (content?.kind === "canary") {
+      await writeCronState(draining.env.DB, { canary_retries: content.sent_at });
     } else {
       logFailure("retry", new Error("This queue does not carry such messages"), {
         message: "message.refused",

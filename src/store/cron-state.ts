@@ -21,13 +21,13 @@ const names = [
   /** Destinations whose secret no key decrypts. */
   "undecryptable_secrets",
   /** When a probe was last sent through the queues. */
-  "probe_sent_at",
+  "canary_sent_at",
   /** Which probe last came out of each queue. */
-  "probed_events",
-  "probed_retries",
-  "probed_dead_letters",
+  "canary_events",
+  "canary_retries",
+  "canary_dead_letters",
   /** When the receiver was last probed. */
-  "probed_receiver",
+  "canary_receiver",
   /** How often hours that the ledger remembers were changed. */
   "ledger_changes",
   /** The hour up to which the ledger has remembered hours. */
@@ -75,8 +75,8 @@ export async function writeCronState(db: Database, cronState: CronState): Promis
 }
 
 /** The doctor's event, which is refused where an event would be. Throws SchemaMissing. */
-export async function recordReceiverProbe(db: Database, receivedAt: number): Promise<void> {
-  await retried(db, () => batchOnSchema(db, [stateToWrite(db, { probed_receiver: receivedAt })]));
+export async function recordReceiverCanary(db: Database, receivedAt: number): Promise<void> {
+  await retried(db, () => batchOnSchema(db, [stateToWrite(db, { canary_receiver: receivedAt })]));
 }
 
 type CronState = Partial<Record<CronStateName, number>>;

@@ -33,7 +33,7 @@ const unreadable: QueueMessage = {
   body_base64: new TextEncoder().encode("no json").toBase64(),
 };
 
-/** Lets a queue's messages come again so often, and answers what was logged as a failure in the first of its batches. */
+/** Lets a queue's messages be delivered so often, and answers what was logged as a failure in the first of its batches. */
 async function consume(relay: TestRelay, queue: HeldQueue, name: string, times: number): Promise<unknown[][]> {
   const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
   let first: unknown[][] | undefined;
@@ -75,7 +75,7 @@ describe("on a database without a table", () => {
 
   it("dead letters stay there, and a batch logs one line", async () => {
     const relay = new TestRelay();
-    for (const body of [messageWith(relay, makePayload("v1/cards")), unreadable, { kind: "probe", sent_at: 1 }]) {
+    for (const body of [messageWith(relay, makePayload("v1/cards")), unreadable, { kind: "canary", sent_at: 1 }]) {
       await relay.deadLetters.binding.send(body as QueueMessage);
     }
     const logged = await consume(relay, relay.deadLetters, "qonto-relay-dead-letters", 1);

@@ -4,9 +4,9 @@ import { time } from "./common.ts";
 const queue = z.object({
   backlog: z.number().nullable().openapi({ description: "Messages in the queue. Null: the queue does not tell." }),
   oldest_message_at: time.nullable(),
-  probe_consumed_at: time
+  canary_consumed_at: time
     .nullable()
-    .openapi({ description: "When the latest probe that reached this queue's consumer was sent." }),
+    .openapi({ description: "When the latest canary that reached this queue's consumer was sent." }),
 });
 
 export const typeTraffic = z.object({
@@ -35,8 +35,8 @@ export const diagnostics = z
       missing: z.array(z.string()),
     }),
     cron_ran_at: time.nullable(),
-    probe_sent_at: time.nullable(),
-    probed_receiver_at: time.nullable().openapi({ description: "When the latest `relay.probe` event was received." }),
+    canary_sent_at: time.nullable(),
+    canary_receiver_at: time.nullable().openapi({ description: "When the latest `relay.canary` event was received." }),
     queues: z.object({ events: queue, retries: queue, dead_letters: queue }),
     signatures: z
       .object({
@@ -69,16 +69,16 @@ export const exampleDiagnostics = {
   signature_vectors: { business: true, onboarding: true },
   migrations: { applied: ["0001_schema.sql"], missing: [] },
   cron_ran_at: "2026-11-24T10:04:30.000Z",
-  probe_sent_at: "2026-11-24T10:04:50.000Z",
-  probed_receiver_at: null,
+  canary_sent_at: "2026-11-24T10:04:50.000Z",
+  canary_receiver_at: null,
   queues: {
-    events: { backlog: 0, oldest_message_at: null, probe_consumed_at: "2026-11-24T10:04:50.000Z" },
+    events: { backlog: 0, oldest_message_at: null, canary_consumed_at: "2026-11-24T10:04:50.000Z" },
     retries: {
       backlog: 3,
       oldest_message_at: "2026-11-24T10:03:12.000Z",
-      probe_consumed_at: "2026-11-24T10:04:50.000Z",
+      canary_consumed_at: "2026-11-24T10:04:50.000Z",
     },
-    dead_letters: { backlog: 0, oldest_message_at: null, probe_consumed_at: null },
+    dead_letters: { backlog: 0, oldest_message_at: null, canary_consumed_at: null },
   },
   signatures: {
     since: "2026-11-23T10:00:00.000Z",

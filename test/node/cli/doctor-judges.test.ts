@@ -290,7 +290,7 @@ describe("the queues", () => {
   const queue = (changes: object = {}) => ({
     backlog: 0,
     oldest_message_at: null,
-    probe_consumed_at: iso(NOW),
+    canary_consumed_at: iso(NOW),
     ...changes,
   });
   const judge = (events: object) =>
@@ -308,8 +308,8 @@ describe("the queues", () => {
     expect(judge({ oldest_message_at: iso(NOW - 301_000) })).toEqual(["queue_backlog_old"]);
   });
 
-  it("that gave back an earlier probe only, are stuck, and that is said once", () => {
-    expect(judge({ probe_consumed_at: iso(NOW - 1), oldest_message_at: iso(0) })).toEqual(["queue_stuck"]);
+  it("that gave back an earlier canary only, are stuck, and that is said once", () => {
+    expect(judge({ canary_consumed_at: iso(NOW - 1), oldest_message_at: iso(0) })).toEqual(["queue_stuck"]);
   });
 });
 

@@ -70,7 +70,7 @@ export class ScriptedRelay {
     if (path === "/health") return Response.json({ status: "ok", checks: this.health });
     if (!path.startsWith("/api/")) return problem(404, "not_found");
     if (request.headers.get("authorization") !== `Bearer ${this.adminToken}`) return problem(401, "unauthorized");
-    if (path === "/api/diagnostics/probe") return this.#sendProbe();
+    if (path === "/api/diagnostics/canary") return this.#sendCanary();
     const page = (data: readonly object[]) => Response.json({ data, next_cursor: null });
     switch (path) {
       case "/api/diagnostics":
@@ -90,10 +90,10 @@ export class ScriptedRelay {
     }
   }
 
-  #sendProbe(): Response {
+  #sendCanary(): Response {
     const sent_at = iso(this.now());
     for (const [name, one] of Object.entries(this.diagnostics.queues)) {
-      if (!this.stuckQueues.has(name)) one.probe_consumed_at = sent_at;
+      if (!this.stuckQueues.has(name)) one.canary_consumed_at = sent_at;
     }
     return Response.json({ sent_at }, { status: 202 });
   }
@@ -111,12 +111,12 @@ export class ScriptedRelay {
     const ageSeconds = this.now() / 1000 - (signature.timestamp ?? this.now() / 1000);
     if (ageSeconds > this.toleranceSeconds) return problem(401, "timestamp_too_old");
     if (-ageSeconds > this.toleranceSeconds) return problem(401, "timestamp_in_future");
-    return Response.json({ status: "accepted", event_id: "probe" });
+    return Response.json({ status: "accepted", event_id: "canary" });
   }
 }
 
 function queue() {
-  return { backlog: 0, oldest_message_at: null as string | null, probe_consumed_at: null as string | null };
+  return { backlog: 0, oldest_message_at: null as string | null, canary_consumed_at: null as string | null };
 }
 
 /** Some weeks of one kind of events, an hour apart; the last so long ago. */

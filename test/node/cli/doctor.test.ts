@@ -554,7 +554,7 @@ describe("a healthy relay", () => {
     ]);
   });
 
-  it("gets nothing but probes, marked as such", async () => {
+  it("gets nothing but canaries, marked as such", async () => {
     const posted: Request[] = [];
     scene.relay.intercept = (request, path) => {
       if (path === "/webhooks/qonto") posted.push(request.clone());
@@ -562,9 +562,9 @@ describe("a healthy relay", () => {
     };
     await scene.examine();
     expect(posted.length).toBeGreaterThan(8);
-    expect(posted.map(({ headers }) => headers.get("x-relay-probe"))).toEqual(posted.map(() => "doctor"));
+    expect(posted.map(({ headers }) => headers.get("x-relay-canary"))).toEqual(posted.map(() => "doctor"));
     const bodies: any[] = await Promise.all(posted.map((request) => request.json()));
-    expect(new Set(bodies.map(({ type, event_type }) => type ?? event_type))).toEqual(new Set(["relay.probe"]));
+    expect(new Set(bodies.map(({ type, event_type }) => type ?? event_type))).toEqual(new Set(["relay.canary"]));
   });
 
   it("has no fault without any credential, as far as can be seen", async () => {
@@ -682,13 +682,13 @@ describe("Cloudflare Access before what the doctor asks", () => {
 });
 
 describe("the queues", () => {
-  it("are waited for until each consumer has had the probe", async () => {
+  it("are waited for until each consumer has had the canary", async () => {
     scene.relay.stuckQueues.add("dead_letters");
     let waits = 0;
     const wait = async () => {
       waits += 1;
       if (waits === 3) {
-        scene.relay.diagnostics.queues.dead_letters.probe_consumed_at = new Date(Date.now() + 1_000).toISOString();
+        scene.relay.diagnostics.queues.dead_letters.canary_consumed_at = new Date(Date.now() + 1_000).toISOString();
       }
     };
     expect(faultsOf(await scene.examine({}, { wait }))).toEqual([]);

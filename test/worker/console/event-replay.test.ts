@@ -70,7 +70,7 @@ describe("sending an event again", () => {
     expect(text).toContain("Transaction created");
   });
 
-  it("to a destination that does not want it, before it is handed out, says that it is too early", async () => {
+  it("to a destination that does not want it, before it is dispatched, says that it is too early", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination("https://destination.example.com/hook", { types: ["v1/cards"] });
     const payload = makePayload("v1/clients");

@@ -78,22 +78,19 @@ describe("9: nothing is told to a stranger, and no fault of ours is called the s
     ["what no message can carry", () => textOf(200_000)],
   ];
 
-  it.each(bodies)(
-    "%s that neither D1 nor the queue takes is answered 503, for Qonto to come again",
-    async (_t, body) => {
-      for (const [database, intercept] of Object.entries(databases)) {
-        for (const [queue, EVENTS] of Object.entries(queues)) {
-          const relay = new TestRelay({ DB: interceptDatabase(env.DB, intercept), EVENTS });
-          const response = await relay.sendAndLeave(body());
-          expect([response.status, await wordOf(response)], `D1 ${database}, the queue ${queue}`).toEqual([
-            503,
-            "not_stored",
-          ]);
-          expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
-        }
+  it.each(bodies)("%s that neither D1 nor the queue takes is answered 503, for Qonto to retry", async (_t, body) => {
+    for (const [database, intercept] of Object.entries(databases)) {
+      for (const [queue, EVENTS] of Object.entries(queues)) {
+        const relay = new TestRelay({ DB: interceptDatabase(env.DB, intercept), EVENTS });
+        const response = await relay.sendAndLeave(body());
+        expect([response.status, await wordOf(response)], `D1 ${database}, the queue ${queue}`).toEqual([
+          503,
+          "not_stored",
+        ]);
+        expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
       }
-    },
-  );
+    }
+  });
 });
 
 describe("10: a body over the limit is 413, never a signature that does not match", () => {
@@ -115,7 +112,7 @@ describe("10: a body over the limit is 413, never a signature that does not matc
 describe("11: a replay is for those that have not got the event", () => {
   const always = { since: "2026-01-01T00:00:00Z" };
 
-  /** Three events that the first destination has and the other has given up on; a third destination comes later. */
+  /** Three events that the first destination has and are dead for the other; a third destination comes later. */
   async function halfDelivered() {
     const { relay, id } = await relayWithDestination();
     const { id: failedId } = await relay.addDestination(other, { retry_schedule_seconds: [] });

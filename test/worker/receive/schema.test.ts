@@ -12,13 +12,13 @@ beforeEach(dropTables);
 
 afterAll(migrate);
 
-const probe = { id: "probe-1", type: "relay.probe", created_at: "2026-03-01T12:00:00Z", data: {} };
+const canary = { id: "canary-1", type: "relay.canary", created_at: "2026-03-01T12:00:00Z", data: {} };
 
 const kinds = [
   ["an event", () => makePayload("v1/cards")],
   ["an event that no message can carry", () => makePayload("v1/cards", { data: { padding: "x".repeat(200_000) } })],
   ["an unreadable event", () => "no json"],
-  ["the doctor's probe", () => probe],
+  ["the doctor's canary", () => canary],
 ] as const;
 
 const notReady = { status: 503, code: "not_ready" };

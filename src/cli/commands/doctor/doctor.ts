@@ -29,7 +29,7 @@ export const doctor = defineCommand({
   help: `It looks from outside without any credential, and closer with ADMIN_TOKEN (the relay's inside), QONTO_WEBHOOK_SECRETS and
 QONTO_ONBOARDING_SECRETS (the live secrets), QONTO_ACCESS_TOKEN (the subscriptions at Qonto) and CLOUDFLARE_API_TOKEN (what
 is deployed). Where Cloudflare Access protects /api or /health, CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET let it
-in. It changes nothing: its probes are events of a type of their own, which are not stored and reach no destination. Exit
+in. It changes nothing: its canaries are events of a type of their own, which are not stored and reach no destination. Exit
 code: 0 without a fault, 1 with any.`,
   examples: ["npm run qonto -- doctor --url https://relay.example.com"],
   async run(context, { queueSeconds }) {

@@ -15,7 +15,7 @@ const DEPLOY = "npm run deploy";
 const SET_NTP = "Set it by the network: timedatectl set-ntp true, or the machine's own way.";
 const AUTHORIZED = 'curl -X POST -H "Authorization: Bearer $ADMIN_TOKEN"';
 
-/** The relay accepts a probe that is signed with another writing of the secret. */
+/** The relay accepts a canary that is signed with another writing of the secret. */
 const secretWrittenOtherwise = {
   means: "The relay knows {name}, but not as it is written here.",
   remedy:
@@ -127,7 +127,7 @@ export const faults = {
     commands: [DEPLOY],
   },
   not_stored: {
-    means: "D1 does not write a probe in time: events depend on the queue only, and what it does not take gets 503.",
+    means: "D1 does not write a canary in time: events depend on the queue only, and what it does not take gets 503.",
     remedy: "Look at `health` below, at Cloudflare's status page, and at the account's limits.",
   },
   relay_error: { means: "The relay fails.", remedy: "Look at its log.", commands: [TAIL] },

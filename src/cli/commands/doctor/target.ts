@@ -2,7 +2,7 @@ import { z } from "zod";
 import { diagnostics as diagnosticsSchema } from "../../../api/schemas/diagnostics.ts";
 import { health as healthSchema } from "../../../api/schemas/health.ts";
 import type { Source } from "../../../domain/event.ts";
-import { PROBE_HEADER, PROBE_TYPE } from "../../../domain/probe.ts";
+import { CANARY_HEADER, CANARY_TYPE } from "../../../domain/canary.ts";
 import type { Secret } from "../../../platform/hmac.ts";
 import { accessRemedy, isFromAccess } from "../../cloudflare-access.ts";
 import { Fault } from "../../fault.ts";
@@ -31,10 +31,10 @@ export class CheckEnded extends Error {
 }
 
 const PROBES = 5;
-/** When none of the first probes is answered, no more are sent. */
+/** When none of the first canaries is answered, no more are sent. */
 const UNANSWERED_PROBES = 2;
 
-interface Probe {
+interface Canary {
   readonly source: Source;
   /** Null: it is not signed. */
   readonly secret: Secret | null;
@@ -173,38 +173,38 @@ export class Target {
     return access.state === "open" ? Date.parse(access.diagnostics.now) - this.circumstances.world.now() : null;
   });
 
-  /** Sends one probe to the webhook. It is dated by the relay's clock, so that only the check of clocks depends on ours. */
-  async probe({ source, secret, ageSeconds = 0 }: Probe): Promise<WebhookAnswer> {
+  /** Sends one canary to the webhook. It is dated by the relay's clock, so that only the check of clocks depends on ours. */
+  async canary({ source, secret, ageSeconds = 0 }: Canary): Promise<WebhookAnswer> {
     const { address, world } = this.circumstances;
     const nowMs = world.now() + ((await this.clockAheadMs()) ?? 0);
     const timestampSeconds = Math.floor(nowMs / 1000) - ageSeconds;
-    const body = Uint8Array.from(new TextEncoder().encode(JSON.stringify(probeEvent(source, timestampSeconds))));
+    const body = Uint8Array.from(new TextEncoder().encode(JSON.stringify(canaryEvent(source, timestampSeconds))));
     return postWebhook(
       address.webhookUrl,
       { source, body, secret, timestampSeconds },
-      { world, answersWithinMs: world.timeouts.answerMs, headers: { [PROBE_HEADER]: "doctor" } },
+      { world, answersWithinMs: world.timeouts.answerMs, headers: { [CANARY_HEADER]: "doctor" } },
     );
   }
 
-  /** Several probes, one after the other; signed, if a secret is known. */
-  readonly probes = once(async (): Promise<WebhookAnswer[]> => {
+  /** Several canaries, one after the other; signed, if a secret is known. */
+  readonly canaries = once(async (): Promise<WebhookAnswer[]> => {
     const { secrets, progress } = this.circumstances;
     const secret = secrets.business?.values[0] ?? null;
     const answers: WebhookAnswer[] = [];
     while (answers.length < PROBES && !(answers.length === UNANSWERED_PROBES && isSilence(answers))) {
-      progress(`answer: probe ${answers.length + 1} of ${PROBES} …`);
-      answers.push(await this.probe({ source: "business", secret }));
+      progress(`answer: canary ${answers.length + 1} of ${PROBES} …`);
+      answers.push(await this.canary({ source: "business", secret }));
     }
     return answers;
   });
 
   async isSilent(): Promise<boolean> {
-    return isSilence(await this.probes());
+    return isSilence(await this.canaries());
   }
 
   /** Whether events are refused because the database lacks migrations. */
   async isNotReady(): Promise<boolean> {
-    return (await this.probes()).some(({ code }) => code === "not_ready");
+    return (await this.canaries()).some(({ code }) => code === "not_ready");
   }
 
   readonly subscriptions = once(async (): Promise<Subscription[]> => {
@@ -218,11 +218,11 @@ function isSilence(answers: readonly WebhookAnswer[]): boolean {
   return answers.every(({ status }) => status === null);
 }
 
-function probeEvent(source: Source, timestampSeconds: number) {
-  const common = { id: `probe-${crypto.randomUUID()}`, created_at: new Date(timestampSeconds * 1000).toISOString() };
+function canaryEvent(source: Source, timestampSeconds: number) {
+  const common = { id: `canary-${crypto.randomUUID()}`, created_at: new Date(timestampSeconds * 1000).toISOString() };
   return source === "business"
-    ? { ...common, type: PROBE_TYPE, data: {} }
-    : { ...common, event_type: PROBE_TYPE, resource_type: "probe", resource_id: common.id };
+    ? { ...common, type: CANARY_TYPE, data: {} }
+    : { ...common, event_type: CANARY_TYPE, resource_type: "canary", resource_id: common.id };
 }
 
 export function apiFailure({ message, remedy }: Fault): Finding {

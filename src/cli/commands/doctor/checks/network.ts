@@ -89,7 +89,7 @@ const aboutSignature = /^(signature_|timestamp_)/;
 export async function checkAnswer(target: Target): Promise<Result> {
   await target.requireHost();
   const { address, secrets } = target.circumstances;
-  return judgeAnswers(await target.probes(), { url: address.webhookUrl, isSigned: secrets.business !== null });
+  return judgeAnswers(await target.canaries(), { url: address.webhookUrl, isSigned: secrets.business !== null });
 }
 
 export function judgeAnswers(

@@ -103,7 +103,7 @@ interface ProbedQueues {
 export async function checkQueues(target: Target): Promise<Result> {
   const { world, progress } = target.circumstances;
   await target.diagnostics();
-  const sent = await target.ask((relay) => relay.post("/api/diagnostics/probe", {}, sentProbe));
+  const sent = await target.ask((relay) => relay.post("/api/diagnostics/canary", {}, sentProbe));
   const sentAt = Date.parse(sent.sent_at);
   const startedAt = world.elapsedMs();
   for (;;) {
@@ -126,7 +126,7 @@ export function judgeQueues({ now, sentAt, waitedMs, queues }: ProbedQueues): Re
       const { backlog } = queues[name];
       return {
         fault: name === "dead_letters" ? "dead_letter_consumer_stuck" : "queue_stuck",
-        seen: `A probe sent into it has not come out within ${seconds} s${backlog === null ? "" : `; ${backlog} messages wait`}.`,
+        seen: `A canary sent into it has not come out within ${seconds} s${backlog === null ? "" : `; ${backlog} messages wait`}.`,
         about: { queue: queueNames[name] },
       };
     });
@@ -137,11 +137,11 @@ export function judgeQueues({ now, sentAt, waitedMs, queues }: ProbedQueues): Re
     findings.push({ fault: "queue_backlog_old", seen });
   }
   const backlogs = all.map((name) => `${name} ${queues[name].backlog ?? "unknown"}`).join(", ");
-  return judged(findings, `Each consumer had the probe within ${seconds} s. Messages that wait: ${backlogs}.`);
+  return judged(findings, `Each consumer had the canary within ${seconds} s. Messages that wait: ${backlogs}.`);
 }
 
-function isConsumed({ probe_consumed_at }: Queues[QueueName], sentAt: number): boolean {
-  return probe_consumed_at !== null && Date.parse(probe_consumed_at) >= sentAt;
+function isConsumed({ canary_consumed_at }: Queues[QueueName], sentAt: number): boolean {
+  return canary_consumed_at !== null && Date.parse(canary_consumed_at) >= sentAt;
 }
 
 /** At Cloudflare the Worker must be connected to its queues, its database and its cron, each in its place. */

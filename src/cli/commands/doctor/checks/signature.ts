@@ -23,7 +23,7 @@ interface Signatures {
   readonly configured: Diagnostics["configuration"]["secrets"] | null;
 }
 
-/** A secret that this machine knows, and the answer to a probe that it signed. */
+/** A secret that this machine knows, and the answer to a canary that it signed. */
 interface TriedSecret {
   readonly source: Source;
   /** As `secret 1 of QONTO_WEBHOOK_SECRETS`. */
@@ -34,10 +34,10 @@ interface TriedSecret {
   readonly mistake: Mistake | null;
 }
 
-/** Probes that are signed with the secret are accepted, and no others. */
+/** Canaries that are signed with the secret are accepted, and no others. */
 export async function checkSignature(target: Target): Promise<Result> {
   await target.requireHost();
-  if (!reachesSignatureCheck(await target.probes())) {
+  if (!reachesSignatureCheck(await target.canaries())) {
     return skipped("No request reaches the relay's check: see `answer`.");
   }
   const { business, onboarding } = target.circumstances.secrets;
@@ -50,10 +50,12 @@ export async function checkSignature(target: Target): Promise<Result> {
   return judgeSignature({
     vectors: diagnostics?.signature_vectors ?? null,
     secrets,
-    unsigned: await target.probe({ source: "business", secret: null }),
-    forged: await target.probe({ source: "business", secret: `forged-${crypto.randomUUID()}` }),
+    unsigned: await target.canary({ source: "business", secret: null }),
+    forged: await target.canary({ source: "business", secret: `forged-${crypto.randomUUID()}` }),
     stale:
-      right === undefined ? null : await target.probe({ source: "business", secret: right, ageSeconds: STALE_SECONDS }),
+      right === undefined
+        ? null
+        : await target.canary({ source: "business", secret: right, ageSeconds: STALE_SECONDS }),
     configured: diagnostics?.configuration.secrets ?? null,
   });
 }
@@ -62,7 +64,7 @@ async function trySecrets(target: Target, source: Source, known: KnownSecrets | 
   const tried: TriedSecret[] = [];
   for (const [index, secret] of (known?.values ?? []).entries()) {
     target.circumstances.progress(`signature: ${source} secret ${index + 1} …`);
-    const answer = await target.probe({ source, secret });
+    const answer = await target.canary({ source, secret });
     tried.push({
       source,
       name: `secret ${index + 1} of ${known?.from ?? ""}`,
@@ -74,7 +76,7 @@ async function trySecrets(target: Target, source: Source, known: KnownSecrets | 
   return tried;
 }
 
-/** Makes the mistakes that people make with a secret until the relay accepts a probe. */
+/** Makes the mistakes that people make with a secret until the relay accepts a canary. */
 async function findMistake(target: Target, source: Source, secret: string): Promise<Mistake | null> {
   const guesses = [
     ...guessKeys(secret).slice(1),
@@ -82,7 +84,7 @@ async function findMistake(target: Target, source: Source, secret: string): Prom
   ];
   for (const { value, mistake } of guesses) {
     if (value.length === 0 || value === secret) continue;
-    if ((await target.probe({ source, secret: value })).accepted) return mistake;
+    if ((await target.canary({ source, secret: value })).accepted) return mistake;
   }
   return null;
 }
@@ -104,15 +106,15 @@ function judgeSignature(signatures: Signatures): Result {
     findings.push({ fault: "unsigned_accepted", seen });
   }
   if (stale?.accepted === true) {
-    const seen = `A probe signed ${STALE_SECONDS} s ago was answered ${describeAnswer(stale)}.`;
+    const seen = `A canary signed ${STALE_SECONDS} s ago was answered ${describeAnswer(stale)}.`;
     findings.push({ fault: "stale_accepted", seen });
   }
   return judged(findings, saysPassed(signatures), notesOn(signatures));
 }
 
-/** Why a probe signed with a secret was not accepted, as far as its answer tells. */
+/** Why a canary signed with a secret was not accepted, as far as its answer tells. */
 function judgeSecret({ source, name, answer, looksLikeApiKey: isApiKey, mistake }: TriedSecret): Finding[] {
-  const seen = `A probe signed with ${name} was answered ${describeAnswer(answer)}.`;
+  const seen = `A canary signed with ${name} was answered ${describeAnswer(answer)}.`;
   if (isApiKey && (answer.accepted || mistake === null)) return [{ fault: "api_key_as_secret", seen, about: { name } }];
   if (answer.accepted) return [];
   switch (answer.code) {
@@ -140,10 +142,10 @@ function judgeSecret({ source, name, answer, looksLikeApiKey: isApiKey, mistake 
 
 function judgeForged(forged: WebhookAnswer, secrets: readonly TriedSecret[]): Finding[] {
   if (forged.status !== null && forged.status < 300) {
-    const seen = `A probe signed with a random secret was answered ${describeAnswer(forged)}.`;
+    const seen = `A canary signed with a random secret was answered ${describeAnswer(forged)}.`;
     return [{ fault: "forged_accepted", seen }];
   }
-  // The probes signed with a known secret have shown these faults.
+  // The canaries signed with a known secret have shown these faults.
   if (secrets.length > 0) return [];
   return judgeSecret({
     source: "business",
@@ -158,7 +160,7 @@ function saysPassed({ vectors, secrets, stale }: Signatures): string {
   const parts = [
     ...(vectors === null ? [] : ["official vectors hold"]),
     ...(secrets.length === 0 ? [] : [`${secrets.map(({ name }) => name).join(", ")} accepted`]),
-    `forged${stale === null ? "" : ", stale"} and unsigned probes refused`,
+    `forged${stale === null ? "" : ", stale"} and unsigned canaries refused`,
   ];
   return `${capital(parts.join("; "))}.`;
 }
@@ -169,7 +171,7 @@ function notesOn({ vectors, secrets, configured }: Signatures): string[] {
   return [
     ...(vectors === null ? ["Whether the official vectors hold there was not asked: see `access`."] : []),
     ...(known === 0
-      ? ["The live secret was not tried: set QONTO_WEBHOOK_SECRETS here to have probes signed with it."]
+      ? ["The live secret was not tried: set QONTO_WEBHOOK_SECRETS here to have canaries signed with it."]
       : []),
     ...(known > 0 && more > 0 ? [`The relay has more secrets of the Business API than are known here: ${more}.`] : []),
   ];

@@ -1,17 +1,17 @@
 import type { Database } from "../store/database.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { PROBE_TYPE } from "../domain/probe.ts";
+import { CANARY_TYPE } from "../domain/canary.ts";
 import type { Timers } from "../platform/timeout.ts";
-import { recordReceiverProbe } from "../store/cron-state.ts";
+import { recordReceiverCanary } from "../store/cron-state.ts";
 import { type NotDurable, makeDurable } from "./make-durable.ts";
 
 /** The doctor's own event, of either system: verified and written like any other, so that its answer takes as long. */
-export function isProbe({ type }: RelayEvent): boolean {
-  return type === PROBE_TYPE;
+export function isCanary({ type }: RelayEvent): boolean {
+  return type === CANARY_TYPE;
 }
 
 /** Null once it is written down. */
-export async function recordProbe(
+export async function recordCanary(
   { receivedAt }: RelayEvent,
   {
     db,
@@ -20,7 +20,7 @@ export async function recordProbe(
   }: { readonly db: Database; readonly timers: Timers; readonly waitUntil: (work: Promise<unknown>) => void },
 ): Promise<NotDurable | null> {
   const durable = await makeDurable(
-    { record: () => recordReceiverProbe(db, receivedAt), send: () => null },
+    { record: () => recordReceiverCanary(db, receivedAt), send: () => null },
     { timers, waitUntil },
   );
   return typeof durable === "string" ? durable : null;
