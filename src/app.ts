@@ -13,9 +13,9 @@ import { explainSchemaFault, isSchemaFault } from "./store/schema.ts";
 type App = Hono<{ Bindings: Env }>;
 
 /**
- * Everything the Worker answers over HTTP. API and console are loaded by the first request for them: Qonto waits for a
- * second, and an isolate that begins with a webhook does not evaluate them. Requests share the finished app, never a
- * promise: the runtime fails a request that waits for what another one began.
+ * Everything that the Worker answers over HTTP. The first request for API or console loads them: Qonto waits for one second, and
+ * an isolate that begins with a webhook does not evaluate them. Requests share the finished app, never a promise: the runtime
+ * fails a request that waits for the work of another.
  */
 export function createApp(world: World, counters: Counters) {
   const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, counters)));
@@ -33,10 +33,12 @@ export function createApp(world: World, counters: Counters) {
         const { operatorApi } = await import("./api/api.ts");
         return (apiApp ??= addAnswers(newApp().route("/", operatorApi(world, counters))));
       }
-      case "console": {
+      case "console":
+      case "docs": {
         if (consoleApp !== undefined) return consoleApp;
-        const { operatorConsole } = await import("./console/console.tsx");
-        return (consoleApp ??= addAnswers(newApp().route("/", operatorConsole(world, counters))));
+        const { operatorConsole, publicDocs } = await import("./console/console.tsx");
+        const routes = newApp().route("/", operatorConsole(world, counters)).route("/", publicDocs(world));
+        return (consoleApp ??= addAnswers(routes));
       }
       default:
         return receiver;
@@ -55,16 +57,16 @@ function newApp(): App {
   return new Hono({ getPath: addressOf });
 }
 
-/** A slash at the end of a URL, or of the base URL before it, is easily typed: the address is the same without it. */
+/** Doubled slashes and one at the end are easily typed: the address is the same without them. */
 function addressOf(request: Request): string {
   return plainPath(getPath(request));
 }
 
-/** What an app answers where no route of its own does. */
+/** Adds the answers for requests that no route answers, and for errors. */
 function addAnswers(app: App): App {
   const methods = [...new Set(app.routes.map(({ method }) => method))].filter(isMethod).toSorted();
   app.notFound((c) => {
-    // What stands in front of many paths, by any method, is not counted.
+    // A middleware matches all methods: it is no route.
     const isAt = (method: string) =>
       app.router.match(method, c.req.path)[0].some(([[, route]]) => isMethod(route.method));
     const allowed = methods.filter(isAt);

@@ -1,27 +1,27 @@
 import { z } from "zod";
 
 /**
- * What the operator has set, and what is wrong with it. Names and defaults are a contract. Sentences name a variable and
- * what it takes, never its value.
+ * What the operator has set, and what is wrong with it. Names and defaults are a contract. A message names a variable and what it
+ * takes, never its value.
  */
 
 /** The variables, parsed. */
 export interface Config {
   /** Secrets of each of Qonto's systems; empty when none is set. */
   readonly secrets: { readonly business: readonly string[]; readonly onboarding: readonly string[] };
-  /** Empty when not set: then nobody is let in. */
+  /** Empty when it is not set: then nobody has access. */
   readonly adminToken: string;
   /** All keys that decrypt what D1 keeps: first the trusted ones, of which the first encrypts. */
   readonly encryptionKeys: readonly string[];
-  /** ENCRYPTION_KEYS and then the admin token, without those that do not count. Without any nothing is encrypted. */
+  /** ENCRYPTION_KEYS and then the admin token, without those that are not accepted. Without any nothing is encrypted. */
   readonly trustedKeys: readonly string[];
   readonly signatureToleranceSeconds: number;
   readonly maxBodyBytes: number;
   readonly retentionDays: number;
   readonly allowPrivateDestinations: boolean;
-  /** Whom Cloudflare Access lets in with full access: `ada@example.com`, or a domain as `@example.com`. In lower case. */
+  /** Who has full access through Cloudflare Access: `ada@example.com`, or a domain as `@example.com`. In lower case. */
   readonly consoleFullAccess: readonly string[];
-  /** What is missing or does not count. */
+  /** What is missing or not accepted. */
   readonly faults: readonly ConfigFault[];
 }
 
@@ -42,7 +42,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** What comes from a file can be a number or a flag. One that is blank is not set. */
+/** A value from a file can be a number or a flag. A blank one is not set. */
 const text = z
   .union([z.string(), z.number(), z.boolean()], "must be a text")
   .default("")
@@ -60,10 +60,10 @@ const wholeNumber = (defaultValue: number, minimum: number, maximum: number) =>
     .transform((digits) => (digits === "" ? defaultValue : /^\d+$/.test(digits) ? Number(digits) : Number.NaN))
     .refine((number) => number >= minimum && number <= maximum, `must be a whole number from ${minimum} to ${maximum}`);
 
-/** D1 keeps no row beyond 2 MB, and an unreadable body that is released grows by a third: base64. */
+/** D1 keeps no row beyond 2 MB, and a released unreadable body is base64, a third longer. */
 const LARGEST_BODY_BYTES = 1_400_000;
 
-/** Qonto retries for about as long; an event id is remembered at least that long, to tell a duplicate. */
+/** Qonto retries for about as long. An event is kept at least that long, so that a duplicate is recognised. */
 const RETRY_HORIZON_DAYS = 7;
 
 const variables = z.object({
@@ -80,7 +80,7 @@ const variables = z.object({
   CONSOLE_FULL_ACCESS_EMAILS: list,
 });
 
-/** Guessing as fast as the network allows, nobody finds one of this length. */
+/** A token of this length cannot be guessed at the speed of a network. */
 const ADMIN_TOKEN_CHARACTERS = 32;
 
 /** Throws ConfigError. */
@@ -89,7 +89,7 @@ export function parseConfig(given: object): Config {
   if (!result.success) throw new ConfigError(result.error.issues.map(toFault));
   const values = result.data;
   const isLocal = values.ALLOW_PRIVATE_DESTINATIONS;
-  /** Those that everybody can read in the source of this relay are for one machine alone. */
+  /** Secrets that are published in this repository are for local development only. */
   const counts = (secret: string) => isLocal || !secret.startsWith("local-");
   const isLongEnough = isLocal || values.ADMIN_TOKEN.length >= ADMIN_TOKEN_CHARACTERS;
   const adminToken = isLongEnough && counts(values.ADMIN_TOKEN) ? values.ADMIN_TOKEN : "";
@@ -137,7 +137,7 @@ function toAddress(entry: string): string {
   return lower.includes("@") ? lower : `@${lower}`;
 }
 
-/** An entry that cannot be read lets nobody in. It stops no webhook either, as a variable that cannot be read would. */
+/** An entry that cannot be read gives nobody access, and unlike other unreadable variables it stops no webhook. */
 const fullAccessFault: ConfigFault = {
   variable: "CONSOLE_FULL_ACCESS_EMAILS",
   message:

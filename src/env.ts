@@ -10,7 +10,7 @@ export interface Bindings extends Omit<Env, "DB"> {
   readonly DB: D1Database;
 }
 
-/** The same as the relay uses them. */
+/** The same, with the database as the relay uses it. */
 export interface Env {
   readonly DB: Database;
   readonly EVENTS: Queue<QueueMessage>;
@@ -28,7 +28,7 @@ export interface Env {
   readonly CONSOLE_FULL_ACCESS_EMAILS?: string;
 }
 
-/** One Env for each bindings object, which does not change while an isolate lives: caches are keyed by it. */
+/** One Env for each bindings object, which stays the same while an isolate lives. Caches are keyed by it. */
 export function openBindings(timers: Timers): (bindings: Bindings) => Env {
   const opened = new WeakMap<Bindings, Env>();
   return (bindings) => {
@@ -53,7 +53,7 @@ export function readConfig(env: Env): Config {
   return config;
 }
 
-/** What an operator still has to set; empty when the relay can do its work. Never throws. */
+/** What an operator still has to set; empty when the relay can work. Never throws. */
 export function configFaults(env: Env): readonly ConfigFault[] {
   try {
     return readConfig(env).faults;

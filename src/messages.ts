@@ -5,7 +5,7 @@ import type { About, RelayEvent } from "./domain/event.ts";
 
 const source = z.enum(["business", "onboarding"]);
 
-/** What D1 may lack of an event. */
+/** An event as its receiver had it: D1 may lack it. */
 const carriedEvent = z.object({
   source,
   received_at: z.number(),
@@ -14,19 +14,19 @@ const carriedEvent = z.object({
   body: z.string(),
 });
 
-/** An accepted event on its way to its fan-out. */
+/** An accepted event. */
 const sentEvent = z.object({
   id: z.string(),
-  /** End of the lease with which its receiver has recorded it, Unix milliseconds; null: its consumer claims it. */
+  /** End of the lease with which it was recorded, Unix milliseconds; null: its consumer claims it. */
   lease_until: z.number().nullable(),
-  /** Null: D1 has it, and it is loaded by its id. */
+  /** Null: it is loaded from D1 by its id. */
   carried: carriedEvent.nullable(),
 });
 
 /** Events that were sent at the same moment. */
 const eventsMessage = z.object({ kind: z.literal("events"), events: z.array(sentEvent) });
 
-/** An unreadable event that D1 was too slow to take. */
+/** An unreadable event that D1 did not record in time. */
 const quarantineMessage = z.object({
   kind: z.literal("quarantine"),
   source,
@@ -36,51 +36,48 @@ const quarantineMessage = z.object({
   body_base64: z.string(),
 });
 
-/** Some delivery to a destination is due: which, D1 knows. */
+/** Some delivery to a destination is due; D1 knows which. */
 const drainMessage = z.object({
   kind: z.literal("drain"),
   destination_id: z.string(),
-  /** Unix milliseconds; a message that comes before this comes again. Absent: now. */
+  /** Unix milliseconds; a message that arrives earlier is repeated. Absent: now. */
   due_at: z.number().optional(),
 });
 
-/** Shows that a queue is consumed. */
-const probeMessage = z.object({ kind: z.literal("probe"), sent_at: z.number() });
+/** Shows that the queue is consumed. */
+const canaryMessage = z.object({ kind: z.literal("canary"), sent_at: z.number() });
 
 export type CarriedEvent = z.infer<typeof carriedEvent>;
 export type SentEvent = z.infer<typeof sentEvent>;
 export type EventsMessage = z.infer<typeof eventsMessage>;
 export type QuarantineMessage = z.infer<typeof quarantineMessage>;
 export type DrainMessage = z.infer<typeof drainMessage>;
-export type ProbeMessage = z.infer<typeof probeMessage>;
-export type QueueMessage = EventsMessage | QuarantineMessage | DrainMessage | ProbeMessage;
+export type CanaryMessage = z.infer<typeof canaryMessage>;
+export type QueueMessage = EventsMessage | QuarantineMessage | DrainMessage | CanaryMessage;
 
-const queueMessage = z.discriminatedUnion("kind", [eventsMessage, quarantineMessage, drainMessage, probeMessage]);
+const queueMessage = z.discriminatedUnion("kind", [eventsMessage, quarantineMessage, drainMessage, canaryMessage]);
 
 /** Null for a message that no version of the relay wrote. */
 export function parseMessage(body: unknown): QueueMessage | null {
   return queueMessage.safeParse(body).data ?? null;
 }
 
-/** Cloudflare's limit is 128 KB of 1,000 bytes, some of it for the queue's own bookkeeping. */
-const LARGEST_MESSAGE_BYTES = 126_000;
+/** Cloudflare's limit is 128 KB of 1,000 bytes, some of it for the queue itself. */
+const MAX_MESSAGE_BYTES = 126_000;
 
 /** JSON writes a control character as `\u0000`; all others take less. */
-const MOST_BYTES_PER_CHARACTER = 6;
+const MAX_BYTES_PER_CHARACTER = 6;
 
-/** More than the names, the numbers and the source of any message with one event take, and what stands between them. */
+/** More than the names and the short values of any message with one event take. */
 const FIELDS_BYTES = 300;
 
-/** Cloudflare bills a message for every 64 KB of 1,000 bytes that it has begun. */
+/** Cloudflare bills a message for every 64 KB of 1,000 bytes or part of it. */
 const BILLED_BYTES = 64_000;
 
-/**
- * Events that a consumer handles at once. What it has attempted and not yet written down when it dies is attempted again:
- * so many at most. A message holds no more of them.
- */
+/** Events that a consumer handles at once, and so the most that are attempted again when it dies. A message holds no more. */
 export const EVENTS_AT_ONCE = 25;
 
-/** An event with its body, whatever D1 knows of it; null when no message can carry it. */
+/** An event with its body; null when no message can carry it. */
 export function carry(event: RelayEvent, leaseUntil: number | null): SentEvent | null {
   if (event.isUnreadable) return null;
   const { id, source, receivedAt, contentType, contentEncoding, body } = event;
@@ -98,7 +95,7 @@ export function messageOf(events: SentEvent[]): EventsMessage {
   return { kind: "events", events };
 }
 
-/** An event beside the bytes that it takes in a message. */
+/** An event and the bytes that it takes in a message. */
 export interface Measured {
   readonly event: SentEvent;
   readonly bytes: number;
@@ -111,7 +108,7 @@ export function measure(event: SentEvent): Measured {
 const EMPTY_BYTES = bytesOf(messageOf([]));
 const COMMA_BYTES = 1;
 
-/** Packs events into as few messages as they fit into; one that is too large to share has a message of its own. */
+/** Packs events into few messages. An event that is too large to share one has a message of its own. */
 export function pack(events: readonly Measured[]): EventsMessage[] {
   const packed: { readonly events: SentEvent[]; bytes: number }[] = [];
   for (const { event, bytes } of events) {
@@ -140,18 +137,18 @@ export function quarantineMessageOf(unreadable: About & { readonly body: Uint8Ar
   return fits(message, [message.content_type, message.content_encoding, message.body_base64]) ? message : null;
 }
 
-/** What a message says that the body in it does not. */
+/** What a message says about the body in it. */
 export function aboutOf(message: CarriedEvent | QuarantineMessage): About {
   const { source, received_at, content_type, content_encoding } = message;
   return { source, receivedAt: received_at, contentType: content_type, contentEncoding: content_encoding };
 }
 
-/** Measures only what is neither surely small nor surely too large; `texts`: what varies in the message. */
+/** Measures a message only if its length leaves a doubt. `texts`: the parts of it that vary. */
 function fits(message: QueueMessage, texts: readonly (string | null)[]): boolean {
   const characters = texts.reduce((sum, text) => sum + (text ?? "").length, 0);
-  if (characters > LARGEST_MESSAGE_BYTES) return false;
-  if (characters * MOST_BYTES_PER_CHARACTER + FIELDS_BYTES <= LARGEST_MESSAGE_BYTES) return true;
-  return bytesOf(message) <= LARGEST_MESSAGE_BYTES;
+  if (characters > MAX_MESSAGE_BYTES) return false;
+  if (characters * MAX_BYTES_PER_CHARACTER + FIELDS_BYTES <= MAX_MESSAGE_BYTES) return true;
+  return bytesOf(message) <= MAX_MESSAGE_BYTES;
 }
 
 function bytesOf(value: unknown): number {

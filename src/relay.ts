@@ -7,11 +7,17 @@ import { logFailure } from "./platform/log.ts";
 import type { World } from "./platform/world.ts";
 import { consumeRetries } from "./retry/consumer.ts";
 import { explained, isSchemaFault } from "./store/schema.ts";
-import { writeCounters } from "./write-counters.ts";
+import { writeCounters } from "./store/counters.ts";
 import { runCron } from "./cron/cron.ts";
 
-/** Somebody has to apply the migrations. In its hundred tries a message waits for that for 100 minutes, then as a dead letter. */
+/** Until the migrations are applied. The hundred tries of a message last 100 minutes, then it is a dead letter. */
 const SCHEMA_MISSING_DELAY_SECONDS = 60;
+
+const stages: Readonly<Record<string, string>> = {
+  "qonto-relay-events": "fan_out",
+  "qonto-relay-retries": "retry",
+  "qonto-relay-dead-letters": "dead_letters",
+};
 
 /** The Worker: requests come in, queues are consumed, the cron runs. */
 export function createRelay(world: World) {
@@ -49,7 +55,10 @@ export function createRelay(world: World) {
         await consume(batch, env, context);
       } catch (error) {
         if (!isSchemaFault(error)) throw error;
-        logFailure(batch.queue, await explained(env.DB, error), { messages: batch.messages.length });
+        logFailure(stages[batch.queue] ?? batch.queue, await explained(env.DB, error), {
+          message: "batch.put_off",
+          messages: batch.messages.length,
+        });
         for (const message of batch.messages) message.retry({ delaySeconds: SCHEMA_MISSING_DELAY_SECONDS });
       }
     },

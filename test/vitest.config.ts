@@ -8,7 +8,7 @@ import { ADMIN_TOKEN } from "./support/admin-token.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
-/** What the console serves as it is, the Worker's bundler imports as text; Node's tests do the same. */
+/** Imports the assets of the console as text, as the Worker does. */
 const consoleAssets: Plugin = {
   name: "console-assets",
   enforce: "pre",
@@ -18,10 +18,11 @@ const consoleAssets: Plugin = {
       : null,
 };
 
-/** Each takes ten seconds or more: begun last, one of them would have the others wait. */
+/** Each takes ten seconds or more. They start first, so that none is left alone at the end. */
 const long = [
   "browser/console",
   "node/end-to-end/start",
+  "node/end-to-end/dev",
   "node/bench/bench",
   "node/end-to-end/doctor",
   "node/cli/deploy/played-wrangler",
@@ -29,7 +30,7 @@ const long = [
   "simulation/simulation",
   "simulation/deliberate-faults",
   "worker/faults-of-others/delivery",
-  "worker/retry/resting",
+  "worker/retry/open-circuit",
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -47,13 +48,14 @@ export default defineConfig({
   root,
   test: {
     silent: "passed-only",
-    // Much of the time goes by in waiting, for servers to start and for faults to be given up on.
+    // Much of the time is waiting, for servers to start and for timeouts.
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     projects: [
       {
         root,
         plugins: [
+          consoleAssets,
           cloudflareTest(async () => ({
             wrangler: { configPath: path.join(root, "wrangler.toml") },
             miniflare: {
@@ -70,10 +72,10 @@ export default defineConfig({
         test: {
           name: "worker",
           include: ["test/worker/**/*.test.{ts,tsx}"],
-          // One runtime serves all files of a worker, each of which begins on an emptied database.
+          // One runtime serves all files of a worker. Each file begins with an empty database.
           isolate: false,
           setupFiles: ["test/worker/support/begin-file.ts"],
-          // Nothing waits in real time: only a machine that is very busy comes near these.
+          // No test waits in real time: only a very busy machine comes near these.
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

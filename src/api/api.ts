@@ -1,30 +1,31 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { etag } from "hono/etag";
 import type { Counters } from "../domain/counters.ts";
 import { ProblemError } from "../platform/problem.ts";
 import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
 import { addAudit } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
-import { boundBody } from "./bound-body.ts";
 import { addDeadLetters } from "./dead-letters.ts";
-import { addDeliveries } from "./deliveries.ts";
-import { addDiagnostics } from "./diagnostics.ts";
-import { addMetrics } from "./metrics.ts";
 import { addDestinations } from "./destinations.ts";
-import { addDocument } from "./document.ts";
+import { addDiagnostics } from "./diagnostics.ts";
 import { addEvents } from "./events.ts";
 import { addHealth } from "./health.ts";
 import { honourIdempotencyKeys } from "./idempotency.ts";
-import { logRequest } from "./log-request.ts";
 import { addLedger } from "./ledger.ts";
+import { addMetrics } from "./metrics.ts";
 import { addOrganizations } from "./organizations.ts";
 import { addQuarantine } from "./quarantine.ts";
 import { addRegistrations } from "./registrations.ts";
-import { addReplays } from "./replays.ts";
-import { addSecretRotation } from "./rotate-secret.ts";
-import { addTestDelivery } from "./test-delivery.ts";
+import {
+  type OperatorApi,
+  type OperatorEnv,
+  boundBody,
+  invalidRequest,
+  logRequest,
+  refuseInvalid,
+} from "./requests.ts";
 import { addTokens } from "./tokens.ts";
-import { type OperatorApi, type OperatorEnv, invalidRequest, refuseInvalid } from "./requests.ts";
 
 /** Many times what any operation needs. */
 const MAX_BODY_BYTES = 262_144;
@@ -37,11 +38,7 @@ export function operatorApi(world: World, counters: Counters): OperatorApi {
   api.use("/metrics", ...guards);
   api.use("/api/*", boundBody(MAX_BODY_BYTES, world, refuseBody), honourIdempotencyKeys(world));
   addDestinations(api, world, counters);
-  addSecretRotation(api, world);
-  addTestDelivery(api, world);
-  addEvents(api);
-  addDeliveries(api);
-  addReplays(api, world);
+  addEvents(api, world);
   addOrganizations(api);
   addRegistrations(api);
   addQuarantine(api, world);
@@ -52,7 +49,6 @@ export function operatorApi(world: World, counters: Counters): OperatorApi {
   addDiagnostics(api, world);
   addMetrics(api, world, counters);
   addHealth(api, world);
-
   addDocument(api);
   return api;
 }
@@ -62,4 +58,15 @@ function refuseBody(fault: BodyFault): never {
     throw invalidRequest([{ path: "", message: `must not exceed ${MAX_BODY_BYTES} bytes` }]);
   const detail = "The body was not complete in time. Send it again.";
   throw new ProblemError({ status: 408, code: "body_timeout", title: "Body timeout", detail });
+}
+
+/** `GET /openapi.json`, written once by each isolate. */
+function addDocument(api: OperatorApi): void {
+  api.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
+  const info = { title: "Qonto relay, operator's API", version: "1" };
+  let text: string | undefined;
+  api.get("/openapi.json", etag(), (c) => {
+    text ??= JSON.stringify(api.getOpenAPI31Document({ openapi: "3.1.0", info }));
+    return c.body(text, 200, { "content-type": "application/json" });
+  });
 }

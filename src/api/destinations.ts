@@ -1,139 +1,209 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import type { Counters } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
 import { listDestinations } from "../store/destinations.ts";
+import { findReplay } from "../store/replays.ts";
 import {
   changeDestination,
   createDestination,
   existingDestination,
   removeDestination,
-} from "./actions/destinations.ts";
-import {
-  change,
-  creation,
-  destination,
-  exampleCreation,
-  exampleDestination,
-  exampleSecret,
+  rotateDestinationSecret,
   showDestination,
-} from "./destination-schema.ts";
+  testDestination,
+} from "./actions/destinations.ts";
+import { replayDestination } from "./actions/replays.ts";
+import { defineRoute } from "./define-route.ts";
 import { worldOf } from "./idempotency.ts";
-import { badInput, behindToken, unknownId } from "./refusals.ts";
-import { type OperatorApi, cursorOf, encodeCursor, limit, noQuery, requireJson } from "./requests.ts";
-import { json, page, pageOf, security, toPage } from "./responses.ts";
+import { type OperatorApi, encodeCursor, notFound, paging } from "./requests.ts";
+import { json, page, show, toPage } from "./responses.ts";
+import {
+  createdDestination,
+  destination,
+  destinationChange,
+  destinationInput,
+  exampleDestination,
+  exampleDestinationInput,
+  exampleSecret,
+  exampleTestResult,
+  rotatedSecret,
+  secretRotationInput,
+  testResult,
+} from "./schemas/destination.ts";
+import { destinationReplayInput, exampleReplay, replay, startedReplay } from "./schemas/replay.ts";
 
-const params = z.object({ id: z.string() });
+const tag = "Destinations";
 
-const creationRoute = createRoute({
-  operationId: "createDestination",
-  tags: ["Destinations"],
+const creation = defineRoute({
   method: "post",
   path: "/api/destinations",
-  summary: "Add a destination",
-  security,
-  middleware: requireJson,
-  request: {
-    query: noQuery,
-    body: { required: true, content: { "application/json": { schema: creation, example: exampleCreation } } },
-  },
-  responses: {
-    201: json(destination.extend({ secret: z.string() }), "Created; its secret is shown this once", {
+  operationId: "createDestination",
+  tag,
+  summary: "Create a destination",
+  body: { schema: destinationInput, example: exampleDestinationInput },
+  answers: {
+    201: json(createdDestination, "Created. Its secret is shown only once", {
       ...exampleDestination,
       secret: exampleSecret,
     }),
-    ...badInput,
-    ...behindToken,
   },
 });
 
-const listRoute = createRoute({
-  operationId: "listDestinations",
-  tags: ["Destinations"],
+const list = defineRoute({
   method: "get",
   path: "/api/destinations",
+  operationId: "listDestinations",
+  tag,
   summary: "List destinations",
-  security,
-  request: { query: z.strictObject({ limit, cursor: cursorOf(z.object({ id: z.string() })).optional() }) },
-  responses: {
-    200: json(page(destination), "In the order of their making", pageOf(exampleDestination)),
-    ...badInput,
-    ...behindToken,
-  },
+  query: paging(z.object({ id: z.string() })),
+  answers: { 200: page(destination, "In order of creation", exampleDestination) },
 });
 
-const showRoute = createRoute({
-  operationId: "showDestination",
-  tags: ["Destinations"],
+const detail = defineRoute({
   method: "get",
   path: "/api/destinations/{id}",
+  operationId: "showDestination",
+  tag,
   summary: "Show a destination",
-  security,
-  request: { params, query: noQuery },
-  responses: {
-    200: json(destination, "The destination, without its secret", exampleDestination),
-    ...behindToken,
-    ...unknownId,
-  },
+  answers: { 200: json(destination, "The destination, without its secret", exampleDestination) },
+  refusals: ["not_found"],
 });
 
-const changeRoute = createRoute({
-  operationId: "changeDestination",
-  tags: ["Destinations"],
+const change = defineRoute({
   method: "patch",
   path: "/api/destinations/{id}",
+  operationId: "changeDestination",
+  tag,
   summary: "Change a destination",
   description:
-    "Pending deliveries of events that it no longer wants end as dead, with the outcome `filtered`; widening it sends nothing by itself.",
-  security,
-  middleware: requireJson,
-  request: {
-    params,
-    query: noQuery,
-    body: { required: true, content: { "application/json": { schema: change, example: { enabled: false } } } },
-  },
-  responses: { 200: json(destination, "As changed", exampleDestination), ...badInput, ...behindToken, ...unknownId },
+    "Pending deliveries of events that it no longer wants end as dead, with the outcome `filtered`. Past events that it wants now are not sent: replay them.",
+  body: { schema: destinationChange, example: { enabled: false } },
+  answers: { 200: json(destination, "The changed destination", exampleDestination) },
+  refusals: ["not_found"],
 });
 
-const deleteRoute = createRoute({
-  operationId: "deleteDestination",
-  tags: ["Destinations"],
+const removal = defineRoute({
   method: "delete",
   path: "/api/destinations/{id}",
+  operationId: "deleteDestination",
+  tag,
   summary: "Remove a destination; its pending deliveries end as dead",
-  security,
-  request: { params, query: noQuery },
-  responses: { 204: { description: "Removed" }, ...behindToken, ...unknownId },
+  answers: { 204: { description: "Removed" } },
+  refusals: ["not_found"],
+});
+
+const rotation = defineRoute({
+  method: "post",
+  path: "/api/destinations/{id}/rotate-secret",
+  operationId: "rotateSecret",
+  tag,
+  summary: "Give a destination a new secret",
+  body: { schema: secretRotationInput, example: { overlap_seconds: 3_600 }, isOptional: true },
+  answers: {
+    200: json(rotatedSecret, "The new secret, shown only once. Both secrets sign until the overlap ends", {
+      secret: exampleSecret,
+    }),
+  },
+  refusals: ["not_found", "too_many_rotations"],
+});
+
+const test = defineRoute({
+  method: "post",
+  path: "/api/destinations/{id}/test",
+  operationId: "testDestination",
+  tag,
+  summary: "Send a destination one signed sample event, now",
+  body: { schema: z.strictObject({}), example: {}, isOptional: true },
+  answers: {
+    200: json(
+      testResult,
+      "The result. The event has the header `x-relay-test: true` and an id that begins with `test_`; it is neither recorded nor retried",
+      exampleTestResult,
+    ),
+  },
+  refusals: ["not_found"],
+});
+
+const replaying = defineRoute({
+  method: "post",
+  path: "/api/destinations/{id}/replay",
+  operationId: "replayDestination",
+  tag,
+  summary: "Replay past events to a destination, oldest first",
+  body: { schema: destinationReplayInput, example: { since: "2026-11-23T00:00:00Z", which: "missing" } },
+  answers: {
+    202: json(startedReplay, "Started. A long replay continues by itself", {
+      count: 1_240,
+      replay_id: exampleReplay.id,
+    }),
+  },
+  refusals: ["not_found"],
+});
+
+const replayDetail = defineRoute({
+  method: "get",
+  path: "/api/replays/{id}",
+  operationId: "showReplay",
+  tag,
+  summary: "Show the progress of a replay",
+  answers: { 200: json(replay, "The replay", exampleReplay) },
+  refusals: ["not_found"],
 });
 
 export function addDestinations(api: OperatorApi, world: World, counters: Counters): void {
-  api.openapi(creationRoute, async (c) => {
-    const { destination, secret } = await createDestination(c, worldOf(c, world), c.req.valid("json"));
-    return c.json({ ...showDestination(destination, world.now()), secret }, 201);
+  api.openapi(creation, async (c) => {
+    const { destination: created, secret } = await createDestination(c, worldOf(c, world), c.req.valid("json"));
+    return c.json({ ...showDestination(created, world.now()), secret }, 201);
   });
 
-  api.openapi(listRoute, async (c) => {
-    const query = c.req.valid("query");
-    const rows = await listDestinations(c.env.DB, query.cursor?.id ?? "", query.limit + 1);
+  api.openapi(list, async (c) => {
+    const { limit, cursor } = c.req.valid("query");
+    const rows = await listDestinations(c.env.DB, cursor?.id ?? "", limit + 1);
     return c.json(
-      toPage(rows, query.limit, {
-        show: (one) => showDestination(one, world.now()),
+      toPage(rows, limit, {
+        show: (row) => showDestination(row, world.now()),
         cursorAt: ({ id }) => encodeCursor({ id }),
       }),
       200,
     );
   });
 
-  api.openapi(showRoute, async (c) =>
+  api.openapi(detail, async (c) =>
     c.json(showDestination(await existingDestination(c, c.req.valid("param").id), world.now()), 200),
   );
 
-  api.openapi(changeRoute, async (c) => {
+  api.openapi(change, async (c) => {
     const changed = await changeDestination(c, { world, counters }, c.req.valid("param").id, c.req.valid("json"));
     return c.json(showDestination(changed, world.now()), 200);
   });
 
-  api.openapi(deleteRoute, async (c) => {
+  api.openapi(removal, async (c) => {
     await removeDestination(c, world, c.req.valid("param").id);
     return c.body(null, 204);
+  });
+
+  api.openapi(rotation, async (c) => {
+    const { overlap_seconds } = c.req.valid("json");
+    const { id } = c.req.valid("param");
+    // A request repeated under its key makes the same secret, but the overlap begins when the secret is stored.
+    const secret = await rotateDestinationSecret(c, worldOf(c, world), id, overlap_seconds, world.now());
+    return c.json({ secret }, 200);
+  });
+
+  api.openapi(test, async (c) =>
+    c.json(show(testResult, await testDestination(c, world, c.req.valid("param").id)), 200),
+  );
+
+  api.openapi(replaying, async (c) => {
+    const { id } = c.req.valid("param");
+    // A request repeated under its key is the same replay, which continues now.
+    const { count, replayId } = await replayDestination(c, worldOf(c, world), id, c.req.valid("json"), world.now());
+    return c.json({ count, replay_id: replayId }, 202);
+  });
+
+  api.openapi(replayDetail, async (c) => {
+    const found = await findReplay(c.env.DB, c.req.valid("param").id);
+    if (found === null) throw notFound("replay");
+    return c.json(show(replay, { ...found, reachedAt: found.reached.receivedAt }), 200);
   });
 }

@@ -1,66 +1,60 @@
-import { createRoute, z } from "@hono/zod-openapi";
-import type { Database } from "../store/database.ts";
-import { type Config, ConfigError, type Env, configFaults, readConfig } from "../env.ts";
 import { seriesOf } from "../domain/counters.ts";
-import type { ProbeMessage } from "../messages.ts";
+import { type Config, ConfigError, type Env, configFaults, readConfig } from "../env.ts";
+import type { CanaryMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { checkOfficialVectors } from "../qonto/official-vectors.ts";
-import { type CronStateName, readCronStateFrom, allCronState, writeCronState } from "../store/cron-state.ts";
-import { explained, missingAmong, readAppliedMigrations } from "../store/schema.ts";
 import { countsSince, readCounts } from "../store/counters.ts";
+import { type CronStateName, allCronState, readCronStateFrom, writeCronState } from "../store/cron-state.ts";
+import type { Database } from "../store/database.ts";
+import { explained, missingAmong, readAppliedMigrations } from "../store/schema.ts";
 import { type Traffic, readTrafficRow, trafficSince } from "../store/traffic.ts";
-import { diagnostics, exampleDiagnostics } from "./diagnostics-schema.ts";
-import { type QueueName, readQueues } from "./queue-figures.ts";
-import { behindToken } from "./refusals.ts";
-import { type OperatorApi, noQuery } from "./requests.ts";
-import { isoTime, isoTimeOrNull, json, security, time } from "./responses.ts";
+import { defineRoute } from "./define-route.ts";
+import { type QueueName, readQueues } from "./queue-metrics.ts";
+import type { OperatorApi } from "./requests.ts";
+import { isoTime, isoTimeOrNull, json, show } from "./responses.ts";
+import { diagnostics, exampleDiagnostics, sentProbe, typeTraffic } from "./schemas/diagnostics.ts";
 
 const DAY_MS = 86_400_000;
 const TRAFFIC_DAYS = 30;
 
-const showRoute = createRoute({
-  operationId: "showDiagnostics",
-  tags: ["Diagnostics"],
+const detail = defineRoute({
   method: "get",
   path: "/api/diagnostics",
-  summary: "Show what a doctor asks of the relay",
-  security,
-  request: { query: noQuery },
-  responses: { 200: json(diagnostics, "Facts, not judgements", exampleDiagnostics), ...behindToken },
+  operationId: "showDiagnostics",
+  tag: "Diagnostics",
+  summary: "Show the facts that `qonto doctor` checks",
+  answers: { 200: json(diagnostics, "Facts, without a judgement", exampleDiagnostics) },
 });
 
-const probeRoute = createRoute({
-  operationId: "sendProbe",
-  tags: ["Diagnostics"],
+const probing = defineRoute({
   method: "post",
-  path: "/api/diagnostics/probe",
-  summary: "Send a probe through each queue",
-  security,
-  request: { query: noQuery },
-  responses: {
+  path: "/api/diagnostics/canary",
+  operationId: "sendCanary",
+  tag: "Diagnostics",
+  summary: "Send a canary through each queue",
+  answers: {
     202: json(
-      z.object({ sent_at: time }),
-      "Sent. Diagnostics tell by this instant when each queue's consumer has had it; it touches no event and no destination",
+      sentProbe,
+      "Sent. Diagnostics show this time as `canary_consumed_at` once a queue's consumer has read the canary. It touches no event and no destination",
       { sent_at: "2026-11-24T10:04:50.000Z" },
     ),
-    ...behindToken,
   },
 });
 
 export function addDiagnostics(api: OperatorApi, world: World): void {
-  api.openapi(showRoute, async (c) => {
+  api.openapi(detail, async (c) => {
     const now = world.now();
     const [{ migrations, cronState, counts, traffic }, queues, signatureVectors] = await Promise.all([
       readDatabase(c.env.DB, now),
       readQueues(c.env, world),
       checkOfficialVectors(),
     ]);
-    const at = (mark: CronStateName) => isoTimeOrNull(cronState.get(mark) ?? null);
+    const at = (name: CronStateName) => isoTimeOrNull(cronState.get(name) ?? null);
     const showQueue = (name: QueueName) => ({
       backlog: queues[name]?.backlog ?? null,
       oldest_message_at: isoTimeOrNull(queues[name]?.oldestMessageAt ?? null),
-      probe_consumed_at: at(`probed_${name}`),
+      canary_consumed_at: at(`canary_${name}`),
     });
     return c.json(
       {
@@ -69,8 +63,8 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
         signature_vectors: signatureVectors,
         migrations,
         cron_ran_at: at("cron_ran_at"),
-        probe_sent_at: at("probe_sent_at"),
-        probed_receiver_at: at("probed_receiver"),
+        canary_sent_at: at("canary_sent_at"),
+        canary_receiver_at: at("canary_receiver"),
         queues: {
           events: showQueue("events"),
           retries: showQueue("retries"),
@@ -83,16 +77,16 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
     );
   });
 
-  api.openapi(probeRoute, async (c) => {
+  api.openapi(probing, async (c) => {
     const now = world.now();
-    const probe: ProbeMessage = { kind: "probe", sent_at: now };
-    await writeCronState(c.env.DB, { probe_sent_at: now });
-    await Promise.all([c.env.EVENTS.send(probe), c.env.RETRIES.send(probe), c.env.DEAD_LETTERS.send(probe)]);
+    const canary: CanaryMessage = { kind: "canary", sent_at: now };
+    await writeCronState(c.env.DB, { canary_sent_at: now });
+    await Promise.all([c.env.EVENTS.send(canary), c.env.RETRIES.send(canary), c.env.DEAD_LETTERS.send(canary)]);
     return c.json({ sent_at: isoTime(now) }, 202);
   });
 }
 
-/** What D1 knows. While it lacks migrations it may lack the tables to ask: that is the one thing which must be told then. */
+/** Reads D1. While it lacks migrations its tables may be missing too: then only the migrations are shown. */
 async function readDatabase(db: Database, now: number) {
   const applied = await readAppliedMigrations(db);
   const missing = missingAmong(applied);
@@ -111,7 +105,7 @@ async function readDatabase(db: Database, now: number) {
     };
   } catch (error) {
     if (missing.length === 0) throw error;
-    logFailure("diagnostics", await explained(db, error));
+    logFailure("api", await explained(db, error), { message: "diagnostics.read_failed" });
     return { migrations, cronState: readCronStateFrom([]), counts: readCounts([]), traffic: [] };
   }
 }
@@ -148,13 +142,6 @@ function countSignatures(counts: Readonly<Record<string, number>>) {
   };
 }
 
-function showTraffic({ organizationId, type, events, firstReceivedAt, lastReceivedAt, longestGapMs }: Traffic) {
-  return {
-    organization_id: organizationId,
-    type,
-    events,
-    first_received_at: isoTime(firstReceivedAt),
-    last_received_at: isoTime(lastReceivedAt),
-    longest_gap_seconds: longestGapMs === null ? null : longestGapMs / 1000,
-  };
+function showTraffic({ longestGapMs, ...traffic }: Traffic) {
+  return show(typeTraffic, { ...traffic, longestGapSeconds: longestGapMs === null ? null : longestGapMs / 1000 });
 }

@@ -1,140 +1,127 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
+import type { Attempt } from "../domain/delivery.ts";
 import { isReconciled } from "../domain/event.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
+import type { World } from "../platform/world.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
+import { listDeliveries } from "../store/delivery-list.ts";
 import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
-import { delivery, exampleDelivery, showDelivery } from "./delivery-schema.ts";
-import { badInput, behindToken, unknownId } from "./refusals.ts";
-import { type OperatorApi, cursorOf, encodeCursor, instant, limit, noQuery, notFound } from "./requests.ts";
-import { isoTime, json, page, pageOf, security, time } from "./responses.ts";
+import { replayEvent } from "./actions/replays.ts";
+import { defineRoute } from "./define-route.ts";
+import { worldOf } from "./idempotency.ts";
+import { type OperatorApi, encodeCursor, notFound, paging } from "./requests.ts";
+import { json, page, show } from "./responses.ts";
+import { instant } from "./schemas/common.ts";
+import { attempt, delivery, deliveryStatus, exampleListedDelivery, listedDelivery } from "./schemas/delivery.ts";
+import { exampleDestination } from "./schemas/destination.ts";
+import { event, eventDetail, exampleEvent, exampleEventDetail } from "./schemas/event.ts";
+import { eventReplayInput, replayedEvent } from "./schemas/replay.ts";
 
-const summary = z
-  .object({
-    id: z.string(),
-    source: z.enum(["business", "onboarding"]),
-    type: z.string(),
-    event: z.string().nullable(),
-    organization_id: z.string().nullable(),
-    resource_id: z.string().nullable(),
-    created_at: time.nullable(),
-    received_at: time,
-    reconciled: z.boolean().openapi({ description: "Whether `reconcile` made it up from what Qonto's API lists" }),
-    state: z.enum(["pending", "settled", "unmatched"]),
-  })
-  .openapi("Event");
-
-const detail = summary.extend({
-  payload: z.unknown().openapi({ description: "The parsed body; null when it cannot be read" }),
-  body_base64: z.string().optional().openapi({ description: "Only of an event that cannot be read" }),
-  deliveries: z.array(delivery),
-});
-
-const exampleSummary = {
-  id: "0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11",
-  source: "business",
-  type: "v1/transactions",
-  event: "created",
-  organization_id: "8f4c2b1a-5d3e-4f6a-9b7c-1e2d3c4b5a69",
-  resource_id: "7b7a5ed6-0c3b-4b5e-8a2f-9d1c6e4f3a20",
-  created_at: "2026-11-24T10:04:59.000Z",
-  received_at: "2026-11-24T10:05:00.000Z",
-  reconciled: false,
-  state: "pending",
-} satisfies z.input<typeof summary>;
-
-const exampleDetail = {
-  ...exampleSummary,
-  payload: {
-    id: exampleSummary.id,
-    type: exampleSummary.type,
-    organization_id: exampleSummary.organization_id,
-    created_at: "2026-11-24T10:04:59Z",
-    data: { event: "created", id: exampleSummary.resource_id, amount: 50.01, currency: "EUR", side: "debit" },
-  },
-  deliveries: [exampleDelivery],
-} satisfies z.input<typeof detail>;
-
-const listRoute = createRoute({
-  operationId: "listEvents",
-  tags: ["Events"],
+const list = defineRoute({
   method: "get",
   path: "/api/events",
+  operationId: "listEvents",
+  tag: "Events",
   summary: "List events, newest first",
-  security,
-  request: {
-    query: z.strictObject({
-      type: z.string().min(1).optional(),
-      organization_id: z.string().min(1).optional(),
-      since: instant.optional(),
-      until: instant.optional(),
-      limit,
-      cursor: cursorOf(z.object({ seq: z.number(), receivedAt: z.number() })).optional(),
-    }),
+  query: {
+    type: z.string().min(1).optional(),
+    organization_id: z.string().min(1).optional(),
+    since: instant.optional(),
+    until: instant.optional(),
+    ...paging(z.object({ seq: z.number(), receivedAt: z.number() })),
   },
-  responses: {
-    200: json(
-      page(summary),
-      "`since` is inclusive, `until` is not. With a filter a page can hold few events, or none, and a cursor still: go on from there",
-      pageOf(exampleSummary),
+  answers: {
+    200: page(
+      event,
+      "`since` is inclusive, `until` is exclusive. With a filter a page can hold few events, or none, and still have a cursor: go on from there",
+      exampleEvent,
     ),
-    ...badInput,
-    ...behindToken,
   },
 });
 
-const showRoute = createRoute({
-  operationId: "showEvent",
-  tags: ["Events"],
+const detail = defineRoute({
   method: "get",
   path: "/api/events/{id}",
-  summary: "Show an event and what became of it",
-  security,
-  request: { params: z.object({ id: z.string() }), query: noQuery },
-  responses: { 200: json(detail, "The event", exampleDetail), ...behindToken, ...unknownId },
+  operationId: "showEvent",
+  tag: "Events",
+  summary: "Show an event with its deliveries",
+  answers: { 200: json(eventDetail, "The event", exampleEventDetail) },
+  refusals: ["not_found"],
 });
 
-export function addEvents(api: OperatorApi): void {
-  api.openapi(listRoute, async (c) => {
-    const { type, organization_id, since, until, cursor, limit } = c.req.valid("query");
-    const { events, next } = await listEvents(c.env.DB, {
-      type,
-      organizationId: organization_id,
-      since,
-      until,
-      before: cursor,
-      limit,
-    });
-    return c.json({ data: events.map(showSummary), next_cursor: next && encodeCursor(next) }, 200);
+const replaying = defineRoute({
+  method: "post",
+  path: "/api/events/{id}/replay",
+  operationId: "replayEvent",
+  tag: "Events",
+  summary: "Replay an event to the named destination, or to all that want it and do not have it",
+  body: { schema: eventReplayInput, example: { destination_id: exampleDestination.id }, isOptional: true },
+  answers: { 202: json(replayedEvent, "The deliveries are pending", { count: 1 }) },
+  refusals: ["not_found", "too_early"],
+});
+
+const deliveries = defineRoute({
+  method: "get",
+  path: "/api/deliveries",
+  operationId: "listDeliveries",
+  tag: "Deliveries",
+  summary: "List deliveries, newest event first; pending and dead ones are grouped by destination",
+  query: {
+    status: deliveryStatus.optional(),
+    destination_id: z.string().min(1).optional(),
+    ...paging(z.object({ destinationId: z.string(), receivedAt: z.number(), eventId: z.string(), seq: z.number() })),
+  },
+  answers: {
+    200: page(
+      listedDelivery,
+      "With a status a page can hold few deliveries, or none, and still have a cursor: go on from there",
+      exampleListedDelivery,
+    ),
+  },
+});
+
+export function addEvents(api: OperatorApi, world: World): void {
+  api.openapi(list, async (c) => {
+    const { type, organization_id: organizationId, since, until, cursor: before, limit } = c.req.valid("query");
+    const { events, next } = await listEvents(c.env.DB, { type, organizationId, since, until, before, limit });
+    return c.json({ data: events.map(showEvent), next_cursor: next && encodeCursor(next) }, 200);
   });
 
-  api.openapi(showRoute, async (c) => {
+  api.openapi(detail, async (c) => {
     const { id } = c.req.valid("param");
-    const [found, deliveries] = await c.env.DB.batch([findEvent(c.env.DB, id), deliveriesOfEvent(c.env.DB, id)]);
-    const [row] = found?.results ?? [];
+    const [events, deliveries] = await c.env.DB.batch([findEvent(c.env.DB, id), deliveriesOfEvent(c.env.DB, id)]);
+    const [row] = events?.results ?? [];
     if (row === undefined) throw notFound("event");
-    const event = readEventDetail(row);
+    const found = readEventDetail(row);
+    const rows = (deliveries?.results ?? []).map(readDeliveryRow);
     const shown = {
-      ...showSummary(event),
-      ...(event.isUnreadable
-        ? { payload: null, body_base64: event.body }
-        : { payload: parseJsonLosslessly(event.body) }),
-      deliveries: (deliveries?.results ?? []).map(readDeliveryRow).map(showDelivery),
+      ...showEvent(found),
+      ...(found.isUnreadable
+        ? { payload: null, body_base64: found.body }
+        : { payload: parseJsonLosslessly(found.body) }),
+      deliveries: rows.map((row) => show(delivery, { ...row, attempts: row.attempts.map(showAttempt) })),
     };
     return c.json(shown, 200);
   });
+
+  api.openapi(replaying, async (c) => {
+    const { destination_id } = c.req.valid("json");
+    const askedAt = worldOf(c, world).now();
+    return c.json({ count: await replayEvent(c, world, c.req.valid("param").id, destination_id, askedAt) }, 202);
+  });
+
+  api.openapi(deliveries, async (c) => {
+    const { status, destination_id: destinationId, cursor: before, limit } = c.req.valid("query");
+    const { deliveries, next } = await listDeliveries(c.env.DB, { status, destinationId, before, limit });
+    const data = deliveries.map((row) => show(listedDelivery, { ...row, attempts: row.attempts.map(showAttempt) }));
+    return c.json({ data, next_cursor: next && encodeCursor(next) }, 200);
+  });
 }
 
-function showSummary(event: EventSummary): z.input<typeof summary> {
-  return {
-    id: event.id,
-    source: event.source,
-    type: event.type,
-    event: event.event,
-    organization_id: event.organizationId,
-    resource_id: event.resourceId,
-    created_at: event.createdAt,
-    received_at: isoTime(event.receivedAt),
-    reconciled: isReconciled(event),
-    state: event.state,
-  };
+function showEvent(row: EventSummary) {
+  return show(event, { ...row, reconciled: isReconciled(row) });
+}
+
+function showAttempt(row: Attempt) {
+  return show(attempt, row);
 }

@@ -5,25 +5,26 @@ import { hmacSha256 } from "../platform/hmac.ts";
 import { logFailure } from "../platform/log.ts";
 import { encrypt, decrypt } from "../platform/encryption.ts";
 import type { World } from "../platform/world.ts";
+import type { Database } from "../store/database.ts";
 import { claimKey, endLease, freeKey, keepAnswer } from "../store/idempotency-keys.ts";
-import { digestOf } from "./caller.ts";
+import { digestOf } from "./authenticate.ts";
 import { refuse } from "./refusals.ts";
 import { type OperatorEnv, invalidRequest } from "./requests.ts";
 
 const KEPT_MS = 86_400_000;
 
-/** Longer than any operation takes: a try that has not ended by then was cut short. */
+/** Longer than any operation takes: a try that still holds its lease after that was cut short. */
 const LEASE_MS = 60_000;
 
 export const MAX_KEY_CHARACTERS = 255;
 
 /**
- * Honours `Idempotency-Key` on every POST: the same request under the same key is done once, and has the same answer each
- * time. The answer can hold a secret that is shown once: it is kept encrypted.
+ * Honours `Idempotency-Key` on every POST: a request that is repeated under its key is done once and gets the same answer.
+ * Answers are stored encrypted, because they can hold a secret.
  *
- * A try that is cut short between what it makes and its answer is repeated exactly. Its time and the seed of its chance are
- * written down first: the next try makes the same id and the same secret, and every write of the relay can be repeated. A
- * nonce comes again with the text that it encrypted before, and with no other.
+ * A try can be cut short after its writes and before its answer. The next try then repeats it exactly: its time and the seed
+ * of its random bytes are stored before it begins, so that it makes the same id and the same secret, and every write is
+ * idempotent. An encryption nonce is repeated only with the text that it encrypted before.
  */
 export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorEnv> {
   return async (c, next) => {
@@ -52,26 +53,36 @@ export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorE
     }
     const content = await decrypt(keys, found.content, id);
     if (content === null) throw refuse("idempotency_key_reused", { detail: CANNOT_BE_DECRYPTED });
-    if (found.status !== null) return answerAgain(found.status, content);
+    if (found.status !== null) return repeatAnswer(found.status, content);
 
-    c.set("firstTry", { ...world, now: () => found.createdAt, randomBytes: await chanceOf(content) });
+    c.set("firstTry", { ...world, now: () => found.createdAt, randomBytes: await randomBytesFrom(content) });
     await next();
-    if (c.res.status < 400) {
-      const answer = { contentType: c.res.headers.get("content-type"), body: await c.res.clone().text() };
-      const kept = { status: c.res.status, content: await encrypt(keys, JSON.stringify(answer), id, world) };
-      // Should it not be kept, the next try repeats this one.
-      await keepAnswer(DB, id, wanted.claim, kept).catch((error: unknown) => logFailure("keep-answer", error));
-    } else if (c.res.status < 500)
-      await freeKey(DB, id, wanted.claim).catch((error: unknown) => logFailure("free-key", error));
-    // Nobody knows how far it came: the key stays, and the next try need not wait.
-    else await endLease(DB, id, wanted.claim).catch((error: unknown) => logFailure("end-lease", error));
+    // Without a stored answer the next try repeats this one.
+    await settle(c.res, DB, { id, claim: wanted.claim, encrypted: (text) => encrypt(keys, text, id, world) }).catch(
+      (error: unknown) => logFailure("api", error, { message: "idempotency_key.settle_failed" }),
+    );
   };
 }
 
-const CANNOT_BE_DECRYPTED =
-  "What is kept under this key cannot be decrypted any more. Look what was made, then use another key.";
+interface ClaimedKey {
+  readonly id: string;
+  readonly claim: string;
+  readonly encrypted: (text: string) => Promise<string>;
+}
 
-/** The world in which a request makes something: under a key, with the time and the chance of its first try. */
+async function settle(response: Response, db: Database, { id, claim, encrypted }: ClaimedKey): Promise<void> {
+  if (response.status < 400) {
+    const answer = { contentType: response.headers.get("content-type"), body: await response.clone().text() };
+    await keepAnswer(db, id, claim, { status: response.status, content: await encrypted(JSON.stringify(answer)) });
+  } else if (response.status < 500) await freeKey(db, id, claim);
+  // Some of its writes may have happened: the key stays, and the next try need not wait.
+  else await endLease(db, id, claim);
+}
+
+const CANNOT_BE_DECRYPTED =
+  "The answer under this key can no longer be decrypted. Check what the first request did, then use another key.";
+
+/** The world of a request: under a key, with the time and the random bytes of its first try. */
 export function worldOf(c: Context<OperatorEnv>, world: World): World {
   return c.get("firstTry") ?? world;
 }
@@ -82,27 +93,27 @@ async function digestOfRequest(request: Request): Promise<string> {
   return digestOf(JSON.stringify([request.method, pathname + search, body.toBase64()]));
 }
 
-const answerKept = z.object({ contentType: z.string().nullable(), body: z.string() });
+const storedAnswer = z.object({ contentType: z.string().nullable(), body: z.string() });
 
-function answerAgain(status: number, content: string): Response {
-  const { contentType, body } = answerKept.parse(JSON.parse(content));
+function repeatAnswer(status: number, content: string): Response {
+  const { contentType, body } = storedAnswer.parse(JSON.parse(content));
   return new Response(body === "" ? null : body, {
     status,
     headers: { ...(contentType === null ? {} : { "content-type": contentType }), "idempotency-replayed": "true" },
   });
 }
 
-/** Several times what an operation takes for its ids, a secret and its encryption. */
+/** Blocks of 32 bytes: several times what an operation needs for its ids, a secret and its encryption. */
 const BLOCKS = 16;
 
-/** Bytes that are the same in each try, and that nobody can tell who has not the seed. */
-async function chanceOf(seed: string): Promise<World["randomBytes"]> {
+/** Random bytes that are the same in each try, and secret without the seed. */
+async function randomBytesFrom(seed: string): Promise<World["randomBytes"]> {
   const blocks = await Promise.all(
     Array.from({ length: BLOCKS }, (_, block) => hmacSha256(seed, Uint8Array.of(block))),
   );
   let rest = blocks.flatMap((block) => [...block]);
   return (length) => {
-    if (rest.length < length) throw new Error("An operation takes more of its chance than a key provides");
+    if (rest.length < length) throw new Error("An operation needs more random bytes than a key provides");
     const bytes = Uint8Array.from(rest.slice(0, length));
     rest = rest.slice(length);
     return bytes;

@@ -1,33 +1,175 @@
+import type { z } from "@hono/zod-openapi";
 import { type Env, configFaults } from "../env.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
-import { type Told, readCondition } from "../store/condition.ts";
-import {
-  DATABASE_TIMEOUT_MS,
-  RECENT_DEAD_LETTERS_MS,
-  checkCondition,
-  checkConfiguration,
-  checkDatabase,
-  checkSchema,
-  nobodyCanTell,
-} from "./health-checks.ts";
+import { type Condition, MOST_DATABASE_BYTES, type Told, readCondition } from "../store/condition.ts";
+import { describeMissing } from "../store/schema.ts";
+import type { health, healthCheck } from "./schemas/health.ts";
 
-/** Tells whether events flow, in one D1 call, also while D1 says nothing or has no tables. */
-export async function judgeHealth(env: Env, now: number, timers: Timers) {
-  const told = await withTimeout(readCondition(env.DB, now - RECENT_DEAD_LETTERS_MS), DATABASE_TIMEOUT_MS, timers);
-  const checks = {
+type Check = z.input<typeof healthCheck>;
+type Checks = z.input<typeof health>["checks"];
+
+export type Health = z.input<typeof health>;
+
+const DATABASE_TIMEOUT_MS = 1_000;
+
+/** The cron runs every minute and notes every second run; a run may be missed or late. */
+const LONGEST_CRON_PAUSE_SECONDS = 200;
+
+/** An event is dispatched within seconds. */
+const LONGEST_FAN_OUT_SECONDS = 180;
+
+/** A delivery is attempted within seconds of its due time; after a lost message the cron attempts it within a minute. */
+const LONGEST_OVERDUE_SECONDS = 180;
+
+/** A destination that has been down this long does not come back by itself. */
+const LONGEST_OPEN_CIRCUIT_SECONDS = 3_600;
+
+/** A full database takes no event. A fifth of it leaves the operator time to act. */
+const LARGEST_DATABASE_BYTES = 0.8 * MOST_DATABASE_BYTES;
+
+/** Older dead letters no longer count. */
+const RECENT_DEAD_LETTERS_MS = 3_600_000;
+
+/** Checks whether events flow, in one D1 call, also while D1 does not answer or has no tables. */
+export async function judgeHealth(env: Env, now: number, timers: Timers): Promise<Health> {
+  const read = await withTimeout(readCondition(env.DB, now - RECENT_DEAD_LETTERS_MS), DATABASE_TIMEOUT_MS, timers);
+  const checks: Checks = {
     configuration: checkConfiguration(configFaults(env).map(({ message }) => message)),
-    database: checkDatabase(told.state),
-    ...(told.state === "done" ? checkTold(told.value, now) : nobodyCanTell("D1 does not say.")),
+    database: checkDatabase(read.state),
+    ...(read.state === "done" ? checkContent(read.value, now) : allUnknown("D1 does not answer.")),
   };
   const isDegraded = Object.values(checks).some(({ status }) => status === "degraded");
-  return { status: isDegraded ? ("degraded" as const) : ("ok" as const), checks };
+  return { status: isDegraded ? "degraded" : "ok", checks };
 }
 
-function checkTold(told: Told, now: number) {
-  const { condition } = told;
+function checkConfiguration(faults: readonly string[]): Check {
+  return atMost(0, faults.length, faults.length === 0 ? "Every required secret is set." : `${faults.join("; ")}.`);
+}
+
+function checkDatabase(state: "done" | "failed" | "late"): Check {
+  if (state === "done") return { status: "ok", detail: "D1 answers.", value: null, limit: null };
+  const fault = state === "late" ? `has not answered within ${DATABASE_TIMEOUT_MS} ms` : "refused a query";
+  return unknown(`D1 ${fault}.`);
+}
+
+type ContentChecks = Omit<Checks, "configuration" | "database">;
+
+function checkContent(content: Told, now: number): ContentChecks {
+  const { condition } = content;
   const checks =
-    condition === null ? nobodyCanTell("The database lacks tables to tell.") : checkCondition(condition, now);
-  return { ...checks, schema: checkSchema(told) };
+    condition === null
+      ? allUnknown("The database lacks tables that this check reads.")
+      : checkCondition(condition, now);
+  return { ...checks, schema: checkSchema(content) };
 }
 
-export type Health = Awaited<ReturnType<typeof judgeHealth>>;
+function allUnknown(why: string): ContentChecks {
+  const check = unknown(why);
+  return {
+    schema: check,
+    cron: check,
+    fan_out: check,
+    deliveries: check,
+    open_circuits: check,
+    dead_letters: check,
+    secrets: check,
+    storage: check,
+  };
+}
+
+function checkSchema({ missingMigrations, condition }: Told): Check {
+  if (missingMigrations.length > 0) return atMost(0, missingMigrations.length, describeMissing(missingMigrations));
+  // Somebody may have dropped it by hand.
+  if (condition === null) return unknown("A table or a column is missing though every migration has been applied.");
+  return atMost(0, 0, "Every migration has been applied.");
+}
+
+function checkCondition(condition: Condition, now: number): Omit<ContentChecks, "schema"> {
+  const { cronState, oldestDueAt, openCircuits, recentDeadLetters, databaseBytes } = condition;
+  return {
+    ...checkCronState(cronState, now),
+    deliveries: checkDeliveries(secondsBetween(oldestDueAt ?? now, now)),
+    open_circuits: checkOpenCircuits(openCircuits, now),
+    dead_letters: checkDeadLetters(recentDeadLetters),
+    secrets: checkSecrets(cronState.get("undecryptable_secrets") ?? 0),
+    storage: checkStorage(databaseBytes),
+  };
+}
+
+function checkCronState(cronState: Condition["cronState"], now: number): Pick<Checks, "cron" | "fan_out"> {
+  const ranAt = cronState.get("cron_ran_at");
+  const oldestUnfinishedAt = cronState.get("oldest_unfinished_at");
+  if (ranAt === undefined || oldestUnfinishedAt === undefined) {
+    const neverRan = unknown("The cron has never run.");
+    return { cron: neverRan, fan_out: neverRan };
+  }
+  const sinceRunSeconds = secondsBetween(ranAt, now);
+  const waitedSeconds = oldestUnfinishedAt === 0 ? 0 : secondsBetween(oldestUnfinishedAt, now);
+  return {
+    cron: atMost(LONGEST_CRON_PAUSE_SECONDS, sinceRunSeconds, `The cron ran ${sinceRunSeconds} s ago.`),
+    fan_out: atMost(
+      LONGEST_FAN_OUT_SECONDS,
+      waitedSeconds,
+      waitedSeconds === 0
+        ? "No event waits for its first attempts."
+        : `The oldest event without first attempts was received ${waitedSeconds} s ago.`,
+    ),
+  };
+}
+
+function checkDeliveries(overdueSeconds: number): Check {
+  const detail =
+    overdueSeconds === 0 ? "No delivery is overdue." : `The oldest overdue delivery was due ${overdueSeconds} s ago.`;
+  return atMost(LONGEST_OVERDUE_SECONDS, overdueSeconds, detail);
+}
+
+function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number): Check {
+  const [longest] = openCircuits;
+  if (longest === undefined) return atMost(LONGEST_OPEN_CIRCUIT_SECONDS, 0, "No circuit is open.");
+  const seconds = secondsBetween(longest.since, now);
+  const detail =
+    openCircuits.length === 1
+      ? `1 circuit is open: ${longest.destinationId}, for ${seconds} s.`
+      : `${openCircuits.length} circuits are open; the longest, ${longest.destinationId}, for ${seconds} s.`;
+  return atMost(LONGEST_OPEN_CIRCUIT_SECONDS, seconds, detail);
+}
+
+function checkDeadLetters(recent: number): Check {
+  return atMost(
+    0,
+    recent,
+    `${recent === 0 ? "No" : recent} dead ${recent === 1 ? "letter" : "letters"} in the last hour.`,
+  );
+}
+
+function checkSecrets(undecryptable: number): Check {
+  const detail =
+    undecryptable === 0
+      ? "Every destination's secret can be decrypted."
+      : `The secrets of ${undecryptable} destinations are encrypted with a key that ENCRYPTION_KEYS lacks.`;
+  return atMost(0, undecryptable, detail);
+}
+
+function checkStorage(bytes: number | null): Check {
+  if (bytes === null) {
+    return { status: "ok", detail: "D1 does not report the size of the database.", value: null, limit: null };
+  }
+  const detail = `The database holds ${inGigabytes(bytes)} of the ${inGigabytes(MOST_DATABASE_BYTES)} that D1 takes.`;
+  return atMost(LARGEST_DATABASE_BYTES, bytes, detail);
+}
+
+function inGigabytes(bytes: number): string {
+  return `${Number((bytes / 1e9).toFixed(2))} GB`;
+}
+
+function atMost(limit: number, value: number, detail: string): Check {
+  return { status: value > limit ? "degraded" : "ok", detail, value, limit };
+}
+
+function unknown(detail: string): Check {
+  return { status: "degraded", detail, value: null, limit: null };
+}
+
+function secondsBetween(earlier: number, later: number): number {
+  return Math.max(0, Math.round((later - earlier) / 1000));
+}

@@ -1,28 +1,23 @@
-import { createRoute, z } from "@hono/zod-openapi";
-import { type Counters, countsOf } from "../domain/counters.ts";
+import { z } from "@hono/zod-openapi";
+import { type Counters, type Counts, countsOf, seriesOf } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
-import { type DestinationBacklog, backlogs, readBacklogRow, readWaitingRow, whatWaits } from "../store/backlog.ts";
-import { MOST_DATABASE_BYTES, databaseBytesOf } from "../store/condition.ts";
-import { readCronStateFrom, allCronState } from "../store/cron-state.ts";
-import { allTimeCounts, readCounts } from "../store/counters.ts";
-import { writeCounters } from "../write-counters.ts";
-import { type Sample, type MetricName, toPrometheusText } from "./prometheus.ts";
-import { readQueues } from "./queue-figures.ts";
-import { behindToken } from "./refusals.ts";
-import { type OperatorApi, noQuery } from "./requests.ts";
-import { security } from "./responses.ts";
+import { MOST_DATABASE_BYTES, databaseBytesOf, readWaitingRow, whatWaits } from "../store/condition.ts";
+import { allTimeCounts, readCounts, writeCounters } from "../store/counters.ts";
+import { allCronState, readCronStateFrom } from "../store/cron-state.ts";
+import { COUNTED_AT_MOST, type DestinationBacklog, backlogs, readBacklogRow } from "../store/destination-deliveries.ts";
+import { defineRoute } from "./define-route.ts";
+import { type QueueMetrics, readQueues } from "./queue-metrics.ts";
+import type { OperatorApi } from "./requests.ts";
 
 const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-const route = createRoute({
-  operationId: "showMetrics",
-  tags: ["Diagnostics"],
+const text = defineRoute({
   method: "get",
   path: "/metrics",
-  summary: "Show the figures that a Prometheus collects",
-  security,
-  request: { query: noQuery },
-  responses: {
+  operationId: "showMetrics",
+  tag: "Diagnostics",
+  summary: "Show metrics for Prometheus",
+  answers: {
     200: {
       description: "Text of the Prometheus exposition format, version 0.0.4",
       content: {
@@ -32,13 +27,73 @@ const route = createRoute({
         },
       },
     },
-    ...behindToken,
   },
 });
 
-/** The counts are those of all isolates, as far as they have written them down; what this one holds, it writes down first. */
+interface Metric {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+}
+
+const bounded = `, at most ${COUNTED_AT_MOST}`;
+
+const metrics = {
+  qonto_relay_events_total: {
+    type: "counter",
+    help: "Authentic webhook events by source, type (other: not in the catalogue) and outcome",
+  },
+  qonto_relay_refusals_total: { type: "counter", help: "Refused webhook requests, by code" },
+  qonto_relay_canary_refusals_total: {
+    type: "counter",
+    help: "Refused webhook requests of the doctor, by code",
+  },
+  qonto_relay_acknowledgement_seconds: {
+    type: "histogram",
+    help: "Time from the last byte of a webhook request to its answer",
+  },
+  qonto_relay_attempts_total: { type: "counter", help: "Requests to destinations, by outcome" },
+  qonto_relay_deliveries_total: { type: "counter", help: "Deliveries that ended, by destination and status" },
+  qonto_relay_pending_deliveries: { type: "gauge", help: `Pending deliveries of a destination${bounded}` },
+  qonto_relay_oldest_pending_seconds: {
+    type: "gauge",
+    help: "Age of the event of a destination's oldest pending delivery",
+  },
+  qonto_relay_dead_deliveries: { type: "gauge", help: `Dead deliveries that are stored${bounded}` },
+  qonto_relay_destination_state: {
+    type: "gauge",
+    help: "1 for the present state of a destination, 0 for the others",
+  },
+  qonto_relay_dead_letters: {
+    type: "gauge",
+    help: `Dead letters that were not replayed${bounded}`,
+  },
+  qonto_relay_quarantined_events: { type: "gauge", help: "Events in quarantine" },
+  qonto_relay_queue_backlog_messages: { type: "gauge", help: "Messages in a queue, as the queue reports" },
+  qonto_relay_queue_oldest_message_seconds: {
+    type: "gauge",
+    help: "Age of a queue's oldest message, as the queue reports",
+  },
+  qonto_relay_oldest_unfinished_event_seconds: {
+    type: "gauge",
+    help: "Age of the oldest event without its first attempts, when the cron last ran",
+  },
+  qonto_relay_cron_last_run_timestamp_seconds: { type: "gauge", help: "When the cron last ran" },
+  qonto_relay_database_size_bytes: { type: "gauge", help: "Size of the database, as D1 reports" },
+  qonto_relay_database_size_limit_bytes: { type: "gauge", help: "Largest size of a D1 database" },
+} satisfies Record<string, Metric>;
+
+type MetricName = keyof typeof metrics;
+
+/** A gauge's present value; undefined: unknown, and left out. */
+interface Sample {
+  readonly name: MetricName;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number | undefined;
+}
+
+/** Counts are those of all isolates, as far as they are written. This isolate writes its own first. */
 export function addMetrics(api: OperatorApi, world: World, counters: Counters): void {
-  api.openapi(route, async (c) => {
+  api.openapi(text, async (c) => {
     const now = world.now();
     await writeCounters(c.env.DB, counters, now);
     const [[counts, backlogRows, waiting, cronState], queues] = await Promise.all([
@@ -46,43 +101,32 @@ export function addMetrics(api: OperatorApi, world: World, counters: Counters): 
       readQueues(c.env, world),
     ]);
     const { deadLetters, quarantined } = readWaitingRow(waiting?.results[0]);
-    const marked = readCronStateFrom(cronState?.results ?? []);
-    const oldestUnfinishedAt = marked.get("oldest_unfinished_at");
-    const cronRanAt = marked.get("cron_ran_at");
+    const cronStates = readCronStateFrom(cronState?.results ?? []);
+    const oldestUnfinishedAt = cronStates.get("oldest_unfinished_at");
+    const cronRanAt = cronStates.get("cron_ran_at");
     const destinations = (backlogRows?.results ?? []).map(readBacklogRow);
     const counted = countsOf(
       readCounts(counts?.results ?? []),
       destinations.map(({ destinationId }) => destinationId),
     );
     const samples: Sample[] = [
-      ...destinations.flatMap((backlog) => samplesOf(backlog, now)),
+      ...destinations.flatMap((backlog) => samplesOfDestination(backlog, now)),
       { name: "qonto_relay_dead_letters", value: deadLetters },
       { name: "qonto_relay_quarantined_events", value: quarantined },
-      ...Object.entries(queues).flatMap(([queue, figures]) =>
-        figures === null
-          ? []
-          : [
-              { name: "qonto_relay_queue_backlog_messages" as const, labels: { queue }, value: figures.backlog },
-              {
-                name: "qonto_relay_queue_oldest_message_seconds" as const,
-                labels: { queue },
-                value: ageSeconds(figures.oldestMessageAt, now),
-              },
-            ],
-      ),
-      ...sampleIfKnown(
-        "qonto_relay_oldest_unfinished_event_seconds",
-        oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
-      ),
-      ...sampleIfKnown("qonto_relay_cron_last_run_timestamp_seconds", cronRanAt && cronRanAt / 1000),
-      ...sampleIfKnown("qonto_relay_database_size_bytes", databaseBytesOf(cronState) ?? undefined),
+      ...Object.entries(queues).flatMap(([queue, metrics]) => samplesOfQueue(queue, metrics, now)),
+      {
+        name: "qonto_relay_oldest_unfinished_event_seconds",
+        value: oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
+      },
+      { name: "qonto_relay_cron_last_run_timestamp_seconds", value: cronRanAt && cronRanAt / 1000 },
+      { name: "qonto_relay_database_size_bytes", value: databaseBytesOf(cronState) ?? undefined },
       { name: "qonto_relay_database_size_limit_bytes", value: MOST_DATABASE_BYTES },
     ];
     return c.text(toPrometheusText(counted, samples), 200, { "content-type": CONTENT_TYPE });
   });
 }
 
-function samplesOf(backlog: DestinationBacklog, now: number): Sample[] {
+function samplesOfDestination(backlog: DestinationBacklog, now: number): Sample[] {
   const labels = { destination_id: backlog.destinationId };
   const present = stateOf(backlog);
   return [
@@ -97,18 +141,51 @@ function samplesOf(backlog: DestinationBacklog, now: number): Sample[] {
   ];
 }
 
-const states = ["healthy", "failing", "resting", "paused"] as const;
+const states = ["healthy", "failing", "circuit_open", "paused"] as const;
 
 function stateOf({ enabled, isCircuitOpen, isFailing }: DestinationBacklog): (typeof states)[number] {
   if (!enabled) return "paused";
-  if (isCircuitOpen) return "resting";
+  if (isCircuitOpen) return "circuit_open";
   return isFailing ? "failing" : "healthy";
 }
 
-function sampleIfKnown(name: MetricName, value: number | undefined): Sample[] {
-  return value === undefined ? [] : [{ name, value }];
+function samplesOfQueue(queue: string, metrics: QueueMetrics | null, now: number): Sample[] {
+  if (metrics === null) return [];
+  return [
+    { name: "qonto_relay_queue_backlog_messages", labels: { queue }, value: metrics.backlog },
+    {
+      name: "qonto_relay_queue_oldest_message_seconds",
+      labels: { queue },
+      value: ageSeconds(metrics.oldestMessageAt, now),
+    },
+  ];
 }
 
 function ageSeconds(at: number | null, now: number): number {
   return at === null ? 0 : Math.max(0, (now - at) / 1000);
+}
+
+/** Text of the exposition format 0.0.4. Counts of metrics that this version does not know are left out. */
+function toPrometheusText(counts: Counts, samples: readonly Sample[]): string {
+  const lines = new Map<string, string[]>(Object.keys(metrics).map((name) => [name, []]));
+  for (const [series, value] of inOrder(counts)) lines.get(familyOf(series))?.push(`${series} ${value}`);
+  for (const { name, labels, value } of samples) {
+    if (value !== undefined) lines.get(name)?.push(`${seriesOf(name, labels ?? {})} ${value}`);
+  }
+  return Object.entries(metrics)
+    .map(([name, { type, help }]) =>
+      [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...(lines.get(name) ?? []), ""].join("\n"),
+    )
+    .join("");
+}
+
+/** Sorts a histogram's buckets by their bounds, before its sum and count. */
+function inOrder(counts: Counts): [string, number][] {
+  const boundOf = (series: string) => Number(/_bucket\{le="([^"+]+)"\}$/.exec(series)?.[1] ?? Number.POSITIVE_INFINITY);
+  return Object.entries(counts).toSorted(([one], [other]) => boundOf(one) - boundOf(other) || (one < other ? -1 : 1));
+}
+
+function familyOf(series: string): string {
+  const name = series.split("{", 1)[0] ?? series;
+  return name in metrics ? name : name.replace(/_(bucket|sum|count)$/, "");
 }

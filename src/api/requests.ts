@@ -1,15 +1,31 @@
 import { type Hook, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
-import { parseInstant } from "../domain/instant.ts";
+import { matchedRoutes } from "hono/route";
 import type { Env } from "../env.ts";
-import type { ProblemError } from "../platform/problem.ts";
+import { logLine } from "../platform/log.ts";
+import type { Problem, ProblemError } from "../platform/problem.ts";
+import { type BodyFault, readBody } from "../platform/read-body.ts";
+import type { Timers } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
-import type { Actor, Caller } from "./caller.ts";
+import type { Access } from "../store/tokens.ts";
 import { refuse } from "./refusals.ts";
+
+/** Who acts. */
+export interface Actor {
+  /** For the audit trail and the log: the token's name, or the e-mail address of a person whom Cloudflare Access let in. */
+  readonly name: string;
+  readonly access: Access;
+}
+
+/** The bearer of a token. */
+export interface Caller extends Actor {
+  /** Null for the bearer of ADMIN_TOKEN. */
+  readonly tokenId: string | null;
+}
 
 export interface OperatorEnv {
   Bindings: Env;
-  /** Set behind the token. */
+  /** Set by `authenticate`. */
   Variables: {
     caller?: Caller;
     /** Set under an Idempotency-Key. */
@@ -17,7 +33,7 @@ export interface OperatorEnv {
   };
 }
 
-/** Who acts, and on what: a request that was let in, by the API or by the console. */
+/** A request that was let in, by the API or by the console: who acts, and on what. */
 export interface Acting {
   readonly env: Env;
   get(key: "caller"): Actor | undefined;
@@ -25,13 +41,8 @@ export interface Acting {
 
 export type OperatorApi = OpenAPIHono<OperatorEnv>;
 
-export interface FieldError {
-  readonly path: string;
-  readonly message: string;
-}
-
 /** A request whose parameters or body are not what the operation takes. */
-export function invalidRequest(errors: readonly FieldError[]): ProblemError {
+export function invalidRequest(errors: NonNullable<Problem["errors"]>): ProblemError {
   const detail = errors.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ");
   return refuse("invalid_request", { detail, errors });
 }
@@ -52,10 +63,36 @@ export const refuseInvalid: Hook<unknown, OperatorEnv, string, unknown> = (resul
   );
 };
 
-/** The query of an operation that takes none. */
-export const noQuery = z.strictObject({});
+/** Logs one line for each request. Its query and body are left out: they can hold what no log may. */
+export function logRequest<Any extends { Variables: { caller?: Actor } }>(
+  world: Pick<World, "now">,
+  unit: "api" | "console" = "api",
+): MiddlewareHandler<Any> {
+  return async (c, next) => {
+    const startedAt = world.now();
+    await next();
+    logLine(unit, {
+      method: c.req.method,
+      route: matchedRoutes(c).at(-1)?.path,
+      status: c.res.status,
+      token: c.get("caller")?.name,
+      duration_ms: world.now() - startedAt,
+    });
+  };
+}
 
-/** A body that the validator would take for an empty object because nothing says it is JSON. */
+/** Reads the body before the handlers do, within bounds of size and time; `refuse` throws. */
+export function boundBody(maxBytes: number, timers: Timers, refuse: (fault: BodyFault) => never): MiddlewareHandler {
+  return async (c, next) => {
+    const { raw } = c.req;
+    const body = await readBody(raw, maxBytes, timers);
+    if (typeof body === "string") refuse(body);
+    if (raw.body !== null) c.req.raw = new Request(raw.url, { method: raw.method, headers: raw.headers, body });
+    await next();
+  };
+}
+
+/** Refuses a body without JSON's content type: the validator would take it for an empty object. */
 export const requireJson: MiddlewareHandler<OperatorEnv> = async (c, next) => {
   if (!/^application\/([\w.-]+\+)?json\b/i.test(c.req.header("content-type") ?? "")) {
     throw invalidRequest([{ path: "", message: "must be sent as application/json" }]);
@@ -63,7 +100,7 @@ export const requireJson: MiddlewareHandler<OperatorEnv> = async (c, next) => {
   await next();
 };
 
-/** For an operation whose body says only what differs from the usual: none at all is as good as an empty one. */
+/** The same for an optional body: a request without one is read as `{}`. */
 export const absentBodyIsEmpty: MiddlewareHandler<OperatorEnv> = async (c, next) => {
   const { raw } = c.req;
   const text = await raw.clone().text();
@@ -74,8 +111,12 @@ export const absentBodyIsEmpty: MiddlewareHandler<OperatorEnv> = async (c, next)
   await requireJson(c, next);
 };
 
-/** `limit` of a list. */
-export const limit = z
+/** The query of a list: how many items, and the cursor behind the page before. */
+export function paging<Position extends z.ZodType>(position: Position) {
+  return { limit, cursor: cursorOf(position).optional() };
+}
+
+const limit = z
   .string()
   .regex(/^\d{1,4}$/, "must be a whole number")
   .transform(Number)
@@ -83,24 +124,7 @@ export const limit = z
   .default(50)
   .openapi({ type: "integer", minimum: 1, maximum: 100, default: 50 });
 
-/** The text of an instant, as Unix milliseconds; without a zone it is UTC. */
-export function instantText(message: string) {
-  return z.string().transform((text, context) => {
-    // A `+` that a query does not escape arrives as a blank.
-    const read = parseInstant(text) ?? parseInstant(text.replace(/ (?=[\d:]+$)/, "+"));
-    if (read !== null) return Date.parse(read.iso);
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
-  });
-}
-
-/** An instant in a query or a body. */
-export const instant = instantText("must be an ISO 8601 instant, as 2026-11-29T10:00:00Z").openapi({
-  type: "string",
-  format: "date-time",
-});
-
-/** `cursor` of a list: where the page before ended. Opaque to its bearer. */
+/** `cursor` of a list: where the page before ended. Opaque to clients. */
 export function cursorOf<Position extends z.ZodType>(position: Position) {
   return z
     .string()

@@ -1,4 +1,6 @@
 import { z } from "@hono/zod-openapi";
+import { pageOf } from "../platform/page.ts";
+import { pageOfSchema } from "./schemas/common.ts";
 
 /** ISO 8601 of Unix milliseconds. */
 export function isoTime(at: number): string {
@@ -9,19 +11,16 @@ export function isoTimeOrNull(at: number | null): string | null {
   return at === null ? null : isoTime(at);
 }
 
-export const time = z.iso.datetime();
-
+/** An answer of an operation, for its definition. */
 export function json<Schema extends z.ZodType>(schema: Schema, description: string, example: z.input<Schema>) {
   return { description, content: { "application/json": { schema, example } } };
 }
 
-export function page<Schema extends z.ZodType>(item: Schema) {
-  return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
-}
-
-/** The example of a page that is not the last. */
-export function pageOf<Item>(...data: Item[]) {
-  return { data, next_cursor: "eyJpZCI6ImRzdF8wMTlhOTM1Zjc0MDAifQ" };
+/** The same for a page of a list; the example is of one that is not the last. */
+export function page<Item extends z.ZodType>(item: Item, description: string, example: z.input<Item>) {
+  const schema = pageOfSchema(item);
+  const examplePage = { data: [example], next_cursor: "eyJpZCI6ImRzdF8wMTlhOTM1Zjc0MDAifQ" };
+  return { description, content: { "application/json": { schema, example: examplePage } } };
 }
 
 /** Cuts a list that was asked for one item more than its limit into a page and the cursor behind it. */
@@ -30,12 +29,44 @@ export function toPage<Row, Item>(
   limit: number,
   { show, cursorAt }: { show: (row: Row) => Item; cursorAt: (row: Row) => string },
 ): { data: Item[]; next_cursor: string | null } {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    data: shown.map(show),
-    next_cursor: rows.length > limit && last !== undefined ? cursorAt(last) : null,
-  };
+  const { rows: shown, next } = pageOf(rows, limit);
+  return { data: shown.map(show), next_cursor: next === null ? null : cursorAt(next) };
 }
 
-export const security = [{ bearer: [] }];
+type CamelCase<Name extends string> = Name extends `${infer Word}_${infer Rest}`
+  ? `${Word}${Capitalize<CamelCase<Rest>>}`
+  : Name;
+
+type ReadonlyList<Value> = Value extends (infer Item)[] ? readonly Item[] : Value;
+
+/** What a field is shown from: a time can be Unix milliseconds. */
+type Source<Field> =
+  Field extends z.ZodNullable<infer Inner>
+    ? Source<Inner> | null
+    : Field extends z.ZodISODateTime
+      ? number | string
+      : ReadonlyList<z.input<Field>>;
+
+type Row<Shape extends z.ZodRawShape> = {
+  readonly [Name in keyof Shape & string as CamelCase<Name>]: Source<Shape[Name]>;
+};
+
+/** Shows a row by a schema: each field is the row's field of the same name in camelCase, a time as ISO 8601. */
+export function show<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  row: Row<Shape>,
+): z.input<z.ZodObject<Shape>> {
+  const shown = Object.entries(schema.shape).map(([name, field]) => {
+    const value: unknown = Reflect.get(row, camelCase(name));
+    return [name, isTime(field) && typeof value === "number" ? isoTime(value) : value] as const;
+  });
+  return Object.fromEntries(shown) as z.input<z.ZodObject<Shape>>;
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function isTime(field: unknown): boolean {
+  return field instanceof z.ZodNullable ? isTime(field.unwrap()) : field instanceof z.ZodISODateTime;
+}

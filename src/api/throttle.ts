@@ -5,22 +5,21 @@ import { logFailure } from "../platform/log.ts";
 const MAX_PROVEN = 1_000;
 
 /**
- * Slows down who guesses tokens. An address that has presented too many wrong ones is refused unheard: a guess that happens
- * to be right is refused with the others. Tokens that have been right before, on this isolate, are heard all the same, so
- * that nobody can lock out an operator who works from the same address.
+ * Slows down guessing of tokens. After too many wrong tokens every token from an address is refused unchecked, right or wrong.
+ * Tokens that were right before, on this isolate, are still checked: a guesser cannot lock out an operator at the same address.
  */
 export class Throttle {
-  /** Digests of tokens that have been right; they are looked up each time nevertheless. */
+  /** Digests of tokens that were right before. Each is looked up every time all the same. */
   readonly #proven = new Set<string>();
 
-  /** Whether to refuse a token unheard; counts it otherwise, unless it is a proven one. */
+  /** Whether to refuse a token unchecked. Counts it otherwise, unless it is a proven one. */
   async refuses(digest: string, address: string | undefined, env: Pick<Env, "WRONG_TOKENS">): Promise<boolean> {
     if (this.#proven.has(digest)) return false;
     try {
-      // Without the binding nobody is counted; without its answer nobody is locked out.
+      // Without the binding nothing is counted; without its answer nobody is locked out.
       return (await env.WRONG_TOKENS?.limit({ key: networkOf(address) }))?.success === false;
     } catch (error) {
-      logFailure("throttle", error);
+      logFailure("api", error, { message: "token_throttle.failed" });
       return false;
     }
   }
@@ -34,7 +33,7 @@ export class Throttle {
   }
 }
 
-/** Who has an IPv6 address has 2^64 of them. */
+/** The owner of an IPv6 address usually has 2^64 of them. */
 function networkOf(address: string | undefined): string {
   if (address === undefined || !ipaddr.isValid(address)) return "unknown";
   const parsed = ipaddr.process(address);

@@ -21,7 +21,7 @@ export function readAccessHeaders(settings: Settings): AccessHeaders {
   return { "cf-access-client-id": id, "cf-access-client-secret": secret };
 }
 
-/** What to do where it stands before a path that a command asks. */
+/** What to do where it protects a path that a command needs. */
 export function accessRemedy(path: string): string {
   return `Set ${ID} and ${SECRET} to a service token that its policy admits, or let ${path} through.`;
 }

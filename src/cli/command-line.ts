@@ -1,19 +1,26 @@
+import { Readable, Writable } from "node:stream";
 import { CommanderError } from "commander";
-import { QontoCommand } from "./command.ts";
-import { addDestinations } from "./commands/destinations/destinations.ts";
-import { addDoctor } from "./commands/doctor/doctor.ts";
-import { addEvents } from "./commands/events/events.ts";
-import { addOnboarding } from "./commands/onboarding.ts";
-import { addReconcile } from "./commands/reconcile/reconcile.ts";
-import { addReplay } from "./commands/replay.ts";
-import { addSend } from "./commands/send.ts";
-import { addSubscriptions } from "./commands/subscriptions/subscriptions.ts";
-import { addTail } from "./commands/tail/tail.ts";
-import { addVerify } from "./commands/verify/verify.ts";
+import { type Definition, QontoCommand } from "./command.ts";
+import { destinations } from "./commands/destinations.ts";
+import { doctor } from "./commands/doctor/doctor.ts";
+import { events } from "./commands/events.ts";
+import { onboarding } from "./commands/onboarding.ts";
+import { reconcile } from "./commands/reconcile/reconcile.ts";
+import { replay } from "./commands/replay.ts";
+import { send } from "./commands/send.ts";
+import { subscriptions } from "./commands/subscriptions.ts";
+import { tail } from "./commands/tail/tail.ts";
+import { verify } from "./commands/verify/verify.ts";
+import { Invocation, type Surroundings } from "./context.ts";
 import { Fault } from "./fault.ts";
-import { Invocation, type Surroundings } from "./invocation.ts";
 import { printable } from "./output.ts";
 import type { Stream, Terminal } from "./terminal.ts";
+
+const commands: Readonly<Record<string, readonly Definition[]>> = {
+  "Qonto:": [subscriptions, onboarding],
+  "Signatures:": [send, verify],
+  "The relay:": [destinations, events, replay, reconcile, tail, doctor],
+};
 
 const SIGINT_EXIT_CODE = 130;
 
@@ -23,9 +30,9 @@ export async function run(commandArguments: readonly string[], surroundings: Sur
   const invocation = new Invocation(surroundings, ending.signal);
   try {
     return await Promise.race([
-      toItsEnd(commandArguments, invocation),
+      completed(commandArguments, invocation),
       interrupted(surroundings.interrupt),
-      ...[surroundings.stdout, surroundings.stderr].map(nobodyReads),
+      ...[surroundings.stdout, surroundings.stderr].map(closedByReader),
     ]);
   } finally {
     invocation.terminal.close();
@@ -33,7 +40,7 @@ export async function run(commandArguments: readonly string[], surroundings: Sur
   }
 }
 
-async function toItsEnd(commandArguments: readonly string[], invocation: Invocation): Promise<number> {
+async function completed(commandArguments: readonly string[], invocation: Invocation): Promise<number> {
   try {
     await createProgram(invocation).parseAsync(commandArguments, { from: "user" });
     return invocation.exitCode;
@@ -44,10 +51,10 @@ async function toItsEnd(commandArguments: readonly string[], invocation: Invocat
 
 function createProgram(invocation: Invocation): QontoCommand {
   const { terminal } = invocation;
-  // What holds for every command comes first, for the commands take it over as they are added.
+  // Commands copy these settings when they are added.
   const program = new QontoCommand(invocation, "qonto")
     .usage("<command> [options]")
-    .description("Sets up, watches and repairs what stands between Qonto and the destinations.")
+    .description("Sets up, watches and repairs the relay between Qonto and the destinations.")
     .option("--json", "one JSON document on stdout instead of text")
     .option("--no-color", "no colours (nor with NO_COLOR, nor where there is no terminal)")
     .configureHelp({ showGlobalOptions: true })
@@ -63,30 +70,35 @@ function createProgram(invocation: Invocation): QontoCommand {
     .showHelpAfterError("(add --help to see how it is used)")
     .exitOverride();
 
-  program.commandsGroup("Qonto:");
-  addSubscriptions(program);
-  addOnboarding(program);
-
-  program.commandsGroup("Signatures:");
-  addSend(program);
-  addVerify(program);
-
-  program.commandsGroup("The relay:");
-  addDestinations(program);
-  addEvents(program);
-  addReplay(program);
-  addReconcile(program);
-  addTail(program);
-  addDoctor(program);
+  for (const [heading, definitions] of Object.entries(commands)) {
+    program.commandsGroup(heading);
+    for (const definition of definitions) definition.addTo(program);
+  }
   return program;
 }
 
-/** What was written in the wrong place may be a secret. */
+/** The whole command line, to be described and not to be run. */
+export function documentedProgram(): QontoCommand {
+  const nowhere = new Writable({ write: (_text, _encoding, done) => done() });
+  const { signal } = new AbortController();
+  const surroundings = {
+    env: {},
+    stdin: Readable.from([]),
+    stdout: nowhere,
+    stderr: nowhere,
+    workingDirectory: "",
+    directory: "",
+    interrupt: signal,
+  };
+  return createProgram(new Invocation(surroundings, signal));
+}
+
+/** A value in the wrong place may be a secret. */
 function withoutValues(text: string): string {
   return text.replace(/(unknown option '[^'=]*)=[^']*'/, "$1'").replace(/(but got \d+): .*/s, "$1.\n");
 }
 
-/** Gives an error one sentence, and the right exit code. */
+/** Prints an error as one sentence with its remedy, and answers the exit code. */
 function report(error: unknown, terminal: Terminal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const known = error instanceof Fault ? error : new Fault(`Unexpected: ${String(error)}`);
@@ -99,8 +111,8 @@ function interrupted(interrupt: AbortSignal): Promise<number> {
   return new Promise((resolve) => interrupt.addEventListener("abort", () => resolve(SIGINT_EXIT_CODE)));
 }
 
-/** The reader has gone, as `head` does: the run ends quietly. The listener stays, because a late write may still fail. */
-function nobodyReads(stream: Stream): Promise<number> {
+/** Ends the run quietly when the reader of a pipe has gone. The listener stays, because a late write may still fail. */
+function closedByReader(stream: Stream): Promise<number> {
   return new Promise((resolve) => {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPIPE") throw error;

@@ -1,19 +1,37 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { z } from "zod";
-import { readAccessHeaders } from "./cloudflare-access.ts";
-import { wrongUsage } from "./fault.ts";
-import type { Invocation } from "./invocation.ts";
-import { Output } from "./output.ts";
-import { RelayClient } from "./relay-client.ts";
-import { refuseClearText } from "./settings.ts";
+import { Context, type Invocation } from "./context.ts";
+import type { ExitCode } from "./fault.ts";
+import { type CommandOption, type GivenOption, flag, option } from "./options.ts";
 
-const globalOptions = z.object({
-  json: z.boolean().optional(),
-  color: z.boolean().optional(),
-  url: z.string().optional(),
-});
+type Options = Readonly<Record<string, CommandOption<unknown>>>;
 
-/** A command of one run, as are all below it. */
+/** What a command was given: its arguments as texts, its options as they are read. */
+type Given<Arguments extends string, Known extends Options> = Readonly<Record<Arguments, string>> & {
+  readonly [Name in keyof Known]: Known[Name] extends CommandOption<infer Value> ? Value : never;
+};
+
+interface CommandDefinition<Arguments extends string, Known extends Options> {
+  readonly name: string;
+  readonly summary: string;
+  /** Name and description of each, in their order. All are required. */
+  readonly arguments?: Readonly<Record<Arguments, string>>;
+  /** The APIs that it asks. Each brings its option: `--url` or `--sandbox`. */
+  readonly asks?: readonly ("relay" | "qonto")[];
+  readonly options?: Known;
+  /** What else there is to know, before the examples. */
+  readonly help?: string;
+  readonly examples: readonly string[];
+  /** Does the work. Answers 1 when it found a fault; a `Fault` that it throws has its own exit code. */
+  readonly run: (context: Context, given: Given<Arguments, Known>) => Promise<0 | ExitCode | void>;
+}
+
+/** A command, or a group of them, that can be added to the command line. */
+export interface Definition {
+  readonly addTo: (parent: QontoCommand) => void;
+}
+
+/** A command and all below it, in one run. */
 export class QontoCommand extends Command {
   readonly invocation: Invocation;
 
@@ -25,25 +43,68 @@ export class QontoCommand extends Command {
   override createCommand(name?: string): QontoCommand {
     return new QontoCommand(this.invocation, name);
   }
-
-  /** Where what it says goes, in the form that the options ask for. */
-  get output(): Output {
-    return new Output(this.invocation.terminal, globalOptions.parse(this.optsWithGlobals()));
-  }
 }
 
-/** `--url` of a command that talks to the relay. */
-export function relayOption(): Option {
-  return new Option("--url <url>", "the relay (else RELAY_URL, else http://localhost:8787)");
+const apiOptions = {
+  relay: option("--url <url>", "the relay (else RELAY_URL, else http://localhost:8787)"),
+  qonto: flag("--sandbox", "Qonto's sandbox, with QONTO_STAGING_TOKEN"),
+};
+
+const sharedOptions = z.object({
+  json: z.boolean().optional(),
+  color: z.boolean().optional(),
+  url: z.string().optional(),
+  sandbox: z.boolean().optional(),
+});
+
+/** Makes a command: its options are read, its errors end in an exit code, and `run` gets a context to work with. */
+export function defineCommand<const Arguments extends string = never, const Known extends Options = {}>(
+  definition: CommandDefinition<Arguments, Known>,
+): Definition {
+  const { name, summary, asks = [], options, help, examples, run } = definition;
+  const names = Object.entries<string>(definition.arguments ?? {});
+  return {
+    addTo(parent) {
+      const command = parent.command(name).description(summary);
+      for (const [argument, description] of names) command.argument(`<${argument}>`, description);
+      const known = Object.entries<CommandOption<unknown>>(options ?? {});
+      for (const api of asks) command.addOption(apiOptions[api].definition);
+      for (const [, { definition: one }] of known) command.addOption(one);
+      command.addHelpText("after", helpText(help, examples)).action(async () => {
+        const { invocation } = command;
+        const texts = command.opts<Readonly<Record<string, GivenOption>>>();
+        const given = Object.fromEntries([
+          ...names.map(([argument], index) => [argument, command.args[index]]),
+          ...known.map(([key, { definition: one, read }]) => [
+            key,
+            read(texts[one.attributeName()], invocation.world.now),
+          ]),
+        ]);
+        const shared = { ...command.optsWithGlobals(), ...(asks.includes("relay") ? {} : { url: undefined }) };
+        const context = new Context(invocation, sharedOptions.parse(shared));
+        invocation.exitCode = (await run(context, given as Given<Arguments, Known>)) ?? 0;
+      });
+    },
+  };
 }
 
-/** The operator's API of the relay that is meant. */
-export function openRelay(command: QontoCommand): RelayClient {
-  const { settings, world } = command.invocation;
-  const url = settings.relayUrl(globalOptions.parse(command.optsWithGlobals()).url);
-  refuseClearText(url);
-  const token = settings.sharedSecret("ADMIN_TOKEN", url);
-  if (token === undefined) throw wrongUsage("ADMIN_TOKEN is not set.", "Put the relay's token into the environment.");
-  if (!/^[\x21-\x7e]+$/.test(token.value)) throw wrongUsage(`${token.from} holds characters that no token has.`);
-  return new RelayClient(url, token.value, { accessHeaders: readAccessHeaders(settings), fetch: world.fetch });
+/** Commands about one thing. */
+export function defineGroup(
+  name: string,
+  summary: string,
+  { help, commands }: { readonly help?: string; readonly commands: readonly Definition[] },
+): Definition {
+  return {
+    addTo(parent) {
+      const group = parent.command(name).description(summary);
+      if (help !== undefined) group.addHelpText("after", `\n${help}`);
+      for (const command of commands) command.addTo(group);
+    },
+  };
+}
+
+function helpText(help: string | undefined, examples: readonly string[]): string {
+  const title = examples.length === 1 ? "Example:" : "Examples:";
+  const lines = [title, ...examples.map((example) => `  ${example}`)].join("\n");
+  return ["", ...(help === undefined ? [] : [help, ""]), lines].join("\n");
 }

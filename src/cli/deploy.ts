@@ -1,16 +1,47 @@
+import { once } from "node:events";
 import os from "node:os";
-import { openQuestions } from "./deploy/questions.ts";
+import { type Interface, createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
+import { type Questions, RUN_AGAIN } from "./deploy/context.ts";
 import { runDeploy } from "./deploy/run-deploy.ts";
-import { AGAIN } from "./deploy/steps.ts";
-import { WranglerRuns } from "./deploy/wrangler-runs.ts";
+import { RealWrangler } from "./deploy/wrangler.ts";
+import { Fault } from "./fault.ts";
 
 /** `npm run deploy` as a process. */
-const wrangler = new WranglerRuns();
+const wrangler = new RealWrangler();
 const end = (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => {
-  process.stderr.write(`\nInterrupted. ${AGAIN}\n`);
+  process.stderr.write(`\nInterrupted. ${RUN_AGAIN}\n`);
   void wrangler.stop().finally(() => process.exit(128 + os.constants.signals[signal]));
 };
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
 const { env, stdin, stdout, stderr } = process;
-const questions = openQuestions(stdin, stdout, () => end("SIGINT"));
+const questions = stdin.isTTY && stdout.isTTY ? questionsAt(stdin, stdout) : null;
 process.exitCode = await runDeploy(process.argv.slice(2), { env, stdout, stderr, wrangler, questions });
+
+function questionsAt(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStream): Questions {
+  const ask = async (reader: Interface, question: string): Promise<string> => {
+    // While readline reads, Ctrl-C is no signal.
+    reader.once("SIGINT", () => end("SIGINT"));
+    const closed = once(reader, "close").then(() => {
+      throw new Fault("The question was not answered.");
+    });
+    try {
+      return (await Promise.race([reader.question(question), closed])).trim();
+    } finally {
+      closed.catch(() => undefined);
+      reader.close();
+    }
+  };
+  return {
+    ask: async (question) => ask(createInterface({ input: stdin, output: stdout }), question),
+    askSecret: async (question) => {
+      stdout.write(question);
+      const nowhere = new Writable({ write: (_text, _encoding, done) => done() });
+      try {
+        return await ask(createInterface({ input: stdin, output: nowhere, terminal: true }), "");
+      } finally {
+        stdout.write("\n");
+      }
+    },
+  };
+}

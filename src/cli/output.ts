@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import stringWidth from "string-width";
 import type { Terminal } from "./terminal.ts";
 
 type Style = Parameters<typeof styleText>[0];
@@ -8,7 +9,7 @@ export interface OutputOptions {
   readonly color?: boolean | undefined;
 }
 
-/** What a command says: tables and sentences for a person, or JSON for a program; what it is doing, to a terminal alone. */
+/** What a command prints: tables and sentences for a person, or JSON for a program. Progress goes to a terminal only. */
 export class Output {
   readonly json: boolean;
   readonly #hasColor: boolean;
@@ -25,22 +26,22 @@ export class Output {
     this.#terminal.print(`${this.json ? JSON.stringify(document, null, 2) : text()}\n`);
   }
 
-  /** One of many results, as they come: a line of JSON each, or of text. */
+  /** One of many results: a line of JSON, or of text. */
   line(document: unknown, text: () => string): void {
     this.#terminal.print(`${this.json ? JSON.stringify(document) : text()}\n`);
   }
 
-  /** The text of others, fit to be shown. */
+  /** Text of others without control characters and without the secrets of this run. */
   clean(text: string): string {
     return this.#terminal.clean(printable(text));
   }
 
-  /** A sentence beside the result. */
+  /** A sentence that is not part of the result. */
   note(text: string): void {
     this.#terminal.tell(`${printable(text)}\n`);
   }
 
-  /** What the command is waiting for; the next one takes its place. */
+  /** What the command is doing. The next one replaces it. */
   progress(text: string): void {
     this.#terminal.progress(printable(text));
   }
@@ -50,35 +51,35 @@ export class Output {
     return this.#hasColor ? styleText(style, text, { validateStream: false }) : text;
   }
 
-  /** Aligned columns below their names. A cell is a text, or a text and its colour. */
+  /** Aligned columns below their names. */
   table(names: readonly string[], rows: readonly (readonly Cell[])[]): string {
-    const texts = rows.map((row) => row.map((cell) => printable(typeof cell === "string" ? cell : cell.text)));
-    const widths = names.map((name, column) => Math.max(width(name), ...texts.map((row) => width(row[column] ?? ""))));
-    const pad = (text: string, column: number) =>
-      column === names.length - 1 ? "" : " ".repeat((widths[column] ?? 0) - width(text) + 2);
-    const lines = rows.map((row, index) =>
-      row.map((cell, column) => {
-        const text = texts[index]?.[column] ?? "";
-        return (typeof cell === "string" ? text : this.paint(cell.style, text)) + pad(text, column);
-      }),
-    );
-    const head = names.map((name, column) => this.paint("dim", name.toUpperCase()) + pad(name, column));
-    return [head, ...lines].map((cells) => cells.join("").trimEnd()).join("\n");
+    const head = names.map((name) => this.paint("dim", name.toUpperCase()));
+    const lines = [head, ...rows.map((row) => row.map((cell) => this.#shown(cell)))];
+    const widths = names.map((_, column) => Math.max(...lines.map((line) => stringWidth(line[column] ?? ""))));
+    return lines
+      .map((line) =>
+        line
+          .map((cell, column) => padEnd(cell, (widths[column] ?? 0) + 2))
+          .join("")
+          .trimEnd(),
+      )
+      .join("\n");
   }
 
-  /** Names and what they stand for, one a line. */
+  /** Names with their values, one a line. */
   fields(pairs: readonly (readonly [string, Cell])[]): string {
-    const longest = Math.max(...pairs.map(([name]) => width(name)));
+    const longest = Math.max(...pairs.map(([name]) => stringWidth(name)));
     return pairs
-      .map(([name, cell]) => {
-        const text = printable(typeof cell === "string" ? cell : cell.text);
-        const value = typeof cell === "string" ? text : this.paint(cell.style, text);
-        return `${this.paint("dim", name.padEnd(longest))}  ${value}`.trimEnd();
-      })
+      .map(([name, cell]) => `${this.paint("dim", padEnd(name, longest))}  ${this.#shown(cell)}`.trimEnd())
       .join("\n");
+  }
+
+  #shown(cell: Cell): string {
+    return typeof cell === "string" ? printable(cell) : this.paint(cell.style, printable(cell.text));
   }
 }
 
+/** A text, or a text and its colour. */
 export type Cell = string | { readonly text: string; readonly style: Style };
 
 /** Text of others could move the cursor, change colours or turn the reading direction. */
@@ -86,11 +87,28 @@ export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/gu, " ");
 }
 
-/** The same of several lines. */
+/** The same for a text of several lines. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }
 
-function width(text: string): number {
-  return Array.from(text).length;
+/** A text and blanks to fill so many columns. */
+export function padEnd(text: string, columns: number): string {
+  return text + " ".repeat(Math.max(0, columns - stringWidth(text)));
+}
+
+/** The lines of a text that is broken at its blanks. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && stringWidth(longer) > columns) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line];
 }

@@ -1,13 +1,17 @@
-import ky, { type KyInstance, isHTTPError } from "ky";
 import { z } from "zod";
-import { parseJsonLosslessly } from "../platform/json.ts";
 import { Fault } from "./fault.ts";
-import { type Query, networkReason, queryText, tryParseLosslessly } from "./network.ts";
-import { QontoRefusal, describeErrors } from "./qonto-refusal.ts";
-import { isWorthRetrying, retryAfterMs, troubleOf } from "./qonto-trouble.ts";
+import {
+  HttpClient,
+  type HttpRequest,
+  type Outcome,
+  type Query,
+  dateOf,
+  queryText,
+  tryParseLosslessly,
+} from "./network.ts";
 import type { World } from "./world.ts";
 
-/** Qonto counts in windows of 10 s and 10 min; anyone is to wait longer is better told. */
+/** Qonto counts in windows of 10 s and 10 min. A longer wait ends the command with that said. */
 const usualPatience: Patience = { answersWithinMs: 30_000, mostRetries: 6, longestWaitMs: 120_000 };
 
 /** Wait before the first retry of a request that was not told how long to wait; it doubles. */
@@ -20,22 +24,42 @@ export const MOST_RESULTS = 10_000;
 export interface QontoAccess {
   readonly baseUrl: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Hears that the client waits, and why. */
+  /** Is told that the client waits, and why. */
   readonly progress: (text: string) => void;
   /** Least time from one request to the next. */
   readonly spacingMs?: number;
-  /** How much trouble the client takes before it gives up. */
   readonly patience?: Patience;
-  /** Hears each answer, refusals too. */
-  readonly onAnswer?: (answer: Response) => void;
   readonly world: World;
 }
 
 interface Patience {
   readonly answersWithinMs: number;
   readonly mostRetries: number;
-  /** Anyone is told to wait longer gives up. */
+  /** Where Qonto asks for a longer wait, the client does not retry. */
   readonly longestWaitMs: number;
+}
+
+/** Qonto refused, or answered something else than it documents. */
+export class QontoRefusal extends Fault {
+  readonly status: number;
+
+  constructor(status: number, detail: string) {
+    const remedy = remedyOf(status);
+    super(`Qonto refuses (${status}): ${detail}`, remedy === undefined ? {} : { remedy });
+    this.status = status;
+  }
+}
+
+export const qontoRemedies = {
+  401: "Get a new OAuth access token and set QONTO_ACCESS_TOKEN; for the sandbox set QONTO_STAGING_TOKEN too.",
+  403: "The token lacks a scope: subscriptions need `webhook`, and each type its own.",
+  404: "It is not there, or belongs to another user or client: `subscriptions list` shows yours.",
+  429: "Too many requests. Wait some minutes, and run it again.",
+} as const;
+
+function remedyOf(status: number): string | undefined {
+  const all: Readonly<Record<number, string>> = qontoRemedies;
+  return all[status];
 }
 
 /** A query that has more results than Qonto lists. */
@@ -54,74 +78,57 @@ export interface Page<Item> {
 
 /** Qonto's HTTP API: pages, its errors as sentences, its rate limit with waiting. */
 export class QontoClient {
-  readonly #ky: KyInstance;
+  readonly #http: HttpClient;
   readonly #spacingMs: number;
   readonly #world: World;
   #nextAtMs = 0;
   #answeredAtMs: number | null = null;
+  #clockAheadMs: number | null = null;
 
-  constructor({
-    baseUrl,
-    headers,
-    progress,
-    spacingMs = 0,
-    patience: { answersWithinMs, mostRetries, longestWaitMs } = usualPatience,
-    onAnswer,
-    world,
-  }: QontoAccess) {
+  constructor({ baseUrl, headers, progress, spacingMs = 0, patience = usualPatience, world }: QontoAccess) {
     this.#spacingMs = spacingMs;
     this.#world = world;
-    const backOff = (retry: number) => Math.min(BACK_OFF_MS * 2 ** (retry - 1), longestWaitMs);
-    this.#ky = ky.create({
-      prefix: baseUrl,
-      headers: { ...headers, accept: "application/json" },
-      timeout: answersWithinMs,
-      parseJson: (text) => parseJsonLosslessly(text),
-      // The staging token is no header that fetch would keep from a stranger behind a redirect.
-      redirect: "manual",
-      fetch: world.fetch,
-      hooks: {
-        afterResponse: [({ response }) => onAnswer?.(response)],
-        beforeRetry: [
-          async ({ error, retryCount }) => {
-            const waitMs = retryAfterMs(error, world.now()) ?? backOff(retryCount);
-            const seconds = Math.ceil(waitMs / 1000);
-            progress(`${troubleOf(error)}: waiting ${seconds} s, then try ${retryCount + 1} of ${mostRetries + 1} …`);
-            await world.wait(waitMs);
-          },
-        ],
-      },
-      retry: {
-        limit: mostRetries,
-        methods: ["get", "post", "put", "delete"],
-        // The waiting is done before the retry, in the world's own time.
-        delay: () => 0,
-        afterStatusCodes: [],
-        retryOnTimeout: true,
-        shouldRetry: ({ error }) => (isWorthRetrying(error, longestWaitMs, world.now()) ? undefined : false),
+    this.#http = new HttpClient({
+      baseUrl,
+      headers,
+      answersWithinMs: patience.answersWithinMs,
+      world,
+      retryWaitMs: (outcome, request, retry) => {
+        this.#readClock(outcome);
+        const waitMs = retryWaitMs(outcome, request, { retry, patience, nowMs: world.now() });
+        if (waitMs !== null) {
+          const tries = `try ${retry + 1} of ${patience.mostRetries + 1}`;
+          progress(`${troubleOf(outcome)}: waiting ${Math.ceil(waitMs / 1000)} s, then ${tries} …`);
+        }
+        return waitMs;
       },
     });
   }
 
-  /** What Qonto's clock said with its last answer, Unix milliseconds; null before the first. */
+  /** What Qonto's clock said with its last answer that was no refusal, Unix milliseconds; null before the first. */
   get answeredAtMs(): number | null {
     return this.#answeredAtMs;
   }
 
+  /** How far Qonto's clock was ahead of this machine's with its last answer; null before the first. */
+  get clockAheadMs(): number | null {
+    return this.#clockAheadMs;
+  }
+
   get<Schema extends z.ZodType>(path: string, schema: Schema, query: Query = {}): Promise<z.output<Schema>> {
-    return this.#call("get", path + queryText(query), schema);
+    return this.#call({ method: "GET", path: path + queryText(query) }, schema);
   }
 
   post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.#call("post", path, schema, body);
+    return this.#call({ method: "POST", path, body }, schema);
   }
 
   put<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.#call("put", path, schema, body);
+    return this.#call({ method: "PUT", path, body }, schema);
   }
 
   async delete(path: string): Promise<void> {
-    await this.#call("delete", path, z.unknown());
+    await this.#call({ method: "DELETE", path }, z.unknown());
   }
 
   /** The items of a list under its key (`subscriptions`, `transactions`, …), of all its pages. */
@@ -153,7 +160,7 @@ export class QontoClient {
       promised = (total ?? 0) - read;
       yield { items, total };
       const next = answer.meta?.next_page ?? page;
-      // A page that leads back would be read for ever.
+      // A page that leads back would never end.
       if (next <= page) return;
       before = page;
       page = next;
@@ -184,29 +191,22 @@ export class QontoClient {
     return this.get(path, pageOfList, { per_page: LARGEST_PAGE, ...query });
   }
 
-  async #call<Schema extends z.ZodType>(
-    method: string,
-    path: string,
-    schema: Schema,
-    body?: object,
-  ): Promise<z.output<Schema>> {
-    const { status, json } = await this.#request(method, path, body);
+  async #call<Schema extends z.ZodType>(request: HttpRequest, schema: Schema): Promise<z.output<Schema>> {
+    await this.#waitForTurn();
+    const outcome = await this.#http.request(request);
+    if (outcome.status === null) {
+      throw new Fault(`Qonto's API does not answer: ${outcome.reason}.`, { remedy: UNREACHABLE_REMEDY });
+    }
+    const { status, text } = outcome;
+    const json = tryParseLosslessly(text);
+    if (status < 200 || status > 299) throw new QontoRefusal(status, describeErrors(json));
+    this.#answeredAtMs = dateOf(outcome) ?? this.#answeredAtMs;
     return parseAs(schema, json, { status, place: "" });
   }
 
-  async #request(method: string, path: string, body?: object): Promise<{ status: number; json: unknown }> {
-    await this.#waitForTurn();
-    try {
-      const response = await this.#ky(path, { method, ...(body === undefined ? {} : { json: body }) });
-      this.#answeredAtMs = dateOf(response) ?? this.#answeredAtMs;
-      const text = await response.text();
-      return { status: response.status, json: text === "" ? undefined : tryParseLosslessly(text) };
-    } catch (error) {
-      if (isHTTPError(error)) throw new QontoRefusal(error.response.status, describeErrors(error.data));
-      throw new Fault(`Qonto's API does not answer: ${networkReason(error)}.`, {
-        remedy: "Look at the connection, and at QONTO_API_URL if it is set.",
-      });
-    }
+  #readClock(outcome: Outcome): void {
+    const date = outcome.status === null ? null : dateOf(outcome);
+    if (date !== null) this.#clockAheadMs = date - this.#world.now();
   }
 
   async #waitForTurn(): Promise<void> {
@@ -217,13 +217,11 @@ export class QontoClient {
   }
 }
 
+export const UNREACHABLE_REMEDY = "Look at the connection, and at QONTO_API_URL if it is set.";
+
 const pageOfList = z.looseObject({
   meta: z.object({ next_page: z.number().nullish(), total_count: z.number().nullish() }).optional(),
 });
-
-function dateOf({ headers }: Response): number | null {
-  return Date.parse(headers.get("date") ?? "") || null;
-}
 
 function parseAs<Schema extends z.ZodType>(
   schema: Schema,
@@ -234,4 +232,54 @@ function parseAs<Schema extends z.ZodType>(
   if (parsed.success) return parsed.data;
   const where = [place, ...(parsed.error.issues[0]?.path ?? [])].filter((step) => step !== "").join(".");
   throw new QontoRefusal(status, `its answer is not as documented (${where || "no JSON object"}).`);
+}
+
+/** A request that the rate limit refused has done nothing. Of others, only those that change nothing are sent again. */
+function retryWaitMs(
+  outcome: Outcome,
+  { method }: HttpRequest,
+  { retry, patience, nowMs }: { readonly retry: number; readonly patience: Patience; readonly nowMs: number },
+): number | null {
+  const { mostRetries, longestWaitMs } = patience;
+  const askedMs = retryAfterMs(outcome, nowMs);
+  if (retry > mostRetries || (askedMs ?? 0) > longestWaitMs) return null;
+  const isTransient =
+    outcome.status === 429 || (method === "GET" && (outcome.status === null || outcome.status >= 500));
+  return isTransient ? (askedMs ?? Math.min(BACK_OFF_MS * 2 ** (retry - 1), longestWaitMs)) : null;
+}
+
+/** What `Retry-After` asks for; null without it. */
+function retryAfterMs(outcome: Outcome, nowMs: number): number | null {
+  const text = outcome.status === null || outcome.status < 400 ? null : outcome.headers.get("retry-after");
+  if (text === null) return null;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
+  return Number.isNaN(ms) ? null : Math.max(ms, 0);
+}
+
+/** Why the client waits. */
+function troubleOf(outcome: Outcome): string {
+  if (outcome.status === null) return `Qonto does not answer (${outcome.reason})`;
+  return outcome.status === 429 ? "Qonto's rate limit is reached" : "Qonto does not answer well";
+}
+
+const flatError = z.object({
+  code: z.string().optional(),
+  detail: z.string().optional(),
+  message: z.string().optional(),
+  source: z.object({ pointer: z.string().optional(), parameter: z.string().optional() }).nullish(),
+});
+const errorBody = z.union([
+  z.object({ errors: z.array(flatError).min(1) }),
+  flatError.transform((one) => ({ errors: [one] })),
+]);
+
+/** Qonto's two forms of an error, `{code, detail, source}` and `{errors: […]}`, as a sentence. */
+function describeErrors(body: unknown): string {
+  const errors = errorBody.safeParse(body).data?.errors ?? [];
+  const sentences = errors.flatMap(({ code, detail, message, source }) => {
+    const text = detail ?? message ?? code;
+    const place = source?.pointer ?? source?.parameter;
+    return text === undefined ? [] : [place === undefined ? text : `${text.replace(/\.$/, "")} (${place})`];
+  });
+  return sentences.length === 0 ? "it does not say why." : `${sentences.join("; ").replace(/\.$/, "")}.`;
 }

@@ -1,19 +1,23 @@
 import { z } from "zod";
+import { pageOfSchema, problem as problemSchema } from "../api/schemas/common.ts";
 import { type AccessHeaders, accessRemedy, isFromAccess } from "./cloudflare-access.ts";
 import { Fault } from "./fault.ts";
-import { type Query, networkReason, queryText, tryParseLosslessly } from "./network.ts";
+import { type Answer, HttpClient, type HttpRequest, type Query, queryText, tryParseLosslessly } from "./network.ts";
+import { type World, realWorld } from "./world.ts";
 
 const ANSWERS_WITHIN_MS = 30_000;
 const LARGEST_PAGE = 100;
 
-const problem = z.object({ code: z.string(), detail: z.string() });
+const problem = problemSchema.pick({ code: true, detail: true });
 
-/** The operator's API said no. */
+type Problem = z.output<typeof problem>;
+
+/** The operator's API refused, or what answers is not it. */
 export class RelayRefusal extends Fault {
   readonly status: number;
   readonly code: string;
 
-  constructor(url: string, status: number, { code, detail }: z.output<typeof problem>) {
+  constructor(url: string, status: number, { code, detail }: Problem) {
     const remedy = remedies[code];
     super(`${detail.replace(/\.$/, "")} (${status} ${code}, ${url}).`, remedy === undefined ? {} : { remedy });
     this.status = status;
@@ -25,16 +29,17 @@ const remedies: Readonly<Record<string, string>> = {
   unauthorized: "Set ADMIN_TOKEN to the relay's own, or to the token that was made for you.",
   forbidden: "This token may only read. Set ADMIN_TOKEN to one that may change things.",
   idempotency_in_progress:
-    "It is being done, and its answer was lost: look at what is there before you ask for it again.",
+    "The first request is still being worked on, and its answer was lost. Look at what is there before you ask for it again.",
   too_many_rotations: "Wait until then, or end the old secrets at once with --overlap 0.",
   too_many_requests: "Wait a minute, and make sure of ADMIN_TOKEN: wrong tokens are slowed down.",
   not_configured:
     "Set it right with `npx wrangler secret put`, or in .dev.vars; `openssl rand -base64 32` makes a token. Without ENCRYPTION_KEYS put the token that it replaces there: the destinations' secrets are encrypted with it.",
   behind_access: accessRemedy("/api"),
   not_a_relay: "Give the relay's address with --url or RELAY_URL.",
+  other_version: "Deploy the relay with `npm run deploy`, or use the command line of the version that is deployed.",
 };
 
-/** Nobody answered, or not in time. */
+/** The relay did not answer, or not in time. */
 export class RelayUnreachable extends Fault {
   constructor(url: string, reason: string) {
     super(`The relay at ${url} does not answer: ${reason}.`, {
@@ -43,19 +48,10 @@ export class RelayUnreachable extends Fault {
   }
 }
 
-interface Content {
-  readonly body?: object;
-  /** Of what must not be done twice. */
-  readonly key?: string;
-}
-
 /** The operator's API over the network. What it answers is parsed by the schema that the caller gives. */
 export class RelayClient {
   readonly url: string;
-  readonly #token: string;
-  readonly #accessHeaders: AccessHeaders;
-  readonly #answersWithinMs: number;
-  readonly #fetch: typeof fetch;
+  readonly #http: HttpClient;
 
   constructor(
     url: string,
@@ -63,41 +59,34 @@ export class RelayClient {
     {
       accessHeaders = {},
       answersWithinMs = ANSWERS_WITHIN_MS,
-      fetch = globalThis.fetch,
-    }: {
-      readonly accessHeaders?: AccessHeaders;
-      readonly answersWithinMs?: number;
-      readonly fetch?: typeof globalThis.fetch;
-    } = {},
+      world = realWorld,
+    }: { readonly accessHeaders?: AccessHeaders; readonly answersWithinMs?: number; readonly world?: World } = {},
   ) {
     this.url = url;
-    this.#token = token;
-    this.#accessHeaders = accessHeaders;
-    this.#answersWithinMs = answersWithinMs;
-    this.#fetch = fetch;
+    this.#http = new HttpClient({
+      baseUrl: url,
+      headers: { ...accessHeaders, authorization: `Bearer ${token}` },
+      answersWithinMs,
+      world,
+      // A POST whose answer is lost is sent once more under the same key: the relay does it once.
+      retryWaitMs: ({ status }, { method }, retry) => (status === null && method === "POST" && retry === 1 ? 0 : null),
+    });
   }
 
   get<Schema extends z.ZodType>(path: string, schema: Schema, query: Query = {}): Promise<z.output<Schema>> {
-    return this.#call("GET", path + queryText(query), schema);
+    return this.#call({ method: "GET", path: path + queryText(query) }, schema);
   }
 
-  /** Whose answer is lost is asked once more under the same key: the relay does it once. */
-  async post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    const key = crypto.randomUUID();
-    try {
-      return await this.#call("POST", path, schema, { body, key });
-    } catch (error) {
-      if (!(error instanceof RelayUnreachable)) throw error;
-      return this.#call("POST", path, schema, { body, key });
-    }
+  post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.#call({ method: "POST", path, body, headers: { "idempotency-key": crypto.randomUUID() } }, schema);
   }
 
   patch<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.#call("PATCH", path, schema, { body });
+    return this.#call({ method: "PATCH", path, body }, schema);
   }
 
   async delete(path: string): Promise<void> {
-    await this.#call("DELETE", path, z.unknown());
+    await this.#call({ method: "DELETE", path }, z.unknown());
   }
 
   /** The items of a list, of all its pages up to `limit` items. */
@@ -106,7 +95,7 @@ export class RelayClient {
     item: Schema,
     { limit = Infinity, ...query }: Query & { readonly limit?: number | undefined } = {},
   ): AsyncGenerator<z.output<Schema>> {
-    const schema = z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+    const schema = pageOfSchema(item);
     let left = limit;
     let cursor: string | undefined;
     do {
@@ -117,50 +106,30 @@ export class RelayClient {
     } while (cursor !== undefined && left > 0);
   }
 
-  async #call<Schema extends z.ZodType>(
-    method: string,
-    path: string,
-    schema: Schema,
-    content: Content = {},
-  ): Promise<z.output<Schema>> {
-    const { response, text } = await this.#request(method, path, content);
-    const { status } = response;
-    const answer = status === 204 ? undefined : tryParseLosslessly(text);
+  async #call<Schema extends z.ZodType>(request: HttpRequest, schema: Schema): Promise<z.output<Schema>> {
+    const outcome = await this.#http.request(request);
+    if (outcome.status === null) throw new RelayUnreachable(this.url, outcome.reason);
+    const { status, text } = outcome;
+    const json = status === 204 ? undefined : tryParseLosslessly(text);
     if (status < 200 || status > 299) {
-      throw new RelayRefusal(this.url, status, problem.safeParse(answer).data ?? this.#strangerOf(response));
+      throw new RelayRefusal(this.url, status, problem.safeParse(json).data ?? this.#strangerOf(outcome));
     }
-    const parsed = schema.safeParse(answer);
-    if (!parsed.success) throw new RelayRefusal(this.url, status, noRelay);
-    return parsed.data;
+    const parsed = schema.safeParse(json);
+    if (parsed.success) return parsed.data;
+    const field = parsed.error.issues[0]?.path.join(".") ?? "";
+    throw new RelayRefusal(this.url, status, field === "" ? notARelay : otherVersion(field));
   }
 
-  /** Who answers without a word of the relay's. */
-  #strangerOf(response: Response): z.output<typeof problem> {
-    return isFromAccess(response, this.url) ? access : noRelay;
-  }
-
-  async #request(method: string, path: string, { body, key }: Content): Promise<{ response: Response; text: string }> {
-    try {
-      const response = await this.#fetch(this.url + path, {
-        method,
-        headers: {
-          ...this.#accessHeaders,
-          authorization: `Bearer ${this.#token}`,
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
-          ...(key === undefined ? {} : { "idempotency-key": key }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // Anyone stands behind a redirect is not who the token is for.
-        redirect: "manual",
-        signal: AbortSignal.timeout(this.#answersWithinMs),
-      });
-      return { response, text: await response.text() };
-    } catch (error) {
-      throw new RelayUnreachable(this.url, networkReason(error));
-    }
+  /** What an answer without a problem of the relay's comes from. */
+  #strangerOf(answer: Answer): Problem {
+    return isFromAccess(answer, this.url) ? behindAccess : notARelay;
   }
 }
 
-const access = { code: "behind_access", detail: "Cloudflare Access stands before the relay's API" };
+const behindAccess = { code: "behind_access", detail: "Cloudflare Access protects the relay's API" };
 
-const noRelay = { code: "not_a_relay", detail: "What answers there is not this relay, or is another version of it" };
+const notARelay = { code: "not_a_relay", detail: "What answers there is not this relay" };
+
+function otherVersion(field: string): Problem {
+  return { code: "other_version", detail: `The relay's answer is not as this command line expects, at \`${field}\`` };
+}

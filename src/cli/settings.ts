@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { wrongUsage } from "./fault.ts";
-import type { Secrets } from "./secrets.ts";
-import type { Environment } from "./terminal.ts";
+import type { Environment, Secrets } from "./terminal.ts";
 import { type VariablesFile, readVariables } from "../local/variables-file.ts";
 
 const LOCAL_RELAY = "http://localhost:8787";
@@ -20,7 +19,7 @@ export class Settings {
   readonly #tell: (line: string) => void;
   #local: VariablesFile | undefined;
 
-  /** `tell` is told what of `.dev.vars` is not as it was meant, of a secret that is taken from there. */
+  /** `tell` prints remarks on how a secret is written in `.dev.vars`. */
   constructor(environment: Environment, directory: string, secrets: Secrets, tell: (line: string) => void) {
     this.#environment = environment;
     this.#directory = directory;
@@ -90,8 +89,8 @@ export function isOnThisMachine(url: string): boolean {
   return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-/** Nobody on the way may read a token. */
+/** A token is sent encrypted, or not off this machine. */
 export function refuseClearText(url: string): void {
   if (url.startsWith("https:") || isOnThisMachine(url)) return;
-  throw wrongUsage(`A token would travel readable for all to ${new URL(url).host}.`, "Use https.");
+  throw wrongUsage(`The token would be sent to ${new URL(url).host} unencrypted.`, "Use https.");
 }

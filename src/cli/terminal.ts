@@ -1,6 +1,5 @@
 import type { Writable } from "node:stream";
 import { WriteStream } from "node:tty";
-import type { Secrets } from "./secrets.ts";
 
 /** A standard stream of the process, or what a test has in its place. */
 export type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -10,7 +9,29 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const USUAL_WIDTH = 80;
 const CLEAR_LINE = "\r\u001B[2K";
 
-/** Where the words of one run go. Beside the result no secret is shown, and once it is closed nothing is. */
+/** Shorter ones are found in half of all sentences. */
+const SHORTEST_HIDDEN = 6;
+
+/** The secrets of one run: no error will show them, also if the far side echoes them. */
+export class Secrets {
+  readonly #hidden = new Set<string>();
+
+  /** Remembers a secret, or a comma-separated list of them. */
+  keep(text: string): string {
+    for (const part of [text, ...text.split(",")]) {
+      if (part.trim().length >= SHORTEST_HIDDEN) this.#hidden.add(part.trim());
+    }
+    return text;
+  }
+
+  /** A text without them. */
+  hide(text: string): string {
+    const longestFirst = [...this.#hidden].toSorted((one, other) => other.length - one.length);
+    return longestFirst.reduce((cleaned, secret) => cleaned.replaceAll(secret, "[secret]"), text);
+  }
+}
+
+/** Where the output of one run goes. Beside the result no secret is shown, and nothing after it is closed. */
 export class Terminal {
   readonly hasColor: boolean;
   /** Characters in a line of each stream. */
@@ -41,7 +62,7 @@ export class Terminal {
     this.#write(this.#stdout, text);
   }
 
-  /** What is said beside the result. */
+  /** Everything else than the result. */
   tell(text: string): void {
     this.clearProgress();
     this.#write(this.#stderr, this.clean(text));
@@ -52,7 +73,7 @@ export class Terminal {
     return this.#secrets.hide(text);
   }
 
-  /** What the run is doing, to a person alone; the next one takes its place. */
+  /** What the run is doing, on a terminal only. The next one replaces it. */
   progress(text: string): void {
     if (this.#stderr.isTTY !== true) return;
     this.#write(this.#stderr, CLEAR_LINE + text.slice(0, this.widths.stderr - 1));

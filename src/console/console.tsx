@@ -1,9 +1,9 @@
 import { Hono } from "hono";
 import { etag } from "hono/etag";
+import { html } from "hono/html";
 import { secureHeaders } from "hono/secure-headers";
 import type { Counters } from "../domain/counters.ts";
-import { boundBody } from "../api/bound-body.ts";
-import { logRequest } from "../api/log-request.ts";
+import { boundBody, logRequest } from "../api/requests.ts";
 import { refuse } from "../api/refusals.ts";
 import { logFailure } from "../platform/log.ts";
 import { type Problem, ProblemError } from "../platform/problem.ts";
@@ -14,6 +14,7 @@ import live from "./assets/live.js";
 import style from "./assets/style.css";
 import { addAudit } from "./pages/audit.tsx";
 import { addDeadLetters } from "./pages/dead-letters.tsx";
+import { Docs } from "./pages/docs.tsx";
 import { addEvents } from "./pages/events/events.tsx";
 import { addOrganizations } from "./pages/organizations/organizations.tsx";
 import { addOverview } from "./pages/overview.tsx";
@@ -22,7 +23,7 @@ import { addRegistrations } from "./pages/registrations.tsx";
 import { addTail } from "./pages/tail.tsx";
 import { addDestinations } from "./pages/destinations/destinations.tsx";
 import { explainSchemaFault, isSchemaFault } from "../store/schema.ts";
-import { type Console, type ConsoleEnv, ROOT } from "./requests.ts";
+import { type Console, type ConsoleEnv, DOCS, ROOT } from "./requests.ts";
 import { requireSession } from "./session/guard.ts";
 import { addLogin, addLogout } from "./session/login.tsx";
 import { showPage, usePage } from "./show-page.tsx";
@@ -93,6 +94,18 @@ export function operatorConsole(world: World, counters: Counters): Console {
     return showPage(c, <Refusal problem={failure} />, 500);
   });
   return pages;
+}
+
+/** `/docs`, for the developers of destinations: no login, and no D1 call. */
+export function publicDocs(world: World): Console {
+  const docs: Console = new Hono<ConsoleEnv>().basePath(DOCS);
+  docs.use(consoleHeaders, logRequest(world, "console"));
+  addAssets(docs);
+  docs.get("/", etag(), (c) => {
+    c.header("cache-control", "public, max-age=300");
+    return c.html(html`<!doctype html>${(<Docs />)}`);
+  });
+  return docs;
 }
 
 /** A browser asks each time whether they have changed. */

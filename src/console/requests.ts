@@ -1,8 +1,7 @@
 import type { Context, Hono } from "hono";
 import type { z } from "zod";
 import type { Env } from "../env.ts";
-import type { Actor } from "../api/caller.ts";
-import { invalidRequest } from "../api/requests.ts";
+import { type Actor, invalidRequest } from "../api/requests.ts";
 
 /** Who is logged in. */
 export interface Viewer {
@@ -33,6 +32,9 @@ export function readOnlyReason(by: Viewer["by"]): string {
 }
 
 export const ROOT = "/console";
+
+/** Where the public page for receivers is. */
+export const DOCS = "/docs";
 
 /** The field of a form's token. */
 export const FORM_TOKEN = "form_token";

@@ -11,5 +11,5 @@ export interface CronRun {
   readonly world: Pick<World, "now" | "randomBytes">;
 }
 
-/** One of the cron's tasks; what it returns goes into the run's log line. */
+/** A task of the cron. The fields that it returns go into the log line of the run. */
 export type CronTask = (cron: CronRun) => Promise<Fields>;

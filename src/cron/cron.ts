@@ -1,24 +1,22 @@
 import { type Config, ConfigError, type Env, readConfig } from "../env.ts";
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
+import { writeCounters } from "../store/counters.ts";
 import { readCronState, writeCronState } from "../store/cron-state.ts";
+import { settleAccepted } from "../store/quarantine.ts";
 import { SchemaMissing, explained } from "../store/schema.ts";
+import type { CronRun, CronTask } from "./cron-task.ts";
 import { deleteWhatIsOld } from "./delete-old.ts";
-import { endHeldTooLong } from "./end-held-too-long.ts";
 import { keepLedger } from "./keep-ledger.ts";
+import { drainOverdueDestinations, endOutlived, resumeReplays } from "./pending-deliveries.ts";
 import { recoverEvents } from "./recover-events.ts";
 import { reencryptSecrets } from "./reencrypt-secrets.ts";
-import { resumeReplays } from "./resume-replays.ts";
-import { settleOvertakenCopies } from "./settle-quarantine.ts";
-import { writeCounters } from "../write-counters.ts";
-import type { CronRun, CronTask } from "./cron-task.ts";
-import { drainOverdueDestinations } from "./drain-overdue.ts";
 
 const tasks: Readonly<Record<string, CronTask>> = {
   "recover-events": recoverEvents,
   "drain-overdue-destinations": drainOverdueDestinations,
-  "end-held-too-long": endHeldTooLong,
+  "end-held-past-schedule": endOutlived,
   "resume-replays": resumeReplays,
-  "settle-quarantine": settleOvertakenCopies,
+  "settle-quarantine": settleQuarantine,
   "delete-what-is-old": deleteWhatIsOld,
   "reencrypt-secrets": reencryptSecrets,
   "keep-ledger": keepLedger,
@@ -29,7 +27,15 @@ const tasks: Readonly<Record<string, CronTask>> = {
   "note-the-run": noteTheRun,
 };
 
-/** Each second run, for a row: health gives the cron some minutes. */
+const MAX_SETTLED = 500;
+
+/** Settles quarantined copies whose event was accepted meanwhile. The log names those whose event has another body. */
+async function settleQuarantine({ env, world }: CronRun): Promise<Fields> {
+  const { settled, conflicting } = await settleAccepted(env.DB, world.now(), MAX_SETTLED);
+  return { settled_in_quarantine: settled, conflicting_events: conflicting };
+}
+
+/** Every second run, to save a row: `/health` allows the cron some minutes. */
 const NOTED_EVERY_MS = 110_000;
 
 async function noteTheRun({ env, world }: CronRun): Promise<Fields> {
@@ -39,25 +45,25 @@ async function noteTheRun({ env, world }: CronRun): Promise<Fields> {
   return {};
 }
 
-/** The cron's work, once a minute. A task that fails does not keep the others from theirs, but the run has failed. */
+/** Runs all tasks, once a minute. A task that fails does not stop the others, but then the run throws at its end. */
 export async function runCron({ env, world, counters }: Omit<CronRun, "config">): Promise<void> {
   const cron: CronRun = { env, world, counters, config: tryReadConfig(env) };
   const startedAt = world.now();
   const failures: unknown[] = [];
-  let done: Fields = {};
+  let fields: Fields = {};
   for (const [name, task] of Object.entries(tasks)) {
     try {
-      done = { ...done, ...(await task(cron)) };
+      fields = { ...fields, ...(await task(cron)) };
     } catch (error) {
       const failure = await explained(env.DB, error);
-      // What the schema lacks is said once, and not by each task.
+      // A missing schema is logged once, not for each task.
       if (!(failure instanceof SchemaMissing && failures.some((one) => one instanceof SchemaMissing)))
-        logFailure(name, failure);
+        logFailure("cron", failure, { task: name });
       failures.push(failure);
     }
   }
-  logLine("cron", { ...done, failed_tasks: failures.length, duration_ms: world.now() - startedAt });
-  if (failures.length > 0) throw new AggregateError(failures, "CronRun failed in part");
+  logLine("cron", { ...fields, failed_tasks: failures.length, duration_ms: world.now() - startedAt });
+  if (failures.length > 0) throw new AggregateError(failures, "Some of the cron's tasks failed");
 }
 
 function tryReadConfig(env: Env): Config | null {

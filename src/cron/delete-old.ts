@@ -7,33 +7,33 @@ import type { CronRun } from "./cron-task.ts";
 
 const MS_PER_DAY = 86_400_000;
 
-/** What has not come to a good end is kept so many times as long. */
+/** What was not delivered is kept so many times as long. */
 const LONGER_FOR_THE_DEAD = 2;
 
-/** About 10 ms of D1, also with five deliveries each: what receives meanwhile hardly waits. Of 1,000 it is 100 ms. */
+/** About 10 ms of D1, also with five deliveries each: receiving hardly waits. A page of 1,000 takes 100 ms. */
 const EVENTS_PER_PAGE = 200;
 
 /**
- * 20,000 events a minute are 333 a second: a relay that takes 250 a second does not grow for ever. A page is two calls of
- * some 50 ms, so all of them take 10 s and a second of it is D1's. Where D1 is slower, the rest is for the next run: a third
- * of the minute is enough for one task.
+ * 20,000 events a minute are 333 a second: a relay that receives 250 a second does not grow for ever. A page is two calls of
+ * some 50 ms, so all pages take 10 s, and one second of it is D1's. Where D1 is slower, the next run does the rest: a third of
+ * the minute is enough for one task.
  */
 const MAX_PAGES = 100;
 const MAX_MS = 20_000;
 
-/** Longer than a year, for those who look back once a year. */
+/** More than a year, for those who look back once a year. */
 const AUDIT_DAYS = 400;
 
 /** Each may hold a body. */
 const OTHERS_PER_RUN = 100;
 
 /**
- * Deletes what has had its time, in small pages: delivered and unmatched events with their deliveries, those with a dead
- * delivery after twice as long, never one with a pending delivery or one that holds the latest state of its resource; then
- * quarantine, dead letters and replays.
+ * Deletes what is old, in small pages: delivered and unmatched events with their deliveries, and those with a dead delivery after
+ * twice as long. An event with a pending delivery or with the latest state of its resource stays. Then quarantine, dead letters,
+ * replays, audit records, counters and idempotency keys.
  */
 export async function deleteWhatIsOld({ env, world, config }: CronRun) {
-  // Nothing is deleted on a guess.
+  // RETENTION_DAYS is not known.
   if (config === null) return {};
   const { retentionDays } = config;
   const now = world.now();
@@ -54,7 +54,7 @@ export async function deleteWhatIsOld({ env, world, config }: CronRun) {
   };
 }
 
-/** A look begins behind the last event of the one before; at the first event again once a day, for what has been needed longer. */
+/** Continues behind the last event that was looked at. Once a day it begins at the first event again, for those that had to stay. */
 async function deleteAgedEvents(db: Database, cutOff: CutOff, now: number, hasTime: () => boolean): Promise<number> {
   const cronState = await readCronState(db);
   let after = cronState.get("retention_from") ?? 0;

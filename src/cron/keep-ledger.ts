@@ -14,18 +14,18 @@ import { readCronState, writeCronState } from "../store/cron-state.ts";
 import { MS_PER_HOUR, hourOf } from "../store/counters.ts";
 import type { CronRun } from "./cron-task.ts";
 
-/** A thousand events a minute are counted again, at most: what receives hardly notices. */
+/** At most a thousand events a minute are counted again: receiving hardly notices. */
 const MS_PER_EVENT = 60;
 
-/** Between two checks: some hundred rows read a minute, and a month of hours is checked within three weeks. */
+/** Between two checks. That is some hundred rows read a minute, and a month of hours is checked within three weeks. */
 const CHECKED_EVERY_MS = 2_400_000;
 
-/** Events that one run counts for the first time, and the rest of the hour that the last of them is in. */
+/** Events that one run counts for the first time, plus the rest of the last one's hour. */
 const EVENTS_AT_ONCE = 1_000;
 
 /**
- * Keeps what the ledger remembers: adds the hours that have come to their end, then counts again from the rows, one by one,
- * those that are remembered, the longest unchecked first.
+ * Remembers the counts of closed hours, so that the ledger need not count them at each request. Then checks remembered hours
+ * against the rows, one by one, the longest unchecked first.
  */
 export async function keepLedger({ env, world }: CronRun) {
   const now = world.now();
@@ -34,7 +34,7 @@ export async function keepLedger({ env, world }: CronRun) {
   const { moment, least } = await findLeastChecked(env.DB);
   if (moment.firstAt === null || moment.newestAt === null) return {};
   const keptUntil = Math.max(cronState.get("ledger_kept_until") ?? 0, hourOf(moment.firstAt));
-  // Retries have had an hour to end what was pending. An hour in which something still is, is counted at every request.
+  // Retries have had an hour to end what was pending. An hour with a pending delivery is counted at every request.
   const end = hourOf(moment.newestAt - MS_PER_HOUR);
   if (keptUntil < end) {
     const kept = await keepHours(env.DB, { from: keptUntil, end }, moment, now);
@@ -47,7 +47,7 @@ export async function keepLedger({ env, world }: CronRun) {
   return { ledger_events: events };
 }
 
-/** Remembers the next hours before `end`, those with a thousand events or so; returns how far it has come. */
+/** Remembers the next hours before `end`, with a thousand events or so. Returns the hour that it has reached. */
 async function keepHours(
   db: Database,
   { from, end }: { readonly from: number; readonly end: number },
@@ -63,7 +63,7 @@ async function keepHours(
   return { until, events: counted.values().reduce((sum, { received }) => sum + received, 0) };
 }
 
-/** Returns how many events were counted. What has been changed meanwhile is not judged. */
+/** Returns how many events were counted. An hour that has been changed meanwhile is not compared. */
 async function checkHour(
   { env, world }: Pick<CronRun, "env" | "world">,
   remembered: RememberedHour,
@@ -72,7 +72,8 @@ async function checkHour(
   const counted = await countHour(env.DB, remembered.hour);
   const isTrue = await confirmHour(env.DB, remembered, counted, moment, world.now());
   if (isTrue && writeCounts(counted) !== remembered.counts) {
-    logFailure("keep-ledger", new Error("The rows of an hour say something else than they did"), {
+    logFailure("cron", new Error("The rows of an hour differ from what the ledger remembered"), {
+      task: "keep-ledger",
       hour: new Date(remembered.hour * MS_PER_HOUR).toISOString(),
       remembered: remembered.counts,
       counted: writeCounts(counted),

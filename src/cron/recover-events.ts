@@ -6,7 +6,7 @@ import { readCronState, writeCronState } from "../store/cron-state.ts";
 import { type ScannedEvent, markQueued, scanEvents } from "../store/recovery-scan.ts";
 import type { CronRun } from "./cron-task.ts";
 
-/** Each further message waits twice as long as the one before, for in a queue that stands still they would pile up. */
+/** Each further message is sent after twice the time, because messages would pile up in a queue that stands still. */
 const LONGEST_PATIENCE_MS = 600_000;
 
 const EVENTS_PER_PAGE = 1_000;
@@ -15,9 +15,9 @@ const MAX_REQUEUED = 1_000;
 const EVENTS_PER_CALL = 100;
 
 /**
- * Gives every event that has lost its next step another message: recorded but never queued, or claimed by a consumer
- * that died. Begins behind the last event before which all are finished, so an event is read a few times in its life. A run
- * that cannot come to the end leaves the rest to the next one, so no stuck event keeps those behind it from being looked at.
+ * The recovery scan: sends another message for every event that has lost its next step, because it was recorded but never queued,
+ * or claimed by a consumer that died. It begins at the first unfinished event, so an event is read a few times in its life. A run
+ * that is cut short leaves the rest to the next one, so a stuck event does not hide those behind it.
  */
 export async function recoverEvents({ env, world }: CronRun) {
   const now = world.now();
@@ -48,7 +48,7 @@ export async function recoverEvents({ env, world }: CronRun) {
   return { scanned_events: scanned.events.length, requeued_events: lost.length };
 }
 
-/** Whether no message about an event can be on its way any more, and no consumer has it. */
+/** Whether an unfinished event has neither a queue message nor a consumer. */
 export function hasLostNextStep(
   { isUnfinished, receivedAt, queuedAt, claimedUntil }: ScannedEvent,
   now: number,
@@ -57,7 +57,6 @@ export function hasLostNextStep(
   return isUnfinished && queuedAt <= now - patienceMs && (claimedUntil === null || claimedUntil <= now);
 }
 
-/** Reads the events behind a position, page by page. */
 async function scan(db: Database, from: number): Promise<{ events: ScannedEvent[]; isCutShort: boolean }> {
   const events: ScannedEvent[] = [];
   for (let page = 0; page < MAX_PAGES; page += 1) {

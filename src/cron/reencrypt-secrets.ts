@@ -6,9 +6,9 @@ import { writeCronState } from "../store/cron-state.ts";
 import type { CronRun } from "./cron-task.ts";
 
 /**
- * Brings the destinations' secrets under the first of the configured keys, so that the others may go, and deletes those whose
- * rotation is over. A secret that no key opens is kept: the key may come back, or this is an older version of the
- * Worker, which does not know it yet. `/health` says when it is the current secret of a destination.
+ * Re-encrypts the destinations' secrets with the first of the configured keys, so that the others can be removed, and deletes
+ * previous secrets that have ended. A secret that no key decrypts is kept: the key may come back, or this is an older version of
+ * the Worker that does not have it yet. `/health` reports a destination whose current secret cannot be decrypted.
  */
 export async function reencryptSecrets({ env, world, config }: CronRun) {
   if (config === null) return {};
@@ -18,7 +18,7 @@ export async function reencryptSecrets({ env, world, config }: CronRun) {
   for (const stored of await readStoredSecrets(env.DB)) {
     const renewed = await renew(stored, encryptionKeys, world);
     if (renewed === null) undecryptable += 1;
-    // Nothing is encrypted with a key that does not count.
+    // Without a trusted key nothing is encrypted.
     else if (trustedKeys.length > 0 && isOther(renewed, stored)) {
       await replaceSecrets(env.DB, stored, renewed);
       reencrypted += 1;
@@ -28,7 +28,7 @@ export async function reencryptSecrets({ env, world, config }: CronRun) {
   return { reencrypted_secrets: reencrypted, undecryptable_secrets: undecryptable };
 }
 
-/** Null when its secret cannot be opened. */
+/** Null when its secret cannot be decrypted. */
 async function renew(
   { destinationId, secret, previous }: StoredSecrets,
   keys: Config["encryptionKeys"],

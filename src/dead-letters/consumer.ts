@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Env } from "../env.ts";
-import { type ProbeMessage, type QueueMessage, messageOf, parseMessage } from "../messages.ts";
+import { type CanaryMessage, type QueueMessage, messageOf, parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { keepDeadLetter } from "../store/dead-letters.ts";
@@ -13,39 +13,44 @@ export interface BuryingDead {
   readonly world: Pick<World, "now">;
 }
 
-/** Of the hundred tries that this queue has too, after which it drops a message; the rest is for when the copy fails. */
+/** Of the queue's hundred tries, after which it drops a message; the rest is for a copy that fails. */
 const LAST_TRIES_FROM = 90;
 
 /** As long as the queue itself waits (wrangler.toml). */
 const RETRY_DELAY_SECONDS = 600;
 
 /**
- * Takes what a consumer could not handle in all its tries. Each message, or each event in it, becomes a record that an
- * operator sees and can replay, and what only the message holds is secured in the same transaction. A message leaves the
- * queue when it is in D1, however long that takes.
+ * Takes messages that a consumer could not handle in all its tries. Each message, or each event in it, becomes a record that
+ * an operator sees and can replay, and what only the message holds is persisted in the same transaction. A message stays in
+ * the queue until it is in D1.
  */
 export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDead): Promise<void> {
   let schemaFault: unknown = null;
   for (const message of batch.messages) {
     try {
       const content = parseMessage(message.body);
-      if (content?.kind === "probe") await writeCronState(burying.env.DB, { probed_dead_letters: content.sent_at });
+      if (content?.kind === "canary") await writeCronState(burying.env.DB, { canary_dead_letters: content.sent_at });
       else await bury(message, content, burying);
       message.ack();
     } catch (error) {
       if (isSchemaFault(error)) schemaFault = error;
-      else logFailure("bury-dead-letter", error, { message_id: message.id, tries: message.attempts });
+      else
+        logFailure("dead_letters", error, {
+          message: "dead_letter.keep_failed",
+          message_id: message.id,
+          tries: message.attempts,
+        });
       await keepWithTheQueue(message, burying);
     }
   }
-  // One line for all messages: it is the fault of none of them.
+  // One line for the batch: all its messages fail for the same reason.
   if (schemaFault !== null) {
     const messages = batch.messages.length;
-    logFailure("bury-dead-letter", await explained(burying.env.DB, schemaFault), { messages });
+    logFailure("dead_letters", await explained(burying.env.DB, schemaFault), { message: "batch.put_off", messages });
   }
 }
 
-type Content = Exclude<QueueMessage, ProbeMessage> | null;
+type Content = Exclude<QueueMessage, CanaryMessage> | null;
 
 async function bury(message: Message, whole: Content, { env, world }: BuryingDead): Promise<void> {
   const receivedAt = world.now();
@@ -53,7 +58,8 @@ async function bury(message: Message, whole: Content, { env, world }: BuryingDea
     const letter = { ...names, receivedAt };
     const isKept = await keepDeadLetter(env.DB, letter, toJson(body), await persist(content, env.DB, receivedAt));
     if (!isKept) continue;
-    logFailure("dead-letter", new Error("A message was given up on"), {
+    logFailure("dead_letters", new Error("No consumer could handle a message in all its tries"), {
+      message: "dead_letter.kept",
       message_id: letter.id,
       kind: letter.kind,
       event_id: letter.eventId,
@@ -63,7 +69,7 @@ async function bury(message: Message, whole: Content, { env, world }: BuryingDea
 }
 
 interface Part {
-  /** The same each time that the message comes. */
+  /** The same at each try of the message. */
   readonly id: string;
   readonly kind: string;
   readonly eventId: string | null;
@@ -72,7 +78,7 @@ interface Part {
   readonly body: unknown;
 }
 
-/** A message of several events is kept as one for each. To replay that is to send another message, which holds no lease. */
+/** A message of several events becomes a record for each. A replay sends a message without a lease. */
 function split({ id, body }: Message, content: Content): Part[] {
   if (content?.kind !== "events") {
     return [{ id, kind: content?.kind ?? "unknown", ...readNames(body), content, body }];
@@ -84,7 +90,7 @@ function split({ id, body }: Message, content: Content): Part[] {
   });
 }
 
-/** Before its last try a message is followed by a copy, which has all of them again. */
+/** Before its last tries a message is replaced by a copy, which has all the tries again. */
 async function keepWithTheQueue(message: Message, { env }: BuryingDead): Promise<void> {
   if (message.attempts < LAST_TRIES_FROM) {
     message.retry({ delaySeconds: RETRY_DELAY_SECONDS });
@@ -94,7 +100,11 @@ async function keepWithTheQueue(message: Message, { env }: BuryingDead): Promise
     await env.DEAD_LETTERS.send(message.body, { delaySeconds: RETRY_DELAY_SECONDS });
     message.ack();
   } catch (error) {
-    logFailure("copy-dead-letter", error, { message_id: message.id, tries: message.attempts });
+    logFailure("dead_letters", error, {
+      message: "dead_letter.copy_failed",
+      message_id: message.id,
+      tries: message.attempts,
+    });
     message.retry({ delaySeconds: RETRY_DELAY_SECONDS });
   }
 }
@@ -102,13 +112,13 @@ async function keepWithTheQueue(message: Message, { env }: BuryingDead): Promise
 const name = z.string().nullable().catch(null);
 const names = z.object({ event_id: name, destination_id: name }).catch({ event_id: null, destination_id: null });
 
-/** Whom a message is about, as far as it says so, whatever its kind. */
+/** The event and the destination that a message of any kind names. */
 function readNames(body: unknown): Pick<Part, "eventId" | "destinationId"> {
   const { event_id, destination_id } = names.parse(body);
   return { eventId: event_id, destinationId: destination_id };
 }
 
-/** Whatever it is: a queue carries more than JSON can say. */
+/** A queue carries more than JSON can say. */
 function toJson(body: unknown): string {
   try {
     return JSON.stringify(body) ?? "null";

@@ -5,9 +5,8 @@ import { recordOnce } from "../store/events.ts";
 import { keep, quarantineId } from "../store/quarantine.ts";
 
 /**
- * Statements that put into D1 what a message may be alone to hold: an event, or the body of an unreadable one. Either is
- * recorded as of now, for the cron looks for what is stuck among the latest, and deletes what is old. All else that a message
- * can name is in D1 already.
+ * Statements that record what only a message may hold: an event, or the body of an unreadable one. The time of receipt is now,
+ * because the recovery scan looks at the latest events, and retention deletes the oldest.
  */
 export async function persist(
   message: QueueMessage | null,

@@ -1,8 +1,8 @@
 import type { Attempt } from "./delivery.ts";
 
 /**
- * A destination's circuit breaker. While it is open the destination rests: its deliveries wait, and from time to time a
- * single one that is due is attempted as a probe. It half-opens for ever, and one success closes it.
+ * A destination's circuit breaker. While its circuit is open, deliveries wait, and from time to time one that is due is
+ * attempted as a probe. The probes never end, and the first success closes the circuit.
  */
 export interface Breaker {
   readonly consecutiveFailures: number;
@@ -10,47 +10,71 @@ export interface Breaker {
   readonly consecutiveTimeouts: number;
   /** First failure of the present run, Unix milliseconds; null when the latest attempt succeeded. */
   readonly failingSince: number | null;
-  /** When it opened, Unix milliseconds; null while it is closed. */
+  /** When the circuit opened, Unix milliseconds; null while it is closed. */
   readonly circuitOpenedAt: number | null;
-  /** Probes that have failed since it opened. */
+  /** Probes that have failed since. */
   readonly failedProbes: number;
 }
 
-/** What becomes of a breaker; absent fields stay. `nextDrainAt`: when the next probe may be made, Unix milliseconds. */
-export interface BreakerChange {
+export const newBreaker: Breaker = {
+  consecutiveFailures: 0,
+  consecutiveTimeouts: 0,
+  failingSince: null,
+  circuitOpenedAt: null,
+  failedProbes: 0,
+};
+
+/**
+ * A breaker after one more attempt. `recordHealthSql` in src/store/destination-health.ts adds several at once to a row, and
+ * test/worker/store/breaker-counts.property.test.ts compares the two.
+ */
+export function countAttempt(breaker: Breaker, { outcome, at }: Pick<Attempt, "outcome" | "at">): Breaker {
+  if (outcome === "delivered") {
+    return { ...breaker, consecutiveFailures: 0, consecutiveTimeouts: 0, failingSince: null };
+  }
+  return {
+    ...breaker,
+    consecutiveFailures: breaker.consecutiveFailures + 1,
+    consecutiveTimeouts: outcome === "timed_out" ? breaker.consecutiveTimeouts + 1 : 0,
+    failingSince: breaker.failingSince ?? at,
+  };
+}
+
+/** The change of a circuit. `nextDrainAt`: when the next drain may begin, Unix milliseconds. */
+export interface CircuitChange {
   readonly circuitOpenedAt: number | null;
   readonly failedProbes: number;
   readonly nextDrainAt: number;
 }
 
 /**
- * A run opens it that is long both in number and in time: until then the schedules go on as they say, for a destination that restarts
- * or gives up quickly by its own choice. Time-outs open it sooner: they cost connections.
+ * A circuit opens after a run of failures that is long both in number and in time: a destination that restarts, or whose
+ * retry schedule is short by choice, stays on its schedule. Time-outs open it sooner, because they cost connections.
  */
 const OPENS_AFTER = { failures: 10, failingMs: 60_000, timeouts: 5, timingOutMs: 20_000 };
 
-/** Waits before the first, second, … probe; then always the last one. So a destination that is back is found within a minute. */
-const REST_SECONDS = [5, 10, 20, 40, 60] as const;
-const LONGEST_REST_SECONDS = 60;
+/** Delay of the first, second, … probe; then always the last one. So a destination that is back is found within a minute. */
+const PROBE_DELAY_SECONDS = [5, 10, 20, 40, 60] as const;
+const MAX_PROBE_DELAY_SECONDS = 60;
 
-/** A destination may itself ask for a longer rest (`Retry-After`). */
-const LONGEST_ASKED_SECONDS = 86_400;
+/** A destination may ask for a later probe (`Retry-After`). */
+const MAX_ASKED_SECONDS = 86_400;
 
 /** Spreads the probes of destinations that failed together. */
 const JITTER = 0.1;
 
 /**
- * Decides what some attempts mean for a breaker in which they are already counted; null: nothing. `failedProbe` is the
- * probe among them, if it failed. `random` is in [0, 1).
+ * Decides what some attempts, which the breaker has already counted, change; null: nothing. `failedProbe` is the probe among
+ * them, if it failed. `random` is in [0, 1).
  */
-export function judgeBreaker(
+export function judgeCircuit(
   breaker: Breaker,
   failedProbe: Pick<Attempt, "retryAfterSeconds"> | null,
   { now, random, maxPerSecond }: { now: number; random: number; maxPerSecond: number | null },
-): BreakerChange | null {
+): CircuitChange | null {
   if (breaker.circuitOpenedAt === null) {
-    if (!isWornOut(breaker, now)) return null;
-    return { circuitOpenedAt: now, failedProbes: 0, nextDrainAt: now + restMs(0, null, random) };
+    if (!hasFailedTooLong(breaker, now)) return null;
+    return { circuitOpenedAt: now, failedProbes: 0, nextDrainAt: now + probeDelayMs(0, null, random) };
   }
   if (breaker.consecutiveFailures === 0) {
     return { circuitOpenedAt: null, failedProbes: 0, nextDrainAt: now + gapAfterProbeMs(maxPerSecond) };
@@ -60,16 +84,16 @@ export function judgeBreaker(
   return {
     circuitOpenedAt: breaker.circuitOpenedAt,
     failedProbes,
-    nextDrainAt: now + restMs(failedProbes, failedProbe.retryAfterSeconds, random),
+    nextDrainAt: now + probeDelayMs(failedProbes, failedProbe.retryAfterSeconds, random),
   };
 }
 
-/** The probe counts where there is a limit. */
+/** With a `max_per_second` the probe counts as a request of its second. */
 function gapAfterProbeMs(maxPerSecond: number | null): number {
   return maxPerSecond === null ? 0 : Math.ceil(Math.max(1, 1 / maxPerSecond) * 1000);
 }
 
-function isWornOut({ consecutiveFailures, consecutiveTimeouts, failingSince }: Breaker, now: number): boolean {
+function hasFailedTooLong({ consecutiveFailures, consecutiveTimeouts, failingSince }: Breaker, now: number): boolean {
   if (failingSince === null) return false;
   const failingMs = now - failingSince;
   return (
@@ -78,7 +102,7 @@ function isWornOut({ consecutiveFailures, consecutiveTimeouts, failingSince }: B
   );
 }
 
-function restMs(failedProbes: number, askedSeconds: number | null, random: number): number {
-  const seconds = (REST_SECONDS[failedProbes] ?? LONGEST_REST_SECONDS) * (1 + JITTER * random);
-  return Math.ceil(Math.max(seconds, Math.min(askedSeconds ?? 0, LONGEST_ASKED_SECONDS)) * 1000);
+function probeDelayMs(failedProbes: number, askedSeconds: number | null, random: number): number {
+  const seconds = (PROBE_DELAY_SECONDS[failedProbes] ?? MAX_PROBE_DELAY_SECONDS) * (1 + JITTER * random);
+  return Math.ceil(Math.max(seconds, Math.min(askedSeconds ?? 0, MAX_ASKED_SECONDS)) * 1000);
 }

@@ -3,18 +3,18 @@ export type Counts = Readonly<Record<string, number>>;
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Upper bounds in seconds; what exceeds the last is counted without one. */
+/** Upper bounds in seconds. A longer duration is counted in `+Inf` only. */
 const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1];
 
-/** An isolate collects for so long before it writes down what it has counted. */
+/** An isolate collects counts for so long before it writes them down. */
 const COLLECTED_MS = 60_000;
 
-/** Many more than there are; should something be counted under names without end, the rest goes uncounted. */
+/** Many more than there are. Should names be counted without end, the rest is not counted. */
 const MAX_SERIES = 2_000;
 
 /**
- * Counts what happens in this isolate, until it is written down. Names and labels are written as Prometheus reads them, so
- * that a count is a line of its own. Labels are for what is bounded: never for what a stranger can choose.
+ * Counts what happens in this isolate, until it is written down. A series is named as in Prometheus's text format. Labels are for
+ * bounded values: never for a value that a stranger can choose.
  */
 export class Counters {
   #counts = new Map<string, number>();
@@ -33,13 +33,13 @@ export class Counters {
     this.count(`${name}_count`, {});
   }
 
-  /** Whether it is time to write down; the first call of an isolate only starts its clock. */
+  /** Whether it is time to write the counts down. The first call of an isolate only starts its clock. */
   isDue(now: number): boolean {
     this.#collectingSince ??= now;
     return this.#counts.size > 0 && now - this.#collectingSince >= COLLECTED_MS;
   }
 
-  /** Takes out what has been counted. */
+  /** Returns the counts and starts from nothing. */
   take(now: number): Counts {
     const taken = Object.fromEntries(this.#counts);
     this.#counts = new Map();
@@ -47,7 +47,7 @@ export class Counters {
     return taken;
   }
 
-  /** Takes back what could not be written down. */
+  /** Takes back counts that could not be written down. */
   giveBack(counts: Counts): void {
     for (const [series, by] of Object.entries(counts)) this.#add(series, by);
   }
@@ -65,7 +65,7 @@ export function seriesOf(name: string, labels: Labels): string {
   return texts.length === 0 ? name : `${name}{${texts.join(",")}}`;
 }
 
-/** Without the series of destinations that are not among these: of one that is removed nothing is counted any more. */
+/** Without the series of destinations that are not among these, because they have been removed. */
 export function countsOf(counts: Counts, destinationIds: readonly string[]): Counts {
   const known = new Set(destinationIds.map((id) => `destination_id="${escapeLabel(id)}"`));
   return Object.fromEntries(
@@ -75,21 +75,21 @@ export function countsOf(counts: Counts, destinationIds: readonly string[]): Cou
   );
 }
 
-/** The sum of all series of a name that bear these labels. */
+/** The sum of all series of a name that have these labels. */
 export function sumOf(counts: Counts, name: string, labels: Labels = {}): number {
   const wanted = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`);
   return Object.entries(counts)
     .filter(([series]) => series === name || series.startsWith(`${name}{`))
     .filter(([series]) => {
-      const borne = labelsOf(series);
-      return wanted.every((label) => borne.includes(label));
+      const present = labelsOf(series);
+      return wanted.every((label) => present.includes(label));
     })
     .reduce((sum, [, count]) => sum + count, 0);
 }
 
 /**
- * The least bound of a histogram, in milliseconds, within which a share of its durations lies; Infinity when that is beyond
- * the last bound, null when there are none.
+ * The least bound of a histogram, in milliseconds, within which a share of its durations lies. Infinity when that is beyond the
+ * last bound, null when there are no durations.
  */
 export function boundOf(counts: Counts, name: string, share: number): number | null {
   const total = counts[`${name}_count`] ?? 0;

@@ -1,12 +1,12 @@
 import type { Attempt, Delivery } from "./delivery.ts";
 import { nextStep } from "./retry-schedule.ts";
 
-/** A schedule has 51 at most; what replays add beyond pushes the oldest out. */
+/** A retry schedule has 51 at most. With more, by replays, the oldest are dropped. */
 const MAX_ATTEMPTS_KEPT = 60;
 
 /**
- * A delivery as it stands after an attempt. What a destination has once taken it has: a replay that comes to nothing does not make
- * that dead. `random` is in [0, 1).
+ * A delivery as it stands after an attempt. A delivery that has succeeded once does not become dead by a replay that fails.
+ * `random` is in [0, 1).
  */
 export function afterAttempt(
   delivery: Delivery,

@@ -12,17 +12,21 @@ export interface Delivery extends DeliveryKey {
   readonly status: DeliveryStatus;
   /** The latest ones, oldest first. */
   readonly attempts: readonly Attempt[];
-  /** Waits of the retry schedule that are used up. */
+  /** Steps of the retry schedule that are used up. */
   readonly step: number;
   /** Unix milliseconds; null unless pending. */
   readonly nextAttemptAt: number | null;
 }
 
 /**
- * `delivered`: any 2xx. `gone`: 410, the destination wants no more. `redirected`: 3xx, never followed. `rejected`: any other
- * answer. `timed_out`, `unreachable`: no answer. `refused`: a URL that must not be called, a secret that no key
- * opens, or another reason of the relay's own not to make the request. No attempt but the end of a pending delivery are
- * `filtered`, its destination no longer wants the event, and `removed`, its destination was removed.
+ *   delivered               any 2xx
+ *   gone                    410: the destination is disabled
+ *   redirected              3xx, never followed
+ *   rejected                any other answer
+ *   timed_out, unreachable  no answer
+ *   refused                 the relay must not make this request, or cannot: its URL, its secret
+ *   filtered                no attempt: the destination no longer wants the event
+ *   removed                 no attempt: the destination was removed
  */
 export const attemptOutcomes = [
   "delivered",
@@ -38,7 +42,7 @@ export const attemptOutcomes = [
 
 export type Outcome = (typeof attemptOutcomes)[number];
 
-/** One request to a destination, and what came of it; or why none will be made any more. */
+/** One request to a destination and its outcome; or why a delivery ended without one. */
 export interface Attempt {
   /** 1-based. Where no request was made, that of the one before; 0 when there was none. */
   readonly attempt: number;
@@ -54,7 +58,7 @@ export interface Attempt {
   readonly retryAfterSeconds: number | null;
 }
 
-/** Whether an entry stands for a request, and not for the end of a delivery without one. */
+/** Whether an entry stands for a request. */
 export function isAttempt({ outcome }: { readonly outcome: string }): boolean {
   return outcome !== "filtered" && outcome !== "removed";
 }
@@ -64,7 +68,7 @@ export function nextAttemptNumber({ attempts }: Pick<Delivery, "attempts">): num
   return (attempts.at(-1)?.attempt ?? 0) + 1;
 }
 
-/** How many deliveries stand how, for a log line. */
+/** Deliveries by status, for a log line. */
 export function countByStatus(deliveries: readonly Delivery[]): Record<DeliveryStatus, number> {
   const counts = { pending: 0, delivered: 0, dead: 0 };
   for (const { status } of deliveries) counts[status] += 1;

@@ -1,5 +1,6 @@
 import type { Attempt } from "./delivery.ts";
 import type { RelayEvent } from "./event.ts";
+import { isOnHold } from "./hold.ts";
 
 /** A destination's endpoint and what it asked for. */
 export interface Destination {
@@ -19,26 +20,26 @@ export interface Destination {
   readonly encryptedSecret: string;
   /** Secrets that are being rotated out: they sign as well, each until a time in Unix milliseconds. */
   readonly previousSecrets: readonly { readonly encrypted: string; readonly until: number }[];
-  /**
-   * Served by the retries from the first attempt on, where it holds nobody up: its last answer was slow or did not
-   * come, or it keeps failing.
-   */
+  /** Kept out of the fan-out's shared batch: its last answer was slow or timed out, or it keeps failing. */
   readonly isIsolated: boolean;
   /** Its latest attempt failed. */
   readonly isFailing: boolean;
-  /** Some attempt has succeeded; the first success counts once the cron has noted it. */
+  /** Some attempt has succeeded. The first success shows only after the cron has noted it. */
   readonly hasSucceeded: boolean;
-  /** Since when its circuit breaker is open, Unix milliseconds; null while that is closed. */
+  /** Since when its circuit is open, Unix milliseconds; null while it is closed. */
   readonly circuitOpenedAt: number | null;
-  /** Until then the retries leaves it alone, Unix milliseconds; null: it may come at any time. */
+  /** When its next drain may begin, Unix milliseconds; null: at any time. */
   readonly nextDrainAt: number | null;
-  /** It asked for less: until then nothing is attempted. Unix milliseconds; null once nothing waits any more, or with an attempt a minute after its end. */
+  /** End of its hold (src/domain/hold.ts), Unix milliseconds. Null again when what waited has gone out, or a while after its end. */
   readonly heldUntil: number | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
 
-/** Whether a destination is to get an event. */
+/**
+ * Whether a destination is to get an event. `wantsSql` in src/store/wants.ts says the same in SQL, and
+ * test/worker/store/wants.test.ts compares the two.
+ */
 export function wants(
   destination: Pick<Destination, "enabled" | "types" | "organizations">,
   event: Pick<RelayEvent, "type" | "organizationId">,
@@ -48,30 +49,41 @@ export function wants(
   );
 }
 
-/**
- * Longest attempt that may go on behind the batch in which it was begun: the platform grants 30 s, the write included.
- */
+/** The longest attempt that may go on behind its batch: the platform grants 30 s, the write included. */
 export const LONGEST_UNATTENDED_MS = 20_000;
 
-/** Whether even first attempts are for the retries. */
-export function isIsolatedFromStart(destination: Destination, now: number): boolean {
-  const { isIsolated, circuitOpenedAt, heldUntil, maxPerSecond, timeoutMs } = destination;
-  const isHeld = heldUntil !== null && now < heldUntil;
-  return isIsolated || circuitOpenedAt !== null || isHeld || maxPerSecond !== null || timeoutMs > LONGEST_UNATTENDED_MS;
+/** Whether the first attempt, too, is left to the retries. */
+export function isKeptOutOfFanOut(destination: Destination, now: number): boolean {
+  const { isIsolated, circuitOpenedAt, maxPerSecond, timeoutMs } = destination;
+  return (
+    isIsolated ||
+    circuitOpenedAt !== null ||
+    isOnHold(destination, now) ||
+    maxPerSecond !== null ||
+    timeoutMs > LONGEST_UNATTENDED_MS
+  );
 }
 
-/** An answer that takes longer is too slow for the fan-out, where others wait behind it. */
+/** A slower answer is too slow for the fan-out, where other deliveries wait behind it. */
 const SLOW_MS = 1_000;
 
-/** Whether an attempt that went so puts its destination on the lane, or leaves it there. */
+/** Whether an attempt isolates its destination. */
 export function isSlow({ outcome, durationMs }: Pick<Attempt, "outcome" | "durationMs">): boolean {
   return outcome === "timed_out" || durationMs > SLOW_MS;
 }
 
-/** A quick failure holds nobody up, and what comes next may well be taken: left to the lane it would cost two rows more. */
+/** A destination that fails slowly is left alone for so long; one that succeeds slowly gets more at once. */
+const SLOW_FAILURE_PAUSE_MS = 1_000;
+
+/** Pause before the next drain of a destination that has just let attempts run late. */
+export function slowPauseMs({ isFailing }: Pick<Destination, "isFailing">): number {
+  return isFailing ? SLOW_FAILURE_PAUSE_MS : 0;
+}
+
+/** A few quick failures delay nobody, and the next attempt may well succeed: an isolated delivery costs two rows more. */
 const PASSING_FAILURES = 2;
 
-/** Whether so many failures in a row put a destination on the lane. */
+/** Whether so many failures in a row isolate a destination. */
 export function keepsFailing(consecutiveFailures: number): boolean {
   return consecutiveFailures > PASSING_FAILURES;
 }

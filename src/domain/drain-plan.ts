@@ -1,31 +1,30 @@
 import type { Destination } from "./destination.ts";
+import { isOnHold } from "./hold.ts";
 
 /**
- * What one drain of the retries may take from a destination's waiting deliveries. `free`: any number of drains may be
- * under way at once. The others go one after another, each holding the destination's plan: `probe` while it rests, `paced`
- * by its `max_per_second`, `recovering` when it has just come back, or asked for less, and all that it is owed comes out at
- * once.
+ * What one drain may take from a destination's pending deliveries, by the state of the destination:
+ *
+ *   free        any number of drains at once
+ *   probe       its circuit is open: a single delivery
+ *   paced       it has a `max_per_second`
+ *   recovering  its circuit has just closed, or its hold has just ended, and all that has waited is due
+ *
+ * All but `free` are exclusive: they follow one another, and each holds the destination under its lease.
  */
 export type DrainPlan =
   | { readonly kind: "free" | "probe"; readonly limit: number }
+  /** `gapMs`: least wait between its end and the next drain. */
   | { readonly kind: "paced" | "recovering"; readonly limit: number; readonly gapMs: number };
 
-/**
- * How long a drain's claims and its turn are its own. Longer than a drain can take; short, because what a dead consumer
- * had claimed waits for its end.
- */
-export const LEASE_MS = 60_000;
-
-/** A page fits into a drain of a few seconds. */
+/** A drain takes a few seconds for so many. */
 const PAGE = 100;
 
 /** As many as may be in flight: a destination that does not answer quickly lets no more begin. */
 const ISOLATED_PAGE = 5;
 
-/** Deliveries a second to a destination that has just come back. */
 const RECOVERING_PER_SECOND = 50;
 
-/** The turn that is due at `now`; null when none is. `gapMs` is the least wait between its end and the next plan. */
+/** The drain that may begin at `now`; null when none may. */
 export function planDrain(
   destination: Pick<
     Destination,
@@ -35,7 +34,7 @@ export function planDrain(
 ): DrainPlan | null {
   const { enabled, isIsolated, maxPerSecond, circuitOpenedAt, nextDrainAt, heldUntil } = destination;
   if (!enabled || (nextDrainAt !== null && now < nextDrainAt)) return null;
-  if (heldUntil !== null && now < heldUntil) return null;
+  if (isOnHold(destination, now)) return null;
   if (circuitOpenedAt !== null) return { kind: "probe", limit: 1 };
   const page = isIsolated ? ISOLATED_PAGE : PAGE;
   if (maxPerSecond !== null) return atRate("paced", maxPerSecond, page);
@@ -43,8 +42,12 @@ export function planDrain(
   return { kind: "free", limit: page };
 }
 
+export function isExclusive({ kind }: DrainPlan): boolean {
+  return kind !== "free";
+}
+
 function atRate(kind: "paced" | "recovering", perSecond: number, page: number): DrainPlan {
-  // Whole ones: two and a half a second would be four in some.
+  // Two and a half a second would be three in some seconds.
   const whole = perSecond < 1 ? perSecond : Math.floor(perSecond);
   const limit = Math.min(page, Math.max(1, whole));
   return { kind, limit, gapMs: Math.ceil((limit / whole) * 1000) };
@@ -52,48 +55,48 @@ function atRate(kind: "paced" | "recovering", perSecond: number, page: number): 
 
 /** What a drain found and did. */
 export interface DrainResult {
-  /** Deliveries that it claimed, … */
+  /** Deliveries that it claimed to attempt them. */
   readonly claimed: number;
-  /** Whether it took as many as its turn allows, with those that had only to be ended. */
-  readonly isFull: boolean;
-  /** … and of the claimed, attempts that it began. */
+  /** Attempts that it began. */
   readonly begun: number;
-  /** Whether it put off others, for which a message has been sent. */
+  /** Whether it took as many as its plan allows, those included that had only to be ended. */
+  readonly isFull: boolean;
+  /** Whether it put off some of the claimed: a message has been sent for these. */
   readonly hasPutOff: boolean;
-  /** When the next of the destination's other deliveries is due, Unix milliseconds; null when none waits. */
+  /** When the next of the destination's other deliveries is due, Unix milliseconds; null: none is pending. */
   readonly nextDueAt: number | null;
-  /** Rest of a destination that was slow. */
-  readonly restMs: number;
-}
-
-/** What is to follow a drain. */
-export interface AfterDrain {
-  /** Whether the turn that it holds is given back. */
-  readonly endsDrain: boolean;
-  /** When the next turn may begin, Unix milliseconds; null: at any time. */
-  readonly nextDrainAt: number | null;
-  /** When a message must drain the lane, Unix milliseconds; null: others will. */
-  readonly drainAt: number | null;
+  /** How long to leave a slow destination alone. */
+  readonly slowPauseMs: number;
 }
 
 /**
- * What follows a drain: one message at most, or they would multiply. Each delivery has one for its own time, so only what is
- * due already calls for another. But a plan's end always does: the messages that came while it was held, or come before the
- * next one may begin, find nothing to do.
+ * What follows a drain. `at` is when a drain message must arrive, in Unix milliseconds.
+ *
+ *   nothing  other messages bring what is pending
+ *   drain    a message
+ *   release  the destination is released for the next exclusive drain, from `nextDrainAt` on (null: at any time), and a message
  */
-export function afterDrain(plan: DrainPlan, drained: DrainResult, now: number): AfterDrain {
-  const { claimed, begun, hasPutOff, nextDueAt, restMs } = drained;
+export type AfterDrain =
+  | { readonly next: "nothing" }
+  | { readonly next: "drain"; readonly at: number }
+  | { readonly next: "release"; readonly nextDrainAt: number | null; readonly at: number };
+
+/**
+ * One message at most follows a drain, or they would multiply. Each delivery has one for its own time, so only what is already
+ * due calls for another. The end of an exclusive drain always does: messages that arrived during it, or that arrive before
+ * the next one may begin, have no effect.
+ */
+export function afterDrain(plan: DrainPlan, result: DrainResult, now: number): AfterDrain {
+  const { claimed, begun, isFull, hasPutOff, nextDueAt, slowPauseMs } = result;
   if (plan.kind === "probe" && claimed > 0) {
-    // What came of it decides over the next one; if nothing did, it has yet to be made.
-    return begun > 0
-      ? { endsDrain: false, nextDrainAt: null, drainAt: null }
-      : { endsDrain: true, nextDrainAt: now, drainAt: now };
+    // The probe's outcome decides over the next drain. A probe that was not begun is made again.
+    return begun > 0 ? { next: "nothing" } : { next: "release", nextDrainAt: now, at: now };
   }
   if ((plan.kind === "paced" || plan.kind === "recovering") && claimed > 0) {
-    const isRecovered = plan.kind === "recovering" && !drained.isFull;
-    const nextDrainAt = isRecovered ? null : now + plan.gapMs;
-    return { endsDrain: true, nextDrainAt, drainAt: Math.max(nextDrainAt ?? now, now + restMs) };
+    const hasRecovered = plan.kind === "recovering" && !isFull;
+    const nextDrainAt = hasRecovered ? null : now + plan.gapMs;
+    return { next: "release", nextDrainAt, at: Math.max(nextDrainAt ?? now, now + slowPauseMs) };
   }
   const isMoreDue = nextDueAt !== null && nextDueAt <= now && !hasPutOff;
-  return { endsDrain: false, nextDrainAt: null, drainAt: isMoreDue ? now + restMs : null };
+  return isMoreDue ? { next: "drain", at: now + slowPauseMs } : { next: "nothing" };
 }

@@ -16,15 +16,15 @@ export interface RelayEvent {
   /** Unix milliseconds. */
   readonly receivedAt: number;
   readonly contentType: string | null;
-  /** How the body is encoded, as its sender says: the relay never decodes it. Goes out with it. */
+  /** As the sender says. The relay never decodes the body, so the header goes out with it. */
   readonly contentEncoding: string | null;
-  /** Released from quarantine though nobody could read it: then there is no envelope, and `body` is base64. */
+  /** Released from quarantine though it cannot be read: there is no envelope, and `body` is base64. */
   readonly isUnreadable: boolean;
   /** The request body. Only valid UTF-8 is readable, so text and bytes convert into each other without loss. */
   readonly body: string;
 }
 
-/** What a body does not say of its event. */
+/** What the body does not say about its event. */
 export type About = Pick<RelayEvent, "source" | "contentType" | "contentEncoding" | "receivedAt">;
 
 /** The request body, byte for byte. */
@@ -32,16 +32,13 @@ export function bodyBytes({ isUnreadable, body }: Pick<RelayEvent, "isUnreadable
   return isUnreadable ? Uint8Array.fromBase64(body) : new TextEncoder().encode(body);
 }
 
-/** How the id of an event begins that `qonto reconcile` has made up for one that never came. */
+/** Beginning of the id that `qonto reconcile` gives to an event that Qonto never sent. */
 export const RECONCILED_PREFIX = "reconciled_";
 
-/**
- * Whether an event was made up from what Qonto's API lists. Its id says so: unlike a header, that is under the signature,
- * and stays with the event wherever it is kept, queued, released or replayed, at no cost.
- */
+/** Whether an event was made from what Qonto's API lists. Its id says so, because that is signed and stays with the event. */
 export function isReconciled({ id }: Pick<RelayEvent, "id">): boolean {
   return id.startsWith(RECONCILED_PREFIX);
 }
 
-/** `pending` owes a delivery, `settled` owes none, `unmatched` was wanted by nobody. */
+/** `pending`: some delivery is. `settled`: none is. `unmatched`: it has no recipients. */
 export type EventState = "pending" | "settled" | "unmatched";

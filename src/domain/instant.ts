@@ -8,14 +8,14 @@ export interface Instant {
 
 /** `2026-11-29`, or `20261129`. */
 const isoDate = /(?<year>\d{4})(?<dash>-?)(?<month>\d\d)\k<dash>(?<day>\d\d)/;
-/** `Sun, 29 Nov 2026` (RFC 5322, RFC 9110). Its weekday says nothing that the date does not. */
+/** `Sun, 29 Nov 2026` (RFC 5322, RFC 9110). The weekday is not checked. */
 const namedDate = /(?:[a-z]{3}, ?)?(?<day>\d\d?) (?<month>[a-z]{3}) (?<year>\d{4})/;
 /** `10:05:00.5+01:00`, `10:05 UTC`, `100500Z`, `10`. */
 const time =
   /(?<hour>\d\d)(?:(?<colon>:?)(?<minute>\d\d)(?:\k<colon>(?<second>\d\d))?(?:[.,](?<fraction>\d+))?)?(?: ?(?<zone>z|utc?|gmt|[+-]\d\d(?::?\d\d)?))?/;
 const isoPattern = new RegExp(`^${isoDate.source}(?:[t ]${time.source})?$`, "i");
 const namedPattern = new RegExp(`^${namedDate.source} ${time.source}$`, "i");
-/** Seconds of 9 or 10 digits, milliseconds of 12 or 13: 1973 to 2286. Other numbers are rather years, days, counters. */
+/** Seconds of 9 or 10 digits, milliseconds of 12 or 13: 1973 to 2286. Other numbers are more likely years, days or counters. */
 const unixPattern = /^(?<seconds>\d{9,10})(?:(?<milliseconds>\d{3})|\.(?<fraction>\d+))?$/;
 
 const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -24,9 +24,9 @@ const SECONDS_FROM_YEAR_0_TO_1970 = 62_167_219_200;
 const LAST_SECOND_OF_YEAR_9999 = 253_402_300_799;
 
 /**
- * Reads an ISO 8601 date or date-time (also as Ruby and SQL write it: blanks for `T` and before the zone), the date of an
- * HTTP header, and Unix seconds or milliseconds. Without a zone it is UTC. Returns null for anything that names no
- * instant: Qonto's own examples hold `2022-11-31`.
+ * Reads an ISO 8601 date or date-time (also as Ruby and SQL write it: blanks for `T` and before the zone), the date of an HTTP
+ * header, and Unix seconds or milliseconds. Without a zone it is UTC. Returns null for anything else: Qonto's own examples have
+ * `2022-11-31`.
  */
 export function parseInstant(value: unknown): Instant | null {
   if (typeof value !== "string") return readUnix(numberText(value));
@@ -35,7 +35,7 @@ export function parseInstant(value: unknown): Instant | null {
   return parts === undefined ? readUnix(text) : readParts(parts);
 }
 
-/** Of a number, also of one that stands for its own text; empty for anything else. */
+/** The text of a number, also of a raw JSON number; empty for anything else. */
 function numberText(value: unknown): string {
   if (JSON.isRawJSON(value)) return String(Number(JSON.stringify(value)));
   return typeof value === "number" ? String(value) : "";
@@ -79,21 +79,21 @@ function zoneOffsetSeconds(zone: string): number | null {
 }
 
 /**
- * `23:59:60` at the end of a month in UTC, where leap seconds are: the last nanosecond before `next`, so that it comes
- * after the second before it and before the one behind it. Unix time has no place of its own for it.
+ * `23:59:60` at the end of a month in UTC, where leap seconds are. Unix time has no leap seconds, so it becomes the last
+ * nanosecond before `next`, and sorts between its neighbours.
  */
 function readLeapSecond(next: number): Instant | null {
   return toInstant(next, "")?.iso.endsWith("-01T00:00:00Z") ? toInstant(next - 1, "999999999") : null;
 }
 
-/** A fraction behind minutes is one of a minute. */
+/** A fraction after the minutes is one of a minute. */
 function readPartOfMinute(seconds: number, fraction: string): Instant | null {
   const nanoseconds = Number(fraction.slice(0, 9).padEnd(9, "0")) * 60;
   const rest = String(nanoseconds % 1e9).padStart(9, "0");
   return toInstant(seconds + Math.floor(nanoseconds / 1e9), rest.replace(/0+$/, ""));
 }
 
-/** Null outside of the years that `iso` has digits for. */
+/** Null outside of the years 0000 to 9999. */
 function toInstant(seconds: number, fraction: string): Instant | null {
   if (seconds < -SECONDS_FROM_YEAR_0_TO_1970 || seconds > LAST_SECOND_OF_YEAR_9999) return null;
   const whole = new Date(seconds * 1000).toISOString().replace(".000Z", "");

@@ -1,26 +1,45 @@
-/** How long a message may be on its way before a duplicate or the cron sends another. */
+/**
+ * A lease keeps work with one consumer until an instant, in Unix milliseconds. It is short, because the work of a consumer
+ * that died waits for its end, and longer than the work takes.
+ */
+
+/** How long a message may take to be handled before a duplicate or the cron sends another. */
 export const MESSAGE_PATIENCE_MS = 30_000;
 
-/** Longer than first attempts and the writes around them take; short, because a dead consumer's events wait for its end. */
-const CLAIM_MS = 45_000;
+const FAN_OUT_LEASE_MS = 45_000;
+const FAN_OUT_NEEDS_MS = 20_000;
 
-/** What a lease must still have before it for first attempts to begin under it. */
-const NEEDED_MS = 20_000;
+/** A drain's lease on the deliveries that it claims and, if no other may drain meanwhile, on its destination. */
+export const DRAIN_LEASE_MS = 60_000;
+const DRAIN_NEEDS_MS = 50_000;
 
-/**
- * The first attempts at an event are for one consumer at a time, under a lease. The first is that with which the event is
- * recorded: anyone gets the message that its receiver sends has it until the message counts as lost. Unix milliseconds.
- */
+const LATE_ATTEMPT_LEASE_MS = 45_000;
+
+/** An event is recorded with this lease: the consumer of the message that its receiver sends needs no claim of its own. */
 export function firstLease(receivedAt: number): number {
   return receivedAt + MESSAGE_PATIENCE_MS;
 }
 
-/** The end of a lease that a consumer claims. */
-export function claimedLease(now: number): number {
-  return now + CLAIM_MS;
+/** The lease with which a fan-out claims events. */
+export function fanOutLease(now: number): number {
+  return now + FAN_OUT_LEASE_MS;
 }
 
-/** Whether first attempts may begin under a lease; a D1 or a queue that stalled may have used it up. */
-export function isLongEnough(leaseUntil: number, now: number): boolean {
-  return now <= leaseUntil - NEEDED_MS;
+/** Whether a lease leaves the time for first attempts; a D1 or a queue that stalled may have used it up. */
+export function isEnoughForFanOut(leaseUntil: number, now: number): boolean {
+  return now <= leaseUntil - FAN_OUT_NEEDS_MS;
+}
+
+export function drainLease(now: number): number {
+  return now + DRAIN_LEASE_MS;
+}
+
+/** Whether a lease leaves the time for a drain's attempts. */
+export function isEnoughForDrain(leaseUntil: number, now: number): boolean {
+  return now <= leaseUntil - DRAIN_NEEDS_MS;
+}
+
+/** A late attempt has ended by then, or its consumer has died: then the delivery is due again. */
+export function lateAttemptLease(now: number): number {
+  return now + LATE_ATTEMPT_LEASE_MS;
 }

@@ -1,9 +1,9 @@
-/** Deliveries of one destination, counted from what events owe and, by itself, from what became of it. */
+/** The deliveries to one destination, counted twice: from the events' recipients, and from how the deliveries stand. */
 export interface Account {
   readonly destinationId: string;
-  /** Deliveries that events say they owe it. */
+  /** Deliveries by the events' recipients. */
   readonly expected: number;
-  /** Of these, the ones that nobody has written down yet: their first attempt is on its way. */
+  /** Those of them that nothing is recorded of: their first attempt has no outcome yet. */
   readonly unwritten: number;
   readonly delivered: number;
   readonly pending: number;
@@ -11,19 +11,28 @@ export interface Account {
 }
 
 export interface Ledger {
-  /** Every authentic event that was kept, released ones once. */
+  /** Every authentic event that was kept. A released one counts once. */
   readonly received: number;
   readonly settled: number;
   readonly pending: number;
   readonly unmatched: number;
   readonly quarantined: number;
-  /** Times that an event came again; `conflicts`: with another body. */
   readonly duplicates: number;
+  /** Duplicates with another body. */
   readonly conflicts: number;
-  /** Of those that were recorded, the ones that reconciliation has made up. */
+  /** Recorded events that reconciliation has made. */
   readonly reconciled: number;
   readonly accounts: readonly Account[];
 }
+
+/** Unix milliseconds: `since` inclusive, `until` exclusive. */
+export interface Span {
+  readonly since: number;
+  readonly until: number;
+}
+
+/** Ledgers by the hour of the events' receipt. An hour without events has none. */
+export type LedgerByHour = ReadonlyMap<number, Ledger>;
 
 export const emptyLedger: Ledger = {
   received: 0,
@@ -41,7 +50,7 @@ export function emptyAccount(destinationId: string): Account {
   return { destinationId, expected: 0, unwritten: 0, delivered: 0, pending: 0, dead: 0 };
 }
 
-/** The sum of two ledgers, which have no event in common; each destination has one account in it. */
+/** The sum of two ledgers that have no event in common. Each destination has one account in it. */
 export function addLedgers(one: Ledger, other: Ledger): Ledger {
   const byDestination = Map.groupBy([...one.accounts, ...other.accounts], ({ destinationId }) => destinationId);
   return {
@@ -70,7 +79,7 @@ function addAccounts(one: Account, other: Account): Account {
   };
 }
 
-/** Whether every event is in exactly one state, and every delivery that is owed is delivered, pending or dead. */
+/** Whether every event is in exactly one state, and every expected delivery is delivered, pending, dead or unwritten. */
 export function isBalanced({ received, settled, pending, unmatched, quarantined, accounts }: Ledger): boolean {
   return (
     received === settled + pending + unmatched + quarantined &&
@@ -80,7 +89,7 @@ export function isBalanced({ received, settled, pending, unmatched, quarantined,
   );
 }
 
-/** Whether nothing of it is pending, on either side of the accounts, and it balances. */
+/** Whether it balances and nothing is pending or unwritten. */
 export function isSettled(ledger: Ledger): boolean {
   const { pending, accounts } = ledger;
   return (

@@ -1,10 +1,13 @@
 /**
- * What a destination is to get again of its past. `failed`: its dead deliveries. `missing`: events that it wants and has
- * never been owed, for it did not exist or was disabled. `all`: these, and also what it already has.
+ * What a destination gets.
+ *
+ *   failed   its dead deliveries
+ *   missing  events that it wants and is no recipient of, because it did not exist then or was disabled
+ *   all      these, and what it already has
  */
 type Which = "failed" | "missing" | "all";
 
-/** A destination that is being filled with its past. Times are Unix milliseconds. */
+/** A replay of past events to a destination. Times are Unix milliseconds. */
 export interface Replay {
   readonly id: string;
   readonly destinationId: string;

@@ -10,14 +10,14 @@ const dateForms = [
   `^${WEEKDAY} +${MONTH} +(?<day>\\d{1,2}) +${TIME} +(?<year>\\d{4})$`,
 ].map((form) => new RegExp(form, "i"));
 
-/** Of a header whose lines were joined by commas; the comma behind a weekday belongs to its date. */
+/** Members of a header whose lines were joined by commas. The comma after a weekday belongs to its date. */
 const members = new RegExp(`\\s*(?:${WEEKDAY}[a-z]*,)?[^,]+`, "gi");
 
 const YEARS_AHEAD = 50;
 
 /**
- * Reads `Retry-After` (RFC 9110, 10.2.3) as seconds from `nowMs`: seconds, also with decimals, or an HTTP date. Of several
- * values the longest counts; what is none of these is left out. Null: it asks for nothing.
+ * Reads `Retry-After` (RFC 9110, 10.2.3) as seconds from `nowMs`: seconds, also with decimals, or an HTTP date. The longest of
+ * several values counts, and any other text is ignored. Null: no value can be read.
  */
 export function parseRetryAfter(header: string | null, nowMs: number): number | null {
   const waits = (header?.match(members) ?? [])
@@ -27,7 +27,7 @@ export function parseRetryAfter(header: string | null, nowMs: number): number | 
 }
 
 function parseMember(text: string, nowMs: number): number | null {
-  // Hundreds of digits would be Infinity, which JSON does not know.
+  // Hundreds of digits would be Infinity, which JSON does not have.
   if (/^\d+(?:\.\d+)?$/.test(text)) return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
   const at = parseHttpDate(text, nowMs);
   return at === null ? null : Math.max(0, (at - nowMs) / 1000);
@@ -41,7 +41,7 @@ function parseHttpDate(text: string, nowMs: number): number | null {
   const toInstant = (fullYear: number) =>
     Date.UTC(fullYear, MONTHS.indexOf(month.toLowerCase()), Number(day), Number(hour), Number(minute), Number(second));
   const at = year.length === 2 ? nearestCentury(Number(year), toInstant, nowMs) : toInstant(Number(year));
-  // Date.UTC counts on: the 30th of February would be a day of March. A leap second is one.
+  // Date.UTC turns 30 February into a day of March. A leap second is the first second of the next day.
   const isReal = new Date(at).getUTCDate() === Number(day) || Number(second) === 60;
   return isReal && Number(hour) < 24 && Number(minute) < 60 && Number(second) <= 60 ? at : null;
 }

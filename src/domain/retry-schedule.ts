@@ -11,14 +11,14 @@ const MAX_DELAY_SECONDS = 86_400;
 /** Spreads the deliveries that failed together. */
 const JITTER = 0.1;
 
-/** What follows an attempt: the delivery's status and, while it is pending, the wait before the next one. */
+/** What follows an attempt: the delivery's status and, while it is pending, the delay of the next attempt. */
 export type NextStep =
   | { readonly status: Exclude<DeliveryStatus, "pending"> }
   | { readonly status: "pending"; readonly delaySeconds: number };
 
 /**
- * Decides what follows an attempt; `step` is the number of the schedule's waits that are used up. A `Retry-After` can
- * lengthen a wait, never shorten it. Waits are whole seconds, as a queue's delays are. `random` is in [0, 1).
+ * Decides what follows an attempt; `step` is the number of the schedule's steps that are used up. A `Retry-After` can
+ * lengthen a delay, never shorten it. Delays are whole seconds, as those of a queue. `random` is in [0, 1).
  */
 export function nextStep(
   { outcome, retryAfterSeconds }: Pick<Attempt, "outcome" | "retryAfterSeconds">,
@@ -35,11 +35,11 @@ export function nextStep(
   };
 }
 
-/** A resting destination holds its deliveries at least this long, however short its retry schedule; so does one that comes and goes. */
-export const SHORTEST_HOLD_SECONDS = 3 * 86_400;
+/** Also of a destination with a short retry schedule, and of one whose circuit opens and closes again and again. */
+export const MIN_LIFETIME_SECONDS = 3 * 86_400;
 
-/** How long a resting destination holds a delivery before that ends as dead: as long as its retry schedule would have taken. */
-export function holdSeconds(schedule: readonly number[] | null): number {
+/** How long a delivery stays pending behind an open circuit, before it ends as dead: as long as its retry schedule takes. */
+export function lifetimeSeconds(schedule: readonly number[] | null): number {
   const scheduleSeconds = (schedule ?? defaultRetryScheduleSeconds).reduce((sum, seconds) => sum + seconds, 0);
-  return Math.max(scheduleSeconds, SHORTEST_HOLD_SECONDS);
+  return Math.max(scheduleSeconds, MIN_LIFETIME_SECONDS);
 }

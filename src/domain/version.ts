@@ -2,22 +2,22 @@ import type { Instant } from "./instant.ts";
 
 /** What decides which of two events of one resource is the newer. */
 export interface VersionParts {
-  /** When the resource came to be as the event shows it. */
+  /** When the resource got the state that the event shows. */
   readonly versionAt: Instant | null;
   /** When Qonto made the event. */
   readonly createdAt: Instant | null;
-  /** Place of what happened in the resource's life. */
+  /** Place of the event's name in the lifecycle of the resource. */
   readonly lifecycleRank: number;
   readonly eventId: string;
 }
 
-/** An instant that nobody knows is older than every known one: `-` sorts before all digits. */
+/** An unknown instant is older than every known one: `-` sorts before all digits. */
 const UNKNOWN = "-";
 
 /**
- * One text that sorts as the version rule says: version instant, then `created_at`, then lifecycle rank, then event id.
- * Being a total order over events, it makes the latest state independent of the order of arrival; being text, it is
- * compared by SQLite (binary collation) exactly as by JavaScript.
+ * A text that sorts by the version rule: version instant, then `created_at`, then lifecycle rank, then event id. The order is
+ * total, so the latest state does not depend on the order of arrival. SQLite (binary collation) and JavaScript compare texts
+ * alike.
  */
 export function versionKey({ versionAt, createdAt, lifecycleRank, eventId }: VersionParts): string {
   return [

@@ -3,16 +3,16 @@ import type { CarriedEvent, EventsMessage } from "../messages.ts";
 /** A message of the events queue. */
 export interface Arrived {
   readonly content: EventsMessage;
-  /** Otherwise the consumer that had it before may still be at work. */
+  /** Otherwise the consumer of an earlier try may still be at work. */
   readonly isFirstTry: boolean;
 }
 
-/** An event of which there are messages in a batch. */
+/** An event that messages of a batch name. */
 export interface Arrival {
   readonly id: string;
-  /** Ends of the leases that its messages may hold, Unix milliseconds: one of them, if any, is that with which it was recorded. */
+  /** Ends of the leases that its messages name, Unix milliseconds. One at most is the lease with which it was recorded. */
   readonly leases: readonly number[];
-  /** What a message carries of it; null: D1 has it. */
+  /** Null: D1 has it. */
   readonly carried: CarriedEvent | null;
 }
 

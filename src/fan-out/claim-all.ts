@@ -1,27 +1,41 @@
 import type { Database } from "../store/database.ts";
 import type { Destination } from "../domain/destination.ts";
-import { claimedLease, isLongEnough } from "../domain/lease.ts";
+import { fanOutLease, isEnoughForFanOut } from "../domain/lease.ts";
 import type { World } from "../platform/world.ts";
-import { type Claim, type ClaimOutcome, claimEvents } from "../store/claims.ts";
+import { type Claim, claimEvents } from "../store/claims.ts";
 import { recordClaimedEvents } from "../store/events.ts";
 import type { LoadedEvent } from "./load-batch.ts";
 import { projectState } from "./project-state.ts";
 import { type MessageVerdict, SHORTLY } from "./verdict.ts";
 
-/** An event to handle, and who is to get it. */
+/** An event to handle, and its recipients. */
 export interface Claimable extends LoadedEvent {
-  readonly wantedBy: readonly Destination[];
+  readonly recipients: readonly Destination[];
 }
 
-/** What is this consumer's to handle, and what is to become of the messages of the rest, by event id. */
+/**
+ * Whose an event is, and what becomes of its message:
+ *
+ *   mine      this consumer makes the first attempts    acknowledged when they are recorded
+ *   busy      another consumer's lease runs             repeated after it, in case that consumer has died
+ *   free      the lease is nearly over, or another
+ *             consumer is just writing the row          repeated shortly
+ *   finished  nothing is left to do                     acknowledged
+ */
+interface Standing {
+  readonly state: "mine" | "busy" | "free" | "finished";
+  readonly claimable: Claimable;
+  /** Of mine or busy, Unix milliseconds. */
+  readonly leaseUntil: number;
+}
+
 export interface Claimed {
-  readonly claimed: readonly Claimable[];
+  readonly mine: readonly Claimable[];
   /** When the first of their leases ends, Unix milliseconds. */
   readonly leaseUntil: number;
+  /** On the messages of all, by event id. */
   readonly verdicts: ReadonlyMap<string, MessageVerdict>;
 }
-
-type Won = Omit<Extract<ClaimOutcome, { readonly state: "claimed" }>, "state">;
 
 interface Claiming {
   readonly db: Database;
@@ -29,84 +43,109 @@ interface Claiming {
 }
 
 /**
- * Makes sure that nobody else handles the events of a batch: those are held by the lease with which they were recorded, the
- * others are claimed. One case slips through, the very same message twice and in the hands of two consumers at the same
- * moment: then a destination gets the event twice, under one `webhook-id`. A claim would tell, for a row written for each event.
+ * Makes sure that nobody else handles the events of a batch. An event whose own message is at hand is mine by the lease with
+ * which it was recorded; the others are claimed. One case slips through: the very same message twice, with two consumers at
+ * the same moment. Then destinations get the event twice, under one `webhook-id`; a claim would prevent that, for one more
+ * row for each event.
  */
 export async function claimAll(claimables: readonly Claimable[], { db, world }: Claiming): Promise<Claimed> {
+  const startedAt = world.now();
+  const own = claimables.flatMap((claimable): Standing[] => {
+    const leaseUntil = ownLease(claimable, startedAt);
+    return leaseUntil === null ? [] : [{ state: "mine", claimable, leaseUntil }];
+  });
+  const ownIds = new Set(own.map(({ claimable }) => claimable.event.id));
+  const claimed = await claim(
+    claimables.filter(({ event }) => !ownIds.has(event.id)),
+    { db, world },
+  );
+
   const now = world.now();
-  const { held = [], open = [] } = Object.groupBy(claimables, (one) => (isHeld(one, now) ? "held" : "open"));
-  const { claimed, leaseUntil, verdicts } = await claimOpen(open, { db, world });
-  // The claim of the others may have taken its time.
-  const { still = [], spent = [] } = Object.groupBy(held, (one) => (isHeld(one, world.now()) ? "still" : "spent"));
+  const standings = [...own, ...claimed].map((standing) => unlessLeaseIsOver(standing, now));
+  const mine = standings.filter(({ state }) => state === "mine");
   return {
-    claimed: [...still, ...claimed],
-    leaseUntil: Math.min(leaseUntil, ...still.map(({ lease }) => lease?.until ?? leaseUntil)),
-    verdicts: new Map([...verdicts, ...spent.map(({ event }) => [event.id, SHORTLY] as const)]),
+    mine: mine.map(({ claimable }) => claimable),
+    leaseUntil: Math.min(...mine.map(({ leaseUntil }) => leaseUntil)),
+    verdicts: new Map(standings.map((one) => [one.claimable.event.id, verdictOn(one, now)])),
   };
 }
 
-/** If destinations have come or gone since the event was recorded, it is claimed, for its recipients to be found again. */
-function isHeld({ lease, wantedBy }: Claimable, now: number): boolean {
-  if (lease === null || lease.recipients === null || !isLongEnough(lease.until, now)) return false;
-  return new Set(lease.recipients).symmetricDifference(new Set(wantedBy.map(({ id }) => id))).size === 0;
+/**
+ * The end of the lease with which an event was recorded, if that leaves enough time. An event whose recipients have changed
+ * since is claimed, which records them again.
+ */
+function ownLease({ lease, recipients }: Claimable, now: number): number | null {
+  if (lease === null || lease.recipients === null || !isEnoughForFanOut(lease.until, now)) return null;
+  const changed = new Set(lease.recipients).symmetricDifference(new Set(recipients.map(({ id }) => id)));
+  return changed.size === 0 ? lease.until : null;
 }
 
-/** Claims what is free, and writes down what only the queue has taken so far. */
-async function claimOpen(claimables: readonly Claimable[], { db, world }: Claiming): Promise<Claimed> {
+/** Claims events, and records those that only the queue has. */
+async function claim(claimables: readonly Claimable[], { db, world }: Claiming): Promise<Standing[]> {
+  if (claimables.length === 0) return [];
   const now = world.now();
-  const claimedUntil = claimedLease(now);
-  if (claimables.length === 0) return { claimed: [], leaseUntil: claimedUntil, verdicts: new Map() };
+  const leaseUntil = fanOutLease(now);
   const outcomes = await claimEvents(db, claimables.map(toClaim), {
     now,
-    claimedUntil,
+    claimedUntil: leaseUntil,
     also: projectState(db, claimables),
   });
   const missing = claimables.filter(({ event }) => !outcomes.has(event.id));
-  const written = await recordClaimedEvents(
+  const recorded = await recordClaimedEvents(
     db,
-    // Queued now, as far as D1 can tell: its message is at hand.
+    // Queued now, as far as D1 can tell: the message is at hand.
     missing.map((one) => ({ event: { ...one.event, receivedAt: now }, recipients: toClaim(one).recipients })),
-    { claimedUntil, also: projectState(db, missing) },
+    { claimedUntil: leaseUntil, also: projectState(db, missing) },
   );
-
-  const claimed: Claimable[] = [];
-  const verdicts = new Map<string, MessageVerdict>();
-  // A D1 that stalled may have used up the lease: then the next message about the event has better use of it.
-  const isSpent = !isLongEnough(claimedUntil, world.now());
-  for (const claimable of claimables) {
-    const { event } = claimable;
-    const outcome = outcomes.get(event.id);
-    const writtenAt = written.get(event.id);
-    if (isSpent) verdicts.set(event.id, SHORTLY);
-    else if (writtenAt !== undefined) claimed.push(asClaimed(claimable, { receivedAt: writtenAt, given: [] }));
-    else if (outcome?.state !== "claimed") verdicts.set(event.id, verdictOn(outcome, now));
-    else claimed.push(asClaimed(claimable, outcome));
-  }
-  return { claimed, leaseUntil: claimedUntil, verdicts };
+  return claimables.map((claimable): Standing => {
+    const { id } = claimable.event;
+    const receivedAt = recorded.get(id);
+    if (receivedAt !== undefined) {
+      return { state: "mine", claimable: asClaimed(claimable, receivedAt, []), leaseUntil };
+    }
+    const outcome = outcomes.get(id);
+    switch (outcome?.state) {
+      case "mine":
+        return { state: "mine", claimable: asClaimed(claimable, outcome.receivedAt, outcome.withDelivery), leaseUntil };
+      case "busy":
+        return { state: "busy", claimable, leaseUntil: outcome.claimedUntil };
+      case "finished":
+        return { state: "finished", claimable, leaseUntil: 0 };
+      case undefined:
+        return { state: "free", claimable, leaseUntil: 0 };
+    }
+  });
 }
 
-/** The row's time of receipt counts: it is that of its recording, and may have come by another request than the message. */
-function asClaimed({ event, wantedBy, ...rest }: Claimable, { receivedAt, given }: Won): Claimable {
-  return { ...rest, event: { ...event, receivedAt }, wantedBy: wantedBy.filter(({ id }) => !given.includes(id)) };
+/** The event gets the time of receipt of its row. Destinations that have a delivery already get no first attempt. */
+function asClaimed(claimable: Claimable, receivedAt: number, withDelivery: readonly string[]): Claimable {
+  const recipients = claimable.recipients.filter(({ id }) => !withDelivery.includes(id));
+  return { ...claimable, event: { ...claimable.event, receivedAt }, recipients };
 }
 
-function toClaim({ event, isCarried, lease, wantedBy }: Claimable): Claim {
+function toClaim({ event, isCarried, lease, recipients }: Claimable): Claim {
   return {
     id: event.id,
-    recipients: wantedBy.map(({ id }) => id),
+    recipients: recipients.map(({ id }) => id),
     until: lease?.until ?? null,
     body: isCarried ? event.body : null,
   };
 }
 
-/**
- * A busy event's message stays, for should that consumer die, nothing else would bring the event back as soon. One that is
- * not claimed though its lease is over has come to nothing too often: the cron brings it back, once in a while.
- */
-function verdictOn(outcome: ClaimOutcome | undefined, now: number): MessageVerdict {
-  if (outcome?.state === "finished") return "done";
-  if (outcome?.state !== "busy") return SHORTLY;
-  if (outcome.claimedUntil <= now) return "done";
-  return { againInSeconds: Math.ceil((outcome.claimedUntil - now) / 1000) + 1 };
+/** A D1 that stalled may have used up a lease: then the event is left to its next message. */
+function unlessLeaseIsOver(standing: Standing, now: number): Standing {
+  const isOver = standing.state === "mine" && !isEnoughForFanOut(standing.leaseUntil, now);
+  return isOver ? { ...standing, state: "free" } : standing;
+}
+
+function verdictOn({ state, leaseUntil }: Standing, now: number): MessageVerdict {
+  switch (state) {
+    case "mine":
+    case "finished":
+      return "done";
+    case "busy":
+      return { againInSeconds: Math.max(0, Math.ceil((leaseUntil - now) / 1000)) + 1 };
+    case "free":
+      return SHORTLY;
+  }
 }

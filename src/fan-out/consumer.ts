@@ -6,10 +6,7 @@ import { type Arrived, collectArrivals } from "./arrivals.ts";
 import { type FanningOut, fanOut } from "./fan-out.ts";
 import { type MessageVerdict, sooner } from "./verdict.ts";
 
-/**
- * Takes a batch of the events queue. A message is acknowledged only once what it stands for is in D1; whatever goes
- * wrong before leaves it with the queue.
- */
+/** Takes a batch of the events queue. A message is acknowledged when its events are recorded and handled; until then the queue keeps it. */
 export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut): Promise<void> {
   const messages = batch.messages.map((message) => ({ message, content: parseMessage(message.body) }));
   const arrived = messages.flatMap(({ message, content }) =>
@@ -24,20 +21,23 @@ export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut)
       case "quarantine":
         decide(message, await keepUnreadable(content, fanningOut));
         break;
-      case "probe":
-        await writeCronState(fanningOut.env.DB, { probed_events: content.sent_at });
+      case "canary":
+        await writeCronState(fanningOut.env.DB, { canary_events: content.sent_at });
         message.ack();
         break;
       default:
-        logFailure("consume-events", new Error("A message that this queue does not carry"), { message_id: message.id });
+        logFailure("fan_out", new Error("This queue does not carry such messages"), {
+          message: "message.refused",
+          message_id: message.id,
+        });
         message.retry();
     }
   }
 }
 
 /**
- * Fans out the events of all messages, so many at once, and decides over each message by its events. Should one fan-out
- * fail, only those are decided over whose events were handled before it: the others come again.
+ * Fans out the events of all messages, EVENTS_AT_ONCE at a time, and decides over each message by its events. If a fan-out
+ * fails, the messages whose events were all handled before are decided over; the queue repeats the others.
  */
 async function fanOutAll(
   arrived: readonly (Arrived & { readonly message: Message })[],
@@ -64,7 +64,7 @@ function decide(message: Message, verdict: MessageVerdict): void {
   else message.retry({ delaySeconds: verdict.againInSeconds });
 }
 
-/** Room for what has been acknowledged comes with time: by hand, or by age. In all its tries it waits most of a day. */
+/** A full quarantine gets room by an operator, or by retention. The tries of a message last most of a day. */
 const WHEN_THERE_IS_ROOM: MessageVerdict = { againInSeconds: 600 };
 
 async function keepUnreadable(message: QuarantineMessage, { env }: FanningOut): Promise<MessageVerdict> {

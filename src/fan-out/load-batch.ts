@@ -1,3 +1,4 @@
+import { batchOf } from "../store/batch.ts";
 import { type Database, retried } from "../store/database.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
@@ -7,14 +8,14 @@ import { type Envelope, parseBody, readEnvelope } from "../qonto/envelope.ts";
 import { toEvent } from "../qonto/read-event.ts";
 import { enabledDestinations, readDestinationRow } from "../store/destinations.ts";
 import { loadEvents, readLoadedRow } from "../store/events.ts";
-import { findHeld, readHeldRow } from "../store/leases.ts";
+import { findLeased, readLeasedRow } from "../store/leases.ts";
 import type { Arrival } from "./arrivals.ts";
 import { type ReadEvent, projectState } from "./project-state.ts";
 import { type MessageVerdict, SHORTLY } from "./verdict.ts";
 
 /** An event to handle. */
 export interface LoadedEvent extends ReadEvent {
-  /** That with which it was recorded, if one of its messages may hold that; null otherwise. */
+  /** The lease with which it was recorded, if one of its messages may hold that. */
   readonly lease: {
     /** Unix milliseconds. */
     readonly until: number;
@@ -30,47 +31,51 @@ export interface Batch {
   readonly destinations: readonly Destination[];
 }
 
-/** `read` is null when the event cannot be handled now. */
+/** An event of the batch with its body; `read` is null when the event cannot be handled now. */
 interface Found extends Pick<Arrival, "id" | "leases"> {
   readonly read: ReadEvent | null;
 }
 
 /**
- * The batch's events and the destinations of this moment: one D1 call, and a second one if there are bodies that D1 has, of
- * events that may be held by their lease.
+ * The batch's events, and the destinations of this moment. One D1 call; and a second one for leased events whose bodies D1
+ * has, because their state is projected from the bodies.
  */
 export async function loadBatch(arrivals: readonly Arrival[], db: Database): Promise<Batch> {
   const carried = arrivals.flatMap(({ id, leases, carried: its }): Found[] =>
     its === null ? [] : [{ id, leases, read: readCarried(id, its) }],
   );
-  const byId = new Map(arrivals.flatMap(({ id, leases, carried: its }) => (its === null ? [[id, leases]] : [])));
-  const [destinationRows, eventRows, , heldRows] = await retried(db, () =>
-    db.batch([enabledDestinations(db), loadEvents(db, [...byId.keys()]), ...findAndProject(db, carried)]),
+  const leasesById = new Map(arrivals.flatMap(({ id, leases, carried: its }) => (its === null ? [[id, leases]] : [])));
+  const first = await retried(db, () =>
+    batchOf(db, {
+      destinations: enabledDestinations(db),
+      events: loadEvents(db, [...leasesById.keys()]),
+      leased: findLeasedOf(db, carried),
+      state: projectLeased(db, carried),
+    }),
   );
-  // An id that D1 does not know is not among them: retention has deleted it, and nothing is left to do about it.
-  const loaded = (eventRows?.results ?? [])
+  // An id that D1 does not know is not among them: retention has deleted the event.
+  const loaded = first.events.rows
     .map(readLoadedRow)
-    .map(({ id, event }): Found => ({ id, leases: byId.get(id) ?? [], read: event && readRecorded(event) }));
-  const [, heldLoadedRows] = loaded.some(mayBeHeld)
-    ? await retried(db, () => db.batch(findAndProject(db, loaded)))
-    : [];
+    .map(({ id, event }): Found => ({ id, leases: leasesById.get(id) ?? [], read: event && readRecorded(event) }));
+  const second = loaded.some(mayBeLeased)
+    ? await retried(db, () => batchOf(db, { leased: findLeasedOf(db, loaded), state: projectLeased(db, loaded) }))
+    : null;
 
-  const held = new Map(
-    [heldRows, heldLoadedRows].flatMap((rows) => (rows?.results ?? []).map(readHeldRow)).map((row) => [row.id, row]),
-  );
+  const leasedRows = [...first.leased.rows, ...(second?.leased.rows ?? [])].map(readLeasedRow);
+  const leased = new Map(leasedRows.map((row) => [row.id, row]));
   const verdicts = new Map<string, MessageVerdict>();
   const events: LoadedEvent[] = [];
   for (const { id, leases, read } of [...loaded, ...carried]) {
-    const row = held.get(id);
+    const row = leased.get(id);
     if (read === null) verdicts.set(id, SHORTLY);
     else if (row === undefined) events.push({ ...read, lease: notHeld(leases) });
-    // The row's time of receipt counts: it is that of its recording.
+    // The time of receipt is that of the row.
     else events.push({ ...read, event: { ...read.event, receivedAt: row.received_at }, lease: row });
   }
-  return { events, verdicts, destinations: (destinationRows?.results ?? []).map(readDestinationRow) };
+  return { events, verdicts, destinations: first.destinations.rows.map(readDestinationRow) };
 }
 
-function mayBeHeld({ leases, read }: Found): boolean {
+function mayBeLeased({ leases, read }: Found): boolean {
   return read !== null && leases.length > 0;
 }
 
@@ -78,15 +83,17 @@ function notHeld(leases: readonly number[]): LoadedEvent["lease"] {
   return leases.length === 0 ? null : { until: Math.max(...leases), recipients: null };
 }
 
-/**
- * Finds the leases that are held, and brings the state up to the events that may be held by them, for these are finished
- * without another transaction before their deliveries'.
- */
-function findAndProject(db: Database, found: readonly Found[]): D1PreparedStatement[] {
-  const leased = found.filter(mayBeHeld);
-  const leases = leased.flatMap(({ id, leases: its }) => its.map((until) => ({ id, until })));
-  const events = leased.flatMap(({ read }) => read ?? []);
-  return [...findHeld(db, leases), ...projectState(db, events)];
+function findLeasedOf(db: Database, found: readonly Found[]): D1PreparedStatement[] {
+  const leases = found.filter(mayBeLeased).flatMap(({ id, leases: its }) => its.map((until) => ({ id, until })));
+  return findLeased(db, leases);
+}
+
+/** In the same transaction: a leased event has no other one before that of its deliveries. */
+function projectLeased(db: Database, found: readonly Found[]): D1PreparedStatement[] {
+  return projectState(
+    db,
+    found.filter(mayBeLeased).flatMap(({ read }) => read ?? []),
+  );
 }
 
 function readRecorded(event: RelayEvent): ReadEvent | null {
@@ -100,11 +107,14 @@ function readCarried(id: string, carried: CarriedEvent): ReadEvent | null {
   return envelope && { event: toEvent(envelope, carried.body, aboutOf(carried)), envelope, isCarried: true };
 }
 
-/** Its receiver could read it. Should this version not, the event waits for one that can, and holds up no other. */
+/** Its receiver could read it. If this version cannot, the event waits for a version that can. */
 function readAgain({ id, source, body }: Pick<RelayEvent, "id" | "source" | "body">): Envelope | null {
   const envelope = readEnvelope(source, parseBody(body));
   if (envelope === null) {
-    logFailure("fan-out", new Error("An event that was readable when it was received is not now"), { event_id: id });
+    logFailure("fan_out", new Error("The event was readable when it was received, and is not now"), {
+      message: "event.read_failed",
+      event_id: id,
+    });
   }
   return envelope;
 }

@@ -6,18 +6,18 @@ import { readResource } from "../qonto/resource.ts";
 import { insertStage } from "../store/registrations.ts";
 import { type NewResource, upsertResources } from "../store/resources.ts";
 
-/** An event beside what its body says. */
+/** An event and what its body says. */
 export interface ReadEvent {
   readonly event: RelayEvent;
-  /** Its body came by a message; false: D1 has it so. */
+  /** Its body came by a message; false: from D1. */
   readonly isCarried: boolean;
-  /** Null for an unreadable event: it is passed on, and says nothing about any state. */
+  /** Null for an unreadable event, which changes no state. */
   readonly envelope: Envelope | null;
 }
 
 /**
- * Statements that bring the latest state up to those of some events that are recorded, with the bodies at hand, in whatever
- * order and however often they are run.
+ * Statements that project the latest state from some events. Order and repetition do not matter. A body that came by a
+ * message counts only if the event is recorded with it.
  */
 export function projectState(db: Database, events: readonly ReadEvent[]): D1PreparedStatement[] {
   const { business = [], onboarding = [] } = Object.groupBy(events, ({ event }) => event.source);

@@ -1,10 +1,10 @@
-/** `done`: nothing is left for the event's message to do. Otherwise it has to come again. */
+/** What becomes of an event's message: it is acknowledged when `done`, and otherwise repeated. */
 export type MessageVerdict = "done" | { readonly againInSeconds: number };
 
-/** Wait for an event that is between stores: being written by another, or beyond what fits into memory now. */
+/** For an event whose row is being written by another consumer, or for which there is no memory now. */
 export const SHORTLY: MessageVerdict = { againInSeconds: 5 };
 
-/** Of two events of a message: it comes again when the first of them can be handled. The other is found finished, or busy still. */
+/** A message of two events is repeated when the first of them can be handled; the other is then finished, or still busy. */
 export function sooner(one: MessageVerdict, other: MessageVerdict): MessageVerdict {
   if (one === "done") return other;
   return other === "done" || one.againInSeconds <= other.againInSeconds ? one : other;

@@ -1,13 +1,22 @@
+import { ChildProcess, spawn } from "node:child_process";
+import { subscribe } from "node:diagnostics_channel";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
-import esbuild from "esbuild";
+import esbuild, { type Plugin } from "esbuild";
 import type { V4WorkerOptions } from "miniflare";
-import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
 import { z } from "zod";
-import { assetsAsText } from "./assets-as-text.ts";
-import "./end-runtime.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
+export const root = path.join(import.meta.dirname, "../..");
+
+/** Imports the console's assets as text, as the rules of wrangler.toml do. */
+export const assetsAsText: Plugin = {
+  name: "assets-as-text",
+  setup: (build) =>
+    build.onLoad({ filter: /[/\\]assets[/\\].+\.(css|js|svg)$/ }, async ({ path: file }) => ({
+      contents: await readFile(file, "utf8"),
+      loader: "text",
+    })),
+};
 
 /** A Worker as one module, as `wrangler deploy` makes it. */
 export async function bundleWorker(entry: string): Promise<string> {
@@ -23,33 +32,46 @@ export async function bundleWorker(entry: string): Promise<string> {
   return outputFiles.map(({ text }) => text).join("");
 }
 
-/**
- * What wrangler.toml says of the Worker, for a runtime on this machine. Requests reach the runtime's own socket: there is
- * no development server in between that could answer in the Worker's place. Without a port nobody reaches it.
- */
-export function workerOptions(script: string, port?: number): V4WorkerOptions {
-  const config = readWranglerToml();
-  const vars = variablesOf(config);
+/** Options of a local runtime, from wrangler.toml. Requests go straight to its socket. Without a port it has none. */
+export async function workerOptions(script: string, port?: number): Promise<V4WorkerOptions> {
+  const { vars, worker } = await readWranglerToml();
   // The rules are for modules that are not bundled.
-  const { modulesRules: _, ...options } = unstable_getMiniflareWorkerOptions(config).workerOptions;
-  // Of the addresses of localhost, a machine has this one also with IPv6 switched off.
+  const { modulesRules: _, ...options } = worker;
+  // `localhost` is 127.0.0.1 on every machine, also without IPv6.
   const unsafeDirectSockets = port === undefined ? [] : [{ host: "127.0.0.1", port }];
-  // `cf` would be looked up on the internet.
+  // Miniflare looks `cf` up on the internet.
   return { ...options, name: "relay", modules: true, script, bindings: vars, unsafeDirectSockets, cf: false };
 }
 
-/** The variables under `[vars]` in wrangler.toml. */
-export function wranglerVariables(): Readonly<Record<string, string>> {
-  return variablesOf(readWranglerToml());
-}
+const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+const configuration = z.object({ vars: z.record(z.string(), text) });
 
-function readWranglerToml() {
-  // Else wrangler says that it has read .dev.vars, which does not count here.
+/** `vars`: the variables under `[vars]`. */
+export async function readWranglerToml() {
+  // Otherwise wrangler says that it has read .dev.vars, which does not count here.
   process.env["WRANGLER_LOG"] ??= "error";
-  return unstable_readConfig({ config: path.join(root, "wrangler.toml") }, { hideWarnings: true });
+  // Takes a second to load: only what serves a Worker needs it.
+  const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import("wrangler");
+  const config = unstable_readConfig({ config: path.join(root, "wrangler.toml") }, { hideWarnings: true });
+  const { vars } = configuration.parse(config);
+  return { vars, worker: unstable_getMiniflareWorkerOptions(config).workerOptions };
 }
 
-function variablesOf(config: object): Record<string, string> {
-  const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
-  return z.object({ vars: z.record(z.string(), text) }).parse(config).vars;
+/** Kills a process, or with a negative id a process group, as soon as this process ends, however it ends. */
+export function killAtEnd(id: number): { readonly cancel: () => void } {
+  // The shell's input ends with this process. A signal to the group must not end the shell first.
+  const script = `trap '' INT TERM HUP; read -r _; kill -9 ${id}`;
+  const shell = spawn("sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"] });
+  return { cancel: () => shell.kill("SIGKILL") };
 }
+
+// A runtime (workerd) outlives a killed process, and keeps the port and D1's files.
+subscribe("child_process", (message) => {
+  if (!(message instanceof Object && "process" in message && message.process instanceof ChildProcess)) return;
+  const child = message.process;
+  child.once("spawn", () => {
+    if (!child.spawnfile.endsWith("workerd") || child.pid === undefined) return;
+    const { cancel } = killAtEnd(child.pid);
+    child.once("exit", cancel);
+  });
+});

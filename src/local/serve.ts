@@ -1,15 +1,12 @@
 import { mkdirSync, readFileSync, watch } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { fileURLToPath } from "node:url";
 import { Miniflare, MiniflareCoreError, convertV4MiniflareOptions } from "miniflare";
 import { ConfigError, parseConfig } from "../config.ts";
 import { expireLeases } from "../store/expire-leases.ts";
 import { UnknownMigrations, applyMigrations } from "../store/migrations.ts";
-import { bundleWorker, workerOptions, wranglerVariables } from "./local-worker.ts";
+import { bundleWorker, readWranglerToml, root, workerOptions } from "./local-worker.ts";
 import { readVariables } from "./variables-file.ts";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
 
 export interface ServeOptions {
   readonly port: number;
@@ -17,7 +14,7 @@ export interface ServeOptions {
   readonly stateDirectory?: string;
   /** Read instead of `.dev.vars`. */
   readonly variablesFile?: string;
-  /** Gets each line that the Worker logs. */
+  /** Gets each line of the Worker's log, and remarks on the variables. */
   readonly print: (line: string) => void;
 }
 
@@ -27,36 +24,39 @@ export interface Serving {
   readonly stop: () => Promise<void>;
 }
 
-/** The server did not come up; the message says why, for the person at the terminal. */
+/** The server could not start. The message is for the person at the terminal. */
 export class ServeError extends Error {}
 
-/** Serves the Worker, again after each change of its source, and runs its cron: at once, then every minute. */
+/** Serves the Worker, reloads it after each change of its source, and runs its cron at once and every minute. */
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { port, print, stateDirectory = path.join(root, ".wrangler", "state") } = options;
   const variablesFile = options.variablesFile ?? path.join(root, ".dev.vars");
-  const variables = readVariablesOf(variablesFile, print);
+  const { vars } = await readWranglerToml();
+  const variables = readVariablesOf(variablesFile, vars, print);
   await using started = new AsyncDisposableStack();
   started.use(lockState(stateDirectory));
-  const optionsOf = (worker: ReturnType<typeof workerOptions>) =>
-    convertV4MiniflareOptions({
+  const runtimeOptions = async (script: string, port?: number) => {
+    const worker = await workerOptions(script, port);
+    return convertV4MiniflareOptions({
       ...worker,
       bindings: { ...worker.bindings, ...variables },
       // Where wrangler keeps it.
       resourcePersistencePath: path.join(stateDirectory, "v3"),
       handleStructuredLogs: ({ message }) => print(message),
     });
-  const closed = optionsOf(workerOptions(""));
+  };
+  const closed = await runtimeOptions("");
   const runtime = new Miniflare(closed);
   started.defer(() => runtime.dispose());
 
   let served: string | null = null;
   const runCron = async () => void (await (await runtime.getWorker()).scheduled({ cron: "* * * * *" }));
-  /** No Worker is served meanwhile: only then may leases expire. */
+  /** While no Worker runs, no lease is in use. */
   const open = async (script: string) => {
     const db = await runtime.getD1Database("DB");
     await applyMigrations(db, (name) => readFileSync(path.join(root, "migrations", name), "utf8"));
     await expireLeases(db);
-    await runtime.setOptions(optionsOf(workerOptions(script, port)));
+    await runtime.setOptions(await runtimeOptions(script, port));
     served = script;
     await runCron();
   };
@@ -70,44 +70,44 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     throw new ServeError(`Port ${port} is taken. Stop what listens there, or choose another: PORT=8788 npm start`);
   });
 
-  const tell = (error: unknown) => print(String(error));
-  // A save is several changes, a checkout hundreds: those that come meanwhile are one.
-  let isOutdated = false;
+  const printError = (error: unknown) => print(String(error));
   const update = async () => {
-    isOutdated = false;
+    isUpdatePending = false;
     const script = await bundleWorker("src/index.ts");
     if (script === served) return;
     served = null;
     await runtime.setOptions(closed);
     await open(script);
   };
-  let updated = Promise.resolve();
+  // A save is several changes, a checkout hundreds. All changes before an update begins share it.
+  let isUpdatePending = false;
+  let updates = Promise.resolve();
   const onChange = () => {
-    if (!isOutdated) updated = updated.then(update).catch(tell);
-    isOutdated = true;
+    if (!isUpdatePending) updates = updates.then(update).catch(printError);
+    isUpdatePending = true;
   };
-  started.defer(() => updated);
+  started.defer(() => updates);
   for (const directory of ["src", "migrations"]) {
-    const watcher = watch(path.join(root, directory), { recursive: true }, onChange).on("error", tell);
+    const watcher = watch(path.join(root, directory), { recursive: true }, onChange).on("error", printError);
     started.defer(() => watcher.close());
   }
-  started.use(setInterval(() => void runCron().catch(tell), 60_000));
+  started.use(setInterval(() => void runCron().catch(printError), 60_000));
   const all = started.move();
   return { url: `http://localhost:${port}`, stop: () => all.disposeAsync() };
 }
 
-/**
- * Says what of the variables is not as it was meant. With one that cannot be read the relay would refuse whatever comes: it
- * is not begun.
- */
-function readVariablesOf(file: string, print: (line: string) => void): Readonly<Record<string, string>> {
+/** Prints a remark for each variable that is not read as it is written. Throws for one that the relay cannot use. */
+function readVariablesOf(
+  file: string,
+  vars: Readonly<Record<string, string>>,
+  print: (line: string) => void,
+): Readonly<Record<string, string>> {
   const name = path.basename(file);
   const { variables, remarks } = readVariables(readFileSync(file, "utf8"));
   for (const { variable, says } of remarks) print(`${variable} in ${name} ${says}`);
-  const configured = wranglerVariables();
-  const fileOf = (variable: string) => (variable in variables || !(variable in configured) ? name : "wrangler.toml");
+  const fileOf = (variable: string) => (variable in variables || !(variable in vars) ? name : "wrangler.toml");
   try {
-    const { faults } = parseConfig({ ...configured, ...variables });
+    const { faults } = parseConfig({ ...vars, ...variables });
     for (const { variable, message } of faults) print(`In ${fileOf(variable)}: ${message}.`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -117,10 +117,10 @@ function readVariablesOf(file: string, print: (line: string) => void): Readonly<
   return variables;
 }
 
-/** An open transaction is a lock that ends with its process, however that ends. */
+/** Allows one server for a state. The lock is an open transaction: it ends with the process, however that ends. */
 function lockState(stateDirectory: string): DatabaseSync {
   mkdirSync(stateDirectory, { recursive: true });
-  // A server that was killed a moment ago may still be on its way out: it is waited for.
+  // A server that was killed a moment ago may not have ended yet.
   const lock = new DatabaseSync(path.join(stateDirectory, "lock"), { timeout: 3_000 });
   try {
     lock.exec("BEGIN EXCLUSIVE");

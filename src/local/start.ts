@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import { ServeError, serve } from "./serve.ts";
+import { testChanges } from "./test-changes.ts";
 
 const variablesFile = new URL("../../.dev.vars", import.meta.url);
 
@@ -12,10 +13,10 @@ ENCRYPTION_KEYS=local-encryption-key
 ALLOW_PRIVATE_DESTINATIONS=true
 `;
 
-/** `npm start`: the relay on this machine, until a signal ends it. */
+/** `npm start`, and `npm run dev` with `--test-changes`: the relay on this machine, until a signal ends it. */
 async function start(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
-  // An npm that is killed hands no signal on: then this process has another parent.
+  // A killed npm passes no signal on. This process then gets another parent.
   const endWithNpm = () => String(process.ppid) === process.env["NPM_PID"] || process.exit(1);
   if (process.env["NPM_PID"] !== undefined) setInterval(endWithNpm, 500).unref();
 
@@ -24,7 +25,8 @@ async function start(): Promise<void> {
     writeFileSync(variablesFile, localVariables, { flag: "wx" });
     console.log("Made .dev.vars, with secrets for this machine.");
   }
-  const { url } = await serve({ port, print: (line) => console.log(line) });
+  const isDev = process.argv.includes("--test-changes");
+  const { url } = await serve({ port, print: (line) => console.log(isDev ? `relay │ ${line}` : line) });
   console.log(`
 Qonto relay is ready on ${url}
 
@@ -33,6 +35,9 @@ Qonto relay is ready on ${url}
   health    ${url}/health
   console   ${url}/console   (log in with ADMIN_TOKEN)
 `);
+  if (!isDev) return;
+  testChanges((line) => console.log(`tests │ ${line}`));
+  console.log("After each change of src or test the tests that depend on it run.\n");
 }
 
 function readPort(text: string | undefined): number {

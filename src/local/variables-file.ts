@@ -1,15 +1,15 @@
 import { parseEnv } from "node:util";
 
-/** What a file of variables says, and where that is not what somebody sees who reads it. */
+/** The variables of a file in the form of `.env`, and where they differ from what is written there. */
 export interface VariablesFile {
   readonly variables: Readonly<Record<string, string>>;
-  /** A sentence for each variable whose value is another than the one that is written, and never the value. */
+  /** For each variable that is not read as it is written: its name and the rest of a sentence, without the value. */
   readonly remarks: readonly { readonly variable: string; readonly says: string }[];
 }
 
 const assignment = /^\s*(?:export\s+)?([\w.-]+)\s*=[^\S\n]*(.*)$/;
 
-/** Reads it as `npm start` and wrangler do. */
+/** Reads a file as `npm start` and wrangler do. */
 export function readVariables(text: string): VariablesFile {
   const variables: Record<string, string> = {};
   for (const [name, value] of Object.entries(parseEnv(text))) if (value !== undefined) variables[name] = value;
@@ -34,7 +34,7 @@ export function readVariables(text: string): VariablesFile {
 
 interface Judgement {
   readonly fault: string | null;
-  /** That belong to the value as well: one in quotes goes on to the closing one. */
+  /** Lines of a quoted value after its first one. */
   readonly furtherLines: number;
 }
 
@@ -55,7 +55,7 @@ function judge(written: string, following: readonly string[]): Judgement {
   return { fault, furtherLines };
 }
 
-/** A blank before it makes a `#` a comment that is meant. */
+/** A `#` behind a blank begins a comment, as is meant. */
 function faultOfUnquoted(written: string): string | null {
   if (/^#|\S#/.test(written.replace(/\s#.*$/, ""))) return "is cut at its #: quotes around the value keep it whole.";
   return written !== written.trim() ? "has blanks at its end, which are left out." : null;

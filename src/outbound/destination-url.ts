@@ -20,8 +20,8 @@ const privateSuffixes = [
 const LONGEST_URL = 2_048;
 
 /**
- * A URL as it is kept, or why it may not be a destination. Blanks around it come along when it is copied, and are cut; what
- * else the parser or the request would leave out without a word is refused.
+ * A URL as it is kept, or why it may not be a destination's. Blanks around it, as from copying, are cut. All else that the URL
+ * parser or the request would silently drop is refused.
  */
 export function readDestinationUrl(
   text: string,
@@ -41,8 +41,8 @@ function spellingFault(text: string): string | null {
 }
 
 /**
- * Says why a URL may not be a destination; null when it may. The URL parser has already turned every spelling of an
- * IPv4 address (decimal, octal, hexadecimal, shortened, full-width digits) into the dotted one.
+ * Why a URL may not be a destination's; null when it may. The URL parser turns every spelling of an IPv4 address (decimal,
+ * octal, hexadecimal, shortened, full-width digits) into the dotted one.
  */
 export function destinationUrlFault(text: string, { allowPrivate }: { allowPrivate: boolean }): string | null {
   const url = URL.parse(text);
@@ -60,10 +60,10 @@ function isPublicHost(hostname: string): boolean {
   return host.includes(".") && !privateSuffixes.some((suffix) => host === suffix || host.endsWith(`.${suffix}`));
 }
 
-/** All that is handed out of IPv6. What lies outside, such as the old IPv4-compatible `::127.0.0.1`, leads nowhere good. */
+/** All of IPv6 that is assigned to public hosts: without the old IPv4-compatible `::127.0.0.1`, for example. */
 const globalUnicast = ipaddr.parseCIDR("2000::/3");
 
-/** Every special range is refused; what stands for an IPv4 address (mapped, 6to4, NAT64, …) is one of them. */
+/** Every special range is refused, those included that embed an IPv4 address (mapped, 6to4, NAT64, …). */
 function isPublicAddress(host: string): boolean {
   const address = ipaddr.parse(host);
   return address.range() === "unicast" && (address.kind() === "ipv4" || address.match(globalUnicast));

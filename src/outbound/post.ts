@@ -12,26 +12,27 @@ import { signatureHeaders } from "./sign.ts";
 
 const EXCERPT_BYTES = 512;
 
-/** The status decides; a destination that dribbles its body must not hold up its own success. */
+/** The status decides: a destination that sends its body slowly must not delay its own success. */
 const EXCERPT_TIMEOUT_MS = 500;
 
-const UNOPENED_SECRET = "No key of ENCRYPTION_KEYS opens the destination's secret: put back the one that is missing.";
+const UNDECRYPTABLE_SECRET =
+  "No key of ENCRYPTION_KEYS decrypts the destination's secret: put back the one that is missing.";
 
 export interface Posting {
   readonly world: World;
-  /** Beside those that every delivery bears. */
+  /** In addition to those of every delivery. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly config: Pick<Config, "allowPrivateDestinations" | "encryptionKeys">;
 }
 
-/** The invocation may make no more requests: the platform's limit, which says nothing about a destination. */
+/** The invocation may make no more requests. This says nothing about a destination. */
 export class NoRequestLeft extends Error {
   override readonly name = "NoRequestLeft";
 }
 
 /**
- * Makes one attempt at a delivery: the only request that leaves the relay. Throws `NoRequestLeft`, and nothing else: what
- * is wrong with one destination must not hold up the others of its batch.
+ * Makes one attempt at a delivery: the only request that leaves the relay. Throws `NoRequestLeft` and nothing else, so that an
+ * error with one destination does not stop the others of its batch.
  */
 export async function post(
   event: RelayEvent,
@@ -53,12 +54,16 @@ export async function post(
   });
 
   const prepared = await prepare(event, destination, { attempt, at }, posting).catch((error: unknown) => {
-    logFailure("prepare-attempt", error, { destination_id: destination.id, event_id: event.id });
+    logFailure("deliver", error, {
+      message: "request.prepare_failed",
+      destination_id: destination.id,
+      event_id: event.id,
+    });
     return "The relay could not make this request: its log says why.";
   });
   if (typeof prepared === "string") return toAttempt("refused", { responseExcerpt: prepared });
 
-  // The clock of the limit starts with the call, which its caller makes only when a connection is free.
+  // The timeout begins with the call: the caller makes it only when a connection is free.
   const { signal, clear } = abortAfter(destination.timeoutMs, world);
   try {
     const response = await send(destination.url, { ...prepared, redirect: "manual", signal }, world);
@@ -78,19 +83,19 @@ export async function post(
   }
 }
 
-/** Headers and body of a request; a text that says why it must not be made. */
+/** Headers and body of a request; or a text that says why it must not be made. */
 async function prepare(
   event: RelayEvent,
   destination: Destination,
   { attempt, at }: Pick<Attempt, "attempt" | "at">,
   { config, headers: extraHeaders }: Posting,
 ): Promise<Pick<RequestInit, "method" | "headers" | "body"> | string> {
-  // Checked again here: what was allowed when the destination was made may not be now.
+  // Checked again: it may no longer be allowed.
   const fault = destinationUrlFault(destination.url, { allowPrivate: config.allowPrivateDestinations });
   if (fault !== null) return `The destination's URL ${fault}.`;
-  // Not sent unsigned. The breaker has what is owed wait for the key to be given back.
+  // Nothing is sent unsigned. The circuit opens, and deliveries wait for the key.
   const secrets = await signingSecrets(destination, at, config.encryptionKeys);
-  if (secrets === null) return UNOPENED_SECRET;
+  if (secrets === null) return UNDECRYPTABLE_SECRET;
 
   const body = bodyBytes(event);
   const headers: Record<string, string> = {
@@ -107,15 +112,15 @@ async function prepare(
 }
 
 /**
- * workerd's word for a connection that ended before an answer came, as one does that was kept and that its destination has
- * closed meanwhile. A refused connection is worded the same, and costs another try; a timeout or a DNS fault is not.
+ * workerd's message when a connection ends before the answer, for example a kept one that the destination has closed. It is
+ * the same for a refused connection, which costs another try, but not for a timeout or a DNS fault.
  */
 const CONNECTION_LOST = "Network connection lost";
 
 /** Workers limit the requests that one invocation makes. */
 const LIMIT_REACHED = "Too many subrequests";
 
-/** A request that met a lost connection is made once more, under the same time limit. */
+/** Repeats a request whose connection was lost once, under the same timeout. */
 async function send(url: string, init: RequestInit, world: Pick<World, "fetch">): Promise<Response> {
   try {
     return await world.fetch(url, init);
@@ -129,7 +134,7 @@ function says(error: unknown, text: string): boolean {
   return error instanceof Error && error.message.includes(text);
 }
 
-/** The answer's beginning as text. The rest is never read, and its connection is released. */
+/** The beginning of the answer's body as text. The rest is not read. */
 async function readExcerpt({ body }: Response, timers: Timers): Promise<string> {
   if (body === null) return "";
   const reader = body.getReader();

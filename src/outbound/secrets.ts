@@ -15,7 +15,7 @@ export async function makeSecret(
   return { secret, encrypted: await encrypt(encryptionKeys, secret, destinationId, world) };
 }
 
-/** The secret that D1 keeps; null when no configured key decrypts it, or what comes of it is no secret. */
+/** The secret that D1 keeps; null when no configured key decrypts it to a secret. */
 export async function decryptSecret(
   encryptionKeys: readonly string[],
   encrypted: string,
@@ -33,24 +33,24 @@ function isSecret(text: string): boolean {
   }
 }
 
-/** The part of a secret that Standard Webhooks use as key. */
+/** The part of a secret that Standard Webhooks uses as key. */
 export function keyBytes(secret: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromBase64(secret.slice(SECRET_PREFIX.length));
 }
 
 /**
- * What signs for a destination at a time, in Unix milliseconds: its secret, and behind it those that are being rotated out,
- * the oldest last. Null when its secret cannot be opened.
+ * The secrets that sign for a destination at an instant, in Unix milliseconds: its own, then those that are being rotated out,
+ * the oldest last. Null when its own cannot be decrypted.
  */
 export async function signingSecrets(
   { id, encryptedSecret, previousSecrets }: Destination,
   at: number,
   encryptionKeys: readonly string[],
 ): Promise<[string, ...string[]] | null> {
-  const open = (encrypted: string) => decryptSecret(encryptionKeys, encrypted, id);
-  const secret = await open(encryptedSecret);
+  const decryptOne = (encrypted: string) => decryptSecret(encryptionKeys, encrypted, id);
+  const secret = await decryptOne(encryptedSecret);
   if (secret === null) return null;
   const stillSigning = previousSecrets.filter(({ until }) => until > at).toReversed();
-  const previous = await Promise.all(stillSigning.map(({ encrypted }) => open(encrypted)));
+  const previous = await Promise.all(stillSigning.map(({ encrypted }) => decryptOne(encrypted)));
   return [secret, ...previous.filter((one) => one !== null)];
 }

@@ -1,13 +1,11 @@
-import { withPrefix } from "../platform/bytes.ts";
-import { hmacSha256 } from "../platform/hmac.ts";
-import { signBusiness } from "../qonto/business-signature.ts";
+import { withPrefix, hmacSha256 } from "../platform/hmac.ts";
+import { signBusiness } from "../qonto/signature.ts";
 import { keyBytes } from "./secrets.ts";
 
 /**
- * Headers that let a destination verify a delivery in either way: Standard Webhooks (the key is the decoded part behind
- * `whsec_`) or as Qonto itself signs (the key is the whole string). While a secret is being rotated Standard Webhooks
- * carry a signature of each. Qonto's form has room for one: that of the oldest secret, the last, until its overlap ends,
- * so that the receiver has that long to learn the next.
+ * Headers by which a destination verifies a delivery: as Standard Webhooks does (the key is the decoded part after `whsec_`) or
+ * as for Qonto itself (the key is the whole string). During a rotation Standard Webhooks has a signature of each secret.
+ * Qonto's form has room for one: the oldest secret signs until its overlap ends, so the receiver has that time to change.
  */
 export async function signatureHeaders(
   { eventId, body }: { readonly eventId: string; readonly body: Uint8Array },

@@ -7,10 +7,10 @@ import { makeSortableId } from "../platform/sortable-id.ts";
 import type { World } from "../platform/world.ts";
 import { type Posting, post } from "./post.ts";
 
-/** Lets a destination that books what it receives tell a sample from money. */
+/** So that a destination does not book a sample. */
 const TEST_HEADERS = { "x-relay-test": "true" };
 
-/** Sends one sample event, signed like any other, whether the destination is paused or not. Nothing of it is recorded. */
+/** Sends one signed sample event, also to a disabled destination. Nothing is recorded. */
 export async function sendTest(destination: Destination, posting: Posting): Promise<Attempt> {
   return post(testEvent(destination, posting.world), destination, 1, { ...posting, headers: TEST_HEADERS });
 }
@@ -30,7 +30,7 @@ function testEvent(destination: Destination, world: World): RelayEvent {
   return read;
 }
 
-/** The first that it would get; of one that asked for no type that there is a sample of, the commonest. */
+/** The first sample that the destination wants, or else the most common type. */
 function typeFor({ types }: Destination): SampleType {
   const asking = { enabled: true, types, organizations: null };
   return sampleTypes.find((type) => wants(asking, { type, organizationId: null })) ?? "v1/transactions";

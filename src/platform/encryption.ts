@@ -1,9 +1,9 @@
 import type { World } from "./world.ts";
 
 /**
- * Encrypts what must not be read off a copy of the database: AES-256-GCM under keys derived from configured texts. An encrypted
- * text is `v1.<key id>.<nonce>.<ciphertext>`; the id says which of several keys it takes, so that keys can be rotated.
- * A text that is not encrypted is one that was written down before this was: it is read as it is.
+ * Encrypts what must not be readable in a copy of the database: AES-256-GCM with keys derived from configured texts. An encrypted
+ * text is `v1.<key id>.<nonce>.<ciphertext>`. The id says which of several keys it takes, so that keys can be rotated. A text
+ * that is not encrypted was written before there was a key: it is read as it is.
  */
 
 const FORMAT = "v1";
@@ -13,12 +13,12 @@ const base64Url = { alphabet: "base64url", omitPadding: true } as const;
 type Chance = Pick<World, "randomBytes">;
 
 interface EncryptionKey {
-  /** Tells nothing of the key. */
+  /** Reveals nothing about the key. */
   readonly id: string;
   readonly key: CryptoKey;
 }
 
-/** Encrypts under the first of the keys. Opens for the same `owner` only: encrypted texts cannot be swapped between rows. */
+/** Encrypts with the first of the keys. It is decrypted for the same `owner` only, so it cannot be moved to another row. */
 export async function encrypt(
   keys: readonly string[],
   text: string,
@@ -33,7 +33,7 @@ export async function encrypt(
   return [FORMAT, id, nonce.toBase64(base64Url), new Uint8Array(ciphertext).toBase64(base64Url)].join(".");
 }
 
-/** The text that was encrypted; null when none of the keys opens it. */
+/** The text that was encrypted; null when none of the keys decrypts it. */
 export async function decrypt(keys: readonly string[], encrypted: string, owner: string): Promise<string | null> {
   const parts = readEncrypted(encrypted);
   if (parts === null) return encrypted;
@@ -43,16 +43,16 @@ export async function decrypt(keys: readonly string[], encrypted: string, owner:
     try {
       const nonce = Uint8Array.fromBase64(parts.nonce, base64Url);
       const ciphertext = Uint8Array.fromBase64(parts.ciphertext, base64Url);
-      const opened = await crypto.subtle.decrypt(algorithm(nonce, owner), key, ciphertext);
-      return new TextDecoder().decode(opened);
+      const decrypted = await crypto.subtle.decrypt(algorithm(nonce, owner), key, ciphertext);
+      return new TextDecoder().decode(decrypted);
     } catch {
-      // Altered, or another owner's: GCM says no more. Or it is no base64.
+      // It was altered, belongs to another owner, or is no base64.
     }
   }
   return null;
 }
 
-/** Whether a text is encrypted under the first of the keys, as all should be. */
+/** Whether a text is encrypted with the first of the keys, as all should be. */
 export async function isEncryptedByFirst(keys: readonly string[], encrypted: string): Promise<boolean> {
   const [first] = keys;
   return first !== undefined && readEncrypted(encrypted)?.keyId === (await deriveKey(first)).id;
@@ -70,10 +70,10 @@ function algorithm(nonce: Uint8Array<ArrayBuffer>, owner: string) {
   return { name: "AES-GCM", iv: nonce, additionalData: new TextEncoder().encode(owner) };
 }
 
-/** A handful for each isolate: what is configured, and in tests a few more. No promises, which are their request's alone. */
+/** The configured keys, and a few more in tests. No promises: those belong to one request. */
 const derivedKeys = new Map<string, EncryptionKey>();
 
-/** Key and id come from the text by different ways: the id, which stands beside the ciphertext, does not help to guess. */
+/** Key and id are derived separately from the text, so the public id does not help to guess the key. */
 async function deriveKey(text: string): Promise<EncryptionKey> {
   const known = derivedKeys.get(text);
   if (known !== undefined) return known;

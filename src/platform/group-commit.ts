@@ -1,44 +1,48 @@
 import { type Timers, sleep } from "./timeout.ts";
 
-/** What is written together at most. */
+/** The most that one write takes. */
 interface Room {
   readonly items: number;
   /** In the unit of `weigh`. */
   readonly weight: number;
 }
 
+/** `alone`: the group's write brought no outcome for the item, so its own request writes it. */
+type Result<Outcome> = { readonly outcome: Outcome } | "alone";
+
 interface Waiting<Item, Outcome> {
   readonly item: Item;
-  /** What became of it. `alone`: nobody knows, it is to be written by itself. Null: it still waits. */
-  word: { readonly outcome: Outcome } | "alone" | null;
+  /** Null until the write that took the item has ended. */
+  result: Result<Outcome> | null;
 }
 
-/** Those who wait look so often: at first every few milliseconds, and then the more rarely the longer it takes. */
+/** A request looks for its result after this, and then at intervals that grow with its waiting time. */
 const FIRST_LOOK_MS = 2;
-const LATER_LOOKS = 1 / 8;
+const INTERVAL_GROWTH = 1 / 8;
 
-/** Who has waited for so long in vain waits no longer for the write that is under way, and begins the next one. */
+/** After this a request begins the next write, although the one before has not ended. */
 const PATIENCE_MS = 100;
 
-/** No write of a request can take longer: the platform ends what goes on behind an answer after 30 s. */
-const MOST_PATIENCE_MS = 30_000;
+/** The platform ends any write by then. */
+const MAX_WAIT_MS = 30_000;
 
 /**
- * Lets what waits at the same moment be written at once, as databases commit in groups. Anyone comes first writes without
- * waiting; what comes meanwhile goes with the next write, which the first to see the end of this one makes. Requests of one
- * isolate may share plain data and nothing else, not even a promise: so each write is the I/O of one request, and those who
- * wait look by timers of their own. Should a write be cut off, the others go by their own time boxes.
+ * Writes items that come at the same moment together, as databases commit in groups. The first is written at once. Those that
+ * come meanwhile wait for the next write, which the first request makes that sees the end of this one.
+ *
+ * Requests of an isolate may share data, but no promise. So each write belongs to one request, and the others look for their
+ * results by timers of their own.
  */
 export class GroupCommit<Item, Outcome> {
   #waiting: Waiting<Item, Outcome>[] = [];
-  /** The latest write that is under way. */
-  #writing: object | null = null;
+  /** The latest write that has not ended. */
+  #current: object | null = null;
   readonly #write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>;
   readonly #weigh: (item: Item) => number;
   readonly #room: Room;
   readonly #timers: Timers;
 
-  /** `write` answers an outcome for each item, in their order; `isRepeated`: it may have been done already. */
+  /** `write` returns an outcome for each item, in their order. `isRepeated`: it may have been done already. */
   constructor(
     write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>,
     { weigh, room, timers }: { readonly weigh: (item: Item) => number; readonly room: Room; readonly timers: Timers },
@@ -49,53 +53,63 @@ export class GroupCommit<Item, Outcome> {
     this.#timers = timers;
   }
 
-  /** Writes an item, with whatever else waits. */
   async add(item: Item): Promise<Outcome> {
-    const word = this.#writing === null ? null : await this.#wait(item);
-    if (word === null) return this.#writeGroup(item);
-    return word === "alone" ? this.#writeAlone(item, true) : word.outcome;
+    if (this.#current === null) return this.#writeNext(item);
+    const result = await this.#wait(item);
+    if (result === "next") return this.#writeNext(item);
+    return result === "alone" ? this.#writeAlone(item, true) : result.outcome;
   }
 
-  /** What became of it, or null when it is for this request to write the next group. */
-  async #wait(item: Item): Promise<Waiting<Item, Outcome>["word"]> {
-    const waiting: Waiting<Item, Outcome> = { item, word: null };
+  /** The result of an item; or `next`: its request makes the next write. */
+  async #wait(item: Item): Promise<Result<Outcome> | "next"> {
+    const waiting: Waiting<Item, Outcome> = { item, result: null };
     this.#waiting.push(waiting);
     let waitedMs = 0;
-    while (waitedMs < MOST_PATIENCE_MS) {
-      const pauseMs = Math.ceil(FIRST_LOOK_MS + waitedMs * LATER_LOOKS);
+    while (waitedMs < MAX_WAIT_MS) {
+      const pauseMs = Math.ceil(FIRST_LOOK_MS + waitedMs * INTERVAL_GROWTH);
       await sleep(pauseMs, this.#timers);
       waitedMs += pauseMs;
-      if (waiting.word !== null) return waiting.word;
-      const isItsTurn = this.#writing === null || waitedMs >= PATIENCE_MS;
-      const index = isItsTurn ? this.#waiting.indexOf(waiting) : -1;
-      if (index === -1) continue;
-      this.#waiting.splice(index, 1);
-      return null;
+      if (waiting.result !== null) return waiting.result;
+      const mayWrite = this.#current === null || waitedMs >= PATIENCE_MS;
+      if (mayWrite && this.#leave(waiting)) return "next";
     }
-    throw new Error("Anyone was to write this is gone");
+    throw new Error("The request that was to write this item has ended");
   }
 
-  async #writeGroup(item: Item): Promise<Outcome> {
+  /** Returns false when a write has taken the item already. */
+  #leave(waiting: Waiting<Item, Outcome>): boolean {
+    const index = this.#waiting.indexOf(waiting);
+    if (index !== -1) this.#waiting.splice(index, 1);
+    return index !== -1;
+  }
+
+  async #writeNext(item: Item): Promise<Outcome> {
     const others = this.#takeOthers(item);
-    const writing = {};
-    this.#writing = writing;
+    const current = {};
+    this.#current = current;
     try {
-      if (others.length === 0) return await this.#writeAlone(item, false);
-      const [outcome, ...outcomes] = await this.#write([item, ...others.map((one) => one.item)], false);
-      for (const [index, other] of others.entries()) {
-        const its = outcomes[index];
-        other.word = its === undefined ? "alone" : { outcome: its };
-      }
-      return outcome ?? (await this.#writeAlone(item, true));
-    } catch (error) {
-      if (others.length === 0) throw error;
-      // What is wrong with one of them is no fault of the others.
-      for (const other of others) other.word ??= "alone";
-      return await this.#writeAlone(item, true);
+      return await (others.length === 0 ? this.#writeAlone(item, false) : this.#writeGroup(item, others));
     } finally {
-      // Unless another has lost patience and writes by now.
-      if (this.#writing === writing) this.#writing = null;
+      // Another request may have lost its patience and begun a write.
+      if (this.#current === current) this.#current = null;
     }
+  }
+
+  /** If the write fails, each request writes its own item: none fails by the fault of another item. */
+  async #writeGroup(item: Item, others: readonly Waiting<Item, Outcome>[]): Promise<Outcome> {
+    const items = [item, ...others.map((other) => other.item)];
+    const [outcome, ...outcomes] = await this.#write(items, false).catch((): readonly Outcome[] => []);
+    for (const [index, other] of others.entries()) {
+      const its = outcomes[index];
+      other.result = its === undefined ? "alone" : { outcome: its };
+    }
+    return outcome ?? this.#writeAlone(item, true);
+  }
+
+  async #writeAlone(item: Item, isRepeated: boolean): Promise<Outcome> {
+    const [outcome] = await this.#write([item], isRepeated);
+    if (outcome === undefined) throw new Error("A write without an outcome");
+    return outcome;
   }
 
   /** Those that have waited longest, as many as there is room for. */
@@ -106,11 +120,5 @@ export class GroupCommit<Item, Outcome> {
       return weight > this.#room.weight || index + 2 > this.#room.items;
     });
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
-  }
-
-  async #writeAlone(item: Item, isRepeated: boolean): Promise<Outcome> {
-    const [outcome] = await this.#write([item], isRepeated);
-    if (outcome === undefined) throw new Error("A write without an outcome");
-    return outcome;
   }
 }

@@ -3,7 +3,7 @@
 const algorithm = { name: "HMAC", hash: "SHA-256" };
 const MAX_CACHED_KEYS = 1_000;
 
-/** Importing a key costs more than using it. An isolate may keep keys, but no promise of one: that is its request's alone. */
+/** Importing a key costs more than using it. No promises: those belong to one request. */
 const importedKeys = new Map<string, CryptoKey>();
 
 /** A secret as Qonto uses it, raw UTF-8, or as bytes. */
@@ -22,12 +22,21 @@ export async function verifyHmacSha256(
   return crypto.subtle.verify(algorithm.name, await importKey(secret), signature, data);
 }
 
-/** Takes as long wherever two digests differ. The runtime's own `timingSafeEqual` is not in Node, where the command line runs. */
+/** Takes the same time wherever two digests differ. The runtime's `timingSafeEqual` is not in Node, where the command line runs. */
 export function equalInConstantTime(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;
   let difference = 0;
   for (const [index, byte] of one.entries()) difference |= byte ^ (other[index] ?? 0);
   return difference === 0;
+}
+
+/** The bytes of a text, then others: what is signed. */
+export function withPrefix(prefix: string, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const first = new TextEncoder().encode(prefix);
+  const all = new Uint8Array(first.length + bytes.length);
+  all.set(first);
+  all.set(bytes, first.length);
+  return all;
 }
 
 async function importKey(secret: Secret): Promise<CryptoKey> {

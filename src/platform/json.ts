@@ -9,8 +9,8 @@ declare global {
 type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
 
 /**
- * Parses JSON so that `JSON.stringify` writes every number as it was written: money such as `100.00`, or an id beyond
- * 2^53, is passed through untouched. A leading byte-order mark is skipped. Throws SyntaxError.
+ * Parses JSON so that `JSON.stringify` writes every number as it was written: money such as `100.00`, or an id beyond 2^53, stays
+ * as it is. A leading byte-order mark is skipped. Throws SyntaxError.
  */
 export function parseJsonLosslessly(text: string): unknown {
   const json = withoutByteOrderMark(text);
@@ -19,7 +19,7 @@ export function parseJsonLosslessly(text: string): unknown {
   try {
     return JSON.parse(json, keepNumberText as (key: string, value: unknown) => unknown);
   } catch (error) {
-    // Revivers recurse: a document nested thousands of levels deep exhausts the stack, plain parsing does not.
+    // A reviver recurses, and exhausts the stack in a document that is nested thousands of levels deep. Plain parsing does not.
     if (error instanceof RangeError) return JSON.parse(json);
     throw error;
   }
@@ -47,7 +47,7 @@ function withoutByteOrderMark(text: string): string {
   return text.startsWith("\uFEFF") ? text.slice(1) : text;
 }
 
-/** Whether parsed JSON is an object; what stands for a number's text is none. */
+/** Whether parsed JSON is an object; a raw JSON number is none. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value);
 }

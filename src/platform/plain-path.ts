@@ -1,4 +1,4 @@
-/** A path without slashes that say nothing: doubled ones are one, and one at its end is none. */
+/** A path without doubled slashes and without one at its end. */
 export function plainPath(path: string): string {
   return path.replaceAll(/\/{2,}/g, "/").replace(/(.)\/$/, "$1");
 }

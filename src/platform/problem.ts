@@ -7,7 +7,7 @@ export interface Problem {
   readonly errors?: readonly { readonly path: string; readonly message: string }[];
 }
 
-/** The codes say all that a `type` could: none is a page to read. */
+/** `code` says all that a `type` could: there is no page to read about it. */
 export function problemBody(problem: Problem) {
   return { type: "about:blank", ...problem };
 }
@@ -19,7 +19,7 @@ export function problemResponse(problem: Problem, headers: Readonly<Record<strin
   });
 }
 
-/** Thrown where a handler cannot go on; the app turns it into its response. */
+/** Thrown by a handler; the app turns it into its response. */
 export class ProblemError extends Error {
   readonly problem: Problem;
   readonly headers: Readonly<Record<string, string>>;

@@ -2,12 +2,12 @@ import type { World } from "./world.ts";
 
 const TIME_DIGITS = 12;
 
-/** An id that sorts by the time of its making. */
+/** An id that sorts by the time of its creation. */
 export function makeSortableId(prefix: string, { now, randomBytes }: Pick<World, "now" | "randomBytes">): string {
   return `${firstIdAt(prefix, now())}${randomBytes(8).toHex()}`;
 }
 
-/** Sorts before all ids made from then on, and behind those before. */
+/** Sorts before all ids made from then on, and after earlier ones. */
 export function firstIdAt(prefix: string, at: number): string {
   return `${prefix}_${at.toString(16).padStart(TIME_DIGITS, "0")}`;
 }

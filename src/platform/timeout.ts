@@ -6,13 +6,13 @@ export function sleep(ms: number, { setTimer }: Timers): Promise<void> {
   return new Promise((resolve) => void setTimer(ms, resolve));
 }
 
-/** How a promise stood when its time was up. */
+/** The state of a promise when it settled, or when its time was up. */
 export type Settled<Value> =
   | { readonly state: "done"; readonly value: Value }
   | { readonly state: "failed"; readonly error: unknown }
   | { readonly state: "late" };
 
-/** Waits for a promise, but no longer than `ms`. The work itself goes on: neither D1 nor a queue can be cancelled. */
+/** Waits for a promise, but no longer than `ms`. The work itself continues: neither D1 nor a queue can be cancelled. */
 export function withTimeout<Value>(promise: Promise<Value>, ms: number, { setTimer }: Timers): Promise<Settled<Value>> {
   return new Promise((resolve) => {
     const clear = setTimer(ms, () => resolve({ state: "late" }));

@@ -1,17 +1,16 @@
-/** What the Worker cannot compute: time, chance and the network. Tests bring their own. */
+/** Time, chance and the network. Tests bring their own. */
 export interface World {
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Calls back after so many milliseconds, unless the function that it returns is called before. */
   readonly setTimer: (ms: number, callback: () => void) => () => void;
-  /** In [0, 1): spreads what would else happen at one moment. */
+  /** In [0, 1), for jitter. */
   readonly random: () => number;
   /** Bytes that nobody can guess: for ids, secrets and nonces. */
   readonly randomBytes: (length: number) => Uint8Array<ArrayBuffer>;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
 }
 
-/** The world as the runtime has it. */
 export const realWorld: World = {
   now: Date.now,
   setTimer: (ms, callback) => {

@@ -95,7 +95,7 @@ export function onboardingRank(type: string): number {
   return rankIn(onboardingLifecycle, type);
 }
 
-/** An unlisted name ranks right behind the first: it is a change, and no end. */
+/** An unlisted name ranks right after the first one: it is a change, and no end. */
 function rankIn(lifecycle: readonly string[], name: string): number {
   const index = lifecycle.indexOf(name);
   if (index === -1) return 2;

@@ -4,7 +4,7 @@ import { type Instant, parseInstant } from "../domain/instant.ts";
 import { isObject, numberText, parseJsonLosslessly, tryParseJson } from "../platform/json.ts";
 import { bareEventName, rulesOf } from "./catalogue.ts";
 
-/** What every event says of itself. */
+/** The fields that every event has. */
 export interface Envelope extends Pick<RelayEvent, "id" | "type" | "event" | "organizationId" | "resourceId"> {
   readonly createdAt: Instant | null;
   /** The resource as the event shows it; empty where the sender names it only. */
@@ -14,7 +14,7 @@ export interface Envelope extends Pick<RelayEvent, "id" | "type" | "event" | "or
 /** An id and a type travel on as header values: visible ASCII, of a sane length. */
 const token = z.string().regex(/^[\x21-\x7e]{1,255}$/);
 
-/** Nothing else about an event's shape can make it unreadable: an odd value counts as absent. */
+/** An odd value counts as absent: nothing but a bad id or type makes an event unreadable. */
 const word = z
   .string()
   .min(1)
@@ -59,7 +59,7 @@ export function readEnvelope(source: Source, json: unknown): Envelope | null {
   return source === "business" ? readBusiness(json) : readOnboarding(json);
 }
 
-/** What decides who gets an event, of a body that may lack everything else; null where it names nothing usable. */
+/** Type and organization of a body that may lack everything else; null where it has no usable one. */
 export function readAddress(source: Source, json: unknown): { type: string | null; organizationId: string | null } {
   if (!isObject(json)) return { type: null, organizationId: null };
   const type = token.safeParse(source === "business" ? json["type"] : json["event_type"]).data ?? null;

@@ -1,7 +1,7 @@
 import type { Source } from "../domain/event.ts";
-import { readSignatureHeader } from "./read-signature.ts";
+import { readSignatureHeader } from "./signature.ts";
 
-/** What Qonto's documentation gives to check an implementation with. */
+/** The examples in Qonto's documentation for checking an implementation. */
 export const officialVectors = {
   business: {
     secret: "test-secret",
@@ -15,7 +15,7 @@ export const officialVectors = {
   },
 };
 
-/** Whether the signature code, where it runs, agrees with Qonto's: each vector holds, and not under another secret. */
+/** Whether the signature code agrees with Qonto's where it runs: each example matches, and not with another secret. */
 export async function checkOfficialVectors(): Promise<{ readonly business: boolean; readonly onboarding: boolean }> {
   return {
     business: await holds("business"),

@@ -8,7 +8,7 @@ export function readEvent(bytes: Uint8Array, about: About): RelayEvent | null {
   return body === undefined ? null : readEventText(body, about);
 }
 
-/** The same of a body that is text already. */
+/** The same for a body that is text already. */
 export function readEventText(body: string, about: About): RelayEvent | null {
   const envelope = readEnvelope(about.source, parseBody(body));
   return envelope && toEvent(envelope, body, about);
@@ -21,10 +21,10 @@ export function toEvent(envelope: Envelope, body: string, about: About): RelayEv
   return { ...fields, receivedAt, contentType, contentEncoding, isUnreadable: false, body };
 }
 
-/** The type of an event that cannot be read any further. */
+/** The type of an event whose own type cannot be read. */
 const UNREADABLE_TYPE = "unreadable";
 
-/** Makes an event of a body that cannot be read as one, under the id it is given: its bytes can be passed on all the same. */
+/** Makes an event, with a given id, of a body that cannot be read as one. Its bytes can still be delivered. */
 export function unreadableEvent(id: string, bytes: Uint8Array, about: About): RelayEvent {
   const text = tryDecodeUtf8(bytes);
   const { type, organizationId } = readAddress(about.source, text === undefined ? undefined : parseBody(text));

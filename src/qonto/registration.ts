@@ -1,5 +1,5 @@
 import { versionKey } from "../domain/version.ts";
-import { bareEventName, onboardingRank } from "./catalogue.ts";
+import { bareEventName, onboardingLifecycle, onboardingRank } from "./catalogue.ts";
 import type { Envelope } from "./envelope.ts";
 
 /** A stage that a registration has reached. */
@@ -13,8 +13,8 @@ export interface RegistrationStage {
   readonly version: string;
   readonly eventId: string;
   /**
-   * Whether the event is a registration's own. A reset (`organizations.deleted`) names an organization, and nothing in
-   * Qonto's payloads says which registration stood behind it.
+   * Whether the event is a registration's own. A reset (`organizations.deleted`) names an organization, and Qonto's payloads do
+   * not say which registration it belongs to.
    */
   readonly isRegistration: boolean;
 }
@@ -31,4 +31,83 @@ export function readRegistrationStage(envelope: Envelope): RegistrationStage | n
     eventId: id,
     isRegistration: type.startsWith("registrations."),
   };
+}
+
+/** An event of a registration: the stage that it reached, or its reset. */
+export interface Reached {
+  readonly stage: string;
+  /** ISO 8601; null when the event carries no date. */
+  readonly at: string | null;
+  readonly eventId: string;
+}
+
+/** A stage in the course of a registration. */
+export type Place =
+  | ({ readonly standing: "done" | "now" } & Reached)
+  /** A later stage was reported, and this one was not. */
+  | { readonly standing: "unheard"; readonly stage: string }
+  | {
+      readonly standing: "ahead";
+      readonly stage: string;
+      /** Only the creation of a company goes through it, and not in every country. */
+      readonly isPossible: boolean;
+    };
+
+export interface RegistrationLine {
+  /** Since the last reset, first stage to last. */
+  readonly places: readonly Place[];
+  /** The courses that ended in a reset, oldest first. The reset is the last stage of each. */
+  readonly before: readonly (readonly Reached[])[];
+}
+
+/** Stages of every registration. Those between are for companies that are being created. */
+const always = ["pending", "user_started", "contract_signed", "completed"];
+
+const RESET = "deleted";
+const END = "completed";
+
+const order = onboardingLifecycle.map(bareEventName).filter((stage) => stage !== RESET);
+
+/** Arranges the stages of a registration, oldest first: what is done, the present stage, what is known to come. */
+export function registrationLine(stages: readonly Reached[]): RegistrationLine {
+  const lives = splitAtResets(stages);
+  const present = lives.at(-1) ?? [];
+  const last = present.at(-1);
+  if (last === undefined) return { places: [], before: [] };
+  const before = lives.slice(0, -1);
+  const standingOf = (one: Reached) => (one === last ? "now" : "done");
+  const reached = present.map((one): Place => ({ standing: standingOf(one), ...one }));
+  if (last.stage === RESET) return { places: reached, before };
+  const farthest = Math.max(...present.map(({ stage }) => order.indexOf(stage)));
+  return { places: [...withUnheard(reached, present), ...ahead(farthest, present)], before };
+}
+
+function splitAtResets(stages: readonly Reached[]): Reached[][] {
+  const lives: Reached[][] = [];
+  for (const [index, one] of stages.entries()) {
+    if (index === 0 || stages[index - 1]?.stage === RESET) lives.push([]);
+    lives.at(-1)?.push(one);
+  }
+  return lives;
+}
+
+/** Puts each stage that was passed unreported before the first one after it. */
+function withUnheard(reached: readonly Place[], present: readonly Reached[]): Place[] {
+  const heard = new Set(present.map(({ stage }) => stage));
+  const missing = always.filter((stage) => !heard.has(stage));
+  const placed = new Set<string>();
+  return reached.flatMap((place) => {
+    const rank = order.indexOf(place.stage);
+    const passed = missing.filter((stage) => order.indexOf(stage) < rank && !placed.has(stage));
+    for (const stage of passed) placed.add(stage);
+    return [...passed.map((stage): Place => ({ standing: "unheard", stage })), place];
+  });
+}
+
+function ahead(farthest: number, present: readonly Reached[]): Place[] {
+  const heard = new Set(present.map(({ stage }) => stage));
+  if (heard.has(END)) return [];
+  return order
+    .slice(farthest + 1)
+    .map((stage): Place => ({ standing: "ahead", stage, isPossible: !always.includes(stage) }));
 }

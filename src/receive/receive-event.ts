@@ -6,35 +6,34 @@ import { logFailure } from "../platform/log.ts";
 import { readBody } from "../platform/read-body.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import { readEvent } from "../qonto/read-event.ts";
-import { readSignature } from "../qonto/read-signature.ts";
-import type { Signature } from "../qonto/signature.ts";
+import { readSignature, type Signature } from "../qonto/signature.ts";
 import type { Recorded } from "../store/events.ts";
 import { type QuarantineReason, type Quarantined, keepInQuarantine, quarantineId } from "../store/quarantine.ts";
 import { recordTogether } from "./record-events.ts";
 import { sendTogether } from "./send-events.ts";
 import { makeDurable } from "./make-durable.ts";
-import { isProbe, recordProbe } from "./probe.ts";
+import { isCanary, recordCanary } from "./canary.ts";
 import type { Refusal } from "./refusals.ts";
 
-/** What a webhook request came to. The facts are for the log; the wire shows less. */
+/** The outcome of a webhook request. The facts are for the log. */
 export type Verdict =
   | (Facts & {
       readonly outcome: "accepted" | "duplicate";
       readonly event: RelayEvent;
       readonly durableBy: Store;
-      /** Whether the event recorded under this id, which stays, has another body. */
+      /** Whether the event was recorded before with another body. That one stays. */
       readonly bodyDiffers: boolean;
     })
   | (Facts & { readonly outcome: "quarantined"; readonly durableBy: Store })
-  | (Facts & { readonly outcome: "probed"; readonly event: RelayEvent })
-  /** The sender broke off in the middle of its body. */
+  | (Facts & { readonly outcome: "canary"; readonly event: RelayEvent })
+  /** The sender closed the connection in the middle of its body. */
   | (Facts & { readonly outcome: "broken_off" })
   | (Facts & { readonly outcome: "refused"; readonly code: Refusal; readonly event?: RelayEvent });
 
 interface Facts {
   readonly source?: Signature["source"];
   readonly sizeBytes?: number;
-  /** From the request's beginning to its body's last byte, or until there was no more to wait for. */
+  /** From the beginning of the request to the end of its body, or until the relay stopped waiting. */
   readonly bodyMs?: number;
 }
 
@@ -50,16 +49,16 @@ export interface Receiving {
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** How long a stale event's copy may hold up the refusal that it gets in any case. */
+/** How long the copy of a stale event may delay its refusal. */
 const QUARANTINE_TIMEOUT_MS = 400;
 
 /**
- * Characters of a body that travels with its event though D1 has it. On its way through the queue a body is written out,
- * copied and parsed several times; the longer ones of a batch together cost one D1 call instead, and no row.
+ * A body of at most so many characters is in the message though D1 has it. A message is copied and parsed several times; the
+ * longer bodies of a batch are loaded by one D1 call instead.
  */
-const LONGEST_CARRIED = 4_096;
+const MAX_CARRIED_CHARACTERS = 4_096;
 
-/** Decides over one webhook request. Nothing is parsed, and nothing kept, before the signature has been verified. */
+/** Decides over one webhook request. Nothing is parsed or kept before the signature is verified. */
 export async function receiveEvent(request: Request, receiving: Receiving): Promise<Verdict> {
   const { config, now } = receiving;
   const startedAt = now();
@@ -71,7 +70,7 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
   if (secrets.length === 0) return { outcome: "refused", code: "not_configured", source };
 
   const body = await readBody(request, config.maxBodyBytes, receiving.timers);
-  // As of its last byte: a slow body takes nothing off the event's lease, and does not keep its signature young.
+  // At the end of the body: a slow one does not shorten the lease of its event, and its signature gets older.
   const receivedAt = now();
   const bodyMs = receivedAt - startedAt;
   if (body === "broken_off") return { outcome: "broken_off", source, bodyMs };
@@ -85,23 +84,23 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
   const about = { source, receivedAt, ...readPassedOn(request.headers) };
   const event = readEvent(body, about);
   const timestampFault = judgeTimestamp(signature.timestamp, receivedAt, config.signatureToleranceSeconds);
-  const probe = event !== null && isProbe(event) ? event : null;
-  if (timestampFault === "timestamp_too_old" && probe === null) {
+  const canary = event !== null && isCanary(event) ? event : null;
+  if (timestampFault === "timestamp_too_old" && canary === null) {
     await keepStale({ ...about, body }, event, receiving);
   }
   if (timestampFault !== null) {
     return { outcome: "refused", code: timestampFault, ...facts, ...(event === null ? {} : { event }) };
   }
 
-  if (probe !== null) return { ...facts, ...(await answerProbe(probe, receiving)) };
+  if (canary !== null) return { ...facts, ...(await answerCanary(canary, receiving)) };
   return event === null
     ? { ...facts, ...(await quarantineUnreadable({ ...about, body }, receiving)) }
     : { ...facts, ...(await accept(event, receiving)) };
 }
 
 /**
- * The headers that go out with the body. For bytes that are not UTF-8 the runtime puts U+FFFD: what is more than visible
- * ASCII is not passed on changed, but as a type that says nothing, or not at all.
+ * The headers that go out with the body. The runtime changes bytes that are not UTF-8 to U+FFFD, so a value is passed on only if
+ * it is visible ASCII.
  */
 function readPassedOn(headers: Headers): Pick<RelayEvent, "contentType" | "contentEncoding"> {
   const visible = (name: string) => /^[\t\x20-\x7e]+$/.exec(headers.get(name) ?? "")?.[0] ?? null;
@@ -111,7 +110,7 @@ function readPassedOn(headers: Headers): Pick<RelayEvent, "contentType" | "conte
   };
 }
 
-/** Exactly the tolerance is still accepted, on either side. */
+/** Exactly the tolerance is accepted, on either side. */
 function judgeTimestamp(
   timestamp: number | null,
   now: number,
@@ -123,10 +122,10 @@ function judgeTimestamp(
   return -ageSeconds > toleranceSeconds ? "timestamp_in_future" : null;
 }
 
-async function answerProbe(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
-  const fault = await recordProbe(event, { db: env.DB, timers, waitUntil });
+async function answerCanary(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
+  const fault = await recordCanary(event, { db: env.DB, timers, waitUntil });
   return fault === null
-    ? ({ outcome: "probed", event } as const)
+    ? ({ outcome: "canary", event } as const)
     : ({ outcome: "refused", code: fault, event } as const);
 }
 
@@ -134,7 +133,7 @@ async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) 
   const leaseUntil = firstLease(event.receivedAt);
   const record = () => {
     const recording = recordTogether(env.DB, event);
-    // Others may wait for what this request writes: it goes on though its own sender hangs up.
+    // Others may wait for this write, so it goes on even if the sender closes its connection.
     waitUntil(recording.catch(() => undefined));
     return recording;
   };
@@ -147,9 +146,9 @@ async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) 
 
   const recorded: Recorded = durable.by === "database" ? durable.outcome : { as: "new", bodyDiffers: false };
   if (recorded.as !== "duplicate" && !durable.sent) {
-    // The body that was recorded first is the one that goes out, and its lease is that of its own message.
+    // The body that was recorded first goes out, and the lease belongs to its message.
     const lease = recorded.as === "new" ? leaseUntil : null;
-    const isCarried = event.body.length <= LONGEST_CARRIED && !recorded.bodyDiffers;
+    const isCarried = event.body.length <= MAX_CARRIED_CHARACTERS && !recorded.bodyDiffers;
     const sent = (isCarried ? carry(event, lease) : null) ?? byId(event.id, lease);
     waitUntil(sendBehindTheAnswer(env, sent, timers));
   }
@@ -157,12 +156,12 @@ async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) 
   return { outcome, event, durableBy: durable.by, bodyDiffers: recorded.bodyDiffers } as const;
 }
 
-/** Should it fail, or the isolate die first, the cron finds the row that nobody has claimed. */
+/** If it fails, or the isolate dies before, the recovery scan finds the event. */
 async function sendBehindTheAnswer(env: Receiving["env"], event: SentEvent, timers: Timers): Promise<void> {
   try {
     await sendTogether(env, event, timers);
   } catch (error) {
-    logFailure("send-behind-the-answer", error);
+    logFailure("receive", error, { message: "event.send_failed", event_id: event.id });
   }
 }
 
@@ -181,19 +180,21 @@ async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitU
     { timers, waitUntil },
   );
   if (typeof durable === "string") return { outcome: "refused", code: durable } as const;
-  // Qonto sends it again; the queue is not asked for what D1 has said there is no room for.
+  // Qonto sends it again. The queue would not help: D1 has no room for it.
   if (durable.by === "database" && durable.outcome === "full") {
-    logFailure("quarantine-unreadable-event", new QuarantineFull());
+    logFailure("receive", new QuarantineFull(), { message: "event.refused" });
     return { outcome: "refused", code: "not_stored" } as const;
   }
   return { outcome: "quarantined", durableBy: durable.by } as const;
 }
 
-/** A refusal acknowledges nothing: should D1 not take the copy, Qonto's next try brings another. */
+/** A refusal acknowledges nothing: if D1 does not take the copy, Qonto's next try brings another. */
 async function keepStale(stale: Unreadable, event: RelayEvent | null, receiving: Receiving): Promise<void> {
   const keeping = keepStaleCopy(stale, event, receiving);
   receiving.waitUntil(
-    keeping.catch((error: unknown) => logFailure("keep-stale-event", error, { event_id: event?.id })),
+    keeping.catch((error: unknown) =>
+      logFailure("receive", error, { message: "stale_event.dropped", event_id: event?.id }),
+    ),
   );
   await withTimeout(keeping, QUARANTINE_TIMEOUT_MS, receiving.timers);
 }

@@ -4,13 +4,13 @@ import { GroupCommit } from "../platform/group-commit.ts";
 import { type Recorded, recordEvents } from "../store/events.ts";
 import { SchemaMissing } from "../store/schema.ts";
 
-/** As many rows as D1 writes in about a tenth of a second; characters of bodies, of which D1 takes some megabytes a call. */
+/** So many rows D1 writes in about a tenth of a second. The weight is characters of bodies: D1 takes some megabytes in a call. */
 const ROOM = { items: 100, weight: 500_000 };
 
 /** Bindings do not change while an isolate lives. */
 const groups = new WeakMap<Database, GroupCommit<RelayEvent, Recorded | SchemaMissing>>();
 
-/** Requests that wait at the same moment in one isolate have their rows written by one D1 call. Throws SchemaMissing. */
+/** Records an event together with others that wait in this isolate, by one D1 call. Throws SchemaMissing. */
 export async function recordTogether(db: Database, event: RelayEvent): Promise<Recorded> {
   const group = groups.getOrInsertComputed(
     db,
@@ -26,7 +26,7 @@ export async function recordTogether(db: Database, event: RelayEvent): Promise<R
   return recorded;
 }
 
-/** What the schema lacks, it lacks for each event: none of the group is tried by itself. */
+/** A missing schema fails every event of a group, so it is an outcome: no event is tried alone. */
 async function recordGroup(
   db: Database,
   events: readonly RelayEvent[],

@@ -1,7 +1,7 @@
 import type { SignatureFault } from "../qonto/signature.ts";
 import { problemResponse } from "../platform/problem.ts";
 
-/** Why a webhook was not taken. The contract fixes codes and statuses. */
+/** Why a webhook was refused. The contract fixes codes and statuses. */
 export type Refusal =
   | SignatureFault
   | "signature_mismatch"
@@ -17,7 +17,7 @@ export type Refusal =
 interface WireForm {
   readonly status: number;
   readonly title: string;
-  /** Tells a stranger nothing that the code does not. */
+  /** Says no more than the code, because anybody can read it. */
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
 }

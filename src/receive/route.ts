@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { ConfigError, type Config, type Env, readConfig } from "../env.ts";
 import { logFailure, logLine } from "../platform/log.ts";
-import { PROBE_HEADER } from "../domain/probe.ts";
+import { CANARY_HEADER } from "../domain/canary.ts";
 import type { Counters } from "../domain/counters.ts";
 import { isCatalogued } from "../qonto/catalogue.ts";
 import type { World } from "../platform/world.ts";
@@ -23,10 +23,10 @@ export function receiveRoute(world: World, counters: Counters) {
       timers: world,
       waitUntil: (work) => c.executionCtx.waitUntil(work),
     });
-    // Our own work: how long a body takes is its sender's doing.
+    // Without the time that the sender took for the body.
     const durationMs = world.now() - startedAt - (verdict.bodyMs ?? 0);
     logVerdict(verdict, durationMs);
-    countVerdict(verdict, { durationMs, ofDoctor: c.req.header(PROBE_HEADER) !== undefined }, counters);
+    countVerdict(verdict, { durationMs, ofDoctor: c.req.header(CANARY_HEADER) !== undefined }, counters);
     return toResponse(verdict);
   });
 
@@ -39,7 +39,7 @@ function tryReadConfig(env: Env): Config | null {
     return readConfig(env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    logFailure("receive", error);
+    logFailure("receive", error, { message: "configuration.read_failed" });
     return null;
   }
 }
@@ -49,7 +49,7 @@ function toResponse(verdict: Verdict): Response {
     case "accepted":
     case "duplicate":
       return Response.json({ status: verdict.outcome, event_id: verdict.event.id });
-    case "probed":
+    case "canary":
       return Response.json({ status: "accepted", event_id: verdict.event.id });
     case "quarantined":
       return Response.json({ status: "quarantined", reason: "unreadable" });
@@ -61,20 +61,20 @@ function toResponse(verdict: Verdict): Response {
   }
 }
 
-/** A refusal that the doctor provoked is counted too: a stranger who claims to be the doctor hides nothing. */
+/** Refusals that the doctor provokes are counted too, apart: so a stranger who claims to be the doctor hides nothing. */
 function countVerdict(
   verdict: Verdict,
   { durationMs, ofDoctor }: { readonly durationMs: number; readonly ofDoctor: boolean },
   counters: Counters,
 ): void {
-  // Of a body that never came whole there was nothing to acknowledge.
+  // An incomplete body has no acknowledgement.
   const isWhole =
     verdict.outcome !== "broken_off" && !(verdict.outcome === "refused" && verdict.code === "body_timeout");
   if (isWhole) counters.observe("qonto_relay_acknowledgement_seconds", durationMs);
   switch (verdict.outcome) {
     case "accepted":
     case "duplicate": {
-      // The catalogue is open, a metric's labels are not.
+      // Types are unlimited; labels of a metric are not.
       const { source, type } = verdict.event;
       const label = isCatalogued(type) ? type : "other";
       return counters.count("qonto_relay_events_total", { source, type: label, outcome: verdict.outcome });
@@ -86,10 +86,10 @@ function countVerdict(
         outcome: verdict.outcome,
       });
     case "refused":
-      return counters.count(ofDoctor ? "qonto_relay_probe_refusals_total" : "qonto_relay_refusals_total", {
+      return counters.count(ofDoctor ? "qonto_relay_canary_refusals_total" : "qonto_relay_refusals_total", {
         code: verdict.code,
       });
-    case "probed":
+    case "canary":
     case "broken_off":
   }
 }
@@ -97,6 +97,7 @@ function countVerdict(
 function logVerdict(verdict: Verdict, durationMs: number): void {
   const event = "event" in verdict ? verdict.event : undefined;
   logLine("receive", {
+    message: "request.answered",
     outcome: verdict.outcome,
     code: verdict.outcome === "refused" ? verdict.code : undefined,
     durable_by: "durableBy" in verdict ? verdict.durableBy : undefined,

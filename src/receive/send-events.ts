@@ -3,8 +3,8 @@ import { type Measured, type SentEvent, measure, messageOf, pack } from "../mess
 import { type Timers, sleep } from "../platform/timeout.ts";
 
 /**
- * Events whose messages wait to be sent, in one isolate. Requests share plain data and nothing else, not even a promise: one of
- * them sends what all have put here, and each looks once whether that has come to nothing.
+ * Events of one isolate that wait to be sent. Requests may share data, but no promise: one of them sends what all have put
+ * here, and each looks once whether its event was sent.
  */
 interface Outbox {
   readonly waiting: Measured[];
@@ -14,24 +14,21 @@ interface Outbox {
 /** Bindings do not change while an isolate lives. */
 const outboxes = new WeakMap<Env["EVENTS"], Outbox>();
 
-/**
- * From one send to the next: an event that comes alone is sent at once, and under load messages are well filled. Fewer messages
- * are fewer operations, consumer invocations and D1 calls, at a delay that nobody notices.
- */
+/** Time from one send to the next: under load messages are well filled, and an event that comes alone is sent at once. */
 export const SEND_EVERY_MS = 25;
 
-/** An event that still waits after this is sent by its own request: the queue hangs, or the request that sent is gone. */
+/** Then a request sends its event itself: the queue hangs, or the request that was sending has ended. */
 const LOOK_AFTER_MS = 100;
 
-/** The platform ends what goes on behind an answer after 30 s: one request sends for no more than some five. */
-const MOST_SENDS = 200;
+/** About five seconds: the platform ends what goes on behind an answer after 30 s. */
+const MAX_SENDS = 200;
 
-/** Of a batch: at most 100 messages and 256 KB of 1,000 bytes, some of it for what the queue writes to each. */
-const MOST_EVENTS = 100;
-const MOST_BYTES = 256_000;
+/** A batch has at most 100 messages and 256 KB of 1,000 bytes, some of it for the queue itself. */
+const MAX_EVENTS = 100;
+const MAX_BYTES = 256_000;
 const MESSAGE_BYTES = 200;
 
-/** Sends an event with what else waits. Throws when the queue refuses some of it. */
+/** Sends an event together with others that wait. Throws when the queue refuses one of their messages. */
 export async function sendTogether({ EVENTS }: Pick<Env, "EVENTS">, event: SentEvent, timers: Timers): Promise<void> {
   const outbox = outboxOf(EVENTS);
   const measured = measure(event);
@@ -40,13 +37,13 @@ export async function sendTogether({ EVENTS }: Pick<Env, "EVENTS">, event: SentE
     await sleep(LOOK_AFTER_MS, timers);
     if (!outbox.waiting.includes(measured)) return;
   }
-  await sendWhatWaits(outbox, EVENTS, timers);
+  await sendWaiting(outbox, EVENTS, timers);
 }
 
-async function sendWhatWaits(outbox: Outbox, queue: Env["EVENTS"], timers: Timers): Promise<void> {
+async function sendWaiting(outbox: Outbox, queue: Env["EVENTS"], timers: Timers): Promise<void> {
   outbox.isSending = true;
   try {
-    for (let sends = 0; outbox.waiting.length > 0 && sends < MOST_SENDS; sends += 1) {
+    for (let sends = 0; outbox.waiting.length > 0 && sends < MAX_SENDS; sends += 1) {
       await Promise.all([sendBatch(takeSome(outbox.waiting), queue), sleep(SEND_EVERY_MS, timers)]);
     }
   } finally {
@@ -54,24 +51,24 @@ async function sendWhatWaits(outbox: Outbox, queue: Env["EVENTS"], timers: Timer
   }
 }
 
-/** After a failure each message is sent again by itself. The queue may have taken it all the same, so the second holds no lease. */
+/** After a failure each message is sent again alone, without a lease: the queue may have taken the first one all the same. */
 async function sendBatch(events: readonly Measured[], queue: Env["EVENTS"]): Promise<void> {
   const messages = pack(events);
   try {
     await queue.sendBatch(messages.map((body) => ({ body })));
   } catch {
-    const again = messages.map((one) => messageOf(one.events.map((event) => ({ ...event, lease_until: null }))));
-    const sent = await Promise.allSettled(again.map((body) => queue.sendBatch([{ body }])));
+    const repeated = messages.map((one) => messageOf(one.events.map((event) => ({ ...event, lease_until: null }))));
+    const sent = await Promise.allSettled(repeated.map((body) => queue.sendBatch([{ body }])));
     for (const one of sent) if (one.status === "rejected") throw one.reason;
   }
 }
 
-/** Those that have waited longest, as many as surely fit into a batch, however they are packed. */
+/** Those that have waited longest, as many as fit into a batch however they are packed. */
 function takeSome(waiting: Measured[]): Measured[] {
   let bytes = 0;
   const end = waiting.findIndex((one, index) => {
     bytes += one.bytes + MESSAGE_BYTES;
-    return index > 0 && (bytes > MOST_BYTES || index >= MOST_EVENTS);
+    return index > 0 && (bytes > MAX_BYTES || index >= MAX_EVENTS);
   });
   return waiting.splice(0, end === -1 ? waiting.length : end);
 }

@@ -1,22 +1,26 @@
 import { z } from "zod";
+import { pageOf } from "../platform/page.ts";
 import { type Database, retried } from "./database.ts";
 
-/** Of the ids of records. */
+/** Begins the ids of records. */
 export const AUDIT_PREFIX = "aud";
 
-/** What an operator did. `before` and `after` are JSON. */
-export interface AuditRecord {
+const auditRow = z.object({
   /** Sorts by time, and holds it. */
-  readonly id: string;
+  id: z.string(),
   /** Name of the token, or the e-mail address of whom Cloudflare Access let in. */
-  readonly token: string;
-  readonly action: string;
+  token: z.string(),
+  action: z.string(),
   /** Id of what was changed. */
-  readonly subject: string;
-  readonly outcome: "begun" | "done" | "failed";
-  readonly before: string | null;
-  readonly after: string | null;
-}
+  subject: z.string(),
+  outcome: z.enum(["begun", "done", "failed"]),
+  /** JSON, as is `after`. */
+  before: z.string().nullable(),
+  after: z.string().nullable(),
+});
+
+/** What an operator did. */
+export type AuditRecord = z.output<typeof auditRow>;
 
 export const beginSql = `
   INSERT INTO audit (id, token, action, subject, outcome, before) VALUES (?1, ?2, ?3, ?4, 'begun', ?5)
@@ -39,7 +43,7 @@ export async function endRecord(
 
 export const dropRecordSql = "DELETE FROM audit WHERE id = ?1";
 
-/** Of what turned out to change nothing. */
+/** For an action that changed nothing. */
 export async function dropRecord(db: Database, id: string): Promise<void> {
   await retried(db, () => db.prepare(dropRecordSql).bind(id).run());
 }
@@ -57,16 +61,6 @@ export const listAuditSql = `
 export const lastRecordLookedAtSql = `
   SELECT id FROM audit WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1 OFFSET ${MOST_LOOKED_AT - 1}`;
 
-const auditRow = z.object({
-  id: z.string(),
-  token: z.string(),
-  action: z.string(),
-  subject: z.string(),
-  outcome: z.enum(["begun", "done", "failed"]),
-  before: z.string().nullable(),
-  after: z.string().nullable(),
-}) satisfies z.ZodType<AuditRecord>;
-
 interface AuditQuery {
   /** The first id, inclusive. */
   readonly from: string;
@@ -78,22 +72,18 @@ interface AuditQuery {
   readonly limit: number;
 }
 
-/**
- * Newest first; `next` is where the next page ends. A page can hold fewer records than `limit`, or none, and still have a
- * `next`: then it has looked at its most.
- */
+/** Newest first; `next` is where the next page ends. */
 export async function listAudit(
   db: Database,
   { from, to, subject, token, action, limit }: AuditQuery,
 ): Promise<{ records: AuditRecord[]; next: string | null }> {
-  const [page, edge] = await db.batch([
+  const [found, edge] = await db.batch([
     db.prepare(listAuditSql).bind(from, to, subject ?? null, token ?? null, action ?? null, limit + 1),
     db.prepare(lastRecordLookedAtSql).bind(from, to),
   ]);
-  const rows = z.array(auditRow).parse(page?.results ?? []);
-  const records = rows.slice(0, limit);
-  const last = records.at(-1);
-  if (rows.length > limit && last !== undefined) return { records, next: last.id };
-  const [lastLookedAt] = z.array(z.object({ id: z.string() })).parse(edge?.results ?? []);
-  return { records, next: lastLookedAt?.id ?? null };
+  const { rows, next } = pageOf<unknown>(found?.results ?? [], limit, edge?.results[0]);
+  return {
+    records: z.array(auditRow).parse(rows),
+    next: z.object({ id: z.string() }).nullable().parse(next)?.id ?? null,
+  };
 }

@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { batchOf } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import { isUnattemptedSql, recipientsSql, unfinishedSql } from "./event-progress.ts";
 import { isHolderSql } from "./leases.ts";
-import { inParameters } from "./parameters.ts";
+import { inParameters } from "./rows.ts";
 
 /** An event that a consumer wants to handle, and the destinations that want it. */
 export interface Claim {
@@ -14,18 +15,21 @@ export interface Claim {
   readonly body: string | null;
 }
 
-/** `busy`: another consumer's lease still runs. */
+/**
+ * `busy`: another consumer's lease runs. `finished`: nothing is left to do; or it is recorded with another body; or it was
+ * claimed too often, and the cron queues it again.
+ */
 export type ClaimOutcome =
   | {
-      readonly state: "claimed";
+      readonly state: "mine";
       readonly receivedAt: number;
-      /** Destinations that already have a delivery of it, by a replay or an earlier consumer: these get no first attempt. */
-      readonly given: readonly string[];
+      /** Destinations that have a delivery of it already, by a replay or an earlier consumer. */
+      readonly withDelivery: readonly string[];
     }
-  | { readonly state: "finished" }
-  | { readonly state: "busy"; readonly claimedUntil: number };
+  | { readonly state: "busy"; readonly claimedUntil: number }
+  | { readonly state: "finished" };
 
-/** Who wants it now, and who has a delivery of it already, by a replay or an earlier consumer: these remain. */
+/** The destinations that want it now, and those that have a delivery of it already. */
 const nextRecipientsSql = `(
   SELECT json_group_object(destination_id, json(first)) FROM (
     SELECT destination_id, max(first) AS first FROM (
@@ -34,12 +38,12 @@ const nextRecipientsSql = `(
       SELECT recipient.key, recipient.value FROM ${recipientsSql} WHERE NOT ${isUnattemptedSql})
     GROUP BY destination_id))`;
 
-const givenSql = `(
+const withDeliverySql = `(
   SELECT json_group_array(recipient.key) FROM ${recipientsSql} WHERE NOT ${isUnattemptedSql})`;
 
 /**
- * First attempts of which nothing can be written down are not made without end: after some claims that came to nothing an
- * event is claimed once an hour. Meanwhile it is unfinished, which health tells.
+ * After some claims without a recorded outcome an event is claimed once an hour, so that its first attempts are not made
+ * without end. Meanwhile it is unfinished, which health tells.
  */
 const MOST_CLAIMS = 10;
 
@@ -50,21 +54,23 @@ export const claimSql = `
     AND (events.claimed_until IS NULL OR events.claimed_until <= ?3 OR ${isHolderSql("claim")})
     AND (events.claims < ${MOST_CLAIMS} OR events.claimed_until <= ?3 - 3600000)
     AND ${unfinishedSql} AND (claim.value ->> 'body' IS NULL OR claim.value ->> 'body' = events.body)
-  RETURNING events.id, events.received_at, ${givenSql} AS given`;
+  RETURNING events.id, events.received_at, ${withDeliverySql} AS with_delivery`;
 
 const claimedRow = z.object({
   id: z.string(),
   received_at: z.number(),
-  given: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
+  with_delivery: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
 });
 
 export const claimStateSql = `
-  SELECT id, claimed_until, ${unfinishedSql} AS unfinished
+  SELECT id, iif(claimed_until > ?2 AND ${unfinishedSql}, claimed_until, NULL) AS busy_until
   FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
 
+const stateRow = z.object({ id: z.string(), busy_until: z.number().nullable() });
+
 /**
- * Claims events, so that of all the messages about one only one is acted on; a lease that ends without deliveries lets
- * the next consumer in. `also` joins the same transaction. An event without an outcome has no row.
+ * Claims events, so that one consumer acts on each, however many messages there are about it. `also` joins the same
+ * transaction. An event without an outcome has no row.
  */
 export async function claimEvents(
   db: Database,
@@ -72,25 +78,19 @@ export async function claimEvents(
   { now, claimedUntil, also }: { now: number; claimedUntil: number; also: readonly D1PreparedStatement[] },
 ): Promise<Map<string, ClaimOutcome>> {
   const lists = inParameters(claims.map((claim) => JSON.stringify(claim)));
-  const results = await retried(db, () =>
-    db.batch<Record<string, unknown>>([
-      ...lists.map((list) => db.prepare(claimSql).bind(list, claimedUntil, now)),
-      db.prepare(claimStateSql).bind(JSON.stringify(claims.map(({ id }) => id))),
-      ...also,
-    ]),
+  const { claimed, states } = await retried(db, () =>
+    batchOf(db, {
+      claimed: lists.map((list) => db.prepare(claimSql).bind(list, claimedUntil, now)),
+      states: db.prepare(claimStateSql).bind(JSON.stringify(claims.map(({ id }) => id)), now),
+      also,
+    }),
   );
   const outcomes = new Map<string, ClaimOutcome>();
-  for (const row of results[lists.length]?.results ?? []) {
-    outcomes.set(
-      String(row["id"]),
-      row["unfinished"] === 1 && typeof row["claimed_until"] === "number"
-        ? { state: "busy", claimedUntil: row["claimed_until"] }
-        : { state: "finished" },
-    );
+  for (const { id, busy_until } of states.rows.map((row) => stateRow.parse(row))) {
+    outcomes.set(id, busy_until === null ? { state: "finished" } : { state: "busy", claimedUntil: busy_until });
   }
-  for (const row of results.slice(0, lists.length).flatMap((claimed) => claimed.results)) {
-    const { id, received_at, given } = claimedRow.parse(row);
-    outcomes.set(id, { state: "claimed", receivedAt: received_at, given });
+  for (const { id, received_at, with_delivery } of claimed.rows.map((row) => claimedRow.parse(row))) {
+    outcomes.set(id, { state: "mine", receivedAt: received_at, withDelivery: with_delivery });
   }
   return outcomes;
 }

@@ -1,50 +1,52 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { COUNTED_AT_MOST } from "./destination-deliveries.ts";
 import { oldestDueOfSql } from "./drain.ts";
+import { rowsOf } from "./rows.ts";
 import { type CronStateName, readCronStateFrom, allCronState } from "./cron-state.ts";
 import { appliedMigrations, isSchemaFault, migrationNames, missingAmong, readAppliedMigrations } from "./schema.ts";
 
-/** How the relay fares, as far as D1 knows. Times are Unix milliseconds. */
+/** The state of the relay, as far as D1 knows it. Times are Unix milliseconds. */
 export interface Condition {
   readonly cronState: ReadonlyMap<CronStateName, number>;
   /**
-   * Since when the longest neglected destination that neither rests nor is paused has been: its longest due delivery was due
-   * then, or its turn, if it is served by turns, or the end of its hold. Null: none waits.
+   * Since when a destination that is enabled, with a closed circuit, could have been drained and was not: the longest such
+   * time. Null: no destination has a pending delivery.
    */
   readonly oldestDueAt: number | null;
-  /** Since when each resting destination rests, the longest first. */
-  readonly resting: readonly { readonly destinationId: string; readonly since: number }[];
-  /** Messages that the queues gave up on of late. */
+  /** Destinations with an open circuit, the longest open first. */
+  readonly openCircuits: readonly { readonly destinationId: string; readonly since: number }[];
+  /** Counted since the time that was asked for. */
   readonly recentDeadLetters: number;
   /** Null when D1 does not say. */
   readonly databaseBytes: number | null;
 }
 
 export const oldestDueSql = `
-  SELECT min(max(${oldestDueOfSql}, coalesce(next_drain_at, 0), coalesce(held_until, 0))) AS due_at
+  SELECT min(max(${oldestDueOfSql}, coalesce(next_drain_at, 0), coalesce(held_until, 0))) AS dueAt
   FROM destinations WHERE enabled = 1 AND circuit_opened_at IS NULL`;
 
-/** One that is owed nothing has nothing to be probed with, and nobody misses it. */
+/** A destination without a pending delivery has nothing to be probed with, and misses nothing. */
 export const circuitOpenedAtSql = `
-  SELECT id, circuit_opened_at FROM destinations
+  SELECT id AS destinationId, circuit_opened_at AS since FROM destinations
   WHERE enabled = 1 AND circuit_opened_at IS NOT NULL AND ${oldestDueOfSql} IS NOT NULL ORDER BY circuit_opened_at`;
 
-/** Bounded, for anybody may ask. */
+/** Bounded: `/health` is public. */
 export const recentDeadLettersSql = `
   SELECT count(*) AS messages FROM (SELECT 1 FROM dead_letters WHERE received_at >= ?1 LIMIT 1000)`;
 
-const dueRow = z.object({ due_at: z.number().nullable() });
-const openCircuitRow = z.object({ id: z.string(), circuit_opened_at: z.number() });
+const dueRow = z.object({ dueAt: z.number().nullable() });
+const openCircuitRow = z.object({ destinationId: z.string(), since: z.number() });
 const countRow = z.object({ messages: z.number() });
 
 /** What D1 tells of the relay. */
 export interface Told {
   readonly missingMigrations: readonly string[];
-  /** Null while a table or a column is missing that it takes to tell. */
+  /** Null while a table or a column is missing. */
   readonly condition: Condition | null;
 }
 
-/** One D1 call; reads a row or two for each destination. A second one when a table or a column is missing. */
+/** One D1 call that reads a row or two for each destination. A second one when a table or a column is missing. */
 export async function readCondition(db: Database, deadLettersSince: number): Promise<Told> {
   try {
     const [applied, ...results] = await db.batch([
@@ -64,14 +66,11 @@ export async function readCondition(db: Database, deadLettersSince: number): Pro
   }
 }
 
-function toCondition([cronState, due, resting, deadLetters]: readonly D1Result[]): Condition {
+function toCondition([cronState, due, openCircuits, deadLetters]: readonly D1Result[]): Condition {
   return {
     cronState: readCronStateFrom(cronState?.results ?? []),
-    oldestDueAt: dueRow.parse(due?.results[0]).due_at,
-    resting: z
-      .array(openCircuitRow)
-      .parse(resting?.results)
-      .map((row) => ({ destinationId: row.id, since: row.circuit_opened_at })),
+    oldestDueAt: dueRow.parse(due?.results[0]).dueAt,
+    openCircuits: rowsOf(openCircuitRow, openCircuits),
     recentDeadLetters: countRow.parse(deadLetters?.results[0]).messages,
     databaseBytes: databaseBytesOf(deadLetters),
   };
@@ -86,4 +85,25 @@ const sizeInMeta = z.object({ size_after: z.number() });
 export function databaseBytesOf(result: { readonly meta: unknown } | undefined): number | null {
   const size = sizeInMeta.safeParse(result?.meta);
   return size.success ? size.data.size_after : null;
+}
+
+export const waitingSql = `
+  SELECT
+    (SELECT count(*) FROM (SELECT 1 FROM dead_letters WHERE received_at > 0 AND replayed_at IS NULL
+      LIMIT ${COUNTED_AT_MOST})) AS deadLetters,
+    (SELECT count(*) FROM quarantine INDEXED BY quarantine_waiting WHERE settled_at IS NULL) AS quarantined`;
+
+/** A statement that counts what waits for an operator; its row is for `readWaitingRow`. */
+export function whatWaits(db: Database): D1PreparedStatement {
+  return db.prepare(waitingSql);
+}
+
+const waitingRow = z.object({
+  /** Dead letters that nobody has replayed. */
+  deadLetters: z.number(),
+  quarantined: z.number(),
+});
+
+export function readWaitingRow(row: unknown): z.output<typeof waitingRow> {
+  return waitingRow.parse(row);
 }

@@ -1,10 +1,13 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import type { Counts } from "../domain/counters.ts";
+import type { Counters, Counts } from "../domain/counters.ts";
+import { logFailure } from "../platform/log.ts";
+import { json } from "./rows.ts";
+import { explained } from "./schema.ts";
 
 export const MS_PER_HOUR = 3_600_000;
 
-/** The row that is never deleted: counts of all time. */
+/** Key of the row that is never deleted: counts of all time. */
 export const ALL_TIME = 0;
 
 /** The key of the row of an instant's hour. */
@@ -21,12 +24,26 @@ export const addCountsSql = `
       FROM (SELECT key, value FROM json_each(counters.counts) UNION ALL SELECT key, value FROM json_each(excluded.counts))
       GROUP BY key))`;
 
-/** Done twice, because its answer was lost, it counts twice. */
-export async function addCounts(db: Database, counts: Counts, now: number): Promise<void> {
+async function addCounts(db: Database, counts: Counts, now: number): Promise<void> {
   await db.prepare(addCountsSql).bind(hourOf(now), JSON.stringify(counts)).run();
 }
 
-/** On a row of `json_each` of some counts: its series names a destination that is not there, or no longer. */
+/**
+ * Writes down what an isolate has counted. It never throws: should D1 fail, the counts go back and are written the next time. After
+ * a write whose answer was lost they are counted twice.
+ */
+export async function writeCounters(db: Database, counters: Counters, now: number): Promise<void> {
+  const taken = counters.take(now);
+  if (Object.keys(taken).length === 0) return;
+  try {
+    await addCounts(db, taken, now);
+  } catch (error) {
+    counters.giveBack(taken);
+    logFailure("counters", await explained(db, error));
+  }
+}
+
+/** On a row of `json_each` of some counts: its series names a destination that does not exist. */
 const behindLabelSql = `substr(key, instr(key, 'destination_id="') + length('destination_id="'))`;
 const isOfRemovedSql = `(instr(key, 'destination_id="') > 0 AND NOT EXISTS (
     SELECT 1 FROM destinations WHERE id = substr(${behindLabelSql}, 1, instr(${behindLabelSql}, '"') - 1)))`;
@@ -37,16 +54,15 @@ export const forgetRemovedSql = `
   WHERE hour = ${ALL_TIME} AND EXISTS (SELECT 1 FROM json_each(counters.counts) WHERE ${isOfRemovedSql})`;
 
 /**
- * A statement that drops the counts of all time of destinations that have been removed. Those of an hour tell what it was,
- * and go with it. Writes nothing when there are none.
+ * A statement that drops the counts of all time of removed destinations. Those of an hour stay as long as the hour. Writes
+ * nothing when there are none.
  */
 export function forgetRemovedDestinations(db: Database): D1PreparedStatement {
   return db.prepare(forgetRemovedSql);
 }
 
-const countsRow = z
-  .object({ counts: z.string() })
-  .transform(({ counts }): Counts => z.record(z.string(), z.number()).parse(JSON.parse(counts)));
+const counts = json(z.record(z.string(), z.number()));
+const countsRow = z.object({ counts });
 
 export const allTimeSql = `SELECT counts FROM counters WHERE hour = ${ALL_TIME}`;
 
@@ -69,19 +85,22 @@ export function countsByHour(db: Database, since: number): D1PreparedStatement {
   return db.prepare(byHourSql).bind(Math.max(1, hourOf(since)));
 }
 
-const hourRow = z.object({ hour: z.number(), counts: z.string() });
+const hourRow = z.object({ hour: z.number(), counts });
 
-/** `startsAt`: of the hour, in Unix milliseconds. */
-export function readCountsOfHour(row: unknown): { readonly startsAt: number; readonly counts: Counts } {
-  const { hour, counts } = hourRow.parse(row);
-  return { startsAt: hour * MS_PER_HOUR, counts: countsRow.parse({ counts }) };
+export function readCountsOfHour(row: unknown): {
+  /** Unix milliseconds. */
+  readonly startsAt: number;
+  readonly counts: Counts;
+} {
+  const { hour, ...rest } = hourRow.parse(row);
+  return { startsAt: hour * MS_PER_HOUR, ...rest };
 }
 
 /** The sum of some rows. */
 export function readCounts(rows: readonly unknown[]): Counts {
   const sum: Record<string, number> = {};
-  for (const counts of z.array(countsRow).parse(rows)) {
-    for (const [series, count] of Object.entries(counts)) sum[series] = (sum[series] ?? 0) + count;
+  for (const row of z.array(countsRow).parse(rows)) {
+    for (const [series, count] of Object.entries(row.counts)) sum[series] = (sum[series] ?? 0) + count;
   }
   return sum;
 }

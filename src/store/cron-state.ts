@@ -2,34 +2,39 @@ import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { batchOnSchema } from "./schema.ts";
 
-/**
- * What the cron remembers. `cron_ran_at`: when it last ran, or a run or two before. `oldest_unfinished_at`: receipt of the
- * oldest event that has not been fanned out, as far as the present scan has come, and 0 when there is none; `unfinished_from`:
- * the position behind which it is. `recovery_scan_from`: the position behind which the next run goes on. `recovery_scan_continues`: 1 when the
- * last one was cut short. `retention_from`: the position behind which the next look for old
- * events begins; `retention_began_at`: when the looks began at the first event. `undecryptable_secrets`: of how many destinations no
- * key opens the secret. `probe_sent_at`: when the queues were last probed; `probed_…`: which probe came last
- * out of which queue, and when the receiver was probed. `ledger_changes`: how often settled hours have been changed;
- * `ledger_kept_until`: the hour before which all have had their turn to be kept in `ledger_hours`; `ledger_due_at`: when
- * the next hour is looked at; `ledger_drifted_at`: when the rows of one last said something else than before. Times are Unix milliseconds.
- */
+/** What the cron remembers from one run to the next. Times are Unix milliseconds, positions are `events.seq`. */
 const names = [
+  /** When it last ran, or a run or two before. */
   "cron_ran_at",
+  /** Receipt of the oldest unfinished event that the recovery scan has found so far; 0: none. */
   "oldest_unfinished_at",
+  /** The position before that event. */
   "unfinished_from",
+  /** The position from which the next run of the recovery scan continues. */
   "recovery_scan_from",
+  /** 1: the last run was cut short. */
   "recovery_scan_continues",
+  /** The position from which retention continues. */
   "retention_from",
+  /** When retention last began at the first event. */
   "retention_began_at",
+  /** Destinations whose secret no key decrypts. */
   "undecryptable_secrets",
-  "probe_sent_at",
-  "probed_events",
-  "probed_retries",
-  "probed_dead_letters",
-  "probed_receiver",
+  /** When a probe was last sent through the queues. */
+  "canary_sent_at",
+  /** Which probe last came out of each queue. */
+  "canary_events",
+  "canary_retries",
+  "canary_dead_letters",
+  /** When the receiver was last probed. */
+  "canary_receiver",
+  /** How often hours that the ledger remembers were changed. */
   "ledger_changes",
+  /** The hour up to which the ledger has remembered hours. */
   "ledger_kept_until",
+  /** When the next remembered hour is checked. */
   "ledger_due_at",
+  /** When the rows of an hour last differed from what the ledger remembered. */
   "ledger_drifted_at",
 ] as const;
 
@@ -49,7 +54,7 @@ export async function readCronState(db: Database): Promise<Map<CronStateName, nu
 
 const cronStateRow = z.object({ name: z.string(), value: z.number() });
 
-/** CronState out of the rows of `readCronStateSql`; those that only another version of the relay knows are left out. */
+/** Leaves out names that only another version of the relay knows. */
 export function readCronStateFrom(rows: readonly unknown[]): Map<CronStateName, number> {
   const values = new Map(rows.map((row) => cronStateRow.parse(row)).map(({ name, value }) => [name, value]));
   return new Map(
@@ -70,8 +75,8 @@ export async function writeCronState(db: Database, cronState: CronState): Promis
 }
 
 /** The doctor's event, which is refused where an event would be. Throws SchemaMissing. */
-export async function recordReceiverProbe(db: Database, receivedAt: number): Promise<void> {
-  await retried(db, () => batchOnSchema(db, [stateToWrite(db, { probed_receiver: receivedAt })]));
+export async function recordReceiverCanary(db: Database, receivedAt: number): Promise<void> {
+  await retried(db, () => batchOnSchema(db, [stateToWrite(db, { canary_receiver: receivedAt })]));
 }
 
 type CronState = Partial<Record<CronStateName, number>>;

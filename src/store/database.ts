@@ -1,7 +1,7 @@
 import { type Timers, sleep } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
 
-/** D1, and the timers by which a call waits until it is made again. */
+/** D1, and the timers for the pauses between the tries of a call. */
 export interface Database extends Pick<D1Database, "prepare" | "batch">, Timers {}
 
 export function openDatabase(d1: D1Database, { setTimer }: Timers): Database {
@@ -9,14 +9,14 @@ export function openDatabase(d1: D1Database, { setTimer }: Timers): Database {
 }
 
 /**
- * Errors after which D1 asks to be called again, though it may have done what was asked: every write of the relay can be
- * repeated, at worst a failure is counted twice. D1's overload errors are not among them.
+ * Errors after which D1 wants to be called again, though it may have done its work: every write of the relay can be repeated, at
+ * worst a failure is counted twice. Its overload errors are not among them.
  */
 const passing = ["Network connection lost", "storage caused object to be reset", "reset because its code was updated"];
 
 const WAITS_MS = [20, 100];
 
-/** Makes a D1 call again after a passing error; `call` is told how many there were before. D1 retries reads by itself. */
+/** Repeats a D1 call after a passing error; `call` gets the number of calls before. D1 retries reads by itself. */
 export async function retried<Value>(timers: Timers, call: (before: number) => Promise<Value>): Promise<Value> {
   for (const [before, waitMs] of WAITS_MS.entries()) {
     try {
@@ -30,21 +30,21 @@ export async function retried<Value>(timers: Timers, call: (before: number) => P
 }
 
 /**
- * Errors of a D1 that has more to do than it can; nothing was done. To call again adds to that, so only a write is repeated
- * without which more would have to be done all over.
+ * Errors of a D1 that is overloaded; nothing was done. Another call adds to the load, so only a write is repeated whose loss would
+ * cost more.
  */
 const overload = ["overloaded", "Too many requests queued", "Requests queued for too long"];
 
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
 
-/** For how long a call is made again, Unix milliseconds, and by whose clock and chance. */
+/** Until when a call is repeated, Unix milliseconds, with the clock and the chance for it. */
 export interface Persistence {
   readonly until: number;
   readonly world: Pick<World, "now" | "random">;
 }
 
-/** Makes a D1 call again after a passing error or overload, at growing intervals with jitter, until a time. */
+/** Repeats a D1 call after a passing error or overload, at growing intervals with jitter, until a time. */
 export async function retriedUntil<Value>(
   timers: Timers,
   { until, world }: Persistence,

@@ -1,20 +1,26 @@
 import { z } from "zod";
+import { pageOf } from "../platform/page.ts";
 import { type Database, retried } from "./database.ts";
 import { unfinishedSql } from "./event-progress.ts";
 
-/** A message that the queues gave up on. */
-export interface DeadLetter {
+const columns = `dead_letters.id, kind, event_id AS eventId, destination_id AS destinationId,
+  dead_letters.received_at AS receivedAt, replayed_at AS replayedAt`;
+
+const deadLetterRow = z.object({
   /** Of the queue message. */
-  readonly id: string;
+  id: z.string(),
   /** Of the message; `unknown` when nothing could be read. */
-  readonly kind: string;
-  readonly eventId: string | null;
-  readonly destinationId: string | null;
+  kind: z.string(),
+  eventId: z.string().nullable(),
+  destinationId: z.string().nullable(),
   /** By the dead-letter consumer, Unix milliseconds. */
-  readonly receivedAt: number;
-  /** Unix milliseconds; null while it waits. */
-  readonly replayedAt: number | null;
-}
+  receivedAt: z.number(),
+  /** Unix milliseconds; null when it was not. */
+  replayedAt: z.number().nullable(),
+});
+
+/** A message that has used up its tries in its queue. */
+export type DeadLetter = z.output<typeof deadLetterRow>;
 
 export const keepDeadLetterSql = `
   INSERT INTO dead_letters (id, kind, event_id, destination_id, received_at, message)
@@ -23,95 +29,70 @@ export const keepDeadLetterSql = `
   ON CONFLICT (id) DO NOTHING`;
 
 /**
- * Keeps a message, given as JSON, once, but for one about an event that is finished: others in its message were not. Returns
- * whether it was; `secure` joins the same transaction. Rows written: 2.
+ * Keeps a message, given as JSON, once. Returns false for one about an event that is finished: other events in the message
+ * were not. `also` joins the same transaction. Rows written: 2.
  */
 export async function keepDeadLetter(
   db: Database,
   { id, kind, eventId, destinationId, receivedAt }: Omit<DeadLetter, "replayedAt">,
   message: string,
-  secure: readonly D1PreparedStatement[],
+  also: readonly D1PreparedStatement[],
 ): Promise<boolean> {
   const statement = db.prepare(keepDeadLetterSql).bind(id, kind, eventId, destinationId, receivedAt, message);
-  const [kept] = await retried(db, () => db.batch([statement, ...secure]));
+  const [kept] = await retried(db, () => db.batch([statement, ...also]));
   return (kept?.meta.changes ?? 0) > 0;
 }
 
-const deadLetterRow = z
-  .object({
-    id: z.string(),
-    kind: z.string(),
-    event_id: z.string().nullable(),
-    destination_id: z.string().nullable(),
-    received_at: z.number(),
-    replayed_at: z.number().nullable(),
-  })
-  .transform((row): DeadLetter => ({
-    id: row.id,
-    kind: row.kind,
-    eventId: row.event_id,
-    destinationId: row.destination_id,
-    receivedAt: row.received_at,
-    replayedAt: row.replayed_at,
-  }));
-
-/** Letters that one page looks at: their time has an index, whether they wait has none. */
+/** Dead letters that one page looks at: their time has an index, whether they were replayed has none. */
 const MOST_LOOKED_AT = 1_000;
 
 const windowSql = `
-  SELECT id, received_at FROM dead_letters WHERE (received_at, id) < (?1, ?2) ORDER BY received_at DESC, id DESC`;
+  SELECT id, received_at AS receivedAt FROM dead_letters WHERE (received_at, id) < (?1, ?2) ORDER BY received_at DESC, id DESC`;
 
 export const listDeadLettersSql = `
-  SELECT dead_letters.id, kind, event_id, destination_id, dead_letters.received_at, replayed_at
+  SELECT ${columns}
   FROM (${windowSql} LIMIT ${MOST_LOOKED_AT}) AS looked_at
   CROSS JOIN dead_letters ON dead_letters.id = looked_at.id
   WHERE ?3 IS NULL OR (replayed_at IS NULL) = ?3
-  ORDER BY looked_at.received_at DESC, looked_at.id DESC LIMIT ?4`;
+  ORDER BY looked_at.receivedAt DESC, looked_at.id DESC LIMIT ?4`;
 
 export const lastLetterLookedAtSql = `${windowSql} LIMIT 1 OFFSET ${MOST_LOOKED_AT - 1}`;
 
-interface LetterPosition {
-  readonly receivedAt: number;
-  readonly id: string;
-}
+const positionRow = z.object({ receivedAt: z.number(), id: z.string() });
 
-const positionRow = z.object({ received_at: z.number(), id: z.string() });
+type LetterPosition = z.output<typeof positionRow>;
 
 interface LetterQuery {
-  /** Whether they wait for somebody; undefined: all. */
+  /** Whether nobody has replayed them; undefined: all. */
   readonly isWaiting?: boolean | undefined;
   readonly before: LetterPosition | undefined;
   readonly limit: number;
 }
 
-/** Newest first. A page can hold fewer than `limit`, or none, and still have a `next`: then it has looked at its most. */
+/** Newest first. */
 export async function listDeadLetters(
   db: Database,
   { isWaiting, before, limit }: LetterQuery,
 ): Promise<{ letters: DeadLetter[]; next: LetterPosition | null }> {
   const start = [before?.receivedAt ?? Number.MAX_SAFE_INTEGER, before?.id ?? ""];
-  const wish = isWaiting === undefined ? null : Number(isWaiting);
-  const [page, edge] = await db.batch([
-    db.prepare(listDeadLettersSql).bind(...start, wish, limit + 1),
+  const [found, edge] = await db.batch([
+    db.prepare(listDeadLettersSql).bind(...start, isWaiting === undefined ? null : Number(isWaiting), limit + 1),
     db.prepare(lastLetterLookedAtSql).bind(...start),
   ]);
-  const rows = (page?.results ?? []).map((row) => deadLetterRow.parse(row));
-  const letters = rows.slice(0, limit);
-  const last = letters.at(-1);
-  if (rows.length > limit && last !== undefined) return { letters, next: { receivedAt: last.receivedAt, id: last.id } };
-  const [lastLookedAt] = edge?.results ?? [];
-  if (lastLookedAt === undefined) return { letters, next: null };
-  const { received_at, id } = positionRow.parse(lastLookedAt);
-  return { letters, next: { receivedAt: received_at, id } };
+  const { rows, next } = pageOf<unknown>(found?.results ?? [], limit, edge?.results[0]);
+  return { letters: z.array(deadLetterRow).parse(rows), next: positionRow.nullable().parse(next) };
 }
 
-export const deadLetterSql = "SELECT * FROM dead_letters WHERE id = ?1";
+export const deadLetterSql = `SELECT ${columns}, message FROM dead_letters WHERE id = ?1`;
 
-/** One with its message, as JSON; null when there is no such one. */
-export async function findDeadLetter(db: Database, id: string): Promise<(DeadLetter & { message: string }) | null> {
-  const row = await db.prepare(deadLetterSql).bind(id).first();
-  if (row === null) return null;
-  return { ...deadLetterRow.parse(row), message: z.object({ message: z.string() }).parse(row).message };
+const letterWithMessage = deadLetterRow.extend({
+  /** JSON. */
+  message: z.string(),
+});
+
+/** Null when there is no such one. */
+export async function findDeadLetter(db: Database, id: string): Promise<z.output<typeof letterWithMessage> | null> {
+  return letterWithMessage.nullable().parse(await db.prepare(deadLetterSql).bind(id).first());
 }
 
 export const deadMessageSql = "SELECT message FROM dead_letters WHERE id = ?1";
@@ -119,7 +100,7 @@ export const deadMessageSql = "SELECT message FROM dead_letters WHERE id = ?1";
 /** The message of a dead letter, as JSON; null when there is no such one. */
 export async function findDeadMessage(db: Database, id: string): Promise<string | null> {
   const row = await db.prepare(deadMessageSql).bind(id).first();
-  return row === null ? null : z.object({ message: z.string() }).parse(row).message;
+  return z.object({ message: z.string() }).nullable().parse(row)?.message ?? null;
 }
 
 export const markReplayedSql = "UPDATE dead_letters SET replayed_at = ?2 WHERE id = ?1";

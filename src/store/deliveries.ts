@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { type BatchResult, type Statements, batchOf } from "./batch.ts";
 import { type Database, type Persistence, retried, retriedUntil } from "./database.ts";
 import { type Attempt, type Delivery, type DeliveryStatus, type Outcome, attemptOutcomes } from "../domain/delivery.ts";
-import { LEASE_MS } from "../domain/drain-plan.ts";
+import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import {
   attemptsSql,
   isUnattemptedSql,
@@ -10,16 +11,13 @@ import {
   rowOfRecipientSql,
   statusSql,
 } from "./event-progress.ts";
-import { inParameters } from "./parameters.ts";
+import { inParameters, json } from "./rows.ts";
 
-/** A delivery whose destination was deleted meanwhile can only end: nobody would ever attempt it. */
+/** A pending delivery whose destination was deleted meanwhile ends: nobody would ever attempt it. */
 const isOrphanSql = `given.value ->> 'status' = 'pending'
     AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')`;
 
-/**
- * First attempts that succeeded, on a row of `events` that `given` names: `first` of those that nothing is written down of
- * yet. The rest has a row already, by a write that was late.
- */
+/** Successful first attempts at the event that `given` names, without those whose delivery is recorded already. */
 const newFirstsSql = `
     FROM json_each(given.firsts) AS first
     CROSS JOIN ${recipientsSql} ON recipient.key = first.key AND ${isUnattemptedSql}`;
@@ -32,7 +30,7 @@ export const recordFirstsSql = `
     FROM json_each(?1) WHERE value ->> 'first' IS NOT NULL GROUP BY event_id) AS given
   WHERE events.id = given.event_id AND events.received_at = given.received_at AND EXISTS (SELECT 1 ${newFirstsSql})`;
 
-/** A late write is left out when the event no longer names this destination, or is deleted; so is what its event says already. */
+/** Its event still has this recipient, and does not already say that the first attempt succeeded. */
 const isOfEventSql = `EXISTS (
     SELECT 1 FROM events CROSS JOIN ${recipientsSql}
     WHERE events.id = given.value ->> 'event_id' AND events.received_at = given.value ->> 'received_at'
@@ -42,14 +40,14 @@ const isOfEventSql = `EXISTS (
 const latestNumberSql = (row: string) => `coalesce(${row}.attempts ->> '$[#-1].attempt', 0)`;
 
 /**
- * D1 may run a write twice. The second run must not undo a claim, or an attempt, that was made in between. The holder of a
- * claim writes after it has claimed, so its lease ends at most LEASE_MS after that write.
+ * D1 may run a write twice. The second run must not undo a claim, or an attempt, that was made in between. A claim's holder
+ * writes after it has claimed, so its lease ends at most DRAIN_LEASE_MS after that write.
  */
 const isCurrentWriteSql = `CASE
       WHEN excluded.status <> 'pending' THEN true
       WHEN excluded.attempts <> deliveries.attempts
         THEN ${latestNumberSql("excluded")} >= ${latestNumberSql("deliveries")}
-      ELSE deliveries.claims = 0 OR deliveries.next_attempt_at <= excluded.next_attempt_at + ${LEASE_MS} END`;
+      ELSE deliveries.claims = 0 OR deliveries.next_attempt_at <= excluded.next_attempt_at + ${DRAIN_LEASE_MS} END`;
 
 export const recordDeliveriesSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
@@ -64,32 +62,31 @@ export const recordDeliveriesSql = `
     WHERE deliveries.status = 'pending' AND ${isCurrentWriteSql}`;
 
 /**
- * Writes deliveries down as they now stand; `also` joins the same transaction, and its results are returned. A delivery
- * that has come to its end stays there, and one to a destination that its event does not name is left out. Rows written:
- * 1 for all first attempts at an event that succeeded, 1 for each other delivery, 2 while it is pending. The write outlasts an
- * overloaded D1: what has been attempted would be attempted again.
+ * Records deliveries as they now stand; `also` joins the same transaction, and its results are returned. A delivery that has
+ * ended stays as it is, and one to a destination that is no recipient of its event is left out. Rows written: 1 for all
+ * successful first attempts at an event, 1 for each other delivery, 2 while it is pending. The write is repeated while D1 is
+ * overloaded: otherwise the attempts would be made again.
  */
-export async function recordDeliveries(
+export async function recordDeliveries<Name extends string>(
   db: Database,
   deliveries: readonly Delivery[],
-  also: readonly D1PreparedStatement[],
+  also: Readonly<Record<Name, Statements>>,
   persistence: Persistence,
-): Promise<D1Result[]> {
+): Promise<Readonly<Record<Name, BatchResult>>> {
   const hasFirsts = deliveries.some((delivery) => firstOf(delivery) !== null);
-  const statements = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery)))).flatMap(
-    (parameter) => [
-      ...(hasFirsts ? [db.prepare(recordFirstsSql).bind(parameter)] : []),
-      db.prepare(recordDeliveriesSql).bind(parameter),
-    ],
+  const lists = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery))));
+  return retriedUntil(db, persistence, () =>
+    batchOf(db, {
+      firsts: hasFirsts ? lists.map((list) => db.prepare(recordFirstsSql).bind(list)) : [],
+      deliveries: lists.map((list) => db.prepare(recordDeliveriesSql).bind(list)),
+      ...also,
+    }),
   );
-  const write = () => db.batch([...statements, ...also]);
-  const results = await retriedUntil(db, persistence, write);
-  return results.slice(statements.length);
 }
 
 /**
- * On a pending delivery: that it ends, at `at`, without having been sent; what its destination has once taken stays
- * delivered. No attempt is counted: its entry bears the number of the one before.
+ * Ends a pending delivery, at `at`, without an attempt: its entry has the number of the attempt before. A delivery that has
+ * succeeded once stays delivered.
  */
 export const endingSql = (outcome: Outcome, at: string) => `
     status = iif(EXISTS (SELECT 1 FROM json_each(attempts) WHERE value ->> 'outcome' = 'delivered'), 'delivered', 'dead'),
@@ -104,7 +101,7 @@ export const endPendingSql = `
     SELECT destination_id, received_at, event_id FROM deliveries
     WHERE destination_id = ?1 AND status = 'pending' LIMIT ?2)`;
 
-/** Ends, at `now`, up to `limit` pending deliveries of a destination that is removed; returns how many there were. */
+/** Ends, at `now`, up to `limit` pending deliveries of a removed destination; returns how many there were. */
 export async function endPendingDeliveries(
   db: Database,
   destinationId: string,
@@ -114,64 +111,53 @@ export async function endPendingDeliveries(
   return meta.changes;
 }
 
-/** Of an event and a recipient with its row: what `readDeliveryRow` reads. */
+/** Of a row of `deliveries`, and of an event and a recipient with its row: what `readDeliveryRow` reads. */
+export const deliveryFields = `destination_id AS destinationId, received_at AS receivedAt, event_id AS eventId, status, attempts,
+  step, next_attempt_at AS nextAttemptAt`;
 export const deliveryColumns = `
-  recipient.key AS destination_id, events.received_at, events.id AS event_id, ${statusSql} AS status,
-  ${attemptsSql} AS attempts, coalesce(deliveries.step, 0) AS step, deliveries.next_attempt_at`;
+  recipient.key AS destinationId, events.received_at AS receivedAt, events.id AS eventId, ${statusSql} AS status,
+  ${attemptsSql} AS attempts, coalesce(deliveries.step, 0) AS step, deliveries.next_attempt_at AS nextAttemptAt`;
 
 export const deliveriesOfEventSql = `
   SELECT ${deliveryColumns} FROM events CROSS JOIN ${recipientsWithRowsSql} WHERE events.id = ?1`;
 
-/** A statement that finds what became of an event; its rows are for `readDeliveryRow`. */
+/** A statement that finds the deliveries of an event; its rows are for `readDeliveryRow`. */
 export function deliveriesOfEvent(db: Database, eventId: string): D1PreparedStatement {
   return db.prepare(deliveriesOfEventSql).bind(eventId);
 }
 
-export const attemptRow = z.object({
-  attempt: z.number(),
-  at: z.number(),
-  outcome: z.enum(attemptOutcomes),
-  status: z.number().nullable(),
-  duration_ms: z.number(),
-  response_excerpt: z.string().nullable(),
-  retry_after_seconds: z.number().nullable(),
-});
+/** As `deliveries.attempts` keeps it. */
+export const attemptRow = z
+  .object({
+    attempt: z.number(),
+    at: z.number(),
+    outcome: z.enum(attemptOutcomes),
+    status: z.number().nullable(),
+    duration_ms: z.number(),
+    response_excerpt: z.string().nullable(),
+    retry_after_seconds: z.number().nullable(),
+  })
+  .transform(({ duration_ms, response_excerpt, retry_after_seconds, ...row }): Attempt => ({
+    ...row,
+    durationMs: duration_ms,
+    responseExcerpt: response_excerpt,
+    retryAfterSeconds: retry_after_seconds,
+  }));
 
 const statuses = ["pending", "delivered", "dead"] as const satisfies readonly DeliveryStatus[];
 
 const deliveryRow = z.object({
-  destination_id: z.string(),
-  received_at: z.number(),
-  event_id: z.string(),
+  destinationId: z.string(),
+  receivedAt: z.number(),
+  eventId: z.string(),
   status: z.enum(statuses),
-  attempts: z.string().transform((text) => z.array(attemptRow).parse(JSON.parse(text))),
+  attempts: json(z.array(attemptRow)),
   step: z.number(),
-  next_attempt_at: z.number().nullable(),
+  nextAttemptAt: z.number().nullable(),
 });
 
 export function readDeliveryRow(row: unknown): Delivery {
-  const { destination_id, received_at, event_id, status, attempts, step, next_attempt_at } = deliveryRow.parse(row);
-  return {
-    destinationId: destination_id,
-    receivedAt: received_at,
-    eventId: event_id,
-    status,
-    step,
-    nextAttemptAt: next_attempt_at,
-    attempts: attempts.map(readAttempt),
-  };
-}
-
-export function readAttempt(row: z.output<typeof attemptRow>): Attempt {
-  return {
-    attempt: row.attempt,
-    at: row.at,
-    outcome: row.outcome,
-    status: row.status,
-    durationMs: row.duration_ms,
-    responseExcerpt: row.response_excerpt,
-    retryAfterSeconds: row.retry_after_seconds,
-  };
+  return deliveryRow.parse(row);
 }
 
 function toRow(delivery: Delivery): Record<string, unknown> {

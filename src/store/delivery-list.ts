@@ -1,14 +1,15 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
 import type { Delivery, DeliveryKey, DeliveryStatus } from "../domain/delivery.ts";
-import { deliveryColumns, readDeliveryRow } from "./deliveries.ts";
-import { MAX_LOOKED_AT } from "./event-list.ts";
+import { pageOf } from "../platform/page.ts";
+import { deliveryColumns, deliveryFields, readDeliveryRow } from "./deliveries.ts";
+import { MAX_LOOKED_AT } from "./event-order.ts";
 import { recipientsWithRowsSql, statusSql } from "./event-progress.ts";
 
 /** Sorts behind the id of every destination. */
 const BEHIND_ALL = "\u{10ffff}";
 
-/** Where a page goes on: behind a delivery. */
+/** The delivery behind which a page goes on. */
 export interface DeliveryPosition extends DeliveryKey {
   /** Of its event; 0 in a list that goes destination by destination. */
   readonly seq: number;
@@ -25,7 +26,7 @@ export const pageOfEventsSql = `
   ORDER BY events.seq DESC, recipient.key DESC LIMIT ?5`;
 
 export const behindEventsSql = `
-  SELECT '${BEHIND_ALL}' AS destination_id, received_at, id AS event_id, seq FROM events
+  SELECT '${BEHIND_ALL}' AS destinationId, received_at AS receivedAt, id AS eventId, seq FROM events
   WHERE seq <= ${fromSql} - ${MAX_LOOKED_AT} ORDER BY seq DESC LIMIT 1`;
 
 const columns = "destination_id, received_at, event_id, status, attempts, step, next_attempt_at";
@@ -35,12 +36,13 @@ const ofAllSql = "FROM deliveries WHERE (destination_id, received_at, event_id) 
 const ofOneSql = "FROM deliveries WHERE destination_id = ?1 AND (received_at, event_id) < (?2, ?3)";
 
 const pendingFrom = (from: string) => `
-  SELECT ${columns} FROM (SELECT ${columns} ${from} ${newestFirst} LIMIT ${MAX_LOOKED_AT})
+  SELECT ${deliveryFields} FROM (SELECT ${columns} ${from} ${newestFirst} LIMIT ${MAX_LOOKED_AT})
   WHERE status = 'pending'
   ${newestFirst} LIMIT ?4`;
 const behindFrom = (from: string) => `
-  SELECT destination_id, received_at, event_id ${from} ${newestFirst} LIMIT 1 OFFSET ${MAX_LOOKED_AT - 1}`;
-const deadFrom = (from: string) => `SELECT ${columns} ${from} AND status = 'dead' ${newestFirst} LIMIT ?4`;
+  SELECT destination_id AS destinationId, received_at AS receivedAt, event_id AS eventId ${from} ${newestFirst}
+  LIMIT 1 OFFSET ${MAX_LOOKED_AT - 1}`;
+const deadFrom = (from: string) => `SELECT ${deliveryFields} ${from} AND status = 'dead' ${newestFirst} LIMIT ?4`;
 
 export const pendingOfAllSql = pendingFrom(ofAllSql);
 export const pendingOfOneSql = pendingFrom(ofOneSql);
@@ -56,23 +58,23 @@ export interface DeliveryQuery {
   readonly limit: number;
 }
 
-/**
- * Newest event first; those that are pending or dead, which have rows of their own, destination by destination. A page can
- * hold fewer deliveries than `limit`, or none, and still have a `next`: then it found that few among those it may look at.
- */
+const positionRow = z.object({
+  destinationId: z.string(),
+  receivedAt: z.number(),
+  eventId: z.string(),
+  seq: z.number().default(0),
+}) satisfies z.ZodType<DeliveryPosition>;
+
+/** Newest event first. Pending or dead deliveries, which have rows of their own, come destination by destination. */
 export async function listDeliveries(
   db: Database,
   query: DeliveryQuery,
 ): Promise<{ deliveries: Delivery[]; next: DeliveryPosition | null }> {
   const { status, limit } = query;
   const isByDestination = status === "pending" || status === "dead";
-  const [page, behind] = await db.batch(isByDestination ? byDestination(db, query) : byEvent(db, query));
-  const rows = page?.results ?? [];
-  const next = rows.length > limit ? rows[limit - 1] : behind?.results[0];
-  return {
-    deliveries: rows.slice(0, limit).map(readDeliveryRow),
-    next: next === undefined ? null : readPosition(next),
-  };
+  const [found, behind] = await db.batch(isByDestination ? byDestination(db, query) : byEvent(db, query));
+  const { rows, next } = pageOf<unknown>(found?.results ?? [], limit, behind?.results[0]);
+  return { deliveries: rows.map(readDeliveryRow), next: positionRow.nullable().parse(next) };
 }
 
 function byEvent(db: Database, { status, destinationId, before, limit }: DeliveryQuery): D1PreparedStatement[] {
@@ -100,14 +102,29 @@ function byDestination(db: Database, { status, destinationId, before, limit }: D
     : [db.prepare(pendingSql).bind(...start, limit + 1), db.prepare(behindSql).bind(...start)];
 }
 
-const positionRow = z.object({
-  destination_id: z.string(),
-  received_at: z.number(),
-  event_id: z.string(),
-  seq: z.number().default(0),
-});
+const duePositionRow = z.object({ nextAttemptAt: z.number(), receivedAt: z.number(), eventId: z.string() });
 
-function readPosition(row: unknown): DeliveryPosition {
-  const { destination_id, received_at, event_id, seq } = positionRow.parse(row);
-  return { destinationId: destination_id, receivedAt: received_at, eventId: event_id, seq };
+/** The pending delivery behind which a page goes on. */
+export type PendingPosition = z.output<typeof duePositionRow>;
+
+export const pendingByDueSql = `
+  SELECT ${deliveryFields} FROM deliveries
+  WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at >= ?2
+    AND (next_attempt_at, received_at, event_id) > (?2, ?3, ?4)
+  ORDER BY next_attempt_at, received_at, event_id LIMIT ?5`;
+
+/** The pending deliveries of a destination, in the order in which they are attempted. */
+export async function listPending(
+  db: Database,
+  destinationId: string,
+  after: PendingPosition | undefined,
+  limit: number,
+): Promise<{ deliveries: Delivery[]; next: PendingPosition | null }> {
+  const { nextAttemptAt, receivedAt, eventId } = after ?? { nextAttemptAt: 0, receivedAt: 0, eventId: "" };
+  const { results } = await db
+    .prepare(pendingByDueSql)
+    .bind(destinationId, nextAttemptAt, receivedAt, eventId, limit + 1)
+    .all();
+  const { rows, next } = pageOf<unknown>(results, limit);
+  return { deliveries: rows.map(readDeliveryRow), next: duePositionRow.nullable().parse(next) };
 }

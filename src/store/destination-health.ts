@@ -1,19 +1,20 @@
 import { z } from "zod";
+import { batchOf } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
-import type { Breaker, BreakerChange } from "../domain/breaker.ts";
+import { type Breaker, type CircuitChange, countAttempt, newBreaker } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
-import { type Destination, isIsolatedFromStart, isSlow } from "../domain/destination.ts";
+import { type Destination, isKeptOutOfFanOut, isSlow } from "../domain/destination.ts";
 import { REMEMBERED_HOLD_MS } from "../domain/hold.ts";
-import { SHORTEST_HOLD_SECONDS } from "../domain/retry-schedule.ts";
-import { LEASE_MS } from "../domain/drain-plan.ts";
+import { MIN_LIFETIME_SECONDS } from "../domain/retry-schedule.ts";
+import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import { isAmongNewestSql } from "./event-order.ts";
 import { recipientsSql } from "./event-progress.ts";
 
-/** What is looked at for a destination's last success: its newest retried deliveries, and the newest events of all. */
+/** A destination's last success is looked for among its newest retried deliveries, and among the newest events of all. */
 const DELIVERIES_LOOKED_AT = 100;
 const EVENTS_LOOKED_AT = 200;
 
-/** Start of the latest success among these, on a row of `destinations`. The cron notes what is further back. */
+/** Start of the latest success among these, on a row of `destinations`. The cron notes the earlier ones. */
 export const newestSuccessSql = `(
   SELECT max(at) FROM (
     SELECT newest.attempts ->> '$[#-1].at' AS at FROM (
@@ -32,22 +33,25 @@ export const noteSuccessesSql = `
   ) AS latest
   WHERE destinations.id = latest.id AND latest.at > coalesce(last_success_at, 0)`;
 
-/** Notes the latest first attempt that succeeded at each destination, among events from behind one position up to another. */
+/** Notes each destination's latest successful first attempt among the events after one position, up to another. */
 export async function noteSuccesses(db: Database, after: number, upTo: number): Promise<void> {
   await retried(db, () => db.prepare(noteSuccessesSql).bind(after, upTo).run());
 }
 
 const isExpiredHoldSql = `held_until <= ?2 - ${REMEMBERED_HOLD_MS}`;
 
-/** A hold is asked for by the URL that was called: an answer that comes after a change of it holds nobody. */
+/**
+ * Adds what `countAttempt` in src/domain/breaker.ts has counted; test/worker/store/breaker-counts.property.test.ts compares
+ * the two. A hold counts for the URL that asked for it: after a change of the URL an answer holds nothing.
+ */
 export const recordHealthSql = `
   UPDATE destinations SET
     consecutive_failures = iif(run.value ->> 'last_success_at' IS NULL, consecutive_failures, 0)
-      + (run.value ->> 'trailing_failures'),
+      + (run.value ->> 'consecutive_failures'),
     consecutive_timeouts = iif(run.value ->> 'only_timeouts', consecutive_timeouts, 0)
-      + (run.value ->> 'trailing_timeouts'),
+      + (run.value ->> 'consecutive_timeouts'),
     failing_since = CASE
-      WHEN run.value ->> 'trailing_failures' = 0 THEN NULL
+      WHEN run.value ->> 'consecutive_failures' = 0 THEN NULL
       WHEN run.value ->> 'last_success_at' IS NULL AND failing_since IS NOT NULL THEN failing_since
       ELSE run.value ->> 'failing_since' END,
     last_success_at = coalesce(
@@ -68,9 +72,9 @@ export const recordHealthSql = `
   RETURNING destinations.id, consecutive_failures, consecutive_timeouts, failing_since, circuit_opened_at, failed_probes`;
 
 /**
- * A statement that notes failures, recoveries and slowness; its rows, for `readBreakerRow`, are the destinations to which
- * something happened. A quick success after another writes nothing, but for a destination that the lane serves: its latest
- * successes need not be among its newest deliveries. `holds`: until when destinations are to be left alone, by their ids.
+ * A statement that notes failures, recoveries, slowness and `holds`, which are instants by destination. Its rows, for
+ * `readBreakerRow`, are the destinations that it changed. A quick success after another writes nothing, unless the retries
+ * make all of the destination's attempts: then its latest success need not be among its newest deliveries.
  */
 export function recordHealth(
   db: Database,
@@ -82,7 +86,7 @@ export function recordHealth(
   const runs = [...byDestination].map(([destinationId, made]) => ({
     destination_id: destinationId,
     url: made[0]?.destination.url ?? null,
-    always: made.some(({ destination }) => isIsolatedFromStart(destination, now)) ? 1 : 0,
+    always: made.some(({ destination }) => isKeptOutOfFanOut(destination, now)) ? 1 : 0,
     held_until: holds.get(destinationId) ?? null,
     ...summarize(made.map(({ attempt }) => attempt)),
   }));
@@ -92,7 +96,7 @@ export function recordHealth(
 export const isolateSql = `
   UPDATE destinations SET isolated = 1 WHERE isolated = 0 AND id IN (SELECT value FROM json_each(?1))`;
 
-/** A statement that leaves destinations to the lane whose answers are late, whatever these will be. */
+/** A statement that isolates destinations whose answers are late, whatever the answers will be. */
 export function isolate(db: Database, destinationIds: readonly string[]): D1PreparedStatement {
   return db.prepare(isolateSql).bind(JSON.stringify(destinationIds));
 }
@@ -121,14 +125,14 @@ export function readBreakerRow(row: unknown): z.output<typeof breakerRow> {
   return breakerRow.parse(row);
 }
 
-/** Not if somebody else has turned it meanwhile. */
-export const changeBreakerSql = `
+/** Not if another consumer has changed the circuit meanwhile. */
+export const changeCircuitSql = `
   UPDATE destinations SET circuit_opened_at = ?2, failed_probes = ?3, next_drain_at = ?4
   WHERE id = ?1 AND circuit_opened_at IS ?5 AND failed_probes = ?6`;
 
 /**
- * Waits of the retry schedule are over when a destination comes back; what its answers asked for is not. The wait that is
- * cut short is given back: a destination that comes and goes would use up the schedules of days within minutes.
+ * When a circuit closes, deliveries need not wait for their retry schedule any longer, but still for a `Retry-After`. The step
+ * that is cut short is given back: otherwise a circuit that opens and closes would use up a schedule of days in minutes.
  */
 export const bringForwardSql = `
   UPDATE deliveries SET next_attempt_at = max(received_at, ?4), step = iif(received_at > ?5, max(step - 1, 0), step)
@@ -138,21 +142,21 @@ export const bringForwardSql = `
       AND attempts ->> '$[#-1].retry_after_seconds' IS NULL
     ORDER BY next_attempt_at LIMIT ?3)`;
 
-/** What failed before a breaker opened, and that is what was sent in about a minute; more keeps to its schedule. */
-const BROUGHT_FORWARD_AT_MOST = 1_000;
+/** About as many as fail in the minute before a circuit opens; more stay on their schedule. */
+const MOST_BROUGHT_FORWARD = 1_000;
 
 /**
- * Opens, closes or keeps a breaker open; what a destination that comes back is owed becomes due. Returns whether nobody else
- * has turned it meanwhile.
+ * Opens a circuit, closes it or keeps it open; when it closes, pending deliveries become due. Returns false when another
+ * consumer has changed it meanwhile.
  */
-export async function changeBreaker(
+export async function changeCircuit(
   db: Database,
   { destinationId, breaker }: { readonly destinationId: string; readonly breaker: Breaker },
-  change: BreakerChange,
+  change: CircuitChange,
   now: number,
 ): Promise<boolean> {
-  const turn = db
-    .prepare(changeBreakerSql)
+  const statement = db
+    .prepare(changeCircuitSql)
     .bind(
       destinationId,
       change.circuitOpenedAt,
@@ -161,19 +165,18 @@ export async function changeBreaker(
       breaker.circuitOpenedAt,
       breaker.failedProbes,
     );
-  const isBack = change.circuitOpenedAt === null;
-  // Due since the rest began: before all that has come in since, oldest first.
+  // Due since the circuit opened: so they go out before all that has come in since, oldest first.
   const dueAt = breaker.circuitOpenedAt ?? now;
-  const [turned] = await retried(db, () =>
-    db.batch(isBack ? [turn, bringForward(db, destinationId, { now, dueAt })] : [turn]),
+  const { circuit } = await retried(db, () =>
+    batchOf(db, {
+      circuit: statement,
+      deliveries: change.circuitOpenedAt === null ? [bringForward(db, destinationId, { now, dueAt })] : [],
+    }),
   );
-  return (turned?.meta.changes ?? 0) > 0;
+  return circuit.changes > 0;
 }
 
-/**
- * With a `max_per_second` the probe waits until that allows it. While a probe is claimed, `next_drain_at` is the end of its
- * lease, and stays.
- */
+/** Not before `max_per_second` allows it. While a probe is claimed, `next_drain_at` is the end of its lease, and stays. */
 export const probeNowSql = `
   UPDATE destinations SET next_drain_at = iif(max_per_second IS NULL, ?2,
     max(?2, coalesce(last_failure_at, 0) + CAST(1000 * max(1, 1.0 / max_per_second) AS INTEGER) + 1))
@@ -185,7 +188,7 @@ export const probeNowSql = `
 
 const probeRow = z.object({ id: z.string(), next_drain_at: z.number() });
 
-/** Has destinations with an open circuit probed at once, for an operator. Returns when each may be, by its id. */
+/** Lets destinations with an open circuit be probed now. Returns when each may be, by its id. */
 export async function probeNow(
   db: Database,
   destinationIds: readonly string[],
@@ -196,12 +199,12 @@ export async function probeNow(
   return new Map(results.map((row) => probeRow.parse(row)).map(({ id, next_drain_at }) => [id, next_drain_at]));
 }
 
-/** What a destination is owed becomes due: its schedules' waits are over. */
+/** Makes a destination's pending deliveries due, whatever their retry schedule says. */
 export async function bringDeliveriesForward(db: Database, destinationId: string, now: number): Promise<void> {
   await retried(db, () => bringForward(db, destinationId, { now, dueAt: now }).run());
 }
 
-/** Leaves alone what is claimed: that waits no longer than a lease or, if it was claimed after `now`, bears its claim. */
+/** Leaves alone what is claimed: it is due within a lease or, if it was claimed after `now`, has its `claims`. */
 function bringForward(
   db: Database,
   destinationId: string,
@@ -209,21 +212,20 @@ function bringForward(
 ): D1PreparedStatement {
   return db
     .prepare(bringForwardSql)
-    .bind(destinationId, now + LEASE_MS, BROUGHT_FORWARD_AT_MOST, dueAt, now - SHORTEST_HOLD_SECONDS * 1000);
+    .bind(destinationId, now + DRAIN_LEASE_MS, MOST_BROUGHT_FORWARD, dueAt, now - MIN_LIFETIME_SECONDS * 1000);
 }
 
+/** What some attempts, counted from a new breaker, add to the counts of their destination. */
 function summarize(attempts: readonly Attempt[]) {
   const inOrder = attempts.toSorted((one, other) => endOf(one) - endOf(other));
-  const lastSuccess = inOrder.findLastIndex(({ outcome }) => outcome === "delivered");
-  const lastOther = inOrder.findLastIndex(({ outcome }) => outcome !== "timed_out");
-  const trailing = inOrder.slice(lastSuccess + 1);
+  const run = inOrder.reduce(countAttempt, newBreaker);
   return {
-    last_success_at: inOrder[lastSuccess]?.at ?? null,
+    last_success_at: inOrder.findLast(({ outcome }) => outcome === "delivered")?.at ?? null,
     last_failure_at: inOrder.findLast(({ outcome }) => outcome !== "delivered")?.at ?? null,
-    failing_since: trailing[0]?.at ?? null,
-    trailing_failures: trailing.length,
-    trailing_timeouts: inOrder.length - 1 - lastOther,
-    only_timeouts: lastOther === -1 ? 1 : 0,
+    failing_since: run.failingSince,
+    consecutive_failures: run.consecutiveFailures,
+    consecutive_timeouts: run.consecutiveTimeouts,
+    only_timeouts: inOrder.every(({ outcome }) => outcome === "timed_out") ? 1 : 0,
     isolated: inOrder.slice(-1).some(isSlow) ? 1 : 0,
   };
 }

@@ -1,22 +1,25 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
+import { json, rowsOf } from "./rows.ts";
+
+const secretsRow = z.object({
+  destinationId: z.string(),
+  secret: z.string(),
+  previous: json(z.array(z.object({ secret: z.string(), until: z.number() }))),
+});
 
 /** A destination's secrets as D1 keeps them: encrypted. */
-export interface StoredSecrets {
-  readonly destinationId: string;
-  readonly secret: string;
-  readonly previous: readonly { readonly secret: string; readonly until: number }[];
-}
+export type StoredSecrets = z.output<typeof secretsRow>;
 
-/** More signatures at once no receiver expects, and each has a cost. */
+/** No receiver expects more signatures at once, and each has a cost. */
 const PREVIOUS_AT_MOST = 4;
 
 /** A row of `json_each` whose secret still signs. */
 const signsSql = (now: string) => `value ->> 'until' > ${now}`;
 
 /**
- * Done twice, because its answer was lost, it is as good as done once. Without an overlap those before end as well, so that
- * is always possible; with one, no secret ends before its time. The oldest comes first.
+ * The same rotation made twice, because its answer was lost, changes nothing more. Without an overlap all previous secrets end,
+ * so it is always possible. With one, no secret ends before its time. The oldest comes first.
  */
 export const rotateSql = `
   UPDATE destinations SET
@@ -32,16 +35,16 @@ export const rotateSql = `
     SELECT count(*) FROM json_each(destinations.previous_secrets) WHERE ${signsSql("?4")}) < ${PREVIOUS_AT_MOST})
   RETURNING id`;
 
-/** When enough of the secrets before have ended for another rotation; null: they have. */
+/** When enough previous secrets have ended for another rotation; null: they have. */
 export const nextRotationSql = `
   SELECT (
     SELECT value ->> 'until' FROM json_each(destinations.previous_secrets) WHERE ${signsSql("?2")}
-    ORDER BY value ->> 'until' DESC LIMIT 1 OFFSET ${PREVIOUS_AT_MOST - 1}) AS possible_at
+    ORDER BY value ->> 'until' DESC LIMIT 1 OFFSET ${PREVIOUS_AT_MOST - 1}) AS possibleAt
   FROM destinations WHERE id = ?1`;
 
-const nextRotationRow = z.object({ possible_at: z.number().nullable() });
+const nextRotationRow = z.object({ possibleAt: z.number().nullable() });
 
-/** `too_many`: as many secrets as may sign still do; the next of them ends at `possibleAt`, Unix milliseconds. */
+/** `too_many`: as many secrets as may sign still do. The next of them ends at `possibleAt`, Unix milliseconds. */
 export type Rotated =
   { readonly state: "rotated" | "unknown" } | { readonly state: "too_many"; readonly possibleAt: number };
 
@@ -61,22 +64,13 @@ export async function rotateSecret(
   if (rotated?.results.length) return { state: "rotated" };
   const [row] = next?.results ?? [];
   if (row === undefined) return { state: "unknown" };
-  return { state: "too_many", possibleAt: nextRotationRow.parse(row).possible_at ?? now };
+  return { state: "too_many", possibleAt: nextRotationRow.parse(row).possibleAt ?? now };
 }
 
-export const storedSecretsSql = "SELECT id, secret, previous_secrets FROM destinations";
-
-const storedRow = z
-  .object({ id: z.string(), secret: z.string(), previous_secrets: z.string() })
-  .transform((row): StoredSecrets => ({
-    destinationId: row.id,
-    secret: row.secret,
-    previous: z.array(z.object({ secret: z.string(), until: z.number() })).parse(JSON.parse(row.previous_secrets)),
-  }));
+export const storedSecretsSql = "SELECT id AS destinationId, secret, previous_secrets AS previous FROM destinations";
 
 export async function readStoredSecrets(db: Database): Promise<StoredSecrets[]> {
-  const { results } = await db.prepare(storedSecretsSql).all();
-  return z.array(storedRow).parse(results);
+  return rowsOf(secretsRow, await db.prepare(storedSecretsSql).all());
 }
 
 /** Not if they have been rotated meanwhile. */

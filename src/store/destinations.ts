@@ -3,119 +3,135 @@ import { type Database, retried } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
+import { flag, json, rowsOf } from "./rows.ts";
 
-/** A destination with what is known of how it fares. Times are Unix milliseconds. */
+const columns = `
+  destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
+  timeout_ms AS timeoutMs, max_per_second AS maxPerSecond, secret AS encryptedSecret, previous_secrets AS previousSecrets,
+  isolated, consecutive_failures AS consecutiveFailures, last_success_at IS NOT NULL AS hasSucceeded,
+  circuit_opened_at AS circuitOpenedAt, next_drain_at AS nextDrainAt, held_until AS heldUntil, created_at AS createdAt,
+  updated_at AS updatedAt`;
+
+const storedRow = z.object({
+  id: z.string(),
+  url: z.string(),
+  description: z.string().nullable(),
+  types: json(z.array(z.string())),
+  organizations: json(z.array(z.string())).nullable(),
+  enabled: flag,
+  retryScheduleSeconds: json(z.array(z.number())).nullable(),
+  timeoutMs: z.number(),
+  maxPerSecond: z.number().nullable(),
+  encryptedSecret: z.string(),
+  previousSecrets: json(
+    z.array(
+      z
+        .object({ secret: z.string(), until: z.number() })
+        .transform(({ secret, until }) => ({ encrypted: secret, until })),
+    ),
+  ),
+  isolated: flag,
+  consecutiveFailures: z.number(),
+  hasSucceeded: flag,
+  circuitOpenedAt: z.number().nullable(),
+  nextDrainAt: z.number().nullable(),
+  heldUntil: z.number().nullable(),
+  createdAt: z.number(),
+  updatedAt: z.number(),
+});
+
+/** Adds what the counted failures say. */
+const withHealth = <Row extends Pick<z.output<typeof storedRow>, "isolated" | "consecutiveFailures">>({
+  isolated,
+  ...row
+}: Row) => ({
+  ...row,
+  isIsolated: isolated || keepsFailing(row.consecutiveFailures),
+  isFailing: row.consecutiveFailures > 0,
+});
+
+const destinationRow = storedRow.transform(withHealth);
+
+export function readDestinationRow(row: unknown): Destination {
+  return destinationRow.parse(row);
+}
+
+export const enabledSql = `SELECT ${columns} FROM destinations WHERE enabled = 1`;
+
+/** A statement that finds the enabled destinations; its rows are for `readDestinationRow`. */
+export function enabledDestinations(db: Database): D1PreparedStatement {
+  return db.prepare(enabledSql);
+}
+
+export const openCircuitsSql = `
+  SELECT ${columns} FROM destinations WHERE enabled = 1 AND circuit_opened_at IS NOT NULL`;
+
+export async function destinationsWithOpenCircuit(db: Database): Promise<Destination[]> {
+  return rowsOf(destinationRow, await db.prepare(openCircuitsSql).all());
+}
+
+export const namedSql = `
+  SELECT ${columns} FROM destinations WHERE id IN (SELECT value FROM json_each(?1))`;
+
+export async function findDestinations(db: Database, ids: readonly string[]): Promise<Destination[]> {
+  return rowsOf(destinationRow, await db.prepare(namedSql).bind(JSON.stringify(ids)).all());
+}
+
+const reportColumns = `${columns}, last_failure_at AS lastFailureAt,
+  nullif(max(coalesce(last_success_at, 0), coalesce(${newestSuccessSql}, 0)), 0) AS lastSuccessAt`;
+
+/** A destination with its health. Times are Unix milliseconds. */
 export interface DestinationReport extends Destination {
   readonly consecutiveFailures: number;
   readonly lastSuccessAt: number | null;
   readonly lastFailureAt: number | null;
 }
 
-const jsonList = <Item extends z.ZodType>(item: Item) =>
-  z.string().transform((text) => z.array(item).parse(JSON.parse(text)));
+const reportRow = storedRow
+  .extend({ lastSuccessAt: z.number().nullable(), lastFailureAt: z.number().nullable() })
+  .transform(withHealth);
 
-const destinationRow = z.object({
-  id: z.string(),
-  url: z.string(),
-  description: z.string().nullable(),
-  types: jsonList(z.string()),
-  organizations: jsonList(z.string()).nullable(),
-  enabled: z.number().transform((flag) => flag === 1),
-  retry_schedule_seconds: jsonList(z.number()).nullable(),
-  timeout_ms: z.number(),
-  max_per_second: z.number().nullable(),
-  secret: z.string(),
-  previous_secrets: jsonList(z.object({ secret: z.string(), until: z.number() })),
-  isolated: z.number().transform((flag) => flag === 1),
-  consecutive_failures: z.number(),
-  last_success_at: z.number().nullable(),
-  circuit_opened_at: z.number().nullable(),
-  next_drain_at: z.number().nullable(),
-  held_until: z.number().nullable(),
-  created_at: z.number(),
-  updated_at: z.number(),
-});
-
-const reportRow = destinationRow.extend({
-  last_failure_at: z.number().nullable(),
-  newest_success_at: z.number().nullable(),
-});
-
-export function readDestinationRow(row: unknown): Destination {
-  return toDestination(destinationRow.parse(row));
-}
-
-function toDestination(row: z.output<typeof destinationRow>): Destination {
-  return {
-    id: row.id,
-    url: row.url,
-    description: row.description,
-    types: row.types,
-    organizations: row.organizations,
-    enabled: row.enabled,
-    retryScheduleSeconds: row.retry_schedule_seconds,
-    timeoutMs: row.timeout_ms,
-    maxPerSecond: row.max_per_second,
-    encryptedSecret: row.secret,
-    previousSecrets: row.previous_secrets.map(({ secret, until }) => ({ encrypted: secret, until })),
-    isIsolated: row.isolated || keepsFailing(row.consecutive_failures),
-    isFailing: row.consecutive_failures > 0,
-    hasSucceeded: row.last_success_at !== null,
-    circuitOpenedAt: row.circuit_opened_at,
-    nextDrainAt: row.next_drain_at,
-    heldUntil: row.held_until,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-  };
-}
-
-function readReportRow(row: unknown): DestinationReport {
-  const parsed = reportRow.parse(row);
-  const successes = [parsed.last_success_at, parsed.newest_success_at].filter((at) => at !== null);
-  return {
-    ...toDestination(parsed),
-    consecutiveFailures: parsed.consecutive_failures,
-    lastSuccessAt: successes.length === 0 ? null : Math.max(...successes),
-    lastFailureAt: parsed.last_failure_at,
-  };
-}
-
-export const enabledSql = "SELECT * FROM destinations WHERE enabled = 1";
-
-/** A statement that finds the destinations that take events; its rows are for `readDestinationRow`. */
-export function enabledDestinations(db: Database): D1PreparedStatement {
-  return db.prepare(enabledSql);
-}
-
-export const openCircuitsSql = "SELECT * FROM destinations WHERE enabled = 1 AND circuit_opened_at IS NOT NULL";
-
-export async function destinationsWithOpenCircuit(db: Database): Promise<Destination[]> {
-  const { results } = await db.prepare(openCircuitsSql).all();
-  return results.map(readDestinationRow);
-}
-
-export const namedSql = "SELECT * FROM destinations WHERE id IN (SELECT value FROM json_each(?1))";
-
-export async function findDestinations(db: Database, ids: readonly string[]): Promise<Destination[]> {
-  const { results } = await db.prepare(namedSql).bind(JSON.stringify(ids)).all();
-  return results.map(readDestinationRow);
-}
-
-export const reportSql = `SELECT destinations.*, ${newestSuccessSql} AS newest_success_at FROM destinations WHERE id = ?1`;
+export const reportSql = `SELECT ${reportColumns} FROM destinations WHERE id = ?1`;
 
 export async function findDestination(db: Database, id: string): Promise<DestinationReport | null> {
-  const row = await db.prepare(reportSql).bind(id).first();
-  return row === null ? null : readReportRow(row);
+  return reportRow.nullable().parse(await db.prepare(reportSql).bind(id).first());
 }
 
-export const listSql = `
-  SELECT destinations.*, ${newestSuccessSql} AS newest_success_at
-  FROM destinations WHERE id > ?1 ORDER BY id LIMIT ?2`;
+export const listSql = `SELECT ${reportColumns} FROM destinations WHERE id > ?1 ORDER BY id LIMIT ?2`;
 
-/** Destinations in the order of their ids, which is that of their making. */
+/** Destinations in the order of their ids, which is that of their creation. */
 export async function listDestinations(db: Database, after: string, limit: number): Promise<DestinationReport[]> {
-  const { results } = await db.prepare(listSql).bind(after, limit).all();
-  return results.map(readReportRow);
+  return rowsOf(reportRow, await db.prepare(listSql).bind(after, limit).all());
+}
+
+/** More destinations than that no page names. */
+const MOST_NAMED = 500;
+
+export const destinationListSql = `
+  SELECT id, url, description, enabled, types, organizations, circuit_opened_at AS circuitOpenedAt, held_until AS heldUntil
+  FROM destinations ORDER BY id LIMIT ${MOST_NAMED}`;
+
+/** A statement; its rows are for `readListedDestination`. */
+export function destinationList(db: Database): D1PreparedStatement {
+  return db.prepare(destinationListSql);
+}
+
+const listedRow = storedRow.pick({
+  id: true,
+  url: true,
+  description: true,
+  enabled: true,
+  types: true,
+  organizations: true,
+  circuitOpenedAt: true,
+  heldUntil: true,
+});
+
+/** What a page needs to name a destination. */
+export type ListedDestination = z.output<typeof listedRow>;
+
+export function readListedDestination(row: unknown): ListedDestination {
+  return listedRow.parse(row);
 }
 
 export const insertSql = `
@@ -144,7 +160,7 @@ export async function insertDestination(db: Database, destination: Destination):
   await retried(db, () => statement.run());
 }
 
-/** What of a destination can be changed, named as its columns are. Absence changes nothing; null is a value. */
+/** The columns that can be changed. A column that is absent is not changed; null is a value. */
 export type DestinationChange = {
   readonly [Column in (typeof changeable)[number]]?: unknown;
 };
@@ -165,8 +181,8 @@ const assignments = changeable.map(
 );
 
 /**
- * Touches what is named and nothing else: a 410 that disables, or a deletion, is not undone by a change beside it. With
- * another pace the turn that was set by the old one is void; at another URL, or by an operator who resumes it, the hold.
+ * Changes the given columns only, so a change does not undo a 410 that disables, or a deletion. A new `max_per_second` clears the
+ * next drain that the old one had set. A new URL, or an operator who enables it, ends the hold.
  */
 export const changeSql = `
   UPDATE destinations SET ${assignments.join(", ")}, updated_at = ?3,
@@ -199,7 +215,7 @@ export function disableDestinations(db: Database, ids: readonly string[], now: n
 
 export const deleteSql = "DELETE FROM destinations WHERE id = ?1";
 
-/** Deletes it, and what has been counted of it. */
+/** Deletes it and its counts. */
 export async function deleteDestination(db: Database, id: string): Promise<void> {
   await retried(db, () => db.batch([db.prepare(deleteSql).bind(id), forgetRemovedDestinations(db)]));
 }

@@ -1,19 +1,19 @@
 import { z } from "zod";
+import { batchOf } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import type { Delivery, DeliveryStatus } from "../domain/delivery.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { endingSql, readDeliveryRow } from "./deliveries.ts";
+import { deliveryFields, endingSql, readDeliveryRow } from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
 import { wantsSql } from "./wants.ts";
 
-/** What the retries asks of D1: the deliveries that are due, and whose turn it is. */
+/** What a drain asks of D1: the deliveries of a destination that are due, and whether it may attempt them. */
 
-/** The next of a destination's deliveries that wait, the longest due first. */
-const waitingSql = "FROM deliveries WHERE destination_id = ?1 AND status = 'pending'";
+const pendingSql = "FROM deliveries WHERE destination_id = ?1 AND status = 'pending'";
 
 /**
- * An attempt of which nothing can be written down is not made without end: after some claims that came to nothing a
- * delivery is claimed once an hour, and is overdue meanwhile, which health tells.
+ * After some claims without a recorded outcome a delivery is claimed once an hour, so that its attempt is not made without
+ * end. Meanwhile it is overdue, which health tells.
  */
 const MOST_CLAIMS = 10;
 const isClaimableSql = `(claims < ${MOST_CLAIMS} OR next_attempt_at <= ?2 - 3600000)`;
@@ -21,125 +21,135 @@ const isClaimableSql = `(claims < ${MOST_CLAIMS} OR next_attempt_at <= ?2 - 3600
 export const claimDueSql = `
   UPDATE deliveries SET next_attempt_at = ?3, claims = claims + 1
   WHERE (destination_id, received_at, event_id) IN (
-    SELECT destination_id, received_at, event_id ${waitingSql} AND next_attempt_at <= ?2 AND ${isClaimableSql}
+    SELECT destination_id, received_at, event_id ${pendingSql} AND next_attempt_at <= ?2 AND ${isClaimableSql}
     ORDER BY next_attempt_at, received_at, event_id LIMIT ?4)
   AND EXISTS (SELECT 1 FROM destinations WHERE id = ?1 AND coalesce(held_until, 0) <= ?2
     AND enabled = 1 AND next_drain_at IS ?5)
-  RETURNING destination_id, received_at, event_id, status, attempts, step, next_attempt_at`;
+  RETURNING ${deliveryFields}`;
 
 /**
- * Of what was claimed, at ?3: a destination that has been narrowed is not to get what it no longer wants, unless an operator
- * named it. A fan-out that had read it before may have written that down.
+ * Of what was claimed, at ?3: a destination whose filters were narrowed does not get what no longer matches, unless an
+ * operator named the destination.
  */
 export const endUnwantedClaimedSql = `
   UPDATE deliveries SET ${endingSql("filtered", "?3")}
   WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at = ?2 AND named = 0 AND EXISTS (
     SELECT 1 FROM events CROSS JOIN destinations
     WHERE events.id = deliveries.event_id AND destinations.id = ?1 AND ${wantsSql("events")} IS NOT TRUE)
-  RETURNING event_id, status`;
+  RETURNING destination_id, event_id, status`;
 
-/** Only if something was claimed: a turn is not used up by having nothing to do. */
-export const beginDrainSql = `
+/** Only if something was claimed: an exclusive drain that found nothing delays no other. */
+export const beginExclusiveDrainSql = `
   UPDATE destinations SET next_drain_at = ?2
   WHERE id = ?1 AND enabled = 1 AND next_drain_at IS ?3
-    AND EXISTS (SELECT 1 ${waitingSql} AND next_attempt_at = ?2)`;
+    AND EXISTS (SELECT 1 ${pendingSql} AND next_attempt_at = ?2)`;
 
 export const nextDueSql = `
-  SELECT next_attempt_at AS next_due_at ${waitingSql} AND ${isClaimableSql} ORDER BY next_attempt_at LIMIT 1`;
+  SELECT destination_id, next_attempt_at AS due_at ${pendingSql} AND ${isClaimableSql} ORDER BY next_attempt_at LIMIT 1`;
 
 export const loadClaimedSql = `
   SELECT ${loadColumns} FROM events WHERE id IN (
-    SELECT deliveries.event_id FROM json_each(?1) AS lane CROSS JOIN deliveries
-    WHERE deliveries.destination_id = lane.value AND deliveries.status = 'pending' AND deliveries.next_attempt_at = ?2)`;
+    SELECT deliveries.event_id FROM json_each(?1) AS drained CROSS JOIN deliveries
+    WHERE deliveries.destination_id = drained.value AND deliveries.status = 'pending'
+      AND deliveries.next_attempt_at = ?2)`;
 
-/** What a drain wants to take from a destination. */
+/** What a drain may take from a destination. */
 export interface DrainClaim {
   readonly destinationId: string;
   readonly limit: number;
   /** The `nextDrainAt` that the destination had when the drain was planned: another drain would have changed it. */
   readonly seenDrainAt: number | null;
-  /** Whether the drain holds the destination's turn until its lease ends. */
+  /** Whether no other drain may begin until the lease ends. */
   readonly isExclusive: boolean;
 }
 
 export interface DrainClaimed {
-  readonly destinationId: string;
   readonly deliveries: readonly Delivery[];
-  /** What became of deliveries that it does not want any more. */
+  /** How deliveries ended that the destination no longer wants. */
   readonly unwanted: readonly DeliveryStatus[];
-  /** When the next of its other deliveries is due, Unix milliseconds; null when none waits. */
+  /** When the next of its other deliveries is due, Unix milliseconds; null: none is pending. */
   readonly nextDueAt: number | null;
 }
 
-const endedRow = z.object({ event_id: z.string(), status: z.enum(["delivered", "dead"]) });
-const nextDueRow = z.object({ next_due_at: z.number() });
+const endedRow = z.object({
+  destination_id: z.string(),
+  event_id: z.string(),
+  status: z.enum(["delivered", "dead"]),
+});
+const dueRow = z.object({ destination_id: z.string(), due_at: z.number() });
 
 /**
- * Claims deliveries that are due at `now`, so that until `claimedUntil` nobody else attempts them, and loads their events:
- * one D1 call. An event is null when those before it have filled the memory that there is for them.
+ * Claims deliveries that are due at `now`, so that nobody else attempts them until `claimedUntil`, and loads their events:
+ * one D1 call. Returns what was claimed, by destination. An event is null when there is no memory left for it.
  */
 export async function claimDue(
   db: Database,
   claims: readonly DrainClaim[],
   { now, claimedUntil }: { now: number; claimedUntil: number },
-): Promise<{ claimed: DrainClaimed[]; events: ReadonlyMap<string, RelayEvent | null> }> {
-  const ids = JSON.stringify(claims.map(({ destinationId }) => destinationId));
-  const statements = claims.flatMap(({ destinationId, limit, seenDrainAt, isExclusive }) => [
-    db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, seenDrainAt),
-    db.prepare(endUnwantedClaimedSql).bind(destinationId, claimedUntil, now),
-    db.prepare(nextDueSql).bind(destinationId, now),
-    ...(isExclusive ? [db.prepare(beginDrainSql).bind(destinationId, claimedUntil, seenDrainAt)] : []),
-  ]);
-  const results = await db.batch([...statements, db.prepare(loadClaimedSql).bind(ids, claimedUntil)]);
-
-  let next = 0;
-  const claimed = claims.map(({ destinationId, isExclusive }): DrainClaimed => {
-    const [claimed, unwanted, due] = results.slice(next, next + 3);
-    next += isExclusive ? 4 : 3;
-    const [row] = due?.results ?? [];
-    const ended = new Map(
-      z
-        .array(endedRow)
-        .parse(unwanted?.results ?? [])
-        .map((one) => [one.event_id, one.status]),
-    );
-    const deliveries = (claimed?.results ?? []).map(readDeliveryRow);
-    return {
-      destinationId,
-      deliveries: deliveries.filter(({ eventId }) => !ended.has(eventId)),
-      unwanted: [...ended.values()],
-      nextDueAt: row === undefined ? null : nextDueRow.parse(row).next_due_at,
-    };
+): Promise<{
+  readonly claimed: ReadonlyMap<string, DrainClaimed>;
+  readonly events: ReadonlyMap<string, RelayEvent | null>;
+}> {
+  const ids = claims.map(({ destinationId }) => destinationId);
+  const exclusive = claims.filter((claim) => claim.isExclusive);
+  const results = await batchOf(db, {
+    claimed: claims.map(({ destinationId, limit, seenDrainAt }) =>
+      db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, seenDrainAt),
+    ),
+    unwanted: ids.map((id) => db.prepare(endUnwantedClaimedSql).bind(id, claimedUntil, now)),
+    nextDue: ids.map((id) => db.prepare(nextDueSql).bind(id, now)),
+    begun: exclusive.map(({ destinationId, seenDrainAt }) =>
+      db.prepare(beginExclusiveDrainSql).bind(destinationId, claimedUntil, seenDrainAt),
+    ),
+    events: db.prepare(loadClaimedSql).bind(JSON.stringify(ids), claimedUntil),
   });
-  const loaded = (results.at(-1)?.results ?? []).map(readLoadedRow);
-  return { claimed, events: new Map(loaded.map(({ id, event }) => [id, event])) };
+
+  const deliveries = results.claimed.rows.map(readDeliveryRow);
+  const unwanted = results.unwanted.rows.map((row) => endedRow.parse(row));
+  const nextDue = new Map(
+    results.nextDue.rows.map((row) => dueRow.parse(row)).map((row) => [row.destination_id, row.due_at]),
+  );
+  const claimed = ids.map((id): [string, DrainClaimed] => {
+    const ended = unwanted.filter((row) => row.destination_id === id);
+    const endedIds = new Set(ended.map((row) => row.event_id));
+    return [
+      id,
+      {
+        deliveries: deliveries.filter((one) => one.destinationId === id && !endedIds.has(one.eventId)),
+        unwanted: ended.map(({ status }) => status),
+        nextDueAt: nextDue.get(id) ?? null,
+      },
+    ];
+  });
+  const loaded = results.events.rows.map(readLoadedRow);
+  return { claimed: new Map(claimed), events: new Map(loaded.map(({ id, event }) => [id, event])) };
 }
 
-/** Not if the breaker has set the next turn meanwhile. Who has caught up is no longer held, unless it has asked again. */
-export const endDrainSql = `
+/** Not if the breaker has set the next drain meanwhile. A hold ends when all that waited has gone out, unless it was renewed. */
+export const releaseDrainSql = `
   UPDATE destinations SET held_until = iif(held_until <= ?4 AND (?2 IS NULL OR max_per_second IS NOT NULL), NULL, held_until),
     next_drain_at = ?2 WHERE id = ?1 AND next_drain_at IS ?3`;
 
-/** Ends, at `now`, turns that were held under the lease `claimedUntil`. */
-export async function endDrains(
+/** Releases, at `now`, destinations that exclusive drains hold under the lease `claimedUntil`. */
+export async function releaseDrains(
   db: Database,
-  turns: readonly { readonly destinationId: string; readonly nextDrainAt: number | null }[],
+  released: readonly { readonly destinationId: string; readonly nextDrainAt: number | null }[],
   { now, claimedUntil }: { now: number; claimedUntil: number },
 ): Promise<void> {
-  if (turns.length === 0) return;
-  const statement = db.prepare(endDrainSql);
+  if (released.length === 0) return;
+  const statement = db.prepare(releaseDrainSql);
   await retried(db, () =>
     db.batch(
-      turns.map(({ destinationId, nextDrainAt }) => statement.bind(destinationId, nextDrainAt, claimedUntil, now)),
+      released.map(({ destinationId, nextDrainAt }) => statement.bind(destinationId, nextDrainAt, claimedUntil, now)),
     ),
   );
 }
 
-/** On a row of `destinations`: when the longest due of its pending deliveries is due; null when it has none. */
+/** On a row of `destinations`: the earliest time at which one of its pending deliveries is due; null without any. */
 export const oldestDueOfSql = `(
   SELECT min(next_attempt_at) FROM deliveries WHERE destination_id = destinations.id AND status = 'pending')`;
 
-/** The lane may drain it, and its longest due delivery was due before ?1. */
+/** It may be drained at ?2, and a delivery was due before ?1. */
 export const overdueSql = `
   SELECT id, ${oldestDueOfSql} AS due_at FROM destinations
   WHERE enabled = 1 AND coalesce(held_until, 0) <= ?2
@@ -151,18 +161,18 @@ export async function overdueDestinations(db: Database, dueBefore: number, now: 
   return results.map(({ id }) => id);
 }
 
-export const endHeldSql = `
+export const endOutlivedSql = `
   UPDATE deliveries SET status = 'dead', next_attempt_at = NULL
   WHERE (destination_id, received_at, event_id) IN (
-    SELECT destination_id, received_at, event_id ${waitingSql} AND next_attempt_at < ?2 AND received_at < ?2 LIMIT ?3)`;
+    SELECT destination_id, received_at, event_id ${pendingSql} AND next_attempt_at < ?2 AND received_at < ?2 LIMIT ?3)`;
 
-/** Ends up to `limit` deliveries of events received before `heldSince` as dead; returns how many there were. */
-export async function endHeldDeliveries(
+/** Ends up to `limit` pending deliveries of events received before `receivedBefore` as dead; returns how many there were. */
+export async function endOutlivedDeliveries(
   db: Database,
   destinationId: string,
-  heldSince: number,
+  receivedBefore: number,
   limit: number,
 ): Promise<number> {
-  const { meta } = await retried(db, () => db.prepare(endHeldSql).bind(destinationId, heldSince, limit).run());
+  const { meta } = await retried(db, () => db.prepare(endOutlivedSql).bind(destinationId, receivedBefore, limit).run());
   return meta.changes;
 }

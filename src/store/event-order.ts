@@ -1,7 +1,9 @@
+import { z } from "zod";
+
 /**
- * Events are kept in the order in which they are recorded, which `seq` counts, and their time of receipt never decreases along
- * it. So a reader who has come to a position, or to a time, has missed nothing before it, however late D1 was with an
- * event; and a time needs no index of its own.
+ * Events are kept in the order in which they are recorded, which `seq` counts. Their time of receipt never decreases along it.
+ * So a reader who has reached a position, or a time, has missed nothing before it, however late D1 was with an event. And a
+ * time needs no index of its own.
  */
 
 /**
@@ -25,3 +27,55 @@ export const firstSeqAtSql = (instant: string) => `(
     WHERE low < high
   )
   SELECT max(low) FROM halving)`;
+
+/** Where a page of events ended: at its last event, or the last one looked at. */
+export interface EventPosition {
+  readonly seq: number;
+  /** Unix milliseconds. */
+  readonly receivedAt: number;
+}
+
+/**
+ * Events that one page looks at. A row written costs a thousand times a row read, so a filter walks the newest events
+ * instead of having an index of its own. This bounds the walk.
+ */
+export const MAX_LOOKED_AT = 10_000;
+
+const endSql = `min(${firstSeqAtSql("?2")}, ?3)`;
+
+/** On a row of `events`: received from ?1, before ?2 and recorded before the position ?3; no more than the newest `size`. */
+export const windowSql = (size: number) => `
+  events.seq < ${endSql} AND events.seq >= max(${firstSeqAtSql("?1")}, ${endSql} - ${size})`;
+
+/** The position at which such a window ends, if there are events behind it. After a deletion the window may have no rows. */
+export const edgeOfWindowSql = (size: number) => {
+  const behind = `FROM events WHERE seq < ${endSql} - ${size} AND seq >= ${firstSeqAtSql("?1")}`;
+  return `
+  SELECT * FROM (
+    SELECT seq, received_at AS receivedAt FROM events WHERE seq >= ${endSql} - ${size} AND seq < ${endSql} ORDER BY seq LIMIT 1)
+  WHERE EXISTS (SELECT 1 ${behind})
+  UNION ALL SELECT max(seq) + 1, received_at ${behind} LIMIT 1`;
+};
+
+export const edgeOfListSql = edgeOfWindowSql(MAX_LOOKED_AT);
+
+/** The parameters of a window. Times are Unix milliseconds: `since` inclusive, `until` exclusive. */
+export function windowOf({
+  since = 0,
+  until = Number.MAX_SAFE_INTEGER,
+  before,
+}: {
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  readonly before?: EventPosition | undefined;
+}): [number, number, number] {
+  return [since, until, before?.seq ?? Number.MAX_SAFE_INTEGER];
+}
+
+const positionRow = z.object({ seq: z.number().nullable(), receivedAt: z.number().nullable() });
+
+/** The position in a row; null without one. */
+export function readPosition(row: unknown): EventPosition | null {
+  const { seq = null, receivedAt = null } = positionRow.nullish().parse(row) ?? {};
+  return seq === null || receivedAt === null ? null : { seq, receivedAt };
+}

@@ -1,9 +1,11 @@
+import type { EventState } from "../domain/event.ts";
+
 /**
  * How far an event has come is read off its recipients and their deliveries. The texts are SQL on a row of `events`. An event
  * is finished when each of its first attempts has an outcome, and settled when none of its deliveries is pending.
  */
 
-/** A destination that gets the event; `recipient.value` is the first attempt, if that succeeded (migrations/0001_schema.sql). */
+/** A destination that gets the event. `recipient.value` is the first attempt, if it succeeded (migrations/0001_schema.sql). */
 export const recipientsSql = "json_each(events.recipients) AS recipient";
 
 /** The row of a recipient's delivery. */
@@ -20,21 +22,21 @@ const hasRowSql = `EXISTS (SELECT 1 FROM deliveries WHERE ${rowOfRecipientSql})`
 /** Its first attempt has no outcome yet. */
 export const isUnattemptedSql = `(recipient.value IS NULL AND NOT ${hasRowSql})`;
 
-/** Its first attempt succeeded, and it has not been replayed since. */
+/** Its first attempt succeeded, and the delivery has not been replayed since. */
 export const isFirstSql = `(recipient.value IS NOT NULL AND NOT ${hasRowSql})`;
 
-/** On a recipient joined with its row: how its delivery stands, and the attempts made so far, as in `deliveries`. */
+/** On a recipient joined with its row: status and attempts of its delivery, as in `deliveries`. */
 export const statusSql = "coalesce(deliveries.status, iif(recipient.value IS NULL, 'pending', 'delivered'))";
 export const attemptsSql = `coalesce(deliveries.attempts, iif(recipient.value IS NULL, '[]', json_array(json_object(
     'attempt', 1, 'at', recipient.value ->> 0, 'outcome', 'delivered', 'status', recipient.value ->> 1,
     'duration_ms', recipient.value ->> 2, 'response_excerpt', recipient.value ->> 3, 'retry_after_seconds', NULL))))`;
 
-/** Some recipient is unattempted, or nobody has asked yet who wants the event. */
+/** A recipient is unattempted, or the recipients are not known yet. */
 export const unfinishedSql = `(
   events.recipients IS NULL OR EXISTS (SELECT 1 FROM ${recipientsSql} WHERE ${isUnattemptedSql}))`;
 
-/** Its fan-out has yet to begin, or is under way under the lease with which it was recorded. */
-export const onFirstWaySql = `(events.claims = 0 AND ${unfinishedSql})`;
+/** Its first attempts are to be made under the lease with which it was recorded. */
+export const isFanningOutSql = `(events.claims = 0 AND ${unfinishedSql})`;
 
 /** It is the event that the latest state of its resource came with. */
 const isStateSql = `EXISTS (
@@ -43,8 +45,8 @@ const isStateSql = `EXISTS (
       AND resources.resource_id = coalesce(events.resource_id, '') AND resources.event_seq = events.seq)`;
 
 /**
- * Nothing needs it any more: no delivery is pending, if one is dead it was received before `deadBeforeSql` says, and it holds
- * no resource's data. The newest event stays, for the next one's position is counted from it.
+ * Nothing needs it any more. No delivery is pending, a dead one is older than `deadBeforeSql`, and it is no resource's latest
+ * state. The newest event stays, because the position of the next one is counted from it.
  */
 export const deletableSql = (deadBeforeSql: string) => `(
   events.recipients IS NOT NULL AND NOT EXISTS (
@@ -52,13 +54,18 @@ export const deletableSql = (deadBeforeSql: string) => `(
     WHERE ${statusSql} = 'pending' OR (deliveries.status = 'dead' AND events.received_at >= ${deadBeforeSql}))
   AND NOT ${isStateSql} AND events.seq < (SELECT max(seq) FROM events))`;
 
-/** `unmatched`, `pending` or `settled`. */
+export const eventStates = ["pending", "settled", "unmatched"] as const satisfies readonly EventState[];
+
 export const eventStateSql = `CASE
   WHEN events.recipients = '{}' THEN 'unmatched'
   WHEN events.recipients IS NULL OR EXISTS (SELECT 1 FROM ${recipientsWithRowsSql} WHERE ${statusSql} = 'pending') THEN 'pending'
   ELSE 'settled' END`;
 
-/** `unmatched`, `pending`, `dead` when some delivery is, or `delivered`. */
+export const outcomes = ["delivered", "pending", "dead", "unmatched"] as const;
+
+/** How an event fared; `dead`: one of its deliveries at least is. */
+export type EventOutcome = (typeof outcomes)[number];
+
 export const eventOutcomeSql = `CASE ${eventStateSql}
   WHEN 'settled' THEN iif(EXISTS (SELECT 1 FROM ${recipientsWithRowsSql} WHERE deliveries.status = 'dead'), 'dead', 'delivered')
   WHEN 'unmatched' THEN 'unmatched' ELSE 'pending' END`;

@@ -1,31 +1,22 @@
 import { z } from "zod";
 import type { RelayEvent } from "../domain/event.ts";
+import { flag } from "./rows.ts";
 
-/** What every look at an event reads. */
+/** Columns of `events`: all of an event but its body. */
+export const eventFields = `
+  events.id, source, type, event, organization_id AS organizationId, resource_id AS resourceId, created_at AS createdAt,
+  received_at AS receivedAt, is_unreadable AS isUnreadable, content_type AS contentType, content_encoding AS contentEncoding`;
+
 export const eventRow = z.object({
   id: z.string(),
   source: z.enum(["business", "onboarding"]),
   type: z.string(),
   event: z.string().nullable(),
-  organization_id: z.string().nullable(),
-  resource_id: z.string().nullable(),
-  created_at: z.string().nullable(),
-  received_at: z.number(),
-  is_unreadable: z.number(),
-});
-
-export function toEventFields(
-  row: z.output<typeof eventRow>,
-): Omit<RelayEvent, "contentType" | "contentEncoding" | "body"> {
-  return {
-    id: row.id,
-    source: row.source,
-    type: row.type,
-    event: row.event,
-    organizationId: row.organization_id,
-    resourceId: row.resource_id,
-    createdAt: row.created_at,
-    receivedAt: row.received_at,
-    isUnreadable: row.is_unreadable === 1,
-  };
-}
+  organizationId: z.string().nullable(),
+  resourceId: z.string().nullable(),
+  createdAt: z.string().nullable(),
+  receivedAt: z.number(),
+  isUnreadable: flag,
+  contentType: z.string().nullable(),
+  contentEncoding: z.string().nullable(),
+}) satisfies z.ZodType<Omit<RelayEvent, "body">>;

@@ -2,32 +2,31 @@ import type { D1Database } from "@cloudflare/workers-types";
 import { unfinishedSql } from "./event-progress.ts";
 
 /**
- * For a start at which nothing is in progress and no queue holds a message, as on a developer's machine: what waits for a
- * message or for the end of a lease has lost its next step, and the next cron run queues it again. Nobody may be at work
- * meanwhile: two consumers would hold the same lease.
+ * For a start without queue messages, as on a developer's machine: what waits for a message or for the end of a lease is made
+ * due, and the next cron run queues it again. No consumer may run meanwhile: two would hold the same lease.
  */
 
-/** From where the cron's scan begins: before, every event is finished. */
+/** From where the recovery scan begins: before, every event is finished. */
 export const expireEventsSql = `
   UPDATE events SET queued_at = 0, claimed_until = 0
   WHERE seq > coalesce((SELECT value FROM cron_state WHERE name = 'unfinished_from'), 0) AND ${unfinishedSql}`;
 
-/** It waits for the end of a lease, or of its first attempt; any other is due when its retry schedule says. */
-const isHeldSql = "status = 'pending' AND (claims > 0 OR attempts = '[]')";
+/** It waits for the end of a lease, or of its first attempt; any other waits for its retry schedule. */
+const isLeasedSql = "status = 'pending' AND (claims > 0 OR attempts = '[]')";
 
-/** A turn that is held under a lease ends with it; any other `next_drain_at` is an open circuit or `max_per_second`. */
+/** An exclusive drain ends with its lease; any other `next_drain_at` is an open circuit or `max_per_second`. */
 export const expireDrainsSql = `
   UPDATE destinations SET next_drain_at = 0
   WHERE EXISTS (
     SELECT 1 FROM deliveries
-    WHERE destination_id = destinations.id AND next_attempt_at = destinations.next_drain_at AND ${isHeldSql})`;
+    WHERE destination_id = destinations.id AND next_attempt_at = destinations.next_drain_at AND ${isLeasedSql})`;
 
 export const expireDeliveriesSql = `
   UPDATE deliveries SET next_attempt_at = 0
-  WHERE destination_id IN (SELECT id FROM destinations) AND ${isHeldSql}`;
+  WHERE destination_id IN (SELECT id FROM destinations) AND ${isLeasedSql}`;
 
 /** Expires every lease. */
 export async function expireLeases(db: D1Database): Promise<void> {
-  // The turns first: they are told by the deliveries.
+  // The drains first: their deliveries tell them.
   await db.batch([db.prepare(expireEventsSql), db.prepare(expireDrainsSql), db.prepare(expireDeliveriesSql)]);
 }

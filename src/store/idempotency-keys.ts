@@ -1,23 +1,25 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 
-/** What is kept under a key. Times are Unix milliseconds. */
-export interface IdempotencyKey {
-  readonly request: string;
+const keyRow = z.object({
+  request: z.string(),
   /** Of the first try. */
-  readonly createdAt: number;
-  /** Of the try that works on it, or did. */
-  readonly claim: string;
-  readonly leasedUntil: number;
+  createdAt: z.number(),
+  /** Of the latest try. */
+  claim: z.string(),
+  leasedUntil: z.number(),
   /** Of the answer; null while there is none. */
-  readonly status: number | null;
-  /** Encrypted: the answer, or while there is none the seed of the tries. */
-  readonly content: string;
-}
+  status: z.number().nullable(),
+  /** Encrypted: the answer or, while there is none, the seed of the tries. */
+  content: z.string(),
+});
+
+/** What is kept under a key. Times are Unix milliseconds. */
+export type IdempotencyKey = z.output<typeof keyRow>;
 
 /**
- * A key that is too old can be used again. After a try that was cut short, the next one of the same request goes on with the
- * seed and the time of the first.
+ * A key that is too old can be used again. After a try that was cut short, the next one of the same request continues with
+ * the seed and the time of the first.
  */
 export const claimKeySql = `
   INSERT INTO idempotency_keys (id, request, created_at, claim, leased_until, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -28,27 +30,11 @@ export const claimKeySql = `
   WHERE created_at <= ?7
     OR (status IS NULL AND request = excluded.request AND (leased_until <= ?3 OR claim = excluded.claim))`;
 
-export const findKeySql = "SELECT * FROM idempotency_keys WHERE id = ?1";
+export const findKeySql = `
+  SELECT request, created_at AS createdAt, claim, leased_until AS leasedUntil, status, content FROM idempotency_keys
+  WHERE id = ?1`;
 
-const keyRow = z
-  .object({
-    request: z.string(),
-    created_at: z.number(),
-    claim: z.string(),
-    leased_until: z.number(),
-    status: z.number().nullable(),
-    content: z.string(),
-  })
-  .transform((row): IdempotencyKey => ({
-    request: row.request,
-    createdAt: row.created_at,
-    claim: row.claim,
-    leasedUntil: row.leased_until,
-    status: row.status,
-    content: row.content,
-  }));
-
-/** Claims a key for a try, unless another works on it or it has its answer; returns what is there then. */
+/** Claims a key for a try, unless another try holds it or it has its answer. Returns what is kept under it afterwards. */
 export async function claimKey(
   db: Database,
   id: string,
@@ -77,14 +63,14 @@ export async function keepAnswer(
 
 export const freeKeySql = "DELETE FROM idempotency_keys WHERE id = ?1 AND claim = ?2";
 
-/** Of a request that was refused: nothing was made. */
+/** For a request that was refused: nothing was made. */
 export async function freeKey(db: Database, id: string, claim: string): Promise<void> {
   await retried(db, () => db.prepare(freeKeySql).bind(id, claim).run());
 }
 
 export const endLeaseSql = "UPDATE idempotency_keys SET leased_until = 0 WHERE id = ?1 AND claim = ?2";
 
-/** Of a try that failed in its midst: the next one may go on at once. */
+/** For a try that failed halfway: the next one may continue at once. */
 export async function endLease(db: Database, id: string, claim: string): Promise<void> {
   await retried(db, () => db.prepare(endLeaseSql).bind(id, claim).run());
 }

@@ -4,8 +4,8 @@ import { recipientsSql, isUnattemptedSql } from "./event-progress.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
- * An event is recorded with a lease for the consumer of the message that its receiver sends, so that the usual road needs no
- * claim: a row less. The lease names that message: any other request, and any claim, has another end or has counted up.
+ * An event is recorded with a lease for the consumer of the message that its receiver sends: that saves a claim, and so a row.
+ * The end of the lease names that message, because any other request, and any claim, has another end or has counted up.
  */
 export interface Lease {
   readonly id: string;
@@ -13,38 +13,38 @@ export interface Lease {
   readonly until: number;
 }
 
-/** `lease` is a row of `json_each`; `claimSql` lets its holder claim the event as well. */
+/** `lease` is a row of `json_each`. `claimSql` lets the holder of a lease claim the event as well. */
 export const isHolderSql = (lease: string) => `(
   events.claims = 0 AND events.claimed_until = ${lease}.value ->> 'until')`;
 
-/** Nobody wanted it when it was recorded, and nobody does now. Until then its row waits for its state to be projected. */
+/** An event that nobody wants is finished when its state is projected, and not before. */
 export const finishUnwantedSql = `
   UPDATE events SET recipients = '{}' FROM json_each(?1) AS lease
   WHERE events.id = lease.value ->> 'id' AND ${isHolderSql("lease")} AND events.recipients IS NULL
     AND NOT EXISTS (SELECT 1 FROM destinations WHERE enabled = 1 AND ${wantsSql("events")})`;
 
-/** No delivery of it is written down: neither by a copy of the message that was handled before, nor by a replay. */
-export const heldSql = `
+/** No delivery of it is recorded: neither by a copy of the message that was handled before, nor by a replay. */
+export const leasedSql = `
   SELECT events.id, events.received_at, events.claimed_until AS until,
     (SELECT json_group_array(key) FROM ${recipientsSql}) AS recipients
   FROM json_each(?1) AS lease CROSS JOIN events ON events.id = lease.value ->> 'id'
   WHERE ${isHolderSql("lease")} AND events.recipients IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM ${recipientsSql} WHERE NOT ${isUnattemptedSql})`;
 
-/** Two statements, for a transaction that projects the state of all these events; the rows of the second are for `readHeldRow`. */
-export function findHeld(db: Database, leases: readonly Lease[]): D1PreparedStatement[] {
+/** Statements that find which leases are held, in the transaction that projects their events. Their rows are for `readLeasedRow`. */
+export function findLeased(db: Database, leases: readonly Lease[]): D1PreparedStatement[] {
   const list = JSON.stringify(leases);
-  return [db.prepare(finishUnwantedSql).bind(list), db.prepare(heldSql).bind(list)];
+  return [db.prepare(finishUnwantedSql).bind(list), db.prepare(leasedSql).bind(list)];
 }
 
-const heldRow = z.object({
+const leasedRow = z.object({
   id: z.string(),
   received_at: z.number(),
   until: z.number(),
   recipients: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
 });
 
-/** A lease that is held indeed, and the recipients of its event. */
-export function readHeldRow(row: unknown): z.output<typeof heldRow> {
-  return heldRow.parse(row);
+/** A lease that is held, and the recipients of its event. */
+export function readLeasedRow(row: unknown): z.output<typeof leasedRow> {
+  return leasedRow.parse(row);
 }

@@ -1,48 +1,43 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
-import { type Ledger, emptyAccount, emptyLedger, isSettled } from "../domain/ledger.ts";
-import type { LedgerByHour, Span } from "./ledger-rows.ts";
-import { inParameters } from "./parameters.ts";
+import { type Ledger, type LedgerByHour, type Span, emptyAccount, emptyLedger, isSettled } from "../domain/ledger.ts";
+import { inParameters, rowsOf } from "./rows.ts";
 import { MS_PER_HOUR, hourOf } from "./counters.ts";
 
 /**
- * What the ledger has counted is remembered for each hour that has come to its end: a younger event is recorded, behind which
- * no older one can be (event-order.ts), and none of its deliveries is pending. Only two things change such an hour, and both
- * forget it in the same transaction: a replay (replay-deliveries.ts) and retention (retention.ts). Duplicates and conflicts may
- * come at any time; they are not remembered.
+ * The ledger remembers the counts of each hour that is closed: a younger event is recorded, so none can be added, and no delivery
+ * is pending. Only a replay (replay-deliveries.ts) and retention (retention.ts) change such an hour, and both forget it in the
+ * same transaction. Duplicates and conflicts may come at any time, so they are not remembered.
  */
 
-export interface RememberedHour {
-  readonly hour: number;
-  /** JSON, as it is kept. */
-  readonly counts: string;
-}
+const hourRow = z.object({ hour: z.number(), counts: z.string() });
 
-/** How the events stand as a count begins. */
-export interface LedgerMoment {
-  /** Receipt of the first event and of the newest, Unix milliseconds; null without events. */
-  readonly firstAt: number | null;
-  readonly newestAt: number | null;
-  /** How often hours that had come to their end were changed until then. */
-  readonly changes: number;
-}
+/** `counts` is JSON, as it is kept. */
+export type RememberedHour = z.output<typeof hourRow>;
 
 const changesSql = "coalesce((SELECT value FROM cron_state WHERE name = 'ledger_changes'), 0)";
 
 const firstAtSql = "(SELECT received_at FROM events WHERE seq = (SELECT min(seq) FROM events))";
 
 export const momentSql = `
-  SELECT ${firstAtSql} AS first_at,
-    (SELECT received_at FROM events WHERE seq = (SELECT max(seq) FROM events)) AS newest_at, ${changesSql} AS changes`;
+  SELECT ${firstAtSql} AS firstAt,
+    (SELECT received_at FROM events WHERE seq = (SELECT max(seq) FROM events)) AS newestAt, ${changesSql} AS changes`;
 
 /** A statement; its row is for `readMoment`. */
 export function ledgerMoment(db: Database): D1PreparedStatement {
   return db.prepare(momentSql);
 }
 
-const momentRow = z
-  .object({ first_at: z.number().nullable(), newest_at: z.number().nullable(), changes: z.number() })
-  .transform((row): LedgerMoment => ({ firstAt: row.first_at, newestAt: row.newest_at, changes: row.changes }));
+const momentRow = z.object({
+  /** Receipt of the first event and of the newest, Unix milliseconds; null without events. */
+  firstAt: z.number().nullable(),
+  newestAt: z.number().nullable(),
+  /** How often closed hours have been changed. */
+  changes: z.number(),
+});
+
+/** The state of the events when a count begins. */
+export type LedgerMoment = z.output<typeof momentRow>;
 
 export function readMoment(row: unknown): LedgerMoment {
   return momentRow.parse(row);
@@ -50,31 +45,30 @@ export function readMoment(row: unknown): LedgerMoment {
 
 export const hoursSql = "SELECT hour, counts FROM ledger_hours WHERE hour >= ?1 AND hour < ?2 ORDER BY hour";
 
-/** A statement for what is remembered of the hours that are wholly in a time; its rows are for `readHour`. */
+/** A statement for the remembered hours that are wholly in a span; its rows are for `readHour`. */
 export function rememberedHours(db: Database, { since, until }: Span): D1PreparedStatement {
   return db.prepare(hoursSql).bind(Math.ceil(since / MS_PER_HOUR), hourOf(until));
 }
 
 /** The first hour from `from` on, before `end`, that is not remembered; `end` without one. */
 export async function firstUnkeptHour(db: Database, from: number, end: number): Promise<number> {
-  const { results } = await rememberedHours(db, { since: from * MS_PER_HOUR, until: end * MS_PER_HOUR }).all();
-  const hours = new Set(results.map((row) => hourRow.parse(row).hour));
+  const remembered = await rememberedHours(db, { since: from * MS_PER_HOUR, until: end * MS_PER_HOUR }).all();
+  const hours = new Set(rowsOf(hourRow, remembered).map(({ hour }) => hour));
   let hour = from;
   while (hour < end && hours.has(hour)) hour += 1;
   return hour;
 }
 
+/** Nothing is pending in a closed hour. */
 const countsOfHour = z.object({
   received: z.number(),
   settled: z.number(),
   unmatched: z.number(),
   reconciled: z.number(),
   accounts: z.array(
-    z.object({ destination_id: z.string(), expected: z.number(), delivered: z.number(), dead: z.number() }),
+    z.object({ destinationId: z.string(), expected: z.number(), delivered: z.number(), dead: z.number() }),
   ),
 });
-
-const hourRow = z.object({ hour: z.number(), counts: z.string() });
 
 export function readHour(row: unknown): { readonly hour: number; readonly ledger: Ledger } {
   const { hour, counts } = hourRow.parse(row);
@@ -84,39 +78,28 @@ export function readHour(row: unknown): { readonly hour: number; readonly ledger
     ledger: {
       ...emptyLedger,
       ...states,
-      accounts: accounts.map(({ destination_id, ...account }) => ({ ...emptyAccount(destination_id), ...account })),
+      accounts: accounts.map((account) => ({ ...emptyAccount(account.destinationId), ...account })),
     },
   };
 }
 
 /** The same ledger is the same text. */
-export function writeCounts({ received, settled, unmatched, reconciled, accounts }: Ledger): string {
-  return JSON.stringify({
-    received,
-    settled,
-    unmatched,
-    reconciled,
-    accounts: accounts.map(({ destinationId, expected, delivered, dead }) => ({
-      destination_id: destinationId,
-      expected,
-      delivered,
-      dead,
-    })),
-  } satisfies z.input<typeof countsOfHour>);
+export function writeCounts(ledger: Ledger): string {
+  return JSON.stringify(countsOfHour.parse(ledger));
 }
 
-/** Not if an hour has been changed since the moment from which they were counted. */
+/** Unless a closed hour has been changed since the moment from which they were counted. */
 export const rememberHoursSql = `
   INSERT INTO ledger_hours (hour, counts, checked_at)
   SELECT value ->> 'hour', value ->> 'counts', ?2 FROM json_each(?1) WHERE ${changesSql} = ?3
   ON CONFLICT (hour) DO NOTHING`;
 
-/** Six weeks: a relay that has been still for years has many empty ones. */
+/** Six weeks: a relay that got nothing for years has many empty hours. */
 export const MOST_HOURS = 1_000;
 
 /**
- * Remembers the hours of a time that have come to their end, empty ones as well, so that nobody looks for their rows again;
- * the first of them if they are very many. `moment`: from before the first of them was counted. Rows written: 1 for each hour.
+ * Remembers the closed hours of a span, the first MOST_HOURS of them. Empty ones as well, so that their rows are not looked for
+ * again. `moment`: from before the first of them was counted. Rows written: 1 for each hour.
  */
 export async function rememberHours(
   db: Database,
@@ -145,38 +128,37 @@ export const countChangeSql = `
   INSERT INTO cron_state (name, value) VALUES ('ledger_changes', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1`;
 
 /**
- * Statements for the transaction that changes settled events or their deliveries: the hours of `events`, a JSON list of rows
- * with `received_at`, are lost, and what is being counted of them is not remembered. Rows written: 1, and 1 for each hour.
+ * Statements for the transaction that changes settled events or their deliveries. They forget the hours of `events`, a JSON list
+ * of rows with `received_at`, and whatever is being counted now is not remembered. Rows written: 1, and 1 for each hour.
  */
 export function forgetHours(db: Database, events: string): D1PreparedStatement[] {
   return [db.prepare(forgetHoursSql).bind(events), db.prepare(countChangeSql)];
 }
 
-/** The one that was counted from the rows the longest time ago. */
+/** The hour that has not been checked for the longest time. */
 export const leastCheckedSql = "SELECT hour, counts FROM ledger_hours ORDER BY checked_at, hour LIMIT 1";
 
-/** Empty hours before the first event that is left: those that had events went with them. */
+/** Empty hours before the first event. Those with events go when retention deletes the events. */
 export const forgetPastSql = `
   DELETE FROM ledger_hours
   WHERE hour < ${firstAtSql} / ${MS_PER_HOUR} AND counts ->> 'received' = 0`;
 
-/** The remembered hour that is to be checked next, null when there is none; forgets those that nobody needs. */
+/** The remembered hour that is to be checked next, null when there is none. Forgets hours that nobody needs. */
 export async function findLeastChecked(
   db: Database,
 ): Promise<{ readonly moment: LedgerMoment; readonly least: RememberedHour | null }> {
   const [, moment, least] = await retried(db, () =>
     db.batch([db.prepare(forgetPastSql), ledgerMoment(db), db.prepare(leastCheckedSql)]),
   );
-  const [row] = least?.results ?? [];
-  return { moment: readMoment(moment?.results[0]), least: row === undefined ? null : hourRow.parse(row) };
+  return { moment: readMoment(moment?.results[0]), least: rowsOf(hourRow, least)[0] ?? null };
 }
 
-/** Not if it, or any other hour, has been changed since the moment from which it was counted. */
+/** Unless this or any other closed hour has been changed since the moment from which it was counted. */
 const asItWasSql = `hour = ?1 AND counts = ?2 AND ${changesSql} = ?3`;
 export const confirmHourSql = `UPDATE ledger_hours SET counts = ?4, checked_at = ?5 WHERE ${asItWasSql}`;
 export const forgetHourSql = `DELETE FROM ledger_hours WHERE ${asItWasSql}`;
 
-/** Puts what the rows say in place of what is remembered; returns whether that was possible. */
+/** Replaces what is remembered by what the rows say. Returns false when they have been changed meanwhile. */
 export async function confirmHour(
   db: Database,
   { hour, counts }: RememberedHour,

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { type Ledger, addLedgers, emptyLedger } from "../domain/ledger.ts";
+import { RECONCILED_PREFIX } from "../domain/event.ts";
+import { type Ledger, type LedgerByHour, type Span, addLedgers, emptyAccount, emptyLedger } from "../domain/ledger.ts";
 import { firstSeqAtSql } from "./event-order.ts";
+import { eventStateSql, eventStates, isFirstSql, isUnattemptedSql, recipientsSql } from "./event-progress.ts";
 import {
   type LedgerMoment,
   ledgerMoment,
@@ -10,37 +12,37 @@ import {
   rememberHours,
   rememberedHours,
 } from "./ledger-hours.ts";
-import { type LedgerByHour, type Span, countPages, pageStatements, readPage, readTime } from "./ledger-rows.ts";
 import { isWaitingSql } from "./quarantine.ts";
+import { rowsOf } from "./rows.ts";
 import { MS_PER_HOUR, hourOf } from "./counters.ts";
 
-/** Walks over what waits, which is bounded. */
+/** Walks over the copies that wait, which are bounded. */
 export const quarantinedSql = `
   SELECT count(*) AS events FROM quarantine INDEXED BY quarantine_waiting
   WHERE received_at >= ?1 AND received_at < ?2 AND ${isWaitingSql}`;
 
-/** Walks over the events that came again. */
+/** Walks over the events with duplicates. */
 export const repeatedSql = `
   SELECT coalesce(sum(duplicates), 0) AS duplicates, coalesce(sum(conflicts), 0) AS conflicts
   FROM events INDEXED BY events_repeated
   WHERE (duplicates > 0 OR conflicts > 0) AND seq >= ${firstSeqAtSql("?1")} AND seq < ${firstSeqAtSql("?2")}`;
 
-const countRow = z.object({ events: z.number() });
+const quarantinedRow = z.object({ events: z.number() });
 const repeatedRow = z.object({ duplicates: z.number(), conflicts: z.number() });
 
-/** What is counted at once, however much there is: two statements, for `readBeside`. */
+/** Two statements that count the rest of a span, however long it is; their results are for `readBeside`. */
 function beside(db: Database, { since, until }: Span): D1PreparedStatement[] {
   return [db.prepare(quarantinedSql).bind(since, until), db.prepare(repeatedSql).bind(since, until)];
 }
 
 function readBeside(quarantined: D1Result | undefined, repeated: D1Result | undefined): Ledger {
-  const { events } = countRow.parse(quarantined?.results[0]);
+  const { events } = quarantinedRow.parse(quarantined?.results[0]);
   return { ...emptyLedger, received: events, quarantined: events, ...repeatedRow.parse(repeated?.results[0]) };
 }
 
 /**
- * Counts what was received in a time. Hours that are remembered are not counted again; those that can be remembered are, at
- * `now`. Rows read: one for each hour that is remembered, and of the rest what `countPages` says.
+ * Counts what was received in a span. Remembered hours are not counted again, and hours that can be remembered are, at `now`.
+ * Rows read: one for each remembered hour, and for the rest what `countPages` says.
  */
 export async function countLedger(db: Database, span: Span, now: number): Promise<Ledger> {
   const [moment, quarantined, repeated, hours] = await db.batch([
@@ -61,7 +63,7 @@ export async function countLedger(db: Database, span: Span, now: number): Promis
   return ledger;
 }
 
-/** The same, counted from the rows alone: what is remembered must say no other. */
+/** The same, counted from the rows alone: what is remembered must agree. */
 export async function countLedgerFromRows(db: Database, span: Span): Promise<Ledger> {
   const [quarantined, repeated] = await db.batch(beside(db, span));
   let ledger = readBeside(quarantined, repeated);
@@ -69,7 +71,7 @@ export async function countLedgerFromRows(db: Database, span: Span): Promise<Led
   return ledger;
 }
 
-/** Counts a time hour by hour; each whole hour is remembered at once, so that a count that is cut short need not repeat it. */
+/** Counts a span hour by hour. Each whole hour is remembered at once, so that a count that is cut short need not repeat it. */
 export async function countAndRemember(
   db: Database,
   { since, until }: Span,
@@ -81,7 +83,7 @@ export async function countAndRemember(
   for await (const { added, reached } of countPages(db, { since, until })) {
     for (const [hour, ledger] of added) counted.set(hour, addLedgers(counted.get(hour) ?? emptyLedger, ledger));
     await rememberHours(db, { since: from, until: reached }, counted, moment, now);
-    // The next page goes on in the middle of an hour.
+    // The next page begins in the middle of an hour.
     from = Math.max(from, Math.floor(reached / MS_PER_HOUR) * MS_PER_HOUR);
   }
   return counted;
@@ -98,13 +100,13 @@ export async function countHour(db: Database, hour: number): Promise<Ledger> {
 export const behindSql = `
   SELECT received_at AS at FROM events WHERE seq >= ${firstSeqAtSql("?1")} + ?2 ORDER BY seq LIMIT 1`;
 
-/** The hour behind the one in which so many events have been received since a time; null when there were fewer. */
+/** The hour after the one in which the count of events received since a time reaches `events`; null when it does not. */
 export async function hourBehind(db: Database, since: number, events: number): Promise<number | null> {
   const at = readTime(await db.prepare(behindSql).bind(since, events).first());
   return at === null ? null : hourOf(at) + 1;
 }
 
-/** What is left of a time without some of its hours, which are in order. */
+/** What is left of a span without some of its hours, which are in order. */
 function gapsBetween(hours: readonly number[], { since, until }: Span): Span[] {
   const gaps: Span[] = [];
   let from = since;
@@ -115,7 +117,7 @@ function gapsBetween(hours: readonly number[], { since, until }: Span): Span[] {
   return from < until ? [...gaps, { since: from, until }] : gaps;
 }
 
-/** Events that a page of the console has counted, each time that somebody looks at it. */
+/** Events that a page of the console has counted at each view. */
 const NEWEST = 200;
 
 export const newestPageSql = `
@@ -124,8 +126,8 @@ export const newestPageSql = `
   ORDER BY seq LIMIT 1`;
 
 /**
- * Counts the newest events of what was received in a time: two D1 calls, however much there is. `since`: of what is counted;
- * later than asked for when it is not all.
+ * Counts the newest events of a span: two D1 calls, however many there are. The answer's `since` is later than that of the span
+ * when not all are counted.
  */
 export async function countNewest(
   db: Database,
@@ -138,4 +140,113 @@ export async function countNewest(
     ledger: [...readPage(page).values()].reduce(addLedgers, readBeside(quarantined, repeated)),
     since: from,
   };
+}
+
+/**
+ * The ledger is counted from the rows themselves, in pages, so that D1 can do other work between; the statements of a page see
+ * the same moment, and each event and its deliveries are in one page: that of the events received from ?1, before ?2.
+ */
+const ofPageSql = `seq >= ${firstSeqAtSql("?1")} AND seq < ${firstSeqAtSql("?2")}`;
+
+const hourSql = `received_at / ${MS_PER_HOUR} AS hour`;
+
+/** Events of a page: a fraction of a second's work for D1. Those of one millisecond stay together. */
+const PAGE = 5_000;
+
+export const nextPageSql = `
+  SELECT max(received_at, ?1 + 1) AS at FROM events
+  WHERE seq >= ${firstSeqAtSql("?1")} + ${PAGE} AND seq < ${firstSeqAtSql("?2")} ORDER BY seq LIMIT 1`;
+
+export const receivedSql = `SELECT ${hourSql}, count(*) AS events FROM events WHERE ${ofPageSql} GROUP BY hour`;
+
+export const statesSql = `
+  SELECT hour, state, count(*) AS events, sum(id GLOB '${RECONCILED_PREFIX}*') AS reconciled
+  FROM (SELECT id, ${hourSql}, ${eventStateSql} AS state FROM events WHERE ${ofPageSql})
+  GROUP BY hour, state`;
+
+/** What the events say of deliveries. */
+export const recipientsOfPageSql = `
+  SELECT ${hourSql}, recipient.key AS destinationId, count(*) AS expected,
+    sum(${isFirstSql}) AS delivered, sum(${isUnattemptedSql}) AS unwritten
+  FROM events CROSS JOIN ${recipientsSql} WHERE ${ofPageSql} GROUP BY hour, recipient.key`;
+
+/** What the rows of deliveries say. Jumps along the key from one destination to the next, removed ones included. */
+export const rowsOfPageSql = `
+  WITH RECURSIVE found (id) AS (
+    SELECT min(destination_id) FROM deliveries
+    UNION ALL
+    SELECT (SELECT min(destination_id) FROM deliveries WHERE destination_id > found.id)
+    FROM found WHERE found.id IS NOT NULL
+  )
+  SELECT ${hourSql}, found.id AS destinationId, deliveries.status, count(*) AS deliveries
+  FROM found CROSS JOIN deliveries ON deliveries.destination_id = found.id
+    AND received_at >= ?1 AND received_at < ?2
+  GROUP BY hour, found.id, deliveries.status`;
+
+const receivedRow = z.object({ hour: z.number(), events: z.number() });
+const stateRow = z.object({
+  hour: z.number(),
+  state: z.enum(eventStates),
+  events: z.number(),
+  reconciled: z.number(),
+});
+const recipientsRow = z.object({
+  hour: z.number(),
+  destinationId: z.string(),
+  expected: z.number(),
+  delivered: z.number(),
+  unwritten: z.number(),
+});
+const deliveriesRow = z.object({
+  hour: z.number(),
+  destinationId: z.string(),
+  status: z.enum(["pending", "delivered", "dead"]),
+  deliveries: z.number(),
+});
+
+const timeRow = z.object({ at: z.number() });
+
+/**
+ * Counts what was received in a span, page by page: yields what each page adds, and the time up to which all is counted. Rows
+ * read: about two for each event, and for each of its deliveries.
+ */
+async function* countPages(
+  db: Database,
+  { since, until }: Span,
+): AsyncGenerator<{ readonly added: LedgerByHour; readonly reached: number }> {
+  for (let from: number | null = since; from !== null;) {
+    const next: number | null = readTime(await db.prepare(nextPageSql).bind(from, until).first());
+    const reached: number = next ?? until;
+    yield { added: readPage(await db.batch(pageStatements(db, { since: from, until: reached }))), reached };
+    from = next;
+  }
+}
+
+function readTime(row: unknown): number | null {
+  return row === null ? null : timeRow.parse(row).at;
+}
+
+/** Statements that count a time; their results are for `readPage`. */
+function pageStatements(db: Database, { since, until }: Span): D1PreparedStatement[] {
+  return [receivedSql, statesSql, recipientsOfPageSql, rowsOfPageSql].map((countingSql) =>
+    db.prepare(countingSql).bind(since, until),
+  );
+}
+
+/** A destination that only one side names has an account as well, which then does not balance. */
+function readPage([received, states, recipients, deliveries]: readonly D1Result[]): LedgerByHour {
+  const byHour = new Map<number, Ledger>();
+  const add = (hour: number, part: Partial<Ledger>) =>
+    byHour.set(hour, addLedgers(byHour.get(hour) ?? emptyLedger, { ...emptyLedger, ...part }));
+  for (const { hour, events } of rowsOf(receivedRow, received)) add(hour, { received: events });
+  for (const { hour, state, events, reconciled } of rowsOf(stateRow, states)) {
+    add(hour, { [state]: events, reconciled });
+  }
+  for (const { hour, destinationId, ...counts } of rowsOf(recipientsRow, recipients)) {
+    add(hour, { accounts: [{ ...emptyAccount(destinationId), ...counts }] });
+  }
+  for (const { hour, destinationId, status, deliveries: rows } of rowsOf(deliveriesRow, deliveries)) {
+    add(hour, { accounts: [{ ...emptyAccount(destinationId), [status]: rows }] });
+  }
+  return byHour;
 }

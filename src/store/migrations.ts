@@ -1,5 +1,7 @@
 import type { D1Database } from "@cloudflare/workers-types";
-import { expectedMigrations } from "./expected-migrations.ts";
+
+/** The migrations that this version of the relay needs, as the folder `migrations` has them. */
+export const expectedMigrations: readonly string[] = ["0001_schema.sql"];
 
 /** The table in which wrangler keeps what it has applied, so that a database may be migrated by either. */
 export const createMigrationTableSql = `
@@ -13,7 +15,7 @@ export const appliedMigrationsSql = "SELECT name FROM d1_migrations ORDER BY id"
 
 export const noteMigrationSql = "INSERT INTO d1_migrations (name) VALUES (?1)";
 
-/** The database has had migrations that this version of the relay does not know: its tables are others. */
+/** A later version of the relay has migrated the database. */
 export class UnknownMigrations extends Error {
   readonly names: readonly string[];
 
@@ -35,3 +37,9 @@ export async function applyMigrations(db: D1Database, readMigration: (name: stri
     await db.batch([db.prepare(migrationSql), db.prepare(noteMigrationSql).bind(name)]);
   }
 }
+
+/** What `npm run deploy` asks the database through Cloudflare's API. */
+export const latestEventSql = "SELECT type, received_at FROM events WHERE seq = (SELECT max(seq) FROM events)";
+
+/** A row, if there is a destination. */
+export const anyDestinationSql = "SELECT 1 AS found FROM destinations LIMIT 1";

@@ -1,67 +1,59 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { edgeOfWindowSql, readPosition, windowOf, windowSql } from "./event-order.ts";
+import { rowsOf } from "./rows.ts";
 
-/** What is known of an organization at a summary. */
-export interface OrganizationRow {
-  readonly organizationId: string;
-  /** Body of the latest event of `v1/organizations`; null before the first. */
-  readonly profileBody: string | null;
-  /** Of the latest event that changed the state, Unix milliseconds. */
-  readonly lastEventAt: number;
-}
-
-const profileSql = `
+const profileSql = (organization: string) => `
   SELECT body FROM events WHERE seq = (
     SELECT event_seq FROM resources
-    WHERE organization_id = ORGANIZATION AND type = 'v1/organizations'
+    WHERE organization_id = ${organization} AND type = 'v1/organizations'
     ORDER BY version DESC LIMIT 1)`;
 
-const lastEventSql = `
+const lastEventSql = (organization: string) => `
   SELECT received_at FROM events WHERE seq = (
-    SELECT max(event_seq) FROM resources WHERE organization_id = ORGANIZATION)`;
-
-const ofFound = (sql: string) => sql.replaceAll("ORGANIZATION", "found.id");
+    SELECT max(event_seq) FROM resources WHERE organization_id = ${organization})`;
 
 /** Jumps along the key from one organization to the next: the ids behind ?1, ?2 at most, each with what is asked of it. */
-export const ofEachOrganization = (columns: string) => `
+const ofEachOrganization = (columns: string) => `
   WITH RECURSIVE found (id, place) AS (
     SELECT (SELECT min(organization_id) FROM resources WHERE organization_id > ?1), 1
     UNION ALL
     SELECT (SELECT min(organization_id) FROM resources WHERE organization_id > found.id), place + 1
     FROM found WHERE found.id IS NOT NULL AND place < ?2
   )
-  SELECT id, ${columns} FROM found WHERE id IS NOT NULL`;
+  SELECT id AS organizationId, ${columns} FROM found WHERE id IS NOT NULL`;
 
-/** Reads each one's own range. */
+/** Reads all resources of each. */
 export const organizationsSql = ofEachOrganization(
-  `(${ofFound(profileSql)}) AS profile_body, (${ofFound(lastEventSql)}) AS last_event_at`,
+  `(${profileSql("found.id")}) AS profileBody, (${lastEventSql("found.id")}) AS lastEventAt`,
 );
 
-const organizationRow = z
-  .object({ id: z.string(), profile_body: z.string().nullable(), last_event_at: z.number() })
-  .transform((row): OrganizationRow => ({
-    organizationId: row.id,
-    profileBody: row.profile_body,
-    lastEventAt: row.last_event_at,
-  }));
+const organizationRow = z.object({
+  organizationId: z.string(),
+  /** Body of the latest event of `v1/organizations`; null before the first. */
+  profileBody: z.string().nullable(),
+  /** Of the latest event that changed the state, Unix milliseconds. */
+  lastEventAt: z.number(),
+});
 
+export type OrganizationRow = z.output<typeof organizationRow>;
+
+/** In the order of their ids; `after` is the last one already shown. */
 export async function listOrganizations(db: Database, after: string, limit: number): Promise<OrganizationRow[]> {
-  const { results } = await db.prepare(organizationsSql).bind(after, limit).all();
-  return results.map((row) => organizationRow.parse(row));
+  return rowsOf(organizationRow, await db.prepare(organizationsSql).bind(after, limit).all());
 }
 
-export const profileOfSql = profileSql.replaceAll("ORGANIZATION", "?1");
+export const profileOfSql = profileSql("?1");
 
 export const countsSql = `
-  SELECT counted.type, resources, events.received_at AS last_event_at
+  SELECT counted.type, resources, events.received_at AS lastEventAt
   FROM (
     SELECT type, count(*) AS resources, max(event_seq) AS last_seq FROM resources WHERE organization_id = ?1 GROUP BY type
   ) AS counted CROSS JOIN events ON events.seq = last_seq`;
 
-const countRow = z.object({ type: z.string(), resources: z.number(), last_event_at: z.number() });
-const profileRow = z.object({ body: z.string() });
+const typeRow = z.object({ type: z.string(), resources: z.number(), lastEventAt: z.number() });
 
-/** One organization and how many resources of each type are known of it, tombstones included; null when none is. */
+/** An organization with the number of its resources of each type, tombstones included; null when it has none. */
 export async function findOrganization(
   db: Database,
   organizationId: string,
@@ -70,13 +62,123 @@ export async function findOrganization(
     db.prepare(profileOfSql).bind(organizationId),
     db.prepare(countsSql).bind(organizationId),
   ]);
-  const rows = (counts?.results ?? []).map((row) => countRow.parse(row));
+  const rows = rowsOf(typeRow, counts);
   if (rows.length === 0) return null;
-  const [profile] = profiles?.results ?? [];
+  const [profile] = rowsOf(z.object({ body: z.string() }), profiles);
   return {
     organizationId,
-    profileBody: profile === undefined ? null : profileRow.parse(profile).body,
-    lastEventAt: Math.max(...rows.map((row) => row.last_event_at)),
+    profileBody: profile?.body ?? null,
+    lastEventAt: Math.max(...rows.map((row) => row.lastEventAt)),
     counts: Object.fromEntries(rows.map((row) => [row.type, row.resources])),
   };
+}
+
+/*
+ * The API reads all resources of an organization to count and compare them. A page may not be slower the more there are, so it
+ * looks at the first few.
+ */
+
+const MOST_COMPARED = 200;
+const MOST_PROFILES = 20;
+const MOST_BYTES = 65_536;
+
+const summaryColumns = (organization: string) => `
+  (SELECT body FROM events WHERE seq = (${profileOf(organization, "event_seq")})
+    AND octet_length(body) <= ${MOST_BYTES}) AS profileBody,
+  (${profileOf(organization, "version_at")}) AS profileAt,
+  (SELECT received_at FROM events WHERE seq = (
+    SELECT iif(count(*) < ${MOST_COMPARED}, max(event_seq), NULL) FROM (
+      SELECT event_seq FROM resources WHERE organization_id = ${organization} LIMIT ${MOST_COMPARED}
+    ))) AS lastEventAt`;
+
+function profileOf(organization: string, column: string): string {
+  return `
+    SELECT ${column} FROM (
+      SELECT version, version_at, event_seq FROM resources
+      WHERE organization_id = ${organization} AND type = 'v1/organizations' LIMIT ${MOST_PROFILES}
+    ) ORDER BY version DESC LIMIT 1`;
+}
+
+export const summariesSql = ofEachOrganization(summaryColumns("found.id"));
+
+export const summarySql = `
+  SELECT ?1 AS organizationId, ${summaryColumns("?1")}
+  WHERE EXISTS (SELECT 1 FROM resources WHERE organization_id = ?1)`;
+
+const summaryRow = z.object({
+  organizationId: z.string(),
+  /** Body of the latest event of `v1/organizations`; null before the first, or when it is larger than a page. */
+  profileBody: z.string().nullable(),
+  /** ISO 8601. */
+  profileAt: z.string().nullable(),
+  /** Of the latest event that changed the state, Unix milliseconds; null when there are more than are compared. */
+  lastEventAt: z.number().nullable(),
+});
+
+export type OrganizationSummary = z.output<typeof summaryRow>;
+
+/** In the order of their ids; `after` is the last one already shown. */
+export async function listSummaries(db: Database, after: string, limit: number): Promise<OrganizationSummary[]> {
+  return rowsOf(summaryRow, await db.prepare(summariesSql).bind(after, limit).all());
+}
+
+/** Null for an organization without resources. */
+export async function summaryAt(db: Database, organizationId: string): Promise<OrganizationSummary | null> {
+  return summaryRow.nullable().parse(await db.prepare(summarySql).bind(organizationId).first());
+}
+
+/** The newest events among which the latest of each organization is looked for. */
+const RECEIPTS_AMONG = 5_000;
+
+export const latestReceiptsSql = `
+  SELECT organization_id AS organizationId, max(received_at) AS receivedAt FROM events
+  WHERE ${windowSql(RECEIPTS_AMONG)} AND organization_id IN (SELECT value FROM json_each(?4)) GROUP BY organization_id`;
+
+export const edgeOfReceiptsSql = edgeOfWindowSql(RECEIPTS_AMONG);
+
+const receiptRow = z.object({ organizationId: z.string(), receivedAt: z.number() });
+
+/** When the latest event of each organization came, if it is one of the newest events; else it came before `since`. */
+export async function latestReceipts(
+  db: Database,
+  organizationIds: readonly string[],
+): Promise<{ readonly at: ReadonlyMap<string, number>; readonly since: number }> {
+  const all = windowOf({});
+  const [receipts, edge] = await db.batch([
+    db.prepare(latestReceiptsSql).bind(...all, JSON.stringify(organizationIds)),
+    db.prepare(edgeOfReceiptsSql).bind(...all),
+  ]);
+  const rows = rowsOf(receiptRow, receipts);
+  return {
+    at: new Map(rows.map((row) => [row.organizationId, row.receivedAt])),
+    since: readPosition(edge?.results[0])?.receivedAt ?? 0,
+  };
+}
+
+/** Types that a page lists at most. Qonto's catalogue has 17. */
+export const MOST_TYPES = 60;
+
+/** Jumps along the key from one type to the next, and counts a little way into each. */
+export const countsUpToSql = `
+  WITH RECURSIVE types (type, place) AS (
+    SELECT (SELECT min(type) FROM resources WHERE organization_id = ?1), 1
+    UNION ALL
+    SELECT (SELECT min(type) FROM resources WHERE organization_id = ?1 AND type > types.type), place + 1
+    FROM types WHERE types.type IS NOT NULL AND place < ${MOST_TYPES}
+  )
+  SELECT type, (
+    SELECT count(*) FROM (
+      SELECT 1 FROM resources WHERE organization_id = ?1 AND resources.type = types.type LIMIT ?2
+    )) AS resources
+  FROM types WHERE type IS NOT NULL`;
+
+const countRow = z.object({ type: z.string(), resources: z.number() });
+
+/** A statement that counts an organization's resources by type, each `upTo` at most; its rows are for `readCount`. */
+export function countUpTo(db: Database, organizationId: string, upTo: number): D1PreparedStatement {
+  return db.prepare(countsUpToSql).bind(organizationId, upTo);
+}
+
+export function readCount(row: unknown) {
+  return countRow.parse(row);
 }

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
-import type { Source } from "../domain/event.ts";
+import type { RelayEvent, Source } from "../domain/event.ts";
+import { eventColumns, eventParameters, eventValues } from "./events.ts";
+import { flag, rowsOf } from "./rows.ts";
 import { batchOnSchema } from "./schema.ts";
 
 export type QuarantineReason = "timestamp_too_old" | "unreadable";
 
-/** An authentic event that could not go down the road, with its original bytes. */
+/** An authentic event that is stale or unreadable, with its original bytes. */
 export interface Quarantined {
   readonly id: string;
   /** Null when none can be read. */
@@ -19,10 +21,10 @@ export interface Quarantined {
   readonly body: Uint8Array;
 }
 
-/** `recorded`: an event of that id is on the road already. `full`: there is no room, and nothing was kept. */
+/** `recorded`: the event is recorded already. `full`: there is no room, and nothing was kept. */
 export type Kept = "kept" | "kept_before" | "recorded" | "full";
 
-/** The quarantine is bounded: whatever misbehaves before it, the database has room for the events. */
+/** The quarantine is bounded, so that the database always has room for events. */
 export const MOST_WAITING = 20_000;
 export const MOST_WAITING_BYTES = 500_000_000;
 
@@ -36,8 +38,8 @@ export async function quarantineId(eventId: string | null, body: Uint8Array): Pr
 const eventIdSql = "coalesce(quarantine.event_id, quarantine.id)";
 
 /**
- * On a row of `quarantine`: nobody has released it, and its event has not been accepted by another way. The latter is read
- * off the events, so that to accept one costs nothing; the cron writes it down behind.
+ * On a row of `quarantine`: nobody has released it, and its event has not been accepted otherwise. The latter is read off the
+ * events, so that accepting one costs nothing. The cron settles such a copy later.
  */
 export const isWaitingSql = `quarantine.settled_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = ${eventIdSql})`;
@@ -55,13 +57,13 @@ export const whyNotKeptSql = `
   SELECT EXISTS (SELECT 1 FROM quarantine WHERE id = ?1) AS kept,
     EXISTS (SELECT 1 FROM events WHERE id = coalesce(?2, ?1)) AS recorded`;
 
-const whyNot = z.object({ kept: z.number(), recorded: z.number() });
+const whyNot = z.object({ kept: flag, recorded: flag });
 
 /** A copy of a recorded event that has another body is not kept, but counted. */
 export const conflictOfCopySql = `
   UPDATE events SET conflicts = conflicts + 1 WHERE id = ?1 AND is_unreadable = 0 AND body <> CAST(?2 AS TEXT)`;
 
-/** Keeps an event once, and not at all when it is recorded already or there is no room for it. Throws SchemaMissing. */
+/** Keeps an event once, unless it is recorded already or there is no room. Throws SchemaMissing. */
 export async function keepInQuarantine(db: Database, quarantined: Quarantined): Promise<Kept> {
   const { id, eventId, body } = quarantined;
   const [kept, found] = await retried(db, () =>
@@ -73,8 +75,8 @@ export async function keepInQuarantine(db: Database, quarantined: Quarantined): 
   );
   if (kept !== undefined && kept.results.length > 0) return "kept";
   const why = whyNot.parse(found?.results[0]);
-  if (why.recorded === 1) return "recorded";
-  return why.kept === 1 ? "kept_before" : "full";
+  if (why.recorded) return "recorded";
+  return why.kept ? "kept_before" : "full";
 }
 
 /** The statement that keeps it, for its caller's transaction. Rows written: 3. */
@@ -94,37 +96,31 @@ export function keep(db: Database, quarantined: Quarantined): D1PreparedStatemen
     );
 }
 
-const listed = z
-  .object({
-    id: z.string(),
-    event_id: z.string().nullable(),
-    reason: z.enum(["timestamp_too_old", "unreadable"]),
-    received_at: z.number(),
-    size_bytes: z.number(),
-  })
-  .transform((row) => ({
-    id: row.id,
-    eventId: row.event_id,
-    reason: row.reason,
-    receivedAt: row.received_at,
-    sizeBytes: row.size_bytes,
-  }));
+const columns = "id, event_id AS eventId, reason, received_at AS receivedAt, size_bytes AS sizeBytes";
+
+const listedRow = z.object({
+  id: z.string(),
+  eventId: z.string().nullable(),
+  reason: z.enum(["timestamp_too_old", "unreadable"]),
+  receivedAt: z.number(),
+  sizeBytes: z.number(),
+});
 
 /** One in quarantine, without its body. */
-export type QuarantineListing = z.output<typeof listed>;
+export type QuarantineListing = z.output<typeof listedRow>;
 
 export const listQuarantineSql = `
-  SELECT id, event_id, reason, received_at, size_bytes FROM quarantine INDEXED BY quarantine_waiting
+  SELECT ${columns} FROM quarantine INDEXED BY quarantine_waiting
   WHERE ${isWaitingSql} AND (received_at, id) < (?1, ?2)
   ORDER BY received_at DESC, id DESC LIMIT ?3`;
 
-/** Walks over what waits, which is bounded, in the index alone. What was overtaken is in it once the cron has written it down. */
+/** Reads the index alone, and passes those that wait, which are bounded. */
 export const listSettledSql = `
-  SELECT id, event_id, reason, received_at, size_bytes FROM quarantine INDEXED BY quarantine_by_time
+  SELECT ${columns} FROM quarantine INDEXED BY quarantine_by_time
   WHERE settled_at IS NOT NULL AND (received_at, id) < (?1, ?2)
   ORDER BY received_at DESC, id DESC LIMIT ?3`;
 
-/** What waits, or what is settled, newest first; `before` is the last one already shown. */
+/** Those that wait, or those that are settled, newest first; `before` is the last one already shown. */
 export async function listQuarantine(
   db: Database,
   before: { readonly receivedAt: number; readonly id: string } | undefined,
@@ -133,46 +129,39 @@ export async function listQuarantine(
 ): Promise<QuarantineListing[]> {
   const { receivedAt, id } = before ?? { receivedAt: Number.MAX_SAFE_INTEGER, id: "" };
   const statement = state === "waiting" ? db.prepare(listQuarantineSql) : db.prepare(listSettledSql);
-  const { results } = await statement.bind(receivedAt, id, limit).all();
-  return results.map((row) => listed.parse(row));
+  return rowsOf(listedRow, await statement.bind(receivedAt, id, limit).all());
 }
 
 export const isWaitingByIdSql = `SELECT ${isWaitingSql} AS waits FROM quarantine WHERE id = ?1`;
 
-/** Whether its release brings an event about; null when there is no such one. */
+/** Whether a release records an event; null when there is no such one. */
 export async function isWaitingInQuarantine(db: Database, id: string): Promise<boolean | null> {
   const row = await db.prepare(isWaitingByIdSql).bind(id).first();
-  return row === null ? null : z.object({ waits: z.number() }).parse(row).waits === 1;
+  return z.object({ waits: flag }).nullable().parse(row)?.waits ?? null;
 }
 
 /** Settled or not. In two halves: no text that D1 makes may exceed 2 MB. */
 export const findQuarantinedSql = `
-  SELECT id, event_id, reason, received_at, size_bytes, settled_at, source, content_type, content_encoding,
-    hex(substr(body, 1, size_bytes / 2)) AS first_half, hex(substr(body, size_bytes / 2 + 1)) AS second_half
+  SELECT ${columns}, settled_at AS settledAt, source, content_type AS contentType, content_encoding AS contentEncoding,
+    hex(substr(body, 1, size_bytes / 2)) AS firstHalf, hex(substr(body, size_bytes / 2 + 1)) AS secondHalf
   FROM quarantine WHERE id = ?1`;
 
-const shown = z.object({
-  source: z.enum(["business", "onboarding"]),
-  content_type: z.string().nullable(),
-  content_encoding: z.string().nullable(),
-  settled_at: z.number().nullable(),
-  first_half: z.string(),
-  second_half: z.string(),
-});
+const foundRow = listedRow
+  .extend({
+    source: z.enum(["business", "onboarding"]),
+    contentType: z.string().nullable(),
+    contentEncoding: z.string().nullable(),
+    /** Unix milliseconds; null while it waits. */
+    settledAt: z.number().nullable(),
+    firstHalf: z.string(),
+    secondHalf: z.string(),
+  })
+  .transform(({ firstHalf, secondHalf, ...row }) => ({ ...row, body: Uint8Array.fromHex(firstHalf + secondHalf) }));
 
-export interface FoundInQuarantine extends Quarantined {
-  readonly sizeBytes: number;
-  /** Unix milliseconds; null while it waits. */
-  readonly settledAt: number | null;
-}
+export type FoundInQuarantine = z.output<typeof foundRow>;
 
 export async function findQuarantined(db: Database, id: string): Promise<FoundInQuarantine | null> {
-  const row = await db.prepare(findQuarantinedSql).bind(id).first();
-  if (row === null) return null;
-  const { source, content_type, content_encoding, settled_at, first_half, second_half } = shown.parse(row);
-  const body = Uint8Array.fromHex(first_half + second_half);
-  const headers = { contentType: content_type, contentEncoding: content_encoding };
-  return { ...listed.parse(row), source, ...headers, settledAt: settled_at, body };
+  return foundRow.nullable().parse(await db.prepare(findQuarantinedSql).bind(id).first());
 }
 
 export const dropSql = "DELETE FROM quarantine WHERE id = ?1";
@@ -181,4 +170,65 @@ export const dropSql = "DELETE FROM quarantine WHERE id = ?1";
 export async function dropQuarantined(db: Database, id: string): Promise<boolean> {
   const { meta } = await db.prepare(dropSql).bind(id).run();
   return meta.changes > 0;
+}
+
+export const recordReleasedSql = `
+  INSERT INTO events (${eventColumns}) SELECT ${eventValues}
+  WHERE EXISTS (SELECT 1 FROM quarantine WHERE id = ?13 AND settled_at IS NULL)
+  ON CONFLICT (id) DO NOTHING
+  RETURNING id`;
+
+/** An event of the same id has another body: that one stays, and the conflict is counted. */
+export const conflictOfReleasedSql = `
+  UPDATE events SET conflicts = conflicts + 1 FROM quarantine
+  WHERE quarantine.id = ?1 AND settled_at IS NULL
+    AND events.id = quarantine.event_id AND events.body <> CAST(quarantine.body AS TEXT)`;
+
+export const settleReleasedSql = "UPDATE quarantine SET settled_at = ?2 WHERE id = ?1 AND settled_at IS NULL";
+
+/**
+ * Records the event of a quarantined copy and settles the copy, in one transaction. Returns whether the event needs a queue
+ * message. A settled copy records nothing, even when retention has deleted its event. Rows written: 4.
+ */
+export async function recordReleased(db: Database, id: string, event: RelayEvent): Promise<boolean> {
+  let isRepeated = false;
+  const [recorded] = await retried(db, (before) => {
+    isRepeated = before > 0;
+    return db.batch([
+      db.prepare(recordReleasedSql).bind(...eventParameters(event), id),
+      db.prepare(conflictOfReleasedSql).bind(id),
+      db.prepare(settleReleasedSql).bind(id, event.receivedAt),
+    ]);
+  });
+  // A repeated call may have found its own row.
+  return isRepeated || (recorded?.results ?? []).length > 0;
+}
+
+const overtakenSql = `
+  FROM quarantine INDEXED BY quarantine_waiting WHERE settled_at IS NULL AND NOT (${isWaitingSql}) ORDER BY id LIMIT ?1`;
+
+export const conflictsOfAcceptedSql = `
+  UPDATE events SET conflicts = conflicts + 1
+  FROM (SELECT quarantine.event_id, CAST(quarantine.body AS TEXT) AS body ${overtakenSql}) AS overtaken
+  WHERE events.id = overtaken.event_id AND events.body <> overtaken.body
+  RETURNING events.id`;
+
+export const settleAcceptedSql = `UPDATE quarantine SET settled_at = ?2 WHERE id IN (SELECT id ${overtakenSql})`;
+
+/**
+ * Settles up to `limit` copies whose event has been accepted otherwise. Returns how many there were, and the ids of the events
+ * that have another body.
+ */
+export async function settleAccepted(
+  db: Database,
+  now: number,
+  limit: number,
+): Promise<{ settled: number; conflicting: string[] }> {
+  const [conflicts, settled] = await retried(db, () =>
+    db.batch([db.prepare(conflictsOfAcceptedSql).bind(limit), db.prepare(settleAcceptedSql).bind(limit, now)]),
+  );
+  return {
+    settled: settled?.meta.changes ?? 0,
+    conflicting: rowsOf(z.object({ id: z.string() }), conflicts).map(({ id }) => id),
+  };
 }

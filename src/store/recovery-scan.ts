@@ -1,40 +1,31 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { unfinishedSql } from "./event-progress.ts";
+import { flag, rowsOf } from "./rows.ts";
 
 /**
  * Reads events in the order of recording. There is no index of unfinished ones: it would cost a row for each event, a
  * thousand times what it costs to read the recent ones once a minute.
  */
 export const scanSql = `
-  SELECT seq, id, received_at, queued_at, claimed_until, ${unfinishedSql} AS unfinished
+  SELECT seq, id, received_at AS receivedAt, queued_at AS queuedAt, claimed_until AS claimedUntil, ${unfinishedSql} AS isUnfinished
   FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2`;
 
-const sweptRow = z
-  .object({
-    seq: z.number(),
-    id: z.string(),
-    received_at: z.number(),
-    queued_at: z.number(),
-    claimed_until: z.number().nullable(),
-    unfinished: z.number(),
-  })
-  .transform((row) => ({
-    seq: row.seq,
-    id: row.id,
-    receivedAt: row.received_at,
-    queuedAt: row.queued_at,
-    claimedUntil: row.claimed_until,
-    isUnfinished: row.unfinished === 1,
-  }));
+const scannedRow = z.object({
+  seq: z.number(),
+  id: z.string(),
+  receivedAt: z.number(),
+  queuedAt: z.number(),
+  claimedUntil: z.number().nullable(),
+  isUnfinished: flag,
+});
 
-/** An event that a scan came by. Times are Unix milliseconds. */
-export type ScannedEvent = z.output<typeof sweptRow>;
+/** An event that the recovery scan read. Times are Unix milliseconds. */
+export type ScannedEvent = z.output<typeof scannedRow>;
 
-/** Reads on from behind the position `after`, up to `limit` events. */
+/** Reads up to `limit` events behind the position `after`. */
 export async function scanEvents(db: Database, after: number, limit: number): Promise<ScannedEvent[]> {
-  const { results } = await db.prepare(scanSql).bind(after, limit).all();
-  return results.map((row) => sweptRow.parse(row));
+  return rowsOf(scannedRow, await db.prepare(scanSql).bind(after, limit).all());
 }
 
 export const markQueuedSql = "UPDATE events SET queued_at = ?2 WHERE id IN (SELECT value FROM json_each(?1))";

@@ -1,15 +1,21 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { flag, rowsOf } from "./rows.ts";
 
-/** A stage of a registration, as it is kept. */
-export interface StageRow {
-  readonly registrationId: string;
-  readonly stage: string;
-  readonly at: string | null;
-  readonly eventId: string;
-  /** Whether the event was a registration's own: without one of these an id is no registration's. */
-  readonly isRegistration: boolean;
-}
+const columns = `registration_stages.registration_id AS registrationId, stage, at, event_id AS eventId,
+  is_registration AS isRegistration`;
+
+const stageRow = z.object({
+  registrationId: z.string(),
+  stage: z.string(),
+  at: z.string().nullable(),
+  eventId: z.string(),
+  /** Whether the event was a registration's own. An id without one of these is no registration's. */
+  isRegistration: flag,
+});
+
+/** A stage that a registration went through. */
+export type StageRow = z.output<typeof stageRow>;
 
 export const insertStageSql = `
   INSERT INTO registration_stages (registration_id, version, stage, at, event_id, is_registration)
@@ -19,7 +25,7 @@ export const insertStageSql = `
 /** A stage that may be new. */
 export interface NewStage extends StageRow {
   readonly version: string;
-  /** From which it was read; null: D1 has it so. */
+  /** The body that it was read from; null: the one in D1. */
   readonly body: string | null;
 }
 
@@ -31,31 +37,14 @@ export function insertStage(db: Database, stage: NewStage): D1PreparedStatement 
     .bind(registrationId, version, stage.stage, at, isRegistration ? 1 : 0, eventId, body);
 }
 
-const stageRow = z
-  .object({
-    registration_id: z.string(),
-    stage: z.string(),
-    at: z.string().nullable(),
-    event_id: z.string(),
-    is_registration: z.number(),
-  })
-  .transform((row): StageRow => ({
-    registrationId: row.registration_id,
-    stage: row.stage,
-    at: row.at,
-    eventId: row.event_id,
-    isRegistration: row.is_registration === 1,
-  }));
-
 export const stagesSql = `
-  SELECT registration_id, stage, at, event_id, is_registration FROM registration_stages
+  SELECT ${columns} FROM registration_stages
   WHERE registration_id IN (SELECT value FROM json_each(?1))
   ORDER BY registration_id, version`;
 
 /** All stages of some registrations, each one's oldest first. */
 export async function stagesOf(db: Database, registrationIds: readonly string[]): Promise<StageRow[]> {
-  const { results } = await db.prepare(stagesSql).bind(JSON.stringify(registrationIds)).all();
-  return results.map((row) => stageRow.parse(row));
+  return rowsOf(stageRow, await db.prepare(stagesSql).bind(JSON.stringify(registrationIds)).all());
 }
 
 /** Jumps along the key from one registration to the next: reads one row for each, however many stages it has. */
@@ -73,11 +62,11 @@ export async function listRegistrationIds(db: Database, after: string, limit: nu
   return results.map(({ id }) => id);
 }
 
-/** Events of one registration that a page shows at most: a life has ten stages, and few are reset. */
+/** Events of one registration that a page shows: a registration has ten stages, and few are reset. */
 export const MOST_STAGES = 100;
 
 export const latestStagesSql = `
-  SELECT registration_stages.registration_id, stage, at, event_id, is_registration
+  SELECT ${columns}
   FROM json_each(?1) AS wanted CROSS JOIN registration_stages
     ON registration_stages.registration_id = wanted.value
     AND registration_stages.version >= coalesce((
@@ -87,6 +76,5 @@ export const latestStagesSql = `
 
 /** The latest stages of some registrations, each one's oldest first. */
 export async function latestStagesOf(db: Database, registrationIds: readonly string[]): Promise<StageRow[]> {
-  const { results } = await db.prepare(latestStagesSql).bind(JSON.stringify(registrationIds)).all();
-  return results.map((row) => stageRow.parse(row));
+  return rowsOf(stageRow, await db.prepare(latestStagesSql).bind(JSON.stringify(registrationIds)).all());
 }

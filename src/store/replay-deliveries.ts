@@ -1,18 +1,19 @@
 import type { DeliveryKey } from "../domain/delivery.ts";
-import { LEASE_MS } from "../domain/drain-plan.ts";
+import { DRAIN_LEASE_MS } from "../domain/lease.ts";
+import { batchOf } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import { attemptsSql, recipientsSql, rowOfRecipientSql } from "./event-progress.ts";
 import { forgetHours } from "./ledger-hours.ts";
 
-/** ?3 is null, or names a replay that must still be where ?4 and ?5 say: another run may have done its page. */
+/** ?3 is null or a replay, whose progress must be ?4 and ?5: otherwise another run has done this page. */
 const isUpToDateSql = `
   (?3 IS NULL OR EXISTS (
     SELECT 1 FROM replays WHERE id = ?3 AND reached_at = ?4 AND reached_id = ?5 AND finished_at IS NULL))`;
 
 /**
- * A delivery that was delivered since it was found to be dead or missing is not sent again, unless ?6 is 1. ?7: whether an
- * operator named its destination, which then gets it even if it does not want the event. ?8: when it was first asked for; what
- * has been attempted since then, by the first try of a request that is repeated, is done. A replay knows its own pages.
+ *   ?6  whether a delivery that was delivered meanwhile is sent again
+ *   ?7  whether an operator named the destination, which then gets the event even if it does not want it
+ *   ?8  when the replay was first asked for: what has been attempted since, the first try of a repeated request has done
  */
 export const makeDueSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at, named)
@@ -32,7 +33,7 @@ export const makeDueSql = `
       named = iif(deliveries.status = 'pending', max(deliveries.named, excluded.named), excluded.named)
     WHERE (?3 IS NOT NULL OR coalesce(deliveries.attempts ->> '$[#-1].at', 0) <= ?8)
       AND CASE deliveries.status
-        WHEN 'pending' THEN deliveries.next_attempt_at > ?2 + ${LEASE_MS} AND deliveries.claims = 0
+        WHEN 'pending' THEN deliveries.next_attempt_at > ?2 + ${DRAIN_LEASE_MS} AND deliveries.claims = 0
         WHEN 'delivered' THEN ?6
         ELSE true END`;
 
@@ -45,13 +46,7 @@ export const nameRecipientSql = `
       WHERE destination_id = given.value ->> 'destination_id' AND received_at = given.value ->> 'received_at'
         AND event_id = given.value ->> 'event_id')`;
 
-/** Statements of `makeDue` for each destination; the first of them makes its deliveries due. */
-const STATEMENTS_OF_ONE = 4;
-
-/**
- * Statements that make deliveries due at `now`; `upToDate` is what `isUpToDateSql` takes. Each statement names an event once: an
- * UPDATE changes a row once.
- */
+/** Statements that make deliveries due at `now`. `upToDate` is for `isUpToDateSql`. */
 export function makeDue(
   db: Database,
   keys: readonly DeliveryKey[],
@@ -67,27 +62,33 @@ export function makeDue(
     readonly askedAt?: number;
     readonly upToDate: readonly unknown[];
   },
-): D1PreparedStatement[] {
+): Readonly<Record<"due" | "recipients" | "hours", readonly D1PreparedStatement[]>> {
+  // An UPDATE changes a row once, so a list names each event once.
   const byDestination = Map.groupBy(keys, ({ destinationId }) => destinationId);
-  return [...byDestination.values()].flatMap((ofDestination) => {
-    const rows = JSON.stringify(
-      ofDestination.map(({ destinationId, receivedAt, eventId }) => ({
-        destination_id: destinationId,
-        received_at: receivedAt,
-        event_id: eventId,
-      })),
-    );
-    return [
-      db.prepare(makeDueSql).bind(rows, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),
-      db.prepare(nameRecipientSql).bind(rows),
-      ...forgetHours(db, rows),
-    ];
-  });
+  const lists = byDestination
+    .values()
+    .map((its) =>
+      JSON.stringify(
+        its.map(({ destinationId, receivedAt, eventId }) => ({
+          destination_id: destinationId,
+          received_at: receivedAt,
+          event_id: eventId,
+        })),
+      ),
+    )
+    .toArray();
+  return {
+    due: lists.map((list) =>
+      db.prepare(makeDueSql).bind(list, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),
+    ),
+    recipients: lists.map((list) => db.prepare(nameRecipientSql).bind(list)),
+    hours: lists.flatMap((list) => forgetHours(db, list)),
+  };
 }
 
 /**
- * Makes single deliveries due at `now`, but for attempts under way, which are claimed; returns how many there were. A
- * destination that is `named` gets them whether it has or wants them or not.
+ * Makes single deliveries due at `now`, except claimed ones; returns how many. A destination that is `named` gets them even if
+ * it has them or does not want them.
  */
 export async function replayDeliveries(
   db: Database,
@@ -96,8 +97,8 @@ export async function replayDeliveries(
   { named, askedAt }: { readonly named: boolean; readonly askedAt: number },
 ): Promise<number> {
   if (keys.length === 0) return 0;
-  const results = await retried(db, () =>
-    db.batch(makeDue(db, keys, now, { evenDelivered: named, named, askedAt, upToDate: [null, null, null] })),
+  const { due } = await retried(db, () =>
+    batchOf(db, makeDue(db, keys, now, { evenDelivered: named, named, askedAt, upToDate: [null, null, null] })),
   );
-  return results.filter((_, index) => index % STATEMENTS_OF_ONE === 0).reduce((sum, { meta }) => sum + meta.changes, 0);
+  return due.changes;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type BatchResult, batchOf } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import type { Replay } from "../domain/replay.ts";
 import { makeDue } from "./replay-deliveries.ts";
@@ -60,7 +61,7 @@ const deadSql = `
   FROM deliveries WHERE destination_id = ?1 AND status = 'dead'
     AND received_at >= ?2 AND (received_at, event_id) > (?2, ?3) AND received_at < ?4`;
 
-/** Of them those that it wants: what its own settings have ended is not replayed with what failed. */
+/** Of them those that it wants: deliveries that ended as `filtered` are not replayed with those that failed. */
 const failedSql = (limit: string) => `
   FROM (SELECT received_at, event_id ${deadSql} ORDER BY received_at, event_id ${limit}) AS looked_at
     CROSS JOIN events ON events.id = looked_at.event_id
@@ -72,7 +73,7 @@ function edgeOfFailedSql(size: number): string {
   return `SELECT received_at, event_id AS id ${deadSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${size - 1}`;
 }
 
-/** Events received from ?2, behind ?3, before ?4; all from ?2 should retention have deleted ?3. */
+/** Events received from ?2, behind ?3, before ?4; all from ?2 when retention has deleted ?3. */
 const windowSql = `
   FROM events WHERE seq >= coalesce((SELECT seq + 1 FROM events WHERE id = ?3), ${firstSeqAtSql("?2")})
     AND seq < ${firstSeqAtSql("?4")}`;
@@ -82,7 +83,7 @@ function edgeOfWindowSql(size: number): string {
   return `SELECT received_at, id ${windowSql} ORDER BY seq LIMIT 1 OFFSET ${size - 1}`;
 }
 
-/** Of them those that ?1 wants and is no recipient of or, if ?5 asks for all, has a delivery of that is not pending. */
+/** Of them those that ?1 wants and is no recipient of; if ?5 is all, also those whose delivery is not pending. */
 const wantedSql = (limit: string) => `
   FROM (SELECT seq ${windowSql} ORDER BY seq ${limit}) AS looked_at
     CROSS JOIN events ON events.seq = looked_at.seq
@@ -91,7 +92,7 @@ const wantedSql = (limit: string) => `
     AND NOT EXISTS (
       SELECT 1 FROM ${recipientsWithRowsSql} WHERE recipient.key = ?1 AND (?5 <> 'all' OR ${statusSql} = 'pending'))`;
 
-/** Events that one statement looks at while it counts; and, further below, while it replays. */
+/** Events that one statement looks at while it counts. */
 const COUNTED_AT_ONCE = 10_000;
 
 export const countFailedSql = `SELECT count(*) AS many ${failedSql(`LIMIT ${COUNTED_AT_ONCE}`)}`;
@@ -99,10 +100,7 @@ export const countWantedSql = `SELECT count(*) AS many ${wantedSql(`LIMIT ${COUN
 export const countedFailedEdgeSql = edgeOfFailedSql(COUNTED_AT_ONCE);
 export const countedEdgeSql = edgeOfWindowSql(COUNTED_AT_ONCE);
 
-/**
- * How many deliveries a replay has before it. Each window costs a D1 call: who cannot wait for all has `isWhole` said whether
- * those were all.
- */
+/** Counts the deliveries that a replay has before it, in windows of a D1 call each. `isWhole`: all were counted. */
 export async function countReplay(
   db: Database,
   replay: Replay,
@@ -114,19 +112,19 @@ export async function countReplay(
   let reached: Replay["reached"] | null = replay.reached;
   for (let windows = 0; reached !== null && windows < mostWindows; windows += 1) {
     const window = windowOf({ ...replay, reached });
-    const [counted, edge]: D1Result[] = await db.batch([
-      db.prepare(countSql).bind(...window),
-      db.prepare(edgeSql).bind(...window.slice(0, 4)),
-    ]);
-    many += countRow.parse(counted?.results[0]).many;
-    reached = readEdge(edge);
+    const counted: Record<"count" | "edge", BatchResult> = await batchOf(db, {
+      count: db.prepare(countSql).bind(...window),
+      edge: db.prepare(edgeSql).bind(...window.slice(0, 4)),
+    });
+    many += countRow.parse(counted.count.rows[0]).many;
+    reached = readEdge(counted.edge);
   }
   return { many, isWhole: reached === null };
 }
 
 const countRow = z.object({ many: z.number() });
 
-/** Events that one page looks at. */
+/** Events that one statement looks at while it replays. */
 const PAGE = 500;
 
 export const failedPageSql = `
@@ -139,7 +137,7 @@ const positionRow = z
   .object({ received_at: z.number(), id: z.string() })
   .transform((row) => ({ receivedAt: row.received_at, id: row.id }));
 
-/** A page of what is to be replayed; `edge` is the last event it looked at, null when there are no more. */
+/** A page of the events to replay. `edge` is the last event that it looked at; null: there are no more. */
 export interface ReplayPage {
   readonly events: readonly Replay["reached"][];
   readonly edge: Replay["reached"] | null;
@@ -149,18 +147,15 @@ export async function nextReplayPage(db: Database, replay: Replay): Promise<Repl
   const [pageSql, edgeSql] =
     replay.which === "failed" ? [failedPageSql, failedEdgeSql] : [wantedPageSql, wantedEdgeSql];
   const window = windowOf(replay);
-  const [page, edge] = await db.batch([
-    db.prepare(pageSql).bind(...window),
-    db.prepare(edgeSql).bind(...window.slice(0, 4)),
-  ]);
-  return {
-    events: (page?.results ?? []).map((row) => positionRow.parse(row)),
-    edge: readEdge(edge),
-  };
+  const { events, edge } = await batchOf(db, {
+    events: db.prepare(pageSql).bind(...window),
+    edge: db.prepare(edgeSql).bind(...window.slice(0, 4)),
+  });
+  return { events: events.rows.map((row) => positionRow.parse(row)), edge: readEdge(edge) };
 }
 
-function readEdge(edge: D1Result | undefined): Replay["reached"] | null {
-  const [last] = edge?.results ?? [];
+function readEdge({ rows }: BatchResult): Replay["reached"] | null {
+  const [last] = rows;
   return last === undefined ? null : positionRow.parse(last);
 }
 
@@ -173,7 +168,7 @@ export const advanceSql = `
   UPDATE replays SET reached_at = ?2, reached_id = ?3, finished_at = ?4
   WHERE id = ?1 AND reached_at = ?5 AND reached_id = ?6 AND finished_at IS NULL`;
 
-/** Makes a page's deliveries due at `now` and notes how far the replay has come, in one transaction. */
+/** Makes a page's deliveries due at `now` and records the progress of the replay, in one transaction. */
 export async function replayPage(
   db: Database,
   replay: Replay,
@@ -185,14 +180,14 @@ export async function replayPage(
   const to = edge ?? reached;
   const finishedAt = edge === null ? now : null;
   await retried(db, () =>
-    db.batch([
+    batchOf(db, {
       ...makeDue(db, keys, now, {
         evenDelivered: which === "all",
         named: false,
         upToDate: [id, reached.receivedAt, reached.id],
       }),
-      db.prepare(advanceSql).bind(id, to.receivedAt, to.id, finishedAt, reached.receivedAt, reached.id),
-    ]),
+      advanced: db.prepare(advanceSql).bind(id, to.receivedAt, to.id, finishedAt, reached.receivedAt, reached.id),
+    }),
   );
   return { ...replay, reached: to, finishedAt };
 }

@@ -1,33 +1,44 @@
 import { z } from "zod";
+import { pageOf } from "../platform/page.ts";
 import type { Database } from "./database.ts";
-import { inParameters } from "./parameters.ts";
+import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
+import { eventOutcomeSql, outcomes } from "./event-progress.ts";
+import { flag, inParameters, rowsOf } from "./rows.ts";
 
-/** The latest state of a resource, as it is kept. */
-export interface ResourceRow {
-  readonly organizationId: string;
-  readonly type: string;
+/** Of `resources` and the event it came with, which stays as long (`deletableSql`). */
+const resourceColumns = `resources.organization_id AS organizationId, resources.type,
+    nullif(resources.resource_id, '') AS resourceId, resources.event, deleted, version_at AS versionAt, events.id AS eventId,
+    events.body, events.seq, events.received_at AS receivedAt`;
+const withEventSql = "CROSS JOIN events ON events.seq = resources.event_seq";
+
+const resourceRow = z.object({
+  organizationId: z.string(),
+  type: z.string(),
   /** Null for a type of which an organization has one at most. */
-  readonly resourceId: string | null;
-  readonly event: string | null;
-  readonly deleted: boolean;
-  readonly versionAt: string | null;
-  readonly eventId: string;
+  resourceId: z.string().nullable(),
+  event: z.string().nullable(),
+  deleted: flag,
+  versionAt: z.string().nullable(),
+  eventId: z.string(),
   /** Of that event: its `data` is the resource's. */
-  readonly body: string;
+  body: z.string(),
   /** Of that event. */
-  readonly seq: number;
+  seq: z.number(),
   /** Of that event, Unix milliseconds. */
-  readonly receivedAt: number;
-}
+  receivedAt: z.number(),
+});
+
+/** The latest state of a resource. */
+export type ResourceRow = z.output<typeof resourceRow>;
 
 /** A resource that may be newer than what is kept. */
 export interface NewResource extends Omit<ResourceRow, "body" | "seq" | "receivedAt"> {
   readonly version: string;
-  /** From which it was read; null: D1 has it so. */
+  /** The body that it was read from; null: the one in D1. */
   readonly body: string | null;
 }
 
-/** Those whose event is recorded, with that body: the state points to it. The newest goes first, and is the only one written. */
+/** Only resources whose event is recorded, with that body: the state points to it. The newest comes first, so it alone is written. */
 export const upsertResourcesSql = `
   INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, version_at, event_seq)
   SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, events.seq
@@ -39,10 +50,7 @@ export const upsertResourcesSql = `
       version_at = excluded.version_at, event_seq = excluded.event_seq
     WHERE excluded.version > resources.version`;
 
-/**
- * Statements that keep resources if they are newer than what is known, few for many. Rows written: 1 each, or 0 when it is
- * not.
- */
+/** Few statements that keep many resources if they are newer than the known state. Rows written: 1 for each that is. */
 export function upsertResources(db: Database, resources: readonly NewResource[]): D1PreparedStatement[] {
   return inParameters(resources.map((resource) => JSON.stringify(toRow(resource)))).map((list) =>
     db.prepare(upsertResourcesSql).bind(list),
@@ -63,43 +71,12 @@ function toRow(resource: NewResource): (string | number | null)[] {
   ];
 }
 
-/** Of `resources` and the event it came with, which stays as long (`deletableSql`). */
-export const resourceColumns = `resources.organization_id, resources.type, resources.resource_id, resources.event, deleted,
-    version_at, events.id AS event_id, events.body, events.seq, events.received_at`;
-export const withEventSql = "CROSS JOIN events ON events.seq = resources.event_seq";
-
-export const resourceRow = z
-  .object({
-    organization_id: z.string(),
-    type: z.string(),
-    resource_id: z.string(),
-    event: z.string().nullable(),
-    deleted: z.number(),
-    version_at: z.string().nullable(),
-    event_id: z.string(),
-    body: z.string(),
-    seq: z.number(),
-    received_at: z.number(),
-  })
-  .transform((row): ResourceRow => ({
-    organizationId: row.organization_id,
-    type: row.type,
-    resourceId: row.resource_id === "" ? null : row.resource_id,
-    event: row.event,
-    deleted: row.deleted === 1,
-    versionAt: row.version_at,
-    eventId: row.event_id,
-    body: row.body,
-    seq: row.seq,
-    receivedAt: row.received_at,
-  }));
-
 export const resourcesSql = `
   SELECT ${resourceColumns} FROM resources ${withEventSql}
   WHERE resources.organization_id = ?1 AND (resources.type, resources.resource_id) > (?2, ?3)
   ORDER BY resources.type, resources.resource_id LIMIT ?4`;
 
-/** A resource without an id has '' as its key, and nothing sorts before that: the first page has no lower bound. */
+/** A resource without an id has '' as its key. Nothing sorts before that, so the first page has no lower bound. */
 export const firstOfTypeSql = `
   SELECT ${resourceColumns} FROM resources ${withEventSql}
   WHERE resources.organization_id = ?1 AND resources.type = ?2 ORDER BY resources.resource_id LIMIT ?3`;
@@ -115,28 +92,34 @@ export interface ResourcePosition {
   readonly resourceId: string | null;
 }
 
-/** Resources of an organization in the order of type and id; `after` is the last one already shown. */
+interface ResourceQuery {
+  readonly type: string | undefined;
+  /** The last one already shown. */
+  readonly after: ResourcePosition | undefined;
+  readonly limit: number;
+}
+
+/** Resources of an organization in the order of type and id. */
 export async function listResources(
   db: Database,
   organizationId: string,
-  { type, after, limit }: { type: string | undefined; after: ResourcePosition | undefined; limit: number },
+  query: ResourceQuery,
 ): Promise<ResourceRow[]> {
-  const { results } = await listStatement(db, organizationId, type, after, limit).all();
-  return results.map((row) => resourceRow.parse(row));
+  const statement = listStatement(db, [resourcesSql, firstOfTypeSql, nextOfTypeSql], organizationId, query);
+  return rowsOf(resourceRow, await statement.all());
 }
 
 function listStatement(
   db: Database,
+  [allSql, firstSql, nextSql]: readonly [string, string, string],
   organizationId: string,
-  type: string | undefined,
-  after: ResourcePosition | undefined,
-  limit: number,
+  { type, after, limit }: ResourceQuery,
 ): D1PreparedStatement {
   const afterId = after?.resourceId ?? "";
-  if (type === undefined) return db.prepare(resourcesSql).bind(organizationId, after?.type ?? "", afterId, limit);
+  if (type === undefined) return db.prepare(allSql).bind(organizationId, after?.type ?? "", afterId, limit);
   return after === undefined
-    ? db.prepare(firstOfTypeSql).bind(organizationId, type, limit)
-    : db.prepare(nextOfTypeSql).bind(organizationId, type, afterId, limit);
+    ? db.prepare(firstSql).bind(organizationId, type, limit)
+    : db.prepare(nextSql).bind(organizationId, type, afterId, limit);
 }
 
 export const namedResourcesSql = `
@@ -152,8 +135,7 @@ export async function findResources(
   type: string,
   ids: readonly string[],
 ): Promise<ResourceRow[]> {
-  const { results } = await db.prepare(namedResourcesSql).bind(organizationId, type, JSON.stringify(ids)).all();
-  return results.map((row) => resourceRow.parse(row));
+  return rowsOf(resourceRow, await db.prepare(namedResourcesSql).bind(organizationId, type, JSON.stringify(ids)).all());
 }
 
 export const resourceSql = `
@@ -184,6 +166,83 @@ export async function findResource(
     type === undefined
       ? db.prepare(resourceOfAnyTypeSql).bind(organizationId, resourceId ?? "")
       : db.prepare(resourceSql).bind(organizationId, type, resourceId ?? "");
-  const row = await statement.first();
-  return row === null ? null : resourceRow.parse(row);
+  return resourceRow.nullable().parse(await statement.first());
+}
+
+/** A page of the console leaves out bodies that are larger than any that Qonto is known to send. */
+const MOST_BYTES = 16_384;
+
+const inBrief = (sql: string) =>
+  sql.replace("events.body", `iif(octet_length(events.body) <= ${MOST_BYTES}, events.body, '{}') AS body`);
+
+export const summariesSql = inBrief(resourcesSql);
+
+export const firstSummariesOfTypeSql = inBrief(firstOfTypeSql);
+
+export const nextSummariesOfTypeSql = inBrief(nextOfTypeSql);
+
+/** A statement that lists resources in the order of type and id, a large body as `{}`; its rows are for `readSummary`. */
+export function summaries(db: Database, organizationId: string, query: ResourceQuery): D1PreparedStatement {
+  return listStatement(db, [summariesSql, firstSummariesOfTypeSql, nextSummariesOfTypeSql], organizationId, query);
+}
+
+export function readSummary(row: unknown): ResourceRow {
+  return resourceRow.parse(row);
+}
+
+export const namedSummariesSql = inBrief(`
+  SELECT ${resourceColumns} FROM json_each(?2) AS wanted CROSS JOIN resources ${withEventSql}
+  WHERE resources.organization_id = ?1 AND resources.type = wanted.value ->> 0
+    AND resources.resource_id = wanted.value ->> 1`);
+
+/** Those of some resources that are known; one D1 call. */
+export async function summariesOf(
+  db: Database,
+  organizationId: string,
+  named: readonly { readonly type: string; readonly id: string }[],
+): Promise<ResourceRow[]> {
+  const pairs = JSON.stringify(named.map(({ type, id }) => [type, id]));
+  return rowsOf(resourceRow, await db.prepare(namedSummariesSql).bind(organizationId, pairs).all());
+}
+
+/** Events of a resource that a page shows. */
+const MOST_SHOWN = 50;
+
+/** There is no index by resource, because it would cost a row written for each event: the newest events are walked. */
+export const eventsOfResourceSql = `
+  SELECT seq, id, event, created_at AS createdAt, received_at AS receivedAt, ${eventOutcomeSql} AS outcome FROM events
+  WHERE ${windowSql(MAX_LOOKED_AT)} AND type = ?4 AND organization_id = ?5 AND resource_id IS ?6
+  ORDER BY seq DESC LIMIT ${MOST_SHOWN + 1}`;
+
+const eventOfResourceRow = z.object({
+  id: z.string(),
+  event: z.string().nullable(),
+  createdAt: z.string().nullable(),
+  receivedAt: z.number(),
+  outcome: z.enum(outcomes),
+});
+
+/** An event about a resource, and how it fared. */
+export type EventOfResource = z.output<typeof eventOfResourceRow>;
+
+export interface ResourceHistory {
+  /** Newest first. */
+  readonly events: readonly EventOfResource[];
+  /** Where to continue; null: no older event is kept. */
+  readonly next: EventPosition | null;
+}
+
+/** The events of a resource among the newest ones, or among those before a position. One D1 call. */
+export async function historyOf(
+  db: Database,
+  { organizationId, type, resourceId }: ResourceRow,
+  before: EventPosition | undefined,
+): Promise<ResourceHistory> {
+  const window = windowOf({ before });
+  const [found, edge] = await db.batch([
+    db.prepare(eventsOfResourceSql).bind(...window, type, organizationId, resourceId),
+    db.prepare(edgeOfListSql).bind(...window),
+  ]);
+  const { rows, next } = pageOf<unknown>(found?.results ?? [], MOST_SHOWN, edge?.results[0]);
+  return { events: z.array(eventOfResourceRow).parse(rows), next: readPosition(next) };
 }

@@ -3,13 +3,14 @@ import { type Database, retried } from "./database.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { deletableSql } from "./event-progress.ts";
 import { forgetHours } from "./ledger-hours.ts";
+import { flag, rowsOf } from "./rows.ts";
 import { ALL_TIME, forgetRemovedDestinations, hourOf } from "./counters.ts";
 
-/** Instants in Unix milliseconds: what is older may go. */
+/** What is older may be deleted. Times are Unix milliseconds. */
 export interface CutOff {
-  /** For what has come to a good end. */
+  /** For what was delivered, or went to nobody. */
   readonly settledBefore: number;
-  /** For what has not, and may yet be looked into. */
+  /** For what was not delivered: somebody may still look into it. */
   readonly deadBefore: number;
   /** For what is kept under an Idempotency-Key. */
   readonly keysBefore: number;
@@ -17,49 +18,34 @@ export interface CutOff {
   readonly firstAuditId: string;
 }
 
-/** An event that retention came by. */
-export interface AgedEvent {
-  readonly seq: number;
-  readonly id: string;
-  readonly receivedAt: number;
-  /** JSON, as it was read. */
-  readonly recipients: string | null;
-  readonly isDeletable: boolean;
-}
-
 export const agedEventsSql = `
-  SELECT seq, id, received_at, recipients, ${deletableSql("?3")} AS deletable FROM events
+  SELECT seq, id, received_at AS receivedAt, recipients, ${deletableSql("?3")} AS isDeletable FROM events
   WHERE seq > ?1 AND seq < ${firstSeqAtSql("?2")}
   ORDER BY seq LIMIT ?4`;
 
-const agedRow = z
-  .object({
-    seq: z.number(),
-    id: z.string(),
-    received_at: z.number(),
-    recipients: z.string().nullable(),
-    deletable: z.number(),
-  })
-  .transform((row): AgedEvent => ({
-    seq: row.seq,
-    id: row.id,
-    receivedAt: row.received_at,
-    recipients: row.recipients,
-    isDeletable: row.deletable === 1,
-  }));
+const agedRow = z.object({
+  seq: z.number(),
+  id: z.string(),
+  receivedAt: z.number(),
+  /** JSON, as it was read. */
+  recipients: z.string().nullable(),
+  isDeletable: flag,
+});
 
-/** Reads on from behind the position `after`, up to `limit` of the events that are old enough to go if nothing needs them. */
+/** An event old enough to be deleted if nothing needs it. */
+export type AgedEvent = z.output<typeof agedRow>;
+
+/** Reads up to `limit` of them behind the position `after`. */
 export async function agedEvents(
   db: Database,
   after: number,
   { cutOff, limit }: { cutOff: CutOff; limit: number },
 ): Promise<AgedEvent[]> {
   const { settledBefore, deadBefore } = cutOff;
-  const { results } = await db.prepare(agedEventsSql).bind(after, settledBefore, deadBefore, limit).all();
-  return results.map((row) => agedRow.parse(row));
+  return rowsOf(agedRow, await db.prepare(agedEventsSql).bind(after, settledBefore, deadBefore, limit).all());
 }
 
-/** Looks again at all that made them deletable: an operator may have had one replayed since. */
+/** Checks again all that made them deletable: an operator may have replayed one since. */
 export const deleteEventsSql = `
   DELETE FROM events
   WHERE seq IN (SELECT value ->> 'seq' FROM json_each(?1))
@@ -67,7 +53,7 @@ export const deleteEventsSql = `
     AND (id, recipients) IN (SELECT value ->> 'id', value ->> 'recipients' FROM json_each(?1))
     AND ${deletableSql("?3")}`;
 
-/** Of those only whose event has gone, in the same transaction. */
+/** Only those whose event was deleted in the same transaction. */
 export const deleteDeliveriesSql = `
   DELETE FROM deliveries
   WHERE (destination_id, received_at, event_id) IN (
@@ -76,8 +62,8 @@ export const deleteDeliveriesSql = `
   ) AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = deliveries.event_id)`;
 
 /**
- * Deletes events with their deliveries, as far as they are still deletable; returns how many events went. Rows written: 2
- * for each event, 1 for each delivery that has a row, and for the ledger what `forgetHours` says.
+ * Deletes events with their deliveries, as far as they are still deletable. Returns how many events were. Rows written: 2 for
+ * each event, 1 for each delivery that has a row, and for the ledger what `forgetHours` says.
  */
 export async function deleteEvents(db: Database, events: readonly AgedEvent[], cutOff: CutOff): Promise<number> {
   const rows = JSON.stringify(
@@ -97,7 +83,7 @@ export const deleteQuarantinedSql = `
   DELETE FROM quarantine WHERE id IN (
     SELECT id FROM quarantine WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)`;
 
-/** A message that holds a body may be all that is left of it: when it came, the quarantine may have been full. */
+/** Keeps a message that holds the only copy of a body: the quarantine was full when it came. */
 export const deleteDeadLettersSql = `
   DELETE FROM dead_letters WHERE id IN (
     SELECT id FROM dead_letters
@@ -122,8 +108,8 @@ export const deleteKeysSql = `
     SELECT id FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)`;
 
 /**
- * Deletes some of the other things that have had their time, up to `limit` of those that may be large, and what was
- * counted late of destinations that have been removed; returns how many of each went.
+ * Deletes other things that are too old, up to `limit` of each that may be large, and counts that came late for removed
+ * destinations. Returns how many of each were deleted.
  */
 export async function deleteOthers(
   db: Database,

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { expectedMigrations } from "./expected-migrations.ts";
-import { appliedMigrationsSql } from "./migrations.ts";
+import { appliedMigrationsSql, expectedMigrations } from "./migrations.ts";
 
-/** The database lacks what this version of the relay needs. The message says all of it: where it was noticed says nothing. */
+/** The database lacks what this version of the relay needs. The message is the stack, because where it was thrown says nothing. */
 export class SchemaMissing extends Error {
   override readonly name = "SchemaMissing";
 
@@ -13,7 +12,7 @@ export class SchemaMissing extends Error {
   }
 }
 
-/** What the database lacks and what to do, in words for logs and people. */
+/** What the database lacks and what to do, for logs and people. */
 export function describeMissing(migrations: readonly string[]): string {
   const them = migrations.length === 1 ? "it" : "them";
   return `The database lacks ${migrations.join(", ")}. Run \`npm run deploy\`, which applies ${them}.`;
@@ -29,12 +28,12 @@ export function isSchemaFault(error: unknown): error is Error {
   );
 }
 
-/** Databases that have had every migration. They stay so while an isolate lives. */
+/** Databases with every migration. They stay so while an isolate lives. */
 const migrated = new WeakSet<Database>();
 
 /**
- * Makes a D1 batch that counts only on the schema of this version. The first one of an isolate also reads which migrations
- * have been applied. Throws SchemaMissing; the statements may have been executed all the same.
+ * Makes a D1 batch that fails unless the schema is that of this version. The first one of an isolate also reads which migrations
+ * have been applied. Throws SchemaMissing; the statements may have been executed nevertheless.
  */
 export async function batchOnSchema(db: Database, statements: readonly D1PreparedStatement[]): Promise<D1Result[]> {
   const isKnown = migrated.has(db);
@@ -51,7 +50,7 @@ export async function batchOnSchema(db: Database, statements: readonly D1Prepare
   }
 }
 
-/** An error for the log: a fault of the schema by the names of the missing migrations, any other as it is. */
+/** An error for the log. A fault of the schema names the missing migrations. */
 export async function explained(db: Database, error: unknown): Promise<unknown> {
   return isSchemaFault(error) ? explainSchemaFault(db, error) : error;
 }
@@ -60,7 +59,7 @@ export async function explainSchemaFault(db: Database, error: Error): Promise<Sc
   return toSchemaMissing(error, await readAppliedMigrations(db).then(missingAmong, () => null));
 }
 
-/** `missing`: null when nobody has asked. Then D1's own words have to do. */
+/** `missing`: null when it is not known. Then D1's own message has to do. */
 function toSchemaMissing(error: Error, missing: readonly string[] | null): SchemaMissing {
   if (error instanceof SchemaMissing) return error;
   const names = missing ?? (error.message.includes("d1_migrations") ? expectedMigrations : []);
@@ -86,7 +85,7 @@ export function missingAmong(applied: readonly string[]): string[] {
   return expectedMigrations.filter((name) => !applied.includes(name));
 }
 
-/** Names of the migrations that have been applied; none while their table is not there. */
+/** Names of the migrations that have been applied; none while their table is missing. */
 export async function readAppliedMigrations(db: Database): Promise<string[]> {
   try {
     const { results } = await appliedMigrations(db).all();

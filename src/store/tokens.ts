@@ -1,48 +1,33 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 
-export type Access = "read" | "full";
+const columns = "id, name, access, created_at AS createdAt, last_used_at AS lastUsedAt";
 
-/** A named token; of the token itself only a digest is kept. Times are Unix milliseconds. */
-export interface NamedToken {
-  readonly id: string;
-  readonly name: string;
-  readonly access: Access;
-  readonly createdAt: number;
-  /** To the hour. */
-  readonly lastUsedAt: number | null;
-}
+const tokenRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  access: z.enum(["read", "full"]),
+  /** Unix milliseconds. */
+  createdAt: z.number(),
+  /** Unix milliseconds, to the hour. */
+  lastUsedAt: z.number().nullable(),
+});
 
-const tokenRow = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    access: z.enum(["read", "full"]),
-    created_at: z.number(),
-    last_used_at: z.number().nullable(),
-  })
-  .transform(({ id, name, access, created_at, last_used_at }): NamedToken => ({
-    id,
-    name,
-    access,
-    createdAt: created_at,
-    lastUsedAt: last_used_at,
-  }));
+/** A named token. Of the token itself only a digest is kept. */
+export type NamedToken = z.output<typeof tokenRow>;
 
-const columns = "id, name, access, created_at, last_used_at";
+export type Access = NamedToken["access"];
 
 export const findByDigestSql = `SELECT ${columns} FROM tokens WHERE digest = ?1`;
 
 export async function findTokenByDigest(db: Database, digest: string): Promise<NamedToken | null> {
-  const row = await db.prepare(findByDigestSql).bind(digest).first();
-  return row === null ? null : tokenRow.parse(row);
+  return tokenRow.nullable().parse(await db.prepare(findByDigestSql).bind(digest).first());
 }
 
 export const findTokenSql = `SELECT ${columns} FROM tokens WHERE id = ?1`;
 
 export async function findToken(db: Database, id: string): Promise<NamedToken | null> {
-  const row = await db.prepare(findTokenSql).bind(id).first();
-  return row === null ? null : tokenRow.parse(row);
+  return tokenRow.nullable().parse(await db.prepare(findTokenSql).bind(id).first());
 }
 
 export const listTokensSql = `SELECT ${columns} FROM tokens WHERE id > ?1 ORDER BY id LIMIT ?2`;

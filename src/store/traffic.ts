@@ -1,32 +1,88 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { windowOf, windowSql } from "./event-list.ts";
+import { windowOf, windowSql } from "./event-order.ts";
+import { eventOutcomeSql, outcomes } from "./event-progress.ts";
 
-/** What came of one type from one organization of late. */
-export interface Traffic {
-  readonly organizationId: string | null;
-  readonly type: string;
-  readonly events: number;
-  /** Unix milliseconds. */
-  readonly firstReceivedAt: number;
-  /** Unix milliseconds. */
-  readonly lastReceivedAt: number;
-  /** Between two events; null when there was but one. */
-  readonly longestGapMs: number | null;
+/** What came lately, counted from the newest events. Each look at it is a fraction of a second's work for D1. */
+
+/** Events that a chart counts. */
+export const OUTCOMES_CHARTED_AT_MOST = 500;
+
+/**
+ * Most events were delivered at once. Their own row tells: each recipient has a value, and none has a row of deliveries. Only
+ * the recipients of the others are looked at one by one.
+ */
+export const outcomesSql = `
+  WITH RECURSIVE found (id) AS (
+    SELECT min(destination_id) FROM deliveries
+    UNION ALL
+    SELECT (SELECT min(destination_id) FROM deliveries WHERE destination_id > found.id)
+    FROM found WHERE found.id IS NOT NULL
+  )
+  SELECT CAST((received_at - ?1) / ?4 AS INTEGER) AS slot, outcome, count(*) AS events
+  FROM (
+    SELECT events.received_at, CASE
+      WHEN instr(events.recipients, ':') > 0 AND instr(events.recipients, ':null') = 0 AND events.id NOT IN (
+        SELECT deliveries.event_id FROM found CROSS JOIN deliveries ON deliveries.destination_id = found.id
+          AND deliveries.received_at >= (
+            SELECT received_at FROM events WHERE ${windowSql(OUTCOMES_CHARTED_AT_MOST)} ORDER BY seq LIMIT 1))
+        THEN 'delivered'
+      ELSE ${eventOutcomeSql} END AS outcome
+    FROM events WHERE ${windowSql(OUTCOMES_CHARTED_AT_MOST)}
+  ) GROUP BY slot, outcome`;
+
+/** A statement that counts events since an instant by time slot and outcome; its rows are for `readOutcomeRow`. */
+export function outcomesSince(db: Database, since: number, slotMs: number): D1PreparedStatement {
+  return db.prepare(outcomesSql).bind(...windowOf({ since }), slotMs);
 }
 
-/** The newest events that are looked at: a fraction of a second's work for D1. */
-const LOOK_BACK = 20_000;
+const outcomeRow = z.object({
+  /** 0 begins at the instant. */
+  slot: z.number(),
+  outcome: z.enum(outcomes),
+  events: z.number(),
+});
 
+export function readOutcomeRow(row: unknown): z.output<typeof outcomeRow> {
+  return outcomeRow.parse(row);
+}
+
+export const KINDS_OF_AT_MOST = 2_000;
+
+export const recentKindsSql = `
+  SELECT type, organization_id AS organizationId, count(*) AS events, max(received_at) AS newestAt
+  FROM events WHERE ${windowSql(KINDS_OF_AT_MOST)} GROUP BY type, organization_id ORDER BY events DESC`;
+
+/** A statement that counts events since an instant by type and organization; its rows are for `readKindRow`. */
+export function recentKinds(db: Database, since: number): D1PreparedStatement {
+  return db.prepare(recentKindsSql).bind(...windowOf({ since }));
+}
+
+const kindRow = z.object({
+  type: z.string(),
+  organizationId: z.string().nullable(),
+  events: z.number(),
+  /** Unix milliseconds. */
+  newestAt: z.number(),
+});
+
+/** Events of one type of one organization. */
+export type EventKind = z.output<typeof kindRow>;
+
+export function readKindRow(row: unknown): EventKind {
+  return kindRow.parse(row);
+}
+
+const TRAFFIC_OF_AT_MOST = 20_000;
 const MOST_SERIES = 1_000;
 
 export const trafficSql = `
   WITH gaps AS (
     SELECT received_at, type, organization_id,
       received_at - lag(received_at) OVER (PARTITION BY organization_id, type ORDER BY received_at) AS gap
-    FROM events WHERE ${windowSql(LOOK_BACK)})
-  SELECT organization_id, type, count(*) AS events, min(received_at) AS first_received_at, max(received_at) AS last_received_at,
-    max(gap) AS longest_gap_ms
+    FROM events WHERE ${windowSql(TRAFFIC_OF_AT_MOST)})
+  SELECT organization_id AS organizationId, type, count(*) AS events, min(received_at) AS firstReceivedAt,
+    max(received_at) AS lastReceivedAt, max(gap) AS longestGapMs
   FROM gaps GROUP BY organization_id, type ORDER BY organization_id, type LIMIT ${MOST_SERIES}`;
 
 /** A statement over events received since an instant; its rows are for `readTrafficRow`. */
@@ -34,23 +90,20 @@ export function trafficSince(db: Database, since: number): D1PreparedStatement {
   return db.prepare(trafficSql).bind(...windowOf({ since }));
 }
 
-const trafficRow = z
-  .object({
-    organization_id: z.string().nullable(),
-    type: z.string(),
-    events: z.number(),
-    first_received_at: z.number(),
-    last_received_at: z.number(),
-    longest_gap_ms: z.number().nullable(),
-  })
-  .transform((row): Traffic => ({
-    organizationId: row.organization_id,
-    type: row.type,
-    events: row.events,
-    firstReceivedAt: row.first_received_at,
-    lastReceivedAt: row.last_received_at,
-    longestGapMs: row.longest_gap_ms,
-  }));
+const trafficRow = z.object({
+  organizationId: z.string().nullable(),
+  type: z.string(),
+  events: z.number(),
+  /** Unix milliseconds. */
+  firstReceivedAt: z.number(),
+  /** Unix milliseconds. */
+  lastReceivedAt: z.number(),
+  /** Between two events; null when there was but one. */
+  longestGapMs: z.number().nullable(),
+});
+
+/** Events of one type of one organization, and the pauses between them. */
+export type Traffic = z.output<typeof trafficRow>;
 
 export function readTrafficRow(row: unknown): Traffic {
   return trafficRow.parse(row);

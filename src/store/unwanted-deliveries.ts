@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { endingSql } from "./deliveries.ts";
+import { rowsOf } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
-/** Pending deliveries that one page looks at, and pages; what is behind the last, the lane ends when it is due. */
+/** Pending deliveries that one page looks at, and pages. A drain ends those behind the last page when they are due. */
 const PAGE = 250;
 const MOST_PAGES = 100;
 
@@ -13,9 +14,10 @@ const pendingSql = `
     AND (next_attempt_at, received_at, event_id) > (?2, ?3, ?4)
   ORDER BY next_attempt_at, received_at, event_id`;
 
-export const pendingEdgeSql = `SELECT next_attempt_at, received_at, event_id ${pendingSql} LIMIT 1 OFFSET ${PAGE - 1}`;
+export const pendingEdgeSql = `
+  SELECT next_attempt_at AS nextAttemptAt, received_at AS receivedAt, event_id AS eventId ${pendingSql} LIMIT 1 OFFSET ${PAGE - 1}`;
 
-/** Of that page, at ?5. A claimed one is being attempted: should that fail, the lane ends it. */
+/** Of that page, at ?5. A claimed one is being attempted: should that fail, the next drain ends it. */
 export const endUnwantedSql = `
   UPDATE deliveries SET ${endingSql("filtered", "?5")}
   WHERE (destination_id, received_at, event_id) IN (
@@ -27,12 +29,12 @@ export const endUnwantedSql = `
   AND claims = 0 AND named = 0
   RETURNING status`;
 
-const positionRow = z.object({ next_attempt_at: z.number(), received_at: z.number(), event_id: z.string() });
+const positionRow = z.object({ nextAttemptAt: z.number(), receivedAt: z.number(), eventId: z.string() });
 const endedRow = z.object({ status: z.enum(["delivered", "dead"]) });
 
 /**
- * Ends at `now` the pending deliveries of events that their destination does not want, but for those for which an operator
- * named it; returns what each then is. A page costs one D1 call, and a run that is cut short can be made again.
+ * Ends at `now` the pending deliveries of events that their destination does not want, unless an operator named it. Returns the
+ * status of each. A page costs one D1 call, and a run that is cut short can be repeated.
  */
 export async function endUnwantedDeliveries(
   db: Database,
@@ -40,16 +42,15 @@ export async function endUnwantedDeliveries(
   now: number,
 ): Promise<("delivered" | "dead")[]> {
   const ended: ("delivered" | "dead")[] = [];
-  let after: z.output<typeof positionRow> | null = { next_attempt_at: 0, received_at: 0, event_id: "" };
+  let after: z.output<typeof positionRow> | null = { nextAttemptAt: 0, receivedAt: 0, eventId: "" };
   for (let page = 0; page < MOST_PAGES && after !== null; page += 1) {
-    const position: unknown[] = [destinationId, after.next_attempt_at, after.received_at, after.event_id];
+    const position: unknown[] = [destinationId, after.nextAttemptAt, after.receivedAt, after.eventId];
     // The edge first: what has ended is no longer among the pending.
     const [edge, ending]: D1Result[] = await retried(db, () =>
       db.batch([db.prepare(pendingEdgeSql).bind(...position), db.prepare(endUnwantedSql).bind(...position, now)]),
     );
-    ended.push(...(ending?.results ?? []).map((row) => endedRow.parse(row).status));
-    const [last] = edge?.results ?? [];
-    after = last === undefined ? null : positionRow.parse(last);
+    ended.push(...rowsOf(endedRow, ending).map(({ status }) => status));
+    after = positionRow.nullable().parse(edge?.results[0] ?? null);
   }
   return ended;
 }

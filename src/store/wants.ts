@@ -1,6 +1,6 @@
 /**
- * Whether a destination wants an event, as `wants` in src/domain/destination.ts says it, in SQL on a row of `destinations`
- * and one of an event: for lists that are too long to be filtered by the Worker. A property test holds the two together.
+ * Whether a destination wants an event, in SQL on a row of `destinations` and a row of an event. `wants` in
+ * src/domain/destination.ts says the same, and test/worker/store/wants.test.ts compares the two. It may be null: not true.
  */
 export const wantsSql = (event: string) => `(
   (json_array_length(destinations.types) = 0 OR EXISTS (

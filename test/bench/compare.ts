@@ -14,14 +14,14 @@ const results = z.object({
   figures: z.record(z.string(), z.number()),
 });
 
-/** A run's figures, as they are kept in a file. */
+/** A run's figures, as stored in a file. */
 export type Results = z.output<typeof results>;
 
 export function readResults(text: string): Results {
   return results.parse(JSON.parse(text));
 }
 
-/** Figures that both runs have, and how this one's relate to the other's. */
+/** The figures of both runs, and their ratios. */
 export function compareResults(other: Results, mine: Results): Table {
   return {
     title: `${mine.commit} beside ${other.commit} (${other.machine.processor}, ${other.at})`,

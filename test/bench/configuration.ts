@@ -11,7 +11,7 @@ function read() {
   return unstable_readConfig({ config: path.join(root, "wrangler.toml") });
 }
 
-/** What makes a runtime behave as Cloudflare's does for this Worker. */
+/** The compatibility date and flags of this Worker. */
 export function compatibility(): { readonly date: string; readonly flags: readonly string[] } {
   const { compatibility_date: date, compatibility_flags: flags } = read();
   return { date: date ?? "", flags };
@@ -22,12 +22,12 @@ function eventsConsumer() {
   return consumers.parse(queues.consumers).find(({ queue }) => queue === "qonto-relay-events");
 }
 
-/** How long an event may wait for company before its batch goes to the consumer: the queue's own delay. */
+/** The queue's batching delay. */
 export function batchingDelayMs(): number {
   return (eventsConsumer()?.max_batch_timeout ?? 0) * 1000;
 }
 
-/** How many consumers of events Cloudflare may run at once; null when nothing bounds it. */
+/** How many consumers of events Cloudflare may run at once; null without a limit. */
 export function maxConcurrency(): number | null {
   return eventsConsumer()?.max_concurrency ?? null;
 }

@@ -4,13 +4,13 @@ import os from "node:os";
 import path from "node:path";
 import { root } from "./bundle.ts";
 
-/** Where figures were taken, without which they say little. */
+/** The machine that the figures come from. */
 export interface Machine {
   readonly processor: string;
   readonly cores: number;
   readonly node: string;
   readonly workerd: string;
-  /** Work that others had for the machine in the minute before, in cores. */
+  /** Load of the machine in the minute before, in cores. */
   readonly loadBefore: number;
 }
 
@@ -27,7 +27,7 @@ export function describeMachine(): Machine {
   };
 }
 
-/** The commit that is measured; `-changed` when the files are not quite that. */
+/** The measured commit; `-changed` when files differ from it. */
 export function describeCommit(): string {
   try {
     return execFileSync("git", ["describe", "--always", "--dirty=-changed", "--exclude=*"], {

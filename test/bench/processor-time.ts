@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from "node:fs";
 
-/** Milliseconds of a processor that a process has used, with all its threads; NaN where the system does not say. */
+/** Processor time of a process with all its threads, in milliseconds; NaN where the system does not say. */
 export function processorMs(pid: number | undefined): number {
   try {
     const threads = readdirSync(`/proc/${pid}/task`);
@@ -11,7 +11,7 @@ export function processorMs(pid: number | undefined): number {
   }
 }
 
-/** The first of its figures is the time that the thread has run; a thread that has just ended has none. */
+/** The first field is the time that the thread has run. A thread that has just ended has none. */
 function readSchedule(file: string): string {
   try {
     return readFileSync(file, "utf8").split(" ", 1)[0] ?? "0";

@@ -1,10 +1,10 @@
-/** What a section has to say: tables for the terminal, figures for comparison. */
+/** The results of a section: tables for the terminal, figures for comparison. */
 export interface Report {
   readonly tables: readonly Table[];
   readonly goals: readonly Goal[];
   /** Figures by name. */
   readonly figures: Readonly<Record<string, number>>;
-  /** What a reader has to know beside the figures. */
+  /** Remarks on the figures. */
   readonly notes: readonly string[];
 }
 

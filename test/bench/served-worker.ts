@@ -19,7 +19,7 @@ const DRAINED_WITHIN_MS = 30_000;
 
 interface Changes {
   readonly bindings?: Readonly<Record<string, string>>;
-  /** How long an event may wait for company, in place of what wrangler.toml says. */
+  /** The batching delay, instead of the one in wrangler.toml. */
   readonly batchingSeconds?: number;
   /** Gets each line of the Worker's log. */
   readonly onLog?: (line: string) => void;
@@ -28,8 +28,8 @@ interface Changes {
 type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
 
 /**
- * A built Worker in a runtime of its own, with the bindings of wrangler.toml on temporary state. Requests reach the
- * runtime's own socket: neither a development server nor this process stands between.
+ * A built Worker in a runtime of its own, with the bindings of wrangler.toml on temporary state. Requests go
+ * straight to the runtime's own socket.
  */
 export class ServedWorker {
   readonly url: string;
@@ -60,7 +60,7 @@ export class ServedWorker {
       const url = await miniflare.unsafeGetDirectURL("relay");
       const db = await miniflare.getD1Database("DB");
       await applyMigrations(db, (name) => readFileSync(path.join(root, "migrations", name), "utf8"));
-      // Beside it stands its guard: src/local/end-runtime.ts.
+      // The other process is the shell that ends it (src/local/local-worker.ts).
       const runtime = started.find(({ spawnfile }) => spawnfile.endsWith("workerd"));
       return new ServedWorker({ miniflare, state, runtime }, url, db);
     } catch (error) {
@@ -72,12 +72,12 @@ export class ServedWorker {
     }
   }
 
-  /** Milliseconds of a processor that the runtime has used, D1 and the queues among them. */
+  /** Processor time of the runtime with D1 and the queues, in milliseconds. */
   processorMs(): number {
     return processorMs(this.#runtime?.pid);
   }
 
-  /** Waits until no event is queued, so that one turn's work does not weigh on the next; false if some stay. */
+  /** Waits until no event is queued, so that one measurement does not slow the next; false if some stay. */
   async drained(): Promise<boolean> {
     const queue = await this.#miniflare.getQueueProducer("EVENTS");
     for (let waitedMs = 0; waitedMs < DRAINED_WITHIN_MS; waitedMs += 100) {
@@ -87,12 +87,12 @@ export class ServedWorker {
     return false;
   }
 
-  /** How large D1 has become. */
+  /** Size of D1. */
   async databaseBytes(): Promise<number> {
     return (await this.db.prepare("SELECT 1").all()).meta.size_after;
   }
 
-  /** Adds a destination; answers its destination's id. */
+  /** Creates a destination, and returns its id. */
   async addDestination(url: string, settings: object = {}): Promise<string> {
     const client = new RelayClient(this.url, ADMIN_TOKEN);
     return (await client.post("/api/destinations", { url, ...settings }, z.object({ id: z.string() }))).id;
@@ -116,13 +116,13 @@ async function optionsOf(
   { bindings, batchingSeconds, onLog }: Changes,
   state: string,
 ): Promise<V4MiniflareOptions> {
-  const { queueConsumers = {}, ...worker } = workerOptions(await bundle(entry), 0);
+  const { queueConsumers = {}, ...worker } = await workerOptions(await bundle(entry), 0);
   return {
     ...worker,
     resourcePersistencePath: state,
     queueConsumers: batchingSeconds === undefined ? queueConsumers : withBatching(queueConsumers, batchingSeconds),
     bindings: { QONTO_WEBHOOK_SECRETS: SECRET, ADMIN_TOKEN, ALLOW_PRIVATE_DESTINATIONS: "true", ...bindings },
-    // To show its log would cost the machine as much as the relay itself.
+    // Printing the log would cost as much as the relay itself.
     handleStructuredLogs: ({ message }) => onLog?.(message),
   };
 }

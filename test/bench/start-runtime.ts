@@ -14,24 +14,24 @@ import { removeDirectory, temporaryDirectory } from "./temporary-directory.ts";
 export interface Asked {
   readonly method: "GET" | "POST";
   readonly path: string;
-  /** Of the answer when all is as it should be. */
+  /** The expected status. */
   readonly status: number;
 }
 
 export interface Start {
-  /** Of a processor, and by the clock, from the start of the process to the last of its answers. */
+  /** Processor time and time on the clock, from the start of the process to its last answer. */
   readonly processorMs: number;
   readonly ms: number;
 }
 
-/** The binary itself: without its install script, what the package puts beside it is a script that keeps pipes to itself. */
+/** The binary itself: without the install script, the package's command is a script that passes no pipes on. */
 const { default: program } = z.object({ default: z.string() }).parse(createRequire(import.meta.url)("workerd"));
 
 const signals = ["SIGINT", "SIGTERM"] as const;
 
 const STARTED_WITHIN_MS = 30_000;
 
-/** Starts a process with one Worker and no store, has it answer, and ends it. */
+/** Starts a process with one Worker and no store, sends requests, and ends it. */
 export async function measureStart(script: string, asked: readonly Asked[]): Promise<Start> {
   const directory = temporaryDirectory();
   writeFileSync(path.join(directory, "worker.js"), script);
@@ -41,7 +41,7 @@ export async function measureStart(script: string, asked: readonly Asked[]): Pro
     stdio: ["ignore", "ignore", "ignore", "pipe"],
   });
   const ended = once(runtime, "exit");
-  // Without it a signal would end this process before it has cleared up: there is no Miniflare that minds signals.
+  // Without Miniflare a signal would end this process before it cleans up.
   const leave = () => process.exit(1);
   for (const signal of signals) process.once(signal, leave);
   try {

@@ -4,7 +4,7 @@ import path from "node:path";
 
 const directories = new Set<string>();
 
-/** On a signal the runtimes are ended by Miniflare, which then leaves; what they worked on goes last. */
+/** On a signal Miniflare ends the runtimes, and then the process. The directories are removed last. */
 process.on("exit", () => directories.forEach(removeDirectory));
 
 export function temporaryDirectory(): string {

@@ -4,7 +4,7 @@ import { sampleTypes } from "../../src/qonto/sample-event.ts";
 import { makePayload } from "../support/qonto.ts";
 import type { Scene } from "./scene.ts";
 
-/** Text of others that would do harm if it were taken for more than text. */
+/** Hostile text: it must be shown as text only. */
 const hostileText = '<script>document.title = "taken over"</script></bdi>\u202Egnirts a \u2069\u202E\u2066 مرحبا 🦀👩‍👩‍👧';
 
 const script = '<script>alert("1")</script> \u202Eevil 🦀';
@@ -12,8 +12,8 @@ const script = '<script>alert("1")</script> \u202Eevil 🦀';
 export type BusyDay = Awaited<ReturnType<typeof fillBusyDay>>;
 
 /**
- * What the pages have to show: destinations that are well, that fail and that are paused; an event of each type, one twice, some
- * hostile, some in quarantine; dead letters and an audit trail. What is looked for comes last: lists begin with the newest.
+ * The content of the pages: healthy, failing and paused destinations; an event of each type, a duplicate, some hostile, some
+ * in quarantine; dead letters and an audit trail. Tests look for the last ones: lists begin with the newest.
  */
 export async function fillBusyDay(scene: Scene) {
   const destinations = {

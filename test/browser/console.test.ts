@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { describeInBrowser } from "./browser.ts";
 import { audit } from "./pages/audit.ts";
 import { deadLetters } from "./pages/dead-letters.ts";
+import { docs } from "./pages/docs.ts";
 import { events } from "./pages/events.ts";
 import { organizations } from "./pages/organizations.ts";
 import { overview } from "./pages/overview.ts";
@@ -23,4 +24,5 @@ describeInBrowser("the console in a browser", () => {
   describe("quarantine", quarantine);
   describe("dead letters", deadLetters);
   describe("audit trail", audit);
+  describe("docs", docs);
 });

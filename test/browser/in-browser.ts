@@ -6,12 +6,12 @@ import { fillBusyDay } from "./busy-day.ts";
 import { Scene } from "./scene.ts";
 import { type WatchedPage, watchedPage } from "./watched-page.ts";
 
-/** A reader may only look, and a stranger has not logged in. */
+/** A reader may only read. A stranger is not logged in. */
 export type Who = "admin" | "reader" | "stranger";
 
 /**
- * Pages, of which the tests share one of each kind, because a new one costs more than what most tests do with it. What is
- * live stands still, so that nothing changes under a test's hands; on `live` its time goes on as the test says.
+ * Tests share one page of each kind, because a new one takes longer than most tests. Live updates stand still, so that nothing
+ * changes during a test. On a `live` page the test moves the time.
  */
 type Kind = "still" | "live" | "plain";
 
@@ -23,12 +23,12 @@ interface Drain {
   readonly viewport?: { readonly width: number; readonly height: number };
 }
 
-/** More than enough also where the machine is busy: only a failure waits so long. */
+/** Only a failure waits so long, also on a busy machine. */
 const LONGEST_WAIT_MS = 60_000;
 
 const usual = { width: 1280, height: 860 };
 
-/** The tests of a file share a relay that has had a busy day, and a browser. What a test changes is its own. */
+/** The tests of a file share a browser and a relay with a busy day. A test changes only what it creates. */
 export const it = test
   .extend("scene", { scope: "file" }, async ({}, { onCleanup }) => {
     const scene = await Scene.start();
@@ -56,7 +56,7 @@ export const it = test
     const plain = await newContext(browser, { baseURL, javaScriptEnabled: false });
     return { still: await watchedPage(still), live: await watchedPage(live), plain: await watchedPage(plain) };
   })
-  /** Sits down at a page, on which nothing may go wrong up to the end of the test. */
+  /** Opens a page, on which nothing may fail until the end of the test. */
   .extend("enter", async ({ cookies, pages }, { onCleanup }) => {
     const entered: WatchedPage[] = [];
     onCleanup(() => expect(entered.flatMap(({ faults }) => faults)).toEqual([]));

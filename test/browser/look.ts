@@ -12,7 +12,7 @@ const screenshots = process.env["SCREENSHOTS"];
 export const phone = { width: 360, height: 740 };
 const wide = { width: 1280, height: 860 };
 
-/** Axe, which takes its time, sees each colour scheme and each width once. */
+/** Axe is slow: it checks each colour scheme and each width once. */
 const looks = [
   { look: "light-phone", colorScheme: "light", viewport: phone, isForAxe: true },
   { look: "light-wide", colorScheme: "light", viewport: wide, isForAxe: false },
@@ -23,19 +23,19 @@ const looks = [
 interface PageToLookAt {
   /** Of the screenshots. */
   readonly name: string;
-  /** Of the page; a function when it is known only once the day is over. */
+  /** The page's address; a function when it depends on the busy day. */
   readonly path: string | ((day: BusyDay) => string);
   /** Its first heading. */
   readonly heading: string;
   /** What it shows, with and without JavaScript. */
   readonly shows: readonly (string | RegExp)[];
-  /** Who looks; the admin unless told otherwise. */
+  /** Who looks; by default the admin. */
   readonly as?: Who;
 }
 
 /**
- * Looks at a page in light and dark, on a phone and on a wide screen: it is whole, breaks no rule of its own
- * Content-Security-Policy, gives axe nothing to find, fits into its width, and works without JavaScript.
+ * Checks a page in light and dark, on a phone and on a wide screen: it is complete, keeps its Content-Security-Policy, passes
+ * axe, fits into its width, and works without JavaScript.
  */
 export function describePage({ name, path: at, heading, shows, as = "admin" }: PageToLookAt): void {
   const addressOf = (day: BusyDay) => (typeof at === "string" ? at : at(day));
@@ -46,7 +46,7 @@ export function describePage({ name, path: at, heading, shows, as = "admin" }: P
   };
 
   describe(name, () => {
-    it("is whole, within its policy and good for axe, in light and dark, on a phone and wide", async ({
+    it("is complete, keeps its policy and passes axe, in light and dark, on a phone and wide", async ({
       day,
       enter,
     }) => {
@@ -79,7 +79,7 @@ export async function leaveScreenshot(page: Page, name: string): Promise<void> {
   if (screenshots !== undefined) await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
 }
 
-/** Clicks on what leads to a page, and waits until that page is whole: only then is what it shows there to be read. */
+/** Clicks on a link, and waits until the next page is complete. */
 export async function follow(lead: Locator): Promise<void> {
   await Promise.all([lead.page().waitForEvent("load"), lead.click()]);
 }
@@ -88,7 +88,7 @@ const axeResults = z.object({
   violations: z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) })),
 });
 
-/** What axe finds, with where: the rules of WCAG and of good practice. A page's policy does not bind who debugs it. */
+/** The findings of axe, with their places: the rules of WCAG and best practices. The debugger bypasses the page's policy. */
 export async function findings(page: Page): Promise<string[]> {
   if (await page.evaluate("typeof axe === 'undefined'")) await page.evaluate(axe.source);
   const { violations } = axeResults.parse(await page.evaluate("axe.run({ resultTypes: ['violations'] })"));

@@ -8,13 +8,13 @@ import { type ServedRelay, serveRelay, variables } from "../node/support/served-
 import { type Payload, businessRequest, makePayload, onboardingRequest } from "../support/qonto.ts";
 import { insertBeneath } from "./local-database.ts";
 
-/** More than enough also where the machine is busy: only a failure waits so long. */
+/** Only a failure waits so long, also on a busy machine. */
 const LONGEST_WAIT_MS = 60_000;
 
 const created = z.object({ id: z.string() });
 const event = z.object({ state: z.string() });
 
-/** A relay on this machine, and what happens around it. */
+/** A relay on this machine, with Qonto and destinations. */
 export class Scene {
   readonly relay: ServedRelay;
   readonly adminToken = variables.ADMIN_TOKEN;
@@ -26,7 +26,7 @@ export class Scene {
     this.client = new PlayedRelay(relay.url, this.adminToken);
   }
 
-  /** With nothing in it. */
+  /** Without data. */
   static async start(): Promise<Scene> {
     return new Scene(await serveRelay());
   }
@@ -36,14 +36,14 @@ export class Scene {
     await this.relay.stop();
   }
 
-  /** A destination's server, which the relay does not know of yet. */
+  /** A destination's server, without a destination in the relay. */
   async listen(answer?: (before: number) => number | Reply): Promise<DestinationServer> {
     const destination = await DestinationServer.start(answer);
     this.#destinations.push(destination);
     return destination;
   }
 
-  /** Answers the id of the new destination. */
+  /** Returns the id of the new destination. */
   async addDestination(description: string, answer?: (before: number) => number | Reply, settings: object = {}) {
     const { url } = await this.listen(answer);
     const { id } = await this.client.post("/api/destinations", { url, description, ...settings }, created);
@@ -63,20 +63,20 @@ export class Scene {
     }
   }
 
-  /** Until each of the events has come to its end. */
+  /** Waits until each of the events is settled. */
   async settled(...payloads: readonly Payload[]): Promise<void> {
     for (const payload of payloads) {
       await untilPassing(async () => expect(await this.#stateOf(payload)).not.toBe("pending"));
     }
   }
 
-  /** Qonto sends an event too late, which goes to quarantine. */
+  /** Qonto sends a stale event, which is quarantined. */
   async sendStale(): Promise<void> {
     const request = await businessRequest(makePayload("v1/cards"), this.#signing({ ageSeconds: 3_600 }));
     expect((await this.client.webhook(request)).httpStatus).toBe(401);
   }
 
-  /** Qonto sends what cannot be read; answers its id in quarantine. */
+  /** Qonto sends an unreadable body. Returns its id in quarantine. */
   async sendUnreadable(body: string | Uint8Array<ArrayBuffer>): Promise<string> {
     const { body: receipt } = await this.client.webhook(await businessRequest(body, this.#signing()));
     expect(receipt.status).toBe("quarantined");

@@ -6,15 +6,15 @@ export interface EventDetail {
 
 type DeliveryStatus = "pending" | "delivered" | "dead";
 
-/** A destination's side of the account. */
-export interface DestinationBook {
+/** What a destination wants and has received. */
+export interface DestinationRecord {
   readonly name: string;
   readonly destinationId: string;
   readonly wants: (type: string) => boolean;
-  /** It ceased to want anything at an unknown moment: then only the relay can tell what it is owed. */
-  readonly hasLeft: boolean;
-  /** How often it took each event, by event id. */
-  readonly taken: ReadonlyMap<string, number>;
+  /** It was disabled at an unknown moment. Then only the relay can tell which events it was to receive. */
+  readonly isDisabled: boolean;
+  /** How often it received each event, by event id. */
+  readonly received: ReadonlyMap<string, number>;
 }
 
 export interface SentEvent {
@@ -27,55 +27,55 @@ export interface SentEvent {
 export interface DestinationAccount {
   readonly destination: string;
   readonly wanted: number;
-  /** Taken by the destination, whatever the relay says. */
+  /** Received by the destination, whatever the relay says. */
   readonly delivered: number;
-  /** Times that an event was taken once more. */
+  /** Repeated deliveries. */
   readonly repeated: number;
   readonly dead: readonly string[];
   readonly pending: readonly string[];
-  /** Acknowledged and wanted, but neither taken nor on its way nor given up. */
+  /** Acknowledged and wanted, but neither delivered nor pending nor dead. */
   readonly lost: readonly string[];
-  /** Taken, but never sent or not wanted. */
-  readonly unasked: readonly string[];
+  /** Received, but never sent or not wanted. */
+  readonly unwanted: readonly string[];
 }
 
-/** Holds what was sent, what each destination took and what the relay says of it against each other. */
+/** Compares what was sent, what a destination received, and what the relay says of it. */
 export function accountFor(
-  book: DestinationBook,
+  record: DestinationRecord,
   sent: readonly SentEvent[],
   details: ReadonlyMap<string, EventDetail>,
 ): DestinationAccount {
-  const owed = sent.filter(
+  const expected = sent.filter(
     ({ id, type, isAcknowledged }) =>
-      isAcknowledged && book.wants(type) && (!book.hasLeft || statusOf(book, details.get(id)) !== "lost"),
+      isAcknowledged && record.wants(type) && (!record.isDisabled || statusOf(record, details.get(id)) !== "lost"),
   );
   const ends = Object.groupBy(
-    owed.map(({ id }) => ({ id, end: book.taken.has(id) ? "delivered" : statusOf(book, details.get(id)) })),
+    expected.map(({ id }) => ({ id, end: record.received.has(id) ? "delivered" : statusOf(record, details.get(id)) })),
     ({ end }) => end,
   );
   const idsOf = (end: keyof typeof ends) => (ends[end] ?? []).map(({ id }) => id);
-  const wantedIds = new Set(sent.filter(({ type }) => book.wants(type)).map(({ id }) => id));
+  const wantedIds = new Set(sent.filter(({ type }) => record.wants(type)).map(({ id }) => id));
   return {
-    destination: book.name,
-    wanted: owed.length,
+    destination: record.name,
+    wanted: expected.length,
     delivered: idsOf("delivered").length,
-    repeated: book.taken.values().reduce((sum, times) => sum + times - 1, 0),
+    repeated: record.received.values().reduce((sum, times) => sum + times - 1, 0),
     dead: idsOf("dead"),
     pending: idsOf("pending"),
     lost: idsOf("lost"),
-    unasked: [...book.taken.keys()].filter((id) => !wantedIds.has(id)),
+    unwanted: [...record.received.keys()].filter((id) => !wantedIds.has(id)),
   };
 }
 
-/** Where a delivery that the destination has not taken stands. Called delivered all the same, it is lost. */
-function statusOf({ destinationId }: DestinationBook, detail: EventDetail | undefined): "pending" | "dead" | "lost" {
+/** The state of a delivery that the destination has not received. If the relay calls it delivered, it is lost. */
+function statusOf({ destinationId }: DestinationRecord, detail: EventDetail | undefined): "pending" | "dead" | "lost" {
   if (detail === undefined) return "lost";
   if (isBeforeFanOut(detail)) return "pending";
   const status = detail.deliveries.find(({ destination_id }) => destination_id === destinationId)?.status;
   return status === undefined || status === "delivered" ? "lost" : status;
 }
 
-/** Recorded, and nobody has looked yet who wants it. */
+/** Recorded, and not dispatched yet. */
 export function isBeforeFanOut({ state, deliveries }: EventDetail): boolean {
   return state === "pending" && deliveries.length === 0;
 }

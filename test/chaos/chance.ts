@@ -1,4 +1,4 @@
-/** Chance that can be had again: the same numbers in [0, 1) for the same seed (mulberry32). */
+/** Random numbers in [0, 1), the same for the same seed (mulberry32). */
 export type Chance = () => number;
 
 export function chanceOf(seed: number): Chance {

@@ -6,30 +6,37 @@ import { freePort } from "../demo/free-port.ts";
 import { LocalRelay } from "../node/end-to-end/local-relay.ts";
 import { accountFor } from "./accounting.ts";
 import { chanceOf } from "./chance.ts";
-import { type Fault, accountFaults, bodyFaults, destinationFaults, ledgerFaults, stateFaults } from "./faults.ts";
+import {
+  type Fault,
+  accountFaults,
+  bodyFaults,
+  destinationFaults,
+  ledgerFaults,
+  replayFaults,
+  stateFaults,
+} from "./faults.ts";
 import { planLoad } from "./load.ts";
 import { OptionError, type Options, readOptions, usage } from "./options.ts";
-import { MortalRelay } from "./outages.ts";
-import { replayFaults } from "./replay.ts";
+import { KilledRelay } from "./outages.ts";
 import { showAccounts, showPassages, showSender } from "./report.ts";
 import { Sender } from "./sender.ts";
 import { settle } from "./settle.ts";
-import { type Destination, enlistDestinations } from "./destinations.ts";
+import { type Destination, createDestinations } from "./destinations.ts";
 
 /**
- * `npm run chaos`: the relay under load from Qonto, between destinations of which most are ill, while it is killed again and
- * again. Nothing that was acknowledged may be lost. `npm run chaos -- --help` names the options.
+ * `npm run chaos`: the relay under load, with destinations of which most fail, while it is killed repeatedly. Nothing that was
+ * acknowledged may be lost. `npm run chaos -- --help` names the options.
  */
 
 const secrets = { business: "chaos-business-secret", onboarding: "chaos-onboarding-secret" };
 const ADMIN_TOKEN = "chaos-admin-token";
 
-/** For what was not acknowledged when the load ends. */
+/** Qonto goes on this long behind the load with what is not acknowledged. */
 const GRACE_MS = 20_000;
 
 const FAULTY_EVENTS_SHOWN = 5;
 
-async function run(options: Options, copy: LocalRelay, relay: MortalRelay): Promise<boolean> {
+async function run(options: Options, copy: LocalRelay, relay: KilledRelay): Promise<boolean> {
   writeFileSync(
     copy.path(".dev.vars"),
     [
@@ -41,7 +48,7 @@ async function run(options: Options, copy: LocalRelay, relay: MortalRelay): Prom
   );
   await relay.start();
   const client = new PlayedRelay(copy.url, ADMIN_TOKEN);
-  const destinations = await enlistDestinations(client);
+  const destinations = await createDestinations(client);
   try {
     const sender = await play(options, destinations, { url: copy.url, relay });
     return await judge(client, destinations, sender, relay);
@@ -54,41 +61,41 @@ async function run(options: Options, copy: LocalRelay, relay: MortalRelay): Prom
 async function play(
   { seconds, rate, kills, seed }: Options,
   destinations: readonly Destination[],
-  { url, relay }: { url: string; relay: MortalRelay },
+  { url, relay }: { url: string; relay: KilledRelay },
 ): Promise<Sender> {
   const sender = new Sender(url, secrets, chanceOf(seed + 1));
   const loadMs = seconds * 1000;
   await Promise.all([
     sender.send(planLoad(seconds * rate, Date.now(), chanceOf(seed)), rate, GRACE_MS),
-    relay.killAgainAndAgain(kills, loadMs, chanceOf(seed + 2)),
+    relay.killRepeatedly(kills, loadMs, chanceOf(seed + 2)),
     ...destinations
-      .filter(({ illUntil }) => illUntil <= 1)
-      .map(({ illUntil, heal }) => wait(illUntil * loadMs).then(heal)),
+      .filter(({ failsUntil }) => failsUntil <= 1)
+      .map(({ failsUntil, recover }) => wait(failsUntil * loadMs).then(recover)),
   ]);
   return sender;
 }
 
-/** Waits for what is still on its way, holds all sides against each other and says what is wrong. */
+/** Waits until nothing is pending, compares what was sent and received, and prints what is wrong. */
 async function judge(
   client: PlayedRelay,
   destinations: readonly Destination[],
   sender: Sender,
-  { outages }: MortalRelay,
+  { outages }: KilledRelay,
 ): Promise<boolean> {
   const startedAt = Date.now();
-  const letters = [...sender.letters.values()];
-  const sent = letters.map(({ event, acknowledgedAt }) => ({ ...event, isAcknowledged: acknowledgedAt !== null }));
+  const webhooks = [...sender.webhooks.values()];
+  const sent = webhooks.map(({ event, acknowledgedAt }) => ({ ...event, isAcknowledged: acknowledgedAt !== null }));
   const coming = destinations.filter(({ ending }) => ending === "delivered");
   const details = await settle(
     client,
     sent.filter(({ isAcknowledged }) => isAcknowledged).map(({ id }) => id),
     new Set(coming.map(({ destinationId }) => destinationId)),
   );
-  console.log(`  all is quiet ${Math.round((Date.now() - startedAt) / 1000)} s after the load`);
+  console.log(`  nothing is pending ${Math.round((Date.now() - startedAt) / 1000)} s after the load`);
 
   const accounts = destinations.map((destination) => ({
     destination,
-    account: accountFor(bookOf(destination), sent, details),
+    account: accountFor(recordOf(destination), sent, details),
   }));
   showSender(sender, outages);
   showAccounts(
@@ -99,29 +106,29 @@ async function judge(
 
   const faults: Fault[] = [];
   for (const { destination, account } of accounts) {
-    faults.push(...accountFaults(destination, account), ...bodyFaults(destination, sender.letters));
+    faults.push(...accountFaults(destination, account), ...bodyFaults(destination, sender.webhooks));
     faults.push(...(await destinationFaults(client, destination, account)));
     if (destination.ending === "dead") faults.push(...(await replayFaults(client, destination, account)));
   }
-  faults.push(...(await stateFaults(client, sender.letters)), ...(await ledgerFaults(client, sender.letters)));
-  console.log("health", await client.health());
+  faults.push(...(await stateFaults(client, sender.webhooks)), ...(await ledgerFaults(client, sender.webhooks)));
+  console.log("recoverth", await client.health());
   await showFaults(client, faults);
   return faults.length === 0;
 }
 
-function bookOf({ name, destinationId, wants, ending, server }: Destination) {
-  const taken = new Map(Array.from(server.accepted(), ([id, requests]) => [id, requests.length]));
-  return { name, destinationId, wants, hasLeft: ending === "disabled", taken };
+function recordOf({ name, destinationId, wants, ending, server }: Destination) {
+  const received = new Map(Array.from(server.accepted(), ([id, requests]) => [id, requests.length]));
+  return { name, destinationId, wants, isDisabled: ending === "disabled", received };
 }
 
-function passagesOf({ server }: Destination, { letters }: Sender) {
+function passagesOf({ server }: Destination, { webhooks }: Sender) {
   return [...server.accepted()].flatMap(([id, [first]]) => {
-    const acknowledgedAt = letters.get(id)?.acknowledgedAt ?? null;
+    const acknowledgedAt = webhooks.get(id)?.acknowledgedAt ?? null;
     return acknowledgedAt === null || first === undefined ? [] : { acknowledgedAt, arrivedAt: first.at };
   });
 }
 
-/** When the destination took the last event that it had not taken before, Unix milliseconds. */
+/** When the destination received its last new event, Unix milliseconds. */
 function completeAt({ server }: Destination): number {
   return Math.max(
     0,
@@ -147,8 +154,8 @@ async function chaos(options: Options): Promise<void> {
   const { seconds, rate, kills, seed } = options;
   console.log(`${rate} events a second for ${seconds} s, ${kills} × kill -9, --seed ${seed}\n`);
   const copy = new LocalRelay(await freePort());
-  const relay = new MortalRelay(copy);
-  // Not once: on Ctrl-C the terminal signals, and so does whatever started this.
+  const relay = new KilledRelay(copy);
+  // Ctrl-C can signal twice: from the terminal, and from the parent process.
   let isInterrupted = false;
   const interrupt = () => {
     isInterrupted = true;
@@ -156,11 +163,11 @@ async function chaos(options: Options): Promise<void> {
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   try {
-    const isWell = await run(options, copy, relay);
-    console.log(isWell ? "\nNothing was lost." : "\nNot as promised: see above.");
-    process.exitCode = isWell ? 0 : 1;
+    const isPassed = await run(options, copy, relay);
+    console.log(isPassed ? "\nNothing was lost." : "\nSomething was lost or wrong: see above.");
+    process.exitCode = isPassed ? 0 : 1;
   } catch (error) {
-    // What fails because its relay was taken away needs no telling.
+    // After an interrupt the relay is gone: failures are expected.
     if (!isInterrupted) throw error;
   } finally {
     await relay.end();

@@ -6,10 +6,10 @@ export interface Passage {
   readonly arrivedAt: number;
 }
 
-/** What was acknowledged this long before a kill may have been in memory still: its delay is the kill's. */
+/** An event that was acknowledged this long before a kill may have been lost from memory, and so be late. */
 const BEFORE_A_KILL_MS = 5_000;
 
-/** Passages that no outage had a part in. */
+/** Passages without an outage. */
 export function undisturbed(passages: readonly Passage[], outages: readonly Outage[]): Passage[] {
   return passages.filter(
     ({ acknowledgedAt }) =>

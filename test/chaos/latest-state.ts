@@ -5,7 +5,7 @@ export interface SentVersion {
   readonly isAcknowledged: boolean;
 }
 
-/** A resource that the relay does not show as its newest event does. */
+/** A resource whose latest state is not that of its newest event. */
 export interface StaleResource {
   readonly resource: string;
   readonly shownId: string | null;
@@ -14,7 +14,7 @@ export interface StaleResource {
 
 /**
  * Finds where the relay's latest state is not that of the newest acknowledged event. A newer one that was sent but never
- * acknowledged may have been recorded: that is as well.
+ * acknowledged may have been recorded: it is accepted too.
  */
 export function staleResources(
   sent: readonly SentVersion[],

@@ -2,18 +2,18 @@ import { type SampleType } from "../../src/qonto/sample-event.ts";
 import { type Payload, makePayload } from "../support/qonto.ts";
 import type { Chance } from "./chance.ts";
 
-/** An event that Qonto is going to send. */
+/** An event that Qonto will send. */
 export interface PlannedEvent {
   readonly id: string;
   readonly type: SampleType;
   readonly payload: Payload;
-  /** What the event shows the state of; null where the relay keeps none. */
+  /** Whose state the event has; null where the relay keeps no state. */
   readonly resource: string | null;
   /** Rises with each event of a resource. */
   readonly version: number;
 }
 
-/** How often each type comes, in parts of 20. */
+/** Share of each type, in parts of 20. */
 const mix: readonly (readonly [SampleType, number])[] = [
   ["v1/transactions", 10],
   ["v1/cards", 4],
@@ -27,12 +27,12 @@ const RESOURCES_OF_EACH_TYPE = 6;
 
 export const organizations = ["chaos-organization-0", "chaos-organization-1"];
 
-/** An event comes up to this many places early or late. */
+/** An event is sent up to this many places early or late. */
 const SHUFFLE = 10;
 
 /**
- * Events of a few resources with rising versions, in nearly the order in which they came about; last of all, when the
- * newest of each resource are known, come the ones before these.
+ * Events of a few resources with rising versions, nearly in order. The last but one of each resource is sent at the very
+ * end, after the newest.
  */
 export function planLoad(count: number, startMs: number, chance: Chance): PlannedEvent[] {
   const planned = Array.from({ length: count }, (_, version) => {

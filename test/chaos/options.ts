@@ -2,8 +2,8 @@ import { parseArgs } from "node:util";
 
 export const usage = `npm run chaos -- [options]
 
-Serves the relay from a fresh copy, sends it events as Qonto does to ten destinations of which most are ill, kills it again and
-again with kill -9 meanwhile, and then counts. Exits 0 only if nothing that was acknowledged is lost.
+Serves the relay from a fresh copy, sends it events as Qonto does to ten destinations of which most fail, kills it repeatedly with
+kill -9 meanwhile, and then counts. Exits 0 only if nothing that was acknowledged is lost.
 
   --short        20 seconds and one kill
   --seconds <n>  how long events are sent (60)

@@ -10,11 +10,11 @@ export interface Outage {
 
 const GONE_WITHIN_MS = 10_000;
 
-/** Serves, and keeps what every life of the relay has logged. */
-export class MortalRelay {
+/** A relay that is killed and started again. */
+export class KilledRelay {
   readonly outages: Outage[] = [];
   readonly #relay: LocalRelay;
-  #earlierLives = "";
+  #earlierOutput = "";
   #isEnding = false;
 
   constructor(relay: LocalRelay) {
@@ -22,17 +22,17 @@ export class MortalRelay {
   }
 
   get output(): string {
-    return this.#earlierLives + this.#relay.output;
+    return this.#earlierOutput + this.#relay.output;
   }
 
   async start(): Promise<void> {
-    this.#earlierLives += this.#relay.output;
+    this.#earlierOutput += this.#relay.output;
     await this.#relay.start();
     if (!this.#relay.output.includes("is ready on")) throw new Error(`The relay did not start:\n${this.#relay.output}`);
   }
 
-  /** Kills everything some times, spread over the time given, and starts it again at once. */
-  async killAgainAndAgain(times: number, withinMs: number, chance: Chance): Promise<void> {
+  /** Kills every process, `times` times within the time given, and starts the relay again at once. */
+  async killRepeatedly(times: number, withinMs: number, chance: Chance): Promise<void> {
     const startedAt = Date.now();
     for (let kill = 0; kill < times; kill += 1) {
       const dueMs = ((kill + 0.35 + 0.3 * chance()) / times) * withinMs;
@@ -40,7 +40,7 @@ export class MortalRelay {
       if (this.#isEnding) return;
       const from = Date.now();
       this.#relay.killAll();
-      if (!(await this.#relay.gone(GONE_WITHIN_MS))) throw new Error("The relay has survived kill -9.");
+      if (!(await this.#relay.gone(GONE_WITHIN_MS))) throw new Error("A process of the relay survived kill -9.");
       if (this.#isEnding) return;
       await this.start();
       this.outages.push({ from, until: Date.now() });
@@ -50,7 +50,7 @@ export class MortalRelay {
     }
   }
 
-  /** Ends every process and removes the copy, whatever is being done. */
+  /** Ends every process and removes the copy. */
   async end(): Promise<void> {
     this.#isEnding = true;
     await this.#relay.end();

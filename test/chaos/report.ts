@@ -3,14 +3,14 @@ import { type Passage, describeTimes, undisturbed } from "./latency.ts";
 import type { Outage } from "./outages.ts";
 import type { Sender, SentRequest } from "./sender.ts";
 
-/** What a run has to say for itself, on the terminal. */
+/** What a run prints. */
 
-export function showSender({ letters, requests }: Sender, outages: readonly Outage[]): void {
-  const acknowledged = letters.values().filter(({ acknowledgedAt }) => acknowledgedAt !== null);
+export function showSender({ webhooks, requests }: Sender, outages: readonly Outage[]): void {
+  const acknowledged = webhooks.values().filter(({ acknowledgedAt }) => acknowledgedAt !== null);
   const whileUp = requests.filter(
     ({ at, durationMs }) => !outages.some(({ from, until }) => at + durationMs >= from && at <= until),
   );
-  console.log(`\nsent ${letters.size} events, acknowledged ${[...acknowledged].length}`);
+  console.log(`\nsent ${webhooks.size} events, acknowledged ${[...acknowledged].length}`);
   console.log(`answers: ${countAnswers(requests)}`);
   console.log(`  while the relay was up: ${countAnswers(whileUp)}`);
   const timesMs = whileUp.filter(({ isAcknowledged }) => isAcknowledged).map(({ durationMs }) => durationMs);
@@ -24,7 +24,7 @@ function countAnswers(requests: readonly SentRequest[]): string {
 
 const columns = ["destination", "wanted", "delivered", "repeated", "dead", "pending", "lost", "complete"];
 
-/** `complete`: when each destination took the last of its events, counted from the end of the load. */
+/** `complete`: when a destination received its last new event, after the end of the load. */
 export function showAccounts(accounts: readonly { account: DestinationAccount; completeAfterMs: number }[]): void {
   const rows = accounts.map(({ account, completeAfterMs }) => {
     const { destination, wanted, delivered, repeated, dead, pending, lost } = account;

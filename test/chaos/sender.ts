@@ -10,12 +10,12 @@ const ANSWER_WITHIN_MS = 1_000;
 /** Waits after the first, second, … request that was not acknowledged; the last one goes on. Qonto's own are far longer. */
 const backOffMs = [500, 1_000, 2_000, 4_000];
 
-/** Part of the acknowledged events that Qonto sends again all the same, and how much later. */
+/** Part of the acknowledged events that Qonto sends again, and how much later. */
 const DUPLICATES = 0.05;
 const DUPLICATE_WITHIN_MS = 5_000;
 
-/** An event that was sent, and what Qonto knows of it. */
-export interface Letter {
+/** An event that was sent. */
+export interface SentWebhook {
   readonly event: PlannedEvent;
   readonly body: Uint8Array;
   /** Unix milliseconds of the first 200; null before. */
@@ -38,7 +38,7 @@ export interface Secrets {
 
 /** Qonto: signs, sends at a steady rate, waits a second for the 200, and sends again until it gets one. */
 export class Sender {
-  readonly letters = new Map<string, Letter>();
+  readonly webhooks = new Map<string, SentWebhook>();
   readonly requests: SentRequest[] = [];
   readonly #url: string;
   readonly #secrets: Secrets;
@@ -64,13 +64,13 @@ export class Sender {
 
   async #sendUntilAcknowledged(event: PlannedEvent, endAt: number): Promise<void> {
     for (let failures = 0; Date.now() < endAt; failures += 1) {
-      if (await this.#request(event)) return this.#perhapsSendAgain(event);
+      if (await this.#request(event)) return this.#sometimesRepeat(event);
       const backOff = backOffMs[Math.min(failures, backOffMs.length - 1)] ?? 0;
       await wait(backOff * (0.8 + 0.4 * this.#chance()));
     }
   }
 
-  async #perhapsSendAgain(event: PlannedEvent): Promise<void> {
+  async #sometimesRepeat(event: PlannedEvent): Promise<void> {
     if (this.#chance() >= DUPLICATES) return;
     await wait(this.#chance() * DUPLICATE_WITHIN_MS);
     await this.#request(event);
@@ -85,14 +85,14 @@ export class Sender {
             timestamp: Math.floor(Date.now() / 1000),
           })
         : await onboardingRequest(event.payload, { secret: this.#secrets.onboarding });
-    const letter = this.letters.get(event.id) ?? { event, body: signed.body, acknowledgedAt: null };
-    this.letters.set(event.id, letter);
+    const webhook = this.webhooks.get(event.id) ?? { event, body: signed.body, acknowledgedAt: null };
+    this.webhooks.set(event.id, webhook);
     const at = Date.now();
     const { answer, isAcknowledged } = await this.#exchange(signed);
     const now = Date.now();
     this.requests.push({ at, durationMs: now - at, answer, isAcknowledged });
-    const acknowledgedAt = this.letters.get(event.id)?.acknowledgedAt ?? now;
-    if (isAcknowledged) this.letters.set(event.id, { ...letter, acknowledgedAt });
+    const acknowledgedAt = this.webhooks.get(event.id)?.acknowledgedAt ?? now;
+    if (isAcknowledged) this.webhooks.set(event.id, { ...webhook, acknowledgedAt });
     return isAcknowledged;
   }
 

@@ -3,18 +3,18 @@ import { z } from "zod";
 import { type RelayClient, RelayRefusal } from "../../src/cli/relay-client.ts";
 import { type EventDetail, isBeforeFanOut } from "./accounting.ts";
 
-/** Looks at this many unfinished events, then waits: asking must not become a load of its own. */
+/** Unfinished events in one round: the questions must not become a load of their own. */
 const OPEN_PER_ROUND = 40;
 const SIDE_BY_SIDE = 4;
 const ROUND_MS = 2_000;
 
-/** A message that a kill took comes again with the cron: a lease of a minute, and a minute to the next run. */
-const PATIENCE_MS = 150_000;
+/** The cron replaces a message that a kill lost: after a lease of a minute, and up to a minute to its next run. */
+const NO_PROGRESS_MS = 150_000;
 const LIMIT_MS = 600_000;
 
 /**
- * Waits until nothing is pending to the destinations named, as long as it goes on getting less. Returns what the relay
- * says of each event; an event that it does not know is missing.
+ * Waits until nothing is pending for these destinations, or until the number of pending events no longer falls. Returns
+ * what the relay says of each event; an event that it does not know is missing.
  */
 export async function settle(
   client: RelayClient,
@@ -43,7 +43,7 @@ export async function settle(
     if (open.size === 0) return details;
     const now = Date.now();
     if (open.size < least) [least, progressAt] = [open.size, now];
-    if (now - progressAt > PATIENCE_MS || now - startedAt > LIMIT_MS) return details;
+    if (now - progressAt > NO_PROGRESS_MS || now - startedAt > LIMIT_MS) return details;
     await wait(ROUND_MS);
   }
 }

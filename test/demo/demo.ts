@@ -10,8 +10,8 @@ import { freePort } from "./free-port.ts";
 import { DestinationServer } from "./destination-server.ts";
 
 /**
- * `npm run demo`: the relay between a Qonto that misbehaves as the real one does and three destinations. Shows what went where;
- * exits 0 only if everything arrived as promised.
+ * `npm run demo`: the relay between Qonto, with its duplicates, late and forged events, and three destinations. Shows what went where; exits
+ * 0 only if everything arrived as promised.
  */
 
 const BUSINESS_SECRET = "demo-business-secret";
@@ -103,7 +103,7 @@ async function sendCatalogue(client: PlayedRelay): Promise<Sent[]> {
   return sent;
 }
 
-/** The same transaction as it was an hour before: it arrives after the newer event. */
+/** The same transaction an hour earlier: its event arrives after the newer one. */
 async function sendLateOlderEvent(client: PlayedRelay, sent: readonly Sent[]): Promise<Sent> {
   const newer = JSON.parse(Buffer.from(sent.find(({ type }) => type === "v1/transactions")?.body ?? []).toString());
   const older = makePayload("v1/transactions", {

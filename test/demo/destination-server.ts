@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** An answer that is more than a status. */
+/** An answer with headers, a body or a delay. */
 export interface Reply {
   /** 0 leaves the caller waiting. */
   readonly status: number;
@@ -16,11 +16,11 @@ export interface DestinationRequest {
   readonly at: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: Buffer;
-  /** What the destination answered; 0 when it did not. */
+  /** The answer's status; 0 without an answer. */
   readonly status: number;
 }
 
-/** A downstream destination: an HTTP server on this machine that answers as it is told and remembers what it got. */
+/** An HTTP server on this machine that stands behind a destination, and keeps the requests that it received. */
 export class DestinationServer {
   readonly requests: DestinationRequest[] = [];
   readonly #server: http.Server;

@@ -6,7 +6,7 @@ import type { SimulatedQueue } from "./queue.ts";
 import type { SqlStatement } from "./d1-binding.ts";
 import type { Row, SqliteDatabase } from "./sqlite-database.ts";
 
-/** What must be true at every moment. Looks from outside: at D1, at the queues, at what destinations answered. */
+/** What must be true at every moment, seen from outside: in D1, in the queues, in the answers of destinations. */
 export interface Watched {
   readonly db: SqliteDatabase;
   readonly queues: Readonly<Record<"events" | "retries" | "dead_letters", SimulatedQueue>>;
@@ -15,22 +15,22 @@ export interface Watched {
   readonly events: ReadonlyMap<string, PlannedEvent>;
   /** What has gone wrong so far. */
   readonly disturbances: () => number;
-  /** How often an operator has had something sent again. */
+  /** How often an operator has replayed something. */
   readonly replays: () => number;
-  /** Ids of the events that Qonto was told are kept. */
+  /** Ids of the acknowledged events. */
   readonly acknowledged: { has(id: string): boolean; keys(): Iterable<string>; readonly size: number };
   /** Requests with each event, by id. */
   readonly sendings: ReadonlyMap<string, number>;
   readonly now: () => number;
 }
 
-/** Nothing is claimed for longer: first attempts, an attempt, a destination's turn. */
+/** No claim is longer: of first attempts, an attempt, an exclusive drain. */
 const LONGEST_LEASE_MS = 60_000;
 
-/** Waits have a tenth of jitter. */
+/** Retries have a tenth of jitter. */
 const JITTER = 1.1;
 
-/** The simulated destinations ask for no longer one, and no breaker's rest is longer. */
+/** Simulated destinations ask for no longer wait, and no circuit stays open longer before a probe. */
 const LONGEST_REST_MS = 60_000 * JITTER;
 
 const LONGEST_USUAL_WAIT_MS = 86_400_000;
@@ -39,7 +39,7 @@ const tables = ["events", "deliveries", "destinations", "resources", "quarantine
 
 type Table = (typeof tables)[number];
 
-/** Checks what must be true after every step. Throws an error that says what is not. */
+/** Checks what must be true after every step. Throws an error that names what is not. */
 export class Checks {
   readonly #watched: Watched;
   #seenChanges = -1;
@@ -48,7 +48,7 @@ export class Checks {
   readonly #written = new Set<Table>(tables);
   #events = new Map<string, Row>();
   #newest = { seq: 0, receivedAt: 0 };
-  /** How each delivery stood, by destination and event. */
+  /** The earlier status of each delivery, by destination and event. */
   #statuses = new Map<string, string>();
   readonly #versions = new Map<string, string>();
 
@@ -56,12 +56,12 @@ export class Checks {
     this.#watched = watched;
   }
 
-  /** Takes note of what may have written. */
+  /** Notes the tables that a statement may have changed. */
   afterCall(statements: readonly SqlStatement[]): void {
     for (const { sql } of statements) for (const table of writtenBy(sql)) this.#written.add(table);
   }
 
-  /** Cheap where nothing has changed since the last time. */
+  /** Checks only the tables that have changed. */
   afterStep(): void {
     const { db, acknowledged, queues, destinations } = this.#watched;
     if (db.totalChanges === this.#seenChanges) this.#written.clear();
@@ -82,7 +82,7 @@ export class Checks {
     this.#seenMessages = messages;
     if (written.has("events") || written.has("deliveries")) this.#deliveriesAreRight();
     if (written.has("resources")) this.#versionsGrow();
-    if (written.has("destinations")) this.#turnsEnd();
+    if (written.has("destinations")) this.#drainsEnd();
     for (const destination of destinations) this.#oneMessageForEachFailedDelivery(destination);
   }
 
@@ -98,7 +98,7 @@ export class Checks {
       if (!events.has(id)) throw new Error(`${id} is recorded, which Qonto has not sent`);
       if (Number(row["claimed_until"] ?? 0) > now() + LONGEST_LEASE_MS)
         throw new Error(`${id} is claimed for too long`);
-      // A consumer that records it may be overtaken by the request that D1 was late for.
+      // The request that D1 was late for may record the event before the consumer does.
       const sent = (sendings.get(id) ?? 1) + (Number(row["claims"]) > 0 ? 1 : 0);
       if (Number(row["duplicates"]) >= sent + disturbances()) {
         throw new Error(`${id} was sent ${sendings.get(id)} times, and counted ${Number(row["duplicates"]) + 1} times`);
@@ -136,7 +136,7 @@ export class Checks {
     );
   }
 
-  /** Nobody but an event's recipients has a delivery of it; and each delivery stands as it may. */
+  /** Only an event's recipients have a delivery of it, and each status follows from the one before. */
   #deliveriesAreRight(): void {
     const { db, destinations } = this.#watched;
     for (const row of db.query("SELECT destination_id, event_id, received_at FROM deliveries")) {
@@ -195,43 +195,42 @@ export class Checks {
     }
   }
 
-  #turnsEnd(): void {
+  #drainsEnd(): void {
     const { db, now, destinations } = this.#watched;
     for (const row of db.query("SELECT id, url, next_drain_at, circuit_opened_at, held_until FROM destinations")) {
       const { id, url, next_drain_at, circuit_opened_at, held_until } = row;
       const destination = destinations.find(({ planned }) => planned.url === url);
       if (destination !== undefined) {
         destination.id = String(id);
-        destination.hasRested ||= circuit_opened_at !== null;
+        destination.circuitHasOpened ||= circuit_opened_at !== null;
         destination.hasBeenHeld ||= held_until !== null;
       }
       if (Number(next_drain_at ?? 0) > now() + LONGEST_REST_MS)
-        throw new Error(`A turn at ${String(url)} lasts too long`);
+        throw new Error(`An exclusive drain of ${String(url)} lasts too long`);
     }
   }
 
   /**
-   * A failed delivery calls for one message, and so does the end of a turn, a drain that leaves some behind (five are taken
-   * at once) and an attempt that came late, which puts off others. Whatever sends more would go on sending: messages would
-   * multiply.
+   * One message follows a failed delivery, the end of an exclusive drain, a drain that leaves due deliveries (it takes five
+   * at once), and a late attempt, which puts off others. With more, messages would multiply.
    */
   #oneMessageForEachFailedDelivery(destination: SimulatedDestination): void {
-    const { id, planned, attempts, failed, late, hasRested, hasBeenHeld } = destination;
+    const { id, planned, attempts, failed, late, circuitHasOpened, hasBeenHeld } = destination;
     const { queues, events, disturbances } = this.#watched;
     const sent = queues.retries.sentByBatches.get(id) ?? 0;
-    const turns = planned.maxPerSecond === null && !hasRested && !hasBeenHeld ? 0 : attempts.length;
-    const called = failed + events.size + attempts.length / 5 + turns + 5 * (late + disturbances()) + TO_SPARE;
-    if (sent > called)
+    const turns = planned.maxPerSecond === null && !circuitHasOpened && !hasBeenHeld ? 0 : attempts.length;
+    const expected = failed + events.size + attempts.length / 5 + turns + 5 * (late + disturbances()) + TO_SPARE;
+    if (sent > expected)
       throw new Error(`${sent} messages for ${failed} failed of ${attempts.length} attempts at ${planned.url}`);
   }
 }
 
-/** A breaker that has turned. */
+/** Messages that follow the change of a circuit. */
 const TO_SPARE = 3;
 
 const written = new Map<string, readonly Table[]>();
 
-/** The tables that a statement writes, of those that are looked at. */
+/** The checked tables that a statement writes. */
 function writtenBy(sql: string): readonly Table[] {
   let found = written.get(sql);
   if (found === undefined) {

@@ -6,15 +6,15 @@ import type { Agenda } from "./agenda.ts";
 import type { Chance } from "./chance.ts";
 import type { Caller, Door, Faults } from "./faults.ts";
 
-/** What goes on behind an answer, or behind a batch, is ended by the platform then. */
+/** The platform ends work behind an answer or a batch after this. */
 const BEHIND_MS = 30_000;
 
 const LATEST_MS = 60_000;
 
-/** A Worker in memory: when it is lost, so is all that it was doing. */
+/** A Worker in memory. All its work is lost with it. */
 export interface Isolate {
   readonly number: number;
-  /** Another version has been deployed since: only what is in progress goes on in it. */
+  /** A newer version is deployed: only invocations in progress go on in this one. */
   isOutdated: boolean;
   readonly relay: ReturnType<typeof createRelay>;
   readonly bindings: Bindings;
@@ -27,7 +27,7 @@ export type InvocationKind = Exclude<Caller, "nobody">;
 export class Invocation {
   readonly kind: InvocationKind;
   readonly isolate: Isolate;
-  /** From then on nothing that it does has an effect, and nothing is answered to it. */
+  /** From then on its calls have no effect and get no answer. */
   isOver = false;
   onEnd: () => void = () => undefined;
   /** Of queues and destinations. */
@@ -58,28 +58,28 @@ export type Ended<Value> =
 
 const running = new AsyncLocalStorage<Invocation>();
 
-/** Builds a Worker for an isolate, out of the world and the bindings that this isolate has. */
+/** Builds a Worker with an isolate's world and bindings. */
 export type MakeIsolate = (number: number) => Pick<Isolate, "relay" | "bindings">;
 
-/** The platform: isolates that come and go, several invocations in each, and calls that can go wrong. */
+/** The platform: isolates that start and end, several invocations in each, and calls that can fail. */
 export class Cloud {
   readonly agenda: Agenda;
   readonly chance: Chance;
   faults: Faults;
-  /** What has gone wrong so far: calls that met a fault, isolates that were lost, invocations that were cut off. */
+  /** Disturbances so far: calls that met a fault, lost isolates, invocations that were ended. */
   disturbances = 0;
-  /** Of these, the ones for which a destination may get an event again that it has. */
+  /** Of these, the ones that may repeat a delivery. */
   reasonsToRepeat = 0;
-  /** The first thing that was seen to be wrong. */
+  /** The first error that was found. */
   violation: Error | null = null;
   readonly #trace: ((line: string) => void) | null;
-  /** That take requests, batches and runs. */
+  /** The ones that accept requests, batches and cron runs. */
   #isolates: Isolate[] = [];
   readonly #inProgress = new Set<Invocation>();
   #made = 0;
   readonly #makeIsolate: MakeIsolate;
 
-  /** `trace` gets a line for each thing that happens. */
+  /** `trace` gets a line for each step. */
   constructor(
     agenda: Agenda,
     chance: Chance,
@@ -98,7 +98,7 @@ export class Cloud {
     this.#trace?.(`${String(this.agenda.now % 86_400_000).padStart(8)} ${line()}`);
   }
 
-  /** The invocation that is making a call; null outside of all. */
+  /** The invocation that is making a call; null outside of any. */
   get caller(): Invocation | null {
     return running.getStore() ?? null;
   }
@@ -108,7 +108,7 @@ export class Cloud {
     return this.#inProgress.size;
   }
 
-  /** Timers of the Worker end with the invocation that has set them. */
+  /** A timer ends with the invocation that has set it. */
   readonly setTimer: World["setTimer"] = (ms, callback) => {
     const invocation = this.caller;
     return this.agenda.add(ms, () => {
@@ -116,12 +116,12 @@ export class Cloud {
     });
   };
 
-  /** Notes that something is wrong: the history ends with this step. */
+  /** Notes an error. The history ends with this step. */
   accuse(error: unknown): void {
     this.violation ??= error instanceof Error ? error : new Error(String(error));
   }
 
-  /** Begins an invocation in some isolate; `whenEnded` is called once, with what came of it. */
+  /** Begins an invocation in some isolate; `whenEnded` is called once, with the outcome. */
   start<Value>(
     kind: InvocationKind,
     work: (isolate: Isolate, context: ExecutionContext) => Promise<Value>,
@@ -168,8 +168,8 @@ export class Cloud {
   }
 
   /**
-   * Makes a call of the Worker to something outside: some moments later `take` has its effect and says what is answered and
-   * how much later, unless something goes wrong.
+   * Makes a call of the Worker to something outside. Some moments later `take` has its effect, and says the answer and when
+   * it arrives, unless a fault occurs.
    */
   call<Value>(door: Door, what: () => string, take: () => Answer<Value>, signal?: AbortSignal | null): Promise<Value> {
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
@@ -177,7 +177,7 @@ export class Cloud {
     const fault = this.faults.next(door, this.agenda.now, invocation?.kind ?? "nobody");
     this.note(() => `${nameOf(invocation)} ${door}: ${what()}${fault === null ? "" : ` [${fault}]`}`);
     if (fault !== null) this.disturbances += 1;
-    // D1 may not know what was done; what is done twice in it, or fails elsewhere, is no such reason.
+    // A lost answer of D1 is such a reason. A repeated statement, or a failure elsewhere, is not.
     if (fault !== null && door === "database" && fault !== "twice") this.reasonsToRepeat += 1;
     if (invocation !== null && door !== "database") this.#waitForAnswer(invocation, promise);
     const isGone = () => invocation?.isOver === true;
@@ -196,7 +196,7 @@ export class Cloud {
     };
     const arrive = (ms: number, then: () => void) =>
       void this.agenda.add(ms, () => {
-        // What was on its way when its sender was lost may have arrived or not.
+        // A call in flight when its isolate was lost may have arrived or not.
         if (!isGone() || this.chance.happens(0.5)) then();
       });
     const there = this.latencyMs();
@@ -255,14 +255,14 @@ export class Cloud {
     return promise;
   }
 
-  /** Most calls take some milliseconds; now and then one takes longer than anybody waits for gladly. */
+  /** Most calls take some milliseconds, a few take seconds. */
   latencyMs(): number {
     const kind = this.chance.number();
     if (kind < 0.7) return this.chance.whole(0, 4);
     return kind < 0.97 ? this.chance.whole(4, 40) : this.chance.whole(40, 400);
   }
 
-  /** The platform lets an invocation wait for six answers; a seventh call would be held back while its timer runs. */
+  /** The platform lets an invocation wait for six answers. It would queue a seventh call while its timer runs. */
   #waitForAnswer(invocation: Invocation, answer: Promise<unknown>): void {
     invocation.answersAwaited += 1;
     if (invocation.answersAwaited > MOST_ANSWERS_AWAITED)
@@ -271,7 +271,7 @@ export class Cloud {
     answer.then(settle, settle);
   }
 
-  /** Ends an invocation before it has come to its own end. */
+  /** Ends an invocation early. */
   cutOff(invocation: Invocation): void {
     if (invocation.isOver) return;
     this.note(() => `${nameOf(invocation)} is cut off`);
@@ -279,20 +279,20 @@ export class Cloud {
     invocation.end();
   }
 
-  /** What was done before this may have to be done again. */
+  /** Work from before this may be repeated. */
   disturb(): void {
     this.disturbances += 1;
     this.reasonsToRepeat += 1;
   }
 
-  /** Another version of the Worker takes all that comes; those of before end what they have begun. */
+  /** A new version of the Worker takes all new work; older ones end what they have begun. */
   deploy(): void {
     this.note(() => "another version is deployed");
     for (const isolate of this.#isolates) isolate.isOutdated = true;
     this.#isolates = [];
   }
 
-  /** An isolate is lost; those in progress in it never go on. */
+  /** An isolate is lost with its invocations in progress. */
   lose(isolate: Isolate): void {
     this.note(() => `isolate ${isolate.number} is lost`);
     this.disturb();
@@ -324,7 +324,7 @@ const MOST_ISOLATES = 2;
 
 const MOST_ANSWERS_AWAITED = 6;
 
-/** What is answered to a call, and how much later. */
+/** The answer to a call, and when it arrives. */
 export interface Answer<Value> {
   readonly value: Value;
   readonly afterMs: number;

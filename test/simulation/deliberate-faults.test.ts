@@ -14,12 +14,12 @@ it.each(deliberateFaults)("can be done to the source: $title", (fault) => {
   expect(applyFault(fault, source)).not.toBe(source);
 });
 
-/** Each is seen in few histories only: one of a lease, of the state, of a group, of the lane, of the cron, of retention. */
+/** Few histories show each: one of the state, two versions, a group, a drain, the cron, retention. */
 const found = [
   "An older event overwrites a newer state",
   "Two versions of a resource can be equal",
   "A group takes others with it and does not write them",
-  "A turn is not given back",
+  "An exclusive drain does not release its destination",
   "Events that a dead consumer had claimed get no message",
   "Retention leaves the deliveries of what it deletes",
 ];

@@ -2,19 +2,19 @@ import { createHmac } from "node:crypto";
 import type { Chance } from "./chance.ts";
 import type { PlannedEvent } from "./events.ts";
 
-/** How a destination behaves while the storm lasts. Afterwards all are well, but for those that always fail. */
+/** How a destination behaves during the storm. Afterwards all recover, except those that always fail. */
 const characters = ["well", "well", "flaky", "down", "slow", "hanging", "busy", "gone", "failing"] as const;
 
 type Character = (typeof characters)[number];
 
-/** What a simulated destination asks for, and how it behaves. */
+/** The settings of a simulated destination, and how it behaves. */
 export interface PlannedDestination {
   readonly url: string;
   readonly character: Character;
   readonly types: readonly string[] | null;
   readonly maxPerSecond: number | null;
   readonly timeoutMs: number;
-  /** Null: the usual days. */
+  /** Null: the default. */
   readonly retryScheduleSeconds: readonly number[] | null;
 }
 
@@ -28,7 +28,7 @@ export function drawDestination(chance: Chance, index: number): PlannedDestinati
     types: chance.pick([null, null, ["v1/transactions"], ["v1/transactions", "v1/cards"], ["v1/c*"]]),
     maxPerSecond: chance.happens(0.2) ? chance.pick([0.5, 1, 2, 3.5]) : null,
     timeoutMs: chance.happens(0.3) ? chance.pick([500, 2_000, 25_000]) : USUAL_TIMEOUT_MS,
-    // Long enough for anyone recovers, quickly over for anyone never does; now and then the usual days.
+    // Long enough for one that recovers, short for one that always fails, sometimes the default.
     retryScheduleSeconds:
       character === "failing"
         ? [1, 2]
@@ -38,7 +38,7 @@ export function drawDestination(chance: Chance, index: number): PlannedDestinati
   };
 }
 
-/** As the operator's API takes it. */
+/** As the operator's API expects it. */
 export function toSettings({ url, types, maxPerSecond, timeoutMs, retryScheduleSeconds }: PlannedDestination): object {
   return {
     url,
@@ -49,13 +49,13 @@ export function toSettings({ url, types, maxPerSecond, timeoutMs, retryScheduleS
   };
 }
 
-/** A request that the relay has begun. */
+/** A request that the relay makes. */
 export interface Attempt {
   readonly eventId: string;
   readonly at: number;
-  /** Whether the retries makes it, and no first attempt can be under way beside it. */
+  /** It is a retry, and no first attempt can be in flight beside it. */
   readonly isIsolatedFromStart: boolean;
-  /** Until its sender has an answer, or knows that there will be none. */
+  /** Until the relay has an answer, or knows that there will be none. */
   isOpen: boolean;
 }
 
@@ -66,47 +66,47 @@ interface Behaviour {
   readonly headers?: Record<string, string>;
 }
 
-/** An answer within this is not late for anybody. */
+/** No timeout is shorter. */
 const LATE_MS = 250;
 
-/** A secret that is being rotated out signs for so long. */
+/** How long the old secret still signs after a rotation. */
 const OVERLAP_MS = 86_400_000;
 
 /** A destination on the simulated network. */
 export class SimulatedDestination {
   readonly planned: PlannedDestination;
-  /** Requests that the relay made, whether they came to anything or not. */
+  /** Requests of the relay, with any outcome. */
   readonly attempts: Attempt[] = [];
-  /** Of these, the ones that were not answered with 2xx in time, or are not yet. */
+  /** Of these, the ones without a 2xx in time, so far. */
   failed = 0;
   late = 0;
-  /** When the relay first had a 2xx of it, by event. */
+  /** When the relay first got a 2xx, by event. */
   readonly accepted = new Map<string, number>();
-  /** How often the relay had a 2xx of it again, by event. */
+  /** How often the relay got another 2xx, by event. */
   readonly repeats = new Map<string, number>();
-  /** Events that counted as delivered at some time. */
+  /** Events that were delivered at some time. */
   readonly delivered = new Set<string>();
-  /** What it was told to verify with, oldest first. */
+  /** Its secrets, oldest first. */
   readonly secrets: string[] = [];
-  /** Whether the first of these is the one that it was made with: else that signs as Qonto does, and nobody knows it. */
+  /** Whether the first of these is its original secret. Otherwise nobody knows that one, and it signs as Qonto does. */
   knowsOldest = false;
   id = "";
-  /** Ids of events that an operator has sent to it, whether it asked for such or not. */
+  /** Ids of events that an operator has replayed to it, whether it wants them or not. */
   readonly asked = new Set<string>();
-  /** Whether it came later, or was paused or removed: then it may lack some events. */
+  /** Whether it was created late, paused or removed: then it may lack some events. */
   mayLackEvents = false;
   /** Whether its circuit breaker was open at some time. */
-  hasRested = false;
-  /** It asked for less: afterwards it is served by turns until it has caught up. */
+  circuitHasOpened = false;
+  /** It answered 429 or 503 with Retry-After: it is drained exclusively until nothing is due. */
   hasBeenHeld = false;
-  /** How often an operator has asked for what it may have. */
+  /** How often an operator has replayed to it. */
   resends = 0;
-  /** When an operator last did something about it, Unix milliseconds. */
+  /** When an operator last changed it, Unix milliseconds. */
   operatedAt: number | null = null;
-  /** When an operator first asked for another secret, Unix milliseconds. */
+  /** When an operator first rotated its secret, Unix milliseconds. */
   rotatedAt: number | null = null;
   rotations = 0;
-  /** Events whose requests came in and were answered with 2xx, whether the answer arrived or not. */
+  /** Events whose requests it answered with 2xx, whether the answer arrived or not. */
   readonly #answeredWell = new Set<string>();
   readonly #chance: Chance;
   readonly #calmFrom: number;
@@ -135,13 +135,13 @@ export class SimulatedDestination {
     return attempt;
   }
 
-  /** The relay makes an attempt's request again, at the moment when the one before has come to nothing. */
+  /** The relay repeats an attempt's request as soon as the one before has failed. */
   goOn(attempt: Attempt, at: number): void {
     attempt.isOpen = true;
     if (at - attempt.at <= LATE_MS) this.late += 1;
   }
 
-  /** The relay has an answer to a request; null: it has given up. */
+  /** The relay has an answer to a request; null: its timeout has passed. */
   end(attempt: Attempt, status: number | null, at: number): void {
     attempt.isOpen = false;
     if (at - attempt.at <= LATE_MS) this.late -= 1;
@@ -154,7 +154,7 @@ export class SimulatedDestination {
     }
   }
 
-  /** A request comes in: says what it answers and after how long. */
+  /** Returns the answer to a request, and after how long it is given. */
   take(eventId: string, at: number): Behaviour {
     const behaviour = this.#behave(at);
     if (behaviour.status >= 200 && behaviour.status < 300) this.#answeredWell.add(eventId);
@@ -192,12 +192,12 @@ export class SimulatedDestination {
   }
 
   /**
-   * Whether a request is signed as the contract says: as Standard Webhooks specify, under the secret that this destination
-   * has known longest, which goes on signing for a day; and as Qonto signs, under the same if there is none before it.
+   * Whether a request is signed as the contract says: by Standard Webhooks, with the oldest secret that still signs; and as
+   * Qonto signs, with the same secret unless an older one is unknown here.
    */
   isSigned(headers: Headers, body: Uint8Array, at: number): boolean {
     const [secret] = this.secrets;
-    // Its making was not answered: nobody knows its secret.
+    // The answer to its creation was lost: nobody knows its secret.
     if (secret === undefined) return true;
     if (this.rotatedAt !== null && at - this.rotatedAt > OVERLAP_MS) return true;
     const timestamp = headers.get("webhook-timestamp") ?? "";

@@ -7,13 +7,13 @@ import type { RelayModule } from "./load-relay.ts";
 import type { SimulatedQonto } from "./qonto.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
-/** So long after the storm all has been made good, unless somebody waits for days, or fails for good and is probed once a minute. */
+/** All is delivered by then, except for a schedule of days, and a destination that always fails and is probed once a minute. */
 const GOOD_AGAIN_MS = 2_400_000;
 
-/** Where nothing goes wrong a destination that is well has an event by then: after a lease at the latest. */
+/** Without disturbances a healthy destination has an event by then: after a lease at the latest. */
 const PROMPT_MS = 45_000;
 
-/** A history that has come to rest. */
+/** A history at its end. */
 export interface PlayedOut {
   readonly relay: RelayModule;
   readonly db: SqliteDatabase;
@@ -28,8 +28,8 @@ export interface PlayedOut {
 }
 
 /**
- * Checks what must be true in the end: everything that Qonto has sent is recorded, and delivered to all who want it, or dead
- * where that is right. Throws an error that says what is not.
+ * Checks what must be true in the end: every event of Qonto is recorded, and delivered to all its recipients, or dead where
+ * that is right. Throws an error that names what is not.
  */
 export async function checkEnd(played: PlayedOut): Promise<void> {
   const { db, events, destinations, cloud } = played;
@@ -53,13 +53,13 @@ export async function checkEnd(played: PlayedOut): Promise<void> {
 }
 
 function checkTime({ destinations, calmMs }: PlayedOut): void {
-  const takesLong = ({ planned, hasRested }: SimulatedDestination) =>
-    planned.retryScheduleSeconds === null || (planned.character === "failing" && hasRested);
+  const takesLong = ({ planned, circuitHasOpened }: SimulatedDestination) =>
+    planned.retryScheduleSeconds === null || (planned.character === "failing" && circuitHasOpened);
   if (destinations.some(takesLong)) return;
   if (calmMs > GOOD_AGAIN_MS) throw new Error(`All was good again only ${calmMs / 60_000} minutes after the storm`);
 }
 
-/** It balances, and says the same whether it is counted from the rows or from what it remembers, which it does then. */
+/** The ledger balances, and its stored hours say the same as the rows. */
 export async function checkLedger({ relay, db, cloud }: Pick<PlayedOut, "relay" | "db" | "cloud">): Promise<void> {
   const store = relay.openDatabase(db.binding, cloud);
   const { now } = cloud.agenda;
@@ -90,7 +90,7 @@ function checkDelivery(event: PlannedEvent, destination: SimulatedDestination, d
   throw new Error(`${event.id} at ${planned.url} is ${String(status)} in the end`);
 }
 
-/** At least once, and again only for a reason: something that went wrong, an operator's wish, a message in two hands. */
+/** At least once, and repeated only for a reason: a disturbance, a replay, a message that two consumers had. */
 function checkRepeats(
   { id }: PlannedEvent,
   { planned, repeats, resends }: SimulatedDestination,
@@ -101,7 +101,7 @@ function checkRepeats(
   if (times > reasons) throw new Error(`${planned.url} got ${id} ${times} times too often, for ${reasons} reasons`);
 }
 
-/** Of an event that can be read: any other waits for an operator. */
+/** Of a readable event: any other stays in quarantine until an operator releases it. */
 function checkPromptness(
   { id, isReadable }: PlannedEvent,
   { planned, accepted, operatedAt }: SimulatedDestination,

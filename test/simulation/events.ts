@@ -6,21 +6,21 @@ export const ONBOARDING_SECRET = "simulated-onboarding-secret";
 
 /** An event that Qonto sends. */
 export interface PlannedEvent {
-  /** What it is delivered under: its own id or, for a body that nobody can read, that of its copy in quarantine. */
+  /** The id of its deliveries: its own or, for an unreadable body, that of its copy in quarantine. */
   readonly id: string;
   readonly isReadable: boolean;
   readonly source: "business" | "onboarding";
   readonly type: string;
   readonly body: string;
-  /** When it is sent first, milliseconds from the beginning. */
+  /** When it is first sent, milliseconds from the beginning. */
   readonly sentAfterMs: number;
-  /** Sendings beside the first that Qonto makes though it has been answered. */
+  /** Duplicates that Qonto sends after a 200. */
   readonly sentAgainAfterMs: readonly number[];
-  /** How long before its first sending it was signed: one that was held up on its way comes stale. */
+  /** How long before the first request it was signed. A long delay makes it stale. */
   readonly heldUpMs: number;
-  /** Whether what is sent again bears the first signature, and so grows stale. */
+  /** Whether retries have the first signature, and so become stale. */
   readonly keepsSignature: boolean;
-  /** Somebody else sends it, who does not know the secrets. */
+  /** Sent by somebody who does not know the secrets. */
   readonly isForged: boolean;
 }
 
@@ -35,7 +35,7 @@ export const lifecycles: Readonly<Record<string, readonly [string, ...string[]]>
 
 const stages = ["pending", "user_started", "contract_signed", "completed"] as const;
 
-/** More than a queue message can carry, and more than one carries of what D1 has. */
+/** Larger than a queue message can be, and larger than what is put into a message when D1 has the event. */
 const LARGE_BYTES = 130_000;
 const LONG_BYTES = 4_200;
 
@@ -55,7 +55,7 @@ export function drawEvents(chance: Chance, stormMs: number): PlannedEvent[] {
   }));
 }
 
-/** Now and then one that the relay must not take. */
+/** Sometimes one that the relay must refuse. */
 export function drawForgeries(chance: Chance, stormMs: number): PlannedEvent[] {
   if (!chance.happens(0.05)) return [];
   return [
@@ -119,7 +119,7 @@ function drawRegistration(chance: Chance, index: number): Content {
   return { id, isReadable: true, source: "onboarding", type, body };
 }
 
-/** The headers with which Qonto sends a body at a time, in Unix milliseconds. */
+/** The headers of a body that Qonto sends at a time, in Unix milliseconds. */
 export function signedHeaders({ source, body, isForged }: PlannedEvent, at: number): Record<string, string> {
   const hmac = (secret: string, text: string) =>
     createHmac("sha256", isForged ? "guessed" : secret)

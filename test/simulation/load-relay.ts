@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import esbuild, { type Plugin } from "esbuild";
-import { assetsAsText } from "../../src/local/assets-as-text.ts";
+import { assetsAsText } from "../../src/local/local-worker.ts";
 import { type DeliberateFault, applyFault } from "./deliberate-faults/deliberate-fault.ts";
 import type * as relay from "./relay.ts";
 

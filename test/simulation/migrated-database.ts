@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { createMigrationTableSql } from "../../src/store/migrations.ts";
-import { expectedMigrations } from "../../src/store/expected-migrations.ts";
+import { createMigrationTableSql, expectedMigrations } from "../../src/store/migrations.ts";
 
 const directory = path.join(import.meta.dirname, "../../migrations");
 

@@ -4,16 +4,16 @@ import type { PlannedEvent } from "./events.ts";
 import type { Row, SqliteDatabase } from "./sqlite-database.ts";
 import { everyDeliverySql } from "../support/deliveries.ts";
 
-/** What a consumer has claimed it attempts by then, or not at all. */
+/** A consumer attempts a claimed delivery by then, or not at all. */
 const CLAIM_ENDS_MS = 60_000;
 
 /** From a circuit's opening to its first probe; all others take longer. */
 const SHORTEST_REST_MS = 5_000;
 
-/** What has been claimed before a breaker opened is attempted by then. */
+/** Deliveries that were claimed before a circuit opened are attempted by then. */
 const VISIT_BEGINS_MS = 20_000;
 
-/** What a lease still has before it when an attempt begins under it: first attempts, and later ones. */
+/** What is left of a lease when an attempt begins under it: a first one, and a retry. */
 const FIRST_LEASE_MS = 4_000;
 const LATER_LEASE_MS = 40_000;
 
@@ -27,10 +27,10 @@ export interface NetworkEnds {
   readonly heldTwice: ReadonlySet<string>;
 }
 
-/** The network between the relay and its destinations: sees each request, and judges whether it may be made. */
+/** The network between the relay and its destinations. It checks whether each request may be made. */
 export class SimulatedNetwork {
   readonly #ends: NetworkEnds;
-  /** By their time limits: a request under the same one is the same attempt's. */
+  /** By their timeouts: requests with the same one belong to the same attempt. */
   readonly #begun = new WeakMap<AbortSignal, { readonly attempt: Attempt; mayBeRepeated: boolean }>();
 
   constructor(ends: NetworkEnds) {
@@ -51,7 +51,7 @@ export class SimulatedNetwork {
       const event = this.#ends.events.get(eventId);
       if (event?.body !== Buffer.from(body).toString()) cloud.accuse(`${url} got another body than that of ${eventId}`);
       if (!destination.isSigned(headers, body, now)) {
-        // The next version may have encrypted what signs with a key that this one does not know.
+        // The next version may have encrypted the secret with a key that this one does not know.
         if (isOutdated) return { value: { status: 401, answered: {} }, afterMs: 0 };
         cloud.accuse(`${eventId} came to ${url} without its signature`);
       }
@@ -80,7 +80,7 @@ export class SimulatedNetwork {
     return attempt;
   }
 
-  /** An attempt whose connection was lost makes its request once more; null: this is the first of its attempt. */
+  /** An attempt repeats its request after a lost connection; null: this is the first request of its attempt. */
   #repeat(destination: SimulatedDestination, signal: RequestInit["signal"]): Attempt | null {
     const { cloud } = this.#ends;
     const begun = signal && this.#begun.get(signal);
@@ -91,7 +91,7 @@ export class SimulatedNetwork {
     return begun.attempt;
   }
 
-  /** An attempt ends by its timeout, unless its consumer ends before. */
+  /** An attempt ends at its timeout, or earlier with its consumer. */
   #expectEnd(destination: SimulatedDestination, attempt: Attempt): void {
     const { cloud } = this.#ends;
     const { url, timeoutMs } = destination.planned;
@@ -104,8 +104,8 @@ export class SimulatedNetwork {
   }
 
   /**
-   * Whether no first attempt can be under way beside this: one that was begun under a claim, or at a destination that came
-   * later, may be, and a replay does not see it.
+   * Whether no first attempt can be in flight beside this one. A first attempt under a claim, or to a new destination, can be,
+   * and a replay does not see it.
    */
   #isIsolatedFromStart(eventId: string, { mayLackEvents }: SimulatedDestination): boolean {
     const { cloud, db } = this.#ends;
@@ -159,7 +159,7 @@ export class SimulatedNetwork {
     }
     const dueAt = earliestAttempt(destination, delivery);
     if (now < dueAt) cloud.accuse(`${url} got ${eventId} ${dueAt - now} ms too early`);
-    // What is written late may overwrite a claim made meanwhile: a repetition, which the end counts.
+    // A late write may overwrite a newer claim: the end counts the repetition.
     if (cloud.reasonsToRepeat > 0) return;
     if (delivery["status"] === "delivered") cloud.accuse(`${url} has ${eventId}, and got it again`);
     const { next_attempt_at: leaseUntil, step } = delivery;
@@ -173,7 +173,7 @@ function isConnectionLost(error: unknown): boolean {
   return error instanceof Error && error.message.includes("Network connection lost");
 }
 
-/** The starts of attempts that fill a second so that another would be too many; null when there is room. */
+/** The starts of attempts that fill a second; null when there is room for another. */
 function tooManyWith({ planned: { maxPerSecond }, attempts }: SimulatedDestination, now: number): string | null {
   if (maxPerSecond === null) return null;
   const whole = Math.max(1, Math.floor(maxPerSecond));
@@ -183,25 +183,25 @@ function tooManyWith({ planned: { maxPerSecond }, attempts }: SimulatedDestinati
   return [...attempts.slice(-whole).map(({ at }) => at), now].join();
 }
 
-/** Consumers that were at work when the breaker opened end within a lease; an operator's word has a probe made at once. */
+/** Consumers that ran when the circuit opened end within a lease. A change by an operator allows a probe at once. */
 function isTooSoonForProbe({ planned, attempts, operatedAt }: SimulatedDestination, row: Row, now: number): boolean {
   const circuitOpenedAt = row["circuit_opened_at"];
   const last = attempts.at(-1);
   if (typeof circuitOpenedAt !== "number" || last === undefined) return false;
-  // Where there is a pace, one drain goes after another.
+  // With max_per_second one drain follows another.
   const othersBeginMs = planned.maxPerSecond === null ? VISIT_BEGINS_MS : 0;
   if (now - circuitOpenedAt < othersBeginMs || (operatedAt !== null && now - operatedAt < CLAIM_ENDS_MS)) return false;
   return now - last.at < SHORTEST_REST_MS;
 }
 
 /**
- * Before that a delivery that has failed is not attempted again: its destination asked for so long a wait, or the schedule
- * says so. The latter does not hold for one that has rested, or that an operator has seen to.
+ * The earliest retry of a failed delivery, by Retry-After and by the schedule. The schedule does not count after the circuit
+ * has opened, or an operator has changed the destination.
  */
-function earliestAttempt({ planned, hasRested, operatedAt }: SimulatedDestination, delivery: Row): number {
+function earliestAttempt({ planned, circuitHasOpened, operatedAt }: SimulatedDestination, delivery: Row): number {
   const endedAt = delivery["ended_at"];
   if (typeof endedAt !== "number") return 0;
   const askedMs = Number(delivery["retry_after_seconds"] ?? 0) * 1000;
   const scheduled = planned.retryScheduleSeconds?.[Number(delivery["step"]) - 1] ?? 0;
-  return endedAt + Math.max(askedMs, hasRested || operatedAt !== null ? 0 : scheduled * 1000);
+  return endedAt + Math.max(askedMs, circuitHasOpened || operatedAt !== null ? 0 : scheduled * 1000);
 }

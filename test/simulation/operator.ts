@@ -4,7 +4,7 @@ import type { SqliteDatabase } from "./sqlite-database.ts";
 
 export const ADMIN_TOKEN = "simulated-admin-token-of-32-characters";
 
-/** What an operator may do in the middle of a storm. */
+/** What an operator may do during the storm. */
 const actions = [
   "pause",
   "resume",
@@ -19,14 +19,14 @@ const actions = [
   "balance",
 ] as const;
 
-/** So many rotations are possible within an overlap, and an impatient operator asks for more. */
+/** More rotations than are possible within an overlap. */
 const MOST_ROTATIONS = 4;
 const IMPATIENT_ROTATIONS = 6;
 
-/** After the storm most deliveries have come to their end. */
+/** After the storm most deliveries have ended. */
 const LATER_MS = 90_000;
 
-/** Longer than anybody waits for an answer of the API. */
+/** Longer than the API may take to answer. */
 const PATIENCE_MS = 120_000;
 
 interface Answered {
@@ -36,9 +36,9 @@ interface Answered {
 
 type Call = readonly [method: string, path: string, body: object];
 
-/** An operator at the API: does this and that while it storms, and tidies up afterwards. */
+/** An operator at the API: makes changes during the storm, and cleans up afterwards. */
 export class SimulatedOperator {
-  /** How often something was to be sent again. */
+  /** How often something was replayed. */
   replays = 0;
   /** Whether what is left to do stays so. */
   isAway = false;
@@ -46,7 +46,7 @@ export class SimulatedOperator {
   readonly #db: SqliteDatabase;
   readonly #destinations: SimulatedDestination[];
   readonly #calmFrom: number;
-  /** Things that are being done, or planned. */
+  /** Actions in progress or planned. */
   #open = 0;
 
   constructor(cloud: Cloud, db: SqliteDatabase, destinations: SimulatedDestination[], calmFrom: number) {
@@ -64,19 +64,19 @@ export class SimulatedOperator {
     for (let index = many; index > 0; index -= 1) this.#plan(0, () => this.#create());
   }
 
-  /** Does some things during the storm. */
+  /** Plans some actions during the storm. */
   planActions(stormMs: number): void {
     const { chance } = this.#cloud;
     if (chance.happens(0.3)) this.#plan(stormMs + LATER_MS, () => this.#balanceAndReplay());
     if (chance.happens(0.5)) return;
     for (let many = chance.whole(1, 4); many > 0; many -= 1) {
       const at = chance.whole(0, stormMs);
-      // Some do two things at once.
+      // Sometimes two actions at once.
       for (let hands = chance.happens(0.3) ? 2 : 1; hands > 0; hands -= 1) this.#plan(at, () => this.#act());
     }
   }
 
-  /** What the ledger has remembered by then is no longer so. */
+  /** The hours that the ledger has stored change by it. */
   async #balanceAndReplay(): Promise<void> {
     await this.#call("GET", "/api/ledger");
     const [destination] = this.#cloud.chance.some(this.#destinations, 1);
@@ -84,7 +84,7 @@ export class SimulatedOperator {
       await this.#replay(destination, this.#cloud.chance.pick(["failed", "missing", "all"]));
   }
 
-  /** Replays an event to a destination that is paused: the delivery is pending until that is resumed. */
+  /** Replays an event to a paused destination: the delivery is pending until it is resumed. */
   leavePending(eventId: string, destination: SimulatedDestination): void {
     destination.mayLackEvents = true;
     destination.asked.add(eventId);
@@ -177,19 +177,19 @@ export class SimulatedOperator {
     if (destination.secrets.length > MOST_ROTATIONS + 1) {
       this.#cloud.accuse(`${destination.planned.url} has ${destination.secrets.length} secrets that sign`);
     }
-    // One whose write D1 has done twice may count as two.
+    // A write that D1 has repeated may count twice.
     if (answered?.status === 409 && destination.rotations + disturbances <= MOST_ROTATIONS) {
       this.#cloud.accuse(`Rotation ${destination.rotations} of ${destination.planned.url} is refused`);
     }
   }
 
   async #replay(to: SimulatedDestination, which: "failed" | "missing" | "all"): Promise<void> {
-    // What one that came later misses may be on its first way.
+    // What a new destination lacks may be in its fan-out.
     this.#replayed(which === "all" || (which === "missing" && to.mayLackEvents) ? [to] : []);
     await this.#call("POST", `/api/destinations/${to.id}/replay`, { since: "2026-03-01T00:00:00Z", which });
   }
 
-  /** Has some event sent again, to one or to all that want it and lack it. */
+  /** Replays some event, to one destination or to all that want it and lack it. */
   async #replayEvent(to: SimulatedDestination | null): Promise<void> {
     const [event] = this.#cloud.chance.some(this.#db.query("SELECT id FROM events"), 1);
     if (event === undefined) return;
@@ -205,7 +205,7 @@ export class SimulatedOperator {
     for (const destination of this.#destinations) destination.operatedAt = this.#cloud.agenda.now;
   }
 
-  /** Resumes what is paused, releases what is in quarantine, replays what the queues gave up on, until nothing is left. */
+  /** Resumes destinations, releases the quarantine and replays dead letters, until nothing is left. */
   tidyUpFrom(ms: number): void {
     this.#cloud.agenda.add(ms, () => {
       if (!this.isAway && this.#leftovers().length > 0) void this.#tidyUp();

@@ -17,9 +17,9 @@ export interface Queued {
   readonly id: string;
   readonly body: QueueMessage;
   dueAt: number;
-  /** Times that it was given to a consumer. */
+  /** Deliveries to a consumer. */
   attempts: number;
-  /** In the hands of a consumer. */
+  /** A consumer has it. */
   isHeld: boolean;
 }
 
@@ -29,16 +29,16 @@ const MOST_CONSUMERS = 3;
 /** A consumer that does not end is ended by the platform after a quarter of an hour at the latest. */
 const CONSUMER_MS: readonly [number, ...number[]] = [60_000, 120_000, 300_000, 900_000];
 
-/** How often a message that was acknowledged comes again all the same. */
+/** How often an acknowledged message is redelivered. */
 const COMES_AGAIN = 0.02;
 
-/** Where nothing goes wrong no batch of first attempts takes longer, however slow its destinations are. */
+/** Without disturbances no batch of first attempts takes longer, however slow its destinations are. */
 const PROMPT_BATCH_MS = 8_000;
 
-/** No storm lasts for so many. */
+/** More than any storm needs. */
 const MANY_ATTEMPTS = 50;
 
-/** How often another consumer is given a message as well, as if the first had been lost with it. */
+/** How often a second consumer gets a message, as if the first one had been lost. */
 const GIVEN_TWICE = 0.02;
 
 /** A queue of the platform: at least once, in no order, in batches, to several consumers at once. */
@@ -47,7 +47,7 @@ export class SimulatedQueue {
   readonly messages = new Map<string, Queued>();
   /** How many messages consumers have sent about each destination. */
   readonly sentByBatches = new Map<string, number>();
-  /** Where what is given up on goes. */
+  /** The dead-letter queue. */
   deadLetters: SimulatedQueue | null = null;
   /** Ids of events of which two consumers had the same message at one moment. */
   readonly heldTwice = new Set<string>();
@@ -68,7 +68,7 @@ export class SimulatedQueue {
     const send = (messages: readonly MessageSendRequest<QueueMessage>[]) => {
       const sent = messages.map(({ body, delaySeconds }) => ({ body: { ...body }, delaySeconds }));
       const sentBy = this.#cloud.caller?.kind;
-      const isOfLane = sentBy === "fan-out" || sentBy === "retry";
+      const isFromStage = sentBy === "fan-out" || sentBy === "retry";
       let times = 0;
       const what = () => `send ${sent.map(({ body }) => summaryOf(body)).join(", ")}`;
       const refusal = refusalOf(sent);
@@ -77,7 +77,7 @@ export class SimulatedQueue {
         times += 1;
         for (const { body, delaySeconds } of sent) {
           this.add(body, delaySeconds);
-          if (times === 1 && isOfLane) this.#count(body);
+          if (times === 1 && isFromStage) this.#count(body);
         }
         return { value: receipt, afterMs: this.#cloud.latencyMs() };
       });
@@ -106,7 +106,7 @@ export class SimulatedQueue {
     return this.messages.values().some(({ body }) => test(body));
   }
 
-  /** All that waits is gone, as on a developer's machine that is switched off. */
+  /** Drops all messages, as a developer's machine does when it is switched off. */
   lose(): void {
     this.messages.clear();
   }
@@ -191,7 +191,7 @@ export class SimulatedQueue {
       if (how.state !== "returned") {
         this.#cloud.note(() => `batch of ${taken.map(({ id }) => id).join(", ")} ${how.state}`);
       }
-      // The decisions of one that is cut off may have been told or not.
+      // The decisions of a consumer that is ended may have arrived or not.
       const counts = how.state !== "cut off" || chance.happens(0.3);
       for (const one of taken) {
         const otherwise = how.state === "returned" ? "acked" : this.settings.retryDelaySeconds * 1000;
@@ -206,7 +206,7 @@ export class SimulatedQueue {
     const stopWaiting = agenda.add(chance.pick(CONSUMER_MS), () => this.#cloud.cutOff(invocation));
   }
 
-  /** Notes which events have the very same message in the hands of two consumers: those may be handled twice. */
+  /** Notes the events of which two consumers have the same message: they may be handled twice. */
   #hold(keys: readonly string[]): void {
     for (const key of keys) {
       if (this.#held.has(key)) this.heldTwice.add(key.slice(0, key.indexOf(" ")));
@@ -233,7 +233,7 @@ export class SimulatedQueue {
         return;
       }
       one.dueAt = agenda.now + chance.whole(0, 20_000);
-      // As if nobody had had it.
+      // As if no consumer had had it.
       one.attempts -= 1;
     } else {
       one.dueAt = agenda.now + decision;
@@ -256,7 +256,7 @@ const LARGEST_MESSAGE = 128_000;
 const LARGEST_BATCH = 256_000;
 const LONGEST_DELAY = 86_400;
 
-/** Why the platform does not take these messages; null when it does. */
+/** Why the platform refuses these messages; null when it accepts them. */
 function refusalOf(
   messages: readonly { readonly body: QueueMessage; readonly delaySeconds: number | undefined }[],
 ): string | null {

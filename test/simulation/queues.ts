@@ -5,7 +5,7 @@ export type SimulatedQueues = Readonly<Record<"events" | "retries" | "dead_lette
 
 /** The queues as `wrangler.toml` sets them up. */
 export function makeQueues(cloud: Cloud): SimulatedQueues {
-  // Some give up soon, so that what the queues give up on is met as well.
+  // Some allow few retries, so that there are dead letters.
   const maxRetries = cloud.chance.happens(0.2) ? cloud.chance.pick([0, 1, 2]) : 100;
   const shared = { maxRetries, retryDelaySeconds: 10 };
   const events = new SimulatedQueue(cloud, {

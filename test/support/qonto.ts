@@ -1,5 +1,4 @@
-import { signBusiness } from "../../src/qonto/business-signature.ts";
-import { signOnboarding } from "../../src/qonto/onboarding-signature.ts";
+import { signBusiness, signOnboarding } from "../../src/qonto/signature.ts";
 import { type SampleType, sampleEvent } from "../../src/qonto/sample-event.ts";
 
 /** Qonto as a sender: its payloads, its signatures, its requests. Runs in workerd and in Node. */

@@ -61,7 +61,7 @@ describe("the deployed wiring", () => {
   beforeAll(async () => {
     vi.stubGlobal("fetch", destinations.fetch);
     vi.spyOn(console, "log").mockImplementation((line: { unit: string; events: number }) => {
-      if (line.unit === "fan-out") batches.push(line.events);
+      if (line.unit === "fan_out") batches.push(line.events);
     });
     await emptyDatabase();
     await addDestination({ url: destination });

@@ -84,7 +84,7 @@ describe("a reconciled event", () => {
     await expectInLedger(relay, { received: 1, settled: 1, reconciled: 1 });
   });
 
-  it("is marked when the queue had given up on it", async () => {
+  it("is marked when the queue has dead-lettered it", async () => {
     const relay = await relayWithDestination();
     relay.env = { ...relay.env, DB: interceptDatabase(env.DB, failing) };
     await relay.send(madeUp());

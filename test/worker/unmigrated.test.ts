@@ -33,7 +33,7 @@ const unreadable: QueueMessage = {
   body_base64: new TextEncoder().encode("no json").toBase64(),
 };
 
-/** Lets a queue's messages come again so often, and answers what was logged as a failure in the first of its batches. */
+/** Lets a queue's messages be delivered so often, and answers what was logged as a failure in the first of its batches. */
 async function consume(relay: TestRelay, queue: HeldQueue, name: string, times: number): Promise<unknown[][]> {
   const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
   let first: unknown[][] | undefined;
@@ -59,7 +59,7 @@ describe("on a database without a table", () => {
     }
     await relay.env.EVENTS.send(unreadable);
     const logged = await consume(relay, relay.events, "qonto-relay-events", 1);
-    expect(logged).toEqual(oneLine({ unit: "qonto-relay-events", messages: 4 }));
+    expect(logged).toEqual(oneLine({ unit: "fan_out", message: "batch.put_off", messages: 4 }));
     expect(relay.events.waiting.map(({ dueAt, tries }) => [dueAt - relay.now, tries])).toEqual(
       Array.from({ length: 4 }, () => [60_000, 1]),
     );
@@ -69,25 +69,25 @@ describe("on a database without a table", () => {
     const relay = new TestRelay();
     await relay.env.RETRIES.send({ kind: "drain", destination_id: "dst_1" });
     const logged = await consume(relay, relay.retries, "qonto-relay-retries", 1);
-    expect(logged).toEqual(oneLine({ unit: "qonto-relay-retries", messages: 1 }));
+    expect(logged).toEqual(oneLine({ unit: "retry", message: "batch.put_off", messages: 1 }));
     expect(relay.retries.waiting).toHaveLength(1);
   });
 
   it("dead letters stay there, and a batch logs one line", async () => {
     const relay = new TestRelay();
-    for (const body of [messageWith(relay, makePayload("v1/cards")), unreadable, { kind: "probe", sent_at: 1 }]) {
+    for (const body of [messageWith(relay, makePayload("v1/cards")), unreadable, { kind: "canary", sent_at: 1 }]) {
       await relay.deadLetters.binding.send(body as QueueMessage);
     }
     const logged = await consume(relay, relay.deadLetters, "qonto-relay-dead-letters", 1);
-    expect(logged).toEqual(oneLine({ unit: "bury-dead-letter", messages: 3 }));
+    expect(logged).toEqual(oneLine({ unit: "dead_letters", message: "batch.put_off", messages: 3 }));
     expect(relay.deadLetters.waiting).toHaveLength(3);
   });
 
   it("the cron's run fails, and logs one line for all its tasks", async () => {
     const relay = new TestRelay();
     const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
-    await expect(relay.runCron()).rejects.toThrow("CronRun failed in part");
-    expect(log.mock.calls).toEqual(oneLine({ unit: "recover-events" }));
+    await expect(relay.runCron()).rejects.toThrow("Some of the cron's tasks failed");
+    expect(log.mock.calls).toEqual(oneLine({ unit: "cron", task: "recover-events" }));
     log.mockRestore();
   });
 

@@ -3,11 +3,11 @@ import { parseMessage } from "../../messages.ts";
 import { tryParseJson } from "../../platform/json.ts";
 import type { World } from "../../platform/world.ts";
 import { dropDeadLetter, findDeadMessage, markReplayed } from "../../store/dead-letters.ts";
-import { audited } from "../audited.ts";
 import { refuse } from "../refusals.ts";
 import { type Acting, notFound } from "../requests.ts";
+import { audited } from "./audited.ts";
 
-/** Sends a message again that the queues gave up on. */
+/** Sends a dead letter's message to its queue again. */
 export async function replayDeadLetter(c: Acting, world: World, id: string): Promise<void> {
   const message = await findDeadMessage(c.env.DB, id);
   if (message === null) throw notFound("dead letter");
@@ -15,13 +15,13 @@ export async function replayDeadLetter(c: Acting, world: World, id: string): Pro
     action: "dead_letter.replayed",
     subject: id,
     make: async () => {
-      await sendAgain(message, c.env);
+      await sendToItsQueue(message, c.env);
       await markReplayed(c.env.DB, id, world.now());
     },
   });
 }
 
-export async function throwAwayDeadLetter(c: Acting, world: World, id: string): Promise<void> {
+export async function deleteDeadLetter(c: Acting, world: World, id: string): Promise<void> {
   await audited(c, world, {
     action: "dead_letter.dropped",
     subject: id,
@@ -31,12 +31,10 @@ export async function throwAwayDeadLetter(c: Acting, world: World, id: string): 
   });
 }
 
-/** Every consumer looks at D1 first: a message too many does no harm. */
-async function sendAgain(json: string, env: Pick<Env, "EVENTS" | "RETRIES">): Promise<void> {
+/** Every consumer reads D1 first, so a surplus message does no harm. */
+async function sendToItsQueue(json: string, env: Pick<Env, "EVENTS" | "RETRIES">): Promise<void> {
   const message = parseMessage(tryParseJson(json));
-  if (message === null) {
-    throw refuse("not_replayable");
-  }
+  if (message === null) throw refuse("not_replayable");
   switch (message.kind) {
     case "events":
     case "quarantine":

@@ -1,42 +1,53 @@
 import type { z } from "@hono/zod-openapi";
-import type { Database } from "../../store/database.ts";
-import type { Destination } from "../../domain/destination.ts";
 import type { Counters } from "../../domain/counters.ts";
+import type { Attempt } from "../../domain/delivery.ts";
+import type { Destination } from "../../domain/destination.ts";
 import { type Env, readConfig } from "../../env.ts";
 import { readDestinationUrl } from "../../outbound/destination-url.ts";
+import { drainNow } from "../../deliver/drain-messages.ts";
 import { makeSecret } from "../../outbound/secrets.ts";
-import { drainNow } from "../../outbound/drain-now.ts";
+import { sendTest } from "../../outbound/test-delivery.ts";
 import { makeSortableId } from "../../platform/sortable-id.ts";
 import type { World } from "../../platform/world.ts";
+import type { Database } from "../../store/database.ts";
 import { endPendingDeliveries } from "../../store/deliveries.ts";
-import { endUnwantedDeliveries } from "../../store/unwanted-deliveries.ts";
 import { bringDeliveriesForward } from "../../store/destination-health.ts";
+import { rotateSecret } from "../../store/destination-secrets.ts";
 import {
   type DestinationReport,
-  updateDestination,
   deleteDestination,
   findDestination,
   insertDestination,
+  updateDestination,
 } from "../../store/destinations.ts";
-import { audited } from "../audited.ts";
-import { type change, type creation, showDestination, wishNames } from "../destination-schema.ts";
+import { endUnwantedDeliveries } from "../../store/unwanted-deliveries.ts";
+import { refuse } from "../refusals.ts";
 import { type Acting, invalidRequest, notFound } from "../requests.ts";
+import { isoTime, show } from "../responses.ts";
+import {
+  destination,
+  type destinationChange,
+  destinationHealth,
+  type destinationInput,
+  destinationOptionNames,
+} from "../schemas/destination.ts";
+import { audited } from "./audited.ts";
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** Deliveries that one statement ends when a destination is removed. */
 const ENDED_AT_ONCE = 1_000;
 
-/** The id of a destination that is yet to be made. */
+/** The id of a destination that is yet to be created. */
 export function newDestinationId(world: World): string {
   return makeSortableId("dst", world);
 }
 
-/** Adds a destination; its secret is known this once. */
+/** Creates a destination. Its secret is returned here and never again. */
 export async function createDestination(
   c: Acting,
   world: World,
-  input: z.output<typeof creation>,
+  input: z.output<typeof destinationInput>,
   id = newDestinationId(world),
 ): Promise<{ readonly destination: DestinationReport; readonly secret: string }> {
   const url = readUrl(input.url, c.env);
@@ -63,22 +74,22 @@ export async function createDestination(
     createdAt: now,
     updatedAt: now,
   };
-  const destination = { ...created, ...noHistory };
+  const report = { ...created, consecutiveFailures: 0, lastSuccessAt: null, lastFailureAt: null };
   await audited(c, world, {
     action: "destination.created",
     subject: id,
     make: () => insertDestination(c.env.DB, created),
-    after: () => pick(showDestination(destination, now), wishNames),
+    after: () => pick(showDestination(report, now), destinationOptionNames),
   });
-  return { destination, secret };
+  return { destination: report, secret };
 }
 
-/** What it is owed and wants no more ends. Returns the destination as it is then. */
+/** Changes a destination and returns it. Pending deliveries that it no longer wants end as dead. */
 export async function changeDestination(
   c: Acting,
   { world, counters }: { readonly world: World; readonly counters: Counters },
   id: string,
-  asked: z.output<typeof change>,
+  asked: z.output<typeof destinationChange>,
 ): Promise<DestinationReport> {
   const input = asked.url === undefined ? asked : { ...asked, url: readUrl(asked.url, c.env) };
   const before = showDestination(await existingDestination(c, id), world.now());
@@ -96,21 +107,69 @@ export async function changeDestination(
       counters.count("qonto_relay_deliveries_total", { destination_id: id, status });
     }
   }
-  // What it is owed need not wait for the lane to find out that it may be well again.
+  // It may be healthy again: its pending deliveries need not wait for their next retry.
   if (input.enabled === true || input.url !== undefined) await bringDeliveriesForward(c.env.DB, id, world.now());
   await drainNow(c.env, [id], world.now());
   return existingDestination(c, id);
 }
 
-/** Removes a destination; what it is owed ends as dead. */
+/** Removes a destination. Its pending deliveries end as dead. */
 export async function removeDestination(c: Acting, world: World, id: string): Promise<void> {
   const found = await existingDestination(c, id);
   await audited(c, world, {
     action: "destination.deleted",
     subject: found.id,
-    before: pick(showDestination(found, world.now()), wishNames),
+    before: pick(showDestination(found, world.now()), destinationOptionNames),
     make: () => remove(c.env.DB, found.id, world.now()),
   });
+}
+
+/**
+ * Gives a destination a new secret and returns it. The present one signs as well until the overlap ends. Throws
+ * `too_many_rotations` when more secrets would be valid than can sign.
+ */
+export async function rotateDestinationSecret(
+  c: Acting,
+  world: World,
+  id: string,
+  overlapSeconds: number,
+  now = world.now(),
+): Promise<string> {
+  const { secret, encrypted } = await makeSecret(readConfig(c.env).encryptionKeys, id, world);
+  const previousUntil = now + overlapSeconds * 1000;
+  await audited(c, world, {
+    action: "destination.secret_rotated",
+    subject: id,
+    make: async () => {
+      const rotated = await rotateSecret(c.env.DB, id, { encrypted, previousUntil }, now);
+      if (rotated.state === "unknown") throw notFound("destination");
+      if (rotated.state === "too_many") throw tooManyRotations(rotated.possibleAt);
+    },
+    after: () => ({ overlap_seconds: overlapSeconds }),
+  });
+  return secret;
+}
+
+function tooManyRotations(possibleAt: number) {
+  return refuse("too_many_rotations", {
+    detail: `Five secrets sign already. The next rotation is possible at ${isoTime(possibleAt)}, or now without an overlap, which ends the others at once.`,
+  });
+}
+
+/** Sends a destination one signed sample event, now. */
+export async function testDestination(c: Acting, world: World, id: string): Promise<Attempt> {
+  const found = await existingDestination(c, id);
+  const attempt = await audited(c, world, {
+    action: "destination.tested",
+    subject: found.id,
+    make: () => sendTest(found, { world, config: readConfig(c.env) }),
+    after: ({ outcome, status }) => ({ outcome, status }),
+  });
+  // The test has shown that it answers: its deliveries need not wait for the next probe.
+  if (attempt.outcome === "delivered" && found.circuitOpenedAt !== null) {
+    await drainNow(c.env, [found.id], world.now());
+  }
+  return attempt;
 }
 
 export async function existingDestination({ env }: Pick<Acting, "env">, id: string): Promise<DestinationReport> {
@@ -119,8 +178,21 @@ export async function existingDestination({ env }: Pick<Acting, "env">, id: stri
   return found;
 }
 
+/** A destination as the API shows it: never its secret. */
+export function showDestination(report: DestinationReport, now: number): z.input<typeof destination> {
+  const { enabled, consecutiveFailures, circuitOpenedAt, nextDrainAt, heldUntil } = report;
+  const health = show(destinationHealth, {
+    ...report,
+    state: enabled ? (consecutiveFailures === 0 ? "healthy" : "failing") : "paused",
+    // A held destination is not probed before its hold ends.
+    nextProbeAt: circuitOpenedAt === null || nextDrainAt === null ? null : Math.max(nextDrainAt, heldUntil ?? 0),
+    heldUntil: heldUntil !== null && heldUntil > now ? heldUntil : null,
+  });
+  return show(destination, { ...report, health });
+}
+
 async function remove(db: Database, id: string, now: number): Promise<void> {
-  // Disabled first: should this be cut short, the destination is still there to be removed again.
+  // Disabled first: if this is cut short, the destination is still there and can be removed again.
   await updateDestination(db, id, { enabled: false }, now);
   await endAllPending(db, id, now);
   await deleteDestination(db, id);
@@ -131,9 +203,7 @@ async function endAllPending(db: Database, destinationId: string, now: number): 
   while ((await endPendingDeliveries(db, destinationId, { now, limit: ENDED_AT_ONCE })) === ENDED_AT_ONCE);
 }
 
-const noHistory = { consecutiveFailures: 0, lastSuccessAt: null, lastFailureAt: null };
-
-/** As it is kept. */
+/** The URL as it is stored. */
 function readUrl(text: string, env: Env): string {
   const { url, fault } = readDestinationUrl(text, { allowPrivate: readConfig(env).allowPrivateDestinations });
   if (url === null) throw invalidRequest([{ path: "url", message: fault }]);

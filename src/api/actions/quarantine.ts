@@ -1,11 +1,12 @@
 import type { World } from "../../platform/world.ts";
 import { release } from "../../quarantine/release.ts";
 import { dropQuarantined, findQuarantined } from "../../store/quarantine.ts";
-import { audited } from "../audited.ts";
 import { type Acting, notFound } from "../requests.ts";
-import { isoTime } from "../responses.ts";
+import { show } from "../responses.ts";
+import { quarantined } from "../schemas/quarantine.ts";
+import { audited } from "./audited.ts";
 
-/** Sends an event in quarantine down the normal road, once; returns the event's id. */
+/** Accepts an event in quarantine as if it had just arrived, once; returns the event's id. */
 export function releaseFromQuarantine(c: Acting, world: World, id: string): Promise<string> {
   return audited(c, world, {
     action: "quarantine.released",
@@ -19,20 +20,14 @@ export function releaseFromQuarantine(c: Acting, world: World, id: string): Prom
   });
 }
 
-/** Throws an event in quarantine away. */
+/** Deletes an event in quarantine. */
 export async function dropFromQuarantine(c: Acting, world: World, id: string): Promise<void> {
   const found = await findQuarantined(c.env.DB, id);
   if (found === null) throw notFound("event in quarantine");
   await audited(c, world, {
     action: "quarantine.dropped",
     subject: found.id,
-    before: {
-      id: found.id,
-      event_id: found.eventId,
-      reason: found.reason,
-      received_at: isoTime(found.receivedAt),
-      size_bytes: found.sizeBytes,
-    },
+    before: show(quarantined, found),
     make: () => dropQuarantined(c.env.DB, found.id),
   });
 }

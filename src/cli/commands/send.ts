@@ -1,39 +1,17 @@
-import { Option } from "commander";
 import { z } from "zod";
 import { tryDecodeUtf8, tryParseJson } from "../../platform/json.ts";
 import { isSampleType, sampleEvent, sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
-import { signAsQonto } from "../../qonto/sign-as-qonto.ts";
-import { isFromAccess } from "../cloudflare-access.ts";
-import { type QontoCommand, relayOption } from "../command.ts";
+import { defineCommand } from "../command.ts";
+import type { Context } from "../context.ts";
 import { wrongUsage } from "../fault.ts";
-import type { Invocation } from "../invocation.ts";
+import { option, readNonEmpty, readTime, readWhole, withDefault } from "../options.ts";
 import type { Output } from "../output.ts";
-import { readBytes } from "../read-input.ts";
-import { readTime } from "../read-time.ts";
 import { readUrl } from "../settings.ts";
-import { secretNames, signingSecret } from "../signing-secret.ts";
-import { networkReason } from "../network.ts";
-import type { World } from "../world.ts";
-import { meaningOf } from "./meaning-of-answer.ts";
+import { WEBHOOK_PATH, meaningOf, postWebhook } from "../webhook.ts";
+import { signingSecret } from "../webhook-secret.ts";
 
-/** Qonto takes an answer that comes later for none. */
+/** Qonto does not wait longer for an answer. */
 const QONTO_WAITS_MS = 1_000;
-
-const options = z.object({
-  url: z.string().optional(),
-  to: z.string().optional(),
-  secret: z.string().min(1, "must not be empty").optional(),
-  count: z
-    .string()
-    .regex(/^[1-9]\d{0,5}$/, "must be a whole number from 1 to 999999")
-    .transform(Number)
-    .default(1),
-  id: z.string().min(1, "must not be empty").optional(),
-  file: z.string().optional(),
-  timestamp: z.string().optional(),
-});
-
-type Options = z.output<typeof options>;
 
 interface Answer {
   readonly event_id: string | null;
@@ -45,45 +23,41 @@ interface Answer {
   readonly meaning: string | null;
 }
 
-/** `send`: an event as Qonto would send it. */
-export function addSend(program: QontoCommand): void {
-  program
-    .command("send")
-    .argument("<type>", "v1/transactions, registrations.completed, …")
-    .description("sign and send a sample event as Qonto would")
-    .addOption(relayOption())
-    .option("--to <url>", "another receiver than the relay: the whole address of its webhook")
-    .option(
+export const send = defineCommand({
+  name: "send",
+  summary: "sign and send a sample event as Qonto would",
+  arguments: { type: "v1/transactions, registrations.completed, …" },
+  asks: ["relay"],
+  options: {
+    to: option("--to <url>", "another receiver than the relay: the whole address of its webhook"),
+    secret: option(
       "--secret <secret>",
       "sign with this one (else the first of QONTO_WEBHOOK_SECRETS or QONTO_ONBOARDING_SECRETS)",
-    )
-    .option("--count <n>", "how many, one after the other", "1")
-    .option("--id <id>", "the event's id (else a new one for each)")
-    .addOption(new Option("--file <file>", "the body to send, byte for byte; - reads standard input").conflicts("id"))
-    .option("--timestamp <time>", "sign as of then: an instant, or how long ago, as 10m (else now)")
-    .addHelpText("after", "\nExample:\n  npm run qonto -- send v1/transactions --count 3")
-    .action(async (type: string, _options: unknown, command: QontoCommand) => {
-      const { output, invocation } = command;
-      const given = readOptions(command);
-      const receiver = receiverOf(type, given, invocation);
-      const answers: Answer[] = [];
-      for (let number = 1; number <= given.count; number += 1) {
-        output.progress(`${number} of ${given.count} …`);
-        answers.push(
-          await sendOne(await makeBody(type, given, invocation), type, receiver, { ...given, world: invocation.world }),
-        );
-      }
-      output.show({ url: receiver.url, type, answers }, () => asText(answers, output));
-      if (answers.some(({ accepted }) => !accepted)) invocation.exitCode = 1;
-    });
-}
-
-function readOptions(command: QontoCommand): Options {
-  const parsed = options.safeParse(command.opts());
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw wrongUsage(`--${issue?.path.join(".") ?? ""} ${issue?.message ?? "cannot be that"}.`);
-}
+      readNonEmpty,
+    ),
+    count: withDefault("--count <n>", "how many, one after the other", "1", readWhole(1, 999_999)),
+    id: option("--id <id>", "the event's id (else a new one for each)", readNonEmpty),
+    file: option("--file <file>", "the body to send, byte for byte; - reads standard input").conflictsWith("id"),
+    signedAtMs: option(
+      "--timestamp <time>",
+      "sign as of then: an instant, or how long ago, as 10m (else now)",
+      readTime,
+    ),
+  },
+  examples: ["npm run qonto -- send v1/transactions --count 3"],
+  async run(context, { type, to, secret, count, id, file, signedAtMs }) {
+    const { output, world } = context;
+    const receiver = receiverOf(type, { to, secret }, context);
+    const answers: Answer[] = [];
+    for (let number = 1; number <= count; number += 1) {
+      output.progress(`${number} of ${count} …`);
+      const body = file === undefined ? makeSample(type, id, world.now()) : await context.readBytes(file);
+      answers.push(await sendOne(body, type, receiver, signedAtMs, context));
+    }
+    output.show({ url: receiver.url, type, answers }, () => asText(answers, output));
+    return answers.every(({ accepted }) => accepted) ? 0 : 1;
+  },
+});
 
 interface Receiver {
   readonly url: string;
@@ -91,30 +65,27 @@ interface Receiver {
   readonly secretFrom: string;
 }
 
-function receiverOf(type: string, { to, url: relay, secret }: Options, { settings, secrets }: Invocation): Receiver {
-  const url = to === undefined ? `${settings.relayUrl(relay)}/webhooks/qonto` : readUrl(to, "--to");
+function receiverOf(
+  type: string,
+  { to, secret }: { readonly to: string | undefined; readonly secret: string | undefined },
+  { settings, secrets, relayUrl }: Context,
+): Receiver {
+  const url = to === undefined ? relayUrl + WEBHOOK_PATH : readUrl(to, "--to");
   if (secret !== undefined) return { url, secret: secrets.keep(secret), secretFrom: "--secret" };
-  const signing = signingSecret(settings, url, sourceOfType(type));
-  if (signing === null) {
-    const name = secretNames[sourceOfType(type)];
-    throw wrongUsage(`There is no secret to sign with: ${name} is not set.`, "Set it, or give one with --secret.");
-  }
-  return { url, ...signing };
+  return {
+    url,
+    ...signingSecret(settings, url, { source: sourceOfType(type), remedy: "Set it, or give one with --secret." }),
+  };
 }
 
-async function makeBody(
-  type: string,
-  { file, id }: Options,
-  { input, world }: Invocation,
-): Promise<Uint8Array<ArrayBuffer>> {
-  if (file !== undefined) return readBytes(file, input);
+function makeSample(type: string, id: string | undefined, nowMs: number): Uint8Array<ArrayBuffer> {
   if (!isSampleType(type)) {
     throw wrongUsage(
       `There is no sample of ${type}.`,
       `There is one of ${sampleTypes.join(", ")}; for another give --file.`,
     );
   }
-  const created_at = new Date(world.now()).toISOString().replace(/\.\d+/, "");
+  const created_at = new Date(nowMs).toISOString().replace(/\.\d+/, "");
   return new TextEncoder().encode(JSON.stringify(sampleEvent(type, { id: id ?? crypto.randomUUID(), created_at })));
 }
 
@@ -122,34 +93,21 @@ async function sendOne(
   body: Uint8Array<ArrayBuffer>,
   type: string,
   { url, secret, secretFrom }: Receiver,
-  { timestamp, world }: Pick<Options, "timestamp"> & { readonly world: World },
+  signedAtMs: number | undefined,
+  { world }: Context,
 ): Promise<Answer> {
-  const { now, elapsedMs, timeout, fetch } = world;
-  const timestampSeconds = Math.floor(
-    (timestamp === undefined ? now() : readTime(timestamp, "--timestamp", now())) / 1000,
-  );
-  const signature = await signAsQonto(sourceOfType(type), body, { secret, timestampSeconds });
-  const event_id = z.object({ id: z.string() }).safeParse(tryParseJson(tryDecodeUtf8(body) ?? "")).data?.id ?? null;
-  const startedAt = elapsedMs();
-  const duration = () => Math.round(elapsedMs() - startedAt);
-  try {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json", ...signature },
-      body,
-      redirect: "manual",
-      signal: timeout(QONTO_WAITS_MS),
-    });
-    const text = await response.text();
-    const answer = tryParseJson(text) ?? text.slice(0, 1_000);
-    const { status } = response;
-    const meaning = meaningOf({ status, answer, isFromAccess: isFromAccess(response, url) }, secretFrom);
-    return { event_id, status, body: answer, duration_ms: duration(), accepted: response.ok, meaning };
-  } catch (error) {
-    const reason = networkReason(error);
-    const meaning = `No answer: ${reason}. Qonto would send it again later.`;
-    return { event_id, status: null, body: null, duration_ms: duration(), accepted: false, meaning };
-  }
+  const timestampSeconds = Math.floor((signedAtMs ?? world.now()) / 1000);
+  const event = { source: sourceOfType(type), body, secret, timestampSeconds };
+  const answer = await postWebhook(url, event, { world, answersWithinMs: QONTO_WAITS_MS });
+  const { status } = answer;
+  return {
+    event_id: z.object({ id: z.string() }).safeParse(tryParseJson(tryDecodeUtf8(body) ?? "")).data?.id ?? null,
+    status,
+    body: answer.body,
+    duration_ms: Math.round(answer.durationMs),
+    accepted: status !== null && status >= 200 && status < 300,
+    meaning: meaningOf(answer, secretFrom),
+  };
 }
 
 function asText(answers: readonly Answer[], output: Output): string {

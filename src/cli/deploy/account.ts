@@ -1,54 +1,52 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { parse } from "smol-toml";
 import { z } from "zod";
 import { tryParseJson } from "../../platform/json.ts";
 import { Fault, wrongUsage } from "../fault.ts";
 import { printable } from "../output.ts";
-import { Api, ApiError, type Credentials, NoAnswer, Refusal } from "./api.ts";
+import { type ApiError, CloudflareApi, type Credentials, NoAnswer, Refusal, onApiError } from "./cloudflare-api.ts";
+import type { Configuration } from "./configuration.ts";
 import { type Context, reasonOf, runWrangler, withNotes } from "./context.ts";
 
 /** The account that is deployed to. */
 export interface Account {
   readonly id: string;
-  /** Of what it has, in the API. */
-  readonly path: string;
-  /** Null where it may not be read. */
+  /** Null where the token may not read it. */
   readonly name: string | null;
-  readonly api: Api;
-  /** What makes wrangler use this account and no other. */
+  /** Paths begin behind the account's own. */
+  readonly api: CloudflareApi;
+  /** Makes wrangler use this account and no other. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Where somebody makes a temporary account their own, and until when; null for any other. */
+  /** Where and until when a temporary account can be claimed; null for any other account. */
   readonly claim: { readonly url: string; readonly expiresAt: string } | null;
 }
 
-const CLOUDFLARE = "https://api.cloudflare.com/client/v4";
+/** What the steps share once the account is known. */
+export interface AccountContext extends Context {
+  readonly account: Account;
+  readonly configuration: Configuration;
+}
 
 const HOW_TO_LOG_IN =
   "Log in with `npx wrangler login`, or put an API token into CLOUDFLARE_API_TOKEN; then run this again.";
 
-export type Asking = Pick<Context, "env" | "world" | "log" | "say" | "questions">;
+type Asking = Pick<Context, "env" | "world" | "log" | "say" | "questions">;
 
-export function openApi(credentials: Credentials, { env, world, log }: Asking): Api {
-  return new Api(credentials, { baseUrl: env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE, world, log });
-}
-
-/** `configured`: the id that wrangler.toml names. */
+/** `configured`: the id in wrangler.toml. */
 export async function openAccount(
   credentials: Credentials,
   configured: string | null,
   context: Asking,
 ): Promise<Account> {
-  const api = openApi(credentials, context);
-  const id = configured ?? valueOf("CLOUDFLARE_ACCOUNT_ID", context) ?? valueOf("CF_ACCOUNT_ID", context);
-  const chosen = id === null ? await chooseAccount(api, context) : await findAccount(api, id, context);
-  return {
-    ...chosen,
-    path: `/accounts/${chosen.id}`,
-    api,
-    environment: { CLOUDFLARE_ACCOUNT_ID: chosen.id },
-    claim: null,
-  };
+  const api = new CloudflareApi(credentials, context);
+  const { env } = context;
+  const wanted = configured ?? valueOf("CLOUDFLARE_ACCOUNT_ID", env) ?? valueOf("CF_ACCOUNT_ID", env);
+  const { id, name } = wanted === null ? await chooseAccount(api, context) : await findAccount(api, wanted, context);
+  return { id, name, api: api.ofAccount(id), environment: { CLOUDFLARE_ACCOUNT_ID: id }, claim: null };
 }
 
-function valueOf(name: string, { env }: Pick<Context, "env">): string | null {
+function valueOf(name: string, env: Context["env"]): string | null {
   return env[name]?.trim() || null;
 }
 
@@ -57,15 +55,16 @@ const wranglerCredentials = z.union([
   z.object({ key: z.string(), email: z.string() }),
 ]);
 
-/** It may have to renew a login first. */
+/** wrangler may have to renew its login first. */
 const LOGIN_LIMIT_MS = 60_000;
 
-/** wrangler's own way to them: the environment, a file, its login, whose token it renews. */
+/** The credentials that wrangler would use: from the environment, or from its login. */
 export async function findCredentials(context: Context): Promise<Credentials> {
-  const token = valueOf("CLOUDFLARE_API_TOKEN", context);
+  const { env } = context;
+  const token = valueOf("CLOUDFLARE_API_TOKEN", env);
   if (token !== null) {
     // wrangler would prefer the key, and deploy as somebody else than was checked.
-    const key = ["CLOUDFLARE_API_KEY", "CF_API_KEY"].find((name) => valueOf(name, context) !== null);
+    const key = ["CLOUDFLARE_API_KEY", "CF_API_KEY"].find((name) => valueOf(name, env) !== null);
     if (key === undefined) return { token };
     throw wrongUsage(`CLOUDFLARE_API_TOKEN and ${key} are both set.`, "Unset one of them.");
   }
@@ -73,35 +72,32 @@ export async function findCredentials(context: Context): Promise<Credentials> {
   const run = await runWrangler("asking wrangler for its login", { command, limitMs: LOGIN_LIMIT_MS }, context);
   const credentials = wranglerCredentials.safeParse(tryParseJson(run.stdout)).data;
   if (run.succeeded && credentials !== undefined) return credentials;
-  const isNobody = run.output.includes("Not logged in");
-  throw new Fault(isNobody ? "Nobody is logged in to Cloudflare." : `wrangler gave no login${reasonOf(run.output)}.`, {
-    remedy: HOW_TO_LOG_IN,
-  });
+  const isLoggedOut = run.output.includes("Not logged in");
+  throw new Fault(
+    isLoggedOut ? "Nobody is logged in to Cloudflare." : `wrangler gave no login${reasonOf(run.output)}.`,
+    { remedy: HOW_TO_LOG_IN },
+  );
 }
 
 const account = z.object({ id: z.string(), name: z.string() });
 
 type NamedAccount = Pick<Account, "id" | "name">;
 
-/** Its name is for the person alone: a token that may not read it may be allowed all the rest. */
-async function findAccount(api: Api, id: string, context: Asking): Promise<NamedAccount> {
-  try {
-    return await withNotes("looking for the account", api.get(`/accounts/${id}`, account), context);
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
+/** A token that may not read the account's name may still be allowed to deploy. */
+async function findAccount(api: CloudflareApi, id: string, context: Asking): Promise<NamedAccount> {
+  const looking = withNotes("looking for the account", api.get(`/accounts/${id}`, account), context);
+  return onApiError(looking, (error) => {
     if (error instanceof NoAnswer) throw unreachable(error);
     if (error instanceof Refusal && error.status === 401) throw notAccepted(error);
     return { id, name: null };
-  }
+  });
 }
 
-async function chooseAccount(api: Api, context: Asking): Promise<NamedAccount> {
+async function chooseAccount(api: CloudflareApi, context: Asking): Promise<NamedAccount> {
   const { questions } = context;
   const looking = withNotes("looking for the accounts", api.list("/accounts", account), context);
-  const accounts = await looking.catch((error: unknown) => {
-    if (error instanceof NoAnswer) throw unreachable(error);
-    if (!(error instanceof ApiError)) throw error;
-    throw notAccepted(error);
+  const accounts = await onApiError(looking, (error) => {
+    throw error instanceof NoAnswer ? unreachable(error) : notAccepted(error);
   });
   const [first] = accounts;
   if (first === undefined) {
@@ -130,4 +126,57 @@ function unreachable(error: NoAnswer): Fault {
   return new Fault(`Cloudflare's API cannot be reached: ${error.message}.`, {
     remedy: "Nothing was changed. Run it again.",
   });
+}
+
+const TERMS = "https://www.cloudflare.com/terms/ and https://www.cloudflare.com/privacypolicy/";
+
+const temporaryAccount = z.object({
+  account: z.object({ id: z.string(), name: z.string(), apiToken: z.string() }),
+  claim: z.object({ url: z.string(), expiresAt: z.string() }),
+});
+
+/** An account that Cloudflare makes for a try, without a login. Until it expires, each run uses the same one. */
+export async function openTemporaryAccount(context: Context): Promise<Account> {
+  const { env, questions, say } = context;
+  const set = ["CLOUDFLARE_API_TOKEN", "CF_API_TOKEN", "CLOUDFLARE_API_KEY", "CF_API_KEY"].find((name) => env[name]);
+  if (set !== undefined) {
+    throw wrongUsage(
+      `--temporary is for people without an account; ${set} is set.`,
+      "Unset it, or leave out --temporary.",
+    );
+  }
+  const terms = `Anyone who uses a temporary account accepts Cloudflare's terms: ${TERMS}.`;
+  if (questions === null) say(terms);
+  else if ((await questions.ask(`${terms}\nDo you accept them? (yes) `)).toLowerCase() !== "yes")
+    throw new Fault("Nothing was done.");
+  // wrangler makes no temporary account for a home in which somebody is logged in.
+  const home = path.join(context.directory, ".wrangler", "temporary");
+  // Any command that needs an account makes it.
+  const command = ["d1", "list", "--json", "--temporary"];
+  const environment = { HOME: home, XDG_CONFIG_HOME: home };
+  const run = await runWrangler("making a temporary account", { command, environment, limitMs: 60_000 }, context);
+  const made = run.succeeded ? await readTemporaryAccount(home) : null;
+  if (made === null) {
+    throw new Fault(`Cloudflare made no temporary account${reasonOf(run.output)}.`, {
+      remedy: "Run it again, or log in with `npx wrangler login`.",
+    });
+  }
+  const { id, name, apiToken: token } = made.account;
+  return {
+    id,
+    name,
+    api: new CloudflareApi({ token }, context).ofAccount(id),
+    environment: { CLOUDFLARE_ACCOUNT_ID: id, CLOUDFLARE_API_TOKEN: token },
+    claim: made.claim,
+  };
+}
+
+/** Null when wrangler has kept none, or in another form. */
+async function readTemporaryAccount(home: string): Promise<z.output<typeof temporaryAccount> | null> {
+  try {
+    const file = path.join(home, ".wrangler", "wrangler-temporary-account.toml");
+    return temporaryAccount.parse(parse(await readFile(file, "utf8")));
+  } catch {
+    return null;
+  }
 }

@@ -1,29 +1,15 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { printableLines } from "../output.ts";
 import type { Environment } from "../terminal.ts";
 import type { World } from "../world.ts";
-import type { Log } from "./log.ts";
 
-export interface Run {
-  readonly succeeded: boolean;
-  readonly stdout: string;
-  /** Whatever it printed. */
-  readonly output: string;
-}
-
-/** What stands at the end of the output of a run that was cut short. */
-export const TOOK_TOO_LONG = "[ERROR] It took too long, and was ended.";
-
-/** Runs commands of the pinned wrangler. */
-export interface Wrangler {
-  /** `limit`: ends the run when it aborts, which then has not succeeded. */
-  run(command: readonly string[], environment?: Readonly<Record<string, string>>, limit?: AbortSignal): Promise<Run>;
-}
-
-/** What the steps of one deployment share. */
+/** What the steps of one run share. */
 export interface Context {
   readonly env: Environment;
   readonly world: World;
   readonly wrangler: Wrangler;
-  /** Where a run keeps what outlives it, in the folder `.wrangler`. */
+  /** The project. Its folder `.wrangler` holds what outlives a run. */
   readonly directory: string;
   readonly log: Log;
   readonly say: (line: string) => void;
@@ -31,16 +17,32 @@ export interface Context {
   readonly questions: Questions | null;
 }
 
+/** Runs commands of the pinned wrangler. */
+export interface Wrangler {
+  /** A run that `limit` aborts has not succeeded. */
+  run(command: readonly string[], environment?: Readonly<Record<string, string>>, limit?: AbortSignal): Promise<Run>;
+}
+
+export interface Run {
+  readonly succeeded: boolean;
+  readonly stdout: string;
+  /** Both streams. */
+  readonly output: string;
+}
+
+/** Questions to the person at the terminal. An answer has no blanks around it. */
 export interface Questions {
-  /** What was answered, without blanks around it. */
   ask(question: string): Promise<string>;
-  /** The same, not shown while it is typed. */
+  /** The answer is not shown while it is typed. */
   askSecret(question: string): Promise<string>;
 }
 
+/** The remedy of a failure that another run may cure. */
+export const RUN_AGAIN = "Run it again: it goes on where it stopped.";
+
 const NOTE_EVERY_MS = 20_000;
 
-/** Says every 20 s what is being waited for, as "creating the queue". The work has limits of its own. */
+/** Says every 20 s what is being waited for, as "creating the queue". */
 export async function withNotes<Value>(
   what: string,
   work: Promise<Value>,
@@ -62,27 +64,62 @@ export async function withNotes<Value>(
   }
 }
 
-/** Runs a command of wrangler for at most so long, says what it waits for, and keeps what it says. */
+/** Ends the output of a run that hit its time limit. */
+export const TOOK_TOO_LONG = "[ERROR] It took too long, and was ended.";
+
+interface WranglerCommand {
+  readonly command: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly limitMs: number;
+}
+
+/** Runs a command, says what it waits for, and logs the output. */
 export async function runWrangler(
   what: string,
-  {
-    command,
-    environment,
-    limitMs,
-  }: { command: readonly string[]; environment?: Readonly<Record<string, string>>; limitMs: number },
+  { command, environment, limitMs }: WranglerCommand,
   context: Context,
 ): Promise<Run> {
   const { wrangler, world, log } = context;
-  const running = wrangler.run(command, environment ?? {}, world.timeout(limitMs));
-  const run = await withNotes(what, running, context);
-  // What it prints for programs can be a secret.
+  const run = await withNotes(what, wrangler.run(command, environment, world.timeout(limitMs)), context);
+  // JSON for programs can hold a secret.
   const shown = command.includes("--json") ? run.output.replace(run.stdout.trim(), "") : run.output;
   log.add(`wrangler ${command.join(" ")}\n${shown}`);
   return run;
 }
 
-/** In which lines wrangler says what went wrong, behind a colon; empty when there are none. */
+/** The errors that wrangler printed, behind a colon; empty when there are none. */
 export function reasonOf(output: string): string {
   const lines = Array.from(output.matchAll(/\[ERROR\] (.+)/g), ([, line = ""]) => line.trim().replace(/[.:]$/, ""));
   return lines.length === 0 ? "" : `: ${[...new Set(lines)].slice(0, 2).join(": ")}`;
+}
+
+/** What Cloudflare and wrangler say, word for word: shown at once with `--verbose`, else kept for a file. */
+export class Log {
+  readonly #entries: string[] = [];
+  readonly #show: ((text: string) => void) | null;
+
+  constructor(show: ((text: string) => void) | null) {
+    this.#show = show;
+  }
+
+  add(entry: string): void {
+    const text = printableLines(entry);
+    this.#entries.push(text);
+    this.#show?.(`${text}\n`);
+  }
+
+  /** Writes the file, and returns a sentence that names it. */
+  keep(directory: string): string {
+    if (this.#show !== null || this.#entries.length === 0) return "";
+    const file = path.join(directory, ".wrangler", "deploy.log");
+    try {
+      mkdirSync(path.dirname(file), { recursive: true });
+      // The mode counts for a new file only.
+      rmSync(file, { force: true });
+      writeFileSync(file, `${this.#entries.join("\n\n")}\n`, { mode: 0o600 });
+    } catch {
+      return "--verbose shows what Cloudflare and wrangler say.";
+    }
+    return "What Cloudflare and wrangler said is in .wrangler/deploy.log; --verbose shows it.";
+  }
 }

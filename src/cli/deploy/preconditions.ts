@@ -1,31 +1,48 @@
-import type { Account } from "./account.ts";
-import { type Api, type ApiError, Refusal } from "./api.ts";
+import { z } from "zod";
+import { anyDestinationSql } from "../../store/migrations.ts";
+import { Fault } from "../fault.ts";
+import type { Account, AccountContext } from "./account.ts";
+import { type ApiError, type CloudflareApi, Refusal } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
-import { type LookUpFailure, type Queue, type Service, type Survey, type Surveyed, services } from "./survey.ts";
+import { RUN_AGAIN } from "./context.ts";
+import type { GivenSecrets } from "./secrets.ts";
+import {
+  type LookUpFailure,
+  type Queue,
+  type Service,
+  type Survey,
+  type Surveyed,
+  findQueues,
+  look,
+  rowsOf,
+  services,
+} from "./survey.ts";
 
-/** What stands in the way of a deployment. */
+/** What prevents a deployment. */
 export interface Problems {
-  /** What the token may not change, or not even see. */
+  /** Services that the token may not change, or not even see. */
   readonly lacking: readonly Service[];
-  /** All of it in sentences, each with what to do about it. Empty when nothing stands in the way. */
+  /** All problems in sentences, each with its remedy. */
   readonly sentences: readonly string[];
 }
 
 export async function findProblems(
-  { api, id, path, name }: Account,
+  { api, id, name }: Account,
   { configuration, found }: { configuration: Configuration; found: Surveyed },
 ): Promise<Problems> {
-  const unseen = refusalsIn(found.failures);
-  const refusals = [...unseen, ...(await refusalsOfChanges(api, path, configuration))];
-  const lacking = services.filter((service) => isAmong(service, refusals));
+  const unseen = found.failures.filter(({ error }) => isPermissionMissing(error));
   const unanswered = found.failures.filter(({ error }) => !isPermissionMissing(error));
+  const refusals = [...unseen, ...(await refusalsOfChanges(api, configuration))];
+  const lacking = services.filter((service) => isAmong(service, refusals));
   const [refusal] = unseen;
-  const isStranger = name === null && services.every((service) => isAmong(service, unseen));
+  const seesNothing = name === null && services.every((service) => isAmong(service, unseen));
   return {
     lacking,
     sentences: [
-      ...(isStranger && refusal !== undefined ? [strangerProblem(id, refusal.error)] : permissionProblem(lacking, id)),
-      ...new Set(unanswered.map(lookUpProblem)),
+      ...(seesNothing && refusal !== undefined
+        ? [unreachedAccount(id, refusal.error)]
+        : permissionProblem(lacking, id)),
+      ...new Set(unanswered.map((failure) => `${couldNotLook(failure)} Run it again.`)),
       ...(found.failures.length > 0 ? [] : problemsOfAccount(id, configuration, found)),
     ],
   };
@@ -35,23 +52,15 @@ function isAmong(service: Service, failures: readonly LookUpFailure[]): boolean 
   return failures.some((failure) => failure.service === service);
 }
 
-function lookUpProblem(failure: LookUpFailure): string {
-  return `${couldNotLook(failure)} Run it again.`;
-}
-
 export function couldNotLook({ service, error }: LookUpFailure): string {
   return `${service} could not be looked up: ${error.message}.`;
-}
-
-function refusalsIn(failures: readonly LookUpFailure[]): LookUpFailure[] {
-  return failures.filter(({ error }) => isPermissionMissing(error));
 }
 
 export function isPermissionMissing(error: unknown): error is Refusal {
   return error instanceof Refusal && error.isPermissionMissing;
 }
 
-function strangerProblem(accountId: string, { message }: ApiError): string {
+function unreachedAccount(accountId: string, { message }: ApiError): string {
   return `The token does not reach the account ${accountId}: ${message}. Check the token and CLOUDFLARE_ACCOUNT_ID.`;
 }
 
@@ -65,14 +74,14 @@ function permissionProblem(lacking: readonly Service[], accountId: string): stri
 }
 
 /**
- * What the token may not change. Nothing tells it but a change: each of these is one of something that cannot exist, so that
- * it is answered 404, or 401 or 403 without the permission. Another answer says nothing, and is not judged.
+ * Only a change shows what the token may change. Each of these changes something that cannot exist: the answer is 404, or
+ * 401 or 403 without the permission. Any other answer says nothing.
  */
-async function refusalsOfChanges(api: Api, account: string, { worker }: Configuration): Promise<LookUpFailure[]> {
+async function refusalsOfChanges(api: CloudflareApi, { worker }: Configuration): Promise<LookUpFailure[]> {
   const paths: Readonly<Record<Service, string>> = {
-    "Workers Scripts": `${account}/workers/scripts/${worker}-permission-check/script-settings`,
-    D1: `${account}/d1/database/00000000-0000-0000-0000-000000000000`,
-    Queues: `${account}/queues/00000000000000000000000000000000`,
+    "Workers Scripts": `/workers/scripts/${worker}-permission-check/script-settings`,
+    D1: "/d1/database/00000000-0000-0000-0000-000000000000",
+    Queues: "/queues/00000000000000000000000000000000",
   };
   const tried = await Promise.all(
     services.map(async (service) => {
@@ -108,7 +117,7 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
     );
   }
   const outside = queuesOutside(configuration, found);
-  // All of them elsewhere do their work; a queue and a dead-letter queue of two jurisdictions cannot be joined.
+  // A queue and its dead-letter queue must be in one jurisdiction. All of them in another one work.
   const isMixed = outside.length > 0 && outside.length < configuration.queues.length;
   if (isMixed && !mayReplaceQueues(configuration, found)) problems.push(...describeOutside(configuration, found));
   return problems;
@@ -118,7 +127,7 @@ export function queuesOutside({ jurisdiction }: Pick<Configuration, "jurisdictio
   return [...found.queues.values()].filter((queue) => queue.jurisdiction !== jurisdiction);
 }
 
-/** A sentence, if the database keeps its data elsewhere than it should. */
+/** A sentence when the database is in another jurisdiction. */
 export function databaseOutside({ database, jurisdiction }: Configuration, found: Survey): string[] {
   if (found.database === null || found.database.jurisdiction === jurisdiction) return [];
   const where = inJurisdiction(found.database.jurisdiction);
@@ -132,21 +141,21 @@ export function databaseOutside({ database, jurisdiction }: Configuration, found
 }
 
 /**
- * Whether the queues that are elsewhere hold nothing that counts. Without tables a relay acknowledges an event only when D1 is
- * late and the queue takes it: then the queue is not empty. One without Qonto's secrets acknowledges nothing at all.
+ * Whether the queues in another jurisdiction hold nothing that counts. A relay without tables acknowledges an event only by
+ * the queue, which is then not empty. A relay without Qonto's secrets acknowledges nothing.
  */
 export function mayReplaceQueues(configuration: Configuration, found: Survey): boolean {
   if (found.database !== null && found.database.appliedMigrations.length > 0) return false;
-  const takesEvents = found.worker?.secrets.some((name) => name.startsWith("QONTO_")) !== false;
+  const acceptsEvents = found.worker?.secrets.some((name) => name.startsWith("QONTO_")) !== false;
   return queuesOutside(configuration, found).every(({ backlog, producers, consumers }) => {
     const isOurs =
       producers?.every((producer) => producer === configuration.worker) === true &&
       consumers?.every(({ worker }) => worker === configuration.worker) === true;
-    return isOurs && (backlog === null ? !takesEvents : backlog === 0);
+    return isOurs && (backlog === null ? !acceptsEvents : backlog === 0);
   });
 }
 
-/** A sentence, if queues are elsewhere than they should be. Of a relay that has events, what they hold goes out first. */
+/** A sentence when queues are in another jurisdiction. */
 export function describeOutside(configuration: Configuration, found: Survey): string[] {
   const outside = queuesOutside(configuration, found);
   if (outside.length === 0) return [];
@@ -164,4 +173,36 @@ export function describeOutside(configuration: Configuration, found: Survey): st
 
 function inJurisdiction(jurisdiction: string | null): string {
   return jurisdiction === null ? "in no jurisdiction" : `in the jurisdiction ${jurisdiction}`;
+}
+
+/** Looks at the queues again: one may have been filled while questions were answered and the Worker was built. */
+export async function refuseFilledQueues(before: Survey, context: AccountContext): Promise<void> {
+  const { account, configuration } = context;
+  const looking = findQueues(account.api, configuration);
+  const queues = await look("looking at the queues", looking, "The queues could not be looked up", context);
+  const found = { ...before, queues };
+  if (mayReplaceQueues(configuration, found)) return;
+  throw new Fault(describeOutside(configuration, found).join("\n"), { remedy: RUN_AGAIN });
+}
+
+/** New keys would not decrypt what those of a deleted Worker have encrypted. */
+export async function refuseLostKeys(
+  { worker, database }: Survey,
+  { ofFile, ofEnvironment }: GivenSecrets,
+  context: AccountContext,
+): Promise<void> {
+  const hasKeys = worker?.secrets.some((name) => name === "ENCRYPTION_KEYS" || name === "ADMIN_TOKEN") === true;
+  if (hasKeys || database === null || (ofFile.ENCRYPTION_KEYS ?? ofEnvironment.ENCRYPTION_KEYS) !== undefined) return;
+  const looking = rowsOf(context.account.api, database.id, anyDestinationSql, z.unknown());
+  const doubt = "Whether the database holds destinations, Cloudflare does not say";
+  const rows = await look("looking for destinations", looking, doubt, context);
+  if (rows === null || rows.length === 0) return;
+  throw new Fault(
+    "The database holds destinations whose secrets earlier keys have encrypted, and no Worker has these keys.",
+    {
+      remedy:
+        "Give ENCRYPTION_KEYS in the environment or with --secrets-file. If the earlier relay had none, give its ADMIN_TOKEN as " +
+        "ENCRYPTION_KEYS.",
+    },
+  );
 }

@@ -3,17 +3,15 @@ import { Fault, wrongUsage } from "../fault.ts";
 import { printable } from "../output.ts";
 import type { Environment, Stream } from "../terminal.ts";
 import { type World, realWorld } from "../world.ts";
-import { type Account, findCredentials, openAccount } from "./account.ts";
+import { type Account, findCredentials, openAccount, openTemporaryAccount } from "./account.ts";
 import { type Configuration, projectDirectory, readConfiguration } from "./configuration.ts";
-import { type Context, type Questions, type Wrangler, withNotes } from "./context.ts";
-import { deploy, deployWorkerAlone, refuseLostKeys } from "./deploy.ts";
-import { Log } from "./log.ts";
-import { type Problems, findProblems } from "./preconditions.ts";
-import { rehearse } from "./rehearse.ts";
+import { type Context, Log, type Questions, type Wrangler, withNotes } from "./context.ts";
+import { deploy, deployWorkerAlone } from "./deploy.ts";
+import { showPlan } from "./plan.ts";
+import { type Problems, findProblems, refuseLostKeys } from "./preconditions.ts";
 import { readGivenSecrets } from "./secrets.ts";
 import { showStatus } from "./status.ts";
 import { survey } from "./survey.ts";
-import { openTemporaryAccount } from "./temporary-account.ts";
 
 const usage = `npm run deploy [-- options]
 
@@ -40,11 +38,11 @@ interface Surroundings {
   readonly questions?: Questions | null;
   readonly world?: World;
   readonly directory?: string;
-  /** What wrangler.toml would say. */
+  /** Instead of wrangler.toml. */
   readonly configuration?: Configuration;
 }
 
-/** Deploys the relay, or says what that would do, or what is deployed; resolves with the exit code. */
+/** `npm run deploy`. Resolves with the exit code. */
 export async function runDeploy(
   programArguments: readonly string[],
   {
@@ -112,7 +110,7 @@ function readArguments(programArguments: readonly string[]) {
   }
 }
 
-/** Without `--` between them npm takes an option for its own, and the deployment would not know of it. */
+/** Without `--` npm takes an option for its own. */
 function refuseWhatNpmKept(env: Environment): void {
   const kept = ["dry-run", "status", "temporary", "secrets-file"].find(
     (name) => env[`npm_config_${name.replace("-", "_")}`] !== undefined,
@@ -129,31 +127,31 @@ async function run(options: Options, configuration: Configuration, context: Cont
   const account = options.temporary
     ? await openTemporaryAccount(context)
     : await openAccount(await findCredentials(context), configuration.accountId, context);
-  context.say(describe(account));
+  const { say } = context;
+  say(describe(account));
+  const accountContext = { ...context, account, configuration };
   const found = await withNotes("looking at what is there", survey(account, configuration), context);
-  const step = { account, configuration, context };
-  if (options.status) return showStatus(found, step);
-  const problems = await withNotes(
-    "checking what the token may do",
-    findProblems(account, { configuration, found }),
-    context,
-  );
-  if (isBuildThatLacks(problems, configuration.database, context))
-    return deployWorkerAlone(problems.lacking, given, { ...step, isDryRun: options["dry-run"] });
+  if (options.status) return showStatus(found, accountContext);
+  const checking = findProblems(account, { configuration, found });
+  const problems = await withNotes("checking what the token may do", checking, context);
+  if (isBuildThatLacks(problems, configuration.database, context)) {
+    return deployWorkerAlone(problems.lacking, given, { ...accountContext, isDryRun: options["dry-run"] });
+  }
   if (problems.sentences.length > 0) {
     throw new Fault(problems.sentences.join("\n"), { remedy: "Nothing was changed." });
   }
-  await refuseLostKeys(found, given, step);
-  const unknown = found.database?.appliedMigrations.filter((name) => !configuration.database.migrations.includes(name));
-  if (unknown !== undefined && unknown.length > 0) {
-    context.say(
-      `The database has migrations of a later version: ${unknown.join(", ")}. The README says under Rollback what that means.`,
+  await refuseLostKeys(found, given, accountContext);
+  const { migrations } = configuration.database;
+  const unknown = (found.database?.appliedMigrations ?? []).filter((name) => !migrations.includes(name));
+  if (unknown.length > 0) {
+    say(
+      `The database has migrations of a later version: ${unknown.join(", ")}. src/cli/deploy/README.md says under "Updates and rollback" what that means.`,
     );
   }
-  await (options["dry-run"] ? rehearse : deploy)(found, given, step);
+  await (options["dry-run"] ? showPlan : deploy)(found, given, accountContext);
 }
 
-/** One of Cloudflare's own builds has a token that may deploy a Worker, and made what it is bound to without us. */
+/** The token of a Workers Build may deploy a Worker only. The Deploy button has made the database and the queues. */
 function isBuildThatLacks(
   { lacking, sentences }: Problems,
   { databaseId }: Configuration["database"],

@@ -11,7 +11,7 @@ import type { Context } from "./context.ts";
 
 interface SecretKind {
   readonly purpose: string;
-  /** What is refused until it is set. Null: nothing. */
+  /** What answers 503 until it is set; null when nothing does. */
   readonly needed: string | null;
 }
 
@@ -35,20 +35,20 @@ const names = z.enum(["ADMIN_TOKEN", "ENCRYPTION_KEYS", "QONTO_WEBHOOK_SECRETS",
 
 export type Secrets = Readonly<Partial<Record<Name, string>>>;
 
-/** What a person has given before anything is asked of Cloudflare. */
+/** Secrets from outside of Cloudflare. */
 export interface GivenSecrets {
-  /** Are set whatever was there before. */
+  /** Replace what is set. */
   readonly ofFile: Secrets;
-  /** Are set where nothing was there before. */
+  /** Are set where the Worker has none. */
   readonly ofEnvironment: Secrets;
 }
 
-/** Throws wrong usage for a file that cannot be read, and for a secret that the relay would not count. */
+/** Throws wrong usage for a file that cannot be read, and for a secret that the relay would ignore. */
 export function readGivenSecrets(file: string | undefined, { env }: Pick<Context, "env">): GivenSecrets {
   const ofFile = file === undefined ? {} : readFile(path.resolve(env["INIT_CWD"] ?? ".", file));
   const given = names.flatMap((name) => (env[name]?.trim() ? [[name, env[name].trim()] as const] : []));
   const ofEnvironment: Secrets = Object.fromEntries(given);
-  refuseUncounted(ofFile, `in ${file ?? ""}`);
+  refuseIgnored(ofFile, `in ${file ?? ""}`);
   return { ofFile, ofEnvironment };
 }
 
@@ -74,7 +74,7 @@ function readFile(file: string): Secrets {
   return Object.fromEntries(secrets);
 }
 
-/** A value that is another than the one that is written is nobody's secret. */
+/** Refuses a value that is not read as it is written. */
 function readLines(text: string, file: string): Readonly<Record<string, string>> {
   const { variables, remarks } = readVariables(text);
   const [remark] = remarks;
@@ -86,39 +86,38 @@ function isName(name: string): name is Name {
   return names.some((one) => one === name);
 }
 
-/** Why one of them would not count, as the relay itself judges where it is no developer's; undefined when all would. */
+/** Why a deployed relay would ignore one of them; undefined when it would not. */
 function faultOf(secrets: Secrets): string | undefined {
   const faults = parseConfig(secrets).faults;
   return faults.find(({ variable }) => isName(variable) && secrets[variable] !== undefined)?.message;
 }
 
-function refuseUncounted(secrets: Secrets, where: string): void {
+function refuseIgnored(secrets: Secrets, where: string): void {
   const fault = faultOf(secrets);
   if (fault !== undefined) throw wrongUsage(`${fault} (${where}).`);
 }
 
 export interface PlannedSecrets {
-  /** What is set with the deployment. */
   readonly toSet: Secrets;
-  /** Of these, those that nobody knows yet. */
+  /** Of these, the ones that were made in this run. */
   readonly made: Secrets;
 }
 
-/** `existing`: names of the secrets that the Worker has; empty while there is no Worker. */
+/** Decides what to set, and asks. `existing`: names of the Worker's secrets. */
 export async function planSecrets(
   existing: readonly string[],
   { ofFile, ofEnvironment }: GivenSecrets,
   context: Pick<Context, "questions" | "say">,
 ): Promise<PlannedSecrets> {
   const isOpen = (name: Name) => !existing.includes(name) && ofFile[name] === undefined;
-  const taken: Secrets = Object.fromEntries(
+  const fromEnvironment: Secrets = Object.fromEntries(
     Object.entries(ofEnvironment).filter(([name]) => isName(name) && isOpen(name)),
   );
-  refuseUncounted(taken, "in the environment");
-  const isMissing = (name: Name) => isOpen(name) && taken[name] === undefined;
-  // Keys that encrypt what another encrypted before are for their owner to choose.
+  refuseIgnored(fromEnvironment, "in the environment");
+  const isMissing = (name: Name) => isOpen(name) && fromEnvironment[name] === undefined;
+  // An existing Worker may have encrypted with ADMIN_TOKEN: its owner must choose the keys.
   const makes: readonly Name[] = existing.includes("ADMIN_TOKEN") ? [] : ["ADMIN_TOKEN", "ENCRYPTION_KEYS"];
-  for (const name of Object.keys(taken)) context.say(`Takes ${name} from the environment.`);
+  for (const name of Object.keys(fromEnvironment)) context.say(`Takes ${name} from the environment.`);
   for (const name of Object.keys(ofFile)) context.say(`Takes ${name} from the file${consequence(name, existing)}.`);
   const answered: { [name in Name]?: string } = {};
   const made: { [name in Name]?: string } = {};
@@ -129,10 +128,10 @@ export async function planSecrets(
     if (answer !== "") answered[name] = answer;
     else if (isMade) made[name] = randomBytes(32).toString("base64url");
   }
-  return { toSet: { ...taken, ...answered, ...made, ...ofFile }, made };
+  return { toSet: { ...fromEnvironment, ...answered, ...made, ...ofFile }, made };
 }
 
-/** Nobody can tell whether the value is the one that is there. */
+/** The value that is set cannot be read: a new one may differ from it. */
 function consequence(name: string, existing: readonly string[]): string {
   if (!existing.includes(name)) return "";
   const isKey = name === "ENCRYPTION_KEYS" || (name === "ADMIN_TOKEN" && !existing.includes("ENCRYPTION_KEYS"));
@@ -140,7 +139,7 @@ function consequence(name: string, existing: readonly string[]): string {
   return `, in place of the one that is set${warning}`;
 }
 
-/** Empty where nobody can be asked. */
+/** Empty without an answer, and where nobody can be asked. */
 async function ask(
   name: Name,
   otherwise: string,
@@ -166,7 +165,7 @@ export function describeMissing(existing: readonly string[], isTemporary = false
   ].join("\n");
 }
 
-/** wrangler reaches a temporary account only as `npm run deploy` does. */
+/** `wrangler secret put` cannot reach a temporary account. */
 function howToSet(name: Name, isTemporary: boolean): string {
   const { purpose } = kinds[name];
   return isTemporary
@@ -174,7 +173,7 @@ function howToSet(name: Name, isTemporary: boolean): string {
     : `  npx wrangler secret put ${name.padEnd(26)}# ${purpose}`;
 }
 
-/** Shown before they are set: whatever becomes of this run afterwards, nothing is set that nobody knows. */
+/** Is shown before they are set: if the run fails later, nothing is set that nobody knows. */
 export function describeMade(made: Secrets): string {
   const lines = Object.entries(made).map(([name, value]) => `  ${name}=${value}`);
   return lines.length === 0

@@ -1,14 +1,16 @@
 import { z } from "zod";
 import { appliedMigrationsSql } from "../../store/migrations.ts";
+import { Fault } from "../fault.ts";
 import type { Account } from "./account.ts";
-import { type Api, ApiError } from "./api.ts";
+import { type ApiError, type CloudflareApi, onApiError } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
+import { type Context, RUN_AGAIN, withNotes } from "./context.ts";
 
-/** What of a deployment is there, in one account. */
+/** What an account has of a deployment. */
 export interface Survey {
-  /** The account's part of workers.dev; null while it has none. */
+  /** The account's workers.dev subdomain; null while it has none. */
   readonly subdomain: string | null;
-  /** Those that the configuration names, as far as they exist. */
+  /** Of those in wrangler.toml, the ones that exist. */
   readonly queues: ReadonlyMap<string, Queue>;
   readonly database: Database | null;
   readonly worker: Worker | null;
@@ -21,13 +23,13 @@ export interface Queue {
   /** Names, mostly of Workers. Null where Cloudflare does not say. */
   readonly producers: readonly string[] | null;
   readonly consumers: readonly Consumer[] | null;
-  /** How many messages it holds; null where that was not asked, or not said. */
+  /** Messages in it; null where that was not asked, or Cloudflare does not say. */
   readonly backlog: number | null;
 }
 
 interface Consumer {
   readonly id: string;
-  /** Null for one that is no Worker. */
+  /** Null for a consumer that is no Worker. */
   readonly worker: string | null;
   /** Undefined where Cloudflare does not say. */
   readonly deadLetterQueue: string | null | undefined;
@@ -47,61 +49,63 @@ interface Worker {
   /** Each null where Cloudflare does not say. */
   readonly crons: readonly string[] | null;
   readonly isOnWorkersDev: boolean | null;
-  /** Of the database that it is bound to. */
+  /** The database that it is bound to. */
   readonly databaseId: string | null;
 }
 
 interface Deployment {
-  /** The version that all of its requests, or most of them, go to. */
+  /** The version that gets all or most of its requests. */
   readonly versionId: string;
   readonly createdAt: string | null;
 }
 
-/** A part of an account. A token needs a permission for each, which has the same name in Cloudflare's dashboard. */
+/** Parts of an account. Each is also the name of the permission that a token needs for it. */
 export const services = ["Workers Scripts", "D1", "Queues"] as const;
 
 export type Service = (typeof services)[number];
 
-/** What kept a part of an account from being looked at. */
+/** Why a part of an account could not be looked at. */
 export interface LookUpFailure {
   readonly service: Service;
   readonly error: ApiError;
 }
 
 export interface Surveyed extends Survey {
-  /** What they kept from view is taken as not there. */
+  /** What could not be looked at counts as missing. */
   readonly failures: readonly LookUpFailure[];
 }
 
 /** Looks at everything at once. */
-export async function survey(
-  { api, path: account }: Pick<Account, "api" | "path">,
-  configuration: Configuration,
-): Promise<Surveyed> {
+export async function survey({ api }: Pick<Account, "api">, configuration: Configuration): Promise<Surveyed> {
   const failures: LookUpFailure[] = [];
-  const of = async <Value>(service: Service, otherwise: Value, looking: Promise<Value>): Promise<Value> => {
-    try {
-      return await looking;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+  const of = <Value, Otherwise>(service: Service, otherwise: Otherwise, looking: Promise<Value>) =>
+    onApiError(looking, (error) => {
       failures.push({ service, error });
       return otherwise;
-    }
-  };
+    });
   const [subdomain, queues, database, worker] = await Promise.all([
-    of("Workers Scripts", null, findSubdomain(api, account)),
-    of("Queues", new Map<string, Queue>(), findQueues(api, account, configuration)),
-    of("D1", null, findDatabase(api, account, configuration)),
-    of("Workers Scripts", null, findWorker(api, account, configuration.worker)),
+    of("Workers Scripts", null, findSubdomain(api)),
+    of("Queues", new Map<string, Queue>(), findQueues(api, configuration)),
+    of("D1", null, findDatabase(api, configuration)),
+    of("Workers Scripts", null, findWorker(api, configuration.worker)),
   ]);
   return { subdomain, queues, database, worker, failures };
 }
 
-async function findSubdomain(api: Api, account: string): Promise<string | null> {
-  const found = await api.find(
-    `${account}/workers/subdomain`,
-    z.object({ subdomain: z.string().nullish() }).nullable(),
-  );
+/** Waits for one look. Its failure ends the run with `failure` and the reason. */
+export function look<Value>(
+  what: string,
+  looking: Promise<Value>,
+  failure: string,
+  context: Pick<Context, "say" | "world">,
+): Promise<Value> {
+  return onApiError(withNotes(what, looking, context), ({ message }) => {
+    throw new Fault(`${failure}: ${message}.`, { remedy: RUN_AGAIN });
+  });
+}
+
+async function findSubdomain(api: CloudflareApi): Promise<string | null> {
+  const found = await api.find("/workers/subdomain", z.object({ subdomain: z.string().nullish() }).nullable());
   return found?.subdomain || null;
 }
 
@@ -140,19 +144,16 @@ const queue = z
     backlog: null,
   }));
 
-/** The backlog is asked for of those alone that are in another jurisdiction. */
+/** The backlog is looked up only for queues in another jurisdiction. */
 export async function findQueues(
-  api: Api,
-  account: string,
+  api: CloudflareApi,
   { queues, jurisdiction }: Pick<Configuration, "queues" | "jurisdiction">,
 ): Promise<Map<string, Queue>> {
   const names = queues.map(({ name }) => name);
-  const all = (await api.list(`${account}/queues`, queue)).filter(({ name }) => names.includes(name));
+  const all = (await api.list("/queues", queue)).filter(({ name }) => names.includes(name));
   const counted = all.map(async (one): Promise<[string, Queue]> => {
     if (one.jurisdiction === jurisdiction) return [one.name, one];
-    const metrics = await ifTold(
-      api.get(`${account}/queues/${one.id}/metrics`, z.object({ backlog_count: z.number() })),
-    );
+    const metrics = await orNull(api.get(`/queues/${one.id}/metrics`, z.object({ backlog_count: z.number() })));
     return [one.name, { ...one, backlog: metrics?.backlog_count ?? null }];
   });
   return new Map(await Promise.all(counted));
@@ -161,22 +162,20 @@ export async function findQueues(
 const databaseRow = z.object({ uuid: z.string(), name: z.string(), jurisdiction: z.string().nullish() });
 
 export async function findDatabase(
-  api: Api,
-  account: string,
+  api: CloudflareApi,
   { database: { name, databaseId } }: Pick<Configuration, "database">,
 ): Promise<Database | null> {
-  const databases = `${account}/d1/database`;
   const found =
     databaseId === null
-      ? (await api.list(databases, databaseRow, { name })).find((one) => one.name === name)
-      : await api.find(`${databases}/${databaseId}`, databaseRow);
+      ? (await api.list("/d1/database", databaseRow, { name })).find((one) => one.name === name)
+      : await api.find(`/d1/database/${databaseId}`, databaseRow);
   if (!found) return null;
   const { uuid: id, jurisdiction = null } = found;
-  const rows = (await rowsOf(api, account, id, appliedMigrationsSql, z.object({ name: z.string() }))) ?? [];
+  const rows = (await rowsOf(api, id, appliedMigrationsSql, z.object({ name: z.string() }))) ?? [];
   return { id, jurisdiction, appliedMigrations: rows.map((row) => row.name) };
 }
 
-/** File names of those that the database lacks, in their order. */
+/** File names, in their order. */
 export function missingMigrations(
   { database: { migrations } }: Pick<Configuration, "database">,
   database: Database | null,
@@ -184,22 +183,21 @@ export function missingMigrations(
   return migrations.filter((name) => database?.appliedMigrations.includes(name) !== true);
 }
 
-/** What a reading statement finds; null while the table is not there. */
+/** The rows of a query; null while the table does not exist. */
 export async function rowsOf<Schema extends z.ZodType>(
-  api: Api,
-  account: string,
+  api: CloudflareApi,
   databaseId: string,
   sql: string,
   row: Schema,
 ): Promise<z.output<Schema>[] | null> {
-  try {
-    const answer = z.array(z.object({ results: z.array(row) })).min(1);
-    const [result] = await api.query(`${account}/d1/database/${databaseId}/query`, { sql }, answer);
-    return result?.results ?? [];
-  } catch (error) {
-    if (error instanceof ApiError && error.message.includes("no such table")) return null;
-    throw error;
-  }
+  const answer = z.array(z.object({ results: z.array(row) })).min(1);
+  return onApiError(
+    api.query(`/d1/database/${databaseId}/query`, { sql }, answer).then(([result]) => result?.results ?? []),
+    (error) => {
+      if (error.message.includes("no such table")) return null;
+      throw error;
+    },
+  );
 }
 
 const deployments = z.object({
@@ -211,14 +209,14 @@ const deployments = z.object({
   ),
 });
 
-async function findWorker(api: Api, account: string, name: string): Promise<Worker | null> {
-  const script = `${account}/workers/scripts/${name}`;
+async function findWorker(api: CloudflareApi, name: string): Promise<Worker | null> {
+  const script = `/workers/scripts/${name}`;
   const secrets = await api.find(`${script}/secrets`, z.array(z.object({ name: z.string() })));
   if (secrets === null) return null;
   const [deployed, schedules, subdomain, settings] = await Promise.all([
     api.find(`${script}/deployments`, deployments),
-    ifTold(api.get(`${script}/schedules`, z.object({ schedules: z.array(z.object({ cron: z.string() })) }))),
-    ifTold(api.get(`${script}/subdomain`, z.object({ enabled: z.boolean() }))),
+    orNull(api.get(`${script}/schedules`, z.object({ schedules: z.array(z.object({ cron: z.string() })) }))),
+    orNull(api.get(`${script}/subdomain`, z.object({ enabled: z.boolean() }))),
     api.find(`${script}/settings`, settingsOfScript),
   ]);
   return {
@@ -232,14 +230,9 @@ async function findWorker(api: Api, account: string, name: string): Promise<Work
 
 const settingsOfScript = z.object({ bindings: z.array(z.object({ type: z.string(), id: z.string().optional() })) });
 
-/** Nothing is decided by these alone: what Cloudflare does not say is reported as not known. */
-async function ifTold<Value>(asking: Promise<Value>): Promise<Value | null> {
-  try {
-    return await asking;
-  } catch (error) {
-    if (error instanceof ApiError) return null;
-    throw error;
-  }
+/** For facts that decide nothing: what Cloudflare does not say is reported as unknown. */
+function orNull<Value>(asking: Promise<Value>): Promise<Value | null> {
+  return onApiError(asking, () => null);
 }
 
 function newest(all: z.output<typeof deployments>["deployments"]): Deployment | null {

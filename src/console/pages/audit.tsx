@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { auditWindow } from "../../api/audit.ts";
-import type { Action } from "../../api/audited.ts";
+import type { Action } from "../../api/actions/audited.ts";
 import { cursorOf, encodeCursor } from "../../api/requests.ts";
 import type { Destination } from "../../domain/destination.ts";
 import { isObject, parseJsonLosslessly } from "../../platform/json.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { replayDeadLetter, throwAwayDeadLetter } from "../../api/actions/dead-letters.ts";
+import { replayDeadLetter, deleteDeadLetter } from "../../api/actions/dead-letters.ts";
 import { cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
 import type { Destination } from "../../domain/destination.ts";
 import { parseJsonLosslessly } from "../../platform/json.ts";
@@ -168,7 +168,7 @@ export function addDeadLetters(pages: Console, world: World): void {
   });
 
   pages.post("/dead-letters/:id/delete", async (c) => {
-    await throwAwayDeadLetter(c, world, c.req.param("id"));
+    await deleteDeadLetter(c, world, c.req.param("id"));
     return redirectDone(c, addresses.deadLetters, "dead-letter-deleted");
   });
 }

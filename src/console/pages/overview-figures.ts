@@ -1,12 +1,11 @@
 import { type Counters, type Counts, boundOf, sumOf } from "../../domain/counters.ts";
 import { isBalanced } from "../../domain/ledger.ts";
 import type { Env } from "../../env.ts";
-import { backlogs, readBacklogRow, readWaitingRow, whatWaits } from "../../store/backlog.ts";
-import { outcomesSince, readOutcomeRow } from "../../store/event-outcomes.ts";
+import { backlogs, readBacklogRow, readRecentRow, recentDeliveries } from "../../store/destination-deliveries.ts";
+import { readWaitingRow, whatWaits } from "../../store/condition.ts";
+import { outcomesSince, readOutcomeRow } from "../../store/traffic.ts";
 import { countNewest } from "../../store/ledger.ts";
-import { readRecentRow, recentDeliveries } from "../../store/recent-deliveries.ts";
-import { countsByHour, readCountsOfHour } from "../../store/counters.ts";
-import { writeCounters } from "../../write-counters.ts";
+import { countsByHour, readCountsOfHour, writeCounters } from "../../store/counters.ts";
 
 const HOUR_MS = 3_600_000;
 const SLOT_MS = 300_000;

@@ -4,7 +4,7 @@ import type { Counters } from "../../domain/counters.ts";
 import { logFailure } from "../../platform/log.ts";
 import { withTimeout } from "../../platform/timeout.ts";
 import type { World } from "../../platform/world.ts";
-import { OUTCOMES_CHARTED_AT_MOST } from "../../store/event-outcomes.ts";
+import { OUTCOMES_CHARTED_AT_MOST } from "../../store/traffic.ts";
 import { explained } from "../../store/schema.ts";
 import { addresses, newDestinationAddress } from "../addresses.ts";
 import { type Console, ROOT } from "../requests.ts";

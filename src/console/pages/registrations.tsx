@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
 import { toPage } from "../../api/responses.ts";
-import { type Place, type Reached, registrationLine } from "../../qonto/registration-line.ts";
+import { type Place, type Reached, registrationLine } from "../../qonto/registration.ts";
 import { type StageRow, MOST_STAGES, latestStagesOf, listRegistrationIds } from "../../store/registrations.ts";
 import { addresses, eventAddress, registrationAddress } from "../addresses.ts";
 import { type Console, readQuery } from "../requests.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isAttempt } from "../../domain/delivery.ts";
-import { type ListedDestination, destinationList, readListedDestination } from "../../store/destination-list.ts";
-import { type DeliverySummary, type FoundEvent, searchEvents } from "../../store/event-search.ts";
+import { type ListedDestination, destinationList, readListedDestination } from "../../store/destinations.ts";
+import { type DeliverySummary, type FoundEvent, searchEvents } from "../../store/search.ts";
 import { addresses } from "../addresses.ts";
 import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";

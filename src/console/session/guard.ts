@@ -1,7 +1,8 @@
 import type { MiddlewareHandler } from "hono";
 import { type Config, readConfig } from "../../env.ts";
-import { type Actor, adminTokenOf, findCallerAgain } from "../../api/caller.ts";
+import { adminTokenOf, findCallerAgain } from "../../api/authenticate.ts";
 import { refuse } from "../../api/refusals.ts";
+import type { Actor } from "../../api/requests.ts";
 import type { World } from "../../platform/world.ts";
 import { type ConsoleContext, type ConsoleEnv, FORM_TOKEN, ROOT, type Viewer, readOnlyReason } from "../requests.ts";
 import { findEmail, isNamed } from "./identity.ts";

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { readConfig } from "../../env.ts";
-import { adminTokenOf } from "../../api/caller.ts";
-import { recognize } from "../../api/recognize.ts";
+import { adminTokenOf, recognize } from "../../api/authenticate.ts";
 import { refuse } from "../../api/refusals.ts";
 import { Throttle } from "../../api/throttle.ts";
 import { ProblemError } from "../../platform/problem.ts";

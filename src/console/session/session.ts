@@ -1,8 +1,7 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
 import type { Config } from "../../env.ts";
-import { withPrefix } from "../../platform/bytes.ts";
-import { hmacSha256, verifyHmacSha256 } from "../../platform/hmac.ts";
+import { withPrefix, hmacSha256, verifyHmacSha256 } from "../../platform/hmac.ts";
 import type { World } from "../../platform/world.ts";
 import { type ConsoleContext, ROOT } from "../requests.ts";
 

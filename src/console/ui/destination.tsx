@@ -1,6 +1,5 @@
 import { destinationAddress } from "../addresses.ts";
-import type { DestinationBacklog } from "../../store/backlog.ts";
-import type { RecentOfDestination } from "../../store/recent-deliveries.ts";
+import type { DestinationBacklog, RecentOfDestination } from "../../store/destination-deliveries.ts";
 import { State, count, durationInWords } from "./values.tsx";
 import { Strip } from "./chart.tsx";
 import { type Column, Table } from "./table.tsx";

@@ -1,7 +1,7 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { type Viewer, FORM_TOKEN, readOnlyReason } from "../requests.ts";
 import { usePage } from "../show-page.tsx";
-import { instantText } from "../../api/requests.ts";
+import { instantText } from "../../api/schemas/common.ts";
 
 type FormProps = PropsWithChildren<{ readonly action: string; readonly class?: string }>;
 

@@ -1,4 +1,4 @@
-/** What the process of the destinations is asked: how many requests came that are answered; or which came, and to forget them. */
+/** Questions to the destinations' process: how many answered requests arrived; or which ones arrived, which it then forgets. */
 export type DestinationOrder = "count" | "take";
 
 export interface Arrival {

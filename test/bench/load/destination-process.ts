@@ -3,12 +3,12 @@ import type { AddressInfo } from "node:net";
 import type { Arrival, DestinationOrder } from "./destination-order.ts";
 
 /**
- * Runs as a process of its own: destinations of which each has a path, that answer at once and note what came when. At /hanging
- * none is ever answered, at /after/200 each after 200 ms.
+ * A process of destinations, one for each path. They answer at once and note each arrival. /hanging never answers,
+ * /after/200 answers after 200 ms.
  */
 const HANGING = "/hanging";
 
-/** 0 at a path that names none. */
+/** 0 for a path without a delay. */
 const delayMs = (path: string) => Number(/^\/after\/(\d+)$/.exec(path)?.[1] ?? 0);
 
 let arrivals: Arrival[] = [];

@@ -26,7 +26,7 @@ export class Destinations {
     return new Destinations(process, z.object({ url: z.string() }).parse(ready).url);
   }
 
-  /** Waits until so many requests have come, or the time is up; answers them and forgets them. */
+  /** Waits until so many requests have arrived, or the time is up. Returns and forgets them. */
   async take(count: number, withinMs: number): Promise<Arrival[]> {
     for (const endAt = Date.now() + withinMs; Date.now() < endAt; await wait(100)) {
       if (z.object({ count: z.number() }).parse(await this.#ask("count")).count >= count) break;

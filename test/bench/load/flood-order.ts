@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What strangers do: what needs no secret, or a wrong one. */
+/** Requests of strangers: without a secret, or with a wrong one. */
 export const floodKinds = [
   "1 MB, header with 1,500 v1",
   "1 MB, header with 8 v1",
@@ -18,13 +18,13 @@ export const floodKinds = [
 
 export type FloodKind = (typeof floodKinds)[number];
 
-/** What a process of strangers is asked for, and what it answers. */
+/** The order to a process of strangers, and its report. */
 export const floodOrder = z.object({
   url: z.string(),
   flood: z.enum(floodKinds),
-  /** Each starts over when it has been answered. */
+  /** Each sends again when it has an answer. */
   connections: z.number(),
-  /** After these all is broken off. */
+  /** All connections are closed after these. */
   seconds: z.number(),
 });
 
@@ -32,7 +32,7 @@ export type FloodOrder = z.output<typeof floodOrder>;
 
 export const floodReport = z.object({
   seconds: z.number(),
-  /** By status; or that there was none. */
+  /** By status, or that there was no answer. */
   outcomes: z.array(z.object({ outcome: z.string(), count: z.number(), p50Ms: z.number(), maxMs: z.number() })),
 });
 

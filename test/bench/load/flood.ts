@@ -5,10 +5,10 @@ import { median, quantile } from "../statistics.ts";
 import type { FloodOrder, FloodReport } from "./flood-order.ts";
 import { type Target, strangers } from "./strangers.ts";
 
-/** A connection that fails at once is not tried again at once: nobody would get anything done beside it. */
+/** Wait after a failed connection: without it nothing else could run. */
 const PAUSE_AFTER_FAILURE_MS = 10;
 
-/** Has strangers ask as often as they are answered, until the time is up. */
+/** Sends requests of strangers, each after the answer to the one before, until the time is up. */
 export async function flood({ url, flood: kind, connections, seconds }: FloodOrder): Promise<FloodReport> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
   const sockets = new Set<Socket>();

@@ -8,7 +8,7 @@ import { type LoadOrder, type LoadReport, loadOrder } from "./order.ts";
 
 const anyOrder = z.union([floodOrder, loadOrder]);
 
-/** Runs as a process of its own: sends what it is ordered to, and reports. Signing is done before the time counts. */
+/** A process that sends what it is ordered to, and reports. It signs before the measurement begins. */
 process.on("message", (message) => {
   const order = anyOrder.parse(message);
   void ("flood" in order ? flood(order) : generate(order)).then((report) => process.send?.(report));

@@ -5,7 +5,7 @@ import { SECRET, type ServedWorker } from "../served-worker.ts";
 import { type FloodOrder, type FloodReport, floodReport } from "./flood-order.ts";
 import { type LoadOrder, type LoadReport, loadReport } from "./order.ts";
 
-/** The process that sends: beside the runtime, not inside what starts and watches it. */
+/** The sending process, apart from the one that starts and watches the runtime. */
 export class LoadGenerator {
   readonly #process: ChildProcess = fork(fileURLToPath(new URL("generator.ts", import.meta.url)), {
     serialization: "advanced",
@@ -19,7 +19,7 @@ export class LoadGenerator {
     return loadReport.parse(await this.#ask(whole));
   }
 
-  /** Has it be a stranger, who knows no secret, for so many seconds. */
+  /** Sends as a stranger without a secret, for so many seconds. */
   async flood({ url }: Pick<ServedWorker, "url">, order: Omit<FloodOrder, "url">): Promise<FloodReport> {
     return floodReport.parse(await this.#ask({ ...order, url }));
   }

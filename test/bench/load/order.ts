@@ -1,13 +1,13 @@
 import { z } from "zod";
 
-/** What a load generator is asked for, and what it answers. */
+/** The order to a load generator, and its report. */
 export const loadOrder = z.object({
   url: z.string(),
   secret: z.string(),
   connections: z.number(),
   requests: z.number(),
   bodyBytes: z.number(),
-  /** Requests a second, sent when their time has come; null: each connection sends when it has been answered. */
+  /** Requests a second, sent on schedule; null: each connection sends as soon as it has an answer. */
   rate: z.number().nullable(),
 });
 
@@ -19,9 +19,9 @@ export const loadReport = z.object({
   answers: z.array(
     z.object({
       id: z.string(),
-      /** 0: none came. */
+      /** 0: no answer. */
       status: z.number(),
-      /** Unix milliseconds, with fractions, of when it was to be sent. */
+      /** When it was due, Unix milliseconds with fractions. */
       sentAt: z.number(),
       durationMs: z.number(),
     }),

@@ -6,7 +6,7 @@ export interface SignedEvent {
   readonly body: Uint8Array;
 }
 
-/** Distinct events, each about a resource of its own, signed now. */
+/** Events of different resources, signed now. */
 export function signEvents({
   requests,
   bodyBytes,
@@ -29,7 +29,7 @@ export function signEvents({
 const label = { name: "cost centre", value: "Marketing, Paris" };
 const LABEL_BYTES = JSON.stringify(label).length + 1;
 
-/** Filled up with labels, as large transactions are. */
+/** Padded with labels, as large transactions are. */
 function textOfSize(bytes: number): { id: string; text: string } {
   const resource = crypto.randomUUID();
   const bare = makePayload("v1/transfers", { data: { id: resource, bench_labels: [] } });

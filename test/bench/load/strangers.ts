@@ -6,21 +6,21 @@ import type { FloodKind } from "./flood-order.ts";
 export interface Target {
   readonly url: URL;
   readonly agent: http.Agent;
-  /** Those that are open beside the agent's. */
+  /** Open connections that are not the agent's. */
   readonly sockets: Set<Socket>;
 }
 
-/** Asks once. Answers what came of it, the status as a rule; null if the connection was lost. */
+/** Sends one request. Returns its status or outcome; null if the connection was lost. */
 type Stranger = (target: Target) => Promise<string | null>;
 
 const WEBHOOKS = "/webhooks/qonto";
 const DRIP_EVERY_MS = 500;
 const HANG_UP_AFTER_BYTES = 100_000;
 
-/** test/bench/worker/metered.ts counts apart what D1 is asked for these. */
+/** test/bench/worker/metered.ts counts the D1 calls of these separately. */
 const marked = { "x-bench-stranger": "1" };
 
-/** What does not change from one request to the next is made beforehand: making it would slow the stranger down. */
+/** Constant parts of requests are made beforehand, to keep the stranger fast. */
 export const strangers: Record<FloodKind, () => Stranger> = {
   "1 MB, header with 1,500 v1": () => asking(webhook(1_000_000, 1_500)),
   "1 MB, header with 8 v1": () => asking(webhook(1_000_000, 8)),
@@ -47,7 +47,7 @@ function get(path: string, headers: Readonly<Record<string, string>> = {}): () =
   return () => ({ method: "GET", path, headers });
 }
 
-/** Each from an address of its own, as nobody is counted together who has many. */
+/** Each from a different address: the limit counts by address. */
 function withToken(token: string): StrangerRequest {
   const address = `198.${18 + ((randomBytes(1)[0] ?? 0) % 2)}.${[...randomBytes(2)].join(".")}`;
   return get("/api/events", { authorization: `Bearer ${token}`, "cf-connecting-ip": address })();
@@ -78,7 +78,7 @@ function asking(make: () => StrangerRequest): Stranger {
         response.on("error", () => resolve(null));
         response.resume().once("end", () => {
           resolve(String(response.statusCode));
-          // Nobody goes on sending what has been refused.
+          // After a refusal nothing more is sent.
           if (!request.writableFinished) request.destroy();
         });
       });
@@ -93,14 +93,14 @@ const hangUp: Stranger = (target) =>
     socket.write(Buffer.alloc(HANG_UP_AFTER_BYTES, "x"), () => resolve("hung up"));
   });
 
-/** Never sends more than the beginning of its body. */
+/** Sends only the beginning of its body. */
 const drip: Stranger = (target) =>
   onSocket(target, (socket) => {
     const dripping = setInterval(() => socket.write("x"), DRIP_EVERY_MS);
     socket.once("close", () => clearInterval(dripping));
   });
 
-/** Sends the head of a webhook of 1 MB, and what it is told to; hangs up when it has been answered, or has enough. */
+/** Sends the head of a webhook of 1 MB and part of its body. Hangs up after the answer, or after a time. */
 function onSocket(
   { url, sockets }: Target,
   send: (socket: Socket, resolve: (outcome: string) => void) => void,

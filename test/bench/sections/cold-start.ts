@@ -20,10 +20,10 @@ const starts = [
 
 const ROUNDS = 9;
 
-/** What receiving may cost of what the whole does, beyond an empty Worker. */
+/** Largest part of the whole Worker's start, beyond an empty Worker, that receiving may cost. */
 const MOST_OF_WHOLE = 0.6;
 
-/** What an isolate costs before it has answered its first webhook. */
+/** The cost of a new isolate up to its first acknowledgement. */
 export const coldStart: Section = async ({ isShort, say }) => {
   const measured = new Map<string, Start[]>();
   for (let round = 0; round < (isShort ? 1 : ROUNDS); round += 1) {

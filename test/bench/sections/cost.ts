@@ -24,7 +24,7 @@ type Usage = z.output<typeof usage>;
 
 const HOURS_OF_A_MONTH = 730;
 
-/** What a million events cost, out of what the test of the budgets counts. */
+/** The cost of a million events, from the counts of the budget test. */
 export const cost: Section = async ({ say }) => {
   say("counting");
   const all = await countUsage();
@@ -67,7 +67,7 @@ export const cost: Section = async ({ say }) => {
   };
 };
 
-/** What a million cost before, and may cost now. */
+/** The earlier cost of a million, and the goal. */
 const TOTALS: Readonly<Record<string, { readonly before: number; readonly most: number }>> = {
   "one destination": { before: 15.6, most: 10.5 },
   "three destinations": { before: 20, most: 11.5 },
@@ -111,7 +111,7 @@ function goalsOf(all: Readonly<Record<string, Usage>>): Goal[] {
   ];
 }
 
-/** Runs the test that holds the budgets, which prints what it has counted. */
+/** Runs the budget test, which prints its counts. */
 async function countUsage(): Promise<Readonly<Record<string, Usage>>> {
   const vitest = path.join(root, "node_modules/vitest/vitest.mjs");
   const run = ["run", "--config", "test/vitest.config.ts", "--project", "worker", "--silent=false"];

@@ -1,15 +1,15 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { MESSAGE_PATIENCE_MS } from "../../../src/domain/lease.ts";
 import { maxConcurrency } from "../configuration.ts";
-import { LoadGenerator } from "../load/load-generator.ts";
 import type { Arrival } from "../load/destination-order.ts";
 import { Destinations } from "../load/destinations.ts";
+import { LoadGenerator } from "../load/load-generator.ts";
+import { type Report, figure } from "../report.ts";
 import { ServedWorker } from "../served-worker.ts";
-import { type Drained, describeDrains } from "./drain-tables.ts";
 import { takeUsage } from "./metered-relay.ts";
 import type { Section } from "./section.ts";
 
-/** The slower the destinations, the fewer events wait for them: a rate shows as well, and minutes sooner. */
+/** Fewer events for slower destinations: enough to show a rate, in less time. */
 const backlogs = [
   { delaysMs: [5], events: 10_000 },
   { delaysMs: [200], events: 500 },
@@ -19,10 +19,10 @@ const backlogs = [
 
 const DRAINED_WITHIN_MS = 120_000;
 
-/** What destinations answered last is written down by then. */
+/** The last attempts are recorded by then. */
 const WRITTEN_AFTER_MS = 300;
 
-/** How fast events that have waited reach destinations that take their time to answer. */
+/** How fast queued events reach slow destinations. */
 export const drain: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
   const servers = await Destinations.start();
@@ -36,7 +36,7 @@ export const drain: Section = async ({ isShort, say }) => {
       for (const delayMs of delaysMs) await relay.addDestination(`${servers.url}/after/${delayMs}`);
       filled.push({ relay, delaysMs, ids: await fill(relay, events) });
     }
-    // An event that has waited is no longer its message's own: it has to be claimed, which costs D1 calls.
+    // The lease of an event that has waited is over: the consumer must claim it, which costs D1 calls.
     if (!isShort) await wait(MESSAGE_PATIENCE_MS);
     const drained: Drained[] = [];
     for (const { relay, delaysMs, ids } of filled) {
@@ -50,7 +50,7 @@ export const drain: Section = async ({ isShort, say }) => {
     await Promise.all(relays.map((relay) => relay.stop()));
   }
 
-  /** Has the relay receive events that no consumer takes. */
+  /** Has the relay receive events while no consumer runs. */
   async function fill(relay: ServedWorker, requests: number): Promise<ReadonlySet<string>> {
     await fetch(`${relay.url}/bench/hold`, { method: "POST" });
     const { answers } = await generator.send(relay, { connections: 16, requests, bodyBytes: 1_000 });
@@ -86,7 +86,7 @@ export const drain: Section = async ({ isShort, say }) => {
     };
   }
 
-  /** Of these events, what came at each of so many destinations; not all, when it takes too long. */
+  /** The arrivals of these events at each destination; not all, when it takes too long. */
   async function takeAll(ids: ReadonlySet<string>, destinations: number): Promise<Arrival[]> {
     const all: Arrival[] = [];
     const endAt = Date.now() + DRAINED_WITHIN_MS;
@@ -98,3 +98,96 @@ export const drain: Section = async ({ isShort, say }) => {
     return all;
   }
 };
+
+interface Drained {
+  readonly events: number;
+  readonly databaseCalls: number;
+  readonly destinations: readonly DrainedDestination[];
+}
+
+interface DrainedDestination {
+  readonly delayMs: number;
+  readonly delivered: number;
+  /** Attempts beyond the first of each event. */
+  readonly repeated: number;
+  readonly seconds: number;
+}
+
+/** Slower destinations get retries, whose drains do not multiply with the consumers of events. */
+const SLOWEST_IN_FAN_OUT_MS = 200;
+
+/** `maxConcurrency`: the consumers of events that Cloudflare may run at once; null: as many as it likes. */
+function describeDrains(drained: readonly Drained[], maxConcurrency: number | null): Report {
+  const rows = drained.flatMap(({ events, databaseCalls, destinations }) =>
+    destinations.map((destination) => ({
+      ...destination,
+      name: nameOf(destination, destinations),
+      events,
+      perSecond: destination.delivered / destination.seconds,
+      callsEach: databaseCalls / events,
+      isProjected: destinations.length === 1 && destination.delayMs <= SLOWEST_IN_FAN_OUT_MS,
+    })),
+  );
+  const projected = rows.flatMap(({ isProjected, ...row }) =>
+    isProjected && maxConcurrency !== null ? [{ ...row, perSecond: row.perSecond * maxConcurrency }] : [],
+  );
+  return {
+    tables: [
+      {
+        title: "Waiting events, drained by one consumer of events, as the simulator runs them",
+        columns: [
+          "destination answers after",
+          "events",
+          "seconds",
+          "deliveries/s",
+          "missing",
+          "repeated",
+          "D1 calls each",
+        ],
+        rows: rows.map(({ name, events, seconds, perSecond, delivered, repeated, callsEach }) => [
+          name,
+          figure(events),
+          figure(seconds),
+          figure(perSecond),
+          String(events - delivered),
+          String(repeated),
+          figure(callsEach),
+        ]),
+      },
+      ...(maxConcurrency === null
+        ? []
+        : [
+            {
+              title: `Projection, not measured: ${maxConcurrency} consumers side by side (max_concurrency of wrangler.toml)`,
+              columns: ["destination answers after", "deliveries/s", "10,000 events, s", "D1 calls/s"],
+              rows: projected.map(({ name, perSecond, callsEach }) => [
+                name,
+                figure(perSecond),
+                figure(10_000 / perSecond),
+                figure(perSecond * callsEach),
+              ]),
+            },
+          ]),
+    ],
+    goals: [],
+    figures: Object.fromEntries(
+      rows.flatMap(({ name, perSecond, callsEach, events, delivered }) => [
+        [`${name}: deliveries a second`, perSecond],
+        [`${name}: D1 calls an event`, callsEach],
+        [`${name}: missing`, events - delivered],
+      ]),
+    ),
+    notes: [
+      "The local runtime runs one batch at a time; Cloudflare runs up to max_concurrency consumers side by side, on machines of their own, against one D1.",
+      maxConcurrency === null
+        ? "wrangler.toml sets no max_concurrency: Cloudflare runs up to 250 consumers, and D1 is what is left to bound them. Nothing is projected."
+        : "The projection multiplies, and holds only as long as D1 keeps up: about a thousand writes a second.",
+      "Fewer than 10,000 wait for slow destinations, to save minutes: rates are what to compare. A batch has five attempts in flight, so 200 ms let it make 25 a second.",
+      "A destination that answers after 1,000 ms lets attempts run late: the retries serves it, whose drains do not wait for its answers. It is not projected.",
+    ],
+  };
+}
+
+function nameOf({ delayMs }: DrainedDestination, all: readonly DrainedDestination[]): string {
+  return `${delayMs} ms${all.length > 1 ? `, one of ${all.length}` : ""}`;
+}

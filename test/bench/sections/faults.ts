@@ -6,10 +6,10 @@ import type { Section } from "./section.ts";
 
 const RATE = 50;
 
-/** As test/bench/worker/faulty-stores.ts knows them. */
+/** The faults of test/bench/worker/faulty-stores.ts. */
 const states = ["both are well", "D1 hangs", "the queue hangs", "both are slow"];
 
-/** Qonto waits a second, of which a part is the network's. */
+/** Qonto waits a second, part of which the network takes. */
 const P99_LIMIT_MS = 500;
 
 /** How long an acknowledgement takes while a store does not answer. */

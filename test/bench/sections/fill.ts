@@ -1,13 +1,13 @@
 import type { ServedWorker } from "../served-worker.ts";
 
-/** Events of a statement: D1 allows one 30 seconds. */
+/** Events in one statement: D1 limits a statement to 30 seconds. */
 const PAGE = 20_000;
 
-/** A thousand organizations, and of each ten resources of a type. */
+/** A thousand organizations with ten resources of a type each. */
 const numbersSql = `
   WITH RECURSIVE numbers (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?2)`;
 
-/** Positions below it are for what is filled in, the older the lower; those above it for what the relay receives meanwhile. */
+/** Filled-in events have lower positions, the oldest the lowest. Events that the relay receives have higher ones. */
 const FLOOR = 20_000_000;
 
 const floorSql = `
@@ -34,7 +34,7 @@ const resourcesSql = `${numbersSql}
     ${FLOOR} - 1 - n
   FROM numbers WHERE true ON CONFLICT DO NOTHING`;
 
-/** Writes delivered events past the relay: those of the numbers `from` up to `until`, each so much older than the one before. */
+/** Writes delivered events directly into D1: the numbers `from` to `until`, each older than the one before. */
 export async function fill(
   { db }: ServedWorker,
   { from, until, newestAt, everyMs, destinationId }: Filling,
@@ -48,7 +48,7 @@ export async function fill(
   }
 }
 
-/** What was filled in lies below where the cron's next look for old events would begin. */
+/** The cron's next scan begins above the filled-in events. */
 export async function lookFromTheFirst({ db }: ServedWorker): Promise<void> {
   await db.prepare("DELETE FROM cron_state WHERE name = 'retention_from'").run();
 }

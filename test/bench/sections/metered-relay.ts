@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ADMIN_TOKEN, type ServedWorker } from "../served-worker.ts";
 import { median } from "../statistics.ts";
 
-/** What something takes at a relay whose entry is test/bench/worker/metered.ts. */
+/** Usage of the platform by a relay whose entry is test/bench/worker/metered.ts. */
 export interface Measured {
   readonly ms: number;
   readonly rowsRead: number;
@@ -32,7 +32,7 @@ const usage = z.object({
   queueOperations: z.number(),
 });
 
-/** What the relay has used since the last time. */
+/** The usage since the last call. */
 export async function takeUsage(worker: ServedWorker): Promise<z.output<typeof usage>> {
   return usage.parse(await (await fetch(`${worker.url}/bench/usage`)).json());
 }

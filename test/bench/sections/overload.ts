@@ -6,10 +6,10 @@ import { ServedWorker } from "../served-worker.ts";
 import { median, quantile } from "../statistics.ts";
 import type { Section } from "./section.ts";
 
-/** The queue of the simulator takes 10,000 messages, and then fails. */
+/** The simulator's queue accepts 10,000 messages, and then fails. */
 const MOST_EVENTS = 6_000;
 
-/** What happens at twice the load that can be kept up: some is answered by the queue, some refused, none lost. */
+/** Twice the sustainable load: the queue acknowledges some events, some are refused, none is lost. */
 export const overload: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
   const destinations = await Destinations.start();

@@ -33,7 +33,7 @@ const pages = [
   "/console",
 ];
 
-/** Whether an event, a query and the cron cost the same however much has been recorded. */
+/** Whether an event, a query and the cron cost the same with any number of recorded events. */
 export const scale: Section = async ({ isShort, say }) => {
   const generator = new LoadGenerator();
   const destinations = await Destinations.start();

@@ -1,11 +1,11 @@
 import type { Report } from "../report.ts";
 
-/** A part of the benchmark, which starts what it needs and stops it. */
+/** A part of the benchmark. It starts and stops what it needs. */
 export type Section = (run: Run) => Promise<Report>;
 
 interface Run {
-  /** A smoke run: everything happens, no figure means much. */
+  /** A smoke run: everything runs, the figures mean little. */
   readonly isShort: boolean;
-  /** Tells the person at the terminal what goes on. */
+  /** Shows progress at the terminal. */
   readonly say: (what: string) => void;
 }

@@ -4,8 +4,8 @@ import type { QueueMessage } from "../../../src/messages.ts";
 import { createRelay } from "../../../src/relay.ts";
 
 /**
- * The relay with a queue that costs nothing and leads nowhere: what it does up to the answer. On Cloudflare the queue and its
- * consumers have machines of their own; here all of it shares two cores.
+ * The relay up to the answer: its queue costs nothing and has no consumer. On Cloudflare the queue and its consumers have
+ * machines of their own; here all share two cores.
  */
 const relay = createRelay(realWorld);
 
@@ -17,7 +17,7 @@ const nowhere: Queue<QueueMessage> = {
   metrics: async () => metrics,
 };
 
-/** One for each that comes in, as the relay reads its variables once. */
+/** A new environment for each request: the relay reads its variables once. */
 const alone = new WeakMap<Bindings, Bindings>();
 
 export default {

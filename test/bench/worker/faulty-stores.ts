@@ -4,15 +4,15 @@ import type { QueueMessage } from "../../../src/messages.ts";
 import { createRelay } from "../../../src/relay.ts";
 import { type Intercept, hanging, interceptDatabase, never } from "../../worker/support/database.ts";
 
-/** The relay between stores that are ill while it receives; what is behind the queue has them well. */
+/** The relay with faulty stores while it receives. Its consumers have healthy ones. */
 const relay = createRelay(realWorld);
 
-/** Longer than the time box of D1. */
+/** Longer than the timeout of D1. */
 const SLOW_MS = 350;
 
 type FaultyEnv = Bindings & { readonly FAULT: string };
 
-/** One for each that comes in, as the relay reads its variables once. */
+/** A new environment for each request: the relay reads its variables once. */
 const faulty = new WeakMap<Bindings, Bindings>();
 
 export default {

@@ -4,8 +4,8 @@ import { createRelay } from "../../../src/relay.ts";
 import { type Intercept, interceptDatabase } from "../../worker/support/database.ts";
 
 /**
- * The relay, and what it has used of the platform: GET /bench/usage takes the counts, POST /bench/cron runs the cron. POST /bench/hold
- * keeps events waiting in their queue, until POST /bench/release.
+ * The relay, with its usage of the platform: GET /bench/usage takes the counts, POST /bench/cron runs the cron. POST /bench/hold
+ * keeps events in their queue, until POST /bench/release.
  */
 const relay = createRelay(realWorld);
 
@@ -15,7 +15,7 @@ const nothing = {
   rowsRead: 0,
   rowsWritten: 0,
   consumerInvocations: 0,
-  /** A message is written, read and deleted; each costs as many operations as it has begun units of 64 KB. */
+  /** A message is written, read and deleted. Each of these costs an operation for each 64 KB, rounded up. */
   queueOperations: 0,
 };
 let usage = { ...nothing };
@@ -58,7 +58,7 @@ function meterQueue(queue: Bindings["EVENTS"]): Bindings["EVENTS"] {
   };
 }
 
-/** One for each that comes in, as the relay reads its variables once. */
+/** A new environment for each request: the relay reads its variables once. */
 const metered = new WeakMap<Bindings, Bindings>();
 const meteredForStrangers = new WeakMap<Bindings, Bindings>();
 
@@ -78,7 +78,7 @@ function meterForStrangers(env: Bindings): Bindings {
 
 const eventsQueue = { isHeld: false };
 
-/** Looks instead of being told: a request cannot wait for what another one resolves. */
+/** Polls, because a request cannot wait for another request's promise. */
 async function untilReleased(): Promise<void> {
   while (eventsQueue.isHeld) await new Promise((resolve) => setTimeout(resolve, 50));
 }

@@ -3,7 +3,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { expectedMigrations } from "../../../src/store/expected-migrations.ts";
+import { expectedMigrations } from "../../../src/store/migrations.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const source = path.join(root, "src");
@@ -17,7 +17,6 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "relay.ts": [
     "app.ts",
     "env.ts",
-    "write-counters.ts",
     "domain",
     "receive",
     "fan-out",
@@ -29,16 +28,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   "app.ts": ["env.ts", "domain", "receive", "api", "console", "store", "platform"],
   receive: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
-  "fan-out": ["env.ts", "messages.ts", "qonto", "outbound", "store", "domain", "platform"],
-  retry: ["env.ts", "messages.ts", "outbound", "store", "domain", "platform"],
+  "fan-out": ["env.ts", "messages.ts", "qonto", "deliver", "outbound", "store", "domain", "platform"],
+  retry: ["env.ts", "messages.ts", "deliver", "outbound", "store", "domain", "platform"],
   "dead-letters": ["env.ts", "messages.ts", "qonto", "store", "platform"],
-  cron: ["env.ts", "messages.ts", "write-counters.ts", "replay", "outbound", "store", "domain", "platform"],
+  cron: ["env.ts", "messages.ts", "replay", "deliver", "outbound", "store", "domain", "platform"],
   api: [
     "config.ts",
     "env.ts",
     "messages.ts",
-    "write-counters.ts",
     "qonto",
+    "deliver",
     "outbound",
     "quarantine",
     "replay",
@@ -46,25 +45,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "domain",
     "platform",
   ],
-  console: [
-    "env.ts",
-    "write-counters.ts",
-    "api",
-    "qonto",
-    "outbound",
-    "quarantine",
-    "replay",
-    "store",
-    "domain",
-    "platform",
-  ],
+  console: ["env.ts", "api", "qonto", "outbound", "quarantine", "replay", "store", "domain", "platform"],
   quarantine: ["env.ts", "messages.ts", "qonto", "store", "platform"],
-  replay: ["env.ts", "store", "domain"],
-  outbound: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
+  replay: ["env.ts", "store", "domain", "platform"],
+  deliver: ["env.ts", "messages.ts", "outbound", "store", "domain", "platform"],
+  outbound: ["env.ts", "qonto", "domain", "platform"],
   "env.ts": ["config.ts", "messages.ts", "store", "platform"],
   "config.ts": [],
   "messages.ts": ["domain"],
-  "write-counters.ts": ["store", "domain", "platform"],
   qonto: ["domain", "platform"],
   store: ["domain", "platform"],
   domain: [],
@@ -105,6 +93,15 @@ describe("the source", () => {
   it.each(modules)("imports downwards only: $file", ({ file, imports }) => {
     const allowed = [roomOf(file), ...(mayImport[roomOf(file)] ?? [])];
     expect(imports.map(roomOf).filter((room) => !allowed.includes(room))).toEqual([]);
+  });
+
+  it("has the API's schemas apart from the Worker, for the command line reads answers by them", () => {
+    const schemas = modules.filter(({ file }) => path.dirname(file) === path.join("api", "schemas"));
+    expect(schemas.length).toBeGreaterThan(10);
+    const imported = schemas.flatMap(({ imports }) => imports.map(path.dirname));
+    expect([...new Set(imported)].toSorted()).toEqual(["api/schemas", "domain"]);
+    const importedByCli = modules.filter(({ file }) => roomOf(file) === "cli").flatMap(({ imports }) => imports);
+    expect(importedByCli.filter((file) => roomOf(file) === "api" && !file.startsWith("api/schemas/"))).toEqual([]);
   });
 
   it("has no import cycle", () => {
@@ -216,8 +213,12 @@ describe("each outside thing has one door", () => {
     expect(worker(using(/\bconsole\.[a-z]+\(/))).toEqual(["platform/log.ts"]);
   });
 
-  it("Qonto's header names are known to its own room and to what signs as Qonto does", () => {
-    expect(using(/x-qonto-signature|qonto-sha256-signature/)).toEqual(["outbound/sign.ts", "qonto/sign-as-qonto.ts"]);
+  it("Qonto's header names are known to its own room, to what signs as Qonto does, and to the page for receivers", () => {
+    expect(using(/x-qonto-signature|qonto-sha256-signature/)).toEqual([
+      "outbound/sign.ts",
+      "qonto/signature.ts",
+      "console/pages/docs.tsx",
+    ]);
   });
 });
 
@@ -229,6 +230,7 @@ it("a file of the source holds one thing, and so is short", () => {
 it("the top level holds what it must, and nothing else", () => {
   const entries = readdirSync(root).filter((name) => !name.startsWith(".") && name !== "node_modules");
   expect(entries.toSorted()).toEqual([
+    "CHANGELOG.md",
     "LICENSE",
     "README.md",
     "migrations",

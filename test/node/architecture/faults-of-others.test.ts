@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 
 /**
- * The two faults of other gateways that are about the project itself; the others are in ../faults-of-others. That npm start
- * then serves is shown by ../end-to-end/start.test.ts.
+ * A fault of other gateways that is about the project itself. ../document/documents.test.ts has the other one, and
+ * ../../worker/faults-of-others the rest. That npm start then serves is shown by ../end-to-end/start.test.ts.
  */
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -114,16 +114,14 @@ describe("15: installation works at the first command", () => {
     for (const [name, pin] of pins) expect(packages[`node_modules/${name}`]?.version, name).toBe(pin.split("@").at(-1));
   });
 
-  it("every command that the README gives is there, and installs before it needs a package", () => {
-    const commands = all(readme, /\bnpm (?:run )?([\w-]+)/g).filter((word) => word !== "and");
-    expect(new Set(commands)).toEqual(
-      new Set(["start", "demo", "chaos", "test", "bench", "deploy", "qonto", "qonto-server", "simulation"]),
-    );
-    for (const command of commands) {
+  it("every command that the README gives installs before it needs a package", () => {
+    const commands = all(readme, /\bnpm (?:run )?([\w-]+)/g).filter((word) => Object.hasOwn(scripts, word));
+    expect(commands).toEqual(expect.arrayContaining(["start", "demo", "deploy", "qonto"]));
+    for (const command of [...commands, "test", "bench", "chaos", "simulation", "qonto-server"])
       expect(scripts[command], command).toMatch(/^node src\/local\/install\.mjs && /);
+    for (const command of Object.keys(scripts))
       for (const file of all(scripts[command], /((?:src|test)\/[\w./-]+)/g))
-        expect(existsSync(path.join(root, file))).toBe(true);
-    }
+        expect(existsSync(path.join(root, file)), file).toBe(true);
     // It runs before anything is installed.
     const imported = all(read("src/local/install.mjs"), /(?:from|import\()\s*"([^"]+)"/g);
     expect(imported.filter((name) => !name.startsWith("node:"))).toEqual([]);
@@ -137,31 +135,5 @@ describe("15: installation works at the first command", () => {
     expect(lines.filter((line) => line !== "" && !line.startsWith("#") && !/^[A-Z_]+=$/.test(line))).toEqual([]);
     const local = all(read("src/local/start.ts"), /^([A-Z_]+)=local-/gm);
     expect(lines.map((line) => line.replace("=", ""))).toEqual(expect.arrayContaining(local));
-  });
-});
-
-describe("17: what the README promises is there", () => {
-  const [, promises = ""] = /^## What it promises$(.*?)^##/ms.exec(readme) ?? [];
-  const rows = promises.split("\n").filter((line) => /^\| (?!promise |-)/.test(line));
-
-  it("every promise names tests, which exist and are run", () => {
-    expect(rows.length).toBeGreaterThan(10);
-    for (const row of rows) {
-      const tests = all(row.split("|").at(-2) ?? "", /\]\(([^)]+)\)/g);
-      expect(tests.length, row).toBeGreaterThan(0);
-      for (const test of tests) {
-        expect(test).toMatch(/^test\/[\w./-]+\.test\.ts$/);
-        expect(read(test), test).toMatch(/^\s*(it|fc)\b/m);
-      }
-    }
-  });
-
-  it("every variable that the README names is read, and every one that is read is named", () => {
-    const named = all(readme, /^\| `([A-Z_]+)`/gm);
-    const declared = all(
-      /export interface Env \{(.*?)^\}/ms.exec(read("src/env.ts"))?.[1] ?? "",
-      /readonly ([A-Z_]+)\?: string/g,
-    );
-    expect(named.toSorted()).toEqual(declared.toSorted());
   });
 });

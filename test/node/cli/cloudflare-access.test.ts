@@ -104,7 +104,7 @@ describe("Cloudflare Access before the relay", () => {
     const { code, stderr } = await run(["events", "list"]);
     expect(code).toBe(1);
     expect(stderr).toBe(
-      `Cloudflare Access stands before the relay's API (${answer.status} behind_access, ${server.url}).\n` +
+      `Cloudflare Access protects the relay's API (${answer.status} behind_access, ${server.url}).\n` +
         "Set CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET to a service token that its policy admits, or let /api through.\n",
     );
   });
@@ -131,7 +131,7 @@ describe("Cloudflare Access before the relay", () => {
     const { code, stdout } = await run(["send", "v1/cards", "--json"]);
     expect([code, JSON.parse(stdout).answers[0].meaning]).toEqual([
       1,
-      "Cloudflare Access stands before the address, and Qonto cannot log in: add a Bypass policy for its path.",
+      "Cloudflare Access protects the address, and Qonto cannot log in: add a Bypass policy for its path.",
     ]);
   });
 });

@@ -1,19 +1,23 @@
 import { describe, expect, it } from "vitest";
-import { isPublic, judgeAddress } from "../../../src/cli/commands/doctor/checks/address.ts";
-import { judgeAnswers } from "../../../src/cli/commands/doctor/checks/answer.ts";
-import { judgeCertificate } from "../../../src/cli/commands/doctor/checks/certificate.ts";
-import { type Clocks, judgeClocks } from "../../../src/cli/commands/doctor/checks/clocks.ts";
-import { judgeDestinations } from "../../../src/cli/commands/doctor/checks/destinations.ts";
-import { judgeHealth } from "../../../src/cli/commands/doctor/checks/health.ts";
-import { judgeQueues } from "../../../src/cli/commands/doctor/checks/queues.ts";
-import { judgeRefusals } from "../../../src/cli/commands/doctor/checks/refusals.ts";
-import { judgeSubscriptions } from "../../../src/cli/commands/doctor/checks/subscription.ts";
-import { durationText, judgeTraffic } from "../../../src/cli/commands/doctor/checks/traffic.ts";
-import { judgeTypes } from "../../../src/cli/commands/doctor/checks/types.ts";
-import type { Result } from "../../../src/cli/commands/doctor/finding.ts";
-import type { Answer } from "../../../src/cli/commands/doctor/probe.ts";
-import { healthFacts } from "../../../src/cli/commands/doctor/relay-facts.ts";
-import { readTarget } from "../../../src/cli/commands/doctor/target.ts";
+import {
+  durationText,
+  judgeDestinations,
+  judgeRefusals,
+  judgeTraffic,
+} from "../../../src/cli/commands/doctor/checks/events.ts";
+import {
+  type Clocks,
+  isPublic,
+  judgeAddress,
+  judgeAnswers,
+  judgeCertificate,
+  judgeClocks,
+} from "../../../src/cli/commands/doctor/checks/network.ts";
+import { judgeSubscriptions, judgeTypes } from "../../../src/cli/commands/doctor/checks/qonto.ts";
+import { judgeHealth, judgeQueues } from "../../../src/cli/commands/doctor/checks/relay.ts";
+import { readAddress } from "../../../src/cli/commands/doctor/circumstances.ts";
+import { type Result, explain } from "../../../src/cli/commands/doctor/finding.ts";
+import type { WebhookAnswer } from "../../../src/cli/webhook.ts";
 import { ScriptedRelay, failedDelivery, destination } from "./doctor-scene.ts";
 
 const NOW = Date.parse("2026-11-25T12:00:00Z");
@@ -21,6 +25,10 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 const faults = (result: Result) => (result.outcome === "failed" ? result.findings.map(({ fault }) => fault) : []);
+const commands = (result: Result) =>
+  result.outcome === "failed" ? result.findings.flatMap((finding) => explain(finding, shared).commands) : [];
+const shared = { origin: "https://a.example", webhook: "https://a.example/webhooks/qonto", sandbox: " --sandbox" };
+const iso = (ms: number) => new Date(ms).toISOString();
 const notes = (result: Result) => (result.outcome === "skipped" ? [] : result.notes);
 
 describe("a certificate", () => {
@@ -54,23 +62,24 @@ describe("an address", () => {
     "http://[::1]:8787",
     "http://relay.localhost/webhooks/qonto/",
   ])("%s is of this machine, which is noted and no fault", (url) => {
-    const result = judgeAddress(readTarget(url), { found: ["127.0.0.1"] });
+    const result = judgeAddress(readAddress(url), { found: ["127.0.0.1"] });
     expect([faults(result), notes(result).length]).toEqual([[], 1]);
   });
 
   it("of the webhook, and of the relay, is the same target", () => {
-    const target = readTarget("https://a.example");
+    const target = readAddress("https://a.example");
     expect(target.webhookUrl).toBe("https://a.example/webhooks/qonto");
     for (const path of ["/", "//", "/webhooks/qonto", "/webhooks/qonto/", "//webhooks//qonto"]) {
-      expect(readTarget(`https://a.example${path}`)).toEqual(target);
+      expect(readAddress(`https://a.example${path}`)).toEqual(target);
     }
-    expect(readTarget("https://[2606:4700::1]")).toMatchObject({ host: "2606:4700::1", port: 443 });
+    expect(readAddress("https://[2606:4700::1]")).toMatchObject({ host: "2606:4700::1", port: 443 });
   });
 });
 
 describe("answers", () => {
-  const answer = (changes: Partial<Answer>): Answer => ({
+  const answer = (changes: Partial<WebhookAnswer>): WebhookAnswer => ({
     status: 200,
+    body: { status: "accepted" },
     code: null,
     accepted: true,
     location: null,
@@ -79,7 +88,7 @@ describe("answers", () => {
     durationMs: 10,
     ...changes,
   });
-  const judge = (...answers: Partial<Answer>[]) =>
+  const judge = (...answers: Partial<WebhookAnswer>[]) =>
     judgeAnswers(answers.map(answer), { url: "https://a.example/webhooks/qonto", isSigned: true });
 
   it("are in time up to a second, each of them", () => {
@@ -147,7 +156,7 @@ describe("clocks", () => {
 });
 
 describe("subscriptions", () => {
-  const target = readTarget("https://a.example");
+  const target = readAddress("https://a.example");
   const to = (id: string, callback_url: string, types = ["v1/cards"]) => ({
     subscription: { id, callback_url, types },
     reach: "public" as const,
@@ -155,7 +164,7 @@ describe("subscriptions", () => {
 
   it("to another relay are noted", () => {
     const listed = [to("s1", "https://a.example/webhooks/qonto"), to("s2", "https://b.example/webhooks/qonto")];
-    const result = judgeSubscriptions(listed, target, false);
+    const result = judgeSubscriptions(listed, target);
     expect([faults(result), notes(result)]).toEqual([[], [expect.stringContaining("s2 → https://b.example")]]);
   });
 
@@ -164,17 +173,13 @@ describe("subscriptions", () => {
       to("s1", "https://a.example/webhooks/qonto"),
       to("s2", "https://a.example/webhooks/qonto", ["v1/transfers"]),
     ];
-    expect(faults(judgeSubscriptions(listed, target, false))).toEqual([]);
+    expect(faults(judgeSubscriptions(listed, target))).toEqual([]);
   });
 
   it("are mended with the command that fits, in the sandbox too", () => {
-    expect(judgeSubscriptions([], target, true)).toMatchObject({
-      findings: [
-        {
-          commands: [expect.stringMatching(/create --url https:\/\/a\.example\/webhooks\/qonto .* --sandbox$/)],
-        },
-      ],
-    });
+    expect(commands(judgeSubscriptions([], target))).toEqual([
+      expect.stringMatching(/create --url https:\/\/a\.example\/webhooks\/qonto .* --sandbox$/),
+    ]);
   });
 });
 
@@ -184,7 +189,6 @@ describe("types", () => {
     judgeTypes(
       here,
       types.map((one, index) => destination({ id: `dst_${index}`, types: one })),
-      false,
     );
 
   it.each([
@@ -198,11 +202,9 @@ describe("types", () => {
   ])("that a destination wants: %j", (types, expected) => expect(faults(judge(types))).toEqual(expected));
 
   it("are all named in the command that subscribes to them, with those that there are", () => {
-    expect(judge(["v1/transactions", "v1/sepa-*"])).toMatchObject({
-      findings: [
-        { commands: ["npm run qonto -- subscriptions update s1 --types v1/cards,v1/transfers,v1/transactions"] },
-      ],
-    });
+    expect(commands(judge(["v1/transactions", "v1/sepa-*"]))).toEqual([
+      "npm run qonto -- subscriptions update s1 --types v1/cards,v1/transfers,v1/transactions --sandbox",
+    ]);
   });
 
   it("that nobody wants are noted, and so are those that a destination of all types would get", () => {
@@ -213,7 +215,7 @@ describe("types", () => {
 });
 
 describe("refusals", () => {
-  const counts = { since: NOW, authentic: 0, mismatched: 0, too_old: 0, in_future: 0, malformed: 0, missing: 0 };
+  const counts = { since: iso(NOW), authentic: 0, mismatched: 0, too_old: 0, in_future: 0, malformed: 0, missing: 0 };
   it.each([
     [{ mismatched: 2 }, []],
     [{ mismatched: 3 }, ["signatures_mismatched"]],
@@ -241,13 +243,13 @@ describe("traffic", () => {
     organization_id: "org-1",
     type: "v1/cards",
     events: 5,
-    first_received_at: NOW - 30 * DAY_MS,
-    last_received_at: NOW,
+    first_received_at: iso(NOW - 30 * DAY_MS),
+    last_received_at: iso(NOW),
     longest_gap_seconds: 7_200,
     ...changes,
   });
   const silentFor = (ms: number, changes: object = {}) =>
-    faults(judgeTraffic([kind({ last_received_at: NOW - ms, ...changes })], NOW));
+    faults(judgeTraffic([kind({ last_received_at: iso(NOW - ms), ...changes })], NOW));
 
   it("may stay away twice as long as ever before", () => {
     expect(silentFor(4 * HOUR_MS)).toEqual([]);
@@ -260,7 +262,7 @@ describe("traffic", () => {
   });
 
   it("that has not seen a week end may stay away for one", () => {
-    const young = (ms: number) => ({ first_received_at: NOW - ms - 8 * DAY_MS + 1 });
+    const young = (ms: number) => ({ first_received_at: iso(NOW - ms - 8 * DAY_MS + 1) });
     expect(silentFor(3 * DAY_MS, young(3 * DAY_MS))).toEqual([]);
     expect(silentFor(3 * DAY_MS + 1, young(3 * DAY_MS + 1))).toEqual(["traffic_silent"]);
   });
@@ -271,7 +273,7 @@ describe("traffic", () => {
   });
 
   it("that has stopped altogether is one fault", () => {
-    const silent = kind({ last_received_at: NOW - DAY_MS });
+    const silent = kind({ last_received_at: iso(NOW - DAY_MS) });
     expect(faults(judgeTraffic([silent, { ...silent, type: "v1/transfers" }], NOW))).toEqual(["all_traffic_silent"]);
     expect(faults(judgeTraffic([silent, kind()], NOW))).toEqual(["traffic_silent"]);
   });
@@ -285,24 +287,29 @@ describe("traffic", () => {
 });
 
 describe("the queues", () => {
-  const queue = (changes: object = {}) => ({ backlog: 0, oldest_message_at: null, probe_consumed_at: NOW, ...changes });
+  const queue = (changes: object = {}) => ({
+    backlog: 0,
+    oldest_message_at: null,
+    canary_consumed_at: iso(NOW),
+    ...changes,
+  });
   const judge = (events: object) =>
     faults(
       judgeQueues({
         now: NOW,
         sentAt: NOW,
         waitedMs: 1_000,
-        queues: { events: queue(events), retries: queue({ oldest_message_at: 0 }), dead_letters: queue() },
+        queues: { events: queue(events), retries: queue({ oldest_message_at: iso(0) }), dead_letters: queue() },
       }),
     );
 
   it("may be minutes behind, the one of retries however long", () => {
-    expect(judge({ oldest_message_at: NOW - 300_000 })).toEqual([]);
-    expect(judge({ oldest_message_at: NOW - 301_000 })).toEqual(["queue_backlog_old"]);
+    expect(judge({ oldest_message_at: iso(NOW - 300_000) })).toEqual([]);
+    expect(judge({ oldest_message_at: iso(NOW - 301_000) })).toEqual(["queue_backlog_old"]);
   });
 
-  it("that gave back an earlier probe only, are stuck, and that is said once", () => {
-    expect(judge({ probe_consumed_at: NOW - 1, oldest_message_at: 0 })).toEqual(["queue_stuck"]);
+  it("that gave back an earlier canary only, are stuck, and that is said once", () => {
+    expect(judge({ canary_consumed_at: iso(NOW - 1), oldest_message_at: iso(0) })).toEqual(["queue_stuck"]);
   });
 });
 
@@ -310,7 +317,7 @@ describe("health", () => {
   const judge = (...degraded: [keyof ScriptedRelay["health"], number | null][]) => {
     const { health } = new ScriptedRelay();
     for (const [name, value] of degraded) Object.assign(health[name], { status: "degraded", value });
-    return faults(judgeHealth(healthFacts.parse({ checks: health }), ["dead_letters"]));
+    return faults(judgeHealth({ checks: health }, ["dead_letters"]));
   };
 
   it("of a database that does not answer is one fault, and the configuration's is its own", () => {
@@ -339,36 +346,39 @@ describe("destinations", () => {
   const judge = (one: ReturnType<typeof destination>, { dead = 0, isCut = false } = {}) =>
     judgeDestinations([{ destination: one, deliveries: [], dead: Array(dead).fill(failedDelivery) }], isCut);
 
-  it("that are paused are not called failing as well, nor are those that rest", () => {
+  it("that are paused or have an open circuit are not called failing as well", () => {
     const circuit_opened_at = "2026-11-25T10:00:00Z";
-    const failing = { state: "failing", consecutive_failures: 30, circuit_opened_at };
+    const failing = { state: "failing" as const, consecutive_failures: 30, circuit_opened_at };
     expect(faults(judge(destination({ enabled: false }, failing)))).toEqual(["destination_paused"]);
     expect(faults(judge(destination({}, failing)))).toEqual(["destination_circuit_open"]);
     expect(faults(judge(destination({}, { ...failing, circuit_opened_at: null })))).toEqual(["destination_failing"]);
   });
 
-  it("that asked for less are said to be left alone, and until when", () => {
+  it("that asked for a pause are said to be held, and until when", () => {
     const held_until = "2026-11-25T10:10:00Z";
     expect(judge(destination({}, { state: "failing", consecutive_failures: 1, held_until }))).toMatchObject({
       findings: [
         {
           fault: "destination_failing",
-          what: expect.stringContaining(`asked for less: nothing is sent to it before ${held_until}`),
+          seen: expect.stringContaining(`asked to be sent nothing before ${held_until}`),
         },
       ],
     });
   });
 
-  it("that are well again can have dead deliveries, to be replayed since the oldest event", () => {
-    expect(judge(destination(), { dead: 2 })).toMatchObject({
+  it("that are healthy can have dead deliveries, to be replayed since the oldest event", () => {
+    const result = judge(destination(), { dead: 2 });
+    expect(result).toMatchObject({
       findings: [
         {
           fault: "deliveries_dead",
           seen: expect.stringMatching(/^2 deliveries are dead; .* 503 “down for maintenance”\.$/),
-          commands: [`npm run qonto -- replay destination dst_1 --since ${failedDelivery.received_at}`],
         },
       ],
     });
+    expect(commands(result)).toEqual([
+      `npm run qonto -- replay destination dst_1 --since ${failedDelivery.received_at}`,
+    ]);
     expect(judge(destination(), { dead: 2, isCut: true })).toMatchObject({
       findings: [{ seen: expect.stringContaining("2 or more deliveries are dead") }],
     });

@@ -1,14 +1,17 @@
-import type { Destination } from "../../../src/cli/commands/destinations/destination.ts";
-import { type Examined, examine } from "../../../src/cli/commands/doctor/examine.ts";
-import type { Circumstances } from "../../../src/cli/commands/doctor/circumstances.ts";
-import { Patient } from "../../../src/cli/commands/doctor/patient.ts";
-import { readTarget } from "../../../src/cli/commands/doctor/target.ts";
-import type { World } from "../../../src/cli/commands/doctor/world.ts";
+import type { z } from "zod";
+import { exampleDestination } from "../../../src/api/schemas/destination.ts";
+import { type diagnostics, exampleDiagnostics } from "../../../src/api/schemas/diagnostics.ts";
+import { exampleHealth, type health } from "../../../src/api/schemas/health.ts";
+import { exampleLedger, type ledger } from "../../../src/api/schemas/ledger.ts";
+import type { Destination } from "../../../src/cli/commands/destinations.ts";
+import { type Checked, runChecks } from "../../../src/cli/commands/doctor/checks.ts";
+import { type Circumstances, type World, readAddress } from "../../../src/cli/commands/doctor/circumstances.ts";
+import { Target } from "../../../src/cli/commands/doctor/target.ts";
 import { QontoClient } from "../../../src/cli/qonto-client.ts";
 import { RelayClient } from "../../../src/cli/relay-client.ts";
 import { realWorld } from "../../../src/cli/world.ts";
 import type { Source } from "../../../src/domain/event.ts";
-import { readSignature } from "../../../src/qonto/read-signature.ts";
+import { readSignature } from "../../../src/qonto/signature.ts";
 import { QontoServer } from "../support/qonto-server/qonto-server.ts";
 import { wholeDeployment } from "../support/whole-deployment.ts";
 
@@ -22,7 +25,7 @@ const DAY_MS = 86_400_000;
 const problem = (status: number, code: string) => Response.json({ code, detail: "As the test says." }, { status });
 const iso = (ms: number) => new Date(ms).toISOString();
 
-/** A relay that is well until a test says otherwise. */
+/** A relay that is healthy until a test says otherwise. */
 export class ScriptedRelay {
   readonly secrets: Record<Source, string[]> = { business: [BUSINESS_SECRET], onboarding: [ONBOARDING_SECRET] };
   aheadMs = 0;
@@ -30,47 +33,24 @@ export class ScriptedRelay {
   adminToken = ADMIN_TOKEN;
   /** Answers in the relay's place, unless with null. */
   intercept: (request: Request, path: string) => Response | null = () => null;
-  /** What a proxy does to a request on its way. */
+  /** What a proxy does to a request before it arrives. */
   onTheWay: (headers: Headers) => void = () => undefined;
   /** Queues whose consumer does not run. */
   readonly stuckQueues = new Set<string>();
-  readonly health = {
-    configuration: well("Every required secret is set."),
-    database: { ...well("D1 answers."), value: null as number | null },
-    schema: well("Every migration has been applied."),
-    cron: well("The cron ran 20 s ago."),
-    fan_out: well("None waits."),
-    deliveries: well("No delivery is overdue."),
-    open_circuits: well("No destination rests."),
-    dead_letters: well("None."),
-    secrets: well("They can be opened."),
-    storage: well("The database holds 0.1 GB."),
-  };
-  readonly diagnostics = {
-    configuration: {
-      secrets: { business: 1, onboarding: 1 },
-      signature_tolerance_seconds: 300,
-      allow_private_destinations: false,
-    },
-    signature_vectors: { business: true, onboarding: true },
-    migrations: { applied: ["0001_relay.sql"], missing: [] as string[] },
+  readonly health: z.output<typeof health>["checks"] = structuredClone(exampleHealth.checks);
+  readonly diagnostics: z.output<typeof diagnostics> = {
+    ...structuredClone(exampleDiagnostics),
+    configuration: { ...exampleDiagnostics.configuration, secrets: { business: 1, onboarding: 1 } },
+    migrations: { applied: ["0001_relay.sql"], missing: [] },
     queues: { events: queue(), retries: queue(), dead_letters: queue() },
-    signatures: {
-      since: iso(Date.now() - DAY_MS),
-      authentic: 1_000,
-      mismatched: 0,
-      too_old: 0,
-      in_future: 0,
-      malformed: 0,
-      missing: 3,
-    },
+    signatures: { ...exampleDiagnostics.signatures, since: iso(Date.now() - DAY_MS), authentic: 1_000 },
     traffic: [series("v1/transactions", 60_000), series("v1/cards", 60_000)],
   };
   readonly destinations: Destination[] = [destination()];
   deliveries: object[] = [];
   deadLetters: object[] = [];
   quarantine: object[] = [];
-  ledger = { received: 9, settled: 9, pending: 0, unmatched: 0, quarantined: 0, balanced: true };
+  readonly ledger: z.output<typeof ledger> = structuredClone(exampleLedger);
 
   now(): number {
     return Date.now() + this.aheadMs;
@@ -90,11 +70,11 @@ export class ScriptedRelay {
     if (path === "/health") return Response.json({ status: "ok", checks: this.health });
     if (!path.startsWith("/api/")) return problem(404, "not_found");
     if (request.headers.get("authorization") !== `Bearer ${this.adminToken}`) return problem(401, "unauthorized");
-    if (path === "/api/diagnostics/probe") return this.#sendProbe();
+    if (path === "/api/diagnostics/canary") return this.#sendCanary();
     const page = (data: readonly object[]) => Response.json({ data, next_cursor: null });
     switch (path) {
       case "/api/diagnostics":
-        return Response.json({ now: iso(this.now()), ...this.diagnostics });
+        return Response.json({ ...this.diagnostics, now: iso(this.now()) });
       case "/api/destinations":
         return page(this.destinations);
       case "/api/deliveries":
@@ -110,10 +90,10 @@ export class ScriptedRelay {
     }
   }
 
-  #sendProbe(): Response {
+  #sendCanary(): Response {
     const sent_at = iso(this.now());
     for (const [name, one] of Object.entries(this.diagnostics.queues)) {
-      if (!this.stuckQueues.has(name)) one.probe_consumed_at = sent_at;
+      if (!this.stuckQueues.has(name)) one.canary_consumed_at = sent_at;
     }
     return Response.json({ sent_at }, { status: 202 });
   }
@@ -131,16 +111,12 @@ export class ScriptedRelay {
     const ageSeconds = this.now() / 1000 - (signature.timestamp ?? this.now() / 1000);
     if (ageSeconds > this.toleranceSeconds) return problem(401, "timestamp_too_old");
     if (-ageSeconds > this.toleranceSeconds) return problem(401, "timestamp_in_future");
-    return Response.json({ status: "accepted", event_id: "probe" });
+    return Response.json({ status: "accepted", event_id: "canary" });
   }
 }
 
-function well(detail: string) {
-  return { status: "ok", detail, value: 0 as number | null, limit: 0 };
-}
-
 function queue() {
-  return { backlog: 0, oldest_message_at: null as string | null, probe_consumed_at: null as string | null };
+  return { backlog: 0, oldest_message_at: null as string | null, canary_consumed_at: null as string | null };
 }
 
 /** Some weeks of one kind of events, an hour apart; the last so long ago. */
@@ -160,25 +136,11 @@ export function destination(
   health: Partial<Destination["health"]> = {},
 ): Destination {
   return {
+    ...exampleDestination,
     id: "dst_1",
-    url: "https://destination.example.com/hook",
-    description: "Accounting",
     types: ["v1/transactions"],
-    organizations: null,
-    enabled: true,
-    retry_schedule_seconds: null,
-    timeout_ms: 10_000,
-    max_per_second: null,
-    health: {
-      state: "healthy",
-      consecutive_failures: 0,
-      last_success_at: iso(Date.now() - 60_000),
-      last_failure_at: null,
-      circuit_opened_at: null,
-      next_probe_at: null,
-      ...health,
-    },
     ...changes,
+    health: { ...exampleDestination.health, ...health },
   };
 }
 
@@ -201,7 +163,7 @@ export const failedDelivery = {
   ],
 };
 
-/** All that a doctor meets: a relay on the internet, a Qonto that sends to it, and this machine. All of it is well. */
+/** What a doctor examines: a relay on the internet, a Qonto that sends to it, and this machine. All of it is healthy. */
 export class Scene {
   readonly relay = new ScriptedRelay();
   readonly qonto: QontoServer;
@@ -218,10 +180,10 @@ export class Scene {
     return new Scene(await QontoServer.start());
   }
 
-  /** Of these `changes` a test makes its fault. */
-  async examine(changes: Partial<Circumstances> = {}, world: Partial<World> = {}): Promise<Examined[]> {
+  /** A test makes its fault with `changes`. */
+  async examine(changes: Partial<Circumstances> = {}, world: Partial<World> = {}): Promise<Checked[]> {
     const circumstances = { ...this.circumstances, ...changes };
-    return examine(new Patient({ ...circumstances, world: { ...circumstances.world, ...world } }));
+    return runChecks(new Target({ ...circumstances, world: { ...circumstances.world, ...world } }));
   }
 
   subscribe({ id = "sub-1", callback_url = WEBHOOK, types = ["v1/transactions"] }): void {
@@ -240,20 +202,19 @@ export class Scene {
 
   /** A relay client that bears another token, or none of Qonto's. */
   relayWith(token: string): Circumstances["relay"] {
-    return { thing: new RelayClient(RELAY, token, { fetch: this.fetch }) };
+    return { thing: new RelayClient(RELAY, token, { world: { ...realWorld, fetch: this.fetch } }) };
   }
 
-  qontoWith(token: string, baseUrl = this.qonto.url): Circumstances["qonto"] {
-    let aheadMs: number | null = null;
-    const client = new QontoClient({
-      baseUrl,
-      headers: { authorization: `Bearer ${token}` },
-      progress: () => undefined,
-      patience: { answersWithinMs: 5_000, mostRetries: 0, longestWaitMs: 0 },
-      world: realWorld,
-      onAnswer: ({ headers }) => (aheadMs = Date.parse(headers.get("date") ?? "") - this.circumstances.world.now()),
-    });
-    return { thing: { client, clockAheadMs: () => aheadMs } };
+  qontoWith(token: string, { baseUrl = this.qonto.url, now = realWorld.now } = {}): Circumstances["qonto"] {
+    return {
+      thing: new QontoClient({
+        baseUrl,
+        headers: { authorization: `Bearer ${token}` },
+        progress: () => undefined,
+        patience: { answersWithinMs: 5_000, mostRetries: 0, longestWaitMs: 0 },
+        world: { ...realWorld, now },
+      }),
+    };
   }
 
   readonly fetch: typeof fetch = (input, init) => this.relay.fetch(new Request(input, init));
@@ -261,7 +222,7 @@ export class Scene {
   #circumstances(): Circumstances {
     let elapsedMs = 0;
     return {
-      target: readTarget(RELAY),
+      address: readAddress(RELAY),
       world: {
         ...realWorld,
         elapsedMs: () => (elapsedMs += 20),
@@ -273,7 +234,7 @@ export class Scene {
           refusedFor: null,
           issuer: "An Authority",
         }),
-        timeBoxes: { answerMs: 5_000, queuesMs: 1_000 },
+        timeouts: { answerMs: 5_000, queuesMs: 1_000 },
       },
       secrets: {
         business: { values: [BUSINESS_SECRET], from: "QONTO_WEBHOOK_SECRETS" },

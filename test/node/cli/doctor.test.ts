@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Examined, findingsOf } from "../../../src/cli/commands/doctor/examine.ts";
-import { type FaultName, faultNames } from "../../../src/cli/commands/doctor/finding.ts";
-import type { Circumstances } from "../../../src/cli/commands/doctor/circumstances.ts";
-import { readTarget } from "../../../src/cli/commands/doctor/target.ts";
-import type { World } from "../../../src/cli/commands/doctor/world.ts";
+import { exampleDeadLetter } from "../../../src/api/schemas/dead-letter.ts";
+import { exampleQuarantined } from "../../../src/api/schemas/quarantine.ts";
+import type { Checked } from "../../../src/cli/commands/doctor/checks.ts";
+import { type Circumstances, type World, readAddress } from "../../../src/cli/commands/doctor/circumstances.ts";
+import { type FaultName, faults } from "../../../src/cli/commands/doctor/faults.ts";
+import { findingsOf } from "../../../src/cli/commands/doctor/report.ts";
 import type { Queue } from "../../../src/cli/deploy/survey.ts";
 import { wholeDeployment } from "../support/whole-deployment.ts";
 import {
@@ -21,8 +22,8 @@ let scene: Scene;
 beforeEach(async () => (scene = await Scene.begin()));
 afterEach(() => scene.qonto.stop());
 
-const faultsOf = (examined: readonly Examined[]) => findingsOf(examined).map(({ fault }) => fault);
-const outcomes = (examined: readonly Examined[]) =>
+const faultsOf = (examined: readonly Checked[]) => findingsOf(examined).map(({ fault }) => fault);
+const outcomes = (examined: readonly Checked[]) =>
   Object.fromEntries(examined.map(({ check, result }) => [check.name, result.outcome]));
 
 /** What is not as it should be: of the relay, of Qonto, or around the doctor. */
@@ -31,7 +32,7 @@ interface Fault {
   readonly qonto?: (scene: Scene) => void;
   readonly here?: (scene: Scene) => Partial<Circumstances>;
   readonly world?: Partial<World>;
-  /** What else comes of it; without it the fault is the only one that is named. */
+  /** Other faults that follow from it. Without it the fault is the only one. */
   readonly besides?: readonly FaultName[];
 }
 
@@ -56,6 +57,7 @@ const deployedWith = (change: (found: Found) => void): Partial<Circumstances> =>
 });
 
 const DAY_MS = 86_400_000;
+const slowClock = () => Date.now() - 400_000;
 const ACCESS_LOGIN = "https://destination.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
 const answering = (status: number, code?: string, headers: Record<string, string> = {}): Fault => ({
   relay: (relay) => {
@@ -117,8 +119,8 @@ const withoutPrefix = BUSINESS_SECRET.replace("whsec_", "");
 const apiKey = "acme-corp-1234:0123456789abcdef0123456789abcdef";
 
 const table: readonly (readonly [string, FaultName, Fault])[] = [
-  ["an address with another path", "url_path_wrong", { here: () => ({ target: readTarget(`${RELAY}/webhook`) }) }],
-  ["an address without https", "url_not_https", { here: () => ({ target: readTarget("http://relay.example.com") }) }],
+  ["an address with another path", "url_path_wrong", { here: () => ({ address: readAddress(`${RELAY}/webhook`) }) }],
+  ["an address without https", "url_not_https", { here: () => ({ address: readAddress("http://relay.example.com") }) }],
   ["a host that is not there", "host_unknown", { world: { lookup: failing("ENOTFOUND"), ...broken("ENOTFOUND") } }],
   [
     "a name server that does not answer",
@@ -222,7 +224,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   [
     "a Qonto that is not there",
     "qonto_unreachable",
-    { here: (scene) => ({ qonto: scene.qontoWith(scene.qonto.accessToken, "http://127.0.0.1:9") }) },
+    { here: (scene) => ({ qonto: scene.qontoWith(scene.qonto.accessToken, { baseUrl: "http://127.0.0.1:9" }) }) },
   ],
   ["a Qonto that fails", "qonto_answer_odd", { qonto: ({ qonto }) => (qonto.faults.status = 500) }],
   ["no subscription", "subscription_missing", { qonto: ({ qonto }) => qonto.subscriptions.clear() }],
@@ -368,10 +370,8 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     "a clock of this machine that is slow",
     "own_clock_off",
     {
-      here: ({ circumstances }) => ({
-        qonto: { thing: { ...Object(circumstances.qonto).thing, clockAheadMs: () => 400_000 } },
-      }),
-      world: { now: () => Date.now() - 400_000 },
+      here: (scene) => ({ qonto: scene.qontoWith(scene.qonto.accessToken, { now: slowClock }) }),
+      world: { now: slowClock },
     },
   ],
   [
@@ -402,7 +402,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     "private_destinations_allowed",
     { relay: (relay) => (relay.diagnostics.configuration.allow_private_destinations = true) },
   ],
-  ["a database that is down", "database_unwell", degraded("database")],
+  ["a database that does not answer", "database_unwell", degraded("database")],
   ["a database that is nearly full", "database_filling", degraded("storage")],
   ["destinations' secrets under a key that is gone", "destination_secrets_undecryptable", degraded("secrets")],
   ["a variable that cannot be read", "relay_not_configured", degraded("configuration")],
@@ -427,22 +427,20 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     },
   ],
   ["a cron that has stopped", "cron_stopped", degraded("cron")],
-  ["events that nobody hands on", "fan_out_stuck", degraded("fan_out")],
-  ["deliveries that nobody makes", "deliveries_overdue", degraded("deliveries")],
+  ["events that are not dispatched", "fan_out_stuck", degraded("fan_out")],
+  ["deliveries that are not attempted", "deliveries_overdue", degraded("deliveries")],
   [
     "a dead letter",
     "dead_letters_waiting",
     {
-      relay: (relay) =>
-        relay.deadLetters.push({ id: "d1", kind: "event", received_at: "2026-11-24T10:05:00.000Z", replayed_at: null }),
+      relay: (relay) => relay.deadLetters.push(exampleDeadLetter),
     },
   ],
   [
     "an event in quarantine",
     "quarantine_waiting",
     {
-      relay: (relay) =>
-        relay.quarantine.push({ id: "q1", reason: "timestamp_too_old", received_at: "2026-11-24T10:05:00.000Z" }),
+      relay: (relay) => relay.quarantine.push(exampleQuarantined),
     },
   ],
   ["a ledger that does not balance", "ledger_unbalanced", { relay: (relay) => (relay.ledger.balanced = false) }],
@@ -479,7 +477,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     },
   ],
   [
-    "a destination that rests",
+    "a destination whose circuit is open",
     "destination_circuit_open",
     {
       relay: (relay) => {
@@ -489,7 +487,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     },
   ],
   [
-    "a destination that rests, seen without a token",
+    "a destination whose circuit is open, seen without a token",
     "destination_circuit_open",
     { ...degraded("open_circuits"), here: () => noToken },
   ],
@@ -514,7 +512,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   ["deliveries that ended as dead", "deliveries_dead", { relay: (relay) => relay.deliveries.push(failedDelivery) }],
 ];
 
-async function examineWith({ relay, qonto, here, world }: Fault): Promise<Examined[]> {
+async function examineWith({ relay, qonto, here, world }: Fault): Promise<Checked[]> {
   relay?.(scene.relay);
   qonto?.(scene);
   return scene.examine(here?.(scene) ?? {}, world);
@@ -527,17 +525,17 @@ describe("the doctor names the fault", () => {
     const [finding] = findingsOf(examined);
     for (const text of [finding?.what, finding?.seen, finding?.remedy, ...(finding?.commands ?? [])]) {
       expect(text).toMatch(/\S.{8,}/);
-      expect(text).not.toMatch(/undefined|null|NaN|Infinity|\[object/);
+      expect(text).not.toMatch(/undefined|null|NaN|Infinity|\[object|\{/);
     }
   });
 
   it("and this table has each name that it has", () => {
-    const named = new Set(table.flatMap(([, name, { besides = [] }]) => [name, ...besides]));
-    expect(faultNames.filter((name) => !named.has(name))).toEqual([]);
+    const named = new Set<string>(table.flatMap(([, name, { besides = [] }]) => [name, ...besides]));
+    expect(Object.keys(faults).filter((name) => !named.has(name))).toEqual([]);
   });
 });
 
-describe("a relay that is well", () => {
+describe("a healthy relay", () => {
   it("passes every check", async () => {
     const examined = await scene.examine();
     expect(findingsOf(examined)).toEqual([]);
@@ -556,7 +554,7 @@ describe("a relay that is well", () => {
     ]);
   });
 
-  it("gets nothing but probes, marked as such", async () => {
+  it("gets nothing but canaries, marked as such", async () => {
     const posted: Request[] = [];
     scene.relay.intercept = (request, path) => {
       if (path === "/webhooks/qonto") posted.push(request.clone());
@@ -564,12 +562,12 @@ describe("a relay that is well", () => {
     };
     await scene.examine();
     expect(posted.length).toBeGreaterThan(8);
-    expect(posted.map(({ headers }) => headers.get("x-relay-probe"))).toEqual(posted.map(() => "doctor"));
+    expect(posted.map(({ headers }) => headers.get("x-relay-canary"))).toEqual(posted.map(() => "doctor"));
     const bodies: any[] = await Promise.all(posted.map((request) => request.json()));
-    expect(new Set(bodies.map(({ type, event_type }) => type ?? event_type))).toEqual(new Set(["relay.probe"]));
+    expect(new Set(bodies.map(({ type, event_type }) => type ?? event_type))).toEqual(new Set(["relay.canary"]));
   });
 
-  it("is well without any credential, as far as can be seen", async () => {
+  it("has no fault without any credential, as far as can be seen", async () => {
     const lacking = { lacks: "There is none.", enable: "Set it." };
     const secrets = { business: null, onboarding: null };
     const examined = await scene.examine({ relay: lacking, qonto: lacking, secrets, partnerId: null });
@@ -585,10 +583,10 @@ describe("a relay that is well", () => {
     });
   });
 
-  it("on this machine is well too, without https, where Qonto cannot reach it, with private destinations", async () => {
+  it("on this machine has no fault either, without https, where Qonto cannot reach it, with private destinations", async () => {
     scene.relay.diagnostics.configuration.allow_private_destinations = true;
     const examined = await scene.examine(
-      { target: readTarget("http://localhost:8787"), qonto: { lacks: "No access.", enable: "Set it." } },
+      { address: readAddress("http://localhost:8787"), qonto: { lacks: "No access.", enable: "Set it." } },
       { lookup: async () => ["127.0.0.1", "::1"] },
     );
     expect(findingsOf(examined)).toEqual([]);
@@ -607,6 +605,31 @@ describe("a relay that is down", () => {
       signature: "skipped",
       health: "skipped",
     });
+  });
+});
+
+describe("a relay of another version", () => {
+  const without = (path: string, name: string): Fault => ({
+    relay: (relay) => {
+      relay.intercept = (_request, asked) => {
+        if (asked !== path) return null;
+        const answer = path === "/health" ? { checks: relay.health } : { ...relay.diagnostics };
+        return Response.json(JSON.parse(JSON.stringify(answer, (key, value) => (key === name ? undefined : value))));
+      };
+    },
+  });
+
+  it("that lacks a field of the diagnostics is told which, and what does not depend on them is checked", async () => {
+    const examined = await examineWith(without("/api/diagnostics", "signature_vectors"));
+    expect(findingsOf(examined)).toMatchObject([
+      { fault: "relay_api_fails", seen: expect.stringContaining("`signature_vectors` (200 other_version") },
+    ]);
+    expect(outcomes(examined)).toMatchObject({ health: "passed", queues: "skipped", destinations: "passed" });
+  });
+
+  it("that lacks a check of /health has the others read", async () => {
+    const examined = await examineWith(without("/health", "storage"));
+    expect([faultsOf(examined), outcomes(examined)["health"]]).toEqual([[], "passed"]);
   });
 });
 
@@ -638,7 +661,7 @@ describe("Cloudflare Access before what the doctor asks", () => {
     expect(faultsOf(examined)).toEqual([]);
     const skipped = {
       outcome: "skipped",
-      why: "Cloudflare Access stands before the operator's API.",
+      why: "Cloudflare Access protects the operator's API.",
       enable: expect.stringMatching(/^Set CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET .* or let \/api through\.$/),
     };
     for (const name of ["access", "queues", "destinations"]) {
@@ -652,20 +675,20 @@ describe("Cloudflare Access before what the doctor asks", () => {
     expect(faultsOf(examined)).toEqual([]);
     expect(examined.find(({ check }) => check.name === "health")?.result).toMatchObject({
       outcome: "skipped",
-      why: "Cloudflare Access stands before /health.",
+      why: "Cloudflare Access protects /health.",
       enable: expect.stringContaining("or let /health through."),
     });
   });
 });
 
 describe("the queues", () => {
-  it("are waited for until each consumer has had the probe", async () => {
+  it("are waited for until each consumer has had the canary", async () => {
     scene.relay.stuckQueues.add("dead_letters");
     let waits = 0;
     const wait = async () => {
       waits += 1;
       if (waits === 3) {
-        scene.relay.diagnostics.queues.dead_letters.probe_consumed_at = new Date(Date.now() + 1_000).toISOString();
+        scene.relay.diagnostics.queues.dead_letters.canary_consumed_at = new Date(Date.now() + 1_000).toISOString();
       }
     };
     expect(faultsOf(await scene.examine({}, { wait }))).toEqual([]);

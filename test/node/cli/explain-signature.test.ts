@@ -137,8 +137,12 @@ describe("names the mistake that was made", () => {
     ["body_reserialised", "indented by 2 before it was saved", { body: JSON.stringify(event, null, 2) }],
     ["body_reserialised", "indented by 4 before it was saved", { body: JSON.stringify(event, null, 4) }],
     ["body_reserialised", "indented by tabs before it was saved", { body: JSON.stringify(event, null, "\t") }],
-    ["body_reserialised", "written anew by Python before it was saved", { body: pythonBody }],
-    ["body_reserialised", "written anew by PHP before it was saved", { body: unicodeEscaped.replaceAll("/", "\\/") }],
+    ["body_reserialised", "serialised again by Python before it was saved", { body: pythonBody }],
+    [
+      "body_reserialised",
+      "serialised again by PHP before it was saved",
+      { body: unicodeEscaped.replaceAll("/", "\\/") },
+    ],
     // The signer signed something else than it sent.
     [
       "body_reserialised",
@@ -228,7 +232,7 @@ describe("names the mistake that was made", () => {
     ["timestamp_twice", "two headers joined", { header: `${businessHeader()},t=${T}` }],
     ["too_many_digests", "nine of them", { header: `t=${T}${`,v1=${right}`.repeat(9)}` }],
     ["too_many_digests", "nine of them, none right", { header: `t=${T}${`,v1=${"0".repeat(64)}`.repeat(9)}` }],
-    ["header_too_long", "padded on its way", { header: `${businessHeader()},x=${"x".repeat(4_096)}` }],
+    ["header_too_long", "padded by a proxy", { header: `${businessHeader()},x=${"x".repeat(4_096)}` }],
     ["header_empty", "nothing but what joins two empty lines", { header: ", " }],
     ["digest_twice", "two headers of the Onboarding API joined", { header: `${hex(SECRET, RAW)}, ${"0".repeat(64)}` }],
     ["digest_unreadable", "no digest at all", { header: `t=${T},v1=<digest>` }],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { exampleEvent } from "../../../src/api/schemas/event.ts";
 import { follow } from "../../../src/cli/commands/tail/follow.ts";
 import { RelayClient } from "../../../src/cli/relay-client.ts";
 import { type Answer, type Received, ScriptedServer } from "./scripted-server.ts";
@@ -95,7 +96,7 @@ class PlayedRelay {
       attempt: index + 1,
       at: at(found.receivedAt),
       status: 500,
-      outcome: "refused",
+      outcome: "rejected",
       duration_ms: 1,
       response_excerpt: null,
     }));
@@ -105,15 +106,14 @@ class PlayedRelay {
   }
 
   #summary({ id, receivedAt, state = "pending", type = "v1/cards" }: Recorded): object {
-    const unknown = { event: null, organization_id: null, resource_id: null, created_at: null };
-    return { id, source: "business", type, ...unknown, received_at: at(receivedAt), state };
+    return { ...exampleEvent, id, type, received_at: at(receivedAt), state };
   }
 }
 
 const nothing = () => undefined;
 
 describe("tail", () => {
-  it("shows what comes from now on, oldest first, and its end", async () => {
+  it("shows events that arrive from now on, oldest first, and their outcome", async () => {
     const relay = new PlayedRelay();
     relay.record("before", 0, { state: "settled" });
     const shown = await relay.tail([
@@ -134,7 +134,7 @@ describe("tail", () => {
     ]);
   });
 
-  it("begins where it is told to, with all pages", async () => {
+  it("begins at --since, with all pages", async () => {
     const relay = new PlayedRelay();
     for (let second = 0; second < 250; second += 1) relay.record(`e${second}`, second, { state: "settled" });
     expect(await relay.tail([nothing], { sinceMs: START_MS + 10_000 })).toEqual(
@@ -142,7 +142,7 @@ describe("tail", () => {
     );
   });
 
-  it("shows an event that is recorded after younger ones", async () => {
+  it("shows an event that is recorded after newer ones", async () => {
     const relay = new PlayedRelay();
     const shown = await relay.tail([
       () => relay.record("young", 100, { state: "settled" }),
@@ -152,7 +152,7 @@ describe("tail", () => {
     expect(shown.filter((line) => line.startsWith("late"))).toEqual(["late settled", "late → settled delivered"]);
   });
 
-  it("shows one that is recorded minutes late as well, within half a minute", async () => {
+  it("shows an event that is recorded minutes late, within half a minute", async () => {
     const relay = new PlayedRelay();
     const steps = Array.from({ length: 30 }, () => nothing);
     const shown = await relay.tail([
@@ -186,7 +186,7 @@ describe("tail", () => {
     expect(shown.filter((line) => !line.includes("→"))).toEqual(["new settled", "late settled"]);
   });
 
-  it("never shows what was there before it began, of a type of which nothing has come for a while either", async () => {
+  it("never shows events from before it began, also of a type without recent events", async () => {
     const relay = new PlayedRelay();
     relay.record("old", 0, { state: "settled", type: "v1/transfers" });
     relay.record("recent", 400, { state: "settled", type: "v1/transfers" });
@@ -197,7 +197,7 @@ describe("tail", () => {
     expect(await relay.tail(steps, { type: "v1/transfers" })).toEqual([]);
   });
 
-  it("shows the end of what was pending for longer than it looks back", async () => {
+  it("shows the outcome of an event that was pending for longer than the lists go back", async () => {
     const relay = new PlayedRelay();
     const shown = await relay.tail([
       () => relay.record("slow", 0),
@@ -208,7 +208,7 @@ describe("tail", () => {
     expect(shown.at(-1)).toBe("slow → settled delivered");
   });
 
-  it("tells once what the destinations have answered so far of an event that does not end soon, and then its end", async () => {
+  it("shows the answers so far once when an event stays pending, and then its outcome", async () => {
     const relay = new PlayedRelay();
     const ill = () => relay.events.find(({ id }) => id === "ill");
     const steps = Array.from({ length: 12 }, () => nothing);
@@ -229,7 +229,7 @@ describe("tail", () => {
     expect(shown.filter((line) => line.startsWith("quick"))).toEqual(["quick pending", "quick → settled delivered"]);
   });
 
-  it("waits with it until a destination has answered, and asks no more often than that", async () => {
+  it("shows no answers before a destination has answered, and reads the event no more often than that", async () => {
     const relay = new PlayedRelay();
     const steps = Array.from({ length: 11 }, () => nothing);
     const shown = await relay.tail([
@@ -242,7 +242,7 @@ describe("tail", () => {
     expect(relay.asked.filter(({ path }) => path.endsWith("/slow"))).toHaveLength(3);
   });
 
-  it("waits no longer for an event that is deleted", async () => {
+  it("stops reading an event that is deleted", async () => {
     const relay = new PlayedRelay();
     await relay.tail([
       () => relay.record("gone", 0),
@@ -254,7 +254,7 @@ describe("tail", () => {
     expect(relay.asked.filter(({ path }) => path.endsWith("/gone"))).toHaveLength(1);
   });
 
-  it("misses nothing and says so once while the relay is away", async () => {
+  it("misses no event while the relay is away, and says once that it is", async () => {
     const relay = new PlayedRelay();
     const shown = await relay.tail([
       () => relay.record("one", 0, { state: "unmatched" }),
@@ -266,13 +266,13 @@ describe("tail", () => {
     ]);
     expect(shown.filter((line) => !line.includes("→"))).toEqual(["one unmatched", "two unmatched", "three unmatched"]);
     expect(relay.notes).toEqual([
-      "Events are shown as they come.",
+      "Events are shown as they arrive.",
       expect.stringContaining("Trying until it does."),
       "The relay answers again.",
     ]);
   });
 
-  it("ends when the relay lets it in no more", async () => {
+  it("ends when the relay refuses the token", async () => {
     const relay = new PlayedRelay();
     relay.status = 401;
     await expect(relay.tail([nothing, () => (relay.isAway = true), nothing])).rejects.toThrow("Away (401");

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { exampleEvent } from "../../../src/api/schemas/event.ts";
 import { spawnQonto } from "./qonto-process.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
@@ -7,7 +8,7 @@ import { ScriptedServer } from "./scripted-server.ts";
 const TOKEN = { ADMIN_TOKEN: "token-never-to-be-shown" };
 const vector = ["--header", "t=1704110400,v1=56aff06dc227db80d6568a5070f912c601c31f20451745d257cbc0b5dfa93805"];
 
-it("the exit code is the process's, also through npm", async () => {
+it("exits with the exit code of the command, also through npm", async () => {
   const direct = spawnQonto(["events", "lst"]);
   expect(await direct.ended).toMatchObject({
     code: 2,
@@ -21,26 +22,23 @@ it("the exit code is the process's, also through npm", async () => {
   });
 });
 
-it("standard input is read", async () => {
+it("reads standard input", async () => {
   const verifying = spawnQonto(["verify", ...vector, "--body", "-", "--secret", "test-secret", "--at", "1704110400"]);
   verifying.process.stdin.end('{"test":"data"}');
   expect(await verifying.ended).toMatchObject({ code: 0, stdout: "It matches (Business API, 0 s old).\n", stderr: "" });
 });
 
-it("a terminal that is closed ends a command quietly", async () => {
-  const event = { id: "e", source: "business", type: "v1/cards", event: null, organization_id: null };
-  const data = [
-    { ...event, resource_id: null, created_at: null, received_at: "2026-01-01T00:00:00Z", state: "settled" },
-  ];
-  const server = await new ScriptedServer(() => ({ body: { data, next_cursor: null } })).start();
+it("ends quietly when its output is closed", async () => {
+  const body = { data: [{ ...exampleEvent, state: "settled" }], next_cursor: null };
+  const server = await new ScriptedServer(() => ({ body })).start();
   const tail = spawnQonto(["tail", "--since", "3d", "--url", server.url], TOKEN);
   tail.process.stdout.destroy();
   const { code, stderr } = await tail.ended;
-  expect([code, stderr]).toEqual([0, expect.stringMatching(/^(Events are shown as they come\.\n)?$/)]);
+  expect([code, stderr]).toEqual([0, expect.stringMatching(/^(Events are shown as they arrive\.\n)?$/)]);
   await server.stop();
 });
 
-it("Ctrl-C interrupts a command, which then says nothing and ends with 130", async () => {
+it("exits with 130 and without output after Ctrl-C", async () => {
   const asked = Promise.withResolvers<void>();
   const server = await new ScriptedServer(() => {
     asked.resolve();

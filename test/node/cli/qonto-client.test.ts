@@ -20,12 +20,12 @@ beforeEach(async () => {
 afterEach(() => api.stop());
 
 const list = (query: Parameters<QontoClient["list"]>[3]) =>
-  Array.fromAsync(client.list("v2/transactions", "transactions", item, query));
+  Array.fromAsync(client.list("/v2/transactions", "transactions", item, query));
 
 /** Seconds before each retry of a request that is not told how long to wait. */
 const backOffs = [1, 2, 4, 8, 16, 32];
 
-it("a rate limit without a time to wait for is met by backing off, a bounded number of times", async () => {
+it("backs off from a rate limit without Retry-After, a bounded number of times", async () => {
   api.answer = () => ({ status: 429 });
   await expect(list({})).rejects.toThrow("Qonto refuses (429)");
   expect(api.received).toHaveLength(7);
@@ -48,7 +48,7 @@ it("says on each new try that nobody answers, and why", async () => {
   );
 });
 
-it("a query of more results than Qonto lists is a fault, not the end of the list", async () => {
+it("throws TooManyResults for a query of more results than Qonto lists, and does not end the list", async () => {
   api.answer = ({ query }) => {
     const page = Number(query.get("page"));
     return page > 2
@@ -59,16 +59,16 @@ it("a query of more results than Qonto lists is a fault, not the end of the list
   expect(await list({ per_page: 3_000 })).toEqual([{ id: "1" }, { id: "2" }]);
 });
 
-it("a filter can have several values", async () => {
+it("sends each value of a filter", async () => {
   api.answer = () => ({ body: { transactions: [], meta: { next_page: null } } });
   await list({ "status[]": ["pending", "declined"], updated_at_from: undefined });
   expect(api.received[0]?.query.getAll("status[]")).toEqual(["pending", "declined"]);
   expect(api.received[0]?.query.has("updated_at_from")).toBe(false);
 });
 
-it("numbers stay as Qonto wrote them", async () => {
+it("keeps numbers as Qonto wrote them", async () => {
   api.answer = () => ({ headers: { "content-type": "application/json" }, body: '{"amount":12.50}' });
-  expect(JSON.stringify(await client.get("v2/organization", z.unknown()))).toBe('{"amount":12.50}');
+  expect(JSON.stringify(await client.get("/v2/organization", z.unknown()))).toBe('{"amount":12.50}');
 });
 
 /** Promises a second page, and refuses it. */
@@ -79,23 +79,23 @@ const promising = (answerOf: (asked: number) => object | undefined) => {
   };
 };
 
-it("a page that is refused though the one before promises it, is a query of too many results", async () => {
+it("throws TooManyResults when a page is refused that the one before promises", async () => {
   promising(() => ({ next_page: 2, total_count: 2 }));
   await expect(list({})).rejects.toThrow(TooManyResults);
 });
 
-it("and the end of the list, if the one before has ceased to promise it", async () => {
+it("ends the list when a page is refused that the one before no longer promises", async () => {
   promising((asked) => (asked === 1 ? { next_page: 2, total_count: 2 } : { next_page: null, total_count: 1 }));
   expect(await list({})).toEqual([{ id: "1" }]);
 });
 
-it("the pages tell how many results there are, and the answers what time it is there", async () => {
+it("reads the number of results from the pages, and Qonto's clock from the answers", async () => {
   api.answer = () => ({
     headers: { date: "Sun, 01 Mar 2026 12:00:00 GMT" },
     body: { transactions: [{ id: "1" }], meta: { next_page: null, total_count: 1 } },
   });
   expect(client.answeredAtMs).toBeNull();
-  const pages = await Array.fromAsync(client.pages("v2/transactions", "transactions", item));
+  const pages = await Array.fromAsync(client.pages("/v2/transactions", "transactions", item));
   expect(pages).toEqual([{ items: [{ id: "1" }], total: 1 }]);
   expect(client.answeredAtMs).toBe(Date.parse("2026-03-01T12:00:00Z"));
 });
@@ -113,13 +113,13 @@ it("waits as long as it is told, in seconds or until a date", async () => {
     progress: () => undefined,
     world: { ...world, now },
   });
-  await waiting.get("v2/organization", z.unknown());
+  await waiting.get("/v2/organization", z.unknown());
   expect(waits).toEqual([7_000, 30_000]);
 });
 
 it("keeps requests as far apart as it is told", async () => {
   const paced = new QontoClient({ baseUrl: api.url, headers: {}, progress: () => undefined, spacingMs: 200, world });
-  await Promise.all([1, 2, 3].map(() => paced.get("v2/organization", z.unknown())));
+  await Promise.all([1, 2, 3].map(() => paced.get("/v2/organization", z.unknown())));
   expect(waits).toEqual([200, 400]);
   expect(api.received).toHaveLength(3);
 });

@@ -61,7 +61,7 @@ describe("a request that makes something and whose answer is lost", () => {
 
 describe("destinations", () => {
   it("are created, shown, listed, changed, paused, resumed and removed", async () => {
-    const wish = [
+    const settings = [
       "--description",
       "books",
       "--types",
@@ -71,7 +71,7 @@ describe("destinations", () => {
       "--max-per-second",
       "20",
     ];
-    const created = await json("destinations", "create", `${receiver.url}/books`, ...wish);
+    const created = await json("destinations", "create", `${receiver.url}/books`, ...settings);
     expect(created).toMatchObject({
       url: `${receiver.url}/books`,
       description: "books",
@@ -129,7 +129,7 @@ describe("destinations", () => {
     expect(tooMany.stderr).toMatch(/^Five secrets sign already\. .*\(409 too_many_rotations, /);
     expect(tooMany.stderr).toContain("--overlap 0");
     const { stdout: told } = await qonto(["destinations", "rotate-secret", id, "--overlap", "0"], environment);
-    expect(told).toContain("signed with it alone from now on.");
+    expect(told).toContain("deliveries are signed with this secret only.");
     expect(await json("destinations", "test", id)).toMatchObject({ outcome: "delivered", status: 200 });
     receiver.answer = () => ({ status: 401, body: { says: "no" } });
     const { code, stdout } = await qonto(["destinations", "test", id], environment);
@@ -197,7 +197,7 @@ describe("an event", () => {
     receiver.answer = () => ({});
     const held = await qonto(["destinations", "show", to], environment);
     expect(held.stdout).toMatch(/state +failing, held/);
-    expect(held.stdout).toMatch(/held until +\S+Z: it asked for less/);
+    expect(held.stdout).toMatch(/held until +\S+Z, as it asked with Retry-After/);
 
     await json("destinations", "update", to, "--types", "v1/cards");
     const shown = await qonto(["events", "show", id], environment);
@@ -228,7 +228,7 @@ describe("tail", () => {
     const tail = new QontoProgram(["tail", "--type", "v1/products", "--json", "--url", url], environment);
     const human = new QontoProgram(["tail", "--since", "1h"], environment);
     await human.says(before);
-    await tail.says("Events are shown as they come.", "stderr");
+    await tail.says("Events are shown as they arrive.", "stderr");
     const first = (await json("send", "v1/products")).answers[0].event_id;
     await tail.says(new RegExp(`"outcome","id":"${first}"`));
     await human.says(new RegExp(`→ settled.*${first}.*${destination} delivered \\(attempt 1: 200, \\d+ ms\\)`));

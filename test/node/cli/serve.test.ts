@@ -13,7 +13,10 @@ afterEach(() => rmSync(stateDirectory, { recursive: true, force: true }));
 
 it("refuses a state that another version has made, and says what to do", async () => {
   const runtime = new Miniflare(
-    convertV4MiniflareOptions({ ...workerOptions(""), resourcePersistencePath: path.join(stateDirectory, "v3") }),
+    convertV4MiniflareOptions({
+      ...(await workerOptions("")),
+      resourcePersistencePath: path.join(stateDirectory, "v3"),
+    }),
   );
   try {
     const db = await runtime.getD1Database("DB");

@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { readTime } from "../../../src/cli/read-time.ts";
-import { Secrets } from "../../../src/cli/secrets.ts";
 import { Settings } from "../../../src/cli/settings.ts";
+import { Secrets } from "../../../src/cli/terminal.ts";
 
 const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-settings-"));
 writeFileSync(path.join(directory, ".dev.vars"), 'ADMIN_TOKEN="local-token"\nQONTO_WEBHOOK_SECRETS=\n');
@@ -75,25 +74,4 @@ describe("the relay's address", () => {
       expect(() => new Settings({}, directory, new Secrets(), silent).relayUrl(given)).toThrow(/--url/);
     },
   );
-});
-
-describe("a time", () => {
-  const now = Date.parse("2026-01-31T12:00:00Z");
-
-  it.each([
-    ["90s", "2026-01-31T11:58:30.000Z"],
-    ["15m", "2026-01-31T11:45:00.000Z"],
-    ["2h", "2026-01-31T10:00:00.000Z"],
-    ["3d", "2026-01-28T12:00:00.000Z"],
-    ["1w", "2026-01-24T12:00:00.000Z"],
-    ["2026-01-01", "2026-01-01T00:00:00.000Z"],
-    ["2026-01-01T10:00:00+02:00", "2026-01-01T08:00:00.000Z"],
-    ["1704110400", "2024-01-01T12:00:00.000Z"],
-  ])("%s is %s", (text, instant) => {
-    expect(new Date(readTime(text, "--since", now)).toISOString()).toBe(instant);
-  });
-
-  it.each(["", "2", "h", "2 h", "-2h", "2022-11-31", "tomorrow"])("is not %j", (text) => {
-    expect(() => readTime(text, "--since", now)).toThrow("--since is no time.");
-  });
 });

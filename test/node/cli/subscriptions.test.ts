@@ -102,7 +102,7 @@ describe("subscriptions list", () => {
     expect(api.received).toHaveLength(1);
   });
 
-  it("asks a server that fails again, and gives up on one that does not let it in", async () => {
+  it("asks a server that fails again, and does not retry one that refuses the token", async () => {
     const answer = (received: Received) => (api.received.length === 1 ? { status: 503 } : pages(received));
     expect((await run(["subscriptions", "list"], { answer })).code).toBe(0);
     api.received.length = 0;
@@ -191,8 +191,8 @@ describe("subscriptions create", () => {
       [...create, "--types", "v1/transactions, v1/cards", "--description", "relay"],
       { answer },
     );
-    const [{ secret, ...wish }] = bodies();
-    expect(wish).toEqual({ callback_url: URL_OF_RELAY, types: ["v1/transactions", "v1/cards"], description: "relay" });
+    const [{ secret, ...input }] = bodies();
+    expect(input).toEqual({ callback_url: URL_OF_RELAY, types: ["v1/transactions", "v1/cards"], description: "relay" });
     expect(Buffer.from(secret.replace(/^whsec_/, ""), "base64")).toHaveLength(32);
     expect(stdout.split(secret)).toHaveLength(2);
     expect(stdout).toContain("QONTO_WEBHOOK_SECRETS in .dev.vars");
@@ -295,7 +295,7 @@ describe("onboarding register", () => {
   const register = ["onboarding", "register", "--url", URL_OF_RELAY];
   const environment = { QONTO_PARTNER_ID: "partner-1" };
   const answer = ({ body }: Received): Answer => ({ status: 201, body: { id: "w1", ...JSON.parse(body) } });
-  const wish = z.object({
+  const input = z.object({
     callback_url: z.literal(URL_OF_RELAY),
     secret: z.string().min(32),
     enabled: z.literal(true),
@@ -309,7 +309,7 @@ describe("onboarding register", () => {
       "qonto-partner-id": "partner-1",
       "x-qonto-staging-token": STAGING_TOKEN,
     });
-    const { secret } = wish.parse(bodies()[0]);
+    const { secret } = input.parse(bodies()[0]);
     expect(stdout.split(secret)).toHaveLength(2);
     expect(stdout).toContain("npx wrangler secret put QONTO_ONBOARDING_SECRETS");
     expect(code).toBe(0);

@@ -67,8 +67,8 @@ describe("the doctor of a relay on this machine", () => {
   it("names what is wrong: no subscription, another secret, a destination that is down, a stale event", async () => {
     const destination = await DestinationServer.start(() => 503);
     const client = new PlayedRelay(relay.url, "local-admin-token");
-    const wish = { url: destination.url, types: ["v1/transactions", "v1/cards"], retry_schedule_seconds: [3_600] };
-    await client.post("/api/destinations", wish, z.unknown());
+    const input = { url: destination.url, types: ["v1/transactions", "v1/cards"], retry_schedule_seconds: [3_600] };
+    await client.post("/api/destinations", input, z.unknown());
     const sign = (secondsAgo: number) =>
       businessRequest(makePayload("v1/transactions"), {
         secret: "local-business-secret",

@@ -128,7 +128,7 @@ describe("a client made from the document", () => {
     const { data: token } = await call("createToken", {}, { name: "grafana", access: "read" });
     expect((await call("listTokens")).data.data).toHaveLength(1);
     expect((await call("revokeToken", { id: token.id })).status).toBe(204);
-    expect((await call("sendProbe")).status).toBe(202);
+    expect((await call("sendCanary")).status).toBe(202);
     expect((await call("showDiagnostics")).data.migrations.missing).toEqual([]);
     expect((await call("showMetrics")).data).toContain("qonto_relay_events_total");
     expect((await call("listAudit", { subject: id })).data.data.length).toBeGreaterThan(3);

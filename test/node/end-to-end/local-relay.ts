@@ -9,12 +9,12 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** What a clone does not have. The packages are lent to it: installing them is npm's affair. */
+/** What a clone does not have. The copy uses this project's packages. */
 const notCloned = ["node_modules", ".git", ".wrangler", ".dev.vars"];
 
 const READY_WITHIN_MS = 60_000;
 
-/** A fresh copy of the project, and what a user does to it: `npm start`, signals, `kill -9`. */
+/** A fresh copy of the project, and what a user does with it: `npm start`, signals, `kill -9`. */
 export class LocalRelay {
   readonly directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-test-"));
   readonly port: number;
@@ -44,10 +44,10 @@ export class LocalRelay {
     return path.join(this.directory, name);
   }
 
-  /** `npm start`, up to the line that says it is ready, or to its end. */
-  async start(): Promise<void> {
+  /** `npm start`, or another script that serves, up to the line that says it is ready, or to its end. */
+  async start(script = "start"): Promise<void> {
     this.output = "";
-    const npm = this.#npmStart(this.port);
+    const npm = this.#npmRun(script, this.port);
     this.#npm = npm;
     const ready = new Promise<void>((resolve) => {
       for (const stream of [npm.stdout, npm.stderr]) {
@@ -65,13 +65,13 @@ export class LocalRelay {
 
   /** `npm start` beside the one that runs, on another port; to its end. */
   async startBeside(port: number): Promise<{ code: unknown; output: string }> {
-    const npm = this.#npmStart(port);
+    const npm = this.#npmRun("start", port);
     const [output, [code]] = await Promise.all([text(npm.stderr), once(npm, "exit")]);
     return { code, output };
   }
 
-  #npmStart(port: number) {
-    return spawn("npm", ["start"], {
+  #npmRun(script: string, port: number) {
+    return spawn("npm", ["run", script], {
       cwd: this.directory,
       env: { ...process.env, PORT: String(port), STARTED_BY_TEST: this.directory, TMPDIR: this.#temporary },
       stdio: ["ignore", "pipe", "pipe"],

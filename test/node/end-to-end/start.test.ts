@@ -167,7 +167,7 @@ describe("npm start", () => {
   it("delivers after kill -9 and another start whatever was acknowledged before, without waiting for a lease", async () => {
     const relay = await freshCopy();
     await relay.start();
-    // Whatever is on its way to the destination when the relay is killed has not been delivered.
+    // A request in flight when the relay is killed has no answer: it is not delivered.
     let answers = false;
     const destination = await startDestination(() => (answers ? 200 : 0));
     const client = new PlayedRelay(relay.url, "local-admin-token");

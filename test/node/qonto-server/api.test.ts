@@ -19,15 +19,15 @@ async function call(method: string, path: string, body?: object, headers: Record
 }
 
 const subscriptions = "/v2/webhook_subscriptions";
-const wish = { callback_url: "https://relay.example.com/webhooks/qonto", types: ["v1/cards"] };
+const input = { callback_url: "https://relay.example.com/webhooks/qonto", types: ["v1/cards"] };
 
 describe("the subscriptions of Qonto", () => {
   it("are bare objects; the secret is shown once, and made when none is given", async () => {
     await start();
     const secret = "s".repeat(32);
-    const given = await call("POST", subscriptions, { ...wish, secret });
-    expect(given).toMatchObject({ status: 201, body: { ...wish, secret, description: null } });
-    expect((await call("POST", subscriptions, wish)).body.secret).toMatch(/^whsec_.{44}$/);
+    const given = await call("POST", subscriptions, { ...input, secret });
+    expect(given).toMatchObject({ status: 201, body: { ...input, secret, description: null } });
+    expect((await call("POST", subscriptions, input)).body.secret).toMatch(/^whsec_.{44}$/);
     const shown = await call("GET", `${subscriptions}/${given.body.id}`);
     expect(shown.status).toBe(200);
     expect(shown.body).not.toHaveProperty("secret");
@@ -35,10 +35,10 @@ describe("the subscriptions of Qonto", () => {
 
   it("are replaced whole: without a callback_url, an error", async () => {
     await start();
-    const { body: made } = await call("POST", subscriptions, { ...wish, description: "mine" });
+    const { body: made } = await call("POST", subscriptions, { ...input, description: "mine" });
     const path = `${subscriptions}/${made.id}`;
     expect((await call("PUT", path, { types: ["v1/cards"] })).status).toBe(400);
-    expect((await call("PUT", path, { ...wish, types: ["v1/transfers"] })).body).toMatchObject({
+    expect((await call("PUT", path, { ...input, types: ["v1/transfers"] })).body).toMatchObject({
       types: ["v1/transfers"],
       description: null,
     });
@@ -46,7 +46,7 @@ describe("the subscriptions of Qonto", () => {
 
   it("can be removed, and are those of one user", async () => {
     await start({ accessTokens: ["one", "other"] });
-    const { body: made } = await call("POST", subscriptions, wish);
+    const { body: made } = await call("POST", subscriptions, input);
     const other = { authorization: "Bearer other" };
     expect((await call("GET", subscriptions, undefined, other)).body.subscriptions).toEqual([]);
     expect((await call("DELETE", `${subscriptions}/${made.id}`, undefined, other)).status).toBe(404);
@@ -56,7 +56,7 @@ describe("the subscriptions of Qonto", () => {
 
   it("are listed in pages", async () => {
     await start();
-    for (let count = 0; count < 3; count += 1) await call("POST", subscriptions, wish);
+    for (let count = 0; count < 3; count += 1) await call("POST", subscriptions, input);
     const page = await call("GET", `${subscriptions}?page=2&per_page=2`);
     expect(page.body.subscriptions).toHaveLength(1);
     expect(page.body.meta).toEqual({
@@ -72,12 +72,12 @@ describe("the subscriptions of Qonto", () => {
   });
 
   it.each([
-    ["http", { ...wish, callback_url: "http://relay.example.com/" }, "/callback_url"],
-    ["a long URL", { ...wish, callback_url: `https://relay.example.com/${"x".repeat(500)}` }, "/callback_url"],
-    ["no type", { ...wish, types: [] }, "/types"],
-    ["a short secret", { ...wish, secret: "x".repeat(31) }, "/secret"],
-    ["a long secret", { ...wish, secret: "x".repeat(129) }, "/secret"],
-    ["a long description", { ...wish, description: "x".repeat(257) }, "/description"],
+    ["http", { ...input, callback_url: "http://relay.example.com/" }, "/callback_url"],
+    ["a long URL", { ...input, callback_url: `https://relay.example.com/${"x".repeat(500)}` }, "/callback_url"],
+    ["no type", { ...input, types: [] }, "/types"],
+    ["a short secret", { ...input, secret: "x".repeat(31) }, "/secret"],
+    ["a long secret", { ...input, secret: "x".repeat(129) }, "/secret"],
+    ["a long description", { ...input, description: "x".repeat(257) }, "/description"],
   ])("refuse %s with a flat error", async (_title, body, pointer) => {
     await start();
     const { status, body: error } = await call("POST", subscriptions, body);

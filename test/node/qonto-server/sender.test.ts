@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { readSignature } from "../../../src/qonto/read-signature.ts";
+import { readSignature } from "../../../src/qonto/signature.ts";
 import { DestinationServer } from "../../demo/destination-server.ts";
 import { type QontoOptions, QontoServer } from "../support/qonto-server/qonto-server.ts";
 
@@ -44,7 +44,7 @@ describe("Qonto as a sender", () => {
     ).toBe(true);
   });
 
-  it("tries again what is refused or not answered within a second, until it is taken", async () => {
+  it("tries again what is refused or not answered within a second, until it is answered 2xx", async () => {
     const { receiver } = await scene((before) => [500, 0, 302][before] ?? 204, { sender: { backOffMs: [1, 1, 1, 1] } });
     const [delivery] = await qonto.emit(qonto.event("v1/cards"));
     expect(delivery?.outcome).toBe("delivered");
@@ -52,7 +52,7 @@ describe("Qonto as a sender", () => {
     expect(new Set(receiver.requests.map(({ body }) => String(body))).size).toBe(1);
   });
 
-  it("gives up in the end", async () => {
+  it("abandons the event in the end", async () => {
     await scene(() => 500, { sender: { backOffMs: [1, 1] } });
     const [delivery] = await qonto.emit(qonto.event("v1/cards"));
     expect(delivery).toMatchObject({ outcome: "abandoned", tries: [{}, {}, {}] });

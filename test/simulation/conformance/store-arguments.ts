@@ -34,7 +34,7 @@ export function some<Item>(chance: Chance, items: readonly Item[]): Item[] {
 
 export const isSo = (chance: Chance) => chance() < 0.5;
 export const at = (chance: Chance) => pick(chance, instants);
-/** An event comes again as it came before, as a rule. */
+/** A duplicate mostly has the receipt of the first. */
 const receiptOf = (id: string, chance: Chance) => (chance() < 0.8 ? START + 1000 * eventIds.indexOf(id) : at(chance));
 /** Of the consumer that an event's message goes to. */
 export const leaseBy = (chance: Chance) => (chance() < 0.7 ? START + 60_000 : perhapsAt(chance));

@@ -1,33 +1,42 @@
-import { backlogOf, backlogs, whatWaits } from "../../../src/store/backlog.ts";
-import { readCondition } from "../../../src/store/condition.ts";
+import {
+  backlogOf,
+  backlogs,
+  edgesOf,
+  latestAttempt,
+  recentDeliveries,
+} from "../../../src/store/destination-deliveries.ts";
+import { whatWaits, readCondition } from "../../../src/store/condition.ts";
 import * as deadLetters from "../../../src/store/dead-letters.ts";
-import { listDeliveries } from "../../../src/store/delivery-list.ts";
+import { listDeliveries, listPending } from "../../../src/store/delivery-list.ts";
 import { readStoredSecrets, replaceSecrets } from "../../../src/store/destination-secrets.ts";
 import * as destinations from "../../../src/store/destinations.ts";
-import { findJourney } from "../../../src/store/event-journey.ts";
-import { findEvent, listEvents } from "../../../src/store/event-list.ts";
-import { outcomesSince } from "../../../src/store/event-outcomes.ts";
-import { searchEvents } from "../../../src/store/event-search.ts";
-import { typesOfEvents } from "../../../src/store/event-types.ts";
-import { findNamed } from "../../../src/store/id-search.ts";
-import { edgesOf, latestAttempt } from "../../../src/store/latest-attempt.ts";
+import { findJourney, findEvent, listEvents, typesOfEvents } from "../../../src/store/event-list.ts";
+import { outcomesSince, recentKinds, trafficSince } from "../../../src/store/traffic.ts";
+import { searchEvents, findNamed } from "../../../src/store/search.ts";
 import { countLedger, countNewest } from "../../../src/store/ledger.ts";
-import { countUpTo, summaryAt, latestReceipts, listSummaries } from "../../../src/store/organization-summaries.ts";
-import { findOrganization, listOrganizations } from "../../../src/store/organizations.ts";
-import { listPending } from "../../../src/store/pending-list.ts";
-import { recentDeliveries } from "../../../src/store/recent-deliveries.ts";
-import { recentKinds } from "../../../src/store/recent-kinds.ts";
+import {
+  countUpTo,
+  summaryAt,
+  latestReceipts,
+  listSummaries,
+  findOrganization,
+  listOrganizations,
+} from "../../../src/store/organizations.ts";
 import { latestStagesOf, listRegistrationIds, stagesOf } from "../../../src/store/registrations.ts";
 import { replaysOf } from "../../../src/store/replay-list.ts";
 import { findReplay } from "../../../src/store/replays.ts";
-import { historyOf } from "../../../src/store/resource-events.ts";
-import { summaries, summariesOf } from "../../../src/store/resource-summaries.ts";
-import { findResource, findResources, listResources } from "../../../src/store/resources.ts";
+import {
+  historyOf,
+  summaries,
+  summariesOf,
+  findResource,
+  findResources,
+  listResources,
+} from "../../../src/store/resources.ts";
 import { readAppliedMigrations } from "../../../src/store/schema.ts";
 import { allTimeCounts, countsByHour, countsSince } from "../../../src/store/counters.ts";
-import { destinationList } from "../../../src/store/destination-list.ts";
+import { destinationList } from "../../../src/store/destinations.ts";
 import { findToken, findTokenByDigest, listTokens } from "../../../src/store/tokens.ts";
-import { trafficSince } from "../../../src/store/traffic.ts";
 import {
   START,
   type StoreMove,

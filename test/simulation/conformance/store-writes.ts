@@ -1,3 +1,4 @@
+import { Counters } from "../../../src/domain/counters.ts";
 import * as audit from "../../../src/store/audit.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
 import * as deadLetters from "../../../src/store/dead-letters.ts";
@@ -7,8 +8,8 @@ import * as secrets from "../../../src/store/destination-secrets.ts";
 import * as destinations from "../../../src/store/destinations.ts";
 import * as events from "../../../src/store/events.ts";
 import * as keys from "../../../src/store/idempotency-keys.ts";
-import * as lane from "../../../src/store/drain.ts";
-import { findHeld } from "../../../src/store/leases.ts";
+import * as drain from "../../../src/store/drain.ts";
+import { findLeased } from "../../../src/store/leases.ts";
 import { writeCronState } from "../../../src/store/cron-state.ts";
 import * as quarantine from "../../../src/store/quarantine.ts";
 import { insertStage } from "../../../src/store/registrations.ts";
@@ -16,9 +17,9 @@ import { replayDeliveries } from "../../../src/store/replay-deliveries.ts";
 import * as replays from "../../../src/store/replays.ts";
 import { upsertResources } from "../../../src/store/resources.ts";
 import * as retention from "../../../src/store/retention.ts";
-import { recordReleased, settleAccepted } from "../../../src/store/settle-quarantine.ts";
+import { recordReleased, settleAccepted } from "../../../src/store/quarantine.ts";
 import * as scan from "../../../src/store/recovery-scan.ts";
-import { addCounts, forgetRemovedDestinations } from "../../../src/store/counters.ts";
+import { forgetRemovedDestinations, writeCounters } from "../../../src/store/counters.ts";
 import * as tokens from "../../../src/store/tokens.ts";
 import { endUnwantedDeliveries } from "../../../src/store/unwanted-deliveries.ts";
 
@@ -98,7 +99,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
         isRegistration: isSo(chance),
         body: pick(chance, [null, "{}"]),
       }),
-      ...findHeld(
+      ...findLeased(
         db,
         eventIds.map((id) => ({ id, until: leaseBy(chance) ?? START })),
       ),
@@ -107,16 +108,16 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     deliveries.recordDeliveries(
       db,
       fewTimes.map(() => deliveryBy(chance)),
-      [
-        health.recordHealth(
+      {
+        health: health.recordHealth(
           db,
           fewTimes.map(() => ({ destination: destinationBy(chance), attempt: attemptBy(chance) })),
           new Map(some(chance, destinationIds).map((id) => [id, at(chance)])),
           at(chance),
         ),
-        health.isolate(db, some(chance, destinationIds)),
-        deliveries.deliveriesOfEvent(db, pick(chance, eventIds)),
-      ],
+        isolated: health.isolate(db, some(chance, destinationIds)),
+        found: deliveries.deliveriesOfEvent(db, pick(chance, eventIds)),
+      },
       { until: 0, world: { now: () => 1, random: () => 0 } },
     ),
   claimDue: async (db, chance) => {
@@ -128,20 +129,20 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
       seenDrainAt: chance() < 0.9 ? nextDrainAt : at(chance),
       isExclusive: isSo(chance),
     }));
-    await lane.claimDue(db, claims, { now: at(chance), claimedUntil });
-    const turns = some(chance, found).map(({ id }) => ({ destinationId: id, nextDrainAt: perhapsAt(chance) }));
-    await lane.endDrains(db, turns, {
+    await drain.claimDue(db, claims, { now: at(chance), claimedUntil });
+    const released = some(chance, found).map(({ id }) => ({ destinationId: id, nextDrainAt: perhapsAt(chance) }));
+    await drain.releaseDrains(db, released, {
       now: at(chance),
       claimedUntil: isSo(chance) ? claimedUntil : at(chance),
     });
   },
-  findOverdue: (db, chance) => lane.overdueDestinations(db, at(chance), at(chance)),
-  endHeld: (db, chance) => lane.endHeldDeliveries(db, pick(chance, destinationIds), at(chance), 2),
+  findOverdue: (db, chance) => drain.overdueDestinations(db, at(chance), at(chance)),
+  endOutlived: (db, chance) => drain.endOutlivedDeliveries(db, pick(chance, destinationIds), at(chance), 2),
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endUnwanted: (db, chance) => endUnwantedDeliveries(db, pick(chance, destinationIds), at(chance)),
-  changeBreaker: (db, chance) =>
-    health.changeBreaker(
+  changeCircuit: (db, chance) =>
+    health.changeCircuit(
       db,
       {
         destinationId: pick(chance, destinationIds),
@@ -243,16 +244,15 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   },
   writeCronState: (db, chance) =>
     writeCronState(db, { cron_ran_at: at(chance), recovery_scan_continues: pick(chance, [0, 1]) }),
-  addCounts: (db, chance) =>
-    addCounts(
-      db,
-      {
-        'received{kind="new"}': pick(chance, [1, 2]),
-        [`attempts{destination_id="${pick(chance, destinationIds)}"}`]: 1,
-        seconds: 0.25,
-      },
-      at(chance),
-    ),
+  writeCounters: (db, chance) => {
+    const counters = new Counters();
+    counters.giveBack({
+      'received{kind="new"}': pick(chance, [1, 2]),
+      [`attempts{destination_id="${pick(chance, destinationIds)}"}`]: 1,
+      seconds: 0.25,
+    });
+    return writeCounters(db, counters, at(chance));
+  },
   forgetRemoved: (db) => forgetRemovedDestinations(db).run(),
   keepToken: async (db, chance) => {
     const id = pick(chance, ["t1", "t2"]);

@@ -27,27 +27,27 @@ export const cronFaults: readonly DeliberateFault[] = [
   },
   {
     title: "Overdue deliveries get no message",
-    file: "src/cron/drain-overdue.ts",
+    file: "src/cron/pending-deliveries.ts",
     from: `overdue.map((destinationId) => ({ destinationId, at: now })),`,
     to: `[],`,
   },
   {
-    title: "A destination whose turn was taken by a dead consumer gets no message",
+    title: "A destination that a dead consumer drained exclusively gets no message",
     file: "src/store/drain.ts",
     from: `(next_drain_at IS NULL OR next_drain_at <= ?2) AND due_at < ?1\`;`,
     to: `next_drain_at IS NULL AND ?2 IS ?2 AND due_at < ?1\`;`,
   },
   {
-    title: "A replay that was cut short is not gone on with",
-    file: "src/cron/resume-replays.ts",
+    title: "A replay that was cut short is not continued",
+    file: "src/cron/pending-deliveries.ts",
     from: `pages += (await runReplay(env, replay, { now, maxPages: MAX_PAGES - pages })).pages;`,
     to: ``,
   },
   {
     title: "Copies in quarantine that were overtaken wait for ever",
-    file: "src/store/settle-quarantine.ts",
-    from: `db.prepare(settleAcceptedSql).bind(limit, now),`,
-    to: `db.prepare("SELECT 1"),`,
+    file: "src/store/quarantine.ts",
+    from: `db.prepare(settleAcceptedSql).bind(limit, now)`,
+    to: `db.prepare("SELECT 1")`,
   },
   {
     title: "Retention deletes events with a pending delivery",
@@ -98,7 +98,7 @@ export const cronFaults: readonly DeliberateFault[] = [
     to: ``,
   },
   {
-    title: "Secrets are not encrypted anew under a new key",
+    title: "Secrets are not encrypted again under a new key",
     file: "src/cron/reencrypt-secrets.ts",
     from: `await replaceSecrets(env.DB, stored, renewed);`,
     to: ``,

@@ -4,13 +4,13 @@ export const retryFaults: readonly DeliberateFault[] = [
   {
     title: "A delivery is claimed before it is due",
     file: "src/store/drain.ts",
-    from: `\${waitingSql} AND next_attempt_at <= ?2 AND \${isClaimableSql}
+    from: `\${pendingSql} AND next_attempt_at <= ?2 AND \${isClaimableSql}
     ORDER BY next_attempt_at, received_at`,
-    to: `\${waitingSql} AND \${isClaimableSql}
+    to: `\${pendingSql} AND \${isClaimableSql}
     ORDER BY next_attempt_at, received_at`,
   },
   {
-    title: "Deliveries are claimed though it is another drain's turn",
+    title: "Deliveries are claimed during an exclusive drain",
     file: "src/store/drain.ts",
     from: `AND enabled = 1 AND next_drain_at IS ?5)
   RETURNING`,
@@ -18,19 +18,19 @@ export const retryFaults: readonly DeliberateFault[] = [
   RETURNING`,
   },
   {
-    title: "A drain is not begun",
+    title: "A drain that should be exclusive is not",
     file: "src/retry/drain-destinations.ts",
-    from: `isExclusive: plan.kind !== "free",`,
+    from: `isExclusive: isExclusive(plan),`,
     to: `isExclusive: false,`,
   },
   {
-    title: "A turn is not given back",
+    title: "An exclusive drain does not release its destination",
     file: "src/retry/drain-destinations.ts",
-    from: `await endDrains(env.DB, endedDrains, { now, claimedUntil: lane.claimedUntil });`,
+    from: `await releaseDrains(env.DB, released, { now, claimedUntil });`,
     to: ``,
   },
   {
-    title: "A turn's end overwrites what the breaker has set",
+    title: "The end of a drain overwrites what the breaker has set",
     file: "src/store/drain.ts",
     from: `next_drain_at = ?2 WHERE id = ?1 AND next_drain_at IS ?3`,
     to: `next_drain_at = ?2 WHERE id = ?1 AND ?3 IS NOT NULL`,
@@ -38,29 +38,29 @@ export const retryFaults: readonly DeliberateFault[] = [
   {
     title: "No message follows a drain",
     file: "src/retry/drain-destinations.ts",
-    from: `if (drainAt !== null) requests.push({ destinationId: destination.id, at: drainAt });`,
+    from: `if (after.next !== "nothing") requests.push({ destinationId, at: after.at });`,
     to: ``,
   },
   {
     title: "A message follows every drain",
     file: "src/domain/drain-plan.ts",
-    from: `drainAt: isMoreDue ? now + restMs : null };`,
-    to: `drainAt: now + 5_000 };`,
+    from: `return isMoreDue ? { next: "drain", at: now + slowPauseMs } : { next: "nothing" };`,
+    to: `return { next: "drain", at: now + 5_000 };`,
   },
   {
-    title: "A drain that finds more than it can take sends nobody for the rest",
+    title: "No message follows a drain that leaves due deliveries",
     file: "src/domain/drain-plan.ts",
-    from: `drainAt: isMoreDue ? now + restMs : null };`,
-    to: `drainAt: null };`,
+    from: `return isMoreDue ? { next: "drain", at: now + slowPauseMs } : { next: "nothing" };`,
+    to: `return { next: "nothing" };`,
   },
   {
-    title: "Turns begin before their time",
+    title: "Drains begin before their time",
     file: "src/domain/drain-plan.ts",
     from: `if (!enabled || (nextDrainAt !== null && now < nextDrainAt)) return null;`,
     to: `if (!enabled) return null;`,
   },
   {
-    title: "A resting destination is drained like any other",
+    title: "A destination with an open circuit is drained like any other",
     file: "src/domain/drain-plan.ts",
     from: `if (circuitOpenedAt !== null) return { kind: "probe", limit: 1 };`,
     to: ``,
@@ -78,7 +78,7 @@ export const retryFaults: readonly DeliberateFault[] = [
     to: `const whole = Math.ceil(perSecond);`,
   },
   {
-    title: "The gap between two turns is too short",
+    title: "The gap between two drains is too short",
     file: "src/domain/drain-plan.ts",
     from: `Math.ceil((limit / whole) * 1000) };`,
     to: `Math.ceil((limit / whole) * 500) };`,
@@ -92,20 +92,20 @@ export const retryFaults: readonly DeliberateFault[] = [
   {
     title: "Claims that a stalled D1 has used up are attempted",
     file: "src/retry/drain-destinations.ts",
-    from: `if (world.now() > claimedUntil - NEEDED_MS) {`,
-    to: `if (false) {`,
+    from: `if (!isEnoughForDrain(claimedUntil, world.now())) return`,
+    to: `if (false) return`,
   },
   {
     title: "A drain's claims last for a day",
     file: "src/retry/drain-destinations.ts",
-    from: `const claimedUntil = now + LEASE_MS;`,
-    to: `const claimedUntil = now + 86_400_000;`,
+    from: `const claimedUntil = drainLease(world.now());`,
+    to: `const claimedUntil = world.now() + 86_400_000;`,
   },
   {
     title: "A drain's claims last for a second",
-    file: "src/domain/drain-plan.ts",
-    from: `export const LEASE_MS = 60_000;`,
-    to: `export const LEASE_MS = 51_000 - 50_000;`,
+    file: "src/domain/lease.ts",
+    from: `export const DRAIN_LEASE_MS = 60_000;`,
+    to: `export const DRAIN_LEASE_MS = 51_000 - 50_000;`,
   },
   {
     title: "A drain ends with its batch",
@@ -114,15 +114,15 @@ export const retryFaults: readonly DeliberateFault[] = [
     to: ``,
   },
   {
-    title: "A breaker never closes",
+    title: "A circuit never closes",
     file: "src/domain/breaker.ts",
     from: `return { circuitOpenedAt: null, failedProbes: 0, nextDrainAt: now + gapAfterProbeMs(maxPerSecond) };`,
     to: `return null;`,
   },
   {
-    title: "No message follows the turning of a breaker",
-    file: "src/outbound/conclude.ts",
-    from: `turned.push({ destinationId, at: change.nextDrainAt });`,
+    title: "No message follows the change of a circuit",
+    file: "src/deliver/circuits.ts",
+    from: `drains.push({ destinationId, at: change.nextDrainAt });`,
     to: ``,
   },
 ];

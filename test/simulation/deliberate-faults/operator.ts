@@ -2,9 +2,9 @@ import type { DeliberateFault } from "./deliberate-fault.ts";
 
 export const operatorFaults: readonly DeliberateFault[] = [
   {
-    title: "A replay begins an attempt that is under way again",
+    title: "A replay repeats an attempt that is in flight",
     file: "src/store/replay-deliveries.ts",
-    from: `deliveries.next_attempt_at > ?2 + \${LEASE_MS} AND deliveries.claims = 0`,
+    from: `deliveries.next_attempt_at > ?2 + \${DRAIN_LEASE_MS} AND deliveries.claims = 0`,
     to: `true`,
   },
   {
@@ -14,7 +14,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
     to: `WHEN 'delivered' THEN ?6 IS ?6`,
   },
   {
-    title: "A replay begins what is on its first way",
+    title: "A replay begins an event before its fan-out",
     file: "src/store/replay-deliveries.ts",
     from: `WHEN recipient.value IS NULL THEN false`,
     to: `WHEN recipient.value IS NULL THEN true`,
@@ -28,8 +28,8 @@ export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A replay makes deliveries of which no event knows",
     file: "src/store/replay-deliveries.ts",
-    from: `db.prepare(nameRecipientSql).bind(rows),`,
-    to: `db.prepare("SELECT 1"),`,
+    from: `lists.map((list) => db.prepare(nameRecipientSql).bind(list)),`,
+    to: `[],`,
   },
   {
     title: "A replay makes deliveries for a destination that is gone",
@@ -51,25 +51,25 @@ export const operatorFaults: readonly DeliberateFault[] = [
     to: `(?5 IS NULL OR`,
   },
   {
-    title: "A replay does not drain the lane",
-    file: "src/outbound/drain-now.ts",
-    from: `await scheduleDrains(`,
-    to: `await (async (..._: unknown[]) => undefined)(`,
+    title: "No drain follows a replay",
+    file: "src/deliver/drain-messages.ts",
+    from: `await tryScheduleDrains(RETRIES, drains, now);`,
+    to: ``,
   },
   {
     title: "A released event gets no message",
     file: "src/quarantine/release.ts",
-    from: `if (isRecordedNow) await giveNextStep(env, event.id);`,
+    from: `if (isRecordedNow) await sendMessage(env, event.id);`,
     to: ``,
   },
   {
     title: "A released copy is settled though its event is not recorded",
-    file: "src/store/settle-quarantine.ts",
+    file: "src/store/quarantine.ts",
     from: `db.prepare(recordReleasedSql).bind(...eventParameters(event), id),`,
     to: `db.prepare("SELECT 1 AS id"),`,
   },
   {
-    title: "What a removed destination is owed is not ended",
+    title: "Pending deliveries of a removed destination are not ended",
     file: "src/api/actions/destinations.ts",
     from: `await deleteDestination(db, id);
   await endAllPending(db, id, now);`,
@@ -100,13 +100,13 @@ export const operatorFaults: readonly DeliberateFault[] = [
     to: `json_object('secret', ?2, 'until', ?3)`,
   },
   {
-    title: "A message that the queues gave up on is kept as a letter, and its event is not recorded",
+    title: "A dead letter is kept, and its event is not recorded",
     file: "src/dead-letters/consumer.ts",
     from: `await persist(content, env.DB, receivedAt)`,
     to: `[]`,
   },
   {
-    title: "A message that the queues gave up on is acknowledged though it was not kept",
+    title: "A dead letter is acknowledged though it was not kept",
     file: "src/dead-letters/consumer.ts",
     from: `await keepWithTheQueue(message, burying);`,
     to: `message.ack();`,

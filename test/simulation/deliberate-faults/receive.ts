@@ -52,14 +52,14 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "An event is acknowledged whose group failed",
     file: "src/platform/group-commit.ts",
-    from: `for (const other of others) other.word ??= "alone";`,
-    to: `for (const other of others) other.word ??= { outcome: { as: "new", bodyDiffers: false } };`,
+    from: `other.result = its === undefined ? "alone" : { outcome: its };`,
+    to: `other.result = { outcome: its ?? { as: "new", bodyDiffers: false } };`,
   },
   {
     title: "A write that failed is not reported to the one who made it",
     file: "src/platform/group-commit.ts",
-    from: `if (others.length === 0) throw error;`,
-    to: `if (others.length === 0) return { as: "new", bodyDiffers: false };`,
+    from: `(others.length === 0 ? this.#writeAlone(item, false) :`,
+    to: `(others.length === 0 ? this.#writeAlone(item, false).catch(() => ({ as: "new", bodyDiffers: false })) :`,
   },
   {
     title: "One that waits is written by itself and again with the next group",
@@ -70,7 +70,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "A group takes others with it and does not write them",
     file: "src/platform/group-commit.ts",
-    from: `await this.#write([item, ...others.map((one) => one.item)], false);`,
+    from: `await this.#write(items, false).catch((): readonly Outcome[] => []);`,
     to: `[...(await this.#write([item], false)), ...others.map(() => ({ as: "new", bodyDiffers: false }))];`,
   },
   {
@@ -82,7 +82,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "A call that is repeated takes its own row for a duplicate",
     file: "src/store/events.ts",
-    from: `WHERE NOT (?13 AND excluded.queued_at IN (events.queued_at, events.queued_at + 1))`,
+    from: `WHERE NOT (?13 AND events.queued_at = excluded.queued_at)`,
     to: `WHERE ?13 IS ?13`,
   },
   {

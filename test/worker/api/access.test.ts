@@ -16,7 +16,7 @@ const paths = [
 ];
 
 describe("the operator's API", () => {
-  it.each(paths)("lets nobody in at %s without the token", async (path) => {
+  it.each(paths)("answers 401 at %s without a token", async (path) => {
     const relay = new TestRelay();
     for (const authorization of [
       undefined,
@@ -45,7 +45,7 @@ describe("the operator's API", () => {
       `local-${"x".repeat(32)}`,
       "ADMIN_TOKEN begins with local-, which counts only with ALLOW_PRIVATE_DESTINATIONS=true.",
     ],
-  ])("lets nobody in while ADMIN_TOKEN is %j, and says why", async (token, detail) => {
+  ])("answers 503 while ADMIN_TOKEN is %j, and names the reason", async (token, detail) => {
     const relay = new TestRelay({ ADMIN_TOKEN: token });
     const response = await relay.fetch("/api/events", { headers: { authorization: `Bearer ${token}` } });
     expect(response.status).toBe(503);
@@ -81,7 +81,7 @@ describe("the operator's API", () => {
     },
   );
 
-  it("takes a token of 32 characters, and for this machine alone a shorter one", async () => {
+  it("takes a token of 32 characters, and a shorter one only with ALLOW_PRIVATE_DESTINATIONS", async () => {
     for (const changes of [
       { ADMIN_TOKEN: "x".repeat(32) },
       { ADMIN_TOKEN: "local-admin-token", ALLOW_PRIVATE_DESTINATIONS: "true" },
@@ -91,7 +91,7 @@ describe("the operator's API", () => {
     }
   });
 
-  it("names a variable that cannot be read, and what it takes", async () => {
+  it("names a variable that cannot be read, and its valid values", async () => {
     const relay = new TestRelay({ SIGNATURE_TOLERANCE_SECONDS: "100000" });
     expect(await relay.api("GET", "/api/events")).toMatchObject({
       status: 503,
@@ -102,14 +102,14 @@ describe("the operator's API", () => {
     });
   });
 
-  it("answers 404 where there is nothing", async () => {
+  it("answers 404 at an unknown address", async () => {
     const relay = new TestRelay();
     expect(await relay.api("GET", "/api/no-such-thing")).toMatchObject({ status: 404, body: { code: "not_found" } });
     expect((await relay.fetch("/")).status).toBe(404);
     expect((await relay.fetch("/webhooks/other", { method: "POST" })).status).toBe(404);
   });
 
-  it("answers 405 where there is something for other methods, and names them", async () => {
+  it("answers 405 to a wrong method, and names the right ones", async () => {
     const relay = new TestRelay();
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
     for (const [path, allow] of [
@@ -126,7 +126,7 @@ describe("the operator's API", () => {
     expect((await relay.fetch("/api/events", { method: "HEAD", headers })).status).toBe(200);
   });
 
-  it("answers 405 at every address, with the methods that the document names there", async () => {
+  it("answers 405 at every address with the methods that the document has there", async () => {
     const relay = new TestRelay();
     const { body } = await relay.api("GET", "/openapi.json");
     const addresses = Object.entries<object>(body.paths);
@@ -140,21 +140,21 @@ describe("the operator's API", () => {
     }
   });
 
-  it("is at the same address with doubled slashes and one at the end", async () => {
+  it("ignores doubled slashes and a slash at the end of an address", async () => {
     const relay = new TestRelay();
     expect(await relay.api("GET", "//api/events/")).toMatchObject({ status: 200, body: { data: [] } });
     expect((await relay.fetch("//api//events/")).status).toBe(401);
     expect((await relay.fetch("//health/")).headers.get("content-type")).toContain("application/json");
   });
 
-  it("answers each of the first requests of an isolate that come at once, as the console does", async () => {
+  it("answers each of an isolate's first requests that arrive at once, as does the console", async () => {
     const relay = new TestRelay();
     const paths = ["/openapi.json", "/console/login", "/openapi.json", "/console/login"];
     const responses = await Promise.all(paths.map((path) => relay.fetch(path)));
     expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
   });
 
-  it("describes itself to anybody, as OpenAPI 3.1, and briefly to who has the document", async () => {
+  it("serves its OpenAPI 3.1 document without a token, and answers 304 to a client that has it", async () => {
     const relay = new TestRelay();
     const response = await relay.fetch("/openapi.json");
     expect(response.status).toBe(200);
@@ -168,7 +168,7 @@ describe("the operator's API", () => {
     );
   });
 
-  it("writes its document once", async () => {
+  it("writes its document once for each isolate", async () => {
     const api = operatorApi(realWorld, new Counters());
     const write = vi.spyOn(api, "getOpenAPI31Document");
     for (let time = 0; time < 3; time += 1) expect((await api.request("/openapi.json")).status).toBe(200);

@@ -14,7 +14,7 @@ const destination = (bytes: number) => {
 };
 
 describe("the body of a call of the operator's API", () => {
-  it("may have 262,144 bytes and no more", async () => {
+  it("has at most 262,144 bytes", async () => {
     const relay = new TestRelay();
     expect((await relay.api("POST", "/api/destinations", destination(LARGEST))).status).toBe(201);
     expect(await relay.api("POST", "/api/destinations", destination(LARGEST + 1))).toMatchObject({
@@ -23,7 +23,7 @@ describe("the body of a call of the operator's API", () => {
     });
   });
 
-  it("is read no further than that, whether the call takes one or not", async () => {
+  it("is read no further than that, even by a call that takes none", async () => {
     const relay = new TestRelay();
     for (const path of ["/api/destinations", "/api/destinations/d/test", "/api/quarantine/q/release"]) {
       let pulled = 0;
@@ -39,14 +39,14 @@ describe("the body of a call of the operator's API", () => {
     }
   });
 
-  it("is not waited for beyond five seconds", async () => {
+  it("is refused after five seconds if it is not complete", async () => {
     const relay = new TestRelay();
     const body = new ReadableStream({ pull: () => sleep(60_000, relay.clock) });
     const response = await relay.fetch("/api/destinations", { method: "POST", headers, body });
     expect([response.status, await response.json()]).toEqual([408, expect.objectContaining({ code: "body_timeout" })]);
   });
 
-  it("is not read when the request bears no token", async () => {
+  it("is not read without a token", async () => {
     const relay = new TestRelay();
     let pulled = 0;
     const body = new ReadableStream({ pull: () => void (pulled += 1) }, { highWaterMark: 0 });
@@ -56,7 +56,7 @@ describe("the body of a call of the operator's API", () => {
 });
 
 describe("the form of the login", () => {
-  it("is not waited for beyond five seconds", async () => {
+  it("is refused after five seconds if it is not complete", async () => {
     const relay = new TestRelay();
     const form = { "content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin" };
     const body = new ReadableStream({ pull: () => sleep(60_000, relay.clock) });

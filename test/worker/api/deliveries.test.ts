@@ -27,7 +27,7 @@ async function all(relay: TestRelay, query: string): Promise<Listed[]> {
   return found;
 }
 
-/** Five events for one destination that takes them and one with which they die. */
+/** Five events for two destinations: one gets them, the other refuses them until they are dead. */
 async function relayWithDeliveries() {
   const relay = new TestRelay();
   const { id } = await relay.addDestination(destination);
@@ -91,7 +91,7 @@ describe("deliveries", () => {
     expect([...idsOf(first.data), ...idsOf(second.data)]).toEqual(ids);
   });
 
-  it("that are dead are found however many were delivered since", async () => {
+  it("that are dead are found behind any number of delivered ones", async () => {
     const { relay, dyingId } = await relayWithDeliveries();
     await env.DB.prepare(
       `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts)
@@ -101,7 +101,7 @@ describe("deliveries", () => {
       .run();
     const { body } = await relay.api("GET", "/api/deliveries?status=dead");
     expect(body.data).toHaveLength(5);
-    // A status without an index of its own is looked for further with the next page.
+    // A status without an index of its own is searched page by page.
     const { body: page } = await relay.api("GET", `/api/deliveries?status=pending&destination_id=${dyingId}`);
     expect(page).toEqual({ data: [], next_cursor: expect.any(String) });
     expect(await all(relay, `status=pending&destination_id=${dyingId}`)).toEqual([]);

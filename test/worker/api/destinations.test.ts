@@ -11,7 +11,7 @@ beforeEach(emptyDatabase);
 const url = "https://destination.example.com/hook";
 
 describe("a destination", () => {
-  it("is created with defaults, and shows its secret this once", async () => {
+  it("is created with defaults, and shows its secret once", async () => {
     const relay = new TestRelay();
     const created = await relay.api("POST", "/api/destinations", { url });
     expect(created.status).toBe(201);
@@ -43,9 +43,9 @@ describe("a destination", () => {
     expect((await relay.api("GET", "/api/destinations")).body).toEqual({ data: [destination], next_cursor: null });
   });
 
-  it("is created as asked", async () => {
+  it("is created with every option", async () => {
     const relay = new TestRelay();
-    const wishes = {
+    const input = {
       url,
       description: "Accounting",
       types: ["v1/transactions", "registrations.*"],
@@ -55,12 +55,12 @@ describe("a destination", () => {
       timeout_ms: 100,
       max_per_second: 0.5,
     };
-    const { body } = await relay.api("POST", "/api/destinations", wishes);
-    expect(body).toMatchObject(wishes);
+    const { body } = await relay.api("POST", "/api/destinations", input);
+    expect(body).toMatchObject(input);
     expect(body.health.state).toBe("paused");
   });
 
-  it("is made and changed with its URL as the URL standard writes it", async () => {
+  it("is created and changed with its URL as the URL standard writes it", async () => {
     const relay = new TestRelay();
     const made = await relay.addDestination(" HTTPS://Destination.example.com ");
     expect(made.url).toBe("https://destination.example.com/");
@@ -106,7 +106,7 @@ describe("a destination", () => {
     });
   });
 
-  it("is not brought back, nor enabled again, by a change that comes at the same time", async () => {
+  it("is neither restored nor enabled by a concurrent change", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     relay.destinations.answer(url, statuses(410));
@@ -124,7 +124,7 @@ describe("a destination", () => {
     expect((await relay.api("GET", `/api/destinations/${id}`)).status).toBe(404);
   });
 
-  it("keeps its secret when it is changed", async () => {
+  it("keeps its secret through a change", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     await relay.send(makePayload("v1/cards"));
@@ -155,7 +155,7 @@ describe("a destination", () => {
     expect(relay.destinations.at(url)).toHaveLength(1);
   });
 
-  it("that is removed while an attempt is under way leaves no pending delivery behind", async () => {
+  it("that is removed during an attempt leaves no pending delivery", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     relay.destinations.answer(url, async () => {
@@ -173,13 +173,13 @@ describe("a destination", () => {
     ["GET", undefined],
     ["PATCH", {}],
     ["DELETE", undefined],
-  ])("that nobody knows answers %s with 404", async (method, body) => {
+  ])("with an unknown id answers %s with 404", async (method, body) => {
     const relay = new TestRelay();
     const answer = await relay.api(method, "/api/destinations/dst_unknown", body);
     expect(answer).toMatchObject({ status: 404, body: { code: "not_found", status: 404 } });
   });
 
-  it("that leads to a private place is allowed where the configuration says so", async () => {
+  it("may have a private address with ALLOW_PRIVATE_DESTINATIONS", async () => {
     const relay = new TestRelay({ ALLOW_PRIVATE_DESTINATIONS: "true" });
     expect((await relay.api("POST", "/api/destinations", { url: "http://127.0.0.1:3000/" })).status).toBe(201);
   });
@@ -188,18 +188,18 @@ describe("a destination", () => {
 describe("bad input", () => {
   it.each([
     ["no url", {}, "url"],
-    ["a url that is none", { url: "destination" }, "url"],
-    ["a url that leads to a private place", { url: "https://169.254.169.254/" }, "url"],
+    ["a url that is not one", { url: "destination" }, "url"],
+    ["a url with a private address", { url: "https://169.254.169.254/" }, "url"],
     ["a url with a line break within", { url: "https://exam\nple.com/h" }, "url"],
     ["a url with a fragment", { url: `${url}#part` }, "url"],
     ["a url of 3,000 characters", { url: `https://example.com/${"x".repeat(3_000)}` }, "url"],
-    ["a field that nobody knows", { url, colour: "red" }, "colour"],
-    ["types that are no list", { url, types: "v1/cards" }, "types"],
+    ["an unknown field", { url, colour: "red" }, "colour"],
+    ["types that are not a list", { url, types: "v1/cards" }, "types"],
     ["a type with a star in its middle", { url, types: ["v1/*/x"] }, "types.0"],
     ["an empty type", { url, types: [""] }, "types.0"],
-    ["no organization at all", { url, organizations: [] }, "organizations"],
-    ["an organization that is no text", { url, organizations: [7] }, "organizations.0"],
-    ["enabled as a text", { url, enabled: "yes" }, "enabled"],
+    ["no organizations", { url, organizations: [] }, "organizations"],
+    ["an organization that is not a string", { url, organizations: [7] }, "organizations.0"],
+    ["enabled as a string", { url, enabled: "yes" }, "enabled"],
     ["a wait of a second and a half", { url, retry_schedule_seconds: [1.5] }, "retry_schedule_seconds.0"],
     ["a wait below zero", { url, retry_schedule_seconds: [1, -1] }, "retry_schedule_seconds.1"],
     ["a wait of more than a day", { url, retry_schedule_seconds: [86_401] }, "retry_schedule_seconds.0"],
@@ -223,16 +223,16 @@ describe("bad input", () => {
   it.each([
     ["at the lower edges", { url, timeout_ms: 100, retry_schedule_seconds: [0] }],
     ["at the upper edges", { url, timeout_ms: 30_000, retry_schedule_seconds: Array(50).fill(86_400) }],
-  ])("begins beyond what is allowed %s", async (_title, body) => {
+  ])("is not a value %s", async (_title, body) => {
     expect((await new TestRelay().api("POST", "/api/destinations", body)).status).toBe(201);
   });
 
-  it("that is no JSON is refused", async () => {
+  it("that is not JSON is refused", async () => {
     const answer = await new TestRelay().api("POST", "/api/destinations", "{");
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 
-  it("that comes under another content type is refused", async () => {
+  it("with another content type is refused", async () => {
     const response = await new TestRelay().fetch("/api/destinations", {
       method: "POST",
       headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "text/plain" },
@@ -245,7 +245,7 @@ describe("bad input", () => {
     expect(bare.status).toBe(400);
   });
 
-  it("to a change is refused as well, and changes nothing", async () => {
+  it("in a change is refused, and changes nothing", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     for (const body of [
@@ -287,11 +287,11 @@ describe("a list", () => {
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request", errors: [{ path: "limit" }] } });
   });
 
-  it.each(["limit=1", "limit=100"])("takes %s", async (query) => {
+  it.each(["limit=1", "limit=100"])("accepts %s", async (query) => {
     expect((await new TestRelay().api("GET", `/api/destinations?${query}`)).status).toBe(200);
   });
 
-  it.each(["garbage", "bnVsbA", "e30", "W10"])("refuses the cursor %s, which is none of its own", async (cursor) => {
+  it.each(["garbage", "bnVsbA", "e30", "W10"])("refuses the foreign cursor %s", async (cursor) => {
     const answer = await new TestRelay().api("GET", `/api/destinations?cursor=${cursor}`);
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ path: "cursor" }] } });
   });
@@ -309,7 +309,7 @@ describe("a list", () => {
     "/api/registrations/r1",
     "/api/quarantine",
     "/api/quarantine/q1",
-  ])("or a single thing refuses a parameter that nobody knows: %s", async (path) => {
+  ])("or a single item refuses an unknown parameter: %s", async (path) => {
     const answer = await new TestRelay().api("GET", `${path}?page=2`);
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ path: "page" }] } });
   });

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
-import { expectedMigrations } from "../../../src/store/expected-migrations.ts";
+import { expectedMigrations } from "../../../src/store/migrations.ts";
 import { failing, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -14,11 +14,11 @@ const diagnose = async (relay: TestRelay) => {
   return answer.body;
 };
 
-const probeEvent = (id: string) => ({ id, type: "relay.probe", created_at: "2026-03-01T12:00:00Z", data: {} });
+const canaryEvent = (id: string) => ({ id, type: "relay.canary", created_at: "2026-03-01T12:00:00Z", data: {} });
 
 describe("diagnostics", () => {
-  it("tell the configuration by its faults and numbers, not by its secrets", async () => {
-    const relay = new TestRelay({ QONTO_WEBHOOK_SECRETS: "canary-one,canary-two", QONTO_ONBOARDING_SECRETS: "" });
+  it("show the configuration's faults and counts, and no secret", async () => {
+    const relay = new TestRelay({ QONTO_WEBHOOK_SECRETS: "secret-one,secret-two", QONTO_ONBOARDING_SECRETS: "" });
     const body = await diagnose(relay);
     expect(body.configuration).toEqual({
       faults: [],
@@ -26,12 +26,12 @@ describe("diagnostics", () => {
       signature_tolerance_seconds: 300,
       allow_private_destinations: false,
     });
-    expect(JSON.stringify(body)).not.toContain("canary");
+    expect(JSON.stringify(body)).not.toContain("secret-");
     relay.env = { ...relay.env, QONTO_WEBHOOK_SECRETS: "" };
     expect((await diagnose(relay)).configuration.faults).toEqual(["QONTO_WEBHOOK_SECRETS is not set"]);
   });
 
-  it("tell the relay's clock and whether its verification agrees with Qonto's vectors", async () => {
+  it("show the relay's clock and whether its verification agrees with Qonto's vectors", async () => {
     const relay = new TestRelay();
     expect(await diagnose(relay)).toMatchObject({
       now: new Date(relay.now).toISOString(),
@@ -39,7 +39,7 @@ describe("diagnostics", () => {
     });
   });
 
-  it("tell which migrations are missing", async () => {
+  it("name the missing migrations", async () => {
     const { migrations } = await diagnose(new TestRelay());
     expect(migrations).toEqual({ applied: expectedMigrations, missing: [] });
     await env.DB.prepare("DELETE FROM d1_migrations WHERE name = ?1").bind(expectedMigrations.at(-1)).run();
@@ -47,7 +47,7 @@ describe("diagnostics", () => {
     await env.DB.prepare("INSERT INTO d1_migrations (name) VALUES (?1)").bind(expectedMigrations.at(-1)).run();
   });
 
-  it("tell it also when the tables are not there to be asked", async () => {
+  it("name the missing migrations also without any table", async () => {
     const rename = (table: string, name: string) => env.DB.prepare(`ALTER TABLE ${table} RENAME TO ${name}`);
     await env.DB.batch([rename("counters", "counters_away"), rename("d1_migrations", "migrations_away")]);
     const { migrations, traffic } = await diagnose(new TestRelay());
@@ -56,7 +56,7 @@ describe("diagnostics", () => {
     await env.DB.batch([rename("counters_away", "counters"), rename("migrations_away", "d1_migrations")]);
   });
 
-  it("tell how webhook requests fared in the last day", async () => {
+  it("count the signature checks of the last day", async () => {
     const relay = new TestRelay();
     const card = makePayload("v1/cards");
     const at = (seconds: number, secret = BUSINESS_SECRET) =>
@@ -76,7 +76,7 @@ describe("diagnostics", () => {
     expect((await diagnose(relay)).signatures).toMatchObject({ authentic: 0, mismatched: 0, missing: 0 });
   });
 
-  it("tell what comes from each organization, how lately and how regularly", async () => {
+  it("show the events of each organization and type, with the latest and the longest gap", async () => {
     const relay = new TestRelay();
     const send = (organization: string | null, type: "v1/cards" | "v1/transfers") =>
       relay.send(makePayload(type, { organization_id: organization }));
@@ -111,7 +111,7 @@ describe("diagnostics", () => {
     expect((await diagnose(relay)).traffic).toEqual([]);
   });
 
-  it("tell the queues' backlog, and of a queue that does not say, nothing", async () => {
+  it("show the queues' backlog, and null for a queue that does not tell", async () => {
     const relay = new TestRelay();
     await relay.send(makePayload("v1/cards"));
     relay.retries.binding.metrics = () => Promise.reject(new Error("not here"));
@@ -122,22 +122,22 @@ describe("diagnostics", () => {
     expect(queues.dead_letters).toMatchObject({ backlog: null });
   });
 
-  it("are not to be had while D1 is down", async () => {
+  it("answer 500 while D1 is down", async () => {
     const relay = new TestRelay({ DB: interceptDatabase(env.DB, failing) });
     expect((await relay.api("GET", "/api/diagnostics")).status).toBe(500);
   });
 });
 
-describe("a probe through the queues", () => {
-  it("comes out of each that is consumed, and of no other", async () => {
+describe("a canary through the queues", () => {
+  it("is noted by each queue that is consumed, and by no other", async () => {
     const relay = new TestRelay();
-    const sent = await relay.api("POST", "/api/diagnostics/probe");
+    const sent = await relay.api("POST", "/api/diagnostics/canary");
     expect(sent).toEqual({ status: 202, body: { sent_at: new Date(relay.now).toISOString() } });
     const consumed = async () => {
-      const { probe_sent_at, queues } = await diagnose(relay);
-      expect(probe_sent_at).toBe(sent.body.sent_at);
+      const { canary_sent_at, queues } = await diagnose(relay);
+      expect(canary_sent_at).toBe(sent.body.sent_at);
       return Object.entries<any>(queues)
-        .filter(([, queue]) => queue.probe_consumed_at === sent.body.sent_at)
+        .filter(([, queue]) => queue.canary_consumed_at === sent.body.sent_at)
         .map(([name]) => name);
     };
     expect(await consumed()).toEqual([]);
@@ -152,7 +152,7 @@ describe("a probe through the queues", () => {
 
   it("leaves no trace among events, dead letters and metrics", async () => {
     const relay = new TestRelay();
-    await relay.api("POST", "/api/diagnostics/probe");
+    await relay.api("POST", "/api/diagnostics/canary");
     await relay.runQueues();
     await relay.runBatch(relay.deadLetters, "qonto-relay-dead-letters", 10);
     expect((await relay.api("GET", "/api/events")).body.data).toEqual([]);
@@ -160,9 +160,9 @@ describe("a probe through the queues", () => {
     expect((await relay.api("GET", "/api/ledger")).body).toMatchObject({ received: 0, balanced: true });
   });
 
-  it("stays with its queue while D1 does not take its mark", async () => {
+  it("is retried while D1 fails to note it", async () => {
     const relay = new TestRelay();
-    await relay.api("POST", "/api/diagnostics/probe");
+    await relay.api("POST", "/api/diagnostics/canary");
     const down = { DB: interceptDatabase(env.DB, failing) };
     for (const [queue, name] of [
       [relay.events, "qonto-relay-events"],
@@ -175,49 +175,49 @@ describe("a probe through the queues", () => {
   });
 });
 
-describe("a probe of the receiver", () => {
-  it("is answered like an event, and is none", async () => {
+describe("a canary of the receiver", () => {
+  it("is answered like an event, and is not recorded", async () => {
     const relay = new TestRelay();
     await relay.addDestination("https://destination.example.com/");
-    const response = await relay.send(probeEvent("probe-1"));
+    const response = await relay.send(canaryEvent("canary-1"));
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ status: "accepted", event_id: "probe-1" });
+    expect(await response.json()).toEqual({ status: "accepted", event_id: "canary-1" });
     await relay.runQueues();
     await relay.runCron();
-    expect((await diagnose(relay)).probed_receiver_at).toBe(new Date(relay.now).toISOString());
+    expect((await diagnose(relay)).canary_receiver_at).toBe(new Date(relay.now).toISOString());
     expect((await relay.api("GET", "/api/events")).body.data).toEqual([]);
     expect((await relay.api("GET", "/api/ledger")).body.received).toBe(0);
     expect(relay.destinations.received).toEqual([]);
   });
 
-  it("is one of the Onboarding API as well", async () => {
+  it("is accepted for the Onboarding API as well", async () => {
     const relay = new TestRelay();
-    const response = await relay.sendOnboarding({ id: "probe-2", event_type: "relay.probe" });
-    expect(await response.json()).toEqual({ status: "accepted", event_id: "probe-2" });
+    const response = await relay.sendOnboarding({ id: "canary-2", event_type: "relay.canary" });
+    expect(await response.json()).toEqual({ status: "accepted", event_id: "canary-2" });
     expect((await relay.api("GET", "/api/events")).body.data).toEqual([]);
   });
 
-  it("is counted apart when it is refused: it is no sign that somebody forges events", async () => {
+  it("is counted apart when it is refused, because it is no forgery", async () => {
     const relay = new TestRelay();
     const timestamp = Math.floor(relay.now / 1000);
-    const forged = await businessRequest(probeEvent("p"), { secret: "forged", timestamp });
-    await relay.webhook({ ...forged, headers: { ...forged.headers, "x-relay-probe": "1" } });
+    const forged = await businessRequest(canaryEvent("p"), { secret: "forged", timestamp });
+    await relay.webhook({ ...forged, headers: { ...forged.headers, "x-relay-canary": "1" } });
     await relay.runCron();
     expect((await diagnose(relay)).signatures.mismatched).toBe(0);
     const metrics = await relay.fetch("/metrics", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
-    expect(await metrics.text()).toContain('qonto_relay_probe_refusals_total{code="signature_mismatch"} 1\n');
+    expect(await metrics.text()).toContain('qonto_relay_canary_refusals_total{code="signature_mismatch"} 1\n');
   });
 
   it("is refused like an event: forged, stale, or not stored", async () => {
     const relay = new TestRelay();
     const timestamp = Math.floor(relay.now / 1000);
-    const forged = await relay.webhook(await businessRequest(probeEvent("p"), { secret: "forged", timestamp }));
+    const forged = await relay.webhook(await businessRequest(canaryEvent("p"), { secret: "forged", timestamp }));
     expect(forged.status).toBe(401);
     const stale = { secret: BUSINESS_SECRET, timestamp: timestamp - 301 };
-    expect((await relay.webhook(await businessRequest(probeEvent("p"), stale))).status).toBe(401);
+    expect((await relay.webhook(await businessRequest(canaryEvent("p"), stale))).status).toBe(401);
     expect((await relay.api("GET", "/api/quarantine")).body.data).toEqual([]);
     const down = new TestRelay({ DB: interceptDatabase(env.DB, failing) });
-    expect((await down.send(probeEvent("p"))).status).toBe(503);
-    expect((await diagnose(relay)).probed_receiver_at).toBeNull();
+    expect((await down.send(canaryEvent("p"))).status).toBe(503);
+    expect((await diagnose(relay)).canary_receiver_at).toBeNull();
   });
 });

@@ -24,7 +24,7 @@ const at = (relay: TestRelay, secondsAgo: number) =>
   encodeURIComponent(new Date(relay.now - secondsAgo * 1000).toISOString());
 
 describe("the list of events", () => {
-  it("has nothing new before a time up to which it was read: an event that D1 was late to record comes behind", async () => {
+  it("lists an event that D1 recorded late behind those that were read before", async () => {
     const stall = Promise.withResolvers<void>();
     const recorded = Promise.withResolvers<void>();
     const DB = interceptDatabase(env.DB, async (_call, proceed) => {
@@ -45,7 +45,7 @@ describe("the list of events", () => {
     expect(ids((await relay.api("GET", `/api/events?since=${since}`)).body).toSorted()).toEqual(["older", "younger"]);
   });
 
-  it("is not misled by a clock that is ahead of D1's", async () => {
+  it("is not misled by a clock ahead of D1's", async () => {
     const ahead = new TestRelay();
     ahead.now = (await env.DB.prepare("SELECT unixepoch() * 1000 AS now").first<number>("now")) ?? 0;
     const until = ahead.now + 60_000;
@@ -55,7 +55,7 @@ describe("the list of events", () => {
     expect(Date.parse(body.received_at)).toBeLessThan(until);
   });
 
-  it("shows what an event says of itself", async () => {
+  it("shows an event's fields", async () => {
     const relay = new TestRelay();
     const payload = makePayload("v1/cards", {
       organization_id: "org-1",
@@ -124,7 +124,7 @@ describe("the list of events", () => {
     }
   });
 
-  it("tells in the document that an instant is a date-time", async () => {
+  it("describes an instant as a date-time in the document", async () => {
     const { body } = await new TestRelay().api("GET", "/openapi.json");
     const schemas = body.paths["/api/events"].get.parameters.map(({ name, schema }: any) => [name, schema]);
     for (const name of ["since", "until"]) {
@@ -132,7 +132,7 @@ describe("the list of events", () => {
     }
   });
 
-  it("names the form of an instant in its refusal of another", async () => {
+  it("names the valid form when it refuses an instant", async () => {
     const { body } = await new TestRelay().api("GET", "/api/events?since=yesterday");
     expect(body.errors).toEqual([{ path: "since", message: "must be an ISO 8601 instant, as 2026-11-29T10:00:00Z" }]);
   });
@@ -158,7 +158,7 @@ describe("the list of events", () => {
     }
   });
 
-  it("looks at ten thousand events for a page, and goes on from there with the next", async () => {
+  it("examines ten thousand events for a page, and goes on from there with the next", async () => {
     const relay = await relayWithEvents();
     const insert = env.DB.prepare(
       `INSERT INTO events (id, source, type, received_at, queued_at, recipients, body)
@@ -189,7 +189,7 @@ describe("the list of events", () => {
 });
 
 describe("an event", () => {
-  it("is shown with its payload and what became of it", async () => {
+  it("is shown with its payload and its deliveries", async () => {
     const relay = new TestRelay();
     const { id: destinationId } = await relay.addDestination("https://destination.example.com/hook");
     const payload = makePayload("v1/cards");
@@ -216,7 +216,7 @@ describe("an event", () => {
     ]);
   });
 
-  it("that nobody knows is not found", async () => {
+  it("with an unknown id is 404", async () => {
     expect(await new TestRelay().api("GET", "/api/events/unknown")).toMatchObject({
       status: 404,
       body: { code: "not_found" },

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { openBindings } from "../../../src/env.ts";
-import { RecentHealth } from "../../../src/api/recent-health.ts";
+import { RecentHealth } from "../../../src/api/health.ts";
 import { type Intercept, Meter, failing, hanging, interceptDatabase, never } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -10,14 +10,14 @@ import { statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
 
-/** As an isolate sees it that nobody has asked before. */
-function lookAnew(relay: TestRelay): Promise<Response> {
+/** Asks an isolate that was not asked before. */
+function askFreshIsolate(relay: TestRelay): Promise<Response> {
   relay.env = { ...relay.env };
   return relay.fetch("/health");
 }
 
 async function health(relay: TestRelay): Promise<{ http: number; status: string; degraded: string[] }> {
-  const response = await lookAnew(relay);
+  const response = await askFreshIsolate(relay);
   const { status, checks } = await response.json<{ status: string; checks: Record<string, { status: string }> }>();
   const degraded = Object.entries(checks)
     .filter(([, check]) => check.status !== "ok")
@@ -25,40 +25,40 @@ async function health(relay: TestRelay): Promise<{ http: number; status: string;
   return { http: response.status, status, degraded };
 }
 
-const well = { http: 200, status: "ok", degraded: [] };
+const healthy = { http: 200, status: "ok", degraded: [] };
 
 describe("health", () => {
-  it("is ok once the cron has run, for anybody to see", async () => {
+  it("is ok once the cron has run, and public", async () => {
     const relay = new TestRelay();
     expect(await health(relay)).toEqual({ http: 503, status: "degraded", degraded: ["cron", "fan_out"] });
     await relay.runCron();
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
   });
 
-  it("is degraded when the cron has not run for minutes", async () => {
+  it("is degraded when the cron has not run for more than 200 s", async () => {
     const relay = new TestRelay();
     await relay.runCron();
     relay.passSeconds(200);
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
     relay.passSeconds(1);
     expect((await health(relay)).degraded).toEqual(["cron"]);
   });
 
-  it("is degraded when an event has waited for minutes", async () => {
+  it("is degraded when an event has waited for its first attempts for more than 180 s", async () => {
     const relay = new TestRelay();
     await relay.send(makePayload("v1/cards"));
     relay.passSeconds(180);
     await relay.runCron();
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
     relay.passSeconds(1);
     await relay.runCron();
     expect((await health(relay)).degraded).toEqual(["fan_out"]);
     await relay.runQueues();
     await relay.runCron();
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
   });
 
-  it("is degraded when a delivery has been due for minutes, and not while its destination rests, is paused or is served by turns", async () => {
+  it("is degraded when a delivery has been overdue for more than 180 s, unless its circuit is open, it is paused or its next drain is later", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination("https://destination.example.com/hook");
     relay.destinations.answer("https://destination.example.com/hook", statuses(500));
@@ -66,26 +66,26 @@ describe("health", () => {
     await relay.runQueues();
     relay.passSeconds(5 + 180);
     await relay.runCron();
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
     relay.passSeconds(1);
     expect((await health(relay)).degraded).toEqual(["deliveries"]);
-    const rest = "UPDATE destinations SET circuit_opened_at = ?1, next_drain_at = ?1";
-    await env.DB.prepare(rest).bind(relay.now).run();
-    expect(await health(relay)).toEqual(well);
-    await env.DB.prepare(rest).bind(null).run();
+    const openCircuit = "UPDATE destinations SET circuit_opened_at = ?1, next_drain_at = ?1";
+    await env.DB.prepare(openCircuit).bind(relay.now).run();
+    expect(await health(relay)).toEqual(healthy);
+    await env.DB.prepare(openCircuit).bind(null).run();
     await env.DB.prepare("UPDATE destinations SET next_drain_at = ?1")
       .bind(relay.now - 180_000)
       .run();
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
     await env.DB.prepare("UPDATE destinations SET next_drain_at = ?1")
       .bind(relay.now - 181_000)
       .run();
     expect((await health(relay)).degraded).toEqual(["deliveries"]);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
   });
 
-  it("is degraded when a destination has rested for an hour, and names it", async () => {
+  it("is degraded when a circuit has been open for more than an hour, and names the destination", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination("https://destination.example.com/hook");
     relay.destinations.answer("https://destination.example.com/hook", statuses(500));
@@ -94,21 +94,21 @@ describe("health", () => {
     await env.DB.prepare("UPDATE destinations SET circuit_opened_at = ?1, next_drain_at = ?1").bind(relay.now).run();
     relay.passSeconds(3_600);
     await relay.runCron();
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
     relay.passSeconds(1);
-    const response = await lookAnew(relay);
+    const response = await askFreshIsolate(relay);
     expect(await response.json()).toMatchObject({
       status: "degraded",
       checks: {
-        open_circuits: { status: "degraded", detail: `1 rests; ${id} has rested for 3601 s.`, value: 3_601 },
+        open_circuits: { status: "degraded", detail: `1 circuit is open: ${id}, for 3601 s.`, value: 3_601 },
       },
     });
-    // One that is owed nothing cannot be probed, and nobody misses it.
+    // Without a pending delivery there is nothing to probe it with, and nobody misses it.
     await env.DB.prepare("UPDATE deliveries SET status = 'dead', next_attempt_at = NULL").run();
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
   });
 
-  it("is degraded for an hour after the queues gave up on a message", async () => {
+  it("is degraded for an hour after a dead letter", async () => {
     const relay = new TestRelay();
     await env.DB.prepare("INSERT INTO dead_letters (id, kind, received_at, message) VALUES ('m1', 'due', ?1, '{}')")
       .bind(relay.now)
@@ -117,10 +117,10 @@ describe("health", () => {
     expect((await health(relay)).degraded).toEqual(["dead_letters"]);
     relay.passSeconds(3_601);
     await relay.runCron();
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
   });
 
-  it("says the figure of each check, and the limit", async () => {
+  it("shows the value and the limit of each check", async () => {
     const relay = new TestRelay();
     await relay.runCron();
     relay.passSeconds(42);
@@ -136,7 +136,7 @@ describe("health", () => {
     });
   });
 
-  it("is degraded when the database is larger than four fifths of what D1 takes", async () => {
+  it("is degraded when the database exceeds four fifths of D1's limit", async () => {
     let size: number | undefined;
     const DB = interceptDatabase(env.DB, async (_call, proceed) => {
       const results = await proceed();
@@ -148,7 +148,7 @@ describe("health", () => {
     for (const [bytes, degraded, detail] of [
       [8_000_000_000, [], "The database holds 8 GB of the 10 GB that D1 takes."],
       [8_010_000_000, ["storage"], "The database holds 8.01 GB of the 10 GB that D1 takes."],
-      [undefined, [], "D1 does not say how large the database is."],
+      [undefined, [], "D1 does not report the size of the database."],
     ] as const) {
       size = bytes;
       expect((await health(relay)).degraded).toEqual(degraded);
@@ -176,7 +176,7 @@ describe("health", () => {
     ["QONTO_WEBHOOK_SECRETS", { QONTO_WEBHOOK_SECRETS: "" }],
     ["ADMIN_TOKEN", { ADMIN_TOKEN: "" }],
     ["RETENTION_DAYS", { RETENTION_DAYS: "a month" }],
-  ])("names %s when it is not as it must be", async (name, changes) => {
+  ])("names %s when it is invalid", async (name, changes) => {
     const relay = new TestRelay(changes);
     await relay.runCron();
     const response = await relay.fetch("/health");
@@ -190,17 +190,17 @@ describe("health", () => {
       "ADMIN_TOKEN is too short: it must have at least 32 characters.",
     ],
     [{ SIGNATURE_TOLERANCE_SECONDS: "100000" }, "SIGNATURE_TOLERANCE_SECONDS must be a whole number from 1 to 86400."],
-  ])("says what is wrong with %o, and not its value", async (changes, detail) => {
+  ])("says what is wrong with %o without its value", async (changes, detail) => {
     const relay = new TestRelay(changes);
     const response = await relay.fetch("/health");
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({ checks: { configuration: { status: "degraded", detail } } });
   });
 
-  it("does not ask for the onboarding secrets: not everybody uses that API", async () => {
+  it("is ok without the onboarding secrets: not everybody uses that API", async () => {
     const relay = new TestRelay({ QONTO_ONBOARDING_SECRETS: "" });
     await relay.runCron();
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
   });
 });
 
@@ -214,12 +214,12 @@ describe("health of a database that lacks migrations", () => {
   const last = env.MIGRATIONS.at(-1)?.name ?? "";
 
   async function checksOf(relay: TestRelay): Promise<Record<string, { status: string; detail: string }>> {
-    const response = await lookAnew(relay);
+    const response = await askFreshIsolate(relay);
     expect(response.status).toBe(503);
     return (await response.json<{ checks: Record<string, { status: string; detail: string }> }>()).checks;
   }
 
-  it("names all of them while there is no table at all, and that D1 answers", async () => {
+  it("names all of them while there is no table, and says that D1 answers", async () => {
     const relay = new TestRelay();
     await dropTables();
     const { configuration, database, schema, ...others } = await checksOf(relay);
@@ -227,11 +227,11 @@ describe("health of a database that lacks migrations", () => {
     expect(schema).toEqual(lacks(...env.MIGRATIONS.map(({ name }) => name)));
     expect([configuration?.status, database]).toEqual(["ok", expect.objectContaining({ status: "ok" })]);
     expect(new Set(Object.values(others).map(({ detail }) => detail))).toEqual(
-      new Set(["The database lacks tables to tell."]),
+      new Set(["The database lacks tables that this check reads."]),
     );
   });
 
-  it("names the one that is missing, and tells the rest", async () => {
+  it("names the missing one, and checks the rest", async () => {
     const relay = new TestRelay();
     await relay.runCron();
     await forgetLastMigration();
@@ -239,10 +239,10 @@ describe("health of a database that lacks migrations", () => {
     await noteLastMigration();
     expect(schema).toEqual(lacks(last));
     expect(new Set(Object.values(others).map(({ status }) => status))).toEqual(new Set(["ok"]));
-    expect(await health(relay)).toEqual(well);
+    expect(await health(relay)).toEqual(healthy);
   });
 
-  it("is degraded when a table is gone though each migration is noted", async () => {
+  it("is degraded when a table is missing though every migration is noted", async () => {
     const relay = new TestRelay();
     await env.DB.prepare("ALTER TABLE dead_letters RENAME TO dead_letters_away").run();
     const { schema } = await checksOf(relay);
@@ -266,7 +266,7 @@ describe("health that is asked for often", () => {
     expect(new Set(answers).size).toBe(1);
   });
 
-  it("costs one D1 call in ten seconds, whatever strangers send along", async () => {
+  it("costs one D1 call in ten seconds, whatever query or headers are sent", async () => {
     const { relay, meter } = metered();
     for (let second = 0; second < 10; second += 1) {
       await relay.fetch(`/health?${second}`, {
@@ -279,7 +279,7 @@ describe("health that is asked for often", () => {
     expect(meter.calls).toBe(2);
   });
 
-  it("says within ten seconds that D1 is down, and as soon that it is back", async () => {
+  it("notices within ten seconds that D1 is down, and that it is back", async () => {
     const relay = new TestRelay();
     let isDown = false;
     const intercept: Intercept = (call, proceed) => (isDown ? failing(call, proceed) : proceed());
@@ -294,15 +294,15 @@ describe("health that is asked for often", () => {
     expect(await database()).toBe("ok");
   });
 
-  it("is looked at again when the request that looked was cut short", async () => {
+  it("is checked again when the request that checked was cut short", async () => {
     const relay = new TestRelay();
     let calls = 0;
     const intercept: Intercept = (_call, proceed) => ((calls += 1) === 1 ? never : proceed());
-    const looked = openBindings(relay.clock)({ ...relay.env, DB: interceptDatabase(env.DB, intercept) });
+    const bindings = openBindings(relay.clock)({ ...relay.env, DB: interceptDatabase(env.DB, intercept) });
     const recent = new RecentHealth();
     // Neither an answer nor a timer reaches a request that is over.
-    void recent.judge(looked, { now: relay.clock.now, setTimer: () => () => undefined });
-    const health = await relay.clock.waitFor(recent.judge(looked, relay.clock));
+    void recent.judge(bindings, { now: relay.clock.now, setTimer: () => () => undefined });
+    const health = await relay.clock.waitFor(recent.judge(bindings, relay.clock));
     expect(health.checks.database.status).toBe("ok");
     expect(calls).toBe(2);
   });

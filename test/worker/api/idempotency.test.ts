@@ -35,7 +35,7 @@ const creation = { path: "/api/destinations", body: { url } };
 const rowsOf = async (table: string) => (await env.DB.prepare(`SELECT * FROM ${table}`).all<any>()).results;
 
 describe("a request that is repeated under its key", () => {
-  it("makes one destination, and has the same answer byte for byte, with its secret", async () => {
+  it("creates one destination, and gets the same answer byte for byte, with its secret", async () => {
     const relay = new TestRelay();
     const first = await post(relay, creation);
     expect(first.status).toBe(201);
@@ -50,7 +50,7 @@ describe("a request that is repeated under its key", () => {
     expect(JSON.stringify(await rowsOf("idempotency_keys"))).not.toContain(first.body.secret.slice(6));
   });
 
-  it("is done once, whatever it makes", async () => {
+  it("is done once, for every operation", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     const payload = makePayload("v1/cards");
@@ -82,7 +82,7 @@ describe("a request that is repeated under its key", () => {
     }
   });
 
-  it("is another one with another body, path or query: refused with 422", async () => {
+  it("is refused with 422 when its body, path or query differs", async () => {
     const relay = new TestRelay();
     await post(relay, creation);
     for (const other of [
@@ -95,7 +95,7 @@ describe("a request that is repeated under its key", () => {
     expect(await rowsOf("destinations")).toHaveLength(1);
   });
 
-  it("is one of its token's: another token's under the same key is done as well", async () => {
+  it("belongs to its token: another token's request under the same key is done as well", async () => {
     const relay = new TestRelay();
     const { body } = await relay.api("POST", "/api/tokens", { name: "ci", access: "full" });
     await post(relay, creation);
@@ -104,7 +104,7 @@ describe("a request that is repeated under its key", () => {
     expect(await rowsOf("destinations")).toHaveLength(2);
   });
 
-  it("is done again after a day, when the cron deletes the key", async () => {
+  it("is done again after a day, once the cron has deleted the key", async () => {
     const relay = new TestRelay();
     await post(relay, creation);
     relay.passSeconds(86_400 - 1);
@@ -118,27 +118,27 @@ describe("a request that is repeated under its key", () => {
     expect(await rowsOf("idempotency_keys")).toEqual([]);
   });
 
-  it("cannot be answered once the key is gone under which its answer is encrypted, and makes nothing", async () => {
+  it("is refused, and makes nothing, once the encryption key of its answer is gone", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "old" });
     await post(relay, creation);
     relay.env = { ...relay.env, ENCRYPTION_KEYS: "new" };
     expect(await post(relay, creation)).toMatchObject({
       status: 422,
-      body: { code: "idempotency_key_reused", detail: expect.stringContaining("cannot be decrypted") },
+      body: { code: "idempotency_key_reused", detail: expect.stringContaining("can no longer be decrypted") },
     });
     expect(await rowsOf("destinations")).toHaveLength(1);
   });
 });
 
 describe("a request under a key", () => {
-  it("that is refused frees it", async () => {
+  it("that is refused frees the key", async () => {
     const relay = new TestRelay();
     expect((await post(relay, { ...creation, body: { url: "http://10.0.0.1/" } })).status).toBe(400);
     expect(await rowsOf("idempotency_keys")).toEqual([]);
     expect((await post(relay, creation)).status).toBe(201);
   });
 
-  it("that failed through a fault of ours may be repeated at once", async () => {
+  it("that failed with a 5xx may be repeated at once", async () => {
     const relay = new TestRelay();
     const { DB } = relay.env;
     const isInsertion = (statements: readonly string[]) => statements[0]?.includes("INSERT INTO destinations") === true;
@@ -150,7 +150,7 @@ describe("a request under a key", () => {
     expect(await rowsOf("destinations")).toHaveLength(1);
   });
 
-  it("that is still worked on is refused with 409 until its time is over", async () => {
+  it("that is in progress is refused with 409 until its lease expires", async () => {
     const relay = new TestRelay();
     let isSecond = false;
     const second = Promise.withResolvers<Awaited<ReturnType<typeof post>>>();
@@ -170,7 +170,7 @@ describe("a request under a key", () => {
     expect(await rowsOf("destinations")).toHaveLength(1);
   });
 
-  it.each(["", "a b", "é", "a,b\tc", "x".repeat(256)])("is refused when that is none: %j", async (key) => {
+  it.each(["", "a b", "é", "a,b\tc", "x".repeat(256)])("is refused with the invalid key %j", async (key) => {
     const answer = await post(new TestRelay(), { ...creation, key });
     expect(answer).toMatchObject({
       status: 400,
@@ -179,11 +179,11 @@ describe("a request under a key", () => {
     expect(await rowsOf("destinations")).toEqual([]);
   });
 
-  it.each(["!", "~".repeat(255)])("may have %j", async (key) => {
+  it.each(["!", "~".repeat(255)])("accepts the key %j", async (key) => {
     expect((await post(new TestRelay(), { ...creation, key })).status).toBe(201);
   });
 
-  it("costs D1 two calls more, and one that reads none", async () => {
+  it("costs two more D1 calls with a key, and none without", async () => {
     const relay = new TestRelay();
     const costOf = async (work: () => Promise<unknown>) => {
       const meter = new Meter();
@@ -245,7 +245,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
     return deaths;
   }
 
-  it("makes one destination, whose secret is the one that is shown", async () => {
+  it("creates one destination, with the secret that it shows", async () => {
     const deaths = await cutShort(
       async () => creation,
       async ({ id, secret }) => {
@@ -258,7 +258,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
     expect(deaths).toBeGreaterThanOrEqual(8);
   });
 
-  it("makes one token, which lets in", async () => {
+  it("creates one token, which works", async () => {
     const deaths = await cutShort(
       async () => ({ path: "/api/tokens", body: { name: "ci", access: "read" } }),
       async ({ id, token }, relay) => {
@@ -282,7 +282,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
     expect(deaths).toBeGreaterThanOrEqual(8);
   });
 
-  it.each([200, 500])("sends an event again to a destination once, which answers %i", async (answer) => {
+  it.each([200, 500])("replays an event once to a destination that answers %i", async (answer) => {
     const deaths = await cutShort(
       async (relay) => {
         const { id } = await relay.addDestination(url, { retry_schedule_seconds: [86_400] });
@@ -300,7 +300,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
     expect(deaths).toBeGreaterThanOrEqual(8);
   });
 
-  it("begins one replay", async () => {
+  it("starts one replay", async () => {
     const deaths = await cutShort(
       async (relay) => {
         const { id } = await relay.addDestination(url);
@@ -313,7 +313,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
   });
 });
 
-it("an overlap begins when the secret is rotated, however long ago the first try was made", async () => {
+it("an overlap begins when the secret is stored, however long ago the first try was", async () => {
   const relay = new TestRelay();
   const { id } = await relay.addDestination(url);
   const request = { path: `/api/destinations/${id}/rotate-secret`, body: { overlap_seconds: 30 } };
@@ -329,7 +329,7 @@ it("an overlap begins when the secret is rotated, however long ago the first try
   expect(JSON.parse(previous_secrets)).toMatchObject([{ until: relay.now + 30_000 }]);
 });
 
-it("the document says of each operation that posts that it honours a key, and how it refuses one", async () => {
+it("the document describes the key and its refusals for every POST", async () => {
   const { paths } = await (await new TestRelay().fetch("/openapi.json")).json<{ paths: Record<string, any> }>();
   const posts = Object.values(paths).flatMap((path) => (path.post === undefined ? [] : [path.post]));
   expect(posts.length).toBeGreaterThanOrEqual(9);

@@ -8,7 +8,7 @@ import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { database } from "../support/store.ts";
 
-/** What the ledger remembers of hours that have come to their end. */
+/** What the ledger remembers of hours that have ended. */
 
 beforeEach(emptyDatabase);
 afterEach(() => void vi.restoreAllMocks());
@@ -17,7 +17,7 @@ const HOUR_MS = 3_600_000;
 const START = Date.parse("2026-03-01T00:00:00Z");
 const hourAt = (at: number) => at / HOUR_MS;
 
-/** Events that came evenly from `START` on, each delivered at once to three destinations, the first of each hour dead at one. */
+/** Events received evenly from `START` on, each delivered to three destinations; the first of each hour is dead at one. */
 async function keepHours(hours: number, eventsOfEach: number): Promise<TestRelay> {
   const numbers = JSON.stringify(Array.from({ length: hours * eventsOfEach }, (_, index) => index));
   const at = `?2 + value * (${HOUR_MS} / ?3)`;
@@ -44,7 +44,7 @@ async function remembered(): Promise<number[]> {
   return results.map(({ hour }) => hour - hourAt(START));
 }
 
-/** The ledger of all time, which says the same as the rows; and the rows that D1 read for it. */
+/** The ledger of all time, which must match the rows; and the rows that D1 read for it. */
 async function balance(relay: TestRelay, before: Intercept = (_call, proceed) => proceed()) {
   let rowsRead = 0;
   const DB = interceptDatabase(env.DB, async (call, proceed) => {
@@ -64,7 +64,7 @@ const tamper = (sql: string, ...parameters: unknown[]) =>
     .run();
 
 describe("the ledger", () => {
-  it("remembers each hour behind which a younger event is recorded, and counts the same from that", async () => {
+  it("remembers each hour that a younger event follows, and still counts the same", async () => {
     const relay = await keepHours(4, 10);
     await balance(relay);
     expect(await remembered()).toEqual([0, 1, 2]);
@@ -73,7 +73,7 @@ describe("the ledger", () => {
     expect(ledger.accounts.at(-1)).toMatchObject({ expected: 40, delivered: 36, dead: 4 });
   });
 
-  it("does not walk over what is younger to count a time that is past", async () => {
+  it("does not read younger events to count a past time", async () => {
     const relay = await keepHours(20, 500);
     let rowsRead = 0;
     const DB = interceptDatabase(env.DB, async (_call, proceed) => {
@@ -85,7 +85,7 @@ describe("the ledger", () => {
     expect(rowsRead).toBeLessThan(1_000);
   });
 
-  it("reads less than a tenth of the rows when it is asked for again", async () => {
+  it("reads less than a tenth of the rows the second time", async () => {
     const relay = await keepHours(40, 500);
     const first = await balance(relay);
     const second = await balance(relay);
@@ -128,7 +128,7 @@ describe("the ledger", () => {
     expect(await remembered()).toEqual([0]);
   });
 
-  it("remembers no hour that a late event may still be recorded in, however long ago it ended", async () => {
+  it("remembers no hour in which a late event may still be recorded, however long ago it ended", async () => {
     const relay = await keepHours(2, 10);
     relay.now += 20 * HOUR_MS;
     await balance(relay);
@@ -157,7 +157,7 @@ describe("the ledger", () => {
     return { relay, id, replay: () => relay.api("POST", `/api/events/${payload.id}/replay`, { destination_id: id }) };
   }
 
-  it("forgets an hour of which an event is replayed, and remembers it again when that is delivered", async () => {
+  it("drops an hour when one of its events is replayed, and remembers it again once that is delivered", async () => {
     const { relay, replay } = await liveTwoHours();
     await balance(relay);
     expect(await remembered()).toEqual([0]);
@@ -169,7 +169,7 @@ describe("the ledger", () => {
     expect(await remembered()).toEqual([0]);
   });
 
-  it("does not remember what it has counted before a replay", async () => {
+  it("does not remember a count from before a replay", async () => {
     const { relay, replay } = await liveTwoHours();
     await countLedger(
       openDatabase(
@@ -188,7 +188,7 @@ describe("the ledger", () => {
 });
 
 describe("the cron", () => {
-  /** Runs it until it has looked at as many hours as there are, and again. */
+  /** Runs it until it has checked every hour, and then again. */
   async function runCrons(relay: TestRelay, minutes: number): Promise<void> {
     for (let minute = 0; minute < minutes; minute += 1) {
       relay.passSeconds(60);
@@ -204,7 +204,7 @@ describe("the cron", () => {
     expect(await remembered()).toEqual([0, 1, 2]);
   });
 
-  it("does not count again what somebody has asked for already", async () => {
+  it("does not count an hour that a request has counted already", async () => {
     const relay = await keepHours(5, 500);
     await balance(relay);
     let counted = 0;
@@ -235,7 +235,7 @@ describe("the cron", () => {
     ["the first events are gone", "DELETE FROM events WHERE seq <= 25"],
     ["a delivery has another status", "UPDATE deliveries SET status = 'delivered' WHERE event_id IN ('e0', 'e10')"],
     ["a delivery is pending", "UPDATE deliveries SET status = 'pending', next_attempt_at = 1 WHERE event_id = 'e0'"],
-  ])("finds that %s, says so, and puts the rows' word in its place", async (_title, sql) => {
+  ])("finds that %s, logs it, and stores what the rows say", async (_title, sql) => {
     const relay = await keepHours(5, 10);
     await runCrons(relay, 1);
     await tamper(sql);
@@ -243,7 +243,8 @@ describe("the cron", () => {
     const from = relay.now;
     await runCrons(relay, 4 * 40);
     expect(errors.mock.calls[0]?.[0]).toMatchObject({
-      unit: "keep-ledger",
+      unit: "cron",
+      task: "keep-ledger",
       hour: "2026-03-01T00:00:00.000Z",
       remembered: expect.stringContaining('"received":10'),
       counted: expect.stringContaining('"received":'),

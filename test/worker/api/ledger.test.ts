@@ -22,7 +22,7 @@ async function ledger(relay: TestRelay, query = "") {
   return body;
 }
 
-/** Four events: one settled, one pending at a destination, one that nobody wants, one on its way; and two in quarantine. */
+/** Four events: one settled, one pending at a destination, one unmatched, one before its first attempts; and two in quarantine. */
 async function everyState() {
   const relay = new TestRelay();
   const { id } = await relay.addDestination(destination, { types: ["v1/cards", "v1/accounts"] });
@@ -41,7 +41,7 @@ async function everyState() {
 }
 
 describe("the ledger", () => {
-  it("finds every event in exactly one state, and every delivery that is owed", async () => {
+  it("finds every event in exactly one state, and every expected delivery", async () => {
     const { relay, id, failingId, dyingId } = await everyState();
     expect(await ledger(relay)).toEqual({
       received: 6,
@@ -55,7 +55,7 @@ describe("the ledger", () => {
       balanced: true,
       drifted_at: null,
       destinations: [
-        // The event on its way has its recipients from its receipt.
+        // An event has its recipients from its receipt on.
         { destination_id: id, expected: 3, delivered: 2, pending: 1, dead: 0 },
         { destination_id: failingId, expected: 1, delivered: 0, pending: 1, dead: 0 },
         { destination_id: dyingId, expected: 2, delivered: 0, pending: 1, dead: 1 },
@@ -67,7 +67,7 @@ describe("the ledger", () => {
     expect(await ledger(new TestRelay())).toMatchObject({ received: 0, balanced: true, destinations: [] });
   });
 
-  it("counts an event as pending whose consumer died before it wrote anything down", async () => {
+  it("counts an event as pending when its consumer died before it wrote anything", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination);
     await relay.send(makePayload("v1/cards"));
@@ -81,7 +81,7 @@ describe("the ledger", () => {
     });
   });
 
-  it("keeps what was owed to a destination that has been removed", async () => {
+  it("keeps the deliveries of a removed destination", async () => {
     const { relay, failingId } = await everyState();
     await relay.api("DELETE", `/api/destinations/${failingId}`);
     const { balanced, pending, destinations } = await ledger(relay);
@@ -89,7 +89,7 @@ describe("the ledger", () => {
     expect(destinations).toContainEqual({ destination_id: failingId, expected: 1, delivered: 0, pending: 0, dead: 1 });
   });
 
-  it("is of a time: since is inclusive, until is not", async () => {
+  it("covers the time from since, inclusive, to until, exclusive", async () => {
     const { relay } = await everyState();
     const from = new Date(relay.now).toISOString();
     const to = new Date(relay.now + 1).toISOString();
@@ -105,10 +105,10 @@ describe("the ledger", () => {
 
   it.each([
     [
-      "a delivery that nobody owes",
+      "a delivery that no event expects",
       "INSERT INTO deliveries VALUES ('dst_x', ?1, 'e1', 'delivered', '[]', NULL, 0, 0, 0)",
     ],
-    ["a delivery that is lost with its event", "DELETE FROM events WHERE recipients LIKE '%,%' AND ?1"],
+    ["a delivery whose event is lost", "DELETE FROM events WHERE recipients LIKE '%,%' AND ?1"],
   ])("does not balance with %s", async (_title, sql) => {
     const { relay } = await everyState();
     await env.DB.prepare(sql).bind(relay.now).run();
@@ -122,7 +122,7 @@ describe("the ledger", () => {
     expect(isBalanced({ ...counted, received: counted.received + 1 })).toBe(false);
   });
 
-  it("is counted in pages of 5,000 events, each with its deliveries, and comes out the same", async () => {
+  it("is the same when it is counted in pages of 5,000 events with their deliveries", async () => {
     const { relay, id } = await everyState();
     const before = await countLedger(database, { since: 0, until: relay.now + 1 }, relay.now);
     const many = 11_000;

@@ -13,7 +13,7 @@ const url = "https://destination.example.com/hook";
 
 type Metric = ReturnType<typeof parsePrometheusText>[number]["metrics"][number];
 
-/** The figures as a real parser reads them, by name and labels. */
+/** The samples as a real parser reads them, by name and labels. */
 async function scrape(relay: TestRelay): Promise<Map<string, Metric>> {
   const response = await relay.fetch("/metrics", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
   expect(response.status).toBe(200);
@@ -61,7 +61,7 @@ describe("the metrics", () => {
     expect(figures.get("qonto_relay_acknowledgement_seconds")).toMatchObject({ count: "8", buckets: { "+Inf": "8" } });
   });
 
-  it("count what nobody has catalogued under one label, whatever it is called", async () => {
+  it("count all unknown types under one label", async () => {
     const relay = new TestRelay();
     const hostile = 'v1/"} 9\\\n';
     for (const type of ["v1/novelties", "x".repeat(200), hostile])
@@ -74,7 +74,7 @@ describe("the metrics", () => {
     expect(await figure(relay, "events_total business other accepted")).toBe(2);
   });
 
-  it("tell each destination's attempts, deliveries, backlog and state", async () => {
+  it("show each destination's attempts, deliveries, backlog and state", async () => {
     const relay = new TestRelay();
     const schedule = { retry_schedule_seconds: [1] };
     const well = await relay.addDestination("https://well.example.com/");
@@ -105,29 +105,29 @@ describe("the metrics", () => {
       [slow, "failing"],
       [paused, "paused"],
     ] as const) {
-      for (const one of ["healthy", "failing", "resting", "paused"]) {
+      for (const one of ["healthy", "failing", "circuit_open", "paused"]) {
         expect(value(`destination_state ${id} ${one}`), `${state} ${one}`).toBe(one === state ? 1 : 0);
       }
     }
   });
 
-  it("tell an open breaker", async () => {
+  it("show an open circuit", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url, { retry_schedule_seconds: Array(20).fill(10) });
     relay.destinations.answer(url, statuses(500));
     await relay.send(makePayload("v1/cards"));
     await relay.liveThrough(200);
-    expect(await figure(relay, `destination_state ${id} resting`)).toBe(1);
+    expect(await figure(relay, `destination_state ${id} circuit_open`)).toBe(1);
   });
 
-  it("tell how large the database is and can be, without asking D1 more often", async () => {
+  it("show the size of the database and its limit without a further D1 call", async () => {
     const figures = await scrape(new TestRelay());
     const { meta } = await env.DB.prepare("SELECT 1").run();
     expect(Number(figures.get("qonto_relay_database_size_bytes")?.value)).toBe(meta.size_after);
     expect(Number(figures.get("qonto_relay_database_size_limit_bytes")?.value)).toBe(10_000_000_000);
   });
 
-  it("tell dead letters that wait, the queues' backlog, the cron", async () => {
+  it("show dead letters, the queues' backlog and the cron", async () => {
     const relay = new TestRelay();
     await relay.send(makePayload("v1/cards"));
     await relay.runCron();
@@ -148,7 +148,7 @@ describe("the metrics", () => {
     expect(value("cron_last_run_timestamp_seconds")).toBe(relay.now / 1000);
   });
 
-  it("are all zero or absent in the beginning, and a queue that does not answer is left out", async () => {
+  it("are zero or absent at first, and leave out a queue that does not answer", async () => {
     const relay = new TestRelay();
     relay.events.binding.metrics = () => Promise.reject(new Error("no metrics here"));
     const figures = await scrape(relay);
@@ -160,7 +160,7 @@ describe("the metrics", () => {
     expect(figures.has("qonto_relay_queue_backlog_messages events")).toBe(false);
   });
 
-  it("go on counting where another isolate, or one before, left off", async () => {
+  it("add up the counts of all isolates, past ones included", async () => {
     const before = new TestRelay();
     await before.send(makePayload("v1/cards"));
     await before.runCron();
@@ -170,7 +170,7 @@ describe("the metrics", () => {
     expect(await figure(before, "events_total business v1/cards accepted")).toBe(2);
   });
 
-  it("forget a destination that is removed, also what another isolate has yet to write down of it", async () => {
+  it("drop a removed destination, also what another isolate has not written yet", async () => {
     const relay = new TestRelay();
     const other = new TestRelay();
     const kept = await relay.addDestination("https://kept.example.com/hook");
@@ -199,7 +199,7 @@ describe("the metrics", () => {
     expect(await figure(relay, `deliveries_total ${kept.id} delivered`)).toBe(6);
   });
 
-  it("lose nothing to a D1 that does not take them at once", async () => {
+  it("lose no count while D1 fails to store them", async () => {
     const relay = new TestRelay();
     await relay.send(makePayload("v1/cards"));
     const failing = interceptDatabase(env.DB, ({ statements }, proceed) =>

@@ -13,7 +13,7 @@ beforeEach(emptyDatabase);
 
 const url = "https://destination.example.com/hook";
 
-/** Two events, of the organizations `kept` and `cut`, each pending after an attempt that failed. */
+/** Two events, of the organizations `kept` and `cut`, each pending after a failed attempt. */
 async function twoPending(settings: object = {}) {
   const relay = new TestRelay();
   const destination = await relay.addDestination(url, settings);
@@ -44,7 +44,7 @@ describe("a destination that is narrowed", () => {
   it.each([
     ["organizations", { organizations: ["kept"] }],
     ["types", { types: ["v1/cards"] }],
-  ])("by its %s is not sent what it no longer wants, and is sent the rest", async (_title, change) => {
+  ])("by its %s gets the events that it still wants, and no others", async (_title, change) => {
     const { relay, path, kept, cut } = await twoPending();
     expect((await relay.api("PATCH", path, change)).status).toBe(200);
     expect(await eventOf(relay, cut)).toMatchObject({ state: "settled", deliveries: [filtered] });
@@ -54,7 +54,7 @@ describe("a destination that is narrowed", () => {
     expect((await relay.api("GET", "/api/ledger")).body).toMatchObject({ balanced: true, settled: 2, pending: 0 });
   });
 
-  it("counts what has ended", async () => {
+  it("counts the deliveries that ended", async () => {
     const { relay, destination, path } = await twoPending();
     await relay.api("PATCH", path, { organizations: ["kept"] });
     const response = await relay.fetch("/metrics", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
@@ -63,7 +63,7 @@ describe("a destination that is narrowed", () => {
     expect(text).not.toContain("filtered");
   });
 
-  it("ends what waits for it while it is paused, which by itself ends nothing", async () => {
+  it("ends pending deliveries also while it is paused; pausing alone ends none", async () => {
     const { relay, path, kept, cut } = await twoPending();
     await relay.api("PATCH", path, { enabled: false });
     expect(await deliveryOf(relay, cut)).toMatchObject({ status: "pending" });
@@ -72,7 +72,7 @@ describe("a destination that is narrowed", () => {
     expect(await deliveryOf(relay, kept)).toMatchObject({ status: "pending" });
   });
 
-  it("ends events of no organization when it names some", async () => {
+  it("ends deliveries of events without an organization when it names some", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     relay.destinations.answer(url, statuses(503));
@@ -83,7 +83,7 @@ describe("a destination that is narrowed", () => {
     expect(await deliveryOf(relay, payload)).toMatchObject({ status: "dead" });
   });
 
-  it("sends nothing by being widened again, and then replays what it wants by name with the next number", async () => {
+  it("gets nothing by being widened again; a replay then continues the attempt numbers", async () => {
     const { relay, destination, path, cut } = await twoPending();
     await relay.api("PATCH", path, { organizations: ["kept"] });
     await relay.api("PATCH", path, { organizations: null });
@@ -99,7 +99,7 @@ describe("a destination that is narrowed", () => {
     ]);
   });
 
-  it("does not get what it no longer wants when what failed is replayed, until it wants that again", async () => {
+  it("does not get unwanted events by a replay of failed ones until it wants them again", async () => {
     const { relay, path, cut } = await twoPending();
     await relay.api("PATCH", path, { organizations: ["kept"] });
     await relay.liveThrough(60);
@@ -111,7 +111,7 @@ describe("a destination that is narrowed", () => {
     expect(await deliveryOf(relay, cut)).toMatchObject({ status: "delivered" });
   });
 
-  it("keeps as delivered what it had before a replay", async () => {
+  it("keeps earlier deliveries as delivered through a replay", async () => {
     const { relay, path, cut } = await twoPending();
     await relay.liveThrough(60);
     relay.destinations.answer(url, statuses(503));
@@ -124,7 +124,7 @@ describe("a destination that is narrowed", () => {
 });
 
 describe("an event that a destination does not want", () => {
-  it("is sent to it all the same when an operator names it, also on a retry and after it has been narrowed again", async () => {
+  it("is sent to it when an operator names it, also on a retry and after another narrowing", async () => {
     const { relay, destination, path, cut } = await twoPending({ retry_schedule_seconds: [30, 30, 30] });
     await relay.api("PATCH", path, { organizations: ["kept"] });
     await relay.liveThrough(60);
@@ -138,7 +138,7 @@ describe("an event that a destination does not want", () => {
     expect(await deliveryOf(relay, cut)).toMatchObject({ status: "delivered" });
   });
 
-  it("is named once: a later replay that names nobody does not send it", async () => {
+  it("is not sent by a later replay that does not name the destination", async () => {
     const { relay, destination, path, cut } = await twoPending({ retry_schedule_seconds: [] });
     await relay.api("PATCH", path, { organizations: ["kept"] });
     relay.destinations.answer(url, statuses(503));
@@ -156,7 +156,7 @@ describe("an event that a destination does not want", () => {
     expect((await deliveryOf(relay, cut)).attempts.at(-1)).toMatchObject({ outcome: "filtered" });
   });
 
-  it("is ended by the lane when a fan-out that had read the destination before writes it down afterwards", async () => {
+  it("is ended by the next drain when a fan-out wrote it from an older reading of the destination", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     relay.destinations.answer(url, statuses(503, 200));
@@ -178,7 +178,7 @@ describe("an event that a destination does not want", () => {
     expect((await relay.api("GET", "/api/ledger")).body).toMatchObject({ balanced: true, settled: 1 });
   });
 
-  it("does not keep the lane from what the destination wants", async () => {
+  it("does not hold up the events that the destination wants", async () => {
     const relay = new TestRelay();
     await relay.addDestination(url, { max_per_second: 1 });
     for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards", { organization_id: "cut" }));
@@ -191,7 +191,7 @@ describe("an event that a destination does not want", () => {
   });
 });
 
-/** Pending deliveries by the thousand, of which every second one is of an organization that is about to be cut off. */
+/** Many pending deliveries; every second one is of the organization `cut`. */
 async function fill(destinationId: string, many: number): Promise<void> {
   const numbers = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${many})`;
   await env.DB.batch([
@@ -210,7 +210,7 @@ const countOf = async (status: string) =>
   (await env.DB.prepare("SELECT count(*) AS many FROM deliveries WHERE status = ?1").bind(status).first("many")) ?? 0;
 
 describe("ten thousand pending deliveries", () => {
-  it("are gone through in pages, a D1 call each", async () => {
+  it("are ended in pages of one D1 call each", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url, { enabled: false });
     await fill(id, 10_000);
@@ -226,7 +226,7 @@ describe("ten thousand pending deliveries", () => {
     expect(await countOf("pending")).toBe(5_000);
   });
 
-  it("are gone through to the end when the same change is made again after one that was cut short", async () => {
+  it("are all ended when a change that was cut short is repeated", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url, { enabled: false });
     await fill(id, 3_000);
@@ -245,7 +245,7 @@ describe("ten thousand pending deliveries", () => {
 });
 
 describe("a destination that is removed", () => {
-  it("leaves behind why what it was owed has ended", async () => {
+  it("leaves deliveries that say why they ended", async () => {
     const { relay, path, cut } = await twoPending();
     relay.destinations.answer(url, ok);
     await relay.api("DELETE", path);

@@ -39,7 +39,7 @@ async function stateOf(relay: TestRelay, id: string): Promise<string> {
   return (await relay.api("GET", `/api/events/${id}`)).body.state;
 }
 
-/** A relay that is overtaken: after it has read what to replay, and before it writes, another request replays and delivers it. */
+/** A relay that loses a race: between its read and its write another request replays and delivers the same events. */
 function overtakenBy(relay: TestRelay, replayFirst: () => Promise<unknown>): TestRelay {
   let isOvertaken = false;
   const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
@@ -67,7 +67,7 @@ describe("an event's replay", () => {
     return { relay, id, otherId, eventId };
   }
 
-  it("goes to all that want it, but never to a destination that has it", async () => {
+  it("goes to all destinations that want it and do not have it", async () => {
     const { relay, eventId } = await halfDelivered();
     const answer = await relay.api("POST", `/api/events/${eventId}/replay`);
     expect(answer).toEqual({ status: 202, body: { count: 1 } });
@@ -76,7 +76,7 @@ describe("an event's replay", () => {
     expect(receivedIds(relay, other)).toEqual([eventId, eventId]);
   });
 
-  it("that is asked for twice at once is made once", async () => {
+  it("is made once for two requests at once", async () => {
     const { relay, eventId } = await halfDelivered();
     const overtaken = overtakenBy(relay, () => relay.api("POST", `/api/events/${eventId}/replay`));
     expect(await overtaken.api("POST", `/api/events/${eventId}/replay`)).toEqual({ status: 202, body: { count: 0 } });
@@ -85,7 +85,7 @@ describe("an event's replay", () => {
     expect(overtaken.destinations.received).toEqual([]);
   });
 
-  it("goes to the destination that is named even if that has it, under the same id, as its next attempt", async () => {
+  it("goes to a named destination even if that has it, with the same id and the next attempt number", async () => {
     const { relay, id, eventId } = await halfDelivered();
     const answer = await relay.api("POST", `/api/events/${eventId}/replay`, { destination_id: id });
     expect(answer).toEqual({ status: 202, body: { count: 1 } });
@@ -99,7 +99,7 @@ describe("an event's replay", () => {
     expect(await stateOf(relay, eventId)).toBe("settled");
   });
 
-  it("reaches a destination that was added later, if that wants it or is named", async () => {
+  it("reaches a destination that was added later, if it wants the event or is named", async () => {
     const { relay, eventId } = await halfDelivered();
     const later = "https://later.example.com/";
     const { id: choosy } = await relay.addDestination(later, { types: ["v1/transfers"] });
@@ -125,7 +125,7 @@ describe("an event's replay", () => {
     expect(response.status).toBe(202);
   });
 
-  it("that comes to nothing does not make dead what the destination has", async () => {
+  it("leaves a delivered delivery delivered when the new attempts fail", async () => {
     const { relay, id, eventId } = await halfDelivered();
     await relay.api("PATCH", `/api/destinations/${id}`, { retry_schedule_seconds: [] });
     relay.destinations.answer(destination, statuses(500));
@@ -136,7 +136,7 @@ describe("an event's replay", () => {
     expect((await replay(relay, id, "failed")).body.count).toBe(0);
   });
 
-  it("gives a dead delivery its whole schedule again", async () => {
+  it("restarts the retry schedule of a dead delivery", async () => {
     const { relay, otherId, eventId } = await halfDelivered();
     await relay.api("PATCH", `/api/destinations/${otherId}`, { retry_schedule_seconds: [1] });
     relay.destinations.answer(other, statuses(500, 200));
@@ -150,7 +150,7 @@ describe("an event's replay", () => {
     expect(delivery.attempts.map(({ attempt }: { attempt: number }) => attempt)).toEqual([1, 2, 3]);
   });
 
-  it("brings a delivery forward that waits on its retry schedule, and leaves one alone that is under way", async () => {
+  it("brings a delivery forward that waits on its retry schedule, and does not touch one that is being attempted", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     relay.destinations.answer(destination, statuses(500, 500, 200));
@@ -193,7 +193,7 @@ describe("an event's replay", () => {
 });
 
 describe("a destination's replay", () => {
-  it("of what failed goes out again, and of nothing else", async () => {
+  it("of failed deliveries sends those and nothing else", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination, { retry_schedule_seconds: [] });
     const before = await send(relay, 2);
@@ -208,7 +208,7 @@ describe("a destination's replay", () => {
     expect((await replay(relay, id, "failed")).body.count).toBe(0);
   });
 
-  it("of what failed, asked for twice at once, goes out once", async () => {
+  it("of failed deliveries sends each once for two requests at once", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination, { retry_schedule_seconds: [] });
     relay.destinations.answer(destination, statuses(500));
@@ -221,7 +221,7 @@ describe("a destination's replay", () => {
     expect(overtaken.destinations.received).toEqual([]);
   });
 
-  it("of what is missing fills a destination that was created later, oldest first", async () => {
+  it("of missing events sends a later destination all it wants, oldest first", async () => {
     const relay = new TestRelay();
     await relay.addDestination(other, { types: ["v1/cards"] });
     const cards = await send(relay, 3);
@@ -236,7 +236,7 @@ describe("a destination's replay", () => {
     expect(relay.destinations.at(other)).toHaveLength(4);
   });
 
-  it("of what is missing fills the time in which a destination was paused", async () => {
+  it("of missing events sends those that arrived while the destination was paused", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination);
     const before = await send(relay, 1);
@@ -248,7 +248,7 @@ describe("a destination's replay", () => {
     expect(receivedIds(relay, destination)).toEqual([...before, ...missed]);
   });
 
-  it("of what is missing keeps to what the destination wants", async () => {
+  it("of missing events sends only those that the destination wants", async () => {
     const relay = new TestRelay();
     await send(relay, 2);
     const accounts = await send(relay, 2, "v1/accounts");
@@ -258,7 +258,7 @@ describe("a destination's replay", () => {
     expect(receivedIds(relay, destination)).toEqual(accounts);
   });
 
-  it("of all goes out again even where the destination has it, once", async () => {
+  it("of all events sends even those that the destination has, once", async () => {
     const relay = new TestRelay();
     const unowed = await send(relay, 1);
     const { id } = await relay.addDestination(destination, { retry_schedule_seconds: [] });
@@ -272,7 +272,7 @@ describe("a destination's replay", () => {
     expect(receivedIds(relay, destination, from)).toEqual([...unowed, ...had, ...failed]);
   });
 
-  it("keeps to its window: since is inclusive, until is not", async () => {
+  it("covers the time from since, inclusive, to until, exclusive", async () => {
     const relay = new TestRelay();
     const ids: string[] = [];
     const times: number[] = [];
@@ -292,7 +292,7 @@ describe("a destination's replay", () => {
     expect(receivedIds(relay, destination)).toEqual(ids.slice(1, 3));
   });
 
-  it("that is too long for one request is gone on with by the cron, and no event is left out or repeated", async () => {
+  it("that is too long for one request is continued by the cron, without gaps or repetitions", async () => {
     const relay = new TestRelay();
     const many = 7_300;
     await env.DB.prepare(
@@ -315,11 +315,11 @@ describe("a destination's replay", () => {
     expect(results).toEqual([{ recipients: JSON.stringify({ [id]: null }) }]);
   }, 60_000);
 
-  it("that two runs go on with at once does no page twice", async () => {
+  it("does no page twice when two runs continue it at once", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination);
     const ids = await send(relay, 3);
-    // While one run is between reading its page and writing it, another does that page, and it is delivered.
+    // Between one run's read and write of a page, another run does that page, and it is delivered.
     let intervened = false;
     const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
       if (!intervened && statements.some((sql) => sql.includes("UPDATE replays"))) {
@@ -339,7 +339,7 @@ describe("a destination's replay", () => {
     expect(receivedIds(relay, destination)).toEqual([...ids, ...ids]);
   });
 
-  it("drains a resting destination at once", async () => {
+  it("drains a destination with an open circuit at once", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination, { retry_schedule_seconds: [] });
     relay.destinations.answer(destination, statuses(500));
@@ -366,7 +366,7 @@ describe("a destination's replay", () => {
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request", errors: [{ path }] } });
   });
 
-  it("of a destination that nobody knows is refused", async () => {
+  it("of an unknown destination is refused", async () => {
     expect((await replay(new TestRelay(), "dst_unknown", "all")).status).toBe(404);
     expect((await new TestRelay().api("GET", "/api/replays/rpl_unknown")).status).toBe(404);
   });

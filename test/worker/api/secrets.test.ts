@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { beforeEach, describe, expect, it } from "vitest";
-import { signBusiness } from "../../../src/qonto/business-signature.ts";
+import { signBusiness } from "../../../src/qonto/signature.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import type { ReceivedRequest } from "../support/destinations.ts";
@@ -12,7 +12,7 @@ const url = "https://destination.example.com/hook";
 
 const stored = async () => JSON.stringify((await env.DB.prepare("SELECT * FROM destinations").all()).results);
 
-/** Which of some secrets a delivery is signed with, in the order of its signatures. */
+/** The secrets that signed a delivery, in the order of its signatures. */
 async function signersOf({ headers, body }: ReceivedRequest, secrets: Record<string, string>): Promise<string[]> {
   const signatures = String(headers.get("webhook-signature")).split(" ");
   return signatures.map((signature) => {
@@ -28,7 +28,7 @@ async function signersOf({ headers, body }: ReceivedRequest, secrets: Record<str
   });
 }
 
-/** Which of some secrets the signature in Qonto's own form is by. */
+/** The secret of the signature in Qonto's own form. */
 async function asQonto({ headers, body }: ReceivedRequest, secrets: Record<string, string>): Promise<string> {
   const timestamp = Number(headers.get("webhook-timestamp"));
   for (const [name, secret] of Object.entries(secrets)) {
@@ -56,7 +56,7 @@ async function rotate(relay: TestRelay, id: string, body?: object): Promise<stri
 }
 
 describe("a destination's secret", () => {
-  it.each(["test-encryption-key", ""])("is not to be read in the database (ENCRYPTION_KEYS=%s)", async (key) => {
+  it.each(["test-encryption-key", ""])("cannot be read in the database (ENCRYPTION_KEYS=%s)", async (key) => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: key });
     const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);
@@ -69,7 +69,7 @@ describe("a destination's secret", () => {
     }
   });
 
-  it("that an earlier version wrote down plainly still signs, and is encrypted by the cron", async () => {
+  it("that an earlier version stored unencrypted still signs, and is encrypted by the cron", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     const plain = `whsec_${btoa("x".repeat(32))}`;
@@ -83,7 +83,7 @@ describe("a destination's secret", () => {
 });
 
 describe("a rotated secret", () => {
-  it("signs beside the one before until the overlap ends, a day unless said otherwise", async () => {
+  it("signs beside the previous one until the overlap ends, by default a day", async () => {
     const relay = new TestRelay();
     const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);
@@ -96,7 +96,7 @@ describe("a rotated secret", () => {
     expect(await signersOf(await deliver(relay), secrets)).toEqual(["new"]);
   });
 
-  it("leaves Qonto's form, which has room for one, to the oldest until its overlap ends", async () => {
+  it("leaves Qonto's form, which has room for one signature, to the oldest secret until its overlap ends", async () => {
     const relay = new TestRelay();
     const { id, secret } = await relay.addDestination(url);
     const second = await rotate(relay, id, { overlap_seconds: 60 });
@@ -116,7 +116,7 @@ describe("a rotated secret", () => {
     expect(await signerAsQonto(relay, { secret, rotated })).toBe("rotated");
   });
 
-  it("is followed by the test delivery as by any other", async () => {
+  it("signs test deliveries as well", async () => {
     const relay = new TestRelay();
     const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);
@@ -139,7 +139,7 @@ describe("a rotated secret", () => {
     expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(signers);
   });
 
-  it("that is rotated again, because its answer was lost, leaves the destination the one that it has", async () => {
+  it("that is rotated again after a lost answer leaves the destination its present secret", async () => {
     const relay = new TestRelay();
     const { id, secret } = await relay.addDestination(url);
     const lost = await rotate(relay, id);
@@ -157,7 +157,7 @@ describe("a rotated secret", () => {
     expect(await signersOf(await deliver(relay), { old: secret, before, new: rotated })).toEqual(["new"]);
   });
 
-  it("may have four before it that still sign, the newest first; a fifth rotation is refused, and ends none of them", async () => {
+  it("may have four previous ones that still sign, the newest first; a fifth rotation is refused, and ends none of them", async () => {
     const relay = new TestRelay();
     const { id, secret } = await relay.addDestination(url);
     const secrets: Record<string, string> = { 0: secret };
@@ -176,7 +176,7 @@ describe("a rotated secret", () => {
     expect(await signersOf(await deliver(relay), secrets)).toEqual(["5", "4", "3", "2", "1"]);
   });
 
-  it("is one of two that are asked for at once, and not one too many", async () => {
+  it("does not exceed the limit when two are requested at once", async () => {
     const relay = new TestRelay();
     const { id, secret } = await relay.addDestination(url);
     for (let round = 1; round <= 3; round += 1) await rotate(relay, id);
@@ -192,7 +192,7 @@ describe("a rotated secret", () => {
     ]);
   });
 
-  it("is possible without an overlap, however many still sign, and ends them all", async () => {
+  it("is possible without an overlap however many still sign, and ends them all", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     for (let round = 1; round <= 4; round += 1) await rotate(relay, id);
@@ -201,7 +201,7 @@ describe("a rotated secret", () => {
     await rotate(relay, id);
   });
 
-  it("is shown this once, and dated", async () => {
+  it("is shown once, and dated", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     relay.passSeconds(5);
@@ -221,13 +221,13 @@ describe("a rotated secret", () => {
     },
   );
 
-  it("of a destination that nobody knows is 404", async () => {
+  it("of an unknown destination is 404", async () => {
     expect((await new TestRelay().api("POST", "/api/destinations/dst_none/rotate-secret")).status).toBe(404);
   });
 });
 
 describe("the encryption key", () => {
-  it("is rotated: the new one first, and after the next cron run the old one may go", async () => {
+  it("is rotated: put the new one first, and remove the old one after the next cron run", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "old" });
     const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);
@@ -238,7 +238,7 @@ describe("the encryption key", () => {
     expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
   });
 
-  it("is new: an older version's cron run keeps a rotated-out secret that it cannot decrypt", async () => {
+  it("is new: the cron keeps a previous secret that it cannot decrypt", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "new,old" });
     const { id, secret } = await relay.addDestination(url);
     relay.env = { ...relay.env, ENCRYPTION_KEYS: "old" };
@@ -248,7 +248,7 @@ describe("the encryption key", () => {
     expect(await signersOf(await deliver(relay), { old: secret, new: rotated })).toEqual(["new", "old"]);
   });
 
-  it("may be set after the first destinations were made under the admin token, which may change then", async () => {
+  it("may be set after destinations were created under the admin token, which may change then", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "" });
     const { secret } = await relay.addDestination(url);
     relay.env = { ...relay.env, ENCRYPTION_KEYS: "first" };
@@ -257,7 +257,7 @@ describe("the encryption key", () => {
     expect(await signersOf(await deliver(relay), { secret })).toEqual(["secret"]);
   });
 
-  it("is not an admin token that is too short: it decrypts what it once encrypted, and encrypts nothing", async () => {
+  it("is not a short admin token: that decrypts what it once encrypted, and encrypts nothing", async () => {
     const short = { ENCRYPTION_KEYS: "", ADMIN_TOKEN: "short" };
     const relay = new TestRelay({ ...short, ALLOW_PRIVATE_DESTINATIONS: "true" });
     const creation = { method: "POST", headers: { authorization: "Bearer short", "content-type": "application/json" } };
@@ -270,7 +270,7 @@ describe("the encryption key", () => {
     expect(await env.DB.prepare("SELECT secret FROM destinations").first("secret")).toMatch(/^written down/);
   });
 
-  it("that is missing stops no other destination, is said by the attempt and by /health, and all comes when it is back", async () => {
+  it("that is missing stops no other destination, is shown by the attempt and /health, and all is delivered when it is back", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "lost" });
     const { id, secret } = await relay.addDestination(url);
     relay.env = { ...relay.env, ENCRYPTION_KEYS: "other" };
@@ -302,7 +302,7 @@ describe("the encryption key", () => {
     expect((await relay.fetch("/health")).status).toBe(200);
   });
 
-  it("brings to light no secret whose overlap is over: the cron deletes it", async () => {
+  it("is not needed for a secret whose overlap is over: the cron deletes that", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     await rotate(relay, id, { overlap_seconds: 60 });
@@ -318,7 +318,7 @@ describe("a secret that cannot be decoded", () => {
     ["is none of the relay's", "gibberish"],
     ["has no base64 behind its prefix", "whsec_%%%"],
     ["has nothing behind its prefix", "whsec_"],
-  ])("because it %s stops its own destination alone, and is told by the attempt and by /health", async (_, stored) => {
+  ])("because it %s stops only its own destination, and is shown by the attempt and /health", async (_, stored) => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     const other = await relay.addDestination("https://other.example.com/");
@@ -341,7 +341,7 @@ describe("a secret that cannot be decoded", () => {
     expect(await storedSecretOf(id)).toBe(stored.replace("00000000", await keyIdOf(other.id)));
   });
 
-  it("and is being rotated out no longer signs, and holds up nothing", async () => {
+  it("is left out, and holds up nothing, when it is a previous one", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);

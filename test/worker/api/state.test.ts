@@ -44,7 +44,7 @@ describe("the latest state", () => {
     });
   });
 
-  it("keeps ids that are numbers digit by digit, in its rows, its filters and its paths", async () => {
+  it("keeps all digits of numeric ids in rows, filters and paths", async () => {
     const number = (digits: string) => JSON.rawJSON(digits);
     const organization_id = number("9007199254740993");
     const ofCard = (digits: string) =>
@@ -111,7 +111,7 @@ describe("the latest state", () => {
       counts: { "v1/cards": 2, "v1/organizations": 1 },
       last_event_at: lastEventAt,
     });
-    // The profile is the organization's whatever id its data bears.
+    // The profile is the organization's whatever id its data has.
     await relay.send(
       makePayload("v1/organizations", { organization_id: "org-3", data: { id: "x", legal_name: "Third" } }),
     );
@@ -164,7 +164,7 @@ describe("the latest state", () => {
     expect(await walk("/api/organizations/b/resources?limit=2&type=v1/payment-links-connections")).toHaveLength(1);
   });
 
-  it("can be those of some ids, with their type", async () => {
+  it("can be filtered by ids, with their type", async () => {
     const ofCards = (organization_id: string, id: string) => makePayload("v1/cards", { organization_id, data: { id } });
     const relay = await relayAfter([ofCards("a", "1"), ofCards("a", "2"), ofCards("a", "3"), ofCards("b", "4")]);
     const idsOf = async (query: string) => {
@@ -181,7 +181,7 @@ describe("the latest state", () => {
     expect(await idsOf(`type=v1/cards${"&resource_id=1".repeat(101)}`)).toBe(400);
   });
 
-  it("finds a resource without its type, the newest of that id", async () => {
+  it("finds the newest resource of an id without its type", async () => {
     const relay = await relayAfter([
       makePayload("v1/accounts", {
         organization_id: "org-1",
@@ -201,14 +201,14 @@ describe("the latest state", () => {
     "/api/organizations/org-1/resources/card-1?type=v1/accounts",
     "/api/registrations/unknown",
     "/api/quarantine/unknown",
-  ])("has nothing at %s", async (path) => {
+  ])("answers 404 at %s", async (path) => {
     const relay = await relayAfter([makePayload("v1/cards", { organization_id: "org-1", data: { id: "card-1" } })]);
     expect(await relay.api("GET", path)).toMatchObject({ status: 404, body: { code: "not_found" } });
   });
 });
 
 describe("a registration", () => {
-  it("shows its present stage and all it went through, in whatever order they came, once each", async () => {
+  it("shows its present stage and all stages before, each once, in whatever order they arrived", async () => {
     const relay = new TestRelay();
     const stages = ["completed", "pending", "contract_signed", "user_started"] as const;
     const times = { pending: 1, user_started: 2, contract_signed: 2, completed: 3 };

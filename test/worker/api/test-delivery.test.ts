@@ -43,14 +43,14 @@ describe("a test delivery", () => {
     [{}, "v1/transactions"],
     [{ types: ["registrations.*"] }, "registrations.pending"],
     [{ types: ["v1/something-new"] }, "v1/transactions"],
-  ])("to a destination that asked for %o is of type %s", async (settings, type) => {
+  ])("to a destination with %o is of type %s", async (settings, type) => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url, settings);
     await test(relay, id);
     expect(relay.destinations.at(url)[0]?.headers.get("x-relay-event-type")).toBe(type);
   });
 
-  it("is of an organization that the destination asked for", async () => {
+  it("is of an organization that the destination wants", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url, { organizations: ["org-7"] });
     await test(relay, id);
@@ -61,14 +61,14 @@ describe("a test delivery", () => {
     ["an error", statuses(500), { outcome: "rejected", status: 500 }],
     ["a redirect", statuses(302), { outcome: "redirected", status: 302 }],
     ["silence", hang, { outcome: "timed_out", status: null, response_excerpt: null }],
-  ])("answers what came of it: %s", async (_title, answer, expected) => {
+  ])("answers with its result: %s", async (_title, answer, expected) => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url, { timeout_ms: 100 });
     relay.destinations.answer(url, answer);
     expect((await test(relay, id)).body).toMatchObject(expected);
   });
 
-  it("leaves no trace: no event, no delivery, no failure, and even a 410 pauses nobody", async () => {
+  it("leaves no event, no delivery and no failure, and even a 410 pauses nothing", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     const before = (await relay.api("GET", `/api/destinations/${id}`)).body;
@@ -86,7 +86,7 @@ describe("a test delivery", () => {
     expect((await relay.api("GET", `/api/destinations/${id}`)).body.enabled).toBe(false);
   });
 
-  it("that succeeds at a resting destination has it probed at once", async () => {
+  it("that succeeds has a destination with an open circuit probed at once", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url, { retry_schedule_seconds: Array(20).fill(10) });
     relay.destinations.answer(url, statuses(500));
@@ -109,7 +109,7 @@ describe("a test delivery", () => {
     ).toEqual(["true", "true", "real"]);
   });
 
-  it("to a destination that nobody knows is 404, and with a field that nobody knows 400", async () => {
+  it("to an unknown destination is 404, and with an unknown field 400", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url);
     expect((await test(relay, "dst_none")).status).toBe(404);

@@ -30,7 +30,7 @@ function throttledRelay() {
 }
 
 describe("an address that guesses tokens", () => {
-  it("is refused unheard once it has presented as many wrong ones as there may be", async () => {
+  it("is refused unchecked after too many wrong ones", async () => {
     const { ask, guess } = throttledRelay();
     expect(await guess(LIMIT)).toEqual(Array(LIMIT).fill(401));
     const refused = await ask("one more");
@@ -39,7 +39,7 @@ describe("an address that guesses tokens", () => {
     expect(await refused.json()).toMatchObject({ status: 429, code: "too_many_requests" });
   });
 
-  it("does not get in by a right guess then, and does a minute later", async () => {
+  it("does not get in by a right guess then, but a minute later", async () => {
     const { relay, ask, guess } = throttledRelay();
     await guess(LIMIT);
     expect((await ask(ADMIN_TOKEN)).status).toBe(429);
@@ -47,7 +47,7 @@ describe("an address that guesses tokens", () => {
     expect((await ask(ADMIN_TOKEN)).status).toBe(200);
   });
 
-  it("locks nobody else out: not another address, and not who has been in from the same one", async () => {
+  it("does not lock out another address, nor a token that was right before from the same one", async () => {
     const { relay, ask, guess } = throttledRelay();
     expect((await ask(ADMIN_TOKEN)).status).toBe(200);
     const { body } = await relay.api("POST", "/api/tokens", { name: "ci", access: "full" });
@@ -59,7 +59,7 @@ describe("an address that guesses tokens", () => {
     expect((await ask("another", "203.0.113.8")).status).toBe(401);
   });
 
-  it("does not get in with a token that has been revoked since it was right", async () => {
+  it("does not get in with a revoked token that was right before", async () => {
     const { relay, ask, guess } = throttledRelay();
     const { body } = await relay.api("POST", "/api/tokens", { name: "ci", access: "full" });
     expect((await ask(body.token)).status).toBe(200);
@@ -74,7 +74,7 @@ describe("an address that guesses tokens", () => {
     ["2001:db8:1:2::1", "2001:db8:1:3::1", 401],
     ["::ffff:203.0.113.7", "203.0.113.7", 429],
     ["", "no address", 429],
-  ])("is told by its network: after guesses from %s, %s gets %i", async (from, other, status) => {
+  ])("is identified by its network: after guesses from %s, %s gets %i", async (from, other, status) => {
     const { ask, guess } = throttledRelay();
     await guess(LIMIT, from);
     expect((await ask("another", other)).status).toBe(status);
@@ -82,7 +82,7 @@ describe("an address that guesses tokens", () => {
 });
 
 describe("nobody is counted", () => {
-  it("for a missing token, for a right one that is known, or for a webhook", async () => {
+  it("for a missing token, for a right one, or for a webhook", async () => {
     const { relay, limiter, ask } = throttledRelay();
     await ask(ADMIN_TOKEN);
     limiter.keys.length = 0;

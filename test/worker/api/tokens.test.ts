@@ -26,7 +26,7 @@ async function operations(relay: TestRelay) {
 }
 
 describe("a named token", () => {
-  it("is shown this once, listed without, and kept as a digest", async () => {
+  it("is shown once, listed without its text, and stored as a digest", async () => {
     const relay = new TestRelay();
     const { token, ...made } = await make(relay, "grafana", "read");
     expect(token).toMatch(/^qrt_[\w-]{80}$/);
@@ -42,7 +42,7 @@ describe("a named token", () => {
     expect(rows).not.toContain(token.slice(4));
   });
 
-  it("with full access may do all", async () => {
+  it("with full access can do everything", async () => {
     const relay = new TestRelay();
     const { token } = await make(relay, "ci", "full");
     const call = as(relay, token);
@@ -50,7 +50,7 @@ describe("a named token", () => {
     expect((await call("POST", "/api/tokens", { name: "other", access: "read" })).status).toBe(201);
   });
 
-  it("that is read-only sees everything and changes nothing", async () => {
+  it("with read access can see everything and change nothing", async () => {
     const relay = new TestRelay();
     const { token } = await make(relay, "grafana", "read");
     const all = (await operations(relay)).filter(({ path }) => path !== "/health");
@@ -68,7 +68,7 @@ describe("a named token", () => {
     expect((await relay.api("GET", "/api/destinations")).body.data).toEqual([]);
   });
 
-  it("lets nobody in once it is revoked", async () => {
+  it("stops working once it is revoked", async () => {
     const relay = new TestRelay();
     const { id, token } = await make(relay, "ci", "full");
     expect((await as(relay, token)("GET", "/api/events")).status).toBe(200);
@@ -78,7 +78,7 @@ describe("a named token", () => {
     expect((await make(relay, "ci", "read")).name).toBe("ci");
   });
 
-  it("says when it was last used, to the hour", async () => {
+  it("shows when it was last used, to the hour", async () => {
     const relay = new TestRelay();
     const { token } = await make(relay, "ci", "read");
     const lastUsed = async () => (await relay.api("GET", "/api/tokens")).body.data[0].last_used_at;
@@ -93,7 +93,7 @@ describe("a named token", () => {
     expect(await lastUsed()).toBe(new Date(relay.now).toISOString());
   });
 
-  it("is looked up in D1 once, and one that was made up never", async () => {
+  it("is looked up in D1 once, and a made-up one never", async () => {
     const relay = new TestRelay();
     const { token } = await make(relay, "ci", "read");
     await as(relay, token)("GET", "/api/tokens");
@@ -117,7 +117,7 @@ describe("a named token", () => {
     expect(meter.calls).toBe(1);
   });
 
-  it("is known as long as one of the keys is there under which it was made", async () => {
+  it("works as long as the key that made it is configured", async () => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: "old" });
     const { token } = await make(relay, "ci", "read");
     const statusUnder = async (ENCRYPTION_KEYS: string, ADMIN_TOKEN: string = relay.env.ADMIN_TOKEN ?? "") => {
@@ -137,7 +137,7 @@ describe("a named token", () => {
     [{ name: "x", access: "write" }, "access"],
     [{ name: "x" }, "access"],
     [{ name: "taken", access: "read" }, "name"],
-  ])("is not made of %o", async (body, path) => {
+  ])("is not created from %o", async (body, path) => {
     const relay = new TestRelay();
     await make(relay, "taken", "read");
     const answer = await relay.api("POST", "/api/tokens", body);

@@ -81,7 +81,7 @@ const idleBudget = { rowsWritten: 30, databaseCalls: 990, queueOperations: 0, re
 /** The naive design writes as many rows for each event, however many they are. */
 const NAIVE_EVENTS = 20;
 
-const FORGOTTEN_EVENTS = 20;
+const LOST_EVENTS = 20;
 
 const IDLE = "an hour without events";
 
@@ -114,7 +114,7 @@ describe("the cost of events", () => {
 
   it.each(["one destination", "three destinations"] as const)("ends with their deletion: %s", async (name) => {
     const scenario = budgets[name];
-    const rowsWritten = scenario === undefined ? 0 : (await forget(scenario, FORGOTTEN_EVENTS)) / FORGOTTEN_EVENTS;
+    const rowsWritten = scenario === undefined ? 0 : (await forget(scenario, LOST_EVENTS)) / LOST_EVENTS;
     expect(rowsWritten).toBe(deletionBudget[name]);
     measured[`${name}: deletion`] = { ...noUsage, rowsWritten };
   });

@@ -38,7 +38,7 @@ function meterDatabase(relay: TestRelay, count: Count): void {
   relay.env = { ...relay.env, DB };
 }
 
-/** A message is written, read and deleted; each time that it has to come again it is read once more. */
+/** A message is written, read and deleted; each retry reads it once more. */
 function meterQueue(queue: HeldQueue, count: Count): void {
   const hold = queue.hold.bind(queue);
   queue.hold = (message) => {

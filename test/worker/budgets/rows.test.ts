@@ -72,7 +72,7 @@ describe("an event", () => {
     expect(meter.rowsWritten).toBe(8);
   });
 
-  it("that comes again costs two rows more, on whichever road it comes", async () => {
+  it("that is a duplicate costs two rows more, by D1 or by the queue", async () => {
     const { relay, meter } = await metered(1);
     const payload = makePayload("v1/transactions");
     await relay.send(payload);

@@ -13,7 +13,7 @@ export interface Scenario {
   readonly oneFailsOf: number;
   /** Of how many events one comes a second time; 0: of none. */
   readonly oneRepeatedOf: number;
-  /** Each event is received, and handed out, before the next one. */
+  /** Each event is received, and dispatched, before the next one. */
   readonly isThin?: boolean;
 }
 

@@ -6,7 +6,7 @@ export interface Usage {
   readonly databaseCalls: number;
   readonly rowsWritten: number;
   readonly rowsRead: number;
-  /** A write, and for each time that it is handed out a read, and a delete, for each message. */
+  /** For each message a write, a delete, and a read for each delivery to a consumer. */
   readonly queueOperations: number;
   /** Lines of ours: the platform's record of each invocation is switched off (wrangler.toml). */
   readonly logEvents: number;

@@ -173,7 +173,7 @@ describe("the replay of a dead letter", () => {
     expect(await read(visitor, `${list}/m1`)).toContain("Cannot be replayed");
     const response = await visitor.press(`${list}/m1/replay`);
     expect(response.status).toBe(409);
-    expect(await response.text()).toContain("No queue takes this message");
+    expect(await response.text()).toContain("This message cannot be read");
   });
 });
 

@@ -70,7 +70,7 @@ describe("sending an event again", () => {
     expect(text).toContain("Transaction created");
   });
 
-  it("to a destination that does not want it, before it is handed out, says that it is too early", async () => {
+  it("to a destination that does not want it, before it is dispatched, says that it is too early", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination("https://destination.example.com/hook", { types: ["v1/cards"] });
     const payload = makePayload("v1/clients");
@@ -78,7 +78,7 @@ describe("sending an event again", () => {
     const visitor = await Visitor.loggedIn(relay);
     const response = await visitor.press(`${pageOf(payload.id)}/replay-to-destination`, { destination_id: id });
     expect(response.status).toBe(409);
-    expect(withoutTags(await response.text())).toContain("Send it to another one in a moment.");
+    expect(withoutTags(await response.text())).toContain("Replay it to another destination in a moment.");
   });
 
   it("of an event that is not there is no page", async () => {

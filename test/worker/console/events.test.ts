@@ -228,7 +228,7 @@ describe("the list of events", () => {
     for (const { id } of Object.values(ends)) expect(blank).toContain(linkTo(id));
   });
 
-  it("tells what came again, and what was made up", async () => {
+  it("tells duplicates, and events that reconciliation made", async () => {
     const relay = new TestRelay();
     const twice = makePayload("v1/clients", { id: "reconciled_1" });
     for (let time = 0; time < 3; time += 1) await relay.send(twice);

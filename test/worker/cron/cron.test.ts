@@ -25,7 +25,7 @@ const deliveredIds = (relay: TestRelay) =>
   relay.destinations.at(destination).map(({ headers }) => headers.get("webhook-id"));
 
 describe("the cron", () => {
-  it("packs the events that it sends again, 25 into a message", async () => {
+  it("sends lost events again, 25 in a message", async () => {
     const { relay, ids } = await relayThatForgot(110);
     relay.passSeconds(30);
     await relay.runCron();
@@ -35,7 +35,7 @@ describe("the cron", () => {
     expect(sent.flat().toSorted((one, other) => (one.id < other.id ? -1 : 1))).toEqual(byTheirIds);
   });
 
-  it("sends each event again that has no message, once its own could not be on its way any more", async () => {
+  it("sends an event again 30 s after its message was lost, once", async () => {
     const { relay, ids } = await relayThatForgot(3);
     relay.passSeconds(29);
     await relay.runCron();
@@ -48,7 +48,7 @@ describe("the cron", () => {
     expect(deliveredIds(relay).toSorted()).toEqual(ids.toSorted());
   });
 
-  it("gives an event back whose consumer died with its claim", async () => {
+  it("sends an event again when the claim of its dead consumer has ended", async () => {
     const { relay, ids } = await relayThatForgot(1);
     await env.DB.prepare(`UPDATE events SET claimed_until = ?1, recipients = '{"dst_x":null}'`)
       .bind(relay.now + 45_000)
@@ -62,7 +62,7 @@ describe("the cron", () => {
     expect(deliveredIds(relay)).toEqual(ids);
   });
 
-  it("finds an event that only the queue had, which was written late, and whose consumer died", async () => {
+  it("sends an event again that only the queue had, and whose consumer died after it had written it", async () => {
     const down = new TestRelay({ DB: interceptDatabase(env.DB, failing) });
     await new TestRelay().addDestination(destination);
     const payload = makePayload("v1/cards");
@@ -90,7 +90,7 @@ describe("the cron", () => {
     expect((await relay.api("GET", `/api/events/${payload.id}`)).body.state).toBe("settled");
   });
 
-  it("leaves alone what is settled, unmatched or in the retries", async () => {
+  it("does not send events again that are settled, unmatched or in retries", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { types: ["v1/cards"], retry_schedule_seconds: [300] });
     relay.destinations.answer(destination, statuses(200, 500));
@@ -118,7 +118,7 @@ describe("the cron", () => {
     expect(relay.events.waiting).toHaveLength(1);
   });
 
-  it("looks at every event, however many lie behind one that is stuck for good", async () => {
+  it("reads every event, however many lie behind one that stays unfinished", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     const insert = env.DB.prepare(
@@ -142,7 +142,7 @@ describe("the cron", () => {
     expect(await health.json()).toMatchObject({ checks: { fan_out: { status: "degraded" } } });
   });
 
-  it("lets no destination with many overdue deliveries keep another waiting", async () => {
+  it("drains every destination with overdue deliveries, however many another one has", async () => {
     const relay = new TestRelay();
     const { id: crowded } = await relay.addDestination("https://crowded.example.com/");
     relay.passSeconds(1);
@@ -163,7 +163,7 @@ describe("the cron", () => {
     expect(relay.destinations.at(destination)).toHaveLength(2);
   });
 
-  it("reads an event a few times in its life, not at each of its runs", async () => {
+  it("reads an event in a few of its runs, not in each", async () => {
     const { relay } = await relayThatForgot(5);
     relay.passSeconds(31);
     await relay.runCron();
@@ -173,7 +173,7 @@ describe("the cron", () => {
       relay.passSeconds(60);
       const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
         const results = await proceed();
-        if (statements[0]?.includes("AS unfinished")) scanned.push(results[0]?.results.length ?? 0);
+        if (statements[0]?.includes("AS isUnfinished")) scanned.push(results[0]?.results.length ?? 0);
         return results;
       });
       const counting = new TestRelay({ DB });
@@ -197,14 +197,14 @@ describe("the cron", () => {
     expect(relay.events.waiting).toHaveLength(1);
   });
 
-  it("goes on with its other tasks when one fails, and reports the failure", async () => {
+  it("runs its other tasks when one fails, and reports the failure", async () => {
     const { relay } = await relayThatForgot(1);
     await relay.runQueues();
     const DB = interceptDatabase(env.DB, ({ statements }, proceed) =>
-      statements[0]?.includes("AS unfinished") ? Promise.reject(new Error("D1 is out of sorts")) : proceed(),
+      statements[0]?.includes("AS isUnfinished") ? Promise.reject(new Error("D1 is out of sorts")) : proceed(),
     );
     const ailing = new TestRelay({ DB });
-    await expect(ailing.runCron()).rejects.toThrow("CronRun failed in part");
+    await expect(ailing.runCron()).rejects.toThrow("Some of the cron's tasks failed");
     expect((await ailing.fetch("/health")).status).toBe(503);
     await relay.runCron();
     expect((await relay.fetch("/health")).status).toBe(200);

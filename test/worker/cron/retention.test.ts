@@ -62,14 +62,14 @@ const count = (table: "events" | "deliveries") =>
     "n",
   );
 
-describe("what has had its time is deleted: of RETENTION_DAYS = 10", () => {
+describe("with RETENTION_DAYS=10", () => {
   it.each<[string, readonly Status[] | null, number]>([
-    ["an event that all destinations have", ["delivered", "delivered at once"], 10],
-    ["an event that all destinations have taken at once", ["delivered at once", "delivered at once"], 10],
+    ["an event that is delivered to all destinations", ["delivered", "delivered at once"], 10],
+    ["an event that all first attempts delivered", ["delivered at once", "delivered at once"], 10],
     ["an event that nobody wanted", [], 10],
     ["an event with a dead delivery", ["delivered", "dead"], 20],
     ["an event with a pending delivery", ["delivered", "pending"], Number.POSITIVE_INFINITY],
-    ["an event whose first attempts are not written down", ["delivered", "missing"], Number.POSITIVE_INFINITY],
+    ["an event without an outcome of a first attempt", ["delivered", "missing"], Number.POSITIVE_INFINITY],
     ["an event that has not been fanned out", null, Number.POSITIVE_INFINITY],
   ])("%s", async (_title, statuses, keptDays) => {
     const relay = new TestRelay({ RETENTION_DAYS: "10" });
@@ -84,7 +84,7 @@ describe("what has had its time is deleted: of RETENTION_DAYS = 10", () => {
     expect(await count("deliveries")).toBe(goes ? (deliveries / 3) * 2 : deliveries);
   });
 
-  it("what is in quarantine, settled or not, and dead letters, after twenty", async () => {
+  it("quarantined copies and dead letters are deleted after 20 days", async () => {
     const relay = new TestRelay({ RETENTION_DAYS: "10" });
     for (const [id, age] of [
       ["outside", 20 * DAY_MS + 1],
@@ -108,7 +108,7 @@ describe("what has had its time is deleted: of RETENTION_DAYS = 10", () => {
     expect(await idsIn("dead_letters")).toEqual(["exactly", "inside"]);
   });
 
-  it("replays that have come to their end, after ten", async () => {
+  it("finished replays are deleted after 10 days", async () => {
     const relay = new TestRelay({ RETENTION_DAYS: "10" });
     for (const [id, finishedAt] of [
       ["outside", relay.now - 10 * DAY_MS - 1],
@@ -126,7 +126,7 @@ describe("what has had its time is deleted: of RETENTION_DAYS = 10", () => {
     expect(await idsIn("replays")).toEqual(["exactly", "under-way"]);
   });
 
-  it("counts of an hour; those of all time stay", async () => {
+  it("counters of an hour are deleted after 20 days, those of all time stay", async () => {
     const relay = new TestRelay({ RETENTION_DAYS: "10" });
     const hour = Math.floor(relay.now / 3_600_000);
     const hours = [0, hour - 20 * 24 - 1, hour - 20 * 24, hour];
@@ -140,7 +140,7 @@ describe("what has had its time is deleted: of RETENTION_DAYS = 10", () => {
 });
 
 describe("an event is recognised as a duplicate", () => {
-  it("seven days after its receipt, however short a time is configured", async () => {
+  it("for seven days after its receipt, however few RETENTION_DAYS are configured", async () => {
     const relay = new TestRelay({ RETENTION_DAYS: "0" });
     const payload = makePayload("v1/cards", { organization_id: "org-1", data: { id: "card-1" } });
     await relay.send(payload);
@@ -173,7 +173,7 @@ describe("an event is recognised as a duplicate", () => {
 });
 
 describe("a run of the cron", () => {
-  it("deletes more than 250 events a second bring, in small pages, and the next one goes on", async () => {
+  it("deletes more than 250 events a second, in small pages, and leaves the rest to the next run", async () => {
     expect(PAGE * PAGES_PER_RUN).toBeGreaterThan(250 * 60);
     const relay = new TestRelay();
     const ids = many("old", PAGE * PAGES_PER_RUN + 50);
@@ -194,11 +194,11 @@ describe("a run of the cron", () => {
   /** D1 that takes so many seconds for each page. */
   const slowPages = (relay: TestRelay, seconds: number) =>
     interceptDatabase(env.DB, ({ statements }, proceed) => {
-      if (statements[0]?.includes("AS deletable")) relay.passSeconds(seconds);
+      if (statements[0]?.includes("AS isDeletable")) relay.passSeconds(seconds);
       return proceed();
     });
 
-  it("leaves off after 20 seconds with the rest for the next one, and room for the other tasks", async () => {
+  it("stops after 20 seconds, and leaves the rest to the next run", async () => {
     const relay = new TestRelay();
     relay.env = { ...relay.env, DB: slowPages(relay, 5) };
     await insertEvents(many("old", PAGE * 5), relay.now - 40 * DAY_MS, ["delivered"]);
@@ -240,7 +240,7 @@ describe("a run of the cron", () => {
     },
   );
 
-  it("that breaks off leaves nothing by halves, and is made up for by the next", async () => {
+  it("that fails deletes whole pages only, and the next run does the rest", async () => {
     const relay = new TestRelay();
     await insertEvents(many("old", PAGE + 50), relay.now - 40 * DAY_MS, ["delivered", "delivered"]);
     let pages = 0;
@@ -255,7 +255,7 @@ describe("a run of the cron", () => {
     expect([await count("events"), await count("deliveries")]).toEqual([0, 0]);
   });
 
-  it("deletes a page again of which D1 lost the answer", async () => {
+  it("repeats the deletion of a page when D1 lost the answer", async () => {
     const relay = new TestRelay();
     await insertEvents(["old"], relay.now - 40 * DAY_MS, ["delivered"]);
     let isLost = false;
@@ -290,7 +290,7 @@ describe("a run of the cron", () => {
     expect(read).toBeLessThan(2_500);
   });
 
-  it("deletes nothing, and does all else, while RETENTION_DAYS cannot be read", async () => {
+  it("deletes nothing, and does the other tasks, while RETENTION_DAYS cannot be read", async () => {
     const relay = new TestRelay({ RETENTION_DAYS: "a month" });
     await insertEvents(["old"], relay.now - 400 * DAY_MS, ["delivered"]);
     await relay.runCron();
@@ -301,8 +301,8 @@ describe("a run of the cron", () => {
   });
 });
 
-describe("a replay between the look at an event and its deletion", () => {
-  /** Does something in the very moment before the first page is deleted. */
+describe("a replay just before the deletion of an event", () => {
+  /** Does something just before the first page is deleted. */
   const justBeforeDeletion = (act: () => Promise<unknown>): Intercept => {
     let isDone = false;
     return async ({ statements }, proceed) => {
@@ -323,10 +323,10 @@ describe("a replay between the look at an event and its deletion", () => {
       "UPDATE deliveries SET status = 'pending' WHERE event_id = ?1 AND destination_id = 'd1'",
     ],
     [
-      "to one more destination, of which nothing is written down yet",
+      "to one more destination, before its first attempt",
       `UPDATE events SET recipients = '{"d0":null,"d1":null,"d2":null}' WHERE id = ?1`,
     ],
-  ])("%s keeps all of it", async (_title, sql) => {
+  ])("%s keeps the event and its deliveries", async (_title, sql) => {
     const relay = new TestRelay();
     await insertReplayed(relay);
     const act = () => env.DB.prepare(sql).bind(replayed).run();
@@ -335,7 +335,7 @@ describe("a replay between the look at an event and its deletion", () => {
     expect(await count("deliveries")).toBe(2);
   });
 
-  it("to one more destination, which has got it already, leaves no delivery without its event", async () => {
+  it("to one more destination, already delivered, leaves no delivery without its event", async () => {
     const relay = new TestRelay();
     await insertReplayed(relay);
     const act = () =>
@@ -353,7 +353,7 @@ describe("a replay between the look at an event and its deletion", () => {
     expect([await count("events"), await count("deliveries")]).toEqual([0, 0]);
   });
 
-  it("of an event that nobody wanted keeps it", async () => {
+  it("of an unmatched event keeps it", async () => {
     const relay = new TestRelay();
     await insertEvents([replayed], relay.now - 40 * DAY_MS, []);
     const act = () => env.DB.prepare(`UPDATE events SET recipients = '{"d0":null}' WHERE id = ?1`).bind(replayed).run();

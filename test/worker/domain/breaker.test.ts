@@ -1,6 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Breaker, type BreakerChange, judgeBreaker } from "../../../src/domain/breaker.ts";
+import {
+  type Breaker,
+  type CircuitChange,
+  countAttempt,
+  judgeCircuit,
+  newBreaker,
+} from "../../../src/domain/breaker.ts";
 
 const now = 10_000_000;
 const chance = { now, random: 0, maxPerSecond: null };
@@ -23,15 +29,15 @@ const open = (failedProbes: number, consecutiveFailures = 10): Breaker => ({
   failedProbes,
 });
 
-describe("a closed breaker", () => {
+describe("a closed circuit", () => {
   it.each([
     ["9 failures in an hour", closed(9, 3_600)],
     ["1,000 failures in 59 seconds", closed(1_000, 59)],
     ["4 time-outs in an hour", closed(4, 3_600, 4)],
     ["5 time-outs in 19 seconds", closed(5, 19, 5)],
-    ["success", { ...closed(0, 0), failingSince: null }],
+    ["success", newBreaker],
   ])("stays closed after %s", (_title, breaker) => {
-    expect(judgeBreaker(breaker, null, chance)).toBeNull();
+    expect(judgeCircuit(breaker, null, chance)).toBeNull();
   });
 
   it.each([
@@ -39,7 +45,7 @@ describe("a closed breaker", () => {
     ["5 time-outs in 20 seconds", closed(5, 20, 5)],
     ["5 time-outs in 20 seconds behind other failures", closed(8, 20, 5)],
   ])("opens after %s, for five seconds at first", (_title, breaker) => {
-    expect(judgeBreaker(breaker, null, chance)).toEqual({
+    expect(judgeCircuit(breaker, null, chance)).toEqual({
       circuitOpenedAt: now,
       failedProbes: 0,
       nextDrainAt: now + 5_000,
@@ -47,7 +53,7 @@ describe("a closed breaker", () => {
   });
 });
 
-describe("an open breaker", () => {
+describe("an open circuit", () => {
   it.each([
     [0, 10],
     [1, 20],
@@ -55,8 +61,8 @@ describe("an open breaker", () => {
     [3, 60],
     [4, 60],
     [9_999, 60],
-  ])("after %i failed probes and another waits %i seconds for the next", (failedProbes, seconds) => {
-    expect(judgeBreaker(open(failedProbes), failed, chance)).toEqual({
+  ])("after %i failed probes and another is probed after %i seconds", (failedProbes, seconds) => {
+    expect(judgeCircuit(open(failedProbes), failed, chance)).toEqual({
       circuitOpenedAt: now - 30_000,
       failedProbes: failedProbes + 1,
       nextDrainAt: now + seconds * 1000,
@@ -64,14 +70,14 @@ describe("an open breaker", () => {
   });
 
   it("waits as long as the answer asked, for a day at most", () => {
-    const asked = (retryAfterSeconds: number) => judgeBreaker(open(0), { retryAfterSeconds }, chance)?.nextDrainAt;
+    const asked = (retryAfterSeconds: number) => judgeCircuit(open(0), { retryAfterSeconds }, chance)?.nextDrainAt;
     expect(asked(3_600)).toBe(now + 3_600_000);
     expect(asked(1)).toBe(now + 10_000);
     expect(asked(1e9)).toBe(now + 86_400_000);
   });
 
   it("closes on success", () => {
-    expect(judgeBreaker(open(7, 0), null, chance)).toEqual({
+    expect(judgeCircuit(open(7, 0), null, chance)).toEqual({
       circuitOpenedAt: null,
       failedProbes: 0,
       nextDrainAt: now,
@@ -81,31 +87,27 @@ describe("an open breaker", () => {
   it.each([
     [9, 1_000],
     [0.25, 4_000],
-  ])("closes on success, and counts the probe where the limit is %f a second", (maxPerSecond, gapMs) => {
-    expect(judgeBreaker(open(7, 0), null, { ...chance, maxPerSecond })?.nextDrainAt).toBe(now + gapMs);
+  ])("closes on success, and counts the probe in a rate of %f a second", (maxPerSecond, gapMs) => {
+    expect(judgeCircuit(open(7, 0), null, { ...chance, maxPerSecond })?.nextDrainAt).toBe(now + gapMs);
   });
 
-  it("is not moved by failures that were under way when it opened", () => {
-    expect(judgeBreaker(open(2, 25), null, chance)).toBeNull();
+  it("ignores failures of attempts that began before it opened", () => {
+    expect(judgeCircuit(open(2, 25), null, chance)).toBeNull();
   });
 });
 
-/** Plays a destination that is down for some time, to which an attempt is made whenever the breaker allows it. */
+/** Plays a destination that is down for some time, to which an attempt is made whenever the circuit allows it. */
 function play({ downMs, everyMs, random }: { downMs: number; everyMs: number; random: number }) {
-  let breaker: Breaker = { ...closed(0, 0), failingSince: null };
+  let breaker = newBreaker;
   let mayAt = 0;
   const attempts: { at: number; wasCircuitOpen: boolean }[] = [];
   for (let at = 0; at <= downMs + 120_000; at += everyMs) {
     if (breaker.circuitOpenedAt !== null && at < mayAt) continue;
     attempts.push({ at, wasCircuitOpen: breaker.circuitOpenedAt !== null });
     const isUp = at >= downMs;
-    breaker = {
-      ...breaker,
-      consecutiveFailures: isUp ? 0 : breaker.consecutiveFailures + 1,
-      failingSince: isUp ? null : (breaker.failingSince ?? at),
-    };
+    breaker = countAttempt(breaker, { outcome: isUp ? "delivered" : "rejected", at });
     const probe = !isUp && breaker.circuitOpenedAt !== null ? failed : null;
-    const change: BreakerChange | null = judgeBreaker(breaker, probe, { now: at, random, maxPerSecond: null });
+    const change: CircuitChange | null = judgeCircuit(breaker, probe, { now: at, random, maxPerSecond: null });
     if (change === null) continue;
     mayAt = change.nextDrainAt;
     breaker = { ...breaker, ...change };
@@ -120,7 +122,7 @@ describe("whatever happens", () => {
     random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
   });
 
-  it("a destination that is back is found within a minute or so, however long it was down", () => {
+  it("a destination that is back gets an attempt within about a minute, however long it was down", () => {
     fc.assert(
       fc.property(course, (given) => {
         const { attempts, breaker } = play(given);
@@ -131,7 +133,7 @@ describe("whatever happens", () => {
     );
   });
 
-  it("a destination that is down is hardly asked, once two minutes have passed", () => {
+  it("a destination that is down gets about one attempt a minute after two minutes", () => {
     fc.assert(
       fc.property(course, (given) => {
         const later = play(given).attempts.filter(({ at }) => at > 120_000 + 10 * given.everyMs && at < given.downMs);

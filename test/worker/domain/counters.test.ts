@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Counters, boundOf, seriesOf, sumOf } from "../../../src/domain/counters.ts";
 
-describe("a counters", () => {
-  it("counts by name and labels, and is empty once it is taken", () => {
+describe("counters", () => {
+  it("count by name and labels, and are empty after they are taken", () => {
     const counters = new Counters();
     counters.count("a", { x: "1" });
     counters.count("a", { x: "1" }, 2);
@@ -11,7 +11,7 @@ describe("a counters", () => {
     expect(counters.take(0)).toEqual({});
   });
 
-  it("takes back what could not be written down, and adds to it", () => {
+  it("take back counts that could not be written, and add to them", () => {
     const counters = new Counters();
     counters.count("a", {});
     const taken = counters.take(0);
@@ -26,7 +26,7 @@ describe("a counters", () => {
     [11, ["0.025", "0.05", "0.1", "0.25", "0.5", "0.75", "1", "+Inf"]],
     [1_000, ["1", "+Inf"]],
     [1_001, ["+Inf"]],
-  ])("puts %i ms into the buckets %j", (durationMs, buckets) => {
+  ])("put %i ms into the buckets %j", (durationMs, buckets) => {
     const counters = new Counters();
     counters.observe("t", durationMs);
     const { t_sum, t_count, ...counts } = counters.take(0);
@@ -34,7 +34,7 @@ describe("a counters", () => {
     expect([t_sum, t_count]).toEqual([durationMs / 1000, 1]);
   });
 
-  it("is due when it has collected for a minute, and not when there is nothing", () => {
+  it("are due after a minute, unless nothing was counted", () => {
     const counters = new Counters();
     expect(counters.isDue(1_000)).toBe(false);
     expect(counters.isDue(100_000)).toBe(false);
@@ -47,7 +47,7 @@ describe("a counters", () => {
     expect(counters.isDue(121_000)).toBe(true);
   });
 
-  it("has an end, whatever is counted", () => {
+  it("hold a bounded number of series", () => {
     const counters = new Counters();
     for (let number = 0; number < 3_000; number += 1) counters.count("a", { number: String(number) });
     counters.count("a", { number: "0" });
@@ -57,12 +57,12 @@ describe("a counters", () => {
   });
 });
 
-it("labels are escaped as Prometheus wants it", () => {
+it("labels are escaped as in the text format of Prometheus", () => {
   expect(seriesOf("a", { x: 'say "hi"\\\n' })).toBe('a{x="say \\"hi\\"\\\\\\n"}');
 });
 
-describe("what has been counted", () => {
-  it("is summed over the series that bear a label, and over no other name", () => {
+describe("counts", () => {
+  it("are summed over the series of a name that have a label", () => {
     const counters = new Counters();
     counters.count("a", { x: "1", y: "1" }, 1);
     counters.count("a", { x: "1", y: "2" }, 2);
@@ -75,7 +75,7 @@ describe("what has been counted", () => {
     expect(sumOf(counts, "a", { x: "2" })).toBe(0);
   });
 
-  it("tells within which bound a share of the durations lies", () => {
+  it("give the bound within which a share of the durations lies", () => {
     const counters = new Counters();
     expect(boundOf({}, "t", 0.5)).toBeNull();
     for (let time = 0; time < 99; time += 1) counters.observe("t", 10);

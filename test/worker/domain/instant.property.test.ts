@@ -55,7 +55,7 @@ const spelling = fc
       },
   );
 
-it("an instant is the same however it is written", () => {
+it("an instant is the same in every notation", () => {
   fc.assert(
     fc.property(moment, spelling, (one, write) => {
       const { seconds, fraction } = one;
@@ -82,7 +82,7 @@ it("Unix time and the date of an HTTP header are the same instant as its ISO 860
   );
 });
 
-it("the order of two instants is that of their keys, however either is written", () => {
+it("instants sort as their keys do, in every notation", () => {
   fc.assert(
     fc.property(moment, moment, fc.boolean(), spelling, spelling, (one, other, isNear, writeOne, writeOther) => {
       const near = isNear ? { ...other, seconds: one.seconds } : other;
@@ -108,7 +108,7 @@ const nearly = fc
   )
   .map((parts) => parts.join(""));
 
-it("whatever is taken for an instant is a date-time with a year of four digits, and keeps its place when it is read again", () => {
+it("every text that is read gives a date-time with a year of four digits, and is the same instant when read again", () => {
   fc.assert(
     fc.property(fc.oneof({ weight: 9, arbitrary: nearly }, fc.string(), fc.double(), fc.nat()), (value) => {
       const instant = parseInstant(value);

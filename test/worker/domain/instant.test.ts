@@ -94,7 +94,7 @@ describe("parseInstant", () => {
     undefined,
     {},
     ["2022-01-01"],
-  ])("finds no instant in %j", (text) => {
+  ])("reads %j as null", (text) => {
     expect(parseInstant(text)).toBeNull();
   });
 
@@ -115,7 +115,7 @@ describe("parseInstant", () => {
     expect(new Set(inOrder).size).toBe(inOrder.length);
   });
 
-  it("puts a leap second between the second before it and the one behind it", () => {
+  it("sorts a leap second between the seconds before and after it", () => {
     const inOrder = [
       "2016-12-31T23:59:59Z",
       "2016-12-31T23:59:59.999999998Z",

@@ -40,7 +40,7 @@ describe("Retry-After", () => {
     ["Sunday, 01-Mar-26 12:01:30 GMT, 7", 90],
     ["100, Sun Mar  1 12:01:30 2026, Sun, 01 Mar 2026 12:00:05 GMT", 100],
     ["Sun, 7", null],
-  ])("of several lines, %j, is the longest: %d", (header, seconds) => {
+  ])("of several lines, %j, is %d seconds: the longest", (header, seconds) => {
     expect(parseRetryAfter(header, now)).toBe(seconds);
   });
 
@@ -69,7 +69,7 @@ describe("Retry-After", () => {
     "Sun, 01 Mar 2027 12:60:00 GMT",
     "Sun, 01 Mar 2027 12:01:61 GMT",
     "Sun, 01 Mai 2027 12:01:30 GMT",
-  ])("of %j asks for nothing", (header) => {
+  ])("of %j is null", (header) => {
     expect(parseRetryAfter(header, now)).toBeNull();
   });
 
@@ -118,7 +118,7 @@ const asked = fc.oneof(
 );
 
 describe("whatever a server answers", () => {
-  it("the longest of the waits that it asks for counts, in whatever forms and order", () => {
+  it("the longest of several values counts, in any form and order", () => {
     const noise = fc.constantFrom("soon", "", "-1", "later than that", "1e9");
     fc.assert(
       fc.property(
@@ -133,7 +133,7 @@ describe("whatever a server answers", () => {
     );
   });
 
-  it("is nothing, or a finite number of seconds that is not negative", () => {
+  it("is null, or a finite number of seconds that is not negative", () => {
     const piece = fc.oneof(
       fc.string(),
       fc.constantFrom(...MONTHS, "Sun,", "Sunday,", " ", ",", "12:00:00", "GMT", "99", "-"),

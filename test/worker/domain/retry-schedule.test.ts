@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../../src/domain/delivery.ts";
-import { holdSeconds, nextStep } from "../../../src/domain/retry-schedule.ts";
+import { lifetimeSeconds, nextStep } from "../../../src/domain/retry-schedule.ts";
 
 /** What follows the n-th attempt of a retry schedule. */
 function after(
@@ -16,7 +16,7 @@ function after(
 }
 
 describe("the retry schedule", () => {
-  it("waits 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, then gives up", () => {
+  it("waits 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, then ends as dead", () => {
     const steps = Array.from({ length: 10 }, (_, index) => after(index + 1));
     expect(steps.map((step) => ("delaySeconds" in step ? step.delaySeconds : step.status))).toEqual([
       5,
@@ -68,6 +68,6 @@ it.each([
   ["three days for a short retry schedule", [1, 1], 259_200],
   ["three days without a retry schedule", [], 259_200],
   ["its own retry schedule's length when that is longer", [86_400, 86_400, 86_400, 86_400], 345_600],
-])("a resting destination holds a delivery for %s", (_title, schedule, seconds) => {
-  expect(holdSeconds(schedule)).toBe(seconds);
+])("a delivery stays pending behind an open circuit for %s", (_title, schedule, seconds) => {
+  expect(lifetimeSeconds(schedule)).toBe(seconds);
 });

@@ -31,7 +31,7 @@ describe("a batch", () => {
 });
 
 describe("a message", () => {
-  it("that came by another request than the row finds the event's one time of receipt", async () => {
+  it("of another request than the row's finds the row's time of receipt", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
@@ -48,14 +48,14 @@ describe("a message", () => {
     expect(await stateOf(relay, payload.id)).toBe("settled");
   });
 
-  it("for an event that D1 has lost is spent", async () => {
+  it("about an event that D1 does not have is acknowledged", async () => {
     const relay = new TestRelay();
     await relay.env.EVENTS.send(messageOf([byId("long-gone", null)]));
     await relay.runQueues();
     expect(relay.events.waiting).toEqual([]);
   });
 
-  it("that no version of the relay wrote is left with the queue, and holds up no other", async () => {
+  it("that no version of the relay wrote is left with the queue, and delays no other", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     await relay.env.EVENTS.send({ kind: "from-the-future" } as never);
@@ -125,7 +125,7 @@ describe("a consumer that dies", () => {
 });
 
 describe("a claim that D1 took longer to grant than its lease lasts", () => {
-  it("is not used: the event's message comes again", async () => {
+  it("is not used: the event's message is repeated", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
@@ -147,7 +147,7 @@ describe("a claim that D1 took longer to grant than its lease lasts", () => {
 });
 
 describe("a destination that hangs", () => {
-  it("gets no more attempts from the batch in which it timed out: the rest is for the retries", async () => {
+  it("gets no more attempts from the batch in which it timed out: the rest is left to the retries", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { timeout_ms: 100 });
     await relay.addDestination(other);
@@ -166,8 +166,8 @@ describe("a destination that hangs", () => {
   });
 });
 
-describe("attempts that are still under way after a second", () => {
-  it("leave their destination to the retries at once: the next batch does not wait for it as well", async () => {
+describe("attempts that are still in flight after a second", () => {
+  it("isolate their destination at once: the next batch does not wait for it", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     relay.destinations.answer(destination, okAfter(1_300));
@@ -186,7 +186,7 @@ describe("attempts that are still under way after a second", () => {
     expect(relay.destinations.at(destination)).toHaveLength(2);
   });
 
-  it("are waited for by nobody, and concluded when they end", async () => {
+  it("delay nobody, and are recorded when they end", async () => {
     const relay = new TestRelay();
     const slowAnswers = Array.from({ length: 6 }, (_, count) => `${destination}/${count}`);
     for (const url of slowAnswers) {
@@ -216,7 +216,7 @@ describe("attempts that are still under way after a second", () => {
     expect(relay.destinations.received).toHaveLength(7);
   });
 
-  it("do not hold up the events that come behind", async () => {
+  it("do not delay the events after them", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     await relay.addDestination(other);
@@ -266,7 +266,7 @@ describe("a destination that keeps failing, or was slow,", () => {
 });
 
 describe("an event", () => {
-  it("that nobody wants is unmatched, and still there", async () => {
+  it("that no destination wants is unmatched, and visible", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { types: ["v1/transfers"] });
     const payload = makePayload("v1/cards");
@@ -277,7 +277,7 @@ describe("an event", () => {
     expect(relay.destinations.received).toEqual([]);
   });
 
-  it("is pending until every destination has it", async () => {
+  it("is pending until each delivery has ended", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { retry_schedule_seconds: [1] });
     await relay.addDestination(other);
@@ -292,7 +292,7 @@ describe("an event", () => {
     expect(relay.destinations.at(other)).toHaveLength(1);
   });
 
-  it("bears the content type that it came with", async () => {
+  it("goes out with its content type", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     const request = await relay.signed(makePayload("v1/cards"));
@@ -304,7 +304,7 @@ describe("an event", () => {
     expect(relay.destinations.at(destination)[0]?.headers.get("content-type")).toBe("application/json; charset=utf-8");
   });
 
-  it("is not sent to a destination whose URL has ceased to be allowed", async () => {
+  it("is not sent to a destination whose URL is no longer allowed", async () => {
     const lenient = new TestRelay({ ALLOW_PRIVATE_DESTINATIONS: "true" });
     await lenient.addDestination("http://127.0.0.1:9999/");
     const strict = new TestRelay();

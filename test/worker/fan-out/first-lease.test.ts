@@ -40,7 +40,7 @@ function redeliver(relay: TestRelay): void {
 }
 
 describe("the message of an event's own receiver", () => {
-  it("has it handled without a claim", async () => {
+  it("needs no claim", async () => {
     const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     expect(await stateOf(relay, payload)).toBe("pending");
@@ -49,7 +49,7 @@ describe("the message of an event's own receiver", () => {
     expect(await claimsOf(payload)).toBe(0);
   });
 
-  it("is acted on once, though it is twice in a batch or comes again later", async () => {
+  it("is acted on once, though it is twice in a batch or is repeated later", async () => {
     const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     const [message] = relay.events.sent;
@@ -61,7 +61,7 @@ describe("the message of an event's own receiver", () => {
     expect(relay.events.waiting).toEqual([]);
   });
 
-  it("waits for the lease to end when it was with a consumer before", async () => {
+  it("waits for the lease to end when a consumer has had it before", async () => {
     const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     redeliver(relay);
@@ -103,7 +103,7 @@ describe("the message of an event's own receiver", () => {
     expect(relay.destinations.at(destination)).toHaveLength(1);
   });
 
-  it("comes again when the claim of another event in its batch has used up the lease", async () => {
+  it("is repeated when the claim of another event in its batch has used up the lease", async () => {
     const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     const claimed = makePayload("v1/cards");
@@ -144,7 +144,7 @@ describe("a message of another request about the same event", () => {
       body: changeEvents(body, (event) => ({ ...event, lease_until: event.lease_until && event.lease_until - 1 })),
     }));
 
-  it("is spent when it is in one batch with the event's own", async () => {
+  it("is acknowledged when it is in one batch with the event's own", async () => {
     const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     relay.events.waiting = [...relay.events.waiting, ...fromAnother(relay)];
@@ -154,7 +154,7 @@ describe("a message of another request about the same event", () => {
     expect(await claimsOf(payload)).toBe(0);
   });
 
-  it("waits for the lease to end, and then for nothing if the event has been handled", async () => {
+  it("waits for the lease to end, and is then acknowledged if the event has been handled", async () => {
     const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
     const own = relay.events.waiting;
@@ -187,7 +187,7 @@ describe("between an event's receipt and its fan-out", () => {
     ["is paused", "PATCH", { enabled: false }],
     ["wants other types from now on", "PATCH", { types: ["v1/transfers"] }],
     ["is removed", "DELETE", undefined],
-  ])("a destination that %s is not owed it, and does not hold it up", async (_title, method, body) => {
+  ])("a destination that %s is no recipient, and does not delay it", async (_title, method, body) => {
     const { relay, id, payload } = await relayWithDestination();
     await relay.addDestination(other);
     await relay.send(payload);
@@ -206,7 +206,7 @@ describe("between an event's receipt and its fan-out", () => {
     expect(await stateOf(relay, payload)).toBe("unmatched");
   });
 
-  it("a replay of it changes nothing: it is on its way, and should its message be lost, the cron brings it", async () => {
+  it("a replay of it changes nothing: its recipients get it anyway, by the cron if its message was lost", async () => {
     const { relay, id, payload } = await relayWithDestination();
     await relay.send(payload);
     relay.events.waiting = [];
@@ -223,7 +223,7 @@ describe("between an event's receipt and its fan-out", () => {
 });
 
 describe("an event that nobody wants", () => {
-  it("is unmatched only once the state shows it, however long its message was lost", async () => {
+  it("is unmatched only when its state is projected, however long its message was lost", async () => {
     const relay = new TestRelay();
     const payload = makePayload("v1/cards");
     await relay.send(payload);

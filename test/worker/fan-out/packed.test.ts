@@ -46,7 +46,7 @@ function failingFrom(call: number): Intercept {
 }
 
 describe("a message of several events", () => {
-  it("is done when all of them are", async () => {
+  it("is acknowledged when all of them are handled", async () => {
     const { relay, ids } = await relayWithMessages(3);
     await relay.runEventsBatch();
     expect(receivedIds(relay).toSorted()).toEqual(ids.toSorted());
@@ -56,7 +56,7 @@ describe("a message of several events", () => {
   it.each([
     ["first", 0],
     ["last", 2],
-  ])("comes again for the one that is busy, the %s, and repeats no other", async (_title, busy) => {
+  ])("is repeated for the one that is busy, the %s, and repeats no other", async (_title, busy) => {
     const { relay, ids } = await relayWithMessages(3);
     await claim(ids[busy], relay.now + 12_000);
     await relay.runEventsBatch();
@@ -71,7 +71,7 @@ describe("a message of several events", () => {
   it.each([
     [40, 12, 13],
     [12, 40, 13],
-  ])("comes again when the first of several can be handled", async (one, other, seconds) => {
+  ])("is repeated when the first of several can be handled", async (one, other, seconds) => {
     const { relay, ids } = await relayWithMessages(3);
     await claim(ids[0], relay.now + one * 1_000);
     await claim(ids[2], relay.now + other * 1_000);
@@ -97,9 +97,9 @@ describe("a batch of more events than are handled at once", () => {
   it.each([
     ["the first chunk cannot be read", 1, [20, 5, 20, 15], 60],
     ["the second chunk cannot be read", 3, [20, 15], 60],
-    ["the second chunk cannot be written down", 4, [20, 15], 85],
+    ["the second chunk cannot be recorded", 4, [20, 15], 85],
     ["the third chunk cannot be read", 5, [15], 60],
-    ["the third chunk cannot be written down", 6, [15], 70],
+    ["the third chunk cannot be recorded", 6, [15], 70],
   ])(
     "of which %s leaves the messages of the others, and repeats no chunk before",
     async (...[, call, left, attempts]) => {
@@ -140,7 +140,7 @@ describe("an event that is in several messages of a batch", () => {
   it.each([
     ["the one that names it only comes first", true],
     ["the one that carries it comes first", false],
-  ])("is written down by the one that carries it when D1 has missed it: %s", async (_title, namedFirst) => {
+  ])("is recorded from the one that carries it when D1 has not: %s", async (_title, namedFirst) => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     const payload = makePayload("v1/cards");

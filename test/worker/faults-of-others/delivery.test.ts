@@ -156,7 +156,7 @@ describe("5: only a 2xx in time is a success; everything else is tried again", (
   });
 });
 
-describe("6: a limit limits, a rest ends, and then everything owed comes out", () => {
+describe("6: a rate limit holds, a pause ends, and then every pending delivery is made", () => {
   it("a destination gets no more than its max_per_second in any second, whatever comes in, and gets everything", async () => {
     const { relay } = await relayWithDestination({ max_per_second: 3 });
     const ids: string[] = [];
@@ -184,7 +184,7 @@ describe("6: a limit limits, a rest ends, and then everything owed comes out", (
     expect(body.data).toHaveLength(20);
   });
 
-  it("a destination that is down for over an hour is told of, tried on, and gets all it is owed once it is back", async () => {
+  it("a destination that is down for over an hour is reported, retried, and gets every pending delivery once it has recovered", async () => {
     const { relay, id } = await relayWithDestination({}, statuses(500));
     const ids: string[] = [];
     for (let minute = 0; minute < 40; minute += 1) {

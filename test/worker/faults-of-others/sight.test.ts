@@ -22,7 +22,8 @@ import {
 
 /**
  * Faults of other webhook gateways that senders, destinations, operators and strangers get to see, each as a fact about this one.
- * 1 to 7 are in delivery.test.ts, 15 and the rest of 17 in ../architecture/faults-of-others.test.ts.
+ * 1 to 7 are in delivery.test.ts, 15 in ../../node/architecture/faults-of-others.test.ts, 17 in
+ * ../../node/document/documents.test.ts.
  */
 
 beforeEach(emptyDatabase);
@@ -77,22 +78,19 @@ describe("9: nothing is told to a stranger, and no fault of ours is called the s
     ["what no message can carry", () => textOf(200_000)],
   ];
 
-  it.each(bodies)(
-    "%s that neither D1 nor the queue takes is answered 503, for Qonto to come again",
-    async (_t, body) => {
-      for (const [database, intercept] of Object.entries(databases)) {
-        for (const [queue, EVENTS] of Object.entries(queues)) {
-          const relay = new TestRelay({ DB: interceptDatabase(env.DB, intercept), EVENTS });
-          const response = await relay.sendAndLeave(body());
-          expect([response.status, await wordOf(response)], `D1 ${database}, the queue ${queue}`).toEqual([
-            503,
-            "not_stored",
-          ]);
-          expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
-        }
+  it.each(bodies)("%s that neither D1 nor the queue takes is answered 503, for Qonto to retry", async (_t, body) => {
+    for (const [database, intercept] of Object.entries(databases)) {
+      for (const [queue, EVENTS] of Object.entries(queues)) {
+        const relay = new TestRelay({ DB: interceptDatabase(env.DB, intercept), EVENTS });
+        const response = await relay.sendAndLeave(body());
+        expect([response.status, await wordOf(response)], `D1 ${database}, the queue ${queue}`).toEqual([
+          503,
+          "not_stored",
+        ]);
+        expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
       }
-    },
-  );
+    }
+  });
 });
 
 describe("10: a body over the limit is 413, never a signature that does not match", () => {
@@ -114,7 +112,7 @@ describe("10: a body over the limit is 413, never a signature that does not matc
 describe("11: a replay is for those that have not got the event", () => {
   const always = { since: "2026-01-01T00:00:00Z" };
 
-  /** Three events that the first destination has and the other has given up on; a third destination comes later. */
+  /** Three events that the first destination has and are dead for the other; a third destination comes later. */
   async function halfDelivered() {
     const { relay, id } = await relayWithDestination();
     const { id: failedId } = await relay.addDestination(other, { retry_schedule_seconds: [] });
@@ -357,29 +355,5 @@ describe("16: a delivery proves where it comes from, a secret is shown once, and
     await relay.runQueues();
     await live(relay, 5);
     expect(relay.destinations.received.map(({ url }) => url)).toEqual([destination, destination]);
-  });
-});
-
-describe("17: what the README promises is there", () => {
-  const files = import.meta.glob<string>("../../../README.md", { eager: true, query: "?raw", import: "default" });
-
-  it("every call that it names is in the document that the relay gives of itself", async () => {
-    const { paths } = await (await new TestRelay().fetch("/openapi.json")).json<{ paths: Record<string, object> }>();
-    const templates = Object.entries(paths).map(([template, operations]) => ({
-      pattern: new RegExp(`^${template.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
-      methods: Object.keys(operations),
-    }));
-    const calls = Array.from(
-      Object.values(files)
-        .join()
-        .matchAll(/(?:\b(GET|POST|PUT|PATCH|DELETE) |localhost:8787|`)(\/(?:api|health|metrics|openapi)[\w/:.{}-]*)/g),
-      ([, method = "", path = ""]) => ({ method: method.toLowerCase(), path }),
-    ).filter(({ path }) => path !== "/openapi.json");
-    expect(calls.length).toBeGreaterThan(4);
-    for (const { method, path } of calls) {
-      const methods = templates.find(({ pattern }) => pattern.test(path))?.methods;
-      expect(methods, path).toBeDefined();
-      if (method !== "") expect(methods, path).toContain(method);
-    }
   });
 });

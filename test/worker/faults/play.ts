@@ -138,7 +138,7 @@ async function faultsOf(relay: TestRelay, unacknowledged: readonly string[]): Pr
       if (status !== (url === dying ? "dead" : "delivered")) found.push(`${id} at ${url} is ${status}`);
       if (status === "delivered" && !accepted.includes(id)) found.push(`${id} never came to ${url}`);
     }
-    if (deliveries.size !== wanted.length) found.push(`${url} is owed ${[...deliveries.keys()].join()}`);
+    if (deliveries.size !== wanted.length) found.push(`${url} has deliveries of ${[...deliveries.keys()].join()}`);
   }
   return found;
 }

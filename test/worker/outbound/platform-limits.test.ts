@@ -88,7 +88,7 @@ describe("an invocation that may make no more requests", () => {
     }
   });
 
-  it("fails as a whole, and comes again, when D1 cannot be asked either", async () => {
+  it("fails as a whole, and is repeated, when D1 cannot be asked either", async () => {
     const relay = await relayWithDestinations(ok);
     const asked = failWrites(relay, 1, tooMany);
     const event = makePayload("v1/cards");
@@ -102,7 +102,7 @@ describe("an invocation that may make no more requests", () => {
   });
 });
 
-describe("what destinations answered, while D1 is overloaded", () => {
+describe("the outcome of attempts, while D1 is overloaded", () => {
   it.each([
     overloaded,
     () => new Error("D1_ERROR: Too many requests queued."),
@@ -120,7 +120,7 @@ describe("what destinations answered, while D1 is overloaded", () => {
     expect(relay.destinations.received).toHaveLength(3);
   });
 
-  it("is written down by the retries as well", async () => {
+  it("is recorded by the retries as well", async () => {
     const relay = await relayWithDestinations(statuses(500, 500, 500, 200));
     const event = makePayload("v1/cards");
     await relay.send(event);
@@ -131,11 +131,11 @@ describe("what destinations answered, while D1 is overloaded", () => {
     expect(relay.destinations.received).toHaveLength(6);
   });
 
-  it("is written down of a late attempt as well", async () => {
+  it("is recorded of a late attempt as well", async () => {
     const relay = await relayWithDestinations(okAfter(3_000));
     const event = makePayload("v1/cards");
     await relay.send(event);
-    // The first write says that three are under way.
+    // The first write says that three are in flight.
     const asked = failWrites(relay, 5, overloaded, 2);
     await relay.runQueues();
     expect(asked).toHaveLength(9);
@@ -144,7 +144,7 @@ describe("what destinations answered, while D1 is overloaded", () => {
     expect(relay.destinations.received).toHaveLength(3);
   });
 
-  it("is written down of a late attempt though its batch could write nothing, and is not made again", async () => {
+  it("is recorded of a late attempt though its batch could write nothing, and the attempt is not repeated", async () => {
     const relay = await relayWithDestinations(okAfter(3_000));
     const event = makePayload("v1/cards");
     await relay.send(event);
@@ -162,7 +162,7 @@ describe("what destinations answered, while D1 is overloaded", () => {
     expect(relay.destinations.received).toHaveLength(3);
   });
 
-  it("is given up when the lease of its event ends: the batch fails, and comes again", async () => {
+  it("is not recorded after the lease of its event: the batch fails, and is repeated", async () => {
     const relay = await relayWithDestinations(ok);
     const asked = failWrites(relay, Infinity, overloaded);
     const event = makePayload("v1/cards");

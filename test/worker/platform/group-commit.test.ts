@@ -41,7 +41,7 @@ const fails: Answer = () => Promise.reject(new Error("no"));
 const hangs: Answer = () => new Promise(() => undefined);
 
 describe("an item", () => {
-  it("that comes alone is written at once", async () => {
+  it("that is alone is written at once", async () => {
     const { group, writes } = groupOf([]);
     void group.add("a");
     expect(writes).toEqual([{ items: ["a"], isRepeated: false }]);
@@ -57,7 +57,7 @@ describe("an item", () => {
     expect(itemsOf(writes)).toEqual(["a", "bcd"]);
   });
 
-  it("that comes while the next write is under way goes with the one after that", async () => {
+  it("that comes during the next write goes with the one after that", async () => {
     const { group, writes } = groupOf([]);
     const all = ["a", "b"].map((item) => group.add(item));
     await pass(WRITE_MS + 5);
@@ -77,7 +77,7 @@ describe("an item", () => {
 });
 
 describe("a write that fails", () => {
-  it("is made again for each of the group alone, so that none pays for another", async () => {
+  it("is repeated for each item of the group alone, so that none fails by another", async () => {
     const poisoned: Answer = (write) => (write.items.includes("c") ? fails(write) : written(write));
     const { group, writes } = groupOf(Array.from({ length: 5 }, () => poisoned));
     const all = ["a", "b", "c", "d"].map((item) => group.add(item));
@@ -85,12 +85,12 @@ describe("a write that fails", () => {
     expect(writes.slice(2).every(({ items, isRepeated }) => items.length === 1 && isRepeated)).toBe(true);
   });
 
-  it("of one item fails, and lets in what waits", async () => {
+  it("of one item fails, and those that wait are written", async () => {
     const { group } = groupOf([fails]);
     expect(await outcomes(["a", "b"].map((item) => group.add(item)))).toEqual(["Error: no", "b is written"]);
   });
 
-  it("in answering for all of a group is made again for those that it forgot", async () => {
+  it("to return outcomes for all of a group is made again for the others", async () => {
     const { group, writes } = groupOf([written, async () => ["b is written"]]);
     const all = ["a", "b", "c"].map((item) => group.add(item));
     expect(await outcomes(all)).toEqual(["a is written", "b is written", "c is written"]);
@@ -99,7 +99,7 @@ describe("a write that fails", () => {
 });
 
 describe("a write that hangs", () => {
-  it("is waited for a tenth of a second, and then those who wait go without it", async () => {
+  it("is waited for a tenth of a second, and then the next write begins", async () => {
     const { group, writes } = groupOf([hangs]);
     void group.add("a");
     const waiting = ["b", "c"].map((item) => group.add(item));
@@ -111,14 +111,14 @@ describe("a write that hangs", () => {
     expect(itemsOf(writes)).toEqual(["a", "bc", "d"]);
   });
 
-  it("takes the whole of its group with it, in the end", async () => {
+  it("fails its whole group in the end", async () => {
     const { group } = groupOf([written, hangs]);
     const all = ["a", "b", "c"].map((item) => group.add(item));
     const last = await clock.waitFor(Promise.allSettled([all[2]]));
     expect(last).toEqual([{ status: "rejected", reason: expect.any(Error) }]);
   });
 
-  it("holds nobody up when it ends after all", async () => {
+  it("delays nobody when it ends after all", async () => {
     const late: Answer = async (write) => {
       await sleep(500, clock);
       return written(write);

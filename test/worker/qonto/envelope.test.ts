@@ -24,7 +24,7 @@ describe("an envelope", () => {
     expect(readEnvelope("business", payload)?.resourceId).toBeNull();
   });
 
-  it("of a type that nobody has heard of is read", () => {
+  it("of an unknown type is read", () => {
     const payload = { id: "e1", type: "v2/crypto-wallets", organization_id: "o1", data: { event: "minted", id: "w1" } };
     expect(readEnvelope("business", payload)).toMatchObject({
       type: "v2/crypto-wallets",
@@ -43,7 +43,7 @@ describe("an envelope", () => {
     ["data.event", { id: "e1", type: "t", data: { event: 7 } }],
     ["data.id", { id: "e1", type: "t", data: { id: [] } }],
     ["organization_id", { id: "e1", type: "t", organization_id: "\ud800" }],
-  ])("with an odd %s is read all the same", (_field, payload) => {
+  ])("with an odd %s is still read", (_field, payload) => {
     expect(readEnvelope("business", payload)).toMatchObject({
       id: "e1",
       type: "t",
@@ -70,7 +70,7 @@ describe("an envelope", () => {
     [`"10.0"`, "10.0"],
     ["9".repeat(256), null],
     ["true", null],
-  ])("names ids as they are written: %s", (written, id) => {
+  ])("keeps ids as they are written: %s", (written, id) => {
     const body = `{"id":"e1","type":"t","organization_id":${written},"created_at":1764410700.0,"data":{"id":${written}}}`;
     expect(readEnvelope("business", parseBody(body))).toMatchObject({
       organizationId: id,
@@ -87,7 +87,7 @@ describe("an envelope", () => {
     }
   });
 
-  it("nested deeper than numbers can be read as they are written names no id whose digits would be lost", () => {
+  it("that is nested too deeply for lossless parsing has no id whose digits would be lost", () => {
     const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
     const body = `{"id":"e1","type":"t","organization_id":7,"data":{"id":9007199254740993,"deep":${deep}}}`;
     expect(readEnvelope("business", parseBody(body))).toMatchObject({ organizationId: "7", resourceId: null });

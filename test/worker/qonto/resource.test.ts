@@ -159,7 +159,7 @@ describe("the version rule", () => {
         { id: "winner", data: { updated_at: "2025-01-02T00:00:00Z", event: "created" } },
       ],
     ],
-  ])("%s, in whatever order they come", (_title, type, changes) => {
+  ])("%s, in any order of arrival", (_title, type, changes) => {
     const snapshots = changes.map((change) => snapshot(type, change));
     for (const order of permutations(snapshots)) {
       expect(survivor(order)).toMatch(/winner/);
@@ -189,7 +189,7 @@ describe("a resource", () => {
     expect(snapshot("v1/client-invoices", { data: {} }).deleted).toBe(false);
   });
 
-  it("is nobody's when its event names no organization", () => {
+  it("is not read from an event without an organization", () => {
     const envelope = readEnvelope("business", makePayload("v1/cards", { organization_id: null }));
     expect(envelope && readResource(envelope)).toBeNull();
   });

@@ -1,8 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { signBusiness } from "../../../src/qonto/business-signature.ts";
-import { signOnboarding } from "../../../src/qonto/onboarding-signature.ts";
+import { signBusiness, signOnboarding, readSignature } from "../../../src/qonto/signature.ts";
 import { checkOfficialVectors, officialVectors } from "../../../src/qonto/official-vectors.ts";
-import { readSignature } from "../../../src/qonto/read-signature.ts";
 
 const bytes = (text: string) => Uint8Array.from(new TextEncoder().encode(text));
 const zeros = "0".repeat(64);
@@ -49,13 +47,13 @@ describe("the Business API's signature", () => {
     expect(await matches(business.header.replace("1704110400", "01704110400"))).toBe(false);
   });
 
-  it("holds if any of several v1 does, whatever other schemes stand beside them", async () => {
+  it("holds if any of several v1 does, whatever other schemes are beside them", async () => {
     expect(await matches(`t=1704110400,v1=${zeros},v1=${business.digest}`)).toBe(true);
     expect(await matches(`t=1704110400, v0=abc, v1=${business.digest}`)).toBe(true);
     expect(await matches(`v1=${business.digest.toUpperCase()},t=1704110400`)).toBe(true);
   });
 
-  it("is read with up to eight v1, whatever they are, and malformed with nine", async () => {
+  it("is read with up to eight v1, and malformed with nine", async () => {
     const withDigests = (...digests: string[]) => `t=1704110400,${digests.map((digest) => `v1=${digest}`).join(",")}`;
     const seven = Array.from({ length: 7 }, () => zeros);
     expect(await matches(withDigests(...seven, business.digest))).toBe(true);
@@ -173,17 +171,17 @@ describe("a request", () => {
     },
   );
 
-  it("with an empty header beside a full one bears the full one", () => {
+  it("with an empty header beside a full one has the signature of the full one", () => {
     expect(read({ [first]: "", [second]: onboarding.header })).toMatchObject({ source: "onboarding" });
     expect(read({ [first]: business.header, [second]: "" })).toMatchObject({ source: "business" });
   });
 
-  it("with both headers bears that with a timestamp, though it cannot be read", () => {
+  it("with both headers has the signature with a timestamp, even if that is malformed", () => {
     expect(read({ [first]: business.header, [second]: onboarding.header })).toMatchObject({ source: "business" });
     expect(read({ [first]: "garbage", [second]: onboarding.header })).toBe("signature_malformed");
   });
 });
 
-it("the code that verifies agrees with both official vectors, where it runs", async () => {
+it("the official vectors hold in workerd", async () => {
   expect(await checkOfficialVectors()).toEqual({ business: true, onboarding: true });
 });

@@ -91,7 +91,8 @@ describe("a full quarantine", () => {
     const response = await relay.webhook(await businessRequest(payload, { secret: BUSINESS_SECRET, timestamp }));
     expect(await response.json()).toMatchObject({ status: 401, code: "timestamp_too_old" });
     const said = expect.stringContaining("QuarantineFull");
-    expect(log).toHaveBeenCalledWith({ unit: "keep-stale-event", event_id: payload.id, error: said });
+    const message = "stale_event.dropped";
+    expect(log).toHaveBeenCalledWith({ unit: "receive", message, event_id: payload.id, error: said });
   });
 
   it("leaves with the queue what the queue has acknowledged, until there is room", async () => {

@@ -74,7 +74,15 @@ describe.each(ways)("a body that is %s", (way) => {
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     expect([response.status, await response.json()]).toEqual([408, expect.objectContaining({ code: "body_timeout" })]);
     expect(log.received()).toEqual([
-      { unit: "receive", outcome: "refused", code: "body_timeout", source: "business", body_ms: 5_000, duration_ms: 0 },
+      {
+        unit: "receive",
+        message: "request.answered",
+        outcome: "refused",
+        code: "body_timeout",
+        source: "business",
+        body_ms: 5_000,
+        duration_ms: 0,
+      },
     ]);
     expect(log.errors()).toEqual([]);
     expect((await relay.api("GET", "/api/ledger")).body).toMatchObject({ received: 0 });
@@ -88,7 +96,14 @@ describe.each(ways)("a body that is %s", (way) => {
     const response = await relay.webhook(request);
     expect([response.status, await response.json()]).toEqual([408, expect.objectContaining({ code: "body_timeout" })]);
     expect(log.received()).toEqual([
-      { unit: "receive", outcome: "broken_off", source: "business", body_ms: 40, duration_ms: 0 },
+      {
+        unit: "receive",
+        message: "request.answered",
+        outcome: "broken_off",
+        source: "business",
+        body_ms: 40,
+        duration_ms: 0,
+      },
     ]);
     expect(log.errors()).toEqual([]);
   });

@@ -102,7 +102,7 @@ describe("a statement that is repeated because D1 lost its answer", () => {
     expect(await countsOf(payload)).toEqual({ duplicates: 0, conflicts: 0 });
   });
 
-  it("still sends the message that it found to be owed", async () => {
+  it("still sends the message that was lost", async () => {
     const relay = new TestRelay({ DB: losing(2) });
     const payload = makePayload("v1/cards");
     await relay.send(payload);

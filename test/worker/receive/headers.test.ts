@@ -177,7 +177,7 @@ describe("a content encoding", () => {
     for (const type of ["v1/cards", "v1/transfers"] as const) {
       await sendWhileDatabaseHangs(relay, await encoded(relay, await gzipped(makePayload(type))));
     }
-    // One is consumed, the other is given up on.
+    // One is consumed, the other becomes a dead letter.
     relay.deadLetters.waiting = relay.events.waiting.splice(1);
     await relay.runQueues();
     await relay.runBatch(relay.deadLetters, "qonto-relay-dead-letters", 10);

@@ -49,7 +49,7 @@ describe("a webhook", () => {
     expect(relay.events.sent).toEqual([]);
   });
 
-  it("whose body was changed by a byte on its way is refused", async () => {
+  it("whose body was changed by a byte is refused", async () => {
     const relay = new TestRelay();
     const request = await relay.signed(makePayload("v1/cards"));
     const body = new Uint8Array([...request.body, 0x20]);

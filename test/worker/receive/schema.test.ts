@@ -12,13 +12,13 @@ beforeEach(dropTables);
 
 afterAll(migrate);
 
-const probe = { id: "probe-1", type: "relay.probe", created_at: "2026-03-01T12:00:00Z", data: {} };
+const canary = { id: "canary-1", type: "relay.canary", created_at: "2026-03-01T12:00:00Z", data: {} };
 
 const kinds = [
   ["an event", () => makePayload("v1/cards")],
   ["an event that no message can carry", () => makePayload("v1/cards", { data: { padding: "x".repeat(200_000) } })],
   ["an unreadable event", () => "no json"],
-  ["the doctor's probe", () => probe],
+  ["the doctor's canary", () => canary],
 ] as const;
 
 const notReady = { status: 503, code: "not_ready" };
@@ -102,7 +102,7 @@ describe("a forged event", () => {
 });
 
 describe("an event that was recorded while a migration was missing", () => {
-  it("is a duplicate when it comes again, and is delivered once", async () => {
+  it("is a duplicate when it is sent again, and is delivered once", async () => {
     await migrate();
     const relay = new TestRelay();
     await relay.addDestination("https://destination.example.com/hook");
@@ -126,7 +126,7 @@ describe("the migrations are read", () => {
     await relay.send(makePayload("v1/cards"));
     await relay.send(makePayload("v1/cards"));
     await relay.send("no json");
-    expect(calls.map((statements) => statements.length)).toEqual([2, 1, 3]);
+    expect(calls.map((statements) => statements.length)).toEqual([3, 2, 3]);
     expect(calls.flat().filter((sql) => sql.includes("d1_migrations"))).toHaveLength(1);
   });
 

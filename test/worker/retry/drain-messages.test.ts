@@ -29,7 +29,7 @@ const rest = (circuitOpenedAt: number | null, nextDrainAt: number | null) =>
     .run();
 
 describe("without the cron", () => {
-  it("a message that comes a moment early is not spent", async () => {
+  it("a message that arrives a moment early is repeated", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination, { retry_schedule_seconds: [5] });
     relay.destinations.answer(destination, statuses(500, 200));
@@ -43,12 +43,12 @@ describe("without the cron", () => {
     expect(relay.destinations.at(destination)).toHaveLength(2);
   });
 
-  it("what is written down while a probe succeeds elsewhere goes out", async () => {
+  it("a delivery that is recorded while a probe succeeds goes out", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     await rest(relay.now, relay.now + 60_000);
     const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
-      // The fan-out has read that the destination rests; before it writes, the probe has closed the breaker.
+      // The fan-out has read an open circuit; before it writes, the probe has closed the circuit.
       if (statements.some(writesDeliveries)) await rest(null, null);
       return proceed();
     });
@@ -58,7 +58,7 @@ describe("without the cron", () => {
     expect(receivedIds(relay)).toEqual([id]);
   });
 
-  it("a probe that succeeds sends for all that waits", async () => {
+  it("a probe that succeeds drains all that is pending", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination);
     await rest(relay.now, relay.now + 60_000);
@@ -70,7 +70,7 @@ describe("without the cron", () => {
     expect(relay.destinations.at(destination)).toHaveLength(5);
   });
 
-  it("a resting destination's next delivery is attempted when it is due, though the probe's time is past", async () => {
+  it("a delivery that is due after the time of the probe is attempted when it is due", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { retry_schedule_seconds: [90, 90] });
     relay.destinations.answer(destination, statuses(500));
@@ -82,7 +82,7 @@ describe("without the cron", () => {
     expect(relay.destinations.at(destination)).toHaveLength(3);
   });
 
-  it("what a drain could not write down is looked at again when its lease has ended", async () => {
+  it("attempts that a drain could not record are due again when its lease ends", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination, { max_per_second: 1 });
     let failed = false;
@@ -102,9 +102,9 @@ describe("without the cron", () => {
   });
 
   it.each([
-    ["a destination with a limit", { max_per_second: 1 }],
-    ["a destination that has come back", {}],
-  ])("what comes while a drain to %s is under way goes out in the next one", async (_title, settings) => {
+    ["a destination with a max_per_second", { max_per_second: 1 }],
+    ["a destination whose circuit has closed", {}],
+  ])("deliveries that become due during a drain of %s go out in the next one", async (_title, settings) => {
     const relay = new TestRelay();
     await relay.addDestination(destination, settings);
     await env.DB.prepare("UPDATE destinations SET isolated = 1, next_drain_at = ?1").bind(relay.now).run();
@@ -124,14 +124,14 @@ describe("without the cron", () => {
     expect(receivedIds(relay)).toEqual([first, meanwhile.id]);
   });
 
-  it("another pace sets in at once, however far off the next turn of the old one was", async () => {
+  it("another max_per_second counts at once, however far off the next drain was", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination, { max_per_second: 0.01 });
     for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
     await relay.liveThrough(3);
     expect(relay.destinations.at(destination)).toHaveLength(1);
-    // Nobody asks each second for a turn that is a minute and more away.
+    // Not a message each second for a drain that is a minute or more away.
     expect(relay.retries.sent.length).toBeLessThan(6);
     await relay.api("PATCH", `/api/destinations/${id}`, { max_per_second: 100 });
     await relay.runQueues();
@@ -139,8 +139,8 @@ describe("without the cron", () => {
   });
 });
 
-describe("a drain that is overtaken between its look and its claim", () => {
-  /** Lets something happen once the lane has read the destination and before it claims. */
+describe("a drain that reads a destination before a change, and claims after it", () => {
+  /** Lets something happen after a drain has read the destination and before it claims. */
   async function overtaken(relay: TestRelay, meanwhile: () => Promise<unknown>): Promise<void> {
     let happened = false;
     const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
@@ -198,7 +198,7 @@ describe("destinations that share a batch", () => {
 });
 
 describe("a delivery whose event is gone", () => {
-  it("is not made by a replay that comes upon retention", async () => {
+  it("is not made by a replay at the moment of retention", async () => {
     const relay = new TestRelay();
     const lost = await sendOne(relay);
     const { id } = await relay.addDestination(destination);
@@ -217,7 +217,7 @@ describe("a delivery whose event is gone", () => {
 });
 
 describe("a replay to a destination between an event's two claims", () => {
-  it("stays owed", async () => {
+  it("stays pending", async () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination, { types: ["v1/transfers"] });
     await relay.addDestination("https://other.example.com/");

@@ -35,7 +35,7 @@ async function firstAttempt(answer: Answer, settings: object = {}) {
 }
 
 describe("a delivery that fails", () => {
-  it("is tried again on its destination's own retry schedule, each time freshly signed, and ends delivered", async () => {
+  it("is retried on its destination's own retry schedule, signed for each attempt, and ends delivered", async () => {
     const { relay, delivery } = await firstAttempt(statuses(500, 503, 404, 200), { retry_schedule_seconds: [1, 1, 5] });
     expect((await delivery()).status).toBe("pending");
     for (const seconds of [1, 1, 5]) {
@@ -96,12 +96,12 @@ describe("a delivery that fails", () => {
     expect(relay.destinations.received).toHaveLength(outcome === "unreachable" ? 2 : 1);
   });
 
-  it("by 429 waits as long as the answer asks", async () => {
+  it("with a 429 waits as long as its Retry-After says", async () => {
     const { relay } = await firstAttempt(() => new Response(null, { status: 429, headers: { "retry-after": "120" } }));
     expect(relay.retries.waiting.map(({ dueAt }) => (dueAt - relay.now) / 1000)).toEqual([120]);
   });
 
-  it("keeps an excerpt of the answer, however long that is", async () => {
+  it("keeps an excerpt of the answer, however long the answer is", async () => {
     let pulled = 0;
     const endless: Answer = () =>
       new Response(
@@ -118,7 +118,7 @@ describe("a delivery that fails", () => {
     expect(pulled).toBeLessThan(20);
   });
 
-  it("counts as success once the status says so, even if the body never ends", async () => {
+  it("is delivered by its status, even if the answer's body never ends", async () => {
     const dribbling: Answer = () =>
       new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([111, 107])) }));
     const { delivery } = await firstAttempt(dribbling);
@@ -127,13 +127,13 @@ describe("a delivery that fails", () => {
 });
 
 describe("a destination that is slow", () => {
-  it("has all of its own time-out, from the first attempt on", async () => {
+  it("has its whole timeout_ms, from the first attempt on", async () => {
     const { relay, delivery } = await firstAttempt(okAfter(3_200), { timeout_ms: 5_000, retry_schedule_seconds: [] });
     expect(await delivery()).toMatchObject({ status: "delivered", attempts: [{ outcome: "delivered" }] });
     expect(relay.destinations.received).toHaveLength(1);
   });
 
-  it("holds up no message that waits for another: its attempts go on behind the batch", async () => {
+  it("delays no message of another destination: its attempts go on behind the batch", async () => {
     const { relay, delivery } = await firstAttempt(statuses(500), { retry_schedule_seconds: [1] });
     relay.destinations.answer(url, okAfter(500));
     relay.passSeconds(1);
@@ -146,7 +146,7 @@ describe("a destination that is slow", () => {
     expect((await delivery()).status).toBe("delivered");
   });
 
-  it("has its latest success told, however many newer events wait for it", async () => {
+  it("shows its latest success, however many newer deliveries are pending", async () => {
     const { relay, destination } = await firstAttempt(statuses(200), { max_per_second: 1 });
     await env.DB.prepare(
       `INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, next_attempt_at)
@@ -160,7 +160,7 @@ describe("a destination that is slow", () => {
 });
 
 describe("a destination that answers 410", () => {
-  it("is disabled, visibly, and gets no more", async () => {
+  it("is disabled, visibly, and gets no further attempt", async () => {
     const { relay, destination, delivery } = await firstAttempt(statuses(410));
     expect(await delivery()).toMatchObject({ status: "dead", attempts: [{ outcome: "gone", status: 410 }] });
     const { body } = await relay.api("GET", `/api/destinations/${destination.id}`);
@@ -184,7 +184,7 @@ describe("a retry message", () => {
     expect(relay.retries.waiting).toEqual([]);
   });
 
-  it("that is lost is made good by the cron", async () => {
+  it("that is lost is made up for by the cron", async () => {
     const { relay, delivery } = await firstAttempt(statuses(500, 200));
     relay.retries.waiting = [];
     relay.passSeconds(5);
@@ -196,7 +196,7 @@ describe("a retry message", () => {
     expect((await delivery()).status).toBe("delivered");
   });
 
-  it("whose consumer dies after its claim is made good once the lease has ended", async () => {
+  it("whose consumer dies after its claim is made up for when the lease ends", async () => {
     const { relay, delivery } = await firstAttempt(statuses(500, 200));
     relay.passSeconds(5);
     // What a consumer leaves behind that claims and is gone: a lease.
@@ -211,7 +211,7 @@ describe("a retry message", () => {
     expect((await delivery()).status).toBe("delivered");
   });
 
-  it("to a disabled destination makes no attempt; enabled again, the destination gets what it is owed", async () => {
+  it("to a disabled destination makes no attempt; enabled again, the destination gets its pending deliveries", async () => {
     const { relay, destination, delivery } = await firstAttempt(statuses(500, 200));
     await relay.api("PATCH", `/api/destinations/${destination.id}`, { enabled: false });
     relay.passSeconds(60);
@@ -230,7 +230,7 @@ describe("a retry message", () => {
 describe("a destination's health", () => {
   const healthOf = async (relay: TestRelay, id: string) =>
     (await relay.api("GET", `/api/destinations/${id}`)).body.health;
-  const awake = { circuit_opened_at: null, next_probe_at: null, held_until: null };
+  const unimpeded = { circuit_opened_at: null, next_probe_at: null, held_until: null };
 
   it("follows its failures and its recovery", async () => {
     const { relay, destination } = await firstAttempt(statuses(200, 500, 500, 200), { retry_schedule_seconds: [1, 1] });
@@ -240,7 +240,7 @@ describe("a destination's health", () => {
       consecutive_failures: 0,
       last_success_at: firstSuccess,
       last_failure_at: null,
-      ...awake,
+      ...unimpeded,
     });
 
     relay.passSeconds(100);
@@ -254,7 +254,7 @@ describe("a destination's health", () => {
       consecutive_failures: 2,
       last_success_at: firstSuccess,
       last_failure_at: lastFailure,
-      ...awake,
+      ...unimpeded,
     });
 
     relay.passSeconds(1);
@@ -264,7 +264,7 @@ describe("a destination's health", () => {
       consecutive_failures: 0,
       last_success_at: new Date(relay.now).toISOString(),
       last_failure_at: lastFailure,
-      ...awake,
+      ...unimpeded,
     });
   });
 });

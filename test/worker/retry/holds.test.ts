@@ -54,7 +54,7 @@ describe("an answer that asks for less", () => {
   it.each([
     ["a 429 with Retry-After", asking(429, "60")],
     ["a 503 with Retry-After", asking(503, "60")],
-  ])("holds every delivery to its destination until its time is over: %s", async (_title, answer) => {
+  ])("holds every delivery to its destination until its end: %s", async (_title, answer) => {
     const { relay, sendEvents, requests } = await relayWith(once(answer));
     await sendEvents(31);
     expect(requests()).toBe(1);
@@ -66,7 +66,7 @@ describe("an answer that asks for less", () => {
     expect(await deliveriesOf(relay, "delivered")).toHaveLength(31);
   });
 
-  it("uses up no step of what it puts off, and counts no attempt", async () => {
+  it("uses up no step of the deliveries that it puts off, and counts no attempt", async () => {
     const { relay, sendEvents } = await relayWith(once(asking(429, "60")), { retry_schedule_seconds: [1] });
     await sendEvents(3);
     const attempts = (await deliveriesOf(relay, "pending")).map((one: { attempts: unknown[] }) => one.attempts.length);
@@ -77,7 +77,7 @@ describe("an answer that asks for less", () => {
     expect(await deliveriesOf(relay, "delivered")).toHaveLength(3);
   });
 
-  it("lets no more attempts begin in the batch in which it comes", async () => {
+  it("lets no further attempt begin in its batch", async () => {
     const { relay, requests } = await relayWith(asking(429, "60"));
     for (let count = 0; count < 25; count += 1) await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
@@ -86,7 +86,7 @@ describe("an answer that asks for less", () => {
     expect(shortestDelay(relay)).toBe(60);
   });
 
-  it("holds by the longest of several answers", async () => {
+  it("holds as long as the longest of several", async () => {
     const waits = ["5", "90", "20"];
     const { relay, requests } = await relayWith((...call) => asking(429, waits.shift() ?? "1")(...call));
     for (let count = 0; count < 3; count += 1) await relay.send(makePayload("v1/cards"));
@@ -110,7 +110,7 @@ describe("an answer that asks for less", () => {
     expect(requests()).toBeGreaterThan(2);
   });
 
-  it("has one message at its end, however much waits", async () => {
+  it("has one message at its end, however many deliveries are pending", async () => {
     const { relay, sendEvents } = await relayWith(once(asking(429, "60")));
     await sendEvents(40);
     expect(relay.retries.sent).toHaveLength(1);
@@ -118,7 +118,7 @@ describe("an answer that asks for less", () => {
     expect(await deliveriesOf(relay, "delivered")).toHaveLength(40);
   });
 
-  it("is over at its end, whatever still waits: what comes then is attempted at once", async () => {
+  it("is over at its end, whatever is still pending: a new event is attempted at once", async () => {
     const { relay, sendEvents, requests } = await relayWith(once(asking(429, "60")));
     await sendEvents(40);
     relay.passSeconds(60);
@@ -127,14 +127,14 @@ describe("an answer that asks for less", () => {
     expect(requests()).toBe(2);
   });
 
-  it("does not hold by a Retry-After of nothing", async () => {
+  it("does not hold with a Retry-After of 0", async () => {
     const { sendEvents, requests, health } = await relayWith(once(asking(429, "0")));
     await sendEvents(2);
     expect(requests()).toBe(2);
     expect((await health()).held_until).toBeNull();
   });
 
-  it("does not hold another URL, when it comes from the one before a change", async () => {
+  it("does not hold the new URL when it comes from the old one", async () => {
     const late: Answer = async (...call) => {
       await okAfter(2_000)(...call);
       return asking(429, "3600")(...call);
@@ -160,14 +160,14 @@ describe("an answer that asks for less", () => {
   it.each([
     ["a 503 without Retry-After", asking(503)],
     ["a 500 with Retry-After", asking(500, "60")],
-  ])("is none of these: %s", async (_title, answer) => {
+  ])("does not hold with %s", async (_title, answer) => {
     const { sendEvents, requests, health } = await relayWith(answer);
     await sendEvents(2);
     expect(requests()).toBe(2);
     expect((await health()).held_until).toBeNull();
   });
 
-  it("holds also when it comes late, at a destination with a pace", async () => {
+  it("holds also when it is late, at a destination with a max_per_second", async () => {
     const late: Answer = async (...call) => {
       await okAfter(2_000)(...call);
       return asking(429, "30")(...call);
@@ -182,7 +182,7 @@ describe("an answer that asks for less", () => {
     expect(requests()).toBeGreaterThan(made);
   });
 
-  it("outlasts the rest of a circuit that opens meanwhile", async () => {
+  it("outlasts the first probe of a circuit that opens meanwhile", async () => {
     const answers = Array(9).fill(asking(500));
     const { relay, sendEvents, requests, health } = await relayWith((...call) =>
       (answers.shift() ?? asking(429, "600"))(...call),
@@ -201,11 +201,11 @@ describe("an answer that asks for less", () => {
     expect(requests()).toBe(made + 1);
   });
 
-  it("holds back a drain of the lane that had read the destination before", async () => {
+  it("stops a drain that read the destination before", async () => {
     const { relay, requests } = await relayWith(ok);
     const { DB } = relay.env;
     await relay.send(makePayload("v1/cards"));
-    // Left to the lane by a fan-out that had no time for it.
+    // Left to the retries by a fan-out that had no time for it.
     await DB.prepare("UPDATE destinations SET isolated = 1").run();
     await relay.runEventsBatch();
     relay.env = {
@@ -224,8 +224,8 @@ describe("an answer that asks for less", () => {
   });
 });
 
-describe("a destination that is held", () => {
-  it("says until when, and no more once it has caught up", async () => {
+describe("a destination on hold", () => {
+  it("shows held_until, until all that waited has gone out", async () => {
     const { relay, sendEvents, health } = await relayWith(once(asking(429, "60")));
     await sendEvents(2);
     expect(await health()).toMatchObject({
@@ -237,7 +237,7 @@ describe("a destination that is held", () => {
     expect(await health()).toMatchObject({ state: "healthy", held_until: null });
   });
 
-  it("says so no longer than it is, also when nothing is left to deliver", async () => {
+  it("shows held_until no longer than the hold, also when nothing is pending", async () => {
     const { relay, sendEvents, health } = await relayWith(asking(429, "60"), { retry_schedule_seconds: [] });
     await sendEvents(1);
     expect((await health()).held_until).not.toBeNull();
@@ -245,7 +245,7 @@ describe("a destination that is held", () => {
     expect((await health()).held_until).toBeNull();
   });
 
-  it("gets what came due meanwhile, also when the delivery that it refused is tried no more", async () => {
+  it("gets what became due meanwhile, also when the delivery that it refused is dead", async () => {
     const answers = [asking(500), asking(500), asking(429, "60")];
     const { relay, sendEvents, requests } = await relayWith((...call) => (answers.shift() ?? ok)(...call), {
       retry_schedule_seconds: [20],
@@ -260,7 +260,7 @@ describe("a destination that is held", () => {
     expect(await deliveriesOf(relay, "delivered")).toHaveLength(1);
   });
 
-  it("is neither overdue nor woken by the cron, which drains it once its time is over", async () => {
+  it("is neither overdue nor drained by the cron, until the hold is over", async () => {
     const { relay, sendEvents, requests } = await relayWith(once(asking(429, "3600")));
     await sendEvents(2);
     relay.retries.waiting = [];
@@ -277,7 +277,7 @@ describe("a destination that is held", () => {
   it.each([
     ["at another URL", { url: "https://other.example.com/hook" }],
     ["when an operator resumes it", { enabled: true }],
-  ])("is held no longer %s", async (_title, change) => {
+  ])("is no longer on hold %s", async (_title, change) => {
     const { relay, path, sendEvents, health } = await relayWith(once(asking(429, "3600")));
     await sendEvents(3);
     await relay.api("PATCH", path, change);
@@ -286,7 +286,7 @@ describe("a destination that is held", () => {
     expect(await deliveriesOf(relay, "delivered")).toHaveLength(2);
   });
 
-  it("stays held when something else of it is changed", async () => {
+  it("stays on hold when another field is changed", async () => {
     const { relay, path, sendEvents, requests } = await relayWith(once(asking(429, "3600")));
     await sendEvents(2);
     await relay.api("PATCH", path, { description: "busy", max_per_second: 50 });
@@ -294,7 +294,7 @@ describe("a destination that is held", () => {
     expect(requests()).toBe(1);
   });
 
-  it("holds up no other", async () => {
+  it("delays no other", async () => {
     const { relay, sendEvents } = await relayWith(asking(429, "3600"));
     await relay.addDestination("https://well.example.com/hook");
     await sendEvents(3);

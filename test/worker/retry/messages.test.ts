@@ -3,7 +3,7 @@ import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { failingFirst, hang, ok, statuses } from "../support/destinations.ts";
 
-/** The messages that drain the lane cost money, and a drain each: there must not be more of them the longer something lasts. */
+/** A drain message costs money, and a drain. Their number must not grow with the time that something lasts. */
 
 beforeEach(emptyDatabase);
 
@@ -28,27 +28,27 @@ async function liveOn(relay: TestRelay, seconds: number): Promise<number[]> {
 const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
 const most = (counts: readonly number[]) => Math.max(...counts);
 
-describe("the messages that drain the lane do not multiply", () => {
+describe("drain messages do not multiply", () => {
   it.each([1, 2, 3])("while each of %s events fails once", async (every) => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { retry_schedule_seconds: [5] });
     relay.destinations.answer(destination, failingFirst(every));
     const sent = await liveOn(relay, 60);
-    // For each failure one, and a few for the first three, which put the destination on the lane.
+    // For each failure one, and a few for the first three, which isolate the destination.
     expect(total(sent)).toBeLessThanOrEqual(60 / every + 3);
   });
 
-  it("while a destination's limit keeps events waiting", async () => {
+  it("while a max_per_second keeps deliveries pending", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { max_per_second: 0.5 });
     relay.destinations.answer(destination, ok);
     const sent = await liveOn(relay, 60);
     expect(relay.destinations.at(destination).length).toBeGreaterThanOrEqual(29);
-    // The event's own, and the next turn's.
+    // The event's own, and the next drain's.
     expect(most(sent)).toBeLessThanOrEqual(2);
   });
 
-  it("while a destination that has come back is brought what it is owed", async () => {
+  it("while pending deliveries go out after a circuit has closed", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { retry_schedule_seconds: Array(50).fill(3) });
     relay.destinations.answer(destination, statuses(500));
@@ -64,7 +64,7 @@ describe("the messages that drain the lane do not multiply", () => {
     expect(relay.retries.waiting).toEqual([]);
   });
 
-  it("while attempts at a destination time out, of which a drain puts off the rest", async () => {
+  it("while attempts time out, and drains put off the rest", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { timeout_ms: 100, retry_schedule_seconds: Array(50).fill(10) });
     relay.destinations.answer(destination, hang);

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import type { Delivery } from "../../../src/domain/delivery.ts";
-import { latestAttempt, readLatestAttempt } from "../../../src/store/latest-attempt.ts";
-import { LEASE_MS } from "../../../src/domain/drain-plan.ts";
+import { latestAttempt, readLatestAttempt } from "../../../src/store/destination-deliveries.ts";
+import { DRAIN_LEASE_MS } from "../../../src/domain/lease.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
 import { bringDeliveriesForward } from "../../../src/store/destination-health.ts";
 import { claimDue } from "../../../src/store/drain.ts";
@@ -40,18 +40,18 @@ async function statusAfter(...statuses: Delivery["status"][]): Promise<unknown> 
   return statement.bind(destinationId).first("status");
 }
 
-it("a pending delivery is written down as it now stands", async () => {
+it("a pending delivery is recorded as it now stands", async () => {
   expect(await statusAfter("pending", "pending", "delivered")).toBe("delivered");
   expect(await statusAfter("pending", "dead")).toBe("dead");
 });
 
-it("a delivery that has ended stays as it ended, whatever a consumer that was late still has to say", async () => {
+it("a delivery that has ended stays as it ended, whatever a late consumer writes", async () => {
   expect(await statusAfter("delivered", "pending")).toBe("delivered");
   expect(await statusAfter("delivered", "dead")).toBe("delivered");
   expect(await statusAfter("dead", "pending")).toBe("dead");
 });
 
-it("a delivery of which its event does not know is not written down", async () => {
+it("a delivery to no recipient of its event is not recorded", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const delivered = { destinationId, status: "delivered", attempts: [], step: 0, nextAttemptAt: null } as const;
   await recordEvents("dst_another", [{ eventId: "of-another", receivedAt: 5 }]);
@@ -70,8 +70,8 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   await writeDeliveries([{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }]);
   const asked = 100_000;
   const claim = { destinationId, limit: 1, seenDrainAt: null, isExclusive: false };
-  const lease = { now: asked + 10, claimedUntil: asked + 10 + LEASE_MS };
-  expect((await claimDue(database, [claim], lease)).claimed[0]?.deliveries).toHaveLength(1);
+  const lease = { now: asked + 10, claimedUntil: asked + 10 + DRAIN_LEASE_MS };
+  expect((await claimDue(database, [claim], lease)).claimed.get(destinationId)?.deliveries).toHaveLength(1);
 
   expect(await replayDeliveries(database, [key], asked, { named: true, askedAt: asked })).toBe(0);
   await bringDeliveriesForward(database, destinationId, asked);
@@ -79,14 +79,15 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   expect(await statement.bind(destinationId).first("next_attempt_at")).toBe(lease.claimedUntil);
 });
 
-it("a delivery that is claimed between a write and its repetition stays claimed, until its holder gives it back", async () => {
+it("a delivery that is claimed between a write and its repetition stays claimed, until its holder records it", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
   const pending = { ...key, status: "pending", attempts: [], step: 0 } as const;
   const claim = { destinationId, limit: 1, seenDrainAt: null, isExclusive: false };
   const claimAt = async (now: number) =>
-    (await claimDue(database, [claim], { now, claimedUntil: now + LEASE_MS })).claimed[0]?.deliveries.length;
+    (await claimDue(database, [claim], { now, claimedUntil: now + DRAIN_LEASE_MS })).claimed.get(destinationId)
+      ?.deliveries.length;
 
   await writeDeliveries([{ ...pending, nextAttemptAt: 1_000 }]);
   expect(await claimAt(1_010)).toBe(1);
@@ -104,7 +105,7 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
   expect(await claimAt(6_040)).toBe(1);
 });
 
-it("a replay leaves alone what is on its first way", async () => {
+it("a replay leaves alone an event before its fan-out", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "on-its-first-way", receivedAt: 8 };
   await recordEvents(destinationId, [key]);
@@ -123,10 +124,10 @@ it("a claim names those that have a delivery of the event already: they get no f
     .run();
   const claim = { id: key.eventId, recipients: [destinationId, "dst_another"], until: null, body: null };
   const outcomes = await claimEvents(database, [claim], { now: 1_000, claimedUntil: 2_000, also: [] });
-  expect(outcomes.get(key.eventId)).toEqual({ state: "claimed", receivedAt: 9, given: [destinationId] });
+  expect(outcomes.get(key.eventId)).toEqual({ state: "mine", receivedAt: 9, withDelivery: [destinationId] });
 });
 
-it("deliveries are written down however much their answers say", async () => {
+it("deliveries are recorded however long their excerpts are", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const attempt = {
     attempt: 1,

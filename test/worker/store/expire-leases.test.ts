@@ -55,7 +55,7 @@ it("queues a thousand events again in one cron run", async () => {
   expect(relay.events.waiting.flatMap(({ body }) => eventsIn(body))).toHaveLength(1_000);
 });
 
-it("makes a delivery due at once that a dead consumer had claimed, and gives back the turn that it held", async () => {
+it("makes a delivery due at once that a dead consumer had claimed, and releases its destination", async () => {
   const relay = new TestRelay();
   await relay.addDestination(destination, { max_per_second: 1 });
   relay.destinations.answer(destination, statuses(500, 200));
@@ -85,7 +85,7 @@ it("makes a delivery due at once whose first attempt had not ended", async () =>
   expect(relay.destinations.at(destination)).toHaveLength(2);
 });
 
-it("leaves alone what nobody has claimed: settled events, waits of the retry schedule, and rests", async () => {
+it("leaves alone what nobody has claimed: settled events, waits of the retry schedule, and open circuits", async () => {
   const relay = new TestRelay();
   await relay.addDestination(destination, { retry_schedule_seconds: [300] });
   relay.destinations.answer(destination, statuses(200, 500));

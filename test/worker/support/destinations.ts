@@ -43,7 +43,7 @@ export function failingFirst(oneOf: number): Answer {
   };
 }
 
-/** Accepts the connection and says nothing until the caller gives up. */
+/** Accepts the connection and says nothing until the caller hangs up. */
 export const hang: Answer = (_request, signal) =>
   new Promise((_resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));

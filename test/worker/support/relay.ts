@@ -48,7 +48,7 @@ export class HeldQueue {
   };
 
   #add(body: QueueMessage, delaySeconds = 0) {
-    // What the platform does to a message on its way.
+    // What the platform does to a message in transit.
     const sent = { body: structuredClone(body), delaySeconds };
     this.sent.push(sent);
     this.hold({

@@ -10,7 +10,7 @@ export const database = openDatabase(env.DB, realWorld);
 
 /** Writes deliveries down, and nothing else. */
 export const writeDeliveries = (deliveries: readonly Delivery[], db = database) =>
-  recordDeliveries(db, deliveries, [], { until: 0, world: realWorld });
+  recordDeliveries(db, deliveries, {}, { until: 0, world: realWorld });
 
 /** Wants everything. */
 export const someDestination: Destination = {

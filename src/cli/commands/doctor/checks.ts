@@ -1,59 +1,85 @@
-import { examineAccess } from "./checks/access.ts";
-import { examineAddress } from "./checks/address.ts";
-import { examineAnswer } from "./checks/answer.ts";
-import { examineCertificate } from "./checks/certificate.ts";
-import { examineClocks } from "./checks/clocks.ts";
-import { examineConfiguration } from "./checks/configuration.ts";
-import { examineDeadLetters } from "./checks/dead-letters.ts";
-import { examineDeployment } from "./checks/deployment.ts";
-import { examineDestinations } from "./checks/destinations.ts";
-import { examineHealth } from "./checks/health.ts";
-import { examineLedger } from "./checks/ledger.ts";
-import { examineMigrations } from "./checks/migrations.ts";
-import { examineOnboarding } from "./checks/onboarding.ts";
-import { examineQuarantine } from "./checks/quarantine.ts";
-import { examineQueues } from "./checks/queues.ts";
-import { examineRefusals } from "./checks/refusals.ts";
-import { examineSignature } from "./checks/signature.ts";
-import { examineSubscription } from "./checks/subscription.ts";
-import { examineTraffic } from "./checks/traffic.ts";
-import { examineTypes } from "./checks/types.ts";
-import type { Result } from "./finding.ts";
-import type { Patient } from "./patient.ts";
+import {
+  checkDeadLetters,
+  checkDestinations,
+  checkLedger,
+  checkQuarantine,
+  checkRefusals,
+  checkTraffic,
+} from "./checks/events.ts";
+import { checkAccess, checkAddress, checkAnswer, checkCertificate, checkClocks } from "./checks/network.ts";
+import { checkOnboarding, checkSubscription, checkTypes } from "./checks/qonto.ts";
+import { checkConfiguration, checkDeployment, checkHealth, checkMigrations, checkQueues } from "./checks/relay.ts";
+import { checkSignature } from "./checks/signature.ts";
+import { type ExplainedFinding, type Result, explain } from "./finding.ts";
+import { CheckEnded, type Target } from "./target.ts";
 
-export interface Check {
+interface Check {
   readonly name: string;
   readonly asks: string;
-  readonly examine: (patient: Patient) => Promise<Result>;
+  readonly run: (target: Target) => Promise<Result>;
 }
 
-/** Qonto's own list for troubleshooting, in its order, and behind each of its questions what stands behind it here. */
-export const checks: readonly Check[] = [
+/** Qonto's own troubleshooting list, in its order, and with each of its questions what it depends on in the relay. */
+const checks: readonly Check[] = [
   // Is the callback_url publicly reachable over HTTPS?
-  { name: "address", asks: "Can Qonto find the address?", examine: examineAddress },
-  { name: "certificate", asks: "Is its certificate valid?", examine: examineCertificate },
+  { name: "address", asks: "Can Qonto find the address?", run: checkAddress },
+  { name: "certificate", asks: "Is its certificate valid?", run: checkCertificate },
   // Does it accept POST and respond with a 2xx within 1 second?
-  { name: "answer", asks: "Is a POST answered within 1 s?", examine: examineAnswer },
+  { name: "answer", asks: "Is a POST answered within 1 s?", run: checkAnswer },
   // Does the subscription exist, and is it active?
-  { name: "subscription", asks: "Does Qonto send here?", examine: examineSubscription },
+  { name: "subscription", asks: "Does Qonto send here?", run: checkSubscription },
   // Does the event type match? There is one subscription per event type.
-  { name: "types", asks: "Does it send what the destinations want?", examine: examineTypes },
-  { name: "onboarding", asks: "Is the Onboarding API set up?", examine: examineOnboarding },
+  { name: "types", asks: "Does it send what the destinations want?", run: checkTypes },
+  { name: "onboarding", asks: "Is the Onboarding API set up?", run: checkOnboarding },
   // Invalid signatures: raw body, right secret, whole header, official vector.
-  { name: "signature", asks: "Are signatures judged rightly?", examine: examineSignature },
-  { name: "clocks", asks: "Do the clocks agree?", examine: examineClocks },
-  { name: "access", asks: "Can the relay be looked into?", examine: examineAccess },
-  { name: "configuration", asks: "Is it set up for where it is?", examine: examineConfiguration },
-  { name: "refusals", asks: "How many requests are refused?", examine: examineRefusals },
+  { name: "signature", asks: "Are signatures judged rightly?", run: checkSignature },
+  { name: "clocks", asks: "Do the clocks agree?", run: checkClocks },
+  { name: "access", asks: "Does the operator's API let the doctor in?", run: checkAccess },
+  { name: "configuration", asks: "Is it set up for where it is?", run: checkConfiguration },
+  { name: "refusals", asks: "How many requests are refused?", run: checkRefusals },
   // Duplicates: acknowledge at once, then process asynchronously.
-  { name: "health", asks: "What does the relay say of itself?", examine: examineHealth },
-  { name: "migrations", asks: "Are the tables those of the code?", examine: examineMigrations },
-  { name: "queues", asks: "Do the queues' consumers run?", examine: examineQueues },
-  { name: "dead_letters", asks: "Has a queue given up?", examine: examineDeadLetters },
+  { name: "health", asks: "What does the relay say of itself?", run: checkHealth },
+  { name: "migrations", asks: "Are the tables those of the code?", run: checkMigrations },
+  { name: "queues", asks: "Do the queues' consumers run?", run: checkQueues },
+  { name: "dead_letters", asks: "Are there dead letters?", run: checkDeadLetters },
   // Webhooks that stopped.
-  { name: "traffic", asks: "Does as much come as usual?", examine: examineTraffic },
-  { name: "quarantine", asks: "Does anything wait to be released?", examine: examineQuarantine },
-  { name: "ledger", asks: "Is every event accounted for?", examine: examineLedger },
-  { name: "destinations", asks: "Do the destinations get their events?", examine: examineDestinations },
-  { name: "deployment", asks: "Is all joined at Cloudflare?", examine: examineDeployment },
+  { name: "traffic", asks: "Do as many events arrive as usual?", run: checkTraffic },
+  { name: "quarantine", asks: "Are there events to release?", run: checkQuarantine },
+  { name: "ledger", asks: "Is every event accounted for?", run: checkLedger },
+  { name: "destinations", asks: "Do the destinations get their events?", run: checkDestinations },
+  { name: "deployment", asks: "Is everything connected at Cloudflare?", run: checkDeployment },
 ];
+
+export interface Checked {
+  readonly check: Pick<Check, "name" | "asks">;
+  readonly result: Result;
+  /** Those of the result, with the texts of their faults. */
+  readonly findings: readonly ExplainedFinding[];
+}
+
+/** Runs every check, in order. */
+export async function runChecks(target: Target): Promise<Checked[]> {
+  const { address, isSandbox, progress } = target.circumstances;
+  const shared = {
+    origin: address.origin,
+    webhook: address.webhookUrl,
+    sandbox: isSandbox ? " --sandbox" : "",
+  };
+  const checked: Checked[] = [];
+  for (const check of checks) {
+    progress(`${check.name}: ${check.asks}`);
+    const result = await resultOf(check, target);
+    const findings = result.outcome === "failed" ? result.findings.map((finding) => explain(finding, shared)) : [];
+    checked.push({ check, result, findings });
+  }
+  return checked;
+}
+
+async function resultOf(check: Check, target: Target): Promise<Result> {
+  try {
+    return await check.run(target);
+  } catch (error) {
+    if (error instanceof CheckEnded) return error.result;
+    throw error;
+  }
+}

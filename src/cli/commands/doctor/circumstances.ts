@@ -1,43 +1,123 @@
+import { lookup } from "node:dns/promises";
+import net from "node:net";
+import tls from "node:tls";
+import { plainPath } from "../../../platform/plain-path.ts";
 import type { AccessHeaders } from "../../cloudflare-access.ts";
-import type { Configuration } from "../../deploy/configuration.ts";
-import type { Surveyed } from "../../deploy/survey.ts";
 import type { QontoClient } from "../../qonto-client.ts";
 import type { RelayClient } from "../../relay-client.ts";
-import type { Target } from "./target.ts";
-import type { World } from "./world.ts";
+import { isOnThisMachine } from "../../settings.ts";
+import { WEBHOOK_PATH } from "../../webhook.ts";
+import type { KnownSecrets } from "../../webhook-secret.ts";
+import type { World as WorldOfRun } from "../../world.ts";
+import type { Deployed } from "./cloudflare.ts";
 
-/** Secrets of one of Qonto's systems that this machine knows, and where they stand. */
-export interface KnownSecrets {
-  readonly values: readonly string[];
-  readonly from: string;
+/** The address of the relay that is examined. */
+export interface Address {
+  readonly origin: string;
+  /** Where Qonto is to send to. */
+  readonly webhookUrl: string;
+  /** Without the brackets of an IPv6 address. */
+  readonly host: string;
+  readonly port: number;
+  readonly isHttps: boolean;
+  /** On this machine, where Qonto cannot reach it: for development. */
+  readonly isLocal: boolean;
+  /** A path that was given and is not where the relay takes webhooks. */
+  readonly strangePath: string | null;
 }
 
-/** Qonto's API, and how far its clock was ahead of this machine's when it last answered; null before. */
-export interface Qonto {
-  readonly client: QontoClient;
-  readonly clockAheadMs: () => number | null;
+/** Reads the relay's address: its origin, or that of its webhook. */
+export function readAddress(text: string): Address {
+  const url = new URL(text);
+  const isHttps = url.protocol === "https:";
+  return {
+    origin: url.origin,
+    webhookUrl: url.origin + WEBHOOK_PATH,
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(url.port) || (isHttps ? 443 : 80),
+    isHttps,
+    isLocal: isOnThisMachine(url.href),
+    strangePath: ["/", WEBHOOK_PATH].includes(plainPath(url.pathname)) ? null : url.pathname,
+  };
 }
 
-/** What is deployed in an account at Cloudflare, beside what should be. */
-export interface Deployed {
-  readonly configuration: Configuration;
-  readonly found: Surveyed;
-}
-
-/** A way to something that there is, or how there would be one. */
+/** Something that the doctor can use, or why it cannot, and how it could. */
 export type Access<Thing> = { readonly thing: Thing } | { readonly lacks: string; readonly enable: string };
 
+/** What the doctor has to examine a relay with. */
 export interface Circumstances {
-  readonly target: Target;
+  readonly address: Address;
   readonly world: World;
   readonly secrets: { readonly business: KnownSecrets | null; readonly onboarding: KnownSecrets | null };
   readonly relay: Access<RelayClient>;
   /** For /health. */
   readonly accessHeaders: AccessHeaders;
-  readonly qonto: Access<Qonto>;
+  readonly qonto: Access<QontoClient>;
   readonly cloudflare: Access<() => Promise<Deployed>>;
-  /** As whom the Onboarding API is used; null when it is not. */
+  /** The id under which the Onboarding API is used; null when it is not. */
   readonly partnerId: string | null;
   readonly isSandbox: boolean;
   readonly progress: (text: string) => void;
+}
+
+/** A server's certificate as this machine sees it. */
+export interface Certificate {
+  /** Unix milliseconds. */
+  readonly validUntil: number;
+  /** Why it is not trusted, by OpenSSL's code; null when it is. */
+  readonly refusedFor: string | null;
+  readonly issuer: string;
+}
+
+/** How long each step may take. */
+export interface Timeouts {
+  readonly answerMs: number;
+  readonly queuesMs: number;
+}
+
+/** Time and network of a run, and what only the doctor uses of them. Tests replace it. */
+export interface World extends WorldOfRun {
+  /** The addresses of a host. */
+  readonly lookup: (host: string) => Promise<string[]>;
+  readonly certificateOf: (host: string, port: number) => Promise<Certificate>;
+  readonly timeouts: Timeouts;
+}
+
+export const usualTimeouts: Timeouts = { answerMs: 5_000, queuesMs: 30_000 };
+
+/** The addresses of a host as this machine resolves it. */
+export async function addressesOf(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
+}
+
+/** Makes a TLS handshake. What is wrong with the certificate is in the result; without a handshake it throws. */
+export function certificateOf(host: string, port: number): Promise<Certificate> {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({
+      host,
+      port,
+      // An address is not a server name.
+      ...(net.isIP(host) === 0 ? { servername: host } : {}),
+      rejectUnauthorized: false,
+      timeout: usualTimeouts.answerMs,
+    });
+    const end = (settle: () => void) => {
+      socket.destroy();
+      settle();
+    };
+    socket.once("timeout", () => end(() => reject(new DOMException("No handshake in time", "TimeoutError"))));
+    socket.once("error", (error) => end(() => reject(error)));
+    socket.once("secureConnect", () => {
+      const { valid_to, issuer } = socket.getPeerCertificate();
+      const refused: unknown = socket.authorizationError;
+      const refusedFor = socket.authorized ? null : codeOf(refused);
+      const name = [issuer.O ?? issuer.CN].flat().join(", ");
+      end(() => resolve({ validUntil: Date.parse(valid_to), refusedFor, issuer: name || "an issuer without a name" }));
+    });
+  });
+}
+
+/** Node gives a code, or an error with one. */
+function codeOf(refused: unknown): string {
+  return refused instanceof Error && "code" in refused ? String(refused.code) : String(refused);
 }

@@ -1,109 +1,46 @@
-/** Names of all faults that the doctor can find; programs rely on them. In the order of the checks that find them. */
-export const faultNames = [
-  "url_path_wrong",
-  "url_not_https",
-  "host_unknown",
-  "host_lookup_failed",
-  "address_private",
+import { type FaultName, type FaultText, faults } from "./faults.ts";
 
-  "tls_fails",
-  "certificate_expired",
-  "certificate_for_another_host",
-  "certificate_untrusted",
-  "certificate_expires_soon",
+type Values = Readonly<Record<string, string | readonly string[]>>;
 
-  "relay_unreachable",
-  "answer_too_slow",
-  "behind_access",
-  "redirected",
-  "path_not_found",
-  "post_refused",
-  "login_before_relay",
-  "not_a_relay",
-  "relay_not_configured",
-  "migrations_missing",
-  "not_stored",
-  "relay_error",
-
-  "qonto_token_refused",
-  "qonto_scope_missing",
-  "qonto_rate_limited",
-  "qonto_unreachable",
-  "qonto_answer_odd",
-  "subscription_missing",
-  "subscription_path_wrong",
-  "subscription_stale",
-  "subscription_duplicate",
-  "type_not_subscribed",
-  "onboarding_secret_missing",
-
-  "signature_code_wrong",
-  "secret_unknown",
-  "secret_with_white_space",
-  "secret_in_quotes",
-  "secret_prefix_stripped",
-  "secret_prefix_missing",
-  "secret_base64_decoded",
-  "secret_hex_decoded",
-  "api_key_as_secret",
-  "signature_dropped",
-  "signature_changed",
-  "forged_accepted",
-  "unsigned_accepted",
-  "stale_accepted",
-
-  "relay_clock_off",
-  "own_clock_off",
-  "clocks_disagree",
-
-  "service_token_refused",
-  "admin_token_refused",
-  "relay_api_fails",
-  "private_destinations_allowed",
-  "database_unwell",
-  "destination_secrets_undecryptable",
-  "database_filling",
-  "queue_stuck",
-  "dead_letter_consumer_stuck",
-  "queue_backlog_old",
-  "cron_stopped",
-  "fan_out_stuck",
-  "deliveries_overdue",
-  "dead_letters_waiting",
-  "quarantine_waiting",
-  "ledger_unbalanced",
-
-  "signatures_mismatched",
-  "signatures_too_old",
-  "signatures_in_future",
-  "signatures_malformed",
-  "signatures_missing",
-  "all_traffic_silent",
-  "traffic_silent",
-
-  "destination_circuit_open",
-  "destination_failing",
-  "destination_paused",
-  "deliveries_dead",
-
-  "queue_outside_jurisdiction",
-  "deployment_incomplete",
-] as const;
-
-export type FaultName = (typeof faultNames)[number];
-
-export function isFaultName(text: string): text is FaultName {
-  return faultNames.some((name) => name === text);
+/** A fault that a check found, and how it shows. `about`: the values of the fault's text. */
+export interface Finding {
+  readonly fault: FaultName;
+  readonly seen: string;
+  readonly about?: Values;
 }
 
-/** Something that is wrong: what, how it was seen, and what to do about it. */
-export interface Finding {
+/** A finding with the text of its fault, as people and programs read it. */
+export interface ExplainedFinding {
   readonly fault: FaultName;
   readonly what: string;
   readonly seen: string;
   readonly remedy: string;
-  /** To be copied; what they need beside is said in the remedy. */
-  readonly commands?: readonly string[];
+  readonly commands: readonly string[];
+}
+
+/** `shared`: values that hold for every finding. */
+export function explain({ fault, seen, about = {} }: Finding, shared: Values): ExplainedFinding {
+  const { means, remedy, commands = [] }: FaultText = faults[fault];
+  const values = { ...shared, ...about };
+  return {
+    fault,
+    what: fill(means, values),
+    seen,
+    remedy: fill(remedy, values),
+    commands: commands.flatMap((command) => fillForEach(command, values)),
+  };
+}
+
+/** A value that the finding does not have is shown by its name: `<id>`. */
+function fill(text: string, values: Values): string {
+  return text.replaceAll(/\{(\w+)\}/g, (_placeholder, name: string) => [values[name] ?? `<${name}>`].flat().join(", "));
+}
+
+function fillForEach(command: string, values: Values): string[] {
+  const list = Object.entries(values).find(([name, value]) => Array.isArray(value) && command.includes(`{${name}}`));
+  if (list === undefined) return [fill(command, values)];
+  const [name, items] = list;
+  return [items].flat().map((item) => fill(command, { ...values, [name]: item }));
 }
 
 /** What a check came to. `notes`: what is no fault and worth knowing. */

@@ -1,12 +1,11 @@
 import { z } from "zod";
+import { Fault } from "../../fault.ts";
 import type { Query } from "../../network.ts";
-import type { Page, QontoClient } from "../../qonto-client.ts";
-import { completePages } from "./complete-pages.ts";
-import { type Item, idOf, item } from "./item.ts";
-import { type Window, pagesInWindows } from "./windows.ts";
+import { MOST_RESULTS, type Page, type QontoClient, QontoRefusal, TooManyResults } from "../../qonto-client.ts";
+import { type Item, idOf } from "./compare.ts";
 
-/** What a run asks Qonto for. */
-export interface Asking {
+/** The bank as one run lists it. */
+export interface Bank {
   readonly qonto: QontoClient;
   readonly organization: Organization;
   readonly sinceMs: number;
@@ -25,24 +24,24 @@ export interface Organization {
 interface Listing {
   /** Whether Qonto lists what has changed since an instant; otherwise it lists everything there is. */
   readonly byTime: boolean;
-  readonly pages: (asking: Asking, type: string) => AsyncIterable<readonly Item[]>;
+  readonly pages: (bank: Bank, type: string) => AsyncIterable<readonly Item[]>;
 }
 
 /** All types that Qonto's API can list, in the order in which they are compared. */
 const listings: Readonly<Record<string, Listing>> = {
   "v1/organizations": { byTime: false, pages: ({ organization }) => once([organization.shown]) },
   "v1/accounts": { byTime: false, pages: ({ organization }) => once(organization.accounts) },
-  "v1/memberships": whole("v2/memberships", "memberships"),
-  "v1/beneficiaries": whole("v2/sepa/beneficiaries", "beneficiaries"),
-  "v1/cards": whole("v2/cards", "cards"),
-  "v1/clients": whole("v2/clients", "clients"),
-  "v1/products": whole("v2/products", "products"),
-  "v1/payment-links": whole("v2/payment_links", "payment_links"),
-  "v1/client-invoices": byTime("v2/client_invoices", "client_invoices", (from, to) => ({
+  "v1/memberships": whole("/v2/memberships", "memberships"),
+  "v1/beneficiaries": whole("/v2/sepa/beneficiaries", "beneficiaries"),
+  "v1/cards": whole("/v2/cards", "cards"),
+  "v1/clients": whole("/v2/clients", "clients"),
+  "v1/products": whole("/v2/products", "products"),
+  "v1/payment-links": whole("/v2/payment_links", "payment_links"),
+  "v1/client-invoices": byTime("/v2/client_invoices", "client_invoices", (from, to) => ({
     "filter[updated_at_from]": from,
     "filter[updated_at_to]": to,
   })),
-  "v1/transfers": byTime("v2/sepa/transfers", "transfers", (from, to) => ({
+  "v1/transfers": byTime("/v2/sepa/transfers", "transfers", (from, to) => ({
     updated_at_from: from,
     updated_at_to: to,
   })),
@@ -55,18 +54,20 @@ export function isListedByTime(type: string): boolean {
   return listings[type]?.byTime ?? false;
 }
 
-/** The pages of all that Qonto lists of a type: with a date to ask by, of what has changed since; without, of everything. */
-export function listItems(type: string, asking: Asking): AsyncIterable<readonly Item[]> {
-  return listings[type]?.pages(asking, type) ?? once([]);
+/** The pages of what Qonto lists of a type: what has changed since, where it can be asked by time; else everything. */
+export function listItems(type: string, bank: Bank): AsyncIterable<readonly Item[]> {
+  return listings[type]?.pages(bank, type) ?? once([]);
 }
+
+const item = z.record(z.string(), z.unknown());
 
 const organizationAnswer = z.object({
   organization: z.looseObject({ bank_accounts: z.array(item) }),
 });
 
 export async function findOrganization(qonto: QontoClient): Promise<Organization> {
-  const { organization } = await qonto.get("v2/organization", organizationAnswer);
-  // The accounts are things of their own, with events of their own.
+  const { organization } = await qonto.get("/v2/organization", organizationAnswer);
+  // The accounts are resources of their own, with events of their own.
   const { bank_accounts: accounts, ...shown } = organization;
   return { id: idOf("v1/organizations", shown), shown, accounts };
 }
@@ -76,39 +77,38 @@ async function* once(items: readonly Item[]): AsyncGenerator<readonly Item[]> {
 }
 
 function whole(path: string, key: string): Listing {
-  const pages = async function* (asking: Asking, type: string) {
-    for await (const { items } of readPages(asking, type, { path, key })) yield items;
+  const pages = async function* (bank: Bank, type: string) {
+    for await (const { items } of readPages(bank, type, { path, key })) yield items;
   };
   return { byTime: false, pages };
 }
 
 function byTime(path: string, key: string, queryOf: (from: string, to: string | undefined) => Query): Listing {
-  const pages = (asking: Asking, type: string) =>
-    pagesInWindows({ fromMs: asking.sinceMs, toMs: null }, asking.asOfMs, (window) =>
-      readPages(asking, type, { path, key, query: queryOf(...textsOf(window)) }),
+  const pages = (bank: Bank, type: string) =>
+    pagesInWindows({ fromMs: bank.sinceMs, toMs: null }, bank.asOfMs, (window) =>
+      readPages(bank, type, { path, key, query: queryOf(...textsOf(window)) }),
     );
   return { byTime: true, pages };
 }
 
-/** Of each account by itself, and of every status: Qonto lists the completed ones alone unless it is asked. */
-async function* transactions(asking: Asking, type: string): AsyncGenerator<readonly Item[]> {
-  for (const account of asking.organization.accounts) {
+/** For each account, in every status: without a status Qonto lists only the completed ones. */
+async function* transactions(bank: Bank, type: string): AsyncGenerator<readonly Item[]> {
+  for (const account of bank.organization.accounts) {
     const ofAccount = {
       bank_account_id: idOf("v1/accounts", account),
       "status[]": ["pending", "declined", "completed"],
     };
-    yield* pagesInWindows({ fromMs: asking.sinceMs, toMs: null }, asking.asOfMs, (window) => {
+    yield* pagesInWindows({ fromMs: bank.sinceMs, toMs: null }, bank.asOfMs, (window) => {
       const [updated_at_from, updated_at_to] = textsOf(window);
-      // Newest first: one that is changed meanwhile moves to a page that has been read, and moves none to there.
-      const order = { sort_by: "updated_at:desc" };
-      const query = { ...ofAccount, updated_at_from, updated_at_to, ...order };
-      return readPages(asking, type, { path: "v2/transactions", key: "transactions", query });
+      // Newest first: a transaction that changes while pages are read moves to a page that was read, and pushes none there.
+      const query = { ...ofAccount, updated_at_from, updated_at_to, sort_by: "updated_at:desc" };
+      return readPages(bank, type, { path: "/v2/transactions", key: "transactions", query });
     });
   }
 }
 
 function readPages(
-  { qonto, progress }: Asking,
+  { qonto, progress }: Bank,
   type: string,
   { path, key, query }: { readonly path: string; readonly key: string; readonly query?: Query },
 ): AsyncIterable<Page<Item>> {
@@ -120,4 +120,95 @@ function readPages(
 
 function textsOf({ fromMs, toMs }: Window): [string, string | undefined] {
   return [new Date(fromMs).toISOString(), toMs === null ? undefined : new Date(toMs).toISOString()];
+}
+
+const MOST_READS = 3;
+
+/** A list that Qonto does not show whole, however often it is read. */
+export class IncompleteListing extends Fault {}
+
+interface Reading<Item> {
+  readonly idOf: (item: Item) => string;
+  /** Is told that the list is read again, and why. */
+  readonly onAgain: (why: string) => void;
+}
+
+/**
+ * The pages of a list, read again while they show fewer items than Qonto counts: where items tie in its order, or move while
+ * it is read, a page repeats one and leaves out another. All that was read is yielded, so an item can come several times.
+ */
+export async function* completePages<Item>(
+  read: () => AsyncIterable<Page<Item>>,
+  { idOf: id, onAgain }: Reading<Item>,
+): AsyncGenerator<Page<Item>> {
+  let seen = new Set<string>();
+  let counted = 0;
+  for (let reads = 1; ; reads += 1) {
+    // The first page's count: what is added to the list after it was read need not be seen.
+    let expected: number | null = null;
+    let hasShrunk = false;
+    for await (const page of read()) {
+      const { items, total } = page;
+      if (total !== null) {
+        // An item is gone, and another may have moved to a page that was read already.
+        if (total < counted) {
+          seen = new Set();
+          hasShrunk = expected !== null;
+        }
+        counted = total;
+        expected ??= total;
+      }
+      for (const one of items) seen.add(id(one));
+      yield page;
+    }
+    if (expected === null || (!hasShrunk && seen.size >= expected)) return;
+    const why = hasShrunk ? "Qonto's list became shorter while it was read" : `Qonto lists ${seen.size} of ${expected}`;
+    if (reads === MOST_READS) throw new IncompleteListing(`${why}; it was read ${reads} times.`);
+    onAgain(why);
+  }
+}
+
+/** A time in which resources changed last, Unix milliseconds, both ends included. `toMs` is null when it has no end. */
+export interface Window {
+  readonly fromMs: number;
+  readonly toMs: number | null;
+}
+
+/** No date of Qonto's is known to be finer. */
+const SHORTEST_MS = 1_000;
+
+/**
+ * The pages of a time. When it has more results than Qonto lists, those of its two halves, and so on. Then some items come
+ * twice: those that were listed before, and those of the instant between two halves.
+ */
+export async function* pagesInWindows<Item>(
+  window: Window,
+  nowMs: number,
+  pagesOf: (window: Window) => AsyncIterable<Page<Item>>,
+): AsyncGenerator<readonly Item[]> {
+  try {
+    for await (const { items, total } of pagesOf(window)) {
+      if (total !== null && total > MOST_RESULTS) throw new TooManyResults();
+      yield items;
+    }
+  } catch (error) {
+    const halves = isTooMuch(error) ? halvesOf(window, nowMs) : null;
+    if (halves === null) throw error;
+    for (const half of halves) yield* pagesInWindows(half, nowMs, pagesOf);
+  }
+}
+
+/** Qonto answers 422 to every query that it cannot answer. One that is wrong otherwise fails for the shortest time too. */
+function isTooMuch(error: unknown): boolean {
+  return error instanceof TooManyResults || (error instanceof QontoRefusal && error.status === 422);
+}
+
+/** Null when it is too short to be cut. */
+function halvesOf({ fromMs, toMs }: Window, nowMs: number): [Window, Window] | null {
+  const middleMs = Math.floor((fromMs + (toMs ?? nowMs)) / 2);
+  if (middleMs - fromMs < SHORTEST_MS) return null;
+  return [
+    { fromMs, toMs: middleMs },
+    { fromMs: middleMs, toMs },
+  ];
 }

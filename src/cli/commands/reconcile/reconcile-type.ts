@@ -1,25 +1,22 @@
+import { pageOfSchema } from "../../../api/schemas/common.ts";
+import { resource } from "../../../api/schemas/organization.ts";
 import { type Instant, parseInstant } from "../../../domain/instant.ts";
 import type { Fault } from "../../fault.ts";
-import { TooManyResults } from "../../qonto-client.ts";
-import { QontoRefusal } from "../../qonto-refusal.ts";
+import { QontoRefusal, TooManyResults } from "../../qonto-client.ts";
 import type { RelayClient } from "../../relay-client.ts";
-import { IncompleteListing } from "./complete-pages.ts";
-import { type Item, idOf } from "./item.ts";
-import { judge } from "./judge.ts";
-import { type Known, findKnown, listKnown } from "./known.ts";
-import { type Asking, isListedByTime, listItems } from "./listings.ts";
-import { type Passage, type Road, putThrough } from "./put-through.ts";
-import { type ReconciledEvent, reconciledEvent } from "./reconciled-event.ts";
+import { type Applied, type Receiver, applyEvent } from "./apply-event.ts";
+import { type Item, type Known, type ReconciledEvent, idOf, judge, reconciledEvent } from "./compare.ts";
+import { type Bank, IncompleteListing, isListedByTime, listItems } from "./listings.ts";
 
-export interface Reconciling extends Asking {
+export interface Reconciling extends Bank {
   readonly asOf: Instant;
   readonly relay: RelayClient;
-  /** Null when nothing is to be put through. */
-  readonly road: Road | null;
+  /** Null when differences are only reported. */
+  readonly receiver: Receiver | null;
 }
 
-/** A thing that the bank and the relay do not know alike. */
-export interface Found {
+/** A resource that the bank and the relay do not show alike. */
+export interface Difference {
   readonly type: string;
   readonly resource_id: string;
   readonly difference: "missing" | "drifted" | "extra";
@@ -27,86 +24,93 @@ export interface Found {
   readonly fields: readonly string[];
   readonly bank_updated_at: string | null;
   readonly relay_version_at: string | null;
-  /** The event that stands for it; null for what is extra, for which there is none. */
+  /** The event that was made for it; null for an extra resource, for which none is made. */
   readonly event_id: string | null;
-  readonly outcome: "reported" | Passage;
+  readonly outcome: "reported" | Applied;
 }
 
 export interface TypeReport {
   readonly type: string;
-  /** Things that Qonto lists. */
+  /** Number of resources that Qonto lists. */
   readonly listed: number;
-  readonly differences: readonly Found[];
-  /** Why it was not compared, or not to its end; null when it was. */
+  readonly differences: readonly Difference[];
+  /** Why the comparison is incomplete; null when it is complete. */
   readonly fault: string | null;
 }
 
-/** Things that one request asks the relay for: their ids travel in the address, and may be long. */
-const ASKED_FOR_AT_ONCE = 50;
+/** Resources that one request asks the relay for: their ids are in the address, and may be long. */
+const IDS_A_REQUEST = 50;
 
-/** Things that are looked at between two words about it. */
-const TOLD_EVERY = 100;
+const PROGRESS_EVERY = 100;
 
-/** Events on their way to the relay at once. */
-const PUT_THROUGH_AT_ONCE = 8;
+const APPLIED_AT_ONCE = 8;
 
 /**
- * Compares all that Qonto lists of a type with what the relay knows, and puts through what it lacks. Held in memory are a
- * page, the ids of what was listed, and what differs.
+ * Compares all that Qonto lists of a type with what the relay has, and applies what the relay lacks. Memory holds a page,
+ * the ids of what was listed, and the differences.
  */
 export async function reconcileType(type: string, reconciling: Reconciling): Promise<TypeReport> {
+  const { relay, organization, progress } = reconciling;
   const listed = new Set<string>();
-  const differences: Found[] = [];
-  const report = (fault: string | null): TypeReport => {
-    return { type, listed: listed.size, differences, fault };
-  };
+  const differences: Difference[] = [];
+  const report = (fault: string | null): TypeReport => ({ type, listed: listed.size, differences, fault });
   try {
     for await (const page of listItems(type, reconciling)) {
-      // What is listed twice is looked at once: the run is about what was there when it began.
+      // What is listed twice is compared once: the run is about what was there when it began.
       const fresh = page.filter((item) => !listed.has(idOf(type, item)));
       differences.push(...(await reconcileItems(type, fresh, reconciling)));
       for (const item of fresh) listed.add(idOf(type, item));
-      reconciling.progress(`${type}: ${listed.size} listed, ${differences.length} differ …`);
+      progress(`${type}: ${listed.size} listed, ${differences.length} differ …`);
     }
   } catch (error) {
     if (isOfOneType(error)) return report(error.message);
     throw error;
   }
-  let looked = 0;
-  for await (const known of listKnown(reconciling.relay, reconciling.organization.id, type)) {
-    looked += 1;
-    if (looked % TOLD_EVERY === 0)
-      reconciling.progress(`${type}: ${looked} known to the relay, ${differences.length} differ …`);
+  let compared = 0;
+  for await (const known of relay.list(resourcesPath(organization.id), resource, { type })) {
+    compared += 1;
+    if (compared % PROGRESS_EVERY === 0) {
+      progress(`${type}: ${compared} known to the relay, ${differences.length} differ …`);
+    }
     const extra = findExtra(type, known, listed, reconciling);
     if (extra !== null) differences.push(extra);
   }
   return report(null);
 }
 
-/** A type that this token may not see, or that Qonto does not list whole, does not hold up the others. */
+/** The token may not see this type, or Qonto does not list it whole. Other types are still compared. */
 function isOfOneType(error: unknown): error is Fault {
   if (error instanceof TooManyResults || error instanceof IncompleteListing) return true;
   return error instanceof QontoRefusal && [403, 404].includes(error.status);
 }
 
-async function reconcileItems(type: string, items: readonly Item[], reconciling: Reconciling): Promise<Found[]> {
-  const all: Found[] = [];
-  for (const some of inParts(items, ASKED_FOR_AT_ONCE)) {
-    const { organization, relay } = reconciling;
-    const known = await findKnown(
-      relay,
-      organization.id,
-      type,
-      some.map((item) => idOf(type, item)),
-    );
+async function reconcileItems(type: string, items: readonly Item[], reconciling: Reconciling): Promise<Difference[]> {
+  const all: Difference[] = [];
+  for (const some of inParts(items, IDS_A_REQUEST)) {
+    const known = await findKnown(type, some, reconciling);
     const differing = some
       .map((item) => compare(type, item, known.get(idOf(type, item)) ?? null, reconciling))
       .filter((one) => one !== null);
-    for (const together of inParts(differing, PUT_THROUGH_AT_ONCE)) {
-      all.push(...(await Promise.all(together.map((one) => mend(one, reconciling)))));
+    for (const together of inParts(differing, APPLIED_AT_ONCE)) {
+      all.push(...(await Promise.all(together.map((one) => apply(one, reconciling)))));
     }
   }
   return all;
+}
+
+const resourcesPath = (organizationId: string) => `/api/organizations/${encodeURIComponent(organizationId)}/resources`;
+
+const resources = pageOfSchema(resource).pick({ data: true });
+
+/** What the relay has of some resources, by their ids. */
+async function findKnown(
+  type: string,
+  items: readonly Item[],
+  { relay, organization }: Reconciling,
+): Promise<ReadonlyMap<string | null, Known>> {
+  const query = { type, resource_id: items.map((item) => idOf(type, item)) };
+  const { data } = await relay.get(resourcesPath(organization.id), resources, query);
+  return new Map(data.map((known) => [known.resource_id, known]));
 }
 
 function* inParts<Value>(values: readonly Value[], size: number): Generator<readonly Value[]> {
@@ -114,7 +118,7 @@ function* inParts<Value>(values: readonly Value[], size: number): Generator<read
 }
 
 interface Differing {
-  readonly found: Found;
+  readonly difference: Difference;
   readonly event: ReconciledEvent;
 }
 
@@ -123,7 +127,7 @@ function compare(type: string, item: Item, known: Known | null, { organization, 
   if (judgement.state === "in_balance") return null;
   const supersedes = known?.event_id ?? null;
   const event = reconciledEvent({ type, organizationId: organization.id, item, judgement, supersedes, asOf });
-  const found: Found = {
+  const difference: Difference = {
     type,
     resource_id: idOf(type, item),
     difference: judgement.state,
@@ -133,20 +137,20 @@ function compare(type: string, item: Item, known: Known | null, { organization, 
     event_id: event.id,
     outcome: "reported",
   };
-  return { found, event };
+  return { difference, event };
 }
 
-async function mend({ found, event }: Differing, { road }: Reconciling): Promise<Found> {
-  return road === null ? found : { ...found, outcome: await putThrough(event, road) };
+async function apply({ difference, event }: Differing, { receiver }: Reconciling): Promise<Difference> {
+  return receiver === null ? difference : { ...difference, outcome: await applyEvent(event, receiver) };
 }
 
 /**
- * A thing that the relay knows and Qonto does not list. It may be gone, or be hidden from this access token, or be listed
+ * A resource that the relay has and Qonto does not list. It may be gone, or be hidden from this access token, or be listed
  * again tomorrow: that is for a person to find out, and no event is made of it.
  */
-function findExtra(type: string, known: Known, listed: ReadonlySet<string>, asking: Reconciling): Found | null {
+function findExtra(type: string, known: Known, listed: ReadonlySet<string>, bank: Bank): Difference | null {
   const { resource_id: id, deleted, version_at, data } = known;
-  if (id === null || deleted || listed.has(id) || !shouldBeListed(type, known, asking)) return null;
+  if (id === null || deleted || listed.has(id) || !shouldBeListed(type, known, bank)) return null;
   return {
     type,
     resource_id: id,
@@ -159,8 +163,8 @@ function findExtra(type: string, known: Known, listed: ReadonlySet<string>, aski
   };
 }
 
-/** Not what came to be after the run began; and of what is listed by time only what surely has changed in it. */
-function shouldBeListed(type: string, { version_at, data }: Known, { sinceMs, asOfMs }: Asking): boolean {
+/** Not what changed after the run began. Of types that are listed by time, only what is known to have changed since. */
+function shouldBeListed(type: string, { version_at, data }: Known, { sinceMs, asOfMs }: Bank): boolean {
   if (version_at !== null && Date.parse(version_at) >= asOfMs) return false;
   if (!isListedByTime(type)) return true;
   const changedAt = parseInstant(data["updated_at"]) ?? parseInstant(data["created_at"]);

@@ -1,118 +1,172 @@
-import { z } from "zod";
 import { type Instant, parseInstant } from "../../../domain/instant.ts";
-import { type QontoCommand, openRelay, relayOption } from "../../command.ts";
+import { defineCommand } from "../../command.ts";
+import type { Context } from "../../context.ts";
 import { Fault, wrongUsage } from "../../fault.ts";
-import type { Invocation } from "../../invocation.ts";
-import { openQonto, sandboxOption } from "../../open-qonto.ts";
-import { readList } from "../../read-option.ts";
-import { readTime } from "../../read-time.ts";
-import type { RelayClient } from "../../relay-client.ts";
-import { secretNames, signingSecret } from "../../signing-secret.ts";
+import { type Reader, flag, option, readList, readTime, required } from "../../options.ts";
+import type { Cell, Output } from "../../output.ts";
+import { signingSecret } from "../../webhook-secret.ts";
 import { findOrganization, listableTypes } from "./listings.ts";
-import type { Road } from "./put-through.ts";
-import { type TypeReport, reconcileType } from "./reconcile-type.ts";
-import { asDocument, asText, isSettled } from "./report.ts";
+import { type Difference, type TypeReport, reconcileType } from "./reconcile-type.ts";
 
 /** Never more than 10,000 requests in 10 minutes, the stricter of Qonto's two limits, nor 1,000 in 10 seconds. */
 const SPACING_MS = 60;
 
-const options = z.object({
-  since: z.string(),
-  types: z.string().optional(),
-  apply: z.boolean().default(false),
-  sandbox: z.boolean().default(false),
-  url: z.string().optional(),
-});
-
-/** `reconcile`: what the bank shows against what the relay knows. */
-export function addReconcile(program: QontoCommand): void {
-  program
-    .command("reconcile")
-    .description("compare what Qonto's API lists with what the relay knows, and put through what is missing")
-    .addOption(relayOption())
-    .requiredOption("--since <time>", "what has changed then or later: an instant, or how long ago, as 3d")
-    .option("--types <types>", "these alone, comma-separated (else all that Qonto lists)")
-    .option("--apply", "put through what is missing or has drifted, as events signed like Qonto's")
-    .addOption(sandboxOption())
-    .addHelpText("after", HELP)
-    .action(async (_options: unknown, command: QontoCommand) => {
-      const { output, invocation } = command;
-      const { now } = invocation.world;
-      const { since, types: given, apply } = options.parse(command.opts());
-      const types = readTypes(given);
-      const sinceMs = readTime(since, "--since", now());
-      const relay = openRelay(command);
-      const road = apply ? roadOf(relay, invocation) : null;
-      const qonto = openQonto(command, { spacingMs: SPACING_MS });
-      const organization = await findOrganization(qonto);
-      const asOf = beginningOf(qonto.answeredAtMs ?? now());
-      const asOfMs = Date.parse(asOf.iso);
-
-      const reports: TypeReport[] = [];
-      const goOn = () => commandFor(command, sinceMs, types.slice(reports.length));
-      invocation.interrupt.addEventListener("abort", () => output.note(`Interrupted. ${goOn()}`));
-      const progress = (text: string) => output.progress(text);
-      const reconciling = { qonto, organization, sinceMs, asOfMs, asOf, relay, road, progress };
-      try {
-        for (const type of types) reports.push(await reconcileType(type, reconciling));
-      } catch (error) {
-        throw error instanceof Fault
-          ? new Fault(error.message, { remedy: `${error.remedy ?? ""} ${goOn()}`.trim() })
-          : error;
-      }
-      const report = {
-        organization_id: organization.id,
-        since: new Date(sinceMs).toISOString(),
-        as_of: asOf.iso,
-        types: reports,
-      };
-      output.show(asDocument(report), () => asText(report, output));
-      if (!isSettled(report)) invocation.exitCode = 1;
-    });
-}
-
-const HELP = `
-Types: ${listableTypes.join(", ")}.
-Transactions, transfers and client invoices are asked for by time, the rest is listed whole. What the relay knows and Qonto
-does not list is reported as extra, and left alone. A run that was cut short is run again: what was put through stays so,
-and nothing is put through twice.
-
-Example:
-  npm run qonto -- reconcile --since 3d --apply`;
-
-function readTypes(text: string | undefined): readonly string[] {
-  if (text === undefined) return listableTypes;
-  const types = new Set(readList(text, "--types"));
+const readTypes: Reader<readonly string[]> = (text, name, now) => {
+  const types = new Set(readList(text, name, now));
   const unknown = [...types].filter((type) => !listableTypes.includes(type));
   if (unknown.length > 0) {
     throw wrongUsage(`Qonto's API does not list ${unknown.join(", ")}.`, `It lists ${listableTypes.join(", ")}.`);
   }
   return listableTypes.filter((type) => types.has(type));
-}
+};
 
-function roadOf(relay: RelayClient, { settings, world }: Invocation): Road {
-  const signing = signingSecret(settings, relay.url, "business");
-  if (signing === null) {
-    throw wrongUsage(`There is no secret to sign with: ${secretNames.business} is not set.`, "--apply needs it.");
-  }
-  return { relay, world, ...signing };
+export const reconcile = defineCommand({
+  name: "reconcile",
+  summary: "compare what Qonto's API lists with what the relay has, and apply what is missing",
+  asks: ["relay", "qonto"],
+  options: {
+    sinceMs: required("--since <time>", "what has changed then or later: an instant, or how long ago, as 3d", readTime),
+    given: option("--types <types>", "only these, comma-separated (else all that Qonto lists)", readTypes),
+    apply: flag("--apply", "send what is missing or has drifted to the relay, as events signed like Qonto's"),
+  },
+  help: `Types: ${listableTypes.join(", ")}.
+Transactions, transfers and client invoices are asked for by time, the rest is listed whole. What the relay has and Qonto
+does not list is reported as extra, and not changed. A run that was interrupted can be run again: no event is applied
+twice.`,
+  examples: ["npm run qonto -- reconcile --since 3d --apply"],
+  async run(context, { sinceMs, given, apply }) {
+    const { output, world, interrupt, openRelay, openQonto } = context;
+    const types = given ?? listableTypes;
+    const relay = openRelay();
+    const receiver = apply ? { relay, world, ...secretOf(relay.url, context) } : null;
+    const qonto = openQonto({ spacingMs: SPACING_MS });
+    const organization = await findOrganization(qonto);
+    const asOf = instantOf(qonto.answeredAtMs ?? world.now());
+    const asOfMs = Date.parse(asOf.iso);
+
+    const reports: TypeReport[] = [];
+    const goOn = () => `Go on with: ${commandFor(types.slice(reports.length), { sinceMs, apply }, context)}`;
+    interrupt.addEventListener("abort", () => output.note(`Interrupted. ${goOn()}`));
+    const progress = (text: string) => output.progress(text);
+    const reconciling = { qonto, organization, sinceMs, asOfMs, asOf, relay, receiver, progress };
+    try {
+      for (const type of types) reports.push(await reconcileType(type, reconciling));
+    } catch (error) {
+      throw error instanceof Fault
+        ? new Fault(error.message, { remedy: `${error.remedy ?? ""} ${goOn()}`.trim() })
+        : error;
+    }
+    const report = {
+      organization_id: organization.id,
+      since: new Date(sinceMs).toISOString(),
+      as_of: asOf.iso,
+      types: reports,
+    };
+    output.show(asDocument(report), () => asText(report, output));
+    return isSettled(report) ? 0 : 1;
+  },
+});
+
+function secretOf(relayUrl: string, { settings }: Context) {
+  return signingSecret(settings, relayUrl, { source: "business", remedy: "--apply needs it." });
 }
 
 /** By Qonto's own clock, which also dates its events. */
-function beginningOf(nowMs: number): Instant {
+function instantOf(nowMs: number): Instant {
   const instant = parseInstant(new Date(nowMs).toISOString());
   if (instant === null) throw new Error("Now is no time");
   return instant;
 }
 
 /** `--since` as an instant: how long ago is another time when it is run again. */
-function commandFor(command: QontoCommand, sinceMs: number, types: readonly string[]): string {
-  const { apply, sandbox, url } = options.parse(command.opts());
-  const flags = [
-    ...(url === undefined ? [] : ["--url", url]),
+function commandFor(
+  types: readonly string[],
+  { sinceMs, apply }: { readonly sinceMs: number; readonly apply: boolean },
+  { givenUrl, isSandbox }: Context,
+): string {
+  const options = [
+    `--since ${new Date(sinceMs).toISOString()} --types ${types.join(",")}`,
+    ...(givenUrl === undefined ? [] : [`--url ${givenUrl}`]),
     ...(apply ? ["--apply"] : []),
-    ...(sandbox ? ["--sandbox"] : []),
+    ...(isSandbox ? ["--sandbox"] : []),
   ];
-  const parts = ["--since", new Date(sinceMs).toISOString(), "--types", types.join(","), ...flags];
-  return `Go on with: npm run qonto -- reconcile ${parts.join(" ")}`;
+  return `npm run qonto -- reconcile ${options.join(" ")}`;
+}
+
+/** What a run has found, as a document. */
+interface Report {
+  readonly organization_id: string;
+  readonly since: string;
+  readonly as_of: string;
+  readonly types: readonly TypeReport[];
+}
+
+/** Whether nothing differs any more, and everything was looked at. */
+function isSettled({ types }: Report): boolean {
+  return types.every(({ fault, differences }) => fault === null && differences.every(isApplied));
+}
+
+function isApplied({ outcome }: Difference): boolean {
+  return outcome === "applied" || outcome === "already_recorded";
+}
+
+function asDocument({ types, ...run }: Report): object {
+  return {
+    ...run,
+    balanced: types.every(({ fault, differences }) => fault === null && differences.length === 0),
+    types: types.map(({ differences, ...type }) => ({ ...type, ...countsOf(differences) })),
+    differences: types.flatMap(({ differences }) => differences),
+  };
+}
+
+function asText(report: Report, output: Output): string {
+  const { organization_id, since, types } = report;
+  const found = types.flatMap(({ differences }) => differences);
+  const counts = output.table(
+    ["type", "listed", "missing", "drifted", "extra", "applied"],
+    types.map(({ type, listed, differences, fault }) => {
+      const { missing, drifted, extra } = countsOf(differences);
+      const style = fault !== null || differences.length > 0 ? ("yellow" as const) : ("green" as const);
+      const applied = String(differences.filter(isApplied).length);
+      return [{ text: type, style }, String(listed), String(missing), String(drifted), String(extra), applied];
+    }),
+  );
+  const rows = found.map((one): Cell[] => [
+    one.type,
+    one.resource_id,
+    one.difference,
+    one.bank_updated_at ?? "–",
+    one.relay_version_at ?? "–",
+    { text: one.outcome.replaceAll("_", " "), style: isApplied(one) ? "green" : "yellow" },
+    one.fields.join(", "),
+  ]);
+  const differences = output.table(["type", "id", "difference", "bank", "relay", "outcome", "fields"], rows);
+  const faults = types.flatMap(({ type, fault }) =>
+    fault === null ? [] : `${type} was not compared to its end: ${fault}`,
+  );
+  return [
+    `Organization ${organization_id}, what has changed since ${since}.`,
+    counts,
+    ...(rows.length === 0 ? [] : [differences]),
+    [...faults, conclusion(report, found)].join("\n"),
+  ].join("\n\n");
+}
+
+function conclusion(report: Report, found: readonly Difference[]): string {
+  if (found.length === 0 && isSettled(report)) return "The relay knows what the bank shows.";
+  const extra = found.some(({ difference }) => difference === "extra")
+    ? " Extra resources are only reported: Qonto no longer lists them, or not to this token."
+    : "";
+  const hint = found.some(({ difference, outcome }) => difference !== "extra" && outcome === "reported")
+    ? " --apply sends what is missing or has drifted to the relay."
+    : "";
+  const applied = found.filter(isApplied).length;
+  const differences = found.length === 1 ? "1 difference" : `${found.length} differences`;
+  return `${differences}, ${applied} applied.${extra}${hint}`;
+}
+
+function countsOf(differences: readonly Difference[]): { missing: number; drifted: number; extra: number } {
+  const counts = { missing: 0, drifted: 0, extra: 0 };
+  for (const { difference } of differences) counts[difference] += 1;
+  return counts;
 }

@@ -1,45 +1,32 @@
-import { z } from "zod";
 import { isAttempt } from "../../../domain/delivery.ts";
-import { type QontoCommand, openRelay, relayOption } from "../../command.ts";
-import { type Output, printable } from "../../output.ts";
-import { readTime } from "../../read-time.ts";
-import { type Delivery, type Event, type EventDetail, styleOfState } from "../events/event.ts";
+import { defineCommand } from "../../command.ts";
+import { option, readTime } from "../../options.ts";
+import { type Output, padEnd, printable } from "../../output.ts";
+import { type Event, type EventDetail, styleOfState } from "../events.ts";
 import { follow } from "./follow.ts";
 
-const options = z.object({
-  type: z.string().optional(),
-  organization: z.string().optional(),
-  since: z.string().optional(),
-});
-
-/** `tail`: events as they pass. */
-export function addTail(program: QontoCommand): void {
-  program
-    .command("tail")
-    .description(
-      "show events as they pass, and what each destination answers: when all have, and meanwhile if it takes long; Ctrl-C ends it",
-    )
-    .addOption(relayOption())
-    .option("--type <type>", "of this type alone")
-    .option("--organization <id>", "of this organization alone")
-    .option("--since <time>", "begin there: an instant, or how long ago, as 2h (else now)")
-    .addHelpText("after", "\nExample:\n  npm run qonto -- tail --type v1/transactions --since 10m")
-    .action(async (_options: unknown, command: QontoCommand) => {
-      const { output, invocation } = command;
-      const { now, wait } = invocation.world;
-      const { type, organization, since } = options.parse(command.opts());
-      await follow(openRelay(command), {
-        type,
-        organization,
-        sinceMs: since === undefined ? undefined : readTime(since, "--since", now()),
-        onEvent: (event) => output.line({ kind: "event", ...event }, () => eventLine(event, output)),
-        onAnswers: (event) => output.line(document("answers", event), () => answersLine(event, output)),
-        onOutcome: (event) => output.line(document("outcome", event), () => answersLine(event, output)),
-        note: (text) => output.note(text),
-        wait,
-      });
+export const tail = defineCommand({
+  name: "tail",
+  summary:
+    "show events as they are received, and the answers of their destinations: when all have answered, and meanwhile if it takes long; Ctrl-C ends it",
+  asks: ["relay"],
+  options: {
+    type: option("--type <type>", "of this type only"),
+    organization: option("--organization <id>", "of this organization only"),
+    sinceMs: option("--since <time>", "begin there: an instant, or how long ago, as 2h (else now)", readTime),
+  },
+  examples: ["npm run qonto -- tail --type v1/transactions --since 10m"],
+  async run({ output, openRelay, world }, given) {
+    await follow(openRelay(), {
+      ...given,
+      onEvent: (event) => output.line({ kind: "event", ...event }, () => eventLine(event, output)),
+      onAnswers: (event) => output.line(asDocument("answers", event), () => answersLine(event, output)),
+      onOutcome: (event) => output.line(asDocument("outcome", event), () => answersLine(event, output)),
+      note: (text) => output.note(text),
+      wait: world.wait,
     });
-}
+  },
+});
 
 const TYPE_WIDTH = 34;
 
@@ -47,7 +34,7 @@ function eventLine(one: Event, output: Output): string {
   const what = printable(`${one.type} ${one.event ?? ""}`).trimEnd();
   return [
     output.paint("dim", printable(one.received_at)),
-    what.padEnd(TYPE_WIDTH),
+    padEnd(what, TYPE_WIDTH),
     printable(one.id),
     output.paint("dim", printable(one.organization_id ?? "")),
     output.paint(styleOfState(one.state), printable(one.state)),
@@ -65,15 +52,15 @@ function answersLine(one: EventDetail, output: Output): string {
           : ` (attempt ${last.attempt}: ${last.status ?? printable(last.outcome)}, ${last.duration_ms} ms)`;
     return `${printable(destination_id)} ${output.paint(styleOfState(status), printable(status))}${how}`;
   });
-  const whose = destinations.length === 0 ? "no destination wanted it" : destinations.join(", ");
+  const whose = destinations.length === 0 ? "no recipients" : destinations.join(", ");
   return `  ${output.paint(styleOfState(one.state), `→ ${printable(one.state)}`)}  ${printable(one.id)}  ${whose}`;
 }
 
-function document(kind: "answers" | "outcome", { id, type, state, deliveries }: EventDetail): object {
-  return { kind, id, type, state, deliveries: deliveries.map(summary) };
+function asDocument(kind: "answers" | "outcome", { id, type, state, deliveries }: EventDetail): object {
+  return { kind, id, type, state, deliveries: deliveries.map(lastAttempt) };
 }
 
-function summary({ destination_id, status, attempts }: Delivery): object {
+function lastAttempt({ destination_id, status, attempts }: EventDetail["deliveries"][number]): object {
   const last = attempts.at(-1);
   return {
     destination_id,

@@ -1,13 +1,18 @@
 import { parseInstant } from "../../../domain/instant.ts";
 import type { Source } from "../../../domain/event.ts";
-import { withPrefix } from "../../../platform/bytes.ts";
-import { type Secret, hmacSha256 } from "../../../platform/hmac.ts";
+import { type Secret, hmacSha256, withPrefix } from "../../../platform/hmac.ts";
 import { isObject, tryDecodeUtf8, tryParseJson } from "../../../platform/json.ts";
-import { readSignatureHeader } from "../../../qonto/read-signature.ts";
-import type { Guess } from "./guess.ts";
-import { guessBodies, isCompressed } from "./guess-bodies.ts";
-import { guessKeys, looksLikeApiKey } from "./guess-keys.ts";
-import { type Framing, guessFramings, isInMilliseconds } from "./guess-signed-bytes.ts";
+import { readSignatureHeader } from "../../../qonto/signature.ts";
+import {
+  type Framing,
+  type Guess,
+  guessBodies,
+  guessFramings,
+  guessKeys,
+  isCompressed,
+  isInMilliseconds,
+  looksLikeApiKey,
+} from "./guesses.ts";
 import {
   type Mistake,
   businessDigestAlone,
@@ -42,7 +47,7 @@ export interface Explanation {
   readonly mistakes: readonly Mistake[];
 }
 
-/** A search through everything at once would take for ever; more than two mistakes at a time are rare. */
+/** More than two mistakes at a time are rare, and a search for them would be too long. */
 const MOST_MISTAKES = 2;
 
 /** Says that a signature matches, or what is wrong: found by making each known mistake and comparing the digests. */

@@ -1,7 +1,6 @@
-import { MAX_DIGESTS } from "../../../qonto/business-signature.ts";
-import { MAX_HEADER_CHARACTERS } from "../../../qonto/signature-header.ts";
+import { MAX_DIGESTS, MAX_HEADER_CHARACTERS } from "../../../qonto/signature.ts";
 
-/** What somebody did wrong, how that shows, and what to do instead. */
+/** A known mistake: how it shows, and what to do instead. */
 export interface Mistake {
   /** Stable, for programs. */
   readonly code: string;
@@ -44,7 +43,7 @@ export const secretInQuotes: Mistake = {
 export const onlyBodySigned: Mistake = {
   code: "timestamp_not_signed",
   explanation:
-    "The signature is right for the body alone. That is the Onboarding API's scheme (Qonto-SHA256-Signature); the Business API's signs the timestamp too.",
+    "The signature is right for the body without the timestamp. That is the Onboarding API's scheme (Qonto-SHA256-Signature); the Business API's signs the timestamp too.",
   remedy: SIGNED_BYTES,
 };
 
@@ -86,14 +85,14 @@ export const headerMistakes = {
   },
   inQuotes: {
     code: "header_in_quotes",
-    explanation: "The header's value stands in quotes.",
+    explanation: "The header's value is in quotes.",
     remedy: WHOLE_HEADER,
   },
   standardWebhooks: {
     code: "standard_webhooks_header",
     explanation:
       "This is a `webhook-signature` of Standard Webhooks, as this relay sends it to destinations; Qonto sends none.",
-    remedy: "Verify it with a Standard Webhooks library, or verify `X-Qonto-Signature`, which comes beside it.",
+    remedy: "Verify it with a Standard Webhooks library, or verify `X-Qonto-Signature`, which is sent with it.",
   },
   withoutTimestamp: {
     code: "header_without_timestamp",
@@ -107,7 +106,7 @@ export const headerMistakes = {
   },
   timestampUnreadable: {
     code: "timestamp_unreadable",
-    explanation: "What stands behind `t=` is no number of seconds.",
+    explanation: "The value of `t=` is not a number of seconds.",
     remedy: WHOLE_HEADER,
   },
   timestampTwice: {
@@ -147,12 +146,12 @@ export const headerMistakes = {
   },
   digestPrefixed: {
     code: "digest_prefixed",
-    explanation: "`sha256=` stands before the digest: that is how others sign, not Qonto.",
+    explanation: "The digest begins with `sha256=`: others sign so, Qonto does not.",
     remedy: HEX,
   },
 } as const satisfies Readonly<Record<string, Mistake>>;
 
-/** Seen by the shape alone: nothing that was computed fits. */
+/** Guessed by the form: nothing that was computed fits. */
 export const likely = {
   apiKey: {
     code: "api_key_instead_of_secret",

@@ -1,6 +1,5 @@
 import type { Source } from "../../../domain/event.ts";
-import { MAX_DIGESTS } from "../../../qonto/business-signature.ts";
-import { MAX_HEADER_CHARACTERS, headerFields } from "../../../qonto/signature-header.ts";
+import { MAX_DIGESTS, MAX_HEADER_CHARACTERS, headerFields } from "../../../qonto/signature.ts";
 import { type Mistake, headerMistakes } from "./mistakes.ts";
 
 /** What a header claims, as far as it can be made out, and what is wrong with its form. */

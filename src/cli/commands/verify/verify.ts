@@ -1,84 +1,58 @@
-import { z } from "zod";
-import type { QontoCommand } from "../../command.ts";
+import { defineCommand } from "../../command.ts";
+import type { Context } from "../../context.ts";
 import { wrongUsage } from "../../fault.ts";
-import type { Invocation } from "../../invocation.ts";
+import { flag, option, readText, readTime, readWhole, repeated, required, withDefault } from "../../options.ts";
 import type { Output } from "../../output.ts";
-import { readBytes } from "../../read-input.ts";
-import { readTime } from "../../read-time.ts";
-import type { Settings } from "../../settings.ts";
+import { secretNames } from "../../webhook-secret.ts";
 import { type Explanation, type Question, explainSignature } from "./explain-signature.ts";
 
-const DEFAULT_TOLERANCE_SECONDS = 300;
-
-const options = z.object({
-  header: z.string(),
-  body: z.string(),
-  secret: z.array(z.string()).optional(),
-  onboarding: z.boolean().optional(),
-  at: z.string().optional(),
-  tolerance: z
-    .string()
-    .regex(/^\d{1,9}$/)
-    .transform(Number)
-    .default(DEFAULT_TOLERANCE_SECONDS),
-});
-
-const collect = (value: string, before: readonly string[] = []) => [...before, value];
-
-/** `verify`: why a signature does not match. */
-export function addVerify(program: QontoCommand): void {
-  program
-    .command("verify")
-    .description("say why a signature does not match, by making every known mistake")
-    .requiredOption("--header <value>", "the signature header as it came")
-    .requiredOption("--body <file>", "the body as it came; - reads standard input")
-    .option(
+export const verify = defineCommand({
+  name: "verify",
+  summary: "say why a signature does not match, by trying every known mistake",
+  options: {
+    header: required("--header <value>", "the signature header as received", readText),
+    body: required("--body <file>", "the body as received; - reads standard input", readText),
+    given: repeated(
       "--secret <secret>",
       "once or more, or comma-separated (else QONTO_WEBHOOK_SECRETS, QONTO_ONBOARDING_SECRETS)",
-      collect,
-    )
-    .option("--onboarding", "the header is Qonto-SHA256-Signature (else its form tells)")
-    .option("--at <time>", "when it came: an instant, or how long ago, as 2h (else now)")
-    .option("--tolerance <seconds>", "largest age and lead of the timestamp", String(DEFAULT_TOLERANCE_SECONDS))
-    .addHelpText(
-      "after",
-      `
-Example, Qonto's own:
+    ),
+    onboarding: flag("--onboarding", "the header is Qonto-SHA256-Signature (else its form tells)"),
+    atMs: option("--at <time>", "when it was received: an instant, or how long ago, as 2h (else now)", readTime),
+    toleranceSeconds: withDefault(
+      "--tolerance <seconds>",
+      "largest age and lead of the timestamp",
+      "300",
+      readWhole(0, 999_999_999),
+    ),
+  },
+  help: `Qonto's own example:
   printf '{"test":"data"}' | npm run qonto -- verify --body - --secret test-secret --at 2024-01-01T12:00:00Z \\
     --header t=1704110400,v1=56aff06dc227db80d6568a5070f912c601c31f20451745d257cbc0b5dfa93805`,
-    )
-    .action(async (_options: unknown, command: QontoCommand) => {
-      const { output, invocation } = command;
-      const question = await readQuestion(command.opts(), invocation);
-      output.progress("Making every known mistake …");
-      const explanation = await explainSignature(question);
-      output.show(asDocument(explanation, question), () => asText(explanation, question, output));
-      invocation.exitCode = explanation.verdict === "matches" ? 0 : 1;
-    });
-}
+  examples: ["npm run qonto -- verify --header 't=…,v1=…' --body body.json"],
+  async run(context, { header, body, given, onboarding, atMs, toleranceSeconds }) {
+    const { output, secrets, world } = context;
+    const candidates = given?.flatMap(splitList) ?? configuredSecrets(context);
+    if (candidates.length === 0) {
+      throw wrongUsage("There is no secret to verify with.", "Give it with --secret, or set QONTO_WEBHOOK_SECRETS.");
+    }
+    const question = {
+      header,
+      secrets: candidates.map((one) => secrets.keep(one)),
+      body: await context.readBytes(body),
+      scheme: onboarding ? ("onboarding" as const) : undefined,
+      at: Math.floor((atMs ?? world.now()) / 1000),
+      toleranceSeconds,
+    };
+    output.progress("Trying every known mistake …");
+    const explanation = await explainSignature(question);
+    output.show(asDocument(explanation, question), () => asText(explanation, question, output));
+    return explanation.verdict === "matches" ? 0 : 1;
+  },
+});
 
-async function readQuestion(given: unknown, { settings, secrets: known, input, world }: Invocation): Promise<Question> {
-  const parsed = options.safeParse(given);
-  if (!parsed.success) throw wrongUsage("--tolerance is a number of seconds.");
-  const { header, body, secret, onboarding, at, tolerance } = parsed.data;
-  const secrets = secret === undefined ? configuredSecrets(settings) : secret.flatMap(splitList);
-  if (secrets.length === 0)
-    throw wrongUsage("There is no secret to verify with.", "Give it with --secret, or set QONTO_WEBHOOK_SECRETS.");
-  return {
-    header,
-    secrets: secrets.map((one) => known.keep(one)),
-    body: await readBytes(body, input),
-    scheme: onboarding === true ? "onboarding" : undefined,
-    at: Math.floor((at === undefined ? world.now() : readTime(at, "--at", world.now())) / 1000),
-    toleranceSeconds: tolerance,
-  };
-}
-
-function configuredSecrets(settings: Settings): string[] {
+function configuredSecrets({ settings }: Context): string[] {
   const relay = settings.relayUrl();
-  return (["QONTO_WEBHOOK_SECRETS", "QONTO_ONBOARDING_SECRETS"] as const).flatMap((name) =>
-    splitList(settings.sharedSecret(name, relay)?.value ?? ""),
-  );
+  return Object.values(secretNames).flatMap((name) => splitList(settings.sharedSecret(name, relay)?.value ?? ""));
 }
 
 /** White space around a single secret is kept: it may be what is wrong. */
@@ -91,7 +65,7 @@ function splitList(text: string): string[] {
 }
 
 const ruledOut = [
-  "the body written anew, with other line endings, encodings or a byte-order mark, or compressed",
+  "the body serialised again, with other line endings, encodings or a byte-order mark, or compressed",
   "the secret with white space or quotes, without its prefix, or decoded",
   "the digest in base64 or cut, the header without its timestamp",
   "the timestamp in milliseconds, not signed, or signed in another form",

@@ -2,7 +2,7 @@ import { changeDestination, existingDestination, removeDestination } from "../..
 import type { Counters } from "../../../domain/counters.ts";
 import type { Destination } from "../../../domain/destination.ts";
 import type { World } from "../../../platform/world.ts";
-import { COUNTED_AT_MOST, backlogOf, readBacklogRow } from "../../../store/backlog.ts";
+import { COUNTED_AT_MOST, backlogOf, readBacklogRow } from "../../../store/destination-deliveries.ts";
 import { addresses, destinationActionAddress, destinationAddress } from "../../addresses.ts";
 import { redirectDone } from "../../flash.ts";
 import type { Console } from "../../requests.ts";

@@ -1,20 +1,25 @@
 import type { Child } from "hono/jsx";
 import type { z } from "zod";
 import { existingDestination } from "../../../api/actions/destinations.ts";
-import { testDestination } from "../../../api/actions/test-destination.ts";
+import { testDestination } from "../../../api/actions/destinations.ts";
 import { type Counters, sumOf } from "../../../domain/counters.ts";
 import type { Attempt } from "../../../domain/delivery.ts";
 import type { World } from "../../../platform/world.ts";
-import { backlogOf, readBacklogRow } from "../../../store/backlog.ts";
-import { countsByHour, readCountsOfHour } from "../../../store/counters.ts";
+import {
+  backlogOf,
+  readBacklogRow,
+  edgesOf,
+  latestAttempt,
+  readEdges,
+  readLatestAttempt,
+} from "../../../store/destination-deliveries.ts";
+import { countsByHour, readCountsOfHour, writeCounters } from "../../../store/counters.ts";
 import type { Database } from "../../../store/database.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
-import { edgesOf, latestAttempt, readEdges, readLatestAttempt } from "../../../store/latest-attempt.ts";
-import { readKindRow, recentKinds } from "../../../store/recent-kinds.ts";
+import { readKindRow, recentKinds } from "../../../store/traffic.ts";
 import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
-import { writeCounters } from "../../../write-counters.ts";
 import { addresses, destinationAddress } from "../../addresses.ts";
-import { type Console, type ConsoleContext, readQuery } from "../../requests.ts";
+import { type Console, type ConsoleContext, DOCS, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf } from "../../ui/destination.tsx";
@@ -226,6 +231,7 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
             </>
           ),
           Id: <bdi class="mono">{id}</bdi>,
+          "For its developers": <a href={DOCS}>{DOCS}</a>,
         }}
       />
     </section>

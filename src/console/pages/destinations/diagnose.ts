@@ -1,8 +1,8 @@
 import type { Attempt } from "../../../domain/delivery.ts";
 import { wants } from "../../../domain/destination.ts";
-import type { DestinationBacklog } from "../../../store/backlog.ts";
+import type { DestinationBacklog } from "../../../store/destination-deliveries.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
-import type { EventKind } from "../../../store/recent-kinds.ts";
+import type { EventKind } from "../../../store/traffic.ts";
 
 /** What is known of a destination. Times are Unix milliseconds. */
 export interface DestinationFacts {

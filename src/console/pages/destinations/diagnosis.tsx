@@ -1,5 +1,5 @@
 import type { Child } from "hono/jsx";
-import { KINDS_OF_AT_MOST } from "../../../store/recent-kinds.ts";
+import { KINDS_OF_AT_MOST } from "../../../store/traffic.ts";
 import { addresses, destinationActionAddress, destinationAddress, eventAddress } from "../../addresses.ts";
 import { Press, momentText } from "../../ui/form.tsx";
 import { type StateName, Names, State, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";

@@ -2,11 +2,12 @@ import { z } from "zod";
 import {
   DEFAULT_TIMEOUT_MS,
   changeDestination,
+  showDestination,
   createDestination,
   existingDestination,
   newDestinationId,
 } from "../../../api/actions/destinations.ts";
-import { change, creation, showDestination } from "../../../api/destination-schema.ts";
+import { destinationChange, destinationInput } from "../../../api/schemas/destination.ts";
 import type { Counters } from "../../../domain/counters.ts";
 import { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
@@ -35,7 +36,11 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
 
   pages.post("/destinations/new", async (c) => {
     const { id, ...fields } = await readForm(c, newFields);
-    const { input, faults } = check(creation, { ...toInput(fields), enabled: fields.enabled === "yes" }, fields);
+    const { input, faults } = check(
+      destinationInput,
+      { ...toInput(fields), enabled: fields.enabled === "yes" },
+      fields,
+    );
     if (input === null) return showNew(c, id, fields, faults);
     const existed = () => redirectDone(c, destinationAddress(id), "destination-created-before");
     if ((await findDestination(c.env.DB, id)) !== null) return existed();
@@ -59,7 +64,7 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
   pages.post("/destinations/:id/edit", async (c) => {
     const fields = await readForm(c, destinationFields);
     const destination = await existingDestination(c, c.req.param("id"));
-    const { input, faults } = check(change, toInput(fields), fields);
+    const { input, faults } = check(destinationChange, toInput(fields), fields);
     if (input === null) return showEdit(c, destination, fields, faults);
     const changed = withoutUnchanged(input, destination);
     const isChanged = Object.keys(changed).length > 0;
@@ -216,7 +221,10 @@ function toNumber(typed: string): number | string {
 }
 
 /** The form sends every field; the audit trail records only those that change. */
-function withoutUnchanged(input: z.output<typeof change>, destination: DestinationReport): z.output<typeof change> {
+function withoutUnchanged(
+  input: z.output<typeof destinationChange>,
+  destination: DestinationReport,
+): z.output<typeof destinationChange> {
   const present = new Map<string, unknown>(Object.entries(showDestination(destination, destination.updatedAt)));
   return Object.fromEntries(
     Object.entries(input).filter(([name, value]) => comparable(value) !== comparable(present.get(name))),

@@ -1,7 +1,7 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { z } from "zod";
 import { existingDestination } from "../../../api/actions/destinations.ts";
-import { foreseeReplay, replayDestination } from "../../../api/actions/replays.ts";
+import { previewReplay, replayDestination } from "../../../api/actions/replays.ts";
 import type { Destination } from "../../../domain/destination.ts";
 import type { Replay } from "../../../domain/replay.ts";
 import type { World } from "../../../platform/world.ts";
@@ -50,7 +50,7 @@ export function addDestinationReplay(pages: Console, world: World): void {
         400,
       );
     }
-    const { many, isWhole } = await foreseeReplay(c, world, destination.id, { which, since, until });
+    const { many, isWhole } = await previewReplay(c, world, destination.id, { which, since, until });
     const events = `${isWhole ? "" : "at least "}${count(many)} ${many === 1 ? "event" : "events"}`;
     return showPage(
       c,

@@ -1,22 +1,18 @@
 import { z } from "zod";
 import { existingDestination } from "../../../api/actions/destinations.ts";
-import { rotateDestinationSecret } from "../../../api/actions/rotate-destination-secret.ts";
+import { rotateDestinationSecret } from "../../../api/actions/destinations.ts";
 import type { Destination } from "../../../domain/destination.ts";
 import { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
 import { addresses, destinationActionAddress, destinationAddress } from "../../addresses.ts";
-import go from "../../assets/snippets/go.txt";
-import node from "../../assets/snippets/node.txt";
-import php from "../../assets/snippets/php.txt";
-import python from "../../assets/snippets/python.txt";
-import ruby from "../../assets/snippets/ruby.txt";
 import { redirectDone } from "../../flash.ts";
-import { type Console, readForm } from "../../requests.ts";
+import { type Console, DOCS, readForm } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
 import { Button, Field, Form, Press } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { durationInWords } from "../../ui/values.tsx";
+import { Snippets } from "../docs.tsx";
 
 const overlaps = [
   { seconds: 3_600, title: "1 hour" },
@@ -135,39 +131,10 @@ export function SecretPage({ destination, secret, why }: SecretPageProps) {
           Go to the destination
         </a>
       </div>
+      <p class="help">
+        The destination's developers find what they need on <a href={DOCS}>{DOCS}</a>, without a login.
+      </p>
       <Snippets />
     </Page>
-  );
-}
-
-const languages = [
-  { id: "node", name: "Node", text: node },
-  { id: "python", name: "Python", text: python },
-  { id: "go", name: "Go", text: go },
-  { id: "php", name: "PHP", text: php },
-  { id: "ruby", name: "Ruby", text: ruby },
-];
-
-/** A test runs each snippet. */
-function Snippets() {
-  return (
-    <section aria-labelledby="verify">
-      <h2 id="verify">Verification</h2>
-      <p class="help">
-        The destination verifies the raw body, with a Standard Webhooks library or by hand. It answers with any 2xx, and
-        ignores a <code>webhook-id</code> that it already has.
-      </p>
-      {languages.map(({ id, name, text }, index) => (
-        <details open={index === 0}>
-          <summary>{name}</summary>
-          <pre tabindex={0} aria-label={`Verification in ${name}`} role="region">
-            <code id={`snippet-${id}`}>{text}</code>
-          </pre>
-          <button type="button" class="button button-plain" data-copy={`snippet-${id}`} hidden>
-            Copy
-          </button>
-        </details>
-      ))}
-    </section>
   );
 }

@@ -1,6 +1,6 @@
 import { isReconciled } from "../../../domain/event.ts";
 import { type Summary, summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
-import type { FoundEvent } from "../../../store/event-search.ts";
+import type { FoundEvent } from "../../../store/search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
 import type { Column } from "../../ui/table.tsx";
 import { Amount, Chips, ShortId, State, Time, count } from "../../ui/values.tsx";

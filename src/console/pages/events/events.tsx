@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import type { World } from "../../../platform/world.ts";
-import { outcomes } from "../../../store/event-outcomes.ts";
-import { searchEvents } from "../../../store/event-search.ts";
-import { type Named, findNamed } from "../../../store/id-search.ts";
+import { outcomes } from "../../../store/event-progress.ts";
+import { searchEvents, type Named, findNamed } from "../../../store/search.ts";
 import { addresses, eventAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";

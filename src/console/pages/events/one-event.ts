@@ -2,10 +2,9 @@ import type { Database } from "../../../store/database.ts";
 import { wants } from "../../../domain/destination.ts";
 import { refuse } from "../../../api/refusals.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../../../store/deliveries.ts";
-import { findJourney, readJourney } from "../../../store/event-journey.ts";
-import { findEvent, readEventDetail } from "../../../store/event-list.ts";
-import type { EventOutcome } from "../../../store/event-outcomes.ts";
-import { readListedDestination, destinationList } from "../../../store/destination-list.ts";
+import { findJourney, readJourney, findEvent, readEventDetail } from "../../../store/event-list.ts";
+import type { EventOutcome } from "../../../store/event-progress.ts";
+import { readListedDestination, destinationList } from "../../../store/destinations.ts";
 
 /** Everything about one event, in one D1 call. */
 export async function findOne(db: Database, id: string) {

@@ -12,8 +12,8 @@ import {
   latestReceipts,
   readCount,
   summaryAt,
-} from "../../../store/organization-summaries.ts";
-import { readSummary, summaries } from "../../../store/resource-summaries.ts";
+} from "../../../store/organizations.ts";
+import { readSummary, summaries } from "../../../store/resources.ts";
 import { addresses, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import type { Console } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";

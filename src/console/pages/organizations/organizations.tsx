@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
 import { toPage } from "../../../api/responses.ts";
-import { listSummaries, summaryAt } from "../../../store/organization-summaries.ts";
+import { listSummaries, summaryAt } from "../../../store/organizations.ts";
 import { addresses, organizationAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";

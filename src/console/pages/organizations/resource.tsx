@@ -3,10 +3,15 @@ import { cursorOf, encodeCursor, notFound } from "../../../api/requests.ts";
 import { readId } from "../../../qonto/envelope.ts";
 import { readData } from "../../../qonto/resource.ts";
 import { fieldAt, summaryOf } from "../../../qonto/summary.ts";
-import type { EventPosition } from "../../../store/event-list.ts";
-import { type EventOfResource, type ResourceHistory, historyOf } from "../../../store/resource-events.ts";
-import { summariesOf } from "../../../store/resource-summaries.ts";
-import { type ResourceRow, findResource } from "../../../store/resources.ts";
+import type { EventPosition } from "../../../store/event-order.ts";
+import {
+  type EventOfResource,
+  type ResourceHistory,
+  historyOf,
+  summariesOf,
+  type ResourceRow,
+  findResource,
+} from "../../../store/resources.ts";
 import { addresses, eventAddress, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";

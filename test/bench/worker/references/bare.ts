@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { accepted } from "./answer.ts";
 
-/** The least that answers: takes the body and says thanks. */
+/** The smallest Worker: reads the body and answers 200. */
 const app = new Hono();
 app.post("/webhooks/qonto", async (c) => {
   const body = await c.req.arrayBuffer();

@@ -1,12 +1,12 @@
 import { Hono } from "hono";
 import type { Bindings } from "../../../../src/env.ts";
-import { readSignature } from "../../../../src/qonto/read-signature.ts";
+import { readSignature } from "../../../../src/qonto/signature.ts";
 import { accepted } from "./answer.ts";
 import { insertSql } from "./insert-sql.ts";
 
 /**
- * The design that comes to mind first, on the relay's own tables: verify, insert, send, answer; then for each message the
- * latest state and, for each destination, a delivery that is noted, attempted and noted again.
+ * The obvious design, on the relay's own tables: verify, insert, send, answer; then for each message the latest state and,
+ * for each destination, a delivery that is recorded, attempted and recorded again.
  */
 export function createNaiveDesign(fetch: (url: string, init: RequestInit) => Promise<Response>) {
   const app = new Hono<{ Bindings: Bindings }>();
@@ -62,7 +62,7 @@ const endSql = `
   UPDATE deliveries SET status = 'delivered', next_attempt_at = NULL
   WHERE destination_id = ?1 AND received_at = ?2 AND event_id = ?3`;
 
-/** Whether all have it. */
+/** Whether all destinations have it. */
 async function fanOut(
   { timestamp, body: { id, body } }: Message<NaiveMessage>,
   db: D1Database,

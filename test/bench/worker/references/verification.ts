@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { Bindings } from "../../../../src/env.ts";
-import { readSignature } from "../../../../src/qonto/read-signature.ts";
+import { readSignature } from "../../../../src/qonto/signature.ts";
 import { accepted } from "./answer.ts";
 
 /** The bare reference, and the relay's verification. */

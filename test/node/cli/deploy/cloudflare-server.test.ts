@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ACCOUNT, CloudflareServer, TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { PlayedWrangler } from "./played-wrangler.ts";
 
-/** What of the emulation of Cloudflare no deployment shows. */
+/** Parts of the emulated Cloudflare that no deployment shows. */
 
 let cloudflare: CloudflareServer;
 
@@ -38,12 +38,12 @@ interface Answer {
 }
 
 describe("permissions", () => {
-  it("refuses a token that nobody made with 401", async () => {
+  it("refuses an unknown token with 401", async () => {
     expect(await ask("GET /user/tokens/verify", undefined, { token: "?" })).toMatchObject({ status: 401, code: 1000 });
     expect(await ask(`GET ${here}/queues`, undefined, { token: "?" })).toMatchObject({ status: 401, code: 9109 });
   });
 
-  it("asks read for a GET, and edit for all else, of the service in the path", async () => {
+  it("requires read for a GET, and edit for anything else, of the service in the path", async () => {
     cloudflare.addToken("reader", { accounts: [ACCOUNT], queues: "read", workers_scripts: "none" });
     const asked = (call: string) => ask(call, {}, { token: "reader" });
     expect((await ask(`GET ${here}/queues`, undefined, { token: "reader" })).status).toBe(200);
@@ -53,7 +53,7 @@ describe("permissions", () => {
     expect(await asked(`PATCH ${here}/d1/database/none`)).toMatchObject({ status: 404, code: 7404 });
   });
 
-  it("says of what is not there that it is not, to who may ask", async () => {
+  it("answers 404 for what does not exist, to a token that may read it", async () => {
     const answers = [
       await ask(`PATCH ${here}/queues/none`, {}),
       await ask(`PATCH ${here}/d1/database/none`, {}),
@@ -64,7 +64,7 @@ describe("permissions", () => {
     expect(cloudflare.changes).toEqual([]);
   });
 
-  it("lets a token that may only read query a database, but not write to it", async () => {
+  it("lets a read token query a database, but not write to it", async () => {
     const { uuid } = cloudflare.addDatabase("one");
     cloudflare.addToken("reader", { accounts: [ACCOUNT], d1: "read" });
     const query = (sql: string) => ask(`POST ${here}/d1/database/${uuid}/query`, { sql }, { token: "reader" });
@@ -103,7 +103,7 @@ describe("queues", () => {
 });
 
 describe("databases", () => {
-  it("run all of a request or none, and name what is wrong as D1 does", async () => {
+  it("run all statements of a request or none, and report errors as D1 does", async () => {
     const { uuid } = cloudflare.addDatabase("one");
     const query = (sql: string) => ask(`POST ${here}/d1/database/${uuid}/query`, { sql });
     const missing = { status: 400, code: 7500, message: "no such table: d1_migrations: SQLITE_ERROR" };
@@ -173,7 +173,7 @@ describe("Workers", () => {
     ]);
   });
 
-  it("keep a secret that a new version says nothing of, and are told of newest first", async () => {
+  it("keep a secret that a new version does not name, and list versions newest first", async () => {
     await deploy("--tag", "two", "--message", "The second");
     expect((await ask(`GET ${script}/secrets`)).result).toEqual([{ name: "ADMIN_TOKEN", type: "secret_text" }]);
     const { deployments } = (await ask(`GET ${script}/deployments`)).result;
@@ -186,7 +186,7 @@ describe("Workers", () => {
     expect(items.map(({ annotations }: any) => annotations["workers/tag"])).toEqual(["two", undefined, "one"]);
   });
 
-  it("are not uploaded with a binding to what is not there", async () => {
+  it("are not uploaded with a binding to a missing resource", async () => {
     const upload = (binding: object) => {
       const form = new FormData();
       const bindings = [{ name: "ONE", ...binding }];
@@ -201,7 +201,7 @@ describe("Workers", () => {
     expect((await upload({ type: "plain_text", text: "one" })).status).toBe(200);
   });
 
-  it("are not deleted while they consume a queue, unless they must", async () => {
+  it("are not deleted while they consume a queue, unless forced", async () => {
     expect(await ask(`DELETE ${script}`)).toMatchObject({ status: 400, code: 10_064 });
     expect((await ask(`DELETE ${script}?force=true`)).status).toBe(200);
     expect(await queueNamed(queues[0] ?? "")).toMatchObject({ consumers: [], producers: [] });
@@ -215,10 +215,10 @@ it("has no subdomain under workers.dev for an account until one is registered", 
   expect((await ask(`GET ${here}/workers/subdomain`)).result).toEqual({ subdomain: "mine" });
 });
 
-describe("what goes wrong", () => {
+describe("a planned failure", () => {
   const create = (name: string) => ask(`POST ${here}/queues`, { queue_name: name });
 
-  it("is done to the n-th call, before its effect or after it", async () => {
+  it("hits the n-th call, before its effect or after it", async () => {
     cloudflare.fail(1, "refused_before");
     cloudflare.fail(2, "lost_after");
     cloudflare.fail(3, "reset");
@@ -232,7 +232,7 @@ describe("what goes wrong", () => {
     expect(cloudflare.calls.map(({ status }) => status)).toEqual([503, null, null, 503, 200]);
   });
 
-  it("is done to calls that look as it says, so often", async () => {
+  it("hits matching calls, a number of times", async () => {
     cloudflare.fail({ method: "POST", path: /queues$/, times: 2 }, "rate_limited");
     cloudflare.fail({ path: /database$/ }, "garbage");
     expect((await ask(`GET ${here}/queues`)).status).toBe(200);
@@ -242,7 +242,7 @@ describe("what goes wrong", () => {
     await expect(ask(`GET ${here}/d1/database`)).rejects.toThrow(SyntaxError);
   });
 
-  it("hangs until who asks gives up, or until the server stops", async () => {
+  it("hangs until the caller stops waiting, or until the server stops", async () => {
     const { applied } = cloudflare.fail({ path: /queues/, times: 2 }, "hang");
     const ending = new AbortController();
     const asked = expect(ask(`GET ${here}/queues`, undefined, { signal: ending.signal })).rejects.toThrow("enough");

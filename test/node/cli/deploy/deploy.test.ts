@@ -34,7 +34,7 @@ async function tables(): Promise<unknown> {
 }
 
 describe("npm run deploy on an empty account", () => {
-  it("names the account first, creates all in the EU, migrates, and joins everything", async () => {
+  it("names the account first, creates everything in the EU, migrates, and joins queues, cron and address", async () => {
     const { code, stdout, stderr, changes } = await scene.deploy();
     expect(stderr).toBe("");
     expect(code).toBe(0);
@@ -45,7 +45,7 @@ describe("npm run deploy on an empty account", () => {
     expect(scene.cloudflare.unknown).toEqual([]);
   });
 
-  it("deploys again over what is there, and changes nothing else", async () => {
+  it("replaces the Worker in a second run, and changes nothing else", async () => {
     await scene.deploy();
     const { code, stderr, stdout, changes } = await scene.deploy();
     expect([code, stderr]).toEqual([0, ""]);
@@ -53,7 +53,7 @@ describe("npm run deploy on an empty account", () => {
     expect(stdout).not.toContain("Made for this relay");
   });
 
-  it("rehearsed, says what it would do and changes nothing, not even the list of migrations", async () => {
+  it("with --dry-run says what it would do and changes nothing, not even the list of migrations", async () => {
     scene.cloudflare.addDatabase("qonto-relay", "eu");
     scene.cloudflare.addQueue("qonto-relay-retries", "eu");
     const { code, stdout, stderr, changes } = await scene.deploy(["--dry-run"]);
@@ -69,7 +69,7 @@ describe("npm run deploy on an empty account", () => {
     expect(await tables()).toEqual([]);
   });
 
-  it("finds what is on the second page of a list", async () => {
+  it("finds resources on the second page of a list", async () => {
     for (let index = 0; index < 5; index += 1) scene.cloudflare.addQueue(`other-${index}`);
     await scene.deploy();
     scene.cloudflare.pageSize = 2;
@@ -77,14 +77,14 @@ describe("npm run deploy on an empty account", () => {
   });
 });
 
-describe("before anything is written", () => {
+describe("before any change", () => {
   const refused = async (...programArguments: string[]) => {
     const { code, stderr, changes } = await scene.deploy(programArguments);
     expect([code, changes]).toEqual([1, []]);
     return stderr;
   };
 
-  it.each([["--dry-run"], []])("a workers.dev subdomain is missed (%s)", async (...programArguments) => {
+  it.each([["--dry-run"], []])("a missing workers.dev subdomain is refused (%s)", async (...programArguments) => {
     scene.cloudflare.account().subdomain = null;
     expect(await refused(...programArguments)).toMatch(
       new RegExp(
@@ -93,7 +93,7 @@ describe("before anything is written", () => {
     );
   });
 
-  it("no workers.dev subdomain is missed by a Worker that has routes of its own", async () => {
+  it("a Worker with routes needs no workers.dev subdomain", async () => {
     scene.cloudflare.account().subdomain = null;
     const configuration = { ...(await readConfiguration()), isOnWorkersDev: false };
     expect(await scene.deploy(["--dry-run"], { configuration })).toMatchObject({ code: 0, stderr: "" });
@@ -108,7 +108,7 @@ describe("before anything is written", () => {
       { workers_scripts: "read", d1: "read", queues: "read", account_settings: "none" },
       "Workers Scripts:Edit, D1:Edit, Queues:Edit",
     ],
-  ] as const)("what a token may not do is named: %o", async (permissions, lacks) => {
+  ] as const)("missing permissions of the token are named: %o", async (permissions, lacks) => {
     scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], ...permissions });
     for (const mode of [["--dry-run"], []]) {
       const stderr = await refused(...mode);
@@ -118,23 +118,23 @@ describe("before anything is written", () => {
     }
   });
 
-  it("needs no more than the permissions that the README names", async () => {
+  it("the permissions in the README are enough", async () => {
     scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], hasUser: false, account_settings: "read" });
     expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
   });
 
-  it("goes on without the account's name", async () => {
+  it("a token that may not read the account's name is enough", async () => {
     scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], account_settings: "none" });
     const { code, stdout } = await scene.deploy();
     expect([code, stdout.split("\n")[0]]).toEqual([0, `Account: ${ACCOUNT}`]);
   });
 
-  it("a token that nobody knows is told apart from one that may too little", async () => {
+  it("an unknown token is told apart from one that lacks permissions", async () => {
     const { code, stderr } = await scene.deploy([], { env: { CLOUDFLARE_API_TOKEN: "unknown" } });
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^Cloudflare does not accept the token: /)]);
   });
 
-  it("somebody is asked to log in", async () => {
+  it("a run without credentials asks for a login", async () => {
     const { code, stdout, stderr } = await scene.deploy([], { env: { CLOUDFLARE_API_TOKEN: "" } });
     expect(stderr).toMatch(/^Nobody is logged in to Cloudflare\.\nLog in with `npx wrangler login`, /);
     expect([code, stdout]).toEqual([1, ""]);
@@ -148,7 +148,7 @@ describe("before anything is written", () => {
     expect(await tables()).toEqual([]);
   });
 
-  it("a database that was deleted under the Worker is refused with the way out: no empty one takes its place", async () => {
+  it("a database that was deleted under the Worker is refused with a remedy: no empty one takes its place", async () => {
     await scene.deploy();
     scene.cloudflare.account().databases.delete("qonto-relay");
     expect(await refused()).toMatch(/^The Worker qonto-relay is bound to another database .*`npx wrangler delete`/);
@@ -157,7 +157,7 @@ describe("before anything is written", () => {
     expect(await scene.deploy()).toMatchObject({ code: 0, stderr: "" });
   });
 
-  it("queues of two jurisdictions, of a relay that has events, are refused with a way out that leads out", async () => {
+  it("queues of two jurisdictions, of a relay that has events, are refused with a remedy that works", async () => {
     await scene.deploy();
     const { queues: all } = scene.cloudflare.account();
     for (const queue of queues.slice(1)) {
@@ -186,7 +186,7 @@ describe("before anything is written", () => {
     expect(stderr).toMatch(/^The token does not reach the account mistyped: .*CLOUDFLARE_ACCOUNT_ID\./);
   });
 
-  it("keys that a deleted Worker took along are asked for: new ones would decrypt nothing", async () => {
+  it("the keys of a deleted Worker are asked for: new ones would decrypt nothing", async () => {
     await scene.deploy();
     const account = scene.cloudflare.account();
     account.scripts.delete("qonto-relay");
@@ -208,13 +208,13 @@ describe("before anything is written", () => {
     expect(await scene.deploy([], { env })).toMatchObject({ code: 0, stderr: "" });
   });
 
-  it("two credentials are refused: one would be checked, and the other deploy", async () => {
+  it("two credentials are refused: one would be checked, and the other would deploy", async () => {
     const env = { CLOUDFLARE_API_KEY: "key", CLOUDFLARE_EMAIL: "ada@example.com" };
     expect(await scene.deploy([], { env })).toMatchObject({ code: 2, changes: [] });
   });
 
   it.each(["dry_run", "status", "temporary", "secrets_file"])(
-    "an option that npm kept for itself is not lost: %s",
+    "an option that npm kept for itself is refused: %s",
     async (name) => {
       const { code, stderr, changes } = await scene.deploy([], { env: { [`npm_config_${name}`]: "true" } });
       expect([code, changes]).toEqual([2, []]);
@@ -222,7 +222,7 @@ describe("before anything is written", () => {
     },
   );
 
-  it("options that nobody knows are refused", async () => {
+  it("unknown options are refused", async () => {
     const { code, stderr } = await scene.deploy(["--env", "staging"]);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/^Unknown option '--env'/)]);
   });
@@ -236,7 +236,7 @@ describe("several accounts", () => {
     scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT, other] });
   });
 
-  it("are listed where nobody can be asked", async () => {
+  it("are listed without a terminal", async () => {
     const { code, stderr, changes } = await scene.deploy([], { env: { CLOUDFLARE_ACCOUNT_ID: "" } });
     expect([code, changes]).toEqual([1, []]);
     expect(stderr).toContain(`Second (${other})`);
@@ -274,7 +274,7 @@ describe("secrets", () => {
     expect(scene.secrets()).toEqual({ ...env, QONTO_ONBOARDING_SECRETS: "three" });
   });
 
-  it("are asked for at a terminal, again when one does not count", async () => {
+  it("are asked for at a terminal, again when the relay would ignore one", async () => {
     const answers = ["short", long, "", "business-secret"];
     const questions = { ask: async () => "", askSecret: async () => answers.shift() ?? "" };
     const { code, stdout } = await scene.deploy([], { questions });
@@ -292,13 +292,13 @@ describe("secrets", () => {
     [{ ADMIN_TOKEN: "local-admin-token" }, "ADMIN_TOKEN"],
     [{ ADMIN_TOKEN: "a" }, "ADMIN_TOKEN is too short"],
     [{ QONTO_WEBHOOK_SECRETS: "local-business-secret" }, "begins with local-"],
-  ])("that a relay would not count are refused before anything is written: %o", async (env, says) => {
+  ])("that the relay would ignore are refused before any change: %o", async (env, says) => {
     const { code, stderr, changes } = await scene.deploy([], { env });
     expect([code, changes]).toEqual([2, []]);
     expect(stderr).toContain(says);
   });
 
-  describe("of a file", () => {
+  describe("in a file", () => {
     let directory: string;
 
     beforeEach(() => {
@@ -316,7 +316,7 @@ describe("secrets", () => {
     it.each([
       `ADMIN_TOKEN='${long}'\nQONTO_WEBHOOK_SECRETS=$HOME\n`,
       JSON.stringify({ ADMIN_TOKEN: long, QONTO_WEBHOOK_SECRETS: "$HOME" }),
-    ])("are set as they are written, also over others", async (text) => {
+    ])("are set as they are written, and replace others", async (text) => {
       await scene.deploy();
       const { code } = await scene.deploy(write(text));
       expect(code).toBe(0);
@@ -346,13 +346,13 @@ describe("secrets", () => {
       );
     });
 
-    it("are refused where a value is not as it is written", async () => {
+    it("are refused when a value is not read as it is written", async () => {
       const { code, stderr, changes } = await scene.deploy(write("QONTO_WEBHOOK_SECRETS=abc#def\n"));
       expect([code, changes]).toEqual([2, []]);
       expect(stderr).toMatch(/^QONTO_WEBHOOK_SECRETS in .* is cut at its #/);
     });
 
-    it("are not those of a developer's machine", async () => {
+    it("are refused when they are for a developer's machine", async () => {
       const { code, stderr, changes } = await scene.deploy(write("ALLOW_PRIVATE_DESTINATIONS=true\n"));
       expect([code, changes]).toEqual([2, []]);
       expect(stderr).toContain("ALLOW_PRIVATE_DESTINATIONS");
@@ -373,7 +373,7 @@ describe("a relay that the button has deployed", () => {
   };
   const jurisdictions = () => [...scene.cloudflare.account().queues.values()].map(({ jurisdiction }) => jurisdiction);
 
-  it("is healed: queues that hold nothing are created again in the EU, and the schema comes", async () => {
+  it("is repaired: empty queues are created again in the EU, and the schema is applied", async () => {
     await deployPlainly({ ADMIN_TOKEN: "a".repeat(32), QONTO_WEBHOOK_SECRETS: "secret" });
     expect(jurisdictions()).toEqual([undefined, undefined, undefined]);
     const { code, stderr, changes } = await scene.deploy();
@@ -383,7 +383,7 @@ describe("a relay that the button has deployed", () => {
     expect(await scene.deploy(["--status"])).toMatchObject({ code: 0, stderr: "" });
   });
 
-  it("keeps a queue that holds something: an event that D1 was late for", async () => {
+  it("keeps a queue that is not empty: it may hold an event that D1 was late for", async () => {
     await deployPlainly({ QONTO_WEBHOOK_SECRETS: "secret" });
     const queue = scene.cloudflare.account().queues.get("qonto-relay-events");
     if (queue !== undefined) queue.backlog = 1;
@@ -404,7 +404,7 @@ describe("a relay that the button has deployed", () => {
     expect(stderr).toContain("The queue qonto-relay-events is consumed by another");
   });
 
-  it("is told by --status that one deployment heals it", async () => {
+  it("has a --status that says that a deployment repairs it", async () => {
     await deployPlainly({ ADMIN_TOKEN: "a".repeat(32) });
     const { code, stdout } = await scene.deploy(["--status"]);
     expect([code, stdout]).toEqual([
@@ -413,7 +413,7 @@ describe("a relay that the button has deployed", () => {
     ]);
   });
 
-  it("keeps queues that do not say what they hold, if Qonto's secrets are set", async () => {
+  it("keeps queues of unknown backlog, if Qonto's secrets are set", async () => {
     await deployPlainly({ QONTO_WEBHOOK_SECRETS: "secret" });
     scene.cloudflare.fail({ path: /metrics$/, times: Infinity }, "refused_before");
     const { code, stdout, changes } = await scene.deploy();
@@ -450,7 +450,7 @@ describe("a relay that the button has deployed", () => {
   });
 });
 
-describe("a build of Cloudflare's own, whose token may deploy a Worker alone", () => {
+describe("a Workers Build, whose token may deploy a Worker only", () => {
   const wrangler = {
     commands: [] as string[],
     run: async (command: readonly string[]) => {
@@ -464,7 +464,7 @@ describe("a build of Cloudflare's own, whose token may deploy a Worker alone", (
     scene.cloudflare.addToken(TOKEN, { accounts: [ACCOUNT], d1: "none", queues: "none" });
   });
 
-  it("deploys it and says what is left to do", async () => {
+  it("deploys the Worker and says what is left to do", async () => {
     const configuration = await readConfiguration();
     const database = { ...configuration.database, databaseId: "made-by-the-button" };
     const { code, stdout, stderr } = await scene.deploy([], {
@@ -477,7 +477,7 @@ describe("a build of Cloudflare's own, whose token may deploy a Worker alone", (
     expect(stdout).toContain("run `npm run deploy` once from your machine");
   });
 
-  it("rehearsed, deploys nothing", async () => {
+  it("deploys nothing with --dry-run", async () => {
     const configuration = await readConfiguration();
     const database = { ...configuration.database, databaseId: "made-by-the-button" };
     const options = { env: { WORKERS_CI: "1" }, configuration: { ...configuration, database }, wrangler };
@@ -486,15 +486,15 @@ describe("a build of Cloudflare's own, whose token may deploy a Worker alone", (
     expect(stdout).toContain("the Worker alone would be deployed");
   });
 
-  it("is refused without a database, which wrangler could not make either", async () => {
+  it("is refused without a database id: wrangler could not create the database either", async () => {
     const { code, stderr } = await scene.deploy([], { env: { WORKERS_CI: "1" }, wrangler });
     expect([code, wrangler.commands]).toEqual([1, []]);
     expect(stderr).toContain("The token lacks D1:Edit, Queues:Edit");
   });
 });
 
-describe("what is deployed", () => {
-  it("is told, with all that it consists of", async () => {
+describe("--status", () => {
+  it("shows all parts of a deployment", async () => {
     await scene.deploy();
     const { code, stdout, stderr, changes } = await scene.deploy(["--status"]);
     expect([code, stderr, changes]).toEqual([0, "", []]);
@@ -510,12 +510,12 @@ describe("what is deployed", () => {
     }
   });
 
-  it("is nothing at first", async () => {
+  it("says that nothing is deployed", async () => {
     const { code, stderr } = await scene.deploy(["--status"]);
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^Nothing is deployed\./)]);
   });
 
-  it("is not whole after a queue was created again by hand: the Worker writes to the old one", async () => {
+  it("fails after a queue was created again by hand: the Worker writes to the old one", async () => {
     await scene.deploy();
     scene.cloudflare.account().queues.delete("qonto-relay-retries");
     scene.cloudflare.addQueue("qonto-relay-retries", "eu");
@@ -528,7 +528,7 @@ describe("what is deployed", () => {
     expect(await scene.deploy(["--status"])).toMatchObject({ code: 0, stderr: "" });
   });
 
-  it("is an older version over a later schema, which is said", async () => {
+  it("has a deployment say when the schema is newer than the Worker", async () => {
     await scene.deploy();
     const database = scene.cloudflare.account().database("qonto-relay");
     await database?.query("INSERT INTO d1_migrations (name) VALUES ('0002_later.sql')");
@@ -539,7 +539,7 @@ describe("what is deployed", () => {
     ]);
   });
 
-  it("is not well with a database that is not in the EU", async () => {
+  it("fails for a database that is not in the EU", async () => {
     await scene.deploy();
     const { databases } = scene.cloudflare.account();
     const database = databases.get("qonto-relay");
@@ -552,7 +552,7 @@ describe("what is deployed", () => {
     ]);
   });
 
-  it("is not whole when something else consumes a queue", async () => {
+  it("fails when another Worker consumes a queue", async () => {
     await scene.deploy();
     const queue = scene.cloudflare.account().queues.get("qonto-relay-events");
     const [own] = queue?.consumers ?? [];
@@ -562,7 +562,7 @@ describe("what is deployed", () => {
   });
 });
 
-describe("an account that Cloudflare makes for a try", () => {
+describe("a temporary account", () => {
   it("is deployed to without a login, and can be claimed", async () => {
     const env = { CLOUDFLARE_API_TOKEN: "", CLOUDFLARE_ACCOUNT_ID: "" };
     const { code, stdout, stderr } = await scene.deploy(["--temporary"], { env });
@@ -572,14 +572,14 @@ describe("an account that Cloudflare makes for a try", () => {
     expect(stdout).toContain("QONTO_WEBHOOK_SECRETS=… npm run deploy -- --temporary");
   });
 
-  it("is not made by what should change nothing", async () => {
+  it("is not made by --dry-run or --status", async () => {
     const env = { CLOUDFLARE_API_TOKEN: "", CLOUDFLARE_ACCOUNT_ID: "" };
     for (const mode of ["--dry-run", "--status"]) {
       expect(await scene.deploy(["--temporary", mode], { env })).toMatchObject({ code: 2, changes: [] });
     }
   });
 
-  it("is not for somebody who has a token", async () => {
+  it("is refused when a token is set", async () => {
     expect(await scene.deploy(["--temporary"])).toMatchObject({ code: 2, changes: [] });
   });
 
@@ -590,8 +590,8 @@ describe("an account that Cloudflare makes for a try", () => {
   });
 });
 
-describe("the address that is told", () => {
-  it("is a domain of one's own rather than the one that Cloudflare lends", () => {
+describe("the printed address", () => {
+  it("is a custom domain before one under workers.dev", () => {
     const targets = ["https://qonto-relay.test.workers.dev", "schedule: * * * * *"];
     expect(addressOf(targets)).toBe("https://qonto-relay.test.workers.dev");
     expect(addressOf([...targets, "relay.example.com (custom domain - zone name: example.com)"])).toBe(

@@ -3,7 +3,7 @@ import { TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
 import type { Failure } from "../../support/cloudflare-server/failures.ts";
 import { Scene } from "./scene.ts";
 
-/** Every call of a first deployment, wrangler's among them, goes wrong in every way. */
+/** Every call of a first deployment fails in every way, wrangler's calls too. */
 
 const failures: readonly Failure[] = [
   "refused_before",
@@ -60,7 +60,7 @@ async function failEach(failure: Failure, begin: (scene: Scene) => Promise<unkno
   }
 }
 
-/** Nothing is set that nobody was told. */
+/** No secret is set that was not shown. */
 function tokenIsKnown(scene: Scene, told: string): boolean {
   const { ADMIN_TOKEN = "" } = scene.secrets();
   return ADMIN_TOKEN === GIVEN || told.includes(`ADMIN_TOKEN=${ADMIN_TOKEN}`);
@@ -92,7 +92,7 @@ it("says after 20 s what it waits for, and waits for no call for ever", async ()
   }
 });
 
-it("says of wrangler, too, what it waits for, and ends it", async () => {
+it("says after 20 s that it waits for wrangler, and ends it after its time limit", async () => {
   const scene = new Scene();
   try {
     const startedAt = scene.now();
@@ -109,7 +109,7 @@ it("says of wrangler, too, what it waits for, and ends it", async () => {
   }
 });
 
-it("looks whether a change whose answer was lost was made, before it calls it a failure", async () => {
+it("looks whether a change was made when its answer is lost", async () => {
   for (const path of [/queues$/, /d1\/database$/]) {
     const scene = new Scene();
     try {
@@ -121,7 +121,7 @@ it("looks whether a change whose answer was lost was made, before it calls it a 
   }
 });
 
-it("says that it does not know where the look fails, too", async () => {
+it("says that it does not know when the look fails, too", async () => {
   const scene = new Scene();
   try {
     const { applied } = scene.cloudflare.fail({ method: "POST", path: /queues$/ }, "lost_after");
@@ -155,7 +155,7 @@ it.each([
     { method: "PUT", path: /schedules$/, times: Infinity },
     /^The Worker is live, but not all of its settings were changed: /,
   ],
-])("takes no update for done that is not: %o", async (when, says) => {
+])("does not report an incomplete update as done: %o", async (when, says) => {
   const scene = new Scene();
   try {
     await scene.deploy();
@@ -167,7 +167,7 @@ it.each([
   }
 });
 
-it("says what becomes of secrets that were shown", async () => {
+it("says that shown secrets may change in the next run", async () => {
   const scene = new Scene();
   try {
     scene.cloudflare.fail({ method: "PUT", path: /scripts\/qonto-relay$/, times: Infinity }, "refused_before");
@@ -180,7 +180,7 @@ it("says what becomes of secrets that were shown", async () => {
   }
 });
 
-it("keeps what Cloudflare and wrangler said for who wants to read it", async () => {
+it("writes what Cloudflare and wrangler said into a log, without secrets", async () => {
   const scene = new Scene();
   try {
     scene.cloudflare.fail({ method: "PUT", path: /scripts\/qonto-relay$/, times: Infinity }, "refused_before");

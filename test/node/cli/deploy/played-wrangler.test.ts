@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { z } from "zod";
 import type { Run, Wrangler } from "../../../../src/cli/deploy/context.ts";
-import { WranglerRuns } from "../../../../src/cli/deploy/wrangler-runs.ts";
+import { RealWrangler } from "../../../../src/cli/deploy/wrangler.ts";
 import { ACCOUNT, CloudflareServer } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { PlayedWrangler } from "./played-wrangler.ts";
 
@@ -32,7 +32,7 @@ beforeEach(async () => {
   real = {
     cloudflare: one,
     // In a CI, wrangler hides the names of accounts; ci-info takes this as its word, whatever else the environment says.
-    wrangler: new WranglerRuns({ ...one.environment, ...homeOf("real"), CI: "false" }),
+    wrangler: new RealWrangler({ ...one.environment, ...homeOf("real"), CI: "false" }),
     home: homeOf("real").HOME,
   };
   played = {

@@ -4,16 +4,14 @@ import { parseArgs } from "node:util";
 import type { Run, Wrangler } from "../../../../src/cli/deploy/context.ts";
 import { Api, ApiError, CommandFailed } from "./played-wrangler/api.ts";
 import { type Credential, selectAccount, temporaryAccount } from "./played-wrangler/authentication.ts";
-import type { Surroundings } from "./played-wrangler/command.ts";
-import { readConfiguration } from "./played-wrangler/configuration.ts";
+import { Printer, type Surroundings, readConfiguration } from "./played-wrangler/command.ts";
 import { deploy } from "./played-wrangler/deploy.ts";
 import { applyMigrations } from "./played-wrangler/migrations.ts";
-import { Printer } from "./played-wrangler/printer.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Options {
-  /** As of `CloudflareServer`. */
+  /** That of `CloudflareServer`. */
   readonly fetch: typeof fetch;
   /** What holds for every run. */
   readonly environment?: Environment;
@@ -34,8 +32,8 @@ const options = {
 } as const;
 
 /**
- * The pinned wrangler, as far as a deployment runs it: the same calls in the same order, and of what it prints the lines
- * that tell something. A test holds it to the real one. It does not wait before it tries again.
+ * The pinned wrangler's commands that a deployment runs: the same calls in the same order, and the printed lines that
+ * matter. A test compares it with the real one. It retries without waiting.
  */
 export class PlayedWrangler implements Wrangler {
   /** The commands, in order. */
@@ -57,7 +55,7 @@ export class PlayedWrangler implements Wrangler {
       await this.#run(command, environment, printer, record);
       return printer.ended(true);
     } catch (error) {
-      // Nothing follows upon a command that was cut short.
+      // Nothing follows a command that was ended.
       if (this.#ending.signal.aborted) return new Promise(() => undefined);
       if (!(error instanceof CommandFailed || error instanceof TypeError)) throw error;
       const notes = error instanceof CommandFailed ? error.notes : [];

@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { runDeploy } from "../../../../src/cli/deploy/run-deploy.ts";
-import { WranglerRuns } from "../../../../src/cli/deploy/wrangler-runs.ts";
+import { RealWrangler } from "../../../../src/cli/deploy/wrangler.ts";
 import { ADMIN_TOKEN } from "../../../support/admin-token.ts";
 import { businessRequest, makePayload } from "../../../support/qonto.ts";
 import { ACCOUNT, CloudflareServer } from "../../support/cloudflare-server/cloudflare-server.ts";
@@ -41,7 +41,7 @@ const environment = () => ({ ...cloudflare.environment, HOME: home, XDG_CONFIG_H
 async function deploy(...programArguments: string[]) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const env = { ...environment(), ADMIN_TOKEN, QONTO_WEBHOOK_SECRETS: SECRET };
-  const wrangler = new WranglerRuns(environment());
+  const wrangler = new RealWrangler(environment());
   const code = await runDeploy(programArguments, { env, stdout, stderr, wrangler, directory: home });
   const said = await Promise.all([stdout.end(), stderr.end()].map((stream) => text(stream)));
   return { code, stdout: said[0], stderr: said[1] };
@@ -123,7 +123,7 @@ it.each(["SIGTERM", "SIGHUP"] as const)(
 it("is ended when it takes too long", async () => {
   const { applied: hanging } = cloudflare.fail({ path: /^/ }, "hang");
   const limit = new AbortController();
-  const run = new WranglerRuns(environment()).run(["queues", "list"], {}, limit.signal);
+  const run = new RealWrangler(environment()).run(["queues", "list"], {}, limit.signal);
   await hanging;
   limit.abort();
   expect(await run).toMatchObject({ succeeded: false, output: expect.stringContaining("It took too long") });
@@ -131,7 +131,7 @@ it("is ended when it takes too long", async () => {
 }, 120_000);
 
 it("is ended however many of it run, and nothing follows upon what was cut short", async () => {
-  const runs = new WranglerRuns(environment());
+  const runs = new RealWrangler(environment());
   let ended = 0;
   for (const name of ["one", "two", "three"]) void runs.run(["queues", "info", name]).finally(() => (ended += 1));
   expect(running()).not.toEqual([]);

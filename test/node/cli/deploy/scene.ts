@@ -16,7 +16,7 @@ interface Deployed {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** What it changed, in order. */
+  /** Its changes, in order. */
   readonly changes: readonly string[];
 }
 
@@ -29,7 +29,7 @@ interface Options {
 
 type Environment = Readonly<Record<string, string>>;
 
-/** `npm run deploy` before an emulated Cloudflare, in this process. Its time is virtual: nothing waits. */
+/** `npm run deploy` against an emulated Cloudflare, in this process, in virtual time. */
 export class Scene {
   readonly cloudflare = new CloudflareServer();
   readonly #home = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-scene-"));
@@ -41,12 +41,12 @@ export class Scene {
     return this.#clock.now();
   }
 
-  /** Id of the version that serves; undefined while none does. */
+  /** Id of the live version. */
   liveVersion(): string | undefined {
     return this.cloudflare.account().scripts.get("qonto-relay")?.live.id;
   }
 
-  /** What a failed run has kept. */
+  /** The log of a failed run. */
   log(): string {
     return readFileSync(path.join(this.#home, ".wrangler", "deploy.log"), "utf8");
   }
@@ -56,7 +56,7 @@ export class Scene {
     rmSync(this.#home, { recursive: true, force: true });
   }
 
-  /** Those of the live version. */
+  /** The secrets of the live version. */
   secrets(): Readonly<Record<string, string>> {
     const bindings = this.cloudflare.account().scripts.get("qonto-relay")?.live.bindings ?? [];
     const secrets = bindings.filter(({ type }) => type === "secret_text");
@@ -109,7 +109,7 @@ export class Scene {
   };
 }
 
-/** As `WranglerRuns` ends one that takes too long. */
+/** As `RealWrangler` ends one that takes too long. */
 function limited(wrangler: Wrangler): Wrangler {
   return {
     run: async (command, environment, limit) => {
@@ -127,7 +127,7 @@ interface Timer {
   readonly ring: () => void;
 }
 
-/** Time that passes while nothing moves: all wait for a call that gets no answer. */
+/** Its time passes when all calls wait for an answer that does not come. */
 class Clock {
   #now = Date.parse("2026-11-24T10:00:00Z");
   #timers: Timer[] = [];
@@ -139,7 +139,7 @@ class Clock {
 
   readonly now = (): number => this.#now;
 
-  /** What nobody can cut short is over at once. */
+  /** A wait without a signal is over at once. */
   readonly wait = async (ms: number, signal?: AbortSignal): Promise<void> => {
     if (signal === undefined) {
       this.#now += ms;

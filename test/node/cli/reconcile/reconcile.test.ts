@@ -148,7 +148,7 @@ describe("what never came", () => {
     expect(await events()).toEqual([]);
   });
 
-  it("is put through: the state is the bank's, destinations get it with a mark, a second run adds nothing", async () => {
+  it("is applied: the state is the bank's, destinations get it with a mark, a second run adds nothing", async () => {
     const missing = makeThings();
     const before = await ledger();
     const first = await reconcile("--apply");
@@ -466,7 +466,7 @@ it("a person is shown what differs, and how much", async () => {
   const { id } = bank.bank.make("v1/beneficiaries");
   const { stdout, code } = await qonto(["reconcile", "--since", "3d", "--types", "v1/beneficiaries"], access());
   expect(stdout).toMatch(new RegExp(`v1/beneficiaries +${String(id)} +missing +\\S+ +– +reported`));
-  expect(stdout).toContain("1 difference, 0 put through. With --apply");
+  expect(stdout).toContain("1 difference, 0 applied. --apply sends");
   expect(code).toBe(1);
 });
 

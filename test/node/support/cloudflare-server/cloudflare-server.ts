@@ -1,17 +1,12 @@
 import { Hono } from "hono";
 import { HttpServer } from "../qonto-server/http-server.ts";
-import { Account } from "./account.ts";
-import { accountApi, identityApi } from "./accounts-api.ts";
-import { Refusal, failure } from "./answers.ts";
-import type { Emulation, Variables } from "./context.ts";
-import { databasesApi } from "./databases-api.ts";
-import { Database } from "./databases.ts";
+import { Account, accountApi, identityApi, temporaryAccountsApi } from "./accounts.ts";
+import { type Emulation, Refusal, type Variables, failure } from "./context.ts";
+import { Database, databasesApi } from "./databases.ts";
 import { type Call, type Failure, Failures, type When } from "./failures.ts";
-import { queuesApi } from "./queues-api.ts";
-import { type Queue, newQueue } from "./queues.ts";
+import { type Queue, newQueue, queuesApi } from "./queues.ts";
 import { ServedWorker } from "./served-worker.ts";
 import { scriptsApi, workersApi } from "./scripts-api.ts";
-import { temporaryAccountsApi } from "./temporary-accounts.ts";
 import { type Token, credentialOf, everything, refuse } from "./tokens.ts";
 
 export const ACCOUNT = "account0000000000000000000000000";
@@ -20,7 +15,7 @@ export const TOKEN = "token-of-test";
 const BASE = "/client/v4";
 
 /**
- * Cloudflare's API on this machine: accounts with their queues, databases that run SQL, and Workers. It is asked in this
+ * Cloudflare's API on this machine: accounts with their queues, databases that run SQL, and Workers. It answers in this
  * process by `fetch`, and over HTTP once it listens.
  */
 export class CloudflareServer implements Emulation {
@@ -29,7 +24,7 @@ export class CloudflareServer implements Emulation {
   /** All calls, in order. */
   readonly calls: Call[] = [];
   readonly changes: string[] = [];
-  /** What nobody here can answer. */
+  /** Calls that it does not know. */
   readonly unknown: string[] = [];
   pageSize = Infinity;
   readonly now: () => number;
@@ -46,7 +41,7 @@ export class CloudflareServer implements Emulation {
     this.#app = this.#createApp();
   }
 
-  /** One that listens on 127.0.0.1. */
+  /** A server that listens on 127.0.0.1. */
   static async start(): Promise<CloudflareServer> {
     const server = new CloudflareServer();
     server.#http = await HttpServer.start((request) => server.#answer(request));
@@ -60,7 +55,7 @@ export class CloudflareServer implements Emulation {
     for (const { databases } of this.accounts.values()) for (const database of databases.values()) database.close();
   }
 
-  /** What makes wrangler take this for Cloudflare. */
+  /** Makes wrangler use this server. */
   get environment(): Record<string, string> {
     return {
       CLOUDFLARE_API_BASE_URL: `${this.#http?.url ?? "http://cloudflare"}${BASE}`,
@@ -69,7 +64,7 @@ export class CloudflareServer implements Emulation {
     };
   }
 
-  /** Stands for the global one. */
+  /** In place of the global `fetch`. */
   readonly fetch: typeof fetch = async (input, init) => {
     const request = new Request(input, init);
     request.signal.throwIfAborted();
@@ -82,7 +77,7 @@ export class CloudflareServer implements Emulation {
     return account;
   }
 
-  /** A token for these accounts: for everything, but for what is said here. */
+  /** A token for these accounts, with all permissions except where given. */
   addToken(token: string, { accounts, hasUser = true, ...permissions }: TokenOptions): void {
     this.tokens.set(token, { accounts, hasUser, permissions: { ...everything, ...permissions } });
   }
@@ -93,14 +88,14 @@ export class CloudflareServer implements Emulation {
     return account;
   }
 
-  /** A queue that was there before. */
+  /** A queue that exists already. */
   addQueue(name: string, jurisdiction?: string): Queue {
     const queue = newQueue(name, jurisdiction, new Date(this.now()).toISOString());
     this.account().queues.set(name, queue);
     return queue;
   }
 
-  /** A database that was there before. */
+  /** A database that exists already. */
   addDatabase(name: string, jurisdiction?: string): Database {
     const database = new Database(name, jurisdiction, new Date(this.now()).toISOString());
     this.account().databases.set(name, database);
@@ -119,14 +114,14 @@ export class CloudflareServer implements Emulation {
     return this.#failures.plan(when, failure);
   }
 
-  /** Serves a Worker that was uploaded, from now on each version of it. */
+  /** Serves an uploaded Worker, from now on each version of it. */
   async workerOf(account: string, name: string): Promise<ServedWorker> {
     const key = `${account}/${name}`;
     const served = this.#served.get(key);
     if (served !== undefined) return served;
     const worker = new ServedWorker(this.account(account), name);
     this.#served.set(key, worker);
-    await worker.stands();
+    await worker.ready();
     return worker;
   }
 

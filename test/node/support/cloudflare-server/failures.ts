@@ -1,14 +1,14 @@
 import { ConnectionCut } from "../qonto-server/http-server.ts";
-import { failure } from "./answers.ts";
+import { failure } from "./context.ts";
 
-/** A call as the server got it. */
+/** A call that the server received. */
 export interface Call {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
   readonly query: string;
   readonly token: string | null;
-  /** Null when there was no answer, or is none yet. */
+  /** Null without an answer. */
   status: number | null;
 }
 
@@ -21,10 +21,10 @@ export type Failure =
   | "lost_after"
   /** Nothing was done, and the connection was cut. */
   | "reset"
-  /** No answer, until who asks gives up or the server stops. */
+  /** No answer, until the caller stops waiting or the server stops. */
   | "hang"
   | "rate_limited"
-  /** A page of HTML, of somebody in between. */
+  /** A page of HTML, from a proxy. */
   | "garbage";
 
 /** The n-th call from now on, counted from one, or calls that look like this. */
@@ -50,7 +50,7 @@ export class Failures {
     return { applied };
   }
 
-  /** Nothing goes wrong any more. */
+  /** Ends all failures. */
   heal(): void {
     this.#planned.length = 0;
   }

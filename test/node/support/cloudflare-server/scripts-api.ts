@@ -1,12 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Context, Hono } from "hono";
-import { Refusal, failure, success } from "./answers.ts";
-import { type Emulation, type Variables, bodyOf, timestamp } from "./context.ts";
-import { page } from "./paging.ts";
-import { type Deployment, Script, type Version, describeBinding, scriptOf } from "./scripts.ts";
-import { readUpload } from "./uploads.ts";
+import { type Emulation, Refusal, type Variables, bodyOf, failure, page, success, timestamp } from "./context.ts";
+import { type Deployment, Script, type Version, describeBinding, readUpload, scriptOf } from "./scripts.ts";
 
-/** Workers: uploads, versions, deployments, and what of them is not in a version. */
+/** Workers: uploads, versions, deployments, and settings outside of versions. */
 export function scriptsApi(emulation: Emulation): Hono<Variables> {
   const { changes } = emulation;
   const api = new Hono<Variables>();
@@ -82,7 +79,7 @@ export function scriptsApi(emulation: Emulation): Hono<Variables> {
         .map(describeBinding),
     ),
   );
-  // A secret makes a new version of what is uploaded last, and deploys it.
+  // A secret makes a new version of the last upload, and deploys it.
   api.put("/:name/secrets", async (context) => {
     const changed = script(context);
     const { name, text, type = "secret_text" } = await bodyOf(context);
@@ -139,7 +136,7 @@ export function scriptsApi(emulation: Emulation): Hono<Variables> {
   return api;
 }
 
-/** The same Workers, as two other parts of the API know them. */
+/** The same Workers in two other parts of the API. */
 export function workersApi(): Hono<Variables> {
   const api = new Hono<Variables>();
   api.get("/services/:name", ({ req, var: { account } }) => {

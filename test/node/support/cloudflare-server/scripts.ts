@@ -1,6 +1,6 @@
-import { Refusal, notFound } from "./answers.ts";
-import type { Account } from "./account.ts";
-import type { Upload } from "./uploads.ts";
+import { z } from "zod";
+import type { Account } from "./accounts.ts";
+import { Refusal, notFound } from "./context.ts";
 
 /** A binding as a version has it: `queue_id` is the id that the queue's name had when it was bound. */
 export interface Binding extends Record<string, unknown> {
@@ -28,7 +28,7 @@ export interface Schedule {
   readonly modified_on: string;
 }
 
-/** A Worker: its versions, which of them is live, and what holds for all of them. */
+/** A Worker: its versions, the live one, and settings of all of them. */
 export class Script {
   readonly name: string;
   readonly tag = crypto.randomUUID().replaceAll("-", "");
@@ -45,7 +45,7 @@ export class Script {
     this.created_on = created_on;
   }
 
-  /** The version that serves. A Worker is deployed as soon as it is there. */
+  /** The version that serves. A Worker is deployed as soon as it exists. */
   get live(): Version {
     const [newest] = this.deployments;
     if (newest === undefined) throw new Error(`${this.name} was never deployed`);
@@ -81,10 +81,10 @@ export function scriptOf(account: Account, name: string): Script {
   return script;
 }
 
-/** What a binding of an upload is bound to; throws what the service would refuse it with. */
+/** A binding of an upload, resolved. Throws the service's refusals. */
 function bind(binding: Binding, before: readonly Binding[], account: Account): Binding {
   if (binding.type === "inherit") {
-    // As it was, also when what it is bound to is gone.
+    // Unchanged, also when its resource is deleted.
     const inherited = before.find(({ name }) => name === binding.name);
     if (inherited !== undefined) return inherited;
     throw new Refusal(
@@ -110,8 +110,47 @@ function bind(binding: Binding, before: readonly Binding[], account: Account): B
   return binding;
 }
 
-/** A binding as the API tells of it: what is secret stays so. */
+/** A binding as the API shows it, without secrets. */
 export function describeBinding(binding: Binding): object {
   const { name, type } = binding;
   return type === "secret_text" ? { name, type } : { ...binding, queue_id: undefined };
+}
+
+export interface Module {
+  readonly name: string;
+  /** The content type of its part of the upload. */
+  readonly type: string;
+  readonly contents: Uint8Array;
+}
+
+const metadata = z.object({
+  main_module: z.string(),
+  bindings: z.array(z.looseObject({ name: z.string(), type: z.string() })),
+  compatibility_date: z.string(),
+  compatibility_flags: z.array(z.string()).default([]),
+  keep_bindings: z.array(z.string()).default([]),
+  annotations: z.record(z.string(), z.string()).default({}),
+  observability: z.looseObject({}).optional(),
+});
+
+/** A Worker's code and metadata, as uploaded. */
+export async function readUpload(request: Request) {
+  const parts = [...(await request.formData())];
+  const text = parts.find(([name]) => name === "metadata")?.[1];
+  const parsed = metadata.safeParse(typeof text === "string" ? JSON.parse(text) : null);
+  if (!parsed.success) throw new Refusal(400, 10021, `Invalid metadata: ${parsed.error.message}`);
+  const { main_module, bindings, keep_bindings: keep, ...rest } = parsed.data;
+  const modules = await Promise.all(
+    parts.flatMap(([name, part]) => (part instanceof File ? [readModule(name, part)] : [])),
+  );
+  if (!modules.some(({ name }) => name === main_module)) {
+    throw new Refusal(400, 10021, `No such module "${main_module}".`);
+  }
+  return { mainModule: main_module, modules, bindings, keep, ...rest };
+}
+
+export type Upload = Awaited<ReturnType<typeof readUpload>>;
+
+async function readModule(name: string, file: File): Promise<Module> {
+  return { name, type: file.type, contents: new Uint8Array(await file.arrayBuffer()) };
 }

@@ -1,13 +1,13 @@
-import { failure } from "./answers.ts";
-import { isReading } from "./sql.ts";
+import { failure } from "./context.ts";
+import { isReading } from "./databases.ts";
 
 type Service = "workers_scripts" | "d1" | "queues" | "account_settings";
 export type Permission = "none" | "read" | "edit";
 
-/** A credential, and what it may do in which accounts. */
+/** A credential and its permissions. */
 export interface Token {
   readonly accounts: readonly string[];
-  /** Whether it is a user's: one that an account owns has nobody to tell of. */
+  /** Whether it is a user's token, not an account's. */
   readonly hasUser: boolean;
   readonly permissions: Readonly<Record<Service, Permission>>;
 }
@@ -23,13 +23,13 @@ const rank = { none: 0, read: 1, edit: 2 };
 
 export const mayAtLeast = (granted: Permission, needed: Permission) => rank[granted] >= rank[needed];
 
-/** The token of a request, or the key that stands in its place. */
+/** The token of a request, or its key. */
 export function credentialOf(request: Request): string | null {
   const bearer = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
   return bearer ?? request.headers.get("x-auth-key");
 }
 
-/** What a request is refused with before anything that it names is looked at; null when it may go on. */
+/** The refusal of a request that its token does not allow; null when it is allowed. */
 export async function refuse(request: Request, path: string, token: Token | undefined): Promise<Response | null> {
   if (path === "/user/tokens/verify" && token?.hasUser !== true) return failure(401, 1000, "Invalid API Token");
   if (token === undefined) return failure(401, 9109, "Invalid access token");

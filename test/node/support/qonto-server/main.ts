@@ -10,7 +10,7 @@ import { QontoServer } from "./qonto-server.ts";
 const DEFAULT_PORT = 8790;
 const port = Number(process.env["QONTO_PORT"] ?? DEFAULT_PORT);
 
-const wish = z.object({
+const eventsInput = z.object({
   type: z.string().refine(isSampleType, "is no type of the catalogue"),
   count: z.int().min(1).max(1_000).default(1),
   changes: z.record(z.string(), z.unknown()).default({}),
@@ -19,9 +19,9 @@ const wish = z.object({
 function controls(qonto: QontoServer): Hono {
   const app = new Hono();
   app.post("/simulate/events", async (c) => {
-    const wished = wish.safeParse(await c.req.json().catch(() => undefined));
-    if (!wished.success) return c.json({ error: z.prettifyError(wished.error) }, 400);
-    const { type, count, changes } = wished.data;
+    const input = eventsInput.safeParse(await c.req.json().catch(() => undefined));
+    if (!input.success) return c.json({ error: z.prettifyError(input.error) }, 400);
+    const { type, count, changes } = input.data;
     const deliveries = await Promise.all(
       Array.from({ length: count }, () => {
         const data = Object(qonto.event(type)["data"]);

@@ -14,7 +14,7 @@ export interface OnboardingWebhook {
 /** The guide names the first, the reference the second. */
 const paths = ["/data_api/webhooks", "/register/webhooks"];
 
-const wishes = z.object({ callback_url: z.url(), secret: z.string().min(1), enabled: z.boolean().default(true) });
+const webhookInput = z.object({ callback_url: z.url(), secret: z.string().min(1), enabled: z.boolean().default(true) });
 
 /** The Onboarding API's single webhook of each partner. */
 export function onboardingApi(webhooks: Map<string, OnboardingWebhook>): Hono {
@@ -23,13 +23,13 @@ export function onboardingApi(webhooks: Map<string, OnboardingWebhook>): Hono {
     api.post(path, async (c) => {
       const partner = c.req.header("qonto-partner-id");
       if (partner === undefined) return listedError(401, "unauthorized", "Qonto-Partner-Id is missing");
-      const wished = wishes.safeParse(await c.req.json().catch(() => undefined));
-      if (!wished.success) {
-        const [issue] = wished.error.issues;
+      const input = webhookInput.safeParse(await c.req.json().catch(() => undefined));
+      if (!input.success) {
+        const [issue] = input.error.issues;
         return listedError(422, "invalid", `${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`);
       }
       const now = new Date().toISOString();
-      const made = { id: crypto.randomUUID(), ...wished.data, created_at: now, updated_at: now };
+      const made = { id: crypto.randomUUID(), ...input.data, created_at: now, updated_at: now };
       webhooks.set(partner, made);
       return c.json(made, 201);
     });

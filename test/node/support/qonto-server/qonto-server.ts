@@ -26,7 +26,7 @@ export interface QontoOptions {
   readonly sender?: Partial<SenderOptions>;
 }
 
-/** What can be wrong with the API, while it is. */
+/** Faults of the API. Each lasts while it is set. */
 export interface QontoFaults {
   /** Every call is answered so. */
   status?: number;
@@ -60,7 +60,7 @@ export class QontoServer {
     this.bank = new Bank(options.organizationId);
     this.#limit = new RateLimit(options.limits ?? documentedLimits);
     this.accessToken = options.accessTokens?.[0] ?? "qonto-access-token";
-    this.sender = new Sender({ backOffMs: [200, 400, 800, 1_600], signsRetriesAnew: true, ...options.sender });
+    this.sender = new Sender({ backOffMs: [200, 400, 800, 1_600], signsEachRetry: true, ...options.sender });
   }
 
   static async start(options: QontoOptions = {}): Promise<QontoServer> {

@@ -1,6 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { signBusiness } from "../../../../src/qonto/business-signature.ts";
-import { signOnboarding } from "../../../../src/qonto/onboarding-signature.ts";
+import { signBusiness, signOnboarding } from "../../../../src/qonto/signature.ts";
 
 /** Where something is sent to, and what signs it. */
 export interface Receiver {
@@ -24,14 +23,14 @@ export interface Delivery {
   readonly type: string;
   readonly body: Uint8Array<ArrayBuffer>;
   readonly tries: Try[];
-  outcome: "under way" | "delivered" | "abandoned";
+  outcome: "pending" | "delivered" | "abandoned";
 }
 
 export interface SenderOptions {
   /** Waits between tries; then the event is abandoned. */
   readonly backOffMs: readonly number[];
-  /** Qonto does not say whether a retry bears a fresh timestamp. */
-  readonly signsRetriesAnew: boolean;
+  /** Qonto does not say whether a retry is signed with a new timestamp. */
+  readonly signsEachRetry: boolean;
 }
 
 export interface Sending {
@@ -43,7 +42,7 @@ export interface Sending {
 
 const ANSWER_WITHIN_MS = 1_000;
 
-/** Qonto as a sender: waits a second for 2xx, tries again after longer and longer waits, gives up in the end. */
+/** Qonto as a sender: waits a second for 2xx, retries after longer and longer waits, and abandons the event in the end. */
 export class Sender {
   readonly deliveries: Delivery[] = [];
   readonly #options: SenderOptions;
@@ -53,7 +52,7 @@ export class Sender {
     this.#options = options;
   }
 
-  /** Sends an event until it is taken or abandoned. */
+  /** Sends an event until it is answered 2xx or abandoned. */
   async send(
     event: { readonly id: string; readonly [field: string]: unknown },
     receiver: Receiver,
@@ -61,23 +60,23 @@ export class Sender {
   ): Promise<Delivery> {
     const body = Uint8Array.from(new TextEncoder().encode(JSON.stringify(event)));
     const type = String(event["type"] ?? event["event_type"]);
-    const delivery: Delivery = { url: receiver.url, eventId: event.id, type, body, tries: [], outcome: "under way" };
+    const delivery: Delivery = { url: receiver.url, eventId: event.id, type, body, tries: [], outcome: "pending" };
     this.deliveries.push(delivery);
     const firstSignedAt = nowSeconds() - ageSeconds;
-    let taken = 0;
+    let accepted = 0;
     for (const waitMs of [0, ...Array<number>(times - 1).fill(0), ...this.#options.backOffMs]) {
       if (waitMs > 0 && !(await this.#wait(waitMs))) break;
-      const signedAt = this.#options.signsRetriesAnew ? nowSeconds() - ageSeconds : firstSignedAt;
+      const signedAt = this.#options.signsEachRetry ? nowSeconds() - ageSeconds : firstSignedAt;
       const made = await attempt(body, receiver, signedAt);
       delivery.tries.push(made);
-      if (made.status !== null && made.status >= 200 && made.status < 300) taken += 1;
-      if (taken === times) break;
+      if (made.status !== null && made.status >= 200 && made.status < 300) accepted += 1;
+      if (accepted === times) break;
     }
-    delivery.outcome = taken > 0 ? "delivered" : "abandoned";
+    delivery.outcome = accepted > 0 ? "delivered" : "abandoned";
     return delivery;
   }
 
-  /** DrainRequests what waits for its next try, to give up. */
+  /** Abandons what waits for its next try. */
   stop(): void {
     this.#ending.abort();
   }

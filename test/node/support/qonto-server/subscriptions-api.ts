@@ -17,12 +17,12 @@ export interface Subscription {
 
 const MAX_URL_LENGTH = 512;
 
-/** The Business API's subscriptions, each user seeing but the own ones. `allowHttp`: for play on one machine. */
+/** The Business API's subscriptions, of which each user sees only their own. `allowHttp`: for tests on one machine. */
 export function subscriptionsApi(
   subscriptions: Map<string, Subscription>,
   { ownerOf, allowHttp }: { readonly ownerOf: (request: Request) => string; readonly allowHttp: boolean },
 ): Hono {
-  const wishes = z.object({
+  const subscriptionInput = z.object({
     callback_url: z
       .string()
       .max(MAX_URL_LENGTH)
@@ -39,10 +39,10 @@ export function subscriptionsApi(
   );
 
   api.post("/v2/webhook_subscriptions", async (c) => {
-    const wished = wishes.safeParse(await json(c.req.raw));
-    if (!wished.success) return invalid(wished.error);
-    const { callback_url, types, description } = wished.data;
-    const secret = wished.data.secret ?? `whsec_${crypto.getRandomValues(new Uint8Array(32)).toBase64()}`;
+    const input = subscriptionInput.safeParse(await json(c.req.raw));
+    if (!input.success) return invalid(input.error);
+    const { callback_url, types, description } = input.data;
+    const secret = input.data.secret ?? `whsec_${crypto.getRandomValues(new Uint8Array(32)).toBase64()}`;
     const now = new Date().toISOString();
     const made: Subscription = {
       id: crypto.randomUUID(),
@@ -67,9 +67,9 @@ export function subscriptionsApi(
       return new Response(null, { status: 204 });
     }
     // It replaces: what is not sent is not kept.
-    const wished = wishes.safeParse(await json(c.req.raw));
-    if (!wished.success) return invalid(wished.error);
-    const { callback_url, types, description } = wished.data;
+    const input = subscriptionInput.safeParse(await json(c.req.raw));
+    if (!input.success) return invalid(input.error);
+    const { callback_url, types, description } = input.data;
     const updated_at = new Date().toISOString();
     Object.assign(found, { callback_url, types, description: description ?? null, updated_at });
     return Response.json(show(found));

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type Api, ApiError, CommandFailed } from "./api.ts";
-import type { Printer } from "./printer.ts";
+import type { Printer } from "./command.ts";
 
 export interface Credential {
   readonly account: string;

@@ -1,7 +1,6 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { ApiError, CommandFailed } from "./api.ts";
-import type { Surroundings } from "./command.ts";
-import { pathTo } from "./configuration.ts";
+import { type Surroundings, pathTo } from "./command.ts";
 
 /** `d1 migrations apply DB --remote` */
 export async function applyMigrations(surroundings: Surroundings, binding: string): Promise<void> {

@@ -1,6 +1,5 @@
 import { ApiError, CommandFailed } from "./api.ts";
-import type { Surroundings } from "./command.ts";
-import type { Configuration } from "./configuration.ts";
+import type { Configuration, Surroundings } from "./command.ts";
 
 type ConfiguredDatabase = Configuration["d1_databases"][number];
 

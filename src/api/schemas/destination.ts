@@ -1,0 +1,127 @@
+import { z } from "@hono/zod-openapi";
+import { time } from "./common.ts";
+import { attemptOutcome } from "./delivery.ts";
+
+const options = z.strictObject({
+  url: z.string().max(2_048).openapi({
+    description: "Stored as the URL standard writes it, without surrounding blanks. A fragment is refused.",
+    example: "https://accounting.example.com/qonto",
+  }),
+  description: z.string().max(1_000).nullable(),
+  types: z
+    .array(
+      z
+        .string()
+        .max(255)
+        .regex(/^[\x21-\x29\x2b-\x7e]*\*?$/, "must be a type, with `*` at its end or not at all")
+        .min(1),
+    )
+    .max(100)
+    .openapi({
+      description: "Exact, or with a trailing `*`. Empty: all.",
+      example: ["v1/transactions", "registrations.*"],
+    }),
+  organizations: z
+    .array(z.string().min(1).max(255))
+    .min(1)
+    .max(1_000)
+    .nullable()
+    .openapi({ description: "Ids. Null: all." }),
+  enabled: z.boolean(),
+  retry_schedule_seconds: z
+    .array(z.int().min(0).max(86_400))
+    .max(50)
+    .nullable()
+    .openapi({
+      description: "Seconds to wait before each retry. Null: the default retry schedule.",
+      example: [1, 1, 5],
+    }),
+  timeout_ms: z.int().min(100).max(30_000),
+  max_per_second: z.number().min(0.01).max(1_000).nullable(),
+});
+
+/** The fields of a destination that a request can set. */
+export const destinationOptionNames: readonly string[] = Object.keys(options.shape);
+
+export const destinationInput = options.partial().required({ url: true });
+
+export const destinationChange = options.partial();
+
+export const destinationHealth = z.object({
+  state: z.enum(["healthy", "failing", "paused"]),
+  consecutive_failures: z.number(),
+  last_success_at: time.nullable(),
+  last_failure_at: time.nullable(),
+  circuit_opened_at: time.nullable().openapi({
+    description:
+      "When its circuit breaker opened because it kept failing. While the circuit is open its deliveries stay pending, except for one probe from time to time. Null: closed.",
+  }),
+  next_probe_at: time.nullable().openapi({ description: "When the next due delivery is attempted as the probe." }),
+  held_until: time.nullable().openapi({
+    description: "Nothing is attempted before: it answered 429, or 503 with `Retry-After`. Null: it is not held.",
+  }),
+});
+
+export const destination = z
+  .object({ ...options.shape, id: z.string(), created_at: time, updated_at: time, health: destinationHealth })
+  .openapi("Destination");
+
+export const createdDestination = destination.extend({ secret: z.string() });
+
+const DEFAULT_OVERLAP_SECONDS = 86_400;
+const MAX_OVERLAP_SECONDS = 30 * 86_400;
+
+export const secretRotationInput = z.strictObject({
+  overlap_seconds: z.int().min(0).max(MAX_OVERLAP_SECONDS).default(DEFAULT_OVERLAP_SECONDS).openapi({
+    description:
+      "How long the present secret signs as well. `X-Qonto-Signature` has room for one signature: it stays that of the oldest secret until its overlap ends. 0: the present secret and the older ones stop signing at once.",
+  }),
+});
+
+export const rotatedSecret = z.object({ secret: z.string() });
+
+export const testResult = z
+  .object({
+    outcome: attemptOutcome,
+    status: z.number().nullable().openapi({ description: "Null: there was no answer." }),
+    duration_ms: z.number(),
+    response_excerpt: z.string().nullable(),
+  })
+  .openapi("TestResult");
+
+/** The key is 32 zero bytes: nobody takes it for a real one. */
+export const exampleSecret = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+export const exampleDestinationInput = {
+  url: "https://accounting.example.com/qonto",
+  description: "Accounting",
+  types: ["v1/transactions", "registrations.*"],
+} satisfies z.input<typeof destinationInput>;
+
+export const exampleDestination = {
+  id: "dst_019a935f7400a1b2c3d4e5f60718",
+  ...exampleDestinationInput,
+  organizations: null,
+  enabled: true,
+  retry_schedule_seconds: null,
+  timeout_ms: 10_000,
+  max_per_second: null,
+  created_at: "2026-11-24T10:00:00.000Z",
+  updated_at: "2026-11-24T10:00:00.000Z",
+  health: {
+    state: "healthy",
+    consecutive_failures: 0,
+    last_success_at: "2026-11-24T10:05:00.000Z",
+    last_failure_at: null,
+    circuit_opened_at: null,
+    next_probe_at: null,
+    held_until: null,
+  },
+} satisfies z.input<typeof destination>;
+
+export const exampleTestResult = {
+  outcome: "rejected",
+  status: 401,
+  duration_ms: 87,
+  response_excerpt: "no such signature",
+} satisfies z.input<typeof testResult>;

@@ -1,0 +1,53 @@
+import { z } from "@hono/zod-openapi";
+import { time } from "./common.ts";
+import { exampleDestination } from "./destination.ts";
+
+export const ledger = z
+  .object({
+    received: z.number().openapi({ description: "The sum of the four states, counted independently." }),
+    settled: z.number().openapi({ description: "Every delivery is delivered or dead." }),
+    pending: z.number(),
+    unmatched: z.number().openapi({ description: "No destination wanted the event." }),
+    quarantined: z.number(),
+    duplicates: z
+      .number()
+      .openapi({ description: "Further arrivals of a recorded event. Not part of the four states." }),
+    conflicts: z.number().openapi({ description: "Duplicates with a different body, which was not stored." }),
+    reconciled: z
+      .number()
+      .openapi({ description: "Recorded events that `reconcile` made from what Qonto's API lists." }),
+    balanced: z.boolean(),
+    drifted_at: time.nullable().openapi({
+      description:
+        "When the cron last found an hour whose rows no longer match their count; the log shows which. Null: never. An hour without pending events is counted once, and the cron counts the hours again, one after the other.",
+    }),
+    destinations: z
+      .array(
+        z.object({
+          destination_id: z.string(),
+          expected: z.number(),
+          delivered: z.number(),
+          pending: z.number(),
+          dead: z.number(),
+        }),
+      )
+      .openapi({
+        description:
+          "`expected` is counted from the events' recipients, the rest from the deliveries. `pending` includes first attempts that are not written yet.",
+      }),
+  })
+  .openapi("Ledger");
+
+export const exampleLedger = {
+  received: 105,
+  settled: 97,
+  pending: 3,
+  unmatched: 4,
+  quarantined: 1,
+  duplicates: 12,
+  conflicts: 0,
+  reconciled: 2,
+  balanced: true,
+  drifted_at: null,
+  destinations: [{ destination_id: exampleDestination.id, expected: 100, delivered: 96, pending: 3, dead: 1 }],
+} satisfies z.input<typeof ledger>;

@@ -1,0 +1,222 @@
+import type { z } from "zod";
+import {
+  createdDestination,
+  destination as destinationSchema,
+  type destinationChange,
+  rotatedSecret,
+  testResult,
+} from "../../api/schemas/destination.ts";
+import { defineCommand, defineGroup } from "../command.ts";
+import { wrongUsage } from "../fault.ts";
+import { type CommandOption, flag, option, orWord, readList, readNumber, readWhole } from "../options.ts";
+import { type Cell, type Output, printable } from "../output.ts";
+
+export const DESTINATIONS_PATH = "/api/destinations";
+
+export const destinationPath = (id: string) => `${DESTINATIONS_PATH}/${encodeURIComponent(id)}`;
+
+/** A program that reads `--json` gets every field, also those that this command line does not know. */
+export const destination = destinationSchema.loose();
+
+export type Destination = z.output<typeof destinationSchema>;
+
+const id = { id: "as `destinations list` shows it" };
+
+/** What a destination is sent, and how. The names are those of the operator's API, which checks the values. */
+const settable = {
+  description: option("--description <text>", "what people call it"),
+  types: option("--types <types>", "comma-separated, each exact or ending in *; or `all`", orWord("all", [], readList)),
+  organizations: option("--organizations <ids>", "comma-separated; or `all`", orWord("all", null, readList)),
+  retry_schedule_seconds: option(
+    "--retry-schedule <seconds>",
+    "seconds before each retry, as 5,60,3600; or `default`",
+    orWord("default", null, (text, name, now) =>
+      readList(text, name, now).map((seconds) => readNumber(seconds, name, now)),
+    ),
+  ),
+  timeout_ms: option("--timeout-ms <ms>", "how long an attempt may take, 100 to 30000", readNumber),
+  max_per_second: option(
+    "--max-per-second <n>",
+    "how many a second at most; or `none`",
+    orWord("none", null, readNumber),
+  ),
+} satisfies Partial<Record<keyof z.input<typeof destinationChange>, CommandOption<unknown>>>;
+
+const list = defineCommand({
+  name: "list",
+  summary: "list them all",
+  asks: ["relay"],
+  options: { limit: option("--limit <n>", "at most this many", readWhole(1, 999_999_999)) },
+  examples: ["npm run qonto -- destinations list --limit 10"],
+  async run({ output, openRelay }, { limit }) {
+    const found = await Array.fromAsync(openRelay().list(DESTINATIONS_PATH, destination, { limit }));
+    output.show({ data: found }, () => asTable(found, output));
+  },
+});
+
+const show = defineCommand({
+  name: "show",
+  summary: "show one and its health",
+  arguments: id,
+  asks: ["relay"],
+  examples: ["npm run qonto -- destinations show dst_0193"],
+  async run({ output, openRelay }, { id: given }) {
+    const found = await openRelay().get(destinationPath(given), destination);
+    output.show(found, () => asFields(found, output));
+  },
+});
+
+const create = defineCommand({
+  name: "create",
+  summary: "add one; its secret is shown this once",
+  arguments: { endpoint: "the address that the relay posts events to" },
+  asks: ["relay"],
+  options: { ...settable, paused: flag("--paused", "send it nothing yet") },
+  examples: [
+    "npm run qonto -- destinations create https://accounting.example.com/qonto --types v1/transactions,registrations.*",
+  ],
+  async run({ output, openRelay }, { endpoint, paused, ...settings }) {
+    const input = { ...settings, url: endpoint, ...(paused ? { enabled: false } : {}) };
+    const created = await openRelay().post(DESTINATIONS_PATH, input, createdDestination.loose());
+    output.show(created, () => [asFields(created, output), "", secretLine(created.secret, output)].join("\n"));
+  },
+});
+
+const update = defineCommand({
+  name: "update",
+  summary: "change what is given",
+  arguments: id,
+  asks: ["relay"],
+  options: { ...settable, endpoint: option("--endpoint <url>", "its new address") },
+  examples: ["npm run qonto -- destinations update dst_0193 --types all --max-per-second 20"],
+  async run({ output, openRelay }, { id: given, endpoint, ...settings }) {
+    const input = { ...settings, url: endpoint };
+    if (Object.values(input).every((value) => value === undefined))
+      throw wrongUsage("What is to change?", "--help names what can.");
+    const changed = await openRelay().patch(destinationPath(given), input, destination);
+    output.show(changed, () => asFields(changed, output));
+  },
+});
+
+const remove = defineCommand({
+  name: "delete",
+  summary: "remove one; its pending deliveries end as dead",
+  arguments: id,
+  asks: ["relay"],
+  examples: ["npm run qonto -- destinations delete dst_0193"],
+  async run({ output, openRelay }, { id: given }) {
+    await openRelay().delete(destinationPath(given));
+    output.show({ id: given, deleted: true }, () => `Removed ${given}.`);
+  },
+});
+
+const pause = switching("pause", false, "send it nothing for now; its deliveries stay pending");
+const resume = switching("resume", true, "send again, beginning with the pending deliveries");
+
+function switching(name: string, enabled: boolean, summary: string) {
+  return defineCommand({
+    name,
+    summary,
+    arguments: id,
+    asks: ["relay"],
+    examples: [`npm run qonto -- destinations ${name} dst_0193`],
+    async run({ output, openRelay }, { id: given }) {
+      const changed = await openRelay().patch(destinationPath(given), { enabled }, destination);
+      output.show(changed, () => asFields(changed, output));
+    },
+  });
+}
+
+const rotateSecret = defineCommand({
+  name: "rotate-secret",
+  summary: "make a new secret, shown this once; the old one signs too until the overlap ends",
+  arguments: id,
+  asks: ["relay"],
+  options: { overlap: option("--overlap <seconds>", "how long both sign (else a day)", readNumber) },
+  examples: ["npm run qonto -- destinations rotate-secret dst_0193 --overlap 3600"],
+  async run({ output, openRelay, secrets }, { id: given, overlap }) {
+    const body = overlap === undefined ? {} : { overlap_seconds: overlap };
+    const rotated = await openRelay().post(`${destinationPath(given)}/rotate-secret`, body, rotatedSecret.loose());
+    secrets.keep(rotated.secret);
+    const signing =
+      overlap === 0
+        ? ["From now on deliveries are signed with this secret only."]
+        : [
+            "Deliveries are signed with it and with the old one until the overlap ends.",
+            "X-Qonto-Signature has room for one signature: it stays that of the oldest secret until its overlap ends. Let the receiver accept both secrets.",
+          ];
+    output.show(rotated, () => [secretLine(rotated.secret, output), ...signing].join("\n"));
+  },
+});
+
+const test = defineCommand({
+  name: "test",
+  summary: "have the relay send it one signed sample event now",
+  arguments: id,
+  asks: ["relay"],
+  examples: ["npm run qonto -- destinations test dst_0193"],
+  async run({ output, openRelay }, { id: given }) {
+    const tested = await openRelay().post(`${destinationPath(given)}/test`, {}, testResult.loose());
+    const { outcome, status, duration_ms, response_excerpt } = tested;
+    const isDelivered = outcome === "delivered";
+    output.show(tested, () =>
+      [
+        `${output.paint(isDelivered ? "green" : "red", printable(outcome))}: ${status ?? "no answer"}, ${duration_ms} ms`,
+        ...(response_excerpt ? [printable(response_excerpt)] : []),
+      ].join("\n"),
+    );
+    return isDelivered ? 0 : 1;
+  },
+});
+
+export const destinations = defineGroup("destinations", "the destinations that the relay sends to", {
+  commands: [list, show, create, update, remove, pause, resume, rotateSecret, test],
+});
+
+function secretLine(secret: string, output: Output): string {
+  return `Secret, shown this once:  ${output.paint("bold", secret)}`;
+}
+
+function asTable(found: readonly Destination[], output: Output): string {
+  if (found.length === 0) return "No destinations yet. `destinations create` adds one.";
+  return output.table(
+    ["id", "state", "url", "types", "description"],
+    found.map((one) => [one.id, stateCell(one), one.url, typesOf(one), one.description ?? ""]),
+  );
+}
+
+function asFields(one: Destination, output: Output): string {
+  const { health, retry_schedule_seconds, max_per_second } = one;
+  return output.fields([
+    ["id", one.id],
+    ["url", one.url],
+    ["description", one.description ?? "–"],
+    ["types", typesOf(one)],
+    ["organizations", one.organizations?.join(", ") ?? "all"],
+    ["state", stateCell(one)],
+    ["failures", `${health.consecutive_failures} in a row`],
+    ["last success", health.last_success_at ?? "–"],
+    ["last failure", health.last_failure_at ?? "–"],
+    ...(health.circuit_opened_at
+      ? [
+          [
+            "circuit open since",
+            `${health.circuit_opened_at}, next probe at ${health.next_probe_at ?? "once"}`,
+          ] as const,
+        ]
+      : []),
+    ...(health.held_until ? [["held until", `${health.held_until}, as it asked with Retry-After`] as const] : []),
+    ["retry schedule", retry_schedule_seconds === null ? "default" : `${retry_schedule_seconds.join(", ")} s`],
+    ["timeout", `${one.timeout_ms} ms`],
+    ["rate limit", max_per_second === null ? "none" : `${max_per_second} a second`],
+  ]);
+}
+
+function typesOf({ types }: Destination): string {
+  return types.length === 0 ? "all" : types.join(", ");
+}
+
+function stateCell({ health: { state, circuit_opened_at, held_until } }: Destination): Cell {
+  const style = state === "healthy" ? "green" : state === "failing" ? "red" : "yellow";
+  return { text: circuit_opened_at ? `${state}, circuit open` : held_until ? `${state}, held` : state, style };
+}

@@ -1,0 +1,153 @@
+import { diagnostics as diagnosticsSchema, sentProbe } from "../../../../api/schemas/diagnostics.ts";
+import { examineDeployment } from "../cloudflare.ts";
+import type { FaultName } from "../faults.ts";
+import { type Finding, type Result, judged, skipped } from "../finding.ts";
+import { CheckEnded, type Diagnostics, type Health, type Target } from "../target.ts";
+
+/** Some settings are right on a developer's machine and nowhere else. */
+export async function checkConfiguration(target: Target): Promise<Result> {
+  const { configuration } = await target.diagnostics();
+  const { isLocal } = target.circumstances.address;
+  const seen = "GET /api/diagnostics: `allow_private_destinations` is true.";
+  return judged(
+    configuration.allow_private_destinations === true && !isLocal
+      ? [{ fault: "private_destinations_allowed", seen }]
+      : [],
+    isLocal ? "It is configured for this machine." : "It is not configured as a local one.",
+  );
+}
+
+type Checks = Health["checks"];
+type CheckName = keyof Checks;
+
+/** The fault of each check of /health that is degraded. */
+const faultsOfHealth: Readonly<Record<CheckName, FaultName>> = {
+  configuration: "relay_not_configured",
+  database: "database_unwell",
+  schema: "migrations_missing",
+  cron: "cron_stopped",
+  fan_out: "fan_out_stuck",
+  deliveries: "deliveries_overdue",
+  open_circuits: "destination_circuit_open",
+  dead_letters: "dead_letters_waiting",
+  secrets: "destination_secrets_undecryptable",
+  storage: "database_filling",
+};
+
+/** With a token other checks ask for these in detail. */
+const askedInDetail: readonly CheckName[] = ["open_circuits", "dead_letters", "schema"];
+
+/** What the relay says of itself: configuration, database, cron, backlog. */
+export async function checkHealth(target: Target): Promise<Result> {
+  const health = await target.health();
+  if ((await target.access()).state === "open") return judgeHealth(health, askedInDetail);
+  return judgeHealth(health, (await target.isNotReady()) ? ["schema"] : []);
+}
+
+export function judgeHealth({ checks }: Health, leftOut: readonly CheckName[]): Result {
+  const names = Object.keys(faultsOfHealth).filter((name): name is CheckName => name in checks);
+  const degraded = names.filter((name) => checks[name]?.status === "degraded" && !leftOut.includes(name));
+  // A check that could not be measured is no fault of its own. A cron that has never run is one.
+  const measured = degraded.filter((name) => name === "database" || !isUnmeasured(name, checks));
+  return judged(
+    measured.map((name): Finding => ({
+      fault: faultsOfHealth[name],
+      seen: `/health, ${name}: ${checks[name]?.detail ?? ""}`,
+      about: { destination: "A destination" },
+    })),
+    [checks.database, checks.cron, checks.deliveries].flatMap((check) => check?.detail ?? []).join(" "),
+  );
+}
+
+function isUnmeasured(name: CheckName, checks: Checks): boolean {
+  if (checks.database?.status === "degraded") return name !== "configuration";
+  if (checks.schema?.status === "degraded" && name !== "schema") return checks[name]?.value === null;
+  return name === "fan_out" && checks.fan_out?.value === null;
+}
+
+/** The tables must be those that the code expects. */
+export async function checkMigrations(target: Target): Promise<Result> {
+  const { applied, missing } = (await target.diagnostics()).migrations;
+  const seen = `Not applied: ${missing.join(", ")}.`;
+  if (missing.length > 0 && (await target.isNotReady())) return skipped(`${seen} See \`answer\`.`);
+  return judged(
+    missing.length === 0 ? [] : [{ fault: "migrations_missing", seen }],
+    `All ${applied.length} are applied.`,
+  );
+}
+
+const POLL_MS = 500;
+
+/** An event is dispatched within seconds. */
+const OLDEST_EVENT_SECONDS = 300;
+
+type Queues = Diagnostics["queues"];
+type QueueName = keyof Queues;
+
+const queueNames: Readonly<Record<QueueName, string>> = {
+  events: "qonto-relay-events",
+  retries: "qonto-relay-retries",
+  dead_letters: "qonto-relay-dead-letters",
+};
+const all = ["events", "retries", "dead_letters"] as const;
+
+interface ProbedQueues {
+  /** Unix milliseconds, by the relay's clock. */
+  readonly now: number;
+  readonly sentAt: number;
+  readonly waitedMs: number;
+  readonly queues: Queues;
+}
+
+/** A message sent into each queue must come out of it. */
+export async function checkQueues(target: Target): Promise<Result> {
+  const { world, progress } = target.circumstances;
+  await target.diagnostics();
+  const sent = await target.ask((relay) => relay.post("/api/diagnostics/canary", {}, sentProbe));
+  const sentAt = Date.parse(sent.sent_at);
+  const startedAt = world.elapsedMs();
+  for (;;) {
+    const { now, queues } = await target.ask((relay) => relay.get("/api/diagnostics", diagnosticsSchema));
+    const waitedMs = world.elapsedMs() - startedAt;
+    const waiting = all.filter((name) => !isConsumed(queues[name], sentAt));
+    if (waiting.length === 0 || waitedMs >= world.timeouts.queuesMs) {
+      return judgeQueues({ now: Date.parse(now), sentAt, waitedMs, queues });
+    }
+    progress(`queues: waiting for ${waiting.join(", ")}, ${Math.round(waitedMs / 1000)} s …`);
+    await world.wait(POLL_MS);
+  }
+}
+
+export function judgeQueues({ now, sentAt, waitedMs, queues }: ProbedQueues): Result {
+  const seconds = (waitedMs / 1000).toFixed(1);
+  const findings = all
+    .filter((name) => !isConsumed(queues[name], sentAt))
+    .map((name): Finding => {
+      const { backlog } = queues[name];
+      return {
+        fault: name === "dead_letters" ? "dead_letter_consumer_stuck" : "queue_stuck",
+        seen: `A canary sent into it has not come out within ${seconds} s${backlog === null ? "" : `; ${backlog} messages wait`}.`,
+        about: { queue: queueNames[name] },
+      };
+    });
+  const { oldest_message_at: oldestAt, backlog } = queues.events;
+  const oldestSeconds = oldestAt === null ? 0 : Math.round((now - Date.parse(oldestAt)) / 1000);
+  if (oldestSeconds > OLDEST_EVENT_SECONDS && isConsumed(queues.events, sentAt)) {
+    const seen = `The oldest message of ${queueNames.events} is ${oldestSeconds} s old; ${backlog ?? "some"} wait.`;
+    findings.push({ fault: "queue_backlog_old", seen });
+  }
+  const backlogs = all.map((name) => `${name} ${queues[name].backlog ?? "unknown"}`).join(", ");
+  return judged(findings, `Each consumer had the canary within ${seconds} s. Messages that wait: ${backlogs}.`);
+}
+
+function isConsumed({ canary_consumed_at }: Queues[QueueName], sentAt: number): boolean {
+  return canary_consumed_at !== null && Date.parse(canary_consumed_at) >= sentAt;
+}
+
+/** At Cloudflare the Worker must be connected to its queues, its database and its cron, each in its place. */
+export async function checkDeployment({ circumstances }: Target): Promise<Result> {
+  const { cloudflare, address } = circumstances;
+  if (address.isLocal) return judged([], "It is on this machine, where `npm start` connects everything.");
+  if (!("thing" in cloudflare)) throw new CheckEnded(skipped(cloudflare.lacks, cloudflare.enable));
+  return examineDeployment(cloudflare.thing);
+}

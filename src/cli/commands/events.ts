@@ -1,0 +1,110 @@
+import type { z } from "zod";
+import { event as eventSchema, eventDetail as eventDetailSchema } from "../../api/schemas/event.ts";
+import { isAttempt } from "../../domain/delivery.ts";
+import { defineCommand, defineGroup } from "../command.ts";
+import { option, orWord, readIsoTime, readWhole, withDefault } from "../options.ts";
+import { type Cell, type Output, printableLines } from "../output.ts";
+
+export const EVENTS_PATH = "/api/events";
+
+export const eventPath = (id: string) => `${EVENTS_PATH}/${encodeURIComponent(id)}`;
+
+/** A program that reads `--json` gets every field, also those that this command line does not know. */
+export const event = eventSchema.loose();
+export const eventDetail = eventDetailSchema.loose();
+
+export type Event = z.output<typeof eventSchema>;
+export type EventDetail = z.output<typeof eventDetailSchema>;
+
+const list = defineCommand({
+  name: "list",
+  summary: "list them, newest first",
+  asks: ["relay"],
+  options: {
+    type: option("--type <type>", "of this type only"),
+    organization: option("--organization <id>", "of this organization only"),
+    since: option("--since <time>", "received then or later: an instant, or how long ago, as 2h", readIsoTime),
+    until: option("--until <time>", "received before", readIsoTime),
+    limit: withDefault(
+      "--limit <n>",
+      "at most this many; or `all`",
+      "50",
+      orWord("all", Infinity, readWhole(1, 999_999_999)),
+    ),
+  },
+  examples: ["npm run qonto -- events list --type v1/transactions --since 2h --limit all"],
+  async run({ output, openRelay }, { organization, ...query }) {
+    const events = openRelay().list(EVENTS_PATH, event, { organization_id: organization, ...query });
+    const found = await Array.fromAsync(events);
+    output.show({ data: found }, () => asTable(found, output));
+  },
+});
+
+const show = defineCommand({
+  name: "show",
+  summary: "show one, its payload, and each attempt at each destination",
+  arguments: { id: "the event's id" },
+  asks: ["relay"],
+  examples: ["npm run qonto -- events show 018f71db-c635-78b5-b90a-ea05de98c2bf"],
+  async run({ output, openRelay }, { id }) {
+    const found = await openRelay().get(eventPath(id), eventDetail);
+    output.show(found, () => asText(found, output));
+  },
+});
+
+export const events = defineGroup("events", "received events and their deliveries", { commands: [list, show] });
+
+function asTable(found: readonly Event[], output: Output): string {
+  if (found.length === 0) return "No events.";
+  return output.table(
+    ["received", "id", "type", "event", "organization", "state"],
+    found.map((one) => [
+      one.received_at,
+      one.id,
+      one.type,
+      one.event ?? "",
+      one.organization_id ?? "",
+      { text: one.state, style: styleOfState(one.state) },
+    ]),
+  );
+}
+
+function asText(one: EventDetail, output: Output): string {
+  const facts = output.fields([
+    ["id", one.id],
+    ["type", one.type],
+    ["event", one.event ?? "–"],
+    ["source", one.source],
+    ["organization", one.organization_id ?? "–"],
+    ["resource", one.resource_id ?? "–"],
+    ["created", one.created_at ?? "–"],
+    ["received", one.received_at],
+    ...(one.reconciled ? [["reconciled", "made by `reconcile` from what Qonto lists"] as const] : []),
+    ["state", { text: one.state, style: styleOfState(one.state) }],
+  ]);
+  const rows = one.deliveries.flatMap(({ destination_id, status, next_attempt_at, attempts }) => {
+    const cell: Cell = { text: status, style: styleOfState(status) };
+    if (attempts.length === 0) return [[destination_id, cell, "", "", "", next_attempt_at ?? ""]];
+    return attempts.map((made, index): Cell[] => [
+      index === 0 ? destination_id : "",
+      index === 0 ? cell : "",
+      isAttempt(made) ? String(made.attempt) : "",
+      made.at,
+      isAttempt(made)
+        ? [made.outcome, made.status ?? "", `${made.duration_ms} ms`].filter((part) => part !== "").join(" ")
+        : made.outcome,
+      index === attempts.length - 1 ? (next_attempt_at ?? "") : "",
+    ]);
+  });
+  const deliveries =
+    rows.length === 0
+      ? "No recipients."
+      : output.table(["destination", "status", "attempt", "at", "outcome", "next attempt"], rows);
+  return `${facts}\n\n${deliveries}\n\n${printableLines(JSON.stringify(one.payload, null, 2))}`;
+}
+
+export function styleOfState(state: string): "green" | "red" | "yellow" | "dim" {
+  if (state === "settled" || state === "delivered") return "green";
+  if (state === "dead") return "red";
+  return state === "pending" ? "yellow" : "dim";
+}

@@ -1,0 +1,186 @@
+import { createHash } from "node:crypto";
+import type { z } from "zod";
+import type { resource } from "../../../api/schemas/organization.ts";
+import { RECONCILED_PREFIX } from "../../../domain/event.ts";
+import { type Instant, parseInstant } from "../../../domain/instant.ts";
+import { isObject } from "../../../platform/json.ts";
+import { rulesOf } from "../../../qonto/catalogue.ts";
+import { readId } from "../../../qonto/envelope.ts";
+import { Fault } from "../../fault.ts";
+
+/** A resource as Qonto's API lists it. Its numbers keep their text. */
+export type Item = Readonly<Record<string, unknown>>;
+
+/** The latest state of a resource as the relay has it. */
+export type Known = Pick<z.output<typeof resource>, "resource_id" | "deleted" | "version_at" | "event_id" | "data">;
+
+/** The id that the relay keeps it under. */
+export function idOf(type: string, shown: Item): string {
+  const found = readId(shown[rulesOf(type).resourceId ?? "id"] ?? shown["id"]);
+  if (found === null) throw new Fault(`Qonto's answer is not as documented: it lists ${type} without an id.`);
+  return found;
+}
+
+/**
+ * How the bank's side of a resource differs from the relay's. `version` tells what dates the bank's side: the resource's own
+ * `updated_at`, or the beginning of the run (`as_of`) for a resource without a date.
+ */
+export type Judgement =
+  | { readonly state: "in_balance" }
+  | { readonly state: "missing"; readonly version: Version }
+  | { readonly state: "drifted"; readonly version: Version; readonly fields: readonly string[] };
+
+type Version = { readonly by: "updated_at"; readonly at: Instant } | { readonly by: "as_of" };
+
+const IN_BALANCE = { state: "in_balance" } as const;
+const AS_OF = { by: "as_of" } as const;
+
+/**
+ * Where both sides have a date, the newer one is right. Otherwise the contents decide: the bank is right as of the beginning
+ * of the run, unless the relay has received something later.
+ */
+export function judge(item: Item, known: Known | null, asOf: Instant): Judgement {
+  const bankAt = parseInstant(item["updated_at"]);
+  const byDate = bankAt === null ? AS_OF : ({ by: "updated_at", at: bankAt } as const);
+  if (known === null) return { state: "missing", version: byDate };
+
+  const fields = differingFields(item, known.data);
+  const knownAt = parseInstant(known.data["updated_at"]);
+  if (bankAt !== null && knownAt !== null) {
+    return isNewer(bankAt, knownAt, fields) ? { state: "drifted", version: byDate, fields } : IN_BALANCE;
+  }
+  const receivedAt = parseInstant(known.version_at);
+  if (receivedAt !== null && receivedAt.sortKey >= asOf.sortKey) return IN_BALANCE;
+  return fields.length > 0 || known.deleted ? { state: "drifted", version: AS_OF, fields } : IN_BALANCE;
+}
+
+/** Webhook and API may write the same instant with and without its fraction. */
+function isNewer(bankAt: Instant, knownAt: Instant, fields: readonly string[]): boolean {
+  const secondOf = ({ sortKey }: Instant) => sortKey.slice(0, sortKey.indexOf("."));
+  return secondOf(bankAt) === secondOf(knownAt)
+    ? fields.length > 0 && bankAt.sortKey > knownAt.sortKey
+    : bankAt.sortKey > knownAt.sortKey;
+}
+
+/** Fields of a webhook's `data` that say what happened and when, and are not of the resource. */
+const aboutTheEvent = ["event", "updated_at"];
+
+/**
+ * Names of the fields that both sides show and that differ. Webhook and API each show only some fields of a resource. They
+ * also write the same value in different ways: amounts as texts or as numbers, instants with or without fractions or a zone.
+ */
+export function differingFields(one: Item, other: Item): string[] {
+  return sharedKeys(one, other).filter((key) => !aboutTheEvent.includes(key) && !isSame(one[key], other[key]));
+}
+
+function sharedKeys(one: object, other: object): string[] {
+  return Object.keys(one).filter((key) => Object.hasOwn(other, key));
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((element, index) => isSame(element, other[index]));
+  }
+  if (isObject(one) && isObject(other)) return sharedKeys(one, other).every((key) => isSame(one[key], other[key]));
+  const [text, otherText] = [textOf(one), textOf(other)];
+  if (text === null || otherText === null) return one === other;
+  // Two numbers are no instants: seconds and milliseconds of the same one are different amounts.
+  const isSameValue = [text, otherText].every(isNumber) ? isSameNumber : isSameInstant;
+  return text === otherText || isSameValue(text, otherText);
+}
+
+/** A text, or a number as it was written. */
+function textOf(value: unknown): string | null {
+  if (typeof value === "string") return value;
+  return typeof value === "number" || JSON.isRawJSON(value) ? JSON.stringify(value) : null;
+}
+
+function isNumber(text: string): boolean {
+  return /^-?\d+(\.\d+)?$/.test(text);
+}
+
+function isSameNumber(one: string, other: string): boolean {
+  return withoutZeros(one) === withoutZeros(other);
+}
+
+function withoutZeros(number: string): string {
+  const whole = number.replace(/^(-?)0+(?=\d)/, "$1");
+  return whole.includes(".") ? whole.replace(/\.?0+$/, "") : whole;
+}
+
+function isSameInstant(one: string, other: string): boolean {
+  const instant = parseInstant(one);
+  return instant !== null && instant.sortKey === parseInstant(other)?.sortKey;
+}
+
+/** An event made in place of one that never arrived. */
+export interface ReconciledEvent {
+  readonly id: string;
+  readonly body: string;
+}
+
+export interface Differing {
+  readonly type: string;
+  readonly organizationId: string;
+  readonly item: Item;
+  readonly judgement: Exclude<Judgement, { readonly state: "in_balance" }>;
+  /** The event that the relay's state was made from; null when it has none. */
+  readonly supersedes: string | null;
+  /** When the run began. */
+  readonly asOf: Instant;
+}
+
+/**
+ * Makes the event of a difference, with the same id each time.
+ *
+ * A resource with a date is the version that `updated_at` names: organization, type, resource and that instant make the id.
+ * The instant is also the envelope's `created_at`. If the webhook of the same version still arrives, its `created_at` is
+ * later, so the state keeps the webhook.
+ *
+ * A resource without a date is right as of the beginning of the run, which is the envelope's `created_at`: the event replaces
+ * what the relay received before, and is replaced by what is sent later. The next run begins at another instant, so the id
+ * is made of the content instead, and of the event that is replaced: a resource that changes and changes back gets a new one.
+ */
+export function reconciledEvent(difference: Differing): ReconciledEvent {
+  const { type, organizationId, item, judgement, supersedes, asOf } = difference;
+  const { version } = judgement;
+  const isDated = version.by === "updated_at";
+  const names = isDated ? [version.at.sortKey] : [inOneOrder(item), supersedes];
+  const id = RECONCILED_PREFIX + digest([organizationId, type, idOf(type, item), ...names]);
+  const created_at = isDated ? version.at.iso : asOf.iso;
+  const data = { ...(isDated ? item : withoutDate(item)), ...eventName(difference) };
+  return { id, body: JSON.stringify({ id, organization_id: organizationId, type, created_at, data }) };
+}
+
+/** The relay's side has no date, so the event is dated by its envelope, as that one is. */
+function withoutDate({ updated_at: _date, ...item }: Item): Item {
+  return item;
+}
+
+/** Invoices do not say what happened to them. */
+const WITHOUT_EVENT = "v1/client-invoices";
+
+/** A status of the type's lifecycle names what happened (a transfer `settled`, a card `discarded`); else `created` or `updated`. */
+function eventName({ type, item, judgement }: Differing): { event?: string } {
+  if (type === WITHOUT_EVENT) return {};
+  const status = item["status"];
+  if (typeof status === "string" && rulesOf(type).lifecycle.includes(status)) return { event: status };
+  return { event: judgement.state === "missing" ? "created" : "updated" };
+}
+
+const DIGEST_CHARACTERS = 32;
+
+function digest(names: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(names)).digest("hex").slice(0, DIGEST_CHARACTERS);
+}
+
+/** The same with sorted fields. */
+function inOneOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOneOrder);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .map(([key, one]) => [key, inOneOrder(one)]),
+  );
+}

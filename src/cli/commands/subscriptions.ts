@@ -1,0 +1,159 @@
+import { z } from "zod";
+import { sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
+import { defineCommand, defineGroup } from "../command.ts";
+import { wrongUsage } from "../fault.ts";
+import { flag, option, readList, readText, required } from "../options.ts";
+import { type Output, printable } from "../output.ts";
+import type { QontoClient } from "../qonto-client.ts";
+import { readCallbackUrl, secretAdvice, secretFrom, warnOfPath } from "../webhook-secret.ts";
+
+const PATH = "/v2/webhook_subscriptions";
+
+const pathOf = (id: string) => `${PATH}/${encodeURIComponent(id)}`;
+
+/** A subscription as Qonto shows it, never with its secret. */
+const subscription = z
+  .looseObject({
+    id: z.string(),
+    callback_url: z.string(),
+    types: z.array(z.string()),
+    description: z.string().nullish(),
+    created_at: z.string().nullish(),
+  })
+  .transform(({ secret: _secret, ...shown }) => shown);
+
+export type Subscription = z.output<typeof subscription>;
+
+export const businessTypes = sampleTypes.filter((type) => sourceOfType(type) === "business");
+
+/** All of them: Qonto shows those of this user and this client. */
+export function listSubscriptions(qonto: QontoClient): AsyncGenerator<Subscription> {
+  return qonto.list(PATH, "subscriptions", subscription);
+}
+
+const ROTATION = `To change the secret: Qonto cannot change one, so create a second subscription for the same address and types, let the
+relay know both secrets, and delete the first when events arrive with the new one. The id of an event tells whether it
+arrived twice meanwhile.`;
+
+const id = { id: "the subscription's id" };
+
+const settable = {
+  allTypes: flag("--all-types", "all that are known").conflictsWith("types"),
+  description: option("--description <text>", "at most 256 characters"),
+};
+
+const list = defineCommand({
+  name: "list",
+  summary: "list them all",
+  asks: ["qonto"],
+  examples: ["npm run qonto -- subscriptions list --sandbox"],
+  async run({ output, openQonto }) {
+    const found = await Array.fromAsync(listSubscriptions(openQonto()));
+    output.show({ subscriptions: found }, () => asTable(found, output));
+  },
+});
+
+const create = defineCommand({
+  name: "create",
+  summary: "subscribe the relay, with a secret that is made for it",
+  asks: ["qonto"],
+  options: {
+    url: required("--url <url>", "the relay's, as https://relay.example.com/webhooks/qonto", readText),
+    types: option("--types <types>", "comma-separated, as v1/transactions,v1/cards", readList),
+    ...settable,
+    secret: option(
+      "--secret <secret>",
+      "one that the relay knows already, 32 to 128 characters; - reads standard input",
+    ),
+  },
+  help: ROTATION,
+  examples: [
+    "npm run qonto -- subscriptions create --url https://relay.example.com/webhooks/qonto --types v1/transactions,v1/cards",
+  ],
+  async run(context, { url, types, allTypes, description, secret: given }) {
+    const { output, settings, openQonto } = context;
+    if (types === undefined && !allTypes) throw wrongUsage("Which events? Give --types or --all-types.");
+    const input = {
+      callback_url: readCallbackUrl(url, settings.value("QONTO_API_URL")),
+      types: types ?? businessTypes,
+      ...(description === undefined ? {} : { description }),
+    };
+    const qonto = openQonto();
+    const { secret, isNew } = await secretFrom(given, context);
+    const created = await qonto.post(PATH, { ...input, secret }, subscription);
+    warnOfPath(input.callback_url, output);
+    output.show(isNew ? { ...created, secret } : created, () =>
+      [
+        printable(`Created ${created.id}: Qonto sends ${created.types.join(", ")} to ${created.callback_url}.`),
+        ...(isNew ? [secretAdvice("business", secret, output)] : []),
+      ].join("\n\n"),
+    );
+  },
+});
+
+/** Qonto replaces a subscription whole, so what does not change is sent as it was. */
+const update = defineCommand({
+  name: "update",
+  summary: "change what is given and keep the rest; its secret is not touched",
+  arguments: id,
+  asks: ["qonto"],
+  options: {
+    url: option("--url <url>", "the relay's"),
+    types: option("--types <types>", "comma-separated; they replace the old ones", readList),
+    ...settable,
+  },
+  examples: ["npm run qonto -- subscriptions update 018f71db-… --types v1/transactions,v1/transfers"],
+  async run({ output, settings, openQonto }, { id: given, url, types, allTypes, description }) {
+    const changes = {
+      ...(url === undefined ? {} : { callback_url: readCallbackUrl(url, settings.value("QONTO_API_URL")) }),
+      ...(types === undefined ? {} : { types }),
+      ...(allTypes ? { types: businessTypes } : {}),
+      ...(description === undefined ? {} : { description }),
+    };
+    if (Object.keys(changes).length === 0) {
+      throw wrongUsage("What is to change? Give --url, --types, --all-types or --description.");
+    }
+    const qonto = openQonto();
+    const path = pathOf(given);
+    const before = await qonto.get(path, subscription);
+    // What is left out would be lost. The secret cannot be sent, because Qonto shows it only once.
+    const kept = {
+      callback_url: before.callback_url,
+      types: before.types,
+      ...(typeof before.description === "string" ? { description: before.description } : {}),
+    };
+    const changed = await qonto.put(path, { ...kept, ...changes }, subscription);
+    if (changes.callback_url !== undefined) warnOfPath(changes.callback_url, output);
+    output.show(changed, () => asTable([changed], output));
+  },
+});
+
+const remove = defineCommand({
+  name: "delete",
+  summary: "end one",
+  arguments: id,
+  asks: ["qonto"],
+  examples: ["npm run qonto -- subscriptions delete 018f71db-…"],
+  async run({ output, openQonto }, { id: given }) {
+    await openQonto().delete(pathOf(given));
+    output.show({ id: given, deleted: true }, () => `Deleted ${given}: Qonto sends nothing more for it.`);
+  },
+});
+
+export const subscriptions = defineGroup("subscriptions", "where Qonto's Business API sends which events", {
+  help: ROTATION,
+  commands: [list, create, update, remove],
+});
+
+function asTable(found: readonly Subscription[], output: Output): string {
+  if (found.length === 0) return "No subscriptions yet. `subscriptions create` makes one.";
+  return output.table(
+    ["id", "url", "types", "description"],
+    found.map(({ id: one, callback_url, types, description }) => [
+      one,
+      callback_url,
+      types.join(", "),
+      description ?? "",
+    ]),
+  );
+}

@@ -1,0 +1,207 @@
+import { z } from "zod";
+import { type Query, networkReason, queryText } from "../network.ts";
+import { printable } from "../output.ts";
+import { tryParseJson } from "../../platform/json.ts";
+import type { Context } from "./context.ts";
+
+const CLOUDFLARE = "https://api.cloudflare.com/client/v4";
+
+/** An API token, an OAuth token of `wrangler login`, or a global API key. */
+export type Credentials = { readonly token: string } | { readonly key: string; readonly email: string };
+
+/** A call of Cloudflare's API failed. The message has no full stop at its end. */
+export abstract class ApiError extends Error {}
+
+/** Cloudflare's error code for a Worker, or a workers.dev subdomain, that does not exist. */
+const NOT_FOUND = 10_007;
+
+/** Cloudflare answered with an error. */
+export class Refusal extends ApiError {
+  override readonly name = "Refusal";
+  readonly status: number;
+  readonly #codes: readonly number[];
+
+  constructor(message: string, status: number, codes: readonly number[]) {
+    super(message);
+    this.status = status;
+    this.#codes = codes;
+  }
+
+  get isNotFound(): boolean {
+    return this.status === 404 || this.#codes.includes(NOT_FOUND);
+  }
+
+  get isPermissionMissing(): boolean {
+    return [401, 403].includes(this.status);
+  }
+}
+
+/** No answer, or none that can be read: the call may have had its effect. */
+export class NoAnswer extends ApiError {
+  override readonly name = "NoAnswer";
+}
+
+/** Handles the failure of a call. Any other error is thrown. */
+export async function onApiError<Value, Other>(
+  work: Promise<Value>,
+  handle: (error: ApiError) => Other,
+): Promise<Value | Other> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof ApiError) return handle(error);
+    throw error;
+  }
+}
+
+const CALL_TIMEOUT_MS = 25_000;
+/** Waits before each retry of a call that only reads. */
+const RETRY_WAITS_MS = [1_000, 4_000];
+
+/** Ends a list whose pages never end. */
+const MAX_PAGES = 100;
+
+const envelope = z.object({
+  success: z.boolean(),
+  errors: z.array(z.object({ code: z.number(), message: z.string() })).nullish(),
+  result: z.unknown(),
+  result_info: z.object({ page: z.number(), per_page: z.number(), total_count: z.number() }).partial().nullish(),
+});
+
+type Envelope = z.output<typeof envelope>;
+
+interface Call {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+type Surroundings = Pick<Context, "env" | "world" | "log">;
+
+/** Cloudflare's API, version 4. Every call throws `Refusal` or `NoAnswer`. */
+export class CloudflareApi {
+  readonly #credentials: Credentials;
+  readonly #surroundings: Surroundings;
+  /** Stands before the path of every call. */
+  readonly #prefix: string;
+
+  constructor(credentials: Credentials, surroundings: Surroundings, prefix = "") {
+    this.#credentials = credentials;
+    this.#surroundings = surroundings;
+    this.#prefix = prefix;
+  }
+
+  /** The same API with the paths of one account. */
+  ofAccount(id: string): CloudflareApi {
+    return new CloudflareApi(this.#credentials, this.#surroundings, `/accounts/${id}`);
+  }
+
+  async get<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>> {
+    return read(schema, path, await this.#repeated({ method: "GET", path }));
+  }
+
+  /** Null for what does not exist. */
+  async find<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | null> {
+    try {
+      return await this.get(path, schema);
+    } catch (error) {
+      if (error instanceof Refusal && error.isNotFound) return null;
+      throw error;
+    }
+  }
+
+  /** All pages of a list. */
+  async list<Schema extends z.ZodType>(path: string, item: Schema, query: Query = {}): Promise<z.output<Schema>[]> {
+    const items: z.output<Schema>[] = [];
+    for (let page = 1; page <= MAX_PAGES; page += 1) {
+      const answer = await this.#repeated({ method: "GET", path: path + queryText({ ...query, page }) });
+      const found = read(z.array(item), path, answer);
+      items.push(...found);
+      const { per_page = 0, total_count = 0 } = answer.result_info ?? {};
+      if (found.length === 0 || page * per_page >= total_count) break;
+    }
+    return items;
+  }
+
+  /** A POST that changes nothing. */
+  async query<Schema extends z.ZodType>(path: string, body: unknown, schema: Schema): Promise<z.output<Schema>> {
+    return read(schema, path, await this.#repeated({ method: "POST", path, body }));
+  }
+
+  /** A call that may change something is made once. */
+  async change(method: "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<void> {
+    await this.#call({ method, path, body });
+  }
+
+  async #repeated(call: Call): Promise<Envelope> {
+    for (const waitMs of RETRY_WAITS_MS) {
+      try {
+        return await this.#call(call);
+      } catch (error) {
+        if (!isWorthRetrying(error)) throw error;
+        await this.#surroundings.world.wait(waitMs);
+      }
+    }
+    return this.#call(call);
+  }
+
+  async #call(call: Call): Promise<Envelope> {
+    const { log } = this.#surroundings;
+    const path = this.#prefix + call.path;
+    const name = `${call.method} ${path}`;
+    const asked = this.#fetch({ ...call, path });
+    const answer = await onApiError(asked, (error) => {
+      log.add(`${name}: ${error.message}`);
+      throw error;
+    });
+    log.add(`${name}: done`);
+    return answer;
+  }
+
+  async #fetch({ method, path, body }: Call): Promise<Envelope> {
+    const { env, world } = this.#surroundings;
+    let status: number;
+    let text: string;
+    try {
+      const response = await world.fetch((env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE) + path, {
+        method,
+        headers: { ...authorization(this.#credentials), "content-type": "application/json" },
+        signal: world.timeout(CALL_TIMEOUT_MS),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      status = response.status;
+      text = await response.text();
+    } catch (error) {
+      throw new NoAnswer(networkReason(error));
+    }
+    const answer = envelope.safeParse(tryParseJson(text)).data;
+    if (answer?.success === true && status < 300) return answer;
+    const errors = answer?.errors ?? [];
+    const says = printable(errors.map(({ message, code }) => `${message} [code: ${code}]`).join("; "));
+    const described = says === "" ? `status ${status}` : `${says} (status ${status})`;
+    if (status >= 500 || answer === undefined) throw new NoAnswer(described);
+    throw new Refusal(
+      described,
+      status,
+      errors.map(({ code }) => code),
+    );
+  }
+}
+
+function read<Schema extends z.ZodType>(schema: Schema, path: string, { result }: Envelope): z.output<Schema> {
+  const parsed = schema.safeParse(result);
+  if (parsed.success) return parsed.data;
+  throw new NoAnswer(
+    `the answer of ${path} cannot be read: ${parsed.error.issues[0]?.message ?? "it has another shape"}`,
+  );
+}
+
+function isWorthRetrying(error: unknown): boolean {
+  return error instanceof NoAnswer || (error instanceof Refusal && error.status === 429);
+}
+
+function authorization(credentials: Credentials): Record<string, string> {
+  return "token" in credentials
+    ? { authorization: `Bearer ${credentials.token}` }
+    : { "x-auth-key": credentials.key, "x-auth-email": credentials.email };
+}

@@ -1,0 +1,147 @@
+import { Option } from "commander";
+import { parseInstant } from "../domain/instant.ts";
+import { wrongUsage } from "./fault.ts";
+
+/** Makes a value of an option's text, or throws wrong usage of the option. */
+export type Reader<Value> = (text: string, option: string, now: () => number) => Value;
+
+/** A value as commander gives it. */
+export type GivenOption = string | boolean | readonly string[] | undefined;
+
+/** An option of a command, with how its value is read. */
+export class CommandOption<Value> {
+  readonly definition: Option;
+  readonly read: (given: GivenOption, now: () => number) => Value;
+
+  constructor(definition: Option, read: (given: GivenOption, now: () => number) => Value) {
+    this.definition = definition;
+    this.read = read;
+  }
+
+  /** `other`: the name of an option that cannot be given together with this one. */
+  conflictsWith(other: string): this {
+    this.definition.conflicts(other);
+    return this;
+  }
+}
+
+export function flag(flags: string, description: string): CommandOption<boolean> {
+  return new CommandOption(new Option(flags, description), (given) => given === true);
+}
+
+export function option(flags: string, description: string): CommandOption<string | undefined>;
+export function option<Value>(
+  flags: string,
+  description: string,
+  reader: Reader<Value>,
+): CommandOption<Value | undefined>;
+export function option(flags: string, description: string, reader: Reader<unknown> = readText): CommandOption<unknown> {
+  const definition = new Option(flags, description);
+  return new CommandOption(definition, (given, now) =>
+    typeof given === "string" ? reader(given, nameOf(definition), now) : undefined,
+  );
+}
+
+export function required<Value>(flags: string, description: string, reader: Reader<Value>): CommandOption<Value> {
+  const definition = new Option(flags, description).makeOptionMandatory();
+  return new CommandOption(definition, (given, now) => reader(textOf(given), nameOf(definition), now));
+}
+
+export function withDefault<Value>(
+  flags: string,
+  description: string,
+  value: string,
+  reader: Reader<Value>,
+): CommandOption<Value> {
+  const definition = new Option(flags, description).default(value);
+  return new CommandOption(definition, (given, now) => reader(textOf(given), nameOf(definition), now));
+}
+
+/** An option that can be given several times. */
+export function repeated(flags: string, description: string): CommandOption<readonly string[] | undefined> {
+  const collect = (text: string, before: readonly string[] | undefined) => [...(before ?? []), text];
+  return new CommandOption(new Option(flags, description).argParser(collect), (given) =>
+    typeof given === "object" ? given : undefined,
+  );
+}
+
+export function choice<Value extends string>(
+  flags: string,
+  description: string,
+  choices: readonly Value[],
+  value: Value,
+): CommandOption<Value> {
+  const definition = new Option(flags, description).choices(choices).default(value);
+  return new CommandOption(definition, (given) => choices.find((one) => one === given) ?? value);
+}
+
+/** Of an option that always has a value. */
+function textOf(given: GivenOption): string {
+  return typeof given === "string" ? given : "";
+}
+
+function nameOf({ long }: Option): string {
+  return long ?? "";
+}
+
+export const readText: Reader<string> = (text) => text;
+
+export const readNonEmpty: Reader<string> = (text, name) => {
+  if (text === "") throw wrongUsage(`${name} must not be empty.`);
+  return text;
+};
+
+/** The parts of a comma-separated text. */
+export const readList: Reader<string[]> = (text, name) => {
+  const parts = text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+  if (parts.length === 0) throw wrongUsage(`${name} is empty.`);
+  return parts;
+};
+
+export const readNumber: Reader<number> = (text, name) => {
+  const number = Number(text);
+  if (text.trim() === "" || !Number.isFinite(number)) throw wrongUsage(`${name} is no number.`);
+  return number;
+};
+
+/** A whole number in a range. */
+export function readWhole(from: number, to: number): Reader<number> {
+  return (text, name) => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= from && number <= to) return number;
+    throw wrongUsage(`${name} must be a whole number from ${from} to ${to}.`);
+  };
+}
+
+/** One word that stands for a value of its own (`all`, `none`, `default`); any other text is read by the reader. */
+export function orWord<Special, Value>(word: string, special: Special, reader: Reader<Value>): Reader<Special | Value> {
+  return (text, name, now) => (text === word ? special : reader(text, name, now));
+}
+
+const unitsMs: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** Unix milliseconds of an instant (ISO 8601, or Unix seconds), in UTC without a zone, or of a time ago (`90s`, `2h`, `3d`). */
+export const readTime: Reader<number> = (text, name, now) => {
+  const [, amount, unit = ""] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  if (amount !== undefined) return now() - Number(amount) * (unitsMs[unit] ?? 0);
+  const instant = parseInstant(text);
+  if (instant === null) {
+    throw wrongUsage(
+      `${name} is no time.`,
+      "Write an instant, 2026-01-31T10:00:00Z or 2026-01-31T10:00+01:00, or how long ago: 90s, 15m, 2h, 3d.",
+    );
+  }
+  return Date.parse(instant.iso);
+};
+
+/** The same in ISO 8601. */
+export const readIsoTime: Reader<string> = (text, name, now) => new Date(readTime(text, name, now)).toISOString();

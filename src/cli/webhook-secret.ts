@@ -1,0 +1,94 @@
+import type { Source } from "../domain/event.ts";
+import type { Context } from "./context.ts";
+import { wrongUsage } from "./fault.ts";
+import type { Output } from "./output.ts";
+import { type Settings, isOnThisMachine } from "./settings.ts";
+import { WEBHOOK_PATH, plainWebhookUrl } from "./webhook.ts";
+
+/** Which variable holds the secrets of which of Qonto's systems. */
+export const secretNames = {
+  business: "QONTO_WEBHOOK_SECRETS",
+  onboarding: "QONTO_ONBOARDING_SECRETS",
+} as const satisfies Readonly<Record<Source, string>>;
+
+/** Secrets of one of Qonto's systems that this machine knows, and where they were found. */
+export interface KnownSecrets {
+  readonly values: readonly [string, ...string[]];
+  readonly from: string;
+}
+
+/** The secrets that the relay at this address has as well; null when there is none. */
+export function knownSecrets(settings: Settings, relayUrl: string, source: Source): KnownSecrets | null {
+  const shared = settings.sharedSecret(secretNames[source], relayUrl);
+  const [first, ...others] = (shared?.value ?? "").split(",").flatMap((part) => part.trim() || []);
+  return shared === undefined || first === undefined ? null : { values: [first, ...others], from: shared.from };
+}
+
+/** The secret to sign with as Qonto: the first that the relay has. Throws when there is none. */
+export function signingSecret(
+  settings: Settings,
+  relayUrl: string,
+  { source, remedy }: { readonly source: Source; readonly remedy: string },
+): { readonly secret: string; readonly secretFrom: string } {
+  const known = knownSecrets(settings, relayUrl, source);
+  if (known === null) {
+    throw wrongUsage(`There is no secret to sign with: ${secretNames[source]} is not set.`, remedy);
+  }
+  return { secret: known.values[0], secretFrom: `the first of ${known.from}` };
+}
+
+/** Qonto's own limits. */
+const SECRET_PATTERN = /^[\x21-\x7e]{32,128}$/;
+const SECRET_BYTES = 32;
+
+/** The secret that is given (`-`: on standard input), or a new one. */
+export async function secretFrom(
+  given: string | undefined,
+  context: Context,
+): Promise<{ secret: string; isNew: boolean }> {
+  const { secrets } = context;
+  if (given === undefined) {
+    const random = crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64();
+    return { secret: secrets.keep(`whsec_${random}`), isNew: true };
+  }
+  const text =
+    given === "-"
+      ? Buffer.from(await context.readBytes("-"))
+          .toString()
+          .trim()
+      : given;
+  const secret = secrets.keep(text);
+  if (!SECRET_PATTERN.test(secret)) {
+    throw wrongUsage("Qonto takes secrets of 32 to 128 characters, without white space.");
+  }
+  return { secret, isNew: false };
+}
+
+/** Where a secret belongs that Qonto signs with from now on. */
+export function secretAdvice(source: Source, secret: string, output: Output): string {
+  const name = secretNames[source];
+  return `Secret, shown this once:  ${output.paint("bold", secret)}
+
+Give it to the relay now. Until it knows the secret it answers Qonto 401; Qonto sends again for days, so nothing is lost.
+  local       add it to ${name} in .dev.vars, behind a comma if there is one already
+  production  npx wrangler secret put ${name}     (the old ones and this one, comma-separated)`;
+}
+
+/** Warns when the address that Qonto is to call looks wrong. */
+export function warnOfPath(url: string, output: Output): void {
+  if (URL.parse(url)?.pathname.endsWith(WEBHOOK_PATH) === true) return;
+  output.note(`Warning: the address does not end in ${WEBHOOK_PATH}, where the relay takes webhooks.`);
+}
+
+/** Qonto calls https only. A simulated one on this machine, at `qontoUrl`, calls http addresses of this machine too. */
+export function readCallbackUrl(text: string, qontoUrl: string | undefined): string {
+  const protocol = URL.parse(text)?.protocol;
+  const isSimulated = [text, qontoUrl ?? ""].every((url) => URL.canParse(url) && isOnThisMachine(url));
+  if (text.length <= 512 && (protocol === "https:" || (protocol === "http:" && isSimulated))) {
+    return plainWebhookUrl(text);
+  }
+  throw wrongUsage(
+    "--url must be an https address of at most 512 characters.",
+    "As https://relay.example.com/webhooks/qonto",
+  );
+}

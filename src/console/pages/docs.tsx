@@ -1,0 +1,205 @@
+import go from "../assets/snippets/go.txt";
+import node from "../assets/snippets/node.txt";
+import php from "../assets/snippets/php.txt";
+import python from "../assets/snippets/python.txt";
+import ruby from "../assets/snippets/ruby.txt";
+import { DOCS } from "../requests.ts";
+import { Facts } from "../ui/values.tsx";
+import { scheduleInWords } from "./destinations/form.tsx";
+
+/** The public page: what a destination receives, and what its answers mean. It is the same for everyone. */
+export function Docs() {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>For receivers · Qonto relay</title>
+        <link rel="icon" href={`${DOCS}/icon.svg`} type="image/svg+xml" />
+        <link rel="stylesheet" href={`${DOCS}/style.css`} />
+        <script src={`${DOCS}/live.js`} defer></script>
+      </head>
+      <body>
+        <main>
+          <h1>For receivers</h1>
+          <p class="lead">
+            This relay receives Qonto's webhooks and delivers them to your URL. This page says what arrives there, and
+            what your answer means.
+          </p>
+          <InShort />
+          <Headers />
+          <Snippets />
+          <Answers />
+          <Order />
+          <Replay />
+        </main>
+      </body>
+    </html>
+  );
+}
+
+function InShort() {
+  return (
+    <section aria-labelledby="short">
+      <h2 id="short">In short</h2>
+      <Facts
+        facts={{
+          Receive: (
+            <>
+              Each event is a <code>POST</code> to your URL. Its body is Qonto's, byte for byte.
+            </>
+          ),
+          Verify: "Check the signature on the raw body, before you parse it.",
+          Answer:
+            "Answer with any 2xx as soon as you have stored the event, and process it afterwards. You have 10 seconds, unless the operator has set another timeout.",
+          Deduplicate: (
+            <>
+              An event can arrive more than once. Its <code>webhook-id</code> stays the same.
+            </>
+          ),
+        }}
+      />
+    </section>
+  );
+}
+
+function Headers() {
+  return (
+    <section aria-labelledby="headers">
+      <h2 id="headers">Headers</h2>
+      <Facts
+        facts={{
+          "content-type": (
+            <>
+              As Qonto sent it, and <code>content-encoding</code> too. A type that is more than visible ASCII becomes{" "}
+              <code>application/octet-stream</code>, and such an encoding is left out.
+            </>
+          ),
+          "webhook-id": "The event's id: the same on every attempt and every replay.",
+          "webhook-timestamp": "Unix seconds of this attempt.",
+          "webhook-signature": (
+            <>
+              <a href="https://www.standardwebhooks.com">Standard Webhooks</a>: <code>v1,</code> and base64. While a
+              secret is being rotated, one signature for each valid secret, separated by spaces, the newest first.
+            </>
+          ),
+          "x-qonto-signature": (
+            <>
+              <code>t=…,v1=…</code> as Qonto signs, with your whole secret as the key: a handler that was written for
+              Qonto works unchanged. While a secret is being rotated, with the oldest one until its overlap ends.
+            </>
+          ),
+          "x-relay-event-type": (
+            <>
+              For example <code>v1/transactions</code> or <code>registrations.completed</code>.
+            </>
+          ),
+          "x-relay-attempt": "1, 2, and so on.",
+          "x-relay-reconciled": (
+            <>
+              <code>true</code> if the webhook never arrived and the event was made from Qonto's API. Its{" "}
+              <code>webhook-id</code> begins with <code>reconciled_</code>, and it has no <code>subscription_id</code>{" "}
+              and no <code>membership_id</code>.
+            </>
+          ),
+          "x-relay-test": (
+            <>
+              <code>true</code> if the operator sent a sample event. Its <code>webhook-id</code> begins with{" "}
+              <code>test_</code>. Do not book it.
+            </>
+          ),
+        }}
+      />
+      <p class="help">
+        The secret begins with <code>whsec_</code>. The operator sees it once, when the destination is created or its
+        secret is rotated. A Standard Webhooks library takes the whole secret; by hand, the key is the base64 part after
+        the prefix, decoded.
+      </p>
+    </section>
+  );
+}
+
+function Answers() {
+  return (
+    <section aria-labelledby="answers">
+      <h2 id="answers">Answers and retries</h2>
+      <Facts
+        facts={{
+          "2xx": "Delivered.",
+          "Anything else": `Redirects, timeouts and lost connections included: the relay retries after ${scheduleInWords(null)}, with some jitter, unless the operator has set another schedule. After the last attempt the delivery is dead; the operator sees it and can replay it.`,
+          "429, or 503 with Retry-After":
+            "The relay attempts nothing else at your URL until that time is over, for a day at most. It reads seconds and HTTP dates. Events wait meanwhile and lose none of their retries.",
+          "Retry-After with another status": "This event is not retried before that time, a day away at most.",
+          "410 Gone": "You want no more events: the relay pauses your destination until the operator resumes it.",
+        }}
+      />
+      <p class="help">
+        If your URL keeps failing, the relay sends a single event from time to time, about once a minute, until one
+        succeeds. Then everything pending arrives, oldest first, at most 50 events a second, beside new ones.
+      </p>
+    </section>
+  );
+}
+
+function Order() {
+  return (
+    <section aria-labelledby="order">
+      <h2 id="order">Duplicates and order</h2>
+      <p>
+        Every event is delivered at least once. Store the <code>webhook-id</code> in the same transaction as your
+        change, and ignore an id that you have already stored.
+      </p>
+      <p>
+        Order is not promised: a retry arrives after newer events. Compare <code>data.updated_at</code>, or the event's{" "}
+        <code>created_at</code> where there is none, and keep the newer version of each resource.
+      </p>
+    </section>
+  );
+}
+
+function Replay() {
+  return (
+    <section aria-labelledby="replay">
+      <h2 id="replay">Replay</h2>
+      <p>
+        Did you lose events, or answer 2xx too early? The operator can replay one event, or everything since a time:
+        what failed, what you missed, or all. A replay has the same <code>webhook-id</code> and body as before, and a
+        new timestamp and signature.
+      </p>
+    </section>
+  );
+}
+
+const languages = [
+  { id: "node", name: "Node", text: node },
+  { id: "python", name: "Python", text: python },
+  { id: "go", name: "Go", text: go },
+  { id: "php", name: "PHP", text: php },
+  { id: "ruby", name: "Ruby", text: ruby },
+];
+
+/** A test runs each snippet. */
+export function Snippets() {
+  return (
+    <section aria-labelledby="verify">
+      <h2 id="verify">Verification</h2>
+      <p class="help">
+        The destination verifies the raw body, with a Standard Webhooks library or by hand. It answers with any 2xx, and
+        ignores a <code>webhook-id</code> that it already has.
+      </p>
+      {languages.map(({ id, name, text }, index) => (
+        <details open={index === 0}>
+          <summary>{name}</summary>
+          <pre tabindex={0} aria-label={`Verification in ${name}`} role="region">
+            <code id={`snippet-${id}`}>{text}</code>
+          </pre>
+          <button type="button" class="button button-plain" data-copy={`snippet-${id}`} hidden>
+            Copy
+          </button>
+        </details>
+      ))}
+    </section>
+  );
+}

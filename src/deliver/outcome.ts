@@ -1,0 +1,67 @@
+import type { Delivery } from "../domain/delivery.ts";
+import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
+import { slowPauseMs } from "../domain/destination.ts";
+import { holdOf } from "../domain/hold.ts";
+import { lateAttemptLease } from "../domain/lease.ts";
+import type { Job, JobResult } from "./attempt-all.ts";
+import type { DrainRequest } from "./drain-messages.ts";
+
+/** A delivery after its job, and what follows. */
+export interface DeliveryOutcome {
+  readonly delivery: Delivery;
+  readonly isPutOff: boolean;
+  /** When its destination must be drained for it, Unix milliseconds; null: it is not pending, or a hold's message is enough. */
+  readonly drainAt: number | null;
+  /** The hold that its destination asked for, Unix milliseconds; null: none. */
+  readonly heldUntil: number | null;
+}
+
+/** The message of a hold that ends sooner may have arrived by the time that the delivery is written. */
+const HOLD_ENDS_SOON_MS = 10_000;
+
+export function outcomeOf(result: JobResult, { now, random }: { now: number; random: number }): DeliveryOutcome {
+  const { delivery, destination } = result.job;
+  if (result.attempt === null) {
+    const staysOnHold = (destination.heldUntil ?? 0) > now + HOLD_ENDS_SOON_MS;
+    const pauseMs = result.isDestinationSlow ? slowPauseMs(destination) : 0;
+    return {
+      delivery: putOff(delivery, now),
+      isPutOff: true,
+      drainAt: staysOnHold ? null : now + pauseMs,
+      heldUntil: null,
+    };
+  }
+  const after = afterAttempt(delivery, result.attempt, destination.retryScheduleSeconds, { now, random });
+  return {
+    delivery: after,
+    isPutOff: false,
+    drainAt: after.nextAttemptAt,
+    heldUntil: holdOf(result.attempt, after.nextAttemptAt, now),
+  };
+}
+
+/** A late attempt's delivery while it is in flight; none where the claim of a drain lasts long enough. */
+export function pendingWhileLate({ delivery }: Job, now: number): Delivery[] {
+  const leaseUntil = lateAttemptLease(now);
+  return (delivery.nextAttemptAt ?? now) >= leaseUntil ? [] : [putOff(delivery, leaseUntil)];
+}
+
+/** The end of each destination's hold, by its id. The longest hold counts. */
+export function holdsOf(outcomes: readonly DeliveryOutcome[]): ReadonlyMap<string, number> {
+  const holds = new Map<string, number>();
+  for (const { delivery, heldUntil } of outcomes) {
+    if (heldUntil === null) continue;
+    holds.set(delivery.destinationId, Math.max(heldUntil, holds.get(delivery.destinationId) ?? 0));
+  }
+  return holds;
+}
+
+/** One drain for each pending delivery at its own time, and one for each hold at its end, for all that is put off till then. */
+export function drainsAfter(outcomes: readonly DeliveryOutcome[], holds: ReadonlyMap<string, number>): DrainRequest[] {
+  const ofDeliveries = outcomes.flatMap(({ delivery, isPutOff, drainAt }): DrainRequest[] => {
+    const { destinationId } = delivery;
+    if (drainAt === null || (isPutOff && holds.has(destinationId))) return [];
+    return [{ destinationId, at: drainAt }];
+  });
+  return [...ofDeliveries, ...[...holds].map(([destinationId, at]) => ({ destinationId, at }))];
+}

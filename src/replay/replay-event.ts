@@ -1,0 +1,41 @@
+import type { DeliveryKey } from "../domain/delivery.ts";
+import { wants } from "../domain/destination.ts";
+import { batchOf } from "../store/batch.ts";
+import type { Database } from "../store/database.ts";
+import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
+import { enabledDestinations, findDestinations, readDestinationRow } from "../store/destinations.ts";
+import { findEvent, readEventDetail } from "../store/event-list.ts";
+
+/**
+ * The deliveries that a replay of an event makes, or why there can be none. A named destination gets the event even if it has
+ * it already. Otherwise all get it that want it and do not have it. An event that is not dispatched yet needs no replay, and
+ * cannot be replayed to a destination that does not want it.
+ */
+export async function findReplayed(
+  db: Database,
+  eventId: string,
+  named: string | undefined,
+): Promise<DeliveryKey[] | "unknown_event" | "unknown_destination" | "too_early"> {
+  const found = await batchOf(db, {
+    event: findEvent(db, eventId),
+    deliveries: deliveriesOfEvent(db, eventId),
+    destinations: enabledDestinations(db),
+  });
+  const [row] = found.event.rows;
+  if (row === undefined) return "unknown_event";
+  const event = readEventDetail(row);
+  const [namedDestination] = named === undefined ? [] : await findDestinations(db, [named]);
+  if (named !== undefined && namedDestination === undefined) return "unknown_destination";
+  if (event.isFanningOut) {
+    return namedDestination !== undefined && !wants(namedDestination, event) ? "too_early" : [];
+  }
+  const delivered = new Set(
+    found.deliveries.rows
+      .map(readDeliveryRow)
+      .filter(({ status }) => status === "delivered")
+      .map(({ destinationId }) => destinationId),
+  );
+  const wanting = found.destinations.rows.map(readDestinationRow).filter((one) => wants(one, event));
+  const ids = named === undefined ? wanting.map(({ id }) => id).filter((id) => !delivered.has(id)) : [named];
+  return ids.map((destinationId) => ({ destinationId, eventId, receivedAt: event.receivedAt }));
+}
