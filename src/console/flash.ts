@@ -9,7 +9,7 @@ const ok = (text: string): Flash => ({ kind: "ok", text });
 const info = (text: string): Flash => ({ kind: "info", text });
 const bad = (text: string): Flash => ({ kind: "bad", text });
 
-/** What a page says of the action that led to it. The query names one of these; nothing else of it is shown. */
+/** What a page says of the action that led to it. The query names one of these, and the numbers for `{1}` and `{2}`. */
 const flashes = {
   "destination-created-before": info(
     "This form was sent before, and its destination exists. The secret was shown that once. Rotate it if nobody has it.",
@@ -35,21 +35,29 @@ const flashes = {
   "quarantine-released": ok("The event is released and is sent to the destinations that match."),
   "quarantine-settled-before": info("The event was released or received before. Nothing was sent a second time."),
   "quarantine-deleted": ok("The event is deleted. No destination gets it, and only the audit record remains."),
-  "quarantine-released-all": ok("The stale events of that page are released. Each is sent once."),
+  "quarantine-released-all": ok("Released: {1}. Each event is sent once to the destinations that match."),
   "quarantine-released-some": bad(
-    "Some events could not be released and remain below. Release them again in a moment.",
+    "Released: {1}. Not released: {2}, which remain below. Release them again in a moment.",
   ),
 } as const satisfies Readonly<Record<string, Flash>>;
 
 export type Done = keyof typeof flashes;
 
-/** Null for a word that no action writes. */
-export function readFlash(done: string | undefined): Flash | null {
-  return done !== undefined && Object.hasOwn(flashes, done) ? flashes[done as Done] : null;
+/** `done` is a key of `flashes`, with its numbers behind dots. Null for anything that no action writes. */
+export function readFlash(done = ""): Flash | null {
+  const [name = "", ...numbers] = done.split(".");
+  if (!Object.hasOwn(flashes, name) || !numbers.every((number) => /^\d{1,4}$/.test(number))) return null;
+  const { kind, text } = flashes[name as Done];
+  return { kind, text: text.replaceAll(/\{(\d)\}/g, (_, place: string) => numbers[Number(place) - 1] ?? "0") };
 }
 
 /** Leads from an action to a page that says what was done. */
-export function redirectDone(c: ConsoleContext, address: string, done: Done): Response {
+export function redirectDone(
+  c: ConsoleContext,
+  address: string,
+  done: Done,
+  numbers: readonly number[] = [],
+): Response {
   const [path = "", hash] = address.split("#");
-  return c.redirect(`${path}?done=${done}${hash === undefined ? "" : `#${hash}`}`, 303);
+  return c.redirect(`${path}?done=${[done, ...numbers].join(".")}${hash === undefined ? "" : `#${hash}`}`, 303);
 }

@@ -127,8 +127,10 @@ export function addQuarantine(pages: Console, world: World): void {
 
   pages.post("/quarantine/release-shown", async (c) => {
     const { id: ids } = await readForm(c, releaseShownForm);
-    const failed = await releaseAll(c, world, [...new Set(ids)]);
-    return redirectDone(c, addresses.quarantine, failed === 0 ? "quarantine-released-all" : "quarantine-released-some");
+    const named = [...new Set(ids)];
+    const failed = await releaseAll(c, world, named);
+    const done = failed === 0 ? "quarantine-released-all" : "quarantine-released-some";
+    return redirectDone(c, addresses.quarantine, done, [named.length - failed, failed]);
   });
 
   pages.post("/quarantine/:id/release", async (c) => {

@@ -39,21 +39,19 @@ export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
   const [first] = slots;
   return (
     <figure class="chart card">
-      <div class="chart-frame">
-        <span class="chart-top" aria-hidden="true">
-          {count(highest)}
-        </span>
-        <svg
-          viewBox={`0 0 ${slots.length * WIDTH} ${HEIGHT}`}
-          preserveAspectRatio="none"
-          role="img"
-          aria-labelledby={`${id}-title`}
-        >
-          <title id={`${id}-title`}>{`${title}: ${sayTotals(series, slots)}`}</title>
-          {slots.map(({ counts }, index) => stack(series, counts, { x: index * WIDTH, highest }))}
-        </svg>
-      </div>
-      <div class="chart-axis spread" aria-hidden="true">
+      <p class="aside" aria-hidden="true">
+        {count(highest)}
+      </p>
+      <svg
+        viewBox={`0 0 ${slots.length * WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-labelledby={`${id}-title`}
+      >
+        <title id={`${id}-title`}>{`${title}: ${sayTotals(series, slots)}`}</title>
+        {slots.map(({ counts }, index) => stack(series, counts, { x: index * WIDTH, highest }))}
+      </svg>
+      <div class="aside spread" aria-hidden="true">
         {first === undefined ? null : <Time at={first.startsAt} show="moment" />}
         <Time at={endsAt} show="moment" />
       </div>
@@ -61,7 +59,9 @@ export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
         <ul class="cluster">
           {series.map(({ key, label, tone }) => (
             <li>
-              <span class={`swatch tone-${tone}`} aria-hidden="true"></span>
+              <span class={`swatch tone-${tone}`} aria-hidden="true">
+                ■
+              </span>{" "}
               {label} <strong>{count(sumOfSeries(slots, key))}</strong>
             </li>
           ))}

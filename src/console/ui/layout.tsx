@@ -36,7 +36,7 @@ export function Page({ title, here, lead, failing = 0, children }: PageProps) {
   const flash = readFlash(query["done"]);
   return (
     <Document title={failing === 0 ? title : `(${failing}) ${title}`}>
-      <a class="skip" href="#main">
+      <a class="skip unseen" href="#main">
         Skip to the page
       </a>
       <header class="bar">

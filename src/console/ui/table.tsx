@@ -112,7 +112,9 @@ type EmptyProps = PropsWithChildren<{ readonly title: string }>;
 export function EmptyState({ title, children }: EmptyProps) {
   return (
     <div class="empty">
-      <p class="empty-title">{title}</p>
+      <p>
+        <strong>{title}</strong>
+      </p>
       {children}
     </div>
   );

@@ -59,7 +59,7 @@ export function quarantine(): void {
     await page.getByText("Release all 3 stale events on this page …").click();
     expect(await page.getByText("3 events will be delivered").isVisible()).toBe(true);
     await follow(page.getByRole("button", { name: "Release all 3 stale events on this page", exact: true }));
-    expect(await noticeOf(page)).toContain("The stale events of that page are released.");
+    expect(await noticeOf(page)).toContain("Released: 3.");
     await page.getByLabel("State").selectOption("settled");
     await follow(page.getByRole("button", { name: "Filter" }));
     for (const id of ids) expect(await page.locator(`tbody tr a[href="/console/quarantine/${id}"]`).count()).toBe(1);

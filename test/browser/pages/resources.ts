@@ -9,7 +9,7 @@ export function resources(): void {
     name: "resources",
     path: `${ORGANIZATION}/resources`,
     heading: "Resources",
-    shows: ["ACME Corp", "50.01", "Alice In Wonderland", "INV001", "deleted"],
+    shows: ["ACME Corp", "50.01", "Alice In Wonderland", "INV001", "Deleted"],
   });
   describePage({
     name: "resource",

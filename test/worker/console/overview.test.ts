@@ -134,7 +134,7 @@ describe("the overview", () => {
     await env.DB.prepare("UPDATE destinations SET circuit_opened_at = ?1, next_drain_at = ?1").bind(relay.now).run();
     relay.passSeconds(3_700);
     await relay.runCron();
-    const text = await read(await Visitor.loggedIn(relay));
+    const text = (await read(await Visitor.loggedIn(relay))).replaceAll(" ,", ",");
     expect(text).toContain("A health check fails. 1 circuit is open: Ledger, for 3700 s.");
     expect(text).toContain("Open circuits 1 circuit is open: Ledger, for 3700 s.");
   });

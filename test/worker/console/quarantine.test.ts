@@ -198,7 +198,7 @@ describe("the release", () => {
     expect(ids).toHaveLength(7);
     const form_token = /name="form_token" value="([^"]+)"/.exec(html)?.[1] ?? "";
     const text = await follow(visitor, await visitor.postAll(`${list}/release-shown`, { form_token }, "id", ids));
-    expect(text).toContain("The stale events of that page are released.");
+    expect(text).toContain("Released: 7.");
     expect(text).toContain("1 event waits");
     await relay.runQueues();
     expect(relay.destinations.at(destination)).toHaveLength(7);
@@ -219,9 +219,18 @@ describe("the release", () => {
     const response = await visitor.postAll(`${list}/release-shown`, { form_token }, "id", [...ids, "none"]);
     relay.env = whole;
     const text = await follow(visitor, response);
-    expect(text).toContain("Some events could not be released");
+    expect(text).toContain("Released: 0. Not released: 3, which remain below.");
     expect(text).toContain("2 events wait");
   });
+
+  it.each(["quarantine-released-all.<b>", "quarantine-released-all.12345", "__proto__", "released.1"])(
+    "shows nothing of a result that it has not written: %s",
+    async (done) => {
+      const visitor = await Visitor.loggedIn(new TestRelay());
+      const text = await (await visitor.get(`${list}?done=${encodeURIComponent(done)}`)).text();
+      expect(text).not.toContain("Released:");
+    },
+  );
 
   it("of no event, or of more than a page, answers 400", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());

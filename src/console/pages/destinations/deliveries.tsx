@@ -60,9 +60,13 @@ export function Deliveries({ destination, now, query, page: { deliveries, types,
   return (
     <section aria-labelledby="deliveries">
       <h2 id="deliveries">Deliveries</h2>
-      <nav class="tabs cluster" aria-label="Deliveries by state">
+      <nav class="actions" aria-label="Deliveries by state">
         {tabs.map(({ show, title }) => (
-          <a href={`${linkTo(path, { show })}#deliveries`} aria-current={show === query.show ? "true" : undefined}>
+          <a
+            class="button button-small"
+            href={`${linkTo(path, { show })}#deliveries`}
+            aria-current={show === query.show ? "true" : undefined}
+          >
             {title}
           </a>
         ))}
