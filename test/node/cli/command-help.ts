@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { PassThrough, Readable } from "node:stream";
-import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { run } from "../../../src/cli/command-line.ts";
+import type { Command } from "commander";
+import { documentedProgram } from "../../../src/cli/command-line.ts";
 
 /** `node test/node/cli/command-help.ts` writes the generated part of src/cli/README.md: the `--help` of every command. */
 
@@ -30,7 +29,7 @@ export function currentDocument(): string {
 /** The document as it should be. */
 export async function writeDocument(): Promise<string> {
   const [introduction = ""] = currentDocument().split(MARK);
-  const commands = await helpOf([]);
+  const commands = helpOf(documentedProgram());
   const others = await Promise.all(
     Object.entries(programs).map(async ([script, program]) => {
       const { stdout } = await promisify(execFile)(process.execPath, [program, "--help"], { cwd: root });
@@ -41,25 +40,12 @@ export async function writeDocument(): Promise<string> {
 }
 
 /** The help of a command or, of a group, that of each command in it. */
-async function helpOf(names: readonly string[]): Promise<string[]> {
-  const stdout = new PassThrough();
-  const written = text(stdout);
-  await run([...names, "--help"], {
-    env: {},
-    stdin: Readable.from([]),
-    stdout,
-    stderr: new PassThrough(),
-    workingDirectory: root,
-    directory: root,
-    interrupt: new AbortController().signal,
-  });
-  stdout.end();
-  const help = await written;
-  const listed = /^Usage: .*[[<]command[\]>]/.test(help) ? help.matchAll(/^ {2}([a-z][a-z-]*)(?: |$)/gm) : [];
-  const below = Array.from(listed, ([, name = ""]) => name).filter((name) => name !== "help");
-  const sections = below.length > 0 && names.length > 0 ? [] : [section(names.join(" ") || "qonto", help)];
-  for (const name of below) sections.push(...(await helpOf([...names, name])));
-  return sections;
+function helpOf(command: Command, names: readonly string[] = []): string[] {
+  const below = command.commands.flatMap((one) => helpOf(one, [...names, one.name()]));
+  if (below.length > 0 && names.length > 0) return below;
+  let help = "";
+  command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+  return [section(names.join(" ") || command.name(), help), ...below];
 }
 
 /** What holds for every command is said once, by the first section. */

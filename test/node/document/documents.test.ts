@@ -54,6 +54,9 @@ describe.each(contents)("$file", ({ file, text }) => {
   it("names only files that are there", () => {
     const named = all(text, /(?<![\w/.])((?:src|test|migrations)\/[\w./-]*[\w/])/g);
     expect(named.filter((name) => !existsSync(path.join(root, name)))).toEqual([]);
+    const below = ["", "src", path.dirname(file)];
+    const quoted = all(text, /(?<!\[)`([\w.-]+(?:\/[\w.-]+)*\/(?:[\w.-]+\.(?:tsx?|mjs|json|sql|css))?)`/g);
+    expect(quoted.filter((name) => below.every((folder) => !existsSync(path.join(root, folder, name))))).toEqual([]);
     const mapped = all(text, /^([\w-]+(?:\.ts|\/)) {2,}\S/gm);
     expect(mapped.filter((name) => !existsSync(path.join(root, path.dirname(file), name)))).toEqual([]);
   });
