@@ -1,6 +1,6 @@
 import { ROOT } from "./requests.ts";
 
-/** Where the pages are that the navigation leads to. */
+/** The pages of the navigation. */
 export const addresses = {
   overview: ROOT,
   events: `${ROOT}/events`,
@@ -13,7 +13,7 @@ export const addresses = {
   tail: `${ROOT}/tail`,
 } as const;
 
-// Ids are others' texts: some hold slashes.
+// An id is a text of others and may hold slashes.
 
 export function eventAddress(id: string): string {
   return `${addresses.events}/${encodeURIComponent(id)}`;
@@ -23,10 +23,9 @@ export function destinationAddress(id: string): string {
   return `${addresses.destinations}/${encodeURIComponent(id)}`;
 }
 
-/** Where a destination is added. No id is like it: theirs begin with `dst_`. */
+/** No id is like it: they begin with `dst_`. */
 export const newDestinationAddress = `${addresses.destinations}/new`;
 
-/** Of what can be done to a destination. */
 export function destinationActionAddress(
   id: string,
   action: "test" | "pause" | "resume" | "rotate" | "edit" | "delete" | "replay",
@@ -42,7 +41,7 @@ export function resourcesAddress(organizationId: string): string {
   return `${organizationAddress(organizationId)}/resources`;
 }
 
-/** Of one resource; a type without ids has one, '', in each organization. */
+/** A type without ids has one resource in each organization, with the id ''. */
 export function resourceAddress(organizationId: string, type: string, resourceId: string): string {
   const query = new URLSearchParams({ type, id: resourceId });
   return `${organizationAddress(organizationId)}/resource?${query.toString()}`;

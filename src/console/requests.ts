@@ -8,7 +8,7 @@ export interface Viewer {
   /** The name of the token, or an e-mail address. */
   readonly name: string;
   readonly by: "ADMIN_TOKEN" | "token" | "Cloudflare Access";
-  /** Whether they may press buttons. */
+  /** Full access; else read access. */
   readonly mayChange: boolean;
   /** Proves that a form is of this viewer. */
   readonly formToken: string;
@@ -39,7 +39,7 @@ export const DOCS = "/docs";
 /** The field of a form's token. */
 export const FORM_TOKEN = "form_token";
 
-/** What stands beside the fields and filters of a page. */
+/** Not a field or a filter of the page. */
 const ofTheConsole = [FORM_TOKEN, "done"];
 
 /** The fields of a form, parsed; an empty one is left out. Throws `invalid_request`. */

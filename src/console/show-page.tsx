@@ -3,7 +3,7 @@ import { type Child, createContext, useContext } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { ConsoleContext, Viewer } from "./requests.ts";
 
-/** What every component of a page can ask for. Hono keeps it apart for each request. */
+/** What every component of a page may read. Hono keeps it apart for each request. */
 interface PageContext {
   /** Undefined before the login. */
   readonly viewer: Viewer | undefined;

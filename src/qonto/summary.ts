@@ -143,7 +143,7 @@ function oneText(json: unknown, longest: number): string | null {
   return `${characters.slice(0, longest - 1).join("")}…`;
 }
 
-/** A longer text is no amount; a cut amount would be false. */
+/** A longer text is no amount. A cut amount would be false. */
 const LONGEST_AMOUNT = 64;
 
 /** Reads an amount as Qonto writes it: a number, a text, or an object with a currency. Null for anything else. */

@@ -10,7 +10,7 @@ interface Series {
 }
 
 interface Slot {
-  /** When it begins, Unix milliseconds. */
+  /** Unix milliseconds. */
   readonly startsAt: number;
   readonly counts: Readonly<Record<string, number>>;
 }
@@ -18,21 +18,21 @@ interface Slot {
 interface ChartProps {
   readonly id: string;
   readonly title: string;
-  /** Stacked in this order, the first at the bottom. */
+  /** From the bottom up. */
   readonly series: readonly Series[];
   readonly slots: readonly Slot[];
-  /** When the last slot ends. */
+  /** The end of the last slot, Unix milliseconds. */
   readonly endsAt: number;
 }
 
 const HEIGHT = 100;
-/** Of a slot and of the gap in it. */
+/** Of a slot, and of the gap in it. */
 const WIDTH = 20;
 const GAP = 4;
-/** A count that is not nothing is seen, in parts of the height. */
+/** The least height of a bar, so that a small count is visible. */
 const LEAST = 1.5;
 
-/** Counts over time as stacked bars, with the same as a table for who cannot see them or wants the numbers. */
+/** Counts over time as stacked bars, and as a table. */
 export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
   const totals = slots.map(({ counts }) => series.reduce((sum, { key }) => sum + (counts[key] ?? 0), 0));
   const highest = Math.max(0, ...totals);
@@ -136,7 +136,7 @@ const STEP = 7;
 const PLACES = 30;
 const STRIP_HEIGHT = 20;
 
-/** What became of the latest deliveries, one mark each: trouble stands taller. */
+/** The latest deliveries, one mark each. A dead one is taller than a delivered one. */
 export function Strip({ statuses }: StripProps) {
   if (statuses.length === 0) return <span class="help">No deliveries yet</span>;
   const start = Math.max(0, PLACES - statuses.length);
@@ -167,12 +167,11 @@ function sayStrip(statuses: StripProps["statuses"]): string {
 interface FigureProps {
   readonly label: string;
   readonly value: Child;
-  /** Says the rest. */
   readonly note?: Child;
   readonly tone?: "ok" | "bad";
 }
 
-/** One number that matters; for the inside of `Figures`. */
+/** One number with its label, inside of `Figures`. */
 export function Figure({ label, value, note, tone }: FigureProps) {
   return (
     <div>

@@ -18,19 +18,19 @@ export function DestinationLink({ destination }: { readonly destination: Named }
   );
 }
 
-/** What a destination is called: its description, or where it is. */
+/** The description, or else the host. */
 export function destinationName({ description, url }: Pick<Named, "description" | "url">): string {
   return description ?? hostOf(url);
 }
 
-/** A path or a query can hold a secret. */
+/** The path and the query are left out, for they can hold a secret. */
 export function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
 }
 
 type Standing = Pick<DestinationBacklog, "enabled" | "isCircuitOpen" | "isFailing">;
 
-/** A destination that was removed a moment ago counts as paused. */
+/** Without a backlog the destination was just deleted, and gets no events either. */
 function destinationState(standing: Standing | undefined): "healthy" | "failing" | "circuit open" | "paused" {
   if (standing === undefined || !standing.enabled) return "paused";
   if (standing.isCircuitOpen) return "circuit open";

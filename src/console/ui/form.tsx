@@ -67,14 +67,14 @@ export function Field({ label, help, children }: FieldProps) {
 
 interface ConfirmProps {
   readonly action: string;
-  /** What is to be done, on what opens the question and on the button. */
+  /** The action, on the summary and on the button. */
   readonly label: string;
   readonly kind?: "main" | "danger";
   /** Form fields that go with it. */
   readonly fields?: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** An action that asks first, without a script: what it would do is its children, and the button is under them. */
+/** An action that asks first, without JavaScript. The children say what it would do. */
 export function Confirm({ action, label, kind = "danger", fields = [], children }: PropsWithChildren<ConfirmProps>) {
   return (
     <details class="confirm">
@@ -98,14 +98,14 @@ interface MomentFieldProps {
   /** Unix milliseconds. */
   readonly value?: number | undefined;
   readonly isRequired?: boolean;
-  /** What is wrong with what was chosen. */
+  /** The error under the field. */
   readonly fault?: string | undefined;
 }
 
-/** A later one would have a year of more digits. */
+/** A browser takes years of more digits, and ISO 8601 does not. */
 const LATEST = "9999-12-31T23:59:59";
 
-/** A moment to choose. It is in UTC and says so: without JavaScript nobody knows the reader's zone. */
+/** An instant in UTC: without JavaScript the server does not know the reader's zone. */
 export function MomentField({ label, name, value, isRequired = false, fault }: MomentFieldProps) {
   return (
     <Field label={`${label} (UTC)`}>
@@ -123,10 +123,10 @@ export function MomentField({ label, name, value, isRequired = false, fault }: M
   );
 }
 
-/** What such a field sends, or what is typed where a browser has none, in Unix milliseconds. */
+/** Parses what the field sends into Unix milliseconds. */
 export const moment = instantText("Must be a moment, such as 2026-11-24T10:05");
 
-/** For such a field, and for the query of a page with one. */
+/** The value of the field, also for a query. */
 export function momentText(at: number): string {
   return new Date(at).toISOString().slice(0, 19);
 }

@@ -2,11 +2,11 @@ import type { Child } from "hono/jsx";
 import { Iban, maskIbansIn } from "./values.tsx";
 import { parseJsonLosslessly, tryDecodeUtf8 } from "../../platform/json.ts";
 
-/** A browser lays out a few thousand things at ease; who wants more takes the API. */
+/** More would slow the browser down. The API gives the whole. */
 const MOST_VALUES = 4_000;
 const DEEPEST = 40;
 const LONGEST_TEXT = 400;
-/** Levels that are unfolded at first. */
+/** Levels that are open at first. */
 const UNFOLDED = 2;
 
 interface Walk {
@@ -14,8 +14,8 @@ interface Walk {
 }
 
 /**
- * A payload to read: what holds more is folded, texts stand by themselves whatever their direction, IBANs are masked. Takes
- * what `parseJsonLosslessly` gives, so that numbers are as the bank wrote them.
+ * A payload with folded levels, isolated texts and masked IBANs. It takes what `parseJsonLosslessly` gives, so that numbers
+ * stay as the bank wrote them.
  */
 export function Json({ value, label }: { readonly value: unknown; readonly label: string }) {
   const walk = { left: MOST_VALUES };
@@ -94,7 +94,7 @@ interface BodyProps {
   readonly label: string;
 }
 
-/** What somebody has sent, whatever it is: JSON to unfold, else the beginning of the text or, if it is none, of the bytes. */
+/** Any body: as JSON, else the beginning of its text, else of its bytes. */
 export function Body({ bytes, label }: BodyProps) {
   if (bytes.length === 0) return <p class="help">The body is empty.</p>;
   const text = tryDecodeUtf8(bytes);
@@ -147,7 +147,7 @@ function tryParse(text: string): unknown {
 // oxlint-disable-next-line no-control-regex
 const unseen = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
-/** What cannot be seen, or would turn the text around, is shown by its number. */
+/** Invisible characters, and those that change the direction of text, are shown by number. */
 function withSigns(text: string): string {
   return text.replaceAll(unseen, (sign) => `⟨${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
 }

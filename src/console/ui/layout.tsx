@@ -5,7 +5,7 @@ import { type Viewer, ROOT } from "../requests.ts";
 import { usePage } from "../show-page.tsx";
 import { Form } from "./form.tsx";
 
-/** The pages that the navigation leads to, in its order. */
+/** The navigation, in its order. */
 const places = [
   { title: "Overview", href: addresses.overview },
   { title: "Events", href: addresses.events },
@@ -106,7 +106,6 @@ function Document({ title, children }: PropsWithChildren<{ readonly title: strin
   );
 }
 
-/** One line in, three out. */
 function Mark() {
   return (
     <svg class="mark" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
@@ -116,7 +115,6 @@ function Mark() {
   );
 }
 
-/** Of Cloudflare, before the relay. */
 const ACCESS_LOGOUT = "/cdn-cgi/access/logout";
 
 /** Who is logged in, by what, and the way out. */

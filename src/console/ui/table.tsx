@@ -6,7 +6,7 @@ import { Page, type PageProps } from "./layout.tsx";
 export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => Child;
-  /** Figures stand to the right. */
+  /** Figures are aligned to the right. */
   readonly kind?: "text" | "figure";
 }
 
@@ -125,7 +125,7 @@ interface ListPageProps<Row> extends PageProps, TableProps<Row> {
   readonly filters?: Child;
   /** Cursor of the next page, or null. */
   readonly next: string | null;
-  /** What stands there instead of the table when nothing matches at all. */
+  /** Instead of the table when nothing matches. */
   readonly empty: Child;
   /** How far back this page looked, when it may look no further. */
   readonly lookedBackTo?: number | undefined;
@@ -136,8 +136,7 @@ interface ListPageProps<Row> extends PageProps, TableProps<Row> {
 }
 
 /**
- * A page with one list: title, filters, children, table and the links to more. Page by page the query stays as it is, so
- * filters and tabs need no code here.
+ * A page with one list: title, filters, children, table and pager. The pager keeps the query, and with it the filters.
  *
  *     <ListPage title="Dead letters" here={addresses.deadLetters} caption="Dead letters, newest first"
  *       filters={<Field label="State">…</Field>} rows={letters} next={next && encodeCursor(next)}

@@ -37,7 +37,7 @@ function shortened(iso: string, show: Exclude<TimeProps["show"], "relative" | un
 const JUST_NOW_MS = 1_000;
 const LONG_AGO_MS = 30 * 86_400_000;
 
-/** `3 min ago`, `in 3 min`; the day of what is long ago. `live.js` has the same. */
+/** `3 min ago`, `in 3 min`, or the day of an old instant. `live.js` does the same. */
 function relativeTo(now: number, at: number): string {
   const age = now - at;
   if (Math.abs(age) < JUST_NOW_MS) return "just now";
@@ -61,12 +61,12 @@ export function durationInWords(ms: number): string {
 
 const inGroups = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
-/** `12,345`: of what is counted, never of money. */
+/** `12,345`. Never for money. */
 export function count(number: number): string {
   return inGroups.format(number);
 }
 
-/** `1.1 KB` of 1,000 bytes each; the exact number is under it. */
+/** `1.1 KB`, of 1,000 bytes each. The exact number is under it. */
 export function Size({ bytes }: { readonly bytes: number }) {
   return (
     <span class="nowrap" title={`${inBytes.format(bytes)} bytes`}>
@@ -84,7 +84,7 @@ function sizeInWords(bytes: number): string {
 }
 
 interface AmountProps {
-  /** As the bank wrote it, digit by digit: a text, or a number that was parsed losslessly. */
+  /** As the bank wrote it: a text, or a number that was parsed losslessly. */
   readonly value: unknown;
   readonly currency?: unknown;
 }
@@ -106,7 +106,7 @@ export function Amount({ value, currency }: AmountProps) {
 
 export { maskIbansIn } from "../../domain/iban.ts";
 
-/** Masked until somebody asks for it. */
+/** Masked until it is opened. */
 export function Iban({ iban }: { readonly iban: string }) {
   return (
     <details class="iban">
@@ -116,12 +116,12 @@ export function Iban({ iban }: { readonly iban: string }) {
   );
 }
 
-/** Shorter ones are shown whole. */
+/** Shorter ids are shown whole. */
 const LONGEST = 18;
 /** The first group of a UUID. */
 const FIRST = 8;
 
-/** An id as far as an eye tells it from others; the whole is under it. */
+/** The beginning of an id. The whole is under it. */
 export function ShortId({ id }: { readonly id: string }) {
   const characters = Array.from(id);
   return (
@@ -153,7 +153,7 @@ const looks = {
 
 export type StateName = keyof typeof looks;
 
-/** The children say it otherwise than by its name. */
+/** The children replace the name. */
 export function State({ state, children }: { readonly state: StateName; readonly children?: string | undefined }) {
   const { tone, sign } = looks[state];
   return (
