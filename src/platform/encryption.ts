@@ -93,6 +93,7 @@ async function derive(text: string): Promise<EncryptionKey> {
   });
   const id = await crypto.subtle.deriveBits(by("key id"), source, 32);
   const aes = { name: "AES-GCM", length: 256 };
-  const key = await crypto.subtle.deriveKey(by("encryption key"), source, aes, false, ["encrypt", "decrypt"]);
+  // Part of the stored format: with another text no stored secret could be decrypted.
+  const key = await crypto.subtle.deriveKey(by("sealing key"), source, aes, false, ["encrypt", "decrypt"]);
   return { id: new Uint8Array(id).toHex(), key };
 }

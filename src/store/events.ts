@@ -67,15 +67,16 @@ export async function recordEvents(
 ): Promise<Recorded[]> {
   const given = JSON.stringify(events.map(({ id, receivedAt }) => ({ id, at: receivedAt })));
   const statement = db.prepare(recordSql);
-  const [requeued, ...recorded] = await retried(db, (before) =>
+  const answers = await retried(db, (before) =>
     batchOnSchema(db, [
-      db.prepare(requeueLostSql).bind(given),
       ...events.map((event) => statement.bind(...eventParameters(event), isRepeated || before > 0 ? 1 : 0)),
+      // Last: by `queued_at` a repeated call knows its own rows.
+      db.prepare(requeueLostSql).bind(given),
     ]),
   );
-  const lost = new Set(requeued?.results.map((row) => idRow.parse(row).id));
+  const lost = new Set(answers.at(-1)?.results.map((row) => idRow.parse(row).id));
   return events.map((event, index): Recorded => {
-    const [row] = recorded[index]?.results ?? [];
+    const [row] = answers[index]?.results ?? [];
     // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
     if (row === undefined) return { as: "new", bodyDiffers: false };
     const { duplicates, body } = recordedRow.parse(row);

@@ -12,6 +12,12 @@ describe("an encrypted text", () => {
     expect(await decrypt([], encrypted, "dst_1")).toBeNull();
   });
 
+  it("is decrypted by every later version", async () => {
+    const stored = "v1.69bce0ed.AAAAAAAAAAAAAAAA.I7M_v9t9KCpC7cnxqP5GHMpBgbm2hLkQ2IZ7486z";
+    expect(await decrypt(["key"], stored, "dst_1")).toBe(secret);
+    expect(await isEncryptedByFirst(["key"], stored)).toBe(true);
+  });
+
   it("is decrypted for its owner only", async () => {
     const encrypted = await encrypt(["key"], secret, "dst_1", realWorld);
     expect(await decrypt(["key"], encrypted, "dst_2")).toBeNull();

@@ -112,6 +112,21 @@ describe("a statement that is repeated because D1 lost its answer", () => {
     expect(await countsOf(payload)).toEqual({ duplicates: 1, conflicts: 0 });
   });
 
+  it("finds a lost message, and counts the duplicate, although D1 did nothing at its first try", async () => {
+    let calls = 0;
+    const DB = interceptDatabase(env.DB, (_call, proceed) => {
+      calls += 1;
+      return calls === 2 ? Promise.reject(new Error("D1_ERROR: Network connection lost.")) : proceed();
+    });
+    const relay = new TestRelay({ DB });
+    const payload = makePayload("v1/cards");
+    await relay.send(payload);
+    relay.passSeconds(31);
+    expect(await statusOf(await relay.send(payload))).toBe("duplicate");
+    expect(relay.events.sent).toHaveLength(2);
+    expect(await countsOf(payload)).toEqual({ duplicates: 1, conflicts: 0 });
+  });
+
   it("is a duplicate of an event that was recorded before it", async () => {
     const relay = new TestRelay({ DB: losing(2) });
     const payload = makePayload("v1/cards");

@@ -27,7 +27,7 @@ async function answer(response: Response): Promise<unknown> {
 
 describe("an accepted event", () => {
   it("costs one D1 call before its answer and one queue message behind it", async () => {
-    const recording = ["UPDATE events SET queued_at", "INSERT INTO events"].map((sql) => expect.stringContaining(sql));
+    const recording = ["INSERT INTO events", "UPDATE events SET queued_at"].map((sql) => expect.stringContaining(sql));
     const statements: (readonly string[])[] = [];
     const DB = interceptDatabase(env.DB, (call, proceed) => {
       statements.push(call.statements);
