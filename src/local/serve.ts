@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Miniflare, MiniflareCoreError, convertV4MiniflareOptions } from "miniflare";
 import { ConfigError, parseConfig } from "../config.ts";
 import { expireLeases } from "../store/expire-leases.ts";
-import { UnknownMigrations, applyMigrations } from "../store/migrations.ts";
+import { UnknownMigrations, applyMigrations, namesMissingTable } from "../store/migrations.ts";
 import { bundleWorker, readWranglerToml, root, workerOptions } from "./local-worker.ts";
 import { readVariables } from "./variables-file.ts";
 
@@ -61,9 +61,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     await runCron();
   };
   await open(await bundleWorker("src/index.ts")).catch((error: unknown) => {
-    if (error instanceof UnknownMigrations) {
+    if (error instanceof UnknownMigrations || namesMissingTable(error)) {
+      const seen = error instanceof UnknownMigrations ? error.names.join(", ") : error.message;
       throw new ServeError(
-        `The state in ${stateDirectory} was made by another version of the relay (${error.names.join(", ")}), whose tables are others. Move it away or delete it, and start again.`,
+        `The state in ${stateDirectory} was made by another version of the relay (${seen}), whose tables differ. Move it away or delete it, and start again.`,
       );
     }
     if (!(error instanceof MiniflareCoreError && error.code === "ERR_ADDRESS_IN_USE")) throw error;

@@ -15,6 +15,14 @@ export const appliedMigrationsSql = "SELECT name FROM d1_migrations ORDER BY id"
 
 export const noteMigrationSql = "INSERT INTO d1_migrations (name) VALUES (?1)";
 
+/** As SQLite says it. */
+const missing = ["no such table", "no such column", "has no column named"];
+
+/** Whether a call of the database failed because a table or a column is not there. */
+export function namesMissingTable(error: unknown): error is Error {
+  return error instanceof Error && missing.some((text) => error.message.includes(text));
+}
+
 /** A later version of the relay has migrated the database. */
 export class UnknownMigrations extends Error {
   readonly names: readonly string[];

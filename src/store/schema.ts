@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { appliedMigrationsSql, expectedMigrations } from "./migrations.ts";
+import { appliedMigrationsSql, expectedMigrations, namesMissingTable } from "./migrations.ts";
 
 /** The database lacks what this version of the relay needs. The message is the stack, because where it was thrown says nothing. */
 export class SchemaMissing extends Error {
@@ -18,14 +18,9 @@ export function describeMissing(migrations: readonly string[]): string {
   return `The database lacks ${migrations.join(", ")}. Run \`npm run deploy\`, which applies ${them}.`;
 }
 
-/** As SQLite says it. */
-const faults = ["no such table", "no such column", "has no column named"];
-
 /** Whether a D1 call failed because a table or a column is not there. */
 export function isSchemaFault(error: unknown): error is Error {
-  return (
-    error instanceof SchemaMissing || (error instanceof Error && faults.some((text) => error.message.includes(text)))
-  );
+  return error instanceof SchemaMissing || namesMissingTable(error);
 }
 
 /** Databases with every migration. They stay so while an isolate lives. */

@@ -4,14 +4,17 @@ import path from "node:path";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { afterEach, expect, it } from "vitest";
 import { workerOptions } from "../../../src/local/local-worker.ts";
-import { serve } from "../../../src/local/serve.ts";
+import { ServeError, serve } from "../../../src/local/serve.ts";
 import { createMigrationTableSql, noteMigrationSql } from "../../../src/store/migrations.ts";
 
 const stateDirectory = mkdtempSync(path.join(tmpdir(), "relay-state-"));
 
 afterEach(() => rmSync(stateDirectory, { recursive: true, force: true }));
 
-it("refuses a state that another version has made, and says what to do", async () => {
+it.each([
+  { of: "with other migrations", note: "0001_relay.sql", seen: "0001_relay.sql" },
+  { of: "with other tables", note: "0001_schema.sql", seen: "no such table" },
+])("refuses a state of another version, $of, and says what to do", async ({ note, seen }) => {
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
       ...(await workerOptions("")),
@@ -20,12 +23,17 @@ it("refuses a state that another version has made, and says what to do", async (
   );
   try {
     const db = await runtime.getD1Database("DB");
-    await db.batch([db.prepare(createMigrationTableSql), db.prepare(noteMigrationSql).bind("0001_relay.sql")]);
+    await db.batch([db.prepare(createMigrationTableSql), db.prepare(noteMigrationSql).bind(note)]);
   } finally {
     await runtime.dispose();
   }
-  const serving = serve({ port: 0, print: () => undefined, stateDirectory, variablesFile: "/dev/null" });
-  await expect(serving).rejects.toThrow(
-    `The state in ${stateDirectory} was made by another version of the relay (0001_relay.sql)`,
-  );
+  const error: unknown = await serve({
+    port: 0,
+    print: () => undefined,
+    stateDirectory,
+    variablesFile: "/dev/null",
+  }).catch((failure: unknown) => failure);
+  expect(error).toBeInstanceOf(ServeError);
+  expect(String(error)).toContain(`The state in ${stateDirectory} was made by another version of the relay (`);
+  expect(String(error)).toContain(seen);
 });
