@@ -7,14 +7,14 @@ import { SchemaMissing, explained } from "../store/schema.ts";
 import type { CronRun, CronTask } from "./cron-task.ts";
 import { deleteWhatIsOld } from "./delete-old.ts";
 import { keepLedger } from "./keep-ledger.ts";
-import { drainOverdueDestinations, endOutlived, resumeReplays } from "./pending-deliveries.ts";
+import { drainOverdueDestinations, endExpired, resumeReplays } from "./pending-deliveries.ts";
 import { recoverEvents } from "./recover-events.ts";
 import { reencryptSecrets } from "./reencrypt-secrets.ts";
 
 const tasks: Readonly<Record<string, CronTask>> = {
   "recover-events": recoverEvents,
   "drain-overdue-destinations": drainOverdueDestinations,
-  "end-held-past-schedule": endOutlived,
+  "end-expired-deliveries": endExpired,
   "resume-replays": resumeReplays,
   "settle-quarantine": settleQuarantine,
   "delete-what-is-old": deleteWhatIsOld,

@@ -137,7 +137,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     });
   },
   findOverdue: (db, chance) => drain.overdueDestinations(db, at(chance), at(chance)),
-  endOutlived: (db, chance) => drain.endOutlivedDeliveries(db, pick(chance, destinationIds), at(chance), 2),
+  endExpired: (db, chance) => drain.endExpiredDeliveries(db, pick(chance, destinationIds), at(chance), 2),
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endUnwanted: (db, chance) => endUnwantedDeliveries(db, pick(chance, destinationIds), at(chance)),
