@@ -1,5 +1,7 @@
 import type { Attempt } from "./delivery.ts";
 
+/** A hold: a destination that answered 429, or 503 with Retry-After, gets no attempt until a time. */
+
 /** The longest hold that a destination may ask for. */
 const MAX_ASKED_MS = 86_400_000;
 

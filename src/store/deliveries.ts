@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type BatchResult, type Statements, batchOf } from "./batch.ts";
-import { type Database, type Persistence, retried, retriedUntil } from "./database.ts";
+import { type Database, type RetryDeadline, retried, retriedUntil } from "./database.ts";
 import { type Attempt, type Delivery, type DeliveryStatus, type Outcome, attemptOutcomes } from "../domain/delivery.ts";
 import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import {
@@ -71,11 +71,11 @@ export async function recordDeliveries<Name extends string>(
   db: Database,
   deliveries: readonly Delivery[],
   also: Readonly<Record<Name, Statements>>,
-  persistence: Persistence,
+  deadline: RetryDeadline,
 ): Promise<Readonly<Record<Name, BatchResult>>> {
   const hasFirsts = deliveries.some((delivery) => firstOf(delivery) !== null);
   const lists = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery))));
-  return retriedUntil(db, persistence, () =>
+  return retriedUntil(db, deadline, () =>
     batchOf(db, {
       firsts: hasFirsts ? lists.map((list) => db.prepare(recordFirstsSql).bind(list)) : [],
       deliveries: lists.map((list) => db.prepare(recordDeliveriesSql).bind(list)),

@@ -26,6 +26,10 @@ const pendingSql = "FROM deliveries WHERE destination_id = ?1 AND status = 'pend
 const MOST_CLAIMS = 10;
 const isClaimableSql = `(claims < ${MOST_CLAIMS} OR next_attempt_at <= ?2 - 3600000)`;
 
+/**
+ * A claim sets `next_attempt_at` to the end of its lease, so the delivery is due again if the consumer dies. The statements
+ * below find what was claimed by it.
+ */
 export const claimDueSql = `
   UPDATE deliveries SET next_attempt_at = ?3, claims = claims + 1
   WHERE (destination_id, received_at, event_id) IN (
@@ -66,7 +70,7 @@ export interface DrainClaim {
   readonly destinationId: string;
   readonly limit: number;
   /** The `nextDrainAt` that the destination had when the drain was planned: another drain would have changed it. */
-  readonly seenDrainAt: number | null;
+  readonly expectedNextDrainAt: number | null;
   /** Whether no other drain may begin until the lease ends. */
   readonly isExclusive: boolean;
 }
@@ -97,13 +101,13 @@ export async function claimDue(
   const ids = claims.map(({ destinationId }) => destinationId);
   const exclusive = claims.filter((claim) => claim.isExclusive);
   const results = await batchOf(db, {
-    claimed: claims.map(({ destinationId, limit, seenDrainAt }) =>
-      db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, seenDrainAt),
+    claimed: claims.map(({ destinationId, limit, expectedNextDrainAt }) =>
+      db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, expectedNextDrainAt),
     ),
     unwanted: ids.map((id) => db.prepare(endUnwantedClaimedSql).bind(id, claimedUntil, now)),
     nextDue: ids.map((id) => db.prepare(nextDueSql).bind(id, now)),
-    begun: exclusive.map(({ destinationId, seenDrainAt }) =>
-      db.prepare(beginExclusiveDrainSql).bind(destinationId, claimedUntil, seenDrainAt),
+    begun: exclusive.map(({ destinationId, expectedNextDrainAt }) =>
+      db.prepare(beginExclusiveDrainSql).bind(destinationId, claimedUntil, expectedNextDrainAt),
     ),
     events: db.prepare(loadClaimedSql).bind(JSON.stringify(ids), claimedUntil),
   });

@@ -47,7 +47,7 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   },
   {
     title: "A message that is repeated holds the lease of the first",
-    file: "src/fan-out/arrivals.ts",
+    file: "src/fan-out/batch-events.ts",
     from: `isFirstTry && lease_until !== null`,
     to: `lease_until !== null`,
   },
@@ -72,18 +72,18 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "The state of events that only the queue has is not projected",
     file: "src/fan-out/claim-all.ts",
-    from: `also: projectState(db, missing)`,
+    from: `also: updateLatestState(db, missing)`,
     to: `also: []`,
   },
   {
     title: "The state of claimed events is not projected",
     file: "src/fan-out/claim-all.ts",
-    from: `also: projectState(db, claimables),`,
+    from: `also: updateLatestState(db, claimables),`,
     to: `also: [],`,
   },
   {
     title: "The state of leased events is not projected",
-    file: "src/fan-out/load-batch.ts",
+    file: "src/fan-out/open-batch.ts",
     from: `found.filter(mayBeLeased).flatMap(({ read }) => read ?? []),`,
     to: `[],`,
   },
@@ -150,14 +150,14 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   },
   {
     title: "Of the copies of an event in a batch one without its body counts",
-    file: "src/fan-out/arrivals.ts",
-    from: `carried: known.carried ?? carried`,
-    to: `carried: carried && known.carried`,
+    file: "src/fan-out/batch-events.ts",
+    from: `inline: known.inline ?? inline`,
+    to: `inline: inline && known.inline`,
   },
   {
     title: "A queued unreadable body is acknowledged unkept",
     file: "src/fan-out/consumer.ts",
-    from: `decide(message, await keepUnreadable(content, fanningOut));`,
+    from: `decide(message, await keepUnreadable(content, context));`,
     to: `message.ack();`,
   },
 ];
