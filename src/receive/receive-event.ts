@@ -45,7 +45,7 @@ export interface ReceiveContext {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly timers: Timers;
-  /** Lets work go on behind the answer; no acknowledgement depends on it. */
+  /** Lets work continue after the answer; no acknowledgement depends on it. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
@@ -150,14 +150,14 @@ async function accept(event: RelayEvent, { env, timers, waitUntil }: ReceiveCont
     const lease = recorded.status === "new" ? leaseUntil : null;
     const isInline = event.body.length <= MAX_INLINE_CHARACTERS && !recorded.bodyDiffers;
     const sent = (isInline ? inline(event, lease) : null) ?? byId(event.id, lease);
-    waitUntil(sendBehindTheAnswer(env, sent, timers));
+    waitUntil(sendAfterAnswer(env, sent, timers));
   }
   const outcome = recorded.status === "new" ? "accepted" : "duplicate";
   return { outcome, event, durableBy: durable.by, bodyDiffers: recorded.bodyDiffers } as const;
 }
 
 /** If it fails, or the isolate dies before, the recovery scan finds the event. */
-async function sendBehindTheAnswer(env: ReceiveContext["env"], event: SentEvent, timers: Timers): Promise<void> {
+async function sendAfterAnswer(env: ReceiveContext["env"], event: SentEvent, timers: Timers): Promise<void> {
   try {
     await sendTogether(env, event, timers);
   } catch (error) {
