@@ -8,8 +8,8 @@ import type { JobResult } from "./attempt-all.ts";
 import type { DrainRequest } from "./drain-messages.ts";
 
 /**
- * Opens and closes the circuits of destinations as their attempts give reason to. `breakerRows` have these attempts counted
- * already. Returns the destinations' next drains.
+ * Opens and closes the circuits of destinations. The failure counts in `breakerRows` include these attempts. Returns the
+ * destinations' next drains.
  */
 export async function changeCircuits(
   breakerRows: readonly unknown[],

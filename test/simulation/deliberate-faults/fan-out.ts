@@ -70,19 +70,19 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     to: `[],`,
   },
   {
-    title: "The state of events that only the queue has is not projected",
+    title: "The latest state is not updated from events that only the queue has",
     file: "src/fan-out/claim-all.ts",
     from: `also: updateLatestState(db, missing)`,
     to: `also: []`,
   },
   {
-    title: "The state of claimed events is not projected",
+    title: "The latest state is not updated from claimed events",
     file: "src/fan-out/claim-all.ts",
     from: `also: updateLatestState(db, claimables),`,
     to: `also: [],`,
   },
   {
-    title: "The state of leased events is not projected",
+    title: "The latest state is not updated from leased events",
     file: "src/fan-out/open-batch.ts",
     from: `found.filter(mayBeLeased).flatMap(({ read }) => read ?? []),`,
     to: `[],`,
