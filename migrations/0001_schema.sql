@@ -42,7 +42,8 @@ CREATE TABLE deliveries (
   event_id        TEXT    NOT NULL,
   status          TEXT    NOT NULL CHECK (status IN ('pending', 'delivered', 'dead')),
   attempts        TEXT    NOT NULL, -- JSON array, oldest first
-  next_attempt_at INTEGER,          -- null unless pending
+  -- When it is due, and while it is claimed the end of its lease (src/store/drain.ts). Null unless pending.
+  next_attempt_at INTEGER,
   step            INTEGER NOT NULL DEFAULT 0, -- steps of the retry schedule that are used up, 0 again after a replay
   claims          INTEGER NOT NULL DEFAULT 0, -- times that it was claimed since it was last written
   named           INTEGER NOT NULL DEFAULT 0, -- 1: an operator named its destination, which gets it even if its filters exclude it
@@ -70,7 +71,7 @@ CREATE TABLE destinations (
   created_at             INTEGER NOT NULL,
   updated_at             INTEGER NOT NULL,
   -- The rest is written when the health changes. A success after a success is not: it is read off its event.
-  isolated               INTEGER NOT NULL DEFAULT 0 CHECK (isolated IN (0, 1)), -- src/domain/destination.ts
+  isolated               INTEGER NOT NULL DEFAULT 0 CHECK (isolated IN (0, 1)), -- 1: its last attempt timed out or took over a second, or it keeps failing
   consecutive_failures   INTEGER NOT NULL DEFAULT 0,
   consecutive_timeouts   INTEGER NOT NULL DEFAULT 0,
   failing_since          INTEGER,          -- first of the consecutive failures
@@ -78,7 +79,8 @@ CREATE TABLE destinations (
   last_failure_at        INTEGER,
   circuit_opened_at      INTEGER,          -- null: its circuit breaker is closed
   failed_probes          INTEGER NOT NULL DEFAULT 0,
-  next_drain_at          INTEGER,          -- it is not drained before
+  -- No drain begins before: the end of the lease of an exclusive drain, the next probe, or the gap after a paced drain. Null: any time.
+  next_drain_at          INTEGER,
   held_until             INTEGER           -- it answered 429 or 503 with Retry-After: no attempt before (src/domain/hold.ts)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,12 +1,12 @@
 import { z } from "zod";
-import type { About, RelayEvent } from "./domain/event.ts";
+import type { RequestMetadata, RelayEvent } from "./domain/event.ts";
 
 /** The queue messages: where the stages meet. */
 
 const source = z.enum(["business", "onboarding"]);
 
 /** An event as its receiver had it: D1 may lack it. */
-const carriedEvent = z.object({
+const inlineEvent = z.object({
   source,
   received_at: z.number(),
   content_type: z.string().nullable(),
@@ -20,7 +20,7 @@ const sentEvent = z.object({
   /** End of the lease with which it was recorded, Unix milliseconds; null: its consumer claims it. */
   lease_until: z.number().nullable(),
   /** Null: it is loaded from D1 by its id. */
-  carried: carriedEvent.nullable(),
+  inline: inlineEvent.nullable(),
 });
 
 /** Events that were sent at the same moment. */
@@ -47,7 +47,7 @@ const drainMessage = z.object({
 /** Shows that the queue is consumed. */
 const canaryMessage = z.object({ kind: z.literal("canary"), sent_at: z.number() });
 
-export type CarriedEvent = z.infer<typeof carriedEvent>;
+export type InlineEvent = z.infer<typeof inlineEvent>;
 export type SentEvent = z.infer<typeof sentEvent>;
 export type EventsMessage = z.infer<typeof eventsMessage>;
 export type QuarantineMessage = z.infer<typeof quarantineMessage>;
@@ -78,17 +78,17 @@ const BILLED_BYTES = 64_000;
 export const EVENTS_AT_ONCE = 25;
 
 /** An event with its body; null when no message can carry it. */
-export function carry(event: RelayEvent, leaseUntil: number | null): SentEvent | null {
+export function inline(event: RelayEvent, leaseUntil: number | null): SentEvent | null {
   if (event.isUnreadable) return null;
   const { id, source, receivedAt, contentType, contentEncoding, body } = event;
-  const about = { source, received_at: receivedAt, content_type: contentType, content_encoding: contentEncoding };
-  const sent = { id, lease_until: leaseUntil, carried: { ...about, body } };
+  const metadata = { source, received_at: receivedAt, content_type: contentType, content_encoding: contentEncoding };
+  const sent = { id, lease_until: leaseUntil, inline: { ...metadata, body } };
   return fits(messageOf([sent]), [id, contentType, contentEncoding, body]) ? sent : null;
 }
 
 /** An event that D1 has. */
 export function byId(id: string, leaseUntil: number | null): SentEvent {
-  return { id, lease_until: leaseUntil, carried: null };
+  return { id, lease_until: leaseUntil, inline: null };
 }
 
 export function messageOf(events: SentEvent[]): EventsMessage {
@@ -125,7 +125,9 @@ export function pack(events: readonly Measured[]): EventsMessage[] {
 }
 
 /** The message of an unreadable body; null when it is too large for one. */
-export function quarantineMessageOf(unreadable: About & { readonly body: Uint8Array }): QuarantineMessage | null {
+export function quarantineMessageOf(
+  unreadable: RequestMetadata & { readonly body: Uint8Array },
+): QuarantineMessage | null {
   const message: QuarantineMessage = {
     kind: "quarantine",
     source: unreadable.source,
@@ -138,7 +140,7 @@ export function quarantineMessageOf(unreadable: About & { readonly body: Uint8Ar
 }
 
 /** What a message says about the body in it. */
-export function aboutOf(message: CarriedEvent | QuarantineMessage): About {
+export function metadataOf(message: InlineEvent | QuarantineMessage): RequestMetadata {
   const { source, received_at, content_type, content_encoding } = message;
   return { source, receivedAt: received_at, contentType: content_type, contentEncoding: content_encoding };
 }

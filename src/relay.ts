@@ -3,20 +3,37 @@ import { consumeDeadLetters } from "./dead-letters/consumer.ts";
 import { type Bindings, type Env, openBindings, readConfig } from "./env.ts";
 import { Counters } from "./domain/counters.ts";
 import { consumeEvents } from "./fan-out/consumer.ts";
+import type { FanOutContext } from "./fan-out/fan-out.ts";
 import { logFailure } from "./platform/log.ts";
 import type { World } from "./platform/world.ts";
 import { consumeRetries } from "./retry/consumer.ts";
-import { explained, isSchemaFault } from "./store/schema.ts";
+import type { DrainContext } from "./retry/drain-destinations.ts";
+import { describeSchemaFault, isSchemaFault } from "./store/schema.ts";
 import { writeCounters } from "./store/counters.ts";
 import { runCron } from "./cron/cron.ts";
 
-/** Until the migrations are applied. The hundred tries of a message last 100 minutes, then it is a dead letter. */
+/** Retry delay while migrations are missing: 100 retries (max_retries) last 100 minutes, then the message goes to the dead-letter queue. */
 const SCHEMA_MISSING_DELAY_SECONDS = 60;
 
-const stages: Readonly<Record<string, string>> = {
-  "qonto-relay-events": "fan_out",
-  "qonto-relay-retries": "retry",
-  "qonto-relay-dead-letters": "dead_letters",
+type StageContext = Omit<FanOutContext & DrainContext, "env" | "config"> & { readonly env: Env };
+
+interface Stage {
+  /** In the log. */
+  readonly unit: string;
+  readonly consume: (batch: MessageBatch, context: StageContext) => Promise<void>;
+}
+
+/** The stage of each queue. Dead letters are kept even if the configuration cannot be read. */
+const stages: Readonly<Record<string, Stage>> = {
+  "qonto-relay-events": {
+    unit: "fan_out",
+    consume: (batch, context) => consumeEvents(batch, { ...context, config: readConfig(context.env) }),
+  },
+  "qonto-relay-retries": {
+    unit: "retry",
+    consume: (batch, context) => consumeRetries(batch, { ...context, config: readConfig(context.env) }),
+  },
+  "qonto-relay-dead-letters": { unit: "dead_letters", consume: consumeDeadLetters },
 };
 
 /** The Worker: requests come in, queues are consumed, the cron runs. */
@@ -27,19 +44,6 @@ export function createRelay(world: World) {
   const writeCountersInTime = ({ DB }: Env, context: Pick<ExecutionContext, "waitUntil">) => {
     if (counters.isDue(world.now())) context.waitUntil(writeCounters(DB, counters, world.now()));
   };
-  const consume = (batch: MessageBatch, env: Env, context: Pick<ExecutionContext, "waitUntil">): Promise<void> => {
-    const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
-    switch (batch.queue) {
-      case "qonto-relay-events":
-        return consumeEvents(batch, { env, config: readConfig(env), world, counters, waitUntil });
-      case "qonto-relay-retries":
-        return consumeRetries(batch, { env, config: readConfig(env), world, counters, waitUntil });
-      case "qonto-relay-dead-letters":
-        return consumeDeadLetters(batch, { env, world });
-      default:
-        throw new Error(`No stage consumes the queue ${batch.queue}`);
-    }
-  };
   return {
     fetch: async (request, bindings, context) => {
       const env = open(bindings);
@@ -49,14 +53,16 @@ export function createRelay(world: World) {
     },
 
     async queue(batch, bindings, context) {
+      const stage = stages[batch.queue];
+      if (stage === undefined) throw new Error(`No stage consumes the queue ${batch.queue}`);
       const env = open(bindings);
       writeCountersInTime(env, context);
       try {
-        await consume(batch, env, context);
+        await stage.consume(batch, { env, world, counters, waitUntil: (work) => context.waitUntil(work) });
       } catch (error) {
         if (!isSchemaFault(error)) throw error;
-        logFailure(stages[batch.queue] ?? batch.queue, await explained(env.DB, error), {
-          message: "batch.put_off",
+        logFailure(stage.unit, await describeSchemaFault(env.DB, error), {
+          message: "batch.deferred",
           messages: batch.messages.length,
         });
         for (const message of batch.messages) message.retry({ delaySeconds: SCHEMA_MISSING_DELAY_SECONDS });

@@ -7,7 +7,7 @@ import { checkOfficialVectors } from "../qonto/official-vectors.ts";
 import { countsSince, readCounts } from "../store/counters.ts";
 import { type CronStateName, allCronState, readCronStateFrom, writeCronState } from "../store/cron-state.ts";
 import type { Database } from "../store/database.ts";
-import { explained, missingAmong, readAppliedMigrations } from "../store/schema.ts";
+import { describeSchemaFault, missingAmong, readAppliedMigrations } from "../store/schema.ts";
 import { type Traffic, readTrafficRow, trafficSince } from "../store/traffic.ts";
 import { defineRoute } from "./define-route.ts";
 import { type QueueName, readQueues } from "./queue-metrics.ts";
@@ -105,7 +105,7 @@ async function readDatabase(db: Database, now: number) {
     };
   } catch (error) {
     if (missing.length === 0) throw error;
-    logFailure("api", await explained(db, error), { message: "diagnostics.read_failed" });
+    logFailure("api", await describeSchemaFault(db, error), { message: "diagnostics.read_failed" });
     return { migrations, cronState: readCronStateFrom([]), counts: readCounts([]), traffic: [] };
   }
 }

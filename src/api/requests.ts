@@ -34,7 +34,7 @@ export interface OperatorEnv {
 }
 
 /** A request that was let in, by the API or by the console: who acts, and on what. */
-export interface Acting {
+export interface ActionContext {
   readonly env: Env;
   get(key: "caller"): Actor | undefined;
 }

@@ -7,7 +7,7 @@ import { audited } from "./actions/audited.ts";
 import { digestOf, makeTokenText } from "./authenticate.ts";
 import { defineRoute } from "./define-route.ts";
 import { worldOf } from "./idempotency.ts";
-import { type Acting, type OperatorApi, encodeCursor, invalidRequest, notFound, paging } from "./requests.ts";
+import { type ActionContext, type OperatorApi, encodeCursor, invalidRequest, notFound, paging } from "./requests.ts";
 import { json, page, show, toPage } from "./responses.ts";
 import { createdToken, exampleToken, exampleTokenInput, token, tokenInput } from "./schemas/token.ts";
 
@@ -73,7 +73,7 @@ export function addTokens(api: OperatorApi, world: World): void {
   });
 }
 
-async function createToken(c: Acting, world: World, { name, access }: z.output<typeof tokenInput>) {
+async function createToken(c: ActionContext, world: World, { name, access }: z.output<typeof tokenInput>) {
   const id = makeSortableId("tok", world);
   const created: NamedToken = { id, name, access, createdAt: world.now(), lastUsedAt: null };
   const text = await makeTokenText(readConfig(c.env), world);

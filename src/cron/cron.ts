@@ -3,18 +3,18 @@ import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { writeCounters } from "../store/counters.ts";
 import { readCronState, writeCronState } from "../store/cron-state.ts";
 import { settleAccepted } from "../store/quarantine.ts";
-import { SchemaMissing, explained } from "../store/schema.ts";
+import { SchemaMissing, describeSchemaFault } from "../store/schema.ts";
 import type { CronRun, CronTask } from "./cron-task.ts";
 import { deleteWhatIsOld } from "./delete-old.ts";
 import { keepLedger } from "./keep-ledger.ts";
-import { drainOverdueDestinations, endOutlived, resumeReplays } from "./pending-deliveries.ts";
+import { drainOverdueDestinations, endExpired, resumeReplays } from "./pending-deliveries.ts";
 import { recoverEvents } from "./recover-events.ts";
 import { reencryptSecrets } from "./reencrypt-secrets.ts";
 
 const tasks: Readonly<Record<string, CronTask>> = {
   "recover-events": recoverEvents,
   "drain-overdue-destinations": drainOverdueDestinations,
-  "end-held-past-schedule": endOutlived,
+  "end-expired-deliveries": endExpired,
   "resume-replays": resumeReplays,
   "settle-quarantine": settleQuarantine,
   "delete-what-is-old": deleteWhatIsOld,
@@ -55,7 +55,7 @@ export async function runCron({ env, world, counters }: Omit<CronRun, "config">)
     try {
       fields = { ...fields, ...(await task(cron)) };
     } catch (error) {
-      const failure = await explained(env.DB, error);
+      const failure = await describeSchemaFault(env.DB, error);
       // A missing schema is logged once, not for each task.
       if (!(failure instanceof SchemaMissing && failures.some((one) => one instanceof SchemaMissing)))
         logFailure("cron", failure, { task: name });

@@ -2,7 +2,7 @@ import { lifetimeSeconds } from "../domain/retry-schedule.ts";
 import { scheduleDrains } from "../deliver/drain-messages.ts";
 import { runReplay } from "../replay/replay-destination.ts";
 import { destinationsWithOpenCircuit } from "../store/destinations.ts";
-import { endOutlivedDeliveries, overdueDestinations } from "../store/drain.ts";
+import { endExpiredDeliveries, overdueDestinations } from "../store/drain.ts";
 import { unfinishedReplays } from "../store/replays.ts";
 import type { CronRun } from "./cron-task.ts";
 
@@ -24,18 +24,20 @@ export async function drainOverdueDestinations({ env, world }: CronRun): Promise
 const MAX_ENDED_OF_EACH = 500;
 
 /**
- * Ends deliveries as dead that have waited behind an open circuit for as long as their retry schedule takes. They stay visible,
- * and can be replayed when the destination has recovered.
+ * Ends expired deliveries: those that were pending behind an open circuit for longer than their retry schedule takes. They stay
+ * visible, and can be replayed when the destination has recovered.
  */
-export async function endOutlived({ env, world, counters }: CronRun): Promise<{ ended_deliveries: number }> {
+export async function endExpired({ env, world, counters }: CronRun): Promise<{ ended_deliveries: number }> {
   const now = world.now();
   let ended = 0;
   for (const { id, circuitOpenedAt, retryScheduleSeconds } of await destinationsWithOpenCircuit(env.DB)) {
-    const receivedBefore = now - lifetimeSeconds(retryScheduleSeconds) * 1000;
-    if (circuitOpenedAt === null || circuitOpenedAt > receivedBefore) continue;
-    const endedHere = await endOutlivedDeliveries(env.DB, id, receivedBefore, MAX_ENDED_OF_EACH);
-    counters.count("qonto_relay_deliveries_total", { destination_id: id, status: "dead" }, endedHere);
-    ended += endedHere;
+    const pendingSince = now - lifetimeSeconds(retryScheduleSeconds) * 1000;
+    if (circuitOpenedAt === null || circuitOpenedAt > pendingSince) continue;
+    const statuses = await endExpiredDeliveries(env.DB, id, pendingSince, MAX_ENDED_OF_EACH);
+    for (const status of statuses) {
+      counters.count("qonto_relay_deliveries_total", { destination_id: id, status });
+    }
+    ended += statuses.length;
   }
   return { ended_deliveries: ended };
 }

@@ -1,5 +1,5 @@
 import type { Database } from "../store/database.ts";
-import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { MESSAGE_TIMEOUT_MS } from "../domain/lease.ts";
 import { byId, measure, pack } from "../messages.ts";
 import { noteSuccesses } from "../store/destination-health.ts";
 import { readCronState, writeCronState } from "../store/cron-state.ts";
@@ -7,7 +7,7 @@ import { type ScannedEvent, markQueued, scanEvents } from "../store/recovery-sca
 import type { CronRun } from "./cron-task.ts";
 
 /** Each further message is sent after twice the time, because messages would pile up in a queue that stands still. */
-const LONGEST_PATIENCE_MS = 600_000;
+const LONGEST_MESSAGE_TIMEOUT_MS = 600_000;
 
 const EVENTS_PER_PAGE = 1_000;
 const MAX_PAGES = 50;
@@ -53,8 +53,8 @@ export function hasLostNextStep(
   { isUnfinished, receivedAt, queuedAt, claimedUntil }: ScannedEvent,
   now: number,
 ): boolean {
-  const patienceMs = Math.max(MESSAGE_PATIENCE_MS, Math.min(queuedAt - receivedAt, LONGEST_PATIENCE_MS));
-  return isUnfinished && queuedAt <= now - patienceMs && (claimedUntil === null || claimedUntil <= now);
+  const timeoutMs = Math.max(MESSAGE_TIMEOUT_MS, Math.min(queuedAt - receivedAt, LONGEST_MESSAGE_TIMEOUT_MS));
+  return isUnfinished && queuedAt <= now - timeoutMs && (claimedUntil === null || claimedUntil <= now);
 }
 
 async function scan(db: Database, from: number): Promise<{ events: ScannedEvent[]; isCutShort: boolean }> {

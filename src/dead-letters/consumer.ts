@@ -5,10 +5,10 @@ import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { keepDeadLetter } from "../store/dead-letters.ts";
 import { writeCronState } from "../store/cron-state.ts";
-import { explained, isSchemaFault } from "../store/schema.ts";
+import { describeSchemaFault, isSchemaFault } from "../store/schema.ts";
 import { persist } from "./persist.ts";
 
-export interface BuryingDead {
+export interface DeadLetterContext {
   readonly env: Pick<Env, "DB" | "DEAD_LETTERS">;
   readonly world: Pick<World, "now">;
 }
@@ -24,13 +24,13 @@ const RETRY_DELAY_SECONDS = 600;
  * an operator sees and can replay, and what only the message holds is persisted in the same transaction. A message stays in
  * the queue until it is in D1.
  */
-export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDead): Promise<void> {
+export async function consumeDeadLetters(batch: MessageBatch, context: DeadLetterContext): Promise<void> {
   let schemaFault: unknown = null;
   for (const message of batch.messages) {
     try {
       const content = parseMessage(message.body);
-      if (content?.kind === "canary") await writeCronState(burying.env.DB, { canary_dead_letters: content.sent_at });
-      else await bury(message, content, burying);
+      if (content?.kind === "canary") await writeCronState(context.env.DB, { canary_dead_letters: content.sent_at });
+      else await bury(message, content, context);
       message.ack();
     } catch (error) {
       if (isSchemaFault(error)) schemaFault = error;
@@ -40,19 +40,22 @@ export async function consumeDeadLetters(batch: MessageBatch, burying: BuryingDe
           message_id: message.id,
           tries: message.attempts,
         });
-      await keepWithTheQueue(message, burying);
+      await keepWithTheQueue(message, context);
     }
   }
   // One line for the batch: all its messages fail for the same reason.
   if (schemaFault !== null) {
     const messages = batch.messages.length;
-    logFailure("dead_letters", await explained(burying.env.DB, schemaFault), { message: "batch.put_off", messages });
+    logFailure("dead_letters", await describeSchemaFault(context.env.DB, schemaFault), {
+      message: "batch.deferred",
+      messages,
+    });
   }
 }
 
 type Content = Exclude<QueueMessage, CanaryMessage> | null;
 
-async function bury(message: Message, whole: Content, { env, world }: BuryingDead): Promise<void> {
+async function bury(message: Message, whole: Content, { env, world }: DeadLetterContext): Promise<void> {
   const receivedAt = world.now();
   for (const { content, body, ...names } of split(message, whole)) {
     const letter = { ...names, receivedAt };
@@ -91,7 +94,7 @@ function split({ id, body }: Message, content: Content): Part[] {
 }
 
 /** Before its last tries a message is replaced by a copy, which has all the tries again. */
-async function keepWithTheQueue(message: Message, { env }: BuryingDead): Promise<void> {
+async function keepWithTheQueue(message: Message, { env }: DeadLetterContext): Promise<void> {
   if (message.attempts < LAST_TRIES_FROM) {
     message.retry({ delaySeconds: RETRY_DELAY_SECONDS });
     return;

@@ -1,5 +1,5 @@
 import type { Database } from "../store/database.ts";
-import { type QueueMessage, aboutOf } from "../messages.ts";
+import { type QueueMessage, metadataOf } from "../messages.ts";
 import { readEventText } from "../qonto/read-event.ts";
 import { recordOnce } from "../store/events.ts";
 import { keep, quarantineId } from "../store/quarantine.ts";
@@ -14,15 +14,15 @@ export async function persist(
   now: number,
 ): Promise<readonly D1PreparedStatement[]> {
   if (message?.kind === "events") {
-    return message.events.flatMap(({ carried }) => {
-      const event = carried && readEventText(carried.body, { ...aboutOf(carried), receivedAt: now });
+    return message.events.flatMap(({ inline }) => {
+      const event = inline && readEventText(inline.body, { ...metadataOf(inline), receivedAt: now });
       return event === null ? [] : [recordOnce(db, event)];
     });
   }
   if (message?.kind === "quarantine") {
     const body = Uint8Array.fromBase64(message.body_base64);
     const id = await quarantineId(null, body);
-    return [keep(db, { ...aboutOf(message), receivedAt: now, id, eventId: null, reason: "unreadable", body })];
+    return [keep(db, { ...metadataOf(message), receivedAt: now, id, eventId: null, reason: "unreadable", body })];
   }
   return [];
 }

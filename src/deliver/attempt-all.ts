@@ -2,7 +2,7 @@ import { type Attempt, type Delivery, nextAttemptNumber } from "../domain/delive
 import type { Destination } from "../domain/destination.ts";
 import { asksForLess } from "../domain/hold.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { NoRequestLeft, type Posting, post } from "../outbound/post.ts";
+import { NoRequestLeft, type PostContext, post } from "../outbound/post.ts";
 import { logFailure } from "../platform/log.ts";
 import { withTimeout } from "../platform/timeout.ts";
 import { FairShare } from "./fair-share.ts";
@@ -14,12 +14,12 @@ export interface Job {
   readonly delivery: Delivery;
 }
 
-/** A job's attempt. Null: it is put off, for want of time or requests, or because its destination is slow. */
+/** A job's attempt. Null: it is deferred, for want of time or requests, or because its destination is slow. */
 export type JobResult = { readonly job: Job } & (
   { readonly attempt: Attempt } | { readonly attempt: null; readonly isDestinationSlow: boolean }
 );
 
-/** An attempt that nobody waits for any longer. */
+/** An attempt that is still in flight when the batch stops waiting for it. */
 export interface LateAttempt {
   readonly job: Job;
   readonly result: Promise<JobResult>;
@@ -34,29 +34,32 @@ export interface Attempted {
 const MAX_IN_FLIGHT = 5;
 
 /** How long a batch waits for an answer before it goes on without it. */
-const PATIENCE_MS = 1_000;
+const ATTEMPT_WAIT_MS = 1_000;
 
 /** The same for a destination that is slow or failing, or that has not succeeded yet: it may hang. */
-const SHORT_PATIENCE_MS = 200;
+const SHORT_ATTEMPT_WAIT_MS = 200;
 
 /**
- * Makes attempts side by side, in fair shares, those at isolated destinations last. A destination that answers late, times
- * out or asks for less gets no more attempts this time. What is left when requests run out, or `beginWithinMs` is over, is
- * put off. So neither a hanging destination nor a long batch delays the others.
+ * Makes attempts concurrently, in fair shares, isolated destinations last. A destination that answers late, times out or asks
+ * for a pause gets no further attempt in this batch. When `beginWithinMs` is over or requests run out, the rest is deferred.
  */
-export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, posting: Posting): Promise<Attempted> {
+export async function attemptAll(
+  jobs: readonly Job[],
+  beginWithinMs: number,
+  context: PostContext,
+): Promise<Attempted> {
   const share = new FairShare(isolatedLast(jobs));
   const results: JobResult[] = [];
   const late: LateAttempt[] = [];
-  const endAt = posting.world.now() + beginWithinMs;
+  const endAt = context.world.now() + beginWithinMs;
   let isRequestLeft = true;
 
   const work = async () => {
-    while (isRequestLeft && posting.world.now() < endAt) {
+    while (isRequestLeft && context.world.now() < endAt) {
       const job = share.begin();
       if (job === undefined) return;
-      const result = attempt(job, posting);
-      const settled = await withTimeout(result, patienceMs(job.destination), posting.world);
+      const result = attempt(job, context);
+      const settled = await withTimeout(result, attemptWaitMs(job.destination), context.world);
       if (settled.state === "failed") throw settled.error;
       if (settled.state === "late") {
         share.stop(job);
@@ -72,29 +75,29 @@ export async function attemptAll(jobs: readonly Job[], beginWithinMs: number, po
   };
   await Promise.all(Array.from({ length: MAX_IN_FLIGHT }, work));
 
-  const putOff = share.rest().map(({ job, isStopped }): JobResult => {
+  const deferred = share.rest().map(({ job, isStopped }): JobResult => {
     return { job, attempt: null, isDestinationSlow: isStopped };
   });
-  return { results: [...results, ...putOff], late };
+  return { results: [...results, ...deferred], late };
 }
 
 function isolatedLast(jobs: readonly Job[]): Job[] {
   return jobs.toSorted((one, other) => Number(one.destination.isIsolated) - Number(other.destination.isIsolated));
 }
 
-function patienceMs({ isIsolated, isFailing, hasSucceeded }: Destination): number {
-  return isIsolated || isFailing || !hasSucceeded ? SHORT_PATIENCE_MS : PATIENCE_MS;
+function attemptWaitMs({ isIsolated, isFailing, hasSucceeded }: Destination): number {
+  return isIsolated || isFailing || !hasSucceeded ? SHORT_ATTEMPT_WAIT_MS : ATTEMPT_WAIT_MS;
 }
 
-/** Put off when the invocation may make no more requests: another one makes the attempt. */
-async function attempt(job: Job, posting: Posting): Promise<JobResult> {
+/** The attempt is deferred when the invocation may make no more requests: another invocation makes it. */
+async function attempt(job: Job, context: PostContext): Promise<JobResult> {
   const { event, destination, delivery } = job;
   try {
-    return { job, attempt: await post(event, destination, nextAttemptNumber(delivery), posting) };
+    return { job, attempt: await post(event, destination, nextAttemptNumber(delivery), context) };
   } catch (error) {
     if (!(error instanceof NoRequestLeft)) throw error;
     logFailure("deliver", error, {
-      message: "attempt.put_off",
+      message: "attempt.deferred",
       destination_id: destination.id,
       event_id: event.id,
     });

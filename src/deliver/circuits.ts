@@ -8,8 +8,8 @@ import type { JobResult } from "./attempt-all.ts";
 import type { DrainRequest } from "./drain-messages.ts";
 
 /**
- * Opens and closes the circuits of destinations as their attempts give reason to. `breakerRows` have these attempts counted
- * already. Returns the destinations' next drains.
+ * Opens and closes the circuits of destinations. The failure counts in `breakerRows` include these attempts. Returns the
+ * destinations' next drains.
  */
 export async function changeCircuits(
   breakerRows: readonly unknown[],
@@ -24,7 +24,7 @@ export async function changeCircuits(
     const change = judgeCircuit(breaker, failedProbeAmong(its), { now, random: world.random(), maxPerSecond });
     if (change === null || !(await changeCircuit(db, { destinationId, breaker }, change, now))) continue;
     logLine("deliver", {
-      message: messageOf(change),
+      message: logMessageOf(change),
       destination_id: destinationId,
       failed_probes: change.failedProbes,
     });
@@ -33,7 +33,7 @@ export async function changeCircuits(
   return drains;
 }
 
-function messageOf({ circuitOpenedAt, failedProbes }: CircuitChange): string {
+function logMessageOf({ circuitOpenedAt, failedProbes }: CircuitChange): string {
   if (circuitOpenedAt === null) return "circuit.closed";
   return failedProbes === 0 ? "circuit.opened" : "circuit.probe_failed";
 }

@@ -10,34 +10,34 @@ import { disableDestinations } from "../store/destinations.ts";
 import type { Attempted, Job, JobResult, LateAttempt } from "./attempt-all.ts";
 import { changeCircuits } from "./circuits.ts";
 import { tryScheduleDrains } from "./drain-messages.ts";
-import { drainsAfter, holdsOf, outcomeOf, pendingWhileLate } from "./outcome.ts";
+import { drainsAfter, holdsOf, nextStateOf, pendingWhileLate } from "./next-state.ts";
 
-export interface Recording {
+export interface RecordContext {
   readonly env: Pick<Env, "DB" | "RETRIES">;
   readonly world: World;
   readonly counters: Counters;
-  /** Lets attempts go on behind the batch. */
+  /** Lets attempts continue in the background, after the batch. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** The platform ends what goes on behind a batch then. */
-const BEHIND_MS = 30_000;
+/** The platform ends work in the background after this. */
+const MAX_BACKGROUND_MS = 30_000;
 
 /**
- * Records attempts and schedules what follows them. A late attempt is recorded as pending now, and again when it ends. Until
- * `leaseUntil` nobody else makes these attempts: for so long an overloaded D1 is asked again. Returns the deliveries.
+ * Records attempts and schedules the next drains. A late attempt is recorded as pending now, and again when it ends. While the
+ * lease runs nobody else makes these attempts, so the write is retried until then if D1 is overloaded. Returns the deliveries.
  */
 export async function recordAttempts(
   { results, late }: Attempted,
   leaseUntil: number,
-  recording: Recording,
+  context: RecordContext,
 ): Promise<Delivery[]> {
-  const { env, world, counters } = recording;
+  const { env, world, counters } = context;
   const now = world.now();
-  const outcomes = results.map((result) => outcomeOf(result, { now, random: world.random() }));
-  const holds = holdsOf(outcomes);
+  const nextStates = results.map((result) => nextStateOf(result, { now, random: world.random() }));
+  const holds = holdsOf(nextStates);
   const deliveries = [
-    ...outcomes.map(({ delivery }) => delivery),
+    ...nextStates.map(({ delivery }) => delivery),
     ...late.flatMap(({ job }) => pendingWhileLate(job, now)),
   ];
   if (deliveries.length === 0 && late.length === 0) return [];
@@ -50,20 +50,21 @@ export async function recordAttempts(
   try {
     const { health } = await recordDeliveries(env.DB, deliveries, also, { until: leaseUntil, world });
     countResults(results, deliveries, counters);
-    await tryScheduleDrains(env.RETRIES, drainsAfter(outcomes, holds), world.now());
+    await tryScheduleDrains(env.RETRIES, drainsAfter(nextStates, holds), world.now());
+    // Health returns the destinations' new failure counts, which decide their circuits.
     const drains = await changeCircuits(health.rows, results, { db: env.DB, world });
     await tryScheduleDrains(env.RETRIES, drains, world.now());
   } finally {
-    for (const one of late) recording.waitUntil(recordLate(one, lateAttemptLease(now), recording));
+    for (const one of late) context.waitUntil(recordLate(one, lateAttemptLease(now), context));
   }
   return deliveries;
 }
 
 /** After `leaseUntil` the attempt may be made again. */
-async function recordLate({ result }: LateAttempt, leaseUntil: number, recording: Recording): Promise<void> {
-  const until = Math.min(leaseUntil, recording.world.now() + BEHIND_MS);
+async function recordLate({ result }: LateAttempt, leaseUntil: number, context: RecordContext): Promise<void> {
+  const until = Math.min(leaseUntil, context.world.now() + MAX_BACKGROUND_MS);
   try {
-    await recordAttempts({ results: [await result], late: [] }, until, recording);
+    await recordAttempts({ results: [await result], late: [] }, until, context);
   } catch (error) {
     logFailure("deliver", error, { message: "late_attempt.record_failed" });
   }

@@ -1,4 +1,6 @@
 import type { Attempt } from "./delivery.ts";
+import { MAX_RETRY_AFTER_SECONDS } from "./retry-after.ts";
+import { JITTER } from "./retry-schedule.ts";
 
 /**
  * A destination's circuit breaker. While its circuit is open, deliveries wait, and from time to time one that is due is
@@ -57,12 +59,6 @@ const OPENS_AFTER = { failures: 10, failingMs: 60_000, timeouts: 5, timingOutMs:
 const PROBE_DELAY_SECONDS = [5, 10, 20, 40, 60] as const;
 const MAX_PROBE_DELAY_SECONDS = 60;
 
-/** A destination may ask for a later probe (`Retry-After`). */
-const MAX_ASKED_SECONDS = 86_400;
-
-/** Spreads the probes of destinations that failed together. */
-const JITTER = 0.1;
-
 /**
  * Decides what some attempts, which the breaker has already counted, change; null: nothing. `failedProbe` is the probe among
  * them, if it failed. `random` is in [0, 1).
@@ -104,5 +100,5 @@ function hasFailedTooLong({ consecutiveFailures, consecutiveTimeouts, failingSin
 
 function probeDelayMs(failedProbes: number, askedSeconds: number | null, random: number): number {
   const seconds = (PROBE_DELAY_SECONDS[failedProbes] ?? MAX_PROBE_DELAY_SECONDS) * (1 + JITTER * random);
-  return Math.ceil(Math.max(seconds, Math.min(askedSeconds ?? 0, MAX_ASKED_SECONDS)) * 1000);
+  return Math.ceil(Math.max(seconds, Math.min(askedSeconds ?? 0, MAX_RETRY_AFTER_SECONDS)) * 1000);
 }

@@ -30,7 +30,7 @@ export function afterAttempt(
     : { ...delivery, attempts, status: next.status, nextAttemptAt: null };
 }
 
-/** A delivery whose next attempt is put off, not counted. */
-export function putOff(delivery: Delivery, until: number): Delivery {
+/** A delivery whose next attempt is deferred, not counted. */
+export function defer(delivery: Delivery, until: number): Delivery {
   return { ...delivery, status: "pending", nextAttemptAt: until };
 }

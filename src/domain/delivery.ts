@@ -19,14 +19,17 @@ export interface Delivery extends DeliveryKey {
 }
 
 /**
+ * Outcomes of attempts. `filtered` and `removed` are not attempts: such an entry records why a delivery ended.
+ *
  *   delivered               any 2xx
  *   gone                    410: the destination is disabled
  *   redirected              3xx, never followed
  *   rejected                any other answer
  *   timed_out, unreachable  no answer
  *   refused                 the relay must not make this request, or cannot: its URL, its secret
- *   filtered                no attempt: the destination no longer wants the event
- *   removed                 no attempt: the destination was removed
+ *
+ *   filtered                the destination no longer wants the event
+ *   removed                 the destination was removed
  */
 export const attemptOutcomes = [
   "delivered",
@@ -42,7 +45,7 @@ export const attemptOutcomes = [
 
 export type Outcome = (typeof attemptOutcomes)[number];
 
-/** One request to a destination and its outcome; or why a delivery ended without one. */
+/** One request to a destination and its outcome, or an entry that records why the delivery ended. */
 export interface Attempt {
   /** 1-based. Where no request was made, that of the one before; 0 when there was none. */
   readonly attempt: number;
@@ -58,9 +61,9 @@ export interface Attempt {
   readonly retryAfterSeconds: number | null;
 }
 
-/** Whether an entry stands for a request. */
-export function isAttempt({ outcome }: { readonly outcome: string }): boolean {
-  return outcome !== "filtered" && outcome !== "removed";
+/** Whether an entry is no attempt, but records why the delivery ended. */
+export function isEndedWithoutAttempt({ outcome }: { readonly outcome: string }): boolean {
+  return outcome === "filtered" || outcome === "removed";
 }
 
 /** The number of the attempt that comes next, 1-based: replays count on. */

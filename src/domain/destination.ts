@@ -49,10 +49,10 @@ export function wants(
   );
 }
 
-/** The longest attempt that may go on behind its batch: the platform grants 30 s, the write included. */
-export const LONGEST_UNATTENDED_MS = 20_000;
+/** The longest attempt that may run in the background: the platform allows 30 s there, the write included. */
+export const MAX_BACKGROUND_ATTEMPT_MS = 20_000;
 
-/** Whether the first attempt, too, is left to the retries. */
+/** Whether fan-out leaves even the first attempt to the drains. */
 export function isKeptOutOfFanOut(destination: Destination, now: number): boolean {
   const { isIsolated, circuitOpenedAt, maxPerSecond, timeoutMs } = destination;
   return (
@@ -60,7 +60,7 @@ export function isKeptOutOfFanOut(destination: Destination, now: number): boolea
     circuitOpenedAt !== null ||
     isOnHold(destination, now) ||
     maxPerSecond !== null ||
-    timeoutMs > LONGEST_UNATTENDED_MS
+    timeoutMs > MAX_BACKGROUND_ATTEMPT_MS
   );
 }
 
@@ -81,11 +81,11 @@ export function slowPauseMs({ isFailing }: Pick<Destination, "isFailing">): numb
 }
 
 /** A few quick failures delay nobody, and the next attempt may well succeed: an isolated delivery costs two rows more. */
-const PASSING_FAILURES = 2;
+const TOLERATED_FAILURES = 2;
 
 /** Whether so many failures in a row isolate a destination. */
 export function keepsFailing(consecutiveFailures: number): boolean {
-  return consecutiveFailures > PASSING_FAILURES;
+  return consecutiveFailures > TOLERATED_FAILURES;
 }
 
 function wantsType({ types }: Pick<Destination, "types">, type: string): boolean {

@@ -4,15 +4,15 @@ import { isOnHold } from "./hold.ts";
 /**
  * What one drain may take from a destination's pending deliveries, by the state of the destination:
  *
- *   free        any number of drains at once
+ *   concurrent  any number of drains at once
  *   probe       its circuit is open: a single delivery
  *   paced       it has a `max_per_second`
  *   recovering  its circuit has just closed, or its hold has just ended, and all that has waited is due
  *
- * All but `free` are exclusive: they follow one another, and each holds the destination under its lease.
+ * All but `concurrent` are exclusive: one runs at a time, and it holds the destination under its lease.
  */
 export type DrainPlan =
-  | { readonly kind: "free" | "probe"; readonly limit: number }
+  | { readonly kind: "concurrent" | "probe"; readonly limit: number }
   /** `gapMs`: least wait between its end and the next drain. */
   | { readonly kind: "paced" | "recovering"; readonly limit: number; readonly gapMs: number };
 
@@ -39,11 +39,11 @@ export function planDrain(
   const page = isIsolated ? ISOLATED_PAGE : PAGE;
   if (maxPerSecond !== null) return atRate("paced", maxPerSecond, page);
   if (nextDrainAt !== null || heldUntil !== null) return atRate("recovering", RECOVERING_PER_SECOND, page);
-  return { kind: "free", limit: page };
+  return { kind: "concurrent", limit: page };
 }
 
 export function isExclusive({ kind }: DrainPlan): boolean {
-  return kind !== "free";
+  return kind !== "concurrent";
 }
 
 function atRate(kind: "paced" | "recovering", perSecond: number, page: number): DrainPlan {
@@ -61,8 +61,8 @@ export interface DrainResult {
   readonly begun: number;
   /** Whether it took as many as its plan allows, those included that had only to be ended. */
   readonly isFull: boolean;
-  /** Whether it put off some of the claimed: a message has been sent for these. */
-  readonly hasPutOff: boolean;
+  /** Whether it deferred some of the claimed: a message has been sent for these. */
+  readonly hasDeferred: boolean;
   /** When the next of the destination's other deliveries is due, Unix milliseconds; null: none is pending. */
   readonly nextDueAt: number | null;
   /** How long to leave a slow destination alone. */
@@ -72,31 +72,31 @@ export interface DrainResult {
 /**
  * What follows a drain. `at` is when a drain message must arrive, in Unix milliseconds.
  *
- *   nothing  other messages bring what is pending
- *   drain    a message
- *   release  the destination is released for the next exclusive drain, from `nextDrainAt` on (null: at any time), and a message
+ *   none                  each pending delivery has a message of its own
+ *   schedule              a drain message is sent
+ *   release_and_schedule  the destination is released for the next exclusive drain, from `nextDrainAt` on (null: at any
+ *                         time), and a drain message is sent
  */
 export type AfterDrain =
-  | { readonly next: "nothing" }
-  | { readonly next: "drain"; readonly at: number }
-  | { readonly next: "release"; readonly nextDrainAt: number | null; readonly at: number };
+  | { readonly next: "none" }
+  | { readonly next: "schedule"; readonly at: number }
+  | { readonly next: "release_and_schedule"; readonly nextDrainAt: number | null; readonly at: number };
 
 /**
- * One message at most follows a drain, or they would multiply. Each delivery has one for its own time, so only what is already
- * due calls for another. The end of an exclusive drain always does: messages that arrived during it, or that arrive before
- * the next one may begin, have no effect.
+ * At most one message follows a drain, or messages would multiply. A delivery that is due later has its own. An exclusive
+ * drain always sends one, because messages that arrived meanwhile did nothing.
  */
 export function afterDrain(plan: DrainPlan, result: DrainResult, now: number): AfterDrain {
-  const { claimed, begun, isFull, hasPutOff, nextDueAt, slowPauseMs } = result;
+  const { claimed, begun, isFull, hasDeferred, nextDueAt, slowPauseMs } = result;
   if (plan.kind === "probe" && claimed > 0) {
     // The probe's outcome decides over the next drain. A probe that was not begun is made again.
-    return begun > 0 ? { next: "nothing" } : { next: "release", nextDrainAt: now, at: now };
+    return begun > 0 ? { next: "none" } : { next: "release_and_schedule", nextDrainAt: now, at: now };
   }
   if ((plan.kind === "paced" || plan.kind === "recovering") && claimed > 0) {
     const hasRecovered = plan.kind === "recovering" && !isFull;
     const nextDrainAt = hasRecovered ? null : now + plan.gapMs;
-    return { next: "release", nextDrainAt, at: Math.max(nextDrainAt ?? now, now + slowPauseMs) };
+    return { next: "release_and_schedule", nextDrainAt, at: Math.max(nextDrainAt ?? now, now + slowPauseMs) };
   }
-  const isMoreDue = nextDueAt !== null && nextDueAt <= now && !hasPutOff;
-  return isMoreDue ? { next: "drain", at: now + slowPauseMs } : { next: "nothing" };
+  const isMoreDue = nextDueAt !== null && nextDueAt <= now && !hasDeferred;
+  return isMoreDue ? { next: "schedule", at: now + slowPauseMs } : { next: "none" };
 }

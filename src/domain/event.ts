@@ -25,7 +25,7 @@ export interface RelayEvent {
 }
 
 /** What the body does not say about its event. */
-export type About = Pick<RelayEvent, "source" | "contentType" | "contentEncoding" | "receivedAt">;
+export type RequestMetadata = Pick<RelayEvent, "source" | "contentType" | "contentEncoding" | "receivedAt">;
 
 /** The request body, byte for byte. */
 export function bodyBytes({ isUnreadable, body }: Pick<RelayEvent, "isUnreadable" | "body">): Uint8Array {

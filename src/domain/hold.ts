@@ -1,7 +1,7 @@
 import type { Attempt } from "./delivery.ts";
+import { MAX_RETRY_AFTER_SECONDS } from "./retry-after.ts";
 
-/** The longest hold that a destination may ask for. */
-const MAX_ASKED_MS = 86_400_000;
+/** A hold: a destination that answered 429, or 503 with Retry-After, gets no attempt until a time. */
 
 /** The longest hold of a destination that does not say how long. */
 const MAX_UNASKED_MS = 60_000;
@@ -31,6 +31,6 @@ export function holdOf(
   if (!asksForLess(attempt)) return null;
   const { retryAfterSeconds } = attempt;
   if (retryAfterSeconds === 0) return null;
-  if (retryAfterSeconds !== null) return now + Math.min(Math.ceil(retryAfterSeconds * 1000), MAX_ASKED_MS);
+  if (retryAfterSeconds !== null) return now + Math.ceil(Math.min(retryAfterSeconds, MAX_RETRY_AFTER_SECONDS) * 1000);
   return nextAttemptAt === null ? null : Math.min(nextAttemptAt, now + MAX_UNASKED_MS);
 }

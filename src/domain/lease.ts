@@ -4,7 +4,7 @@
  */
 
 /** How long a message may take to be handled before a duplicate or the cron sends another. */
-export const MESSAGE_PATIENCE_MS = 30_000;
+export const MESSAGE_TIMEOUT_MS = 30_000;
 
 const FAN_OUT_LEASE_MS = 45_000;
 const FAN_OUT_NEEDS_MS = 20_000;
@@ -17,7 +17,7 @@ const LATE_ATTEMPT_LEASE_MS = 45_000;
 
 /** An event is recorded with this lease: the consumer of the message that its receiver sends needs no claim of its own. */
 export function firstLease(receivedAt: number): number {
-  return receivedAt + MESSAGE_PATIENCE_MS;
+  return receivedAt + MESSAGE_TIMEOUT_MS;
 }
 
 /** The lease with which a fan-out claims events. */

@@ -13,6 +13,9 @@ const dateForms = [
 /** Members of a header whose lines were joined by commas. The comma after a weekday belongs to its date. */
 const members = new RegExp(`\\s*(?:${WEEKDAY}[a-z]*,)?[^,]+`, "gi");
 
+/** The longest delay that a destination may ask for. A queue message cannot be delayed for longer either. */
+export const MAX_RETRY_AFTER_SECONDS = 86_400;
+
 const YEARS_AHEAD = 50;
 
 /**

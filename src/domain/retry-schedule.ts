@@ -1,15 +1,13 @@
 import type { Attempt, DeliveryStatus } from "./delivery.ts";
+import { MAX_RETRY_AFTER_SECONDS } from "./retry-after.ts";
 
 /** Seconds to wait after the first, second, … failed attempt. */
 export const defaultRetryScheduleSeconds: readonly number[] = [
   5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
 ];
 
-/** Also the longest delay a queue message may have. */
-const MAX_DELAY_SECONDS = 86_400;
-
-/** Spreads the deliveries that failed together. */
-const JITTER = 0.1;
+/** Part of a delay that is random at most. It spreads what failed together. */
+export const JITTER = 0.1;
 
 /** What follows an attempt: the delivery's status and, while it is pending, the delay of the next attempt. */
 export type NextStep =
@@ -31,7 +29,7 @@ export function nextStep(
   const spread = Math.round(waitSeconds * (1 + JITTER * random));
   return {
     status: "pending",
-    delaySeconds: Math.min(Math.max(spread, Math.ceil(retryAfterSeconds ?? 0)), MAX_DELAY_SECONDS),
+    delaySeconds: Math.min(Math.max(spread, Math.ceil(retryAfterSeconds ?? 0)), MAX_RETRY_AFTER_SECONDS),
   };
 }
 

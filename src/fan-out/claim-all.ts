@@ -4,9 +4,9 @@ import { fanOutLease, isEnoughForFanOut } from "../domain/lease.ts";
 import type { World } from "../platform/world.ts";
 import { type Claim, claimEvents } from "../store/claims.ts";
 import { recordClaimedEvents } from "../store/events.ts";
-import type { LoadedEvent } from "./load-batch.ts";
-import { projectState } from "./project-state.ts";
-import { type MessageVerdict, SHORTLY } from "./verdict.ts";
+import type { LoadedEvent } from "./open-batch.ts";
+import { updateLatestState } from "./update-latest-state.ts";
+import { type MessageVerdict, RETRY_SOON } from "./verdict.ts";
 
 /** An event to handle, and its recipients. */
 export interface Claimable extends LoadedEvent {
@@ -37,7 +37,7 @@ export interface Claimed {
   readonly verdicts: ReadonlyMap<string, MessageVerdict>;
 }
 
-interface Claiming {
+interface ClaimContext {
   readonly db: Database;
   readonly world: Pick<World, "now">;
 }
@@ -48,7 +48,7 @@ interface Claiming {
  * the same moment. Then destinations get the event twice, under one `webhook-id`; a claim would prevent that, for one more
  * row for each event.
  */
-export async function claimAll(claimables: readonly Claimable[], { db, world }: Claiming): Promise<Claimed> {
+export async function claimAll(claimables: readonly Claimable[], { db, world }: ClaimContext): Promise<Claimed> {
   const startedAt = world.now();
   const own = claimables.flatMap((claimable): Standing[] => {
     const leaseUntil = ownLease(claimable, startedAt);
@@ -81,21 +81,21 @@ function ownLease({ lease, recipients }: Claimable, now: number): number | null 
 }
 
 /** Claims events, and records those that only the queue has. */
-async function claim(claimables: readonly Claimable[], { db, world }: Claiming): Promise<Standing[]> {
+async function claim(claimables: readonly Claimable[], { db, world }: ClaimContext): Promise<Standing[]> {
   if (claimables.length === 0) return [];
   const now = world.now();
   const leaseUntil = fanOutLease(now);
   const outcomes = await claimEvents(db, claimables.map(toClaim), {
     now,
     claimedUntil: leaseUntil,
-    also: projectState(db, claimables),
+    also: updateLatestState(db, claimables),
   });
   const missing = claimables.filter(({ event }) => !outcomes.has(event.id));
   const recorded = await recordClaimedEvents(
     db,
     // Queued now, as far as D1 can tell: the message is at hand.
     missing.map((one) => ({ event: { ...one.event, receivedAt: now }, recipients: toClaim(one).recipients })),
-    { claimedUntil: leaseUntil, also: projectState(db, missing) },
+    { claimedUntil: leaseUntil, also: updateLatestState(db, missing) },
   );
   return claimables.map((claimable): Standing => {
     const { id } = claimable.event;
@@ -123,12 +123,12 @@ function asClaimed(claimable: Claimable, receivedAt: number, withDelivery: reado
   return { ...claimable, event: { ...claimable.event, receivedAt }, recipients };
 }
 
-function toClaim({ event, isCarried, lease, recipients }: Claimable): Claim {
+function toClaim({ event, isInline, lease, recipients }: Claimable): Claim {
   return {
     id: event.id,
     recipients: recipients.map(({ id }) => id),
     until: lease?.until ?? null,
-    body: isCarried ? event.body : null,
+    body: isInline ? event.body : null,
   };
 }
 
@@ -144,8 +144,8 @@ function verdictOn({ state, leaseUntil }: Standing, now: number): MessageVerdict
     case "finished":
       return "done";
     case "busy":
-      return { againInSeconds: Math.max(0, Math.ceil((leaseUntil - now) / 1000)) + 1 };
+      return { retryInSeconds: Math.max(0, Math.ceil((leaseUntil - now) / 1000)) + 1 };
     case "free":
-      return SHORTLY;
+      return RETRY_SOON;
   }
 }

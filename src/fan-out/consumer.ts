@@ -1,28 +1,28 @@
-import { EVENTS_AT_ONCE, type QuarantineMessage, aboutOf, parseMessage } from "../messages.ts";
+import { EVENTS_AT_ONCE, type QuarantineMessage, metadataOf, parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { writeCronState } from "../store/cron-state.ts";
 import { keepInQuarantine, quarantineId } from "../store/quarantine.ts";
-import { type Arrived, collectArrivals } from "./arrivals.ts";
-import { type FanningOut, fanOut } from "./fan-out.ts";
+import { type ReceivedMessage, collectEvents } from "./batch-events.ts";
+import { type FanOutContext, fanOut } from "./fan-out.ts";
 import { type MessageVerdict, sooner } from "./verdict.ts";
 
 /** Takes a batch of the events queue. A message is acknowledged when its events are recorded and handled; until then the queue keeps it. */
-export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut): Promise<void> {
+export async function consumeEvents(batch: MessageBatch, context: FanOutContext): Promise<void> {
   const messages = batch.messages.map((message) => ({ message, content: parseMessage(message.body) }));
-  const arrived = messages.flatMap(({ message, content }) =>
+  const received = messages.flatMap(({ message, content }) =>
     content?.kind === "events" ? { message, content, isFirstTry: message.attempts === 1 } : [],
   );
-  await fanOutAll(arrived, fanningOut);
+  await fanOutAll(received, context);
 
   for (const { message, content } of messages) {
     switch (content?.kind) {
       case "events":
         break;
       case "quarantine":
-        decide(message, await keepUnreadable(content, fanningOut));
+        decide(message, await keepUnreadable(content, context));
         break;
       case "canary":
-        await writeCronState(fanningOut.env.DB, { canary_events: content.sent_at });
+        await writeCronState(context.env.DB, { canary_events: content.sent_at });
         message.ack();
         break;
       default:
@@ -40,19 +40,19 @@ export async function consumeEvents(batch: MessageBatch, fanningOut: FanningOut)
  * fails, the messages whose events were all handled before are decided over; the queue repeats the others.
  */
 async function fanOutAll(
-  arrived: readonly (Arrived & { readonly message: Message })[],
-  fanningOut: FanningOut,
+  received: readonly (ReceivedMessage & { readonly message: Message })[],
+  context: FanOutContext,
 ): Promise<void> {
-  const arrivals = collectArrivals(arrived);
+  const batchEvents = collectEvents(received);
   const handled = new Map<string, MessageVerdict>();
   try {
-    for (let start = 0; start < arrivals.length; start += EVENTS_AT_ONCE) {
-      const chunk = arrivals.slice(start, start + EVENTS_AT_ONCE);
-      const verdicts = await fanOut(chunk, fanningOut);
+    for (let start = 0; start < batchEvents.length; start += EVENTS_AT_ONCE) {
+      const chunk = batchEvents.slice(start, start + EVENTS_AT_ONCE);
+      const verdicts = await fanOut(chunk, context);
       for (const { id } of chunk) handled.set(id, verdicts.get(id) ?? "done");
     }
   } finally {
-    for (const { message, content } of arrived) {
+    for (const { message, content } of received) {
       const verdicts = content.events.flatMap(({ id }) => handled.get(id) ?? []);
       if (verdicts.length === content.events.length) decide(message, verdicts.reduce(sooner, "done"));
     }
@@ -61,15 +61,21 @@ async function fanOutAll(
 
 function decide(message: Message, verdict: MessageVerdict): void {
   if (verdict === "done") message.ack();
-  else message.retry({ delaySeconds: verdict.againInSeconds });
+  else message.retry({ delaySeconds: verdict.retryInSeconds });
 }
 
 /** A full quarantine gets room by an operator, or by retention. The tries of a message last most of a day. */
-const WHEN_THERE_IS_ROOM: MessageVerdict = { againInSeconds: 600 };
+const WHEN_THERE_IS_ROOM: MessageVerdict = { retryInSeconds: 600 };
 
-async function keepUnreadable(message: QuarantineMessage, { env }: FanningOut): Promise<MessageVerdict> {
+async function keepUnreadable(message: QuarantineMessage, { env }: FanOutContext): Promise<MessageVerdict> {
   const body = Uint8Array.fromBase64(message.body_base64);
   const id = await quarantineId(null, body);
-  const kept = await keepInQuarantine(env.DB, { ...aboutOf(message), id, eventId: null, reason: "unreadable", body });
+  const kept = await keepInQuarantine(env.DB, {
+    ...metadataOf(message),
+    id,
+    eventId: null,
+    reason: "unreadable",
+    body,
+  });
   return kept === "full" ? WHEN_THERE_IS_ROOM : "done";
 }

@@ -3,31 +3,31 @@ import { type Destination, isKeptOutOfFanOut, wants } from "../domain/destinatio
 import type { RelayEvent } from "../domain/event.ts";
 import { logLine } from "../platform/log.ts";
 import { type Job, type JobResult, attemptAll } from "../deliver/attempt-all.ts";
-import { type Recording, recordAttempts } from "../deliver/record-attempts.ts";
-import type { Posting } from "../outbound/post.ts";
+import { type RecordContext, recordAttempts } from "../deliver/record-attempts.ts";
+import type { PostContext } from "../outbound/post.ts";
 import { claimAll } from "./claim-all.ts";
-import type { Arrival } from "./arrivals.ts";
-import { loadBatch } from "./load-batch.ts";
+import type { BatchEvent } from "./batch-events.ts";
+import { openBatch } from "./open-batch.ts";
 import type { MessageVerdict } from "./verdict.ts";
 
-export interface FanningOut extends Recording {
-  readonly config: Posting["config"];
+export interface FanOutContext extends RecordContext {
+  readonly config: PostContext["config"];
 }
 
 /** After this a batch begins no further attempt: what is left is for the retries. */
 const BEGIN_WITHIN_MS = 15_000;
 
 /**
- * Fans out some events: makes those its own that nobody has handled, projects their state, makes the first attempt at every
- * recipient, and leaves what failed to the retries. Returns the verdicts on the events' messages.
+ * Claims the events, updates the latest state, makes the first attempts, and leaves what is still pending to the drains.
+ * Returns what becomes of each event's message.
  */
 export async function fanOut(
-  arrivals: readonly Arrival[],
-  fanningOut: FanningOut,
+  events: readonly BatchEvent[],
+  context: FanOutContext,
 ): Promise<ReadonlyMap<string, MessageVerdict>> {
-  const { env, world, config } = fanningOut;
+  const { env, world, config } = context;
   const startedAt = world.now();
-  const batch = await loadBatch(arrivals, env.DB);
+  const batch = await openBatch(events, env.DB);
   const claimables = batch.events.map((read) => ({
     ...read,
     recipients: batch.destinations.filter((one) => wants(one, read.event)),
@@ -43,12 +43,12 @@ export async function fanOut(
   const deliveries = await recordAttempts(
     { results: [...results, ...later.map(leaveToRetries)], late },
     leaseUntil,
-    fanningOut,
+    context,
   );
 
   logLine("fan_out", {
     message: "batch.finished",
-    events: arrivals.length,
+    events: events.length,
     claimed: mine.length,
     event_ids: mine.map(({ event }) => event.id),
     ...countByStatus(deliveries),

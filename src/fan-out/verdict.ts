@@ -1,11 +1,11 @@
 /** What becomes of an event's message: it is acknowledged when `done`, and otherwise repeated. */
-export type MessageVerdict = "done" | { readonly againInSeconds: number };
+export type MessageVerdict = "done" | { readonly retryInSeconds: number };
 
 /** For an event whose row is being written by another consumer, or for which there is no memory now. */
-export const SHORTLY: MessageVerdict = { againInSeconds: 5 };
+export const RETRY_SOON: MessageVerdict = { retryInSeconds: 5 };
 
 /** A message of two events is repeated when the first of them can be handled; the other is then finished, or still busy. */
 export function sooner(one: MessageVerdict, other: MessageVerdict): MessageVerdict {
   if (one === "done") return other;
-  return other === "done" || one.againInSeconds <= other.againInSeconds ? one : other;
+  return other === "done" || one.retryInSeconds <= other.retryInSeconds ? one : other;
 }

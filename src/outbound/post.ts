@@ -18,7 +18,7 @@ const EXCERPT_TIMEOUT_MS = 500;
 const UNDECRYPTABLE_SECRET =
   "No key of ENCRYPTION_KEYS decrypts the destination's secret: put back the one that is missing.";
 
-export interface Posting {
+export interface PostContext {
   readonly world: World;
   /** In addition to those of every delivery. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -38,9 +38,9 @@ export async function post(
   event: RelayEvent,
   destination: Destination,
   attempt: number,
-  posting: Posting,
+  context: PostContext,
 ): Promise<Attempt> {
-  const { world } = posting;
+  const { world } = context;
   const at = world.now();
   const toAttempt = (outcome: Outcome, answer: Partial<Attempt> = {}): Attempt => ({
     attempt,
@@ -53,7 +53,7 @@ export async function post(
     ...answer,
   });
 
-  const prepared = await prepare(event, destination, { attempt, at }, posting).catch((error: unknown) => {
+  const prepared = await prepare(event, destination, { attempt, at }, context).catch((error: unknown) => {
     logFailure("deliver", error, {
       message: "request.prepare_failed",
       destination_id: destination.id,
@@ -88,7 +88,7 @@ async function prepare(
   event: RelayEvent,
   destination: Destination,
   { attempt, at }: Pick<Attempt, "attempt" | "at">,
-  { config, headers: extraHeaders }: Posting,
+  { config, headers: extraHeaders }: PostContext,
 ): Promise<Pick<RequestInit, "method" | "headers" | "body"> | string> {
   // Checked again: it may no longer be allowed.
   const fault = destinationUrlFault(destination.url, { allowPrivate: config.allowPrivateDestinations });

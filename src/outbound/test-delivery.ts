@@ -5,14 +5,14 @@ import { readEvent } from "../qonto/read-event.ts";
 import { type SampleType, sampleEvent, sampleTypes, sourceOfType } from "../qonto/sample-event.ts";
 import { makeSortableId } from "../platform/sortable-id.ts";
 import type { World } from "../platform/world.ts";
-import { type Posting, post } from "./post.ts";
+import { type PostContext, post } from "./post.ts";
 
 /** So that a destination does not book a sample. */
 const TEST_HEADERS = { "x-relay-test": "true" };
 
 /** Sends one signed sample event, also to a disabled destination. Nothing is recorded. */
-export async function sendTest(destination: Destination, posting: Posting): Promise<Attempt> {
-  return post(testEvent(destination, posting.world), destination, 1, { ...posting, headers: TEST_HEADERS });
+export async function sendTest(destination: Destination, context: PostContext): Promise<Attempt> {
+  return post(testEvent(destination, context.world), destination, 1, { ...context, headers: TEST_HEADERS });
 }
 
 function testEvent(destination: Destination, world: World): RelayEvent {
@@ -24,8 +24,8 @@ function testEvent(destination: Destination, world: World): RelayEvent {
     ...(destination.organizations === null ? {} : { organization_id: destination.organizations[0] }),
   });
   const body = new TextEncoder().encode(JSON.stringify(event));
-  const about = { contentType: "application/json", contentEncoding: null, receivedAt: now };
-  const read = readEvent(body, { source: sourceOfType(type), ...about });
+  const metadata = { contentType: "application/json", contentEncoding: null, receivedAt: now };
+  const read = readEvent(body, { source: sourceOfType(type), ...metadata });
   if (read === null) throw new Error(`The sample of ${type} is no event`);
   return read;
 }

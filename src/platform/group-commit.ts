@@ -1,7 +1,7 @@
 import { type Timers, sleep } from "./timeout.ts";
 
 /** The most that one write takes. */
-interface Room {
+interface BatchLimit {
   readonly items: number;
   /** In the unit of `weigh`. */
   readonly weight: number;
@@ -21,7 +21,7 @@ const FIRST_LOOK_MS = 2;
 const INTERVAL_GROWTH = 1 / 8;
 
 /** After this a request begins the next write, although the one before has not ended. */
-const PATIENCE_MS = 100;
+const WRITE_TIMEOUT_MS = 100;
 
 /** The platform ends any write by then. */
 const MAX_WAIT_MS = 30_000;
@@ -39,17 +39,21 @@ export class GroupCommit<Item, Outcome> {
   #current: object | null = null;
   readonly #write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>;
   readonly #weigh: (item: Item) => number;
-  readonly #room: Room;
+  readonly #limit: BatchLimit;
   readonly #timers: Timers;
 
   /** `write` returns an outcome for each item, in their order. `isRepeated`: it may have been done already. */
   constructor(
     write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>,
-    { weigh, room, timers }: { readonly weigh: (item: Item) => number; readonly room: Room; readonly timers: Timers },
+    {
+      weigh,
+      limit,
+      timers,
+    }: { readonly weigh: (item: Item) => number; readonly limit: BatchLimit; readonly timers: Timers },
   ) {
     this.#write = write;
     this.#weigh = weigh;
-    this.#room = room;
+    this.#limit = limit;
     this.#timers = timers;
   }
 
@@ -70,7 +74,7 @@ export class GroupCommit<Item, Outcome> {
       await sleep(pauseMs, this.#timers);
       waitedMs += pauseMs;
       if (waiting.result !== null) return waiting.result;
-      const mayWrite = this.#current === null || waitedMs >= PATIENCE_MS;
+      const mayWrite = this.#current === null || waitedMs >= WRITE_TIMEOUT_MS;
       if (mayWrite && this.#leave(waiting)) return "next";
     }
     throw new Error("The request that was to write this item has ended");
@@ -90,7 +94,7 @@ export class GroupCommit<Item, Outcome> {
     try {
       return await (others.length === 0 ? this.#writeAlone(item, false) : this.#writeGroup(item, others));
     } finally {
-      // Another request may have lost its patience and begun a write.
+      // Another request may have begun a write after the timeout.
       if (this.#current === current) this.#current = null;
     }
   }
@@ -112,12 +116,12 @@ export class GroupCommit<Item, Outcome> {
     return outcome;
   }
 
-  /** Those that have waited longest, as many as there is room for. */
+  /** Those that have waited longest, as many as the limit allows. */
   #takeOthers(item: Item): Waiting<Item, Outcome>[] {
     let weight = this.#weigh(item);
     const end = this.#waiting.findIndex((one, index) => {
       weight += this.#weigh(one.item);
-      return weight > this.#room.weight || index + 2 > this.#room.items;
+      return weight > this.#limit.weight || index + 2 > this.#limit.items;
     });
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
   }

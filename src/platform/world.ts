@@ -1,4 +1,4 @@
-/** Time, chance and the network. Tests bring their own. */
+/** Clock, timers, randomness and network, injected so that tests can replace them. */
 export interface World {
   /** Unix milliseconds. */
   readonly now: () => number;

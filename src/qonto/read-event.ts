@@ -1,22 +1,22 @@
-import type { About, RelayEvent } from "../domain/event.ts";
+import type { RequestMetadata, RelayEvent } from "../domain/event.ts";
 import { tryDecodeUtf8 } from "../platform/json.ts";
 import { type Envelope, parseBody, readAddress, readEnvelope } from "./envelope.ts";
 
 /** Reads a body as an event of Qonto's; null when it is no UTF-8, no JSON, or has no usable id or type. */
-export function readEvent(bytes: Uint8Array, about: About): RelayEvent | null {
+export function readEvent(bytes: Uint8Array, metadata: RequestMetadata): RelayEvent | null {
   const body = tryDecodeUtf8(bytes);
-  return body === undefined ? null : readEventText(body, about);
+  return body === undefined ? null : readEventText(body, metadata);
 }
 
 /** The same for a body that is text already. */
-export function readEventText(body: string, about: About): RelayEvent | null {
-  const envelope = readEnvelope(about.source, parseBody(body));
-  return envelope && toEvent(envelope, body, about);
+export function readEventText(body: string, metadata: RequestMetadata): RelayEvent | null {
+  const envelope = readEnvelope(metadata.source, parseBody(body));
+  return envelope && toEvent(envelope, body, metadata);
 }
 
-export function toEvent(envelope: Envelope, body: string, about: About): RelayEvent {
+export function toEvent(envelope: Envelope, body: string, metadata: RequestMetadata): RelayEvent {
   const { id, type, event, organizationId, resourceId, createdAt } = envelope;
-  const { source, contentType, contentEncoding, receivedAt } = about;
+  const { source, contentType, contentEncoding, receivedAt } = metadata;
   const fields = { id, source, type, event, organizationId, resourceId, createdAt: createdAt?.iso ?? null };
   return { ...fields, receivedAt, contentType, contentEncoding, isUnreadable: false, body };
 }
@@ -25,20 +25,20 @@ export function toEvent(envelope: Envelope, body: string, about: About): RelayEv
 const UNREADABLE_TYPE = "unreadable";
 
 /** Makes an event, with a given id, of a body that cannot be read as one. Its bytes can still be delivered. */
-export function unreadableEvent(id: string, bytes: Uint8Array, about: About): RelayEvent {
+export function unreadableEvent(id: string, bytes: Uint8Array, metadata: RequestMetadata): RelayEvent {
   const text = tryDecodeUtf8(bytes);
-  const { type, organizationId } = readAddress(about.source, text === undefined ? undefined : parseBody(text));
+  const { type, organizationId } = readAddress(metadata.source, text === undefined ? undefined : parseBody(text));
   return {
     id,
-    source: about.source,
+    source: metadata.source,
     type: type ?? UNREADABLE_TYPE,
     event: null,
     organizationId,
     resourceId: null,
     createdAt: null,
-    receivedAt: about.receivedAt,
-    contentType: about.contentType,
-    contentEncoding: about.contentEncoding,
+    receivedAt: metadata.receivedAt,
+    contentType: metadata.contentType,
+    contentEncoding: metadata.contentEncoding,
     isUnreadable: true,
     body: bytes.toBase64(),
   };

@@ -15,8 +15,8 @@ export async function release(
   const found = await findQuarantined(env.DB, id);
   if (found === null) return null;
   const { source, contentType, contentEncoding } = found;
-  const about = { source, contentType, contentEncoding, receivedAt: now };
-  const event = readEvent(found.body, about) ?? unreadableEvent(id, found.body, about);
+  const metadata = { source, contentType, contentEncoding, receivedAt: now };
+  const event = readEvent(found.body, metadata) ?? unreadableEvent(id, found.body, metadata);
 
   const isRecordedNow = found.settledAt === null && (await recordReleased(env.DB, id, event));
   if (isRecordedNow) await sendMessage(env, event.id);

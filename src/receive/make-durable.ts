@@ -34,7 +34,7 @@ export async function makeDurable<Outcome>(
     recording.then((outcome) => ({ by: "database", outcome, sent: sending !== null }), notReady),
   ];
   if (sending !== null) ways.push(logged(sending, "queue").then(() => ({ by: "queue", sent: true })));
-  // The slower of the two goes on behind the answer.
+  // The slower of the two continues after the answer.
   waitUntil(Promise.allSettled(ways));
   const durable = await withTimeout(Promise.any(ways), ANSWER_WITHIN_MS - DATABASE_TIMEOUT_MS, timers);
   return durable.state === "done" ? durable.value : "not_stored";

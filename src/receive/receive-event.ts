@@ -1,7 +1,7 @@
 import type { Config, Env } from "../env.ts";
-import type { About, RelayEvent } from "../domain/event.ts";
+import type { RequestMetadata, RelayEvent } from "../domain/event.ts";
 import { firstLease } from "../domain/lease.ts";
-import { type SentEvent, byId, carry, messageOf, quarantineMessageOf } from "../messages.ts";
+import { type SentEvent, byId, inline, messageOf, quarantineMessageOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { readBody } from "../platform/read-body.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
@@ -16,7 +16,7 @@ import { isCanary, recordCanary } from "./canary.ts";
 import type { Refusal } from "./refusals.ts";
 
 /** The outcome of a webhook request. The facts are for the log. */
-export type Verdict =
+export type ReceiveResult =
   | (Facts & {
       readonly outcome: "accepted" | "duplicate";
       readonly event: RelayEvent;
@@ -39,13 +39,13 @@ interface Facts {
 
 type Store = "database" | "queue";
 
-export interface Receiving {
+export interface ReceiveContext {
   readonly env: Pick<Env, "DB" | "EVENTS">;
   readonly config: Config;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly timers: Timers;
-  /** Lets work go on behind the answer; no acknowledgement depends on it. */
+  /** Lets work continue after the answer; no acknowledgement depends on it. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
@@ -56,11 +56,11 @@ const QUARANTINE_TIMEOUT_MS = 400;
  * A body of at most so many characters is in the message though D1 has it. A message is copied and parsed several times; the
  * longer bodies of a batch are loaded by one D1 call instead.
  */
-const MAX_CARRIED_CHARACTERS = 4_096;
+const MAX_INLINE_CHARACTERS = 4_096;
 
 /** Decides over one webhook request. Nothing is parsed or kept before the signature is verified. */
-export async function receiveEvent(request: Request, receiving: Receiving): Promise<Verdict> {
-  const { config, now } = receiving;
+export async function receiveEvent(request: Request, context: ReceiveContext): Promise<ReceiveResult> {
+  const { config, now } = context;
   const startedAt = now();
   const signature = readSignature(request.headers);
   if (typeof signature === "string") return { outcome: "refused", code: signature };
@@ -69,7 +69,7 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
   const secrets = config.secrets[source];
   if (secrets.length === 0) return { outcome: "refused", code: "not_configured", source };
 
-  const body = await readBody(request, config.maxBodyBytes, receiving.timers);
+  const body = await readBody(request, config.maxBodyBytes, context.timers);
   // At the end of the body: a slow one does not shorten the lease of its event, and its signature gets older.
   const receivedAt = now();
   const bodyMs = receivedAt - startedAt;
@@ -81,28 +81,28 @@ export async function receiveEvent(request: Request, receiving: Receiving): Prom
     return { outcome: "refused", code: "signature_mismatch", ...facts };
   }
 
-  const about = { source, receivedAt, ...readPassedOn(request.headers) };
-  const event = readEvent(body, about);
+  const metadata = { source, receivedAt, ...readForwardedHeaders(request.headers) };
+  const event = readEvent(body, metadata);
   const timestampFault = judgeTimestamp(signature.timestamp, receivedAt, config.signatureToleranceSeconds);
   const canary = event !== null && isCanary(event) ? event : null;
   if (timestampFault === "timestamp_too_old" && canary === null) {
-    await keepStale({ ...about, body }, event, receiving);
+    await keepStale({ ...metadata, body }, event, context);
   }
   if (timestampFault !== null) {
     return { outcome: "refused", code: timestampFault, ...facts, ...(event === null ? {} : { event }) };
   }
 
-  if (canary !== null) return { ...facts, ...(await answerCanary(canary, receiving)) };
+  if (canary !== null) return { ...facts, ...(await answerCanary(canary, context)) };
   return event === null
-    ? { ...facts, ...(await quarantineUnreadable({ ...about, body }, receiving)) }
-    : { ...facts, ...(await accept(event, receiving)) };
+    ? { ...facts, ...(await quarantineUnreadable({ ...metadata, body }, context)) }
+    : { ...facts, ...(await accept(event, context)) };
 }
 
 /**
  * The headers that go out with the body. The runtime changes bytes that are not UTF-8 to U+FFFD, so a value is passed on only if
  * it is visible ASCII.
  */
-function readPassedOn(headers: Headers): Pick<RelayEvent, "contentType" | "contentEncoding"> {
+function readForwardedHeaders(headers: Headers): Pick<RelayEvent, "contentType" | "contentEncoding"> {
   const visible = (name: string) => /^[\t\x20-\x7e]+$/.exec(headers.get(name) ?? "")?.[0] ?? null;
   return {
     contentType: visible("content-type") ?? (headers.has("content-type") ? "application/octet-stream" : null),
@@ -122,14 +122,14 @@ function judgeTimestamp(
   return -ageSeconds > toleranceSeconds ? "timestamp_in_future" : null;
 }
 
-async function answerCanary(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
+async function answerCanary(event: RelayEvent, { env, timers, waitUntil }: ReceiveContext) {
   const fault = await recordCanary(event, { db: env.DB, timers, waitUntil });
   return fault === null
     ? ({ outcome: "canary", event } as const)
     : ({ outcome: "refused", code: fault, event } as const);
 }
 
-async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) {
+async function accept(event: RelayEvent, { env, timers, waitUntil }: ReceiveContext) {
   const leaseUntil = firstLease(event.receivedAt);
   const record = () => {
     const recording = recordTogether(env.DB, event);
@@ -138,26 +138,26 @@ async function accept(event: RelayEvent, { env, timers, waitUntil }: Receiving) 
     return recording;
   };
   const send = () => {
-    const sent = carry(event, leaseUntil);
+    const sent = inline(event, leaseUntil);
     return sent && env.EVENTS.send(messageOf([sent]));
   };
   const durable = await makeDurable({ record, send }, { timers, waitUntil });
   if (typeof durable === "string") return { outcome: "refused", code: durable, event } as const;
 
-  const recorded: Recorded = durable.by === "database" ? durable.outcome : { as: "new", bodyDiffers: false };
-  if (recorded.as !== "duplicate" && !durable.sent) {
+  const recorded: Recorded = durable.by === "database" ? durable.outcome : { status: "new", bodyDiffers: false };
+  if (recorded.status !== "duplicate" && !durable.sent) {
     // The body that was recorded first goes out, and the lease belongs to its message.
-    const lease = recorded.as === "new" ? leaseUntil : null;
-    const isCarried = event.body.length <= MAX_CARRIED_CHARACTERS && !recorded.bodyDiffers;
-    const sent = (isCarried ? carry(event, lease) : null) ?? byId(event.id, lease);
-    waitUntil(sendBehindTheAnswer(env, sent, timers));
+    const lease = recorded.status === "new" ? leaseUntil : null;
+    const isInline = event.body.length <= MAX_INLINE_CHARACTERS && !recorded.bodyDiffers;
+    const sent = (isInline ? inline(event, lease) : null) ?? byId(event.id, lease);
+    waitUntil(sendAfterAnswer(env, sent, timers));
   }
-  const outcome = recorded.as === "new" ? "accepted" : "duplicate";
+  const outcome = recorded.status === "new" ? "accepted" : "duplicate";
   return { outcome, event, durableBy: durable.by, bodyDiffers: recorded.bodyDiffers } as const;
 }
 
 /** If it fails, or the isolate dies before, the recovery scan finds the event. */
-async function sendBehindTheAnswer(env: Receiving["env"], event: SentEvent, timers: Timers): Promise<void> {
+async function sendAfterAnswer(env: ReceiveContext["env"], event: SentEvent, timers: Timers): Promise<void> {
   try {
     await sendTogether(env, event, timers);
   } catch (error) {
@@ -165,9 +165,9 @@ async function sendBehindTheAnswer(env: Receiving["env"], event: SentEvent, time
   }
 }
 
-type Unreadable = About & Pick<Quarantined, "body">;
+type Unreadable = RequestMetadata & Pick<Quarantined, "body">;
 
-async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitUntil }: Receiving) {
+async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitUntil }: ReceiveContext) {
   const quarantined = await toQuarantined(unreadable, "unreadable", null);
   const durable = await makeDurable(
     {
@@ -189,17 +189,17 @@ async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitU
 }
 
 /** A refusal acknowledges nothing: if D1 does not take the copy, Qonto's next try brings another. */
-async function keepStale(stale: Unreadable, event: RelayEvent | null, receiving: Receiving): Promise<void> {
-  const keeping = keepStaleCopy(stale, event, receiving);
-  receiving.waitUntil(
+async function keepStale(stale: Unreadable, event: RelayEvent | null, context: ReceiveContext): Promise<void> {
+  const keeping = keepStaleCopy(stale, event, context);
+  context.waitUntil(
     keeping.catch((error: unknown) =>
       logFailure("receive", error, { message: "stale_event.dropped", event_id: event?.id }),
     ),
   );
-  await withTimeout(keeping, QUARANTINE_TIMEOUT_MS, receiving.timers);
+  await withTimeout(keeping, QUARANTINE_TIMEOUT_MS, context.timers);
 }
 
-async function keepStaleCopy(stale: Unreadable, event: RelayEvent | null, { env }: Receiving): Promise<void> {
+async function keepStaleCopy(stale: Unreadable, event: RelayEvent | null, { env }: ReceiveContext): Promise<void> {
   const copy = await toQuarantined(stale, "timestamp_too_old", event?.id ?? null);
   if ((await keepInQuarantine(env.DB, copy)) === "full") throw new QuarantineFull();
 }

@@ -5,7 +5,7 @@ import { type Recorded, recordEvents } from "../store/events.ts";
 import { SchemaMissing } from "../store/schema.ts";
 
 /** So many rows D1 writes in about a tenth of a second. The weight is characters of bodies: D1 takes some megabytes in a call. */
-const ROOM = { items: 100, weight: 500_000 };
+const LIMIT = { items: 100, weight: 500_000 };
 
 /** Bindings do not change while an isolate lives. */
 const groups = new WeakMap<Database, GroupCommit<RelayEvent, Recorded | SchemaMissing>>();
@@ -17,7 +17,7 @@ export async function recordTogether(db: Database, event: RelayEvent): Promise<R
     () =>
       new GroupCommit((events, isRepeated) => recordGroup(db, events, isRepeated), {
         weigh: ({ body }) => body.length,
-        room: ROOM,
+        limit: LIMIT,
         timers: db,
       }),
   );

@@ -5,7 +5,7 @@ import { CANARY_HEADER } from "../domain/canary.ts";
 import type { Counters } from "../domain/counters.ts";
 import { isCatalogued } from "../qonto/catalogue.ts";
 import type { World } from "../platform/world.ts";
-import { type Verdict, receiveEvent } from "./receive-event.ts";
+import { type ReceiveResult, receiveEvent } from "./receive-event.ts";
 import { refusalResponse } from "./refusals.ts";
 
 /** `POST /webhooks/qonto`, for both of Qonto's webhook systems. */
@@ -16,7 +16,7 @@ export function receiveRoute(world: World, counters: Counters) {
     const startedAt = world.now();
     const config = tryReadConfig(c.env);
     if (config === null) return refusalResponse("not_configured");
-    const verdict = await receiveEvent(c.req.raw, {
+    const result = await receiveEvent(c.req.raw, {
       env: c.env,
       config,
       now: world.now,
@@ -24,10 +24,10 @@ export function receiveRoute(world: World, counters: Counters) {
       waitUntil: (work) => c.executionCtx.waitUntil(work),
     });
     // Without the time that the sender took for the body.
-    const durationMs = world.now() - startedAt - (verdict.bodyMs ?? 0);
-    logVerdict(verdict, durationMs);
-    countVerdict(verdict, { durationMs, ofDoctor: c.req.header(CANARY_HEADER) !== undefined }, counters);
-    return toResponse(verdict);
+    const durationMs = world.now() - startedAt - (result.bodyMs ?? 0);
+    logResult(result, durationMs);
+    countResult(result, { durationMs, ofDoctor: c.req.header(CANARY_HEADER) !== undefined }, counters);
+    return toResponse(result);
   });
 
   route.all("/", () => refusalResponse("method_not_allowed"));
@@ -44,17 +44,17 @@ function tryReadConfig(env: Env): Config | null {
   }
 }
 
-function toResponse(verdict: Verdict): Response {
-  switch (verdict.outcome) {
+function toResponse(result: ReceiveResult): Response {
+  switch (result.outcome) {
     case "accepted":
     case "duplicate":
-      return Response.json({ status: verdict.outcome, event_id: verdict.event.id });
+      return Response.json({ status: result.outcome, event_id: result.event.id });
     case "canary":
-      return Response.json({ status: "accepted", event_id: verdict.event.id });
+      return Response.json({ status: "accepted", event_id: result.event.id });
     case "quarantined":
       return Response.json({ status: "quarantined", reason: "unreadable" });
     case "refused":
-      return refusalResponse(verdict.code);
+      return refusalResponse(result.code);
     case "broken_off":
       // For a sender that has closed one direction only.
       return refusalResponse("body_timeout");
@@ -62,52 +62,51 @@ function toResponse(verdict: Verdict): Response {
 }
 
 /** Refusals that the doctor provokes are counted too, apart: so a stranger who claims to be the doctor hides nothing. */
-function countVerdict(
-  verdict: Verdict,
+function countResult(
+  result: ReceiveResult,
   { durationMs, ofDoctor }: { readonly durationMs: number; readonly ofDoctor: boolean },
   counters: Counters,
 ): void {
   // An incomplete body has no acknowledgement.
-  const isWhole =
-    verdict.outcome !== "broken_off" && !(verdict.outcome === "refused" && verdict.code === "body_timeout");
+  const isWhole = result.outcome !== "broken_off" && !(result.outcome === "refused" && result.code === "body_timeout");
   if (isWhole) counters.observe("qonto_relay_acknowledgement_seconds", durationMs);
-  switch (verdict.outcome) {
+  switch (result.outcome) {
     case "accepted":
     case "duplicate": {
       // Types are unlimited; labels of a metric are not.
-      const { source, type } = verdict.event;
+      const { source, type } = result.event;
       const label = isCatalogued(type) ? type : "other";
-      return counters.count("qonto_relay_events_total", { source, type: label, outcome: verdict.outcome });
+      return counters.count("qonto_relay_events_total", { source, type: label, outcome: result.outcome });
     }
     case "quarantined":
       return counters.count("qonto_relay_events_total", {
-        source: verdict.source ?? "business",
+        source: result.source ?? "business",
         type: "unreadable",
-        outcome: verdict.outcome,
+        outcome: result.outcome,
       });
     case "refused":
       return counters.count(ofDoctor ? "qonto_relay_canary_refusals_total" : "qonto_relay_refusals_total", {
-        code: verdict.code,
+        code: result.code,
       });
     case "canary":
     case "broken_off":
   }
 }
 
-function logVerdict(verdict: Verdict, durationMs: number): void {
-  const event = "event" in verdict ? verdict.event : undefined;
+function logResult(result: ReceiveResult, durationMs: number): void {
+  const event = "event" in result ? result.event : undefined;
   logLine("receive", {
     message: "request.answered",
-    outcome: verdict.outcome,
-    code: verdict.outcome === "refused" ? verdict.code : undefined,
-    durable_by: "durableBy" in verdict ? verdict.durableBy : undefined,
-    body_differs: "bodyDiffers" in verdict && verdict.bodyDiffers ? true : undefined,
-    source: verdict.source,
+    outcome: result.outcome,
+    code: result.outcome === "refused" ? result.code : undefined,
+    durable_by: "durableBy" in result ? result.durableBy : undefined,
+    body_differs: "bodyDiffers" in result && result.bodyDiffers ? true : undefined,
+    source: result.source,
     event_id: event?.id,
     type: event?.type,
     organization_id: event?.organizationId,
-    size_bytes: verdict.sizeBytes,
-    body_ms: verdict.bodyMs,
+    size_bytes: result.sizeBytes,
+    body_ms: result.bodyMs,
     duration_ms: durationMs,
   });
 }

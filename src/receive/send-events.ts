@@ -20,7 +20,7 @@ export const SEND_EVERY_MS = 25;
 /** Then a request sends its event itself: the queue hangs, or the request that was sending has ended. */
 const LOOK_AFTER_MS = 100;
 
-/** About five seconds: the platform ends what goes on behind an answer after 30 s. */
+/** About five seconds: the platform ends work that continues after an answer when 30 s are over. */
 const MAX_SENDS = 200;
 
 /** A batch has at most 100 messages and 256 KB of 1,000 bytes, some of it for the queue itself. */

@@ -2,14 +2,15 @@ import { parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { delaySecondsUntil } from "../deliver/drain-messages.ts";
 import { writeCronState } from "../store/cron-state.ts";
-import { type Draining, drainDestinations } from "./drain-destinations.ts";
+import { type DrainContext, drainDestinations } from "./drain-destinations.ts";
 
 /**
- * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is pending is in D1. If
- * a drain fails, the queue repeats the messages, and the cron drains what they miss.
+ * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is due is in D1.
+ * Returning acknowledges the messages, before the attempts end. If claiming fails, the queue repeats them; if the attempts
+ * fail, a new drain message follows the lease.
  */
-export async function consumeRetries(batch: MessageBatch, draining: Draining): Promise<void> {
-  const now = draining.world.now();
+export async function consumeRetries(batch: MessageBatch, context: DrainContext): Promise<void> {
+  const now = context.world.now();
   const destinationIds = new Set<string>();
   for (const message of batch.messages) {
     const content = parseMessage(message.body);
@@ -18,7 +19,7 @@ export async function consumeRetries(batch: MessageBatch, draining: Draining): P
       if (dueAt > now) message.retry({ delaySeconds: delaySecondsUntil(dueAt, now) });
       else destinationIds.add(destinationId);
     } else if (content?.kind === "canary") {
-      await writeCronState(draining.env.DB, { canary_retries: content.sent_at });
+      await writeCronState(context.env.DB, { canary_retries: content.sent_at });
     } else {
       logFailure("retry", new Error("This queue does not carry such messages"), {
         message: "message.refused",
@@ -27,5 +28,5 @@ export async function consumeRetries(batch: MessageBatch, draining: Draining): P
       message.retry();
     }
   }
-  if (destinationIds.size > 0) await drainDestinations([...destinationIds], draining);
+  if (destinationIds.size > 0) await drainDestinations([...destinationIds], context);
 }

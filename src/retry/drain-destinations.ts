@@ -1,19 +1,19 @@
 import { countByStatus } from "../domain/delivery.ts";
-import { type Destination, LONGEST_UNATTENDED_MS, slowPauseMs } from "../domain/destination.ts";
+import { type Destination, MAX_BACKGROUND_ATTEMPT_MS, slowPauseMs } from "../domain/destination.ts";
 import { type AfterDrain, type DrainPlan, afterDrain, isExclusive, planDrain } from "../domain/drain-plan.ts";
 import { drainLease, isEnoughForDrain } from "../domain/lease.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { withTimeout } from "../platform/timeout.ts";
 import { type Attempted, type Job, attemptAll } from "../deliver/attempt-all.ts";
 import { type DrainRequest, scheduleDrains, tryScheduleDrains } from "../deliver/drain-messages.ts";
-import { type Recording, recordAttempts } from "../deliver/record-attempts.ts";
-import type { Posting } from "../outbound/post.ts";
+import { type RecordContext, recordAttempts } from "../deliver/record-attempts.ts";
+import type { PostContext } from "../outbound/post.ts";
 import { findDestinations } from "../store/destinations.ts";
 import { type DrainClaimed, claimDue, releaseDrains } from "../store/drain.ts";
-import { explained } from "../store/schema.ts";
+import { describeSchemaFault } from "../store/schema.ts";
 
-export interface Draining extends Recording {
-  readonly config: Posting["config"];
+export interface DrainContext extends RecordContext {
+  readonly config: PostContext["config"];
 }
 
 /** After this a drain begins no further attempt: it has to end well before its lease does. */
@@ -35,28 +35,28 @@ interface Drain extends Planned {
 }
 
 /**
- * Drains destinations: attempts what is due at each, as far as its plan allows. D1 decides what that is; messages only say
- * where to look. The claims are in D1, so the attempts may go on behind the batch, and no slow destination delays the
- * messages of others.
+ * Attempts what is due at each destination, as far as its plan allows (`max_batch_size` is 1: usually one destination). The
+ * attempts run in the background (`waitUntil`), after the message is acknowledged, so a slow destination does not delay the
+ * next message. Only an attempt that may take longer than the platform allows there keeps the batch.
  */
-export async function drainDestinations(destinationIds: readonly string[], draining: Draining): Promise<void> {
-  const { env, world } = draining;
+export async function drainDestinations(destinationIds: readonly string[], context: DrainContext): Promise<void> {
+  const { env, world } = context;
   const startedAt = world.now();
   const planned = (await findDestinations(env.DB, destinationIds)).flatMap((destination): Planned[] => {
     const plan = planDrain(destination, startedAt);
     return plan === null ? [] : [{ destination, plan }];
   });
   const claimedUntil = drainLease(world.now());
-  const drains = await claimDrains(planned, claimedUntil, draining);
-  if (!isEnoughForDrain(claimedUntil, world.now())) return drainLater(drains, claimedUntil, draining);
+  const drains = await claimDrains(planned, claimedUntil, context);
+  if (!isEnoughForDrain(claimedUntil, world.now())) return drainLater(drains, claimedUntil, context);
 
-  const behind: Promise<unknown>[] = [];
-  const goOn = (work: Promise<unknown>) => {
-    behind.push(work);
-    draining.waitUntil(work);
+  const background: Promise<unknown>[] = [];
+  const runInBackground = (work: Promise<unknown>) => {
+    background.push(work);
+    context.waitUntil(work);
   };
-  goOn(deliver(drains, claimedUntil, { ...draining, waitUntil: goOn }));
-  await withTimeout(allOf(behind), attendedMs(drains), world);
+  runInBackground(attemptAndRecord(drains, claimedUntil, { ...context, waitUntil: runInBackground }));
+  await withTimeout(allOf(background), foregroundMs(drains), world);
 }
 
 /** All of a list that may grow meanwhile. */
@@ -64,23 +64,23 @@ async function allOf(works: readonly Promise<unknown>[]): Promise<void> {
   for (const work of works) await work;
 }
 
-/** How much of the longest attempt the batch must wait for, because the platform grants less behind it. */
-function attendedMs(drains: readonly Drain[]): number {
+/** How long the batch waits for its longest attempt: as much as exceeds what the platform allows in the background. */
+function foregroundMs(drains: readonly Drain[]): number {
   const attempting = drains.filter(({ jobs }) => jobs.length > 0);
-  return Math.max(0, ...attempting.map(({ destination }) => destination.timeoutMs - LONGEST_UNATTENDED_MS));
+  return Math.max(0, ...attempting.map(({ destination }) => destination.timeoutMs - MAX_BACKGROUND_ATTEMPT_MS));
 }
 
 /** Claims what the plans allow, and finds what the attempts need. */
 async function claimDrains(
   planned: readonly Planned[],
   claimedUntil: number,
-  { env, world, counters }: Draining,
+  { env, world, counters }: DrainContext,
 ): Promise<Drain[]> {
   if (planned.length === 0) return [];
   const claims = planned.map(({ destination, plan }) => ({
     destinationId: destination.id,
     limit: plan.limit,
-    seenDrainAt: destination.nextDrainAt,
+    expectedNextDrainAt: destination.nextDrainAt,
     isExclusive: isExclusive(plan),
   }));
   const { claimed, events } = await claimDue(env.DB, claims, { now: world.now(), claimedUntil });
@@ -99,9 +99,9 @@ async function claimDrains(
 }
 
 /** D1 has stalled for most of the lease. When it ends, all that was claimed is due again. */
-async function drainLater(drains: readonly Drain[], claimedUntil: number, { env, world }: Draining): Promise<void> {
+async function drainLater(drains: readonly Drain[], claimedUntil: number, { env, world }: DrainContext): Promise<void> {
   const destinationIds = idsOf(drains);
-  logLine("retry", { message: "drain.put_off", destination_ids: destinationIds });
+  logLine("retry", { message: "drain.deferred", destination_ids: destinationIds });
   await scheduleDrains(
     env.RETRIES,
     destinationIds.map((destinationId) => ({ destinationId, at: claimedUntil })),
@@ -109,15 +109,15 @@ async function drainLater(drains: readonly Drain[], claimedUntil: number, { env,
   );
 }
 
-/** Makes the attempts, records them, and sees to what follows. */
-async function deliver(drains: readonly Drain[], claimedUntil: number, draining: Draining): Promise<void> {
-  const { env, world, config } = draining;
+/** Makes the attempts, records them, and schedules the next drains. */
+async function attemptAndRecord(drains: readonly Drain[], claimedUntil: number, context: DrainContext): Promise<void> {
+  const { env, world, config } = context;
   const startedAt = world.now();
   const jobs = drains.flatMap((drain) => drain.jobs);
   try {
     const attempted = await attemptAll(jobs, BEGIN_WITHIN_MS, { world, config });
-    const deliveries = await recordAttempts(attempted, Math.min(claimedUntil, startedAt + WRITE_WITHIN_MS), draining);
-    await follow(drains, attempted, claimedUntil, draining);
+    const deliveries = await recordAttempts(attempted, Math.min(claimedUntil, startedAt + WRITE_WITHIN_MS), context);
+    await releaseAndScheduleNext(drains, attempted, claimedUntil, context);
     logLine("retry", {
       message: "drain.finished",
       destination_ids: idsOf(drains),
@@ -129,7 +129,10 @@ async function deliver(drains: readonly Drain[], claimedUntil: number, draining:
       duration_ms: world.now() - startedAt,
     });
   } catch (error) {
-    logFailure("retry", await explained(env.DB, error), { message: "drain.failed", destination_ids: idsOf(drains) });
+    logFailure("retry", await describeSchemaFault(env.DB, error), {
+      message: "drain.failed",
+      destination_ids: idsOf(drains),
+    });
     // What was claimed is due again when the lease ends.
     const drainRequests = idsOf(drains).map((destinationId) => ({ destinationId, at: claimedUntil }));
     await tryScheduleDrains(env.RETRIES, drainRequests, world.now());
@@ -137,20 +140,20 @@ async function deliver(drains: readonly Drain[], claimedUntil: number, draining:
 }
 
 /** Releases the destinations of exclusive drains, and sends a message where a drain must follow. */
-async function follow(
+async function releaseAndScheduleNext(
   drains: readonly Drain[],
   attempted: Attempted,
   claimedUntil: number,
-  { env, world }: Draining,
+  { env, world }: DrainContext,
 ): Promise<void> {
   const now = world.now();
   const released: { destinationId: string; nextDrainAt: number | null }[] = [];
   const requests: DrainRequest[] = [];
   for (const drain of drains) {
     const destinationId = drain.destination.id;
-    const after = afterOf(drain, attempted, now);
-    if (after.next === "release") released.push({ destinationId, nextDrainAt: after.nextDrainAt });
-    if (after.next !== "nothing") requests.push({ destinationId, at: after.at });
+    const after = afterDrainOf(drain, attempted, now);
+    if (after.next === "release_and_schedule") released.push({ destinationId, nextDrainAt: after.nextDrainAt });
+    if (after.next !== "none") requests.push({ destinationId, at: after.at });
     const isUnloaded = drain.jobs.length < drain.claimed.deliveries.length;
     if (isUnloaded) requests.push({ destinationId, at: claimedUntil });
   }
@@ -158,7 +161,7 @@ async function follow(
   await scheduleDrains(env.RETRIES, requests, now);
 }
 
-function afterOf({ destination, plan, claimed }: Drain, { results, late }: Attempted, now: number): AfterDrain {
+function afterDrainOf({ destination, plan, claimed }: Drain, { results, late }: Attempted, now: number): AfterDrain {
   const own = results.filter(({ job }) => job.destination.id === destination.id);
   const ownLate = late.filter(({ job }) => job.destination.id === destination.id);
   const made = own.filter(({ attempt }) => attempt !== null);
@@ -168,7 +171,7 @@ function afterOf({ destination, plan, claimed }: Drain, { results, late }: Attem
       claimed: claimed.deliveries.length,
       begun: made.length + ownLate.length,
       isFull: claimed.deliveries.length + claimed.unwanted.length >= plan.limit,
-      hasPutOff: made.length < own.length,
+      hasDeferred: made.length < own.length,
       nextDueAt: claimed.nextDueAt,
       slowPauseMs: ownLate.length > 0 ? slowPauseMs(destination) : 0,
     },

@@ -3,7 +3,7 @@ import type { Database } from "./database.ts";
 import type { Counters, Counts } from "../domain/counters.ts";
 import { logFailure } from "../platform/log.ts";
 import { json } from "./rows.ts";
-import { explained } from "./schema.ts";
+import { describeSchemaFault } from "./schema.ts";
 
 export const MS_PER_HOUR = 3_600_000;
 
@@ -39,7 +39,7 @@ export async function writeCounters(db: Database, counters: Counters, now: numbe
     await addCounts(db, taken, now);
   } catch (error) {
     counters.giveBack(taken);
-    logFailure("counters", await explained(db, error));
+    logFailure("counters", await describeSchemaFault(db, error));
   }
 }
 

@@ -12,17 +12,21 @@ export function openDatabase(d1: D1Database, { setTimer }: Timers): Database {
  * Errors after which D1 wants to be called again, though it may have done its work: every write of the relay can be repeated, at
  * worst a failure is counted twice. Its overload errors are not among them.
  */
-const passing = ["Network connection lost", "storage caused object to be reset", "reset because its code was updated"];
+const transient = [
+  "Network connection lost",
+  "storage caused object to be reset",
+  "reset because its code was updated",
+];
 
 const WAITS_MS = [20, 100];
 
-/** Repeats a D1 call after a passing error; `call` gets the number of calls before. D1 retries reads by itself. */
+/** Repeats a D1 call after a transient error; `call` gets the number of calls before. D1 retries reads by itself. */
 export async function retried<Value>(timers: Timers, call: (before: number) => Promise<Value>): Promise<Value> {
   for (const [before, waitMs] of WAITS_MS.entries()) {
     try {
       return await call(before);
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isTransient(error)) throw error;
       await sleep(waitMs, timers);
     }
   }
@@ -38,16 +42,16 @@ const overload = ["overloaded", "Too many requests queued", "Requests queued for
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
 
-/** Until when a call is repeated, Unix milliseconds, with the clock and the chance for it. */
-export interface Persistence {
+/** `until`: when a call is retried no more, Unix milliseconds. `world`: clock and randomness for the pauses. */
+export interface RetryDeadline {
   readonly until: number;
   readonly world: Pick<World, "now" | "random">;
 }
 
-/** Repeats a D1 call after a passing error or overload, at growing intervals with jitter, until a time. */
+/** Repeats a D1 call after a transient error or overload, at growing intervals with jitter, until a time. */
 export async function retriedUntil<Value>(
   timers: Timers,
-  { until, world }: Persistence,
+  { until, world }: RetryDeadline,
   call: () => Promise<Value>,
 ): Promise<Value> {
   for (let longestMs = FIRST_WAIT_MS; ; longestMs = Math.min(2 * longestMs, LONGEST_WAIT_MS)) {
@@ -56,14 +60,14 @@ export async function retriedUntil<Value>(
     } catch (error) {
       // Anything up to the longest, but never none at all.
       const waitMs = Math.ceil(longestMs * (1 - world.random()));
-      if (!(isPassing(error) || isOverload(error)) || world.now() + waitMs > until) throw error;
+      if (!(isTransient(error) || isOverload(error)) || world.now() + waitMs > until) throw error;
       await sleep(waitMs, timers);
     }
   }
 }
 
-function isPassing(error: unknown): boolean {
-  return saysOneOf(error, passing);
+function isTransient(error: unknown): boolean {
+  return saysOneOf(error, transient);
 }
 
 function isOverload(error: unknown): boolean {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type BatchResult, type Statements, batchOf } from "./batch.ts";
-import { type Database, type Persistence, retried, retriedUntil } from "./database.ts";
+import { type Database, type RetryDeadline, retried, retriedUntil } from "./database.ts";
 import { type Attempt, type Delivery, type DeliveryStatus, type Outcome, attemptOutcomes } from "../domain/delivery.ts";
 import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import {
@@ -71,11 +71,11 @@ export async function recordDeliveries<Name extends string>(
   db: Database,
   deliveries: readonly Delivery[],
   also: Readonly<Record<Name, Statements>>,
-  persistence: Persistence,
+  deadline: RetryDeadline,
 ): Promise<Readonly<Record<Name, BatchResult>>> {
   const hasFirsts = deliveries.some((delivery) => firstOf(delivery) !== null);
   const lists = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery))));
-  return retriedUntil(db, persistence, () =>
+  return retriedUntil(db, deadline, () =>
     batchOf(db, {
       firsts: hasFirsts ? lists.map((list) => db.prepare(recordFirstsSql).bind(list)) : [],
       deliveries: lists.map((list) => db.prepare(recordDeliveriesSql).bind(list)),
@@ -84,13 +84,18 @@ export async function recordDeliveries<Name extends string>(
   );
 }
 
-/**
- * Ends a pending delivery, at `at`, without an attempt: its entry has the number of the attempt before. A delivery that has
- * succeeded once stays delivered.
- */
+/** The status with which a delivery ends without another attempt: one that has succeeded once stays delivered. */
+export const endedStatusSql =
+  "iif(EXISTS (SELECT 1 FROM json_each(attempts) WHERE value ->> 'outcome' = 'delivered'), 'delivered', 'dead')";
+
+/** Returned by a statement that ends deliveries. */
+export const endedRow = z.object({ status: z.enum(["delivered", "dead"]) });
+
+export type EndedStatus = z.output<typeof endedRow>["status"];
+
+/** Ends a pending delivery, at `at`, without an attempt: its entry has the number of the attempt before. */
 export const endingSql = (outcome: Outcome, at: string) => `
-    status = iif(EXISTS (SELECT 1 FROM json_each(attempts) WHERE value ->> 'outcome' = 'delivered'), 'delivered', 'dead'),
-    next_attempt_at = NULL,
+    status = ${endedStatusSql}, next_attempt_at = NULL,
     attempts = json_insert(attempts, '$[#]', json_object(
       'attempt', coalesce(attempts ->> '$[#-1].attempt', 0), 'at', ${at}, 'outcome', '${outcome}', 'status', NULL,
       'duration_ms', 0, 'response_excerpt', NULL, 'retry_after_seconds', NULL))`;

@@ -1,10 +1,18 @@
 import { z } from "zod";
 import { batchOf } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
-import type { Delivery, DeliveryStatus } from "../domain/delivery.ts";
+import type { Delivery } from "../domain/delivery.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { deliveryFields, endingSql, readDeliveryRow } from "./deliveries.ts";
+import {
+  type EndedStatus,
+  deliveryFields,
+  endedRow,
+  endedStatusSql,
+  endingSql,
+  readDeliveryRow,
+} from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
+import { rowsOf } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
 /** What a drain asks of D1: the deliveries of a destination that are due, and whether it may attempt them. */
@@ -18,6 +26,10 @@ const pendingSql = "FROM deliveries WHERE destination_id = ?1 AND status = 'pend
 const MOST_CLAIMS = 10;
 const isClaimableSql = `(claims < ${MOST_CLAIMS} OR next_attempt_at <= ?2 - 3600000)`;
 
+/**
+ * A claim sets `next_attempt_at` to the end of its lease, so the delivery is due again if the consumer dies. The statements
+ * below find what was claimed by it.
+ */
 export const claimDueSql = `
   UPDATE deliveries SET next_attempt_at = ?3, claims = claims + 1
   WHERE (destination_id, received_at, event_id) IN (
@@ -58,7 +70,7 @@ export interface DrainClaim {
   readonly destinationId: string;
   readonly limit: number;
   /** The `nextDrainAt` that the destination had when the drain was planned: another drain would have changed it. */
-  readonly seenDrainAt: number | null;
+  readonly expectedNextDrainAt: number | null;
   /** Whether no other drain may begin until the lease ends. */
   readonly isExclusive: boolean;
 }
@@ -66,16 +78,12 @@ export interface DrainClaim {
 export interface DrainClaimed {
   readonly deliveries: readonly Delivery[];
   /** How deliveries ended that the destination no longer wants. */
-  readonly unwanted: readonly DeliveryStatus[];
+  readonly unwanted: readonly EndedStatus[];
   /** When the next of its other deliveries is due, Unix milliseconds; null: none is pending. */
   readonly nextDueAt: number | null;
 }
 
-const endedRow = z.object({
-  destination_id: z.string(),
-  event_id: z.string(),
-  status: z.enum(["delivered", "dead"]),
-});
+const unwantedRow = endedRow.extend({ destination_id: z.string(), event_id: z.string() });
 const dueRow = z.object({ destination_id: z.string(), due_at: z.number() });
 
 /**
@@ -93,19 +101,19 @@ export async function claimDue(
   const ids = claims.map(({ destinationId }) => destinationId);
   const exclusive = claims.filter((claim) => claim.isExclusive);
   const results = await batchOf(db, {
-    claimed: claims.map(({ destinationId, limit, seenDrainAt }) =>
-      db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, seenDrainAt),
+    claimed: claims.map(({ destinationId, limit, expectedNextDrainAt }) =>
+      db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, expectedNextDrainAt),
     ),
     unwanted: ids.map((id) => db.prepare(endUnwantedClaimedSql).bind(id, claimedUntil, now)),
     nextDue: ids.map((id) => db.prepare(nextDueSql).bind(id, now)),
-    begun: exclusive.map(({ destinationId, seenDrainAt }) =>
-      db.prepare(beginExclusiveDrainSql).bind(destinationId, claimedUntil, seenDrainAt),
+    begun: exclusive.map(({ destinationId, expectedNextDrainAt }) =>
+      db.prepare(beginExclusiveDrainSql).bind(destinationId, claimedUntil, expectedNextDrainAt),
     ),
     events: db.prepare(loadClaimedSql).bind(JSON.stringify(ids), claimedUntil),
   });
 
   const deliveries = results.claimed.rows.map(readDeliveryRow);
-  const unwanted = results.unwanted.rows.map((row) => endedRow.parse(row));
+  const unwanted = results.unwanted.rows.map((row) => unwantedRow.parse(row));
   const nextDue = new Map(
     results.nextDue.rows.map((row) => dueRow.parse(row)).map((row) => [row.destination_id, row.due_at]),
   );
@@ -161,18 +169,20 @@ export async function overdueDestinations(db: Database, dueBefore: number, now: 
   return results.map(({ id }) => id);
 }
 
-export const endOutlivedSql = `
-  UPDATE deliveries SET status = 'dead', next_attempt_at = NULL
+/** Pending deliveries to ?1 of events received before ?2, that have been due since before ?2. */
+export const endExpiredSql = `
+  UPDATE deliveries SET status = ${endedStatusSql}, next_attempt_at = NULL
   WHERE (destination_id, received_at, event_id) IN (
-    SELECT destination_id, received_at, event_id ${pendingSql} AND next_attempt_at < ?2 AND received_at < ?2 LIMIT ?3)`;
+    SELECT destination_id, received_at, event_id ${pendingSql} AND next_attempt_at < ?2 AND received_at < ?2 LIMIT ?3)
+  RETURNING status`;
 
-/** Ends up to `limit` pending deliveries of events received before `receivedBefore` as dead; returns how many there were. */
-export async function endOutlivedDeliveries(
+/** Ends up to `limit` deliveries that were pending since before `pendingSince`. Returns the status of each. */
+export async function endExpiredDeliveries(
   db: Database,
   destinationId: string,
-  receivedBefore: number,
+  pendingSince: number,
   limit: number,
-): Promise<number> {
-  const { meta } = await retried(db, () => db.prepare(endOutlivedSql).bind(destinationId, receivedBefore, limit).run());
-  return meta.changes;
+): Promise<EndedStatus[]> {
+  const result = await retried(db, () => db.prepare(endExpiredSql).bind(destinationId, pendingSince, limit).all());
+  return rowsOf(endedRow, result).map(({ status }) => status);
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { batchOf } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { MESSAGE_PATIENCE_MS } from "../domain/lease.ts";
+import { MESSAGE_TIMEOUT_MS } from "../domain/lease.ts";
 import { receivedAtSql } from "./event-order.ts";
 import { unfinishedSql } from "./event-progress.ts";
 import { batchOnSchema } from "./schema.ts";
@@ -11,7 +11,7 @@ import { wantsSql } from "./wants.ts";
 
 /** What recording an event found. `lost`: a duplicate of an event whose queue message has been lost, and must be sent again. */
 export interface Recorded {
-  readonly as: "new" | "duplicate" | "lost";
+  readonly status: "new" | "duplicate" | "lost";
   /** Whether the event was recorded before with another body. That one stays. */
   readonly bodyDiffers: boolean;
 }
@@ -20,7 +20,7 @@ export const eventColumns = `id, source, type, event, organization_id, resource_
     is_unreadable, content_type, content_encoding, body`;
 export const eventValues = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ${receivedAtSql("?8")}, ?8, ?9, ?10, ?11, ?12`;
 
-/** The destinations that want it. Null when none does: then it is finished when its state is projected, and not before. */
+/** The destinations that want it. Null when none does: then it is finished when the latest state is updated from it. */
 const wantedBySql = `(
   SELECT nullif(json_group_object(destinations.id, NULL), '{}') FROM destinations
   WHERE destinations.enabled = 1 AND ${wantsSql("given")})`;
@@ -32,7 +32,7 @@ const wantedBySql = `(
 export const requeueLostSql = `
   UPDATE events SET queued_at = given.value ->> 'at' FROM json_each(?1) AS given
   WHERE events.id = given.value ->> 'id'
-    AND events.queued_at < (given.value ->> 'at') - ${MESSAGE_PATIENCE_MS}
+    AND events.queued_at < (given.value ->> 'at') - ${MESSAGE_TIMEOUT_MS}
     AND coalesce(events.claimed_until, 0) <= given.value ->> 'at' AND ${unfinishedSql}
   RETURNING events.id`;
 
@@ -40,7 +40,7 @@ export const requeueLostSql = `
 export const recordSql = `
   WITH given (${eventColumns}) AS MATERIALIZED (VALUES (${eventValues}))
   INSERT INTO events (${eventColumns}, claimed_until, recipients)
-  SELECT ${eventColumns}, queued_at + ${MESSAGE_PATIENCE_MS}, ${wantedBySql} FROM given WHERE true
+  SELECT ${eventColumns}, queued_at + ${MESSAGE_TIMEOUT_MS}, ${wantedBySql} FROM given WHERE true
   ON CONFLICT (id) DO UPDATE SET
     duplicates = events.duplicates + 1,
     conflicts = events.conflicts + (events.body <> excluded.body)
@@ -78,11 +78,11 @@ export async function recordEvents(
   return events.map((event, index): Recorded => {
     const [row] = answers[index]?.results ?? [];
     // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
-    if (row === undefined) return { as: "new", bodyDiffers: false };
+    if (row === undefined) return { status: "new", bodyDiffers: false };
     const { duplicates, body } = recordedRow.parse(row);
-    if (duplicates === 0) return { as: "new", bodyDiffers: false };
+    if (duplicates === 0) return { status: "new", bodyDiffers: false };
     // Of several in a group one sends the message.
-    return { as: lost.delete(event.id) ? "lost" : "duplicate", bodyDiffers: body !== event.body };
+    return { status: lost.delete(event.id) ? "lost" : "duplicate", bodyDiffers: body !== event.body };
   });
 }
 

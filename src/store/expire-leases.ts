@@ -21,12 +21,12 @@ export const expireDrainsSql = `
     SELECT 1 FROM deliveries
     WHERE destination_id = destinations.id AND next_attempt_at = destinations.next_drain_at AND ${isLeasedSql})`;
 
-export const expireDeliveriesSql = `
+export const expireDeliveryLeasesSql = `
   UPDATE deliveries SET next_attempt_at = 0
   WHERE destination_id IN (SELECT id FROM destinations) AND ${isLeasedSql}`;
 
 /** Expires every lease. */
 export async function expireLeases(db: D1Database): Promise<void> {
   // The drains first: their deliveries tell them.
-  await db.batch([db.prepare(expireEventsSql), db.prepare(expireDrainsSql), db.prepare(expireDeliveriesSql)]);
+  await db.batch([db.prepare(expireEventsSql), db.prepare(expireDrainsSql), db.prepare(expireDeliveryLeasesSql)]);
 }

@@ -4,8 +4,8 @@ import { recipientsSql, isUnattemptedSql } from "./event-progress.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
- * An event is recorded with a lease for the consumer of the message that its receiver sends: that saves a claim, and so a row.
- * The end of the lease names that message, because any other request, and any claim, has another end or has counted up.
+ * An event is recorded with a lease for the consumer of its first message, which saves a claim. The expiry time identifies that
+ * message: every other message and claim has a different one, or `claims` > 0.
  */
 export interface Lease {
   readonly id: string;
@@ -17,7 +17,7 @@ export interface Lease {
 export const isHolderSql = (lease: string) => `(
   events.claims = 0 AND events.claimed_until = ${lease}.value ->> 'until')`;
 
-/** An event that nobody wants is finished when its state is projected, and not before. */
+/** An event without recipients is finished when the latest state is updated from it, and not before. */
 export const finishUnwantedSql = `
   UPDATE events SET recipients = '{}' FROM json_each(?1) AS lease
   WHERE events.id = lease.value ->> 'id' AND ${isHolderSql("lease")} AND events.recipients IS NULL
@@ -31,8 +31,11 @@ export const leasedSql = `
   WHERE ${isHolderSql("lease")} AND events.recipients IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM ${recipientsSql} WHERE NOT ${isUnattemptedSql})`;
 
-/** Statements that find which leases are held, in the transaction that projects their events. Their rows are for `readLeasedRow`. */
-export function findLeased(db: Database, leases: readonly Lease[]): D1PreparedStatement[] {
+/**
+ * Statements that finish the leased events without recipients, and find which leases are held. They join the transaction that
+ * updates the latest state. Their rows are for `readLeasedRow`.
+ */
+export function settleAndFindLeased(db: Database, leases: readonly Lease[]): D1PreparedStatement[] {
   const list = JSON.stringify(leases);
   return [db.prepare(finishUnwantedSql).bind(list), db.prepare(leasedSql).bind(list)];
 }

@@ -46,7 +46,7 @@ export async function batchOnSchema(db: Database, statements: readonly D1Prepare
 }
 
 /** An error for the log. A fault of the schema names the missing migrations. */
-export async function explained(db: Database, error: unknown): Promise<unknown> {
+export async function describeSchemaFault(db: Database, error: unknown): Promise<unknown> {
   return isSchemaFault(error) ? explainSchemaFault(db, error) : error;
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
-import { endingSql } from "./deliveries.ts";
+import { type EndedStatus, endedRow, endingSql } from "./deliveries.ts";
 import { rowsOf } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
@@ -30,18 +30,13 @@ export const endUnwantedSql = `
   RETURNING status`;
 
 const positionRow = z.object({ nextAttemptAt: z.number(), receivedAt: z.number(), eventId: z.string() });
-const endedRow = z.object({ status: z.enum(["delivered", "dead"]) });
 
 /**
  * Ends at `now` the pending deliveries of events that their destination does not want, unless an operator named it. Returns the
  * status of each. A page costs one D1 call, and a run that is cut short can be repeated.
  */
-export async function endUnwantedDeliveries(
-  db: Database,
-  destinationId: string,
-  now: number,
-): Promise<("delivered" | "dead")[]> {
-  const ended: ("delivered" | "dead")[] = [];
+export async function endUnwantedDeliveries(db: Database, destinationId: string, now: number): Promise<EndedStatus[]> {
+  const ended: EndedStatus[] = [];
   let after: z.output<typeof positionRow> | null = { nextAttemptAt: 0, receivedAt: 0, eventId: "" };
   for (let page = 0; page < MOST_PAGES && after !== null; page += 1) {
     const position: unknown[] = [destinationId, after.nextAttemptAt, after.receivedAt, after.eventId];

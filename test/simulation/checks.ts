@@ -127,7 +127,7 @@ export class Checks {
     const { db, queues, events } = this.#watched;
     const body = events.get(id)?.body ?? "";
     const isIt = (message: QueueMessage) =>
-      (message.kind === "events" && message.events.some((one) => one.id === id && one.carried !== null)) ||
+      (message.kind === "events" && message.events.some((one) => one.id === id && one.inline !== null)) ||
       (message.kind === "quarantine" && Buffer.from(message.body_base64, "base64").toString() === body);
     return (
       queues.events.has(isIt) ||
@@ -212,7 +212,7 @@ export class Checks {
 
   /**
    * One message follows a failed delivery, the end of an exclusive drain, a drain that leaves due deliveries (it takes five
-   * at once), and a late attempt, which puts off others. With more, messages would multiply.
+   * at once), and a late attempt, which defers others. With more, messages would multiply.
    */
   #oneMessageForEachFailedDelivery(destination: SimulatedDestination): void {
     const { id, planned, attempts, failed, late, circuitHasOpened, hasBeenHeld } = destination;

@@ -274,7 +274,7 @@ function sizeOf(body: QueueMessage): number {
 
 function summaryOf(body: QueueMessage): string {
   if (body.kind === "events") {
-    return `events ${body.events.map(({ id, carried }) => (carried === null ? `${id} by id` : id)).join(" and ")}`;
+    return `events ${body.events.map(({ id, inline }) => (inline === null ? `${id} by id` : id)).join(" and ")}`;
   }
   return body.kind === "drain" ? `drain ${body.destination_id.slice(-4)}` : body.kind;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { byId, carry, measure, messageOf, pack } from "../../src/messages.ts";
+import { byId, inline, measure, messageOf, pack } from "../../src/messages.ts";
 
 const LIMIT_BYTES = 126_000;
 
@@ -18,7 +18,7 @@ const eventWith = (body: string) => ({
   body,
 });
 
-const carryBody = (body: string) => carry(eventWith(body), 30_001);
+const inlineBody = (body: string) => inline(eventWith(body), 30_001);
 
 const sizeOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length;
 
@@ -29,17 +29,17 @@ it.each([
   ["control characters, which JSON writes with six", "\u0001"],
   ["characters of two units and four bytes", "😀"],
 ])("an event is as large as the queue allows and no larger, whatever it holds: %s", (_title, character) => {
-  const empty = sizeOf(messageOf([carryBody("")].flatMap((one) => one ?? [])));
+  const empty = sizeOf(messageOf([inlineBody("")].flatMap((one) => one ?? [])));
   const each = sizeOf(character) - 2;
   const most = Math.floor((LIMIT_BYTES - empty) / each);
-  expect(carryBody(character.repeat(most))).not.toBeNull();
-  expect(carryBody(character.repeat(most + 1))).toBeNull();
-  expect(carryBody(character.repeat(2 * LIMIT_BYTES))).toBeNull();
+  expect(inlineBody(character.repeat(most))).not.toBeNull();
+  expect(inlineBody(character.repeat(most + 1))).toBeNull();
+  expect(inlineBody(character.repeat(2 * LIMIT_BYTES))).toBeNull();
 });
 
 describe("packed events", () => {
   const packed = (bodies: readonly string[]) => {
-    const events = bodies.flatMap((body) => carryBody(body) ?? []);
+    const events = bodies.flatMap((body) => inlineBody(body) ?? []);
     const messages = pack(events.map(measure));
     const sent = messages.flatMap((message) => message.events);
     expect(sent).toHaveLength(bodies.length);

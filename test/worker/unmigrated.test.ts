@@ -20,8 +20,8 @@ const LACK = `The database lacks ${env.MIGRATIONS.map(({ name }) => name).join("
 /** As the queue takes it when D1 is late. */
 function messageWith(relay: TestRelay, payload: Payload): QueueMessage {
   const about = { source: "business", received_at: relay.now, content_type: "application/json" } as const;
-  const carried = { ...about, content_encoding: null, body: JSON.stringify(payload) };
-  return messageOf([{ id: payload.id, lease_until: firstLease(relay.now), carried }]);
+  const inline = { ...about, content_encoding: null, body: JSON.stringify(payload) };
+  return messageOf([{ id: payload.id, lease_until: firstLease(relay.now), inline }]);
 }
 
 const unreadable: QueueMessage = {
@@ -59,7 +59,7 @@ describe("on a database without a table", () => {
     }
     await relay.env.EVENTS.send(unreadable);
     const logged = await consume(relay, relay.events, "qonto-relay-events", 1);
-    expect(logged).toEqual(oneLine({ unit: "fan_out", message: "batch.put_off", messages: 4 }));
+    expect(logged).toEqual(oneLine({ unit: "fan_out", message: "batch.deferred", messages: 4 }));
     expect(relay.events.waiting.map(({ dueAt, tries }) => [dueAt - relay.now, tries])).toEqual(
       Array.from({ length: 4 }, () => [60_000, 1]),
     );
@@ -69,7 +69,7 @@ describe("on a database without a table", () => {
     const relay = new TestRelay();
     await relay.env.RETRIES.send({ kind: "drain", destination_id: "dst_1" });
     const logged = await consume(relay, relay.retries, "qonto-relay-retries", 1);
-    expect(logged).toEqual(oneLine({ unit: "retry", message: "batch.put_off", messages: 1 }));
+    expect(logged).toEqual(oneLine({ unit: "retry", message: "batch.deferred", messages: 1 }));
     expect(relay.retries.waiting).toHaveLength(1);
   });
 
@@ -79,7 +79,7 @@ describe("on a database without a table", () => {
       await relay.deadLetters.binding.send(body as QueueMessage);
     }
     const logged = await consume(relay, relay.deadLetters, "qonto-relay-dead-letters", 1);
-    expect(logged).toEqual(oneLine({ unit: "dead_letters", message: "batch.put_off", messages: 3 }));
+    expect(logged).toEqual(oneLine({ unit: "dead_letters", message: "batch.deferred", messages: 3 }));
     expect(relay.deadLetters.waiting).toHaveLength(3);
   });
 

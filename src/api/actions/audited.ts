@@ -2,7 +2,7 @@ import { ProblemError } from "../../platform/problem.ts";
 import { makeSortableId } from "../../platform/sortable-id.ts";
 import type { World } from "../../platform/world.ts";
 import { AUDIT_PREFIX, beginRecord, dropRecord, endRecord } from "../../store/audit.ts";
-import type { Acting } from "../requests.ts";
+import type { ActionContext } from "../requests.ts";
 
 /** Every action that the audit trail names. */
 export type Action =
@@ -39,7 +39,7 @@ interface Change<Result> {
  * change is unrecorded, even one that is cut short: its record stays `begun`. A refused change leaves no record.
  */
 export async function audited<Result>(
-  c: Acting,
+  c: ActionContext,
   world: Pick<World, "now" | "randomBytes">,
   { action, subject, before, make, after }: Change<Result>,
 ): Promise<Result> {

@@ -4,11 +4,11 @@ import { tryParseJson } from "../../platform/json.ts";
 import type { World } from "../../platform/world.ts";
 import { dropDeadLetter, findDeadMessage, markReplayed } from "../../store/dead-letters.ts";
 import { refuse } from "../refusals.ts";
-import { type Acting, notFound } from "../requests.ts";
+import { type ActionContext, notFound } from "../requests.ts";
 import { audited } from "./audited.ts";
 
 /** Sends a dead letter's message to its queue again. */
-export async function replayDeadLetter(c: Acting, world: World, id: string): Promise<void> {
+export async function replayDeadLetter(c: ActionContext, world: World, id: string): Promise<void> {
   const message = await findDeadMessage(c.env.DB, id);
   if (message === null) throw notFound("dead letter");
   await audited(c, world, {
@@ -21,7 +21,7 @@ export async function replayDeadLetter(c: Acting, world: World, id: string): Pro
   });
 }
 
-export async function deleteDeadLetter(c: Acting, world: World, id: string): Promise<void> {
+export async function deleteDeadLetter(c: ActionContext, world: World, id: string): Promise<void> {
   await audited(c, world, {
     action: "dead_letter.dropped",
     subject: id,

@@ -22,7 +22,7 @@ import {
 } from "../../store/destinations.ts";
 import { endUnwantedDeliveries } from "../../store/unwanted-deliveries.ts";
 import { refuse } from "../refusals.ts";
-import { type Acting, invalidRequest, notFound } from "../requests.ts";
+import { type ActionContext, invalidRequest, notFound } from "../requests.ts";
 import { isoTime, show } from "../responses.ts";
 import {
   destination,
@@ -45,7 +45,7 @@ export function newDestinationId(world: World): string {
 
 /** Creates a destination. Its secret is returned here and never again. */
 export async function createDestination(
-  c: Acting,
+  c: ActionContext,
   world: World,
   input: z.output<typeof destinationInput>,
   id = newDestinationId(world),
@@ -86,7 +86,7 @@ export async function createDestination(
 
 /** Changes a destination and returns it. Pending deliveries that it no longer wants end as dead. */
 export async function changeDestination(
-  c: Acting,
+  c: ActionContext,
   { world, counters }: { readonly world: World; readonly counters: Counters },
   id: string,
   asked: z.output<typeof destinationChange>,
@@ -114,7 +114,7 @@ export async function changeDestination(
 }
 
 /** Removes a destination. Its pending deliveries end as dead. */
-export async function removeDestination(c: Acting, world: World, id: string): Promise<void> {
+export async function removeDestination(c: ActionContext, world: World, id: string): Promise<void> {
   const found = await existingDestination(c, id);
   await audited(c, world, {
     action: "destination.deleted",
@@ -129,7 +129,7 @@ export async function removeDestination(c: Acting, world: World, id: string): Pr
  * `too_many_rotations` when more secrets would be valid than can sign.
  */
 export async function rotateDestinationSecret(
-  c: Acting,
+  c: ActionContext,
   world: World,
   id: string,
   overlapSeconds: number,
@@ -157,7 +157,7 @@ function tooManyRotations(possibleAt: number) {
 }
 
 /** Sends a destination one signed sample event, now. */
-export async function testDestination(c: Acting, world: World, id: string): Promise<Attempt> {
+export async function testDestination(c: ActionContext, world: World, id: string): Promise<Attempt> {
   const found = await existingDestination(c, id);
   const attempt = await audited(c, world, {
     action: "destination.tested",
@@ -172,7 +172,7 @@ export async function testDestination(c: Acting, world: World, id: string): Prom
   return attempt;
 }
 
-export async function existingDestination({ env }: Pick<Acting, "env">, id: string): Promise<DestinationReport> {
+export async function existingDestination({ env }: Pick<ActionContext, "env">, id: string): Promise<DestinationReport> {
   const found = await findDestination(env.DB, id);
   if (found === null) throw notFound("destination");
   return found;

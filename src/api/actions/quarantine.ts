@@ -1,13 +1,13 @@
 import type { World } from "../../platform/world.ts";
 import { release } from "../../quarantine/release.ts";
 import { dropQuarantined, findQuarantined } from "../../store/quarantine.ts";
-import { type Acting, notFound } from "../requests.ts";
+import { type ActionContext, notFound } from "../requests.ts";
 import { show } from "../responses.ts";
 import { quarantined } from "../schemas/quarantine.ts";
 import { audited } from "./audited.ts";
 
 /** Accepts an event in quarantine as if it had just arrived, once; returns the event's id. */
-export function releaseFromQuarantine(c: Acting, world: World, id: string): Promise<string> {
+export function releaseFromQuarantine(c: ActionContext, world: World, id: string): Promise<string> {
   return audited(c, world, {
     action: "quarantine.released",
     subject: id,
@@ -21,7 +21,7 @@ export function releaseFromQuarantine(c: Acting, world: World, id: string): Prom
 }
 
 /** Deletes an event in quarantine. */
-export async function dropFromQuarantine(c: Acting, world: World, id: string): Promise<void> {
+export async function dropFromQuarantine(c: ActionContext, world: World, id: string): Promise<void> {
   const found = await findQuarantined(c.env.DB, id);
   if (found === null) throw notFound("event in quarantine");
   await audited(c, world, {

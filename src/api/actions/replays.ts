@@ -7,13 +7,13 @@ import { findReplayed } from "../../replay/replay-event.ts";
 import { replayDeliveries } from "../../store/replay-deliveries.ts";
 import { countReplay } from "../../store/replays.ts";
 import { refuse } from "../refusals.ts";
-import { type Acting, invalidRequest, notFound } from "../requests.ts";
+import { type ActionContext, invalidRequest, notFound } from "../requests.ts";
 import { isoTime } from "../responses.ts";
 import { audited } from "./audited.ts";
 
 /** Replays past events to a destination, oldest first. */
 export async function replayDestination(
-  c: Acting,
+  c: ActionContext,
   world: World,
   destinationId: string,
   input: ReplayInput,
@@ -42,7 +42,7 @@ const WINDOWS_PREVIEWED = 3;
 
 /** Counts the deliveries that a replay would make; without `isWhole` there are more. Changes nothing. */
 export async function previewReplay(
-  c: Acting,
+  c: ActionContext,
   world: World,
   destinationId: string,
   input: ReplayInput,
@@ -50,7 +50,7 @@ export async function previewReplay(
   return countReplay(c.env.DB, await plan(c, destinationId, input, world), WINDOWS_PREVIEWED);
 }
 
-async function plan({ env }: Acting, destinationId: string, input: ReplayInput, world: World): Promise<Replay> {
+async function plan({ env }: ActionContext, destinationId: string, input: ReplayInput, world: World): Promise<Replay> {
   const planned = await planReplay(env.DB, destinationId, input, world);
   if (planned === "unknown_destination") throw notFound("destination");
   if (planned === "until_not_after_since") throw invalidRequest([{ path: "until", message: "must be after since" }]);
@@ -62,7 +62,7 @@ async function plan({ env }: Acting, destinationId: string, input: ReplayInput, 
  * the request was first made, Unix milliseconds.
  */
 export async function replayEvent(
-  c: Acting,
+  c: ActionContext,
   world: World,
   id: string,
   named: string | undefined,
@@ -81,7 +81,7 @@ export async function replayEvent(
   return count;
 }
 
-async function find({ env }: Acting, eventId: string, named: string | undefined): Promise<DeliveryKey[]> {
+async function find({ env }: ActionContext, eventId: string, named: string | undefined): Promise<DeliveryKey[]> {
   const found = await findReplayed(env.DB, eventId, named);
   if (found === "unknown_event") throw notFound("event");
   if (found === "unknown_destination") throw notFound("destination");

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { event as eventSchema, eventDetail as eventDetailSchema } from "../../api/schemas/event.ts";
-import { isAttempt } from "../../domain/delivery.ts";
+import { isEndedWithoutAttempt } from "../../domain/delivery.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { option, orWord, readIsoTime, readWhole, withDefault } from "../options.ts";
 import { type Cell, type Output, printableLines } from "../output.ts";
@@ -88,11 +88,11 @@ function asText(one: EventDetail, output: Output): string {
     return attempts.map((made, index): Cell[] => [
       index === 0 ? destination_id : "",
       index === 0 ? cell : "",
-      isAttempt(made) ? String(made.attempt) : "",
+      isEndedWithoutAttempt(made) ? "" : String(made.attempt),
       made.at,
-      isAttempt(made)
-        ? [made.outcome, made.status ?? "", `${made.duration_ms} ms`].filter((part) => part !== "").join(" ")
-        : made.outcome,
+      isEndedWithoutAttempt(made)
+        ? made.outcome
+        : [made.outcome, made.status ?? "", `${made.duration_ms} ms`].filter((part) => part !== "").join(" "),
       index === attempts.length - 1 ? (next_attempt_at ?? "") : "",
     ]);
   });

@@ -276,16 +276,16 @@ function Message({ json }: { readonly json: string }) {
 }
 
 const withText = z.looseObject({
-  events: z.tuple([z.looseObject({ carried: z.looseObject({ body: z.string() }) })]),
+  events: z.tuple([z.looseObject({ inline: z.looseObject({ body: z.string() }) })]),
 });
 const withBytes = z.looseObject({ body_base64: z.string() });
 
 function takeBody(value: unknown): { body: Uint8Array | null; rest: unknown } {
   const text = withText.safeParse(value);
   if (text.success) {
-    const [{ carried, ...event }] = text.data.events;
-    const { body, ...about } = carried;
-    return { body: new TextEncoder().encode(body), rest: { ...text.data, events: [{ ...event, carried: about }] } };
+    const [{ inline, ...event }] = text.data.events;
+    const { body, ...about } = inline;
+    return { body: new TextEncoder().encode(body), rest: { ...text.data, events: [{ ...event, inline: about }] } };
   }
   const bytes = withBytes.safeParse(value);
   if (bytes.success) {

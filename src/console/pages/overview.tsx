@@ -5,7 +5,7 @@ import { logFailure } from "../../platform/log.ts";
 import { withTimeout } from "../../platform/timeout.ts";
 import type { World } from "../../platform/world.ts";
 import { OUTCOMES_CHARTED_AT_MOST } from "../../store/traffic.ts";
-import { explained } from "../../store/schema.ts";
+import { describeSchemaFault } from "../../store/schema.ts";
 import { addresses, newDestinationAddress } from "../addresses.ts";
 import { type Console, ROOT } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
@@ -27,7 +27,7 @@ export function addOverview(pages: Console, world: World, counters: Counters): v
       judgeHealth(c.env, now, world),
       withTimeout(readFigures(c.env, counters, now), FIGURES_TIMEOUT_MS, world),
     ]);
-    if (read.state === "failed") logFailure("console-overview", await explained(c.env.DB, read.error));
+    if (read.state === "failed") logFailure("console-overview", await describeSchemaFault(c.env.DB, read.error));
     const figures = read.state === "done" ? read.value : null;
     return showPage(
       c,

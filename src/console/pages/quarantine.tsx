@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { dropFromQuarantine, releaseFromQuarantine } from "../../api/actions/quarantine.ts";
-import { type Acting, cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
+import { type ActionContext, cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
 import { toPage } from "../../api/responses.ts";
 import { logFailure } from "../../platform/log.ts";
 import type { World } from "../../platform/world.ts";
@@ -150,7 +150,7 @@ export function addQuarantine(pages: Console, world: World): void {
 }
 
 /** Releases the last id first, because the list is newest first. Returns how many failed. */
-async function releaseAll(c: Acting, world: World, ids: readonly string[]): Promise<number> {
+async function releaseAll(c: ActionContext, world: World, ids: readonly string[]): Promise<number> {
   const oldestFirst = ids.toReversed();
   let failed = 0;
   for (let start = 0; start < oldestFirst.length; start += RELEASES_AT_A_TIME) {

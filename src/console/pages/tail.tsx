@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isAttempt } from "../../domain/delivery.ts";
+import { isEndedWithoutAttempt } from "../../domain/delivery.ts";
 import { type ListedDestination, destinationList, readListedDestination } from "../../store/destinations.ts";
 import { type DeliverySummary, type FoundEvent, searchEvents } from "../../store/search.ts";
 import { addresses } from "../addresses.ts";
@@ -116,5 +116,5 @@ function DestinationName({ id, destination }: DestinationNameProps) {
 function lastAnswer({ attempt, outcome, httpStatus }: DeliverySummary): string {
   if (attempt === null || outcome === null) return "no attempt yet";
   const answer = httpStatus === null ? outcomeWords[outcome] : String(httpStatus);
-  return attempt === 1 || !isAttempt({ outcome }) ? answer : `${answer}, attempt ${attempt}`;
+  return attempt === 1 || isEndedWithoutAttempt({ outcome }) ? answer : `${answer}, attempt ${attempt}`;
 }

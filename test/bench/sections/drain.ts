@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { MESSAGE_PATIENCE_MS } from "../../../src/domain/lease.ts";
+import { MESSAGE_TIMEOUT_MS } from "../../../src/domain/lease.ts";
 import { maxConcurrency } from "../configuration.ts";
 import type { Arrival } from "../load/destination-order.ts";
 import { Destinations } from "../load/destinations.ts";
@@ -37,7 +37,7 @@ export const drain: Section = async ({ isShort, say }) => {
       filled.push({ relay, delaysMs, ids: await fill(relay, events) });
     }
     // The lease of an event that has waited is over: the consumer must claim it, which costs D1 calls.
-    if (!isShort) await wait(MESSAGE_PATIENCE_MS);
+    if (!isShort) await wait(MESSAGE_TIMEOUT_MS);
     const drained: Drained[] = [];
     for (const { relay, delaysMs, ids } of filled) {
       say(`draining ${ids.size} events to ${delaysMs.join(", ")} ms`);

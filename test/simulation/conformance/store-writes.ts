@@ -9,7 +9,7 @@ import * as destinations from "../../../src/store/destinations.ts";
 import * as events from "../../../src/store/events.ts";
 import * as keys from "../../../src/store/idempotency-keys.ts";
 import * as drain from "../../../src/store/drain.ts";
-import { findLeased } from "../../../src/store/leases.ts";
+import { settleAndFindLeased } from "../../../src/store/leases.ts";
 import { writeCronState } from "../../../src/store/cron-state.ts";
 import * as quarantine from "../../../src/store/quarantine.ts";
 import { insertStage } from "../../../src/store/registrations.ts";
@@ -99,7 +99,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
         isRegistration: isSo(chance),
         body: pick(chance, [null, "{}"]),
       }),
-      ...findLeased(
+      ...settleAndFindLeased(
         db,
         eventIds.map((id) => ({ id, until: leaseBy(chance) ?? START })),
       ),
@@ -126,7 +126,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     const claims = found.map(({ id, nextDrainAt }) => ({
       destinationId: id,
       limit: pick(chance, [1, 2, 10]),
-      seenDrainAt: chance() < 0.9 ? nextDrainAt : at(chance),
+      expectedNextDrainAt: chance() < 0.9 ? nextDrainAt : at(chance),
       isExclusive: isSo(chance),
     }));
     await drain.claimDue(db, claims, { now: at(chance), claimedUntil });
@@ -137,7 +137,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     });
   },
   findOverdue: (db, chance) => drain.overdueDestinations(db, at(chance), at(chance)),
-  endOutlived: (db, chance) => drain.endOutlivedDeliveries(db, pick(chance, destinationIds), at(chance), 2),
+  endExpired: (db, chance) => drain.endExpiredDeliveries(db, pick(chance, destinationIds), at(chance), 2),
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endUnwanted: (db, chance) => endUnwantedDeliveries(db, pick(chance, destinationIds), at(chance)),

@@ -38,20 +38,20 @@ export const retryFaults: readonly DeliberateFault[] = [
   {
     title: "No message follows a drain",
     file: "src/retry/drain-destinations.ts",
-    from: `if (after.next !== "nothing") requests.push({ destinationId, at: after.at });`,
+    from: `if (after.next !== "none") requests.push({ destinationId, at: after.at });`,
     to: ``,
   },
   {
     title: "A message follows every drain",
     file: "src/domain/drain-plan.ts",
-    from: `return isMoreDue ? { next: "drain", at: now + slowPauseMs } : { next: "nothing" };`,
-    to: `return { next: "drain", at: now + 5_000 };`,
+    from: `return isMoreDue ? { next: "schedule", at: now + slowPauseMs } : { next: "none" };`,
+    to: `return { next: "schedule", at: now + 5_000 };`,
   },
   {
     title: "No message follows a drain that leaves due deliveries",
     file: "src/domain/drain-plan.ts",
-    from: `return isMoreDue ? { next: "drain", at: now + slowPauseMs } : { next: "nothing" };`,
-    to: `return { next: "nothing" };`,
+    from: `return isMoreDue ? { next: "schedule", at: now + slowPauseMs } : { next: "none" };`,
+    to: `return { next: "none" };`,
   },
   {
     title: "Drains begin before their time",
@@ -110,7 +110,7 @@ export const retryFaults: readonly DeliberateFault[] = [
   {
     title: "A drain ends with its batch",
     file: "src/retry/drain-destinations.ts",
-    from: `draining.waitUntil(work);`,
+    from: `context.waitUntil(work);`,
     to: ``,
   },
   {

@@ -108,7 +108,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A dead letter is acknowledged though it was not kept",
     file: "src/dead-letters/consumer.ts",
-    from: `await keepWithTheQueue(message, burying);`,
+    from: `await keepWithTheQueue(message, context);`,
     to: `message.ack();`,
   },
 ];

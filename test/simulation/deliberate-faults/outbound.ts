@@ -8,9 +8,9 @@ export const outboundFaults: readonly DeliberateFault[] = [
     to: ``,
   },
   {
-    title: "What is put off is lost",
+    title: "What is deferred is lost",
     file: "src/deliver/attempt-all.ts",
-    from: `return { results: [...results, ...putOff], late };`,
+    from: `return { results: [...results, ...deferred], late };`,
     to: `return { results, late };`,
   },
   {
@@ -22,14 +22,14 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "A late attempt is not recorded when it ends",
     file: "src/deliver/record-attempts.ts",
-    from: `for (const one of late) recording.waitUntil(recordLate(one, lateAttemptLease(now), recording));`,
+    from: `for (const one of late) context.waitUntil(recordLate(one, lateAttemptLease(now), context));`,
     to: ``,
   },
   {
     title: "A late attempt ends with its batch",
     file: "src/deliver/record-attempts.ts",
-    from: `recording.waitUntil(recordLate(one, lateAttemptLease(now), recording));`,
-    to: `void recordLate(one, lateAttemptLease(now), recording);`,
+    from: `context.waitUntil(recordLate(one, lateAttemptLease(now), context));`,
+    to: `void recordLate(one, lateAttemptLease(now), context);`,
   },
   {
     title: "More answers are waited for than an invocation may wait for",
@@ -40,8 +40,8 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "A slow destination holds up all behind it",
     file: "src/deliver/attempt-all.ts",
-    from: `const PATIENCE_MS = 1_000;`,
-    to: `const PATIENCE_MS = 60_000;`,
+    from: `const ATTEMPT_WAIT_MS = 1_000;`,
+    to: `const ATTEMPT_WAIT_MS = 60_000;`,
   },
   {
     title: "An attempt has no timeout",
@@ -64,18 +64,18 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "No message follows a failed delivery",
     file: "src/deliver/record-attempts.ts",
-    from: `await tryScheduleDrains(env.RETRIES, drainsAfter(outcomes, holds), world.now());`,
+    from: `await tryScheduleDrains(env.RETRIES, drainsAfter(nextStates, holds), world.now());`,
     to: ``,
   },
   {
     title: "A message follows each delivery, failed or not",
-    file: "src/deliver/outcome.ts",
+    file: "src/deliver/next-state.ts",
     from: `drainAt: after.nextAttemptAt,`,
     to: `drainAt: after.nextAttemptAt ?? now,`,
   },
   {
     title: "Two messages follow a failed delivery",
-    file: "src/deliver/outcome.ts",
+    file: "src/deliver/next-state.ts",
     from: `return [{ destinationId, at: drainAt }];`,
     to: `return [0, 3_000].map((ms) => ({ destinationId, at: drainAt + ms }));`,
   },

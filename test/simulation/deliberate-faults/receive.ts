@@ -34,7 +34,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "A stale event is refused and no copy is kept",
     file: "src/receive/receive-event.ts",
-    from: `await keepStale({ ...about, body }, event, receiving);`,
+    from: `await keepStale({ ...metadata, body }, event, context);`,
     to: ``,
   },
   {
@@ -53,13 +53,13 @@ export const receiveFaults: readonly DeliberateFault[] = [
     title: "An event is acknowledged whose group failed",
     file: "src/platform/group-commit.ts",
     from: `other.result = its === undefined ? "alone" : { outcome: its };`,
-    to: `other.result = { outcome: its ?? { as: "new", bodyDiffers: false } };`,
+    to: `other.result = { outcome: its ?? { status: "new", bodyDiffers: false } };`,
   },
   {
     title: "A write that failed is not reported to the one who made it",
     file: "src/platform/group-commit.ts",
     from: `(others.length === 0 ? this.#writeAlone(item, false) :`,
-    to: `(others.length === 0 ? this.#writeAlone(item, false).catch(() => ({ as: "new", bodyDiffers: false })) :`,
+    to: `(others.length === 0 ? this.#writeAlone(item, false).catch(() => ({ status: "new", bodyDiffers: false })) :`,
   },
   {
     title: "One that waits is written by itself and again with the next group",
@@ -71,13 +71,13 @@ export const receiveFaults: readonly DeliberateFault[] = [
     title: "A group takes others with it and does not write them",
     file: "src/platform/group-commit.ts",
     from: `await this.#write(items, false).catch((): readonly Outcome[] => []);`,
-    to: `[...(await this.#write([item], false)), ...others.map(() => ({ as: "new", bodyDiffers: false }))];`,
+    to: `[...(await this.#write([item], false)), ...others.map(() => ({ status: "new", bodyDiffers: false }))];`,
   },
   {
     title: "An event is acknowledged for which the database has no table",
     file: "src/receive/record-events.ts",
     from: `return events.map(() => error);`,
-    to: `return events.map(() => ({ as: "new", bodyDiffers: false }));`,
+    to: `return events.map(() => ({ status: "new", bodyDiffers: false }));`,
   },
   {
     title: "A call that is repeated takes its own row for a duplicate",
@@ -100,7 +100,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "A call to D1 that is known to be repeatable is not repeated, and its error is taken for an answer",
     file: "src/store/database.ts",
-    from: `if (!isPassing(error)) throw error;`,
+    from: `if (!isTransient(error)) throw error;`,
     to: `return [] as never;`,
   },
 ];

@@ -20,7 +20,7 @@ async function bury(relay: TestRelay, id: string, body: unknown): Promise<void> 
 
 function eventMessage(relay: TestRelay, body: object & { id: string }) {
   const about = { source: "business", received_at: relay.now, content_type: null, content_encoding: null } as const;
-  return messageOf([{ id: body.id, lease_until: null, carried: { ...about, body: JSON.stringify(body) } }]);
+  return messageOf([{ id: body.id, lease_until: null, inline: { ...about, body: JSON.stringify(body) } }]);
 }
 
 describe("the dead letters", () => {
@@ -131,7 +131,7 @@ describe("one dead letter", () => {
     const relay = new TestRelay();
     const hostile = '"><script>alert("1")</script>\u202E🦀';
     const about = { source: "business", received_at: 1, content_type: hostile, content_encoding: hostile } as const;
-    await bury(relay, "m1", messageOf([{ id: hostile, lease_until: 1, carried: { ...about, body: hostile } }]));
+    await bury(relay, "m1", messageOf([{ id: hostile, lease_until: 1, inline: { ...about, body: hostile } }]));
     await bury(relay, "m3", { kind: "drain", event_id: hostile, destination_id: hostile, [hostile]: hostile });
     await bury(relay, "m2", { kind: hostile, body_base64: "!" });
     await env.DB.prepare("UPDATE dead_letters SET kind = ?1 WHERE id = 'm2'").bind(hostile).run();

@@ -33,8 +33,8 @@ function messageWith(relay: TestRelay, ...payloads: readonly Payload[]) {
   const about = { source: "business", received_at: receivedAt, content_type: "application/json" } as const;
   return messageOf(
     payloads.map((payload) => {
-      const carried = { ...about, content_encoding: null, body: JSON.stringify(payload) };
-      return { id: payload.id, lease_until: firstLease(receivedAt), carried };
+      const inline = { ...about, content_encoding: null, body: JSON.stringify(payload) };
+      return { id: payload.id, lease_until: firstLease(receivedAt), inline };
     }),
   );
 }

@@ -16,8 +16,8 @@ const healthy = {
 
 describe("the plan of a drain", () => {
   it.each([
-    ["takes a page from a healthy destination", {}, { kind: "free", limit: 100 }],
-    ["takes five from an isolated one", { isIsolated: true }, { kind: "free", limit: 5 }],
+    ["takes a page from a healthy destination", {}, { kind: "concurrent", limit: 100 }],
+    ["takes five from an isolated one", { isIsolated: true }, { kind: "concurrent", limit: 5 }],
     ["takes nothing from a disabled one", { enabled: false }, null],
     ["takes nothing before the next drain may begin", { nextDrainAt: now + 1 }, null],
     ["takes nothing during a hold, not even a probe", { circuitOpenedAt: 1, nextDrainAt: 1, heldUntil: now + 1 }, null],
@@ -50,22 +50,26 @@ describe("the plan of a drain", () => {
 
 const recovering: DrainPlan = { kind: "recovering", limit: 50, gapMs: 1_000 };
 const paced: DrainPlan = { kind: "paced", limit: 7, gapMs: 1_000 };
-const free: DrainPlan = { kind: "free", limit: 5 };
+const concurrent: DrainPlan = { kind: "concurrent", limit: 5 };
 const probe: DrainPlan = { kind: "probe", limit: 1 };
 
 const drained = (claimed: number, more: object = {}) => ({
   claimed,
   begun: claimed,
   isFull: false,
-  hasPutOff: false,
+  hasDeferred: false,
   nextDueAt: null,
   slowPauseMs: 0,
   ...more,
 });
 
-const nothing: AfterDrain = { next: "nothing" };
-const drainAt = (at: number): AfterDrain => ({ next: "drain", at });
-const release = (nextDrainAt: number | null, at: number): AfterDrain => ({ next: "release", nextDrainAt, at });
+const nothing: AfterDrain = { next: "none" };
+const drainAt = (at: number): AfterDrain => ({ next: "schedule", at });
+const release = (nextDrainAt: number | null, at: number): AfterDrain => ({
+  next: "release_and_schedule",
+  nextDrainAt,
+  at,
+});
 const afterTheGap = release(now + 1_000, now + 1_000);
 
 describe("after a drain", () => {
@@ -92,15 +96,15 @@ describe("after a drain", () => {
       release(null, now),
     ],
     ["that claimed nothing, there is nothing to release", paced, drained(0), nothing],
-    ["with more due, the next follows at once", free, drained(5, { nextDueAt: now - 9 }), drainAt(now)],
+    ["with more due, the next follows at once", concurrent, drained(5, { nextDueAt: now - 9 }), drainAt(now)],
     [
       "of a slow destination, the next follows after a pause",
-      free,
+      concurrent,
       drained(5, { nextDueAt: 1, slowPauseMs: 700 }),
       drainAt(now + 700),
     ],
-    ["what is due later has its own message", free, drained(1, { nextDueAt: now + 1 }), nothing],
-    ["what was put off has its own message", free, drained(5, { hasPutOff: true, nextDueAt: 1 }), nothing],
+    ["what is due later has its own message", concurrent, drained(1, { nextDueAt: now + 1 }), nothing],
+    ["what was deferred has its own message", concurrent, drained(5, { hasDeferred: true, nextDueAt: 1 }), nothing],
     ["that made a probe, its outcome decides", probe, drained(1, { nextDueAt: 1 }), nothing],
     ["whose probe was not begun, the probe is made again", probe, drained(1, { begun: 0 }), release(now, now)],
     [
@@ -114,12 +118,12 @@ describe("after a drain", () => {
   });
 
   it("a message brings what is due, and no earlier than the next drain may begin", () => {
-    const plan = fc.constantFrom(free, paced, recovering, probe);
+    const plan = fc.constantFrom(concurrent, paced, recovering, probe);
     const result = fc.record({
       claimed: fc.nat(60),
       begun: fc.nat(60),
       isFull: fc.boolean(),
-      hasPutOff: fc.constant(false),
+      hasDeferred: fc.constant(false),
       nextDueAt: fc.option(fc.integer({ min: now - 100_000, max: now + 100_000 })),
       slowPauseMs: fc.nat(2_000),
     });
@@ -127,11 +131,11 @@ describe("after a drain", () => {
       fc.property(plan, result, (one, { begun, ...what }) => {
         const after = afterDrain(one, { ...what, begun: Math.min(begun, what.claimed) }, now);
         const isDecidedByProbe = one.kind === "probe" && what.claimed > 0 && begun > 0;
-        const at = after.next === "nothing" ? Infinity : after.at;
+        const at = after.next === "none" ? Infinity : after.at;
         if (what.nextDueAt !== null && what.nextDueAt <= now && !isDecidedByProbe) {
           expect(at).toBeLessThanOrEqual(now + DRAIN_LEASE_MS);
         }
-        expect(at).toBeGreaterThanOrEqual(after.next === "release" ? (after.nextDrainAt ?? now) : now);
+        expect(at).toBeGreaterThanOrEqual(after.next === "release_and_schedule" ? (after.nextDrainAt ?? now) : now);
       }),
     );
   });

@@ -40,7 +40,7 @@ describe("a message", () => {
       ...message,
       body: changeEvents(body, (event) => ({
         ...event,
-        carried: event.carried && { ...event.carried, received_at: event.carried.received_at - 5_000 },
+        inline: event.inline && { ...event.inline, received_at: event.inline.received_at - 5_000 },
       })),
     }));
     relay.passSeconds(31);

@@ -223,7 +223,7 @@ describe("between an event's receipt and its fan-out", () => {
 });
 
 describe("an event that nobody wants", () => {
-  it("is unmatched only when its state is projected, however long its message was lost", async () => {
+  it("is unmatched only when the latest state is updated from it, however long its message was lost", async () => {
     const relay = new TestRelay();
     const payload = makePayload("v1/cards");
     await relay.send(payload);

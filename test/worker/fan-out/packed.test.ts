@@ -144,7 +144,7 @@ describe("an event that is in several messages of a batch", () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     const payload = makePayload("v1/cards");
-    const messages = [messageOf([byId(payload.id, null)]), messageOf([carried(relay, payload)])];
+    const messages = [messageOf([byId(payload.id, null)]), messageOf([inline(relay, payload)])];
     for (const message of namedFirst ? messages : messages.toReversed()) await relay.env.EVENTS.send(message);
     await relay.runEventsBatch();
     expect(receivedIds(relay)).toEqual([payload.id]);
@@ -165,7 +165,7 @@ describe("an event that is in several messages of a batch", () => {
   });
 });
 
-function carried(relay: TestRelay, payload: Payload): SentEvent {
+function inline(relay: TestRelay, payload: Payload): SentEvent {
   const about = { source: "business", received_at: relay.now, content_type: null, content_encoding: null } as const;
-  return { id: payload.id, lease_until: relay.now + 30_000, carried: { ...about, body: JSON.stringify(payload) } };
+  return { id: payload.id, lease_until: relay.now + 30_000, inline: { ...about, body: JSON.stringify(payload) } };
 }

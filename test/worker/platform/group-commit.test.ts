@@ -21,13 +21,13 @@ const written: Answer = async ({ items }) => {
   return items.map((item) => `${item} is written`);
 };
 
-function groupOf(answers: readonly Answer[], room = { items: 10, weight: 1_000 }) {
+function groupOf(answers: readonly Answer[], limit = { items: 10, weight: 1_000 }) {
   const writes: Write[] = [];
   const write = (items: readonly string[], isRepeated: boolean) => {
     writes.push({ items, isRepeated });
     return (answers[writes.length - 1] ?? written)({ items, isRepeated });
   };
-  return { group: new GroupCommit(write, { weigh: (item: string) => item.length, room, timers: clock }), writes };
+  return { group: new GroupCommit(write, { weigh: (item: string) => item.length, limit, timers: clock }), writes };
 }
 
 const itemsOf = (writes: readonly Write[]) => writes.map(({ items }) => items.join(""));
@@ -69,8 +69,8 @@ describe("an item", () => {
   it.each([
     ["number", { items: 2, weight: 1_000 }, ["1", "2", "3", "4", "5"], ["1", "23", "45"]],
     ["weight", { items: 10, weight: 4 }, ["1", "22", "22", "333", "4", "55555"], ["1", "2222", "3334", "55555"]],
-  ])("goes with as many others as there is room for, by %s", async (_title, room, items, expected) => {
-    const { group, writes } = groupOf([], room);
+  ])("goes with as many others as there is room for, by %s", async (_title, limit, items, expected) => {
+    const { group, writes } = groupOf([], limit);
     await outcomes(items.map((item) => group.add(item)));
     expect(itemsOf(writes)).toEqual(expected);
   });

@@ -58,9 +58,9 @@ describe("a duplicate", () => {
     await relay.send(first);
     const updated_at = "2099-01-01T00:00:00Z";
     const other = { ...first, organization_id: "org-2", data: { id: "card-1", nickname: "second", updated_at } };
-    const carried = { source: "business", received_at: relay.now, content_type: null, content_encoding: null } as const;
+    const inline = { source: "business", received_at: relay.now, content_type: null, content_encoding: null } as const;
     const message = (until: number | null) =>
-      messageOf([{ id: first.id, lease_until: until, carried: { ...carried, body: JSON.stringify(other) } }]);
+      messageOf([{ id: first.id, lease_until: until, inline: { ...inline, body: JSON.stringify(other) } }]);
     // Before the event is finished, and after it.
     for (let time = 0; time < 2; time += 1) {
       await relay.env.EVENTS.send(message(relay.now + 1));

@@ -135,8 +135,8 @@ describe("an event that neither store takes", () => {
 /** What was given to the queue of an event: its body, or its id alone; and whether with the lease of its receipt. */
 function sentOf(relay: TestRelay, receivedAt: number) {
   return relay.events.sent.flatMap(({ body }) =>
-    eventsIn(body).map(({ lease_until, carried }) => [
-      carried === null ? "by id" : "carried",
+    eventsIn(body).map(({ lease_until, inline }) => [
+      inline === null ? "by id" : "inline",
       lease_until === receivedAt + 30_000 ? "leased" : lease_until,
     ]),
   );
@@ -151,8 +151,8 @@ function payloadOf(characters: number, character = "x"): Payload {
 
 describe("the message behind the answer", () => {
   it.each([
-    [4_096, "x", "carried"],
-    [4_096, "€", "carried"],
+    [4_096, "x", "inline"],
+    [4_096, "€", "inline"],
     [4_097, "x", "by id"],
     [126_000, "x", "by id"],
     [200_000, "x", "by id"],
@@ -179,18 +179,18 @@ describe("the message behind the answer", () => {
 });
 
 describe("an event that the queue acknowledges because D1 is late", () => {
-  it.each([2_000, 4_097, 70_000, 125_000])("is carried, at %i characters, and arrives", async (characters) => {
+  it.each([2_000, 4_097, 70_000, 125_000])("is inline, at %i characters, and arrives", async (characters) => {
     const relay = await relayWithDestination({ DB: interceptDatabase(env.DB, hanging) });
     const payload = payloadOf(characters);
     const receivedAt = relay.now;
     expect((await relay.sendAndLeave(payload)).status).toBe(200);
-    expect(sentOf(relay, receivedAt)).toEqual([["carried", "leased"]]);
+    expect(sentOf(relay, receivedAt)).toEqual([["inline", "leased"]]);
     relay.env = { ...relay.env, DB: env.DB };
     await relay.runQueues();
     expect(relay.destinations.at(destinationUrl).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);
   });
 
-  it("is sent by its id when it is too large to be carried, once D1 has it", async () => {
+  it("is sent by its id when it is too large to be inline, once D1 has it", async () => {
     const relay = await relayWithDestination({});
     const DB = interceptDatabase(env.DB, async (_call, proceed) => {
       await sleep(350, relay.clock);

@@ -189,10 +189,10 @@ describe("a content encoding", () => {
     const relay = new TestRelay();
     const payload = makePayload("v1/cards");
     const about = { source: "business", received_at: relay.now, content_type: null, content_encoding: "gzip" } as const;
-    const carried = { ...about, body: JSON.stringify(payload) };
+    const inline = { ...about, body: JSON.stringify(payload) };
     relay.deadLetters.hold({
       id: "m1",
-      body: messageOf([{ id: payload.id, lease_until: null, carried }]),
+      body: messageOf([{ id: payload.id, lease_until: null, inline }]),
       dueAt: relay.now,
       tries: 0,
     });

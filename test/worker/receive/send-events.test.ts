@@ -68,7 +68,7 @@ describe("an event", () => {
     const { sent, send, pass } = queueThat();
     const large = (id: string): SentEvent => ({
       ...byId(id, null),
-      carried: {
+      inline: {
         source: "business",
         received_at: 0,
         content_type: null,

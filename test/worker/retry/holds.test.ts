@@ -66,7 +66,7 @@ describe("an answer that asks for less", () => {
     expect(await deliveriesOf(relay, "delivered")).toHaveLength(31);
   });
 
-  it("uses up no step of the deliveries that it puts off, and counts no attempt", async () => {
+  it("uses up no step of the deliveries that it defers, and counts no attempt", async () => {
     const { relay, sendEvents } = await relayWith(once(asking(429, "60")), { retry_schedule_seconds: [1] });
     await sendEvents(3);
     const attempts = (await deliveriesOf(relay, "pending")).map((one: { attempts: unknown[] }) => one.attempts.length);

@@ -64,7 +64,7 @@ describe("drain messages do not multiply", () => {
     expect(relay.retries.waiting).toEqual([]);
   });
 
-  it("while attempts time out, and drains put off the rest", async () => {
+  it("while attempts time out, and drains defer the rest", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination, { timeout_ms: 100, retry_schedule_seconds: Array(50).fill(10) });
     relay.destinations.answer(destination, hang);

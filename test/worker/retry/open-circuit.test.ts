@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { type Answer, hang, ok, statuses } from "../support/destinations.ts";
@@ -190,6 +191,28 @@ describe("while a circuit is open", () => {
     relay.passSeconds(11);
     await relay.runCron();
     expect(await status()).toBe("dead");
+  });
+
+  it("an expired replay of a delivery that had succeeded stays delivered", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addDestination(destination, LONG_SCHEDULE);
+    const delivered = await sendOne(relay);
+    relay.destinations.answer(destination, statuses(500));
+    await sendOne(relay);
+    await relay.liveThrough(60);
+    expect(await healthOf(relay, id)).toMatchObject({ circuit_opened_at: expect.any(String) });
+    const deliveries = async () => (await relay.api("GET", `/api/events/${delivered}`)).body.deliveries;
+    expect(await relay.api("POST", `/api/events/${delivered}/replay`, { destination_id: id })).toMatchObject({
+      status: 202,
+    });
+    expect(await deliveries()).toMatchObject([{ status: "pending" }]);
+    relay.passSeconds(3 * 86_400 + 11);
+    await relay.runCron();
+    expect(await deliveries()).toMatchObject([{ status: "delivered", attempts: [{ outcome: "delivered" }] }]);
+    const response = await relay.fetch("/metrics", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
+    const metrics = await response.text();
+    expect(metrics).toContain(`qonto_relay_deliveries_total{destination_id="${id}",status="delivered"} 2`);
+    expect(metrics).toContain(`qonto_relay_deliveries_total{destination_id="${id}",status="dead"} 1`);
   });
 });
 

@@ -69,7 +69,7 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   await recordEvents(destinationId, [key]);
   await writeDeliveries([{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }]);
   const asked = 100_000;
-  const claim = { destinationId, limit: 1, seenDrainAt: null, isExclusive: false };
+  const claim = { destinationId, limit: 1, expectedNextDrainAt: null, isExclusive: false };
   const lease = { now: asked + 10, claimedUntil: asked + 10 + DRAIN_LEASE_MS };
   expect((await claimDue(database, [claim], lease)).claimed.get(destinationId)?.deliveries).toHaveLength(1);
 
@@ -84,7 +84,7 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
   const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
   const pending = { ...key, status: "pending", attempts: [], step: 0 } as const;
-  const claim = { destinationId, limit: 1, seenDrainAt: null, isExclusive: false };
+  const claim = { destinationId, limit: 1, expectedNextDrainAt: null, isExclusive: false };
   const claimAt = async (now: number) =>
     (await claimDue(database, [claim], { now, claimedUntil: now + DRAIN_LEASE_MS })).claimed.get(destinationId)
       ?.deliveries.length;

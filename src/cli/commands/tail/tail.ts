@@ -1,4 +1,4 @@
-import { isAttempt } from "../../../domain/delivery.ts";
+import { isEndedWithoutAttempt } from "../../../domain/delivery.ts";
 import { defineCommand } from "../../command.ts";
 import { option, readTime } from "../../options.ts";
 import { type Output, padEnd, printable } from "../../output.ts";
@@ -47,7 +47,7 @@ function answersLine(one: EventDetail, output: Output): string {
     const how =
       last === undefined
         ? ""
-        : !isAttempt(last)
+        : isEndedWithoutAttempt(last)
           ? ` (${printable(last.outcome)})`
           : ` (attempt ${last.attempt}: ${last.status ?? printable(last.outcome)}, ${last.duration_ms} ms)`;
     return `${printable(destination_id)} ${output.paint(styleOfState(status), printable(status))}${how}`;

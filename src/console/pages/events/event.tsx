@@ -1,7 +1,7 @@
 import type { Child } from "hono/jsx";
 import { z } from "zod";
 import { replayEvent } from "../../../api/actions/replays.ts";
-import { isAttempt } from "../../../domain/delivery.ts";
+import { isEndedWithoutAttempt } from "../../../domain/delivery.ts";
 import { isReconciled } from "../../../domain/event.ts";
 import { parseJsonLosslessly } from "../../../platform/json.ts";
 import { summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
@@ -149,7 +149,7 @@ function advise({ outcome, otherDestinations, deliveries }: OneEvent): Child {
 /** Unsent: the delivery ended because the destination was changed or removed. */
 function isDeliveredOrUnsent({ status, attempts }: OneEvent["deliveries"][number]): boolean {
   const last = attempts.at(-1);
-  return status !== "dead" || (last !== undefined && !isAttempt(last));
+  return status !== "dead" || (last !== undefined && isEndedWithoutAttempt(last));
 }
 
 function EventFacts({ found: { event, journey } }: { readonly found: OneEvent }) {

@@ -1,5 +1,5 @@
 import type { Child } from "hono/jsx";
-import { type Attempt, type DeliveryStatus, isAttempt } from "../../../domain/delivery.ts";
+import { type Attempt, type DeliveryStatus, isEndedWithoutAttempt } from "../../../domain/delivery.ts";
 import { eventAddress } from "../../addresses.ts";
 import { DestinationLink } from "../../ui/destination.tsx";
 import { Press } from "../../ui/form.tsx";
@@ -177,7 +177,7 @@ interface AttemptLineProps {
 
 function AttemptLine({ attempt, destinationId }: AttemptLineProps) {
   const { outcome, status, durationMs, responseExcerpt, retryAfterSeconds } = attempt;
-  if (!isAttempt(attempt)) {
+  if (isEndedWithoutAttempt(attempt)) {
     return (
       <li class="cluster">
         <Time at={attempt.at} />

@@ -3,7 +3,7 @@ import { deadLetter } from "../../../../api/schemas/dead-letter.ts";
 import { listedDelivery } from "../../../../api/schemas/delivery.ts";
 import { ledger } from "../../../../api/schemas/ledger.ts";
 import { quarantined } from "../../../../api/schemas/quarantine.ts";
-import { isAttempt } from "../../../../domain/delivery.ts";
+import { isEndedWithoutAttempt } from "../../../../domain/delivery.ts";
 import type { Destination } from "../../destinations.ts";
 import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, judged } from "../finding.ts";
@@ -266,7 +266,7 @@ function nameOf({ id, description, url }: Destination): string {
 function lastFailureText(deliveries: readonly Delivery[]): string {
   const [last] = deliveries
     .flatMap(({ attempts }) => attempts)
-    .filter(({ outcome }) => outcome !== "delivered" && isAttempt({ outcome }))
+    .filter(({ outcome }) => outcome !== "delivered" && !isEndedWithoutAttempt({ outcome }))
     .toSorted((one, other) => Date.parse(other.at) - Date.parse(one.at));
   if (last === undefined) return "";
   const excerpt = last.response_excerpt?.trim().slice(0, 120);

@@ -2,16 +2,16 @@ import { batchOf } from "../store/batch.ts";
 import { type Database, retried } from "../store/database.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
-import { type CarriedEvent, aboutOf } from "../messages.ts";
+import { type InlineEvent, metadataOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { type Envelope, parseBody, readEnvelope } from "../qonto/envelope.ts";
 import { toEvent } from "../qonto/read-event.ts";
 import { enabledDestinations, readDestinationRow } from "../store/destinations.ts";
 import { loadEvents, readLoadedRow } from "../store/events.ts";
-import { findLeased, readLeasedRow } from "../store/leases.ts";
-import type { Arrival } from "./arrivals.ts";
-import { type ReadEvent, projectState } from "./project-state.ts";
-import { type MessageVerdict, SHORTLY } from "./verdict.ts";
+import { settleAndFindLeased, readLeasedRow } from "../store/leases.ts";
+import type { BatchEvent } from "./batch-events.ts";
+import { type ReadEvent, updateLatestState } from "./update-latest-state.ts";
+import { type MessageVerdict, RETRY_SOON } from "./verdict.ts";
 
 /** An event to handle. */
 export interface LoadedEvent extends ReadEvent {
@@ -32,25 +32,27 @@ export interface Batch {
 }
 
 /** An event of the batch with its body; `read` is null when the event cannot be handled now. */
-interface Found extends Pick<Arrival, "id" | "leases"> {
+interface Found extends Pick<BatchEvent, "id" | "leases"> {
   readonly read: ReadEvent | null;
 }
 
 /**
- * The batch's events, and the destinations of this moment. One D1 call; and a second one for leased events whose bodies D1
- * has, because their state is projected from the bodies.
+ * Loads the batch's events and the enabled destinations. In the same transaction it updates the latest state from events whose
+ * lease is held. Bodies that only D1 has cost a second call.
  */
-export async function loadBatch(arrivals: readonly Arrival[], db: Database): Promise<Batch> {
-  const carried = arrivals.flatMap(({ id, leases, carried: its }): Found[] =>
-    its === null ? [] : [{ id, leases, read: readCarried(id, its) }],
+export async function openBatch(batchEvents: readonly BatchEvent[], db: Database): Promise<Batch> {
+  const inline = batchEvents.flatMap(({ id, leases, inline: its }): Found[] =>
+    its === null ? [] : [{ id, leases, read: readInline(id, its) }],
   );
-  const leasesById = new Map(arrivals.flatMap(({ id, leases, carried: its }) => (its === null ? [[id, leases]] : [])));
+  const leasesById = new Map(
+    batchEvents.flatMap(({ id, leases, inline: its }) => (its === null ? [[id, leases]] : [])),
+  );
   const first = await retried(db, () =>
     batchOf(db, {
       destinations: enabledDestinations(db),
       events: loadEvents(db, [...leasesById.keys()]),
-      leased: findLeasedOf(db, carried),
-      state: projectLeased(db, carried),
+      leased: settleAndFindLeasedOf(db, inline),
+      state: updateStateOfLeased(db, inline),
     }),
   );
   // An id that D1 does not know is not among them: retention has deleted the event.
@@ -58,16 +60,18 @@ export async function loadBatch(arrivals: readonly Arrival[], db: Database): Pro
     .map(readLoadedRow)
     .map(({ id, event }): Found => ({ id, leases: leasesById.get(id) ?? [], read: event && readRecorded(event) }));
   const second = loaded.some(mayBeLeased)
-    ? await retried(db, () => batchOf(db, { leased: findLeasedOf(db, loaded), state: projectLeased(db, loaded) }))
+    ? await retried(db, () =>
+        batchOf(db, { leased: settleAndFindLeasedOf(db, loaded), state: updateStateOfLeased(db, loaded) }),
+      )
     : null;
 
   const leasedRows = [...first.leased.rows, ...(second?.leased.rows ?? [])].map(readLeasedRow);
   const leased = new Map(leasedRows.map((row) => [row.id, row]));
   const verdicts = new Map<string, MessageVerdict>();
   const events: LoadedEvent[] = [];
-  for (const { id, leases, read } of [...loaded, ...carried]) {
+  for (const { id, leases, read } of [...loaded, ...inline]) {
     const row = leased.get(id);
-    if (read === null) verdicts.set(id, SHORTLY);
+    if (read === null) verdicts.set(id, RETRY_SOON);
     else if (row === undefined) events.push({ ...read, lease: notHeld(leases) });
     // The time of receipt is that of the row.
     else events.push({ ...read, event: { ...read.event, receivedAt: row.received_at }, lease: row });
@@ -83,28 +87,28 @@ function notHeld(leases: readonly number[]): LoadedEvent["lease"] {
   return leases.length === 0 ? null : { until: Math.max(...leases), recipients: null };
 }
 
-function findLeasedOf(db: Database, found: readonly Found[]): D1PreparedStatement[] {
+function settleAndFindLeasedOf(db: Database, found: readonly Found[]): D1PreparedStatement[] {
   const leases = found.filter(mayBeLeased).flatMap(({ id, leases: its }) => its.map((until) => ({ id, until })));
-  return findLeased(db, leases);
+  return settleAndFindLeased(db, leases);
 }
 
-/** In the same transaction: a leased event has no other one before that of its deliveries. */
-function projectLeased(db: Database, found: readonly Found[]): D1PreparedStatement[] {
-  return projectState(
+/** In the same transaction, because nothing else is written for a leased event before its deliveries. */
+function updateStateOfLeased(db: Database, found: readonly Found[]): D1PreparedStatement[] {
+  return updateLatestState(
     db,
     found.filter(mayBeLeased).flatMap(({ read }) => read ?? []),
   );
 }
 
 function readRecorded(event: RelayEvent): ReadEvent | null {
-  if (event.isUnreadable) return { event, envelope: null, isCarried: false };
+  if (event.isUnreadable) return { event, envelope: null, isInline: false };
   const envelope = readAgain(event);
-  return envelope && { event, envelope, isCarried: false };
+  return envelope && { event, envelope, isInline: false };
 }
 
-function readCarried(id: string, carried: CarriedEvent): ReadEvent | null {
-  const envelope = readAgain({ id, ...carried });
-  return envelope && { event: toEvent(envelope, carried.body, aboutOf(carried)), envelope, isCarried: true };
+function readInline(id: string, inline: InlineEvent): ReadEvent | null {
+  const envelope = readAgain({ id, ...inline });
+  return envelope && { event: toEvent(envelope, inline.body, metadataOf(inline)), envelope, isInline: true };
 }
 
 /** Its receiver could read it. If this version cannot, the event waits for a version that can. */

@@ -10,26 +10,26 @@ import { type NewResource, upsertResources } from "../store/resources.ts";
 export interface ReadEvent {
   readonly event: RelayEvent;
   /** Its body came by a message; false: from D1. */
-  readonly isCarried: boolean;
+  readonly isInline: boolean;
   /** Null for an unreadable event, which changes no state. */
   readonly envelope: Envelope | null;
 }
 
 /**
- * Statements that project the latest state from some events. Order and repetition do not matter. A body that came by a
+ * Statements that update the latest state from some events. Order and repetition do not matter. A body that came by a
  * message counts only if the event is recorded with it.
  */
-export function projectState(db: Database, events: readonly ReadEvent[]): D1PreparedStatement[] {
+export function updateLatestState(db: Database, events: readonly ReadEvent[]): D1PreparedStatement[] {
   const { business = [], onboarding = [] } = Object.groupBy(events, ({ event }) => event.source);
-  const resources = business.flatMap(({ event, envelope, isCarried }): NewResource[] => {
+  const resources = business.flatMap(({ event, envelope, isInline }): NewResource[] => {
     const snapshot = envelope && readResource(envelope);
-    return snapshot === null ? [] : [{ ...snapshot, body: isCarried ? event.body : null }];
+    return snapshot === null ? [] : [{ ...snapshot, body: isInline ? event.body : null }];
   });
   return [
     ...upsertResources(db, resources),
-    ...onboarding.flatMap(({ event, envelope, isCarried }) => {
+    ...onboarding.flatMap(({ event, envelope, isInline }) => {
       const stage = envelope && readRegistrationStage(envelope);
-      return stage === null ? [] : [insertStage(db, { ...stage, body: isCarried ? event.body : null })];
+      return stage === null ? [] : [insertStage(db, { ...stage, body: isInline ? event.body : null })];
     }),
   ];
 }

@@ -1,30 +1,30 @@
-import type { CarriedEvent, EventsMessage } from "../messages.ts";
+import type { InlineEvent, EventsMessage } from "../messages.ts";
 
 /** A message of the events queue. */
-export interface Arrived {
+export interface ReceivedMessage {
   readonly content: EventsMessage;
   /** Otherwise the consumer of an earlier try may still be at work. */
   readonly isFirstTry: boolean;
 }
 
 /** An event that messages of a batch name. */
-export interface Arrival {
+export interface BatchEvent {
   readonly id: string;
   /** Ends of the leases that its messages name, Unix milliseconds. One at most is the lease with which it was recorded. */
   readonly leases: readonly number[];
   /** Null: D1 has it. */
-  readonly carried: CarriedEvent | null;
+  readonly inline: InlineEvent | null;
 }
 
 /** The events of a batch's messages, each once. */
-export function collectArrivals(messages: readonly Arrived[]): Arrival[] {
-  const arrivals = new Map<string, Arrival>();
+export function collectEvents(messages: readonly ReceivedMessage[]): BatchEvent[] {
+  const events = new Map<string, BatchEvent>();
   for (const { content, isFirstTry } of messages) {
-    for (const { id, lease_until, carried } of content.events) {
-      const known = arrivals.get(id) ?? { id, leases: [], carried: null };
+    for (const { id, lease_until, inline } of content.events) {
+      const known = events.get(id) ?? { id, leases: [], inline: null };
       const leases = isFirstTry && lease_until !== null ? [...known.leases, lease_until] : known.leases;
-      arrivals.set(id, { id, leases, carried: known.carried ?? carried });
+      events.set(id, { id, leases, inline: known.inline ?? inline });
     }
   }
-  return [...arrivals.values()];
+  return [...events.values()];
 }

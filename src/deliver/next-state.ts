@@ -1,16 +1,16 @@
 import type { Delivery } from "../domain/delivery.ts";
-import { afterAttempt, putOff } from "../domain/delivery-progress.ts";
+import { afterAttempt, defer } from "../domain/delivery-progress.ts";
 import { slowPauseMs } from "../domain/destination.ts";
 import { holdOf } from "../domain/hold.ts";
 import { lateAttemptLease } from "../domain/lease.ts";
 import type { Job, JobResult } from "./attempt-all.ts";
 import type { DrainRequest } from "./drain-messages.ts";
 
-/** A delivery after its job, and what follows. */
-export interface DeliveryOutcome {
+/** A delivery after its job, and what follows from it. */
+export interface NextState {
   readonly delivery: Delivery;
-  readonly isPutOff: boolean;
-  /** When its destination must be drained for it, Unix milliseconds; null: it is not pending, or a hold's message is enough. */
+  readonly isDeferred: boolean;
+  /** When to drain its destination, Unix milliseconds. Null if it has ended, or if the drain at the end of the hold covers it. */
   readonly drainAt: number | null;
   /** The hold that its destination asked for, Unix milliseconds; null: none. */
   readonly heldUntil: number | null;
@@ -19,14 +19,14 @@ export interface DeliveryOutcome {
 /** The message of a hold that ends sooner may have arrived by the time that the delivery is written. */
 const HOLD_ENDS_SOON_MS = 10_000;
 
-export function outcomeOf(result: JobResult, { now, random }: { now: number; random: number }): DeliveryOutcome {
+export function nextStateOf(result: JobResult, { now, random }: { now: number; random: number }): NextState {
   const { delivery, destination } = result.job;
   if (result.attempt === null) {
     const staysOnHold = (destination.heldUntil ?? 0) > now + HOLD_ENDS_SOON_MS;
     const pauseMs = result.isDestinationSlow ? slowPauseMs(destination) : 0;
     return {
-      delivery: putOff(delivery, now),
-      isPutOff: true,
+      delivery: defer(delivery, now),
+      isDeferred: true,
       drainAt: staysOnHold ? null : now + pauseMs,
       heldUntil: null,
     };
@@ -34,7 +34,7 @@ export function outcomeOf(result: JobResult, { now, random }: { now: number; ran
   const after = afterAttempt(delivery, result.attempt, destination.retryScheduleSeconds, { now, random });
   return {
     delivery: after,
-    isPutOff: false,
+    isDeferred: false,
     drainAt: after.nextAttemptAt,
     heldUntil: holdOf(result.attempt, after.nextAttemptAt, now),
   };
@@ -43,24 +43,24 @@ export function outcomeOf(result: JobResult, { now, random }: { now: number; ran
 /** A late attempt's delivery while it is in flight; none where the claim of a drain lasts long enough. */
 export function pendingWhileLate({ delivery }: Job, now: number): Delivery[] {
   const leaseUntil = lateAttemptLease(now);
-  return (delivery.nextAttemptAt ?? now) >= leaseUntil ? [] : [putOff(delivery, leaseUntil)];
+  return (delivery.nextAttemptAt ?? now) >= leaseUntil ? [] : [defer(delivery, leaseUntil)];
 }
 
 /** The end of each destination's hold, by its id. The longest hold counts. */
-export function holdsOf(outcomes: readonly DeliveryOutcome[]): ReadonlyMap<string, number> {
+export function holdsOf(nextStates: readonly NextState[]): ReadonlyMap<string, number> {
   const holds = new Map<string, number>();
-  for (const { delivery, heldUntil } of outcomes) {
+  for (const { delivery, heldUntil } of nextStates) {
     if (heldUntil === null) continue;
     holds.set(delivery.destinationId, Math.max(heldUntil, holds.get(delivery.destinationId) ?? 0));
   }
   return holds;
 }
 
-/** One drain for each pending delivery at its own time, and one for each hold at its end, for all that is put off till then. */
-export function drainsAfter(outcomes: readonly DeliveryOutcome[], holds: ReadonlyMap<string, number>): DrainRequest[] {
-  const ofDeliveries = outcomes.flatMap(({ delivery, isPutOff, drainAt }): DrainRequest[] => {
+/** One drain for each pending delivery at its own time, and one at the end of each hold for all that the hold deferred. */
+export function drainsAfter(nextStates: readonly NextState[], holds: ReadonlyMap<string, number>): DrainRequest[] {
+  const ofDeliveries = nextStates.flatMap(({ delivery, isDeferred, drainAt }): DrainRequest[] => {
     const { destinationId } = delivery;
-    if (drainAt === null || (isPutOff && holds.has(destinationId))) return [];
+    if (drainAt === null || (isDeferred && holds.has(destinationId))) return [];
     return [{ destinationId, at: drainAt }];
   });
   return [...ofDeliveries, ...[...holds].map(([destinationId, at]) => ({ destinationId, at }))];
