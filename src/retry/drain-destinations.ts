@@ -101,8 +101,12 @@ async function claimDrains(
 /** D1 has stalled for most of the lease. When it ends, all that was claimed is due again. */
 async function drainLater(drains: readonly Drain[], claimedUntil: number, { env, world }: DrainContext): Promise<void> {
   const destinationIds = idsOf(drains);
-  logLine("retry", { message: "drain.deferred", destination_ids: destinationIds });
-  await scheduleDrains(
+  logLine("retry", {
+    message: "drain.deferred",
+    destination_ids: destinationIds,
+    filtered: drains.flatMap(({ claimed }) => claimed.unwanted).length,
+  });
+  await tryScheduleDrains(
     env.RETRIES,
     destinationIds.map((destinationId) => ({ destinationId, at: claimedUntil })),
     world.now(),

@@ -101,6 +101,31 @@ describe("without the cron", () => {
     expect(body.data[0].status).toBe("delivered");
   });
 
+  it("a drain whose claim took too long leaves its deliveries to the next, also when the queue takes no message", async () => {
+    const relay = new TestRelay();
+    await relay.addDestination(destination, { retry_schedule_seconds: [1] });
+    relay.destinations.answer(destination, statuses(500, 200));
+    await sendOne(relay);
+    const { DB, RETRIES } = relay.env;
+    const stalling = interceptDatabase(DB, async ({ statements }, proceed) => {
+      const results = await proceed();
+      if (statements.some((sql) => sql.includes("claims = claims + 1"))) relay.passSeconds(55);
+      return results;
+    });
+    const full = { ...RETRIES, sendBatch: () => Promise.reject(new Error("Queue send failed")) };
+    relay.passSeconds(2);
+    relay.env = { ...relay.env, DB: stalling, RETRIES: full };
+    // An error would have the queue repeat the message.
+    expect(await relay.runBatch(relay.retries, "qonto-relay-retries", 1)).toBe(true);
+    expect(relay.destinations.at(destination)).toHaveLength(1);
+    expect(relay.retries.waiting).toEqual([]);
+    relay.env = { ...relay.env, DB, RETRIES };
+    relay.passSeconds(10);
+    await relay.runCron();
+    await relay.runQueues();
+    expect(relay.destinations.at(destination)).toHaveLength(2);
+  });
+
   it.each([
     ["a destination with a max_per_second", { max_per_second: 1 }],
     ["a destination whose circuit has closed", {}],
