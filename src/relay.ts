@@ -24,8 +24,8 @@ export function createRelay(world: World) {
   const counters = new Counters();
   const app = createApp(world, counters);
   const open = openBindings(world);
-  const writeCountersInTime = ({ DB }: Env, context: Pick<ExecutionContext, "waitUntil">) => {
-    if (counters.isDue(world.now())) context.waitUntil(writeCounters(DB, counters, world.now()));
+  const writeCountersInTime = ({ DB }: Env, context: Pick<ExecutionContext, "waitUntil">, unit: string) => {
+    if (counters.isDue(world.now())) context.waitUntil(writeCounters(DB, counters, world.now(), unit));
   };
   const consume = (batch: MessageBatch, env: Env, context: Pick<ExecutionContext, "waitUntil">): Promise<void> => {
     const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
@@ -44,18 +44,19 @@ export function createRelay(world: World) {
     fetch: async (request, bindings, context) => {
       const env = open(bindings);
       const response = await app.fetch(request, env, context);
-      writeCountersInTime(env, context);
+      writeCountersInTime(env, context, "api");
       return response;
     },
 
     async queue(batch, bindings, context) {
       const env = open(bindings);
-      writeCountersInTime(env, context);
+      const unit = stages[batch.queue] ?? batch.queue;
+      writeCountersInTime(env, context, unit);
       try {
         await consume(batch, env, context);
       } catch (error) {
         if (!isSchemaFault(error)) throw error;
-        logFailure(stages[batch.queue] ?? batch.queue, await explained(env.DB, error), {
+        logFailure(unit, await explained(env.DB, error), {
           message: "batch.put_off",
           messages: batch.messages.length,
         });
