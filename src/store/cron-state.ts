@@ -20,13 +20,13 @@ const names = [
   "retention_began_at",
   /** Destinations whose secret no key decrypts. */
   "undecryptable_secrets",
-  /** When a probe was last sent through the queues. */
+  /** When a canary was last sent through the queues. */
   "canary_sent_at",
-  /** Which probe last came out of each queue. */
+  /** When the canary that last came out of each queue was sent. */
   "canary_events",
   "canary_retries",
   "canary_dead_letters",
-  /** When the receiver was last probed. */
+  /** When the receiver last got a canary. */
   "canary_receiver",
   /** How often hours that the ledger remembers were changed. */
   "ledger_changes",
