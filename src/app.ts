@@ -85,10 +85,10 @@ function addAnswers(app: App): App {
     }
     if (isSchemaFault(error)) {
       const fault = await explainSchemaFault(c.env.DB, error);
-      logFailure("request", fault);
+      logFailure("api", fault, { message: "request.failed" });
       return problemResponse({ status: 503, code: "not_ready", title: "Not ready", detail: fault.message });
     }
-    logFailure("request", error);
+    logFailure("api", error, { message: "request.failed" });
     return problemResponse({
       status: 500,
       code: "internal_error",

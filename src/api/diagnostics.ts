@@ -13,7 +13,7 @@ import { defineRoute } from "./define-route.ts";
 import { type QueueName, readQueues } from "./queue-metrics.ts";
 import type { OperatorApi } from "./requests.ts";
 import { isoTime, isoTimeOrNull, json, show } from "./responses.ts";
-import { diagnostics, exampleDiagnostics, sentProbe, typeTraffic } from "./schemas/diagnostics.ts";
+import { diagnostics, exampleDiagnostics, sentCanary, typeTraffic } from "./schemas/diagnostics.ts";
 
 const DAY_MS = 86_400_000;
 const TRAFFIC_DAYS = 30;
@@ -27,7 +27,7 @@ const detail = defineRoute({
   answers: { 200: json(diagnostics, "Facts, without a judgement", exampleDiagnostics) },
 });
 
-const probing = defineRoute({
+const canary = defineRoute({
   method: "post",
   path: "/api/diagnostics/canary",
   operationId: "sendCanary",
@@ -35,7 +35,7 @@ const probing = defineRoute({
   summary: "Send a canary through each queue",
   answers: {
     202: json(
-      sentProbe,
+      sentCanary,
       "Sent. Diagnostics show this time as `canary_consumed_at` once a queue's consumer has read the canary. It touches no event and no destination",
       { sent_at: "2026-11-24T10:04:50.000Z" },
     ),
@@ -77,11 +77,11 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
     );
   });
 
-  api.openapi(probing, async (c) => {
+  api.openapi(canary, async (c) => {
     const now = world.now();
-    const canary: CanaryMessage = { kind: "canary", sent_at: now };
+    const message: CanaryMessage = { kind: "canary", sent_at: now };
     await writeCronState(c.env.DB, { canary_sent_at: now });
-    await Promise.all([c.env.EVENTS.send(canary), c.env.RETRIES.send(canary), c.env.DEAD_LETTERS.send(canary)]);
+    await Promise.all([c.env.EVENTS.send(message), c.env.RETRIES.send(message), c.env.DEAD_LETTERS.send(message)]);
     return c.json({ sent_at: isoTime(now) }, 202);
   });
 }

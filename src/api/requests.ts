@@ -1,5 +1,5 @@
 import { type Hook, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import type { Env } from "../env.ts";
 import { logLine } from "../platform/log.ts";
@@ -72,13 +72,20 @@ export function logRequest<Any extends { Variables: { caller?: Actor } }>(
     const startedAt = world.now();
     await next();
     logLine(unit, {
+      message: "request.answered",
       method: c.req.method,
-      route: matchedRoutes(c).at(-1)?.path,
+      route: routeOf(c),
       status: c.res.status,
       token: c.get("caller")?.name,
       duration_ms: world.now() - startedAt,
     });
   };
+}
+
+/** The path of the route that answers, with the names of its parameters. A middleware matches all methods: it is no route. */
+function routeOf(c: Context): string | undefined {
+  const routes = matchedRoutes(c);
+  return (routes.findLast(({ method }) => method !== "ALL") ?? routes.at(-1))?.path;
 }
 
 /** Reads the body before the handlers do, within bounds of size and time; `refuse` throws. */

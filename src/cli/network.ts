@@ -56,7 +56,7 @@ export class HttpClient {
     const content = body === undefined ? {} : { "content-type": "application/json" };
     for (let retry = 1; ; retry += 1) {
       const outcome = await send(
-        baseUrl + path,
+        joined(baseUrl, path),
         {
           method,
           headers: { accept: "application/json", ...headers, ...content, ...request.headers },
@@ -70,6 +70,11 @@ export class HttpClient {
       await world.wait(waitMs);
     }
   }
+}
+
+/** With one slash between them: a path without it would make another host of the address. */
+function joined(baseUrl: string, path: string): string {
+  return `${baseUrl.replace(/\/+$/, "")}/${path.replace(/^\/+/, "")}`;
 }
 
 /** What is undefined is left out; a list is a parameter for each of its values. */

@@ -87,10 +87,10 @@ export function operatorConsole(world: World, counters: Counters): Console {
     }
     if (isSchemaFault(error)) {
       const fault = await explainSchemaFault(c.env.DB, error);
-      logFailure("console", fault);
+      logFailure("console", fault, { message: "request.failed" });
       return showPage(c, <Refusal problem={{ title: "Not ready", detail: fault.message }} />, 503);
     }
-    logFailure("console", error);
+    logFailure("console", error, { message: "request.failed" });
     return showPage(c, <Refusal problem={failure} />, 500);
   });
   return pages;

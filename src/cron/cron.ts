@@ -21,7 +21,7 @@ const tasks: Readonly<Record<string, CronTask>> = {
   "reencrypt-secrets": reencryptSecrets,
   "keep-ledger": keepLedger,
   "write-counters": async ({ env, world, counters }) => {
-    await writeCounters(env.DB, counters, world.now());
+    await writeCounters(env.DB, counters, world.now(), "cron");
     return {};
   },
   "note-the-run": noteTheRun,
@@ -58,11 +58,16 @@ export async function runCron({ env, world, counters }: Omit<CronRun, "config">)
       const failure = await describeSchemaFault(env.DB, error);
       // A missing schema is logged once, not for each task.
       if (!(failure instanceof SchemaMissing && failures.some((one) => one instanceof SchemaMissing)))
-        logFailure("cron", failure, { task: name });
+        logFailure("cron", failure, { message: "task.failed", task: name });
       failures.push(failure);
     }
   }
-  logLine("cron", { ...fields, failed_tasks: failures.length, duration_ms: world.now() - startedAt });
+  logLine("cron", {
+    message: "run.finished",
+    ...fields,
+    failed_tasks: failures.length,
+    duration_ms: world.now() - startedAt,
+  });
   if (failures.length > 0) throw new AggregateError(failures, "Some of the cron's tasks failed");
 }
 
@@ -71,7 +76,7 @@ function tryReadConfig(env: Env): Config | null {
     return readConfig(env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    logFailure("cron", error);
+    logFailure("cron", error, { message: "configuration.read_failed" });
     return null;
   }
 }

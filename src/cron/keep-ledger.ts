@@ -73,7 +73,7 @@ async function checkHour(
   const isTrue = await confirmHour(env.DB, remembered, counted, moment, world.now());
   if (isTrue && writeCounts(counted) !== remembered.counts) {
     logFailure("cron", new Error("The rows of an hour differ from what the ledger remembered"), {
-      task: "keep-ledger",
+      message: "hour.drifted",
       hour: new Date(remembered.hour * MS_PER_HOUR).toISOString(),
       remembered: remembered.counts,
       counted: writeCounts(counted),

@@ -30,10 +30,10 @@ async function start(): Promise<void> {
   console.log(`
 Qonto relay is ready on ${url}
 
-  webhooks  POST ${url}/webhooks/qonto
-  destinations     ${url}/api/destinations   (Authorization: Bearer, ADMIN_TOKEN in .dev.vars)
-  health    ${url}/health
-  console   ${url}/console   (log in with ADMIN_TOKEN)
+  webhooks      POST ${url}/webhooks/qonto
+  destinations  ${url}/api/destinations   (Authorization: Bearer, ADMIN_TOKEN in .dev.vars)
+  health        ${url}/health
+  console       ${url}/console   (log in with ADMIN_TOKEN)
 `);
   if (!isDev) return;
   testChanges((line) => console.log(`tests │ ${line}`));

@@ -27,7 +27,7 @@ export const oldestDueSql = `
   FROM destinations WHERE enabled = 1 AND circuit_opened_at IS NULL`;
 
 /** A destination without a pending delivery has nothing to be probed with, and misses nothing. */
-export const circuitOpenedAtSql = `
+export const openCircuitsWithPendingSql = `
   SELECT id AS destinationId, circuit_opened_at AS since FROM destinations
   WHERE enabled = 1 AND circuit_opened_at IS NOT NULL AND ${oldestDueOfSql} IS NOT NULL ORDER BY circuit_opened_at`;
 
@@ -53,7 +53,7 @@ export async function readCondition(db: Database, deadLettersSince: number): Pro
       appliedMigrations(db),
       allCronState(db),
       db.prepare(oldestDueSql),
-      db.prepare(circuitOpenedAtSql),
+      db.prepare(openCircuitsWithPendingSql),
       db.prepare(recentDeadLettersSql).bind(deadLettersSince),
     ]);
     return {

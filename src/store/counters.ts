@@ -30,16 +30,16 @@ async function addCounts(db: Database, counts: Counts, now: number): Promise<voi
 
 /**
  * Writes down what an isolate has counted. It never throws: should D1 fail, the counts go back and are written the next time. After
- * a write whose answer was lost they are counted twice.
+ * a write whose answer was lost they are counted twice. `unit`: of the log line, when it fails.
  */
-export async function writeCounters(db: Database, counters: Counters, now: number): Promise<void> {
+export async function writeCounters(db: Database, counters: Counters, now: number, unit = "api"): Promise<void> {
   const taken = counters.take(now);
   if (Object.keys(taken).length === 0) return;
   try {
     await addCounts(db, taken, now);
   } catch (error) {
     counters.giveBack(taken);
-    logFailure("counters", await describeSchemaFault(db, error));
+    logFailure(unit, await describeSchemaFault(db, error), { message: "counters.write_failed" });
   }
 }
 

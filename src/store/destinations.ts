@@ -63,11 +63,11 @@ export function enabledDestinations(db: Database): D1PreparedStatement {
   return db.prepare(enabledSql);
 }
 
-export const openCircuitsSql = `
+export const destinationsWithOpenCircuitSql = `
   SELECT ${columns} FROM destinations WHERE enabled = 1 AND circuit_opened_at IS NOT NULL`;
 
 export async function destinationsWithOpenCircuit(db: Database): Promise<Destination[]> {
-  return rowsOf(destinationRow, await db.prepare(openCircuitsSql).all());
+  return rowsOf(destinationRow, await db.prepare(destinationsWithOpenCircuitSql).all());
 }
 
 export const namedSql = `

@@ -72,7 +72,7 @@ export async function checkLedger({ relay, db, cloud }: Pick<PlayedOut, "relay" 
     throw new Error(`The ledger is ${how}${JSON.stringify(ledger)}, and not ${JSON.stringify(fromRows)}`);
   }
   if (db.query("SELECT 1 FROM cron_state WHERE name = 'ledger_drifted_at'").length > 0)
-    throw new Error("The rows of a remembered hour were changed, and it was not lost");
+    throw new Error("The rows of a remembered hour were changed, and the ledger still remembers it");
 }
 
 function checkDelivery(event: PlannedEvent, destination: SimulatedDestination, db: SqliteDatabase): void {

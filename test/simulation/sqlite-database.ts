@@ -79,7 +79,7 @@ export class SqliteDatabase {
     }
   }
 
-  /** For anyone looks at the database from outside. */
+  /** For a look at the database from outside. */
   query(sql: string, ...parameters: readonly SqlValue[]): Row[] {
     return this.#rowsOf({ sql, parameters });
   }

@@ -87,7 +87,7 @@ describe("on a database without a table", () => {
     const relay = new TestRelay();
     const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
     await expect(relay.runCron()).rejects.toThrow("Some of the cron's tasks failed");
-    expect(log.mock.calls).toEqual(oneLine({ unit: "cron", task: "recover-events" }));
+    expect(log.mock.calls).toEqual(oneLine({ unit: "cron", message: "task.failed", task: "recover-events" }));
     log.mockRestore();
   });
 

@@ -56,7 +56,7 @@ export const diagnostics = z
   })
   .openapi("Diagnostics");
 
-export const sentProbe = z.object({ sent_at: time });
+export const sentCanary = z.object({ sent_at: time });
 
 export const exampleDiagnostics = {
   now: "2026-11-24T10:05:00.000Z",

@@ -1,8 +1,9 @@
-import type { z } from "zod";
+import { z } from "zod";
 import {
   createdDestination,
   destination as destinationSchema,
   type destinationChange,
+  destinationHealth,
   rotatedSecret,
   testResult,
 } from "../../api/schemas/destination.ts";
@@ -15,10 +16,11 @@ export const DESTINATIONS_PATH = "/api/destinations";
 
 export const destinationPath = (id: string) => `${DESTINATIONS_PATH}/${encodeURIComponent(id)}`;
 
-/** A program that reads `--json` gets every field, also those that this command line does not know. */
-export const destination = destinationSchema.loose();
+/** A newer relay may know more fields and states. A program that reads `--json` gets them all. */
+const asRead = { health: destinationHealth.extend({ state: z.string() }).loose() };
+export const destination = destinationSchema.extend(asRead).loose();
 
-export type Destination = z.output<typeof destinationSchema>;
+export type Destination = z.output<typeof destination>;
 
 const id = { id: "as `destinations list` shows it" };
 
@@ -77,7 +79,7 @@ const create = defineCommand({
   ],
   async run({ output, openRelay }, { endpoint, paused, ...settings }) {
     const input = { ...settings, url: endpoint, ...(paused ? { enabled: false } : {}) };
-    const created = await openRelay().post(DESTINATIONS_PATH, input, createdDestination.loose());
+    const created = await openRelay().post(DESTINATIONS_PATH, input, createdDestination.extend(asRead).loose());
     output.show(created, () => [asFields(created, output), "", secretLine(created.secret, output)].join("\n"));
   },
 });
@@ -156,7 +158,11 @@ const test = defineCommand({
   asks: ["relay"],
   examples: ["npm run qonto -- destinations test dst_0193"],
   async run({ output, openRelay }, { id: given }) {
-    const tested = await openRelay().post(`${destinationPath(given)}/test`, {}, testResult.loose());
+    const tested = await openRelay().post(
+      `${destinationPath(given)}/test`,
+      {},
+      testResult.extend({ outcome: z.string() }).loose(),
+    );
     const { outcome, status, duration_ms, response_excerpt } = tested;
     const isDelivered = outcome === "delivered";
     output.show(tested, () =>

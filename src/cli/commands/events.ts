@@ -1,4 +1,5 @@
-import type { z } from "zod";
+import { z } from "zod";
+import { attempt, delivery } from "../../api/schemas/delivery.ts";
 import { event as eventSchema, eventDetail as eventDetailSchema } from "../../api/schemas/event.ts";
 import { isEndedWithoutAttempt } from "../../domain/delivery.ts";
 import { defineCommand, defineGroup } from "../command.ts";
@@ -9,12 +10,16 @@ export const EVENTS_PATH = "/api/events";
 
 export const eventPath = (id: string) => `${EVENTS_PATH}/${encodeURIComponent(id)}`;
 
-/** A program that reads `--json` gets every field, also those that this command line does not know. */
-export const event = eventSchema.loose();
-export const eventDetail = eventDetailSchema.loose();
+/** A newer relay may know more fields, states and outcomes. A program that reads `--json` gets them all. */
+const asRead = { source: z.string(), state: z.string() };
+export const event = eventSchema.extend(asRead).loose();
 
-export type Event = z.output<typeof eventSchema>;
-export type EventDetail = z.output<typeof eventDetailSchema>;
+const attempts = z.array(attempt.extend({ outcome: z.string() }).loose());
+const deliveries = z.array(delivery.extend({ status: z.string(), attempts }).loose());
+export const eventDetail = eventDetailSchema.extend({ ...asRead, deliveries }).loose();
+
+export type Event = z.output<typeof event>;
+export type EventDetail = z.output<typeof eventDetail>;
 
 const list = defineCommand({
   name: "list",

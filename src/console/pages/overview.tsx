@@ -27,7 +27,8 @@ export function addOverview(pages: Console, world: World, counters: Counters): v
       judgeHealth(c.env, now, world),
       withTimeout(readFigures(c.env, counters, now), FIGURES_TIMEOUT_MS, world),
     ]);
-    if (read.state === "failed") logFailure("console-overview", await describeSchemaFault(c.env.DB, read.error));
+    if (read.state === "failed")
+      logFailure("console", await describeSchemaFault(c.env.DB, read.error), { message: "overview.read_failed" });
     const figures = read.state === "done" ? read.value : null;
     return showPage(
       c,

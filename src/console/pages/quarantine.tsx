@@ -158,7 +158,7 @@ async function releaseAll(c: ActionContext, world: World, ids: readonly string[]
     for (const result of await Promise.allSettled(some.map((id) => releaseFromQuarantine(c, world, id)))) {
       if (result.status === "fulfilled") continue;
       failed += 1;
-      logFailure("console-release", result.reason);
+      logFailure("console", result.reason, { message: "release.failed" });
     }
   }
   return failed;

@@ -17,7 +17,7 @@ export async function findEmail(c: ConsoleContext, timers: Timers): Promise<stri
   const asked = await withTimeout(ask(), IDENTITY_TIMEOUT_MS, timers);
   if (asked.state === "done") return readEmail(asked.value?.email);
   const error = asked.state === "failed" ? asked.error : `Cloudflare Access took over ${IDENTITY_TIMEOUT_MS} ms`;
-  logFailure("access", error);
+  logFailure("console", error, { message: "access.verify_failed" });
   return null;
 }
 

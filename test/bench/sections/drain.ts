@@ -183,7 +183,7 @@ function describeDrains(drained: readonly Drained[], maxConcurrency: number | nu
         ? "wrangler.toml sets no max_concurrency: Cloudflare runs up to 250 consumers, and D1 is what is left to bound them. Nothing is projected."
         : "The projection multiplies, and holds only as long as D1 keeps up: about a thousand writes a second.",
       "Fewer than 10,000 wait for slow destinations, to save minutes: rates are what to compare. A batch has five attempts in flight, so 200 ms let it make 25 a second.",
-      "A destination that answers after 1,000 ms lets attempts run late: the retries serves it, whose drains do not wait for its answers. It is not projected.",
+      "A destination that answers after 1,000 ms lets attempts run late: the retries serve it, and their drains do not wait for its answers. It is not projected.",
     ],
   };
 }

@@ -107,14 +107,14 @@ describe("the source", () => {
   it("has no import cycle", () => {
     const importsOf = new Map(modules.map(({ file, imports }) => [file, imports]));
     const finished = new Set<string>();
-    const drain = (file: string, trail: readonly string[]): string[] => {
+    const cyclesFrom = (file: string, trail: readonly string[]): string[] => {
       if (trail.includes(file)) return [[...trail.slice(trail.indexOf(file)), file].join(" → ")];
       if (finished.has(file)) return [];
-      const cycles = (importsOf.get(file) ?? []).flatMap((imported) => drain(imported, [...trail, file]));
+      const cycles = (importsOf.get(file) ?? []).flatMap((imported) => cyclesFrom(imported, [...trail, file]));
       finished.add(file);
       return cycles;
     };
-    expect(modules.flatMap(({ file }) => drain(file, []))).toEqual([]);
+    expect(modules.flatMap(({ file }) => cyclesFrom(file, []))).toEqual([]);
   });
 });
 

@@ -58,7 +58,7 @@ const deployedWith = (change: (found: Found) => void): Partial<Circumstances> =>
 
 const DAY_MS = 86_400_000;
 const slowClock = () => Date.now() - 400_000;
-const ACCESS_LOGIN = "https://destination.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
+const ACCESS_LOGIN = "https://acme.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
 const answering = (status: number, code?: string, headers: Record<string, string> = {}): Fault => ({
   relay: (relay) => {
     relay.intercept = (_request, path) =>
@@ -192,7 +192,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   [
     "a redirect to a host that only begins like that of Access",
     "redirected",
-    answering(302, undefined, { location: "https://destination.cloudflareaccess.com.example.com/" }),
+    answering(302, undefined, { location: "https://acme.cloudflareaccess.com.example.com/" }),
   ],
   ["a redirect to no address", "redirected", answering(302, undefined, { location: "http://[" })],
   ["a redirect without an address", "redirected", answering(302)],
@@ -407,7 +407,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   ["destinations' secrets under a key that is gone", "destination_secrets_undecryptable", degraded("secrets")],
   ["a variable that cannot be read", "relay_not_configured", degraded("configuration")],
   [
-    "a migration that was lost",
+    "a migration that was not applied",
     "migrations_missing",
     { relay: (relay) => relay.diagnostics.migrations.missing.push("0009_new.sql") },
   ],
@@ -535,6 +535,37 @@ describe("the doctor names the fault", () => {
   });
 });
 
+describe("a relay that lacks settings", () => {
+  const lacking = async (name: string, fault: Fault) =>
+    findingsOf(await examineWith(fault)).find((finding) => finding.fault === name);
+
+  it("is told their names, as /health gives them, and the command for each", async () => {
+    const detail = "ADMIN_TOKEN is not set; RETENTION_DAYS must be a number.";
+    expect(await lacking("relay_not_configured", degraded("configuration", detail))).toMatchObject({
+      what: expect.stringContaining("lacks ADMIN_TOKEN, RETENTION_DAYS,"),
+      commands: ["npx wrangler secret put ADMIN_TOKEN", "npx wrangler secret put RETENTION_DAYS"],
+    });
+  });
+
+  it("is told the secret of the events that it refuses", async () => {
+    expect(await lacking("relay_not_configured", answering(503, "not_configured"))).toMatchObject({
+      what: expect.stringContaining("lacks QONTO_WEBHOOK_SECRETS,"),
+      commands: ["npx wrangler secret put QONTO_WEBHOOK_SECRETS"],
+    });
+  });
+});
+
+it("the doctor says what a 429 of the operator's API means", async () => {
+  const limited = (path: string) =>
+    path.startsWith("/api/")
+      ? Response.json({ code: "too_many_requests", detail: "Wait a minute." }, { status: 429 })
+      : null;
+  const examined = await examineWith({ relay: (relay) => (relay.intercept = (_, path) => limited(path)) });
+  expect(findingsOf(examined)).toMatchObject([
+    { fault: "admin_token_refused", what: expect.stringContaining("too many wrong tokens from this address") },
+  ]);
+});
+
 describe("a healthy relay", () => {
   it("passes every check", async () => {
     const examined = await scene.examine();
@@ -634,7 +665,7 @@ describe("a relay of another version", () => {
 });
 
 describe("the credentials", () => {
-  it("of one who may only read, leave the queues unprobed and no fault", async () => {
+  it("of one who may only read, leave the queues without a canary, and no fault", async () => {
     scene.relay.intercept = (request, path) =>
       request.method === "POST" && path.startsWith("/api/")
         ? Response.json({ code: "forbidden", detail: "No." }, { status: 403 })

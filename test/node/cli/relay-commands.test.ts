@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { exampleDelivery } from "../../../src/api/schemas/delivery.ts";
+import { exampleDestination, exampleTestResult } from "../../../src/api/schemas/destination.ts";
+import { exampleEventDetail } from "../../../src/api/schemas/event.ts";
 import type { ServedWorker } from "../../bench/served-worker.ts";
 import { HttpServer } from "../support/qonto-server/http-server.ts";
-import { QontoProgram, qonto } from "./qonto-program.ts";
+import { type Around, QontoProgram, qonto } from "./qonto-program.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 import { ONBOARDING_SECRET, SECRET, TOKEN, serveRelay } from "./served-relay.ts";
 
@@ -56,6 +59,40 @@ describe("a request that makes something and whose answer is lost", () => {
     expect(first).toMatch(/^[\da-f-]{36}$/);
     expect(again).toBe(first);
     expect(other).not.toBe(first);
+  });
+});
+
+describe("a newer relay's fields, states and outcomes", () => {
+  const environment = { ADMIN_TOKEN: TOKEN };
+  const answering = (body: object): Around => ({ world: { fetch: async () => Response.json(body) } });
+  const more = { newer: { field: 1 } };
+
+  it("of a destination are shown with --json, and to a person", async () => {
+    const newer = {
+      ...exampleDestination,
+      ...more,
+      health: { ...exampleDestination.health, ...more, state: "recovering" },
+    };
+    const show = ["destinations", "show", newer.id];
+    expect(JSON.parse((await qonto([...show, "--json"], environment, answering(newer))).stdout)).toEqual(newer);
+    expect((await qonto(show, environment, answering(newer))).stdout).toContain("recovering");
+    const page = { data: [newer], next_cursor: null };
+    const { stdout } = await qonto(["destinations", "list", "--json"], environment, answering(page));
+    expect(JSON.parse(stdout)).toEqual({ data: [newer] });
+    const tested = { ...exampleTestResult, ...more, outcome: "throttled" };
+    const test = await qonto(["destinations", "test", newer.id, "--json"], environment, answering(tested));
+    expect([test.code, JSON.parse(test.stdout)]).toEqual([1, tested]);
+  });
+
+  it("of an event are shown with --json, and to a person", async () => {
+    const [attempt] = exampleDelivery.attempts;
+    const attempts = [{ ...attempt, ...more, outcome: "throttled" }];
+    const deliveries = [{ ...exampleDelivery, ...more, status: "parked", attempts }];
+    const newer = { ...exampleEventDetail, ...more, source: "cards", state: "parked", deliveries };
+    const show = ["events", "show", newer.id];
+    expect(JSON.parse((await qonto([...show, "--json"], environment, answering(newer))).stdout)).toEqual(newer);
+    const { code, stdout } = await qonto(show, environment, answering(newer));
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/parked[^]*throttled/)]);
   });
 });
 

@@ -110,7 +110,7 @@ describe("subscriptions list", () => {
     expect(api.received).toHaveLength(1);
   });
 
-  it("follows no redirect: the tokens are not for anyone stands behind it", async () => {
+  it("follows no redirect: the tokens are not for the host that it leads to", async () => {
     const stranger = await new ScriptedServer().start();
     const { code } = await run(["subscriptions", "list", "--sandbox"], {
       answer: () => ({ status: 302, headers: { location: stranger.url } }),
@@ -337,5 +337,11 @@ describe("onboarding register", () => {
     expect((await run(given, { answer: () => ({ status: 404 }) })).code).toBe(1);
     expect(asked()).toEqual(["POST /data_api/webhooks?"]);
     expect(api.received[0]?.headers).toMatchObject({ "qonto-partner-id": "other" });
+  });
+
+  it.each(["data_api/webhooks", "//data_api/webhooks"])("takes the path %s for one of Qonto's host", async (path) => {
+    const { code } = await run([...register, "--path", path], { answer, environment });
+    expect(asked()).toEqual(["POST /data_api/webhooks?"]);
+    expect(code).toBe(0);
   });
 });

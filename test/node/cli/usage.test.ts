@@ -152,7 +152,7 @@ describe("a far side that fails ends a command with 1", () => {
     ]);
   });
 
-  it("a redirect, which is not followed: the token is not for anyone stands behind it", async () => {
+  it("a redirect, which is not followed: the token is not for the host that it leads to", async () => {
     const stranger = await new ScriptedServer().start();
     const server = await new ScriptedServer(() => ({ status: 307, headers: { location: stranger.url } })).start();
     expect((await qonto(["events", "list", "--url", server.url], TOKEN)).code).toBe(1);

@@ -244,7 +244,7 @@ describe("the cron", () => {
     await runCrons(relay, 4 * 40);
     expect(errors.mock.calls[0]?.[0]).toMatchObject({
       unit: "cron",
-      task: "keep-ledger",
+      message: "hour.drifted",
       hour: "2026-03-01T00:00:00.000Z",
       remembered: expect.stringContaining('"received":10'),
       counted: expect.stringContaining('"received":'),

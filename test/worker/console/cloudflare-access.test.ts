@@ -111,7 +111,13 @@ describe("an identity of Cloudflare Access", () => {
       ["admin", "destination.created"],
     ]);
     expect(logged).toContainEqual(
-      expect.objectContaining({ unit: "console", method: "POST", token: "ada@example.com" }),
+      expect.objectContaining({
+        unit: "console",
+        message: "request.answered",
+        method: "POST",
+        route: "/console/destinations/:id/pause",
+        token: "ada@example.com",
+      }),
     );
     expect((await relay.api("POST", "/api/tokens", { name: "ada@example.com", access: "read" })).status).toBe(400);
     const trail = await read(new Visitor(relay), "/console/audit?token=ada@example.com");
@@ -181,7 +187,7 @@ describe("an identity that Cloudflare Access does not name", () => {
       const relay = behindAccess(email, "example.com");
       letIn(relay, async () => ({ email: email as string, common_name: "token.access" }));
       await expectLogin(relay);
-      expect(logged.filter(({ unit }) => unit === "access")).toEqual([]);
+      expect(logged.filter(({ message }) => message === "access.verify_failed")).toEqual([]);
     },
   );
 
@@ -199,8 +205,9 @@ describe("an identity that Cloudflare Access does not name", () => {
     const relay = behindAccess();
     letIn(relay, getIdentity);
     await expectLogin(relay);
-    const lines = logged.filter(({ unit }) => unit === "access");
-    expect(lines).toEqual([{ unit: "access", error: expect.stringContaining(says) }]);
+    const message = "access.verify_failed";
+    const lines = logged.filter((line) => line.message === message);
+    expect(lines).toEqual([{ unit: "console", message, error: expect.stringContaining(says) }]);
   });
 
   it("keeps nobody who has a token's session", async () => {

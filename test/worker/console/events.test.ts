@@ -41,7 +41,7 @@ describe("the list of events", () => {
     expect(html).toContain(`<option value="${outcome}" selected=""`);
   });
 
-  it("can be narrowed to what is dead: a destination did not take it, anyone else did", async () => {
+  it("can be narrowed to what is dead: a destination did not take it, the others did", async () => {
     const { payload, visitor, relay } = await halfTaken();
     const taken = makePayload("v1/transactions");
     await relay.send(taken);

@@ -131,7 +131,7 @@ describe("a dead letter", () => {
     expect((await relay.api("GET", "/api/quarantine?limit=1")).body.data).toMatchObject([{ size_bytes: 1 }]);
   });
 
-  it("of the retries names whom it was for, and the cron has that served", async () => {
+  it("of the retries names its destination, and the cron has it drained", async () => {
     const relay = await relayWithDestination();
     relay.destinations.answer(destination, statuses(500, 200));
     await relay.send(makePayload("v1/cards"));

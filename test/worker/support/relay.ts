@@ -124,7 +124,7 @@ export class TestRelay {
   });
 
   constructor(changes: Partial<Bindings> = {}) {
-    // Nothing else of the test runtime's variables: they would bring in the .dev.vars of anyone runs the tests.
+    // Nothing else of the test runtime's variables: they would bring in the .dev.vars of the person who runs the tests.
     this.env = {
       DB: env.DB,
       EVENTS: this.events.binding,

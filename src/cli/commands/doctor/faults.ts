@@ -116,9 +116,9 @@ export const faults = {
     remedy: "Look at the address, and at what is deployed there.",
   },
   relay_not_configured: {
-    means: "The relay lacks a setting that it needs, and refuses events.",
-    remedy: "Set what is named here or at /health. For a local relay put it into .dev.vars and restart it.",
-    commands: ["npx wrangler secret put NAME"],
+    means: "The relay lacks {variable}, or cannot read it, and refuses the events or requests that need it.",
+    remedy: "Set it as /health says. For a local relay put it into .dev.vars and restart it.",
+    commands: ["npx wrangler secret put {variable}"],
   },
   migrations_missing: {
     means: "The database lacks tables or columns that this version of the relay uses: every event is refused.",
@@ -231,7 +231,7 @@ export const faults = {
     remedy: accessRemedy("/api"),
   },
   admin_token_refused: {
-    means: "The operator's API refuses this token: what happens inside the relay stays unseen.",
+    means: "The operator's API {refusal}: what happens inside the relay stays unseen.",
     remedy:
       "Set ADMIN_TOKEN to the relay's own, or to the token that was made for you. After too many wrong tokens wait a minute.",
   },

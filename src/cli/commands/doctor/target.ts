@@ -30,9 +30,9 @@ export class CheckEnded extends Error {
   }
 }
 
-const PROBES = 5;
+const CANARIES = 5;
 /** When none of the first canaries is answered, no more are sent. */
-const UNANSWERED_PROBES = 2;
+const UNANSWERED_CANARIES = 2;
 
 interface Canary {
   readonly source: Source;
@@ -88,6 +88,12 @@ export class Target {
       throw new CheckEnded(skipped("Nothing like the relay's /health is there."));
     }
     return answer.health;
+  }
+
+  /** Names of the variables that /health says are missing or wrong. */
+  async variablesAtFault(): Promise<string[]> {
+    const detail = (await this.#health())?.health?.checks.configuration?.detail;
+    return detail === undefined ? [] : variablesNamedIn(detail);
   }
 
   /** Whether the operator's API lets the doctor in, and what it says of the relay. */
@@ -191,8 +197,8 @@ export class Target {
     const { secrets, progress } = this.circumstances;
     const secret = secrets.business?.values[0] ?? null;
     const answers: WebhookAnswer[] = [];
-    while (answers.length < PROBES && !(answers.length === UNANSWERED_PROBES && isSilence(answers))) {
-      progress(`answer: canary ${answers.length + 1} of ${PROBES} …`);
+    while (answers.length < CANARIES && !(answers.length === UNANSWERED_CANARIES && isSilence(answers))) {
+      progress(`answer: canary ${answers.length + 1} of ${CANARIES} …`);
       answers.push(await this.canary({ source: "business", secret }));
     }
     return answers;
@@ -223,6 +229,11 @@ function canaryEvent(source: Source, timestampSeconds: number) {
   return source === "business"
     ? { ...common, type: CANARY_TYPE, data: {} }
     : { ...common, event_type: CANARY_TYPE, resource_type: "canary", resource_id: common.id };
+}
+
+/** /health begins each fault of the configuration with the variable's name. */
+export function variablesNamedIn(detail: string): string[] {
+  return [...new Set(detail.split("; ").flatMap((fault) => /^[A-Z][A-Z_]+(?= )/.exec(fault) ?? []))];
 }
 
 export function apiFailure({ message, remedy }: Fault): Finding {

@@ -1,6 +1,8 @@
 import ipaddr from "ipaddr.js";
+import type { Fault } from "../../../fault.ts";
 import { NO_ANSWER_IN_TIME, networkReason } from "../../../network.ts";
 import { RelayRefusal } from "../../../relay-client.ts";
+import { secretNames } from "../../../webhook-secret.ts";
 import { type WebhookAnswer, describeAnswer } from "../../../webhook.ts";
 import type { Address, Certificate } from "../circumstances.ts";
 import type { FaultName } from "../faults.ts";
@@ -89,12 +91,18 @@ const aboutSignature = /^(signature_|timestamp_)/;
 export async function checkAnswer(target: Target): Promise<Result> {
   await target.requireHost();
   const { address, secrets } = target.circumstances;
-  return judgeAnswers(await target.canaries(), { url: address.webhookUrl, isSigned: secrets.business !== null });
+  const answers = await target.canaries();
+  const named = await target.variablesAtFault();
+  return judgeAnswers(answers, { url: address.webhookUrl, isSigned: secrets.business !== null, named });
 }
 
 export function judgeAnswers(
   answers: readonly WebhookAnswer[],
-  { url, isSigned }: { readonly url: string; readonly isSigned: boolean },
+  {
+    url,
+    isSigned,
+    named = [],
+  }: { readonly url: string; readonly isSigned: boolean; readonly named?: readonly string[] },
 ): Result {
   const durations = answers.map(({ durationMs }) => durationMs).toSorted((one, other) => one - other);
   const worst = Math.round(durations.at(-1) ?? 0);
@@ -105,7 +113,13 @@ export function judgeAnswers(
   for (const [fault, those] of byFault) {
     if (fault === null) continue;
     const shown = [...new Set(those.map(describe))].join("; ");
-    findings.push({ fault, seen: `POST ${url}, ${those.length} of ${answers.length} times: ${shown}.` });
+    findings.push({
+      fault,
+      seen: `POST ${url}, ${those.length} of ${answers.length} times: ${shown}.`,
+      ...(fault === "relay_not_configured"
+        ? { about: { variable: named.length > 0 ? named : [secretNames.business] } }
+        : {}),
+    });
   }
   if (worst > QONTO_WAITS_MS && !byFault.has("answer_too_slow")) {
     findings.push({ fault: "answer_too_slow", seen: `${times}.` });
@@ -220,9 +234,15 @@ export async function checkAccess(target: Target): Promise<Result> {
       return failed({
         fault: isBehindAccess ? "service_token_refused" : "admin_token_refused",
         seen: access.fault.message,
+        about: { refusal: refusalOf(access.fault) },
       });
     }
     case "failing":
       return failed(apiFailure(access.fault));
   }
+}
+
+function refusalOf(fault: Fault): string {
+  const isThrottled = fault instanceof RelayRefusal && fault.status === 429;
+  return isThrottled ? "has seen too many wrong tokens from this address" : "does not accept this token";
 }

@@ -1,8 +1,8 @@
-import { diagnostics as diagnosticsSchema, sentProbe } from "../../../../api/schemas/diagnostics.ts";
+import { diagnostics as diagnosticsSchema, sentCanary } from "../../../../api/schemas/diagnostics.ts";
 import { examineDeployment } from "../cloudflare.ts";
 import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
-import { CheckEnded, type Diagnostics, type Health, type Target } from "../target.ts";
+import { CheckEnded, type Diagnostics, type Health, type Target, variablesNamedIn } from "../target.ts";
 
 /** Some settings are right on a developer's machine and nowhere else. */
 export async function checkConfiguration(target: Target): Promise<Result> {
@@ -53,10 +53,15 @@ export function judgeHealth({ checks }: Health, leftOut: readonly CheckName[]): 
     measured.map((name): Finding => ({
       fault: faultsOfHealth[name],
       seen: `/health, ${name}: ${checks[name]?.detail ?? ""}`,
-      about: { destination: "A destination" },
+      about: aboutHealth(name, checks[name]?.detail ?? ""),
     })),
     [checks.database, checks.cron, checks.deliveries].flatMap((check) => check?.detail ?? []).join(" "),
   );
+}
+
+function aboutHealth(name: CheckName, detail: string): NonNullable<Finding["about"]> {
+  const variable = name === "configuration" ? variablesNamedIn(detail) : [];
+  return { destination: "A destination", ...(variable.length > 0 ? { variable } : {}) };
 }
 
 function isUnmeasured(name: CheckName, checks: Checks): boolean {
@@ -91,7 +96,7 @@ const queueNames: Readonly<Record<QueueName, string>> = {
 };
 const all = ["events", "retries", "dead_letters"] as const;
 
-interface ProbedQueues {
+interface QueuesWithCanary {
   /** Unix milliseconds, by the relay's clock. */
   readonly now: number;
   readonly sentAt: number;
@@ -103,7 +108,7 @@ interface ProbedQueues {
 export async function checkQueues(target: Target): Promise<Result> {
   const { world, progress } = target.circumstances;
   await target.diagnostics();
-  const sent = await target.ask((relay) => relay.post("/api/diagnostics/canary", {}, sentProbe));
+  const sent = await target.ask((relay) => relay.post("/api/diagnostics/canary", {}, sentCanary));
   const sentAt = Date.parse(sent.sent_at);
   const startedAt = world.elapsedMs();
   for (;;) {
@@ -118,7 +123,7 @@ export async function checkQueues(target: Target): Promise<Result> {
   }
 }
 
-export function judgeQueues({ now, sentAt, waitedMs, queues }: ProbedQueues): Result {
+export function judgeQueues({ now, sentAt, waitedMs, queues }: QueuesWithCanary): Result {
   const seconds = (waitedMs / 1000).toFixed(1);
   const findings = all
     .filter((name) => !isConsumed(queues[name], sentAt))

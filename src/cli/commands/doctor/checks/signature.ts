@@ -134,7 +134,9 @@ function judgeSecret({ source, name, answer, looksLikeApiKey: isApiKey, mistake 
     case "signature_malformed":
       return [{ fault: "signature_changed", seen }];
     case "not_configured":
-      return [{ fault: source === "business" ? "relay_not_configured" : "onboarding_secret_missing", seen }];
+      return source === "business"
+        ? [{ fault: "relay_not_configured", seen, about: { variable: secretNames.business } }]
+        : [{ fault: "onboarding_secret_missing", seen }];
     default:
       return [];
   }
