@@ -56,7 +56,7 @@ export function tail(): void {
   it("reloads the page where a login on another host wants to be seen", async ({ enter }) => {
     const page = await enter({ on: "live" });
     await page.goto("/console/tail");
-    const location = "https://destination.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com";
+    const location = "https://acme.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com";
     await page.route("**/console/tail", (route) =>
       route.request().resourceType() === "fetch"
         ? route.fulfill({ status: 302, headers: { location } })

@@ -6,7 +6,7 @@ import { qonto } from "./qonto-program.ts";
 const ID = "client-id-of-test.access";
 const SECRET = "client-secret-of-test";
 const serviceToken = { CF_ACCESS_CLIENT_ID: ID, CF_ACCESS_CLIENT_SECRET: SECRET };
-const LOGIN = "https://destination.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
+const LOGIN = "https://acme.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
 
 let server: ScriptedServer;
 beforeEach(async () => (server = await new ScriptedServer().start()));

@@ -58,7 +58,7 @@ const deployedWith = (change: (found: Found) => void): Partial<Circumstances> =>
 
 const DAY_MS = 86_400_000;
 const slowClock = () => Date.now() - 400_000;
-const ACCESS_LOGIN = "https://destination.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
+const ACCESS_LOGIN = "https://acme.cloudflareaccess.com/cdn-cgi/access/login/relay.example.com?kid=x";
 const answering = (status: number, code?: string, headers: Record<string, string> = {}): Fault => ({
   relay: (relay) => {
     relay.intercept = (_request, path) =>
@@ -192,7 +192,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
   [
     "a redirect to a host that only begins like that of Access",
     "redirected",
-    answering(302, undefined, { location: "https://destination.cloudflareaccess.com.example.com/" }),
+    answering(302, undefined, { location: "https://acme.cloudflareaccess.com.example.com/" }),
   ],
   ["a redirect to no address", "redirected", answering(302, undefined, { location: "http://[" })],
   ["a redirect without an address", "redirected", answering(302)],
