@@ -16,9 +16,11 @@ const flashes = {
   ),
   "destination-changed": ok("The destination is changed."),
   "destination-unchanged": info("The form held no change."),
-  "destination-paused": ok("The destination is paused. Its pending deliveries wait until it is resumed."),
+  "destination-paused": ok(
+    "The destination is paused. Its pending deliveries wait until it is resumed. Events that arrive meanwhile are not sent to it; replay them afterwards.",
+  ),
   "destination-resumed": ok(
-    "Pending deliveries are attempted now. If the destination was failing, one goes first as a probe.",
+    "The destination is active, and its pending deliveries are attempted now. If its circuit is open, one goes first as a probe.",
   ),
   "destination-deleted": ok("The destination is deleted. Its pending deliveries are dead."),
   "secret-not-rotated": info("Nothing was rotated: the destination changed since the form was opened. Try again."),
@@ -29,10 +31,14 @@ const flashes = {
   "event-not-replayed": info("Nothing was sent: each matching destination has the event, or is being sent it."),
   "event-busy": info("Nothing was sent: an attempt at that destination is running."),
 
-  "dead-letter-replayed": ok("The message is back in its queue and is handled within seconds."),
+  "dead-letter-replayed": ok(
+    "The message is back in its queue and is handled within seconds. Replaying it again is harmless.",
+  ),
   "dead-letter-deleted": ok("The dead letter is deleted. Only the audit record remains."),
 
-  "quarantine-released": ok("The event is released and is sent to the destinations that match."),
+  "quarantine-released": ok(
+    "The event is released and is sent to the destinations that match. Releasing it again sends nothing.",
+  ),
   "quarantine-settled-before": info("The event was released or received before. Nothing was sent a second time."),
   "quarantine-deleted": ok("The event is deleted. No destination gets it, and only the audit record remains."),
   "quarantine-released-all": ok("Released: {1}. Each event is sent once to the destinations that match."),

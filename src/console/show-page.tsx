@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import { type Child, createContext, useContext } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { plainPath } from "../platform/plain-path.ts";
 import type { ConsoleContext, Viewer } from "./requests.ts";
 
 /** What every component of a page may read. Hono keeps it apart for each request. */
@@ -9,6 +10,7 @@ interface PageContext {
   readonly viewer: Viewer | undefined;
   /** Unix milliseconds. */
   readonly now: number;
+  /** Percent-encoded, as a link needs it. */
   readonly path: string;
   readonly query: Readonly<Record<string, string | undefined>>;
 }
@@ -29,6 +31,8 @@ export function showPage(
   document: Child,
   status: ContentfulStatusCode = 200,
 ): Response | Promise<Response> {
-  const page = { viewer: c.get("viewer"), now: c.get("now"), path: c.req.path, query: c.req.query() };
+  // `c.req.path` is decoded. A path that begins with `//` would name another host.
+  const path = plainPath(new URL(c.req.url).pathname);
+  const page = { viewer: c.get("viewer"), now: c.get("now"), path, query: c.req.query() };
   return c.html(html`<!doctype html>${(<Context.Provider value={page}>{document}</Context.Provider>)}`, status);
 }

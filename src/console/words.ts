@@ -4,7 +4,7 @@ import { durationInWords } from "./ui/values.tsx";
 /** What each outcome of an attempt means. */
 export const outcomeWords: Readonly<Record<Outcome, string>> = {
   delivered: "succeeded",
-  gone: "refused for good",
+  gone: "gone: the destination wants no more events",
   redirected: "a redirect that is not followed",
   rejected: "failed",
   timed_out: "timed out",
@@ -14,9 +14,10 @@ export const outcomeWords: Readonly<Record<Outcome, string>> = {
   removed: "not sent: the destination was deleted",
 };
 
-/** `500 after 12 ms`. */
+/** `500 after 12 ms`, with words where the status does not say what follows. */
 export function answerInWords({ outcome, status, durationMs }: Attempt): string {
   const words = outcomeWords[outcome];
   if (status === null) return outcome === "timed_out" ? `${words} after ${durationInWords(durationMs)}` : words;
-  return `${status} after ${durationInWords(durationMs)}${outcome === "redirected" ? `, ${words}` : ""}`;
+  const isTelling = outcome === "redirected" || outcome === "gone";
+  return `${status} after ${durationInWords(durationMs)}${isTelling ? `, ${words}` : ""}`;
 }

@@ -10,6 +10,7 @@ import { quarantine } from "./pages/quarantine.ts";
 import { registrations } from "./pages/registrations.ts";
 import { resources } from "./pages/resources.ts";
 import { tail } from "./pages/tail.ts";
+import { times } from "./pages/times.ts";
 import { destinations } from "./pages/destinations.ts";
 
 // In one file, because it takes longer to start a relay and a browser than to test most pages: `-t tail` picks one.
@@ -25,4 +26,5 @@ describeInBrowser("the console in a browser", () => {
   describe("dead letters", deadLetters);
   describe("audit trail", audit);
   describe("docs", docs);
+  describe("times", times);
 });

@@ -15,7 +15,7 @@ export type Who = "admin" | "reader" | "stranger";
  */
 type Kind = "still" | "live" | "plain";
 
-interface Entering {
+interface PageOptions {
   /** `admin` unless told otherwise. */
   readonly as?: Who;
   /** `still` unless told otherwise; `plain` is without JavaScript. */
@@ -60,7 +60,7 @@ export const it = test
   .extend("enter", async ({ cookies, pages }, { onCleanup }) => {
     const entered: WatchedPage[] = [];
     onCleanup(() => expect(entered.flatMap(({ faults }) => faults)).toEqual([]));
-    return async ({ as = "admin", on = "still", viewport = usual }: Entering = {}): Promise<Page> => {
+    return async ({ as = "admin", on = "still", viewport = usual }: PageOptions = {}): Promise<Page> => {
       const { page, faults } = pages[on];
       if (!entered.includes(pages[on])) {
         faults.length = 0;

@@ -112,7 +112,11 @@ const remove = defineCommand({
   },
 });
 
-const pause = switching("pause", false, "send it nothing for now; its deliveries stay pending");
+const pause = switching(
+  "pause",
+  false,
+  "send it nothing; pending deliveries wait, and events that arrive meanwhile get none until `replay destination --which missing`",
+);
 const resume = switching("resume", true, "send again, beginning with the pending deliveries");
 
 function switching(name: string, enabled: boolean, summary: string) {

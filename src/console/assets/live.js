@@ -12,19 +12,24 @@ const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
 /** How far the browser's clock is behind the relay's. */
 const behindMs = Number(document.documentElement.dataset["now"]) - Date.now();
 
-/** Shows times in the reader's zone, with the exact UTC under them. */
 function localize(/** @type {ParentNode} */ root) {
-  for (const element of root.querySelectorAll("time[data-show]")) {
+  showTimes(root.querySelectorAll("time[data-show]"));
+  for (const element of root.querySelectorAll("[data-zone]")) {
+    element.textContent = `your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+  }
+}
+
+/** Shows times in the reader's zone. The exact UTC stays under them. */
+function showTimes(/** @type {Iterable<Element>} */ times) {
+  for (const element of times) {
     const at = new Date(element.getAttribute("datetime") ?? "");
     const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
     const minute = `${two(at.getHours())}:${two(at.getMinutes())}`;
     const instant = `${day} ${minute}:${two(at.getSeconds())}`;
     const shown = { instant, moment: `${day} ${minute}`, minute, day, relative: relative(at.getTime(), day) };
-    element.textContent =
-      Object.entries(shown).find(([name]) => name === element.getAttribute("data-show"))?.[1] ?? day;
-  }
-  for (const element of root.querySelectorAll("[data-zone]")) {
-    element.textContent = `your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+    const text = Object.entries(shown).find(([name]) => name === element.getAttribute("data-show"))?.[1] ?? day;
+    // Writing ends a selection.
+    if (element.textContent !== text) element.textContent = text;
   }
 }
 
@@ -112,7 +117,7 @@ localize(document);
 offerCopies(document);
 offerPauses();
 // Relative times grow old on a page that stays open.
-setInterval(() => localize(document), 15_000);
+setInterval(() => showTimes(document.querySelectorAll('time[data-show="relative"]')), 15_000);
 
 for (const region of document.querySelectorAll("[data-live]")) {
   const everySeconds = Number(region.getAttribute("data-live"));

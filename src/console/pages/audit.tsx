@@ -56,7 +56,8 @@ export function addAudit(pages: Console): void {
     const { token, action, subject, since, until } = filters;
     const window = auditWindow({ since, until, cursor });
     const { records, next } = await listAudit(c.env.DB, { ...window, token, action, subject, limit: PER_PAGE });
-    const destinations = await findDestinations(c.env.DB, [...new Set(records.map((record) => record.subject))]);
+    const subjects = [...new Set(records.map((record) => record.subject))];
+    const destinations = subjects.length === 0 ? [] : await findDestinations(c.env.DB, subjects);
     return showPage(
       c,
       <ListPage
@@ -126,7 +127,7 @@ function columnsWith(destinations: readonly Destination[]): readonly Column<Audi
         </span>
       ),
     },
-    { title: "Time", cell: ({ id }) => <Time at={timeOfId(id)} show="relative" /> },
+    { title: "Time", cell: ({ id }) => <Time at={timeOfId(id)} /> },
     { title: "Change", cell: (record) => <Change {...record} /> },
     { title: "Outcome", cell: ({ outcome }) => <Outcome outcome={outcome} /> },
   ];

@@ -143,9 +143,10 @@ export function addDeadLetters(pages: Console, world: World): void {
           <h2 id="facts">Details</h2>
           <Facts
             facts={{
-              State: <LetterState replayedAt={replayedAt} />,
+              State: replayedAt === null ? <State state="waiting" /> : <State state="done">replayed</State>,
+              Replayed: replayedAt === null ? null : <Time at={replayedAt} />,
               Subject: <Subject letter={letter} destination={destination} />,
-              "Dead since": <Time at={receivedAt} show="relative" />,
+              "Dead since": <Time at={receivedAt} />,
               Kind: <bdi class="mono">{kind}</bdi>,
               Message: <bdi class="mono">{id}</bdi>,
             }}

@@ -195,7 +195,7 @@ export function Snippets() {
           <pre tabindex={0} aria-label={`Verification in ${name}`} role="region">
             <code id={`snippet-${id}`}>{text}</code>
           </pre>
-          <button type="button" class="button button-plain" data-copy={`snippet-${id}`} hidden>
+          <button type="button" class="button" data-copy={`snippet-${id}`} hidden>
             Copy
           </button>
         </details>

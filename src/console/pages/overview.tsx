@@ -146,7 +146,7 @@ function Traffic({ figures, now }: { readonly figures: OverviewFigures; readonly
   return (
     <>
       <section aria-labelledby="flow">
-        <h2 id="flow">Last 24 hours</h2>
+        <h2 id="flow">Last 24 hours and now</h2>
         <Figures>
           <Figure
             label="Acknowledged in"

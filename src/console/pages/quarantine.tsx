@@ -282,9 +282,9 @@ function Details({ event }: { readonly event: FoundInQuarantine }) {
     <Facts
       facts={{
         State: <State state={settledAt === null ? "waiting" : "settled"} />,
-        Settled: settledAt === null ? null : <Time at={settledAt} show="relative" />,
+        Settled: settledAt === null ? null : <Time at={settledAt} />,
         Event: settledAt === null ? eventName : <a href={eventAddress(eventId ?? id)}>{eventName}</a>,
-        Received: <Time at={receivedAt} show="relative" />,
+        Received: <Time at={receivedAt} />,
         Source: source === "business" ? "Business API" : "Onboarding API",
         Size: <Size bytes={sizeBytes} />,
         "Content type": contentType === null ? "None" : <bdi>{contentType}</bdi>,

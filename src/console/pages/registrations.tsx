@@ -6,7 +6,7 @@ import { type StageRow, MOST_STAGES, latestStagesOf, listRegistrationIds } from 
 import { addresses, eventAddress, registrationAddress } from "../addresses.ts";
 import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
-import { Notice, Page, Trail } from "../ui/layout.tsx";
+import { Notice, Page } from "../ui/layout.tsx";
 import { FindForm } from "../ui/form.tsx";
 import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
 import { ShortId, State, TimeOfText, capitalized } from "../ui/values.tsx";
@@ -22,8 +22,10 @@ const listQuery = z.strictObject({
 export function addRegistrations(pages: Console): void {
   pages.get("/registrations", async (c) => {
     const { id, cursor } = readQuery(c, listQuery);
-    const isFound = id !== undefined && (await latestStagesOf(c.env.DB, [id])).length > 0;
-    if (isFound) return c.redirect(registrationAddress(id), 303);
+    // The next page keeps the id in its query, and is no new search.
+    const sought = cursor === undefined ? id : undefined;
+    const isFound = sought !== undefined && (await latestStagesOf(c.env.DB, [sought])).length > 0;
+    if (isFound) return c.redirect(registrationAddress(sought), 303);
     const ids = await listRegistrationIds(c.env.DB, cursor?.id ?? "", PER_PAGE + 1);
     const { data: shownIds, next_cursor } = toPage(ids, PER_PAGE, {
       show: (one) => one,
@@ -50,12 +52,12 @@ export function addRegistrations(pages: Console): void {
           </EmptyState>
         }
       >
-        {id === undefined ? null : (
+        {sought === undefined ? null : (
           <Notice kind="bad">
-            There is no registration with the id <bdi>{id}</bdi>. Give the whole id.
+            There is no registration with the id <bdi>{sought}</bdi>. Give the whole id.
           </Notice>
         )}
-        <FindForm action={addresses.registrations} label="Find a registration by its id" value={id} />
+        <FindForm action={addresses.registrations} label="Find a registration by its id" value={sought} />
       </ListPage>,
     );
   });
@@ -69,8 +71,11 @@ export function addRegistrations(pages: Console): void {
     const { places, before } = registrationLine(stages);
     return showPage(
       c,
-      <Page title={isRegistration ? "Registration" : "Reset"} here={addresses.registrations}>
-        <Trail steps={[{ href: addresses.registrations, text: "Registrations" }]} />
+      <Page
+        title={isRegistration ? "Registration" : "Reset"}
+        here={addresses.registrations}
+        trail={[{ href: addresses.registrations, text: "Registrations" }]}
+      >
         <Present id={id} present={present} isRegistration={isRegistration} />
         <section aria-labelledby="stages">
           <h2 id="stages">Stages</h2>
@@ -142,7 +147,7 @@ function Present({ id, present, isRegistration }: PresentProps) {
           <bdi>{id}</bdi>
         </code>
       </p>
-      <p class="known-sentence">
+      <p>
         {present.at === null ? (
           "The event of this stage has no date."
         ) : (

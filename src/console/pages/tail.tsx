@@ -53,7 +53,9 @@ export function addTail(pages: Console): void {
         ]}
         next={null}
         empty={
-          <EmptyState title="No events yet">
+          <EmptyState
+            title={type === undefined && organization === undefined ? "No events yet" : "No matching events yet"}
+          >
             <p>
               New events appear here within seconds. To see one now: <code>npm run qonto -- send v1/transactions</code>.
             </p>
@@ -62,11 +64,11 @@ export function addTail(pages: Console): void {
         liveSeconds={5}
       >
         <p class="actions">
-          <button type="button" class="button button-plain" data-pause="list" hidden>
+          <button type="button" class="button" data-pause="list" hidden>
             Pause
           </button>
           <noscript>
-            <a class="button button-plain" href={linkTo(addresses.tail, { type, organization })}>
+            <a class="button" href={linkTo(addresses.tail, { type, organization })}>
               Refresh
             </a>
           </noscript>

@@ -145,7 +145,7 @@ export function FindForm({ action, label, value }: FindFormProps) {
       <Field label={label}>
         <input name="id" value={value} required autocomplete="off" spellcheck={false} />
       </Field>
-      <button type="submit" class="button button-plain">
+      <button type="submit" class="button">
         Find
       </button>
     </form>

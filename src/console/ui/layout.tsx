@@ -24,6 +24,8 @@ export type PageProps = PropsWithChildren<{
   readonly title: string;
   /** The page's place in the navigation. */
   readonly here?: Place;
+  /** The pages above this one, from the top down. */
+  readonly trail?: readonly { readonly href: string; readonly text: Child }[];
   /** The line under the title. */
   readonly lead?: Child;
   /** Failing destinations, for the browser's tab. */
@@ -31,7 +33,7 @@ export type PageProps = PropsWithChildren<{
 }>;
 
 /** A page behind the login. It begins with what the action before it did. */
-export function Page({ title, here, lead, failing = 0, children }: PageProps) {
+export function Page({ title, here, trail, lead, failing = 0, children }: PageProps) {
   const { viewer, query } = usePage();
   const flash = readFlash(query["done"]);
   return (
@@ -61,6 +63,7 @@ export function Page({ title, here, lead, failing = 0, children }: PageProps) {
         <h1>{title}</h1>
         {lead === undefined ? null : <p class="lead">{lead}</p>}
         {flash === null ? null : <Notice kind={flash.kind}>{flash.text}</Notice>}
+        {trail === undefined ? null : <Trail steps={trail} />}
         {children}
       </main>
       <footer class="foot">
@@ -128,13 +131,13 @@ function ViewerBar({ viewer }: { readonly viewer: Viewer }) {
       {viewer.by === "Cloudflare Access" ? (
         <>
           {viewer.mayChange ? null : <a href={`${ROOT}/login`}>Log in with a token</a>}
-          <a class="button button-plain" href={ACCESS_LOGOUT}>
+          <a class="button" href={ACCESS_LOGOUT}>
             Log out
           </a>
         </>
       ) : (
         <Form action={`${ROOT}/logout`}>
-          <button type="submit" class="button button-plain">
+          <button type="submit" class="button">
             Log out
           </button>
         </Form>
@@ -154,12 +157,7 @@ export function Notice({ kind, children }: NoticeProps) {
   );
 }
 
-interface TrailProps {
-  readonly steps: readonly { readonly href: string; readonly text: Child }[];
-}
-
-/** The pages above this one, from the top down. */
-export function Trail({ steps }: TrailProps) {
+function Trail({ steps }: { readonly steps: NonNullable<PageProps["trail"]> }) {
   return (
     <nav class="trail" aria-label="Pages above this one">
       <ol class="cluster small">

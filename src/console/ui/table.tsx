@@ -70,7 +70,7 @@ export function Filters({ path, children }: PropsWithChildren<{ readonly path: s
         <button type="submit" class="button button-main">
           Filter
         </button>
-        <a class="button button-plain" href={path}>
+        <a class="button" href={path}>
           Clear
         </a>
       </div>
@@ -93,12 +93,12 @@ export function Pager({ path, query, nextCursor }: PagerProps) {
   return (
     <nav class="actions" aria-label="More of the list">
       {cursor === undefined ? null : (
-        <a class="button button-plain" href={linkTo(path, filters)}>
+        <a class="button" href={linkTo(path, filters)}>
           To the first page
         </a>
       )}
       {nextCursor === null ? null : (
-        <a class="button button-plain" rel="next" href={linkTo(path, { ...filters, cursor: nextCursor })}>
+        <a class="button" rel="next" href={linkTo(path, { ...filters, cursor: nextCursor })}>
           Next page
         </a>
       )}

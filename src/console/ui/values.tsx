@@ -37,8 +37,8 @@ function shortened(iso: string, show: Exclude<TimeProps["show"], "relative" | un
 const JUST_NOW_MS = 1_000;
 const LONG_AGO_MS = 30 * 86_400_000;
 
-/** `3 min ago`, `in 3 min`, or the day of an old instant. `live.js` does the same. */
-function relativeTo(now: number, at: number): string {
+/** `3 min ago`, `in 3 min`, or the day of an old instant. `live.js` says the same. */
+export function relativeTo(now: number, at: number): string {
   const age = now - at;
   if (Math.abs(age) < JUST_NOW_MS) return "just now";
   if (Math.abs(age) >= LONG_AGO_MS) return new Date(at).toISOString().slice(0, 10);

@@ -88,7 +88,7 @@ export function destinations(): void {
     await page.getByRole("button", { name: "Pause" }).click();
     await page.getByText("Gets no events: paused since").waitFor();
     await page.getByRole("button", { name: "Resume" }).click();
-    await page.getByText("Pending deliveries are attempted now").waitFor();
+    await page.getByText("its pending deliveries are attempted now").waitFor();
     await page.getByRole("link", { name: "Edit" }).click();
     await page.getByText("Advanced").click();
     await page.getByLabel("Rate limit").fill("50");

@@ -107,7 +107,7 @@ export function events(): void {
     await follow(page.getByRole("button", { name: "Replay to all that match" }));
     expect(await noticeOf(page)).toContain("The event is sent to each destination that matches and does not have it.");
 
-    await page.getByLabel("Another destination").selectOption({ label: "Warehouse (paused)" });
+    await page.getByLabel("Another destination").selectOption({ label: "Warehouse (paused: the delivery waits)" });
     await follow(page.getByRole("button", { name: "Replay to this destination" }));
     expect(await noticeOf(page)).toContain("The event is sent to that destination.");
     expect(await stepOf(page, "Warehouse").innerText()).toContain(

@@ -1,10 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { Amount, Iban, Time, TimeOfText, durationInWords, maskIbansIn } from "../../../src/console/ui/values.tsx";
+import {
+  Amount,
+  Iban,
+  Time,
+  TimeOfText,
+  durationInWords,
+  maskIbansIn,
+  relativeTo,
+} from "../../../src/console/ui/values.tsx";
 import { Filters, Pager, linkTo } from "../../../src/console/ui/table.tsx";
 import { Field, Press } from "../../../src/console/ui/form.tsx";
 import { Json } from "../../../src/console/ui/json.tsx";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { PageContextProvider } from "../../../src/console/show-page.tsx";
+import { DAY_SHOWN_FROM_MS, relativeTimes } from "../../support/relative-times.ts";
 import { parseJsonLosslessly } from "../../../src/platform/json.ts";
 
 const render = async (element: HtmlEscapedString | Promise<HtmlEscapedString>) => String(await element);
@@ -108,6 +117,19 @@ describe("a time", () => {
     [172_800_000, "2 days"],
   ])("of %d ms is %s", async (ms, words) => {
     expect(durationInWords(ms)).toBe(words);
+  });
+});
+
+describe("a relative time", () => {
+  const now = Date.parse("2026-03-01T12:00:00Z");
+
+  it.each(relativeTimes)("of an age of %d ms is %s", (ageMs, words) => {
+    expect(relativeTo(now, now - ageMs)).toBe(words);
+  });
+
+  it("is the day from thirty days on", () => {
+    expect(relativeTo(now, now - DAY_SHOWN_FROM_MS)).toBe("2026-01-30");
+    expect(relativeTo(now, now + DAY_SHOWN_FROM_MS)).toBe("2026-03-31");
   });
 });
 

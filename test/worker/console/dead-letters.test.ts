@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { byId, messageOf } from "../../../src/messages.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { actionsOf, follow, read } from "./actions.ts";
+import { actionsOf, follow } from "./actions.ts";
+import { read } from "./reading.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);

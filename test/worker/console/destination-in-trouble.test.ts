@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { type TestRelay, emptyDatabase } from "../support/relay.ts";
 import { hang, statuses } from "../support/destinations.ts";
-import { readPage } from "./page.ts";
+import { read } from "./reading.ts";
 import { answeringDestination } from "./answering-destination.ts";
 
 beforeEach(emptyDatabase);
@@ -22,7 +22,7 @@ describe("the page of a destination in trouble", () => {
       await sendAndRun(relay);
       await relay.liveThrough(5);
     }
-    const text = await readPage(visitor, path);
+    const text = await read(visitor, path);
     expect(text).toMatch(
       /◼ Circuit open Gets no events: \d+ attempts in a row failed, and its circuit breaker has been open since \S+ \S+ UTC\./,
     );
@@ -30,25 +30,25 @@ describe("the page of a destination in trouble", () => {
     expect(text).toContain("raise its timeout");
     expect(text).toMatch(/One delivery at a time probes the destination, the next at \d/);
     expect(text).toMatch(/Send test event Retry now/);
-    const pending = await readPage(visitor, `${path}?show=pending`);
+    const pending = await read(visitor, `${path}?show=pending`);
     expect(pending).toContain("◐ Pending until a probe succeeds");
     expect(pending).toMatch(/◐ Pending next \d/);
     const eventPage = /href="(\/console\/events\/[^"]+)"/.exec(await (await visitor.get(path)).text())?.[1] ?? "";
-    expect(await readPage(visitor, eventPage)).toMatch(/its circuit is open since \S+ \S+ UTC/);
+    expect(await read(visitor, eventPage)).toMatch(/its circuit is open since \S+ \S+ UTC/);
   });
 
   it("says when the next probe is, which waits for a due delivery", async () => {
     const { relay, id, visitor, path } = await answeringDestination(statuses(500));
     await sendAndRun(relay);
     await env.DB.prepare(OPEN_CIRCUIT).bind(relay.now).run();
-    expect(await readPage(visitor, path)).toContain("the next at 2026-03-01 12:00:06 UTC.");
+    expect(await read(visitor, path)).toContain("the next at 2026-03-01 12:00:06 UTC.");
     relay.passSeconds(10);
-    expect(await readPage(visitor, path)).toContain("the next in a moment.");
+    expect(await read(visitor, path)).toContain("the next in a moment.");
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
-    expect(await readPage(visitor, `${path}?show=pending`)).toContain("◐ Pending until the destination is resumed");
+    expect(await read(visitor, `${path}?show=pending`)).toContain("◐ Pending until the destination is resumed");
     await env.DB.prepare("UPDATE destinations SET enabled = 1").run();
     await env.DB.prepare("UPDATE deliveries SET status = 'dead', next_attempt_at = NULL").run();
-    expect(await readPage(visitor, path)).toContain("the next with the next event.");
+    expect(await read(visitor, path)).toContain("the next with the next event.");
   });
 
   it("says until when it is throttled", async () => {
@@ -57,15 +57,15 @@ describe("the page of a destination in trouble", () => {
     await sendAndRun(relay);
     relay.passSeconds(1);
     await sendAndRun(relay);
-    const text = await readPage(visitor, path);
+    const text = await read(visitor, path);
     expect(text).toMatch(
       /◐ Throttled Gets no events: it asked the relay to wait until 2026-03-01 12:10:01 UTC\..* 429 after \d+ ms/,
     );
     expect(text).toContain("set a rate limit");
     expect(text).toMatch(/2 pending deliveries\./);
-    expect(await readPage(visitor, `${path}?show=pending`)).not.toContain("next 2026-03-01 12:00");
+    expect(await read(visitor, `${path}?show=pending`)).not.toContain("next 2026-03-01 12:00");
     const events = (await relay.api("GET", "/api/events")).body.data;
-    expect(await readPage(visitor, `/console/events/${events[0].id}`)).toContain(
+    expect(await read(visitor, `/console/events/${events[0].id}`)).toContain(
       "The destination asked for a pause. Nothing is sent to it before 2026-03-01 12:10:01 UTC.",
     );
   });
@@ -75,24 +75,24 @@ describe("the page of a destination in trouble", () => {
     await sendAndRun(relay);
     const retryNow = async () => {
       const response = await visitor.press(`${path}/resume`);
-      return readPage(visitor, response.headers.get("location") ?? "");
+      return read(visitor, response.headers.get("location") ?? "");
     };
     const failing = await retryNow();
-    expect(failing).toContain("If the destination was failing, one goes first as a probe.");
+    expect(failing).toContain("If its circuit is open, one goes first as a probe.");
     await env.DB.prepare(OPEN_CIRCUIT).bind(relay.now).run();
     const open = await retryNow();
-    expect(open).toContain("If the destination was failing, one goes first as a probe.");
+    expect(open).toContain("If its circuit is open, one goes first as a probe.");
   });
 
   it("says that some deliveries are rejected, and since when they are pending", async () => {
     const { relay, visitor, path } = await answeringDestination(statuses(400, 400, 200));
     for (let event = 0; event < 3; event += 1) await sendAndRun(relay);
-    expect(await readPage(visitor, path)).toMatch(/● Healthy Gets its events, the latest at \S+ \S+ UTC\. /);
+    expect(await read(visitor, path)).toMatch(/● Healthy Gets its events, the latest at \S+ \S+ UTC\. /);
     await env.DB.prepare("UPDATE deliveries SET next_attempt_at = ?1 WHERE status = 'pending'")
       .bind(relay.now + 3_600_000)
       .run();
     relay.passSeconds(60);
-    expect(await readPage(visitor, path)).toMatch(
+    expect(await read(visitor, path)).toMatch(
       /Gets its events, the latest at \S+ \S+ UTC, but is catching up or rejects some: 2 pending deliveries, the oldest since 2026-03-01 12:00:01 UTC\./,
     );
   });

@@ -3,7 +3,7 @@ import type { SampleType } from "../../../src/qonto/sample-event.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { type Answer, ok, statuses, unreachable } from "../support/destinations.ts";
-import { readPage } from "./page.ts";
+import { read } from "./reading.ts";
 import { HOOK, answeringDestination } from "./answering-destination.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
@@ -22,20 +22,20 @@ describe("the diagnosis of a destination", () => {
   it("says that it gets its events", async () => {
     const { relay, visitor, path } = await answeringDestination(ok);
     await sendAndRun(relay);
-    const text = await readPage(visitor, path);
+    const text = await read(visitor, path);
     expect(text).toContain("● Healthy Gets its events, the latest at 2026-03-01 12:00:01 UTC.");
     expect(text).toContain("1 succeeded, 0 failed, 0 timed out");
   });
 
   it("says that no events came", async () => {
     const { visitor, path } = await answeringDestination(ok);
-    expect(await readPage(visitor, path)).toContain("No events yet: none came from Qonto since it was added.");
+    expect(await read(visitor, path)).toContain("No events yet: none came from Qonto since it was added.");
   });
 
   it("says that it wants none of the types that came", async () => {
     const { relay, visitor, path } = await answeringDestination(ok, { types: ["v1/transaction"] });
     await sendAndRun(relay);
-    const text = await readPage(visitor, path);
+    const text = await read(visitor, path);
     expect(text).toContain("those that came since it was added have other types: v1/transactions.");
     expect(text).toContain("It wants v1/transaction.");
     expect(text).toContain("Edit settings");
@@ -44,7 +44,7 @@ describe("the diagnosis of a destination", () => {
   it("says that it wants other organizations", async () => {
     const { relay, visitor, path } = await answeringDestination(ok, { organizations: ["org-9"] });
     await sendAndRun(relay);
-    expect(await readPage(visitor, path)).toContain(
+    expect(await read(visitor, path)).toContain(
       "those of its types that came since it was added are of other organizations: org-1. It wants org-9.",
     );
   });
@@ -52,7 +52,7 @@ describe("the diagnosis of a destination", () => {
   it("says that it is paused", async () => {
     const { relay, visitor, path } = await answeringDestination(ok, { enabled: false });
     await sendAndRun(relay);
-    const text = await readPage(visitor, path);
+    const text = await read(visitor, path);
     expect(text).toContain("○ Paused Gets no events: paused since");
     expect(text).toMatch(/Resume Send test event Replay missed events/);
   });
@@ -63,16 +63,17 @@ describe("the diagnosis of a destination", () => {
     relay.passSeconds(60);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: true });
     const html = await (await visitor.get(path)).text();
-    expect(await readPage(visitor, path)).toContain("Missed events that came while it was paused");
+    expect(await read(visitor, path)).toContain("Missed events that came while it was paused");
     const replay = /href="([^"]+which=missing[^"]*)"/.exec(html)?.[1]?.replaceAll("&amp;", "&") ?? "";
-    expect(await readPage(visitor, replay)).toContain("1 event to replay");
+    expect(await read(visitor, replay)).toContain("1 event to replay");
   });
 
   it("says that its 410 paused it", async () => {
     const { relay, visitor, path } = await answeringDestination(statuses(410));
     await sendAndRun(relay);
-    const text = await readPage(visitor, path);
+    const text = await read(visitor, path);
     expect(text).toContain("Gets no events: it answered 410 Gone at");
+    expect(text).toMatch(/410 after \d+ ms, gone: the destination wants no more events/);
     expect(text).toContain("Resume");
   });
 
@@ -81,7 +82,7 @@ describe("the diagnosis of a destination", () => {
     await sendAndRun(relay);
     relay.passSeconds(600);
     await relay.api("PATCH", `/api/destinations/${id}`, { enabled: false });
-    expect(await readPage(visitor, path)).toContain("Gets no events: paused since");
+    expect(await read(visitor, path)).toContain("Gets no events: paused since");
   });
 
   it.each<[string, Answer, string, string]>([
@@ -93,7 +94,7 @@ describe("the diagnosis of a destination", () => {
   ])("says why the last attempt failed: %s", async (_name, answer, said, remedy) => {
     const { relay, visitor, path } = await answeringDestination(answer);
     await sendAndRun(relay);
-    const text = await readPage(visitor, path);
+    const text = await read(visitor, path);
     expect(text).toMatch(/▲ Failing The last attempt failed\. Pending deliveries are retried\./);
     expect(text).toContain(said);
     expect(text).toContain(remedy);
@@ -105,16 +106,16 @@ describe("the diagnosis of a destination", () => {
     const { relay, id, visitor, path } = await answeringDestination(statuses(401));
     await relay.api("POST", `/api/destinations/${id}/rotate-secret`, { overlap_seconds: 60 });
     await sendAndRun(relay);
-    expect(await readPage(visitor, path)).toContain("the old one still signs as well");
+    expect(await read(visitor, path)).toContain("the old one still signs as well");
     relay.passSeconds(60);
-    expect(await readPage(visitor, path)).toContain("the old one no longer signs");
+    expect(await read(visitor, path)).toContain("the old one no longer signs");
   });
 
   it("says that its own rate limit slows it down", async () => {
     const { relay, visitor, path } = await answeringDestination(ok, { max_per_second: 0.01 });
     for (let event = 0; event < 3; event += 1) await sendAndRun(relay);
     relay.passSeconds(61);
-    const text = await readPage(visitor, path);
+    const text = await read(visitor, path);
     expect(text).toContain(
       "◐ Behind Gets its events late: its rate limit is 0.01 a second. 2 pending deliveries take 3 min.",
     );
@@ -161,17 +162,17 @@ describe("the page of a destination", () => {
       retry_schedule_seconds: [600],
     });
     await sendAndRun(relay, "v1/cards");
-    const latest = await readPage(visitor, path);
+    const latest = await read(visitor, path);
     for (const type of ["v1/transactions", "v1/clients", "v1/cards"]) expect(latest).toContain(type);
-    const pending = await readPage(visitor, `${path}?show=pending`);
+    const pending = await read(visitor, `${path}?show=pending`);
     expect(pending).toMatch(/v1\/cards \S+ just now ◐ Pending next 12:10 UTC 1 500 after/);
     expect(pending).toContain("IBAN DE89 •••• 3000");
     const html = await (await visitor.get(`${path}?show=pending`)).text();
     expect(html).not.toContain("3000 <b>");
     expect(html).not.toContain("DE89370400440532013000");
-    const dead = await readPage(visitor, `${path}?show=dead`);
+    const dead = await read(visitor, `${path}?show=dead`);
     expect(dead).toMatch(/v1\/clients \S+ just now ◼ Dead 1 500 after/);
-    const delivered = await readPage(visitor, `${path}?show=delivered`);
+    const delivered = await read(visitor, `${path}?show=delivered`);
     expect(delivered).toMatch(/v1\/transactions \S+ just now ● Delivered 1 200 after/);
     expect(delivered).not.toContain("◼ Dead");
   });

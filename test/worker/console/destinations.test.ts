@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { statuses } from "../support/destinations.ts";
-import { readPage, textOf } from "./page.ts";
+import { read, withoutTags } from "./reading.ts";
 import { isVerified } from "./verify-as-destination.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
@@ -12,7 +12,7 @@ const HOOK = "https://accounting.example.com/hook";
 
 describe("the list of destinations", () => {
   it("says what to do while it is empty", async () => {
-    const text = await readPage(await Visitor.loggedIn(new TestRelay()), "/console/destinations");
+    const text = await read(await Visitor.loggedIn(new TestRelay()), "/console/destinations");
     expect(text).toContain("No destinations yet Add the first destination");
   });
 
@@ -25,7 +25,7 @@ describe("the list of destinations", () => {
     await relay.send(makePayload("v1/transactions"));
     await relay.runQueues();
     const visitor = await Visitor.loggedIn(relay);
-    const text = await readPage(visitor, "/console/destinations");
+    const text = await read(visitor, "/console/destinations");
     expect(text).toContain("3 destinations: Fraud desk is failing. 1 is paused.");
     expect(text).toMatch(/Accounting ● Healthy accounting\.example\.com v1\/transactions/);
     expect(text).toMatch(/Fraud desk ▲ Failing fraud\.example\.com All types/);
@@ -43,7 +43,7 @@ describe("the list of destinations", () => {
     const first = await (await visitor.get("/console/destinations")).text();
     expect(first).not.toContain("destination-51.");
     const next = /href="([^"]+cursor=[^"]+)"/.exec(first)?.[1] ?? "";
-    const second = await readPage(visitor, next);
+    const second = await read(visitor, next);
     expect(second).toContain("destination-51.");
     expect(second).not.toContain("destination-49.");
     expect(await callsOf(relay, "/console/destinations")).toBeLessThanOrEqual(MOST_CALLS);
@@ -127,7 +127,7 @@ describe("adding a destination", () => {
     expect(again.status).toBe(303);
     const location = again.headers.get("location") ?? "";
     expect(location).toBe(`/console/destinations/${id}?done=destination-created-before`);
-    expect(await readPage(visitor, location)).toContain("This form was sent before, and its destination exists.");
+    expect(await read(visitor, location)).toContain("This form was sent before, and its destination exists.");
     expect((await relay.api("GET", "/api/destinations")).body.data).toHaveLength(1);
   });
 
@@ -165,7 +165,7 @@ describe("adding a destination", () => {
     const typed = Object.entries(changes).filter(([name, value]) => name !== "scope" && value !== "");
     for (const [, value] of typed) expect(html).toContain(value);
     expect(html).toMatch(/class="fault" id="\w+-fault"/);
-    expect(await textOf(response)).toContain(sentence);
+    expect(withoutTags(await response.text())).toContain(sentence);
     expect((await relay.api("GET", "/api/destinations")).body.data).toEqual([]);
     expect((await relay.api("GET", "/api/audit")).body.data).toEqual([]);
   });

@@ -29,6 +29,7 @@ describe("the list of organizations", () => {
   it("names each with its last event, and links to it", async () => {
     const { html, text } = await lookAt(await relayAfter(profile(), cardOf("org-2")), LIST);
     expect(html).toContain('href="/console/organizations/org-1"');
+    expect(html.match(/datetime="2026-03-01T12:00:00\.000Z"/g)).toHaveLength(2);
     expect(text).toContain("Elektro Tesla GmbH org-1 just now");
     expect(text).toContain("Without a name yet org-2 just now");
   });
@@ -62,7 +63,9 @@ describe("the list of organizations", () => {
     expect((await lookAt(relay, LIST)).text).toContain("large before 2026-03-01 12:00 UTC");
     relay.passSeconds(60);
     await relay.send(cardOf("large"));
-    expect((await lookAt(relay, LIST)).text).toContain("large just now");
+    const { html, text } = await lookAt(relay, LIST);
+    expect(text).toContain("large just now");
+    expect(html).toContain('datetime="2026-03-01T12:01:00.000Z"');
   });
 });
 
@@ -126,6 +129,7 @@ describe("one organization", () => {
     expect(text).toContain("Legal address Via Roma 1, Milano");
     expect(text).toContain("v1/cards 2");
     expect(text).toContain("Last event: just now");
+    expect(html).toContain('datetime="2026-03-01T12:00:00.000Z"');
     expect(html).toContain('href="/console/events?organization=org-1"');
     expect(html).toContain(`href="${PAGE}/resources?type=v1%2Fcards"`);
   });

@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { failing, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
-import { actionsOf, follow, read } from "./actions.ts";
+import { actionsOf, follow } from "./actions.ts";
+import { read } from "./reading.ts";
 import { MOST_CALLS, Visitor, callsOf } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
@@ -36,8 +37,8 @@ describe("the quarantine", () => {
     await send(relay, "no json", 0);
     const text = await read(await Visitor.loggedIn(relay), list);
     expect(text).toContain("2 events wait for your decision");
-    expect(text.indexOf("Unreadable : the body is not an event")).toBeGreaterThan(0);
-    expect(text.indexOf("Stale : signed too long ago")).toBeGreaterThan(text.indexOf("No readable id"));
+    expect(text.indexOf("Unreadable: the body is not an event")).toBeGreaterThan(0);
+    expect(text.indexOf("Stale: signed too long ago")).toBeGreaterThan(text.indexOf("No readable id"));
     expect(text).toContain("7 B");
     expect(text).toContain("Stale. The signature is valid, but older than the relay tolerates.");
   });

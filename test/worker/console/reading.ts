@@ -10,6 +10,7 @@ export function withoutTags(html: string): string {
     .replaceAll(/<datalist.*?<\/datalist>/gs, "")
     .replaceAll(/<[^>]+>/g, " ")
     .replaceAll("&#39;", "'")
+    .replaceAll("&quot;", '"')
     .replaceAll(/\s+/g, " ")
-    .replaceAll(/ ([.,:])/g, "$1");
+    .replaceAll(/ ([.,:;])/g, "$1");
 }

@@ -56,6 +56,14 @@ describe("the resources of an organization", () => {
     expect((await lookAt(relay, `${LIST}?type=v1/cards`)).text).toContain("No resources of this type");
   });
 
+  it("keep the encoding of the organization's id in their links", async () => {
+    const relay = await relayAfter(transaction({}, { organization_id: "a\\b" }));
+    const { html } = await lookAt(relay, "/console/organizations/a%5Cb/resources");
+    expect(html).toContain('action="/console/organizations/a%5Cb/resources"');
+    expect(html).toContain('<nav class="trail" aria-label="Pages above this one">');
+    expect(html).toContain('href="/console/organizations/a%5Cb"');
+  });
+
   it("are paged", async () => {
     await keepResources("org-1", 120);
     const seen: string[] = [];
@@ -140,6 +148,12 @@ describe("one resource", () => {
     expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◐ Pending .*first .* ● Delivered/);
     await relay.liveThrough(5);
     expect((await lookAt(relay, ONE)).text).toMatch(/second .* ◼ Dead .*first .* ● Delivered/);
+  });
+
+  it("says that none of its events is stored any more", async () => {
+    await keepResources("org-1", 1);
+    const { text } = await lookAt(new TestRelay(), `${ORGANIZATION}/resource?type=v1/transactions&id=id-000001`);
+    expect(text).toContain("No event of it is stored any more. All stored events were searched.");
   });
 
   it("says that it was deleted", async () => {

@@ -53,7 +53,7 @@ describe("the live tail", () => {
 
   it("finds nothing of a type that is longer than any", async () => {
     const visitor = await Visitor.loggedIn(new TestRelay());
-    expect(await read(visitor, `${tail}?type=${"x".repeat(300)}`)).toContain("No events yet");
+    expect(await read(visitor, `${tail}?type=${"x".repeat(300)}`)).toContain("No matching events yet");
   });
 
   it("names a destination that has been removed by its id", async () => {

@@ -204,7 +204,7 @@ describe("attempts that are still in flight after a second", () => {
       deliveriesBehindTheBatch = body.deliveries.map(({ status }: { status: string }) => status).join(" ");
     };
     await relay.runEventsBatch();
-    // Five have the connections; what found none, the quick destination included, is on the retries.
+    // Five have the connections; what found none, the quick destination included, is left to the retries.
     expect(deliveriesBehindTheBatch).toBe(Array(7).fill("pending").join(" "));
     await relay.runQueues();
     const { body } = await relay.api("GET", `/api/events/${payload.id}`);

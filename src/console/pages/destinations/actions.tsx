@@ -42,7 +42,7 @@ export function addDestinationActions(pages: Console, world: World, counters: Co
           {destination.enabled ? (
             <Press action={destinationActionAddress(destination.id, "pause")}>Pause instead</Press>
           ) : null}
-          <a class="button button-plain" href={destinationAddress(destination.id)}>
+          <a class="button" href={destinationAddress(destination.id)}>
             Cancel
           </a>
         </div>
@@ -66,14 +66,14 @@ function sayPending(pending: number): string {
 export function ActionBar({ destination: { id, enabled } }: { readonly destination: Destination }) {
   return (
     <div class="actions">
-      <a class="button button-plain" href={destinationActionAddress(id, "edit")}>
+      <a class="button" href={destinationActionAddress(id, "edit")}>
         Edit
       </a>
       {enabled ? <Press action={destinationActionAddress(id, "pause")}>Pause</Press> : null}
-      <a class="button button-plain" href={destinationActionAddress(id, "rotate")}>
+      <a class="button" href={destinationActionAddress(id, "rotate")}>
         Rotate secret
       </a>
-      <a class="button button-plain" href="#replay">
+      <a class="button" href="#replay">
         Replay
       </a>
       <a class="button button-danger" href={destinationActionAddress(id, "delete")}>

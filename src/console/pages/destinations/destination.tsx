@@ -223,11 +223,10 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
           Timeout: durationInWords(timeoutMs),
           "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,
           Secrets: <Secrets destination={destination} now={now} />,
-          Added: <Time at={destination.createdAt} show="relative" />,
+          Added: <Time at={destination.createdAt} />,
           Changed: (
             <>
-              <Time at={destination.updatedAt} show="relative" />,{" "}
-              <a href={linkTo(addresses.audit, { subject: id })}>audit trail</a>
+              <Time at={destination.updatedAt} />, <a href={linkTo(addresses.audit, { subject: id })}>audit trail</a>
             </>
           ),
           Id: <bdi class="mono">{id}</bdi>,

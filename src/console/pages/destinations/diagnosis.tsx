@@ -191,7 +191,7 @@ export function Diagnosis({ facts }: { readonly facts: DestinationFacts }) {
           />
         ))}
         {facts.backlog.dead === 0 ? null : (
-          <a class="button button-plain" href={replayAddress(facts, "failed", facts.destination.createdAt)}>
+          <a class="button" href={replayAddress(facts, "failed", facts.destination.createdAt)}>
             Replay dead deliveries
           </a>
         )}

@@ -74,7 +74,7 @@ export function addDestinationReplay(pages: Console, world: World): void {
               ))}
               <p class="actions">
                 <Button kind="main">{`Replay ${events}`}</Button>
-                <a class="button button-plain" href={destinationAddress(destination.id)}>
+                <a class="button" href={destinationAddress(destination.id)}>
                   Cancel
                 </a>
               </p>
@@ -146,7 +146,7 @@ export function ReplayForm({ destinationId, which = "failed", since, until, faul
         <MomentField label="Received since" name="since" value={since} fault={faults.since} isRequired />
         <MomentField label="Received before" name="until" value={until} fault={faults.until} />
         <div class="actions">
-          <button type="submit" class="button button-plain">
+          <button type="submit" class="button">
             Count
           </button>
         </div>

@@ -93,7 +93,7 @@ function RotatePage({ destination, refusal }: RotatePageProps) {
         </Field>
         <p class="actions">
           <Button kind="main">Rotate secret</Button>
-          <a class="button button-plain" href={destinationAddress(destination.id)}>
+          <a class="button" href={destinationAddress(destination.id)}>
             Cancel
           </a>
         </p>
@@ -118,7 +118,7 @@ export function SecretPage({ destination, secret, why }: SecretPageProps) {
       </Notice>
       <p class="secret card cluster">
         <code id="secret">{secret}</code>
-        <button type="button" class="button button-plain" data-copy="secret" hidden>
+        <button type="button" class="button" data-copy="secret" hidden>
           Copy
         </button>
       </p>
@@ -127,7 +127,7 @@ export function SecretPage({ destination, secret, why }: SecretPageProps) {
         <Press action={destinationActionAddress(destination.id, "test")} kind="main">
           Send test event
         </Press>
-        <a class="button button-plain" href={destinationAddress(destination.id)}>
+        <a class="button" href={destinationAddress(destination.id)}>
           Go to the destination
         </a>
       </div>

@@ -233,7 +233,7 @@ function Replay({ found: { event, otherDestinations } }: { readonly found: OneEv
               <select name="destination_id" required>
                 {otherDestinations.map((destination) => (
                   <option value={destination.id}>
-                    {`${destinationName(destination)}${destination.enabled ? "" : " (paused)"}`}
+                    {`${destinationName(destination)}${destination.enabled ? "" : " (paused: the delivery waits)"}`}
                   </option>
                 ))}
               </select>

@@ -17,7 +17,7 @@ import { readSummary, summaries } from "../../../store/resources.ts";
 import { addresses, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import type { Console } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { Page, Trail } from "../../ui/layout.tsx";
+import { Page } from "../../ui/layout.tsx";
 import { EmptyState, linkTo } from "../../ui/table.tsx";
 import { Amount, Facts, Time, TimeOfText, count, maskIbansIn } from "../../ui/values.tsx";
 import { Accounts, MOST_ACCOUNTS, readAccount, readAccountsOfProfile } from "./accounts.tsx";
@@ -48,8 +48,11 @@ export function addOrganization(pages: Console): void {
     const accounts = ofRows.length === 0 ? readAccountsOfProfile(profile, summary.profileAt) : ofRows;
     return showPage(
       c,
-      <Page title="Organization" here={addresses.organizations}>
-        <Trail steps={[{ href: addresses.organizations, text: "Organizations" }]} />
+      <Page
+        title="Organization"
+        here={addresses.organizations}
+        trail={[{ href: addresses.organizations, text: "Organizations" }]}
+      >
         <p class="title cluster">
           <bdi>{organizationName(summary.profileBody)}</bdi>
         </p>

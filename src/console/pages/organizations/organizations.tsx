@@ -24,7 +24,9 @@ const listQuery = z.strictObject({
 export function addOrganizations(pages: Console): void {
   pages.get("/organizations", async (c) => {
     const { id, cursor } = readQuery(c, listQuery);
-    const found = id === undefined ? null : await summaryAt(c.env.DB, id);
+    // The next page keeps the id in its query, and is no new search.
+    const sought = cursor === undefined ? id : undefined;
+    const found = sought === undefined ? null : await summaryAt(c.env.DB, sought);
     if (found !== null) return c.redirect(organizationAddress(found.organizationId), 303);
     const { data: rows, next_cursor } = toPage(
       await listSummaries(c.env.DB, cursor?.id ?? "", PER_PAGE + 1),
@@ -62,12 +64,12 @@ export function addOrganizations(pages: Console): void {
           </EmptyState>
         }
       >
-        {id === undefined ? null : (
+        {sought === undefined ? null : (
           <Notice kind="bad">
-            There is no organization with the id <bdi>{id}</bdi>. Give the whole id.
+            There is no organization with the id <bdi>{sought}</bdi>. Give the whole id.
           </Notice>
         )}
-        <FindForm action={addresses.organizations} label="Find an organization by its id" value={id} />
+        <FindForm action={addresses.organizations} label="Find an organization by its id" value={sought} />
       </ListPage>,
     );
   });

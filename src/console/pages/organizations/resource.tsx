@@ -16,7 +16,7 @@ import { addresses, eventAddress, organizationAddress, resourceAddress, resource
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Json } from "../../ui/json.tsx";
-import { Page, Trail } from "../../ui/layout.tsx";
+import { Page } from "../../ui/layout.tsx";
 import { Table, linkTo } from "../../ui/table.tsx";
 import { Amount, Chips, Iban, ShortId, State, Time, TimeOfText } from "../../ui/values.tsx";
 
@@ -42,14 +42,15 @@ export function addResource(pages: Console): void {
     ]);
     return showPage(
       c,
-      <Page title="Resource" here={addresses.organizations}>
-        <Trail
-          steps={[
-            { href: addresses.organizations, text: "Organizations" },
-            { href: organizationAddress(organizationId), text: <ShortId id={organizationId} /> },
-            { href: linkTo(resourcesAddress(organizationId), { type: found.type }), text: found.type },
-          ]}
-        />
+      <Page
+        title="Resource"
+        here={addresses.organizations}
+        trail={[
+          { href: addresses.organizations, text: "Organizations" },
+          { href: organizationAddress(organizationId), text: <ShortId id={organizationId} /> },
+          { href: linkTo(resourcesAddress(organizationId), { type: found.type }), text: found.type },
+        ]}
+      >
         <Subject resource={found} data={data} />
         <Version resource={found} />
         <History resource={found} history={history} before={cursor} />
@@ -92,7 +93,7 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
 function Version({ resource }: { readonly resource: ResourceRow }) {
   const { event, deleted, versionAt, eventId, receivedAt } = resource;
   return (
-    <p class="known-sentence">
+    <p>
       Last changed by{" "}
       <a href={eventAddress(eventId)}>
         event <ShortId id={eventId} />
@@ -158,7 +159,13 @@ function EventLink({ event, resource }: { readonly event: EventOfResource; reado
 
 /** One page searches a bounded number of events: says which, and links to the others. */
 function SearchedRange({ resource, history: { events, next }, before }: HistoryProps) {
-  if (before === undefined && next === null) return <p class="help">All stored events were searched.</p>;
+  if (before === undefined && next === null) {
+    return (
+      <p class="help">
+        {events.length === 0 ? "No event of it is stored any more. " : ""}All stored events were searched.
+      </p>
+    );
+  }
   const path = resourceAddress(resource.organizationId, resource.type, resource.resourceId ?? "");
   const from = (position: EventPosition) =>
     `${path}&${new URLSearchParams({ cursor: encodeCursor(position) }).toString()}`;
@@ -171,18 +178,18 @@ function SearchedRange({ resource, history: { events, next }, before }: HistoryP
       </p>
       <p class="actions">
         {before === undefined ? null : (
-          <a class="button button-plain" href={path}>
+          <a class="button" href={path}>
             Newest events
           </a>
         )}
         {next !== null && resource.seq < next.seq ? (
           // The search begins before this position: the event is the first one found.
-          <a class="button button-plain" href={from({ seq: resource.seq + 1, receivedAt: resource.receivedAt })}>
+          <a class="button" href={from({ seq: resource.seq + 1, receivedAt: resource.receivedAt })}>
             Event of the current state
           </a>
         ) : null}
         {next === null ? null : (
-          <a class="button button-plain" rel="next" href={from(next)}>
+          <a class="button" rel="next" href={from(next)}>
             Older events
           </a>
         )}

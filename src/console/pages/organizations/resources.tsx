@@ -39,15 +39,11 @@ export function addResources(pages: Console): void {
       <ListPage
         title="Resources"
         here={addresses.organizations}
-        lead={
-          <>
-            Latest state of each resource of{" "}
-            <a href={organizationAddress(id)}>
-              organization <ShortId id={id} />
-            </a>
-            .
-          </>
-        }
+        lead="The latest state of each resource."
+        trail={[
+          { href: addresses.organizations, text: "Organizations" },
+          { href: organizationAddress(id), text: <ShortId id={id} /> },
+        ]}
         filters={
           <Field label="Type">
             <select name="type">
