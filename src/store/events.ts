@@ -7,6 +7,7 @@ import { receivedAtSql } from "./event-order.ts";
 import { unfinishedSql } from "./event-progress.ts";
 import { batchOnSchema } from "./schema.ts";
 import { eventFields, eventRow } from "./event-row.ts";
+import { flag } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
 /** What recording an event found. `lost`: a duplicate of an event whose queue message has been lost, and must be sent again. */
@@ -25,64 +26,65 @@ const wantedBySql = `(
   SELECT nullif(json_group_object(destinations.id, NULL), '{}') FROM destinations
   WHERE destinations.enabled = 1 AND ${wantsSql("given")})`;
 
-/**
- * Of the events that are recorded already: promises another message for those whose message was lost. It was sent long ago, no
- * consumer has the event, and the event is not finished.
- */
-export const requeueLostSql = `
-  UPDATE events SET queued_at = given.value ->> 'at' FROM json_each(?1) AS given
-  WHERE events.id = given.value ->> 'id'
-    AND events.queued_at < (given.value ->> 'at') - ${MESSAGE_TIMEOUT_MS}
-    AND coalesce(events.claimed_until, 0) <= given.value ->> 'at' AND ${unfinishedSql}
-  RETURNING events.id`;
+/** The message that should have followed was sent long ago, no consumer has the event, and the event is not finished. */
+const isMessageLostSql = `(
+  events.queued_at < excluded.queued_at - ${MESSAGE_TIMEOUT_MS}
+  AND coalesce(events.claimed_until, 0) <= excluded.queued_at AND ${unfinishedSql})`;
 
-/** Records an event, or counts a duplicate of it. A repeated call (?13) that meets its own row changes nothing. */
+/** Of the row as it now stands. Two duplicates of the same millisecond may both find it so, which costs a message. */
+const isRequeuedSql = `(
+  duplicates > 0 AND queued_at = ?8 AND coalesce(claimed_until, 0) <= ?8 AND ${unfinishedSql})`;
+
+/**
+ * Records an event, or counts a duplicate of it and promises another message if the first was lost. A repeated call (?13) that
+ * meets its own row changes nothing.
+ */
 export const recordSql = `
   WITH given (${eventColumns}) AS MATERIALIZED (VALUES (${eventValues}))
   INSERT INTO events (${eventColumns}, claimed_until, recipients)
   SELECT ${eventColumns}, queued_at + ${MESSAGE_TIMEOUT_MS}, ${wantedBySql} FROM given WHERE true
   ON CONFLICT (id) DO UPDATE SET
     duplicates = events.duplicates + 1,
-    conflicts = events.conflicts + (events.body <> excluded.body)
+    conflicts = events.conflicts + (events.body <> excluded.body),
+    queued_at = iif(${isMessageLostSql}, excluded.queued_at, events.queued_at)
     WHERE NOT (?13 AND events.queued_at = excluded.queued_at)
-  RETURNING duplicates, iif(duplicates > 0, body, NULL) AS body`;
-
-const idRow = z.object({ id: z.string() });
+  RETURNING duplicates, ${isRequeuedSql} AS isRequeued, iif(duplicates > 0, body, NULL) AS body`;
 
 const recordedRow = z.object({
   duplicates: z.number(),
+  isRequeued: flag,
   /** Of the row that was there before; null when the event is new. */
   body: z.string().nullable(),
 });
 
 /**
  * Records events by one D1 call, each with its recipients and the lease of its message (`firstLease`), or counts duplicates.
- * `isRepeated`: the same call may have recorded them before. Rows written: 2 for each event, new or duplicate, and 1 more
- * for a lost one. Throws SchemaMissing.
+ * `isRepeated`: the same call may have recorded them before. Rows written: 2 for each event, new or duplicate. Throws
+ * SchemaMissing.
  */
 export async function recordEvents(
   db: Database,
   events: readonly RelayEvent[],
   isRepeated: boolean,
 ): Promise<Recorded[]> {
-  const given = JSON.stringify(events.map(({ id, receivedAt }) => ({ id, at: receivedAt })));
   const statement = db.prepare(recordSql);
   const answers = await retried(db, (before) =>
-    batchOnSchema(db, [
-      ...events.map((event) => statement.bind(...eventParameters(event), isRepeated || before > 0 ? 1 : 0)),
-      // Last: by `queued_at` a repeated call knows its own rows.
-      db.prepare(requeueLostSql).bind(given),
-    ]),
+    batchOnSchema(
+      db,
+      events.map((event) => statement.bind(...eventParameters(event), isRepeated || before > 0 ? 1 : 0)),
+    ),
   );
-  const lost = new Set(answers.at(-1)?.results.map((row) => idRow.parse(row).id));
+  const requeued = new Set<string>();
   return events.map((event, index): Recorded => {
-    const [row] = answers[index]?.results ?? [];
+    const [found] = answers[index]?.results ?? [];
     // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
-    if (row === undefined) return { status: "new", bodyDiffers: false };
-    const { duplicates, body } = recordedRow.parse(row);
-    if (duplicates === 0) return { status: "new", bodyDiffers: false };
+    if (found === undefined) return { status: "new", bodyDiffers: false };
+    const row = recordedRow.parse(found);
+    if (row.duplicates === 0) return { status: "new", bodyDiffers: false };
     // Of several in a group one sends the message.
-    return { status: lost.delete(event.id) ? "lost" : "duplicate", bodyDiffers: body !== event.body };
+    const isLost = row.isRequeued && !requeued.has(event.id);
+    if (isLost) requeued.add(event.id);
+    return { status: isLost ? "lost" : "duplicate", bodyDiffers: row.body !== event.body };
   });
 }
 

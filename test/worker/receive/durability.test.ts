@@ -27,7 +27,7 @@ async function answer(response: Response): Promise<unknown> {
 
 describe("an accepted event", () => {
   it("costs one D1 call before its answer and one queue message behind it", async () => {
-    const recording = ["INSERT INTO events", "UPDATE events SET queued_at"].map((sql) => expect.stringContaining(sql));
+    const recording = [expect.stringContaining("INSERT INTO events")];
     const statements: (readonly string[])[] = [];
     const DB = interceptDatabase(env.DB, (call, proceed) => {
       statements.push(call.statements);
@@ -254,6 +254,7 @@ describe("a duplicate", () => {
     expect(relay.events.sent).toEqual([]);
     relay.passSeconds(31);
     expect(await (await relay.send(payload)).json()).toMatchObject({ status: "duplicate" });
+    relay.passSeconds(1);
     expect(await (await relay.send(payload)).json()).toMatchObject({ status: "duplicate" });
     expect(relay.events.sent).toHaveLength(1);
     await relay.runQueues();
