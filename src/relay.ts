@@ -12,7 +12,7 @@ import { describeSchemaFault, isSchemaFault } from "./store/schema.ts";
 import { writeCounters } from "./store/counters.ts";
 import { runCron } from "./cron/cron.ts";
 
-/** Retry delay while migrations are missing: 100 retries (max_retries) last 100 minutes, then the message goes to the dead-letter queue. */
+/** While migrations are missing. 100 retries (`max_retries`) last 100 minutes, then the message goes to the dead-letter queue. */
 const SCHEMA_MISSING_DELAY_SECONDS = 60;
 
 type StageContext = Omit<FanOutContext & DrainContext, "env" | "config"> & { readonly env: Env };
