@@ -20,9 +20,9 @@ CREATE TABLE events (
   queued_at        INTEGER NOT NULL, -- when a queue message about it was last sent, or is about to be
   claimed_until    INTEGER,          -- lease of the consumer that makes the first attempts
   claims           INTEGER NOT NULL DEFAULT 0, -- times that a consumer claimed it, more than a few are a sign that it cannot be handled
-  -- JSON object, the destinations that get it by id, null until they are known. The value is the first attempt, if it
-  -- succeeded: [at, status, duration_ms, response_excerpt]. Otherwise it is null. A row of deliveries, where there is one,
-  -- says how the delivery stands.
+  -- JSON object, the destinations that get it by id, null until they are known, and at first when there are none. The value is
+  -- the first attempt, if it succeeded: [at, status, duration_ms, response_excerpt]. Otherwise it is null. A row of deliveries,
+  -- where there is one, says how the delivery stands.
   recipients       TEXT,
   duplicates       INTEGER NOT NULL DEFAULT 0, -- further arrivals of the same event
   conflicts        INTEGER NOT NULL DEFAULT 0, -- those of them with another body
@@ -71,7 +71,7 @@ CREATE TABLE destinations (
   created_at             INTEGER NOT NULL,
   updated_at             INTEGER NOT NULL,
   -- The rest is written when the health changes. A success after a success is not: it is read off its event.
-  isolated               INTEGER NOT NULL DEFAULT 0 CHECK (isolated IN (0, 1)), -- 1: its last attempt timed out or took over a second, or it keeps failing
+  isolated               INTEGER NOT NULL DEFAULT 0 CHECK (isolated IN (0, 1)), -- 1: its last attempt timed out or took over a second
   consecutive_failures   INTEGER NOT NULL DEFAULT 0,
   consecutive_timeouts   INTEGER NOT NULL DEFAULT 0,
   failing_since          INTEGER,          -- first of the consecutive failures

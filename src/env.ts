@@ -5,7 +5,10 @@ import type { Timers } from "./platform/timeout.ts";
 
 export { type Config, ConfigError };
 
-/** Bindings and variables as `wrangler.toml`, `.dev.vars` and secrets give them. Contract for operators: names and defaults. */
+/**
+ * Bindings and variables as `wrangler.toml`, `.dev.vars` and secrets give them. The names are a contract with operators. The
+ * defaults are in src/config.ts.
+ */
 export interface Bindings extends Omit<Env, "DB"> {
   readonly DB: D1Database;
 }

@@ -14,7 +14,10 @@ export interface Job {
   readonly delivery: Delivery;
 }
 
-/** A job's attempt. Null: it is deferred, for want of time or requests, or because its destination is slow. */
+/**
+ * A job's attempt. Null: it is deferred, because time or requests ran out, because its destination is slow or asked for a
+ * pause, or because fan-out leaves it to the retries.
+ */
 export type JobResult = { readonly job: Job } & (
   { readonly attempt: Attempt } | { readonly attempt: null; readonly isDestinationSlow: boolean }
 );

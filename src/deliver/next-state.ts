@@ -10,13 +10,13 @@ import type { DrainRequest } from "./drain-messages.ts";
 export interface NextState {
   readonly delivery: Delivery;
   readonly isDeferred: boolean;
-  /** When to drain its destination, Unix milliseconds. Null if it has ended, or if the drain at the end of the hold covers it. */
+  /** When to drain its destination, Unix milliseconds. Null if it has ended, or if the drain after the hold covers it. */
   readonly drainAt: number | null;
   /** The hold that its destination asked for, Unix milliseconds; null: none. */
   readonly heldUntil: number | null;
 }
 
-/** The message of a hold that ends sooner may have arrived by the time that the delivery is written. */
+/** The drain message of a hold that ends sooner may arrive before the delivery is written, and miss it. */
 const HOLD_ENDS_SOON_MS = 10_000;
 
 export function nextStateOf(result: JobResult, { now, random }: { now: number; random: number }): NextState {
@@ -40,7 +40,7 @@ export function nextStateOf(result: JobResult, { now, random }: { now: number; r
   };
 }
 
-/** A late attempt's delivery while it is in flight; none where the claim of a drain lasts long enough. */
+/** The delivery as it is written while its late attempt is in flight. Nothing if a drain's claim covers that time already. */
 export function pendingWhileLate({ delivery }: Job, now: number): Delivery[] {
   const leaseUntil = lateAttemptLease(now);
   return (delivery.nextAttemptAt ?? now) >= leaseUntil ? [] : [defer(delivery, leaseUntil)];

@@ -47,7 +47,7 @@ export type Outcome = (typeof attemptOutcomes)[number];
 
 /** One request to a destination and its outcome, or an entry that records why the delivery ended. */
 export interface Attempt {
-  /** 1-based. Where no request was made, that of the one before; 0 when there was none. */
+  /** 1-based. `filtered` and `removed` have the number of the attempt before, or 0. */
   readonly attempt: number;
   /** Start, Unix milliseconds. */
   readonly at: number;
@@ -55,7 +55,7 @@ export interface Attempt {
   /** HTTP status; null without an answer. */
   readonly status: number | null;
   readonly durationMs: number;
-  /** The answer's first characters; null without an answer. */
+  /** The beginning of the answer, or why none came. Null for a timeout. */
   readonly responseExcerpt: string | null;
   /** What the answer's `Retry-After` asked for, in seconds. */
   readonly retryAfterSeconds: number | null;

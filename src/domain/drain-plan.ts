@@ -83,8 +83,9 @@ export type AfterDrain =
   | { readonly next: "release_and_schedule"; readonly nextDrainAt: number | null; readonly at: number };
 
 /**
- * At most one message follows a drain, or messages would multiply. A delivery that is due later has its own. An exclusive
- * drain always sends one, because messages that arrived meanwhile did nothing.
+ * At most one message follows a drain, or messages would multiply. A delivery that is due later has its own. A paced or
+ * recovering drain that claimed something sends one, because messages that arrived meanwhile did nothing. After a probe the
+ * breaker sends it.
  */
 export function afterDrain(plan: DrainPlan, result: DrainResult, now: number): AfterDrain {
   const { claimed, begun, isFull, hasDeferred, nextDueAt, slowPauseMs } = result;

@@ -14,7 +14,7 @@ export interface FanOutContext extends RecordContext {
   readonly config: PostContext["config"];
 }
 
-/** After this a batch begins no further attempt: what is left is for the retries. */
+/** After this a chunk of events begins no further attempt. The retries take what is left. */
 const BEGIN_WITHIN_MS = 15_000;
 
 /**

@@ -37,8 +37,8 @@ interface Found extends Pick<BatchEvent, "id" | "leases"> {
 }
 
 /**
- * Loads the batch's events and the enabled destinations. In the same transaction it updates the latest state from events whose
- * lease is held. Bodies that only D1 has cost a second call.
+ * Loads the batch's events and the enabled destinations. In the same transaction it updates the latest state from events
+ * whose lease is held. A second call follows if a leased event's body came from D1.
  */
 export async function openBatch(batchEvents: readonly BatchEvent[], db: Database): Promise<Batch> {
   const inline = batchEvents.flatMap(({ id, leases, inline: its }): Found[] =>

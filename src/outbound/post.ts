@@ -31,8 +31,8 @@ export class NoRequestLeft extends Error {
 }
 
 /**
- * Makes one attempt at a delivery: the only request that leaves the relay. Throws `NoRequestLeft` and nothing else, so that an
- * error with one destination does not stop the others of its batch.
+ * Makes one attempt at a delivery. Nothing else in the relay makes requests to destinations. Throws `NoRequestLeft` and
+ * nothing else, so that an error with one destination does not stop the others of its batch.
  */
 export async function post(
   event: RelayEvent,

@@ -59,8 +59,8 @@ export function headerFields(header: string): readonly string[] {
 export const MAX_DIGESTS = 8;
 
 /**
- * Reads the fields of `t=<unix seconds>,v1=<hex>`. Several `v1` are accepted, as while a sender rotates its key. Other schemes
- * beside it are skipped. Returns null for anything else.
+ * Reads the fields of `t=<unix seconds>,v1=<hex>`. Several `v1` are accepted, for a sender that rotates its key. Fields
+ * other than `t` and `v1` are skipped. Returns null for anything else.
  */
 function readBusinessSignature(fields: readonly string[]): Signature | null {
   const valuesOf = (name: string) =>
@@ -78,7 +78,9 @@ function readBusinessSignature(fields: readonly string[]): Signature | null {
   };
 }
 
-/** Reads a bare hexadecimal digest of the raw body. Without a timestamp only the event id tells a replayed request. */
+/**
+ * Reads a bare hexadecimal digest of the raw body. The scheme has no timestamp: only the event id tells a replayed request.
+ */
 function readOnboardingSignature(fields: readonly string[]): Signature | null {
   const [digest, ...others] = fields.map(readHexDigest);
   if (digest === undefined || digest === null || others.length > 0) return null;

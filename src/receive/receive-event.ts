@@ -53,8 +53,8 @@ export interface ReceiveContext {
 const QUARANTINE_TIMEOUT_MS = 400;
 
 /**
- * A body of at most so many characters is in the message though D1 has it. A message is copied and parsed several times; the
- * longer bodies of a batch are loaded by one D1 call instead.
+ * A message carries a body up to this length, although D1 has it too. Longer bodies are loaded from D1, by one call for a
+ * batch, because messages are copied and parsed several times.
  */
 const MAX_INLINE_CHARACTERS = 4_096;
 
@@ -70,7 +70,7 @@ export async function receiveEvent(request: Request, context: ReceiveContext): P
   if (secrets.length === 0) return { outcome: "refused", code: "not_configured", source };
 
   const body = await readBody(request, config.maxBodyBytes, context.timers);
-  // At the end of the body: a slow one does not shorten the lease of its event, and its signature gets older.
+  // After the body: a slow body does not shorten the lease, and counts towards the signature's age.
   const receivedAt = now();
   const bodyMs = receivedAt - startedAt;
   if (body === "broken_off") return { outcome: "broken_off", source, bodyMs };
@@ -99,8 +99,8 @@ export async function receiveEvent(request: Request, context: ReceiveContext): P
 }
 
 /**
- * The headers that go out with the body. The runtime changes bytes that are not UTF-8 to U+FFFD, so a value is passed on only if
- * it is visible ASCII.
+ * The headers that go out with the body. The runtime changes bytes that are not UTF-8 to U+FFFD, so a value is passed on
+ * only if it is visible ASCII.
  */
 function readForwardedHeaders(headers: Headers): Pick<RelayEvent, "contentType" | "contentEncoding"> {
   const visible = (name: string) => /^[\t\x20-\x7e]+$/.exec(headers.get(name) ?? "")?.[0] ?? null;

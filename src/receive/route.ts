@@ -61,7 +61,7 @@ function toResponse(result: ReceiveResult): Response {
   }
 }
 
-/** Refusals that the doctor provokes are counted too, apart: so a stranger who claims to be the doctor hides nothing. */
+/** Refusals that the doctor provokes have their own counter, so a stranger who claims to be the doctor is still counted. */
 function countResult(
   result: ReceiveResult,
   { durationMs, ofDoctor }: { readonly durationMs: number; readonly ofDoctor: boolean },

@@ -17,7 +17,7 @@ const outboxes = new WeakMap<Env["EVENTS"], Outbox>();
 /** Time from one send to the next: under load messages are well filled, and an event that comes alone is sent at once. */
 export const SEND_EVERY_MS = 25;
 
-/** Then a request sends its event itself: the queue hangs, or the request that was sending has ended. */
+/** After this a request sends its own event: the queue hangs, or the request that was sending has ended. */
 const LOOK_AFTER_MS = 100;
 
 /** About five seconds: the platform ends work that continues after an answer when 30 s are over. */

@@ -5,9 +5,9 @@ import { writeCronState } from "../store/cron-state.ts";
 import { type DrainContext, drainDestinations } from "./drain-destinations.ts";
 
 /**
- * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is due is in D1.
- * Returning acknowledges the messages, before the attempts end. If claiming fails, the queue repeats them; if the attempts
- * fail, a new drain message follows the lease.
+ * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is due is in D1. Its
+ * return acknowledges the messages, usually while the attempts still run in the background. If claiming fails, the queue
+ * repeats them; if the attempts fail, a new drain message follows the lease.
  */
 export async function consumeRetries(batch: MessageBatch, context: DrainContext): Promise<void> {
   const now = context.world.now();

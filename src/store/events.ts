@@ -10,7 +10,9 @@ import { eventFields, eventRow } from "./event-row.ts";
 import { flag } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
-/** What recording an event found. `lost`: a duplicate of an event whose queue message has been lost, and must be sent again. */
+/**
+ * What recording an event found. `lost`: a duplicate of an event whose queue message has been lost, and must be sent again.
+ */
 export interface Recorded {
   readonly status: "new" | "duplicate" | "lost";
   /** Whether the event was recorded before with another body. That one stays. */
@@ -21,7 +23,7 @@ export const eventColumns = `id, source, type, event, organization_id, resource_
     is_unreadable, content_type, content_encoding, body`;
 export const eventValues = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ${receivedAtSql("?8")}, ?8, ?9, ?10, ?11, ?12`;
 
-/** The destinations that want it. Null when none does: then it is finished when the latest state is updated from it. */
+/** The destinations that want it. Null when none does: `{}` follows when the latest state is updated from it. */
 const wantedBySql = `(
   SELECT nullif(json_group_object(destinations.id, NULL), '{}') FROM destinations
   WHERE destinations.enabled = 1 AND ${wantsSql("given")})`;
@@ -36,8 +38,8 @@ const isRequeuedSql = `(
   duplicates > 0 AND queued_at = ?8 AND coalesce(claimed_until, 0) <= ?8 AND ${unfinishedSql})`;
 
 /**
- * Records an event, or counts a duplicate of it and promises another message if the first was lost. A repeated call (?13) that
- * meets its own row changes nothing.
+ * Records an event, or counts a duplicate of it and promises another message if the first was lost. A repeated call (?13)
+ * that meets its own row changes nothing.
  */
 export const recordSql = `
   WITH given (${eventColumns}) AS MATERIALIZED (VALUES (${eventValues}))
@@ -77,7 +79,7 @@ export async function recordEvents(
   const requeued = new Set<string>();
   return events.map((event, index): Recorded => {
     const [found] = answers[index]?.results ?? [];
-    // A repeated call has met its own row. To take a duplicate for new costs a message, the reverse a minute.
+    // A repeated call met its own row. A duplicate that is taken for new costs a message; the reverse would cost a minute.
     if (found === undefined) return { status: "new", bodyDiffers: false };
     const row = recordedRow.parse(found);
     if (row.duplicates === 0) return { status: "new", bodyDiffers: false };
