@@ -59,9 +59,9 @@ export async function readWranglerToml() {
 
 /** Kills a process, or with a negative id a process group, as soon as this process ends, however it ends. */
 export function killAtEnd(id: number): { readonly cancel: () => void } {
-  // The shell's input ends with this process. A signal to the group must not end the shell first.
+  // The shell's input ends with this process. In a group of its own no Ctrl-C ends the shell before its trap is set.
   const script = `trap '' INT TERM HUP; read -r _; kill -9 ${id}`;
-  const shell = spawn("sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"] });
+  const shell = spawn("sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], detached: true });
   return { cancel: () => shell.kill("SIGKILL") };
 }
 

@@ -38,7 +38,7 @@ it("npm run dev serves, runs the tests that depend on a changed file, and ends e
   appendFileSync(relay.path("src/domain/hold.ts"), "// edited\n");
   await tested(relay, /Changed: .*accounting\.test\.ts, src\/domain\/hold\.ts/);
   relay.interrupt();
-  expect(await relay.gone(10_000)).toBe(true);
+  expect(await relay.gone(30_000)).toBe(true);
 }, 240_000);
 
 it("npm run dev ends every process when npm is killed while tests run", async () => {
@@ -46,5 +46,5 @@ it("npm run dev ends every process when npm is killed while tests run", async ()
   appendFileSync(relay.path("src/domain/hold.ts"), "// edited\n");
   await tested(relay, /RUN/);
   relay.signal("SIGKILL");
-  expect(await relay.gone(10_000)).toBe(true);
+  expect(await relay.gone(30_000)).toBe(true);
 });
