@@ -1,5 +1,6 @@
 import { type Config, ConfigError, type ConfigFault, parseConfig } from "./config.ts";
 import type { QueueMessage } from "./messages.ts";
+import { logFailure } from "./platform/log.ts";
 import { type Database, openDatabase } from "./store/database.ts";
 import type { Timers } from "./platform/timeout.ts";
 
@@ -63,5 +64,16 @@ export function configFaults(env: Env): readonly ConfigFault[] {
   } catch (error) {
     if (error instanceof ConfigError) return error.faults;
     throw error;
+  }
+}
+
+/** The same, for what goes on without: null when the configuration cannot be read, which the log of `unit` says. */
+export function tryReadConfig(env: Env, unit: string): Config | null {
+  try {
+    return readConfig(env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    logFailure(unit, error, { message: "configuration.read_failed" });
+    return null;
   }
 }

@@ -146,7 +146,7 @@ function checkSecrets(undecryptable: number): Check {
   const detail =
     undecryptable === 0
       ? "Every destination's secret can be decrypted."
-      : `The secrets of ${undecryptable} destinations are encrypted with a key that ENCRYPTION_KEYS lacks.`;
+      : `The secrets of ${undecryptable} ${undecryptable === 1 ? "destination" : "destinations"} are encrypted with a key that ENCRYPTION_KEYS lacks.`;
   return atMost(0, undecryptable, detail);
 }
 

@@ -1,3 +1,4 @@
+import { parseRetryAfter } from "../domain/retry-after.ts";
 import { z } from "zod";
 import { Fault } from "./fault.ts";
 import {
@@ -45,7 +46,10 @@ export class QontoRefusal extends Fault {
 
   constructor(status: number, detail: string) {
     const remedy = remedyOf(status);
-    super(`Qonto refuses (${status}): ${detail}`, remedy === undefined ? {} : { remedy });
+    super(
+      `Qonto ${status < 300 ? "answers" : "refuses"} (${status}): ${detail}`,
+      remedy === undefined ? {} : { remedy },
+    );
     this.status = status;
   }
 }
@@ -250,10 +254,9 @@ function retryWaitMs(
 
 /** What `Retry-After` asks for; null without it. */
 function retryAfterMs(outcome: Outcome, nowMs: number): number | null {
-  const text = outcome.status === null || outcome.status < 400 ? null : outcome.headers.get("retry-after");
-  if (text === null) return null;
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
-  return Number.isNaN(ms) ? null : Math.max(ms, 0);
+  if (outcome.status === null || outcome.status < 400) return null;
+  const seconds = parseRetryAfter(outcome.headers.get("retry-after"), nowMs);
+  return seconds === null ? null : seconds * 1000;
 }
 
 /** Why the client waits. */

@@ -64,7 +64,8 @@ export class Settings {
   }
 }
 
-function readIfThere(file: string): string {
+/** Empty when it cannot be read. */
+export function readIfThere(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {

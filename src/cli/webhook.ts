@@ -11,6 +11,9 @@ import type { World } from "./world.ts";
 /** Where the relay takes webhooks. */
 export const WEBHOOK_PATH = "/webhooks/qonto";
 
+/** Qonto hangs up after it, and sends again. */
+export const QONTO_WAITS_MS = 1_000;
+
 /** The address of a relay's webhook without needless slashes; any other address as it is. */
 export function plainWebhookUrl(text: string): string {
   const url = URL.parse(text);
@@ -131,7 +134,7 @@ export function meaningOf(answer: WebhookAnswer, secretFrom: string): string | n
     return "Cloudflare Access protects the address, and Qonto cannot log in: add a Bypass policy for its path.";
   if (status >= 300 && status < 400) return "It redirects, which Qonto does not follow: use the address it leads to.";
   if (status === 404 || status === 405)
-    return "Nothing takes webhooks at this address: the relay's path is /webhooks/qonto.";
+    return `Nothing takes webhooks at this address: the relay's path is ${WEBHOOK_PATH}.`;
   if (status === 401 || status === 403)
     return "Something before the relay asks for a login: Qonto has none. Let this path through.";
   return "The receiver refuses it; Qonto would send it again later.";

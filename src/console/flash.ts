@@ -12,7 +12,7 @@ const bad = (text: string): Flash => ({ kind: "bad", text });
 /** What a page says of the action that led to it. The query names one of these, and the numbers for `{1}` and `{2}`. */
 const flashes = {
   "destination-created-before": info(
-    "This form was sent before, and its destination exists. The secret was shown that once. Rotate it if nobody has it.",
+    "This form was already sent, and its destination exists. The secret was shown then. Rotate it if nobody has it.",
   ),
   "destination-changed": ok("The destination is changed."),
   "destination-unchanged": info("The form held no change."),

@@ -1,4 +1,4 @@
-import { type Config, ConfigError, type Env, readConfig } from "../env.ts";
+import { tryReadConfig } from "../env.ts";
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { writeCounters } from "../store/counters.ts";
 import { readCronState, writeCronState } from "../store/cron-state.ts";
@@ -47,7 +47,7 @@ async function noteTheRun({ env, world }: CronRun): Promise<Fields> {
 
 /** Runs all tasks, once a minute. A task that fails does not stop the others, but then the run throws at its end. */
 export async function runCron({ env, world, counters }: Omit<CronRun, "config">): Promise<void> {
-  const cron: CronRun = { env, world, counters, config: tryReadConfig(env) };
+  const cron: CronRun = { env, world, counters, config: tryReadConfig(env, "cron") };
   const startedAt = world.now();
   const failures: unknown[] = [];
   let fields: Fields = {};
@@ -69,14 +69,4 @@ export async function runCron({ env, world, counters }: Omit<CronRun, "config">)
     duration_ms: world.now() - startedAt,
   });
   if (failures.length > 0) throw new AggregateError(failures, "Some of the cron's tasks failed");
-}
-
-function tryReadConfig(env: Env): Config | null {
-  try {
-    return readConfig(env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    logFailure("cron", error, { message: "configuration.read_failed" });
-    return null;
-  }
 }

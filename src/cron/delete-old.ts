@@ -7,7 +7,7 @@ import type { CronRun } from "./cron-task.ts";
 
 const MS_PER_DAY = 86_400_000;
 
-/** What was not delivered is kept so many times as long. */
+/** Events with a dead delivery are kept this many times as long. */
 const LONGER_FOR_THE_DEAD = 2;
 
 /** About 10 ms of D1, also with five deliveries each: receiving hardly waits. A page of 1,000 takes 100 ms. */

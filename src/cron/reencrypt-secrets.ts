@@ -52,9 +52,9 @@ async function reencrypted(
   owner: string,
   world: CronRun["world"],
 ): Promise<string | null> {
-  const opened = await decryptSecret(keys, encrypted, owner);
-  if (opened === null || (await isEncryptedByFirst(keys, encrypted))) return opened && encrypted;
-  return encrypt(keys, opened, owner, world);
+  const decrypted = await decryptSecret(keys, encrypted, owner);
+  if (decrypted === null || (await isEncryptedByFirst(keys, encrypted))) return decrypted && encrypted;
+  return encrypt(keys, decrypted, owner, world);
 }
 
 function isOther(one: StoredSecrets, other: StoredSecrets): boolean {

@@ -8,7 +8,7 @@ import { JITTER } from "./retry-schedule.ts";
  */
 export interface Breaker {
   readonly consecutiveFailures: number;
-  /** How many of the latest failures in a row were time-outs. */
+  /** How many of the latest failures in a row were timeouts. */
   readonly consecutiveTimeouts: number;
   /** First failure of the present run, Unix milliseconds; null when the latest attempt succeeded. */
   readonly failingSince: number | null;
@@ -51,7 +51,7 @@ export interface CircuitChange {
 
 /**
  * A circuit opens after a run of failures that is long both in number and in time: a destination that restarts, or whose
- * retry schedule is short by choice, stays on its schedule. Time-outs open it sooner, because they cost connections.
+ * retry schedule is short by choice, stays on its schedule. Timeouts open it sooner, because they cost connections.
  */
 const OPENS_AFTER = { failures: 10, failingMs: 60_000, timeouts: 5, timingOutMs: 20_000 };
 

@@ -60,3 +60,11 @@ export function tryDecodeUtf8(bytes: Uint8Array): string | undefined {
     return undefined;
   }
 }
+
+/** The same JSON with the keys of each object in order. */
+export function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (!isObject(value)) return value;
+  const sorted = Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return Object.fromEntries(sorted.map(([name, field]) => [name, sortKeys(field)]));
+}

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
-import { ConfigError, type Config, type Env, readConfig } from "../env.ts";
-import { logFailure, logLine } from "../platform/log.ts";
+import { type Env, tryReadConfig } from "../env.ts";
+import { logLine } from "../platform/log.ts";
 import { CANARY_HEADER } from "../domain/canary.ts";
 import type { Counters } from "../domain/counters.ts";
 import { isCatalogued } from "../qonto/catalogue.ts";
@@ -14,7 +14,7 @@ export function receiveRoute(world: World, counters: Counters) {
 
   route.post("/", async (c) => {
     const startedAt = world.now();
-    const config = tryReadConfig(c.env);
+    const config = tryReadConfig(c.env, "receive");
     if (config === null) return refusalResponse("not_configured");
     const result = await receiveEvent(c.req.raw, {
       env: c.env,
@@ -32,16 +32,6 @@ export function receiveRoute(world: World, counters: Counters) {
 
   route.all("/", () => refusalResponse("method_not_allowed"));
   return route;
-}
-
-function tryReadConfig(env: Env): Config | null {
-  try {
-    return readConfig(env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    logFailure("receive", error, { message: "configuration.read_failed" });
-    return null;
-  }
 }
 
 function toResponse(result: ReceiveResult): Response {

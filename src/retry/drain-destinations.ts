@@ -98,19 +98,20 @@ async function claimDrains(
   });
 }
 
-/** D1 has stalled for most of the lease. When it ends, all that was claimed is due again. */
-async function drainLater(drains: readonly Drain[], claimedUntil: number, { env, world }: DrainContext): Promise<void> {
-  const destinationIds = idsOf(drains);
+/** D1 has stalled for most of the lease. */
+async function drainLater(drains: readonly Drain[], claimedUntil: number, context: DrainContext): Promise<void> {
   logLine("retry", {
     message: "drain.deferred",
-    destination_ids: destinationIds,
+    destination_ids: idsOf(drains),
     filtered: drains.flatMap(({ claimed }) => claimed.unwanted).length,
   });
-  await tryScheduleDrains(
-    env.RETRIES,
-    destinationIds.map((destinationId) => ({ destinationId, at: claimedUntil })),
-    world.now(),
-  );
+  await drainAtLeaseEnd(drains, claimedUntil, context);
+}
+
+/** What was claimed is due again when the lease ends. */
+function drainAtLeaseEnd(drains: readonly Drain[], claimedUntil: number, { env, world }: DrainContext): Promise<void> {
+  const requests = idsOf(drains).map((destinationId) => ({ destinationId, at: claimedUntil }));
+  return tryScheduleDrains(env.RETRIES, requests, world.now());
 }
 
 /** Makes the attempts, records them, and schedules the next drains. */
@@ -137,9 +138,7 @@ async function attemptAndRecord(drains: readonly Drain[], claimedUntil: number, 
       message: "drain.failed",
       destination_ids: idsOf(drains),
     });
-    // What was claimed is due again when the lease ends.
-    const drainRequests = idsOf(drains).map((destinationId) => ({ destinationId, at: claimedUntil }));
-    await tryScheduleDrains(env.RETRIES, drainRequests, world.now());
+    await drainAtLeaseEnd(drains, claimedUntil, context);
   }
 }
 

@@ -3,7 +3,7 @@ import { batchOf } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import { isUnattemptedSql, recipientsSql, unfinishedSql } from "./event-progress.ts";
 import { isHolderSql } from "./leases.ts";
-import { inParameters } from "./rows.ts";
+import { inParameters, json } from "./rows.ts";
 
 /** An event that a consumer wants to handle, and the destinations that want it. */
 export interface Claim {
@@ -59,7 +59,7 @@ export const claimSql = `
 const claimedRow = z.object({
   id: z.string(),
   received_at: z.number(),
-  with_delivery: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
+  with_delivery: json(z.array(z.string())),
 });
 
 export const claimStateSql = `

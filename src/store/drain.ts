@@ -77,7 +77,7 @@ export interface DrainClaim {
 
 export interface DrainClaimed {
   readonly deliveries: readonly Delivery[];
-  /** How deliveries ended that the destination no longer wants. */
+  /** The statuses of deliveries that ended because they no longer match the destination's filters. */
   readonly unwanted: readonly EndedStatus[];
   /** When the next of its other deliveries is due, Unix milliseconds; null: none is pending. */
   readonly nextDueAt: number | null;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
 import { recipientsSql, isUnattemptedSql } from "./event-progress.ts";
+import { json } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
@@ -44,7 +45,7 @@ const leasedRow = z.object({
   id: z.string(),
   received_at: z.number(),
   until: z.number(),
-  recipients: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
+  recipients: json(z.array(z.string())),
 });
 
 /** A lease that is held, and the recipients of its event. */

@@ -35,7 +35,7 @@ const agedRow = z.object({
 /** An event old enough to be deleted if nothing needs it. */
 export type AgedEvent = z.output<typeof agedRow>;
 
-/** Reads up to `limit` of them behind the position `after`. */
+/** Reads up to `limit` such events after the position `after`. */
 export async function agedEvents(
   db: Database,
   after: number,

@@ -7,11 +7,8 @@ import { wrongUsage } from "../fault.ts";
 import { option, readNonEmpty, readTime, readWhole, withDefault } from "../options.ts";
 import type { Output } from "../output.ts";
 import { readUrl } from "../settings.ts";
-import { WEBHOOK_PATH, meaningOf, postWebhook } from "../webhook.ts";
+import { QONTO_WAITS_MS, WEBHOOK_PATH, meaningOf, postWebhook } from "../webhook.ts";
 import { signingSecret } from "../webhook-secret.ts";
-
-/** Qonto does not wait longer for an answer. */
-const QONTO_WAITS_MS = 1_000;
 
 interface Answer {
   readonly event_id: string | null;

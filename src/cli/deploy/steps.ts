@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { tryParseJson } from "../../platform/json.ts";
+import { readIfThere } from "../settings.ts";
 import { Fault } from "../fault.ts";
 import type { AccountContext } from "./account.ts";
 import { NoAnswer, onApiError } from "./cloudflare-api.ts";
@@ -155,13 +156,5 @@ async function runUpload(secrets: Secrets, context: AccountContext): Promise<Upl
   } finally {
     remove();
     process.off("exit", remove);
-  }
-}
-
-function readIfThere(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
   }
 }

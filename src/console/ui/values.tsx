@@ -69,18 +69,15 @@ export function count(number: number): string {
 /** `1.1 KB`, of 1,000 bytes each. The exact number is under it. */
 export function Size({ bytes }: { readonly bytes: number }) {
   return (
-    <span class="nowrap" title={`${inBytes.format(bytes)} bytes`}>
+    <span class="nowrap" title={`${count(bytes)} bytes`}>
       {sizeInWords(bytes)}
     </span>
   );
 }
 
-const inBytes = new Intl.NumberFormat("en");
-const inTenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-
 function sizeInWords(bytes: number): string {
   if (bytes < 1_000) return `${bytes} B`;
-  return bytes < 1_000_000 ? `${inTenths.format(bytes / 1_000)} KB` : `${inTenths.format(bytes / 1_000_000)} MB`;
+  return bytes < 1_000_000 ? `${count(bytes / 1_000)} KB` : `${count(bytes / 1_000_000)} MB`;
 }
 
 interface AmountProps {

@@ -149,7 +149,7 @@ describe("Qonto's refusals are sentences", () => {
     [
       "an answer of another form",
       { status: 200, body: { webhook_subscriptions: [] } },
-      "Qonto refuses (200): its answer is not as documented (subscriptions).\n",
+      "Qonto answers (200): its answer is not as documented (subscriptions).\n",
     ],
     [
       "a token that is not let in",

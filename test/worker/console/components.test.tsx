@@ -73,6 +73,9 @@ describe("an IBAN", () => {
   it("is told from what only looks like one by its checksum", async () => {
     expect(maskIbansIn("DE89370400440532013001")).toBe("DE89370400440532013001");
     expect(maskIbansIn("DE89 3704 0044 0532 0130 00")).toBe("DE89 •••• 3000");
+    expect(maskIbansIn("FR76 3000 6000 0112 3456 7890 189 EUR")).toBe("FR76 •••• 0189 EUR");
+    expect(maskIbansIn("to FR7630006000011234567890189 REF 42")).toBe("to FR76 •••• 0189 REF 42");
+    expect(maskIbansIn("DE89370400440532013000 FR7630006000011234567890189")).toBe("DE89 •••• 3000 FR76 •••• 0189");
   });
 });
 

@@ -127,7 +127,7 @@ describe("adding a destination", () => {
     expect(again.status).toBe(303);
     const location = again.headers.get("location") ?? "";
     expect(location).toBe(`/console/destinations/${id}?done=destination-created-before`);
-    expect(await read(visitor, location)).toContain("This form was sent before, and its destination exists.");
+    expect(await read(visitor, location)).toContain("This form was already sent, and its destination exists.");
     expect((await relay.api("GET", "/api/destinations")).body.data).toHaveLength(1);
   });
 

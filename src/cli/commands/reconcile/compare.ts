@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { resource } from "../../../api/schemas/organization.ts";
 import { RECONCILED_PREFIX } from "../../../domain/event.ts";
 import { type Instant, parseInstant } from "../../../domain/instant.ts";
-import { isObject } from "../../../platform/json.ts";
+import { isObject, sortKeys } from "../../../platform/json.ts";
 import { rulesOf } from "../../../qonto/catalogue.ts";
 import { readId } from "../../../qonto/envelope.ts";
 import { Fault } from "../../fault.ts";
@@ -145,7 +145,7 @@ export function reconciledEvent(difference: Differing): ReconciledEvent {
   const { type, organizationId, item, judgement, supersedes, asOf } = difference;
   const { version } = judgement;
   const isDated = version.by === "updated_at";
-  const names = isDated ? [version.at.sortKey] : [inOneOrder(item), supersedes];
+  const names = isDated ? [version.at.sortKey] : [sortKeys(item), supersedes];
   const id = RECONCILED_PREFIX + digest([organizationId, type, idOf(type, item), ...names]);
   const created_at = isDated ? version.at.iso : asOf.iso;
   const data = { ...(isDated ? item : withoutDate(item)), ...eventName(difference) };
@@ -172,15 +172,4 @@ const DIGEST_CHARACTERS = 32;
 
 function digest(names: readonly unknown[]): string {
   return createHash("sha256").update(JSON.stringify(names)).digest("hex").slice(0, DIGEST_CHARACTERS);
-}
-
-/** The same with sorted fields. */
-function inOneOrder(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inOneOrder);
-  if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .toSorted(([one], [other]) => (one < other ? -1 : 1))
-      .map(([key, one]) => [key, inOneOrder(one)]),
-  );
 }

@@ -1,6 +1,6 @@
 import { gunzipSync, inflateSync } from "node:zlib";
 import { type Secret, withPrefix } from "../../../platform/hmac.ts";
-import { isObject, parseJsonLosslessly, tryDecodeUtf8, tryParseJson } from "../../../platform/json.ts";
+import { isObject, parseJsonLosslessly, sortKeys, tryDecodeUtf8, tryParseJson } from "../../../platform/json.ts";
 import type { Claim } from "./read-claim.ts";
 import {
   type Mistake,
@@ -272,13 +272,6 @@ function writeSpaced(value: unknown, comma: string, colon: string): string {
       .join(comma)}}`;
   };
   return write(value);
-}
-
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (!isObject(value)) return value;
-  const sorted = Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1));
-  return Object.fromEntries(sorted.map(([name, field]) => [name, sortKeys(field)]));
 }
 
 /** As PHP writes slashes. */

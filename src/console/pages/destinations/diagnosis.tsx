@@ -95,7 +95,8 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
     tone: "wait",
     sentence: ({ destination: { maxPerSecond }, backlog }) => (
       <>
-        Gets its events late: its rate limit is {maxPerSecond} a second. {pendingDeliveries(backlog.pending)} take{" "}
+        Gets its events late: its rate limit is {maxPerSecond} a second. {pendingDeliveries(backlog.pending)}{" "}
+        {backlog.pending === 1 ? "takes" : "take"}{" "}
         {durationInWords(Math.ceil(backlog.pending / (maxPerSecond ?? 1)) * 1000)}.
       </>
     ),

@@ -52,12 +52,13 @@ export function addDestinationReplay(pages: Console, world: World): void {
     }
     const { many, isWhole } = await previewReplay(c, world, destination.id, { which, since, until });
     const events = `${isWhole ? "" : "at least "}${count(many)} ${many === 1 ? "event" : "events"}`;
+    const isNothing = many === 0 && isWhole;
     return showPage(
       c,
       <ReplayPage destination={destination}>
-        <section class={`banner tone-${many === 0 ? "wait" : "ok"}`} aria-label="Events to replay">
+        <section class={`banner tone-${isNothing ? "wait" : "ok"}`} aria-label="Events to replay">
           <p class="banner-sentence">
-            {many === 0 ? (
+            {isNothing ? (
               "Nothing to replay: "
             ) : (
               <>
@@ -67,7 +68,7 @@ export function addDestinationReplay(pages: Console, world: World): void {
             {choices[which].events}, received from <Time at={since} /> to <Time at={until} />.
           </p>
           {destination.enabled ? null : <p>The destination is paused: deliveries wait until it is resumed.</p>}
-          {many === 0 && isWhole ? null : (
+          {isNothing ? null : (
             <Form action={destinationActionAddress(destination.id, "replay")}>
               {Object.entries({ which, since, until }).map(([name, value]) => (
                 <input type="hidden" name={name} value={String(value)} />

@@ -2,7 +2,7 @@ import type { Child } from "hono/jsx";
 import { z } from "zod";
 import { replayEvent } from "../../../api/actions/replays.ts";
 import { isEndedWithoutAttempt } from "../../../domain/delivery.ts";
-import { isReconciled } from "../../../domain/event.ts";
+import { bodyBytes, isReconciled } from "../../../domain/event.ts";
 import { parseJsonLosslessly } from "../../../platform/json.ts";
 import { summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
 import { ProblemError } from "../../../platform/problem.ts";
@@ -152,7 +152,8 @@ function isDeliveredOrUnsent({ status, attempts }: OneEvent["deliveries"][number
   return status !== "dead" || (last !== undefined && isEndedWithoutAttempt(last));
 }
 
-function EventFacts({ found: { event, journey } }: { readonly found: OneEvent }) {
+function EventFacts({ found }: { readonly found: OneEvent }) {
+  const { event, journey } = found;
   return (
     <section aria-labelledby="facts">
       <h2 id="facts">Facts</h2>
@@ -171,7 +172,7 @@ function EventFacts({ found: { event, journey } }: { readonly found: OneEvent })
           Source: sourceOf(event),
           Body: (
             <>
-              <Size bytes={bodyBytes(event, journey)} />,{" "}
+              <Size bytes={sizeOf(found)} />,{" "}
               {event.contentType === null ? "no content type" : <bdi>{event.contentType}</bdi>}
               {event.contentEncoding === null ? null : (
                 <>
@@ -198,8 +199,8 @@ function EventFacts({ found: { event, journey } }: { readonly found: OneEvent })
 }
 
 /** An unreadable body is kept in Base64. */
-function bodyBytes({ isUnreadable }: OneEvent["event"], { sizeBytes }: OneEvent["journey"]): number {
-  return isUnreadable ? Math.floor((sizeBytes * 3) / 4) : sizeBytes;
+function sizeOf({ event, journey }: OneEvent): number {
+  return event.isUnreadable ? bodyBytes(event).length : journey.sizeBytes;
 }
 
 function sourceOf(event: OneEvent["event"]): string {
@@ -246,12 +247,13 @@ function Replay({ found: { event, otherDestinations } }: { readonly found: OneEv
   );
 }
 
-function Payload({ found: { event, journey } }: { readonly found: OneEvent }) {
+function Payload({ found }: { readonly found: OneEvent }) {
+  const { event } = found;
   if (!event.isUnreadable) return <Json value={parseJsonLosslessly(event.body)} label="Payload" />;
   return (
     <p>
-      This body of <Size bytes={bodyBytes(event, journey)} /> cannot be read as an event. It was released from
-      quarantine, and each destination gets it byte for byte. The API shows it as <code>body_base64</code>.
+      This body of <Size bytes={sizeOf(found)} /> cannot be read as an event. It was released from quarantine, and each
+      destination gets it byte for byte. The API shows it as <code>body_base64</code>.
     </p>
   );
 }

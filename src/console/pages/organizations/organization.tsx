@@ -1,6 +1,6 @@
 import type { Child } from "hono/jsx";
 import { notFound } from "../../../api/requests.ts";
-import { isObject } from "../../../platform/json.ts";
+import { isObject, numberText } from "../../../platform/json.ts";
 import { readId } from "../../../qonto/envelope.ts";
 import { readData } from "../../../qonto/resource.ts";
 import { readMoney, summaryOf } from "../../../qonto/summary.ts";
@@ -181,7 +181,8 @@ function showField(json: unknown, kind: Kind): Child | null {
 /** The lines of an address that is an object are joined. */
 function textOf(json: unknown): string {
   if (typeof json === "string") return json.slice(0, LONGEST_FIELD);
-  if (typeof json === "number") return String(json);
+  const number = numberText(json);
+  if (number !== null) return number;
   if (!isObject(json)) return "";
   return Object.values(json)
     .filter((value) => typeof value === "string" && value !== "")

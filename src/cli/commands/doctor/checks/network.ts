@@ -3,7 +3,7 @@ import type { Fault } from "../../../fault.ts";
 import { NO_ANSWER_IN_TIME, networkReason } from "../../../network.ts";
 import { RelayRefusal } from "../../../relay-client.ts";
 import { secretNames } from "../../../webhook-secret.ts";
-import { type WebhookAnswer, describeAnswer } from "../../../webhook.ts";
+import { QONTO_WAITS_MS, type WebhookAnswer, describeAnswer } from "../../../webhook.ts";
 import type { Address, Certificate } from "../circumstances.ts";
 import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, failed, judged, skipped } from "../finding.ts";
@@ -80,9 +80,6 @@ export function judgeCertificate({ validUntil, refusedFor, issuer }: Certificate
     `Trusted, from ${issuer}, and valid for another ${Math.floor(leftDays)} days.`,
   );
 }
-
-/** Qonto hangs up after it, and sends again. */
-const QONTO_WAITS_MS = 1_000;
 
 /** Codes of the relay's check of signatures: the request arrived. What they mean is up to that check. */
 const aboutSignature = /^(signature_|timestamp_)/;

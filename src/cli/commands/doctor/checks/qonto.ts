@@ -2,6 +2,7 @@ import { plainPath } from "../../../../platform/plain-path.ts";
 import { sourceOfType } from "../../../../qonto/sample-event.ts";
 import { Fault } from "../../../fault.ts";
 import { QontoRefusal } from "../../../qonto-client.ts";
+import { isOnThisMachine } from "../../../settings.ts";
 import { WEBHOOK_PATH } from "../../../webhook.ts";
 import type { Destination } from "../../destinations.ts";
 import { type Subscription, businessTypes } from "../../subscriptions.ts";
@@ -99,12 +100,8 @@ function leadsTo({ callback_url }: Subscription, { webhookUrl }: Address): boole
 }
 
 function isSameHost(one: URL, other: URL): boolean {
-  const [host, otherHost] = [one, other].map(({ hostname }) => (isLoopback(hostname) ? "localhost" : hostname));
+  const [host, otherHost] = [one, other].map((url) => (isOnThisMachine(url.href) ? "localhost" : url.hostname));
   return host === otherHost && one.port === other.port;
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
 }
 
 async function reachOf(url: string, lookup: (host: string) => Promise<string[]>): Promise<Reach> {
