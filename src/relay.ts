@@ -1,13 +1,12 @@
 import { createApp } from "./app.ts";
 import { consumeDeadLetters } from "./dead-letters/consumer.ts";
+import type { DeliverContext } from "./deliver/record-attempts.ts";
 import { type Bindings, type Env, openBindings, readConfig } from "./env.ts";
 import { Counters } from "./domain/counters.ts";
 import { consumeEvents } from "./fan-out/consumer.ts";
-import type { FanOutContext } from "./fan-out/fan-out.ts";
 import { logFailure } from "./platform/log.ts";
 import type { World } from "./platform/world.ts";
 import { consumeRetries } from "./retry/consumer.ts";
-import type { DrainContext } from "./retry/drain-destinations.ts";
 import { describeSchemaFault, isSchemaFault } from "./store/schema.ts";
 import { writeCounters } from "./store/counters.ts";
 import { runCron } from "./cron/cron.ts";
@@ -15,7 +14,7 @@ import { runCron } from "./cron/cron.ts";
 /** While migrations are missing. 100 retries (`max_retries`) last 100 minutes, then the message goes to the dead-letter queue. */
 const SCHEMA_MISSING_DELAY_SECONDS = 60;
 
-type StageContext = Omit<FanOutContext & DrainContext, "env" | "config"> & { readonly env: Env };
+type StageContext = Omit<DeliverContext, "env" | "config"> & { readonly env: Env };
 
 interface Stage {
   /** In the log. */

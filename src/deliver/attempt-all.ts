@@ -14,23 +14,19 @@ export interface Job {
   readonly delivery: Delivery;
 }
 
-/**
- * A job's attempt. Null: it is deferred, because time or requests ran out, because its destination is slow or asked for a
- * pause, or because fan-out leaves it to the retries.
- */
-export type JobResult = { readonly job: Job } & (
-  { readonly attempt: Attempt } | { readonly attempt: null; readonly isDestinationSlow: boolean }
-);
+export type AttemptedJob = Job & { readonly state: "attempted"; readonly attempt: Attempt };
 
-/** An attempt that is still in flight when the batch stops waiting for it. */
-export interface LateAttempt {
-  readonly job: Job;
-  readonly result: Promise<JobResult>;
-}
+/** Time or requests ran out, its destination is slow or asked for a pause, or fan-out leaves it to the retries. */
+export type DeferredJob = Job & { readonly state: "deferred"; readonly isDestinationSlow: boolean };
+
+export type JobResult = AttemptedJob | DeferredJob;
+
+/** A job whose attempt is still in flight when the batch stops waiting for it. */
+export type LateJob = Job & { readonly result: Promise<JobResult> };
 
 export interface Attempted {
   readonly results: readonly JobResult[];
-  readonly late: readonly LateAttempt[];
+  readonly late: readonly LateJob[];
 }
 
 /** An invocation may wait for six answers at once; a seventh call would queue while its timeout already runs. */
@@ -43,49 +39,48 @@ const ATTEMPT_WAIT_MS = 1_000;
 const SHORT_ATTEMPT_WAIT_MS = 200;
 
 /**
- * Makes attempts concurrently, in fair shares, isolated destinations last. A destination that answers late, times out or asks
- * for a pause gets no further attempt in this batch. When `beginWithinMs` is over or requests run out, the rest is deferred.
+ * Makes attempts concurrently, in fair shares. A destination that answers late, times out or asks for a pause gets no further
+ * attempt in this batch. When `beginWithinMs` is over or requests run out, the rest is deferred.
  */
 export async function attemptAll(
   jobs: readonly Job[],
   beginWithinMs: number,
   context: PostContext,
 ): Promise<Attempted> {
-  const share = new FairShare(isolatedLast(jobs));
+  const { world } = context;
+  const share = new FairShare(jobs);
   const results: JobResult[] = [];
-  const late: LateAttempt[] = [];
-  const endAt = context.world.now() + beginWithinMs;
+  const late: LateJob[] = [];
+  const endAt = world.now() + beginWithinMs;
   let isRequestLeft = true;
 
   const work = async () => {
-    while (isRequestLeft && context.world.now() < endAt) {
+    while (isRequestLeft && world.now() < endAt) {
       const job = share.begin();
       if (job === undefined) return;
-      const result = attempt(job, context);
-      const settled = await withTimeout(result, attemptWaitMs(job.destination), context.world);
+      const result = makeAttempt(job, context);
+      const settled = await withTimeout(result, attemptWaitMs(job.destination), world);
       if (settled.state === "failed") throw settled.error;
       if (settled.state === "late") {
         share.stop(job);
-        late.push({ job, result });
+        late.push({ ...job, result });
         return;
       }
-      const made = settled.value.attempt;
+      const made = settled.value;
       share.finish(job);
-      if (made === null) isRequestLeft = false;
-      else if (made.outcome === "timed_out" || asksForLess(made)) share.stop(job);
-      results.push(settled.value);
+      if (made.state === "deferred") isRequestLeft = false;
+      else if (made.attempt.outcome === "timed_out" || asksForLess(made.attempt)) share.stop(job);
+      results.push(made);
     }
   };
   await Promise.all(Array.from({ length: MAX_IN_FLIGHT }, work));
 
-  const deferred = share.rest().map(({ job, isStopped }): JobResult => {
-    return { job, attempt: null, isDestinationSlow: isStopped };
-  });
-  return { results: [...results, ...deferred], late };
+  results.push(...share.rest().map(({ job, isStopped }) => deferred(job, isStopped)));
+  return { results, late };
 }
 
-function isolatedLast(jobs: readonly Job[]): Job[] {
-  return jobs.toSorted((one, other) => Number(one.destination.isIsolated) - Number(other.destination.isIsolated));
+export function deferred(job: Job, isDestinationSlow = false): DeferredJob {
+  return { ...job, state: "deferred", isDestinationSlow };
 }
 
 function attemptWaitMs({ isIsolated, isFailing, hasSucceeded }: Destination): number {
@@ -93,10 +88,11 @@ function attemptWaitMs({ isIsolated, isFailing, hasSucceeded }: Destination): nu
 }
 
 /** The attempt is deferred when the invocation may make no more requests: another invocation makes it. */
-async function attempt(job: Job, context: PostContext): Promise<JobResult> {
+async function makeAttempt(job: Job, context: PostContext): Promise<JobResult> {
   const { event, destination, delivery } = job;
   try {
-    return { job, attempt: await post(event, destination, nextAttemptNumber(delivery), context) };
+    const attempt = await post(event, destination, nextAttemptNumber(delivery), context);
+    return { ...job, state: "attempted", attempt };
   } catch (error) {
     if (!(error instanceof NoRequestLeft)) throw error;
     logFailure("deliver", error, {
@@ -104,6 +100,6 @@ async function attempt(job: Job, context: PostContext): Promise<JobResult> {
       destination_id: destination.id,
       event_id: event.id,
     });
-    return { job, attempt: null, isDestinationSlow: false };
+    return deferred(job);
   }
 }

@@ -1,10 +1,10 @@
 import { type CircuitChange, judgeCircuit } from "../domain/breaker.ts";
-import type { Attempt } from "../domain/delivery.ts";
 import { logLine } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
+import { changeCircuit } from "../store/circuits.ts";
 import type { Database } from "../store/database.ts";
-import { changeCircuit, readBreakerRow } from "../store/destination-health.ts";
-import type { JobResult } from "./attempt-all.ts";
+import { readBreakerRow } from "../store/destination-health.ts";
+import type { AttemptedJob } from "./attempt-all.ts";
 import type { DrainRequest } from "./drain-messages.ts";
 
 /**
@@ -13,16 +13,23 @@ import type { DrainRequest } from "./drain-messages.ts";
  */
 export async function changeCircuits(
   breakerRows: readonly unknown[],
-  results: readonly JobResult[],
+  attempted: readonly AttemptedJob[],
   { db, world }: { readonly db: Database; readonly world: Pick<World, "now" | "random"> },
 ): Promise<DrainRequest[]> {
   const now = world.now();
   const drains: DrainRequest[] = [];
-  for (const { destinationId, breaker } of breakerRows.map(readBreakerRow)) {
-    const its = results.filter(({ job }) => job.destination.id === destinationId);
-    const maxPerSecond = its[0]?.job.destination.maxPerSecond ?? null;
-    const change = judgeCircuit(breaker, failedProbeAmong(its), { now, random: world.random(), maxPerSecond });
-    if (change === null || !(await changeCircuit(db, { destinationId, breaker }, change, now))) continue;
+  for (const breaker of breakerRows.map(readBreakerRow)) {
+    const { destinationId } = breaker;
+    const its = attempted.filter(({ destination }) => destination.id === destinationId);
+    const failedProbe = its.find(
+      ({ destination, attempt }) => destination.circuitOpenedAt !== null && attempt.outcome !== "delivered",
+    );
+    const change = judgeCircuit(breaker, failedProbe?.attempt ?? null, {
+      now,
+      random: world.random(),
+      maxPerSecond: its[0]?.destination.maxPerSecond ?? null,
+    });
+    if (change === null || !(await changeCircuit(db, breaker, change, now))) continue;
     logLine("deliver", {
       message: logMessageOf(change),
       destination_id: destinationId,
@@ -36,11 +43,4 @@ export async function changeCircuits(
 function logMessageOf({ circuitOpenedAt, failedProbes }: CircuitChange): string {
   if (circuitOpenedAt === null) return "circuit.closed";
   return failedProbes === 0 ? "circuit.opened" : "circuit.probe_failed";
-}
-
-function failedProbeAmong(results: readonly JobResult[]): Attempt | null {
-  const probe = results.find(
-    ({ job, attempt }) => job.destination.circuitOpenedAt !== null && attempt?.outcome !== "delivered",
-  );
-  return probe?.attempt ?? null;
 }

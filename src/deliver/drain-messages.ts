@@ -1,7 +1,7 @@
 import type { Env } from "../env.ts";
 import type { DrainMessage, QueueMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
-import { probeNow } from "../store/destination-health.ts";
+import { probeNow } from "../store/circuits.ts";
 
 /** The queue's own limits. */
 const MESSAGES_PER_BATCH = 100;

@@ -1,4 +1,4 @@
-import type { Env } from "../env.ts";
+import type { Config, Env } from "../env.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { Counters } from "../domain/counters.ts";
 import { lateAttemptLease } from "../domain/lease.ts";
@@ -7,13 +7,15 @@ import type { World } from "../platform/world.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
 import { isolate, recordHealth } from "../store/destination-health.ts";
 import { disableDestinations } from "../store/destinations.ts";
-import type { Attempted, Job, JobResult, LateAttempt } from "./attempt-all.ts";
+import type { Attempted, AttemptedJob, Job, LateJob } from "./attempt-all.ts";
 import { changeCircuits } from "./circuits.ts";
 import { tryScheduleDrains } from "./drain-messages.ts";
-import { drainsAfter, holdsOf, nextStateOf, pendingWhileLate } from "./next-state.ts";
+import { nextState, pendingWhileLate } from "./next-state.ts";
 
-export interface RecordContext {
+/** What fan-out and drains deliver with. */
+export interface DeliverContext {
   readonly env: Pick<Env, "DB" | "RETRIES">;
+  readonly config: Pick<Config, "allowPrivateDestinations" | "encryptionKeys">;
   readonly world: World;
   readonly counters: Counters;
   /** Lets attempts continue in the background, after the batch. */
@@ -30,29 +32,26 @@ const MAX_BACKGROUND_MS = 30_000;
 export async function recordAttempts(
   { results, late }: Attempted,
   leaseUntil: number,
-  context: RecordContext,
+  context: DeliverContext,
 ): Promise<Delivery[]> {
+  if (results.length === 0 && late.length === 0) return [];
   const { env, world, counters } = context;
   const now = world.now();
-  const nextStates = results.map((result) => nextStateOf(result, { now, random: world.random() }));
-  const holds = holdsOf(nextStates);
-  const deliveries = [
-    ...nextStates.map(({ delivery }) => delivery),
-    ...late.flatMap(({ job }) => pendingWhileLate(job, now)),
-  ];
-  if (deliveries.length === 0 && late.length === 0) return [];
-
+  const attempted = results.filter((one) => one.state === "attempted");
+  const deferred = results.filter((one) => one.state === "deferred");
+  const next = nextState(attempted, deferred, { now, random: world.random });
+  const deliveries = [...next.deliveries, ...late.flatMap((job) => pendingWhileLate(job, now))];
   const also = {
-    health: recordHealth(env.DB, attemptsOf(results), holds, now),
-    disabled: disableDestinations(env.DB, goneDestinations(results), now),
+    health: recordHealth(env.DB, attempted, next.holds, now),
+    disabled: disableDestinations(env.DB, idsOf(attempted.filter(isGone)), now),
     isolated: late.length === 0 ? [] : isolate(env.DB, idsOf(late)),
   };
   try {
     const { health } = await recordDeliveries(env.DB, deliveries, also, { until: leaseUntil, world });
-    countResults(results, deliveries, counters);
-    await tryScheduleDrains(env.RETRIES, drainsAfter(nextStates, holds), world.now());
+    count(attempted, deliveries, counters);
+    await tryScheduleDrains(env.RETRIES, next.drains, world.now());
     // Health returns the destinations' new failure counts, which decide their circuits.
-    const drains = await changeCircuits(health.rows, results, { db: env.DB, world });
+    const drains = await changeCircuits(health.rows, attempted, { db: env.DB, world });
     await tryScheduleDrains(env.RETRIES, drains, world.now());
   } finally {
     for (const one of late) context.waitUntil(recordLate(one, lateAttemptLease(now), context));
@@ -61,7 +60,7 @@ export async function recordAttempts(
 }
 
 /** After `leaseUntil` the attempt may be made again. */
-async function recordLate({ result }: LateAttempt, leaseUntil: number, context: RecordContext): Promise<void> {
+async function recordLate({ result }: LateJob, leaseUntil: number, context: DeliverContext): Promise<void> {
   const until = Math.min(leaseUntil, context.world.now() + MAX_BACKGROUND_MS);
   try {
     await recordAttempts({ results: [await result], late: [] }, until, context);
@@ -70,8 +69,8 @@ async function recordLate({ result }: LateAttempt, leaseUntil: number, context: 
   }
 }
 
-function countResults(results: readonly JobResult[], deliveries: readonly Delivery[], counters: Counters): void {
-  for (const { destination, attempt } of attemptsOf(results)) {
+function count(attempted: readonly AttemptedJob[], deliveries: readonly Delivery[], counters: Counters): void {
+  for (const { destination, attempt } of attempted) {
     counters.count("qonto_relay_attempts_total", { destination_id: destination.id, outcome: attempt.outcome });
   }
   for (const { destinationId, status } of deliveries) {
@@ -79,15 +78,11 @@ function countResults(results: readonly JobResult[], deliveries: readonly Delive
   }
 }
 
-function attemptsOf(results: readonly JobResult[]) {
-  return results.flatMap(({ job, attempt }) => (attempt === null ? [] : { destination: job.destination, attempt }));
-}
-
 /** By a 410 a destination says that it wants no more events. */
-function goneDestinations(results: readonly JobResult[]): string[] {
-  return idsOf(results.filter(({ attempt }) => attempt?.outcome === "gone"));
+function isGone({ attempt }: AttemptedJob): boolean {
+  return attempt.outcome === "gone";
 }
 
-function idsOf(some: readonly { readonly job: Job }[]): string[] {
-  return some.map(({ job }) => job.destination.id);
+function idsOf(jobs: readonly Job[]): string[] {
+  return jobs.map(({ destination }) => destination.id);
 }

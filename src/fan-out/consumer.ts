@@ -1,13 +1,14 @@
 import { EVENTS_AT_ONCE, type QuarantineMessage, metadataOf, parseMessage } from "../messages.ts";
+import type { DeliverContext } from "../deliver/record-attempts.ts";
 import { logFailure } from "../platform/log.ts";
 import { writeCronState } from "../store/cron-state.ts";
 import { keepInQuarantine, quarantineId } from "../store/quarantine.ts";
 import { type ReceivedMessage, collectEvents } from "./batch-events.ts";
-import { type FanOutContext, fanOut } from "./fan-out.ts";
+import { fanOut } from "./fan-out.ts";
 import { type MessageVerdict, sooner } from "./verdict.ts";
 
 /** Takes a batch of the events queue. A message is acknowledged when its events are recorded and handled; until then the queue keeps it. */
-export async function consumeEvents(batch: MessageBatch, context: FanOutContext): Promise<void> {
+export async function consumeEvents(batch: MessageBatch, context: DeliverContext): Promise<void> {
   const messages = batch.messages.map((message) => ({ message, content: parseMessage(message.body) }));
   const received = messages.flatMap(({ message, content }) =>
     content?.kind === "events" ? { message, content, isFirstTry: message.attempts === 1 } : [],
@@ -41,7 +42,7 @@ export async function consumeEvents(batch: MessageBatch, context: FanOutContext)
  */
 async function fanOutAll(
   received: readonly (ReceivedMessage & { readonly message: Message })[],
-  context: FanOutContext,
+  context: DeliverContext,
 ): Promise<void> {
   const batchEvents = collectEvents(received);
   const handled = new Map<string, MessageVerdict>();
@@ -67,7 +68,7 @@ function decide(message: Message, verdict: MessageVerdict): void {
 /** A full quarantine gets room by an operator, or by retention. The tries of a message last most of a day. */
 const WHEN_THERE_IS_ROOM: MessageVerdict = { retryInSeconds: 600 };
 
-async function keepUnreadable(message: QuarantineMessage, { env }: FanOutContext): Promise<MessageVerdict> {
+async function keepUnreadable(message: QuarantineMessage, { env }: DeliverContext): Promise<MessageVerdict> {
   const body = Uint8Array.fromBase64(message.body_base64);
   const id = await quarantineId(null, body);
   const kept = await keepInQuarantine(env.DB, {

@@ -2,17 +2,12 @@ import { type Delivery, countByStatus } from "../domain/delivery.ts";
 import { type Destination, isKeptOutOfFanOut, wants } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { logLine } from "../platform/log.ts";
-import { type Job, type JobResult, attemptAll } from "../deliver/attempt-all.ts";
-import { type RecordContext, recordAttempts } from "../deliver/record-attempts.ts";
-import type { PostContext } from "../outbound/post.ts";
+import { type Job, attemptAll, deferred } from "../deliver/attempt-all.ts";
+import { type DeliverContext, recordAttempts } from "../deliver/record-attempts.ts";
 import { claimAll } from "./claim-all.ts";
 import type { BatchEvent } from "./batch-events.ts";
 import { openBatch } from "./open-batch.ts";
 import type { MessageVerdict } from "./verdict.ts";
-
-export interface FanOutContext extends RecordContext {
-  readonly config: PostContext["config"];
-}
 
 /** After this a chunk of events begins no further attempt. The retries take what is left. */
 const BEGIN_WITHIN_MS = 15_000;
@@ -23,9 +18,9 @@ const BEGIN_WITHIN_MS = 15_000;
  */
 export async function fanOut(
   events: readonly BatchEvent[],
-  context: FanOutContext,
+  context: DeliverContext,
 ): Promise<ReadonlyMap<string, MessageVerdict>> {
-  const { env, world, config } = context;
+  const { env, world } = context;
   const startedAt = world.now();
   const batch = await openBatch(events, env.DB);
   const claimables = batch.events.map((read) => ({
@@ -39,9 +34,9 @@ export async function fanOut(
   const { now = [], later = [] } = Object.groupBy(jobs, ({ destination }) =>
     isKeptOutOfFanOut(destination, startedAt) ? "later" : "now",
   );
-  const { results, late } = await attemptAll(now, BEGIN_WITHIN_MS, { world, config });
+  const { results, late } = await attemptAll(now, BEGIN_WITHIN_MS, context);
   const deliveries = await recordAttempts(
-    { results: [...results, ...later.map(leaveToRetries)], late },
+    { results: [...results, ...later.map((job) => deferred(job))], late },
     leaseUntil,
     context,
   );
@@ -56,10 +51,6 @@ export async function fanOut(
     duration_ms: world.now() - startedAt,
   });
   return new Map([...batch.verdicts, ...verdicts]);
-}
-
-function leaveToRetries(job: Job): JobResult {
-  return { job, attempt: null, isDestinationSlow: false };
 }
 
 function firstDelivery(event: RelayEvent, destination: Destination): Delivery {

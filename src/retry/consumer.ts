@@ -1,15 +1,16 @@
 import { parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { delaySecondsUntil } from "../deliver/drain-messages.ts";
+import type { DeliverContext } from "../deliver/record-attempts.ts";
 import { writeCronState } from "../store/cron-state.ts";
-import { type DrainContext, drainDestinations } from "./drain-destinations.ts";
+import { drainDestination } from "./drain-destination.ts";
 
 /**
  * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is due is in D1. Its
  * return acknowledges the messages, usually while the attempts still run in the background. If claiming fails, the queue
  * repeats them; if the attempts fail, a new drain message follows the lease.
  */
-export async function consumeRetries(batch: MessageBatch, context: DrainContext): Promise<void> {
+export async function consumeRetries(batch: MessageBatch, context: DeliverContext): Promise<void> {
   const now = context.world.now();
   const destinationIds = new Set<string>();
   for (const message of batch.messages) {
@@ -28,5 +29,6 @@ export async function consumeRetries(batch: MessageBatch, context: DrainContext)
       message.retry();
     }
   }
-  if (destinationIds.size > 0) await drainDestinations([...destinationIds], context);
+  // Usually one: `max_batch_size` is 1.
+  for (const id of destinationIds) await drainDestination(id, context);
 }

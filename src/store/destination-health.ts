@@ -1,12 +1,9 @@
 import { z } from "zod";
-import { batchOf } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
-import { type Breaker, type CircuitChange, countAttempt, newBreaker } from "../domain/breaker.ts";
+import { type Breaker, countAttempt, newBreaker } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
 import { type Destination, isKeptOutOfFanOut, isSlow } from "../domain/destination.ts";
 import { REMEMBERED_HOLD_MS } from "../domain/hold.ts";
-import { MIN_LIFETIME_SECONDS } from "../domain/retry-schedule.ts";
-import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import { isAmongNewestSql } from "./event-order.ts";
 import { recipientsSql } from "./event-progress.ts";
 
@@ -69,7 +66,25 @@ export const recordHealthSql = `
   WHERE destinations.id = run.value ->> 'destination_id'
     AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR circuit_opened_at IS NOT NULL
       OR isolated <> run.value ->> 'isolated' OR run.value ->> 'always' OR ${isExpiredHoldSql})
-  RETURNING destinations.id, consecutive_failures, consecutive_timeouts, failing_since, circuit_opened_at, failed_probes`;
+  RETURNING destinations.id AS destinationId, consecutive_failures AS consecutiveFailures,
+    consecutive_timeouts AS consecutiveTimeouts, failing_since AS failingSince, circuit_opened_at AS circuitOpenedAt,
+    failed_probes AS failedProbes`;
+
+const breakerRow = z.object({
+  destinationId: z.string(),
+  consecutiveFailures: z.number(),
+  consecutiveTimeouts: z.number(),
+  failingSince: z.number().nullable(),
+  circuitOpenedAt: z.number().nullable(),
+  failedProbes: z.number(),
+});
+
+/** A destination's breaker after `recordHealth`. */
+export type BreakerRow = Breaker & z.output<typeof breakerRow>;
+
+export function readBreakerRow(row: unknown): BreakerRow {
+  return breakerRow.parse(row);
+}
 
 /**
  * A statement that notes failures, recoveries, slowness and `holds`, which are instants by destination. Its rows, for
@@ -99,120 +114,6 @@ export const isolateSql = `
 /** A statement that isolates destinations whose answers are late, whatever the answers will be. */
 export function isolate(db: Database, destinationIds: readonly string[]): D1PreparedStatement {
   return db.prepare(isolateSql).bind(JSON.stringify(destinationIds));
-}
-
-const breakerRow = z
-  .object({
-    id: z.string(),
-    consecutive_failures: z.number(),
-    consecutive_timeouts: z.number(),
-    failing_since: z.number().nullable(),
-    circuit_opened_at: z.number().nullable(),
-    failed_probes: z.number(),
-  })
-  .transform((row): { readonly destinationId: string; readonly breaker: Breaker } => ({
-    destinationId: row.id,
-    breaker: {
-      consecutiveFailures: row.consecutive_failures,
-      consecutiveTimeouts: row.consecutive_timeouts,
-      failingSince: row.failing_since,
-      circuitOpenedAt: row.circuit_opened_at,
-      failedProbes: row.failed_probes,
-    },
-  }));
-
-export function readBreakerRow(row: unknown): z.output<typeof breakerRow> {
-  return breakerRow.parse(row);
-}
-
-/** Not if another consumer has changed the circuit meanwhile. */
-export const changeCircuitSql = `
-  UPDATE destinations SET circuit_opened_at = ?2, failed_probes = ?3, next_drain_at = ?4
-  WHERE id = ?1 AND circuit_opened_at IS ?5 AND failed_probes = ?6`;
-
-/**
- * When a circuit closes, deliveries need not wait for their retry schedule any longer, but still for a `Retry-After`. The step
- * that is cut short is given back: otherwise a circuit that opens and closes would use up a schedule of days in minutes.
- */
-export const bringForwardSql = `
-  UPDATE deliveries SET next_attempt_at = max(received_at, ?4), step = iif(received_at > ?5, max(step - 1, 0), step)
-  WHERE (destination_id, received_at, event_id) IN (
-    SELECT destination_id, received_at, event_id FROM deliveries
-    WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at > ?2 AND claims = 0
-      AND attempts ->> '$[#-1].retry_after_seconds' IS NULL
-    ORDER BY next_attempt_at LIMIT ?3)`;
-
-/** About as many as fail in the minute before a circuit opens; more stay on their schedule. */
-const MOST_BROUGHT_FORWARD = 1_000;
-
-/**
- * Opens a circuit, closes it or keeps it open; when it closes, pending deliveries become due. Returns false when another
- * consumer has changed it meanwhile.
- */
-export async function changeCircuit(
-  db: Database,
-  { destinationId, breaker }: { readonly destinationId: string; readonly breaker: Breaker },
-  change: CircuitChange,
-  now: number,
-): Promise<boolean> {
-  const statement = db
-    .prepare(changeCircuitSql)
-    .bind(
-      destinationId,
-      change.circuitOpenedAt,
-      change.failedProbes,
-      change.nextDrainAt,
-      breaker.circuitOpenedAt,
-      breaker.failedProbes,
-    );
-  // Due since the circuit opened: so they go out before all that has come in since, oldest first.
-  const dueAt = breaker.circuitOpenedAt ?? now;
-  const { circuit } = await retried(db, () =>
-    batchOf(db, {
-      circuit: statement,
-      deliveries: change.circuitOpenedAt === null ? [bringForward(db, destinationId, { now, dueAt })] : [],
-    }),
-  );
-  return circuit.changes > 0;
-}
-
-/** Not before `max_per_second` allows it. While a probe is claimed, `next_drain_at` is the end of its lease, and stays. */
-export const probeNowSql = `
-  UPDATE destinations SET next_drain_at = iif(max_per_second IS NULL, ?2,
-    max(?2, coalesce(last_failure_at, 0) + CAST(1000 * max(1, 1.0 / max_per_second) AS INTEGER) + 1))
-  WHERE circuit_opened_at IS NOT NULL AND id IN (SELECT value FROM json_each(?1))
-    AND (max_per_second IS NULL OR NOT EXISTS (
-      SELECT 1 FROM deliveries
-      WHERE destination_id = destinations.id AND status = 'pending' AND next_attempt_at = destinations.next_drain_at))
-  RETURNING id, next_drain_at`;
-
-const probeRow = z.object({ id: z.string(), next_drain_at: z.number() });
-
-/** Lets destinations with an open circuit be probed now. Returns when each may be, by its id. */
-export async function probeNow(
-  db: Database,
-  destinationIds: readonly string[],
-  now: number,
-): Promise<ReadonlyMap<string, number>> {
-  const statement = db.prepare(probeNowSql).bind(JSON.stringify(destinationIds), now);
-  const { results } = await retried(db, () => statement.all());
-  return new Map(results.map((row) => probeRow.parse(row)).map(({ id, next_drain_at }) => [id, next_drain_at]));
-}
-
-/** Makes a destination's pending deliveries due, whatever their retry schedule says. */
-export async function bringDeliveriesForward(db: Database, destinationId: string, now: number): Promise<void> {
-  await retried(db, () => bringForward(db, destinationId, { now, dueAt: now }).run());
-}
-
-/** Leaves alone what is claimed: it is due within a lease or, if it was claimed after `now`, has its `claims`. */
-function bringForward(
-  db: Database,
-  destinationId: string,
-  { now, dueAt }: { now: number; dueAt: number },
-): D1PreparedStatement {
-  return db
-    .prepare(bringForwardSql)
-    .bind(destinationId, now + DRAIN_LEASE_MS, MOST_BROUGHT_FORWARD, dueAt, now - MIN_LIFETIME_SECONDS * 1000);
 }
 
 /** What some attempts, counted from a new breaker, add to the counts of their destination. */

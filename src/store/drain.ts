@@ -48,7 +48,7 @@ export const endUnwantedClaimedSql = `
   WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at = ?2 AND named = 0 AND EXISTS (
     SELECT 1 FROM events CROSS JOIN destinations
     WHERE events.id = deliveries.event_id AND destinations.id = ?1 AND ${wantsSql("events")} IS NOT TRUE)
-  RETURNING destination_id, event_id, status`;
+  RETURNING event_id, status`;
 
 /** Only if something was claimed: an exclusive drain that found nothing delays no other. */
 export const beginExclusiveDrainSql = `
@@ -57,13 +57,10 @@ export const beginExclusiveDrainSql = `
     AND EXISTS (SELECT 1 ${pendingSql} AND next_attempt_at = ?2)`;
 
 export const nextDueSql = `
-  SELECT destination_id, next_attempt_at AS due_at ${pendingSql} AND ${isClaimableSql} ORDER BY next_attempt_at LIMIT 1`;
+  SELECT next_attempt_at AS due_at ${pendingSql} AND ${isClaimableSql} ORDER BY next_attempt_at LIMIT 1`;
 
 export const loadClaimedSql = `
-  SELECT ${loadColumns} FROM events WHERE id IN (
-    SELECT deliveries.event_id FROM json_each(?1) AS drained CROSS JOIN deliveries
-    WHERE deliveries.destination_id = drained.value AND deliveries.status = 'pending'
-      AND deliveries.next_attempt_at = ?2)`;
+  SELECT ${loadColumns} FROM events WHERE id IN (SELECT event_id ${pendingSql} AND next_attempt_at = ?2)`;
 
 /** What a drain may take from a destination. */
 export interface DrainClaim {
@@ -77,60 +74,42 @@ export interface DrainClaim {
 
 export interface DrainClaimed {
   readonly deliveries: readonly Delivery[];
+  /** Their events, by id; null when there is no memory left for one. */
+  readonly events: ReadonlyMap<string, RelayEvent | null>;
   /** The statuses of deliveries that ended because they no longer match the destination's filters. */
   readonly unwanted: readonly EndedStatus[];
   /** When the next of its other deliveries is due, Unix milliseconds; null: none is pending. */
   readonly nextDueAt: number | null;
 }
 
-const unwantedRow = endedRow.extend({ destination_id: z.string(), event_id: z.string() });
-const dueRow = z.object({ destination_id: z.string(), due_at: z.number() });
+const unwantedRow = endedRow.extend({ event_id: z.string() });
+const dueRow = z.object({ due_at: z.number() });
 
 /**
  * Claims deliveries that are due at `now`, so that nobody else attempts them until `claimedUntil`, and loads their events:
- * one D1 call. Returns what was claimed, by destination. An event is null when there is no memory left for it.
+ * one D1 call.
  */
 export async function claimDue(
   db: Database,
-  claims: readonly DrainClaim[],
+  { destinationId, limit, expectedNextDrainAt, isExclusive }: DrainClaim,
   { now, claimedUntil }: { now: number; claimedUntil: number },
-): Promise<{
-  readonly claimed: ReadonlyMap<string, DrainClaimed>;
-  readonly events: ReadonlyMap<string, RelayEvent | null>;
-}> {
-  const ids = claims.map(({ destinationId }) => destinationId);
-  const exclusive = claims.filter((claim) => claim.isExclusive);
-  const results = await batchOf(db, {
-    claimed: claims.map(({ destinationId, limit, expectedNextDrainAt }) =>
-      db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, expectedNextDrainAt),
-    ),
-    unwanted: ids.map((id) => db.prepare(endUnwantedClaimedSql).bind(id, claimedUntil, now)),
-    nextDue: ids.map((id) => db.prepare(nextDueSql).bind(id, now)),
-    begun: exclusive.map(({ destinationId, expectedNextDrainAt }) =>
-      db.prepare(beginExclusiveDrainSql).bind(destinationId, claimedUntil, expectedNextDrainAt),
-    ),
-    events: db.prepare(loadClaimedSql).bind(JSON.stringify(ids), claimedUntil),
+): Promise<DrainClaimed> {
+  const begin = db.prepare(beginExclusiveDrainSql).bind(destinationId, claimedUntil, expectedNextDrainAt);
+  const found = await batchOf(db, {
+    claimed: db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, expectedNextDrainAt),
+    unwanted: db.prepare(endUnwantedClaimedSql).bind(destinationId, claimedUntil, now),
+    nextDue: db.prepare(nextDueSql).bind(destinationId, now),
+    begun: isExclusive ? begin : [],
+    events: db.prepare(loadClaimedSql).bind(destinationId, claimedUntil),
   });
-
-  const deliveries = results.claimed.rows.map(readDeliveryRow);
-  const unwanted = results.unwanted.rows.map((row) => unwantedRow.parse(row));
-  const nextDue = new Map(
-    results.nextDue.rows.map((row) => dueRow.parse(row)).map((row) => [row.destination_id, row.due_at]),
-  );
-  const claimed = ids.map((id): [string, DrainClaimed] => {
-    const ended = unwanted.filter((row) => row.destination_id === id);
-    const endedIds = new Set(ended.map((row) => row.event_id));
-    return [
-      id,
-      {
-        deliveries: deliveries.filter((one) => one.destinationId === id && !endedIds.has(one.eventId)),
-        unwanted: ended.map(({ status }) => status),
-        nextDueAt: nextDue.get(id) ?? null,
-      },
-    ];
-  });
-  const loaded = results.events.rows.map(readLoadedRow);
-  return { claimed: new Map(claimed), events: new Map(loaded.map(({ id, event }) => [id, event])) };
+  const unwanted = found.unwanted.rows.map((row) => unwantedRow.parse(row));
+  const unwantedIds = new Set(unwanted.map((row) => row.event_id));
+  return {
+    deliveries: found.claimed.rows.map(readDeliveryRow).filter(({ eventId }) => !unwantedIds.has(eventId)),
+    events: new Map(found.events.rows.map(readLoadedRow).map(({ id, event }) => [id, event])),
+    unwanted: unwanted.map(({ status }) => status),
+    nextDueAt: found.nextDue.rows.map((row) => dueRow.parse(row).due_at)[0] ?? null,
+  };
 }
 
 /** Not if the breaker has set the next drain meanwhile. A hold ends when all that waited has gone out, unless it was renewed. */
@@ -138,19 +117,14 @@ export const releaseDrainSql = `
   UPDATE destinations SET held_until = iif(held_until <= ?4 AND (?2 IS NULL OR max_per_second IS NOT NULL), NULL, held_until),
     next_drain_at = ?2 WHERE id = ?1 AND next_drain_at IS ?3`;
 
-/** Releases, at `now`, destinations that exclusive drains hold under the lease `claimedUntil`. */
-export async function releaseDrains(
+/** Releases, at `now`, a destination that an exclusive drain has claimed until `claimedUntil`. */
+export async function releaseDrain(
   db: Database,
-  released: readonly { readonly destinationId: string; readonly nextDrainAt: number | null }[],
+  { destinationId, nextDrainAt }: { readonly destinationId: string; readonly nextDrainAt: number | null },
   { now, claimedUntil }: { now: number; claimedUntil: number },
 ): Promise<void> {
-  if (released.length === 0) return;
-  const statement = db.prepare(releaseDrainSql);
-  await retried(db, () =>
-    db.batch(
-      released.map(({ destinationId, nextDrainAt }) => statement.bind(destinationId, nextDrainAt, claimedUntil, now)),
-    ),
-  );
+  const statement = db.prepare(releaseDrainSql).bind(destinationId, nextDrainAt, claimedUntil, now);
+  await retried(db, () => statement.run());
 }
 
 /** On a row of `destinations`: the earliest time at which one of its pending deliveries is due; null without any. */

@@ -11,7 +11,7 @@ import { makeSortableId } from "../../platform/sortable-id.ts";
 import type { World } from "../../platform/world.ts";
 import type { Database } from "../../store/database.ts";
 import { endPendingDeliveries } from "../../store/deliveries.ts";
-import { bringDeliveriesForward } from "../../store/destination-health.ts";
+import { bringDeliveriesForward } from "../../store/circuits.ts";
 import { rotateSecret } from "../../store/destination-secrets.ts";
 import {
   type DestinationReport,

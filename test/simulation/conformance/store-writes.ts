@@ -1,5 +1,6 @@
 import { Counters } from "../../../src/domain/counters.ts";
 import * as audit from "../../../src/store/audit.ts";
+import * as circuits from "../../../src/store/circuits.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
 import * as deadLetters from "../../../src/store/dead-letters.ts";
 import * as deliveries from "../../../src/store/deliveries.ts";
@@ -123,18 +124,22 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   claimDue: async (db, chance) => {
     const found = await destinations.findDestinations(db, some(chance, destinationIds));
     const claimedUntil = at(chance);
-    const claims = found.map(({ id, nextDrainAt }) => ({
-      destinationId: id,
-      limit: pick(chance, [1, 2, 10]),
-      expectedNextDrainAt: chance() < 0.9 ? nextDrainAt : at(chance),
-      isExclusive: isSo(chance),
-    }));
-    await drain.claimDue(db, claims, { now: at(chance), claimedUntil });
-    const released = some(chance, found).map(({ id }) => ({ destinationId: id, nextDrainAt: perhapsAt(chance) }));
-    await drain.releaseDrains(db, released, {
-      now: at(chance),
-      claimedUntil: isSo(chance) ? claimedUntil : at(chance),
-    });
+    for (const { id, nextDrainAt } of found) {
+      const claim = {
+        destinationId: id,
+        limit: pick(chance, [1, 2, 10]),
+        expectedNextDrainAt: chance() < 0.9 ? nextDrainAt : at(chance),
+        isExclusive: isSo(chance),
+      };
+      await drain.claimDue(db, claim, { now: at(chance), claimedUntil });
+    }
+    for (const { id } of some(chance, found)) {
+      const released = { destinationId: id, nextDrainAt: perhapsAt(chance) };
+      await drain.releaseDrain(db, released, {
+        now: at(chance),
+        claimedUntil: isSo(chance) ? claimedUntil : at(chance),
+      });
+    }
   },
   findOverdue: (db, chance) => drain.overdueDestinations(db, at(chance), at(chance)),
   endExpired: (db, chance) => drain.endExpiredDeliveries(db, pick(chance, destinationIds), at(chance), 2),
@@ -142,24 +147,22 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endUnwanted: (db, chance) => endUnwantedDeliveries(db, pick(chance, destinationIds), at(chance)),
   changeCircuit: (db, chance) =>
-    health.changeCircuit(
+    circuits.changeCircuit(
       db,
       {
         destinationId: pick(chance, destinationIds),
-        breaker: {
-          consecutiveFailures: 1,
-          consecutiveTimeouts: 0,
-          failingSince: null,
-          circuitOpenedAt: isSo(chance) ? null : at(chance),
-          failedProbes: pick(chance, [0, 1]),
-        },
+        consecutiveFailures: 1,
+        consecutiveTimeouts: 0,
+        failingSince: null,
+        circuitOpenedAt: isSo(chance) ? null : at(chance),
+        failedProbes: pick(chance, [0, 1]),
       },
       { circuitOpenedAt: perhapsAt(chance), failedProbes: pick(chance, [0, 1]), nextDrainAt: at(chance) },
       at(chance),
     ),
   probe: async (db, chance) => {
-    await health.probeNow(db, some(chance, destinationIds), at(chance));
-    await health.bringDeliveriesForward(db, pick(chance, destinationIds), at(chance));
+    await circuits.probeNow(db, some(chance, destinationIds), at(chance));
+    await circuits.bringDeliveriesForward(db, pick(chance, destinationIds), at(chance));
   },
   addDestination: (db, chance) => destinations.insertDestination(db, destinationBy(chance)),
   updateDestination: (db, chance) =>

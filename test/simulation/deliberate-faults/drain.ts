@@ -19,14 +19,14 @@ export const retryFaults: readonly DeliberateFault[] = [
   },
   {
     title: "A drain that should be exclusive is not",
-    file: "src/retry/drain-destinations.ts",
+    file: "src/retry/drain-destination.ts",
     from: `isExclusive: isExclusive(plan),`,
     to: `isExclusive: false,`,
   },
   {
     title: "An exclusive drain does not release its destination",
-    file: "src/retry/drain-destinations.ts",
-    from: `await releaseDrains(env.DB, released, { now, claimedUntil });`,
+    file: "src/retry/drain-destination.ts",
+    from: `await releaseDrain(env.DB, { destinationId, nextDrainAt: after.nextDrainAt }, { now, claimedUntil });`,
     to: ``,
   },
   {
@@ -37,9 +37,9 @@ export const retryFaults: readonly DeliberateFault[] = [
   },
   {
     title: "No message follows a drain",
-    file: "src/retry/drain-destinations.ts",
-    from: `if (after.next !== "none") requests.push({ destinationId, at: after.at });`,
-    to: ``,
+    file: "src/retry/drain-destination.ts",
+    from: `const drainsAt = after.next === "none" ? [] : [after.at];`,
+    to: `const drainsAt: number[] = [];`,
   },
   {
     title: "A message follows every drain",
@@ -91,15 +91,15 @@ export const retryFaults: readonly DeliberateFault[] = [
   },
   {
     title: "Claims that a stalled D1 has used up are attempted",
-    file: "src/retry/drain-destinations.ts",
-    from: `if (!isEnoughForDrain(claimedUntil, world.now())) return`,
-    to: `if (false) return`,
+    file: "src/retry/drain-destination.ts",
+    from: `if (!isEnoughForDrain(drain.claimedUntil, world.now())) {`,
+    to: `if (false) {`,
   },
   {
     title: "A drain's claims last for a day",
-    file: "src/retry/drain-destinations.ts",
-    from: `const claimedUntil = drainLease(world.now());`,
-    to: `const claimedUntil = world.now() + 86_400_000;`,
+    file: "src/retry/drain-destination.ts",
+    from: `const claimedUntil = drainLease(now);`,
+    to: `const claimedUntil = now + 86_400_000;`,
   },
   {
     title: "A drain's claims last for a second",
@@ -109,7 +109,7 @@ export const retryFaults: readonly DeliberateFault[] = [
   },
   {
     title: "A drain ends with its batch",
-    file: "src/retry/drain-destinations.ts",
+    file: "src/retry/drain-destination.ts",
     from: `context.waitUntil(work);`,
     to: ``,
   },

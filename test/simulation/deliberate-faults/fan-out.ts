@@ -127,7 +127,7 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "Deliveries that the fan-out leaves to the retries are not recorded",
     file: "src/fan-out/fan-out.ts",
-    from: `results: [...results, ...later.map(leaveToRetries)], late },`,
+    from: `results: [...results, ...later.map((job) => deferred(job))], late },`,
     to: `results, late },`,
   },
   {

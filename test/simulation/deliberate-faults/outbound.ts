@@ -4,19 +4,19 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "The outcome of an attempt is lost",
     file: "src/deliver/attempt-all.ts",
-    from: `results.push(settled.value);`,
+    from: `results.push(made);`,
     to: ``,
   },
   {
     title: "What is deferred is lost",
     file: "src/deliver/attempt-all.ts",
-    from: `return { results: [...results, ...deferred], late };`,
-    to: `return { results, late };`,
+    from: `results.push(...share.rest().map(({ job, isStopped }) => deferred(job, isStopped)));`,
+    to: ``,
   },
   {
     title: "A late attempt is lost",
     file: "src/deliver/attempt-all.ts",
-    from: `late.push({ job, result });`,
+    from: `late.push({ ...job, result });`,
     to: ``,
   },
   {
@@ -64,26 +64,26 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "No message follows a failed delivery",
     file: "src/deliver/record-attempts.ts",
-    from: `await tryScheduleDrains(env.RETRIES, drainsAfter(nextStates, holds), world.now());`,
+    from: `await tryScheduleDrains(env.RETRIES, next.drains, world.now());`,
     to: ``,
   },
   {
     title: "A message follows each delivery, failed or not",
     file: "src/deliver/next-state.ts",
-    from: `drainAt: after.nextAttemptAt,`,
-    to: `drainAt: after.nextAttemptAt ?? now,`,
+    from: `if (after.nextAttemptAt !== null) drains.push({ destinationId: destination.id, at: after.nextAttemptAt });`,
+    to: `drains.push({ destinationId: destination.id, at: after.nextAttemptAt ?? now });`,
   },
   {
     title: "Two messages follow a failed delivery",
     file: "src/deliver/next-state.ts",
-    from: `return [{ destinationId, at: drainAt }];`,
-    to: `return [0, 3_000].map((ms) => ({ destinationId, at: drainAt + ms }));`,
+    from: `return { deliveries, holds, drains };`,
+    to: `return { deliveries, holds, drains: drains.flatMap((one) => [one, { ...one, at: one.at + 3_000 }]) };`,
   },
   {
     title: "A destination that wants no more goes on getting events",
     file: "src/deliver/record-attempts.ts",
     from: `
-    disabled: disableDestinations(env.DB, goneDestinations(results), now),`,
+    disabled: disableDestinations(env.DB, idsOf(attempted.filter(isGone)), now),`,
     to: ``,
   },
   {

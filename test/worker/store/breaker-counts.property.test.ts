@@ -30,8 +30,12 @@ it("SQL and the domain agree on what a breaker counts", async () => {
         await recordHealth(database, made, new Map(), at).run();
         breaker = attempts.reduce(countAttempt, breaker);
       }
-      const row = await env.DB.prepare("SELECT * FROM destinations").first();
-      expect(readBreakerRow(row).breaker).toEqual(breaker);
+      const row = await env.DB.prepare(
+        `SELECT id AS destinationId, consecutive_failures AS consecutiveFailures, failing_since AS failingSince,
+           consecutive_timeouts AS consecutiveTimeouts, circuit_opened_at AS circuitOpenedAt, failed_probes AS failedProbes
+         FROM destinations`,
+      ).first();
+      expect(readBreakerRow(row)).toEqual({ destinationId: someDestination.id, ...breaker });
     }),
     { numRuns: 60 },
   );

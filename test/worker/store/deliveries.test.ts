@@ -4,7 +4,7 @@ import type { Delivery } from "../../../src/domain/delivery.ts";
 import { latestAttempt, readLatestAttempt } from "../../../src/store/destination-deliveries.ts";
 import { DRAIN_LEASE_MS } from "../../../src/domain/lease.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
-import { bringDeliveriesForward } from "../../../src/store/destination-health.ts";
+import { bringDeliveriesForward } from "../../../src/store/circuits.ts";
 import { claimDue } from "../../../src/store/drain.ts";
 import { replayDeliveries } from "../../../src/store/replay-deliveries.ts";
 import { TestRelay } from "../support/relay.ts";
@@ -71,7 +71,7 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   const asked = 100_000;
   const claim = { destinationId, limit: 1, expectedNextDrainAt: null, isExclusive: false };
   const lease = { now: asked + 10, claimedUntil: asked + 10 + DRAIN_LEASE_MS };
-  expect((await claimDue(database, [claim], lease)).claimed.get(destinationId)?.deliveries).toHaveLength(1);
+  expect((await claimDue(database, claim, lease)).deliveries).toHaveLength(1);
 
   expect(await replayDeliveries(database, [key], asked, { named: true, askedAt: asked })).toBe(0);
   await bringDeliveriesForward(database, destinationId, asked);
@@ -86,8 +86,7 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
   const pending = { ...key, status: "pending", attempts: [], step: 0 } as const;
   const claim = { destinationId, limit: 1, expectedNextDrainAt: null, isExclusive: false };
   const claimAt = async (now: number) =>
-    (await claimDue(database, [claim], { now, claimedUntil: now + DRAIN_LEASE_MS })).claimed.get(destinationId)
-      ?.deliveries.length;
+    (await claimDue(database, claim, { now, claimedUntil: now + DRAIN_LEASE_MS })).deliveries.length;
 
   await writeDeliveries([{ ...pending, nextAttemptAt: 1_000 }]);
   expect(await claimAt(1_010)).toBe(1);

@@ -1,0 +1,157 @@
+import { countByStatus } from "../domain/delivery.ts";
+import { type Destination, MAX_BACKGROUND_ATTEMPT_MS, slowPauseMs } from "../domain/destination.ts";
+import { type DrainPlan, afterDrain, isExclusive, planDrain } from "../domain/drain-plan.ts";
+import { drainLease, isEnoughForDrain } from "../domain/lease.ts";
+import { logFailure, logLine } from "../platform/log.ts";
+import { withTimeout } from "../platform/timeout.ts";
+import { type Attempted, type Job, attemptAll } from "../deliver/attempt-all.ts";
+import { scheduleDrains, tryScheduleDrains } from "../deliver/drain-messages.ts";
+import { type DeliverContext, recordAttempts } from "../deliver/record-attempts.ts";
+import { findDestinations } from "../store/destinations.ts";
+import { type DrainClaimed, claimDue, releaseDrain } from "../store/drain.ts";
+import { describeSchemaFault } from "../store/schema.ts";
+
+/** After this a drain begins no further attempt: it has to end well before its lease does. */
+const BEGIN_WITHIN_MS = 5_000;
+
+/** Until then a drain may ask an overloaded D1 again: the platform ends it soon after, and it has messages to send. */
+const WRITE_WITHIN_MS = 25_000;
+
+interface Drain {
+  readonly destination: Destination;
+  readonly plan: DrainPlan;
+  readonly claimed: DrainClaimed;
+  readonly claimedUntil: number;
+  /** Fewer than the claimed deliveries when there is no memory left for their events. */
+  readonly jobs: readonly Job[];
+}
+
+/**
+ * Attempts what is due at a destination, as far as its plan allows. The attempts run in the background (`waitUntil`), after
+ * the message is acknowledged, so a slow destination does not delay the next message. Only an attempt that may take longer
+ * than the platform allows there keeps the batch.
+ */
+export async function drainDestination(destinationId: string, context: DeliverContext): Promise<void> {
+  const { env, world } = context;
+  const startedAt = world.now();
+  const [destination] = await findDestinations(env.DB, [destinationId]);
+  const plan = destination === undefined ? null : planDrain(destination, startedAt);
+  if (destination === undefined || plan === null) {
+    return logLine("retry", { message: "drain.skipped", destination_id: destinationId });
+  }
+  const drain = await claimDrain(destination, plan, context);
+  if (!isEnoughForDrain(drain.claimedUntil, world.now())) {
+    // D1 has stalled for most of the lease.
+    logLine("retry", {
+      message: "drain.deferred",
+      destination_id: destinationId,
+      filtered: drain.claimed.unwanted.length,
+    });
+    return drainAtLeaseEnd(drain, context);
+  }
+
+  const background: Promise<unknown>[] = [];
+  const waitUntil = (work: Promise<unknown>) => {
+    background.push(work);
+    context.waitUntil(work);
+  };
+  waitUntil(attemptAndRecord(drain, { ...context, waitUntil }));
+  await withTimeout(allOf(background), Math.max(0, destination.timeoutMs - MAX_BACKGROUND_ATTEMPT_MS), world);
+}
+
+/** All of a list that may grow meanwhile. */
+async function allOf(works: readonly Promise<unknown>[]): Promise<void> {
+  for (const work of works) await work;
+}
+
+/** Claims what the plan allows, and loads what the attempts need. */
+async function claimDrain(
+  destination: Destination,
+  plan: DrainPlan,
+  { env, world, counters }: DeliverContext,
+): Promise<Drain> {
+  const { id, nextDrainAt } = destination;
+  const now = world.now();
+  const claimedUntil = drainLease(now);
+  const claim = {
+    destinationId: id,
+    limit: plan.limit,
+    expectedNextDrainAt: nextDrainAt,
+    isExclusive: isExclusive(plan),
+  };
+  const claimed = await claimDue(env.DB, claim, { now, claimedUntil });
+  for (const status of claimed.unwanted) {
+    counters.count("qonto_relay_deliveries_total", { destination_id: id, status });
+  }
+  const jobs = claimed.deliveries.flatMap((delivery): Job[] => {
+    const event = claimed.events.get(delivery.eventId);
+    return event ? [{ delivery, destination, event }] : [];
+  });
+  return { destination, plan, claimed, claimedUntil, jobs };
+}
+
+/** What was claimed is due again when the lease ends. */
+function drainAtLeaseEnd({ destination, claimedUntil }: Drain, { env, world }: DeliverContext): Promise<void> {
+  return tryScheduleDrains(env.RETRIES, [{ destinationId: destination.id, at: claimedUntil }], world.now());
+}
+
+/** Makes the attempts, records them, and schedules the next drain. */
+async function attemptAndRecord(drain: Drain, context: DeliverContext): Promise<void> {
+  const { env, world } = context;
+  const { destination, claimed, claimedUntil, jobs } = drain;
+  const startedAt = world.now();
+  try {
+    const attempted = await attemptAll(jobs, BEGIN_WITHIN_MS, context);
+    const deliveries = await recordAttempts(attempted, Math.min(claimedUntil, startedAt + WRITE_WITHIN_MS), context);
+    await releaseAndScheduleNext(drain, attempted, context);
+    logLine("retry", {
+      message: "drain.finished",
+      destination_id: destination.id,
+      claimed: jobs.length,
+      event_ids: jobs.map(({ event }) => event.id),
+      ...countByStatus(deliveries),
+      filtered: claimed.unwanted.length,
+      late: attempted.late.length,
+      duration_ms: world.now() - startedAt,
+    });
+  } catch (error) {
+    logFailure("retry", await describeSchemaFault(env.DB, error), {
+      message: "drain.failed",
+      destination_id: destination.id,
+    });
+    await drainAtLeaseEnd(drain, context);
+  }
+}
+
+/** Releases the destination of an exclusive drain, and sends a message if another drain must follow. */
+async function releaseAndScheduleNext(
+  { destination, plan, claimed, claimedUntil, jobs }: Drain,
+  { results, late }: Attempted,
+  { env, world }: DeliverContext,
+): Promise<void> {
+  const destinationId = destination.id;
+  const now = world.now();
+  const after = afterDrain(
+    plan,
+    {
+      claimed: claimed.deliveries.length,
+      begun: results.filter(({ state }) => state === "attempted").length + late.length,
+      isFull: claimed.deliveries.length + claimed.unwanted.length >= plan.limit,
+      hasDeferred: results.some(({ state }) => state === "deferred"),
+      nextDueAt: claimed.nextDueAt,
+      slowPauseMs: late.length > 0 ? slowPauseMs(destination) : 0,
+    },
+    now,
+  );
+  if (after.next === "release_and_schedule") {
+    await releaseDrain(env.DB, { destinationId, nextDrainAt: after.nextDrainAt }, { now, claimedUntil });
+  }
+  const drainsAt = after.next === "none" ? [] : [after.at];
+  // What could not be loaded is due again when the lease ends.
+  if (jobs.length < claimed.deliveries.length) drainsAt.push(claimedUntil);
+  await scheduleDrains(
+    env.RETRIES,
+    drainsAt.map((at) => ({ destinationId, at })),
+    now,
+  );
+}
