@@ -35,26 +35,15 @@ export interface Env {
 /** One Env for each bindings object, which stays the same while an isolate lives. Caches are keyed by it. */
 export function openBindings(timers: Timers): (bindings: Bindings) => Env {
   const opened = new WeakMap<Bindings, Env>();
-  return (bindings) => {
-    let env = opened.get(bindings);
-    if (env === undefined) {
-      env = { ...bindings, DB: openDatabase(bindings.DB, timers) };
-      opened.set(bindings, env);
-    }
-    return env;
-  };
+  return (bindings) =>
+    opened.getOrInsertComputed(bindings, () => ({ ...bindings, DB: openDatabase(bindings.DB, timers) }));
 }
 
 const parsed = new WeakMap<Env, Config>();
 
 /** Throws ConfigError. */
 export function readConfig(env: Env): Config {
-  let config = parsed.get(env);
-  if (config === undefined) {
-    config = parseConfig(env);
-    parsed.set(env, config);
-  }
-  return config;
+  return parsed.getOrInsertComputed(env, parseConfig);
 }
 
 /** What an operator still has to set; empty when the relay can work. Never throws. */

@@ -1,18 +1,18 @@
 import { z } from "zod";
-import type { RequestMetadata, RelayEvent } from "./domain/event.ts";
+import type { RawEvent, RelayEvent, RequestMetadata } from "./domain/event.ts";
 
 /** The queue messages: where the stages meet. */
 
-const source = z.enum(["business", "onboarding"]);
-
-/** An event as its receiver had it: D1 may lack it. */
-const inlineEvent = z.object({
-  source,
+/** What a message says about the body in it. */
+const metadata = z.object({
+  source: z.enum(["business", "onboarding"]),
   received_at: z.number(),
   content_type: z.string().nullable(),
   content_encoding: z.string().nullable(),
-  body: z.string(),
 });
+
+/** An event as its receiver had it: D1 may lack it. */
+const inlineEvent = metadata.extend({ body: z.string() });
 
 /** An accepted event. */
 const sentEvent = z.object({
@@ -27,14 +27,7 @@ const sentEvent = z.object({
 const eventsMessage = z.object({ kind: z.literal("events"), events: z.array(sentEvent) });
 
 /** An unreadable event that D1 did not record in time. */
-const quarantineMessage = z.object({
-  kind: z.literal("quarantine"),
-  source,
-  received_at: z.number(),
-  content_type: z.string().nullable(),
-  content_encoding: z.string().nullable(),
-  body_base64: z.string(),
-});
+const quarantineMessage = metadata.extend({ kind: z.literal("quarantine"), body_base64: z.string() });
 
 /** Some delivery to a destination is due; D1 knows which. */
 const drainMessage = z.object({
@@ -65,35 +58,11 @@ export function parseMessage(body: unknown): QueueMessage | null {
 /** Cloudflare's limit is 128 KB of 1,000 bytes, some of it for the queue itself. */
 const MAX_MESSAGE_BYTES = 126_000;
 
-/** JSON writes a control character as `\u0000`; all others take less. */
-const MAX_BYTES_PER_CHARACTER = 6;
-
-/** More than the names and the short values of any message with one event take. */
-const FIELDS_BYTES = 300;
-
 /** Cloudflare bills a message for every 64 KB of 1,000 bytes or part of it. */
 const BILLED_BYTES = 64_000;
 
 /** Events that a consumer handles at once, and so the most that are attempted again when it dies. A message holds no more. */
 export const EVENTS_AT_ONCE = 25;
-
-/** An event with its body; null when no message can carry it. */
-export function inline(event: RelayEvent, leaseUntil: number | null): SentEvent | null {
-  if (event.isUnreadable) return null;
-  const { id, source, receivedAt, contentType, contentEncoding, body } = event;
-  const metadata = { source, received_at: receivedAt, content_type: contentType, content_encoding: contentEncoding };
-  const sent = { id, lease_until: leaseUntil, inline: { ...metadata, body } };
-  return fits(messageOf([sent]), [id, contentType, contentEncoding, body]) ? sent : null;
-}
-
-/** An event that D1 has. */
-export function byId(id: string, leaseUntil: number | null): SentEvent {
-  return { id, lease_until: leaseUntil, inline: null };
-}
-
-export function messageOf(events: SentEvent[]): EventsMessage {
-  return { kind: "events", events };
-}
 
 /** An event and the bytes that it takes in a message. */
 export interface Measured {
@@ -101,8 +70,25 @@ export interface Measured {
   readonly bytes: number;
 }
 
+/** An event with its body; null when no message can carry it. */
+export function inline(event: RelayEvent, leaseUntil: number | null): Measured | null {
+  const { id, isUnreadable, body } = event;
+  if (isUnreadable) return null;
+  const measured = measure({ id, lease_until: leaseUntil, inline: { ...toMetadata(event), body } });
+  return EMPTY_BYTES + measured.bytes <= MAX_MESSAGE_BYTES ? measured : null;
+}
+
+/** An event that D1 has. */
+export function byId(id: string, leaseUntil: number | null): SentEvent {
+  return { id, lease_until: leaseUntil, inline: null };
+}
+
 export function measure(event: SentEvent): Measured {
   return { event, bytes: bytesOf(event) };
+}
+
+export function messageOf(events: SentEvent[]): EventsMessage {
+  return { kind: "events", events };
 }
 
 const EMPTY_BYTES = bytesOf(messageOf([]));
@@ -124,33 +110,27 @@ export function pack(events: readonly Measured[]): EventsMessage[] {
   return packed.map((one) => messageOf(one.events));
 }
 
-/** The message of an unreadable body; null when it is too large for one. */
-export function quarantineMessageOf(
-  unreadable: RequestMetadata & { readonly body: Uint8Array },
-): QuarantineMessage | null {
+/** The message of an unreadable event; null when it is too large for one. */
+export function quarantineMessageOf(event: RawEvent): QuarantineMessage | null {
   const message: QuarantineMessage = {
     kind: "quarantine",
-    source: unreadable.source,
-    received_at: unreadable.receivedAt,
-    content_type: unreadable.contentType,
-    content_encoding: unreadable.contentEncoding,
-    body_base64: unreadable.body.toBase64(),
+    ...toMetadata(event),
+    body_base64: event.body.toBase64(),
   };
-  return fits(message, [message.content_type, message.content_encoding, message.body_base64]) ? message : null;
+  return bytesOf(message) <= MAX_MESSAGE_BYTES ? message : null;
 }
 
-/** What a message says about the body in it. */
-export function metadataOf(message: InlineEvent | QuarantineMessage): RequestMetadata {
+export function unreadableOf(message: QuarantineMessage): RawEvent {
+  return { ...metadataOf(message), body: Uint8Array.fromBase64(message.body_base64) };
+}
+
+export function metadataOf(message: z.infer<typeof metadata>): RequestMetadata {
   const { source, received_at, content_type, content_encoding } = message;
   return { source, receivedAt: received_at, contentType: content_type, contentEncoding: content_encoding };
 }
 
-/** Measures a message only if its length leaves a doubt. `texts`: the parts of it that vary. */
-function fits(message: QueueMessage, texts: readonly (string | null)[]): boolean {
-  const characters = texts.reduce((sum, text) => sum + (text ?? "").length, 0);
-  if (characters > MAX_MESSAGE_BYTES) return false;
-  if (characters * MAX_BYTES_PER_CHARACTER + FIELDS_BYTES <= MAX_MESSAGE_BYTES) return true;
-  return bytesOf(message) <= MAX_MESSAGE_BYTES;
+function toMetadata({ source, receivedAt, contentType, contentEncoding }: RequestMetadata): z.infer<typeof metadata> {
+  return { source, received_at: receivedAt, content_type: contentType, content_encoding: contentEncoding };
 }
 
 function bytesOf(value: unknown): number {

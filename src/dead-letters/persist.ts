@@ -1,8 +1,8 @@
 import type { Database } from "../store/database.ts";
-import { type QueueMessage, metadataOf } from "../messages.ts";
+import { type QueueMessage, metadataOf, unreadableOf } from "../messages.ts";
 import { readEventText } from "../qonto/read-event.ts";
 import { recordOnce } from "../store/events.ts";
-import { keep, quarantineId } from "../store/quarantine.ts";
+import { keep, toQuarantined } from "../store/quarantine.ts";
 
 /**
  * Statements that record what only a message may hold: an event, or the body of an unreadable one. The time of receipt is now,
@@ -20,9 +20,7 @@ export async function persist(
     });
   }
   if (message?.kind === "quarantine") {
-    const body = Uint8Array.fromBase64(message.body_base64);
-    const id = await quarantineId(null, body);
-    return [keep(db, { ...metadataOf(message), receivedAt: now, id, eventId: null, reason: "unreadable", body })];
+    return [keep(db, await toQuarantined({ ...unreadableOf(message), receivedAt: now }, "unreadable", null))];
   }
   return [];
 }

@@ -27,6 +27,11 @@ export interface RelayEvent {
 /** What the body does not say about its event. */
 export type RequestMetadata = Pick<RelayEvent, "source" | "contentType" | "contentEncoding" | "receivedAt">;
 
+/** An authentic event as it came, readable or not. */
+export interface RawEvent extends RequestMetadata {
+  readonly body: Uint8Array;
+}
+
 /** The request body, byte for byte. */
 export function bodyBytes({ isUnreadable, body }: Pick<RelayEvent, "isUnreadable" | "body">): Uint8Array {
   return isUnreadable ? Uint8Array.fromBase64(body) : new TextEncoder().encode(body);

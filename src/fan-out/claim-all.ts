@@ -97,16 +97,12 @@ async function claim(claimables: readonly Claimable[], { db, world }: ClaimConte
     missing.map((one) => ({ event: { ...one.event, receivedAt: now }, recipients: toClaim(one).recipients })),
     { claimedUntil: leaseUntil, also: updateLatestState(db, missing) },
   );
+  for (const [id, receivedAt] of recorded) outcomes.set(id, { state: "mine", receivedAt, withDelivery: [] });
   return claimables.map((claimable): Standing => {
-    const { id } = claimable.event;
-    const receivedAt = recorded.get(id);
-    if (receivedAt !== undefined) {
-      return { state: "mine", claimable: asClaimed(claimable, receivedAt, []), leaseUntil };
-    }
-    const outcome = outcomes.get(id);
+    const outcome = outcomes.get(claimable.event.id);
     switch (outcome?.state) {
       case "mine":
-        return { state: "mine", claimable: asClaimed(claimable, outcome.receivedAt, outcome.withDelivery), leaseUntil };
+        return { state: "mine", claimable: asClaimed(claimable, outcome), leaseUntil };
       case "busy":
         return { state: "busy", claimable, leaseUntil: outcome.claimedUntil };
       case "finished":
@@ -118,7 +114,10 @@ async function claim(claimables: readonly Claimable[], { db, world }: ClaimConte
 }
 
 /** The event gets the time of receipt of its row. Destinations that have a delivery already get no first attempt. */
-function asClaimed(claimable: Claimable, receivedAt: number, withDelivery: readonly string[]): Claimable {
+function asClaimed(
+  claimable: Claimable,
+  { receivedAt, withDelivery }: { readonly receivedAt: number; readonly withDelivery: readonly string[] },
+): Claimable {
   const recipients = claimable.recipients.filter(({ id }) => !withDelivery.includes(id));
   return { ...claimable, event: { ...claimable.event, receivedAt }, recipients };
 }

@@ -1,8 +1,8 @@
-import { EVENTS_AT_ONCE, type QuarantineMessage, metadataOf, parseMessage } from "../messages.ts";
+import { EVENTS_AT_ONCE, type QuarantineMessage, parseMessage, unreadableOf } from "../messages.ts";
 import type { DeliverContext } from "../deliver/record-attempts.ts";
 import { logFailure } from "../platform/log.ts";
 import { writeCronState } from "../store/cron-state.ts";
-import { keepInQuarantine, quarantineId } from "../store/quarantine.ts";
+import { keepInQuarantine, toQuarantined } from "../store/quarantine.ts";
 import { type ReceivedMessage, collectEvents } from "./batch-events.ts";
 import { fanOut } from "./fan-out.ts";
 import { type MessageVerdict, sooner } from "./verdict.ts";
@@ -69,14 +69,6 @@ function decide(message: Message, verdict: MessageVerdict): void {
 const WHEN_THERE_IS_ROOM: MessageVerdict = { retryInSeconds: 600 };
 
 async function keepUnreadable(message: QuarantineMessage, { env }: DeliverContext): Promise<MessageVerdict> {
-  const body = Uint8Array.fromBase64(message.body_base64);
-  const id = await quarantineId(null, body);
-  const kept = await keepInQuarantine(env.DB, {
-    ...metadataOf(message),
-    id,
-    eventId: null,
-    reason: "unreadable",
-    body,
-  });
-  return kept === "full" ? WHEN_THERE_IS_ROOM : "done";
+  const quarantined = await toQuarantined(unreadableOf(message), "unreadable", null);
+  return (await keepInQuarantine(env.DB, quarantined)) === "full" ? WHEN_THERE_IS_ROOM : "done";
 }

@@ -51,19 +51,14 @@ export async function openBatch(batchEvents: readonly BatchEvent[], db: Database
     batchOf(db, {
       destinations: enabledDestinations(db),
       events: loadEvents(db, [...leasesById.keys()]),
-      leased: settleAndFindLeasedOf(db, inline),
-      state: updateStateOfLeased(db, inline),
+      ...settleLeased(db, inline),
     }),
   );
   // An id that D1 does not know is not among them: retention has deleted the event.
   const loaded = first.events.rows
     .map(readLoadedRow)
     .map(({ id, event }): Found => ({ id, leases: leasesById.get(id) ?? [], read: event && readRecorded(event) }));
-  const second = loaded.some(mayBeLeased)
-    ? await retried(db, () =>
-        batchOf(db, { leased: settleAndFindLeasedOf(db, loaded), state: updateStateOfLeased(db, loaded) }),
-      )
-    : null;
+  const second = loaded.some(mayBeLeased) ? await retried(db, () => batchOf(db, settleLeased(db, loaded))) : null;
 
   const leasedRows = [...first.leased.rows, ...(second?.leased.rows ?? [])].map(readLeasedRow);
   const leased = new Map(leasedRows.map((row) => [row.id, row]));
@@ -87,17 +82,17 @@ function notHeld(leases: readonly number[]): LoadedEvent["lease"] {
   return leases.length === 0 ? null : { until: Math.max(...leases), recipients: null };
 }
 
-function settleAndFindLeasedOf(db: Database, found: readonly Found[]): D1PreparedStatement[] {
-  const leases = found.filter(mayBeLeased).flatMap(({ id, leases: its }) => its.map((until) => ({ id, until })));
-  return settleAndFindLeased(db, leases);
-}
-
-/** In the same transaction, because nothing else is written for a leased event before its deliveries. */
-function updateStateOfLeased(db: Database, found: readonly Found[]): D1PreparedStatement[] {
-  return updateLatestState(
-    db,
-    found.filter(mayBeLeased).flatMap(({ read }) => read ?? []),
-  );
+/** In one transaction, because nothing else is written for a leased event before its deliveries. */
+function settleLeased(db: Database, found: readonly Found[]) {
+  const mayBe = found.filter(mayBeLeased);
+  const leases = mayBe.flatMap(({ id, leases: its }) => its.map((until) => ({ id, until })));
+  return {
+    leased: settleAndFindLeased(db, leases),
+    state: updateLatestState(
+      db,
+      mayBe.flatMap(({ read }) => read ?? []),
+    ),
+  };
 }
 
 function readRecorded(event: RelayEvent): ReadEvent | null {

@@ -1,18 +1,19 @@
 import type { Config, Env } from "../env.ts";
-import type { RequestMetadata, RelayEvent } from "../domain/event.ts";
+import { CANARY_TYPE } from "../domain/canary.ts";
+import type { RawEvent, RelayEvent } from "../domain/event.ts";
 import { firstLease } from "../domain/lease.ts";
-import { type SentEvent, byId, inline, messageOf, quarantineMessageOf } from "../messages.ts";
+import { type Measured, byId, inline, measure, messageOf, quarantineMessageOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { readBody } from "../platform/read-body.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import { readEvent } from "../qonto/read-event.ts";
 import { readSignature, type Signature } from "../qonto/signature.ts";
+import { recordReceiverCanary } from "../store/cron-state.ts";
 import type { Recorded } from "../store/events.ts";
-import { type QuarantineReason, type Quarantined, keepInQuarantine, quarantineId } from "../store/quarantine.ts";
+import { keepInQuarantine, toQuarantined } from "../store/quarantine.ts";
 import { recordTogether } from "./record-events.ts";
 import { sendTogether } from "./send-events.ts";
 import { makeDurable } from "./make-durable.ts";
-import { isCanary, recordCanary } from "./canary.ts";
 import type { Refusal } from "./refusals.ts";
 
 /** The outcome of a webhook request. The facts are for the log. */
@@ -28,7 +29,7 @@ export type ReceiveResult =
   | (Facts & { readonly outcome: "canary"; readonly event: RelayEvent })
   /** The sender closed the connection in the middle of its body. */
   | (Facts & { readonly outcome: "broken_off" })
-  | (Facts & { readonly outcome: "refused"; readonly code: Refusal; readonly event?: RelayEvent });
+  | (Facts & { readonly outcome: "refused"; readonly code: Refusal; readonly event?: RelayEvent | null });
 
 interface Facts {
   readonly source?: Signature["source"];
@@ -83,19 +84,13 @@ export async function receiveEvent(request: Request, context: ReceiveContext): P
 
   const metadata = { source, receivedAt, ...readForwardedHeaders(request.headers) };
   const event = readEvent(body, metadata);
+  const isCanary = event?.type === CANARY_TYPE;
   const timestampFault = judgeTimestamp(signature.timestamp, receivedAt, config.signatureToleranceSeconds);
-  const canary = event !== null && isCanary(event) ? event : null;
-  if (timestampFault === "timestamp_too_old" && canary === null) {
-    await keepStale({ ...metadata, body }, event, context);
-  }
-  if (timestampFault !== null) {
-    return { outcome: "refused", code: timestampFault, ...facts, ...(event === null ? {} : { event }) };
-  }
+  if (timestampFault === "timestamp_too_old" && !isCanary) await keepStale({ ...metadata, body }, event, context);
+  if (timestampFault !== null) return { outcome: "refused", code: timestampFault, event, ...facts };
 
-  if (canary !== null) return { ...facts, ...(await answerCanary(canary, context)) };
-  return event === null
-    ? { ...facts, ...(await quarantineUnreadable({ ...metadata, body }, context)) }
-    : { ...facts, ...(await accept(event, context)) };
+  if (event === null) return { ...facts, ...(await quarantineUnreadable({ ...metadata, body }, context)) };
+  return { ...facts, ...(await (isCanary ? answerCanary(event, context) : accept(event, context))) };
 }
 
 /**
@@ -122,14 +117,17 @@ function judgeTimestamp(
   return -ageSeconds > toleranceSeconds ? "timestamp_in_future" : null;
 }
 
-async function answerCanary(event: RelayEvent, { env, timers, waitUntil }: ReceiveContext) {
-  const fault = await recordCanary(event, { db: env.DB, timers, waitUntil });
-  return fault === null
-    ? ({ outcome: "canary", event } as const)
-    : ({ outcome: "refused", code: fault, event } as const);
+/** The doctor's own event, of either system: verified and written like any other, so that its answer takes as long. */
+async function answerCanary(event: RelayEvent, context: ReceiveContext) {
+  const record = () => recordReceiverCanary(context.env.DB, event.receivedAt);
+  const durable = await makeDurable({ record, send: () => null }, context);
+  return typeof durable === "string"
+    ? ({ outcome: "refused", code: durable, event } as const)
+    : ({ outcome: "canary", event } as const);
 }
 
-async function accept(event: RelayEvent, { env, timers, waitUntil }: ReceiveContext) {
+async function accept(event: RelayEvent, context: ReceiveContext) {
+  const { env, timers, waitUntil } = context;
   const leaseUntil = firstLease(event.receivedAt);
   const record = () => {
     const recording = recordTogether(env.DB, event);
@@ -139,9 +137,9 @@ async function accept(event: RelayEvent, { env, timers, waitUntil }: ReceiveCont
   };
   const send = () => {
     const sent = inline(event, leaseUntil);
-    return sent && env.EVENTS.send(messageOf([sent]));
+    return sent && env.EVENTS.send(messageOf([sent.event]));
   };
-  const durable = await makeDurable({ record, send }, { timers, waitUntil });
+  const durable = await makeDurable({ record, send }, context);
   if (typeof durable === "string") return { outcome: "refused", code: durable, event } as const;
 
   const recorded: Recorded = durable.by === "database" ? durable.outcome : { status: "new", bodyDiffers: false };
@@ -149,7 +147,7 @@ async function accept(event: RelayEvent, { env, timers, waitUntil }: ReceiveCont
     // The body that was recorded first goes out, and the lease belongs to its message.
     const lease = recorded.status === "new" ? leaseUntil : null;
     const isInline = event.body.length <= MAX_INLINE_CHARACTERS && !recorded.bodyDiffers;
-    const sent = (isInline ? inline(event, lease) : null) ?? byId(event.id, lease);
+    const sent = (isInline ? inline(event, lease) : null) ?? measure(byId(event.id, lease));
     waitUntil(sendAfterAnswer(env, sent, timers));
   }
   const outcome = recorded.status === "new" ? "accepted" : "duplicate";
@@ -157,28 +155,22 @@ async function accept(event: RelayEvent, { env, timers, waitUntil }: ReceiveCont
 }
 
 /** If it fails, or the isolate dies before, the recovery scan finds the event. */
-async function sendAfterAnswer(env: ReceiveContext["env"], event: SentEvent, timers: Timers): Promise<void> {
+async function sendAfterAnswer(env: ReceiveContext["env"], sent: Measured, timers: Timers): Promise<void> {
   try {
-    await sendTogether(env, event, timers);
+    await sendTogether(env, sent, timers);
   } catch (error) {
-    logFailure("receive", error, { message: "event.send_failed", event_id: event.id });
+    logFailure("receive", error, { message: "event.send_failed", event_id: sent.event.id });
   }
 }
 
-type Unreadable = RequestMetadata & Pick<Quarantined, "body">;
-
-async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitUntil }: ReceiveContext) {
+async function quarantineUnreadable(unreadable: RawEvent, context: ReceiveContext) {
+  const { env } = context;
   const quarantined = await toQuarantined(unreadable, "unreadable", null);
-  const durable = await makeDurable(
-    {
-      record: () => keepInQuarantine(env.DB, quarantined),
-      send: () => {
-        const message = quarantineMessageOf(unreadable);
-        return message && env.EVENTS.send(message);
-      },
-    },
-    { timers, waitUntil },
-  );
+  const send = () => {
+    const message = quarantineMessageOf(unreadable);
+    return message && env.EVENTS.send(message);
+  };
+  const durable = await makeDurable({ record: () => keepInQuarantine(env.DB, quarantined), send }, context);
   if (typeof durable === "string") return { outcome: "refused", code: durable } as const;
   // Qonto sends it again. The queue would not help: D1 has no room for it.
   if (durable.by === "database" && durable.outcome === "full") {
@@ -189,30 +181,23 @@ async function quarantineUnreadable(unreadable: Unreadable, { env, timers, waitU
 }
 
 /** A refusal acknowledges nothing: if D1 does not take the copy, Qonto's next try brings another. */
-async function keepStale(stale: Unreadable, event: RelayEvent | null, context: ReceiveContext): Promise<void> {
-  const keeping = keepStaleCopy(stale, event, context);
-  context.waitUntil(
-    keeping.catch((error: unknown) =>
-      logFailure("receive", error, { message: "stale_event.dropped", event_id: event?.id }),
-    ),
+async function keepStale(
+  stale: RawEvent,
+  event: RelayEvent | null,
+  { env, timers, waitUntil }: ReceiveContext,
+): Promise<void> {
+  const keep = async () => {
+    const quarantined = await toQuarantined(stale, "timestamp_too_old", event?.id ?? null);
+    if ((await keepInQuarantine(env.DB, quarantined)) === "full") throw new QuarantineFull();
+  };
+  const keeping = keep().catch((error: unknown) =>
+    logFailure("receive", error, { message: "stale_event.dropped", event_id: event?.id }),
   );
-  await withTimeout(keeping, QUARANTINE_TIMEOUT_MS, context.timers);
-}
-
-async function keepStaleCopy(stale: Unreadable, event: RelayEvent | null, { env }: ReceiveContext): Promise<void> {
-  const copy = await toQuarantined(stale, "timestamp_too_old", event?.id ?? null);
-  if ((await keepInQuarantine(env.DB, copy)) === "full") throw new QuarantineFull();
+  waitUntil(keeping);
+  await withTimeout(keeping, QUARANTINE_TIMEOUT_MS, timers);
 }
 
 class QuarantineFull extends Error {
   override readonly name = "QuarantineFull";
   override readonly message = "The quarantine has no room; the event was not kept";
-}
-
-async function toQuarantined(
-  unreadable: Unreadable,
-  reason: QuarantineReason,
-  eventId: string | null,
-): Promise<Quarantined> {
-  return { ...unreadable, id: await quarantineId(eventId, unreadable.body), eventId, reason };
 }

@@ -84,7 +84,7 @@ function countResult(
 }
 
 function logResult(result: ReceiveResult, durationMs: number): void {
-  const event = "event" in result ? result.event : undefined;
+  const event = "event" in result ? result.event : null;
   logLine("receive", {
     message: "request.answered",
     outcome: result.outcome,

@@ -1,5 +1,5 @@
 import type { Env } from "../env.ts";
-import { type Measured, type SentEvent, measure, messageOf, pack } from "../messages.ts";
+import { type Measured, messageOf, pack } from "../messages.ts";
 import { type Timers, sleep } from "../platform/timeout.ts";
 
 /**
@@ -29,13 +29,12 @@ const MAX_BYTES = 256_000;
 const MESSAGE_BYTES = 200;
 
 /** Sends an event together with others that wait. Throws when the queue refuses one of their messages. */
-export async function sendTogether({ EVENTS }: Pick<Env, "EVENTS">, event: SentEvent, timers: Timers): Promise<void> {
-  const outbox = outboxOf(EVENTS);
-  const measured = measure(event);
-  outbox.waiting.push(measured);
+export async function sendTogether({ EVENTS }: Pick<Env, "EVENTS">, event: Measured, timers: Timers): Promise<void> {
+  const outbox = outboxes.getOrInsertComputed(EVENTS, () => ({ waiting: [], isSending: false }));
+  outbox.waiting.push(event);
   if (outbox.isSending) {
     await sleep(LOOK_AFTER_MS, timers);
-    if (!outbox.waiting.includes(measured)) return;
+    if (!outbox.waiting.includes(event)) return;
   }
   await sendWaiting(outbox, EVENTS, timers);
 }
@@ -71,8 +70,4 @@ function takeSome(waiting: Measured[]): Measured[] {
     return index > 0 && (bytes > MAX_BYTES || index >= MAX_EVENTS);
   });
   return waiting.splice(0, end === -1 ? waiting.length : end);
-}
-
-function outboxOf(queue: Env["EVENTS"]): Outbox {
-  return outboxes.getOrInsertComputed(queue, () => ({ waiting: [], isSending: false }));
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
-import type { RelayEvent, Source } from "../domain/event.ts";
+import type { RawEvent, RelayEvent, Source } from "../domain/event.ts";
 import { eventColumns, eventParameters, eventValues } from "./events.ts";
 import { flag, rowsOf } from "./rows.ts";
 import { batchOnSchema } from "./schema.ts";
@@ -32,6 +32,15 @@ export const MOST_WAITING_BYTES = 500_000_000;
 export async function quarantineId(eventId: string | null, body: Uint8Array): Promise<string> {
   const named = eventId === null ? body : new TextEncoder().encode(`event:${eventId}`);
   return new Uint8Array(await crypto.subtle.digest("SHA-256", named)).toHex();
+}
+
+/** An event as it is quarantined, once. `eventId`: null when none can be read. */
+export async function toQuarantined(
+  event: RawEvent,
+  reason: QuarantineReason,
+  eventId: string | null,
+): Promise<Quarantined> {
+  return { ...event, id: await quarantineId(eventId, event.body), eventId, reason };
 }
 
 /** The id of the event on a row of `quarantine`; one without takes that of the row when it is released. */

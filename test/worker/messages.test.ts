@@ -18,7 +18,7 @@ const eventWith = (body: string) => ({
   body,
 });
 
-const inlineBody = (body: string) => inline(eventWith(body), 30_001);
+const inlineBody = (body: string) => inline(eventWith(body), 30_001)?.event ?? null;
 
 const sizeOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length;
 

@@ -84,7 +84,7 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "The latest state is not updated from leased events",
     file: "src/fan-out/open-batch.ts",
-    from: `found.filter(mayBeLeased).flatMap(({ read }) => read ?? []),`,
+    from: `mayBe.flatMap(({ read }) => read ?? []),`,
     to: `[],`,
   },
   {

@@ -22,7 +22,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "The message behind the answer is not sent",
     file: "src/receive/receive-event.ts",
-    from: `await sendTogether(env, event, timers);`,
+    from: `await sendTogether(env, sent, timers);`,
     to: ``,
   },
   {
@@ -46,8 +46,8 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "An unreadable event is acknowledged though the quarantine did not take it",
     file: "src/receive/receive-event.ts",
-    from: `record: () => keepInQuarantine(env.DB, quarantined),`,
-    to: `record: async () => (void keepInQuarantine(env.DB, quarantined).catch(() => undefined), "kept"),`,
+    from: `record: () => keepInQuarantine(env.DB, quarantined), send`,
+    to: `record: async () => (void keepInQuarantine(env.DB, quarantined).catch(() => undefined), "kept"), send`,
   },
   {
     title: "An event is acknowledged whose group failed",
@@ -94,8 +94,8 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "A message is sent that is larger than a queue takes",
     file: "src/messages.ts",
-    from: `fits(messageOf([sent]), [id, contentType, contentEncoding, body]) ? sent : null`,
-    to: `sent`,
+    from: `EMPTY_BYTES + measured.bytes <= MAX_MESSAGE_BYTES ? measured : null`,
+    to: `measured`,
   },
   {
     title: "A call to D1 that is known to be repeatable is not repeated, and its error is taken for an answer",

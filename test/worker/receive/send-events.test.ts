@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type QueueMessage, type SentEvent, byId } from "../../../src/messages.ts";
+import { type QueueMessage, type SentEvent, byId, measure } from "../../../src/messages.ts";
 import { sleep } from "../../../src/platform/timeout.ts";
 import { sendTogether } from "../../../src/receive/send-events.ts";
 import { Clock } from "../support/clock.ts";
@@ -35,7 +35,7 @@ function queueThat(...answers: readonly Answer[]) {
     },
   } as unknown as Queue<QueueMessage>;
   const send = (event: SentEvent | string) =>
-    sendTogether({ EVENTS }, typeof event === "string" ? byId(event, null) : event, clock);
+    sendTogether({ EVENTS }, measure(typeof event === "string" ? byId(event, null) : event), clock);
   return { clock, sent, send, pass: (ms: number) => clock.waitFor(sleep(ms, clock)) };
 }
 
