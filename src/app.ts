@@ -12,44 +12,45 @@ import { explainSchemaFault, isSchemaFault } from "./store/schema.ts";
 
 type App = Hono<{ Bindings: Env }>;
 
-/**
- * Everything that the Worker answers over HTTP. The first request for API or console loads them: Qonto waits for one second, and
- * an isolate that begins with a webhook does not evaluate them. Requests share the finished app, never a promise: the runtime
- * fails a request that waits for the work of another.
- */
+/** Everything that the Worker answers over HTTP. */
 export function createApp(world: World, counters: Counters) {
   const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, counters)));
-  let apiApp: App | undefined;
-  let consoleApp: App | undefined;
-
-  const appAt = async (path: string): Promise<App> => {
-    const [, room] = path.split("/", 2);
-    switch (room) {
-      case "api":
-      case "metrics":
-      case "health":
-      case "openapi.json": {
-        if (apiApp !== undefined) return apiApp;
-        const { operatorApi } = await import("./api/api.ts");
-        return (apiApp ??= addAnswers(newApp().route("/", operatorApi(world, counters))));
-      }
-      case "console":
-      case "docs": {
-        if (consoleApp !== undefined) return consoleApp;
-        const { operatorConsole, publicDocs } = await import("./console/console.tsx");
-        const routes = newApp().route("/", operatorConsole(world, counters)).route("/", publicDocs(world));
-        return (consoleApp ??= addAnswers(routes));
-      }
-      default:
-        return receiver;
-    }
-  };
-
+  const api = loadedOnce(async () => {
+    const { operatorApi } = await import("./api/api.ts");
+    return newApp().route("/", operatorApi(world, counters));
+  });
+  const pages = loadedOnce(async () => {
+    const { operatorConsole, publicDocs } = await import("./console/console.tsx");
+    return newApp().route("/", operatorConsole(world, counters)).route("/", publicDocs(world));
+  });
+  const rooms = new Map([
+    ["api", api],
+    ["metrics", api],
+    ["health", api],
+    ["openapi.json", api],
+    ["console", pages],
+    ["docs", pages],
+  ]);
   return {
     fetch: async (request: Request, env: Env, context: ExecutionContext): Promise<Response> => {
-      const app = await appAt(addressOf(request));
+      const [, room = ""] = addressOf(request).split("/", 2);
+      const app = (await rooms.get(room)?.()) ?? receiver;
       return app.fetch(request, env, context);
     },
+  };
+}
+
+/**
+ * The first request for an app loads it: Qonto waits for one second, and an isolate that begins with a webhook does not evaluate
+ * API and console. Requests share the finished app, never a promise: the runtime fails a request that waits for the work of
+ * another.
+ */
+function loadedOnce(load: () => Promise<App>): () => Promise<App> {
+  let loaded: App | undefined;
+  return async () => {
+    if (loaded !== undefined) return loaded;
+    const app = await load();
+    return (loaded ??= addAnswers(app));
   };
 }
 

@@ -52,7 +52,7 @@ const list = text.transform((joined) =>
   joined
     .split(",")
     .map((secret) => secret.trim())
-    .filter((secret) => secret !== ""),
+    .filter(isSet),
 );
 
 const wholeNumber = (defaultValue: number, minimum: number, maximum: number) =>
@@ -86,15 +86,17 @@ const ADMIN_TOKEN_CHARACTERS = 32;
 /** Throws ConfigError. */
 export function parseConfig(given: object): Config {
   const result = variables.safeParse(given);
-  if (!result.success) throw new ConfigError(result.error.issues.map(toFault));
+  if (!result.success) {
+    throw new ConfigError(result.error.issues.map(({ path, message }) => fault(String(path[0]), message)));
+  }
   const values = result.data;
   const isLocal = values.ALLOW_PRIVATE_DESTINATIONS;
   /** Secrets that are published in this repository are for local development only. */
   const counts = (secret: string) => isLocal || !secret.startsWith("local-");
   const isLongEnough = isLocal || values.ADMIN_TOKEN.length >= ADMIN_TOKEN_CHARACTERS;
   const adminToken = isLongEnough && counts(values.ADMIN_TOKEN) ? values.ADMIN_TOKEN : "";
-  const trustedKeys = [...values.ENCRYPTION_KEYS.filter(counts), ...present(adminToken)];
-  const allKeys = [...trustedKeys, ...values.ENCRYPTION_KEYS, ...present(values.ADMIN_TOKEN)];
+  const trustedKeys = [...values.ENCRYPTION_KEYS.filter(counts), adminToken].filter(isSet);
+  const allKeys = [...trustedKeys, ...values.ENCRYPTION_KEYS, values.ADMIN_TOKEN].filter(isSet);
   const secrets = {
     business: values.QONTO_WEBHOOK_SECRETS.filter(counts),
     onboarding: values.QONTO_ONBOARDING_SECRETS.filter(counts),
@@ -111,20 +113,25 @@ export function parseConfig(given: object): Config {
     allowPrivateDestinations: isLocal,
     consoleFullAccess: values.CONSOLE_FULL_ACCESS_EMAILS.filter(isEmailOrDomain).map(toAddress),
     faults: [
-      ...secretLists.filter(isUncounted).map((variable) => ({
-        variable,
-        message: `${variable} holds a secret that begins with local-, ${ONLY_LOCAL}`,
-      })),
-      ...(values.QONTO_WEBHOOK_SECRETS.length === 0 ? [notSet("QONTO_WEBHOOK_SECRETS")] : []),
-      ...(adminToken === "" ? [adminTokenFault(values.ADMIN_TOKEN, isLongEnough)] : []),
-      ...(values.CONSOLE_FULL_ACCESS_EMAILS.every(isEmailOrDomain) ? [] : [fullAccessFault]),
+      ...secretLists.filter(isUncounted).map((name) => fault(name, `holds a secret that ${BEGINS_WITH_LOCAL}`)),
+      ...(values.QONTO_WEBHOOK_SECRETS.length === 0 ? [fault("QONTO_WEBHOOK_SECRETS", NOT_SET)] : []),
+      ...(adminToken === "" ? [fault("ADMIN_TOKEN", whyRefused(values.ADMIN_TOKEN, isLongEnough))] : []),
+      // Such an entry gives nobody access, and unlike other variables that cannot be read it stops no webhook.
+      ...(values.CONSOLE_FULL_ACCESS_EMAILS.every(isEmailOrDomain)
+        ? []
+        : [fault("CONSOLE_FULL_ACCESS_EMAILS", FULL_ACCESS_FORM)]),
     ],
   };
 }
 
 const secretLists = ["QONTO_WEBHOOK_SECRETS", "QONTO_ONBOARDING_SECRETS", "ENCRYPTION_KEYS"] as const;
 
-const ONLY_LOCAL = "which counts only with ALLOW_PRIVATE_DESTINATIONS=true";
+const BEGINS_WITH_LOCAL = "begins with local-, which counts only with ALLOW_PRIVATE_DESTINATIONS=true";
+
+const NOT_SET = "is not set";
+
+const FULL_ACCESS_FORM =
+  "must be e-mail addresses and domains, as ada@example.com and @example.com, separated by commas";
 
 const emailOrDomain = /^(?:[\w.!#$%&'/=?^`{|}~+-]*@)?[a-z\d-]+(?:\.[a-z\d-]+)+$/i;
 
@@ -137,30 +144,15 @@ function toAddress(entry: string): string {
   return lower.includes("@") ? lower : `@${lower}`;
 }
 
-/** An entry that cannot be read gives nobody access, and unlike other unreadable variables it stops no webhook. */
-const fullAccessFault: ConfigFault = {
-  variable: "CONSOLE_FULL_ACCESS_EMAILS",
-  message:
-    "CONSOLE_FULL_ACCESS_EMAILS must be e-mail addresses and domains, as ada@example.com and @example.com, separated by commas",
-};
-
-function adminTokenFault(token: string, isLongEnough: boolean): ConfigFault {
-  const variable = "ADMIN_TOKEN";
-  if (token === "") return notSet(variable);
-  return isLongEnough
-    ? { variable, message: `${variable} begins with local-, ${ONLY_LOCAL}` }
-    : { variable, message: `${variable} is too short: it must have at least ${ADMIN_TOKEN_CHARACTERS} characters` };
+function whyRefused(token: string, isLongEnough: boolean): string {
+  if (token === "") return NOT_SET;
+  return isLongEnough ? BEGINS_WITH_LOCAL : `is too short: it must have at least ${ADMIN_TOKEN_CHARACTERS} characters`;
 }
 
-function notSet(variable: string): ConfigFault {
-  return { variable, message: `${variable} is not set` };
-}
-
-function toFault({ path, message }: { readonly path: readonly PropertyKey[]; readonly message: string }): ConfigFault {
-  const variable = String(path[0]);
+function fault(variable: string, message: string): ConfigFault {
   return { variable, message: `${variable} ${message}` };
 }
 
-function present(secret: string): string[] {
-  return secret === "" ? [] : [secret];
+function isSet(value: string): boolean {
+  return value !== "";
 }

@@ -1,6 +1,5 @@
 import { createApp } from "./app.ts";
 import { consumeDeadLetters } from "./dead-letters/consumer.ts";
-import type { DeliverContext } from "./deliver/record-attempts.ts";
 import { type Bindings, type Env, openBindings, readConfig } from "./env.ts";
 import { Counters } from "./domain/counters.ts";
 import { consumeEvents } from "./fan-out/consumer.ts";
@@ -14,7 +13,7 @@ import { runCron } from "./cron/cron.ts";
 /** While migrations are missing. 100 retries (`max_retries`) last 100 minutes, then the message goes to the dead-letter queue. */
 const SCHEMA_MISSING_DELAY_SECONDS = 60;
 
-type StageContext = Omit<DeliverContext, "env" | "config"> & { readonly env: Env };
+type StageContext = Omit<Parameters<typeof consumeEvents>[1], "env" | "config"> & { readonly env: Env };
 
 interface Stage {
   /** In the log. */

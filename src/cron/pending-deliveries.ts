@@ -51,7 +51,7 @@ export async function resumeReplays({ env, world }: CronRun): Promise<{ replayed
   for (const replay of await unfinishedReplays(env.DB)) {
     if (pages >= MAX_PAGES) break;
     const now = world.now();
-    pages += (await runReplay(env, replay, { now, maxPages: MAX_PAGES - pages })).pages;
+    pages += await runReplay(env, replay, { now, maxPages: MAX_PAGES - pages });
     await scheduleDrains(env.RETRIES, [{ destinationId: replay.destinationId, at: now }], now);
   }
   return { replayed_pages: pages };

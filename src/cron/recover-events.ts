@@ -35,10 +35,11 @@ export async function recoverEvents({ env, world }: CronRun) {
   const reached = scanned.events.at(-1)?.seq ?? from;
   if (reached > from) await noteSuccesses(env.DB, from, reached);
   const oldest = scanned.events.find(({ isUnfinished }) => isUnfinished);
-  let oldestAt = oldest?.receivedAt ?? 0;
-  let unfinishedFrom = oldest === undefined ? reached : oldest.seq - 1;
+  // What an earlier run of the same scan found is older.
   const knownAt = cronState.get("recovery_scan_continues") === 1 ? (cronState.get("oldest_unfinished_at") ?? 0) : 0;
-  if (knownAt > 0) [oldestAt, unfinishedFrom] = [knownAt, cronState.get("unfinished_from") ?? 0];
+  const oldestAt = knownAt > 0 ? knownAt : (oldest?.receivedAt ?? 0);
+  const newlyUnfinishedFrom = oldest === undefined ? reached : oldest.seq - 1;
+  const unfinishedFrom = knownAt > 0 ? (cronState.get("unfinished_from") ?? 0) : newlyUnfinishedFrom;
   await writeCronState(env.DB, {
     oldest_unfinished_at: oldestAt,
     unfinished_from: unfinishedFrom,

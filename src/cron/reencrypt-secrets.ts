@@ -53,8 +53,8 @@ async function reencrypted(
   world: CronRun["world"],
 ): Promise<string | null> {
   const decrypted = await decryptSecret(keys, encrypted, owner);
-  if (decrypted === null || (await isEncryptedByFirst(keys, encrypted))) return decrypted && encrypted;
-  return encrypt(keys, decrypted, owner, world);
+  if (decrypted === null) return null;
+  return (await isEncryptedByFirst(keys, encrypted)) ? encrypted : encrypt(keys, decrypted, owner, world);
 }
 
 function isOther(one: StoredSecrets, other: StoredSecrets): boolean {

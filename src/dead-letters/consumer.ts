@@ -1,12 +1,22 @@
 import { z } from "zod";
 import type { Env } from "../env.ts";
-import { type CanaryMessage, type QueueMessage, messageOf, parseMessage } from "../messages.ts";
+import {
+  type CanaryMessage,
+  type QueueMessage,
+  messageOf,
+  metadataOf,
+  parseMessage,
+  unreadableOf,
+} from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
-import { keepDeadLetter } from "../store/dead-letters.ts";
+import { readEventText } from "../qonto/read-event.ts";
 import { writeCronState } from "../store/cron-state.ts";
+import type { Database } from "../store/database.ts";
+import { keepDeadLetter } from "../store/dead-letters.ts";
+import { recordOnce } from "../store/events.ts";
+import { keep, toQuarantined } from "../store/quarantine.ts";
 import { describeSchemaFault, isSchemaFault } from "../store/schema.ts";
-import { persist } from "./persist.ts";
 
 export interface DeadLetterContext {
   readonly env: Pick<Env, "DB" | "DEAD_LETTERS">;
@@ -71,6 +81,21 @@ async function bury(message: Message, whole: Content, { env, world }: DeadLetter
   }
 }
 
+/**
+ * Statements that record what only a message may hold: an event, or the body of an unreadable one. The time of receipt is now,
+ * because the recovery scan looks at the latest events, and retention deletes the oldest.
+ */
+async function persist(content: Content, db: Database, now: number): Promise<D1PreparedStatement[]> {
+  if (content?.kind === "events") {
+    return content.events.flatMap(({ inline }) => {
+      const event = inline && readEventText(inline.body, { ...metadataOf(inline), receivedAt: now });
+      return event === null ? [] : [recordOnce(db, event)];
+    });
+  }
+  if (content?.kind !== "quarantine") return [];
+  return [keep(db, await toQuarantined({ ...unreadableOf(content), receivedAt: now }, "unreadable", null))];
+}
+
 interface Part {
   /** The same at each try of the message. */
   readonly id: string;
@@ -95,21 +120,19 @@ function split({ id, body }: Message, content: Content): Part[] {
 
 /** Before its last tries a message is replaced by a copy, which has all the tries again. */
 async function keepWithTheQueue(message: Message, { env }: DeadLetterContext): Promise<void> {
-  if (message.attempts < LAST_TRIES_FROM) {
-    message.retry({ delaySeconds: RETRY_DELAY_SECONDS });
-    return;
+  if (message.attempts >= LAST_TRIES_FROM) {
+    try {
+      await env.DEAD_LETTERS.send(message.body, { delaySeconds: RETRY_DELAY_SECONDS });
+      return message.ack();
+    } catch (error) {
+      logFailure("dead_letters", error, {
+        message: "dead_letter.copy_failed",
+        message_id: message.id,
+        tries: message.attempts,
+      });
+    }
   }
-  try {
-    await env.DEAD_LETTERS.send(message.body, { delaySeconds: RETRY_DELAY_SECONDS });
-    message.ack();
-  } catch (error) {
-    logFailure("dead_letters", error, {
-      message: "dead_letter.copy_failed",
-      message_id: message.id,
-      tries: message.attempts,
-    });
-    message.retry({ delaySeconds: RETRY_DELAY_SECONDS });
-  }
+  message.retry({ delaySeconds: RETRY_DELAY_SECONDS });
 }
 
 const name = z.string().nullable().catch(null);

@@ -14,23 +14,18 @@ export class FairShare<Job extends { readonly destination: { readonly id: string
   constructor(jobs: readonly Job[]) {
     const byDestination = Map.groupBy(jobs, ({ destination }) => destination.id);
     this.#shares = new Map(
-      [...byDestination].map(([id, its]) => [
-        id,
-        { waiting: its.toReversed(), inFlight: 0, begun: 0, isStopped: false },
-      ]),
+      [...byDestination].map(([id, waiting]) => [id, { waiting, inFlight: 0, begun: 0, isStopped: false }]),
     );
   }
 
   /** Takes the next job: of the destination with the fewest calls in flight and, of those, with the fewest begun. */
   begin(): Job | undefined {
-    let next: Share<Job> | undefined;
-    for (const share of this.#shares.values()) {
-      if (share.waiting.length > 0 && !share.isStopped && (next === undefined || isBefore(share, next))) next = share;
-    }
+    const open = [...this.#shares.values()].filter(({ waiting, isStopped }) => waiting.length > 0 && !isStopped);
+    const [next] = open.toSorted((one, other) => one.inFlight - other.inFlight || one.begun - other.begun);
     if (next === undefined) return undefined;
     next.inFlight += 1;
     next.begun += 1;
-    return next.waiting.pop();
+    return next.waiting.shift();
   }
 
   finish({ destination }: Job): void {
@@ -48,8 +43,4 @@ export class FairShare<Job extends { readonly destination: { readonly id: string
   rest(): { readonly job: Job; readonly isStopped: boolean }[] {
     return [...this.#shares.values()].flatMap(({ waiting, isStopped }) => waiting.map((job) => ({ job, isStopped })));
   }
-}
-
-function isBefore(one: Share<unknown>, other: Share<unknown>): boolean {
-  return one.inFlight === other.inFlight ? one.begun < other.begun : one.inFlight < other.inFlight;
 }

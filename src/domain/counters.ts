@@ -61,13 +61,13 @@ export class Counters {
 
 /** `name{label="value",…}` */
 export function seriesOf(name: string, labels: Labels): string {
-  const texts = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`);
+  const texts = textsOf(labels);
   return texts.length === 0 ? name : `${name}{${texts.join(",")}}`;
 }
 
 /** Without the series of destinations that are not among these, because they have been removed. */
 export function countsOf(counts: Counts, destinationIds: readonly string[]): Counts {
-  const known = new Set(destinationIds.map((id) => `destination_id="${escapeLabel(id)}"`));
+  const known = new Set(destinationIds.flatMap((id) => textsOf({ destination_id: id })));
   return Object.fromEntries(
     Object.entries(counts).filter(([series]) =>
       labelsOf(series).every((label) => !label.startsWith("destination_id=") || known.has(label)),
@@ -77,7 +77,7 @@ export function countsOf(counts: Counts, destinationIds: readonly string[]): Cou
 
 /** The sum of all series of a name that have these labels. */
 export function sumOf(counts: Counts, name: string, labels: Labels = {}): number {
-  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`);
+  const wanted = textsOf(labels);
   return Object.entries(counts)
     .filter(([series]) => series === name || series.startsWith(`${name}{`))
     .filter(([series]) => {
@@ -99,11 +99,13 @@ export function boundOf(counts: Counts, name: string, share: number): number | n
   return bound === undefined ? Infinity : bound * 1000;
 }
 
-/** As they are written: `label="value"`. */
+/** The labels of a series, each as `textsOf` writes it. */
 function labelsOf(series: string): string[] {
   return series.match(/\w+="(?:[^"\\]|\\.)*"/g) ?? [];
 }
 
-function escapeLabel(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
+/** `label="value"` of each label. */
+function textsOf(labels: Labels): string[] {
+  const escape = (value: string) => value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
+  return Object.entries(labels).map(([label, value]) => `${label}="${escape(value)}"`);
 }

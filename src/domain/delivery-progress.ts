@@ -16,18 +16,12 @@ export function afterAttempt(
 ): Delivery {
   const attempts = [...delivery.attempts, attempt].slice(-MAX_ATTEMPTS_KEPT);
   const next = nextStep(attempt, { step: delivery.step, schedule, random });
-  if (next.status === "dead" && attempts.some(({ outcome }) => outcome === "delivered")) {
-    return { ...delivery, attempts, status: "delivered", nextAttemptAt: null };
+  if (next.status === "pending") {
+    const nextAttemptAt = now + next.delaySeconds * 1000;
+    return { ...delivery, attempts, step: delivery.step + 1, status: "pending", nextAttemptAt };
   }
-  return next.status === "pending"
-    ? {
-        ...delivery,
-        attempts,
-        step: delivery.step + 1,
-        status: "pending",
-        nextAttemptAt: now + next.delaySeconds * 1000,
-      }
-    : { ...delivery, attempts, status: next.status, nextAttemptAt: null };
+  const hasSucceeded = attempts.some(({ outcome }) => outcome === "delivered");
+  return { ...delivery, attempts, status: hasSucceeded ? "delivered" : "dead", nextAttemptAt: null };
 }
 
 /** A delivery whose next attempt is deferred, not counted. */

@@ -4,7 +4,7 @@ import type { Destination } from "../domain/destination.ts";
 import { type RelayEvent, bodyBytes, isReconciled } from "../domain/event.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
 import { logFailure } from "../platform/log.ts";
-import { type Timers, abortAfter, withTimeout } from "../platform/timeout.ts";
+import { type Timers, withTimeout } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
 import { destinationUrlFault } from "./destination-url.ts";
 import { signingSecrets } from "./secrets.ts";
@@ -64,9 +64,10 @@ export async function post(
   if (typeof prepared === "string") return toAttempt("refused", { responseExcerpt: prepared });
 
   // The timeout begins with the call: the caller makes it only when a connection is free.
-  const { signal, clear } = abortAfter(destination.timeoutMs, world);
+  const timeout = new AbortController();
+  const clearTimer = world.setTimer(destination.timeoutMs, () => timeout.abort());
   try {
-    const response = await send(destination.url, { ...prepared, redirect: "manual", signal }, world);
+    const response = await send(destination.url, { ...prepared, redirect: "manual", signal: timeout.signal }, world);
     const answer = {
       status: response.status,
       retryAfterSeconds: parseRetryAfter(response.headers.get("retry-after"), world.now()),
@@ -75,11 +76,11 @@ export async function post(
     };
     return toAttempt(classify(response.status), answer);
   } catch (error) {
-    if (signal.aborted) return toAttempt("timed_out");
+    if (timeout.signal.aborted) return toAttempt("timed_out");
     if (says(error, LIMIT_REACHED)) throw new NoRequestLeft(LIMIT_REACHED, { cause: error });
     return toAttempt("unreachable", { responseExcerpt: String(error).slice(0, EXCERPT_BYTES) });
   } finally {
-    clear();
+    clearTimer();
   }
 }
 

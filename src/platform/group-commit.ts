@@ -1,19 +1,19 @@
 import { type Timers, sleep } from "./timeout.ts";
 
-/** The most that one write takes. */
-interface BatchLimit {
-  readonly items: number;
-  /** In the unit of `weigh`. */
-  readonly weight: number;
-}
+/** Returns an outcome for each item, in their order. `isRepeated`: it may have been done already. */
+type Write<Item, Outcome> = (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>;
 
-/** `alone`: the group's write brought no outcome for the item, so its own request writes it. */
-type Result<Outcome> = { readonly outcome: Outcome } | "alone";
+interface Options<Item> {
+  readonly weigh: (item: Item) => number;
+  /** The most that one write takes; `weight` in the unit of `weigh`. */
+  readonly limit: { readonly items: number; readonly weight: number };
+  readonly timers: Timers;
+}
 
 interface Waiting<Item, Outcome> {
   readonly item: Item;
-  /** Null until the write that took the item has ended. */
-  result: Result<Outcome> | null;
+  /** Null until the write that took the item has ended. `none`: that write brought no outcome for it. */
+  result: { readonly outcome: Outcome } | "none" | null;
 }
 
 /** A request looks for its result after this, and then at intervals that grow with its waiting time. */
@@ -27,87 +27,61 @@ const WRITE_TIMEOUT_MS = 100;
 const MAX_WAIT_MS = 30_000;
 
 /**
- * Writes items that come at the same moment together, as databases commit in groups. The first is written at once. Those that
- * come meanwhile wait for the next write, which the first request makes that sees the end of this one.
+ * Writes items that come at the same moment together, as databases commit in groups. An item that comes during a write waits,
+ * and the first request that sees this write end makes the next one, with all that wait. Any other item is written at once.
  *
  * Requests of an isolate may share data, but no promise. So each write belongs to one request, and the others look for their
  * results by timers of their own.
  */
 export class GroupCommit<Item, Outcome> {
-  #waiting: Waiting<Item, Outcome>[] = [];
+  /** In the order in which they came. */
+  readonly #waiting = new Set<Waiting<Item, Outcome>>();
   /** The latest write that has not ended. */
   #current: object | null = null;
-  readonly #write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>;
-  readonly #weigh: (item: Item) => number;
-  readonly #limit: BatchLimit;
-  readonly #timers: Timers;
+  readonly #write: Write<Item, Outcome>;
+  readonly #options: Options<Item>;
 
-  /** `write` returns an outcome for each item, in their order. `isRepeated`: it may have been done already. */
-  constructor(
-    write: (items: readonly Item[], isRepeated: boolean) => Promise<readonly Outcome[]>,
-    {
-      weigh,
-      limit,
-      timers,
-    }: { readonly weigh: (item: Item) => number; readonly limit: BatchLimit; readonly timers: Timers },
-  ) {
+  constructor(write: Write<Item, Outcome>, options: Options<Item>) {
     this.#write = write;
-    this.#weigh = weigh;
-    this.#limit = limit;
-    this.#timers = timers;
+    this.#options = options;
   }
 
   async add(item: Item): Promise<Outcome> {
     if (this.#current === null) return this.#writeNext(item);
-    const result = await this.#wait(item);
-    if (result === "next") return this.#writeNext(item);
-    return result === "alone" ? this.#writeAlone(item, true) : result.outcome;
-  }
-
-  /** The result of an item; or `next`: its request makes the next write. */
-  async #wait(item: Item): Promise<Result<Outcome> | "next"> {
     const waiting: Waiting<Item, Outcome> = { item, result: null };
-    this.#waiting.push(waiting);
+    this.#waiting.add(waiting);
     let waitedMs = 0;
     while (waitedMs < MAX_WAIT_MS) {
       const pauseMs = Math.ceil(FIRST_LOOK_MS + waitedMs * INTERVAL_GROWTH);
-      await sleep(pauseMs, this.#timers);
+      await sleep(pauseMs, this.#options.timers);
       waitedMs += pauseMs;
-      if (waiting.result !== null) return waiting.result;
+      const { result } = waiting;
+      if (result !== null) return result === "none" ? this.#writeAlone(item, true) : result.outcome;
       const mayWrite = this.#current === null || waitedMs >= WRITE_TIMEOUT_MS;
-      if (mayWrite && this.#leave(waiting)) return "next";
+      // It is not there any more when a write has taken it.
+      if (mayWrite && this.#waiting.delete(waiting)) return this.#writeNext(item);
     }
     throw new Error("The request that was to write this item has ended");
   }
 
-  /** Returns false when a write has taken the item already. */
-  #leave(waiting: Waiting<Item, Outcome>): boolean {
-    const index = this.#waiting.indexOf(waiting);
-    if (index !== -1) this.#waiting.splice(index, 1);
-    return index !== -1;
-  }
-
+  /** Writes an item and those that wait. If that fails, each request writes its own: none fails by the fault of another item. */
   async #writeNext(item: Item): Promise<Outcome> {
     const others = this.#takeOthers(item);
     const current = {};
     this.#current = current;
     try {
-      return await (others.length === 0 ? this.#writeAlone(item, false) : this.#writeGroup(item, others));
+      if (others.length === 0) return await this.#writeAlone(item, false);
+      const items = [item, ...others.map((other) => other.item)];
+      const [own, ...outcomes] = await this.#write(items, false).catch((): readonly Outcome[] => []);
+      for (const [index, other] of others.entries()) {
+        const outcome = outcomes[index];
+        other.result = outcome === undefined ? "none" : { outcome };
+      }
+      return own ?? (await this.#writeAlone(item, true));
     } finally {
       // Another request may have begun a write after the timeout.
       if (this.#current === current) this.#current = null;
     }
-  }
-
-  /** If the write fails, each request writes its own item: none fails by the fault of another item. */
-  async #writeGroup(item: Item, others: readonly Waiting<Item, Outcome>[]): Promise<Outcome> {
-    const items = [item, ...others.map((other) => other.item)];
-    const [outcome, ...outcomes] = await this.#write(items, false).catch((): readonly Outcome[] => []);
-    for (const [index, other] of others.entries()) {
-      const its = outcomes[index];
-      other.result = its === undefined ? "alone" : { outcome: its };
-    }
-    return outcome ?? this.#writeAlone(item, true);
   }
 
   async #writeAlone(item: Item, isRepeated: boolean): Promise<Outcome> {
@@ -118,11 +92,15 @@ export class GroupCommit<Item, Outcome> {
 
   /** Those that have waited longest, as many as the limit allows. */
   #takeOthers(item: Item): Waiting<Item, Outcome>[] {
-    let weight = this.#weigh(item);
-    const end = this.#waiting.findIndex((one, index) => {
-      weight += this.#weigh(one.item);
-      return weight > this.#limit.weight || index + 2 > this.#limit.items;
-    });
-    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
+    const { weigh, limit } = this.#options;
+    const taken: Waiting<Item, Outcome>[] = [];
+    let weight = weigh(item);
+    for (const one of this.#waiting) {
+      weight += weigh(one.item);
+      if (weight > limit.weight || taken.length + 1 >= limit.items) break;
+      this.#waiting.delete(one);
+      taken.push(one);
+    }
+    return taken;
   }
 }

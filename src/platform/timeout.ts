@@ -26,13 +26,3 @@ export function withTimeout<Value>(promise: Promise<Value>, ms: number, { setTim
     );
   });
 }
-
-/** A signal that aborts after `ms`, unless it is cleared before. */
-export function abortAfter(
-  ms: number,
-  { setTimer }: Timers,
-): { readonly signal: AbortSignal; readonly clear: () => void } {
-  const controller = new AbortController();
-  const clear = setTimer(ms, () => controller.abort(new DOMException("The time is up", "TimeoutError")));
-  return { signal: controller.signal, clear };
-}

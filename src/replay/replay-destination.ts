@@ -46,18 +46,18 @@ export async function beginReplay(env: Pick<Env, "DB">, replay: Replay, now: num
 }
 
 /**
- * Continues a replay for some pages; returns it as it then stands, and how many there were. Each page is written together with
- * the progress of the replay, so a run may be cut short anywhere, and two runs at once do no page twice.
+ * Continues a replay for some pages; returns how many there were. Each page is written together with the progress of the
+ * replay, so a run may be cut short anywhere, and two runs at once do no page twice.
  */
 export async function runReplay(
   { DB }: Pick<Env, "DB">,
   replay: Replay,
   { now, maxPages }: { now: number; maxPages: number },
-): Promise<{ replay: Replay; pages: number }> {
+): Promise<number> {
   let current = replay;
   let pages = 0;
   for (; pages < maxPages && current.finishedAt === null; pages += 1) {
     current = await replayPage(DB, current, await nextReplayPage(DB, current), now);
   }
-  return { replay: current, pages };
+  return pages;
 }

@@ -40,7 +40,7 @@ export const cronFaults: readonly DeliberateFault[] = [
   {
     title: "A replay that was cut short is not continued",
     file: "src/cron/pending-deliveries.ts",
-    from: `pages += (await runReplay(env, replay, { now, maxPages: MAX_PAGES - pages })).pages;`,
+    from: `pages += await runReplay(env, replay, { now, maxPages: MAX_PAGES - pages });`,
     to: ``,
   },
   {

@@ -46,7 +46,7 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "An attempt has no timeout",
     file: "src/outbound/post.ts",
-    from: `redirect: "manual", signal }, world);`,
+    from: `redirect: "manual", signal: timeout.signal }, world);`,
     to: `redirect: "manual" }, world);`,
   },
   {
@@ -58,7 +58,7 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "An attempt without an answer counts as success",
     file: "src/outbound/post.ts",
-    from: `if (signal.aborted) return toAttempt("timed_out");`,
+    from: `if (timeout.signal.aborted) return toAttempt("timed_out");`,
     to: `if (signal.aborted) return toAttempt("delivered");`,
   },
   {
@@ -126,8 +126,8 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "A replay that comes to nothing makes dead what was delivered",
     file: "src/domain/delivery-progress.ts",
-    from: `if (next.status === "dead" && attempts.some(({ outcome }) => outcome === "delivered")) {`,
-    to: `if (false) {`,
+    from: `status: hasSucceeded ? "delivered" : "dead",`,
+    to: `status: next.status,`,
   },
   {
     title: "Retry-After is not honoured",

@@ -52,20 +52,20 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "An event is acknowledged whose group failed",
     file: "src/platform/group-commit.ts",
-    from: `other.result = its === undefined ? "alone" : { outcome: its };`,
-    to: `other.result = { outcome: its ?? { status: "new", bodyDiffers: false } };`,
+    from: `other.result = outcome === undefined ? "none" : { outcome };`,
+    to: `other.result = { outcome: outcome ?? { status: "new", bodyDiffers: false } };`,
   },
   {
     title: "A write that failed is not reported to the one who made it",
     file: "src/platform/group-commit.ts",
-    from: `(others.length === 0 ? this.#writeAlone(item, false) :`,
-    to: `(others.length === 0 ? this.#writeAlone(item, false).catch(() => ({ status: "new", bodyDiffers: false })) :`,
+    from: `return await this.#writeAlone(item, false);`,
+    to: `return await this.#writeAlone(item, false).catch(() => ({ status: "new", bodyDiffers: false }));`,
   },
   {
     title: "One that waits is written by itself and again with the next group",
     file: "src/platform/group-commit.ts",
-    from: `this.#waiting.splice(index, 1);`,
-    to: ``,
+    from: `if (mayWrite && this.#waiting.delete(waiting)) return`,
+    to: `if (mayWrite && this.#waiting.has(waiting)) return`,
   },
   {
     title: "A group takes others with it and does not write them",
