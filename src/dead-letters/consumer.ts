@@ -67,8 +67,8 @@ type Content = Exclude<QueueMessage, CanaryMessage> | null;
 
 async function bury(message: Message, whole: Content, { env, world }: DeadLetterContext): Promise<void> {
   const receivedAt = world.now();
-  for (const { content, body, ...names } of split(message, whole)) {
-    const letter = { ...names, receivedAt };
+  for (const { content, body, ...about } of split(message, whole)) {
+    const letter = { ...about, receivedAt };
     const isKept = await keepDeadLetter(env.DB, letter, toJson(body), await persist(content, env.DB, receivedAt));
     if (!isKept) continue;
     logFailure("dead_letters", new Error("No consumer could handle a message in all its tries"), {
@@ -109,7 +109,7 @@ interface Part {
 /** A message of several events becomes a record for each. A replay sends a message without a lease. */
 function split({ id, body }: Message, content: Content): Part[] {
   if (content?.kind !== "events") {
-    return [{ id, kind: content?.kind ?? "unknown", ...readNames(body), content, body }];
+    return [{ id, kind: content?.kind ?? "unknown", ...names.parse(body), content, body }];
   }
   return content.events.map((event, index, { length }) => {
     const single = messageOf([{ ...event, lease_until: null }]);
@@ -136,13 +136,12 @@ async function keepWithTheQueue(message: Message, { env }: DeadLetterContext): P
 }
 
 const name = z.string().nullable().catch(null);
-const names = z.object({ event_id: name, destination_id: name }).catch({ event_id: null, destination_id: null });
 
 /** The event and the destination that a message of any kind names. */
-function readNames(body: unknown): Pick<Part, "eventId" | "destinationId"> {
-  const { event_id, destination_id } = names.parse(body);
-  return { eventId: event_id, destinationId: destination_id };
-}
+const names = z
+  .object({ event_id: name, destination_id: name })
+  .catch({ event_id: null, destination_id: null })
+  .transform(({ event_id, destination_id }) => ({ eventId: event_id, destinationId: destination_id }));
 
 /** A queue carries more than JSON can say. */
 function toJson(body: unknown): string {

@@ -9,7 +9,7 @@ import { isOnHold } from "./hold.ts";
  *   paced       it has a `max_per_second`
  *   recovering  its circuit has just closed, or its hold has just ended, and all that has waited is due
  *
- * All but `concurrent` are exclusive: one runs at a time, and it holds the destination under its lease.
+ * All but `concurrent` are exclusive: one runs at a time, and claims the destination until its lease ends.
  */
 export type DrainPlan =
   | { readonly kind: "concurrent" | "probe"; readonly limit: number }

@@ -122,12 +122,12 @@ function asClaimed(
   return { ...claimable, event: { ...claimable.event, receivedAt }, recipients };
 }
 
-function toClaim({ event, isInline, lease, recipients }: Claimable): Claim {
+function toClaim({ event, inlineBody, lease, recipients }: Claimable): Claim {
   return {
     id: event.id,
     recipients: recipients.map(({ id }) => id),
     until: lease?.until ?? null,
-    body: isInline ? event.body : null,
+    body: inlineBody,
   };
 }
 

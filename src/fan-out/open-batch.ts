@@ -96,14 +96,14 @@ function settleLeased(db: Database, found: readonly Found[]) {
 }
 
 function readRecorded(event: RelayEvent): ReadEvent | null {
-  if (event.isUnreadable) return { event, envelope: null, isInline: false };
+  if (event.isUnreadable) return { event, envelope: null, inlineBody: null };
   const envelope = readAgain(event);
-  return envelope && { event, envelope, isInline: false };
+  return envelope && { event, envelope, inlineBody: null };
 }
 
 function readInline(id: string, inline: InlineEvent): ReadEvent | null {
   const envelope = readAgain({ id, ...inline });
-  return envelope && { event: toEvent(envelope, inline.body, metadataOf(inline)), envelope, isInline: true };
+  return envelope && { event: toEvent(envelope, inline.body, metadataOf(inline)), envelope, inlineBody: inline.body };
 }
 
 /** Its receiver could read it. If this version cannot, the event waits for a version that can. */

@@ -3,14 +3,14 @@ import type { RelayEvent } from "../domain/event.ts";
 import type { Envelope } from "../qonto/envelope.ts";
 import { readRegistrationStage } from "../qonto/registration.ts";
 import { readResource } from "../qonto/resource.ts";
-import { insertStage } from "../store/registrations.ts";
+import { type NewStage, insertStage } from "../store/registrations.ts";
 import { type NewResource, upsertResources } from "../store/resources.ts";
 
 /** An event and what its body says. */
 export interface ReadEvent {
   readonly event: RelayEvent;
-  /** Its body came by a message; false: from D1. */
-  readonly isInline: boolean;
+  /** Its body, if that came by a message; null: D1 has it. */
+  readonly inlineBody: string | null;
   /** Null for an unreadable event, which changes no state. */
   readonly envelope: Envelope | null;
 }
@@ -21,15 +21,13 @@ export interface ReadEvent {
  */
 export function updateLatestState(db: Database, events: readonly ReadEvent[]): D1PreparedStatement[] {
   const { business = [], onboarding = [] } = Object.groupBy(events, ({ event }) => event.source);
-  const resources = business.flatMap(({ event, envelope, isInline }): NewResource[] => {
+  const resources = business.flatMap(({ envelope, inlineBody }): NewResource[] => {
     const snapshot = envelope && readResource(envelope);
-    return snapshot === null ? [] : [{ ...snapshot, body: isInline ? event.body : null }];
+    return snapshot === null ? [] : [{ ...snapshot, body: inlineBody }];
   });
-  return [
-    ...upsertResources(db, resources),
-    ...onboarding.flatMap(({ event, envelope, isInline }) => {
-      const stage = envelope && readRegistrationStage(envelope);
-      return stage === null ? [] : [insertStage(db, { ...stage, body: isInline ? event.body : null })];
-    }),
-  ];
+  const stages = onboarding.flatMap(({ envelope, inlineBody }): NewStage[] => {
+    const stage = envelope && readRegistrationStage(envelope);
+    return stage === null ? [] : [{ ...stage, body: inlineBody }];
+  });
+  return [...upsertResources(db, resources), ...stages.map((stage) => insertStage(db, stage))];
 }

@@ -28,14 +28,14 @@ export type ReceiveResult =
   | (Facts & { readonly outcome: "quarantined"; readonly durableBy: Store })
   | (Facts & { readonly outcome: "canary"; readonly event: RelayEvent })
   /** The sender closed the connection in the middle of its body. */
-  | (Facts & { readonly outcome: "broken_off" })
-  | (Facts & { readonly outcome: "refused"; readonly code: Refusal; readonly event?: RelayEvent | null });
+  | (Partial<Facts> & { readonly outcome: "broken_off" })
+  | (Partial<Facts> & { readonly outcome: "refused"; readonly code: Refusal; readonly event?: RelayEvent | null });
 
 interface Facts {
-  readonly source?: Signature["source"];
-  readonly sizeBytes?: number;
+  readonly source: Signature["source"];
+  readonly sizeBytes: number;
   /** From the beginning of the request to the end of its body, or until the relay stopped waiting. */
-  readonly bodyMs?: number;
+  readonly bodyMs: number;
 }
 
 type Store = "database" | "queue";

@@ -70,7 +70,7 @@ function countResult(
     }
     case "quarantined":
       return counters.count("qonto_relay_events_total", {
-        source: result.source ?? "business",
+        source: result.source,
         type: "unreadable",
         outcome: result.outcome,
       });
