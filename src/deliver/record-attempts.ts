@@ -1,9 +1,9 @@
-import type { Config, Env } from "../env.ts";
+import type { Env } from "../env.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { Counters } from "../domain/counters.ts";
 import { lateAttemptLease } from "../domain/lease.ts";
+import type { PostContext } from "../outbound/post.ts";
 import { logFailure } from "../platform/log.ts";
-import type { World } from "../platform/world.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
 import { isolate, recordHealth } from "../store/destination-health.ts";
 import { disableDestinations } from "../store/destinations.ts";
@@ -13,10 +13,8 @@ import { tryScheduleDrains } from "./drain-messages.ts";
 import { nextState, pendingWhileLate } from "./next-state.ts";
 
 /** What fan-out and drains deliver with. */
-export interface DeliverContext {
+export interface DeliverContext extends Omit<PostContext, "headers"> {
   readonly env: Pick<Env, "DB" | "RETRIES">;
-  readonly config: Pick<Config, "allowPrivateDestinations" | "encryptionKeys">;
-  readonly world: World;
   readonly counters: Counters;
   /** Lets attempts continue in the background, after the batch. */
   readonly waitUntil: (work: Promise<unknown>) => void;

@@ -41,12 +41,18 @@ export interface Destination {
  * test/worker/store/wants.test.ts compares the two.
  */
 export function wants(
-  destination: Pick<Destination, "enabled" | "types" | "organizations">,
-  event: Pick<RelayEvent, "type" | "organizationId">,
+  { enabled, types, organizations }: Pick<Destination, "enabled" | "types" | "organizations">,
+  { type, organizationId }: Pick<RelayEvent, "type" | "organizationId">,
 ): boolean {
   return (
-    destination.enabled && wantsType(destination, event.type) && wantsOrganization(destination, event.organizationId)
+    enabled &&
+    (types.length === 0 || types.some((pattern) => matches(pattern, type))) &&
+    (organizations === null || (organizationId !== null && organizations.includes(organizationId)))
   );
+}
+
+function matches(pattern: string, type: string): boolean {
+  return pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
 }
 
 /** The longest attempt that may run in the background: the platform allows 30 s there, the write included. */
@@ -86,19 +92,4 @@ const TOLERATED_FAILURES = 2;
 /** Whether so many failures in a row isolate a destination. */
 export function keepsFailing(consecutiveFailures: number): boolean {
   return consecutiveFailures > TOLERATED_FAILURES;
-}
-
-function wantsType({ types }: Pick<Destination, "types">, type: string): boolean {
-  return types.length === 0 || types.some((pattern) => matches(pattern, type));
-}
-
-function matches(pattern: string, type: string): boolean {
-  return pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
-}
-
-function wantsOrganization(
-  { organizations }: Pick<Destination, "organizations">,
-  organizationId: string | null,
-): boolean {
-  return organizations === null || (organizationId !== null && organizations.includes(organizationId));
 }

@@ -24,18 +24,18 @@ export async function findReplayed(
   const [row] = found.event.rows;
   if (row === undefined) return "unknown_event";
   const event = readEventDetail(row);
-  const [namedDestination] = named === undefined ? [] : await findDestinations(db, [named]);
-  if (named !== undefined && namedDestination === undefined) return "unknown_destination";
-  if (event.isFanningOut) {
-    return namedDestination !== undefined && !wants(namedDestination, event) ? "too_early" : [];
+  const toKey = (destinationId: string) => ({ destinationId, eventId, receivedAt: event.receivedAt });
+  if (named !== undefined) {
+    const [destination] = await findDestinations(db, [named]);
+    if (destination === undefined) return "unknown_destination";
+    if (!event.isFanningOut) return [toKey(named)];
+    return wants(destination, event) ? [] : "too_early";
   }
-  const delivered = new Set(
-    found.deliveries.rows
-      .map(readDeliveryRow)
-      .filter(({ status }) => status === "delivered")
-      .map(({ destinationId }) => destinationId),
-  );
-  const wanting = found.destinations.rows.map(readDestinationRow).filter((one) => wants(one, event));
-  const ids = named === undefined ? wanting.map(({ id }) => id).filter((id) => !delivered.has(id)) : [named];
-  return ids.map((destinationId) => ({ destinationId, eventId, receivedAt: event.receivedAt }));
+  if (event.isFanningOut) return [];
+  const delivered = found.deliveries.rows.map(readDeliveryRow).filter(({ status }) => status === "delivered");
+  const have = new Set(delivered.map(({ destinationId }) => destinationId));
+  return found.destinations.rows
+    .map(readDestinationRow)
+    .filter((one) => wants(one, event) && !have.has(one.id))
+    .map(({ id }) => toKey(id));
 }

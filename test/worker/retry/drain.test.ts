@@ -184,6 +184,22 @@ describe("a retry message", () => {
     expect(relay.retries.waiting).toEqual([]);
   });
 
+  it("drains its destination once, whatever else its batch names", async () => {
+    const relay = new TestRelay();
+    const urls = [url, "https://other.example.com/hook"];
+    for (const one of urls) {
+      relay.destinations.answer(one, statuses(500, 200));
+      await relay.addDestination(one, { retry_schedule_seconds: [5] });
+    }
+    await relay.send(makePayload("v1/cards"));
+    await relay.runQueues();
+    for (const { body } of [...relay.retries.sent]) await relay.env.RETRIES.send(body);
+    relay.passSeconds(5);
+    await relay.runBatch(relay.retries, "qonto-relay-retries", 4);
+    expect(urls.map((one) => relay.destinations.at(one).length)).toEqual([2, 2]);
+    expect(relay.retries.waiting).toEqual([]);
+  });
+
   it("that is lost is made up for by the cron", async () => {
     const { relay, delivery } = await firstAttempt(statuses(500, 200));
     relay.retries.waiting = [];
