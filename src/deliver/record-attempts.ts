@@ -13,7 +13,7 @@ import { tryScheduleDrains } from "./drain-messages.ts";
 import { nextState, pendingWhileLate } from "./next-state.ts";
 
 /** What fan-out and drains deliver with. */
-export interface DeliverContext extends Omit<PostContext, "headers"> {
+export interface DeliverContext extends PostContext {
   readonly env: Pick<Env, "DB" | "RETRIES">;
   readonly counters: Counters;
   /** Lets attempts continue in the background, after the batch. */

@@ -20,8 +20,6 @@ const UNDECRYPTABLE_SECRET =
 
 export interface PostContext {
   readonly world: World;
-  /** In addition to those of every delivery. */
-  readonly headers?: Readonly<Record<string, string>>;
   readonly config: Pick<Config, "allowPrivateDestinations" | "encryptionKeys">;
 }
 
@@ -32,15 +30,16 @@ export class NoRequestLeft extends Error {
 
 /**
  * Makes one attempt at a delivery. Nothing else in the relay makes requests to destinations. Throws `NoRequestLeft` and
- * nothing else, so that an error with one destination does not stop the others of its batch.
+ * nothing else, so that an error with one destination does not stop the others of its batch. `extraHeaders`: in addition to
+ * those of every delivery.
  */
 export async function post(
   event: RelayEvent,
   destination: Destination,
   attempt: number,
-  context: PostContext,
+  { world, config }: PostContext,
+  extraHeaders: Readonly<Record<string, string>> = {},
 ): Promise<Attempt> {
-  const { world } = context;
   const at = world.now();
   const toAttempt = (outcome: Outcome, answer: Partial<Attempt> = {}): Attempt => ({
     attempt,
@@ -53,7 +52,7 @@ export async function post(
     ...answer,
   });
 
-  const prepared = await prepare(event, destination, { attempt, at }, context).catch((error: unknown) => {
+  const prepared = await prepare(event, destination, { attempt, at }, config).catch((error: unknown) => {
     logFailure("deliver", error, {
       message: "request.prepare_failed",
       destination_id: destination.id,
@@ -66,8 +65,15 @@ export async function post(
   // The timeout begins with the call: the caller makes it only when a connection is free.
   const timeout = new AbortController();
   const clearTimer = world.setTimer(destination.timeoutMs, () => timeout.abort());
+  const init: RequestInit = {
+    method: "POST",
+    headers: { ...prepared.headers, ...extraHeaders },
+    body: prepared.body,
+    redirect: "manual",
+    signal: timeout.signal,
+  };
   try {
-    const response = await send(destination.url, { ...prepared, redirect: "manual", signal: timeout.signal }, world);
+    const response = await send(destination.url, init, world);
     const answer = {
       status: response.status,
       retryAfterSeconds: parseRetryAfter(response.headers.get("retry-after"), world.now()),
@@ -89,8 +95,8 @@ async function prepare(
   event: RelayEvent,
   destination: Destination,
   { attempt, at }: Pick<Attempt, "attempt" | "at">,
-  { config, headers: extraHeaders }: PostContext,
-): Promise<Pick<RequestInit, "method" | "headers" | "body"> | string> {
+  config: PostContext["config"],
+): Promise<{ readonly headers: Record<string, string>; readonly body: Uint8Array } | string> {
   // Checked again: it may no longer be allowed.
   const fault = destinationUrlFault(destination.url, { allowPrivate: config.allowPrivateDestinations });
   if (fault !== null) return `The destination's URL ${fault}.`;
@@ -105,11 +111,10 @@ async function prepare(
     "x-relay-attempt": String(attempt),
     "user-agent": "qonto-relay",
     ...(isReconciled(event) ? { "x-relay-reconciled": "true" } : {}),
-    ...extraHeaders,
     ...(event.contentType === null ? {} : { "content-type": event.contentType }),
     ...(event.contentEncoding === null ? {} : { "content-encoding": event.contentEncoding }),
   };
-  return { method: "POST", headers, body };
+  return { headers, body };
 }
 
 /**

@@ -12,7 +12,7 @@ const TEST_HEADERS = { "x-relay-test": "true" };
 
 /** Sends one signed sample event, also to a disabled destination. Nothing is recorded. */
 export async function sendTest(destination: Destination, context: PostContext): Promise<Attempt> {
-  return post(testEvent(destination, context.world), destination, 1, { ...context, headers: TEST_HEADERS });
+  return post(testEvent(destination, context.world), destination, 1, context, TEST_HEADERS);
 }
 
 function testEvent(destination: Destination, world: World): RelayEvent {

@@ -10,8 +10,6 @@ const FORMAT = "v1";
 const NONCE_BYTES = 12;
 const base64Url = { alphabet: "base64url", omitPadding: true } as const;
 
-type Chance = Pick<World, "randomBytes">;
-
 interface EncryptionKey {
   /** Reveals nothing about the key. */
   readonly id: string;
@@ -23,7 +21,7 @@ export async function encrypt(
   keys: readonly string[],
   text: string,
   owner: string,
-  { randomBytes }: Chance,
+  { randomBytes }: Pick<World, "randomBytes">,
 ): Promise<string> {
   const [first] = keys;
   if (first === undefined) throw new Error("There is no key to encrypt with");

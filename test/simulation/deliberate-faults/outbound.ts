@@ -46,8 +46,8 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "An attempt has no timeout",
     file: "src/outbound/post.ts",
-    from: `redirect: "manual", signal: timeout.signal }, world);`,
-    to: `redirect: "manual" }, world);`,
+    from: `signal: timeout.signal,`,
+    to: ``,
   },
   {
     title: "A redirect counts as success",
