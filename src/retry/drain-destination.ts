@@ -1,6 +1,6 @@
 import { countByStatus } from "../domain/delivery.ts";
 import { type Destination, MAX_BACKGROUND_ATTEMPT_MS, slowPauseMs } from "../domain/destination.ts";
-import { type DrainPlan, afterDrain, isExclusive, planDrain } from "../domain/drain-plan.ts";
+import { type DrainPlan, afterDrain, planDrain } from "../domain/drain-plan.ts";
 import { drainLease, isEnoughForDrain } from "../domain/lease.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { withTimeout } from "../platform/timeout.ts";
@@ -70,18 +70,11 @@ async function claimDrain(
   plan: DrainPlan,
   { env, world, counters }: DeliverContext,
 ): Promise<Drain> {
-  const { id, nextDrainAt } = destination;
   const now = world.now();
   const claimedUntil = drainLease(now);
-  const claim = {
-    destinationId: id,
-    limit: plan.limit,
-    expectedNextDrainAt: nextDrainAt,
-    isExclusive: isExclusive(plan),
-  };
-  const claimed = await claimDue(env.DB, claim, { now, claimedUntil });
+  const claimed = await claimDue(env.DB, destination, plan, { now, claimedUntil });
   for (const status of claimed.unwanted) {
-    counters.count("qonto_relay_deliveries_total", { destination_id: id, status });
+    counters.count("qonto_relay_deliveries_total", { destination_id: destination.id, status });
   }
   const jobs = claimed.deliveries.flatMap((delivery): Job[] => {
     const event = claimed.events.get(delivery.eventId);

@@ -2,6 +2,8 @@ import { z } from "zod";
 import { batchOf } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import type { Delivery } from "../domain/delivery.ts";
+import type { Destination } from "../domain/destination.ts";
+import { type DrainPlan, isExclusive } from "../domain/drain-plan.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import {
   type EndedStatus,
@@ -62,16 +64,6 @@ export const nextDueSql = `
 export const loadClaimedSql = `
   SELECT ${loadColumns} FROM events WHERE id IN (SELECT event_id ${pendingSql} AND next_attempt_at = ?2)`;
 
-/** What a drain may take from a destination. */
-export interface DrainClaim {
-  readonly destinationId: string;
-  readonly limit: number;
-  /** The `nextDrainAt` that the destination had when the drain was planned: another drain would have changed it. */
-  readonly expectedNextDrainAt: number | null;
-  /** Whether no other drain may begin until the lease ends. */
-  readonly isExclusive: boolean;
-}
-
 export interface DrainClaimed {
   readonly deliveries: readonly Delivery[];
   /** Their events, by id; null when there is no memory left for one. */
@@ -87,20 +79,21 @@ const dueRow = z.object({ due_at: z.number() });
 
 /**
  * Claims deliveries that are due at `now`, so that nobody else attempts them until `claimedUntil`, and loads their events:
- * one D1 call.
+ * one D1 call. Nothing is claimed if another drain has changed the destination's `nextDrainAt` since the plan was made.
  */
 export async function claimDue(
   db: Database,
-  { destinationId, limit, expectedNextDrainAt, isExclusive }: DrainClaim,
+  { id, nextDrainAt }: Pick<Destination, "id" | "nextDrainAt">,
+  plan: DrainPlan,
   { now, claimedUntil }: { now: number; claimedUntil: number },
 ): Promise<DrainClaimed> {
-  const begin = db.prepare(beginExclusiveDrainSql).bind(destinationId, claimedUntil, expectedNextDrainAt);
+  const begin = db.prepare(beginExclusiveDrainSql).bind(id, claimedUntil, nextDrainAt);
   const found = await batchOf(db, {
-    claimed: db.prepare(claimDueSql).bind(destinationId, now, claimedUntil, limit, expectedNextDrainAt),
-    unwanted: db.prepare(endUnwantedClaimedSql).bind(destinationId, claimedUntil, now),
-    nextDue: db.prepare(nextDueSql).bind(destinationId, now),
-    begun: isExclusive ? begin : [],
-    events: db.prepare(loadClaimedSql).bind(destinationId, claimedUntil),
+    claimed: db.prepare(claimDueSql).bind(id, now, claimedUntil, plan.limit, nextDrainAt),
+    unwanted: db.prepare(endUnwantedClaimedSql).bind(id, claimedUntil, now),
+    nextDue: db.prepare(nextDueSql).bind(id, now),
+    begun: isExclusive(plan) ? begin : [],
+    events: db.prepare(loadClaimedSql).bind(id, claimedUntil),
   });
   const unwanted = found.unwanted.rows.map((row) => unwantedRow.parse(row));
   const unwantedIds = new Set(unwanted.map((row) => row.event_id));

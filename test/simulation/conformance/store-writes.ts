@@ -125,13 +125,10 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     const found = await destinations.findDestinations(db, some(chance, destinationIds));
     const claimedUntil = at(chance);
     for (const { id, nextDrainAt } of found) {
-      const claim = {
-        destinationId: id,
-        limit: pick(chance, [1, 2, 10]),
-        expectedNextDrainAt: chance() < 0.9 ? nextDrainAt : at(chance),
-        isExclusive: isSo(chance),
-      };
-      await drain.claimDue(db, claim, { now: at(chance), claimedUntil });
+      const limit = pick(chance, [1, 2, 10]);
+      const expected = { id, nextDrainAt: chance() < 0.9 ? nextDrainAt : at(chance) };
+      const kind = isSo(chance) ? "probe" : "concurrent";
+      await drain.claimDue(db, expected, { kind, limit }, { now: at(chance), claimedUntil });
     }
     for (const { id } of some(chance, found)) {
       const released = { destinationId: id, nextDrainAt: perhapsAt(chance) };

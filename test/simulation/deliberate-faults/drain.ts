@@ -19,9 +19,9 @@ export const retryFaults: readonly DeliberateFault[] = [
   },
   {
     title: "A drain that should be exclusive is not",
-    file: "src/retry/drain-destination.ts",
-    from: `isExclusive: isExclusive(plan),`,
-    to: `isExclusive: false,`,
+    file: "src/store/drain.ts",
+    from: `begun: isExclusive(plan) ? begin : [],`,
+    to: `begun: [],`,
   },
   {
     title: "An exclusive drain does not release its destination",

@@ -69,9 +69,9 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   await recordEvents(destinationId, [key]);
   await writeDeliveries([{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }]);
   const asked = 100_000;
-  const claim = { destinationId, limit: 1, expectedNextDrainAt: null, isExclusive: false };
+  const destination = { id: destinationId, nextDrainAt: null };
   const lease = { now: asked + 10, claimedUntil: asked + 10 + DRAIN_LEASE_MS };
-  expect((await claimDue(database, claim, lease)).deliveries).toHaveLength(1);
+  expect((await claimDue(database, destination, { kind: "concurrent", limit: 1 }, lease)).deliveries).toHaveLength(1);
 
   expect(await replayDeliveries(database, [key], asked, { named: true, askedAt: asked })).toBe(0);
   await bringDeliveriesForward(database, destinationId, asked);
@@ -84,9 +84,11 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
   const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
   const pending = { ...key, status: "pending", attempts: [], step: 0 } as const;
-  const claim = { destinationId, limit: 1, expectedNextDrainAt: null, isExclusive: false };
-  const claimAt = async (now: number) =>
-    (await claimDue(database, claim, { now, claimedUntil: now + DRAIN_LEASE_MS })).deliveries.length;
+  const destination = { id: destinationId, nextDrainAt: null };
+  const claimAt = async (now: number) => {
+    const lease = { now, claimedUntil: now + DRAIN_LEASE_MS };
+    return (await claimDue(database, destination, { kind: "concurrent", limit: 1 }, lease)).deliveries.length;
+  };
 
   await writeDeliveries([{ ...pending, nextAttemptAt: 1_000 }]);
   expect(await claimAt(1_010)).toBe(1);
