@@ -24,6 +24,7 @@ export type JobResult = AttemptedJob | DeferredJob;
 /** A job whose attempt is still in flight when the batch stops waiting for it. */
 export type LateJob = Job & { readonly result: Promise<JobResult> };
 
+/** What has become of a batch's jobs. */
 export interface Attempted {
   readonly results: readonly JobResult[];
   readonly late: readonly LateJob[];

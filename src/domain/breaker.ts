@@ -55,11 +55,10 @@ export interface CircuitChange {
  */
 const OPENS_AFTER = { failures: 10, failingMs: 60_000, timeouts: 5, timingOutMs: 20_000 };
 
-/**
- * Delay of the first, second, … probe; then always the last one. So a destination that is back is found after a minute or
- * so, unless its `Retry-After` asks for more.
- */
-const PROBE_DELAY_SECONDS = [5, 10, 20, 40, 60] as const;
+/** Delays of the first probes. */
+const PROBE_DELAY_SECONDS = [5, 10, 20, 40];
+
+/** Of all that follow: a destination that is back is found after a minute or so, unless its `Retry-After` asks for more. */
 const MAX_PROBE_DELAY_SECONDS = 60;
 
 /**
