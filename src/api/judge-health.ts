@@ -1,14 +1,14 @@
 import type { z } from "@hono/zod-openapi";
+import type { ConfigFault } from "../config.ts";
 import { type Env, configFaults } from "../env.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import { type Condition, MOST_DATABASE_BYTES, type Told, readCondition } from "../store/condition.ts";
 import { describeMissing } from "../store/schema.ts";
-import type { health, healthCheck } from "./schemas/health.ts";
-
-type Check = z.input<typeof healthCheck>;
-type Checks = z.input<typeof health>["checks"];
+import { checkNames, type health } from "./schemas/health.ts";
 
 export type Health = z.input<typeof health>;
+type Checks = Health["checks"];
+type Check = Checks[keyof Checks];
 
 const DATABASE_TIMEOUT_MS = 1_000;
 
@@ -33,48 +33,31 @@ const RECENT_DEAD_LETTERS_MS = 3_600_000;
 /** Checks whether events flow, in one D1 call, also while D1 does not answer or has no tables. */
 export async function judgeHealth(env: Env, now: number, timers: Timers): Promise<Health> {
   const read = await withTimeout(readCondition(env.DB, now - RECENT_DEAD_LETTERS_MS), DATABASE_TIMEOUT_MS, timers);
+  const told = read.state === "done" ? read.value : null;
   const checks: Checks = {
-    configuration: checkConfiguration(configFaults(env).map(({ message }) => message)),
+    ...allUnknown(told === null ? "D1 does not answer." : "The database lacks tables that this check reads."),
+    configuration: checkConfiguration(configFaults(env)),
     database: checkDatabase(read.state),
-    ...(read.state === "done" ? checkContent(read.value, now) : allUnknown("D1 does not answer.")),
+    ...(told !== null && { schema: checkSchema(told) }),
+    ...(told?.condition && checkCondition(told.condition, now)),
   };
   const isDegraded = Object.values(checks).some(({ status }) => status === "degraded");
   return { status: isDegraded ? "degraded" : "ok", checks };
 }
 
-function checkConfiguration(faults: readonly string[]): Check {
-  return atMost(0, faults.length, faults.length === 0 ? "Every required secret is set." : `${faults.join("; ")}.`);
+function allUnknown(why: string): Checks {
+  return Object.fromEntries(checkNames.map((name) => [name, unknown(why)])) as Checks;
+}
+
+function checkConfiguration(faults: readonly ConfigFault[]): Check {
+  if (faults.length === 0) return atMost(0, 0, "Every required secret is set.");
+  return atMost(0, faults.length, `${faults.map(({ message }) => message).join("; ")}.`);
 }
 
 function checkDatabase(state: "done" | "failed" | "late"): Check {
   if (state === "done") return { status: "ok", detail: "D1 answers.", value: null, limit: null };
   const fault = state === "late" ? `has not answered within ${DATABASE_TIMEOUT_MS} ms` : "refused a query";
   return unknown(`D1 ${fault}.`);
-}
-
-type ContentChecks = Omit<Checks, "configuration" | "database">;
-
-function checkContent(content: Told, now: number): ContentChecks {
-  const { condition } = content;
-  const checks =
-    condition === null
-      ? allUnknown("The database lacks tables that this check reads.")
-      : checkCondition(condition, now);
-  return { ...checks, schema: checkSchema(content) };
-}
-
-function allUnknown(why: string): ContentChecks {
-  const check = unknown(why);
-  return {
-    schema: check,
-    cron: check,
-    fan_out: check,
-    deliveries: check,
-    open_circuits: check,
-    dead_letters: check,
-    secrets: check,
-    storage: check,
-  };
 }
 
 function checkSchema({ missingMigrations, condition }: Told): Check {
@@ -84,10 +67,10 @@ function checkSchema({ missingMigrations, condition }: Told): Check {
   return atMost(0, 0, "Every migration has been applied.");
 }
 
-function checkCondition(condition: Condition, now: number): Omit<ContentChecks, "schema"> {
+function checkCondition(condition: Condition, now: number) {
   const { cronState, oldestDueAt, openCircuits, recentDeadLetters, databaseBytes } = condition;
   return {
-    ...checkCronState(cronState, now),
+    ...checkCron(cronState, now),
     deliveries: checkDeliveries(secondsBetween(oldestDueAt ?? now, now)),
     open_circuits: checkOpenCircuits(openCircuits, now),
     dead_letters: checkDeadLetters(recentDeadLetters),
@@ -96,7 +79,7 @@ function checkCondition(condition: Condition, now: number): Omit<ContentChecks, 
   };
 }
 
-function checkCronState(cronState: Condition["cronState"], now: number): Pick<Checks, "cron" | "fan_out"> {
+function checkCron(cronState: Condition["cronState"], now: number): Pick<Checks, "cron" | "fan_out"> {
   const ranAt = cronState.get("cron_ran_at");
   const oldestUnfinishedAt = cronState.get("oldest_unfinished_at");
   if (ranAt === undefined || oldestUnfinishedAt === undefined) {
@@ -104,17 +87,18 @@ function checkCronState(cronState: Condition["cronState"], now: number): Pick<Ch
     return { cron: neverRan, fan_out: neverRan };
   }
   const sinceRunSeconds = secondsBetween(ranAt, now);
-  const waitedSeconds = oldestUnfinishedAt === 0 ? 0 : secondsBetween(oldestUnfinishedAt, now);
   return {
     cron: atMost(LONGEST_CRON_PAUSE_SECONDS, sinceRunSeconds, `The cron ran ${sinceRunSeconds} s ago.`),
-    fan_out: atMost(
-      LONGEST_FAN_OUT_SECONDS,
-      waitedSeconds,
-      waitedSeconds === 0
-        ? "No event waits for its first attempts."
-        : `The oldest event without first attempts was received ${waitedSeconds} s ago.`,
-    ),
+    fan_out: checkFanOut(oldestUnfinishedAt === 0 ? 0 : secondsBetween(oldestUnfinishedAt, now)),
   };
+}
+
+function checkFanOut(waitedSeconds: number): Check {
+  const detail =
+    waitedSeconds === 0
+      ? "No event waits for its first attempts."
+      : `The oldest event without first attempts was received ${waitedSeconds} s ago.`;
+  return atMost(LONGEST_FAN_OUT_SECONDS, waitedSeconds, detail);
 }
 
 function checkDeliveries(overdueSeconds: number): Check {
@@ -135,11 +119,8 @@ function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number)
 }
 
 function checkDeadLetters(recent: number): Check {
-  return atMost(
-    0,
-    recent,
-    `${recent === 0 ? "No" : recent} dead ${recent === 1 ? "letter" : "letters"} in the last hour.`,
-  );
+  const letters = `${recent === 0 ? "No" : recent} dead ${recent === 1 ? "letter" : "letters"}`;
+  return atMost(0, recent, `${letters} in the last hour.`);
 }
 
 function checkSecrets(undecryptable: number): Check {
