@@ -22,26 +22,11 @@ interface Definition<
   /** JSON; an optional one is `{}` when the request has none. */
   readonly body?: { readonly schema: Body; readonly example: z.input<Body>; readonly isOptional?: boolean };
   readonly answers: Answers;
-  /** What this operation refuses; what its access, input and method imply is added. */
+  /** What this operation refuses, beside what its access, path, body and method imply. */
   readonly refusals?: readonly RefusalCode[];
 }
 
 type ParameterNames<Path> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | ParameterNames<Rest> : never;
-
-type Route<
-  Path extends string,
-  Query extends z.ZodRawShape,
-  Body extends z.ZodType,
-  Answers extends RouteConfig["responses"],
-> = {
-  method: Definition<Path, Query, Body, Answers>["method"];
-  path: Path;
-  request: {
-    params: z.ZodObject<Record<ParameterNames<Path>, z.ZodString>>;
-    query: z.ZodObject<Query, z.core.$strict>;
-  } & ([Body] extends [never] ? unknown : { body: { content: { "application/json": { schema: Body } } } });
-  responses: Answers;
-};
 
 /** An operation as `api.openapi` takes it. A handler's type knows its answers only: refusals are thrown. */
 export function defineRoute<
@@ -49,16 +34,18 @@ export function defineRoute<
   Answers extends RouteConfig["responses"],
   Query extends z.ZodRawShape = Record<string, never>,
   Body extends z.ZodType = never,
->(definition: Definition<Path, Query, Body, Answers>): Route<Path, Query, Body, Answers> {
+>(definition: Definition<Path, Query, Body, Answers>) {
   const { method, path, operationId, tag, summary, description, access = "token", query, body, answers } = definition;
-  const takesInput = body !== undefined || query !== undefined;
+  const parameterNames = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
+  // A list of what nobody knows is empty.
+  const namesOne = parameterNames.length > 0 && query?.["cursor"] === undefined;
   const codes: readonly RefusalCode[] = [
-    ...(takesInput ? (["invalid_request"] as const) : []),
     ...(access === "token" ? behindToken : []),
+    ...(body === undefined ? [] : (["body_timeout"] as const)),
+    ...(namesOne ? (["not_found"] as const) : []),
     ...(definition.refusals ?? []),
     ...(method === "post" ? underIdempotencyKey : []),
   ];
-  const parameterNames = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
   const route = {
     method,
     path,
@@ -82,10 +69,26 @@ export function defineRoute<
     },
     responses: { ...answers, ...describeRefusals(codes) },
   };
-  return route as unknown as Route<Path, Query, Body, Answers>;
+  return route as unknown as {
+    method: typeof method;
+    path: Path;
+    request: {
+      params: z.ZodObject<Record<ParameterNames<Path>, z.ZodString>>;
+      query: z.ZodObject<Query, z.core.$strict>;
+    } & ([Body] extends [never] ? unknown : { body: { content: { "application/json": { schema: Body } } } });
+    responses: Answers;
+  };
 }
 
-const behindToken = ["unauthorized", "forbidden", "too_many_requests", "not_configured", "not_ready"] as const;
+/** Every query is checked, even that of an operation that takes none. */
+const behindToken = [
+  "invalid_request",
+  "unauthorized",
+  "forbidden",
+  "too_many_requests",
+  "not_configured",
+  "not_ready",
+] as const;
 
 const underIdempotencyKey = ["idempotency_in_progress", "idempotency_key_reused"] as const;
 
