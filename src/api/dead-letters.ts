@@ -26,7 +26,7 @@ const replaying = defineRoute({
   tag,
   summary: "Send a dead letter's message to its queue again",
   answers: { 202: json(replayedDeadLetter, "The queue has the message", { status: "replayed" }) },
-  refusals: ["not_found", "not_replayable"],
+  refusals: ["not_replayable"],
 });
 
 const removal = defineRoute({
@@ -36,7 +36,6 @@ const removal = defineRoute({
   tag,
   summary: "Delete a dead letter",
   answers: { 204: { description: "Deleted" } },
-  refusals: ["not_found"],
 });
 
 export function addDeadLetters(api: OperatorApi, world: World): void {

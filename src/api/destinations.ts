@@ -15,7 +15,7 @@ import {
 import { replayDestination } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
 import { worldOf } from "./idempotency.ts";
-import { type OperatorApi, encodeCursor, notFound, paging } from "./requests.ts";
+import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show, toPage } from "./responses.ts";
 import {
   createdDestination,
@@ -66,7 +66,6 @@ const detail = defineRoute({
   tag,
   summary: "Show a destination",
   answers: { 200: json(destination, "The destination, without its secret", exampleDestination) },
-  refusals: ["not_found"],
 });
 
 const change = defineRoute({
@@ -79,7 +78,6 @@ const change = defineRoute({
     "Pending deliveries of events that it no longer wants end as dead, with the outcome `filtered`. Past events that it wants now are not sent: replay them.",
   body: { schema: destinationChange, example: { enabled: false } },
   answers: { 200: json(destination, "The changed destination", exampleDestination) },
-  refusals: ["not_found"],
 });
 
 const removal = defineRoute({
@@ -89,7 +87,6 @@ const removal = defineRoute({
   tag,
   summary: "Remove a destination; its pending deliveries end as dead",
   answers: { 204: { description: "Removed" } },
-  refusals: ["not_found"],
 });
 
 const rotation = defineRoute({
@@ -104,7 +101,7 @@ const rotation = defineRoute({
       secret: exampleSecret,
     }),
   },
-  refusals: ["not_found", "too_many_rotations"],
+  refusals: ["too_many_rotations"],
 });
 
 const test = defineRoute({
@@ -121,7 +118,6 @@ const test = defineRoute({
       exampleTestResult,
     ),
   },
-  refusals: ["not_found"],
 });
 
 const replaying = defineRoute({
@@ -137,7 +133,6 @@ const replaying = defineRoute({
       replay_id: exampleReplay.id,
     }),
   },
-  refusals: ["not_found"],
 });
 
 const replayDetail = defineRoute({
@@ -147,7 +142,6 @@ const replayDetail = defineRoute({
   tag,
   summary: "Show the progress of a replay",
   answers: { 200: json(replay, "The replay", exampleReplay) },
-  refusals: ["not_found"],
 });
 
 export function addDestinations(api: OperatorApi, world: World, counters: Counters): void {
@@ -202,8 +196,7 @@ export function addDestinations(api: OperatorApi, world: World, counters: Counte
   });
 
   api.openapi(replayDetail, async (c) => {
-    const found = await findReplay(c.env.DB, c.req.valid("param").id);
-    if (found === null) throw notFound("replay");
+    const found = existing(await findReplay(c.env.DB, c.req.valid("param").id), "replay");
     return c.json(show(replay, { ...found, reachedAt: found.reached.receivedAt }), 200);
   });
 }

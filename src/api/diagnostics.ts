@@ -1,9 +1,10 @@
-import { seriesOf } from "../domain/counters.ts";
+import { type Counts, sumOf } from "../domain/counters.ts";
 import { type Config, ConfigError, type Env, configFaults, readConfig } from "../env.ts";
 import type { CanaryMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { checkOfficialVectors } from "../qonto/official-vectors.ts";
+import { batchOf } from "../store/batch.ts";
 import { countsSince, readCounts } from "../store/counters.ts";
 import { type CronStateName, allCronState, readCronStateFrom, writeCronState } from "../store/cron-state.ts";
 import type { Database } from "../store/database.ts";
@@ -50,10 +51,10 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
       readQueues(c.env, world),
       checkOfficialVectors(),
     ]);
-    const at = (name: CronStateName) => isoTimeOrNull(cronState.get(name) ?? null);
+    const at = (name: CronStateName) => isoTimeOrNull(cronState.get(name));
     const showQueue = (name: QueueName) => ({
       backlog: queues[name]?.backlog ?? null,
-      oldest_message_at: isoTimeOrNull(queues[name]?.oldestMessageAt ?? null),
+      oldest_message_at: isoTimeOrNull(queues[name]?.oldestMessageAt),
       canary_consumed_at: at(`canary_${name}`),
     });
     return c.json(
@@ -65,11 +66,7 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
         cron_ran_at: at("cron_ran_at"),
         canary_sent_at: at("canary_sent_at"),
         canary_receiver_at: at("canary_receiver"),
-        queues: {
-          events: showQueue("events"),
-          retries: showQueue("retries"),
-          dead_letters: showQueue("dead_letters"),
-        },
+        queues: { events: showQueue("events"), retries: showQueue("retries"), dead_letters: showQueue("dead_letters") },
         signatures: { since: isoTime(now - DAY_MS), ...countSignatures(counts) },
         traffic: traffic.map(showTraffic),
       },
@@ -92,16 +89,16 @@ async function readDatabase(db: Database, now: number) {
   const missing = missingAmong(applied);
   const migrations = { applied, missing };
   try {
-    const [cronState, counts, traffic] = await db.batch([
-      allCronState(db),
-      countsSince(db, now - DAY_MS),
-      trafficSince(db, now - TRAFFIC_DAYS * DAY_MS),
-    ]);
+    const { cronState, counts, traffic } = await batchOf(db, {
+      cronState: allCronState(db),
+      counts: countsSince(db, now - DAY_MS),
+      traffic: trafficSince(db, now - TRAFFIC_DAYS * DAY_MS),
+    });
     return {
       migrations,
-      cronState: readCronStateFrom(cronState?.results ?? []),
-      counts: readCounts(counts?.results ?? []),
-      traffic: (traffic?.results ?? []).map(readTrafficRow),
+      cronState: readCronStateFrom(cronState.rows),
+      counts: readCounts(counts.rows),
+      traffic: traffic.rows.map(readTrafficRow),
     };
   } catch (error) {
     if (missing.length === 0) throw error;
@@ -129,11 +126,10 @@ function tryReadConfig(env: Env): Config | null {
   }
 }
 
-function countSignatures(counts: Readonly<Record<string, number>>) {
-  const refused = (code: string) => counts[seriesOf("qonto_relay_refusals_total", { code })] ?? 0;
-  const events = Object.entries(counts).filter(([series]) => series.startsWith("qonto_relay_events_total{"));
+function countSignatures(counts: Counts) {
+  const refused = (code: string) => sumOf(counts, "qonto_relay_refusals_total", { code });
   return {
-    authentic: events.reduce((sum, [, count]) => sum + count, 0),
+    authentic: sumOf(counts, "qonto_relay_events_total"),
     mismatched: refused("signature_mismatch"),
     too_old: refused("timestamp_too_old"),
     in_future: refused("timestamp_in_future"),

@@ -1,15 +1,16 @@
 import { z } from "@hono/zod-openapi";
-import type { Attempt } from "../domain/delivery.ts";
+import type { Delivery } from "../domain/delivery.ts";
 import { isReconciled } from "../domain/event.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import type { World } from "../platform/world.ts";
+import { batchOf } from "../store/batch.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { listDeliveries } from "../store/delivery-list.ts";
 import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
 import { replayEvent } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
 import { worldOf } from "./idempotency.ts";
-import { type OperatorApi, encodeCursor, notFound, paging } from "./requests.ts";
+import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show } from "./responses.ts";
 import { instant } from "./schemas/common.ts";
 import { attempt, delivery, deliveryStatus, exampleListedDelivery, listedDelivery } from "./schemas/delivery.ts";
@@ -46,7 +47,6 @@ const detail = defineRoute({
   tag: "Events",
   summary: "Show an event with its deliveries",
   answers: { 200: json(eventDetail, "The event", exampleEventDetail) },
-  refusals: ["not_found"],
 });
 
 const replaying = defineRoute({
@@ -57,7 +57,7 @@ const replaying = defineRoute({
   summary: "Replay an event to the named destination, or to all that want it and do not have it",
   body: { schema: eventReplayInput, example: { destination_id: exampleDestination.id }, isOptional: true },
   answers: { 202: json(replayedEvent, "The deliveries are pending", { count: 1 }) },
-  refusals: ["not_found", "too_early"],
+  refusals: ["too_early"],
 });
 
 const deliveries = defineRoute({
@@ -88,18 +88,18 @@ export function addEvents(api: OperatorApi, world: World): void {
   });
 
   api.openapi(detail, async (c) => {
+    const { DB } = c.env;
     const { id } = c.req.valid("param");
-    const [events, deliveries] = await c.env.DB.batch([findEvent(c.env.DB, id), deliveriesOfEvent(c.env.DB, id)]);
-    const [row] = events?.results ?? [];
-    if (row === undefined) throw notFound("event");
-    const found = readEventDetail(row);
-    const rows = (deliveries?.results ?? []).map(readDeliveryRow);
+    const { events, deliveries } = await batchOf(DB, {
+      events: findEvent(DB, id),
+      deliveries: deliveriesOfEvent(DB, id),
+    });
+    const found = readEventDetail(existing(events.rows[0], "event"));
+    const { body, isUnreadable } = found;
     const shown = {
       ...showEvent(found),
-      ...(found.isUnreadable
-        ? { payload: null, body_base64: found.body }
-        : { payload: parseJsonLosslessly(found.body) }),
-      deliveries: rows.map((row) => show(delivery, { ...row, attempts: row.attempts.map(showAttempt) })),
+      ...(isUnreadable ? { payload: null, body_base64: body } : { payload: parseJsonLosslessly(body) }),
+      deliveries: deliveries.rows.map(readDeliveryRow).map((row) => show(delivery, withAttempts(row))),
     };
     return c.json(shown, 200);
   });
@@ -113,7 +113,7 @@ export function addEvents(api: OperatorApi, world: World): void {
   api.openapi(deliveries, async (c) => {
     const { status, destination_id: destinationId, cursor: before, limit } = c.req.valid("query");
     const { deliveries, next } = await listDeliveries(c.env.DB, { status, destinationId, before, limit });
-    const data = deliveries.map((row) => show(listedDelivery, { ...row, attempts: row.attempts.map(showAttempt) }));
+    const data = deliveries.map((row) => show(listedDelivery, withAttempts(row)));
     return c.json({ data, next_cursor: next && encodeCursor(next) }, 200);
   });
 }
@@ -122,6 +122,6 @@ function showEvent(row: EventSummary) {
   return show(event, { ...row, reconciled: isReconciled(row) });
 }
 
-function showAttempt(row: Attempt) {
-  return show(attempt, row);
+function withAttempts(row: Delivery) {
+  return { ...row, attempts: row.attempts.map((one) => show(attempt, one)) };
 }

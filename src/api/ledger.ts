@@ -32,10 +32,7 @@ export function addLedger(api: OperatorApi, world: World): void {
       ...account,
       pending: pending + unwritten,
     }));
-    const driftedAt = (await readCronState(c.env.DB)).get("ledger_drifted_at") ?? null;
-    return c.json(
-      { ...states, balanced: isBalanced(counted), drifted_at: isoTimeOrNull(driftedAt), destinations },
-      200,
-    );
+    const driftedAt = isoTimeOrNull((await readCronState(c.env.DB)).get("ledger_drifted_at"));
+    return c.json({ ...states, balanced: isBalanced(counted), drifted_at: driftedAt, destinations }, 200);
   });
 }

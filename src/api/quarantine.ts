@@ -4,7 +4,7 @@ import type { World } from "../platform/world.ts";
 import { type QuarantineListing, findQuarantined, listQuarantine } from "../store/quarantine.ts";
 import { dropFromQuarantine, releaseFromQuarantine } from "./actions/quarantine.ts";
 import { defineRoute } from "./define-route.ts";
-import { type OperatorApi, encodeCursor, notFound, paging } from "./requests.ts";
+import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show, toPage } from "./responses.ts";
 import {
   exampleQuarantined,
@@ -33,7 +33,6 @@ const detail = defineRoute({
   tag,
   summary: "Show an event in quarantine with its body",
   answers: { 200: json(quarantinedDetail, "The event as it was received", exampleQuarantinedDetail) },
-  refusals: ["not_found"],
 });
 
 const release = defineRoute({
@@ -45,7 +44,6 @@ const release = defineRoute({
   answers: {
     202: json(released, "Released, now or before", { status: "released", event_id: exampleQuarantined.event_id }),
   },
-  refusals: ["not_found"],
 });
 
 const removal = defineRoute({
@@ -55,7 +53,6 @@ const removal = defineRoute({
   tag,
   summary: "Delete an event in quarantine",
   answers: { 204: { description: "Deleted" } },
-  refusals: ["not_found"],
 });
 
 export function addQuarantine(api: OperatorApi, world: World): void {
@@ -67,8 +64,7 @@ export function addQuarantine(api: OperatorApi, world: World): void {
   });
 
   api.openapi(detail, async (c) => {
-    const found = await findQuarantined(c.env.DB, c.req.valid("param").id);
-    if (found === null) throw notFound("event in quarantine");
+    const found = existing(await findQuarantined(c.env.DB, c.req.valid("param").id), "event in quarantine");
     const body = tryDecodeUtf8(found.body) ?? null;
     return c.json(show(quarantinedDetail, { ...found, body, bodyBase64: found.body.toBase64() }), 200);
   });

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { type StageRow, listRegistrationIds, stagesOf } from "../store/registrations.ts";
 import { defineRoute } from "./define-route.ts";
-import { type OperatorApi, encodeCursor, notFound, paging } from "./requests.ts";
+import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, toPage } from "./responses.ts";
 import { exampleRegistration, registration } from "./schemas/registration.ts";
 
@@ -22,7 +22,6 @@ const detail = defineRoute({
   tag: "Registrations",
   summary: "Show a registration's present stage and the stages before",
   answers: { 200: json(registration, "Its stages, oldest first", exampleRegistration) },
-  refusals: ["not_found"],
 });
 
 export function addRegistrations(api: OperatorApi): void {
@@ -35,8 +34,7 @@ export function addRegistrations(api: OperatorApi): void {
 
   api.openapi(detail, async (c) => {
     const [found] = showRegistrations(await stagesOf(c.env.DB, [c.req.valid("param").id]));
-    if (found === undefined) throw notFound("registration");
-    return c.json(found, 200);
+    return c.json(existing(found, "registration"), 200);
   });
 }
 

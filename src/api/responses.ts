@@ -7,8 +7,8 @@ export function isoTime(at: number): string {
   return new Date(at).toISOString();
 }
 
-export function isoTimeOrNull(at: number | null): string | null {
-  return at === null ? null : isoTime(at);
+export function isoTimeOrNull(at: number | null | undefined): string | null {
+  return typeof at === "number" ? isoTime(at) : null;
 }
 
 /** An answer of an operation, for its definition. */

@@ -7,7 +7,7 @@ import { audited } from "./actions/audited.ts";
 import { digestOf, makeTokenText } from "./authenticate.ts";
 import { defineRoute } from "./define-route.ts";
 import { worldOf } from "./idempotency.ts";
-import { type ActionContext, type OperatorApi, encodeCursor, invalidRequest, notFound, paging } from "./requests.ts";
+import { type ActionContext, type OperatorApi, encodeCursor, existing, invalidRequest, paging } from "./requests.ts";
 import { json, page, show, toPage } from "./responses.ts";
 import { createdToken, exampleToken, exampleTokenInput, token, tokenInput } from "./schemas/token.ts";
 
@@ -43,7 +43,6 @@ const revocation = defineRoute({
   tag: "Tokens",
   summary: "Revoke a named token at once",
   answers: { 204: { description: "Revoked" } },
-  refusals: ["not_found"],
 });
 
 export function addTokens(api: OperatorApi, world: World): void {
@@ -60,9 +59,7 @@ export function addTokens(api: OperatorApi, world: World): void {
   });
 
   api.openapi(revocation, async (c) => {
-    const found = await findToken(c.env.DB, c.req.valid("param").id);
-    if (found === null) throw notFound("token");
-    const { id, name, access } = found;
+    const { id, name, access } = existing(await findToken(c.env.DB, c.req.valid("param").id), "token");
     await audited(c, world, {
       action: "token.revoked",
       subject: id,

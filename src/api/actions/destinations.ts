@@ -22,7 +22,7 @@ import {
 } from "../../store/destinations.ts";
 import { endUnwantedDeliveries } from "../../store/unwanted-deliveries.ts";
 import { refuse } from "../refusals.ts";
-import { type ActionContext, invalidRequest, notFound } from "../requests.ts";
+import { type ActionContext, existing, invalidRequest, notFound } from "../requests.ts";
 import { isoTime, show } from "../responses.ts";
 import {
   destination,
@@ -173,9 +173,7 @@ export async function testDestination(c: ActionContext, world: World, id: string
 }
 
 export async function existingDestination({ env }: Pick<ActionContext, "env">, id: string): Promise<DestinationReport> {
-  const found = await findDestination(env.DB, id);
-  if (found === null) throw notFound("destination");
-  return found;
+  return existing(await findDestination(env.DB, id), "destination");
 }
 
 /** A destination as the API shows it: never its secret. */
