@@ -5,8 +5,8 @@ const status = z.enum(["ok", "degraded"]);
 const check = z.object({
   status,
   detail: z.string(),
-  value: z.number().nullable().openapi({ description: "The measured value. Null: there is none." }),
-  limit: z.number().nullable().openapi({ description: "The largest value that is healthy." }),
+  value: z.number().nullable().describe("The measured value. Null: there is none."),
+  limit: z.number().nullable().describe("The largest value that is healthy."),
 });
 
 const checks = z.object({
