@@ -112,10 +112,7 @@ export async function makeTokenText(
   if (first === undefined) throw new Error("There is no key to make a token with");
   const random = randomBytes(RANDOM_BYTES);
   const mac = await hmacSha256(await macKeyOf(first), random);
-  const bytes = new Uint8Array(RANDOM_BYTES + MAC_BYTES);
-  bytes.set(random);
-  bytes.set(mac, RANDOM_BYTES);
-  return PREFIX + bytes.toBase64({ alphabet: "base64url" });
+  return PREFIX + Uint8Array.of(...random, ...mac).toBase64({ alphabet: "base64url" });
 }
 
 /** Whether this relay made a token, under any of its keys. Made-up tokens cause no D1 call. */

@@ -1,5 +1,5 @@
 import { type RouteConfig, z } from "@hono/zod-openapi";
-import { MAX_KEY_CHARACTERS } from "./idempotency.ts";
+import { MAX_KEY_CHARACTERS, keyPattern } from "./idempotency.ts";
 import { type RefusalCode, describeRefusals } from "./refusals.ts";
 import { absentBodyIsEmpty, requireJson } from "./requests.ts";
 
@@ -98,6 +98,6 @@ const idempotencyKey = {
   in: "header",
   description:
     "A request that is repeated with the same key within a day is done once and gets the same answer. A repeated answer has the header `idempotency-replayed: true`.",
-  schema: { type: "string", minLength: 1, maxLength: MAX_KEY_CHARACTERS, pattern: "^[\\x21-\\x7e]+$" },
+  schema: { type: "string", minLength: 1, maxLength: MAX_KEY_CHARACTERS, pattern: keyPattern.source },
   example: "0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11",
 } as const;

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Counters } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
-import { listDestinations } from "../store/destinations.ts";
+import { type DestinationReport, listDestinations } from "../store/destinations.ts";
 import { findReplay } from "../store/replays.ts";
 import {
   changeDestination,
@@ -153,13 +153,8 @@ export function addDestinations(api: OperatorApi, world: World, counters: Counte
   api.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const rows = await listDestinations(c.env.DB, cursor?.id ?? "", limit + 1);
-    return c.json(
-      toPage(rows, limit, {
-        show: (row) => showDestination(row, world.now()),
-        cursorAt: ({ id }) => encodeCursor({ id }),
-      }),
-      200,
-    );
+    const showOne = (row: DestinationReport) => showDestination(row, world.now());
+    return c.json(toPage(rows, limit, { show: showOne, cursorAt: ({ id }) => encodeCursor({ id }) }), 200);
   });
 
   api.openapi(detail, async (c) =>

@@ -53,16 +53,12 @@ export class RecentHealth {
       const now = world.now();
       const known = this.#known.get(env);
       if (known === undefined || now - known.checkedAt >= (known.health === null ? CHECK_ENDS_WITHIN_MS : KEPT_MS)) {
-        return this.#check(env, world);
+        const check: Known = { checkedAt: now, health: null };
+        this.#known.set(env, check);
+        return (check.health = await judgeHealth(env, now, world));
       }
       if (known.health !== null) return known.health;
       await sleep(LOOK_AGAIN_MS, world);
     }
-  }
-
-  async #check(env: Env, world: Pick<World, "now" | "setTimer">): Promise<Health> {
-    const known: Known = { checkedAt: world.now(), health: null };
-    this.#known.set(env, known);
-    return (known.health = await judgeHealth(env, known.checkedAt, world));
   }
 }

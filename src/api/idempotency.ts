@@ -17,6 +17,7 @@ const KEPT_MS = 86_400_000;
 const LEASE_MS = 60_000;
 
 export const MAX_KEY_CHARACTERS = 255;
+export const keyPattern = /^[\x21-\x7e]+$/;
 
 /**
  * Honours `Idempotency-Key` on every POST: a request that is repeated under its key is done once and gets the same answer.
@@ -30,7 +31,7 @@ export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorE
   return async (c, next) => {
     const key = c.req.header("idempotency-key");
     if (c.req.method !== "POST" || key === undefined) return next();
-    if (!/^[\x21-\x7e]+$/.test(key) || key.length > MAX_KEY_CHARACTERS) {
+    if (!keyPattern.test(key) || key.length > MAX_KEY_CHARACTERS) {
       const message = `must be 1 to ${MAX_KEY_CHARACTERS} visible ASCII characters`;
       throw invalidRequest([{ path: "idempotency-key", message }]);
     }

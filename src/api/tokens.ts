@@ -54,8 +54,8 @@ export function addTokens(api: OperatorApi, world: World): void {
   api.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const rows = await listTokens(c.env.DB, cursor?.id ?? "", limit + 1);
-    const cursorAt = ({ id }: NamedToken) => encodeCursor({ id });
-    return c.json(toPage(rows, limit, { show: (row) => show(token, row), cursorAt }), 200);
+    const shown = toPage(rows, limit, { show: (row) => show(token, row), cursorAt: ({ id }) => encodeCursor({ id }) });
+    return c.json(shown, 200);
   });
 
   api.openapi(revocation, async (c) => {

@@ -4,7 +4,7 @@ import { time } from "./common.ts";
 
 export const deliveryStatus = z.enum(["pending", "delivered", "dead"]);
 
-export const attemptOutcome = z
+const attemptOutcome = z
   .enum(attemptOutcomes)
   .describe(
     "`filtered` and `removed` end a pending delivery without an attempt: its destination no longer wants the event, or was removed.",
@@ -15,7 +15,7 @@ export const attempt = z.object({
     .number()
     .describe("1, 2, …, as `x-relay-attempt`. Without a request: the number of the attempt before, or 0."),
   at: time,
-  status: z.number().nullable(),
+  status: z.number().nullable().describe("Null: there was no answer."),
   outcome: attemptOutcome,
   duration_ms: z.number(),
   response_excerpt: z.string().nullable(),

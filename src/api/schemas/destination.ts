@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { time } from "./common.ts";
-import { attemptOutcome } from "./delivery.ts";
+import { attempt } from "./delivery.ts";
 
 const options = z.strictObject({
   url: z.string().max(2_048).openapi({
@@ -80,14 +80,7 @@ export const secretRotationInput = z.strictObject({
 
 export const rotatedSecret = z.object({ secret: z.string() });
 
-export const testResult = z
-  .object({
-    outcome: attemptOutcome,
-    status: z.number().nullable().describe("Null: there was no answer."),
-    duration_ms: z.number(),
-    response_excerpt: z.string().nullable(),
-  })
-  .openapi("TestResult");
+export const testResult = attempt.omit({ attempt: true, at: true }).openapi("TestResult");
 
 /** The key is 32 zero bytes: nobody takes it for a real one. */
 export const exampleSecret = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
