@@ -7,9 +7,7 @@ import { page, show } from "./responses.ts";
 import { auditRecord, exampleAuditRecord } from "./schemas/audit.ts";
 import { instant } from "./schemas/common.ts";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/audit",
+const list = defineRoute("get", "/api/audit", {
   operationId: "listAudit",
   tag: "Audit",
   summary: "List who changed what, newest first",

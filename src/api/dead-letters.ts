@@ -9,9 +9,7 @@ import { deadLetter, exampleDeadLetter, replayedDeadLetter } from "./schemas/dea
 
 const tag = "Dead letters";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/dead-letters",
+const list = defineRoute("get", "/api/dead-letters", {
   operationId: "listDeadLetters",
   tag,
   summary: "List dead letters, newest first",
@@ -19,9 +17,7 @@ const list = defineRoute({
   answers: { 200: page(deadLetter, "Queue messages that failed in all their tries", exampleDeadLetter) },
 });
 
-const replaying = defineRoute({
-  method: "post",
-  path: "/api/dead-letters/{id}/replay",
+const replaying = defineRoute("post", "/api/dead-letters/{id}/replay", {
   operationId: "replayDeadLetter",
   tag,
   summary: "Send a dead letter's message to its queue again",
@@ -29,9 +25,7 @@ const replaying = defineRoute({
   refusals: ["not_replayable"],
 });
 
-const removal = defineRoute({
-  method: "delete",
-  path: "/api/dead-letters/{id}",
+const removal = defineRoute("delete", "/api/dead-letters/{id}", {
   operationId: "dropDeadLetter",
   tag,
   summary: "Delete a dead letter",

@@ -3,15 +3,7 @@ import { MAX_KEY_CHARACTERS, keyPattern } from "./idempotency.ts";
 import { type RefusalCode, describeRefusals } from "./refusals.ts";
 import { absentBodyIsEmpty, requireJson } from "./requests.ts";
 
-interface Definition<
-  Path extends string,
-  Query extends z.ZodRawShape,
-  Body extends z.ZodType,
-  Answers extends RouteConfig["responses"],
-> {
-  readonly method: "get" | "post" | "patch" | "delete";
-  /** Each `{name}` in it is a text parameter. */
-  readonly path: Path;
+interface Definition<Query extends z.ZodRawShape, Body extends z.ZodType, Answers extends RouteConfig["responses"]> {
   readonly operationId: string;
   readonly tag: string;
   readonly summary: string;
@@ -28,14 +20,17 @@ interface Definition<
 
 type ParameterNames<Path> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | ParameterNames<Rest> : never;
 
-/** An operation as `api.openapi` takes it. A handler's type knows its answers only: refusals are thrown. */
+/**
+ * An operation as `api.openapi` takes it. Each `{name}` in its path is a text parameter. A handler's type knows its answers only:
+ * refusals are thrown.
+ */
 export function defineRoute<
   const Path extends string,
   Answers extends RouteConfig["responses"],
   Query extends z.ZodRawShape = Record<string, never>,
   Body extends z.ZodType = never,
->(definition: Definition<Path, Query, Body, Answers>) {
-  const { method, path, operationId, tag, summary, description, access = "token", query, body, answers } = definition;
+>(method: "get" | "post" | "patch" | "delete", path: Path, definition: Definition<Query, Body, Answers>) {
+  const { operationId, tag, summary, description, access = "token", query, body, answers } = definition;
   const parameterNames = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
   // A list of what nobody knows is empty.
   const namesOne = parameterNames.length > 0 && query?.["cursor"] === undefined;

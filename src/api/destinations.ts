@@ -34,9 +34,7 @@ import { destinationReplayInput, exampleReplay, replay, startedReplay } from "./
 
 const tag = "Destinations";
 
-const creation = defineRoute({
-  method: "post",
-  path: "/api/destinations",
+const creation = defineRoute("post", "/api/destinations", {
   operationId: "createDestination",
   tag,
   summary: "Create a destination",
@@ -49,9 +47,7 @@ const creation = defineRoute({
   },
 });
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/destinations",
+const list = defineRoute("get", "/api/destinations", {
   operationId: "listDestinations",
   tag,
   summary: "List destinations",
@@ -59,18 +55,14 @@ const list = defineRoute({
   answers: { 200: page(destination, "In order of creation", exampleDestination) },
 });
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/destinations/{id}",
+const detail = defineRoute("get", "/api/destinations/{id}", {
   operationId: "showDestination",
   tag,
   summary: "Show a destination",
   answers: { 200: json(destination, "The destination, without its secret", exampleDestination) },
 });
 
-const change = defineRoute({
-  method: "patch",
-  path: "/api/destinations/{id}",
+const change = defineRoute("patch", "/api/destinations/{id}", {
   operationId: "changeDestination",
   tag,
   summary: "Change a destination",
@@ -80,18 +72,14 @@ const change = defineRoute({
   answers: { 200: json(destination, "The changed destination", exampleDestination) },
 });
 
-const removal = defineRoute({
-  method: "delete",
-  path: "/api/destinations/{id}",
+const removal = defineRoute("delete", "/api/destinations/{id}", {
   operationId: "deleteDestination",
   tag,
   summary: "Remove a destination; its pending deliveries end as dead",
   answers: { 204: { description: "Removed" } },
 });
 
-const rotation = defineRoute({
-  method: "post",
-  path: "/api/destinations/{id}/rotate-secret",
+const rotation = defineRoute("post", "/api/destinations/{id}/rotate-secret", {
   operationId: "rotateSecret",
   tag,
   summary: "Give a destination a new secret",
@@ -104,9 +92,7 @@ const rotation = defineRoute({
   refusals: ["too_many_rotations"],
 });
 
-const test = defineRoute({
-  method: "post",
-  path: "/api/destinations/{id}/test",
+const test = defineRoute("post", "/api/destinations/{id}/test", {
   operationId: "testDestination",
   tag,
   summary: "Send a destination one signed sample event, now",
@@ -120,9 +106,7 @@ const test = defineRoute({
   },
 });
 
-const replaying = defineRoute({
-  method: "post",
-  path: "/api/destinations/{id}/replay",
+const replaying = defineRoute("post", "/api/destinations/{id}/replay", {
   operationId: "replayDestination",
   tag,
   summary: "Replay past events to a destination, oldest first",
@@ -135,9 +119,7 @@ const replaying = defineRoute({
   },
 });
 
-const replayDetail = defineRoute({
-  method: "get",
-  path: "/api/replays/{id}",
+const replayDetail = defineRoute("get", "/api/replays/{id}", {
   operationId: "showReplay",
   tag,
   summary: "Show the progress of a replay",

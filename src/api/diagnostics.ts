@@ -19,18 +19,14 @@ import { diagnostics, exampleDiagnostics, sentCanary, typeTraffic } from "./sche
 const DAY_MS = 86_400_000;
 const TRAFFIC_DAYS = 30;
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/diagnostics",
+const detail = defineRoute("get", "/api/diagnostics", {
   operationId: "showDiagnostics",
   tag: "Diagnostics",
   summary: "Show the facts that `qonto doctor` checks",
   answers: { 200: json(diagnostics, "Facts, without a judgement", exampleDiagnostics) },
 });
 
-const canary = defineRoute({
-  method: "post",
-  path: "/api/diagnostics/canary",
+const canary = defineRoute("post", "/api/diagnostics/canary", {
   operationId: "sendCanary",
   tag: "Diagnostics",
   summary: "Send a canary through each queue",

@@ -18,9 +18,7 @@ import { exampleDestination } from "./schemas/destination.ts";
 import { event, eventDetail, exampleEvent, exampleEventDetail } from "./schemas/event.ts";
 import { eventReplayInput, replayedEvent } from "./schemas/replay.ts";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/events",
+const list = defineRoute("get", "/api/events", {
   operationId: "listEvents",
   tag: "Events",
   summary: "List events, newest first",
@@ -40,18 +38,14 @@ const list = defineRoute({
   },
 });
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/events/{id}",
+const detail = defineRoute("get", "/api/events/{id}", {
   operationId: "showEvent",
   tag: "Events",
   summary: "Show an event with its deliveries",
   answers: { 200: json(eventDetail, "The event", exampleEventDetail) },
 });
 
-const replaying = defineRoute({
-  method: "post",
-  path: "/api/events/{id}/replay",
+const replaying = defineRoute("post", "/api/events/{id}/replay", {
   operationId: "replayEvent",
   tag: "Events",
   summary: "Replay an event to the named destination, or to all that want it and do not have it",
@@ -60,9 +54,7 @@ const replaying = defineRoute({
   refusals: ["too_early"],
 });
 
-const deliveries = defineRoute({
-  method: "get",
-  path: "/api/deliveries",
+const deliveries = defineRoute("get", "/api/deliveries", {
   operationId: "listDeliveries",
   tag: "Deliveries",
   summary: "List deliveries, newest event first; pending and dead ones are grouped by destination",

@@ -7,9 +7,7 @@ import type { OperatorApi } from "./requests.ts";
 import { json } from "./responses.ts";
 import { exampleDegradedHealth, exampleHealth, health } from "./schemas/health.ts";
 
-const detail = defineRoute({
-  method: "get",
-  path: "/health",
+const detail = defineRoute("get", "/health", {
   operationId: "showHealth",
   tag: "Health",
   summary: "Show whether events flow, as checked within the last ten seconds",

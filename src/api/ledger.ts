@@ -8,9 +8,7 @@ import { isoTimeOrNull, json } from "./responses.ts";
 import { instant } from "./schemas/common.ts";
 import { exampleLedger, ledger } from "./schemas/ledger.ts";
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/ledger",
+const detail = defineRoute("get", "/api/ledger", {
   operationId: "showLedger",
   tag: "Ledger",
   summary: "Balance received events against their present states",

@@ -11,9 +11,7 @@ import type { OperatorApi } from "./requests.ts";
 
 const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-const text = defineRoute({
-  method: "get",
-  path: "/metrics",
+const text = defineRoute("get", "/metrics", {
   operationId: "showMetrics",
   tag: "Diagnostics",
   summary: "Show metrics for Prometheus",

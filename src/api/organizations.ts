@@ -21,9 +21,7 @@ const resourceId = z.string().min(1);
 
 const tag = "Organizations";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/organizations",
+const list = defineRoute("get", "/api/organizations", {
   operationId: "listOrganizations",
   tag,
   summary: "List organizations",
@@ -31,9 +29,7 @@ const list = defineRoute({
   answers: { 200: page(organization, "In order of their ids", exampleOrganization) },
 });
 
-const profile = defineRoute({
-  method: "get",
-  path: "/api/organizations/{id}",
+const profile = defineRoute("get", "/api/organizations/{id}", {
   operationId: "showOrganization",
   tag,
   summary: "Show an organization's profile and the number of its resources by type",
@@ -46,9 +42,7 @@ const profile = defineRoute({
   },
 });
 
-const resources = defineRoute({
-  method: "get",
-  path: "/api/organizations/{id}/resources",
+const resources = defineRoute("get", "/api/organizations/{id}/resources", {
   operationId: "listResources",
   tag,
   summary: "List the latest state of an organization's resources",
@@ -67,9 +61,7 @@ const resources = defineRoute({
   answers: { 200: page(resource, "In order of type and id, tombstones included", exampleResource) },
 });
 
-const resourceDetail = defineRoute({
-  method: "get",
-  path: "/api/organizations/{id}/resources/{resource_id}",
+const resourceDetail = defineRoute("get", "/api/organizations/{id}/resources/{resource_id}", {
   operationId: "showResource",
   tag,
   summary: "Show the latest state of one resource",

@@ -16,9 +16,7 @@ import {
 
 const tag = "Quarantine";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/quarantine",
+const list = defineRoute("get", "/api/quarantine", {
   operationId: "listQuarantine",
   tag,
   summary: "List events in quarantine, newest first",
@@ -26,18 +24,14 @@ const list = defineRoute({
   answers: { 200: page(quarantined, "Authentic, but stale or unreadable", exampleQuarantined) },
 });
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/quarantine/{id}",
+const detail = defineRoute("get", "/api/quarantine/{id}", {
   operationId: "showQuarantined",
   tag,
   summary: "Show an event in quarantine with its body",
   answers: { 200: json(quarantinedDetail, "The event as it was received", exampleQuarantinedDetail) },
 });
 
-const release = defineRoute({
-  method: "post",
-  path: "/api/quarantine/{id}/release",
+const release = defineRoute("post", "/api/quarantine/{id}/release", {
   operationId: "releaseQuarantined",
   tag,
   summary: "Release an event from quarantine: accept it as if it had just arrived, once",
@@ -46,9 +40,7 @@ const release = defineRoute({
   },
 });
 
-const removal = defineRoute({
-  method: "delete",
-  path: "/api/quarantine/{id}",
+const removal = defineRoute("delete", "/api/quarantine/{id}", {
   operationId: "dropQuarantined",
   tag,
   summary: "Delete an event in quarantine",

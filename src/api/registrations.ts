@@ -5,9 +5,7 @@ import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts"
 import { json, page, toPage } from "./responses.ts";
 import { exampleRegistration, registration } from "./schemas/registration.ts";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/registrations",
+const list = defineRoute("get", "/api/registrations", {
   operationId: "listRegistrations",
   tag: "Registrations",
   summary: "List registrations",
@@ -15,9 +13,7 @@ const list = defineRoute({
   answers: { 200: page(registration, "In order of their ids", exampleRegistration) },
 });
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/registrations/{id}",
+const detail = defineRoute("get", "/api/registrations/{id}", {
   operationId: "showRegistration",
   tag: "Registrations",
   summary: "Show a registration's present stage and the stages before",

@@ -11,9 +11,7 @@ import { type ActionContext, type OperatorApi, encodeCursor, existing, invalidRe
 import { json, page, show, toPage } from "./responses.ts";
 import { createdToken, exampleToken, exampleTokenInput, token, tokenInput } from "./schemas/token.ts";
 
-const creation = defineRoute({
-  method: "post",
-  path: "/api/tokens",
+const creation = defineRoute("post", "/api/tokens", {
   operationId: "createToken",
   tag: "Tokens",
   summary: "Create a named token",
@@ -26,9 +24,7 @@ const creation = defineRoute({
   },
 });
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/tokens",
+const list = defineRoute("get", "/api/tokens", {
   operationId: "listTokens",
   tag: "Tokens",
   summary: "List the named tokens",
@@ -36,9 +32,7 @@ const list = defineRoute({
   answers: { 200: page(token, "In order of creation", exampleToken) },
 });
 
-const revocation = defineRoute({
-  method: "delete",
-  path: "/api/tokens/{id}",
+const revocation = defineRoute("delete", "/api/tokens/{id}", {
   operationId: "revokeToken",
   tag: "Tokens",
   summary: "Revoke a named token at once",
