@@ -9,12 +9,12 @@ import { countsSince, readCounts } from "../store/counters.ts";
 import { type CronStateName, allCronState, readCronStateFrom, writeCronState } from "../store/cron-state.ts";
 import type { Database } from "../store/database.ts";
 import { describeSchemaFault, missingAmong, readAppliedMigrations } from "../store/schema.ts";
-import { type Traffic, readTrafficRow, trafficSince } from "../store/traffic.ts";
+import { readTrafficRow, trafficSince } from "../store/traffic.ts";
 import { defineRoute } from "./define-route.ts";
 import { type QueueName, readQueues } from "./queue-metrics.ts";
 import type { OperatorApi } from "./requests.ts";
-import { isoTime, isoTimeOrNull, json, show } from "./responses.ts";
-import { diagnostics, exampleDiagnostics, sentCanary, typeTraffic } from "./schemas/diagnostics.ts";
+import { isoTime, json, show } from "./responses.ts";
+import { diagnostics, exampleDiagnostics, sentCanary } from "./schemas/diagnostics.ts";
 
 const DAY_MS = 86_400_000;
 const TRAFFIC_DAYS = 30;
@@ -47,27 +47,28 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
       readQueues(c.env, world),
       checkOfficialVectors(),
     ]);
-    const at = (name: CronStateName) => isoTimeOrNull(cronState.get(name));
-    const showQueue = (name: QueueName) => ({
+    const at = (name: CronStateName) => cronState.get(name) ?? null;
+    const stateOf = (name: QueueName) => ({
       backlog: queues[name]?.backlog ?? null,
-      oldest_message_at: isoTimeOrNull(queues[name]?.oldestMessageAt),
-      canary_consumed_at: at(`canary_${name}`),
+      oldestMessageAt: queues[name]?.oldestMessageAt ?? null,
+      canaryConsumedAt: at(`canary_${name}`),
     });
-    return c.json(
-      {
-        now: isoTime(now),
-        configuration: showConfiguration(c.env),
-        signature_vectors: signatureVectors,
-        migrations,
-        cron_ran_at: at("cron_ran_at"),
-        canary_sent_at: at("canary_sent_at"),
-        canary_receiver_at: at("canary_receiver"),
-        queues: { events: showQueue("events"), retries: showQueue("retries"), dead_letters: showQueue("dead_letters") },
-        signatures: { since: isoTime(now - DAY_MS), ...countSignatures(counts) },
-        traffic: traffic.map(showTraffic),
-      },
-      200,
-    );
+    const shown = show(diagnostics, {
+      now,
+      configuration: describeConfiguration(c.env),
+      signatureVectors,
+      migrations,
+      cronRanAt: at("cron_ran_at"),
+      canarySentAt: at("canary_sent_at"),
+      canaryReceiverAt: at("canary_receiver"),
+      queues: { events: stateOf("events"), retries: stateOf("retries"), deadLetters: stateOf("dead_letters") },
+      signatures: { since: now - DAY_MS, ...countSignatures(counts) },
+      traffic: traffic.map(({ longestGapMs, ...row }) => ({
+        ...row,
+        longestGapSeconds: longestGapMs && longestGapMs / 1000,
+      })),
+    });
+    return c.json(shown, 200);
   });
 
   api.openapi(canary, async (c) => {
@@ -103,13 +104,13 @@ async function readDatabase(db: Database, now: number) {
   }
 }
 
-function showConfiguration(env: Env) {
+function describeConfiguration(env: Env) {
   const config = tryReadConfig(env);
   return {
     faults: configFaults(env).map(({ message }) => message),
     secrets: { business: config?.secrets.business.length ?? 0, onboarding: config?.secrets.onboarding.length ?? 0 },
-    signature_tolerance_seconds: config?.signatureToleranceSeconds ?? null,
-    allow_private_destinations: config?.allowPrivateDestinations ?? null,
+    signatureToleranceSeconds: config?.signatureToleranceSeconds ?? null,
+    allowPrivateDestinations: config?.allowPrivateDestinations ?? null,
   };
 }
 
@@ -127,13 +128,9 @@ function countSignatures(counts: Counts) {
   return {
     authentic: sumOf(counts, "qonto_relay_events_total"),
     mismatched: refused("signature_mismatch"),
-    too_old: refused("timestamp_too_old"),
-    in_future: refused("timestamp_in_future"),
+    tooOld: refused("timestamp_too_old"),
+    inFuture: refused("timestamp_in_future"),
     malformed: refused("signature_malformed"),
     missing: refused("signature_missing"),
   };
-}
-
-function showTraffic({ longestGapMs, ...traffic }: Traffic) {
-  return show(typeTraffic, { ...traffic, longestGapSeconds: longestGapMs === null ? null : longestGapMs / 1000 });
 }

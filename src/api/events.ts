@@ -1,5 +1,4 @@
 import { z } from "@hono/zod-openapi";
-import type { Delivery } from "../domain/delivery.ts";
 import { isReconciled } from "../domain/event.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import type { World } from "../platform/world.ts";
@@ -13,7 +12,7 @@ import { worldOf } from "./idempotency.ts";
 import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show } from "./responses.ts";
 import { instant } from "./schemas/common.ts";
-import { attempt, delivery, deliveryStatus, exampleListedDelivery, listedDelivery } from "./schemas/delivery.ts";
+import { deliveryStatus, exampleListedDelivery, listedDelivery } from "./schemas/delivery.ts";
 import { exampleDestination } from "./schemas/destination.ts";
 import { event, eventDetail, exampleEvent, exampleEventDetail } from "./schemas/event.ts";
 import { eventReplayInput, replayedEvent } from "./schemas/replay.ts";
@@ -88,11 +87,13 @@ export function addEvents(api: OperatorApi, world: World): void {
     });
     const found = readEventDetail(existing(events.rows[0], "event"));
     const { body, isUnreadable } = found;
-    const shown = {
-      ...showEvent(found),
-      ...(isUnreadable ? { payload: null, body_base64: body } : { payload: parseJsonLosslessly(body) }),
-      deliveries: deliveries.rows.map(readDeliveryRow).map((row) => show(delivery, withAttempts(row))),
-    };
+    const shown = show(eventDetail, {
+      ...found,
+      reconciled: isReconciled(found),
+      payload: isUnreadable ? null : parseJsonLosslessly(body),
+      bodyBase64: isUnreadable ? body : undefined,
+      deliveries: deliveries.rows.map(readDeliveryRow),
+    });
     return c.json(shown, 200);
   });
 
@@ -105,15 +106,11 @@ export function addEvents(api: OperatorApi, world: World): void {
   api.openapi(deliveries, async (c) => {
     const { status, destination_id: destinationId, cursor: before, limit } = c.req.valid("query");
     const { deliveries, next } = await listDeliveries(c.env.DB, { status, destinationId, before, limit });
-    const data = deliveries.map((row) => show(listedDelivery, withAttempts(row)));
+    const data = deliveries.map((row) => show(listedDelivery, row));
     return c.json({ data, next_cursor: next && encodeCursor(next) }, 200);
   });
 }
 
 function showEvent(row: EventSummary) {
   return show(event, { ...row, reconciled: isReconciled(row) });
-}
-
-function withAttempts(row: Delivery) {
-  return { ...row, attempts: row.attempts.map((one) => show(attempt, one)) };
 }

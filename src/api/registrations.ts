@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { type StageRow, listRegistrationIds, stagesOf } from "../store/registrations.ts";
 import { defineRoute } from "./define-route.ts";
 import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
-import { json, page, toPage } from "./responses.ts";
+import { json, page, show, toPage } from "./responses.ts";
 import { exampleRegistration, registration } from "./schemas/registration.ts";
 
 const list = defineRoute("get", "/api/registrations", {
@@ -36,14 +36,9 @@ export function addRegistrations(api: OperatorApi): void {
 
 /** Groups stages, which come in the order of registration and version, by registration. */
 function showRegistrations(stages: readonly StageRow[]): z.input<typeof registration>[] {
-  return [...Map.groupBy(stages, ({ registrationId }) => registrationId)].flatMap(([registrationId, ofOne]) => {
+  return [...Map.groupBy(stages, ({ registrationId }) => registrationId).values()].flatMap((ofOne) => {
     const present = ofOne.at(-1);
     if (present === undefined || !ofOne.some(({ isRegistration }) => isRegistration)) return [];
-    return {
-      registration_id: registrationId,
-      stage: present.stage,
-      stage_at: present.at,
-      stages: ofOne.map(({ stage, at, eventId }) => ({ stage, at, event_id: eventId })),
-    };
+    return show(registration, { ...present, stageAt: present.at, stages: ofOne });
   });
 }

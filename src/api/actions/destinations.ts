@@ -27,7 +27,6 @@ import { isoTime, show } from "../responses.ts";
 import {
   destination,
   type destinationChange,
-  destinationHealth,
   type destinationInput,
   destinationOptionNames,
 } from "../schemas/destination.ts";
@@ -179,14 +178,16 @@ export async function existingDestination({ env }: Pick<ActionContext, "env">, i
 /** A destination as the API shows it: never its secret. */
 export function showDestination(report: DestinationReport, now: number): z.input<typeof destination> {
   const { enabled, consecutiveFailures, circuitOpenedAt, nextDrainAt, heldUntil } = report;
-  const health = show(destinationHealth, {
+  return show(destination, {
     ...report,
-    state: enabled ? (consecutiveFailures === 0 ? "healthy" : "failing") : "paused",
-    // A held destination is not probed before its hold ends.
-    nextProbeAt: circuitOpenedAt === null || nextDrainAt === null ? null : Math.max(nextDrainAt, heldUntil ?? 0),
-    heldUntil: heldUntil !== null && heldUntil > now ? heldUntil : null,
+    health: {
+      ...report,
+      state: enabled ? (consecutiveFailures === 0 ? "healthy" : "failing") : "paused",
+      // A held destination is not probed before its hold ends.
+      nextProbeAt: circuitOpenedAt === null || nextDrainAt === null ? null : Math.max(nextDrainAt, heldUntil ?? 0),
+      heldUntil: heldUntil !== null && heldUntil > now ? heldUntil : null,
+    },
   });
-  return show(destination, { ...report, health });
 }
 
 async function remove(db: Database, id: string, now: number): Promise<void> {

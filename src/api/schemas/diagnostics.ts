@@ -7,7 +7,7 @@ const queue = z.object({
   canary_consumed_at: time.nullable().describe("When the latest canary that reached this queue's consumer was sent."),
 });
 
-export const typeTraffic = z.object({
+const typeTraffic = z.object({
   organization_id: z.string().nullable(),
   type: z.string(),
   events: z.number(),
