@@ -34,7 +34,7 @@ export function authenticate(world: Pick<World, "now">): MiddlewareHandler<Opera
 }
 
 function unauthorized() {
-  return refuse("unauthorized", {}, { "www-authenticate": "Bearer" });
+  return refuse("unauthorized", { headers: { "www-authenticate": "Bearer" } });
 }
 
 /** Finds the bearer of a token; null for an unknown one. Throws a refusal after too many wrong ones from the address. */
@@ -44,7 +44,7 @@ export async function recognize(
 ): Promise<Caller | null> {
   const digest = await digestOf(presented);
   if (await throttle.refuses(digest, address, env)) {
-    throw refuse("too_many_requests", {}, { "retry-after": String(THROTTLED_SECONDS) });
+    throw refuse("too_many_requests", { headers: { "retry-after": String(THROTTLED_SECONDS) } });
   }
   const caller = await findCaller(presented, digest, env, now);
   throttle.note(digest, caller !== null);

@@ -50,7 +50,7 @@ export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorE
     if (found.request !== wanted.request) throw refuse("idempotency_key_reused");
     if (found.status === null && found.claim !== wanted.claim) {
       const seconds = Math.ceil(Math.max(1_000, found.leasedUntil - now) / 1000);
-      throw refuse("idempotency_in_progress", {}, { "retry-after": String(seconds) });
+      throw refuse("idempotency_in_progress", { headers: { "retry-after": String(seconds) } });
     }
     const content = await decrypt(keys, found.content, id);
     if (content === null) throw refuse("idempotency_key_reused", { detail: CANNOT_BE_DECRYPTED });

@@ -92,12 +92,12 @@ const refusals = {
 
 export type RefusalCode = keyof typeof refusals;
 
-/** The refusal to throw; `exact` replaces its usual detail. */
-export function refuse(
-  code: RefusalCode,
-  exact: Pick<Partial<Problem>, "detail" | "errors"> = {},
-  headers: Readonly<Record<string, string>> = {},
-): ProblemError {
+interface Exact extends Pick<Partial<Problem>, "detail" | "errors"> {
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The refusal to throw; what is given replaces its usual detail. */
+export function refuse(code: RefusalCode, { headers, ...exact }: Exact = {}): ProblemError {
   const { when: _, ...usual } = refusals[code];
   return new ProblemError({ code, ...usual, ...exact }, headers);
 }

@@ -14,9 +14,7 @@ export function json<Schema extends z.ZodType>(schema: Schema, description: stri
 
 /** The same for a page of a list; the example is of one that is not the last. */
 export function page<Item extends z.ZodType>(item: Item, description: string, example: z.input<Item>) {
-  const schema = pageOfSchema(item);
-  const examplePage = { data: [example], next_cursor: "eyJpZCI6ImRzdF8wMTlhOTM1Zjc0MDAifQ" };
-  return { description, content: { "application/json": { schema, example: examplePage } } };
+  return json(pageOfSchema(item), description, { data: [example], next_cursor: "eyJpZCI6ImRzdF8wMTlhOTM1Zjc0MDAifQ" });
 }
 
 /** Cuts a list that was asked for one item more than its limit into a page and the cursor behind it. */

@@ -142,17 +142,15 @@ export async function rotateDestinationSecret(
     make: async () => {
       const rotated = await rotateSecret(c.env.DB, id, { encrypted, previousUntil }, now);
       if (rotated.state === "unknown") throw notFound("destination");
-      if (rotated.state === "too_many") throw tooManyRotations(rotated.possibleAt);
+      if (rotated.state === "too_many") {
+        throw refuse("too_many_rotations", {
+          detail: `Five secrets sign already. The next rotation is possible at ${isoTime(rotated.possibleAt)}, or now without an overlap, which ends the others at once.`,
+        });
+      }
     },
     after: () => ({ overlap_seconds: overlapSeconds }),
   });
   return secret;
-}
-
-function tooManyRotations(possibleAt: number) {
-  return refuse("too_many_rotations", {
-    detail: `Five secrets sign already. The next rotation is possible at ${isoTime(possibleAt)}, or now without an overlap, which ends the others at once.`,
-  });
 }
 
 /** Sends a destination one signed sample event, now. */
