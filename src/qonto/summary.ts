@@ -32,9 +32,7 @@ interface TypeSummary {
   readonly money?: readonly string[];
   /** For an amount without its own currency; `currency` by default. */
   readonly currency?: string;
-  /** A card number, of which the last digits are shown. */
-  readonly digits?: string;
-  /** All that exist. */
+  /** All that exist. Of a card number the last digits are shown. */
   readonly words: readonly string[];
 }
 
@@ -62,7 +60,7 @@ const catalogued: Readonly<Record<string, TypeSummary>> = {
     words: ["role", "position", "status"],
   },
   "v1/consent-revocations": { noun: "Consent revoked", title: ["client_id"], words: [] },
-  "v1/cards": { noun: "Card", title: ["nickname"], digits: "masked_pan", words: ["card_level", "status"] },
+  "v1/cards": { noun: "Card", title: ["nickname"], words: ["masked_pan", "card_level", "status"] },
   "v1/payment-links": {
     noun: "Payment link",
     title: ["resource_metadata.invoice_number"],
@@ -81,8 +79,7 @@ const catalogued: Readonly<Record<string, TypeSummary>> = {
     noun: "Terminal payment",
     title: [],
     money: ["amount", "authorized_amount"],
-    digits: "card_summary",
-    words: ["payment_method", "event"],
+    words: ["card_summary", "payment_method", "event"],
   },
   "v1/clients": { noun: "Client", title: ["name", "first_name + last_name", "email"], words: ["kind", "city"] },
   "v1/products": { noun: "Product", title: ["title"], money: ["unit_price"], words: ["type", "unit"] },
@@ -128,14 +125,11 @@ export function summaryOf(type: string, data: unknown): Summary {
   const paths = summaries.get(type) ?? usual;
   const currency = fieldAt(data, paths.currency ?? "currency");
   const monies = (paths.money ?? []).map((path) => readMoney(fieldAt(data, path), currency));
-  const words = paths.words.map((path) => (path === "event" ? eventWord(data) : text(data, path, LONGEST_WORD)));
   return {
     title: paths.title.map((path) => text(data, path, LONGEST_TITLE)).find((one) => one !== null) ?? null,
     money: monies.find((money) => money !== null) ?? null,
     iban: ibanOf(data),
-    words: [paths.digits === undefined ? null : digitsOf(fieldAt(data, paths.digits)), ...words].filter(
-      (word) => word !== null,
-    ),
+    words: paths.words.map((path) => wordAt(data, path)).filter((word) => word !== null),
   };
 }
 
@@ -144,9 +138,12 @@ function ibanOf(data: unknown): string | null {
   return typeof iban === "string" && iban.length > 4 && iban.length <= LONGEST_TITLE ? iban : null;
 }
 
-function eventWord(data: unknown): string | null {
-  const event = text(data, "event", LONGEST_WORD);
-  return event === null ? null : bareEventName(event).replaceAll("_", " ");
+const cardNumbers = ["masked_pan", "card_summary"];
+
+function wordAt(data: unknown, path: string): string | null {
+  if (cardNumbers.includes(path)) return digitsOf(fieldAt(data, path));
+  const word = text(data, path, LONGEST_WORD);
+  return path === "event" && word !== null ? bareEventName(word).replaceAll("_", " ") : word;
 }
 
 function digitsOf(pan: unknown): string | null {
