@@ -50,8 +50,8 @@ function allUnknown(why: string): Checks {
 }
 
 function checkConfiguration(faults: readonly ConfigFault[]): Check {
-  if (faults.length === 0) return atMost(0, 0, "Every required secret is set.");
-  return atMost(0, faults.length, `${faults.map(({ message }) => message).join("; ")}.`);
+  const detail = `${faults.map(({ message }) => message).join("; ")}.`;
+  return atMost(0, faults.length, detail, "Every required secret is set.");
 }
 
 function checkDatabase(state: "done" | "failed" | "late"): Check {
@@ -61,19 +61,32 @@ function checkDatabase(state: "done" | "failed" | "late"): Check {
 }
 
 function checkSchema({ missingMigrations, condition }: Told): Check {
-  if (missingMigrations.length > 0) return atMost(0, missingMigrations.length, describeMissing(missingMigrations));
+  const { length: missing } = missingMigrations;
   // Somebody may have dropped it by hand.
-  if (condition === null) return unknown("A table or a column is missing though every migration has been applied.");
-  return atMost(0, 0, "Every migration has been applied.");
+  if (missing === 0 && condition === null) {
+    return unknown("A table or a column is missing though every migration has been applied.");
+  }
+  return atMost(0, missing, describeMissing(missingMigrations), "Every migration has been applied.");
 }
 
 function checkCondition(condition: Condition, now: number) {
   const { cronState, oldestDueAt, openCircuits, recentDeadLetters, databaseBytes } = condition;
+  const overdueSeconds = secondsBetween(oldestDueAt ?? now, now);
   return {
     ...checkCron(cronState, now),
-    deliveries: checkDeliveries(secondsBetween(oldestDueAt ?? now, now)),
+    deliveries: atMost(
+      LONGEST_OVERDUE_SECONDS,
+      overdueSeconds,
+      `The oldest overdue delivery was due ${overdueSeconds} s ago.`,
+      "No delivery is overdue.",
+    ),
     open_circuits: checkOpenCircuits(openCircuits, now),
-    dead_letters: checkDeadLetters(recentDeadLetters),
+    dead_letters: atMost(
+      0,
+      recentDeadLetters,
+      `${recentDeadLetters} dead ${recentDeadLetters === 1 ? "letter" : "letters"} in the last hour.`,
+      "No dead letters in the last hour.",
+    ),
     secrets: checkSecrets(cronState.get("undecryptable_secrets") ?? 0),
     storage: checkStorage(databaseBytes),
   };
@@ -87,24 +100,16 @@ function checkCron(cronState: Condition["cronState"], now: number): Pick<Checks,
     return { cron: neverRan, fan_out: neverRan };
   }
   const sinceRunSeconds = secondsBetween(ranAt, now);
+  const waitedSeconds = oldestUnfinishedAt === 0 ? 0 : secondsBetween(oldestUnfinishedAt, now);
   return {
     cron: atMost(LONGEST_CRON_PAUSE_SECONDS, sinceRunSeconds, `The cron ran ${sinceRunSeconds} s ago.`),
-    fan_out: checkFanOut(oldestUnfinishedAt === 0 ? 0 : secondsBetween(oldestUnfinishedAt, now)),
+    fan_out: atMost(
+      LONGEST_FAN_OUT_SECONDS,
+      waitedSeconds,
+      `The oldest event without first attempts was received ${waitedSeconds} s ago.`,
+      "No event waits for its first attempts.",
+    ),
   };
-}
-
-function checkFanOut(waitedSeconds: number): Check {
-  const detail =
-    waitedSeconds === 0
-      ? "No event waits for its first attempts."
-      : `The oldest event without first attempts was received ${waitedSeconds} s ago.`;
-  return atMost(LONGEST_FAN_OUT_SECONDS, waitedSeconds, detail);
-}
-
-function checkDeliveries(overdueSeconds: number): Check {
-  const detail =
-    overdueSeconds === 0 ? "No delivery is overdue." : `The oldest overdue delivery was due ${overdueSeconds} s ago.`;
-  return atMost(LONGEST_OVERDUE_SECONDS, overdueSeconds, detail);
 }
 
 function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number): Check {
@@ -118,17 +123,10 @@ function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number)
   return atMost(LONGEST_OPEN_CIRCUIT_SECONDS, seconds, detail);
 }
 
-function checkDeadLetters(recent: number): Check {
-  const letters = `${recent === 0 ? "No" : recent} dead ${recent === 1 ? "letter" : "letters"}`;
-  return atMost(0, recent, `${letters} in the last hour.`);
-}
-
 function checkSecrets(undecryptable: number): Check {
-  const detail =
-    undecryptable === 0
-      ? "Every destination's secret can be decrypted."
-      : `The secrets of ${undecryptable} ${undecryptable === 1 ? "destination" : "destinations"} are encrypted with a key that ENCRYPTION_KEYS lacks.`;
-  return atMost(0, undecryptable, detail);
+  const whose = `${undecryptable} ${undecryptable === 1 ? "destination" : "destinations"}`;
+  const detail = `The secrets of ${whose} are encrypted with a key that ENCRYPTION_KEYS lacks.`;
+  return atMost(0, undecryptable, detail, "Every destination's secret can be decrypted.");
 }
 
 function checkStorage(bytes: number | null): Check {
@@ -143,8 +141,9 @@ function inGigabytes(bytes: number): string {
   return `${Number((bytes / 1e9).toFixed(2))} GB`;
 }
 
-function atMost(limit: number, value: number, detail: string): Check {
-  return { status: value > limit ? "degraded" : "ok", detail, value, limit };
+/** `detailOfNone`: when the value is 0. */
+function atMost(limit: number, value: number, detail: string, detailOfNone = detail): Check {
+  return { status: value > limit ? "degraded" : "ok", detail: value === 0 ? detailOfNone : detail, value, limit };
 }
 
 function unknown(detail: string): Check {
