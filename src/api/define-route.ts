@@ -32,7 +32,7 @@ export function defineRoute<
 >(method: "get" | "post" | "patch" | "delete", path: Path, definition: Definition<Query, Body, Answers>) {
   const { operationId, tag, summary, description, access = "token", query, body, answers } = definition;
   const parameterNames = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
-  // A list of what nobody knows is empty.
+  // A list below an id that nobody knows is empty.
   const namesOne = parameterNames.length > 0 && query?.["cursor"] === undefined;
   const codes: readonly RefusalCode[] = [
     ...(access === "token" ? behindToken : []),

@@ -62,7 +62,7 @@ function checkDatabase(state: "done" | "failed" | "late"): Check {
 
 function checkSchema({ missingMigrations, condition }: Told): Check {
   const { length: missing } = missingMigrations;
-  // Somebody may have dropped it by hand.
+  // An operator may have dropped a table by hand.
   if (missing === 0 && condition === null) {
     return unknown("A table or a column is missing though every migration has been applied.");
   }

@@ -22,8 +22,8 @@ export const diagnostics = z
     configuration: z.object({
       faults: z.array(z.string()),
       secrets: z.object({ business: z.number(), onboarding: z.number() }).describe("How many are set."),
-      signature_tolerance_seconds: z.number().nullable(),
-      allow_private_destinations: z.boolean().nullable(),
+      signature_tolerance_seconds: z.number(),
+      allow_private_destinations: z.boolean(),
     }),
     signature_vectors: z
       .object({ business: z.boolean(), onboarding: z.boolean() })
