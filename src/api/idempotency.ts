@@ -112,11 +112,9 @@ async function randomBytesFrom(seed: string): Promise<World["randomBytes"]> {
   const blocks = await Promise.all(
     Array.from({ length: BLOCKS }, (_, block) => hmacSha256(seed, Uint8Array.of(block))),
   );
-  let rest = blocks.flatMap((block) => [...block]);
+  const rest = blocks.flatMap((block) => [...block]);
   return (length) => {
     if (rest.length < length) throw new Error("An operation needs more random bytes than a key provides");
-    const bytes = Uint8Array.from(rest.slice(0, length));
-    rest = rest.slice(length);
-    return bytes;
+    return Uint8Array.from(rest.splice(0, length));
   };
 }

@@ -28,11 +28,6 @@ const text = defineRoute("get", "/metrics", {
   },
 });
 
-interface Metric {
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly help: string;
-}
-
 const bounded = `, at most ${COUNTED_AT_MOST}`;
 
 const metrics = {
@@ -69,7 +64,7 @@ const metrics = {
   qonto_relay_cron_last_run_timestamp_seconds: { type: "gauge", help: "When the cron last ran" },
   qonto_relay_database_size_bytes: { type: "gauge", help: "Size of the database, as D1 reports" },
   qonto_relay_database_size_limit_bytes: { type: "gauge", help: "Largest size of a D1 database" },
-} satisfies Record<string, Metric>;
+} satisfies Record<string, { type: "counter" | "gauge" | "histogram"; help: string }>;
 
 /** A series and its present value; undefined: unknown, and left out. */
 type Sample = readonly [series: string, value: number | undefined];
