@@ -4,19 +4,17 @@ import { time } from "./common.ts";
 
 export const deliveryStatus = z.enum(["pending", "delivered", "dead"]);
 
-const attemptOutcome = z
-  .enum(attemptOutcomes)
-  .describe(
-    "`filtered` and `removed` end a pending delivery without an attempt: its destination no longer wants the event, or was removed.",
-  );
-
 export const attempt = z.object({
   attempt: z
     .number()
     .describe("1, 2, …, as `x-relay-attempt`. Without a request: the number of the attempt before, or 0."),
   at: time,
   status: z.number().nullable().describe("Null: there was no answer."),
-  outcome: attemptOutcome,
+  outcome: z
+    .enum(attemptOutcomes)
+    .describe(
+      "`filtered` and `removed` end a pending delivery without an attempt: its destination no longer wants the event, or was removed.",
+    ),
   duration_ms: z.number(),
   response_excerpt: z.string().nullable(),
 });

@@ -2,8 +2,6 @@ import { z } from "@hono/zod-openapi";
 import { time } from "./common.ts";
 import { delivery, exampleDelivery } from "./delivery.ts";
 
-const eventState = z.enum(["pending", "settled", "unmatched"]);
-
 export const event = z
   .object({
     id: z.string(),
@@ -15,7 +13,7 @@ export const event = z
     created_at: time.nullable(),
     received_at: time,
     reconciled: z.boolean().describe("Whether `reconcile` made it from what Qonto's API lists."),
-    state: eventState,
+    state: z.enum(["pending", "settled", "unmatched"]),
   })
   .openapi("Event");
 
