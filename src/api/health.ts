@@ -22,7 +22,7 @@ export function addHealth(api: OperatorApi, world: World): void {
   const recent = new RecentHealth();
   api.openapi(detail, async (c) => {
     const judged = await recent.judge(c.env, world);
-    return judged.status === "degraded" ? c.json(judged, 503) : c.json(judged, 200);
+    return c.json(judged, judged.status === "ok" ? 200 : 503);
   });
 }
 

@@ -1,7 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import type { Counters } from "../../domain/counters.ts";
 import type { Attempt } from "../../domain/delivery.ts";
-import type { Destination } from "../../domain/destination.ts";
 import { type Env, readConfig } from "../../env.ts";
 import { readDestinationUrl } from "../../outbound/destination-url.ts";
 import { drainNow } from "../../deliver/drain-messages.ts";
@@ -52,7 +51,7 @@ export async function createDestination(
   const url = readUrl(input.url, c.env);
   const now = world.now();
   const { secret, encrypted } = await makeSecret(readConfig(c.env).encryptionKeys, id, world);
-  const created: Destination = {
+  const created: DestinationReport = {
     id,
     url,
     description: input.description ?? null,
@@ -66,21 +65,23 @@ export async function createDestination(
     previousSecrets: [],
     isIsolated: false,
     isFailing: false,
+    consecutiveFailures: 0,
     hasSucceeded: false,
+    lastSuccessAt: null,
+    lastFailureAt: null,
     circuitOpenedAt: null,
     nextDrainAt: null,
     heldUntil: null,
     createdAt: now,
     updatedAt: now,
   };
-  const report = { ...created, consecutiveFailures: 0, lastSuccessAt: null, lastFailureAt: null };
   await audited(c, world, {
     action: "destination.created",
     subject: id,
     make: () => insertDestination(c.env.DB, created),
-    after: () => pick(showDestination(report, now), destinationOptionNames),
+    after: () => pick(showDestination(created, now), destinationOptionNames),
   });
-  return { destination: report, secret };
+  return { destination: created, secret };
 }
 
 /** Changes a destination and returns it. Pending deliveries that it no longer wants end as dead. */
@@ -117,9 +118,9 @@ export async function removeDestination(c: ActionContext, world: World, id: stri
   const found = await existingDestination(c, id);
   await audited(c, world, {
     action: "destination.deleted",
-    subject: found.id,
+    subject: id,
     before: pick(showDestination(found, world.now()), destinationOptionNames),
-    make: () => remove(c.env.DB, found.id, world.now()),
+    make: () => remove(c.env.DB, id, world.now()),
   });
 }
 
@@ -158,13 +159,13 @@ export async function testDestination(c: ActionContext, world: World, id: string
   const found = await existingDestination(c, id);
   const attempt = await audited(c, world, {
     action: "destination.tested",
-    subject: found.id,
+    subject: id,
     make: () => sendTest(found, { world, config: readConfig(c.env) }),
     after: ({ outcome, status }) => ({ outcome, status }),
   });
   // The test has shown that it answers: its deliveries need not wait for the next probe.
   if (attempt.outcome === "delivered" && found.circuitOpenedAt !== null) {
-    await drainNow(c.env, [found.id], world.now());
+    await drainNow(c.env, [id], world.now());
   }
   return attempt;
 }
