@@ -4,7 +4,7 @@ import { logFailure } from "./platform/log.ts";
 import { type Database, openDatabase } from "./store/database.ts";
 import type { Timers } from "./platform/timeout.ts";
 
-export { type Config, ConfigError };
+export { type Config };
 
 /**
  * Bindings and variables as `wrangler.toml`, `.dev.vars` and secrets give them. The names are a contract with operators. The

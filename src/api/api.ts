@@ -1,7 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { etag } from "hono/etag";
 import type { Counters } from "../domain/counters.ts";
-import { ProblemError } from "../platform/problem.ts";
 import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
 import { addAudit } from "./audit.ts";
@@ -16,6 +15,7 @@ import { addLedger } from "./ledger.ts";
 import { addMetrics } from "./metrics.ts";
 import { addOrganizations } from "./organizations.ts";
 import { addQuarantine } from "./quarantine.ts";
+import { refuse } from "./refusals.ts";
 import { addRegistrations } from "./registrations.ts";
 import {
   type OperatorApi,
@@ -54,10 +54,9 @@ export function operatorApi(world: World, counters: Counters): OperatorApi {
 }
 
 function refuseBody(fault: BodyFault): never {
-  if (fault === "body_too_large")
-    throw invalidRequest([{ path: "", message: `must not exceed ${MAX_BODY_BYTES} bytes` }]);
-  const detail = "The body was not complete in time. Send it again.";
-  throw new ProblemError({ status: 408, code: "body_timeout", title: "Body timeout", detail });
+  throw fault === "body_too_large"
+    ? invalidRequest([{ path: "", message: `must not exceed ${MAX_BODY_BYTES} bytes` }])
+    : refuse("body_timeout");
 }
 
 /** `GET /openapi.json`, written once by each isolate. */

@@ -7,9 +7,7 @@ import { page, show } from "./responses.ts";
 import { auditRecord, exampleAuditRecord } from "./schemas/audit.ts";
 import { instant } from "./schemas/common.ts";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/audit",
+const list = defineRoute("get", "/api/audit", {
   operationId: "listAudit",
   tag: "Audit",
   summary: "List who changed what, newest first",
@@ -33,7 +31,7 @@ export function addAudit(api: OperatorApi): void {
     const { subject, since, until, limit, cursor } = c.req.valid("query");
     const { records, next } = await listAudit(c.env.DB, { ...auditWindow({ since, until, cursor }), subject, limit });
     const data = records.map(showRecord);
-    return c.json({ data, next_cursor: next === null ? null : encodeCursor({ id: next }) }, 200);
+    return c.json({ data, next_cursor: next && encodeCursor({ id: next }) }, 200);
   });
 }
 
@@ -59,12 +57,8 @@ export function auditWindow({ since, until, cursor }: AuditBounds): { readonly f
 }
 
 function showRecord(record: AuditRecord) {
-  return show(auditRecord, {
-    ...record,
-    at: timeOfId(record.id),
-    before: parse(record.before),
-    after: parse(record.after),
-  });
+  const { id, before, after } = record;
+  return show(auditRecord, { ...record, at: timeOfId(id), before: parse(before), after: parse(after) });
 }
 
 function parse(text: string | null): unknown {

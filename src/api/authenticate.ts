@@ -34,7 +34,7 @@ export function authenticate(world: Pick<World, "now">): MiddlewareHandler<Opera
 }
 
 function unauthorized() {
-  return refuse("unauthorized", {}, { "www-authenticate": "Bearer" });
+  return refuse("unauthorized", { headers: { "www-authenticate": "Bearer" } });
 }
 
 /** Finds the bearer of a token; null for an unknown one. Throws a refusal after too many wrong ones from the address. */
@@ -44,7 +44,7 @@ export async function recognize(
 ): Promise<Caller | null> {
   const digest = await digestOf(presented);
   if (await throttle.refuses(digest, address, env)) {
-    throw refuse("too_many_requests", {}, { "retry-after": String(THROTTLED_SECONDS) });
+    throw refuse("too_many_requests", { headers: { "retry-after": String(THROTTLED_SECONDS) } });
   }
   const caller = await findCaller(presented, digest, env, now);
   throttle.note(digest, caller !== null);
@@ -53,8 +53,8 @@ export async function recognize(
 
 /** The admin token needs no D1: its bearer is let in while D1 is down. D1 is asked only for tokens that this relay made. */
 async function findCaller(presented: string, digest: string, env: Env, now: number): Promise<Caller | null> {
-  if (equalInConstantTime(Uint8Array.fromHex(digest), Uint8Array.fromHex(await digestOf(adminTokenOf(env)))))
-    return admin;
+  const digestOfAdmin = await digestOf(adminTokenOf(env));
+  if (equalInConstantTime(Uint8Array.fromHex(digest), Uint8Array.fromHex(digestOfAdmin))) return admin;
   if (!(await isOwnTokenText(readConfig(env), presented))) return null;
   const token = await findTokenByDigest(env.DB, digest);
   if (token === null) return null;
@@ -112,10 +112,7 @@ export async function makeTokenText(
   if (first === undefined) throw new Error("There is no key to make a token with");
   const random = randomBytes(RANDOM_BYTES);
   const mac = await hmacSha256(await macKeyOf(first), random);
-  const bytes = new Uint8Array(RANDOM_BYTES + MAC_BYTES);
-  bytes.set(random);
-  bytes.set(mac, RANDOM_BYTES);
-  return PREFIX + bytes.toBase64({ alphabet: "base64url" });
+  return PREFIX + Uint8Array.of(...random, ...mac).toBase64({ alphabet: "base64url" });
 }
 
 /** Whether this relay made a token, under any of its keys. Made-up tokens cause no D1 call. */

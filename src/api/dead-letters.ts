@@ -9,9 +9,7 @@ import { deadLetter, exampleDeadLetter, replayedDeadLetter } from "./schemas/dea
 
 const tag = "Dead letters";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/dead-letters",
+const list = defineRoute("get", "/api/dead-letters", {
   operationId: "listDeadLetters",
   tag,
   summary: "List dead letters, newest first",
@@ -19,24 +17,19 @@ const list = defineRoute({
   answers: { 200: page(deadLetter, "Queue messages that failed in all their tries", exampleDeadLetter) },
 });
 
-const replaying = defineRoute({
-  method: "post",
-  path: "/api/dead-letters/{id}/replay",
+const replaying = defineRoute("post", "/api/dead-letters/{id}/replay", {
   operationId: "replayDeadLetter",
   tag,
   summary: "Send a dead letter's message to its queue again",
   answers: { 202: json(replayedDeadLetter, "The queue has the message", { status: "replayed" }) },
-  refusals: ["not_found", "not_replayable"],
+  refusals: ["not_replayable"],
 });
 
-const removal = defineRoute({
-  method: "delete",
-  path: "/api/dead-letters/{id}",
+const removal = defineRoute("delete", "/api/dead-letters/{id}", {
   operationId: "dropDeadLetter",
   tag,
   summary: "Delete a dead letter",
   answers: { 204: { description: "Deleted" } },
-  refusals: ["not_found"],
 });
 
 export function addDeadLetters(api: OperatorApi, world: World): void {

@@ -1,17 +1,9 @@
 import { type RouteConfig, z } from "@hono/zod-openapi";
-import { MAX_KEY_CHARACTERS } from "./idempotency.ts";
+import { MAX_KEY_CHARACTERS, keyPattern } from "./idempotency.ts";
 import { type RefusalCode, describeRefusals } from "./refusals.ts";
 import { absentBodyIsEmpty, requireJson } from "./requests.ts";
 
-interface Definition<
-  Path extends string,
-  Query extends z.ZodRawShape,
-  Body extends z.ZodType,
-  Answers extends RouteConfig["responses"],
-> {
-  readonly method: "get" | "post" | "patch" | "delete";
-  /** Each `{name}` in it is a text parameter. */
-  readonly path: Path;
+interface Definition<Query extends z.ZodRawShape, Body extends z.ZodType, Answers extends RouteConfig["responses"]> {
   readonly operationId: string;
   readonly tag: string;
   readonly summary: string;
@@ -22,43 +14,33 @@ interface Definition<
   /** JSON; an optional one is `{}` when the request has none. */
   readonly body?: { readonly schema: Body; readonly example: z.input<Body>; readonly isOptional?: boolean };
   readonly answers: Answers;
-  /** What this operation refuses; what its access, input and method imply is added. */
+  /** What this operation refuses, beside what its access, path, body and method imply. */
   readonly refusals?: readonly RefusalCode[];
 }
 
 type ParameterNames<Path> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | ParameterNames<Rest> : never;
 
-type Route<
-  Path extends string,
-  Query extends z.ZodRawShape,
-  Body extends z.ZodType,
-  Answers extends RouteConfig["responses"],
-> = {
-  method: Definition<Path, Query, Body, Answers>["method"];
-  path: Path;
-  request: {
-    params: z.ZodObject<Record<ParameterNames<Path>, z.ZodString>>;
-    query: z.ZodObject<Query, z.core.$strict>;
-  } & ([Body] extends [never] ? unknown : { body: { content: { "application/json": { schema: Body } } } });
-  responses: Answers;
-};
-
-/** An operation as `api.openapi` takes it. A handler's type knows its answers only: refusals are thrown. */
+/**
+ * An operation as `api.openapi` takes it. Each `{name}` in its path is a text parameter. A handler's type knows its answers only:
+ * refusals are thrown.
+ */
 export function defineRoute<
   const Path extends string,
   Answers extends RouteConfig["responses"],
   Query extends z.ZodRawShape = Record<string, never>,
   Body extends z.ZodType = never,
->(definition: Definition<Path, Query, Body, Answers>): Route<Path, Query, Body, Answers> {
-  const { method, path, operationId, tag, summary, description, access = "token", query, body, answers } = definition;
-  const takesInput = body !== undefined || query !== undefined;
+>(method: "get" | "post" | "patch" | "delete", path: Path, definition: Definition<Query, Body, Answers>) {
+  const { operationId, tag, summary, description, access = "token", query, body, answers } = definition;
+  const parameterNames = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
+  // A list below an id that nobody knows is empty.
+  const namesOne = parameterNames.length > 0 && query?.["cursor"] === undefined;
   const codes: readonly RefusalCode[] = [
-    ...(takesInput ? (["invalid_request"] as const) : []),
     ...(access === "token" ? behindToken : []),
+    ...(body === undefined ? [] : (["body_timeout"] as const)),
+    ...(namesOne ? (["not_found"] as const) : []),
     ...(definition.refusals ?? []),
     ...(method === "post" ? underIdempotencyKey : []),
   ];
-  const parameterNames = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
   const route = {
     method,
     path,
@@ -82,10 +64,26 @@ export function defineRoute<
     },
     responses: { ...answers, ...describeRefusals(codes) },
   };
-  return route as unknown as Route<Path, Query, Body, Answers>;
+  return route as unknown as {
+    method: typeof method;
+    path: Path;
+    request: {
+      params: z.ZodObject<Record<ParameterNames<Path>, z.ZodString>>;
+      query: z.ZodObject<Query, z.core.$strict>;
+    } & ([Body] extends [never] ? unknown : { body: { content: { "application/json": { schema: Body } } } });
+    responses: Answers;
+  };
 }
 
-const behindToken = ["unauthorized", "forbidden", "too_many_requests", "not_configured", "not_ready"] as const;
+/** Every query is checked, even that of an operation that takes none. */
+const behindToken = [
+  "invalid_request",
+  "unauthorized",
+  "forbidden",
+  "too_many_requests",
+  "not_configured",
+  "not_ready",
+] as const;
 
 const underIdempotencyKey = ["idempotency_in_progress", "idempotency_key_reused"] as const;
 
@@ -95,6 +93,6 @@ const idempotencyKey = {
   in: "header",
   description:
     "A request that is repeated with the same key within a day is done once and gets the same answer. A repeated answer has the header `idempotency-replayed: true`.",
-  schema: { type: "string", minLength: 1, maxLength: MAX_KEY_CHARACTERS, pattern: "^[\\x21-\\x7e]+$" },
+  schema: { type: "string", minLength: 1, maxLength: MAX_KEY_CHARACTERS, pattern: keyPattern.source },
   example: "0b6f0c1e-7f0d-4c58-9d53-6d0f4b8f2a11",
 } as const;

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Counters } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
-import { listDestinations } from "../store/destinations.ts";
+import { type DestinationReport, listDestinations } from "../store/destinations.ts";
 import { findReplay } from "../store/replays.ts";
 import {
   changeDestination,
@@ -15,7 +15,7 @@ import {
 import { replayDestination } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
 import { worldOf } from "./idempotency.ts";
-import { type OperatorApi, encodeCursor, notFound, paging } from "./requests.ts";
+import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show, toPage } from "./responses.ts";
 import {
   createdDestination,
@@ -34,9 +34,7 @@ import { destinationReplayInput, exampleReplay, replay, startedReplay } from "./
 
 const tag = "Destinations";
 
-const creation = defineRoute({
-  method: "post",
-  path: "/api/destinations",
+const creation = defineRoute("post", "/api/destinations", {
   operationId: "createDestination",
   tag,
   summary: "Create a destination",
@@ -49,9 +47,7 @@ const creation = defineRoute({
   },
 });
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/destinations",
+const list = defineRoute("get", "/api/destinations", {
   operationId: "listDestinations",
   tag,
   summary: "List destinations",
@@ -59,19 +55,14 @@ const list = defineRoute({
   answers: { 200: page(destination, "In order of creation", exampleDestination) },
 });
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/destinations/{id}",
+const detail = defineRoute("get", "/api/destinations/{id}", {
   operationId: "showDestination",
   tag,
   summary: "Show a destination",
   answers: { 200: json(destination, "The destination, without its secret", exampleDestination) },
-  refusals: ["not_found"],
 });
 
-const change = defineRoute({
-  method: "patch",
-  path: "/api/destinations/{id}",
+const change = defineRoute("patch", "/api/destinations/{id}", {
   operationId: "changeDestination",
   tag,
   summary: "Change a destination",
@@ -79,22 +70,16 @@ const change = defineRoute({
     "Pending deliveries of events that it no longer wants end as dead, with the outcome `filtered`. Past events that it wants now are not sent: replay them.",
   body: { schema: destinationChange, example: { enabled: false } },
   answers: { 200: json(destination, "The changed destination", exampleDestination) },
-  refusals: ["not_found"],
 });
 
-const removal = defineRoute({
-  method: "delete",
-  path: "/api/destinations/{id}",
+const removal = defineRoute("delete", "/api/destinations/{id}", {
   operationId: "deleteDestination",
   tag,
   summary: "Remove a destination; its pending deliveries end as dead",
   answers: { 204: { description: "Removed" } },
-  refusals: ["not_found"],
 });
 
-const rotation = defineRoute({
-  method: "post",
-  path: "/api/destinations/{id}/rotate-secret",
+const rotation = defineRoute("post", "/api/destinations/{id}/rotate-secret", {
   operationId: "rotateSecret",
   tag,
   summary: "Give a destination a new secret",
@@ -104,12 +89,10 @@ const rotation = defineRoute({
       secret: exampleSecret,
     }),
   },
-  refusals: ["not_found", "too_many_rotations"],
+  refusals: ["too_many_rotations"],
 });
 
-const test = defineRoute({
-  method: "post",
-  path: "/api/destinations/{id}/test",
+const test = defineRoute("post", "/api/destinations/{id}/test", {
   operationId: "testDestination",
   tag,
   summary: "Send a destination one signed sample event, now",
@@ -121,12 +104,9 @@ const test = defineRoute({
       exampleTestResult,
     ),
   },
-  refusals: ["not_found"],
 });
 
-const replaying = defineRoute({
-  method: "post",
-  path: "/api/destinations/{id}/replay",
+const replaying = defineRoute("post", "/api/destinations/{id}/replay", {
   operationId: "replayDestination",
   tag,
   summary: "Replay past events to a destination, oldest first",
@@ -137,17 +117,13 @@ const replaying = defineRoute({
       replay_id: exampleReplay.id,
     }),
   },
-  refusals: ["not_found"],
 });
 
-const replayDetail = defineRoute({
-  method: "get",
-  path: "/api/replays/{id}",
+const replayDetail = defineRoute("get", "/api/replays/{id}", {
   operationId: "showReplay",
   tag,
   summary: "Show the progress of a replay",
   answers: { 200: json(replay, "The replay", exampleReplay) },
-  refusals: ["not_found"],
 });
 
 export function addDestinations(api: OperatorApi, world: World, counters: Counters): void {
@@ -159,13 +135,8 @@ export function addDestinations(api: OperatorApi, world: World, counters: Counte
   api.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const rows = await listDestinations(c.env.DB, cursor?.id ?? "", limit + 1);
-    return c.json(
-      toPage(rows, limit, {
-        show: (row) => showDestination(row, world.now()),
-        cursorAt: ({ id }) => encodeCursor({ id }),
-      }),
-      200,
-    );
+    const showOne = (row: DestinationReport) => showDestination(row, world.now());
+    return c.json(toPage(rows, limit, { show: showOne, cursorAt: ({ id }) => encodeCursor({ id }) }), 200);
   });
 
   api.openapi(detail, async (c) =>
@@ -202,8 +173,7 @@ export function addDestinations(api: OperatorApi, world: World, counters: Counte
   });
 
   api.openapi(replayDetail, async (c) => {
-    const found = await findReplay(c.env.DB, c.req.valid("param").id);
-    if (found === null) throw notFound("replay");
+    const found = existing(await findReplay(c.env.DB, c.req.valid("param").id), "replay");
     return c.json(show(replay, { ...found, reachedAt: found.reached.receivedAt }), 200);
   });
 }

@@ -1,35 +1,32 @@
-import { seriesOf } from "../domain/counters.ts";
-import { type Config, ConfigError, type Env, configFaults, readConfig } from "../env.ts";
+import { type Counts, sumOf } from "../domain/counters.ts";
+import { type Env, readConfig } from "../env.ts";
 import type { CanaryMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { checkOfficialVectors } from "../qonto/official-vectors.ts";
+import { batchOf } from "../store/batch.ts";
 import { countsSince, readCounts } from "../store/counters.ts";
 import { type CronStateName, allCronState, readCronStateFrom, writeCronState } from "../store/cron-state.ts";
 import type { Database } from "../store/database.ts";
 import { describeSchemaFault, missingAmong, readAppliedMigrations } from "../store/schema.ts";
-import { type Traffic, readTrafficRow, trafficSince } from "../store/traffic.ts";
+import { readTrafficRow, trafficSince } from "../store/traffic.ts";
 import { defineRoute } from "./define-route.ts";
 import { type QueueName, readQueues } from "./queue-metrics.ts";
 import type { OperatorApi } from "./requests.ts";
-import { isoTime, isoTimeOrNull, json, show } from "./responses.ts";
-import { diagnostics, exampleDiagnostics, sentCanary, typeTraffic } from "./schemas/diagnostics.ts";
+import { isoTime, json, show } from "./responses.ts";
+import { diagnostics, exampleDiagnostics, sentCanary } from "./schemas/diagnostics.ts";
 
 const DAY_MS = 86_400_000;
 const TRAFFIC_DAYS = 30;
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/diagnostics",
+const detail = defineRoute("get", "/api/diagnostics", {
   operationId: "showDiagnostics",
   tag: "Diagnostics",
   summary: "Show the facts that `qonto doctor` checks",
   answers: { 200: json(diagnostics, "Facts, without a judgement", exampleDiagnostics) },
 });
 
-const canary = defineRoute({
-  method: "post",
-  path: "/api/diagnostics/canary",
+const canary = defineRoute("post", "/api/diagnostics/canary", {
   operationId: "sendCanary",
   tag: "Diagnostics",
   summary: "Send a canary through each queue",
@@ -50,31 +47,28 @@ export function addDiagnostics(api: OperatorApi, world: World): void {
       readQueues(c.env, world),
       checkOfficialVectors(),
     ]);
-    const at = (name: CronStateName) => isoTimeOrNull(cronState.get(name) ?? null);
-    const showQueue = (name: QueueName) => ({
+    const at = (name: CronStateName) => cronState.get(name) ?? null;
+    const stateOf = (name: QueueName) => ({
       backlog: queues[name]?.backlog ?? null,
-      oldest_message_at: isoTimeOrNull(queues[name]?.oldestMessageAt ?? null),
-      canary_consumed_at: at(`canary_${name}`),
+      oldestMessageAt: queues[name]?.oldestMessageAt ?? null,
+      canaryConsumedAt: at(`canary_${name}`),
     });
-    return c.json(
-      {
-        now: isoTime(now),
-        configuration: showConfiguration(c.env),
-        signature_vectors: signatureVectors,
-        migrations,
-        cron_ran_at: at("cron_ran_at"),
-        canary_sent_at: at("canary_sent_at"),
-        canary_receiver_at: at("canary_receiver"),
-        queues: {
-          events: showQueue("events"),
-          retries: showQueue("retries"),
-          dead_letters: showQueue("dead_letters"),
-        },
-        signatures: { since: isoTime(now - DAY_MS), ...countSignatures(counts) },
-        traffic: traffic.map(showTraffic),
-      },
-      200,
-    );
+    const shown = show(diagnostics, {
+      now,
+      configuration: describeConfiguration(c.env),
+      signatureVectors,
+      migrations,
+      cronRanAt: at("cron_ran_at"),
+      canarySentAt: at("canary_sent_at"),
+      canaryReceiverAt: at("canary_receiver"),
+      queues: { events: stateOf("events"), retries: stateOf("retries"), deadLetters: stateOf("dead_letters") },
+      signatures: { since: now - DAY_MS, ...countSignatures(counts) },
+      traffic: traffic.map(({ longestGapMs, ...row }) => ({
+        ...row,
+        longestGapSeconds: longestGapMs && longestGapMs / 1000,
+      })),
+    });
+    return c.json(shown, 200);
   });
 
   api.openapi(canary, async (c) => {
@@ -92,16 +86,16 @@ async function readDatabase(db: Database, now: number) {
   const missing = missingAmong(applied);
   const migrations = { applied, missing };
   try {
-    const [cronState, counts, traffic] = await db.batch([
-      allCronState(db),
-      countsSince(db, now - DAY_MS),
-      trafficSince(db, now - TRAFFIC_DAYS * DAY_MS),
-    ]);
+    const { cronState, counts, traffic } = await batchOf(db, {
+      cronState: allCronState(db),
+      counts: countsSince(db, now - DAY_MS),
+      traffic: trafficSince(db, now - TRAFFIC_DAYS * DAY_MS),
+    });
     return {
       migrations,
-      cronState: readCronStateFrom(cronState?.results ?? []),
-      counts: readCounts(counts?.results ?? []),
-      traffic: (traffic?.results ?? []).map(readTrafficRow),
+      cronState: readCronStateFrom(cronState.rows),
+      counts: readCounts(counts.rows),
+      traffic: traffic.rows.map(readTrafficRow),
     };
   } catch (error) {
     if (missing.length === 0) throw error;
@@ -110,38 +104,25 @@ async function readDatabase(db: Database, now: number) {
   }
 }
 
-function showConfiguration(env: Env) {
-  const config = tryReadConfig(env);
+/** It can be read: `authenticate` lets nobody in otherwise. */
+function describeConfiguration(env: Env) {
+  const { faults, secrets, signatureToleranceSeconds, allowPrivateDestinations } = readConfig(env);
   return {
-    faults: configFaults(env).map(({ message }) => message),
-    secrets: { business: config?.secrets.business.length ?? 0, onboarding: config?.secrets.onboarding.length ?? 0 },
-    signature_tolerance_seconds: config?.signatureToleranceSeconds ?? null,
-    allow_private_destinations: config?.allowPrivateDestinations ?? null,
+    faults: faults.map(({ message }) => message),
+    secrets: { business: secrets.business.length, onboarding: secrets.onboarding.length },
+    signatureToleranceSeconds,
+    allowPrivateDestinations,
   };
 }
 
-function tryReadConfig(env: Env): Config | null {
-  try {
-    return readConfig(env);
-  } catch (error) {
-    if (error instanceof ConfigError) return null;
-    throw error;
-  }
-}
-
-function countSignatures(counts: Readonly<Record<string, number>>) {
-  const refused = (code: string) => counts[seriesOf("qonto_relay_refusals_total", { code })] ?? 0;
-  const events = Object.entries(counts).filter(([series]) => series.startsWith("qonto_relay_events_total{"));
+function countSignatures(counts: Counts) {
+  const refused = (code: string) => sumOf(counts, "qonto_relay_refusals_total", { code });
   return {
-    authentic: events.reduce((sum, [, count]) => sum + count, 0),
+    authentic: sumOf(counts, "qonto_relay_events_total"),
     mismatched: refused("signature_mismatch"),
-    too_old: refused("timestamp_too_old"),
-    in_future: refused("timestamp_in_future"),
+    tooOld: refused("timestamp_too_old"),
+    inFuture: refused("timestamp_in_future"),
     malformed: refused("signature_malformed"),
     missing: refused("signature_missing"),
   };
-}
-
-function showTraffic({ longestGapMs, ...traffic }: Traffic) {
-  return show(typeTraffic, { ...traffic, longestGapSeconds: longestGapMs === null ? null : longestGapMs / 1000 });
 }

@@ -1,25 +1,23 @@
 import { z } from "@hono/zod-openapi";
-import type { Attempt } from "../domain/delivery.ts";
 import { isReconciled } from "../domain/event.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import type { World } from "../platform/world.ts";
+import { batchOf } from "../store/batch.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { listDeliveries } from "../store/delivery-list.ts";
 import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
 import { replayEvent } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
 import { worldOf } from "./idempotency.ts";
-import { type OperatorApi, encodeCursor, notFound, paging } from "./requests.ts";
+import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show } from "./responses.ts";
 import { instant } from "./schemas/common.ts";
-import { attempt, delivery, deliveryStatus, exampleListedDelivery, listedDelivery } from "./schemas/delivery.ts";
+import { deliveryStatus, exampleListedDelivery, listedDelivery } from "./schemas/delivery.ts";
 import { exampleDestination } from "./schemas/destination.ts";
 import { event, eventDetail, exampleEvent, exampleEventDetail } from "./schemas/event.ts";
 import { eventReplayInput, replayedEvent } from "./schemas/replay.ts";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/events",
+const list = defineRoute("get", "/api/events", {
   operationId: "listEvents",
   tag: "Events",
   summary: "List events, newest first",
@@ -39,30 +37,23 @@ const list = defineRoute({
   },
 });
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/events/{id}",
+const detail = defineRoute("get", "/api/events/{id}", {
   operationId: "showEvent",
   tag: "Events",
   summary: "Show an event with its deliveries",
   answers: { 200: json(eventDetail, "The event", exampleEventDetail) },
-  refusals: ["not_found"],
 });
 
-const replaying = defineRoute({
-  method: "post",
-  path: "/api/events/{id}/replay",
+const replaying = defineRoute("post", "/api/events/{id}/replay", {
   operationId: "replayEvent",
   tag: "Events",
   summary: "Replay an event to the named destination, or to all that want it and do not have it",
   body: { schema: eventReplayInput, example: { destination_id: exampleDestination.id }, isOptional: true },
   answers: { 202: json(replayedEvent, "The deliveries are pending", { count: 1 }) },
-  refusals: ["not_found", "too_early"],
+  refusals: ["too_early"],
 });
 
-const deliveries = defineRoute({
-  method: "get",
-  path: "/api/deliveries",
+const deliveries = defineRoute("get", "/api/deliveries", {
   operationId: "listDeliveries",
   tag: "Deliveries",
   summary: "List deliveries, newest event first; pending and dead ones are grouped by destination",
@@ -88,19 +79,21 @@ export function addEvents(api: OperatorApi, world: World): void {
   });
 
   api.openapi(detail, async (c) => {
+    const { DB } = c.env;
     const { id } = c.req.valid("param");
-    const [events, deliveries] = await c.env.DB.batch([findEvent(c.env.DB, id), deliveriesOfEvent(c.env.DB, id)]);
-    const [row] = events?.results ?? [];
-    if (row === undefined) throw notFound("event");
-    const found = readEventDetail(row);
-    const rows = (deliveries?.results ?? []).map(readDeliveryRow);
-    const shown = {
-      ...showEvent(found),
-      ...(found.isUnreadable
-        ? { payload: null, body_base64: found.body }
-        : { payload: parseJsonLosslessly(found.body) }),
-      deliveries: rows.map((row) => show(delivery, { ...row, attempts: row.attempts.map(showAttempt) })),
-    };
+    const { events, deliveries } = await batchOf(DB, {
+      events: findEvent(DB, id),
+      deliveries: deliveriesOfEvent(DB, id),
+    });
+    const found = readEventDetail(existing(events.rows[0], "event"));
+    const { body, isUnreadable } = found;
+    const shown = show(eventDetail, {
+      ...found,
+      reconciled: isReconciled(found),
+      payload: isUnreadable ? null : parseJsonLosslessly(body),
+      bodyBase64: isUnreadable ? body : undefined,
+      deliveries: deliveries.rows.map(readDeliveryRow),
+    });
     return c.json(shown, 200);
   });
 
@@ -113,15 +106,11 @@ export function addEvents(api: OperatorApi, world: World): void {
   api.openapi(deliveries, async (c) => {
     const { status, destination_id: destinationId, cursor: before, limit } = c.req.valid("query");
     const { deliveries, next } = await listDeliveries(c.env.DB, { status, destinationId, before, limit });
-    const data = deliveries.map((row) => show(listedDelivery, { ...row, attempts: row.attempts.map(showAttempt) }));
+    const data = deliveries.map((row) => show(listedDelivery, row));
     return c.json({ data, next_cursor: next && encodeCursor(next) }, 200);
   });
 }
 
 function showEvent(row: EventSummary) {
   return show(event, { ...row, reconciled: isReconciled(row) });
-}
-
-function showAttempt(row: Attempt) {
-  return show(attempt, row);
 }

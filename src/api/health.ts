@@ -7,9 +7,7 @@ import type { OperatorApi } from "./requests.ts";
 import { json } from "./responses.ts";
 import { exampleDegradedHealth, exampleHealth, health } from "./schemas/health.ts";
 
-const detail = defineRoute({
-  method: "get",
-  path: "/health",
+const detail = defineRoute("get", "/health", {
   operationId: "showHealth",
   tag: "Health",
   summary: "Show whether events flow, as checked within the last ten seconds",
@@ -24,7 +22,7 @@ export function addHealth(api: OperatorApi, world: World): void {
   const recent = new RecentHealth();
   api.openapi(detail, async (c) => {
     const judged = await recent.judge(c.env, world);
-    return judged.status === "degraded" ? c.json(judged, 503) : c.json(judged, 200);
+    return c.json(judged, judged.status === "ok" ? 200 : 503);
   });
 }
 
@@ -53,16 +51,12 @@ export class RecentHealth {
       const now = world.now();
       const known = this.#known.get(env);
       if (known === undefined || now - known.checkedAt >= (known.health === null ? CHECK_ENDS_WITHIN_MS : KEPT_MS)) {
-        return this.#check(env, world);
+        const check: Known = { checkedAt: now, health: null };
+        this.#known.set(env, check);
+        return (check.health = await judgeHealth(env, now, world));
       }
       if (known.health !== null) return known.health;
       await sleep(LOOK_AGAIN_MS, world);
     }
-  }
-
-  async #check(env: Env, world: Pick<World, "now" | "setTimer">): Promise<Health> {
-    const known: Known = { checkedAt: world.now(), health: null };
-    this.#known.set(env, known);
-    return (known.health = await judgeHealth(env, known.checkedAt, world));
   }
 }

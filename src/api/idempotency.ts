@@ -17,6 +17,7 @@ const KEPT_MS = 86_400_000;
 const LEASE_MS = 60_000;
 
 export const MAX_KEY_CHARACTERS = 255;
+export const keyPattern = /^[\x21-\x7e]+$/;
 
 /**
  * Honours `Idempotency-Key` on every POST: a request that is repeated under its key is done once and gets the same answer.
@@ -30,7 +31,7 @@ export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorE
   return async (c, next) => {
     const key = c.req.header("idempotency-key");
     if (c.req.method !== "POST" || key === undefined) return next();
-    if (!/^[\x21-\x7e]+$/.test(key) || key.length > MAX_KEY_CHARACTERS) {
+    if (!keyPattern.test(key) || key.length > MAX_KEY_CHARACTERS) {
       const message = `must be 1 to ${MAX_KEY_CHARACTERS} visible ASCII characters`;
       throw invalidRequest([{ path: "idempotency-key", message }]);
     }
@@ -49,7 +50,7 @@ export function honourIdempotencyKeys(world: World): MiddlewareHandler<OperatorE
     if (found.request !== wanted.request) throw refuse("idempotency_key_reused");
     if (found.status === null && found.claim !== wanted.claim) {
       const seconds = Math.ceil(Math.max(1_000, found.leasedUntil - now) / 1000);
-      throw refuse("idempotency_in_progress", {}, { "retry-after": String(seconds) });
+      throw refuse("idempotency_in_progress", { headers: { "retry-after": String(seconds) } });
     }
     const content = await decrypt(keys, found.content, id);
     if (content === null) throw refuse("idempotency_key_reused", { detail: CANNOT_BE_DECRYPTED });
@@ -111,11 +112,9 @@ async function randomBytesFrom(seed: string): Promise<World["randomBytes"]> {
   const blocks = await Promise.all(
     Array.from({ length: BLOCKS }, (_, block) => hmacSha256(seed, Uint8Array.of(block))),
   );
-  let rest = blocks.flatMap((block) => [...block]);
+  const rest = blocks.flatMap((block) => [...block]);
   return (length) => {
     if (rest.length < length) throw new Error("An operation needs more random bytes than a key provides");
-    const bytes = Uint8Array.from(rest.slice(0, length));
-    rest = rest.slice(length);
-    return bytes;
+    return Uint8Array.from(rest.splice(0, length));
   };
 }

@@ -1,14 +1,14 @@
 import type { z } from "@hono/zod-openapi";
+import type { ConfigFault } from "../config.ts";
 import { type Env, configFaults } from "../env.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import { type Condition, MOST_DATABASE_BYTES, type Told, readCondition } from "../store/condition.ts";
 import { describeMissing } from "../store/schema.ts";
-import type { health, healthCheck } from "./schemas/health.ts";
-
-type Check = z.input<typeof healthCheck>;
-type Checks = z.input<typeof health>["checks"];
+import { checkNames, type health } from "./schemas/health.ts";
 
 export type Health = z.input<typeof health>;
+type Checks = Health["checks"];
+type Check = Checks[keyof Checks];
 
 const DATABASE_TIMEOUT_MS = 1_000;
 
@@ -33,17 +33,25 @@ const RECENT_DEAD_LETTERS_MS = 3_600_000;
 /** Checks whether events flow, in one D1 call, also while D1 does not answer or has no tables. */
 export async function judgeHealth(env: Env, now: number, timers: Timers): Promise<Health> {
   const read = await withTimeout(readCondition(env.DB, now - RECENT_DEAD_LETTERS_MS), DATABASE_TIMEOUT_MS, timers);
+  const told = read.state === "done" ? read.value : null;
   const checks: Checks = {
-    configuration: checkConfiguration(configFaults(env).map(({ message }) => message)),
+    ...allUnknown(told === null ? "D1 does not answer." : "The database lacks tables that this check reads."),
+    configuration: checkConfiguration(configFaults(env)),
     database: checkDatabase(read.state),
-    ...(read.state === "done" ? checkContent(read.value, now) : allUnknown("D1 does not answer.")),
+    ...(told !== null && { schema: checkSchema(told) }),
+    ...(told?.condition && checkCondition(told.condition, now)),
   };
   const isDegraded = Object.values(checks).some(({ status }) => status === "degraded");
   return { status: isDegraded ? "degraded" : "ok", checks };
 }
 
-function checkConfiguration(faults: readonly string[]): Check {
-  return atMost(0, faults.length, faults.length === 0 ? "Every required secret is set." : `${faults.join("; ")}.`);
+function allUnknown(why: string): Checks {
+  return Object.fromEntries(checkNames.map((name) => [name, unknown(why)])) as Checks;
+}
+
+function checkConfiguration(faults: readonly ConfigFault[]): Check {
+  const detail = `${faults.map(({ message }) => message).join("; ")}.`;
+  return atMost(0, faults.length, detail, "Every required secret is set.");
 }
 
 function checkDatabase(state: "done" | "failed" | "late"): Check {
@@ -52,51 +60,39 @@ function checkDatabase(state: "done" | "failed" | "late"): Check {
   return unknown(`D1 ${fault}.`);
 }
 
-type ContentChecks = Omit<Checks, "configuration" | "database">;
-
-function checkContent(content: Told, now: number): ContentChecks {
-  const { condition } = content;
-  const checks =
-    condition === null
-      ? allUnknown("The database lacks tables that this check reads.")
-      : checkCondition(condition, now);
-  return { ...checks, schema: checkSchema(content) };
-}
-
-function allUnknown(why: string): ContentChecks {
-  const check = unknown(why);
-  return {
-    schema: check,
-    cron: check,
-    fan_out: check,
-    deliveries: check,
-    open_circuits: check,
-    dead_letters: check,
-    secrets: check,
-    storage: check,
-  };
-}
-
 function checkSchema({ missingMigrations, condition }: Told): Check {
-  if (missingMigrations.length > 0) return atMost(0, missingMigrations.length, describeMissing(missingMigrations));
-  // Somebody may have dropped it by hand.
-  if (condition === null) return unknown("A table or a column is missing though every migration has been applied.");
-  return atMost(0, 0, "Every migration has been applied.");
+  const { length: missing } = missingMigrations;
+  // An operator may have dropped a table by hand.
+  if (missing === 0 && condition === null) {
+    return unknown("A table or a column is missing though every migration has been applied.");
+  }
+  return atMost(0, missing, describeMissing(missingMigrations), "Every migration has been applied.");
 }
 
-function checkCondition(condition: Condition, now: number): Omit<ContentChecks, "schema"> {
+function checkCondition(condition: Condition, now: number) {
   const { cronState, oldestDueAt, openCircuits, recentDeadLetters, databaseBytes } = condition;
+  const overdueSeconds = secondsBetween(oldestDueAt ?? now, now);
   return {
-    ...checkCronState(cronState, now),
-    deliveries: checkDeliveries(secondsBetween(oldestDueAt ?? now, now)),
+    ...checkCron(cronState, now),
+    deliveries: atMost(
+      LONGEST_OVERDUE_SECONDS,
+      overdueSeconds,
+      `The oldest overdue delivery was due ${overdueSeconds} s ago.`,
+      "No delivery is overdue.",
+    ),
     open_circuits: checkOpenCircuits(openCircuits, now),
-    dead_letters: checkDeadLetters(recentDeadLetters),
+    dead_letters: atMost(
+      0,
+      recentDeadLetters,
+      `${recentDeadLetters} dead ${recentDeadLetters === 1 ? "letter" : "letters"} in the last hour.`,
+      "No dead letters in the last hour.",
+    ),
     secrets: checkSecrets(cronState.get("undecryptable_secrets") ?? 0),
     storage: checkStorage(databaseBytes),
   };
 }
 
-function checkCronState(cronState: Condition["cronState"], now: number): Pick<Checks, "cron" | "fan_out"> {
+function checkCron(cronState: Condition["cronState"], now: number): Pick<Checks, "cron" | "fan_out"> {
   const ranAt = cronState.get("cron_ran_at");
   const oldestUnfinishedAt = cronState.get("oldest_unfinished_at");
   if (ranAt === undefined || oldestUnfinishedAt === undefined) {
@@ -110,17 +106,10 @@ function checkCronState(cronState: Condition["cronState"], now: number): Pick<Ch
     fan_out: atMost(
       LONGEST_FAN_OUT_SECONDS,
       waitedSeconds,
-      waitedSeconds === 0
-        ? "No event waits for its first attempts."
-        : `The oldest event without first attempts was received ${waitedSeconds} s ago.`,
+      `The oldest event without first attempts was received ${waitedSeconds} s ago.`,
+      "No event waits for its first attempts.",
     ),
   };
-}
-
-function checkDeliveries(overdueSeconds: number): Check {
-  const detail =
-    overdueSeconds === 0 ? "No delivery is overdue." : `The oldest overdue delivery was due ${overdueSeconds} s ago.`;
-  return atMost(LONGEST_OVERDUE_SECONDS, overdueSeconds, detail);
 }
 
 function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number): Check {
@@ -134,20 +123,10 @@ function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number)
   return atMost(LONGEST_OPEN_CIRCUIT_SECONDS, seconds, detail);
 }
 
-function checkDeadLetters(recent: number): Check {
-  return atMost(
-    0,
-    recent,
-    `${recent === 0 ? "No" : recent} dead ${recent === 1 ? "letter" : "letters"} in the last hour.`,
-  );
-}
-
 function checkSecrets(undecryptable: number): Check {
-  const detail =
-    undecryptable === 0
-      ? "Every destination's secret can be decrypted."
-      : `The secrets of ${undecryptable} ${undecryptable === 1 ? "destination" : "destinations"} are encrypted with a key that ENCRYPTION_KEYS lacks.`;
-  return atMost(0, undecryptable, detail);
+  const whose = `${undecryptable} ${undecryptable === 1 ? "destination" : "destinations"}`;
+  const detail = `The secrets of ${whose} are encrypted with a key that ENCRYPTION_KEYS lacks.`;
+  return atMost(0, undecryptable, detail, "Every destination's secret can be decrypted.");
 }
 
 function checkStorage(bytes: number | null): Check {
@@ -162,8 +141,9 @@ function inGigabytes(bytes: number): string {
   return `${Number((bytes / 1e9).toFixed(2))} GB`;
 }
 
-function atMost(limit: number, value: number, detail: string): Check {
-  return { status: value > limit ? "degraded" : "ok", detail, value, limit };
+/** `detailOfNone`: when the value is 0. */
+function atMost(limit: number, value: number, detail: string, detailOfNone = detail): Check {
+  return { status: value > limit ? "degraded" : "ok", detail: value === 0 ? detailOfNone : detail, value, limit };
 }
 
 function unknown(detail: string): Check {

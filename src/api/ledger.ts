@@ -4,13 +4,11 @@ import { readCronState } from "../store/cron-state.ts";
 import { countLedger } from "../store/ledger.ts";
 import { defineRoute } from "./define-route.ts";
 import { type OperatorApi, invalidRequest } from "./requests.ts";
-import { isoTimeOrNull, json } from "./responses.ts";
+import { json, show } from "./responses.ts";
 import { instant } from "./schemas/common.ts";
 import { exampleLedger, ledger } from "./schemas/ledger.ts";
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/ledger",
+const detail = defineRoute("get", "/api/ledger", {
   operationId: "showLedger",
   tag: "Ledger",
   summary: "Balance received events against their present states",
@@ -26,16 +24,8 @@ export function addLedger(api: OperatorApi, world: World): void {
     }
     const now = world.now();
     const counted = await countLedger(c.env.DB, { since: since ?? 0, until: until ?? now + 1 }, now);
-    const { accounts, ...states } = counted;
-    const destinations = accounts.map(({ destinationId, unwritten, pending, ...account }) => ({
-      destination_id: destinationId,
-      ...account,
-      pending: pending + unwritten,
-    }));
     const driftedAt = (await readCronState(c.env.DB)).get("ledger_drifted_at") ?? null;
-    return c.json(
-      { ...states, balanced: isBalanced(counted), drifted_at: isoTimeOrNull(driftedAt), destinations },
-      200,
-    );
+    const destinations = counted.accounts.map((one) => ({ ...one, pending: one.pending + one.unwritten }));
+    return c.json(show(ledger, { ...counted, balanced: isBalanced(counted), driftedAt, destinations }), 200);
   });
 }

@@ -11,9 +11,7 @@ import type { OperatorApi } from "./requests.ts";
 
 const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-const text = defineRoute({
-  method: "get",
-  path: "/metrics",
+const text = defineRoute("get", "/metrics", {
   operationId: "showMetrics",
   tag: "Diagnostics",
   summary: "Show metrics for Prometheus",
@@ -30,11 +28,6 @@ const text = defineRoute({
   },
 });
 
-interface Metric {
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly help: string;
-}
-
 const bounded = `, at most ${COUNTED_AT_MOST}`;
 
 const metrics = {
@@ -43,10 +36,7 @@ const metrics = {
     help: "Authentic webhook events by source, type (other: not in the catalogue) and outcome",
   },
   qonto_relay_refusals_total: { type: "counter", help: "Refused webhook requests, by code" },
-  qonto_relay_canary_refusals_total: {
-    type: "counter",
-    help: "Refused webhook requests of the doctor, by code",
-  },
+  qonto_relay_canary_refusals_total: { type: "counter", help: "Refused webhook requests of the doctor, by code" },
   qonto_relay_acknowledgement_seconds: {
     type: "histogram",
     help: "Time from the last byte of a webhook request to its answer",
@@ -59,14 +49,8 @@ const metrics = {
     help: "Age of the event of a destination's oldest pending delivery",
   },
   qonto_relay_dead_deliveries: { type: "gauge", help: `Dead deliveries that are stored${bounded}` },
-  qonto_relay_destination_state: {
-    type: "gauge",
-    help: "1 for the present state of a destination, 0 for the others",
-  },
-  qonto_relay_dead_letters: {
-    type: "gauge",
-    help: `Dead letters that were not replayed${bounded}`,
-  },
+  qonto_relay_destination_state: { type: "gauge", help: "1 for the present state of a destination, 0 for the others" },
+  qonto_relay_dead_letters: { type: "gauge", help: `Dead letters that were not replayed${bounded}` },
   qonto_relay_quarantined_events: { type: "gauge", help: "Events in quarantine" },
   qonto_relay_queue_backlog_messages: { type: "gauge", help: "Messages in a queue, as the queue reports" },
   qonto_relay_queue_oldest_message_seconds: {
@@ -80,64 +64,59 @@ const metrics = {
   qonto_relay_cron_last_run_timestamp_seconds: { type: "gauge", help: "When the cron last ran" },
   qonto_relay_database_size_bytes: { type: "gauge", help: "Size of the database, as D1 reports" },
   qonto_relay_database_size_limit_bytes: { type: "gauge", help: "Largest size of a D1 database" },
-} satisfies Record<string, Metric>;
+} satisfies Record<string, { type: "counter" | "gauge" | "histogram"; help: string }>;
 
-type MetricName = keyof typeof metrics;
-
-/** A gauge's present value; undefined: unknown, and left out. */
-interface Sample {
-  readonly name: MetricName;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly value: number | undefined;
-}
+/** A series and its present value; undefined: unknown, and left out. */
+type Sample = readonly [series: string, value: number | undefined];
 
 /** Counts are those of all isolates, as far as they are written. This isolate writes its own first. */
 export function addMetrics(api: OperatorApi, world: World, counters: Counters): void {
   api.openapi(text, async (c) => {
     const now = world.now();
     await writeCounters(c.env.DB, counters, now);
-    const [[counts, backlogRows, waiting, cronState], queues] = await Promise.all([
+    const [[counts, backlogRows, waiting, cronRows], queues] = await Promise.all([
       c.env.DB.batch([allTimeCounts(c.env.DB), backlogs(c.env.DB), whatWaits(c.env.DB), allCronState(c.env.DB)]),
       readQueues(c.env, world),
     ]);
     const { deadLetters, quarantined } = readWaitingRow(waiting?.results[0]);
-    const cronStates = readCronStateFrom(cronState?.results ?? []);
-    const oldestUnfinishedAt = cronStates.get("oldest_unfinished_at");
-    const cronRanAt = cronStates.get("cron_ran_at");
+    const cronState = readCronStateFrom(cronRows?.results ?? []);
+    const oldestUnfinishedAt = cronState.get("oldest_unfinished_at");
+    const cronRanAt = cronState.get("cron_ran_at");
     const destinations = (backlogRows?.results ?? []).map(readBacklogRow);
     const counted = countsOf(
       readCounts(counts?.results ?? []),
       destinations.map(({ destinationId }) => destinationId),
     );
     const samples: Sample[] = [
+      ...inOrder(counted),
       ...destinations.flatMap((backlog) => samplesOfDestination(backlog, now)),
-      { name: "qonto_relay_dead_letters", value: deadLetters },
-      { name: "qonto_relay_quarantined_events", value: quarantined },
+      gauge("qonto_relay_dead_letters", deadLetters),
+      gauge("qonto_relay_quarantined_events", quarantined),
       ...Object.entries(queues).flatMap(([queue, metrics]) => samplesOfQueue(queue, metrics, now)),
-      {
-        name: "qonto_relay_oldest_unfinished_event_seconds",
-        value: oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
-      },
-      { name: "qonto_relay_cron_last_run_timestamp_seconds", value: cronRanAt && cronRanAt / 1000 },
-      { name: "qonto_relay_database_size_bytes", value: databaseBytesOf(cronState) ?? undefined },
-      { name: "qonto_relay_database_size_limit_bytes", value: MOST_DATABASE_BYTES },
+      gauge(
+        "qonto_relay_oldest_unfinished_event_seconds",
+        oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
+      ),
+      gauge("qonto_relay_cron_last_run_timestamp_seconds", cronRanAt && cronRanAt / 1000),
+      gauge("qonto_relay_database_size_bytes", databaseBytesOf(cronRows) ?? undefined),
+      gauge("qonto_relay_database_size_limit_bytes", MOST_DATABASE_BYTES),
     ];
-    return c.text(toPrometheusText(counted, samples), 200, { "content-type": CONTENT_TYPE });
+    return c.text(toPrometheusText(samples), 200, { "content-type": CONTENT_TYPE });
   });
+}
+
+function gauge(name: keyof typeof metrics, value: number | undefined, labels: Record<string, string> = {}): Sample {
+  return [seriesOf(name, labels), value];
 }
 
 function samplesOfDestination(backlog: DestinationBacklog, now: number): Sample[] {
   const labels = { destination_id: backlog.destinationId };
   const present = stateOf(backlog);
   return [
-    { name: "qonto_relay_pending_deliveries", labels, value: backlog.pending },
-    { name: "qonto_relay_oldest_pending_seconds", labels, value: ageSeconds(backlog.oldestPendingAt, now) },
-    { name: "qonto_relay_dead_deliveries", labels, value: backlog.dead },
-    ...states.map((state): Sample => ({
-      name: "qonto_relay_destination_state",
-      labels: { ...labels, state },
-      value: state === present ? 1 : 0,
-    })),
+    gauge("qonto_relay_pending_deliveries", backlog.pending, labels),
+    gauge("qonto_relay_oldest_pending_seconds", ageSeconds(backlog.oldestPendingAt, now), labels),
+    gauge("qonto_relay_dead_deliveries", backlog.dead, labels),
+    ...states.map((state) => gauge("qonto_relay_destination_state", state === present ? 1 : 0, { ...labels, state })),
   ];
 }
 
@@ -152,12 +131,8 @@ function stateOf({ enabled, isCircuitOpen, isFailing }: DestinationBacklog): (ty
 function samplesOfQueue(queue: string, metrics: QueueMetrics | null, now: number): Sample[] {
   if (metrics === null) return [];
   return [
-    { name: "qonto_relay_queue_backlog_messages", labels: { queue }, value: metrics.backlog },
-    {
-      name: "qonto_relay_queue_oldest_message_seconds",
-      labels: { queue },
-      value: ageSeconds(metrics.oldestMessageAt, now),
-    },
+    gauge("qonto_relay_queue_backlog_messages", metrics.backlog, { queue }),
+    gauge("qonto_relay_queue_oldest_message_seconds", ageSeconds(metrics.oldestMessageAt, now), { queue }),
   ];
 }
 
@@ -165,24 +140,24 @@ function ageSeconds(at: number | null, now: number): number {
   return at === null ? 0 : Math.max(0, (now - at) / 1000);
 }
 
-/** Text of the exposition format 0.0.4. Counts of metrics that this version does not know are left out. */
-function toPrometheusText(counts: Counts, samples: readonly Sample[]): string {
-  const lines = new Map<string, string[]>(Object.keys(metrics).map((name) => [name, []]));
-  for (const [series, value] of inOrder(counts)) lines.get(familyOf(series))?.push(`${series} ${value}`);
-  for (const { name, labels, value } of samples) {
-    if (value !== undefined) lines.get(name)?.push(`${seriesOf(name, labels ?? {})} ${value}`);
-  }
-  return Object.entries(metrics)
-    .map(([name, { type, help }]) =>
-      [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...(lines.get(name) ?? []), ""].join("\n"),
-    )
-    .join("");
-}
-
 /** Sorts a histogram's buckets by their bounds, before its sum and count. */
-function inOrder(counts: Counts): [string, number][] {
+function inOrder(counts: Counts): Sample[] {
   const boundOf = (series: string) => Number(/_bucket\{le="([^"+]+)"\}$/.exec(series)?.[1] ?? Number.POSITIVE_INFINITY);
   return Object.entries(counts).toSorted(([one], [other]) => boundOf(one) - boundOf(other) || (one < other ? -1 : 1));
+}
+
+/** Text of the exposition format 0.0.4. Counts of metrics that this version does not know are left out. */
+function toPrometheusText(samples: readonly Sample[]): string {
+  const known = samples.filter(([, value]) => value !== undefined);
+  const samplesOf = Map.groupBy(known, ([series]) => familyOf(series));
+  return Object.entries(metrics)
+    .flatMap(([name, { type, help }]) => [
+      `# HELP ${name} ${help}`,
+      `# TYPE ${name} ${type}`,
+      ...(samplesOf.get(name) ?? []).map(([series, value]) => `${series} ${value}`),
+    ])
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 function familyOf(series: string): string {

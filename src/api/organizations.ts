@@ -3,7 +3,7 @@ import { readData } from "../qonto/resource.ts";
 import { type OrganizationRow, findOrganization, listOrganizations } from "../store/organizations.ts";
 import { type ResourceRow, findResource, findResources, listResources } from "../store/resources.ts";
 import { defineRoute } from "./define-route.ts";
-import { type OperatorApi, encodeCursor, invalidRequest, notFound, paging } from "./requests.ts";
+import { type OperatorApi, encodeCursor, existing, invalidRequest, paging } from "./requests.ts";
 import { json, page, show, toPage } from "./responses.ts";
 import {
   exampleOrganization,
@@ -17,11 +17,11 @@ import {
 /** As many as a page holds. */
 const MOST_RESOURCE_IDS = 100;
 
+const resourceId = z.string().min(1);
+
 const tag = "Organizations";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/organizations",
+const list = defineRoute("get", "/api/organizations", {
   operationId: "listOrganizations",
   tag,
   summary: "List organizations",
@@ -29,9 +29,7 @@ const list = defineRoute({
   answers: { 200: page(organization, "In order of their ids", exampleOrganization) },
 });
 
-const profile = defineRoute({
-  method: "get",
-  path: "/api/organizations/{id}",
+const profile = defineRoute("get", "/api/organizations/{id}", {
   operationId: "showOrganization",
   tag,
   summary: "Show an organization's profile and the number of its resources by type",
@@ -42,25 +40,16 @@ const profile = defineRoute({
       exampleOrganizationProfile,
     ),
   },
-  refusals: ["not_found"],
 });
 
-const resources = defineRoute({
-  method: "get",
-  path: "/api/organizations/{id}/resources",
+const resources = defineRoute("get", "/api/organizations/{id}/resources", {
   operationId: "listResources",
   tag,
   summary: "List the latest state of an organization's resources",
   query: {
     type: z.string().min(1).optional(),
     resource_id: z
-      .union([
-        z
-          .string()
-          .min(1)
-          .transform((id) => [id]),
-        z.array(z.string().min(1)).max(MOST_RESOURCE_IDS),
-      ])
+      .union([resourceId.transform((id) => [id]), z.array(resourceId).max(MOST_RESOURCE_IDS)])
       .optional()
       .openapi({
         type: "array",
@@ -72,9 +61,7 @@ const resources = defineRoute({
   answers: { 200: page(resource, "In order of type and id, tombstones included", exampleResource) },
 });
 
-const resourceDetail = defineRoute({
-  method: "get",
-  path: "/api/organizations/{id}/resources/{resource_id}",
+const resourceDetail = defineRoute("get", "/api/organizations/{id}/resources/{resource_id}", {
   operationId: "showResource",
   tag,
   summary: "Show the latest state of one resource",
@@ -86,20 +73,18 @@ const resourceDetail = defineRoute({
       exampleResource,
     ),
   },
-  refusals: ["not_found"],
 });
 
 export function addOrganizations(api: OperatorApi): void {
   api.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const rows = await listOrganizations(c.env.DB, cursor?.id ?? "", limit + 1);
-    const cursorAt = (row: OrganizationRow) => encodeCursor({ id: row.organizationId });
+    const cursorAt = ({ organizationId: id }: OrganizationRow) => encodeCursor({ id });
     return c.json(toPage(rows, limit, { show: showOrganization, cursorAt }), 200);
   });
 
   api.openapi(profile, async (c) => {
-    const found = await findOrganization(c.env.DB, c.req.valid("param").id);
-    if (found === null) throw notFound("organization");
+    const found = existing(await findOrganization(c.env.DB, c.req.valid("param").id), "organization");
     return c.json(show(organizationProfile, { ...found, profile: profileOf(found) }), 200);
   });
 
@@ -112,7 +97,7 @@ export function addOrganizations(api: OperatorApi): void {
       return c.json({ data: found.map(showResource), next_cursor: null }, 200);
     }
     const rows = await listResources(c.env.DB, id, { type, after: cursor, limit: limit + 1 });
-    const cursorAt = (row: ResourceRow) => encodeCursor({ type: row.type, resourceId: row.resourceId });
+    const cursorAt = ({ type, resourceId }: ResourceRow) => encodeCursor({ type, resourceId });
     return c.json(toPage(rows, limit, { show: showResource, cursorAt }), 200);
   });
 
@@ -122,8 +107,7 @@ export function addOrganizations(api: OperatorApi): void {
     const found =
       (await findResource(c.env.DB, id, resource_id, type)) ??
       (resource_id === id ? await findResource(c.env.DB, id, null, type) : null);
-    if (found === null) throw notFound("resource");
-    return c.json(showResource(found), 200);
+    return c.json(showResource(existing(found, "resource")), 200);
   });
 }
 

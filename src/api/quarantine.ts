@@ -4,7 +4,7 @@ import type { World } from "../platform/world.ts";
 import { type QuarantineListing, findQuarantined, listQuarantine } from "../store/quarantine.ts";
 import { dropFromQuarantine, releaseFromQuarantine } from "./actions/quarantine.ts";
 import { defineRoute } from "./define-route.ts";
-import { type OperatorApi, encodeCursor, notFound, paging } from "./requests.ts";
+import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show, toPage } from "./responses.ts";
 import {
   exampleQuarantined,
@@ -16,9 +16,7 @@ import {
 
 const tag = "Quarantine";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/quarantine",
+const list = defineRoute("get", "/api/quarantine", {
   operationId: "listQuarantine",
   tag,
   summary: "List events in quarantine, newest first",
@@ -26,36 +24,27 @@ const list = defineRoute({
   answers: { 200: page(quarantined, "Authentic, but stale or unreadable", exampleQuarantined) },
 });
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/quarantine/{id}",
+const detail = defineRoute("get", "/api/quarantine/{id}", {
   operationId: "showQuarantined",
   tag,
   summary: "Show an event in quarantine with its body",
   answers: { 200: json(quarantinedDetail, "The event as it was received", exampleQuarantinedDetail) },
-  refusals: ["not_found"],
 });
 
-const release = defineRoute({
-  method: "post",
-  path: "/api/quarantine/{id}/release",
+const release = defineRoute("post", "/api/quarantine/{id}/release", {
   operationId: "releaseQuarantined",
   tag,
   summary: "Release an event from quarantine: accept it as if it had just arrived, once",
   answers: {
     202: json(released, "Released, now or before", { status: "released", event_id: exampleQuarantined.event_id }),
   },
-  refusals: ["not_found"],
 });
 
-const removal = defineRoute({
-  method: "delete",
-  path: "/api/quarantine/{id}",
+const removal = defineRoute("delete", "/api/quarantine/{id}", {
   operationId: "dropQuarantined",
   tag,
   summary: "Delete an event in quarantine",
   answers: { 204: { description: "Deleted" } },
-  refusals: ["not_found"],
 });
 
 export function addQuarantine(api: OperatorApi, world: World): void {
@@ -67,8 +56,7 @@ export function addQuarantine(api: OperatorApi, world: World): void {
   });
 
   api.openapi(detail, async (c) => {
-    const found = await findQuarantined(c.env.DB, c.req.valid("param").id);
-    if (found === null) throw notFound("event in quarantine");
+    const found = existing(await findQuarantined(c.env.DB, c.req.valid("param").id), "event in quarantine");
     const body = tryDecodeUtf8(found.body) ?? null;
     return c.json(show(quarantinedDetail, { ...found, body, bodyBase64: found.body.toBase64() }), 200);
   });

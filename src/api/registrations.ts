@@ -1,13 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { type StageRow, listRegistrationIds, stagesOf } from "../store/registrations.ts";
 import { defineRoute } from "./define-route.ts";
-import { type OperatorApi, encodeCursor, notFound, paging } from "./requests.ts";
-import { json, page, toPage } from "./responses.ts";
+import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
+import { json, page, show, toPage } from "./responses.ts";
 import { exampleRegistration, registration } from "./schemas/registration.ts";
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/registrations",
+const list = defineRoute("get", "/api/registrations", {
   operationId: "listRegistrations",
   tag: "Registrations",
   summary: "List registrations",
@@ -15,14 +13,11 @@ const list = defineRoute({
   answers: { 200: page(registration, "In order of their ids", exampleRegistration) },
 });
 
-const detail = defineRoute({
-  method: "get",
-  path: "/api/registrations/{id}",
+const detail = defineRoute("get", "/api/registrations/{id}", {
   operationId: "showRegistration",
   tag: "Registrations",
   summary: "Show a registration's present stage and the stages before",
   answers: { 200: json(registration, "Its stages, oldest first", exampleRegistration) },
-  refusals: ["not_found"],
 });
 
 export function addRegistrations(api: OperatorApi): void {
@@ -35,21 +30,15 @@ export function addRegistrations(api: OperatorApi): void {
 
   api.openapi(detail, async (c) => {
     const [found] = showRegistrations(await stagesOf(c.env.DB, [c.req.valid("param").id]));
-    if (found === undefined) throw notFound("registration");
-    return c.json(found, 200);
+    return c.json(existing(found, "registration"), 200);
   });
 }
 
 /** Groups stages, which come in the order of registration and version, by registration. */
 function showRegistrations(stages: readonly StageRow[]): z.input<typeof registration>[] {
-  return [...Map.groupBy(stages, ({ registrationId }) => registrationId)].flatMap(([registrationId, ofOne]) => {
+  return [...Map.groupBy(stages, ({ registrationId }) => registrationId).values()].flatMap((ofOne) => {
     const present = ofOne.at(-1);
     if (present === undefined || !ofOne.some(({ isRegistration }) => isRegistration)) return [];
-    return {
-      registration_id: registrationId,
-      stage: present.stage,
-      stage_at: present.at,
-      stages: ofOne.map(({ stage, at, eventId }) => ({ stage, at, event_id: eventId })),
-    };
+    return show(registration, { ...present, stageAt: present.at, stages: ofOne });
   });
 }

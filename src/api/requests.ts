@@ -51,6 +51,12 @@ export function notFound(what: string): ProblemError {
   return refuse("not_found", { detail: `There is no such ${what}.` });
 }
 
+/** What was looked for; throws `not_found` when there is no such thing. */
+export function existing<Found>(found: Found | null | undefined, what: string): Found {
+  if (found === null || found === undefined) throw notFound(what);
+  return found;
+}
+
 export const refuseInvalid: Hook<unknown, OperatorEnv, string, unknown> = (result) => {
   if (result.success) return;
   throw invalidRequest(

@@ -7,10 +7,6 @@ export function isoTime(at: number): string {
   return new Date(at).toISOString();
 }
 
-export function isoTimeOrNull(at: number | null): string | null {
-  return at === null ? null : isoTime(at);
-}
-
 /** An answer of an operation, for its definition. */
 export function json<Schema extends z.ZodType>(schema: Schema, description: string, example: z.input<Schema>) {
   return { description, content: { "application/json": { schema, example } } };
@@ -18,9 +14,7 @@ export function json<Schema extends z.ZodType>(schema: Schema, description: stri
 
 /** The same for a page of a list; the example is of one that is not the last. */
 export function page<Item extends z.ZodType>(item: Item, description: string, example: z.input<Item>) {
-  const schema = pageOfSchema(item);
-  const examplePage = { data: [example], next_cursor: "eyJpZCI6ImRzdF8wMTlhOTM1Zjc0MDAifQ" };
-  return { description, content: { "application/json": { schema, example: examplePage } } };
+  return json(pageOfSchema(item), description, { data: [example], next_cursor: "eyJpZCI6ImRzdF8wMTlhOTM1Zjc0MDAifQ" });
 }
 
 /** Cuts a list that was asked for one item more than its limit into a page and the cursor behind it. */
@@ -37,15 +31,17 @@ type CamelCase<Name extends string> = Name extends `${infer Word}_${infer Rest}`
   ? `${Word}${Capitalize<CamelCase<Rest>>}`
   : Name;
 
-type ReadonlyList<Value> = Value extends (infer Item)[] ? readonly Item[] : Value;
-
 /** What a field is shown from: a time can be Unix milliseconds. */
 type Source<Field> =
   Field extends z.ZodNullable<infer Inner>
     ? Source<Inner> | null
     : Field extends z.ZodISODateTime
       ? number | string
-      : ReadonlyList<z.input<Field>>;
+      : Field extends z.ZodArray<infer Item>
+        ? readonly Source<Item>[]
+        : Field extends z.ZodObject<infer Shape>
+          ? Row<Shape>
+          : z.input<Field>;
 
 type Row<Shape extends z.ZodRawShape> = {
   readonly [Name in keyof Shape & string as CamelCase<Name>]: Source<Shape[Name]>;
@@ -56,17 +52,22 @@ export function show<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   row: Row<Shape>,
 ): z.input<z.ZodObject<Shape>> {
-  const shown = Object.entries(schema.shape).map(([name, field]) => {
-    const value: unknown = Reflect.get(row, camelCase(name));
-    return [name, isTime(field) && typeof value === "number" ? isoTime(value) : value] as const;
-  });
-  return Object.fromEntries(shown) as z.input<z.ZodObject<Shape>>;
+  return showValue(schema, row) as z.input<z.ZodObject<Shape>>;
+}
+
+function showValue(field: unknown, value: unknown): unknown {
+  if (value === null) return null;
+  if (field instanceof z.ZodNullable) return showValue(field.unwrap(), value);
+  if (field instanceof z.ZodISODateTime) return typeof value === "number" ? isoTime(value) : value;
+  if (field instanceof z.ZodArray && Array.isArray(value)) return value.map((item) => showValue(field.element, item));
+  if (!(field instanceof z.ZodObject)) return value;
+  const shown = Object.entries(field.shape).map(([name, inner]) => [
+    name,
+    showValue(inner, Reflect.get(Object(value), camelCase(name))),
+  ]);
+  return Object.fromEntries(shown);
 }
 
 function camelCase(name: string): string {
   return name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-function isTime(field: unknown): boolean {
-  return field instanceof z.ZodNullable ? isTime(field.unwrap()) : field instanceof z.ZodISODateTime;
 }

@@ -7,13 +7,11 @@ import { audited } from "./actions/audited.ts";
 import { digestOf, makeTokenText } from "./authenticate.ts";
 import { defineRoute } from "./define-route.ts";
 import { worldOf } from "./idempotency.ts";
-import { type ActionContext, type OperatorApi, encodeCursor, invalidRequest, notFound, paging } from "./requests.ts";
+import { type ActionContext, type OperatorApi, encodeCursor, existing, invalidRequest, paging } from "./requests.ts";
 import { json, page, show, toPage } from "./responses.ts";
 import { createdToken, exampleToken, exampleTokenInput, token, tokenInput } from "./schemas/token.ts";
 
-const creation = defineRoute({
-  method: "post",
-  path: "/api/tokens",
+const creation = defineRoute("post", "/api/tokens", {
   operationId: "createToken",
   tag: "Tokens",
   summary: "Create a named token",
@@ -26,9 +24,7 @@ const creation = defineRoute({
   },
 });
 
-const list = defineRoute({
-  method: "get",
-  path: "/api/tokens",
+const list = defineRoute("get", "/api/tokens", {
   operationId: "listTokens",
   tag: "Tokens",
   summary: "List the named tokens",
@@ -36,14 +32,11 @@ const list = defineRoute({
   answers: { 200: page(token, "In order of creation", exampleToken) },
 });
 
-const revocation = defineRoute({
-  method: "delete",
-  path: "/api/tokens/{id}",
+const revocation = defineRoute("delete", "/api/tokens/{id}", {
   operationId: "revokeToken",
   tag: "Tokens",
   summary: "Revoke a named token at once",
   answers: { 204: { description: "Revoked" } },
-  refusals: ["not_found"],
 });
 
 export function addTokens(api: OperatorApi, world: World): void {
@@ -55,14 +48,12 @@ export function addTokens(api: OperatorApi, world: World): void {
   api.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const rows = await listTokens(c.env.DB, cursor?.id ?? "", limit + 1);
-    const cursorAt = ({ id }: NamedToken) => encodeCursor({ id });
-    return c.json(toPage(rows, limit, { show: (row) => show(token, row), cursorAt }), 200);
+    const shown = toPage(rows, limit, { show: (row) => show(token, row), cursorAt: ({ id }) => encodeCursor({ id }) });
+    return c.json(shown, 200);
   });
 
   api.openapi(revocation, async (c) => {
-    const found = await findToken(c.env.DB, c.req.valid("param").id);
-    if (found === null) throw notFound("token");
-    const { id, name, access } = found;
+    const { id, name, access } = existing(await findToken(c.env.DB, c.req.valid("param").id), "token");
     await audited(c, world, {
       action: "token.revoked",
       subject: id,

@@ -22,20 +22,43 @@ const word = z
   .refine((text) => text.isWellFormed());
 const name = word.nullable().catch(null);
 
-const businessEnvelope = z.object({
-  id: token,
-  type: token,
-  organization_id: z.unknown().optional(),
-  created_at: z.unknown().optional(),
-  data: z.custom<Record<string, unknown>>(isObject).catch({}),
-});
+const businessEnvelope = z
+  .object({
+    id: token,
+    type: token,
+    organization_id: z.unknown().optional(),
+    created_at: z.unknown().optional(),
+    data: z.custom<Record<string, unknown>>(isObject).catch({}),
+  })
+  .transform(({ id, type, organization_id, created_at, data }): Envelope => {
+    const idField = rulesOf(type).resourceId;
+    return {
+      id,
+      type,
+      event: name.parse(data["event"]),
+      organizationId: readId(organization_id),
+      resourceId: idField === null ? null : readId(data[idField] ?? data["id"]),
+      createdAt: parseInstant(created_at),
+      data,
+    };
+  });
 
-const onboardingEnvelope = z.object({
-  id: token,
-  event_type: token,
-  resource_id: z.unknown().optional(),
-  created_at: z.unknown().optional(),
-});
+const onboardingEnvelope = z
+  .object({
+    id: token,
+    event_type: token,
+    resource_id: z.unknown().optional(),
+    created_at: z.unknown().optional(),
+  })
+  .transform(({ id, event_type, resource_id, created_at }): Envelope => ({
+    id,
+    type: event_type,
+    event: bareEventName(event_type),
+    organizationId: null,
+    resourceId: readId(resource_id),
+    createdAt: parseInstant(created_at),
+    data: {},
+  }));
 
 /** Parses a body for `readEnvelope`; undefined when it is no JSON. An id that is a number keeps all its digits. */
 export function parseBody(text: string): unknown {
@@ -56,7 +79,7 @@ export function readId(value: unknown): string | null {
 
 /** Reads a parsed body as an event of Qonto's; null without a usable id or type. */
 export function readEnvelope(source: Source, json: unknown): Envelope | null {
-  return source === "business" ? readBusiness(json) : readOnboarding(json);
+  return (source === "business" ? businessEnvelope : onboardingEnvelope).safeParse(json).data ?? null;
 }
 
 /** Type and organization of a body that may lack everything else; null where it has no usable one. */
@@ -64,34 +87,4 @@ export function readAddress(source: Source, json: unknown): { type: string | nul
   if (!isObject(json)) return { type: null, organizationId: null };
   const type = token.safeParse(source === "business" ? json["type"] : json["event_type"]).data ?? null;
   return { type, organizationId: source === "business" ? readId(json["organization_id"]) : null };
-}
-
-function readBusiness(json: unknown): Envelope | null {
-  const envelope = businessEnvelope.safeParse(json).data;
-  if (envelope === undefined) return null;
-  const { id, type, data } = envelope;
-  const idField = rulesOf(type).resourceId;
-  return {
-    id,
-    type,
-    event: name.parse(data["event"]),
-    organizationId: readId(envelope.organization_id),
-    resourceId: idField === null ? null : readId(data[idField] ?? data["id"]),
-    createdAt: parseInstant(envelope.created_at),
-    data,
-  };
-}
-
-function readOnboarding(json: unknown): Envelope | null {
-  const envelope = onboardingEnvelope.safeParse(json).data;
-  if (envelope === undefined) return null;
-  return {
-    id: envelope.id,
-    type: envelope.event_type,
-    event: bareEventName(envelope.event_type),
-    organizationId: null,
-    resourceId: readId(envelope.resource_id),
-    createdAt: parseInstant(envelope.created_at),
-    data: {},
-  };
 }

@@ -14,7 +14,7 @@ export function readEventText(body: string, metadata: RequestMetadata): RelayEve
   return envelope && toEvent(envelope, body, metadata);
 }
 
-export function toEvent(envelope: Envelope, body: string, metadata: RequestMetadata): RelayEvent {
+export function toEvent(envelope: Omit<Envelope, "data">, body: string, metadata: RequestMetadata): RelayEvent {
   const { id, type, event, organizationId, resourceId, createdAt } = envelope;
   const { source, contentType, contentEncoding, receivedAt } = metadata;
   const fields = { id, source, type, event, organizationId, resourceId, createdAt: createdAt?.iso ?? null };
@@ -28,18 +28,6 @@ const UNREADABLE_TYPE = "unreadable";
 export function unreadableEvent(id: string, bytes: Uint8Array, metadata: RequestMetadata): RelayEvent {
   const text = tryDecodeUtf8(bytes);
   const { type, organizationId } = readAddress(metadata.source, text === undefined ? undefined : parseBody(text));
-  return {
-    id,
-    source: metadata.source,
-    type: type ?? UNREADABLE_TYPE,
-    event: null,
-    organizationId,
-    resourceId: null,
-    createdAt: null,
-    receivedAt: metadata.receivedAt,
-    contentType: metadata.contentType,
-    contentEncoding: metadata.contentEncoding,
-    isUnreadable: true,
-    body: bytes.toBase64(),
-  };
+  const known = { id, type: type ?? UNREADABLE_TYPE, event: null, organizationId, resourceId: null, createdAt: null };
+  return { ...toEvent(known, bytes.toBase64(), metadata), isUnreadable: true };
 }

@@ -2,16 +2,20 @@ import { versionKey } from "../domain/version.ts";
 import { bareEventName, onboardingLifecycle, onboardingRank } from "./catalogue.ts";
 import type { Envelope } from "./envelope.ts";
 
-/** A stage that a registration has reached. */
-export interface RegistrationStage {
-  readonly registrationId: string;
+/** An event of a registration: the stage that it reached, or its reset. */
+export interface Reached {
   /** `pending`, `user_started`, …, `completed`; `deleted` when it was reset. */
   readonly stage: string;
   /** ISO 8601 in UTC; null when the event carries no date. */
   readonly at: string | null;
+  readonly eventId: string;
+}
+
+/** The same, as it is stored. */
+export interface RegistrationStage extends Reached {
+  readonly registrationId: string;
   /** Sorts by `created_at`, then lifecycle rank, then event id: the greatest is the present stage. */
   readonly version: string;
-  readonly eventId: string;
   /**
    * Whether the event is a registration's own. A reset (`organizations.deleted`) names an organization, and Qonto's payloads do
    * not say which registration it belongs to.
@@ -31,14 +35,6 @@ export function readRegistrationStage(envelope: Envelope): RegistrationStage | n
     eventId: id,
     isRegistration: type.startsWith("registrations."),
   };
-}
-
-/** An event of a registration: the stage that it reached, or its reset. */
-export interface Reached {
-  readonly stage: string;
-  /** ISO 8601; null when the event carries no date. */
-  readonly at: string | null;
-  readonly eventId: string;
 }
 
 /** A stage in the course of a registration. */
@@ -64,22 +60,22 @@ export interface RegistrationLine {
 const always = ["pending", "user_started", "contract_signed", "completed"];
 
 const RESET = "deleted";
-const END = "completed";
 
 const order = onboardingLifecycle.map(bareEventName).filter((stage) => stage !== RESET);
+
+/** -1 for a stage that the catalogue does not know. */
+function rankOf({ stage }: { readonly stage: string }): number {
+  return order.indexOf(stage);
+}
 
 /** Arranges the stages of a registration, oldest first: what is done, the present stage, what is known to come. */
 export function registrationLine(stages: readonly Reached[]): RegistrationLine {
   const lives = splitAtResets(stages);
   const present = lives.at(-1) ?? [];
   const last = present.at(-1);
-  if (last === undefined) return { places: [], before: [] };
-  const before = lives.slice(0, -1);
-  const standingOf = (one: Reached) => (one === last ? "now" : "done");
-  const reached = present.map((one): Place => ({ standing: standingOf(one), ...one }));
-  if (last.stage === RESET) return { places: reached, before };
-  const farthest = Math.max(...present.map(({ stage }) => order.indexOf(stage)));
-  return { places: [...withUnheard(reached, present), ...ahead(farthest, present)], before };
+  const reached = present.map((one): Place => ({ standing: one === last ? "now" : "done", ...one }));
+  const places = last === undefined || last.stage === RESET ? reached : [...withUnheard(reached), ...ahead(reached)];
+  return { places, before: lives.slice(0, -1) };
 }
 
 function splitAtResets(stages: readonly Reached[]): Reached[][] {
@@ -92,21 +88,16 @@ function splitAtResets(stages: readonly Reached[]): Reached[][] {
 }
 
 /** Puts each stage that was passed unreported before the first one after it. */
-function withUnheard(reached: readonly Place[], present: readonly Reached[]): Place[] {
-  const heard = new Set(present.map(({ stage }) => stage));
-  const missing = always.filter((stage) => !heard.has(stage));
-  const placed = new Set<string>();
-  return reached.flatMap((place) => {
-    const rank = order.indexOf(place.stage);
-    const passed = missing.filter((stage) => order.indexOf(stage) < rank && !placed.has(stage));
-    for (const stage of passed) placed.add(stage);
-    return [...passed.map((stage): Place => ({ standing: "unheard", stage })), place];
-  });
+function withUnheard(reached: readonly Place[]): Place[] {
+  const missing = always.filter((stage) => reached.every((place) => place.stage !== stage));
+  const unheard = missing.map((stage): Place => ({ standing: "unheard", stage }));
+  const firstAfter = (passed: Place) => reached.find((place) => rankOf(place) > rankOf(passed));
+  return reached.flatMap((place) => [...unheard.filter((passed) => firstAfter(passed) === place), place]);
 }
 
-function ahead(farthest: number, present: readonly Reached[]): Place[] {
-  const heard = new Set(present.map(({ stage }) => stage));
-  if (heard.has(END)) return [];
+/** The stages behind the farthest one. */
+function ahead(reached: readonly Place[]): Place[] {
+  const farthest = Math.max(...reached.map(rankOf));
   return order
     .slice(farthest + 1)
     .map((stage): Place => ({ standing: "ahead", stage, isPossible: !always.includes(stage) }));

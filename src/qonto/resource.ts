@@ -24,8 +24,7 @@ export function readResource(envelope: Envelope): ResourceSnapshot | null {
   const { id, type, event, organizationId, resourceId, createdAt, data } = envelope;
   if (organizationId === null) return null;
   const ownInstant = rulesOf(type).instant;
-  const versionAt =
-    parseInstant(data["updated_at"]) ?? (ownInstant === undefined ? null : parseInstant(data[ownInstant])) ?? createdAt;
+  const versionAt = parseInstant(data["updated_at"]) ?? parseInstant(ownInstant && data[ownInstant]) ?? createdAt;
   return {
     organizationId,
     type,

@@ -20,66 +20,89 @@ export interface Summary {
   readonly words: readonly string[];
 }
 
-/** Paths into `data`: a field, a field of a field (`a.b`), or several fields that are joined (`a + b`). */
-interface Paths {
+/**
+ * What a type is about, and what of its `data` is shown, by paths: a field, a field of a field (`a.b`), or several fields that
+ * are joined (`a + b`).
+ */
+interface TypeSummary {
+  /** Absent: the type is shown by its name. */
+  readonly noun?: string;
   /** The first that exists. */
   readonly title: readonly string[];
   readonly money?: readonly string[];
-  /** For an amount without its own currency. */
+  /** For an amount without its own currency; `currency` by default. */
   readonly currency?: string;
-  /** A card number, of which the last digits are shown. */
-  readonly digits?: string;
-  /** All that exist. */
+  /** All that exist. Of a card number the last digits are shown. */
   readonly words: readonly string[];
 }
 
-const pathsByType: Readonly<Record<string, Paths>> = {
+const catalogued: Readonly<Record<string, TypeSummary>> = {
   "v1/transactions": {
+    noun: "Transaction",
     title: ["label", "clean_counterparty_name", "reference", "transaction_id"],
     money: ["amount"],
-    currency: "currency",
     words: ["side", "status", "operation_type"],
   },
   "v1/accounts": {
+    noun: "Account",
     title: ["name", "slug"],
     money: ["balance", "authorized_balance"],
-    currency: "currency",
     words: ["status"],
   },
-  "v1/organizations": { title: ["legal_name", "name", "slug"], words: ["legal_form", "legal_country", "status"] },
-  "v1/memberships": { title: ["first_name + last_name", "email"], words: ["role", "position", "status"] },
-  "v1/consent-revocations": { title: ["client_id"], words: [] },
-  "v1/cards": { title: ["nickname"], digits: "masked_pan", words: ["card_level", "status"] },
+  "v1/organizations": {
+    noun: "Organization",
+    title: ["legal_name", "name", "slug"],
+    words: ["legal_form", "legal_country", "status"],
+  },
+  "v1/memberships": {
+    noun: "Membership",
+    title: ["first_name + last_name", "email"],
+    words: ["role", "position", "status"],
+  },
+  "v1/consent-revocations": { noun: "Consent revoked", title: ["client_id"], words: [] },
+  "v1/cards": { noun: "Card", title: ["nickname"], words: ["masked_pan", "card_level", "status"] },
   "v1/payment-links": {
+    noun: "Payment link",
     title: ["resource_metadata.invoice_number"],
     money: ["amount"],
     words: ["resource_type", "status"],
   },
-  "v1/payment-links-connections": { title: [], words: ["event"] },
-  "v1/beneficiaries": { title: ["name"], words: ["status"] },
+  "v1/payment-links-connections": { noun: "Payment links", title: [], words: ["event"] },
+  "v1/beneficiaries": { noun: "Beneficiary", title: ["name"], words: ["status"] },
   "v1/client-invoices": {
+    noun: "Client invoice",
     title: ["number"],
     money: ["total_amount"],
-    currency: "currency",
     words: ["client.name", "status"],
   },
   "v1/terminal-payments": {
+    noun: "Terminal payment",
     title: [],
     money: ["amount", "authorized_amount"],
-    digits: "card_summary",
-    words: ["payment_method", "event"],
+    words: ["card_summary", "payment_method", "event"],
   },
-  "v1/clients": { title: ["name", "first_name + last_name", "email"], words: ["kind", "city"] },
-  "v1/products": { title: ["title"], money: ["unit_price"], currency: "currency", words: ["type", "unit"] },
-  "v1/sepa-direct-debit-mandates": { title: ["unique_mandate_reference"], words: ["status"] },
-  "v1/sepa-direct-debit-collections": { title: ["reference"], money: ["amount"], words: ["status", "collection_date"] },
+  "v1/clients": { noun: "Client", title: ["name", "first_name + last_name", "email"], words: ["kind", "city"] },
+  "v1/products": { noun: "Product", title: ["title"], money: ["unit_price"], words: ["type", "unit"] },
+  "v1/sepa-direct-debit-mandates": {
+    noun: "SEPA direct debit mandate",
+    title: ["unique_mandate_reference"],
+    words: ["status"],
+  },
+  "v1/sepa-direct-debit-collections": {
+    noun: "SEPA direct debit collection",
+    title: ["reference"],
+    money: ["amount"],
+    words: ["status", "collection_date"],
+  },
   "v1/transfers": {
+    noun: "Transfer",
     title: ["reference", "note"],
     money: ["amount"],
     currency: "amount_currency",
     words: ["status", "declined_reason"],
   },
   "v1/recurring-transfers": {
+    noun: "Recurring transfer",
     title: ["reference", "note"],
     money: ["amount"],
     currency: "amount_currency",
@@ -87,26 +110,26 @@ const pathsByType: Readonly<Record<string, Paths>> = {
   },
 };
 
-const usualPaths: Paths = {
+const usual: TypeSummary = {
   title: ["name", "title", "label", "legal_name", "number", "reference", "slug"],
   money: ["amount", "total_amount", "balance"],
-  currency: "currency",
   words: ["status"],
 };
 
+const unreadable: TypeSummary = { ...usual, noun: "Unreadable event" };
+
+const summaries = new Map(Object.entries({ ...catalogued, unreadable }));
+
 /** Works for any `data`, lossless numbers included. */
 export function summaryOf(type: string, data: unknown): Summary {
-  const paths = (Object.hasOwn(pathsByType, type) ? pathsByType[type] : undefined) ?? usualPaths;
-  const currency = paths.currency === undefined ? null : fieldAt(data, paths.currency);
+  const paths = summaries.get(type) ?? usual;
+  const currency = fieldAt(data, paths.currency ?? "currency");
   const monies = (paths.money ?? []).map((path) => readMoney(fieldAt(data, path), currency));
-  const words = paths.words.map((path) => (path === "event" ? eventWord(data) : text(data, path, LONGEST_WORD)));
   return {
     title: paths.title.map((path) => text(data, path, LONGEST_TITLE)).find((one) => one !== null) ?? null,
     money: monies.find((money) => money !== null) ?? null,
     iban: ibanOf(data),
-    words: [paths.digits === undefined ? null : digitsOf(fieldAt(data, paths.digits)), ...words].filter(
-      (word) => word !== null,
-    ),
+    words: paths.words.map((path) => wordAt(data, path)).filter((word) => word !== null),
   };
 }
 
@@ -115,9 +138,12 @@ function ibanOf(data: unknown): string | null {
   return typeof iban === "string" && iban.length > 4 && iban.length <= LONGEST_TITLE ? iban : null;
 }
 
-function eventWord(data: unknown): string | null {
-  const event = text(data, "event", LONGEST_WORD);
-  return event === null ? null : bareEventName(event).replaceAll("_", " ");
+const cardNumbers = ["masked_pan", "card_summary"];
+
+function wordAt(data: unknown, path: string): string | null {
+  if (cardNumbers.includes(path)) return digitsOf(fieldAt(data, path));
+  const word = text(data, path, LONGEST_WORD);
+  return path === "event" && word !== null ? bareEventName(word).replaceAll("_", " ") : word;
 }
 
 function digitsOf(pan: unknown): string | null {
@@ -168,34 +194,14 @@ export function fieldAt(data: unknown, path: string): unknown {
     .reduce<unknown>((one, key) => (isObject(one) && Object.hasOwn(one, key) ? one[key] : null), data);
 }
 
-/** What each type of the catalogue is about. */
-const nouns: Readonly<Record<string, string>> = {
-  "v1/transactions": "Transaction",
-  "v1/accounts": "Account",
-  "v1/organizations": "Organization",
-  "v1/memberships": "Membership",
-  "v1/consent-revocations": "Consent revoked",
-  "v1/cards": "Card",
-  "v1/payment-links": "Payment link",
-  "v1/payment-links-connections": "Payment links",
-  "v1/beneficiaries": "Beneficiary",
-  "v1/client-invoices": "Client invoice",
-  "v1/terminal-payments": "Terminal payment",
-  "v1/clients": "Client",
-  "v1/products": "Product",
-  "v1/sepa-direct-debit-mandates": "SEPA direct debit mandate",
-  "v1/sepa-direct-debit-collections": "SEPA direct debit collection",
-  "v1/transfers": "Transfer",
-  "v1/recurring-transfers": "Recurring transfer",
-  unreadable: "Unreadable event",
-};
-
 /** `Transaction created`. A type outside of the catalogue is shown by its name. */
 export function whatHappened({ type, event }: Pick<RelayEvent, "type" | "event">): string {
-  const words = event?.replaceAll("_", " ");
-  if (type.startsWith("registrations.")) return `Registration ${words ?? ""}`.trimEnd();
-  if (type.startsWith("organizations.")) return `Organization ${words ?? ""}`.trimEnd();
-  const noun = Object.hasOwn(nouns, type) ? nouns[type] : undefined;
-  if (noun === undefined) return words === undefined ? type : `${type}: ${words}`;
-  return words === undefined ? noun : `${noun} ${words}`;
+  const noun = nounOf(type);
+  const happened = event ? [event.replaceAll("_", " ")] : [];
+  return noun === undefined ? [type, ...happened].join(": ") : [noun, ...happened].join(" ");
+}
+
+function nounOf(type: string): string | undefined {
+  if (type.startsWith("registrations.")) return "Registration";
+  return type.startsWith("organizations.") ? "Organization" : summaries.get(type)?.noun;
 }

@@ -4,13 +4,12 @@ import { tryParseJson } from "../../platform/json.ts";
 import type { World } from "../../platform/world.ts";
 import { dropDeadLetter, findDeadMessage, markReplayed } from "../../store/dead-letters.ts";
 import { refuse } from "../refusals.ts";
-import { type ActionContext, notFound } from "../requests.ts";
+import { type ActionContext, existing, notFound } from "../requests.ts";
 import { audited } from "./audited.ts";
 
 /** Sends a dead letter's message to its queue again. */
 export async function replayDeadLetter(c: ActionContext, world: World, id: string): Promise<void> {
-  const message = await findDeadMessage(c.env.DB, id);
-  if (message === null) throw notFound("dead letter");
+  const message = existing(await findDeadMessage(c.env.DB, id), "dead letter");
   await audited(c, world, {
     action: "dead_letter.replayed",
     subject: id,
@@ -35,12 +34,6 @@ export async function deleteDeadLetter(c: ActionContext, world: World, id: strin
 async function sendToItsQueue(json: string, env: Pick<Env, "EVENTS" | "RETRIES">): Promise<void> {
   const message = parseMessage(tryParseJson(json));
   if (message === null) throw refuse("not_replayable");
-  switch (message.kind) {
-    case "events":
-    case "quarantine":
-      await env.EVENTS.send(message);
-      return;
-    default:
-      await env.RETRIES.send(message);
-  }
+  const isOfEvents = message.kind === "events" || message.kind === "quarantine";
+  await (isOfEvents ? env.EVENTS : env.RETRIES).send(message);
 }

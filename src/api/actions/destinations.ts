@@ -1,7 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import type { Counters } from "../../domain/counters.ts";
 import type { Attempt } from "../../domain/delivery.ts";
-import type { Destination } from "../../domain/destination.ts";
 import { type Env, readConfig } from "../../env.ts";
 import { readDestinationUrl } from "../../outbound/destination-url.ts";
 import { drainNow } from "../../deliver/drain-messages.ts";
@@ -22,12 +21,11 @@ import {
 } from "../../store/destinations.ts";
 import { endUnwantedDeliveries } from "../../store/unwanted-deliveries.ts";
 import { refuse } from "../refusals.ts";
-import { type ActionContext, invalidRequest, notFound } from "../requests.ts";
+import { type ActionContext, existing, invalidRequest, notFound } from "../requests.ts";
 import { isoTime, show } from "../responses.ts";
 import {
   destination,
   type destinationChange,
-  destinationHealth,
   type destinationInput,
   destinationOptionNames,
 } from "../schemas/destination.ts";
@@ -53,7 +51,7 @@ export async function createDestination(
   const url = readUrl(input.url, c.env);
   const now = world.now();
   const { secret, encrypted } = await makeSecret(readConfig(c.env).encryptionKeys, id, world);
-  const created: Destination = {
+  const created: DestinationReport = {
     id,
     url,
     description: input.description ?? null,
@@ -67,21 +65,23 @@ export async function createDestination(
     previousSecrets: [],
     isIsolated: false,
     isFailing: false,
+    consecutiveFailures: 0,
     hasSucceeded: false,
+    lastSuccessAt: null,
+    lastFailureAt: null,
     circuitOpenedAt: null,
     nextDrainAt: null,
     heldUntil: null,
     createdAt: now,
     updatedAt: now,
   };
-  const report = { ...created, consecutiveFailures: 0, lastSuccessAt: null, lastFailureAt: null };
   await audited(c, world, {
     action: "destination.created",
     subject: id,
     make: () => insertDestination(c.env.DB, created),
-    after: () => pick(showDestination(report, now), destinationOptionNames),
+    after: () => pick(showDestination(created, now), destinationOptionNames),
   });
-  return { destination: report, secret };
+  return { destination: created, secret };
 }
 
 /** Changes a destination and returns it. Pending deliveries that it no longer wants end as dead. */
@@ -118,9 +118,9 @@ export async function removeDestination(c: ActionContext, world: World, id: stri
   const found = await existingDestination(c, id);
   await audited(c, world, {
     action: "destination.deleted",
-    subject: found.id,
+    subject: id,
     before: pick(showDestination(found, world.now()), destinationOptionNames),
-    make: () => remove(c.env.DB, found.id, world.now()),
+    make: () => remove(c.env.DB, id, world.now()),
   });
 }
 
@@ -143,17 +143,15 @@ export async function rotateDestinationSecret(
     make: async () => {
       const rotated = await rotateSecret(c.env.DB, id, { encrypted, previousUntil }, now);
       if (rotated.state === "unknown") throw notFound("destination");
-      if (rotated.state === "too_many") throw tooManyRotations(rotated.possibleAt);
+      if (rotated.state === "too_many") {
+        throw refuse("too_many_rotations", {
+          detail: `Five secrets sign already. The next rotation is possible at ${isoTime(rotated.possibleAt)}, or now without an overlap, which ends the others at once.`,
+        });
+      }
     },
     after: () => ({ overlap_seconds: overlapSeconds }),
   });
   return secret;
-}
-
-function tooManyRotations(possibleAt: number) {
-  return refuse("too_many_rotations", {
-    detail: `Five secrets sign already. The next rotation is possible at ${isoTime(possibleAt)}, or now without an overlap, which ends the others at once.`,
-  });
 }
 
 /** Sends a destination one signed sample event, now. */
@@ -161,34 +159,34 @@ export async function testDestination(c: ActionContext, world: World, id: string
   const found = await existingDestination(c, id);
   const attempt = await audited(c, world, {
     action: "destination.tested",
-    subject: found.id,
+    subject: id,
     make: () => sendTest(found, { world, config: readConfig(c.env) }),
     after: ({ outcome, status }) => ({ outcome, status }),
   });
   // The test has shown that it answers: its deliveries need not wait for the next probe.
   if (attempt.outcome === "delivered" && found.circuitOpenedAt !== null) {
-    await drainNow(c.env, [found.id], world.now());
+    await drainNow(c.env, [id], world.now());
   }
   return attempt;
 }
 
 export async function existingDestination({ env }: Pick<ActionContext, "env">, id: string): Promise<DestinationReport> {
-  const found = await findDestination(env.DB, id);
-  if (found === null) throw notFound("destination");
-  return found;
+  return existing(await findDestination(env.DB, id), "destination");
 }
 
 /** A destination as the API shows it: never its secret. */
 export function showDestination(report: DestinationReport, now: number): z.input<typeof destination> {
   const { enabled, consecutiveFailures, circuitOpenedAt, nextDrainAt, heldUntil } = report;
-  const health = show(destinationHealth, {
+  return show(destination, {
     ...report,
-    state: enabled ? (consecutiveFailures === 0 ? "healthy" : "failing") : "paused",
-    // A held destination is not probed before its hold ends.
-    nextProbeAt: circuitOpenedAt === null || nextDrainAt === null ? null : Math.max(nextDrainAt, heldUntil ?? 0),
-    heldUntil: heldUntil !== null && heldUntil > now ? heldUntil : null,
+    health: {
+      ...report,
+      state: enabled ? (consecutiveFailures === 0 ? "healthy" : "failing") : "paused",
+      // A held destination is not probed before its hold ends.
+      nextProbeAt: circuitOpenedAt === null || nextDrainAt === null ? null : Math.max(nextDrainAt, heldUntil ?? 0),
+      heldUntil: heldUntil !== null && heldUntil > now ? heldUntil : null,
+    },
   });
-  return show(destination, { ...report, health });
 }
 
 async function remove(db: Database, id: string, now: number): Promise<void> {

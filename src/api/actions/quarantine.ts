@@ -1,7 +1,7 @@
 import type { World } from "../../platform/world.ts";
 import { release } from "../../quarantine/release.ts";
 import { dropQuarantined, findQuarantined } from "../../store/quarantine.ts";
-import { type ActionContext, notFound } from "../requests.ts";
+import { type ActionContext, existing } from "../requests.ts";
 import { show } from "../responses.ts";
 import { quarantined } from "../schemas/quarantine.ts";
 import { audited } from "./audited.ts";
@@ -11,23 +11,18 @@ export function releaseFromQuarantine(c: ActionContext, world: World, id: string
   return audited(c, world, {
     action: "quarantine.released",
     subject: id,
-    make: async () => {
-      const released = await release(id, { env: c.env, now: world.now() });
-      if (released === null) throw notFound("event in quarantine");
-      return released;
-    },
+    make: async () => existing(await release(id, { env: c.env, now: world.now() }), "event in quarantine"),
     after: (released) => ({ event_id: released }),
   });
 }
 
 /** Deletes an event in quarantine. */
 export async function dropFromQuarantine(c: ActionContext, world: World, id: string): Promise<void> {
-  const found = await findQuarantined(c.env.DB, id);
-  if (found === null) throw notFound("event in quarantine");
+  const found = existing(await findQuarantined(c.env.DB, id), "event in quarantine");
   await audited(c, world, {
     action: "quarantine.dropped",
-    subject: found.id,
+    subject: id,
     before: show(quarantined, found),
-    make: () => dropQuarantined(c.env.DB, found.id),
+    make: () => dropQuarantined(c.env.DB, id),
   });
 }

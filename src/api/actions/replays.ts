@@ -1,4 +1,3 @@
-import type { DeliveryKey } from "../../domain/delivery.ts";
 import type { Replay } from "../../domain/replay.ts";
 import { drainNow } from "../../deliver/drain-messages.ts";
 import type { World } from "../../platform/world.ts";
@@ -68,7 +67,10 @@ export async function replayEvent(
   named: string | undefined,
   askedAt = world.now(),
 ): Promise<number> {
-  const replayed = await find(c, id, named);
+  const replayed = await findReplayed(c.env.DB, id, named);
+  if (replayed === "unknown_event") throw notFound("event");
+  if (replayed === "unknown_destination") throw notFound("destination");
+  if (replayed === "too_early") throw refuse("too_early");
   const now = world.now();
   const destinationIds = replayed.map(({ destinationId }) => destinationId);
   const count = await audited(c, world, {
@@ -79,12 +81,4 @@ export async function replayEvent(
   });
   await drainNow(c.env, destinationIds, now);
   return count;
-}
-
-async function find({ env }: ActionContext, eventId: string, named: string | undefined): Promise<DeliveryKey[]> {
-  const found = await findReplayed(env.DB, eventId, named);
-  if (found === "unknown_event") throw notFound("event");
-  if (found === "unknown_destination") throw notFound("destination");
-  if (found === "too_early") throw refuse("too_early");
-  return found;
 }

@@ -6,17 +6,16 @@ export const auditRecord = z
   .object({
     id: z.string(),
     at: time,
-    token: z.string().openapi({
-      description:
+    token: z
+      .string()
+      .describe(
         "Name of the token. `admin` is ADMIN_TOKEN; an e-mail address is a person whom Cloudflare Access let into the console.",
-    }),
+      ),
     action: z.string(),
-    subject: z.string().openapi({ description: "Id of what was changed." }),
-    outcome: z
-      .enum(["begun", "done", "failed"])
-      .openapi({ description: "`begun`: the action is still running, or was cut short." }),
-    before: z.unknown().openapi({ description: "What was changed, as it was. Null: it did not exist." }),
-    after: z.unknown().openapi({ description: "What it was changed to. Null: it was removed, or did not change." }),
+    subject: z.string().describe("Id of what was changed."),
+    outcome: z.enum(["begun", "done", "failed"]).describe("`begun`: the action is still running, or was cut short."),
+    before: z.unknown().describe("What was changed, as it was. Null: it did not exist."),
+    after: z.unknown().describe("What it was changed to. Null: it was removed, or did not change."),
   })
   .openapi("AuditRecord");
 

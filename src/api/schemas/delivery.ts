@@ -4,18 +4,17 @@ import { time } from "./common.ts";
 
 export const deliveryStatus = z.enum(["pending", "delivered", "dead"]);
 
-export const attemptOutcome = z.enum(attemptOutcomes).openapi({
-  description:
-    "`filtered` and `removed` end a pending delivery without an attempt: its destination no longer wants the event, or was removed.",
-});
-
 export const attempt = z.object({
-  attempt: z.number().openapi({
-    description: "1, 2, …, as `x-relay-attempt`. Without a request: the number of the attempt before, or 0.",
-  }),
+  attempt: z
+    .number()
+    .describe("1, 2, …, as `x-relay-attempt`. Without a request: the number of the attempt before, or 0."),
   at: time,
-  status: z.number().nullable(),
-  outcome: attemptOutcome,
+  status: z.number().nullable().describe("Null: there was no answer."),
+  outcome: z
+    .enum(attemptOutcomes)
+    .describe(
+      "`filtered` and `removed` end a pending delivery without an attempt: its destination no longer wants the event, or was removed.",
+    ),
   duration_ms: z.number(),
   response_excerpt: z.string().nullable(),
 });
@@ -30,7 +29,7 @@ export const delivery = z
   .openapi("Delivery");
 
 export const listedDelivery = delivery
-  .extend({ event_id: z.string(), received_at: time.openapi({ description: "When the event was received." }) })
+  .extend({ event_id: z.string(), received_at: time.describe("When the event was received.") })
   .openapi("DeliveryOfEvent");
 
 export const exampleDelivery = {

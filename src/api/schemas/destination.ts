@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { time } from "./common.ts";
-import { attemptOutcome } from "./delivery.ts";
+import { attempt } from "./delivery.ts";
 
 const options = z.strictObject({
   url: z.string().max(2_048).openapi({
@@ -21,12 +21,7 @@ const options = z.strictObject({
       description: "Exact, or with a trailing `*`. Empty: all.",
       example: ["v1/transactions", "registrations.*"],
     }),
-  organizations: z
-    .array(z.string().min(1).max(255))
-    .min(1)
-    .max(1_000)
-    .nullable()
-    .openapi({ description: "Ids. Null: all." }),
+  organizations: z.array(z.string().min(1).max(255)).min(1).max(1_000).nullable().describe("Ids. Null: all."),
   enabled: z.boolean(),
   retry_schedule_seconds: z
     .array(z.int().min(0).max(86_400))
@@ -52,14 +47,15 @@ export const destinationHealth = z.object({
   consecutive_failures: z.number(),
   last_success_at: time.nullable(),
   last_failure_at: time.nullable(),
-  circuit_opened_at: time.nullable().openapi({
-    description:
+  circuit_opened_at: time
+    .nullable()
+    .describe(
       "When its circuit breaker opened because it kept failing. While the circuit is open its deliveries stay pending, except for one probe from time to time. Null: closed.",
-  }),
-  next_probe_at: time.nullable().openapi({ description: "When the next due delivery is attempted as the probe." }),
-  held_until: time.nullable().openapi({
-    description: "Nothing is attempted before: it answered 429, or 503 with `Retry-After`. Null: it is not held.",
-  }),
+    ),
+  next_probe_at: time.nullable().describe("When the next due delivery is attempted as the probe."),
+  held_until: time
+    .nullable()
+    .describe("Nothing is attempted before: it answered 429, or 503 with `Retry-After`. Null: it is not held."),
 });
 
 export const destination = z
@@ -72,22 +68,19 @@ const DEFAULT_OVERLAP_SECONDS = 86_400;
 const MAX_OVERLAP_SECONDS = 30 * 86_400;
 
 export const secretRotationInput = z.strictObject({
-  overlap_seconds: z.int().min(0).max(MAX_OVERLAP_SECONDS).default(DEFAULT_OVERLAP_SECONDS).openapi({
-    description:
+  overlap_seconds: z
+    .int()
+    .min(0)
+    .max(MAX_OVERLAP_SECONDS)
+    .default(DEFAULT_OVERLAP_SECONDS)
+    .describe(
       "How long the present secret signs as well. `X-Qonto-Signature` has room for one signature: it stays that of the oldest secret until its overlap ends. 0: the present secret and the older ones stop signing at once.",
-  }),
+    ),
 });
 
 export const rotatedSecret = z.object({ secret: z.string() });
 
-export const testResult = z
-  .object({
-    outcome: attemptOutcome,
-    status: z.number().nullable().openapi({ description: "Null: there was no answer." }),
-    duration_ms: z.number(),
-    response_excerpt: z.string().nullable(),
-  })
-  .openapi("TestResult");
+export const testResult = attempt.omit({ attempt: true, at: true }).openapi("TestResult");
 
 /** The key is 32 zero bytes: nobody takes it for a real one. */
 export const exampleSecret = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";

@@ -2,14 +2,12 @@ import { z } from "@hono/zod-openapi";
 import { time } from "./common.ts";
 
 const queue = z.object({
-  backlog: z.number().nullable().openapi({ description: "Messages in the queue. Null: the queue does not tell." }),
+  backlog: z.number().nullable().describe("Messages in the queue. Null: the queue does not tell."),
   oldest_message_at: time.nullable(),
-  canary_consumed_at: time
-    .nullable()
-    .openapi({ description: "When the latest canary that reached this queue's consumer was sent." }),
+  canary_consumed_at: time.nullable().describe("When the latest canary that reached this queue's consumer was sent."),
 });
 
-export const typeTraffic = z.object({
+const typeTraffic = z.object({
   organization_id: z.string().nullable(),
   type: z.string(),
   events: z.number(),
@@ -20,23 +18,23 @@ export const typeTraffic = z.object({
 
 export const diagnostics = z
   .object({
-    now: time.openapi({ description: "The relay's clock." }),
+    now: time.describe("The relay's clock."),
     configuration: z.object({
       faults: z.array(z.string()),
-      secrets: z.object({ business: z.number(), onboarding: z.number() }).openapi({ description: "How many are set." }),
-      signature_tolerance_seconds: z.number().nullable(),
-      allow_private_destinations: z.boolean().nullable(),
+      secrets: z.object({ business: z.number(), onboarding: z.number() }).describe("How many are set."),
+      signature_tolerance_seconds: z.number(),
+      allow_private_destinations: z.boolean(),
     }),
     signature_vectors: z
       .object({ business: z.boolean(), onboarding: z.boolean() })
-      .openapi({ description: "Whether the relay's own verification agrees with Qonto's official vectors." }),
+      .describe("Whether the relay's own verification agrees with Qonto's official vectors."),
     migrations: z.object({
       applied: z.array(z.string()),
       missing: z.array(z.string()),
     }),
     cron_ran_at: time.nullable(),
     canary_sent_at: time.nullable(),
-    canary_receiver_at: time.nullable().openapi({ description: "When the latest `relay.canary` event was received." }),
+    canary_receiver_at: time.nullable().describe("When the latest `relay.canary` event was received."),
     queues: z.object({ events: queue, retries: queue, dead_letters: queue }),
     signatures: z
       .object({
@@ -48,11 +46,10 @@ export const diagnostics = z
         malformed: z.number(),
         missing: z.number(),
       })
-      .openapi({
-        description:
-          "Webhook requests of the last day by the result of their signature check, to the hour; without the doctor's own.",
-      }),
-    traffic: z.array(typeTraffic).openapi({ description: "Events of the last 30 days, or the newest 20,000." }),
+      .describe(
+        "Webhook requests of the last day by the result of their signature check, to the hour; without the doctor's own.",
+      ),
+    traffic: z.array(typeTraffic).describe("Events of the last 30 days, or the newest 20,000."),
   })
   .openapi("Diagnostics");
 

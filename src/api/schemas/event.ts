@@ -2,8 +2,6 @@ import { z } from "@hono/zod-openapi";
 import { time } from "./common.ts";
 import { delivery, exampleDelivery } from "./delivery.ts";
 
-const eventState = z.enum(["pending", "settled", "unmatched"]);
-
 export const event = z
   .object({
     id: z.string(),
@@ -14,14 +12,14 @@ export const event = z
     resource_id: z.string().nullable(),
     created_at: time.nullable(),
     received_at: time,
-    reconciled: z.boolean().openapi({ description: "Whether `reconcile` made it from what Qonto's API lists." }),
-    state: eventState,
+    reconciled: z.boolean().describe("Whether `reconcile` made it from what Qonto's API lists."),
+    state: z.enum(["pending", "settled", "unmatched"]),
   })
   .openapi("Event");
 
 export const eventDetail = event.extend({
-  payload: z.unknown().openapi({ description: "The parsed body. Null: it cannot be read." }),
-  body_base64: z.string().optional().openapi({ description: "Only of an event that cannot be read." }),
+  payload: z.unknown().describe("The parsed body. Null: it cannot be read."),
+  body_base64: z.string().optional().describe("Only of an event that cannot be read."),
   deliveries: z.array(delivery),
 });
 

@@ -2,30 +2,29 @@ import { z } from "@hono/zod-openapi";
 
 const status = z.enum(["ok", "degraded"]);
 
-export const healthCheck = z.object({
+const check = z.object({
   status,
   detail: z.string(),
-  value: z.number().nullable().openapi({ description: "The measured value. Null: there is none." }),
-  limit: z.number().nullable().openapi({ description: "The largest value that is healthy." }),
+  value: z.number().nullable().describe("The measured value. Null: there is none."),
+  limit: z.number().nullable().describe("The largest value that is healthy."),
 });
 
-export const health = z
-  .object({
-    status,
-    checks: z.object({
-      configuration: healthCheck,
-      database: healthCheck,
-      schema: healthCheck,
-      cron: healthCheck,
-      fan_out: healthCheck,
-      deliveries: healthCheck,
-      open_circuits: healthCheck,
-      dead_letters: healthCheck,
-      secrets: healthCheck,
-      storage: healthCheck,
-    }),
-  })
-  .openapi("Health");
+const checks = z.object({
+  configuration: check,
+  database: check,
+  schema: check,
+  cron: check,
+  fan_out: check,
+  deliveries: check,
+  open_circuits: check,
+  dead_letters: check,
+  secrets: check,
+  storage: check,
+});
+
+export const checkNames = Object.keys(checks.shape);
+
+export const health = z.object({ status, checks }).openapi("Health");
 
 const ok = (detail: string, limit = 0) => ({ status: "ok" as const, detail, value: 0, limit });
 

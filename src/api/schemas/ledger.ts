@@ -4,23 +4,20 @@ import { exampleDestination } from "./destination.ts";
 
 export const ledger = z
   .object({
-    received: z.number().openapi({ description: "The sum of the four states, counted independently." }),
-    settled: z.number().openapi({ description: "Every delivery is delivered or dead." }),
+    received: z.number().describe("The sum of the four states, counted independently."),
+    settled: z.number().describe("Every delivery is delivered or dead."),
     pending: z.number(),
-    unmatched: z.number().openapi({ description: "No destination wanted the event." }),
+    unmatched: z.number().describe("No destination wanted the event."),
     quarantined: z.number(),
-    duplicates: z
-      .number()
-      .openapi({ description: "Further arrivals of a recorded event. Not part of the four states." }),
-    conflicts: z.number().openapi({ description: "Duplicates with a different body, which was not stored." }),
-    reconciled: z
-      .number()
-      .openapi({ description: "Recorded events that `reconcile` made from what Qonto's API lists." }),
+    duplicates: z.number().describe("Further arrivals of a recorded event. Not part of the four states."),
+    conflicts: z.number().describe("Duplicates with a different body, which was not stored."),
+    reconciled: z.number().describe("Recorded events that `reconcile` made from what Qonto's API lists."),
     balanced: z.boolean(),
-    drifted_at: time.nullable().openapi({
-      description:
+    drifted_at: time
+      .nullable()
+      .describe(
         "When the cron last found an hour whose rows no longer match their count; the log shows which. Null: never. An hour without pending events is counted once, and the cron counts the hours again, one after the other.",
-    }),
+      ),
     destinations: z
       .array(
         z.object({
@@ -31,10 +28,9 @@ export const ledger = z
           dead: z.number(),
         }),
       )
-      .openapi({
-        description:
-          "`expected` is counted from the events' recipients, the rest from the deliveries. `pending` includes first attempts that are not written yet.",
-      }),
+      .describe(
+        "`expected` is counted from the events' recipients, the rest from the deliveries. `pending` includes first attempts that are not written yet.",
+      ),
   })
   .openapi("Ledger");
 

@@ -15,8 +15,8 @@ export const quarantinedDetail = quarantined.extend({
   source: z.enum(["business", "onboarding"]),
   content_type: z.string().nullable(),
   content_encoding: z.string().nullable(),
-  settled_at: time.nullable().openapi({ description: "When it was released, or the event was accepted another way." }),
-  body: z.string().nullable().openapi({ description: "As text. Null: it is not UTF-8." }),
+  settled_at: time.nullable().describe("When it was released, or the event was accepted another way."),
+  body: z.string().nullable().describe("As text. Null: it is not UTF-8."),
   body_base64: z.string(),
 });
 

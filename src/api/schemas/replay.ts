@@ -2,16 +2,17 @@ import { z } from "@hono/zod-openapi";
 import { instant, time } from "./common.ts";
 import { exampleDestination } from "./destination.ts";
 
-const which = z.enum(["failed", "missing", "all"]).openapi({
-  description:
+const which = z
+  .enum(["failed", "missing", "all"])
+  .describe(
     "`failed`: its dead deliveries. `missing`: events that it wants and has no delivery of. `all`: both, and what it already has.",
-});
+  );
 
-const count = z.number().openapi({ description: "Number of deliveries created, or started again." });
+const count = z.number().describe("Number of deliveries created, or started again.");
 
 export const destinationReplayInput = z.strictObject({
-  since: instant.openapi({ description: "Earliest receipt of the events, inclusive." }),
-  until: instant.optional().openapi({ description: "Latest receipt of the events, exclusive. Absent: now." }),
+  since: instant.describe("Earliest receipt of the events, inclusive."),
+  until: instant.optional().describe("Latest receipt of the events, exclusive. Absent: now."),
   which,
 });
 
@@ -23,7 +24,7 @@ export const replay = z.object({
   which,
   since: time,
   until: time,
-  reached_at: time.openapi({ description: "Receipt of the last event that was examined." }),
+  reached_at: time.describe("Receipt of the last event that was examined."),
   created_at: time,
   finished_at: time.nullable(),
 });

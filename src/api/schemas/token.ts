@@ -4,7 +4,7 @@ import { time } from "./common.ts";
 /** The name under which the bearer of ADMIN_TOKEN acts. */
 export const ADMIN = "admin";
 
-const tokenAccess = z.enum(["read", "full"]).openapi({ description: "`read`: can see everything and change nothing." });
+const tokenAccess = z.enum(["read", "full"]).describe("`read`: can see everything and change nothing.");
 
 export const tokenInput = z.strictObject({
   name: z
@@ -21,7 +21,7 @@ export const token = z
     name: z.string(),
     access: tokenAccess,
     created_at: time,
-    last_used_at: time.nullable().openapi({ description: "To the hour." }),
+    last_used_at: time.nullable().describe("To the hour."),
   })
   .openapi("Token");
 

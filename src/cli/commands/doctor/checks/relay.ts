@@ -10,9 +10,7 @@ export async function checkConfiguration(target: Target): Promise<Result> {
   const { isLocal } = target.circumstances.address;
   const seen = "GET /api/diagnostics: `allow_private_destinations` is true.";
   return judged(
-    configuration.allow_private_destinations === true && !isLocal
-      ? [{ fault: "private_destinations_allowed", seen }]
-      : [],
+    configuration.allow_private_destinations && !isLocal ? [{ fault: "private_destinations_allowed", seen }] : [],
     isLocal ? "It is configured for this machine." : "It is not configured as a local one.",
   );
 }
