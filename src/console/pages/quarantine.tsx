@@ -16,7 +16,7 @@ import { addresses, eventAddress, quarantinedAddress } from "../addresses.ts";
 import { redirectDone } from "../flash.ts";
 import { type Console, readForm, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
-import { Confirm, Field, Press } from "../ui/form.tsx";
+import { Confirm, Press, Select } from "../ui/form.tsx";
 import { Body } from "../ui/json.tsx";
 import { Page } from "../ui/layout.tsx";
 import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
@@ -49,6 +49,8 @@ const reasons: Readonly<
   },
 };
 
+const states = { waiting: "Waiting", settled: "Settled" } as const;
+
 const listQuery = z.object({
   state: z.enum(["waiting", "settled"]).default("waiting"),
   cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
@@ -80,16 +82,7 @@ export function addQuarantine(pages: Console, world: World): void {
         title="Quarantine"
         here={addresses.quarantine}
         lead={leadOf(state, rows.length, next_cursor !== null)}
-        filters={
-          <Field label="State">
-            <select name="state">
-              <option value="waiting">Waiting</option>
-              <option value="settled" selected={!isWaiting}>
-                Settled
-              </option>
-            </select>
-          </Field>
-        }
+        filters={<Select label="State" name="state" value={state} options={Object.entries(states)} />}
         caption="Events in quarantine, newest first"
         columns={[...columns, isWaiting ? releaseColumn : stateColumn]}
         rows={rows}

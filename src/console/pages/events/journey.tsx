@@ -1,9 +1,9 @@
 import type { Child } from "hono/jsx";
-import { type Attempt, type DeliveryStatus, isEndedWithoutAttempt } from "../../../domain/delivery.ts";
+import { type Attempt, isEndedWithoutAttempt } from "../../../domain/delivery.ts";
 import { eventAddress } from "../../addresses.ts";
 import { DestinationLink } from "../../ui/destination.tsx";
 import { Press } from "../../ui/form.tsx";
-import { State, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { type Tone, State, Time, count, durationInWords, maskIbansIn, toneOf } from "../../ui/values.tsx";
 import { outcomeWords } from "../../words.ts";
 import { ResourceLink, addressOfResource } from "./cells.tsx";
 import type { DeliveryToDestination, OneEvent } from "./one-event.ts";
@@ -34,7 +34,7 @@ export function Journey({ found, now }: JourneyProps) {
 }
 
 interface StepProps {
-  readonly tone: "ok" | "wait" | "bad" | "idle";
+  readonly tone: Tone;
   readonly title: string;
   readonly at?: number;
   readonly children: Child;
@@ -127,8 +127,6 @@ function Projected({ found: { event, journey } }: Pick<JourneyProps, "found">) {
   );
 }
 
-const tones = { delivered: "ok", pending: "wait", dead: "bad" } as const satisfies Record<DeliveryStatus, string>;
-
 interface DeliveryStepProps {
   readonly delivery: DeliveryToDestination;
   readonly now: number;
@@ -138,7 +136,7 @@ interface DeliveryStepProps {
 function DeliveryStep({ delivery, now }: DeliveryStepProps) {
   const { destinationId, eventId, status, destination, attempts } = delivery;
   return (
-    <li class={`tone-${tones[status]}`}>
+    <li class={`tone-${toneOf(status)}`}>
       <Sign />
       <div class="cluster">
         <strong>
