@@ -17,7 +17,7 @@ import { ShortId, State, Time, maskIbansIn } from "../ui/values.tsx";
 
 const PER_PAGE = 50;
 
-const actions: Readonly<Record<Action, string>> = {
+const actionNames: Readonly<Record<Action, string>> = {
   "destination.created": "Added a destination",
   "destination.changed": "Changed a destination",
   "destination.deleted": "Deleted a destination",
@@ -33,14 +33,19 @@ const actions: Readonly<Record<Action, string>> = {
   "token.revoked": "Revoked a token",
 };
 
-/** Another version of the relay may have written an action that this one does not know. */
-function actionName(action: string): string {
-  return new Map(Object.entries(actions)).get(action) ?? action;
-}
+/** By a text: another version of the relay may have recorded an action that this one does not know. */
+const nameOfAction: ReadonlyMap<string, string> = new Map(Object.entries(actionNames));
+
+/** After other actions the subject has no page, or none any more. */
+const pageOfSubject: ReadonlyMap<string, (id: string) => string> = new Map([
+  ["event.replayed", eventAddress],
+  ["quarantine.released", quarantinedAddress],
+  ["dead_letter.replayed", deadLetterAddress],
+]);
 
 const query = z.object({
   token: z.string().optional(),
-  action: z.enum(Object.keys(actions), "Is no action of the audit trail").optional(),
+  action: z.enum(Object.keys(actionNames), "Is no action of the audit trail").optional(),
   subject: z.string().trim().optional(),
   since: moment.optional(),
   until: moment.optional(),
@@ -56,8 +61,13 @@ export function addAudit(pages: Console): void {
     const { token, action, subject, since, until } = filters;
     const window = auditWindow({ since, until, cursor });
     const { records, next } = await listAudit(c.env.DB, { ...window, token, action, subject, limit: PER_PAGE });
-    const subjects = [...new Set(records.map((record) => record.subject))];
-    const destinations = subjects.length === 0 ? [] : await findDestinations(c.env.DB, subjects);
+    const destinations =
+      records.length === 0
+        ? []
+        : await findDestinations(
+            c.env.DB,
+            records.map(({ subject: id }) => id),
+          );
     return showPage(
       c,
       <ListPage
@@ -66,8 +76,11 @@ export function addAudit(pages: Console): void {
         lead="Changes by the console and the API, newest first. Secrets and tokens are never recorded."
         filters={<AuditFilters {...filters} />}
         caption="Changes, newest first"
-        columns={columnsWith(destinations)}
-        rows={records}
+        columns={columns}
+        rows={records.map((record) => ({
+          ...record,
+          destination: destinations.find(({ id }) => id === record.subject),
+        }))}
         next={next === null ? null : encodeCursor({ id: next })}
         empty={<Nothing isFiltered={Object.keys(filters).length > 0} />}
       />,
@@ -90,7 +103,7 @@ function AuditFilters({ token, action, subject, since, until }: Filtered) {
       <Field label="Action">
         <select name="action">
           <option value="">All actions</option>
-          {Object.entries(actions).map(([name, words]) => (
+          {Object.entries(actionNames).map(([name, words]) => (
             <option value={name} selected={name === action}>
               {words}
             </option>
@@ -106,32 +119,28 @@ function AuditFilters({ token, action, subject, since, until }: Filtered) {
   );
 }
 
-/** `destinations`: the subjects that are destinations and exist. */
-function columnsWith(destinations: readonly Destination[]): readonly Column<AuditRecord>[] {
-  return [
-    {
-      title: "Action",
-      cell: ({ action }) => <bdi title={action}>{actionName(action)}</bdi>,
-    },
-    {
-      title: "Subject",
-      cell: (record) => <Subject record={record} destination={destinations.find(({ id }) => id === record.subject)} />,
-    },
-    {
-      title: "Actor",
-      cell: ({ token }) => (
-        <span class="name">
-          <a href={linkTo(addresses.audit, { token })}>
-            <bdi>{token}</bdi>
-          </a>
-        </span>
-      ),
-    },
-    { title: "Time", cell: ({ id }) => <Time at={timeOfId(id)} /> },
-    { title: "Change", cell: (record) => <Change {...record} /> },
-    { title: "Outcome", cell: ({ outcome }) => <Outcome outcome={outcome} /> },
-  ];
+interface Row extends AuditRecord {
+  /** Undefined when the subject is none, or was deleted. */
+  readonly destination: Destination | undefined;
 }
+
+const columns: readonly Column<Row>[] = [
+  { title: "Action", cell: ({ action }) => <bdi title={action}>{nameOfAction.get(action) ?? action}</bdi> },
+  { title: "Subject", cell: (record) => <Subject {...record} /> },
+  {
+    title: "Actor",
+    cell: ({ token }) => (
+      <span class="name">
+        <a href={linkTo(addresses.audit, { token })}>
+          <bdi>{token}</bdi>
+        </a>
+      </span>
+    ),
+  },
+  { title: "Time", cell: ({ id }) => <Time at={timeOfId(id)} /> },
+  { title: "Change", cell: (record) => <Change {...record} /> },
+  { title: "Outcome", cell: ({ outcome }) => <Outcome outcome={outcome} /> },
+];
 
 function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
   return isFiltered ? (
@@ -149,40 +158,20 @@ function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
   );
 }
 
-interface SubjectProps {
-  readonly record: AuditRecord;
-  /** Undefined when the subject is none, or was deleted. */
-  readonly destination: Destination | undefined;
-}
-
-function Subject({ record: { action, subject }, destination }: SubjectProps) {
-  const address = addressOf(action, subject);
+function Subject({ action, subject, destination }: Row) {
+  const address = pageOfSubject.get(action)?.(subject);
   const name = <ShortId id={subject} />;
   return (
     <span class="name">
       {destination !== undefined ? (
         <DestinationLink destination={destination} />
-      ) : address === null ? (
+      ) : address === undefined ? (
         name
       ) : (
         <a href={address}>{name}</a>
       )}
     </span>
   );
-}
-
-/** Null where the subject has no page, or none any more. */
-function addressOf(action: string, subject: string): string | null {
-  switch (action) {
-    case "event.replayed":
-      return eventAddress(subject);
-    case "quarantine.released":
-      return quarantinedAddress(subject);
-    case "dead_letter.replayed":
-      return deadLetterAddress(subject);
-    default:
-      return null;
-  }
 }
 
 const explanations = {
@@ -208,8 +197,10 @@ const FIELDS_SHOWN = 3;
 /** The fields that changed, before and after. */
 function Change({ before, after, outcome }: Pick<AuditRecord, "before" | "after" | "outcome">) {
   const [was, is] = [readFields(before), readFields(after)];
-  const names = [...new Set([...Object.keys(was ?? {}), ...Object.keys(is ?? {})])];
-  const changed = names.filter((name) => was === null || is === null || !isSame(was[name], is[name]));
+  const names = Object.keys({ ...was, ...is });
+  const changed = names.filter(
+    (name) => was === null || is === null || JSON.stringify(was[name]) !== JSON.stringify(is[name]),
+  );
   if (names.length === 0) return <span class="soft">No details</span>;
   if (changed.length === 0) return <span class="soft">No change</span>;
   const fields = (
@@ -273,10 +264,6 @@ function tryParse(json: string): unknown {
   } catch {
     return json;
   }
-}
-
-function isSame(one: unknown, other: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function textOf(value: unknown): string {

@@ -8,10 +8,10 @@ import { OUTCOMES_CHARTED_AT_MOST } from "../../store/traffic.ts";
 import { describeSchemaFault } from "../../store/schema.ts";
 import { addresses, newDestinationAddress } from "../addresses.ts";
 import { type Console, ROOT } from "../requests.ts";
-import { showPage } from "../show-page.tsx";
+import { showPage, usePage } from "../show-page.tsx";
 import { Chart, Figure, Figures } from "../ui/chart.tsx";
 import { DestinationLink, DestinationTable, countPaused, failingDestinations } from "../ui/destination.tsx";
-import { Notice, Page } from "../ui/layout.tsx";
+import { Notice, Page, Section } from "../ui/layout.tsx";
 import { EmptyState } from "../ui/table.tsx";
 import { State, Time, count, durationInWords } from "../ui/values.tsx";
 import { type OverviewFigures, readFigures } from "./overview-figures.ts";
@@ -39,9 +39,9 @@ export function addOverview(pages: Console, world: World, counters: Counters): v
             <Notice kind="bad">{whyNoFigures(health)}</Notice>
           ) : (
             <>
-              <Traffic figures={figures} now={now} />
-              <Destinations destinations={figures.destinations} now={now} />
-              <Ledger {...figures.ledger} until={now} />
+              <Traffic figures={figures} />
+              <Destinations destinations={figures.destinations} />
+              <Ledger {...figures.ledger} />
             </>
           )}
           <Checks health={health} figures={figures} />
@@ -140,13 +140,12 @@ const seriesOfDay = [
   { key: "refused", label: "Refused", tone: "bad" },
 ] as const;
 
-function Traffic({ figures, now }: { readonly figures: OverviewFigures; readonly now: number }) {
+function Traffic({ figures }: { readonly figures: OverviewFigures }) {
   const { hour, day, acknowledgement, attempts, ended, oldestPendingAt, waiting } = figures;
   const inHour = hour.slots.flatMap(({ counts }) => Object.values(counts)).reduce((sum, events) => sum + events, 0);
   return (
     <>
-      <section aria-labelledby="flow">
-        <h2 id="flow">Last 24 hours and now</h2>
+      <Section id="flow" title="Last 24 hours and now">
         <Figures>
           <Figure
             label="Acknowledged in"
@@ -162,7 +161,7 @@ function Traffic({ figures, now }: { readonly figures: OverviewFigures; readonly
           />
           <Figure
             label="Oldest pending"
-            value={oldestPendingAt === null ? "none" : durationInWords(now - oldestPendingAt)}
+            value={oldestPendingAt === null ? "none" : durationInWords(usePage().now - oldestPendingAt)}
             note={
               oldestPendingAt === null ? (
                 "no pending deliveries"
@@ -184,10 +183,9 @@ function Traffic({ figures, now }: { readonly figures: OverviewFigures; readonly
             note={<a href={addresses.deadLetters}>Replay</a>}
           />
         </Figures>
-      </section>
+      </Section>
       <div class="pair">
-        <section aria-labelledby="hour">
-          <h2 id="hour">Events, last hour</h2>
+        <Section id="hour" title="Events, last hour">
           <Chart
             id="chart-hour"
             title="Events of the last hour by state"
@@ -198,9 +196,8 @@ function Traffic({ figures, now }: { readonly figures: OverviewFigures; readonly
           {inHour < OUTCOMES_CHARTED_AT_MOST ? null : (
             <p class="help">The newest {count(OUTCOMES_CHARTED_AT_MOST)} events are shown.</p>
           )}
-        </section>
-        <section aria-labelledby="day">
-          <h2 id="day">Requests, last 24 hours</h2>
+        </Section>
+        <Section id="day" title="Requests, last 24 hours">
           <Chart
             id="chart-day"
             title="Requests of the last 24 hours by answer"
@@ -209,7 +206,7 @@ function Traffic({ figures, now }: { readonly figures: OverviewFigures; readonly
             endsAt={day.endsAt}
           />
           <p class="help">A stale event counts as refused. It is in quarantine unless it is known already.</p>
-        </section>
+        </Section>
       </div>
     </>
   );
@@ -221,12 +218,9 @@ function boundInWords(ms: number | null): string {
   return ms === Infinity ? "> 1 s" : `≤ ${ms} ms`;
 }
 
-function Destinations({ destinations, now }: Pick<OverviewFigures, "destinations"> & { readonly now: number }) {
+function Destinations({ destinations }: Pick<OverviewFigures, "destinations">) {
   return (
-    <section aria-labelledby="destinations">
-      <h2 id="destinations">
-        <a href={addresses.destinations}>Destinations</a>
-      </h2>
+    <Section id="destinations" title={<a href={addresses.destinations}>Destinations</a>}>
       {destinations.length === 0 ? (
         <EmptyState title="No destinations yet">
           <p>
@@ -234,18 +228,17 @@ function Destinations({ destinations, now }: Pick<OverviewFigures, "destinations
           </p>
         </EmptyState>
       ) : (
-        <DestinationTable destinations={destinations} now={now} />
+        <DestinationTable destinations={destinations} now={usePage().now} />
       )}
-    </section>
+    </Section>
   );
 }
 
 /** Every event is in exactly one state, which the equation shows. */
-function Ledger({ ledger, isBalanced, since, until }: OverviewFigures["ledger"] & { readonly until: number }) {
+function Ledger({ ledger, isBalanced, since }: OverviewFigures["ledger"]) {
   const terms = ["settled", "pending", "unmatched", "quarantined"] as const;
   return (
-    <section aria-labelledby="ledger">
-      <h2 id="ledger">Ledger</h2>
+    <Section id="ledger" title="Ledger">
       <p class="cluster">
         <Term label="received" value={ledger.received} />
         {terms.map((term, index) => (
@@ -257,10 +250,10 @@ function Ledger({ ledger, isBalanced, since, until }: OverviewFigures["ledger"] 
       </p>
       <p class="help">
         <State state={isBalanced ? "ok" : "degraded"}>{isBalanced ? "Balanced" : "Not balanced"}</State>, with the
-        deliveries of each destination, from <Time at={since} /> to <Time at={until} />.{" "}
+        deliveries of each destination, from <Time at={since} /> to <Time at={usePage().now} />.{" "}
         {ledger.duplicates === 1 ? "1 duplicate is" : `${count(ledger.duplicates)} duplicates are`} counted beside it.
       </p>
-    </section>
+    </Section>
   );
 }
 
@@ -287,8 +280,7 @@ const checkNames: Readonly<Record<keyof Health["checks"], string>> = {
 
 function Checks({ health, figures }: HealthProps) {
   return (
-    <section aria-labelledby="checks">
-      <h2 id="checks">Health checks</h2>
+    <Section id="checks" title="Health checks">
       <dl class="grid">
         {Object.entries(health.checks).map(([name, { status, detail }]) => (
           <div>
@@ -301,6 +293,6 @@ function Checks({ health, figures }: HealthProps) {
           </div>
         ))}
       </dl>
-    </section>
+    </Section>
   );
 }

@@ -146,6 +146,23 @@ function ViewerBar({ viewer }: { readonly viewer: Viewer }) {
   );
 }
 
+type SectionProps = PropsWithChildren<{
+  /** Of the heading, for links to it. */
+  readonly id: string;
+  readonly title: Child;
+  readonly class?: string;
+}>;
+
+/** A part of a page under its heading. */
+export function Section({ id, title, children, ...rest }: SectionProps) {
+  return (
+    <section aria-labelledby={id} {...rest}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
 type NoticeProps = PropsWithChildren<{ readonly kind: "ok" | "info" | "bad" }>;
 
 /** A sentence in a box: what was done, what to know, or what went wrong. */

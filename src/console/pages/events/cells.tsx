@@ -1,3 +1,4 @@
+import type { PropsWithChildren } from "hono/jsx";
 import { isReconciled } from "../../../domain/event.ts";
 import { type Summary, summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
 import type { FoundEvent } from "../../../store/search.ts";
@@ -63,10 +64,9 @@ function Resource({ event }: { readonly event: ListedEvent }) {
   );
 }
 
-interface ResourceLinkProps {
+type ResourceLinkProps = PropsWithChildren<{
   readonly event: Pick<FoundEvent, "type" | "organizationId" | "resourceId" | "isUnreadable">;
-  readonly children: string | ReturnType<typeof ShortId>;
-}
+}>;
 
 /** A link to the resource's latest state, where one is kept. */
 export function ResourceLink({ event, children }: ResourceLinkProps) {
@@ -76,12 +76,8 @@ export function ResourceLink({ event, children }: ResourceLinkProps) {
 }
 
 /** Null when no state of it is kept. */
-export function addressOfResource({
-  type,
-  organizationId,
-  resourceId,
-  isUnreadable,
-}: ResourceLinkProps["event"]): string | null {
+export function addressOfResource(event: ResourceLinkProps["event"]): string | null {
+  const { type, organizationId, resourceId, isUnreadable } = event;
   if (isUnreadable) return null;
   if (organizationId !== null) return resourceAddress(organizationId, type, resourceId ?? "");
   return resourceId !== null && type.startsWith("registrations.") ? registrationAddress(resourceId) : null;
