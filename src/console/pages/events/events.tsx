@@ -42,7 +42,6 @@ export function addEvents(pages: Console, world: World): void {
       since,
       until,
       outcome: query.outcome,
-      resourceId: undefined,
       before: cursor,
       limit: PER_PAGE,
       ...aboutResource(query, named),

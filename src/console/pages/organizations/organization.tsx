@@ -17,10 +17,10 @@ import { readSummary, summaries } from "../../../store/resources.ts";
 import { addresses, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import type { Console } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { Page } from "../../ui/layout.tsx";
+import { Page, Section } from "../../ui/layout.tsx";
 import { EmptyState, linkTo } from "../../ui/table.tsx";
 import { Amount, Facts, Time, TimeOfText, count, maskIbansIn } from "../../ui/values.tsx";
-import { Accounts, MOST_ACCOUNTS, readAccount, readAccountsOfProfile } from "./accounts.tsx";
+import { Accounts, MOST_ACCOUNTS, readAccountsOfProfile, readAccountsOfRows } from "./accounts.tsx";
 
 /** Counting further would read every resource on every visit. */
 const COUNTED_AT_MOST = 1_000;
@@ -40,12 +40,6 @@ export function addOrganization(pages: Console): void {
     const lastEventOf = await findLastEvents(c.env.DB, [summary]);
     const profile = summary.profileBody === null ? null : readData(summary.profileBody);
     const rows = (accountRows?.results ?? []).map(readSummary);
-    const ofRows = rows
-      .slice(0, MOST_ACCOUNTS)
-      .map((row) =>
-        readAccount(readData(row.body), { resourceId: row.resourceId, isDeleted: row.deleted, asOf: row.versionAt }),
-      );
-    const accounts = ofRows.length === 0 ? readAccountsOfProfile(profile, summary.profileAt) : ofRows;
     return showPage(
       c,
       <Page
@@ -53,19 +47,21 @@ export function addOrganization(pages: Console): void {
         here={addresses.organizations}
         trail={[{ href: addresses.organizations, text: "Organizations" }]}
       >
-        <p class="title cluster">
+        <p class="title">
           <bdi>{organizationName(summary.profileBody)}</bdi>
         </p>
         <p class="cluster soft">
-          <code>
-            <bdi>{id}</bdi>
-          </code>
+          <bdi class="mono">{id}</bdi>
           <span>
             Last event: <LastEvent {...lastEventOf(summary)} />
           </span>
           <a href={linkTo(addresses.events, { organization: id })}>Events</a>
         </p>
-        <Accounts organizationId={id} accounts={accounts} areMore={rows.length > MOST_ACCOUNTS} />
+        <Accounts
+          organizationId={id}
+          accounts={rows.length === 0 ? readAccountsOfProfile(profile, summary.profileAt) : readAccountsOfRows(rows)}
+          areMore={rows.length > MOST_ACCOUNTS}
+        />
         <Profile organizationId={id} profile={profile} asOf={summary.profileAt} />
         <Counts organizationId={id} counts={(countRows?.results ?? []).map(readCount)} />
       </Page>,
@@ -138,8 +134,7 @@ function Profile({ organizationId, profile, asOf }: ProfileProps) {
     ({ name, label, kind = "text" }) => [label, showField(profile?.[name], kind)] as const,
   );
   return (
-    <section aria-labelledby="profile">
-      <h2 id="profile">Profile</h2>
+    <Section id="profile" title="Profile">
       {facts.every(([, fact]) => fact === null) ? (
         <EmptyState title="No profile yet">
           <p>
@@ -163,7 +158,7 @@ function Profile({ organizationId, profile, asOf }: ProfileProps) {
           </p>
         </>
       )}
-    </section>
+    </Section>
   );
 }
 
@@ -171,7 +166,7 @@ const LONGEST_FIELD = 300;
 
 function showField(json: unknown, kind: Kind): Child | null {
   const money = kind === "money" ? readMoney(json) : null;
-  if (money !== null) return <Amount value={money.value} currency={money.currency} />;
+  if (money !== null) return <Amount {...money} />;
   const text = textOf(json).trim();
   if (text === "") return null;
   if (kind === "day" || kind === "time") return <TimeOfText text={text} show={kind === "day" ? "day" : "instant"} />;
@@ -198,8 +193,7 @@ interface CountsProps {
 function Counts({ organizationId, counts }: CountsProps) {
   const path = resourcesAddress(organizationId);
   return (
-    <section aria-labelledby="counts">
-      <h2 id="counts">Resources</h2>
+    <Section id="counts" title="Resources">
       <ul class="grid">
         {counts.map(({ type, resources }) => (
           <li class="spread">
@@ -214,6 +208,6 @@ function Counts({ organizationId, counts }: CountsProps) {
         {counts.length < MOST_TYPES ? null : `The first ${MOST_TYPES} types. `}
         With deleted resources. <a href={path}>All resources</a>
       </p>
-    </section>
+    </Section>
   );
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
-import { toPage } from "../../../api/responses.ts";
+import { pageOf } from "../../../platform/page.ts";
 import { listSummaries, summaryAt } from "../../../store/organizations.ts";
 import { addresses, organizationAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
@@ -28,11 +28,7 @@ export function addOrganizations(pages: Console): void {
     const sought = cursor === undefined ? id : undefined;
     const found = sought === undefined ? null : await summaryAt(c.env.DB, sought);
     if (found !== null) return c.redirect(organizationAddress(found.organizationId), 303);
-    const { data: rows, next_cursor } = toPage(
-      await listSummaries(c.env.DB, cursor?.id ?? "", PER_PAGE + 1),
-      PER_PAGE,
-      { show: (row) => row, cursorAt: (row) => encodeCursor({ id: row.organizationId }) },
-    );
+    const { rows, next } = pageOf(await listSummaries(c.env.DB, cursor?.id ?? "", PER_PAGE + 1), PER_PAGE);
     const lastEventOf = await findLastEvents(c.env.DB, rows);
     return showPage(
       c,
@@ -54,7 +50,7 @@ export function addOrganizations(pages: Console): void {
           { title: "Last event", cell: (row) => <LastEvent {...lastEventOf(row)} /> },
         ]}
         rows={rows}
-        next={next_cursor}
+        next={next && encodeCursor({ id: next.organizationId })}
         empty={
           <EmptyState title="No organizations yet">
             <p>

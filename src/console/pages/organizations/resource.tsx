@@ -16,7 +16,7 @@ import { addresses, eventAddress, organizationAddress, resourceAddress, resource
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Json } from "../../ui/json.tsx";
-import { Page } from "../../ui/layout.tsx";
+import { Page, Section } from "../../ui/layout.tsx";
 import { Table, linkTo } from "../../ui/table.tsx";
 import { Amount, Chips, Iban, ShortId, State, Time, TimeOfText } from "../../ui/values.tsx";
 
@@ -55,10 +55,9 @@ export function addResource(pages: Console): void {
         <Version resource={found} />
         <History resource={found} history={history} before={cursor} />
         <Related resources={related} />
-        <section aria-labelledby="data">
-          <h2 id="data">Data</h2>
+        <Section id="data" title="Data">
           <Json value={data} label="Data" />
-        </section>
+        </Section>
       </Page>,
     );
   });
@@ -69,8 +68,7 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
   return (
     <>
       <p class="title cluster">
-        <bdi>{title ?? resource.type}</bdi>{" "}
-        {money === null ? null : <Amount value={money.value} currency={money.currency} />}
+        <bdi>{title ?? resource.type}</bdi> {money === null ? null : <Amount {...money} />}
       </p>
       <p class="cluster soft">
         {resource.deleted ? <State state="paused">deleted</State> : null}
@@ -79,11 +77,7 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
           <Chips words={words} />
         </span>
         <bdi>{resource.type}</bdi>
-        {resource.resourceId === null ? null : (
-          <code>
-            <bdi>{resource.resourceId}</bdi>
-          </code>
-        )}
+        {resource.resourceId === null ? null : <bdi class="mono">{resource.resourceId}</bdi>}
       </p>
     </>
   );
@@ -123,8 +117,7 @@ interface HistoryProps {
 
 function History({ resource, history, before }: HistoryProps) {
   return (
-    <section aria-labelledby="history">
-      <h2 id="history">Events</h2>
+    <Section id="history" title="Events">
       {history.events.length === 0 ? null : (
         <Table
           caption="Events of this resource, newest first"
@@ -141,7 +134,7 @@ function History({ resource, history, before }: HistoryProps) {
         />
       )}
       <SearchedRange resource={resource} history={history} before={before} />
-    </section>
+    </Section>
   );
 }
 
@@ -201,8 +194,7 @@ function SearchedRange({ resource, history: { events, next }, before }: HistoryP
 function Related({ resources }: { readonly resources: readonly ResourceRow[] }) {
   if (resources.length === 0) return null;
   return (
-    <section aria-labelledby="related">
-      <h2 id="related">Related resources</h2>
+    <Section id="related" title="Related resources">
       <ul class="grid">
         {resources.map(({ organizationId, type, resourceId, body }) => (
           <li class="spread">
@@ -213,7 +205,7 @@ function Related({ resources }: { readonly resources: readonly ResourceRow[] }) 
           </li>
         ))}
       </ul>
-    </section>
+    </Section>
   );
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor, notFound } from "../../../api/requests.ts";
-import { toPage } from "../../../api/responses.ts";
+import { pageOf } from "../../../platform/page.ts";
 import { readData } from "../../../qonto/resource.ts";
 import { type Summary, summaryOf } from "../../../qonto/summary.ts";
 import { countUpTo, readCount } from "../../../store/organizations.ts";
@@ -30,10 +30,8 @@ export function addResources(pages: Console): void {
     ]);
     const knownTypes = (types?.results ?? []).map(readCount).map((one) => one.type);
     if (knownTypes.length === 0) throw notFound("organization");
-    const { data: rows, next_cursor } = toPage((found?.results ?? []).map(readSummary), PER_PAGE, {
-      show: (row) => ({ ...row, summary: summaryOf(row.type, readData(row.body)) }),
-      cursorAt: (row) => encodeCursor({ type: row.type, resourceId: row.resourceId }),
-    });
+    const { rows, next } = pageOf((found?.results ?? []).map(readSummary), PER_PAGE);
+    const summarized = rows.map((row) => ({ ...row, summary: summaryOf(row.type, readData(row.body)) }));
     return showPage(
       c,
       <ListPage
@@ -57,9 +55,9 @@ export function addResources(pages: Console): void {
           </Field>
         }
         caption="Resources in the order of type and id"
-        columns={columnsOf(id, rows, type)}
-        rows={rows}
-        next={next_cursor}
+        columns={columnsOf(summarized, type)}
+        rows={summarized}
+        next={next && encodeCursor({ type: next.type, resourceId: next.resourceId })}
         empty={
           <EmptyState title="No resources of this type">
             <p>
@@ -77,11 +75,11 @@ export function addResources(pages: Console): void {
 type Row = ResourceRow & { readonly summary: Summary };
 
 /** Amounts and IBANs have a column where a row has one. */
-function columnsOf(organizationId: string, rows: readonly Row[], type: string | undefined): readonly Column<Row>[] {
+function columnsOf(rows: readonly Row[], type: string | undefined): readonly Column<Row>[] {
   const amount: Column<Row> = {
     title: "Amount",
     kind: "figure",
-    cell: ({ summary: { money } }) => (money === null ? "–" : <Amount value={money.value} currency={money.currency} />),
+    cell: ({ summary: { money } }) => (money === null ? "–" : <Amount {...money} />),
   };
   const iban: Column<Row> = {
     title: "IBAN",
@@ -90,7 +88,7 @@ function columnsOf(organizationId: string, rows: readonly Row[], type: string | 
   return [
     {
       title: "Resource",
-      cell: (row) => <Name organizationId={organizationId} row={row} showsType={type === undefined} />,
+      cell: (row) => <Name row={row} showsType={type === undefined} />,
     },
     ...(rows.some(({ summary }) => summary.money !== null) ? [amount] : []),
     ...(rows.some(({ summary }) => summary.iban !== null) ? [iban] : []),
@@ -100,13 +98,11 @@ function columnsOf(organizationId: string, rows: readonly Row[], type: string | 
 }
 
 interface NameProps {
-  readonly organizationId: string;
   readonly row: Row;
   readonly showsType: boolean;
 }
 
-function Name({ organizationId, row, showsType }: NameProps) {
-  const { type, resourceId, summary } = row;
+function Name({ row: { organizationId, type, resourceId, summary }, showsType }: NameProps) {
   return (
     <span class="lines">
       <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
