@@ -11,7 +11,7 @@ import { addresses, deadLetterAddress, eventAddress, quarantinedAddress } from "
 import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
 import { DestinationLink } from "../ui/destination.tsx";
-import { Field, MomentField, moment } from "../ui/form.tsx";
+import { MomentField, Select, TextField, moment } from "../ui/form.tsx";
 import { type Column, EmptyState, ListPage, linkTo } from "../ui/table.tsx";
 import { ShortId, State, Time, maskIbansIn } from "../ui/values.tsx";
 
@@ -91,28 +91,14 @@ export function addAudit(pages: Console): void {
 function AuditFilters({ token, action, subject, since, until }: Filtered) {
   return (
     <>
-      <Field label="Actor">
-        <input
-          name="token"
-          value={token}
-          placeholder="admin, or ada@example.com"
-          autocapitalize="off"
-          spellcheck={false}
-        />
-      </Field>
-      <Field label="Action">
-        <select name="action">
-          <option value="">All actions</option>
-          {Object.entries(actionNames).map(([name, words]) => (
-            <option value={name} selected={name === action}>
-              {words}
-            </option>
-          ))}
-        </select>
-      </Field>
-      <Field label="Subject">
-        <input name="subject" value={subject} placeholder="Whole id" autocapitalize="off" spellcheck={false} />
-      </Field>
+      <TextField label="Actor" name="token" value={token} placeholder="admin, or ada@example.com" />
+      <Select
+        label="Action"
+        name="action"
+        value={action}
+        options={[["", "All actions"], ...Object.entries(actionNames)]}
+      />
+      <TextField label="Subject" name="subject" value={subject} placeholder="Whole id" />
       <MomentField label="From" name="since" value={since} />
       <MomentField label="Before" name="until" value={until} />
     </>

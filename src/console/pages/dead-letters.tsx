@@ -12,7 +12,7 @@ import { redirectDone } from "../flash.ts";
 import { type Console, readForm, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
 import { DestinationLink } from "../ui/destination.tsx";
-import { Confirm, Field, Press } from "../ui/form.tsx";
+import { Confirm, Press, Select } from "../ui/form.tsx";
 import { Body, Json } from "../ui/json.tsx";
 import { Page, Section } from "../ui/layout.tsx";
 import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
@@ -92,17 +92,7 @@ export function addDeadLetters(pages: Console, world: World): void {
         title="Dead letters"
         here={addresses.deadLetters}
         lead={leadOf(state, letters.length, next !== null)}
-        filters={
-          <Field label="State">
-            <select name="state">
-              {Object.entries(states).map(([value, label]) => (
-                <option value={value} selected={value === state}>
-                  {label}
-                </option>
-              ))}
-            </select>
-          </Field>
-        }
+        filters={<Select label="State" name="state" value={state} options={Object.entries(states)} />}
         caption="Dead letters, newest first"
         columns={columns}
         rows={await withDestinations(c.env.DB, letters)}

@@ -4,24 +4,16 @@ import php from "../assets/snippets/php.txt";
 import python from "../assets/snippets/python.txt";
 import ruby from "../assets/snippets/ruby.txt";
 import { DOCS } from "../requests.ts";
-import { Section } from "../ui/layout.tsx";
+import { CopyButton } from "../ui/form.tsx";
+import { scheduleInWords } from "../ui/destination.tsx";
+import { Head, Section } from "../ui/layout.tsx";
 import { Facts } from "../ui/values.tsx";
-import { scheduleInWords } from "./destinations/form.tsx";
 
 /** The public page: what a destination receives, and what its answers mean. It is the same for everyone. */
 export function Docs() {
   return (
     <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="robots" content="noindex" />
-        <title>For receivers · Qonto relay</title>
-        <link rel="icon" href={`${DOCS}/icon.svg`} type="image/svg+xml" />
-        <link rel="stylesheet" href={`${DOCS}/style.css`} />
-        <script src={`${DOCS}/live.js`} defer></script>
-      </head>
+      <Head title="For receivers" assets={DOCS} />
       <body>
         <main>
           <h1>For receivers</h1>
@@ -190,9 +182,7 @@ export function Snippets() {
           <pre tabindex={0} aria-label={`Verification in ${name}`} role="region">
             <code id={`snippet-${id}`}>{text}</code>
           </pre>
-          <button type="button" class="button" data-copy={`snippet-${id}`} hidden>
-            Copy
-          </button>
+          <CopyButton id={`snippet-${id}`} />
         </details>
       ))}
     </Section>

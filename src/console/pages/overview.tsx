@@ -13,7 +13,7 @@ import { Chart, Figure, Figures } from "../ui/chart.tsx";
 import { DestinationLink, DestinationTable, countPaused, failingDestinations } from "../ui/destination.tsx";
 import { Notice, Page, Section } from "../ui/layout.tsx";
 import { EmptyState } from "../ui/table.tsx";
-import { State, Time, count, durationInWords } from "../ui/values.tsx";
+import { type StateName, State, Time, count, durationInWords, toneOf } from "../ui/values.tsx";
 import { type OverviewFigures, readFigures } from "./overview-figures.ts";
 
 /** While D1 is slow the page shows the health and no figures. */
@@ -68,7 +68,7 @@ function RelayState({ health, figures }: HealthProps) {
   const faults = Object.values(health.checks).filter(({ status }) => status === "degraded");
   const { state, sentence } = relayState(faults.length > 0, figures);
   return (
-    <section class={`banner tone-${tones[state]}`} aria-label="State of the relay">
+    <section class={`banner tone-${toneOf(state)}`} aria-label="State of the relay">
       <p class="banner-sentence">
         <State state={state} /> {sentence}
       </p>
@@ -85,12 +85,7 @@ function RelayState({ health, figures }: HealthProps) {
   );
 }
 
-const tones = { healthy: "ok", failing: "wait", degraded: "bad" } as const;
-
-function relayState(
-  isDegraded: boolean,
-  figures: OverviewFigures | null,
-): { state: keyof typeof tones; sentence: Child } {
+function relayState(isDegraded: boolean, figures: OverviewFigures | null): { state: StateName; sentence: Child } {
   if (isDegraded) return { state: "degraded", sentence: "A health check fails." };
   const [first, ...more] = failingDestinations(figures?.destinations ?? []);
   if (first === undefined) return { state: "healthy", sentence: healthySentence(figures) };
@@ -126,19 +121,9 @@ function Detail({ text, figures }: { readonly text: string; readonly figures: Ov
   );
 }
 
-const seriesOfHour = [
-  { key: "delivered", label: "Delivered", tone: "ok" },
-  { key: "pending", label: "Pending", tone: "wait" },
-  { key: "dead", label: "Dead", tone: "bad" },
-  { key: "unmatched", label: "Unmatched", tone: "idle" },
-] as const;
+const seriesOfHour = { delivered: "ok", pending: "wait", dead: "bad", unmatched: "idle" } as const;
 
-const seriesOfDay = [
-  { key: "accepted", label: "Accepted", tone: "ok" },
-  { key: "duplicate", label: "Duplicate", tone: "idle" },
-  { key: "quarantined", label: "Quarantined", tone: "wait" },
-  { key: "refused", label: "Refused", tone: "bad" },
-] as const;
+const seriesOfDay = { accepted: "ok", duplicate: "idle", quarantined: "wait", refused: "bad" } as const;
 
 function Traffic({ figures }: { readonly figures: OverviewFigures }) {
   const { hour, day, acknowledgement, attempts, ended, oldestPendingAt, waiting } = figures;
@@ -157,7 +142,7 @@ function Traffic({ figures }: { readonly figures: OverviewFigures }) {
             label="Failed attempts"
             value={count(attempts.failed)}
             note={`of ${count(attempts.delivered + attempts.failed)}`}
-            {...(attempts.failed > 0 ? { tone: "bad" as const } : {})}
+            isBad={attempts.failed > 0}
           />
           <Figure
             label="Oldest pending"

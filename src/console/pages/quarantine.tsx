@@ -16,7 +16,7 @@ import { addresses, eventAddress, quarantinedAddress } from "../addresses.ts";
 import { redirectDone } from "../flash.ts";
 import { type Console, readForm, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
-import { Confirm, Field, Press } from "../ui/form.tsx";
+import { Confirm, Press, Select } from "../ui/form.tsx";
 import { Body } from "../ui/json.tsx";
 import { Page, Section } from "../ui/layout.tsx";
 import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
@@ -43,6 +43,8 @@ const reasons: Readonly<Record<QuarantineReason, Record<"name" | "brief" | "why"
       "Look at the body. A released event goes to the destinations byte for byte, with its type or marked as unreadable; a destination that cannot use it ignores it. Delete it if nobody needs it.",
   },
 };
+
+const states = { waiting: "Waiting", settled: "Settled" } as const;
 
 const listQuery = z.object({
   state: z.enum(["waiting", "settled"]).default("waiting"),
@@ -72,16 +74,7 @@ export function addQuarantine(pages: Console, world: World): void {
         title="Quarantine"
         here={addresses.quarantine}
         lead={leadOf(state, rows.length, next !== null)}
-        filters={
-          <Field label="State">
-            <select name="state">
-              <option value="waiting">Waiting</option>
-              <option value="settled" selected={!isWaiting}>
-                Settled
-              </option>
-            </select>
-          </Field>
-        }
+        filters={<Select label="State" name="state" value={state} options={Object.entries(states)} />}
         caption="Events in quarantine, newest first"
         columns={[...columns, isWaiting ? releaseColumn : stateColumn]}
         rows={rows}
@@ -213,12 +206,14 @@ function ReleaseShown({ rows }: RowsProps) {
 function Advice({ rows }: RowsProps) {
   const shown = new Set(rows.map(({ reason }) => reason));
   return (
-    <Section id="advice" title="What to do" class="prose">
-      {[...shown].map((reason) => (
-        <p>
-          <strong>{reasons[reason].name}.</strong> {reasons[reason].why} {reasons[reason].advice}
-        </p>
-      ))}
+    <Section id="advice" title="What to do">
+      <div class="prose stack">
+        {[...shown].map((reason) => (
+          <p>
+            <strong>{reasons[reason].name}.</strong> {reasons[reason].why} {reasons[reason].advice}
+          </p>
+        ))}
+      </div>
     </Section>
   );
 }

@@ -1,32 +1,23 @@
-import { z } from "zod";
-import { cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
+import { encodeCursor, notFound } from "../../api/requests.ts";
 import { pageOf } from "../../platform/page.ts";
 import { type Place, type Reached, registrationLine } from "../../qonto/registration.ts";
 import { type StageRow, MOST_STAGES, latestStagesOf, listRegistrationIds } from "../../store/registrations.ts";
 import { addresses, eventAddress, registrationAddress } from "../addresses.ts";
 import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
-import { Notice, Page, Section } from "../ui/layout.tsx";
-import { FindForm } from "../ui/form.tsx";
-import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
+import { Page, Section } from "../ui/layout.tsx";
+import { type Column, EmptyState, FindById, ListPage, findQuery } from "../ui/table.tsx";
 import { ShortId, State, TimeOfText, capitalized } from "../ui/values.tsx";
 
 const PER_PAGE = 50;
 
-const listQuery = z.strictObject({
-  id: z.string().trim().optional(),
-  cursor: cursorOf(z.object({ id: z.string() })).optional(),
-});
-
 /** Who is opening an account, and how far each has come. */
 export function addRegistrations(pages: Console): void {
   pages.get("/registrations", async (c) => {
-    const { id, cursor } = readQuery(c, listQuery);
-    // The next page keeps the id in its query, and is no new search.
-    const sought = cursor === undefined ? id : undefined;
+    const { sought, after } = readQuery(c, findQuery);
     const isFound = sought !== undefined && (await latestStagesOf(c.env.DB, [sought])).length > 0;
     if (isFound) return c.redirect(registrationAddress(sought), 303);
-    const { rows: ids, next } = pageOf(await listRegistrationIds(c.env.DB, cursor?.id ?? "", PER_PAGE + 1), PER_PAGE);
+    const { rows: ids, next } = pageOf(await listRegistrationIds(c.env.DB, after, PER_PAGE + 1), PER_PAGE);
     const stages = await latestStagesOf(c.env.DB, ids);
     return showPage(
       c,
@@ -47,12 +38,12 @@ export function addRegistrations(pages: Console): void {
           </EmptyState>
         }
       >
-        {sought === undefined ? null : (
-          <Notice kind="bad">
-            There is no registration with the id <bdi>{sought}</bdi>. Give the whole id.
-          </Notice>
-        )}
-        <FindForm action={addresses.registrations} label="Find a registration by its id" value={sought} />
+        <FindById
+          action={addresses.registrations}
+          label="Find a registration by its id"
+          what="registration"
+          sought={sought}
+        />
       </ListPage>,
     );
   });

@@ -1,5 +1,6 @@
-import { destinationAddress } from "../addresses.ts";
+import { defaultRetryScheduleSeconds } from "../../domain/retry-schedule.ts";
 import type { DestinationBacklog, RecentOfDestination } from "../../store/destination-deliveries.ts";
+import { destinationAddress } from "../addresses.ts";
 import { State, count, durationInWords } from "./values.tsx";
 import { Strip } from "./chart.tsx";
 import { type Column, Table } from "./table.tsx";
@@ -26,6 +27,12 @@ export function destinationName({ description, url }: Pick<Named, "description" 
 /** The path and the query are left out, for they can hold a secret. */
 export function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
+}
+
+/** Null: the default schedule. */
+export function scheduleInWords(seconds: readonly number[] | null): string {
+  const waits = (seconds ?? defaultRetryScheduleSeconds).map((one) => durationInWords(one * 1000));
+  return waits.join(", ") || "no retries";
 }
 
 type Standing = Pick<DestinationBacklog, "enabled" | "isCircuitOpen" | "isFailing">;

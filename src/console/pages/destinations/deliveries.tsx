@@ -8,6 +8,7 @@ import type { Database } from "../../../store/database.ts";
 import { listDeliveries, listPending } from "../../../store/delivery-list.ts";
 import { typesOfEvents } from "../../../store/event-list.ts";
 import { destinationAddress, eventAddress } from "../../addresses.ts";
+import { Section } from "../../ui/layout.tsx";
 import { EmptyState, Pager, Table, linkTo } from "../../ui/table.tsx";
 import { ShortId, State, Time, maskIbansIn } from "../../ui/values.tsx";
 
@@ -58,8 +59,7 @@ export function Deliveries({ destination, now, query, page: { deliveries, types,
   const path = destinationAddress(destination.id);
   const empty = tabs.find(({ show }) => show === query.show)?.empty ?? "";
   return (
-    <section aria-labelledby="deliveries">
-      <h2 id="deliveries">Deliveries</h2>
+    <Section id="deliveries" title="Deliveries">
       <nav class="actions" aria-label="Deliveries by state">
         {tabs.map(({ show, title }) => (
           <a
@@ -87,7 +87,7 @@ export function Deliveries({ destination, now, query, page: { deliveries, types,
         />
       )}
       <Pager path={path} query={query} nextCursor={nextCursor} />
-    </section>
+    </Section>
   );
 }
 

@@ -22,8 +22,8 @@ import { addresses, destinationAddress } from "../../addresses.ts";
 import { type Console, type ConsoleContext, DOCS, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
-import { destinationName, hostOf } from "../../ui/destination.tsx";
-import { Page } from "../../ui/layout.tsx";
+import { destinationName, hostOf, scheduleInWords } from "../../ui/destination.tsx";
+import { Page, Section } from "../../ui/layout.tsx";
 import { Facts, Names, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
 import { ActionBar } from "./actions.tsx";
@@ -31,7 +31,6 @@ import { answerInWords } from "../../words.ts";
 import { Deliveries, deliveriesQuery, readDeliveries, remedyOf } from "./deliveries.tsx";
 import type { DestinationFacts } from "./diagnose.ts";
 import { Diagnosis } from "./diagnosis.tsx";
-import { scheduleInWords } from "./form.tsx";
 import { ReplayForm, Replays } from "./replay.tsx";
 
 const HOUR_MS = 3_600_000;
@@ -109,11 +108,7 @@ async function readFigures(db: Database, destination: DestinationReport, now: nu
   };
 }
 
-const series = [
-  { key: "succeeded", label: "Succeeded", tone: "ok" },
-  { key: "failed", label: "Failed", tone: "bad" },
-  { key: "timedOut", label: "Timed out", tone: "wait" },
-] as const;
+const series = { succeeded: "ok", failed: "bad", "timed out": "wait" } as const;
 
 function attemptsByHour(hours: readonly ReturnType<typeof readCountsOfHour>[], id: string, since: number) {
   return Array.from({ length: HOURS }, (_, hour) => {
@@ -129,7 +124,7 @@ function attemptsByHour(hours: readonly ReturnType<typeof readCountsOfHour>[], i
       counts: {
         succeeded: of("delivered"),
         failed: of("rejected", "redirected", "gone", "unreachable", "refused"),
-        timedOut: of("timed_out"),
+        "timed out": of("timed_out"),
       },
     };
   });
@@ -141,19 +136,18 @@ interface AttemptsProps {
 }
 
 function Attempts({ facts: { destination, backlog, now }, day }: AttemptsProps) {
-  const sum = (key: (typeof series)[number]["key"]) => day.reduce((all, { counts }) => all + counts[key], 0);
-  const failed = sum("failed") + sum("timedOut");
+  const sum = (key: keyof typeof series) => day.reduce((all, { counts }) => all + counts[key], 0);
+  const failed = sum("failed") + sum("timed out");
   const { oldestPendingAt } = backlog;
   return (
-    <section aria-labelledby="attempts">
-      <h2 id="attempts">Attempts, last 24 hours</h2>
+    <Section id="attempts" title="Attempts, last 24 hours">
       <Figures>
         <Figure label="Succeeded" value={count(sum("succeeded"))} note={lastAt(destination.lastSuccessAt)} />
         <Figure
           label="Failed"
           value={count(failed)}
           note={lastAt(destination.lastFailureAt)}
-          {...(failed > 0 && destination.isFailing ? { tone: "bad" as const } : {})}
+          isBad={failed > 0 && destination.isFailing}
         />
         <Figure
           label="Pending"
@@ -164,7 +158,7 @@ function Attempts({ facts: { destination, backlog, now }, day }: AttemptsProps) 
           label="Dead"
           value={count(backlog.dead)}
           note={backlog.dead === 0 ? "none" : "can be replayed"}
-          {...(backlog.dead > 0 ? { tone: "bad" as const } : {})}
+          isBad={backlog.dead > 0}
         />
       </Figures>
       <Chart
@@ -174,7 +168,7 @@ function Attempts({ facts: { destination, backlog, now }, day }: AttemptsProps) 
         slots={day}
         endsAt={(day[0]?.startsAt ?? now) + HOURS * HOUR_MS}
       />
-    </section>
+    </Section>
   );
 }
 
@@ -212,8 +206,7 @@ function TestResult({ attempt, destination, now }: TestResultProps) {
 function Settings({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
   const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond } = destination;
   return (
-    <section aria-labelledby="settings">
-      <h2 id="settings">Settings</h2>
+    <Section id="settings" title="Settings">
       <Facts
         facts={{
           URL: <bdi class="mono">{withoutQuery(url)}</bdi>,
@@ -233,7 +226,7 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
           "For its developers": <a href={DOCS}>{DOCS}</a>,
         }}
       />
-    </section>
+    </Section>
   );
 }
 

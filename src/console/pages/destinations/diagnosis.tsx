@@ -1,8 +1,8 @@
 import type { Child } from "hono/jsx";
 import { KINDS_OF_AT_MOST } from "../../../store/traffic.ts";
 import { addresses, destinationActionAddress, destinationAddress, eventAddress } from "../../addresses.ts";
-import { Press, momentText } from "../../ui/form.tsx";
-import { type StateName, Names, State, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { ButtonLink, Press, momentText } from "../../ui/form.tsx";
+import { type StateName, Names, State, Time, count, counted, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
 import { answerInWords } from "../../words.ts";
 import { remedyOf } from "./deliveries.tsx";
@@ -192,9 +192,9 @@ export function Diagnosis({ facts }: { readonly facts: DestinationFacts }) {
           />
         ))}
         {facts.backlog.dead === 0 ? null : (
-          <a class="button" href={replayAddress(facts, "failed", facts.destination.createdAt)}>
+          <ButtonLink href={replayAddress(facts, "failed", facts.destination.createdAt)}>
             Replay dead deliveries
-          </a>
+          </ButtonLink>
         )}
       </div>
     </section>
@@ -210,31 +210,23 @@ interface ActionButtonProps {
 function ActionButton({ action, facts, kind }: ActionButtonProps) {
   const { destination, backlog, newestAt } = facts;
   const to = (name: "edit" | "resume" | "test") => destinationActionAddress(destination.id, name);
-  const link = (text: string, href: string) => (
-    <a class={`button button-${kind}`} href={href}>
+  const press = (text: string, name: "resume" | "test") => (
+    <Press action={to(name)} kind={kind}>
       {text}
-    </a>
+    </Press>
+  );
+  const link = (text: string, href: string) => (
+    <ButtonLink href={href} kind={kind}>
+      {text}
+    </ButtonLink>
   );
   switch (action) {
     case "resume":
-      return (
-        <Press action={to("resume")} kind={kind}>
-          Resume
-        </Press>
-      );
+      return press("Resume", "resume");
     case "test":
-      return (
-        <Press action={to("test")} kind={kind}>
-          Send test event
-        </Press>
-      );
+      return press("Send test event", "test");
     case "retry":
-      if (backlog.pending === 0) return null;
-      return (
-        <Press action={to("resume")} kind={kind}>
-          Retry now
-        </Press>
-      );
+      return backlog.pending === 0 ? null : press("Retry now", "resume");
     case "edit":
       return link("Edit settings", to("edit"));
     case "replay_missed":
@@ -281,7 +273,7 @@ function detailsOf(diagnosis: DiagnosisKind, facts: DestinationFacts): Child[] {
     details.push(
       <>
         <a href={linkTo(destinationAddress(destination.id), { show: "dead" })}>
-          {backlog.dead === 1 ? "1 dead delivery" : `${count(backlog.dead)} dead deliveries`}
+          {counted(backlog.dead, "dead delivery", "dead deliveries")}
         </a>
         , which can be replayed.
       </>,
@@ -321,7 +313,7 @@ function nextProbe({ destination: { nextDrainAt, heldUntil }, nextAttemptAt, now
 }
 
 function pendingDeliveries(pending: number): string {
-  return pending === 1 ? "1 pending delivery" : `${count(pending)} pending deliveries`;
+  return counted(pending, "pending delivery", "pending deliveries");
 }
 
 function period({ destination, kinds, now }: DestinationFacts): string {

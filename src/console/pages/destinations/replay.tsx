@@ -10,8 +10,8 @@ import { redirectDone } from "../../flash.ts";
 import { type Console, readForm, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { Button, Field, Form, MomentField, moment } from "../../ui/form.tsx";
-import { Notice, Page } from "../../ui/layout.tsx";
+import { Button, Form, MomentField, Select, moment, wholeNumber } from "../../ui/form.tsx";
+import { Notice, Page, Section } from "../../ui/layout.tsx";
 import { Time, count } from "../../ui/values.tsx";
 
 const choices: Readonly<Record<Replay["which"], { readonly title: string; readonly events: string }>> = {
@@ -25,11 +25,7 @@ const which = z.enum(["failed", "missing", "all"]);
 const query = z.strictObject({ which, since: z.string().optional(), until: z.string().optional() });
 
 /** To the millisecond, so that exactly the counted events are replayed. */
-const millisecond = z
-  .string()
-  .regex(/^\d{1,15}$/, "Is no moment")
-  .transform(Number);
-const fields = z.object({ which, since: millisecond, until: millisecond });
+const fields = z.object({ which, since: wholeNumber, until: wholeNumber });
 
 /** Counts what a replay would send, then sends it. */
 export function addDestinationReplay(pages: Console, world: World): void {
@@ -132,19 +128,15 @@ interface ReplayFormProps {
 /** Sending this form only counts. */
 export function ReplayForm({ destinationId, which = "failed", since, until, faults = {} }: ReplayFormProps) {
   return (
-    <section aria-labelledby="replay">
-      <h2 id="replay">Replay</h2>
+    <Section id="replay" title="Replay">
       <form method="get" action={destinationActionAddress(destinationId, "replay")} class="filters">
-        <Field label="Events">
-          <select name="which">
-            {Object.entries(choices).map(([value, { title }]) => (
-              <option value={value} selected={value === which}>
-                {title}
-              </option>
-            ))}
-          </select>
-        </Field>
-        <MomentField label="Received since" name="since" value={since} fault={faults.since} isRequired />
+        <Select
+          label="Events"
+          name="which"
+          value={which}
+          options={Object.entries(choices).map(([value, { title }]) => [value, title])}
+        />
+        <MomentField label="Received since" name="since" value={since} fault={faults.since} required />
         <MomentField label="Received before" name="until" value={until} fault={faults.until} />
         <div class="actions">
           <button type="submit" class="button">
@@ -156,7 +148,7 @@ export function ReplayForm({ destinationId, which = "failed", since, until, faul
         Without “Received before” the replay ends now. The events are counted first, and nothing is sent until you
         confirm.
       </p>
-    </section>
+    </Section>
   );
 }
 
@@ -164,8 +156,7 @@ export function ReplayForm({ destinationId, which = "failed", since, until, faul
 export function Replays({ replays }: { readonly replays: readonly Replay[] }) {
   if (replays.length === 0) return null;
   return (
-    <section aria-labelledby="replays">
-      <h2 id="replays">Replays</h2>
+    <Section id="replays" title="Replays">
       <ul class="stack">
         {replays.map((replay) => (
           <li>
@@ -181,7 +172,7 @@ export function Replays({ replays }: { readonly replays: readonly Replay[] }) {
           </li>
         ))}
       </ul>
-    </section>
+    </Section>
   );
 }
 

@@ -12,10 +12,10 @@ import { type Done, redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, readForm } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { Button, Field, Form, Press } from "../../ui/form.tsx";
+import { Button, CopyButton, Form, Press, Select } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Notice, Page, Section } from "../../ui/layout.tsx";
-import { Amount, Chips, Facts, ShortId, Size, State, Time, TimeOfText, count } from "../../ui/values.tsx";
+import { Amount, Chips, Facts, ShortId, Size, State, Time, TimeOfText, count, toneOf } from "../../ui/values.tsx";
 import { OrganizationLink, ResourceLink } from "./cells.tsx";
 import { Journey } from "./journey.tsx";
 import { type OneEvent, findOne } from "./one-event.ts";
@@ -79,15 +79,13 @@ async function showEvent(c: ConsoleContext, refusal?: Problem): Promise<Response
   );
 }
 
-const tones = { delivered: "ok", pending: "wait", dead: "bad", unmatched: "idle" } as const;
-
 /** What happened, who has it, and what to do. */
 function EventState({ found }: { readonly found: OneEvent }) {
   const { event, outcome } = found;
   const summary = summaryOfEvent(event);
   const advice = advise(found);
   return (
-    <section class={`banner tone-${tones[outcome]}`} aria-label="State">
+    <section class={`banner tone-${toneOf(outcome)}`} aria-label="State">
       <p class="banner-sentence cluster">
         <State state={outcome} />{" "}
         <strong>
@@ -179,9 +177,7 @@ function EventFacts({ found }: { readonly found: OneEvent }) {
               <bdi class="mono" id="event-id">
                 {event.id}
               </bdi>{" "}
-              <button type="button" class="button button-small" data-copy="event-id" hidden>
-                Copy
-              </button>
+              <CopyButton id="event-id" kind="small" />
             </>
           ),
         }}
@@ -221,15 +217,14 @@ function Replay({ found: { event, otherDestinations } }: { readonly found: OneEv
         </div>
         {otherDestinations.length === 0 ? null : (
           <Form action={`${address}/replay-to-destination`} class="actions">
-            <Field label="Another destination">
-              <select name="destination_id" required>
-                {otherDestinations.map((destination) => (
-                  <option value={destination.id}>
-                    {`${destinationName(destination)}${destination.enabled ? "" : " (paused: the delivery waits)"}`}
-                  </option>
-                ))}
-              </select>
-            </Field>
+            <Select
+              label="Another destination"
+              name="destination_id"
+              options={otherDestinations.map((destination) => [
+                destination.id,
+                `${destinationName(destination)}${destination.enabled ? "" : " (paused: the delivery waits)"}`,
+              ])}
+            />
             <Button>Replay to this destination</Button>
           </Form>
         )}

@@ -6,7 +6,7 @@ import { searchEvents, type Named, findNamed } from "../../../store/search.ts";
 import { addresses, eventAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { Field, MomentField, moment } from "../../ui/form.tsx";
+import { MomentField, Select, TextField, moment } from "../../ui/form.tsx";
 import { Notice } from "../../ui/layout.tsx";
 import { EmptyState, ListPage } from "../../ui/table.tsx";
 import { ShortId, Time, capitalized } from "../../ui/values.tsx";
@@ -85,27 +85,14 @@ function ListFilters({ query }: { readonly query: ListQuery }) {
   const isNarrow = [query.organization, query.since, query.until].some((one) => one !== undefined);
   return (
     <>
-      <Field label="Event or resource id">
-        <input
-          name="id"
-          value={query.id}
-          placeholder="any"
-          maxlength={LONGEST_NAME}
-          autocapitalize="off"
-          spellcheck={false}
-        />
-      </Field>
+      <TextField label="Event or resource id" name="id" value={query.id} placeholder="any" maxlength={LONGEST_NAME} />
       <TypeField type={query.type} />
-      <Field label="State">
-        <select name="outcome">
-          <option value="">Any</option>
-          {outcomes.map((outcome) => (
-            <option value={outcome} selected={outcome === query.outcome}>
-              {capitalized(outcome)}
-            </option>
-          ))}
-        </select>
-      </Field>
+      <Select
+        label="State"
+        name="outcome"
+        value={query.outcome}
+        options={[["", "Any"], ...outcomes.map((outcome) => [outcome, capitalized(outcome)] as const)]}
+      />
       <details class="filters-more" open={isNarrow}>
         <summary>Organization and time</summary>
         <div>

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { sampleTypes } from "../../../qonto/sample-event.ts";
-import { Field } from "../../ui/form.tsx";
+import { TextField } from "../../ui/form.tsx";
 
 /** Of an id and of a type. */
 export const LONGEST_NAME = 255;
@@ -14,36 +14,25 @@ export const filterText = z
 /** One of the catalogue's types, or any other. */
 export function TypeField({ type }: { readonly type: string | undefined }) {
   return (
-    <Field label="Type">
-      <input
-        name="type"
-        value={type}
-        list="types"
-        placeholder="any"
-        maxlength={LONGEST_NAME}
-        autocapitalize="off"
-        spellcheck={false}
-      />
+    <>
+      <TextField label="Type" name="type" value={type} list="types" placeholder="any" maxlength={LONGEST_NAME} />
       <datalist id="types">
         {sampleTypes.map((one) => (
           <option value={one}></option>
         ))}
       </datalist>
-    </Field>
+    </>
   );
 }
 
 export function OrganizationField({ organization }: { readonly organization: string | undefined }) {
   return (
-    <Field label="Organization">
-      <input
-        name="organization"
-        value={organization}
-        placeholder="any id"
-        maxlength={LONGEST_NAME}
-        autocapitalize="off"
-        spellcheck={false}
-      />
-    </Field>
+    <TextField
+      label="Organization"
+      name="organization"
+      value={organization}
+      placeholder="any id"
+      maxlength={LONGEST_NAME}
+    />
   );
 }

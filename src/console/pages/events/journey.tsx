@@ -1,11 +1,11 @@
 import type { Child, PropsWithChildren } from "hono/jsx";
-import { type Attempt, type DeliveryStatus, isEndedWithoutAttempt } from "../../../domain/delivery.ts";
+import { type Attempt, isEndedWithoutAttempt } from "../../../domain/delivery.ts";
 import { eventAddress } from "../../addresses.ts";
 import { usePage } from "../../show-page.tsx";
 import { DestinationLink } from "../../ui/destination.tsx";
 import { Press } from "../../ui/form.tsx";
 import { Section } from "../../ui/layout.tsx";
-import { State, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { type Tone, State, Time, count, durationInWords, maskIbansIn, toneOf } from "../../ui/values.tsx";
 import { outcomeWords } from "../../words.ts";
 import { ResourceLink, addressOfResource } from "./cells.tsx";
 import type { DeliveryToDestination, OneEvent } from "./one-event.ts";
@@ -34,7 +34,7 @@ export function Journey({ found }: JourneyProps) {
 }
 
 interface StepProps {
-  readonly tone: "ok" | "wait" | "bad" | "idle";
+  readonly tone: Tone;
   readonly title: string;
   readonly at?: number;
 }
@@ -125,8 +125,6 @@ function LatestState({ found: { event, journey } }: JourneyProps) {
   );
 }
 
-const tones = { delivered: "ok", pending: "wait", dead: "bad" } as const satisfies Record<DeliveryStatus, string>;
-
 interface DeliveryStepProps {
   readonly delivery: DeliveryToDestination;
 }
@@ -136,7 +134,7 @@ function DeliveryStep({ delivery }: DeliveryStepProps) {
   const { destinationId, eventId, status, destination, attempts } = delivery;
   const next = nextStep(delivery, usePage().now);
   return (
-    <li class={`tone-${tones[status]}`}>
+    <li class={`tone-${toneOf(status)}`}>
       <Sign />
       <div class="cluster">
         <strong>

@@ -1,13 +1,10 @@
-import { z } from "zod";
-import { cursorOf, encodeCursor } from "../../../api/requests.ts";
+import { encodeCursor } from "../../../api/requests.ts";
 import { pageOf } from "../../../platform/page.ts";
 import { listSummaries, summaryAt } from "../../../store/organizations.ts";
 import { addresses, organizationAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { Notice } from "../../ui/layout.tsx";
-import { FindForm } from "../../ui/form.tsx";
-import { EmptyState, ListPage } from "../../ui/table.tsx";
+import { EmptyState, FindById, ListPage, findQuery } from "../../ui/table.tsx";
 import { ShortId } from "../../ui/values.tsx";
 import { LastEvent, addOrganization, findLastEvents, organizationName } from "./organization.tsx";
 import { addResource } from "./resource.tsx";
@@ -15,20 +12,13 @@ import { addResources } from "./resources.tsx";
 
 const PER_PAGE = 50;
 
-const listQuery = z.strictObject({
-  id: z.string().trim().optional(),
-  cursor: cursorOf(z.object({ id: z.string() })).optional(),
-});
-
 /** The latest state: organizations, their resources, and the events of each resource. */
 export function addOrganizations(pages: Console): void {
   pages.get("/organizations", async (c) => {
-    const { id, cursor } = readQuery(c, listQuery);
-    // The next page keeps the id in its query, and is no new search.
-    const sought = cursor === undefined ? id : undefined;
+    const { sought, after } = readQuery(c, findQuery);
     const found = sought === undefined ? null : await summaryAt(c.env.DB, sought);
     if (found !== null) return c.redirect(organizationAddress(found.organizationId), 303);
-    const { rows, next } = pageOf(await listSummaries(c.env.DB, cursor?.id ?? "", PER_PAGE + 1), PER_PAGE);
+    const { rows, next } = pageOf(await listSummaries(c.env.DB, after, PER_PAGE + 1), PER_PAGE);
     const lastEventOf = await findLastEvents(c.env.DB, rows);
     return showPage(
       c,
@@ -60,12 +50,12 @@ export function addOrganizations(pages: Console): void {
           </EmptyState>
         }
       >
-        {sought === undefined ? null : (
-          <Notice kind="bad">
-            There is no organization with the id <bdi>{sought}</bdi>. Give the whole id.
-          </Notice>
-        )}
-        <FindForm action={addresses.organizations} label="Find an organization by its id" value={sought} />
+        <FindById
+          action={addresses.organizations}
+          label="Find an organization by its id"
+          what="organization"
+          sought={sought}
+        />
       </ListPage>,
     );
   });

@@ -8,8 +8,8 @@ import { readSummary, summaries, type ResourceRow } from "../../../store/resourc
 import { addresses, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { Field, FindForm } from "../../ui/form.tsx";
-import { type Column, EmptyState, ListPage } from "../../ui/table.tsx";
+import { Select } from "../../ui/form.tsx";
+import { type Column, EmptyState, FindById, ListPage } from "../../ui/table.tsx";
 import { Amount, Chips, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
 
 const PER_PAGE = 50;
@@ -30,6 +30,7 @@ export function addResources(pages: Console): void {
     ]);
     const knownTypes = (types?.results ?? []).map(readCount).map((one) => one.type);
     if (knownTypes.length === 0) throw notFound("organization");
+    const shownTypes = new Set([...knownTypes, ...(type === undefined ? [] : [type])]);
     const { rows, next } = pageOf((found?.results ?? []).map(readSummary), PER_PAGE);
     const summarized = rows.map((row) => ({ ...row, summary: summaryOf(row.type, readData(row.body)) }));
     return showPage(
@@ -43,16 +44,12 @@ export function addResources(pages: Console): void {
           { href: organizationAddress(id), text: <ShortId id={id} /> },
         ]}
         filters={
-          <Field label="Type">
-            <select name="type">
-              <option value="">All types</option>
-              {[...new Set([...knownTypes, ...(type === undefined ? [] : [type])])].map((one) => (
-                <option value={one} selected={one === type}>
-                  {one}
-                </option>
-              ))}
-            </select>
-          </Field>
+          <Select
+            label="Type"
+            name="type"
+            value={type}
+            options={[["", "All types"], ...Array.from(shownTypes, (one) => [one, one] as const)]}
+          />
         }
         caption="Resources in the order of type and id"
         columns={columnsOf(summarized, type)}
@@ -66,7 +63,7 @@ export function addResources(pages: Console): void {
           </EmptyState>
         }
       >
-        <FindForm action={`${organizationAddress(id)}/resource`} label="Find a resource by its id" />
+        <FindById action={`${organizationAddress(id)}/resource`} label="Find a resource by its id" what="resource" />
       </ListPage>,
     );
   });
