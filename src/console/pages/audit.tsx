@@ -17,24 +17,24 @@ import { ShortId, State, Time, maskIbansIn } from "../ui/values.tsx";
 
 const PER_PAGE = 50;
 
-const actionNames: Readonly<Record<Action, string>> = {
-  "destination.created": "Added a destination",
-  "destination.changed": "Changed a destination",
-  "destination.deleted": "Deleted a destination",
-  "destination.secret_rotated": "Rotated a destination's secret",
-  "destination.tested": "Sent a destination a test event",
-  "destination.replayed": "Replayed events to a destination",
-  "event.replayed": "Replayed an event",
-  "quarantine.released": "Released an event from quarantine",
-  "quarantine.dropped": "Deleted an event from quarantine",
-  "dead_letter.replayed": "Replayed a dead letter",
-  "dead_letter.dropped": "Deleted a dead letter",
-  "token.created": "Created a token",
-  "token.revoked": "Revoked a token",
-};
-
-/** By a text: another version of the relay may have recorded an action that this one does not know. */
-const nameOfAction: ReadonlyMap<string, string> = new Map(Object.entries(actionNames));
+/** Another version of the relay may have recorded an action that is none of these. */
+const actionNames: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    "destination.created": "Added a destination",
+    "destination.changed": "Changed a destination",
+    "destination.deleted": "Deleted a destination",
+    "destination.secret_rotated": "Rotated a destination's secret",
+    "destination.tested": "Sent a destination a test event",
+    "destination.replayed": "Replayed events to a destination",
+    "event.replayed": "Replayed an event",
+    "quarantine.released": "Released an event from quarantine",
+    "quarantine.dropped": "Deleted an event from quarantine",
+    "dead_letter.replayed": "Replayed a dead letter",
+    "dead_letter.dropped": "Deleted a dead letter",
+    "token.created": "Created a token",
+    "token.revoked": "Revoked a token",
+  } satisfies Record<Action, string>),
+);
 
 /** After other actions the subject has no page, or none any more. */
 const pageOfSubject: ReadonlyMap<string, (id: string) => string> = new Map([
@@ -45,7 +45,7 @@ const pageOfSubject: ReadonlyMap<string, (id: string) => string> = new Map([
 
 const query = z.object({
   token: z.string().optional(),
-  action: z.enum(Object.keys(actionNames), "Is no action of the audit trail").optional(),
+  action: z.enum([...actionNames.keys()], "Is no action of the audit trail").optional(),
   subject: z.string().trim().optional(),
   since: moment.optional(),
   until: moment.optional(),
@@ -61,13 +61,8 @@ export function addAudit(pages: Console): void {
     const { token, action, subject, since, until } = filters;
     const window = auditWindow({ since, until, cursor });
     const { records, next } = await listAudit(c.env.DB, { ...window, token, action, subject, limit: PER_PAGE });
-    const destinations =
-      records.length === 0
-        ? []
-        : await findDestinations(
-            c.env.DB,
-            records.map(({ subject: id }) => id),
-          );
+    const subjects = records.map((record) => record.subject);
+    const destinations = await findDestinations(c.env.DB, subjects);
     return showPage(
       c,
       <ListPage
@@ -77,10 +72,7 @@ export function addAudit(pages: Console): void {
         filters={<AuditFilters {...filters} />}
         caption="Changes, newest first"
         columns={columns}
-        rows={records.map((record) => ({
-          ...record,
-          destination: destinations.find(({ id }) => id === record.subject),
-        }))}
+        rows={records.map((one) => ({ ...one, destination: destinations.find(({ id }) => id === one.subject) }))}
         next={next === null ? null : encodeCursor({ id: next })}
         empty={<Nothing isFiltered={Object.keys(filters).length > 0} />}
       />,
@@ -92,12 +84,7 @@ function AuditFilters({ token, action, subject, since, until }: Filtered) {
   return (
     <>
       <TextField label="Actor" name="token" value={token} placeholder="admin, or ada@example.com" />
-      <Select
-        label="Action"
-        name="action"
-        value={action}
-        options={[["", "All actions"], ...Object.entries(actionNames)]}
-      />
+      <Select label="Action" name="action" value={action} options={[["", "All actions"], ...actionNames]} />
       <TextField label="Subject" name="subject" value={subject} placeholder="Whole id" />
       <MomentField label="From" name="since" value={since} />
       <MomentField label="Before" name="until" value={until} />
@@ -111,7 +98,7 @@ interface Row extends AuditRecord {
 }
 
 const columns: readonly Column<Row>[] = [
-  { title: "Action", cell: ({ action }) => <bdi title={action}>{nameOfAction.get(action) ?? action}</bdi> },
+  { title: "Action", cell: ({ action }) => <bdi title={action}>{actionNames.get(action) ?? action}</bdi> },
   { title: "Subject", cell: (record) => <Subject {...record} /> },
   {
     title: "Actor",
@@ -237,18 +224,14 @@ function Is({ value }: { readonly value: unknown }) {
   );
 }
 
-/** A value that is no object is one field without a name. */
+/** A value that is no object, or no JSON, is one field without a name. */
 function readFields(json: string | null): Readonly<Record<string, unknown>> | null {
   if (json === null) return null;
-  const value = tryParse(json);
-  return isObject(value) ? value : { "": value };
-}
-
-function tryParse(json: string): unknown {
   try {
-    return parseJsonLosslessly(json);
+    const value = parseJsonLosslessly(json);
+    return isObject(value) ? value : { "": value };
   } catch {
-    return json;
+    return { "": json };
   }
 }
 

@@ -16,7 +16,7 @@ import { Confirm, Press, Select } from "../ui/form.tsx";
 import { Body, Json } from "../ui/json.tsx";
 import { Page, Section } from "../ui/layout.tsx";
 import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
-import { Facts, ShortId, State, Time } from "../ui/values.tsx";
+import { Facts, ShortId, State, Time, capitalized, counted } from "../ui/values.tsx";
 
 const PER_PAGE = 50;
 
@@ -29,35 +29,28 @@ interface Kind {
   readonly advice: string;
 }
 
-const kinds: ReadonlyMap<string, Kind> = new Map([
-  [
-    "event",
-    {
+const kinds: ReadonlyMap<string, Kind> = new Map(
+  Object.entries({
+    event: {
       name: "Event",
       what: "An event whose fan-out failed in every try.",
       advice:
         "The event is in the ledger, and the recovery scan dispatches it again. If it is still pending once the fault is fixed, replay the message. A destination that already has the event does not get it twice.",
     },
-  ],
-  [
-    "quarantine",
-    {
+    quarantine: {
       name: "Unreadable body",
       what: "An unreadable body that could not be put into quarantine.",
       advice:
         "The relay tried once more to put it into quarantine. If it is not there, make room in the quarantine and replay the message: this may be the only copy.",
     },
-  ],
-  [
-    "drain",
-    {
+    drain: {
       name: "Drain message",
       what: "A message that a destination has due deliveries.",
       advice:
         "The deliveries are safe, and the recovery scan sends a new message within minutes. Replay this one if the deliveries stay pending.",
     },
-  ],
-]);
+  }),
+);
 
 const unknownKind: Kind = {
   name: "Unknown",
@@ -69,10 +62,10 @@ function kindOf({ kind }: DeadLetter): Kind {
   return kinds.get(kind) ?? unknownKind;
 }
 
-const states = { waiting: "Waiting", replayed: "Replayed", all: "All" } as const;
+const states = ["waiting", "replayed", "all"] as const;
 
 const listQuery = z.object({
-  state: z.enum(["waiting", "replayed", "all"]).default("waiting"),
+  state: z.enum(states).default("waiting"),
   cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
 });
 
@@ -92,7 +85,9 @@ export function addDeadLetters(pages: Console, world: World): void {
         title="Dead letters"
         here={addresses.deadLetters}
         lead={leadOf(state, letters.length, next !== null)}
-        filters={<Select label="State" name="state" value={state} options={Object.entries(states)} />}
+        filters={
+          <Select label="State" name="state" value={state} options={states.map((one) => [one, capitalized(one)])} />
+        }
         caption="Dead letters, newest first"
         columns={columns}
         rows={await withDestinations(c.env.DB, letters)}
@@ -174,11 +169,8 @@ async function withDestinations<Letter extends DeadLetter>(
   letters: readonly Letter[],
 ): Promise<WithDestination<Letter>[]> {
   const ids = letters.map(({ destinationId }) => destinationId).filter((id) => id !== null);
-  const destinations = ids.length === 0 ? [] : await findDestinations(db, ids);
-  return letters.map((letter) => ({
-    ...letter,
-    destination: destinations.find(({ id }) => id === letter.destinationId),
-  }));
+  const destinations = await findDestinations(db, ids);
+  return letters.map((one) => ({ ...one, destination: destinations.find(({ id }) => id === one.destinationId) }));
 }
 
 function leadOf(state: ListState, shown: number, isMore: boolean): string {
@@ -186,8 +178,7 @@ function leadOf(state: ListState, shown: number, isMore: boolean): string {
   if (shown === 0) {
     return isMore ? "None of the newest dead letters waits; older ones may." : "No dead letter waits for you.";
   }
-  const messages =
-    shown === 1 && !isMore ? "1 message failed" : `${isMore ? "More than " : ""}${shown} messages failed`;
+  const messages = `${isMore ? "More than " : ""}${counted(shown, "message failed", "messages failed")}`;
   return `${messages} in every try. Nothing is lost: fix the fault, then replay.`;
 }
 

@@ -13,7 +13,7 @@ import { Chart, Figure, Figures } from "../ui/chart.tsx";
 import { DestinationLink, DestinationTable, countPaused, failingDestinations } from "../ui/destination.tsx";
 import { Notice, Page, Section } from "../ui/layout.tsx";
 import { EmptyState } from "../ui/table.tsx";
-import { type StateName, State, Time, count, durationInWords, toneOf } from "../ui/values.tsx";
+import { type StateName, State, Time, count, counted, durationInWords, toneOf } from "../ui/values.tsx";
 import { type OverviewFigures, readFigures } from "./overview-figures.ts";
 
 /** While D1 is slow the page shows the health and no figures. */
@@ -236,7 +236,7 @@ function Ledger({ ledger, isBalanced, since }: OverviewFigures["ledger"]) {
       <p class="help">
         <State state={isBalanced ? "ok" : "degraded"}>{isBalanced ? "Balanced" : "Not balanced"}</State>, with the
         deliveries of each destination, from <Time at={since} /> to <Time at={usePage().now} />.{" "}
-        {ledger.duplicates === 1 ? "1 duplicate is" : `${count(ledger.duplicates)} duplicates are`} counted beside it.
+        {counted(ledger.duplicates, "duplicate is", "duplicates are")} counted beside it.
       </p>
     </Section>
   );

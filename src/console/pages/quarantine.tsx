@@ -20,7 +20,7 @@ import { Confirm, Press, Select } from "../ui/form.tsx";
 import { Body } from "../ui/json.tsx";
 import { Page, Section } from "../ui/layout.tsx";
 import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
-import { Facts, ShortId, Size, State, Time } from "../ui/values.tsx";
+import { Facts, ShortId, Size, State, Time, capitalized, counted } from "../ui/values.tsx";
 
 /** One request may make a thousand D1 calls. It can release a whole page, and a release makes four. */
 const PER_PAGE = 50;
@@ -44,10 +44,10 @@ const reasons: Readonly<Record<QuarantineReason, Record<"name" | "brief" | "why"
   },
 };
 
-const states = { waiting: "Waiting", settled: "Settled" } as const;
+const states = ["waiting", "settled"] as const;
 
 const listQuery = z.object({
-  state: z.enum(["waiting", "settled"]).default("waiting"),
+  state: z.enum(states).default("waiting"),
   cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
 });
 
@@ -74,7 +74,9 @@ export function addQuarantine(pages: Console, world: World): void {
         title="Quarantine"
         here={addresses.quarantine}
         lead={leadOf(state, rows.length, next !== null)}
-        filters={<Select label="State" name="state" value={state} options={Object.entries(states)} />}
+        filters={
+          <Select label="State" name="state" value={state} options={states.map((one) => [one, capitalized(one)])} />
+        }
         caption="Events in quarantine, newest first"
         columns={[...columns, isWaiting ? releaseColumn : stateColumn]}
         rows={rows}
@@ -148,7 +150,7 @@ async function releaseAll(c: ActionContext, world: World, ids: readonly string[]
 function leadOf(state: ListState, shown: number, isMore: boolean): string {
   if (state === "settled") return "Events that were released, or that arrived another way. Nothing to do.";
   if (shown === 0) return "No event waits for your decision.";
-  const events = shown === 1 && !isMore ? "1 event waits" : `${isMore ? "More than " : ""}${shown} events wait`;
+  const events = `${isMore ? "More than " : ""}${counted(shown, "event waits", "events wait")}`;
   return `${events} for your decision. Each has a valid signature of Qonto, but was not safe to deliver unseen.`;
 }
 

@@ -6,11 +6,12 @@ import { addresses } from "../addresses.ts";
 import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
 import { DestinationLink } from "../ui/destination.tsx";
-import { outcomeWords } from "../words.ts";
+import { ButtonLink } from "../ui/form.tsx";
 import { EmptyState, ListPage, linkTo } from "../ui/table.tsx";
 import { ShortId, State } from "../ui/values.tsx";
+import { outcomeWords } from "../words.ts";
 import { eventColumns, withSummary } from "./events/cells.tsx";
-import { OrganizationField, TypeField, filterText } from "./events/filter-fields.tsx";
+import { OrganizationField, TypeField, filterText } from "./events/events.tsx";
 
 const SHOWN = 50;
 
@@ -59,9 +60,7 @@ export function addTail(pages: Console): void {
             Pause
           </button>
           <noscript>
-            <a class="button" href={linkTo(addresses.tail, { type, organization })}>
-              Refresh
-            </a>
+            <ButtonLink href={linkTo(addresses.tail, { type, organization })}>Refresh</ButtonLink>
           </noscript>
         </p>
       </ListPage>,

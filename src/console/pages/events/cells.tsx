@@ -4,7 +4,7 @@ import { type Summary, summaryOfEvent, whatHappened } from "../../../qonto/summa
 import type { FoundEvent } from "../../../store/search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
 import type { Column } from "../../ui/table.tsx";
-import { Amount, Chips, ShortId, State, Time, count } from "../../ui/values.tsx";
+import { Amount, Chips, ShortId, State, Time, count, counted } from "../../ui/values.tsx";
 
 /** An event as a list shows it. The summary is null when the body cannot be read. */
 export interface ListedEvent extends FoundEvent {
@@ -37,7 +37,7 @@ function EventName({ event }: { readonly event: ListedEvent }) {
       <span class="aside">
         <bdi class="mono">{event.type}</bdi>
         {isReconciled(event) ? " reconciled" : ""}
-        {event.duplicates === 0 ? "" : ` ${count(event.duplicates)} duplicate${event.duplicates === 1 ? "" : "s"}`}
+        {event.duplicates === 0 ? "" : ` ${counted(event.duplicates, "duplicate")}`}
       </span>
     </span>
   );
@@ -95,7 +95,7 @@ export function OrganizationLink({ id }: { readonly id: string | null }) {
 /** The state, and how many destinations are in it. */
 export function Outcome({ event: { outcome, deliveries } }: { readonly event: FoundEvent }) {
   const inIt = deliveries.filter(({ status }) => status === outcome).length;
-  const all = deliveries.length === 1 ? "1 destination" : `${count(deliveries.length)} destinations`;
+  const all = counted(deliveries.length, "destination");
   return (
     <span class="lines">
       <State state={outcome} />
