@@ -62,7 +62,25 @@ export function addRegistrations(pages: Console): void {
         here={addresses.registrations}
         trail={[{ href: addresses.registrations, text: "Registrations" }]}
       >
-        <Present id={id} present={present} isRegistration={isRegistration} />
+        <p class="title">
+          <bdi>{stageName(present.stage)}</bdi>
+        </p>
+        <p class="soft">
+          <bdi class="mono">{id}</bdi>
+        </p>
+        <p>
+          {present.at === null ? (
+            "The event of this stage has no date."
+          ) : (
+            <>
+              Since <TimeOfText text={present.at} />.
+            </>
+          )}
+          {present.stage === "completed" ? " The account is open." : ""}
+          {isRegistration
+            ? ""
+            : " An organization was deleted, and the registration behind it reset. Qonto names the organization alone, not the registration."}
+        </p>
         <Section id="stages" title="Stages">
           <Stages places={places} />
         </Section>
@@ -113,38 +131,6 @@ function Stage({ stages }: { readonly stages: readonly StageRow[] }) {
       {isOrganization ? <span class="aside">of an organization</span> : null}
       {left.length === 0 ? null : <span class="aside">at least {left.length} more to come</span>}
     </span>
-  );
-}
-
-interface PresentProps {
-  readonly id: string;
-  readonly present: StageRow;
-  readonly isRegistration: boolean;
-}
-
-function Present({ id, present, isRegistration }: PresentProps) {
-  return (
-    <>
-      <p class="title">
-        <bdi>{stageName(present.stage)}</bdi>
-      </p>
-      <p class="soft">
-        <bdi class="mono">{id}</bdi>
-      </p>
-      <p>
-        {present.at === null ? (
-          "The event of this stage has no date."
-        ) : (
-          <>
-            Since <TimeOfText text={present.at} />.
-          </>
-        )}
-        {present.stage === "completed" ? " The account is open." : ""}
-        {isRegistration
-          ? ""
-          : " An organization was deleted, and the registration behind it reset. Qonto names the organization alone, not the registration."}
-      </p>
-    </>
   );
 }
 

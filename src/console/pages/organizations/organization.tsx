@@ -111,7 +111,7 @@ interface ProfileProps {
   readonly asOf: string | null;
 }
 
-type Kind = "text" | "money" | "day" | "time";
+type Kind = "text" | "money" | "day" | "instant";
 
 const profileFields: readonly { readonly name: string; readonly label: string; readonly kind?: Kind }[] = [
   { name: "legal_name", label: "Legal name" },
@@ -126,7 +126,7 @@ const profileFields: readonly { readonly name: string; readonly label: string; r
   { name: "legal_address", label: "Legal address" },
   { name: "address", label: "Address" },
   { name: "locale", label: "Language" },
-  { name: "contract_signed_at", label: "Contract signed", kind: "time" },
+  { name: "contract_signed_at", label: "Contract signed", kind: "instant" },
 ];
 
 function Profile({ organizationId, profile, asOf }: ProfileProps) {
@@ -169,7 +169,7 @@ function showField(json: unknown, kind: Kind): Child | null {
   if (money !== null) return <Amount {...money} />;
   const text = textOf(json).trim();
   if (text === "") return null;
-  if (kind === "day" || kind === "time") return <TimeOfText text={text} show={kind === "day" ? "day" : "instant"} />;
+  if (kind === "day" || kind === "instant") return <TimeOfText text={text} show={kind} />;
   return <bdi>{maskIbansIn(text)}</bdi>;
 }
 

@@ -15,6 +15,7 @@ import {
 import { addresses, eventAddress, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
+import { ButtonLink } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Page, Section } from "../../ui/layout.tsx";
 import { Table, linkTo } from "../../ui/table.tsx";
@@ -33,7 +34,7 @@ export function addResource(pages: Console): void {
   pages.get("/organizations/:id/resource", async (c) => {
     const organizationId = c.req.param("id");
     const { type, id, cursor } = readQuery(c, resourceQuery);
-    const found = await findResource(c.env.DB, organizationId, id === "" ? null : id, type);
+    const found = await findResource(c.env.DB, organizationId, id, type);
     if (found === null) throw notFound("resource");
     const data = readData(found.body);
     const [history, related] = await Promise.all([
@@ -170,21 +171,17 @@ function SearchedRange({ resource, history: { events, next }, before }: HistoryP
         {next === null ? "the oldest" : <Time at={next.receivedAt} />}.
       </p>
       <p class="actions">
-        {before === undefined ? null : (
-          <a class="button" href={path}>
-            Newest events
-          </a>
-        )}
+        {before === undefined ? null : <ButtonLink href={path}>Newest events</ButtonLink>}
         {next !== null && resource.seq < next.seq ? (
           // The search begins before this position: the event is the first one found.
-          <a class="button" href={from({ seq: resource.seq + 1, receivedAt: resource.receivedAt })}>
+          <ButtonLink href={from({ seq: resource.seq + 1, receivedAt: resource.receivedAt })}>
             Event of the current state
-          </a>
+          </ButtonLink>
         ) : null}
         {next === null ? null : (
-          <a class="button" rel="next" href={from(next)}>
+          <ButtonLink rel="next" href={from(next)}>
             Older events
-          </a>
+          </ButtonLink>
         )}
       </p>
     </>

@@ -83,14 +83,14 @@ function columnsOf(rows: readonly Row[], type: string | undefined): readonly Col
     cell: ({ summary }) => (summary.iban === null ? "–" : <Iban iban={summary.iban} />),
   };
   return [
-    {
-      title: "Resource",
-      cell: (row) => <Name row={row} showsType={type === undefined} />,
-    },
+    { title: "Resource", cell: (row) => <Name row={row} showsType={type === undefined} /> },
     ...(rows.some(({ summary }) => summary.money !== null) ? [amount] : []),
     ...(rows.some(({ summary }) => summary.iban !== null) ? [iban] : []),
     { title: "State", cell: (row) => <ResourceState row={row} /> },
-    { title: "As of", cell: ({ versionAt }) => <AsOf text={versionAt} /> },
+    {
+      title: "As of",
+      cell: ({ versionAt }) => (versionAt === null ? "–" : <TimeOfText text={versionAt} show="relative" />),
+    },
   ];
 }
 
@@ -124,8 +124,4 @@ function ResourceState({ row: { deleted, summary } }: { readonly row: Row }) {
       <Chips words={summary.words} />
     </span>
   );
-}
-
-function AsOf({ text }: { readonly text: string | null }) {
-  return <span class="nowrap">{text === null ? "–" : <TimeOfText text={text} show="relative" />}</span>;
 }
