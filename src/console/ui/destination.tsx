@@ -35,31 +35,25 @@ export function scheduleInWords(seconds: readonly number[] | null): string {
   return waits.join(", ") || "no retries";
 }
 
-type Standing = Pick<DestinationBacklog, "enabled" | "isCircuitOpen" | "isFailing">;
-
-/** Without a backlog the destination was just deleted, and gets no events either. */
-function destinationState(standing: Standing | undefined): "healthy" | "failing" | "circuit open" | "paused" {
-  if (standing === undefined || !standing.enabled) return "paused";
-  if (standing.isCircuitOpen) return "circuit open";
-  return standing.isFailing ? "failing" : "healthy";
+/** A destination with its latest deliveries and its backlog. */
+export interface DestinationRow extends RecentOfDestination {
+  /** Undefined when it was just deleted: it gets no events either. */
+  readonly backlog: DestinationBacklog | undefined;
 }
 
-interface Judged {
-  readonly backlog: Standing | undefined;
+function stateOf({ backlog }: DestinationRow): "healthy" | "failing" | "circuit open" | "paused" {
+  if (backlog === undefined || !backlog.enabled) return "paused";
+  if (backlog.isCircuitOpen) return "circuit open";
+  return backlog.isFailing ? "failing" : "healthy";
 }
 
 /** A paused destination is not one of them. */
-export function failingDestinations<Destination extends Judged>(destinations: readonly Destination[]): Destination[] {
-  return destinations.filter(({ backlog }) => ["failing", "circuit open"].includes(destinationState(backlog)));
+export function failingDestinations(destinations: readonly DestinationRow[]): DestinationRow[] {
+  return destinations.filter((one) => ["failing", "circuit open"].includes(stateOf(one)));
 }
 
-export function countPaused(destinations: readonly Judged[]): number {
-  return destinations.filter(({ backlog }) => destinationState(backlog) === "paused").length;
-}
-
-/** A destination with its latest deliveries and its backlog. */
-export interface DestinationRow extends RecentOfDestination {
-  readonly backlog: DestinationBacklog | undefined;
+export function countPaused(destinations: readonly DestinationRow[]): number {
+  return destinations.filter((one) => stateOf(one) === "paused").length;
 }
 
 interface DestinationTableProps {
@@ -76,7 +70,7 @@ export function DestinationTable({ destinations, now, more = [] }: DestinationTa
       rows={destinations}
       columns={[
         { title: "Destination", cell: (destination) => <DestinationLink destination={destination} /> },
-        { title: "State", cell: ({ backlog }) => <State state={destinationState(backlog)} /> },
+        { title: "State", cell: (destination) => <State state={stateOf(destination)} /> },
         ...more,
         { title: "Latest deliveries", cell: ({ recent }) => <Strip statuses={recent.map(({ status }) => status)} /> },
         { title: "Pending", kind: "figure", cell: ({ backlog }) => showPending(backlog, now) },

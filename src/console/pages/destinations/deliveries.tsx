@@ -14,7 +14,7 @@ import { ShortId, State, Time, maskIbansIn } from "../../ui/values.tsx";
 
 const PER_PAGE = 20;
 
-export const deliveriesQuery = z.object({
+export const deliveriesQuery = z.strictObject({
   show: z.enum(["pending", "dead", "delivered"]).optional(),
   cursor: cursorOf(
     z.object({

@@ -1,15 +1,20 @@
 import type { Child } from "hono/jsx";
 import type { z } from "zod";
-import { existingDestination } from "../../../api/actions/destinations.ts";
-import { testDestination } from "../../../api/actions/destinations.ts";
+import {
+  changeDestination,
+  existingDestination,
+  removeDestination,
+  testDestination,
+} from "../../../api/actions/destinations.ts";
 import { type Counters, sumOf } from "../../../domain/counters.ts";
 import type { Attempt } from "../../../domain/delivery.ts";
 import type { World } from "../../../platform/world.ts";
 import {
+  COUNTED_AT_MOST,
   backlogOf,
-  readBacklogRow,
   edgesOf,
   latestAttempt,
+  readBacklogRow,
   readEdges,
   readLatestAttempt,
 } from "../../../store/destination-deliveries.ts";
@@ -18,15 +23,16 @@ import type { Database } from "../../../store/database.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { readKindRow, recentKinds } from "../../../store/traffic.ts";
 import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
-import { addresses, destinationAddress } from "../../addresses.ts";
+import { addresses, destinationActionAddress, destinationAddress } from "../../addresses.ts";
+import { redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, DOCS, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf, scheduleInWords } from "../../ui/destination.tsx";
+import { ButtonLink, Press } from "../../ui/form.tsx";
 import { Page, Section } from "../../ui/layout.tsx";
 import { Facts, Names, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
-import { ActionBar } from "./actions.tsx";
 import { answerInWords } from "../../words.ts";
 import { Deliveries, deliveriesQuery, readDeliveries, remedyOf } from "./deliveries.tsx";
 import type { DestinationFacts } from "./diagnose.ts";
@@ -36,11 +42,12 @@ import { ReplayForm, Replays } from "./replay.tsx";
 const HOUR_MS = 3_600_000;
 const HOURS = 24;
 
-const query = deliveriesQuery.strict();
-
-/** Whether a destination gets its events; if not, why, and what to do. */
+/**
+ * Whether a destination gets its events; if not, why, and what to do. Resuming a destination that is not paused retries its
+ * pending deliveries now.
+ */
 export function addDestination(pages: Console, world: World, counters: Counters): void {
-  pages.get("/destinations/:id", (c) => showDestination(c, c.req.param("id"), readQuery(c, query)));
+  pages.get("/destinations/:id", (c) => showDestination(c, c.req.param("id"), readQuery(c, deliveriesQuery)));
 
   // The page itself shows the result of a test, so a reload leads to the page.
   pages.get("/destinations/:id/test", (c) => c.redirect(destinationAddress(c.req.param("id")), 303));
@@ -49,10 +56,31 @@ export function addDestination(pages: Console, world: World, counters: Counters)
     return showDestination(c, id, {}, await testDestination(c, world, id));
   });
 
+  pages.post("/destinations/:id/pause", async (c) => {
+    const { id } = await changeDestination(c, { world, counters }, c.req.param("id"), { enabled: false });
+    return redirectDone(c, destinationAddress(id), "destination-paused");
+  });
+
+  pages.post("/destinations/:id/resume", async (c) => {
+    const { id } = await changeDestination(c, { world, counters }, c.req.param("id"), { enabled: true });
+    return redirectDone(c, destinationAddress(id), "destination-resumed");
+  });
+
+  pages.get("/destinations/:id/delete", async (c) => {
+    const destination = await existingDestination(c, c.req.param("id"));
+    const backlog = await backlogOf(c.env.DB, destination.id).all();
+    return showPage(c, <DeletePage destination={destination} pending={readBacklog(backlog.results).pending} />);
+  });
+
+  pages.post("/destinations/:id/delete", async (c) => {
+    await removeDestination(c, world, c.req.param("id"));
+    return redirectDone(c, addresses.destinations, "destination-deleted");
+  });
+
   async function showDestination(
     c: ConsoleContext,
     id: string,
-    asked: z.output<typeof query>,
+    asked: z.output<typeof deliveriesQuery>,
     tested?: Attempt,
   ): Promise<Response> {
     const now = world.now();
@@ -85,7 +113,7 @@ export function addDestination(pages: Console, world: World, counters: Counters)
 /** Makes one D1 call. */
 async function readFigures(db: Database, destination: DestinationReport, now: number) {
   const daySince = (Math.floor(now / HOUR_MS) - HOURS + 1) * HOUR_MS;
-  const [backlog, latest, edges, kinds, hours, replays] = await db.batch([
+  const read = await db.batch([
     backlogOf(db, destination.id),
     latestAttempt(db, destination.id),
     edgesOf(db, destination.id),
@@ -93,19 +121,21 @@ async function readFigures(db: Database, destination: DestinationReport, now: nu
     countsByHour(db, daySince),
     replaysOf(db, destination.id),
   ]);
+  const [backlog = [], latest = [], edges = [], kinds = [], hours = [], replays = []] = read.map((one) => one.results);
   const facts: DestinationFacts = {
     destination,
-    backlog: (backlog?.results ?? []).map(readBacklogRow)[0] ?? { pending: 0, oldestPendingAt: null, dead: 0 },
-    latest: (latest?.results ?? []).map(readLatestAttempt)[0] ?? null,
-    ...readEdges(edges?.results[0]),
-    kinds: (kinds?.results ?? []).map(readKindRow),
+    backlog: readBacklog(backlog),
+    latest: latest.map(readLatestAttempt)[0] ?? null,
+    ...readEdges(edges[0]),
+    kinds: kinds.map(readKindRow),
     now,
   };
-  return {
-    facts,
-    replays: (replays?.results ?? []).map(readReplayRow),
-    day: attemptsByHour((hours?.results ?? []).map(readCountsOfHour), destination.id, daySince),
-  };
+  const day = attemptsByHour(hours.map(readCountsOfHour), destination.id, daySince);
+  return { facts, replays: replays.map(readReplayRow), day };
+}
+
+function readBacklog(rows: readonly unknown[]): DestinationFacts["backlog"] {
+  return rows.map(readBacklogRow)[0] ?? { pending: 0, oldestPendingAt: null, dead: 0 };
 }
 
 const series = { succeeded: "ok", failed: "bad", "timed out": "wait" } as const;
@@ -203,6 +233,21 @@ function TestResult({ attempt, destination, now }: TestResultProps) {
   );
 }
 
+/** The actions that every destination has. Those that its state calls for stand with the diagnosis. */
+function ActionBar({ destination: { id, enabled } }: { readonly destination: DestinationReport }) {
+  return (
+    <div class="actions">
+      <ButtonLink href={destinationActionAddress(id, "edit")}>Edit</ButtonLink>
+      {enabled ? <Press action={destinationActionAddress(id, "pause")}>Pause</Press> : null}
+      <ButtonLink href={destinationActionAddress(id, "rotate")}>Rotate secret</ButtonLink>
+      <ButtonLink href="#replay">Replay</ButtonLink>
+      <ButtonLink href={destinationActionAddress(id, "delete")} kind="danger">
+        Delete
+      </ButtonLink>
+    </div>
+  );
+}
+
 function Settings({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
   const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond } = destination;
   return (
@@ -246,4 +291,29 @@ function withoutQuery(text: string): string {
   const url = URL.parse(text);
   if (url === null) return text;
   return `${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}`;
+}
+
+function DeletePage({ destination, pending }: { readonly destination: DestinationReport; readonly pending: number }) {
+  const { id, enabled } = destination;
+  return (
+    <Page title={`Delete ${destinationName(destination)}?`} here={addresses.destinations}>
+      <p>
+        It gets no more events. {sayPending(pending)} Past deliveries stay in the history of each event. This cannot be
+        undone. To stop deliveries for a while, pause the destination instead.
+      </p>
+      <div class="actions">
+        <Press action={destinationActionAddress(id, "delete")} kind="danger">
+          Delete destination
+        </Press>
+        {enabled ? <Press action={destinationActionAddress(id, "pause")}>Pause instead</Press> : null}
+        <ButtonLink href={destinationAddress(id)}>Cancel</ButtonLink>
+      </div>
+    </Page>
+  );
+}
+
+function sayPending(pending: number): string {
+  if (pending === 0) return "It has no pending deliveries.";
+  if (pending === 1) return "Its 1 pending delivery ends as dead.";
+  return `Its ${count(pending)}${pending >= COUNTED_AT_MOST ? " or more" : ""} pending deliveries end as dead.`;
 }

@@ -16,10 +16,10 @@ import {
   failingDestinations,
   hostOf,
 } from "../../ui/destination.tsx";
+import { ButtonLink } from "../../ui/form.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { Names } from "../../ui/values.tsx";
+import { Names, counted } from "../../ui/values.tsx";
 import { EmptyState, Pager } from "../../ui/table.tsx";
-import { addDestinationActions } from "./actions.tsx";
 import { addDestination } from "./destination.tsx";
 import { addDestinationEditing } from "./edit.tsx";
 import { addDestinationReplay } from "./replay.tsx";
@@ -52,9 +52,9 @@ export function addDestinations(pages: Console, world: World, counters: Counters
               <p class="lead">
                 <Lead destinations={destinations} isPart={isPart} />
               </p>
-              <a class="button button-main" href={newDestinationAddress}>
+              <ButtonLink href={newDestinationAddress} kind="main">
                 Add destination
-              </a>
+              </ButtonLink>
             </div>
             <div id="destinations" class="stack" data-live="15">
               <DestinationTable
@@ -77,15 +77,15 @@ export function addDestinations(pages: Console, world: World, counters: Counters
   });
   addDestinationEditing(pages, world, counters);
   addDestination(pages, world, counters);
-  addDestinationActions(pages, world, counters);
   addDestinationRotation(pages, world);
   addDestinationReplay(pages, world);
 }
 
 async function readDestinations(db: Database, after: string) {
-  const [recent, backlog] = await db.batch([recentDeliveries(db, after, PER_PAGE + 1), backlogs(db)]);
-  const backlogOf = new Map((backlog?.results ?? []).map(readBacklogRow).map((one) => [one.destinationId, one]));
-  return toPage((recent?.results ?? []).map(readRecentRow), PER_PAGE, {
+  const read = await db.batch([recentDeliveries(db, after, PER_PAGE + 1), backlogs(db)]);
+  const [recent = [], backlog = []] = read.map(({ results }) => results);
+  const backlogOf = new Map(backlog.map(readBacklogRow).map((one) => [one.destinationId, one]));
+  return toPage(recent.map(readRecentRow), PER_PAGE, {
     show: (destination): DestinationRow => ({ ...destination, backlog: backlogOf.get(destination.id) }),
     cursorAt: ({ id }) => encodeCursor({ id }),
   });
@@ -103,7 +103,7 @@ function Lead({ destinations, isPart }: LeadProps) {
   const paused = countPaused(destinations);
   return (
     <>
-      {destinations.length === 1 ? "1 destination" : `${destinations.length} destinations`}
+      {counted(destinations.length, "destination")}
       {isPart ? " on this page" : ""}:{" "}
       {first === undefined ? (
         "none is failing."

@@ -10,9 +10,9 @@ import { redirectDone } from "../../flash.ts";
 import { type Console, readForm, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { Button, Form, MomentField, Select, moment, wholeNumber } from "../../ui/form.tsx";
+import { Button, ButtonLink, Form, MomentField, Select, moment, wholeNumber } from "../../ui/form.tsx";
 import { Notice, Page, Section } from "../../ui/layout.tsx";
-import { Time, count } from "../../ui/values.tsx";
+import { Time, counted } from "../../ui/values.tsx";
 
 const choices: Readonly<Record<Replay["which"], { readonly title: string; readonly events: string }>> = {
   failed: { title: "Dead deliveries", events: "dead deliveries" },
@@ -36,49 +36,29 @@ export function addDestinationReplay(pages: Console, world: World): void {
     const [since, asked] = [moment.safeParse(typed.since).data, moment.safeParse(typed.until).data];
     const until = typed.until === undefined ? now + 1 : asked;
     const faults = faultsOf(since, until, now);
+    const form = (
+      <ReplayForm destinationId={destination.id} which={which} since={since} until={asked} faults={faults} />
+    );
     if (since === undefined || until === undefined || Object.keys(faults).length > 0) {
       return showPage(
         c,
         <ReplayPage destination={destination}>
           <Notice kind="bad">Nothing was counted. Fix the marked field.</Notice>
-          <ReplayForm destinationId={destination.id} which={which} since={since} until={asked} faults={faults} />
+          {form}
         </ReplayPage>,
         400,
       );
     }
-    const { many, isWhole } = await previewReplay(c, world, destination.id, { which, since, until });
-    const events = `${isWhole ? "" : "at least "}${count(many)} ${many === 1 ? "event" : "events"}`;
-    const isNothing = many === 0 && isWhole;
+    const input = { which, since, until };
     return showPage(
       c,
       <ReplayPage destination={destination}>
-        <section class={`banner tone-${isNothing ? "wait" : "ok"}`} aria-label="Events to replay">
-          <p class="banner-sentence">
-            {isNothing ? (
-              "Nothing to replay: "
-            ) : (
-              <>
-                <strong>{events}</strong> to replay:{" "}
-              </>
-            )}
-            {choices[which].events}, received from <Time at={since} /> to <Time at={until} />.
-          </p>
-          {destination.enabled ? null : <p>The destination is paused: deliveries wait until it is resumed.</p>}
-          {isNothing ? null : (
-            <Form action={destinationActionAddress(destination.id, "replay")}>
-              {Object.entries({ which, since, until }).map(([name, value]) => (
-                <input type="hidden" name={name} value={String(value)} />
-              ))}
-              <p class="actions">
-                <Button kind="main">{`Replay ${events}`}</Button>
-                <a class="button" href={destinationAddress(destination.id)}>
-                  Cancel
-                </a>
-              </p>
-            </Form>
-          )}
-        </section>
-        <ReplayForm destinationId={destination.id} which={which} since={since} until={asked} />
+        <Preview
+          destination={destination}
+          input={input}
+          preview={await previewReplay(c, world, destination.id, input)}
+        />
+        {form}
       </ReplayPage>,
     );
   });
@@ -98,6 +78,38 @@ function ReplayPage({ destination, children }: PropsWithChildren<{ readonly dest
         <a href={destinationAddress(destination.id)}>Back to the destination</a>
       </p>
     </Page>
+  );
+}
+
+interface PreviewProps {
+  readonly destination: Destination;
+  readonly input: z.output<typeof fields>;
+  readonly preview: Awaited<ReturnType<typeof previewReplay>>;
+}
+
+/** How many events the replay would send, and the button that sends them. */
+function Preview({ destination, input, preview: { many, isWhole } }: PreviewProps) {
+  const events = `${isWhole ? "" : "at least "}${counted(many, "event")}`;
+  const isNothing = many === 0 && isWhole;
+  return (
+    <section class={`banner tone-${isNothing ? "wait" : "ok"}`} aria-label="Events to replay">
+      <p class="banner-sentence">
+        {isNothing ? "Nothing" : <strong>{events}</strong>} to replay: {choices[input.which].events}, received from{" "}
+        <Time at={input.since} /> to <Time at={input.until} />.
+      </p>
+      {destination.enabled ? null : <p>The destination is paused: deliveries wait until it is resumed.</p>}
+      {isNothing ? null : (
+        <Form action={destinationActionAddress(destination.id, "replay")}>
+          {Object.entries(input).map(([name, value]) => (
+            <input type="hidden" name={name} value={String(value)} />
+          ))}
+          <p class="actions">
+            <Button kind="main">{`Replay ${events}`}</Button>
+            <ButtonLink href={destinationAddress(destination.id)}>Cancel</ButtonLink>
+          </p>
+        </Form>
+      )}
+    </section>
   );
 }
 

@@ -8,7 +8,7 @@ import { redirectDone } from "../../flash.ts";
 import { type Console, DOCS, readForm } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { Button, CopyButton, Form, Press, Select, wholeNumber } from "../../ui/form.tsx";
+import { Button, ButtonLink, CopyButton, Form, Press, Select, wholeNumber } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { durationInWords } from "../../ui/values.tsx";
 import { Snippets } from "../docs.tsx";
@@ -85,9 +85,7 @@ function RotatePage({ destination, refusal }: RotatePageProps) {
         <Select label="Overlap" name="overlap_seconds" help={oneSignature} value={USUAL_OVERLAP} options={overlaps} />
         <p class="actions">
           <Button kind="main">Rotate secret</Button>
-          <a class="button" href={destinationAddress(destination.id)}>
-            Cancel
-          </a>
+          <ButtonLink href={destinationAddress(destination.id)}>Cancel</ButtonLink>
         </p>
       </Form>
     </Page>
@@ -117,9 +115,7 @@ export function SecretPage({ destination, secret, why }: SecretPageProps) {
         <Press action={destinationActionAddress(destination.id, "test")} kind="main">
           Send test event
         </Press>
-        <a class="button" href={destinationAddress(destination.id)}>
-          Go to the destination
-        </a>
+        <ButtonLink href={destinationAddress(destination.id)}>Go to the destination</ButtonLink>
       </div>
       <p class="help">
         The destination's developers find what they need on <a href={DOCS}>{DOCS}</a>, without a login.
