@@ -118,15 +118,11 @@ const columns: readonly Column<Row>[] = [
 function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
   return isFiltered ? (
     <EmptyState title="No record matches the filter">
-      <p>
-        <a href={addresses.audit}>Show all records</a>
-      </p>
+      <a href={addresses.audit}>Show all records</a>
     </EmptyState>
   ) : (
     <EmptyState title="No changes yet">
-      <p>
-        Every change is recorded here. Start with <a href={addresses.destinations}>a destination</a>.
-      </p>
+      Every change is recorded here. Start with <a href={addresses.destinations}>a destination</a>.
     </EmptyState>
   );
 }

@@ -94,7 +94,7 @@ export function addDeadLetters(pages: Console, world: World): void {
         next={next && encodeCursor(next)}
         empty={
           <EmptyState title="No dead letters">
-            <p>A queue message that fails in every try is kept here for you to replay. There is nothing to do.</p>
+            A queue message that fails in every try is kept here for you to replay. There is nothing to do.
           </EmptyState>
         }
       />,

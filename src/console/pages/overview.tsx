@@ -1,4 +1,3 @@
-import type { Child } from "hono/jsx";
 import { type Health, judgeHealth } from "../../api/judge-health.ts";
 import type { Counters } from "../../domain/counters.ts";
 import { logFailure } from "../../platform/log.ts";
@@ -10,10 +9,10 @@ import { addresses, newDestinationAddress } from "../addresses.ts";
 import { type Console, ROOT } from "../requests.ts";
 import { showPage, usePage } from "../show-page.tsx";
 import { Chart, Figure, Figures } from "../ui/chart.tsx";
-import { DestinationLink, DestinationTable, countPaused, failingDestinations } from "../ui/destination.tsx";
+import { DestinationLink, DestinationTable, Failing, countPaused, failingDestinations } from "../ui/destination.tsx";
 import { Notice, Page, Section } from "../ui/layout.tsx";
 import { EmptyState } from "../ui/table.tsx";
-import { type StateName, State, Time, count, counted, durationInWords, toneOf } from "../ui/values.tsx";
+import { State, Time, count, counted, durationInWords, toneOf } from "../ui/values.tsx";
 import { type OverviewFigures, readFigures } from "./overview-figures.ts";
 
 /** While D1 is slow the page shows the health and no figures. */
@@ -66,11 +65,21 @@ interface HealthProps {
 /** The state in one sentence, and every check that fails. */
 function RelayState({ health, figures }: HealthProps) {
   const faults = Object.values(health.checks).filter(({ status }) => status === "degraded");
-  const { state, sentence } = relayState(faults.length > 0, figures);
+  const destinations = figures?.destinations ?? [];
+  const state = faults.length > 0 ? "degraded" : failingDestinations(destinations).length > 0 ? "failing" : "healthy";
   return (
     <section class={`banner tone-${toneOf(state)}`} aria-label="State of the relay">
       <p class="banner-sentence">
-        <State state={state} /> {sentence}
+        <State state={state} />{" "}
+        {state === "degraded" ? (
+          "A health check fails."
+        ) : state === "failing" ? (
+          <>
+            Events are stored, but <Failing destinations={destinations} />
+          </>
+        ) : (
+          healthySentence(figures)
+        )}
       </p>
       {faults.length === 0 ? null : (
         <ul>
@@ -83,19 +92,6 @@ function RelayState({ health, figures }: HealthProps) {
       )}
     </section>
   );
-}
-
-function relayState(isDegraded: boolean, figures: OverviewFigures | null): { state: StateName; sentence: Child } {
-  if (isDegraded) return { state: "degraded", sentence: "A health check fails." };
-  const [first, ...more] = failingDestinations(figures?.destinations ?? []);
-  if (first === undefined) return { state: "healthy", sentence: healthySentence(figures) };
-  const sentence = (
-    <>
-      Events are stored, but <DestinationLink destination={first} />
-      {more.length === 0 ? " is failing." : ` and ${more.length} more are failing.`}
-    </>
-  );
-  return { state: "failing", sentence };
 }
 
 function healthySentence(figures: OverviewFigures | null): string {
@@ -120,10 +116,6 @@ function Detail({ text, figures }: { readonly text: string; readonly figures: Ov
     </>
   );
 }
-
-const seriesOfHour = { delivered: "ok", pending: "wait", dead: "bad", unmatched: "idle" } as const;
-
-const seriesOfDay = { accepted: "ok", duplicate: "idle", quarantined: "wait", refused: "bad" } as const;
 
 function Traffic({ figures }: { readonly figures: OverviewFigures }) {
   const { hour, day, acknowledgement, attempts, ended, oldestPendingAt, waiting } = figures;
@@ -174,9 +166,8 @@ function Traffic({ figures }: { readonly figures: OverviewFigures }) {
           <Chart
             id="chart-hour"
             title="Events of the last hour by state"
-            series={seriesOfHour}
-            slots={hour.slots}
-            endsAt={hour.endsAt}
+            series={{ delivered: "ok", pending: "wait", dead: "bad", unmatched: "idle" }}
+            {...hour}
           />
           {inHour < OUTCOMES_CHARTED_AT_MOST ? null : (
             <p class="help">The newest {count(OUTCOMES_CHARTED_AT_MOST)} events are shown.</p>
@@ -186,9 +177,8 @@ function Traffic({ figures }: { readonly figures: OverviewFigures }) {
           <Chart
             id="chart-day"
             title="Requests of the last 24 hours by answer"
-            series={seriesOfDay}
-            slots={day.slots}
-            endsAt={day.endsAt}
+            series={{ accepted: "ok", duplicate: "idle", quarantined: "wait", refused: "bad" }}
+            {...day}
           />
           <p class="help">A stale event counts as refused. It is in quarantine unless it is known already.</p>
         </Section>
@@ -208,28 +198,34 @@ function Destinations({ destinations }: Pick<OverviewFigures, "destinations">) {
     <Section id="destinations" title={<a href={addresses.destinations}>Destinations</a>}>
       {destinations.length === 0 ? (
         <EmptyState title="No destinations yet">
-          <p>
-            <a href={newDestinationAddress}>Add the first destination</a>: its URL and the event types it gets.
-          </p>
+          <a href={newDestinationAddress}>Add the first destination</a>: its URL and the event types it gets.
         </EmptyState>
       ) : (
-        <DestinationTable destinations={destinations} now={usePage().now} />
+        <DestinationTable destinations={destinations} />
       )}
     </Section>
   );
 }
 
 /** Every event is in exactly one state, which the equation shows. */
+const equation = [
+  ["", "received"],
+  ["=", "settled"],
+  ["+", "pending"],
+  ["+", "unmatched"],
+  ["+", "quarantined"],
+] as const;
+
 function Ledger({ ledger, isBalanced, since }: OverviewFigures["ledger"]) {
-  const terms = ["settled", "pending", "unmatched", "quarantined"] as const;
   return (
     <Section id="ledger" title="Ledger">
       <p class="cluster">
-        <Term label="received" value={ledger.received} />
-        {terms.map((term, index) => (
+        {equation.map(([sign, term]) => (
           <>
-            <span class="soft">{index === 0 ? "=" : "+"}</span>
-            <Term label={term} value={ledger[term]} />
+            {sign === "" ? null : <span class="soft">{sign}</span>}
+            <span class="term">
+              <strong>{count(ledger[term])}</strong> {term}
+            </span>
           </>
         ))}
       </p>
@@ -242,26 +238,8 @@ function Ledger({ ledger, isBalanced, since }: OverviewFigures["ledger"]) {
   );
 }
 
-function Term({ label, value }: { readonly label: string; readonly value: number }) {
-  return (
-    <span class="term">
-      <strong>{count(value)}</strong> {label}
-    </span>
-  );
-}
-
-const checkNames: Readonly<Record<keyof Health["checks"], string>> = {
-  configuration: "Configuration",
-  database: "Database",
-  schema: "Schema",
-  cron: "Cron",
-  fan_out: "First attempts",
-  deliveries: "Retries",
-  open_circuits: "Open circuits",
-  dead_letters: "Dead letters",
-  secrets: "Secrets",
-  storage: "Storage",
-};
+/** Where the name of a check does not say what it looks at. */
+const checkNames: Readonly<Record<string, string>> = { fan_out: "First attempts", deliveries: "Retries" };
 
 function Checks({ health, figures }: HealthProps) {
   return (
@@ -270,7 +248,7 @@ function Checks({ health, figures }: HealthProps) {
         {Object.entries(health.checks).map(([name, { status, detail }]) => (
           <div>
             <dt>
-              <State state={status}>{checkNames[name as keyof Health["checks"]]}</State>
+              <State state={status}>{checkNames[name] ?? name.replaceAll("_", " ")}</State>
             </dt>
             <dd>
               <Detail text={detail} figures={figures} />

@@ -223,13 +223,11 @@ function Advice({ rows }: RowsProps) {
 function Nothing({ state }: { readonly state: ListState }) {
   return state === "waiting" ? (
     <EmptyState title="The quarantine is empty">
-      <p>Stale and unreadable events wait here for your decision. There is nothing to do.</p>
+      Stale and unreadable events wait here for your decision. There is nothing to do.
     </EmptyState>
   ) : (
     <EmptyState title="No settled events">
-      <p>
-        Events that you <a href={addresses.quarantine}>release</a> are listed here for a while.
-      </p>
+      Events that you <a href={addresses.quarantine}>release</a> are listed here for a while.
     </EmptyState>
   );
 }

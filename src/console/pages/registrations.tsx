@@ -31,10 +31,8 @@ export function addRegistrations(pages: Console): void {
         next={next && encodeCursor({ id: next })}
         empty={
           <EmptyState title="No registrations yet">
-            <p>
-              They come with the events of the Onboarding API. Subscribe with{" "}
-              <code>npm run qonto -- onboarding register</code>.
-            </p>
+            They come with the events of the Onboarding API. Subscribe with{" "}
+            <code>npm run qonto -- onboarding register</code>.
           </EmptyState>
         }
       >

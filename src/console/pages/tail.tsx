@@ -48,9 +48,7 @@ export function addTail(pages: Console): void {
           <EmptyState
             title={type === undefined && organization === undefined ? "No events yet" : "No matching events yet"}
           >
-            <p>
-              New events appear here within seconds. To see one now: <code>npm run qonto -- send v1/transactions</code>.
-            </p>
+            New events appear here within seconds. To see one now: <code>npm run qonto -- send v1/transactions</code>.
           </EmptyState>
         }
         liveSeconds={5}

@@ -161,11 +161,9 @@ function FoundById({ named: { resources, isInQuarantine, isCutShort } }: { reado
 function NoMatches() {
   return (
     <EmptyState title="No matching events">
-      <p>
-        <a href={addresses.events}>Show all events</a>. Stale and unreadable events are in{" "}
-        <a href={addresses.quarantine}>quarantine</a>. Events that never arrived are found by{" "}
-        <code>npm run qonto -- reconcile --since 7d</code>.
-      </p>
+      <a href={addresses.events}>Show all events</a>. Stale and unreadable events are in{" "}
+      <a href={addresses.quarantine}>quarantine</a>. Events that never arrived are found by{" "}
+      <code>npm run qonto -- reconcile --since 7d</code>.
     </EmptyState>
   );
 }
@@ -173,10 +171,8 @@ function NoMatches() {
 function NoEvents() {
   return (
     <EmptyState title="No events yet">
-      <p>
-        Send a sample as Qonto would: <code>npm run qonto -- send v1/transactions</code>. If Qonto sends nothing,{" "}
-        <code>npm run qonto -- doctor</code> finds out why.
-      </p>
+      Send a sample as Qonto would: <code>npm run qonto -- send v1/transactions</code>. If Qonto sends nothing,{" "}
+      <code>npm run qonto -- doctor</code> finds out why.
     </EmptyState>
   );
 }

@@ -65,10 +65,8 @@ export function Accounts({ organizationId, accounts, areMore }: AccountsProps) {
     <Section id="balance" title="Balance">
       {accounts.length === 0 ? (
         <EmptyState title="No accounts yet">
-          <p>
-            They come with the events of <code>v1/accounts</code>. To ask Qonto for them, run{" "}
-            <code>npm run qonto -- reconcile</code>.
-          </p>
+          They come with the events of <code>v1/accounts</code>. To ask Qonto for them, run{" "}
+          <code>npm run qonto -- reconcile</code>.
         </EmptyState>
       ) : (
         <>

@@ -137,10 +137,8 @@ function Profile({ organizationId, profile, asOf }: ProfileProps) {
     <Section id="profile" title="Profile">
       {facts.every(([, fact]) => fact === null) ? (
         <EmptyState title="No profile yet">
-          <p>
-            It comes with the first event of <code>v1/organizations</code>. To ask Qonto for it, run{" "}
-            <code>npm run qonto -- reconcile</code>.
-          </p>
+          It comes with the first event of <code>v1/organizations</code>. To ask Qonto for it, run{" "}
+          <code>npm run qonto -- reconcile</code>.
         </EmptyState>
       ) : (
         <>

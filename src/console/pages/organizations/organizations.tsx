@@ -43,10 +43,8 @@ export function addOrganizations(pages: Console): void {
         next={next && encodeCursor({ id: next.organizationId })}
         empty={
           <EmptyState title="No organizations yet">
-            <p>
-              The first event of the Business API brings its organization. See the <a href={addresses.events}>events</a>{" "}
-              or the <a href={addresses.quarantine}>quarantine</a>.
-            </p>
+            The first event of the Business API brings its organization. See the <a href={addresses.events}>events</a>{" "}
+            or the <a href={addresses.quarantine}>quarantine</a>.
           </EmptyState>
         }
       >

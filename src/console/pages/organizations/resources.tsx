@@ -57,9 +57,7 @@ export function addResources(pages: Console): void {
         next={next && encodeCursor({ type: next.type, resourceId: next.resourceId })}
         empty={
           <EmptyState title="No resources of this type">
-            <p>
-              <a href={resourcesAddress(id)}>Show all types</a>
-            </p>
+            <a href={resourcesAddress(id)}>Show all types</a>
           </EmptyState>
         }
       >
