@@ -52,8 +52,6 @@ const query = z.object({
   cursor: cursorOf(z.object({ id: z.string() })).optional(),
 });
 
-type Filtered = Omit<z.output<typeof query>, "cursor">;
-
 /** Who did what, and when. */
 export function addAudit(pages: Console): void {
   pages.get("/audit", async (c) => {
@@ -69,7 +67,15 @@ export function addAudit(pages: Console): void {
         title="Audit trail"
         here={addresses.audit}
         lead="Changes by the console and the API, newest first. Secrets and tokens are never recorded."
-        filters={<AuditFilters {...filters} />}
+        filters={
+          <>
+            <TextField label="Actor" name="token" value={token} placeholder="admin, or ada@example.com" />
+            <Select label="Action" name="action" value={action} options={[["", "All actions"], ...actionNames]} />
+            <TextField label="Subject" name="subject" value={subject} placeholder="Whole id" />
+            <MomentField label="From" name="since" value={since} />
+            <MomentField label="Before" name="until" value={until} />
+          </>
+        }
         caption="Changes, newest first"
         columns={columns}
         rows={records.map((one) => ({ ...one, destination: destinations.find(({ id }) => id === one.subject) }))}
@@ -78,18 +84,6 @@ export function addAudit(pages: Console): void {
       />,
     );
   });
-}
-
-function AuditFilters({ token, action, subject, since, until }: Filtered) {
-  return (
-    <>
-      <TextField label="Actor" name="token" value={token} placeholder="admin, or ada@example.com" />
-      <Select label="Action" name="action" value={action} options={[["", "All actions"], ...actionNames]} />
-      <TextField label="Subject" name="subject" value={subject} placeholder="Whole id" />
-      <MomentField label="From" name="since" value={since} />
-      <MomentField label="Before" name="until" value={until} />
-    </>
-  );
 }
 
 interface Row extends AuditRecord {

@@ -160,13 +160,7 @@ function Replay() {
   );
 }
 
-const languages = [
-  { id: "node", name: "Node", text: node },
-  { id: "python", name: "Python", text: python },
-  { id: "go", name: "Go", text: go },
-  { id: "php", name: "PHP", text: php },
-  { id: "ruby", name: "Ruby", text: ruby },
-];
+const snippets = { Node: node, Python: python, Go: go, PHP: php, Ruby: ruby };
 
 /** A test runs each snippet. */
 export function Snippets() {
@@ -176,13 +170,13 @@ export function Snippets() {
         The destination verifies the raw body, with a Standard Webhooks library or by hand. It answers with any 2xx, and
         ignores a <code>webhook-id</code> that it already has.
       </p>
-      {languages.map(({ id, name, text }, index) => (
+      {Object.entries(snippets).map(([name, text], index) => (
         <details open={index === 0}>
           <summary>{name}</summary>
           <pre tabindex={0} aria-label={`Verification in ${name}`} role="region">
-            <code id={`snippet-${id}`}>{text}</code>
+            <code id={`snippet-${name}`}>{text}</code>
           </pre>
-          <CopyButton id={`snippet-${id}`} />
+          <CopyButton id={`snippet-${name}`} />
         </details>
       ))}
     </Section>

@@ -1,6 +1,6 @@
 import { encodeCursor, notFound } from "../../api/requests.ts";
 import { pageOf } from "../../platform/page.ts";
-import { type Place, type Reached, registrationLine } from "../../qonto/registration.ts";
+import { type Place, registrationLine } from "../../qonto/registration.ts";
 import { type StageRow, MOST_STAGES, latestStagesOf, listRegistrationIds } from "../../store/registrations.ts";
 import { addresses, eventAddress, registrationAddress } from "../addresses.ts";
 import { type Console, readQuery } from "../requests.ts";
@@ -153,7 +153,12 @@ function Stages({ places }: { readonly places: readonly Place[] }) {
               </span>
               <bdi class={emphasis}>{stageName(place.stage)}</bdi>
               <span class="small soft">{isPossible(place) ? "perhaps" : word}</span>
-              {"eventId" in place ? <ReachedAt {...place} /> : null}
+              {"eventId" in place ? (
+                <span class="end cluster">
+                  {place.at === null ? "no date" : <TimeOfText text={place.at} />}{" "}
+                  <a href={eventAddress(place.eventId)}>event</a>
+                </span>
+              ) : null}
             </li>
           );
         })}
@@ -169,14 +174,6 @@ function Stages({ places }: { readonly places: readonly Place[] }) {
 
 function isPossible(place: Place): boolean {
   return place.standing === "ahead" && place.isPossible;
-}
-
-function ReachedAt({ at, eventId }: Reached) {
-  return (
-    <span class="end cluster">
-      {at === null ? "no date" : <TimeOfText text={at} />} <a href={eventAddress(eventId)}>event</a>
-    </span>
-  );
 }
 
 /** `Contract signed` for `contract_signed`; works for stages that the relay does not know. */

@@ -125,12 +125,8 @@ function LatestState({ found: { event, journey } }: JourneyProps) {
   );
 }
 
-interface DeliveryStepProps {
-  readonly delivery: DeliveryToDestination;
-}
-
 /** One delivery, attempt by attempt. */
-function DeliveryStep({ delivery }: DeliveryStepProps) {
+function DeliveryStep({ delivery }: { readonly delivery: DeliveryToDestination }) {
   const { destinationId, eventId, status, destination, attempts } = delivery;
   const next = nextStep(delivery, usePage().now);
   return (
