@@ -84,6 +84,7 @@ export function Bare({ title, children }: PropsWithChildren<{ readonly title: st
           <Mark />
           Qonto relay
         </p>
+        <h1>{title}</h1>
         {children}
       </main>
     </Document>
