@@ -1,6 +1,7 @@
 import { defaultRetryScheduleSeconds } from "../../domain/retry-schedule.ts";
 import type { DestinationBacklog, RecentOfDestination } from "../../store/destination-deliveries.ts";
 import { destinationAddress } from "../addresses.ts";
+import { usePage } from "../show-page.tsx";
 import { State, count, durationInWords } from "./values.tsx";
 import { Strip } from "./chart.tsx";
 import { type Column, Table } from "./table.tsx";
@@ -52,18 +53,30 @@ export function failingDestinations(destinations: readonly DestinationRow[]): De
   return destinations.filter((one) => ["failing", "circuit open"].includes(stateOf(one)));
 }
 
+/** `Accounting and 1 more are failing.` */
+export function Failing({ destinations }: Pick<DestinationTableProps, "destinations">) {
+  const [first, ...more] = failingDestinations(destinations);
+  if (first === undefined) return <>none is failing.</>;
+  return (
+    <>
+      <DestinationLink destination={first} />
+      {more.length === 0 ? " is failing." : ` and ${more.length} more are failing.`}
+    </>
+  );
+}
+
 export function countPaused(destinations: readonly DestinationRow[]): number {
   return destinations.filter((one) => stateOf(one) === "paused").length;
 }
 
 interface DestinationTableProps {
   readonly destinations: readonly DestinationRow[];
-  readonly now: number;
   /** Columns after the state. */
   readonly more?: readonly Column<DestinationRow>[];
 }
 
-export function DestinationTable({ destinations, now, more = [] }: DestinationTableProps) {
+export function DestinationTable({ destinations, more = [] }: DestinationTableProps) {
+  const { now } = usePage();
   return (
     <Table
       caption="Destinations, their state and their latest deliveries"

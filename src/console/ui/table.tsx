@@ -112,7 +112,7 @@ export function EmptyState({ title, children }: EmptyProps) {
       <p>
         <strong>{title}</strong>
       </p>
-      {children}
+      {children === undefined ? null : <p>{children}</p>}
     </div>
   );
 }
@@ -193,16 +193,14 @@ export function ListPage<Row>(props: ListPageProps<Row>) {
           <Table caption={caption} columns={columns} rows={rows} />
         ) : next !== null ? (
           <EmptyState title="No matches on this page">
-            <p>
-              {lookedBackTo === undefined ? (
-                "Older"
-              ) : (
-                <>
-                  It goes back to <Time at={lookedBackTo} />. Older
-                </>
-              )}{" "}
-              ones may be on the next page.
-            </p>
+            {lookedBackTo === undefined ? (
+              "Older"
+            ) : (
+              <>
+                It goes back to <Time at={lookedBackTo} />. Older
+              </>
+            )}{" "}
+            ones may be on the next page.
           </EmptyState>
         ) : query["cursor"] !== undefined ? (
           <EmptyState title="End of the list" />

@@ -10,8 +10,8 @@ import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import {
   type DestinationRow,
-  DestinationLink,
   DestinationTable,
+  Failing,
   countPaused,
   failingDestinations,
   hostOf,
@@ -42,9 +42,7 @@ export function addDestinations(pages: Console, world: World, counters: Counters
       <Page title="Destinations" here={addresses.destinations} failing={failingDestinations(destinations).length}>
         {destinations.length === 0 && cursor === undefined ? (
           <EmptyState title="No destinations yet">
-            <p>
-              <a href={newDestinationAddress}>Add the first destination</a>: its URL and the types of event it wants.
-            </p>
+            <a href={newDestinationAddress}>Add the first destination</a>: its URL and the types of event it wants.
           </EmptyState>
         ) : (
           <>
@@ -59,7 +57,6 @@ export function addDestinations(pages: Console, world: World, counters: Counters
             <div id="destinations" class="stack" data-live="15">
               <DestinationTable
                 destinations={destinations}
-                now={world.now()}
                 more={[
                   { title: "Host", cell: ({ url }) => <bdi class="mono">{hostOf(url)}</bdi> },
                   {
@@ -99,20 +96,11 @@ interface LeadProps {
 
 /** `3 destinations: Accounting and 1 more are failing. 1 is paused.` */
 function Lead({ destinations, isPart }: LeadProps) {
-  const [first, ...others] = failingDestinations(destinations);
   const paused = countPaused(destinations);
   return (
     <>
       {counted(destinations.length, "destination")}
-      {isPart ? " on this page" : ""}:{" "}
-      {first === undefined ? (
-        "none is failing."
-      ) : (
-        <>
-          <DestinationLink destination={first} />
-          {others.length === 0 ? " is failing." : ` and ${others.length} more are failing.`}
-        </>
-      )}
+      {isPart ? " on this page" : ""}: <Failing destinations={destinations} />
       {paused === 0 ? null : ` ${paused} ${paused === 1 ? "is" : "are"} paused.`}
     </>
   );
