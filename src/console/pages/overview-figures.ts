@@ -5,6 +5,7 @@ import { backlogs, readBacklogRow, readRecentRow, recentDeliveries } from "../..
 import { readWaitingRow, whatWaits } from "../../store/condition.ts";
 import { outcomesSince, readOutcomeRow } from "../../store/traffic.ts";
 import { countNewest } from "../../store/ledger.ts";
+import { withBacklogs } from "../ui/destination.tsx";
 import { countsByHour, readCounts, readCountsOfHour, writeCounters } from "../../store/counters.ts";
 
 const HOUR_MS = 3_600_000;
@@ -32,8 +33,8 @@ export async function readFigures(env: Env, counters: Counters, now: number) {
     countNewest(env.DB, { since: now - HOURS * HOUR_MS, until: now + 1 }),
   ]);
   const day = readCounts(hours?.results ?? []);
-  const backlogOf = new Map((backlog?.results ?? []).map(readBacklogRow).map((one) => [one.destinationId, one]));
-  const oldest = [...backlogOf.values()].map(({ oldestPendingAt }) => oldestPendingAt).filter((at) => at !== null);
+  const pending = (backlog?.results ?? []).map(readBacklogRow);
+  const oldest = pending.map(({ oldestPendingAt }) => oldestPendingAt).filter((at) => at !== null);
   const attempts = sumOf(day, "qonto_relay_attempts_total");
   const delivered = sumOf(day, "qonto_relay_attempts_total", { outcome: "delivered" });
   return {
@@ -48,9 +49,7 @@ export async function readFigures(env: Env, counters: Counters, now: number) {
     oldestPendingAt: oldest.length === 0 ? null : Math.min(...oldest),
     waiting: readWaitingRow(waiting?.results[0]),
     ledger: { ...newest, isBalanced: isBalanced(newest.ledger) },
-    destinations: (recent?.results ?? [])
-      .map(readRecentRow)
-      .map((destination) => ({ ...destination, backlog: backlogOf.get(destination.id) })),
+    destinations: withBacklogs((recent?.results ?? []).map(readRecentRow), pending),
   };
 }
 

@@ -21,7 +21,7 @@ export function DestinationLink({ destination }: { readonly destination: Named }
 }
 
 /** The description, or else the host. */
-export function destinationName({ description, url }: Pick<Named, "description" | "url">): string {
+export function destinationName({ description, url }: Named): string {
   return description ?? hostOf(url);
 }
 
@@ -40,6 +40,14 @@ export function scheduleInWords(seconds: readonly number[] | null): string {
 export interface DestinationRow extends RecentOfDestination {
   /** Undefined when it was just deleted: it gets no events either. */
   readonly backlog: DestinationBacklog | undefined;
+}
+
+export function withBacklogs(
+  destinations: readonly RecentOfDestination[],
+  backlogs: readonly DestinationBacklog[],
+): DestinationRow[] {
+  const backlogOf = new Map(backlogs.map((backlog) => [backlog.destinationId, backlog]));
+  return destinations.map((destination) => ({ ...destination, backlog: backlogOf.get(destination.id) }));
 }
 
 function stateOf({ backlog }: DestinationRow): "healthy" | "failing" | "circuit open" | "paused" {

@@ -113,10 +113,10 @@ export function Fault({ name, fault }: Pick<FieldProps, "name" | "fault">) {
 
 /** Ties a control to its label, its help and its fault for screen readers. */
 function tiedTo({ name, help, fault }: FieldProps) {
-  const about = [help === undefined ? [] : `${name}-help`, fault === undefined ? [] : `${name}-fault`].flat();
+  const about = [help === undefined ? "" : `${name}-help`, fault === undefined ? "" : `${name}-fault`].join(" ").trim();
   return {
     id: name,
-    "aria-describedby": about.length === 0 ? undefined : about.join(" "),
+    "aria-describedby": about === "" ? undefined : about,
     "aria-invalid": fault === undefined ? undefined : ("true" as const),
   };
 }

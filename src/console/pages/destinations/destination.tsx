@@ -26,7 +26,7 @@ import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
 import { addresses, destinationActionAddress, destinationAddress } from "../../addresses.ts";
 import { redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, DOCS, readQuery } from "../../requests.ts";
-import { showPage } from "../../show-page.tsx";
+import { showPage, usePage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf, scheduleInWords } from "../../ui/destination.tsx";
 import { ButtonLink, Press } from "../../ui/form.tsx";
@@ -91,20 +91,19 @@ export function addDestination(pages: Console, world: World, counters: Counters)
       readFigures(c.env.DB, destination, now),
       readDeliveries(c.env.DB, destination.id, asked),
     ]);
-    const listQuery = { show: asked.show, cursor: c.req.query("cursor") };
     return showPage(
       c,
       <Page title={destinationName(destination)} here={addresses.destinations} lead={hostOf(destination.url)}>
-        {tested === undefined ? null : <TestResult attempt={tested} destination={destination} now={now} />}
+        {tested === undefined ? null : <TestResult attempt={tested} destination={destination} />}
         <div id="destination" class="stack" data-live={tested === undefined ? "15" : undefined}>
           <Diagnosis facts={facts} />
           <ActionBar destination={destination} />
           <Attempts facts={facts} day={day} />
-          <Deliveries destination={destination} now={now} query={listQuery} page={deliveries} />
+          <Deliveries destination={destination} page={deliveries} />
           <Replays replays={replays} />
         </div>
         <ReplayForm destinationId={destination.id} since={now - HOURS * HOUR_MS} />
-        <Settings destination={destination} now={now} />
+        <Settings destination={destination} />
       </Page>,
     );
   }
@@ -214,16 +213,15 @@ function lastAt(at: number | null): Child {
 interface TestResultProps {
   readonly attempt: Attempt;
   readonly destination: DestinationReport;
-  readonly now: number;
 }
 
-function TestResult({ attempt, destination, now }: TestResultProps) {
+function TestResult({ attempt, destination }: TestResultProps) {
   const isSuccess = attempt.outcome === "delivered";
   const excerpt = maskIbansIn(attempt.responseExcerpt ?? "");
   return (
     <div class={`notice tone-${isSuccess ? "ok" : "bad"}`} role={isSuccess ? "status" : "alert"}>
       {isSuccess ? "The test event was delivered: " : "The test event failed: "}
-      {answerInWords(attempt)}. {remedyOf(attempt, destination, now)}
+      {answerInWords(attempt)}. {remedyOf(attempt, destination, usePage().now)}
       {excerpt === "" ? null : (
         <p class="help">
           Response: <bdi class="excerpt">{excerpt}</bdi>
@@ -248,7 +246,7 @@ function ActionBar({ destination: { id, enabled } }: { readonly destination: Des
   );
 }
 
-function Settings({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
+function Settings({ destination }: { readonly destination: DestinationReport }) {
   const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond } = destination;
   return (
     <Section id="settings" title="Settings">
@@ -260,7 +258,7 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
           "Retry schedule": scheduleInWords(retryScheduleSeconds),
           Timeout: durationInWords(timeoutMs),
           "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,
-          Secrets: <Secrets destination={destination} now={now} />,
+          Secrets: <Secrets destination={destination} />,
           Added: <Time at={destination.createdAt} />,
           Changed: (
             <>
@@ -275,7 +273,8 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
   );
 }
 
-function Secrets({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
+function Secrets({ destination }: { readonly destination: DestinationReport }) {
+  const { now } = usePage();
   const old = destination.previousSecrets.filter(({ until }) => until > now);
   const [oldest] = old;
   if (oldest === undefined) return <>1 active</>;

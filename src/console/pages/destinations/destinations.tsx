@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
-import { toPage } from "../../../api/responses.ts";
 import type { Counters } from "../../../domain/counters.ts";
 import type { World } from "../../../platform/world.ts";
+import { pageOf } from "../../../platform/page.ts";
 import { backlogs, readBacklogRow, readRecentRow, recentDeliveries } from "../../../store/destination-deliveries.ts";
-import type { Database } from "../../../store/database.ts";
 import { addresses, newDestinationAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
@@ -15,6 +14,7 @@ import {
   countPaused,
   failingDestinations,
   hostOf,
+  withBacklogs,
 } from "../../ui/destination.tsx";
 import { ButtonLink } from "../../ui/form.tsx";
 import { Page } from "../../ui/layout.tsx";
@@ -35,8 +35,14 @@ const query = z.strictObject({
 export function addDestinations(pages: Console, world: World, counters: Counters): void {
   pages.get("/destinations", async (c) => {
     const { cursor } = readQuery(c, query);
-    const { data: destinations, next_cursor } = await readDestinations(c.env.DB, cursor?.id ?? "");
-    const isPart = next_cursor !== null || cursor !== undefined;
+    const after = cursor?.id ?? "";
+    const read = await c.env.DB.batch([recentDeliveries(c.env.DB, after, PER_PAGE + 1), backlogs(c.env.DB)]);
+    const [recent = [], backlog = []] = read.map(({ results }) => results);
+    const { rows: destinations, next } = pageOf(
+      withBacklogs(recent.map(readRecentRow), backlog.map(readBacklogRow)),
+      PER_PAGE,
+    );
+    const isPart = next !== null || cursor !== undefined;
     return showPage(
       c,
       <Page title="Destinations" here={addresses.destinations} failing={failingDestinations(destinations).length}>
@@ -68,7 +74,7 @@ export function addDestinations(pages: Console, world: World, counters: Counters
             </div>
           </>
         )}
-        <Pager path={addresses.destinations} query={{ cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
+        <Pager path={addresses.destinations} query={c.req.query()} nextCursor={next && encodeCursor({ id: next.id })} />
       </Page>,
     );
   });
@@ -76,16 +82,6 @@ export function addDestinations(pages: Console, world: World, counters: Counters
   addDestination(pages, world, counters);
   addDestinationRotation(pages, world);
   addDestinationReplay(pages, world);
-}
-
-async function readDestinations(db: Database, after: string) {
-  const read = await db.batch([recentDeliveries(db, after, PER_PAGE + 1), backlogs(db)]);
-  const [recent = [], backlog = []] = read.map(({ results }) => results);
-  const backlogOf = new Map(backlog.map(readBacklogRow).map((one) => [one.destinationId, one]));
-  return toPage(recent.map(readRecentRow), PER_PAGE, {
-    show: (destination): DestinationRow => ({ ...destination, backlog: backlogOf.get(destination.id) }),
-    cursorAt: ({ id }) => encodeCursor({ id }),
-  });
 }
 
 interface LeadProps {
