@@ -13,18 +13,20 @@ export const addresses = {
   tail: `${ROOT}/tail`,
 } as const;
 
-// An id is a text of others and may hold slashes.
-
-export function eventAddress(id: string): string {
-  return `${addresses.events}/${encodeURIComponent(id)}`;
+/** The page of one thing. An id is a text of others and may hold slashes. */
+function pagesUnder(address: string): (id: string) => string {
+  return (id) => `${address}/${encodeURIComponent(id)}`;
 }
 
-export function destinationAddress(id: string): string {
-  return `${addresses.destinations}/${encodeURIComponent(id)}`;
-}
+export const eventAddress = pagesUnder(addresses.events);
+export const destinationAddress = pagesUnder(addresses.destinations);
+export const organizationAddress = pagesUnder(addresses.organizations);
+export const registrationAddress = pagesUnder(addresses.registrations);
+export const quarantinedAddress = pagesUnder(addresses.quarantine);
+export const deadLetterAddress = pagesUnder(addresses.deadLetters);
 
-/** No id is like it: they begin with `dst_`. */
-export const newDestinationAddress = `${addresses.destinations}/new`;
+/** No destination has the id `new`: ids begin with `dst_`. */
+export const newDestinationAddress = destinationAddress("new");
 
 export function destinationActionAddress(
   id: string,
@@ -33,28 +35,12 @@ export function destinationActionAddress(
   return `${destinationAddress(id)}/${action}`;
 }
 
-export function organizationAddress(id: string): string {
-  return `${addresses.organizations}/${encodeURIComponent(id)}`;
-}
-
 export function resourcesAddress(organizationId: string): string {
   return `${organizationAddress(organizationId)}/resources`;
 }
 
-/** A type without ids has one resource in each organization, with the id ''. */
+/** A type without ids has one resource in each organization; its id is empty. */
 export function resourceAddress(organizationId: string, type: string, resourceId: string): string {
   const query = new URLSearchParams({ type, id: resourceId });
   return `${organizationAddress(organizationId)}/resource?${query.toString()}`;
-}
-
-export function registrationAddress(id: string): string {
-  return `${addresses.registrations}/${encodeURIComponent(id)}`;
-}
-
-export function quarantinedAddress(id: string): string {
-  return `${addresses.quarantine}/${encodeURIComponent(id)}`;
-}
-
-export function deadLetterAddress(id: string): string {
-  return `${addresses.deadLetters}/${encodeURIComponent(id)}`;
 }

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { etag } from "hono/etag";
 import { html } from "hono/html";
 import { secureHeaders } from "hono/secure-headers";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Counters } from "../domain/counters.ts";
 import { boundBody, logRequest } from "../api/requests.ts";
 import { refuse } from "../api/refusals.ts";
@@ -83,7 +84,7 @@ export function operatorConsole(world: World, counters: Counters): Console {
   pages.onError(async (error, c) => {
     if (error instanceof ProblemError) {
       for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
-      return showPage(c, <Refusal problem={error.problem} />, toStatus(error.problem.status));
+      return showPage(c, <Refusal problem={error.problem} />, error.problem.status as ContentfulStatusCode);
     }
     if (isSchemaFault(error)) {
       const fault = await explainSchemaFault(c.env.DB, error);
@@ -108,21 +109,31 @@ export function publicDocs(world: World): Console {
   return docs;
 }
 
+const assets = [
+  { path: "/style.css", text: style, type: "text/css" },
+  { path: "/icon.svg", text: icon, type: "image/svg+xml" },
+  { path: "/live.js", text: live, type: "text/javascript" },
+];
+
 /** A browser asks each time whether they have changed. */
 function addAssets(pages: Console): void {
-  const headersOf = (type: string) => ({ "content-type": `${type}; charset=utf-8`, "cache-control": "no-cache" });
-  pages.get("/style.css", etag(), (c) => c.body(style, 200, headersOf("text/css")));
-  pages.get("/icon.svg", etag(), (c) => c.body(icon, 200, headersOf("image/svg+xml")));
-  pages.get("/live.js", etag(), (c) => c.body(live, 200, headersOf("text/javascript")));
+  for (const { path, text, type } of assets) {
+    const headers = { "content-type": `${type}; charset=utf-8`, "cache-control": "no-cache" };
+    pages.get(path, etag(), (c) => c.body(text, 200, headers));
+  }
 }
 
 function refuseBody(fault: BodyFault): never {
-  if (fault !== "body_too_large") {
-    const detail = "The form did not arrive whole in time. Send it again.";
-    throw new ProblemError({ status: 408, code: "body_timeout", title: "Too slow", detail });
-  }
-  const detail = "No form of the console is that large.";
-  throw new ProblemError({ status: 413, code: "body_too_large", title: "Too large", detail });
+  throw new ProblemError(
+    fault === "body_too_large"
+      ? { status: 413, code: fault, title: "Too large", detail: "No form of the console is that large." }
+      : {
+          status: 408,
+          code: "body_timeout",
+          title: "Too slow",
+          detail: "The form did not arrive whole in time. Send it again.",
+        },
+  );
 }
 
 const failure = {
@@ -130,29 +141,16 @@ const failure = {
   detail: "The page failed through a fault of the relay, or D1 does not answer; the relay's log says more. Try again.",
 };
 
-function toStatus(status: number) {
-  return status as 400 | 401 | 403 | 404 | 408 | 409 | 413 | 429 | 503;
-}
-
 /** Instead of a page that cannot be shown. */
-function Refusal({ problem }: { readonly problem: Pick<Problem, "title" | "detail"> }) {
-  if (usePage().viewer === undefined) {
-    return (
-      <Bare title={problem.title}>
-        <h1>{problem.title}</h1>
-        <Notice kind="bad">{problem.detail}</Notice>
-        <p>
-          <a href={ROOT}>Go to the console</a>
-        </p>
-      </Bare>
-    );
-  }
+function Refusal({ problem: { title, detail } }: { readonly problem: Pick<Problem, "title" | "detail"> }) {
+  const isLoggedIn = usePage().viewer !== undefined;
+  const Frame = isLoggedIn ? Page : Bare;
   return (
-    <Page title={problem.title}>
-      <Notice kind="bad">{problem.detail}</Notice>
+    <Frame title={title}>
+      <Notice kind="bad">{detail}</Notice>
       <p>
-        <a href={ROOT}>Go to the overview</a>
+        <a href={ROOT}>{isLoggedIn ? "Go to the overview" : "Go to the console"}</a>
       </p>
-    </Page>
+    </Frame>
   );
 }

@@ -14,7 +14,7 @@ export const outcomeWords: Readonly<Record<Outcome, string>> = {
   removed: "not sent: the destination was deleted",
 };
 
-/** `500 after 12 ms`, with words where the status does not say what follows. */
+/** `500 after 12 ms`. For a redirect and for 410 it also says what the relay makes of it. */
 export function answerInWords({ outcome, status, durationMs }: Attempt): string {
   const words = outcomeWords[outcome];
   if (status === null) return outcome === "timed_out" ? `${words} after ${durationInWords(durationMs)}` : words;

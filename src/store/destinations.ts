@@ -73,7 +73,9 @@ export async function destinationsWithOpenCircuit(db: Database): Promise<Destina
 export const namedSql = `
   SELECT ${columns} FROM destinations WHERE id IN (SELECT value FROM json_each(?1))`;
 
+/** Those that exist. Without ids D1 is not called. */
 export async function findDestinations(db: Database, ids: readonly string[]): Promise<Destination[]> {
+  if (ids.length === 0) return [];
   return rowsOf(destinationRow, await db.prepare(namedSql).bind(JSON.stringify(ids)).all());
 }
 

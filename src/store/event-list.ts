@@ -13,13 +13,13 @@ const summaryRow = eventRow.extend({ state: z.enum(eventStates) });
 export type EventSummary = z.output<typeof summaryRow>;
 
 export interface EventQuery {
-  readonly type: string | undefined;
-  readonly organizationId: string | undefined;
+  readonly type?: string | undefined;
+  readonly organizationId?: string | undefined;
   /** Unix milliseconds, inclusive. */
-  readonly since: number | undefined;
+  readonly since?: number | undefined;
   /** Unix milliseconds, exclusive. */
-  readonly until: number | undefined;
-  readonly before: EventPosition | undefined;
+  readonly until?: number | undefined;
+  readonly before?: EventPosition | undefined;
   readonly limit: number;
 }
 

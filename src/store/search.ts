@@ -17,8 +17,8 @@ import { quarantineId } from "./quarantine.ts";
 import { json, rowsOf } from "./rows.ts";
 
 export interface EventSearch extends EventQuery {
-  readonly outcome: EventOutcome | undefined;
-  readonly resourceId: string | undefined;
+  readonly outcome?: EventOutcome | undefined;
+  readonly resourceId?: string | undefined;
 }
 
 /** How a delivery stands, with its latest attempt. */

@@ -11,43 +11,46 @@ import { addresses, deadLetterAddress, eventAddress, quarantinedAddress } from "
 import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
 import { DestinationLink } from "../ui/destination.tsx";
-import { Field, MomentField, moment } from "../ui/form.tsx";
+import { MomentField, Select, TextField, moment } from "../ui/form.tsx";
 import { type Column, EmptyState, ListPage, linkTo } from "../ui/table.tsx";
 import { ShortId, State, Time, maskIbansIn } from "../ui/values.tsx";
 
 const PER_PAGE = 50;
 
-const actions: Readonly<Record<Action, string>> = {
-  "destination.created": "Added a destination",
-  "destination.changed": "Changed a destination",
-  "destination.deleted": "Deleted a destination",
-  "destination.secret_rotated": "Rotated a destination's secret",
-  "destination.tested": "Sent a destination a test event",
-  "destination.replayed": "Replayed events to a destination",
-  "event.replayed": "Replayed an event",
-  "quarantine.released": "Released an event from quarantine",
-  "quarantine.dropped": "Deleted an event from quarantine",
-  "dead_letter.replayed": "Replayed a dead letter",
-  "dead_letter.dropped": "Deleted a dead letter",
-  "token.created": "Created a token",
-  "token.revoked": "Revoked a token",
-};
+/** Another version of the relay may have recorded an action that is none of these. */
+const actionNames: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    "destination.created": "Added a destination",
+    "destination.changed": "Changed a destination",
+    "destination.deleted": "Deleted a destination",
+    "destination.secret_rotated": "Rotated a destination's secret",
+    "destination.tested": "Sent a destination a test event",
+    "destination.replayed": "Replayed events to a destination",
+    "event.replayed": "Replayed an event",
+    "quarantine.released": "Released an event from quarantine",
+    "quarantine.dropped": "Deleted an event from quarantine",
+    "dead_letter.replayed": "Replayed a dead letter",
+    "dead_letter.dropped": "Deleted a dead letter",
+    "token.created": "Created a token",
+    "token.revoked": "Revoked a token",
+  } satisfies Record<Action, string>),
+);
 
-/** Another version of the relay may have written an action that this one does not know. */
-function actionName(action: string): string {
-  return new Map(Object.entries(actions)).get(action) ?? action;
-}
+/** After other actions the subject has no page, or none any more. */
+const pageOfSubject: ReadonlyMap<string, (id: string) => string> = new Map([
+  ["event.replayed", eventAddress],
+  ["quarantine.released", quarantinedAddress],
+  ["dead_letter.replayed", deadLetterAddress],
+]);
 
 const query = z.object({
   token: z.string().optional(),
-  action: z.enum(Object.keys(actions), "Is no action of the audit trail").optional(),
+  action: z.enum([...actionNames.keys()], "Is no action of the audit trail").optional(),
   subject: z.string().trim().optional(),
   since: moment.optional(),
   until: moment.optional(),
   cursor: cursorOf(z.object({ id: z.string() })).optional(),
 });
-
-type Filtered = Omit<z.output<typeof query>, "cursor">;
 
 /** Who did what, and when. */
 export function addAudit(pages: Console): void {
@@ -56,18 +59,26 @@ export function addAudit(pages: Console): void {
     const { token, action, subject, since, until } = filters;
     const window = auditWindow({ since, until, cursor });
     const { records, next } = await listAudit(c.env.DB, { ...window, token, action, subject, limit: PER_PAGE });
-    const subjects = [...new Set(records.map((record) => record.subject))];
-    const destinations = subjects.length === 0 ? [] : await findDestinations(c.env.DB, subjects);
+    const subjects = records.map((record) => record.subject);
+    const destinations = await findDestinations(c.env.DB, subjects);
     return showPage(
       c,
       <ListPage
         title="Audit trail"
         here={addresses.audit}
         lead="Changes by the console and the API, newest first. Secrets and tokens are never recorded."
-        filters={<AuditFilters {...filters} />}
+        filters={
+          <>
+            <TextField label="Actor" name="token" value={token} placeholder="admin, or ada@example.com" />
+            <Select label="Action" name="action" value={action} options={[["", "All actions"], ...actionNames]} />
+            <TextField label="Subject" name="subject" value={subject} placeholder="Whole id" />
+            <MomentField label="From" name="since" value={since} />
+            <MomentField label="Before" name="until" value={until} />
+          </>
+        }
         caption="Changes, newest first"
-        columns={columnsWith(destinations)}
-        rows={records}
+        columns={columns}
+        rows={records.map((one) => ({ ...one, destination: destinations.find(({ id }) => id === one.subject) }))}
         next={next === null ? null : encodeCursor({ id: next })}
         empty={<Nothing isFiltered={Object.keys(filters).length > 0} />}
       />,
@@ -75,114 +86,55 @@ export function addAudit(pages: Console): void {
   });
 }
 
-function AuditFilters({ token, action, subject, since, until }: Filtered) {
-  return (
-    <>
-      <Field label="Actor">
-        <input
-          name="token"
-          value={token}
-          placeholder="admin, or ada@example.com"
-          autocapitalize="off"
-          spellcheck={false}
-        />
-      </Field>
-      <Field label="Action">
-        <select name="action">
-          <option value="">All actions</option>
-          {Object.entries(actions).map(([name, words]) => (
-            <option value={name} selected={name === action}>
-              {words}
-            </option>
-          ))}
-        </select>
-      </Field>
-      <Field label="Subject">
-        <input name="subject" value={subject} placeholder="Whole id" autocapitalize="off" spellcheck={false} />
-      </Field>
-      <MomentField label="From" name="since" value={since} />
-      <MomentField label="Before" name="until" value={until} />
-    </>
-  );
-}
-
-/** `destinations`: the subjects that are destinations and exist. */
-function columnsWith(destinations: readonly Destination[]): readonly Column<AuditRecord>[] {
-  return [
-    {
-      title: "Action",
-      cell: ({ action }) => <bdi title={action}>{actionName(action)}</bdi>,
-    },
-    {
-      title: "Subject",
-      cell: (record) => <Subject record={record} destination={destinations.find(({ id }) => id === record.subject)} />,
-    },
-    {
-      title: "Actor",
-      cell: ({ token }) => (
-        <span class="name">
-          <a href={linkTo(addresses.audit, { token })}>
-            <bdi>{token}</bdi>
-          </a>
-        </span>
-      ),
-    },
-    { title: "Time", cell: ({ id }) => <Time at={timeOfId(id)} /> },
-    { title: "Change", cell: (record) => <Change {...record} /> },
-    { title: "Outcome", cell: ({ outcome }) => <Outcome outcome={outcome} /> },
-  ];
-}
-
-function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
-  return isFiltered ? (
-    <EmptyState title="No record matches the filter">
-      <p>
-        <a href={addresses.audit}>Show all records</a>
-      </p>
-    </EmptyState>
-  ) : (
-    <EmptyState title="No changes yet">
-      <p>
-        Every change is recorded here. Start with <a href={addresses.destinations}>a destination</a>.
-      </p>
-    </EmptyState>
-  );
-}
-
-interface SubjectProps {
-  readonly record: AuditRecord;
+interface Row extends AuditRecord {
   /** Undefined when the subject is none, or was deleted. */
   readonly destination: Destination | undefined;
 }
 
-function Subject({ record: { action, subject }, destination }: SubjectProps) {
-  const address = addressOf(action, subject);
+const columns: readonly Column<Row>[] = [
+  { title: "Action", cell: ({ action }) => <bdi title={action}>{actionNames.get(action) ?? action}</bdi> },
+  { title: "Subject", cell: (record) => <Subject {...record} /> },
+  {
+    title: "Actor",
+    cell: ({ token }) => (
+      <span class="name">
+        <a href={linkTo(addresses.audit, { token })}>
+          <bdi>{token}</bdi>
+        </a>
+      </span>
+    ),
+  },
+  { title: "Time", cell: ({ id }) => <Time at={timeOfId(id)} /> },
+  { title: "Change", cell: (record) => <Change {...record} /> },
+  { title: "Outcome", cell: ({ outcome }) => <Outcome outcome={outcome} /> },
+];
+
+function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
+  return isFiltered ? (
+    <EmptyState title="No record matches the filter">
+      <a href={addresses.audit}>Show all records</a>
+    </EmptyState>
+  ) : (
+    <EmptyState title="No changes yet">
+      Every change is recorded here. Start with <a href={addresses.destinations}>a destination</a>.
+    </EmptyState>
+  );
+}
+
+function Subject({ action, subject, destination }: Row) {
+  const address = pageOfSubject.get(action)?.(subject);
   const name = <ShortId id={subject} />;
   return (
     <span class="name">
       {destination !== undefined ? (
         <DestinationLink destination={destination} />
-      ) : address === null ? (
+      ) : address === undefined ? (
         name
       ) : (
         <a href={address}>{name}</a>
       )}
     </span>
   );
-}
-
-/** Null where the subject has no page, or none any more. */
-function addressOf(action: string, subject: string): string | null {
-  switch (action) {
-    case "event.replayed":
-      return eventAddress(subject);
-    case "quarantine.released":
-      return quarantinedAddress(subject);
-    case "dead_letter.replayed":
-      return deadLetterAddress(subject);
-    default:
-      return null;
-  }
 }
 
 const explanations = {
@@ -208,8 +160,10 @@ const FIELDS_SHOWN = 3;
 /** The fields that changed, before and after. */
 function Change({ before, after, outcome }: Pick<AuditRecord, "before" | "after" | "outcome">) {
   const [was, is] = [readFields(before), readFields(after)];
-  const names = [...new Set([...Object.keys(was ?? {}), ...Object.keys(is ?? {})])];
-  const changed = names.filter((name) => was === null || is === null || !isSame(was[name], is[name]));
+  const names = Object.keys({ ...was, ...is });
+  const changed = names.filter(
+    (name) => was === null || is === null || JSON.stringify(was[name]) !== JSON.stringify(is[name]),
+  );
   if (names.length === 0) return <span class="soft">No details</span>;
   if (changed.length === 0) return <span class="soft">No change</span>;
   const fields = (
@@ -260,23 +214,15 @@ function Is({ value }: { readonly value: unknown }) {
   );
 }
 
-/** A value that is no object is one field without a name. */
+/** A value that is no object, or no JSON, is one field without a name. */
 function readFields(json: string | null): Readonly<Record<string, unknown>> | null {
   if (json === null) return null;
-  const value = tryParse(json);
-  return isObject(value) ? value : { "": value };
-}
-
-function tryParse(json: string): unknown {
   try {
-    return parseJsonLosslessly(json);
+    const value = parseJsonLosslessly(json);
+    return isObject(value) ? value : { "": value };
   } catch {
-    return json;
+    return { "": json };
   }
-}
-
-function isSame(one: unknown, other: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function textOf(value: unknown): string {

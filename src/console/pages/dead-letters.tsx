@@ -12,71 +12,60 @@ import { redirectDone } from "../flash.ts";
 import { type Console, readForm, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
 import { DestinationLink } from "../ui/destination.tsx";
-import { Confirm, Field, Press } from "../ui/form.tsx";
+import { Confirm, Press, Select } from "../ui/form.tsx";
 import { Body, Json } from "../ui/json.tsx";
-import { Page } from "../ui/layout.tsx";
+import { Page, Section } from "../ui/layout.tsx";
 import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
-import { Facts, ShortId, State, Time } from "../ui/values.tsx";
+import { Facts, ShortId, State, Time, capitalized, counted } from "../ui/values.tsx";
 
 const PER_PAGE = 50;
 
+/** A kind of message. */
 interface Kind {
   readonly name: string;
   /** What failed. */
   readonly what: string;
   /** What is still kept, and what to do. */
   readonly advice: string;
-  readonly isReplayable: boolean;
 }
 
-const kinds: ReadonlyMap<string, Kind> = new Map([
-  [
-    "event",
-    {
+const kinds: ReadonlyMap<string, Kind> = new Map(
+  Object.entries({
+    event: {
       name: "Event",
       what: "An event whose fan-out failed in every try.",
       advice:
         "The event is in the ledger, and the recovery scan dispatches it again. If it is still pending once the fault is fixed, replay the message. A destination that already has the event does not get it twice.",
-      isReplayable: true,
     },
-  ],
-  [
-    "quarantine",
-    {
+    quarantine: {
       name: "Unreadable body",
       what: "An unreadable body that could not be put into quarantine.",
       advice:
         "The relay tried once more to put it into quarantine. If it is not there, make room in the quarantine and replay the message: this may be the only copy.",
-      isReplayable: true,
     },
-  ],
-  [
-    "drain",
-    {
+    drain: {
       name: "Drain message",
       what: "A message that a destination has due deliveries.",
       advice:
         "The deliveries are safe, and the recovery scan sends a new message within minutes. Replay this one if the deliveries stay pending.",
-      isReplayable: true,
     },
-  ],
-]);
+  }),
+);
 
 const unknownKind: Kind = {
   name: "Unknown",
   what: "A message that this version of the relay cannot read. Another version may have sent it.",
   advice: "No queue takes it, so it cannot be replayed. Find out who sent it, then delete it.",
-  isReplayable: false,
 };
 
-function kindOf({ kind }: Pick<DeadLetter, "kind">): Kind {
+function kindOf({ kind }: DeadLetter): Kind {
   return kinds.get(kind) ?? unknownKind;
 }
 
-const states = { waiting: "Waiting", replayed: "Replayed", all: "All" } as const;
+const states = ["waiting", "replayed", "all"] as const;
 
 const listQuery = z.object({
-  state: z.enum(["waiting", "replayed", "all"]).default("waiting"),
+  state: z.enum(states).default("waiting"),
   cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
 });
 
@@ -97,23 +86,15 @@ export function addDeadLetters(pages: Console, world: World): void {
         here={addresses.deadLetters}
         lead={leadOf(state, letters.length, next !== null)}
         filters={
-          <Field label="State">
-            <select name="state">
-              {Object.entries(states).map(([value, label]) => (
-                <option value={value} selected={value === state}>
-                  {label}
-                </option>
-              ))}
-            </select>
-          </Field>
+          <Select label="State" name="state" value={state} options={states.map((one) => [one, capitalized(one)])} />
         }
         caption="Dead letters, newest first"
-        columns={columnsWith(await destinationsOf(c.env.DB, letters))}
-        rows={letters}
+        columns={columns}
+        rows={await withDestinations(c.env.DB, letters)}
         next={next && encodeCursor(next)}
         empty={
           <EmptyState title="No dead letters">
-            <p>A queue message that fails in every try is kept here for you to replay. There is nothing to do.</p>
+            A queue message that fails in every try is kept here for you to replay. There is nothing to do.
           </EmptyState>
         }
       />,
@@ -121,16 +102,16 @@ export function addDeadLetters(pages: Console, world: World): void {
   });
 
   pages.get("/dead-letters/:id", async (c) => {
-    const letter = await findDeadLetter(c.env.DB, c.req.param("id"));
-    if (letter === null) throw notFound("dead letter: it may have been deleted");
-    const { id, kind, receivedAt, replayedAt, message } = letter;
-    const [destination] = await destinationsOf(c.env.DB, [letter]);
+    const found = await findDeadLetter(c.env.DB, c.req.param("id"));
+    const [letter] = await withDestinations(c.env.DB, found === null ? [] : [found]);
+    if (letter === undefined) throw notFound("dead letter: it may have been deleted");
+    const { id, kind, receivedAt, replayedAt } = letter;
     const { name, what, advice } = kindOf(letter);
+    const { rest, body } = takeBody(parseJsonLosslessly(letter.message));
     return showPage(
       c,
       <Page title={`Dead letter: ${name.toLowerCase()}`} here={addresses.deadLetters} lead={what}>
-        <section aria-labelledby="decide">
-          <h2 id="decide">What to do</h2>
+        <Section id="decide" title="What to do">
           <p>{replayedAt === null ? advice : "It has been replayed. Replaying it again is harmless."}</p>
           <div class="actions">
             <Replay letter={letter} back="one" />
@@ -138,21 +119,27 @@ export function addDeadLetters(pages: Console, world: World): void {
               The message can never be replayed again. This cannot be undone.
             </Confirm>
           </div>
-        </section>
-        <section aria-labelledby="facts">
-          <h2 id="facts">Details</h2>
+        </Section>
+        <Section id="facts" title="Details">
           <Facts
             facts={{
               State: replayedAt === null ? <State state="waiting" /> : <State state="done">replayed</State>,
               Replayed: replayedAt === null ? null : <Time at={replayedAt} />,
-              Subject: <Subject letter={letter} destination={destination} />,
+              Subject: <Subject letter={letter} />,
               "Dead since": <Time at={receivedAt} />,
               Kind: <bdi class="mono">{kind}</bdi>,
               Message: <bdi class="mono">{id}</bdi>,
             }}
           />
-        </section>
-        <Message json={message} />
+        </Section>
+        <Section id="message" title="Message">
+          <Json value={rest} label="Message" />
+        </Section>
+        {body === null ? null : (
+          <Section id="body" title="Body in the message">
+            <Body bytes={body} label="Body in the message" />
+          </Section>
+        )}
         <p>
           <a href={addresses.deadLetters}>Back to the dead letters</a>
         </p>
@@ -174,9 +161,16 @@ export function addDeadLetters(pages: Console, world: World): void {
   });
 }
 
-async function destinationsOf(db: Database, letters: readonly DeadLetter[]): Promise<Destination[]> {
-  const ids = [...new Set(letters.flatMap(({ destinationId }) => destinationId ?? []))];
-  return ids.length === 0 ? [] : findDestinations(db, ids);
+/** A dead letter with the destination that it is about; undefined when there is none, or it was deleted. */
+type WithDestination<Letter = DeadLetter> = Letter & { readonly destination: Destination | undefined };
+
+async function withDestinations<Letter extends DeadLetter>(
+  db: Database,
+  letters: readonly Letter[],
+): Promise<WithDestination<Letter>[]> {
+  const ids = letters.map(({ destinationId }) => destinationId).filter((id) => id !== null);
+  const destinations = await findDestinations(db, ids);
+  return letters.map((one) => ({ ...one, destination: destinations.find(({ id }) => id === one.destinationId) }));
 }
 
 function leadOf(state: ListState, shown: number, isMore: boolean): string {
@@ -184,31 +178,20 @@ function leadOf(state: ListState, shown: number, isMore: boolean): string {
   if (shown === 0) {
     return isMore ? "None of the newest dead letters waits; older ones may." : "No dead letter waits for you.";
   }
-  const messages =
-    shown === 1 && !isMore ? "1 message failed" : `${isMore ? "More than " : ""}${shown} messages failed`;
+  const messages = `${isMore ? "More than " : ""}${counted(shown, "message failed", "messages failed")}`;
   return `${messages} in every try. Nothing is lost: fix the fault, then replay.`;
 }
 
-/** `destinations`: of the letters, without those that were deleted. */
-function columnsWith(destinations: readonly Destination[]): readonly Column<DeadLetter>[] {
-  const destinationOf = (letter: DeadLetter) => destinations.find(({ id }) => id === letter.destinationId);
-  return [
-    { title: "Message", cell: (letter) => <a href={deadLetterAddress(letter.id)}>{kindOf(letter).name}</a> },
-    { title: "Dead since", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
-    { title: "Subject", cell: (letter) => <Subject letter={letter} destination={destinationOf(letter)} /> },
-    { title: "State", cell: ({ replayedAt }) => <LetterState replayedAt={replayedAt} /> },
-    { title: "Action", cell: (letter) => <Replay letter={letter} back="list" /> },
-  ];
-}
-
-interface SubjectProps {
-  readonly letter: DeadLetter;
-  /** Undefined when it was deleted. */
-  readonly destination: Destination | undefined;
-}
+const columns: readonly Column<WithDestination>[] = [
+  { title: "Message", cell: (letter) => <a href={deadLetterAddress(letter.id)}>{kindOf(letter).name}</a> },
+  { title: "Dead since", cell: ({ receivedAt }) => <Time at={receivedAt} show="relative" /> },
+  { title: "Subject", cell: (letter) => <Subject letter={letter} /> },
+  { title: "State", cell: ({ replayedAt }) => <LetterState replayedAt={replayedAt} /> },
+  { title: "Action", cell: (letter) => <Replay letter={letter} back="list" /> },
+];
 
 /** The event or the destination that a letter is about. */
-function Subject({ letter: { eventId, destinationId }, destination }: SubjectProps) {
+function Subject({ letter: { eventId, destinationId, destination } }: { readonly letter: WithDestination }) {
   if (eventId === null && destinationId === null) return <span class="soft">Unknown</span>;
   return (
     <span class="cluster">
@@ -243,7 +226,7 @@ interface ReplayProps {
 }
 
 function Replay({ letter, back }: ReplayProps) {
-  if (!kindOf(letter).isReplayable) return <span class="soft">Cannot be replayed</span>;
+  if (kindOf(letter) === unknownKind) return <span class="soft">Cannot be replayed</span>;
   const isWaiting = letter.replayedAt === null;
   return (
     <Press
@@ -257,50 +240,21 @@ function Replay({ letter, back }: ReplayProps) {
   );
 }
 
-/** What the queue carried. A body in it is shown by itself. */
-function Message({ json }: { readonly json: string }) {
-  const { body, rest } = takeBody(parseJsonLosslessly(json));
-  return (
-    <>
-      <section aria-labelledby="message">
-        <h2 id="message">Message</h2>
-        <Json value={rest} label="Message" />
-      </section>
-      {body === null ? null : (
-        <section aria-labelledby="body">
-          <h2 id="body">Body in the message</h2>
-          <Body bytes={body} label="Body in the message" />
-        </section>
-      )}
-    </>
-  );
-}
-
 const withText = z.looseObject({
   events: z.tuple([z.looseObject({ inline: z.looseObject({ body: z.string() }) })]),
 });
-const withBytes = z.looseObject({ body_base64: z.string() });
+const withBytes = z.looseObject({ body_base64: z.base64() });
 
-function takeBody(value: unknown): { body: Uint8Array | null; rest: unknown } {
-  const text = withText.safeParse(value);
-  if (text.success) {
-    const [{ inline, ...event }] = text.data.events;
+/** A body in a message is shown by itself. */
+function takeBody(message: unknown): { rest: unknown; body: Uint8Array | null } {
+  const text = withText.safeParse(message).data;
+  if (text !== undefined) {
+    const [{ inline, ...event }] = text.events;
     const { body, ...about } = inline;
-    return { body: new TextEncoder().encode(body), rest: { ...text.data, events: [{ ...event, inline: about }] } };
+    return { rest: { ...text, events: [{ ...event, inline: about }] }, body: new TextEncoder().encode(body) };
   }
-  const bytes = withBytes.safeParse(value);
-  if (bytes.success) {
-    const { body_base64, ...rest } = bytes.data;
-    const body = tryDecodeBase64(body_base64);
-    if (body !== null) return { body, rest };
-  }
-  return { body: null, rest: value };
-}
-
-function tryDecodeBase64(base64: string): Uint8Array | null {
-  try {
-    return Uint8Array.fromBase64(base64);
-  } catch {
-    return null;
-  }
+  const bytes = withBytes.safeParse(message).data;
+  if (bytes === undefined) return { rest: message, body: null };
+  const { body_base64, ...rest } = bytes;
+  return { rest, body: Uint8Array.fromBase64(body_base64) };
 }

@@ -4,23 +4,16 @@ import php from "../assets/snippets/php.txt";
 import python from "../assets/snippets/python.txt";
 import ruby from "../assets/snippets/ruby.txt";
 import { DOCS } from "../requests.ts";
+import { CopyButton } from "../ui/form.tsx";
+import { scheduleInWords } from "../ui/destination.tsx";
+import { Head, Section } from "../ui/layout.tsx";
 import { Facts } from "../ui/values.tsx";
-import { scheduleInWords } from "./destinations/form.tsx";
 
 /** The public page: what a destination receives, and what its answers mean. It is the same for everyone. */
 export function Docs() {
   return (
     <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="robots" content="noindex" />
-        <title>For receivers · Qonto relay</title>
-        <link rel="icon" href={`${DOCS}/icon.svg`} type="image/svg+xml" />
-        <link rel="stylesheet" href={`${DOCS}/style.css`} />
-        <script src={`${DOCS}/live.js`} defer></script>
-      </head>
+      <Head title="For receivers" assets={DOCS} />
       <body>
         <main>
           <h1>For receivers</h1>
@@ -42,8 +35,7 @@ export function Docs() {
 
 function InShort() {
   return (
-    <section aria-labelledby="short">
-      <h2 id="short">In short</h2>
+    <Section id="short" title="In short">
       <Facts
         facts={{
           Receive: (
@@ -61,14 +53,13 @@ function InShort() {
           ),
         }}
       />
-    </section>
+    </Section>
   );
 }
 
 function Headers() {
   return (
-    <section aria-labelledby="headers">
-      <h2 id="headers">Headers</h2>
+    <Section id="headers" title="Headers">
       <Facts
         facts={{
           "content-type": (
@@ -117,14 +108,13 @@ function Headers() {
         secret is rotated. A Standard Webhooks library takes the whole secret; by hand, the key is the base64 part after
         the prefix, decoded.
       </p>
-    </section>
+    </Section>
   );
 }
 
 function Answers() {
   return (
-    <section aria-labelledby="answers">
-      <h2 id="answers">Answers and retries</h2>
+    <Section id="answers" title="Answers and retries">
       <Facts
         facts={{
           "2xx": "Delivered.",
@@ -139,14 +129,13 @@ function Answers() {
         If your URL keeps failing, the relay sends a single event from time to time, about once a minute, until one
         succeeds. Then everything pending arrives, oldest first, at most 50 events a second, beside new ones.
       </p>
-    </section>
+    </Section>
   );
 }
 
 function Order() {
   return (
-    <section aria-labelledby="order">
-      <h2 id="order">Duplicates and order</h2>
+    <Section id="order" title="Duplicates and order">
       <p>
         Every event is delivered at least once. Store the <code>webhook-id</code> in the same transaction as your
         change, and ignore an id that you have already stored.
@@ -155,51 +144,41 @@ function Order() {
         Order is not promised: a retry arrives after newer events. Compare <code>data.updated_at</code>, or the event's{" "}
         <code>created_at</code> where there is none, and keep the newer version of each resource.
       </p>
-    </section>
+    </Section>
   );
 }
 
 function Replay() {
   return (
-    <section aria-labelledby="replay">
-      <h2 id="replay">Replay</h2>
+    <Section id="replay" title="Replay">
       <p>
         Did you lose events, or answer 2xx too early? The operator can replay one event, or everything since a time:
         what failed, what you missed, or all. A replay has the same <code>webhook-id</code> and body as before, and a
         new timestamp and signature.
       </p>
-    </section>
+    </Section>
   );
 }
 
-const languages = [
-  { id: "node", name: "Node", text: node },
-  { id: "python", name: "Python", text: python },
-  { id: "go", name: "Go", text: go },
-  { id: "php", name: "PHP", text: php },
-  { id: "ruby", name: "Ruby", text: ruby },
-];
+const snippets = { Node: node, Python: python, Go: go, PHP: php, Ruby: ruby };
 
 /** A test runs each snippet. */
 export function Snippets() {
   return (
-    <section aria-labelledby="verify">
-      <h2 id="verify">Verification</h2>
+    <Section id="verify" title="Verification">
       <p class="help">
         The destination verifies the raw body, with a Standard Webhooks library or by hand. It answers with any 2xx, and
         ignores a <code>webhook-id</code> that it already has.
       </p>
-      {languages.map(({ id, name, text }, index) => (
+      {Object.entries(snippets).map(([name, text], index) => (
         <details open={index === 0}>
           <summary>{name}</summary>
           <pre tabindex={0} aria-label={`Verification in ${name}`} role="region">
-            <code id={`snippet-${id}`}>{text}</code>
+            <code id={`snippet-${name}`}>{text}</code>
           </pre>
-          <button type="button" class="button" data-copy={`snippet-${id}`} hidden>
-            Copy
-          </button>
+          <CopyButton id={`snippet-${name}`} />
         </details>
       ))}
-    </section>
+    </Section>
   );
 }

@@ -1,11 +1,12 @@
-import { type Counters, type Counts, boundOf, sumOf } from "../../domain/counters.ts";
+import { type Counters, boundOf, sumOf } from "../../domain/counters.ts";
 import { isBalanced } from "../../domain/ledger.ts";
 import type { Env } from "../../env.ts";
 import { backlogs, readBacklogRow, readRecentRow, recentDeliveries } from "../../store/destination-deliveries.ts";
 import { readWaitingRow, whatWaits } from "../../store/condition.ts";
 import { outcomesSince, readOutcomeRow } from "../../store/traffic.ts";
 import { countNewest } from "../../store/ledger.ts";
-import { countsByHour, readCountsOfHour, writeCounters } from "../../store/counters.ts";
+import { withBacklogs } from "../ui/destination.tsx";
+import { countsByHour, readCounts, readCountsOfHour, writeCounters } from "../../store/counters.ts";
 
 const HOUR_MS = 3_600_000;
 const SLOT_MS = 300_000;
@@ -31,15 +32,14 @@ export async function readFigures(env: Env, counters: Counters, now: number) {
     ]),
     countNewest(env.DB, { since: now - HOURS * HOUR_MS, until: now + 1 }),
   ]);
-  const byHour = (hours?.results ?? []).map(readCountsOfHour);
-  const day = byHour.reduce<Counts>((sum, { counts }) => addCounts(sum, counts), {});
-  const backlogOf = new Map((backlog?.results ?? []).map(readBacklogRow).map((one) => [one.destinationId, one]));
-  const oldest = [...backlogOf.values()].map(({ oldestPendingAt }) => oldestPendingAt).filter((at) => at !== null);
+  const day = readCounts(hours?.results ?? []);
+  const pending = (backlog?.results ?? []).map(readBacklogRow);
+  const oldest = pending.map(({ oldestPendingAt }) => oldestPendingAt).filter((at) => at !== null);
   const attempts = sumOf(day, "qonto_relay_attempts_total");
   const delivered = sumOf(day, "qonto_relay_attempts_total", { outcome: "delivered" });
   return {
     hour: { endsAt: hourEndsAt, slots: toSlots((outcomes?.results ?? []).map(readOutcomeRow), hourSince) },
-    day: { endsAt: daySince + HOURS * HOUR_MS, slots: toHours(byHour, daySince) },
+    day: { endsAt: daySince + HOURS * HOUR_MS, slots: toHours((hours?.results ?? []).map(readCountsOfHour), daySince) },
     acknowledgement: { p50Ms: boundOf(day, ACKNOWLEDGEMENT, 0.5), p99Ms: boundOf(day, ACKNOWLEDGEMENT, 0.99) },
     attempts: { delivered, failed: attempts - delivered },
     ended: {
@@ -49,9 +49,7 @@ export async function readFigures(env: Env, counters: Counters, now: number) {
     oldestPendingAt: oldest.length === 0 ? null : Math.min(...oldest),
     waiting: readWaitingRow(waiting?.results[0]),
     ledger: { ...newest, isBalanced: isBalanced(newest.ledger) },
-    destinations: (recent?.results ?? [])
-      .map(readRecentRow)
-      .map((destination) => ({ ...destination, backlog: backlogOf.get(destination.id) })),
+    destinations: withBacklogs((recent?.results ?? []).map(readRecentRow), pending),
   };
 }
 
@@ -79,10 +77,4 @@ function toHours(hours: readonly ReturnType<typeof readCountsOfHour>[], since: n
       },
     };
   });
-}
-
-function addCounts(one: Counts, other: Counts): Counts {
-  const sum: Record<string, number> = { ...one };
-  for (const [series, by] of Object.entries(other)) sum[series] = (sum[series] ?? 0) + by;
-  return sum;
 }

@@ -1,4 +1,3 @@
-import type { Child } from "hono/jsx";
 import { type Health, judgeHealth } from "../../api/judge-health.ts";
 import type { Counters } from "../../domain/counters.ts";
 import { logFailure } from "../../platform/log.ts";
@@ -8,12 +7,12 @@ import { OUTCOMES_CHARTED_AT_MOST } from "../../store/traffic.ts";
 import { describeSchemaFault } from "../../store/schema.ts";
 import { addresses, newDestinationAddress } from "../addresses.ts";
 import { type Console, ROOT } from "../requests.ts";
-import { showPage } from "../show-page.tsx";
+import { showPage, usePage } from "../show-page.tsx";
 import { Chart, Figure, Figures } from "../ui/chart.tsx";
-import { DestinationLink, DestinationTable, countPaused, failingDestinations } from "../ui/destination.tsx";
-import { Notice, Page } from "../ui/layout.tsx";
+import { DestinationLink, DestinationTable, Failing, countPaused, failingDestinations } from "../ui/destination.tsx";
+import { Notice, Page, Section } from "../ui/layout.tsx";
 import { EmptyState } from "../ui/table.tsx";
-import { State, Time, count, durationInWords } from "../ui/values.tsx";
+import { State, Time, count, counted, durationInWords, toneOf } from "../ui/values.tsx";
 import { type OverviewFigures, readFigures } from "./overview-figures.ts";
 
 /** While D1 is slow the page shows the health and no figures. */
@@ -39,9 +38,9 @@ export function addOverview(pages: Console, world: World, counters: Counters): v
             <Notice kind="bad">{whyNoFigures(health)}</Notice>
           ) : (
             <>
-              <Traffic figures={figures} now={now} />
-              <Destinations destinations={figures.destinations} now={now} />
-              <Ledger {...figures.ledger} until={now} />
+              <Traffic figures={figures} />
+              <Destinations destinations={figures.destinations} />
+              <Ledger {...figures.ledger} />
             </>
           )}
           <Checks health={health} figures={figures} />
@@ -66,11 +65,21 @@ interface HealthProps {
 /** The state in one sentence, and every check that fails. */
 function RelayState({ health, figures }: HealthProps) {
   const faults = Object.values(health.checks).filter(({ status }) => status === "degraded");
-  const { state, sentence } = relayState(faults.length > 0, figures);
+  const destinations = figures?.destinations ?? [];
+  const state = faults.length > 0 ? "degraded" : failingDestinations(destinations).length > 0 ? "failing" : "healthy";
   return (
-    <section class={`banner tone-${tones[state]}`} aria-label="State of the relay">
+    <section class={`banner tone-${toneOf(state)}`} aria-label="State of the relay">
       <p class="banner-sentence">
-        <State state={state} /> {sentence}
+        <State state={state} />{" "}
+        {state === "degraded" ? (
+          "A health check fails."
+        ) : state === "failing" ? (
+          <>
+            Events are stored, but <Failing destinations={destinations} />
+          </>
+        ) : (
+          healthySentence(figures)
+        )}
       </p>
       {faults.length === 0 ? null : (
         <ul>
@@ -83,24 +92,6 @@ function RelayState({ health, figures }: HealthProps) {
       )}
     </section>
   );
-}
-
-const tones = { healthy: "ok", failing: "wait", degraded: "bad" } as const;
-
-function relayState(
-  isDegraded: boolean,
-  figures: OverviewFigures | null,
-): { state: keyof typeof tones; sentence: Child } {
-  if (isDegraded) return { state: "degraded", sentence: "A health check fails." };
-  const [first, ...more] = failingDestinations(figures?.destinations ?? []);
-  if (first === undefined) return { state: "healthy", sentence: healthySentence(figures) };
-  const sentence = (
-    <>
-      Events are stored, but <DestinationLink destination={first} />
-      {more.length === 0 ? " is failing." : ` and ${more.length} more are failing.`}
-    </>
-  );
-  return { state: "failing", sentence };
 }
 
 function healthySentence(figures: OverviewFigures | null): string {
@@ -126,27 +117,12 @@ function Detail({ text, figures }: { readonly text: string; readonly figures: Ov
   );
 }
 
-const seriesOfHour = [
-  { key: "delivered", label: "Delivered", tone: "ok" },
-  { key: "pending", label: "Pending", tone: "wait" },
-  { key: "dead", label: "Dead", tone: "bad" },
-  { key: "unmatched", label: "Unmatched", tone: "idle" },
-] as const;
-
-const seriesOfDay = [
-  { key: "accepted", label: "Accepted", tone: "ok" },
-  { key: "duplicate", label: "Duplicate", tone: "idle" },
-  { key: "quarantined", label: "Quarantined", tone: "wait" },
-  { key: "refused", label: "Refused", tone: "bad" },
-] as const;
-
-function Traffic({ figures, now }: { readonly figures: OverviewFigures; readonly now: number }) {
+function Traffic({ figures }: { readonly figures: OverviewFigures }) {
   const { hour, day, acknowledgement, attempts, ended, oldestPendingAt, waiting } = figures;
   const inHour = hour.slots.flatMap(({ counts }) => Object.values(counts)).reduce((sum, events) => sum + events, 0);
   return (
     <>
-      <section aria-labelledby="flow">
-        <h2 id="flow">Last 24 hours and now</h2>
+      <Section id="flow" title="Last 24 hours and now">
         <Figures>
           <Figure
             label="Acknowledged in"
@@ -158,11 +134,11 @@ function Traffic({ figures, now }: { readonly figures: OverviewFigures; readonly
             label="Failed attempts"
             value={count(attempts.failed)}
             note={`of ${count(attempts.delivered + attempts.failed)}`}
-            {...(attempts.failed > 0 ? { tone: "bad" as const } : {})}
+            isBad={attempts.failed > 0}
           />
           <Figure
             label="Oldest pending"
-            value={oldestPendingAt === null ? "none" : durationInWords(now - oldestPendingAt)}
+            value={oldestPendingAt === null ? "none" : durationInWords(usePage().now - oldestPendingAt)}
             note={
               oldestPendingAt === null ? (
                 "no pending deliveries"
@@ -184,32 +160,28 @@ function Traffic({ figures, now }: { readonly figures: OverviewFigures; readonly
             note={<a href={addresses.deadLetters}>Replay</a>}
           />
         </Figures>
-      </section>
+      </Section>
       <div class="pair">
-        <section aria-labelledby="hour">
-          <h2 id="hour">Events, last hour</h2>
+        <Section id="hour" title="Events, last hour">
           <Chart
             id="chart-hour"
             title="Events of the last hour by state"
-            series={seriesOfHour}
-            slots={hour.slots}
-            endsAt={hour.endsAt}
+            series={{ delivered: "ok", pending: "wait", dead: "bad", unmatched: "idle" }}
+            {...hour}
           />
           {inHour < OUTCOMES_CHARTED_AT_MOST ? null : (
             <p class="help">The newest {count(OUTCOMES_CHARTED_AT_MOST)} events are shown.</p>
           )}
-        </section>
-        <section aria-labelledby="day">
-          <h2 id="day">Requests, last 24 hours</h2>
+        </Section>
+        <Section id="day" title="Requests, last 24 hours">
           <Chart
             id="chart-day"
             title="Requests of the last 24 hours by answer"
-            series={seriesOfDay}
-            slots={day.slots}
-            endsAt={day.endsAt}
+            series={{ accepted: "ok", duplicate: "idle", quarantined: "wait", refused: "bad" }}
+            {...day}
           />
           <p class="help">A stale event counts as refused. It is in quarantine unless it is known already.</p>
-        </section>
+        </Section>
       </div>
     </>
   );
@@ -221,79 +193,62 @@ function boundInWords(ms: number | null): string {
   return ms === Infinity ? "> 1 s" : `≤ ${ms} ms`;
 }
 
-function Destinations({ destinations, now }: Pick<OverviewFigures, "destinations"> & { readonly now: number }) {
+function Destinations({ destinations }: Pick<OverviewFigures, "destinations">) {
   return (
-    <section aria-labelledby="destinations">
-      <h2 id="destinations">
-        <a href={addresses.destinations}>Destinations</a>
-      </h2>
+    <Section id="destinations" title={<a href={addresses.destinations}>Destinations</a>}>
       {destinations.length === 0 ? (
         <EmptyState title="No destinations yet">
-          <p>
-            <a href={newDestinationAddress}>Add the first destination</a>: its URL and the event types it gets.
-          </p>
+          <a href={newDestinationAddress}>Add the first destination</a>: its URL and the event types it gets.
         </EmptyState>
       ) : (
-        <DestinationTable destinations={destinations} now={now} />
+        <DestinationTable destinations={destinations} />
       )}
-    </section>
+    </Section>
   );
 }
 
 /** Every event is in exactly one state, which the equation shows. */
-function Ledger({ ledger, isBalanced, since, until }: OverviewFigures["ledger"] & { readonly until: number }) {
-  const terms = ["settled", "pending", "unmatched", "quarantined"] as const;
+const equation = [
+  ["", "received"],
+  ["=", "settled"],
+  ["+", "pending"],
+  ["+", "unmatched"],
+  ["+", "quarantined"],
+] as const;
+
+function Ledger({ ledger, isBalanced, since }: OverviewFigures["ledger"]) {
   return (
-    <section aria-labelledby="ledger">
-      <h2 id="ledger">Ledger</h2>
+    <Section id="ledger" title="Ledger">
       <p class="cluster">
-        <Term label="received" value={ledger.received} />
-        {terms.map((term, index) => (
+        {equation.map(([sign, term]) => (
           <>
-            <span class="soft">{index === 0 ? "=" : "+"}</span>
-            <Term label={term} value={ledger[term]} />
+            {sign === "" ? null : <span class="soft">{sign}</span>}
+            <span class="term">
+              <strong>{count(ledger[term])}</strong> {term}
+            </span>
           </>
         ))}
       </p>
       <p class="help">
         <State state={isBalanced ? "ok" : "degraded"}>{isBalanced ? "Balanced" : "Not balanced"}</State>, with the
-        deliveries of each destination, from <Time at={since} /> to <Time at={until} />.{" "}
-        {ledger.duplicates === 1 ? "1 duplicate is" : `${count(ledger.duplicates)} duplicates are`} counted beside it.
+        deliveries of each destination, from <Time at={since} /> to <Time at={usePage().now} />.{" "}
+        {counted(ledger.duplicates, "duplicate is", "duplicates are")} counted beside it.
       </p>
-    </section>
+    </Section>
   );
 }
 
-function Term({ label, value }: { readonly label: string; readonly value: number }) {
-  return (
-    <span class="term">
-      <strong>{count(value)}</strong> {label}
-    </span>
-  );
-}
-
-const checkNames: Readonly<Record<keyof Health["checks"], string>> = {
-  configuration: "Configuration",
-  database: "Database",
-  schema: "Schema",
-  cron: "Cron",
-  fan_out: "First attempts",
-  deliveries: "Retries",
-  open_circuits: "Open circuits",
-  dead_letters: "Dead letters",
-  secrets: "Secrets",
-  storage: "Storage",
-};
+/** Where the name of a check does not say what it looks at. */
+const checkNames: Readonly<Record<string, string>> = { fan_out: "First attempts", deliveries: "Retries" };
 
 function Checks({ health, figures }: HealthProps) {
   return (
-    <section aria-labelledby="checks">
-      <h2 id="checks">Health checks</h2>
+    <Section id="checks" title="Health checks">
       <dl class="grid">
         {Object.entries(health.checks).map(([name, { status, detail }]) => (
           <div>
             <dt>
-              <State state={status}>{checkNames[name as keyof Health["checks"]]}</State>
+              <State state={status}>{checkNames[name] ?? name.replaceAll("_", " ")}</State>
             </dt>
             <dd>
               <Detail text={detail} figures={figures} />
@@ -301,6 +256,6 @@ function Checks({ health, figures }: HealthProps) {
           </div>
         ))}
       </dl>
-    </section>
+    </Section>
   );
 }

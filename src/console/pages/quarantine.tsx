@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { dropFromQuarantine, releaseFromQuarantine } from "../../api/actions/quarantine.ts";
 import { type ActionContext, cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
-import { toPage } from "../../api/responses.ts";
 import { logFailure } from "../../platform/log.ts";
+import { pageOf } from "../../platform/page.ts";
 import type { World } from "../../platform/world.ts";
 import {
   type FoundInQuarantine,
@@ -16,23 +16,18 @@ import { addresses, eventAddress, quarantinedAddress } from "../addresses.ts";
 import { redirectDone } from "../flash.ts";
 import { type Console, readForm, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
-import { Confirm, Field, Press } from "../ui/form.tsx";
+import { Confirm, Press, Select } from "../ui/form.tsx";
 import { Body } from "../ui/json.tsx";
-import { Page } from "../ui/layout.tsx";
+import { Page, Section } from "../ui/layout.tsx";
 import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
-import { Facts, ShortId, Size, State, Time } from "../ui/values.tsx";
+import { Facts, ShortId, Size, State, Time, capitalized, counted } from "../ui/values.tsx";
 
-/** A release makes four D1 calls, and one request may make a thousand. */
+/** One request may make a thousand D1 calls. It can release a whole page, and a release makes four. */
 const PER_PAGE = 50;
 const RELEASES_AT_A_TIME = 5;
 
 /** Why an event is in quarantine, and what to do about it. */
-const reasons: Readonly<
-  Record<
-    QuarantineReason,
-    { readonly name: string; readonly brief: string; readonly why: string; readonly advice: string }
-  >
-> = {
+const reasons: Readonly<Record<QuarantineReason, Record<"name" | "brief" | "why" | "advice", string>>> = {
   timestamp_too_old: {
     name: "Stale",
     brief: "signed too long ago",
@@ -49,8 +44,10 @@ const reasons: Readonly<
   },
 };
 
+const states = ["waiting", "settled"] as const;
+
 const listQuery = z.object({
-  state: z.enum(["waiting", "settled"]).default("waiting"),
+  state: z.enum(states).default("waiting"),
   cursor: cursorOf(z.object({ receivedAt: z.number(), id: z.string() })).optional(),
 });
 
@@ -61,7 +58,7 @@ const releaseForm = z.object({ back: z.enum(["list", "one"]).default("one") });
 const releaseShownForm = z.object({
   id: z.preprocess(
     (given) => (typeof given === "string" ? [given] : given),
-    z.array(z.string(), "Name at least one").min(1).max(PER_PAGE),
+    z.array(z.string(), "Name at least one").max(PER_PAGE),
   ),
 });
 
@@ -69,31 +66,21 @@ const releaseShownForm = z.object({
 export function addQuarantine(pages: Console, world: World): void {
   pages.get("/quarantine", async (c) => {
     const { state, cursor } = readQuery(c, listQuery);
-    const { data: rows, next_cursor } = toPage(await listQuarantine(c.env.DB, cursor, PER_PAGE + 1, state), PER_PAGE, {
-      show: (row) => row,
-      cursorAt: ({ receivedAt, id }) => encodeCursor({ receivedAt, id }),
-    });
+    const { rows, next } = pageOf(await listQuarantine(c.env.DB, cursor, PER_PAGE + 1, state), PER_PAGE);
     const isWaiting = state === "waiting";
     return showPage(
       c,
       <ListPage
         title="Quarantine"
         here={addresses.quarantine}
-        lead={leadOf(state, rows.length, next_cursor !== null)}
+        lead={leadOf(state, rows.length, next !== null)}
         filters={
-          <Field label="State">
-            <select name="state">
-              <option value="waiting">Waiting</option>
-              <option value="settled" selected={!isWaiting}>
-                Settled
-              </option>
-            </select>
-          </Field>
+          <Select label="State" name="state" value={state} options={states.map((one) => [one, capitalized(one)])} />
         }
         caption="Events in quarantine, newest first"
         columns={[...columns, isWaiting ? releaseColumn : stateColumn]}
         rows={rows}
-        next={next_cursor}
+        next={next && encodeCursor({ receivedAt: next.receivedAt, id: next.id })}
         empty={<Nothing state={state} />}
         footer={isWaiting && rows.length > 0 ? <Advice rows={rows} /> : null}
       >
@@ -110,14 +97,10 @@ export function addQuarantine(pages: Console, world: World): void {
       c,
       <Page title={`${name} event`} here={addresses.quarantine} lead={why}>
         <Decision event={event} />
-        <section aria-labelledby="facts">
-          <h2 id="facts">Details</h2>
-          <Details event={event} />
-        </section>
-        <section aria-labelledby="body">
-          <h2 id="body">Body</h2>
+        <Details event={event} />
+        <Section id="body" title="Body">
           <Body bytes={event.body} label="Body as received" />
-        </section>
+        </Section>
         <p>
           <a href={addresses.quarantine}>Back to the quarantine</a>
         </p>
@@ -167,7 +150,7 @@ async function releaseAll(c: ActionContext, world: World, ids: readonly string[]
 function leadOf(state: ListState, shown: number, isMore: boolean): string {
   if (state === "settled") return "Events that were released, or that arrived another way. Nothing to do.";
   if (shown === 0) return "No event waits for your decision.";
-  const events = shown === 1 && !isMore ? "1 event waits" : `${isMore ? "More than " : ""}${shown} events wait`;
+  const events = `${isMore ? "More than " : ""}${counted(shown, "event waits", "events wait")}`;
   return `${events} for your decision. Each has a valid signature of Qonto, but was not safe to deliver unseen.`;
 }
 
@@ -225,27 +208,26 @@ function ReleaseShown({ rows }: RowsProps) {
 function Advice({ rows }: RowsProps) {
   const shown = new Set(rows.map(({ reason }) => reason));
   return (
-    <section class="prose" aria-labelledby="advice">
-      <h2 id="advice">What to do</h2>
-      {[...shown].map((reason) => (
-        <p>
-          <strong>{reasons[reason].name}.</strong> {reasons[reason].why} {reasons[reason].advice}
-        </p>
-      ))}
-    </section>
+    <Section id="advice" title="What to do">
+      <div class="prose stack">
+        {[...shown].map((reason) => (
+          <p>
+            <strong>{reasons[reason].name}.</strong> {reasons[reason].why} {reasons[reason].advice}
+          </p>
+        ))}
+      </div>
+    </Section>
   );
 }
 
 function Nothing({ state }: { readonly state: ListState }) {
   return state === "waiting" ? (
     <EmptyState title="The quarantine is empty">
-      <p>Stale and unreadable events wait here for your decision. There is nothing to do.</p>
+      Stale and unreadable events wait here for your decision. There is nothing to do.
     </EmptyState>
   ) : (
     <EmptyState title="No settled events">
-      <p>
-        Events that you <a href={addresses.quarantine}>release</a> are listed here for a while.
-      </p>
+      Events that you <a href={addresses.quarantine}>release</a> are listed here for a while.
     </EmptyState>
   );
 }
@@ -254,8 +236,7 @@ function Decision({ event }: { readonly event: FoundInQuarantine }) {
   const { id, reason, settledAt } = event;
   const isWaiting = settledAt === null;
   return (
-    <section aria-labelledby="decide">
-      <h2 id="decide">What to do</h2>
+    <Section id="decide" title="What to do">
       <p>
         {isWaiting
           ? reasons[reason].advice
@@ -271,26 +252,29 @@ function Decision({ event }: { readonly event: FoundInQuarantine }) {
             : "Only this copy is deleted: the event and its deliveries stay."}
         </Confirm>
       </div>
-    </section>
+    </Section>
   );
 }
 
 function Details({ event }: { readonly event: FoundInQuarantine }) {
   const { id, eventId, source, receivedAt, settledAt, sizeBytes, contentType, contentEncoding } = event;
-  const eventName = <bdi class="mono">{eventId ?? (settledAt === null ? "No readable id" : id)}</bdi>;
+  const isWaiting = settledAt === null;
+  const eventName = <bdi class="mono">{eventId ?? (isWaiting ? "No readable id" : id)}</bdi>;
   return (
-    <Facts
-      facts={{
-        State: <State state={settledAt === null ? "waiting" : "settled"} />,
-        Settled: settledAt === null ? null : <Time at={settledAt} />,
-        Event: settledAt === null ? eventName : <a href={eventAddress(eventId ?? id)}>{eventName}</a>,
-        Received: <Time at={receivedAt} />,
-        Source: source === "business" ? "Business API" : "Onboarding API",
-        Size: <Size bytes={sizeBytes} />,
-        "Content type": contentType === null ? "None" : <bdi>{contentType}</bdi>,
-        "Content encoding": contentEncoding === null ? null : <bdi>{contentEncoding}</bdi>,
-        "Quarantine id": <bdi class="mono">{id}</bdi>,
-      }}
-    />
+    <Section id="facts" title="Details">
+      <Facts
+        facts={{
+          State: <State state={isWaiting ? "waiting" : "settled"} />,
+          Settled: isWaiting ? null : <Time at={settledAt} />,
+          Event: isWaiting ? eventName : <a href={eventAddress(eventId ?? id)}>{eventName}</a>,
+          Received: <Time at={receivedAt} />,
+          Source: source === "business" ? "Business API" : "Onboarding API",
+          Size: <Size bytes={sizeBytes} />,
+          "Content type": contentType === null ? "None" : <bdi>{contentType}</bdi>,
+          "Content encoding": contentEncoding === null ? null : <bdi>{contentEncoding}</bdi>,
+          "Quarantine id": <bdi class="mono">{id}</bdi>,
+        }}
+      />
+    </Section>
   );
 }

@@ -1,38 +1,24 @@
-import { z } from "zod";
-import { cursorOf, encodeCursor, notFound } from "../../api/requests.ts";
-import { toPage } from "../../api/responses.ts";
-import { type Place, type Reached, registrationLine } from "../../qonto/registration.ts";
+import { encodeCursor, notFound } from "../../api/requests.ts";
+import { pageOf } from "../../platform/page.ts";
+import { type Place, registrationLine } from "../../qonto/registration.ts";
 import { type StageRow, MOST_STAGES, latestStagesOf, listRegistrationIds } from "../../store/registrations.ts";
 import { addresses, eventAddress, registrationAddress } from "../addresses.ts";
 import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
-import { Notice, Page } from "../ui/layout.tsx";
-import { FindForm } from "../ui/form.tsx";
-import { type Column, EmptyState, ListPage } from "../ui/table.tsx";
+import { Page, Section } from "../ui/layout.tsx";
+import { type Column, EmptyState, FindById, ListPage, findQuery } from "../ui/table.tsx";
 import { ShortId, State, TimeOfText, capitalized } from "../ui/values.tsx";
 
 const PER_PAGE = 50;
 
-const listQuery = z.strictObject({
-  id: z.string().trim().optional(),
-  cursor: cursorOf(z.object({ id: z.string() })).optional(),
-});
-
 /** Who is opening an account, and how far each has come. */
 export function addRegistrations(pages: Console): void {
   pages.get("/registrations", async (c) => {
-    const { id, cursor } = readQuery(c, listQuery);
-    // The next page keeps the id in its query, and is no new search.
-    const sought = cursor === undefined ? id : undefined;
+    const { sought, after } = readQuery(c, findQuery);
     const isFound = sought !== undefined && (await latestStagesOf(c.env.DB, [sought])).length > 0;
     if (isFound) return c.redirect(registrationAddress(sought), 303);
-    const ids = await listRegistrationIds(c.env.DB, cursor?.id ?? "", PER_PAGE + 1);
-    const { data: shownIds, next_cursor } = toPage(ids, PER_PAGE, {
-      show: (one) => one,
-      cursorAt: (one) => encodeCursor({ id: one }),
-    });
-    const stages = await latestStagesOf(c.env.DB, shownIds);
-    const rows = [...Map.groupBy(stages, ({ registrationId }) => registrationId).values()];
+    const { rows: ids, next } = pageOf(await listRegistrationIds(c.env.DB, after, PER_PAGE + 1), PER_PAGE);
+    const stages = await latestStagesOf(c.env.DB, ids);
     return showPage(
       c,
       <ListPage
@@ -41,23 +27,21 @@ export function addRegistrations(pages: Console): void {
         lead="Companies that are opening an account, and the stage of each."
         caption="Registrations in the order of their ids"
         columns={columns}
-        rows={rows}
-        next={next_cursor}
+        rows={[...Map.groupBy(stages, ({ registrationId }) => registrationId)]}
+        next={next && encodeCursor({ id: next })}
         empty={
           <EmptyState title="No registrations yet">
-            <p>
-              They come with the events of the Onboarding API. Subscribe with{" "}
-              <code>npm run qonto -- onboarding register</code>.
-            </p>
+            They come with the events of the Onboarding API. Subscribe with{" "}
+            <code>npm run qonto -- onboarding register</code>.
           </EmptyState>
         }
       >
-        {sought === undefined ? null : (
-          <Notice kind="bad">
-            There is no registration with the id <bdi>{sought}</bdi>. Give the whole id.
-          </Notice>
-        )}
-        <FindForm action={addresses.registrations} label="Find a registration by its id" value={sought} />
+        <FindById
+          action={addresses.registrations}
+          label="Find a registration by its id"
+          what="registration"
+          sought={sought}
+        />
       </ListPage>,
     );
   });
@@ -76,18 +60,34 @@ export function addRegistrations(pages: Console): void {
         here={addresses.registrations}
         trail={[{ href: addresses.registrations, text: "Registrations" }]}
       >
-        <Present id={id} present={present} isRegistration={isRegistration} />
-        <section aria-labelledby="stages">
-          <h2 id="stages">Stages</h2>
+        <p class="title">
+          <bdi>{stageName(present.stage)}</bdi>
+        </p>
+        <p class="soft">
+          <bdi class="mono">{id}</bdi>
+        </p>
+        <p>
+          {present.at === null ? (
+            "The event of this stage has no date."
+          ) : (
+            <>
+              Since <TimeOfText text={present.at} />.
+            </>
+          )}
+          {present.stage === "completed" ? " The account is open." : ""}
+          {isRegistration
+            ? ""
+            : " An organization was deleted, and the registration behind it reset. Qonto names the organization alone, not the registration."}
+        </p>
+        <Section id="stages" title="Stages">
           <Stages places={places} />
-        </section>
+        </Section>
         {before.length === 0 ? null : (
-          <section aria-labelledby="before">
-            <h2 id="before">Before the reset</h2>
+          <Section id="before" title="Before the reset">
             {before.toReversed().map((life) => (
               <Stages places={life.map((reached) => ({ standing: "done", ...reached }))} />
             ))}
-          </section>
+          </Section>
         )}
         {stages.length < MOST_STAGES ? null : <p class="help">The latest {MOST_STAGES} events are shown.</p>}
       </Page>,
@@ -95,80 +95,48 @@ export function addRegistrations(pages: Console): void {
   });
 }
 
-/** The latest stages of one registration, oldest first. */
-type Row = readonly StageRow[];
+/** A registration's id, and its latest stages, oldest first. */
+type Row = readonly [id: string, stages: readonly StageRow[]];
 
 const columns: readonly Column<Row>[] = [
   {
     title: "Registration",
-    cell: ([stage]) => (
-      <a href={registrationAddress(stage?.registrationId ?? "")}>
-        <ShortId id={stage?.registrationId ?? ""} />
+    cell: ([id]) => (
+      <a href={registrationAddress(id)}>
+        <ShortId id={id} />
       </a>
     ),
   },
-  { title: "Stage", cell: (row) => <Stage row={row} /> },
-  { title: "Since", cell: (row) => <Since at={row.at(-1)?.at ?? null} /> },
+  { title: "Stage", cell: ([, stages]) => <Stage stages={stages} /> },
+  {
+    title: "Since",
+    cell: ([, stages]) => {
+      const at = stages.at(-1)?.at ?? null;
+      return at === null ? "unknown" : <TimeOfText text={at} show="relative" />;
+    },
+  },
 ];
 
-function Stage({ row }: { readonly row: Row }) {
-  const stage = row.at(-1)?.stage ?? "";
+function Stage({ stages }: { readonly stages: readonly StageRow[] }) {
+  const stage = stages.at(-1)?.stage ?? "";
   const state = stage === "completed" ? "done" : stage === "deleted" ? "paused" : "begun";
-  const isOrganization = !row.some(({ isRegistration }) => isRegistration);
+  const isOrganization = !stages.some(({ isRegistration }) => isRegistration);
   // Stages that only some registrations go through are not counted.
-  const left = registrationLine(row).places.filter((place) => place.standing === "ahead" && !place.isPossible).length;
+  const left = registrationLine(stages).places.filter((place) => place.standing === "ahead" && !place.isPossible);
   return (
     <span class="cluster">
       <State state={state}>{stageName(stage)}</State>
       {isOrganization ? <span class="aside">of an organization</span> : null}
-      {left === 0 ? null : <span class="aside">at least {left} more to come</span>}
+      {left.length === 0 ? null : <span class="aside">at least {left.length} more to come</span>}
     </span>
   );
 }
 
-function Since({ at }: { readonly at: string | null }) {
-  return at === null ? <span>unknown</span> : <TimeOfText text={at} show="relative" />;
-}
-
-interface PresentProps {
-  readonly id: string;
-  readonly present: StageRow;
-  readonly isRegistration: boolean;
-}
-
-function Present({ id, present, isRegistration }: PresentProps) {
-  return (
-    <>
-      <p class="title cluster">
-        <bdi>{stageName(present.stage)}</bdi>
-      </p>
-      <p class="cluster soft">
-        <code>
-          <bdi>{id}</bdi>
-        </code>
-      </p>
-      <p>
-        {present.at === null ? (
-          "The event of this stage has no date."
-        ) : (
-          <>
-            Since <TimeOfText text={present.at} />.
-          </>
-        )}{" "}
-        {present.stage === "completed" ? "The account is open." : ""}
-        {isRegistration
-          ? ""
-          : "An organization was deleted, and the registration behind it reset. Qonto names the organization alone, not the registration."}
-      </p>
-    </>
-  );
-}
-
 const standings = {
-  done: { sign: "●", tone: "ok", word: "done" },
-  now: { sign: "◉", tone: "ok", word: "now" },
-  ahead: { sign: "○", tone: "idle", word: "ahead" },
-  unheard: { sign: "◌", tone: "wait", word: "no event came" },
+  done: { sign: "●", tone: "ok", word: "done", emphasis: undefined },
+  now: { sign: "◉", tone: "ok", word: "now", emphasis: "strong" },
+  ahead: { sign: "○", tone: "idle", word: "ahead", emphasis: "soft" },
+  unheard: { sign: "◌", tone: "wait", word: "no event came", emphasis: "soft" },
 } as const;
 
 /** A registration's stages in their order: done, present, ahead. */
@@ -176,25 +144,28 @@ function Stages({ places }: { readonly places: readonly Place[] }) {
   return (
     <>
       <ol class="timeline card">
-        {places.map((place) => (
-          <li
-            class={`cluster tone-${standings[place.standing].tone}`}
-            aria-current={place.standing === "now" ? "step" : undefined}
-          >
-            <span class="sign" aria-hidden="true">
-              {standings[place.standing].sign}
-            </span>
-            <bdi class={place.standing === "done" ? undefined : place.standing === "now" ? "strong" : "soft"}>
-              {stageName(place.stage)}
-            </bdi>
-            <span class="small soft">{isPossible(place) ? "perhaps" : standings[place.standing].word}</span>
-            {place.standing === "done" || place.standing === "now" ? <ReachedAt reached={place} /> : null}
-          </li>
-        ))}
+        {places.map((place) => {
+          const { sign, tone, word, emphasis } = standings[place.standing];
+          return (
+            <li class={`cluster tone-${tone}`} aria-current={place.standing === "now" ? "step" : undefined}>
+              <span class="sign" aria-hidden="true">
+                {sign}
+              </span>
+              <bdi class={emphasis}>{stageName(place.stage)}</bdi>
+              <span class="small soft">{isPossible(place) ? "perhaps" : word}</span>
+              {"eventId" in place ? (
+                <span class="end cluster">
+                  {place.at === null ? "no date" : <TimeOfText text={place.at} />}{" "}
+                  <a href={eventAddress(place.eventId)}>event</a>
+                </span>
+              ) : null}
+            </li>
+          );
+        })}
       </ol>
       {places.some(isPossible) ? (
         <p class="help">
-          Stages marked “perhaps” come only where a company is being created; which of them do depends on the country.
+          Only a company that is being created goes through the stages marked “perhaps”, and not in every country.
         </p>
       ) : null}
     </>
@@ -203,14 +174,6 @@ function Stages({ places }: { readonly places: readonly Place[] }) {
 
 function isPossible(place: Place): boolean {
   return place.standing === "ahead" && place.isPossible;
-}
-
-function ReachedAt({ reached: { at, eventId } }: { readonly reached: Reached }) {
-  return (
-    <span class="end cluster">
-      {at === null ? "no date" : <TimeOfText text={at} />} <a href={eventAddress(eventId)}>event</a>
-    </span>
-  );
 }
 
 /** `Contract signed` for `contract_signed`; works for stages that the relay does not know. */

@@ -6,11 +6,12 @@ import { addresses } from "../addresses.ts";
 import { type Console, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
 import { DestinationLink } from "../ui/destination.tsx";
-import { outcomeWords } from "../words.ts";
+import { ButtonLink } from "../ui/form.tsx";
 import { EmptyState, ListPage, linkTo } from "../ui/table.tsx";
 import { ShortId, State } from "../ui/values.tsx";
+import { outcomeWords } from "../words.ts";
 import { eventColumns, withSummary } from "./events/cells.tsx";
-import { OrganizationField, TypeField, filterText } from "./events/filter-fields.tsx";
+import { OrganizationField, TypeField, filterText } from "./events/events.tsx";
 
 const SHOWN = 50;
 
@@ -20,16 +21,7 @@ const tailQuery = z.object({ type: filterText.optional(), organization: filterTe
 export function addTail(pages: Console): void {
   pages.get("/tail", async (c) => {
     const { type, organization } = readQuery(c, tailQuery);
-    const search = {
-      type,
-      organizationId: organization,
-      since: undefined,
-      until: undefined,
-      outcome: undefined,
-      resourceId: undefined,
-      before: undefined,
-      limit: SHOWN,
-    };
+    const search = { type, organizationId: organization, limit: SHOWN };
     const { events, also } = await searchEvents(c.env.DB, search, [destinationList(c.env.DB)]);
     const listed = (also[0]?.results ?? []).map(readListedDestination);
     const destinations = new Map(listed.map((destination) => [destination.id, destination]));
@@ -56,9 +48,7 @@ export function addTail(pages: Console): void {
           <EmptyState
             title={type === undefined && organization === undefined ? "No events yet" : "No matching events yet"}
           >
-            <p>
-              New events appear here within seconds. To see one now: <code>npm run qonto -- send v1/transactions</code>.
-            </p>
+            New events appear here within seconds. To see one now: <code>npm run qonto -- send v1/transactions</code>.
           </EmptyState>
         }
         liveSeconds={5}
@@ -68,9 +58,7 @@ export function addTail(pages: Console): void {
             Pause
           </button>
           <noscript>
-            <a class="button" href={linkTo(addresses.tail, { type, organization })}>
-              Refresh
-            </a>
+            <ButtonLink href={linkTo(addresses.tail, { type, organization })}>Refresh</ButtonLink>
           </noscript>
         </p>
       </ListPage>,
@@ -78,7 +66,7 @@ export function addTail(pages: Console): void {
   });
 }
 
-/** Destinations that one row names; the event's page names all. */
+/** Destinations that one row names. The event's page names all. */
 const MOST_NAMED = 6;
 
 /** Trouble comes first, for there may not be room for all. */
@@ -96,8 +84,7 @@ function Deliveries({ event: { outcome, deliveries }, destinations }: Deliveries
     <ul>
       {byTrouble.slice(0, MOST_NAMED).map((delivery) => (
         <li>
-          <State state={delivery.status} />{" "}
-          <DestinationName id={delivery.destinationId} destination={destinations.get(delivery.destinationId)} />{" "}
+          <State state={delivery.status} /> <DestinationName id={delivery.destinationId} destinations={destinations} />{" "}
           <span class="aside">{lastAnswer(delivery)}</span>
         </li>
       ))}
@@ -106,12 +93,9 @@ function Deliveries({ event: { outcome, deliveries }, destinations }: Deliveries
   );
 }
 
-interface DestinationNameProps {
-  readonly id: string;
-  readonly destination: ListedDestination | undefined;
-}
-
-function DestinationName({ id, destination }: DestinationNameProps) {
+/** Of a destination that was deleted only the id is known. */
+function DestinationName({ id, destinations }: { readonly id: string } & Pick<DeliveriesProps, "destinations">) {
+  const destination = destinations.get(id);
   return destination === undefined ? <ShortId id={id} /> : <DestinationLink destination={destination} />;
 }
 

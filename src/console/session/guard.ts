@@ -6,12 +6,12 @@ import type { Actor } from "../../api/requests.ts";
 import type { World } from "../../platform/world.ts";
 import { type ConsoleContext, type ConsoleEnv, FORM_TOKEN, ROOT, type Viewer, readOnlyReason } from "../requests.ts";
 import { findEmail, isNamed } from "./identity.ts";
-import { formTokenOf, isFormTokenOf, isFromOwnSite, readCookie, readSession } from "./session.ts";
+import { formTokenOf, isFormTokenOf, isFromOwnSite, readSession } from "./session.ts";
 
 /** Who may enter. */
 interface Entrant extends Pick<Viewer, "name" | "by"> {
   readonly caller: Actor;
-  /** The form token is made of it. */
+  /** The form token is made of it. No session has the id of an identity. */
   readonly id: string;
 }
 
@@ -32,10 +32,16 @@ export function requireSession(world: Pick<World, "now" | "setTimer">): Middlewa
     }
     const { caller, name, by } = entrant;
     c.set("caller", caller);
-    c.set("viewer", { name, by, mayChange: caller.access === "full", formToken: await formTokenOf(config, entrant) });
+    c.set("viewer", {
+      name,
+      by,
+      mayChange: caller.access === "full",
+      formToken: await formTokenOf(config, entrant.id),
+    });
     if (!isLook) {
       const isOwnForm =
-        isFromOwnSite(c) && (await isFormTokenOf(config, entrant, (await c.req.parseBody({ all: true }))[FORM_TOKEN]));
+        isFromOwnSite(c) &&
+        (await isFormTokenOf(config, entrant.id, (await c.req.parseBody({ all: true }))[FORM_TOKEN]));
       if (!isOwnForm)
         throw refuse("forbidden", { detail: "This form is not one of your session. Open the page again." });
       if (caller.access === "read" && c.req.path !== `${ROOT}/logout`)
@@ -50,7 +56,7 @@ async function entrantOfSession(
   config: Config,
   { now }: Pick<World, "now">,
 ): Promise<Entrant | null> {
-  const session = await readSession(config, readCookie(c), now());
+  const session = await readSession(c, config, now());
   if (session === null) return null;
   const caller = await findCallerAgain(session.tokenId, c.env);
   if (caller === null) return null;

@@ -5,11 +5,12 @@ import { refuse } from "../../api/refusals.ts";
 import { Throttle } from "../../api/throttle.ts";
 import { ProblemError } from "../../platform/problem.ts";
 import type { World } from "../../platform/world.ts";
+import { TextField } from "../ui/form.tsx";
 import { Bare, Notice } from "../ui/layout.tsx";
 import { type Console, ROOT, readForm, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
 import { isBehindAccess } from "./identity.ts";
-import { beginSession, giveCookie, isFromOwnSite, takeCookie, writeSession } from "./session.ts";
+import { beginSession, endSession, isFromOwnSite } from "./session.ts";
 
 const query = z.object({ next: z.string().optional() });
 const fields = query.extend({ token: z.string().trim().default("") });
@@ -35,7 +36,7 @@ export function addLogin(pages: Console, world: World): void {
       const caller = token === "" ? null : await recognize(token, { env: c.env, now: world.now(), throttle, address });
       if (caller === null) return await showPage(c, <Login next={next} fault="That is no token of this relay." />, 401);
       c.set("caller", caller);
-      giveCookie(c, await writeSession(readConfig(c.env), beginSession(caller.tokenId, world)));
+      await beginSession(c, readConfig(c.env), caller.tokenId, world);
       return c.redirect(next, 303);
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
@@ -48,7 +49,7 @@ export function addLogin(pages: Console, world: World): void {
 /** Behind the session. */
 export function addLogout(pages: Console): void {
   pages.post("/logout", (c) => {
-    takeCookie(c);
+    endSession(c);
     // Behind Cloudflare Access the viewer stays logged in, without the token.
     return c.redirect(isBehindAccess(c) ? ROOT : `${ROOT}/login`, 303);
   });
@@ -72,7 +73,6 @@ interface LoginProps {
 function Login({ next, fault, isFromElsewhere = false }: LoginProps) {
   return (
     <Bare title="Log in">
-      <h1>Log in</h1>
       {fault === undefined ? null : <Notice kind="bad">{fault}</Notice>}
       {isFromElsewhere ? (
         <Notice kind="info">
@@ -81,21 +81,14 @@ function Login({ next, fault, isFromElsewhere = false }: LoginProps) {
       ) : null}
       <form method="post" action={`${ROOT}/login`} class="stack">
         <input type="hidden" name="next" value={next} />
-        <label class="field">
-          <span>Token</span>
-          <input
-            type="password"
-            name="token"
-            required
-            autocomplete="current-password"
-            autocapitalize="off"
-            spellcheck={false}
-            aria-describedby="token-help"
-          />
-        </label>
-        <p class="help" id="token-help">
-          ADMIN_TOKEN, or a named token of this relay. A token with read access sees every page and changes nothing.
-        </p>
+        <TextField
+          label="Token"
+          name="token"
+          help="ADMIN_TOKEN, or a named token of this relay. A token with read access sees every page and changes nothing."
+          type="password"
+          required
+          autocomplete="current-password"
+        />
         <button type="submit" class="button button-main">
           Log in
         </button>

@@ -8,6 +8,9 @@ import { type ConsoleContext, ROOT } from "../requests.ts";
 /** A login ends after it, used or not. */
 const SESSION_SECONDS = 8 * 3_600;
 
+const COOKIE = "relay_console";
+
+/** What the cookie holds. Of the token it holds the id alone, so a revoked token ends its sessions. */
 const session = z.object({
   /** Random. The form token is made of it. */
   id: z.string(),
@@ -17,31 +20,30 @@ const session = z.object({
   expiresAt: z.number(),
 });
 
-/** What the cookie holds. Of the token it holds the id alone, so a revoked token ends its sessions. */
-export type Session = z.output<typeof session>;
+type Session = z.output<typeof session>;
 
 type Keys = Pick<Config, "adminToken" | "encryptionKeys">;
 
 const base64Url = { alphabet: "base64url", omitPadding: true } as const;
 
-export function beginSession(
+/** Gives the browser a cookie with a new session and its signature. */
+export async function beginSession(
+  c: ConsoleContext,
+  keys: Keys,
   tokenId: string | null,
   { now, randomBytes }: Pick<World, "now" | "randomBytes">,
-): Session {
+): Promise<void> {
   const id = randomBytes(16).toBase64(base64Url);
-  return { id, tokenId, expiresAt: now() + SESSION_SECONDS * 1000 };
-}
-
-/** The cookie's text: the session and its signature. */
-export async function writeSession(keys: Keys, { id, tokenId, expiresAt }: Session): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify({ id, tokenId, expiresAt }));
+  const begun: Session = { id, tokenId, expiresAt: now() + SESSION_SECONDS * 1000 };
+  const bytes = new TextEncoder().encode(JSON.stringify(begun));
   const signature = await hmacSha256(await keyOf(keys), withPrefix("session\n", bytes));
-  return `${bytes.toBase64(base64Url)}.${signature.toBase64(base64Url)}`;
+  const text = `${bytes.toBase64(base64Url)}.${signature.toBase64(base64Url)}`;
+  setCookie(c, COOKIE, text, { ...attributesFor(c), maxAge: SESSION_SECONDS });
 }
 
-/** Null when the signature is wrong or the session has expired. */
-export async function readSession(keys: Keys, text: string, now: number): Promise<Session | null> {
-  const [content = "", signature = ""] = text.split(".");
+/** The session of the browser's cookie; null without one, when its signature is wrong, or when it has expired. */
+export async function readSession(c: ConsoleContext, keys: Keys, now: number): Promise<Session | null> {
+  const [content = "", signature = ""] = getCookie(c, COOKIE)?.split(".") ?? [];
   const bytes = tryDecode(content);
   const claimed = tryDecode(signature);
   if (bytes === null || claimed === null) return null;
@@ -50,19 +52,29 @@ export async function readSession(keys: Keys, text: string, now: number): Promis
   return read.expiresAt > now ? read : null;
 }
 
-/** Of a session, or of an identity, whose id no session has. */
-type FormOwner = Pick<Session, "id">;
+export function endSession(c: ConsoleContext): void {
+  deleteCookie(c, COOKIE, attributesFor(c));
+}
 
-/** Another site cannot read the token, so it cannot send a form. */
-export async function formTokenOf(keys: Keys, { id }: FormOwner): Promise<string> {
-  const signature = await hmacSha256(await keyOf(keys), withPrefix("form\n", new TextEncoder().encode(id)));
+/** `Secure` by https alone: by http a browser would not send the cookie back. */
+function attributesFor(c: ConsoleContext) {
+  const secure = new URL(c.req.url).protocol === "https:";
+  return { path: ROOT, httpOnly: true, secure, sameSite: "Strict" } as const;
+}
+
+/** Another site cannot read the token, so it cannot send a form. `id`: of who is logged in. */
+export async function formTokenOf(keys: Keys, id: string): Promise<string> {
+  const signature = await hmacSha256(await keyOf(keys), formMessage(id));
   return signature.toBase64(base64Url);
 }
 
-export async function isFormTokenOf(keys: Keys, { id }: FormOwner, presented: unknown): Promise<boolean> {
+export async function isFormTokenOf(keys: Keys, id: string, presented: unknown): Promise<boolean> {
   const claimed = typeof presented === "string" ? tryDecode(presented) : null;
-  if (claimed === null) return false;
-  return verifyHmacSha256(await keyOf(keys), claimed, withPrefix("form\n", new TextEncoder().encode(id)));
+  return claimed !== null && verifyHmacSha256(await keyOf(keys), claimed, formMessage(id));
+}
+
+function formMessage(id: string) {
+  return withPrefix("form\n", new TextEncoder().encode(id));
 }
 
 /** A new admin token or a new first key ends every session. */
@@ -79,26 +91,6 @@ function tryDecode(text: string): Uint8Array<ArrayBuffer> | null {
   } catch {
     return null;
   }
-}
-
-const COOKIE = "relay_console";
-
-/** `Secure` by https alone: by http a browser would not send the cookie back. */
-function attributesFor(c: ConsoleContext) {
-  const secure = new URL(c.req.url).protocol === "https:";
-  return { path: ROOT, httpOnly: true, secure, sameSite: "Strict" } as const;
-}
-
-export function readCookie(c: ConsoleContext): string {
-  return getCookie(c, COOKIE) ?? "";
-}
-
-export function giveCookie(c: ConsoleContext, text: string): void {
-  setCookie(c, COOKIE, text, { ...attributesFor(c), maxAge: SESSION_SECONDS });
-}
-
-export function takeCookie(c: ConsoleContext): void {
-  deleteCookie(c, COOKIE, attributesFor(c));
 }
 
 /**

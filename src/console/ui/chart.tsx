@@ -1,13 +1,6 @@
-import { Time, count } from "./values.tsx";
 import type { Child } from "hono/jsx";
-
-type Tone = "ok" | "wait" | "bad" | "idle";
-
-interface Series {
-  readonly key: string;
-  readonly label: string;
-  readonly tone: Tone;
-}
+import type { DeliveryStatus } from "../../domain/delivery.ts";
+import { type Tone, Time, capitalized, count, toneOf } from "./values.tsx";
 
 interface Slot {
   /** Unix milliseconds. */
@@ -15,11 +8,13 @@ interface Slot {
   readonly counts: Readonly<Record<string, number>>;
 }
 
+/** What is counted and its colour, from the bottom up. */
+type Series = Readonly<Record<string, Tone>>;
+
 interface ChartProps {
   readonly id: string;
   readonly title: string;
-  /** From the bottom up. */
-  readonly series: readonly Series[];
+  readonly series: Series;
   readonly slots: readonly Slot[];
   /** The end of the last slot, Unix milliseconds. */
   readonly endsAt: number;
@@ -34,9 +29,9 @@ const LEAST = 1.5;
 
 /** Counts over time as stacked bars, and as a table. */
 export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
-  const totals = slots.map(({ counts }) => series.reduce((sum, { key }) => sum + (counts[key] ?? 0), 0));
-  const highest = Math.max(0, ...totals);
-  const [first] = slots;
+  const names = Object.keys(series);
+  const highest = Math.max(0, ...slots.map(({ counts }) => sum(names.map((name) => counts[name] ?? 0))));
+  const totals = names.map((name) => ({ name, total: count(sum(slots.map(({ counts }) => counts[name] ?? 0))) }));
   return (
     <figure class="chart card">
       <p class="aside" aria-hidden="true">
@@ -48,21 +43,23 @@ export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
         role="img"
         aria-labelledby={`${id}-title`}
       >
-        <title id={`${id}-title`}>{`${title}: ${sayTotals(series, slots)}`}</title>
+        <title
+          id={`${id}-title`}
+        >{`${title}: ${totals.map(({ name, total }) => `${total} ${name}`).join(", ")}`}</title>
         {slots.map(({ counts }, index) => stack(series, counts, { x: index * WIDTH, highest }))}
       </svg>
       <div class="aside spread" aria-hidden="true">
-        {first === undefined ? null : <Time at={first.startsAt} show="moment" />}
+        <Time at={slots[0]?.startsAt ?? endsAt} show="moment" />
         <Time at={endsAt} show="moment" />
       </div>
       <figcaption>
         <ul class="cluster">
-          {series.map(({ key, label, tone }) => (
+          {totals.map(({ name, total }) => (
             <li>
-              <span class={`swatch tone-${tone}`} aria-hidden="true">
+              <span class={`swatch tone-${series[name]}`} aria-hidden="true">
                 ■
               </span>{" "}
-              {label} <strong>{count(sumOfSeries(slots, key))}</strong>
+              {capitalized(name)} <strong>{total}</strong>
             </li>
           ))}
         </ul>
@@ -73,8 +70,8 @@ export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
               <thead>
                 <tr>
                   <th scope="col">From</th>
-                  {series.map(({ label }) => (
-                    <th scope="col">{label}</th>
+                  {names.map((name) => (
+                    <th scope="col">{capitalized(name)}</th>
                   ))}
                 </tr>
               </thead>
@@ -84,8 +81,8 @@ export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
                     <th scope="row">
                       <Time at={startsAt} show="minute" />
                     </th>
-                    {series.map(({ key }) => (
-                      <td>{count(counts[key] ?? 0)}</td>
+                    {names.map((name) => (
+                      <td>{count(counts[name] ?? 0)}</td>
                     ))}
                   </tr>
                 ))}
@@ -98,56 +95,52 @@ export function Chart({ id, title, series, slots, endsAt }: ChartProps) {
   );
 }
 
-function stack(series: readonly Series[], counts: Slot["counts"], { x, highest }: { x: number; highest: number }) {
+function stack(series: Series, counts: Slot["counts"], { x, highest }: { x: number; highest: number }) {
   let y = HEIGHT;
-  return series.flatMap(({ key, tone }) => {
-    const value = counts[key] ?? 0;
-    if (value === 0) return [];
+  return Object.entries(series).map(([name, tone]) => {
+    const value = counts[name] ?? 0;
+    if (value === 0) return null;
     const height = Math.max(LEAST, (value / highest) * HEIGHT);
     y = Math.max(0, y - height);
-    return [
+    return (
       <rect
         class={`block tone-${tone}`}
         x={x + GAP / 2}
         y={y.toFixed(2)}
         width={WIDTH - GAP}
         height={height.toFixed(2)}
-      />,
-    ];
+      />
+    );
   });
 }
 
-function sumOfSeries(slots: readonly Slot[], key: string): number {
-  return slots.reduce((sum, { counts }) => sum + (counts[key] ?? 0), 0);
-}
-
-function sayTotals(series: readonly Series[], slots: readonly Slot[]): string {
-  return series.map(({ key, label }) => `${count(sumOfSeries(slots, key))} ${label.toLowerCase()}`).join(", ");
-}
-
-interface StripProps {
-  /** Oldest first. */
-  readonly statuses: readonly ("delivered" | "pending" | "dead")[];
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
 }
 
 const heights = { delivered: 10, pending: 16, dead: 20 } as const;
-const tones = { delivered: "ok", pending: "wait", dead: "bad" } as const;
 const STEP = 7;
 const PLACES = 30;
 const STRIP_HEIGHT = 20;
 
-/** The latest deliveries, one mark each. A dead one is taller than a delivered one. */
-export function Strip({ statuses }: StripProps) {
+/** The latest deliveries, oldest first, one mark each. A dead one is taller than a delivered one. */
+export function Strip({ statuses }: { readonly statuses: readonly DeliveryStatus[] }) {
   if (statuses.length === 0) return <span class="help">No deliveries yet</span>;
   const start = Math.max(0, PLACES - statuses.length);
+  const delivered = statuses.filter((status) => status === "delivered").length;
   return (
-    <svg class="strip" viewBox={`0 0 ${PLACES * STEP} ${STRIP_HEIGHT}`} role="img" aria-label={sayStrip(statuses)}>
+    <svg
+      class="strip"
+      viewBox={`0 0 ${PLACES * STEP} ${STRIP_HEIGHT}`}
+      role="img"
+      aria-label={`${delivered} of the latest ${statuses.length} delivered; the latest is ${statuses.at(-1)}`}
+    >
       {Array.from({ length: start }, (_, index) => (
         <rect class="block-none" x={index * STEP + 1} y={STRIP_HEIGHT - 2} width={STEP - 2} height="2" />
       ))}
       {statuses.map((mark, index) => (
         <rect
-          class={`block tone-${tones[mark]}`}
+          class={`block tone-${toneOf(mark)}`}
           x={(start + index) * STEP + 1}
           y={STRIP_HEIGHT - heights[mark]}
           width={STEP - 2}
@@ -159,25 +152,20 @@ export function Strip({ statuses }: StripProps) {
   );
 }
 
-function sayStrip(statuses: StripProps["statuses"]): string {
-  const delivered = statuses.filter((mark) => mark === "delivered").length;
-  return `${delivered} of the latest ${statuses.length} delivered; the latest is ${statuses.at(-1) ?? ""}`;
-}
-
 interface FigureProps {
   readonly label: string;
   readonly value: Child;
-  readonly note?: Child;
-  readonly tone?: "ok" | "bad";
+  readonly note: Child;
+  readonly isBad?: boolean;
 }
 
 /** One number with its label, inside of `Figures`. */
-export function Figure({ label, value, note, tone }: FigureProps) {
+export function Figure({ label, value, note, isBad = false }: FigureProps) {
   return (
     <div>
       <dt>{label}</dt>
-      <dd class={tone === undefined ? "figure-value" : `figure-value tone-${tone}`}>{value}</dd>
-      {note === undefined ? null : <dd class="help">{note}</dd>}
+      <dd class={isBad ? "figure-value tone-bad" : "figure-value"}>{value}</dd>
+      <dd class="help">{note}</dd>
     </div>
   );
 }

@@ -1,5 +1,7 @@
-import { destinationAddress } from "../addresses.ts";
+import { defaultRetryScheduleSeconds } from "../../domain/retry-schedule.ts";
 import type { DestinationBacklog, RecentOfDestination } from "../../store/destination-deliveries.ts";
+import { destinationAddress } from "../addresses.ts";
+import { usePage } from "../show-page.tsx";
 import { State, count, durationInWords } from "./values.tsx";
 import { Strip } from "./chart.tsx";
 import { type Column, Table } from "./table.tsx";
@@ -19,7 +21,7 @@ export function DestinationLink({ destination }: { readonly destination: Named }
 }
 
 /** The description, or else the host. */
-export function destinationName({ description, url }: Pick<Named, "description" | "url">): string {
+export function destinationName({ description, url }: Named): string {
   return description ?? hostOf(url);
 }
 
@@ -28,48 +30,68 @@ export function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
 }
 
-type Standing = Pick<DestinationBacklog, "enabled" | "isCircuitOpen" | "isFailing">;
-
-/** Without a backlog the destination was just deleted, and gets no events either. */
-function destinationState(standing: Standing | undefined): "healthy" | "failing" | "circuit open" | "paused" {
-  if (standing === undefined || !standing.enabled) return "paused";
-  if (standing.isCircuitOpen) return "circuit open";
-  return standing.isFailing ? "failing" : "healthy";
-}
-
-interface Judged {
-  readonly backlog: Standing | undefined;
-}
-
-/** A paused destination is not one of them. */
-export function failingDestinations<Destination extends Judged>(destinations: readonly Destination[]): Destination[] {
-  return destinations.filter(({ backlog }) => ["failing", "circuit open"].includes(destinationState(backlog)));
-}
-
-export function countPaused(destinations: readonly Judged[]): number {
-  return destinations.filter(({ backlog }) => destinationState(backlog) === "paused").length;
+/** Null: the default schedule. */
+export function scheduleInWords(seconds: readonly number[] | null): string {
+  const waits = (seconds ?? defaultRetryScheduleSeconds).map((one) => durationInWords(one * 1000));
+  return waits.join(", ") || "no retries";
 }
 
 /** A destination with its latest deliveries and its backlog. */
 export interface DestinationRow extends RecentOfDestination {
+  /** Undefined when it was just deleted: it gets no events either. */
   readonly backlog: DestinationBacklog | undefined;
+}
+
+export function withBacklogs(
+  destinations: readonly RecentOfDestination[],
+  backlogs: readonly DestinationBacklog[],
+): DestinationRow[] {
+  const backlogOf = new Map(backlogs.map((backlog) => [backlog.destinationId, backlog]));
+  return destinations.map((destination) => ({ ...destination, backlog: backlogOf.get(destination.id) }));
+}
+
+function stateOf({ backlog }: DestinationRow): "healthy" | "failing" | "circuit open" | "paused" {
+  if (backlog === undefined || !backlog.enabled) return "paused";
+  if (backlog.isCircuitOpen) return "circuit open";
+  return backlog.isFailing ? "failing" : "healthy";
+}
+
+/** A paused destination is not one of them. */
+export function failingDestinations(destinations: readonly DestinationRow[]): DestinationRow[] {
+  return destinations.filter((one) => ["failing", "circuit open"].includes(stateOf(one)));
+}
+
+/** `Accounting and 1 more are failing.` */
+export function Failing({ destinations }: Pick<DestinationTableProps, "destinations">) {
+  const [first, ...more] = failingDestinations(destinations);
+  if (first === undefined) return <>none is failing.</>;
+  return (
+    <>
+      <DestinationLink destination={first} />
+      {more.length === 0 ? " is failing." : ` and ${more.length} more are failing.`}
+    </>
+  );
+}
+
+export function countPaused(destinations: readonly DestinationRow[]): number {
+  return destinations.filter((one) => stateOf(one) === "paused").length;
 }
 
 interface DestinationTableProps {
   readonly destinations: readonly DestinationRow[];
-  readonly now: number;
   /** Columns after the state. */
   readonly more?: readonly Column<DestinationRow>[];
 }
 
-export function DestinationTable({ destinations, now, more = [] }: DestinationTableProps) {
+export function DestinationTable({ destinations, more = [] }: DestinationTableProps) {
+  const { now } = usePage();
   return (
     <Table
       caption="Destinations, their state and their latest deliveries"
       rows={destinations}
       columns={[
         { title: "Destination", cell: (destination) => <DestinationLink destination={destination} /> },
-        { title: "State", cell: ({ backlog }) => <State state={destinationState(backlog)} /> },
+        { title: "State", cell: (destination) => <State state={stateOf(destination)} /> },
         ...more,
         { title: "Latest deliveries", cell: ({ recent }) => <Strip statuses={recent.map(({ status }) => status)} /> },
         { title: "Pending", kind: "figure", cell: ({ backlog }) => showPending(backlog, now) },

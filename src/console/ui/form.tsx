@@ -1,4 +1,5 @@
-import type { PropsWithChildren } from "hono/jsx";
+import type { JSX, PropsWithChildren } from "hono/jsx";
+import { z } from "zod";
 import { type Viewer, FORM_TOKEN, readOnlyReason } from "../requests.ts";
 import { usePage } from "../show-page.tsx";
 import { instantText } from "../../api/schemas/common.ts";
@@ -43,6 +44,30 @@ function useViewer(): Viewer {
   return viewer;
 }
 
+interface ButtonLinkProps {
+  readonly href: string;
+  readonly kind?: "main" | "plain" | "danger";
+  readonly rel?: "next";
+}
+
+/** A link that looks like a button. */
+export function ButtonLink({ href, kind = "plain", rel, children }: PropsWithChildren<ButtonLinkProps>) {
+  return (
+    <a class={`button button-${kind}`} rel={rel} href={href}>
+      {children}
+    </a>
+  );
+}
+
+/** Copies the text of the element with the id. Without JavaScript it is hidden. */
+export function CopyButton({ id, kind = "plain" }: { readonly id: string; readonly kind?: "plain" | "small" }) {
+  return (
+    <button type="button" class={`button button-${kind}`} data-copy={id} hidden>
+      Copy
+    </button>
+  );
+}
+
 /** A button that is a form of its own. */
 export function Press({ action, ...button }: ButtonProps & { readonly action: string }) {
   return (
@@ -52,16 +77,90 @@ export function Press({ action, ...button }: ButtonProps & { readonly action: st
   );
 }
 
-type FieldProps = PropsWithChildren<{ readonly label: string; readonly help?: string }>;
+interface FieldProps {
+  readonly label: string;
+  /** Also the control's id, so a page has one field of a name. */
+  readonly name: string;
+  readonly help?: string | undefined;
+  /** What is wrong with the value. */
+  readonly fault?: string | undefined;
+}
 
-/** A label around its control. */
-export function Field({ label, help, children }: FieldProps) {
+/** A control with its label, its help and its fault. */
+function Field({ label, name, help, fault, children }: PropsWithChildren<FieldProps>) {
   return (
-    <label class="field">
-      <span>{label}</span>
+    <div class="field">
+      <label for={name}>{label}</label>
       {children}
-      {help === undefined ? null : <span class="help">{help}</span>}
-    </label>
+      {help === undefined ? null : (
+        <span class="help" id={`${name}-help`}>
+          {help}
+        </span>
+      )}
+      <Fault name={name} fault={fault} />
+    </div>
+  );
+}
+
+export function Fault({ name, fault }: Pick<FieldProps, "name" | "fault">) {
+  if (fault === undefined) return null;
+  return (
+    <span class="fault" id={`${name}-fault`}>
+      {fault}
+    </span>
+  );
+}
+
+/** Ties a control to its label, its help and its fault for screen readers. */
+function tiedTo({ name, help, fault }: FieldProps) {
+  const about = [help === undefined ? "" : `${name}-help`, fault === undefined ? "" : `${name}-fault`].join(" ").trim();
+  return {
+    id: name,
+    "aria-describedby": about === "" ? undefined : about,
+    "aria-invalid": fault === undefined ? undefined : ("true" as const),
+  };
+}
+
+type TextFieldProps = FieldProps & Omit<JSX.IntrinsicElements["input"], keyof FieldProps>;
+
+/** A field of one line. It takes the attributes of an input. */
+export function TextField({ label, name, help, fault, value, ...input }: TextFieldProps) {
+  const field = { label, name, help, fault };
+  return (
+    <Field {...field}>
+      <input name={name} value={value} autocapitalize="off" spellcheck={false} {...tiedTo(field)} {...input} />
+    </Field>
+  );
+}
+
+/** A field of several lines. */
+export function TextArea({ value, ...field }: FieldProps & { readonly value: string }) {
+  return (
+    <Field {...field}>
+      <textarea name={field.name} rows={2} spellcheck={false} {...tiedTo(field)}>
+        {value}
+      </textarea>
+    </Field>
+  );
+}
+
+interface SelectProps extends FieldProps {
+  /** The value and the text of each option. */
+  readonly options: readonly (readonly [value: string, text: string])[];
+  readonly value?: string | undefined;
+}
+
+export function Select({ options, value, ...field }: SelectProps) {
+  return (
+    <Field {...field}>
+      <select name={field.name} {...tiedTo(field)}>
+        {options.map(([option, text]) => (
+          <option value={option} selected={option === value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </Field>
   );
 }
 
@@ -92,34 +191,26 @@ export function Confirm({ action, label, kind = "danger", fields = [], children 
   );
 }
 
-interface MomentFieldProps {
-  readonly label: string;
-  readonly name: string;
+interface MomentFieldProps extends FieldProps {
   /** Unix milliseconds. */
-  readonly value?: number | undefined;
-  readonly isRequired?: boolean;
-  /** The error under the field. */
-  readonly fault?: string | undefined;
+  readonly value: number | undefined;
+  readonly required?: boolean;
 }
 
 /** A browser takes years of more digits, and ISO 8601 does not. */
 const LATEST = "9999-12-31T23:59:59";
 
 /** An instant in UTC: without JavaScript the server does not know the reader's zone. */
-export function MomentField({ label, name, value, isRequired = false, fault }: MomentFieldProps) {
+export function MomentField({ label, value, ...field }: MomentFieldProps) {
   return (
-    <Field label={`${label} (UTC)`}>
-      <input
-        type="datetime-local"
-        name={name}
-        step="1"
-        max={LATEST}
-        value={value === undefined ? undefined : momentText(value)}
-        required={isRequired}
-        aria-invalid={fault === undefined ? undefined : "true"}
-      />
-      {fault === undefined ? null : <span class="fault">{fault}</span>}
-    </Field>
+    <TextField
+      {...field}
+      label={`${label} (UTC)`}
+      type="datetime-local"
+      step="1"
+      max={LATEST}
+      value={value === undefined ? undefined : momentText(value)}
+    />
   );
 }
 
@@ -131,23 +222,8 @@ export function momentText(at: number): string {
   return new Date(at).toISOString().slice(0, 19);
 }
 
-interface FindFormProps {
-  readonly action: string;
-  readonly label: string;
-  /** The id that was searched. */
-  readonly value?: string | undefined;
-}
-
-/** Finds a page by a whole id. */
-export function FindForm({ action, label, value }: FindFormProps) {
-  return (
-    <form method="get" action={action} class="actions find" role="search" aria-label="Find by id">
-      <Field label={label}>
-        <input name="id" value={value} required autocomplete="off" spellcheck={false} />
-      </Field>
-      <button type="submit" class="button">
-        Find
-      </button>
-    </form>
-  );
-}
+/** Parses a whole number that a hidden field holds. */
+export const wholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, "Is no whole number")
+  .transform(Number);

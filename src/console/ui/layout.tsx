@@ -3,7 +3,7 @@ import { addresses } from "../addresses.ts";
 import { readFlash } from "../flash.ts";
 import { type Viewer, ROOT } from "../requests.ts";
 import { usePage } from "../show-page.tsx";
-import { Form } from "./form.tsx";
+import { ButtonLink, Form } from "./form.tsx";
 
 /** The navigation, in its order. */
 const places = [
@@ -84,6 +84,7 @@ export function Bare({ title, children }: PropsWithChildren<{ readonly title: st
           <Mark />
           Qonto relay
         </p>
+        <h1>{title}</h1>
         {children}
       </main>
     </Document>
@@ -93,19 +94,26 @@ export function Bare({ title, children }: PropsWithChildren<{ readonly title: st
 function Document({ title, children }: PropsWithChildren<{ readonly title: string }>) {
   return (
     <html lang="en" data-now={usePage().now}>
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="robots" content="noindex" />
-        <title>{`${title} · Qonto relay`}</title>
-        {/* Otherwise a browser asks for an icon of its own accord. */}
-        <link rel="icon" href={`${ROOT}/icon.svg`} type="image/svg+xml" />
-        <link rel="stylesheet" href={`${ROOT}/style.css`} />
-        <script src={`${ROOT}/live.js`} defer></script>
-      </head>
+      <Head title={title} assets={ROOT} />
       <body>{children}</body>
     </html>
+  );
+}
+
+/** `assets`: the path under which the assets are. */
+export function Head({ title, assets }: { readonly title: string; readonly assets: string }) {
+  return (
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      <meta name="robots" content="noindex" />
+      <title>{`${title} · Qonto relay`}</title>
+      {/* Otherwise a browser asks for an icon of its own accord. */}
+      <link rel="icon" href={`${assets}/icon.svg`} type="image/svg+xml" />
+      <link rel="stylesheet" href={`${assets}/style.css`} />
+      <script src={`${assets}/live.js`} defer></script>
+    </head>
   );
 }
 
@@ -118,8 +126,6 @@ function Mark() {
   );
 }
 
-const ACCESS_LOGOUT = "/cdn-cgi/access/logout";
-
 /** Who is logged in, by what, and the way out. */
 function ViewerBar({ viewer }: { readonly viewer: Viewer }) {
   return (
@@ -131,9 +137,7 @@ function ViewerBar({ viewer }: { readonly viewer: Viewer }) {
       {viewer.by === "Cloudflare Access" ? (
         <>
           {viewer.mayChange ? null : <a href={`${ROOT}/login`}>Log in with a token</a>}
-          <a class="button" href={ACCESS_LOGOUT}>
-            Log out
-          </a>
+          <ButtonLink href="/cdn-cgi/access/logout">Log out</ButtonLink>
         </>
       ) : (
         <Form action={`${ROOT}/logout`}>
@@ -154,6 +158,21 @@ export function Notice({ kind, children }: NoticeProps) {
     <p class={`notice tone-${kind === "info" ? "idle" : kind}`} role={kind === "bad" ? "alert" : "status"}>
       {children}
     </p>
+  );
+}
+
+interface SectionProps {
+  readonly id: string;
+  readonly title: Child;
+}
+
+/** A part of a page under a heading of its own. */
+export function Section({ id, title, children }: PropsWithChildren<SectionProps>) {
+  return (
+    <section aria-labelledby={id}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </section>
   );
 }
 

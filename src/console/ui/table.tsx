@@ -1,7 +1,10 @@
 import type { Child, PropsWithChildren } from "hono/jsx";
+import { z } from "zod";
+import { cursorOf } from "../../api/requests.ts";
 import { usePage } from "../show-page.tsx";
+import { ButtonLink, TextField } from "./form.tsx";
+import { Notice, Page, type PageProps } from "./layout.tsx";
 import { Time } from "./values.tsx";
-import { Page, type PageProps } from "./layout.tsx";
 
 export interface Column<Row> {
   readonly title: string;
@@ -70,9 +73,7 @@ export function Filters({ path, children }: PropsWithChildren<{ readonly path: s
         <button type="submit" class="button button-main">
           Filter
         </button>
-        <a class="button" href={path}>
-          Clear
-        </a>
+        <ButtonLink href={path}>Clear</ButtonLink>
       </div>
     </form>
   );
@@ -92,15 +93,11 @@ export function Pager({ path, query, nextCursor }: PagerProps) {
   if (nextCursor === null && cursor === undefined) return null;
   return (
     <nav class="actions" aria-label="More of the list">
-      {cursor === undefined ? null : (
-        <a class="button" href={linkTo(path, filters)}>
-          To the first page
-        </a>
-      )}
+      {cursor === undefined ? null : <ButtonLink href={linkTo(path, filters)}>To the first page</ButtonLink>}
       {nextCursor === null ? null : (
-        <a class="button" rel="next" href={linkTo(path, { ...filters, cursor: nextCursor })}>
+        <ButtonLink rel="next" href={linkTo(path, { ...filters, cursor: nextCursor })}>
           Next page
-        </a>
+        </ButtonLink>
       )}
     </nav>
   );
@@ -115,8 +112,45 @@ export function EmptyState({ title, children }: EmptyProps) {
       <p>
         <strong>{title}</strong>
       </p>
-      {children}
+      {children === undefined ? null : <p>{children}</p>}
     </div>
+  );
+}
+
+/** The query of a list by id, whose items are found by a whole id. */
+export const findQuery = z
+  .strictObject({ id: z.string().trim().optional(), cursor: cursorOf(z.object({ id: z.string() })).optional() })
+  .transform(({ id, cursor }) => ({
+    /** The next page keeps the id in its query, and is no new search. */
+    sought: cursor === undefined ? id : undefined,
+    after: cursor?.id ?? "",
+  }));
+
+interface FindByIdProps {
+  readonly action: string;
+  readonly label: string;
+  /** `organization`. */
+  readonly what: string;
+  /** The id that was sought and not found. */
+  readonly sought?: string | undefined;
+}
+
+/** Finds a page by a whole id. */
+export function FindById({ action, label, what, sought }: FindByIdProps) {
+  return (
+    <>
+      {sought === undefined ? null : (
+        <Notice kind="bad">
+          There is no {what} with the id <bdi>{sought}</bdi>. Give the whole id.
+        </Notice>
+      )}
+      <form method="get" action={action} class="actions find" role="search" aria-label="Find by id">
+        <TextField label={label} name="id" value={sought} required autocomplete="off" />
+        <button type="submit" class="button">
+          Find
+        </button>
+      </form>
+    </>
   );
 }
 
@@ -139,7 +173,7 @@ interface ListPageProps<Row> extends PageProps, TableProps<Row> {
  * A page with one list: title, filters, children, table and pager. The pager keeps the query, and with it the filters.
  *
  *     <ListPage title="Dead letters" here={addresses.deadLetters} caption="Dead letters, newest first"
- *       filters={<Field label="State">…</Field>} rows={letters} next={next && encodeCursor(next)}
+ *       filters={<Select label="State" … />} rows={letters} next={next && encodeCursor(next)}
  *       columns={[{ title: "Message", cell: (letter) => … }, …]} empty={<EmptyState title="No dead letters" />} />
  */
 export function ListPage<Row>(props: ListPageProps<Row>) {
@@ -159,16 +193,14 @@ export function ListPage<Row>(props: ListPageProps<Row>) {
           <Table caption={caption} columns={columns} rows={rows} />
         ) : next !== null ? (
           <EmptyState title="No matches on this page">
-            <p>
-              {lookedBackTo === undefined ? (
-                "Older"
-              ) : (
-                <>
-                  It goes back to <Time at={lookedBackTo} />. Older
-                </>
-              )}{" "}
-              ones may be on the next page.
-            </p>
+            {lookedBackTo === undefined ? (
+              "Older"
+            ) : (
+              <>
+                It goes back to <Time at={lookedBackTo} />. Older
+              </>
+            )}{" "}
+            ones may be on the next page.
           </EmptyState>
         ) : query["cursor"] !== undefined ? (
           <EmptyState title="End of the list" />

@@ -35,14 +35,16 @@ function shortened(iso: string, show: Exclude<TimeProps["show"], "relative" | un
 }
 
 const JUST_NOW_MS = 1_000;
+const MINUTE_MS = 60_000;
 const LONG_AGO_MS = 30 * 86_400_000;
 
 /** `3 min ago`, `in 3 min`, or the day of an old instant. `live.js` says the same. */
 export function relativeTo(now: number, at: number): string {
-  const age = now - at;
-  if (Math.abs(age) < JUST_NOW_MS) return "just now";
-  if (Math.abs(age) >= LONG_AGO_MS) return new Date(at).toISOString().slice(0, 10);
-  return age > 0 ? `${durationInWords(age)} ago` : `in ${durationInWords(-age)}`;
+  const ms = Math.abs(now - at);
+  if (ms < JUST_NOW_MS) return "just now";
+  if (ms >= LONG_AGO_MS) return new Date(at).toISOString().slice(0, 10);
+  const words = ms >= MINUTE_MS && ms < 2 * MINUTE_MS ? inMinutes(ms) : durationInWords(ms);
+  return at < now ? `${words} ago` : `in ${words}`;
 }
 
 /** The same of a text. A text that is no instant is shown as it is. */
@@ -51,12 +53,16 @@ export function TimeOfText({ text, show = "instant" }: { readonly text: string }
   return instant === null ? <bdi>{text}</bdi> : <Time at={Date.parse(instant.iso)} show={show} />;
 }
 
-/** `3 min`, of a duration in milliseconds. */
+/** `3 min`, of a duration in milliseconds. A setting of 90 s is not 2 min. */
 export function durationInWords(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
-  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
-  if (ms < 2 * 3_600_000) return `${Math.round(ms / 60_000)} min`;
+  if (ms < 2 * MINUTE_MS) return `${Math.round(ms / 1_000)} s`;
+  if (ms < 2 * 3_600_000) return inMinutes(ms);
   return ms < 2 * 86_400_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} days`;
+}
+
+function inMinutes(ms: number): string {
+  return `${Math.round(ms / MINUTE_MS)} min`;
 }
 
 const inGroups = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
@@ -64,6 +70,11 @@ const inGroups = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 /** `12,345`. Never for money. */
 export function count(number: number): string {
   return inGroups.format(number);
+}
+
+/** `1 event`, `2 events`. */
+export function counted(number: number, one: string, many = `${one}s`): string {
+  return `${count(number)} ${number === 1 ? one : many}`;
 }
 
 /** `1.1 KB`, of 1,000 bytes each. The exact number is under it. */
@@ -128,34 +139,48 @@ export function ShortId({ id }: { readonly id: string }) {
   );
 }
 
-/** A state has a sign and a word beside its colour. */
-const looks = {
-  ok: { tone: "ok", sign: "●" },
-  healthy: { tone: "ok", sign: "●" },
-  delivered: { tone: "ok", sign: "●" },
-  settled: { tone: "ok", sign: "●" },
-  done: { tone: "ok", sign: "●" },
-  released: { tone: "ok", sign: "●" },
-  pending: { tone: "wait", sign: "◐" },
-  begun: { tone: "wait", sign: "◐" },
-  failing: { tone: "wait", sign: "▲" },
-  "circuit open": { tone: "bad", sign: "◼" },
-  degraded: { tone: "bad", sign: "◼" },
-  dead: { tone: "bad", sign: "◼" },
-  failed: { tone: "bad", sign: "◼" },
-  paused: { tone: "idle", sign: "○" },
-  unmatched: { tone: "idle", sign: "○" },
-  waiting: { tone: "wait", sign: "◐" },
-} as const;
+export type Tone = "ok" | "wait" | "bad" | "idle";
 
-export type StateName = keyof typeof looks;
+const tones = {
+  ok: "ok",
+  healthy: "ok",
+  delivered: "ok",
+  settled: "ok",
+  done: "ok",
+  released: "ok",
+  pending: "wait",
+  begun: "wait",
+  waiting: "wait",
+  failing: "wait",
+  "circuit open": "bad",
+  degraded: "bad",
+  dead: "bad",
+  failed: "bad",
+  paused: "idle",
+  unmatched: "idle",
+} as const satisfies Readonly<Record<string, Tone>>;
 
-/** The children replace the name. */
-export function State({ state, children }: { readonly state: StateName; readonly children?: string | undefined }) {
-  const { tone, sign } = looks[state];
+export type StateName = keyof typeof tones;
+
+/** The colour of a state, everywhere. */
+export function toneOf(state: StateName): Tone {
+  return tones[state];
+}
+
+const signs = { ok: "●", wait: "◐", bad: "◼", idle: "○" } as const;
+
+interface StateProps {
+  readonly state: StateName;
+  /** Replaces the name. */
+  readonly children?: string | undefined;
+}
+
+/** A state with a sign and a word, so that its colour is not all that tells it. */
+export function State({ state, children }: StateProps) {
+  const tone = toneOf(state);
   return (
     <span class={`state tone-${tone}`}>
-      <span aria-hidden="true">{sign}</span> {capitalized(children ?? state)}
+      <span aria-hidden="true">{state === "failing" ? "▲" : signs[tone]}</span> {capitalized(children ?? state)}
     </span>
   );
 }

@@ -9,7 +9,7 @@ import {
   relativeTo,
 } from "../../../src/console/ui/values.tsx";
 import { Filters, Pager, linkTo } from "../../../src/console/ui/table.tsx";
-import { Field, Press } from "../../../src/console/ui/form.tsx";
+import { Press, TextField } from "../../../src/console/ui/form.tsx";
 import { Json } from "../../../src/console/ui/json.tsx";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { PageContextProvider } from "../../../src/console/show-page.tsx";
@@ -174,12 +174,10 @@ describe("a list's filters", () => {
   it("are labelled fields of a form that asks for the same page", async () => {
     const html = await render(
       <Filters path="/console/events">
-        <Field label="Type" help="Exact">
-          <input name="type" />
-        </Field>
+        <TextField label="Type" name="type" help="Exact" />
       </Filters>,
     );
     expect(html).toMatch(/<form method="get" action="\/console\/events"/);
-    expect(html).toMatch(/<label class="field"><span>Type<\/span><input name="type"/);
+    expect(html).toMatch(/<label for="type">Type<\/label><input name="type"[^>]* id="type"/);
   });
 });

@@ -129,7 +129,7 @@ describe("one resource", () => {
       "Last changed by event second ( updated ), as of 2026-02-01 11:00:00 UTC , received 2026-03-01 12:01:00 UTC .",
     );
     expect(html).toContain('href="/console/events/second"');
-    expect(text).toMatch(/updated current state second just now 28 days ago ○ Unmatched created first 60 s ago/);
+    expect(text).toMatch(/updated current state second just now 28 days ago ○ Unmatched created first 1 min ago/);
     expect(html).toContain('href="/console/events/first"');
     expect(html).not.toContain("of-another");
     expect(text).toContain("All stored events were searched.");

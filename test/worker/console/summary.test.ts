@@ -94,14 +94,14 @@ describe("an amount", () => {
 });
 
 describe("an account", () => {
-  const shownBy = { resourceId: "a", isDeleted: false, asOf: "2026-03-01T12:00:00Z" };
+  const shownBy = { resourceId: "a", deleted: false, versionAt: "2026-03-01T12:00:00Z" };
 
   it("has a balance and an authorized balance", () => {
     expect(readAccount({ name: "Main", balance: 10, authorized_balance: 8, currency: "EUR" }, shownBy)).toMatchObject({
       name: "Main",
       current: { value: 10, currency: "EUR" },
       authorized: { value: 8, currency: "EUR" },
-      asOf: "2026-03-01T12:00:00Z",
+      versionAt: "2026-03-01T12:00:00Z",
     });
     expect(readAccount({}, shownBy)).toMatchObject({ name: null, current: null, authorized: null });
   });
@@ -111,7 +111,7 @@ describe("an account", () => {
       { bank_accounts: [{ name: "Main", balance: 10, updated_at: "2026-02-01T00:00:00Z" }, "odd", { name: "Side" }] },
       "2026-03-01T12:00:00Z",
     );
-    expect(accounts.map(({ name, asOf }) => [name, asOf])).toEqual([
+    expect(accounts.map(({ name, versionAt }) => [name, versionAt])).toEqual([
       ["Main", "2026-02-01T00:00:00Z"],
       ["Side", "2026-03-01T12:00:00Z"],
     ]);

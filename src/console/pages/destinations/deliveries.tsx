@@ -8,12 +8,14 @@ import type { Database } from "../../../store/database.ts";
 import { listDeliveries, listPending } from "../../../store/delivery-list.ts";
 import { typesOfEvents } from "../../../store/event-list.ts";
 import { destinationAddress, eventAddress } from "../../addresses.ts";
+import { usePage } from "../../show-page.tsx";
+import { Section } from "../../ui/layout.tsx";
 import { EmptyState, Pager, Table, linkTo } from "../../ui/table.tsx";
 import { ShortId, State, Time, maskIbansIn } from "../../ui/values.tsx";
 
 const PER_PAGE = 20;
 
-export const deliveriesQuery = z.object({
+export const deliveriesQuery = z.strictObject({
   show: z.enum(["pending", "dead", "delivered"]).optional(),
   cursor: cursorOf(
     z.object({
@@ -42,8 +44,6 @@ export async function readDeliveries(
 
 interface DeliveriesProps {
   readonly destination: Destination;
-  readonly now: number;
-  readonly query: { readonly show?: string | undefined; readonly cursor?: string | undefined };
   readonly page: Awaited<ReturnType<typeof readDeliveries>>;
 }
 
@@ -54,18 +54,18 @@ const tabs = [
   { show: "delivered", title: "Delivered", empty: "Nothing delivered yet." },
 ] as const;
 
-export function Deliveries({ destination, now, query, page: { deliveries, types, nextCursor } }: DeliveriesProps) {
+export function Deliveries({ destination, page: { deliveries, types, nextCursor } }: DeliveriesProps) {
+  const { now, query } = usePage();
   const path = destinationAddress(destination.id);
-  const empty = tabs.find(({ show }) => show === query.show)?.empty ?? "";
+  const empty = tabs.find(({ show }) => show === query["show"])?.empty ?? "";
   return (
-    <section aria-labelledby="deliveries">
-      <h2 id="deliveries">Deliveries</h2>
+    <Section id="deliveries" title="Deliveries">
       <nav class="actions" aria-label="Deliveries by state">
         {tabs.map(({ show, title }) => (
           <a
             class="button button-small"
             href={`${linkTo(path, { show })}#deliveries`}
-            aria-current={show === query.show ? "true" : undefined}
+            aria-current={show === query["show"] ? "true" : undefined}
           >
             {title}
           </a>
@@ -87,7 +87,7 @@ export function Deliveries({ destination, now, query, page: { deliveries, types,
         />
       )}
       <Pager path={path} query={query} nextCursor={nextCursor} />
-    </section>
+    </Section>
   );
 }
 

@@ -1,15 +1,20 @@
 import type { Child } from "hono/jsx";
 import type { z } from "zod";
-import { existingDestination } from "../../../api/actions/destinations.ts";
-import { testDestination } from "../../../api/actions/destinations.ts";
+import {
+  changeDestination,
+  existingDestination,
+  removeDestination,
+  testDestination,
+} from "../../../api/actions/destinations.ts";
 import { type Counters, sumOf } from "../../../domain/counters.ts";
 import type { Attempt } from "../../../domain/delivery.ts";
 import type { World } from "../../../platform/world.ts";
 import {
+  COUNTED_AT_MOST,
   backlogOf,
-  readBacklogRow,
   edgesOf,
   latestAttempt,
+  readBacklogRow,
   readEdges,
   readLatestAttempt,
 } from "../../../store/destination-deliveries.ts";
@@ -18,30 +23,31 @@ import type { Database } from "../../../store/database.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { readKindRow, recentKinds } from "../../../store/traffic.ts";
 import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
-import { addresses, destinationAddress } from "../../addresses.ts";
+import { addresses, destinationActionAddress, destinationAddress } from "../../addresses.ts";
+import { redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, DOCS, readQuery } from "../../requests.ts";
-import { showPage } from "../../show-page.tsx";
+import { showPage, usePage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
-import { destinationName, hostOf } from "../../ui/destination.tsx";
-import { Page } from "../../ui/layout.tsx";
+import { destinationName, hostOf, scheduleInWords } from "../../ui/destination.tsx";
+import { ButtonLink, Press } from "../../ui/form.tsx";
+import { Page, Section } from "../../ui/layout.tsx";
 import { Facts, Names, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
-import { ActionBar } from "./actions.tsx";
 import { answerInWords } from "../../words.ts";
 import { Deliveries, deliveriesQuery, readDeliveries, remedyOf } from "./deliveries.tsx";
 import type { DestinationFacts } from "./diagnose.ts";
 import { Diagnosis } from "./diagnosis.tsx";
-import { scheduleInWords } from "./form.tsx";
 import { ReplayForm, Replays } from "./replay.tsx";
 
 const HOUR_MS = 3_600_000;
 const HOURS = 24;
 
-const query = deliveriesQuery.strict();
-
-/** Whether a destination gets its events; if not, why, and what to do. */
+/**
+ * Whether a destination gets its events; if not, why, and what to do. Resuming a destination that is not paused retries its
+ * pending deliveries now.
+ */
 export function addDestination(pages: Console, world: World, counters: Counters): void {
-  pages.get("/destinations/:id", (c) => showDestination(c, c.req.param("id"), readQuery(c, query)));
+  pages.get("/destinations/:id", (c) => showDestination(c, c.req.param("id"), readQuery(c, deliveriesQuery)));
 
   // The page itself shows the result of a test, so a reload leads to the page.
   pages.get("/destinations/:id/test", (c) => c.redirect(destinationAddress(c.req.param("id")), 303));
@@ -50,10 +56,31 @@ export function addDestination(pages: Console, world: World, counters: Counters)
     return showDestination(c, id, {}, await testDestination(c, world, id));
   });
 
+  pages.post("/destinations/:id/pause", async (c) => {
+    const { id } = await changeDestination(c, { world, counters }, c.req.param("id"), { enabled: false });
+    return redirectDone(c, destinationAddress(id), "destination-paused");
+  });
+
+  pages.post("/destinations/:id/resume", async (c) => {
+    const { id } = await changeDestination(c, { world, counters }, c.req.param("id"), { enabled: true });
+    return redirectDone(c, destinationAddress(id), "destination-resumed");
+  });
+
+  pages.get("/destinations/:id/delete", async (c) => {
+    const destination = await existingDestination(c, c.req.param("id"));
+    const backlog = await backlogOf(c.env.DB, destination.id).all();
+    return showPage(c, <DeletePage destination={destination} pending={readBacklog(backlog.results).pending} />);
+  });
+
+  pages.post("/destinations/:id/delete", async (c) => {
+    await removeDestination(c, world, c.req.param("id"));
+    return redirectDone(c, addresses.destinations, "destination-deleted");
+  });
+
   async function showDestination(
     c: ConsoleContext,
     id: string,
-    asked: z.output<typeof query>,
+    asked: z.output<typeof deliveriesQuery>,
     tested?: Attempt,
   ): Promise<Response> {
     const now = world.now();
@@ -64,20 +91,19 @@ export function addDestination(pages: Console, world: World, counters: Counters)
       readFigures(c.env.DB, destination, now),
       readDeliveries(c.env.DB, destination.id, asked),
     ]);
-    const listQuery = { show: asked.show, cursor: c.req.query("cursor") };
     return showPage(
       c,
       <Page title={destinationName(destination)} here={addresses.destinations} lead={hostOf(destination.url)}>
-        {tested === undefined ? null : <TestResult attempt={tested} destination={destination} now={now} />}
+        {tested === undefined ? null : <TestResult attempt={tested} destination={destination} />}
         <div id="destination" class="stack" data-live={tested === undefined ? "15" : undefined}>
           <Diagnosis facts={facts} />
           <ActionBar destination={destination} />
           <Attempts facts={facts} day={day} />
-          <Deliveries destination={destination} now={now} query={listQuery} page={deliveries} />
+          <Deliveries destination={destination} page={deliveries} />
           <Replays replays={replays} />
         </div>
         <ReplayForm destinationId={destination.id} since={now - HOURS * HOUR_MS} />
-        <Settings destination={destination} now={now} />
+        <Settings destination={destination} />
       </Page>,
     );
   }
@@ -86,7 +112,7 @@ export function addDestination(pages: Console, world: World, counters: Counters)
 /** Makes one D1 call. */
 async function readFigures(db: Database, destination: DestinationReport, now: number) {
   const daySince = (Math.floor(now / HOUR_MS) - HOURS + 1) * HOUR_MS;
-  const [backlog, latest, edges, kinds, hours, replays] = await db.batch([
+  const read = await db.batch([
     backlogOf(db, destination.id),
     latestAttempt(db, destination.id),
     edgesOf(db, destination.id),
@@ -94,26 +120,24 @@ async function readFigures(db: Database, destination: DestinationReport, now: nu
     countsByHour(db, daySince),
     replaysOf(db, destination.id),
   ]);
+  const [backlog = [], latest = [], edges = [], kinds = [], hours = [], replays = []] = read.map((one) => one.results);
   const facts: DestinationFacts = {
     destination,
-    backlog: (backlog?.results ?? []).map(readBacklogRow)[0] ?? { pending: 0, oldestPendingAt: null, dead: 0 },
-    latest: (latest?.results ?? []).map(readLatestAttempt)[0] ?? null,
-    ...readEdges(edges?.results[0]),
-    kinds: (kinds?.results ?? []).map(readKindRow),
+    backlog: readBacklog(backlog),
+    latest: latest.map(readLatestAttempt)[0] ?? null,
+    ...readEdges(edges[0]),
+    kinds: kinds.map(readKindRow),
     now,
   };
-  return {
-    facts,
-    replays: (replays?.results ?? []).map(readReplayRow),
-    day: attemptsByHour((hours?.results ?? []).map(readCountsOfHour), destination.id, daySince),
-  };
+  const day = attemptsByHour(hours.map(readCountsOfHour), destination.id, daySince);
+  return { facts, replays: replays.map(readReplayRow), day };
 }
 
-const series = [
-  { key: "succeeded", label: "Succeeded", tone: "ok" },
-  { key: "failed", label: "Failed", tone: "bad" },
-  { key: "timedOut", label: "Timed out", tone: "wait" },
-] as const;
+function readBacklog(rows: readonly unknown[]): DestinationFacts["backlog"] {
+  return rows.map(readBacklogRow)[0] ?? { pending: 0, oldestPendingAt: null, dead: 0 };
+}
+
+const series = { succeeded: "ok", failed: "bad", "timed out": "wait" } as const;
 
 function attemptsByHour(hours: readonly ReturnType<typeof readCountsOfHour>[], id: string, since: number) {
   return Array.from({ length: HOURS }, (_, hour) => {
@@ -129,7 +153,7 @@ function attemptsByHour(hours: readonly ReturnType<typeof readCountsOfHour>[], i
       counts: {
         succeeded: of("delivered"),
         failed: of("rejected", "redirected", "gone", "unreachable", "refused"),
-        timedOut: of("timed_out"),
+        "timed out": of("timed_out"),
       },
     };
   });
@@ -141,19 +165,18 @@ interface AttemptsProps {
 }
 
 function Attempts({ facts: { destination, backlog, now }, day }: AttemptsProps) {
-  const sum = (key: (typeof series)[number]["key"]) => day.reduce((all, { counts }) => all + counts[key], 0);
-  const failed = sum("failed") + sum("timedOut");
+  const sum = (key: keyof typeof series) => day.reduce((all, { counts }) => all + counts[key], 0);
+  const failed = sum("failed") + sum("timed out");
   const { oldestPendingAt } = backlog;
   return (
-    <section aria-labelledby="attempts">
-      <h2 id="attempts">Attempts, last 24 hours</h2>
+    <Section id="attempts" title="Attempts, last 24 hours">
       <Figures>
         <Figure label="Succeeded" value={count(sum("succeeded"))} note={lastAt(destination.lastSuccessAt)} />
         <Figure
           label="Failed"
           value={count(failed)}
           note={lastAt(destination.lastFailureAt)}
-          {...(failed > 0 && destination.isFailing ? { tone: "bad" as const } : {})}
+          isBad={failed > 0 && destination.isFailing}
         />
         <Figure
           label="Pending"
@@ -164,7 +187,7 @@ function Attempts({ facts: { destination, backlog, now }, day }: AttemptsProps) 
           label="Dead"
           value={count(backlog.dead)}
           note={backlog.dead === 0 ? "none" : "can be replayed"}
-          {...(backlog.dead > 0 ? { tone: "bad" as const } : {})}
+          isBad={backlog.dead > 0}
         />
       </Figures>
       <Chart
@@ -174,7 +197,7 @@ function Attempts({ facts: { destination, backlog, now }, day }: AttemptsProps) 
         slots={day}
         endsAt={(day[0]?.startsAt ?? now) + HOURS * HOUR_MS}
       />
-    </section>
+    </Section>
   );
 }
 
@@ -190,16 +213,15 @@ function lastAt(at: number | null): Child {
 interface TestResultProps {
   readonly attempt: Attempt;
   readonly destination: DestinationReport;
-  readonly now: number;
 }
 
-function TestResult({ attempt, destination, now }: TestResultProps) {
+function TestResult({ attempt, destination }: TestResultProps) {
   const isSuccess = attempt.outcome === "delivered";
   const excerpt = maskIbansIn(attempt.responseExcerpt ?? "");
   return (
     <div class={`notice tone-${isSuccess ? "ok" : "bad"}`} role={isSuccess ? "status" : "alert"}>
       {isSuccess ? "The test event was delivered: " : "The test event failed: "}
-      {answerInWords(attempt)}. {remedyOf(attempt, destination, now)}
+      {answerInWords(attempt)}. {remedyOf(attempt, destination, usePage().now)}
       {excerpt === "" ? null : (
         <p class="help">
           Response: <bdi class="excerpt">{excerpt}</bdi>
@@ -209,11 +231,25 @@ function TestResult({ attempt, destination, now }: TestResultProps) {
   );
 }
 
-function Settings({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
+/** The actions that every destination has. Those that its state calls for stand with the diagnosis. */
+function ActionBar({ destination: { id, enabled } }: { readonly destination: DestinationReport }) {
+  return (
+    <div class="actions">
+      <ButtonLink href={destinationActionAddress(id, "edit")}>Edit</ButtonLink>
+      {enabled ? <Press action={destinationActionAddress(id, "pause")}>Pause</Press> : null}
+      <ButtonLink href={destinationActionAddress(id, "rotate")}>Rotate secret</ButtonLink>
+      <ButtonLink href="#replay">Replay</ButtonLink>
+      <ButtonLink href={destinationActionAddress(id, "delete")} kind="danger">
+        Delete
+      </ButtonLink>
+    </div>
+  );
+}
+
+function Settings({ destination }: { readonly destination: DestinationReport }) {
   const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond } = destination;
   return (
-    <section aria-labelledby="settings">
-      <h2 id="settings">Settings</h2>
+    <Section id="settings" title="Settings">
       <Facts
         facts={{
           URL: <bdi class="mono">{withoutQuery(url)}</bdi>,
@@ -222,7 +258,7 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
           "Retry schedule": scheduleInWords(retryScheduleSeconds),
           Timeout: durationInWords(timeoutMs),
           "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,
-          Secrets: <Secrets destination={destination} now={now} />,
+          Secrets: <Secrets destination={destination} />,
           Added: <Time at={destination.createdAt} />,
           Changed: (
             <>
@@ -233,11 +269,12 @@ function Settings({ destination, now }: { readonly destination: DestinationRepor
           "For its developers": <a href={DOCS}>{DOCS}</a>,
         }}
       />
-    </section>
+    </Section>
   );
 }
 
-function Secrets({ destination, now }: { readonly destination: DestinationReport; readonly now: number }) {
+function Secrets({ destination }: { readonly destination: DestinationReport }) {
+  const { now } = usePage();
   const old = destination.previousSecrets.filter(({ until }) => until > now);
   const [oldest] = old;
   if (oldest === undefined) return <>1 active</>;
@@ -253,4 +290,29 @@ function withoutQuery(text: string): string {
   const url = URL.parse(text);
   if (url === null) return text;
   return `${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}`;
+}
+
+function DeletePage({ destination, pending }: { readonly destination: DestinationReport; readonly pending: number }) {
+  const { id, enabled } = destination;
+  return (
+    <Page title={`Delete ${destinationName(destination)}?`} here={addresses.destinations}>
+      <p>
+        It gets no more events. {sayPending(pending)} Past deliveries stay in the history of each event. This cannot be
+        undone. To stop deliveries for a while, pause the destination instead.
+      </p>
+      <div class="actions">
+        <Press action={destinationActionAddress(id, "delete")} kind="danger">
+          Delete destination
+        </Press>
+        {enabled ? <Press action={destinationActionAddress(id, "pause")}>Pause instead</Press> : null}
+        <ButtonLink href={destinationAddress(id)}>Cancel</ButtonLink>
+      </div>
+    </Page>
+  );
+}
+
+function sayPending(pending: number): string {
+  if (pending === 0) return "It has no pending deliveries.";
+  if (pending === 1) return "Its 1 pending delivery ends as dead.";
+  return `Its ${count(pending)}${pending >= COUNTED_AT_MOST ? " or more" : ""} pending deliveries end as dead.`;
 }

@@ -1,25 +1,25 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
-import { toPage } from "../../../api/responses.ts";
 import type { Counters } from "../../../domain/counters.ts";
 import type { World } from "../../../platform/world.ts";
+import { pageOf } from "../../../platform/page.ts";
 import { backlogs, readBacklogRow, readRecentRow, recentDeliveries } from "../../../store/destination-deliveries.ts";
-import type { Database } from "../../../store/database.ts";
 import { addresses, newDestinationAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import {
   type DestinationRow,
-  DestinationLink,
   DestinationTable,
+  Failing,
   countPaused,
   failingDestinations,
   hostOf,
+  withBacklogs,
 } from "../../ui/destination.tsx";
+import { ButtonLink } from "../../ui/form.tsx";
 import { Page } from "../../ui/layout.tsx";
-import { Names } from "../../ui/values.tsx";
+import { Names, counted } from "../../ui/values.tsx";
 import { EmptyState, Pager } from "../../ui/table.tsx";
-import { addDestinationActions } from "./actions.tsx";
 import { addDestination } from "./destination.tsx";
 import { addDestinationEditing } from "./edit.tsx";
 import { addDestinationReplay } from "./replay.tsx";
@@ -35,16 +35,20 @@ const query = z.strictObject({
 export function addDestinations(pages: Console, world: World, counters: Counters): void {
   pages.get("/destinations", async (c) => {
     const { cursor } = readQuery(c, query);
-    const { data: destinations, next_cursor } = await readDestinations(c.env.DB, cursor?.id ?? "");
-    const isPart = next_cursor !== null || cursor !== undefined;
+    const after = cursor?.id ?? "";
+    const read = await c.env.DB.batch([recentDeliveries(c.env.DB, after, PER_PAGE + 1), backlogs(c.env.DB)]);
+    const [recent = [], backlog = []] = read.map(({ results }) => results);
+    const { rows: destinations, next } = pageOf(
+      withBacklogs(recent.map(readRecentRow), backlog.map(readBacklogRow)),
+      PER_PAGE,
+    );
+    const isPart = next !== null || cursor !== undefined;
     return showPage(
       c,
       <Page title="Destinations" here={addresses.destinations} failing={failingDestinations(destinations).length}>
         {destinations.length === 0 && cursor === undefined ? (
           <EmptyState title="No destinations yet">
-            <p>
-              <a href={newDestinationAddress}>Add the first destination</a>: its URL and the types of event it wants.
-            </p>
+            <a href={newDestinationAddress}>Add the first destination</a>: its URL and the types of event it wants.
           </EmptyState>
         ) : (
           <>
@@ -52,14 +56,13 @@ export function addDestinations(pages: Console, world: World, counters: Counters
               <p class="lead">
                 <Lead destinations={destinations} isPart={isPart} />
               </p>
-              <a class="button button-main" href={newDestinationAddress}>
+              <ButtonLink href={newDestinationAddress} kind="main">
                 Add destination
-              </a>
+              </ButtonLink>
             </div>
             <div id="destinations" class="stack" data-live="15">
               <DestinationTable
                 destinations={destinations}
-                now={world.now()}
                 more={[
                   { title: "Host", cell: ({ url }) => <bdi class="mono">{hostOf(url)}</bdi> },
                   {
@@ -71,24 +74,14 @@ export function addDestinations(pages: Console, world: World, counters: Counters
             </div>
           </>
         )}
-        <Pager path={addresses.destinations} query={{ cursor: c.req.query("cursor") }} nextCursor={next_cursor} />
+        <Pager path={addresses.destinations} query={c.req.query()} nextCursor={next && encodeCursor({ id: next.id })} />
       </Page>,
     );
   });
   addDestinationEditing(pages, world, counters);
   addDestination(pages, world, counters);
-  addDestinationActions(pages, world, counters);
   addDestinationRotation(pages, world);
   addDestinationReplay(pages, world);
-}
-
-async function readDestinations(db: Database, after: string) {
-  const [recent, backlog] = await db.batch([recentDeliveries(db, after, PER_PAGE + 1), backlogs(db)]);
-  const backlogOf = new Map((backlog?.results ?? []).map(readBacklogRow).map((one) => [one.destinationId, one]));
-  return toPage((recent?.results ?? []).map(readRecentRow), PER_PAGE, {
-    show: (destination): DestinationRow => ({ ...destination, backlog: backlogOf.get(destination.id) }),
-    cursorAt: ({ id }) => encodeCursor({ id }),
-  });
 }
 
 interface LeadProps {
@@ -99,20 +92,11 @@ interface LeadProps {
 
 /** `3 destinations: Accounting and 1 more are failing. 1 is paused.` */
 function Lead({ destinations, isPart }: LeadProps) {
-  const [first, ...others] = failingDestinations(destinations);
   const paused = countPaused(destinations);
   return (
     <>
-      {destinations.length === 1 ? "1 destination" : `${destinations.length} destinations`}
-      {isPart ? " on this page" : ""}:{" "}
-      {first === undefined ? (
-        "none is failing."
-      ) : (
-        <>
-          <DestinationLink destination={first} />
-          {others.length === 0 ? " is failing." : ` and ${others.length} more are failing.`}
-        </>
-      )}
+      {counted(destinations.length, "destination")}
+      {isPart ? " on this page" : ""}: <Failing destinations={destinations} />
       {paused === 0 ? null : ` ${paused} ${paused === 1 ? "is" : "are"} paused.`}
     </>
   );

@@ -1,8 +1,19 @@
 import type { Child } from "hono/jsx";
 import { KINDS_OF_AT_MOST } from "../../../store/traffic.ts";
 import { addresses, destinationActionAddress, destinationAddress, eventAddress } from "../../addresses.ts";
-import { Press, momentText } from "../../ui/form.tsx";
-import { type StateName, Names, State, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { ButtonLink, Press, momentText } from "../../ui/form.tsx";
+import {
+  type StateName,
+  type Tone,
+  Names,
+  State,
+  Time,
+  count,
+  counted,
+  durationInWords,
+  maskIbansIn,
+  toneOf,
+} from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
 import { answerInWords } from "../../words.ts";
 import { remedyOf } from "./deliveries.tsx";
@@ -22,7 +33,8 @@ interface Explanation {
   readonly state: StateName;
   /** Where the state needs another word. */
   readonly label?: string;
-  readonly tone: "ok" | "wait" | "bad" | "idle";
+  /** Where it is not the state's. */
+  readonly tone?: Tone;
   readonly sentence: (facts: DestinationFacts) => Child;
   /** What to do; the first is the main one. */
   readonly actions: readonly Action[];
@@ -53,7 +65,6 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   },
   circuit_open: {
     state: "circuit open",
-    tone: "bad",
     sentence: ({ destination, now }) => (
       <>
         Gets no events: {count(destination.consecutiveFailures)} attempts in a row failed, and its circuit breaker has
@@ -65,7 +76,6 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   throttled: {
     state: "waiting",
     label: "throttled",
-    tone: "wait",
     sentence: ({ destination, now }) => (
       <>
         Gets no events: it asked the relay to wait until <Time at={destination.heldUntil ?? now} />. Pending deliveries
@@ -76,7 +86,6 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   },
   failing: {
     state: "failing",
-    tone: "wait",
     sentence: ({ destination: { consecutiveFailures }, backlog }) => (
       <>
         {consecutiveFailures === 1
@@ -92,7 +101,6 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   behind: {
     state: "pending",
     label: "behind",
-    tone: "wait",
     sentence: ({ destination: { maxPerSecond }, backlog }) => (
       <>
         Gets its events late: its rate limit is {maxPerSecond} a second. {pendingDeliveries(backlog.pending)}{" "}
@@ -105,7 +113,6 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   missed: {
     state: "waiting",
     label: "incomplete",
-    tone: "wait",
     sentence: (facts) => (
       <>
         Missed events that came while it was paused or wanted others, the latest at{" "}
@@ -124,7 +131,6 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   other_types: {
     state: "waiting",
     label: "unmatched",
-    tone: "wait",
     sentence: (facts) => (
       <>
         Gets no events: those that came {period(facts)} have other types: {names(facts.kinds.map(({ type }) => type))}.
@@ -136,7 +142,6 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   other_organizations: {
     state: "waiting",
     label: "unmatched",
-    tone: "wait",
     sentence: (facts) => (
       <>
         Gets no events: those of its types that came {period(facts)} are of other organizations:{" "}
@@ -148,7 +153,6 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
   },
   healthy: {
     state: "healthy",
-    tone: "ok",
     sentence: (facts) => {
       const { destination, backlog, now } = facts;
       if (destination.lastSuccessAt === null) return <>Its first delivery is about to be attempted.</>;
@@ -172,7 +176,7 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
 /** Whether a destination gets its events, in one sentence, with details and what to do. */
 export function Diagnosis({ facts }: { readonly facts: DestinationFacts }) {
   const diagnosis = diagnose(facts);
-  const { state, label, tone, sentence, actions } = explanations[diagnosis];
+  const { state, label, tone = toneOf(state), sentence, actions } = explanations[diagnosis];
   return (
     <section class={`banner tone-${tone}`} aria-label="Diagnosis">
       <p class="banner-sentence">
@@ -192,9 +196,9 @@ export function Diagnosis({ facts }: { readonly facts: DestinationFacts }) {
           />
         ))}
         {facts.backlog.dead === 0 ? null : (
-          <a class="button" href={replayAddress(facts, "failed", facts.destination.createdAt)}>
+          <ButtonLink href={replayAddress(facts, "failed", facts.destination.createdAt)}>
             Replay dead deliveries
-          </a>
+          </ButtonLink>
         )}
       </div>
     </section>
@@ -210,31 +214,23 @@ interface ActionButtonProps {
 function ActionButton({ action, facts, kind }: ActionButtonProps) {
   const { destination, backlog, newestAt } = facts;
   const to = (name: "edit" | "resume" | "test") => destinationActionAddress(destination.id, name);
-  const link = (text: string, href: string) => (
-    <a class={`button button-${kind}`} href={href}>
+  const press = (text: string, name: "resume" | "test") => (
+    <Press action={to(name)} kind={kind}>
       {text}
-    </a>
+    </Press>
+  );
+  const link = (text: string, href: string) => (
+    <ButtonLink href={href} kind={kind}>
+      {text}
+    </ButtonLink>
   );
   switch (action) {
     case "resume":
-      return (
-        <Press action={to("resume")} kind={kind}>
-          Resume
-        </Press>
-      );
+      return press("Resume", "resume");
     case "test":
-      return (
-        <Press action={to("test")} kind={kind}>
-          Send test event
-        </Press>
-      );
+      return press("Send test event", "test");
     case "retry":
-      if (backlog.pending === 0) return null;
-      return (
-        <Press action={to("resume")} kind={kind}>
-          Retry now
-        </Press>
-      );
+      return backlog.pending === 0 ? null : press("Retry now", "resume");
     case "edit":
       return link("Edit settings", to("edit"));
     case "replay_missed":
@@ -281,7 +277,7 @@ function detailsOf(diagnosis: DiagnosisKind, facts: DestinationFacts): Child[] {
     details.push(
       <>
         <a href={linkTo(destinationAddress(destination.id), { show: "dead" })}>
-          {backlog.dead === 1 ? "1 dead delivery" : `${count(backlog.dead)} dead deliveries`}
+          {counted(backlog.dead, "dead delivery", "dead deliveries")}
         </a>
         , which can be replayed.
       </>,
@@ -321,7 +317,7 @@ function nextProbe({ destination: { nextDrainAt, heldUntil }, nextAttemptAt, now
 }
 
 function pendingDeliveries(pending: number): string {
-  return pending === 1 ? "1 pending delivery" : `${count(pending)} pending deliveries`;
+  return counted(pending, "pending delivery", "pending deliveries");
 }
 
 function period({ destination, kinds, now }: DestinationFacts): string {

@@ -2,10 +2,10 @@ import { z } from "zod";
 import {
   DEFAULT_TIMEOUT_MS,
   changeDestination,
-  showDestination,
   createDestination,
   existingDestination,
   newDestinationId,
+  showDestination,
 } from "../../../api/actions/destinations.ts";
 import { destinationChange, destinationInput } from "../../../api/schemas/destination.ts";
 import type { Counters } from "../../../domain/counters.ts";
@@ -17,15 +17,39 @@ import { addresses, destinationActionAddress, destinationAddress, newDestination
 import { redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, readForm, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { destinationName } from "../../ui/destination.tsx";
-import { Page } from "../../ui/layout.tsx";
-import { type DestinationFields, DestinationForm, type FieldFaults, destinationFields } from "./form.tsx";
+import { destinationName, scheduleInWords } from "../../ui/destination.tsx";
+import { Button, Fault, Form, TextArea, TextField } from "../../ui/form.tsx";
+import { Notice, Page } from "../../ui/layout.tsx";
 import { SecretPage } from "./secret.tsx";
 
-/** The form names the new destination's id: one that is sent twice makes one destination. */
-const newFields = destinationFields.extend({ id: z.string().regex(/^dst_[0-9a-f]{28}$/) });
+const text = z.string().trim().default("");
+const texts = z.union([z.array(z.string()), z.string().transform((one) => [one])]).default([]);
 
-const emptyFields: DestinationFields = { ...destinationFields.parse({}), scope: "all", enabled: "yes" };
+/** The fields of the form, as typed: a refused form is shown again with them. */
+const formFields = z.object({
+  url: text,
+  description: text,
+  scope: z.enum(["all", "some"]).default("some"),
+  /** The ticked types. */
+  types: texts,
+  /** Other types, in one text. */
+  other_types: text,
+  organizations: text,
+  retry_schedule_seconds: text,
+  timeout_ms: text,
+  max_per_second: text,
+  enabled: z.literal("yes").optional(),
+});
+
+type FormFields = z.output<typeof formFields>;
+
+/** The form names the new destination's id: one that is sent twice makes one destination. */
+const newFields = formFields.extend({ id: z.string().regex(/^dst_[0-9a-f]{28}$/) });
+
+const emptyFields: FormFields = { ...formFields.parse({}), scope: "all", enabled: "yes" };
+
+/** A sentence by the field that is wrong. */
+type FieldFaults = Readonly<Partial<Record<keyof FormFields, string>>>;
 
 /** Creates destinations and edits them. */
 export function addDestinationEditing(pages: Console, world: World, counters: Counters): void {
@@ -36,11 +60,8 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
 
   pages.post("/destinations/new", async (c) => {
     const { id, ...fields } = await readForm(c, newFields);
-    const { input, faults } = check(
-      destinationInput,
-      { ...toInput(fields), enabled: fields.enabled === "yes" },
-      fields,
-    );
+    const asked = { ...toInput(fields), enabled: fields.enabled === "yes" };
+    const { input, faults } = check(destinationInput, asked, fields);
     if (input === null) return showNew(c, id, fields, faults);
     const existed = () => redirectDone(c, destinationAddress(id), "destination-created-before");
     if ((await findDestination(c.env.DB, id)) !== null) return existed();
@@ -52,7 +73,7 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
       const why = "The destination was added.";
       return await showPage(c, <SecretPage destination={destination} secret={secret} why={why} />);
     } catch (error) {
-      return showNew(c, id, fields, faultsOf(error));
+      return showNew(c, id, fields, urlFault(error));
     }
   });
 
@@ -62,7 +83,7 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
   });
 
   pages.post("/destinations/:id/edit", async (c) => {
-    const fields = await readForm(c, destinationFields);
+    const fields = await readForm(c, formFields);
     const destination = await existingDestination(c, c.req.param("id"));
     const { input, faults } = check(destinationChange, toInput(fields), fields);
     if (input === null) return showEdit(c, destination, fields, faults);
@@ -71,14 +92,14 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
     try {
       if (isChanged) await changeDestination(c, { world, counters }, destination.id, changed);
     } catch (error) {
-      return showEdit(c, destination, fields, faultsOf(error));
+      return showEdit(c, destination, fields, urlFault(error));
     }
     const done = isChanged ? "destination-changed" : "destination-unchanged";
     return redirectDone(c, destinationAddress(destination.id), done);
   });
 }
 
-function showNew(c: ConsoleContext, id: string, fields: DestinationFields, faults: FieldFaults) {
+function showNew(c: ConsoleContext, id: string, fields: FormFields, faults: FieldFaults) {
   return showPage(
     c,
     <Page title="Add destination" here={addresses.destinations} lead="Who gets which events?">
@@ -88,12 +109,11 @@ function showNew(c: ConsoleContext, id: string, fields: DestinationFields, fault
   );
 }
 
-function showEdit(c: ConsoleContext, destination: DestinationReport, fields: DestinationFields, faults: FieldFaults) {
-  const action = destinationActionAddress(destination.id, "edit");
+function showEdit(c: ConsoleContext, destination: DestinationReport, fields: FormFields, faults: FieldFaults) {
   return showPage(
     c,
     <Page title={`Edit ${destinationName(destination)}`} here={addresses.destinations}>
-      <DestinationForm action={action} fields={fields} faults={faults} />
+      <DestinationForm action={destinationActionAddress(destination.id, "edit")} fields={fields} faults={faults} />
       <p>
         <a href={destinationAddress(destination.id)}>Back to the destination</a>
       </p>
@@ -106,8 +126,133 @@ function statusOf(faults: FieldFaults) {
   return Object.keys(faults).length === 0 ? 200 : 400;
 }
 
+interface DestinationFormProps {
+  readonly action: string;
+  readonly fields: FormFields;
+  readonly faults: FieldFaults;
+  /** The id of a destination that does not exist yet. */
+  readonly newId?: string;
+}
+
+type TextName = Exclude<keyof FormFields, "scope" | "types" | "enabled">;
+
+function DestinationForm({ action, fields, faults, newId }: DestinationFormProps) {
+  const isNew = newId !== undefined;
+  const isAdvancedWrong = [faults.retry_schedule_seconds, faults.timeout_ms, faults.max_per_second].some(
+    (fault) => fault !== undefined,
+  );
+  const typed = (name: TextName) => ({ name, value: fields[name], fault: faults[name] });
+  return (
+    <Form action={action} class="stack">
+      {Object.keys(faults).length === 0 ? null : <Notice kind="bad">Nothing was saved. Fix the marked fields.</Notice>}
+      {isNew ? <input type="hidden" name="id" value={newId} /> : null}
+      <TextField
+        label="URL"
+        help="Events are posted to it, signed. It must start with https://."
+        inputmode="url"
+        placeholder="https://accounting.example.com/qonto"
+        {...typed("url")}
+      />
+      <TextField
+        label="Description"
+        help="The destination's name in the console."
+        placeholder="Accounting"
+        autocapitalize="sentences"
+        spellcheck
+        {...typed("description")}
+      />
+      <TypesField fields={fields} faults={faults} />
+      <TextArea
+        label="Organizations"
+        help="One id a line. Empty: all events, also those without an organization."
+        {...typed("organizations")}
+      />
+      <details open={isAdvancedWrong || (isNew && fields.enabled === undefined)}>
+        <summary>Advanced: retries, timeout, rate limit</summary>
+        <div class="stack">
+          <TextField
+            label="Retry schedule, in seconds"
+            help={`Such as 5, 60, 3600; then the delivery is dead. Empty: ${scheduleInWords(null)}. The word none: a single attempt.`}
+            inputmode="numeric"
+            {...typed("retry_schedule_seconds")}
+          />
+          <TextField
+            label="Timeout, in milliseconds"
+            help="From 100 to 30000. Empty: 10000."
+            inputmode="numeric"
+            {...typed("timeout_ms")}
+          />
+          <TextField
+            label="Rate limit, in attempts a second"
+            help="From 0.01 to 1000. Empty: no limit."
+            inputmode="decimal"
+            {...typed("max_per_second")}
+          />
+          {isNew ? (
+            <label class="choice">
+              <input type="checkbox" name="enabled" value="yes" checked={fields.enabled === "yes"} /> Gets events from
+              now on. Otherwise it starts paused.
+            </label>
+          ) : null}
+        </div>
+      </details>
+      <p class="actions">
+        <Button kind="main">{isNew ? "Add destination" : "Save"}</Button>
+      </p>
+    </Form>
+  );
+}
+
+/** All types, or some: those of the catalogue as boxes to tick, others as text. */
+function TypesField({ fields, faults }: Pick<DestinationFormProps, "fields" | "faults">) {
+  return (
+    <fieldset class="field-group" aria-describedby={faults.scope === undefined ? undefined : "scope-fault"}>
+      <legend>Event types</legend>
+      <label class="choice">
+        <input type="radio" name="scope" value="all" checked={fields.scope === "all"} /> All, also those that Qonto will
+        add
+      </label>
+      <label class="choice">
+        <input type="radio" name="scope" value="some" checked={fields.scope === "some"} /> Only these
+      </label>
+      <Fault name="scope" fault={faults.scope} />
+      <div class="indented stack">
+        <TypeBoxes title="Business API" types={cataloguedTypes.business} ticked={fields.types} />
+        <TypeBoxes title="Onboarding API" types={cataloguedTypes.onboarding} ticked={fields.types} />
+        {/* The ticked types are in the catalogue, so a wrong type was typed here. */}
+        <TextField
+          label="Others"
+          name="other_types"
+          help="Separated by commas. A trailing * stands for all types that start so, such as v1/sepa-*."
+          value={fields.other_types}
+          fault={faults.types}
+        />
+      </div>
+    </fieldset>
+  );
+}
+
+interface TypeBoxesProps {
+  readonly title: string;
+  readonly types: readonly string[];
+  readonly ticked: readonly string[];
+}
+
+function TypeBoxes({ title, types, ticked }: TypeBoxesProps) {
+  return (
+    <fieldset class="choices grid">
+      <legend>{title}</legend>
+      {types.map((type) => (
+        <label class="choice">
+          <input type="checkbox" name="types" value={type} checked={ticked.includes(type)} /> {type}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
 /** What the fields take, in words for people; the API's schemas check them. */
-const sentences: Readonly<Partial<Record<string, string>>> = {
+const sentences: FieldFaults = {
   url: "Give the URL of the destination, of at most 2,048 characters.",
   description: "A description has at most 1,000 characters.",
   types:
@@ -118,54 +263,43 @@ const sentences: Readonly<Partial<Record<string, string>>> = {
   max_per_second: "Give a number from 0.01 to 1000.",
 };
 
-type Checked<Input> =
-  | { readonly input: Input; readonly faults: Record<string, never> }
-  | { readonly input: null; readonly faults: FieldFaults };
-
+/** Checks what a form asks for by a schema of the API. Without a fault there is an input. */
 function check<Schema extends z.ZodType>(
   schema: Schema,
-  input: object,
-  fields: DestinationFields,
-): Checked<z.output<Schema>> {
-  const result = schema.safeParse(input);
-  const paths = result.success ? [] : result.error.issues.map(({ path }) => String(path[0]));
+  asked: object,
+  fields: FormFields,
+): { readonly input: z.output<Schema> | null; readonly faults: FieldFaults } {
+  const { data, error } = schema.safeParse(asked);
+  const wrong = error?.issues.map(({ path }) => path[0]) ?? [];
+  if (fields.url === "") wrong.push("url");
   // For the API an empty list means all types; in a form it means that nothing was chosen.
-  const isTypeMissing = fields.scope === "some" && fields.types.length === 0 && fields.other_types.trim() === "";
-  const faults = {
-    ...Object.fromEntries(paths.map((path) => [fieldOf(path), sentences[path] ?? "This is not possible."])),
-    ...(fields.url.trim() === "" ? { url: sentences["url"] } : {}),
+  const isTypeMissing = fields.scope === "some" && fields.types.length === 0 && fields.other_types === "";
+  const faults: FieldFaults = {
+    ...Object.fromEntries(Object.entries(sentences).filter(([name]) => wrong.includes(name))),
     ...(isTypeMissing ? { scope: "Choose at least one type, or all types." } : {}),
   };
-  if (result.success && Object.keys(faults).length === 0) return { input: result.data, faults: {} };
-  return { input: null, faults };
+  return { input: wrong.length === 0 && !isTypeMissing ? (data ?? null) : null, faults };
 }
 
-/** The ticked types are in the catalogue, so a wrong type was typed. */
-function fieldOf(path: string): string {
-  return path === "types" ? "other_types" : path;
-}
-
-/** The fields that an action has refused. Throws an error that is not about fields. */
-function faultsOf(error: unknown): FieldFaults {
-  if (!(error instanceof ProblemError) || error.problem.errors === undefined) throw error;
-  return Object.fromEntries(
-    error.problem.errors.map(({ path, message }) => [
-      fieldOf(path),
-      path === "url" ? sayUrlFault(message) : (sentences[path] ?? message),
-    ]),
-  );
-}
-
-function sayUrlFault(message: string): string {
-  return message === "must be a URL"
-    ? "This is no URL, such as https://accounting.example.com/qonto."
-    : `The URL ${message}.`;
+/** A URL that an action has refused. Throws any other error. */
+function urlFault(error: unknown): FieldFaults {
+  const errors = error instanceof ProblemError ? error.problem.errors : undefined;
+  const message = errors?.find(({ path }) => path === "url")?.message;
+  if (message === undefined) throw error;
+  return {
+    url:
+      message === "must be a URL"
+        ? "This is no URL, such as https://accounting.example.com/qonto."
+        : `The URL ${message}.`,
+  };
 }
 
 const catalogued: readonly string[] = [...cataloguedTypes.business, ...cataloguedTypes.onboarding];
 
+const NO_RETRIES = "none";
+
 /** An existing destination as the form shows it. */
-function fieldsOf(destination: DestinationReport): DestinationFields {
+function fieldsOf(destination: DestinationReport): FormFields {
   const { url, description, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond, enabled } =
     destination;
   return {
@@ -183,40 +317,27 @@ function fieldsOf(destination: DestinationReport): DestinationFields {
 }
 
 /** The fields as the API takes them. */
-function toInput(fields: DestinationFields) {
-  const organizations = linesOf(fields.organizations);
+function toInput(fields: FormFields) {
+  const organizations = partsOf(fields.organizations, /\s*\n\s*/);
+  const schedule = partsOf(fields.retry_schedule_seconds, /[\s,;]+/);
   return {
-    url: fields.url.trim(),
-    description: fields.description.trim() === "" ? null : fields.description.trim(),
-    types: fields.scope === "all" ? [] : [...fields.types, ...wordsOf(fields.other_types)],
+    url: fields.url,
+    description: fields.description === "" ? null : fields.description,
+    types: fields.scope === "all" ? [] : [...fields.types, ...partsOf(fields.other_types, /[\s,;]+/)],
     organizations: organizations.length === 0 ? null : organizations,
-    retry_schedule_seconds: toSchedule(wordsOf(fields.retry_schedule_seconds)),
-    timeout_ms: fields.timeout_ms.trim() === "" ? DEFAULT_TIMEOUT_MS : toNumber(fields.timeout_ms),
-    max_per_second: fields.max_per_second.trim() === "" ? null : toNumber(fields.max_per_second),
+    retry_schedule_seconds: schedule.length === 0 ? null : schedule.join() === NO_RETRIES ? [] : schedule.map(toNumber),
+    timeout_ms: fields.timeout_ms === "" ? DEFAULT_TIMEOUT_MS : toNumber(fields.timeout_ms),
+    max_per_second: fields.max_per_second === "" ? null : toNumber(fields.max_per_second),
   };
 }
 
-const NO_RETRIES = "none";
-
-function toSchedule(words: readonly string[]): (number | string)[] | null {
-  if (words.length === 0) return null;
-  return words.length === 1 && words[0] === NO_RETRIES ? [] : words.map(toNumber);
-}
-
-function linesOf(typed: string): string[] {
-  return typed
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-}
-
-function wordsOf(typed: string): string[] {
-  return typed.split(/[\s,;]+/).filter((word) => word !== "");
+function partsOf(typed: string, separator: RegExp): string[] {
+  return typed.split(separator).filter((part) => part !== "");
 }
 
 /** Text that is no number stays text, for the schema to refuse. */
 function toNumber(typed: string): number | string {
-  const number = Number(typed.trim());
+  const number = Number(typed);
   return Number.isNaN(number) ? typed : number;
 }
 

@@ -10,9 +10,9 @@ import { redirectDone } from "../../flash.ts";
 import { type Console, readForm, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { Button, Field, Form, MomentField, moment } from "../../ui/form.tsx";
-import { Notice, Page } from "../../ui/layout.tsx";
-import { Time, count } from "../../ui/values.tsx";
+import { Button, ButtonLink, Form, MomentField, Select, moment, wholeNumber } from "../../ui/form.tsx";
+import { Notice, Page, Section } from "../../ui/layout.tsx";
+import { Time, counted } from "../../ui/values.tsx";
 
 const choices: Readonly<Record<Replay["which"], { readonly title: string; readonly events: string }>> = {
   failed: { title: "Dead deliveries", events: "dead deliveries" },
@@ -25,11 +25,7 @@ const which = z.enum(["failed", "missing", "all"]);
 const query = z.strictObject({ which, since: z.string().optional(), until: z.string().optional() });
 
 /** To the millisecond, so that exactly the counted events are replayed. */
-const millisecond = z
-  .string()
-  .regex(/^\d{1,15}$/, "Is no moment")
-  .transform(Number);
-const fields = z.object({ which, since: millisecond, until: millisecond });
+const fields = z.object({ which, since: wholeNumber, until: wholeNumber });
 
 /** Counts what a replay would send, then sends it. */
 export function addDestinationReplay(pages: Console, world: World): void {
@@ -40,49 +36,29 @@ export function addDestinationReplay(pages: Console, world: World): void {
     const [since, asked] = [moment.safeParse(typed.since).data, moment.safeParse(typed.until).data];
     const until = typed.until === undefined ? now + 1 : asked;
     const faults = faultsOf(since, until, now);
+    const form = (
+      <ReplayForm destinationId={destination.id} which={which} since={since} until={asked} faults={faults} />
+    );
     if (since === undefined || until === undefined || Object.keys(faults).length > 0) {
       return showPage(
         c,
         <ReplayPage destination={destination}>
           <Notice kind="bad">Nothing was counted. Fix the marked field.</Notice>
-          <ReplayForm destinationId={destination.id} which={which} since={since} until={asked} faults={faults} />
+          {form}
         </ReplayPage>,
         400,
       );
     }
-    const { many, isWhole } = await previewReplay(c, world, destination.id, { which, since, until });
-    const events = `${isWhole ? "" : "at least "}${count(many)} ${many === 1 ? "event" : "events"}`;
-    const isNothing = many === 0 && isWhole;
+    const input = { which, since, until };
     return showPage(
       c,
       <ReplayPage destination={destination}>
-        <section class={`banner tone-${isNothing ? "wait" : "ok"}`} aria-label="Events to replay">
-          <p class="banner-sentence">
-            {isNothing ? (
-              "Nothing to replay: "
-            ) : (
-              <>
-                <strong>{events}</strong> to replay:{" "}
-              </>
-            )}
-            {choices[which].events}, received from <Time at={since} /> to <Time at={until} />.
-          </p>
-          {destination.enabled ? null : <p>The destination is paused: deliveries wait until it is resumed.</p>}
-          {isNothing ? null : (
-            <Form action={destinationActionAddress(destination.id, "replay")}>
-              {Object.entries({ which, since, until }).map(([name, value]) => (
-                <input type="hidden" name={name} value={String(value)} />
-              ))}
-              <p class="actions">
-                <Button kind="main">{`Replay ${events}`}</Button>
-                <a class="button" href={destinationAddress(destination.id)}>
-                  Cancel
-                </a>
-              </p>
-            </Form>
-          )}
-        </section>
-        <ReplayForm destinationId={destination.id} which={which} since={since} until={asked} />
+        <Preview
+          destination={destination}
+          input={input}
+          preview={await previewReplay(c, world, destination.id, input)}
+        />
+        {form}
       </ReplayPage>,
     );
   });
@@ -102,6 +78,38 @@ function ReplayPage({ destination, children }: PropsWithChildren<{ readonly dest
         <a href={destinationAddress(destination.id)}>Back to the destination</a>
       </p>
     </Page>
+  );
+}
+
+interface PreviewProps {
+  readonly destination: Destination;
+  readonly input: z.output<typeof fields>;
+  readonly preview: Awaited<ReturnType<typeof previewReplay>>;
+}
+
+/** How many events the replay would send, and the button that sends them. */
+function Preview({ destination, input, preview: { many, isWhole } }: PreviewProps) {
+  const events = `${isWhole ? "" : "at least "}${counted(many, "event")}`;
+  const isNothing = many === 0 && isWhole;
+  return (
+    <section class={`banner tone-${isNothing ? "wait" : "ok"}`} aria-label="Events to replay">
+      <p class="banner-sentence">
+        {isNothing ? "Nothing" : <strong>{events}</strong>} to replay: {choices[input.which].events}, received from{" "}
+        <Time at={input.since} /> to <Time at={input.until} />.
+      </p>
+      {destination.enabled ? null : <p>The destination is paused: deliveries wait until it is resumed.</p>}
+      {isNothing ? null : (
+        <Form action={destinationActionAddress(destination.id, "replay")}>
+          {Object.entries(input).map(([name, value]) => (
+            <input type="hidden" name={name} value={String(value)} />
+          ))}
+          <p class="actions">
+            <Button kind="main">{`Replay ${events}`}</Button>
+            <ButtonLink href={destinationAddress(destination.id)}>Cancel</ButtonLink>
+          </p>
+        </Form>
+      )}
+    </section>
   );
 }
 
@@ -132,19 +140,15 @@ interface ReplayFormProps {
 /** Sending this form only counts. */
 export function ReplayForm({ destinationId, which = "failed", since, until, faults = {} }: ReplayFormProps) {
   return (
-    <section aria-labelledby="replay">
-      <h2 id="replay">Replay</h2>
+    <Section id="replay" title="Replay">
       <form method="get" action={destinationActionAddress(destinationId, "replay")} class="filters">
-        <Field label="Events">
-          <select name="which">
-            {Object.entries(choices).map(([value, { title }]) => (
-              <option value={value} selected={value === which}>
-                {title}
-              </option>
-            ))}
-          </select>
-        </Field>
-        <MomentField label="Received since" name="since" value={since} fault={faults.since} isRequired />
+        <Select
+          label="Events"
+          name="which"
+          value={which}
+          options={Object.entries(choices).map(([value, { title }]) => [value, title])}
+        />
+        <MomentField label="Received since" name="since" value={since} fault={faults.since} required />
         <MomentField label="Received before" name="until" value={until} fault={faults.until} />
         <div class="actions">
           <button type="submit" class="button">
@@ -156,7 +160,7 @@ export function ReplayForm({ destinationId, which = "failed", since, until, faul
         Without “Received before” the replay ends now. The events are counted first, and nothing is sent until you
         confirm.
       </p>
-    </section>
+    </Section>
   );
 }
 
@@ -164,8 +168,7 @@ export function ReplayForm({ destinationId, which = "failed", since, until, faul
 export function Replays({ replays }: { readonly replays: readonly Replay[] }) {
   if (replays.length === 0) return null;
   return (
-    <section aria-labelledby="replays">
-      <h2 id="replays">Replays</h2>
+    <Section id="replays" title="Replays">
       <ul class="stack">
         {replays.map((replay) => (
           <li>
@@ -181,7 +184,7 @@ export function Replays({ replays }: { readonly replays: readonly Replay[] }) {
           </li>
         ))}
       </ul>
-    </section>
+    </Section>
   );
 }
 

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { existingDestination } from "../../../api/actions/destinations.ts";
-import { rotateDestinationSecret } from "../../../api/actions/destinations.ts";
+import { existingDestination, rotateDestinationSecret } from "../../../api/actions/destinations.ts";
 import type { Destination } from "../../../domain/destination.ts";
 import { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
@@ -9,28 +8,29 @@ import { redirectDone } from "../../flash.ts";
 import { type Console, DOCS, readForm } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { Button, Field, Form, Press } from "../../ui/form.tsx";
+import { Button, ButtonLink, CopyButton, Form, Press, Select, wholeNumber } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { durationInWords } from "../../ui/values.tsx";
 import { Snippets } from "../docs.tsx";
 
-const overlaps = [
-  { seconds: 3_600, title: "1 hour" },
-  { seconds: 86_400, title: "1 day" },
-  { seconds: 7 * 86_400, title: "7 days" },
-  { seconds: 30 * 86_400, title: "30 days" },
-  { seconds: 0, title: "None: the old secret is lost or leaked" },
-] as const;
+/** In seconds. */
+const overlaps: readonly (readonly [value: string, text: string])[] = [
+  ["3600", "1 hour"],
+  ["86400", "1 day"],
+  ["604800", "7 days"],
+  ["2592000", "30 days"],
+  ["0", "None: the old secret is lost or leaked"],
+];
 
-const USUAL_SECONDS = 86_400;
-
-const wholeNumber = z
-  .string()
-  .regex(/^\d{1,15}$/, "Is no whole number")
-  .transform(Number);
+const USUAL_OVERLAP = "86400";
 
 const fields = z.object({
-  overlap_seconds: wholeNumber.refine((seconds) => overlaps.some((one) => one.seconds === seconds), "Is no choice"),
+  overlap_seconds: z
+    .enum(
+      overlaps.map(([value]) => value),
+      "Is no choice",
+    )
+    .transform(Number),
   /** The destination's last change that the form knows. It keeps a form that is sent twice from rotating twice. */
   updated_at: wholeNumber,
 });
@@ -82,20 +82,10 @@ function RotatePage({ destination, refusal }: RotatePageProps) {
       {refusal === undefined ? null : <Notice kind="bad">{refusal}</Notice>}
       <Form action={destinationActionAddress(destination.id, "rotate")} class="stack">
         <input type="hidden" name="updated_at" value={String(destination.updatedAt)} />
-        <Field label="Overlap" help={oneSignature}>
-          <select name="overlap_seconds">
-            {overlaps.map(({ seconds, title }) => (
-              <option value={String(seconds)} selected={seconds === USUAL_SECONDS}>
-                {title}
-              </option>
-            ))}
-          </select>
-        </Field>
+        <Select label="Overlap" name="overlap_seconds" help={oneSignature} value={USUAL_OVERLAP} options={overlaps} />
         <p class="actions">
           <Button kind="main">Rotate secret</Button>
-          <a class="button" href={destinationAddress(destination.id)}>
-            Cancel
-          </a>
+          <ButtonLink href={destinationAddress(destination.id)}>Cancel</ButtonLink>
         </p>
       </Form>
     </Page>
@@ -118,18 +108,14 @@ export function SecretPage({ destination, secret, why }: SecretPageProps) {
       </Notice>
       <p class="secret card cluster">
         <code id="secret">{secret}</code>
-        <button type="button" class="button" data-copy="secret" hidden>
-          Copy
-        </button>
+        <CopyButton id="secret" />
       </p>
       <p class="help">A lost secret cannot be shown again: rotate it on the destination's page.</p>
       <div class="actions">
         <Press action={destinationActionAddress(destination.id, "test")} kind="main">
           Send test event
         </Press>
-        <a class="button" href={destinationAddress(destination.id)}>
-          Go to the destination
-        </a>
+        <ButtonLink href={destinationAddress(destination.id)}>Go to the destination</ButtonLink>
       </div>
       <p class="help">
         The destination's developers find what they need on <a href={DOCS}>{DOCS}</a>, without a login.

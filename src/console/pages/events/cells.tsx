@@ -1,9 +1,10 @@
+import type { PropsWithChildren } from "hono/jsx";
 import { isReconciled } from "../../../domain/event.ts";
 import { type Summary, summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
 import type { FoundEvent } from "../../../store/search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
 import type { Column } from "../../ui/table.tsx";
-import { Amount, Chips, ShortId, State, Time, count } from "../../ui/values.tsx";
+import { Amount, Chips, ShortId, State, Time, count, counted } from "../../ui/values.tsx";
 
 /** An event as a list shows it. The summary is null when the body cannot be read. */
 export interface ListedEvent extends FoundEvent {
@@ -36,7 +37,7 @@ function EventName({ event }: { readonly event: ListedEvent }) {
       <span class="aside">
         <bdi class="mono">{event.type}</bdi>
         {isReconciled(event) ? " reconciled" : ""}
-        {event.duplicates === 0 ? "" : ` ${count(event.duplicates)} duplicate${event.duplicates === 1 ? "" : "s"}`}
+        {event.duplicates === 0 ? "" : ` ${counted(event.duplicates, "duplicate")}`}
       </span>
     </span>
   );
@@ -63,10 +64,9 @@ function Resource({ event }: { readonly event: ListedEvent }) {
   );
 }
 
-interface ResourceLinkProps {
+type ResourceLinkProps = PropsWithChildren<{
   readonly event: Pick<FoundEvent, "type" | "organizationId" | "resourceId" | "isUnreadable">;
-  readonly children: string | ReturnType<typeof ShortId>;
-}
+}>;
 
 /** A link to the resource's latest state, where one is kept. */
 export function ResourceLink({ event, children }: ResourceLinkProps) {
@@ -76,12 +76,8 @@ export function ResourceLink({ event, children }: ResourceLinkProps) {
 }
 
 /** Null when no state of it is kept. */
-export function addressOfResource({
-  type,
-  organizationId,
-  resourceId,
-  isUnreadable,
-}: ResourceLinkProps["event"]): string | null {
+export function addressOfResource(event: ResourceLinkProps["event"]): string | null {
+  const { type, organizationId, resourceId, isUnreadable } = event;
   if (isUnreadable) return null;
   if (organizationId !== null) return resourceAddress(organizationId, type, resourceId ?? "");
   return resourceId !== null && type.startsWith("registrations.") ? registrationAddress(resourceId) : null;
@@ -99,7 +95,7 @@ export function OrganizationLink({ id }: { readonly id: string | null }) {
 /** The state, and how many destinations are in it. */
 export function Outcome({ event: { outcome, deliveries } }: { readonly event: FoundEvent }) {
   const inIt = deliveries.filter(({ status }) => status === outcome).length;
-  const all = deliveries.length === 1 ? "1 destination" : `${count(deliveries.length)} destinations`;
+  const all = counted(deliveries.length, "destination");
   return (
     <span class="lines">
       <State state={outcome} />

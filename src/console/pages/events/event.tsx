@@ -5,17 +5,17 @@ import { isEndedWithoutAttempt } from "../../../domain/delivery.ts";
 import { bodyBytes, isReconciled } from "../../../domain/event.ts";
 import { parseJsonLosslessly } from "../../../platform/json.ts";
 import { summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
-import { ProblemError } from "../../../platform/problem.ts";
+import { type Problem, ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
 import { addresses, eventAddress } from "../../addresses.ts";
 import { type Done, redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, readForm } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../ui/destination.tsx";
-import { Button, Field, Form, Press } from "../../ui/form.tsx";
+import { Button, CopyButton, Form, Press, Select } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
-import { Notice, Page } from "../../ui/layout.tsx";
-import { Amount, Chips, Facts, ShortId, Size, State, Time, TimeOfText, count } from "../../ui/values.tsx";
+import { Notice, Page, Section } from "../../ui/layout.tsx";
+import { Amount, Chips, Facts, ShortId, Size, State, Time, TimeOfText, count, toneOf } from "../../ui/values.tsx";
 import { OrganizationLink, ResourceLink } from "./cells.tsx";
 import { Journey } from "./journey.tsx";
 import { type OneEvent, findOne } from "./one-event.ts";
@@ -24,68 +24,60 @@ const destinationField = z.object({ destination_id: z.string() });
 
 /** One event: what happened, who has it, and its way there. */
 export function addEvent(pages: Console, world: World): void {
-  pages.get("/events/:id", (c) => showEvent(c, world));
+  pages.get("/events/:id", (c) => showEvent(c));
 
-  pages.post("/events/:id/replay", (c) =>
-    replay(c, world, async (id) =>
-      (await replayEvent(c, world, id, undefined)) === 0 ? "event-not-replayed" : "event-replayed",
-    ),
-  );
+  pages.post("/events/:id/replay", (c) => replay(c, world));
 
   pages.post("/events/:id/replay-to-destination", async (c) => {
-    const { destination_id: destination } = await readForm(c, destinationField);
-    return replay(c, world, async (id) =>
-      (await replayEvent(c, world, id, destination)) === 0 ? "event-busy" : "event-replayed-to-destination",
-    );
+    const { destination_id } = await readForm(c, destinationField);
+    return replay(c, world, destination_id);
   });
 }
 
-async function replay(c: ConsoleContext, world: World, send: (id: string) => Promise<Done>): Promise<Response> {
+/** Without a destination: to all that match. A refusal is shown on the event's page. */
+async function replay(c: ConsoleContext, world: World, destinationId?: string): Promise<Response> {
   const id = c.req.param("id") ?? "";
   try {
-    return redirectDone(c, eventAddress(id), await send(id));
+    const replayed = await replayEvent(c, world, id, destinationId);
+    return redirectDone(c, eventAddress(id), doneOf(replayed, destinationId !== undefined));
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
-    const { status, detail } = error.problem;
-    return showEvent(c, world, { status: status === 404 ? 404 : 409, detail });
+    return showEvent(c, error.problem);
   }
 }
 
-async function showEvent(c: ConsoleContext, world: World, fault?: Fault): Promise<Response> {
+function doneOf(replayed: number, isToOne: boolean): Done {
+  if (isToOne) return replayed === 0 ? "event-busy" : "event-replayed-to-destination";
+  return replayed === 0 ? "event-not-replayed" : "event-replayed";
+}
+
+async function showEvent(c: ConsoleContext, refusal?: Problem): Promise<Response> {
   const found = await findOne(c.env.DB, c.req.param("id") ?? "");
-  return showPage(c, <EventPage found={found} now={world.now()} fault={fault} />, fault?.status ?? 200);
-}
-
-interface Fault {
-  readonly status: 404 | 409;
-  readonly detail: string;
-}
-
-interface EventPageProps {
-  readonly found: OneEvent;
-  readonly now: number;
-  readonly fault: Fault | undefined;
-}
-
-function EventPage({ found, now, fault }: EventPageProps) {
-  return (
+  const { event, outcome } = found;
+  return showPage(
+    c,
     <Page title="Event" here={addresses.events}>
-      {fault === undefined ? null : <Notice kind="bad">{fault.detail}</Notice>}
-      <div id="event" class="stack" data-live={found.outcome === "pending" ? "5" : undefined}>
+      {refusal === undefined ? null : <Notice kind="bad">{refusal.detail}</Notice>}
+      <div id="event" class="stack" data-live={outcome === "pending" ? "5" : undefined}>
         <EventState found={found} />
         <EventFacts found={found} />
-        <Journey found={found} now={now} />
+        <Journey found={found} />
       </div>
       <Replay found={found} />
-      <section aria-labelledby="payload">
-        <h2 id="payload">Payload</h2>
-        <Payload found={found} />
-      </section>
-    </Page>
+      <Section id="payload" title="Payload">
+        {event.isUnreadable ? (
+          <p>
+            This body of <Size bytes={sizeOf(found)} /> cannot be read as an event. It was released from quarantine, and
+            each destination gets it byte for byte. The API shows it as <code>body_base64</code>.
+          </p>
+        ) : (
+          <Json value={parseJsonLosslessly(event.body)} label="Payload" />
+        )}
+      </Section>
+    </Page>,
+    refusal === undefined ? 200 : refusal.status === 404 ? 404 : 409,
   );
 }
-
-const tones = { delivered: "ok", pending: "wait", dead: "bad", unmatched: "idle" } as const;
 
 /** What happened, who has it, and what to do. */
 function EventState({ found }: { readonly found: OneEvent }) {
@@ -93,7 +85,7 @@ function EventState({ found }: { readonly found: OneEvent }) {
   const summary = summaryOfEvent(event);
   const advice = advise(found);
   return (
-    <section class={`banner tone-${tones[outcome]}`} aria-label="State">
+    <section class={`banner tone-${toneOf(outcome)}`} aria-label="State">
       <p class="banner-sentence cluster">
         <State state={outcome} />{" "}
         <strong>
@@ -140,10 +132,9 @@ function advise({ outcome, otherDestinations, deliveries }: OneEvent): Child {
       </>
     );
   }
-  const waitsForPaused = deliveries.some(
-    ({ status, destination }) => status === "pending" && destination?.enabled === false,
-  );
-  return waitsForPaused ? "A paused destination gets it when it is resumed." : null;
+  return deliveries.some(({ status, destination }) => status === "pending" && destination?.enabled === false)
+    ? "A paused destination gets it when it is resumed."
+    : null;
 }
 
 /** Unsent: the delivery ended because the destination was changed or removed. */
@@ -155,8 +146,7 @@ function isDeliveredOrUnsent({ status, attempts }: OneEvent["deliveries"][number
 function EventFacts({ found }: { readonly found: OneEvent }) {
   const { event, journey } = found;
   return (
-    <section aria-labelledby="facts">
-      <h2 id="facts">Facts</h2>
+    <Section id="facts" title="Facts">
       <Facts
         facts={{
           Type: <bdi class="mono">{event.type}</bdi>,
@@ -187,14 +177,12 @@ function EventFacts({ found }: { readonly found: OneEvent }) {
               <bdi class="mono" id="event-id">
                 {event.id}
               </bdi>{" "}
-              <button type="button" class="button button-small" data-copy="event-id" hidden>
-                Copy
-              </button>
+              <CopyButton id="event-id" kind="small" />
             </>
           ),
         }}
       />
-    </section>
+    </Section>
   );
 }
 
@@ -219,8 +207,7 @@ function duplicatesInWords({ duplicates, conflicts }: OneEvent["journey"]): stri
 function Replay({ found: { event, otherDestinations } }: { readonly found: OneEvent }) {
   const address = eventAddress(event.id);
   return (
-    <section aria-labelledby="replay">
-      <h2 id="replay">Replay</h2>
+    <Section id="replay" title="Replay">
       <div class="cluster">
         <div>
           <Press action={`${address}/replay`} kind="main">
@@ -230,30 +217,18 @@ function Replay({ found: { event, otherDestinations } }: { readonly found: OneEv
         </div>
         {otherDestinations.length === 0 ? null : (
           <Form action={`${address}/replay-to-destination`} class="actions">
-            <Field label="Another destination">
-              <select name="destination_id" required>
-                {otherDestinations.map((destination) => (
-                  <option value={destination.id}>
-                    {`${destinationName(destination)}${destination.enabled ? "" : " (paused: the delivery waits)"}`}
-                  </option>
-                ))}
-              </select>
-            </Field>
+            <Select
+              label="Another destination"
+              name="destination_id"
+              options={otherDestinations.map((destination) => [
+                destination.id,
+                `${destinationName(destination)}${destination.enabled ? "" : " (paused: the delivery waits)"}`,
+              ])}
+            />
             <Button>Replay to this destination</Button>
           </Form>
         )}
       </div>
-    </section>
-  );
-}
-
-function Payload({ found }: { readonly found: OneEvent }) {
-  const { event } = found;
-  if (!event.isUnreadable) return <Json value={parseJsonLosslessly(event.body)} label="Payload" />;
-  return (
-    <p>
-      This body of <Size bytes={sizeOf(found)} /> cannot be read as an event. It was released from quarantine, and each
-      destination gets it byte for byte. The API shows it as <code>body_base64</code>.
-    </p>
+    </Section>
   );
 }

@@ -1,20 +1,29 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
+import { sampleTypes } from "../../../qonto/sample-event.ts";
 import type { World } from "../../../platform/world.ts";
 import { outcomes } from "../../../store/event-progress.ts";
 import { searchEvents, type Named, findNamed } from "../../../store/search.ts";
 import { addresses, eventAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { Field, MomentField, moment } from "../../ui/form.tsx";
+import { MomentField, Select, TextField, moment } from "../../ui/form.tsx";
 import { Notice } from "../../ui/layout.tsx";
 import { EmptyState, ListPage } from "../../ui/table.tsx";
 import { ShortId, Time, capitalized } from "../../ui/values.tsx";
 import { Outcome, eventColumns, withSummary } from "./cells.tsx";
 import { addEvent } from "./event.tsx";
-import { LONGEST_NAME, OrganizationField, TypeField, filterText } from "./filter-fields.tsx";
 
 const PER_PAGE = 50;
+
+/** Of an id and of a type. */
+const LONGEST_NAME = 255;
+
+/** A filter that somebody types. Blanks are left out. */
+export const filterText = z
+  .string()
+  .trim()
+  .transform((typed) => (typed === "" ? undefined : typed));
 
 const listQuery = z.object({
   type: filterText.optional(),
@@ -32,17 +41,13 @@ type ListQuery = z.output<typeof listQuery>;
 export function addEvents(pages: Console, world: World): void {
   pages.get("/events", async (c) => {
     const query = readQuery(c, listQuery);
-    const { id, type, organization, since, until, cursor } = query;
+    const { id, organization, cursor, ...filters } = query;
     const named = id === undefined ? null : await findNamed(c.env.DB, id, organization);
     if (id !== undefined && named?.isEvent === true) return c.redirect(eventAddress(id), 303);
     if (id !== undefined && named?.isRegistration === true) return c.redirect(registrationAddress(id), 303);
     const { events, next } = await searchEvents(c.env.DB, {
-      type,
+      ...filters,
       organizationId: organization,
-      since,
-      until,
-      outcome: query.outcome,
-      resourceId: undefined,
       before: cursor,
       limit: PER_PAGE,
       ...aboutResource(query, named),
@@ -86,27 +91,14 @@ function ListFilters({ query }: { readonly query: ListQuery }) {
   const isNarrow = [query.organization, query.since, query.until].some((one) => one !== undefined);
   return (
     <>
-      <Field label="Event or resource id">
-        <input
-          name="id"
-          value={query.id}
-          placeholder="any"
-          maxlength={LONGEST_NAME}
-          autocapitalize="off"
-          spellcheck={false}
-        />
-      </Field>
+      <TextField label="Event or resource id" name="id" value={query.id} placeholder="any" maxlength={LONGEST_NAME} />
       <TypeField type={query.type} />
-      <Field label="State">
-        <select name="outcome">
-          <option value="">Any</option>
-          {outcomes.map((outcome) => (
-            <option value={outcome} selected={outcome === query.outcome}>
-              {capitalized(outcome)}
-            </option>
-          ))}
-        </select>
-      </Field>
+      <Select
+        label="State"
+        name="outcome"
+        value={query.outcome}
+        options={[["", "Any"], ...outcomes.map((outcome) => [outcome, capitalized(outcome)] as const)]}
+      />
       <details class="filters-more" open={isNarrow}>
         <summary>Organization and time</summary>
         <div>
@@ -116,6 +108,26 @@ function ListFilters({ query }: { readonly query: ListQuery }) {
         </div>
       </details>
     </>
+  );
+}
+
+/** One of the catalogue's types, or any other. */
+export function TypeField({ type }: { readonly type: string | undefined }) {
+  return (
+    <>
+      <TextField label="Type" name="type" value={type} list="types" placeholder="any" maxlength={LONGEST_NAME} />
+      <datalist id="types">
+        {sampleTypes.map((one) => (
+          <option value={one}></option>
+        ))}
+      </datalist>
+    </>
+  );
+}
+
+export function OrganizationField({ organization: id }: { readonly organization: string | undefined }) {
+  return (
+    <TextField label="Organization" name="organization" value={id} placeholder="any id" maxlength={LONGEST_NAME} />
   );
 }
 
@@ -149,11 +161,9 @@ function FoundById({ named: { resources, isInQuarantine, isCutShort } }: { reado
 function NoMatches() {
   return (
     <EmptyState title="No matching events">
-      <p>
-        <a href={addresses.events}>Show all events</a>. Stale and unreadable events are in{" "}
-        <a href={addresses.quarantine}>quarantine</a>. Events that never arrived are found by{" "}
-        <code>npm run qonto -- reconcile --since 7d</code>.
-      </p>
+      <a href={addresses.events}>Show all events</a>. Stale and unreadable events are in{" "}
+      <a href={addresses.quarantine}>quarantine</a>. Events that never arrived are found by{" "}
+      <code>npm run qonto -- reconcile --since 7d</code>.
     </EmptyState>
   );
 }
@@ -161,10 +171,8 @@ function NoMatches() {
 function NoEvents() {
   return (
     <EmptyState title="No events yet">
-      <p>
-        Send a sample as Qonto would: <code>npm run qonto -- send v1/transactions</code>. If Qonto sends nothing,{" "}
-        <code>npm run qonto -- doctor</code> finds out why.
-      </p>
+      Send a sample as Qonto would: <code>npm run qonto -- send v1/transactions</code>. If Qonto sends nothing,{" "}
+      <code>npm run qonto -- doctor</code> finds out why.
     </EmptyState>
   );
 }

@@ -1,46 +1,45 @@
-import type { Child } from "hono/jsx";
-import { type Attempt, type DeliveryStatus, isEndedWithoutAttempt } from "../../../domain/delivery.ts";
+import type { Child, PropsWithChildren } from "hono/jsx";
+import { type Attempt, isEndedWithoutAttempt } from "../../../domain/delivery.ts";
 import { eventAddress } from "../../addresses.ts";
+import { usePage } from "../../show-page.tsx";
 import { DestinationLink } from "../../ui/destination.tsx";
 import { Press } from "../../ui/form.tsx";
-import { State, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { Section } from "../../ui/layout.tsx";
+import { type Tone, State, Time, count, durationInWords, maskIbansIn, toneOf } from "../../ui/values.tsx";
 import { outcomeWords } from "../../words.ts";
 import { ResourceLink, addressOfResource } from "./cells.tsx";
 import type { DeliveryToDestination, OneEvent } from "./one-event.ts";
 
 interface JourneyProps {
   readonly found: OneEvent;
-  readonly now: number;
 }
 
 /** From Qonto to each destination, step by step. */
-export function Journey({ found, now }: JourneyProps) {
+export function Journey({ found }: JourneyProps) {
   return (
-    <section aria-labelledby="journey">
-      <h2 id="journey">Journey</h2>
+    <Section id="journey" title="Journey">
       <ol class="timeline card">
         <Step tone="ok" title="Received" at={found.event.receivedAt}>
           The signature was valid. The event was stored, then acknowledged.
         </Step>
         <Queued found={found} />
-        <FanOut found={found} now={now} />
-        <Projected found={found} />
+        <FanOut found={found} />
+        <LatestState found={found} />
         {found.deliveries.map((delivery) => (
-          <DeliveryStep delivery={delivery} now={now} />
+          <DeliveryStep delivery={delivery} />
         ))}
       </ol>
-    </section>
+    </Section>
   );
 }
 
 interface StepProps {
-  readonly tone: "ok" | "wait" | "bad" | "idle";
+  readonly tone: Tone;
   readonly title: string;
   readonly at?: number;
-  readonly children: Child;
 }
 
-function Step({ tone, title, at, children }: StepProps) {
+function Step({ tone, title, at, children }: PropsWithChildren<StepProps>) {
   return (
     <li class={`tone-${tone}`}>
       <Sign />
@@ -68,7 +67,7 @@ function Sign() {
 /** `queued_at` may be a little later than the event without a second message. */
 const SAME_MS = 1_000;
 
-function Queued({ found: { event, journey } }: Pick<JourneyProps, "found">) {
+function Queued({ found: { event, journey } }: JourneyProps) {
   const isAgain = journey.queuedAt - event.receivedAt > SAME_MS;
   return (
     <Step tone="ok" title={isAgain ? "Queued again" : "Queued"} at={Math.max(journey.queuedAt, event.receivedAt)}>
@@ -77,7 +76,8 @@ function Queued({ found: { event, journey } }: Pick<JourneyProps, "found">) {
   );
 }
 
-function FanOut({ found: { journey, deliveries }, now }: JourneyProps) {
+function FanOut({ found: { journey, deliveries } }: JourneyProps) {
+  const { now } = usePage();
   if (!journey.isFannedOut) {
     return (
       <Step tone="wait" title="Not dispatched yet">
@@ -102,9 +102,9 @@ function FanOut({ found: { journey, deliveries }, now }: JourneyProps) {
   );
 }
 
-/** What became of the resource's state. */
-function Projected({ found: { event, journey } }: Pick<JourneyProps, "found">) {
-  if (addressOfResource(event) === null || (event.source === "business" && journey.latestEventId === null)) return null;
+/** Whether the latest state of its resource came with this event. */
+function LatestState({ found: { event, journey } }: JourneyProps) {
+  if (addressOfResource(event) === null) return null;
   if (event.source === "onboarding") {
     return (
       <Step tone="ok" title="Stage recorded">
@@ -112,33 +112,25 @@ function Projected({ found: { event, journey } }: Pick<JourneyProps, "found">) {
       </Step>
     );
   }
-  if (journey.latestEventId === event.id) {
-    return (
-      <Step tone="ok" title="State">
-        It is the latest state of <ResourceLink event={event}>its resource</ResourceLink>.
-      </Step>
-    );
-  }
-  return (
+  if (journey.latestEventId === null) return null;
+  const resource = <ResourceLink event={event}>its resource</ResourceLink>;
+  return journey.latestEventId === event.id ? (
+    <Step tone="ok" title="State">
+      It is the latest state of {resource}.
+    </Step>
+  ) : (
     <Step tone="idle" title="State">
-      A newer state of <ResourceLink event={event}>its resource</ResourceLink> came with{" "}
-      <a href={eventAddress(journey.latestEventId ?? "")}>another event</a>.
+      A newer state of {resource} came with <a href={eventAddress(journey.latestEventId)}>another event</a>.
     </Step>
   );
 }
 
-const tones = { delivered: "ok", pending: "wait", dead: "bad" } as const satisfies Record<DeliveryStatus, string>;
-
-interface DeliveryStepProps {
-  readonly delivery: DeliveryToDestination;
-  readonly now: number;
-}
-
 /** One delivery, attempt by attempt. */
-function DeliveryStep({ delivery, now }: DeliveryStepProps) {
+function DeliveryStep({ delivery }: { readonly delivery: DeliveryToDestination }) {
   const { destinationId, eventId, status, destination, attempts } = delivery;
+  const next = nextStep(delivery, usePage().now);
   return (
-    <li class={`tone-${tones[status]}`}>
+    <li class={`tone-${toneOf(status)}`}>
       <Sign />
       <div class="cluster">
         <strong>
@@ -165,7 +157,7 @@ function DeliveryStep({ delivery, now }: DeliveryStepProps) {
           <AttemptLine attempt={attempt} destinationId={destinationId} />
         ))}
       </ol>
-      <NextStep delivery={delivery} now={now} />
+      {next === null ? null : <p class="small soft">{next}</p>}
     </li>
   );
 }
@@ -218,12 +210,7 @@ function Excerpt({ id, text }: { readonly id: string; readonly text: string }) {
   );
 }
 
-function NextStep(props: DeliveryStepProps) {
-  const next = nextStep(props);
-  return next === null ? null : <p class="small soft">{next}</p>;
-}
-
-function nextStep({ delivery: { status, destination, attempts, nextAttemptAt }, now }: DeliveryStepProps): Child {
+function nextStep({ status, destination, attempts, nextAttemptAt }: DeliveryToDestination, now: number): Child {
   if (destination === undefined) {
     return status === "dead"
       ? "The destination was deleted, which ended the delivery."

@@ -28,16 +28,15 @@ export async function findOne(db: Database, id: string) {
   }));
   const outcome: EventOutcome =
     event.state !== "settled" ? event.state : deliveries.some(({ status }) => status === "dead") ? "dead" : "delivered";
-  const others = destinations.filter((destination) =>
-    deliveries.every(({ destinationId }) => destinationId !== destination.id),
-  );
   return {
     event,
     outcome,
     deliveries,
     journey: readJourney(journeys?.results[0]),
     /** Those without a delivery. */
-    otherDestinations: others.map((destination) => ({ ...destination, wantsIt: wants(destination, event) })),
+    otherDestinations: destinations
+      .filter(({ id: one }) => deliveries.every(({ destinationId }) => destinationId !== one))
+      .map((destination) => ({ ...destination, wantsIt: wants(destination, event) })),
   };
 }
 

@@ -1,52 +1,55 @@
 import { isObject } from "../../../platform/json.ts";
+import { readData } from "../../../qonto/resource.ts";
 import { type Money, readMoney, summaryOf } from "../../../qonto/summary.ts";
+import type { ResourceRow } from "../../../store/resources.ts";
 import { resourceAddress, resourcesAddress } from "../../addresses.ts";
+import { Section } from "../../ui/layout.tsx";
 import { EmptyState, linkTo } from "../../ui/table.tsx";
 import { Amount, Iban, State, TimeOfText } from "../../ui/values.tsx";
 
 /** Accounts on the page of an organization. The list of its resources has the others. */
 export const MOST_ACCOUNTS = 20;
 
-/** The latest state of a bank account. */
-export interface Account {
-  /** Null for an account that only its organization's profile names. */
-  readonly resourceId: string | null;
-  readonly name: string | null;
-  readonly iban: string | null;
-  readonly status: string | null;
-  readonly isDeleted: boolean;
-  readonly current: Money | null;
-  /** The balance without what is blocked for pending payments. */
-  readonly authorized: Money | null;
-  /** ISO 8601. */
-  readonly asOf: string | null;
-}
+/** What is known of an account beside its data. An account that only its organization's profile names has no resource id. */
+type Origin = Pick<ResourceRow, "resourceId" | "deleted" | "versionAt">;
 
-/** Reads the `data` of `v1/accounts`, whatever is in it. */
-export function readAccount(data: unknown, about: Pick<Account, "resourceId" | "isDeleted" | "asOf">): Account {
-  const { title, iban, words } = summaryOf("v1/accounts", data);
-  const field = (name: string) => (isObject(data) ? data[name] : undefined);
+type Account = ReturnType<typeof readAccount>;
+
+/** Reads an account as Qonto describes it, whatever is in it. */
+export function readAccount(data: Readonly<Record<string, unknown>>, { resourceId, deleted, versionAt }: Origin) {
+  const { title: name, iban, words } = summaryOf("v1/accounts", data);
   return {
-    ...about,
-    name: title,
+    resourceId,
+    deleted,
+    versionAt,
+    name,
     iban,
     status: words[0] ?? null,
-    current: readMoney(field("balance") ?? field("current_balance"), field("currency")),
-    authorized: readMoney(field("authorized_balance"), field("currency")),
+    current: readMoney(data["balance"] ?? data["current_balance"], data["currency"]),
+    /** The balance without what is blocked for pending payments. */
+    authorized: readMoney(data["authorized_balance"], data["currency"]),
   };
 }
 
+/** The first of an organization's accounts, as events of `v1/accounts` brought them. */
+export function readAccountsOfRows(rows: readonly ResourceRow[]): Account[] {
+  return rows.slice(0, MOST_ACCOUNTS).map((row) => readAccount(readData(row.body), row));
+}
+
 /** Qonto's API lists an organization's accounts in its profile. */
-export function readAccountsOfProfile(profile: unknown, asOf: string | null): Account[] {
-  const accounts = isObject(profile) ? profile["bank_accounts"] : undefined;
+export function readAccountsOfProfile(
+  profile: Readonly<Record<string, unknown>> | null,
+  profileAt: string | null,
+): Account[] {
+  const accounts = profile?.["bank_accounts"];
   if (!Array.isArray(accounts)) return [];
   return accounts
     .filter(isObject)
     .slice(0, MOST_ACCOUNTS)
     .map((account) => {
       const updatedAt = account["updated_at"];
-      const ownDate = typeof updatedAt === "string" ? updatedAt.slice(0, 40) : null;
-      return readAccount(account, { resourceId: null, isDeleted: false, asOf: ownDate ?? asOf });
+      const versionAt = typeof updatedAt === "string" ? updatedAt.slice(0, 40) : profileAt;
+      return readAccount(account, { resourceId: null, deleted: false, versionAt });
     });
 }
 
@@ -59,14 +62,11 @@ interface AccountsProps {
 
 export function Accounts({ organizationId, accounts, areMore }: AccountsProps) {
   return (
-    <section aria-labelledby="balance">
-      <h2 id="balance">Balance</h2>
+    <Section id="balance" title="Balance">
       {accounts.length === 0 ? (
         <EmptyState title="No accounts yet">
-          <p>
-            They come with the events of <code>v1/accounts</code>. To ask Qonto for them, run{" "}
-            <code>npm run qonto -- reconcile</code>.
-          </p>
+          They come with the events of <code>v1/accounts</code>. To ask Qonto for them, run{" "}
+          <code>npm run qonto -- reconcile</code>.
         </EmptyState>
       ) : (
         <>
@@ -87,12 +87,12 @@ export function Accounts({ organizationId, accounts, areMore }: AccountsProps) {
           </p>
         </>
       )}
-    </section>
+    </Section>
   );
 }
 
 function AccountCard({ organizationId, account }: { readonly organizationId: string; readonly account: Account }) {
-  const { resourceId, name, iban, status, isDeleted, current, authorized, asOf } = account;
+  const { resourceId, deleted, versionAt, name, iban, status, current, authorized } = account;
   const balances = [
     { label: "Balance", money: current },
     { label: "Authorized balance", money: authorized },
@@ -106,7 +106,7 @@ function AccountCard({ organizationId, account }: { readonly organizationId: str
         ) : (
           <a href={resourceAddress(organizationId, "v1/accounts", resourceId)}>{shownName}</a>
         )}
-        {isDeleted ? <State state="paused">deleted</State> : null}
+        {deleted ? <State state="paused">deleted</State> : null}
         {status === null ? null : <bdi class="chip">{status}</bdi>}
       </h3>
       <dl class="lines">
@@ -115,7 +115,7 @@ function AccountCard({ organizationId, account }: { readonly organizationId: str
           <div class={index === 0 ? "lines" : "spread"}>
             <dt>{label}</dt>
             <dd class={index === 0 ? "figure-value" : undefined}>
-              <Amount value={money.value} currency={money.currency} />
+              <Amount {...money} />
             </dd>
           </div>
         ))}
@@ -127,11 +127,11 @@ function AccountCard({ organizationId, account }: { readonly organizationId: str
             </dd>
           </div>
         )}
-        {asOf === null ? null : (
+        {versionAt === null ? null : (
           <div class="spread">
             <dt>As of</dt>
             <dd>
-              <TimeOfText text={asOf} />
+              <TimeOfText text={versionAt} />
             </dd>
           </div>
         )}

@@ -15,8 +15,9 @@ import {
 import { addresses, eventAddress, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
+import { ButtonLink } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
-import { Page } from "../../ui/layout.tsx";
+import { Page, Section } from "../../ui/layout.tsx";
 import { Table, linkTo } from "../../ui/table.tsx";
 import { Amount, Chips, Iban, ShortId, State, Time, TimeOfText } from "../../ui/values.tsx";
 
@@ -33,7 +34,7 @@ export function addResource(pages: Console): void {
   pages.get("/organizations/:id/resource", async (c) => {
     const organizationId = c.req.param("id");
     const { type, id, cursor } = readQuery(c, resourceQuery);
-    const found = await findResource(c.env.DB, organizationId, id === "" ? null : id, type);
+    const found = await findResource(c.env.DB, organizationId, id, type);
     if (found === null) throw notFound("resource");
     const data = readData(found.body);
     const [history, related] = await Promise.all([
@@ -55,10 +56,9 @@ export function addResource(pages: Console): void {
         <Version resource={found} />
         <History resource={found} history={history} before={cursor} />
         <Related resources={related} />
-        <section aria-labelledby="data">
-          <h2 id="data">Data</h2>
+        <Section id="data" title="Data">
           <Json value={data} label="Data" />
-        </section>
+        </Section>
       </Page>,
     );
   });
@@ -69,8 +69,7 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
   return (
     <>
       <p class="title cluster">
-        <bdi>{title ?? resource.type}</bdi>{" "}
-        {money === null ? null : <Amount value={money.value} currency={money.currency} />}
+        <bdi>{title ?? resource.type}</bdi> {money === null ? null : <Amount {...money} />}
       </p>
       <p class="cluster soft">
         {resource.deleted ? <State state="paused">deleted</State> : null}
@@ -79,11 +78,7 @@ function Subject({ resource, data }: { readonly resource: ResourceRow; readonly 
           <Chips words={words} />
         </span>
         <bdi>{resource.type}</bdi>
-        {resource.resourceId === null ? null : (
-          <code>
-            <bdi>{resource.resourceId}</bdi>
-          </code>
-        )}
+        {resource.resourceId === null ? null : <bdi class="mono">{resource.resourceId}</bdi>}
       </p>
     </>
   );
@@ -123,8 +118,7 @@ interface HistoryProps {
 
 function History({ resource, history, before }: HistoryProps) {
   return (
-    <section aria-labelledby="history">
-      <h2 id="history">Events</h2>
+    <Section id="history" title="Events">
       {history.events.length === 0 ? null : (
         <Table
           caption="Events of this resource, newest first"
@@ -141,7 +135,7 @@ function History({ resource, history, before }: HistoryProps) {
         />
       )}
       <SearchedRange resource={resource} history={history} before={before} />
-    </section>
+    </Section>
   );
 }
 
@@ -177,21 +171,17 @@ function SearchedRange({ resource, history: { events, next }, before }: HistoryP
         {next === null ? "the oldest" : <Time at={next.receivedAt} />}.
       </p>
       <p class="actions">
-        {before === undefined ? null : (
-          <a class="button" href={path}>
-            Newest events
-          </a>
-        )}
+        {before === undefined ? null : <ButtonLink href={path}>Newest events</ButtonLink>}
         {next !== null && resource.seq < next.seq ? (
           // The search begins before this position: the event is the first one found.
-          <a class="button" href={from({ seq: resource.seq + 1, receivedAt: resource.receivedAt })}>
+          <ButtonLink href={from({ seq: resource.seq + 1, receivedAt: resource.receivedAt })}>
             Event of the current state
-          </a>
+          </ButtonLink>
         ) : null}
         {next === null ? null : (
-          <a class="button" rel="next" href={from(next)}>
+          <ButtonLink rel="next" href={from(next)}>
             Older events
-          </a>
+          </ButtonLink>
         )}
       </p>
     </>
@@ -201,8 +191,7 @@ function SearchedRange({ resource, history: { events, next }, before }: HistoryP
 function Related({ resources }: { readonly resources: readonly ResourceRow[] }) {
   if (resources.length === 0) return null;
   return (
-    <section aria-labelledby="related">
-      <h2 id="related">Related resources</h2>
+    <Section id="related" title="Related resources">
       <ul class="grid">
         {resources.map(({ organizationId, type, resourceId, body }) => (
           <li class="spread">
@@ -213,7 +202,7 @@ function Related({ resources }: { readonly resources: readonly ResourceRow[] }) 
           </li>
         ))}
       </ul>
-    </section>
+    </Section>
   );
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor, notFound } from "../../../api/requests.ts";
-import { toPage } from "../../../api/responses.ts";
+import { pageOf } from "../../../platform/page.ts";
 import { readData } from "../../../qonto/resource.ts";
 import { type Summary, summaryOf } from "../../../qonto/summary.ts";
 import { countUpTo, readCount } from "../../../store/organizations.ts";
@@ -8,8 +8,8 @@ import { readSummary, summaries, type ResourceRow } from "../../../store/resourc
 import { addresses, organizationAddress, resourceAddress, resourcesAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { Field, FindForm } from "../../ui/form.tsx";
-import { type Column, EmptyState, ListPage } from "../../ui/table.tsx";
+import { Select } from "../../ui/form.tsx";
+import { type Column, EmptyState, FindById, ListPage } from "../../ui/table.tsx";
 import { Amount, Chips, Iban, ShortId, State, TimeOfText } from "../../ui/values.tsx";
 
 const PER_PAGE = 50;
@@ -30,10 +30,9 @@ export function addResources(pages: Console): void {
     ]);
     const knownTypes = (types?.results ?? []).map(readCount).map((one) => one.type);
     if (knownTypes.length === 0) throw notFound("organization");
-    const { data: rows, next_cursor } = toPage((found?.results ?? []).map(readSummary), PER_PAGE, {
-      show: (row) => ({ ...row, summary: summaryOf(row.type, readData(row.body)) }),
-      cursorAt: (row) => encodeCursor({ type: row.type, resourceId: row.resourceId }),
-    });
+    const shownTypes = new Set([...knownTypes, ...(type === undefined ? [] : [type])]);
+    const { rows, next } = pageOf((found?.results ?? []).map(readSummary), PER_PAGE);
+    const summarized = rows.map((row) => ({ ...row, summary: summaryOf(row.type, readData(row.body)) }));
     return showPage(
       c,
       <ListPage
@@ -45,30 +44,24 @@ export function addResources(pages: Console): void {
           { href: organizationAddress(id), text: <ShortId id={id} /> },
         ]}
         filters={
-          <Field label="Type">
-            <select name="type">
-              <option value="">All types</option>
-              {[...new Set([...knownTypes, ...(type === undefined ? [] : [type])])].map((one) => (
-                <option value={one} selected={one === type}>
-                  {one}
-                </option>
-              ))}
-            </select>
-          </Field>
+          <Select
+            label="Type"
+            name="type"
+            value={type}
+            options={[["", "All types"], ...Array.from(shownTypes, (one) => [one, one] as const)]}
+          />
         }
         caption="Resources in the order of type and id"
-        columns={columnsOf(id, rows, type)}
-        rows={rows}
-        next={next_cursor}
+        columns={columnsOf(summarized, type)}
+        rows={summarized}
+        next={next && encodeCursor({ type: next.type, resourceId: next.resourceId })}
         empty={
           <EmptyState title="No resources of this type">
-            <p>
-              <a href={resourcesAddress(id)}>Show all types</a>
-            </p>
+            <a href={resourcesAddress(id)}>Show all types</a>
           </EmptyState>
         }
       >
-        <FindForm action={`${organizationAddress(id)}/resource`} label="Find a resource by its id" />
+        <FindById action={`${organizationAddress(id)}/resource`} label="Find a resource by its id" what="resource" />
       </ListPage>,
     );
   });
@@ -77,36 +70,34 @@ export function addResources(pages: Console): void {
 type Row = ResourceRow & { readonly summary: Summary };
 
 /** Amounts and IBANs have a column where a row has one. */
-function columnsOf(organizationId: string, rows: readonly Row[], type: string | undefined): readonly Column<Row>[] {
+function columnsOf(rows: readonly Row[], type: string | undefined): readonly Column<Row>[] {
   const amount: Column<Row> = {
     title: "Amount",
     kind: "figure",
-    cell: ({ summary: { money } }) => (money === null ? "–" : <Amount value={money.value} currency={money.currency} />),
+    cell: ({ summary: { money } }) => (money === null ? "–" : <Amount {...money} />),
   };
   const iban: Column<Row> = {
     title: "IBAN",
     cell: ({ summary }) => (summary.iban === null ? "–" : <Iban iban={summary.iban} />),
   };
   return [
-    {
-      title: "Resource",
-      cell: (row) => <Name organizationId={organizationId} row={row} showsType={type === undefined} />,
-    },
+    { title: "Resource", cell: (row) => <Name row={row} showsType={type === undefined} /> },
     ...(rows.some(({ summary }) => summary.money !== null) ? [amount] : []),
     ...(rows.some(({ summary }) => summary.iban !== null) ? [iban] : []),
     { title: "State", cell: (row) => <ResourceState row={row} /> },
-    { title: "As of", cell: ({ versionAt }) => <AsOf text={versionAt} /> },
+    {
+      title: "As of",
+      cell: ({ versionAt }) => (versionAt === null ? "–" : <TimeOfText text={versionAt} show="relative" />),
+    },
   ];
 }
 
 interface NameProps {
-  readonly organizationId: string;
   readonly row: Row;
   readonly showsType: boolean;
 }
 
-function Name({ organizationId, row, showsType }: NameProps) {
-  const { type, resourceId, summary } = row;
+function Name({ row: { organizationId, type, resourceId, summary }, showsType }: NameProps) {
   return (
     <span class="lines">
       <a href={resourceAddress(organizationId, type, resourceId ?? "")}>
@@ -131,8 +122,4 @@ function ResourceState({ row: { deleted, summary } }: { readonly row: Row }) {
       <Chips words={summary.words} />
     </span>
   );
-}
-
-function AsOf({ text }: { readonly text: string | null }) {
-  return <span class="nowrap">{text === null ? "–" : <TimeOfText text={text} show="relative" />}</span>;
 }
