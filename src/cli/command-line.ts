@@ -1,4 +1,4 @@
-import { Readable, Writable } from "node:stream";
+import { PassThrough } from "node:stream";
 import { CommanderError } from "commander";
 import { type Definition, QontoCommand } from "./command.ts";
 import { destinations } from "./commands/destinations.ts";
@@ -11,7 +11,7 @@ import { send } from "./commands/send.ts";
 import { subscriptions } from "./commands/subscriptions.ts";
 import { tail } from "./commands/tail/tail.ts";
 import { verify } from "./commands/verify/verify.ts";
-import { Invocation, type Surroundings } from "./context.ts";
+import { type Invocation, type Surroundings, beginInvocation } from "./context.ts";
 import { Fault } from "./fault.ts";
 import { printable } from "./output.ts";
 import type { Stream, Terminal } from "./terminal.ts";
@@ -27,7 +27,7 @@ const SIGINT_EXIT_CODE = 130;
 /** Runs the operator's command line; resolves with its exit code. When it is interrupted, pending calls are aborted. */
 export async function run(commandArguments: readonly string[], surroundings: Surroundings): Promise<number> {
   const ending = new AbortController();
-  const invocation = new Invocation(surroundings, ending.signal);
+  const invocation = beginInvocation(surroundings, ending.signal);
   try {
     return await Promise.race([
       completed(commandArguments, invocation),
@@ -79,18 +79,12 @@ function createProgram(invocation: Invocation): QontoCommand {
 
 /** The whole command line, to be described and not to be run. */
 export function documentedProgram(): QontoCommand {
-  const nowhere = new Writable({ write: (_text, _encoding, done) => done() });
+  const stream = new PassThrough();
   const { signal } = new AbortController();
-  const surroundings = {
-    env: {},
-    stdin: Readable.from([]),
-    stdout: nowhere,
-    stderr: nowhere,
-    workingDirectory: "",
-    directory: "",
-    interrupt: signal,
-  };
-  return createProgram(new Invocation(surroundings, signal));
+  const streams = { stdin: stream, stdout: stream, stderr: stream };
+  return createProgram(
+    beginInvocation({ env: {}, ...streams, workingDirectory: "", directory: "", interrupt: signal }, signal),
+  );
 }
 
 /** A value in the wrong place may be a secret. */

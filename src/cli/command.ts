@@ -1,6 +1,5 @@
 import { Command } from "commander";
-import { z } from "zod";
-import { Context, type Invocation } from "./context.ts";
+import { type Context, type Invocation, type SharedOptions, openContext } from "./context.ts";
 import type { ExitCode } from "./fault.ts";
 import { type CommandOption, type GivenOption, flag, option } from "./options.ts";
 
@@ -50,38 +49,29 @@ const apiOptions = {
   qonto: flag("--sandbox", "Qonto's sandbox, with QONTO_STAGING_TOKEN"),
 };
 
-const sharedOptions = z.object({
-  json: z.boolean().optional(),
-  color: z.boolean().optional(),
-  url: z.string().optional(),
-  sandbox: z.boolean().optional(),
-});
-
 /** Makes a command: its options are read, its errors end in an exit code, and `run` gets a context to work with. */
 export function defineCommand<const Arguments extends string = never, const Known extends Options = {}>(
   definition: CommandDefinition<Arguments, Known>,
 ): Definition {
-  const { name, summary, asks = [], options, help, examples, run } = definition;
+  const { name, summary, asks = [], help, examples, run } = definition;
   const names = Object.entries<string>(definition.arguments ?? {});
+  const options = Object.entries<CommandOption<unknown>>(definition.options ?? {});
   return {
     addTo(parent) {
       const command = parent.command(name).description(summary);
       for (const [argument, description] of names) command.argument(`<${argument}>`, description);
-      const known = Object.entries<CommandOption<unknown>>(options ?? {});
       for (const api of asks) command.addOption(apiOptions[api].definition);
-      for (const [, { definition: one }] of known) command.addOption(one);
+      for (const [, one] of options) command.addOption(one.definition);
       command.addHelpText("after", helpText(help, examples)).action(async () => {
         const { invocation } = command;
         const texts = command.opts<Readonly<Record<string, GivenOption>>>();
         const given = Object.fromEntries([
           ...names.map(([argument], index) => [argument, command.args[index]]),
-          ...known.map(([key, { definition: one, read }]) => [
-            key,
-            read(texts[one.attributeName()], invocation.world.now),
-          ]),
+          ...options.map(([key, one]) => [key, one.read(texts[one.definition.attributeName()], invocation.world.now)]),
         ]);
-        const shared = { ...command.optsWithGlobals(), ...(asks.includes("relay") ? {} : { url: undefined }) };
-        const context = new Context(invocation, sharedOptions.parse(shared));
+        const { url, ...shared } = command.optsWithGlobals<SharedOptions>();
+        // The `--url` of a command that does not ask the relay is an option of its own.
+        const context = openContext(invocation, asks.includes("relay") ? { ...shared, url } : shared);
         invocation.exitCode = (await run(context, given as Given<Arguments, Known>)) ?? 0;
       });
     },

@@ -66,12 +66,11 @@ export class Output {
       .join("\n");
   }
 
-  /** Names with their values, one a line. */
-  fields(pairs: readonly (readonly [string, Cell])[]): string {
-    const longest = Math.max(...pairs.map(([name]) => stringWidth(name)));
-    return pairs
-      .map(([name, cell]) => `${this.paint("dim", padEnd(name, longest))}  ${this.#shown(cell)}`.trimEnd())
-      .join("\n");
+  /** Names with their values, one a line; without those whose value is null. */
+  fields(pairs: readonly (readonly [string, Cell | null])[]): string {
+    const shown = pairs.flatMap(([name, cell]) => (cell === null ? [] : [{ name, text: this.#shown(cell) }]));
+    const longest = Math.max(...shown.map(({ name }) => stringWidth(name)));
+    return shown.map(({ name, text }) => `${this.paint("dim", padEnd(name, longest))}  ${text}`.trimEnd()).join("\n");
   }
 
   #shown(cell: Cell): string {

@@ -8,8 +8,7 @@ const LOCAL_RELAY = "http://localhost:8787";
 
 export type LocalSecret = "ADMIN_TOKEN" | "QONTO_WEBHOOK_SECRETS" | "QONTO_ONBOARDING_SECRETS";
 
-type Credential =
-  LocalSecret | "QONTO_ACCESS_TOKEN" | "QONTO_STAGING_TOKEN" | "CF_ACCESS_CLIENT_ID" | "CF_ACCESS_CLIENT_SECRET";
+type Credential = "QONTO_ACCESS_TOKEN" | "QONTO_STAGING_TOKEN" | "CF_ACCESS_CLIENT_ID" | "CF_ACCESS_CLIENT_SECRET";
 
 /** What the environment says, and for a relay on this machine the `.dev.vars` that it was started with. */
 export class Settings {
@@ -18,6 +17,8 @@ export class Settings {
   readonly #secrets: Secrets;
   readonly #tell: (line: string) => void;
   #local: VariablesFile | undefined;
+  /** Secrets of `.dev.vars` whose remarks were told. */
+  readonly #judged = new Set<LocalSecret>();
 
   /** `tell` prints remarks on how a secret is written in `.dev.vars`. */
   constructor(environment: Environment, directory: string, secrets: Secrets, tell: (line: string) => void) {
@@ -37,7 +38,7 @@ export class Settings {
     return this.#environment[name]?.trim() || undefined;
   }
 
-  credential(name: Exclude<Credential, LocalSecret>): string | undefined {
+  credential(name: Credential): string | undefined {
     const value = this.value(name);
     return value === undefined ? undefined : this.#secrets.keep(value);
   }
@@ -53,13 +54,10 @@ export class Settings {
   #readLocal(name: LocalSecret): string | undefined {
     this.#local ??= readVariables(readIfThere(path.join(this.#directory, ".dev.vars")));
     const { variables, remarks } = this.#local;
-    const [mine, others] = [
-      remarks.filter(({ variable }) => variable === name),
-      remarks.filter(({ variable }) => variable !== name),
-    ];
-    for (const { says } of mine) this.#tell(`${name} in .dev.vars ${says}\n`);
-    // Each is said once.
-    this.#local = { variables, remarks: others };
+    if (!this.#judged.has(name)) {
+      for (const { variable, says } of remarks) if (variable === name) this.#tell(`${name} in .dev.vars ${says}\n`);
+    }
+    this.#judged.add(name);
     return variables[name]?.trim();
   }
 }

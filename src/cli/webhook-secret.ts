@@ -2,8 +2,7 @@ import type { Source } from "../domain/event.ts";
 import type { Context } from "./context.ts";
 import { wrongUsage } from "./fault.ts";
 import type { Output } from "./output.ts";
-import { type Settings, isOnThisMachine } from "./settings.ts";
-import { WEBHOOK_PATH, plainWebhookUrl } from "./webhook.ts";
+import type { Settings } from "./settings.ts";
 
 /** Which variable holds the secrets of which of Qonto's systems. */
 export const secretNames = {
@@ -72,23 +71,4 @@ export function secretAdvice(source: Source, secret: string, output: Output): st
 Give it to the relay now. Until it knows the secret it answers Qonto 401; Qonto sends again for days, so nothing is lost.
   local       add it to ${name} in .dev.vars, behind a comma if there is one already
   production  npx wrangler secret put ${name}     (the old ones and this one, comma-separated)`;
-}
-
-/** Warns when the address that Qonto is to call looks wrong. */
-export function warnOfPath(url: string, output: Output): void {
-  if (URL.parse(url)?.pathname.endsWith(WEBHOOK_PATH) === true) return;
-  output.note(`Warning: the address does not end in ${WEBHOOK_PATH}, where the relay takes webhooks.`);
-}
-
-/** Qonto calls https only. A simulated one on this machine, at `qontoUrl`, calls http addresses of this machine too. */
-export function readCallbackUrl(text: string, qontoUrl: string | undefined): string {
-  const protocol = URL.parse(text)?.protocol;
-  const isSimulated = [text, qontoUrl ?? ""].every((url) => URL.canParse(url) && isOnThisMachine(url));
-  if (text.length <= 512 && (protocol === "https:" || (protocol === "http:" && isSimulated))) {
-    return plainWebhookUrl(text);
-  }
-  throw wrongUsage(
-    "--url must be an https address of at most 512 characters.",
-    "As https://relay.example.com/webhooks/qonto",
-  );
 }

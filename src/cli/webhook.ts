@@ -5,7 +5,10 @@ import { tryParseJson } from "../platform/json.ts";
 import { plainPath } from "../platform/plain-path.ts";
 import { signAsQonto } from "../qonto/signature.ts";
 import { isFromAccess } from "./cloudflare-access.ts";
+import { wrongUsage } from "./fault.ts";
 import { send } from "./network.ts";
+import type { Output } from "./output.ts";
+import { isOnThisMachine } from "./settings.ts";
 import type { World } from "./world.ts";
 
 /** Where the relay takes webhooks. */
@@ -14,8 +17,27 @@ export const WEBHOOK_PATH = "/webhooks/qonto";
 /** Qonto hangs up after it, and sends again. */
 export const QONTO_WAITS_MS = 1_000;
 
+/** Warns when the address that Qonto is to call looks wrong. */
+export function warnOfPath(url: string, output: Output): void {
+  if (URL.parse(url)?.pathname.endsWith(WEBHOOK_PATH) === true) return;
+  output.note(`Warning: the address does not end in ${WEBHOOK_PATH}, where the relay takes webhooks.`);
+}
+
+/** Qonto calls https only. A simulated one on this machine, at `qontoUrl`, calls http addresses of this machine too. */
+export function readCallbackUrl(text: string, qontoUrl: string | undefined): string {
+  const protocol = URL.parse(text)?.protocol;
+  const isSimulated = [text, qontoUrl ?? ""].every((url) => URL.canParse(url) && isOnThisMachine(url));
+  if (text.length <= 512 && (protocol === "https:" || (protocol === "http:" && isSimulated))) {
+    return plainWebhookUrl(text);
+  }
+  throw wrongUsage(
+    "--url must be an https address of at most 512 characters.",
+    "As https://relay.example.com/webhooks/qonto",
+  );
+}
+
 /** The address of a relay's webhook without needless slashes; any other address as it is. */
-export function plainWebhookUrl(text: string): string {
+function plainWebhookUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null) return text;
   const path = plainPath(url.pathname);
@@ -81,8 +103,7 @@ export async function postWebhook(
   );
   const durationMs = world.elapsedMs() - startedAt;
   if (outcome.status === null) {
-    const { status, reason } = outcome;
-    return { status, body: null, code: null, accepted: false, location: null, isFromAccess: false, reason, durationMs };
+    return { ...outcome, body: null, code: null, accepted: false, location: null, isFromAccess: false, durationMs };
   }
   const { status, text } = outcome;
   const json = tryParseJson(text);

@@ -84,21 +84,15 @@ function asText(one: EventDetail, output: Output): string {
     ["resource", one.resource_id ?? "–"],
     ["created", one.created_at ?? "–"],
     ["received", one.received_at],
-    ...(one.reconciled ? [["reconciled", "made by `reconcile` from what Qonto lists"] as const] : []),
+    ["reconciled", one.reconciled ? "made by `reconcile` from what Qonto lists" : null],
     ["state", { text: one.state, style: styleOfState(one.state) }],
   ]);
-  const rows = one.deliveries.flatMap(({ destination_id, status, next_attempt_at, attempts }) => {
-    const cell: Cell = { text: status, style: styleOfState(status) };
-    if (attempts.length === 0) return [[destination_id, cell, "", "", "", next_attempt_at ?? ""]];
-    return attempts.map((made, index): Cell[] => [
-      index === 0 ? destination_id : "",
-      index === 0 ? cell : "",
-      isEndedWithoutAttempt(made) ? "" : String(made.attempt),
-      made.at,
-      isEndedWithoutAttempt(made)
-        ? made.outcome
-        : [made.outcome, made.status ?? "", `${made.duration_ms} ms`].filter((part) => part !== "").join(" "),
-      index === attempts.length - 1 ? (next_attempt_at ?? "") : "",
+  const rows = one.deliveries.flatMap(({ destination_id, status, next_attempt_at, attempts }): Cell[][] => {
+    const made = attempts.length === 0 ? [["", "", ""]] : attempts.map(attemptCells);
+    return made.map((cells, index) => [
+      ...(index === 0 ? [destination_id, { text: status, style: styleOfState(status) }] : ["", ""]),
+      ...cells,
+      index === made.length - 1 ? (next_attempt_at ?? "") : "",
     ]);
   });
   const deliveries =
@@ -106,6 +100,13 @@ function asText(one: EventDetail, output: Output): string {
       ? "No recipients."
       : output.table(["destination", "status", "attempt", "at", "outcome", "next attempt"], rows);
   return `${facts}\n\n${deliveries}\n\n${printableLines(JSON.stringify(one.payload, null, 2))}`;
+}
+
+/** Its number, time and outcome. */
+function attemptCells(made: EventDetail["deliveries"][number]["attempts"][number]): string[] {
+  if (isEndedWithoutAttempt(made)) return ["", made.at, made.outcome];
+  const outcome = [made.outcome, made.status ?? "", `${made.duration_ms} ms`].filter((part) => part !== "").join(" ");
+  return [String(made.attempt), made.at, outcome];
 }
 
 export function styleOfState(state: string): "green" | "red" | "yellow" | "dim" {

@@ -4,7 +4,8 @@ import { wrongUsage } from "../fault.ts";
 import { option, readText, required } from "../options.ts";
 import { printable } from "../output.ts";
 import { QontoRefusal } from "../qonto-client.ts";
-import { readCallbackUrl, secretAdvice, secretFrom, warnOfPath } from "../webhook-secret.ts";
+import { readCallbackUrl, warnOfPath } from "../webhook.ts";
+import { secretAdvice, secretFrom } from "../webhook-secret.ts";
 
 /** Qonto's guide names the first, its reference the second. */
 const PATH_OF_GUIDE = "/data_api/webhooks";

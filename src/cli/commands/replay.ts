@@ -17,8 +17,7 @@ const ofEvent = defineCommand({
   options: { to: option("--to <destination>", "this destination, even if it has it") },
   examples: ["npm run qonto -- replay event 018f71db-… --to dst_0193"],
   async run({ output, openRelay }, { id, to }) {
-    const body = to === undefined ? {} : { destination_id: to };
-    const { count } = await openRelay().post(`${eventPath(id)}/replay`, body, replayedEvent);
+    const { count } = await openRelay().post(`${eventPath(id)}/replay`, { destination_id: to }, replayedEvent);
     output.show({ count }, () =>
       count === 0
         ? "Every destination that wants it has it: nothing is replayed."
@@ -43,11 +42,10 @@ const ofDestination = defineCommand({
     ),
   },
   examples: ["npm run qonto -- replay destination dst_0193 --since 2h --which missing"],
-  async run(context, { id, since, until, which }) {
+  async run(context, { id, ...input }) {
     const { output, openRelay } = context;
     const relay = openRelay();
-    const body = { since, ...(until === undefined ? {} : { until }), which };
-    const { count, replay_id } = await relay.post(`${destinationPath(id)}/replay`, body, startedReplay);
+    const { count, replay_id } = await relay.post(`${destinationPath(id)}/replay`, input, startedReplay);
     const finished = await untilFinished(relay, replay_id, context);
     output.show({ count, ...finished }, () => `Replaying ${plural(count, "delivery", "deliveries")}.`);
   },

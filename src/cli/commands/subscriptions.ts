@@ -5,7 +5,8 @@ import { wrongUsage } from "../fault.ts";
 import { flag, option, readList, readText, required } from "../options.ts";
 import { type Output, printable } from "../output.ts";
 import type { QontoClient } from "../qonto-client.ts";
-import { readCallbackUrl, secretAdvice, secretFrom, warnOfPath } from "../webhook-secret.ts";
+import { readCallbackUrl, warnOfPath } from "../webhook.ts";
+import { secretAdvice, secretFrom } from "../webhook-secret.ts";
 
 const PATH = "/v2/webhook_subscriptions";
 
@@ -35,7 +36,7 @@ const ROTATION = `To change the secret: Qonto cannot change one, so create a sec
 relay know both secrets, and delete the first when events arrive with the new one. The id of an event tells whether it
 arrived twice meanwhile.`;
 
-const id = { id: "the subscription's id" };
+const ofOne = { arguments: { id: "the subscription's id" }, asks: ["qonto"] } as const;
 
 const settable = {
   allTypes: flag("--all-types", "all that are known").conflictsWith("types"),
@@ -73,15 +74,12 @@ const create = defineCommand({
   async run(context, { url, types, allTypes, description, secret: given }) {
     const { output, settings, openQonto } = context;
     if (types === undefined && !allTypes) throw wrongUsage("Which events? Give --types or --all-types.");
-    const input = {
-      callback_url: readCallbackUrl(url, settings.value("QONTO_API_URL")),
-      types: types ?? businessTypes,
-      ...(description === undefined ? {} : { description }),
-    };
+    const callback_url = readCallbackUrl(url, settings.value("QONTO_API_URL"));
     const qonto = openQonto();
     const { secret, isNew } = await secretFrom(given, context);
-    const created = await qonto.post(PATH, { ...input, secret }, subscription);
-    warnOfPath(input.callback_url, output);
+    const input = { callback_url, types: types ?? businessTypes, description, secret };
+    const created = await qonto.post(PATH, input, subscription);
+    warnOfPath(callback_url, output);
     output.show(isNew ? { ...created, secret } : created, () =>
       [
         printable(`Created ${created.id}: Qonto sends ${created.types.join(", ")} to ${created.callback_url}.`),
@@ -95,34 +93,31 @@ const create = defineCommand({
 const update = defineCommand({
   name: "update",
   summary: "change what is given and keep the rest; its secret is not touched",
-  arguments: id,
-  asks: ["qonto"],
+  ...ofOne,
   options: {
     url: option("--url <url>", "the relay's"),
     types: option("--types <types>", "comma-separated; they replace the old ones", readList),
     ...settable,
   },
   examples: ["npm run qonto -- subscriptions update 018f71db-… --types v1/transactions,v1/transfers"],
-  async run({ output, settings, openQonto }, { id: given, url, types, allTypes, description }) {
+  async run({ output, settings, openQonto }, { id, url, types, allTypes, description }) {
     const changes = {
-      ...(url === undefined ? {} : { callback_url: readCallbackUrl(url, settings.value("QONTO_API_URL")) }),
-      ...(types === undefined ? {} : { types }),
-      ...(allTypes ? { types: businessTypes } : {}),
-      ...(description === undefined ? {} : { description }),
+      callback_url: url === undefined ? undefined : readCallbackUrl(url, settings.value("QONTO_API_URL")),
+      types: allTypes ? businessTypes : types,
+      description,
     };
-    if (Object.keys(changes).length === 0) {
+    if (Object.values(changes).every((value) => value === undefined)) {
       throw wrongUsage("What is to change? Give --url, --types, --all-types or --description.");
     }
     const qonto = openQonto();
-    const path = pathOf(given);
-    const before = await qonto.get(path, subscription);
+    const before = await qonto.get(pathOf(id), subscription);
     // What is left out would be lost. The secret cannot be sent, because Qonto shows it only once.
-    const kept = {
-      callback_url: before.callback_url,
-      types: before.types,
-      ...(typeof before.description === "string" ? { description: before.description } : {}),
+    const input = {
+      callback_url: changes.callback_url ?? before.callback_url,
+      types: changes.types ?? before.types,
+      description: changes.description ?? before.description ?? undefined,
     };
-    const changed = await qonto.put(path, { ...kept, ...changes }, subscription);
+    const changed = await qonto.put(pathOf(id), input, subscription);
     if (changes.callback_url !== undefined) warnOfPath(changes.callback_url, output);
     output.show(changed, () => asTable([changed], output));
   },
@@ -131,12 +126,11 @@ const update = defineCommand({
 const remove = defineCommand({
   name: "delete",
   summary: "end one",
-  arguments: id,
-  asks: ["qonto"],
+  ...ofOne,
   examples: ["npm run qonto -- subscriptions delete 018f71db-…"],
-  async run({ output, openQonto }, { id: given }) {
-    await openQonto().delete(pathOf(given));
-    output.show({ id: given, deleted: true }, () => `Deleted ${given}: Qonto sends nothing more for it.`);
+  async run({ output, openQonto }, { id }) {
+    await openQonto().delete(pathOf(id));
+    output.show({ id, deleted: true }, () => `Deleted ${id}: Qonto sends nothing more for it.`);
   },
 });
 
@@ -149,11 +143,6 @@ function asTable(found: readonly Subscription[], output: Output): string {
   if (found.length === 0) return "No subscriptions yet. `subscriptions create` makes one.";
   return output.table(
     ["id", "url", "types", "description"],
-    found.map(({ id: one, callback_url, types, description }) => [
-      one,
-      callback_url,
-      types.join(", "),
-      description ?? "",
-    ]),
+    found.map(({ id, callback_url, types, description }) => [id, callback_url, types.join(", "), description ?? ""]),
   );
 }
