@@ -26,10 +26,8 @@ export function accessRemedy(path: string): string {
   return `Set ${ID} and ${SECRET} to a service token that its policy admits, or let ${path} through.`;
 }
 
-type Refusal = Pick<Response, "status" | "headers">;
-
 /** Whether an answer without a word of the relay's is that of Cloudflare Access: its login, or its refusal. */
-export function isFromAccess({ status, headers }: Refusal, url: string): boolean {
+export function isFromAccess({ status, headers }: Pick<Response, "status" | "headers">, url: string): boolean {
   if (status >= 300 && status < 400) return leadsToLogin(headers.get("location"), url);
   if (status !== 401 && status !== 403) return false;
   return (

@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
-import { CommanderError } from "commander";
-import { type Definition, QontoCommand } from "./command.ts";
+import { Command, CommanderError } from "commander";
+import type { Definition } from "./command.ts";
 import { destinations } from "./commands/destinations.ts";
 import { doctor } from "./commands/doctor/doctor.ts";
 import { events } from "./commands/events.ts";
@@ -49,10 +49,10 @@ async function completed(commandArguments: readonly string[], invocation: Invoca
   }
 }
 
-function createProgram(invocation: Invocation): QontoCommand {
+function createProgram(invocation: Invocation): Command {
   const { terminal } = invocation;
   // Commands copy these settings when they are added.
-  const program = new QontoCommand(invocation, "qonto")
+  const program = new Command("qonto")
     .usage("<command> [options]")
     .description("Sets up, watches and repairs the relay between Qonto and the destinations.")
     .option("--json", "one JSON document on stdout instead of text")
@@ -72,13 +72,13 @@ function createProgram(invocation: Invocation): QontoCommand {
 
   for (const [heading, definitions] of Object.entries(commands)) {
     program.commandsGroup(heading);
-    for (const definition of definitions) definition.addTo(program);
+    for (const definition of definitions) definition.addTo(program, invocation);
   }
   return program;
 }
 
 /** The whole command line, to be described and not to be run. */
-export function documentedProgram(): QontoCommand {
+export function documentedProgram(): Command {
   const stream = new PassThrough();
   const { signal } = new AbortController();
   const streams = { stdin: stream, stdout: stream, stderr: stream };

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { type Context, type Invocation, type SharedOptions, openContext } from "./context.ts";
 import type { ExitCode } from "./fault.ts";
 import { type CommandOption, type GivenOption, flag, option } from "./options.ts";
@@ -27,21 +27,7 @@ interface CommandDefinition<Arguments extends string, Known extends Options> {
 
 /** A command, or a group of them, that can be added to the command line. */
 export interface Definition {
-  readonly addTo: (parent: QontoCommand) => void;
-}
-
-/** A command and all below it, in one run. */
-export class QontoCommand extends Command {
-  readonly invocation: Invocation;
-
-  constructor(invocation: Invocation, name?: string) {
-    super(name);
-    this.invocation = invocation;
-  }
-
-  override createCommand(name?: string): QontoCommand {
-    return new QontoCommand(this.invocation, name);
-  }
+  readonly addTo: (parent: Command, invocation: Invocation) => void;
 }
 
 const apiOptions = {
@@ -57,13 +43,12 @@ export function defineCommand<const Arguments extends string = never, const Know
   const names = Object.entries<string>(definition.arguments ?? {});
   const options = Object.entries<CommandOption<unknown>>(definition.options ?? {});
   return {
-    addTo(parent) {
+    addTo(parent, invocation) {
       const command = parent.command(name).description(summary);
       for (const [argument, description] of names) command.argument(`<${argument}>`, description);
       for (const api of asks) command.addOption(apiOptions[api].definition);
       for (const [, one] of options) command.addOption(one.definition);
       command.addHelpText("after", helpText(help, examples)).action(async () => {
-        const { invocation } = command;
         const texts = command.opts<Readonly<Record<string, GivenOption>>>();
         const given = Object.fromEntries([
           ...names.map(([argument], index) => [argument, command.args[index]]),
@@ -85,10 +70,10 @@ export function defineGroup(
   { help, commands }: { readonly help?: string; readonly commands: readonly Definition[] },
 ): Definition {
   return {
-    addTo(parent) {
+    addTo(parent, invocation) {
       const group = parent.command(name).description(summary);
       if (help !== undefined) group.addHelpText("after", `\n${help}`);
-      for (const command of commands) command.addTo(group);
+      for (const command of commands) command.addTo(group, invocation);
     },
   };
 }

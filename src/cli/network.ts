@@ -102,7 +102,7 @@ export abstract class ApiClient {
   }
 
   /** Milliseconds to wait before a request is sent again, for the first time with `retry` 1; null: it is not. */
-  protected abstract retryWaitMs(outcome: Outcome, method: ApiRequest["method"], retry: number): number | null;
+  protected abstract retryWaitMs(outcome: Outcome, method: string, retry: number): number | null;
 
   protected abstract unreachable(reason: string): Fault;
 
@@ -148,8 +148,8 @@ export function networkReason(error: unknown): string {
   if (!(error instanceof Error)) return "the connection failed";
   if (error.name === "TimeoutError") return NO_ANSWER_IN_TIME;
   if (error.cause instanceof Error) return networkReason(error.cause);
-  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
-  return (code === undefined ? undefined : reasons[code]) ?? code ?? "the connection failed";
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return (reasons[code] ?? code) || "the connection failed";
 }
 
 export const NO_ANSWER_IN_TIME = "no answer in time";

@@ -1,5 +1,5 @@
-import { parseRetryAfter } from "../domain/retry-after.ts";
 import { z } from "zod";
+import { parseRetryAfter } from "../domain/retry-after.ts";
 import { Fault } from "./fault.ts";
 import {
   type Answer,
@@ -10,7 +10,6 @@ import {
   type Query,
   dateOf,
 } from "./network.ts";
-import type { World } from "./world.ts";
 
 /** Qonto counts in windows of 10 s and 10 min. A longer wait ends the command with that said. */
 const usualPatience: Patience = { answersWithinMs: 30_000, mostRetries: 6, longestWaitMs: 120_000 };
@@ -72,20 +71,14 @@ export interface Page<Item> {
 
 /** Qonto's HTTP API: pages, its errors as sentences, its rate limit with waiting. */
 export class QontoClient extends ApiClient {
-  readonly #progress: (text: string) => void;
-  readonly #spacingMs: number;
-  readonly #patience: Patience;
-  readonly #world: World;
+  readonly #access: Required<QontoAccess>;
   #nextAtMs = 0;
   #answeredAtMs: number | null = null;
   #clockAheadMs: number | null = null;
 
-  constructor({ progress, spacingMs = 0, patience = usualPatience, ...access }: QontoAccess) {
+  constructor({ spacingMs = 0, patience = usualPatience, ...access }: QontoAccess) {
     super({ ...access, answersWithinMs: patience.answersWithinMs });
-    this.#progress = progress;
-    this.#spacingMs = spacingMs;
-    this.#patience = patience;
-    this.#world = access.world;
+    this.#access = { ...access, spacingMs, patience };
   }
 
   /** What Qonto's clock said with its last answer, Unix milliseconds; null before the first. */
@@ -117,10 +110,11 @@ export class QontoClient extends ApiClient {
   ): AsyncGenerator<Page<z.output<Schema>>> {
     const schema = pageInfo.and(z.object({ [key]: z.array(item) }));
     const ask = (page: number) => this.get(path, schema, { per_page: LARGEST_PAGE, ...query, page });
-    let read = 0;
+    let page = 1;
     let before = 0;
+    let read = 0;
     let isPromised = false;
-    for (let page = 1; ;) {
+    do {
       const answer = await ask(page).catch(async (error: unknown) => {
         if (!(error instanceof QontoRefusal) || error.status !== 422 || page === 1) throw error;
         const perPage = Number(query["per_page"] ?? LARGEST_PAGE);
@@ -138,36 +132,37 @@ export class QontoClient extends ApiClient {
       before = page;
       page = answer.meta?.next_page ?? 0;
       // A page that leads back would never end.
-      if (page <= before) return;
-    }
+    } while (page > before);
   }
 
   /** Keeps requests apart, and reads Qonto's clock. */
   protected override async send(request: ApiRequest): Promise<Outcome> {
-    const now = this.#world.elapsedMs();
+    const { world, spacingMs } = this.#access;
+    const now = world.elapsedMs();
     const at = Math.max(now, this.#nextAtMs);
-    this.#nextAtMs = at + this.#spacingMs;
-    if (at > now) await this.#world.wait(at - now);
+    this.#nextAtMs = at + spacingMs;
+    if (at > now) await world.wait(at - now);
     const outcome = await super.send(request);
     const dateMs = outcome.status === null ? null : dateOf(outcome);
     if (dateMs !== null) {
       this.#answeredAtMs = dateMs;
-      this.#clockAheadMs = dateMs - this.#world.now();
+      this.#clockAheadMs = dateMs - world.now();
     }
     return outcome;
   }
 
   /** A request that the rate limit refused has done nothing. Of others, only those that change nothing are sent again. */
   protected override retryWaitMs(outcome: Outcome, method: string, retry: number): number | null {
-    const { mostRetries, longestWaitMs } = this.#patience;
+    const { progress, world, patience } = this.#access;
+    const { mostRetries, longestWaitMs } = patience;
     const { status } = outcome;
     const isTransient = status === 429 || (method === "GET" && (status === null || status >= 500));
     if (!isTransient || retry > mostRetries) return null;
-    const seconds = status === null ? null : parseRetryAfter(outcome.headers.get("retry-after"), this.#world.now());
+    const seconds = status === null ? null : parseRetryAfter(outcome.headers.get("retry-after"), world.now());
     const waitMs = seconds === null ? Math.min(BACK_OFF_MS * 2 ** (retry - 1), longestWaitMs) : seconds * 1000;
     if (waitMs > longestWaitMs) return null;
     const tries = `try ${retry + 1} of ${mostRetries + 1}`;
-    this.#progress(`${troubleOf(outcome)}: waiting ${Math.ceil(waitMs / 1000)} s, then ${tries} …`);
+    progress(`${troubleOf(outcome)}: waiting ${Math.ceil(waitMs / 1000)} s, then ${tries} …`);
     return waitMs;
   }
 

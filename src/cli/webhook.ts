@@ -23,23 +23,20 @@ export function warnOfPath(url: string, output: Output): void {
   output.note(`Warning: the address does not end in ${WEBHOOK_PATH}, where the relay takes webhooks.`);
 }
 
-/** Qonto calls https only. A simulated one on this machine, at `qontoUrl`, calls http addresses of this machine too. */
+/**
+ * The address that Qonto is to call: the relay's without needless slashes, any other as it is. Qonto calls https only. A
+ * simulated one on this machine, at `qontoUrl`, calls http addresses of this machine too.
+ */
 export function readCallbackUrl(text: string, qontoUrl: string | undefined): string {
-  const protocol = URL.parse(text)?.protocol;
-  const isSimulated = [text, qontoUrl ?? ""].every((url) => URL.canParse(url) && isOnThisMachine(url));
-  if (text.length <= 512 && (protocol === "https:" || (protocol === "http:" && isSimulated))) {
-    return plainWebhookUrl(text);
-  }
-  throw wrongUsage(
-    "--url must be an https address of at most 512 characters.",
-    "As https://relay.example.com/webhooks/qonto",
-  );
-}
-
-/** The address of a relay's webhook without needless slashes; any other address as it is. */
-function plainWebhookUrl(text: string): string {
   const url = URL.parse(text);
-  if (url === null) return text;
+  const isSimulated = [text, qontoUrl ?? ""].every((one) => URL.canParse(one) && isOnThisMachine(one));
+  const isCalled = url?.protocol === "https:" || (url?.protocol === "http:" && isSimulated);
+  if (url === null || !isCalled || text.length > 512) {
+    throw wrongUsage(
+      "--url must be an https address of at most 512 characters.",
+      "As https://relay.example.com/webhooks/qonto",
+    );
+  }
   const path = plainPath(url.pathname);
   if (path === url.pathname || !path.endsWith(WEBHOOK_PATH)) return text;
   url.pathname = path;

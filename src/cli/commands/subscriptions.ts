@@ -2,11 +2,11 @@ import { z } from "zod";
 import { sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
-import { flag, option, readList, readText, required } from "../options.ts";
+import { flag, option, readList } from "../options.ts";
 import { type Output, printable } from "../output.ts";
 import type { QontoClient } from "../qonto-client.ts";
 import { readCallbackUrl, warnOfPath } from "../webhook.ts";
-import { secretAdvice, secretFrom } from "../webhook-secret.ts";
+import { registration, secretAdvice, secretFrom } from "../webhook-secret.ts";
 
 const PATH = "/v2/webhook_subscriptions";
 
@@ -59,13 +59,10 @@ const create = defineCommand({
   summary: "subscribe the relay, with a secret that is made for it",
   asks: ["qonto"],
   options: {
-    url: required("--url <url>", "the relay's, as https://relay.example.com/webhooks/qonto", readText),
+    url: registration.url,
     types: option("--types <types>", "comma-separated, as v1/transactions,v1/cards", readList),
     ...settable,
-    secret: option(
-      "--secret <secret>",
-      "one that the relay knows already, 32 to 128 characters; - reads standard input",
-    ),
+    secret: registration.secret,
   },
   help: ROTATION,
   examples: [
