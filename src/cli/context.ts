@@ -104,25 +104,20 @@ export function openContext(
       const { production, override } = systems[system];
       const baseUrl = readUrl(settings.value(override) ?? (isSandbox ? SANDBOX : production), override);
       refuseClearText(baseUrl);
-      const token = settings.credential("QONTO_ACCESS_TOKEN");
-      if (token === undefined) {
-        throw wrongUsage(
-          "QONTO_ACCESS_TOKEN is not set.",
-          "Put an OAuth access token of Qonto's into the environment.",
-        );
-      }
-      const stagingToken = isSandbox ? settings.credential("QONTO_STAGING_TOKEN") : undefined;
-      if (isSandbox && stagingToken === undefined) {
-        throw wrongUsage(
-          "QONTO_STAGING_TOKEN is not set.",
+      const token = settings.requiredCredential(
+        "QONTO_ACCESS_TOKEN",
+        "Put an OAuth access token of Qonto's into the environment.",
+      );
+      const credentials: Record<string, string> = {
+        ...headers,
+        authorization: `Bearer ${token.replace(/^Bearer +/i, "")}`,
+      };
+      if (isSandbox) {
+        credentials["x-qonto-staging-token"] = settings.requiredCredential(
+          "QONTO_STAGING_TOKEN",
           "The sandbox asks for it; Qonto's developer portal shows it.",
         );
       }
-      const credentials = {
-        ...headers,
-        authorization: `Bearer ${token.replace(/^Bearer +/i, "")}`,
-        ...(stagingToken === undefined ? {} : { "x-qonto-staging-token": stagingToken }),
-      };
       if (Object.values(credentials).some((value) => !/^[\x20-\x7e]+$/.test(value))) {
         throw wrongUsage("A credential holds characters that cannot be sent.");
       }

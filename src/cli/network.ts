@@ -89,16 +89,13 @@ export abstract class ApiClient {
   protected send({ method, path, body, headers }: ApiRequest): Promise<Outcome> {
     const { baseUrl, answersWithinMs, world, headers: common } = this.#access;
     const content = body === undefined ? {} : { "content-type": "application/json" };
-    return send(
-      joined(baseUrl, path),
-      {
-        method,
-        headers: { accept: "application/json", ...common, ...content, ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        answersWithinMs,
-      },
-      world,
-    );
+    const init = {
+      method,
+      headers: { accept: "application/json", ...common, ...content, ...headers },
+      body: body === undefined ? null : JSON.stringify(body),
+      answersWithinMs,
+    };
+    return send(joined(baseUrl, path), init, world);
   }
 
   /** Milliseconds to wait before a request is sent again, for the first time with `retry` 1; null: it is not. */

@@ -2,8 +2,8 @@ import type { z } from "zod";
 import { pageOfSchema, problem as problemSchema } from "../api/schemas/common.ts";
 import { type AccessHeaders, accessRemedy, isFromAccess } from "./cloudflare-access.ts";
 import { Fault } from "./fault.ts";
-import { type Answer, ApiClient, type Outcome, type Query } from "./network.ts";
-import { type World, realWorld } from "./world.ts";
+import { type Answer, type ApiAccess, ApiClient, type Outcome, type Query } from "./network.ts";
+import { realWorld } from "./world.ts";
 
 const ANSWERS_WITHIN_MS = 30_000;
 const LARGEST_PAGE = 100;
@@ -47,6 +47,10 @@ export class RelayUnreachable extends Fault {
   }
 }
 
+interface RelayAccess extends Partial<Pick<ApiAccess, "answersWithinMs" | "world">> {
+  readonly accessHeaders?: AccessHeaders;
+}
+
 /** The operator's API over the network. */
 export class RelayClient extends ApiClient {
   readonly url: string;
@@ -54,18 +58,9 @@ export class RelayClient extends ApiClient {
   constructor(
     url: string,
     token: string,
-    {
-      accessHeaders = {},
-      answersWithinMs = ANSWERS_WITHIN_MS,
-      world = realWorld,
-    }: { readonly accessHeaders?: AccessHeaders; readonly answersWithinMs?: number; readonly world?: World } = {},
+    { accessHeaders = {}, answersWithinMs = ANSWERS_WITHIN_MS, world = realWorld }: RelayAccess = {},
   ) {
-    super({
-      baseUrl: url,
-      headers: { ...accessHeaders, authorization: `Bearer ${token}` },
-      answersWithinMs,
-      world,
-    });
+    super({ baseUrl: url, headers: { ...accessHeaders, authorization: `Bearer ${token}` }, answersWithinMs, world });
     this.url = url;
   }
 

@@ -43,6 +43,13 @@ export class Settings {
     return value === undefined ? undefined : this.#secrets.keep(value);
   }
 
+  /** Throws with the remedy when it is not set. */
+  requiredCredential(name: Credential, remedy: string): string {
+    const value = this.credential(name);
+    if (value === undefined) throw wrongUsage(`${name} is not set.`, remedy);
+    return value;
+  }
+
   /** A secret that the relay at this address has as well, and where it was found. */
   sharedSecret(name: LocalSecret, relayUrl: string): { readonly value: string; readonly from: string } | undefined {
     const value = this.value(name);

@@ -57,12 +57,7 @@ export async function secretFrom(
     const random = crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64();
     return { secret: secrets.keep(`whsec_${random}`), isNew: true };
   }
-  const text =
-    given === "-"
-      ? Buffer.from(await context.readBytes("-"))
-          .toString()
-          .trim()
-      : given;
+  const text = given === "-" ? new TextDecoder().decode(await context.readBytes("-")).trim() : given;
   const secret = secrets.keep(text);
   if (!SECRET_PATTERN.test(secret)) {
     throw wrongUsage("Qonto takes secrets of 32 to 128 characters, without white space.");

@@ -87,17 +87,9 @@ export async function postWebhook(
   },
 ): Promise<WebhookAnswer> {
   const signature = secret === null ? {} : await signAsQonto(source, body, { secret, timestampSeconds });
+  const sent = { "content-type": "application/json", ...headers, ...signature };
   const startedAt = world.elapsedMs();
-  const outcome = await send(
-    url,
-    {
-      method: "POST",
-      headers: { "content-type": "application/json", ...headers, ...signature },
-      body,
-      answersWithinMs,
-    },
-    world,
-  );
+  const outcome = await send(url, { method: "POST", headers: sent, body, answersWithinMs }, world);
   const durationMs = world.elapsedMs() - startedAt;
   if (outcome.status === null) {
     return { ...outcome, body: null, code: null, accepted: false, location: null, isFromAccess: false, durationMs };
