@@ -72,7 +72,7 @@ function createProgram(invocation: Invocation): Command {
 
   for (const [heading, definitions] of Object.entries(commands)) {
     program.commandsGroup(heading);
-    for (const definition of definitions) definition.addTo(program, invocation);
+    for (const definition of definitions) definition(program, invocation);
   }
   return program;
 }

@@ -25,10 +25,8 @@ interface CommandDefinition<Arguments extends string, Known extends Options> {
   readonly run: (context: Context, given: Given<Arguments, Known>) => Promise<0 | ExitCode | void>;
 }
 
-/** A command, or a group of them, that can be added to the command line. */
-export interface Definition {
-  readonly addTo: (parent: Command, invocation: Invocation) => void;
-}
+/** Adds a command, or a group of them, to the command line. */
+export type Definition = (parent: Command, invocation: Invocation) => void;
 
 const apiOptions = {
   relay: option("--url <url>", "the relay (else RELAY_URL, else http://localhost:8787)"),
@@ -42,24 +40,22 @@ export function defineCommand<const Arguments extends string = never, const Know
   const { name, summary, asks = [], help, examples, run } = definition;
   const names = Object.entries<string>(definition.arguments ?? {});
   const options = Object.entries<CommandOption<unknown>>(definition.options ?? {});
-  return {
-    addTo(parent, invocation) {
-      const command = parent.command(name).description(summary);
-      for (const [argument, description] of names) command.argument(`<${argument}>`, description);
-      for (const api of asks) command.addOption(apiOptions[api].definition);
-      for (const [, one] of options) command.addOption(one.definition);
-      command.addHelpText("after", helpText(help, examples)).action(async () => {
-        const texts = command.opts<Readonly<Record<string, GivenOption>>>();
-        const given = Object.fromEntries([
-          ...names.map(([argument], index) => [argument, command.args[index]]),
-          ...options.map(([key, one]) => [key, one.read(texts[one.definition.attributeName()], invocation.world.now)]),
-        ]);
-        const { url, ...shared } = command.optsWithGlobals<SharedOptions>();
-        // The `--url` of a command that does not ask the relay is an option of its own.
-        const context = openContext(invocation, asks.includes("relay") ? { ...shared, url } : shared);
-        invocation.exitCode = (await run(context, given as Given<Arguments, Known>)) ?? 0;
-      });
-    },
+  return (parent, invocation) => {
+    const command = parent.command(name).description(summary);
+    for (const [argument, description] of names) command.argument(`<${argument}>`, description);
+    for (const api of asks) command.addOption(apiOptions[api].definition);
+    for (const [, one] of options) command.addOption(one.definition);
+    command.addHelpText("after", helpText(help, examples)).action(async () => {
+      const texts = command.opts<Readonly<Record<string, GivenOption>>>();
+      const given = Object.fromEntries([
+        ...names.map(([argument], index) => [argument, command.args[index]]),
+        ...options.map(([key, one]) => [key, one.read(texts[one.definition.attributeName()], invocation.world.now)]),
+      ]);
+      const { url, ...shared } = command.optsWithGlobals<SharedOptions>();
+      // The `--url` of a command that does not ask the relay is an option of its own.
+      const context = openContext(invocation, asks.includes("relay") ? { ...shared, url } : shared);
+      invocation.exitCode = (await run(context, given as Given<Arguments, Known>)) ?? 0;
+    });
   };
 }
 
@@ -69,17 +65,15 @@ export function defineGroup(
   summary: string,
   { help, commands }: { readonly help?: string; readonly commands: readonly Definition[] },
 ): Definition {
-  return {
-    addTo(parent, invocation) {
-      const group = parent.command(name).description(summary);
-      if (help !== undefined) group.addHelpText("after", `\n${help}`);
-      for (const command of commands) command.addTo(group, invocation);
-    },
+  return (parent, invocation) => {
+    const group = parent.command(name).description(summary);
+    if (help !== undefined) group.addHelpText("after", `\n${help}`);
+    for (const definition of commands) definition(group, invocation);
   };
 }
 
 function helpText(help: string | undefined, examples: readonly string[]): string {
   const title = examples.length === 1 ? "Example:" : "Examples:";
-  const lines = [title, ...examples.map((example) => `  ${example}`)].join("\n");
-  return ["", ...(help === undefined ? [] : [help, ""]), lines].join("\n");
+  const lines = [title, ...examples.map((example) => `  ${example}`)];
+  return ["", ...(help === undefined ? [] : [help, ""]), ...lines].join("\n");
 }

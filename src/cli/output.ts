@@ -22,8 +22,8 @@ export class Output {
   }
 
   /** The result: the document, or the text that says the same. */
-  show(document: unknown, text: () => string): void {
-    this.#terminal.print(`${this.json ? JSON.stringify(document, null, 2) : text()}\n`);
+  show<Document>(document: Document, text: (document: Document, output: Output) => string): void {
+    this.#terminal.print(`${this.json ? JSON.stringify(document, null, 2) : text(document, this)}\n`);
   }
 
   /** One of many results: a line of JSON, or of text. */

@@ -62,8 +62,7 @@ const show = defineCommand({
   ...ofOne,
   examples: ["npm run qonto -- destinations show dst_0193"],
   async run({ output, openRelay }, { id }) {
-    const found = await openRelay().get(destinationPath(id), destination);
-    output.show(found, () => asFields(found, output));
+    output.show(await openRelay().get(destinationPath(id), destination), asFields);
   },
 });
 
@@ -93,8 +92,7 @@ const update = defineCommand({
     const input = { ...settings, url: endpoint };
     if (Object.values(input).every((value) => value === undefined))
       throw wrongUsage("What is to change?", "--help names what can.");
-    const changed = await openRelay().patch(destinationPath(id), input, destination);
-    output.show(changed, () => asFields(changed, output));
+    output.show(await openRelay().patch(destinationPath(id), input, destination), asFields);
   },
 });
 
@@ -123,8 +121,7 @@ function switching(name: string, enabled: boolean, summary: string) {
     ...ofOne,
     examples: [`npm run qonto -- destinations ${name} dst_0193`],
     async run({ output, openRelay }, { id }) {
-      const changed = await openRelay().patch(destinationPath(id), { enabled }, destination);
-      output.show(changed, () => asFields(changed, output));
+      output.show(await openRelay().patch(destinationPath(id), { enabled }, destination), asFields);
     },
   });
 }

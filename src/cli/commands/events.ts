@@ -52,8 +52,7 @@ const show = defineCommand({
   asks: ["relay"],
   examples: ["npm run qonto -- events show 018f71db-c635-78b5-b90a-ea05de98c2bf"],
   async run({ output, openRelay }, { id }) {
-    const found = await openRelay().get(eventPath(id), eventDetail);
-    output.show(found, () => asText(found, output));
+    output.show(await openRelay().get(eventPath(id), eventDetail), asText);
   },
 });
 
