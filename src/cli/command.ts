@@ -18,9 +18,10 @@ interface CommandDefinition<Arguments extends string, Known extends Options> {
   /** The APIs that it asks. Each brings its option: `--url` or `--sandbox`. */
   readonly asks?: readonly ("relay" | "qonto")[];
   readonly options?: Known;
-  /** What else there is to know, before the examples. */
+  /** What else there is to know, before the example. */
   readonly help?: string;
-  readonly examples: readonly string[];
+  /** What follows `npm run qonto --`. */
+  readonly example: string;
   /** Does the work. Answers 1 when it found a fault; a `Fault` that it throws has its own exit code. */
   readonly run: (context: Context, given: Given<Arguments, Known>) => Promise<0 | ExitCode | void>;
 }
@@ -37,7 +38,7 @@ const apiOptions = {
 export function defineCommand<const Arguments extends string = never, const Known extends Options = {}>(
   definition: CommandDefinition<Arguments, Known>,
 ): Definition {
-  const { name, summary, asks = [], help, examples, run } = definition;
+  const { name, summary, asks = [], help, example, run } = definition;
   const names = Object.entries<string>(definition.arguments ?? {});
   const options = Object.entries<CommandOption<unknown>>(definition.options ?? {});
   return (parent, invocation) => {
@@ -45,7 +46,8 @@ export function defineCommand<const Arguments extends string = never, const Know
     for (const [argument, description] of names) command.argument(`<${argument}>`, description);
     for (const api of asks) command.addOption(apiOptions[api].definition);
     for (const [, one] of options) command.addOption(one.definition);
-    command.addHelpText("after", helpText(help, examples)).action(async () => {
+    if (help !== undefined) command.addHelpText("after", `\n${help}`);
+    command.addHelpText("after", `\nExample:\n  npm run qonto -- ${example}`).action(async () => {
       const texts = command.opts<Readonly<Record<string, GivenOption>>>();
       const given = Object.fromEntries([
         ...names.map(([argument], index) => [argument, command.args[index]]),
@@ -70,10 +72,4 @@ export function defineGroup(
     if (help !== undefined) group.addHelpText("after", `\n${help}`);
     for (const definition of commands) definition(group, invocation);
   };
-}
-
-function helpText(help: string | undefined, examples: readonly string[]): string {
-  const title = examples.length === 1 ? "Example:" : "Examples:";
-  const lines = [title, ...examples.map((example) => `  ${example}`)];
-  return ["", ...(help === undefined ? [] : [help, ""]), ...lines].join("\n");
 }

@@ -100,7 +100,7 @@ export function openContext(
     },
 
     /** Qonto's API with the credentials of the environment. */
-    openQonto: ({ system = "business", headers = {}, ...manners }: OpenQontoOptions = {}): QontoClient => {
+    openQonto: ({ system = "business", headers = {}, ...pace }: OpenQontoOptions = {}): QontoClient => {
       const { production, override } = systems[system];
       const baseUrl = readUrl(settings.value(override) ?? (isSandbox ? SANDBOX : production), override);
       refuseClearText(baseUrl);
@@ -122,7 +122,7 @@ export function openContext(
         throw wrongUsage("A credential holds characters that cannot be sent.");
       }
       const progress = (text: string) => output.progress(text);
-      return new QontoClient({ baseUrl, headers: credentials, progress, world, ...manners });
+      return new QontoClient({ baseUrl, headers: credentials, progress, world, ...pace });
     },
 
     /** The bytes of a file; `-`: of standard input. */

@@ -95,8 +95,8 @@ export class RelayClient extends ApiClient {
   }
 
   protected override refusal(answer: Answer, json: unknown): Fault {
-    const stranger = isFromAccess(answer, this.url) ? behindAccess : notARelay;
-    return new RelayRefusal(this.url, answer.status, problem.safeParse(json).data ?? stranger);
+    const notOurs = isFromAccess(answer, this.url) ? behindAccess : notARelay;
+    return new RelayRefusal(this.url, answer.status, problem.safeParse(json).data ?? notOurs);
   }
 
   protected override unexpected(status: number, place: string): Fault {

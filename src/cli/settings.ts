@@ -18,7 +18,7 @@ export class Settings {
   readonly #tell: (line: string) => void;
   #local: VariablesFile | undefined;
   /** Secrets of `.dev.vars` whose remarks were told. */
-  readonly #judged = new Set<LocalSecret>();
+  readonly #told = new Set<LocalSecret>();
 
   /** `tell` prints remarks on how a secret is written in `.dev.vars`. */
   constructor(environment: Environment, directory: string, secrets: Secrets, tell: (line: string) => void) {
@@ -61,10 +61,10 @@ export class Settings {
   #readLocal(name: LocalSecret): string | undefined {
     this.#local ??= readVariables(readIfThere(path.join(this.#directory, ".dev.vars")));
     const { variables, remarks } = this.#local;
-    if (!this.#judged.has(name)) {
+    if (!this.#told.has(name)) {
       for (const { variable, says } of remarks) if (variable === name) this.#tell(`${name} in .dev.vars ${says}\n`);
     }
-    this.#judged.add(name);
+    this.#told.add(name);
     return variables[name]?.trim();
   }
 }

@@ -69,7 +69,7 @@ export interface WebhookAnswer {
   readonly durationMs: number;
 }
 
-const said = z.object({ status: z.unknown().optional(), code: z.string().optional() });
+const answerBody = z.object({ status: z.unknown().optional(), code: z.string().optional() });
 const EXCERPT_CHARACTERS = 1_000;
 
 /** Posts an event to a webhook address, signed as Qonto signs. */
@@ -96,12 +96,12 @@ export async function postWebhook(
   }
   const { status, text } = outcome;
   const json = tryParseJson(text);
-  const { status: word, code = null } = said.safeParse(json).data ?? {};
+  const { status: result, code = null } = answerBody.safeParse(json).data ?? {};
   return {
     status,
     body: json ?? text.slice(0, EXCERPT_CHARACTERS),
     code,
-    accepted: status >= 200 && status < 300 && word === "accepted",
+    accepted: status >= 200 && status < 300 && result === "accepted",
     location: outcome.headers.get("location"),
     isFromAccess: code === null && isFromAccess(outcome, url),
     reason: null,

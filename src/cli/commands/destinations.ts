@@ -49,7 +49,7 @@ const list = defineCommand({
   summary: "list them all",
   asks: ["relay"],
   options: { limit: option("--limit <n>", "at most this many", readWhole(1, 999_999_999)) },
-  examples: ["npm run qonto -- destinations list --limit 10"],
+  example: "destinations list --limit 10",
   async run({ output, openRelay }, { limit }) {
     const found = await Array.fromAsync(openRelay().list(DESTINATIONS_PATH, destination, { limit }));
     output.show({ data: found }, () => asTable(found, output));
@@ -60,7 +60,7 @@ const show = defineCommand({
   name: "show",
   summary: "show one and its health",
   ...ofOne,
-  examples: ["npm run qonto -- destinations show dst_0193"],
+  example: "destinations show dst_0193",
   async run({ output, openRelay }, { id }) {
     output.show(await openRelay().get(destinationPath(id), destination), asFields);
   },
@@ -72,9 +72,7 @@ const create = defineCommand({
   arguments: { endpoint: "the address that the relay posts events to" },
   asks: ["relay"],
   options: { ...settable, paused: flag("--paused", "send it nothing yet") },
-  examples: [
-    "npm run qonto -- destinations create https://accounting.example.com/qonto --types v1/transactions,registrations.*",
-  ],
+  example: "destinations create https://accounting.example.com/qonto --types v1/transactions,registrations.*",
   async run({ output, openRelay }, { endpoint, paused, ...settings }) {
     const input = { ...settings, url: endpoint, ...(paused ? { enabled: false } : {}) };
     const created = await openRelay().post(DESTINATIONS_PATH, input, createdDestination.extend(asRead).loose());
@@ -87,7 +85,7 @@ const update = defineCommand({
   summary: "change what is given",
   ...ofOne,
   options: { ...settable, endpoint: option("--endpoint <url>", "its new address") },
-  examples: ["npm run qonto -- destinations update dst_0193 --types all --max-per-second 20"],
+  example: "destinations update dst_0193 --types all --max-per-second 20",
   async run({ output, openRelay }, { id, endpoint, ...settings }) {
     const input = { ...settings, url: endpoint };
     if (Object.values(input).every((value) => value === undefined))
@@ -100,7 +98,7 @@ const remove = defineCommand({
   name: "delete",
   summary: "remove one; its pending deliveries end as dead",
   ...ofOne,
-  examples: ["npm run qonto -- destinations delete dst_0193"],
+  example: "destinations delete dst_0193",
   async run({ output, openRelay }, { id }) {
     await openRelay().delete(destinationPath(id));
     output.show({ id, deleted: true }, () => `Removed ${id}.`);
@@ -119,7 +117,7 @@ function switching(name: string, enabled: boolean, summary: string) {
     name,
     summary,
     ...ofOne,
-    examples: [`npm run qonto -- destinations ${name} dst_0193`],
+    example: `destinations ${name} dst_0193`,
     async run({ output, openRelay }, { id }) {
       output.show(await openRelay().patch(destinationPath(id), { enabled }, destination), asFields);
     },
@@ -131,7 +129,7 @@ const rotateSecret = defineCommand({
   summary: "make a new secret, shown this once; the old one signs too until the overlap ends",
   ...ofOne,
   options: { overlap: option("--overlap <seconds>", "how long both sign (else a day)", readNumber) },
-  examples: ["npm run qonto -- destinations rotate-secret dst_0193 --overlap 3600"],
+  example: "destinations rotate-secret dst_0193 --overlap 3600",
   async run({ output, openRelay, secrets }, { id, overlap }) {
     const path = `${destinationPath(id)}/rotate-secret`;
     const rotated = await openRelay().post(path, { overlap_seconds: overlap }, rotatedSecret.loose());
@@ -151,7 +149,7 @@ const test = defineCommand({
   name: "test",
   summary: "have the relay send it one signed sample event now",
   ...ofOne,
-  examples: ["npm run qonto -- destinations test dst_0193"],
+  example: "destinations test dst_0193",
   async run({ output, openRelay }, { id }) {
     const result = testResult.extend({ outcome: z.string() }).loose();
     const tested = await openRelay().post(`${destinationPath(id)}/test`, {}, result);

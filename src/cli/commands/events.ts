@@ -37,7 +37,7 @@ const list = defineCommand({
       orWord("all", Infinity, readWhole(1, 999_999_999)),
     ),
   },
-  examples: ["npm run qonto -- events list --type v1/transactions --since 2h --limit all"],
+  example: "events list --type v1/transactions --since 2h --limit all",
   async run({ output, openRelay }, { organization, ...query }) {
     const events = openRelay().list(EVENTS_PATH, event, { organization_id: organization, ...query });
     const found = await Array.fromAsync(events);
@@ -50,7 +50,7 @@ const show = defineCommand({
   summary: "show one, its payload, and each attempt at each destination",
   arguments: { id: "the event's id" },
   asks: ["relay"],
-  examples: ["npm run qonto -- events show 018f71db-c635-78b5-b90a-ea05de98c2bf"],
+  example: "events show 018f71db-c635-78b5-b90a-ea05de98c2bf",
   async run({ output, openRelay }, { id }) {
     output.show(await openRelay().get(eventPath(id), eventDetail), asText);
   },

@@ -23,7 +23,7 @@ const register = defineCommand({
     path: option("--path <path>", `the endpoint (else ${PATH_OF_GUIDE}, or ${PATH_OF_REFERENCE} if there is none)`),
     secret: registration.secret,
   },
-  examples: ["npm run qonto -- onboarding register --url https://relay.example.com/webhooks/qonto --sandbox"],
+  example: "onboarding register --url https://relay.example.com/webhooks/qonto --sandbox",
   async run(context, { url, path, secret: given, ...options }) {
     const { output, settings } = context;
     const callback_url = readCallbackUrl(url, settings.value("QONTO_ONBOARDING_URL"));

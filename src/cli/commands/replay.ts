@@ -15,7 +15,7 @@ const ofEvent = defineCommand({
   arguments: { id: "the event's id" },
   asks: ["relay"],
   options: { to: option("--to <destination>", "this destination, even if it has it") },
-  examples: ["npm run qonto -- replay event 018f71db-… --to dst_0193"],
+  example: "replay event 018f71db-… --to dst_0193",
   async run({ output, openRelay }, { id, to }) {
     const { count } = await openRelay().post(`${eventPath(id)}/replay`, { destination_id: to }, replayedEvent);
     output.show({ count }, () =>
@@ -41,7 +41,7 @@ const ofDestination = defineCommand({
       "failed",
     ),
   },
-  examples: ["npm run qonto -- replay destination dst_0193 --since 2h --which missing"],
+  example: "replay destination dst_0193 --since 2h --which missing",
   async run(context, { id, ...input }) {
     const { output, openRelay } = context;
     const relay = openRelay();

@@ -30,7 +30,7 @@ export const send = defineCommand({
       readTime,
     ),
   },
-  examples: ["npm run qonto -- send v1/transactions --count 3"],
+  example: "send v1/transactions --count 3",
   async run(context, { type, to, secret: given, count, id, file, signedAtMs }) {
     const { output, settings, secrets, world, relayUrl } = context;
     const url = to === undefined ? relayUrl + WEBHOOK_PATH : readUrl(to, "--to");

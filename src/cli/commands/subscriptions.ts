@@ -47,7 +47,7 @@ const list = defineCommand({
   name: "list",
   summary: "list them all",
   asks: ["qonto"],
-  examples: ["npm run qonto -- subscriptions list --sandbox"],
+  example: "subscriptions list --sandbox",
   async run({ output, openQonto }) {
     const found = await Array.fromAsync(listSubscriptions(openQonto()));
     output.show({ subscriptions: found }, () => asTable(found, output));
@@ -65,9 +65,7 @@ const create = defineCommand({
     secret: registration.secret,
   },
   help: ROTATION,
-  examples: [
-    "npm run qonto -- subscriptions create --url https://relay.example.com/webhooks/qonto --types v1/transactions,v1/cards",
-  ],
+  example: "subscriptions create --url https://relay.example.com/webhooks/qonto --types v1/transactions,v1/cards",
   async run(context, { url, types, allTypes, description, secret: given }) {
     const { output, settings, openQonto } = context;
     if (types === undefined && !allTypes) throw wrongUsage("Which events? Give --types or --all-types.");
@@ -96,7 +94,7 @@ const update = defineCommand({
     types: option("--types <types>", "comma-separated; they replace the old ones", readList),
     ...settable,
   },
-  examples: ["npm run qonto -- subscriptions update 018f71db-… --types v1/transactions,v1/transfers"],
+  example: "subscriptions update 018f71db-… --types v1/transactions,v1/transfers",
   async run({ output, settings, openQonto }, { id, url, types, allTypes, description }) {
     const changes = {
       callback_url: url === undefined ? undefined : readCallbackUrl(url, settings.value("QONTO_API_URL")),
@@ -124,7 +122,7 @@ const remove = defineCommand({
   name: "delete",
   summary: "end one",
   ...ofOne,
-  examples: ["npm run qonto -- subscriptions delete 018f71db-…"],
+  example: "subscriptions delete 018f71db-…",
   async run({ output, openQonto }, { id }) {
     await openQonto().delete(pathOf(id));
     output.show({ id, deleted: true }, () => `Deleted ${id}: Qonto sends nothing more for it.`);

@@ -31,7 +31,7 @@ QONTO_ONBOARDING_SECRETS (the live secrets), QONTO_ACCESS_TOKEN (the subscriptio
 is deployed). Where Cloudflare Access protects /api or /health, CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET let it
 in. It changes nothing: its canaries are events of a type of their own, which are not stored and reach no destination. Exit
 code: 0 without a fault, 1 with any.`,
-  examples: ["npm run qonto -- doctor --url https://relay.example.com"],
+  example: "doctor --url https://relay.example.com",
   async run(context, { queueSeconds }) {
     const { output, settings, world, isSandbox } = context;
     const address = readAddress(context.relayUrl);

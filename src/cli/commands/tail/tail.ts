@@ -15,7 +15,7 @@ export const tail = defineCommand({
     organization: option("--organization <id>", "of this organization only"),
     sinceMs: option("--since <time>", "begin there: an instant, or how long ago, as 2h (else now)", readTime),
   },
-  examples: ["npm run qonto -- tail --type v1/transactions --since 10m"],
+  example: "tail --type v1/transactions --since 10m",
   async run({ output, openRelay, world }, given) {
     await follow(openRelay(), {
       ...given,
