@@ -7,7 +7,7 @@ import { type ExitCode, wrongUsage } from "./fault.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { type QontoAccess, QontoClient } from "./qonto-client.ts";
 import { RelayClient } from "./relay-client.ts";
-import { Settings, readUrl, refuseClearText } from "./settings.ts";
+import { Settings, readUrl, refuseClearText, refuseUnsendable } from "./settings.ts";
 import { type Environment, Secrets, type Stream, Terminal } from "./terminal.ts";
 import { type World, endingWith, realWorld } from "./world.ts";
 
@@ -136,9 +136,4 @@ export function openContext(
       }
     },
   };
-}
-
-/** A token goes into a header. */
-export function refuseUnsendable(token: string, from: string): void {
-  if (!/^[\x21-\x7e]+$/.test(token)) throw wrongUsage(`${from} holds characters that no token has.`);
 }

@@ -70,14 +70,13 @@ export function repeated(flags: string, description: string): CommandOption<read
   );
 }
 
-export function choice<Value extends string>(
+export function choice(
   flags: string,
   description: string,
-  choices: readonly Value[],
-  value: Value,
-): CommandOption<Value> {
-  const definition = new Option(flags, description).choices(choices).default(value);
-  return new CommandOption(definition, (given) => choices.find((one) => one === given) ?? value);
+  value: string,
+  choices: readonly string[],
+): CommandOption<string> {
+  return alwaysGiven(new Option(flags, description).choices(choices).default(value), readText);
 }
 
 export const readText: Reader<string> = (text) => text;

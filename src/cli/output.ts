@@ -11,24 +11,24 @@ export interface OutputOptions {
 
 /** What a command prints: tables and sentences for a person, or JSON for a program. Progress goes to a terminal only. */
 export class Output {
-  readonly json: boolean;
+  readonly #isJson: boolean;
   readonly #hasColor: boolean;
   readonly #terminal: Terminal;
 
   constructor(terminal: Terminal, { json = false, color = true }: OutputOptions = {}) {
-    this.json = json;
+    this.#isJson = json;
     this.#hasColor = color && !json && terminal.hasColor;
     this.#terminal = terminal;
   }
 
   /** The result: the document, or the text that says the same. */
   show<Document>(document: Document, text: (document: Document, output: Output) => string): void {
-    this.#terminal.print(`${this.json ? JSON.stringify(document, null, 2) : text(document, this)}\n`);
+    this.#terminal.print(`${this.#isJson ? JSON.stringify(document, null, 2) : text(document, this)}\n`);
   }
 
   /** One of many results: a line of JSON, or of text. */
   line(document: unknown, text: () => string): void {
-    this.#terminal.print(`${this.json ? JSON.stringify(document) : text()}\n`);
+    this.#terminal.print(`${this.#isJson ? JSON.stringify(document) : text()}\n`);
   }
 
   /** Text of others without control characters and without the secrets of this run. */

@@ -6,7 +6,7 @@ import { type VariablesFile, readVariables } from "../local/variables-file.ts";
 
 const LOCAL_RELAY = "http://localhost:8787";
 
-export type LocalSecret = "ADMIN_TOKEN" | "QONTO_WEBHOOK_SECRETS" | "QONTO_ONBOARDING_SECRETS";
+type LocalSecret = "ADMIN_TOKEN" | "QONTO_WEBHOOK_SECRETS" | "QONTO_ONBOARDING_SECRETS";
 
 type Credential = "QONTO_ACCESS_TOKEN" | "QONTO_STAGING_TOKEN" | "CF_ACCESS_CLIENT_ID" | "CF_ACCESS_CLIENT_SECRET";
 
@@ -93,6 +93,11 @@ export function readUrl(text: string, name: string): string {
 export function isOnThisMachine(url: string): boolean {
   const host = new URL(url).hostname;
   return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** A token goes into a header. */
+export function refuseUnsendable(token: string, from: string, what = "token"): void {
+  if (!/^[\x21-\x7e]+$/.test(token)) throw wrongUsage(`${from} holds characters that no ${what} has.`);
 }
 
 /** A token is sent encrypted, or not off this machine. */

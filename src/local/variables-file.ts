@@ -32,13 +32,8 @@ export function readVariables(text: string): VariablesFile {
   return { variables, remarks };
 }
 
-interface Judgement {
-  readonly fault: string | null;
-  /** Lines of a quoted value after its first one. */
-  readonly furtherLines: number;
-}
-
-function judge(written: string, following: readonly string[]): Judgement {
+/** `furtherLines`: lines of a quoted value after its first one. */
+function judge(written: string, following: readonly string[]): { fault: string | null; furtherLines: number } {
   const quote = written[0] ?? "";
   if (!["'", '"', "`"].includes(quote)) return { fault: faultOfUnquoted(written), furtherLines: 0 };
   const furtherLines = [written.slice(1), ...following].findIndex((line) => line.includes(quote));

@@ -68,7 +68,7 @@ function asTable(found: readonly Event[], output: Output): string {
       one.type,
       one.event ?? "",
       one.organization_id ?? "",
-      { text: one.state, style: styleOfState(one.state) },
+      stateCell(one.state),
     ]),
   );
 }
@@ -84,12 +84,12 @@ function asText(one: EventDetail, output: Output): string {
     ["created", one.created_at ?? "–"],
     ["received", one.received_at],
     ["reconciled", one.reconciled ? "made by `reconcile` from what Qonto lists" : null],
-    ["state", { text: one.state, style: styleOfState(one.state) }],
+    ["state", stateCell(one.state)],
   ]);
   const rows = one.deliveries.flatMap(({ destination_id, status, next_attempt_at, attempts }): Cell[][] => {
     const made = attempts.length === 0 ? [["", "", ""]] : attempts.map(attemptCells);
     return made.map((cells, index) => [
-      ...(index === 0 ? [destination_id, { text: status, style: styleOfState(status) }] : ["", ""]),
+      ...(index === 0 ? [destination_id, stateCell(status)] : ["", ""]),
       ...cells,
       index === made.length - 1 ? (next_attempt_at ?? "") : "",
     ]);
@@ -104,8 +104,11 @@ function asText(one: EventDetail, output: Output): string {
 /** Its number, time and outcome. */
 function attemptCells(made: EventDetail["deliveries"][number]["attempts"][number]): string[] {
   if (isEndedWithoutAttempt(made)) return ["", made.at, made.outcome];
-  const outcome = [made.outcome, made.status ?? "", `${made.duration_ms} ms`].filter((part) => part !== "").join(" ");
-  return [String(made.attempt), made.at, outcome];
+  return [String(made.attempt), made.at, [made.outcome, made.status ?? [], `${made.duration_ms} ms`].flat().join(" ")];
+}
+
+function stateCell(state: string): Cell {
+  return { text: state, style: styleOfState(state) };
 }
 
 export function styleOfState(state: string): "green" | "red" | "yellow" | "dim" {

@@ -34,12 +34,11 @@ const ofDestination = defineCommand({
   options: {
     since: required("--since <time>", "events received then or later: an instant, or how long ago, as 3d", readIsoTime),
     until: option("--until <time>", "and before (else now)", readIsoTime),
-    which: choice(
-      "--which <which>",
-      "its dead deliveries, the events that it has no delivery of, or all",
-      ["failed", "missing", "all"],
+    which: choice("--which <which>", "its dead deliveries, the events that it has no delivery of, or all", "failed", [
       "failed",
-    ),
+      "missing",
+      "all",
+    ]),
   },
   example: "replay destination dst_0193 --since 2h --which missing",
   async run(context, { id, ...input }) {

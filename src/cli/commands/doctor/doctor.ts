@@ -1,9 +1,10 @@
 import { type AccessHeaders, readAccessHeaders } from "../../cloudflare-access.ts";
 import { defineCommand } from "../../command.ts";
-import { type Context, refuseUnsendable } from "../../context.ts";
+import type { Context } from "../../context.ts";
 import { readWhole, withDefault } from "../../options.ts";
 import type { QontoClient } from "../../qonto-client.ts";
 import { RelayClient } from "../../relay-client.ts";
+import { refuseUnsendable } from "../../settings.ts";
 import { knownSecrets } from "../../webhook-secret.ts";
 import { runChecks } from "./checks.ts";
 import { type Access, type Address, addressesOf, certificateOf, readAddress, usualTimeouts } from "./circumstances.ts";

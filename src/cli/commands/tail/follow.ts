@@ -17,7 +17,7 @@ const DETAILS_AT_ONCE = 5;
 /** Most events end within so many rounds. Later than that, some destination has failed. */
 const EARLY_REPORT_ROUNDS = 5;
 
-export interface Following {
+interface Following {
   readonly type: string | undefined;
   readonly organization: string | undefined;
   /** Unix milliseconds; undefined: only events that are received from now on. */
