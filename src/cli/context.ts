@@ -11,7 +11,7 @@ import { Settings, readUrl, refuseClearText, refuseUnsendable } from "./settings
 import { type Environment, Secrets, type Stream, Terminal } from "./terminal.ts";
 import { type World, endingWith, realWorld } from "./world.ts";
 
-/** What a command line has around it: what the process has, or a test. */
+/** What the process, or a test, gives to a run of the command line. */
 export interface Surroundings {
   readonly env: Environment;
   readonly stdin: Readable;

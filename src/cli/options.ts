@@ -5,7 +5,7 @@ import { wrongUsage } from "./fault.ts";
 /** A value as commander gives it. */
 export type GivenOption = string | boolean | readonly string[] | undefined;
 
-/** Makes a value of what an option was given, mostly a text, or throws wrong usage of the option. */
+/** Reads what was given for an option, or throws wrong usage that names the option. */
 export type Reader<Value, Given = string> = (given: Given, option: string, now: () => number) => Value;
 
 /** An option of a command, with how its value is read. */

@@ -54,23 +54,14 @@ export class Output {
   /** Aligned columns below their names. */
   table(names: readonly string[], rows: readonly (readonly Cell[])[]): string {
     const head = names.map((name) => this.paint("dim", name.toUpperCase()));
-    const lines = [head, ...rows.map((row) => row.map((cell) => this.#shown(cell)))];
-    const widths = names.map((_, column) => Math.max(...lines.map((line) => stringWidth(line[column] ?? ""))));
-    return lines
-      .map((line) =>
-        line
-          .map((cell, column) => padEnd(cell, (widths[column] ?? 0) + 2))
-          .join("")
-          .trimEnd(),
-      )
-      .join("\n");
+    return aligned([head, ...rows.map((row) => row.map((cell) => this.#shown(cell)))]);
   }
 
   /** Names with their values, one a line; without those whose value is null. */
   fields(pairs: readonly (readonly [string, Cell | null])[]): string {
-    const shown = pairs.flatMap(([name, cell]) => (cell === null ? [] : [{ name, text: this.#shown(cell) }]));
-    const longest = Math.max(...shown.map(({ name }) => stringWidth(name)));
-    return shown.map(({ name, text }) => `${this.paint("dim", padEnd(name, longest))}  ${text}`.trimEnd()).join("\n");
+    return aligned(
+      pairs.flatMap(([name, cell]) => (cell === null ? [] : [[this.paint("dim", name), this.#shown(cell)]])),
+    );
   }
 
   #shown(cell: Cell): string {
@@ -89,6 +80,16 @@ export function printable(text: string): string {
 /** The same for a text of several lines. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
+}
+
+/** Lines of cells, with each column as wide as its widest cell. */
+function aligned(lines: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const line of lines) {
+    for (const [column, cell] of line.entries()) widths[column] = Math.max(widths[column] ?? 0, stringWidth(cell));
+  }
+  const padded = (cell: string, column: number) => padEnd(cell, (widths[column] ?? 0) + 2);
+  return lines.map((line) => line.map(padded).join("").trimEnd()).join("\n");
 }
 
 /** A text and blanks to fill so many columns. */

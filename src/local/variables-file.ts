@@ -16,18 +16,18 @@ export function readVariables(text: string): VariablesFile {
   const remarks: { variable: string; says: string }[] = [];
   const seen = new Set<string>();
   const lines = text.split(/\r?\n/);
-  for (let index = 0; index < lines.length; index += 1) {
-    const [, variable, written = ""] = assignment.exec(lines[index] ?? "") ?? [];
+  for (let line = lines.shift(); line !== undefined; line = lines.shift()) {
+    const [, variable, written = ""] = assignment.exec(line) ?? [];
     if (variable === undefined) {
-      const name = /^\s*([A-Z][A-Z0-9_]*)(?:\s|:)/.exec(lines[index] ?? "")?.[1];
+      const name = /^\s*([A-Z][A-Z0-9_]*)(?:\s|:)/.exec(line)?.[1];
       if (name !== undefined) remarks.push({ variable: name, says: "is not set: its line has no =." });
       continue;
     }
     if (seen.has(variable)) remarks.push({ variable, says: "is there more than once: the last one counts." });
     seen.add(variable);
-    const { fault, furtherLines } = judge(written, lines.slice(index + 1));
+    const { fault, furtherLines } = judge(written, lines);
     if (fault !== null) remarks.push({ variable, says: fault });
-    index += furtherLines;
+    lines.splice(0, furtherLines);
   }
   return { variables, remarks };
 }
