@@ -1,5 +1,5 @@
 import { wrongUsage } from "./fault.ts";
-import type { Settings } from "./settings.ts";
+import { type Settings, refuseUnsendable } from "./settings.ts";
 
 /** What a program shows to Cloudflare Access; empty without a service token. */
 export type AccessHeaders = Readonly<Record<string, string>>;
@@ -15,9 +15,8 @@ export function readAccessHeaders(settings: Settings): AccessHeaders {
     const [set, missing] = id === undefined ? [SECRET, ID] : [ID, SECRET];
     throw wrongUsage(`${set} is set and ${missing} is not.`, "A service token of Cloudflare Access has both.");
   }
-  for (const [name, value] of Object.entries({ [ID]: id, [SECRET]: secret })) {
-    if (!/^[\x21-\x7e]+$/.test(value)) throw wrongUsage(`${name} holds characters that no service token has.`);
-  }
+  refuseUnsendable(id, ID, "service token");
+  refuseUnsendable(secret, SECRET, "service token");
   return { "cf-access-client-id": id, "cf-access-client-secret": secret };
 }
 
@@ -26,10 +25,8 @@ export function accessRemedy(path: string): string {
   return `Set ${ID} and ${SECRET} to a service token that its policy admits, or let ${path} through.`;
 }
 
-type Refusal = Pick<Response, "status" | "headers">;
-
 /** Whether an answer without a word of the relay's is that of Cloudflare Access: its login, or its refusal. */
-export function isFromAccess({ status, headers }: Refusal, url: string): boolean {
+export function isFromAccess({ status, headers }: Pick<Response, "status" | "headers">, url: string): boolean {
   if (status >= 300 && status < 400) return leadsToLogin(headers.get("location"), url);
   if (status !== 401 && status !== 403) return false;
   return (

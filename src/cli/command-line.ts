@@ -1,6 +1,6 @@
-import { Readable, Writable } from "node:stream";
-import { CommanderError } from "commander";
-import { type Definition, QontoCommand } from "./command.ts";
+import { PassThrough } from "node:stream";
+import { Command, CommanderError } from "commander";
+import type { Definition } from "./command.ts";
 import { destinations } from "./commands/destinations.ts";
 import { doctor } from "./commands/doctor/doctor.ts";
 import { events } from "./commands/events.ts";
@@ -11,7 +11,7 @@ import { send } from "./commands/send.ts";
 import { subscriptions } from "./commands/subscriptions.ts";
 import { tail } from "./commands/tail/tail.ts";
 import { verify } from "./commands/verify/verify.ts";
-import { Invocation, type Surroundings } from "./context.ts";
+import { type Invocation, type Surroundings, beginInvocation } from "./context.ts";
 import { Fault } from "./fault.ts";
 import { printable } from "./output.ts";
 import type { Stream, Terminal } from "./terminal.ts";
@@ -27,7 +27,7 @@ const SIGINT_EXIT_CODE = 130;
 /** Runs the operator's command line; resolves with its exit code. When it is interrupted, pending calls are aborted. */
 export async function run(commandArguments: readonly string[], surroundings: Surroundings): Promise<number> {
   const ending = new AbortController();
-  const invocation = new Invocation(surroundings, ending.signal);
+  const invocation = beginInvocation(surroundings, ending.signal);
   try {
     return await Promise.race([
       completed(commandArguments, invocation),
@@ -49,10 +49,10 @@ async function completed(commandArguments: readonly string[], invocation: Invoca
   }
 }
 
-function createProgram(invocation: Invocation): QontoCommand {
+function createProgram(invocation: Invocation): Command {
   const { terminal } = invocation;
   // Commands copy these settings when they are added.
-  const program = new QontoCommand(invocation, "qonto")
+  const program = new Command("qonto")
     .usage("<command> [options]")
     .description("Sets up, watches and repairs the relay between Qonto and the destinations.")
     .option("--json", "one JSON document on stdout instead of text")
@@ -72,25 +72,19 @@ function createProgram(invocation: Invocation): QontoCommand {
 
   for (const [heading, definitions] of Object.entries(commands)) {
     program.commandsGroup(heading);
-    for (const definition of definitions) definition.addTo(program);
+    for (const definition of definitions) definition(program, invocation);
   }
   return program;
 }
 
 /** The whole command line, to be described and not to be run. */
-export function documentedProgram(): QontoCommand {
-  const nowhere = new Writable({ write: (_text, _encoding, done) => done() });
+export function documentedProgram(): Command {
+  const stream = new PassThrough();
   const { signal } = new AbortController();
-  const surroundings = {
-    env: {},
-    stdin: Readable.from([]),
-    stdout: nowhere,
-    stderr: nowhere,
-    workingDirectory: "",
-    directory: "",
-    interrupt: signal,
-  };
-  return createProgram(new Invocation(surroundings, signal));
+  const streams = { stdin: stream, stdout: stream, stderr: stream };
+  return createProgram(
+    beginInvocation({ env: {}, ...streams, workingDirectory: "", directory: "", interrupt: signal }, signal),
+  );
 }
 
 /** A value in the wrong place may be a secret. */

@@ -1,6 +1,5 @@
-import { Command } from "commander";
-import { z } from "zod";
-import { Context, type Invocation } from "./context.ts";
+import type { Command } from "commander";
+import { type Context, type Invocation, type SharedOptions, openContext } from "./context.ts";
 import type { ExitCode } from "./fault.ts";
 import { type CommandOption, type GivenOption, flag, option } from "./options.ts";
 
@@ -19,72 +18,46 @@ interface CommandDefinition<Arguments extends string, Known extends Options> {
   /** The APIs that it asks. Each brings its option: `--url` or `--sandbox`. */
   readonly asks?: readonly ("relay" | "qonto")[];
   readonly options?: Known;
-  /** What else there is to know, before the examples. */
+  /** What else there is to know, before the example. */
   readonly help?: string;
-  readonly examples: readonly string[];
+  /** What follows `npm run qonto --`. */
+  readonly example: string;
   /** Does the work. Answers 1 when it found a fault; a `Fault` that it throws has its own exit code. */
   readonly run: (context: Context, given: Given<Arguments, Known>) => Promise<0 | ExitCode | void>;
 }
 
-/** A command, or a group of them, that can be added to the command line. */
-export interface Definition {
-  readonly addTo: (parent: QontoCommand) => void;
-}
-
-/** A command and all below it, in one run. */
-export class QontoCommand extends Command {
-  readonly invocation: Invocation;
-
-  constructor(invocation: Invocation, name?: string) {
-    super(name);
-    this.invocation = invocation;
-  }
-
-  override createCommand(name?: string): QontoCommand {
-    return new QontoCommand(this.invocation, name);
-  }
-}
+/** Adds a command, or a group of them, to the command line. */
+export type Definition = (parent: Command, invocation: Invocation) => void;
 
 const apiOptions = {
   relay: option("--url <url>", "the relay (else RELAY_URL, else http://localhost:8787)"),
   qonto: flag("--sandbox", "Qonto's sandbox, with QONTO_STAGING_TOKEN"),
 };
 
-const sharedOptions = z.object({
-  json: z.boolean().optional(),
-  color: z.boolean().optional(),
-  url: z.string().optional(),
-  sandbox: z.boolean().optional(),
-});
-
 /** Makes a command: its options are read, its errors end in an exit code, and `run` gets a context to work with. */
 export function defineCommand<const Arguments extends string = never, const Known extends Options = {}>(
   definition: CommandDefinition<Arguments, Known>,
 ): Definition {
-  const { name, summary, asks = [], options, help, examples, run } = definition;
+  const { name, summary, asks = [], help, example, run } = definition;
   const names = Object.entries<string>(definition.arguments ?? {});
-  return {
-    addTo(parent) {
-      const command = parent.command(name).description(summary);
-      for (const [argument, description] of names) command.argument(`<${argument}>`, description);
-      const known = Object.entries<CommandOption<unknown>>(options ?? {});
-      for (const api of asks) command.addOption(apiOptions[api].definition);
-      for (const [, { definition: one }] of known) command.addOption(one);
-      command.addHelpText("after", helpText(help, examples)).action(async () => {
-        const { invocation } = command;
-        const texts = command.opts<Readonly<Record<string, GivenOption>>>();
-        const given = Object.fromEntries([
-          ...names.map(([argument], index) => [argument, command.args[index]]),
-          ...known.map(([key, { definition: one, read }]) => [
-            key,
-            read(texts[one.attributeName()], invocation.world.now),
-          ]),
-        ]);
-        const shared = { ...command.optsWithGlobals(), ...(asks.includes("relay") ? {} : { url: undefined }) };
-        const context = new Context(invocation, sharedOptions.parse(shared));
-        invocation.exitCode = (await run(context, given as Given<Arguments, Known>)) ?? 0;
-      });
-    },
+  const options = Object.entries<CommandOption<unknown>>(definition.options ?? {});
+  return (parent, invocation) => {
+    const command = parent.command(name).description(summary);
+    for (const [argument, description] of names) command.argument(`<${argument}>`, description);
+    for (const api of asks) command.addOption(apiOptions[api].definition);
+    for (const [, one] of options) command.addOption(one.definition);
+    if (help !== undefined) command.addHelpText("after", `\n${help}`);
+    command.addHelpText("after", `\nExample:\n  npm run qonto -- ${example}`).action(async () => {
+      const texts = command.opts<Readonly<Record<string, GivenOption>>>();
+      const given = Object.fromEntries([
+        ...names.map(([argument], index) => [argument, command.args[index]]),
+        ...options.map(([key, one]) => [key, one.read(texts[one.definition.attributeName()], invocation.world.now)]),
+      ]);
+      const { url, ...shared } = command.optsWithGlobals<SharedOptions>();
+      // The `--url` of a command that does not ask the relay is an option of its own.
+      const context = openContext(invocation, asks.includes("relay") ? { ...shared, url } : shared);
+      invocation.exitCode = (await run(context, given as Given<Arguments, Known>)) ?? 0;
+    });
   };
 }
 
@@ -94,17 +67,9 @@ export function defineGroup(
   summary: string,
   { help, commands }: { readonly help?: string; readonly commands: readonly Definition[] },
 ): Definition {
-  return {
-    addTo(parent) {
-      const group = parent.command(name).description(summary);
-      if (help !== undefined) group.addHelpText("after", `\n${help}`);
-      for (const command of commands) command.addTo(group);
-    },
+  return (parent, invocation) => {
+    const group = parent.command(name).description(summary);
+    if (help !== undefined) group.addHelpText("after", `\n${help}`);
+    for (const definition of commands) definition(group, invocation);
   };
-}
-
-function helpText(help: string | undefined, examples: readonly string[]): string {
-  const title = examples.length === 1 ? "Example:" : "Examples:";
-  const lines = [title, ...examples.map((example) => `  ${example}`)].join("\n");
-  return ["", ...(help === undefined ? [] : [help, ""]), lines].join("\n");
 }

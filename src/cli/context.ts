@@ -4,14 +4,14 @@ import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { readAccessHeaders } from "./cloudflare-access.ts";
 import { type ExitCode, wrongUsage } from "./fault.ts";
-import { Output } from "./output.ts";
+import { Output, type OutputOptions } from "./output.ts";
 import { type QontoAccess, QontoClient } from "./qonto-client.ts";
 import { RelayClient } from "./relay-client.ts";
-import { Settings, readUrl, refuseClearText } from "./settings.ts";
+import { Settings, readUrl, refuseClearText, refuseUnsendable } from "./settings.ts";
 import { type Environment, Secrets, type Stream, Terminal } from "./terminal.ts";
 import { type World, endingWith, realWorld } from "./world.ts";
 
-/** What a command line has around it: what the process has, or a test. */
+/** What the process, or a test, gives to a run of the command line. */
 export interface Surroundings {
   readonly env: Environment;
   readonly stdin: Readable;
@@ -26,37 +26,28 @@ export interface Surroundings {
 }
 
 /** One run of the command line. It shares nothing with any other. */
-export class Invocation {
-  readonly secrets = new Secrets();
-  readonly terminal: Terminal;
-  readonly settings: Settings;
-  readonly stdin: Readable;
-  /** Where file names begin. */
-  readonly directory: string;
-  readonly interrupt: AbortSignal;
-  readonly world: World;
-  /** What the run ends with, unless it is cut short. */
-  exitCode: 0 | ExitCode = 0;
+export type Invocation = ReturnType<typeof beginInvocation>;
 
-  /** `ending` aborts when the run ends, in whatever way. */
-  constructor(
-    { env, stdin, workingDirectory, directory, interrupt, world, ...streams }: Surroundings,
-    ending: AbortSignal,
-  ) {
-    this.terminal = new Terminal({ env, ...streams }, this.secrets);
-    this.settings = new Settings(env, directory, this.secrets, (line) => this.terminal.tell(line));
-    this.stdin = stdin;
+/** `ending` aborts when the run ends, in whatever way. */
+export function beginInvocation({ world, ...surroundings }: Surroundings, ending: AbortSignal) {
+  const { env, directory, workingDirectory } = surroundings;
+  const secrets = new Secrets();
+  const terminal = new Terminal(surroundings, secrets);
+  return {
+    ...surroundings,
     // npm changes to the project's directory; INIT_CWD is the person's.
-    this.directory = env["INIT_CWD"] ?? workingDirectory;
-    this.interrupt = interrupt;
-    this.world = endingWith(ending, { ...realWorld, ...world });
-  }
+    workingDirectory: env["INIT_CWD"] ?? workingDirectory,
+    world: endingWith(ending, { ...realWorld, ...world }),
+    secrets,
+    terminal,
+    settings: new Settings(env, directory, secrets, (line) => terminal.tell(line)),
+    /** What the run ends with, unless it is cut short. */
+    exitCode: 0 as 0 | ExitCode,
+  };
 }
 
 /** Options that several commands have. */
-export interface SharedOptions {
-  readonly json?: boolean | undefined;
-  readonly color?: boolean | undefined;
+export interface SharedOptions extends OutputOptions {
   readonly url?: string | undefined;
   readonly sandbox?: boolean | undefined;
 }
@@ -69,100 +60,80 @@ const systems = {
   onboarding: { production: "https://onboarding-partners.qonto.com", override: "QONTO_ONBOARDING_URL" },
 } as const;
 
-/** What a command works with. */
-export class Context {
-  readonly output: Output;
-  readonly settings: Settings;
-  readonly secrets: Secrets;
-  readonly world: World;
-  readonly interrupt: AbortSignal;
-  /** The relay's address as `--url` gives it. */
-  readonly givenUrl: string | undefined;
-  readonly isSandbox: boolean;
-  readonly #invocation: Invocation;
-
-  constructor(invocation: Invocation, { url, sandbox = false, ...appearance }: SharedOptions) {
-    this.output = new Output(invocation.terminal, appearance);
-    this.settings = invocation.settings;
-    this.secrets = invocation.secrets;
-    this.world = invocation.world;
-    this.interrupt = invocation.interrupt;
-    this.givenUrl = url;
-    this.isSandbox = sandbox;
-    this.#invocation = invocation;
-  }
-
-  get relayUrl(): string {
-    return this.settings.relayUrl(this.givenUrl);
-  }
-
-  /** The operator's API of the relay. */
-  readonly openRelay = (): RelayClient => {
-    const url = this.relayUrl;
-    refuseClearText(url);
-    const token = this.settings.sharedSecret("ADMIN_TOKEN", url);
-    if (token === undefined) throw wrongUsage("ADMIN_TOKEN is not set.", "Put the relay's token into the environment.");
-    refuseUnsendable(token.value, token.from);
-    return new RelayClient(url, token.value, {
-      accessHeaders: readAccessHeaders(this.settings),
-      world: this.world,
-    });
-  };
-
-  /** Qonto's API with the credentials of the environment. */
-  readonly openQonto = ({
-    system = "business",
-    headers = {},
-    ...manners
-  }: Pick<QontoAccess, "patience" | "spacingMs"> & {
-    readonly system?: keyof typeof systems;
-    readonly headers?: Readonly<Record<string, string>>;
-  } = {}): QontoClient => {
-    const { settings, world, output, isSandbox } = this;
-    const { production, override } = systems[system];
-    const baseUrl = readUrl(settings.value(override) ?? (isSandbox ? SANDBOX : production), override);
-    refuseClearText(baseUrl);
-    const token = settings.credential("QONTO_ACCESS_TOKEN");
-    if (token === undefined) {
-      throw wrongUsage("QONTO_ACCESS_TOKEN is not set.", "Put an OAuth access token of Qonto's into the environment.");
-    }
-    const stagingToken = isSandbox ? settings.credential("QONTO_STAGING_TOKEN") : undefined;
-    if (isSandbox && stagingToken === undefined) {
-      throw wrongUsage(
-        "QONTO_STAGING_TOKEN is not set.",
-        "The sandbox asks for it; Qonto's developer portal shows it.",
-      );
-    }
-    for (const value of [token, stagingToken ?? "ok", ...Object.values(headers)]) {
-      if (!/^[\x20-\x7e]+$/.test(value)) throw wrongUsage("A credential holds characters that cannot be sent.");
-    }
-    return new QontoClient({
-      baseUrl,
-      headers: {
-        ...headers,
-        authorization: `Bearer ${token.replace(/^Bearer +/i, "")}`,
-        ...(stagingToken === undefined ? {} : { "x-qonto-staging-token": stagingToken }),
-      },
-      progress: (text) => output.progress(text),
-      world,
-      ...manners,
-    });
-  };
-
-  /** The bytes of a file; `-`: of standard input. */
-  async readBytes(file: string): Promise<Uint8Array<ArrayBuffer>> {
-    const { stdin, directory } = this.#invocation;
-    if (file === "-") return Uint8Array.from(await buffer(stdin));
-    try {
-      return Uint8Array.from(readFileSync(path.resolve(directory, file)));
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
-      throw wrongUsage(`${file} cannot be read${code}.`);
-    }
-  }
+interface OpenQontoOptions extends Pick<QontoAccess, "patience" | "spacingMs"> {
+  readonly system?: keyof typeof systems;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A token goes into a header. */
-export function refuseUnsendable(token: string, from: string): void {
-  if (!/^[\x21-\x7e]+$/.test(token)) throw wrongUsage(`${from} holds characters that no token has.`);
+/** What a command works with. */
+export type Context = ReturnType<typeof openContext>;
+
+export function openContext(
+  { settings, secrets, world, interrupt, terminal, stdin, workingDirectory }: Invocation,
+  { url: givenUrl, sandbox: isSandbox = false, ...appearance }: SharedOptions,
+) {
+  const output = new Output(terminal, appearance);
+  return {
+    output,
+    settings,
+    secrets,
+    world,
+    interrupt,
+    /** The relay's address as `--url` gives it. */
+    givenUrl,
+    isSandbox,
+
+    get relayUrl(): string {
+      return settings.relayUrl(givenUrl);
+    },
+
+    /** The operator's API of the relay. */
+    openRelay: (): RelayClient => {
+      const url = settings.relayUrl(givenUrl);
+      refuseClearText(url);
+      const token = settings.sharedSecret("ADMIN_TOKEN", url);
+      if (token === undefined) {
+        throw wrongUsage("ADMIN_TOKEN is not set.", "Put the relay's token into the environment.");
+      }
+      refuseUnsendable(token.value, token.from);
+      return new RelayClient(url, token.value, { accessHeaders: readAccessHeaders(settings), world });
+    },
+
+    /** Qonto's API with the credentials of the environment. */
+    openQonto: ({ system = "business", headers = {}, ...pace }: OpenQontoOptions = {}): QontoClient => {
+      const { production, override } = systems[system];
+      const baseUrl = readUrl(settings.value(override) ?? (isSandbox ? SANDBOX : production), override);
+      refuseClearText(baseUrl);
+      const token = settings.requiredCredential(
+        "QONTO_ACCESS_TOKEN",
+        "Put an OAuth access token of Qonto's into the environment.",
+      );
+      const credentials: Record<string, string> = {
+        ...headers,
+        authorization: `Bearer ${token.replace(/^Bearer +/i, "")}`,
+      };
+      if (isSandbox) {
+        credentials["x-qonto-staging-token"] = settings.requiredCredential(
+          "QONTO_STAGING_TOKEN",
+          "The sandbox asks for it; Qonto's developer portal shows it.",
+        );
+      }
+      if (Object.values(credentials).some((value) => !/^[\x20-\x7e]+$/.test(value))) {
+        throw wrongUsage("A credential holds characters that cannot be sent.");
+      }
+      const progress = (text: string) => output.progress(text);
+      return new QontoClient({ baseUrl, headers: credentials, progress, world, ...pace });
+    },
+
+    /** The bytes of a file; `-`: of standard input. */
+    readBytes: async (file: string): Promise<Uint8Array<ArrayBuffer>> => {
+      if (file === "-") return Uint8Array.from(await buffer(stdin));
+      try {
+        return Uint8Array.from(readFileSync(path.resolve(workingDirectory, file)));
+      } catch (error) {
+        const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
+        throw wrongUsage(`${file} cannot be read${code}.`);
+      }
+    },
+  };
 }

@@ -6,10 +6,7 @@ export class Fault extends Error {
   readonly remedy: string | undefined;
   readonly exitCode: ExitCode;
 
-  constructor(
-    message: string,
-    { remedy, exitCode = 1 }: { readonly remedy?: string; readonly exitCode?: ExitCode } = {},
-  ) {
+  constructor(message: string, { remedy, exitCode = 1 }: { remedy?: string | undefined; exitCode?: ExitCode } = {}) {
     super(message);
     this.remedy = remedy;
     this.exitCode = exitCode;
@@ -18,5 +15,5 @@ export class Fault extends Error {
 
 /** A command that lacks something or was given something that cannot be. */
 export function wrongUsage(message: string, remedy?: string): Fault {
-  return new Fault(message, { exitCode: 2, ...(remedy === undefined ? {} : { remedy }) });
+  return new Fault(message, { remedy, exitCode: 2 });
 }

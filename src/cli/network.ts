@@ -1,4 +1,6 @@
+import { z } from "zod";
 import { parseJsonLosslessly } from "../platform/json.ts";
+import type { Fault } from "./fault.ts";
 import type { World } from "./world.ts";
 
 /** What a request came to: an answer, or why there is none. */
@@ -10,13 +12,11 @@ export interface Answer {
   readonly text: string;
 }
 
-type Network = Pick<World, "fetch" | "timeout">;
-
 /** Sends one request. A redirect is an answer: the credentials are not for the host behind it. */
 export async function send(
   url: string,
   { answersWithinMs, ...init }: Omit<RequestInit, "redirect" | "signal"> & { readonly answersWithinMs: number },
-  { fetch, timeout }: Network,
+  { fetch, timeout }: World,
 ): Promise<Outcome> {
   try {
     const response = await fetch(url, { ...init, redirect: "manual", signal: timeout(answersWithinMs) });
@@ -26,50 +26,88 @@ export async function send(
   }
 }
 
-export interface HttpRequest {
+export interface ApiRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
-  readonly body?: object | undefined;
+  readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface HttpAccess {
+export interface ApiAccess {
   readonly baseUrl: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly answersWithinMs: number;
-  readonly world: Network & Pick<World, "wait">;
-  /** Milliseconds to wait before the same request is sent again, for the first time with `retry` 1; null: not at all. */
-  readonly retryWaitMs: (outcome: Outcome, request: HttpRequest, retry: number) => number | null;
+  readonly world: World;
 }
 
-/** An API that speaks JSON, as the clients of the relay and of Qonto use it. */
-export class HttpClient {
-  readonly #access: HttpAccess;
+/** An API that speaks JSON. Its answers are parsed by the schema that the caller gives. */
+export abstract class ApiClient {
+  readonly #access: ApiAccess;
 
-  constructor(access: HttpAccess) {
+  constructor(access: ApiAccess) {
     this.#access = access;
   }
 
-  async request(request: HttpRequest): Promise<Outcome> {
-    const { baseUrl, headers, answersWithinMs, world, retryWaitMs } = this.#access;
-    const { method, path, body } = request;
-    const content = body === undefined ? {} : { "content-type": "application/json" };
-    for (let retry = 1; ; retry += 1) {
-      const outcome = await send(
-        joined(baseUrl, path),
-        {
-          method,
-          headers: { accept: "application/json", ...headers, ...content, ...request.headers },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          answersWithinMs,
-        },
-        world,
-      );
-      const waitMs = retryWaitMs(outcome, request, retry);
-      if (waitMs === null) return outcome;
-      await world.wait(waitMs);
-    }
+  get<Schema extends z.ZodType>(path: string, schema: Schema, query: Query = {}): Promise<z.output<Schema>> {
+    return this.call({ method: "GET", path: path + queryText(query) }, schema);
   }
+
+  post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.call({ method: "POST", path, body }, schema);
+  }
+
+  put<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.call({ method: "PUT", path, body }, schema);
+  }
+
+  patch<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.call({ method: "PATCH", path, body }, schema);
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.call({ method: "DELETE", path }, z.unknown());
+  }
+
+  /** Sends a request, again if that is worth it, and reads the answer. */
+  protected async call<Schema extends z.ZodType>(request: ApiRequest, schema: Schema): Promise<z.output<Schema>> {
+    let outcome = await this.send(request);
+    for (let retry = 1; ; retry += 1) {
+      const waitMs = this.retryWaitMs(outcome, request.method, retry);
+      if (waitMs === null) break;
+      await this.#access.world.wait(waitMs);
+      outcome = await this.send(request);
+    }
+    if (outcome.status === null) throw this.unreachable(outcome.reason);
+    const json = tryParseLosslessly(outcome.text);
+    if (outcome.status < 200 || outcome.status > 299) throw this.refusal(outcome, json);
+    const parsed = schema.safeParse(json);
+    if (parsed.success) return parsed.data;
+    throw this.unexpected(outcome.status, parsed.error.issues[0]?.path.join(".") ?? "");
+  }
+
+  /** Sends a request once. */
+  protected send({ method, path, body, headers }: ApiRequest): Promise<Outcome> {
+    const { baseUrl, answersWithinMs, world, headers: common } = this.#access;
+    const content = body === undefined ? {} : { "content-type": "application/json" };
+    const init = {
+      method,
+      headers: { accept: "application/json", ...common, ...content, ...headers },
+      body: body === undefined ? null : JSON.stringify(body),
+      answersWithinMs,
+    };
+    return send(joined(baseUrl, path), init, world);
+  }
+
+  /** Milliseconds to wait before a request is sent again, for the first time with `retry` 1; null: it is not. */
+  protected abstract retryWaitMs(outcome: Outcome, method: string, retry: number): number | null;
+
+  protected abstract unreachable(reason: string): Fault;
+
+  /** Of an answer that is no 2xx. `json` is undefined where it holds none. */
+  protected abstract refusal(answer: Answer, json: unknown): Fault;
+
+  /** Of a 2xx that does not fit the schema at `place`, which is empty for the whole answer. */
+  protected abstract unexpected(status: number, place: string): Fault;
 }
 
 /** With one slash between them: a path without it would make another host of the address. */
@@ -107,8 +145,8 @@ export function networkReason(error: unknown): string {
   if (!(error instanceof Error)) return "the connection failed";
   if (error.name === "TimeoutError") return NO_ANSWER_IN_TIME;
   if (error.cause instanceof Error) return networkReason(error.cause);
-  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
-  return (code === undefined ? undefined : reasons[code]) ?? code ?? "the connection failed";
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return (reasons[code] ?? code) || "the connection failed";
 }
 
 export const NO_ANSWER_IN_TIME = "no answer in time";

@@ -2,20 +2,24 @@ import { Option } from "commander";
 import { parseInstant } from "../domain/instant.ts";
 import { wrongUsage } from "./fault.ts";
 
-/** Makes a value of an option's text, or throws wrong usage of the option. */
-export type Reader<Value> = (text: string, option: string, now: () => number) => Value;
-
 /** A value as commander gives it. */
 export type GivenOption = string | boolean | readonly string[] | undefined;
+
+/** Reads what was given for an option, or throws wrong usage that names the option. */
+export type Reader<Value, Given = string> = (given: Given, option: string, now: () => number) => Value;
 
 /** An option of a command, with how its value is read. */
 export class CommandOption<Value> {
   readonly definition: Option;
-  readonly read: (given: GivenOption, now: () => number) => Value;
+  readonly #read: Reader<Value, GivenOption>;
 
-  constructor(definition: Option, read: (given: GivenOption, now: () => number) => Value) {
+  constructor(definition: Option, read: Reader<Value, GivenOption>) {
     this.definition = definition;
-    this.read = read;
+    this.#read = read;
+  }
+
+  read(given: GivenOption, now: () => number): Value {
+    return this.#read(given, this.definition.long ?? "", now);
   }
 
   /** `other`: the name of an option that cannot be given together with this one. */
@@ -36,15 +40,13 @@ export function option<Value>(
   reader: Reader<Value>,
 ): CommandOption<Value | undefined>;
 export function option(flags: string, description: string, reader: Reader<unknown> = readText): CommandOption<unknown> {
-  const definition = new Option(flags, description);
-  return new CommandOption(definition, (given, now) =>
-    typeof given === "string" ? reader(given, nameOf(definition), now) : undefined,
+  return new CommandOption(new Option(flags, description), (given, ...more) =>
+    typeof given === "string" ? reader(given, ...more) : undefined,
   );
 }
 
 export function required<Value>(flags: string, description: string, reader: Reader<Value>): CommandOption<Value> {
-  const definition = new Option(flags, description).makeOptionMandatory();
-  return new CommandOption(definition, (given, now) => reader(textOf(given), nameOf(definition), now));
+  return alwaysGiven(new Option(flags, description).makeOptionMandatory(), reader);
 }
 
 export function withDefault<Value>(
@@ -53,8 +55,11 @@ export function withDefault<Value>(
   value: string,
   reader: Reader<Value>,
 ): CommandOption<Value> {
-  const definition = new Option(flags, description).default(value);
-  return new CommandOption(definition, (given, now) => reader(textOf(given), nameOf(definition), now));
+  return alwaysGiven(new Option(flags, description).default(value), reader);
+}
+
+function alwaysGiven<Value>(definition: Option, reader: Reader<Value>): CommandOption<Value> {
+  return new CommandOption(definition, (given, ...more) => reader(String(given), ...more));
 }
 
 /** An option that can be given several times. */
@@ -65,23 +70,13 @@ export function repeated(flags: string, description: string): CommandOption<read
   );
 }
 
-export function choice<Value extends string>(
+export function choice(
   flags: string,
   description: string,
-  choices: readonly Value[],
-  value: Value,
-): CommandOption<Value> {
-  const definition = new Option(flags, description).choices(choices).default(value);
-  return new CommandOption(definition, (given) => choices.find((one) => one === given) ?? value);
-}
-
-/** Of an option that always has a value. */
-function textOf(given: GivenOption): string {
-  return typeof given === "string" ? given : "";
-}
-
-function nameOf({ long }: Option): string {
-  return long ?? "";
+  value: string,
+  choices: readonly string[],
+): CommandOption<string> {
+  return alwaysGiven(new Option(flags, description).choices(choices).default(value), readText);
 }
 
 export const readText: Reader<string> = (text) => text;

@@ -11,24 +11,24 @@ export interface OutputOptions {
 
 /** What a command prints: tables and sentences for a person, or JSON for a program. Progress goes to a terminal only. */
 export class Output {
-  readonly json: boolean;
+  readonly #isJson: boolean;
   readonly #hasColor: boolean;
   readonly #terminal: Terminal;
 
   constructor(terminal: Terminal, { json = false, color = true }: OutputOptions = {}) {
-    this.json = json;
+    this.#isJson = json;
     this.#hasColor = color && !json && terminal.hasColor;
     this.#terminal = terminal;
   }
 
   /** The result: the document, or the text that says the same. */
-  show(document: unknown, text: () => string): void {
-    this.#terminal.print(`${this.json ? JSON.stringify(document, null, 2) : text()}\n`);
+  show<Document>(document: Document, text: (document: Document, output: Output) => string): void {
+    this.#terminal.print(`${this.#isJson ? JSON.stringify(document, null, 2) : text(document, this)}\n`);
   }
 
   /** One of many results: a line of JSON, or of text. */
   line(document: unknown, text: () => string): void {
-    this.#terminal.print(`${this.json ? JSON.stringify(document) : text()}\n`);
+    this.#terminal.print(`${this.#isJson ? JSON.stringify(document) : text()}\n`);
   }
 
   /** Text of others without control characters and without the secrets of this run. */
@@ -54,24 +54,14 @@ export class Output {
   /** Aligned columns below their names. */
   table(names: readonly string[], rows: readonly (readonly Cell[])[]): string {
     const head = names.map((name) => this.paint("dim", name.toUpperCase()));
-    const lines = [head, ...rows.map((row) => row.map((cell) => this.#shown(cell)))];
-    const widths = names.map((_, column) => Math.max(...lines.map((line) => stringWidth(line[column] ?? ""))));
-    return lines
-      .map((line) =>
-        line
-          .map((cell, column) => padEnd(cell, (widths[column] ?? 0) + 2))
-          .join("")
-          .trimEnd(),
-      )
-      .join("\n");
+    return aligned([head, ...rows.map((row) => row.map((cell) => this.#shown(cell)))]);
   }
 
-  /** Names with their values, one a line. */
-  fields(pairs: readonly (readonly [string, Cell])[]): string {
-    const longest = Math.max(...pairs.map(([name]) => stringWidth(name)));
-    return pairs
-      .map(([name, cell]) => `${this.paint("dim", padEnd(name, longest))}  ${this.#shown(cell)}`.trimEnd())
-      .join("\n");
+  /** Names with their values, one a line; without those whose value is null. */
+  fields(pairs: readonly (readonly [string, Cell | null])[]): string {
+    return aligned(
+      pairs.flatMap(([name, cell]) => (cell === null ? [] : [[this.paint("dim", name), this.#shown(cell)]])),
+    );
   }
 
   #shown(cell: Cell): string {
@@ -90,6 +80,16 @@ export function printable(text: string): string {
 /** The same for a text of several lines. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
+}
+
+/** Lines of cells, with each column as wide as its widest cell. */
+function aligned(lines: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const line of lines) {
+    for (const [column, cell] of line.entries()) widths[column] = Math.max(widths[column] ?? 0, stringWidth(cell));
+  }
+  const padded = (cell: string, column: number) => padEnd(cell, (widths[column] ?? 0) + 2);
+  return lines.map((line) => line.map(padded).join("").trimEnd()).join("\n");
 }
 
 /** A text and blanks to fill so many columns. */

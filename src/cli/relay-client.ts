@@ -1,9 +1,9 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { pageOfSchema, problem as problemSchema } from "../api/schemas/common.ts";
 import { type AccessHeaders, accessRemedy, isFromAccess } from "./cloudflare-access.ts";
 import { Fault } from "./fault.ts";
-import { type Answer, HttpClient, type HttpRequest, type Query, queryText, tryParseLosslessly } from "./network.ts";
-import { type World, realWorld } from "./world.ts";
+import { type Answer, type ApiAccess, ApiClient, type Outcome, type Query } from "./network.ts";
+import { realWorld } from "./world.ts";
 
 const ANSWERS_WITHIN_MS = 30_000;
 const LARGEST_PAGE = 100;
@@ -18,8 +18,7 @@ export class RelayRefusal extends Fault {
   readonly code: string;
 
   constructor(url: string, status: number, { code, detail }: Problem) {
-    const remedy = remedies[code];
-    super(`${detail.replace(/\.$/, "")} (${status} ${code}, ${url}).`, remedy === undefined ? {} : { remedy });
+    super(`${detail.replace(/\.$/, "")} (${status} ${code}, ${url}).`, { remedy: remedies[code] });
     this.status = status;
     this.code = code;
   }
@@ -48,45 +47,25 @@ export class RelayUnreachable extends Fault {
   }
 }
 
-/** The operator's API over the network. What it answers is parsed by the schema that the caller gives. */
-export class RelayClient {
+interface RelayAccess extends Partial<Pick<ApiAccess, "answersWithinMs" | "world">> {
+  readonly accessHeaders?: AccessHeaders;
+}
+
+/** The operator's API over the network. */
+export class RelayClient extends ApiClient {
   readonly url: string;
-  readonly #http: HttpClient;
 
   constructor(
     url: string,
     token: string,
-    {
-      accessHeaders = {},
-      answersWithinMs = ANSWERS_WITHIN_MS,
-      world = realWorld,
-    }: { readonly accessHeaders?: AccessHeaders; readonly answersWithinMs?: number; readonly world?: World } = {},
+    { accessHeaders = {}, answersWithinMs = ANSWERS_WITHIN_MS, world = realWorld }: RelayAccess = {},
   ) {
+    super({ baseUrl: url, headers: { ...accessHeaders, authorization: `Bearer ${token}` }, answersWithinMs, world });
     this.url = url;
-    this.#http = new HttpClient({
-      baseUrl: url,
-      headers: { ...accessHeaders, authorization: `Bearer ${token}` },
-      answersWithinMs,
-      world,
-      // A POST whose answer is lost is sent once more under the same key: the relay does it once.
-      retryWaitMs: ({ status }, { method }, retry) => (status === null && method === "POST" && retry === 1 ? 0 : null),
-    });
   }
 
-  get<Schema extends z.ZodType>(path: string, schema: Schema, query: Query = {}): Promise<z.output<Schema>> {
-    return this.#call({ method: "GET", path: path + queryText(query) }, schema);
-  }
-
-  post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.#call({ method: "POST", path, body, headers: { "idempotency-key": crypto.randomUUID() } }, schema);
-  }
-
-  patch<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.#call({ method: "PATCH", path, body }, schema);
-  }
-
-  async delete(path: string): Promise<void> {
-    await this.#call({ method: "DELETE", path }, z.unknown());
+  override post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.call({ method: "POST", path, body, headers: { "idempotency-key": crypto.randomUUID() } }, schema);
   }
 
   /** The items of a list, of all its pages up to `limit` items. */
@@ -106,23 +85,22 @@ export class RelayClient {
     } while (cursor !== undefined && left > 0);
   }
 
-  async #call<Schema extends z.ZodType>(request: HttpRequest, schema: Schema): Promise<z.output<Schema>> {
-    const outcome = await this.#http.request(request);
-    if (outcome.status === null) throw new RelayUnreachable(this.url, outcome.reason);
-    const { status, text } = outcome;
-    const json = status === 204 ? undefined : tryParseLosslessly(text);
-    if (status < 200 || status > 299) {
-      throw new RelayRefusal(this.url, status, problem.safeParse(json).data ?? this.#strangerOf(outcome));
-    }
-    const parsed = schema.safeParse(json);
-    if (parsed.success) return parsed.data;
-    const field = parsed.error.issues[0]?.path.join(".") ?? "";
-    throw new RelayRefusal(this.url, status, field === "" ? notARelay : otherVersion(field));
+  /** A POST whose answer is lost is sent once more under the same key: the relay does it once. */
+  protected override retryWaitMs({ status }: Outcome, method: string, retry: number): number | null {
+    return status === null && method === "POST" && retry === 1 ? 0 : null;
   }
 
-  /** What an answer without a problem of the relay's comes from. */
-  #strangerOf(answer: Answer): Problem {
-    return isFromAccess(answer, this.url) ? behindAccess : notARelay;
+  protected override unreachable(reason: string): Fault {
+    return new RelayUnreachable(this.url, reason);
+  }
+
+  protected override refusal(answer: Answer, json: unknown): Fault {
+    const notOurs = isFromAccess(answer, this.url) ? behindAccess : notARelay;
+    return new RelayRefusal(this.url, answer.status, problem.safeParse(json).data ?? notOurs);
+  }
+
+  protected override unexpected(status: number, place: string): Fault {
+    return new RelayRefusal(this.url, status, place === "" ? notARelay : otherVersion(place));
   }
 }
 
@@ -130,6 +108,6 @@ const behindAccess = { code: "behind_access", detail: "Cloudflare Access protect
 
 const notARelay = { code: "not_a_relay", detail: "What answers there is not this relay" };
 
-function otherVersion(field: string): Problem {
-  return { code: "other_version", detail: `The relay's answer is not as this command line expects, at \`${field}\`` };
+function otherVersion(place: string): Problem {
+  return { code: "other_version", detail: `The relay's answer is not as this command line expects, at \`${place}\`` };
 }

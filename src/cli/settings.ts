@@ -6,10 +6,9 @@ import { type VariablesFile, readVariables } from "../local/variables-file.ts";
 
 const LOCAL_RELAY = "http://localhost:8787";
 
-export type LocalSecret = "ADMIN_TOKEN" | "QONTO_WEBHOOK_SECRETS" | "QONTO_ONBOARDING_SECRETS";
+type LocalSecret = "ADMIN_TOKEN" | "QONTO_WEBHOOK_SECRETS" | "QONTO_ONBOARDING_SECRETS";
 
-type Credential =
-  LocalSecret | "QONTO_ACCESS_TOKEN" | "QONTO_STAGING_TOKEN" | "CF_ACCESS_CLIENT_ID" | "CF_ACCESS_CLIENT_SECRET";
+type Credential = "QONTO_ACCESS_TOKEN" | "QONTO_STAGING_TOKEN" | "CF_ACCESS_CLIENT_ID" | "CF_ACCESS_CLIENT_SECRET";
 
 /** What the environment says, and for a relay on this machine the `.dev.vars` that it was started with. */
 export class Settings {
@@ -18,6 +17,8 @@ export class Settings {
   readonly #secrets: Secrets;
   readonly #tell: (line: string) => void;
   #local: VariablesFile | undefined;
+  /** Secrets of `.dev.vars` whose remarks were told. */
+  readonly #told = new Set<LocalSecret>();
 
   /** `tell` prints remarks on how a secret is written in `.dev.vars`. */
   constructor(environment: Environment, directory: string, secrets: Secrets, tell: (line: string) => void) {
@@ -37,9 +38,16 @@ export class Settings {
     return this.#environment[name]?.trim() || undefined;
   }
 
-  credential(name: Exclude<Credential, LocalSecret>): string | undefined {
+  credential(name: Credential): string | undefined {
     const value = this.value(name);
     return value === undefined ? undefined : this.#secrets.keep(value);
+  }
+
+  /** Throws with the remedy when it is not set. */
+  requiredCredential(name: Credential, remedy: string): string {
+    const value = this.credential(name);
+    if (value === undefined) throw wrongUsage(`${name} is not set.`, remedy);
+    return value;
   }
 
   /** A secret that the relay at this address has as well, and where it was found. */
@@ -53,13 +61,10 @@ export class Settings {
   #readLocal(name: LocalSecret): string | undefined {
     this.#local ??= readVariables(readIfThere(path.join(this.#directory, ".dev.vars")));
     const { variables, remarks } = this.#local;
-    const [mine, others] = [
-      remarks.filter(({ variable }) => variable === name),
-      remarks.filter(({ variable }) => variable !== name),
-    ];
-    for (const { says } of mine) this.#tell(`${name} in .dev.vars ${says}\n`);
-    // Each is said once.
-    this.#local = { variables, remarks: others };
+    if (!this.#told.has(name)) {
+      for (const { variable, says } of remarks) if (variable === name) this.#tell(`${name} in .dev.vars ${says}\n`);
+    }
+    this.#told.add(name);
     return variables[name]?.trim();
   }
 }
@@ -88,6 +93,11 @@ export function readUrl(text: string, name: string): string {
 export function isOnThisMachine(url: string): boolean {
   const host = new URL(url).hostname;
   return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** A token goes into a header. */
+export function refuseUnsendable(token: string, from: string, what = "token"): void {
+  if (!/^[\x21-\x7e]+$/.test(token)) throw wrongUsage(`${from} holds characters that no ${what} has.`);
 }
 
 /** A token is sent encrypted, or not off this machine. */

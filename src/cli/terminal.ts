@@ -58,13 +58,13 @@ export class Terminal {
 
   /** The result. */
   print(text: string): void {
-    this.clearProgress();
+    this.#clearProgress();
     this.#write(this.#stdout, text);
   }
 
   /** Everything else than the result. */
   tell(text: string): void {
-    this.clearProgress();
+    this.#clearProgress();
     this.#write(this.#stderr, this.clean(text));
   }
 
@@ -80,15 +80,15 @@ export class Terminal {
     this.#progressIsShown = true;
   }
 
-  /** Empties the line before something else is said. */
-  clearProgress(): void {
-    if (this.#progressIsShown) this.#write(this.#stderr, CLEAR_LINE);
-    this.#progressIsShown = false;
+  close(): void {
+    this.#clearProgress();
+    this.#isClosed = true;
   }
 
-  close(): void {
-    this.clearProgress();
-    this.#isClosed = true;
+  /** Empties the line before something else is said. */
+  #clearProgress(): void {
+    if (this.#progressIsShown) this.#write(this.#stderr, CLEAR_LINE);
+    this.#progressIsShown = false;
   }
 
   #write(stream: Stream, text: string): void {

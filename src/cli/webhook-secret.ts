@@ -1,9 +1,9 @@
 import type { Source } from "../domain/event.ts";
 import type { Context } from "./context.ts";
 import { wrongUsage } from "./fault.ts";
+import { option, readText, required } from "./options.ts";
 import type { Output } from "./output.ts";
-import { type Settings, isOnThisMachine } from "./settings.ts";
-import { WEBHOOK_PATH, plainWebhookUrl } from "./webhook.ts";
+import type { Settings } from "./settings.ts";
 
 /** Which variable holds the secrets of which of Qonto's systems. */
 export const secretNames = {
@@ -37,6 +37,12 @@ export function signingSecret(
   return { secret: known.values[0], secretFrom: `the first of ${known.from}` };
 }
 
+/** Options of the commands that register the relay's webhook at Qonto. */
+export const registration = {
+  url: required("--url <url>", "the relay's, as https://relay.example.com/webhooks/qonto", readText),
+  secret: option("--secret <secret>", "one that the relay knows already, 32 to 128 characters; - reads standard input"),
+};
+
 /** Qonto's own limits. */
 const SECRET_PATTERN = /^[\x21-\x7e]{32,128}$/;
 const SECRET_BYTES = 32;
@@ -51,12 +57,7 @@ export async function secretFrom(
     const random = crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64();
     return { secret: secrets.keep(`whsec_${random}`), isNew: true };
   }
-  const text =
-    given === "-"
-      ? Buffer.from(await context.readBytes("-"))
-          .toString()
-          .trim()
-      : given;
+  const text = given === "-" ? new TextDecoder().decode(await context.readBytes("-")).trim() : given;
   const secret = secrets.keep(text);
   if (!SECRET_PATTERN.test(secret)) {
     throw wrongUsage("Qonto takes secrets of 32 to 128 characters, without white space.");
@@ -72,23 +73,4 @@ export function secretAdvice(source: Source, secret: string, output: Output): st
 Give it to the relay now. Until it knows the secret it answers Qonto 401; Qonto sends again for days, so nothing is lost.
   local       add it to ${name} in .dev.vars, behind a comma if there is one already
   production  npx wrangler secret put ${name}     (the old ones and this one, comma-separated)`;
-}
-
-/** Warns when the address that Qonto is to call looks wrong. */
-export function warnOfPath(url: string, output: Output): void {
-  if (URL.parse(url)?.pathname.endsWith(WEBHOOK_PATH) === true) return;
-  output.note(`Warning: the address does not end in ${WEBHOOK_PATH}, where the relay takes webhooks.`);
-}
-
-/** Qonto calls https only. A simulated one on this machine, at `qontoUrl`, calls http addresses of this machine too. */
-export function readCallbackUrl(text: string, qontoUrl: string | undefined): string {
-  const protocol = URL.parse(text)?.protocol;
-  const isSimulated = [text, qontoUrl ?? ""].every((url) => URL.canParse(url) && isOnThisMachine(url));
-  if (text.length <= 512 && (protocol === "https:" || (protocol === "http:" && isSimulated))) {
-    return plainWebhookUrl(text);
-  }
-  throw wrongUsage(
-    "--url must be an https address of at most 512 characters.",
-    "As https://relay.example.com/webhooks/qonto",
-  );
 }

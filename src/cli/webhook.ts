@@ -5,7 +5,10 @@ import { tryParseJson } from "../platform/json.ts";
 import { plainPath } from "../platform/plain-path.ts";
 import { signAsQonto } from "../qonto/signature.ts";
 import { isFromAccess } from "./cloudflare-access.ts";
+import { wrongUsage } from "./fault.ts";
 import { send } from "./network.ts";
+import type { Output } from "./output.ts";
+import { isOnThisMachine } from "./settings.ts";
 import type { World } from "./world.ts";
 
 /** Where the relay takes webhooks. */
@@ -14,10 +17,26 @@ export const WEBHOOK_PATH = "/webhooks/qonto";
 /** Qonto hangs up after it, and sends again. */
 export const QONTO_WAITS_MS = 1_000;
 
-/** The address of a relay's webhook without needless slashes; any other address as it is. */
-export function plainWebhookUrl(text: string): string {
+/** Warns when the address that Qonto is to call looks wrong. */
+export function warnOfPath(url: string, output: Output): void {
+  if (URL.parse(url)?.pathname.endsWith(WEBHOOK_PATH) === true) return;
+  output.note(`Warning: the address does not end in ${WEBHOOK_PATH}, where the relay takes webhooks.`);
+}
+
+/**
+ * The address that Qonto is to call: the relay's without needless slashes, any other as it is. Qonto calls https only. A
+ * simulated one on this machine, at `qontoUrl`, calls http addresses of this machine too.
+ */
+export function readCallbackUrl(text: string, qontoUrl: string | undefined): string {
   const url = URL.parse(text);
-  if (url === null) return text;
+  const isSimulated = [text, qontoUrl ?? ""].every((one) => URL.canParse(one) && isOnThisMachine(one));
+  const isCalled = url?.protocol === "https:" || (url?.protocol === "http:" && isSimulated);
+  if (url === null || !isCalled || text.length > 512) {
+    throw wrongUsage(
+      "--url must be an https address of at most 512 characters.",
+      "As https://relay.example.com/webhooks/qonto",
+    );
+  }
   const path = plainPath(url.pathname);
   if (path === url.pathname || !path.endsWith(WEBHOOK_PATH)) return text;
   url.pathname = path;
@@ -50,7 +69,7 @@ export interface WebhookAnswer {
   readonly durationMs: number;
 }
 
-const said = z.object({ status: z.unknown().optional(), code: z.string().optional() });
+const answerBody = z.object({ status: z.unknown().optional(), code: z.string().optional() });
 const EXCERPT_CHARACTERS = 1_000;
 
 /** Posts an event to a webhook address, signed as Qonto signs. */
@@ -68,30 +87,21 @@ export async function postWebhook(
   },
 ): Promise<WebhookAnswer> {
   const signature = secret === null ? {} : await signAsQonto(source, body, { secret, timestampSeconds });
+  const sent = { "content-type": "application/json", ...headers, ...signature };
   const startedAt = world.elapsedMs();
-  const outcome = await send(
-    url,
-    {
-      method: "POST",
-      headers: { "content-type": "application/json", ...headers, ...signature },
-      body,
-      answersWithinMs,
-    },
-    world,
-  );
+  const outcome = await send(url, { method: "POST", headers: sent, body, answersWithinMs }, world);
   const durationMs = world.elapsedMs() - startedAt;
   if (outcome.status === null) {
-    const { status, reason } = outcome;
-    return { status, body: null, code: null, accepted: false, location: null, isFromAccess: false, reason, durationMs };
+    return { ...outcome, body: null, code: null, accepted: false, location: null, isFromAccess: false, durationMs };
   }
   const { status, text } = outcome;
   const json = tryParseJson(text);
-  const { status: word, code = null } = said.safeParse(json).data ?? {};
+  const { status: result, code = null } = answerBody.safeParse(json).data ?? {};
   return {
     status,
     body: json ?? text.slice(0, EXCERPT_CHARACTERS),
     code,
-    accepted: status >= 200 && status < 300 && word === "accepted",
+    accepted: status >= 200 && status < 300 && result === "accepted",
     location: outcome.headers.get("location"),
     isFromAccess: code === null && isFromAccess(outcome, url),
     reason: null,

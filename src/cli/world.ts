@@ -23,12 +23,10 @@ export const realWorld: World = {
 
 /** The same world until the signal aborts: then whatever waits or asks in it fails. */
 export function endingWith(ending: AbortSignal, world: World): World {
+  const orEnding = (signal?: AbortSignal | null) => (signal ? AbortSignal.any([signal, ending]) : ending);
   return {
     ...world,
-    wait: (ms, signal) => world.wait(ms, signal === undefined ? ending : AbortSignal.any([signal, ending])),
-    fetch: (input, init) => {
-      const own = init?.signal ?? (input instanceof Request ? input.signal : null);
-      return world.fetch(input, { ...init, signal: own === null ? ending : AbortSignal.any([own, ending]) });
-    },
+    wait: (ms, signal) => world.wait(ms, orEnding(signal)),
+    fetch: (input, init) => world.fetch(input, { ...init, signal: orEnding(init?.signal) }),
   };
 }

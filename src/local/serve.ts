@@ -8,7 +8,7 @@ import { UnknownMigrations, applyMigrations, namesMissingTable } from "../store/
 import { bundleWorker, readWranglerToml, root, workerOptions } from "./local-worker.ts";
 import { readVariables } from "./variables-file.ts";
 
-export interface ServeOptions {
+interface ServeOptions {
   readonly port: number;
   /** Where D1 keeps its files; `.wrangler/state` unless given. */
   readonly stateDirectory?: string;
@@ -18,7 +18,7 @@ export interface ServeOptions {
   readonly print: (line: string) => void;
 }
 
-export interface Serving {
+interface Serving {
   readonly url: string;
   /** Ends every process that was started. */
   readonly stop: () => Promise<void>;

@@ -16,29 +16,24 @@ export function readVariables(text: string): VariablesFile {
   const remarks: { variable: string; says: string }[] = [];
   const seen = new Set<string>();
   const lines = text.split(/\r?\n/);
-  for (let index = 0; index < lines.length; index += 1) {
-    const [, variable, written = ""] = assignment.exec(lines[index] ?? "") ?? [];
+  for (let line = lines.shift(); line !== undefined; line = lines.shift()) {
+    const [, variable, written = ""] = assignment.exec(line) ?? [];
     if (variable === undefined) {
-      const name = /^\s*([A-Z][A-Z0-9_]*)(?:\s|:)/.exec(lines[index] ?? "")?.[1];
+      const name = /^\s*([A-Z][A-Z0-9_]*)(?:\s|:)/.exec(line)?.[1];
       if (name !== undefined) remarks.push({ variable: name, says: "is not set: its line has no =." });
       continue;
     }
     if (seen.has(variable)) remarks.push({ variable, says: "is there more than once: the last one counts." });
     seen.add(variable);
-    const { fault, furtherLines } = judge(written, lines.slice(index + 1));
+    const { fault, furtherLines } = judge(written, lines);
     if (fault !== null) remarks.push({ variable, says: fault });
-    index += furtherLines;
+    lines.splice(0, furtherLines);
   }
   return { variables, remarks };
 }
 
-interface Judgement {
-  readonly fault: string | null;
-  /** Lines of a quoted value after its first one. */
-  readonly furtherLines: number;
-}
-
-function judge(written: string, following: readonly string[]): Judgement {
+/** `furtherLines`: lines of a quoted value after its first one. */
+function judge(written: string, following: readonly string[]): { fault: string | null; furtherLines: number } {
   const quote = written[0] ?? "";
   if (!["'", '"', "`"].includes(quote)) return { fault: faultOfUnquoted(written), furtherLines: 0 };
   const furtherLines = [written.slice(1), ...following].findIndex((line) => line.includes(quote));

@@ -22,7 +22,7 @@ export const destination = destinationSchema.extend(asRead).loose();
 
 export type Destination = z.output<typeof destination>;
 
-const id = { id: "as `destinations list` shows it" };
+const ofOne = { arguments: { id: "as `destinations list` shows it" }, asks: ["relay"] } as const;
 
 /** What a destination is sent, and how. The names are those of the operator's API, which checks the values. */
 const settable = {
@@ -49,7 +49,7 @@ const list = defineCommand({
   summary: "list them all",
   asks: ["relay"],
   options: { limit: option("--limit <n>", "at most this many", readWhole(1, 999_999_999)) },
-  examples: ["npm run qonto -- destinations list --limit 10"],
+  example: "destinations list --limit 10",
   async run({ output, openRelay }, { limit }) {
     const found = await Array.fromAsync(openRelay().list(DESTINATIONS_PATH, destination, { limit }));
     output.show({ data: found }, () => asTable(found, output));
@@ -59,12 +59,10 @@ const list = defineCommand({
 const show = defineCommand({
   name: "show",
   summary: "show one and its health",
-  arguments: id,
-  asks: ["relay"],
-  examples: ["npm run qonto -- destinations show dst_0193"],
-  async run({ output, openRelay }, { id: given }) {
-    const found = await openRelay().get(destinationPath(given), destination);
-    output.show(found, () => asFields(found, output));
+  ...ofOne,
+  example: "destinations show dst_0193",
+  async run({ output, openRelay }, { id }) {
+    output.show(await openRelay().get(destinationPath(id), destination), asFields);
   },
 });
 
@@ -74,9 +72,7 @@ const create = defineCommand({
   arguments: { endpoint: "the address that the relay posts events to" },
   asks: ["relay"],
   options: { ...settable, paused: flag("--paused", "send it nothing yet") },
-  examples: [
-    "npm run qonto -- destinations create https://accounting.example.com/qonto --types v1/transactions,registrations.*",
-  ],
+  example: "destinations create https://accounting.example.com/qonto --types v1/transactions,registrations.*",
   async run({ output, openRelay }, { endpoint, paused, ...settings }) {
     const input = { ...settings, url: endpoint, ...(paused ? { enabled: false } : {}) };
     const created = await openRelay().post(DESTINATIONS_PATH, input, createdDestination.extend(asRead).loose());
@@ -87,28 +83,25 @@ const create = defineCommand({
 const update = defineCommand({
   name: "update",
   summary: "change what is given",
-  arguments: id,
-  asks: ["relay"],
+  ...ofOne,
   options: { ...settable, endpoint: option("--endpoint <url>", "its new address") },
-  examples: ["npm run qonto -- destinations update dst_0193 --types all --max-per-second 20"],
-  async run({ output, openRelay }, { id: given, endpoint, ...settings }) {
+  example: "destinations update dst_0193 --types all --max-per-second 20",
+  async run({ output, openRelay }, { id, endpoint, ...settings }) {
     const input = { ...settings, url: endpoint };
     if (Object.values(input).every((value) => value === undefined))
       throw wrongUsage("What is to change?", "--help names what can.");
-    const changed = await openRelay().patch(destinationPath(given), input, destination);
-    output.show(changed, () => asFields(changed, output));
+    output.show(await openRelay().patch(destinationPath(id), input, destination), asFields);
   },
 });
 
 const remove = defineCommand({
   name: "delete",
   summary: "remove one; its pending deliveries end as dead",
-  arguments: id,
-  asks: ["relay"],
-  examples: ["npm run qonto -- destinations delete dst_0193"],
-  async run({ output, openRelay }, { id: given }) {
-    await openRelay().delete(destinationPath(given));
-    output.show({ id: given, deleted: true }, () => `Removed ${given}.`);
+  ...ofOne,
+  example: "destinations delete dst_0193",
+  async run({ output, openRelay }, { id }) {
+    await openRelay().delete(destinationPath(id));
+    output.show({ id, deleted: true }, () => `Removed ${id}.`);
   },
 });
 
@@ -123,12 +116,10 @@ function switching(name: string, enabled: boolean, summary: string) {
   return defineCommand({
     name,
     summary,
-    arguments: id,
-    asks: ["relay"],
-    examples: [`npm run qonto -- destinations ${name} dst_0193`],
-    async run({ output, openRelay }, { id: given }) {
-      const changed = await openRelay().patch(destinationPath(given), { enabled }, destination);
-      output.show(changed, () => asFields(changed, output));
+    ...ofOne,
+    example: `destinations ${name} dst_0193`,
+    async run({ output, openRelay }, { id }) {
+      output.show(await openRelay().patch(destinationPath(id), { enabled }, destination), asFields);
     },
   });
 }
@@ -136,13 +127,12 @@ function switching(name: string, enabled: boolean, summary: string) {
 const rotateSecret = defineCommand({
   name: "rotate-secret",
   summary: "make a new secret, shown this once; the old one signs too until the overlap ends",
-  arguments: id,
-  asks: ["relay"],
+  ...ofOne,
   options: { overlap: option("--overlap <seconds>", "how long both sign (else a day)", readNumber) },
-  examples: ["npm run qonto -- destinations rotate-secret dst_0193 --overlap 3600"],
-  async run({ output, openRelay, secrets }, { id: given, overlap }) {
-    const body = overlap === undefined ? {} : { overlap_seconds: overlap };
-    const rotated = await openRelay().post(`${destinationPath(given)}/rotate-secret`, body, rotatedSecret.loose());
+  example: "destinations rotate-secret dst_0193 --overlap 3600",
+  async run({ output, openRelay, secrets }, { id, overlap }) {
+    const path = `${destinationPath(id)}/rotate-secret`;
+    const rotated = await openRelay().post(path, { overlap_seconds: overlap }, rotatedSecret.loose());
     secrets.keep(rotated.secret);
     const signing =
       overlap === 0
@@ -158,15 +148,11 @@ const rotateSecret = defineCommand({
 const test = defineCommand({
   name: "test",
   summary: "have the relay send it one signed sample event now",
-  arguments: id,
-  asks: ["relay"],
-  examples: ["npm run qonto -- destinations test dst_0193"],
-  async run({ output, openRelay }, { id: given }) {
-    const tested = await openRelay().post(
-      `${destinationPath(given)}/test`,
-      {},
-      testResult.extend({ outcome: z.string() }).loose(),
-    );
+  ...ofOne,
+  example: "destinations test dst_0193",
+  async run({ output, openRelay }, { id }) {
+    const result = testResult.extend({ outcome: z.string() }).loose();
+    const tested = await openRelay().post(`${destinationPath(id)}/test`, {}, result);
     const { outcome, status, duration_ms, response_excerpt } = tested;
     const isDelivered = outcome === "delivered";
     output.show(tested, () =>
@@ -207,15 +193,11 @@ function asFields(one: Destination, output: Output): string {
     ["failures", `${health.consecutive_failures} in a row`],
     ["last success", health.last_success_at ?? "–"],
     ["last failure", health.last_failure_at ?? "–"],
-    ...(health.circuit_opened_at
-      ? [
-          [
-            "circuit open since",
-            `${health.circuit_opened_at}, next probe at ${health.next_probe_at ?? "once"}`,
-          ] as const,
-        ]
-      : []),
-    ...(health.held_until ? [["held until", `${health.held_until}, as it asked with Retry-After`] as const] : []),
+    [
+      "circuit open since",
+      health.circuit_opened_at ? `${health.circuit_opened_at}, next probe at ${health.next_probe_at ?? "once"}` : null,
+    ],
+    ["held until", health.held_until ? `${health.held_until}, as it asked with Retry-After` : null],
     ["retry schedule", retry_schedule_seconds === null ? "default" : `${retry_schedule_seconds.join(", ")} s`],
     ["timeout", `${one.timeout_ms} ms`],
     ["rate limit", max_per_second === null ? "none" : `${max_per_second} a second`],

@@ -37,7 +37,7 @@ const list = defineCommand({
       orWord("all", Infinity, readWhole(1, 999_999_999)),
     ),
   },
-  examples: ["npm run qonto -- events list --type v1/transactions --since 2h --limit all"],
+  example: "events list --type v1/transactions --since 2h --limit all",
   async run({ output, openRelay }, { organization, ...query }) {
     const events = openRelay().list(EVENTS_PATH, event, { organization_id: organization, ...query });
     const found = await Array.fromAsync(events);
@@ -50,10 +50,9 @@ const show = defineCommand({
   summary: "show one, its payload, and each attempt at each destination",
   arguments: { id: "the event's id" },
   asks: ["relay"],
-  examples: ["npm run qonto -- events show 018f71db-c635-78b5-b90a-ea05de98c2bf"],
+  example: "events show 018f71db-c635-78b5-b90a-ea05de98c2bf",
   async run({ output, openRelay }, { id }) {
-    const found = await openRelay().get(eventPath(id), eventDetail);
-    output.show(found, () => asText(found, output));
+    output.show(await openRelay().get(eventPath(id), eventDetail), asText);
   },
 });
 
@@ -69,7 +68,7 @@ function asTable(found: readonly Event[], output: Output): string {
       one.type,
       one.event ?? "",
       one.organization_id ?? "",
-      { text: one.state, style: styleOfState(one.state) },
+      stateCell(one.state),
     ]),
   );
 }
@@ -84,21 +83,15 @@ function asText(one: EventDetail, output: Output): string {
     ["resource", one.resource_id ?? "–"],
     ["created", one.created_at ?? "–"],
     ["received", one.received_at],
-    ...(one.reconciled ? [["reconciled", "made by `reconcile` from what Qonto lists"] as const] : []),
-    ["state", { text: one.state, style: styleOfState(one.state) }],
+    ["reconciled", one.reconciled ? "made by `reconcile` from what Qonto lists" : null],
+    ["state", stateCell(one.state)],
   ]);
-  const rows = one.deliveries.flatMap(({ destination_id, status, next_attempt_at, attempts }) => {
-    const cell: Cell = { text: status, style: styleOfState(status) };
-    if (attempts.length === 0) return [[destination_id, cell, "", "", "", next_attempt_at ?? ""]];
-    return attempts.map((made, index): Cell[] => [
-      index === 0 ? destination_id : "",
-      index === 0 ? cell : "",
-      isEndedWithoutAttempt(made) ? "" : String(made.attempt),
-      made.at,
-      isEndedWithoutAttempt(made)
-        ? made.outcome
-        : [made.outcome, made.status ?? "", `${made.duration_ms} ms`].filter((part) => part !== "").join(" "),
-      index === attempts.length - 1 ? (next_attempt_at ?? "") : "",
+  const rows = one.deliveries.flatMap(({ destination_id, status, next_attempt_at, attempts }): Cell[][] => {
+    const made = attempts.length === 0 ? [["", "", ""]] : attempts.map(attemptCells);
+    return made.map((cells, index) => [
+      ...(index === 0 ? [destination_id, stateCell(status)] : ["", ""]),
+      ...cells,
+      index === made.length - 1 ? (next_attempt_at ?? "") : "",
     ]);
   });
   const deliveries =
@@ -106,6 +99,16 @@ function asText(one: EventDetail, output: Output): string {
       ? "No recipients."
       : output.table(["destination", "status", "attempt", "at", "outcome", "next attempt"], rows);
   return `${facts}\n\n${deliveries}\n\n${printableLines(JSON.stringify(one.payload, null, 2))}`;
+}
+
+/** Its number, time and outcome. */
+function attemptCells(made: EventDetail["deliveries"][number]["attempts"][number]): string[] {
+  if (isEndedWithoutAttempt(made)) return ["", made.at, made.outcome];
+  return [String(made.attempt), made.at, [made.outcome, made.status ?? [], `${made.duration_ms} ms`].flat().join(" ")];
+}
+
+function stateCell(state: string): Cell {
+  return { text: state, style: styleOfState(state) };
 }
 
 export function styleOfState(state: string): "green" | "red" | "yellow" | "dim" {

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { defineCommand, defineGroup } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
-import { option, readText, required } from "../options.ts";
+import { option } from "../options.ts";
 import { printable } from "../output.ts";
 import { QontoRefusal } from "../qonto-client.ts";
-import { readCallbackUrl, secretAdvice, secretFrom, warnOfPath } from "../webhook-secret.ts";
+import { readCallbackUrl, warnOfPath } from "../webhook.ts";
+import { registration, secretAdvice, secretFrom } from "../webhook-secret.ts";
 
 /** Qonto's guide names the first, its reference the second. */
 const PATH_OF_GUIDE = "/data_api/webhooks";
@@ -17,15 +18,12 @@ const register = defineCommand({
   summary: "register the relay; there is one address, and it gets every event",
   asks: ["qonto"],
   options: {
-    url: required("--url <url>", "the relay's, as https://relay.example.com/webhooks/qonto", readText),
+    url: registration.url,
     partnerId: option("--partner-id <id>", "your id as Qonto's partner (else QONTO_PARTNER_ID)"),
     path: option("--path <path>", `the endpoint (else ${PATH_OF_GUIDE}, or ${PATH_OF_REFERENCE} if there is none)`),
-    secret: option(
-      "--secret <secret>",
-      "one that the relay knows already, 32 to 128 characters; - reads standard input",
-    ),
+    secret: registration.secret,
   },
-  examples: ["npm run qonto -- onboarding register --url https://relay.example.com/webhooks/qonto --sandbox"],
+  example: "onboarding register --url https://relay.example.com/webhooks/qonto --sandbox",
   async run(context, { url, path, secret: given, ...options }) {
     const { output, settings } = context;
     const callback_url = readCallbackUrl(url, settings.value("QONTO_ONBOARDING_URL"));

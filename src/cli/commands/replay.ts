@@ -15,10 +15,9 @@ const ofEvent = defineCommand({
   arguments: { id: "the event's id" },
   asks: ["relay"],
   options: { to: option("--to <destination>", "this destination, even if it has it") },
-  examples: ["npm run qonto -- replay event 018f71db-… --to dst_0193"],
+  example: "replay event 018f71db-… --to dst_0193",
   async run({ output, openRelay }, { id, to }) {
-    const body = to === undefined ? {} : { destination_id: to };
-    const { count } = await openRelay().post(`${eventPath(id)}/replay`, body, replayedEvent);
+    const { count } = await openRelay().post(`${eventPath(id)}/replay`, { destination_id: to }, replayedEvent);
     output.show({ count }, () =>
       count === 0
         ? "Every destination that wants it has it: nothing is replayed."
@@ -35,19 +34,17 @@ const ofDestination = defineCommand({
   options: {
     since: required("--since <time>", "events received then or later: an instant, or how long ago, as 3d", readIsoTime),
     until: option("--until <time>", "and before (else now)", readIsoTime),
-    which: choice(
-      "--which <which>",
-      "its dead deliveries, the events that it has no delivery of, or all",
-      ["failed", "missing", "all"],
+    which: choice("--which <which>", "its dead deliveries, the events that it has no delivery of, or all", "failed", [
       "failed",
-    ),
+      "missing",
+      "all",
+    ]),
   },
-  examples: ["npm run qonto -- replay destination dst_0193 --since 2h --which missing"],
-  async run(context, { id, since, until, which }) {
+  example: "replay destination dst_0193 --since 2h --which missing",
+  async run(context, { id, ...input }) {
     const { output, openRelay } = context;
     const relay = openRelay();
-    const body = { since, ...(until === undefined ? {} : { until }), which };
-    const { count, replay_id } = await relay.post(`${destinationPath(id)}/replay`, body, startedReplay);
+    const { count, replay_id } = await relay.post(`${destinationPath(id)}/replay`, input, startedReplay);
     const finished = await untilFinished(relay, replay_id, context);
     output.show({ count, ...finished }, () => `Replaying ${plural(count, "delivery", "deliveries")}.`);
   },

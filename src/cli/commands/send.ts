@@ -2,23 +2,12 @@ import { z } from "zod";
 import { tryDecodeUtf8, tryParseJson } from "../../platform/json.ts";
 import { isSampleType, sampleEvent, sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
 import { defineCommand } from "../command.ts";
-import type { Context } from "../context.ts";
 import { wrongUsage } from "../fault.ts";
 import { option, readNonEmpty, readTime, readWhole, withDefault } from "../options.ts";
 import type { Output } from "../output.ts";
 import { readUrl } from "../settings.ts";
-import { QONTO_WAITS_MS, WEBHOOK_PATH, meaningOf, postWebhook } from "../webhook.ts";
+import { QONTO_WAITS_MS, WEBHOOK_PATH, type WebhookAnswer, meaningOf, postWebhook } from "../webhook.ts";
 import { signingSecret } from "../webhook-secret.ts";
-
-interface Answer {
-  readonly event_id: string | null;
-  /** Null when none came in time. */
-  readonly status: number | null;
-  readonly body: unknown;
-  readonly duration_ms: number;
-  readonly accepted: boolean;
-  readonly meaning: string | null;
-}
 
 export const send = defineCommand({
   name: "send",
@@ -41,39 +30,28 @@ export const send = defineCommand({
       readTime,
     ),
   },
-  examples: ["npm run qonto -- send v1/transactions --count 3"],
-  async run(context, { type, to, secret, count, id, file, signedAtMs }) {
-    const { output, world } = context;
-    const receiver = receiverOf(type, { to, secret }, context);
+  example: "send v1/transactions --count 3",
+  async run(context, { type, to, secret: given, count, id, file, signedAtMs }) {
+    const { output, settings, secrets, world, relayUrl } = context;
+    const url = to === undefined ? relayUrl + WEBHOOK_PATH : readUrl(to, "--to");
+    const source = sourceOfType(type);
+    const { secret, secretFrom } =
+      given === undefined
+        ? signingSecret(settings, url, { source, remedy: "Set it, or give one with --secret." })
+        : { secret: secrets.keep(given), secretFrom: "--secret" };
     const answers: Answer[] = [];
     for (let number = 1; number <= count; number += 1) {
       output.progress(`${number} of ${count} …`);
       const body = file === undefined ? makeSample(type, id, world.now()) : await context.readBytes(file);
-      answers.push(await sendOne(body, type, receiver, signedAtMs, context));
+      const timestampSeconds = Math.floor((signedAtMs ?? world.now()) / 1000);
+      const event = { source, body, secret, timestampSeconds };
+      const answer = await postWebhook(url, event, { world, answersWithinMs: QONTO_WAITS_MS });
+      answers.push(asDocument(answer, body, secretFrom));
     }
-    output.show({ url: receiver.url, type, answers }, () => asText(answers, output));
+    output.show({ url, type, answers }, () => asText(answers, output));
     return answers.every(({ accepted }) => accepted) ? 0 : 1;
   },
 });
-
-interface Receiver {
-  readonly url: string;
-  readonly secret: string;
-  readonly secretFrom: string;
-}
-
-function receiverOf(
-  type: string,
-  { to, secret }: { readonly to: string | undefined; readonly secret: string | undefined },
-  { settings, secrets, relayUrl }: Context,
-): Receiver {
-  const url = to === undefined ? relayUrl + WEBHOOK_PATH : readUrl(to, "--to");
-  if (secret !== undefined) return { url, secret: secrets.keep(secret), secretFrom: "--secret" };
-  return {
-    url,
-    ...signingSecret(settings, url, { source: sourceOfType(type), remedy: "Set it, or give one with --secret." }),
-  };
-}
 
 function makeSample(type: string, id: string | undefined, nowMs: number): Uint8Array<ArrayBuffer> {
   if (!isSampleType(type)) {
@@ -86,24 +64,18 @@ function makeSample(type: string, id: string | undefined, nowMs: number): Uint8A
   return new TextEncoder().encode(JSON.stringify(sampleEvent(type, { id: id ?? crypto.randomUUID(), created_at })));
 }
 
-async function sendOne(
-  body: Uint8Array<ArrayBuffer>,
-  type: string,
-  { url, secret, secretFrom }: Receiver,
-  signedAtMs: number | undefined,
-  { world }: Context,
-): Promise<Answer> {
-  const timestampSeconds = Math.floor((signedAtMs ?? world.now()) / 1000);
-  const event = { source: sourceOfType(type), body, secret, timestampSeconds };
-  const answer = await postWebhook(url, event, { world, answersWithinMs: QONTO_WAITS_MS });
-  const { status } = answer;
+type Answer = ReturnType<typeof asDocument>;
+
+function asDocument(answer: WebhookAnswer, sent: Uint8Array, secretFrom: string) {
+  const { status, body, durationMs } = answer;
+  const meaning = meaningOf(answer, secretFrom);
   return {
-    event_id: z.object({ id: z.string() }).safeParse(tryParseJson(tryDecodeUtf8(body) ?? "")).data?.id ?? null,
+    event_id: z.object({ id: z.string() }).safeParse(tryParseJson(tryDecodeUtf8(sent) ?? "")).data?.id ?? null,
     status,
-    body: answer.body,
-    duration_ms: Math.round(answer.durationMs),
-    accepted: status !== null && status >= 200 && status < 300,
-    meaning: meaningOf(answer, secretFrom),
+    body,
+    duration_ms: Math.round(durationMs),
+    accepted: meaning === null,
+    meaning,
   };
 }
 

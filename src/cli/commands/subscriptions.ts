@@ -2,10 +2,11 @@ import { z } from "zod";
 import { sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
-import { flag, option, readList, readText, required } from "../options.ts";
+import { flag, option, readList } from "../options.ts";
 import { type Output, printable } from "../output.ts";
 import type { QontoClient } from "../qonto-client.ts";
-import { readCallbackUrl, secretAdvice, secretFrom, warnOfPath } from "../webhook-secret.ts";
+import { readCallbackUrl, warnOfPath } from "../webhook.ts";
+import { registration, secretAdvice, secretFrom } from "../webhook-secret.ts";
 
 const PATH = "/v2/webhook_subscriptions";
 
@@ -35,7 +36,7 @@ const ROTATION = `To change the secret: Qonto cannot change one, so create a sec
 relay know both secrets, and delete the first when events arrive with the new one. The id of an event tells whether it
 arrived twice meanwhile.`;
 
-const id = { id: "the subscription's id" };
+const ofOne = { arguments: { id: "the subscription's id" }, asks: ["qonto"] } as const;
 
 const settable = {
   allTypes: flag("--all-types", "all that are known").conflictsWith("types"),
@@ -46,7 +47,7 @@ const list = defineCommand({
   name: "list",
   summary: "list them all",
   asks: ["qonto"],
-  examples: ["npm run qonto -- subscriptions list --sandbox"],
+  example: "subscriptions list --sandbox",
   async run({ output, openQonto }) {
     const found = await Array.fromAsync(listSubscriptions(openQonto()));
     output.show({ subscriptions: found }, () => asTable(found, output));
@@ -58,30 +59,22 @@ const create = defineCommand({
   summary: "subscribe the relay, with a secret that is made for it",
   asks: ["qonto"],
   options: {
-    url: required("--url <url>", "the relay's, as https://relay.example.com/webhooks/qonto", readText),
+    url: registration.url,
     types: option("--types <types>", "comma-separated, as v1/transactions,v1/cards", readList),
     ...settable,
-    secret: option(
-      "--secret <secret>",
-      "one that the relay knows already, 32 to 128 characters; - reads standard input",
-    ),
+    secret: registration.secret,
   },
   help: ROTATION,
-  examples: [
-    "npm run qonto -- subscriptions create --url https://relay.example.com/webhooks/qonto --types v1/transactions,v1/cards",
-  ],
+  example: "subscriptions create --url https://relay.example.com/webhooks/qonto --types v1/transactions,v1/cards",
   async run(context, { url, types, allTypes, description, secret: given }) {
     const { output, settings, openQonto } = context;
     if (types === undefined && !allTypes) throw wrongUsage("Which events? Give --types or --all-types.");
-    const input = {
-      callback_url: readCallbackUrl(url, settings.value("QONTO_API_URL")),
-      types: types ?? businessTypes,
-      ...(description === undefined ? {} : { description }),
-    };
+    const callback_url = readCallbackUrl(url, settings.value("QONTO_API_URL"));
     const qonto = openQonto();
     const { secret, isNew } = await secretFrom(given, context);
-    const created = await qonto.post(PATH, { ...input, secret }, subscription);
-    warnOfPath(input.callback_url, output);
+    const input = { callback_url, types: types ?? businessTypes, description, secret };
+    const created = await qonto.post(PATH, input, subscription);
+    warnOfPath(callback_url, output);
     output.show(isNew ? { ...created, secret } : created, () =>
       [
         printable(`Created ${created.id}: Qonto sends ${created.types.join(", ")} to ${created.callback_url}.`),
@@ -95,34 +88,31 @@ const create = defineCommand({
 const update = defineCommand({
   name: "update",
   summary: "change what is given and keep the rest; its secret is not touched",
-  arguments: id,
-  asks: ["qonto"],
+  ...ofOne,
   options: {
     url: option("--url <url>", "the relay's"),
     types: option("--types <types>", "comma-separated; they replace the old ones", readList),
     ...settable,
   },
-  examples: ["npm run qonto -- subscriptions update 018f71db-… --types v1/transactions,v1/transfers"],
-  async run({ output, settings, openQonto }, { id: given, url, types, allTypes, description }) {
+  example: "subscriptions update 018f71db-… --types v1/transactions,v1/transfers",
+  async run({ output, settings, openQonto }, { id, url, types, allTypes, description }) {
     const changes = {
-      ...(url === undefined ? {} : { callback_url: readCallbackUrl(url, settings.value("QONTO_API_URL")) }),
-      ...(types === undefined ? {} : { types }),
-      ...(allTypes ? { types: businessTypes } : {}),
-      ...(description === undefined ? {} : { description }),
+      callback_url: url === undefined ? undefined : readCallbackUrl(url, settings.value("QONTO_API_URL")),
+      types: allTypes ? businessTypes : types,
+      description,
     };
-    if (Object.keys(changes).length === 0) {
+    if (Object.values(changes).every((value) => value === undefined)) {
       throw wrongUsage("What is to change? Give --url, --types, --all-types or --description.");
     }
     const qonto = openQonto();
-    const path = pathOf(given);
-    const before = await qonto.get(path, subscription);
+    const before = await qonto.get(pathOf(id), subscription);
     // What is left out would be lost. The secret cannot be sent, because Qonto shows it only once.
-    const kept = {
-      callback_url: before.callback_url,
-      types: before.types,
-      ...(typeof before.description === "string" ? { description: before.description } : {}),
+    const input = {
+      callback_url: changes.callback_url ?? before.callback_url,
+      types: changes.types ?? before.types,
+      description: changes.description ?? before.description ?? undefined,
     };
-    const changed = await qonto.put(path, { ...kept, ...changes }, subscription);
+    const changed = await qonto.put(pathOf(id), input, subscription);
     if (changes.callback_url !== undefined) warnOfPath(changes.callback_url, output);
     output.show(changed, () => asTable([changed], output));
   },
@@ -131,12 +121,11 @@ const update = defineCommand({
 const remove = defineCommand({
   name: "delete",
   summary: "end one",
-  arguments: id,
-  asks: ["qonto"],
-  examples: ["npm run qonto -- subscriptions delete 018f71db-…"],
-  async run({ output, openQonto }, { id: given }) {
-    await openQonto().delete(pathOf(given));
-    output.show({ id: given, deleted: true }, () => `Deleted ${given}: Qonto sends nothing more for it.`);
+  ...ofOne,
+  example: "subscriptions delete 018f71db-…",
+  async run({ output, openQonto }, { id }) {
+    await openQonto().delete(pathOf(id));
+    output.show({ id, deleted: true }, () => `Deleted ${id}: Qonto sends nothing more for it.`);
   },
 });
 
@@ -149,11 +138,6 @@ function asTable(found: readonly Subscription[], output: Output): string {
   if (found.length === 0) return "No subscriptions yet. `subscriptions create` makes one.";
   return output.table(
     ["id", "url", "types", "description"],
-    found.map(({ id: one, callback_url, types, description }) => [
-      one,
-      callback_url,
-      types.join(", "),
-      description ?? "",
-    ]),
+    found.map(({ id, callback_url, types, description }) => [id, callback_url, types.join(", "), description ?? ""]),
   );
 }

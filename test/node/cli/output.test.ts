@@ -22,6 +22,11 @@ it("aligns columns by the width that a terminal gives each character", () => {
   ]);
 });
 
+it("aligns as many rows as a list without a limit has", () => {
+  const rows = Array.from({ length: 150_000 }, () => ["row"]);
+  expect(output.table(["name"], rows).split("\n")).toHaveLength(rows.length + 1);
+});
+
 it("aligns the values of fields behind their names", () => {
   expect(
     output.fields([

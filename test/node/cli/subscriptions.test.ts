@@ -272,6 +272,20 @@ describe("subscriptions update", () => {
     expect(stdout).not.toContain("whsec_never");
   });
 
+  it("keeps the address and the types, and sends no description where there was none", async () => {
+    const before = subscription("s1", { description: null });
+    const answer = ({ body }: Received): Answer => ({
+      body: body === "" ? before : { ...before, ...JSON.parse(body) },
+    });
+    const url = "https://other.example.com/webhooks/qonto";
+    await run(["subscriptions", "update", "s1", "--url", url], { answer });
+    await run(["subscriptions", "update", "s1", "--description", ""], { answer });
+    expect([bodies()[1], bodies()[3]]).toEqual([
+      { callback_url: url, types: ["v1/cards"] },
+      { callback_url: URL_OF_RELAY, types: ["v1/cards"], description: "" },
+    ]);
+  });
+
   it("takes an address with slashes too many for the relay's", async () => {
     const url = "https://relay.example.com//webhooks/qonto/";
     const answer = ({ body }: Received): Answer => ({

@@ -1,9 +1,10 @@
 import { type AccessHeaders, readAccessHeaders } from "../../cloudflare-access.ts";
 import { defineCommand } from "../../command.ts";
-import { type Context, refuseUnsendable } from "../../context.ts";
+import type { Context } from "../../context.ts";
 import { readWhole, withDefault } from "../../options.ts";
 import type { QontoClient } from "../../qonto-client.ts";
 import { RelayClient } from "../../relay-client.ts";
+import { refuseUnsendable } from "../../settings.ts";
 import { knownSecrets } from "../../webhook-secret.ts";
 import { runChecks } from "./checks.ts";
 import { type Access, type Address, addressesOf, certificateOf, readAddress, usualTimeouts } from "./circumstances.ts";
@@ -31,7 +32,7 @@ QONTO_ONBOARDING_SECRETS (the live secrets), QONTO_ACCESS_TOKEN (the subscriptio
 is deployed). Where Cloudflare Access protects /api or /health, CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET let it
 in. It changes nothing: its canaries are events of a type of their own, which are not stored and reach no destination. Exit
 code: 0 without a fault, 1 with any.`,
-  examples: ["npm run qonto -- doctor --url https://relay.example.com"],
+  example: "doctor --url https://relay.example.com",
   async run(context, { queueSeconds }) {
     const { output, settings, world, isSandbox } = context;
     const address = readAddress(context.relayUrl);

@@ -33,7 +33,7 @@ export const reconcile = defineCommand({
 Transactions, transfers and client invoices are asked for by time, the rest is listed whole. What the relay has and Qonto
 does not list is reported as extra, and not changed. A run that was interrupted can be run again: no event is applied
 twice.`,
-  examples: ["npm run qonto -- reconcile --since 3d --apply"],
+  example: "reconcile --since 3d --apply",
   async run(context, { sinceMs, given, apply }) {
     const { output, world, interrupt, openRelay, openQonto } = context;
     const types = given ?? listableTypes;

@@ -15,7 +15,7 @@ export const tail = defineCommand({
     organization: option("--organization <id>", "of this organization only"),
     sinceMs: option("--since <time>", "begin there: an instant, or how long ago, as 2h (else now)", readTime),
   },
-  examples: ["npm run qonto -- tail --type v1/transactions --since 10m"],
+  example: "tail --type v1/transactions --since 10m",
   async run({ output, openRelay, world }, given) {
     await follow(openRelay(), {
       ...given,
@@ -57,16 +57,15 @@ function answersLine(one: EventDetail, output: Output): string {
 }
 
 function asDocument(kind: "answers" | "outcome", { id, type, state, deliveries }: EventDetail): object {
-  return { kind, id, type, state, deliveries: deliveries.map(lastAttempt) };
-}
-
-function lastAttempt({ destination_id, status, attempts }: EventDetail["deliveries"][number]): object {
-  const last = attempts.at(-1);
-  return {
-    destination_id,
-    status,
-    attempts: last?.attempt ?? 0,
-    last_status: last?.status ?? null,
-    last_outcome: last?.outcome ?? null,
-  };
+  const last = deliveries.map(({ destination_id, status, attempts }) => {
+    const attempt = attempts.at(-1);
+    return {
+      destination_id,
+      status,
+      attempts: attempt?.attempt ?? 0,
+      last_status: attempt?.status ?? null,
+      last_outcome: attempt?.outcome ?? null,
+    };
+  });
+  return { kind, id, type, state, deliveries: last };
 }

@@ -28,7 +28,7 @@ export const verify = defineCommand({
   help: `Qonto's own example:
   printf '{"test":"data"}' | npm run qonto -- verify --body - --secret test-secret --at 2024-01-01T12:00:00Z \\
     --header t=1704110400,v1=56aff06dc227db80d6568a5070f912c601c31f20451745d257cbc0b5dfa93805`,
-  examples: ["npm run qonto -- verify --header 't=…,v1=…' --body body.json"],
+  example: "verify --header 't=…,v1=…' --body body.json",
   async run(context, { header, body, given, onboarding, atMs, toleranceSeconds }) {
     const { output, secrets, world } = context;
     const candidates = given?.flatMap(splitList) ?? configuredSecrets(context);

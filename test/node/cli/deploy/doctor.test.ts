@@ -1,7 +1,7 @@
 import { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { accessToCloudflare, judgeDeployment } from "../../../../src/cli/commands/doctor/cloudflare.ts";
-import { Invocation } from "../../../../src/cli/context.ts";
+import { beginInvocation } from "../../../../src/cli/context.ts";
 import { ACCOUNT, TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { Scene } from "./scene.ts";
 
@@ -22,7 +22,7 @@ function access(env: Readonly<Record<string, string>>) {
   const wait = (_ms: number, end?: AbortSignal) =>
     new Promise<never>((_, reject) => end?.addEventListener("abort", reject));
   const world = { fetch: scene.cloudflare.fetch, wait };
-  return accessToCloudflare(new Invocation({ env, ...streams, ...directories, interrupt: signal, world }, signal));
+  return accessToCloudflare(beginInvocation({ env, ...streams, ...directories, interrupt: signal, world }, signal));
 }
 
 async function look() {
