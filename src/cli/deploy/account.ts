@@ -7,7 +7,7 @@ import { Fault, wrongUsage } from "../fault.ts";
 import { printable } from "../output.ts";
 import { type ApiError, CloudflareApi, type Credentials, NoAnswer, Refusal, onApiError } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Context, reasonOf, runWrangler, withNotes } from "./context.ts";
+import { type Context, runWrangler, withNotes } from "./context.ts";
 
 /** The account that is deployed to. */
 export interface Account {
@@ -42,8 +42,9 @@ export async function openAccount(
   const api = new CloudflareApi(credentials, context);
   const { env } = context;
   const wanted = configured ?? valueOf("CLOUDFLARE_ACCOUNT_ID", env) ?? valueOf("CF_ACCOUNT_ID", env);
-  const { id, name } = wanted === null ? await chooseAccount(api, context) : await findAccount(api, wanted, context);
-  return { id, name, api: api.ofAccount(id), environment: { CLOUDFLARE_ACCOUNT_ID: id }, claim: null };
+  const named = wanted === null ? await chooseAccount(api, context) : await findAccount(api, wanted, context);
+  const { id } = named;
+  return { ...named, api: api.ofAccount(id), environment: { CLOUDFLARE_ACCOUNT_ID: id }, claim: null };
 }
 
 function valueOf(name: string, env: Context["env"]): string | null {
@@ -73,10 +74,9 @@ export async function findCredentials(context: Context): Promise<Credentials> {
   const credentials = wranglerCredentials.safeParse(tryParseJson(run.stdout)).data;
   if (run.succeeded && credentials !== undefined) return credentials;
   const isLoggedOut = run.output.includes("Not logged in");
-  throw new Fault(
-    isLoggedOut ? "Nobody is logged in to Cloudflare." : `wrangler gave no login${reasonOf(run.output)}.`,
-    { remedy: HOW_TO_LOG_IN },
-  );
+  throw new Fault(isLoggedOut ? "Nobody is logged in to Cloudflare." : `wrangler gave no login${run.reason}.`, {
+    remedy: HOW_TO_LOG_IN,
+  });
 }
 
 const account = z.object({ id: z.string(), name: z.string() });
@@ -87,9 +87,8 @@ type NamedAccount = Pick<Account, "id" | "name">;
 async function findAccount(api: CloudflareApi, id: string, context: Asking): Promise<NamedAccount> {
   const looking = withNotes("looking for the account", api.get(`/accounts/${id}`, account), context);
   return onApiError(looking, (error) => {
-    if (error instanceof NoAnswer) throw unreachable(error);
-    if (error instanceof Refusal && error.status === 401) throw notAccepted(error);
-    return { id, name: null };
+    if (error instanceof Refusal && error.status !== 401) return { id, name: null };
+    throw notLetIn(error);
   });
 }
 
@@ -97,7 +96,7 @@ async function chooseAccount(api: CloudflareApi, context: Asking): Promise<Named
   const { questions } = context;
   const looking = withNotes("looking for the accounts", api.list("/accounts", account), context);
   const accounts = await onApiError(looking, (error) => {
-    throw error instanceof NoAnswer ? unreachable(error) : notAccepted(error);
+    throw notLetIn(error);
   });
   const [first] = accounts;
   if (first === undefined) {
@@ -118,14 +117,12 @@ async function chooseAccount(api: CloudflareApi, context: Asking): Promise<Named
   return chosen;
 }
 
-function notAccepted({ message }: ApiError): Fault {
-  return new Fault(`Cloudflare does not accept the token: ${message}.`, { remedy: HOW_TO_LOG_IN });
-}
-
-function unreachable(error: NoAnswer): Fault {
-  return new Fault(`Cloudflare's API cannot be reached: ${error.message}.`, {
-    remedy: "Nothing was changed. Run it again.",
-  });
+function notLetIn(error: ApiError): Fault {
+  return error instanceof NoAnswer
+    ? new Fault(`Cloudflare's API cannot be reached: ${error.message}.`, {
+        remedy: "Nothing was changed. Run it again.",
+      })
+    : new Fault(`Cloudflare does not accept the token: ${error.message}.`, { remedy: HOW_TO_LOG_IN });
 }
 
 const TERMS = "https://www.cloudflare.com/terms/ and https://www.cloudflare.com/privacypolicy/";
@@ -157,7 +154,7 @@ export async function openTemporaryAccount(context: Context): Promise<Account> {
   const run = await runWrangler("making a temporary account", { command, environment, limitMs: 60_000 }, context);
   const made = run.succeeded ? await readTemporaryAccount(home) : null;
   if (made === null) {
-    throw new Fault(`Cloudflare made no temporary account${reasonOf(run.output)}.`, {
+    throw new Fault(`Cloudflare made no temporary account${run.reason}.`, {
       remedy: "Run it again, or log in with `npx wrangler login`.",
     });
   }

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { type Query, networkReason, queryText } from "../network.ts";
-import { printable } from "../output.ts";
 import { tryParseJson } from "../../platform/json.ts";
+import { type Query, queryText, send } from "../network.ts";
+import { printable } from "../output.ts";
 import type { Context } from "./context.ts";
 
 const CLOUDFLARE = "https://api.cloudflare.com/client/v4";
@@ -17,28 +17,21 @@ const NOT_FOUND = 10_007;
 
 /** Cloudflare answered with an error. */
 export class Refusal extends ApiError {
-  override readonly name = "Refusal";
   readonly status: number;
-  readonly #codes: readonly number[];
+  readonly isNotFound: boolean;
 
   constructor(message: string, status: number, codes: readonly number[]) {
     super(message);
     this.status = status;
-    this.#codes = codes;
-  }
-
-  get isNotFound(): boolean {
-    return this.status === 404 || this.#codes.includes(NOT_FOUND);
-  }
-
-  get isPermissionMissing(): boolean {
-    return [401, 403].includes(this.status);
+    this.isNotFound = status === 404 || codes.includes(NOT_FOUND);
   }
 }
 
 /** No answer, or none that can be read: the call may have had its effect. */
-export class NoAnswer extends ApiError {
-  override readonly name = "NoAnswer";
+export class NoAnswer extends ApiError {}
+
+export function isPermissionMissing(error: unknown): error is Refusal {
+  return error instanceof Refusal && [401, 403].includes(error.status);
 }
 
 /** Handles the failure of a call. Any other error is thrown. */
@@ -102,12 +95,10 @@ export class CloudflareApi {
 
   /** Null for what does not exist. */
   async find<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | null> {
-    try {
-      return await this.get(path, schema);
-    } catch (error) {
+    return onApiError(this.get(path, schema), (error) => {
       if (error instanceof Refusal && error.isNotFound) return null;
       throw error;
-    }
+    });
   }
 
   /** All pages of a list. */
@@ -160,31 +151,23 @@ export class CloudflareApi {
 
   async #fetch({ method, path, body }: Call): Promise<Envelope> {
     const { env, world } = this.#surroundings;
-    let status: number;
-    let text: string;
-    try {
-      const response = await world.fetch((env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE) + path, {
-        method,
-        headers: { ...authorization(this.#credentials), "content-type": "application/json" },
-        signal: world.timeout(CALL_TIMEOUT_MS),
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      status = response.status;
-      text = await response.text();
-    } catch (error) {
-      throw new NoAnswer(networkReason(error));
-    }
+    const call = {
+      method,
+      headers: { ...authorization(this.#credentials), "content-type": "application/json" },
+      answersWithinMs: CALL_TIMEOUT_MS,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    };
+    const outcome = await send((env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE) + path, call, world);
+    if (outcome.status === null) throw new NoAnswer(outcome.reason);
+    const { status, text } = outcome;
     const answer = envelope.safeParse(tryParseJson(text)).data;
     if (answer?.success === true && status < 300) return answer;
     const errors = answer?.errors ?? [];
     const says = printable(errors.map(({ message, code }) => `${message} [code: ${code}]`).join("; "));
     const described = says === "" ? `status ${status}` : `${says} (status ${status})`;
     if (status >= 500 || answer === undefined) throw new NoAnswer(described);
-    throw new Refusal(
-      described,
-      status,
-      errors.map(({ code }) => code),
-    );
+    const codes = errors.map(({ code }) => code);
+    throw new Refusal(described, status, codes);
   }
 }
 

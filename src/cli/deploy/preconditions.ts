@@ -2,18 +2,18 @@ import { z } from "zod";
 import { anyDestinationSql } from "../../store/migrations.ts";
 import { Fault } from "../fault.ts";
 import type { Account, AccountContext } from "./account.ts";
-import { type ApiError, type CloudflareApi, Refusal } from "./cloudflare-api.ts";
+import { type ApiError, type CloudflareApi, isPermissionMissing } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
-import { RUN_AGAIN } from "./context.ts";
+import { unfinished } from "./context.ts";
 import type { GivenSecrets } from "./secrets.ts";
 import {
-  type LookUpFailure,
   type Queue,
   type Service,
   type Survey,
-  type Surveyed,
+  couldNotLook,
   findQueues,
   look,
+  lookUpRemedy,
   rowsOf,
   services,
 } from "./survey.ts";
@@ -28,36 +28,25 @@ export interface Problems {
 
 export async function findProblems(
   { api, id, name }: Account,
-  { configuration, found }: { configuration: Configuration; found: Surveyed },
+  configuration: Configuration,
+  found: Survey,
 ): Promise<Problems> {
   const unseen = found.failures.filter(({ error }) => isPermissionMissing(error));
   const unanswered = found.failures.filter(({ error }) => !isPermissionMissing(error));
-  const refusals = [...unseen, ...(await refusalsOfChanges(api, configuration))];
-  const lacking = services.filter((service) => isAmong(service, refusals));
+  const isUnseen = (service: Service) => unseen.some((failure) => failure.service === service);
+  const unchangeable = await servicesNotToChange(api, configuration);
+  const lacking = services.filter((service) => isUnseen(service) || unchangeable.includes(service));
   const [refusal] = unseen;
-  const seesNothing = name === null && services.every((service) => isAmong(service, unseen));
   return {
     lacking,
     sentences: [
-      ...(seesNothing && refusal !== undefined
+      ...(name === null && services.every(isUnseen) && refusal !== undefined
         ? [unreachedAccount(id, refusal.error)]
         : permissionProblem(lacking, id)),
-      ...new Set(unanswered.map((failure) => `${couldNotLook(failure)} Run it again.`)),
+      ...new Set(unanswered.map((failure) => `${couldNotLook(failure)} ${lookUpRemedy(failure)}`)),
       ...(found.failures.length > 0 ? [] : problemsOfAccount(id, configuration, found)),
     ],
   };
-}
-
-function isAmong(service: Service, failures: readonly LookUpFailure[]): boolean {
-  return failures.some((failure) => failure.service === service);
-}
-
-export function couldNotLook({ service, error }: LookUpFailure): string {
-  return `${service} could not be looked up: ${error.message}.`;
-}
-
-export function isPermissionMissing(error: unknown): error is Refusal {
-  return error instanceof Refusal && error.isPermissionMissing;
 }
 
 function unreachedAccount(accountId: string, { message }: ApiError): string {
@@ -77,7 +66,7 @@ function permissionProblem(lacking: readonly Service[], accountId: string): stri
  * Only a change shows what the token may change. Each of these changes something that cannot exist: the answer is 404, or
  * 401 or 403 without the permission. Any other answer says nothing.
  */
-async function refusalsOfChanges(api: CloudflareApi, { worker }: Configuration): Promise<LookUpFailure[]> {
+async function servicesNotToChange(api: CloudflareApi, { worker }: Configuration): Promise<Service[]> {
   const paths: Readonly<Record<Service, string>> = {
     "Workers Scripts": `/workers/scripts/${worker}-permission-check/script-settings`,
     D1: "/d1/database/00000000-0000-0000-0000-000000000000",
@@ -86,7 +75,7 @@ async function refusalsOfChanges(api: CloudflareApi, { worker }: Configuration):
   const tried = await Promise.all(
     services.map(async (service) => {
       const error = await api.change("PATCH", paths[service], {}).catch((failure: unknown) => failure);
-      return isPermissionMissing(error) ? [{ service, error }] : [];
+      return isPermissionMissing(error) ? [service] : [];
     }),
   );
   return tried.flat();
@@ -123,14 +112,15 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
   return problems;
 }
 
-export function queuesOutside({ jurisdiction }: Pick<Configuration, "jurisdiction">, found: Survey): Queue[] {
+export function queuesOutside({ jurisdiction }: Configuration, found: Survey): Queue[] {
   return [...found.queues.values()].filter((queue) => queue.jurisdiction !== jurisdiction);
 }
 
 /** A sentence when the database is in another jurisdiction. */
 export function databaseOutside({ database, jurisdiction }: Configuration, found: Survey): string[] {
   if (found.database === null || found.database.jurisdiction === jurisdiction) return [];
-  const where = inJurisdiction(found.database.jurisdiction);
+  const actual = found.database.jurisdiction;
+  const where = actual === null ? "in no jurisdiction" : `in the jurisdiction ${actual}`;
   const way =
     found.worker === null
       ? `Delete it if nobody needs it (\`npx wrangler d1 delete ${database.name}\`), or give \`database_name\` in wrangler.toml another ` +
@@ -159,7 +149,7 @@ export function mayReplaceQueues(configuration: Configuration, found: Survey): b
 export function describeOutside(configuration: Configuration, found: Survey): string[] {
   const outside = queuesOutside(configuration, found);
   if (outside.length === 0) return [];
-  const where = outside.map((queue) => `${queue.name} (${queue.jurisdiction ?? "no jurisdiction"})`).join(", ");
+  const where = outside.map((queue) => withJurisdiction(queue.name, queue.jurisdiction)).join(", ");
   const which = `Queues that are not in ${configuration.jurisdiction}: ${where}.`;
   if (mayReplaceQueues(configuration, found)) {
     return [`${which} They hold nothing yet: \`npm run deploy\` creates them again.`];
@@ -171,8 +161,8 @@ export function describeOutside(configuration: Configuration, found: Survey): st
   ];
 }
 
-function inJurisdiction(jurisdiction: string | null): string {
-  return jurisdiction === null ? "in no jurisdiction" : `in the jurisdiction ${jurisdiction}`;
+export function withJurisdiction(name: string, jurisdiction: string | null): string {
+  return `${name} (${jurisdiction ?? "no jurisdiction"})`;
 }
 
 /** Looks at the queues again: one may have been filled while questions were answered and the Worker was built. */
@@ -182,7 +172,7 @@ export async function refuseFilledQueues(before: Survey, context: AccountContext
   const queues = await look("looking at the queues", looking, "The queues could not be looked up", context);
   const found = { ...before, queues };
   if (mayReplaceQueues(configuration, found)) return;
-  throw new Fault(describeOutside(configuration, found).join("\n"), { remedy: RUN_AGAIN });
+  throw unfinished(describeOutside(configuration, found).join("\n"));
 }
 
 /** New keys would not decrypt what those of a deleted Worker have encrypted. */
@@ -196,7 +186,7 @@ export async function refuseLostKeys(
   const looking = rowsOf(context.account.api, database.id, anyDestinationSql, z.unknown());
   const doubt = "Whether the database holds destinations, Cloudflare does not say";
   const rows = await look("looking for destinations", looking, doubt, context);
-  if (rows === null || rows.length === 0) return;
+  if (rows.length === 0) return;
   throw new Fault(
     "The database holds destinations whose secrets earlier keys have encrypted, and no Worker has these keys.",
     {

@@ -6,8 +6,7 @@ import { type World, realWorld } from "../world.ts";
 import { type Account, findCredentials, openAccount, openTemporaryAccount } from "./account.ts";
 import { type Configuration, projectDirectory, readConfiguration } from "./configuration.ts";
 import { type Context, Log, type Questions, type Wrangler, withNotes } from "./context.ts";
-import { deploy, deployWorkerAlone } from "./deploy.ts";
-import { showPlan } from "./plan.ts";
+import { deploy, deployWorkerAlone, showPlan } from "./deploy.ts";
 import { type Problems, findProblems, refuseLostKeys } from "./preconditions.ts";
 import { readGivenSecrets } from "./secrets.ts";
 import { showStatus } from "./status.ts";
@@ -132,10 +131,10 @@ async function run(options: Options, configuration: Configuration, context: Cont
   const accountContext = { ...context, account, configuration };
   const found = await withNotes("looking at what is there", survey(account, configuration), context);
   if (options.status) return showStatus(found, accountContext);
-  const checking = findProblems(account, { configuration, found });
+  const checking = findProblems(account, configuration, found);
   const problems = await withNotes("checking what the token may do", checking, context);
   if (isBuildThatLacks(problems, configuration.database, context)) {
-    return deployWorkerAlone(problems.lacking, given, { ...accountContext, isDryRun: options["dry-run"] });
+    return deployWorkerAlone(problems.lacking, given, options["dry-run"], accountContext);
   }
   if (problems.sentences.length > 0) {
     throw new Fault(problems.sentences.join("\n"), { remedy: "Nothing was changed." });
