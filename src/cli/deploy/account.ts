@@ -5,9 +5,10 @@ import { z } from "zod";
 import { tryParseJson } from "../../platform/json.ts";
 import { Fault, wrongUsage } from "../fault.ts";
 import { printable } from "../output.ts";
-import { type ApiError, CloudflareApi, type Credentials, NoAnswer, Refusal, onApiError } from "./cloudflare-api.ts";
+import { type ApiError, CloudflareApi, type Credentials, credentials, onApiError } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Context, runWrangler, withNotes } from "./context.ts";
+import { type Context, withNotes } from "./context.ts";
+import { runWrangler } from "./wrangler.ts";
 
 /** The account that is deployed to. */
 export interface Account {
@@ -51,11 +52,6 @@ function valueOf(name: string, env: Context["env"]): string | null {
   return env[name]?.trim() || null;
 }
 
-const wranglerCredentials = z.union([
-  z.object({ token: z.string() }),
-  z.object({ key: z.string(), email: z.string() }),
-]);
-
 /** wrangler may have to renew its login first. */
 const LOGIN_LIMIT_MS = 60_000;
 
@@ -71,8 +67,8 @@ export async function findCredentials(context: Context): Promise<Credentials> {
   }
   const command = ["auth", "token", "--json"];
   const run = await runWrangler("asking wrangler for its login", { command, limitMs: LOGIN_LIMIT_MS }, context);
-  const credentials = wranglerCredentials.safeParse(tryParseJson(run.stdout)).data;
-  if (run.succeeded && credentials !== undefined) return credentials;
+  const login = credentials.safeParse(tryParseJson(run.stdout)).data;
+  if (run.succeeded && login !== undefined) return login;
   const isLoggedOut = run.output.includes("Not logged in");
   throw new Fault(isLoggedOut ? "Nobody is logged in to Cloudflare." : `wrangler gave no login${run.reason}.`, {
     remedy: HOW_TO_LOG_IN,
@@ -87,8 +83,8 @@ type NamedAccount = Pick<Account, "id" | "name">;
 async function findAccount(api: CloudflareApi, id: string, context: Asking): Promise<NamedAccount> {
   const looking = withNotes("looking for the account", api.get(`/accounts/${id}`, account), context);
   return onApiError(looking, (error) => {
-    if (error instanceof Refusal && error.status !== 401) return { id, name: null };
-    throw notLetIn(error);
+    if (error.status === null || error.status === 401) throw notLetIn(error);
+    return { id, name: null };
   });
 }
 
@@ -117,12 +113,10 @@ async function chooseAccount(api: CloudflareApi, context: Asking): Promise<Named
   return chosen;
 }
 
-function notLetIn(error: ApiError): Fault {
-  return error instanceof NoAnswer
-    ? new Fault(`Cloudflare's API cannot be reached: ${error.message}.`, {
-        remedy: "Nothing was changed. Run it again.",
-      })
-    : new Fault(`Cloudflare does not accept the token: ${error.message}.`, { remedy: HOW_TO_LOG_IN });
+function notLetIn({ status, message }: ApiError): Fault {
+  return status === null
+    ? new Fault(`Cloudflare's API cannot be reached: ${message}.`, { remedy: "Nothing was changed. Run it again." })
+    : new Fault(`Cloudflare does not accept the token: ${message}.`, { remedy: HOW_TO_LOG_IN });
 }
 
 const TERMS = "https://www.cloudflare.com/terms/ and https://www.cloudflare.com/privacypolicy/";

@@ -7,31 +7,28 @@ import type { Context } from "./context.ts";
 const CLOUDFLARE = "https://api.cloudflare.com/client/v4";
 
 /** An API token, an OAuth token of `wrangler login`, or a global API key. */
-export type Credentials = { readonly token: string } | { readonly key: string; readonly email: string };
+export const credentials = z.union([z.object({ token: z.string() }), z.object({ key: z.string(), email: z.string() })]);
 
-/** A call of Cloudflare's API failed. The message has no full stop at its end. */
-export abstract class ApiError extends Error {}
+export type Credentials = z.output<typeof credentials>;
 
 /** Cloudflare's error code for a Worker, or a workers.dev subdomain, that does not exist. */
 const NOT_FOUND = 10_007;
 
-/** Cloudflare answered with an error. */
-export class Refusal extends ApiError {
-  readonly status: number;
+/** A call of Cloudflare's API failed. The message has no full stop at its end. */
+export class ApiError extends Error {
+  /** Of Cloudflare's refusal. Null: no answer, or none that can be read. Then the call may have had its effect. */
+  readonly status: number | null;
   readonly isNotFound: boolean;
 
-  constructor(message: string, status: number, codes: readonly number[]) {
+  constructor(message: string, status: number | null = null, codes: readonly number[] = []) {
     super(message);
     this.status = status;
     this.isNotFound = status === 404 || codes.includes(NOT_FOUND);
   }
-}
 
-/** No answer, or none that can be read: the call may have had its effect. */
-export class NoAnswer extends ApiError {}
-
-export function isPermissionMissing(error: unknown): error is Refusal {
-  return error instanceof Refusal && [401, 403].includes(error.status);
+  get isPermissionMissing(): boolean {
+    return this.status === 401 || this.status === 403;
+  }
 }
 
 /** Handles the failure of a call. Any other error is thrown. */
@@ -71,7 +68,7 @@ interface Call {
 
 type Surroundings = Pick<Context, "env" | "world" | "log">;
 
-/** Cloudflare's API, version 4. Every call throws `Refusal` or `NoAnswer`. */
+/** Cloudflare's API, version 4. Every call throws `ApiError`. */
 export class CloudflareApi {
   readonly #credentials: Credentials;
   readonly #surroundings: Surroundings;
@@ -96,7 +93,7 @@ export class CloudflareApi {
   /** Null for what does not exist. */
   async find<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | null> {
     return onApiError(this.get(path, schema), (error) => {
-      if (error instanceof Refusal && error.isNotFound) return null;
+      if (error.isNotFound) return null;
       throw error;
     });
   }
@@ -129,7 +126,7 @@ export class CloudflareApi {
       try {
         return await this.#call(call);
       } catch (error) {
-        if (!isWorthRetrying(error)) throw error;
+        if (!(error instanceof ApiError && (error.status === null || error.status === 429))) throw error;
         await this.#surroundings.world.wait(waitMs);
       }
     }
@@ -158,29 +155,25 @@ export class CloudflareApi {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     };
     const outcome = await send((env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE) + path, call, world);
-    if (outcome.status === null) throw new NoAnswer(outcome.reason);
+    if (outcome.status === null) throw new ApiError(outcome.reason);
     const { status, text } = outcome;
     const answer = envelope.safeParse(tryParseJson(text)).data;
     if (answer?.success === true && status < 300) return answer;
     const errors = answer?.errors ?? [];
     const says = printable(errors.map(({ message, code }) => `${message} [code: ${code}]`).join("; "));
     const described = says === "" ? `status ${status}` : `${says} (status ${status})`;
-    if (status >= 500 || answer === undefined) throw new NoAnswer(described);
+    if (status >= 500 || answer === undefined) throw new ApiError(described);
     const codes = errors.map(({ code }) => code);
-    throw new Refusal(described, status, codes);
+    throw new ApiError(described, status, codes);
   }
 }
 
 function read<Schema extends z.ZodType>(schema: Schema, path: string, { result }: Envelope): z.output<Schema> {
   const parsed = schema.safeParse(result);
   if (parsed.success) return parsed.data;
-  throw new NoAnswer(
+  throw new ApiError(
     `the answer of ${path} cannot be read: ${parsed.error.issues[0]?.message ?? "it has another shape"}`,
   );
-}
-
-function isWorthRetrying(error: unknown): boolean {
-  return error instanceof NoAnswer || (error instanceof Refusal && error.status === 429);
 }
 
 function authorization(credentials: Credentials): Record<string, string> {

@@ -1,13 +1,13 @@
-import { WEBHOOK_PATH } from "../webhook.ts";
 import { Fault } from "../fault.ts";
+import { WEBHOOK_PATH } from "../webhook.ts";
 import type { AccountContext } from "./account.ts";
 import type { Configuration } from "./configuration.ts";
 import { unfinished, withNotes } from "./context.ts";
 import { mayReplaceQueues, queuesOutside, refuseFilledQueues } from "./preconditions.ts";
 import { type GivenSecrets, type Secrets, planSecrets, sayMade, sayMissing } from "./secrets.ts";
-import { inspect, printNotes } from "./status.ts";
+import { inspect, sayNotes } from "./status.ts";
 import { type Upload, applyMigrations, build, createDatabase, createQueue, deleteQueue, upload } from "./steps.ts";
-import { type Queue, type Service, type Survey, missingMigrations, survey } from "./survey.ts";
+import { type Service, type Survey, missingMigrations, survey } from "./survey.ts";
 
 /**
  * Migrates before it deploys: new code never meets an old schema. Creates queues and the database itself, because `wrangler
@@ -17,12 +17,12 @@ export async function deploy(found: Survey, given: GivenSecrets, context: Accoun
   const { account, configuration, say } = context;
   const { toSet, made } = await planSecrets(found.worker?.secrets ?? [], given, context);
   await build(context);
-  const plan = planOf(configuration, found);
-  if (plan.queuesToDelete.length > 0) await refuseFilledQueues(found, context);
-  for (const queue of plan.queuesToDelete) await deleteQueue(queue, context);
-  for (const name of plan.queuesToCreate) await createQueue(name, context);
+  const queues = planQueues(configuration, found);
+  if (queues.toDelete.length > 0) await refuseFilledQueues(found, context);
+  for (const queue of queues.toDelete) await deleteQueue(queue, context);
+  for (const name of queues.toCreate) await createQueue(name, context);
   if (found.database === null) await createDatabase(context);
-  await applyMigrations(plan.migrations, context);
+  await applyMigrations(found, context);
   sayMade(made, context);
   const uploaded = await upload(toSet, context);
   const after = await verify(found, uploaded, made, context);
@@ -40,32 +40,21 @@ export async function showPlan(found: Survey, given: GivenSecrets, context: Acco
   await build(context);
   const existing = found.worker?.secrets ?? [];
   const { toSet, made } = await planSecrets(existing, given, { ...context, questions: null });
-  const plan = planOf(configuration, found);
-  for (const { name } of plan.queuesToDelete) say(`Would delete the queue ${name}, which holds nothing that counts.`);
-  for (const name of plan.queuesToCreate) say(`Would create the queue ${name}, jurisdiction ${jurisdiction}.`);
+  const queues = planQueues(configuration, found);
+  for (const { name } of queues.toDelete) say(`Would delete the queue ${name}, which holds nothing that counts.`);
+  for (const name of queues.toCreate) say(`Would create the queue ${name}, jurisdiction ${jurisdiction}.`);
   if (found.database === null) say(`Would create the database ${database.name}, jurisdiction ${jurisdiction}.`);
-  for (const name of plan.migrations) say(`Would apply ${name}.`);
+  for (const name of missingMigrations(configuration, found.database)) say(`Would apply ${name}.`);
   for (const name of Object.keys(toSet)) say(`Would ${name in made ? "make" : "set"} ${name}.`);
   say(found.worker === null ? "Would deploy the Worker." : `Would replace the Worker ${worker} that is there.`);
   sayMissing([...existing, ...Object.keys(toSet)], context);
 }
 
-interface Plan {
-  /** Empty queues in another jurisdiction, which are created again. */
-  readonly queuesToDelete: readonly Queue[];
-  readonly queuesToCreate: readonly string[];
-  /** File names, in their order. */
-  readonly migrations: readonly string[];
-}
-
-function planOf(configuration: Configuration, found: Survey): Plan {
-  const queuesToDelete = mayReplaceQueues(configuration, found) ? queuesOutside(configuration, found) : [];
-  const isToCreate = (name: string) => !found.queues.has(name) || queuesToDelete.some((queue) => queue.name === name);
-  return {
-    queuesToDelete,
-    queuesToCreate: configuration.queues.map(({ name }) => name).filter(isToCreate),
-    migrations: missingMigrations(configuration, found.database),
-  };
+/** Empty queues in another jurisdiction are deleted, and created again. */
+function planQueues(configuration: Configuration, found: Survey) {
+  const toDelete = mayReplaceQueues(configuration, found) ? queuesOutside(configuration, found) : [];
+  const isToCreate = (name: string) => !found.queues.has(name) || toDelete.some((queue) => queue.name === name);
+  return { toDelete, toCreate: configuration.queues.map(({ name }) => name).filter(isToCreate) };
 }
 
 /**
@@ -95,7 +84,7 @@ const LOOK_AGAIN_AFTER_MS = [2_000, 5_000];
 
 /** Looks at what is deployed. Throws what is missing or wrong. */
 async function verify(before: Survey, uploaded: Upload, made: Secrets, context: AccountContext): Promise<Survey> {
-  const { account, configuration, say, world } = context;
+  const { account, configuration, world } = context;
   const look = async () => {
     const found = await withNotes("looking at what was deployed", survey(account, configuration), context);
     return { found, isLive: isLive(before, found, uploaded), ...inspect(configuration, found) };
@@ -128,7 +117,7 @@ async function verify(before: Survey, uploaded: Upload, made: Secrets, context: 
   if (!uploaded.succeeded) {
     throw unfinished(`The Worker is live, but not all of its settings were changed${uploaded.reason}.`);
   }
-  printNotes(looked, say);
+  sayNotes(looked, context);
   return found;
 }
 

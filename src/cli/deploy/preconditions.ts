@@ -2,7 +2,7 @@ import { z } from "zod";
 import { anyDestinationSql } from "../../store/migrations.ts";
 import { Fault } from "../fault.ts";
 import type { Account, AccountContext } from "./account.ts";
-import { type ApiError, type CloudflareApi, isPermissionMissing } from "./cloudflare-api.ts";
+import { type CloudflareApi, onApiError } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
 import { unfinished } from "./context.ts";
 import type { GivenSecrets } from "./secrets.ts";
@@ -31,35 +31,27 @@ export async function findProblems(
   configuration: Configuration,
   found: Survey,
 ): Promise<Problems> {
-  const unseen = found.failures.filter(({ error }) => isPermissionMissing(error));
-  const unanswered = found.failures.filter(({ error }) => !isPermissionMissing(error));
+  const unseen = found.failures.filter(({ error }) => error.isPermissionMissing);
+  const unanswered = found.failures.filter(({ error }) => !error.isPermissionMissing);
   const isUnseen = (service: Service) => unseen.some((failure) => failure.service === service);
   const unchangeable = await servicesNotToChange(api, configuration);
   const lacking = services.filter((service) => isUnseen(service) || unchangeable.includes(service));
+  const sentences: string[] = [];
   const [refusal] = unseen;
-  return {
-    lacking,
-    sentences: [
-      ...(name === null && services.every(isUnseen) && refusal !== undefined
-        ? [unreachedAccount(id, refusal.error)]
-        : permissionProblem(lacking, id)),
-      ...new Set(unanswered.map((failure) => `${couldNotLook(failure)} ${lookUpRemedy(failure)}`)),
-      ...(found.failures.length > 0 ? [] : problemsOfAccount(id, configuration, found)),
-    ],
-  };
-}
-
-function unreachedAccount(accountId: string, { message }: ApiError): string {
-  return `The token does not reach the account ${accountId}: ${message}. Check the token and CLOUDFLARE_ACCOUNT_ID.`;
-}
-
-function permissionProblem(lacking: readonly Service[], accountId: string): string[] {
-  if (lacking.length === 0) return [];
-  const names = lacking.map((service) => `${service}:Edit`).join(", ");
-  return [
-    `The token lacks ${names} in the account ${accountId}. Give it that (dash.cloudflare.com, My Profile, API Tokens), or unset ` +
-      "CLOUDFLARE_API_TOKEN and log in with `npx wrangler login`.",
-  ];
+  if (name === null && services.every(isUnseen) && refusal !== undefined) {
+    sentences.push(
+      `The token does not reach the account ${id}: ${refusal.error.message}. Check the token and CLOUDFLARE_ACCOUNT_ID.`,
+    );
+  } else if (lacking.length > 0) {
+    const names = lacking.map((service) => `${service}:Edit`).join(", ");
+    sentences.push(
+      `The token lacks ${names} in the account ${id}. Give it that (dash.cloudflare.com, My Profile, API Tokens), or unset ` +
+        "CLOUDFLARE_API_TOKEN and log in with `npx wrangler login`.",
+    );
+  }
+  sentences.push(...new Set(unanswered.map((failure) => `${couldNotLook(failure)} ${lookUpRemedy(failure)}`)));
+  if (found.failures.length === 0) sentences.push(...problemsOfAccount(id, configuration, found));
+  return { lacking, sentences };
 }
 
 /**
@@ -74,8 +66,8 @@ async function servicesNotToChange(api: CloudflareApi, { worker }: Configuration
   };
   const tried = await Promise.all(
     services.map(async (service) => {
-      const error = await api.change("PATCH", paths[service], {}).catch((failure: unknown) => failure);
-      return isPermissionMissing(error) ? [service] : [];
+      const changing = api.change("PATCH", paths[service], {}).then(() => []);
+      return onApiError(changing, (error) => (error.isPermissionMissing ? [service] : []));
     }),
   );
   return tried.flat();

@@ -31,7 +31,7 @@ export async function showStatus(found: Survey, context: AccountContext): Promis
   ];
   for (const [name, text] of facts) say(`${name.padEnd(12)}${text}`);
   const inspection = inspect(configuration, found);
-  printNotes(inspection, say);
+  sayNotes(inspection, context);
   sayMissing(secrets, context);
   const { missing, wrong } = inspection;
   const sentences = [...(missing.length === 0 ? [] : [`The relay is without ${missing.join(", ")}.`]), ...wrong];
@@ -55,7 +55,7 @@ async function lastEvent({ database }: Survey, { account }: AccountContext): Pro
 }
 
 /** Says what is no failure of the deployment. */
-export function printNotes({ outside, unknown }: Inspection, say: (line: string) => void): void {
+export function sayNotes({ outside, unknown }: Inspection, { say }: AccountContext): void {
   for (const sentence of outside) say(sentence);
   if (unknown.length > 0) say(`Cloudflare does not say ${unknown.join(", ")}.`);
 }

@@ -6,10 +6,11 @@ import { tryParseJson } from "../../platform/json.ts";
 import { readIfThere } from "../settings.ts";
 import { Fault } from "../fault.ts";
 import type { AccountContext } from "./account.ts";
-import { NoAnswer, onApiError } from "./cloudflare-api.ts";
-import { type WranglerRun, runWrangler, unfinished, withNotes } from "./context.ts";
+import { onApiError } from "./cloudflare-api.ts";
+import { unfinished, withNotes } from "./context.ts";
 import type { Secrets } from "./secrets.ts";
-import { type Queue, findDatabase, findQueues, look, missingMigrations } from "./survey.ts";
+import { type Queue, type Survey, findDatabase, findQueues, look, missingMigrations } from "./survey.ts";
+import { type WranglerRun, runWrangler } from "./wrangler.ts";
 
 /**
  * The steps that change something. Each can be repeated. When the answer of a step is lost, a look at the account decides
@@ -24,7 +25,7 @@ export async function deleteQueue({ id, name, consumers }: Queue, context: Accou
     await api.change("DELETE", `/queues/${id}`);
   };
   const isGone = async () => !(await findQueues(api, configuration)).has(name);
-  await confirmed("deleted", `queue ${name}`, deleting(), isGone, context);
+  await confirm("deleted", `queue ${name}`, deleting(), isGone, context);
   say(`Deleted the queue ${name}, which held nothing that counts.`);
 }
 
@@ -33,7 +34,7 @@ export async function createQueue(name: string, context: AccountContext): Promis
   const { jurisdiction } = configuration;
   const creating = account.api.change("POST", "/queues", { queue_name: name, jurisdiction });
   const isThere = async () => (await findQueues(account.api, configuration)).has(name);
-  await confirmed("created", `queue ${name}`, creating, isThere, context);
+  await confirm("created", `queue ${name}`, creating, isThere, context);
   say(`Created the queue ${name}, jurisdiction ${jurisdiction}.`);
 }
 
@@ -43,14 +44,14 @@ export async function createDatabase(context: AccountContext): Promise<void> {
   const { name } = database;
   const creating = account.api.change("POST", "/d1/database", { name, jurisdiction });
   const isThere = async () => (await findDatabase(account.api, configuration)) !== null;
-  await confirmed("created", `database ${name}`, creating, isThere, context);
+  await confirm("created", `database ${name}`, creating, isThere, context);
   say(`Created the database ${name}, jurisdiction ${jurisdiction}.`);
 }
 
 const gerunds = { created: "creating", deleted: "deleting" };
 
 /** Waits for a change. `isDone` looks whether it was made when its answer is lost. */
-async function confirmed(
+async function confirm(
   change: keyof typeof gerunds,
   thing: string,
   changing: Promise<void>,
@@ -58,7 +59,7 @@ async function confirmed(
   context: AccountContext,
 ): Promise<void> {
   await onApiError(withNotes(`${gerunds[change]} the ${thing}`, changing, context), async (error) => {
-    const isLost = error instanceof NoAnswer;
+    const isLost = error.status === null;
     const doubt = `Whether the ${thing} was ${change}, Cloudflare does not say`;
     if (isLost && (await look(`looking for the ${thing}`, isDone(), doubt, context))) return;
     const extent = isLost ? ", as far as Cloudflare lists it" : "";
@@ -69,11 +70,11 @@ async function confirmed(
 const MIGRATIONS_LIMIT_MS = 180_000;
 
 /** Applies what the database lacks, once more when a run fails. The database is asked what was applied, not wrangler. */
-export async function applyMigrations(names: readonly string[], context: AccountContext): Promise<void> {
+export async function applyMigrations({ database }: Survey, context: AccountContext): Promise<void> {
   const { account, configuration, say } = context;
   const command = ["d1", "migrations", "apply", configuration.database.binding, "--remote"];
   const applying = { command, environment: account.environment, limitMs: MIGRATIONS_LIMIT_MS };
-  let missing = names;
+  let missing = missingMigrations(configuration, database);
   let reason = "";
   for (let tries = 1; missing.length > 0 && tries <= 2; tries += 1) {
     const run = await runWrangler("applying the migrations", applying, context);

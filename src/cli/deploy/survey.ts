@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { appliedMigrationsSql } from "../../store/migrations.ts";
 import type { Account } from "./account.ts";
-import { type ApiError, type CloudflareApi, isPermissionMissing, onApiError } from "./cloudflare-api.ts";
+import { type ApiError, type CloudflareApi, onApiError } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
 import { type Context, unfinished, withNotes } from "./context.ts";
 
@@ -35,7 +35,7 @@ interface Consumer {
   readonly deadLetterQueue: string | null | undefined;
 }
 
-export interface Database {
+interface Database {
   readonly id: string;
   readonly jurisdiction: string | null;
   readonly appliedMigrations: readonly string[];
@@ -59,7 +59,7 @@ export const services = ["Workers Scripts", "D1", "Queues"] as const;
 export type Service = (typeof services)[number];
 
 /** Why a part of an account could not be looked up. */
-export interface LookUpFailure {
+interface LookUpFailure {
   readonly service: Service;
   readonly error: ApiError;
 }
@@ -69,7 +69,7 @@ export function couldNotLook({ service, error }: LookUpFailure): string {
 }
 
 export function lookUpRemedy({ service, error }: LookUpFailure): string {
-  return isPermissionMissing(error) ? `Give the token ${service}:Read.` : "Run it again.";
+  return error.isPermissionMissing ? `Give the token ${service}:Read.` : "Run it again.";
 }
 
 /** Looks at everything at once. */
