@@ -7,8 +7,7 @@ import { Fault, wrongUsage } from "../fault.ts";
 import { printable } from "../output.ts";
 import { type ApiError, CloudflareApi, type Credentials, credentials, onApiError } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Context, withNotes } from "./context.ts";
-import { runWrangler } from "./wrangler.ts";
+import { type Context, runWrangler, withNotes } from "./context.ts";
 
 /** The account that is deployed to. */
 export interface Account {
@@ -53,7 +52,7 @@ function valueOf(name: string, env: Context["env"]): string | null {
 }
 
 /** wrangler may have to renew its login first. */
-const LOGIN_LIMIT_MS = 60_000;
+const LOGIN_TIMEOUT_MS = 60_000;
 
 /** The credentials that wrangler would use: from the environment, or from its login. */
 export async function findCredentials(context: Context): Promise<Credentials> {
@@ -66,7 +65,7 @@ export async function findCredentials(context: Context): Promise<Credentials> {
     throw wrongUsage(`CLOUDFLARE_API_TOKEN and ${key} are both set.`, "Unset one of them.");
   }
   const command = ["auth", "token", "--json"];
-  const run = await runWrangler("asking wrangler for its login", { command, limitMs: LOGIN_LIMIT_MS }, context);
+  const run = await runWrangler("asking wrangler for its login", { command, timeoutMs: LOGIN_TIMEOUT_MS }, context);
   const login = credentials.safeParse(tryParseJson(run.stdout)).data;
   if (run.succeeded && login !== undefined) return login;
   const isLoggedOut = run.output.includes("Not logged in");
@@ -145,7 +144,7 @@ export async function openTemporaryAccount(context: Context): Promise<Account> {
   // Any command that needs an account makes it.
   const command = ["d1", "list", "--json", "--temporary"];
   const environment = { HOME: home, XDG_CONFIG_HOME: home };
-  const run = await runWrangler("making a temporary account", { command, environment, limitMs: 60_000 }, context);
+  const run = await runWrangler("making a temporary account", { command, environment, timeoutMs: 60_000 }, context);
   const made = run.succeeded ? await readTemporaryAccount(home) : null;
   if (made === null) {
     throw new Fault(`Cloudflare made no temporary account${run.reason}.`, {

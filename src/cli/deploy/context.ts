@@ -69,6 +69,41 @@ export async function withNotes<Value>(
   }
 }
 
+/** Ends the output of a run that hit its time limit. */
+export const TOOK_TOO_LONG = "[ERROR] It took too long, and was ended.";
+
+interface WranglerCommand {
+  readonly command: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+/** What came of a command. */
+export interface WranglerRun extends Run {
+  readonly tookTooLong: boolean;
+  /** The errors that wrangler printed, behind a colon; empty when there are none. */
+  readonly reason: string;
+}
+
+/** Runs a command, says what it waits for, and logs the output. */
+export async function runWrangler(
+  what: string,
+  { command, environment, timeoutMs }: WranglerCommand,
+  context: Context,
+): Promise<WranglerRun> {
+  const { wrangler, world, log } = context;
+  const run = await withNotes(what, wrangler.run(command, environment, world.timeout(timeoutMs)), context);
+  // JSON for programs can hold a secret.
+  const shown = command.includes("--json") ? run.output.replace(run.stdout.trim(), "") : run.output;
+  log.add(`wrangler ${command.join(" ")}\n${shown}`);
+  return { ...run, tookTooLong: run.output.includes(TOOK_TOO_LONG), reason: reasonOf(run.output) };
+}
+
+function reasonOf(output: string): string {
+  const lines = Array.from(output.matchAll(/\[ERROR\] (.+)/g), ([, line = ""]) => line.trim().replace(/[.:]$/, ""));
+  return lines.length === 0 ? "" : `: ${[...new Set(lines)].slice(0, 2).join(": ")}`;
+}
+
 /** What Cloudflare and wrangler say, word for word: shown at once with `--verbose`, else kept for a file. */
 export class Log {
   readonly #entries: string[] = [];

@@ -88,7 +88,7 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
         "deploy to the account that has it.",
     );
   }
-  problems.push(...databaseOutside(configuration, found));
+  problems.push(...describeDatabaseOutside(configuration, found));
   const boundTo = found.worker?.databaseId ?? null;
   if (boundTo !== null && boundTo !== found.database?.id && database.databaseId === null) {
     problems.push(
@@ -100,7 +100,7 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
   const outside = queuesOutside(configuration, found);
   // A queue and its dead-letter queue must be in one jurisdiction. All of them in another one work.
   const isMixed = outside.length > 0 && outside.length < configuration.queues.length;
-  if (isMixed && !mayReplaceQueues(configuration, found)) problems.push(...describeOutside(configuration, found));
+  if (isMixed && !mayReplaceQueues(configuration, found)) problems.push(...describeQueuesOutside(configuration, found));
   return problems;
 }
 
@@ -109,7 +109,7 @@ export function queuesOutside({ jurisdiction }: Configuration, found: Survey): Q
 }
 
 /** A sentence when the database is in another jurisdiction. */
-export function databaseOutside({ database, jurisdiction }: Configuration, found: Survey): string[] {
+export function describeDatabaseOutside({ database, jurisdiction }: Configuration, found: Survey): string[] {
   if (found.database === null || found.database.jurisdiction === jurisdiction) return [];
   const actual = found.database.jurisdiction;
   const where = actual === null ? "in no jurisdiction" : `in the jurisdiction ${actual}`;
@@ -138,7 +138,7 @@ export function mayReplaceQueues(configuration: Configuration, found: Survey): b
 }
 
 /** A sentence when queues are in another jurisdiction. */
-export function describeOutside(configuration: Configuration, found: Survey): string[] {
+export function describeQueuesOutside(configuration: Configuration, found: Survey): string[] {
   const outside = queuesOutside(configuration, found);
   if (outside.length === 0) return [];
   const where = outside.map((queue) => withJurisdiction(queue.name, queue.jurisdiction)).join(", ");
@@ -164,7 +164,7 @@ export async function refuseFilledQueues(before: Survey, context: AccountContext
   const queues = await look("looking at the queues", looking, "The queues could not be looked up", context);
   const found = { ...before, queues };
   if (mayReplaceQueues(configuration, found)) return;
-  throw unfinished(describeOutside(configuration, found).join("\n"));
+  throw unfinished(describeQueuesOutside(configuration, found).join("\n"));
 }
 
 /** New keys would not decrypt what those of a deleted Worker have encrypted. */

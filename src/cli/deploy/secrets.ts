@@ -91,18 +91,12 @@ function refuseIgnored(secrets: Secrets, where: string): void {
   if (fault !== undefined) throw wrongUsage(`${fault} (${where}).`);
 }
 
-interface PlannedSecrets {
-  readonly toSet: Secrets;
-  /** Of these, the ones that were made in this run. */
-  readonly made: Secrets;
-}
-
-/** Decides what to set, and asks. `existing`: names of the Worker's secrets. */
+/** Decides what to set, and asks. `existing`: names of the Worker's secrets. Those in `made` are also in `toSet`. */
 export async function planSecrets(
   existing: readonly string[],
   { ofFile, ofEnvironment }: GivenSecrets,
   context: Context,
-): Promise<PlannedSecrets> {
+): Promise<{ readonly toSet: Secrets; readonly made: Secrets }> {
   const isOpen = (name: string) => !existing.includes(name) && !(name in ofFile);
   const fromEnvironment: Secrets = Object.fromEntries(Object.entries(ofEnvironment).filter(([name]) => isOpen(name)));
   refuseIgnored(fromEnvironment, "in the environment");

@@ -4,7 +4,7 @@ import { Fault } from "../fault.ts";
 import type { AccountContext } from "./account.ts";
 import { onApiError } from "./cloudflare-api.ts";
 import type { Configuration, QueueConfiguration } from "./configuration.ts";
-import { databaseOutside, describeOutside, withJurisdiction } from "./preconditions.ts";
+import { describeDatabaseOutside, describeQueuesOutside, withJurisdiction } from "./preconditions.ts";
 import { sayMissing } from "./secrets.ts";
 import { type Queue, type Survey, couldNotLook, lookUpRemedy, missingMigrations, rowsOf } from "./survey.ts";
 
@@ -88,8 +88,8 @@ export function inspect(configuration: Configuration, found: Survey): Inspection
       ...(lostCrons.length === 0 ? [] : [`its cron (${lostCrons.join(", ")})`]),
       ...(configuration.isOnWorkersDev && isOnWorkersDev === false ? ["its address under workers.dev"] : []),
     ],
-    wrong: [...databaseOutside(configuration, found), ...inspected.flatMap(({ wrong }) => wrong)],
-    outside: describeOutside(configuration, found),
+    wrong: [...describeDatabaseOutside(configuration, found), ...inspected.flatMap(({ wrong }) => wrong)],
+    outside: describeQueuesOutside(configuration, found),
     unknown: [...inspected.flatMap(({ unknown }) => unknown), ...(crons === null ? ["whether its cron is set"] : [])],
   };
 }

@@ -7,10 +7,9 @@ import { readIfThere } from "../settings.ts";
 import { Fault } from "../fault.ts";
 import type { AccountContext } from "./account.ts";
 import { onApiError } from "./cloudflare-api.ts";
-import { unfinished, withNotes } from "./context.ts";
+import { type WranglerRun, runWrangler, unfinished, withNotes } from "./context.ts";
 import type { Secrets } from "./secrets.ts";
 import { type Queue, type Survey, findDatabase, findQueues, look, missingMigrations } from "./survey.ts";
-import { type WranglerRun, runWrangler } from "./wrangler.ts";
 
 /**
  * The steps that change something. Each can be repeated. When the answer of a step is lost, a look at the account decides
@@ -67,13 +66,13 @@ async function confirm(
   });
 }
 
-const MIGRATIONS_LIMIT_MS = 180_000;
+const MIGRATIONS_TIMEOUT_MS = 180_000;
 
 /** Applies what the database lacks, once more when a run fails. The database is asked what was applied, not wrangler. */
 export async function applyMigrations({ database }: Survey, context: AccountContext): Promise<void> {
   const { account, configuration, say } = context;
   const command = ["d1", "migrations", "apply", configuration.database.binding, "--remote"];
-  const applying = { command, environment: account.environment, limitMs: MIGRATIONS_LIMIT_MS };
+  const applying = { command, environment: account.environment, timeoutMs: MIGRATIONS_TIMEOUT_MS };
   let missing = missingMigrations(configuration, database);
   let reason = "";
   for (let tries = 1; missing.length > 0 && tries <= 2; tries += 1) {
@@ -90,17 +89,17 @@ export async function applyMigrations({ database }: Survey, context: AccountCont
   throw unfinished(`The migrations ${missing.join(", ")} could not be applied${reason}. Nothing was deployed.`);
 }
 
-const BUILD_LIMIT_MS = 120_000;
+const BUILD_TIMEOUT_MS = 120_000;
 
 /** Builds the Worker, and uploads nothing. */
 export async function build(context: AccountContext): Promise<void> {
   const { environment } = context.account;
   const command = ["deploy", "--dry-run"];
-  const run = await runWrangler("building the Worker", { command, environment, limitMs: BUILD_LIMIT_MS }, context);
+  const run = await runWrangler("building the Worker", { command, environment, timeoutMs: BUILD_TIMEOUT_MS }, context);
   if (!run.succeeded) throw new Fault(`The Worker cannot be built${run.reason}.`);
 }
 
-const UPLOAD_LIMIT_MS = 180_000;
+const UPLOAD_TIMEOUT_MS = 180_000;
 
 /** A line of the file that wrangler writes for programs. */
 const deployed = z.object({ type: z.literal("deploy"), targets: z.array(z.string()) });
@@ -128,7 +127,8 @@ async function runUpload(secrets: Secrets, context: AccountContext): Promise<Upl
     if (hasSecrets) writeFileSync(secretsFile, JSON.stringify(secrets), { mode: 0o600 });
     const command = ["deploy", ...(hasSecrets ? ["--secrets-file", secretsFile] : [])];
     const environment = { ...context.account.environment, WRANGLER_OUTPUT_FILE_PATH: record };
-    const run = await runWrangler("deploying the Worker", { command, environment, limitMs: UPLOAD_LIMIT_MS }, context);
+    const uploading = { command, environment, timeoutMs: UPLOAD_TIMEOUT_MS };
+    const run = await runWrangler("deploying the Worker", uploading, context);
     const lines = readIfThere(record).split("\n").map(tryParseJson);
     return { ...run, targets: lines.flatMap((line) => deployed.safeParse(line).data?.targets ?? []) };
   } finally {

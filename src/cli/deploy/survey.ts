@@ -75,16 +75,16 @@ export function lookUpRemedy({ service, error }: LookUpFailure): string {
 /** Looks at everything at once. */
 export async function survey({ api }: Account, configuration: Configuration): Promise<Survey> {
   const failures: LookUpFailure[] = [];
-  const of = <Value, Otherwise>(service: Service, otherwise: Otherwise, looking: Promise<Value>) =>
+  const lookUp = <Value, Otherwise>(service: Service, otherwise: Otherwise, looking: Promise<Value>) =>
     onApiError(looking, (error) => {
       failures.push({ service, error });
       return otherwise;
     });
   const [subdomain, queues, database, worker] = await Promise.all([
-    of("Workers Scripts", null, findSubdomain(api)),
-    of("Queues", new Map<string, Queue>(), findQueues(api, configuration)),
-    of("D1", null, findDatabase(api, configuration)),
-    of("Workers Scripts", null, findWorker(api, configuration.worker)),
+    lookUp("Workers Scripts", null, findSubdomain(api)),
+    lookUp("Queues", new Map<string, Queue>(), findQueues(api, configuration)),
+    lookUp("D1", null, findDatabase(api, configuration)),
+    lookUp("Workers Scripts", null, findWorker(api, configuration.worker)),
   ]);
   return { subdomain, queues, database, worker, failures };
 }

@@ -4,44 +4,9 @@ import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import { projectDirectory } from "./configuration.ts";
-import { type Context, type Run, type Wrangler, withNotes } from "./context.ts";
+import { type Run, TOOK_TOO_LONG, type Wrangler } from "./context.ts";
 
 type Environment = Readonly<Record<string, string>>;
-
-/** Ends the output of a run that hit its time limit. */
-export const TOOK_TOO_LONG = "[ERROR] It took too long, and was ended.";
-
-interface WranglerCommand {
-  readonly command: readonly string[];
-  readonly environment?: Environment;
-  readonly limitMs: number;
-}
-
-/** What came of a command. */
-export interface WranglerRun extends Run {
-  readonly tookTooLong: boolean;
-  /** The errors that wrangler printed, behind a colon; empty when there are none. */
-  readonly reason: string;
-}
-
-/** Runs a command, says what it waits for, and logs the output. */
-export async function runWrangler(
-  what: string,
-  { command, environment, limitMs }: WranglerCommand,
-  context: Context,
-): Promise<WranglerRun> {
-  const { wrangler, world, log } = context;
-  const run = await withNotes(what, wrangler.run(command, environment, world.timeout(limitMs)), context);
-  // JSON for programs can hold a secret.
-  const shown = command.includes("--json") ? run.output.replace(run.stdout.trim(), "") : run.output;
-  log.add(`wrangler ${command.join(" ")}\n${shown}`);
-  return { ...run, tookTooLong: run.output.includes(TOOK_TOO_LONG), reason: reasonOf(run.output) };
-}
-
-function reasonOf(output: string): string {
-  const lines = Array.from(output.matchAll(/\[ERROR\] (.+)/g), ([, line = ""]) => line.trim().replace(/[.:]$/, ""));
-  return lines.length === 0 ? "" : `: ${[...new Set(lines)].slice(0, 2).join(": ")}`;
-}
 
 const script = path.join(projectDirectory, "node_modules", "wrangler", "bin", "wrangler.js");
 
