@@ -100,13 +100,10 @@ async function chooseAccount(api: CloudflareApi, context: Asking): Promise<Named
     });
   }
   if (accounts.length === 1) return first;
-  const list = accounts.map(({ name, id }, index) => `  ${index + 1}  ${printable(name)} (${id})`).join("\n");
-  if (questions === null) {
-    throw new Fault(`There are ${accounts.length} accounts:\n${list}`, {
-      remedy: "Set CLOUDFLARE_ACCOUNT_ID to one of them.",
-    });
-  }
-  const answer = await questions.ask(`There are ${accounts.length} accounts:\n${list}\nWhich one? `);
+  const list = accounts.map(({ name, id }, index) => `  ${index + 1}  ${printable(name)} (${id})`);
+  const choice = [`There are ${accounts.length} accounts:`, ...list].join("\n");
+  if (questions === null) throw new Fault(choice, { remedy: "Set CLOUDFLARE_ACCOUNT_ID to one of them." });
+  const answer = await questions.ask(`${choice}\nWhich one? `);
   const chosen = /^\d+$/.test(answer) ? accounts[Number(answer) - 1] : accounts.find(({ id }) => id === answer);
   if (chosen === undefined) throw new Fault(`"${printable(answer)}" is none of these accounts.`);
   return chosen;

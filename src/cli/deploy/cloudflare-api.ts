@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { tryParseJson } from "../../platform/json.ts";
-import { type Query, queryText, send } from "../network.ts";
+import { type Outcome, type Query, queryText, send } from "../network.ts";
 import { printable } from "../output.ts";
 import type { Context } from "./context.ts";
 
@@ -133,39 +133,37 @@ export class CloudflareApi {
     return this.#call(call);
   }
 
-  async #call(call: Call): Promise<Envelope> {
-    const { log } = this.#surroundings;
-    const path = this.#prefix + call.path;
-    const name = `${call.method} ${path}`;
-    const asked = this.#fetch({ ...call, path });
-    const answer = await onApiError(asked, (error) => {
-      log.add(`${name}: ${error.message}`);
-      throw error;
-    });
-    log.add(`${name}: done`);
+  async #call({ method, path, body }: Call): Promise<Envelope> {
+    const { env, world, log } = this.#surroundings;
+    const address = this.#prefix + path;
+    const outcome = await send(
+      (env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE) + address,
+      {
+        method,
+        headers: { ...authorization(this.#credentials), "content-type": "application/json" },
+        answersWithinMs: CALL_TIMEOUT_MS,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      },
+      world,
+    );
+    const answer = answerOf(outcome);
+    log.add(`${method} ${address}: ${answer instanceof ApiError ? answer.message : "done"}`);
+    if (answer instanceof ApiError) throw answer;
     return answer;
   }
+}
 
-  async #fetch({ method, path, body }: Call): Promise<Envelope> {
-    const { env, world } = this.#surroundings;
-    const call = {
-      method,
-      headers: { ...authorization(this.#credentials), "content-type": "application/json" },
-      answersWithinMs: CALL_TIMEOUT_MS,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    };
-    const outcome = await send((env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE) + path, call, world);
-    if (outcome.status === null) throw new ApiError(outcome.reason);
-    const { status, text } = outcome;
-    const answer = envelope.safeParse(tryParseJson(text)).data;
-    if (answer?.success === true && status < 300) return answer;
-    const errors = answer?.errors ?? [];
-    const says = printable(errors.map(({ message, code }) => `${message} [code: ${code}]`).join("; "));
-    const described = says === "" ? `status ${status}` : `${says} (status ${status})`;
-    if (status >= 500 || answer === undefined) throw new ApiError(described);
-    const codes = errors.map(({ code }) => code);
-    throw new ApiError(described, status, codes);
-  }
+function answerOf(outcome: Outcome): Envelope | ApiError {
+  if (outcome.status === null) return new ApiError(outcome.reason);
+  const { status, text } = outcome;
+  const answer = envelope.safeParse(tryParseJson(text)).data;
+  if (answer?.success === true && status < 300) return answer;
+  const errors = answer?.errors ?? [];
+  const says = printable(errors.map(({ message, code }) => `${message} [code: ${code}]`).join("; "));
+  const described = says === "" ? `status ${status}` : `${says} (status ${status})`;
+  if (status >= 500 || answer === undefined) return new ApiError(described);
+  const codes = errors.map(({ code }) => code);
+  return new ApiError(described, status, codes);
 }
 
 function read<Schema extends z.ZodType>(schema: Schema, path: string, { result }: Envelope): z.output<Schema> {

@@ -7,13 +7,12 @@ import type { Configuration } from "./configuration.ts";
 import { unfinished } from "./context.ts";
 import type { GivenSecrets } from "./secrets.ts";
 import {
+  type LookUpFailure,
   type Queue,
   type Service,
   type Survey,
-  couldNotLook,
   findQueues,
   look,
-  lookUpRemedy,
   rowsOf,
   services,
 } from "./survey.ts";
@@ -52,6 +51,14 @@ export async function findProblems(
   sentences.push(...new Set(unanswered.map((failure) => `${couldNotLook(failure)} ${lookUpRemedy(failure)}`)));
   if (found.failures.length === 0) sentences.push(...problemsOfAccount(id, configuration, found));
   return { lacking, sentences };
+}
+
+export function couldNotLook({ service, error }: LookUpFailure): string {
+  return `${service} could not be looked up: ${error.message}.`;
+}
+
+export function lookUpRemedy({ service, error }: LookUpFailure): string {
+  return error.isPermissionMissing ? `Give the token ${service}:Read.` : "Run it again.";
 }
 
 /**

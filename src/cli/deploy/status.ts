@@ -4,9 +4,15 @@ import { Fault } from "../fault.ts";
 import type { AccountContext } from "./account.ts";
 import { onApiError } from "./cloudflare-api.ts";
 import type { Configuration, QueueConfiguration } from "./configuration.ts";
-import { describeDatabaseOutside, describeQueuesOutside, withJurisdiction } from "./preconditions.ts";
+import {
+  couldNotLook,
+  describeDatabaseOutside,
+  describeQueuesOutside,
+  lookUpRemedy,
+  withJurisdiction,
+} from "./preconditions.ts";
 import { sayMissing } from "./secrets.ts";
-import { type Queue, type Survey, couldNotLook, lookUpRemedy, missingMigrations, rowsOf } from "./survey.ts";
+import { type Queue, type Survey, missingMigrations, rowsOf } from "./survey.ts";
 
 /** `--status`: says what is deployed. Throws what is wrong with it. */
 export async function showStatus(found: Survey, context: AccountContext): Promise<void> {

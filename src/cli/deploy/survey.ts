@@ -59,17 +59,9 @@ export const services = ["Workers Scripts", "D1", "Queues"] as const;
 export type Service = (typeof services)[number];
 
 /** Why a part of an account could not be looked up. */
-interface LookUpFailure {
+export interface LookUpFailure {
   readonly service: Service;
   readonly error: ApiError;
-}
-
-export function couldNotLook({ service, error }: LookUpFailure): string {
-  return `${service} could not be looked up: ${error.message}.`;
-}
-
-export function lookUpRemedy({ service, error }: LookUpFailure): string {
-  return error.isPermissionMissing ? `Give the token ${service}:Read.` : "Run it again.";
 }
 
 /** Looks at everything at once. */
@@ -81,7 +73,7 @@ export async function survey({ api }: Account, configuration: Configuration): Pr
       return otherwise;
     });
   const [subdomain, queues, database, worker] = await Promise.all([
-    lookUp("Workers Scripts", null, findSubdomain(api)),
+    lookUp("Workers Scripts", null, api.find("/workers/subdomain", subdomainOfAccount)),
     lookUp("Queues", new Map<string, Queue>(), findQueues(api, configuration)),
     lookUp("D1", null, findDatabase(api, configuration)),
     lookUp("Workers Scripts", null, findWorker(api, configuration.worker)),
@@ -101,10 +93,10 @@ export function look<Value>(
   });
 }
 
-async function findSubdomain(api: CloudflareApi): Promise<string | null> {
-  const found = await api.find("/workers/subdomain", z.object({ subdomain: z.string().nullish() }).nullable());
-  return found?.subdomain || null;
-}
+const subdomainOfAccount = z
+  .object({ subdomain: z.string().nullish() })
+  .nullable()
+  .transform((found) => found?.subdomain || null);
 
 const consumer = z
   .object({
