@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import os from "node:os";
 import { type Interface, createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
@@ -20,15 +19,15 @@ process.exitCode = await runDeploy(process.argv.slice(2), { env, stdout, stderr,
 
 function questionsAt(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStream): Questions {
   const ask = async (reader: Interface, question: string): Promise<string> => {
+    const closed = new AbortController();
+    reader.once("close", () => closed.abort());
     // While readline reads, Ctrl-C is no signal.
     reader.once("SIGINT", () => end("SIGINT"));
-    const closed = once(reader, "close").then(() => {
-      throw new Fault("The question was not answered.");
-    });
     try {
-      return (await Promise.race([reader.question(question), closed])).trim();
+      return (await reader.question(question, { signal: closed.signal })).trim();
+    } catch {
+      throw new Fault("The question was not answered.");
     } finally {
-      closed.catch(() => undefined);
       reader.close();
     }
   };

@@ -5,9 +5,9 @@ import { z } from "zod";
 import { tryParseJson } from "../../platform/json.ts";
 import { Fault, wrongUsage } from "../fault.ts";
 import { printable } from "../output.ts";
-import { type ApiError, CloudflareApi, type Credentials, NoAnswer, Refusal, onApiError } from "./cloudflare-api.ts";
+import { type ApiError, CloudflareApi, type Credentials, credentials, onApiError } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Context, reasonOf, runWrangler, withNotes } from "./context.ts";
+import { type Context, runWrangler, withNotes } from "./context.ts";
 
 /** The account that is deployed to. */
 export interface Account {
@@ -42,21 +42,17 @@ export async function openAccount(
   const api = new CloudflareApi(credentials, context);
   const { env } = context;
   const wanted = configured ?? valueOf("CLOUDFLARE_ACCOUNT_ID", env) ?? valueOf("CF_ACCOUNT_ID", env);
-  const { id, name } = wanted === null ? await chooseAccount(api, context) : await findAccount(api, wanted, context);
-  return { id, name, api: api.ofAccount(id), environment: { CLOUDFLARE_ACCOUNT_ID: id }, claim: null };
+  const named = wanted === null ? await chooseAccount(api, context) : await findAccount(api, wanted, context);
+  const { id } = named;
+  return { ...named, api: api.ofAccount(id), environment: { CLOUDFLARE_ACCOUNT_ID: id }, claim: null };
 }
 
 function valueOf(name: string, env: Context["env"]): string | null {
   return env[name]?.trim() || null;
 }
 
-const wranglerCredentials = z.union([
-  z.object({ token: z.string() }),
-  z.object({ key: z.string(), email: z.string() }),
-]);
-
 /** wrangler may have to renew its login first. */
-const LOGIN_LIMIT_MS = 60_000;
+const LOGIN_TIMEOUT_MS = 60_000;
 
 /** The credentials that wrangler would use: from the environment, or from its login. */
 export async function findCredentials(context: Context): Promise<Credentials> {
@@ -69,14 +65,13 @@ export async function findCredentials(context: Context): Promise<Credentials> {
     throw wrongUsage(`CLOUDFLARE_API_TOKEN and ${key} are both set.`, "Unset one of them.");
   }
   const command = ["auth", "token", "--json"];
-  const run = await runWrangler("asking wrangler for its login", { command, limitMs: LOGIN_LIMIT_MS }, context);
-  const credentials = wranglerCredentials.safeParse(tryParseJson(run.stdout)).data;
-  if (run.succeeded && credentials !== undefined) return credentials;
+  const run = await runWrangler("asking wrangler for its login", { command, timeoutMs: LOGIN_TIMEOUT_MS }, context);
+  const login = credentials.safeParse(tryParseJson(run.stdout)).data;
+  if (run.succeeded && login !== undefined) return login;
   const isLoggedOut = run.output.includes("Not logged in");
-  throw new Fault(
-    isLoggedOut ? "Nobody is logged in to Cloudflare." : `wrangler gave no login${reasonOf(run.output)}.`,
-    { remedy: HOW_TO_LOG_IN },
-  );
+  throw new Fault(isLoggedOut ? "Nobody is logged in to Cloudflare." : `wrangler gave no login${run.reason}.`, {
+    remedy: HOW_TO_LOG_IN,
+  });
 }
 
 const account = z.object({ id: z.string(), name: z.string() });
@@ -87,8 +82,7 @@ type NamedAccount = Pick<Account, "id" | "name">;
 async function findAccount(api: CloudflareApi, id: string, context: Asking): Promise<NamedAccount> {
   const looking = withNotes("looking for the account", api.get(`/accounts/${id}`, account), context);
   return onApiError(looking, (error) => {
-    if (error instanceof NoAnswer) throw unreachable(error);
-    if (error instanceof Refusal && error.status === 401) throw notAccepted(error);
+    if (error.status === null || error.status === 401) throw notLetIn(error);
     return { id, name: null };
   });
 }
@@ -97,7 +91,7 @@ async function chooseAccount(api: CloudflareApi, context: Asking): Promise<Named
   const { questions } = context;
   const looking = withNotes("looking for the accounts", api.list("/accounts", account), context);
   const accounts = await onApiError(looking, (error) => {
-    throw error instanceof NoAnswer ? unreachable(error) : notAccepted(error);
+    throw notLetIn(error);
   });
   const [first] = accounts;
   if (first === undefined) {
@@ -106,26 +100,19 @@ async function chooseAccount(api: CloudflareApi, context: Asking): Promise<Named
     });
   }
   if (accounts.length === 1) return first;
-  const list = accounts.map(({ name, id }, index) => `  ${index + 1}  ${printable(name)} (${id})`).join("\n");
-  if (questions === null) {
-    throw new Fault(`There are ${accounts.length} accounts:\n${list}`, {
-      remedy: "Set CLOUDFLARE_ACCOUNT_ID to one of them.",
-    });
-  }
-  const answer = await questions.ask(`There are ${accounts.length} accounts:\n${list}\nWhich one? `);
+  const list = accounts.map(({ name, id }, index) => `  ${index + 1}  ${printable(name)} (${id})`);
+  const choice = [`There are ${accounts.length} accounts:`, ...list].join("\n");
+  if (questions === null) throw new Fault(choice, { remedy: "Set CLOUDFLARE_ACCOUNT_ID to one of them." });
+  const answer = await questions.ask(`${choice}\nWhich one? `);
   const chosen = /^\d+$/.test(answer) ? accounts[Number(answer) - 1] : accounts.find(({ id }) => id === answer);
   if (chosen === undefined) throw new Fault(`"${printable(answer)}" is none of these accounts.`);
   return chosen;
 }
 
-function notAccepted({ message }: ApiError): Fault {
-  return new Fault(`Cloudflare does not accept the token: ${message}.`, { remedy: HOW_TO_LOG_IN });
-}
-
-function unreachable(error: NoAnswer): Fault {
-  return new Fault(`Cloudflare's API cannot be reached: ${error.message}.`, {
-    remedy: "Nothing was changed. Run it again.",
-  });
+function notLetIn({ status, message }: ApiError): Fault {
+  return status === null
+    ? new Fault(`Cloudflare's API cannot be reached: ${message}.`, { remedy: "Nothing was changed. Run it again." })
+    : new Fault(`Cloudflare does not accept the token: ${message}.`, { remedy: HOW_TO_LOG_IN });
 }
 
 const TERMS = "https://www.cloudflare.com/terms/ and https://www.cloudflare.com/privacypolicy/";
@@ -154,10 +141,10 @@ export async function openTemporaryAccount(context: Context): Promise<Account> {
   // Any command that needs an account makes it.
   const command = ["d1", "list", "--json", "--temporary"];
   const environment = { HOME: home, XDG_CONFIG_HOME: home };
-  const run = await runWrangler("making a temporary account", { command, environment, limitMs: 60_000 }, context);
+  const run = await runWrangler("making a temporary account", { command, environment, timeoutMs: 60_000 }, context);
   const made = run.succeeded ? await readTemporaryAccount(home) : null;
   if (made === null) {
-    throw new Fault(`Cloudflare made no temporary account${reasonOf(run.output)}.`, {
+    throw new Fault(`Cloudflare made no temporary account${run.reason}.`, {
       remedy: "Run it again, or log in with `npx wrangler login`.",
     });
   }

@@ -1,44 +1,34 @@
 import { z } from "zod";
-import { type Query, networkReason, queryText } from "../network.ts";
-import { printable } from "../output.ts";
 import { tryParseJson } from "../../platform/json.ts";
+import { type Outcome, type Query, queryText, send } from "../network.ts";
+import { printable } from "../output.ts";
 import type { Context } from "./context.ts";
 
 const CLOUDFLARE = "https://api.cloudflare.com/client/v4";
 
 /** An API token, an OAuth token of `wrangler login`, or a global API key. */
-export type Credentials = { readonly token: string } | { readonly key: string; readonly email: string };
+export const credentials = z.union([z.object({ token: z.string() }), z.object({ key: z.string(), email: z.string() })]);
 
-/** A call of Cloudflare's API failed. The message has no full stop at its end. */
-export abstract class ApiError extends Error {}
+export type Credentials = z.output<typeof credentials>;
 
 /** Cloudflare's error code for a Worker, or a workers.dev subdomain, that does not exist. */
 const NOT_FOUND = 10_007;
 
-/** Cloudflare answered with an error. */
-export class Refusal extends ApiError {
-  override readonly name = "Refusal";
-  readonly status: number;
-  readonly #codes: readonly number[];
+/** A call of Cloudflare's API failed. The message has no full stop at its end. */
+export class ApiError extends Error {
+  /** Of Cloudflare's refusal. Null: no answer, or none that can be read. Then the call may have had its effect. */
+  readonly status: number | null;
+  readonly isNotFound: boolean;
 
-  constructor(message: string, status: number, codes: readonly number[]) {
+  constructor(message: string, status: number | null = null, codes: readonly number[] = []) {
     super(message);
     this.status = status;
-    this.#codes = codes;
-  }
-
-  get isNotFound(): boolean {
-    return this.status === 404 || this.#codes.includes(NOT_FOUND);
+    this.isNotFound = status === 404 || codes.includes(NOT_FOUND);
   }
 
   get isPermissionMissing(): boolean {
-    return [401, 403].includes(this.status);
+    return this.status === 401 || this.status === 403;
   }
-}
-
-/** No answer, or none that can be read: the call may have had its effect. */
-export class NoAnswer extends ApiError {
-  override readonly name = "NoAnswer";
 }
 
 /** Handles the failure of a call. Any other error is thrown. */
@@ -78,7 +68,7 @@ interface Call {
 
 type Surroundings = Pick<Context, "env" | "world" | "log">;
 
-/** Cloudflare's API, version 4. Every call throws `Refusal` or `NoAnswer`. */
+/** Cloudflare's API, version 4. Every call throws `ApiError`. */
 export class CloudflareApi {
   readonly #credentials: Credentials;
   readonly #surroundings: Surroundings;
@@ -102,12 +92,10 @@ export class CloudflareApi {
 
   /** Null for what does not exist. */
   async find<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | null> {
-    try {
-      return await this.get(path, schema);
-    } catch (error) {
-      if (error instanceof Refusal && error.isNotFound) return null;
+    return onApiError(this.get(path, schema), (error) => {
+      if (error.isNotFound) return null;
       throw error;
-    }
+    });
   }
 
   /** All pages of a list. */
@@ -138,66 +126,52 @@ export class CloudflareApi {
       try {
         return await this.#call(call);
       } catch (error) {
-        if (!isWorthRetrying(error)) throw error;
+        if (!(error instanceof ApiError && (error.status === null || error.status === 429))) throw error;
         await this.#surroundings.world.wait(waitMs);
       }
     }
     return this.#call(call);
   }
 
-  async #call(call: Call): Promise<Envelope> {
-    const { log } = this.#surroundings;
-    const path = this.#prefix + call.path;
-    const name = `${call.method} ${path}`;
-    const asked = this.#fetch({ ...call, path });
-    const answer = await onApiError(asked, (error) => {
-      log.add(`${name}: ${error.message}`);
-      throw error;
-    });
-    log.add(`${name}: done`);
-    return answer;
-  }
-
-  async #fetch({ method, path, body }: Call): Promise<Envelope> {
-    const { env, world } = this.#surroundings;
-    let status: number;
-    let text: string;
-    try {
-      const response = await world.fetch((env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE) + path, {
+  async #call({ method, path, body }: Call): Promise<Envelope> {
+    const { env, world, log } = this.#surroundings;
+    const address = this.#prefix + path;
+    const outcome = await send(
+      (env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE) + address,
+      {
         method,
         headers: { ...authorization(this.#credentials), "content-type": "application/json" },
-        signal: world.timeout(CALL_TIMEOUT_MS),
+        answersWithinMs: CALL_TIMEOUT_MS,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      status = response.status;
-      text = await response.text();
-    } catch (error) {
-      throw new NoAnswer(networkReason(error));
-    }
-    const answer = envelope.safeParse(tryParseJson(text)).data;
-    if (answer?.success === true && status < 300) return answer;
-    const errors = answer?.errors ?? [];
-    const says = printable(errors.map(({ message, code }) => `${message} [code: ${code}]`).join("; "));
-    const described = says === "" ? `status ${status}` : `${says} (status ${status})`;
-    if (status >= 500 || answer === undefined) throw new NoAnswer(described);
-    throw new Refusal(
-      described,
-      status,
-      errors.map(({ code }) => code),
+      },
+      world,
     );
+    const answer = answerOf(outcome);
+    log.add(`${method} ${address}: ${answer instanceof ApiError ? answer.message : "done"}`);
+    if (answer instanceof ApiError) throw answer;
+    return answer;
   }
+}
+
+function answerOf(outcome: Outcome): Envelope | ApiError {
+  if (outcome.status === null) return new ApiError(outcome.reason);
+  const { status, text } = outcome;
+  const answer = envelope.safeParse(tryParseJson(text)).data;
+  if (answer?.success === true && status < 300) return answer;
+  const errors = answer?.errors ?? [];
+  const says = printable(errors.map(({ message, code }) => `${message} [code: ${code}]`).join("; "));
+  const described = says === "" ? `status ${status}` : `${says} (status ${status})`;
+  if (status >= 500 || answer === undefined) return new ApiError(described);
+  const codes = errors.map(({ code }) => code);
+  return new ApiError(described, status, codes);
 }
 
 function read<Schema extends z.ZodType>(schema: Schema, path: string, { result }: Envelope): z.output<Schema> {
   const parsed = schema.safeParse(result);
   if (parsed.success) return parsed.data;
-  throw new NoAnswer(
+  throw new ApiError(
     `the answer of ${path} cannot be read: ${parsed.error.issues[0]?.message ?? "it has another shape"}`,
   );
-}
-
-function isWorthRetrying(error: unknown): boolean {
-  return error instanceof NoAnswer || (error instanceof Refusal && error.status === 429);
 }
 
 function authorization(credentials: Credentials): Record<string, string> {

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { Fault } from "../fault.ts";
 import { printableLines } from "../output.ts";
 import type { Environment } from "../terminal.ts";
 import type { World } from "../world.ts";
@@ -37,8 +38,12 @@ export interface Questions {
   askSecret(question: string): Promise<string>;
 }
 
-/** The remedy of a failure that another run may cure. */
 export const RUN_AGAIN = "Run it again: it goes on where it stopped.";
+
+/** A failure that another run may cure. */
+export function unfinished(message: string): Fault {
+  return new Fault(message, { remedy: RUN_AGAIN });
+}
 
 const NOTE_EVERY_MS = 20_000;
 
@@ -70,25 +75,31 @@ export const TOOK_TOO_LONG = "[ERROR] It took too long, and was ended.";
 interface WranglerCommand {
   readonly command: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  readonly limitMs: number;
+  readonly timeoutMs: number;
+}
+
+/** What came of a command. */
+export interface WranglerRun extends Run {
+  readonly tookTooLong: boolean;
+  /** The errors that wrangler printed, behind a colon; empty when there are none. */
+  readonly reason: string;
 }
 
 /** Runs a command, says what it waits for, and logs the output. */
 export async function runWrangler(
   what: string,
-  { command, environment, limitMs }: WranglerCommand,
+  { command, environment, timeoutMs }: WranglerCommand,
   context: Context,
-): Promise<Run> {
+): Promise<WranglerRun> {
   const { wrangler, world, log } = context;
-  const run = await withNotes(what, wrangler.run(command, environment, world.timeout(limitMs)), context);
+  const run = await withNotes(what, wrangler.run(command, environment, world.timeout(timeoutMs)), context);
   // JSON for programs can hold a secret.
   const shown = command.includes("--json") ? run.output.replace(run.stdout.trim(), "") : run.output;
   log.add(`wrangler ${command.join(" ")}\n${shown}`);
-  return run;
+  return { ...run, tookTooLong: run.output.includes(TOOK_TOO_LONG), reason: reasonOf(run.output) };
 }
 
-/** The errors that wrangler printed, behind a colon; empty when there are none. */
-export function reasonOf(output: string): string {
+function reasonOf(output: string): string {
   const lines = Array.from(output.matchAll(/\[ERROR\] (.+)/g), ([, line = ""]) => line.trim().replace(/[.:]$/, ""));
   return lines.length === 0 ? "" : `: ${[...new Set(lines)].slice(0, 2).join(": ")}`;
 }

@@ -2,16 +2,15 @@ import { z } from "zod";
 import { anyDestinationSql } from "../../store/migrations.ts";
 import { Fault } from "../fault.ts";
 import type { Account, AccountContext } from "./account.ts";
-import { type ApiError, type CloudflareApi, Refusal } from "./cloudflare-api.ts";
+import { type CloudflareApi, onApiError } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
-import { RUN_AGAIN } from "./context.ts";
+import { unfinished } from "./context.ts";
 import type { GivenSecrets } from "./secrets.ts";
 import {
   type LookUpFailure,
   type Queue,
   type Service,
   type Survey,
-  type Surveyed,
   findQueues,
   look,
   rowsOf,
@@ -28,56 +27,45 @@ export interface Problems {
 
 export async function findProblems(
   { api, id, name }: Account,
-  { configuration, found }: { configuration: Configuration; found: Surveyed },
+  configuration: Configuration,
+  found: Survey,
 ): Promise<Problems> {
-  const unseen = found.failures.filter(({ error }) => isPermissionMissing(error));
-  const unanswered = found.failures.filter(({ error }) => !isPermissionMissing(error));
-  const refusals = [...unseen, ...(await refusalsOfChanges(api, configuration))];
-  const lacking = services.filter((service) => isAmong(service, refusals));
+  const unseen = found.failures.filter(({ error }) => error.isPermissionMissing);
+  const unanswered = found.failures.filter(({ error }) => !error.isPermissionMissing);
+  const isUnseen = (service: Service) => unseen.some((failure) => failure.service === service);
+  const unchangeable = await servicesNotToChange(api, configuration);
+  const lacking = services.filter((service) => isUnseen(service) || unchangeable.includes(service));
+  const sentences: string[] = [];
   const [refusal] = unseen;
-  const seesNothing = name === null && services.every((service) => isAmong(service, unseen));
-  return {
-    lacking,
-    sentences: [
-      ...(seesNothing && refusal !== undefined
-        ? [unreachedAccount(id, refusal.error)]
-        : permissionProblem(lacking, id)),
-      ...new Set(unanswered.map((failure) => `${couldNotLook(failure)} Run it again.`)),
-      ...(found.failures.length > 0 ? [] : problemsOfAccount(id, configuration, found)),
-    ],
-  };
-}
-
-function isAmong(service: Service, failures: readonly LookUpFailure[]): boolean {
-  return failures.some((failure) => failure.service === service);
+  if (name === null && services.every(isUnseen) && refusal !== undefined) {
+    sentences.push(
+      `The token does not reach the account ${id}: ${refusal.error.message}. Check the token and CLOUDFLARE_ACCOUNT_ID.`,
+    );
+  } else if (lacking.length > 0) {
+    const names = lacking.map((service) => `${service}:Edit`).join(", ");
+    sentences.push(
+      `The token lacks ${names} in the account ${id}. Give it that (dash.cloudflare.com, My Profile, API Tokens), or unset ` +
+        "CLOUDFLARE_API_TOKEN and log in with `npx wrangler login`.",
+    );
+  }
+  sentences.push(...new Set(unanswered.map((failure) => `${couldNotLook(failure)} ${lookUpRemedy(failure)}`)));
+  if (found.failures.length === 0) sentences.push(...problemsOfAccount(id, configuration, found));
+  return { lacking, sentences };
 }
 
 export function couldNotLook({ service, error }: LookUpFailure): string {
   return `${service} could not be looked up: ${error.message}.`;
 }
 
-export function isPermissionMissing(error: unknown): error is Refusal {
-  return error instanceof Refusal && error.isPermissionMissing;
-}
-
-function unreachedAccount(accountId: string, { message }: ApiError): string {
-  return `The token does not reach the account ${accountId}: ${message}. Check the token and CLOUDFLARE_ACCOUNT_ID.`;
-}
-
-function permissionProblem(lacking: readonly Service[], accountId: string): string[] {
-  if (lacking.length === 0) return [];
-  const names = lacking.map((service) => `${service}:Edit`).join(", ");
-  return [
-    `The token lacks ${names} in the account ${accountId}. Give it that (dash.cloudflare.com, My Profile, API Tokens), or unset ` +
-      "CLOUDFLARE_API_TOKEN and log in with `npx wrangler login`.",
-  ];
+export function lookUpRemedy({ service, error }: LookUpFailure): string {
+  return error.isPermissionMissing ? `Give the token ${service}:Read.` : "Run it again.";
 }
 
 /**
  * Only a change shows what the token may change. Each of these changes something that cannot exist: the answer is 404, or
  * 401 or 403 without the permission. Any other answer says nothing.
  */
-async function refusalsOfChanges(api: CloudflareApi, { worker }: Configuration): Promise<LookUpFailure[]> {
+async function servicesNotToChange(api: CloudflareApi, { worker }: Configuration): Promise<Service[]> {
   const paths: Readonly<Record<Service, string>> = {
     "Workers Scripts": `/workers/scripts/${worker}-permission-check/script-settings`,
     D1: "/d1/database/00000000-0000-0000-0000-000000000000",
@@ -85,8 +73,8 @@ async function refusalsOfChanges(api: CloudflareApi, { worker }: Configuration):
   };
   const tried = await Promise.all(
     services.map(async (service) => {
-      const error = await api.change("PATCH", paths[service], {}).catch((failure: unknown) => failure);
-      return isPermissionMissing(error) ? [{ service, error }] : [];
+      const changing = api.change("PATCH", paths[service], {}).then(() => []);
+      return onApiError(changing, (error) => (error.isPermissionMissing ? [service] : []));
     }),
   );
   return tried.flat();
@@ -107,7 +95,7 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
         "deploy to the account that has it.",
     );
   }
-  problems.push(...databaseOutside(configuration, found));
+  problems.push(...describeDatabaseOutside(configuration, found));
   const boundTo = found.worker?.databaseId ?? null;
   if (boundTo !== null && boundTo !== found.database?.id && database.databaseId === null) {
     problems.push(
@@ -119,18 +107,19 @@ function problemsOfAccount(accountId: string, configuration: Configuration, foun
   const outside = queuesOutside(configuration, found);
   // A queue and its dead-letter queue must be in one jurisdiction. All of them in another one work.
   const isMixed = outside.length > 0 && outside.length < configuration.queues.length;
-  if (isMixed && !mayReplaceQueues(configuration, found)) problems.push(...describeOutside(configuration, found));
+  if (isMixed && !mayReplaceQueues(configuration, found)) problems.push(...describeQueuesOutside(configuration, found));
   return problems;
 }
 
-export function queuesOutside({ jurisdiction }: Pick<Configuration, "jurisdiction">, found: Survey): Queue[] {
+export function queuesOutside({ jurisdiction }: Configuration, found: Survey): Queue[] {
   return [...found.queues.values()].filter((queue) => queue.jurisdiction !== jurisdiction);
 }
 
 /** A sentence when the database is in another jurisdiction. */
-export function databaseOutside({ database, jurisdiction }: Configuration, found: Survey): string[] {
+export function describeDatabaseOutside({ database, jurisdiction }: Configuration, found: Survey): string[] {
   if (found.database === null || found.database.jurisdiction === jurisdiction) return [];
-  const where = inJurisdiction(found.database.jurisdiction);
+  const actual = found.database.jurisdiction;
+  const where = actual === null ? "in no jurisdiction" : `in the jurisdiction ${actual}`;
   const way =
     found.worker === null
       ? `Delete it if nobody needs it (\`npx wrangler d1 delete ${database.name}\`), or give \`database_name\` in wrangler.toml another ` +
@@ -156,10 +145,10 @@ export function mayReplaceQueues(configuration: Configuration, found: Survey): b
 }
 
 /** A sentence when queues are in another jurisdiction. */
-export function describeOutside(configuration: Configuration, found: Survey): string[] {
+export function describeQueuesOutside(configuration: Configuration, found: Survey): string[] {
   const outside = queuesOutside(configuration, found);
   if (outside.length === 0) return [];
-  const where = outside.map((queue) => `${queue.name} (${queue.jurisdiction ?? "no jurisdiction"})`).join(", ");
+  const where = outside.map((queue) => withJurisdiction(queue.name, queue.jurisdiction)).join(", ");
   const which = `Queues that are not in ${configuration.jurisdiction}: ${where}.`;
   if (mayReplaceQueues(configuration, found)) {
     return [`${which} They hold nothing yet: \`npm run deploy\` creates them again.`];
@@ -171,8 +160,8 @@ export function describeOutside(configuration: Configuration, found: Survey): st
   ];
 }
 
-function inJurisdiction(jurisdiction: string | null): string {
-  return jurisdiction === null ? "in no jurisdiction" : `in the jurisdiction ${jurisdiction}`;
+export function withJurisdiction(name: string, jurisdiction: string | null): string {
+  return `${name} (${jurisdiction ?? "no jurisdiction"})`;
 }
 
 /** Looks at the queues again: one may have been filled while questions were answered and the Worker was built. */
@@ -182,7 +171,7 @@ export async function refuseFilledQueues(before: Survey, context: AccountContext
   const queues = await look("looking at the queues", looking, "The queues could not be looked up", context);
   const found = { ...before, queues };
   if (mayReplaceQueues(configuration, found)) return;
-  throw new Fault(describeOutside(configuration, found).join("\n"), { remedy: RUN_AGAIN });
+  throw unfinished(describeQueuesOutside(configuration, found).join("\n"));
 }
 
 /** New keys would not decrypt what those of a deleted Worker have encrypted. */
@@ -196,7 +185,7 @@ export async function refuseLostKeys(
   const looking = rowsOf(context.account.api, database.id, anyDestinationSql, z.unknown());
   const doubt = "Whether the database holds destinations, Cloudflare does not say";
   const rows = await look("looking for destinations", looking, doubt, context);
-  if (rows === null || rows.length === 0) return;
+  if (rows.length === 0) return;
   throw new Fault(
     "The database holds destinations whose secrets earlier keys have encrypted, and no Worker has these keys.",
     {

@@ -5,9 +5,8 @@ import type { Environment, Stream } from "../terminal.ts";
 import { type World, realWorld } from "../world.ts";
 import { type Account, findCredentials, openAccount, openTemporaryAccount } from "./account.ts";
 import { type Configuration, projectDirectory, readConfiguration } from "./configuration.ts";
-import { type Context, Log, type Questions, type Wrangler, withNotes } from "./context.ts";
-import { deploy, deployWorkerAlone } from "./deploy.ts";
-import { showPlan } from "./plan.ts";
+import { type Context, Log, type Questions, withNotes } from "./context.ts";
+import { deploy, deployWorkerAlone, showPlan } from "./deploy.ts";
 import { type Problems, findProblems, refuseLostKeys } from "./preconditions.ts";
 import { readGivenSecrets } from "./secrets.ts";
 import { showStatus } from "./status.ts";
@@ -29,11 +28,9 @@ at any time and goes on where it stopped: it replaces the Worker, and queues tha
 The account: CLOUDFLARE_ACCOUNT_ID, or account_id in wrangler.toml. Missing secrets are taken from the environment: ADMIN_TOKEN,
 ENCRYPTION_KEYS, QONTO_WEBHOOK_SECRETS, QONTO_ONBOARDING_SECRETS.`;
 
-interface Surroundings {
-  readonly env: Environment;
+interface Surroundings extends Pick<Context, "env" | "wrangler"> {
   readonly stdout: Stream;
   readonly stderr: Stream;
-  readonly wrangler: Wrangler;
   /** Null where nobody can be asked. */
   readonly questions?: Questions | null;
   readonly world?: World;
@@ -45,16 +42,7 @@ interface Surroundings {
 /** `npm run deploy`. Resolves with the exit code. */
 export async function runDeploy(
   programArguments: readonly string[],
-  {
-    env,
-    stdout,
-    stderr,
-    wrangler,
-    questions = null,
-    world = realWorld,
-    directory = projectDirectory,
-    configuration,
-  }: Surroundings,
+  { stdout, stderr, configuration, questions = null, directory = projectDirectory, ...others }: Surroundings,
 ): Promise<number> {
   const say = (line: string) => stdout.write(`${line}\n`);
   let log = new Log(null);
@@ -64,17 +52,11 @@ export async function runDeploy(
       say(usage);
       return 0;
     }
-    refuseWhatNpmKept(env);
+    refuseWhatNpmKept(others.env);
     if (options.verbose) log = new Log((text) => stderr.write(text));
-    await run(options, configuration ?? (await readConfiguration()), {
-      env,
-      wrangler,
-      world,
-      log,
-      say,
-      directory,
-      questions: options.yes ? null : questions,
-    });
+    const mayAsk = options.yes ? null : questions;
+    const context = { world: realWorld, ...others, directory, log, say, questions: mayAsk };
+    await run(options, configuration ?? (await readConfiguration()), context);
     return 0;
   } catch (error) {
     if (!(error instanceof Fault)) {
@@ -119,6 +101,7 @@ function refuseWhatNpmKept(env: Environment): void {
   throw wrongUsage(`npm has kept --${kept} for itself.`, `Write \`npm run deploy -- --${kept}\`, with -- before it.`);
 }
 
+/** Opens the account, looks at what is there, and refuses what must not be deployed, before it changes anything. */
 async function run(options: Options, configuration: Configuration, context: Context): Promise<void> {
   if (options.temporary && (options["dry-run"] || options.status)) {
     throw wrongUsage("--temporary makes an account: it goes with neither --dry-run nor --status.");
@@ -132,10 +115,10 @@ async function run(options: Options, configuration: Configuration, context: Cont
   const accountContext = { ...context, account, configuration };
   const found = await withNotes("looking at what is there", survey(account, configuration), context);
   if (options.status) return showStatus(found, accountContext);
-  const checking = findProblems(account, { configuration, found });
+  const checking = findProblems(account, configuration, found);
   const problems = await withNotes("checking what the token may do", checking, context);
   if (isBuildThatLacks(problems, configuration.database, context)) {
-    return deployWorkerAlone(problems.lacking, given, { ...accountContext, isDryRun: options["dry-run"] });
+    return deployWorkerAlone(problems.lacking, given, options["dry-run"], accountContext);
   }
   if (problems.sentences.length > 0) {
     throw new Fault(problems.sentences.join("\n"), { remedy: "Nothing was changed." });

@@ -7,31 +7,32 @@ import { tryParseJson } from "../../platform/json.ts";
 import { wrongUsage } from "../fault.ts";
 import { printable } from "../output.ts";
 import { readVariables } from "../../local/variables-file.ts";
+import type { AccountContext } from "./account.ts";
 import type { Context } from "./context.ts";
 
-interface SecretKind {
-  readonly purpose: string;
-  /** What answers 503 until it is set; null when nothing does. */
-  readonly needed: string | null;
-}
-
-/** The relay's secrets, as src/config.ts reads them. */
-const kinds = {
-  ADMIN_TOKEN: { purpose: "opens the operator's API and the console", needed: "the operator's API and the console" },
-  ENCRYPTION_KEYS: { purpose: "encrypt the destinations' secrets in the database", needed: null },
-  QONTO_WEBHOOK_SECRETS: {
+/** The relay's secrets, as src/config.ts reads them. `needed`: what answers 503 until it is set; null when nothing does. */
+const kinds = [
+  {
+    name: "ADMIN_TOKEN",
+    purpose: "opens the operator's API and the console",
+    needed: "the operator's API and the console",
+  },
+  { name: "ENCRYPTION_KEYS", purpose: "encrypt the destinations' secrets in the database", needed: null },
+  {
+    name: "QONTO_WEBHOOK_SECRETS",
     purpose: "secrets of the Business API's subscriptions, comma-separated",
     needed: "Qonto's webhooks",
   },
-  QONTO_ONBOARDING_SECRETS: {
+  {
+    name: "QONTO_ONBOARDING_SECRETS",
     purpose: "secrets of the Onboarding API's webhook, comma-separated",
     needed: null,
   },
-} as const satisfies Readonly<Record<string, SecretKind>>;
+] as const;
 
-type Name = keyof typeof kinds;
+type Kind = (typeof kinds)[number];
 
-const names = z.enum(["ADMIN_TOKEN", "ENCRYPTION_KEYS", "QONTO_WEBHOOK_SECRETS", "QONTO_ONBOARDING_SECRETS"]).options;
+type Name = Kind["name"];
 
 export type Secrets = Readonly<Partial<Record<Name, string>>>;
 
@@ -44,12 +45,11 @@ export interface GivenSecrets {
 }
 
 /** Throws wrong usage for a file that cannot be read, and for a secret that the relay would ignore. */
-export function readGivenSecrets(file: string | undefined, { env }: Pick<Context, "env">): GivenSecrets {
+export function readGivenSecrets(file: string | undefined, { env }: Context): GivenSecrets {
   const ofFile = file === undefined ? {} : readFile(path.resolve(env["INIT_CWD"] ?? ".", file));
-  const given = names.flatMap((name) => (env[name]?.trim() ? [[name, env[name].trim()] as const] : []));
-  const ofEnvironment: Secrets = Object.fromEntries(given);
   refuseIgnored(ofFile, `in ${file ?? ""}`);
-  return { ofFile, ofEnvironment };
+  const set = kinds.map(({ name }) => [name, env[name]?.trim() ?? ""]).filter(([, value]) => value !== "");
+  return { ofFile, ofEnvironment: Object.fromEntries(set) };
 }
 
 function readFile(file: string): Secrets {
@@ -63,11 +63,10 @@ function readFile(file: string): Secrets {
     ? z.record(z.string(), z.string()).safeParse(tryParseJson(text)).data
     : readLines(text, file);
   if (read === undefined) throw wrongUsage(`The secrets file ${file} is not a JSON object of strings.`);
-  for (const name of Object.keys(read)) {
-    if (isName(name)) continue;
-    throw wrongUsage(
-      `${printable(name)} in ${file} is not a secret of the relay. Its secrets are ${names.join(", ")}.`,
-    );
+  const unknown = Object.keys(read).find((name) => kinds.every((kind) => kind.name !== name));
+  if (unknown !== undefined) {
+    const all = kinds.map(({ name }) => name).join(", ");
+    throw wrongUsage(`${printable(unknown)} in ${file} is not a secret of the relay. Its secrets are ${all}.`);
   }
   const secrets = Object.entries(read).filter(([, value]) => value.trim() !== "");
   if (secrets.length === 0) throw wrongUsage(`The secrets file ${file} sets no secret.`);
@@ -82,14 +81,9 @@ function readLines(text: string, file: string): Readonly<Record<string, string>>
   return variables;
 }
 
-function isName(name: string): name is Name {
-  return names.some((one) => one === name);
-}
-
 /** Why a deployed relay would ignore one of them; undefined when it would not. */
 function faultOf(secrets: Secrets): string | undefined {
-  const faults = parseConfig(secrets).faults;
-  return faults.find(({ variable }) => isName(variable) && secrets[variable] !== undefined)?.message;
+  return parseConfig(secrets).faults.find(({ variable }) => variable in secrets)?.message;
 }
 
 function refuseIgnored(secrets: Secrets, where: string): void {
@@ -97,34 +91,27 @@ function refuseIgnored(secrets: Secrets, where: string): void {
   if (fault !== undefined) throw wrongUsage(`${fault} (${where}).`);
 }
 
-export interface PlannedSecrets {
-  readonly toSet: Secrets;
-  /** Of these, the ones that were made in this run. */
-  readonly made: Secrets;
-}
-
-/** Decides what to set, and asks. `existing`: names of the Worker's secrets. */
+/** Decides what to set, and asks. `existing`: names of the Worker's secrets. Those in `made` are also in `toSet`. */
 export async function planSecrets(
   existing: readonly string[],
   { ofFile, ofEnvironment }: GivenSecrets,
-  context: Pick<Context, "questions" | "say">,
-): Promise<PlannedSecrets> {
-  const isOpen = (name: Name) => !existing.includes(name) && ofFile[name] === undefined;
-  const fromEnvironment: Secrets = Object.fromEntries(
-    Object.entries(ofEnvironment).filter(([name]) => isName(name) && isOpen(name)),
-  );
+  context: Context,
+): Promise<{ readonly toSet: Secrets; readonly made: Secrets }> {
+  const isOpen = (name: string) => !existing.includes(name) && !(name in ofFile);
+  const fromEnvironment: Secrets = Object.fromEntries(Object.entries(ofEnvironment).filter(([name]) => isOpen(name)));
   refuseIgnored(fromEnvironment, "in the environment");
-  const isMissing = (name: Name) => isOpen(name) && fromEnvironment[name] === undefined;
-  // An existing Worker may have encrypted with ADMIN_TOKEN: its owner must choose the keys.
-  const makes: readonly Name[] = existing.includes("ADMIN_TOKEN") ? [] : ["ADMIN_TOKEN", "ENCRYPTION_KEYS"];
   for (const name of Object.keys(fromEnvironment)) context.say(`Takes ${name} from the environment.`);
   for (const name of Object.keys(ofFile)) context.say(`Takes ${name} from the file${consequence(name, existing)}.`);
   const answered: { [name in Name]?: string } = {};
   const made: { [name in Name]?: string } = {};
-  for (const name of [...makes, "QONTO_WEBHOOK_SECRETS"] as const) {
-    if (!isMissing(name)) continue;
-    const isMade = name !== "QONTO_WEBHOOK_SECRETS";
-    const answer = await ask(name, isMade ? "Enter alone makes one" : "Enter alone leaves it for later", context);
+  // An existing Worker may have encrypted with ADMIN_TOKEN: its owner must choose the keys.
+  const makes: readonly Name[] = existing.includes("ADMIN_TOKEN") ? [] : ["ADMIN_TOKEN", "ENCRYPTION_KEYS"];
+  for (const { name, purpose } of kinds) {
+    const isMade = makes.includes(name);
+    const isAskedFor = isMade || name === "QONTO_WEBHOOK_SECRETS";
+    if (!isAskedFor || !isOpen(name) || name in fromEnvironment) continue;
+    const otherwise = isMade ? "Enter alone makes one" : "Enter alone leaves it for later";
+    const answer = await ask(name, `${name} (${purpose}; ${otherwise}): `, context);
     if (answer !== "") answered[name] = answer;
     else if (isMade) made[name] = randomBytes(32).toString("base64url");
   }
@@ -140,43 +127,38 @@ function consequence(name: string, existing: readonly string[]): string {
 }
 
 /** Empty without an answer, and where nobody can be asked. */
-async function ask(
-  name: Name,
-  otherwise: string,
-  { questions, say }: Pick<Context, "questions" | "say">,
-): Promise<string> {
+async function ask(name: Name, question: string, { questions, say }: Context): Promise<string> {
   for (;;) {
-    const answer = (await questions?.askSecret(`${name} (${kinds[name].purpose}; ${otherwise}): `)) ?? "";
+    const answer = (await questions?.askSecret(question)) ?? "";
     const fault = answer === "" ? undefined : faultOf({ [name]: answer });
     if (fault === undefined) return answer;
     say(`${fault}.`);
   }
 }
 
-/** What is still to be set, and how; empty when nothing is. */
-export function describeMissing(existing: readonly string[], isTemporary = false): string {
-  const missing = names.filter((name) => !existing.includes(name));
-  const needed = missing.flatMap((name) => kinds[name].needed ?? []);
-  return [
-    ...(needed.length === 0 ? [] : [`Until these secrets are set, ${needed.join(" and ")} are refused with 503:`]),
-    ...missing.filter((name) => kinds[name].needed !== null).map((name) => howToSet(name, isTemporary)),
-    ...(missing.length === needed.length ? [] : ["Secrets that you may set:"]),
-    ...missing.filter((name) => kinds[name].needed === null).map((name) => howToSet(name, isTemporary)),
-  ].join("\n");
+/** Says which secrets were made, before they are set: if the run fails later, nothing is set that nobody knows. */
+export function sayMade(made: Secrets, { say }: Context): void {
+  const lines = Object.entries(made).map(([name, value]) => `  ${name}=${value}\n`);
+  if (lines.length === 0) return;
+  say(`\nMade for this relay, and shown this once. Keep them in a password manager:\n${lines.join("")}`);
 }
 
-/** `wrangler secret put` cannot reach a temporary account. */
-function howToSet(name: Name, isTemporary: boolean): string {
-  const { purpose } = kinds[name];
-  return isTemporary
-    ? `  ${name}=… npm run deploy -- --temporary  # ${purpose}`
-    : `  npx wrangler secret put ${name.padEnd(26)}# ${purpose}`;
-}
-
-/** Is shown before they are set: if the run fails later, nothing is set that nobody knows. */
-export function describeMade(made: Secrets): string {
-  const lines = Object.entries(made).map(([name, value]) => `  ${name}=${value}`);
-  return lines.length === 0
-    ? ""
-    : `Made for this relay, and shown this once. Keep them in a password manager:\n${lines.join("\n")}`;
+/** Says what is still to be set, and how. `existing`: names of the Worker's secrets. */
+export function sayMissing(existing: readonly string[], { account, say }: AccountContext): void {
+  // `wrangler secret put` cannot reach a temporary account.
+  const howToSet = ({ name, purpose }: Kind) =>
+    account.claim === null
+      ? `  npx wrangler secret put ${name.padEnd(26)}# ${purpose}`
+      : `  ${name}=… npm run deploy -- --temporary  # ${purpose}`;
+  const missing = kinds.filter(({ name }) => !existing.includes(name));
+  const needed = missing.filter((kind) => kind.needed !== null);
+  const optional = missing.filter((kind) => kind.needed === null);
+  const refused = needed.map((kind) => kind.needed).join(" and ");
+  const lines = [
+    ...(needed.length === 0 ? [] : [`Until these secrets are set, ${refused} are refused with 503:`]),
+    ...needed.map(howToSet),
+    ...(optional.length === 0 ? [] : ["Secrets that you may set:"]),
+    ...optional.map(howToSet),
+  ];
+  if (lines.length > 0) say(`\n${lines.join("\n")}`);
 }

@@ -4,67 +4,64 @@ import { Fault } from "../fault.ts";
 import type { AccountContext } from "./account.ts";
 import { onApiError } from "./cloudflare-api.ts";
 import type { Configuration, QueueConfiguration } from "./configuration.ts";
-import { couldNotLook, databaseOutside, describeOutside, isPermissionMissing } from "./preconditions.ts";
-import { describeMissing } from "./secrets.ts";
-import { type Queue, type Survey, type Surveyed, missingMigrations, rowsOf } from "./survey.ts";
+import {
+  couldNotLook,
+  describeDatabaseOutside,
+  describeQueuesOutside,
+  lookUpRemedy,
+  withJurisdiction,
+} from "./preconditions.ts";
+import { sayMissing } from "./secrets.ts";
+import { type Queue, type Survey, missingMigrations, rowsOf } from "./survey.ts";
 
 /** `--status`: says what is deployed. Throws what is wrong with it. */
-export async function showStatus(found: Surveyed, context: AccountContext): Promise<void> {
+export async function showStatus(found: Survey, context: AccountContext): Promise<void> {
   const { configuration, say } = context;
   const [failure] = found.failures;
-  if (failure !== undefined) {
-    throw new Fault(couldNotLook(failure), {
-      remedy: isPermissionMissing(failure.error) ? `Give the token ${failure.service}:Read.` : "Run it again.",
-    });
-  }
+  if (failure !== undefined) throw new Fault(couldNotLook(failure), { remedy: lookUpRemedy(failure) });
   const { worker, database } = found;
-  if (worker === null)
-    throw new Fault("Nothing is deployed.", {
-      remedy: "`npm run deploy -- --dry-run` says what a deployment would do.",
-    });
+  if (worker === null) {
+    const remedy = "`npm run deploy -- --dry-run` says what a deployment would do.";
+    throw new Fault("Nothing is deployed.", { remedy });
+  }
   const { deployment, secrets, crons } = worker;
+  const queues = Array.from(found.queues.values(), ({ name, jurisdiction }) => withJurisdiction(name, jurisdiction));
   const facts: readonly (readonly [string, string])[] = [
     ["Version", deployment === null ? "not listed" : `${deployment.versionId}, since ${deployment.createdAt ?? "?"}`],
-    [
-      "Database",
-      database === null ? "none" : `${configuration.database.name} (${database.jurisdiction ?? "no jurisdiction"})`,
-    ],
+    ["Database", database === null ? "none" : withJurisdiction(configuration.database.name, database.jurisdiction)],
     ["Schema", database?.appliedMigrations.at(-1) ?? "none"],
-    [
-      "Queues",
-      [...found.queues.values()]
-        .map(({ name, jurisdiction }) => `${name} (${jurisdiction ?? "no jurisdiction"})`)
-        .join(", "),
-    ],
+    ["Queues", queues.join(", ")],
     ["Secrets", secrets.join(", ") || "none"],
     ["Cron", crons === null ? "not said" : crons.join(", ") || "none"],
     ["Last event", await lastEvent(found, context)],
   ];
   for (const [name, text] of facts) say(`${name.padEnd(12)}${text}`);
   const inspection = inspect(configuration, found);
-  printNotes(inspection, say);
-  const missing = describeMissing(secrets);
-  if (missing !== "") say(`\n${missing}`);
-  const { missing: lacks, wrong } = inspection;
-  const sentences = [...(lacks.length === 0 ? [] : [`The relay is without ${lacks.join(", ")}.`]), ...wrong];
-  if (sentences.length > 0)
-    throw new Fault(sentences.join("\n"), {
-      remedy: wrong.length === 0 ? "Run `npm run deploy`." : "Do that, then run `npm run deploy`.",
-    });
+  sayNotes(inspection, context);
+  sayMissing(secrets, context);
+  const { missing, wrong } = inspection;
+  const sentences = [...(missing.length === 0 ? [] : [`The relay is without ${missing.join(", ")}.`]), ...wrong];
+  if (sentences.length === 0) return;
+  throw new Fault(sentences.join("\n"), {
+    remedy: wrong.length === 0 ? "Run `npm run deploy`." : "Do that, then run `npm run deploy`.",
+  });
 }
 
-function lastEvent({ database }: Survey, { account }: AccountContext): Promise<string> {
-  if (database === null) return Promise.resolve("none");
-  const row = z.object({ type: z.string(), received_at: z.number() });
-  const reading = rowsOf(account.api, database.id, latestEventSql, row).then((rows) => {
-    const [latest] = rows ?? [];
-    return latest === undefined ? "none" : `${new Date(latest.received_at).toISOString()}, ${latest.type}`;
-  });
-  return onApiError(reading, ({ message }) => `not known: ${message}`);
+const eventRow = z
+  .object({ type: z.string(), received_at: z.number() })
+  .transform(({ type, received_at }) => `${new Date(received_at).toISOString()}, ${type}`);
+
+async function lastEvent({ database }: Survey, { account }: AccountContext): Promise<string> {
+  if (database === null) return "none";
+  const reading = rowsOf(account.api, database.id, latestEventSql, eventRow);
+  return onApiError(
+    reading.then(([latest = "none"]) => latest),
+    ({ message }) => `not known: ${message}`,
+  );
 }
 
 /** Says what is no failure of the deployment. */
-export function printNotes({ outside, unknown }: Inspection, say: (line: string) => void): void {
+export function sayNotes({ outside, unknown }: Inspection, { say }: AccountContext): void {
   for (const sentence of outside) say(sentence);
   if (unknown.length > 0) say(`Cloudflare does not say ${unknown.join(", ")}.`);
 }
@@ -97,8 +94,8 @@ export function inspect(configuration: Configuration, found: Survey): Inspection
       ...(lostCrons.length === 0 ? [] : [`its cron (${lostCrons.join(", ")})`]),
       ...(configuration.isOnWorkersDev && isOnWorkersDev === false ? ["its address under workers.dev"] : []),
     ],
-    wrong: [...databaseOutside(configuration, found), ...inspected.flatMap(({ wrong }) => wrong)],
-    outside: describeOutside(configuration, found),
+    wrong: [...describeDatabaseOutside(configuration, found), ...inspected.flatMap(({ wrong }) => wrong)],
+    outside: describeQueuesOutside(configuration, found),
     unknown: [...inspected.flatMap(({ unknown }) => unknown), ...(crons === null ? ["whether its cron is set"] : [])],
   };
 }

@@ -1,12 +1,11 @@
 import { z } from "zod";
 import { appliedMigrationsSql } from "../../store/migrations.ts";
-import { Fault } from "../fault.ts";
 import type { Account } from "./account.ts";
 import { type ApiError, type CloudflareApi, onApiError } from "./cloudflare-api.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Context, RUN_AGAIN, withNotes } from "./context.ts";
+import { type Context, unfinished, withNotes } from "./context.ts";
 
-/** What an account has of a deployment. */
+/** What an account has of a deployment. What could not be looked up counts as missing. */
 export interface Survey {
   /** The account's workers.dev subdomain; null while it has none. */
   readonly subdomain: string | null;
@@ -14,6 +13,7 @@ export interface Survey {
   readonly queues: ReadonlyMap<string, Queue>;
   readonly database: Database | null;
   readonly worker: Worker | null;
+  readonly failures: readonly LookUpFailure[];
 }
 
 export interface Queue {
@@ -35,7 +35,7 @@ interface Consumer {
   readonly deadLetterQueue: string | null | undefined;
 }
 
-export interface Database {
+interface Database {
   readonly id: string;
   readonly jurisdiction: string | null;
   readonly appliedMigrations: readonly string[];
@@ -44,8 +44,8 @@ export interface Database {
 interface Worker {
   /** Names. */
   readonly secrets: readonly string[];
-  /** The newest deployment; null where none is listed. */
-  readonly deployment: Deployment | null;
+  /** The newest one, by the version that gets all or most of its requests; null where none is listed. */
+  readonly deployment: { readonly versionId: string; readonly createdAt: string | null } | null;
   /** Each null where Cloudflare does not say. */
   readonly crons: readonly string[] | null;
   readonly isOnWorkersDev: boolean | null;
@@ -53,41 +53,30 @@ interface Worker {
   readonly databaseId: string | null;
 }
 
-interface Deployment {
-  /** The version that gets all or most of its requests. */
-  readonly versionId: string;
-  readonly createdAt: string | null;
-}
-
 /** Parts of an account. Each is also the name of the permission that a token needs for it. */
 export const services = ["Workers Scripts", "D1", "Queues"] as const;
 
 export type Service = (typeof services)[number];
 
-/** Why a part of an account could not be looked at. */
+/** Why a part of an account could not be looked up. */
 export interface LookUpFailure {
   readonly service: Service;
   readonly error: ApiError;
 }
 
-export interface Surveyed extends Survey {
-  /** What could not be looked at counts as missing. */
-  readonly failures: readonly LookUpFailure[];
-}
-
 /** Looks at everything at once. */
-export async function survey({ api }: Pick<Account, "api">, configuration: Configuration): Promise<Surveyed> {
+export async function survey({ api }: Account, configuration: Configuration): Promise<Survey> {
   const failures: LookUpFailure[] = [];
-  const of = <Value, Otherwise>(service: Service, otherwise: Otherwise, looking: Promise<Value>) =>
+  const lookUp = <Value, Otherwise>(service: Service, otherwise: Otherwise, looking: Promise<Value>) =>
     onApiError(looking, (error) => {
       failures.push({ service, error });
       return otherwise;
     });
   const [subdomain, queues, database, worker] = await Promise.all([
-    of("Workers Scripts", null, findSubdomain(api)),
-    of("Queues", new Map<string, Queue>(), findQueues(api, configuration)),
-    of("D1", null, findDatabase(api, configuration)),
-    of("Workers Scripts", null, findWorker(api, configuration.worker)),
+    lookUp("Workers Scripts", null, api.find("/workers/subdomain", subdomainOfAccount)),
+    lookUp("Queues", new Map<string, Queue>(), findQueues(api, configuration)),
+    lookUp("D1", null, findDatabase(api, configuration)),
+    lookUp("Workers Scripts", null, findWorker(api, configuration.worker)),
   ]);
   return { subdomain, queues, database, worker, failures };
 }
@@ -100,14 +89,14 @@ export function look<Value>(
   context: Pick<Context, "say" | "world">,
 ): Promise<Value> {
   return onApiError(withNotes(what, looking, context), ({ message }) => {
-    throw new Fault(`${failure}: ${message}.`, { remedy: RUN_AGAIN });
+    throw unfinished(`${failure}: ${message}.`);
   });
 }
 
-async function findSubdomain(api: CloudflareApi): Promise<string | null> {
-  const found = await api.find("/workers/subdomain", z.object({ subdomain: z.string().nullish() }).nullable());
-  return found?.subdomain || null;
-}
+const subdomainOfAccount = z
+  .object({ subdomain: z.string().nullish() })
+  .nullable()
+  .transform((found) => found?.subdomain || null);
 
 const consumer = z
   .object({
@@ -117,10 +106,10 @@ const consumer = z
     service: z.string().nullish(),
     dead_letter_queue: z.string().nullish(),
   })
-  .transform((given): Consumer => ({
-    id: given.consumer_id,
-    worker: given.script ?? given.script_name ?? given.service ?? null,
-    deadLetterQueue: given.dead_letter_queue === undefined ? undefined : given.dead_letter_queue || null,
+  .transform(({ consumer_id, script, script_name, service, dead_letter_queue }): Consumer => ({
+    id: consumer_id,
+    worker: script ?? script_name ?? service ?? null,
+    deadLetterQueue: dead_letter_queue === undefined ? undefined : dead_letter_queue || null,
   }));
 
 const producer = z
@@ -135,35 +124,34 @@ const queue = z
     producers: z.array(producer).nullish(),
     consumers: z.array(consumer).nullish(),
   })
-  .transform((given): Queue => ({
-    id: given.queue_id,
-    name: given.queue_name,
-    jurisdiction: given.jurisdiction ?? null,
-    producers: given.producers ?? null,
-    consumers: given.consumers ?? null,
-    backlog: null,
-  }));
+  .transform(({ queue_id: id, queue_name: name, jurisdiction = null, producers = null, consumers = null }) => {
+    return { id, name, jurisdiction, producers, consumers };
+  });
+
+const backlogOfQueue = z.object({ backlog_count: z.number() }).transform(({ backlog_count }) => backlog_count);
 
 /** The backlog is looked up only for queues in another jurisdiction. */
 export async function findQueues(
   api: CloudflareApi,
-  { queues, jurisdiction }: Pick<Configuration, "queues" | "jurisdiction">,
+  { queues, jurisdiction }: Configuration,
 ): Promise<Map<string, Queue>> {
   const names = queues.map(({ name }) => name);
   const all = (await api.list("/queues", queue)).filter(({ name }) => names.includes(name));
   const counted = all.map(async (one): Promise<[string, Queue]> => {
-    if (one.jurisdiction === jurisdiction) return [one.name, one];
-    const metrics = await orNull(api.get(`/queues/${one.id}/metrics`, z.object({ backlog_count: z.number() })));
-    return [one.name, { ...one, backlog: metrics?.backlog_count ?? null }];
+    const isElsewhere = one.jurisdiction !== jurisdiction;
+    const backlog = isElsewhere ? await orNull(api.get(`/queues/${one.id}/metrics`, backlogOfQueue)) : null;
+    return [one.name, { ...one, backlog }];
   });
   return new Map(await Promise.all(counted));
 }
+
+const nameOnly = z.object({ name: z.string() }).transform(({ name }) => name);
 
 const databaseRow = z.object({ uuid: z.string(), name: z.string(), jurisdiction: z.string().nullish() });
 
 export async function findDatabase(
   api: CloudflareApi,
-  { database: { name, databaseId } }: Pick<Configuration, "database">,
+  { database: { name, databaseId } }: Configuration,
 ): Promise<Database | null> {
   const found =
     databaseId === null
@@ -171,72 +159,67 @@ export async function findDatabase(
       : await api.find(`/d1/database/${databaseId}`, databaseRow);
   if (!found) return null;
   const { uuid: id, jurisdiction = null } = found;
-  const rows = (await rowsOf(api, id, appliedMigrationsSql, z.object({ name: z.string() }))) ?? [];
-  return { id, jurisdiction, appliedMigrations: rows.map((row) => row.name) };
+  return { id, jurisdiction, appliedMigrations: await rowsOf(api, id, appliedMigrationsSql, nameOnly) };
 }
 
 /** File names, in their order. */
-export function missingMigrations(
-  { database: { migrations } }: Pick<Configuration, "database">,
-  database: Database | null,
-): string[] {
-  return migrations.filter((name) => database?.appliedMigrations.includes(name) !== true);
+export function missingMigrations(configuration: Configuration, database: Database | null): string[] {
+  return configuration.database.migrations.filter((name) => database?.appliedMigrations.includes(name) !== true);
 }
 
-/** The rows of a query; null while the table does not exist. */
+/** The rows of a query; none while the table does not exist. */
 export async function rowsOf<Schema extends z.ZodType>(
   api: CloudflareApi,
   databaseId: string,
   sql: string,
   row: Schema,
-): Promise<z.output<Schema>[] | null> {
-  const answer = z.array(z.object({ results: z.array(row) })).min(1);
-  return onApiError(
-    api.query(`/d1/database/${databaseId}/query`, { sql }, answer).then(([result]) => result?.results ?? []),
-    (error) => {
-      if (error.message.includes("no such table")) return null;
-      throw error;
-    },
-  );
+): Promise<z.output<Schema>[]> {
+  const answer = z.tuple([z.object({ results: z.array(row) })], z.unknown()).transform(([{ results }]) => results);
+  return onApiError(api.query(`/d1/database/${databaseId}/query`, { sql }, answer), (error) => {
+    if (error.message.includes("no such table")) return [];
+    throw error;
+  });
 }
 
-const deployments = z.object({
-  deployments: z.array(
-    z.object({
-      created_on: z.string().nullish(),
-      versions: z.array(z.object({ version_id: z.string(), percentage: z.number().default(100) })).default([]),
-    }),
-  ),
-});
+const newestDeployment = z
+  .object({
+    deployments: z.array(
+      z.object({
+        created_on: z.string().nullish(),
+        versions: z.array(z.object({ version_id: z.string(), percentage: z.number().default(100) })).default([]),
+      }),
+    ),
+  })
+  .transform(({ deployments }) => {
+    const [latest] = deployments.toSorted((one, other) => (other.created_on ?? "").localeCompare(one.created_on ?? ""));
+    const [version] = latest?.versions.toSorted((one, other) => other.percentage - one.percentage) ?? [];
+    return version === undefined ? null : { versionId: version.version_id, createdAt: latest?.created_on ?? null };
+  });
+
+const cronsOfScript = z
+  .object({ schedules: z.array(z.object({ cron: z.string() })) })
+  .transform(({ schedules }) => schedules.map(({ cron }) => cron));
+
+const isEnabled = z.object({ enabled: z.boolean() }).transform(({ enabled }) => enabled);
+
+const boundDatabase = z
+  .object({ bindings: z.array(z.object({ type: z.string(), id: z.string().optional() })) })
+  .transform(({ bindings }) => bindings.find(({ type }) => type === "d1")?.id ?? null);
 
 async function findWorker(api: CloudflareApi, name: string): Promise<Worker | null> {
   const script = `/workers/scripts/${name}`;
-  const secrets = await api.find(`${script}/secrets`, z.array(z.object({ name: z.string() })));
+  const secrets = await api.find(`${script}/secrets`, z.array(nameOnly));
   if (secrets === null) return null;
-  const [deployed, schedules, subdomain, settings] = await Promise.all([
-    api.find(`${script}/deployments`, deployments),
-    orNull(api.get(`${script}/schedules`, z.object({ schedules: z.array(z.object({ cron: z.string() })) }))),
-    orNull(api.get(`${script}/subdomain`, z.object({ enabled: z.boolean() }))),
-    api.find(`${script}/settings`, settingsOfScript),
+  const [deployment, crons, isOnWorkersDev, databaseId] = await Promise.all([
+    api.find(`${script}/deployments`, newestDeployment),
+    orNull(api.get(`${script}/schedules`, cronsOfScript)),
+    orNull(api.get(`${script}/subdomain`, isEnabled)),
+    api.find(`${script}/settings`, boundDatabase),
   ]);
-  return {
-    secrets: secrets.map((secret) => secret.name),
-    deployment: newest(deployed?.deployments ?? []),
-    crons: schedules?.schedules.map(({ cron }) => cron) ?? null,
-    isOnWorkersDev: subdomain?.enabled ?? null,
-    databaseId: settings?.bindings.find(({ type }) => type === "d1")?.id ?? null,
-  };
+  return { secrets, deployment, crons, isOnWorkersDev, databaseId };
 }
-
-const settingsOfScript = z.object({ bindings: z.array(z.object({ type: z.string(), id: z.string().optional() })) });
 
 /** For facts that decide nothing: what Cloudflare does not say is reported as unknown. */
 function orNull<Value>(asking: Promise<Value>): Promise<Value | null> {
   return onApiError(asking, () => null);
-}
-
-function newest(all: z.output<typeof deployments>["deployments"]): Deployment | null {
-  const [latest] = all.toSorted((one, other) => (other.created_on ?? "").localeCompare(one.created_on ?? ""));
-  const [version] = latest?.versions.toSorted((one, other) => other.percentage - one.percentage) ?? [];
-  return version === undefined ? null : { versionId: version.version_id, createdAt: latest?.created_on ?? null };
 }

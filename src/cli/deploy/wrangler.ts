@@ -74,13 +74,9 @@ async function end(child: ChildProcess): Promise<void> {
     if (isLate) child.kill("SIGKILL");
     await exit;
   }
-  // wrangler leaves behind what it has started.
-  if (child.pid !== undefined) killGroup(child.pid);
-}
-
-function killGroup(leader: number): void {
   try {
-    process.kill(-leader, "SIGKILL");
+    // wrangler leaves behind what it has started.
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
   } catch {
     // The group is empty.
   }

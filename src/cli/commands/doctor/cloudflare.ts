@@ -3,8 +3,8 @@ import { ApiError } from "../../deploy/cloudflare-api.ts";
 import { type Configuration, readConfiguration } from "../../deploy/configuration.ts";
 import { inspect } from "../../deploy/status.ts";
 import { Log } from "../../deploy/context.ts";
-import { couldNotLook, isPermissionMissing } from "../../deploy/preconditions.ts";
-import { type Surveyed, survey } from "../../deploy/survey.ts";
+import { couldNotLook, lookUpRemedy } from "../../deploy/preconditions.ts";
+import { type Survey, survey } from "../../deploy/survey.ts";
 import type { Invocation } from "../../context.ts";
 import { Fault } from "../../fault.ts";
 import { type Finding, type Result, judged, skipped } from "./finding.ts";
@@ -12,7 +12,7 @@ import { type Finding, type Result, judged, skipped } from "./finding.ts";
 /** What is deployed in an account at Cloudflare, and what should be. */
 export interface Deployed {
   readonly configuration: Configuration;
-  readonly found: Surveyed;
+  readonly found: Survey;
 }
 
 const names = ["CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID", "CLOUDFLARE_API_BASE_URL"];
@@ -49,13 +49,7 @@ export async function examineDeployment(look: () => Promise<Deployed>): Promise<
 export function judgeDeployment({ configuration, found }: Deployed): Result {
   const { jurisdiction, worker } = configuration;
   const [failure] = found.failures;
-  if (failure !== undefined) {
-    const { service, error } = failure;
-    return skipped(
-      couldNotLook(failure),
-      isPermissionMissing(error) ? `Give the token ${service}:Read.` : "Run it again.",
-    );
-  }
+  if (failure !== undefined) return skipped(couldNotLook(failure), lookUpRemedy(failure));
   if (found.worker === null) {
     return skipped(`The account has no Worker ${worker}.`, "Set CLOUDFLARE_ACCOUNT_ID to the relay's account.");
   }
