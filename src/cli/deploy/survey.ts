@@ -22,17 +22,9 @@ export interface Queue {
   readonly jurisdiction: string | null;
   /** Names, mostly of Workers. Null where Cloudflare does not say. */
   readonly producers: readonly string[] | null;
-  readonly consumers: readonly Consumer[] | null;
+  readonly consumers: readonly z.output<typeof consumer>[] | null;
   /** Messages in it; null where that was not asked, or Cloudflare does not say. */
   readonly backlog: number | null;
-}
-
-interface Consumer {
-  readonly id: string;
-  /** Null for a consumer that is no Worker. */
-  readonly worker: string | null;
-  /** Undefined where Cloudflare does not say. */
-  readonly deadLetterQueue: string | null | undefined;
 }
 
 interface Database {
@@ -44,7 +36,7 @@ interface Database {
 interface Worker {
   /** Names. */
   readonly secrets: readonly string[];
-  /** The newest one, by the version that gets all or most of its requests; null where none is listed. */
+  /** The newest deployment, and its version with all or most of the requests; null where none is listed. */
   readonly deployment: { readonly versionId: string; readonly createdAt: string | null } | null;
   /** Each null where Cloudflare does not say. */
   readonly crons: readonly string[] | null;
@@ -82,12 +74,7 @@ export async function survey({ api }: Account, configuration: Configuration): Pr
 }
 
 /** Waits for one look. Its failure ends the run with `failure` and the reason. */
-export function look<Value>(
-  what: string,
-  looking: Promise<Value>,
-  failure: string,
-  context: Pick<Context, "say" | "world">,
-): Promise<Value> {
+export function look<Value>(what: string, looking: Promise<Value>, failure: string, context: Context): Promise<Value> {
   return onApiError(withNotes(what, looking, context), ({ message }) => {
     throw unfinished(`${failure}: ${message}.`);
   });
@@ -106,9 +93,11 @@ const consumer = z
     service: z.string().nullish(),
     dead_letter_queue: z.string().nullish(),
   })
-  .transform(({ consumer_id, script, script_name, service, dead_letter_queue }): Consumer => ({
-    id: consumer_id,
+  .transform(({ consumer_id: id, script, script_name, service, dead_letter_queue }) => ({
+    id,
+    /** Null for a consumer that is no Worker. */
     worker: script ?? script_name ?? service ?? null,
+    /** Undefined where Cloudflare does not say. */
     deadLetterQueue: dead_letter_queue === undefined ? undefined : dead_letter_queue || null,
   }));
 
