@@ -70,12 +70,12 @@ export abstract class ApiClient {
 
   /** Sends a request, again if that is worth it, and reads the answer. */
   protected async call<Schema extends z.ZodType>(request: ApiRequest, schema: Schema): Promise<z.output<Schema>> {
-    let outcome = await this.send(request);
+    let outcome = await this.sendOnce(request);
     for (let retry = 1; ; retry += 1) {
       const waitMs = this.retryWaitMs(outcome, request.method, retry);
       if (waitMs === null) break;
       await this.#access.world.wait(waitMs);
-      outcome = await this.send(request);
+      outcome = await this.sendOnce(request);
     }
     if (outcome.status === null) throw this.unreachable(outcome.reason);
     const json = tryParseLosslessly(outcome.text);
@@ -85,8 +85,7 @@ export abstract class ApiClient {
     throw this.unexpected(outcome.status, parsed.error.issues[0]?.path.join(".") ?? "");
   }
 
-  /** Sends a request once. */
-  protected send({ method, path, body, headers }: ApiRequest): Promise<Outcome> {
+  protected sendOnce({ method, path, body, headers }: ApiRequest): Promise<Outcome> {
     const { baseUrl, answersWithinMs, world, headers: common } = this.#access;
     const content = body === undefined ? {} : { "content-type": "application/json" };
     const init = {

@@ -9,28 +9,23 @@ export type GivenOption = string | boolean | readonly string[] | undefined;
 export type Reader<Value, Given = string> = (given: Given, option: string, now: () => number) => Value;
 
 /** An option of a command, with how its value is read. */
-export class CommandOption<Value> {
+export interface CommandOption<Value> {
   readonly definition: Option;
-  readonly #read: Reader<Value, GivenOption>;
+  readonly read: (given: GivenOption, now: () => number) => Value;
+}
 
-  constructor(definition: Option, read: Reader<Value, GivenOption>) {
-    this.definition = definition;
-    this.#read = read;
-  }
+function commandOption<Value>(definition: Option, read: Reader<Value, GivenOption>): CommandOption<Value> {
+  return { definition, read: (given, now) => read(given, definition.long ?? "", now) };
+}
 
-  read(given: GivenOption, now: () => number): Value {
-    return this.#read(given, this.definition.long ?? "", now);
-  }
-
-  /** `other`: the name of an option that cannot be given together with this one. */
-  conflictsWith(other: string): this {
-    this.definition.conflicts(other);
-    return this;
-  }
+/** `other`: the name of an option that cannot be given together with this one. */
+export function conflicting<Value>(one: CommandOption<Value>, other: string): CommandOption<Value> {
+  one.definition.conflicts(other);
+  return one;
 }
 
 export function flag(flags: string, description: string): CommandOption<boolean> {
-  return new CommandOption(new Option(flags, description), (given) => given === true);
+  return commandOption(new Option(flags, description), (given) => given === true);
 }
 
 export function option(flags: string, description: string): CommandOption<string | undefined>;
@@ -40,7 +35,7 @@ export function option<Value>(
   reader: Reader<Value>,
 ): CommandOption<Value | undefined>;
 export function option(flags: string, description: string, reader: Reader<unknown> = readText): CommandOption<unknown> {
-  return new CommandOption(new Option(flags, description), (given, ...more) =>
+  return commandOption(new Option(flags, description), (given, ...more) =>
     typeof given === "string" ? reader(given, ...more) : undefined,
   );
 }
@@ -59,13 +54,13 @@ export function withDefault<Value>(
 }
 
 function alwaysGiven<Value>(definition: Option, reader: Reader<Value>): CommandOption<Value> {
-  return new CommandOption(definition, (given, ...more) => reader(String(given), ...more));
+  return commandOption(definition, (given, ...more) => reader(String(given), ...more));
 }
 
 /** An option that can be given several times. */
 export function repeated(flags: string, description: string): CommandOption<readonly string[] | undefined> {
   const collect = (text: string, before: readonly string[] | undefined) => [...(before ?? []), text];
-  return new CommandOption(new Option(flags, description).argParser(collect), (given) =>
+  return commandOption(new Option(flags, description).argParser(collect), (given) =>
     typeof given === "object" ? given : undefined,
   );
 }

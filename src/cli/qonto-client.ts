@@ -136,13 +136,13 @@ export class QontoClient extends ApiClient {
   }
 
   /** Keeps requests apart, and reads Qonto's clock. */
-  protected override async send(request: ApiRequest): Promise<Outcome> {
+  protected override async sendOnce(request: ApiRequest): Promise<Outcome> {
     const { world, spacingMs } = this.#access;
     const now = world.elapsedMs();
     const at = Math.max(now, this.#nextAtMs);
     this.#nextAtMs = at + spacingMs;
     if (at > now) await world.wait(at - now);
-    const outcome = await super.send(request);
+    const outcome = await super.sendOnce(request);
     const dateMs = outcome.status === null ? null : dateOf(outcome);
     if (dateMs !== null) {
       this.#answeredAtMs = dateMs;

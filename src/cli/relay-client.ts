@@ -100,14 +100,11 @@ export class RelayClient extends ApiClient {
   }
 
   protected override unexpected(status: number, place: string): Fault {
-    return new RelayRefusal(this.url, status, place === "" ? notARelay : otherVersion(place));
+    const detail = `The relay's answer is not as this command line expects, at \`${place}\``;
+    return new RelayRefusal(this.url, status, place === "" ? notARelay : { code: "other_version", detail });
   }
 }
 
 const behindAccess = { code: "behind_access", detail: "Cloudflare Access protects the relay's API" };
 
 const notARelay = { code: "not_a_relay", detail: "What answers there is not this relay" };
-
-function otherVersion(place: string): Problem {
-  return { code: "other_version", detail: `The relay's answer is not as this command line expects, at \`${place}\`` };
-}

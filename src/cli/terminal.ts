@@ -36,8 +36,7 @@ export class Terminal {
   readonly hasColor: boolean;
   /** Characters in a line of each stream. */
   readonly widths: { readonly stdout: number; readonly stderr: number };
-  readonly #stdout: Stream;
-  readonly #stderr: Stream;
+  readonly #streams: { readonly stdout: Stream; readonly stderr: Stream };
   readonly #secrets: Secrets;
   /** Both streams share one line for it. */
   #progressIsShown = false;
@@ -47,8 +46,7 @@ export class Terminal {
     { env, stdout, stderr }: { readonly env: Environment; readonly stdout: Stream; readonly stderr: Stream },
     secrets: Secrets,
   ) {
-    this.#stdout = stdout;
-    this.#stderr = stderr;
+    this.#streams = { stdout, stderr };
     this.#secrets = secrets;
     this.widths = { stdout: widthOf(stdout), stderr: widthOf(stderr) };
     // NO_COLOR and its like say no to a terminal; FORCE_COLOR says yes where there is none.
@@ -59,13 +57,13 @@ export class Terminal {
   /** The result. */
   print(text: string): void {
     this.#clearProgress();
-    this.#write(this.#stdout, text);
+    this.#write("stdout", text);
   }
 
   /** Everything else than the result. */
   tell(text: string): void {
     this.#clearProgress();
-    this.#write(this.#stderr, this.clean(text));
+    this.#write("stderr", this.clean(text));
   }
 
   /** A text without the secrets of this run. */
@@ -75,8 +73,8 @@ export class Terminal {
 
   /** What the run is doing, on a terminal only. The next one replaces it. */
   progress(text: string): void {
-    if (this.#stderr.isTTY !== true) return;
-    this.#write(this.#stderr, CLEAR_LINE + text.slice(0, this.widths.stderr - 1));
+    if (this.#streams.stderr.isTTY !== true) return;
+    this.#write("stderr", CLEAR_LINE + text.slice(0, this.widths.stderr - 1));
     this.#progressIsShown = true;
   }
 
@@ -87,12 +85,12 @@ export class Terminal {
 
   /** Empties the line before something else is said. */
   #clearProgress(): void {
-    if (this.#progressIsShown) this.#write(this.#stderr, CLEAR_LINE);
+    if (this.#progressIsShown) this.#write("stderr", CLEAR_LINE);
     this.#progressIsShown = false;
   }
 
-  #write(stream: Stream, text: string): void {
-    if (!this.#isClosed) stream.write(text);
+  #write(stream: "stdout" | "stderr", text: string): void {
+    if (!this.#isClosed) this.#streams[stream].write(text);
   }
 }
 

@@ -3,7 +3,7 @@ import { tryDecodeUtf8, tryParseJson } from "../../platform/json.ts";
 import { isSampleType, sampleEvent, sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
 import { defineCommand } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
-import { option, readNonEmpty, readTime, readWhole, withDefault } from "../options.ts";
+import { conflicting, option, readNonEmpty, readTime, readWhole, withDefault } from "../options.ts";
 import type { Output } from "../output.ts";
 import { readUrl } from "../settings.ts";
 import { QONTO_WAITS_MS, WEBHOOK_PATH, type WebhookAnswer, meaningOf, postWebhook } from "../webhook.ts";
@@ -23,7 +23,7 @@ export const send = defineCommand({
     ),
     count: withDefault("--count <n>", "how many, one after the other", "1", readWhole(1, 999_999)),
     id: option("--id <id>", "the event's id (else a new one for each)", readNonEmpty),
-    file: option("--file <file>", "the body to send, byte for byte; - reads standard input").conflictsWith("id"),
+    file: conflicting(option("--file <file>", "the body to send, byte for byte; - reads standard input"), "id"),
     signedAtMs: option(
       "--timestamp <time>",
       "sign as of then: an instant, or how long ago, as 10m (else now)",

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
-import { flag, option, readList } from "../options.ts";
+import { conflicting, flag, option, readList } from "../options.ts";
 import { type Output, printable } from "../output.ts";
 import type { QontoClient } from "../qonto-client.ts";
 import { readCallbackUrl, warnOfPath } from "../webhook.ts";
@@ -39,7 +39,7 @@ arrived twice meanwhile.`;
 const ofOne = { arguments: { id: "the subscription's id" }, asks: ["qonto"] } as const;
 
 const settable = {
-  allTypes: flag("--all-types", "all that are known").conflictsWith("types"),
+  allTypes: conflicting(flag("--all-types", "all that are known"), "types"),
   description: option("--description <text>", "at most 256 characters"),
 };
 
