@@ -42,7 +42,7 @@ export async function findProblems(
       ...(seesNothing && refusal !== undefined
         ? [unreachedAccount(id, refusal.error)]
         : permissionProblem(lacking, id)),
-      ...new Set(unanswered.map((failure) => `${couldNotLook(failure)} Run it again.`)),
+      ...new Set(unanswered.map((failure) => `${couldNotLook(failure)} ${lookUpRemedy(failure)}`)),
       ...(found.failures.length > 0 ? [] : problemsOfAccount(id, configuration, found)),
     ],
   };
@@ -56,7 +56,11 @@ export function couldNotLook({ service, error }: LookUpFailure): string {
   return `${service} could not be looked up: ${error.message}.`;
 }
 
-export function isPermissionMissing(error: unknown): error is Refusal {
+export function lookUpRemedy({ service, error }: LookUpFailure): string {
+  return isPermissionMissing(error) ? `Give the token ${service}:Read.` : "Run it again.";
+}
+
+function isPermissionMissing(error: unknown): error is Refusal {
   return error instanceof Refusal && error.isPermissionMissing;
 }
 

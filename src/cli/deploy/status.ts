@@ -4,7 +4,7 @@ import { Fault } from "../fault.ts";
 import type { AccountContext } from "./account.ts";
 import { onApiError } from "./cloudflare-api.ts";
 import type { Configuration, QueueConfiguration } from "./configuration.ts";
-import { couldNotLook, databaseOutside, describeOutside, isPermissionMissing } from "./preconditions.ts";
+import { couldNotLook, databaseOutside, describeOutside, lookUpRemedy } from "./preconditions.ts";
 import { describeMissing } from "./secrets.ts";
 import { type Queue, type Survey, type Surveyed, missingMigrations, rowsOf } from "./survey.ts";
 
@@ -12,11 +12,7 @@ import { type Queue, type Survey, type Surveyed, missingMigrations, rowsOf } fro
 export async function showStatus(found: Surveyed, context: AccountContext): Promise<void> {
   const { configuration, say } = context;
   const [failure] = found.failures;
-  if (failure !== undefined) {
-    throw new Fault(couldNotLook(failure), {
-      remedy: isPermissionMissing(failure.error) ? `Give the token ${failure.service}:Read.` : "Run it again.",
-    });
-  }
+  if (failure !== undefined) throw new Fault(couldNotLook(failure), { remedy: lookUpRemedy(failure) });
   const { worker, database } = found;
   if (worker === null)
     throw new Fault("Nothing is deployed.", {

@@ -2,12 +2,15 @@ import { type AccessHeaders, readAccessHeaders } from "../../cloudflare-access.t
 import { defineCommand } from "../../command.ts";
 import { type Context, refuseUnsendable } from "../../context.ts";
 import { readWhole, withDefault } from "../../options.ts";
+import { openAccount } from "../../deploy/account.ts";
+import { readConfiguration } from "../../deploy/configuration.ts";
+import { Log } from "../../deploy/context.ts";
+import { survey } from "../../deploy/survey.ts";
 import type { QontoClient } from "../../qonto-client.ts";
 import { RelayClient } from "../../relay-client.ts";
 import { knownSecrets } from "../../webhook-secret.ts";
 import { runChecks } from "./checks.ts";
-import { type Access, type Address, addressesOf, certificateOf, readAddress, usualTimeouts } from "./circumstances.ts";
-import { accessToCloudflare } from "./cloudflare.ts";
+import { type Access, type Address, type Deployed, addressesOf, certificateOf, readAddress } from "./circumstances.ts";
 import { asDocument, asText, findingsOf } from "./report.ts";
 import { Target } from "./target.ts";
 
@@ -19,12 +22,7 @@ export const doctor = defineCommand({
   summary: "find out why events do not arrive: Qonto's troubleshooting list, with each fault and its remedy",
   asks: ["relay", "qonto"],
   options: {
-    queueSeconds: withDefault(
-      "--patience <seconds>",
-      "how long to wait for the queues",
-      String(usualTimeouts.queuesMs / 1000),
-      readWhole(0, 9_999),
-    ),
+    queueSeconds: withDefault("--patience <seconds>", "how long to wait for the queues", "30", readWhole(0, 9_999)),
   },
   help: `It looks from outside without any credential, and closer with ADMIN_TOKEN (the relay's inside), QONTO_WEBHOOK_SECRETS and
 QONTO_ONBOARDING_SECRETS (the live secrets), QONTO_ACCESS_TOKEN (the subscriptions at Qonto) and CLOUDFLARE_API_TOKEN (what
@@ -39,12 +37,7 @@ code: 0 without a fault, 1 with any.`,
     const accessHeaders = address.isHttps || address.isLocal ? readAccessHeaders(settings) : {};
     const target = new Target({
       address,
-      world: {
-        ...world,
-        lookup: addressesOf,
-        certificateOf,
-        timeouts: { ...usualTimeouts, queuesMs: queueSeconds * 1000 },
-      },
+      world: { ...world, lookup: addressesOf, certificateOf },
       secrets: {
         business: knownSecrets(settings, address.origin, "business"),
         onboarding: knownSecrets(settings, address.origin, "onboarding"),
@@ -55,6 +48,7 @@ code: 0 without a fault, 1 with any.`,
       cloudflare: accessToCloudflare(context),
       partnerId: settings.value("QONTO_PARTNER_ID") ?? null,
       isSandbox,
+      queuesMs: queueSeconds * 1000,
       progress: (text) => output.progress(text),
     });
     const checked = await runChecks(target);
@@ -95,4 +89,28 @@ function accessToQonto({ settings, isSandbox, openQonto }: Context): Access<Qont
     return { lacks: "There is no access to Qonto's sandbox.", enable: "Set QONTO_STAGING_TOKEN too." };
   }
   return { thing: openQonto({ patience }) };
+}
+
+const cloudflareVariables = ["CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID", "CLOUDFLARE_API_BASE_URL"];
+
+/** The account to which `npm run deploy` would deploy. */
+export function accessToCloudflare({
+  settings,
+  secrets,
+  world,
+}: Pick<Context, "settings" | "secrets" | "world">): Access<() => Promise<Deployed>> {
+  const token = settings.value("CLOUDFLARE_API_TOKEN");
+  if (token === undefined) {
+    return { lacks: "There is no access to Cloudflare's API.", enable: "Set CLOUDFLARE_API_TOKEN." };
+  }
+  const env = Object.fromEntries(cloudflareVariables.map((name) => [name, settings.value(name)]));
+  const context = { env, world, log: new Log(null), say: () => undefined, questions: null };
+  const credentials = { token: secrets.keep(token) };
+  return {
+    thing: async () => {
+      const configuration = await readConfiguration();
+      const account = await openAccount(credentials, configuration.accountId, context);
+      return { configuration, found: await survey(account, configuration) };
+    },
+  };
 }

@@ -37,62 +37,63 @@ export async function checkRefusals(target: Target): Promise<Result> {
 export function judgeRefusals(counts: Counts): Result {
   const refusals = Object.keys(thresholds).filter((name): name is Refusal => name in thresholds);
   const all = refusals.reduce((sum, name) => sum + counts[name], counts.authentic);
-  const findings = refusals.flatMap((name): Finding[] => {
+  const findings = refusals.map((name): Finding | false => {
     const { fault, atLeast, share } = thresholds[name];
     const count = counts[name];
-    if (count < atLeast || count / all < share) return [];
+    if (count < atLeast || count / all < share) return false;
     const percent = Math.round((100 * count) / all);
-    return [{ fault, seen: `Since ${counts.since}: ${count} of ${all} requests, ${percent} %.` }];
+    return { fault, seen: `Since ${counts.since}: ${count} of ${all} requests, ${percent} %.` };
   });
   const refused = refusals.map((name) => `${counts[name]} ${name.replace("_", " ")}`).join(", ");
   return judged(findings, `In the last day ${counts.authentic} authentic; refused ${refused}.`);
 }
 
-const LETTERS_LISTED = 100;
+const LISTED = 100;
 
 /** A message that ended as a dead letter waits for a person. */
 export async function checkDeadLetters(target: Target): Promise<Result> {
-  const letters = await target.list("/api/dead-letters", deadLetter, { limit: LETTERS_LISTED });
+  const letters = await target.list("/api/dead-letters", deadLetter, { limit: LISTED });
   const waiting = letters.filter(({ replayed_at }) => replayed_at === null);
   const kinds = [...new Set(waiting.map(({ kind }) => kind))].join(", ");
-  const [newest] = waiting;
   return judged(
-    newest === undefined
-      ? []
-      : [
-          {
-            fault: "dead_letters_waiting",
-            seen: `GET /api/dead-letters: ${countText(waiting.length, LETTERS_LISTED)} not replayed (${kinds}), the newest of ${newest.received_at}.`,
-            about: { id: waiting.slice(0, 3).map(({ id }) => id) },
-          },
-        ],
+    [
+      judgeWaiting(
+        "dead_letters_waiting",
+        waiting,
+        `GET /api/dead-letters: ${countOf(waiting)} not replayed (${kinds})`,
+      ),
+    ],
     letters.length === 0 ? "There are none." : "All have been replayed.",
   );
 }
 
 /** An event in quarantine is Qonto's own, and reaches no destination until a person releases it. */
 export async function checkQuarantine(target: Target): Promise<Result> {
-  const waiting = await target.list("/api/quarantine", quarantined, { limit: LETTERS_LISTED });
+  const waiting = await target.list("/api/quarantine", quarantined, { limit: LISTED });
   const reasons = Map.groupBy(waiting, ({ reason }) => reason);
   const counted = Array.from(reasons, ([reason, those]) => `${those.length} ${reason}`).join(", ");
-  const [newest] = waiting;
   return judged(
-    newest === undefined
-      ? []
-      : [
-          {
-            fault: "quarantine_waiting",
-            seen: `GET /api/quarantine: ${countText(waiting.length, LETTERS_LISTED)} (${counted}), the newest of ${newest.received_at}.`,
-            about: { id: waiting.slice(0, 3).map(({ id }) => id) },
-          },
-        ],
+    [judgeWaiting("quarantine_waiting", waiting, `GET /api/quarantine: ${countOf(waiting)} (${counted})`)],
     "It is empty.",
   );
 }
 
-/** A count of which at most `limit` were listed. */
-function countText(count: number, limit: number): string {
-  return count >= limit ? `${limit} or more` : String(count);
+interface Waiting {
+  readonly id: string;
+  readonly received_at: string;
+}
+
+/** What waits for a person, the newest first. */
+function judgeWaiting(fault: FaultName, waiting: readonly Waiting[], seen: string): Finding | false {
+  const [newest] = waiting;
+  if (newest === undefined) return false;
+  const about = { id: waiting.slice(0, 3).map(({ id }) => id) };
+  return { fault, seen: `${seen}, the newest of ${newest.received_at}.`, about };
+}
+
+/** How many there are, of which at most some were listed. */
+function countOf({ length }: readonly Waiting[]): string {
+  return length >= LISTED ? `${LISTED} or more` : String(length);
 }
 
 const LEDGER_DAYS = 7;
@@ -105,7 +106,7 @@ export async function checkLedger(target: Target): Promise<Result> {
   const { received, settled, pending, unmatched, quarantined: kept, balanced } = counts;
   const text = `${received} received: ${settled} settled, ${pending} pending, ${unmatched} unmatched, ${kept} quarantined`;
   return judged(
-    balanced ? [] : [{ fault: "ledger_unbalanced", seen: `GET /api/ledger of the last ${LEDGER_DAYS} days: ${text}.` }],
+    [!balanced && { fault: "ledger_unbalanced", seen: `GET /api/ledger of the last ${LEDGER_DAYS} days: ${text}.` }],
     `Balanced over the last ${LEDGER_DAYS} days. ${text}.`,
   );
 }
