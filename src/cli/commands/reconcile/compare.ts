@@ -22,18 +22,15 @@ export function idOf(type: string, shown: Item): string {
 }
 
 /**
- * How the bank's side of a resource differs from the relay's. `version` tells what dates the bank's side: the resource's own
- * `updated_at`, or the beginning of the run (`as_of`) for a resource without a date.
+ * How the bank's side of a resource differs from the relay's. `version` dates the bank's side: the resource's own
+ * `updated_at`; null for the beginning of the run.
  */
 export type Judgement =
   | { readonly state: "in_balance" }
-  | { readonly state: "missing"; readonly version: Version }
-  | { readonly state: "drifted"; readonly version: Version; readonly fields: readonly string[] };
-
-type Version = { readonly by: "updated_at"; readonly at: Instant } | { readonly by: "as_of" };
+  | { readonly state: "missing"; readonly version: Instant | null }
+  | { readonly state: "drifted"; readonly version: Instant | null; readonly fields: readonly string[] };
 
 const IN_BALANCE = { state: "in_balance" } as const;
-const AS_OF = { by: "as_of" } as const;
 
 /**
  * Where both sides have a date, the newer one is right. Otherwise the contents decide: the bank is right as of the beginning
@@ -41,17 +38,16 @@ const AS_OF = { by: "as_of" } as const;
  */
 export function judge(item: Item, known: Known | null, asOf: Instant): Judgement {
   const bankAt = parseInstant(item["updated_at"]);
-  const byDate = bankAt === null ? AS_OF : ({ by: "updated_at", at: bankAt } as const);
-  if (known === null) return { state: "missing", version: byDate };
+  if (known === null) return { state: "missing", version: bankAt };
 
   const fields = differingFields(item, known.data);
   const knownAt = parseInstant(known.data["updated_at"]);
   if (bankAt !== null && knownAt !== null) {
-    return isNewer(bankAt, knownAt, fields) ? { state: "drifted", version: byDate, fields } : IN_BALANCE;
+    return isNewer(bankAt, knownAt, fields) ? { state: "drifted", version: bankAt, fields } : IN_BALANCE;
   }
   const receivedAt = parseInstant(known.version_at);
   if (receivedAt !== null && receivedAt.sortKey >= asOf.sortKey) return IN_BALANCE;
-  return fields.length > 0 || known.deleted ? { state: "drifted", version: AS_OF, fields } : IN_BALANCE;
+  return fields.length > 0 || known.deleted ? { state: "drifted", version: null, fields } : IN_BALANCE;
 }
 
 /** Webhook and API may write the same instant with and without its fraction. */
@@ -144,11 +140,10 @@ export interface Differing {
 export function reconciledEvent(difference: Differing): ReconciledEvent {
   const { type, organizationId, item, judgement, supersedes, asOf } = difference;
   const { version } = judgement;
-  const isDated = version.by === "updated_at";
-  const names = isDated ? [version.at.sortKey] : [sortKeys(item), supersedes];
+  const names = version === null ? [sortKeys(item), supersedes] : [version.sortKey];
   const id = RECONCILED_PREFIX + digest([organizationId, type, idOf(type, item), ...names]);
-  const created_at = isDated ? version.at.iso : asOf.iso;
-  const data = { ...(isDated ? item : withoutDate(item)), ...eventName(difference) };
+  const created_at = (version ?? asOf).iso;
+  const data = { ...(version === null ? withoutDate(item) : item), ...eventName(difference) };
   return { id, body: JSON.stringify({ id, organization_id: organizationId, type, created_at, data }) };
 }
 
