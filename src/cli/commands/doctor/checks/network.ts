@@ -114,19 +114,17 @@ export function judgeAnswers(answers: readonly WebhookAnswer[], { url, isSigned,
     );
   });
   const isSlow = worst > QONTO_WAITS_MS && !byFault.has("answer_too_slow");
-  const allAccepted = answers.every(({ accepted }) => accepted);
-  const answered = allAccepted
-    ? "Answered 200 within 1 s"
-    : `In time, but with ${describe(answers[0])}: see \`signature\``;
+  const refused = answers.find(({ accepted }) => !accepted);
+  const answered =
+    refused === undefined ? "Answered 200 within 1 s" : `In time, but with ${describe(refused)}: see \`signature\``;
   return judged([...findings, isSlow && { fault: "answer_too_slow", seen: `${times}.` }], `${answered}. ${times}.`, [
     !isSigned &&
-      !allAccepted &&
+      refused !== undefined &&
       "The POSTs bore no signature, so nothing was written: with QONTO_WEBHOOK_SECRETS the time is the real one.",
   ]);
 }
 
-function describe(answer: WebhookAnswer | undefined): string {
-  if (answer === undefined) return "nothing";
+function describe(answer: WebhookAnswer): string {
   return answer.location === null ? describeAnswer(answer) : `${describeAnswer(answer)} to ${answer.location}`;
 }
 

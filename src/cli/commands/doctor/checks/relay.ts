@@ -101,6 +101,7 @@ interface QueuesWithCanary {
 /** A message sent into each queue must come out of it. */
 export async function checkQueues(target: Target): Promise<Result> {
   const { world, queuesMs, progress } = target.circumstances;
+  // They tell whether the canary has come out.
   await target.diagnostics();
   const sent = await target.ask((relay) => relay.post("/api/diagnostics/canary", {}, sentCanary));
   const sentAt = Date.parse(sent.sent_at);
