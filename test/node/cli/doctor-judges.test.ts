@@ -159,7 +159,7 @@ describe("subscriptions", () => {
   const target = readAddress("https://a.example");
   const to = (id: string, callback_url: string, types = ["v1/cards"]) => ({
     subscription: { id, callback_url, types },
-    reach: "public" as const,
+    lostIn: null,
   });
 
   it("to another relay are noted", () => {

@@ -69,8 +69,8 @@ export function judged(
     : { outcome: "failed", findings: found, notes: noted };
 }
 
-export function failed(...findings: readonly Finding[]): Result {
-  return { outcome: "failed", findings, notes: [] };
+export function failed(finding: Finding): Result {
+  return { outcome: "failed", findings: [finding], notes: [] };
 }
 
 export function skipped(why: string, enable: string | null = null): Result {

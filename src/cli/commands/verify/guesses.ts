@@ -35,37 +35,30 @@ export function guessKeys(secret: string): Guess<Secret>[] {
   const trimmed = secret.trim();
   const unquoted = trimmed.replace(/^(["'])(.*)\1$/s, "$2");
   const withoutPrefix = unquoted.startsWith(PREFIX) ? unquoted.slice(PREFIX.length) : unquoted;
-  const inQuotes = secretMistake(
-    "secret_in_quotes",
-    "without the quotes around it",
-    "Take the quotes out of the variable: not every tool that reads it removes them.",
-  );
+  const guessKey = (value: Secret, code: string, how: string, remedy?: string): Guess<Secret> => ({
+    value,
+    mistake: secretMistake(code, how, remedy),
+  });
+  const unquotedRemedy = "Take the quotes out of the variable: not every tool that reads it removes them.";
+  // Empty where the secret is not written so.
+  const bytesOf = (encoding: "base64" | "hex", pattern: RegExp): Bytes =>
+    Uint8Array.from(pattern.test(withoutPrefix) ? Buffer.from(withoutPrefix, encoding) : []);
+  const base64 = bytesOf("base64", /^[A-Za-z0-9+/_-]{4,}={0,2}$/);
   const guesses: Guess<Secret>[] = [
     { value: secret, mistake: null },
     { value: trimmed, mistake: secretWithWhiteSpace },
-    { value: unquoted, mistake: inQuotes },
-    { value: `${secret}\n`, mistake: secretMistake("secret_with_white_space", "with a line break behind it") },
-    { value: `"${secret}"`, mistake: secretMistake("secret_in_quotes", "with quotes around it") },
-    { value: withoutPrefix, mistake: secretMistake("secret_prefix_stripped", "without its `whsec_`") },
-    { value: PREFIX + secret, mistake: secretMistake("secret_prefix_missing", "with `whsec_` before it") },
-    {
-      value: decoded(withoutPrefix, "base64", /^[A-Za-z0-9+/_-]{4,}={0,2}$/),
-      mistake: secretMistake("secret_base64_decoded", "decoded from base64, as Standard Webhooks does it"),
-    },
-    {
-      value: decoded(withoutPrefix, "hex", /^([0-9a-f]{2})+$/i),
-      mistake: secretMistake("secret_hex_decoded", "decoded from hexadecimal"),
-    },
+    guessKey(unquoted, "secret_in_quotes", "without the quotes around it", unquotedRemedy),
+    guessKey(`${secret}\n`, "secret_with_white_space", "with a line break behind it"),
+    guessKey(`"${secret}"`, "secret_in_quotes", "with quotes around it"),
+    guessKey(withoutPrefix, "secret_prefix_stripped", "without its `whsec_`"),
+    guessKey(PREFIX + secret, "secret_prefix_missing", "with `whsec_` before it"),
+    guessKey(base64, "secret_base64_decoded", "decoded from base64, as Standard Webhooks does it"),
+    guessKey(bytesOf("hex", /^([0-9a-f]{2})+$/i), "secret_hex_decoded", "decoded from hexadecimal"),
   ];
   return distinct(
     guesses.filter(({ value }) => value.length > 0),
     (value) => (typeof value === "string" ? `text:${value}` : `bytes:${value.toBase64()}`),
   );
-}
-
-/** Empty where the text is not of this encoding. */
-function decoded(text: string, encoding: "base64" | "hex", pattern: RegExp): Bytes {
-  return Uint8Array.from(pattern.test(text) ? Buffer.from(text, encoding) : []);
 }
 
 /** `login:key` of Qonto's API, a JWT, or an OAuth access token. */
@@ -86,13 +79,15 @@ export type Framing = (body: Bytes) => Bytes;
 export function guessFramings({ scheme, timestamp }: Claim): Guess<Framing>[] {
   const bodyAlone: Framing = (body) => body;
   if (scheme === "onboarding") return [{ value: bodyAlone, mistake: null }];
-  const onlyBody = {
-    value: bodyAlone,
-    mistake: signedBytesMistake(
-      "timestamp_not_signed",
-      "the body without the timestamp. That is the Onboarding API's scheme (Qonto-SHA256-Signature); the Business API's signs the timestamp too",
-    ),
-  };
+  const guess = (value: Framing, code: string, what: string, remedy?: string): Guess<Framing> => ({
+    value,
+    mistake: signedBytesMistake(code, what, remedy),
+  });
+  const onlyBody = guess(
+    bodyAlone,
+    "timestamp_not_signed",
+    "the body without the timestamp. That is the Onboarding API's scheme (Qonto-SHA256-Signature); the Business API's signs the timestamp too",
+  );
   if (timestamp === null) return [onlyBody];
   const prefixed =
     (prefix: string): Framing =>
@@ -102,31 +97,25 @@ export function guessFramings({ scheme, timestamp }: Claim): Guess<Framing>[] {
     { value: prefixed(`${timestamp}.`), mistake: null },
     onlyBody,
     isInMilliseconds(timestamp)
-      ? {
-          value: prefixed(`${timestamp.slice(0, -3)}.`),
-          mistake: signedBytesMistake(
-            "timestamp_in_milliseconds",
-            "the timestamp in seconds, but the header gives it in milliseconds",
-            "Write Unix seconds in the header, as in what is signed.",
-          ),
-        }
+      ? guess(
+          prefixed(`${timestamp.slice(0, -3)}.`),
+          "timestamp_in_milliseconds",
+          "the timestamp in seconds, but the header gives it in milliseconds",
+          "Write Unix seconds in the header, as in what is signed.",
+        )
       : { value: prefixed(`${timestamp}000.`), mistake: millisecondsSignedSecondsSent },
-    {
-      value: prefixed(timestamp),
-      mistake: signedBytesMistake("dot_not_signed", "timestamp and body without the dot between them"),
-    },
-    {
-      value: prefixed(`t=${timestamp}.`),
-      mistake: signedBytesMistake("label_signed", "`t=` before the timestamp, which is not signed"),
-    },
-    {
-      value: (body) => Buffer.concat([body, Buffer.from(`.${timestamp}`)]),
-      mistake: signedBytesMistake("wrong_order_signed", "the body first, the timestamp behind it"),
-    },
-    {
-      value: (body) => withPrefix(`${eventIdOf(body)}.${timestamp}.`, body),
-      mistake: signedBytesMistake("event_id_signed", "event id, timestamp and body, as Standard Webhooks signs"),
-    },
+    guess(prefixed(timestamp), "dot_not_signed", "timestamp and body without the dot between them"),
+    guess(prefixed(`t=${timestamp}.`), "label_signed", "`t=` before the timestamp, which is not signed"),
+    guess(
+      (body) => Buffer.concat([body, Buffer.from(`.${timestamp}`)]),
+      "wrong_order_signed",
+      "the body first, the timestamp behind it",
+    ),
+    guess(
+      (body) => withPrefix(`${eventIdOf(body)}.${timestamp}.`, body),
+      "event_id_signed",
+      "event id, timestamp and body, as Standard Webhooks signs",
+    ),
   ];
 }
 

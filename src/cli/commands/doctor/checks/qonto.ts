@@ -12,12 +12,10 @@ import { type Finding, type Result, failed, judged, skipped } from "../finding.t
 import { CheckEnded, type Diagnostics, type Target } from "../target.ts";
 import { isPublic } from "./network.ts";
 
-/** Whether the host of a subscription's address can be called. */
-type Reach = "public" | "private" | "unknown_host" | "not_told";
-
 export interface Listed {
   readonly subscription: Subscription;
-  readonly reach: Reach;
+  /** Where its address leads that Qonto cannot reach; null when Qonto can, or nobody knows. */
+  readonly lostIn: string | null;
 }
 
 /** `GET /v2/webhook_subscriptions`: it exists, and points here. A subscription that is listed is active. */
@@ -25,7 +23,7 @@ export async function checkSubscription(target: Target): Promise<Result> {
   try {
     const subscriptions = await target.subscriptions();
     const listed = await Promise.all(
-      subscriptions.map(async (subscription) => ({ subscription, reach: await reachOf(subscription, target) })),
+      subscriptions.map(async (subscription) => ({ subscription, lostIn: await whereLost(subscription, target) })),
     );
     return judgeSubscriptions(listed, target.circumstances.address);
   } catch (error) {
@@ -59,22 +57,14 @@ export function judgeSubscriptions(listed: readonly Listed[], address: Address):
   );
 }
 
-const places: Partial<Record<Reach, string>> = {
-  unknown_host: "a host that does not exist",
-  private: "a private network",
-};
-
-function judgeElsewhere({ subscription, reach }: Listed, { isLocal, origin }: Address): Finding | false {
+function judgeElsewhere({ subscription, lostIn }: Listed, { origin }: Address): Finding | false {
   const { id, callback_url } = subscription;
   const seen = `Subscription ${shown(subscription)}.`;
   const url = URL.parse(callback_url);
   if (url !== null && isSameHost(url, new URL(origin))) {
     return { fault: "subscription_path_wrong", seen, about: { id } };
   }
-  const place = places[reach];
-  // With a relay on this machine, Qonto is simulated here too.
-  if (place === undefined || (isLocal && reach === "private")) return false;
-  return { fault: "subscription_stale", seen, about: { id, place } };
+  return lostIn !== null && { fault: "subscription_stale", seen, about: { id, place: lostIn } };
 }
 
 function judgeDuplicates(here: readonly Listed[]): Finding | false {
@@ -104,12 +94,15 @@ function isSameHost(one: URL, other: URL): boolean {
   return host === otherHost && one.port === other.port;
 }
 
-async function reachOf({ callback_url }: Subscription, target: Target): Promise<Reach> {
+async function whereLost({ callback_url }: Subscription, target: Target): Promise<string | null> {
+  const noHost = "a host that does not exist";
   const url = URL.parse(callback_url);
-  if (url === null) return "unknown_host";
+  if (url === null) return noHost;
   const addresses = await target.lookUp(hostOf(url));
-  if ("code" in addresses) return addresses.code === "ENOTFOUND" ? "unknown_host" : "not_told";
-  return addresses.found.every(isPublic) ? "public" : "private";
+  if ("code" in addresses) return addresses.code === "ENOTFOUND" ? noHost : null;
+  // With a relay on this machine, Qonto is simulated here too.
+  const isReached = target.circumstances.address.isLocal || addresses.found.every(isPublic);
+  return isReached ? null : "a private network";
 }
 
 const refusals: Readonly<Record<number, FaultName>> = {
