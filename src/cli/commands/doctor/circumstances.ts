@@ -12,6 +12,7 @@ import type { KnownSecrets } from "../../webhook-secret.ts";
 import type { Configuration } from "../../deploy/configuration.ts";
 import type { Surveyed } from "../../deploy/survey.ts";
 import type { World as WorldOfRun } from "../../world.ts";
+import type { Skipped } from "./finding.ts";
 
 /** The address of the relay that is examined. */
 export interface Address {
@@ -47,8 +48,8 @@ export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
-/** Something that the doctor can use, or why it cannot, and how it could. */
-export type Access<Thing> = { readonly thing: Thing } | { readonly lacks: string; readonly enable: string };
+/** Something that the doctor can use, or the result of the checks that need it. */
+export type Access<Thing> = { readonly thing: Thing } | Skipped;
 
 /** What is deployed in an account at Cloudflare, and what should be. */
 export interface Deployed {

@@ -11,6 +11,7 @@ import { RelayClient } from "../../relay-client.ts";
 import { knownSecrets } from "../../webhook-secret.ts";
 import { runChecks } from "./checks.ts";
 import { type Access, type Address, type Deployed, addressesOf, certificateOf, readAddress } from "./circumstances.ts";
+import { skipped } from "./finding.ts";
 import { asDocument, asText, findingsOf } from "./report.ts";
 import { Target } from "./target.ts";
 
@@ -64,14 +65,11 @@ function accessToRelay(
   accessHeaders: AccessHeaders,
 ): Access<RelayClient> {
   if (!isHttps && !isLocal) {
-    return { lacks: "Without https the token would be sent unencrypted.", enable: "Give an https address." };
+    return skipped("Without https the token would be sent unencrypted.", "Give an https address.");
   }
   const token = settings.sharedSecret("ADMIN_TOKEN", origin);
   if (token === undefined) {
-    return {
-      lacks: "There is no token for the operator's API.",
-      enable: "Set ADMIN_TOKEN; a read-only one does for most.",
-    };
+    return skipped("There is no token for the operator's API.", "Set ADMIN_TOKEN; a read-only one does for most.");
   }
   refuseUnsendable(token.value, token.from);
   const { answersWithinMs } = patience;
@@ -80,13 +78,13 @@ function accessToRelay(
 
 function accessToQonto({ settings, isSandbox, openQonto }: Context): Access<QontoClient> {
   if (settings.credential("QONTO_ACCESS_TOKEN") === undefined) {
-    return {
-      lacks: "There is no access to Qonto's API.",
-      enable: "Set QONTO_ACCESS_TOKEN (an OAuth token with the scope `webhook`).",
-    };
+    return skipped(
+      "There is no access to Qonto's API.",
+      "Set QONTO_ACCESS_TOKEN (an OAuth token with the scope `webhook`).",
+    );
   }
   if (isSandbox && settings.credential("QONTO_STAGING_TOKEN") === undefined) {
-    return { lacks: "There is no access to Qonto's sandbox.", enable: "Set QONTO_STAGING_TOKEN too." };
+    return skipped("There is no access to Qonto's sandbox.", "Set QONTO_STAGING_TOKEN too.");
   }
   return { thing: openQonto({ patience }) };
 }
@@ -101,7 +99,7 @@ export function accessToCloudflare({
 }: Pick<Context, "settings" | "secrets" | "world">): Access<() => Promise<Deployed>> {
   const token = settings.value("CLOUDFLARE_API_TOKEN");
   if (token === undefined) {
-    return { lacks: "There is no access to Cloudflare's API.", enable: "Set CLOUDFLARE_API_TOKEN." };
+    return skipped("There is no access to Cloudflare's API.", "Set CLOUDFLARE_API_TOKEN.");
   }
   const env = Object.fromEntries(cloudflareVariables.map((name) => [name, settings.value(name)]));
   const context = { env, world, log: new Log(null), say: () => undefined, questions: null };

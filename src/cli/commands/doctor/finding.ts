@@ -53,8 +53,14 @@ function fillForEach(command: string, values: Values): string[] {
 export type Result =
   | { readonly outcome: "passed"; readonly says: string; readonly notes: readonly string[] }
   | { readonly outcome: "failed"; readonly findings: readonly Finding[]; readonly notes: readonly string[] }
-  /** `enable`: how to have it checked; null where that is up to another check. */
-  | { readonly outcome: "skipped"; readonly why: string; readonly enable: string | null };
+  | Skipped;
+
+export interface Skipped {
+  readonly outcome: "skipped";
+  readonly why: string;
+  /** How to have it checked; null where that is up to another check. */
+  readonly enable: string | null;
+}
 
 /** Passed, if nothing was found. A finding or a note that is false does not apply. */
 export function judged(
@@ -73,6 +79,6 @@ export function failed(finding: Finding): Result {
   return { outcome: "failed", findings: [finding], notes: [] };
 }
 
-export function skipped(why: string, enable: string | null = null): Result {
+export function skipped(why: string, enable: string | null = null): Skipped {
   return { outcome: "skipped", why, enable };
 }

@@ -33,7 +33,7 @@ export class CheckEnded extends Error {
 /** What a check cannot do without: where it is lacking, the check ends as skipped. */
 export function thingOf<Thing>(access: Access<Thing>): Thing {
   if ("thing" in access) return access.thing;
-  throw new CheckEnded(skipped(access.lacks, access.enable));
+  throw new CheckEnded(access);
 }
 
 const CANARIES = 5;
@@ -114,7 +114,7 @@ export class Target {
   /** Whether the operator's API lets the doctor in, and what it says of the relay. A wrong token is tried once only. */
   readonly access = once(async (): Promise<OperatorAccess> => {
     const { relay, accessHeaders } = this.circumstances;
-    if (!("thing" in relay)) return { result: skipped(relay.lacks, relay.enable) };
+    if (!("thing" in relay)) return { result: relay };
     try {
       const diagnostics = await relay.thing.get("/api/diagnostics", diagnosticsSchema);
       return { result: judged([], "The operator's API lets the doctor in."), relay: relay.thing, diagnostics };

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { resource } from "../../../api/schemas/organization.ts";
 import { RECONCILED_PREFIX } from "../../../domain/event.ts";
 import { type Instant, parseInstant } from "../../../domain/instant.ts";
-import { isObject, sortKeys } from "../../../platform/json.ts";
+import { isObject, numberText, sortKeys } from "../../../platform/json.ts";
 import { rulesOf } from "../../../qonto/catalogue.ts";
 import { readId } from "../../../qonto/envelope.ts";
 import { Fault } from "../../fault.ts";
@@ -81,22 +81,17 @@ function isSame(one: unknown, other: unknown): boolean {
   const [text, otherText] = [textOf(one), textOf(other)];
   if (text === null || otherText === null) return one === other;
   // Two numbers are no instants: seconds and milliseconds of the same one are different amounts.
-  const isSameValue = [text, otherText].every(isNumber) ? isSameNumber : isSameInstant;
-  return text === otherText || isSameValue(text, otherText);
+  if (isNumber(text) && isNumber(otherText)) return withoutZeros(text) === withoutZeros(otherText);
+  return text === otherText || isSameInstant(text, otherText);
 }
 
 /** A text, or a number as it was written. */
 function textOf(value: unknown): string | null {
-  if (typeof value === "string") return value;
-  return typeof value === "number" || JSON.isRawJSON(value) ? JSON.stringify(value) : null;
+  return typeof value === "string" ? value : numberText(value);
 }
 
 function isNumber(text: string): boolean {
   return /^-?\d+(\.\d+)?$/.test(text);
-}
-
-function isSameNumber(one: string, other: string): boolean {
-  return withoutZeros(one) === withoutZeros(other);
 }
 
 function withoutZeros(number: string): string {

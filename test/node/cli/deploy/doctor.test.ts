@@ -28,7 +28,7 @@ function access(env: Readonly<Record<string, string>>) {
 
 async function look() {
   const cloudflare = access(scene.cloudflare.environment);
-  if (!("thing" in cloudflare)) throw new Error(cloudflare.lacks);
+  if (!("thing" in cloudflare)) throw new Error(cloudflare.why);
   return judgeDeployment(await cloudflare.thing());
 }
 
