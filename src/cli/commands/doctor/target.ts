@@ -193,7 +193,8 @@ export class Target {
   /** How far the relay's clock is ahead of this machine's, by what it says itself; null when it does not. */
   readonly clockAheadMs = once(async (): Promise<number | null> => {
     const answer = await this.#health();
-    if (answer === null || answer.clockAheadMs !== null) return answer?.clockAheadMs ?? null;
+    if (answer === null) return null;
+    if (answer.clockAheadMs !== null) return answer.clockAheadMs;
     const { diagnostics } = await this.access();
     return diagnostics === undefined ? null : Date.parse(diagnostics.now) - this.circumstances.world.now();
   });
@@ -203,7 +204,7 @@ export class Target {
     const { address, world } = this.circumstances;
     const nowMs = world.now() + ((await this.clockAheadMs()) ?? 0);
     const timestampSeconds = Math.floor(nowMs / 1000) - ageSeconds;
-    const body = Uint8Array.from(new TextEncoder().encode(JSON.stringify(canaryEvent(source, timestampSeconds))));
+    const body = new TextEncoder().encode(JSON.stringify(canaryEvent(source, timestampSeconds)));
     return postWebhook(
       address.webhookUrl,
       { source, body, secret, timestampSeconds },

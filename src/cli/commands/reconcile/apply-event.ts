@@ -30,7 +30,7 @@ const accepted = z.object({ status: z.enum(["accepted", "duplicate"]) });
 export async function applyEvent({ id, body }: ReconciledEvent, receiver: Receiver): Promise<Applied> {
   const { relay, secret, secretFrom, world } = receiver;
   if (await isRecorded(relay, id)) return "already_recorded";
-  const bytes = Uint8Array.from(new TextEncoder().encode(body));
+  const bytes = new TextEncoder().encode(body);
   for (let retry = 0; ; retry += 1) {
     // Signed again for each try: the relay refuses a signature that is minutes old.
     const timestampSeconds = Math.floor(world.now() / 1000);
