@@ -25,7 +25,7 @@ export function idOf(type: string, shown: Item): string {
  * How the bank's side of a resource differs from the relay's. `version` dates the bank's side: the resource's own
  * `updated_at`; null for the beginning of the run.
  */
-export type Judgement =
+type Judgement =
   | { readonly state: "in_balance" }
   | { readonly state: "missing"; readonly version: Instant | null }
   | { readonly state: "drifted"; readonly version: Instant | null; readonly fields: readonly string[] };

@@ -16,7 +16,7 @@ export interface Bank {
 }
 
 /** The one organization that an access token sees. */
-export interface Organization {
+interface Organization {
   readonly id: string;
   readonly shown: Item;
   readonly accounts: readonly Item[];

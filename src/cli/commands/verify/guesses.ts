@@ -14,16 +14,16 @@ import {
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What may have been signed, or signed with. The first of a list is the right one and no mistake. */
-export interface Guess<Value> {
+interface Guess<Value> {
   readonly value: Value;
   readonly mistake: Mistake | null;
 }
 
 /** Leaves out what equals a guess before it. */
-function distinct<Value>(guesses: readonly Guess<Value>[], keyOf: (value: Value) => string): Guess<Value>[] {
+function distinct<Value extends Secret>(guesses: readonly Guess<Value>[]): Guess<Value>[] {
   const seen = new Set<string>();
   return guesses.filter(({ value }) => {
-    const key = keyOf(value);
+    const key = typeof value === "string" ? `text:${value}` : `bytes:${value.toBase64()}`;
     return !seen.has(key) && seen.add(key);
   });
 }
@@ -55,10 +55,7 @@ export function guessKeys(secret: string): Guess<Secret>[] {
     guessKey(base64, "secret_base64_decoded", "decoded from base64, as Standard Webhooks does it"),
     guessKey(bytesOf("hex", /^([0-9a-f]{2})+$/i), "secret_hex_decoded", "decoded from hexadecimal"),
   ];
-  return distinct(
-    guesses.filter(({ value }) => value.length > 0),
-    (value) => (typeof value === "string" ? `text:${value}` : `bytes:${value.toBase64()}`),
-  );
+  return distinct(guesses.filter(({ value }) => value.length > 0));
 }
 
 /** `login:key` of Qonto's API, a JWT, or an OAuth access token. */
@@ -73,7 +70,7 @@ export function looksLikeApiKey(secret: string): boolean {
 }
 
 /** What is signed, made of a body. */
-export type Framing = (body: Bytes) => Bytes;
+type Framing = (body: Bytes) => Bytes;
 
 /** The ways in which people put timestamp and body together. */
 export function guessFramings({ scheme, timestamp }: Claim): Guess<Framing>[] {
@@ -132,13 +129,12 @@ function eventIdOf(body: Bytes): string {
 /** The bodies that may have been signed when it was not this one, from the likely to the odd. */
 export function guessBodies(body: Bytes): Guess<Bytes>[] {
   const text = tryDecodeUtf8(body);
-  const guesses = [
+  return distinct<Bytes>([
     { value: body, mistake: null },
     ...(text === undefined ? [] : fromText(text)),
     ...fromEncodings(body, text),
     guessBody("", "empty_body_signed", "when it was empty"),
-  ];
-  return distinct(guesses, (bytes) => Buffer.from(bytes).toString("latin1"));
+  ]);
 }
 
 function guessBody(body: string | Uint8Array, code: string, how: string): Guess<Bytes> {

@@ -12,7 +12,7 @@ import { type Finding, type Result, failed, judged, skipped } from "../finding.t
 import { CheckEnded, type Diagnostics, type Target } from "../target.ts";
 import { isPublic } from "./network.ts";
 
-export interface Listed {
+interface Listed {
   readonly subscription: Subscription;
   /** Where its address leads that Qonto cannot reach; null when Qonto can, or nobody knows. */
   readonly lostIn: string | null;
