@@ -120,11 +120,11 @@ function asText(report: Report, output: Output): string {
   const found = types.flatMap(({ differences }) => differences);
   const counts = output.table(
     ["type", "listed", "missing", "drifted", "extra", "applied"],
-    types.map(({ type, listed, differences, fault }) => {
+    types.map(({ type, listed, differences, fault }): Cell[] => {
       const { missing, drifted, extra } = countsOf(differences);
-      const style = fault !== null || differences.length > 0 ? ("yellow" as const) : ("green" as const);
-      const applied = String(differences.filter(isApplied).length);
-      return [{ text: type, style }, String(listed), String(missing), String(drifted), String(extra), applied];
+      const style = fault !== null || differences.length > 0 ? "yellow" : "green";
+      const counted = [listed, missing, drifted, extra, differences.filter(isApplied).length];
+      return [{ text: type, style }, ...counted.map(String)];
     }),
   );
   const rows = found.map((one): Cell[] => [

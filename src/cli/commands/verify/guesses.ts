@@ -159,16 +159,16 @@ function fromText(text: string): Guess<Bytes>[] {
 function fromJson(text: string): Guess<Bytes>[] {
   const plain = tryParseJson(text);
   if (plain === undefined) return [];
-  const quoted =
-    typeof plain === "string"
+  return [
+    ...(typeof plain === "string"
       ? [guessBody(plain, "body_encoded_twice", "taken out of a JSON string: it was encoded twice")]
-      : [];
-  const data =
-    isObject(plain) && isObject(plain["data"])
+      : []),
+    // Parsing loses how a number was written (12.50); some parsers do, some do not.
+    ...[parseJsonLosslessly(text), plain].flatMap(reserialised),
+    ...(isObject(plain) && isObject(plain["data"])
       ? [guessBody(JSON.stringify(plain["data"]), "only_data_signed", "cut down to its `data`")]
-      : [];
-  // Parsing loses how a number was written (12.50); some parsers do, some do not.
-  return [...quoted, ...[parseJsonLosslessly(text), plain].flatMap(reserialised), ...data];
+      : []),
+  ];
 }
 
 const styles: readonly (readonly [string, (json: unknown) => string])[] = [

@@ -65,13 +65,13 @@ export async function checkSignature(target: Target): Promise<Result> {
         seen: `A canary signed ${STALE_SECONDS} s ago was answered ${describeAnswer(stale)}.`,
       },
     ],
-    capital(
-      [
-        ...(vectors === undefined ? [] : ["official vectors hold"]),
-        ...(tried.length === 0 ? [] : [`${tried.map(({ name }) => name).join(", ")} accepted`]),
-        `${refused}.`,
-      ].join("; "),
-    ),
+    [
+      ...(vectors === undefined ? [] : ["official vectors hold"]),
+      ...(tried.length === 0 ? [] : [`${tried.map(({ name }) => name).join(", ")} accepted`]),
+      `${refused}.`,
+    ]
+      .join("; ")
+      .replace(/^./, (letter) => letter.toUpperCase()),
     [
       vectors === undefined && "Whether the official vectors hold there was not asked: see `access`.",
       ofBusiness.length === 0 &&
@@ -137,8 +137,4 @@ function judgeHeader({ code }: WebhookAnswer, seen: string): Finding | false {
 
 function isTaken({ status }: WebhookAnswer): boolean {
   return status !== null && status < 300;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
