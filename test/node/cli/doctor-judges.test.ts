@@ -118,6 +118,12 @@ describe("answers", () => {
     expect(faults(judge(late, late))).toEqual(["answer_too_slow"]);
   });
 
+  it("that are refused now and then are told by a refusal", () => {
+    expect(judge({}, { status: 401, accepted: false, code: "signature_mismatch" })).toMatchObject({
+      says: expect.stringMatching(/^In time, but with 401 signature_mismatch: see `signature`\./),
+    });
+  });
+
   it("of the relay's check of signatures say that the request arrived", () => {
     for (const code of ["signature_mismatch", "signature_missing", "timestamp_too_old"]) {
       expect(faults(judge({ status: 401, accepted: false, code }))).toEqual([]);
@@ -159,7 +165,7 @@ describe("subscriptions", () => {
   const target = readAddress("https://a.example");
   const to = (id: string, callback_url: string, types = ["v1/cards"]) => ({
     subscription: { id, callback_url, types },
-    reach: "public" as const,
+    lostIn: null,
   });
 
   it("to another relay are noted", () => {

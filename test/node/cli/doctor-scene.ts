@@ -234,7 +234,6 @@ export class Scene {
           refusedFor: null,
           issuer: "An Authority",
         }),
-        timeouts: { answerMs: 5_000, queuesMs: 1_000 },
       },
       secrets: {
         business: { values: [BUSINESS_SECRET], from: "QONTO_WEBHOOK_SECRETS" },
@@ -246,6 +245,7 @@ export class Scene {
       cloudflare: { thing: wholeDeployment },
       partnerId: "partner",
       isSandbox: false,
+      queuesMs: 1_000,
       progress: (text) => this.progress.push(text),
     };
   }

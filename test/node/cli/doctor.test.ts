@@ -4,6 +4,7 @@ import { exampleQuarantined } from "../../../src/api/schemas/quarantine.ts";
 import type { Checked } from "../../../src/cli/commands/doctor/checks.ts";
 import { type Circumstances, type World, readAddress } from "../../../src/cli/commands/doctor/circumstances.ts";
 import { type FaultName, faults } from "../../../src/cli/commands/doctor/faults.ts";
+import { skipped } from "../../../src/cli/commands/doctor/finding.ts";
 import { findingsOf } from "../../../src/cli/commands/doctor/report.ts";
 import type { Queue } from "../../../src/cli/deploy/survey.ts";
 import { wholeDeployment } from "../support/whole-deployment.ts";
@@ -113,7 +114,7 @@ const lacksTables = (relay: ScriptedRelay) => {
     return path.startsWith("/api/") && path !== "/api/diagnostics" ? Response.json({}, { status: 500 }) : null;
   };
 };
-const noToken: Partial<Circumstances> = { relay: { lacks: "No token.", enable: "Set it." } };
+const noToken: Partial<Circumstances> = { relay: skipped("No token.", "Set it.") };
 const noSecrets: Partial<Circumstances> = { secrets: { business: null, onboarding: null }, partnerId: null };
 const withoutPrefix = BUSINESS_SECRET.replace("whsec_", "");
 const apiKey = "acme-corp-1234:0123456789abcdef0123456789abcdef";
@@ -378,7 +379,7 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
     "two clocks, and nobody to say which is right",
     "clocks_disagree",
     {
-      here: () => ({ qonto: { lacks: "No access.", enable: "Set it." } }),
+      here: () => ({ qonto: skipped("No access.", "Set it.") }),
       relay: (relay) => (relay.aheadMs = -45_000),
     },
   ],
@@ -599,7 +600,7 @@ describe("a healthy relay", () => {
   });
 
   it("has no fault without any credential, as far as can be seen", async () => {
-    const lacking = { lacks: "There is none.", enable: "Set it." };
+    const lacking = skipped("There is none.", "Set it.");
     const secrets = { business: null, onboarding: null };
     const examined = await scene.examine({ relay: lacking, qonto: lacking, secrets, partnerId: null });
     expect(findingsOf(examined)).toEqual([]);
@@ -617,7 +618,7 @@ describe("a healthy relay", () => {
   it("on this machine has no fault either, without https, where Qonto cannot reach it, with private destinations", async () => {
     scene.relay.diagnostics.configuration.allow_private_destinations = true;
     const examined = await scene.examine(
-      { address: readAddress("http://localhost:8787"), qonto: { lacks: "No access.", enable: "Set it." } },
+      { address: readAddress("http://localhost:8787"), qonto: skipped("No access.", "Set it.") },
       { lookup: async () => ["127.0.0.1", "::1"] },
     );
     expect(findingsOf(examined)).toEqual([]);

@@ -60,11 +60,7 @@ export interface Checked {
 /** Runs every check, in order. */
 export async function runChecks(target: Target): Promise<Checked[]> {
   const { address, isSandbox, progress } = target.circumstances;
-  const shared = {
-    origin: address.origin,
-    webhook: address.webhookUrl,
-    sandbox: isSandbox ? " --sandbox" : "",
-  };
+  const shared = { origin: address.origin, webhook: address.webhookUrl, sandbox: isSandbox ? " --sandbox" : "" };
   const checked: Checked[] = [];
   for (const check of checks) {
     progress(`${check.name}: ${check.asks}`);

@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import { once } from "node:events";
 import net from "node:net";
 import tls from "node:tls";
 import { plainPath } from "../../../platform/plain-path.ts";
@@ -8,15 +9,16 @@ import type { RelayClient } from "../../relay-client.ts";
 import { isOnThisMachine } from "../../settings.ts";
 import { WEBHOOK_PATH } from "../../webhook.ts";
 import type { KnownSecrets } from "../../webhook-secret.ts";
+import type { Configuration } from "../../deploy/configuration.ts";
+import type { Survey } from "../../deploy/survey.ts";
 import type { World as WorldOfRun } from "../../world.ts";
-import type { Deployed } from "./cloudflare.ts";
+import type { Skipped } from "./finding.ts";
 
 /** The address of the relay that is examined. */
 export interface Address {
   readonly origin: string;
   /** Where Qonto is to send to. */
   readonly webhookUrl: string;
-  /** Without the brackets of an IPv6 address. */
   readonly host: string;
   readonly port: number;
   readonly isHttps: boolean;
@@ -33,7 +35,7 @@ export function readAddress(text: string): Address {
   return {
     origin: url.origin,
     webhookUrl: url.origin + WEBHOOK_PATH,
-    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    host: hostOf(url),
     port: Number(url.port) || (isHttps ? 443 : 80),
     isHttps,
     isLocal: isOnThisMachine(url.href),
@@ -41,8 +43,19 @@ export function readAddress(text: string): Address {
   };
 }
 
-/** Something that the doctor can use, or why it cannot, and how it could. */
-export type Access<Thing> = { readonly thing: Thing } | { readonly lacks: string; readonly enable: string };
+/** Without the brackets of an IPv6 address. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+/** Something that the doctor can use, or the result of the checks that need it. */
+export type Access<Thing> = { readonly thing: Thing } | Skipped;
+
+/** What is deployed in an account at Cloudflare, and what should be. */
+export interface Deployed {
+  readonly configuration: Configuration;
+  readonly found: Survey;
+}
 
 /** What the doctor has to examine a relay with. */
 export interface Circumstances {
@@ -57,6 +70,8 @@ export interface Circumstances {
   /** The id under which the Onboarding API is used; null when it is not. */
   readonly partnerId: string | null;
   readonly isSandbox: boolean;
+  /** How long to wait for the queues' consumers. */
+  readonly queuesMs: number;
   readonly progress: (text: string) => void;
 }
 
@@ -69,21 +84,15 @@ export interface Certificate {
   readonly issuer: string;
 }
 
-/** How long each step may take. */
-export interface Timeouts {
-  readonly answerMs: number;
-  readonly queuesMs: number;
-}
-
 /** Time and network of a run, and what only the doctor uses of them. Tests replace it. */
 export interface World extends WorldOfRun {
   /** The addresses of a host. */
   readonly lookup: (host: string) => Promise<string[]>;
   readonly certificateOf: (host: string, port: number) => Promise<Certificate>;
-  readonly timeouts: Timeouts;
 }
 
-export const usualTimeouts: Timeouts = { answerMs: 5_000, queuesMs: 30_000 };
+/** How long the relay may take to answer a request, or to make a TLS handshake. */
+export const ANSWERS_WITHIN_MS = 5_000;
 
 /** The addresses of a host as this machine resolves it. */
 export async function addressesOf(host: string): Promise<string[]> {
@@ -91,33 +100,26 @@ export async function addressesOf(host: string): Promise<string[]> {
 }
 
 /** Makes a TLS handshake. What is wrong with the certificate is in the result; without a handshake it throws. */
-export function certificateOf(host: string, port: number): Promise<Certificate> {
-  return new Promise((resolve, reject) => {
-    const socket = tls.connect({
-      host,
-      port,
-      // An address is not a server name.
-      ...(net.isIP(host) === 0 ? { servername: host } : {}),
-      rejectUnauthorized: false,
-      timeout: usualTimeouts.answerMs,
-    });
-    const end = (settle: () => void) => {
-      socket.destroy();
-      settle();
+export async function certificateOf(host: string, port: number): Promise<Certificate> {
+  // An address is not a server name.
+  const servername = net.isIP(host) === 0 ? { servername: host } : {};
+  const socket = tls.connect({ host, port, ...servername, rejectUnauthorized: false });
+  try {
+    await once(socket, "secureConnect", { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
+    const { valid_to, issuer } = socket.getPeerCertificate();
+    // A code, or an error with one.
+    const refused: unknown = socket.authorizationError;
+    return {
+      validUntil: Date.parse(valid_to),
+      refusedFor: socket.authorized ? null : (codeOf(refused) ?? String(refused)),
+      issuer: [issuer.O ?? issuer.CN].flat().join(", ") || "an issuer without a name",
     };
-    socket.once("timeout", () => end(() => reject(new DOMException("No handshake in time", "TimeoutError"))));
-    socket.once("error", (error) => end(() => reject(error)));
-    socket.once("secureConnect", () => {
-      const { valid_to, issuer } = socket.getPeerCertificate();
-      const refused: unknown = socket.authorizationError;
-      const refusedFor = socket.authorized ? null : codeOf(refused);
-      const name = [issuer.O ?? issuer.CN].flat().join(", ");
-      end(() => resolve({ validUntil: Date.parse(valid_to), refusedFor, issuer: name || "an issuer without a name" }));
-    });
-  });
+  } finally {
+    socket.destroy();
+  }
 }
 
-/** Node gives a code, or an error with one. */
-function codeOf(refused: unknown): string {
-  return refused instanceof Error && "code" in refused ? String(refused.code) : String(refused);
+/** The code that Node gives an error. */
+export function codeOf(error: unknown): string | null {
+  return error instanceof Error && "code" in error ? String(error.code) : null;
 }

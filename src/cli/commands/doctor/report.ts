@@ -4,6 +4,8 @@ import type { ExplainedFinding, Result } from "./finding.ts";
 
 const NAME_WIDTH = 14;
 const INDENT = " ".repeat(NAME_WIDTH + 2);
+/** Below the text of `seen` and `do`. */
+const LABEL_INDENT = `${INDENT}      `;
 const TEXT_WIDTH = 110 - INDENT.length;
 
 export interface Report {
@@ -46,11 +48,11 @@ export function asText({ url, checked }: Report, output: Output): string {
   ].join("\n");
 }
 
+/** Checks in a row that were skipped for the same reason are one paragraph. */
 interface Paragraph extends Pick<Checked, "result" | "findings"> {
-  readonly names: readonly [string, ...string[]];
+  readonly names: readonly string[];
 }
 
-/** Checks in a row that were skipped for the same reason are one paragraph. */
 function paragraphsOf(checked: readonly Checked[]): Paragraph[] {
   const paragraphs: Paragraph[] = [];
   for (const { check, result, findings } of checked) {
@@ -64,50 +66,34 @@ function paragraphsOf(checked: readonly Checked[]): Paragraph[] {
 }
 
 function linesOf({ names, result, findings }: Paragraph, output: Output): string[] {
-  const [name] = names;
-  switch (result.outcome) {
-    case "passed":
-      return [
-        ...headed(`${output.paint("green", "✓")} ${padEnd(name, NAME_WIDTH)}`, result.says, output),
-        ...notesOf(result.notes, output),
-      ];
-    case "failed":
-      return [...findings.flatMap((finding) => faultLines(name, finding, output)), ...notesOf(result.notes, output)];
-    case "skipped": {
-      const why = `not checked: ${result.why}${result.enable === null ? "" : ` ${result.enable}`}`;
-      const mark = output.paint("dim", "–");
-      if (names.length === 1) return headed(`${mark} ${padEnd(name, NAME_WIDTH)}`, why, output);
-      return [`${mark} ${names.join(", ")}`, ...wrapped(why, output).map((line) => INDENT + line)];
-    }
+  const name = names.join(", ");
+  const head = (style: "green" | "dim" | "red", mark: string) =>
+    `${output.paint(style, mark)} ${padEnd(name, NAME_WIDTH)}`;
+  if (result.outcome === "skipped") {
+    const why = `not checked: ${result.why}${result.enable === null ? "" : ` ${result.enable}`}`;
+    return names.length === 1
+      ? hanging(head("dim", "–"), why, output)
+      : [head("dim", "–").trimEnd(), ...hanging(INDENT, why, output)];
   }
-}
-
-function headed(head: string, text: string, output: Output): string[] {
-  const [first = "", ...rest] = wrapped(text, output);
-  return [head + first, ...rest.map((line) => INDENT + line)];
-}
-
-function faultLines(name: string, { fault, what, seen, remedy, commands }: ExplainedFinding, output: Output): string[] {
-  const part = (label: string, text: string) =>
-    wrapped(text, output).map(
-      (line, index) => `${INDENT}${output.paint("dim", index === 0 ? label : "      ")}${line}`,
-    );
-  return [
-    `${output.paint("red", "✗")} ${padEnd(name, NAME_WIDTH)}${output.paint(["red", "bold"], fault)}`,
-    ...wrapped(what, output).map((line) => INDENT + line),
-    ...part("seen  ", seen),
-    ...part("do    ", remedy),
+  const notes = result.notes.flatMap((note) =>
+    wrap(output.clean(note), TEXT_WIDTH).map((line) => INDENT + output.paint("dim", line)),
+  );
+  if (result.outcome === "passed") return [...hanging(head("green", "✓"), result.says, output), ...notes];
+  const faults = findings.flatMap(({ fault, what, seen, remedy, commands }) => [
+    head("red", "✗") + output.paint(["red", "bold"], fault),
+    ...hanging(INDENT, what, output),
+    ...hanging(INDENT + output.paint("dim", "seen  "), seen, output, LABEL_INDENT),
+    ...hanging(INDENT + output.paint("dim", "do    "), remedy, output, LABEL_INDENT),
     // Not wrapped: they are copied.
-    ...commands.map((command) => `${INDENT}      ${output.paint("cyan", output.clean(command))}`),
-  ];
+    ...commands.map((command) => LABEL_INDENT + output.paint("cyan", output.clean(command))),
+  ]);
+  return [...faults, ...notes];
 }
 
-function notesOf(notes: readonly string[], output: Output): string[] {
-  return notes.flatMap((note) => wrapped(note, output).map((line) => `${INDENT}${output.paint("dim", line)}`));
-}
-
-function wrapped(text: string, output: Output): string[] {
-  return wrap(output.clean(text), TEXT_WIDTH);
+/** The lines of a text, the first behind a head. */
+function hanging(head: string, text: string, output: Output, indent = INDENT): string[] {
+  const [first = "", ...rest] = wrap(output.clean(text), TEXT_WIDTH);
+  return [head + first, ...rest.map((line) => indent + line)];
 }
 
 function conclusion(checked: readonly Checked[], output: Output): string {

@@ -11,8 +11,8 @@ import { type RelayClient, RelayRefusal } from "../../relay-client.ts";
 import { type WebhookAnswer, postWebhook } from "../../webhook.ts";
 import { DESTINATIONS_PATH, type Destination, destination } from "../destinations.ts";
 import { type Subscription, listSubscriptions } from "../subscriptions.ts";
-import type { Circumstances } from "./circumstances.ts";
-import { type Finding, type Result, failed, skipped } from "./finding.ts";
+import { ANSWERS_WITHIN_MS, type Access, type Circumstances, codeOf } from "./circumstances.ts";
+import { type Finding, type Result, failed, judged, skipped } from "./finding.ts";
 
 /** A check of /health that an older relay does not have is left out. */
 const health = z.object({ checks: healthSchema.shape.checks.partial() });
@@ -30,6 +30,12 @@ export class CheckEnded extends Error {
   }
 }
 
+/** What a check cannot do without: where it is lacking, the check ends as skipped. */
+export function thingOf<Thing>(access: Access<Thing>): Thing {
+  if ("thing" in access) return access.thing;
+  throw new CheckEnded(access);
+}
+
 const CANARIES = 5;
 /** When none of the first canaries is answered, no more are sent. */
 const UNANSWERED_CANARIES = 2;
@@ -41,6 +47,17 @@ interface Canary {
   readonly ageSeconds?: number;
 }
 
+/** A host's addresses, or the code of why they are not found. */
+export type Addresses = { readonly found: readonly string[] } | { readonly code: string };
+
+interface OperatorAccess {
+  /** That of the check `access`. */
+  readonly result: Result;
+  /** Undefined where it lets nobody in. */
+  readonly relay?: RelayClient;
+  readonly diagnostics?: Diagnostics;
+}
+
 /** The relay that is examined. What several checks ask of it is asked once. */
 export class Target {
   readonly circumstances: Circumstances;
@@ -49,82 +66,84 @@ export class Target {
     this.circumstances = circumstances;
   }
 
-  /** The host's addresses, or why they cannot be resolved. */
-  readonly addresses = once(async () => {
-    const { world, address } = this.circumstances;
+  /** The addresses of its host. */
+  readonly addresses = once(() => this.lookUp(this.circumstances.address.host));
+
+  async lookUp(host: string): Promise<Addresses> {
     try {
-      return { found: await world.lookup(address.host) };
+      return { found: await this.circumstances.world.lookup(host) };
     } catch (error) {
-      return { code: error instanceof Error && "code" in error ? String(error.code) : "unknown" };
+      return { code: codeOf(error) ?? "unknown" };
     }
-  });
+  }
 
   async requireHost(): Promise<void> {
     if ("code" in (await this.addresses())) throw new CheckEnded(skipped("Its host is not found: see `address`."));
   }
 
-  /** `/health`, also when it says degraded. `health` is null when nothing like it is there. */
+  /** `/health`, also when it says degraded. `health` is undefined when nothing like it is there. */
   readonly #health = once(async () => {
     const { address, world, accessHeaders: headers } = this.circumstances;
     const url = `${address.origin}/health`;
-    const outcome = await send(url, { headers, answersWithinMs: world.timeouts.answerMs }, world);
+    const outcome = await send(url, { headers, answersWithinMs: ANSWERS_WITHIN_MS }, world);
     if (outcome.status === null) return null;
-    const found = health.safeParse(tryParseLosslessly(outcome.text)).data ?? null;
+    const found = health.safeParse(tryParseLosslessly(outcome.text)).data;
     const date = dateOf(outcome);
     return {
       health: found,
-      isBehindAccess: found === null && isFromAccess(outcome, url),
+      isBehindAccess: found === undefined && isFromAccess(outcome, url),
       clockAheadMs: date === null ? null : date - world.now(),
     };
   });
 
   async health(): Promise<Health> {
-    await this.#requireAnswer();
+    await this.requireAnswer();
     const answer = await this.#health();
     if (answer?.isBehindAccess === true) {
       throw new CheckEnded(skipped("Cloudflare Access protects /health.", accessRemedy("/health")));
     }
-    if (answer === null || answer.health === null) {
-      throw new CheckEnded(skipped("Nothing like the relay's /health is there."));
-    }
+    if (answer?.health === undefined) throw new CheckEnded(skipped("Nothing like the relay's /health is there."));
     return answer.health;
   }
 
   /** Names of the variables that /health says are missing or wrong. */
   async variablesAtFault(): Promise<string[]> {
-    const detail = (await this.#health())?.health?.checks.configuration?.detail;
-    return detail === undefined ? [] : variablesNamedIn(detail);
+    return variablesNamedIn((await this.#health())?.health?.checks.configuration?.detail ?? "");
   }
 
-  /** Whether the operator's API lets the doctor in, and what it says of the relay. */
-  readonly access = once(async () => {
+  /** Whether the operator's API lets the doctor in, and what it says of the relay. A wrong token is tried once only. */
+  readonly access = once(async (): Promise<OperatorAccess> => {
     const { relay, accessHeaders } = this.circumstances;
-    if (!("thing" in relay)) return { state: "closed", ...relay } as const;
+    if (!("thing" in relay)) return { result: relay };
     try {
-      return { state: "open", diagnostics: await relay.thing.get("/api/diagnostics", diagnosticsSchema) } as const;
+      const diagnostics = await relay.thing.get("/api/diagnostics", diagnosticsSchema);
+      return { result: judged([], "The operator's API lets the doctor in."), relay: relay.thing, diagnostics };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      const isBehindAccess = error instanceof RelayRefusal && error.code === "behind_access";
-      if (isBehindAccess && Object.keys(accessHeaders).length === 0) {
-        const lacks = "Cloudflare Access protects the operator's API.";
-        return { state: "closed", lacks, enable: accessRemedy("/api") } as const;
+      const { code, status } = error instanceof RelayRefusal ? error : { code: "", status: 0 };
+      if (code === "behind_access" && Object.keys(accessHeaders).length === 0) {
+        return { result: skipped("Cloudflare Access protects the operator's API.", accessRemedy("/api")) };
       }
-      const isRefusal = error instanceof RelayRefusal && [401, 403, 429].includes(error.status);
-      return { state: isRefusal || isBehindAccess ? "refused" : "failing", fault: error } as const;
+      if (code !== "behind_access" && ![401, 403, 429].includes(status)) {
+        return { result: failed(apiFailure(error)), relay: relay.thing };
+      }
+      const fault = code === "behind_access" ? "service_token_refused" : "admin_token_refused";
+      const refusal =
+        status === 429 ? "has seen too many wrong tokens from this address" : "does not accept this token";
+      return { result: failed({ fault, seen: error.message, about: { refusal } }) };
     }
   });
 
   async diagnostics(): Promise<Diagnostics> {
-    const diagnostics = await this.knownDiagnostics();
-    if (diagnostics !== null) return diagnostics;
     await this.#requireAccess();
+    const { diagnostics } = await this.access();
+    if (diagnostics !== undefined) return diagnostics;
     throw new CheckEnded(skipped("The operator's API gives no diagnostics: see `access`."));
   }
 
-  async knownDiagnostics(): Promise<Diagnostics | null> {
-    if (await this.isSilent()) return null;
-    const access = await this.access();
-    return access.state === "open" ? access.diagnostics : null;
+  /** The same, for a check that goes on without. */
+  async knownDiagnostics(): Promise<Diagnostics | undefined> {
+    return (await this.isSilent()) ? undefined : (await this.access()).diagnostics;
   }
 
   /** Asks the operator's API. A refusal or a failure ends the check. */
@@ -154,19 +173,19 @@ export class Target {
   }
 
   async #requireAccess(): Promise<RelayClient> {
-    const { relay } = this.circumstances;
-    await this.#requireAnswer();
-    if (!("thing" in relay)) throw new CheckEnded(skipped(relay.lacks, relay.enable));
-    const access = await this.access();
-    if (access.state === "closed") throw new CheckEnded(skipped(access.lacks, access.enable));
-    if (access.state === "refused") {
-      throw new CheckEnded(skipped("The operator's API does not let the doctor in: see `access`."));
-    }
-    return relay.thing;
+    await this.requireAnswer();
+    const { result, relay } = await this.access();
+    if (relay !== undefined) return relay;
+    if (result.outcome === "skipped") throw new CheckEnded(result);
+    throw new CheckEnded(skipped("The operator's API does not let the doctor in: see `access`."));
   }
 
-  async #requireAnswer(): Promise<void> {
+  async requireAnswer(): Promise<void> {
     if (await this.isSilent()) throw new CheckEnded(skipped("The relay does not answer: see `answer`."));
+  }
+
+  async isSilent(): Promise<boolean> {
+    return isSilence(await this.canaries());
   }
 
   readonly destinations = once((): Promise<Destination[]> => this.list(DESTINATIONS_PATH, destination));
@@ -174,9 +193,10 @@ export class Target {
   /** How far the relay's clock is ahead of this machine's, by what it says itself; null when it does not. */
   readonly clockAheadMs = once(async (): Promise<number | null> => {
     const answer = await this.#health();
-    if (answer === null || answer.clockAheadMs !== null) return answer?.clockAheadMs ?? null;
-    const access = await this.access();
-    return access.state === "open" ? Date.parse(access.diagnostics.now) - this.circumstances.world.now() : null;
+    if (answer === null) return null;
+    if (answer.clockAheadMs !== null) return answer.clockAheadMs;
+    const { diagnostics } = await this.access();
+    return diagnostics === undefined ? null : Date.parse(diagnostics.now) - this.circumstances.world.now();
   });
 
   /** Sends one canary to the webhook. It is dated by the relay's clock, so that only the check of clocks depends on ours. */
@@ -184,11 +204,11 @@ export class Target {
     const { address, world } = this.circumstances;
     const nowMs = world.now() + ((await this.clockAheadMs()) ?? 0);
     const timestampSeconds = Math.floor(nowMs / 1000) - ageSeconds;
-    const body = Uint8Array.from(new TextEncoder().encode(JSON.stringify(canaryEvent(source, timestampSeconds))));
+    const body = new TextEncoder().encode(JSON.stringify(canaryEvent(source, timestampSeconds)));
     return postWebhook(
       address.webhookUrl,
       { source, body, secret, timestampSeconds },
-      { world, answersWithinMs: world.timeouts.answerMs, headers: { [CANARY_HEADER]: "doctor" } },
+      { world, answersWithinMs: ANSWERS_WITHIN_MS, headers: { [CANARY_HEADER]: "doctor" } },
     );
   }
 
@@ -204,20 +224,14 @@ export class Target {
     return answers;
   });
 
-  async isSilent(): Promise<boolean> {
-    return isSilence(await this.canaries());
-  }
-
   /** Whether events are refused because the database lacks migrations. */
   async isNotReady(): Promise<boolean> {
     return (await this.canaries()).some(({ code }) => code === "not_ready");
   }
 
-  readonly subscriptions = once(async (): Promise<Subscription[]> => {
-    const { qonto } = this.circumstances;
-    if (!("thing" in qonto)) throw new CheckEnded(skipped(qonto.lacks, qonto.enable));
-    return Array.fromAsync(listSubscriptions(qonto.thing));
-  });
+  readonly subscriptions = once(async (): Promise<Subscription[]> =>
+    Array.fromAsync(listSubscriptions(thingOf(this.circumstances.qonto))),
+  );
 }
 
 function isSilence(answers: readonly WebhookAnswer[]): boolean {
@@ -236,7 +250,7 @@ export function variablesNamedIn(detail: string): string[] {
   return [...new Set(detail.split("; ").flatMap((fault) => /^[A-Z][A-Z_]+(?= )/.exec(fault) ?? []))];
 }
 
-export function apiFailure({ message, remedy }: Fault): Finding {
+function apiFailure({ message, remedy }: Fault): Finding {
   return { fault: "relay_api_fails", seen: remedy === undefined ? message : `${message} ${remedy}` };
 }
 

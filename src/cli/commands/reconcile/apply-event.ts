@@ -30,8 +30,8 @@ const accepted = z.object({ status: z.enum(["accepted", "duplicate"]) });
 export async function applyEvent({ id, body }: ReconciledEvent, receiver: Receiver): Promise<Applied> {
   const { relay, secret, secretFrom, world } = receiver;
   if (await isRecorded(relay, id)) return "already_recorded";
-  const bytes = Uint8Array.from(new TextEncoder().encode(body));
-  for (const waitMs of [...RETRY_WAITS_MS, null]) {
+  const bytes = new TextEncoder().encode(body);
+  for (let retry = 0; ; retry += 1) {
     // Signed again for each try: the relay refuses a signature that is minutes old.
     const timestampSeconds = Math.floor(world.now() / 1000);
     const answer = await postWebhook(
@@ -43,14 +43,14 @@ export async function applyEvent({ id, body }: ReconciledEvent, receiver: Receiv
     if (status === 200) return appliedOf(answer.body);
     // The next event may be smaller.
     if (status === 413) return "refused";
-    if (waitMs === null || (status !== null && status < 500)) {
+    const waitMs = RETRY_WAITS_MS[retry];
+    if (waitMs === undefined || (status !== null && status < 500)) {
       const why = status === null ? `no answer: ${reason}` : `status ${status}`;
       const remedy = status === null ? null : meaningOf(answer, secretFrom);
       throw new Fault(`The relay does not accept the event: ${why}.`, remedy === null ? {} : { remedy });
     }
     await world.wait(waitMs);
   }
-  throw new Error("There is always a last try");
 }
 
 function appliedOf(answer: unknown): Applied {

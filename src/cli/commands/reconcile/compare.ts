@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { resource } from "../../../api/schemas/organization.ts";
 import { RECONCILED_PREFIX } from "../../../domain/event.ts";
 import { type Instant, parseInstant } from "../../../domain/instant.ts";
-import { isObject, sortKeys } from "../../../platform/json.ts";
+import { isObject, numberText, sortKeys } from "../../../platform/json.ts";
 import { rulesOf } from "../../../qonto/catalogue.ts";
 import { readId } from "../../../qonto/envelope.ts";
 import { Fault } from "../../fault.ts";
@@ -22,18 +22,15 @@ export function idOf(type: string, shown: Item): string {
 }
 
 /**
- * How the bank's side of a resource differs from the relay's. `version` tells what dates the bank's side: the resource's own
- * `updated_at`, or the beginning of the run (`as_of`) for a resource without a date.
+ * How the bank's side of a resource differs from the relay's. `version` dates the bank's side: the resource's own
+ * `updated_at`; null for the beginning of the run.
  */
-export type Judgement =
+type Judgement =
   | { readonly state: "in_balance" }
-  | { readonly state: "missing"; readonly version: Version }
-  | { readonly state: "drifted"; readonly version: Version; readonly fields: readonly string[] };
-
-type Version = { readonly by: "updated_at"; readonly at: Instant } | { readonly by: "as_of" };
+  | { readonly state: "missing"; readonly version: Instant | null }
+  | { readonly state: "drifted"; readonly version: Instant | null; readonly fields: readonly string[] };
 
 const IN_BALANCE = { state: "in_balance" } as const;
-const AS_OF = { by: "as_of" } as const;
 
 /**
  * Where both sides have a date, the newer one is right. Otherwise the contents decide: the bank is right as of the beginning
@@ -41,17 +38,16 @@ const AS_OF = { by: "as_of" } as const;
  */
 export function judge(item: Item, known: Known | null, asOf: Instant): Judgement {
   const bankAt = parseInstant(item["updated_at"]);
-  const byDate = bankAt === null ? AS_OF : ({ by: "updated_at", at: bankAt } as const);
-  if (known === null) return { state: "missing", version: byDate };
+  if (known === null) return { state: "missing", version: bankAt };
 
   const fields = differingFields(item, known.data);
   const knownAt = parseInstant(known.data["updated_at"]);
   if (bankAt !== null && knownAt !== null) {
-    return isNewer(bankAt, knownAt, fields) ? { state: "drifted", version: byDate, fields } : IN_BALANCE;
+    return isNewer(bankAt, knownAt, fields) ? { state: "drifted", version: bankAt, fields } : IN_BALANCE;
   }
   const receivedAt = parseInstant(known.version_at);
   if (receivedAt !== null && receivedAt.sortKey >= asOf.sortKey) return IN_BALANCE;
-  return fields.length > 0 || known.deleted ? { state: "drifted", version: AS_OF, fields } : IN_BALANCE;
+  return fields.length > 0 || known.deleted ? { state: "drifted", version: null, fields } : IN_BALANCE;
 }
 
 /** Webhook and API may write the same instant with and without its fraction. */
@@ -85,22 +81,17 @@ function isSame(one: unknown, other: unknown): boolean {
   const [text, otherText] = [textOf(one), textOf(other)];
   if (text === null || otherText === null) return one === other;
   // Two numbers are no instants: seconds and milliseconds of the same one are different amounts.
-  const isSameValue = [text, otherText].every(isNumber) ? isSameNumber : isSameInstant;
-  return text === otherText || isSameValue(text, otherText);
+  if (isNumber(text) && isNumber(otherText)) return withoutZeros(text) === withoutZeros(otherText);
+  return text === otherText || isSameInstant(text, otherText);
 }
 
 /** A text, or a number as it was written. */
 function textOf(value: unknown): string | null {
-  if (typeof value === "string") return value;
-  return typeof value === "number" || JSON.isRawJSON(value) ? JSON.stringify(value) : null;
+  return typeof value === "string" ? value : numberText(value);
 }
 
 function isNumber(text: string): boolean {
   return /^-?\d+(\.\d+)?$/.test(text);
-}
-
-function isSameNumber(one: string, other: string): boolean {
-  return withoutZeros(one) === withoutZeros(other);
 }
 
 function withoutZeros(number: string): string {
@@ -144,11 +135,10 @@ export interface Differing {
 export function reconciledEvent(difference: Differing): ReconciledEvent {
   const { type, organizationId, item, judgement, supersedes, asOf } = difference;
   const { version } = judgement;
-  const isDated = version.by === "updated_at";
-  const names = isDated ? [version.at.sortKey] : [sortKeys(item), supersedes];
+  const names = version === null ? [sortKeys(item), supersedes] : [version.sortKey];
   const id = RECONCILED_PREFIX + digest([organizationId, type, idOf(type, item), ...names]);
-  const created_at = isDated ? version.at.iso : asOf.iso;
-  const data = { ...(isDated ? item : withoutDate(item)), ...eventName(difference) };
+  const created_at = (version ?? asOf).iso;
+  const data = { ...(version === null ? withoutDate(item) : item), ...eventName(difference) };
   return { id, body: JSON.stringify({ id, organization_id: organizationId, type, created_at, data }) };
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Instant } from "../../../domain/instant.ts";
 import { Fault } from "../../fault.ts";
 import type { Query } from "../../network.ts";
 import { MOST_RESULTS, type Page, type QontoClient, QontoRefusal, TooManyResults } from "../../qonto-client.ts";
@@ -9,54 +10,91 @@ export interface Bank {
   readonly qonto: QontoClient;
   readonly organization: Organization;
   readonly sinceMs: number;
-  /** When the run began, by Qonto's clock: what it lists is at least as new. Unix milliseconds. */
-  readonly asOfMs: number;
+  /** When the run began, by Qonto's clock: what it lists is at least as new. */
+  readonly asOf: Instant;
   readonly progress: (text: string) => void;
 }
 
 /** The one organization that an access token sees. */
-export interface Organization {
+interface Organization {
   readonly id: string;
   readonly shown: Item;
   readonly accounts: readonly Item[];
 }
 
 interface Listing {
-  /** Whether Qonto lists what has changed since an instant; otherwise it lists everything there is. */
-  readonly byTime: boolean;
-  readonly pages: (bank: Bank, type: string) => AsyncIterable<readonly Item[]>;
+  readonly path: string;
+  readonly key: string;
+  /** The query of what has changed in a time; without it, everything is listed. */
+  readonly changed?: (from: string, to: string | undefined) => Query;
+  /** Queries in place of a single one, each of which lists a part. */
+  readonly queries?: (organization: Organization) => readonly Query[];
 }
 
-/** All types that Qonto's API can list, in the order in which they are compared. */
+const updatedAt = (updated_at_from: string, updated_at_to: string | undefined) => ({ updated_at_from, updated_at_to });
+
+/** In the order in which they are compared. */
 const listings: Readonly<Record<string, Listing>> = {
-  "v1/organizations": { byTime: false, pages: ({ organization }) => once([organization.shown]) },
-  "v1/accounts": { byTime: false, pages: ({ organization }) => once(organization.accounts) },
-  "v1/memberships": whole("/v2/memberships", "memberships"),
-  "v1/beneficiaries": whole("/v2/sepa/beneficiaries", "beneficiaries"),
-  "v1/cards": whole("/v2/cards", "cards"),
-  "v1/clients": whole("/v2/clients", "clients"),
-  "v1/products": whole("/v2/products", "products"),
-  "v1/payment-links": whole("/v2/payment_links", "payment_links"),
-  "v1/client-invoices": byTime("/v2/client_invoices", "client_invoices", (from, to) => ({
-    "filter[updated_at_from]": from,
-    "filter[updated_at_to]": to,
-  })),
-  "v1/transfers": byTime("/v2/sepa/transfers", "transfers", (from, to) => ({
-    updated_at_from: from,
-    updated_at_to: to,
-  })),
-  "v1/transactions": { byTime: true, pages: transactions },
+  "v1/memberships": { path: "/v2/memberships", key: "memberships" },
+  "v1/beneficiaries": { path: "/v2/sepa/beneficiaries", key: "beneficiaries" },
+  "v1/cards": { path: "/v2/cards", key: "cards" },
+  "v1/clients": { path: "/v2/clients", key: "clients" },
+  "v1/products": { path: "/v2/products", key: "products" },
+  "v1/payment-links": { path: "/v2/payment_links", key: "payment_links" },
+  "v1/client-invoices": {
+    path: "/v2/client_invoices",
+    key: "client_invoices",
+    changed: (from, to) => ({ "filter[updated_at_from]": from, "filter[updated_at_to]": to }),
+  },
+  "v1/transfers": { path: "/v2/sepa/transfers", key: "transfers", changed: updatedAt },
+  "v1/transactions": {
+    path: "/v2/transactions",
+    key: "transactions",
+    changed: updatedAt,
+    queries: ({ accounts }) =>
+      accounts.map((account) => ({
+        bank_account_id: idOf("v1/accounts", account),
+        // Without a status Qonto lists only the completed ones.
+        "status[]": ["pending", "declined", "completed"],
+        // Newest first: a transaction that changes while pages are read moves to a page that was read, and pushes none there.
+        sort_by: "updated_at:desc",
+      })),
+  },
 };
 
-export const listableTypes: readonly string[] = Object.keys(listings);
+/** All types that Qonto's API can list. The first two come with the organization. */
+export const listableTypes: readonly string[] = ["v1/organizations", "v1/accounts", ...Object.keys(listings)];
 
 export function isListedByTime(type: string): boolean {
-  return listings[type]?.byTime ?? false;
+  return listings[type]?.changed !== undefined;
 }
 
 /** The pages of what Qonto lists of a type: what has changed since, where it can be asked by time; else everything. */
-export function listItems(type: string, bank: Bank): AsyncIterable<readonly Item[]> {
-  return listings[type]?.pages(bank, type) ?? once([]);
+export async function* listItems(type: string, bank: Bank): AsyncGenerator<readonly Item[]> {
+  const { qonto, organization, sinceMs, asOf, progress } = bank;
+  if (type === "v1/organizations") yield [organization.shown];
+  if (type === "v1/accounts") yield organization.accounts;
+  const listing = listings[type];
+  if (listing === undefined) return;
+  const { path, key, changed, queries = () => [{}] } = listing;
+  const reading: Reading<Item> = {
+    idOf: (one) => idOf(type, one),
+    onAgain: (why) => progress(`${type}: ${why}, reading again …`),
+  };
+  for (const query of queries(organization)) {
+    const pagesOf = (time: Query) => completePages(() => qonto.pages(path, key, item, { ...query, ...time }), reading);
+    if (changed === undefined) {
+      for await (const { items } of pagesOf({})) yield items;
+    } else {
+      yield* pagesInWindows({ fromMs: sinceMs, toMs: null }, Date.parse(asOf.iso), ({ fromMs, toMs }) =>
+        pagesOf(changed(isoOf(fromMs), toMs === null ? undefined : isoOf(toMs))),
+      );
+    }
+  }
+}
+
+function isoOf(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 const item = z.record(z.string(), z.unknown());
@@ -70,56 +108,6 @@ export async function findOrganization(qonto: QontoClient): Promise<Organization
   // The accounts are resources of their own, with events of their own.
   const { bank_accounts: accounts, ...shown } = organization;
   return { id: idOf("v1/organizations", shown), shown, accounts };
-}
-
-async function* once(items: readonly Item[]): AsyncGenerator<readonly Item[]> {
-  yield items;
-}
-
-function whole(path: string, key: string): Listing {
-  const pages = async function* (bank: Bank, type: string) {
-    for await (const { items } of readPages(bank, type, { path, key })) yield items;
-  };
-  return { byTime: false, pages };
-}
-
-function byTime(path: string, key: string, queryOf: (from: string, to: string | undefined) => Query): Listing {
-  const pages = (bank: Bank, type: string) =>
-    pagesInWindows({ fromMs: bank.sinceMs, toMs: null }, bank.asOfMs, (window) =>
-      readPages(bank, type, { path, key, query: queryOf(...textsOf(window)) }),
-    );
-  return { byTime: true, pages };
-}
-
-/** For each account, in every status: without a status Qonto lists only the completed ones. */
-async function* transactions(bank: Bank, type: string): AsyncGenerator<readonly Item[]> {
-  for (const account of bank.organization.accounts) {
-    const ofAccount = {
-      bank_account_id: idOf("v1/accounts", account),
-      "status[]": ["pending", "declined", "completed"],
-    };
-    yield* pagesInWindows({ fromMs: bank.sinceMs, toMs: null }, bank.asOfMs, (window) => {
-      const [updated_at_from, updated_at_to] = textsOf(window);
-      // Newest first: a transaction that changes while pages are read moves to a page that was read, and pushes none there.
-      const query = { ...ofAccount, updated_at_from, updated_at_to, sort_by: "updated_at:desc" };
-      return readPages(bank, type, { path: "/v2/transactions", key: "transactions", query });
-    });
-  }
-}
-
-function readPages(
-  { qonto, progress }: Bank,
-  type: string,
-  { path, key, query }: { readonly path: string; readonly key: string; readonly query?: Query },
-): AsyncIterable<Page<Item>> {
-  return completePages(() => qonto.pages(path, key, item, query), {
-    idOf: (one) => idOf(type, one),
-    onAgain: (why) => progress(`${type}: ${why}, reading again …`),
-  });
-}
-
-function textsOf({ fromMs, toMs }: Window): [string, string | undefined] {
-  return [new Date(fromMs).toISOString(), toMs === null ? undefined : new Date(toMs).toISOString()];
 }
 
 const MOST_READS = 3;

@@ -1,6 +1,6 @@
 import { pageOfSchema } from "../../../api/schemas/common.ts";
 import { resource } from "../../../api/schemas/organization.ts";
-import { type Instant, parseInstant } from "../../../domain/instant.ts";
+import { parseInstant } from "../../../domain/instant.ts";
 import type { Fault } from "../../fault.ts";
 import { QontoRefusal, TooManyResults } from "../../qonto-client.ts";
 import type { RelayClient } from "../../relay-client.ts";
@@ -9,7 +9,6 @@ import { type Item, type Known, type ReconciledEvent, idOf, judge, reconciledEve
 import { type Bank, IncompleteListing, isListedByTime, listItems } from "./listings.ts";
 
 export interface Reconciling extends Bank {
-  readonly asOf: Instant;
   readonly relay: RelayClient;
   /** Null when differences are only reported. */
   readonly receiver: Receiver | null;
@@ -85,14 +84,16 @@ function isOfOneType(error: unknown): error is Fault {
 }
 
 async function reconcileItems(type: string, items: readonly Item[], reconciling: Reconciling): Promise<Difference[]> {
+  const { receiver } = reconciling;
   const all: Difference[] = [];
   for (const some of inParts(items, IDS_A_REQUEST)) {
     const known = await findKnown(type, some, reconciling);
-    const differing = some
-      .map((item) => compare(type, item, known.get(idOf(type, item)) ?? null, reconciling))
-      .filter((one) => one !== null);
+    const differing = some.flatMap((item) => compare(type, item, known, reconciling) ?? []);
     for (const together of inParts(differing, APPLIED_AT_ONCE)) {
-      all.push(...(await Promise.all(together.map((one) => apply(one, reconciling)))));
+      const applied = together.map(async ({ difference, event }) =>
+        receiver === null ? difference : { ...difference, outcome: await applyEvent(event, receiver) },
+      );
+      all.push(...(await Promise.all(applied)));
     }
   }
   return all;
@@ -102,12 +103,14 @@ const resourcesPath = (organizationId: string) => `/api/organizations/${encodeUR
 
 const resources = pageOfSchema(resource).pick({ data: true });
 
-/** What the relay has of some resources, by their ids. */
+type KnownById = ReadonlyMap<string | null, Known>;
+
+/** What the relay has of some resources. */
 async function findKnown(
   type: string,
   items: readonly Item[],
   { relay, organization }: Reconciling,
-): Promise<ReadonlyMap<string | null, Known>> {
+): Promise<KnownById> {
   const query = { type, resource_id: items.map((item) => idOf(type, item)) };
   const { data } = await relay.get(resourcesPath(organization.id), resources, query);
   return new Map(data.map((known) => [known.resource_id, known]));
@@ -117,19 +120,22 @@ function* inParts<Value>(values: readonly Value[], size: number): Generator<read
   for (let start = 0; start < values.length; start += size) yield values.slice(start, start + size);
 }
 
-interface Differing {
-  readonly difference: Difference;
-  readonly event: ReconciledEvent;
-}
-
-function compare(type: string, item: Item, known: Known | null, { organization, asOf }: Reconciling): Differing | null {
+/** How the relay differs from an item of Qonto's, and the event that mends it; null when it does not. */
+function compare(
+  type: string,
+  item: Item,
+  knownById: KnownById,
+  { organization, asOf }: Reconciling,
+): { readonly difference: Difference; readonly event: ReconciledEvent } | null {
+  const id = idOf(type, item);
+  const known = knownById.get(id) ?? null;
   const judgement = judge(item, known, asOf);
   if (judgement.state === "in_balance") return null;
   const supersedes = known?.event_id ?? null;
   const event = reconciledEvent({ type, organizationId: organization.id, item, judgement, supersedes, asOf });
   const difference: Difference = {
     type,
-    resource_id: idOf(type, item),
+    resource_id: id,
     difference: judgement.state,
     fields: judgement.state === "drifted" ? judgement.fields : [],
     bank_updated_at: parseInstant(item["updated_at"])?.iso ?? null,
@@ -138,10 +144,6 @@ function compare(type: string, item: Item, known: Known | null, { organization, 
     outcome: "reported",
   };
   return { difference, event };
-}
-
-async function apply({ difference, event }: Differing, { receiver }: Reconciling): Promise<Difference> {
-  return receiver === null ? difference : { ...difference, outcome: await applyEvent(event, receiver) };
 }
 
 /**
@@ -164,8 +166,8 @@ function findExtra(type: string, known: Known, listed: ReadonlySet<string>, bank
 }
 
 /** Not what changed after the run began. Of types that are listed by time, only what is known to have changed since. */
-function shouldBeListed(type: string, { version_at, data }: Known, { sinceMs, asOfMs }: Bank): boolean {
-  if (version_at !== null && Date.parse(version_at) >= asOfMs) return false;
+function shouldBeListed(type: string, { version_at, data }: Known, { sinceMs, asOf }: Bank): boolean {
+  if (version_at !== null && Date.parse(version_at) >= Date.parse(asOf.iso)) return false;
   if (!isListedByTime(type)) return true;
   const changedAt = parseInstant(data["updated_at"]) ?? parseInstant(data["created_at"]);
   return changedAt !== null && Date.parse(changedAt.iso) >= sinceMs;

@@ -38,17 +38,17 @@ twice.`,
     const { output, world, interrupt, openRelay, openQonto } = context;
     const types = given ?? listableTypes;
     const relay = openRelay();
-    const receiver = apply ? { relay, world, ...secretOf(relay.url, context) } : null;
+    const signing = { source: "business", remedy: "--apply needs it." } as const;
+    const receiver = apply ? { relay, world, ...signingSecret(context.settings, relay.url, signing) } : null;
     const qonto = openQonto({ spacingMs: SPACING_MS });
     const organization = await findOrganization(qonto);
     const asOf = instantOf(qonto.answeredAtMs ?? world.now());
-    const asOfMs = Date.parse(asOf.iso);
 
     const reports: TypeReport[] = [];
     const goOn = () => `Go on with: ${commandFor(types.slice(reports.length), { sinceMs, apply }, context)}`;
     interrupt.addEventListener("abort", () => output.note(`Interrupted. ${goOn()}`));
     const progress = (text: string) => output.progress(text);
-    const reconciling = { qonto, organization, sinceMs, asOfMs, asOf, relay, receiver, progress };
+    const reconciling = { qonto, organization, sinceMs, asOf, relay, receiver, progress };
     try {
       for (const type of types) reports.push(await reconcileType(type, reconciling));
     } catch (error) {
@@ -66,10 +66,6 @@ twice.`,
     return isSettled(report) ? 0 : 1;
   },
 });
-
-function secretOf(relayUrl: string, { settings }: Context) {
-  return signingSecret(settings, relayUrl, { source: "business", remedy: "--apply needs it." });
-}
 
 /** By Qonto's own clock, which also dates its events. */
 function instantOf(nowMs: number): Instant {
@@ -124,11 +120,11 @@ function asText(report: Report, output: Output): string {
   const found = types.flatMap(({ differences }) => differences);
   const counts = output.table(
     ["type", "listed", "missing", "drifted", "extra", "applied"],
-    types.map(({ type, listed, differences, fault }) => {
+    types.map(({ type, listed, differences, fault }): Cell[] => {
       const { missing, drifted, extra } = countsOf(differences);
-      const style = fault !== null || differences.length > 0 ? ("yellow" as const) : ("green" as const);
-      const applied = String(differences.filter(isApplied).length);
-      return [{ text: type, style }, String(listed), String(missing), String(drifted), String(extra), applied];
+      const style = fault !== null || differences.length > 0 ? "yellow" : "green";
+      const counted = [listed, missing, drifted, extra, differences.filter(isApplied).length];
+      return [{ text: type, style }, ...counted.map(String)];
     }),
   );
   const rows = found.map((one): Cell[] => [

@@ -4,8 +4,7 @@ import { type Secret, hmacSha256, withPrefix } from "../../../platform/hmac.ts";
 import { isObject, tryDecodeUtf8, tryParseJson } from "../../../platform/json.ts";
 import { readSignatureHeader } from "../../../qonto/signature.ts";
 import {
-  type Framing,
-  type Guess,
+  type Bytes,
   guessBodies,
   guessFramings,
   guessKeys,
@@ -13,22 +12,14 @@ import {
   isInMilliseconds,
   looksLikeApiKey,
 } from "./guesses.ts";
-import {
-  type Mistake,
-  businessDigestAlone,
-  inFuture,
-  likely,
-  milliseconds,
-  millisecondsSignedSecondsSent,
-  tooOld,
-} from "./mistakes.ts";
-import { type Claim, readClaim } from "./read-claim.ts";
+import { type Mistake, inFuture, millisecondsSignedSecondsSent, mistakeOf, tooOld } from "./mistakes.ts";
+import { type Claim, readClaim, valueOf } from "./read-claim.ts";
 
 export interface Question {
   readonly header: string;
   /** Tried one by one. */
   readonly secrets: readonly string[];
-  readonly body: Uint8Array<ArrayBuffer>;
+  readonly body: Bytes;
   /** Told by the header's form unless given. */
   readonly scheme?: Source | undefined;
   /** Unix seconds at which the timestamp is judged. */
@@ -50,38 +41,38 @@ export interface Explanation {
 /** More than two mistakes at a time are rare, and a search for them would be too long. */
 const MOST_MISTAKES = 2;
 
+type Found = Pick<Explanation, "secret" | "mistakes">;
+
 /** Says that a signature matches, or what is wrong: found by making each known mistake and comparing the digests. */
 export async function explainSignature(question: Question): Promise<Explanation> {
   const claim = readClaim(question.header, question.scheme);
-  const secret = await findHonestSecret(question, claim);
-  if (secret !== null) return judged(claim, { secret, mistakes: judgeTimestamp(claim, question) });
-  const found = (await search(claim, question)) ?? (await searchTimestamps(claim, question));
-  if (found !== null) {
-    return judged(claim, { secret: found.secret, mistakes: [...claim.mistakes, ...found.mistakes] });
-  }
-  return judged(claim, { secret: null, mistakes: [...claim.mistakes, ...likelyMistakes(question)] });
-}
-
-function judged(claim: Claim, { secret, mistakes }: Pick<Explanation, "secret" | "mistakes">): Explanation {
-  const timestamp = claim.timestamp === null ? null : Number(claim.timestamp);
-  const verdict = mistakes.length > 0 ? "mistaken" : secret === null ? "unexplained" : "matches";
+  const found =
+    (await verifyAsRelay(claim, question)) ??
+    (await search(claim, question)) ??
+    (await searchTimestamps(claim, question)) ??
+    guessByForm(question);
+  const mistakes = [...claim.mistakes, ...found.mistakes];
   return {
-    verdict,
+    verdict: mistakes.length > 0 ? "mistaken" : found.secret === null ? "unexplained" : "matches",
     scheme: claim.scheme,
-    secret,
-    timestamp:
-      claim.timestamp !== null && isInMilliseconds(claim.timestamp) ? Math.floor(Number(timestamp) / 1000) : timestamp,
+    secret: found.secret,
+    timestamp: claim.timestamp === null ? null : secondsOf(claim.timestamp),
     mistakes,
   };
 }
 
-/** By the relay's own verification. */
-async function findHonestSecret({ header, secrets, body }: Question, claim: Claim): Promise<number | null> {
-  const value = header.trim().replace(/^[\w-]+:\s*/, "");
-  const signature = readSignatureHeader(claim.scheme, value);
+function secondsOf(timestamp: string): number {
+  return isInMilliseconds(timestamp) ? Math.floor(Number(timestamp) / 1000) : Number(timestamp);
+}
+
+/** By the relay's own verification. A header that it reads has no mistakes. */
+async function verifyAsRelay(claim: Claim, question: Question): Promise<Found | null> {
+  const signature = readSignatureHeader(claim.scheme, valueOf(question.header));
   if (typeof signature === "string") return null;
-  for (const [index, secret] of secrets.entries()) {
-    if (secret !== "" && (await signature.matches(body, secret))) return index + 1;
+  for (const [index, secret] of question.secrets.entries()) {
+    if (await signature.matches(question.body, secret)) {
+      return { secret: index + 1, mistakes: judgeTimestamp(claim, question) };
+    }
   }
   return null;
 }
@@ -89,58 +80,30 @@ async function findHonestSecret({ header, secrets, body }: Question, claim: Clai
 /** Exactly the tolerance is in time, on either side. */
 function judgeTimestamp({ timestamp }: Claim, { at, toleranceSeconds }: Question): Mistake[] {
   if (timestamp === null) return [];
-  if (isInMilliseconds(timestamp)) return [milliseconds];
+  if (isInMilliseconds(timestamp)) return [mistakeOf("timestamp_in_milliseconds")];
   const ageSeconds = at - Number(timestamp);
   if (ageSeconds > toleranceSeconds) return [tooOld(ageSeconds, toleranceSeconds)];
   return -ageSeconds > toleranceSeconds ? [inFuture(-ageSeconds, toleranceSeconds)] : [];
 }
 
-interface Found {
-  readonly secret: number;
-  readonly mistakes: readonly Mistake[];
-}
-
-interface Key {
-  readonly secret: number;
-  readonly key: Secret;
-}
-
 /** Makes the known mistakes, fewest first. */
-async function search(claim: Claim, question: Question): Promise<Found | null> {
-  const keys = question.secrets.flatMap((secret, index) =>
-    guessKeys(secret)
-      .filter(({ value }) => value.length > 0)
-      .map(({ value, mistake }): Guess<Key> => ({ value: { secret: index + 1, key: value }, mistake })),
-  );
-  const bodies = guessBodies(question.body);
+async function search(claim: Claim, { secrets, body }: Question): Promise<Found | null> {
   const framings = guessFramings(claim);
+  const keys = secrets.flatMap((secret, index) => guessKeys(secret).map((key) => ({ ...key, secret: index + 1 })));
+  const bodies = guessBodies(body);
   for (let count = 0; count <= MOST_MISTAKES; count += 1) {
-    for (const [key, framing, body] of combinations(keys, framings, bodies, count)) {
-      if (await fits(claim, key.value.key, framing.value(body.value))) {
-        const mistakes = [framing, key, body].flatMap(({ mistake }) => mistake ?? []);
-        return { secret: key.value.secret, mistakes };
+    for (const framing of framings) {
+      for (const key of keys) {
+        for (const one of bodies) {
+          const mistakes = [framing, key, one].flatMap(({ mistake }) => mistake ?? []);
+          if (mistakes.length === count && (await fits(claim, key.value, framing.value(one.value)))) {
+            return { secret: key.secret, mistakes };
+          }
+        }
       }
     }
   }
   return null;
-}
-
-type Bytes = Uint8Array<ArrayBuffer>;
-
-function* combinations(
-  keys: readonly Guess<Key>[],
-  framings: readonly Guess<Framing>[],
-  bodies: readonly Guess<Bytes>[],
-  count: number,
-): Generator<[Guess<Key>, Guess<Framing>, Guess<Bytes>]> {
-  const weight = (guess: Guess<unknown>) => (guess.mistake === null ? 0 : 1);
-  for (const framing of framings) {
-    for (const key of keys) {
-      const left = count - weight(framing) - weight(key);
-      if (left < 0 || left > 1) continue;
-      for (const body of bodies) if (weight(body) === left) yield [key, framing, body];
-    }
-  }
 }
 
 async function fits({ digests }: Claim, key: Secret, signed: Bytes): Promise<boolean> {
@@ -151,16 +114,17 @@ async function fits({ digests }: Claim, key: Secret, signed: Bytes): Promise<boo
 
 /** Where the header tells no timestamp, or only its seconds, the right one is among few. */
 async function searchTimestamps(claim: Claim, question: Question): Promise<Found | null> {
-  const { timestamp } = claim;
+  const { timestamp, scheme } = claim;
+  const lost = scheme === "onboarding" ? [mistakeOf("business_signature_as_onboarding")] : [];
   const [texts, mistakes] =
     timestamp === null
-      ? [nearbySeconds(question).map(String), claim.scheme === "onboarding" ? [businessDigestAlone] : []]
+      ? [nearbySeconds(question).map(String), lost]
       : [
           Array.from({ length: 1000 }, (_, ms) => timestamp + String(ms).padStart(3, "0")),
           [millisecondsSignedSecondsSent],
         ];
   for (const [index, secret] of question.secrets.entries()) {
-    for (const text of secret === "" ? [] : texts) {
+    for (const text of texts) {
       if (await fits(claim, secret, withPrefix(`${text}.`, question.body))) return { secret: index + 1, mistakes };
     }
   }
@@ -175,10 +139,12 @@ function nearbySeconds({ body, at, toleranceSeconds }: Question): number[] {
   return from.flatMap((end) => Array.from({ length: toleranceSeconds + 10 }, (_, back) => end + 5 - back));
 }
 
-function likelyMistakes({ body, secrets }: Question): Mistake[] {
-  return [
-    ...(body.length === 0 ? [likely.emptyBody] : []),
-    ...(isCompressed(body) ? [likely.compressedBody] : []),
-    ...(secrets.some(looksLikeApiKey) ? [likely.apiKey] : []),
+/** Nothing that was computed fits. */
+function guessByForm({ body, secrets }: Question): Found {
+  const mistakes = [
+    ...(body.length === 0 ? [mistakeOf("body_empty")] : []),
+    ...(isCompressed(body) ? [mistakeOf("body_compressed")] : []),
+    ...(secrets.some(looksLikeApiKey) ? [mistakeOf("api_key_instead_of_secret")] : []),
   ];
+  return { secret: null, mistakes };
 }

@@ -15,161 +15,136 @@ const WHOLE_SECRET = "The key is the secret's whole text as UTF-8, nothing strip
 const WHOLE_HEADER = "Take the header's value whole: `t=<unix seconds>,v1=<64 hex characters>`.";
 const HEX = 'Qonto writes the digest in hexadecimal: `.digest("hex")`, `.hexdigest()`.';
 
+/** Remedies of mistakes with a body, where it is not to take the raw one. */
+const bodyRemedies: Readonly<Record<string, string>> = {
+  body_trailing_newline:
+    "Read and write the file as it is, byte for byte: `curl --data-binary`, not `--data`; no editor in between.",
+  body_line_endings: "Let no tool convert line endings (git's autocrlf, FTP in text mode, Windows editors).",
+  body_byte_order_mark: "Save it as UTF-8 without a byte-order mark.",
+  body_in_base64: "Decode it first: gateways that pass bytes on as text say so (`isBase64Encoded`).",
+};
+
 /** The signature fits the body written in another way. */
-export function bodyMistake(code: string, how: string, remedy = RAW_BODY): Mistake {
-  return { code, explanation: `The signature is right for the body ${how}, not for the bytes of this file.`, remedy };
+export function bodyMistake(code: string, how: string): Mistake {
+  const explanation = `The signature is right for the body ${how}, not for the bytes of this file.`;
+  return { code, explanation, remedy: bodyRemedies[code] ?? RAW_BODY };
 }
 
-export function secretMistake(code: string, how: string): Mistake {
-  return { code, explanation: `The signature is right under the secret ${how}.`, remedy: WHOLE_SECRET };
+export function secretMistake(code: string, how: string, remedy = WHOLE_SECRET): Mistake {
+  return { code, explanation: `The signature is right under the secret ${how}.`, remedy };
 }
 
-export function signedBytesMistake(code: string, what: string): Mistake {
-  return { code, explanation: `The signature is right for ${what}.`, remedy: SIGNED_BYTES };
+export function signedBytesMistake(code: string, what: string, remedy = SIGNED_BYTES): Mistake {
+  return { code, explanation: `The signature is right for ${what}.`, remedy };
 }
 
-export const secretWithWhiteSpace: Mistake = {
-  code: "secret_with_white_space",
-  explanation: "The signature is right under the secret without the white space around it.",
-  remedy: "Trim what you read: a file or a variable often ends in a line break.",
-};
+export const secretWithWhiteSpace = secretMistake(
+  "secret_with_white_space",
+  "without the white space around it",
+  "Trim what you read: a file or a variable often ends in a line break.",
+);
 
-export const secretInQuotes: Mistake = {
-  code: "secret_in_quotes",
-  explanation: "The signature is right under the secret without the quotes around it.",
-  remedy: "Take the quotes out of the variable: not every tool that reads it removes them.",
-};
+export const millisecondsSignedSecondsSent = signedBytesMistake(
+  "timestamp_in_milliseconds",
+  "the timestamp in milliseconds, but the header gives it in seconds",
+  "Sign the header's own text of the timestamp.",
+);
 
-export const onlyBodySigned: Mistake = {
-  code: "timestamp_not_signed",
-  explanation:
-    "The signature is right for the body without the timestamp. That is the Onboarding API's scheme (Qonto-SHA256-Signature); the Business API's signs the timestamp too.",
-  remedy: SIGNED_BYTES,
-};
-
-export const businessDigestAlone: Mistake = {
-  code: "business_signature_as_onboarding",
-  explanation:
-    "The digest is the Business API's, over a timestamp and the body: it comes from X-Qonto-Signature, without its `t=`.",
-  remedy: `Verify X-Qonto-Signature. ${WHOLE_HEADER}`,
-};
-
-export const milliseconds: Mistake = {
-  code: "timestamp_in_milliseconds",
-  explanation: "The timestamp has 13 digits: those are milliseconds.",
-  remedy: "Sign and compare Unix seconds: `Math.floor(Date.now() / 1000)`.",
-};
-
-export const secondsSignedMillisecondsSent: Mistake = {
-  code: "timestamp_in_milliseconds",
-  explanation: "The signature is right for the timestamp in seconds, but the header gives it in milliseconds.",
-  remedy: "Write Unix seconds in the header, as in what is signed.",
-};
-
-export const millisecondsSignedSecondsSent: Mistake = {
-  code: "timestamp_in_milliseconds",
-  explanation: "The signature is right for the timestamp in milliseconds, but the header gives it in seconds.",
-  remedy: "Sign the header's own text of the timestamp.",
-};
-
-export const headerMistakes = {
-  empty: {
-    code: "header_empty",
+/** Mistakes that have one text each, by their codes. */
+const texts = {
+  header_empty: {
     explanation: "The header is empty.",
     remedy: `Look whether a proxy drops it, and read the right one. ${WHOLE_HEADER}`,
   },
-  tooLong: {
-    code: "header_too_long",
+  header_too_long: {
     explanation: `The header has more than ${MAX_HEADER_CHARACTERS} characters: the relay does not read it.`,
     remedy: `Look for what adds to it on the way. ${WHOLE_HEADER}`,
   },
-  inQuotes: {
-    code: "header_in_quotes",
+  header_in_quotes: {
     explanation: "The header's value is in quotes.",
     remedy: WHOLE_HEADER,
   },
-  standardWebhooks: {
-    code: "standard_webhooks_header",
+  standard_webhooks_header: {
     explanation:
       "This is a `webhook-signature` of Standard Webhooks, as this relay sends it to destinations; Qonto sends none.",
     remedy: "Verify it with a Standard Webhooks library, or verify `X-Qonto-Signature`, which is sent with it.",
   },
-  withoutTimestamp: {
-    code: "header_without_timestamp",
+  header_without_timestamp: {
     explanation: "The header has no `t=`: its beginning is lost.",
     remedy: WHOLE_HEADER,
   },
-  withoutDigest: {
-    code: "header_without_digest",
+  header_without_digest: {
     explanation: "The header has no `v1=`: it is cut at the comma.",
     remedy: `Some tools split headers at commas. ${WHOLE_HEADER}`,
   },
-  timestampUnreadable: {
-    code: "timestamp_unreadable",
+  timestamp_unreadable: {
     explanation: "The value of `t=` is not a number of seconds.",
     remedy: WHOLE_HEADER,
   },
-  timestampTwice: {
-    code: "timestamp_twice",
+  timestamp_twice: {
     explanation: "The header has more than one `t=`: two headers were joined.",
     remedy: "Verify one header at a time.",
   },
-  digestTwice: {
-    code: "digest_twice",
+  digest_twice: {
     explanation: "The header has more than one digest: two headers were joined.",
     remedy: "Verify one header at a time.",
   },
-  tooManyDigests: {
-    code: "too_many_digests",
+  too_many_digests: {
     explanation: `The header has more than ${MAX_DIGESTS} \`v1=\`: the relay refuses it.`,
     remedy: "Send one for each secret that is valid: two while a secret is being rotated.",
   },
-  digestUnreadable: {
-    code: "digest_unreadable",
+  digest_unreadable: {
     explanation: "The digest is neither 64 hexadecimal characters nor anything that could be taken for them.",
     remedy: HEX,
   },
-  digestTruncated: {
-    code: "digest_truncated",
+  digest_truncated: {
     explanation: "The digest has fewer than 64 hexadecimal characters: its end is lost.",
     remedy: "Look for a column, a log or a variable that cuts long values.",
   },
-  digestInBase64: {
-    code: "digest_in_base64",
+  digest_in_base64: {
     explanation: "The digest is written in base64.",
     remedy: HEX,
   },
-  hexInBase64: {
-    code: "hex_in_base64",
+  hex_in_base64: {
     explanation: "The digest is hexadecimal text that was written in base64 once more.",
     remedy: HEX,
   },
-  digestPrefixed: {
-    code: "digest_prefixed",
+  digest_prefixed: {
     explanation: "The digest begins with `sha256=`: others sign so, Qonto does not.",
     remedy: HEX,
   },
-} as const satisfies Readonly<Record<string, Mistake>>;
 
-/** Guessed by the form: nothing that was computed fits. */
-export const likely = {
-  apiKey: {
-    code: "api_key_instead_of_secret",
+  timestamp_in_milliseconds: {
+    explanation: "The timestamp has 13 digits: those are milliseconds.",
+    remedy: "Sign and compare Unix seconds: `Math.floor(Date.now() / 1000)`.",
+  },
+  business_signature_as_onboarding: {
+    explanation:
+      "The digest is the Business API's, over a timestamp and the body: it comes from X-Qonto-Signature, without its `t=`.",
+    remedy: `Verify X-Qonto-Signature. ${WHOLE_HEADER}`,
+  },
+
+  // Guessed by the form: nothing that was computed fits.
+  api_key_instead_of_secret: {
     explanation: "This looks like an API key or an access token, not like a webhook's secret; nothing fits under it.",
     remedy:
       "Use the secret of the subscription, which Qonto showed when it was created. If it is lost, create a second subscription.",
   },
-  emptyBody: {
-    code: "body_empty",
+  body_empty: {
     explanation: "The body is empty.",
     remedy: `Something has read it before. ${RAW_BODY}`,
   },
-  compressedBody: {
-    code: "body_compressed",
+  body_compressed: {
     explanation: "The body is compressed, and the signature does not fit what is in it either.",
     remedy: RAW_BODY,
   },
-} as const satisfies Readonly<Record<string, Mistake>>;
+} as const satisfies Readonly<Record<string, Omit<Mistake, "code">>>;
+
+export type MistakeCode = keyof typeof texts;
+
+export function mistakeOf(code: MistakeCode): Mistake {
+  return { code, ...texts[code] };
+}
 
 export function tooOld(ageSeconds: number, toleranceSeconds: number): Mistake {
   return {

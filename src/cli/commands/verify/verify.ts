@@ -57,11 +57,8 @@ function configuredSecrets({ settings }: Context): string[] {
 
 /** White space around a single secret is kept: it may be what is wrong. */
 function splitList(text: string): string[] {
-  if (!text.includes(",")) return text === "" ? [] : [text];
-  return text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
+  const parts = text.split(",");
+  return (parts.length === 1 ? parts : parts.map((part) => part.trim())).filter((part) => part !== "");
 }
 
 const ruledOut = [

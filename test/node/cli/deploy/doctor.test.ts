@@ -1,6 +1,7 @@
 import { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { accessToCloudflare, judgeDeployment } from "../../../../src/cli/commands/doctor/cloudflare.ts";
+import { judgeDeployment } from "../../../../src/cli/commands/doctor/checks/relay.ts";
+import { accessToCloudflare } from "../../../../src/cli/commands/doctor/doctor.ts";
 import { beginInvocation } from "../../../../src/cli/context.ts";
 import { ACCOUNT, TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { Scene } from "./scene.ts";
@@ -27,7 +28,7 @@ function access(env: Readonly<Record<string, string>>) {
 
 async function look() {
   const cloudflare = access(scene.cloudflare.environment);
-  if (!("thing" in cloudflare)) throw new Error(cloudflare.lacks);
+  if (!("thing" in cloudflare)) throw new Error(cloudflare.why);
   return judgeDeployment(await cloudflare.thing());
 }
 

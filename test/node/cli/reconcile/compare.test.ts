@@ -51,15 +51,15 @@ describe("a resource of both sides", () => {
   });
 
   it.each([
-    ["with its date", { updated_at: OLD }, { by: "updated_at", at: instant(OLD) }],
-    ["without one", { a: 1 }, { by: "as_of" }],
-    ["with one that is none", { updated_at: "2026-11-31" }, { by: "as_of" }],
+    ["with its date", { updated_at: OLD }, instant(OLD)],
+    ["without one", { a: 1 }, null],
+    ["with one that is none", { updated_at: "2026-11-31" }, null],
   ])("missing is what the relay does not know, %s", (_title, item, version) => {
     expect(judge(item, null, AS_OF)).toEqual({ state: "missing", version });
   });
 
-  const byDate = { by: "updated_at", at: instant(NEW) };
-  const asOf = { by: "as_of" };
+  const byDate = instant(NEW);
+  const asOf = null;
   it.each([
     ["a later version", { updated_at: NEW, a: 1 }, known({ updated_at: OLD, a: 2 }), byDate, ["a"]],
     [
@@ -133,8 +133,7 @@ describe("the fields that differ", () => {
 
 describe("the event of a difference", () => {
   const AT = "2026-02-01T10:00:00Z";
-  const byDate = (at = AT) => ({ by: "updated_at", at: instant(at) }) as const;
-  const asOf = { by: "as_of" } as const;
+  const byDate = (at = AT) => instant(at);
 
   const dated = (changes: Partial<Differing> = {}): Differing => ({
     type: "v1/clients",
@@ -150,7 +149,7 @@ describe("the event of a difference", () => {
     ...dated(),
     type: "v1/memberships",
     item: { id: "m1", role: "owner" },
-    judgement: { state: "drifted", version: asOf, fields: ["role"] },
+    judgement: { state: "drifted", version: null, fields: ["role"] },
     supersedes: "e1",
     ...changes,
   });

@@ -9,6 +9,9 @@ import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, judged } from "../finding.ts";
 import type { Diagnostics, Target } from "../target.ts";
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
 type Counts = Diagnostics["signatures"];
 type Refusal = Exclude<keyof Counts, "since" | "authentic">;
 
@@ -37,62 +40,56 @@ export async function checkRefusals(target: Target): Promise<Result> {
 export function judgeRefusals(counts: Counts): Result {
   const refusals = Object.keys(thresholds).filter((name): name is Refusal => name in thresholds);
   const all = refusals.reduce((sum, name) => sum + counts[name], counts.authentic);
-  const findings = refusals.flatMap((name): Finding[] => {
+  const findings = refusals.map((name): Finding | false => {
     const { fault, atLeast, share } = thresholds[name];
     const count = counts[name];
-    if (count < atLeast || count / all < share) return [];
+    if (count < atLeast || count / all < share) return false;
     const percent = Math.round((100 * count) / all);
-    return [{ fault, seen: `Since ${counts.since}: ${count} of ${all} requests, ${percent} %.` }];
+    return { fault, seen: `Since ${counts.since}: ${count} of ${all} requests, ${percent} %.` };
   });
   const refused = refusals.map((name) => `${counts[name]} ${name.replace("_", " ")}`).join(", ");
   return judged(findings, `In the last day ${counts.authentic} authentic; refused ${refused}.`);
 }
 
-const LETTERS_LISTED = 100;
+const LISTED = 100;
 
 /** A message that ended as a dead letter waits for a person. */
 export async function checkDeadLetters(target: Target): Promise<Result> {
-  const letters = await target.list("/api/dead-letters", deadLetter, { limit: LETTERS_LISTED });
+  const letters = await target.list("/api/dead-letters", deadLetter, { limit: LISTED });
   const waiting = letters.filter(({ replayed_at }) => replayed_at === null);
   const kinds = [...new Set(waiting.map(({ kind }) => kind))].join(", ");
-  const [newest] = waiting;
+  const seen = `GET /api/dead-letters: ${countOf(waiting)} not replayed (${kinds})`;
   return judged(
-    newest === undefined
-      ? []
-      : [
-          {
-            fault: "dead_letters_waiting",
-            seen: `GET /api/dead-letters: ${countText(waiting.length, LETTERS_LISTED)} not replayed (${kinds}), the newest of ${newest.received_at}.`,
-            about: { id: waiting.slice(0, 3).map(({ id }) => id) },
-          },
-        ],
+    [judgeWaiting("dead_letters_waiting", waiting, seen)],
     letters.length === 0 ? "There are none." : "All have been replayed.",
   );
 }
 
 /** An event in quarantine is Qonto's own, and reaches no destination until a person releases it. */
 export async function checkQuarantine(target: Target): Promise<Result> {
-  const waiting = await target.list("/api/quarantine", quarantined, { limit: LETTERS_LISTED });
+  const waiting = await target.list("/api/quarantine", quarantined, { limit: LISTED });
   const reasons = Map.groupBy(waiting, ({ reason }) => reason);
   const counted = Array.from(reasons, ([reason, those]) => `${those.length} ${reason}`).join(", ");
-  const [newest] = waiting;
-  return judged(
-    newest === undefined
-      ? []
-      : [
-          {
-            fault: "quarantine_waiting",
-            seen: `GET /api/quarantine: ${countText(waiting.length, LETTERS_LISTED)} (${counted}), the newest of ${newest.received_at}.`,
-            about: { id: waiting.slice(0, 3).map(({ id }) => id) },
-          },
-        ],
-    "It is empty.",
-  );
+  const seen = `GET /api/quarantine: ${countOf(waiting)} (${counted})`;
+  return judged([judgeWaiting("quarantine_waiting", waiting, seen)], "It is empty.");
 }
 
-/** A count of which at most `limit` were listed. */
-function countText(count: number, limit: number): string {
-  return count >= limit ? `${limit} or more` : String(count);
+interface Waiting {
+  readonly id: string;
+  readonly received_at: string;
+}
+
+/** What waits for a person, the newest first. */
+function judgeWaiting(fault: FaultName, waiting: readonly Waiting[], seen: string): Finding | false {
+  const [newest] = waiting;
+  if (newest === undefined) return false;
+  const about = { id: waiting.slice(0, 3).map(({ id }) => id) };
+  return { fault, seen: `${seen}, the newest of ${newest.received_at}.`, about };
+}
+
+/** How many there are, of which at most some were listed. */
+function countOf({ length }: readonly Waiting[]): string {
+  return length >= LISTED ? `${LISTED} or more` : String(length);
 }
 
 const LEDGER_DAYS = 7;
@@ -105,15 +102,12 @@ export async function checkLedger(target: Target): Promise<Result> {
   const { received, settled, pending, unmatched, quarantined: kept, balanced } = counts;
   const text = `${received} received: ${settled} settled, ${pending} pending, ${unmatched} unmatched, ${kept} quarantined`;
   return judged(
-    balanced ? [] : [{ fault: "ledger_unbalanced", seen: `GET /api/ledger of the last ${LEDGER_DAYS} days: ${text}.` }],
+    [!balanced && { fault: "ledger_unbalanced", seen: `GET /api/ledger of the last ${LEDGER_DAYS} days: ${text}.` }],
     `Balanced over the last ${LEDGER_DAYS} days. ${text}.`,
   );
 }
 
 type Series = Diagnostics["traffic"][number];
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 /** From fewer events nothing is known to be usual. */
 const LEAST_EVENTS = 5;
@@ -131,26 +125,26 @@ export async function checkTraffic(target: Target): Promise<Result> {
 }
 
 export function judgeTraffic(traffic: readonly Series[], now: number): Result {
+  if (traffic.length === 0) {
+    return judged([], "No event has arrived in the last 30 days: nothing is known to be usual.");
+  }
   const silenceMs = ({ last_received_at }: Series) => now - Date.parse(last_received_at);
   const known = traffic.filter(
     ({ events, longest_gap_seconds }) => events >= LEAST_EVENTS && longest_gap_seconds !== null,
   );
   const silent = known.filter((series) => silenceMs(series) > longestUsualSilenceMs(series));
-  const findings =
-    known.length > 1 && silent.length === known.length
-      ? [allSilent(silent, now)]
-      : silent.map((series) => oneSilent(series, silenceMs(series)));
   const few = traffic.length - known.length;
-  const notes = few > 0 && known.length > 0 ? [`${few} kinds have fewer than ${LEAST_EVENTS} events yet.`] : [];
-  if (traffic.length === 0) {
-    return judged([], "No event has arrived in the last 30 days: nothing is known to be usual.");
-  }
   const usual =
     known.length === 0
       ? "there are too few yet to know what is usual"
       : `none of ${known.length} kinds is silent for longer than is usual`;
-  const lastMs = Math.min(...traffic.map(silenceMs));
-  return judged(findings, `The last event arrived ${durationText(lastMs)} ago; ${usual}.`, notes);
+  return judged(
+    known.length > 1 && silent.length === known.length
+      ? [allSilent(silent, now)]
+      : silent.map((series) => oneSilent(series, silenceMs(series))),
+    `The last event arrived ${durationText(Math.min(...traffic.map(silenceMs)))} ago; ${usual}.`,
+    [few > 0 && known.length > 0 && `${few} kinds have fewer than ${LEAST_EVENTS} events yet.`],
+  );
 }
 
 /** How long events of one kind may be absent without being a fault. */
@@ -224,39 +218,36 @@ export function judgeDestinations(destinations: readonly DestinationSeen[], isCu
   }
   const healthy = destinations.filter(({ destination }) => destination.health.state === "healthy").length;
   return judged(
-    destinations.flatMap((one) => [...judgeHealth(one), ...judgeDead(one, isCut)]),
+    destinations.flatMap((one) => [judgeHealth(one), judgeDead(one, isCut)]),
     `${healthy} of ${destinations.length} healthy, no dead deliveries.`,
   );
 }
 
-function judgeHealth({ destination, deliveries }: DestinationSeen): Finding[] {
+function judgeHealth({ destination, deliveries }: DestinationSeen): Finding | false {
   const { id, enabled, health } = destination;
   const failures = `${health.consecutive_failures} failures in a row, last success ${health.last_success_at ?? "never"}, last failure ${health.last_failure_at ?? "never"}${lastFailureText(deliveries)}.`;
   const about = { destination: nameOf(destination), id };
-  if (!enabled) return [{ fault: "destination_paused", seen: failures, about }];
+  if (!enabled) return { fault: "destination_paused", seen: failures, about };
   if (health.circuit_opened_at) {
     const seen = `Open since ${health.circuit_opened_at}, next probe at ${health.next_probe_at ?? "once"}: ${failures}`;
-    return [{ fault: "destination_circuit_open", seen, about }];
+    return { fault: "destination_circuit_open", seen, about };
   }
-  if (health.state === "healthy") return [];
   const held = health.held_until
     ? `It asked to be sent nothing before ${health.held_until}; then its pending deliveries are sent. `
     : "";
-  return [{ fault: "destination_failing", seen: held + failures, about }];
+  return health.state !== "healthy" && { fault: "destination_failing", seen: held + failures, about };
 }
 
-function judgeDead({ destination, dead }: DestinationSeen, isCut: boolean): Finding[] {
-  const since = dead.map(({ received_at }) => received_at).toSorted()[0];
-  if (since === undefined) return [];
+function judgeDead({ destination, dead }: DestinationSeen, isCut: boolean): Finding | false {
+  const [since] = dead.map(({ received_at }) => received_at).toSorted();
+  if (since === undefined) return false;
   const count =
     dead.length === 1 && !isCut ? "One delivery is" : `${dead.length}${isCut ? " or more" : ""} deliveries are`;
-  return [
-    {
-      fault: "deliveries_dead",
-      seen: `${count} dead${lastFailureText(dead)}.`,
-      about: { destination: nameOf(destination), id: destination.id, since },
-    },
-  ];
+  return {
+    fault: "deliveries_dead",
+    seen: `${count} dead${lastFailureText(dead)}.`,
+    about: { destination: nameOf(destination), id: destination.id, since },
+  };
 }
 
 function nameOf({ id, description, url }: Destination): string {

@@ -1,15 +1,11 @@
 import ipaddr from "ipaddr.js";
-import type { Fault } from "../../../fault.ts";
 import { NO_ANSWER_IN_TIME, networkReason } from "../../../network.ts";
-import { RelayRefusal } from "../../../relay-client.ts";
 import { secretNames } from "../../../webhook-secret.ts";
 import { QONTO_WAITS_MS, type WebhookAnswer, describeAnswer } from "../../../webhook.ts";
 import type { Address, Certificate } from "../circumstances.ts";
 import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, failed, judged, skipped } from "../finding.ts";
-import { CheckEnded, type Target, apiFailure } from "../target.ts";
-
-type Addresses = { readonly found: readonly string[] } | { readonly code: string };
+import type { Addresses, Target } from "../target.ts";
 
 /** Qonto must be able to call it: over https, at a public address. */
 export async function checkAddress(target: Target): Promise<Result> {
@@ -18,26 +14,27 @@ export async function checkAddress(target: Target): Promise<Result> {
 
 export function judgeAddress(address: Address, addresses: Addresses): Result {
   const { strangePath, webhookUrl, origin, isHttps, isLocal } = address;
-  const findings: Finding[] = [];
-  if (strangePath !== null) {
-    const seen = `The path of --url is ${strangePath}; the doctor goes on with ${webhookUrl}.`;
-    findings.push({ fault: "url_path_wrong", seen });
-  }
-  if (!isHttps && !isLocal) findings.push({ fault: "url_not_https", seen: `The address is ${origin}.` });
-  findings.push(...judgeAddresses(address, addresses));
-  const shown = "found" in addresses ? addresses.found.join(", ") : "";
-  const notes = isLocal ? ["It is on this machine: right for development, but Qonto cannot reach it."] : [];
-  return judged(findings, `${webhookUrl} is at ${shown}.`, notes);
+  return judged(
+    [
+      strangePath !== null && {
+        fault: "url_path_wrong",
+        seen: `The path of --url is ${strangePath}; the doctor goes on with ${webhookUrl}.`,
+      },
+      !isHttps && !isLocal && { fault: "url_not_https", seen: `The address is ${origin}.` },
+      judgeAddresses(address, addresses),
+    ],
+    `${webhookUrl} is at ${"found" in addresses ? addresses.found.join(", ") : ""}.`,
+    [isLocal && "It is on this machine: right for development, but Qonto cannot reach it."],
+  );
 }
 
-function judgeAddresses({ host, isLocal }: Address, addresses: Addresses): Finding[] {
+function judgeAddresses({ host, isLocal }: Address, addresses: Addresses): Finding | false {
   if ("code" in addresses) {
     const fault = addresses.code === "ENOTFOUND" ? "host_unknown" : "host_lookup_failed";
-    return [{ fault, seen: `Looking the name up ended with ${addresses.code}.`, about: { host } }];
+    return { fault, seen: `Looking the name up ended with ${addresses.code}.`, about: { host } };
   }
   const hidden = addresses.found.filter((one) => !isPublic(one));
-  if (isLocal || hidden.length === 0) return [];
-  return [{ fault: "address_private", seen: `${host} is at ${hidden.join(", ")}.` }];
+  return !isLocal && hidden.length > 0 && { fault: "address_private", seen: `${host} is at ${hidden.join(", ")}.` };
 }
 
 export function isPublic(ip: string): boolean {
@@ -76,7 +73,7 @@ export function judgeCertificate({ validUntil, refusedFor, issuer }: Certificate
   }
   const seen = `It is valid until ${end}: ${Math.max(0, Math.floor(leftDays))} days are left.`;
   return judged(
-    leftDays < LEAST_LEFT_DAYS ? [{ fault: "certificate_expires_soon", seen }] : [],
+    [leftDays < LEAST_LEFT_DAYS && { fault: "certificate_expires_soon", seen }],
     `Trusted, from ${issuer}, and valid for another ${Math.floor(leftDays)} days.`,
   );
 }
@@ -93,49 +90,41 @@ export async function checkAnswer(target: Target): Promise<Result> {
   return judgeAnswers(answers, { url: address.webhookUrl, isSigned: secrets.business !== null, named });
 }
 
-export function judgeAnswers(
-  answers: readonly WebhookAnswer[],
-  {
-    url,
-    isSigned,
-    named = [],
-  }: { readonly url: string; readonly isSigned: boolean; readonly named?: readonly string[] },
-): Result {
+interface Posts {
+  readonly url: string;
+  readonly isSigned: boolean;
+  /** The variables that /health names, for a relay that lacks some. */
+  readonly named?: readonly string[];
+}
+
+export function judgeAnswers(answers: readonly WebhookAnswer[], { url, isSigned, named = [] }: Posts): Result {
   const durations = answers.map(({ durationMs }) => durationMs).toSorted((one, other) => one - other);
   const worst = Math.round(durations.at(-1) ?? 0);
   const median = Math.round(durations[Math.floor(durations.length / 2)] ?? 0);
   const times = `${answers.length} POSTs: median ${median} ms, worst ${worst} ms`;
   const byFault = Map.groupBy(answers, faultOf);
-  const findings: Finding[] = [];
-  for (const [fault, those] of byFault) {
-    if (fault === null) continue;
+  const findings = Array.from(byFault, ([fault, those]): Finding | false => {
     const shown = [...new Set(those.map(describe))].join("; ");
-    findings.push({
-      fault,
-      seen: `POST ${url}, ${those.length} of ${answers.length} times: ${shown}.`,
-      ...(fault === "relay_not_configured"
-        ? { about: { variable: named.length > 0 ? named : [secretNames.business] } }
-        : {}),
-    });
-  }
-  if (worst > QONTO_WAITS_MS && !byFault.has("answer_too_slow")) {
-    findings.push({ fault: "answer_too_slow", seen: `${times}.` });
-  }
-  const allAccepted = answers.every(({ accepted }) => accepted);
-  const answered = allAccepted
-    ? "Answered 200 within 1 s"
-    : `In time, but with ${describe(answers[0])}: see \`signature\``;
-  return judged(
-    findings,
-    `${answered}. ${times}.`,
-    isSigned || allAccepted
-      ? []
-      : ["The POSTs bore no signature, so nothing was written: with QONTO_WEBHOOK_SECRETS the time is the real one."],
-  );
+    return (
+      fault !== null && {
+        fault,
+        seen: `POST ${url}, ${those.length} of ${answers.length} times: ${shown}.`,
+        about: { variable: named.length > 0 ? named : secretNames.business },
+      }
+    );
+  });
+  const isSlow = worst > QONTO_WAITS_MS && !byFault.has("answer_too_slow");
+  const refused = answers.find(({ accepted }) => !accepted);
+  const answered =
+    refused === undefined ? "Answered 200 within 1 s" : `In time, but with ${describe(refused)}: see \`signature\``;
+  return judged([...findings, isSlow && { fault: "answer_too_slow", seen: `${times}.` }], `${answered}. ${times}.`, [
+    !isSigned &&
+      refused !== undefined &&
+      "The POSTs bore no signature, so nothing was written: with QONTO_WEBHOOK_SECRETS the time is the real one.",
+  ]);
 }
 
-function describe(answer: WebhookAnswer | undefined): string {
-  if (answer === undefined) return "nothing";
+function describe(answer: WebhookAnswer): string {
   return answer.location === null ? describeAnswer(answer) : `${describeAnswer(answer)} to ${answer.location}`;
 }
 
@@ -195,18 +184,20 @@ export function judgeClocks({ relayAheadMs, qontoAheadMs, toleranceSeconds, isLo
     return skipped("Neither the relay nor Qonto tells the time.", "Set QONTO_ACCESS_TOKEN to ask Qonto.");
   }
   const seen = `${shown}.`;
-  const findings: Finding[] = [];
-  if (relayAheadMs !== null && qontoAheadMs === null && isApart(relayAheadMs)) {
-    findings.push({ fault: "clocks_disagree", seen });
-  }
-  if (relayAheadMs !== null && qontoAheadMs !== null && isApart(relayAheadMs - qontoAheadMs)) {
-    findings.push({ fault: "relay_clock_off", seen, about: { tolerance: String(tolerance) } });
-  }
-  // The clock of a relay on this machine is the same clock.
-  if (qontoAheadMs !== null && isApart(qontoAheadMs) && !(isLocal && relayAheadMs !== null)) {
-    findings.push({ fault: "own_clock_off", seen });
-  }
-  return judged(findings, `${shown}; ${tolerance} s are tolerated.`);
+  const isRelayOff = relayAheadMs !== null && isApart(relayAheadMs - (qontoAheadMs ?? 0));
+  // A relay on this machine has the same clock, which is named once.
+  const isOwnOff = qontoAheadMs !== null && isApart(qontoAheadMs) && !(isLocal && relayAheadMs !== null);
+  return judged(
+    [
+      isRelayOff && {
+        fault: qontoAheadMs === null ? "clocks_disagree" : "relay_clock_off",
+        seen,
+        about: { tolerance: String(tolerance) },
+      },
+      isOwnOff && { fault: "own_clock_off", seen },
+    ],
+    `${shown}; ${tolerance} s are tolerated.`,
+  );
 }
 
 function apart(ms: number): string {
@@ -217,29 +208,6 @@ function apart(ms: number): string {
 
 /** The operator's API must let the doctor in: the checks behind this one ask it. */
 export async function checkAccess(target: Target): Promise<Result> {
-  const { relay } = target.circumstances;
-  if (await target.isSilent()) throw new CheckEnded(skipped("The relay does not answer: see `answer`."));
-  if (!("thing" in relay)) return skipped(relay.lacks, relay.enable);
-  const access = await target.access();
-  switch (access.state) {
-    case "closed":
-      return skipped(access.lacks, access.enable);
-    case "open":
-      return judged([], "The operator's API lets the doctor in.");
-    case "refused": {
-      const isBehindAccess = access.fault instanceof RelayRefusal && access.fault.code === "behind_access";
-      return failed({
-        fault: isBehindAccess ? "service_token_refused" : "admin_token_refused",
-        seen: access.fault.message,
-        about: { refusal: refusalOf(access.fault) },
-      });
-    }
-    case "failing":
-      return failed(apiFailure(access.fault));
-  }
-}
-
-function refusalOf(fault: Fault): string {
-  const isThrottled = fault instanceof RelayRefusal && fault.status === 429;
-  return isThrottled ? "has seen too many wrong tokens from this address" : "does not accept this token";
+  await target.requireAnswer();
+  return (await target.access()).result;
 }

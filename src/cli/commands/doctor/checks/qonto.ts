@@ -6,35 +6,26 @@ import { isOnThisMachine } from "../../../settings.ts";
 import { WEBHOOK_PATH } from "../../../webhook.ts";
 import type { Destination } from "../../destinations.ts";
 import { type Subscription, businessTypes } from "../../subscriptions.ts";
-import type { Address } from "../circumstances.ts";
+import { type Address, hostOf } from "../circumstances.ts";
 import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, failed, judged, skipped } from "../finding.ts";
 import { CheckEnded, type Diagnostics, type Target } from "../target.ts";
 import { isPublic } from "./network.ts";
 
-/** Whether the host of a subscription's address can be called. */
-type Reach = "public" | "private" | "unknown_host" | "not_told";
-
-export interface Listed {
+interface Listed {
   readonly subscription: Subscription;
-  readonly reach: Reach;
+  /** Where its address leads that Qonto cannot reach; null when Qonto can, or nobody knows. */
+  readonly lostIn: string | null;
 }
 
 /** `GET /v2/webhook_subscriptions`: it exists, and points here. A subscription that is listed is active. */
 export async function checkSubscription(target: Target): Promise<Result> {
-  const { address, world } = target.circumstances;
   try {
     const subscriptions = await target.subscriptions();
     const listed = await Promise.all(
-      subscriptions.map(
-        async (subscription) =>
-          ({
-            subscription,
-            reach: leadsTo(subscription, address) ? "not_told" : await reachOf(subscription.callback_url, world.lookup),
-          }) satisfies Listed,
-      ),
+      subscriptions.map(async (subscription) => ({ subscription, lostIn: await whereLost(subscription, target) })),
     );
-    return judgeSubscriptions(listed, address);
+    return judgeSubscriptions(listed, target.circumstances.address);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return failed({ fault: faultOfQonto(error), seen: `GET /v2/webhook_subscriptions: ${error.message}` });
@@ -43,50 +34,49 @@ export async function checkSubscription(target: Target): Promise<Result> {
 
 export function judgeSubscriptions(listed: readonly Listed[], address: Address): Result {
   const here = listed.filter(({ subscription }) => leadsTo(subscription, address));
-  const elsewhere = listed.filter(({ subscription }) => !leadsTo(subscription, address));
-  const astray = elsewhere.flatMap((one) => judgeElsewhere(one, address));
-  const others = elsewhere.filter((one) => judgeElsewhere(one, address).length === 0);
+  const elsewhere = listed
+    .filter((one) => !here.includes(one))
+    .map((one) => ({ ...one, finding: judgeElsewhere(one, address) }));
   const all = listed.map(({ subscription }) => shown(subscription)).join("; ");
-  const missing: Finding = {
-    fault: "subscription_missing",
-    seen: `GET /v2/webhook_subscriptions lists ${all || "none"}.`,
-    about: { callback: address.isLocal ? `https://<tunnel>${WEBHOOK_PATH}` : address.webhookUrl },
-  };
   const types = here.map(({ subscription }) => `${subscription.id} (${subscription.types.length} types)`).join(", ");
   return judged(
-    [...(here.length === 0 ? [missing] : []), ...astray, ...judgeDuplicates(here)],
+    [
+      here.length === 0 && {
+        fault: "subscription_missing",
+        seen: `GET /v2/webhook_subscriptions lists ${all || "none"}.`,
+        about: { callback: address.isLocal ? `https://<tunnel>${WEBHOOK_PATH}` : address.webhookUrl },
+      },
+      ...elsewhere.map(({ finding }) => finding),
+      judgeDuplicates(here),
+    ],
     `${here.length === 1 ? "One sends" : `${here.length} send`} to this address: ${types}.`,
-    others.map(({ subscription }) => `Another subscription sends elsewhere: ${shown(subscription)}.`),
+    elsewhere.map(
+      ({ subscription, finding }) =>
+        finding === false && `Another subscription sends elsewhere: ${shown(subscription)}.`,
+    ),
   );
 }
 
-function judgeElsewhere({ subscription, reach }: Listed, { isLocal, origin }: Address): Finding[] {
+function judgeElsewhere({ subscription, lostIn }: Listed, { origin }: Address): Finding | false {
   const { id, callback_url } = subscription;
   const seen = `Subscription ${shown(subscription)}.`;
   const url = URL.parse(callback_url);
   if (url !== null && isSameHost(url, new URL(origin))) {
-    return [{ fault: "subscription_path_wrong", seen, about: { id } }];
+    return { fault: "subscription_path_wrong", seen, about: { id } };
   }
-  const places: Partial<Record<Reach, string>> = {
-    unknown_host: "a host that does not exist",
-    private: "a private network",
-  };
-  const place = places[reach];
-  // With a relay on this machine, Qonto is simulated here too.
-  if (place === undefined || (isLocal && reach === "private")) return [];
-  return [{ fault: "subscription_stale", seen, about: { id, place } }];
+  return lostIn !== null && { fault: "subscription_stale", seen, about: { id, place: lostIn } };
 }
 
-function judgeDuplicates(here: readonly Listed[]): Finding[] {
+function judgeDuplicates(here: readonly Listed[]): Finding | false {
   const byType = Map.groupBy(
     here.flatMap(({ subscription: { id, types } }) => types.map((type) => ({ id, type }))),
     ({ type }) => type,
   );
   const twice = [...byType].filter(([, holders]) => holders.length > 1);
-  if (twice.length === 0) return [];
+  if (twice.length === 0) return false;
   const ids = [...new Set(twice.flatMap(([, holders]) => holders.map(({ id }) => id)))];
   const types = twice.map(([type]) => type).join(", ");
-  return [{ fault: "subscription_duplicate", seen: `${ids.join(" and ")} both send ${types}.`, about: { id: ids } }];
+  return { fault: "subscription_duplicate", seen: `${ids.join(" and ")} both send ${types}.`, about: { id: ids } };
 }
 
 function shown({ id, callback_url }: Subscription): string {
@@ -104,14 +94,15 @@ function isSameHost(one: URL, other: URL): boolean {
   return host === otherHost && one.port === other.port;
 }
 
-async function reachOf(url: string, lookup: (host: string) => Promise<string[]>): Promise<Reach> {
-  const host = URL.parse(url)?.hostname.replace(/^\[(.*)\]$/, "$1");
-  if (host === undefined) return "unknown_host";
-  try {
-    return (await lookup(host)).every(isPublic) ? "public" : "private";
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ENOTFOUND" ? "unknown_host" : "not_told";
-  }
+async function whereLost({ callback_url }: Subscription, target: Target): Promise<string | null> {
+  const noHost = "a host that does not exist";
+  const url = URL.parse(callback_url);
+  if (url === null) return noHost;
+  const addresses = await target.lookUp(hostOf(url));
+  if ("code" in addresses) return addresses.code === "ENOTFOUND" ? noHost : null;
+  // With a relay on this machine, Qonto is simulated here too.
+  const isReached = target.circumstances.address.isLocal || addresses.found.every(isPublic);
+  return isReached ? null : "a private network";
 }
 
 const refusals: Readonly<Record<number, FaultName>> = {
@@ -148,32 +139,34 @@ export function judgeTypes(here: readonly Subscription[], destinations: readonly
   const missing = [...wanted].filter(([type]) => isMissing(type));
   const types = missing.map(([type]) => type);
   const wantedBy = [...new Set(missing.flatMap(([, those]) => those.map(({ destination }) => destination)))];
-  const finding: Finding = {
-    fault: "type_not_subscribed",
-    seen: `Wanted by ${wantedBy.join(", ")}; subscribed are ${subscribed.join(", ")}.`,
-    about: {
-      types: types.join(", "),
-      id: here[0]?.id ?? "<id>",
-      all: [...subscribed, ...types.filter((type) => !type.endsWith("*"))].join(","),
-    },
-  };
   return judged(
-    missing.length === 0 ? [] : [finding],
+    [
+      missing.length > 0 && {
+        fault: "type_not_subscribed",
+        seen: `Wanted by ${wantedBy.join(", ")}; subscribed are ${subscribed.join(", ")}.`,
+        about: {
+          types: types.join(", "),
+          id: here[0]?.id ?? [],
+          all: [...subscribed, ...types.filter((type) => !type.endsWith("*"))].join(","),
+        },
+      },
+    ],
     `Subscribed to all that destinations name: ${subscribed.join(", ")}.`,
     notesOn(subscribed, destinations),
   );
 }
 
-function notesOn(subscribed: readonly string[], destinations: readonly Destination[]): string[] {
+function notesOn(subscribed: readonly string[], destinations: readonly Destination[]): (string | false)[] {
   if (destinations.length === 0) return ["There is no destination yet: events are kept, and sent nowhere."];
-  const unwanted = subscribed.filter(
-    (type) => !destinations.some(({ types }) => types.length === 0 || types.some((pattern) => fits(pattern, type))),
-  );
-  const known = businessTypes.filter((type) => !subscribed.includes(type));
   const takesAll = destinations.some(({ types }) => types.length === 0);
+  const patterns = destinations.flatMap(({ types }) => types);
+  const unwanted = subscribed.filter((type) => !takesAll && !patterns.some((pattern) => fits(pattern, type)));
+  const unsubscribed = businessTypes.filter((type) => !subscribed.includes(type));
   return [
-    ...(unwanted.length === 0 ? [] : [`Subscribed, and wanted by no destination: ${unwanted.join(", ")}.`]),
-    ...(takesAll && known.length > 0 ? [`A destination takes all types; not subscribed are ${known.join(", ")}.`] : []),
+    unwanted.length > 0 && `Subscribed, and wanted by no destination: ${unwanted.join(", ")}.`,
+    takesAll &&
+      unsubscribed.length > 0 &&
+      `A destination takes all types; not subscribed are ${unsubscribed.join(", ")}.`,
   ];
 }
 
@@ -199,10 +192,10 @@ function judgeOnboarding({ configuration, traffic }: Diagnostics): Result {
     .at(-1);
   const seen = "QONTO_PARTNER_ID or QONTO_ONBOARDING_SECRETS is set here; the relay has no onboarding secret.";
   return judged(
-    configuration.secrets.onboarding > 0 ? [] : [{ fault: "onboarding_secret_missing", seen }],
+    [configuration.secrets.onboarding === 0 && { fault: "onboarding_secret_missing", seen }],
     last === undefined
       ? "The relay has its secret; no event of it has arrived in the last 30 days."
       : `The relay has its secret; the last event arrived at ${last}.`,
-    last === undefined ? ["Qonto does not say what is registered with it: `onboarding register` sets it again."] : [],
+    [last === undefined && "Qonto does not say what is registered with it: `onboarding register` sets it again."],
   );
 }

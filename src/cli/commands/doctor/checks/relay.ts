@@ -1,8 +1,12 @@
 import { diagnostics as diagnosticsSchema, sentCanary } from "../../../../api/schemas/diagnostics.ts";
-import { examineDeployment } from "../cloudflare.ts";
+import { ApiError } from "../../../deploy/cloudflare-api.ts";
+import { couldNotLook, lookUpRemedy } from "../../../deploy/preconditions.ts";
+import { inspect } from "../../../deploy/status.ts";
+import { Fault } from "../../../fault.ts";
+import type { Deployed } from "../circumstances.ts";
 import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
-import { CheckEnded, type Diagnostics, type Health, type Target, variablesNamedIn } from "../target.ts";
+import { type Diagnostics, type Health, type Target, thingOf, variablesNamedIn } from "../target.ts";
 
 /** Some settings are right on a developer's machine and nowhere else. */
 export async function checkConfiguration(target: Target): Promise<Result> {
@@ -10,7 +14,7 @@ export async function checkConfiguration(target: Target): Promise<Result> {
   const { isLocal } = target.circumstances.address;
   const seen = "GET /api/diagnostics: `allow_private_destinations` is true.";
   return judged(
-    configuration.allow_private_destinations && !isLocal ? [{ fault: "private_destinations_allowed", seen }] : [],
+    [configuration.allow_private_destinations && !isLocal && { fault: "private_destinations_allowed", seen }],
     isLocal ? "It is configured for this machine." : "It is not configured as a local one.",
   );
 }
@@ -38,7 +42,7 @@ const askedInDetail: readonly CheckName[] = ["open_circuits", "dead_letters", "s
 /** What the relay says of itself: configuration, database, cron, backlog. */
 export async function checkHealth(target: Target): Promise<Result> {
   const health = await target.health();
-  if ((await target.access()).state === "open") return judgeHealth(health, askedInDetail);
+  if ((await target.knownDiagnostics()) !== undefined) return judgeHealth(health, askedInDetail);
   return judgeHealth(health, (await target.isNotReady()) ? ["schema"] : []);
 }
 
@@ -46,24 +50,19 @@ export function judgeHealth({ checks }: Health, leftOut: readonly CheckName[]): 
   const names = Object.keys(faultsOfHealth).filter((name): name is CheckName => name in checks);
   const degraded = names.filter((name) => checks[name]?.status === "degraded" && !leftOut.includes(name));
   // A check that could not be measured is no fault of its own. A cron that has never run is one.
-  const measured = degraded.filter((name) => name === "database" || !isUnmeasured(name, checks));
+  const measured = degraded.filter((name) => !isUnmeasured(name, checks));
   return judged(
-    measured.map((name): Finding => ({
-      fault: faultsOfHealth[name],
-      seen: `/health, ${name}: ${checks[name]?.detail ?? ""}`,
-      about: aboutHealth(name, checks[name]?.detail ?? ""),
-    })),
+    measured.map((name): Finding => {
+      const detail = checks[name]?.detail ?? "";
+      const about = { destination: "A destination", variable: variablesNamedIn(detail) };
+      return { fault: faultsOfHealth[name], seen: `/health, ${name}: ${detail}`, about };
+    }),
     [checks.database, checks.cron, checks.deliveries].flatMap((check) => check?.detail ?? []).join(" "),
   );
 }
 
-function aboutHealth(name: CheckName, detail: string): NonNullable<Finding["about"]> {
-  const variable = name === "configuration" ? variablesNamedIn(detail) : [];
-  return { destination: "A destination", ...(variable.length > 0 ? { variable } : {}) };
-}
-
 function isUnmeasured(name: CheckName, checks: Checks): boolean {
-  if (checks.database?.status === "degraded") return name !== "configuration";
+  if (checks.database?.status === "degraded") return name !== "configuration" && name !== "database";
   if (checks.schema?.status === "degraded" && name !== "schema") return checks[name]?.value === null;
   return name === "fan_out" && checks.fan_out?.value === null;
 }
@@ -73,10 +72,7 @@ export async function checkMigrations(target: Target): Promise<Result> {
   const { applied, missing } = (await target.diagnostics()).migrations;
   const seen = `Not applied: ${missing.join(", ")}.`;
   if (missing.length > 0 && (await target.isNotReady())) return skipped(`${seen} See \`answer\`.`);
-  return judged(
-    missing.length === 0 ? [] : [{ fault: "migrations_missing", seen }],
-    `All ${applied.length} are applied.`,
-  );
+  return judged([missing.length > 0 && { fault: "migrations_missing", seen }], `All ${applied.length} are applied.`);
 }
 
 const POLL_MS = 500;
@@ -104,7 +100,8 @@ interface QueuesWithCanary {
 
 /** A message sent into each queue must come out of it. */
 export async function checkQueues(target: Target): Promise<Result> {
-  const { world, progress } = target.circumstances;
+  const { world, queuesMs, progress } = target.circumstances;
+  // They tell whether the canary has come out.
   await target.diagnostics();
   const sent = await target.ask((relay) => relay.post("/api/diagnostics/canary", {}, sentCanary));
   const sentAt = Date.parse(sent.sent_at);
@@ -113,7 +110,7 @@ export async function checkQueues(target: Target): Promise<Result> {
     const { now, queues } = await target.ask((relay) => relay.get("/api/diagnostics", diagnosticsSchema));
     const waitedMs = world.elapsedMs() - startedAt;
     const waiting = all.filter((name) => !isConsumed(queues[name], sentAt));
-    if (waiting.length === 0 || waitedMs >= world.timeouts.queuesMs) {
+    if (waiting.length === 0 || waitedMs >= queuesMs) {
       return judgeQueues({ now: Date.parse(now), sentAt, waitedMs, queues });
     }
     progress(`queues: waiting for ${waiting.join(", ")}, ${Math.round(waitedMs / 1000)} s …`);
@@ -123,24 +120,24 @@ export async function checkQueues(target: Target): Promise<Result> {
 
 export function judgeQueues({ now, sentAt, waitedMs, queues }: QueuesWithCanary): Result {
   const seconds = (waitedMs / 1000).toFixed(1);
-  const findings = all
-    .filter((name) => !isConsumed(queues[name], sentAt))
-    .map((name): Finding => {
-      const { backlog } = queues[name];
-      return {
-        fault: name === "dead_letters" ? "dead_letter_consumer_stuck" : "queue_stuck",
-        seen: `A canary sent into it has not come out within ${seconds} s${backlog === null ? "" : `; ${backlog} messages wait`}.`,
-        about: { queue: queueNames[name] },
-      };
-    });
+  const stuck = all.filter((name) => !isConsumed(queues[name], sentAt));
+  const findings = stuck.map((name): Finding => {
+    const { backlog } = queues[name];
+    return {
+      fault: name === "dead_letters" ? "dead_letter_consumer_stuck" : "queue_stuck",
+      seen: `A canary sent into it has not come out within ${seconds} s${backlog === null ? "" : `; ${backlog} messages wait`}.`,
+      about: { queue: queueNames[name] },
+    };
+  });
   const { oldest_message_at: oldestAt, backlog } = queues.events;
   const oldestSeconds = oldestAt === null ? 0 : Math.round((now - Date.parse(oldestAt)) / 1000);
-  if (oldestSeconds > OLDEST_EVENT_SECONDS && isConsumed(queues.events, sentAt)) {
-    const seen = `The oldest message of ${queueNames.events} is ${oldestSeconds} s old; ${backlog ?? "some"} wait.`;
-    findings.push({ fault: "queue_backlog_old", seen });
-  }
+  const isOld = oldestSeconds > OLDEST_EVENT_SECONDS && !stuck.includes("events");
+  const old = `The oldest message of ${queueNames.events} is ${oldestSeconds} s old; ${backlog ?? "some"} wait.`;
   const backlogs = all.map((name) => `${name} ${queues[name].backlog ?? "unknown"}`).join(", ");
-  return judged(findings, `Each consumer had the canary within ${seconds} s. Messages that wait: ${backlogs}.`);
+  return judged(
+    [...findings, isOld && { fault: "queue_backlog_old", seen: old }],
+    `Each consumer had the canary within ${seconds} s. Messages that wait: ${backlogs}.`,
+  );
 }
 
 function isConsumed({ canary_consumed_at }: Queues[QueueName], sentAt: number): boolean {
@@ -151,6 +148,33 @@ function isConsumed({ canary_consumed_at }: Queues[QueueName], sentAt: number): 
 export async function checkDeployment({ circumstances }: Target): Promise<Result> {
   const { cloudflare, address } = circumstances;
   if (address.isLocal) return judged([], "It is on this machine, where `npm start` connects everything.");
-  if (!("thing" in cloudflare)) throw new CheckEnded(skipped(cloudflare.lacks, cloudflare.enable));
-  return examineDeployment(cloudflare.thing);
+  const look = thingOf(cloudflare);
+  try {
+    return judgeDeployment(await look());
+  } catch (error) {
+    if (!(error instanceof Fault || error instanceof ApiError)) throw error;
+    const remedy = error instanceof Fault ? error.remedy : undefined;
+    return skipped(`Cloudflare does not let the doctor look: ${error.message}`, remedy);
+  }
+}
+
+export function judgeDeployment({ configuration, found }: Deployed): Result {
+  const { jurisdiction, worker } = configuration;
+  const [failure] = found.failures;
+  if (failure !== undefined) return skipped(couldNotLook(failure), lookUpRemedy(failure));
+  if (found.worker === null) {
+    return skipped(`The account has no Worker ${worker}.`, "Set CLOUDFLARE_ACCOUNT_ID to the relay's account.");
+  }
+  const { missing, wrong, outside, unknown } = inspect(configuration, found);
+  const incomplete = [...(missing.length > 0 ? [`The relay is without ${missing.join(", ")}.`] : []), ...wrong];
+  return judged(
+    [
+      ...outside.map((seen): Finding => ({ fault: "queue_outside_jurisdiction", seen, about: { jurisdiction } })),
+      ...incomplete.map((seen): Finding => ({ fault: "deployment_incomplete", seen })),
+    ],
+    unknown.length === 0
+      ? `${found.queues.size} queues, the database and the cron are connected, in the jurisdiction ${jurisdiction}.`
+      : "Nothing is missing in what Cloudflare shows.",
+    unknown.map((what) => `Cloudflare does not say ${what}.`),
+  );
 }
