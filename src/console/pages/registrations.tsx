@@ -165,7 +165,7 @@ function Stages({ places }: { readonly places: readonly Place[] }) {
       </ol>
       {places.some(isPossible) ? (
         <p class="help">
-          Only a company that is being created goes through the stages marked “perhaps”, and not in every country.
+          Stages marked “perhaps” are only for companies that are being created, and depend on the country.
         </p>
       ) : null}
     </>

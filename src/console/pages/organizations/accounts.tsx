@@ -1,6 +1,6 @@
 import { isObject } from "../../../platform/json.ts";
 import { readData } from "../../../qonto/resource.ts";
-import { type Money, readMoney, summaryOf } from "../../../qonto/summary.ts";
+import { readMoney, summaryOf } from "../../../qonto/summary.ts";
 import type { ResourceRow } from "../../../store/resources.ts";
 import { resourceAddress, resourcesAddress } from "../../addresses.ts";
 import { Section } from "../../ui/layout.tsx";
@@ -93,10 +93,13 @@ export function Accounts({ organizationId, accounts, areMore }: AccountsProps) {
 
 function AccountCard({ organizationId, account }: { readonly organizationId: string; readonly account: Account }) {
   const { resourceId, deleted, versionAt, name, iban, status, current, authorized } = account;
-  const balances = [
-    { label: "Balance", money: current },
-    { label: "Authorized balance", money: authorized },
-  ].filter((one): one is { label: string; money: Money } => one.money !== null);
+  const main = current === null ? "Authorized balance" : "Balance";
+  const facts = {
+    Balance: current === null ? null : <Amount {...current} />,
+    "Authorized balance": authorized === null ? null : <Amount {...authorized} />,
+    IBAN: iban === null ? null : <Iban iban={iban} />,
+    "As of": versionAt === null ? null : <TimeOfText text={versionAt} />,
+  };
   const shownName = <bdi>{name ?? "Without a name"}</bdi>;
   return (
     <article class="card stack">
@@ -110,30 +113,14 @@ function AccountCard({ organizationId, account }: { readonly organizationId: str
         {status === null ? null : <bdi class="chip">{status}</bdi>}
       </h3>
       <dl class="lines">
-        {balances.length === 0 ? <dd class="help">No balance yet.</dd> : null}
-        {balances.map(({ label, money }, index) => (
-          <div class={index === 0 ? "lines" : "spread"}>
-            <dt>{label}</dt>
-            <dd class={index === 0 ? "figure-value" : undefined}>
-              <Amount {...money} />
-            </dd>
-          </div>
-        ))}
-        {iban === null ? null : (
-          <div class="spread">
-            <dt>IBAN</dt>
-            <dd>
-              <Iban iban={iban} />
-            </dd>
-          </div>
-        )}
-        {versionAt === null ? null : (
-          <div class="spread">
-            <dt>As of</dt>
-            <dd>
-              <TimeOfText text={versionAt} />
-            </dd>
-          </div>
+        {current === null && authorized === null ? <dd class="help">No balance yet.</dd> : null}
+        {Object.entries(facts).map(([label, fact]) =>
+          fact === null ? null : (
+            <div class={label === main ? "lines" : "spread"}>
+              <dt>{label}</dt>
+              <dd class={label === main ? "figure-value" : undefined}>{fact}</dd>
+            </div>
+          ),
         )}
       </dl>
     </article>

@@ -127,8 +127,8 @@ function organizationName(profileBody: string | null): string {
 }
 
 /**
- * Shows when the last event of each organization came. The newest events are searched only for organizations with too many
- * resources to compare.
+ * Reads when the last event of each organization came, and returns what shows it. The newest events are searched only for
+ * organizations with too many resources to compare.
  */
 async function readLastEvents(
   db: Database,
