@@ -9,8 +9,9 @@ import { findEmail, isNamed } from "./identity.ts";
 import { formTokenOf, isFormTokenOf, isFromOwnSite, readSession } from "./session.ts";
 
 /** Who may enter. */
-interface Entrant extends Pick<Viewer, "name" | "by"> {
+interface Entrant {
   readonly caller: Actor;
+  readonly by: Viewer["by"];
   /** The form token is made of it. No session has the id of an identity. */
   readonly id: string;
 }
@@ -30,18 +31,13 @@ export function requireSession(world: Pick<World, "now" | "setTimer">): Middlewa
       const next = isLook ? `?next=${encodeURIComponent(pathname + search)}` : "";
       return c.redirect(`${ROOT}/login${next}`, 303);
     }
-    const { caller, name, by } = entrant;
+    const { caller, by, id } = entrant;
     c.set("caller", caller);
-    c.set("viewer", {
-      name,
-      by,
-      mayChange: caller.access === "full",
-      formToken: await formTokenOf(config, entrant.id),
-    });
+    const formToken = await formTokenOf(config, id);
+    c.set("viewer", { name: caller.name, by, mayChange: caller.access === "full", formToken });
     if (!isLook) {
       const isOwnForm =
-        isFromOwnSite(c) &&
-        (await isFormTokenOf(config, entrant.id, (await c.req.parseBody({ all: true }))[FORM_TOKEN]));
+        isFromOwnSite(c) && (await isFormTokenOf(config, id, (await c.req.parseBody({ all: true }))[FORM_TOKEN]));
       if (!isOwnForm)
         throw refuse("forbidden", { detail: "This form is not one of your session. Open the page again." });
       if (caller.access === "read" && c.req.path !== `${ROOT}/logout`)
@@ -60,7 +56,7 @@ async function entrantOfSession(
   if (session === null) return null;
   const caller = await findCallerAgain(session.tokenId, c.env);
   if (caller === null) return null;
-  return { caller, name: caller.name, by: caller.tokenId === null ? "ADMIN_TOKEN" : "token", id: session.id };
+  return { caller, by: caller.tokenId === null ? "ADMIN_TOKEN" : "token", id: session.id };
 }
 
 async function entrantOfIdentity(
@@ -71,5 +67,5 @@ async function entrantOfIdentity(
   const email = await findEmail(c, world);
   if (email === null) return null;
   const access = isNamed(email, consoleFullAccess) ? "full" : "read";
-  return { caller: { name: email, access }, name: email, by: "Cloudflare Access", id: `access:${email}` };
+  return { caller: { name: email, access }, by: "Cloudflare Access", id: `access:${email}` };
 }

@@ -152,7 +152,7 @@ function withSigns(text: string): string {
   return text.replaceAll(unseen, (sign) => `⟨${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
 }
 
-/** `00000000  7b 22 69 64 …  {"id`. */
+/** `0000  7b 22 69 64 …  {"id`. */
 function hexLines(bytes: Uint8Array): string {
   const lines: string[] = [];
   for (let start = 0; start < bytes.length; start += BYTES_PER_LINE) {

@@ -162,7 +162,7 @@ const tones = {
 
 export type StateName = keyof typeof tones;
 
-/** The colour of a state, everywhere. */
+/** The colour of a state, wherever it is shown. */
 export function toneOf(state: StateName): Tone {
   return tones[state];
 }
@@ -175,7 +175,7 @@ interface StateProps {
   readonly children?: string | undefined;
 }
 
-/** A state with a sign and a word, so that its colour is not all that tells it. */
+/** A state has a sign and a word beside its colour. */
 export function State({ state, children }: StateProps) {
   const tone = toneOf(state);
   return (
