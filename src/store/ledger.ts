@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { RECONCILED_PREFIX } from "../domain/event.ts";
 import { type Ledger, type LedgerByHour, type Span, addLedgers, emptyAccount, emptyLedger } from "../domain/ledger.ts";
+import { withFoundSql } from "./each-key.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { eventStateSql, eventStates, isFirstSql, isUnattemptedSql, recipientsSql } from "./event-progress.ts";
 import {
@@ -170,14 +171,9 @@ export const recipientsOfPageSql = `
     sum(${isFirstSql}) AS delivered, sum(${isUnattemptedSql}) AS unwritten
   FROM events CROSS JOIN ${recipientsSql} WHERE ${ofPageSql} GROUP BY hour, recipient.key`;
 
-/** What the rows of deliveries say. Jumps along the key from one destination to the next, removed ones included. */
+/** What the rows of deliveries say, those to removed destinations included. */
 export const rowsOfPageSql = `
-  WITH RECURSIVE found (id) AS (
-    SELECT min(destination_id) FROM deliveries
-    UNION ALL
-    SELECT (SELECT min(destination_id) FROM deliveries WHERE destination_id > found.id)
-    FROM found WHERE found.id IS NOT NULL
-  )
+  ${withFoundSql("destination_id", "deliveries")}
   SELECT ${hourSql}, found.id AS destinationId, deliveries.status, count(*) AS deliveries
   FROM found CROSS JOIN deliveries ON deliveries.destination_id = found.id
     AND received_at >= ?1 AND received_at < ?2

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { pageOf } from "../platform/page.ts";
 import type { Database } from "./database.ts";
+import { withFoundSql } from "./each-key.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
 import { eventOutcomeSql, outcomes } from "./event-progress.ts";
 import { flag, inParameters, rowsOf } from "./rows.ts";
@@ -142,17 +143,12 @@ export const resourceSql = `
   SELECT ${resourceColumns} FROM resources ${withEventSql}
   WHERE resources.organization_id = ?1 AND resources.type = ?2 AND resources.resource_id = ?3`;
 
-/** Jumps along the key from one type to the next: one look for each type the organization has. */
+/** One look for each type that the organization has. */
 export const resourceOfAnyTypeSql = `
-  WITH RECURSIVE types (type) AS (
-    SELECT min(type) FROM resources WHERE organization_id = ?1
-    UNION ALL
-    SELECT (SELECT min(type) FROM resources WHERE organization_id = ?1 AND type > types.type)
-    FROM types WHERE types.type IS NOT NULL
-  )
+  ${withFoundSql("type", "resources", { where: "organization_id = ?1" })}
   SELECT ${resourceColumns}
-  FROM types CROSS JOIN resources ${withEventSql}
-  WHERE resources.organization_id = ?1 AND resources.type = types.type AND resources.resource_id = ?2
+  FROM found CROSS JOIN resources ${withEventSql}
+  WHERE resources.organization_id = ?1 AND resources.type = found.id AND resources.resource_id = ?2
   ORDER BY version DESC LIMIT 1`;
 
 /** One resource; without a type, the newest of that id. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { attemptOutcomes } from "../domain/delivery.ts";
 import { pageOf } from "../platform/page.ts";
+import { withFoundSql } from "./each-key.ts";
 import type { EventQuery } from "./event-list.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
 import {
@@ -70,17 +71,12 @@ const newestDeadFirst = "ORDER BY events.received_at DESC, events.id DESC";
 
 /** Events with a dead delivery: in each destination's part of that index the newest. */
 const deadCandidatesSql = `
-  WITH RECURSIVE refusing (id, place) AS (
-    SELECT (SELECT min(destination_id) FROM deliveries WHERE status = 'dead'), 1
-    UNION ALL
-    SELECT (SELECT min(destination_id) FROM deliveries WHERE status = 'dead' AND destination_id > refusing.id), place + 1
-    FROM refusing WHERE refusing.id IS NOT NULL AND place < ${MOST_DESTINATIONS_LOOKED_AT}
-  )
+  ${withFoundSql("destination_id", "deliveries", { where: "status = 'dead'", most: MOST_DESTINATIONS_LOOKED_AT })}
   SELECT DISTINCT events.seq, events.received_at AS receivedAt, events.id
-  FROM refusing CROSS JOIN json_each((
+  FROM found CROSS JOIN json_each((
     SELECT json_group_array(event_id) FROM (
       SELECT event_id FROM deliveries
-      WHERE status = 'dead' AND destination_id = refusing.id AND received_at >= ?1 AND received_at < ?2
+      WHERE status = 'dead' AND destination_id = found.id AND received_at >= ?1 AND received_at < ?2
         AND (received_at, event_id) < (
           SELECT coalesce(max(received_at), ?2), coalesce(max(id), '') FROM events WHERE seq = ?3)
       ORDER BY received_at DESC, event_id DESC LIMIT ?4))) AS dead
@@ -88,14 +84,14 @@ const deadCandidatesSql = `
   ${newestDeadFirst}`;
 
 const foundIn = (candidates: string, order: string) => `
-  SELECT events.seq, ${eventFields}, duplicates, found.outcome, ${briefBodySql} AS body,
+  SELECT events.seq, ${eventFields}, duplicates, matching.outcome, ${briefBodySql} AS body,
     ${deliveriesSql} AS deliveries
   FROM (
     SELECT events.seq, ${eventOutcomeSql} AS outcome
     FROM (SELECT seq FROM (${candidates} LIMIT ?4)) AS page CROSS JOIN events ON events.seq = page.seq
     WHERE ${matchesSql} AND (?7 IS NULL OR events.resource_id = ?7) AND (?8 IS NULL OR outcome = ?8)
     ${order} LIMIT ?9
-  ) AS found CROSS JOIN events ON events.seq = found.seq
+  ) AS matching CROSS JOIN events ON events.seq = matching.seq
   ${order}`;
 
 export const searchEventsSql = foundIn(candidatesSql, "ORDER BY events.seq DESC");

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { withFoundSql } from "./each-key.ts";
 import { windowOf, windowSql } from "./event-order.ts";
 import { eventOutcomeSql, outcomes } from "./event-progress.ts";
 
@@ -13,12 +14,7 @@ export const OUTCOMES_CHARTED_AT_MOST = 500;
  * the recipients of the others are looked at one by one.
  */
 export const outcomesSql = `
-  WITH RECURSIVE found (id) AS (
-    SELECT min(destination_id) FROM deliveries
-    UNION ALL
-    SELECT (SELECT min(destination_id) FROM deliveries WHERE destination_id > found.id)
-    FROM found WHERE found.id IS NOT NULL
-  )
+  ${withFoundSql("destination_id", "deliveries")}
   SELECT CAST((received_at - ?1) / ?4 AS INTEGER) AS slot, outcome, count(*) AS events
   FROM (
     SELECT events.received_at, CASE
