@@ -4,7 +4,7 @@ import type { CanaryMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { checkOfficialVectors } from "../qonto/official-vectors.ts";
-import { countsSince, readCounts } from "../store/counters.ts";
+import { countsByHour, readCounts } from "../store/counters.ts";
 import { type CronStateName, allCronState, readCronStateFrom, writeCronState } from "../store/cron-state.ts";
 import type { Database } from "../store/database.ts";
 import { describeSchemaFault, missingAmong, readAppliedMigrations } from "../store/schema.ts";
@@ -94,7 +94,7 @@ async function readDatabase(db: Database, now: number) {
   try {
     const [cronState, counts, traffic] = await db.batch([
       allCronState(db),
-      countsSince(db, now - DAY_MS),
+      countsByHour(db, now - DAY_MS),
       trafficSince(db, now - TRAFFIC_DAYS * DAY_MS),
     ]);
     return {
