@@ -95,14 +95,6 @@ export async function findDeadLetter(db: Database, id: string): Promise<z.output
   return letterWithMessage.nullable().parse(await db.prepare(deadLetterSql).bind(id).first());
 }
 
-export const deadMessageSql = "SELECT message FROM dead_letters WHERE id = ?1";
-
-/** The message of a dead letter, as JSON; null when there is no such one. */
-export async function findDeadMessage(db: Database, id: string): Promise<string | null> {
-  const row = await db.prepare(deadMessageSql).bind(id).first();
-  return z.object({ message: z.string() }).nullable().parse(row)?.message ?? null;
-}
-
 export const markReplayedSql = "UPDATE dead_letters SET replayed_at = ?2 WHERE id = ?1";
 
 export async function markReplayed(db: Database, id: string, now: number): Promise<void> {
