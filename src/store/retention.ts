@@ -79,33 +79,24 @@ export async function deleteEvents(db: Database, events: readonly AgedEvent[], c
   return deleted?.meta.changes ?? 0;
 }
 
-export const deleteQuarantinedSql = `
-  DELETE FROM quarantine WHERE id IN (
-    SELECT id FROM quarantine WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)`;
+/** Deletes ?2 rows at most of those that are older than ?1. */
+const deleteOldSql = (table: string, key: string, old: string) =>
+  `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE ${old} LIMIT ?2)`;
 
+export const deleteQuarantinedSql = deleteOldSql("quarantine", "id", "received_at < ?1 ORDER BY received_at");
 /** Keeps a message that holds the only copy of a body: the quarantine was full when it came. */
-export const deleteDeadLettersSql = `
-  DELETE FROM dead_letters WHERE id IN (
-    SELECT id FROM dead_letters
-    WHERE received_at < ?1 AND NOT (kind = 'quarantine' AND replayed_at IS NULL)
-    ORDER BY received_at LIMIT ?2)`;
+export const deleteDeadLettersSql = deleteOldSql(
+  "dead_letters",
+  "id",
+  "received_at < ?1 AND NOT (kind = 'quarantine' AND replayed_at IS NULL) ORDER BY received_at",
+);
+export const deleteReplaysSql = deleteOldSql("replays", "id", "finished_at < ?1");
+export const deleteAuditSql = deleteOldSql("audit", "id", "id < ?1 ORDER BY id");
+export const deleteCountersSql = deleteOldSql("counters", "hour", `hour > ${ALL_TIME} AND hour < ?1 ORDER BY hour`);
+export const deleteKeysSql = deleteOldSql("idempotency_keys", "id", "created_at < ?1 ORDER BY created_at");
 
-export const deleteReplaysSql = `
-  DELETE FROM replays WHERE id IN (SELECT id FROM replays WHERE finished_at < ?1 LIMIT ?2)`;
-
-export const deleteAuditSql = `
-  DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)`;
-
-export const deleteCountersSql = `
-  DELETE FROM counters WHERE hour IN (
-    SELECT hour FROM counters WHERE hour > ${ALL_TIME} AND hour < ?1 ORDER BY hour LIMIT ?2)`;
-
-/** Their rows are short, and a program may make many. */
+/** The rows of idempotency keys are short, and a program may make many. */
 const MOST_KEYS = 1_000;
-
-export const deleteKeysSql = `
-  DELETE FROM idempotency_keys WHERE id IN (
-    SELECT id FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)`;
 
 /**
  * Deletes other things that are too old, up to `limit` of each that may be large, and counts that came late for removed
