@@ -51,15 +51,14 @@ export async function dropRecord(db: Database, id: string): Promise<void> {
 /** Records that one page looks at: a row written costs a thousand times a row read, so no filter has an index. */
 const MOST_LOOKED_AT = 2_000;
 
-const windowSql = "SELECT * FROM audit WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
+const windowSql = "FROM audit WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
 
 export const listAuditSql = `
-  SELECT * FROM (${windowSql} LIMIT ${MOST_LOOKED_AT}) AS looked_at
+  SELECT * FROM (SELECT * ${windowSql} LIMIT ${MOST_LOOKED_AT}) AS looked_at
   WHERE (?3 IS NULL OR subject = ?3) AND (?4 IS NULL OR token = ?4) AND (?5 IS NULL OR action = ?5)
   ORDER BY id DESC LIMIT ?6`;
 
-export const lastRecordLookedAtSql = `
-  SELECT id FROM audit WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1 OFFSET ${MOST_LOOKED_AT - 1}`;
+export const lastRecordLookedAtSql = `SELECT id ${windowSql} LIMIT 1 OFFSET ${MOST_LOOKED_AT - 1}`;
 
 interface AuditQuery {
   /** The first id, inclusive. */

@@ -52,17 +52,12 @@ export async function readCronState(db: Database): Promise<Map<CronStateName, nu
   return readCronStateFrom(results);
 }
 
-const cronStateRow = z.object({ name: z.string(), value: z.number() });
+/** The name is null when only another version of the relay knows it. */
+const cronStateRow = z.object({ name: z.enum(names).nullable().catch(null), value: z.number() });
 
-/** Leaves out names that only another version of the relay knows. */
 export function readCronStateFrom(rows: readonly unknown[]): Map<CronStateName, number> {
-  const values = new Map(rows.map((row) => cronStateRow.parse(row)).map(({ name, value }) => [name, value]));
-  return new Map(
-    names.flatMap((name) => {
-      const value = values.get(name);
-      return value === undefined ? [] : [[name, value] as const];
-    }),
-  );
+  const known = z.array(cronStateRow).parse(rows);
+  return new Map(known.flatMap(({ name, value }) => (name === null ? [] : [[name, value]])));
 }
 
 export const writeCronStateSql = `

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
+import { rowsOf } from "./rows.ts";
 
 const columns = "id, name, access, created_at AS createdAt, last_used_at AS lastUsedAt";
 
@@ -34,8 +35,7 @@ export const listTokensSql = `SELECT ${columns} FROM tokens WHERE id > ?1 ORDER 
 
 /** In the order of their making. */
 export async function listTokens(db: Database, after: string, limit: number): Promise<NamedToken[]> {
-  const { results } = await db.prepare(listTokensSql).bind(after, limit).all();
-  return z.array(tokenRow).parse(results);
+  return rowsOf(tokenRow, await db.prepare(listTokensSql).bind(after, limit).all());
 }
 
 export const insertTokenSql = `
