@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { COUNTED_AT_MOST } from "./destination-deliveries.ts";
 import { oldestDueOfSql } from "./drain.ts";
-import { rowsOf } from "./rows.ts";
+import { reader, rowsOf } from "./rows.ts";
 import { type CronStateName, readCronStateFrom, allCronState } from "./cron-state.ts";
 import { appliedMigrations, isSchemaFault, migrationNames, missingAmong, readAppliedMigrations } from "./schema.ts";
 
@@ -49,7 +49,7 @@ export interface Told {
 /** One D1 call that reads a row or two for each destination. A second one when a table or a column is missing. */
 export async function readCondition(db: Database, deadLettersSince: number): Promise<Told> {
   try {
-    const [applied, ...results] = await db.batch([
+    const [applied, cronState, due, openCircuits, deadLetters] = await db.batch([
       appliedMigrations(db),
       allCronState(db),
       db.prepare(oldestDueSql),
@@ -58,22 +58,18 @@ export async function readCondition(db: Database, deadLettersSince: number): Pro
     ]);
     return {
       missingMigrations: missingAmong(migrationNames(applied?.results ?? [])),
-      condition: toCondition(results),
+      condition: {
+        cronState: readCronStateFrom(cronState?.results ?? []),
+        oldestDueAt: dueRow.parse(due?.results[0]).dueAt,
+        openCircuits: rowsOf(openCircuitRow, openCircuits),
+        recentDeadLetters: countRow.parse(deadLetters?.results[0]).messages,
+        databaseBytes: databaseBytesOf(deadLetters),
+      },
     };
   } catch (error) {
     if (!isSchemaFault(error)) throw error;
     return { missingMigrations: missingAmong(await readAppliedMigrations(db)), condition: null };
   }
-}
-
-function toCondition([cronState, due, openCircuits, deadLetters]: readonly D1Result[]): Condition {
-  return {
-    cronState: readCronStateFrom(cronState?.results ?? []),
-    oldestDueAt: dueRow.parse(due?.results[0]).dueAt,
-    openCircuits: rowsOf(openCircuitRow, openCircuits),
-    recentDeadLetters: countRow.parse(deadLetters?.results[0]).messages,
-    databaseBytes: databaseBytesOf(deadLetters),
-  };
 }
 
 /** D1 takes no more than this into one database. */
@@ -104,6 +100,4 @@ const waitingRow = z.object({
   quarantined: z.number(),
 });
 
-export function readWaitingRow(row: unknown): z.output<typeof waitingRow> {
-  return waitingRow.parse(row);
-}
+export const readWaitingRow = reader(waitingRow);

@@ -60,7 +60,7 @@ export async function retriedUntil<Value>(
     } catch (error) {
       // Anything up to the longest, but never none at all.
       const waitMs = Math.ceil(longestMs * (1 - world.random()));
-      if (!(isTransient(error) || isOverload(error)) || world.now() + waitMs > until) throw error;
+      if (!(isTransient(error) || saysOneOf(error, overload)) || world.now() + waitMs > until) throw error;
       await sleep(waitMs, timers);
     }
   }
@@ -68,10 +68,6 @@ export async function retriedUntil<Value>(
 
 function isTransient(error: unknown): boolean {
   return saysOneOf(error, transient);
-}
-
-function isOverload(error: unknown): boolean {
-  return saysOneOf(error, overload);
 }
 
 function saysOneOf(error: unknown, texts: readonly string[]): boolean {

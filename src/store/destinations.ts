@@ -3,7 +3,7 @@ import { type Database, retried } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
-import { flag, json, rowsOf } from "./rows.ts";
+import { flag, json, reader, rowsOf } from "./rows.ts";
 
 const columns = `
   destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
@@ -52,9 +52,7 @@ const withHealth = <Row extends Pick<z.output<typeof storedRow>, "isolated" | "c
 
 const destinationRow = storedRow.transform(withHealth);
 
-export function readDestinationRow(row: unknown): Destination {
-  return destinationRow.parse(row);
-}
+export const readDestinationRow = reader(destinationRow);
 
 export const enabledSql = `SELECT ${columns} FROM destinations WHERE enabled = 1`;
 
@@ -130,9 +128,7 @@ const listedRow = storedRow.pick({
 /** What a page needs to name a destination. */
 export type ListedDestination = z.output<typeof listedRow>;
 
-export function readListedDestination(row: unknown): ListedDestination {
-  return listedRow.parse(row);
-}
+export const readListedDestination = reader(listedRow);
 
 export const insertSql = `
   INSERT INTO destinations (id, url, description, types, organizations, enabled, retry_schedule_seconds, timeout_ms,
@@ -148,9 +144,9 @@ export async function insertDestination(db: Database, destination: Destination):
       destination.url,
       destination.description,
       JSON.stringify(destination.types),
-      toJson(destination.organizations),
+      destination.organizations && JSON.stringify(destination.organizations),
       destination.enabled ? 1 : 0,
-      toJson(destination.retryScheduleSeconds),
+      destination.retryScheduleSeconds && JSON.stringify(destination.retryScheduleSeconds),
       destination.timeoutMs,
       destination.maxPerSecond,
       destination.encryptedSecret,
@@ -159,11 +155,6 @@ export async function insertDestination(db: Database, destination: Destination):
     );
   await retried(db, () => statement.run());
 }
-
-/** The columns that can be changed. A column that is absent is not changed; null is a value. */
-export type DestinationChange = {
-  readonly [Column in (typeof changeable)[number]]?: unknown;
-};
 
 const changeable = [
   "url",
@@ -175,6 +166,9 @@ const changeable = [
   "timeout_ms",
   "max_per_second",
 ] as const;
+
+/** A column that is absent is not changed; null is a value. */
+type DestinationChange = { readonly [Column in (typeof changeable)[number]]?: unknown };
 
 const assignments = changeable.map(
   (column) => `${column} = iif(json_type(?2, '$.${column}') IS NULL, ${column}, ?2 ->> '$.${column}')`,
@@ -199,10 +193,6 @@ export async function updateDestination(
 ): Promise<boolean> {
   const statement = db.prepare(changeSql).bind(id, JSON.stringify(change), now);
   return (await retried(db, () => statement.all())).results.length > 0;
-}
-
-function toJson(list: readonly unknown[] | null): string | null {
-  return list === null ? null : JSON.stringify(list);
 }
 
 export const disableSql =

@@ -6,8 +6,7 @@ import { MESSAGE_TIMEOUT_MS } from "../domain/lease.ts";
 import { receivedAtSql } from "./event-order.ts";
 import { unfinishedSql } from "./event-progress.ts";
 import { batchOnSchema } from "./schema.ts";
-import { eventFields, eventRow } from "./event-row.ts";
-import { flag } from "./rows.ts";
+import { flag, reader } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
@@ -18,6 +17,25 @@ export interface Recorded {
   /** Whether the event was recorded before with another body. That one stays. */
   readonly bodyDiffers: boolean;
 }
+
+/** Columns of `events`: all of an event but its body. */
+export const eventFields = `
+  events.id, source, type, event, organization_id AS organizationId, resource_id AS resourceId, created_at AS createdAt,
+  received_at AS receivedAt, is_unreadable AS isUnreadable, content_type AS contentType, content_encoding AS contentEncoding`;
+
+export const eventRow = z.object({
+  id: z.string(),
+  source: z.enum(["business", "onboarding"]),
+  type: z.string(),
+  event: z.string().nullable(),
+  organizationId: z.string().nullable(),
+  resourceId: z.string().nullable(),
+  createdAt: z.string().nullable(),
+  receivedAt: z.number(),
+  isUnreadable: flag,
+  contentType: z.string().nullable(),
+  contentEncoding: z.string().nullable(),
+}) satisfies z.ZodType<Omit<RelayEvent, "body">>;
 
 export const eventColumns = `id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
     is_unreadable, content_type, content_encoding, body`;
@@ -94,9 +112,9 @@ export const recordClaimedSql = `
   INSERT INTO events (${eventColumns}, claims, claimed_until, recipients)
   SELECT ${eventValues}, 1, ?13, (SELECT json_group_object(value, NULL) FROM json_each(?14)) WHERE true
   ON CONFLICT (id) DO NOTHING
-  RETURNING id, received_at`;
+  RETURNING id, received_at AS receivedAt`;
 
-const receiptRow = z.object({ id: z.string(), received_at: z.number() });
+const receiptRow = z.object({ id: z.string(), receivedAt: z.number() });
 
 /**
  * Records events that only the queue has, with a claim of the consumer that records them; `also` joins the same transaction.
@@ -117,7 +135,7 @@ export async function recordClaimedEvents(
       also,
     }),
   );
-  return new Map(recorded.rows.map((row) => receiptRow.parse(row)).map(({ id, received_at }) => [id, received_at]));
+  return new Map(recorded.rows.map(reader(receiptRow)).map(({ id, receivedAt }) => [id, receivedAt]));
 }
 
 export const recordOnceSql = `INSERT INTO events (${eventColumns}) VALUES (${eventValues}) ON CONFLICT (id) DO NOTHING`;
@@ -159,6 +177,7 @@ export function loadEvents(db: Database, ids: readonly string[]): D1PreparedStat
   return db.prepare(loadSql).bind(JSON.stringify(ids));
 }
 
+/** `event` is null when there is no memory left for its body. */
 const loadedRow = eventRow
   .extend({ body: z.string().nullable() })
   .transform(({ body, ...fields }): { id: string; event: RelayEvent | null } => ({
@@ -166,7 +185,4 @@ const loadedRow = eventRow
     event: body === null ? null : { ...fields, body },
   }));
 
-/** `event` is null when there is no memory left for its body. */
-export function readLoadedRow(row: unknown): z.output<typeof loadedRow> {
-  return loadedRow.parse(row);
-}
+export const readLoadedRow = reader(loadedRow);

@@ -15,7 +15,7 @@ const keyRow = z.object({
 });
 
 /** What is kept under a key. Times are Unix milliseconds. */
-export type IdempotencyKey = z.output<typeof keyRow>;
+type IdempotencyKey = z.output<typeof keyRow>;
 
 /**
  * A key that is too old can be used again. After a try that was cut short, the next one of the same request continues with

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import { type Ledger, type LedgerByHour, type Span, emptyAccount, emptyLedger, isSettled } from "../domain/ledger.ts";
-import { inParameters, rowsOf } from "./rows.ts";
+import { inParameters, reader, rowsOf } from "./rows.ts";
 import { MS_PER_HOUR, hourOf } from "./counters.ts";
 
 /**
@@ -39,9 +39,7 @@ const momentRow = z.object({
 /** The state of the events when a count begins. */
 export type LedgerMoment = z.output<typeof momentRow>;
 
-export function readMoment(row: unknown): LedgerMoment {
-  return momentRow.parse(row);
-}
+export const readMoment = reader(momentRow);
 
 export const hoursSql = "SELECT hour, counts FROM ledger_hours WHERE hour >= ?1 AND hour < ?2 ORDER BY hour";
 
@@ -70,17 +68,16 @@ const countsOfHour = z.object({
   ),
 });
 
-export function readHour(row: unknown): { readonly hour: number; readonly ledger: Ledger } {
+/** An hour and its ledger. */
+export function readHour(row: unknown): [number, Ledger] {
   const { hour, counts } = hourRow.parse(row);
   const { accounts, ...states } = countsOfHour.parse(JSON.parse(counts));
-  return {
-    hour,
-    ledger: {
-      ...emptyLedger,
-      ...states,
-      accounts: accounts.map((account) => ({ ...emptyAccount(account.destinationId), ...account })),
-    },
+  const ledger = {
+    ...emptyLedger,
+    ...states,
+    accounts: accounts.map((account) => ({ ...emptyAccount(account.destinationId), ...account })),
   };
+  return [hour, ledger];
 }
 
 /** The same ledger is the same text. */
@@ -122,14 +119,14 @@ export async function rememberHours(
 
 export const forgetHoursSql = `
   DELETE FROM ledger_hours
-  WHERE hour IN (SELECT (value ->> 'received_at') / ${MS_PER_HOUR} FROM json_each(?1))`;
+  WHERE hour IN (SELECT (value ->> 'receivedAt') / ${MS_PER_HOUR} FROM json_each(?1))`;
 
 export const countChangeSql = `
   INSERT INTO cron_state (name, value) VALUES ('ledger_changes', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1`;
 
 /**
  * Statements for the transaction that changes settled events or their deliveries. They forget the hours of `events`, a JSON list
- * of rows with `received_at`, and whatever is being counted now is not remembered. Rows written: 1, and 1 for each hour.
+ * of rows with `receivedAt`, and whatever is being counted now is not remembered. Rows written: 1, and 1 for each hour.
  */
 export function forgetHours(db: Database, events: string): D1PreparedStatement[] {
   return [db.prepare(forgetHoursSql).bind(events), db.prepare(countChangeSql)];

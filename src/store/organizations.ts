@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { withFoundSql } from "./each-key.ts";
 import { edgeOfWindowSql, readPosition, windowOf, windowSql } from "./event-order.ts";
-import { rowsOf } from "./rows.ts";
+import { reader, rowsOf } from "./rows.ts";
 
 const profileSql = (organization: string) => `
   SELECT body FROM events WHERE seq = (
@@ -161,13 +161,9 @@ export const countsUpToSql = `
     SELECT count(*) FROM (SELECT 1 FROM resources WHERE organization_id = ?1 AND type = found.id LIMIT ?2)) AS resources
   FROM found WHERE id IS NOT NULL`;
 
-const countRow = z.object({ type: z.string(), resources: z.number() });
-
 /** A statement that counts an organization's resources by type, each `upTo` at most; its rows are for `readCount`. */
 export function countUpTo(db: Database, organizationId: string, upTo: number): D1PreparedStatement {
   return db.prepare(countsUpToSql).bind(organizationId, upTo);
 }
 
-export function readCount(row: unknown) {
-  return countRow.parse(row);
-}
+export const readCount = reader(z.object({ type: z.string(), resources: z.number() }));

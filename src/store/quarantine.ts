@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { type Database, retried } from "./database.ts";
 import type { RelayEvent, Source } from "../domain/event.ts";
-import { eventColumns, eventParameters, eventValues } from "./events.ts";
+import { eventColumns, eventParameters, eventRow, eventValues } from "./events.ts";
 import { flag, rowsOf } from "./rows.ts";
 import { batchOnSchema } from "./schema.ts";
 
-export type QuarantineReason = "timestamp_too_old" | "unreadable";
+const reasons = z.enum(["timestamp_too_old", "unreadable"]);
+
+export type QuarantineReason = z.output<typeof reasons>;
 
 /** An authentic event that is stale or unreadable, with its original bytes. */
 export interface Quarantined {
@@ -101,7 +103,7 @@ const columns = "id, event_id AS eventId, reason, received_at AS receivedAt, siz
 const listedRow = z.object({
   id: z.string(),
   eventId: z.string().nullable(),
-  reason: z.enum(["timestamp_too_old", "unreadable"]),
+  reason: reasons,
   receivedAt: z.number(),
   sizeBytes: z.number(),
 });
@@ -148,7 +150,7 @@ export const findQuarantinedSql = `
 
 const foundRow = listedRow
   .extend({
-    source: z.enum(["business", "onboarding"]),
+    source: eventRow.shape.source,
     contentType: z.string().nullable(),
     contentEncoding: z.string().nullable(),
     /** Unix milliseconds; null while it waits. */

@@ -23,7 +23,7 @@ const scannedRow = z.object({
 /** An event that the recovery scan read. Times are Unix milliseconds. */
 export type ScannedEvent = z.output<typeof scannedRow>;
 
-/** Reads up to `limit` events behind the position `after`. */
+/** Reads up to `limit` events after the position `after`. */
 export async function scanEvents(db: Database, after: number, limit: number): Promise<ScannedEvent[]> {
   return rowsOf(scannedRow, await db.prepare(scanSql).bind(after, limit).all());
 }

@@ -33,7 +33,7 @@ const agedRow = z.object({
 });
 
 /** An event old enough to be deleted if nothing needs it. */
-export type AgedEvent = z.output<typeof agedRow>;
+type AgedEvent = z.output<typeof agedRow>;
 
 /** Reads up to `limit` such events after the position `after`. */
 export async function agedEvents(
@@ -57,7 +57,7 @@ export const deleteEventsSql = `
 export const deleteDeliveriesSql = `
   DELETE FROM deliveries
   WHERE (destination_id, received_at, event_id) IN (
-    SELECT recipient.key, given.value ->> 'received_at', given.value ->> 'id'
+    SELECT recipient.key, given.value ->> 'receivedAt', given.value ->> 'id'
     FROM json_each(?1) AS given CROSS JOIN json_each(given.value ->> 'recipients') AS recipient
   ) AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = deliveries.event_id)`;
 
@@ -66,9 +66,7 @@ export const deleteDeliveriesSql = `
  * each event, 1 for each delivery that has a row, and for the ledger what `forgetHours` says.
  */
 export async function deleteEvents(db: Database, events: readonly AgedEvent[], cutOff: CutOff): Promise<number> {
-  const rows = JSON.stringify(
-    events.map(({ seq, id, receivedAt, recipients }) => ({ seq, id, received_at: receivedAt, recipients })),
-  );
+  const rows = JSON.stringify(events);
   const [deleted] = await retried(db, () =>
     db.batch([
       db.prepare(deleteEventsSql).bind(rows, cutOff.settledBefore, cutOff.deadBefore),

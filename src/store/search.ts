@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { attemptOutcomes } from "../domain/delivery.ts";
 import { pageOf } from "../platform/page.ts";
+import { deliveryStatus } from "./deliveries.ts";
 import { withFoundSql } from "./each-key.ts";
 import type { EventQuery } from "./event-list.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
@@ -13,11 +14,11 @@ import {
   recipientsWithRowsSql,
   statusSql,
 } from "./event-progress.ts";
-import { eventFields, eventRow } from "./event-row.ts";
+import { eventFields, eventRow } from "./events.ts";
 import { quarantineId } from "./quarantine.ts";
 import { json, rowsOf } from "./rows.ts";
 
-export interface EventSearch extends EventQuery {
+interface EventSearch extends EventQuery {
   readonly outcome: EventOutcome | undefined;
   readonly resourceId: string | undefined;
 }
@@ -25,7 +26,7 @@ export interface EventSearch extends EventQuery {
 /** How a delivery stands, with its latest attempt. */
 const deliverySummary = z.object({
   destinationId: z.string(),
-  status: z.enum(["pending", "delivered", "dead"]),
+  status: deliveryStatus,
   /** Null before the first attempt, as are the rest. */
   attempt: z.number().nullable(),
   outcome: z.enum(attemptOutcomes).nullable(),
@@ -116,13 +117,13 @@ export async function searchEvents(
   const until = Math.min(search.until ?? Number.MAX_SAFE_INTEGER, lastTime);
   const window = [...windowOf({ ...search, until }), candidatesOf(search)];
   const [searchSql, lastSql] = isDead ? [searchDeadSql, lastDeadCandidateSql] : [searchEventsSql, lastCandidateSql];
-  const [found, lastCandidate, behind, ...others] = await db.batch([
+  const [found, lastCandidate, edgeOfList, ...others] = await db.batch([
     db.prepare(searchSql).bind(...window, ...filters, resourceId ?? null, outcome ?? null, limit + 1),
     db.prepare(lastSql).bind(...window, ...(isDead ? [] : filters)),
     db.prepare(edgeOfListSql).bind(...windowOf(search)),
     ...also,
   ]);
-  const edge = lastCandidate?.results[0] ?? (isDead ? undefined : behind?.results[0]);
+  const edge = lastCandidate?.results[0] ?? (isDead ? undefined : edgeOfList?.results[0]);
   const { rows, next } = pageOf<unknown>(found?.results ?? [], limit, edge);
   return { events: z.array(foundRow).parse(rows), next: readPosition(next), also: others };
 }
@@ -137,7 +138,7 @@ function candidatesOf({ type, organizationId, outcome, resourceId, limit }: Even
 }
 
 /** A resource by whose id somebody asks. */
-export interface NamedResource {
+interface NamedResource {
   readonly organizationId: string;
   readonly type: string;
   readonly resourceId: string;

@@ -3,6 +3,7 @@ import type { Database } from "./database.ts";
 import { withFoundSql } from "./each-key.ts";
 import { windowOf, windowSql } from "./event-order.ts";
 import { eventOutcomeSql, outcomes } from "./event-progress.ts";
+import { reader } from "./rows.ts";
 
 /** What came lately, counted from the newest events. Each look at it is a fraction of a second's work for D1. */
 
@@ -39,9 +40,7 @@ const outcomeRow = z.object({
   events: z.number(),
 });
 
-export function readOutcomeRow(row: unknown): z.output<typeof outcomeRow> {
-  return outcomeRow.parse(row);
-}
+export const readOutcomeRow = reader(outcomeRow);
 
 export const KINDS_OF_AT_MOST = 2_000;
 
@@ -65,9 +64,7 @@ const kindRow = z.object({
 /** Events of one type of one organization. */
 export type EventKind = z.output<typeof kindRow>;
 
-export function readKindRow(row: unknown): EventKind {
-  return kindRow.parse(row);
-}
+export const readKindRow = reader(kindRow);
 
 const TRAFFIC_OF_AT_MOST = 20_000;
 const MOST_SERIES = 1_000;
@@ -101,6 +98,4 @@ const trafficRow = z.object({
 /** Events of one type of one organization, and the pauses between them. */
 export type Traffic = z.output<typeof trafficRow>;
 
-export function readTrafficRow(row: unknown): Traffic {
-  return trafficRow.parse(row);
-}
+export const readTrafficRow = reader(trafficRow);
