@@ -23,8 +23,7 @@ import {
   listOrganizations,
 } from "../../../src/store/organizations.ts";
 import { latestStagesOf, listRegistrationIds, stagesOf } from "../../../src/store/registrations.ts";
-import { replaysOf } from "../../../src/store/replay-list.ts";
-import { findReplay } from "../../../src/store/replays.ts";
+import { findReplay, replaysOf } from "../../../src/store/replays.ts";
 import {
   historyOf,
   summaries,

@@ -17,7 +17,7 @@ import { countsByHour, readCountsOfHour, writeCounters } from "../../../store/co
 import type { Database } from "../../../store/database.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { readKindRow, recentKinds } from "../../../store/traffic.ts";
-import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
+import { readReplayRow, replaysOf } from "../../../store/replays.ts";
 import { addresses, destinationAddress } from "../../addresses.ts";
 import { type Console, type ConsoleContext, DOCS, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
