@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { pageOf } from "../platform/page.ts";
-import { type Database, retried } from "./database.ts";
+import { type Database, write } from "./database.ts";
 
 /** Begins the ids of records. */
 export const AUDIT_PREFIX = "aud";
@@ -28,7 +28,7 @@ export const beginSql = `
 
 export async function beginRecord(db: Database, record: Omit<AuditRecord, "outcome" | "after">): Promise<void> {
   const { id, token, action, subject, before } = record;
-  await retried(db, () => db.prepare(beginSql).bind(id, token, action, subject, before).run());
+  await write(db, db.prepare(beginSql).bind(id, token, action, subject, before));
 }
 
 export const endSql = "UPDATE audit SET outcome = ?2, after = ?3 WHERE id = ?1";
@@ -38,14 +38,14 @@ export async function endRecord(
   id: string,
   { outcome, after }: Pick<AuditRecord, "outcome" | "after">,
 ): Promise<void> {
-  await retried(db, () => db.prepare(endSql).bind(id, outcome, after).run());
+  await write(db, db.prepare(endSql).bind(id, outcome, after));
 }
 
 export const dropRecordSql = "DELETE FROM audit WHERE id = ?1";
 
 /** For an action that changed nothing. */
 export async function dropRecord(db: Database, id: string): Promise<void> {
-  await retried(db, () => db.prepare(dropRecordSql).bind(id).run());
+  await write(db, db.prepare(dropRecordSql).bind(id));
 }
 
 /** Records that one page looks at: a row written costs a thousand times a row read, so no filter has an index. */

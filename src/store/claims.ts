@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { batchOf } from "./batch.ts";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import type { Database } from "./database.ts";
 import { isUnattemptedSql, recipientsSql, unfinishedSql } from "./event-progress.ts";
 import { isHolderSql } from "./leases.ts";
 import { inParameters, json, reader } from "./rows.ts";
@@ -74,13 +74,11 @@ export async function claimEvents(
   { now, claimedUntil, also }: { now: number; claimedUntil: number; also: readonly D1PreparedStatement[] },
 ): Promise<Map<string, ClaimOutcome>> {
   const lists = inParameters(claims.map((claim) => JSON.stringify(claim)));
-  const { claimed, states } = await retried(db, () =>
-    batchOf(db, {
-      claimed: lists.map((list) => db.prepare(claimSql).bind(list, claimedUntil, now)),
-      states: db.prepare(claimStateSql).bind(JSON.stringify(claims.map(({ id }) => id)), now),
-      also,
-    }),
-  );
+  const { claimed, states } = await writeAll(db, {
+    claimed: lists.map((list) => db.prepare(claimSql).bind(list, claimedUntil, now)),
+    states: db.prepare(claimStateSql).bind(JSON.stringify(claims.map(({ id }) => id)), now),
+    also,
+  });
   const outcomes = new Map<string, ClaimOutcome>();
   for (const { id, claimedUntil: busyUntil } of states.rows.map(reader(stateRow))) {
     outcomes.set(id, busyUntil === null ? { state: "finished" } : { state: "busy", claimedUntil: busyUntil });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { type Database, retried, write } from "./database.ts";
 import { batchOnSchema } from "./schema.ts";
 
 /** What the cron remembers from one run to the next. Times are Unix milliseconds, positions are `events.seq`. */
@@ -66,7 +66,7 @@ export const writeCronStateSql = `
 
 /** Rows written: 1 for each that has changed. */
 export async function writeCronState(db: Database, cronState: CronState): Promise<void> {
-  await retried(db, () => stateToWrite(db, cronState).run());
+  await write(db, stateToWrite(db, cronState));
 }
 
 /** The doctor's event, which is refused where an event would be. Throws SchemaMissing. */

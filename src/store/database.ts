@@ -33,6 +33,11 @@ export async function retried<Value>(timers: Timers, call: (before: number) => P
   return call(WAITS_MS.length);
 }
 
+/** Executes a statement that writes, with repetitions after a transient error. */
+export async function write(timers: Timers, statement: D1PreparedStatement): Promise<D1Result> {
+  return retried(timers, () => statement.run());
+}
+
 /**
  * Errors of a D1 that is overloaded; nothing was done. Another call adds to the load, so only a write is repeated whose loss would
  * cost more.

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type BatchResult, type Statements, batchOf } from "./batch.ts";
-import { type Database, type RetryDeadline, retried, retriedUntil } from "./database.ts";
+import { type Database, type RetryDeadline, retriedUntil, write } from "./database.ts";
 import { type Attempt, type Delivery, type DeliveryStatus, type Outcome, attemptOutcomes } from "../domain/delivery.ts";
 import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import {
@@ -118,7 +118,7 @@ export async function endPendingDeliveries(
   destinationId: string,
   { now, limit }: { now: number; limit: number },
 ): Promise<number> {
-  const { meta } = await retried(db, () => db.prepare(endPendingSql).bind(destinationId, limit, now).run());
+  const { meta } = await write(db, db.prepare(endPendingSql).bind(destinationId, limit, now));
   return meta.changes;
 }
 

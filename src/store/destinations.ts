@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
@@ -133,27 +134,13 @@ export const readListedDestination = reader(listedRow);
 export const insertSql = `
   INSERT INTO destinations (id, url, description, types, organizations, enabled, retry_schedule_seconds, timeout_ms,
     max_per_second, secret, created_at, updated_at)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+  SELECT ?1 ->> 'id', ?1 ->> 'url', ?1 ->> 'description', ?1 ->> 'types', ?1 ->> 'organizations', ?1 ->> 'enabled',
+    ?1 ->> 'retryScheduleSeconds', ?1 ->> 'timeoutMs', ?1 ->> 'maxPerSecond', ?1 ->> 'encryptedSecret', ?1 ->> 'createdAt',
+    ?1 ->> 'updatedAt' WHERE true
   ON CONFLICT (id) DO NOTHING`;
 
 export async function insertDestination(db: Database, destination: Destination): Promise<void> {
-  const statement = db
-    .prepare(insertSql)
-    .bind(
-      destination.id,
-      destination.url,
-      destination.description,
-      JSON.stringify(destination.types),
-      destination.organizations && JSON.stringify(destination.organizations),
-      destination.enabled ? 1 : 0,
-      destination.retryScheduleSeconds && JSON.stringify(destination.retryScheduleSeconds),
-      destination.timeoutMs,
-      destination.maxPerSecond,
-      destination.encryptedSecret,
-      destination.createdAt,
-      destination.updatedAt,
-    );
-  await retried(db, () => statement.run());
+  await write(db, db.prepare(insertSql).bind(JSON.stringify(destination)));
 }
 
 const changeable = [
@@ -191,8 +178,8 @@ export async function updateDestination(
   change: DestinationChange,
   now: number,
 ): Promise<boolean> {
-  const statement = db.prepare(changeSql).bind(id, JSON.stringify(change), now);
-  return (await retried(db, () => statement.all())).results.length > 0;
+  const { results } = await write(db, db.prepare(changeSql).bind(id, JSON.stringify(change), now));
+  return results.length > 0;
 }
 
 export const disableSql =
@@ -207,5 +194,5 @@ export const deleteSql = "DELETE FROM destinations WHERE id = ?1";
 
 /** Deletes it and its counts. */
 export async function deleteDestination(db: Database, id: string): Promise<void> {
-  await retried(db, () => db.batch([db.prepare(deleteSql).bind(id), forgetRemovedDestinations(db)]));
+  await writeAll(db, { destination: db.prepare(deleteSql).bind(id), counts: forgetRemovedDestinations(db) });
 }

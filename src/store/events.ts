@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { batchOf } from "./batch.ts";
+import { writeAll } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { MESSAGE_TIMEOUT_MS } from "../domain/lease.ts";
@@ -127,14 +127,12 @@ export async function recordClaimedEvents(
 ): Promise<Map<string, number>> {
   if (events.length === 0) return new Map();
   const statement = db.prepare(recordClaimedSql);
-  const { recorded } = await retried(db, () =>
-    batchOf(db, {
-      recorded: events.map(({ event, recipients }) =>
-        statement.bind(...eventParameters(event), claimedUntil, JSON.stringify(recipients)),
-      ),
-      also,
-    }),
-  );
+  const { recorded } = await writeAll(db, {
+    recorded: events.map(({ event, recipients }) =>
+      statement.bind(...eventParameters(event), claimedUntil, JSON.stringify(recipients)),
+    ),
+    also,
+  });
   return new Map(recorded.rows.map(reader(receiptRow)).map(({ id, receivedAt }) => [id, receivedAt]));
 }
 

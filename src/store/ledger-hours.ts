@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
 import { type Ledger, type LedgerByHour, type Span, emptyAccount, emptyLedger, isSettled } from "../domain/ledger.ts";
 import { inParameters, reader, rowsOf } from "./rows.ts";
 import { MS_PER_HOUR, hourOf } from "./counters.ts";
@@ -113,7 +114,7 @@ export async function rememberHours(
     return isSettled(ledger) ? [JSON.stringify({ hour, counts: writeCounts(ledger) })] : [];
   });
   for (const rows of inParameters(hours)) {
-    await retried(db, () => db.prepare(rememberHoursSql).bind(rows, now, moment.changes).run());
+    await write(db, db.prepare(rememberHoursSql).bind(rows, now, moment.changes));
   }
 }
 
@@ -144,10 +145,12 @@ export const forgetPastSql = `
 export async function findLeastChecked(
   db: Database,
 ): Promise<{ readonly moment: LedgerMoment; readonly least: RememberedHour | null }> {
-  const [, moment, least] = await retried(db, () =>
-    db.batch([db.prepare(forgetPastSql), ledgerMoment(db), db.prepare(leastCheckedSql)]),
-  );
-  return { moment: readMoment(moment?.results[0]), least: rowsOf(hourRow, least)[0] ?? null };
+  const { moment, least } = await writeAll(db, {
+    forgotten: db.prepare(forgetPastSql),
+    moment: ledgerMoment(db),
+    least: db.prepare(leastCheckedSql),
+  });
+  return { moment: readMoment(moment.rows[0]), least: least.rows.map(reader(hourRow))[0] ?? null };
 }
 
 /** Unless this or any other closed hour has been changed since the moment from which it was counted. */
@@ -164,11 +167,8 @@ export async function confirmHour(
   now: number,
 ): Promise<boolean> {
   const parameters = [hour, counts, moment.changes];
-  const { meta } = await retried(db, () =>
-    (isSettled(truth)
-      ? db.prepare(confirmHourSql).bind(...parameters, writeCounts(truth), now)
-      : db.prepare(forgetHourSql).bind(...parameters)
-    ).run(),
-  );
-  return meta.changes > 0;
+  const statement = isSettled(truth)
+    ? db.prepare(confirmHourSql).bind(...parameters, writeCounts(truth), now)
+    : db.prepare(forgetHourSql).bind(...parameters);
+  return (await write(db, statement)).meta.changes > 0;
 }

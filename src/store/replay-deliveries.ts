@@ -1,7 +1,7 @@
 import type { DeliveryKey } from "../domain/delivery.ts";
 import { DRAIN_LEASE_MS } from "../domain/lease.ts";
-import { batchOf } from "./batch.ts";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import type { Database } from "./database.ts";
 import { attemptsSql, recipientsSql, rowOfRecipientSql } from "./event-progress.ts";
 import { forgetHours } from "./ledger-hours.ts";
 
@@ -86,8 +86,6 @@ export async function replayDeliveries(
   { named, askedAt }: { readonly named: boolean; readonly askedAt: number },
 ): Promise<number> {
   if (keys.length === 0) return 0;
-  const { due } = await retried(db, () =>
-    batchOf(db, makeDue(db, keys, now, { evenDelivered: named, named, askedAt, upToDate: [null, null, null] })),
-  );
-  return due.changes;
+  const options = { evenDelivered: named, named, askedAt, upToDate: [null, null, null] };
+  return (await writeAll(db, makeDue(db, keys, now, options))).due.changes;
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { type BatchResult, batchOf } from "./batch.ts";
-import { type Database, retried } from "./database.ts";
+import { type BatchResult, batchOf, writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
 import type { Replay } from "../domain/replay.ts";
 import { makeDue } from "./replay-deliveries.ts";
 import { firstSeqAtSql } from "./event-order.ts";
@@ -17,7 +17,7 @@ export async function insertReplay(db: Database, replay: Replay): Promise<void> 
   const statement = db
     .prepare(insertReplaySql)
     .bind(id, destinationId, which, since, until, reached.receivedAt, reached.id, createdAt);
-  await retried(db, () => statement.run());
+  await write(db, statement);
 }
 
 const columns = `id, destination_id AS destinationId, which, since, until, created_at AS createdAt, finished_at AS finishedAt,
@@ -66,31 +66,29 @@ const deadSql = `
   FROM deliveries WHERE destination_id = ?1 AND status = 'dead'
     AND received_at >= ?2 AND (received_at, event_id) > (?2, ?3) AND received_at < ?4`;
 
-/** Of them those that it wants: deliveries that ended as `filtered` are not replayed with those that failed. */
-const failedSql = (limit: string) => `
-  FROM (SELECT received_at, event_id ${deadSql} ORDER BY received_at, event_id ${limit}) AS looked_at
+/** Of the first `size` those that it wants: deliveries that ended as `filtered` are not replayed with those that failed. */
+const failedSql = (size: number) => `
+  FROM (SELECT received_at, event_id ${deadSql} ORDER BY received_at, event_id LIMIT ${size}) AS looked_at
     CROSS JOIN events ON events.id = looked_at.event_id
     CROSS JOIN destinations ON destinations.id = ?1
   WHERE ${wantsSql("events")}`;
 
-/** The last of so many dead ones, if there are that many. */
-function edgeOfFailedSql(size: number): string {
-  return `SELECT received_at AS receivedAt, event_id AS id ${deadSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${size - 1}`;
-}
+/** The last of the first `size`, if there are that many. */
+const edgeOfFailedSql = (size: number) => `
+  SELECT received_at AS receivedAt, event_id AS id ${deadSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${size - 1}`;
 
 /** Events received from ?2, after the event ?3, before ?4; all from ?2 when retention has deleted ?3. */
-const windowSql = `
+const eventsSql = `
   FROM events WHERE seq >= coalesce((SELECT seq + 1 FROM events WHERE id = ?3), ${firstSeqAtSql("?2")})
     AND seq < ${firstSeqAtSql("?4")}`;
 
-/** The last of so many of them, if there are that many. */
-function edgeOfWindowSql(size: number): string {
-  return `SELECT received_at AS receivedAt, id ${windowSql} ORDER BY seq LIMIT 1 OFFSET ${size - 1}`;
-}
+/** The last of the first `size`, if there are that many. */
+const edgeOfEventsSql = (size: number) => `
+  SELECT received_at AS receivedAt, id ${eventsSql} ORDER BY seq LIMIT 1 OFFSET ${size - 1}`;
 
-/** Of them those that ?1 wants and is no recipient of; if ?5 is all, also those whose delivery is not pending. */
-const wantedSql = (limit: string) => `
-  FROM (SELECT seq ${windowSql} ORDER BY seq ${limit}) AS looked_at
+/** Of the first `size` those that ?1 wants and is no recipient of; if ?5 is all, also those whose delivery is not pending. */
+const wantedSql = (size: number) => `
+  FROM (SELECT seq ${eventsSql} ORDER BY seq LIMIT ${size}) AS looked_at
     CROSS JOIN events ON events.seq = looked_at.seq
     CROSS JOIN destinations ON destinations.id = ?1
   WHERE events.recipients IS NOT NULL AND ${wantsSql("events")}
@@ -100,10 +98,10 @@ const wantedSql = (limit: string) => `
 /** Events that one statement looks at while it counts. */
 const COUNTED_AT_ONCE = 10_000;
 
-export const countFailedSql = `SELECT count(*) AS many ${failedSql(`LIMIT ${COUNTED_AT_ONCE}`)}`;
-export const countWantedSql = `SELECT count(*) AS many ${wantedSql(`LIMIT ${COUNTED_AT_ONCE}`)}`;
+export const countFailedSql = `SELECT count(*) AS many ${failedSql(COUNTED_AT_ONCE)}`;
+export const countWantedSql = `SELECT count(*) AS many ${wantedSql(COUNTED_AT_ONCE)}`;
 export const countedFailedEdgeSql = edgeOfFailedSql(COUNTED_AT_ONCE);
-export const countedEdgeSql = edgeOfWindowSql(COUNTED_AT_ONCE);
+export const countedEdgeSql = edgeOfEventsSql(COUNTED_AT_ONCE);
 
 /** Counts the deliveries that a replay has before it, in windows of a D1 call each. `isWhole`: all were counted. */
 export async function countReplay(
@@ -133,10 +131,10 @@ const countRow = z.object({ many: z.number() });
 const PAGE = 500;
 
 export const failedPageSql = `
-  SELECT looked_at.received_at AS receivedAt, looked_at.event_id AS id ${failedSql(`LIMIT ${PAGE}`)}`;
-export const wantedPageSql = `SELECT events.received_at AS receivedAt, events.id ${wantedSql(`LIMIT ${PAGE}`)}`;
+  SELECT looked_at.received_at AS receivedAt, looked_at.event_id AS id ${failedSql(PAGE)}`;
+export const wantedPageSql = `SELECT events.received_at AS receivedAt, events.id ${wantedSql(PAGE)}`;
 export const failedEdgeSql = edgeOfFailedSql(PAGE);
-export const wantedEdgeSql = edgeOfWindowSql(PAGE);
+export const wantedEdgeSql = edgeOfEventsSql(PAGE);
 
 /** A page of the events to replay. `edge` is the last event that it looked at; null: there are no more. */
 export interface ReplayPage {
@@ -179,15 +177,13 @@ export async function replayPage(
   const keys = events.map((event) => ({ destinationId, receivedAt: event.receivedAt, eventId: event.id }));
   const to = edge ?? reached;
   const finishedAt = edge === null ? now : null;
-  await retried(db, () =>
-    batchOf(db, {
-      ...makeDue(db, keys, now, {
-        evenDelivered: which === "all",
-        named: false,
-        upToDate: [id, reached.receivedAt, reached.id],
-      }),
-      advanced: db.prepare(advanceSql).bind(id, to.receivedAt, to.id, finishedAt, reached.receivedAt, reached.id),
+  await writeAll(db, {
+    ...makeDue(db, keys, now, {
+      evenDelivered: which === "all",
+      named: false,
+      upToDate: [id, reached.receivedAt, reached.id],
     }),
-  );
+    advanced: db.prepare(advanceSql).bind(id, to.receivedAt, to.id, finishedAt, reached.receivedAt, reached.id),
+  });
   return { ...replay, reached: to, finishedAt };
 }

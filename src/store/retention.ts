@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import type { Database } from "./database.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { deletableSql } from "./event-progress.ts";
 import { forgetHours } from "./ledger-hours.ts";
@@ -67,14 +68,12 @@ export const deleteDeliveriesSql = `
  */
 export async function deleteEvents(db: Database, events: readonly AgedEvent[], cutOff: CutOff): Promise<number> {
   const rows = JSON.stringify(events);
-  const [deleted] = await retried(db, () =>
-    db.batch([
-      db.prepare(deleteEventsSql).bind(rows, cutOff.settledBefore, cutOff.deadBefore),
-      db.prepare(deleteDeliveriesSql).bind(rows),
-      ...forgetHours(db, rows),
-    ]),
-  );
-  return deleted?.meta.changes ?? 0;
+  const { deleted } = await writeAll(db, {
+    deleted: db.prepare(deleteEventsSql).bind(rows, cutOff.settledBefore, cutOff.deadBefore),
+    deliveries: db.prepare(deleteDeliveriesSql).bind(rows),
+    hours: forgetHours(db, rows),
+  });
+  return deleted.changes;
 }
 
 /** Deletes ?2 rows at most of those that are older than ?1. */
@@ -105,17 +104,19 @@ export async function deleteOthers(
   { settledBefore, deadBefore, keysBefore, firstAuditId }: CutOff,
   limit: number,
 ): Promise<{ quarantined: number; deadLetters: number; replays: number; auditRecords: number }> {
-  const results = await retried(db, () =>
-    db.batch([
-      db.prepare(deleteQuarantinedSql).bind(deadBefore, limit),
-      db.prepare(deleteDeadLettersSql).bind(deadBefore, limit),
-      db.prepare(deleteReplaysSql).bind(settledBefore, limit),
-      db.prepare(deleteAuditSql).bind(firstAuditId, limit),
-      db.prepare(deleteCountersSql).bind(hourOf(deadBefore), limit),
-      db.prepare(deleteKeysSql).bind(keysBefore, MOST_KEYS),
-      forgetRemovedDestinations(db),
-    ]),
-  );
-  const [quarantined = 0, deadLetters = 0, replays = 0, auditRecords = 0] = results.map(({ meta }) => meta.changes);
-  return { quarantined, deadLetters, replays, auditRecords };
+  const { quarantined, deadLetters, replays, auditRecords } = await writeAll(db, {
+    quarantined: db.prepare(deleteQuarantinedSql).bind(deadBefore, limit),
+    deadLetters: db.prepare(deleteDeadLettersSql).bind(deadBefore, limit),
+    replays: db.prepare(deleteReplaysSql).bind(settledBefore, limit),
+    auditRecords: db.prepare(deleteAuditSql).bind(firstAuditId, limit),
+    counters: db.prepare(deleteCountersSql).bind(hourOf(deadBefore), limit),
+    keys: db.prepare(deleteKeysSql).bind(keysBefore, MOST_KEYS),
+    countsOfRemoved: forgetRemovedDestinations(db),
+  });
+  return {
+    quarantined: quarantined.changes,
+    deadLetters: deadLetters.changes,
+    replays: replays.changes,
+    auditRecords: auditRecords.changes,
+  };
 }

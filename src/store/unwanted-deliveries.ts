@@ -1,7 +1,7 @@
-import { type Database, retried } from "./database.ts";
+import { type BatchResult, writeAll } from "./batch.ts";
+import type { Database } from "./database.ts";
 import { type EndedStatus, endedRow, endingSql } from "./deliveries.ts";
 import { BEFORE_ALL, type PendingPosition, pendingAfterSql, pendingPosition } from "./delivery-list.ts";
-import { rowsOf } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
 /** Pending deliveries that one page looks at, and pages. A drain ends those after the last page when they are due. */
@@ -33,11 +33,12 @@ export async function endUnwantedDeliveries(db: Database, destinationId: string,
   for (let page = 0; page < MOST_PAGES && after !== null; page += 1) {
     const position: unknown[] = [destinationId, after.nextAttemptAt, after.receivedAt, after.eventId];
     // The edge first: what has ended is no longer among the pending.
-    const [edge, ending]: D1Result[] = await retried(db, () =>
-      db.batch([db.prepare(pendingEdgeSql).bind(...position), db.prepare(endUnwantedSql).bind(...position, now)]),
-    );
-    ended.push(...rowsOf(endedRow, ending).map(({ status }) => status));
-    after = pendingPosition.nullable().parse(edge?.results[0] ?? null);
+    const { edge, unwanted }: Record<"edge" | "unwanted", BatchResult> = await writeAll(db, {
+      edge: db.prepare(pendingEdgeSql).bind(...position),
+      unwanted: db.prepare(endUnwantedSql).bind(...position, now),
+    });
+    ended.push(...unwanted.rows.map((row) => endedRow.parse(row).status));
+    after = pendingPosition.nullable().parse(edge.rows[0] ?? null);
   }
   return ended;
 }
