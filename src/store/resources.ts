@@ -4,7 +4,8 @@ import type { Database } from "./database.ts";
 import { withFoundSql } from "./each-key.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
 import { eventOutcomeSql, outcomes } from "./event-progress.ts";
-import { flag, inParameters, reader, rowsOf } from "./rows.ts";
+import { briefBodySql } from "./events.ts";
+import { flag, inParameters, rowsOf } from "./rows.ts";
 
 /** Of `resources` and the event it came with, which stays as long (`deletableSql`). */
 const resourceColumns = `resources.organization_id AS organizationId, resources.type,
@@ -151,11 +152,7 @@ export async function findResource(
   return resourceRow.nullable().parse(await statement.first());
 }
 
-/** A page of the console leaves out bodies that are larger than any that Qonto is known to send. */
-const MOST_BYTES = 16_384;
-
-const inBrief = (sql: string) =>
-  sql.replace("events.body", `iif(octet_length(events.body) <= ${MOST_BYTES}, events.body, '{}') AS body`);
+const inBrief = (sql: string) => sql.replace("events.body", `${briefBodySql} AS body`);
 
 export const summariesSql = inBrief(resourcesSql);
 
@@ -168,7 +165,7 @@ export function summaries(db: Database, organizationId: string, query: ResourceQ
   return listStatement(db, [summariesSql, firstSummariesOfTypeSql, nextSummariesOfTypeSql], organizationId, query);
 }
 
-export const readSummary = reader(resourceRow);
+export const readSummary = (row: unknown) => resourceRow.parse(row);
 
 export const namedSummariesSql = inBrief(`
   SELECT ${resourceColumns} FROM json_each(?2) AS wanted CROSS JOIN resources ${withEventSql}

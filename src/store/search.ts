@@ -14,11 +14,11 @@ import {
   recipientsWithRowsSql,
   statusSql,
 } from "./event-progress.ts";
-import { eventFields, eventRow } from "./events.ts";
+import { briefBodySql, eventFields, eventRow } from "./events.ts";
 import { quarantineId } from "./quarantine.ts";
 import { json, rowsOf } from "./rows.ts";
 
-interface EventSearch extends EventQuery {
+export interface EventSearch extends EventQuery {
   readonly outcome: EventOutcome | undefined;
   readonly resourceId: string | undefined;
 }
@@ -58,10 +58,6 @@ const deliveriesSql = `(
     'attempt', ${attemptsSql} ->> '$[#-1].attempt', 'outcome', ${attemptsSql} ->> '$[#-1].outcome',
     'httpStatus', ${attemptsSql} ->> '$[#-1].status'))
   FROM ${recipientsWithRowsSql})`;
-
-/** A page of large bodies would be too much for D1; an event with one has no summary. */
-const MAX_SUMMARY_BYTES = 16_384;
-const briefBodySql = `iif(octet_length(events.body) <= ${MAX_SUMMARY_BYTES}, events.body, '{}')`;
 
 const matchesSql = `(?5 IS NULL OR type = ?5) AND (?6 IS NULL OR organization_id = ?6)`;
 
