@@ -56,13 +56,13 @@ export const claimSql = `
     AND ${unfinishedSql} AND (claim.value ->> 'body' IS NULL OR claim.value ->> 'body' = events.body)
   RETURNING events.id, events.received_at AS receivedAt, ${withDeliverySql} AS withDelivery`;
 
-const claimedRow = z.object({ id: z.string(), receivedAt: z.number(), withDelivery: json(z.array(z.string())) });
+const readClaimed = reader({ id: z.string(), receivedAt: z.number(), withDelivery: json(z.array(z.string())) });
 
 export const claimStateSql = `
   SELECT id, iif(claimed_until > ?2 AND ${unfinishedSql}, claimed_until, NULL) AS claimedUntil
   FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
 
-const stateRow = z.object({ id: z.string(), claimedUntil: z.number().nullable() });
+const readState = reader({ id: z.string(), claimedUntil: z.number().nullable() });
 
 /**
  * Claims events, so that one consumer acts on each, however many messages there are about it. `also` joins the same
@@ -80,9 +80,9 @@ export async function claimEvents(
     also,
   });
   const outcomes = new Map<string, ClaimOutcome>();
-  for (const { id, claimedUntil: busyUntil } of states.rows.map(reader(stateRow))) {
+  for (const { id, claimedUntil: busyUntil } of states.rows.map(readState)) {
     outcomes.set(id, busyUntil === null ? { state: "finished" } : { state: "busy", claimedUntil: busyUntil });
   }
-  for (const { id, ...claim } of claimed.rows.map(reader(claimedRow))) outcomes.set(id, { state: "mine", ...claim });
+  for (const { id, ...claim } of claimed.rows.map(readClaimed)) outcomes.set(id, { state: "mine", ...claim });
   return outcomes;
 }

@@ -2,9 +2,10 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { COUNTED_AT_MOST } from "./destination-deliveries.ts";
 import { oldestDueOfSql } from "./drain.ts";
+import { appliedMigrationsSql } from "./migrations.ts";
 import { reader, rowsOf } from "./rows.ts";
 import { type CronStateName, readCronStateFrom, allCronState } from "./cron-state.ts";
-import { appliedMigrations, isSchemaFault, migrationNames, missingAmong, readAppliedMigrations } from "./schema.ts";
+import { isSchemaFault, migrationNames, missingAmong, readAppliedMigrations } from "./schema.ts";
 
 /** The state of the relay, as far as D1 knows it. Times are Unix milliseconds. */
 export interface Condition {
@@ -50,14 +51,14 @@ export interface Told {
 export async function readCondition(db: Database, deadLettersSince: number): Promise<Told> {
   try {
     const [applied, cronState, due, openCircuits, deadLetters] = await db.batch([
-      appliedMigrations(db),
+      db.prepare(appliedMigrationsSql),
       allCronState(db),
       db.prepare(oldestDueSql),
       db.prepare(openCircuitsWithPendingSql),
       db.prepare(recentDeadLettersSql).bind(deadLettersSince),
     ]);
     return {
-      missingMigrations: missingAmong(migrationNames(applied?.results ?? [])),
+      missingMigrations: missingAmong(migrationNames(applied)),
       condition: {
         cronState: readCronStateFrom(cronState?.results ?? []),
         oldestDueAt: dueRow.parse(due?.results[0]).dueAt,
@@ -94,10 +95,8 @@ export function whatWaits(db: Database): D1PreparedStatement {
   return db.prepare(waitingSql);
 }
 
-const waitingRow = z.object({
+export const readWaitingRow = reader({
   /** Dead letters that nobody has replayed. */
   deadLetters: z.number(),
   quarantined: z.number(),
 });
-
-export const readWaitingRow = reader(waitingRow);

@@ -7,10 +7,10 @@ import { describeSchemaFault } from "./schema.ts";
 
 export const MS_PER_HOUR = 3_600_000;
 
-/** Key of the row that is never deleted: counts of all time. */
+/** The key of the row that is never deleted: counts of all time. */
 export const ALL_TIME = 0;
 
-/** The key of the row of an instant's hour. */
+/** The key of the row for an instant's hour. */
 export function hourOf(at: number): number {
   return Math.floor(at / MS_PER_HOUR);
 }

@@ -11,7 +11,7 @@ import {
   rowOfRecipientSql,
   statusSql,
 } from "./event-progress.ts";
-import { inParameters, json, reader } from "./rows.ts";
+import { inParameters, json } from "./rows.ts";
 
 /** A pending delivery whose destination was deleted meanwhile ends: nobody would ever attempt it. */
 const isOrphanSql = `given.value ->> 'status' = 'pending'
@@ -167,7 +167,7 @@ const deliveryRow = z.object({
   nextAttemptAt: z.number().nullable(),
 });
 
-export const readDeliveryRow = reader(deliveryRow);
+export const readDeliveryRow = (row: unknown) => deliveryRow.parse(row);
 
 /** The same attempts are the same text. */
 function writeAttempts(attempts: readonly Attempt[]): string {

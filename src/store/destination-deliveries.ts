@@ -37,7 +37,7 @@ export function backlogOf(db: Database, destinationId: string): D1PreparedStatem
   return db.prepare(backlogOfOneSql).bind(destinationId);
 }
 
-const backlogRow = z.object({
+export const readBacklogRow = reader({
   destinationId: z.string(),
   enabled: flag,
   isFailing: flag,
@@ -48,9 +48,7 @@ const backlogRow = z.object({
   dead: z.number(),
 });
 
-export type DestinationBacklog = z.output<typeof backlogRow>;
-
-export const readBacklogRow = reader(backlogRow);
+export type DestinationBacklog = ReturnType<typeof readBacklogRow>;
 
 /** Deliveries of a destination that are shown, and destinations. */
 const SHOWN = 30;
@@ -94,7 +92,7 @@ const recent = z.object({
   receivedAt: z.number(),
 });
 
-const recentRow = z.object({
+export const readRecentRow = reader({
   id: z.string(),
   url: z.string(),
   description: z.string().nullable(),
@@ -104,9 +102,7 @@ const recentRow = z.object({
 });
 
 /** A destination with its recent deliveries. */
-export type RecentOfDestination = z.output<typeof recentRow>;
-
-export const readRecentRow = reader(recentRow);
+export type RecentOfDestination = ReturnType<typeof readRecentRow>;
 
 /** Deliveries of each kind, and newest events, among which the latest attempt is looked for. */
 const DELIVERIES_LOOKED_AT = 50;
@@ -139,7 +135,7 @@ export function latestAttempt(db: Database, destinationId: string): D1PreparedSt
   return db.prepare(latestAttemptSql).bind(destinationId);
 }
 
-export const readLatestAttempt = reader(z.object({ eventId: z.string(), attempt: json(attemptRow) }));
+export const readLatestAttempt = reader({ eventId: z.string(), attempt: json(attemptRow) });
 
 export const edgesSql = `
   SELECT
@@ -155,11 +151,9 @@ export function edgesOf(db: Database, destinationId: string): D1PreparedStatemen
   return db.prepare(edgesSql).bind(destinationId);
 }
 
-const edgesRow = z.object({
+export const readEdges = reader({
   /** Receipt of the newest event of which it is a recipient, Unix milliseconds. */
   newestAt: z.number().nullable(),
   /** When the next pending delivery is due, Unix milliseconds. */
   nextAttemptAt: z.number().nullable(),
 });
-
-export const readEdges = reader(edgesRow);

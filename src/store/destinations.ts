@@ -4,7 +4,7 @@ import { type Database, write } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
-import { flag, json, reader, rowsOf } from "./rows.ts";
+import { flag, json, rowsOf } from "./rows.ts";
 
 const columns = `
   destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
@@ -53,7 +53,7 @@ const withHealth = <Row extends Pick<z.output<typeof storedRow>, "isolated" | "c
 
 const destinationRow = storedRow.transform(withHealth);
 
-export const readDestinationRow = reader(destinationRow);
+export const readDestinationRow = (row: unknown) => destinationRow.parse(row);
 
 export const enabledSql = `SELECT ${columns} FROM destinations WHERE enabled = 1`;
 
@@ -129,7 +129,7 @@ const listedRow = storedRow.pick({
 /** What a page needs to name a destination. */
 export type ListedDestination = z.output<typeof listedRow>;
 
-export const readListedDestination = reader(listedRow);
+export const readListedDestination = (row: unknown) => listedRow.parse(row);
 
 export const insertSql = `
   INSERT INTO destinations (id, url, description, types, organizations, enabled, retry_schedule_seconds, timeout_ms,

@@ -56,7 +56,7 @@ const detailRow = summaryRow.extend({
   isFanningOut: flag,
 });
 
-export const readEventDetail = reader(detailRow);
+export const readEventDetail = (row: unknown) => detailRow.parse(row);
 
 export const journeySql = `
   SELECT queued_at AS queuedAt, claimed_until AS claimedUntil, claims, NOT ${isFanningOutSql} AS isFannedOut, duplicates, conflicts,
@@ -71,7 +71,7 @@ export function findJourney(db: Database, eventId: string): D1PreparedStatement 
 }
 
 /** What the relay has noted of how it handled an event. Times are Unix milliseconds. */
-const journeyRow = z.object({
+export const readJourney = reader({
   /** When a queue message about it was last sent, or is about to be. */
   queuedAt: z.number(),
   /** End of the lease of the consumer that has it; null before the first. */
@@ -87,8 +87,6 @@ const journeyRow = z.object({
   /** The event that the latest state of its resource came with; null when no such state is kept. */
   latestEventId: z.string().nullable(),
 });
-
-export const readJourney = reader(journeyRow);
 
 export const eventTypesSql = "SELECT id, type FROM events WHERE id IN (SELECT value FROM json_each(?1))";
 

@@ -42,11 +42,9 @@ export function settleAndFindLeased(db: Database, leases: readonly Lease[]): D1P
 }
 
 /** A lease that is held, and the recipients of its event. */
-const leasedRow = z.object({
+export const readLeasedRow = reader({
   id: z.string(),
   received_at: z.number(),
   until: z.number(),
   recipients: json(z.array(z.string())),
 });
-
-export const readLeasedRow = reader(leasedRow);

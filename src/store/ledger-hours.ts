@@ -29,7 +29,7 @@ export function ledgerMoment(db: Database): D1PreparedStatement {
   return db.prepare(momentSql);
 }
 
-const momentRow = z.object({
+export const readMoment = reader({
   /** Receipt of the first event and of the newest, Unix milliseconds; null without events. */
   firstAt: z.number().nullable(),
   newestAt: z.number().nullable(),
@@ -38,9 +38,7 @@ const momentRow = z.object({
 });
 
 /** The state of the events when a count begins. */
-export type LedgerMoment = z.output<typeof momentRow>;
-
-export const readMoment = reader(momentRow);
+export type LedgerMoment = ReturnType<typeof readMoment>;
 
 export const hoursSql = "SELECT hour, counts FROM ledger_hours WHERE hour >= ?1 AND hour < ?2 ORDER BY hour";
 
@@ -146,11 +144,11 @@ export async function findLeastChecked(
   db: Database,
 ): Promise<{ readonly moment: LedgerMoment; readonly least: RememberedHour | null }> {
   const { moment, least } = await writeAll(db, {
-    forgotten: db.prepare(forgetPastSql),
+    past: db.prepare(forgetPastSql),
     moment: ledgerMoment(db),
     least: db.prepare(leastCheckedSql),
   });
-  return { moment: readMoment(moment.rows[0]), least: least.rows.map(reader(hourRow))[0] ?? null };
+  return { moment: readMoment(moment.rows[0]), least: least.rows.map((row) => hourRow.parse(row))[0] ?? null };
 }
 
 /** Unless this or any other closed hour has been changed since the moment from which it was counted. */

@@ -78,22 +78,20 @@ const MOST_COMPARED = 200;
 const MOST_PROFILES = 20;
 const MOST_BYTES = 65_536;
 
+const profileAmongFirstSql = (organization: string, column: string) => `
+  SELECT ${column} FROM (
+    SELECT version, version_at, event_seq FROM resources
+    WHERE organization_id = ${organization} AND type = 'v1/organizations' LIMIT ${MOST_PROFILES}
+  ) ORDER BY version DESC LIMIT 1`;
+
 const summaryColumns = (organization: string) => `
-  (SELECT body FROM events WHERE seq = (${profileOf(organization, "event_seq")})
+  (SELECT body FROM events WHERE seq = (${profileAmongFirstSql(organization, "event_seq")})
     AND octet_length(body) <= ${MOST_BYTES}) AS profileBody,
-  (${profileOf(organization, "version_at")}) AS profileAt,
+  (${profileAmongFirstSql(organization, "version_at")}) AS profileAt,
   (SELECT received_at FROM events WHERE seq = (
     SELECT iif(count(*) < ${MOST_COMPARED}, max(event_seq), NULL) FROM (
       SELECT event_seq FROM resources WHERE organization_id = ${organization} LIMIT ${MOST_COMPARED}
     ))) AS lastEventAt`;
-
-function profileOf(organization: string, column: string): string {
-  return `
-    SELECT ${column} FROM (
-      SELECT version, version_at, event_seq FROM resources
-      WHERE organization_id = ${organization} AND type = 'v1/organizations' LIMIT ${MOST_PROFILES}
-    ) ORDER BY version DESC LIMIT 1`;
-}
 
 export const summariesSql = ofEachOrganization(summaryColumns("found.id"));
 
@@ -166,4 +164,4 @@ export function countUpTo(db: Database, organizationId: string, upTo: number): D
   return db.prepare(countsUpToSql).bind(organizationId, upTo);
 }
 
-export const readCount = reader(z.object({ type: z.string(), resources: z.number() }));
+export const readCount = reader({ type: z.string(), resources: z.number() });

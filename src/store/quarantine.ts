@@ -3,7 +3,7 @@ import { writeAll } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { eventColumns, eventParameters, eventRow, eventValues } from "./events.ts";
-import { flag, rowsOf } from "./rows.ts";
+import { flag, reader, rowsOf } from "./rows.ts";
 import { batchOnSchema } from "./schema.ts";
 
 /** `recorded`: the event is recorded already. `full`: there is no room, and nothing was kept. */
@@ -123,7 +123,7 @@ export async function listQuarantine(
 
 export const isWaitingByIdSql = `SELECT ${isWaitingSql} AS waits FROM quarantine WHERE id = ?1`;
 
-/** Whether a release records an event; null when there is no such one. */
+/** Whether a release records an event; null when nothing is kept under `id`. */
 export async function isWaitingInQuarantine(db: Database, id: string): Promise<boolean | null> {
   const row = await db.prepare(isWaitingByIdSql).bind(id).first();
   return z.object({ waits: flag }).nullable().parse(row)?.waits ?? null;
@@ -210,7 +210,7 @@ export const conflictsOfAcceptedSql = `
 
 export const settleAcceptedSql = `UPDATE quarantine SET settled_at = ?2 WHERE id IN (SELECT id ${overtakenSql})`;
 
-const conflictRow = z.object({ id: z.string() });
+const readConflict = reader({ id: z.string() });
 
 /**
  * Settles up to `limit` copies whose event has been accepted otherwise. Returns how many there were, and the ids of the events
@@ -225,5 +225,5 @@ export async function settleAccepted(
     conflicts: db.prepare(conflictsOfAcceptedSql).bind(limit),
     settled: db.prepare(settleAcceptedSql).bind(limit, now),
   });
-  return { settled: settled.changes, conflicting: conflicts.rows.map((row) => conflictRow.parse(row).id) };
+  return { settled: settled.changes, conflicting: conflicts.rows.map((row) => readConflict(row).id) };
 }

@@ -5,7 +5,7 @@ import type { Replay } from "../domain/replay.ts";
 import { makeDue } from "./replay-deliveries.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { recipientsWithRowsSql, statusSql } from "./event-progress.ts";
-import { json, reader, rowsOf } from "./rows.ts";
+import { json, rowsOf } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
 export const insertReplaySql = `
@@ -59,7 +59,7 @@ export function replaysOf(db: Database, destinationId: string): D1PreparedStatem
   return db.prepare(replaysOfOneSql).bind(destinationId);
 }
 
-export const readReplayRow = reader(replayRow);
+export const readReplayRow = (row: unknown) => replayRow.parse(row);
 
 /** Dead deliveries of ?1 to events that were received from ?2, after the event ?3, before ?4. */
 const deadSql = `
@@ -150,11 +150,11 @@ export async function nextReplayPage(db: Database, replay: Replay): Promise<Repl
     events: db.prepare(pageSql).bind(...window),
     edge: db.prepare(edgeSql).bind(...window.slice(0, 4)),
   });
-  return { events: events.rows.map(reader(position)), edge: readEdge(edge) };
+  return { events: events.rows.map((row) => position.parse(row)), edge: readEdge(edge) };
 }
 
 function readEdge({ rows }: BatchResult): Replay["reached"] | null {
-  return rows.map(reader(position))[0] ?? null;
+  return rows.map((row) => position.parse(row))[0] ?? null;
 }
 
 function windowOf({ destinationId, which, reached, until }: Replay): unknown[] {

@@ -7,11 +7,11 @@ export const flag = z.number().transform((value) => value === 1);
 export const json = <Content extends z.ZodType>(content: Content) =>
   z.string().transform((text) => content.parse(JSON.parse(text)));
 
-/** Reads one row. */
-export const reader =
-  <Row extends z.ZodType>(row: Row) =>
-  (value: unknown): z.output<Row> =>
-    row.parse(value);
+/** Reads a row of these columns. */
+export const reader = <Columns extends z.ZodRawShape>(columns: Columns) => {
+  const row = z.object(columns);
+  return (value: unknown) => row.parse(value);
+};
 
 /** The rows of a result. */
 export function rowsOf<Row extends z.ZodType>(row: Row, result: D1Result | undefined): z.output<Row>[] {

@@ -33,15 +33,14 @@ export function outcomesSince(db: Database, since: number, slotMs: number): D1Pr
   return db.prepare(outcomesSql).bind(...windowOf({ since }), slotMs);
 }
 
-const outcomeRow = z.object({
+export const readOutcomeRow = reader({
   /** 0 begins at the instant. */
   slot: z.number(),
   outcome: z.enum(outcomes),
   events: z.number(),
 });
 
-export const readOutcomeRow = reader(outcomeRow);
-
+/** Events among which types and organizations are counted. */
 export const KINDS_OF_AT_MOST = 2_000;
 
 export const recentKindsSql = `
@@ -53,7 +52,7 @@ export function recentKinds(db: Database, since: number): D1PreparedStatement {
   return db.prepare(recentKindsSql).bind(...windowOf({ since }));
 }
 
-const kindRow = z.object({
+export const readKindRow = reader({
   type: z.string(),
   organizationId: z.string().nullable(),
   events: z.number(),
@@ -62,10 +61,9 @@ const kindRow = z.object({
 });
 
 /** Events of one type of one organization. */
-export type EventKind = z.output<typeof kindRow>;
+export type EventKind = ReturnType<typeof readKindRow>;
 
-export const readKindRow = reader(kindRow);
-
+/** Events whose pauses are measured, and pairs of organization and type. */
 const TRAFFIC_OF_AT_MOST = 20_000;
 const MOST_SERIES = 1_000;
 
@@ -83,7 +81,7 @@ export function trafficSince(db: Database, since: number): D1PreparedStatement {
   return db.prepare(trafficSql).bind(...windowOf({ since }));
 }
 
-const trafficRow = z.object({
+export const readTrafficRow = reader({
   organizationId: z.string().nullable(),
   type: z.string(),
   events: z.number(),
@@ -96,6 +94,4 @@ const trafficRow = z.object({
 });
 
 /** Events of one type of one organization, and the pauses between them. */
-export type Traffic = z.output<typeof trafficRow>;
-
-export const readTrafficRow = reader(trafficRow);
+export type Traffic = ReturnType<typeof readTrafficRow>;
