@@ -71,7 +71,7 @@ interface AuditQuery {
   readonly limit: number;
 }
 
-/** Newest first; `next` is where the next page ends. */
+/** Newest first. `next` is the `to` of the next page. */
 export async function listAudit(
   db: Database,
   { from, to, subject, token, action, limit }: AuditQuery,

@@ -69,7 +69,7 @@ export async function writeCronState(db: Database, cronState: CronState): Promis
   await write(db, stateToWrite(db, cronState));
 }
 
-/** The doctor's event, which is refused where an event would be. Throws SchemaMissing. */
+/** Notes the doctor's canary where an event would be recorded. Throws SchemaMissing. */
 export async function recordReceiverCanary(db: Database, receivedAt: number): Promise<void> {
   await retried(db, () => batchOnSchema(db, [stateToWrite(db, { canary_receiver: receivedAt })]));
 }

@@ -91,7 +91,7 @@ const letterWithMessage = deadLetterRow.extend({
   message: z.string(),
 });
 
-/** Null when there is no such one. */
+/** Null when there is no such dead letter. */
 export async function findDeadLetter(db: Database, id: string): Promise<z.output<typeof letterWithMessage> | null> {
   return letterWithMessage.nullable().parse(await db.prepare(deadLetterSql).bind(id).first());
 }

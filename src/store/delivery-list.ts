@@ -29,14 +29,13 @@ export const edgeOfEventsSql = `
   SELECT '${AFTER_ALL}' AS destinationId, received_at AS receivedAt, id AS eventId, seq FROM events
   WHERE seq <= ${fromSql} - ${MAX_LOOKED_AT} ORDER BY seq DESC LIMIT 1`;
 
-const columns = "destination_id, received_at, event_id, status, attempts, step, next_attempt_at";
 const newestFirst = "ORDER BY destination_id DESC, received_at DESC, event_id DESC";
 
 const ofAllSql = "FROM deliveries WHERE (destination_id, received_at, event_id) < (?1, ?2, ?3)";
 const ofOneSql = "FROM deliveries WHERE destination_id = ?1 AND (received_at, event_id) < (?2, ?3)";
 
 const pendingFrom = (from: string) => `
-  SELECT ${deliveryFields} FROM (SELECT ${columns} ${from} ${newestFirst} LIMIT ${MAX_LOOKED_AT})
+  SELECT ${deliveryFields} FROM (SELECT * ${from} ${newestFirst} LIMIT ${MAX_LOOKED_AT})
   WHERE status = 'pending'
   ${newestFirst} LIMIT ?4`;
 const edgeFrom = (from: string) => `

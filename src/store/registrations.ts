@@ -24,7 +24,7 @@ export const insertStageSql = `
   ON CONFLICT DO NOTHING`;
 
 /** A stage that may be new. */
-interface NewStage extends StageRow {
+export interface NewStage extends StageRow {
   readonly version: string;
   /** The body that it was read from; null: the one in D1. */
   readonly body: string | null;

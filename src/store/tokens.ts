@@ -33,7 +33,7 @@ export async function findToken(db: Database, id: string): Promise<NamedToken | 
 
 export const listTokensSql = `SELECT ${columns} FROM tokens WHERE id > ?1 ORDER BY id LIMIT ?2`;
 
-/** In the order of their making. */
+/** In the order of their creation. */
 export async function listTokens(db: Database, after: string, limit: number): Promise<NamedToken[]> {
   return rowsOf(tokenRow, await db.prepare(listTokensSql).bind(after, limit).all());
 }
