@@ -5,7 +5,7 @@ import { logFailure } from "../platform/log.ts";
 import type { World } from "../platform/world.ts";
 import { checkOfficialVectors } from "../qonto/official-vectors.ts";
 import { batchOf } from "../store/batch.ts";
-import { countsSince, readCounts } from "../store/counters.ts";
+import { countsByHour, readCounts } from "../store/counters.ts";
 import { type CronStateName, allCronState, readCronStateFrom, writeCronState } from "../store/cron-state.ts";
 import type { Database } from "../store/database.ts";
 import { describeSchemaFault, missingAmong, readAppliedMigrations } from "../store/schema.ts";
@@ -88,7 +88,7 @@ async function readDatabase(db: Database, now: number) {
   try {
     const { cronState, counts, traffic } = await batchOf(db, {
       cronState: allCronState(db),
-      counts: countsSince(db, now - DAY_MS),
+      counts: countsByHour(db, now - DAY_MS),
       traffic: trafficSince(db, now - TRAFFIC_DAYS * DAY_MS),
     });
     return {

@@ -1,6 +1,6 @@
 import { logFailure } from "../platform/log.ts";
 import type { Database } from "../store/database.ts";
-import { countAndRemember, countHour, hourBehind } from "../store/ledger.ts";
+import { countAndRemember, countHour, hourAfter } from "../store/ledger.ts";
 import {
   type LedgerMoment,
   MOST_HOURS,
@@ -56,11 +56,11 @@ async function keepHours(
 ): Promise<{ readonly until: number; readonly events: number }> {
   const first = await firstUnkeptHour(db, from, end);
   if (first === end) return { until: end, events: 0 };
-  const behind = (await hourBehind(db, first * MS_PER_HOUR, EVENTS_AT_ONCE)) ?? end;
-  const until = Math.min(end, first + MOST_HOURS, behind);
+  const enough = (await hourAfter(db, first * MS_PER_HOUR, EVENTS_AT_ONCE)) ?? end;
+  const until = Math.min(end, first + MOST_HOURS, enough);
   const span = { since: first * MS_PER_HOUR, until: until * MS_PER_HOUR };
-  const counted = await countAndRemember(db, span, moment, now);
-  return { until, events: counted.values().reduce((sum, { received }) => sum + received, 0) };
+  const { received } = await countAndRemember(db, span, moment, now);
+  return { until, events: received };
 }
 
 /** Returns how many events were counted. An hour that has been changed meanwhile is not compared. */

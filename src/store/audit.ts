@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { pageOf } from "../platform/page.ts";
-import { type Database, retried } from "./database.ts";
+import { type Database, write } from "./database.ts";
 
 /** Begins the ids of records. */
 export const AUDIT_PREFIX = "aud";
@@ -28,7 +28,7 @@ export const beginSql = `
 
 export async function beginRecord(db: Database, record: Omit<AuditRecord, "outcome" | "after">): Promise<void> {
   const { id, token, action, subject, before } = record;
-  await retried(db, () => db.prepare(beginSql).bind(id, token, action, subject, before).run());
+  await write(db, db.prepare(beginSql).bind(id, token, action, subject, before));
 }
 
 export const endSql = "UPDATE audit SET outcome = ?2, after = ?3 WHERE id = ?1";
@@ -38,28 +38,27 @@ export async function endRecord(
   id: string,
   { outcome, after }: Pick<AuditRecord, "outcome" | "after">,
 ): Promise<void> {
-  await retried(db, () => db.prepare(endSql).bind(id, outcome, after).run());
+  await write(db, db.prepare(endSql).bind(id, outcome, after));
 }
 
 export const dropRecordSql = "DELETE FROM audit WHERE id = ?1";
 
 /** For an action that changed nothing. */
 export async function dropRecord(db: Database, id: string): Promise<void> {
-  await retried(db, () => db.prepare(dropRecordSql).bind(id).run());
+  await write(db, db.prepare(dropRecordSql).bind(id));
 }
 
 /** Records that one page looks at: a row written costs a thousand times a row read, so no filter has an index. */
 const MOST_LOOKED_AT = 2_000;
 
-const windowSql = "SELECT * FROM audit WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
+const windowSql = "FROM audit WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
 
 export const listAuditSql = `
-  SELECT * FROM (${windowSql} LIMIT ${MOST_LOOKED_AT}) AS looked_at
+  SELECT * FROM (SELECT * ${windowSql} LIMIT ${MOST_LOOKED_AT}) AS looked_at
   WHERE (?3 IS NULL OR subject = ?3) AND (?4 IS NULL OR token = ?4) AND (?5 IS NULL OR action = ?5)
   ORDER BY id DESC LIMIT ?6`;
 
-export const lastRecordLookedAtSql = `
-  SELECT id FROM audit WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1 OFFSET ${MOST_LOOKED_AT - 1}`;
+export const lastRecordLookedAtSql = `SELECT id ${windowSql} LIMIT 1 OFFSET ${MOST_LOOKED_AT - 1}`;
 
 interface AuditQuery {
   /** The first id, inclusive. */
@@ -72,7 +71,7 @@ interface AuditQuery {
   readonly limit: number;
 }
 
-/** Newest first; `next` is where the next page ends. */
+/** Newest first. `next` is the `to` of the next page. */
 export async function listAudit(
   db: Database,
   { from, to, subject, token, action, limit }: AuditQuery,

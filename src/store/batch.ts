@@ -1,4 +1,4 @@
-import type { Database } from "./database.ts";
+import { type Database, retried } from "./database.ts";
 
 /** What the statements of one name returned, in their order. */
 export interface BatchResult {
@@ -25,4 +25,12 @@ export async function batchOf<Name extends string>(
     ];
   });
   return Object.fromEntries(named) as Record<Name, BatchResult>;
+}
+
+/** The same for a transaction that writes: it is repeated after a transient error. */
+export async function writeAll<Name extends string>(
+  db: Database,
+  statements: Readonly<Record<Name, Statements>>,
+): Promise<Readonly<Record<Name, BatchResult>>> {
+  return retried(db, () => batchOf(db, statements));
 }

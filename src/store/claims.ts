@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { batchOf } from "./batch.ts";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import type { Database } from "./database.ts";
 import { isUnattemptedSql, recipientsSql, unfinishedSql } from "./event-progress.ts";
 import { isHolderSql } from "./leases.ts";
-import { inParameters, json } from "./rows.ts";
+import { inParameters, json, reader } from "./rows.ts";
 
 /** An event that a consumer wants to handle, and the destinations that want it. */
 export interface Claim {
@@ -19,7 +19,7 @@ export interface Claim {
  * `busy`: another consumer's lease runs. `finished`: nothing is left to do; or it is recorded with another body; or it was
  * claimed too often, and the cron queues it again.
  */
-export type ClaimOutcome =
+type ClaimOutcome =
   | {
       readonly state: "mine";
       readonly receivedAt: number;
@@ -54,19 +54,15 @@ export const claimSql = `
     AND (events.claimed_until IS NULL OR events.claimed_until <= ?3 OR ${isHolderSql("claim")})
     AND (events.claims < ${MOST_CLAIMS} OR events.claimed_until <= ?3 - 3600000)
     AND ${unfinishedSql} AND (claim.value ->> 'body' IS NULL OR claim.value ->> 'body' = events.body)
-  RETURNING events.id, events.received_at, ${withDeliverySql} AS with_delivery`;
+  RETURNING events.id, events.received_at AS receivedAt, ${withDeliverySql} AS withDelivery`;
 
-const claimedRow = z.object({
-  id: z.string(),
-  received_at: z.number(),
-  with_delivery: json(z.array(z.string())),
-});
+const readClaimed = reader({ id: z.string(), receivedAt: z.number(), withDelivery: json(z.array(z.string())) });
 
 export const claimStateSql = `
-  SELECT id, iif(claimed_until > ?2 AND ${unfinishedSql}, claimed_until, NULL) AS busy_until
+  SELECT id, iif(claimed_until > ?2 AND ${unfinishedSql}, claimed_until, NULL) AS claimedUntil
   FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
 
-const stateRow = z.object({ id: z.string(), busy_until: z.number().nullable() });
+const readState = reader({ id: z.string(), claimedUntil: z.number().nullable() });
 
 /**
  * Claims events, so that one consumer acts on each, however many messages there are about it. `also` joins the same
@@ -78,19 +74,15 @@ export async function claimEvents(
   { now, claimedUntil, also }: { now: number; claimedUntil: number; also: readonly D1PreparedStatement[] },
 ): Promise<Map<string, ClaimOutcome>> {
   const lists = inParameters(claims.map((claim) => JSON.stringify(claim)));
-  const { claimed, states } = await retried(db, () =>
-    batchOf(db, {
-      claimed: lists.map((list) => db.prepare(claimSql).bind(list, claimedUntil, now)),
-      states: db.prepare(claimStateSql).bind(JSON.stringify(claims.map(({ id }) => id)), now),
-      also,
-    }),
-  );
+  const { claimed, states } = await writeAll(db, {
+    claimed: lists.map((list) => db.prepare(claimSql).bind(list, claimedUntil, now)),
+    states: db.prepare(claimStateSql).bind(JSON.stringify(claims.map(({ id }) => id)), now),
+    also,
+  });
   const outcomes = new Map<string, ClaimOutcome>();
-  for (const { id, busy_until } of states.rows.map((row) => stateRow.parse(row))) {
-    outcomes.set(id, busy_until === null ? { state: "finished" } : { state: "busy", claimedUntil: busy_until });
+  for (const { id, claimedUntil: busyUntil } of states.rows.map(readState)) {
+    outcomes.set(id, busyUntil === null ? { state: "finished" } : { state: "busy", claimedUntil: busyUntil });
   }
-  for (const { id, received_at, with_delivery } of claimed.rows.map((row) => claimedRow.parse(row))) {
-    outcomes.set(id, { state: "mine", receivedAt: received_at, withDelivery: with_delivery });
-  }
+  for (const { id, ...claim } of claimed.rows.map(readClaimed)) outcomes.set(id, { state: "mine", ...claim });
   return outcomes;
 }

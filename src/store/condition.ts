@@ -2,9 +2,10 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { COUNTED_AT_MOST } from "./destination-deliveries.ts";
 import { oldestDueOfSql } from "./drain.ts";
-import { rowsOf } from "./rows.ts";
+import { appliedMigrationsSql } from "./migrations.ts";
+import { reader, rowsOf } from "./rows.ts";
 import { type CronStateName, readCronStateFrom, allCronState } from "./cron-state.ts";
-import { appliedMigrations, isSchemaFault, migrationNames, missingAmong, readAppliedMigrations } from "./schema.ts";
+import { isSchemaFault, migrationNames, missingAmong, readAppliedMigrations } from "./schema.ts";
 
 /** The state of the relay, as far as D1 knows it. Times are Unix milliseconds. */
 export interface Condition {
@@ -49,31 +50,27 @@ export interface Told {
 /** One D1 call that reads a row or two for each destination. A second one when a table or a column is missing. */
 export async function readCondition(db: Database, deadLettersSince: number): Promise<Told> {
   try {
-    const [applied, ...results] = await db.batch([
-      appliedMigrations(db),
+    const [applied, cronState, due, openCircuits, deadLetters] = await db.batch([
+      db.prepare(appliedMigrationsSql),
       allCronState(db),
       db.prepare(oldestDueSql),
       db.prepare(openCircuitsWithPendingSql),
       db.prepare(recentDeadLettersSql).bind(deadLettersSince),
     ]);
     return {
-      missingMigrations: missingAmong(migrationNames(applied?.results ?? [])),
-      condition: toCondition(results),
+      missingMigrations: missingAmong(migrationNames(applied)),
+      condition: {
+        cronState: readCronStateFrom(cronState?.results ?? []),
+        oldestDueAt: dueRow.parse(due?.results[0]).dueAt,
+        openCircuits: rowsOf(openCircuitRow, openCircuits),
+        recentDeadLetters: countRow.parse(deadLetters?.results[0]).messages,
+        databaseBytes: databaseBytesOf(deadLetters),
+      },
     };
   } catch (error) {
     if (!isSchemaFault(error)) throw error;
     return { missingMigrations: missingAmong(await readAppliedMigrations(db)), condition: null };
   }
-}
-
-function toCondition([cronState, due, openCircuits, deadLetters]: readonly D1Result[]): Condition {
-  return {
-    cronState: readCronStateFrom(cronState?.results ?? []),
-    oldestDueAt: dueRow.parse(due?.results[0]).dueAt,
-    openCircuits: rowsOf(openCircuitRow, openCircuits),
-    recentDeadLetters: countRow.parse(deadLetters?.results[0]).messages,
-    databaseBytes: databaseBytesOf(deadLetters),
-  };
 }
 
 /** D1 takes no more than this into one database. */
@@ -98,12 +95,8 @@ export function whatWaits(db: Database): D1PreparedStatement {
   return db.prepare(waitingSql);
 }
 
-const waitingRow = z.object({
+export const readWaitingRow = reader({
   /** Dead letters that nobody has replayed. */
   deadLetters: z.number(),
   quarantined: z.number(),
 });
-
-export function readWaitingRow(row: unknown): z.output<typeof waitingRow> {
-  return waitingRow.parse(row);
-}

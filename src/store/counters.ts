@@ -7,10 +7,10 @@ import { describeSchemaFault } from "./schema.ts";
 
 export const MS_PER_HOUR = 3_600_000;
 
-/** Key of the row that is never deleted: counts of all time. */
+/** The key of the row that is never deleted: counts of all time. */
 export const ALL_TIME = 0;
 
-/** The key of the row of an instant's hour. */
+/** The key of the row for an instant's hour. */
 export function hourOf(at: number): number {
   return Math.floor(at / MS_PER_HOUR);
 }
@@ -24,10 +24,6 @@ export const addCountsSql = `
       FROM (SELECT key, value FROM json_each(counters.counts) UNION ALL SELECT key, value FROM json_each(excluded.counts))
       GROUP BY key))`;
 
-async function addCounts(db: Database, counts: Counts, now: number): Promise<void> {
-  await db.prepare(addCountsSql).bind(hourOf(now), JSON.stringify(counts)).run();
-}
-
 /**
  * Writes down what an isolate has counted. It never throws: should D1 fail, the counts go back and are written the next time. After
  * a write whose answer was lost they are counted twice. `unit`: of the log line, when it fails.
@@ -36,17 +32,19 @@ export async function writeCounters(db: Database, counters: Counters, now: numbe
   const taken = counters.take(now);
   if (Object.keys(taken).length === 0) return;
   try {
-    await addCounts(db, taken, now);
+    await db.prepare(addCountsSql).bind(hourOf(now), JSON.stringify(taken)).run();
   } catch (error) {
     counters.giveBack(taken);
     logFailure(unit, await describeSchemaFault(db, error), { message: "counters.write_failed" });
   }
 }
 
+/** What follows the label `destination_id="` in a series. */
+const afterLabelSql = `substr(key, instr(key, 'destination_id="') + length('destination_id="'))`;
+
 /** On a row of `json_each` of some counts: its series names a destination that does not exist. */
-const behindLabelSql = `substr(key, instr(key, 'destination_id="') + length('destination_id="'))`;
 const isOfRemovedSql = `(instr(key, 'destination_id="') > 0 AND NOT EXISTS (
-    SELECT 1 FROM destinations WHERE id = substr(${behindLabelSql}, 1, instr(${behindLabelSql}, '"') - 1)))`;
+    SELECT 1 FROM destinations WHERE id = substr(${afterLabelSql}, 1, instr(${afterLabelSql}, '"') - 1)))`;
 
 export const forgetRemovedSql = `
   UPDATE counters SET counts = (
@@ -61,8 +59,7 @@ export function forgetRemovedDestinations(db: Database): D1PreparedStatement {
   return db.prepare(forgetRemovedSql);
 }
 
-const counts = json(z.record(z.string(), z.number()));
-const countsRow = z.object({ counts });
+const countsRow = z.object({ counts: json(z.record(z.string(), z.number())) });
 
 export const allTimeSql = `SELECT counts FROM counters WHERE hour = ${ALL_TIME}`;
 
@@ -71,36 +68,29 @@ export function allTimeCounts(db: Database): D1PreparedStatement {
   return db.prepare(allTimeSql);
 }
 
-export const sinceHourSql = "SELECT counts FROM counters WHERE hour >= ?1";
-
-/** A statement for the hours that end after an instant; its rows are for `readCounts`. */
-export function countsSince(db: Database, since: number): D1PreparedStatement {
-  return db.prepare(sinceHourSql).bind(Math.max(1, hourOf(since)));
-}
-
 export const byHourSql = "SELECT hour, counts FROM counters WHERE hour >= ?1 ORDER BY hour";
 
-/** A statement for the hours that end after an instant; its rows are for `readCountsOfHour`. */
+/** A statement for the hours that end after an instant; its rows are for `readCountsOfHour` and `readCounts`. */
 export function countsByHour(db: Database, since: number): D1PreparedStatement {
   return db.prepare(byHourSql).bind(Math.max(1, hourOf(since)));
 }
 
-const hourRow = z.object({ hour: z.number(), counts });
+const hourRow = countsRow.extend({ hour: z.number() });
 
 export function readCountsOfHour(row: unknown): {
   /** Unix milliseconds. */
   readonly startsAt: number;
   readonly counts: Counts;
 } {
-  const { hour, ...rest } = hourRow.parse(row);
-  return { startsAt: hour * MS_PER_HOUR, ...rest };
+  const { hour, counts } = hourRow.parse(row);
+  return { startsAt: hour * MS_PER_HOUR, counts };
 }
 
 /** The sum of some rows. */
 export function readCounts(rows: readonly unknown[]): Counts {
   const sum: Record<string, number> = {};
-  for (const row of z.array(countsRow).parse(rows)) {
-    for (const [series, count] of Object.entries(row.counts)) sum[series] = (sum[series] ?? 0) + count;
+  for (const { counts } of z.array(countsRow).parse(rows)) {
+    for (const [series, count] of Object.entries(counts)) sum[series] = (sum[series] ?? 0) + count;
   }
   return sum;
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { type Database, retried, write } from "./database.ts";
 import { batchOnSchema } from "./schema.ts";
 
 /** What the cron remembers from one run to the next. Times are Unix milliseconds, positions are `events.seq`. */
@@ -52,17 +52,12 @@ export async function readCronState(db: Database): Promise<Map<CronStateName, nu
   return readCronStateFrom(results);
 }
 
-const cronStateRow = z.object({ name: z.string(), value: z.number() });
+/** The name is null when only another version of the relay knows it. */
+const cronStateRow = z.object({ name: z.enum(names).nullable().catch(null), value: z.number() });
 
-/** Leaves out names that only another version of the relay knows. */
 export function readCronStateFrom(rows: readonly unknown[]): Map<CronStateName, number> {
-  const values = new Map(rows.map((row) => cronStateRow.parse(row)).map(({ name, value }) => [name, value]));
-  return new Map(
-    names.flatMap((name) => {
-      const value = values.get(name);
-      return value === undefined ? [] : [[name, value] as const];
-    }),
-  );
+  const known = z.array(cronStateRow).parse(rows);
+  return new Map(known.flatMap(({ name, value }) => (name === null ? [] : [[name, value]])));
 }
 
 export const writeCronStateSql = `
@@ -71,10 +66,10 @@ export const writeCronStateSql = `
 
 /** Rows written: 1 for each that has changed. */
 export async function writeCronState(db: Database, cronState: CronState): Promise<void> {
-  await retried(db, () => stateToWrite(db, cronState).run());
+  await write(db, stateToWrite(db, cronState));
 }
 
-/** The doctor's event, which is refused where an event would be. Throws SchemaMissing. */
+/** Notes the doctor's canary where an event would be recorded. Throws SchemaMissing. */
 export async function recordReceiverCanary(db: Database, receivedAt: number): Promise<void> {
   await retried(db, () => batchOnSchema(db, [stateToWrite(db, { canary_receiver: receivedAt })]));
 }

@@ -33,6 +33,11 @@ export async function retried<Value>(timers: Timers, call: (before: number) => P
   return call(WAITS_MS.length);
 }
 
+/** Executes a statement that writes, with repetitions after a transient error. */
+export async function write(timers: Timers, statement: D1PreparedStatement): Promise<D1Result> {
+  return retried(timers, () => statement.run());
+}
+
 /**
  * Errors of a D1 that is overloaded; nothing was done. Another call adds to the load, so only a write is repeated whose loss would
  * cost more.
@@ -60,7 +65,7 @@ export async function retriedUntil<Value>(
     } catch (error) {
       // Anything up to the longest, but never none at all.
       const waitMs = Math.ceil(longestMs * (1 - world.random()));
-      if (!(isTransient(error) || isOverload(error)) || world.now() + waitMs > until) throw error;
+      if (!(isTransient(error) || saysOneOf(error, overload)) || world.now() + waitMs > until) throw error;
       await sleep(waitMs, timers);
     }
   }
@@ -68,10 +73,6 @@ export async function retriedUntil<Value>(
 
 function isTransient(error: unknown): boolean {
   return saysOneOf(error, transient);
-}
-
-function isOverload(error: unknown): boolean {
-  return saysOneOf(error, overload);
 }
 
 function saysOneOf(error: unknown, texts: readonly string[]): boolean {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { pageOf } from "../platform/page.ts";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
 import { unfinishedSql } from "./event-progress.ts";
 
 const columns = `dead_letters.id, kind, event_id AS eventId, destination_id AS destinationId,
@@ -39,8 +40,8 @@ export async function keepDeadLetter(
   also: readonly D1PreparedStatement[],
 ): Promise<boolean> {
   const statement = db.prepare(keepDeadLetterSql).bind(id, kind, eventId, destinationId, receivedAt, message);
-  const [kept] = await retried(db, () => db.batch([statement, ...also]));
-  return (kept?.meta.changes ?? 0) > 0;
+  const { kept } = await writeAll(db, { kept: statement, also });
+  return kept.changes > 0;
 }
 
 /** Dead letters that one page looks at: their time has an index, whether they were replayed has none. */
@@ -90,23 +91,15 @@ const letterWithMessage = deadLetterRow.extend({
   message: z.string(),
 });
 
-/** Null when there is no such one. */
+/** Null when there is no such dead letter. */
 export async function findDeadLetter(db: Database, id: string): Promise<z.output<typeof letterWithMessage> | null> {
   return letterWithMessage.nullable().parse(await db.prepare(deadLetterSql).bind(id).first());
-}
-
-export const deadMessageSql = "SELECT message FROM dead_letters WHERE id = ?1";
-
-/** The message of a dead letter, as JSON; null when there is no such one. */
-export async function findDeadMessage(db: Database, id: string): Promise<string | null> {
-  const row = await db.prepare(deadMessageSql).bind(id).first();
-  return z.object({ message: z.string() }).nullable().parse(row)?.message ?? null;
 }
 
 export const markReplayedSql = "UPDATE dead_letters SET replayed_at = ?2 WHERE id = ?1";
 
 export async function markReplayed(db: Database, id: string, now: number): Promise<void> {
-  await retried(db, () => db.prepare(markReplayedSql).bind(id, now).run());
+  await write(db, db.prepare(markReplayedSql).bind(id, now));
 }
 
 export const dropDeadLetterSql = "DELETE FROM dead_letters WHERE id = ?1";

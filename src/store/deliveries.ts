@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type BatchResult, type Statements, batchOf } from "./batch.ts";
-import { type Database, type RetryDeadline, retried, retriedUntil } from "./database.ts";
+import { type Database, type RetryDeadline, retriedUntil, write } from "./database.ts";
 import { type Attempt, type Delivery, type DeliveryStatus, type Outcome, attemptOutcomes } from "../domain/delivery.ts";
 import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import {
@@ -15,7 +15,7 @@ import { inParameters, json } from "./rows.ts";
 
 /** A pending delivery whose destination was deleted meanwhile ends: nobody would ever attempt it. */
 const isOrphanSql = `given.value ->> 'status' = 'pending'
-    AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')`;
+    AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destinationId')`;
 
 /** Successful first attempts at the event that `given` names, without those whose delivery is recorded already. */
 const newFirstsSql = `
@@ -25,16 +25,16 @@ const newFirstsSql = `
 export const recordFirstsSql = `
   UPDATE events SET recipients = json_patch(recipients, (SELECT json_group_object(first.key, json(first.value)) ${newFirstsSql}))
   FROM (
-    SELECT value ->> 'event_id' AS event_id, value ->> 'received_at' AS received_at,
-      json_group_object(value ->> 'destination_id', value -> 'first') AS firsts
+    SELECT value ->> 'eventId' AS event_id, value ->> 'receivedAt' AS received_at,
+      json_group_object(value ->> 'destinationId', value -> 'first') AS firsts
     FROM json_each(?1) WHERE value ->> 'first' IS NOT NULL GROUP BY event_id) AS given
   WHERE events.id = given.event_id AND events.received_at = given.received_at AND EXISTS (SELECT 1 ${newFirstsSql})`;
 
 /** Its event still has this recipient, and does not already say that the first attempt succeeded. */
 const isOfEventSql = `EXISTS (
     SELECT 1 FROM events CROSS JOIN ${recipientsSql}
-    WHERE events.id = given.value ->> 'event_id' AND events.received_at = given.value ->> 'received_at'
-      AND recipient.key = given.value ->> 'destination_id'
+    WHERE events.id = given.value ->> 'eventId' AND events.received_at = given.value ->> 'receivedAt'
+      AND recipient.key = given.value ->> 'destinationId'
       AND (recipient.value IS NULL OR EXISTS (SELECT 1 FROM deliveries WHERE ${rowOfRecipientSql})))`;
 
 const latestNumberSql = (row: string) => `coalesce(${row}.attempts ->> '$[#-1].attempt', 0)`;
@@ -51,10 +51,10 @@ const isCurrentWriteSql = `CASE
 
 export const recordDeliveriesSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at)
-  SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
+  SELECT given.value ->> 'destinationId', given.value ->> 'receivedAt', given.value ->> 'eventId',
     CASE WHEN ${isOrphanSql} THEN 'dead' ELSE given.value ->> 'status' END,
     given.value ->> 'attempts', given.value ->> 'step',
-    CASE WHEN ${isOrphanSql} THEN NULL ELSE given.value ->> 'next_attempt_at' END
+    CASE WHEN ${isOrphanSql} THEN NULL ELSE given.value ->> 'nextAttemptAt' END
   FROM json_each(?1) AS given WHERE ${isOfEventSql}
   ON CONFLICT DO UPDATE
     SET status = excluded.status, attempts = excluded.attempts, step = excluded.step,
@@ -73,11 +73,17 @@ export async function recordDeliveries<Name extends string>(
   also: Readonly<Record<Name, Statements>>,
   deadline: RetryDeadline,
 ): Promise<Readonly<Record<Name, BatchResult>>> {
-  const hasFirsts = deliveries.some((delivery) => firstOf(delivery) !== null);
-  const lists = inParameters(deliveries.map((delivery) => JSON.stringify(toRow(delivery))));
+  const rows = deliveries.map((delivery) => ({
+    ...delivery,
+    attempts: writeAttempts(delivery.attempts),
+    first: firstOf(delivery),
+  }));
+  const lists = inParameters(rows.map((row) => JSON.stringify(row)));
   return retriedUntil(db, deadline, () =>
     batchOf(db, {
-      firsts: hasFirsts ? lists.map((list) => db.prepare(recordFirstsSql).bind(list)) : [],
+      firsts: rows.some(({ first }) => first !== null)
+        ? lists.map((list) => db.prepare(recordFirstsSql).bind(list))
+        : [],
       deliveries: lists.map((list) => db.prepare(recordDeliveriesSql).bind(list)),
       ...also,
     }),
@@ -112,7 +118,7 @@ export async function endPendingDeliveries(
   destinationId: string,
   { now, limit }: { now: number; limit: number },
 ): Promise<number> {
-  const { meta } = await retried(db, () => db.prepare(endPendingSql).bind(destinationId, limit, now).run());
+  const { meta } = await write(db, db.prepare(endPendingSql).bind(destinationId, limit, now));
   return meta.changes;
 }
 
@@ -149,42 +155,33 @@ export const attemptRow = z
     retryAfterSeconds: retry_after_seconds,
   }));
 
-const statuses = ["pending", "delivered", "dead"] as const satisfies readonly DeliveryStatus[];
+export const deliveryStatus = z.enum(["pending", "delivered", "dead"]) satisfies z.ZodType<DeliveryStatus>;
 
 const deliveryRow = z.object({
   destinationId: z.string(),
   receivedAt: z.number(),
   eventId: z.string(),
-  status: z.enum(statuses),
+  status: deliveryStatus,
   attempts: json(z.array(attemptRow)),
   step: z.number(),
   nextAttemptAt: z.number().nullable(),
 });
 
-export function readDeliveryRow(row: unknown): Delivery {
-  return deliveryRow.parse(row);
-}
+export const readDeliveryRow = (row: unknown) => deliveryRow.parse(row);
 
-function toRow(delivery: Delivery): Record<string, unknown> {
-  const attempts = delivery.attempts.map((attempt): z.input<typeof attemptRow> => ({
-    attempt: attempt.attempt,
-    at: attempt.at,
-    outcome: attempt.outcome,
-    status: attempt.status,
-    duration_ms: attempt.durationMs,
-    response_excerpt: attempt.responseExcerpt,
-    retry_after_seconds: attempt.retryAfterSeconds,
-  }));
-  return {
-    destination_id: delivery.destinationId,
-    received_at: delivery.receivedAt,
-    event_id: delivery.eventId,
-    status: delivery.status,
-    attempts: JSON.stringify(attempts),
-    step: delivery.step,
-    next_attempt_at: delivery.nextAttemptAt,
-    first: firstOf(delivery),
-  };
+/** The same attempts are the same text. */
+function writeAttempts(attempts: readonly Attempt[]): string {
+  return JSON.stringify(
+    attempts.map((attempt): z.input<typeof attemptRow> => ({
+      attempt: attempt.attempt,
+      at: attempt.at,
+      outcome: attempt.outcome,
+      status: attempt.status,
+      duration_ms: attempt.durationMs,
+      response_excerpt: attempt.responseExcerpt,
+      retry_after_seconds: attempt.retryAfterSeconds,
+    })),
+  );
 }
 
 /** As `events.recipients` keeps a first attempt that succeeded; null for any other delivery. */

@@ -1,27 +1,26 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { attemptRow } from "./deliveries.ts";
+import { attemptRow, deliveryStatus } from "./deliveries.ts";
 import { isAmongNewestSql } from "./event-order.ts";
 import { attemptsSql, isFirstSql, recipientsSql, recipientsWithRowsSql } from "./event-progress.ts";
-import { flag, json } from "./rows.ts";
+import { flag, json, reader } from "./rows.ts";
 
 /** How the deliveries to each destination stand: its backlog, its recent deliveries, its latest attempt. */
 
 /** Counts stop here. */
 export const COUNTED_AT_MOST = 10_000;
 
-/** The pending and dead deliveries of each destination are counted in their own indexes. */
+/** On a row of `destinations`. The pending deliveries have an index of their own, and so have the dead ones. */
+const amongDeliveriesSql = (aggregate: string, status: "pending" | "dead") => `(
+  SELECT ${aggregate} FROM (
+    SELECT received_at FROM deliveries WHERE destination_id = destinations.id AND status = '${status}'
+    LIMIT ${COUNTED_AT_MOST}))`;
+
 const countedSql = `
   SELECT id AS destinationId, enabled, consecutive_failures > 0 AS isFailing, circuit_opened_at IS NOT NULL AS isCircuitOpen,
-    (SELECT count(*) FROM (
-      SELECT 1 FROM deliveries WHERE destination_id = destinations.id AND status = 'pending'
-      LIMIT ${COUNTED_AT_MOST})) AS pending,
-    (SELECT min(received_at) FROM (
-      SELECT received_at FROM deliveries WHERE destination_id = destinations.id AND status = 'pending'
-      LIMIT ${COUNTED_AT_MOST})) AS oldestPendingAt,
-    (SELECT count(*) FROM (
-      SELECT 1 FROM deliveries WHERE destination_id = destinations.id AND status = 'dead'
-      LIMIT ${COUNTED_AT_MOST})) AS dead
+    ${amongDeliveriesSql("count(*)", "pending")} AS pending,
+    ${amongDeliveriesSql("min(received_at)", "pending")} AS oldestPendingAt,
+    ${amongDeliveriesSql("count(*)", "dead")} AS dead
   FROM destinations`;
 
 export const backlogSql = `${countedSql} ORDER BY id`;
@@ -38,7 +37,7 @@ export function backlogOf(db: Database, destinationId: string): D1PreparedStatem
   return db.prepare(backlogOfOneSql).bind(destinationId);
 }
 
-const backlogRow = z.object({
+export const readBacklogRow = reader({
   destinationId: z.string(),
   enabled: flag,
   isFailing: flag,
@@ -49,11 +48,7 @@ const backlogRow = z.object({
   dead: z.number(),
 });
 
-export type DestinationBacklog = z.output<typeof backlogRow>;
-
-export function readBacklogRow(row: unknown): DestinationBacklog {
-  return backlogRow.parse(row);
-}
+export type DestinationBacklog = ReturnType<typeof readBacklogRow>;
 
 /** Deliveries of a destination that are shown, and destinations. */
 const SHOWN = 30;
@@ -83,13 +78,13 @@ export const recentDeliveriesSql = `
     )) AS recent
   FROM destinations WHERE id > ?1 ORDER BY id LIMIT ?2`;
 
-/** A statement for the newest deliveries of the destinations behind an id; its rows are for `readRecentRow`. */
+/** A statement for the newest deliveries of the destinations whose ids sort after `after`; its rows are for `readRecentRow`. */
 export function recentDeliveries(db: Database, after = "", limit = MOST_DESTINATIONS): D1PreparedStatement {
   return db.prepare(recentDeliveriesSql).bind(after, limit);
 }
 
 const recent = z.object({
-  status: z.enum(["pending", "delivered", "dead"]),
+  status: deliveryStatus,
   /** Of the latest attempt; null without an answer. */
   httpStatus: z.number().nullable(),
   attempts: z.number(),
@@ -97,7 +92,7 @@ const recent = z.object({
   receivedAt: z.number(),
 });
 
-const recentRow = z.object({
+export const readRecentRow = reader({
   id: z.string(),
   url: z.string(),
   description: z.string().nullable(),
@@ -106,14 +101,8 @@ const recentRow = z.object({
   recent: json(z.array(recent)).transform((newestFirst) => newestFirst.toReversed()),
 });
 
-export type RecentDelivery = z.output<typeof recent>;
-
 /** A destination with its recent deliveries. */
-export type RecentOfDestination = z.output<typeof recentRow>;
-
-export function readRecentRow(row: unknown): RecentOfDestination {
-  return recentRow.parse(row);
-}
+export type RecentOfDestination = ReturnType<typeof readRecentRow>;
 
 /** Deliveries of each kind, and newest events, among which the latest attempt is looked for. */
 const DELIVERIES_LOOKED_AT = 50;
@@ -146,13 +135,7 @@ export function latestAttempt(db: Database, destinationId: string): D1PreparedSt
   return db.prepare(latestAttemptSql).bind(destinationId);
 }
 
-const latestRow = z.object({ eventId: z.string(), attempt: json(attemptRow) });
-
-export type LatestAttempt = z.output<typeof latestRow>;
-
-export function readLatestAttempt(row: unknown): LatestAttempt {
-  return latestRow.parse(row);
-}
+export const readLatestAttempt = reader({ eventId: z.string(), attempt: json(attemptRow) });
 
 export const edgesSql = `
   SELECT
@@ -168,13 +151,9 @@ export function edgesOf(db: Database, destinationId: string): D1PreparedStatemen
   return db.prepare(edgesSql).bind(destinationId);
 }
 
-const edgesRow = z.object({
+export const readEdges = reader({
   /** Receipt of the newest event of which it is a recipient, Unix milliseconds. */
   newestAt: z.number().nullable(),
   /** When the next pending delivery is due, Unix milliseconds. */
   nextAttemptAt: z.number().nullable(),
 });
-
-export function readEdges(row: unknown): z.output<typeof edgesRow> {
-  return edgesRow.parse(row);
-}

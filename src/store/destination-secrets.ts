@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
 import { json, rowsOf } from "./rows.ts";
 
 const secretsRow = z.object({
@@ -55,14 +56,12 @@ export async function rotateSecret(
   { encrypted, previousUntil }: { readonly encrypted: string; readonly previousUntil: number },
   now: number,
 ): Promise<Rotated> {
-  const [rotated, next] = await retried(db, () =>
-    db.batch([
-      db.prepare(rotateSql).bind(destinationId, encrypted, previousUntil, now),
-      db.prepare(nextRotationSql).bind(destinationId, now),
-    ]),
-  );
-  if (rotated?.results.length) return { state: "rotated" };
-  const [row] = next?.results ?? [];
+  const { rotated, next } = await writeAll(db, {
+    rotated: db.prepare(rotateSql).bind(destinationId, encrypted, previousUntil, now),
+    next: db.prepare(nextRotationSql).bind(destinationId, now),
+  });
+  if (rotated.rows.length > 0) return { state: "rotated" };
+  const [row] = next.rows;
   if (row === undefined) return { state: "unknown" };
   return { state: "too_many", possibleAt: nextRotationRow.parse(row).possibleAt ?? now };
 }
@@ -79,8 +78,7 @@ export const replaceSecretsSql = `
   WHERE id = ?1 AND secret = ?2`;
 
 export async function replaceSecrets(db: Database, from: StoredSecrets, to: StoredSecrets): Promise<void> {
-  const statement = db
-    .prepare(replaceSecretsSql)
-    .bind(from.destinationId, from.secret, to.secret, JSON.stringify(to.previous));
-  await retried(db, () => statement.run());
+  const { destinationId, secret } = from;
+  const previous = JSON.stringify(to.previous);
+  await write(db, db.prepare(replaceSecretsSql).bind(destinationId, secret, to.secret, previous));
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
@@ -52,9 +53,7 @@ const withHealth = <Row extends Pick<z.output<typeof storedRow>, "isolated" | "c
 
 const destinationRow = storedRow.transform(withHealth);
 
-export function readDestinationRow(row: unknown): Destination {
-  return destinationRow.parse(row);
-}
+export const readDestinationRow = (row: unknown) => destinationRow.parse(row);
 
 export const enabledSql = `SELECT ${columns} FROM destinations WHERE enabled = 1`;
 
@@ -132,40 +131,19 @@ const listedRow = storedRow.pick({
 /** What a page needs to name a destination. */
 export type ListedDestination = z.output<typeof listedRow>;
 
-export function readListedDestination(row: unknown): ListedDestination {
-  return listedRow.parse(row);
-}
+export const readListedDestination = (row: unknown) => listedRow.parse(row);
 
 export const insertSql = `
   INSERT INTO destinations (id, url, description, types, organizations, enabled, retry_schedule_seconds, timeout_ms,
     max_per_second, secret, created_at, updated_at)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+  SELECT ?1 ->> 'id', ?1 ->> 'url', ?1 ->> 'description', ?1 ->> 'types', ?1 ->> 'organizations', ?1 ->> 'enabled',
+    ?1 ->> 'retryScheduleSeconds', ?1 ->> 'timeoutMs', ?1 ->> 'maxPerSecond', ?1 ->> 'encryptedSecret', ?1 ->> 'createdAt',
+    ?1 ->> 'updatedAt' WHERE true
   ON CONFLICT (id) DO NOTHING`;
 
 export async function insertDestination(db: Database, destination: Destination): Promise<void> {
-  const statement = db
-    .prepare(insertSql)
-    .bind(
-      destination.id,
-      destination.url,
-      destination.description,
-      JSON.stringify(destination.types),
-      toJson(destination.organizations),
-      destination.enabled ? 1 : 0,
-      toJson(destination.retryScheduleSeconds),
-      destination.timeoutMs,
-      destination.maxPerSecond,
-      destination.encryptedSecret,
-      destination.createdAt,
-      destination.updatedAt,
-    );
-  await retried(db, () => statement.run());
+  await write(db, db.prepare(insertSql).bind(JSON.stringify(destination)));
 }
-
-/** The columns that can be changed. A column that is absent is not changed; null is a value. */
-export type DestinationChange = {
-  readonly [Column in (typeof changeable)[number]]?: unknown;
-};
 
 const changeable = [
   "url",
@@ -177,6 +155,9 @@ const changeable = [
   "timeout_ms",
   "max_per_second",
 ] as const;
+
+/** A column that is absent is not changed; null is a value. */
+type DestinationChange = { readonly [Column in (typeof changeable)[number]]?: unknown };
 
 const assignments = changeable.map(
   (column) => `${column} = iif(json_type(?2, '$.${column}') IS NULL, ${column}, ?2 ->> '$.${column}')`,
@@ -199,12 +180,8 @@ export async function updateDestination(
   change: DestinationChange,
   now: number,
 ): Promise<boolean> {
-  const statement = db.prepare(changeSql).bind(id, JSON.stringify(change), now);
-  return (await retried(db, () => statement.all())).results.length > 0;
-}
-
-function toJson(list: readonly unknown[] | null): string | null {
-  return list === null ? null : JSON.stringify(list);
+  const { results } = await write(db, db.prepare(changeSql).bind(id, JSON.stringify(change), now));
+  return results.length > 0;
 }
 
 export const disableSql =
@@ -219,5 +196,5 @@ export const deleteSql = "DELETE FROM destinations WHERE id = ?1";
 
 /** Deletes it and its counts. */
 export async function deleteDestination(db: Database, id: string): Promise<void> {
-  await retried(db, () => db.batch([db.prepare(deleteSql).bind(id), forgetRemovedDestinations(db)]));
+  await writeAll(db, { destination: db.prepare(deleteSql).bind(id), counts: forgetRemovedDestinations(db) });
 }

@@ -1,11 +1,10 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import type { RelayEvent } from "../domain/event.ts";
 import { pageOf } from "../platform/page.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
 import { eventStateSql, eventStates, isFanningOutSql } from "./event-progress.ts";
-import { eventFields, eventRow } from "./event-row.ts";
-import { flag, rowsOf } from "./rows.ts";
+import { eventFields, eventRow } from "./events.ts";
+import { flag, reader, rowsOf } from "./rows.ts";
 
 const summaryRow = eventRow.extend({ state: z.enum(eventStates) });
 
@@ -57,9 +56,7 @@ const detailRow = summaryRow.extend({
   isFanningOut: flag,
 });
 
-export function readEventDetail(row: unknown): z.output<typeof detailRow> & RelayEvent {
-  return detailRow.parse(row);
-}
+export const readEventDetail = (row: unknown) => detailRow.parse(row);
 
 export const journeySql = `
   SELECT queued_at AS queuedAt, claimed_until AS claimedUntil, claims, NOT ${isFanningOutSql} AS isFannedOut, duplicates, conflicts,
@@ -73,7 +70,8 @@ export function findJourney(db: Database, eventId: string): D1PreparedStatement 
   return db.prepare(journeySql).bind(eventId);
 }
 
-const journeyRow = z.object({
+/** What the relay has noted of how it handled an event. Times are Unix milliseconds. */
+export const readJourney = reader({
   /** When a queue message about it was last sent, or is about to be. */
   queuedAt: z.number(),
   /** End of the lease of the consumer that has it; null before the first. */
@@ -89,13 +87,6 @@ const journeyRow = z.object({
   /** The event that the latest state of its resource came with; null when no such state is kept. */
   latestEventId: z.string().nullable(),
 });
-
-/** What the relay has noted of how it handled an event. Times are Unix milliseconds. */
-export type EventJourney = z.output<typeof journeyRow>;
-
-export function readJourney(row: unknown): EventJourney {
-  return journeyRow.parse(row);
-}
 
 export const eventTypesSql = "SELECT id, type FROM events WHERE id IN (SELECT value FROM json_each(?1))";
 

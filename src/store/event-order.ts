@@ -16,7 +16,7 @@ export const receivedAtSql = (requested: string) => `max(min(${requested}, unixe
 /** On a row of `events`: it is one of the newest, of which there are `size` at most. */
 export const isAmongNewestSql = (size: number) => `events.seq > (SELECT max(seq) FROM events) - ${size}`;
 
-/** Position of the first event received at `instant` or later; behind the newest when there is none, null without events. */
+/** Position of the first event received at `instant` or later; after the newest when there is none, null without events. */
 export const firstSeqAtSql = (instant: string) => `(
   WITH RECURSIVE halving (low, high) AS (
     SELECT min(seq), max(seq) + 1 FROM (SELECT min(seq) AS seq FROM events UNION ALL SELECT max(seq) FROM events)
@@ -47,14 +47,14 @@ const endSql = `min(${firstSeqAtSql("?2")}, ?3)`;
 export const windowSql = (size: number) => `
   events.seq < ${endSql} AND events.seq >= max(${firstSeqAtSql("?1")}, ${endSql} - ${size})`;
 
-/** The position at which such a window ends, if there are events behind it. After a deletion the window may have no rows. */
+/** The position at which such a window ends, if there are older events. After a deletion the window may have no rows. */
 export const edgeOfWindowSql = (size: number) => {
-  const behind = `FROM events WHERE seq < ${endSql} - ${size} AND seq >= ${firstSeqAtSql("?1")}`;
+  const older = `FROM events WHERE seq < ${endSql} - ${size} AND seq >= ${firstSeqAtSql("?1")}`;
   return `
   SELECT * FROM (
     SELECT seq, received_at AS receivedAt FROM events WHERE seq >= ${endSql} - ${size} AND seq < ${endSql} ORDER BY seq LIMIT 1)
-  WHERE EXISTS (SELECT 1 ${behind})
-  UNION ALL SELECT max(seq) + 1, received_at ${behind} LIMIT 1`;
+  WHERE EXISTS (SELECT 1 ${older})
+  UNION ALL SELECT max(seq) + 1, received_at ${older} LIMIT 1`;
 };
 
 export const edgeOfListSql = edgeOfWindowSql(MAX_LOOKED_AT);

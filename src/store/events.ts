@@ -1,13 +1,12 @@
 import { z } from "zod";
-import { batchOf } from "./batch.ts";
+import { writeAll } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { MESSAGE_TIMEOUT_MS } from "../domain/lease.ts";
 import { receivedAtSql } from "./event-order.ts";
 import { unfinishedSql } from "./event-progress.ts";
 import { batchOnSchema } from "./schema.ts";
-import { eventFields, eventRow } from "./event-row.ts";
-import { flag } from "./rows.ts";
+import { flag, reader } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
@@ -18,6 +17,31 @@ export interface Recorded {
   /** Whether the event was recorded before with another body. That one stays. */
   readonly bodyDiffers: boolean;
 }
+
+/** Columns of `events`: all of an event but its body. */
+export const eventFields = `
+  events.id, source, type, event, organization_id AS organizationId, resource_id AS resourceId, created_at AS createdAt,
+  received_at AS receivedAt, is_unreadable AS isUnreadable, content_type AS contentType, content_encoding AS contentEncoding`;
+
+/** Larger than any body that Qonto is known to send. A page of larger ones would be too much for D1. */
+const MOST_BRIEF_BYTES = 16_384;
+
+/** On a row of `events`: its body as lists of the console have it, `{}` for one that is too large. */
+export const briefBodySql = `iif(octet_length(events.body) <= ${MOST_BRIEF_BYTES}, events.body, '{}')`;
+
+export const eventRow = z.object({
+  id: z.string(),
+  source: z.enum(["business", "onboarding"]),
+  type: z.string(),
+  event: z.string().nullable(),
+  organizationId: z.string().nullable(),
+  resourceId: z.string().nullable(),
+  createdAt: z.string().nullable(),
+  receivedAt: z.number(),
+  isUnreadable: flag,
+  contentType: z.string().nullable(),
+  contentEncoding: z.string().nullable(),
+}) satisfies z.ZodType<Omit<RelayEvent, "body">>;
 
 export const eventColumns = `id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
     is_unreadable, content_type, content_encoding, body`;
@@ -94,9 +118,9 @@ export const recordClaimedSql = `
   INSERT INTO events (${eventColumns}, claims, claimed_until, recipients)
   SELECT ${eventValues}, 1, ?13, (SELECT json_group_object(value, NULL) FROM json_each(?14)) WHERE true
   ON CONFLICT (id) DO NOTHING
-  RETURNING id, received_at`;
+  RETURNING id, received_at AS receivedAt`;
 
-const receiptRow = z.object({ id: z.string(), received_at: z.number() });
+const readReceipt = reader({ id: z.string(), receivedAt: z.number() });
 
 /**
  * Records events that only the queue has, with a claim of the consumer that records them; `also` joins the same transaction.
@@ -109,15 +133,13 @@ export async function recordClaimedEvents(
 ): Promise<Map<string, number>> {
   if (events.length === 0) return new Map();
   const statement = db.prepare(recordClaimedSql);
-  const { recorded } = await retried(db, () =>
-    batchOf(db, {
-      recorded: events.map(({ event, recipients }) =>
-        statement.bind(...eventParameters(event), claimedUntil, JSON.stringify(recipients)),
-      ),
-      also,
-    }),
-  );
-  return new Map(recorded.rows.map((row) => receiptRow.parse(row)).map(({ id, received_at }) => [id, received_at]));
+  const { recorded } = await writeAll(db, {
+    recorded: events.map(({ event, recipients }) =>
+      statement.bind(...eventParameters(event), claimedUntil, JSON.stringify(recipients)),
+    ),
+    also,
+  });
+  return new Map(recorded.rows.map(readReceipt).map(({ id, receivedAt }) => [id, receivedAt]));
 }
 
 export const recordOnceSql = `INSERT INTO events (${eventColumns}) VALUES (${eventValues}) ON CONFLICT (id) DO NOTHING`;
@@ -159,6 +181,7 @@ export function loadEvents(db: Database, ids: readonly string[]): D1PreparedStat
   return db.prepare(loadSql).bind(JSON.stringify(ids));
 }
 
+/** `event` is null when there is no memory left for its body. */
 const loadedRow = eventRow
   .extend({ body: z.string().nullable() })
   .transform(({ body, ...fields }): { id: string; event: RelayEvent | null } => ({
@@ -166,7 +189,4 @@ const loadedRow = eventRow
     event: body === null ? null : { ...fields, body },
   }));
 
-/** `event` is null when there is no memory left for its body. */
-export function readLoadedRow(row: unknown): z.output<typeof loadedRow> {
-  return loadedRow.parse(row);
-}
+export const readLoadedRow = (row: unknown) => loadedRow.parse(row);

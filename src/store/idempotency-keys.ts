@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
 
 const keyRow = z.object({
   request: z.string(),
@@ -15,7 +16,7 @@ const keyRow = z.object({
 });
 
 /** What is kept under a key. Times are Unix milliseconds. */
-export type IdempotencyKey = z.output<typeof keyRow>;
+type IdempotencyKey = z.output<typeof keyRow>;
 
 /**
  * A key that is too old can be used again. After a try that was cut short, the next one of the same request continues with
@@ -41,13 +42,11 @@ export async function claimKey(
   { request, createdAt, claim, leasedUntil, content }: Omit<IdempotencyKey, "status">,
   expiredBefore: number,
 ): Promise<IdempotencyKey> {
-  const [, found] = await retried(db, () =>
-    db.batch([
-      db.prepare(claimKeySql).bind(id, request, createdAt, claim, leasedUntil, content, expiredBefore),
-      db.prepare(findKeySql).bind(id),
-    ]),
-  );
-  return keyRow.parse(found?.results[0]);
+  const { found } = await writeAll(db, {
+    claimed: db.prepare(claimKeySql).bind(id, request, createdAt, claim, leasedUntil, content, expiredBefore),
+    found: db.prepare(findKeySql).bind(id),
+  });
+  return keyRow.parse(found.rows[0]);
 }
 
 export const keepAnswerSql = "UPDATE idempotency_keys SET status = ?3, content = ?4 WHERE id = ?1 AND claim = ?2";
@@ -58,19 +57,19 @@ export async function keepAnswer(
   claim: string,
   { status, content }: { readonly status: number; readonly content: string },
 ): Promise<void> {
-  await retried(db, () => db.prepare(keepAnswerSql).bind(id, claim, status, content).run());
+  await write(db, db.prepare(keepAnswerSql).bind(id, claim, status, content));
 }
 
 export const freeKeySql = "DELETE FROM idempotency_keys WHERE id = ?1 AND claim = ?2";
 
 /** For a request that was refused: nothing was made. */
 export async function freeKey(db: Database, id: string, claim: string): Promise<void> {
-  await retried(db, () => db.prepare(freeKeySql).bind(id, claim).run());
+  await write(db, db.prepare(freeKeySql).bind(id, claim));
 }
 
 export const endLeaseSql = "UPDATE idempotency_keys SET leased_until = 0 WHERE id = ?1 AND claim = ?2";
 
 /** For a try that failed halfway: the next one may continue at once. */
 export async function endLease(db: Database, id: string, claim: string): Promise<void> {
-  await retried(db, () => db.prepare(endLeaseSql).bind(id, claim).run());
+  await write(db, db.prepare(endLeaseSql).bind(id, claim));
 }

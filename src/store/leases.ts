@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
 import { recipientsSql, isUnattemptedSql } from "./event-progress.ts";
-import { json } from "./rows.ts";
+import { json, reader } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
 /**
@@ -41,14 +41,10 @@ export function settleAndFindLeased(db: Database, leases: readonly Lease[]): D1P
   return [db.prepare(finishUnwantedSql).bind(list), db.prepare(leasedSql).bind(list)];
 }
 
-const leasedRow = z.object({
+/** A lease that is held, and the recipients of its event. */
+export const readLeasedRow = reader({
   id: z.string(),
   received_at: z.number(),
   until: z.number(),
   recipients: json(z.array(z.string())),
 });
-
-/** A lease that is held, and the recipients of its event. */
-export function readLeasedRow(row: unknown): z.output<typeof leasedRow> {
-  return leasedRow.parse(row);
-}

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
 import { type Ledger, type LedgerByHour, type Span, emptyAccount, emptyLedger, isSettled } from "../domain/ledger.ts";
-import { inParameters, rowsOf } from "./rows.ts";
+import { inParameters, reader, rowsOf } from "./rows.ts";
 import { MS_PER_HOUR, hourOf } from "./counters.ts";
 
 /**
@@ -28,7 +29,7 @@ export function ledgerMoment(db: Database): D1PreparedStatement {
   return db.prepare(momentSql);
 }
 
-const momentRow = z.object({
+export const readMoment = reader({
   /** Receipt of the first event and of the newest, Unix milliseconds; null without events. */
   firstAt: z.number().nullable(),
   newestAt: z.number().nullable(),
@@ -37,11 +38,7 @@ const momentRow = z.object({
 });
 
 /** The state of the events when a count begins. */
-export type LedgerMoment = z.output<typeof momentRow>;
-
-export function readMoment(row: unknown): LedgerMoment {
-  return momentRow.parse(row);
-}
+export type LedgerMoment = ReturnType<typeof readMoment>;
 
 export const hoursSql = "SELECT hour, counts FROM ledger_hours WHERE hour >= ?1 AND hour < ?2 ORDER BY hour";
 
@@ -70,17 +67,16 @@ const countsOfHour = z.object({
   ),
 });
 
-export function readHour(row: unknown): { readonly hour: number; readonly ledger: Ledger } {
+/** An hour and its ledger. */
+export function readHour(row: unknown): [number, Ledger] {
   const { hour, counts } = hourRow.parse(row);
   const { accounts, ...states } = countsOfHour.parse(JSON.parse(counts));
-  return {
-    hour,
-    ledger: {
-      ...emptyLedger,
-      ...states,
-      accounts: accounts.map((account) => ({ ...emptyAccount(account.destinationId), ...account })),
-    },
+  const ledger = {
+    ...emptyLedger,
+    ...states,
+    accounts: accounts.map((account) => ({ ...emptyAccount(account.destinationId), ...account })),
   };
+  return [hour, ledger];
 }
 
 /** The same ledger is the same text. */
@@ -116,20 +112,20 @@ export async function rememberHours(
     return isSettled(ledger) ? [JSON.stringify({ hour, counts: writeCounts(ledger) })] : [];
   });
   for (const rows of inParameters(hours)) {
-    await retried(db, () => db.prepare(rememberHoursSql).bind(rows, now, moment.changes).run());
+    await write(db, db.prepare(rememberHoursSql).bind(rows, now, moment.changes));
   }
 }
 
 export const forgetHoursSql = `
   DELETE FROM ledger_hours
-  WHERE hour IN (SELECT (value ->> 'received_at') / ${MS_PER_HOUR} FROM json_each(?1))`;
+  WHERE hour IN (SELECT (value ->> 'receivedAt') / ${MS_PER_HOUR} FROM json_each(?1))`;
 
 export const countChangeSql = `
   INSERT INTO cron_state (name, value) VALUES ('ledger_changes', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1`;
 
 /**
  * Statements for the transaction that changes settled events or their deliveries. They forget the hours of `events`, a JSON list
- * of rows with `received_at`, and whatever is being counted now is not remembered. Rows written: 1, and 1 for each hour.
+ * of rows with `receivedAt`, and whatever is being counted now is not remembered. Rows written: 1, and 1 for each hour.
  */
 export function forgetHours(db: Database, events: string): D1PreparedStatement[] {
   return [db.prepare(forgetHoursSql).bind(events), db.prepare(countChangeSql)];
@@ -147,10 +143,12 @@ export const forgetPastSql = `
 export async function findLeastChecked(
   db: Database,
 ): Promise<{ readonly moment: LedgerMoment; readonly least: RememberedHour | null }> {
-  const [, moment, least] = await retried(db, () =>
-    db.batch([db.prepare(forgetPastSql), ledgerMoment(db), db.prepare(leastCheckedSql)]),
-  );
-  return { moment: readMoment(moment?.results[0]), least: rowsOf(hourRow, least)[0] ?? null };
+  const { moment, least } = await writeAll(db, {
+    past: db.prepare(forgetPastSql),
+    moment: ledgerMoment(db),
+    least: db.prepare(leastCheckedSql),
+  });
+  return { moment: readMoment(moment.rows[0]), least: least.rows.map((row) => hourRow.parse(row))[0] ?? null };
 }
 
 /** Unless this or any other closed hour has been changed since the moment from which it was counted. */
@@ -167,11 +165,8 @@ export async function confirmHour(
   now: number,
 ): Promise<boolean> {
   const parameters = [hour, counts, moment.changes];
-  const { meta } = await retried(db, () =>
-    (isSettled(truth)
-      ? db.prepare(confirmHourSql).bind(...parameters, writeCounts(truth), now)
-      : db.prepare(forgetHourSql).bind(...parameters)
-    ).run(),
-  );
-  return meta.changes > 0;
+  const statement = isSettled(truth)
+    ? db.prepare(confirmHourSql).bind(...parameters, writeCounts(truth), now)
+    : db.prepare(forgetHourSql).bind(...parameters);
+  return (await write(db, statement)).meta.changes > 0;
 }

@@ -2,6 +2,8 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { RECONCILED_PREFIX } from "../domain/event.ts";
 import { type Ledger, type LedgerByHour, type Span, addLedgers, emptyAccount, emptyLedger } from "../domain/ledger.ts";
+import { deliveryStatus } from "./deliveries.ts";
+import { withFoundSql } from "./each-key.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { eventStateSql, eventStates, isFirstSql, isUnattemptedSql, recipientsSql } from "./event-progress.ts";
 import {
@@ -30,7 +32,7 @@ export const repeatedSql = `
 const quarantinedRow = z.object({ events: z.number() });
 const repeatedRow = z.object({ duplicates: z.number(), conflicts: z.number() });
 
-/** Two statements that count the rest of a span, however long it is; their results are for `readBeside`. */
+/** Two statements that count what is beside the events of a span, however long it is; their results are for `readBeside`. */
 function beside(db: Database, { since, until }: Span): D1PreparedStatement[] {
   return [db.prepare(quarantinedSql).bind(since, until), db.prepare(repeatedSql).bind(since, until)];
 }
@@ -50,15 +52,10 @@ export async function countLedger(db: Database, span: Span, now: number): Promis
     ...beside(db, span),
     rememberedHours(db, span),
   ]);
-  const known = (hours?.results ?? []).map(readHour);
-  const gaps = gapsBetween(
-    known.map(({ hour }) => hour),
-    span,
-  );
-  let ledger = known.reduce((sum, one) => addLedgers(sum, one.ledger), readBeside(quarantined, repeated));
-  for (const gap of gaps) {
-    const counted = await countAndRemember(db, gap, readMoment(moment?.results[0]), now);
-    ledger = [...counted.values()].reduce(addLedgers, ledger);
+  const known = new Map((hours?.results ?? []).map(readHour));
+  let ledger = known.values().reduce(addLedgers, readBeside(quarantined, repeated));
+  for (const gap of gapsBetween(known.keys(), span)) {
+    ledger = addLedgers(ledger, await countAndRemember(db, gap, readMoment(moment?.results[0]), now));
   }
   return ledger;
 }
@@ -66,8 +63,17 @@ export async function countLedger(db: Database, span: Span, now: number): Promis
 /** The same, counted from the rows alone: what is remembered must agree. */
 export async function countLedgerFromRows(db: Database, span: Span): Promise<Ledger> {
   const [quarantined, repeated] = await db.batch(beside(db, span));
-  let ledger = readBeside(quarantined, repeated);
-  for await (const { added } of countPages(db, span)) ledger = [...added.values()].reduce(addLedgers, ledger);
+  return addLedgers(readBeside(quarantined, repeated), await countRows(db, span));
+}
+
+/** Counts an hour from its rows. */
+export function countHour(db: Database, hour: number): Promise<Ledger> {
+  return countRows(db, { since: hour * MS_PER_HOUR, until: (hour + 1) * MS_PER_HOUR });
+}
+
+async function countRows(db: Database, span: Span): Promise<Ledger> {
+  let ledger = emptyLedger;
+  for await (const { added } of countPages(db, span)) ledger = added.values().reduce(addLedgers, ledger);
   return ledger;
 }
 
@@ -77,7 +83,7 @@ export async function countAndRemember(
   { since, until }: Span,
   moment: LedgerMoment,
   now: number,
-): Promise<LedgerByHour> {
+): Promise<Ledger> {
   const counted = new Map<number, Ledger>();
   let from = since;
   for await (const { added, reached } of countPages(db, { since, until })) {
@@ -86,28 +92,20 @@ export async function countAndRemember(
     // The next page begins in the middle of an hour.
     from = Math.max(from, Math.floor(reached / MS_PER_HOUR) * MS_PER_HOUR);
   }
-  return counted;
+  return counted.values().reduce(addLedgers, emptyLedger);
 }
 
-/** Counts an hour from its rows. */
-export async function countHour(db: Database, hour: number): Promise<Ledger> {
-  let counted = emptyLedger;
-  const span = { since: hour * MS_PER_HOUR, until: (hour + 1) * MS_PER_HOUR };
-  for await (const { added } of countPages(db, span)) counted = [...added.values()].reduce(addLedgers, counted);
-  return counted;
-}
-
-export const behindSql = `
+export const laterEventSql = `
   SELECT received_at AS at FROM events WHERE seq >= ${firstSeqAtSql("?1")} + ?2 ORDER BY seq LIMIT 1`;
 
 /** The hour after the one in which the count of events received since a time reaches `events`; null when it does not. */
-export async function hourBehind(db: Database, since: number, events: number): Promise<number | null> {
-  const at = readTime(await db.prepare(behindSql).bind(since, events).first());
+export async function hourAfter(db: Database, since: number, events: number): Promise<number | null> {
+  const at = readTime(await db.prepare(laterEventSql).bind(since, events).first());
   return at === null ? null : hourOf(at) + 1;
 }
 
 /** What is left of a span without some of its hours, which are in order. */
-function gapsBetween(hours: readonly number[], { since, until }: Span): Span[] {
+function gapsBetween(hours: Iterable<number>, { since, until }: Span): Span[] {
   const gaps: Span[] = [];
   let from = since;
   for (const hour of hours) {
@@ -137,7 +135,7 @@ export async function countNewest(
   const counted: Span = { since: from, until };
   const [quarantined, repeated, ...page] = await db.batch([...beside(db, counted), ...pageStatements(db, counted)]);
   return {
-    ledger: [...readPage(page).values()].reduce(addLedgers, readBeside(quarantined, repeated)),
+    ledger: readPage(page).values().reduce(addLedgers, readBeside(quarantined, repeated)),
     since: from,
   };
 }
@@ -170,14 +168,9 @@ export const recipientsOfPageSql = `
     sum(${isFirstSql}) AS delivered, sum(${isUnattemptedSql}) AS unwritten
   FROM events CROSS JOIN ${recipientsSql} WHERE ${ofPageSql} GROUP BY hour, recipient.key`;
 
-/** What the rows of deliveries say. Jumps along the key from one destination to the next, removed ones included. */
+/** What the rows of deliveries say, those to removed destinations included. */
 export const rowsOfPageSql = `
-  WITH RECURSIVE found (id) AS (
-    SELECT min(destination_id) FROM deliveries
-    UNION ALL
-    SELECT (SELECT min(destination_id) FROM deliveries WHERE destination_id > found.id)
-    FROM found WHERE found.id IS NOT NULL
-  )
+  ${withFoundSql("destination_id", "deliveries")}
   SELECT ${hourSql}, found.id AS destinationId, deliveries.status, count(*) AS deliveries
   FROM found CROSS JOIN deliveries ON deliveries.destination_id = found.id
     AND received_at >= ?1 AND received_at < ?2
@@ -200,11 +193,9 @@ const recipientsRow = z.object({
 const deliveriesRow = z.object({
   hour: z.number(),
   destinationId: z.string(),
-  status: z.enum(["pending", "delivered", "dead"]),
+  status: deliveryStatus,
   deliveries: z.number(),
 });
-
-const timeRow = z.object({ at: z.number() });
 
 /**
  * Counts what was received in a span, page by page: yields what each page adds, and the time up to which all is counted. Rows
@@ -222,8 +213,10 @@ async function* countPages(
   }
 }
 
+const timeRow = z.object({ at: z.number() }).nullable();
+
 function readTime(row: unknown): number | null {
-  return row === null ? null : timeRow.parse(row).at;
+  return timeRow.parse(row)?.at ?? null;
 }
 
 /** Statements that count a time; their results are for `readPage`. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { withFoundSql } from "./each-key.ts";
 import { edgeOfWindowSql, readPosition, windowOf, windowSql } from "./event-order.ts";
-import { rowsOf } from "./rows.ts";
+import { reader, rowsOf } from "./rows.ts";
 
 const profileSql = (organization: string) => `
   SELECT body FROM events WHERE seq = (
@@ -13,14 +14,9 @@ const lastEventSql = (organization: string) => `
   SELECT received_at FROM events WHERE seq = (
     SELECT max(event_seq) FROM resources WHERE organization_id = ${organization})`;
 
-/** Jumps along the key from one organization to the next: the ids behind ?1, ?2 at most, each with what is asked of it. */
+/** The organizations whose ids sort after ?1, ?2 at most, each with what is asked of it. */
 const ofEachOrganization = (columns: string) => `
-  WITH RECURSIVE found (id, place) AS (
-    SELECT (SELECT min(organization_id) FROM resources WHERE organization_id > ?1), 1
-    UNION ALL
-    SELECT (SELECT min(organization_id) FROM resources WHERE organization_id > found.id), place + 1
-    FROM found WHERE found.id IS NOT NULL AND place < ?2
-  )
+  ${withFoundSql("organization_id", "resources", { after: "?1", most: "?2" })}
   SELECT id AS organizationId, ${columns} FROM found WHERE id IS NOT NULL`;
 
 /** Reads all resources of each. */
@@ -82,22 +78,20 @@ const MOST_COMPARED = 200;
 const MOST_PROFILES = 20;
 const MOST_BYTES = 65_536;
 
+const profileAmongFirstSql = (organization: string, column: string) => `
+  SELECT ${column} FROM (
+    SELECT version, version_at, event_seq FROM resources
+    WHERE organization_id = ${organization} AND type = 'v1/organizations' LIMIT ${MOST_PROFILES}
+  ) ORDER BY version DESC LIMIT 1`;
+
 const summaryColumns = (organization: string) => `
-  (SELECT body FROM events WHERE seq = (${profileOf(organization, "event_seq")})
+  (SELECT body FROM events WHERE seq = (${profileAmongFirstSql(organization, "event_seq")})
     AND octet_length(body) <= ${MOST_BYTES}) AS profileBody,
-  (${profileOf(organization, "version_at")}) AS profileAt,
+  (${profileAmongFirstSql(organization, "version_at")}) AS profileAt,
   (SELECT received_at FROM events WHERE seq = (
     SELECT iif(count(*) < ${MOST_COMPARED}, max(event_seq), NULL) FROM (
       SELECT event_seq FROM resources WHERE organization_id = ${organization} LIMIT ${MOST_COMPARED}
     ))) AS lastEventAt`;
-
-function profileOf(organization: string, column: string): string {
-  return `
-    SELECT ${column} FROM (
-      SELECT version, version_at, event_seq FROM resources
-      WHERE organization_id = ${organization} AND type = 'v1/organizations' LIMIT ${MOST_PROFILES}
-    ) ORDER BY version DESC LIMIT 1`;
-}
 
 export const summariesSql = ofEachOrganization(summaryColumns("found.id"));
 
@@ -158,27 +152,16 @@ export async function latestReceipts(
 /** Types that a page lists at most. Qonto's catalogue has 17. */
 export const MOST_TYPES = 60;
 
-/** Jumps along the key from one type to the next, and counts a little way into each. */
+/** Counts a little way into each type. */
 export const countsUpToSql = `
-  WITH RECURSIVE types (type, place) AS (
-    SELECT (SELECT min(type) FROM resources WHERE organization_id = ?1), 1
-    UNION ALL
-    SELECT (SELECT min(type) FROM resources WHERE organization_id = ?1 AND type > types.type), place + 1
-    FROM types WHERE types.type IS NOT NULL AND place < ${MOST_TYPES}
-  )
-  SELECT type, (
-    SELECT count(*) FROM (
-      SELECT 1 FROM resources WHERE organization_id = ?1 AND resources.type = types.type LIMIT ?2
-    )) AS resources
-  FROM types WHERE type IS NOT NULL`;
-
-const countRow = z.object({ type: z.string(), resources: z.number() });
+  ${withFoundSql("type", "resources", { where: "organization_id = ?1", most: MOST_TYPES })}
+  SELECT id AS type, (
+    SELECT count(*) FROM (SELECT 1 FROM resources WHERE organization_id = ?1 AND type = found.id LIMIT ?2)) AS resources
+  FROM found WHERE id IS NOT NULL`;
 
 /** A statement that counts an organization's resources by type, each `upTo` at most; its rows are for `readCount`. */
 export function countUpTo(db: Database, organizationId: string, upTo: number): D1PreparedStatement {
   return db.prepare(countsUpToSql).bind(organizationId, upTo);
 }
 
-export function readCount(row: unknown) {
-  return countRow.parse(row);
-}
+export const readCount = reader({ type: z.string(), resources: z.number() });

@@ -1,25 +1,10 @@
 import { z } from "zod";
+import { writeAll } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
-import type { RawEvent, RelayEvent, Source } from "../domain/event.ts";
-import { eventColumns, eventParameters, eventValues } from "./events.ts";
-import { flag, rowsOf } from "./rows.ts";
+import type { RawEvent, RelayEvent } from "../domain/event.ts";
+import { eventColumns, eventParameters, eventRow, eventValues } from "./events.ts";
+import { flag, reader, rowsOf } from "./rows.ts";
 import { batchOnSchema } from "./schema.ts";
-
-export type QuarantineReason = "timestamp_too_old" | "unreadable";
-
-/** An authentic event that is stale or unreadable, with its original bytes. */
-export interface Quarantined {
-  readonly id: string;
-  /** Null when none can be read. */
-  readonly eventId: string | null;
-  readonly reason: QuarantineReason;
-  readonly source: Source;
-  /** Unix milliseconds. */
-  readonly receivedAt: number;
-  readonly contentType: string | null;
-  readonly contentEncoding: string | null;
-  readonly body: Uint8Array;
-}
 
 /** `recorded`: the event is recorded already. `full`: there is no room, and nothing was kept. */
 export type Kept = "kept" | "kept_before" | "recorded" | "full";
@@ -109,14 +94,18 @@ const columns = "id, event_id AS eventId, reason, received_at AS receivedAt, siz
 
 const listedRow = z.object({
   id: z.string(),
+  /** Null when none can be read. */
   eventId: z.string().nullable(),
   reason: z.enum(["timestamp_too_old", "unreadable"]),
+  /** Unix milliseconds. */
   receivedAt: z.number(),
   sizeBytes: z.number(),
 });
 
 /** One in quarantine, without its body. */
 export type QuarantineListing = z.output<typeof listedRow>;
+
+export type QuarantineReason = QuarantineListing["reason"];
 
 export const listQuarantineSql = `
   SELECT ${columns} FROM quarantine INDEXED BY quarantine_waiting
@@ -143,7 +132,7 @@ export async function listQuarantine(
 
 export const isWaitingByIdSql = `SELECT ${isWaitingSql} AS waits FROM quarantine WHERE id = ?1`;
 
-/** Whether a release records an event; null when there is no such one. */
+/** Whether a release records an event; null when nothing is kept under `id`. */
 export async function isWaitingInQuarantine(db: Database, id: string): Promise<boolean | null> {
   const row = await db.prepare(isWaitingByIdSql).bind(id).first();
   return z.object({ waits: flag }).nullable().parse(row)?.waits ?? null;
@@ -157,7 +146,7 @@ export const findQuarantinedSql = `
 
 const foundRow = listedRow
   .extend({
-    source: z.enum(["business", "onboarding"]),
+    source: eventRow.shape.source,
     contentType: z.string().nullable(),
     contentEncoding: z.string().nullable(),
     /** Unix milliseconds; null while it waits. */
@@ -165,9 +154,15 @@ const foundRow = listedRow
     firstHalf: z.string(),
     secondHalf: z.string(),
   })
-  .transform(({ firstHalf, secondHalf, ...row }) => ({ ...row, body: Uint8Array.fromHex(firstHalf + secondHalf) }));
+  .transform(({ firstHalf, secondHalf, ...row }) => ({
+    ...row,
+    body: Uint8Array.fromHex(firstHalf + secondHalf) as Uint8Array,
+  }));
 
 export type FoundInQuarantine = z.output<typeof foundRow>;
+
+/** An authentic event that is stale or unreadable, with its original bytes. */
+export type Quarantined = Omit<FoundInQuarantine, "sizeBytes" | "settledAt">;
 
 export async function findQuarantined(db: Database, id: string): Promise<FoundInQuarantine | null> {
   return foundRow.nullable().parse(await db.prepare(findQuarantinedSql).bind(id).first());
@@ -224,6 +219,8 @@ export const conflictsOfAcceptedSql = `
 
 export const settleAcceptedSql = `UPDATE quarantine SET settled_at = ?2 WHERE id IN (SELECT id ${overtakenSql})`;
 
+const readConflict = reader({ id: z.string() });
+
 /**
  * Settles up to `limit` copies whose event has been accepted otherwise. Returns how many there were, and the ids of the events
  * that have another body.
@@ -233,11 +230,9 @@ export async function settleAccepted(
   now: number,
   limit: number,
 ): Promise<{ settled: number; conflicting: string[] }> {
-  const [conflicts, settled] = await retried(db, () =>
-    db.batch([db.prepare(conflictsOfAcceptedSql).bind(limit), db.prepare(settleAcceptedSql).bind(limit, now)]),
-  );
-  return {
-    settled: settled?.meta.changes ?? 0,
-    conflicting: rowsOf(z.object({ id: z.string() }), conflicts).map(({ id }) => id),
-  };
+  const { conflicts, settled } = await writeAll(db, {
+    conflicts: db.prepare(conflictsOfAcceptedSql).bind(limit),
+    settled: db.prepare(settleAcceptedSql).bind(limit, now),
+  });
+  return { settled: settled.changes, conflicting: conflicts.rows.map((row) => readConflict(row).id) };
 }

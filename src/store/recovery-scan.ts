@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { type Database, write } from "./database.ts";
 import { unfinishedSql } from "./event-progress.ts";
 import { flag, rowsOf } from "./rows.ts";
 
@@ -23,7 +23,7 @@ const scannedRow = z.object({
 /** An event that the recovery scan read. Times are Unix milliseconds. */
 export type ScannedEvent = z.output<typeof scannedRow>;
 
-/** Reads up to `limit` events behind the position `after`. */
+/** Reads up to `limit` events after the position `after`. */
 export async function scanEvents(db: Database, after: number, limit: number): Promise<ScannedEvent[]> {
   return rowsOf(scannedRow, await db.prepare(scanSql).bind(after, limit).all());
 }
@@ -31,5 +31,5 @@ export async function scanEvents(db: Database, after: number, limit: number): Pr
 export const markQueuedSql = "UPDATE events SET queued_at = ?2 WHERE id IN (SELECT value FROM json_each(?1))";
 
 export async function markQueued(db: Database, ids: readonly string[], now: number): Promise<void> {
-  await retried(db, () => db.prepare(markQueuedSql).bind(JSON.stringify(ids), now).run());
+  await write(db, db.prepare(markQueuedSql).bind(JSON.stringify(ids), now));
 }

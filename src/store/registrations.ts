@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { withFoundSql } from "./each-key.ts";
 import { flag, rowsOf } from "./rows.ts";
 
 const columns = `registration_stages.registration_id AS registrationId, stage, at, event_id AS eventId,
@@ -47,16 +48,11 @@ export async function stagesOf(db: Database, registrationIds: readonly string[])
   return rowsOf(stageRow, await db.prepare(stagesSql).bind(JSON.stringify(registrationIds)).all());
 }
 
-/** Jumps along the key from one registration to the next: reads one row for each, however many stages it has. */
 export const registrationIdsSql = `
-  WITH RECURSIVE found (id, place) AS (
-    SELECT (SELECT min(registration_id) FROM registration_stages WHERE registration_id > ?1), 1
-    UNION ALL
-    SELECT (SELECT min(registration_id) FROM registration_stages WHERE registration_id > found.id), place + 1
-    FROM found WHERE found.id IS NOT NULL AND place < ?2
-  )
+  ${withFoundSql("registration_id", "registration_stages", { after: "?1", most: "?2" })}
   SELECT id FROM found WHERE id IS NOT NULL`;
 
+/** In their order; `after` is the last one already shown. */
 export async function listRegistrationIds(db: Database, after: string, limit: number): Promise<string[]> {
   const { results } = await db.prepare(registrationIdsSql).bind(after, limit).all<{ id: string }>();
   return results.map(({ id }) => id);

@@ -1,7 +1,7 @@
 import type { DeliveryKey } from "../domain/delivery.ts";
 import { DRAIN_LEASE_MS } from "../domain/lease.ts";
-import { batchOf } from "./batch.ts";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import type { Database } from "./database.ts";
 import { attemptsSql, recipientsSql, rowOfRecipientSql } from "./event-progress.ts";
 import { forgetHours } from "./ledger-hours.ts";
 
@@ -17,13 +17,13 @@ const isUpToDateSql = `
  */
 export const makeDueSql = `
   INSERT INTO deliveries (destination_id, received_at, event_id, status, attempts, step, next_attempt_at, named)
-  SELECT given.value ->> 'destination_id', given.value ->> 'received_at', given.value ->> 'event_id',
+  SELECT given.value ->> 'destinationId', given.value ->> 'receivedAt', given.value ->> 'eventId',
     'pending', ${attemptsSql}, 0, ?2, ?7
-  FROM json_each(?1) AS given CROSS JOIN events ON events.id = given.value ->> 'event_id'
-    LEFT JOIN ${recipientsSql} ON recipient.key = given.value ->> 'destination_id'
+  FROM json_each(?1) AS given CROSS JOIN events ON events.id = given.value ->> 'eventId'
+    LEFT JOIN ${recipientsSql} ON recipient.key = given.value ->> 'destinationId'
     LEFT JOIN deliveries ON ${rowOfRecipientSql}
   WHERE ${isUpToDateSql}
-    AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')
+    AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destinationId')
     AND events.recipients IS NOT NULL
     AND CASE
       WHEN recipient.key IS NULL OR deliveries.event_id IS NOT NULL THEN true
@@ -38,13 +38,13 @@ export const makeDueSql = `
         ELSE true END`;
 
 export const nameRecipientSql = `
-  UPDATE events SET recipients = json_set(recipients, '$."' || (given.value ->> 'destination_id') || '"', NULL)
+  UPDATE events SET recipients = json_set(recipients, '$."' || (given.value ->> 'destinationId') || '"', NULL)
   FROM json_each(?1) AS given
-  WHERE events.id = given.value ->> 'event_id'
-    AND NOT EXISTS (SELECT 1 FROM ${recipientsSql} WHERE key = given.value ->> 'destination_id')
+  WHERE events.id = given.value ->> 'eventId'
+    AND NOT EXISTS (SELECT 1 FROM ${recipientsSql} WHERE key = given.value ->> 'destinationId')
     AND EXISTS (SELECT 1 FROM deliveries
-      WHERE destination_id = given.value ->> 'destination_id' AND received_at = given.value ->> 'received_at'
-        AND event_id = given.value ->> 'event_id')`;
+      WHERE destination_id = given.value ->> 'destinationId' AND received_at = given.value ->> 'receivedAt'
+        AND event_id = given.value ->> 'eventId')`;
 
 /** Statements that make deliveries due at `now`. `upToDate` is for `isUpToDateSql`. */
 export function makeDue(
@@ -64,19 +64,8 @@ export function makeDue(
   },
 ): Readonly<Record<"due" | "recipients" | "hours", readonly D1PreparedStatement[]>> {
   // An UPDATE changes a row once, so a list names each event once.
-  const byDestination = Map.groupBy(keys, ({ destinationId }) => destinationId);
-  const lists = byDestination
-    .values()
-    .map((its) =>
-      JSON.stringify(
-        its.map(({ destinationId, receivedAt, eventId }) => ({
-          destination_id: destinationId,
-          received_at: receivedAt,
-          event_id: eventId,
-        })),
-      ),
-    )
-    .toArray();
+  const byDestination = Map.groupBy(keys, ({ destinationId }) => destinationId).values();
+  const lists = byDestination.map((its) => JSON.stringify(its)).toArray();
   return {
     due: lists.map((list) =>
       db.prepare(makeDueSql).bind(list, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),
@@ -97,8 +86,6 @@ export async function replayDeliveries(
   { named, askedAt }: { readonly named: boolean; readonly askedAt: number },
 ): Promise<number> {
   if (keys.length === 0) return 0;
-  const { due } = await retried(db, () =>
-    batchOf(db, makeDue(db, keys, now, { evenDelivered: named, named, askedAt, upToDate: [null, null, null] })),
-  );
-  return due.changes;
+  const options = { evenDelivered: named, named, askedAt, upToDate: [null, null, null] };
+  return (await writeAll(db, makeDue(db, keys, now, options))).due.changes;
 }

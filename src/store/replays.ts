@@ -1,10 +1,11 @@
 import { z } from "zod";
-import { type BatchResult, batchOf } from "./batch.ts";
-import { type Database, retried } from "./database.ts";
+import { type BatchResult, batchOf, writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
 import type { Replay } from "../domain/replay.ts";
 import { makeDue } from "./replay-deliveries.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { recipientsWithRowsSql, statusSql } from "./event-progress.ts";
+import { json, rowsOf } from "./rows.ts";
 import { wantsSql } from "./wants.ts";
 
 export const insertReplaySql = `
@@ -16,76 +17,78 @@ export async function insertReplay(db: Database, replay: Replay): Promise<void> 
   const statement = db
     .prepare(insertReplaySql)
     .bind(id, destinationId, which, since, until, reached.receivedAt, reached.id, createdAt);
-  await retried(db, () => statement.run());
+  await write(db, statement);
 }
 
-export const replayRow = z
-  .object({
-    id: z.string(),
-    destination_id: z.string(),
-    which: z.enum(["failed", "missing", "all"]),
-    since: z.number(),
-    until: z.number(),
-    reached_at: z.number(),
-    reached_id: z.string(),
-    created_at: z.number(),
-    finished_at: z.number().nullable(),
-  })
-  .transform((row): Replay => ({
-    id: row.id,
-    destinationId: row.destination_id,
-    which: row.which,
-    since: row.since,
-    until: row.until,
-    reached: { receivedAt: row.reached_at, id: row.reached_id },
-    createdAt: row.created_at,
-    finishedAt: row.finished_at,
-  }));
+const columns = `id, destination_id AS destinationId, which, since, until, created_at AS createdAt, finished_at AS finishedAt,
+  json_object('receivedAt', reached_at, 'id', reached_id) AS reached`;
 
-export const findReplaySql = "SELECT * FROM replays WHERE id = ?1";
+const position = z.object({ receivedAt: z.number(), id: z.string() });
+
+const replayRow = z.object({
+  id: z.string(),
+  destinationId: z.string(),
+  which: z.enum(["failed", "missing", "all"]),
+  since: z.number(),
+  until: z.number(),
+  reached: json(position),
+  createdAt: z.number(),
+  finishedAt: z.number().nullable(),
+}) satisfies z.ZodType<Replay>;
+
+export const findReplaySql = `SELECT ${columns} FROM replays WHERE id = ?1`;
 
 export async function findReplay(db: Database, id: string): Promise<Replay | null> {
-  const row = await db.prepare(findReplaySql).bind(id).first();
-  return row === null ? null : replayRow.parse(row);
+  return replayRow.nullable().parse(await db.prepare(findReplaySql).bind(id).first());
 }
 
-export const unfinishedReplaysSql = "SELECT * FROM replays WHERE finished_at IS NULL ORDER BY created_at, id LIMIT 100";
+export const unfinishedReplaysSql = `
+  SELECT ${columns} FROM replays WHERE finished_at IS NULL ORDER BY created_at, id LIMIT 100`;
 
 export async function unfinishedReplays(db: Database): Promise<Replay[]> {
-  const { results } = await db.prepare(unfinishedReplaysSql).all();
-  return results.map((row) => replayRow.parse(row));
+  return rowsOf(replayRow, await db.prepare(unfinishedReplaysSql).all());
 }
 
-/** Dead deliveries of ?1 received from ?2, behind ?3, before ?4. */
+const SHOWN = 5;
+
+export const replaysOfOneSql = `
+  SELECT ${columns} FROM replays WHERE destination_id = ?1 ORDER BY created_at DESC, id LIMIT ${SHOWN}`;
+
+/** A statement for the latest replays to a destination; its rows are for `readReplayRow`. */
+export function replaysOf(db: Database, destinationId: string): D1PreparedStatement {
+  return db.prepare(replaysOfOneSql).bind(destinationId);
+}
+
+export const readReplayRow = (row: unknown) => replayRow.parse(row);
+
+/** Dead deliveries of ?1 to events that were received from ?2, after the event ?3, before ?4. */
 const deadSql = `
   FROM deliveries WHERE destination_id = ?1 AND status = 'dead'
     AND received_at >= ?2 AND (received_at, event_id) > (?2, ?3) AND received_at < ?4`;
 
-/** Of them those that it wants: deliveries that ended as `filtered` are not replayed with those that failed. */
-const failedSql = (limit: string) => `
-  FROM (SELECT received_at, event_id ${deadSql} ORDER BY received_at, event_id ${limit}) AS looked_at
+/** Of the first `size` those that it wants: deliveries that ended as `filtered` are not replayed with those that failed. */
+const failedSql = (size: number) => `
+  FROM (SELECT received_at, event_id ${deadSql} ORDER BY received_at, event_id LIMIT ${size}) AS looked_at
     CROSS JOIN events ON events.id = looked_at.event_id
     CROSS JOIN destinations ON destinations.id = ?1
   WHERE ${wantsSql("events")}`;
 
-/** The last of so many dead ones, if there are that many. */
-function edgeOfFailedSql(size: number): string {
-  return `SELECT received_at, event_id AS id ${deadSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${size - 1}`;
-}
+/** The last of the first `size`, if there are that many. */
+const edgeOfFailedSql = (size: number) => `
+  SELECT received_at AS receivedAt, event_id AS id ${deadSql} ORDER BY received_at, event_id LIMIT 1 OFFSET ${size - 1}`;
 
-/** Events received from ?2, behind ?3, before ?4; all from ?2 when retention has deleted ?3. */
-const windowSql = `
+/** Events received from ?2, after the event ?3, before ?4; all from ?2 when retention has deleted ?3. */
+const eventsSql = `
   FROM events WHERE seq >= coalesce((SELECT seq + 1 FROM events WHERE id = ?3), ${firstSeqAtSql("?2")})
     AND seq < ${firstSeqAtSql("?4")}`;
 
-/** The last of so many of them, if there are that many. */
-function edgeOfWindowSql(size: number): string {
-  return `SELECT received_at, id ${windowSql} ORDER BY seq LIMIT 1 OFFSET ${size - 1}`;
-}
+/** The last of the first `size`, if there are that many. */
+const edgeOfEventsSql = (size: number) => `
+  SELECT received_at AS receivedAt, id ${eventsSql} ORDER BY seq LIMIT 1 OFFSET ${size - 1}`;
 
-/** Of them those that ?1 wants and is no recipient of; if ?5 is all, also those whose delivery is not pending. */
-const wantedSql = (limit: string) => `
-  FROM (SELECT seq ${windowSql} ORDER BY seq ${limit}) AS looked_at
+/** Of the first `size` those that ?1 wants and is no recipient of; if ?5 is all, also those whose delivery is not pending. */
+const wantedSql = (size: number) => `
+  FROM (SELECT seq ${eventsSql} ORDER BY seq LIMIT ${size}) AS looked_at
     CROSS JOIN events ON events.seq = looked_at.seq
     CROSS JOIN destinations ON destinations.id = ?1
   WHERE events.recipients IS NOT NULL AND ${wantsSql("events")}
@@ -95,10 +98,10 @@ const wantedSql = (limit: string) => `
 /** Events that one statement looks at while it counts. */
 const COUNTED_AT_ONCE = 10_000;
 
-export const countFailedSql = `SELECT count(*) AS many ${failedSql(`LIMIT ${COUNTED_AT_ONCE}`)}`;
-export const countWantedSql = `SELECT count(*) AS many ${wantedSql(`LIMIT ${COUNTED_AT_ONCE}`)}`;
+export const countFailedSql = `SELECT count(*) AS many ${failedSql(COUNTED_AT_ONCE)}`;
+export const countWantedSql = `SELECT count(*) AS many ${wantedSql(COUNTED_AT_ONCE)}`;
 export const countedFailedEdgeSql = edgeOfFailedSql(COUNTED_AT_ONCE);
-export const countedEdgeSql = edgeOfWindowSql(COUNTED_AT_ONCE);
+export const countedEdgeSql = edgeOfEventsSql(COUNTED_AT_ONCE);
 
 /** Counts the deliveries that a replay has before it, in windows of a D1 call each. `isWhole`: all were counted. */
 export async function countReplay(
@@ -128,14 +131,10 @@ const countRow = z.object({ many: z.number() });
 const PAGE = 500;
 
 export const failedPageSql = `
-  SELECT looked_at.received_at, looked_at.event_id AS id ${failedSql(`LIMIT ${PAGE}`)}`;
-export const wantedPageSql = `SELECT events.received_at, events.id ${wantedSql(`LIMIT ${PAGE}`)}`;
+  SELECT looked_at.received_at AS receivedAt, looked_at.event_id AS id ${failedSql(PAGE)}`;
+export const wantedPageSql = `SELECT events.received_at AS receivedAt, events.id ${wantedSql(PAGE)}`;
 export const failedEdgeSql = edgeOfFailedSql(PAGE);
-export const wantedEdgeSql = edgeOfWindowSql(PAGE);
-
-const positionRow = z
-  .object({ received_at: z.number(), id: z.string() })
-  .transform((row) => ({ receivedAt: row.received_at, id: row.id }));
+export const wantedEdgeSql = edgeOfEventsSql(PAGE);
 
 /** A page of the events to replay. `edge` is the last event that it looked at; null: there are no more. */
 export interface ReplayPage {
@@ -151,12 +150,11 @@ export async function nextReplayPage(db: Database, replay: Replay): Promise<Repl
     events: db.prepare(pageSql).bind(...window),
     edge: db.prepare(edgeSql).bind(...window.slice(0, 4)),
   });
-  return { events: events.rows.map((row) => positionRow.parse(row)), edge: readEdge(edge) };
+  return { events: events.rows.map((row) => position.parse(row)), edge: readEdge(edge) };
 }
 
 function readEdge({ rows }: BatchResult): Replay["reached"] | null {
-  const [last] = rows;
-  return last === undefined ? null : positionRow.parse(last);
+  return rows.map((row) => position.parse(row))[0] ?? null;
 }
 
 function windowOf({ destinationId, which, reached, until }: Replay): unknown[] {
@@ -179,15 +177,13 @@ export async function replayPage(
   const keys = events.map((event) => ({ destinationId, receivedAt: event.receivedAt, eventId: event.id }));
   const to = edge ?? reached;
   const finishedAt = edge === null ? now : null;
-  await retried(db, () =>
-    batchOf(db, {
-      ...makeDue(db, keys, now, {
-        evenDelivered: which === "all",
-        named: false,
-        upToDate: [id, reached.receivedAt, reached.id],
-      }),
-      advanced: db.prepare(advanceSql).bind(id, to.receivedAt, to.id, finishedAt, reached.receivedAt, reached.id),
+  await writeAll(db, {
+    ...makeDue(db, keys, now, {
+      evenDelivered: which === "all",
+      named: false,
+      upToDate: [id, reached.receivedAt, reached.id],
     }),
-  );
+    advanced: db.prepare(advanceSql).bind(id, to.receivedAt, to.id, finishedAt, reached.receivedAt, reached.id),
+  });
   return { ...replay, reached: to, finishedAt };
 }

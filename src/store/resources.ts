@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { pageOf } from "../platform/page.ts";
 import type { Database } from "./database.ts";
+import { withFoundSql } from "./each-key.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
 import { eventOutcomeSql, outcomes } from "./event-progress.ts";
+import { briefBodySql } from "./events.ts";
 import { flag, inParameters, rowsOf } from "./rows.ts";
 
 /** Of `resources` and the event it came with, which stays as long (`deletableSql`). */
@@ -41,10 +43,11 @@ export interface NewResource extends Omit<ResourceRow, "body" | "seq" | "receive
 /** Only resources whose event is recorded, with that body: the state points to it. The newest comes first, so it alone is written. */
 export const upsertResourcesSql = `
   INSERT INTO resources (organization_id, type, resource_id, event, deleted, version, version_at, event_seq)
-  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, events.seq
+  SELECT value ->> 'organizationId', value ->> 'type', coalesce(value ->> 'resourceId', ''), value ->> 'event',
+    value ->> 'deleted', value ->> 'version', value ->> 'versionAt', events.seq
   FROM json_each(?1) AS given CROSS JOIN events
-    ON events.id = value ->> 7 AND (value ->> 8 IS NULL OR value ->> 8 = events.body)
-  WHERE true ORDER BY value ->> 5 DESC
+    ON events.id = value ->> 'eventId' AND (value ->> 'body' IS NULL OR value ->> 'body' = events.body)
+  WHERE true ORDER BY value ->> 'version' DESC
   ON CONFLICT (organization_id, type, resource_id) DO UPDATE
     SET event = excluded.event, deleted = excluded.deleted, version = excluded.version,
       version_at = excluded.version_at, event_seq = excluded.event_seq
@@ -52,23 +55,8 @@ export const upsertResourcesSql = `
 
 /** Few statements that keep many resources if they are newer than the known state. Rows written: 1 for each that is. */
 export function upsertResources(db: Database, resources: readonly NewResource[]): D1PreparedStatement[] {
-  return inParameters(resources.map((resource) => JSON.stringify(toRow(resource)))).map((list) =>
-    db.prepare(upsertResourcesSql).bind(list),
-  );
-}
-
-function toRow(resource: NewResource): (string | number | null)[] {
-  return [
-    resource.organizationId,
-    resource.type,
-    resource.resourceId ?? "",
-    resource.event,
-    resource.deleted ? 1 : 0,
-    resource.version,
-    resource.versionAt,
-    resource.eventId,
-    resource.body,
-  ];
+  const lists = inParameters(resources.map((resource) => JSON.stringify(resource)));
+  return lists.map((list) => db.prepare(upsertResourcesSql).bind(list));
 }
 
 export const resourcesSql = `
@@ -87,7 +75,7 @@ export const nextOfTypeSql = `
   ORDER BY resources.resource_id LIMIT ?4`;
 
 /** Where a page of resources ended. */
-export interface ResourcePosition {
+interface ResourcePosition {
   readonly type: string;
   readonly resourceId: string | null;
 }
@@ -142,17 +130,12 @@ export const resourceSql = `
   SELECT ${resourceColumns} FROM resources ${withEventSql}
   WHERE resources.organization_id = ?1 AND resources.type = ?2 AND resources.resource_id = ?3`;
 
-/** Jumps along the key from one type to the next: one look for each type the organization has. */
+/** One look for each type that the organization has. */
 export const resourceOfAnyTypeSql = `
-  WITH RECURSIVE types (type) AS (
-    SELECT min(type) FROM resources WHERE organization_id = ?1
-    UNION ALL
-    SELECT (SELECT min(type) FROM resources WHERE organization_id = ?1 AND type > types.type)
-    FROM types WHERE types.type IS NOT NULL
-  )
+  ${withFoundSql("type", "resources", { where: "organization_id = ?1" })}
   SELECT ${resourceColumns}
-  FROM types CROSS JOIN resources ${withEventSql}
-  WHERE resources.organization_id = ?1 AND resources.type = types.type AND resources.resource_id = ?2
+  FROM found CROSS JOIN resources ${withEventSql}
+  WHERE resources.organization_id = ?1 AND resources.type = found.id AND resources.resource_id = ?2
   ORDER BY version DESC LIMIT 1`;
 
 /** One resource; without a type, the newest of that id. */
@@ -169,11 +152,7 @@ export async function findResource(
   return resourceRow.nullable().parse(await statement.first());
 }
 
-/** A page of the console leaves out bodies that are larger than any that Qonto is known to send. */
-const MOST_BYTES = 16_384;
-
-const inBrief = (sql: string) =>
-  sql.replace("events.body", `iif(octet_length(events.body) <= ${MOST_BYTES}, events.body, '{}') AS body`);
+const inBrief = (sql: string) => sql.replace("events.body", `${briefBodySql} AS body`);
 
 export const summariesSql = inBrief(resourcesSql);
 
@@ -186,9 +165,7 @@ export function summaries(db: Database, organizationId: string, query: ResourceQ
   return listStatement(db, [summariesSql, firstSummariesOfTypeSql, nextSummariesOfTypeSql], organizationId, query);
 }
 
-export function readSummary(row: unknown): ResourceRow {
-  return resourceRow.parse(row);
-}
+export const readSummary = (row: unknown) => resourceRow.parse(row);
 
 export const namedSummariesSql = inBrief(`
   SELECT ${resourceColumns} FROM json_each(?2) AS wanted CROSS JOIN resources ${withEventSql}

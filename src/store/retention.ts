@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import type { Database } from "./database.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { deletableSql } from "./event-progress.ts";
 import { forgetHours } from "./ledger-hours.ts";
@@ -33,7 +34,7 @@ const agedRow = z.object({
 });
 
 /** An event old enough to be deleted if nothing needs it. */
-export type AgedEvent = z.output<typeof agedRow>;
+type AgedEvent = z.output<typeof agedRow>;
 
 /** Reads up to `limit` such events after the position `after`. */
 export async function agedEvents(
@@ -57,7 +58,7 @@ export const deleteEventsSql = `
 export const deleteDeliveriesSql = `
   DELETE FROM deliveries
   WHERE (destination_id, received_at, event_id) IN (
-    SELECT recipient.key, given.value ->> 'received_at', given.value ->> 'id'
+    SELECT recipient.key, given.value ->> 'receivedAt', given.value ->> 'id'
     FROM json_each(?1) AS given CROSS JOIN json_each(given.value ->> 'recipients') AS recipient
   ) AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = deliveries.event_id)`;
 
@@ -66,46 +67,33 @@ export const deleteDeliveriesSql = `
  * each event, 1 for each delivery that has a row, and for the ledger what `forgetHours` says.
  */
 export async function deleteEvents(db: Database, events: readonly AgedEvent[], cutOff: CutOff): Promise<number> {
-  const rows = JSON.stringify(
-    events.map(({ seq, id, receivedAt, recipients }) => ({ seq, id, received_at: receivedAt, recipients })),
-  );
-  const [deleted] = await retried(db, () =>
-    db.batch([
-      db.prepare(deleteEventsSql).bind(rows, cutOff.settledBefore, cutOff.deadBefore),
-      db.prepare(deleteDeliveriesSql).bind(rows),
-      ...forgetHours(db, rows),
-    ]),
-  );
-  return deleted?.meta.changes ?? 0;
+  const rows = JSON.stringify(events);
+  const { deleted } = await writeAll(db, {
+    deleted: db.prepare(deleteEventsSql).bind(rows, cutOff.settledBefore, cutOff.deadBefore),
+    deliveries: db.prepare(deleteDeliveriesSql).bind(rows),
+    hours: forgetHours(db, rows),
+  });
+  return deleted.changes;
 }
 
-export const deleteQuarantinedSql = `
-  DELETE FROM quarantine WHERE id IN (
-    SELECT id FROM quarantine WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)`;
+/** Deletes ?2 rows at most of those that are older than ?1. */
+const deleteOldSql = (table: string, key: string, old: string) =>
+  `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE ${old} LIMIT ?2)`;
 
+export const deleteQuarantinedSql = deleteOldSql("quarantine", "id", "received_at < ?1 ORDER BY received_at");
 /** Keeps a message that holds the only copy of a body: the quarantine was full when it came. */
-export const deleteDeadLettersSql = `
-  DELETE FROM dead_letters WHERE id IN (
-    SELECT id FROM dead_letters
-    WHERE received_at < ?1 AND NOT (kind = 'quarantine' AND replayed_at IS NULL)
-    ORDER BY received_at LIMIT ?2)`;
+export const deleteDeadLettersSql = deleteOldSql(
+  "dead_letters",
+  "id",
+  "received_at < ?1 AND NOT (kind = 'quarantine' AND replayed_at IS NULL) ORDER BY received_at",
+);
+export const deleteReplaysSql = deleteOldSql("replays", "id", "finished_at < ?1");
+export const deleteAuditSql = deleteOldSql("audit", "id", "id < ?1 ORDER BY id");
+export const deleteCountersSql = deleteOldSql("counters", "hour", `hour > ${ALL_TIME} AND hour < ?1 ORDER BY hour`);
+export const deleteKeysSql = deleteOldSql("idempotency_keys", "id", "created_at < ?1 ORDER BY created_at");
 
-export const deleteReplaysSql = `
-  DELETE FROM replays WHERE id IN (SELECT id FROM replays WHERE finished_at < ?1 LIMIT ?2)`;
-
-export const deleteAuditSql = `
-  DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)`;
-
-export const deleteCountersSql = `
-  DELETE FROM counters WHERE hour IN (
-    SELECT hour FROM counters WHERE hour > ${ALL_TIME} AND hour < ?1 ORDER BY hour LIMIT ?2)`;
-
-/** Their rows are short, and a program may make many. */
+/** The rows of idempotency keys are short, and a program may make many. */
 const MOST_KEYS = 1_000;
-
-export const deleteKeysSql = `
-  DELETE FROM idempotency_keys WHERE id IN (
-    SELECT id FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)`;
 
 /**
  * Deletes other things that are too old, up to `limit` of each that may be large, and counts that came late for removed
@@ -116,17 +104,19 @@ export async function deleteOthers(
   { settledBefore, deadBefore, keysBefore, firstAuditId }: CutOff,
   limit: number,
 ): Promise<{ quarantined: number; deadLetters: number; replays: number; auditRecords: number }> {
-  const results = await retried(db, () =>
-    db.batch([
-      db.prepare(deleteQuarantinedSql).bind(deadBefore, limit),
-      db.prepare(deleteDeadLettersSql).bind(deadBefore, limit),
-      db.prepare(deleteReplaysSql).bind(settledBefore, limit),
-      db.prepare(deleteAuditSql).bind(firstAuditId, limit),
-      db.prepare(deleteCountersSql).bind(hourOf(deadBefore), limit),
-      db.prepare(deleteKeysSql).bind(keysBefore, MOST_KEYS),
-      forgetRemovedDestinations(db),
-    ]),
-  );
-  const [quarantined = 0, deadLetters = 0, replays = 0, auditRecords = 0] = results.map(({ meta }) => meta.changes);
-  return { quarantined, deadLetters, replays, auditRecords };
+  const { quarantined, deadLetters, replays, auditRecords } = await writeAll(db, {
+    quarantined: db.prepare(deleteQuarantinedSql).bind(deadBefore, limit),
+    deadLetters: db.prepare(deleteDeadLettersSql).bind(deadBefore, limit),
+    replays: db.prepare(deleteReplaysSql).bind(settledBefore, limit),
+    auditRecords: db.prepare(deleteAuditSql).bind(firstAuditId, limit),
+    counters: db.prepare(deleteCountersSql).bind(hourOf(deadBefore), limit),
+    keys: db.prepare(deleteKeysSql).bind(keysBefore, MOST_KEYS),
+    countsOfRemoved: forgetRemovedDestinations(db),
+  });
+  return {
+    quarantined: quarantined.changes,
+    deadLetters: deadLetters.changes,
+    replays: replays.changes,
+    auditRecords: auditRecords.changes,
+  };
 }

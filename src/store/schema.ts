@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
 import { appliedMigrationsSql, expectedMigrations, namesMissingTable } from "./migrations.ts";
+import { rowsOf } from "./rows.ts";
 
 /** The database lacks what this version of the relay needs. The message is the stack, because where it was thrown says nothing. */
 export class SchemaMissing extends Error {
@@ -23,7 +24,7 @@ export function isSchemaFault(error: unknown): error is Error {
   return error instanceof SchemaMissing || namesMissingTable(error);
 }
 
-/** Databases with every migration. They stay so while an isolate lives. */
+/** Databases that have every migration. They keep them while an isolate lives. */
 const migrated = new WeakSet<Database>();
 
 /**
@@ -35,8 +36,8 @@ export async function batchOnSchema(db: Database, statements: readonly D1Prepare
   try {
     if (isKnown) return await db.batch([...statements]);
     // First, so that an empty database fails by it.
-    const [applied, ...results] = await db.batch([appliedMigrations(db), ...statements]);
-    const missing = missingAmong(migrationNames(applied?.results ?? []));
+    const [applied, ...results] = await db.batch([db.prepare(appliedMigrationsSql), ...statements]);
+    const missing = missingAmong(migrationNames(applied));
     if (missing.length > 0) throw new SchemaMissing(describeMissing(missing));
     migrated.add(db);
     return results;
@@ -64,15 +65,11 @@ function toSchemaMissing(error: Error, missing: readonly string[] | null): Schem
   );
 }
 
-/** A statement; its rows are for `migrationNames`. */
-export function appliedMigrations(db: Database): D1PreparedStatement {
-  return db.prepare(appliedMigrationsSql);
-}
+const migrationRow = z.object({ name: z.string() });
 
-const migrationRows = z.array(z.object({ name: z.string() }));
-
-export function migrationNames(rows: readonly unknown[]): string[] {
-  return migrationRows.parse(rows).map(({ name }) => name);
+/** What `appliedMigrationsSql` has found. */
+export function migrationNames(result: D1Result | undefined): string[] {
+  return rowsOf(migrationRow, result).map(({ name }) => name);
 }
 
 /** The migrations that this version needs and that have not been applied. */
@@ -83,8 +80,7 @@ export function missingAmong(applied: readonly string[]): string[] {
 /** Names of the migrations that have been applied; none while their table is missing. */
 export async function readAppliedMigrations(db: Database): Promise<string[]> {
   try {
-    const { results } = await appliedMigrations(db).all();
-    return migrationNames(results);
+    return migrationNames(await db.prepare(appliedMigrationsSql).all());
   } catch (error) {
     if (isSchemaFault(error)) return [];
     throw error;

@@ -2,6 +2,8 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { attemptOutcomes } from "../domain/delivery.ts";
 import { pageOf } from "../platform/page.ts";
+import { deliveryStatus } from "./deliveries.ts";
+import { withFoundSql } from "./each-key.ts";
 import type { EventQuery } from "./event-list.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
 import {
@@ -12,7 +14,7 @@ import {
   recipientsWithRowsSql,
   statusSql,
 } from "./event-progress.ts";
-import { eventFields, eventRow } from "./event-row.ts";
+import { briefBodySql, eventFields, eventRow } from "./events.ts";
 import { quarantineId } from "./quarantine.ts";
 import { json, rowsOf } from "./rows.ts";
 
@@ -24,7 +26,7 @@ export interface EventSearch extends EventQuery {
 /** How a delivery stands, with its latest attempt. */
 const deliverySummary = z.object({
   destinationId: z.string(),
-  status: z.enum(["pending", "delivered", "dead"]),
+  status: deliveryStatus,
   /** Null before the first attempt, as are the rest. */
   attempt: z.number().nullable(),
   outcome: z.enum(attemptOutcomes).nullable(),
@@ -57,10 +59,6 @@ const deliveriesSql = `(
     'httpStatus', ${attemptsSql} ->> '$[#-1].status'))
   FROM ${recipientsWithRowsSql})`;
 
-/** A page of large bodies would be too much for D1; an event with one has no summary. */
-const MAX_SUMMARY_BYTES = 16_384;
-const briefBodySql = `iif(octet_length(events.body) <= ${MAX_SUMMARY_BYTES}, events.body, '{}')`;
-
 const matchesSql = `(?5 IS NULL OR type = ?5) AND (?6 IS NULL OR organization_id = ?6)`;
 
 const candidatesSql = `SELECT seq, received_at AS receivedAt FROM events WHERE ${windowSql(MAX_LOOKED_AT)} AND ${matchesSql} ORDER BY seq DESC`;
@@ -70,17 +68,12 @@ const newestDeadFirst = "ORDER BY events.received_at DESC, events.id DESC";
 
 /** Events with a dead delivery: in each destination's part of that index the newest. */
 const deadCandidatesSql = `
-  WITH RECURSIVE refusing (id, place) AS (
-    SELECT (SELECT min(destination_id) FROM deliveries WHERE status = 'dead'), 1
-    UNION ALL
-    SELECT (SELECT min(destination_id) FROM deliveries WHERE status = 'dead' AND destination_id > refusing.id), place + 1
-    FROM refusing WHERE refusing.id IS NOT NULL AND place < ${MOST_DESTINATIONS_LOOKED_AT}
-  )
+  ${withFoundSql("destination_id", "deliveries", { where: "status = 'dead'", most: MOST_DESTINATIONS_LOOKED_AT })}
   SELECT DISTINCT events.seq, events.received_at AS receivedAt, events.id
-  FROM refusing CROSS JOIN json_each((
+  FROM found CROSS JOIN json_each((
     SELECT json_group_array(event_id) FROM (
       SELECT event_id FROM deliveries
-      WHERE status = 'dead' AND destination_id = refusing.id AND received_at >= ?1 AND received_at < ?2
+      WHERE status = 'dead' AND destination_id = found.id AND received_at >= ?1 AND received_at < ?2
         AND (received_at, event_id) < (
           SELECT coalesce(max(received_at), ?2), coalesce(max(id), '') FROM events WHERE seq = ?3)
       ORDER BY received_at DESC, event_id DESC LIMIT ?4))) AS dead
@@ -88,14 +81,14 @@ const deadCandidatesSql = `
   ${newestDeadFirst}`;
 
 const foundIn = (candidates: string, order: string) => `
-  SELECT events.seq, ${eventFields}, duplicates, found.outcome, ${briefBodySql} AS body,
+  SELECT events.seq, ${eventFields}, duplicates, matching.outcome, ${briefBodySql} AS body,
     ${deliveriesSql} AS deliveries
   FROM (
     SELECT events.seq, ${eventOutcomeSql} AS outcome
     FROM (SELECT seq FROM (${candidates} LIMIT ?4)) AS page CROSS JOIN events ON events.seq = page.seq
     WHERE ${matchesSql} AND (?7 IS NULL OR events.resource_id = ?7) AND (?8 IS NULL OR outcome = ?8)
     ${order} LIMIT ?9
-  ) AS found CROSS JOIN events ON events.seq = found.seq
+  ) AS matching CROSS JOIN events ON events.seq = matching.seq
   ${order}`;
 
 export const searchEventsSql = foundIn(candidatesSql, "ORDER BY events.seq DESC");
@@ -120,13 +113,13 @@ export async function searchEvents(
   const until = Math.min(search.until ?? Number.MAX_SAFE_INTEGER, lastTime);
   const window = [...windowOf({ ...search, until }), candidatesOf(search)];
   const [searchSql, lastSql] = isDead ? [searchDeadSql, lastDeadCandidateSql] : [searchEventsSql, lastCandidateSql];
-  const [found, lastCandidate, behind, ...others] = await db.batch([
+  const [found, lastCandidate, edgeOfList, ...others] = await db.batch([
     db.prepare(searchSql).bind(...window, ...filters, resourceId ?? null, outcome ?? null, limit + 1),
     db.prepare(lastSql).bind(...window, ...(isDead ? [] : filters)),
     db.prepare(edgeOfListSql).bind(...windowOf(search)),
     ...also,
   ]);
-  const edge = lastCandidate?.results[0] ?? (isDead ? undefined : behind?.results[0]);
+  const edge = lastCandidate?.results[0] ?? (isDead ? undefined : edgeOfList?.results[0]);
   const { rows, next } = pageOf<unknown>(found?.results ?? [], limit, edge);
   return { events: z.array(foundRow).parse(rows), next: readPosition(next), also: others };
 }
@@ -141,7 +134,7 @@ function candidatesOf({ type, organizationId, outcome, resourceId, limit }: Even
 }
 
 /** A resource by whose id somebody asks. */
-export interface NamedResource {
+interface NamedResource {
   readonly organizationId: string;
   readonly type: string;
   readonly resourceId: string;

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { type Database, write } from "./database.ts";
+import { rowsOf } from "./rows.ts";
 
 const columns = "id, name, access, created_at AS createdAt, last_used_at AS lastUsedAt";
 
@@ -32,10 +33,9 @@ export async function findToken(db: Database, id: string): Promise<NamedToken | 
 
 export const listTokensSql = `SELECT ${columns} FROM tokens WHERE id > ?1 ORDER BY id LIMIT ?2`;
 
-/** In the order of their making. */
+/** In the order of their creation. */
 export async function listTokens(db: Database, after: string, limit: number): Promise<NamedToken[]> {
-  const { results } = await db.prepare(listTokensSql).bind(after, limit).all();
-  return z.array(tokenRow).parse(results);
+  return rowsOf(tokenRow, await db.prepare(listTokensSql).bind(after, limit).all());
 }
 
 export const insertTokenSql = `
@@ -47,13 +47,13 @@ export const insertTokenSql = `
 export async function insertToken(db: Database, token: NamedToken, digest: string): Promise<boolean> {
   const { id, name, access, createdAt } = token;
   const statement = db.prepare(insertTokenSql).bind(id, name, access, digest, createdAt);
-  return (await retried(db, () => statement.all())).results.length > 0;
+  return (await write(db, statement)).results.length > 0;
 }
 
 export const deleteTokenSql = "DELETE FROM tokens WHERE id = ?1";
 
 export async function deleteToken(db: Database, id: string): Promise<void> {
-  await retried(db, () => db.prepare(deleteTokenSql).bind(id).run());
+  await write(db, db.prepare(deleteTokenSql).bind(id));
 }
 
 export const noteUseSql = "UPDATE tokens SET last_used_at = ?2 WHERE id = ?1";

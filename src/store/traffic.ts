@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { withFoundSql } from "./each-key.ts";
 import { windowOf, windowSql } from "./event-order.ts";
 import { eventOutcomeSql, outcomes } from "./event-progress.ts";
+import { reader } from "./rows.ts";
 
 /** What came lately, counted from the newest events. Each look at it is a fraction of a second's work for D1. */
 
@@ -13,12 +15,7 @@ export const OUTCOMES_CHARTED_AT_MOST = 500;
  * the recipients of the others are looked at one by one.
  */
 export const outcomesSql = `
-  WITH RECURSIVE found (id) AS (
-    SELECT min(destination_id) FROM deliveries
-    UNION ALL
-    SELECT (SELECT min(destination_id) FROM deliveries WHERE destination_id > found.id)
-    FROM found WHERE found.id IS NOT NULL
-  )
+  ${withFoundSql("destination_id", "deliveries")}
   SELECT CAST((received_at - ?1) / ?4 AS INTEGER) AS slot, outcome, count(*) AS events
   FROM (
     SELECT events.received_at, CASE
@@ -36,17 +33,14 @@ export function outcomesSince(db: Database, since: number, slotMs: number): D1Pr
   return db.prepare(outcomesSql).bind(...windowOf({ since }), slotMs);
 }
 
-const outcomeRow = z.object({
+export const readOutcomeRow = reader({
   /** 0 begins at the instant. */
   slot: z.number(),
   outcome: z.enum(outcomes),
   events: z.number(),
 });
 
-export function readOutcomeRow(row: unknown): z.output<typeof outcomeRow> {
-  return outcomeRow.parse(row);
-}
-
+/** Events among which types and organizations are counted. */
 export const KINDS_OF_AT_MOST = 2_000;
 
 export const recentKindsSql = `
@@ -58,7 +52,7 @@ export function recentKinds(db: Database, since: number): D1PreparedStatement {
   return db.prepare(recentKindsSql).bind(...windowOf({ since }));
 }
 
-const kindRow = z.object({
+export const readKindRow = reader({
   type: z.string(),
   organizationId: z.string().nullable(),
   events: z.number(),
@@ -67,12 +61,9 @@ const kindRow = z.object({
 });
 
 /** Events of one type of one organization. */
-export type EventKind = z.output<typeof kindRow>;
+export type EventKind = ReturnType<typeof readKindRow>;
 
-export function readKindRow(row: unknown): EventKind {
-  return kindRow.parse(row);
-}
-
+/** Events whose pauses are measured, and pairs of organization and type. */
 const TRAFFIC_OF_AT_MOST = 20_000;
 const MOST_SERIES = 1_000;
 
@@ -90,7 +81,7 @@ export function trafficSince(db: Database, since: number): D1PreparedStatement {
   return db.prepare(trafficSql).bind(...windowOf({ since }));
 }
 
-const trafficRow = z.object({
+export const readTrafficRow = reader({
   organizationId: z.string().nullable(),
   type: z.string(),
   events: z.number(),
@@ -103,8 +94,4 @@ const trafficRow = z.object({
 });
 
 /** Events of one type of one organization, and the pauses between them. */
-export type Traffic = z.output<typeof trafficRow>;
-
-export function readTrafficRow(row: unknown): Traffic {
-  return trafficRow.parse(row);
-}
+export type Traffic = ReturnType<typeof readTrafficRow>;

@@ -1,35 +1,27 @@
-import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { type BatchResult, writeAll } from "./batch.ts";
+import type { Database } from "./database.ts";
 import { type EndedStatus, endedRow, endingSql } from "./deliveries.ts";
-import { rowsOf } from "./rows.ts";
+import { BEFORE_ALL, type PendingPosition, pendingAfterSql, pendingPosition } from "./delivery-list.ts";
 import { wantsSql } from "./wants.ts";
 
-/** Pending deliveries that one page looks at, and pages. A drain ends those behind the last page when they are due. */
+/** Pending deliveries that one page looks at, and pages. A drain ends those after the last page when they are due. */
 const PAGE = 250;
 const MOST_PAGES = 100;
 
-/** Of destination ?1, behind the position ?2, ?3, ?4. */
-const pendingSql = `
-  FROM deliveries WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at >= ?2
-    AND (next_attempt_at, received_at, event_id) > (?2, ?3, ?4)
-  ORDER BY next_attempt_at, received_at, event_id`;
-
 export const pendingEdgeSql = `
-  SELECT next_attempt_at AS nextAttemptAt, received_at AS receivedAt, event_id AS eventId ${pendingSql} LIMIT 1 OFFSET ${PAGE - 1}`;
+  SELECT next_attempt_at AS nextAttemptAt, received_at AS receivedAt, event_id AS eventId ${pendingAfterSql} LIMIT 1 OFFSET ${PAGE - 1}`;
 
 /** Of that page, at ?5. A claimed one is being attempted: should that fail, the next drain ends it. */
 export const endUnwantedSql = `
   UPDATE deliveries SET ${endingSql("filtered", "?5")}
   WHERE (destination_id, received_at, event_id) IN (
     SELECT page.destination_id, page.received_at, page.event_id
-    FROM (SELECT destination_id, received_at, event_id ${pendingSql} LIMIT ${PAGE}) AS page
+    FROM (SELECT destination_id, received_at, event_id ${pendingAfterSql} LIMIT ${PAGE}) AS page
       CROSS JOIN events ON events.id = page.event_id
       CROSS JOIN destinations ON destinations.id = page.destination_id
     WHERE ${wantsSql("events")} IS NOT TRUE)
   AND claims = 0 AND named = 0
   RETURNING status`;
-
-const positionRow = z.object({ nextAttemptAt: z.number(), receivedAt: z.number(), eventId: z.string() });
 
 /**
  * Ends at `now` the pending deliveries of events that their destination does not want, unless an operator named it. Returns the
@@ -37,15 +29,16 @@ const positionRow = z.object({ nextAttemptAt: z.number(), receivedAt: z.number()
  */
 export async function endUnwantedDeliveries(db: Database, destinationId: string, now: number): Promise<EndedStatus[]> {
   const ended: EndedStatus[] = [];
-  let after: z.output<typeof positionRow> | null = { nextAttemptAt: 0, receivedAt: 0, eventId: "" };
+  let after: PendingPosition | null = BEFORE_ALL;
   for (let page = 0; page < MOST_PAGES && after !== null; page += 1) {
     const position: unknown[] = [destinationId, after.nextAttemptAt, after.receivedAt, after.eventId];
     // The edge first: what has ended is no longer among the pending.
-    const [edge, ending]: D1Result[] = await retried(db, () =>
-      db.batch([db.prepare(pendingEdgeSql).bind(...position), db.prepare(endUnwantedSql).bind(...position, now)]),
-    );
-    ended.push(...rowsOf(endedRow, ending).map(({ status }) => status));
-    after = positionRow.nullable().parse(edge?.results[0] ?? null);
+    const { edge, unwanted }: Record<"edge" | "unwanted", BatchResult> = await writeAll(db, {
+      edge: db.prepare(pendingEdgeSql).bind(...position),
+      unwanted: db.prepare(endUnwantedSql).bind(...position, now),
+    });
+    ended.push(...unwanted.rows.map((row) => endedRow.parse(row).status));
+    after = pendingPosition.nullable().parse(edge.rows[0] ?? null);
   }
   return ended;
 }

@@ -2,19 +2,19 @@ import type { Env } from "../../env.ts";
 import { parseMessage } from "../../messages.ts";
 import { tryParseJson } from "../../platform/json.ts";
 import type { World } from "../../platform/world.ts";
-import { dropDeadLetter, findDeadMessage, markReplayed } from "../../store/dead-letters.ts";
+import { dropDeadLetter, findDeadLetter, markReplayed } from "../../store/dead-letters.ts";
 import { refuse } from "../refusals.ts";
 import { type ActionContext, existing, notFound } from "../requests.ts";
 import { audited } from "./audited.ts";
 
 /** Sends a dead letter's message to its queue again. */
 export async function replayDeadLetter(c: ActionContext, world: World, id: string): Promise<void> {
-  const message = existing(await findDeadMessage(c.env.DB, id), "dead letter");
+  const letter = existing(await findDeadLetter(c.env.DB, id), "dead letter");
   await audited(c, world, {
     action: "dead_letter.replayed",
     subject: id,
     make: async () => {
-      await sendToItsQueue(message, c.env);
+      await sendToItsQueue(letter.message, c.env);
       await markReplayed(c.env.DB, id, world.now());
     },
   });

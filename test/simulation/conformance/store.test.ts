@@ -71,7 +71,7 @@ function valueBy(chance: Chance): SqlValue {
     () => JSON.stringify(some(chance, ids)),
     () =>
       JSON.stringify(
-        some(chance, eventIds).map((id) => ({ id, received_at: pick(chance, instants), recipients: "{}" })),
+        some(chance, eventIds).map((id) => ({ id, receivedAt: pick(chance, instants), recipients: "{}" })),
       ),
     () => new Uint8Array([0, 255]),
   ])();

@@ -94,7 +94,7 @@ export const cronFaults: readonly DeliberateFault[] = [
   {
     title: "Retention leaves the deliveries of what it deletes",
     file: "src/store/retention.ts",
-    from: `db.prepare(deleteDeliveriesSql).bind(rows),`,
+    from: `deliveries: db.prepare(deleteDeliveriesSql).bind(rows),`,
     to: ``,
   },
   {

@@ -35,7 +35,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
     title: "A replay makes deliveries for a destination that is gone",
     file: "src/store/replay-deliveries.ts",
     from: `
-    AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')`,
+    AND EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destinationId')`,
     to: ``,
   },
   {

@@ -102,7 +102,7 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "A delivery to a removed destination stays pending",
     file: "src/store/deliveries.ts",
-    from: `AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destination_id')\`;`,
+    from: `AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destinationId')\`;`,
     to: `AND false\`;`,
   },
   {

@@ -22,7 +22,7 @@ const mayBeScanned = new RegExp(
     ".* VIRTUAL TABLE .*",
     "CONSTANT ROW",
     "\\(subquery-\\d+\\)",
-    "halving|counted|latest|newest|found|given|kept|types|page|event|gaps|d1_migrations|counters|looked_at|overtaken|refusing|destinations|cron_state|replays|ledger_hours",
+    "halving|counted|latest|newest|found|matching|given|kept|types|page|event|gaps|d1_migrations|counters|looked_at|overtaken|destinations|cron_state|replays|ledger_hours",
     "quarantine USING (COVERING )?INDEX quarantine_waiting",
   ].join("|")})$`,
 );

@@ -22,7 +22,7 @@ import { countsByHour, readCountsOfHour, writeCounters } from "../../../store/co
 import type { Database } from "../../../store/database.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { readKindRow, recentKinds } from "../../../store/traffic.ts";
-import { readReplayRow, replaysOf } from "../../../store/replay-list.ts";
+import { readReplayRow, replaysOf } from "../../../store/replays.ts";
 import { addresses, destinationActionAddress, destinationAddress } from "../../addresses.ts";
 import { redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, DOCS, readQuery } from "../../requests.ts";
