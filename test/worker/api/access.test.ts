@@ -154,6 +154,19 @@ describe("the operator's API", () => {
     expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
   });
 
+  it.each(["/api/diagnostics", "/api/destinations/dst_1", "/metrics"])(
+    "refuses a query parameter that %s does not know with 400",
+    async (path) => {
+      const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+      const response = await new TestRelay().fetch(`${path}?colour=red`, { headers });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        code: "invalid_request",
+        errors: [{ path: "colour", message: "is not a known field" }],
+      });
+    },
+  );
+
   it("serves its OpenAPI 3.1 document without a token, and answers 304 to a client that has it", async () => {
     const relay = new TestRelay();
     const response = await relay.fetch("/openapi.json");
