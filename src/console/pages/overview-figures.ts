@@ -5,8 +5,8 @@ import { backlogs, readBacklogRow, readRecentRow, recentDeliveries } from "../..
 import { readWaitingRow, whatWaits } from "../../store/condition.ts";
 import { outcomesSince, readOutcomeRow } from "../../store/traffic.ts";
 import { countNewest } from "../../store/ledger.ts";
-import { withBacklogs } from "../ui/destination.tsx";
 import { countsByHour, readCounts, readCountsOfHour, writeCounters } from "../../store/counters.ts";
+import { withBacklogs } from "../ui/destination.tsx";
 
 const HOUR_MS = 3_600_000;
 const SLOT_MS = 300_000;
