@@ -193,7 +193,8 @@ describe("a retry message", () => {
     }
     await relay.send(makePayload("v1/cards"));
     await relay.runQueues();
-    for (const { body } of [...relay.retries.sent]) await relay.env.RETRIES.send(body);
+    const bodies = relay.retries.sent.map(({ body }) => body);
+    for (const body of bodies) await relay.env.RETRIES.send(body);
     relay.passSeconds(5);
     await relay.runBatch(relay.retries, "qonto-relay-retries", 4);
     expect(urls.map((one) => relay.destinations.at(one).length)).toEqual([2, 2]);
