@@ -63,7 +63,7 @@ export function addRegistrations(pages: Console): void {
         <p class="title">
           <bdi>{stageName(present.stage)}</bdi>
         </p>
-        <p class="soft">
+        <p class="cluster soft">
           <bdi class="mono">{id}</bdi>
         </p>
         <p>
