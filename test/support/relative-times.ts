@@ -14,6 +14,8 @@ export const relativeTimes: readonly (readonly [ageMs: number, words: string])[]
   [-999, "just now"],
   [1_000, "1 s ago"],
   [MINUTE_MS - 1_000, "59 s ago"],
+  [MINUTE_MS - 501, "59 s ago"],
+  [MINUTE_MS - 500, "1 min ago"],
   [MINUTE_MS, "1 min ago"],
   [66_000, "1 min ago"],
   [-66_000, "in 1 min"],

@@ -40,7 +40,7 @@ function relative(/** @type {number} */ at, /** @type {string} */ day) {
   if (ms < 1_000) return "just now";
   if (ms >= 30 * 86_400_000) return day;
   const [size, unit] =
-    ms < 60_000
+    ms < 59_500
       ? [1_000, "s"]
       : ms < 7_200_000
         ? [60_000, "min"]

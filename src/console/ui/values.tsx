@@ -43,7 +43,8 @@ export function relativeTo(now: number, at: number): string {
   const ms = Math.abs(now - at);
   if (ms < JUST_NOW_MS) return "just now";
   if (ms >= LONG_AGO_MS) return new Date(at).toISOString().slice(0, 10);
-  const words = ms >= MINUTE_MS && ms < 2 * MINUTE_MS ? inMinutes(ms) : durationInWords(ms);
+  // From what would round to 60 s.
+  const words = ms >= MINUTE_MS - 500 && ms < 2 * MINUTE_MS ? inMinutes(ms) : durationInWords(ms);
   return at < now ? `${words} ago` : `in ${words}`;
 }
 

@@ -267,7 +267,7 @@ describe("tail", () => {
     expect(shown.filter((line) => !line.includes("→"))).toEqual(["one unmatched", "two unmatched", "three unmatched"]);
     expect(relay.notes).toEqual([
       "Events are shown as they arrive.",
-      expect.stringContaining("Trying until it does."),
+      expect.stringContaining("Trying again until it answers."),
       "The relay answers again.",
     ]);
   });

@@ -271,7 +271,7 @@ describe("tail", () => {
     await human.says(new RegExp(`→ settled.*${first}.*${destination} delivered \\(attempt 1: 200, \\d+ ms\\)`));
 
     await door.stop();
-    await tail.says("Trying until it does.", "stderr");
+    await tail.says("Trying again until it answers.", "stderr");
     door = await HttpServer.start(atDoor, Number(new URL(url).port));
     await tail.says("The relay answers again.", "stderr");
     const second = (await json("send", "v1/products")).answers[0].event_id;
@@ -282,7 +282,7 @@ describe("tail", () => {
     const { code, stderr } = await tail.ended;
     expect([code, (await human.ended).code]).toEqual([130, 130]);
     await door.stop();
-    expect(stderr.match(/Trying until it does/g)).toHaveLength(1);
+    expect(stderr.match(/Trying again until it answers/g)).toHaveLength(1);
     expect(
       lines(tail)
         .filter(({ kind }) => kind === "event")

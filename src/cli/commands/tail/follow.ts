@@ -74,7 +74,7 @@ class Follower {
         seen.dropBefore(seen.newestMs - 2 * FAR_MS);
       } catch (error) {
         if (!isTransient(error)) throw error;
-        if (!isAway) note(`${error.message} Trying until it does.`);
+        if (!isAway) note(`${error.message} Trying again until it answers.`);
         isAway = true;
       }
     }
