@@ -36,7 +36,8 @@ export function defineRoute<
   const namesOne = parameterNames.length > 0 && query?.["cursor"] === undefined;
   const codes: readonly RefusalCode[] = [
     ...(access === "token" ? behindToken : []),
-    ...(body === undefined ? [] : (["body_timeout"] as const)),
+    // A request may have a body that its operation does not read.
+    ...(method === "get" ? [] : (["body_timeout"] as const)),
     ...(namesOne ? (["not_found"] as const) : []),
     ...(definition.refusals ?? []),
     ...(method === "post" ? underIdempotencyKey : []),

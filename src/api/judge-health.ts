@@ -69,7 +69,7 @@ function checkSchema({ missingMigrations, condition }: Told): Check {
   return atMost(0, missing, describeMissing(missingMigrations), "Every migration has been applied.");
 }
 
-function checkCondition(condition: Condition, now: number) {
+function checkCondition(condition: Condition, now: number): Omit<Checks, "configuration" | "database" | "schema"> {
   const { cronState, oldestDueAt, openCircuits, recentDeadLetters, databaseBytes } = condition;
   const overdueSeconds = secondsBetween(oldestDueAt ?? now, now);
   return {

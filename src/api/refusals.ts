@@ -92,12 +92,12 @@ const refusals = {
 
 export type RefusalCode = keyof typeof refusals;
 
-interface Exact extends Pick<Partial<Problem>, "detail" | "errors"> {
+interface Particulars extends Pick<Partial<Problem>, "detail" | "errors"> {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The refusal to throw; what is given replaces its usual detail. */
-export function refuse(code: RefusalCode, { headers, ...exact }: Exact = {}): ProblemError {
+/** The refusal to throw; `detail` and `errors` replace the usual ones. */
+export function refuse(code: RefusalCode, { headers, ...exact }: Particulars = {}): ProblemError {
   const { when: _, ...usual } = refusals[code];
   return new ProblemError({ code, ...usual, ...exact }, headers);
 }

@@ -47,7 +47,7 @@ type Row<Shape extends z.ZodRawShape> = {
   readonly [Name in keyof Shape & string as CamelCase<Name>]: Source<Shape[Name]>;
 };
 
-/** Shows a row by a schema: each field is the row's field of the same name in camelCase, a time as ISO 8601. */
+/** Shows a row by a schema: each field is the row's field of the same name in camelCase, a time as ISO 8601; objects in it alike. */
 export function show<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   row: Row<Shape>,

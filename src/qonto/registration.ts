@@ -56,8 +56,10 @@ export interface RegistrationLine {
   readonly before: readonly (readonly Reached[])[];
 }
 
+const END = "completed";
+
 /** Stages of every registration. Those between are for companies that are being created. */
-const always = ["pending", "user_started", "contract_signed", "completed"];
+const always = ["pending", "user_started", "contract_signed", END];
 
 const RESET = "deleted";
 
@@ -95,8 +97,9 @@ function withUnheard(reached: readonly Place[]): Place[] {
   return reached.flatMap((place) => [...unheard.filter((passed) => firstAfter(passed) === place), place]);
 }
 
-/** The stages behind the farthest one. */
+/** The stages that follow the farthest one. Nothing follows the end. */
 function ahead(reached: readonly Place[]): Place[] {
+  if (reached.some(({ stage }) => stage === END)) return [];
   const farthest = Math.max(...reached.map(rankOf));
   return order
     .slice(farthest + 1)

@@ -116,6 +116,7 @@ const usual: TypeSummary = {
   words: ["status"],
 };
 
+/** A type of ours that only has a noun. */
 const unreadable: TypeSummary = { ...usual, noun: "Unreadable event" };
 
 const summaries = new Map(Object.entries({ ...catalogued, unreadable }));

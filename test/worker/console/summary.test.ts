@@ -57,6 +57,10 @@ describe("the summary", () => {
     },
   );
 
+  it("finds the currency beside an amount that has none of its own", () => {
+    expect(line("v1/payment-links", { amount: "5.00", currency: "EUR" })).toBe('– · ["5.00" EUR]');
+  });
+
   it("keeps the digits of a number", () => {
     expect(line("v1/transactions", parseJsonLosslessly('{"label": 1.0, "amount": 100.00, "currency": "EUR"}'))).toBe(
       "1.0 · [100.00 EUR]",
