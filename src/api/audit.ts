@@ -35,7 +35,7 @@ export function addAudit(api: OperatorApi): void {
   });
 }
 
-/** Sorts behind the id of every record. */
+/** Sorts after the id of every record. */
 const NO_END = `${AUDIT_PREFIX}_g`;
 
 interface AuditBounds {

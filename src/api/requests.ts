@@ -124,7 +124,7 @@ export const absentBodyIsEmpty: MiddlewareHandler<OperatorEnv> = async (c, next)
   await requireJson(c, next);
 };
 
-/** The query of a list: how many items, and the cursor behind the page before. */
+/** The query of a list: how many items, and the cursor after the page before. */
 export function paging<Position extends z.ZodType>(position: Position) {
   return { limit, cursor: cursorOf(position).optional() };
 }

@@ -17,7 +17,7 @@ export function page<Item extends z.ZodType>(item: Item, description: string, ex
   return json(pageOfSchema(item), description, { data: [example], next_cursor: "eyJpZCI6ImRzdF8wMTlhOTM1Zjc0MDAifQ" });
 }
 
-/** Cuts a list that was asked for one item more than its limit into a page and the cursor behind it. */
+/** Cuts a list that was asked for one item more than its limit into a page and the cursor after it. */
 export function toPage<Row, Item>(
   rows: readonly Row[],
   limit: number,

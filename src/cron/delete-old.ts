@@ -54,7 +54,7 @@ export async function deleteWhatIsOld({ env, world, config }: CronRun) {
   };
 }
 
-/** Continues behind the last event that was looked at. Once a day it begins at the first event again, for those that had to stay. */
+/** Continues after the last event that was looked at. Once a day it begins at the first event again, for those that had to stay. */
 async function deleteAgedEvents(db: Database, cutOff: CutOff, now: number, hasTime: () => boolean): Promise<number> {
   const cronState = await readCronState(db);
   let after = cronState.get("retention_from") ?? 0;

@@ -17,7 +17,7 @@ const EVENTS_PER_CALL = 100;
 /**
  * The recovery scan: sends another message for every event that has lost its next step, because it was recorded but never queued,
  * or claimed by a consumer that died. It begins at the first unfinished event, so an event is read a few times in its life. A run
- * that is cut short leaves the rest to the next one, so a stuck event does not hide those behind it.
+ * that is cut short leaves the rest to the next one, so a stuck event does not hide those after it.
  */
 export async function recoverEvents({ env, world }: CronRun) {
   const now = world.now();

@@ -1,4 +1,4 @@
-/** A page of a list. `next` is the row behind which the next page begins; null: this is the last one. */
+/** A page of a list. `next` is the row after which the next page begins; null: this is the last one. */
 export interface Page<Row, Position> {
   readonly rows: readonly Row[];
   readonly next: Position | null;
@@ -6,7 +6,7 @@ export interface Page<Row, Position> {
 
 /**
  * Makes a page of a list that was asked for one row more than `limit`. A list that looks at a bounded number of rows has an
- * `edge`, the last row it looked at, if there may be more behind it. Its page can hold few rows, or none, and still have a `next`.
+ * `edge`, the last row it looked at, if there may be more after it. Its page can hold few rows, or none, and still have a `next`.
  */
 export function pageOf<Row extends Position, Position = Row>(
   rows: readonly Row[],

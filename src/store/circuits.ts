@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { batchOf } from "./batch.ts";
-import { type Database, retried } from "./database.ts";
+import { writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
 import type { CircuitChange } from "../domain/breaker.ts";
 import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import { MIN_LIFETIME_SECONDS } from "../domain/retry-schedule.ts";
@@ -42,12 +42,10 @@ export async function changeCircuit(
     .bind(destinationId, circuitOpenedAt, failedProbes, nextDrainAt, before.circuitOpenedAt, before.failedProbes);
   // Due since the circuit opened: so they go out before all that has come in since, oldest first.
   const dueAt = before.circuitOpenedAt ?? now;
-  const { circuit } = await retried(db, () =>
-    batchOf(db, {
-      circuit: statement,
-      deliveries: circuitOpenedAt === null ? bringForward(db, destinationId, { now, dueAt }) : [],
-    }),
-  );
+  const { circuit } = await writeAll(db, {
+    circuit: statement,
+    deliveries: circuitOpenedAt === null ? bringForward(db, destinationId, { now, dueAt }) : [],
+  });
   return circuit.changes > 0;
 }
 
@@ -70,13 +68,13 @@ export async function probeNow(
   now: number,
 ): Promise<ReadonlyMap<string, number>> {
   const statement = db.prepare(probeNowSql).bind(JSON.stringify(destinationIds), now);
-  const result = await retried(db, () => statement.all());
+  const result = await write(db, statement);
   return new Map(rowsOf(probeRow, result).map(({ id, nextDrainAt }) => [id, nextDrainAt]));
 }
 
 /** Makes a destination's pending deliveries due, whatever their retry schedule says. */
 export async function bringDeliveriesForward(db: Database, destinationId: string, now: number): Promise<void> {
-  await retried(db, () => bringForward(db, destinationId, { now, dueAt: now }).run());
+  await write(db, bringForward(db, destinationId, { now, dueAt: now }));
 }
 
 /** Leaves alone what is claimed: it is due within a lease or, if it was claimed after `now`, has its `claims`. */

@@ -33,9 +33,9 @@ export async function retried<Value>(timers: Timers, call: (before: number) => P
   return call(WAITS_MS.length);
 }
 
-/** Executes a statement that writes, with repetitions after a transient error. */
+/** Executes a statement that writes, with repetitions after a transient error. Its result has the rows that it returns. */
 export async function write(timers: Timers, statement: D1PreparedStatement): Promise<D1Result> {
-  return retried(timers, () => statement.run());
+  return retried(timers, () => statement.all());
 }
 
 /**

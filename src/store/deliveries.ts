@@ -167,7 +167,7 @@ const deliveryRow = z.object({
   nextAttemptAt: z.number().nullable(),
 });
 
-export const readDeliveryRow = (row: unknown) => deliveryRow.parse(row);
+export const readDeliveryRow = (row: unknown): Delivery => deliveryRow.parse(row);
 
 /** The same attempts are the same text. */
 function writeAttempts(attempts: readonly Attempt[]): string {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Database, retried } from "./database.ts";
+import { type Database, write } from "./database.ts";
 import { type Breaker, countAttempt, newBreaker } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
 import { type Destination, isKeptOutOfFanOut, isSlow } from "../domain/destination.ts";
@@ -32,7 +32,7 @@ export const noteSuccessesSql = `
 
 /** Notes each destination's latest successful first attempt among the events after one position, up to another. */
 export async function noteSuccesses(db: Database, after: number, upTo: number): Promise<void> {
-  await retried(db, () => db.prepare(noteSuccessesSql).bind(after, upTo).run());
+  await write(db, db.prepare(noteSuccessesSql).bind(after, upTo));
 }
 
 const isExpiredHoldSql = `held_until <= ?2 - ${REMEMBERED_HOLD_MS}`;
@@ -77,14 +77,12 @@ const breakerRow = z.object({
   failingSince: z.number().nullable(),
   circuitOpenedAt: z.number().nullable(),
   failedProbes: z.number(),
-});
+}) satisfies z.ZodType<Breaker>;
 
 /** A destination's breaker after `recordHealth`. */
-export type BreakerRow = Breaker & z.output<typeof breakerRow>;
+export type BreakerRow = z.output<typeof breakerRow>;
 
-export function readBreakerRow(row: unknown): BreakerRow {
-  return breakerRow.parse(row);
-}
+export const readBreakerRow = (row: unknown): BreakerRow => breakerRow.parse(row);
 
 /**
  * A statement that notes failures, recoveries, slowness and `holds`, which are instants by destination. Its rows, for

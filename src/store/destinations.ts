@@ -53,7 +53,7 @@ const withHealth = <Row extends Pick<z.output<typeof storedRow>, "isolated" | "c
 
 const destinationRow = storedRow.transform(withHealth);
 
-export const readDestinationRow = (row: unknown) => destinationRow.parse(row);
+export const readDestinationRow = (row: unknown): Destination => destinationRow.parse(row);
 
 export const enabledSql = `SELECT ${columns} FROM destinations WHERE enabled = 1`;
 

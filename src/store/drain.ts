@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { batchOf } from "./batch.ts";
-import { type Database, retried } from "./database.ts";
+import { type Database, retried, write } from "./database.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import { type DrainPlan, isExclusive } from "../domain/drain-plan.ts";
@@ -116,8 +116,7 @@ export async function releaseDrain(
   { destinationId, nextDrainAt }: { readonly destinationId: string; readonly nextDrainAt: number | null },
   { now, claimedUntil }: { now: number; claimedUntil: number },
 ): Promise<void> {
-  const statement = db.prepare(releaseDrainSql).bind(destinationId, nextDrainAt, claimedUntil, now);
-  await retried(db, () => statement.run());
+  await write(db, db.prepare(releaseDrainSql).bind(destinationId, nextDrainAt, claimedUntil, now));
 }
 
 /** On a row of `destinations`: the earliest time at which one of its pending deliveries is due; null without any. */

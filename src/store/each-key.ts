@@ -1,6 +1,6 @@
 /**
- * Begins a statement with the table `found`: the values of a key in their order, each once, then null. It jumps along the key
- * from one value to the next, so it reads one row for each, however many rows have it.
+ * Begins a statement with the table `found`: the values of a key in their order, each once, and null after the last; `most` rows
+ * of these. It jumps along the key from one value to the next, so it reads one row for each, however many rows have it.
  */
 export function withFoundSql(
   key: string,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import type { RelayEvent } from "../domain/event.ts";
 import { pageOf } from "../platform/page.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
 import { eventStateSql, eventStates, isFanningOutSql } from "./event-progress.ts";
@@ -56,7 +57,7 @@ const detailRow = summaryRow.extend({
   isFanningOut: flag,
 });
 
-export const readEventDetail = (row: unknown) => detailRow.parse(row);
+export const readEventDetail = (row: unknown): z.output<typeof detailRow> & RelayEvent => detailRow.parse(row);
 
 export const journeySql = `
   SELECT queued_at AS queuedAt, claimed_until AS claimedUntil, claims, NOT ${isFanningOutSql} AS isFannedOut, duplicates, conflicts,

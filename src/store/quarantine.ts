@@ -162,7 +162,12 @@ const foundRow = listedRow
 export type FoundInQuarantine = z.output<typeof foundRow>;
 
 /** An authentic event that is stale or unreadable, with its original bytes. */
-export type Quarantined = Omit<FoundInQuarantine, "sizeBytes" | "settledAt">;
+export interface Quarantined extends RawEvent {
+  readonly id: string;
+  /** Null when none can be read. */
+  readonly eventId: string | null;
+  readonly reason: QuarantineReason;
+}
 
 export async function findQuarantined(db: Database, id: string): Promise<FoundInQuarantine | null> {
   return foundRow.nullable().parse(await db.prepare(findQuarantinedSql).bind(id).first());

@@ -76,21 +76,22 @@ export async function deleteEvents(db: Database, events: readonly AgedEvent[], c
   return deleted.changes;
 }
 
-/** Deletes ?2 rows at most of those that are older than ?1. */
-const deleteOldSql = (table: string, key: string, old: string) =>
-  `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE ${old} LIMIT ?2)`;
+/** Deletes ?2 rows at most of those that are older than ?1, the oldest first where it has a column for that. */
+const deleteOldSql = (table: string, key: string, old: string, age?: string) =>
+  `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE ${old} ${age ? `ORDER BY ${age} ` : ""}LIMIT ?2)`;
 
-export const deleteQuarantinedSql = deleteOldSql("quarantine", "id", "received_at < ?1 ORDER BY received_at");
+export const deleteQuarantinedSql = deleteOldSql("quarantine", "id", "received_at < ?1", "received_at");
 /** Keeps a message that holds the only copy of a body: the quarantine was full when it came. */
 export const deleteDeadLettersSql = deleteOldSql(
   "dead_letters",
   "id",
-  "received_at < ?1 AND NOT (kind = 'quarantine' AND replayed_at IS NULL) ORDER BY received_at",
+  "received_at < ?1 AND NOT (kind = 'quarantine' AND replayed_at IS NULL)",
+  "received_at",
 );
 export const deleteReplaysSql = deleteOldSql("replays", "id", "finished_at < ?1");
-export const deleteAuditSql = deleteOldSql("audit", "id", "id < ?1 ORDER BY id");
-export const deleteCountersSql = deleteOldSql("counters", "hour", `hour > ${ALL_TIME} AND hour < ?1 ORDER BY hour`);
-export const deleteKeysSql = deleteOldSql("idempotency_keys", "id", "created_at < ?1 ORDER BY created_at");
+export const deleteAuditSql = deleteOldSql("audit", "id", "id < ?1", "id");
+export const deleteCountersSql = deleteOldSql("counters", "hour", `hour > ${ALL_TIME} AND hour < ?1`, "hour");
+export const deleteKeysSql = deleteOldSql("idempotency_keys", "id", "created_at < ?1", "created_at");
 
 /** The rows of idempotency keys are short, and a program may make many. */
 const MOST_KEYS = 1_000;

@@ -57,6 +57,7 @@ describe("a destination", () => {
     };
     const { body } = await relay.api("POST", "/api/destinations", input);
     expect(body).toMatchObject(input);
+    expect((await relay.api("GET", `/api/destinations/${body.id}`)).body).toMatchObject(input);
     expect(body.health.state).toBe("paused");
   });
 
