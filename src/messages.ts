@@ -73,7 +73,8 @@ export interface Measured {
 /** An event with its body; null when no message can carry it. */
 export function inline(event: RelayEvent, leaseUntil: number | null): Measured | null {
   const { id, isUnreadable, body } = event;
-  if (isUnreadable) return null;
+  // JSON takes a byte or more for each unit: a text that is too long need not be measured.
+  if (isUnreadable || body.length > MAX_MESSAGE_BYTES) return null;
   const measured = measure({ id, lease_until: leaseUntil, inline: { ...toMetadata(event), body } });
   return EMPTY_BYTES + measured.bytes <= MAX_MESSAGE_BYTES ? measured : null;
 }
@@ -112,6 +113,7 @@ export function pack(events: readonly Measured[]): EventsMessage[] {
 
 /** The message of an unreadable event; null when it is too large for one. */
 export function quarantineMessageOf(event: RawEvent): QuarantineMessage | null {
+  if (event.body.length > MAX_MESSAGE_BYTES) return null;
   const message: QuarantineMessage = {
     kind: "quarantine",
     ...toMetadata(event),

@@ -20,8 +20,11 @@ export class FairShare<Job extends { readonly destination: { readonly id: string
 
   /** Takes the next job: of the destination with the fewest calls in flight and, of those, with the fewest begun. */
   begin(): Job | undefined {
-    const open = [...this.#shares.values()].filter(({ waiting, isStopped }) => waiting.length > 0 && !isStopped);
-    const [next] = open.toSorted((one, other) => one.inFlight - other.inFlight || one.begun - other.begun);
+    let next: Share<Job> | undefined;
+    for (const share of this.#shares.values()) {
+      if (share.waiting.length === 0 || share.isStopped) continue;
+      if (next === undefined || (share.inFlight - next.inFlight || share.begun - next.begun) < 0) next = share;
+    }
     if (next === undefined) return undefined;
     next.inFlight += 1;
     next.begun += 1;

@@ -67,7 +67,7 @@ export async function post(
   const clearTimer = world.setTimer(destination.timeoutMs, () => timeout.abort());
   const init: RequestInit = {
     method: "POST",
-    headers: { ...prepared.headers, ...extraHeaders },
+    headers: { ...extraHeaders, ...prepared.headers },
     body: prepared.body,
     redirect: "manual",
     signal: timeout.signal,

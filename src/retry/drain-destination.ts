@@ -35,10 +35,9 @@ export async function drainDestination(destinationId: string, context: DeliverCo
   const { env, world } = context;
   const startedAt = world.now();
   const [destination] = await findDestinations(env.DB, [destinationId]);
-  const plan = destination === undefined ? null : planDrain(destination, startedAt);
-  if (destination === undefined || plan === null) {
-    return logLine("retry", { message: "drain.skipped", destination_id: destinationId });
-  }
+  if (destination === undefined) return logSkipped(destinationId, "removed");
+  const plan = planDrain(destination, startedAt);
+  if (plan === null) return logSkipped(destinationId, "not_now");
   const drain = await claimDrain(destination, plan, context);
   if (!isEnoughForDrain(drain.claimedUntil, world.now())) {
     // D1 has stalled for most of the lease.
@@ -57,6 +56,11 @@ export async function drainDestination(destinationId: string, context: DeliverCo
   };
   waitUntil(attemptAndRecord(drain, { ...context, waitUntil }));
   await withTimeout(allOf(background), Math.max(0, destination.timeoutMs - MAX_BACKGROUND_ATTEMPT_MS), world);
+}
+
+/** `not_now`: the destination is disabled, on hold or claimed, or its next drain is later. */
+function logSkipped(destinationId: string, reason: "removed" | "not_now"): void {
+  logLine("retry", { message: "drain.skipped", destination_id: destinationId, reason });
 }
 
 /** All of a list that may grow meanwhile. */

@@ -37,6 +37,11 @@ export async function noteSuccesses(db: Database, after: number, upTo: number): 
 
 const isExpiredHoldSql = `held_until <= ?2 - ${REMEMBERED_HOLD_MS}`;
 
+/** On a row of `destinations`: the columns of `readBreakerRow`. */
+export const breakerColumnsSql = `destinations.id AS destinationId, consecutive_failures AS consecutiveFailures,
+    consecutive_timeouts AS consecutiveTimeouts, failing_since AS failingSince, circuit_opened_at AS circuitOpenedAt,
+    failed_probes AS failedProbes`;
+
 /**
  * Adds what `countAttempt` in src/domain/breaker.ts has counted; test/worker/store/breaker-counts.property.test.ts compares
  * the two. A hold counts for the URL that asked for it: after a change of the URL an answer holds nothing.
@@ -66,9 +71,7 @@ export const recordHealthSql = `
   WHERE destinations.id = run.value ->> 'destination_id'
     AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR circuit_opened_at IS NOT NULL
       OR isolated <> run.value ->> 'isolated' OR run.value ->> 'always' OR ${isExpiredHoldSql})
-  RETURNING destinations.id AS destinationId, consecutive_failures AS consecutiveFailures,
-    consecutive_timeouts AS consecutiveTimeouts, failing_since AS failingSince, circuit_opened_at AS circuitOpenedAt,
-    failed_probes AS failedProbes`;
+  RETURNING ${breakerColumnsSql}`;
 
 const breakerRow = z.object({
   destinationId: z.string(),

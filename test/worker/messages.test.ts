@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { byId, inline, measure, messageOf, pack } from "../../src/messages.ts";
 
 const LIMIT_BYTES = 126_000;
@@ -35,6 +35,18 @@ it.each([
   expect(inlineBody(character.repeat(most))).not.toBeNull();
   expect(inlineBody(character.repeat(most + 1))).toBeNull();
   expect(inlineBody(character.repeat(2 * LIMIT_BYTES))).toBeNull();
+});
+
+it("a body that is longer than a message is not serialized to learn that it does not fit", () => {
+  const serialize = vi.spyOn(JSON, "stringify");
+  expect(inlineBody("x".repeat(LIMIT_BYTES + 1))).toBeNull();
+  expect(serialize).not.toHaveBeenCalled();
+  serialize.mockRestore();
+});
+
+it("an event with its body is measured as it is sent", () => {
+  const measured = inline(eventWith('"€😀\u0001'), 30_001);
+  expect(measured?.bytes).toBe(sizeOf(measured?.event));
 });
 
 describe("packed events", () => {

@@ -59,7 +59,7 @@ export const outboundFaults: readonly DeliberateFault[] = [
     title: "An attempt without an answer counts as success",
     file: "src/outbound/post.ts",
     from: `if (timeout.signal.aborted) return toAttempt("timed_out");`,
-    to: `if (signal.aborted) return toAttempt("delivered");`,
+    to: `if (timeout.signal.aborted) return toAttempt("delivered");`,
   },
   {
     title: "No message follows a failed delivery",

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { countAttempt, newBreaker } from "../../../src/domain/breaker.ts";
 import type { Attempt } from "../../../src/domain/delivery.ts";
-import { readBreakerRow, recordHealth } from "../../../src/store/destination-health.ts";
+import { breakerColumnsSql, readBreakerRow, recordHealth } from "../../../src/store/destination-health.ts";
 import { insertDestination } from "../../../src/store/destinations.ts";
 import { emptyDatabase } from "../support/relay.ts";
 import { database, someDestination } from "../support/store.ts";
@@ -30,11 +30,7 @@ it("SQL and the domain agree on what a breaker counts", async () => {
         await recordHealth(database, made, new Map(), at).run();
         breaker = attempts.reduce(countAttempt, breaker);
       }
-      const row = await env.DB.prepare(
-        `SELECT id AS destinationId, consecutive_failures AS consecutiveFailures, failing_since AS failingSince,
-           consecutive_timeouts AS consecutiveTimeouts, circuit_opened_at AS circuitOpenedAt, failed_probes AS failedProbes
-         FROM destinations`,
-      ).first();
+      const row = await env.DB.prepare(`SELECT ${breakerColumnsSql} FROM destinations`).first();
       expect(readBreakerRow(row)).toEqual({ destinationId: someDestination.id, ...breaker });
     }),
     { numRuns: 60 },
