@@ -12,7 +12,7 @@ import { Chart, Figure, Figures } from "../ui/chart.tsx";
 import { DestinationLink, DestinationTable, Failing, countPaused, failingDestinations } from "../ui/destination.tsx";
 import { Notice, Page, Section } from "../ui/layout.tsx";
 import { EmptyState } from "../ui/table.tsx";
-import { State, Time, count, counted, durationInWords, toneOf } from "../ui/values.tsx";
+import { State, Time, count, counted, ageInWords, toneOf } from "../ui/values.tsx";
 import { type OverviewFigures, readFigures } from "./overview-figures.ts";
 
 /** While D1 is slow the page shows the health and no figures. */
@@ -138,7 +138,7 @@ function Traffic({ figures }: { readonly figures: OverviewFigures }) {
           />
           <Figure
             label="Oldest pending"
-            value={oldestPendingAt === null ? "none" : durationInWords(usePage().now - oldestPendingAt)}
+            value={oldestPendingAt === null ? "none" : ageInWords(usePage().now - oldestPendingAt)}
             note={
               oldestPendingAt === null ? (
                 "no pending deliveries"
@@ -239,7 +239,10 @@ function Ledger({ ledger, isBalanced, since }: OverviewFigures["ledger"]) {
 }
 
 /** Where the name of a check does not say what it looks at. */
-const checkNames: Readonly<Record<string, string>> = { fan_out: "First attempts", deliveries: "Retries" };
+const checkNames: Readonly<Record<string, string>> = {
+  fan_out: "First attempts",
+  deliveries: "Retries",
+} satisfies Partial<Record<keyof Health["checks"], string>>;
 
 function Checks({ health, figures }: HealthProps) {
   return (

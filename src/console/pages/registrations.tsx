@@ -165,7 +165,8 @@ function Stages({ places }: { readonly places: readonly Place[] }) {
       </ol>
       {places.some(isPossible) ? (
         <p class="help">
-          Stages marked “perhaps” are only for companies that are being created, and depend on the country.
+          Stages marked “perhaps” are only for companies that are being created. Which of them come depends on the
+          country.
         </p>
       ) : null}
     </>

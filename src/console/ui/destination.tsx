@@ -2,7 +2,7 @@ import { defaultRetryScheduleSeconds } from "../../domain/retry-schedule.ts";
 import type { DestinationBacklog, RecentOfDestination } from "../../store/destination-deliveries.ts";
 import { destinationAddress } from "../addresses.ts";
 import { usePage } from "../show-page.tsx";
-import { State, count, durationInWords } from "./values.tsx";
+import { State, count, ageInWords, durationInWords } from "./values.tsx";
 import { Strip } from "./chart.tsx";
 import { type Column, Table } from "./table.tsx";
 
@@ -103,6 +103,6 @@ export function DestinationTable({ destinations, more = [] }: DestinationTablePr
 
 function showPending(backlog: DestinationBacklog | undefined, now: number): string {
   if (backlog === undefined || backlog.pending === 0) return "0";
-  const age = backlog.oldestPendingAt === null ? "" : `, for ${durationInWords(now - backlog.oldestPendingAt)}`;
+  const age = backlog.oldestPendingAt === null ? "" : `, for ${ageInWords(now - backlog.oldestPendingAt)}`;
   return `${count(backlog.pending)}${age}`;
 }

@@ -128,7 +128,7 @@ export function TextField({ label, name, help, fault, value, ...input }: TextFie
   const field = { label, name, help, fault };
   return (
     <Field {...field}>
-      <input name={name} value={value} autocapitalize="off" spellcheck={false} {...tiedTo(field)} {...input} />
+      <input name={name} value={value} autocapitalize="off" spellcheck={false} {...input} {...tiedTo(field)} />
     </Field>
   );
 }

@@ -43,15 +43,18 @@ export function relativeTo(now: number, at: number): string {
   const ms = Math.abs(now - at);
   if (ms < JUST_NOW_MS) return "just now";
   if (ms >= LONG_AGO_MS) return new Date(at).toISOString().slice(0, 10);
-  // From what would round to 60 s.
-  const words = ms >= MINUTE_MS - 500 && ms < 2 * MINUTE_MS ? inMinutes(ms) : durationInWords(ms);
-  return at < now ? `${words} ago` : `in ${words}`;
+  return at < now ? `${ageInWords(ms)} ago` : `in ${ageInWords(ms)}`;
 }
 
 /** The same of a text. A text that is no instant is shown as it is. */
 export function TimeOfText({ text, show = "instant" }: { readonly text: string } & Pick<TimeProps, "show">) {
   const instant = parseInstant(text);
   return instant === null ? <bdi>{text}</bdi> : <Time at={Date.parse(instant.iso)} show={show} />;
+}
+
+/** `3 min`, of a distance in time in milliseconds: minutes from what would round to 60 s. */
+export function ageInWords(ms: number): string {
+  return ms >= MINUTE_MS - 500 && ms < 2 * MINUTE_MS ? inMinutes(ms) : durationInWords(ms);
 }
 
 /** `3 min`, of a duration in milliseconds. A setting of 90 s is not 2 min. */

@@ -151,6 +151,13 @@ describe("the page of a destination", () => {
     }
   });
 
+  it("takes a blank filter for none", async () => {
+    const { visitor, path } = await answeringDestination(ok);
+    const html = await (await visitor.get(`${path}?show=`)).text();
+    expect(html).toMatch(/aria-current="true"[^>]*>\s*Latest/);
+    expect(html).toContain("No deliveries yet.");
+  });
+
   it("lists pending, dead and delivered deliveries, with links to the events", async () => {
     const { relay, visitor, path } = await answeringDestination(statuses(200, 500, 200), {
       retry_schedule_seconds: [],

@@ -151,6 +151,7 @@ describe("adding a destination", () => {
     [{ url: "https://127.0.0.1/hook" }, "The URL must lead to a public host."],
     [{ url: "nonsense" }, "This is no URL"],
     [{ scope: "some" }, "Choose at least one type, or all types."],
+    [{ scope: "some", other_types: "," }, "Choose at least one type, or all types."],
     [{ scope: "some", other_types: "v1/*/x" }, "a * at its end or nowhere"],
     [{ retry_schedule_seconds: "1, soon" }, "Give at most 50 whole numbers of seconds"],
     [{ timeout_ms: "99" }, "Give a whole number of milliseconds, from 100 to 30000."],

@@ -101,7 +101,7 @@ describe("the overview", () => {
     expect(text).toContain("Events are stored, but Ledger is failing.");
     expect(text).toContain("▲ Failing");
     expect(text).toContain("(1) Overview · Qonto relay");
-    expect(text).toContain("1, for 60 s");
+    expect(text).toContain("1, for 1 min");
   });
 
   it("counts the paused destinations, those that failed before as well", async () => {

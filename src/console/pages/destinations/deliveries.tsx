@@ -39,7 +39,7 @@ export async function readDeliveries(
       ? await listPending(db, destinationId, cursor, PER_PAGE)
       : await listDeliveries(db, { status: show, destinationId, before: cursor, limit: PER_PAGE });
   const ids = deliveries.map(({ eventId }) => eventId);
-  return { deliveries, types: await typesOfEvents(db, ids), nextCursor: next && encodeCursor(next) };
+  return { show, deliveries, types: await typesOfEvents(db, ids), nextCursor: next && encodeCursor(next) };
 }
 
 interface DeliveriesProps {
@@ -54,10 +54,11 @@ const tabs = [
   { show: "delivered", title: "Delivered", empty: "Nothing delivered yet." },
 ] as const;
 
-export function Deliveries({ destination, page: { deliveries, types, nextCursor } }: DeliveriesProps) {
+export function Deliveries({ destination, page }: DeliveriesProps) {
+  const { deliveries, types, nextCursor } = page;
   const { now, query } = usePage();
   const path = destinationAddress(destination.id);
-  const empty = tabs.find(({ show }) => show === query["show"])?.empty ?? "";
+  const empty = tabs.find(({ show }) => show === page.show)?.empty ?? "";
   return (
     <Section id="deliveries" title="Deliveries">
       <nav class="actions" aria-label="Deliveries by state">
@@ -65,7 +66,7 @@ export function Deliveries({ destination, page: { deliveries, types, nextCursor 
           <a
             class="button button-small"
             href={`${linkTo(path, { show })}#deliveries`}
-            aria-current={show === query["show"] ? "true" : undefined}
+            aria-current={show === page.show ? "true" : undefined}
           >
             {title}
           </a>

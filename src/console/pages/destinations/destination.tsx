@@ -31,7 +31,7 @@ import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf, scheduleInWords } from "../../ui/destination.tsx";
 import { ButtonLink, Press } from "../../ui/form.tsx";
 import { Page, Section } from "../../ui/layout.tsx";
-import { Facts, Names, Time, count, durationInWords, maskIbansIn } from "../../ui/values.tsx";
+import { Facts, Names, Time, count, ageInWords, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
 import { answerInWords } from "../../words.ts";
 import { Deliveries, deliveriesQuery, readDeliveries, remedyOf } from "./deliveries.tsx";
@@ -181,7 +181,7 @@ function Attempts({ facts: { destination, backlog, now }, day }: AttemptsProps) 
         <Figure
           label="Pending"
           value={count(backlog.pending)}
-          note={oldestPendingAt === null ? "none" : `oldest ${durationInWords(now - oldestPendingAt)}`}
+          note={oldestPendingAt === null ? "none" : `oldest ${ageInWords(now - oldestPendingAt)}`}
         />
         <Figure
           label="Dead"

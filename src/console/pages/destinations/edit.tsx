@@ -25,7 +25,7 @@ import { SecretPage } from "./secret.tsx";
 const text = z.string().trim().default("");
 const texts = z.union([z.array(z.string()), z.string().transform((one) => [one])]).default([]);
 
-/** The fields of the form, as typed: a refused form is shown again with them. */
+/** The fields of the form, as typed but for blanks around them: a refused form is shown again with them. */
 const formFields = z.object({
   url: text,
   description: text,
@@ -252,7 +252,7 @@ function TypeBoxes({ title, types, ticked }: TypeBoxesProps) {
 }
 
 /** What the fields take, in words for people; the API's schemas check them. */
-const sentences: FieldFaults = {
+const sentences: Readonly<Record<keyof ReturnType<typeof toInput>, string>> = {
   url: "Give the URL of the destination, of at most 2,048 characters.",
   description: "A description has at most 1,000 characters.",
   types:
@@ -273,7 +273,7 @@ function check<Schema extends z.ZodType>(
   const wrong = error?.issues.map(({ path }) => path[0]) ?? [];
   if (fields.url === "") wrong.push("url");
   // For the API an empty list means all types; in a form it means that nothing was chosen.
-  const isTypeMissing = fields.scope === "some" && fields.types.length === 0 && fields.other_types === "";
+  const isTypeMissing = fields.scope === "some" && typesOf(fields).length === 0;
   const faults: FieldFaults = {
     ...Object.fromEntries(Object.entries(sentences).filter(([name]) => wrong.includes(name))),
     ...(isTypeMissing ? { scope: "Choose at least one type, or all types." } : {}),
@@ -323,12 +323,16 @@ function toInput(fields: FormFields) {
   return {
     url: fields.url,
     description: fields.description === "" ? null : fields.description,
-    types: fields.scope === "all" ? [] : [...fields.types, ...partsOf(fields.other_types, /[\s,;]+/)],
+    types: fields.scope === "all" ? [] : typesOf(fields),
     organizations: organizations.length === 0 ? null : organizations,
     retry_schedule_seconds: schedule.length === 0 ? null : schedule.join() === NO_RETRIES ? [] : schedule.map(toNumber),
     timeout_ms: fields.timeout_ms === "" ? DEFAULT_TIMEOUT_MS : toNumber(fields.timeout_ms),
     max_per_second: fields.max_per_second === "" ? null : toNumber(fields.max_per_second),
   };
+}
+
+function typesOf({ types, other_types }: FormFields): string[] {
+  return [...types, ...partsOf(other_types, /[\s,;]+/)];
 }
 
 function partsOf(typed: string, separator: RegExp): string[] {

@@ -5,7 +5,7 @@ import { usePage } from "../../show-page.tsx";
 import { DestinationLink } from "../../ui/destination.tsx";
 import { Press } from "../../ui/form.tsx";
 import { Section } from "../../ui/layout.tsx";
-import { type Tone, State, Time, count, durationInWords, maskIbansIn, toneOf } from "../../ui/values.tsx";
+import { type Tone, State, Time, count, ageInWords, durationInWords, maskIbansIn, toneOf } from "../../ui/values.tsx";
 import { outcomeWords } from "../../words.ts";
 import { ResourceLink, addressOfResource } from "./cells.tsx";
 import type { DeliveryToDestination, OneEvent } from "./one-event.ts";
@@ -239,7 +239,7 @@ function nextStep({ status, destination, attempts, nextAttemptAt }: DeliveryToDe
   if (nextAttemptAt <= now) return `${which} is due now.`;
   return (
     <>
-      {which} at <Time at={nextAttemptAt} />, in {durationInWords(nextAttemptAt - now)}.
+      {which} at <Time at={nextAttemptAt} />, in {ageInWords(nextAttemptAt - now)}.
     </>
   );
 }
