@@ -16,8 +16,12 @@ export interface Job {
 
 export type AttemptedJob = Job & { readonly state: "attempted"; readonly attempt: Attempt };
 
-/** Time or requests ran out, its destination is slow or asked for a pause, or fan-out leaves it to the retries. */
-export type DeferredJob = Job & { readonly state: "deferred"; readonly isDestinationSlow: boolean };
+/** Time or requests ran out, its destination was stopped, or fan-out leaves it to the drains. */
+export type DeferredJob = Job & {
+  readonly state: "deferred";
+  /** It answered late, timed out or asked for a pause, and gets no further attempt in this batch. */
+  readonly isDestinationStopped: boolean;
+};
 
 export type JobResult = AttemptedJob | DeferredJob;
 
@@ -55,33 +59,34 @@ export async function attemptAll(
   const endAt = world.now() + beginWithinMs;
   let isRequestLeft = true;
 
-  const work = async () => {
+  const worker = async () => {
     while (isRequestLeft && world.now() < endAt) {
       const job = share.begin();
       if (job === undefined) return;
       const result = makeAttempt(job, context);
-      const settled = await withTimeout(result, attemptWaitMs(job.destination), world);
-      if (settled.state === "failed") throw settled.error;
-      if (settled.state === "late") {
+      const waited = await withTimeout(result, attemptWaitMs(job.destination), world);
+      if (waited.state === "failed") throw waited.error;
+      if (waited.state === "late") {
         share.stop(job);
         late.push({ ...job, result });
+        // The attempt keeps one of the connections until it ends, so this worker takes no other job.
         return;
       }
-      const made = settled.value;
+      const made = waited.value;
       share.finish(job);
       if (made.state === "deferred") isRequestLeft = false;
       else if (made.attempt.outcome === "timed_out" || asksForLess(made.attempt)) share.stop(job);
       results.push(made);
     }
   };
-  await Promise.all(Array.from({ length: MAX_IN_FLIGHT }, work));
+  await Promise.all(Array.from({ length: MAX_IN_FLIGHT }, worker));
 
   results.push(...share.rest().map(({ job, isStopped }) => deferred(job, isStopped)));
   return { results, late };
 }
 
-export function deferred(job: Job, isDestinationSlow = false): DeferredJob {
-  return { ...job, state: "deferred", isDestinationSlow };
+export function deferred(job: Job, isDestinationStopped = false): DeferredJob {
+  return { ...job, state: "deferred", isDestinationStopped };
 }
 
 function attemptWaitMs({ isIsolated, isFailing, hasSucceeded }: Destination): number {

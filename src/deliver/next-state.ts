@@ -34,8 +34,8 @@ export function nextState(
     if (after.nextAttemptAt !== null) drains.push({ destinationId: destination.id, at: after.nextAttemptAt });
     if (heldUntil !== null) holds.set(destination.id, Math.max(heldUntil, holds.get(destination.id) ?? 0));
   }
-  for (const { delivery, destination, isDestinationSlow } of deferred) {
-    const pauseMs = isDestinationSlow ? slowPauseMs(destination) : 0;
+  for (const { delivery, destination, isDestinationStopped } of deferred) {
+    const pauseMs = isDestinationStopped ? slowPauseMs(destination) : 0;
     const staysOnHold = holds.has(destination.id) || (destination.heldUntil ?? 0) > now + HOLD_ENDS_SOON_MS;
     deliveries.push(defer(delivery, now));
     if (!staysOnHold) drains.push({ destinationId: destination.id, at: now + pauseMs });

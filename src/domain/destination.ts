@@ -2,7 +2,7 @@ import type { Attempt } from "./delivery.ts";
 import type { RelayEvent } from "./event.ts";
 import { isOnHold } from "./hold.ts";
 
-/** A destination's endpoint and what it asked for. */
+/** A destination: its options, its secrets and its health. */
 export interface Destination {
   readonly id: string;
   readonly url: string;
@@ -37,21 +37,21 @@ export interface Destination {
 }
 
 /**
- * Whether a destination is to get an event. `wantsSql` in src/store/wants.ts says the same in SQL, and
- * test/worker/store/wants.test.ts compares the two.
+ * Whether an event matches a destination, which is then to get it. `matchesSql` in src/store/matches.ts says the same in SQL,
+ * and test/worker/store/matches.test.ts compares the two.
  */
-export function wants(
+export function matches(
   { enabled, types, organizations }: Pick<Destination, "enabled" | "types" | "organizations">,
   { type, organizationId }: Pick<RelayEvent, "type" | "organizationId">,
 ): boolean {
   return (
     enabled &&
-    (types.length === 0 || types.some((pattern) => matches(pattern, type))) &&
+    (types.length === 0 || types.some((pattern) => matchesPattern(pattern, type))) &&
     (organizations === null || (organizationId !== null && organizations.includes(organizationId)))
   );
 }
 
-function matches(pattern: string, type: string): boolean {
+function matchesPattern(pattern: string, type: string): boolean {
   return pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
 }
 

@@ -12,7 +12,7 @@ const isUpToDateSql = `
 
 /**
  *   ?6  whether a delivery that was delivered meanwhile is sent again
- *   ?7  whether an operator named the destination, which then gets the event even if it does not want it
+ *   ?7  whether an operator named the destination, which then gets the event even if it does not match
  *   ?8  when the replay was first asked for: what has been attempted since, the first try of a repeated request has done
  */
 export const makeDueSql = `
@@ -77,7 +77,7 @@ export function makeDue(
 
 /**
  * Makes single deliveries due at `now`, except claimed ones; returns how many. A destination that is `named` gets them even if
- * it has them or does not want them.
+ * it has them or they do not match.
  */
 export async function replayDeliveries(
   db: Database,

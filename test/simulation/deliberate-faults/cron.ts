@@ -22,8 +22,8 @@ export const cronFaults: readonly DeliberateFault[] = [
   {
     title: "Events that a dead consumer had claimed get no message",
     file: "src/cron/recover-events.ts",
-    from: `(claimedUntil === null || claimedUntil <= now);`,
-    to: `claimedUntil === null;`,
+    from: `(leaseUntil === null || leaseUntil <= now);`,
+    to: `leaseUntil === null;`,
   },
   {
     title: "Overdue deliveries get no message",

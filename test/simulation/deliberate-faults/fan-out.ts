@@ -4,7 +4,7 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "An event is claimed that another consumer has claimed",
     file: "src/store/claims.ts",
-    from: `AND (events.claimed_until IS NULL OR events.claimed_until <= ?3 OR \${isHolderSql("claim")})`,
+    from: `AND (events.lease_until IS NULL OR events.lease_until <= ?3 OR \${hasLeaseSql("claim")})`,
     to: ``,
   },
   {
@@ -15,16 +15,16 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     to: `)`,
   },
   {
-    title: "A lease is held though deliveries of the event are recorded",
+    title: "A lease counts though deliveries of the event are recorded",
     file: "src/store/leases.ts",
     from: `
     AND NOT EXISTS (SELECT 1 FROM \${recipientsSql} WHERE NOT \${isUnattemptedSql})\`;`,
     to: `\`;`,
   },
   {
-    title: "Any message holds the lease with which an event was recorded",
+    title: "Any message has the lease with which an event was recorded",
     file: "src/store/leases.ts",
-    from: `events.claims = 0 AND events.claimed_until = \${lease}.value ->> 'until')\`;`,
+    from: `events.claims = 0 AND events.lease_until = \${lease}.value ->> 'leaseUntil')\`;`,
     to: `events.claims = 0)\`;`,
   },
   {
@@ -35,57 +35,57 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   },
   {
     title: "A lease counts though the destinations are others than when it was made",
-    file: "src/fan-out/claim-all.ts",
-    from: `return changed.size === 0 ? lease.until : null;`,
-    to: `return lease.until;`,
+    file: "src/fan-out/take-events.ts",
+    from: `return changed.size === 0 ? lease.leaseUntil : null;`,
+    to: `return lease.leaseUntil;`,
   },
   {
     title: "A claim counts that a stalled D1 has used up",
-    file: "src/fan-out/claim-all.ts",
+    file: "src/fan-out/take-events.ts",
     from: `standing.state === "mine" && !isEnoughForFanOut(standing.leaseUntil, now);`,
     to: `false;`,
   },
   {
-    title: "A message that is repeated holds the lease of the first",
+    title: "A message that is repeated has the lease of the first",
     file: "src/fan-out/batch-events.ts",
     from: `isFirstTry && lease_until !== null`,
     to: `lease_until !== null`,
   },
   {
     title: "A claimed event keeps the time of receipt of its message, not that of its row",
-    file: "src/fan-out/claim-all.ts",
-    from: `event: { ...claimable.event, receivedAt }`,
-    to: `event: claimable.event`,
+    file: "src/fan-out/take-events.ts",
+    from: `event: { ...candidate.event, receivedAt }`,
+    to: `event: candidate.event`,
   },
   {
     title: "A first attempt is made where a delivery is recorded already",
-    file: "src/fan-out/claim-all.ts",
-    from: `claimable.recipients.filter(({ id }) => !withDelivery.includes(id))`,
-    to: `claimable.recipients`,
+    file: "src/fan-out/take-events.ts",
+    from: `candidate.recipients.filter(({ id }) => !withDelivery.includes(id))`,
+    to: `candidate.recipients`,
   },
   {
     title: "Events that only the queue has are not recorded",
-    file: "src/fan-out/claim-all.ts",
-    from: `missing.map((one) => ({ event: { ...one.event, receivedAt: now }, recipients: toClaim(one).recipients })),`,
+    file: "src/fan-out/take-events.ts",
+    from: `missing.map((one) => ({ event: one.event, recipients: toClaim(one).recipients })),`,
     to: `[],`,
   },
   {
     title: "The latest state is not updated from events that only the queue has",
-    file: "src/fan-out/claim-all.ts",
+    file: "src/fan-out/take-events.ts",
     from: `also: updateLatestState(db, missing)`,
     to: `also: []`,
   },
   {
     title: "The latest state is not updated from claimed events",
-    file: "src/fan-out/claim-all.ts",
-    from: `also: updateLatestState(db, claimables),`,
+    file: "src/fan-out/take-events.ts",
+    from: `also: updateLatestState(db, candidates),`,
     to: `also: [],`,
   },
   {
     title: "The latest state is not updated from leased events",
-    file: "src/fan-out/open-batch.ts",
-    from: `mayBe.flatMap(({ read }) => read ?? []),`,
-    to: `[],`,
+    file: "src/fan-out/load-and-update-state.ts",
+    from: `updateLatestState(db, named)`,
+    to: `updateLatestState(db, [])`,
   },
   {
     title: "An older event overwrites a newer state",
@@ -127,7 +127,7 @@ export const fanOutFaults: readonly DeliberateFault[] = [
   {
     title: "Deliveries that the fan-out leaves to the retries are not recorded",
     file: "src/fan-out/fan-out.ts",
-    from: `results: [...results, ...later.map((job) => deferred(job))], late },`,
+    from: `results: [...results, ...leftToDrains.map((job) => deferred(job))], late },`,
     to: `results, late },`,
   },
   {
@@ -137,7 +137,7 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     to: `const deliveries = []; void recordAttempts(`,
   },
   {
-    title: "A message is acknowledged though not all of its events were handled",
+    title: "A message is acknowledged though not all of its events have a verdict",
     file: "src/fan-out/consumer.ts",
     from: `if (verdicts.length === content.events.length) decide(`,
     to: `decide(`,

@@ -41,7 +41,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A replay sends what the destination does not want",
     file: "src/store/replays.ts",
-    from: `events.recipients IS NOT NULL AND \${wantsSql("events")}`,
+    from: `events.recipients IS NOT NULL AND \${matchesSql("events")}`,
     to: `events.recipients IS NOT NULL`,
   },
   {

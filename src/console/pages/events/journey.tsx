@@ -78,7 +78,7 @@ function Queued({ found: { event, journey } }: JourneyProps) {
 
 function FanOut({ found: { journey, deliveries } }: JourneyProps) {
   const { now } = usePage();
-  if (!journey.isFannedOut) {
+  if (journey.isAwaitingFirstFanOut) {
     return (
       <Step tone="wait" title="Not dispatched yet">
         The event waits for its message. If that is lost, the cron sends another within a minute or two.
@@ -92,10 +92,10 @@ function FanOut({ found: { journey, deliveries } }: JourneyProps) {
         ? "No destination matched."
         : `To ${deliveries.length === 1 ? "one destination" : `${count(deliveries.length)} destinations`}.`}
       {journey.claims > 1 ? ` It was claimed ${count(journey.claims)} times: the earlier claims had no result.` : ""}
-      {isOpen && journey.claimedUntil !== null && journey.claimedUntil > now ? (
+      {isOpen && journey.leaseUntil !== null && journey.leaseUntil > now ? (
         <>
           {" "}
-          The present claim expires at <Time at={journey.claimedUntil} />.
+          The present claim expires at <Time at={journey.leaseUntil} />.
         </>
       ) : null}
     </Step>

@@ -4,12 +4,12 @@ import { fanOutLease, isEnoughForFanOut } from "../domain/lease.ts";
 import type { World } from "../platform/world.ts";
 import { type Claim, claimEvents } from "../store/claims.ts";
 import { recordClaimedEvents } from "../store/events.ts";
-import type { LoadedEvent } from "./open-batch.ts";
+import type { LoadedEvent } from "./load-and-update-state.ts";
 import { updateLatestState } from "./update-latest-state.ts";
 import { type MessageVerdict, RETRY_SOON } from "./verdict.ts";
 
-/** An event to handle, and its recipients. */
-export interface Claimable extends LoadedEvent {
+/** An event to dispatch, and the destinations that get it. */
+export interface EventWithRecipients extends LoadedEvent {
   readonly recipients: readonly Destination[];
 }
 
@@ -21,52 +21,55 @@ export interface Claimable extends LoadedEvent {
  *   free      the lease is nearly over, or another
  *             consumer is just writing the row          repeated shortly
  *   finished  nothing is left to do                     acknowledged
+ *
+ * `leaseUntil` is in Unix milliseconds.
  */
-interface Standing {
-  readonly state: "mine" | "busy" | "free" | "finished";
-  readonly claimable: Claimable;
-  /** Of mine or busy, Unix milliseconds. */
-  readonly leaseUntil: number;
-}
+type Standing =
+  | { readonly state: "mine"; readonly candidate: EventWithRecipients; readonly leaseUntil: number }
+  | { readonly state: "busy"; readonly candidate: EventWithRecipients; readonly leaseUntil: number }
+  | { readonly state: "free" | "finished"; readonly candidate: EventWithRecipients; readonly leaseUntil: null };
 
-export interface Claimed {
-  readonly mine: readonly Claimable[];
+export interface TakenEvents {
+  readonly mine: readonly EventWithRecipients[];
   /** When the first of their leases ends, Unix milliseconds. */
   readonly leaseUntil: number;
   /** On the messages of all, by event id. */
   readonly verdicts: ReadonlyMap<string, MessageVerdict>;
 }
 
-interface ClaimContext {
+interface TakeContext {
   readonly db: Database;
   readonly world: Pick<World, "now">;
 }
 
 /**
- * Makes sure that nobody else handles the events of a batch. An event whose own message is at hand is mine by the lease with
+ * Makes sure that nobody else dispatches the events of a chunk. An event whose own message is at hand is mine by the lease with
  * which it was recorded; the others are claimed. One case slips through: the very same message twice, with two consumers at
  * the same moment. Then destinations get the event twice, under one `webhook-id`; a claim would prevent that, for one more
  * row for each event.
  */
-export async function claimAll(claimables: readonly Claimable[], { db, world }: ClaimContext): Promise<Claimed> {
+export async function takeEvents(
+  candidates: readonly EventWithRecipients[],
+  { db, world }: TakeContext,
+): Promise<TakenEvents> {
   const startedAt = world.now();
-  const own = claimables.flatMap((claimable): Standing[] => {
-    const leaseUntil = ownLease(claimable, startedAt);
-    return leaseUntil === null ? [] : [{ state: "mine", claimable, leaseUntil }];
+  const leased = candidates.flatMap((candidate): Standing[] => {
+    const leaseUntil = usableFirstLease(candidate, startedAt);
+    return leaseUntil === null ? [] : [{ state: "mine", candidate, leaseUntil }];
   });
-  const ownIds = new Set(own.map(({ claimable }) => claimable.event.id));
+  const leasedIds = new Set(leased.map(({ candidate }) => candidate.event.id));
   const claimed = await claim(
-    claimables.filter(({ event }) => !ownIds.has(event.id)),
+    candidates.filter(({ event }) => !leasedIds.has(event.id)),
     { db, world },
   );
 
   const now = world.now();
-  const standings = [...own, ...claimed].map((standing) => unlessLeaseIsOver(standing, now));
-  const mine = standings.filter(({ state }) => state === "mine");
+  const standings = [...leased, ...claimed].map((standing) => unlessLeaseIsOver(standing, now));
+  const mine = standings.filter((standing) => standing.state === "mine");
   return {
-    mine: mine.map(({ claimable }) => claimable),
+    mine: mine.map(({ candidate }) => candidate),
     leaseUntil: Math.min(...mine.map(({ leaseUntil }) => leaseUntil)),
-    verdicts: new Map(standings.map((one) => [one.claimable.event.id, verdictOn(one, now)])),
+    verdicts: new Map(standings.map((one) => [one.candidate.event.id, verdictOn(one, now)])),
   };
 }
 
@@ -74,59 +77,59 @@ export async function claimAll(claimables: readonly Claimable[], { db, world }: 
  * The end of the lease with which an event was recorded, if that leaves enough time. An event whose recipients have changed
  * since is claimed, which records them again.
  */
-function ownLease({ lease, recipients }: Claimable, now: number): number | null {
-  if (lease === null || lease.recipients === null || !isEnoughForFanOut(lease.until, now)) return null;
+function usableFirstLease({ lease, recipients }: EventWithRecipients, now: number): number | null {
+  if (lease.state !== "confirmed" || !isEnoughForFanOut(lease.leaseUntil, now)) return null;
   const changed = new Set(lease.recipients).symmetricDifference(new Set(recipients.map(({ id }) => id)));
-  return changed.size === 0 ? lease.until : null;
+  return changed.size === 0 ? lease.leaseUntil : null;
 }
 
 /** Claims events, and records those that only the queue has. */
-async function claim(claimables: readonly Claimable[], { db, world }: ClaimContext): Promise<Standing[]> {
-  if (claimables.length === 0) return [];
+async function claim(candidates: readonly EventWithRecipients[], { db, world }: TakeContext): Promise<Standing[]> {
+  if (candidates.length === 0) return [];
   const now = world.now();
   const leaseUntil = fanOutLease(now);
-  const outcomes = await claimEvents(db, claimables.map(toClaim), {
+  const outcomes = await claimEvents(db, candidates.map(toClaim), {
     now,
-    claimedUntil: leaseUntil,
-    also: updateLatestState(db, claimables),
+    leaseUntil,
+    also: updateLatestState(db, candidates),
   });
-  const missing = claimables.filter(({ event }) => !outcomes.has(event.id));
+  const missing = candidates.filter(({ event }) => !outcomes.has(event.id));
   const recorded = await recordClaimedEvents(
     db,
-    // Queued now, as far as D1 can tell: the message is at hand.
-    missing.map((one) => ({ event: { ...one.event, receivedAt: now }, recipients: toClaim(one).recipients })),
-    { claimedUntil: leaseUntil, also: updateLatestState(db, missing) },
+    missing.map((one) => ({ event: one.event, recipients: toClaim(one).recipients })),
+    // As far as D1 can tell: the message is at hand.
+    { queuedAt: now, leaseUntil, also: updateLatestState(db, missing) },
   );
   for (const [id, receivedAt] of recorded) outcomes.set(id, { state: "mine", receivedAt, withDelivery: [] });
-  return claimables.map((claimable): Standing => {
-    const outcome = outcomes.get(claimable.event.id);
+  return candidates.map((candidate): Standing => {
+    const outcome = outcomes.get(candidate.event.id);
     switch (outcome?.state) {
       case "mine":
-        return { state: "mine", claimable: asClaimed(claimable, outcome), leaseUntil };
+        return { state: "mine", candidate: asClaimed(candidate, outcome), leaseUntil };
       case "busy":
-        return { state: "busy", claimable, leaseUntil: outcome.claimedUntil };
+        return { state: "busy", candidate, leaseUntil: outcome.leaseUntil };
       case "finished":
-        return { state: "finished", claimable, leaseUntil: 0 };
+        return { state: "finished", candidate, leaseUntil: null };
       case undefined:
-        return { state: "free", claimable, leaseUntil: 0 };
+        return { state: "free", candidate, leaseUntil: null };
     }
   });
 }
 
 /** The event gets the time of receipt of its row. Destinations that have a delivery already get no first attempt. */
 function asClaimed(
-  claimable: Claimable,
+  candidate: EventWithRecipients,
   { receivedAt, withDelivery }: { readonly receivedAt: number; readonly withDelivery: readonly string[] },
-): Claimable {
-  const recipients = claimable.recipients.filter(({ id }) => !withDelivery.includes(id));
-  return { ...claimable, event: { ...claimable.event, receivedAt }, recipients };
+): EventWithRecipients {
+  const recipients = candidate.recipients.filter(({ id }) => !withDelivery.includes(id));
+  return { ...candidate, event: { ...candidate.event, receivedAt }, recipients };
 }
 
-function toClaim({ event, inlineBody, lease, recipients }: Claimable): Claim {
+function toClaim({ event, inlineBody, lease, recipients }: EventWithRecipients): Claim {
   return {
     id: event.id,
     recipients: recipients.map(({ id }) => id),
-    until: lease?.until ?? null,
+    leaseUntil: lease.state === "none" ? null : lease.leaseUntil,
     body: inlineBody,
   };
 }
@@ -134,7 +137,7 @@ function toClaim({ event, inlineBody, lease, recipients }: Claimable): Claim {
 /** A D1 that stalled may have used up a lease: then the event is left to its next message. */
 function unlessLeaseIsOver(standing: Standing, now: number): Standing {
   const isOver = standing.state === "mine" && !isEnoughForFanOut(standing.leaseUntil, now);
-  return isOver ? { ...standing, state: "free" } : standing;
+  return isOver ? { state: "free", candidate: standing.candidate, leaseUntil: null } : standing;
 }
 
 function verdictOn({ state, leaseUntil }: Standing, now: number): MessageVerdict {
