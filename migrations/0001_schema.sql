@@ -35,7 +35,7 @@ CREATE TABLE events (
 -- The ledger sums duplicates and conflicts without reading the other events.
 CREATE INDEX events_repeated ON events (seq, duplicates, conflicts) WHERE duplicates > 0 OR conflicts > 0;
 
--- A delivery that did not succeed at its first attempt, or that was replayed. Clustered by destination and time.
+-- A delivery whose first attempt did not succeed or is left to a drain, or that was replayed. Clustered by destination and time.
 CREATE TABLE deliveries (
   destination_id  TEXT    NOT NULL,
   received_at     INTEGER NOT NULL, -- of the event

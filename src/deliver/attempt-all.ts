@@ -19,7 +19,7 @@ export type AttemptedJob = Job & { readonly state: "attempted"; readonly attempt
 /** Time or requests ran out, its destination was stopped, or fan-out leaves it to the drains. */
 export type DeferredJob = Job & {
   readonly state: "deferred";
-  /** It answered late, timed out or asked for a pause, and gets no further attempt in this batch. */
+  /** It answered late, timed out or asked for a hold, and gets no further attempt in this batch. */
   readonly isDestinationStopped: boolean;
 };
 
@@ -28,13 +28,16 @@ export type JobResult = AttemptedJob | DeferredJob;
 /** A job whose attempt is still in flight when the batch stops waiting for it. */
 export type LateJob = Job & { readonly result: Promise<JobResult> };
 
-/** What has become of a batch's jobs. */
-export interface Attempted {
+/** What has become of a batch's jobs: attempted, deferred or late. */
+export interface AttemptResults {
   readonly results: readonly JobResult[];
   readonly late: readonly LateJob[];
 }
 
-/** An invocation may wait for six answers at once; a seventh call would queue while its timeout already runs. */
+/**
+ * An invocation may wait for six answers at once; a seventh call would queue while its timeout already runs. `ISOLATED_PAGE` in
+ * src/domain/drain-plan.ts is the same number.
+ */
 const MAX_IN_FLIGHT = 5;
 
 /** How long a batch waits for an answer before it goes on without it. */
@@ -44,14 +47,14 @@ const ATTEMPT_WAIT_MS = 1_000;
 const SHORT_ATTEMPT_WAIT_MS = 200;
 
 /**
- * Makes attempts concurrently, in fair shares. A destination that answers late, times out or asks for a pause gets no further
+ * Makes attempts concurrently, in fair shares. A destination that answers late, times out or asks for a hold gets no further
  * attempt in this batch. When `beginWithinMs` is over or requests run out, the rest is deferred.
  */
 export async function attemptAll(
   jobs: readonly Job[],
   beginWithinMs: number,
   context: PostContext,
-): Promise<Attempted> {
+): Promise<AttemptResults> {
   const { world } = context;
   const share = new FairShare(jobs);
   const results: JobResult[] = [];

@@ -5,7 +5,7 @@ import { logFailure } from "../platform/log.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
 import { markSlow, recordHealth } from "../store/destination-health.ts";
 import { disableDestinations } from "../store/destinations.ts";
-import type { Attempted, AttemptedJob, Job, LateJob } from "./attempt-all.ts";
+import type { AttemptResults, AttemptedJob, Job, LateJob } from "./attempt-all.ts";
 import { changeCircuits } from "./circuits.ts";
 import type { DeliverContext } from "./context.ts";
 import { tryScheduleDrains } from "./drain-messages.ts";
@@ -19,7 +19,7 @@ const MAX_BACKGROUND_MS = 30_000;
  * lease runs nobody else makes these attempts, so the write is retried until then if D1 is overloaded. Returns the deliveries.
  */
 export async function recordAttempts(
-  { results, late }: Attempted,
+  { results, late }: AttemptResults,
   leaseUntil: number,
   context: DeliverContext,
 ): Promise<Delivery[]> {

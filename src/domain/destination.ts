@@ -28,7 +28,10 @@ export interface Destination {
   readonly hasSucceeded: boolean;
   /** Since when its circuit is open, Unix milliseconds; null while it is closed. */
   readonly circuitOpenedAt: number | null;
-  /** When its next drain may begin, Unix milliseconds; null: at any time. */
+  /**
+   * When its next drain may begin, Unix milliseconds; null: at any time. It is the end of an exclusive drain's lease, the time
+   * of the next probe, the end of the gap after a paced or recovering drain, or the time at which the circuit closed.
+   */
   readonly nextDrainAt: number | null;
   /** End of its hold (src/domain/hold.ts), Unix milliseconds. Null again when what waited has gone out, or a while after its end. */
   readonly heldUntil: number | null;
@@ -79,11 +82,11 @@ export function isSlow({ outcome, durationMs }: Pick<Attempt, "outcome" | "durat
 }
 
 /** A destination that fails slowly is left alone for so long; one that succeeds slowly gets more at once. */
-const SLOW_FAILURE_PAUSE_MS = 1_000;
+const SLOW_FAILURE_DELAY_MS = 1_000;
 
-/** Pause before the next drain of a destination that has just let attempts run late. */
-export function slowPauseMs({ isFailing }: Pick<Destination, "isFailing">): number {
-  return isFailing ? SLOW_FAILURE_PAUSE_MS : 0;
+/** Delay of the next drain of a destination that has just let attempts run late. */
+export function slowDelayMs({ isFailing }: Pick<Destination, "isFailing">): number {
+  return isFailing ? SLOW_FAILURE_DELAY_MS : 0;
 }
 
 /** A few quick failures delay nobody, and the next attempt may well succeed: an isolated delivery costs two rows more. */

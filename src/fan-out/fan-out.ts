@@ -10,7 +10,7 @@ import { loadAndUpdateState } from "./load-and-update-state.ts";
 import { takeEvents } from "./take-events.ts";
 import type { MessageVerdict } from "./verdict.ts";
 
-/** After this a chunk of events begins no further attempt. The retries take what is left. */
+/** After this a chunk of events begins no further attempt. The drains take what is left. */
 const BEGIN_WITHIN_MS = 15_000;
 
 /**

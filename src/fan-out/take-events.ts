@@ -20,7 +20,8 @@ export interface EventWithRecipients extends LoadedEvent {
  *   busy      another consumer's lease runs             repeated after it, in case that consumer has died
  *   free      the lease is nearly over, or another
  *             consumer is just writing the row          repeated shortly
- *   finished  nothing is left to do                     acknowledged
+ *   finished  it is dispatched, or may not be
+ *             (`ClaimOutcome` in store/claims.ts)       acknowledged
  *
  * `leaseUntil` is in Unix milliseconds.
  */
@@ -83,7 +84,10 @@ function usableFirstLease({ lease, recipients }: EventWithRecipients, now: numbe
   return changed.size === 0 ? lease.leaseUntil : null;
 }
 
-/** Claims events, and records those that only the queue has. */
+/**
+ * Claims events, and records those that only the queue has. Each call updates the latest state from its events again: a body
+ * that came by a message counts only once its event is recorded, which may happen at any time before.
+ */
 async function claim(candidates: readonly EventWithRecipients[], { db, world }: TakeContext): Promise<Standing[]> {
   if (candidates.length === 0) return [];
   const now = world.now();

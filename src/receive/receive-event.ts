@@ -151,7 +151,7 @@ async function accept(event: RelayEvent, context: ReceiveContext) {
     const toSend = (isInline ? inline(event, lease) : null) ?? measure(byId(event.id, lease));
     waitUntil(sendAfterAnswer(env, toSend, timers));
   }
-  // Of an event whose message was lost Qonto is told that it is a duplicate, and its message is sent again.
+  // Qonto is told `duplicate` also when the lost message is sent again.
   const outcome = recorded.status === "new" ? "accepted" : "duplicate";
   return { outcome, event, durableBy: durable.by, isConflict: recorded.isConflict } as const;
 }

@@ -1,10 +1,10 @@
 import { countByStatus } from "../domain/delivery.ts";
-import { type Destination, MAX_BACKGROUND_ATTEMPT_MS, slowPauseMs } from "../domain/destination.ts";
+import { type Destination, MAX_BACKGROUND_ATTEMPT_MS, slowDelayMs } from "../domain/destination.ts";
 import { type DrainPlan, afterDrain, planDrain } from "../domain/drain-plan.ts";
 import { drainLease, isEnoughForDrain } from "../domain/lease.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { withTimeout } from "../platform/timeout.ts";
-import { type Attempted, type Job, attemptAll } from "../deliver/attempt-all.ts";
+import { type AttemptResults, type Job, attemptAll } from "../deliver/attempt-all.ts";
 import type { DeliverContext } from "../deliver/context.ts";
 import { scheduleDrains, tryScheduleDrains } from "../deliver/drain-messages.ts";
 import { recordAttempts } from "../deliver/record-attempts.ts";
@@ -101,7 +101,7 @@ async function attemptAndRecord(drain: Drain, context: DeliverContext): Promise<
     logLine("retry", {
       message: "drain.finished",
       destination_id: destination.id,
-      claimed: jobs.length,
+      loaded: jobs.length,
       event_ids: jobs.map(({ event }) => event.id),
       ...countByStatus(deliveries),
       filtered: claimed.filtered.length,
@@ -120,7 +120,7 @@ async function attemptAndRecord(drain: Drain, context: DeliverContext): Promise<
 /** Releases the destination of an exclusive drain, and sends a message if another drain must follow. */
 async function releaseAndScheduleNext(
   { destination, plan, claimed, leaseUntil, jobs }: Drain,
-  { results, late }: Attempted,
+  { results, late }: AttemptResults,
   { env, world }: DeliverContext,
 ): Promise<void> {
   const destinationId = destination.id;
@@ -133,7 +133,7 @@ async function releaseAndScheduleNext(
       isFull: claimed.deliveries.length + claimed.filtered.length >= plan.limit,
       hasDeferred: results.some(({ state }) => state === "deferred"),
       nextDueAt: claimed.nextDueAt,
-      slowPauseMs: late.length > 0 ? slowPauseMs(destination) : 0,
+      slowDelayMs: late.length > 0 ? slowDelayMs(destination) : 0,
     },
     now,
   );

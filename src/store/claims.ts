@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { writeAll } from "./batch.ts";
 import type { Database } from "./database.ts";
-import { isUnattemptedSql, recipientsSql, isUndispatchedSql } from "./event-progress.ts";
+import { hasNoDeliverySql, recipientsSql, isUndispatchedSql } from "./event-progress.ts";
 import { hasLeaseSql } from "./leases.ts";
 import { inParameters, json, reader } from "./rows.ts";
 
@@ -35,11 +35,11 @@ const nextRecipientsSql = `(
     SELECT destination_id, max(first_success) AS first_success FROM (
       SELECT value AS destination_id, NULL AS first_success FROM json_each(claim.value ->> 'recipients')
       UNION ALL
-      SELECT recipient.key, recipient.value FROM ${recipientsSql} WHERE NOT ${isUnattemptedSql})
+      SELECT recipient.key, recipient.value FROM ${recipientsSql} WHERE NOT ${hasNoDeliverySql})
     GROUP BY destination_id))`;
 
 const withDeliverySql = `(
-  SELECT json_group_array(recipient.key) FROM ${recipientsSql} WHERE NOT ${isUnattemptedSql})`;
+  SELECT json_group_array(recipient.key) FROM ${recipientsSql} WHERE NOT ${hasNoDeliverySql})`;
 
 /**
  * After some claims without a recorded outcome an event is claimed once an hour, so that its first attempts are not made

@@ -5,7 +5,7 @@ import { type Attempt, type Delivery, type DeliveryStatus, type Outcome, attempt
 import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import {
   attemptsSql,
-  isUnattemptedSql,
+  hasNoDeliverySql,
   recipientsSql,
   recipientsWithRowsSql,
   rowOfRecipientSql,
@@ -20,7 +20,7 @@ const isOrphanSql = `given.value ->> 'status' = 'pending'
 /** First attempts that succeeded at the event that `given` names, without those whose delivery is recorded already. */
 const newFirstSuccessesSql = `
     FROM json_each(given.first_successes) AS success
-    CROSS JOIN ${recipientsSql} ON recipient.key = success.key AND ${isUnattemptedSql}`;
+    CROSS JOIN ${recipientsSql} ON recipient.key = success.key AND ${hasNoDeliverySql}`;
 
 export const recordFirstSuccessesSql = `
   UPDATE events SET recipients = json_patch(recipients, (
@@ -41,8 +41,12 @@ const isOfEventSql = `EXISTS (
 const latestNumberSql = (row: string) => `coalesce(${row}.attempts ->> '$[#-1].attempt', 0)`;
 
 /**
- * D1 may run a write twice. The second run must not undo a claim, or an attempt, that was made in between. A claim's holder
- * writes after it has claimed, so its lease ends at most DRAIN_LEASE_MS after that write.
+ * D1 may run a write twice. The second run must not undo a claim, or an attempt, that was made in between:
+ *
+ *   the delivery ends            it counts: nothing follows an end
+ *   the attempts differ          it counts unless the row has a later attempt
+ *   the same attempts, deferred  it counts unless the delivery was claimed since. A consumer writes after it has claimed, so its
+ *                                own lease ends at most DRAIN_LEASE_MS after the time to which it defers
  */
 const isCurrentWriteSql = `CASE
       WHEN excluded.status <> 'pending' THEN true

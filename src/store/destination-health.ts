@@ -65,7 +65,7 @@ export const recordHealthSql = `
   FROM json_each(?1) AS run
   WHERE destinations.id = run.value ->> 'destination_id'
     AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR circuit_opened_at IS NOT NULL
-      OR is_slow <> run.value ->> 'is_slow' OR run.value ->> 'always' OR ${isExpiredHoldSql})
+      OR is_slow <> run.value ->> 'is_slow' OR run.value ->> 'must_write' OR ${isExpiredHoldSql})
   RETURNING destinations.id AS destinationId, consecutive_failures AS consecutiveFailures,
     consecutive_timeouts AS consecutiveTimeouts, failing_since AS failingSince, circuit_opened_at AS circuitOpenedAt,
     failed_probes AS failedProbes`;
@@ -88,7 +88,7 @@ export function readBreakerRow(row: unknown): BreakerRow {
 
 /**
  * A statement that notes failures, recoveries, slowness and `holds`, which are instants by destination. Its rows, for
- * `readBreakerRow`, are the destinations that it changed. A quick success after another writes nothing, unless the retries
+ * `readBreakerRow`, are the destinations that it changed. A quick success after another writes nothing, unless drains
  * make all of the destination's attempts: then its latest success need not be among its newest deliveries.
  */
 export function recordHealth(
@@ -101,7 +101,7 @@ export function recordHealth(
   const runs = [...byDestination].map(([destinationId, made]) => ({
     destination_id: destinationId,
     url: made[0]?.destination.url ?? null,
-    always: made.some(({ destination }) => isKeptOutOfFanOut(destination, now)) ? 1 : 0,
+    must_write: made.some(({ destination }) => isKeptOutOfFanOut(destination, now)) ? 1 : 0,
     held_until: holds.get(destinationId) ?? null,
     ...summarize(made.map(({ attempt }) => attempt)),
   }));

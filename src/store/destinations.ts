@@ -69,13 +69,13 @@ export async function destinationsWithOpenCircuit(db: Database): Promise<Destina
   return rowsOf(destinationRow, await db.prepare(destinationsWithOpenCircuitSql).all());
 }
 
-export const namedSql = `
+export const findByIdsSql = `
   SELECT ${columns} FROM destinations WHERE id IN (SELECT value FROM json_each(?1))`;
 
 /** Those that exist. Without ids D1 is not called. */
 export async function findDestinations(db: Database, ids: readonly string[]): Promise<Destination[]> {
   if (ids.length === 0) return [];
-  return rowsOf(destinationRow, await db.prepare(namedSql).bind(JSON.stringify(ids)).all());
+  return rowsOf(destinationRow, await db.prepare(findByIdsSql).bind(JSON.stringify(ids)).all());
 }
 
 const reportColumns = `${columns}, last_failure_at AS lastFailureAt,

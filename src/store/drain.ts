@@ -105,7 +105,10 @@ export async function claimDue(
   };
 }
 
-/** Not if the breaker has set the next drain meanwhile. A hold ends when all that waited has gone out, unless it was renewed. */
+/**
+ * Not if the breaker has set the next drain meanwhile. A hold that is over ends when all that waited has gone out, unless it was
+ * renewed; with a `max_per_second` at once, because that bounds the rate anyway.
+ */
 export const releaseDrainSql = `
   UPDATE destinations SET held_until = iif(held_until <= ?4 AND (?2 IS NULL OR max_per_second IS NOT NULL), NULL, held_until),
     next_drain_at = ?2 WHERE id = ?1 AND next_drain_at IS ?3`;
@@ -143,13 +146,16 @@ export const endExpiredSql = `
     SELECT destination_id, received_at, event_id ${pendingSql} AND next_attempt_at < ?2 AND received_at < ?2 LIMIT ?3)
   RETURNING status`;
 
-/** Ends up to `limit` deliveries that were pending since before `pendingSince`. Returns the status of each. */
+/**
+ * Ends up to `limit` deliveries that have been due since before `dueSince`. A probe or a replay of a delivery makes it due at
+ * another time, which counts from then on. Returns the status of each.
+ */
 export async function endExpiredDeliveries(
   db: Database,
   destinationId: string,
-  pendingSince: number,
+  dueSince: number,
   limit: number,
 ): Promise<EndedStatus[]> {
-  const result = await retried(db, () => db.prepare(endExpiredSql).bind(destinationId, pendingSince, limit).all());
+  const result = await retried(db, () => db.prepare(endExpiredSql).bind(destinationId, dueSince, limit).all());
   return rowsOf(endedRow, result).map(({ status }) => status);
 }

@@ -53,7 +53,7 @@ export function findEvent(db: Database, id: string): D1PreparedStatement {
 
 const detailRow = summaryRow.extend({
   body: z.string(),
-  /** No consumer has claimed it, and not all of its first attempts have an outcome. */
+  /** It is not dispatched, and no consumer has claimed it. */
   isAwaitingFirstFanOut: flag,
 });
 
@@ -80,7 +80,7 @@ export const readJourney = reader({
   leaseUntil: z.number().nullable(),
   /** Times that a consumer claimed it. */
   claims: z.number(),
-  /** No consumer has claimed it, and not all of its first attempts have an outcome. */
+  /** It is not dispatched, and no consumer has claimed it. */
   isAwaitingFirstFanOut: flag,
   duplicates: z.number(),
   /** Duplicates with another body. */

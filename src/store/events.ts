@@ -9,11 +9,9 @@ import { batchOnSchema } from "./schema.ts";
 import { flag, reader } from "./rows.ts";
 import { matchesSql } from "./matches.ts";
 
-/**
- * What recording an event found. `lost`: a duplicate of an event whose queue message has been lost, and must be sent again.
- */
+/** What recording an event found. `duplicate_to_requeue`: its queue message has been lost, and must be sent again. */
 export interface Recorded {
-  readonly status: "new" | "duplicate" | "lost";
+  readonly status: "new" | "duplicate" | "duplicate_to_requeue";
   /** Whether the event was recorded before with another body. That one stays. */
   readonly isConflict: boolean;
 }
@@ -110,9 +108,9 @@ export async function recordEvents(
     const row = recordedRow.parse(found);
     if (row.duplicates === 0) return { status: "new", isConflict: false };
     // Of several in a group one sends the message.
-    const isLost = row.isRequeued && !requeued.has(event.id);
-    if (isLost) requeued.add(event.id);
-    return { status: isLost ? "lost" : "duplicate", isConflict: row.body !== event.body };
+    const mustRequeue = row.isRequeued && !requeued.has(event.id);
+    if (mustRequeue) requeued.add(event.id);
+    return { status: mustRequeue ? "duplicate_to_requeue" : "duplicate", isConflict: row.body !== event.body };
   });
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { recipientsSql, isUnattemptedSql } from "./event-progress.ts";
+import { recipientsSql, hasNoDeliverySql } from "./event-progress.ts";
 import { json, reader } from "./rows.ts";
 import { matchesSql } from "./matches.ts";
 
@@ -34,7 +34,7 @@ export const leasedSql = `
     (SELECT json_group_array(key) FROM ${recipientsSql}) AS recipients
   FROM json_each(?1) AS lease CROSS JOIN events ON events.id = lease.value ->> 'id'
   WHERE ${hasLeaseSql("lease")} AND events.recipients IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM ${recipientsSql} WHERE NOT ${isUnattemptedSql})`;
+    AND NOT EXISTS (SELECT 1 FROM ${recipientsSql} WHERE NOT ${hasNoDeliverySql})`;
 
 /**
  * Statements that mark the leased events without recipients as unmatched, and find those that still have their lease. They join

@@ -37,7 +37,7 @@ export const makeDueSql = `
         WHEN 'delivered' THEN ?6
         ELSE true END`;
 
-export const nameRecipientSql = `
+export const addRecipientSql = `
   UPDATE events SET recipients = json_set(recipients, '$."' || (given.value ->> 'destinationId') || '"', NULL)
   FROM json_each(?1) AS given
   WHERE events.id = given.value ->> 'eventId'
@@ -70,7 +70,7 @@ export function makeDue(
     due: lists.map((list) =>
       db.prepare(makeDueSql).bind(list, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),
     ),
-    recipients: lists.map((list) => db.prepare(nameRecipientSql).bind(list)),
+    recipients: lists.map((list) => db.prepare(addRecipientSql).bind(list)),
     hours: lists.flatMap((list) => forgetHours(db, list)),
   };
 }

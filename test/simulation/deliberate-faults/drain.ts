@@ -44,13 +44,13 @@ export const retryFaults: readonly DeliberateFault[] = [
   {
     title: "A message follows every drain",
     file: "src/domain/drain-plan.ts",
-    from: `return isMoreDue ? { next: "schedule", at: now + slowPauseMs } : { next: "none" };`,
+    from: `return isMoreDue ? { next: "schedule", at: now + slowDelayMs } : { next: "none" };`,
     to: `return { next: "schedule", at: now + 5_000 };`,
   },
   {
     title: "No message follows a drain that leaves due deliveries",
     file: "src/domain/drain-plan.ts",
-    from: `return isMoreDue ? { next: "schedule", at: now + slowPauseMs } : { next: "none" };`,
+    from: `return isMoreDue ? { next: "schedule", at: now + slowDelayMs } : { next: "none" };`,
     to: `return { next: "none" };`,
   },
   {

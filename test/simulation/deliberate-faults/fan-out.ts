@@ -11,14 +11,14 @@ export const fanOutFaults: readonly DeliberateFault[] = [
     title: "A claim forgets destinations to which a replay has sent the event meanwhile",
     file: "src/store/claims.ts",
     from: `      UNION ALL
-      SELECT recipient.key, recipient.value FROM \${recipientsSql} WHERE NOT \${isUnattemptedSql})`,
+      SELECT recipient.key, recipient.value FROM \${recipientsSql} WHERE NOT \${hasNoDeliverySql})`,
     to: `)`,
   },
   {
     title: "A lease counts though deliveries of the event are recorded",
     file: "src/store/leases.ts",
     from: `
-    AND NOT EXISTS (SELECT 1 FROM \${recipientsSql} WHERE NOT \${isUnattemptedSql})\`;`,
+    AND NOT EXISTS (SELECT 1 FROM \${recipientsSql} WHERE NOT \${hasNoDeliverySql})\`;`,
     to: `\`;`,
   },
   {

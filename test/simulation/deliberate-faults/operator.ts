@@ -28,7 +28,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A replay makes deliveries of which no event knows",
     file: "src/store/replay-deliveries.ts",
-    from: `lists.map((list) => db.prepare(nameRecipientSql).bind(list)),`,
+    from: `lists.map((list) => db.prepare(addRecipientSql).bind(list)),`,
     to: `[],`,
   },
   {
