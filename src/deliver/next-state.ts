@@ -35,11 +35,11 @@ export function nextState(
     if (heldUntil !== null) holds.set(destination.id, Math.max(heldUntil, holds.get(destination.id) ?? 0));
   }
   for (const { delivery, destination, isDestinationStopped } of deferred) {
-    const pauseMs = isDestinationStopped ? slowDelayMs(destination) : 0;
+    const delayMs = isDestinationStopped ? slowDelayMs(destination) : 0;
     const staysOnHold = holds.has(destination.id) || (destination.heldUntil ?? 0) > now + HOLD_ENDS_SOON_MS;
     deliveries.push(defer(delivery, now));
     // An open circuit needs the message: the next probe may find nothing due if this is not written yet, and sends none then.
-    if (!staysOnHold) drains.push({ destinationId: destination.id, at: now + pauseMs });
+    if (!staysOnHold) drains.push({ destinationId: destination.id, at: now + delayMs });
   }
   for (const [destinationId, at] of holds) drains.push({ destinationId, at });
   return { deliveries, holds, drains };

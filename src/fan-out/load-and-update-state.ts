@@ -86,7 +86,7 @@ function toLoadedEvent(parsed: ParsedEvent, row: LeasedRow | undefined): LoadedE
 /** In one transaction, because nothing else is written for a leased event before its deliveries. */
 function confirmLeases(db: Database, events: readonly ParsedEvent[]) {
   const named = events.filter(namesLease);
-  const leases = named.flatMap(({ event, leases: its }) => its.map((leaseUntil) => ({ id: event.id, leaseUntil })));
+  const leases = named.flatMap(({ event, leases: ends }) => ends.map((leaseUntil) => ({ id: event.id, leaseUntil })));
   return { leased: markUnmatchedAndFindLeased(db, leases), state: updateLatestState(db, named) };
 }
 

@@ -85,8 +85,9 @@ function usableFirstLease({ lease, recipients }: EventWithRecipients, now: numbe
 }
 
 /**
- * Claims events, and records those that only the queue has. Each call updates the latest state from its events again: a body
- * that came by a message counts only once its event is recorded, which may happen at any time before.
+ * Claims events, and records those that only the queue has. Such an event passes `updateLatestState` on loading, with its claim
+ * and with its recording: a body from a message counts only if the event is recorded, and its receiver's late write to D1 may
+ * come at any time.
  */
 async function claim(candidates: readonly EventWithRecipients[], { db, world }: TakeContext): Promise<Standing[]> {
   if (candidates.length === 0) return [];

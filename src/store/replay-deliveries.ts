@@ -65,7 +65,7 @@ export function makeDue(
 ): Readonly<Record<"due" | "recipients" | "hours", readonly D1PreparedStatement[]>> {
   // An UPDATE changes a row once, so a list names each event once.
   const byDestination = Map.groupBy(keys, ({ destinationId }) => destinationId).values();
-  const lists = byDestination.map((its) => JSON.stringify(its)).toArray();
+  const lists = byDestination.map((ofOne) => JSON.stringify(ofOne)).toArray();
   return {
     due: lists.map((list) =>
       db.prepare(makeDueSql).bind(list, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),

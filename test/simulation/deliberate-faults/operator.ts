@@ -39,7 +39,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
     to: ``,
   },
   {
-    title: "A replay sends what the destination does not want",
+    title: "A replay sends what does not match the destination",
     file: "src/store/replays.ts",
     from: `events.recipients IS NOT NULL AND \${matchesSql("events")}`,
     to: `events.recipients IS NOT NULL`,

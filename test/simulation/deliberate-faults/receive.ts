@@ -22,7 +22,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "The message behind the answer is not sent",
     file: "src/receive/receive-event.ts",
-    from: `await sendTogether(env, sent, timers);`,
+    from: `await sendTogether(env, toSend, timers);`,
     to: ``,
   },
   {

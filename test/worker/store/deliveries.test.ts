@@ -79,7 +79,7 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   expect(await statement.bind(destinationId).first("next_attempt_at")).toBe(lease.leaseUntil);
 });
 
-it("a delivery that is claimed between a write and its repetition stays claimed, until its holder records it", async () => {
+it("a delivery that is claimed between a write and its repetition stays claimed, until its consumer records it", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
