@@ -23,7 +23,7 @@ export interface LoadedEvent extends ParsedEvent {
  * `unconfirmed`: one does, but D1 lacks the event, or the event has another lease by now, or a recorded delivery. `confirmed`:
  * the event has it, so nobody else dispatches the event before its end.
  */
-export type FirstLease =
+type FirstLease =
   | { readonly state: "none" }
   | { readonly state: "unconfirmed"; readonly leaseUntil: number }
   | { readonly state: "confirmed"; readonly leaseUntil: number; readonly recipients: readonly string[] };
