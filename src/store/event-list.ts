@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { pageOf } from "../platform/page.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
-import { eventStateSql, eventStates, isAwaitingFirstFanOutSql } from "./event-progress.ts";
+import { eventStateSql, eventStates, isAwaitingFirstFanOutSql, isUndispatchedSql } from "./event-progress.ts";
 import { eventFields, eventRow } from "./events.ts";
 import { flag, reader, rowsOf } from "./rows.ts";
 
@@ -61,7 +61,7 @@ export const readEventDetail = (row: unknown) => detailRow.parse(row);
 
 export const journeySql = `
   SELECT queued_at AS queuedAt, lease_until AS leaseUntil, claims, duplicates, conflicts,
-    ${isAwaitingFirstFanOutSql} AS isAwaitingFirstFanOut, octet_length(body) AS sizeBytes,
+    ${isUndispatchedSql} AS isUndispatched, ${isAwaitingFirstFanOutSql} AS isAwaitingFirstFanOut, octet_length(body) AS sizeBytes,
     (SELECT id FROM events AS latest WHERE latest.seq = resources.event_seq) AS latestEventId
   FROM events LEFT JOIN resources ON resources.organization_id = events.organization_id
     AND resources.type = events.type AND resources.resource_id = coalesce(events.resource_id, '')
@@ -80,6 +80,7 @@ export const readJourney = reader({
   leaseUntil: z.number().nullable(),
   /** Times that a consumer claimed it. */
   claims: z.number(),
+  isUndispatched: flag,
   /** It is not dispatched, and no consumer has claimed it. */
   isAwaitingFirstFanOut: flag,
   duplicates: z.number(),

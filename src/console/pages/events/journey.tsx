@@ -85,14 +85,17 @@ function FanOut({ found: { journey, deliveries } }: JourneyProps) {
       </Step>
     );
   }
-  const isOpen = deliveries.some(({ status, attempts }) => status === "pending" && attempts.length === 0);
+  const { isUndispatched } = journey;
   return (
-    <Step tone={deliveries.length === 0 ? "idle" : "ok"} title="Dispatched">
+    <Step
+      tone={isUndispatched ? "wait" : deliveries.length === 0 ? "idle" : "ok"}
+      title={isUndispatched ? "Being dispatched" : "Dispatched"}
+    >
       {deliveries.length === 0
         ? "No destination matched."
         : `To ${deliveries.length === 1 ? "one destination" : `${count(deliveries.length)} destinations`}.`}
       {journey.claims > 1 ? ` It was claimed ${count(journey.claims)} times: the earlier claims had no result.` : ""}
-      {isOpen && journey.leaseUntil !== null && journey.leaseUntil > now ? (
+      {isUndispatched && journey.leaseUntil !== null && journey.leaseUntil > now ? (
         <>
           {" "}
           The present claim expires at <Time at={journey.leaseUntil} />.
