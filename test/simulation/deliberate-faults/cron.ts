@@ -14,7 +14,7 @@ export const cronFaults: readonly DeliberateFault[] = [
     to: `pack(ids.slice(1).map((id) => measure(byId(id, null))));`,
   },
   {
-    title: "The recovery scan does not go back to an event that was unfinished",
+    title: "The recovery scan does not go back to an event that was undispatched",
     file: "src/cron/recover-events.ts",
     from: `oldest === undefined ? reached : oldest.seq - 1;`,
     to: `reached;`,

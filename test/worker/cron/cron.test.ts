@@ -118,7 +118,7 @@ describe("the cron", () => {
     expect(relay.events.waiting).toHaveLength(1);
   });
 
-  it("reads every event, however many lie behind one that stays unfinished", async () => {
+  it("reads every event, however many lie behind one that stays undispatched", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     const insert = env.DB.prepare(
