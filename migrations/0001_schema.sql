@@ -18,8 +18,8 @@ CREATE TABLE events (
   created_at       TEXT,             -- of the envelope, ISO 8601 in UTC, null when it is no date
   received_at      INTEGER NOT NULL,
   queued_at        INTEGER NOT NULL, -- when a queue message about it was last sent, or is about to be
-  claimed_until    INTEGER,          -- lease of the consumer that makes the first attempts
-  claims           INTEGER NOT NULL DEFAULT 0, -- times that a consumer claimed it, more than a few are a sign that it cannot be handled
+  lease_until      INTEGER,          -- end of the lease of the consumer that makes the first attempts
+  claims           INTEGER NOT NULL DEFAULT 0, -- times that a consumer claimed it, more than a few are a sign that it cannot be dispatched
   -- JSON object, the destinations that get it by id, null until they are known, and at first when there are none. The value is
   -- the first attempt, if it succeeded: [at, status, duration_ms, response_excerpt]. Otherwise it is null. A row of deliveries,
   -- where there is one, says how the delivery stands.
@@ -35,7 +35,7 @@ CREATE TABLE events (
 -- The ledger sums duplicates and conflicts without reading the other events.
 CREATE INDEX events_repeated ON events (seq, duplicates, conflicts) WHERE duplicates > 0 OR conflicts > 0;
 
--- A delivery that did not succeed at its first attempt, or that was replayed. Clustered by destination and time.
+-- A delivery whose first attempt did not succeed or is left to a drain, or that was replayed. Clustered by destination and time.
 CREATE TABLE deliveries (
   destination_id  TEXT    NOT NULL,
   received_at     INTEGER NOT NULL, -- of the event
@@ -71,7 +71,7 @@ CREATE TABLE destinations (
   created_at             INTEGER NOT NULL,
   updated_at             INTEGER NOT NULL,
   -- The rest is written when the health changes. A success after a success is not: it is read off its event.
-  isolated               INTEGER NOT NULL DEFAULT 0 CHECK (isolated IN (0, 1)), -- 1: its last attempt timed out or took over a second
+  is_slow                INTEGER NOT NULL DEFAULT 0 CHECK (is_slow IN (0, 1)), -- 1: its last attempt timed out or took over a second
   consecutive_failures   INTEGER NOT NULL DEFAULT 0,
   consecutive_timeouts   INTEGER NOT NULL DEFAULT 0,
   failing_since          INTEGER,          -- first of the consecutive failures

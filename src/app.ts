@@ -12,9 +12,13 @@ import { explainSchemaFault, isSchemaFault } from "./store/schema.ts";
 
 type App = Hono<{ Bindings: Env }>;
 
+/** The stage that answers a request, as the log names it. */
+type Unit = "receive" | "api";
+
 /** Everything that the Worker answers over HTTP. */
 export function createApp(world: World, counters: Counters) {
-  const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, counters)));
+  // It is loaded from the start, so it also answers 404 for unknown paths: nothing needs to be loaded for that.
+  const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, counters)), "receive");
   const api = loadedOnce(async () => {
     const { operatorApi } = await import("./api/api.ts");
     return newApp().route("/", operatorApi(world, counters));
@@ -23,7 +27,7 @@ export function createApp(world: World, counters: Counters) {
     const { operatorConsole, publicDocs } = await import("./console/console.tsx");
     return newApp().route("/", operatorConsole(world, counters)).route("/", publicDocs(world));
   });
-  const rooms = new Map([
+  const appsByFirstSegment = new Map([
     ["api", api],
     ["metrics", api],
     ["health", api],
@@ -31,12 +35,13 @@ export function createApp(world: World, counters: Counters) {
     ["console", pages],
     ["docs", pages],
   ]);
+  const loaderOf = (request: Request) => appsByFirstSegment.get(addressOf(request).split("/", 2)[1] ?? "");
   return {
     fetch: async (request: Request, env: Env, context: ExecutionContext): Promise<Response> => {
-      const [, room = ""] = addressOf(request).split("/", 2);
-      const app = (await rooms.get(room)?.()) ?? receiver;
+      const app = (await loaderOf(request)?.()) ?? receiver;
       return app.fetch(request, env, context);
     },
+    unitOf: (request: Request): Unit => (loaderOf(request) === undefined ? "receive" : "api"),
   };
 }
 
@@ -50,7 +55,7 @@ function loadedOnce(load: () => Promise<App>): () => Promise<App> {
   return async () => {
     if (loaded !== undefined) return loaded;
     const app = await load();
-    return (loaded ??= addAnswers(app));
+    return (loaded ??= addAnswers(app, "api"));
   };
 }
 
@@ -64,7 +69,7 @@ function addressOf(request: Request): string {
 }
 
 /** Adds the answers for requests that no route answers, and for errors. */
-function addAnswers(app: App): App {
+function addAnswers(app: App, unit: Unit): App {
   const methods = [...new Set(app.routes.map(({ method }) => method))].filter(isMethod).toSorted();
   app.notFound((c) => {
     // A middleware matches all methods: it is no route.
@@ -86,10 +91,10 @@ function addAnswers(app: App): App {
     }
     if (isSchemaFault(error)) {
       const fault = await explainSchemaFault(c.env.DB, error);
-      logFailure("api", fault, { message: "request.failed" });
+      logFailure(unit, fault, { message: "request.failed" });
       return problemResponse({ status: 503, code: "not_ready", title: "Not ready", detail: fault.message });
     }
-    logFailure("api", error, { message: "request.failed" });
+    logFailure(unit, error, { message: "request.failed" });
     return problemResponse({
       status: 500,
       code: "internal_error",

@@ -14,8 +14,8 @@ const metadata = z.object({
 /** An event as its receiver had it: D1 may lack it. */
 const inlineEvent = metadata.extend({ body: z.string() });
 
-/** An accepted event. */
-const sentEvent = z.object({
+/** An accepted event in a queue message. */
+const queuedEvent = z.object({
   id: z.string(),
   /** End of the lease with which it was recorded, Unix milliseconds; null: its consumer claims it. */
   lease_until: z.number().nullable(),
@@ -24,7 +24,7 @@ const sentEvent = z.object({
 });
 
 /** Events that were sent at the same moment. */
-const eventsMessage = z.object({ kind: z.literal("events"), events: z.array(sentEvent) });
+const eventsMessage = z.object({ kind: z.literal("events"), events: z.array(queuedEvent) });
 
 /** An unreadable event that D1 did not record in time. */
 const quarantineMessage = metadata.extend({ kind: z.literal("quarantine"), body_base64: z.string() });
@@ -41,7 +41,7 @@ const drainMessage = z.object({
 const canaryMessage = z.object({ kind: z.literal("canary"), sent_at: z.number() });
 
 export type InlineEvent = z.infer<typeof inlineEvent>;
-export type SentEvent = z.infer<typeof sentEvent>;
+export type QueuedEvent = z.infer<typeof queuedEvent>;
 export type EventsMessage = z.infer<typeof eventsMessage>;
 export type QuarantineMessage = z.infer<typeof quarantineMessage>;
 export type DrainMessage = z.infer<typeof drainMessage>;
@@ -61,12 +61,12 @@ const MAX_MESSAGE_BYTES = 126_000;
 /** Cloudflare bills a message for every 64 KB of 1,000 bytes or part of it. */
 const BILLED_BYTES = 64_000;
 
-/** Events that a consumer handles at once, and so the most that are attempted again when it dies. A message holds no more. */
+/** Events of a chunk, which a consumer dispatches at once: the most that are attempted again when it dies. A message has no more. */
 export const EVENTS_AT_ONCE = 25;
 
 /** An event and the bytes that it takes in a message. */
 export interface Measured {
-  readonly event: SentEvent;
+  readonly event: QueuedEvent;
   readonly bytes: number;
 }
 
@@ -80,15 +80,15 @@ export function inline(event: RelayEvent, leaseUntil: number | null): Measured |
 }
 
 /** An event that D1 has. */
-export function byId(id: string, leaseUntil: number | null): SentEvent {
+export function byId(id: string, leaseUntil: number | null): QueuedEvent {
   return { id, lease_until: leaseUntil, inline: null };
 }
 
-export function measure(event: SentEvent): Measured {
+export function measure(event: QueuedEvent): Measured {
   return { event, bytes: bytesOf(event) };
 }
 
-export function messageOf(events: SentEvent[]): EventsMessage {
+export function messageOf(events: QueuedEvent[]): EventsMessage {
   return { kind: "events", events };
 }
 
@@ -97,7 +97,7 @@ const COMMA_BYTES = 1;
 
 /** Packs events into few messages. An event that is too large to share one has a message of its own. */
 export function pack(events: readonly Measured[]): EventsMessage[] {
-  const packed: { readonly events: SentEvent[]; bytes: number }[] = [];
+  const packed: { readonly events: QueuedEvent[]; bytes: number }[] = [];
   for (const { event, bytes } of events) {
     const needed = COMMA_BYTES + bytes;
     const room = packed.find((one) => one.events.length < EVENTS_AT_ONCE && one.bytes + needed <= BILLED_BYTES);

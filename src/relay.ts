@@ -13,7 +13,13 @@ import { runCron } from "./cron/cron.ts";
 /** While migrations are missing. 100 retries (`max_retries`) last 100 minutes, then the message goes to the dead-letter queue. */
 const SCHEMA_MISSING_DELAY_SECONDS = 60;
 
-type StageContext = Omit<Parameters<typeof consumeEvents>[1], "env" | "config"> & { readonly env: Env };
+/** What a queue's stage gets. Each reads the configuration itself, if it needs it. */
+interface StageContext {
+  readonly env: Env;
+  readonly world: World;
+  readonly counters: Counters;
+  readonly waitUntil: (work: Promise<unknown>) => void;
+}
 
 interface Stage {
   /** In the log. */
@@ -46,7 +52,7 @@ export function createRelay(world: World) {
     fetch: async (request, bindings, context) => {
       const env = open(bindings);
       const response = await app.fetch(request, env, context);
-      writeCountersInTime(env, context, "api");
+      writeCountersInTime(env, context, app.unitOf(request));
       return response;
     },
 

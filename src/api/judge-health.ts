@@ -94,13 +94,13 @@ function checkCondition(condition: Condition, now: number): Omit<Checks, "config
 
 function checkCron(cronState: Condition["cronState"], now: number): Pick<Checks, "cron" | "fan_out"> {
   const ranAt = cronState.get("cron_ran_at");
-  const oldestUnfinishedAt = cronState.get("oldest_unfinished_at");
-  if (ranAt === undefined || oldestUnfinishedAt === undefined) {
+  const oldestUndispatchedAt = cronState.get("oldest_undispatched_at");
+  if (ranAt === undefined || oldestUndispatchedAt === undefined) {
     const neverRan = unknown("The cron has never run.");
     return { cron: neverRan, fan_out: neverRan };
   }
   const sinceRunSeconds = secondsBetween(ranAt, now);
-  const waitedSeconds = oldestUnfinishedAt === 0 ? 0 : secondsBetween(oldestUnfinishedAt, now);
+  const waitedSeconds = oldestUndispatchedAt === 0 ? 0 : secondsBetween(oldestUndispatchedAt, now);
   return {
     cron: atMost(LONGEST_CRON_PAUSE_SECONDS, sinceRunSeconds, `The cron ran ${sinceRunSeconds} s ago.`),
     fan_out: atMost(

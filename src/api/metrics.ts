@@ -80,7 +80,7 @@ export function addMetrics(api: OperatorApi, world: World, counters: Counters): 
     ]);
     const { deadLetters, quarantined } = readWaitingRow(waiting?.results[0]);
     const cronState = readCronStateFrom(cronRows?.results ?? []);
-    const oldestUnfinishedAt = cronState.get("oldest_unfinished_at");
+    const oldestUndispatchedAt = cronState.get("oldest_undispatched_at");
     const cronRanAt = cronState.get("cron_ran_at");
     const destinations = (backlogRows?.results ?? []).map(readBacklogRow);
     const counted = countsOf(
@@ -95,7 +95,7 @@ export function addMetrics(api: OperatorApi, world: World, counters: Counters): 
       ...Object.entries(queues).flatMap(([queue, metrics]) => samplesOfQueue(queue, metrics, now)),
       gauge(
         "qonto_relay_oldest_unfinished_event_seconds",
-        oldestUnfinishedAt && cronRanAt && (cronRanAt - oldestUnfinishedAt) / 1000,
+        oldestUndispatchedAt && cronRanAt && (cronRanAt - oldestUndispatchedAt) / 1000,
       ),
       gauge("qonto_relay_cron_last_run_timestamp_seconds", cronRanAt && cronRanAt / 1000),
       gauge("qonto_relay_database_size_bytes", databaseBytesOf(cronRows) ?? undefined),

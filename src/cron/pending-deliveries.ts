@@ -24,16 +24,16 @@ export async function drainOverdueDestinations({ env, world }: CronRun): Promise
 const MAX_ENDED_OF_EACH = 500;
 
 /**
- * Ends expired deliveries: those that were pending behind an open circuit for longer than their retry schedule takes. They stay
+ * Ends expired deliveries: those that have been due behind an open circuit for longer than their retry schedule takes. They stay
  * visible, and can be replayed when the destination has recovered.
  */
 export async function endExpired({ env, world, counters }: CronRun): Promise<{ ended_deliveries: number }> {
   const now = world.now();
   let ended = 0;
   for (const { id, circuitOpenedAt, retryScheduleSeconds } of await destinationsWithOpenCircuit(env.DB)) {
-    const pendingSince = now - lifetimeSeconds(retryScheduleSeconds) * 1000;
-    if (circuitOpenedAt === null || circuitOpenedAt > pendingSince) continue;
-    const statuses = await endExpiredDeliveries(env.DB, id, pendingSince, MAX_ENDED_OF_EACH);
+    const dueSince = now - lifetimeSeconds(retryScheduleSeconds) * 1000;
+    if (circuitOpenedAt === null || circuitOpenedAt > dueSince) continue;
+    const statuses = await endExpiredDeliveries(env.DB, id, dueSince, MAX_ENDED_OF_EACH);
     for (const status of statuses) {
       counters.count("qonto_relay_deliveries_total", { destination_id: id, status });
     }

@@ -16,8 +16,8 @@ const EVENTS_PER_CALL = 100;
 
 /**
  * The recovery scan: sends another message for every event that has lost its next step, because it was recorded but never queued,
- * or claimed by a consumer that died. It begins at the first unfinished event, so an event is read a few times in its life. A run
- * that is cut short leaves the rest to the next one, so a stuck event does not hide those after it.
+ * or claimed by a consumer that died. It begins at the first undispatched event, so an event is read a few times in its life.
+ * A run that is cut short leaves the rest to the next one, so a stuck event does not hide those after it.
  */
 export async function recoverEvents({ env, world }: CronRun) {
   const now = world.now();
@@ -34,28 +34,28 @@ export async function recoverEvents({ env, world }: CronRun) {
 
   const reached = scanned.events.at(-1)?.seq ?? from;
   if (reached > from) await noteSuccesses(env.DB, from, reached);
-  const oldest = scanned.events.find(({ isUnfinished }) => isUnfinished);
+  const oldest = scanned.events.find(({ isUndispatched }) => isUndispatched);
   // What an earlier run of the same scan found is older.
-  const knownAt = cronState.get("recovery_scan_continues") === 1 ? (cronState.get("oldest_unfinished_at") ?? 0) : 0;
+  const knownAt = cronState.get("recovery_scan_continues") === 1 ? (cronState.get("oldest_undispatched_at") ?? 0) : 0;
   const oldestAt = knownAt > 0 ? knownAt : (oldest?.receivedAt ?? 0);
-  const newlyUnfinishedFrom = oldest === undefined ? reached : oldest.seq - 1;
-  const unfinishedFrom = knownAt > 0 ? (cronState.get("unfinished_from") ?? 0) : newlyUnfinishedFrom;
+  const newlyUndispatchedFrom = oldest === undefined ? reached : oldest.seq - 1;
+  const undispatchedFrom = knownAt > 0 ? (cronState.get("undispatched_from") ?? 0) : newlyUndispatchedFrom;
   await writeCronState(env.DB, {
-    oldest_unfinished_at: oldestAt,
-    unfinished_from: unfinishedFrom,
+    oldest_undispatched_at: oldestAt,
+    undispatched_from: undispatchedFrom,
     recovery_scan_continues: scanned.isCutShort ? 1 : 0,
-    recovery_scan_from: scanned.isCutShort ? reached : unfinishedFrom,
+    recovery_scan_from: scanned.isCutShort ? reached : undispatchedFrom,
   });
   return { scanned_events: scanned.events.length, requeued_events: lost.length };
 }
 
-/** Whether an unfinished event has neither a queue message nor a consumer. */
+/** Whether an undispatched event has neither a queue message nor a consumer. */
 export function hasLostNextStep(
-  { isUnfinished, receivedAt, queuedAt, claimedUntil }: ScannedEvent,
+  { isUndispatched, receivedAt, queuedAt, leaseUntil }: ScannedEvent,
   now: number,
 ): boolean {
   const timeoutMs = Math.max(MESSAGE_TIMEOUT_MS, Math.min(queuedAt - receivedAt, LONGEST_MESSAGE_TIMEOUT_MS));
-  return isUnfinished && queuedAt <= now - timeoutMs && (claimedUntil === null || claimedUntil <= now);
+  return isUndispatched && queuedAt <= now - timeoutMs && (leaseUntil === null || leaseUntil <= now);
 }
 
 async function scan(db: Database, from: number): Promise<{ events: ScannedEvent[]; isCutShort: boolean }> {

@@ -16,21 +16,28 @@ export interface Job {
 
 export type AttemptedJob = Job & { readonly state: "attempted"; readonly attempt: Attempt };
 
-/** Time or requests ran out, its destination is slow or asked for a pause, or fan-out leaves it to the retries. */
-export type DeferredJob = Job & { readonly state: "deferred"; readonly isDestinationSlow: boolean };
+/** Time or requests ran out, its destination was stopped, or fan-out leaves it to the drains. */
+export type DeferredJob = Job & {
+  readonly state: "deferred";
+  /** It answered late, timed out or asked for a hold, and gets no further attempt in this batch. */
+  readonly isDestinationStopped: boolean;
+};
 
 export type JobResult = AttemptedJob | DeferredJob;
 
 /** A job whose attempt is still in flight when the batch stops waiting for it. */
 export type LateJob = Job & { readonly result: Promise<JobResult> };
 
-/** What has become of a batch's jobs. */
-export interface Attempted {
+/** What has become of a batch's jobs: attempted, deferred or late. */
+export interface AttemptResults {
   readonly results: readonly JobResult[];
   readonly late: readonly LateJob[];
 }
 
-/** An invocation may wait for six answers at once; a seventh call would queue while its timeout already runs. */
+/**
+ * An invocation may wait for six answers at once; a seventh call would queue while its timeout already runs. `ISOLATED_PAGE` in
+ * src/domain/drain-plan.ts is the same number.
+ */
 const MAX_IN_FLIGHT = 5;
 
 /** How long a batch waits for an answer before it goes on without it. */
@@ -40,14 +47,14 @@ const ATTEMPT_WAIT_MS = 1_000;
 const SHORT_ATTEMPT_WAIT_MS = 200;
 
 /**
- * Makes attempts concurrently, in fair shares. A destination that answers late, times out or asks for a pause gets no further
+ * Makes attempts concurrently, in fair shares. A destination that answers late, times out or asks for a hold gets no further
  * attempt in this batch. When `beginWithinMs` is over or requests run out, the rest is deferred.
  */
 export async function attemptAll(
   jobs: readonly Job[],
   beginWithinMs: number,
   context: PostContext,
-): Promise<Attempted> {
+): Promise<AttemptResults> {
   const { world } = context;
   const share = new FairShare(jobs);
   const results: JobResult[] = [];
@@ -55,33 +62,34 @@ export async function attemptAll(
   const endAt = world.now() + beginWithinMs;
   let isRequestLeft = true;
 
-  const work = async () => {
+  const worker = async () => {
     while (isRequestLeft && world.now() < endAt) {
       const job = share.begin();
       if (job === undefined) return;
       const result = makeAttempt(job, context);
-      const settled = await withTimeout(result, attemptWaitMs(job.destination), world);
-      if (settled.state === "failed") throw settled.error;
-      if (settled.state === "late") {
+      const waited = await withTimeout(result, attemptWaitMs(job.destination), world);
+      if (waited.state === "failed") throw waited.error;
+      if (waited.state === "late") {
         share.stop(job);
         late.push({ ...job, result });
+        // The attempt keeps one of the connections until it ends, so this worker takes no other job.
         return;
       }
-      const made = settled.value;
+      const made = waited.value;
       share.finish(job);
       if (made.state === "deferred") isRequestLeft = false;
       else if (made.attempt.outcome === "timed_out" || asksForLess(made.attempt)) share.stop(job);
       results.push(made);
     }
   };
-  await Promise.all(Array.from({ length: MAX_IN_FLIGHT }, work));
+  await Promise.all(Array.from({ length: MAX_IN_FLIGHT }, worker));
 
   results.push(...share.rest().map(({ job, isStopped }) => deferred(job, isStopped)));
   return { results, late };
 }
 
-export function deferred(job: Job, isDestinationSlow = false): DeferredJob {
-  return { ...job, state: "deferred", isDestinationSlow };
+export function deferred(job: Job, isDestinationStopped = false): DeferredJob {
+  return { ...job, state: "deferred", isDestinationStopped };
 }
 
 function attemptWaitMs({ isIsolated, isFailing, hasSucceeded }: Destination): number {

@@ -20,14 +20,14 @@ export async function changeCircuits(
   const drains: DrainRequest[] = [];
   for (const breaker of breakerRows.map(readBreakerRow)) {
     const { destinationId } = breaker;
-    const its = attempted.filter(({ destination }) => destination.id === destinationId);
-    const failedProbe = its.find(
+    const ofDestination = attempted.filter(({ destination }) => destination.id === destinationId);
+    const failedProbe = ofDestination.find(
       ({ destination, attempt }) => destination.circuitOpenedAt !== null && attempt.outcome !== "delivered",
     );
     const change = judgeCircuit(breaker, failedProbe?.attempt ?? null, {
       now,
       random: world.random(),
-      maxPerSecond: its[0]?.destination.maxPerSecond ?? null,
+      maxPerSecond: ofDestination[0]?.destination.maxPerSecond ?? null,
     });
     if (change === null || !(await changeCircuit(db, breaker, change, now))) continue;
     logLine("deliver", {

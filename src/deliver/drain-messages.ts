@@ -1,11 +1,11 @@
+import { MAX_DELAY_SECONDS } from "../domain/retry-after.ts";
 import type { Env } from "../env.ts";
 import type { DrainMessage, QueueMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { probeNow } from "../store/circuits.ts";
 
-/** The queue's own limits. */
+/** The queue's own limit. */
 const MESSAGES_PER_BATCH = 100;
-const MAX_DELAY_SECONDS = 86_400;
 
 /** The delay with which a message arrives at an instant, or a moment later; at most what the queue allows. */
 export function delaySecondsUntil(at: number, now: number): number {

@@ -1,6 +1,6 @@
 import type { Delivery } from "../domain/delivery.ts";
 import { afterAttempt, defer } from "../domain/delivery-progress.ts";
-import { slowPauseMs } from "../domain/destination.ts";
+import { slowDelayMs } from "../domain/destination.ts";
 import { holdOf } from "../domain/hold.ts";
 import { lateAttemptLease } from "../domain/lease.ts";
 import type { World } from "../platform/world.ts";
@@ -34,11 +34,12 @@ export function nextState(
     if (after.nextAttemptAt !== null) drains.push({ destinationId: destination.id, at: after.nextAttemptAt });
     if (heldUntil !== null) holds.set(destination.id, Math.max(heldUntil, holds.get(destination.id) ?? 0));
   }
-  for (const { delivery, destination, isDestinationSlow } of deferred) {
-    const pauseMs = isDestinationSlow ? slowPauseMs(destination) : 0;
+  for (const { delivery, destination, isDestinationStopped } of deferred) {
+    const delayMs = isDestinationStopped ? slowDelayMs(destination) : 0;
     const staysOnHold = holds.has(destination.id) || (destination.heldUntil ?? 0) > now + HOLD_ENDS_SOON_MS;
     deliveries.push(defer(delivery, now));
-    if (!staysOnHold) drains.push({ destinationId: destination.id, at: now + pauseMs });
+    // An open circuit needs the message: the next probe may find nothing due if this is not written yet, and sends none then.
+    if (!staysOnHold) drains.push({ destinationId: destination.id, at: now + delayMs });
   }
   for (const [destinationId, at] of holds) drains.push({ destinationId, at });
   return { deliveries, holds, drains };

@@ -1,24 +1,15 @@
-import type { Env } from "../env.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { Counters } from "../domain/counters.ts";
 import { lateAttemptLease } from "../domain/lease.ts";
-import type { PostContext } from "../outbound/post.ts";
 import { logFailure } from "../platform/log.ts";
 import { recordDeliveries } from "../store/deliveries.ts";
-import { isolate, recordHealth } from "../store/destination-health.ts";
+import { markSlow, recordHealth } from "../store/destination-health.ts";
 import { disableDestinations } from "../store/destinations.ts";
-import type { Attempted, AttemptedJob, Job, LateJob } from "./attempt-all.ts";
+import type { AttemptResults, AttemptedJob, Job, LateJob } from "./attempt-all.ts";
 import { changeCircuits } from "./circuits.ts";
+import type { DeliverContext } from "./context.ts";
 import { tryScheduleDrains } from "./drain-messages.ts";
 import { nextState, pendingWhileLate } from "./next-state.ts";
-
-/** What fan-out and drains deliver with. */
-export interface DeliverContext extends PostContext {
-  readonly env: Pick<Env, "DB" | "RETRIES">;
-  readonly counters: Counters;
-  /** Lets attempts continue in the background, after the batch. */
-  readonly waitUntil: (work: Promise<unknown>) => void;
-}
 
 /** The platform ends work in the background after this. */
 const MAX_BACKGROUND_MS = 30_000;
@@ -28,7 +19,7 @@ const MAX_BACKGROUND_MS = 30_000;
  * lease runs nobody else makes these attempts, so the write is retried until then if D1 is overloaded. Returns the deliveries.
  */
 export async function recordAttempts(
-  { results, late }: Attempted,
+  { results, late }: AttemptResults,
   leaseUntil: number,
   context: DeliverContext,
 ): Promise<Delivery[]> {
@@ -42,7 +33,7 @@ export async function recordAttempts(
   const also = {
     health: recordHealth(env.DB, attempted, next.holds, now),
     disabled: disableDestinations(env.DB, idsOf(attempted.filter(isGone)), now),
-    isolated: late.length === 0 ? [] : isolate(env.DB, idsOf(late)),
+    slow: late.length === 0 ? [] : markSlow(env.DB, idsOf(late)),
   };
   try {
     const { health } = await recordDeliveries(env.DB, deliveries, also, { until: leaseUntil, world });
@@ -76,7 +67,7 @@ function count(attempted: readonly AttemptedJob[], deliveries: readonly Delivery
   }
 }
 
-/** By a 410 a destination says that it wants no more events. */
+/** By a 410 a destination asks for no more events. */
 function isGone({ attempt }: AttemptedJob): boolean {
   return attempt.outcome === "gone";
 }

@@ -1,10 +1,10 @@
 import type { Attempt } from "./delivery.ts";
-import { MAX_RETRY_AFTER_SECONDS } from "./retry-after.ts";
+import { MAX_DELAY_SECONDS } from "./retry-after.ts";
 import { JITTER } from "./retry-schedule.ts";
 
 /**
  * A destination's circuit breaker. While its circuit is open, deliveries wait, and from time to time one that is due is
- * attempted as a probe. The probes never end, and the first success closes the circuit.
+ * attempted as a probe. Probes go on as long as a delivery is due, and the first success closes the circuit.
  */
 export interface Breaker {
   readonly consecutiveFailures: number;
@@ -58,7 +58,10 @@ const OPENS_AFTER = { failures: 10, failingMs: 60_000, timeouts: 5, timingOutMs:
 /** Delays of the first probes. */
 const PROBE_DELAY_SECONDS = [5, 10, 20, 40];
 
-/** Of all that follow: a destination that is back is found after a minute or so, unless its `Retry-After` asks for more. */
+/**
+ * Of all that follow, as long as a delivery is due: a destination that is back is found after a minute or so, unless its
+ * `Retry-After` asks for more.
+ */
 const MAX_PROBE_DELAY_SECONDS = 60;
 
 /**
@@ -102,5 +105,5 @@ function hasFailedTooLong({ consecutiveFailures, consecutiveTimeouts, failingSin
 
 function probeDelayMs(failedProbes: number, askedSeconds: number | null, random: number): number {
   const seconds = (PROBE_DELAY_SECONDS[failedProbes] ?? MAX_PROBE_DELAY_SECONDS) * (1 + JITTER * random);
-  return Math.ceil(Math.max(seconds, Math.min(askedSeconds ?? 0, MAX_RETRY_AFTER_SECONDS)) * 1000);
+  return Math.ceil(Math.max(seconds, Math.min(askedSeconds ?? 0, MAX_DELAY_SECONDS)) * 1000);
 }

@@ -28,8 +28,10 @@ export interface Delivery extends DeliveryKey {
  *   timed_out, unreachable  no answer
  *   refused                 the relay must not make this request, or cannot: its URL, its secret
  *
- *   filtered                the destination no longer wants the event
+ *   filtered                the event no longer matches the destination
  *   removed                 the destination was removed
+ *
+ * A delivery that expires behind an open circuit ends without an entry.
  */
 export const attemptOutcomes = [
   "delivered",

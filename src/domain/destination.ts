@@ -2,7 +2,7 @@ import type { Attempt } from "./delivery.ts";
 import type { RelayEvent } from "./event.ts";
 import { isOnHold } from "./hold.ts";
 
-/** A destination's endpoint and what it asked for. */
+/** A destination: its options, its secrets and its health. */
 export interface Destination {
   readonly id: string;
   readonly url: string;
@@ -28,7 +28,10 @@ export interface Destination {
   readonly hasSucceeded: boolean;
   /** Since when its circuit is open, Unix milliseconds; null while it is closed. */
   readonly circuitOpenedAt: number | null;
-  /** When its next drain may begin, Unix milliseconds; null: at any time. */
+  /**
+   * When its next drain may begin, Unix milliseconds; null: at any time. It is the end of an exclusive drain's lease, the time
+   * of the next probe, the end of the gap after a paced or recovering drain, or the time at which the circuit closed.
+   */
   readonly nextDrainAt: number | null;
   /** End of its hold (src/domain/hold.ts), Unix milliseconds. Null again when what waited has gone out, or a while after its end. */
   readonly heldUntil: number | null;
@@ -37,21 +40,21 @@ export interface Destination {
 }
 
 /**
- * Whether a destination is to get an event. `wantsSql` in src/store/wants.ts says the same in SQL, and
- * test/worker/store/wants.test.ts compares the two.
+ * Whether an event matches a destination, which is then to get it. `matchesSql` in src/store/matches.ts says the same in SQL,
+ * and test/worker/store/matches.test.ts compares the two.
  */
-export function wants(
+export function matches(
   { enabled, types, organizations }: Pick<Destination, "enabled" | "types" | "organizations">,
   { type, organizationId }: Pick<RelayEvent, "type" | "organizationId">,
 ): boolean {
   return (
     enabled &&
-    (types.length === 0 || types.some((pattern) => matches(pattern, type))) &&
+    (types.length === 0 || types.some((pattern) => matchesPattern(pattern, type))) &&
     (organizations === null || (organizationId !== null && organizations.includes(organizationId)))
   );
 }
 
-function matches(pattern: string, type: string): boolean {
+function matchesPattern(pattern: string, type: string): boolean {
   return pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
 }
 
@@ -79,11 +82,11 @@ export function isSlow({ outcome, durationMs }: Pick<Attempt, "outcome" | "durat
 }
 
 /** A destination that fails slowly is left alone for so long; one that succeeds slowly gets more at once. */
-const SLOW_FAILURE_PAUSE_MS = 1_000;
+const SLOW_FAILURE_DELAY_MS = 1_000;
 
-/** Pause before the next drain of a destination that has just let attempts run late. */
-export function slowPauseMs({ isFailing }: Pick<Destination, "isFailing">): number {
-  return isFailing ? SLOW_FAILURE_PAUSE_MS : 0;
+/** Delay of the next drain of a destination that has just let attempts run late. */
+export function slowDelayMs({ isFailing }: Pick<Destination, "isFailing">): number {
+  return isFailing ? SLOW_FAILURE_DELAY_MS : 0;
 }
 
 /** A few quick failures delay nobody, and the next attempt may well succeed: an isolated delivery costs two rows more. */

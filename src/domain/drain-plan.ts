@@ -19,7 +19,10 @@ export type DrainPlan =
 /** A drain takes a few seconds for so many. */
 const PAGE = 100;
 
-/** As many as may be in flight: a destination that does not answer quickly lets no more begin. */
+/**
+ * As many as may be in flight (`MAX_IN_FLIGHT` in src/deliver/attempt-all.ts): a destination that does not answer quickly lets
+ * no more begin.
+ */
 const ISOLATED_PAGE = 5;
 
 const RECOVERING_PER_SECOND = 50;
@@ -38,6 +41,7 @@ export function planDrain(
   if (circuitOpenedAt !== null) return { kind: "probe", limit: 1 };
   const page = isIsolated ? ISOLATED_PAGE : PAGE;
   if (maxPerSecond !== null) return atRate("paced", maxPerSecond, page);
+  // Both are null again when all that has waited has gone out.
   if (nextDrainAt !== null || heldUntil !== null) return atRate("recovering", RECOVERING_PER_SECOND, page);
   return { kind: "concurrent", limit: page };
 }
@@ -66,13 +70,13 @@ export interface DrainResult {
   /** When the next of the destination's other deliveries is due, Unix milliseconds; null: none is pending. */
   readonly nextDueAt: number | null;
   /** How long to leave a slow destination alone. */
-  readonly slowPauseMs: number;
+  readonly slowDelayMs: number;
 }
 
 /**
  * What follows a drain. `at` is when a drain message must arrive, in Unix milliseconds.
  *
- *   none                  each pending delivery has a message of its own
+ *   none                  each pending delivery has a message of its own, or the breaker or the end of the hold sends one
  *   schedule              a drain message is sent
  *   release_and_schedule  the destination is released for the next exclusive drain, from `nextDrainAt` on (null: at any
  *                         time), and a drain message is sent
@@ -88,7 +92,7 @@ export type AfterDrain =
  * breaker sends it.
  */
 export function afterDrain(plan: DrainPlan, result: DrainResult, now: number): AfterDrain {
-  const { claimed, begun, isFull, hasDeferred, nextDueAt, slowPauseMs } = result;
+  const { claimed, begun, isFull, hasDeferred, nextDueAt, slowDelayMs } = result;
   if (plan.kind === "probe" && claimed > 0) {
     // The probe's outcome decides over the next drain. A probe that was not begun is made again.
     return begun > 0 ? { next: "none" } : { next: "release_and_schedule", nextDrainAt: now, at: now };
@@ -96,8 +100,8 @@ export function afterDrain(plan: DrainPlan, result: DrainResult, now: number): A
   if ((plan.kind === "paced" || plan.kind === "recovering") && claimed > 0) {
     const hasRecovered = plan.kind === "recovering" && !isFull;
     const nextDrainAt = hasRecovered ? null : now + plan.gapMs;
-    return { next: "release_and_schedule", nextDrainAt, at: Math.max(nextDrainAt ?? now, now + slowPauseMs) };
+    return { next: "release_and_schedule", nextDrainAt, at: Math.max(nextDrainAt ?? now, now + slowDelayMs) };
   }
   const isMoreDue = nextDueAt !== null && nextDueAt <= now && !hasDeferred;
-  return isMoreDue ? { next: "schedule", at: now + slowPauseMs } : { next: "none" };
+  return isMoreDue ? { next: "schedule", at: now + slowDelayMs } : { next: "none" };
 }

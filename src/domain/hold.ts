@@ -1,5 +1,5 @@
 import type { Attempt } from "./delivery.ts";
-import { MAX_RETRY_AFTER_SECONDS } from "./retry-after.ts";
+import { MAX_DELAY_SECONDS } from "./retry-after.ts";
 
 /** A hold: a destination that answered 429, or 503 with Retry-After, gets no attempt until a time. */
 
@@ -31,6 +31,6 @@ export function holdOf(
   if (!asksForLess(attempt)) return null;
   const { retryAfterSeconds } = attempt;
   if (retryAfterSeconds === 0) return null;
-  if (retryAfterSeconds !== null) return now + Math.ceil(Math.min(retryAfterSeconds, MAX_RETRY_AFTER_SECONDS) * 1000);
+  if (retryAfterSeconds !== null) return now + Math.ceil(Math.min(retryAfterSeconds, MAX_DELAY_SECONDS) * 1000);
   return nextAttemptAt === null ? null : Math.min(nextAttemptAt, now + MAX_UNASKED_MS);
 }

@@ -7,6 +7,7 @@
 export const MESSAGE_TIMEOUT_MS = 30_000;
 
 const FAN_OUT_LEASE_MS = 45_000;
+/** So an event is claimed if its first message is handled more than 10 s after its receipt. */
 const FAN_OUT_NEEDS_MS = 20_000;
 
 /** A drain's lease on the deliveries that it claims and, if no other may drain meanwhile, on its destination. */

@@ -2,8 +2,8 @@
  * What a destination gets.
  *
  *   failed   its dead deliveries
- *   missing  events that it wants and is no recipient of, because it did not exist then or was disabled
- *   all      these, and what it already has
+ *   missing  events that match and have it as no recipient, because it did not exist then, was disabled or had other filters
+ *   all      both, and what it already has
  */
 type Which = "failed" | "missing" | "all";
 

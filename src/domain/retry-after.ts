@@ -13,8 +13,8 @@ const dateForms = [
 /** Members of a header whose lines were joined by commas. The comma after a weekday belongs to its date. */
 const members = new RegExp(`\\s*(?:${WEEKDAY}[a-z]*,)?[^,]+`, "gi");
 
-/** The longest delay that a destination may ask for. A queue message cannot be delayed for longer either. */
-export const MAX_RETRY_AFTER_SECONDS = 86_400;
+/** The longest delay of a queue message, and so of a retry or a probe, and the longest hold. */
+export const MAX_DELAY_SECONDS = 86_400;
 
 const YEARS_AHEAD = 50;
 

@@ -1,5 +1,5 @@
 import type { Attempt, DeliveryStatus } from "./delivery.ts";
-import { MAX_RETRY_AFTER_SECONDS } from "./retry-after.ts";
+import { MAX_DELAY_SECONDS } from "./retry-after.ts";
 
 /** Seconds to wait after the first, second, … failed attempt. */
 export const defaultRetryScheduleSeconds: readonly number[] = [
@@ -29,7 +29,7 @@ export function nextStep(
   const spread = Math.round(waitSeconds * (1 + JITTER * random));
   return {
     status: "pending",
-    delaySeconds: Math.min(Math.max(spread, Math.ceil(retryAfterSeconds ?? 0)), MAX_RETRY_AFTER_SECONDS),
+    delaySeconds: Math.min(Math.max(spread, Math.ceil(retryAfterSeconds ?? 0)), MAX_DELAY_SECONDS),
   };
 }
 

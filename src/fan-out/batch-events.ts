@@ -1,5 +1,16 @@
 import type { InlineEvent, EventsMessage } from "../messages.ts";
 
+/**
+ * The forms of an event in fan-out, in their order:
+ *
+ *   QueuedEvent          in a queue message: its id, the lease that the message names, and perhaps its body (../messages.ts)
+ *   BatchEvent           from all messages of a batch that name it
+ *   ParsedEvent          with its body, parsed (update-latest-state.ts)
+ *   LoadedEvent          with what D1 says of its lease (load-and-update-state.ts)
+ *   EventWithRecipients  with the destinations that match (take-events.ts)
+ *   Standing             with whose it is (take-events.ts)
+ */
+
 /** A message of the events queue. */
 export interface ReceivedMessage {
   readonly content: EventsMessage;

@@ -1,5 +1,5 @@
 import { EVENTS_AT_ONCE, type QuarantineMessage, parseMessage, unreadableOf } from "../messages.ts";
-import type { DeliverContext } from "../deliver/record-attempts.ts";
+import type { DeliverContext } from "../deliver/context.ts";
 import { logFailure } from "../platform/log.ts";
 import { writeCronState } from "../store/cron-state.ts";
 import { keepInQuarantine, toQuarantined } from "../store/quarantine.ts";
@@ -7,7 +7,7 @@ import { type ReceivedMessage, collectEvents } from "./batch-events.ts";
 import { fanOut } from "./fan-out.ts";
 import { type MessageVerdict, sooner } from "./verdict.ts";
 
-/** Takes a batch of the events queue. A message is acknowledged when its events are recorded and handled; until then the queue keeps it. */
+/** Takes a batch of the events queue. A message is acknowledged when its events are recorded and dispatched; until then the queue keeps it. */
 export async function consumeEvents(batch: MessageBatch, context: DeliverContext): Promise<void> {
   const messages = batch.messages.map((message) => ({ message, content: parseMessage(message.body) }));
   const received = messages.flatMap(({ message, content }) =>
@@ -27,7 +27,7 @@ export async function consumeEvents(batch: MessageBatch, context: DeliverContext
         message.ack();
         break;
       default:
-        logFailure("fan_out", new Error("This queue does not carry such messages"), {
+        logFailure("fan_out", new Error("The message cannot be parsed, or belongs to another queue"), {
           message: "message.refused",
           message_id: message.id,
         });
@@ -38,23 +38,24 @@ export async function consumeEvents(batch: MessageBatch, context: DeliverContext
 
 /**
  * Fans out the events of all messages, EVENTS_AT_ONCE at a time, and decides over each message by its events. If a fan-out
- * fails, the messages whose events were all handled before are decided over; the queue repeats the others.
+ * fails, the messages whose events all have a verdict are decided over; the queue repeats the others.
  */
 async function fanOutAll(
   received: readonly (ReceivedMessage & { readonly message: Message })[],
   context: DeliverContext,
 ): Promise<void> {
   const batchEvents = collectEvents(received);
-  const handled = new Map<string, MessageVerdict>();
+  const verdictsById = new Map<string, MessageVerdict>();
   try {
     for (let start = 0; start < batchEvents.length; start += EVENTS_AT_ONCE) {
       const chunk = batchEvents.slice(start, start + EVENTS_AT_ONCE);
       const verdicts = await fanOut(chunk, context);
-      for (const { id } of chunk) handled.set(id, verdicts.get(id) ?? "done");
+      // Without a verdict: an id that D1 lacks, because retention has deleted the event.
+      for (const { id } of chunk) verdictsById.set(id, verdicts.get(id) ?? "done");
     }
   } finally {
     for (const { message, content } of received) {
-      const verdicts = content.events.flatMap(({ id }) => handled.get(id) ?? []);
+      const verdicts = content.events.flatMap(({ id }) => verdictsById.get(id) ?? []);
       if (verdicts.length === content.events.length) decide(message, verdicts.reduce(sooner, "done"));
     }
   }

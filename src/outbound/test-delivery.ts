@@ -1,5 +1,5 @@
 import type { Attempt } from "../domain/delivery.ts";
-import { type Destination, wants } from "../domain/destination.ts";
+import { type Destination, matches } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { readEvent } from "../qonto/read-event.ts";
 import { type SampleType, sampleEvent, sampleTypes, sourceOfType } from "../qonto/sample-event.ts";
@@ -30,8 +30,8 @@ function testEvent(destination: Destination, world: World): RelayEvent {
   return read;
 }
 
-/** The first sample that the destination wants, or else the most common type. */
+/** The first sample that matches the destination, or else the most common type. */
 function typeFor({ types }: Destination): SampleType {
   const asking = { enabled: true, types, organizations: null };
-  return sampleTypes.find((type) => wants(asking, { type, organizationId: null })) ?? "v1/transactions";
+  return sampleTypes.find((type) => matches(asking, { type, organizationId: null })) ?? "v1/transactions";
 }

@@ -2,7 +2,7 @@ import type { Source } from "../domain/event.ts";
 import { type Secret, equalInConstantTime, hmacSha256, withPrefix } from "../platform/hmac.ts";
 
 /** Names of the headers that bear the signatures of Qonto's two systems. The one with a timestamp is looked for first. */
-const signatureHeaders = {
+const headerNames = {
   business: "x-qonto-signature",
   onboarding: "qonto-sha256-signature",
 } as const satisfies Readonly<Record<Source, string>>;
@@ -21,7 +21,7 @@ export type SignatureFault = "signature_missing" | "signature_malformed";
 /** Reads whichever of the two signature headers a request bears. */
 export function readSignature(headers: Headers): Signature | SignatureFault {
   for (const source of ["business", "onboarding"] as const) {
-    const header = headers.get(signatureHeaders[source]);
+    const header = headers.get(headerNames[source]);
     const signature = header === null ? "signature_missing" : readSignatureHeader(source, header);
     if (signature !== "signature_missing") return signature;
   }
@@ -117,7 +117,7 @@ export async function signAsQonto(
 ): Promise<Record<string, string>> {
   const signature =
     source === "business" ? await signBusiness(body, timestampSeconds, secret) : await signOnboarding(body, secret);
-  return { [signatureHeaders[source]]: signature };
+  return { [headerNames[source]]: signature };
 }
 
 /** Signs as Qonto's Business API does. */

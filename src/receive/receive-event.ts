@@ -23,7 +23,7 @@ export type ReceiveResult =
       readonly event: RelayEvent;
       readonly durableBy: Store;
       /** Whether the event was recorded before with another body. That one stays. */
-      readonly bodyDiffers: boolean;
+      readonly isConflict: boolean;
     })
   | (Facts & { readonly outcome: "quarantined"; readonly durableBy: Store })
   | (Facts & { readonly outcome: "canary"; readonly event: RelayEvent })
@@ -136,30 +136,32 @@ async function accept(event: RelayEvent, context: ReceiveContext) {
     return recording;
   };
   const send = () => {
-    const sent = inline(event, leaseUntil);
-    return sent && env.EVENTS.send(messageOf([sent.event]));
+    const toSend = inline(event, leaseUntil);
+    return toSend && env.EVENTS.send(messageOf([toSend.event]));
   };
   const durable = await makeDurable({ record, send }, context);
   if (typeof durable === "string") return { outcome: "refused", code: durable, event } as const;
 
-  const recorded: Recorded = durable.by === "database" ? durable.outcome : { status: "new", bodyDiffers: false };
+  const recorded: Recorded = durable.by === "database" ? durable.outcome : { status: "new", isConflict: false };
   if (recorded.status !== "duplicate" && !durable.sent) {
-    // The body that was recorded first goes out, and the lease belongs to its message.
+    // The lease belongs to the message of the arrival that was recorded.
     const lease = recorded.status === "new" ? leaseUntil : null;
-    const isInline = event.body.length <= MAX_INLINE_CHARACTERS && !recorded.bodyDiffers;
-    const sent = (isInline ? inline(event, lease) : null) ?? measure(byId(event.id, lease));
-    waitUntil(sendAfterAnswer(env, sent, timers));
+    // The body that was recorded first goes out.
+    const isInline = event.body.length <= MAX_INLINE_CHARACTERS && !recorded.isConflict;
+    const toSend = (isInline ? inline(event, lease) : null) ?? measure(byId(event.id, lease));
+    waitUntil(sendAfterAnswer(env, toSend, timers));
   }
+  // Qonto is told `duplicate` also when the lost message is sent again.
   const outcome = recorded.status === "new" ? "accepted" : "duplicate";
-  return { outcome, event, durableBy: durable.by, bodyDiffers: recorded.bodyDiffers } as const;
+  return { outcome, event, durableBy: durable.by, isConflict: recorded.isConflict } as const;
 }
 
 /** If it fails, or the isolate dies before, the recovery scan finds the event. */
-async function sendAfterAnswer(env: ReceiveContext["env"], sent: Measured, timers: Timers): Promise<void> {
+async function sendAfterAnswer(env: ReceiveContext["env"], toSend: Measured, timers: Timers): Promise<void> {
   try {
-    await sendTogether(env, sent, timers);
+    await sendTogether(env, toSend, timers);
   } catch (error) {
-    logFailure("receive", error, { message: "event.send_failed", event_id: sent.event.id });
+    logFailure("receive", error, { message: "event.send_failed", event_id: toSend.event.id });
   }
 }
 

@@ -90,7 +90,7 @@ function logResult(result: ReceiveResult, durationMs: number): void {
     outcome: result.outcome,
     code: result.outcome === "refused" ? result.code : undefined,
     durable_by: "durableBy" in result ? result.durableBy : undefined,
-    body_differs: "bodyDiffers" in result && result.bodyDiffers ? true : undefined,
+    conflict: "isConflict" in result && result.isConflict ? true : undefined,
     source: result.source,
     event_id: event?.id,
     type: event?.type,

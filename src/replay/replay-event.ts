@@ -1,5 +1,5 @@
 import type { DeliveryKey } from "../domain/delivery.ts";
-import { wants } from "../domain/destination.ts";
+import { matches } from "../domain/destination.ts";
 import { batchOf } from "../store/batch.ts";
 import type { Database } from "../store/database.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
@@ -8,8 +8,8 @@ import { findEvent, readEventDetail } from "../store/event-list.ts";
 
 /**
  * The deliveries that a replay of an event makes, or why there can be none. A named destination gets the event even if it has
- * it already. Otherwise all get it that want it and do not have it. An event that is not dispatched yet needs no replay, and
- * cannot be replayed to a destination that does not want it.
+ * it already. Otherwise all get it that match and do not have it. An event that awaits its first fan-out needs no replay, and
+ * cannot be replayed to a destination that does not match.
  */
 export async function findReplayed(
   db: Database,
@@ -28,14 +28,14 @@ export async function findReplayed(
   if (named !== undefined) {
     const [destination] = await findDestinations(db, [named]);
     if (destination === undefined) return "unknown_destination";
-    if (!event.isFanningOut) return [toKey(named)];
-    return wants(destination, event) ? [] : "too_early";
+    if (!event.isAwaitingFirstFanOut) return [toKey(named)];
+    return matches(destination, event) ? [] : "too_early";
   }
-  if (event.isFanningOut) return [];
+  if (event.isAwaitingFirstFanOut) return [];
   const delivered = found.deliveries.rows.map(readDeliveryRow).filter(({ status }) => status === "delivered");
   const have = new Set(delivered.map(({ destinationId }) => destinationId));
   return found.destinations.rows
     .map(readDestinationRow)
-    .filter((one) => wants(one, event) && !have.has(one.id))
+    .filter((one) => matches(one, event) && !have.has(one.id))
     .map(({ id }) => toKey(id));
 }

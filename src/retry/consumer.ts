@@ -1,7 +1,7 @@
 import { parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { delaySecondsUntil } from "../deliver/drain-messages.ts";
-import type { DeliverContext } from "../deliver/record-attempts.ts";
+import type { DeliverContext } from "../deliver/context.ts";
 import { writeCronState } from "../store/cron-state.ts";
 import { drainDestination } from "./drain-destination.ts";
 
@@ -22,7 +22,7 @@ export async function consumeRetries(batch: MessageBatch, context: DeliverContex
     } else if (content?.kind === "canary") {
       await writeCronState(context.env.DB, { canary_retries: content.sent_at });
     } else {
-      logFailure("retry", new Error("This queue does not carry such messages"), {
+      logFailure("retry", new Error("The message cannot be parsed, or belongs to another queue"), {
         message: "message.refused",
         message_id: message.id,
       });

@@ -1,12 +1,13 @@
 import { countByStatus } from "../domain/delivery.ts";
-import { type Destination, MAX_BACKGROUND_ATTEMPT_MS, slowPauseMs } from "../domain/destination.ts";
+import { type Destination, MAX_BACKGROUND_ATTEMPT_MS, slowDelayMs } from "../domain/destination.ts";
 import { type DrainPlan, afterDrain, planDrain } from "../domain/drain-plan.ts";
 import { drainLease, isEnoughForDrain } from "../domain/lease.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { withTimeout } from "../platform/timeout.ts";
-import { type Attempted, type Job, attemptAll } from "../deliver/attempt-all.ts";
+import { type AttemptResults, type Job, attemptAll } from "../deliver/attempt-all.ts";
+import type { DeliverContext } from "../deliver/context.ts";
 import { scheduleDrains, tryScheduleDrains } from "../deliver/drain-messages.ts";
-import { type DeliverContext, recordAttempts } from "../deliver/record-attempts.ts";
+import { recordAttempts } from "../deliver/record-attempts.ts";
 import { findDestinations } from "../store/destinations.ts";
 import { type DrainClaimed, claimDue, releaseDrain } from "../store/drain.ts";
 import { describeSchemaFault } from "../store/schema.ts";
@@ -21,7 +22,7 @@ interface Drain {
   readonly destination: Destination;
   readonly plan: DrainPlan;
   readonly claimed: DrainClaimed;
-  readonly claimedUntil: number;
+  readonly leaseUntil: number;
   /** Fewer than the claimed deliveries when there is no memory left for their events. */
   readonly jobs: readonly Job[];
 }
@@ -39,12 +40,12 @@ export async function drainDestination(destinationId: string, context: DeliverCo
   const plan = planDrain(destination, startedAt);
   if (plan === null) return logSkipped(destinationId, "not_now");
   const drain = await claimDrain(destination, plan, context);
-  if (!isEnoughForDrain(drain.claimedUntil, world.now())) {
+  if (!isEnoughForDrain(drain.leaseUntil, world.now())) {
     // D1 has stalled for most of the lease.
     logLine("retry", {
       message: "drain.deferred",
       destination_id: destinationId,
-      filtered: drain.claimed.unwanted.length,
+      filtered: drain.claimed.filtered.length,
     });
     return drainAtLeaseEnd(drain, context);
   }
@@ -75,39 +76,39 @@ async function claimDrain(
   { env, world, counters }: DeliverContext,
 ): Promise<Drain> {
   const now = world.now();
-  const claimedUntil = drainLease(now);
-  const claimed = await claimDue(env.DB, destination, plan, { now, claimedUntil });
-  for (const status of claimed.unwanted) {
+  const leaseUntil = drainLease(now);
+  const claimed = await claimDue(env.DB, destination, plan, { now, leaseUntil });
+  for (const status of claimed.filtered) {
     counters.count("qonto_relay_deliveries_total", { destination_id: destination.id, status });
   }
   const jobs = claimed.deliveries.flatMap((delivery): Job[] => {
     const event = claimed.events.get(delivery.eventId);
     return event ? [{ delivery, destination, event }] : [];
   });
-  return { destination, plan, claimed, claimedUntil, jobs };
+  return { destination, plan, claimed, leaseUntil, jobs };
 }
 
 /** What was claimed is due again when the lease ends. */
-function drainAtLeaseEnd({ destination, claimedUntil }: Drain, { env, world }: DeliverContext): Promise<void> {
-  return tryScheduleDrains(env.RETRIES, [{ destinationId: destination.id, at: claimedUntil }], world.now());
+function drainAtLeaseEnd({ destination, leaseUntil }: Drain, { env, world }: DeliverContext): Promise<void> {
+  return tryScheduleDrains(env.RETRIES, [{ destinationId: destination.id, at: leaseUntil }], world.now());
 }
 
 /** Makes the attempts, records them, and schedules the next drain. */
 async function attemptAndRecord(drain: Drain, context: DeliverContext): Promise<void> {
   const { env, world } = context;
-  const { destination, claimed, claimedUntil, jobs } = drain;
+  const { destination, claimed, leaseUntil, jobs } = drain;
   const startedAt = world.now();
   try {
     const attempted = await attemptAll(jobs, BEGIN_WITHIN_MS, context);
-    const deliveries = await recordAttempts(attempted, Math.min(claimedUntil, startedAt + WRITE_WITHIN_MS), context);
+    const deliveries = await recordAttempts(attempted, Math.min(leaseUntil, startedAt + WRITE_WITHIN_MS), context);
     await releaseAndScheduleNext(drain, attempted, context);
     logLine("retry", {
       message: "drain.finished",
       destination_id: destination.id,
-      claimed: jobs.length,
+      loaded: jobs.length,
       event_ids: jobs.map(({ event }) => event.id),
       ...countByStatus(deliveries),
-      filtered: claimed.unwanted.length,
+      filtered: claimed.filtered.length,
       late: attempted.late.length,
       duration_ms: world.now() - startedAt,
     });
@@ -122,8 +123,8 @@ async function attemptAndRecord(drain: Drain, context: DeliverContext): Promise<
 
 /** Releases the destination of an exclusive drain, and sends a message if another drain must follow. */
 async function releaseAndScheduleNext(
-  { destination, plan, claimed, claimedUntil, jobs }: Drain,
-  { results, late }: Attempted,
+  { destination, plan, claimed, leaseUntil, jobs }: Drain,
+  { results, late }: AttemptResults,
   { env, world }: DeliverContext,
 ): Promise<void> {
   const destinationId = destination.id;
@@ -133,19 +134,19 @@ async function releaseAndScheduleNext(
     {
       claimed: claimed.deliveries.length,
       begun: results.filter(({ state }) => state === "attempted").length + late.length,
-      isFull: claimed.deliveries.length + claimed.unwanted.length >= plan.limit,
+      isFull: claimed.deliveries.length + claimed.filtered.length >= plan.limit,
       hasDeferred: results.some(({ state }) => state === "deferred"),
       nextDueAt: claimed.nextDueAt,
-      slowPauseMs: late.length > 0 ? slowPauseMs(destination) : 0,
+      slowDelayMs: late.length > 0 ? slowDelayMs(destination) : 0,
     },
     now,
   );
   if (after.next === "release_and_schedule") {
-    await releaseDrain(env.DB, { destinationId, nextDrainAt: after.nextDrainAt }, { now, claimedUntil });
+    await releaseDrain(env.DB, { destinationId, nextDrainAt: after.nextDrainAt }, { now, leaseUntil });
   }
   const drainsAt = after.next === "none" ? [] : [after.at];
   // What could not be loaded is due again when the lease ends.
-  if (jobs.length < claimed.deliveries.length) drainsAt.push(claimedUntil);
+  if (jobs.length < claimed.deliveries.length) drainsAt.push(leaseUntil);
   await scheduleDrains(
     env.RETRIES,
     drainsAt.map((at) => ({ destinationId, at })),

@@ -18,10 +18,13 @@ export async function batchOf<Name extends string>(
   const results = await db.batch(lists.flatMap(({ list }) => list));
   let next = 0;
   const named = lists.map(({ name, list }): [string, BatchResult] => {
-    const its = results.slice(next, (next += list.length));
+    const ownResults = results.slice(next, (next += list.length));
     return [
       name,
-      { rows: its.flatMap(({ results: rows }) => rows), changes: its.reduce((sum, { meta }) => sum + meta.changes, 0) },
+      {
+        rows: ownResults.flatMap(({ results: rows }) => rows),
+        changes: ownResults.reduce((sum, { meta }) => sum + meta.changes, 0),
+      },
     ];
   });
   return Object.fromEntries(named) as Record<Name, BatchResult>;

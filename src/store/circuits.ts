@@ -14,7 +14,8 @@ export const changeCircuitSql = `
 
 /**
  * When a circuit closes, deliveries need not wait for their retry schedule any longer, but still for a `Retry-After`. The step
- * that is cut short is given back: otherwise a circuit that opens and closes would use up a schedule of days in minutes.
+ * that is cut short is given back: otherwise a circuit that opens and closes would use up a schedule of days in minutes. An old
+ * event gets no step back, so that its delivery ends at last even if the circuit opens again and again.
  */
 export const bringForwardSql = `
   UPDATE deliveries SET next_attempt_at = max(received_at, ?4), step = iif(received_at > ?5, max(step - 1, 0), step)
@@ -49,7 +50,10 @@ export async function changeCircuit(
   return circuit.changes > 0;
 }
 
-/** Not before `max_per_second` allows it. While a probe is claimed, `next_drain_at` is the end of its lease, and stays. */
+/**
+ * Not before `max_per_second` allows it, and with one not while a probe is claimed: then `next_drain_at`, the end of the
+ * probe's lease, stays.
+ */
 export const probeNowSql = `
   UPDATE destinations SET next_drain_at = iif(max_per_second IS NULL, ?2,
     max(?2, coalesce(last_failure_at, 0) + CAST(1000 * max(1, 1.0 / max_per_second) AS INTEGER) + 1))

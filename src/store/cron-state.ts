@@ -6,10 +6,10 @@ import { batchOnSchema } from "./schema.ts";
 const names = [
   /** When it last ran, or a run or two before. */
   "cron_ran_at",
-  /** Receipt of the oldest unfinished event that the recovery scan has found so far; 0: none. */
-  "oldest_unfinished_at",
+  /** Receipt of the oldest undispatched event that the recovery scan has found so far; 0: none. */
+  "oldest_undispatched_at",
   /** The position before that event. */
-  "unfinished_from",
+  "undispatched_from",
   /** The position from which the next run of the recovery scan continues. */
   "recovery_scan_from",
   /** 1: the last run was cut short. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { pageOf } from "../platform/page.ts";
 import { writeAll } from "./batch.ts";
 import { type Database, write } from "./database.ts";
-import { unfinishedSql } from "./event-progress.ts";
+import { isUndispatchedSql } from "./event-progress.ts";
 
 const columns = `dead_letters.id, kind, event_id AS eventId, destination_id AS destinationId,
   dead_letters.received_at AS receivedAt, replayed_at AS replayedAt`;
@@ -26,7 +26,7 @@ export type DeadLetter = z.output<typeof deadLetterRow>;
 export const keepDeadLetterSql = `
   INSERT INTO dead_letters (id, kind, event_id, destination_id, received_at, message)
   SELECT ?1, ?2, ?3, ?4, ?5, ?6
-  WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.id = ?3 AND NOT ${unfinishedSql})
+  WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.id = ?3 AND NOT ${isUndispatchedSql})
   ON CONFLICT (id) DO NOTHING`;
 
 /**

@@ -5,7 +5,7 @@ import { type Attempt, type Delivery, type DeliveryStatus, type Outcome, attempt
 import { DRAIN_LEASE_MS } from "../domain/lease.ts";
 import {
   attemptsSql,
-  isUnattemptedSql,
+  hasNoDeliverySql,
   recipientsSql,
   recipientsWithRowsSql,
   rowOfRecipientSql,
@@ -17,20 +17,21 @@ import { inParameters, json } from "./rows.ts";
 const isOrphanSql = `given.value ->> 'status' = 'pending'
     AND NOT EXISTS (SELECT 1 FROM destinations WHERE id = given.value ->> 'destinationId')`;
 
-/** Successful first attempts at the event that `given` names, without those whose delivery is recorded already. */
-const newFirstsSql = `
-    FROM json_each(given.firsts) AS first
-    CROSS JOIN ${recipientsSql} ON recipient.key = first.key AND ${isUnattemptedSql}`;
+/** First attempts that succeeded at the event that `given` names, without those whose delivery is recorded already. */
+const newFirstSuccessesSql = `
+    FROM json_each(given.first_successes) AS success
+    CROSS JOIN ${recipientsSql} ON recipient.key = success.key AND ${hasNoDeliverySql}`;
 
-export const recordFirstsSql = `
-  UPDATE events SET recipients = json_patch(recipients, (SELECT json_group_object(first.key, json(first.value)) ${newFirstsSql}))
+export const recordFirstSuccessesSql = `
+  UPDATE events SET recipients = json_patch(recipients, (
+    SELECT json_group_object(success.key, json(success.value)) ${newFirstSuccessesSql}))
   FROM (
     SELECT value ->> 'eventId' AS event_id, value ->> 'receivedAt' AS received_at,
-      json_group_object(value ->> 'destinationId', value -> 'first') AS firsts
-    FROM json_each(?1) WHERE value ->> 'first' IS NOT NULL GROUP BY event_id) AS given
-  WHERE events.id = given.event_id AND events.received_at = given.received_at AND EXISTS (SELECT 1 ${newFirstsSql})`;
+      json_group_object(value ->> 'destinationId', value -> 'firstSuccess') AS first_successes
+    FROM json_each(?1) WHERE value ->> 'firstSuccess' IS NOT NULL GROUP BY event_id) AS given
+  WHERE events.id = given.event_id AND events.received_at = given.received_at AND EXISTS (SELECT 1 ${newFirstSuccessesSql})`;
 
-/** Its event still has this recipient, and does not already say that the first attempt succeeded. */
+/** Its event still has this recipient, and does not say that the first attempt succeeded: then it needs no row. */
 const isOfEventSql = `EXISTS (
     SELECT 1 FROM events CROSS JOIN ${recipientsSql}
     WHERE events.id = given.value ->> 'eventId' AND events.received_at = given.value ->> 'receivedAt'
@@ -40,8 +41,12 @@ const isOfEventSql = `EXISTS (
 const latestNumberSql = (row: string) => `coalesce(${row}.attempts ->> '$[#-1].attempt', 0)`;
 
 /**
- * D1 may run a write twice. The second run must not undo a claim, or an attempt, that was made in between. A claim's holder
- * writes after it has claimed, so its lease ends at most DRAIN_LEASE_MS after that write.
+ * D1 may run a write twice. The second run must not undo a claim, or an attempt, that was made in between:
+ *
+ *   the delivery ends            it counts: nothing follows an end
+ *   the attempts differ          it counts unless the row has a later attempt
+ *   the same attempts, deferred  it counts unless the delivery was claimed since. A consumer writes after it has claimed, so its
+ *                                own lease ends at most DRAIN_LEASE_MS after the time to which it defers
  */
 const isCurrentWriteSql = `CASE
       WHEN excluded.status <> 'pending' THEN true
@@ -64,7 +69,7 @@ export const recordDeliveriesSql = `
 /**
  * Records deliveries as they now stand; `also` joins the same transaction, and its results are returned. A delivery that has
  * ended stays as it is, and one to a destination that is no recipient of its event is left out. Rows written: 1 for all
- * successful first attempts at an event, 1 for each other delivery, 2 while it is pending. The write is repeated while D1 is
+ * first successes at an event, 1 for each other delivery, 2 while it is pending. The write is repeated while D1 is
  * overloaded: otherwise the attempts would be made again.
  */
 export async function recordDeliveries<Name extends string>(
@@ -76,13 +81,14 @@ export async function recordDeliveries<Name extends string>(
   const rows = deliveries.map((delivery) => ({
     ...delivery,
     attempts: writeAttempts(delivery.attempts),
-    first: firstOf(delivery),
+    firstSuccess: firstSuccessOf(delivery),
   }));
   const lists = inParameters(rows.map((row) => JSON.stringify(row)));
   return retriedUntil(db, deadline, () =>
     batchOf(db, {
-      firsts: rows.some(({ first }) => first !== null)
-        ? lists.map((list) => db.prepare(recordFirstsSql).bind(list))
+      // Before the deliveries, because `isOfEventSql` leaves out those whose first success their event has.
+      firstSuccesses: rows.some(({ firstSuccess }) => firstSuccess !== null)
+        ? lists.map((list) => db.prepare(recordFirstSuccessesSql).bind(list))
         : [],
       deliveries: lists.map((list) => db.prepare(recordDeliveriesSql).bind(list)),
       ...also,
@@ -185,7 +191,7 @@ function writeAttempts(attempts: readonly Attempt[]): string {
 }
 
 /** As `events.recipients` keeps a first attempt that succeeded; null for any other delivery. */
-function firstOf({ status, attempts }: Delivery): unknown[] | null {
+function firstSuccessOf({ status, attempts }: Delivery): unknown[] | null {
   const [first] = attempts;
   if (status !== "delivered" || first === undefined || attempts.length > 1 || first.attempt !== 1) return null;
   return [first.at, first.status, first.durationMs, first.responseExcerpt];

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { attemptRow, deliveryStatus } from "./deliveries.ts";
 import { isAmongNewestSql } from "./event-order.ts";
-import { attemptsSql, isFirstSql, recipientsSql, recipientsWithRowsSql } from "./event-progress.ts";
+import { attemptsSql, isFirstSuccessSql, recipientsSql, recipientsWithRowsSql } from "./event-progress.ts";
 import { flag, json, reader } from "./rows.ts";
 
 /** How the deliveries to each destination stand: its backlog, its recent deliveries, its latest attempt. */
@@ -58,9 +58,9 @@ const MOST_DESTINATIONS = 50;
 const RECENT_EVENTS = 100;
 
 export const recentDeliveriesSql = `
-  WITH firsts AS MATERIALIZED (
+  WITH first_successes AS MATERIALIZED (
     SELECT recipient.key AS destination_id, json_group_array(json_array(recipient.value ->> 1, received_at)) AS given
-    FROM events CROSS JOIN ${recipientsSql} WHERE ${isAmongNewestSql(RECENT_EVENTS)} AND ${isFirstSql}
+    FROM events CROSS JOIN ${recipientsSql} WHERE ${isAmongNewestSql(RECENT_EVENTS)} AND ${isFirstSuccessSql}
     GROUP BY recipient.key)
   SELECT id, url, description, types, (
     SELECT json_group_array(json_object(
@@ -72,8 +72,9 @@ export const recentDeliveriesSql = `
         FROM deliveries WHERE deliveries.destination_id = destinations.id
         ORDER BY received_at DESC, event_id DESC LIMIT ${SHOWN})
       UNION ALL
-      SELECT 'delivered', first.value ->> 0, 1, first.value ->> 1
-      FROM firsts CROSS JOIN json_each(firsts.given) AS first WHERE firsts.destination_id = destinations.id
+      SELECT 'delivered', success.value ->> 0, 1, success.value ->> 1
+      FROM first_successes CROSS JOIN json_each(first_successes.given) AS success
+      WHERE first_successes.destination_id = destinations.id
       ORDER BY received_at DESC LIMIT ${SHOWN}
     )) AS recent
   FROM destinations WHERE id > ?1 ORDER BY id LIMIT ?2`;

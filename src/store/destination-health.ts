@@ -61,7 +61,7 @@ export const recordHealthSql = `
       CASE WHEN consecutive_failures = 0 THEN ${newestSuccessSql} END,
       last_success_at),
     last_failure_at = coalesce(run.value ->> 'last_failure_at', last_failure_at),
-    isolated = run.value ->> 'isolated',
+    is_slow = run.value ->> 'is_slow',
     held_until = CASE
       WHEN run.value ->> 'held_until' IS NOT NULL AND url = run.value ->> 'url'
         THEN max(coalesce(held_until, 0), run.value ->> 'held_until')
@@ -70,7 +70,7 @@ export const recordHealthSql = `
   FROM json_each(?1) AS run
   WHERE destinations.id = run.value ->> 'destination_id'
     AND (run.value ->> 'last_failure_at' IS NOT NULL OR consecutive_failures > 0 OR circuit_opened_at IS NOT NULL
-      OR isolated <> run.value ->> 'isolated' OR run.value ->> 'always' OR ${isExpiredHoldSql})
+      OR is_slow <> run.value ->> 'is_slow' OR run.value ->> 'must_write' OR ${isExpiredHoldSql})
   RETURNING ${breakerColumnsSql}`;
 
 const breakerRow = z.object({
@@ -89,7 +89,7 @@ export const readBreakerRow = (row: unknown): BreakerRow => breakerRow.parse(row
 
 /**
  * A statement that notes failures, recoveries, slowness and `holds`, which are instants by destination. Its rows, for
- * `readBreakerRow`, are the destinations that it changed. A quick success after another writes nothing, unless the retries
+ * `readBreakerRow`, are the destinations that it changed. A quick success after another writes nothing, unless drains
  * make all of the destination's attempts: then its latest success need not be among its newest deliveries.
  */
 export function recordHealth(
@@ -102,19 +102,19 @@ export function recordHealth(
   const runs = [...byDestination].map(([destinationId, made]) => ({
     destination_id: destinationId,
     url: made[0]?.destination.url ?? null,
-    always: made.some(({ destination }) => isKeptOutOfFanOut(destination, now)) ? 1 : 0,
+    must_write: made.some(({ destination }) => isKeptOutOfFanOut(destination, now)) ? 1 : 0,
     held_until: holds.get(destinationId) ?? null,
     ...summarize(made.map(({ attempt }) => attempt)),
   }));
   return db.prepare(recordHealthSql).bind(JSON.stringify(runs), now);
 }
 
-export const isolateSql = `
-  UPDATE destinations SET isolated = 1 WHERE isolated = 0 AND id IN (SELECT value FROM json_each(?1))`;
+export const markSlowSql = `
+  UPDATE destinations SET is_slow = 1 WHERE is_slow = 0 AND id IN (SELECT value FROM json_each(?1))`;
 
-/** A statement that isolates destinations whose answers are late, whatever the answers will be. */
-export function isolate(db: Database, destinationIds: readonly string[]): D1PreparedStatement {
-  return db.prepare(isolateSql).bind(JSON.stringify(destinationIds));
+/** A statement for destinations whose answers are late, whatever the answers will be. */
+export function markSlow(db: Database, destinationIds: readonly string[]): D1PreparedStatement {
+  return db.prepare(markSlowSql).bind(JSON.stringify(destinationIds));
 }
 
 /** What some attempts, counted from a new breaker, add to the counts of their destination. */
@@ -128,7 +128,7 @@ function summarize(attempts: readonly Attempt[]) {
     consecutive_failures: run.consecutiveFailures,
     consecutive_timeouts: run.consecutiveTimeouts,
     only_timeouts: inOrder.every(({ outcome }) => outcome === "timed_out") ? 1 : 0,
-    isolated: inOrder.slice(-1).some(isSlow) ? 1 : 0,
+    is_slow: inOrder.slice(-1).some(isSlow) ? 1 : 0,
   };
 }
 

@@ -9,7 +9,7 @@ import { flag, json, rowsOf } from "./rows.ts";
 const columns = `
   destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
   timeout_ms AS timeoutMs, max_per_second AS maxPerSecond, secret AS encryptedSecret, previous_secrets AS previousSecrets,
-  isolated, consecutive_failures AS consecutiveFailures, last_success_at IS NOT NULL AS hasSucceeded,
+  is_slow AS isSlow, consecutive_failures AS consecutiveFailures, last_success_at IS NOT NULL AS hasSucceeded,
   circuit_opened_at AS circuitOpenedAt, next_drain_at AS nextDrainAt, held_until AS heldUntil, created_at AS createdAt,
   updated_at AS updatedAt`;
 
@@ -31,7 +31,7 @@ const storedRow = z.object({
         .transform(({ secret, until }) => ({ encrypted: secret, until })),
     ),
   ),
-  isolated: flag,
+  isSlow: flag,
   consecutiveFailures: z.number(),
   hasSucceeded: flag,
   circuitOpenedAt: z.number().nullable(),
@@ -42,12 +42,12 @@ const storedRow = z.object({
 });
 
 /** Adds what the counted failures say. */
-const withHealth = <Row extends Pick<z.output<typeof storedRow>, "isolated" | "consecutiveFailures">>({
-  isolated,
+const withHealth = <Row extends Pick<z.output<typeof storedRow>, "isSlow" | "consecutiveFailures">>({
+  isSlow,
   ...row
 }: Row) => ({
   ...row,
-  isIsolated: isolated || keepsFailing(row.consecutiveFailures),
+  isIsolated: isSlow || keepsFailing(row.consecutiveFailures),
   isFailing: row.consecutiveFailures > 0,
 });
 
@@ -69,13 +69,13 @@ export async function destinationsWithOpenCircuit(db: Database): Promise<Destina
   return rowsOf(destinationRow, await db.prepare(destinationsWithOpenCircuitSql).all());
 }
 
-export const namedSql = `
+export const findByIdsSql = `
   SELECT ${columns} FROM destinations WHERE id IN (SELECT value FROM json_each(?1))`;
 
 /** Those that exist. Without ids D1 is not called. */
 export async function findDestinations(db: Database, ids: readonly string[]): Promise<Destination[]> {
   if (ids.length === 0) return [];
-  return rowsOf(destinationRow, await db.prepare(namedSql).bind(JSON.stringify(ids)).all());
+  return rowsOf(destinationRow, await db.prepare(findByIdsSql).bind(JSON.stringify(ids)).all());
 }
 
 const reportColumns = `${columns}, last_failure_at AS lastFailureAt,

@@ -15,7 +15,7 @@ import {
 } from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
 import { rowsOf } from "./rows.ts";
-import { wantsSql } from "./wants.ts";
+import { matchesSql } from "./matches.ts";
 
 /** What a drain asks of D1: the deliveries of a destination that are due, and whether it may attempt them. */
 
@@ -45,11 +45,11 @@ export const claimDueSql = `
  * Of what was claimed, at ?3: a destination whose filters were narrowed does not get what no longer matches, unless an
  * operator named the destination.
  */
-export const endUnwantedClaimedSql = `
+export const endFilteredClaimedSql = `
   UPDATE deliveries SET ${endingSql("filtered", "?3")}
   WHERE destination_id = ?1 AND status = 'pending' AND next_attempt_at = ?2 AND named = 0 AND EXISTS (
     SELECT 1 FROM events CROSS JOIN destinations
-    WHERE events.id = deliveries.event_id AND destinations.id = ?1 AND ${wantsSql("events")} IS NOT TRUE)
+    WHERE events.id = deliveries.event_id AND destinations.id = ?1 AND ${matchesSql("events")} IS NOT TRUE)
   RETURNING event_id, status`;
 
 /** Only if something was claimed: an exclusive drain that found nothing delays no other. */
@@ -69,54 +69,57 @@ export interface DrainClaimed {
   /** Their events, by id; null when there is no memory left for one. */
   readonly events: ReadonlyMap<string, RelayEvent | null>;
   /** The statuses of deliveries that ended because they no longer match the destination's filters. */
-  readonly unwanted: readonly EndedStatus[];
+  readonly filtered: readonly EndedStatus[];
   /** When the next of its other deliveries is due, Unix milliseconds; null: none is pending. */
   readonly nextDueAt: number | null;
 }
 
-const unwantedRow = endedRow.extend({ event_id: z.string() });
+const filteredRow = endedRow.extend({ event_id: z.string() });
 const dueRow = z.object({ due_at: z.number() });
 
 /**
- * Claims deliveries that are due at `now`, so that nobody else attempts them until `claimedUntil`, and loads their events:
+ * Claims deliveries that are due at `now`, so that nobody else attempts them until `leaseUntil`, and loads their events:
  * one D1 call. Nothing is claimed if another drain has changed the destination's `nextDrainAt` since the plan was made.
  */
 export async function claimDue(
   db: Database,
   { id, nextDrainAt }: Pick<Destination, "id" | "nextDrainAt">,
   plan: DrainPlan,
-  { now, claimedUntil }: { now: number; claimedUntil: number },
+  { now, leaseUntil }: { now: number; leaseUntil: number },
 ): Promise<DrainClaimed> {
-  const begin = db.prepare(beginExclusiveDrainSql).bind(id, claimedUntil, nextDrainAt);
+  const begin = db.prepare(beginExclusiveDrainSql).bind(id, leaseUntil, nextDrainAt);
   const found = await batchOf(db, {
-    claimed: db.prepare(claimDueSql).bind(id, now, claimedUntil, plan.limit, nextDrainAt),
-    unwanted: db.prepare(endUnwantedClaimedSql).bind(id, claimedUntil, now),
+    claimed: db.prepare(claimDueSql).bind(id, now, leaseUntil, plan.limit, nextDrainAt),
+    filtered: db.prepare(endFilteredClaimedSql).bind(id, leaseUntil, now),
     nextDue: db.prepare(nextDueSql).bind(id, now),
     begun: isExclusive(plan) ? begin : [],
-    events: db.prepare(loadClaimedSql).bind(id, claimedUntil),
+    events: db.prepare(loadClaimedSql).bind(id, leaseUntil),
   });
-  const unwanted = found.unwanted.rows.map((row) => unwantedRow.parse(row));
-  const unwantedIds = new Set(unwanted.map((row) => row.event_id));
+  const filtered = found.filtered.rows.map((row) => filteredRow.parse(row));
+  const filteredIds = new Set(filtered.map((row) => row.event_id));
   return {
-    deliveries: found.claimed.rows.map(readDeliveryRow).filter(({ eventId }) => !unwantedIds.has(eventId)),
+    deliveries: found.claimed.rows.map(readDeliveryRow).filter(({ eventId }) => !filteredIds.has(eventId)),
     events: new Map(found.events.rows.map(readLoadedRow).map(({ id, event }) => [id, event])),
-    unwanted: unwanted.map(({ status }) => status),
+    filtered: filtered.map(({ status }) => status),
     nextDueAt: found.nextDue.rows.map((row) => dueRow.parse(row).due_at)[0] ?? null,
   };
 }
 
-/** Not if the breaker has set the next drain meanwhile. A hold ends when all that waited has gone out, unless it was renewed. */
+/**
+ * Not if the breaker has set the next drain meanwhile. A hold that is over ends when all that waited has gone out, unless it was
+ * renewed; with a `max_per_second` at once, because that bounds the rate anyway.
+ */
 export const releaseDrainSql = `
   UPDATE destinations SET held_until = iif(held_until <= ?4 AND (?2 IS NULL OR max_per_second IS NOT NULL), NULL, held_until),
     next_drain_at = ?2 WHERE id = ?1 AND next_drain_at IS ?3`;
 
-/** Releases, at `now`, a destination that an exclusive drain has claimed until `claimedUntil`. */
+/** Releases, at `now`, a destination that an exclusive drain has claimed until `leaseUntil`. */
 export async function releaseDrain(
   db: Database,
   { destinationId, nextDrainAt }: { readonly destinationId: string; readonly nextDrainAt: number | null },
-  { now, claimedUntil }: { now: number; claimedUntil: number },
+  { now, leaseUntil }: { now: number; leaseUntil: number },
 ): Promise<void> {
-  await write(db, db.prepare(releaseDrainSql).bind(destinationId, nextDrainAt, claimedUntil, now));
+  await write(db, db.prepare(releaseDrainSql).bind(destinationId, nextDrainAt, leaseUntil, now));
 }
 
 /** On a row of `destinations`: the earliest time at which one of its pending deliveries is due; null without any. */
@@ -142,13 +145,16 @@ export const endExpiredSql = `
     SELECT destination_id, received_at, event_id ${pendingSql} AND next_attempt_at < ?2 AND received_at < ?2 LIMIT ?3)
   RETURNING status`;
 
-/** Ends up to `limit` deliveries that were pending since before `pendingSince`. Returns the status of each. */
+/**
+ * Ends up to `limit` deliveries that have been due since before `dueSince`. A probe or a replay of a delivery makes it due at
+ * another time, which counts from then on. Returns the status of each.
+ */
 export async function endExpiredDeliveries(
   db: Database,
   destinationId: string,
-  pendingSince: number,
+  dueSince: number,
   limit: number,
 ): Promise<EndedStatus[]> {
-  const result = await retried(db, () => db.prepare(endExpiredSql).bind(destinationId, pendingSince, limit).all());
+  const result = await retried(db, () => db.prepare(endExpiredSql).bind(destinationId, dueSince, limit).all());
   return rowsOf(endedRow, result).map(({ status }) => status);
 }

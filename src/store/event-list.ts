@@ -3,7 +3,7 @@ import type { Database } from "./database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { pageOf } from "../platform/page.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
-import { eventStateSql, eventStates, isFanningOutSql } from "./event-progress.ts";
+import { eventStateSql, eventStates, isAwaitingFirstFanOutSql, isUndispatchedSql } from "./event-progress.ts";
 import { eventFields, eventRow } from "./events.ts";
 import { flag, reader, rowsOf } from "./rows.ts";
 
@@ -44,7 +44,8 @@ export async function listEvents(
 }
 
 export const findEventSql = `
-  SELECT ${eventFields}, body, ${eventStateSql} AS state, ${isFanningOutSql} AS isFanningOut FROM events WHERE events.id = ?1`;
+  SELECT ${eventFields}, body, ${eventStateSql} AS state, ${isAwaitingFirstFanOutSql} AS isAwaitingFirstFanOut
+  FROM events WHERE events.id = ?1`;
 
 /** A statement that finds one event; its row is for `readEventDetail`. */
 export function findEvent(db: Database, id: string): D1PreparedStatement {
@@ -53,15 +54,16 @@ export function findEvent(db: Database, id: string): D1PreparedStatement {
 
 const detailRow = summaryRow.extend({
   body: z.string(),
-  /** Its first attempts are made, or are about to be. */
-  isFanningOut: flag,
+  /** It is not dispatched, and no consumer has claimed it. */
+  isAwaitingFirstFanOut: flag,
 });
 
 export const readEventDetail = (row: unknown): z.output<typeof detailRow> & RelayEvent => detailRow.parse(row);
 
 export const journeySql = `
-  SELECT queued_at AS queuedAt, claimed_until AS claimedUntil, claims, NOT ${isFanningOutSql} AS isFannedOut, duplicates, conflicts,
-    octet_length(body) AS sizeBytes, (SELECT id FROM events AS latest WHERE latest.seq = resources.event_seq) AS latestEventId
+  SELECT queued_at AS queuedAt, lease_until AS leaseUntil, claims, duplicates, conflicts,
+    ${isUndispatchedSql} AS isUndispatched, ${isAwaitingFirstFanOutSql} AS isAwaitingFirstFanOut, octet_length(body) AS sizeBytes,
+    (SELECT id FROM events AS latest WHERE latest.seq = resources.event_seq) AS latestEventId
   FROM events LEFT JOIN resources ON resources.organization_id = events.organization_id
     AND resources.type = events.type AND resources.resource_id = coalesce(events.resource_id, '')
   WHERE events.id = ?1`;
@@ -76,11 +78,12 @@ export const readJourney = reader({
   /** When a queue message about it was last sent, or is about to be. */
   queuedAt: z.number(),
   /** End of the lease of the consumer that has it; null before the first. */
-  claimedUntil: z.number().nullable(),
+  leaseUntil: z.number().nullable(),
   /** Times that a consumer claimed it. */
   claims: z.number(),
-  /** Whether a consumer has dispatched it, or no destination wants it. */
-  isFannedOut: flag,
+  isUndispatched: flag,
+  /** It is not dispatched, and no consumer has claimed it. */
+  isAwaitingFirstFanOut: flag,
   duplicates: z.number(),
   /** Duplicates with another body. */
   conflicts: z.number(),

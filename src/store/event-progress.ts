@@ -2,7 +2,8 @@ import type { EventState } from "../domain/event.ts";
 
 /**
  * How far an event has come is read off its recipients and their deliveries. The texts are SQL on a row of `events`. An event
- * is finished when each of its first attempts has an outcome, and settled when none of its deliveries is pending.
+ * is dispatched when each of its recipients has a first attempt that succeeded or a row in `deliveries`, which may have no
+ * attempt yet. It is settled when none of its deliveries is pending.
  */
 
 /** A destination that gets the event. `recipient.value` is the first attempt, if it succeeded (migrations/0001_schema.sql). */
@@ -19,11 +20,11 @@ export const recipientsWithRowsSql = `${recipientsSql} LEFT JOIN deliveries ON $
 
 const hasRowSql = `EXISTS (SELECT 1 FROM deliveries WHERE ${rowOfRecipientSql})`;
 
-/** Its first attempt has no outcome yet. */
-export const isUnattemptedSql = `(recipient.value IS NULL AND NOT ${hasRowSql})`;
+/** Nothing is recorded of its delivery: neither a first attempt that succeeded nor a row. */
+export const hasNoDeliverySql = `(recipient.value IS NULL AND NOT ${hasRowSql})`;
 
 /** Its first attempt succeeded, and the delivery has not been replayed since. */
-export const isFirstSql = `(recipient.value IS NOT NULL AND NOT ${hasRowSql})`;
+export const isFirstSuccessSql = `(recipient.value IS NOT NULL AND NOT ${hasRowSql})`;
 
 /** On a recipient joined with its row: status and attempts of its delivery, as in `deliveries`. */
 export const statusSql = "coalesce(deliveries.status, iif(recipient.value IS NULL, 'pending', 'delivered'))";
@@ -31,12 +32,12 @@ export const attemptsSql = `coalesce(deliveries.attempts, iif(recipient.value IS
     'attempt', 1, 'at', recipient.value ->> 0, 'outcome', 'delivered', 'status', recipient.value ->> 1,
     'duration_ms', recipient.value ->> 2, 'response_excerpt', recipient.value ->> 3, 'retry_after_seconds', NULL))))`;
 
-/** A recipient is unattempted, or the recipients are not known yet. */
-export const unfinishedSql = `(
-  events.recipients IS NULL OR EXISTS (SELECT 1 FROM ${recipientsSql} WHERE ${isUnattemptedSql}))`;
+/** A recipient has no delivery yet, or the recipients are not known. */
+export const isUndispatchedSql = `(
+  events.recipients IS NULL OR EXISTS (SELECT 1 FROM ${recipientsSql} WHERE ${hasNoDeliverySql}))`;
 
-/** Its first attempts are to be made under the lease with which it was recorded. */
-export const isFanningOutSql = `(events.claims = 0 AND ${unfinishedSql})`;
+/** Its first attempts are to be made under the lease with which it was recorded: nobody has claimed it. */
+export const isAwaitingFirstFanOutSql = `(events.claims = 0 AND ${isUndispatchedSql})`;
 
 /** It is the event that the latest state of its resource came with. */
 const isStateSql = `EXISTS (

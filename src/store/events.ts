@@ -4,18 +4,16 @@ import { type Database, retried } from "./database.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { MESSAGE_TIMEOUT_MS } from "../domain/lease.ts";
 import { receivedAtSql } from "./event-order.ts";
-import { unfinishedSql } from "./event-progress.ts";
+import { isUndispatchedSql } from "./event-progress.ts";
 import { batchOnSchema } from "./schema.ts";
 import { flag, reader } from "./rows.ts";
-import { wantsSql } from "./wants.ts";
+import { matchesSql } from "./matches.ts";
 
-/**
- * What recording an event found. `lost`: a duplicate of an event whose queue message has been lost, and must be sent again.
- */
+/** What recording an event found. `duplicate_to_requeue`: its queue message has been lost, and must be sent again. */
 export interface Recorded {
-  readonly status: "new" | "duplicate" | "lost";
+  readonly status: "new" | "duplicate" | "duplicate_to_requeue";
   /** Whether the event was recorded before with another body. That one stays. */
-  readonly bodyDiffers: boolean;
+  readonly isConflict: boolean;
 }
 
 /** Columns of `events`: all of an event but its body. */
@@ -45,30 +43,32 @@ export const eventRow = z.object({
 
 export const eventColumns = `id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
     is_unreadable, content_type, content_encoding, body`;
+/** ?8 is when it is received, and when its queue message is sent. */
 export const eventValues = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ${receivedAtSql("?8")}, ?8, ?9, ?10, ?11, ?12`;
 
-/** The destinations that want it. Null when none does: `{}` follows when the latest state is updated from it. */
-const wantedBySql = `(
+/** The destinations that match. Null when none does: why not `{}`, `markUnmatchedSql` says. */
+const matchingIdsSql = `(
   SELECT nullif(json_group_object(destinations.id, NULL), '{}') FROM destinations
-  WHERE destinations.enabled = 1 AND ${wantsSql("given")})`;
+  WHERE destinations.enabled = 1 AND ${matchesSql("given")})`;
 
 /** The message that should have followed was sent long ago, no consumer has the event, and the event is not finished. */
 const isMessageLostSql = `(
   events.queued_at < excluded.queued_at - ${MESSAGE_TIMEOUT_MS}
-  AND coalesce(events.claimed_until, 0) <= excluded.queued_at AND ${unfinishedSql})`;
+  AND coalesce(events.lease_until, 0) <= excluded.queued_at AND ${isUndispatchedSql})`;
 
 /** Of the row as it now stands. Two duplicates of the same millisecond may both find it so, which costs a message. */
 const isRequeuedSql = `(
-  duplicates > 0 AND queued_at = ?8 AND coalesce(claimed_until, 0) <= ?8 AND ${unfinishedSql})`;
+  duplicates > 0 AND queued_at = ?8 AND coalesce(lease_until, 0) <= ?8 AND ${isUndispatchedSql})`;
 
 /**
  * Records an event, or counts a duplicate of it and promises another message if the first was lost. A repeated call (?13)
- * that meets its own row changes nothing.
+ * that meets its own row changes nothing. Here and elsewhere SQLite needs `WHERE true` between SELECT and ON CONFLICT, because
+ * ON could belong to a join.
  */
 export const recordSql = `
   WITH given (${eventColumns}) AS MATERIALIZED (VALUES (${eventValues}))
-  INSERT INTO events (${eventColumns}, claimed_until, recipients)
-  SELECT ${eventColumns}, queued_at + ${MESSAGE_TIMEOUT_MS}, ${wantedBySql} FROM given WHERE true
+  INSERT INTO events (${eventColumns}, lease_until, recipients)
+  SELECT ${eventColumns}, queued_at + ${MESSAGE_TIMEOUT_MS}, ${matchingIdsSql} FROM given WHERE true
   ON CONFLICT (id) DO UPDATE SET
     duplicates = events.duplicates + 1,
     conflicts = events.conflicts + (events.body <> excluded.body),
@@ -104,18 +104,18 @@ export async function recordEvents(
   return events.map((event, index): Recorded => {
     const [found] = answers[index]?.results ?? [];
     // A repeated call met its own row. A duplicate that is taken for new costs a message; the reverse would cost a minute.
-    if (found === undefined) return { status: "new", bodyDiffers: false };
+    if (found === undefined) return { status: "new", isConflict: false };
     const row = recordedRow.parse(found);
-    if (row.duplicates === 0) return { status: "new", bodyDiffers: false };
+    if (row.duplicates === 0) return { status: "new", isConflict: false };
     // Of several in a group one sends the message.
-    const isLost = row.isRequeued && !requeued.has(event.id);
-    if (isLost) requeued.add(event.id);
-    return { status: isLost ? "lost" : "duplicate", bodyDiffers: row.body !== event.body };
+    const mustRequeue = row.isRequeued && !requeued.has(event.id);
+    if (mustRequeue) requeued.add(event.id);
+    return { status: mustRequeue ? "duplicate_to_requeue" : "duplicate", isConflict: row.body !== event.body };
   });
 }
 
 export const recordClaimedSql = `
-  INSERT INTO events (${eventColumns}, claims, claimed_until, recipients)
+  INSERT INTO events (${eventColumns}, claims, lease_until, recipients)
   SELECT ${eventValues}, 1, ?13, (SELECT json_group_object(value, NULL) FROM json_each(?14)) WHERE true
   ON CONFLICT (id) DO NOTHING
   RETURNING id, received_at AS receivedAt`;
@@ -124,18 +124,18 @@ const readReceipt = reader({ id: z.string(), receivedAt: z.number() });
 
 /**
  * Records events that only the queue has, with a claim of the consumer that records them; `also` joins the same transaction.
- * Returns the `receivedAt` of those that were not there yet, by id.
+ * They count as received and queued at `queuedAt`. Returns the `receivedAt` of those that were not there yet, by id.
  */
 export async function recordClaimedEvents(
   db: Database,
   events: readonly { readonly event: RelayEvent; readonly recipients: readonly string[] }[],
-  { claimedUntil, also }: { claimedUntil: number; also: readonly D1PreparedStatement[] },
+  { queuedAt, leaseUntil, also }: { queuedAt: number; leaseUntil: number; also: readonly D1PreparedStatement[] },
 ): Promise<Map<string, number>> {
   if (events.length === 0) return new Map();
   const statement = db.prepare(recordClaimedSql);
   const { recorded } = await writeAll(db, {
     recorded: events.map(({ event, recipients }) =>
-      statement.bind(...eventParameters(event), claimedUntil, JSON.stringify(recipients)),
+      statement.bind(...eventParameters({ ...event, receivedAt: queuedAt }), leaseUntil, JSON.stringify(recipients)),
     ),
     also,
   });

@@ -1,15 +1,15 @@
 import type { D1Database } from "@cloudflare/workers-types";
-import { unfinishedSql } from "./event-progress.ts";
+import { isUndispatchedSql } from "./event-progress.ts";
 
 /**
  * For a start without queue messages, as on a developer's machine: what waits for a message or for the end of a lease is made
- * due, and the next cron run queues it again. No consumer may run meanwhile: two would hold the same lease.
+ * due, and the next cron run queues it again. No consumer may run meanwhile: two would have the same lease.
  */
 
-/** From where the recovery scan begins: before, every event is finished. */
+/** From where the recovery scan begins: before, every event is dispatched. */
 export const expireEventsSql = `
-  UPDATE events SET queued_at = 0, claimed_until = 0
-  WHERE seq > coalesce((SELECT value FROM cron_state WHERE name = 'unfinished_from'), 0) AND ${unfinishedSql}`;
+  UPDATE events SET queued_at = 0, lease_until = 0
+  WHERE seq > coalesce((SELECT value FROM cron_state WHERE name = 'undispatched_from'), 0) AND ${isUndispatchedSql}`;
 
 /** It waits for the end of a lease, or of its first attempt; any other waits for its retry schedule. */
 const isLeasedSql = "status = 'pending' AND (claims > 0 OR attempts = '[]')";

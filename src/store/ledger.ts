@@ -5,7 +5,7 @@ import { type Ledger, type LedgerByHour, type Span, addLedgers, emptyAccount, em
 import { deliveryStatus } from "./deliveries.ts";
 import { withFoundSql } from "./each-key.ts";
 import { firstSeqAtSql } from "./event-order.ts";
-import { eventStateSql, eventStates, isFirstSql, isUnattemptedSql, recipientsSql } from "./event-progress.ts";
+import { eventStateSql, eventStates, isFirstSuccessSql, hasNoDeliverySql, recipientsSql } from "./event-progress.ts";
 import {
   type LedgerMoment,
   ledgerMoment,
@@ -165,7 +165,7 @@ export const statesSql = `
 /** What the events say of deliveries. */
 export const recipientsOfPageSql = `
   SELECT ${hourSql}, recipient.key AS destinationId, count(*) AS expected,
-    sum(${isFirstSql}) AS delivered, sum(${isUnattemptedSql}) AS unwritten
+    sum(${isFirstSuccessSql}) AS delivered, sum(${hasNoDeliverySql}) AS unwritten
   FROM events CROSS JOIN ${recipientsSql} WHERE ${ofPageSql} GROUP BY hour, recipient.key`;
 
 /** What the rows of deliveries say, those to removed destinations included. */

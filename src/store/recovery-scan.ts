@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { type Database, write } from "./database.ts";
-import { unfinishedSql } from "./event-progress.ts";
+import { isUndispatchedSql } from "./event-progress.ts";
 import { flag, rowsOf } from "./rows.ts";
 
 /**
- * Reads events in the order of recording. There is no index of unfinished ones: it would cost a row for each event, a
+ * Reads events in the order of recording. There is no index of undispatched ones: it would cost a row for each event, a
  * thousand times what it costs to read the recent ones once a minute.
  */
 export const scanSql = `
-  SELECT seq, id, received_at AS receivedAt, queued_at AS queuedAt, claimed_until AS claimedUntil, ${unfinishedSql} AS isUnfinished
+  SELECT seq, id, received_at AS receivedAt, queued_at AS queuedAt, lease_until AS leaseUntil, ${isUndispatchedSql} AS isUndispatched
   FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2`;
 
 const scannedRow = z.object({
@@ -16,8 +16,8 @@ const scannedRow = z.object({
   id: z.string(),
   receivedAt: z.number(),
   queuedAt: z.number(),
-  claimedUntil: z.number().nullable(),
-  isUnfinished: flag,
+  leaseUntil: z.number().nullable(),
+  isUndispatched: flag,
 });
 
 /** An event that the recovery scan read. Times are Unix milliseconds. */

@@ -12,7 +12,7 @@ const isUpToDateSql = `
 
 /**
  *   ?6  whether a delivery that was delivered meanwhile is sent again
- *   ?7  whether an operator named the destination, which then gets the event even if it does not want it
+ *   ?7  whether an operator named the destination, which then gets the event even if it does not match
  *   ?8  when the replay was first asked for: what has been attempted since, the first try of a repeated request has done
  */
 export const makeDueSql = `
@@ -37,7 +37,7 @@ export const makeDueSql = `
         WHEN 'delivered' THEN ?6
         ELSE true END`;
 
-export const nameRecipientSql = `
+export const addRecipientSql = `
   UPDATE events SET recipients = json_set(recipients, '$."' || (given.value ->> 'destinationId') || '"', NULL)
   FROM json_each(?1) AS given
   WHERE events.id = given.value ->> 'eventId'
@@ -66,22 +66,22 @@ export function makeDue(
   // An UPDATE changes a row once, so a list names each event once.
   const byDestination = Map.groupBy(keys, ({ destinationId }) => destinationId).values();
   const lists = byDestination
-    .map((its) =>
-      JSON.stringify(its.map(({ destinationId, receivedAt, eventId }) => ({ destinationId, receivedAt, eventId }))),
+    .map((some) =>
+      JSON.stringify(some.map(({ destinationId, receivedAt, eventId }) => ({ destinationId, receivedAt, eventId }))),
     )
     .toArray();
   return {
     due: lists.map((list) =>
       db.prepare(makeDueSql).bind(list, now, ...upToDate, Number(evenDelivered), Number(named), askedAt),
     ),
-    recipients: lists.map((list) => db.prepare(nameRecipientSql).bind(list)),
+    recipients: lists.map((list) => db.prepare(addRecipientSql).bind(list)),
     hours: lists.flatMap((list) => forgetHours(db, list)),
   };
 }
 
 /**
  * Makes single deliveries due at `now`, except claimed ones; returns how many. A destination that is `named` gets them even if
- * it has them or does not want them.
+ * it has them or they do not match.
  */
 export async function replayDeliveries(
   db: Database,

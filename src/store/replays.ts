@@ -6,7 +6,7 @@ import { makeDue } from "./replay-deliveries.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { recipientsWithRowsSql, statusSql } from "./event-progress.ts";
 import { json, rowsOf } from "./rows.ts";
-import { wantsSql } from "./wants.ts";
+import { matchesSql } from "./matches.ts";
 
 export const insertReplaySql = `
   INSERT INTO replays (id, destination_id, which, since, until, reached_at, reached_id, created_at)
@@ -66,12 +66,12 @@ const deadSql = `
   FROM deliveries WHERE destination_id = ?1 AND status = 'dead'
     AND received_at >= ?2 AND (received_at, event_id) > (?2, ?3) AND received_at < ?4`;
 
-/** Of the first `size` those that it wants: deliveries that ended as `filtered` are not replayed with those that failed. */
+/** Of the first `size` those that match: deliveries that ended as `filtered` are not replayed with those that failed. */
 const failedSql = (size: number) => `
   FROM (SELECT received_at, event_id ${deadSql} ORDER BY received_at, event_id LIMIT ${size}) AS looked_at
     CROSS JOIN events ON events.id = looked_at.event_id
     CROSS JOIN destinations ON destinations.id = ?1
-  WHERE ${wantsSql("events")}`;
+  WHERE ${matchesSql("events")}`;
 
 /** The last of the first `size`, if there are that many. */
 const edgeOfFailedSql = (size: number) => `
@@ -86,12 +86,12 @@ const eventsSql = `
 const edgeOfEventsSql = (size: number) => `
   SELECT received_at AS receivedAt, id ${eventsSql} ORDER BY seq LIMIT 1 OFFSET ${size - 1}`;
 
-/** Of the first `size` those that ?1 wants and is no recipient of; if ?5 is all, also those whose delivery is not pending. */
-const wantedSql = (size: number) => `
+/** Of the first `size` those that match ?1 and have it as no recipient; if ?5 is all, also those whose delivery is not pending. */
+const matchingSql = (size: number) => `
   FROM (SELECT seq ${eventsSql} ORDER BY seq LIMIT ${size}) AS looked_at
     CROSS JOIN events ON events.seq = looked_at.seq
     CROSS JOIN destinations ON destinations.id = ?1
-  WHERE events.recipients IS NOT NULL AND ${wantsSql("events")}
+  WHERE events.recipients IS NOT NULL AND ${matchesSql("events")}
     AND NOT EXISTS (
       SELECT 1 FROM ${recipientsWithRowsSql} WHERE recipient.key = ?1 AND (?5 <> 'all' OR ${statusSql} = 'pending'))`;
 
@@ -99,7 +99,7 @@ const wantedSql = (size: number) => `
 const COUNTED_AT_ONCE = 10_000;
 
 export const countFailedSql = `SELECT count(*) AS many ${failedSql(COUNTED_AT_ONCE)}`;
-export const countWantedSql = `SELECT count(*) AS many ${wantedSql(COUNTED_AT_ONCE)}`;
+export const countMatchingSql = `SELECT count(*) AS many ${matchingSql(COUNTED_AT_ONCE)}`;
 export const countedFailedEdgeSql = edgeOfFailedSql(COUNTED_AT_ONCE);
 export const countedEdgeSql = edgeOfEventsSql(COUNTED_AT_ONCE);
 
@@ -110,7 +110,7 @@ export async function countReplay(
   mostWindows = Number.POSITIVE_INFINITY,
 ): Promise<{ readonly many: number; readonly isWhole: boolean }> {
   const [countSql, edgeSql] =
-    replay.which === "failed" ? [countFailedSql, countedFailedEdgeSql] : [countWantedSql, countedEdgeSql];
+    replay.which === "failed" ? [countFailedSql, countedFailedEdgeSql] : [countMatchingSql, countedEdgeSql];
   let many = 0;
   let reached: Replay["reached"] | null = replay.reached;
   for (let windows = 0; reached !== null && windows < mostWindows; windows += 1) {
@@ -132,9 +132,9 @@ const PAGE = 500;
 
 export const failedPageSql = `
   SELECT looked_at.received_at AS receivedAt, looked_at.event_id AS id ${failedSql(PAGE)}`;
-export const wantedPageSql = `SELECT events.received_at AS receivedAt, events.id ${wantedSql(PAGE)}`;
+export const matchingPageSql = `SELECT events.received_at AS receivedAt, events.id ${matchingSql(PAGE)}`;
 export const failedEdgeSql = edgeOfFailedSql(PAGE);
-export const wantedEdgeSql = edgeOfEventsSql(PAGE);
+export const matchingEdgeSql = edgeOfEventsSql(PAGE);
 
 /** A page of the events to replay. `edge` is the last event that it looked at; null: there are no more. */
 export interface ReplayPage {
@@ -144,7 +144,7 @@ export interface ReplayPage {
 
 export async function nextReplayPage(db: Database, replay: Replay): Promise<ReplayPage> {
   const [pageSql, edgeSql] =
-    replay.which === "failed" ? [failedPageSql, failedEdgeSql] : [wantedPageSql, wantedEdgeSql];
+    replay.which === "failed" ? [failedPageSql, failedEdgeSql] : [matchingPageSql, matchingEdgeSql];
   const window = windowOf(replay);
   const { events, edge } = await batchOf(db, {
     events: db.prepare(pageSql).bind(...window),

@@ -92,12 +92,11 @@ export class Checks {
     this.#events = new Map();
     const newest = { seq: 0, receivedAt: 0 };
     const eventsSql =
-      "SELECT seq, id, received_at, recipients, claimed_until, claims, duplicates FROM events ORDER BY seq";
+      "SELECT seq, id, received_at, recipients, lease_until, claims, duplicates FROM events ORDER BY seq";
     for (const row of db.query(eventsSql)) {
       const id = String(row["id"]);
       if (!events.has(id)) throw new Error(`${id} is recorded, which Qonto has not sent`);
-      if (Number(row["claimed_until"] ?? 0) > now() + LONGEST_LEASE_MS)
-        throw new Error(`${id} is claimed for too long`);
+      if (Number(row["lease_until"] ?? 0) > now() + LONGEST_LEASE_MS) throw new Error(`${id} is claimed for too long`);
       // The request that D1 was late for may record the event before the consumer does.
       const sent = (sendings.get(id) ?? 1) + (Number(row["claims"]) > 0 ? 1 : 0);
       if (Number(row["duplicates"]) >= sent + disturbances()) {

@@ -309,7 +309,7 @@ class History {
       "messages wait": messages > 0,
       "invocations are in progress": this.#cloud.busy > 0,
       "deliveries are pending": isThere("SELECT 1 FROM deliveries WHERE status = 'pending'"),
-      "events are not dispatched": isThere(unfinishedSql),
+      "events are not dispatched": isThere(isUndispatchedSql),
       "replays are not finished": isThere("SELECT 1 FROM replays WHERE finished_at IS NULL"),
       "the operator has things to do": !this.#operator.isDone,
       "copies in quarantine wait": isDisturbed && isThere("SELECT 1 FROM quarantine WHERE settled_at IS NULL"),
@@ -357,7 +357,7 @@ class History {
     );
 }
 
-const unfinishedSql = `
+const isUndispatchedSql = `
   SELECT 1 FROM events WHERE recipients IS NULL OR EXISTS (
     SELECT 1 FROM json_each(events.recipients) AS recipient WHERE recipient.value IS NULL AND NOT EXISTS (
       SELECT 1 FROM deliveries WHERE deliveries.destination_id = recipient.key

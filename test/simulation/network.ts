@@ -151,8 +151,8 @@ export class SimulatedNetwork {
     }
     if (heldTwice.has(eventId)) return;
     if (delivery === undefined) {
-      const [event] = db.query("SELECT claimed_until FROM events WHERE id = ?1", eventId);
-      if (event !== undefined && Number(event["claimed_until"]) < now + FIRST_LEASE_MS) {
+      const [event] = db.query("SELECT lease_until FROM events WHERE id = ?1", eventId);
+      if (event !== undefined && Number(event["lease_until"]) < now + FIRST_LEASE_MS) {
         cloud.accuse(`${url} got ${eventId}, which nobody had claimed`);
       }
       return;

@@ -19,7 +19,7 @@ import {
   insertDestination,
   updateDestination,
 } from "../../store/destinations.ts";
-import { endUnwantedDeliveries } from "../../store/unwanted-deliveries.ts";
+import { endFilteredDeliveries } from "../../store/filtered-deliveries.ts";
 import { refuse } from "../refusals.ts";
 import { type ActionContext, existing, invalidRequest, notFound } from "../requests.ts";
 import { isoTime, show } from "../responses.ts";
@@ -84,7 +84,7 @@ export async function createDestination(
   return { destination: created, secret };
 }
 
-/** Changes a destination and returns it. Pending deliveries that it no longer wants end as dead. */
+/** Changes a destination and returns it. Pending deliveries that no longer match it end as dead. */
 export async function changeDestination(
   c: ActionContext,
   { world, counters }: { readonly world: World; readonly counters: Counters },
@@ -103,7 +103,7 @@ export async function changeDestination(
     after: () => input,
   });
   if (input.types !== undefined || input.organizations !== undefined) {
-    for (const status of await endUnwantedDeliveries(c.env.DB, id, world.now())) {
+    for (const status of await endFilteredDeliveries(c.env.DB, id, world.now())) {
       counters.count("qonto_relay_deliveries_total", { destination_id: id, status });
     }
   }

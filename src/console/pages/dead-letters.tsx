@@ -35,7 +35,7 @@ const kinds: ReadonlyMap<string, Kind> = new Map(
       name: "Event",
       what: "An event whose fan-out failed in every try.",
       advice:
-        "The event is in the ledger, and the recovery scan dispatches it again. If it is still pending once the fault is fixed, replay the message. A destination that already has the event does not get it twice.",
+        "The event is in the ledger, and the recovery scan queues it again. If it is still pending once the fault is fixed, replay the message. A destination that already has the event does not get it twice.",
     },
     quarantine: {
       name: "Unreadable body",

@@ -21,7 +21,7 @@ export async function prepareFilling({ db }: ServedWorker, newestAt: number): Pr
 
 const eventsSql = `${numbersSql}
   INSERT INTO events (seq, id, source, type, event, organization_id, resource_id, created_at, received_at, queued_at,
-    claimed_until, claims, recipients, content_type, body)
+    lease_until, claims, recipients, content_type, body)
   SELECT ${FLOOR} - 1 - n, printf('filled-%08d', n), 'business', iif(n % 2, 'v1/transactions', 'v1/cards'), 'updated',
     printf('organization-%04d', n % 1000), printf('resource-%d', n / 1000 % 10), '2026-01-01T00:00:00.000Z', ?3 - n * ?5,
     ?3 - n * ?5, ?3 - n * ?5, 1, json_object(?4, json_array(?3 - n * ?5, 200, 5, '')), 'application/json', '{"id":"filled","type":"v1/cards","data":{"amount":"12.00"}}'

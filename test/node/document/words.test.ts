@@ -52,6 +52,9 @@ const retired: Readonly<Record<string, string>> = {
   anew: "again",
   whoever: "who",
   vain: "without result",
+  fanned: "dispatched",
+  fanning: "dispatched",
+  firsts: "first successes",
 };
 
 /** The same for what is more than one word. */
@@ -67,6 +70,9 @@ const retiredPhrases = [
   /\bwell again\b/i,
   /\bneeds a look\b/i,
   /\bsend(s)? for what is left\b/i,
+  /\bclaimed_?until\b/i, // leaseUntil
+  /\bbody_?differs\b/i, // conflict
+  /\bwants(Sql|It)\b/, // matches
 ];
 
 /** In a document, a team is people. */

@@ -10,7 +10,7 @@ import * as destinations from "../../../src/store/destinations.ts";
 import * as events from "../../../src/store/events.ts";
 import * as keys from "../../../src/store/idempotency-keys.ts";
 import * as drain from "../../../src/store/drain.ts";
-import { settleAndFindLeased } from "../../../src/store/leases.ts";
+import { markUnmatchedAndFindLeased } from "../../../src/store/leases.ts";
 import { writeCronState } from "../../../src/store/cron-state.ts";
 import * as quarantine from "../../../src/store/quarantine.ts";
 import { insertStage } from "../../../src/store/registrations.ts";
@@ -22,7 +22,7 @@ import { recordReleased, settleAccepted } from "../../../src/store/quarantine.ts
 import * as scan from "../../../src/store/recovery-scan.ts";
 import { forgetRemovedDestinations, writeCounters } from "../../../src/store/counters.ts";
 import * as tokens from "../../../src/store/tokens.ts";
-import { endUnwantedDeliveries } from "../../../src/store/unwanted-deliveries.ts";
+import { endFilteredDeliveries } from "../../../src/store/filtered-deliveries.ts";
 
 import {
   at,
@@ -61,7 +61,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     events.recordClaimedEvents(
       db,
       fewTimes.map(() => ({ event: eventBy(chance), recipients: some(chance, destinationIds) })),
-      { claimedUntil: at(chance), also: [events.loadEvents(db, some(chance, eventIds))] },
+      { queuedAt: at(chance), leaseUntil: at(chance), also: [events.loadEvents(db, some(chance, eventIds))] },
     ),
   recordOnce: (db, chance) => events.recordOnce(db, eventBy(chance)).run(),
   claimEvents: (db, chance) =>
@@ -70,12 +70,12 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
       some(chance, eventIds).map((id) => ({
         id,
         recipients: some(chance, destinationIds),
-        until: leaseBy(chance),
+        leaseUntil: leaseBy(chance),
         body: pick(chance, [null, "{}"]),
       })),
-      { now: at(chance), claimedUntil: at(chance), also: [events.loadEvents(db, some(chance, eventIds))] },
+      { now: at(chance), leaseUntil: at(chance), also: [events.loadEvents(db, some(chance, eventIds))] },
     ),
-  holdEvents: (db, chance) =>
+  confirmLeases: (db, chance) =>
     db.batch([
       ...upsertResources(
         db,
@@ -100,9 +100,9 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
         isRegistration: isSo(chance),
         body: pick(chance, [null, "{}"]),
       }),
-      ...settleAndFindLeased(
+      ...markUnmatchedAndFindLeased(
         db,
-        eventIds.map((id) => ({ id, until: leaseBy(chance) ?? START })),
+        eventIds.map((id) => ({ id, leaseUntil: leaseBy(chance) ?? START })),
       ),
     ]),
   recordDeliveries: (db, chance) =>
@@ -116,25 +116,25 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
           new Map(some(chance, destinationIds).map((id) => [id, at(chance)])),
           at(chance),
         ),
-        isolated: health.isolate(db, some(chance, destinationIds)),
+        slow: health.markSlow(db, some(chance, destinationIds)),
         found: deliveries.deliveriesOfEvent(db, pick(chance, eventIds)),
       },
       { until: 0, world: { now: () => 1, random: () => 0 } },
     ),
   claimDue: async (db, chance) => {
     const found = await destinations.findDestinations(db, some(chance, destinationIds));
-    const claimedUntil = at(chance);
+    const leaseUntil = at(chance);
     for (const { id, nextDrainAt } of found) {
       const limit = pick(chance, [1, 2, 10]);
       const expected = { id, nextDrainAt: chance() < 0.9 ? nextDrainAt : at(chance) };
       const kind = isSo(chance) ? "probe" : "concurrent";
-      await drain.claimDue(db, expected, { kind, limit }, { now: at(chance), claimedUntil });
+      await drain.claimDue(db, expected, { kind, limit }, { now: at(chance), leaseUntil });
     }
     for (const { id } of some(chance, found)) {
       const released = { destinationId: id, nextDrainAt: perhapsAt(chance) };
       await drain.releaseDrain(db, released, {
         now: at(chance),
-        claimedUntil: isSo(chance) ? claimedUntil : at(chance),
+        leaseUntil: isSo(chance) ? leaseUntil : at(chance),
       });
     }
   },
@@ -142,7 +142,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   endExpired: (db, chance) => drain.endExpiredDeliveries(db, pick(chance, destinationIds), at(chance), 2),
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
-  endUnwanted: (db, chance) => endUnwantedDeliveries(db, pick(chance, destinationIds), at(chance)),
+  endFiltered: (db, chance) => endFilteredDeliveries(db, pick(chance, destinationIds), at(chance)),
   changeCircuit: (db, chance) =>
     circuits.changeCircuit(
       db,

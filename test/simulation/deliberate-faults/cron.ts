@@ -14,7 +14,7 @@ export const cronFaults: readonly DeliberateFault[] = [
     to: `pack(ids.slice(1).map((id) => measure(byId(id, null))));`,
   },
   {
-    title: "The recovery scan does not go back to an event that was unfinished",
+    title: "The recovery scan does not go back to an event that was undispatched",
     file: "src/cron/recover-events.ts",
     from: `oldest === undefined ? reached : oldest.seq - 1;`,
     to: `reached;`,
@@ -22,8 +22,8 @@ export const cronFaults: readonly DeliberateFault[] = [
   {
     title: "Events that a dead consumer had claimed get no message",
     file: "src/cron/recover-events.ts",
-    from: `(claimedUntil === null || claimedUntil <= now);`,
-    to: `claimedUntil === null;`,
+    from: `(leaseUntil === null || leaseUntil <= now);`,
+    to: `leaseUntil === null;`,
   },
   {
     title: "Overdue deliveries get no message",

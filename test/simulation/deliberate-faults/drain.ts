@@ -26,7 +26,7 @@ export const retryFaults: readonly DeliberateFault[] = [
   {
     title: "An exclusive drain does not release its destination",
     file: "src/retry/drain-destination.ts",
-    from: `await releaseDrain(env.DB, { destinationId, nextDrainAt: after.nextDrainAt }, { now, claimedUntil });`,
+    from: `await releaseDrain(env.DB, { destinationId, nextDrainAt: after.nextDrainAt }, { now, leaseUntil });`,
     to: ``,
   },
   {
@@ -44,13 +44,13 @@ export const retryFaults: readonly DeliberateFault[] = [
   {
     title: "A message follows every drain",
     file: "src/domain/drain-plan.ts",
-    from: `return isMoreDue ? { next: "schedule", at: now + slowPauseMs } : { next: "none" };`,
+    from: `return isMoreDue ? { next: "schedule", at: now + slowDelayMs } : { next: "none" };`,
     to: `return { next: "schedule", at: now + 5_000 };`,
   },
   {
     title: "No message follows a drain that leaves due deliveries",
     file: "src/domain/drain-plan.ts",
-    from: `return isMoreDue ? { next: "schedule", at: now + slowPauseMs } : { next: "none" };`,
+    from: `return isMoreDue ? { next: "schedule", at: now + slowDelayMs } : { next: "none" };`,
     to: `return { next: "none" };`,
   },
   {
@@ -92,14 +92,14 @@ export const retryFaults: readonly DeliberateFault[] = [
   {
     title: "Claims that a stalled D1 has used up are attempted",
     file: "src/retry/drain-destination.ts",
-    from: `if (!isEnoughForDrain(drain.claimedUntil, world.now())) {`,
+    from: `if (!isEnoughForDrain(drain.leaseUntil, world.now())) {`,
     to: `if (false) {`,
   },
   {
     title: "A drain's claims last for a day",
     file: "src/retry/drain-destination.ts",
-    from: `const claimedUntil = drainLease(now);`,
-    to: `const claimedUntil = now + 86_400_000;`,
+    from: `const leaseUntil = drainLease(now);`,
+    to: `const leaseUntil = now + 86_400_000;`,
   },
   {
     title: "A drain's claims last for a second",

@@ -28,7 +28,7 @@ export const operatorFaults: readonly DeliberateFault[] = [
   {
     title: "A replay makes deliveries of which no event knows",
     file: "src/store/replay-deliveries.ts",
-    from: `lists.map((list) => db.prepare(nameRecipientSql).bind(list)),`,
+    from: `lists.map((list) => db.prepare(addRecipientSql).bind(list)),`,
     to: `[],`,
   },
   {
@@ -39,9 +39,9 @@ export const operatorFaults: readonly DeliberateFault[] = [
     to: ``,
   },
   {
-    title: "A replay sends what the destination does not want",
+    title: "A replay sends what does not match the destination",
     file: "src/store/replays.ts",
-    from: `events.recipients IS NOT NULL AND \${wantsSql("events")}`,
+    from: `events.recipients IS NOT NULL AND \${matchesSql("events")}`,
     to: `events.recipients IS NOT NULL`,
   },
   {

@@ -22,7 +22,7 @@ export const receiveFaults: readonly DeliberateFault[] = [
   {
     title: "The message behind the answer is not sent",
     file: "src/receive/receive-event.ts",
-    from: `await sendTogether(env, sent, timers);`,
+    from: `await sendTogether(env, toSend, timers);`,
     to: ``,
   },
   {
@@ -53,13 +53,13 @@ export const receiveFaults: readonly DeliberateFault[] = [
     title: "An event is acknowledged whose group failed",
     file: "src/platform/group-commit.ts",
     from: `other.result = outcome === undefined ? "none" : { outcome };`,
-    to: `other.result = { outcome: outcome ?? { status: "new", bodyDiffers: false } };`,
+    to: `other.result = { outcome: outcome ?? { status: "new", isConflict: false } };`,
   },
   {
     title: "A write that failed is not reported to the one who made it",
     file: "src/platform/group-commit.ts",
     from: `return await this.#writeAlone(item, false);`,
-    to: `return await this.#writeAlone(item, false).catch(() => ({ status: "new", bodyDiffers: false }));`,
+    to: `return await this.#writeAlone(item, false).catch(() => ({ status: "new", isConflict: false }));`,
   },
   {
     title: "One that waits is written by itself and again with the next group",
@@ -71,13 +71,13 @@ export const receiveFaults: readonly DeliberateFault[] = [
     title: "A group takes others with it and does not write them",
     file: "src/platform/group-commit.ts",
     from: `await this.#write(items, false).catch((): readonly Outcome[] => []);`,
-    to: `[...(await this.#write([item], false)), ...others.map(() => ({ status: "new", bodyDiffers: false }))];`,
+    to: `[...(await this.#write([item], false)), ...others.map(() => ({ status: "new", isConflict: false }))];`,
   },
   {
     title: "An event is acknowledged for which the database has no table",
     file: "src/receive/record-events.ts",
     from: `return events.map(() => error);`,
-    to: `return events.map(() => ({ status: "new", bodyDiffers: false }));`,
+    to: `return events.map(() => ({ status: "new", isConflict: false }));`,
   },
   {
     title: "A call that is repeated takes its own row for a duplicate",

@@ -71,7 +71,7 @@ describe("the ledger", () => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(destination);
     await relay.send(makePayload("v1/cards"));
-    await env.DB.prepare("UPDATE events SET recipients = ?1, claimed_until = 1")
+    await env.DB.prepare("UPDATE events SET recipients = ?1, lease_until = 1")
       .bind(JSON.stringify({ [id]: null }))
       .run();
     expect(await ledger(relay)).toMatchObject({

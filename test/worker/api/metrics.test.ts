@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import parsePrometheusText from "parse-prometheus-text-format";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
@@ -8,6 +8,7 @@ import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
 import { hang, statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
+afterEach(() => vi.restoreAllMocks());
 
 const url = "https://destination.example.com/hook";
 
@@ -168,6 +169,24 @@ describe("the metrics", () => {
     await after.send(makePayload("v1/cards"));
     expect(await figure(after, "events_total business v1/cards accepted")).toBe(2);
     expect(await figure(before, "events_total business v1/cards accepted")).toBe(2);
+  });
+
+  it("that cannot be written are logged under the stage that answered", async () => {
+    const errors = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const DB = interceptDatabase(env.DB, ({ statements }, proceed) =>
+      statements[0]?.includes("INTO counters") ? Promise.reject(new Error("D1 is out of sorts")) : proceed(),
+    );
+    const relay = new TestRelay({ DB });
+    await relay.send(makePayload("v1/cards"));
+    relay.passSeconds(61);
+    await relay.send(makePayload("v1/cards"));
+    relay.passSeconds(61);
+    await relay.fetch("/openapi.json");
+    await vi.waitFor(() => expect(errors).toHaveBeenCalledTimes(2));
+    expect(errors.mock.calls.map(([line]) => line as unknown)).toEqual([
+      expect.objectContaining({ unit: "receive", message: "counters.write_failed" }),
+      expect.objectContaining({ unit: "api", message: "counters.write_failed" }),
+    ]);
   });
 
   it("drop a removed destination, also what another isolate has not written yet", async () => {

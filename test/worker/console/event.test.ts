@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -76,6 +77,23 @@ describe("an event", () => {
       expect(text).toContain("Not dispatched yet");
     },
   );
+
+  it("says that a consumer has claimed it and is dispatching it", async () => {
+    const relay = new TestRelay();
+    await relay.addDestination("https://destination.example.com/hook");
+    const payload = makePayload("v1/clients");
+    await relay.send(payload);
+    await env.DB.prepare("UPDATE events SET claims = 1, lease_until = ?1")
+      .bind(relay.now + 30_000)
+      .run();
+    const text = await read(await Visitor.loggedIn(relay), pageOf(payload.id));
+    expect(text).toMatch(/Being dispatched To one destination\. The present claim expires at/);
+    await relay.runQueues();
+    relay.passSeconds(120);
+    await relay.runCron();
+    await relay.runQueues();
+    expect(await read(await Visitor.loggedIn(relay), pageOf(payload.id))).toContain("Dispatched To one destination.");
+  });
 
   it("says what it is about, where it came from, and how often", async () => {
     const relay = new TestRelay();

@@ -4,7 +4,7 @@ import { byId } from "../../../src/messages.ts";
 import { failing, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { eventsIn } from "../support/sent-events.ts";
+import { eventsIn } from "../support/queued-events.ts";
 import { statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
@@ -50,7 +50,7 @@ describe("the cron", () => {
 
   it("sends an event again when the claim of its dead consumer has ended", async () => {
     const { relay, ids } = await relayThatForgot(1);
-    await env.DB.prepare(`UPDATE events SET claimed_until = ?1, recipients = '{"dst_x":null}'`)
+    await env.DB.prepare(`UPDATE events SET lease_until = ?1, recipients = '{"dst_x":null}'`)
       .bind(relay.now + 45_000)
       .run();
     relay.passSeconds(44);
@@ -118,7 +118,7 @@ describe("the cron", () => {
     expect(relay.events.waiting).toHaveLength(1);
   });
 
-  it("reads every event, however many lie behind one that stays unfinished", async () => {
+  it("reads every event, however many lie behind one that stays undispatched", async () => {
     const relay = new TestRelay();
     await relay.addDestination(destination);
     const insert = env.DB.prepare(
@@ -173,7 +173,7 @@ describe("the cron", () => {
       relay.passSeconds(60);
       const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
         const results = await proceed();
-        if (statements[0]?.includes("AS isUnfinished")) scanned.push(results[0]?.results.length ?? 0);
+        if (statements[0]?.includes("AS isUndispatched")) scanned.push(results[0]?.results.length ?? 0);
         return results;
       });
       const counting = new TestRelay({ DB });
@@ -201,7 +201,7 @@ describe("the cron", () => {
     const { relay } = await relayThatForgot(1);
     await relay.runQueues();
     const DB = interceptDatabase(env.DB, ({ statements }, proceed) =>
-      statements[0]?.includes("AS isUnfinished") ? Promise.reject(new Error("D1 is out of sorts")) : proceed(),
+      statements[0]?.includes("AS isUndispatched") ? Promise.reject(new Error("D1 is out of sorts")) : proceed(),
     );
     const ailing = new TestRelay({ DB });
     await expect(ailing.runCron()).rejects.toThrow("Some of the cron's tasks failed");

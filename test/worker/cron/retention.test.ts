@@ -70,7 +70,7 @@ describe("with RETENTION_DAYS=10", () => {
     ["an event with a dead delivery", ["delivered", "dead"], 20],
     ["an event with a pending delivery", ["delivered", "pending"], Number.POSITIVE_INFINITY],
     ["an event without an outcome of a first attempt", ["delivered", "missing"], Number.POSITIVE_INFINITY],
-    ["an event that has not been fanned out", null, Number.POSITIVE_INFINITY],
+    ["an event that has not been dispatched", null, Number.POSITIVE_INFINITY],
   ])("%s", async (_title, statuses, keptDays) => {
     const relay = new TestRelay({ RETENTION_DAYS: "10" });
     const days = Number.isFinite(keptDays) ? keptDays : 1_000;

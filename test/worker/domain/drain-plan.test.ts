@@ -59,7 +59,7 @@ const drained = (claimed: number, more: object = {}) => ({
   isFull: false,
   hasDeferred: false,
   nextDueAt: null,
-  slowPauseMs: 0,
+  slowDelayMs: 0,
   ...more,
 });
 
@@ -100,7 +100,7 @@ describe("after a drain", () => {
     [
       "of a slow destination, the next follows after a pause",
       concurrent,
-      drained(5, { nextDueAt: 1, slowPauseMs: 700 }),
+      drained(5, { nextDueAt: 1, slowDelayMs: 700 }),
       drainAt(now + 700),
     ],
     ["what is due later has its own message", concurrent, drained(1, { nextDueAt: now + 1 }), nothing],
@@ -125,7 +125,7 @@ describe("after a drain", () => {
       isFull: fc.boolean(),
       hasDeferred: fc.constant(false),
       nextDueAt: fc.option(fc.integer({ min: now - 100_000, max: now + 100_000 })),
-      slowPauseMs: fc.nat(2_000),
+      slowDelayMs: fc.nat(2_000),
     });
     fc.assert(
       fc.property(plan, result, (one, { begun, ...what }) => {

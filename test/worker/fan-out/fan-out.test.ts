@@ -4,7 +4,7 @@ import { byId, messageOf } from "../../../src/messages.ts";
 import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { changeEvents } from "../support/sent-events.ts";
+import { changeEvents } from "../support/queued-events.ts";
 import { hang, ok, okAfter, okAfterAMoment, statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
@@ -133,7 +133,7 @@ describe("a claim that D1 took longer to grant than its lease lasts", () => {
     relay.passSeconds(31);
     const DB = interceptDatabase(env.DB, async ({ statements }, proceed) => {
       const results = await proceed();
-      if (statements[0]?.includes("SET claimed_until")) relay.passSeconds(60);
+      if (statements[0]?.includes("SET lease_until")) relay.passSeconds(60);
       return results;
     });
     await relay.runEventsBatch({ DB });

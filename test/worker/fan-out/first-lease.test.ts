@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { changeEvents } from "../support/sent-events.ts";
+import { changeEvents } from "../support/queued-events.ts";
 
 /** An event is recorded with the lease of its own message, so that the usual road needs no claim. */
 
@@ -112,10 +112,10 @@ describe("the message of an event's own receiver", () => {
       ...message,
       body: changeEvents(body, (event) => (event.id === claimed.id ? { ...event, lease_until: null } : event)),
     }));
-    await env.DB.prepare("UPDATE events SET claimed_until = NULL WHERE id = ?1").bind(claimed.id).run();
+    await env.DB.prepare("UPDATE events SET lease_until = NULL WHERE id = ?1").bind(claimed.id).run();
     const stalls: Intercept = async ({ statements }, proceed) => {
       const results = await proceed();
-      if (statements[0]?.includes("SET claimed_until")) relay.passSeconds(20);
+      if (statements[0]?.includes("SET lease_until")) relay.passSeconds(20);
       return results;
     };
     await runBatch(relay, { DB: interceptDatabase(env.DB, stalls) });
@@ -129,7 +129,7 @@ describe("the message of an event's own receiver", () => {
   it("of an event that an earlier version of the relay recorded claims", async () => {
     const { relay, payload } = await relayWithDestination();
     await relay.send(payload);
-    await env.DB.prepare("UPDATE events SET claimed_until = NULL, recipients = NULL").run();
+    await env.DB.prepare("UPDATE events SET lease_until = NULL, recipients = NULL").run();
     await relay.runQueues();
     expect(await stateOf(relay, payload)).toBe("settled");
     expect(relay.destinations.at(destination)).toHaveLength(1);

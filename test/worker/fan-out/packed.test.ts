@@ -1,10 +1,10 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type SentEvent, byId, messageOf } from "../../../src/messages.ts";
+import { type QueuedEvent, byId, messageOf } from "../../../src/messages.ts";
 import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { eventsIn } from "../support/sent-events.ts";
+import { eventsIn } from "../support/queued-events.ts";
 
 /** Several events in one message, and more in a batch than a consumer handles at once. */
 
@@ -34,7 +34,7 @@ const dueInSeconds = (relay: TestRelay) => relay.events.waiting.map(({ dueAt }) 
 
 /** Another consumer has claimed the event. */
 const claim = (id: string | undefined, until: number) =>
-  env.DB.prepare("UPDATE events SET claims = 1, claimed_until = ?2 WHERE id = ?1").bind(id, until).run();
+  env.DB.prepare("UPDATE events SET claims = 1, lease_until = ?2 WHERE id = ?1").bind(id, until).run();
 
 /** D1 fails at the n-th call from here and at all that follow. */
 function failingFrom(call: number): Intercept {
@@ -165,7 +165,7 @@ describe("an event that is in several messages of a batch", () => {
   });
 });
 
-function inline(relay: TestRelay, payload: Payload): SentEvent {
+function inline(relay: TestRelay, payload: Payload): QueuedEvent {
   const about = { source: "business", received_at: relay.now, content_type: null, content_encoding: null } as const;
   return { id: payload.id, lease_until: relay.now + 30_000, inline: { ...about, body: JSON.stringify(payload) } };
 }

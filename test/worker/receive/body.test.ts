@@ -127,8 +127,8 @@ describe.each(ways)("a body that is %s", (way) => {
     const relay = new TestRelay();
     const start = relay.now;
     await relay.webhook(slowly(relay, await relay.signed(makePayload("v1/cards")), way, { ms: 3_000 }));
-    const row = await env.DB.prepare("SELECT received_at, claimed_until FROM events").first();
-    expect(row).toEqual({ received_at: start + 3_000, claimed_until: firstLease(start + 3_000) });
+    const row = await env.DB.prepare("SELECT received_at, lease_until FROM events").first();
+    expect(row).toEqual({ received_at: start + 3_000, lease_until: firstLease(start + 3_000) });
   });
 
   it.each([

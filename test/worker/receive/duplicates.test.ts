@@ -41,10 +41,10 @@ describe("a duplicate", () => {
     await relay.send(payload);
     expect(await statusOf(await relay.send({ ...payload, note: "changed" }))).toBe("duplicate");
     expect(log).toHaveBeenLastCalledWith(
-      expect.objectContaining({ unit: "receive", outcome: "duplicate", event_id: payload.id, body_differs: true }),
+      expect.objectContaining({ unit: "receive", outcome: "duplicate", event_id: payload.id, conflict: true }),
     );
     await relay.send(payload);
-    expect(log.mock.lastCall?.[0]).not.toHaveProperty("body_differs");
+    expect(log.mock.lastCall?.[0]).not.toHaveProperty("conflict");
     expect(await countsOf(payload)).toEqual({ duplicates: 2, conflicts: 1 });
     await relay.runQueues();
     expect(relay.destinations.at(destination).map(({ text }) => text)).toEqual([JSON.stringify(payload)]);

@@ -4,7 +4,7 @@ import { sleep } from "../../../src/platform/timeout.ts";
 import { failing, hanging, interceptDatabase, never } from "../support/database.ts";
 import { type Payload, businessRequest, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { eventsIn } from "../support/sent-events.ts";
+import { eventsIn } from "../support/queued-events.ts";
 
 const brokenQueue = (send: () => Promise<never>) => ({ send, sendBatch: send, metrics: never }) as unknown as Queue;
 

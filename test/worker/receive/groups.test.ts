@@ -5,7 +5,7 @@ import type { QueueMessage } from "../../../src/messages.ts";
 import { type Intercept, Meter, failing, hanging, interceptDatabase } from "../support/database.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { eventsIn } from "../support/sent-events.ts";
+import { eventsIn } from "../support/queued-events.ts";
 
 /** Requests that wait at the same moment are recorded by one D1 call, and their messages sent by one. */
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type QueueMessage, type SentEvent, byId, measure } from "../../../src/messages.ts";
+import { type QueueMessage, type QueuedEvent, byId, measure } from "../../../src/messages.ts";
 import { sleep } from "../../../src/platform/timeout.ts";
 import { sendTogether } from "../../../src/receive/send-events.ts";
 import { Clock } from "../support/clock.ts";
@@ -34,7 +34,7 @@ function queueThat(...answers: readonly Answer[]) {
       return (answers[sent.length - 1] ?? soon)(one);
     },
   } as unknown as Queue<QueueMessage>;
-  const send = (event: SentEvent | string) =>
+  const send = (event: QueuedEvent | string) =>
     sendTogether({ EVENTS }, measure(typeof event === "string" ? byId(event, null) : event), clock);
   return { clock, sent, send, pass: (ms: number) => clock.waitFor(sleep(ms, clock)) };
 }
@@ -66,7 +66,7 @@ describe("an event", () => {
 
   it("goes with the next but one when a batch is full", async () => {
     const { sent, send, pass } = queueThat();
-    const large = (id: string): SentEvent => ({
+    const large = (id: string): QueuedEvent => ({
       ...byId(id, null),
       inline: {
         source: "business",

@@ -132,7 +132,7 @@ describe("without the cron", () => {
   ])("deliveries that become due during a drain of %s go out in the next one", async (_title, settings) => {
     const relay = new TestRelay();
     await relay.addDestination(destination, settings);
-    await env.DB.prepare("UPDATE destinations SET isolated = 1, next_drain_at = ?1").bind(relay.now).run();
+    await env.DB.prepare("UPDATE destinations SET is_slow = 1, next_drain_at = ?1").bind(relay.now).run();
     const meanwhile = makePayload("v1/cards");
     let isFirst = true;
     relay.destinations.answer(destination, async () => {
@@ -249,7 +249,7 @@ describe("a replay to a destination between an event's two claims", () => {
     const payload = makePayload("v1/cards");
     await relay.send(payload);
     // A consumer claims and dies.
-    await env.DB.prepare("UPDATE events SET claimed_until = ?1, claims = 1, recipients = '{\"dst_gone\":null}'")
+    await env.DB.prepare("UPDATE events SET lease_until = ?1, claims = 1, recipients = '{\"dst_gone\":null}'")
       .bind(relay.now + 45_000)
       .run();
     await env.DB.prepare("INSERT INTO deliveries VALUES ('dst_gone', ?1, 'x', 'delivered', '[]', NULL, 0, 0, 0)")

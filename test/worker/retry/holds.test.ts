@@ -206,7 +206,7 @@ describe("an answer that asks for less", () => {
     const { DB } = relay.env;
     await relay.send(makePayload("v1/cards"));
     // Left to the retries by a fan-out that had no time for it.
-    await DB.prepare("UPDATE destinations SET isolated = 1").run();
+    await DB.prepare("UPDATE destinations SET is_slow = 1").run();
     await relay.runEventsBatch();
     relay.env = {
       ...relay.env,

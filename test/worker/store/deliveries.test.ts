@@ -70,23 +70,23 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   await writeDeliveries([{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }]);
   const asked = 100_000;
   const destination = { id: destinationId, nextDrainAt: null };
-  const lease = { now: asked + 10, claimedUntil: asked + 10 + DRAIN_LEASE_MS };
+  const lease = { now: asked + 10, leaseUntil: asked + 10 + DRAIN_LEASE_MS };
   expect((await claimDue(database, destination, { kind: "concurrent", limit: 1 }, lease)).deliveries).toHaveLength(1);
 
   expect(await replayDeliveries(database, [key], asked, { named: true, askedAt: asked })).toBe(0);
   await bringDeliveriesForward(database, destinationId, asked);
   const statement = env.DB.prepare("SELECT next_attempt_at FROM deliveries WHERE destination_id = ?1");
-  expect(await statement.bind(destinationId).first("next_attempt_at")).toBe(lease.claimedUntil);
+  expect(await statement.bind(destinationId).first("next_attempt_at")).toBe(lease.leaseUntil);
 });
 
-it("a delivery that is claimed between a write and its repetition stays claimed, until its holder records it", async () => {
+it("a delivery that is claimed between a write and its repetition stays claimed, until its consumer records it", async () => {
   const { id: destinationId } = await new TestRelay().addDestination(url);
   const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
   const pending = { ...key, status: "pending", attempts: [], step: 0 } as const;
   const destination = { id: destinationId, nextDrainAt: null };
   const claimAt = async (now: number) => {
-    const lease = { now, claimedUntil: now + DRAIN_LEASE_MS };
+    const lease = { now, leaseUntil: now + DRAIN_LEASE_MS };
     return (await claimDue(database, destination, { kind: "concurrent", limit: 1 }, lease)).deliveries.length;
   };
 
@@ -123,8 +123,8 @@ it("a claim names those that have a delivery of the event already: they get no f
   await env.DB.prepare("UPDATE events SET recipients = json_insert(recipients, '$.dst_another', NULL) WHERE id = ?1")
     .bind(key.eventId)
     .run();
-  const claim = { id: key.eventId, recipients: [destinationId, "dst_another"], until: null, body: null };
-  const outcomes = await claimEvents(database, [claim], { now: 1_000, claimedUntil: 2_000, also: [] });
+  const claim = { id: key.eventId, recipients: [destinationId, "dst_another"], leaseUntil: null, body: null };
+  const outcomes = await claimEvents(database, [claim], { now: 1_000, leaseUntil: 2_000, also: [] });
   expect(outcomes.get(key.eventId)).toEqual({ state: "mine", receivedAt: 9, withDelivery: [destinationId] });
 });
 

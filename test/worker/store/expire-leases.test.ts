@@ -3,7 +3,7 @@ import { beforeEach, expect, it } from "vitest";
 import { expireLeases } from "../../../src/store/expire-leases.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { eventsIn } from "../support/sent-events.ts";
+import { eventsIn } from "../support/queued-events.ts";
 import { statuses } from "../support/destinations.ts";
 
 /** What a start on a developer's machine does before the relay runs: the queues of the runtime before went with it. */
@@ -35,7 +35,7 @@ it("queues an event again at once whose consumer died with its claim, also with 
   const relay = new TestRelay();
   await relay.addDestination(destination);
   await relay.send(makePayload("v1/cards"));
-  await env.DB.prepare("UPDATE events SET claims = 10, claimed_until = ?1")
+  await env.DB.prepare("UPDATE events SET claims = 10, lease_until = ?1")
     .bind(relay.now + 45_000)
     .run();
   await restart(relay);
@@ -46,7 +46,7 @@ it("queues an event again at once whose consumer died with its claim, also with 
 it("queues a thousand events again in one cron run", async () => {
   const relay = new TestRelay();
   await env.DB.prepare(
-    `INSERT INTO events (id, source, type, received_at, queued_at, claimed_until, body)
+    `INSERT INTO events (id, source, type, received_at, queued_at, lease_until, body)
      SELECT 'event-' || value, 'business', 't', ?1, ?1, ?1 + 30000, '{}' FROM json_each(?2)`,
   )
     .bind(relay.now - 1, JSON.stringify(Array.from({ length: 1_000 }, (_, index) => index)))
@@ -97,7 +97,7 @@ it("leaves alone what nobody has claimed: settled events, waits of the retry sch
     .run();
   const read = async () => {
     const lists = await env.DB.batch([
-      env.DB.prepare("SELECT id, queued_at, claimed_until FROM events ORDER BY id"),
+      env.DB.prepare("SELECT id, queued_at, lease_until FROM events ORDER BY id"),
       env.DB.prepare("SELECT event_id, status, next_attempt_at FROM deliveries ORDER BY event_id"),
       env.DB.prepare("SELECT next_drain_at FROM destinations"),
     ]);

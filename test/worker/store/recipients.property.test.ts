@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { wants } from "../../../src/domain/destination.ts";
+import { matches } from "../../../src/domain/destination.ts";
 import { insertDestination } from "../../../src/store/destinations.ts";
 import { recordEvents } from "../../../src/store/events.ts";
 import { emptyDatabase } from "../support/relay.ts";
@@ -29,9 +29,9 @@ it("an event is recorded with the recipients that want it, as the domain says; n
       for (const destination of destinations) await insertDestination(database, destination);
       await recordEvents(database, [{ ...someEvent, ...event }], false);
       const recipients = await env.DB.prepare("SELECT recipients FROM events").first<string>("recipients");
-      const wanting = destinations.filter((one) => wants(one, event)).map(({ id }) => id);
+      const matching = destinations.filter((one) => matches(one, event)).map(({ id }) => id);
       expect(recipients && Object.keys(JSON.parse(recipients)).toSorted()).toEqual(
-        wanting.length === 0 ? null : wanting,
+        matching.length === 0 ? null : matching,
       );
     }),
     { numRuns: 100 },

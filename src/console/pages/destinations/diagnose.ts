@@ -1,5 +1,5 @@
 import type { Attempt } from "../../../domain/delivery.ts";
-import { wants } from "../../../domain/destination.ts";
+import { matches } from "../../../domain/destination.ts";
 import type { DestinationBacklog } from "../../../store/destination-deliveries.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import type { EventKind } from "../../../store/traffic.ts";
@@ -29,7 +29,7 @@ export type DiagnosisKind =
   | "failing"
   /** Its own rate limit slows it down. */
   | "behind"
-  /** Events came while it did not want them. */
+  /** Events came while they did not match it. */
   | "missed"
   | "no_events"
   | "other_types"
@@ -55,8 +55,8 @@ export function diagnose(facts: DestinationFacts): DiagnosisKind {
   const missedAt = newestMissedAt(facts);
   // Events that came after the last change are only about to be delivered.
   if (missedAt !== null && missedAt < destination.updatedAt) return "missed";
-  if (missedAt !== null || kinds.some((kind) => wants(destination, kind))) return "healthy";
-  // On a busy day the wanted events need not be among the recent ones.
+  if (missedAt !== null || kinds.some((kind) => matches(destination, kind))) return "healthy";
+  // On a busy day the matching events need not be among the recent ones.
   if (lastSuccessAt !== null && lastSuccessAt >= now - DAY_MS) return "healthy";
   if (kinds.length === 0) return "no_events";
   return ofItsTypes(facts).length === 0 ? "other_types" : "other_organizations";
@@ -72,13 +72,13 @@ export function isBacklogOld({ oldestPendingAt }: DestinationFacts["backlog"], n
   return oldestPendingAt !== null && now - oldestPendingAt >= OLD_BACKLOG_MS;
 }
 
-/** Receipt of the newest event that the destination wants and is no recipient of; null: none is known. */
+/** Receipt of the newest event that matches the destination and has it as no recipient; null: none is known. */
 export function newestMissedAt({ destination, kinds, newestAt }: DestinationFacts): number | null {
-  const wanted = kinds.filter((kind) => wants({ ...destination, enabled: true }, kind));
-  const newest = Math.max(0, ...wanted.map((kind) => kind.newestAt));
+  const matching = kinds.filter((kind) => matches({ ...destination, enabled: true }, kind));
+  const newest = Math.max(0, ...matching.map((kind) => kind.newestAt));
   return newest > (newestAt ?? 0) ? newest : null;
 }
 
 export function ofItsTypes({ destination, kinds }: DestinationFacts): readonly EventKind[] {
-  return kinds.filter((kind) => wants({ ...destination, organizations: null }, kind));
+  return kinds.filter((kind) => matches({ ...destination, organizations: null }, kind));
 }

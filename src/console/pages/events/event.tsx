@@ -107,7 +107,7 @@ function EventState({ found }: { readonly found: OneEvent }) {
 
 function deliveriesInWords({ outcome, deliveries, journey }: OneEvent): string {
   if (outcome === "unmatched") return "No destination matched.";
-  if (!journey.isFannedOut) return "The event is stored and about to be dispatched.";
+  if (journey.isAwaitingFirstFanOut) return "The event is stored and about to be dispatched.";
   const inIt = deliveries.filter(({ status }) => status === outcome).length;
   const all = deliveries.length;
   if (all === 1) return `Its one delivery is ${outcome}.`;
@@ -123,7 +123,7 @@ function advise({ outcome, otherDestinations, deliveries }: OneEvent): Child {
       : "See the destination's answer, have it fixed there, and replay the event.";
   }
   if (outcome === "unmatched") {
-    return otherDestinations.some(({ wantsIt }) => wantsIt) ? (
+    return otherDestinations.some(({ isMatch }) => isMatch) ? (
       "A destination matches it now. Replay the event to all that match."
     ) : (
       <>

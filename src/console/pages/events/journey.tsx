@@ -78,24 +78,27 @@ function Queued({ found: { event, journey } }: JourneyProps) {
 
 function FanOut({ found: { journey, deliveries } }: JourneyProps) {
   const { now } = usePage();
-  if (!journey.isFannedOut) {
+  if (journey.isAwaitingFirstFanOut) {
     return (
       <Step tone="wait" title="Not dispatched yet">
         The event waits for its message. If that is lost, the cron sends another within a minute or two.
       </Step>
     );
   }
-  const isOpen = deliveries.some(({ status, attempts }) => status === "pending" && attempts.length === 0);
+  const { isUndispatched } = journey;
   return (
-    <Step tone={deliveries.length === 0 ? "idle" : "ok"} title="Dispatched">
+    <Step
+      tone={isUndispatched ? "wait" : deliveries.length === 0 ? "idle" : "ok"}
+      title={isUndispatched ? "Being dispatched" : "Dispatched"}
+    >
       {deliveries.length === 0
         ? "No destination matched."
         : `To ${deliveries.length === 1 ? "one destination" : `${count(deliveries.length)} destinations`}.`}
       {journey.claims > 1 ? ` It was claimed ${count(journey.claims)} times: the earlier claims had no result.` : ""}
-      {isOpen && journey.claimedUntil !== null && journey.claimedUntil > now ? (
+      {isUndispatched && journey.leaseUntil !== null && journey.leaseUntil > now ? (
         <>
           {" "}
-          The present claim expires at <Time at={journey.claimedUntil} />.
+          The present claim expires at <Time at={journey.leaseUntil} />.
         </>
       ) : null}
     </Step>

@@ -1,5 +1,5 @@
 import type { Database } from "../../../store/database.ts";
-import { wants } from "../../../domain/destination.ts";
+import { matches } from "../../../domain/destination.ts";
 import { refuse } from "../../../api/refusals.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../../../store/deliveries.ts";
 import { findJourney, readJourney, findEvent, readEventDetail } from "../../../store/event-list.ts";
@@ -36,7 +36,7 @@ export async function findOne(db: Database, id: string) {
     /** Those without a delivery. */
     otherDestinations: destinations
       .filter(({ id: one }) => deliveries.every(({ destinationId }) => destinationId !== one))
-      .map((destination) => ({ ...destination, wantsIt: wants(destination, event) })),
+      .map((destination) => ({ ...destination, isMatch: matches(destination, event) })),
   };
 }
 

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { wants } from "../../../src/domain/destination.ts";
-import { wantsSql } from "../../../src/store/wants.ts";
+import { matches } from "../../../src/domain/destination.ts";
+import { matchesSql } from "../../../src/store/matches.ts";
 
 const type = fc.constantFrom("v1/cards", "v1/card", "v1/transactions", "registrations.completed", "v1/", "V1/cards");
 const organization = fc.constantFrom("org-1", "org-2", "ORG-1");
@@ -19,17 +19,17 @@ const given = fc.record({
 });
 
 const sql = `
-  SELECT ${wantsSql("event")} AS wanted
+  SELECT ${matchesSql("event")} AS isMatch
   FROM (SELECT ?1 AS types, ?2 AS organizations) AS destinations, (SELECT ?3 AS type, ?4 AS organization_id) AS event`;
 
-it("SQL and the domain agree on which events a destination wants", async () => {
+it("SQL and the domain agree on which events match a destination", async () => {
   await fc.assert(
     fc.asyncProperty(given, async ({ types, organizations, ...event }) => {
       const row = await env.DB.prepare(sql)
         .bind(JSON.stringify(types), organizations && JSON.stringify(organizations), event.type, event.organizationId)
-        .first<{ wanted: number | null }>();
+        .first<{ isMatch: number | null }>();
       // Null, as of an event without an organization, is not true.
-      expect(row?.wanted === 1).toBe(wants({ enabled: true, types, organizations }, event));
+      expect(row?.isMatch === 1).toBe(matches({ enabled: true, types, organizations }, event));
     }),
     { numRuns: 300 },
   );
