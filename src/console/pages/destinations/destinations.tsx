@@ -48,7 +48,7 @@ export function addDestinations(pages: Console, world: World, counters: Counters
       <Page title="Destinations" here={addresses.destinations} failing={failingDestinations(destinations).length}>
         {destinations.length === 0 && cursor === undefined ? (
           <EmptyState title="No destinations yet">
-            <a href={newDestinationAddress}>Add the first destination</a>: its URL and the types of event it wants.
+            <a href={newDestinationAddress}>Add the first destination</a>: its URL and the event types it gets.
           </EmptyState>
         ) : (
           <>
