@@ -1,0 +1,35 @@
+import { once } from "node:events";
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { questionsAt } from "../../../../src/cli/deploy/questions.ts";
+
+function begin() {
+  const stdin = new PassThrough();
+  const stdout = new PassThrough({ encoding: "utf8" });
+  return { stdin, stdout, questions: questionsAt(stdin, stdout, () => undefined) };
+}
+
+describe.each(["ask", "askSecret"] as const)("a question at a terminal: %s", (ask) => {
+  it("is answered by a line, without the blanks around it", async () => {
+    const { stdin, stdout, questions } = begin();
+    const answer = questions[ask]("Which one? ");
+    expect(await once(stdout, "data")).toEqual(["Which one? "]);
+    stdin.write(" the second \n");
+    expect(await answer).toBe("the second");
+  });
+
+  it("ends the run when its input ends", async () => {
+    const { stdin, questions } = begin();
+    const answer = questions[ask]("Which one? ");
+    stdin.end();
+    await expect(answer).rejects.toThrow("The question was not answered.");
+  });
+});
+
+it("does not show a secret while it is typed", async () => {
+  const { stdin, stdout, questions } = begin();
+  const answer = questions.askSecret("ADMIN_TOKEN: ");
+  stdin.write("secret-that-is-typed\n");
+  expect(await answer).toBe("secret-that-is-typed");
+  expect(stdout.read()).toBe("ADMIN_TOKEN: \n");
+});
