@@ -3,10 +3,10 @@ import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { questionsAt } from "../../../../src/cli/deploy/questions.ts";
 
-function begin() {
+function begin(onCtrlC: () => void = () => undefined) {
   const stdin = new PassThrough();
   const stdout = new PassThrough({ encoding: "utf8" });
-  return { stdin, stdout, questions: questionsAt(stdin, stdout, () => undefined) };
+  return { stdin, stdout, questions: questionsAt(stdin, stdout, onCtrlC) };
 }
 
 describe.each(["ask", "askSecret"] as const)("a question at a terminal: %s", (ask) => {
@@ -24,6 +24,16 @@ describe.each(["ask", "askSecret"] as const)("a question at a terminal: %s", (as
     stdin.end();
     await expect(answer).rejects.toThrow("The question was not answered.");
   });
+});
+
+it("is told of Ctrl-C, and takes Ctrl-D for no answer", async () => {
+  const { promise: interrupted, resolve } = Promise.withResolvers<void>();
+  const { stdin, questions } = begin(resolve);
+  const answer = questions.askSecret("ADMIN_TOKEN: ");
+  stdin.write("\u0003");
+  await interrupted;
+  stdin.write("\u0004");
+  await expect(answer).rejects.toThrow("The question was not answered.");
 });
 
 it("does not show a secret while it is typed", async () => {
