@@ -18,31 +18,42 @@ export interface Surroundings {
   readonly stdout: Stream;
   readonly stderr: Stream;
   readonly workingDirectory: string;
-  /** The project's directory, with the `.dev.vars` of a relay on this machine. */
+  /** The project's, with the `.dev.vars` of a relay on this machine. */
   readonly directory: string;
   /** Aborts with Ctrl-C. */
   readonly interrupt: AbortSignal;
   readonly world?: Partial<World>;
 }
 
-/** One run of the command line. It shares nothing with any other. */
-export type Invocation = ReturnType<typeof beginInvocation>;
+/** One run of the command line. It shares nothing with any other, and writes to its terminal alone. */
+export interface Invocation {
+  readonly stdin: Readable;
+  readonly interrupt: AbortSignal;
+  /** Where relative file names begin. */
+  readonly workingDirectory: string;
+  readonly world: World;
+  readonly secrets: Secrets;
+  readonly terminal: Terminal;
+  readonly settings: Settings;
+  /** What the run ends with, unless it is cut short. */
+  exitCode: 0 | ExitCode;
+}
 
 /** `ending` aborts when the run ends, in whatever way. */
-export function beginInvocation({ world, ...surroundings }: Surroundings, ending: AbortSignal) {
-  const { env, directory, workingDirectory } = surroundings;
+export function beginInvocation(surroundings: Surroundings, ending: AbortSignal): Invocation {
+  const { env, stdin, interrupt, directory, workingDirectory, world } = surroundings;
   const secrets = new Secrets();
   const terminal = new Terminal(surroundings, secrets);
   return {
-    ...surroundings,
+    stdin,
+    interrupt,
     // npm changes to the project's directory; INIT_CWD is the person's.
     workingDirectory: env["INIT_CWD"] ?? workingDirectory,
     world: endingWith(ending, { ...realWorld, ...world }),
     secrets,
     terminal,
     settings: new Settings(env, directory, secrets, (line) => terminal.tell(line)),
-    /** What the run ends with, unless it is cut short. */
-    exitCode: 0 as 0 | ExitCode,
+    exitCode: 0,
   };
 }
 
@@ -66,7 +77,7 @@ interface OpenQontoOptions extends Pick<QontoAccess, "patience" | "spacingMs"> {
 }
 
 /** What a command works with. */
-export type Context = ReturnType<typeof openContext>;
+export type Context = Readonly<ReturnType<typeof openContext>>;
 
 export function openContext(
   { settings, secrets, world, interrupt, terminal, stdin, workingDirectory }: Invocation,

@@ -1,10 +1,8 @@
 import os from "node:os";
-import { type Interface, createInterface } from "node:readline/promises";
-import { Writable } from "node:stream";
-import { type Questions, RUN_AGAIN } from "./deploy/context.ts";
+import { RUN_AGAIN } from "./deploy/context.ts";
+import { questionsAt } from "./deploy/questions.ts";
 import { runDeploy } from "./deploy/run-deploy.ts";
 import { RealWrangler } from "./deploy/wrangler.ts";
-import { Fault } from "./fault.ts";
 
 /** `npm run deploy` as a process. */
 const wrangler = new RealWrangler();
@@ -14,33 +12,5 @@ const end = (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => {
 };
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
 const { env, stdin, stdout, stderr } = process;
-const questions = stdin.isTTY && stdout.isTTY ? questionsAt(stdin, stdout) : null;
+const questions = stdin.isTTY && stdout.isTTY ? questionsAt(stdin, stdout, () => end("SIGINT")) : null;
 process.exitCode = await runDeploy(process.argv.slice(2), { env, stdout, stderr, wrangler, questions });
-
-function questionsAt(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStream): Questions {
-  const ask = async (reader: Interface, question: string): Promise<string> => {
-    const closed = new AbortController();
-    reader.once("close", () => closed.abort());
-    // While readline reads, Ctrl-C is no signal.
-    reader.once("SIGINT", () => end("SIGINT"));
-    try {
-      return (await reader.question(question, { signal: closed.signal })).trim();
-    } catch {
-      throw new Fault("The question was not answered.");
-    } finally {
-      reader.close();
-    }
-  };
-  return {
-    ask: async (question) => ask(createInterface({ input: stdin, output: stdout }), question),
-    askSecret: async (question) => {
-      stdout.write(question);
-      const nowhere = new Writable({ write: (_text, _encoding, done) => done() });
-      try {
-        return await ask(createInterface({ input: stdin, output: nowhere, terminal: true }), "");
-      } finally {
-        stdout.write("\n");
-      }
-    },
-  };
-}

@@ -56,14 +56,6 @@ export abstract class ApiClient {
     return this.call({ method: "POST", path, body }, schema);
   }
 
-  put<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.call({ method: "PUT", path, body }, schema);
-  }
-
-  patch<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.call({ method: "PATCH", path, body }, schema);
-  }
-
   async delete(path: string): Promise<void> {
     await this.call({ method: "DELETE", path }, z.unknown());
   }

@@ -65,13 +65,14 @@ export function repeated(flags: string, description: string): CommandOption<read
   );
 }
 
-export function choice(
+export function choice<Value extends string>(
   flags: string,
   description: string,
-  value: string,
-  choices: readonly string[],
-): CommandOption<string> {
-  return alwaysGiven(new Option(flags, description).choices(choices).default(value), readText);
+  value: NoInfer<Value>,
+  choices: readonly Value[],
+): CommandOption<Value> {
+  const definition = new Option(flags, description).choices(choices).default(value);
+  return alwaysGiven(definition, (given) => choices.find((one) => one === given) ?? value);
 }
 
 export const readText: Reader<string> = (text) => text;

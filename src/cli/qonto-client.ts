@@ -81,7 +81,7 @@ export class QontoClient extends ApiClient {
     this.#access = { ...access, spacingMs, patience };
   }
 
-  /** What Qonto's clock said with its last answer, Unix milliseconds; null before the first. */
+  /** What Qonto's clock said with its last 2xx, Unix milliseconds; null before the first. */
   get answeredAtMs(): number | null {
     return this.#answeredAtMs;
   }
@@ -108,19 +108,20 @@ export class QontoClient extends ApiClient {
     item: Schema,
     query: Query = {},
   ): AsyncGenerator<Page<z.output<Schema>>> {
-    const schema = pageInfo.and(z.object({ [key]: z.array(item) }));
-    const ask = (page: number) => this.get(path, schema, { per_page: LARGEST_PAGE, ...query, page });
+    const pageOfItems = pageInfo.and(z.object({ [key]: z.array(item) }));
+    const queryOf = (page: number) => ({ per_page: LARGEST_PAGE, ...query, page });
     let page = 1;
     let before = 0;
     let read = 0;
     let isPromised = false;
     do {
-      const answer = await ask(page).catch(async (error: unknown) => {
+      const answer = await this.get(path, pageOfItems, queryOf(page)).catch(async (error: unknown) => {
         if (!(error instanceof QontoRefusal) || error.status !== 422 || page === 1) throw error;
         const perPage = Number(query["per_page"] ?? LARGEST_PAGE);
         if (page * perPage > MOST_RESULTS) throw new TooManyResults();
         // The list has become shorter meanwhile, unless the page before still promises this one.
-        if (isPromised && ((await ask(before)).meta?.next_page ?? 0) > before) throw new TooManyResults();
+        const again = isPromised ? await this.get(path, pageInfo, queryOf(before)) : {};
+        if ((again.meta?.next_page ?? 0) > before) throw new TooManyResults();
         return null;
       });
       if (answer === null) return;
@@ -135,7 +136,11 @@ export class QontoClient extends ApiClient {
     } while (page > before);
   }
 
-  /** Keeps requests apart, and reads Qonto's clock. */
+  put<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.call({ method: "PUT", path, body }, schema);
+  }
+
+  /** Keeps requests apart, retries too, and reads Qonto's clock. */
   protected override async sendOnce(request: ApiRequest): Promise<Outcome> {
     const { world, spacingMs } = this.#access;
     const now = world.elapsedMs();
@@ -144,10 +149,9 @@ export class QontoClient extends ApiClient {
     if (at > now) await world.wait(at - now);
     const outcome = await super.sendOnce(request);
     const dateMs = outcome.status === null ? null : dateOf(outcome);
-    if (dateMs !== null) {
-      this.#answeredAtMs = dateMs;
-      this.#clockAheadMs = dateMs - world.now();
-    }
+    if (outcome.status === null || dateMs === null) return outcome;
+    this.#clockAheadMs = dateMs - world.now();
+    if (outcome.status >= 200 && outcome.status < 300) this.#answeredAtMs = dateMs;
     return outcome;
   }
 

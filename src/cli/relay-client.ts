@@ -68,6 +68,10 @@ export class RelayClient extends ApiClient {
     return this.call({ method: "POST", path, body, headers: { "idempotency-key": crypto.randomUUID() } }, schema);
   }
 
+  patch<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.call({ method: "PATCH", path, body }, schema);
+  }
+
   /** The items of a list, of all its pages up to `limit` items. */
   async *list<Schema extends z.ZodType>(
     path: string,

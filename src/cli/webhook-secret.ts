@@ -1,7 +1,7 @@
 import type { Source } from "../domain/event.ts";
 import type { Context } from "./context.ts";
 import { wrongUsage } from "./fault.ts";
-import { option, readText, required } from "./options.ts";
+import { option } from "./options.ts";
 import type { Output } from "./output.ts";
 import type { Settings } from "./settings.ts";
 
@@ -37,11 +37,11 @@ export function signingSecret(
   return { secret: known.values[0], secretFrom: `the first of ${known.from}` };
 }
 
-/** Options of the commands that register the relay's webhook at Qonto. */
-export const registration = {
-  url: required("--url <url>", "the relay's, as https://relay.example.com/webhooks/qonto", readText),
-  secret: option("--secret <secret>", "one that the relay knows already, 32 to 128 characters; - reads standard input"),
-};
+/** Of the commands that register the relay at Qonto. */
+export const secretOption = option(
+  "--secret <secret>",
+  "one that the relay knows already, 32 to 128 characters; - reads standard input",
+);
 
 /** Qonto's own limits. */
 const SECRET_PATTERN = /^[\x21-\x7e]{32,128}$/;

@@ -10,7 +10,7 @@ export interface World {
   readonly wait: (ms: number, signal?: AbortSignal) => Promise<unknown>;
   /** A signal that aborts after so long. */
   readonly timeout: (ms: number) => AbortSignal;
-  readonly fetch: typeof fetch;
+  readonly fetch: (url: string, init?: RequestInit) => Promise<Response>;
 }
 
 export const realWorld: World = {
@@ -27,6 +27,6 @@ export function endingWith(ending: AbortSignal, world: World): World {
   return {
     ...world,
     wait: (ms, signal) => world.wait(ms, orEnding(signal)),
-    fetch: (input, init) => world.fetch(input, { ...init, signal: orEnding(init?.signal) }),
+    fetch: (url, init) => world.fetch(url, { ...init, signal: orEnding(init?.signal) }),
   };
 }

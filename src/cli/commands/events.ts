@@ -104,7 +104,8 @@ function asText(one: EventDetail, output: Output): string {
 /** Its number, time and outcome. */
 function attemptCells(made: EventDetail["deliveries"][number]["attempts"][number]): string[] {
   if (isEndedWithoutAttempt(made)) return ["", made.at, made.outcome];
-  return [String(made.attempt), made.at, [made.outcome, made.status ?? [], `${made.duration_ms} ms`].flat().join(" ")];
+  const outcome = made.status === null ? made.outcome : `${made.outcome} ${made.status}`;
+  return [String(made.attempt), made.at, `${outcome} ${made.duration_ms} ms`];
 }
 
 function stateCell(state: string): Cell {

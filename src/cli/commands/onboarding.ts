@@ -1,11 +1,11 @@
 import { z } from "zod";
+import { callbackUrlOption, readCallbackUrl, warnOfPath } from "../callback-url.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
 import { option } from "../options.ts";
 import { printable } from "../output.ts";
 import { QontoRefusal } from "../qonto-client.ts";
-import { readCallbackUrl, warnOfPath } from "../webhook.ts";
-import { registration, secretAdvice, secretFrom } from "../webhook-secret.ts";
+import { secretAdvice, secretFrom, secretOption } from "../webhook-secret.ts";
 
 /** Qonto's guide names the first, its reference the second. */
 const PATH_OF_GUIDE = "/data_api/webhooks";
@@ -18,10 +18,10 @@ const register = defineCommand({
   summary: "register the relay; there is one address, and it gets every event",
   asks: ["qonto"],
   options: {
-    url: registration.url,
+    url: callbackUrlOption,
     partnerId: option("--partner-id <id>", "your id as Qonto's partner (else QONTO_PARTNER_ID)"),
     path: option("--path <path>", `the endpoint (else ${PATH_OF_GUIDE}, or ${PATH_OF_REFERENCE} if there is none)`),
-    secret: registration.secret,
+    secret: secretOption,
   },
   example: "onboarding register --url https://relay.example.com/webhooks/qonto --sandbox",
   async run(context, { url, path, secret: given, ...options }) {

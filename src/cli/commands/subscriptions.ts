@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
+import { callbackUrlOption, readCallbackUrl, warnOfPath } from "../callback-url.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
 import { conflicting, flag, option, readList } from "../options.ts";
 import { type Output, printable } from "../output.ts";
 import type { QontoClient } from "../qonto-client.ts";
-import { readCallbackUrl, warnOfPath } from "../webhook.ts";
-import { registration, secretAdvice, secretFrom } from "../webhook-secret.ts";
+import { secretAdvice, secretFrom, secretOption } from "../webhook-secret.ts";
 
 const PATH = "/v2/webhook_subscriptions";
 
@@ -59,10 +59,10 @@ const create = defineCommand({
   summary: "subscribe the relay, with a secret that is made for it",
   asks: ["qonto"],
   options: {
-    url: registration.url,
+    url: callbackUrlOption,
     types: option("--types <types>", "comma-separated, as v1/transactions,v1/cards", readList),
     ...settable,
-    secret: registration.secret,
+    secret: secretOption,
   },
   help: ROTATION,
   example: "subscriptions create --url https://relay.example.com/webhooks/qonto --types v1/transactions,v1/cards",

@@ -82,7 +82,7 @@ type NamedAccount = Pick<Account, "id" | "name">;
 async function findAccount(api: CloudflareApi, id: string, context: Asking): Promise<NamedAccount> {
   const looking = withNotes("looking for the account", api.get(`/accounts/${id}`, account), context);
   return onApiError(looking, (error) => {
-    if (error.status === null || error.status === 401) throw notLetIn(error);
+    if (error.status === null || error.status === 401 || error.isRedirect) throw notLetIn(error);
     return { id, name: null };
   });
 }
@@ -109,7 +109,11 @@ async function chooseAccount(api: CloudflareApi, context: Asking): Promise<Named
   return chosen;
 }
 
-function notLetIn({ status, message }: ApiError): Fault {
+function notLetIn({ status, message, isRedirect }: ApiError): Fault {
+  if (isRedirect) {
+    const remedy = "Look at the connection, and at CLOUDFLARE_API_BASE_URL if it is set.";
+    return new Fault(`Cloudflare's API cannot be used: ${message}.`, { remedy });
+  }
   return status === null
     ? new Fault(`Cloudflare's API cannot be reached: ${message}.`, { remedy: "Nothing was changed. Run it again." })
     : new Fault(`Cloudflare does not accept the token: ${message}.`, { remedy: HOW_TO_LOG_IN });

@@ -16,7 +16,7 @@ const NOT_FOUND = 10_007;
 
 /** A call of Cloudflare's API failed. The message has no full stop at its end. */
 export class ApiError extends Error {
-  /** Of Cloudflare's refusal. Null: no answer, or none that can be read. Then the call may have had its effect. */
+  /** Of Cloudflare's refusal, or of a redirect. Null: no answer, or none that can be read. Then the call may have had its effect. */
   readonly status: number | null;
   readonly isNotFound: boolean;
 
@@ -24,6 +24,10 @@ export class ApiError extends Error {
     super(message);
     this.status = status;
     this.isNotFound = status === 404 || codes.includes(NOT_FOUND);
+  }
+
+  get isRedirect(): boolean {
+    return this.status !== null && isRedirection(this.status);
   }
 
   get isPermissionMissing(): boolean {
@@ -156,6 +160,9 @@ export class CloudflareApi {
 function answerOf(outcome: Outcome): Envelope | ApiError {
   if (outcome.status === null) return new ApiError(outcome.reason);
   const { status, text } = outcome;
+  if (isRedirection(status)) {
+    return new ApiError(`the answer is a redirect (status ${status}), which is not followed`, status);
+  }
   const answer = envelope.safeParse(tryParseJson(text)).data;
   if (answer?.success === true && status < 300) return answer;
   const errors = answer?.errors ?? [];
@@ -164,6 +171,10 @@ function answerOf(outcome: Outcome): Envelope | ApiError {
   if (status >= 500 || answer === undefined) return new ApiError(described);
   const codes = errors.map(({ code }) => code);
   return new ApiError(described, status, codes);
+}
+
+function isRedirection(status: number): boolean {
+  return status >= 300 && status < 400;
 }
 
 function read<Schema extends z.ZodType>(schema: Schema, path: string, { result }: Envelope): z.output<Schema> {

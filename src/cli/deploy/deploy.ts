@@ -28,7 +28,9 @@ export async function deploy(found: Survey, given: GivenSecrets, context: Accoun
   const after = await verify(found, uploaded, made, context);
   say("Deployed the Worker.");
   sayMissing(after.worker?.secrets ?? [], context);
-  say(`\n${nextCommands(addressOf(uploaded.targets) ?? "https://<its address>")}`);
+  const address =
+    addressOf(uploaded.targets) ?? addressUnderWorkersDev(after, configuration) ?? "https://<its address>";
+  say(`\n${nextCommands(address)}`);
   const { claim } = account;
   if (claim !== null) say(`\nThe account is temporary. Claim it before ${claim.expiresAt} at ${claim.url}`);
 }
@@ -123,7 +125,8 @@ async function verify(before: Survey, uploaded: Upload, made: Secrets, context: 
 
 /** When the upload's answer was lost, the list of deployments decides: an uploaded version need not be live. */
 function isLive(before: Survey, { worker }: Survey, { succeeded }: Upload): boolean {
-  if (worker === null || succeeded) return worker !== null;
+  if (worker === null) return false;
+  if (succeeded) return true;
   const { deployment } = worker;
   return deployment === null ? before.worker === null : deployment.versionId !== before.worker?.deployment?.versionId;
 }
@@ -132,6 +135,11 @@ function isLive(before: Survey, { worker }: Survey, { succeeded }: Upload): bool
 export function addressOf(targets: readonly string[]): string | undefined {
   const [own] = targets.flatMap((target) => /^([\w.-]+) \(custom domain/.exec(target)?.[1] ?? []);
   return own === undefined ? targets.find((target) => target.startsWith("https://")) : `https://${own}`;
+}
+
+/** For a run of wrangler that left no record of its targets. */
+function addressUnderWorkersDev({ subdomain }: Survey, { isOnWorkersDev, worker }: Configuration): string | undefined {
+  return isOnWorkersDev && subdomain !== null ? `https://${worker}.${subdomain}.workers.dev` : undefined;
 }
 
 function nextCommands(address: string): string {

@@ -39,11 +39,10 @@ export async function showStatus(found: Survey, context: AccountContext): Promis
   const inspection = inspect(configuration, found);
   sayNotes(inspection, context);
   sayMissing(secrets, context);
-  const { missing, wrong } = inspection;
-  const sentences = [...(missing.length === 0 ? [] : [`The relay is without ${missing.join(", ")}.`]), ...wrong];
+  const sentences = describeFaults(inspection);
   if (sentences.length === 0) return;
   throw new Fault(sentences.join("\n"), {
-    remedy: wrong.length === 0 ? "Run `npm run deploy`." : "Do that, then run `npm run deploy`.",
+    remedy: inspection.wrong.length === 0 ? "Run `npm run deploy`." : "Do that, then run `npm run deploy`.",
   });
 }
 
@@ -76,6 +75,11 @@ export interface Inspection {
   readonly outside: readonly string[];
   /** What Cloudflare does not say: nouns. */
   readonly unknown: readonly string[];
+}
+
+/** What is missing and what is wrong, in sentences. */
+export function describeFaults({ missing, wrong }: Inspection): string[] {
+  return [...(missing.length === 0 ? [] : [`The relay is without ${missing.join(", ")}.`]), ...wrong];
 }
 
 /** Compares what is deployed with wrangler.toml. */

@@ -730,6 +730,26 @@ describe("the queues", () => {
 });
 
 describe("the subscription's address", () => {
+  it("is not looked up when it is the relay's own", async () => {
+    const looked: string[] = [];
+    const lookup = async (host: string) => {
+      looked.push(host);
+      return ["104.16.0.1"];
+    };
+    await scene.examine({}, { lookup });
+    expect(looked).toEqual(["relay.example.com"]);
+  });
+
+  it("may be in a private network when the relay is on this machine", async () => {
+    scene.subscribe({ callback_url: "http://localhost:8787/webhooks/qonto" });
+    scene.subscribe({ id: "sub-2", callback_url: "https://laptop.example.com/webhooks/qonto", types: ["v1/cards"] });
+    const examined = await scene.examine(
+      { address: readAddress("http://localhost:8787") },
+      { lookup: async (host) => [host.startsWith("laptop") ? "192.168.1.7" : "127.0.0.1"] },
+    );
+    expect(outcomes(examined)).toMatchObject({ subscription: "passed" });
+  });
+
   it.each([
     `${WEBHOOK}/`,
     "https://relay.example.com//webhooks/qonto",

@@ -79,6 +79,7 @@ describe("a signature that is right", () => {
       "as the eighth of eight",
       { header: `t=${T}${`,v1=${"0".repeat(64)}`.repeat(7)},v1=${hex(SECRET, `${T}.`, RAW)}` },
     ],
+    ["behind a field that the relay leaves out", { header: `v1,${businessHeader()}` }],
     ["twice in the Onboarding API's header", { header: `${hex(SECRET, RAW)}, ${hex(SECRET, RAW)}` }],
     ["with leading zeros, which are signed", { header: businessHeader({ t: `00000${T}` }) }],
     ["of an empty body", { header: businessHeader({ body: "" }), body: "" }],

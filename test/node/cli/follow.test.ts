@@ -242,6 +242,17 @@ describe("tail", () => {
     expect(relay.asked.filter(({ path }) => path.endsWith("/slow"))).toHaveLength(3);
   });
 
+  it("begins with the answers of the events that were received first when more are due than a round reads", async () => {
+    const relay = new PlayedRelay();
+    const record = () => {
+      for (let second = 0; second < 23; second += 1) relay.record(`e${second}`, second, { answers: 1 });
+      relay.record("newest", 100);
+    };
+    const shown = await relay.tail([record, ...Array.from({ length: 6 }, () => nothing)]);
+    const first = [0, 1, 2, 3, 4].map((second) => `e${second} … pending 500`);
+    expect(shown.filter((line) => line.includes("…")).slice(0, 5)).toEqual(first);
+  });
+
   it("stops reading an event that is deleted", async () => {
     const relay = new PlayedRelay();
     await relay.tail([

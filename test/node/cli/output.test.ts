@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import { expect, it } from "vitest";
-import { Output, wrap } from "../../../src/cli/output.ts";
+import { wrap } from "../../../src/cli/commands/doctor/report.ts";
+import { Output } from "../../../src/cli/output.ts";
 import { Secrets, Terminal } from "../../../src/cli/terminal.ts";
 
 const streams = { env: {}, stdout: new PassThrough(), stderr: new PassThrough() };

@@ -89,6 +89,15 @@ it("ends the list when a page is refused that the one before no longer promises"
   expect(await list({})).toEqual([{ id: "1" }]);
 });
 
+it("reads of the page before only whether it still promises the one that is refused", async () => {
+  api.answer = ({ query }) => {
+    if (query.get("page") === "2") return { status: 422, body: {} };
+    if (api.received.length > 1) return { body: { transactions: [{ id: 1 }], meta: { next_page: null } } };
+    return { body: { transactions: [{ id: "1" }], meta: { next_page: 2, total_count: 2 } } };
+  };
+  expect(await list({})).toEqual([{ id: "1" }]);
+});
+
 it("reads the number of results from the pages, and Qonto's clock from the answers", async () => {
   api.answer = () => ({
     headers: { date: "Sun, 01 Mar 2026 12:00:00 GMT" },
@@ -122,4 +131,25 @@ it("keeps requests as far apart as it is told", async () => {
   await Promise.all([1, 2, 3].map(() => paced.get("/v2/organization", z.unknown())));
   expect(waits).toEqual([200, 400]);
   expect(api.received).toHaveLength(3);
+});
+
+it("keeps a retry as far from the request before it", async () => {
+  let nowMs = 0;
+  const moving = { ...world, elapsedMs: () => nowMs, wait: async (ms: number) => waits.push((nowMs += ms)) };
+  const access = { baseUrl: api.url, headers: {}, progress: () => undefined, spacingMs: 200, world: moving };
+  api.answer = () => (api.received.length === 1 ? { status: 429, headers: { "retry-after": "0" } } : { body: {} });
+  await new QontoClient(access).get("/v2/organization", z.unknown());
+  expect(waits).toEqual([0, 200]);
+});
+
+it("does not take the time of a refusal for that of an answer", async () => {
+  const date = (minute: number) => ({ date: `Sun, 01 Mar 2026 12:0${minute}:00 GMT` });
+  const minuteAfter = Date.parse("2026-03-01T12:01:00Z");
+  api.answer = () =>
+    api.received.length === 1 ? { headers: date(0), body: {} } : { status: 403, headers: date(1), body: {} };
+  await client.get("/v2/organization", z.unknown());
+  const clockAheadMs = client.clockAheadMs ?? 0;
+  await expect(client.get("/v2/organization", z.unknown())).rejects.toThrow("Qonto refuses (403)");
+  expect(client.answeredAtMs).toBe(minuteAfter - 60_000);
+  expect(client.clockAheadMs).toBeGreaterThan(clockAheadMs);
 });

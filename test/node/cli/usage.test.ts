@@ -268,6 +268,15 @@ describe("verify", () => {
     expect([code, stdout]).toEqual([0, "It matches (Business API, 10 s old). Secret 2 of 2 fits.\n"]);
   });
 
+  it("leaves out empty secrets, which nothing can be signed with", async () => {
+    const { code, stdout } = await qonto(
+      verify("--secret", "", "--secret", `,${SECRET},,test-secret`, "--at", "2024-01-01T12:00:00Z"),
+      {},
+      { input: vector.body },
+    );
+    expect([code, stdout]).toEqual([0, "It matches (Business API, 0 s old). Secret 2 of 2 fits.\n"]);
+  });
+
   it("ends with 1 when it does not, and is right but too old", async () => {
     const { code, stdout } = await qonto(
       verify("--secret", "test-secret", "--at", "2024-01-01T12:05:01Z", "--json"),

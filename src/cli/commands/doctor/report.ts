@@ -1,4 +1,5 @@
-import { type Output, padEnd, wrap } from "../../output.ts";
+import stringWidth from "string-width";
+import { type Output, padEnd } from "../../output.ts";
 import type { Checked } from "./checks.ts";
 import type { ExplainedFinding, Result } from "./finding.ts";
 
@@ -94,6 +95,22 @@ function linesOf({ names, result, findings }: Paragraph, output: Output): string
 function hanging(head: string, text: string, output: Output, indent = INDENT): string[] {
   const [first = "", ...rest] = wrap(output.clean(text), TEXT_WIDTH);
   return [head + first, ...rest.map((line) => indent + line)];
+}
+
+/** The lines of a text that is broken at its blanks. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && stringWidth(longer) > columns) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line];
 }
 
 function conclusion(checked: readonly Checked[], output: Output): string {

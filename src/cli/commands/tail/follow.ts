@@ -97,7 +97,7 @@ class Follower {
     const { pending } = this.#seen;
     const due = pending
       .filter(({ answersDueAt }) => answersDueAt <= round)
-      .toSorted((one, other) => one.answersDueAt - other.answersDueAt);
+      .toSorted((one, other) => one.answersDueAt - other.answersDueAt || one.receivedAtMs - other.receivedAtMs);
     const reached = new Set(listed.map(({ id }) => id));
     const toRead = new Set([...due.slice(0, EARLY_A_ROUND), ...pending.filter(({ id }) => !reached.has(id))]);
     for (const one of [...toRead].slice(0, READ_A_ROUND)) {

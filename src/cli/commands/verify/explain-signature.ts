@@ -17,7 +17,7 @@ import { type Claim, readClaim, valueOf } from "./read-claim.ts";
 
 export interface Question {
   readonly header: string;
-  /** Tried one by one. */
+  /** Tried one by one. None is empty: an empty key cannot sign. */
   readonly secrets: readonly string[];
   readonly body: Bytes;
   /** Told by the header's form unless given. */
@@ -46,12 +46,11 @@ type Found = Pick<Explanation, "secret" | "mistakes">;
 /** Says that a signature matches, or what is wrong: found by making each known mistake and comparing the digests. */
 export async function explainSignature(question: Question): Promise<Explanation> {
   const claim = readClaim(question.header, question.scheme);
+  const verified = await verifyAsRelay(claim, question);
   const found =
-    (await verifyAsRelay(claim, question)) ??
-    (await search(claim, question)) ??
-    (await searchTimestamps(claim, question)) ??
-    guessByForm(question);
-  const mistakes = [...claim.mistakes, ...found.mistakes];
+    verified ?? (await search(claim, question)) ?? (await searchTimestamps(claim, question)) ?? guessByForm(question);
+  // The form of a header that the relay verifies is no mistake.
+  const mistakes = verified === null ? [...claim.mistakes, ...found.mistakes] : verified.mistakes;
   return {
     verdict: mistakes.length > 0 ? "mistaken" : found.secret === null ? "unexplained" : "matches",
     scheme: claim.scheme,
@@ -65,7 +64,7 @@ function secondsOf(timestamp: string): number {
   return isInMilliseconds(timestamp) ? Math.floor(Number(timestamp) / 1000) : Number(timestamp);
 }
 
-/** By the relay's own verification. A header that it reads has no mistakes. */
+/** By the relay's own verification: of what passes it, only the timestamp can be wrong. */
 async function verifyAsRelay(claim: Claim, question: Question): Promise<Found | null> {
   const signature = readSignatureHeader(claim.scheme, valueOf(question.header));
   if (typeof signature === "string") return null;

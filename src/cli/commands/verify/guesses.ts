@@ -3,6 +3,7 @@ import { type Secret, withPrefix } from "../../../platform/hmac.ts";
 import { isObject, parseJsonLosslessly, sortKeys, tryDecodeUtf8, tryParseJson } from "../../../platform/json.ts";
 import type { Claim } from "./read-claim.ts";
 import {
+  type BodyMistakeCode,
   type Mistake,
   bodyMistake,
   millisecondsSignedSecondsSent,
@@ -137,7 +138,7 @@ export function guessBodies(body: Bytes): Guess<Bytes>[] {
   ]);
 }
 
-function guessBody(body: string | Uint8Array, code: string, how: string): Guess<Bytes> {
+function guessBody(body: string | Uint8Array, code: BodyMistakeCode, how: string): Guess<Bytes> {
   const value = typeof body === "string" ? new TextEncoder().encode(body) : new Uint8Array(body);
   return { value, mistake: bodyMistake(code, how) };
 }

@@ -15,8 +15,20 @@ const WHOLE_SECRET = "The key is the secret's whole text as UTF-8, nothing strip
 const WHOLE_HEADER = "Take the header's value whole: `t=<unix seconds>,v1=<64 hex characters>`.";
 const HEX = 'Qonto writes the digest in hexadecimal: `.digest("hex")`, `.hexdigest()`.';
 
+export type BodyMistakeCode =
+  | "body_trailing_newline"
+  | "body_line_endings"
+  | "body_byte_order_mark"
+  | "body_encoded_twice"
+  | "body_reserialised"
+  | "body_compressed"
+  | "body_charset"
+  | "body_in_base64"
+  | "only_data_signed"
+  | "empty_body_signed";
+
 /** Remedies of mistakes with a body, where it is not to take the raw one. */
-const bodyRemedies: Readonly<Record<string, string>> = {
+const bodyRemedies: Readonly<Partial<Record<BodyMistakeCode, string>>> = {
   body_trailing_newline:
     "Read and write the file as it is, byte for byte: `curl --data-binary`, not `--data`; no editor in between.",
   body_line_endings: "Let no tool convert line endings (git's autocrlf, FTP in text mode, Windows editors).",
@@ -25,7 +37,7 @@ const bodyRemedies: Readonly<Record<string, string>> = {
 };
 
 /** The signature fits the body written in another way. */
-export function bodyMistake(code: string, how: string): Mistake {
+export function bodyMistake(code: BodyMistakeCode, how: string): Mistake {
   const explanation = `The signature is right for the body ${how}, not for the bytes of this file.`;
   return { code, explanation, remedy: bodyRemedies[code] ?? RAW_BODY };
 }

@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readConfiguration } from "../../../../src/cli/deploy/configuration.ts";
+import type { Wrangler } from "../../../../src/cli/deploy/context.ts";
 import { addressOf } from "../../../../src/cli/deploy/deploy.ts";
 import { ACCOUNT, TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { PlayedWrangler } from "./played-wrangler.ts";
@@ -598,5 +599,16 @@ describe("the printed address", () => {
       "https://relay.example.com",
     );
     expect(addressOf(["example.com/* (zone name: example.com)"])).toBeUndefined();
+  });
+
+  it("is the one under workers.dev when wrangler leaves no record", async () => {
+    const { environment, fetch } = scene.cloudflare;
+    const played = new PlayedWrangler({ environment, fetch });
+    const wrangler: Wrangler = {
+      run: (command, { WRANGLER_OUTPUT_FILE_PATH: _record, ...others } = {}) => played.run(command, others),
+    };
+    const { code, stdout } = await scene.deploy([], { wrangler });
+    expect(code).toBe(0);
+    expect(stdout).toContain("create --url https://qonto-relay.test.workers.dev/webhooks/qonto --all-types");
   });
 });

@@ -203,3 +203,20 @@ function expectClear(stderr: string, name: string): void {
   expect(stderr, name).toMatch(/[Rr]un it again/);
   expect(stderr, name).not.toMatch(/^\s+at |Error:/m);
 }
+
+it("says that a redirect is not followed, and does not ask again", async () => {
+  const scene = new Scene();
+  try {
+    scene.cloudflare.fail({ path: /./, times: Infinity }, "redirected");
+    const { code, stderr } = await scene.deploy();
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^Cloudflare's API cannot be used: the answer is a redirect \(status 307\), which is not followed\.\n/,
+      ),
+    ]);
+    expect(scene.cloudflare.calls).toHaveLength(1);
+  } finally {
+    await scene.stop();
+  }
+});

@@ -24,6 +24,8 @@ export type Failure =
   /** No answer, until the caller stops waiting or the server stops. */
   | "hang"
   | "rate_limited"
+  /** To another host. */
+  | "redirected"
   /** A page of HTML, from a proxy. */
   | "garbage";
 
@@ -82,6 +84,8 @@ export class Failures {
         return rejectedBy(AbortSignal.any([signal, this.#ending.signal])).finally(() => (this.hanging -= 1));
       case "rate_limited":
         return failure(429, 971, "Please wait and consider throttling your request speed", { "retry-after": "1" });
+      case "redirected":
+        return new Response(null, { status: 307, headers: { location: "https://elsewhere.example" } });
       case "garbage":
         return new Response("<html><title>502 Bad Gateway</title></html>", {
           status: 502,

@@ -14,7 +14,7 @@ import { isPublic } from "./network.ts";
 
 interface Listed {
   readonly subscription: Subscription;
-  /** Where its address leads that Qonto cannot reach; null when Qonto can, or nobody knows. */
+  /** Where its address leads that Qonto cannot reach; null when Qonto can, nobody knows, or it leads to this relay. */
   readonly lostIn: string | null;
 }
 
@@ -94,14 +94,16 @@ function isSameHost(one: URL, other: URL): boolean {
   return host === otherHost && one.port === other.port;
 }
 
-async function whereLost({ callback_url }: Subscription, target: Target): Promise<string | null> {
+async function whereLost(subscription: Subscription, target: Target): Promise<string | null> {
+  const { address } = target.circumstances;
+  if (leadsTo(subscription, address)) return null;
   const noHost = "a host that does not exist";
-  const url = URL.parse(callback_url);
+  const url = URL.parse(subscription.callback_url);
   if (url === null) return noHost;
   const addresses = await target.lookUp(hostOf(url));
   if ("code" in addresses) return addresses.code === "ENOTFOUND" ? noHost : null;
   // With a relay on this machine, Qonto is simulated here too.
-  const isReached = target.circumstances.address.isLocal || addresses.found.every(isPublic);
+  const isReached = address.isLocal || addresses.found.every(isPublic);
   return isReached ? null : "a private network";
 }
 
@@ -146,7 +148,7 @@ export function judgeTypes(here: readonly Subscription[], destinations: readonly
         seen: `Wanted by ${wantedBy.join(", ")}; subscribed are ${subscribed.join(", ")}.`,
         about: {
           types: types.join(", "),
-          id: here[0]?.id ?? [],
+          id: here[0]?.id ?? "<id>",
           all: [...subscribed, ...types.filter((type) => !type.endsWith("*"))].join(","),
         },
       },

@@ -1,7 +1,7 @@
 import { diagnostics as diagnosticsSchema, sentCanary } from "../../../../api/schemas/diagnostics.ts";
 import { ApiError } from "../../../deploy/cloudflare-api.ts";
 import { couldNotLook, lookUpRemedy } from "../../../deploy/preconditions.ts";
-import { inspect } from "../../../deploy/status.ts";
+import { describeFaults, inspect } from "../../../deploy/status.ts";
 import { Fault } from "../../../fault.ts";
 import type { Deployed } from "../circumstances.ts";
 import type { FaultName } from "../faults.ts";
@@ -165,12 +165,12 @@ export function judgeDeployment({ configuration, found }: Deployed): Result {
   if (found.worker === null) {
     return skipped(`The account has no Worker ${worker}.`, "Set CLOUDFLARE_ACCOUNT_ID to the relay's account.");
   }
-  const { missing, wrong, outside, unknown } = inspect(configuration, found);
-  const incomplete = [...(missing.length > 0 ? [`The relay is without ${missing.join(", ")}.`] : []), ...wrong];
+  const inspection = inspect(configuration, found);
+  const { outside, unknown } = inspection;
   return judged(
     [
       ...outside.map((seen): Finding => ({ fault: "queue_outside_jurisdiction", seen, about: { jurisdiction } })),
-      ...incomplete.map((seen): Finding => ({ fault: "deployment_incomplete", seen })),
+      ...describeFaults(inspection).map((seen): Finding => ({ fault: "deployment_incomplete", seen })),
     ],
     unknown.length === 0
       ? `${found.queues.size} queues, the database and the cron are connected, in the jurisdiction ${jurisdiction}.`

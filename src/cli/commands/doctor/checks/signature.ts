@@ -5,7 +5,7 @@ import { guessKeys, looksLikeApiKey } from "../../verify/guesses.ts";
 import { type Mistake, secretWithWhiteSpace } from "../../verify/mistakes.ts";
 import { isFaultName } from "../faults.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
-import type { Target } from "../target.ts";
+import type { Diagnostics, Target } from "../target.ts";
 import { reachesSignatureCheck } from "./network.ts";
 
 /** Older than any tolerance that can be set. */
@@ -22,6 +22,18 @@ interface TriedSecret {
   readonly mistake: Mistake | null;
 }
 
+/** What the relay answered to canaries, and what it says of itself. */
+interface Answers {
+  readonly tried: readonly TriedSecret[];
+  readonly unsigned: WebhookAnswer;
+  /** Signed with a random secret. */
+  readonly forged: WebhookAnswer;
+  /** Signed long ago with a secret that is right; null when none is known. */
+  readonly stale: WebhookAnswer | null;
+  /** Undefined where the operator's API does not give them. */
+  readonly diagnostics: Diagnostics | undefined;
+}
+
 /** Canaries that are signed with the secret are accepted, and no others. */
 export async function checkSignature(target: Target): Promise<Result> {
   await target.requireHost();
@@ -29,23 +41,26 @@ export async function checkSignature(target: Target): Promise<Result> {
     return skipped("No request reaches the relay's check: see `answer`.");
   }
   const tried = [...(await trySecrets(target, "business")), ...(await trySecrets(target, "onboarding"))];
-  const ofBusiness = tried.filter(({ source }) => source === "business");
-  const right = ofBusiness.find(({ answer }) => answer.accepted)?.secret;
-
+  const right = tried.find(({ source, answer }) => source === "business" && answer.accepted)?.secret;
   const canary = (secret: string | null, ageSeconds = 0) => target.canary({ source: "business", secret, ageSeconds });
-  const unsigned = await canary(null);
-  const forged = await canary(`forged-${crypto.randomUUID()}`);
-  const seenForged = `A canary signed with a random secret was answered ${describeAnswer(forged)}.`;
-  const stale = right === undefined ? null : await canary(right, STALE_SECONDS);
+  return judgeSignature({
+    tried,
+    unsigned: await canary(null),
+    forged: await canary(`forged-${crypto.randomUUID()}`),
+    stale: right === undefined ? null : await canary(right, STALE_SECONDS),
+    diagnostics: await target.knownDiagnostics(),
+  });
+}
 
-  const diagnostics = await target.knownDiagnostics();
-  const vectors = diagnostics?.signature_vectors;
-  const wrong = Object.entries(vectors ?? {}).flatMap(([system, holds]) => (holds ? [] : [system]));
+function judgeSignature(answers: Answers): Result {
+  const { tried, unsigned, forged, stale, diagnostics } = answers;
+  const wrong = Object.entries(diagnostics?.signature_vectors ?? {}).flatMap(([system, holds]) =>
+    holds ? [] : [system],
+  );
   // `onboarding` has said that this secret is missing.
   const isKnown = ({ source, answer }: TriedSecret) =>
     source === "onboarding" && answer.code === "not_configured" && diagnostics !== undefined;
-  const refused = `forged${stale === null ? "" : ", stale"} and unsigned canaries refused`;
-  const more = (diagnostics?.configuration.secrets.business ?? 0) - ofBusiness.length;
+  const seenForged = `A canary signed with a random secret was answered ${describeAnswer(forged)}.`;
   return judged(
     [
       wrong.length > 0 && {
@@ -65,22 +80,28 @@ export async function checkSignature(target: Target): Promise<Result> {
         seen: `A canary signed ${STALE_SECONDS} s ago was answered ${describeAnswer(stale)}.`,
       },
     ],
-    [
-      ...(vectors === undefined ? [] : ["official vectors hold"]),
-      ...(tried.length === 0 ? [] : [`${tried.map(({ name }) => name).join(", ")} accepted`]),
-      `${refused}.`,
-    ]
-      .join("; ")
-      .replace(/^./, (letter) => letter.toUpperCase()),
-    [
-      vectors === undefined && "Whether the official vectors hold there was not asked: see `access`.",
-      ofBusiness.length === 0 &&
-        "The live secret was not tried: set QONTO_WEBHOOK_SECRETS here to have canaries signed with it.",
-      ofBusiness.length > 0 &&
-        more > 0 &&
-        `The relay has more secrets of the Business API than are known here: ${more}.`,
-    ],
+    describePassed(answers),
+    notesOn(answers),
   );
+}
+
+function describePassed({ tried, stale, diagnostics }: Answers): string {
+  const passed = [
+    ...(diagnostics === undefined ? [] : ["official vectors hold"]),
+    ...(tried.length === 0 ? [] : [`${tried.map(({ name }) => name).join(", ")} accepted`]),
+    `forged${stale === null ? "" : ", stale"} and unsigned canaries refused.`,
+  ];
+  return passed.join("; ").replace(/^./, (letter) => letter.toUpperCase());
+}
+
+function notesOn({ tried, diagnostics }: Answers): (string | false)[] {
+  const known = tried.filter(({ source }) => source === "business").length;
+  const more = (diagnostics?.configuration.secrets.business ?? 0) - known;
+  return [
+    diagnostics === undefined && "Whether the official vectors hold there was not asked: see `access`.",
+    known === 0 && "The live secret was not tried: set QONTO_WEBHOOK_SECRETS here to have canaries signed with it.",
+    known > 0 && more > 0 && `The relay has more secrets of the Business API than are known here: ${more}.`,
+  ];
 }
 
 async function trySecrets(target: Target, source: Source): Promise<TriedSecret[]> {
