@@ -45,14 +45,14 @@ export function createRelay(world: World) {
   const counters = new Counters();
   const app = createApp(world, counters);
   const open = openBindings(world);
-  const writeCountersInTime = ({ DB }: Env, context: Pick<ExecutionContext, "waitUntil">, unit: string) => {
+  const writeCountersIfDue = ({ DB }: Env, context: Pick<ExecutionContext, "waitUntil">, unit: string) => {
     if (counters.isDue(world.now())) context.waitUntil(writeCounters(DB, counters, world.now(), unit));
   };
   return {
     fetch: async (request, bindings, context) => {
       const env = open(bindings);
       const response = await app.fetch(request, env, context);
-      writeCountersInTime(env, context, app.unitOf(request));
+      writeCountersIfDue(env, context, app.unitOf(request));
       return response;
     },
 
@@ -60,7 +60,7 @@ export function createRelay(world: World) {
       const stage = stages[batch.queue];
       if (stage === undefined) throw new Error(`No stage consumes the queue ${batch.queue}`);
       const env = open(bindings);
-      writeCountersInTime(env, context, stage.unit);
+      writeCountersIfDue(env, context, stage.unit);
       try {
         await stage.consume(batch, { env, world, counters, waitUntil: (work) => context.waitUntil(work) });
       } catch (error) {

@@ -16,7 +16,7 @@ export interface NextState {
   readonly drains: readonly DrainRequest[];
 }
 
-/** The drain message of a hold that ends sooner may arrive before the delivery is written, and miss it. */
+/** A hold's own message drains what it deferred. If the hold ends sooner, it may arrive before the delivery is written. */
 const HOLD_ENDS_SOON_MS = 10_000;
 
 export function nextState(

@@ -30,6 +30,7 @@ export async function recordAttempts(
   const deferred = results.filter((one) => one.state === "deferred");
   const next = nextState(attempted, deferred, { now, random: world.random });
   const deliveries = [...next.deliveries, ...late.flatMap((job) => pendingWhileLate(job, now))];
+  // Statements for the transaction that records the deliveries.
   const also = {
     health: recordHealth(env.DB, attempted, next.holds, now),
     disabled: disableDestinations(env.DB, idsOf(attempted.filter(isGone)), now),
@@ -39,10 +40,11 @@ export async function recordAttempts(
     const { health } = await recordDeliveries(env.DB, deliveries, also, { until: leaseUntil, world });
     count(attempted, deliveries, counters);
     await tryScheduleDrains(env.RETRIES, next.drains, world.now());
-    // Health returns the destinations' new failure counts, which decide their circuits.
+    // One row for each destination whose health has changed: its failure counts decide its circuit.
     const drains = await changeCircuits(health.rows, attempted, { db: env.DB, world });
     await tryScheduleDrains(env.RETRIES, drains, world.now());
   } finally {
+    // Also after a write that failed: these attempts go on, and nobody else records them.
     for (const one of late) context.waitUntil(recordLate(one, lateAttemptLease(now), context));
   }
   return deliveries;

@@ -14,7 +14,7 @@ export interface Delivery extends DeliveryKey {
   readonly attempts: readonly Attempt[];
   /** Steps of the retry schedule that are used up. */
   readonly step: number;
-  /** Unix milliseconds; null unless pending. */
+  /** When it is due; while it is claimed, the end of that lease. Unix milliseconds; null unless pending. */
   readonly nextAttemptAt: number | null;
 }
 

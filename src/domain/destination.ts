@@ -20,7 +20,7 @@ export interface Destination {
   readonly encryptedSecret: string;
   /** Secrets that are being rotated out: they sign as well, each until a time in Unix milliseconds. */
   readonly previousSecrets: readonly { readonly encrypted: string; readonly until: number }[];
-  /** Kept out of the fan-out's shared batch: its last answer was slow or timed out, or it keeps failing. */
+  /** Its last answer was slow or timed out, or it keeps failing. One of the reasons for which it is left to the drains. */
   readonly isIsolated: boolean;
   /** Its latest attempt failed. */
   readonly isFailing: boolean;
@@ -62,7 +62,7 @@ function matchesPattern(pattern: string, type: string): boolean {
 export const MAX_BACKGROUND_ATTEMPT_MS = 20_000;
 
 /** Whether fan-out leaves even the first attempt to the drains. */
-export function isKeptOutOfFanOut(destination: Destination, now: number): boolean {
+export function isLeftToDrains(destination: Destination, now: number): boolean {
   const { isIsolated, circuitOpenedAt, maxPerSecond, timeoutMs } = destination;
   return (
     isIsolated ||
@@ -76,7 +76,7 @@ export function isKeptOutOfFanOut(destination: Destination, now: number): boolea
 /** A slower answer is too slow for the fan-out, where other deliveries wait behind it. */
 const SLOW_MS = 1_000;
 
-/** Whether an attempt isolates its destination. */
+/** Whether an attempt is slow, which isolates its destination. */
 export function isSlow({ outcome, durationMs }: Pick<Attempt, "outcome" | "durationMs">): boolean {
   return outcome === "timed_out" || durationMs > SLOW_MS;
 }

@@ -7,11 +7,12 @@
 export const MESSAGE_TIMEOUT_MS = 30_000;
 
 const FAN_OUT_LEASE_MS = 45_000;
-/** So an event is claimed if its first message is handled more than 10 s after its receipt. */
+/** Of a first lease (30 s) that leaves 10 s: an event whose message is handled later is claimed. */
 const FAN_OUT_NEEDS_MS = 20_000;
 
 /** A drain's lease on the deliveries that it claims and, if no other may drain meanwhile, on its destination. */
 export const DRAIN_LEASE_MS = 60_000;
+/** Its attempts begin within 5 s and take up to 30 s; then they are written. */
 const DRAIN_NEEDS_MS = 50_000;
 
 const LATE_ATTEMPT_LEASE_MS = 45_000;

@@ -1,5 +1,5 @@
 import { type Delivery, countByStatus } from "../domain/delivery.ts";
-import { type Destination, isKeptOutOfFanOut, matches } from "../domain/destination.ts";
+import { type Destination, isLeftToDrains, matches } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { logLine } from "../platform/log.ts";
 import { type Job, attemptAll, deferred } from "../deliver/attempt-all.ts";
@@ -33,7 +33,7 @@ export async function fanOut(
     recipients.map((destination): Job => ({ event, destination, delivery: firstDelivery(event, destination) })),
   );
   const { toAttempt = [], leftToDrains = [] } = Object.groupBy(jobs, ({ destination }) =>
-    isKeptOutOfFanOut(destination, startedAt) ? "leftToDrains" : "toAttempt",
+    isLeftToDrains(destination, startedAt) ? "leftToDrains" : "toAttempt",
   );
   const { results, late } = await attemptAll(toAttempt, BEGIN_WITHIN_MS, context);
   const deliveries = await recordAttempts(

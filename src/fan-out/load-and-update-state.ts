@@ -1,5 +1,5 @@
-import { batchOf } from "../store/batch.ts";
-import { type Database, retried } from "../store/database.ts";
+import { writeAll } from "../store/batch.ts";
+import type { Database } from "../store/database.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { type InlineEvent, metadataOf } from "../messages.ts";
@@ -20,8 +20,8 @@ export interface LoadedEvent extends ParsedEvent {
 
 /**
  * The lease with which an event was recorded, as far as it is known. `none`: no message in its first try names one.
- * `unconfirmed`: one does, but D1 lacks the event, or the event has another lease by now, or a recorded delivery. `confirmed`:
- * the event has it, so nobody else dispatches the event before its end.
+ * `unconfirmed`: one does, but D1 lacks the event, or the event has no recipients, another lease or a recorded delivery by now.
+ * `confirmed`: the event has it, so nobody else dispatches the event before its end.
  */
 type FirstLease =
   | { readonly state: "none" }
@@ -43,18 +43,14 @@ export interface LoadedChunk {
 export async function loadAndUpdateState(chunk: readonly BatchEvent[], db: Database): Promise<LoadedChunk> {
   const parsedInline = chunk.flatMap(({ id, leases, inline }) => (inline && parseInline(id, inline, leases)) ?? []);
   const withoutBody = new Map(chunk.flatMap(({ id, leases, inline }) => (inline === null ? [[id, leases]] : [])));
-  const first = await retried(db, () =>
-    batchOf(db, {
-      destinations: enabledDestinations(db),
-      events: loadEvents(db, [...withoutBody.keys()]),
-      ...confirmLeases(db, parsedInline),
-    }),
-  );
+  const first = await writeAll(db, {
+    destinations: enabledDestinations(db),
+    events: loadEvents(db, [...withoutBody.keys()]),
+    ...confirmLeases(db, parsedInline),
+  });
   const rows = first.events.rows.map(readLoadedRow);
   const parsedRows = rows.flatMap(({ id, event }) => (event && parseLoaded(event, withoutBody.get(id) ?? [])) ?? []);
-  const second = parsedRows.some(namesLease)
-    ? await retried(db, () => batchOf(db, confirmLeases(db, parsedRows)))
-    : null;
+  const second = parsedRows.some(namesLease) ? await writeAll(db, confirmLeases(db, parsedRows)) : null;
 
   const parsed = [...parsedRows, ...parsedInline];
   const leasedRows = [...first.leased.rows, ...(second?.leased.rows ?? [])].map(readLeasedRow);

@@ -18,7 +18,7 @@ export interface EventWithRecipients extends LoadedEvent {
  *
  *   mine      this consumer makes the first attempts    acknowledged when they are recorded
  *   busy      another consumer's lease runs             repeated after it, in case that consumer has died
- *   free      the lease is nearly over, or another
+ *   later     its lease is nearly over, or another
  *             consumer is just writing the row          repeated shortly
  *   finished  it is dispatched, or may not be
  *             (`ClaimOutcome` in store/claims.ts)       acknowledged
@@ -28,7 +28,7 @@ export interface EventWithRecipients extends LoadedEvent {
 type Standing =
   | { readonly state: "mine"; readonly candidate: EventWithRecipients; readonly leaseUntil: number }
   | { readonly state: "busy"; readonly candidate: EventWithRecipients; readonly leaseUntil: number }
-  | { readonly state: "free" | "finished"; readonly candidate: EventWithRecipients; readonly leaseUntil: null };
+  | { readonly state: "later" | "finished"; readonly candidate: EventWithRecipients; readonly leaseUntil: null };
 
 export interface TakenEvents {
   readonly mine: readonly EventWithRecipients[];
@@ -116,7 +116,7 @@ async function claim(candidates: readonly EventWithRecipients[], { db, world }: 
       case "finished":
         return { state: "finished", candidate, leaseUntil: null };
       case undefined:
-        return { state: "free", candidate, leaseUntil: null };
+        return { state: "later", candidate, leaseUntil: null };
     }
   });
 }
@@ -142,7 +142,7 @@ function toClaim({ event, inlineBody, lease, recipients }: EventWithRecipients):
 /** A D1 that stalled may have used up a lease: then the event is left to its next message. */
 function unlessLeaseIsOver(standing: Standing, now: number): Standing {
   const isOver = standing.state === "mine" && !isEnoughForFanOut(standing.leaseUntil, now);
-  return isOver ? { state: "free", candidate: standing.candidate, leaseUntil: null } : standing;
+  return isOver ? { state: "later", candidate: standing.candidate, leaseUntil: null } : standing;
 }
 
 function verdictOn({ state, leaseUntil }: Standing, now: number): MessageVerdict {
@@ -152,7 +152,7 @@ function verdictOn({ state, leaseUntil }: Standing, now: number): MessageVerdict
       return "done";
     case "busy":
       return { retryInSeconds: Math.max(0, Math.ceil((leaseUntil - now) / 1000)) + 1 };
-    case "free":
+    case "later":
       return RETRY_SOON;
   }
 }

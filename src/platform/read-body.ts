@@ -1,6 +1,6 @@
 import { type Timers, withTimeout } from "./timeout.ts";
 
-/** Qonto hangs up after 1,000 ms, and an operator sends a few kilobytes. */
+/** Longer than Qonto waits (1,000 ms) and than an operator's few kilobytes take: it only ends what stalls. */
 const BODY_TIMEOUT_MS = 5_000;
 
 /** Read at once from a stream, however small its chunks: each read takes 4 KB, even for a single byte. */

@@ -8,7 +8,7 @@ import { drainDestination } from "./drain-destination.ts";
 /**
  * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is due is in D1. Its
  * return acknowledges the messages, usually while the attempts still run in the background. If claiming fails, the queue
- * repeats them; if the attempts fail, a new drain message follows the lease.
+ * repeats them; if a drain breaks off after its claim, a drain message follows at the end of its lease.
  */
 export async function consumeRetries(batch: MessageBatch, context: DeliverContext): Promise<void> {
   const now = context.world.now();
@@ -29,6 +29,6 @@ export async function consumeRetries(batch: MessageBatch, context: DeliverContex
       message.retry();
     }
   }
-  // Usually one: `max_batch_size` is 1.
+  // One: `max_batch_size` is 1. Tests send more.
   for (const id of destinationIds) await drainDestination(id, context);
 }

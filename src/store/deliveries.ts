@@ -31,8 +31,8 @@ export const recordFirstSuccessesSql = `
     FROM json_each(?1) WHERE value ->> 'firstSuccess' IS NOT NULL GROUP BY event_id) AS given
   WHERE events.id = given.event_id AND events.received_at = given.received_at AND EXISTS (SELECT 1 ${newFirstSuccessesSql})`;
 
-/** Its event still has this recipient, and does not say that the first attempt succeeded: then it needs no row. */
-const isOfEventSql = `EXISTS (
+/** Its event still has this recipient, and does not say that the first attempt succeeded: such a success needs no row. */
+const needsRowSql = `EXISTS (
     SELECT 1 FROM events CROSS JOIN ${recipientsSql}
     WHERE events.id = given.value ->> 'eventId' AND events.received_at = given.value ->> 'receivedAt'
       AND recipient.key = given.value ->> 'destinationId'
@@ -60,7 +60,7 @@ export const recordDeliveriesSql = `
     CASE WHEN ${isOrphanSql} THEN 'dead' ELSE given.value ->> 'status' END,
     given.value ->> 'attempts', given.value ->> 'step',
     CASE WHEN ${isOrphanSql} THEN NULL ELSE given.value ->> 'nextAttemptAt' END
-  FROM json_each(?1) AS given WHERE ${isOfEventSql}
+  FROM json_each(?1) AS given WHERE ${needsRowSql}
   ON CONFLICT DO UPDATE
     SET status = excluded.status, attempts = excluded.attempts, step = excluded.step,
       next_attempt_at = excluded.next_attempt_at, claims = 0
@@ -86,7 +86,7 @@ export async function recordDeliveries<Name extends string>(
   const lists = inParameters(rows.map((row) => JSON.stringify(row)));
   return retriedUntil(db, deadline, () =>
     batchOf(db, {
-      // Before the deliveries, because `isOfEventSql` leaves out those whose first success their event has.
+      // Before the deliveries, because `needsRowSql` leaves out those whose first success their event has.
       firstSuccesses: rows.some(({ firstSuccess }) => firstSuccess !== null)
         ? lists.map((list) => db.prepare(recordFirstSuccessesSql).bind(list))
         : [],

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Database, write } from "./database.ts";
 import { type Breaker, countAttempt, newBreaker } from "../domain/breaker.ts";
 import type { Attempt } from "../domain/delivery.ts";
-import { type Destination, isKeptOutOfFanOut, isSlow } from "../domain/destination.ts";
+import { type Destination, isLeftToDrains, isSlow } from "../domain/destination.ts";
 import { REMEMBERED_HOLD_MS } from "../domain/hold.ts";
 import { isAmongNewestSql } from "./event-order.ts";
 import { recipientsSql } from "./event-progress.ts";
@@ -102,7 +102,7 @@ export function recordHealth(
   const runs = [...byDestination].map(([destinationId, made]) => ({
     destination_id: destinationId,
     url: made[0]?.destination.url ?? null,
-    must_write: made.some(({ destination }) => isKeptOutOfFanOut(destination, now)) ? 1 : 0,
+    must_write: made.some(({ destination }) => isLeftToDrains(destination, now)) ? 1 : 0,
     held_until: holds.get(destinationId) ?? null,
     ...summarize(made.map(({ attempt }) => attempt)),
   }));
