@@ -7,7 +7,7 @@ import { type ReceivedMessage, collectEvents } from "./batch-events.ts";
 import { fanOut } from "./fan-out.ts";
 import { type MessageVerdict, sooner } from "./verdict.ts";
 
-/** Takes a batch of the events queue. A message is acknowledged when its events are recorded and dispatched; until then the queue keeps it. */
+/** Takes a batch of the events queue. A message is acknowledged when its events are recorded and dispatched. */
 export async function consumeEvents(batch: MessageBatch, context: DeliverContext): Promise<void> {
   const messages = batch.messages.map((message) => ({ message, content: parseMessage(message.body) }));
   const received = messages.flatMap(({ message, content }) =>

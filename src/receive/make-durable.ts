@@ -8,7 +8,7 @@ const DATABASE_TIMEOUT_MS = 250;
 /** Qonto closes the connection after 1,000 ms; the difference is for the network. */
 const ANSWER_WITHIN_MS = 750;
 
-/** Where something became durable first. `sent`: its message was given to the queue. If that fails, the recovery scan finds the event. */
+/** Where something became durable first. `sent`: its message was given to the queue; else the recovery scan finds the event. */
 export type Durable<Outcome> =
   | { readonly by: "database"; readonly outcome: Outcome; readonly sent: boolean }
   | { readonly by: "queue"; readonly sent: true };

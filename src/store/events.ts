@@ -56,7 +56,10 @@ const isMessageLostSql = `(
   events.queued_at < excluded.queued_at - ${MESSAGE_TIMEOUT_MS}
   AND coalesce(events.lease_until, 0) <= excluded.queued_at AND ${isUndispatchedSql})`;
 
-/** RETURNING sees the updated row: `queued_at = ?8` says that this call promised the message. Two duplicates of the same millisecond may both find it so, which costs a message. */
+/**
+ * RETURNING sees the updated row: `queued_at = ?8` says that this call promised the message. Two duplicates of the same
+ * millisecond may both find it so, which costs a message.
+ */
 const isRequeuedSql = `(
   duplicates > 0 AND queued_at = ?8 AND coalesce(lease_until, 0) <= ?8 AND ${isUndispatchedSql})`;
 
