@@ -17,7 +17,7 @@ type Unit = "receive" | "api";
 
 /** Everything that the Worker answers over HTTP. */
 export function createApp(world: World, counters: Counters) {
-  // It is loaded from the start, so it also answers 404 for unknown paths: nothing needs to be loaded for that.
+  // Always loaded, so it also answers 404 for unknown paths.
   const receiver = addAnswers(newApp().route("/webhooks/qonto", receiveRoute(world, counters)), "receive");
   const api = loadedOnce(async () => {
     const { operatorApi } = await import("./api/api.ts");

@@ -56,7 +56,7 @@ export function configFaults(env: Env): readonly ConfigFault[] {
   }
 }
 
-/** The same, for what goes on without: null when the configuration cannot be read, which the log of `unit` says. */
+/** `readConfig` for what goes on without it. Null when it cannot be read; the log of `unit` says why. */
 export function tryReadConfig(env: Env, unit: string): Config | null {
   try {
     return readConfig(env);

@@ -10,7 +10,7 @@ import type { World } from "./world.ts";
 /** Where the relay takes webhooks. */
 export const WEBHOOK_PATH = "/webhooks/qonto";
 
-/** Qonto hangs up after it, and sends again. */
+/** How long Qonto waits for an answer. Then it hangs up, and sends again later. */
 export const QONTO_WAITS_MS = 1_000;
 
 export interface SignedEvent {

@@ -13,7 +13,7 @@ export const addresses = {
   tail: `${ROOT}/tail`,
 } as const;
 
-/** The page of one thing. An id is a text of others and may hold slashes. */
+/** Makes the address of one thing's page. Ids that the relay did not make may hold slashes. */
 function pagesUnder(address: string): (id: string) => string {
   return (id) => `${address}/${encodeURIComponent(id)}`;
 }

@@ -38,7 +38,7 @@ export function nextState(
     const delayMs = isDestinationStopped ? slowDelayMs(destination) : 0;
     const staysOnHold = holds.has(destination.id) || (destination.heldUntil ?? 0) > now + HOLD_ENDS_SOON_MS;
     deliveries.push(defer(delivery, now));
-    // An open circuit needs the message: the next probe may find nothing due if this is not written yet, and sends none then.
+    // Also behind an open circuit: the next probe may come before this is written, find nothing due, and send no message.
     if (!staysOnHold) drains.push({ destinationId: destination.id, at: now + delayMs });
   }
   for (const [destinationId, at] of holds) drains.push({ destinationId, at });

@@ -59,8 +59,8 @@ const OPENS_AFTER = { failures: 10, failingMs: 60_000, timeouts: 5, timingOutMs:
 const PROBE_DELAY_SECONDS = [5, 10, 20, 40];
 
 /**
- * Of all that follow, as long as a delivery is due: a destination that is back is found after a minute or so, unless its
- * `Retry-After` asks for more.
+ * Delay of every later probe, as long as a delivery is due: a destination that is back is found after a minute or so, unless
+ * its `Retry-After` asks for more.
  */
 const MAX_PROBE_DELAY_SECONDS = 60;
 

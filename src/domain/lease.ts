@@ -7,7 +7,7 @@
 export const MESSAGE_TIMEOUT_MS = 30_000;
 
 const FAN_OUT_LEASE_MS = 45_000;
-/** Of a first lease (30 s) that leaves 10 s: an event whose message is handled later is claimed. */
+/** A first lease (30 s) leaves 10 s for the message to arrive. Later than that, the event is claimed. */
 const FAN_OUT_NEEDS_MS = 20_000;
 
 /** A drain's lease on the deliveries that it claims and, if no other may drain meanwhile, on its destination. */

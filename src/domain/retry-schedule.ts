@@ -6,7 +6,7 @@ export const defaultRetryScheduleSeconds: readonly number[] = [
   5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
 ];
 
-/** Part of a delay that is random at most: it spreads what failed together. In whole seconds, 5 s stay 5 s. */
+/** The greatest random addition to a delay, as a part of it: it spreads what failed together. */
 export const JITTER = 0.1;
 
 /** What follows an attempt: the delivery's status and, while it is pending, the delay of the next attempt. */
@@ -26,6 +26,7 @@ export function nextStep(
   if (outcome === "gone") return { status: "dead" };
   const waitSeconds = (schedule ?? defaultRetryScheduleSeconds)[step];
   if (waitSeconds === undefined) return { status: "dead" };
+  // Rounded: a step of 5 s stays 5 s.
   const spread = Math.round(waitSeconds * (1 + JITTER * random));
   return {
     status: "pending",

@@ -20,7 +20,7 @@ export interface EventWithRecipients extends LoadedEvent {
  *   busy      another consumer's lease runs             repeated after it, in case that consumer has died
  *   later     its lease is nearly over, or another
  *             consumer is just writing the row          repeated shortly
- *   finished  it is dispatched, or may not be
+ *   finished  it is dispatched, or must not be now
  *             (`ClaimOutcome` in store/claims.ts)       acknowledged
  *
  * `leaseUntil` is in Unix milliseconds.

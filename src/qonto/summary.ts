@@ -116,7 +116,7 @@ const usual: TypeSummary = {
   words: ["status"],
 };
 
-/** A type of ours that only has a noun. */
+/** The type of an unreadable event that names none. It is not in the catalogue, and still has a noun. */
 const unreadable: TypeSummary = { ...usual, noun: "Unreadable event" };
 
 const summaries = new Map(Object.entries({ ...catalogued, unreadable }));

@@ -6,9 +6,9 @@ import { writeCronState } from "../store/cron-state.ts";
 import { drainDestination } from "./drain-destination.ts";
 
 /**
- * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is due is in D1. Its
- * return acknowledges the messages, usually while the attempts still run in the background. If claiming fails, the queue
- * repeats them; if a drain breaks off after its claim, a drain message follows at the end of its lease.
+ * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is due is in D1. The
+ * queue acknowledges them when this returns, usually while the attempts still run in the background. If claiming fails, the
+ * queue repeats them. If a drain breaks off after its claim, a drain message follows at the end of its lease.
  */
 export async function consumeRetries(batch: MessageBatch, context: DeliverContext): Promise<void> {
   const now = context.world.now();

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { batchOf } from "./batch.ts";
-import { type Database, retried, write } from "./database.ts";
+import { type Database, write } from "./database.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import { type DrainPlan, isExclusive } from "../domain/drain-plan.ts";
@@ -155,6 +155,6 @@ export async function endExpiredDeliveries(
   dueSince: number,
   limit: number,
 ): Promise<EndedStatus[]> {
-  const result = await retried(db, () => db.prepare(endExpiredSql).bind(destinationId, dueSince, limit).all());
+  const result = await write(db, db.prepare(endExpiredSql).bind(destinationId, dueSince, limit));
   return rowsOf(endedRow, result).map(({ status }) => status);
 }

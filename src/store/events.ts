@@ -51,7 +51,7 @@ const matchingIdsSql = `(
   SELECT nullif(json_group_object(destinations.id, NULL), '{}') FROM destinations
   WHERE destinations.enabled = 1 AND ${matchesSql("given")})`;
 
-/** The message that should have followed was sent long ago, no consumer has the event, and the event is not finished. */
+/** The message that should have followed was sent long ago, no consumer has the event, and it is undispatched. */
 const isMessageLostSql = `(
   events.queued_at < excluded.queued_at - ${MESSAGE_TIMEOUT_MS}
   AND coalesce(events.lease_until, 0) <= excluded.queued_at AND ${isUndispatchedSql})`;

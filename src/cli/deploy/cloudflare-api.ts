@@ -16,7 +16,7 @@ const NOT_FOUND = 10_007;
 
 /** A call of Cloudflare's API failed. The message has no full stop at its end. */
 export class ApiError extends Error {
-  /** Of Cloudflare's refusal, or of a redirect. Null: no answer, or none that can be read. Then the call may have had its effect. */
+  /** Of a refusal or a redirect. Null: no answer, a 5xx, or one that cannot be read. Then the call may have had its effect. */
   readonly status: number | null;
   readonly isNotFound: boolean;
 

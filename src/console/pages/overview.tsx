@@ -238,8 +238,8 @@ function Ledger({ ledger, isBalanced, since }: OverviewFigures["ledger"]) {
   );
 }
 
-/** Where the name of a check does not say what it looks at. */
-const checkNames: Readonly<Record<string, string>> = {
+/** The titles of checks whose names do not say what they look at. */
+const checkTitles: Readonly<Record<string, string>> = {
   fan_out: "First attempts",
   deliveries: "Retries",
 } satisfies Partial<Record<keyof Health["checks"], string>>;
@@ -251,7 +251,7 @@ function Checks({ health, figures }: HealthProps) {
         {Object.entries(health.checks).map(([name, { status, detail }]) => (
           <div>
             <dt>
-              <State state={status}>{checkNames[name] ?? name.replaceAll("_", " ")}</State>
+              <State state={status}>{checkTitles[name] ?? name.replaceAll("_", " ")}</State>
             </dt>
             <dd>
               <Detail text={detail} figures={figures} />

@@ -6,7 +6,7 @@ import { usePage } from "../show-page.tsx";
 interface TimeProps {
   /** Unix milliseconds. */
   readonly at: number;
-  /** `relative` is for a column or a fact ("3 min ago"), the others are for sentences. */
+  /** `relative` ("3 min ago") is for a column or a figure, the others are for facts and sentences. */
   readonly show?: "instant" | "moment" | "minute" | "day" | "relative";
 }
 

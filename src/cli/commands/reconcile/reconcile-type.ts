@@ -120,7 +120,7 @@ function* inParts<Value>(values: readonly Value[], size: number): Generator<read
   for (let start = 0; start < values.length; start += size) yield values.slice(start, start + size);
 }
 
-/** How the relay differs from an item of Qonto's, and the event that mends it; null when it does not. */
+/** How the relay differs from an item of Qonto's, and the event that makes up for it; null when it does not. */
 function compare(
   type: string,
   item: Item,

@@ -114,10 +114,10 @@ async function fits({ digests }: Claim, key: Secret, signed: Bytes): Promise<boo
 /** Where the header tells no timestamp, or only its seconds, the right one is among few. */
 async function searchTimestamps(claim: Claim, question: Question): Promise<Found | null> {
   const { timestamp, scheme } = claim;
-  const lost = scheme === "onboarding" ? [mistakeOf("business_signature_as_onboarding")] : [];
+  const otherScheme = scheme === "onboarding" ? [mistakeOf("business_signature_as_onboarding")] : [];
   const [texts, mistakes] =
     timestamp === null
-      ? [nearbySeconds(question).map(String), lost]
+      ? [nearbySeconds(question).map(String), otherScheme]
       : [
           Array.from({ length: 1000 }, (_, ms) => timestamp + String(ms).padStart(3, "0")),
           [millisecondsSignedSecondsSent],

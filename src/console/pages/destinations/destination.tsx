@@ -19,6 +19,7 @@ import {
   readLatestAttempt,
 } from "../../../store/destination-deliveries.ts";
 import { countsByHour, readCountsOfHour, writeCounters } from "../../../store/counters.ts";
+import { batchOf } from "../../../store/batch.ts";
 import type { Database } from "../../../store/database.ts";
 import type { DestinationReport } from "../../../store/destinations.ts";
 import { readKindRow, recentKinds } from "../../../store/traffic.ts";
@@ -112,25 +113,24 @@ export function addDestination(pages: Console, world: World, counters: Counters)
 /** Makes one D1 call. */
 async function readFigures(db: Database, destination: DestinationReport, now: number) {
   const daySince = (Math.floor(now / HOUR_MS) - HOURS + 1) * HOUR_MS;
-  const read = await db.batch([
-    backlogOf(db, destination.id),
-    latestAttempt(db, destination.id),
-    edgesOf(db, destination.id),
-    recentKinds(db, Math.max(destination.createdAt, now - HOURS * HOUR_MS)),
-    countsByHour(db, daySince),
-    replaysOf(db, destination.id),
-  ]);
-  const [backlog = [], latest = [], edges = [], kinds = [], hours = [], replays = []] = read.map((one) => one.results);
+  const { backlog, latest, edges, kinds, hours, replays } = await batchOf(db, {
+    backlog: backlogOf(db, destination.id),
+    latest: latestAttempt(db, destination.id),
+    edges: edgesOf(db, destination.id),
+    kinds: recentKinds(db, Math.max(destination.createdAt, now - HOURS * HOUR_MS)),
+    hours: countsByHour(db, daySince),
+    replays: replaysOf(db, destination.id),
+  });
   const facts: DestinationFacts = {
     destination,
-    backlog: readBacklog(backlog),
-    latest: latest.map(readLatestAttempt)[0] ?? null,
-    ...readEdges(edges[0]),
-    kinds: kinds.map(readKindRow),
+    backlog: readBacklog(backlog.rows),
+    latest: latest.rows.map(readLatestAttempt)[0] ?? null,
+    ...readEdges(edges.rows[0]),
+    kinds: kinds.rows.map(readKindRow),
     now,
   };
-  const day = attemptsByHour(hours.map(readCountsOfHour), destination.id, daySince);
-  return { facts, replays: replays.map(readReplayRow), day };
+  const day = attemptsByHour(hours.rows.map(readCountsOfHour), destination.id, daySince);
+  return { facts, replays: replays.rows.map(readReplayRow), day };
 }
 
 function readBacklog(rows: readonly unknown[]): DestinationFacts["backlog"] {

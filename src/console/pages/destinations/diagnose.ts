@@ -72,7 +72,7 @@ export function isBacklogOld({ oldestPendingAt }: DestinationFacts["backlog"], n
   return oldestPendingAt !== null && now - oldestPendingAt >= OLD_BACKLOG_MS;
 }
 
-/** Receipt of the newest event that matches the destination and has it as no recipient; null: none is known. */
+/** Receipt of the newest matching event whose recipients lack the destination; null: none is known. */
 export function newestMissedAt({ destination, kinds, newestAt }: DestinationFacts): number | null {
   const matching = kinds.filter((kind) => matches({ ...destination, enabled: true }, kind));
   const newest = Math.max(0, ...matching.map((kind) => kind.newestAt));

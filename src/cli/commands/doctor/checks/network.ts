@@ -185,7 +185,7 @@ export function judgeClocks({ relayAheadMs, qontoAheadMs, toleranceSeconds, isLo
   }
   const seen = `${shown}.`;
   const isRelayOff = relayAheadMs !== null && isApart(relayAheadMs - (qontoAheadMs ?? 0));
-  // A relay on this machine has the same clock, which is named once.
+  // A relay on this machine shares its clock: one finding is enough.
   const isOwnOff = qontoAheadMs !== null && isApart(qontoAheadMs) && !(isLocal && relayAheadMs !== null);
   return judged(
     [
