@@ -21,8 +21,27 @@ export interface Config {
   readonly allowPrivateDestinations: boolean;
   /** Who has full access through Cloudflare Access: `ada@example.com`, or a domain as `@example.com`. In lower case. */
   readonly consoleFullAccess: readonly string[];
+  /** The OAuth application at Qonto; null when none is configured: then the relay cannot be connected. */
+  readonly qonto: QontoApplication | null;
   /** What is missing or not accepted. */
   readonly faults: readonly ConfigFault[];
+}
+
+/** The relay as an OAuth application of Qonto's, and what it is to look after there. */
+export interface QontoApplication {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly environment: "production" | "sandbox";
+  /** Null in production. */
+  readonly stagingToken: string | null;
+  /** Without a slash at the end. */
+  readonly apiUrl: string;
+  /** Without a slash at the end. */
+  readonly oauthUrl: string;
+  /** The types to subscribe to; null: all of the catalogue that the scopes allow. */
+  readonly types: readonly string[] | null;
+  /** Days of transactions with which the state is filled. */
+  readonly backfillDays: number;
 }
 
 export interface ConfigFault {
@@ -80,6 +99,70 @@ const variables = z.object({
   CONSOLE_FULL_ACCESS_EMAILS: list,
 });
 
+const URLS = {
+  production: { api: "https://thirdparty.qonto.com", oauth: "https://oauth.qonto.com" },
+  sandbox: { api: "https://thirdparty-sandbox.staging.qonto.co", oauth: "https://oauth-sandbox.staging.qonto.co" },
+};
+
+/**
+ * The variables of the connection to Qonto. They are parsed apart from the others: one that cannot be read stops the connection,
+ * and no webhook.
+ */
+const applicationVariables = z
+  .object({
+    QONTO_CLIENT_ID: text,
+    QONTO_CLIENT_SECRET: text,
+    QONTO_ENVIRONMENT: text
+      .transform((name) => name || "production")
+      .pipe(z.enum(["production", "sandbox"], 'must be "production" or "sandbox"')),
+    QONTO_STAGING_TOKEN: text,
+    QONTO_TYPES: list.refine(
+      (types) => types.every(isType),
+      "must be event types, as v1/transactions, separated by commas",
+    ),
+    QONTO_BACKFILL_DAYS: wholeNumber(90, 1, 3_650),
+    QONTO_API_URL: text.refine(isUrlOrEmpty, "must be an http or https URL"),
+    QONTO_OAUTH_URL: text.refine(isUrlOrEmpty, "must be an http or https URL"),
+  })
+  .superRefine(({ QONTO_CLIENT_ID: id, QONTO_CLIENT_SECRET: secret, ...rest }, context) => {
+    const miss = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
+    if (id !== "" && secret === "") miss("QONTO_CLIENT_SECRET", "is not set, and QONTO_CLIENT_ID is");
+    if (id === "" && secret !== "") miss("QONTO_CLIENT_ID", "is not set, and QONTO_CLIENT_SECRET is");
+    if (id !== "" && rest.QONTO_ENVIRONMENT === "sandbox" && rest.QONTO_STAGING_TOKEN === "") {
+      miss("QONTO_STAGING_TOKEN", "is not set, and the sandbox needs it");
+    }
+  });
+
+function isType(text: string): boolean {
+  return /^v\d+\/[a-z\d-]+$/.test(text);
+}
+
+function isUrlOrEmpty(text: string): boolean {
+  return text === "" || ["http:", "https:"].includes(URL.parse(text)?.protocol ?? "");
+}
+
+function parseApplication(given: object): QontoApplication | null | readonly ConfigFault[] {
+  const result = applicationVariables.safeParse(given);
+  if (!result.success) return result.error.issues.map(({ path, message }) => fault(String(path[0]), message));
+  const values = result.data;
+  if (values.QONTO_CLIENT_ID === "") return null;
+  const { api, oauth } = URLS[values.QONTO_ENVIRONMENT];
+  return {
+    clientId: values.QONTO_CLIENT_ID,
+    clientSecret: values.QONTO_CLIENT_SECRET,
+    environment: values.QONTO_ENVIRONMENT,
+    stagingToken: values.QONTO_ENVIRONMENT === "sandbox" ? values.QONTO_STAGING_TOKEN : null,
+    apiUrl: withoutSlash(values.QONTO_API_URL || api),
+    oauthUrl: withoutSlash(values.QONTO_OAUTH_URL || oauth),
+    types: values.QONTO_TYPES.length === 0 ? null : values.QONTO_TYPES,
+    backfillDays: values.QONTO_BACKFILL_DAYS,
+  };
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, "");
+}
+
 /** A token of this length cannot be guessed at the speed of a network. */
 const ADMIN_TOKEN_CHARACTERS = 32;
 
@@ -101,6 +184,8 @@ export function parseConfig(given: object): Config {
     business: values.QONTO_WEBHOOK_SECRETS.filter(counts),
     onboarding: values.QONTO_ONBOARDING_SECRETS.filter(counts),
   };
+  const application = parseApplication(given);
+  const qonto = application !== null && "clientId" in application ? application : null;
   const isUncounted = (name: (typeof secretLists)[number]) => !values[name].every(counts);
   return {
     secrets,
@@ -112,14 +197,17 @@ export function parseConfig(given: object): Config {
     retentionDays: values.RETENTION_DAYS,
     allowPrivateDestinations: isLocal,
     consoleFullAccess: values.CONSOLE_FULL_ACCESS_EMAILS.filter(isEmailOrDomain).map(toAddress),
+    qonto,
     faults: [
       ...secretLists.filter(isUncounted).map((name) => fault(name, `holds a secret that ${BEGINS_WITH_LOCAL}`)),
-      ...(values.QONTO_WEBHOOK_SECRETS.length === 0 ? [fault("QONTO_WEBHOOK_SECRETS", NOT_SET)] : []),
+      // A connected relay makes the secrets of its subscriptions itself.
+      ...(values.QONTO_WEBHOOK_SECRETS.length === 0 && qonto === null ? [fault("QONTO_WEBHOOK_SECRETS", NOT_SET)] : []),
       ...(adminToken === "" ? [fault("ADMIN_TOKEN", whyRefused(values.ADMIN_TOKEN, isLongEnough))] : []),
       // Such an entry gives nobody access, and unlike other variables that cannot be read it stops no webhook.
       ...(values.CONSOLE_FULL_ACCESS_EMAILS.every(isEmailOrDomain)
         ? []
         : [fault("CONSOLE_FULL_ACCESS_EMAILS", FULL_ACCESS_FORM)]),
+      ...(application === null || "clientId" in application ? [] : application),
     ],
   };
 }

@@ -30,6 +30,14 @@ export interface Env {
   readonly RETENTION_DAYS?: string;
   readonly ALLOW_PRIVATE_DESTINATIONS?: string;
   readonly CONSOLE_FULL_ACCESS_EMAILS?: string;
+  readonly QONTO_CLIENT_ID?: string;
+  readonly QONTO_CLIENT_SECRET?: string;
+  readonly QONTO_ENVIRONMENT?: string;
+  readonly QONTO_STAGING_TOKEN?: string;
+  readonly QONTO_TYPES?: string;
+  readonly QONTO_BACKFILL_DAYS?: string;
+  readonly QONTO_API_URL?: string;
+  readonly QONTO_OAUTH_URL?: string;
 }
 
 /** One Env for each bindings object, which stays the same while an isolate lives. Caches are keyed by it. */

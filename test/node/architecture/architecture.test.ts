@@ -29,13 +29,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "app.ts": ["env.ts", "domain", "receive", "api", "console", "store", "platform"],
   receive: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
   "fan-out": ["env.ts", "messages.ts", "qonto", "deliver", "outbound", "store", "domain", "platform"],
-  retry: ["env.ts", "messages.ts", "deliver", "outbound", "store", "domain", "platform"],
+  retry: ["env.ts", "messages.ts", "connection", "deliver", "outbound", "store", "domain", "platform"],
   "dead-letters": ["env.ts", "messages.ts", "qonto", "store", "platform"],
-  cron: ["env.ts", "messages.ts", "replay", "deliver", "outbound", "store", "domain", "platform"],
+  cron: ["env.ts", "messages.ts", "connection", "replay", "deliver", "outbound", "store", "domain", "platform"],
   api: [
     "config.ts",
     "env.ts",
     "messages.ts",
+    "connection",
     "qonto",
     "deliver",
     "outbound",
@@ -45,8 +46,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "domain",
     "platform",
   ],
-  console: ["env.ts", "api", "qonto", "outbound", "quarantine", "replay", "store", "domain", "platform"],
+  console: ["env.ts", "api", "connection", "qonto", "outbound", "quarantine", "replay", "store", "domain", "platform"],
   quarantine: ["env.ts", "messages.ts", "qonto", "store", "platform"],
+  connection: ["config.ts", "env.ts", "messages.ts", "reconciliation", "qonto", "store", "domain", "platform"],
+  reconciliation: ["qonto", "domain", "platform"],
   replay: ["env.ts", "store", "domain", "platform"],
   deliver: ["env.ts", "messages.ts", "outbound", "store", "domain", "platform"],
   outbound: ["env.ts", "qonto", "domain", "platform"],
@@ -58,7 +61,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   domain: [],
   platform: [],
   local: ["config.ts", "store"],
-  cli: ["config.ts", "local", "api", "qonto", "store", "domain", "platform"],
+  cli: ["config.ts", "local", "api", "reconciliation", "qonto", "store", "domain", "platform"],
 };
 
 interface Module {

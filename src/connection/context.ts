@@ -1,0 +1,22 @@
+import type { Config, Env } from "../env.ts";
+import type { QontoApplication } from "../config.ts";
+import type { World } from "../platform/world.ts";
+
+/** What work on a connection needs. */
+export interface ConnectionContext {
+  readonly env: Pick<Env, "DB" | "EVENTS" | "RETRIES">;
+  readonly config: Config & { readonly qonto: QontoApplication };
+  readonly world: World;
+}
+
+/** What is left to one run of the cron: time for all connections, requests to Qonto for one. */
+export interface Budget {
+  /** Unix milliseconds. No further request begins after it. */
+  readonly until: number;
+  requests: number;
+}
+
+/** Whether another request to Qonto may begin. */
+export function hasBudget({ until, requests }: Budget, now: number): boolean {
+  return requests > 0 && now < until;
+}

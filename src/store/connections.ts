@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { type Database, write } from "./database.ts";
+import { json, rowsOf } from "./rows.ts";
+
+/**
+ * A webhook subscription as it was last seen at Qonto. `missing`: the relay needs it, and it is not there. `foreign`: somebody
+ * else's, which the relay leaves alone.
+ */
+const subscription = z.object({
+  /** Null while it is missing. */
+  id: z.string().nullable(),
+  types: z.array(z.string()),
+  status: z.enum(["active", "missing", "foreign"]),
+  /** Id of the encryption key that its secret is derived from; null of one that is foreign or missing. */
+  keyId: z.string().nullable(),
+});
+
+export type ConnectionSubscription = z.output<typeof subscription>;
+
+const connectionRow = z.object({
+  id: z.string(),
+  organizationId: z.string(),
+  organizationName: z.string().nullable(),
+  environment: z.enum(["production", "sandbox"]),
+  status: z.enum(["connected", "expired", "revoked"]),
+  endedAt: z.number().nullable(),
+  /** Origin of the relay, as `https://relay.example.com`. */
+  relayUrl: z.string(),
+  connectedAt: z.number(),
+  /** By Qonto's clock: what changed before is history. */
+  historyUntil: z.number(),
+  scopes: json(z.array(z.string())),
+  /** Encrypted, as the refresh token. */
+  accessToken: z.string(),
+  accessExpiresAt: z.number(),
+  refreshToken: z.string(),
+  refreshedAt: z.number(),
+  /** An exchange of the refresh token that is in progress, or was interrupted. */
+  refreshAttemptedAt: z.number().nullable(),
+  refreshFailures: z.number(),
+  leaseUntil: z.number(),
+  subscriptions: json(z.array(subscription)),
+  subscriptionsDueAt: z.number(),
+  /** Until when the state is known to equal the bank's; null: it is not filled yet. */
+  reconciledUntil: z.number().nullable(),
+  reconciliationDueAt: z.number(),
+  /** An operator asked to read from then on. */
+  reconciliationSince: z.number().nullable(),
+  /** JSON: the run in progress. */
+  reconciliation: z.string().nullable(),
+  /** JSON: what the last finished run found. */
+  lastReconciliation: z.string().nullable(),
+  lastError: z.string().nullable(),
+});
+
+/** A connected organization. Times are Unix milliseconds. */
+export type Connection = z.output<typeof connectionRow>;
+
+const columns = `id, organization_id AS organizationId, organization_name AS organizationName, environment, status,
+  ended_at AS endedAt, relay_url AS relayUrl, connected_at AS connectedAt, history_until AS historyUntil, scopes,
+  access_token AS accessToken, access_expires_at AS accessExpiresAt, refresh_token AS refreshToken,
+  refreshed_at AS refreshedAt, refresh_attempted_at AS refreshAttemptedAt, refresh_failures AS refreshFailures,
+  lease_until AS leaseUntil, subscriptions, subscriptions_due_at AS subscriptionsDueAt,
+  reconciled_until AS reconciledUntil, reconciliation_due_at AS reconciliationDueAt,
+  reconciliation_since AS reconciliationSince, reconciliation, last_reconciliation AS lastReconciliation,
+  last_error AS lastError`;
+
+export const listConnectionsSql = `SELECT ${columns} FROM connections ORDER BY id`;
+
+/** In the order of their creation. There are few: an application of Qonto's is approved for each of them. */
+export async function listConnections(db: Database): Promise<Connection[]> {
+  return rowsOf(connectionRow, await db.prepare(listConnectionsSql).all());
+}
+
+export const findConnectionSql = `SELECT ${columns} FROM connections WHERE id = ?1`;
+
+export async function findConnection(db: Database, id: string): Promise<Connection | null> {
+  return connectionRow.nullable().parse(await db.prepare(findConnectionSql).bind(id).first());
+}
+
+export const claimConnectionSql = `
+  UPDATE connections SET lease_until = ?2 WHERE id = ?1 AND lease_until <= ?3 RETURNING ${columns}`;
+
+/** Gives one caller a connection until `leaseUntil`; null when another has it, or it is gone. */
+export async function claimConnection(
+  db: Database,
+  id: string,
+  { now, leaseUntil }: { readonly now: number; readonly leaseUntil: number },
+): Promise<Connection | null> {
+  const { results } = await write(db, db.prepare(claimConnectionSql).bind(id, leaseUntil, now));
+  return connectionRow.nullable().parse(results[0] ?? null);
+}
+
+export const releaseConnectionSql = `
+  UPDATE connections SET lease_until = ?3, last_error = ?4 WHERE id = ?1 AND lease_until = ?2`;
+
+/** Gives it back, unless another has it by now. `lastError`: what stopped the work; null when it succeeded. */
+export async function releaseConnection(
+  db: Database,
+  { id, leaseUntil }: Pick<Connection, "id" | "leaseUntil">,
+  now: number,
+  lastError: string | null,
+): Promise<void> {
+  await write(db, db.prepare(releaseConnectionSql).bind(id, leaseUntil, now, lastError));
+}
+
+export const deleteConnectionSql = "DELETE FROM connections WHERE id = ?1";
+
+export async function deleteConnection(db: Database, id: string): Promise<void> {
+  await write(db, db.prepare(deleteConnectionSql).bind(id));
+}
