@@ -17,6 +17,9 @@ export type Action =
   | "quarantine.dropped"
   | "dead_letter.replayed"
   | "dead_letter.dropped"
+  | "connection.created"
+  | "connection.reconciled"
+  | "connection.removed"
   | "token.created"
   | "token.revoked";
 
