@@ -94,6 +94,8 @@ const tables = [
   "counters",
   "ledger_hours",
   "cron_state",
+  "connections",
+  "authorizations",
 ];
 
 /** D1 is kept apart for each file; within one, tests that count begin with this. */
