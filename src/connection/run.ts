@@ -7,6 +7,10 @@ import { type Reading, readingSchema } from "../reconciliation/reading.ts";
  * on from there. Times are Unix milliseconds; those of the bank are by Qonto's clock.
  */
 
+const MS_PER_MINUTE = 60_000;
+const MS_PER_HOUR = 60 * MS_PER_MINUTE;
+const MS_PER_DAY = 24 * MS_PER_HOUR;
+
 /** What has been compared of a type. */
 const comparedType = z.object({
   type: z.string(),
@@ -72,9 +76,18 @@ export type Progress = z.output<typeof progress>;
 
 const NO_PROGRESS: Progress = { run: null, failures: 0, not_before: 0 };
 
-/** Of a connection's `reconciliation`. What another version of the relay wrote in another form begins again. */
-export function readProgress(json: string | null): Progress {
-  return json === null ? NO_PROGRESS : (progress.safeParse(JSON.parse(json)).data ?? NO_PROGRESS);
+/** A run that began so long ago is not worth going on with: what it has read has changed again since. */
+const LONGEST_RUN_MS = MS_PER_DAY;
+
+/**
+ * Of a connection's `reconciliation`, without a run that is too old. What another version of the relay wrote in another form begins
+ * again.
+ */
+export function readProgress(json: string | null, now: number): Progress {
+  const found = json === null ? undefined : progress.safeParse(JSON.parse(json)).data;
+  if (found === undefined) return NO_PROGRESS;
+  const isOld = found.run !== null && found.run.as_of <= now - LONGEST_RUN_MS;
+  return isOld ? { ...found, run: null } : found;
 }
 
 /** Of a connection's `lastReconciliation`; null before the first. */
@@ -82,23 +95,11 @@ export function readLastRun(json: string | null): LastRun | null {
   return json === null ? null : (lastRun.safeParse(JSON.parse(json)).data ?? null);
 }
 
-const MS_PER_MINUTE = 60_000;
-const MS_PER_HOUR = 60 * MS_PER_MINUTE;
-const MS_PER_DAY = 24 * MS_PER_HOUR;
-
 /** What is listed by time is read from so long before the last run's beginning, for the bank may date a change late. */
 const OVERLAP_MS = MS_PER_HOUR;
 
 /** Qonto was founded in this year. */
 const FIRST_CHANGE_MS = Date.UTC(2016, 0, 1);
-
-/** A run that began so long ago lists what has changed again since. */
-const LONGEST_RUN_MS = MS_PER_DAY;
-
-/** Whether it is worth going on with. */
-export function isCurrent({ as_of }: Run, now: number): boolean {
-  return as_of > now - LONGEST_RUN_MS;
-}
 
 /** Since when a type is read. A type that was never read whole is filled, whatever the kind of the run. */
 export function sinceOf(
@@ -200,23 +201,29 @@ export function finishRun({ kind, since, as_of, types }: Run, now: number): Last
 }
 
 const NEXT_RUN_MS = MS_PER_HOUR;
+const LONGEST_WAIT_MS = 15 * MS_PER_MINUTE;
+const LONGEST_ASKED_WAIT_MS = MS_PER_DAY;
 
 /** When the next run is due. What could not be read this time may be readable soon. */
 export function nextRunAt(run: Run, now: number): number {
   return now + (isComplete(run) ? NEXT_RUN_MS : LONGEST_WAIT_MS);
 }
 
-const LONGEST_WAIT_MS = 15 * MS_PER_MINUTE;
-const LONGEST_ASKED_WAIT_MS = MS_PER_DAY;
+
+/** After so many failures in a row, within about an hour, the types behind the one that is being read have their turn. */
+const MOST_FAILURES = 8;
 
 /**
  * After Qonto was not available: the next run of the cron asks again, then those after 1, 3, 7 and 15 minutes. Never before
  * the time that Qonto asked for.
  */
-export function afterFailure({ run: begun, failures }: Progress, now: number, askedWaitMs: number): Progress {
+export function afterFailure(
+  { run: begun, failures }: Progress,
+  { now, askedWaitMs, why }: { readonly now: number; readonly askedWaitMs: number; readonly why: string },
+): Progress {
   const waitMs = Math.min((2 ** failures - 1) * MS_PER_MINUTE, LONGEST_WAIT_MS);
   return {
-    run: begun,
+    run: begun !== null && failures + 1 >= MOST_FAILURES ? afterFault(begun, why, { isCovered: true }) : begun,
     failures: failures + 1,
     not_before: now + Math.max(waitMs, Math.min(askedWaitMs, LONGEST_ASKED_WAIT_MS)),
   };
