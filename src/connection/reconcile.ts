@@ -1,3 +1,4 @@
+import type { Counters } from "../domain/counters.ts";
 import { firstLease } from "../domain/lease.ts";
 import { byId, measure, pack } from "../messages.ts";
 import { logFailure, logLine } from "../platform/log.ts";
@@ -30,10 +31,14 @@ import {
   sinceOf,
 } from "./run.ts";
 
+interface ReconcileContext extends ConnectionContext {
+  readonly counters: Counters;
+}
+
 /** A turn is what one run of the cron does for a reconciliation. */
 interface Turn {
   readonly connection: Connection;
-  readonly context: ConnectionContext;
+  readonly context: ReconcileContext;
   readonly budget: Budget;
   readonly qonto: QontoClient;
   readonly previous: LastRun | null;
@@ -48,7 +53,7 @@ interface Turn {
  */
 export async function reconcileConnection(
   connection: Connection,
-  context: ConnectionContext,
+  context: ReconcileContext,
   budget: Budget,
 ): Promise<void> {
   const { world } = context;
