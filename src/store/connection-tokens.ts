@@ -1,8 +1,5 @@
-import { z } from "zod";
-import { writeAll } from "./batch.ts";
-import { type Connection, connectionColumns, connectionRow } from "./connections.ts";
+import { type Connection, connectionColumns, readConnection } from "./connections.ts";
 import { type Database, write } from "./database.ts";
-import { rowsOf } from "./rows.ts";
 
 /** Tokens as D1 keeps them: encrypted. Times are Unix milliseconds. */
 export interface StoredTokens {
@@ -15,11 +12,10 @@ export interface StoredTokens {
 /** A connection as it was read. A write that is guarded by it does nothing once its tokens have been replaced. */
 type Seen = Pick<Connection, "id" | "refreshedAt">;
 
-const connectionOrNone = connectionRow.nullable();
-
+/** Executes a statement that writes, and reads the connection that it returns. */
 async function returned(db: Database, statement: D1PreparedStatement): Promise<Connection | null> {
   const { results } = await write(db, statement);
-  return connectionOrNone.parse(results[0] ?? null);
+  return readConnection(results[0]);
 }
 
 export const beginRefreshSql = `

@@ -17,7 +17,7 @@ const subscription = z.object({
 
 export type ConnectionSubscription = z.output<typeof subscription>;
 
-export const connectionRow = z.object({
+const connectionRow = z.object({
   id: z.string(),
   organizationId: z.string(),
   organizationName: z.string().nullable(),
@@ -67,6 +67,11 @@ export const connectionColumns = `id, organization_id AS organizationId, organiz
   reconciliation_since AS reconciliationSince, reconciliation, last_reconciliation AS lastReconciliation,
   last_error AS lastError`;
 
+/** Null when there is no row. */
+export function readConnection(row: unknown): Connection | null {
+  return connectionRow.nullable().parse(row ?? null);
+}
+
 export const listConnectionsSql = `SELECT ${connectionColumns} FROM connections ORDER BY id`;
 
 /** In the order of their creation. There are few: an application of Qonto's is approved for each of them. */
@@ -77,7 +82,31 @@ export async function listConnections(db: Database): Promise<Connection[]> {
 export const findConnectionSql = `SELECT ${connectionColumns} FROM connections WHERE id = ?1`;
 
 export async function findConnection(db: Database, id: string): Promise<Connection | null> {
-  return connectionRow.nullable().parse(await db.prepare(findConnectionSql).bind(id).first());
+  return readConnection(await db.prepare(findConnectionSql).bind(id).first());
+}
+
+/** Looks up the consent that an organization has last withdrawn from an application: the webhook about it is its latest state. */
+export const connectionsToLookAfterSql = `
+  SELECT ${connectionColumns}, (
+    SELECT version_at FROM resources
+    WHERE resources.organization_id = connections.organization_id AND type = 'v1/consent-revocations' AND resource_id = ?2
+  ) AS revokedAt
+  FROM connections WHERE environment = ?1 ORDER BY lease_until`;
+
+const connectionToLookAfter = connectionRow.extend({
+  /** ISO 8601; null when it was never withdrawn. */
+  revokedAt: z.string().nullable(),
+});
+
+export type ConnectionToLookAfter = z.output<typeof connectionToLookAfter>;
+
+/** Those of an application, first the one that was looked after longest ago. */
+export async function connectionsToLookAfter(
+  db: Database,
+  { environment, clientId }: { readonly environment: Connection["environment"]; readonly clientId: string },
+): Promise<ConnectionToLookAfter[]> {
+  const statement = db.prepare(connectionsToLookAfterSql).bind(environment, clientId);
+  return rowsOf(connectionToLookAfter, await statement.all());
 }
 
 export const claimConnectionSql = `
@@ -90,7 +119,7 @@ export async function claimConnection(
   { now, leaseUntil }: { readonly now: number; readonly leaseUntil: number },
 ): Promise<Connection | null> {
   const { results } = await write(db, db.prepare(claimConnectionSql).bind(id, leaseUntil, now));
-  return connectionRow.nullable().parse(results[0] ?? null);
+  return readConnection(results[0]);
 }
 
 export const releaseConnectionSql = `
