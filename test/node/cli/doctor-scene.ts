@@ -42,7 +42,7 @@ export class ScriptedRelay {
   readonly health: z.output<typeof health>["checks"] = structuredClone(exampleHealth.checks);
   readonly diagnostics: z.output<typeof diagnostics> = {
     ...structuredClone(exampleDiagnostics),
-    configuration: { ...exampleDiagnostics.configuration, secrets: { business: 1, onboarding: 1 } },
+    configuration: { ...exampleDiagnostics.configuration, secrets: { business: 1, onboarding: 1, subscriptions: 0 } },
     migrations: { applied: ["0001_relay.sql"], missing: [] },
     queues: { events: queue(), retries: queue(), dead_letters: queue() },
     signatures: { ...exampleDiagnostics.signatures, since: iso(Date.now() - DAY_MS), authentic: 1_000 },
@@ -197,20 +197,7 @@ export class Scene {
   }
 
   subscribe({ id = "sub-1", callback_url = WEBHOOK, types = ["v1/transactions"] }): void {
-    const dates = { created_at: iso(Date.now()), updated_at: iso(Date.now()) };
-    const { organizationId, membershipId } = this.qonto.bank;
-    this.qonto.subscriptions.set(id, {
-      id,
-      organization_id: organizationId,
-      membership_id: membershipId,
-      clientId: this.qonto.applications[0].clientId,
-      callback_url,
-      types,
-      secret: BUSINESS_SECRET,
-      description: null,
-      enabled: true,
-      ...dates,
-    });
+    this.qonto.subscribe({ id, callback_url, types, secret: BUSINESS_SECRET });
   }
 
   /** A relay client that bears another token, or none of Qonto's. */
