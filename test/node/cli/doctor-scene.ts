@@ -12,7 +12,7 @@ import { realWorld, withTimers } from "../../../src/cli/world.ts";
 import type { Source } from "../../../src/domain/event.ts";
 import { QontoClient } from "../../../src/qonto/api-client.ts";
 import { readSignature } from "../../../src/qonto/signature.ts";
-import { QontoServer } from "../support/qonto-server/qonto-server.ts";
+import { QontoServer } from "../../support/qonto-server/node/qonto-server.ts";
 import { wholeDeployment } from "../support/whole-deployment.ts";
 
 export const RELAY = "https://relay.example.com";
@@ -187,17 +187,7 @@ export class Scene {
   }
 
   subscribe({ id = "sub-1", callback_url = WEBHOOK, types = ["v1/transactions"] }): void {
-    const dates = { created_at: iso(Date.now()), updated_at: iso(Date.now()) };
-    const owner = this.qonto.accessToken;
-    this.qonto.subscriptions.set(id, {
-      id,
-      owner,
-      callback_url,
-      types,
-      secret: BUSINESS_SECRET,
-      description: null,
-      ...dates,
-    });
+    this.qonto.subscribe({ id, callback_url, types, secret: BUSINESS_SECRET });
   }
 
   /** A relay client that bears another token, or none of Qonto's. */
