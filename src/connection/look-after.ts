@@ -47,21 +47,17 @@ export async function lookAfterConnections(context: ConnectionContext): Promise<
   const until = world.now() + RUN_MS;
   const connections = await connectionsToLookAfter(env.DB, config.qonto);
   const failures: unknown[] = [];
-  let lookedAfter = 0;
   for (const connection of connections) {
     try {
       if (isRevoked(connection)) await end(connection, { status: "revoked", why: REVOKED }, context);
-      else if (world.now() < until && isDue(connection, world.now())) {
-        await lookAfter(connection, context, until);
-        lookedAfter += 1;
-      }
+      else if (connection.status === "connected" && world.now() < until) await lookAfter(connection, context, until);
     } catch (error) {
       logFailure("connection", error, { message: "connection.look_after_failed", connection_id: connection.id });
       failures.push(error);
     }
   }
   if (failures.length > 0) throw new AggregateError(failures, "Some connections could not be looked after");
-  return { connections: connections.length, looked_after_connections: lookedAfter };
+  return { connections: connections.length };
 }
 
 /** A webhook has told so, by Qonto's clock. */
@@ -69,42 +65,34 @@ function isRevoked({ status, connectedAt, revokedAt }: ConnectionToLookAfter): b
   return status !== "revoked" && revokedAt !== null && Date.parse(revokedAt) > connectedAt;
 }
 
-function isDue(connection: Connection, now: number): boolean {
-  if (connection.status !== "connected") return false;
-  if (isRefreshDue(connection, now) && mayRefresh(connection, now)) return true;
-  return now >= connection.pausedUntil && steps.some((step) => step.isDue(connection, now));
-}
-
-/** Unless another run has the lease. */
-async function lookAfter({ id }: Connection, context: ConnectionContext, until: number): Promise<void> {
+/** Tokens have a guard of their own: a run that died in its steps, with its lease, does not keep them from being refreshed. */
+async function lookAfter(listed: Connection, context: ConnectionContext, until: number): Promise<void> {
   const { env, world } = context;
+  const connection = await keepTokens(listed, context);
   const now = world.now();
-  const claimed = await claimConnection(env.DB, id, { now, leaseUntil: now + LEASE_MS });
+  if (connection === null || !steps.some((step) => isDue(step, connection, now))) return;
+  const claimed = await claimConnection(env.DB, connection.id, { now, leaseUntil: now + LEASE_MS });
+  // Another run has it.
   if (claimed === null) return;
-  try {
-    const lastError = await takeSteps(claimed, context, { until, requests: MOST_REQUESTS });
-    await releaseConnection(env.DB, claimed, world.now(), lastError);
-  } catch (error) {
-    const pauseMs = pauseAfter(error);
-    if (pauseMs > 0) await pauseConnection(env.DB, id, world.now() + pauseMs);
-    const isTold = isToldToOperators(error);
-    await releaseConnection(env.DB, claimed, world.now(), isTold ? error.message : OWN_FAULT);
-    if (!isTold) throw error;
-  }
+  const lastError = await takeSteps(claimed, context, { until, requests: MOST_REQUESTS }).catch(async (error: unknown) => {
+    await noteFailure(claimed, error, context);
+    return lastErrorOf(error);
+  });
+  await releaseConnection(env.DB, claimed, world.now(), lastError);
 }
 
-/** Returns what the operator is told of it; null: all is well. */
-async function takeSteps(claimed: Connection, context: ConnectionContext, budget: Budget): Promise<string | null> {
+function isDue(step: Step, connection: Connection, now: number): boolean {
+  return connection.status === "connected" && now >= connection.pausedUntil && step.isDue(connection, now);
+}
+
+async function takeSteps(claimed: Connection, context: ConnectionContext, budget: Budget): Promise<null> {
   const { env, world } = context;
-  const kept = await keepTokens(claimed, context);
-  if (kept.state === "unusable") return kept.why;
-  let connection: Connection | null = kept.connection;
+  let connection: Connection | null = claimed;
   for (const step of steps) {
-    if (!hasBudget(budget, world.now()) || world.now() < connection.pausedUntil) break;
-    if (!step.isDue(connection, world.now())) continue;
+    if (connection === null || !hasBudget(budget, world.now())) break;
+    if (!isDue(step, connection, world.now())) continue;
     await step.run(connection, context, budget);
     connection = await findConnection(env.DB, claimed.id);
-    if (connection === null || connection.status !== "connected") return null;
   }
   return null;
 }
