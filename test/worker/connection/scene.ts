@@ -3,7 +3,7 @@ import type { LookAfterContext } from "../../../src/connection/context.ts";
 import { lookAfterConnections } from "../../../src/connection/look-after.ts";
 import { Counters } from "../../../src/domain/counters.ts";
 import { openBindings, readConfig } from "../../../src/env.ts";
-import { decrypt } from "../../../src/platform/encryption.ts";
+import { decrypt, encrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { type Connection, findConnection } from "../../../src/store/connections.ts";
 import { type Intercept, interceptDatabase, never } from "../support/database.ts";
@@ -83,4 +83,22 @@ export function killAtWriteOfTokens(relay: TestRelay): () => void {
 export function endConsents(relay: TestRelay, { organizationId }: Pick<Connection, "organizationId">): void {
   for (const consent of relay.qonto.consents.of(organizationId, qontoApplication.QONTO_CLIENT_ID))
     consent.hasEnded = true;
+}
+
+/** Another isolate has refreshed the tokens. */
+export async function writeOtherTokens(relay: TestRelay, { id }: Pick<Connection, "id">): Promise<void> {
+  const { config, world } = contextOf(relay);
+  const { accessToken, refreshToken } = relay.qonto.grant();
+  const encrypted = (text: string) => encrypt(config.trustedKeys, text, id, world);
+  const update = `UPDATE connections SET access_token = ?2, refresh_token = ?3, refreshed_at = refreshed_at + 1,
+    refresh_attempted_at = NULL WHERE id = ?1`;
+  await env.DB.prepare(update)
+    .bind(id, await encrypted(accessToken), await encrypted(refreshToken ?? ""))
+    .run();
+}
+
+/** Another isolate has refreshed the tokens, and Qonto takes no other ones. */
+export async function refuseAccessTokens(relay: TestRelay, connection: Connection): Promise<void> {
+  endConsents(relay, connection);
+  await writeOtherTokens(relay, connection);
 }

@@ -14,6 +14,7 @@ import {
   rowOf,
   tokenRequests,
   works,
+  writeOtherTokens,
 } from "./scene.ts";
 
 beforeEach(emptyDatabase);
@@ -263,10 +264,11 @@ describe("Qonto takes the refresh token no more", () => {
     const running = relay.runCron();
     await relay.clock.waitFor(sleep(1_000, relay.clock));
     // Another isolate has exchanged it before, and writes only now.
-    await env.DB.prepare("UPDATE connections SET refreshed_at = refreshed_at + 1, refresh_attempted_at = NULL").run();
+    await writeOtherTokens(relay, connection);
     await running;
     expect(tokenRequests(relay)).toBe(1);
     expect(await rowOf(connection)).toMatchObject({ status: "connected", endedAt: null });
+    expect(await works(relay, connection)).toBe(true);
     expect(await lostEvents()).toEqual([]);
   });
 
