@@ -31,6 +31,7 @@ const actionNames: ReadonlyMap<string, string> = new Map(
     "quarantine.dropped": "Deleted an event from quarantine",
     "dead_letter.replayed": "Replayed a dead letter",
     "dead_letter.dropped": "Deleted a dead letter",
+    "connection.created": "Connected an organization",
     "token.created": "Created a token",
     "token.revoked": "Revoked a token",
   } satisfies Record<Action, string>),
