@@ -12,7 +12,7 @@ import { RelayClient } from "../../../src/cli/relay-client.ts";
 import { realWorld } from "../../../src/cli/world.ts";
 import type { Source } from "../../../src/domain/event.ts";
 import { readSignature } from "../../../src/qonto/signature.ts";
-import { QontoServer } from "../support/qonto-server/qonto-server.ts";
+import { QontoServer } from "../../support/qonto-server/node/qonto-server.ts";
 import { wholeDeployment } from "../support/whole-deployment.ts";
 
 export const RELAY = "https://relay.example.com";
@@ -188,14 +188,17 @@ export class Scene {
 
   subscribe({ id = "sub-1", callback_url = WEBHOOK, types = ["v1/transactions"] }): void {
     const dates = { created_at: iso(Date.now()), updated_at: iso(Date.now()) };
-    const owner = this.qonto.accessToken;
+    const { organizationId, membershipId } = this.qonto.bank;
     this.qonto.subscriptions.set(id, {
       id,
-      owner,
+      organization_id: organizationId,
+      membership_id: membershipId,
+      clientId: this.qonto.applications[0].clientId,
       callback_url,
       types,
       secret: BUSINESS_SECRET,
       description: null,
+      enabled: true,
       ...dates,
     });
   }

@@ -3,7 +3,7 @@ import { exampleDelivery } from "../../../src/api/schemas/delivery.ts";
 import { exampleDestination, exampleTestResult } from "../../../src/api/schemas/destination.ts";
 import { exampleEventDetail } from "../../../src/api/schemas/event.ts";
 import type { ServedWorker } from "../../bench/served-worker.ts";
-import { HttpServer } from "../support/qonto-server/http-server.ts";
+import { HttpServer } from "../../support/qonto-server/node/http-server.ts";
 import { type Around, QontoProgram, qonto } from "./qonto-program.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 import { ONBOARDING_SECRET, SECRET, TOKEN, serveRelay } from "./served-relay.ts";

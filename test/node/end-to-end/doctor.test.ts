@@ -5,7 +5,7 @@ import { PlayedRelay } from "../../demo/client.ts";
 import { freePort } from "../../demo/free-port.ts";
 import { DestinationServer } from "../../demo/destination-server.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
-import { QontoServer } from "../support/qonto-server/qonto-server.ts";
+import { QontoServer } from "../../support/qonto-server/node/qonto-server.ts";
 import { LocalRelay } from "./local-relay.ts";
 
 /** The doctor against the relay as `npm start` serves it, and a simulated Qonto. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { listedTypes } from "../support/qonto-server/bank.ts";
-import { type QontoOptions, QontoServer } from "../support/qonto-server/qonto-server.ts";
+import { listedTypes } from "../../support/qonto-server/bank.ts";
+import { type QontoOptions, QontoServer } from "../../support/qonto-server/node/qonto-server.ts";
 
 let qonto: QontoServer;
 afterEach(() => qonto.stop());

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { readSignature } from "../../../src/qonto/signature.ts";
 import { DestinationServer } from "../../demo/destination-server.ts";
-import { type QontoOptions, QontoServer } from "../support/qonto-server/qonto-server.ts";
+import { type QontoOptions, QontoServer } from "../../support/qonto-server/node/qonto-server.ts";
 
 let qonto: QontoServer;
 const receivers: DestinationServer[] = [];

@@ -7,6 +7,7 @@ import { realWorld } from "../../../src/platform/world.ts";
 import type { QueueMessage } from "../../../src/messages.ts";
 import { createRelay } from "../../../src/relay.ts";
 import { type Payload, type SignedRequest, businessRequest, onboardingRequest } from "../../support/qonto.ts";
+import { SimulatedQonto } from "../../support/qonto-server/simulated-qonto.ts";
 import { Clock } from "./clock.ts";
 import { Destinations } from "./destinations.ts";
 import { SEND_EVERY_MS } from "../../../src/receive/send-events.ts";
@@ -94,6 +95,16 @@ const tables = [
   "counters",
   "ledger_hours",
   "cron_state",
+  "connections",
+  "authorizations",
+];
+
+/** Of production and of the sandbox: its API, its authorization server. */
+const qontoHosts = [
+  "thirdparty.qonto.com",
+  "oauth.qonto.com",
+  "thirdparty-sandbox.staging.qonto.co",
+  "oauth-sandbox.staging.qonto.co",
 ];
 
 /** D1 is kept apart for each file; within one, tests that count begin with this. */
@@ -105,6 +116,13 @@ export async function emptyDatabase(): Promise<void> {
 export class TestRelay {
   readonly clock = new Clock();
   readonly destinations = new Destinations(this.clock);
+  /** Sends each event once: a test that wants a retry emits it again. */
+  readonly qonto = new SimulatedQonto({
+    now: this.clock.now,
+    setTimer: this.clock.setTimer,
+    send: (url, init) => this.take(new Request(url, init)),
+    sender: { backOffMs: [] },
+  });
   readonly events = new HeldQueue(this.clock.now);
   readonly retries = new HeldQueue(this.clock.now);
   readonly deadLetters = new HeldQueue(this.clock.now);
@@ -120,7 +138,8 @@ export class TestRelay {
     now: this.clock.now,
     setTimer: this.clock.setTimer,
     random: () => 0,
-    fetch: this.destinations.fetch,
+    fetch: (url, init) =>
+      qontoHosts.includes(new URL(url).hostname) ? this.qonto.fetch(url, init) : this.destinations.fetch(url, init),
   });
 
   constructor(changes: Partial<Bindings> = {}) {

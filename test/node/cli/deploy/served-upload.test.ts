@@ -5,7 +5,7 @@ import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { bundleWorker } from "../../../../src/local/local-worker.ts";
 import { ACCOUNT, CloudflareServer } from "../../support/cloudflare-server/cloudflare-server.ts";
-import { HttpServer } from "../../support/qonto-server/http-server.ts";
+import { HttpServer } from "../../../support/qonto-server/node/http-server.ts";
 import { PlayedWrangler } from "./played-wrangler.ts";
 
 /** What is uploaded to the emulation of Cloudflare serves, on the database and the queues of the account. */

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { HttpServer } from "../qonto-server/http-server.ts";
+import { HttpServer } from "../../../support/qonto-server/node/http-server.ts";
 import { Account, accountApi, identityApi, temporaryAccountsApi } from "./accounts.ts";
 import { type Emulation, Refusal, type Variables, failure } from "./context.ts";
 import { Database, databasesApi } from "./databases.ts";

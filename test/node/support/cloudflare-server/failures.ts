@@ -1,4 +1,4 @@
-import { ConnectionCut } from "../qonto-server/http-server.ts";
+import { ConnectionCut } from "../../../support/qonto-server/errors.ts";
 import { failure } from "./context.ts";
 
 /** A call that the server received. */

@@ -1,5 +1,6 @@
-import { setTimeout as wait } from "node:timers/promises";
-import { signBusiness, signOnboarding } from "../../../../src/qonto/signature.ts";
+import { sleep, withTimeout } from "../../../src/platform/timeout.ts";
+import { signBusiness, signOnboarding } from "../../../src/qonto/signature.ts";
+import type { QontoWorld } from "./world.ts";
 
 /** Where something is sent to, and what signs it. */
 export interface Receiver {
@@ -46,10 +47,13 @@ const ANSWER_WITHIN_MS = 1_000;
 export class Sender {
   readonly deliveries: Delivery[] = [];
   readonly #options: SenderOptions;
-  readonly #ending = new AbortController();
+  readonly #world: QontoWorld;
+  readonly #end = Promise.withResolvers<void>();
+  #hasEnded = false;
 
-  constructor(options: SenderOptions) {
+  constructor(options: SenderOptions, world: QontoWorld) {
     this.#options = options;
+    this.#world = world;
   }
 
   /** Sends an event until it is answered 2xx or abandoned. */
@@ -62,12 +66,13 @@ export class Sender {
     const type = String(event["type"] ?? event["event_type"]);
     const delivery: Delivery = { url: receiver.url, eventId: event.id, type, body, tries: [], outcome: "pending" };
     this.deliveries.push(delivery);
+    const nowSeconds = () => Math.floor(this.#world.now() / 1000);
     const firstSignedAt = nowSeconds() - ageSeconds;
     let accepted = 0;
     for (const waitMs of [0, ...Array<number>(times - 1).fill(0), ...this.#options.backOffMs]) {
       if (waitMs > 0 && !(await this.#wait(waitMs))) break;
       const signedAt = this.#options.signsEachRetry ? nowSeconds() - ageSeconds : firstSignedAt;
-      const made = await attempt(body, receiver, signedAt);
+      const made = await attempt(body, receiver, signedAt, this.#world);
       delivery.tries.push(made);
       if (made.status !== null && made.status >= 200 && made.status < 300) accepted += 1;
       if (accepted === times) break;
@@ -78,42 +83,44 @@ export class Sender {
 
   /** Abandons what waits for its next try. */
   stop(): void {
-    this.#ending.abort();
+    this.#hasEnded = true;
+    this.#end.resolve();
   }
 
   async #wait(milliseconds: number): Promise<boolean> {
-    try {
-      await wait(milliseconds, undefined, { signal: this.#ending.signal });
-      return true;
-    } catch {
-      return false;
-    }
+    await Promise.race([sleep(milliseconds, this.#world), this.#end.promise]);
+    return !this.#hasEnded;
   }
 }
 
-async function attempt(body: Uint8Array<ArrayBuffer>, receiver: Receiver, signedAt: number): Promise<Try> {
-  const at = Date.now();
-  const made = (status: number | null, answer: string): Try => ({ at, status, durationMs: Date.now() - at, answer });
-  try {
-    const response = await fetch(receiver.url, {
+async function attempt(
+  body: Uint8Array<ArrayBuffer>,
+  receiver: Receiver,
+  signedAt: number,
+  world: QontoWorld,
+): Promise<Try> {
+  const at = world.now();
+  const hangingUp = new AbortController();
+  const post = async () => {
+    const response = await world.send(receiver.url, {
       method: "POST",
       headers: { "content-type": "application/json", ...(await signatureOf(body, receiver, signedAt)) },
       body,
       redirect: "manual",
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      signal: hangingUp.signal,
     });
-    return made(response.status, await response.text());
-  } catch (error) {
-    return made(null, String(error));
-  }
+    return { status: response.status, answer: await response.text() };
+  };
+  const settled = await withTimeout(post(), ANSWER_WITHIN_MS, world);
+  const durationMs = world.now() - at;
+  if (settled.state === "done") return { at, durationMs, ...settled.value };
+  hangingUp.abort();
+  const answer = settled.state === "late" ? "no answer within a second" : String(settled.error);
+  return { at, durationMs, status: null, answer };
 }
 
 async function signatureOf(body: Uint8Array<ArrayBuffer>, { source, secret }: Receiver, signedAt: number) {
   return source === "business"
     ? { "x-qonto-signature": await signBusiness(body, signedAt, secret) }
     : { "qonto-sha256-signature": await signOnboarding(body, secret) };
-}
-
-function nowSeconds(): number {
-  return Math.floor(Date.now() / 1000);
 }

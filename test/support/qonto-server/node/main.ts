@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { isSampleType } from "../../../../src/qonto/sample-event.ts";
-import { listedTypes } from "./bank.ts";
+import { listedTypes } from "../bank.ts";
 import { HttpServer } from "./http-server.ts";
 import { QontoServer } from "./qonto-server.ts";
 

@@ -29,22 +29,24 @@ const endpoints: readonly ListEndpoint[] = [
   { path: "/v2/payment_links", key: "payment_links", type: "v1/payment-links" },
 ];
 
-/** What Qonto's API lists of an organization: the way to catch up after an outage. */
-export function listsApi(bank: Bank, mostResults?: number): Hono {
+/** What Qonto's API lists of the organization that asks: the way to catch up after an outage. */
+export function listsApi(bankOf: (request: Request) => Bank, mostResults?: number): Hono {
   const api = new Hono();
   for (const { path, key, type, changed } of endpoints) {
     api.get(path, (c) => {
       const query = new URL(c.req.url).searchParams;
-      return pageOf(changedWithin(bank, type, query, changed), key, query, mostResults);
+      return pageOf(changedWithin(bankOf(c.req.raw), type, query, changed), key, query, mostResults);
     });
   }
 
-  api.get("/v2/organization", () => {
+  api.get("/v2/organization", (c) => {
+    const bank = bankOf(c.req.raw);
     const [organization] = bank.all("v1/organizations");
     return Response.json({ organization: { ...organization, bank_accounts: bank.all("v1/accounts") } });
   });
 
   api.get("/v2/transactions", (c) => {
+    const bank = bankOf(c.req.raw);
     const query = new URL(c.req.url).searchParams;
     const account = accountOf(bank, query);
     if (account === undefined) {

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { listedError } from "./errors.ts";
+import { type QontoWorld, isoAt } from "./world.ts";
 
 export interface OnboardingWebhook {
   readonly id: string;
@@ -17,7 +18,10 @@ const paths = ["/data_api/webhooks", "/register/webhooks"];
 const webhookInput = z.object({ callback_url: z.url(), secret: z.string().min(1), enabled: z.boolean().default(true) });
 
 /** The Onboarding API's single webhook of each partner. */
-export function onboardingApi(webhooks: Map<string, OnboardingWebhook>): Hono {
+export function onboardingApi(
+  webhooks: Map<string, OnboardingWebhook>,
+  world: Pick<QontoWorld, "now" | "randomId">,
+): Hono {
   const api = new Hono();
   for (const path of paths) {
     api.post(path, async (c) => {
@@ -28,8 +32,8 @@ export function onboardingApi(webhooks: Map<string, OnboardingWebhook>): Hono {
         const [issue] = input.error.issues;
         return listedError(422, "invalid", `${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`);
       }
-      const now = new Date().toISOString();
-      const made = { id: crypto.randomUUID(), ...input.data, created_at: now, updated_at: now };
+      const now = isoAt(world.now());
+      const made = { id: world.randomId(), ...input.data, created_at: now, updated_at: now };
       webhooks.set(partner, made);
       return c.json(made, 201);
     });

@@ -1,4 +1,5 @@
-import { type SampleType, sampleEvent } from "../../../../src/qonto/sample-event.ts";
+import { type SampleType, sampleEvent } from "../../../src/qonto/sample-event.ts";
+import { type QontoWorld, isoAt } from "./world.ts";
 
 /** One thing, with the fields that Qonto's API gives it. */
 export type Item = Readonly<Record<string, unknown>>;
@@ -29,13 +30,22 @@ interface Kept {
 /** One customer of the bank: an organization, and what it has. */
 export class Bank {
   readonly organizationId: string;
+  /** Who connects applications to it. */
+  readonly membershipId: string;
   readonly #items = new Map<ListedType, Map<string, Kept>>();
+  readonly #world: Pick<QontoWorld, "now" | "randomId">;
   #made = 0;
 
-  constructor(organizationId = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d") {
+  constructor(world: Pick<QontoWorld, "now" | "randomId">, organizationId = world.randomId()) {
+    this.#world = world;
     this.organizationId = organizationId;
+    this.membershipId = world.randomId();
     this.make("v1/organizations", { id: organizationId });
     this.make("v1/accounts", { name: "Main account", main: true });
+  }
+
+  get name(): string {
+    return String(this.all("v1/organizations")[0]?.["legal_name"]);
   }
 
   all(type: ListedType): Item[] {
@@ -53,8 +63,8 @@ export class Bank {
   make(type: ListedType, changes: { readonly [field: string]: unknown } = {}): Item {
     this.#made += 1;
     const { event: _event, ...sample } = Object(sampleEvent(type)["data"]);
-    const id = `${crypto.randomUUID().slice(0, -8)}${String(this.#made).padStart(8, "0")}`;
-    const now = new Date().toISOString();
+    const id = `${this.#world.randomId().slice(0, -8)}${String(this.#made).padStart(8, "0")}`;
+    const now = isoAt(this.#world.now());
     const account = type === "v1/transactions" ? { bank_account_id: this.all("v1/accounts")[0]?.id } : {};
     const dated = "updated_at" in sample ? { updated_at: now } : {};
     const item = { ...sample, ...account, ...dated, [idFieldOf(type)]: id, ...changes };
@@ -65,7 +75,7 @@ export class Bank {
   change(type: ListedType, id: string, changes: { readonly [field: string]: unknown }): Item {
     const before = this.#items.get(type)?.get(id)?.item;
     if (before === undefined) throw new Error(`There is no ${type} ${id}`);
-    const dated = "updated_at" in before ? { updated_at: new Date().toISOString() } : {};
+    const dated = "updated_at" in before ? { updated_at: isoAt(this.#world.now()) } : {};
     return this.#keep(type, { ...before, ...dated, ...changes });
   }
 
@@ -76,7 +86,7 @@ export class Bank {
   #keep(type: ListedType, item: Item): Item {
     const items = this.#items.get(type) ?? new Map<string, Kept>();
     const { updated_at: date } = item;
-    const changedAt = typeof date === "string" ? Date.parse(date) : Date.now();
+    const changedAt = typeof date === "string" ? Date.parse(date) : this.#world.now();
     this.#items.set(type, items.set(idOf(type, item), { item, changedAt }));
     return item;
   }

@@ -2,15 +2,9 @@ import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
+import { ConnectionCut } from "../errors.ts";
 
 export type Fetch = (request: Request) => Response | Promise<Response>;
-
-/** Thrown by a handler: there is no answer, the connection is cut. As `fetch` tells it who asks in the same process. */
-export class ConnectionCut extends TypeError {
-  constructor() {
-    super("fetch failed");
-  }
-}
 
 /** A handler of web requests as an HTTP server on this machine. */
 export class HttpServer {

@@ -1,26 +1,41 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { flatError } from "./errors.ts";
+import type { Consent } from "./consents.ts";
+import { flatError, missingScope } from "./errors.ts";
 import { pageOf } from "./paging.ts";
+import { scopeOfType } from "./scopes.ts";
+import { type QontoWorld, isoAt } from "./world.ts";
 
 export interface Subscription {
   readonly id: string;
-  /** Whose it is: the user and the client that asked for it. */
-  readonly owner: string;
+  readonly organization_id: string;
+  /** Of the member that asked for it. */
+  readonly membership_id: string;
+  /** The application by which it was asked for. */
+  readonly clientId: string;
   callback_url: string;
   types: string[];
   secret: string;
   description: string | null;
+  /** Not documented: somebody at Qonto has switched it off. */
+  enabled: boolean;
   readonly created_at: string;
   updated_at: string;
 }
 
 const MAX_URL_LENGTH = 512;
 
-/** The Business API's subscriptions, of which each user sees only their own. `allowHttp`: for tests on one machine. */
+export interface SubscriptionsApiOptions {
+  readonly world: Pick<QontoWorld, "now" | "randomId">;
+  readonly consentOf: (request: Request) => Consent;
+  /** For tests on one machine. */
+  readonly allowHttp: boolean;
+}
+
+/** The Business API's subscriptions, of which each member sees only their own, of the same application. */
 export function subscriptionsApi(
   subscriptions: Map<string, Subscription>,
-  { ownerOf, allowHttp }: { readonly ownerOf: (request: Request) => string; readonly allowHttp: boolean },
+  { world, consentOf, allowHttp }: SubscriptionsApiOptions,
 ): Hono {
   const subscriptionInput = z.object({
     callback_url: z
@@ -31,7 +46,10 @@ export function subscriptionsApi(
     secret: z.string().min(32).max(128).optional(),
     description: z.string().max(256).nullish(),
   });
-  const own = (request: Request) => [...subscriptions.values()].filter(({ owner }) => owner === ownerOf(request));
+  const own = (request: Request) => {
+    const { clientId, membershipId } = consentOf(request);
+    return [...subscriptions.values()].filter((one) => one.membership_id === membershipId && one.clientId === clientId);
+  };
   const api = new Hono();
 
   api.get("/v2/webhook_subscriptions", (c) =>
@@ -39,18 +57,23 @@ export function subscriptionsApi(
   );
 
   api.post("/v2/webhook_subscriptions", async (c) => {
+    const consent = consentOf(c.req.raw);
     const input = subscriptionInput.safeParse(await json(c.req.raw));
     if (!input.success) return invalid(input.error);
-    const { callback_url, types, description } = input.data;
-    const secret = input.data.secret ?? `whsec_${crypto.getRandomValues(new Uint8Array(32)).toBase64()}`;
-    const now = new Date().toISOString();
+    const { callback_url, types, description = null, secret = randomSecret(world) } = input.data;
+    const refusal = refuseTypes(types, consent);
+    if (refusal !== null) return refusal;
+    const now = isoAt(world.now());
     const made: Subscription = {
-      id: crypto.randomUUID(),
-      owner: ownerOf(c.req.raw),
+      id: world.randomId(),
+      organization_id: consent.organizationId,
+      membership_id: consent.membershipId,
+      clientId: consent.clientId,
       callback_url,
       types,
       secret,
-      description: description ?? null,
+      description,
+      enabled: true,
       created_at: now,
       updated_at: now,
     };
@@ -66,19 +89,30 @@ export function subscriptionsApi(
       subscriptions.delete(found.id);
       return new Response(null, { status: 204 });
     }
-    // It replaces: what is not sent is not kept.
+    // It replaces what it shows. The secret, which it does not show, is kept unless another is given.
     const input = subscriptionInput.safeParse(await json(c.req.raw));
     if (!input.success) return invalid(input.error);
-    const { callback_url, types, description } = input.data;
-    const updated_at = new Date().toISOString();
-    Object.assign(found, { callback_url, types, description: description ?? null, updated_at });
+    const { callback_url, types, description = null, secret = found.secret } = input.data;
+    const refusal = refuseTypes(types, consentOf(c.req.raw));
+    if (refusal !== null) return refusal;
+    Object.assign(found, { callback_url, types, description, secret, updated_at: isoAt(world.now()) });
     return Response.json(show(found));
   });
   return api;
 }
 
+function refuseTypes(types: readonly string[], consent: Consent): Response | null {
+  const missing = types.map(scopeOfType).find((scope) => scope !== null && !consent.scopes.includes(scope));
+  return missing === undefined || missing === null ? null : missingScope(missing);
+}
+
+/** As Qonto makes them: 32 bytes. */
+function randomSecret({ randomId }: Pick<QontoWorld, "randomId">): string {
+  return `whsec_${new TextEncoder().encode(randomId().replaceAll("-", "")).toBase64()}`;
+}
+
 /** Without the secret, which is shown once. */
-function show({ owner: _owner, secret: _secret, ...shown }: Subscription) {
+function show({ clientId: _clientId, secret: _secret, ...shown }: Subscription) {
   return shown;
 }
 

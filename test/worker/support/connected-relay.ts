@@ -1,0 +1,60 @@
+import { env } from "cloudflare:workers";
+import { encrypt } from "../../../src/platform/encryption.ts";
+import { realWorld } from "../../../src/platform/world.ts";
+import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
+import { type Connection, findConnection } from "../../../src/store/connections.ts";
+import type { Scope } from "../../support/qonto-server/scopes.ts";
+import { exampleApplication } from "../../support/qonto-server/simulated-qonto.ts";
+import type { TestRelay } from "./relay.ts";
+
+/** Variables of a relay that can be connected to the simulated Qonto of a test. */
+export const qontoApplication = {
+  QONTO_CLIENT_ID: exampleApplication.clientId,
+  QONTO_CLIENT_SECRET: exampleApplication.clientSecret,
+} as const satisfies Partial<Bindings>;
+
+interface Connecting {
+  /** The first organization of the simulated Qonto, unless a test says which. */
+  readonly organizationId?: string;
+  readonly scopes?: readonly Scope[];
+}
+
+/**
+ * Writes the row of an organization that has just been connected, with tokens that Qonto accepts, all work on it due. For tests
+ * of what comes after the operator has pressed the button.
+ */
+export async function connectDirectly(relay: TestRelay, connecting: Connecting = {}): Promise<Connection> {
+  const { organizationId = relay.qonto.bank.organizationId } = connecting;
+  const { trustedKeys, qonto } = readConfig(openBindings(realWorld)(relay.env));
+  if (qonto === null) throw new Error("The relay is no application of Qonto's: make it with qontoApplication");
+  const { accessToken, accessExpiresAt, refreshToken, scopes } = relay.qonto.grant(connecting);
+  if (refreshToken === null) throw new Error("Without offline_access there is no refresh token");
+  const id = crypto.randomUUID();
+  const { now } = relay;
+  const row = {
+    id,
+    organization_id: organizationId,
+    organization_name: relay.qonto.bankOf(organizationId).name,
+    environment: qonto.environment,
+    status: "connected",
+    relay_url: "https://relay.test",
+    connected_at: now,
+    history_until: Math.ceil(now / 1000) * 1000,
+    scopes: JSON.stringify(scopes),
+    access_token: await encrypt(trustedKeys, accessToken, id, realWorld),
+    access_expires_at: accessExpiresAt,
+    refresh_token: await encrypt(trustedKeys, refreshToken, id, realWorld),
+    refreshed_at: now,
+    lease_until: 0,
+    subscriptions_due_at: now,
+    reconciliation_due_at: now,
+  };
+  const names = Object.keys(row);
+  const insert = `INSERT INTO connections (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
+  await env.DB.prepare(insert)
+    .bind(...Object.values(row))
+    .run();
+  const connection = await findConnection(openBindings(realWorld)(relay.env).DB, id);
+  if (connection === null) throw new Error("The connection was not written");
+  return connection;
+}
