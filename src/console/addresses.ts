@@ -49,6 +49,8 @@ export function resourceAddress(organizationId: string, type: string, resourceId
 /** Qonto leads the browser back to it. Together with the relay's origin it is the redirect URI, which is registered there. */
 export const callbackAddress = `${addresses.qonto}/callback`;
 
+export const connectAddress = `${addresses.qonto}/connect`;
+
 export function connectionActionAddress(id: string, action: "reconcile" | "disconnect"): string {
   return `${addresses.qonto}/${encodeURIComponent(id)}/${action}`;
 }

@@ -18,6 +18,8 @@ export type Action =
   | "dead_letter.replayed"
   | "dead_letter.dropped"
   | "connection.created"
+  | "connection.reconciled"
+  | "connection.removed"
   | "token.created"
   | "token.revoked";
 

@@ -2,9 +2,9 @@ import type { Connection, ConnectionSubscription } from "../../../store/connecti
 import { connectAddress, connectionActionAddress, organizationAddress } from "../../addresses.ts";
 import { Button, Confirm, Form, MomentField, Press } from "../../ui/form.tsx";
 import { Notice, Section } from "../../ui/layout.tsx";
-import { Table } from "../../ui/table.tsx";
+import { type Column, Table } from "../../ui/table.tsx";
 import { Facts, Names, ShortId, State, Time } from "../../ui/values.tsx";
-import { LastReconciliation, Progress } from "./reconciliation.tsx";
+import { Reconciliation } from "./reconciliation.tsx";
 
 interface ConnectionProps {
   readonly connection: Connection;
@@ -26,10 +26,10 @@ export function ConnectionSection({ connection, canConnect }: ConnectionSectionP
           The last work on this connection failed: <bdi>{lastError}</bdi>
         </Notice>
       )}
+      <Actions connection={connection} canConnect={canConnect} />
       <About connection={connection} />
       <Subscriptions connection={connection} />
       <Reconciliation connection={connection} />
-      <Actions connection={connection} canConnect={canConnect} />
     </Section>
   );
 }
@@ -83,32 +83,72 @@ function About({ connection }: ConnectionProps) {
   );
 }
 
-function Subscriptions({ connection: { id, subscriptions } }: ConnectionProps) {
-  const statuses = subscriptions.map(({ status }) => status);
+function Subscriptions({ connection: { subscriptions, status } }: ConnectionProps) {
+  const isAny = (sought: ConnectionSubscription["status"]) => subscriptions.some((one) => one.status === sought);
   return (
     <>
-      <h3 id={`${id}-subscriptions`}>Subscriptions</h3>
-      {subscriptions.length === 0 ? (
-        <p class="soft">Not checked yet. The cron checks them within a minute, then every 15 minutes.</p>
+      <h3>Subscriptions</h3>
+      {subscriptions.length > 0 ? (
+        <Table caption="Subscriptions at Qonto" rows={subscriptions} columns={subscriptionColumns} />
+      ) : status === "connected" ? (
+        <p class="soft">Not checked yet. The cron checks them within a minute, and then every 15 minutes.</p>
       ) : (
-        <Table
-          caption="Subscriptions at Qonto"
-          rows={subscriptions}
-          columns={[
-            { title: "Subscription", cell: ({ id: own }) => (own === null ? "none" : <ShortId id={own} />) },
-            { title: "Status", cell: ({ status }) => <State state={status} /> },
-            { title: "Types", cell: ({ types }) => <Names names={types} most={3} /> },
-          ]}
-        />
+        <p class="soft">Not known.</p>
       )}
-      {statuses.includes("foreign") ? (
+      {isAny("missing") ? (
+        <p class="help">
+          The relay creates a missing subscription{" "}
+          {status === "connected" ? "when it next checks them." : "once the organization is connected again."}
+        </p>
+      ) : null}
+      {isAny("foreign") ? (
         <p class="help">
           A foreign subscription was made by hand or by another relay. This relay neither changes nor deletes it.
         </p>
       ) : null}
-      {statuses.includes("missing") ? (
-        <p class="help">The relay creates a missing subscription again when it next checks them.</p>
-      ) : null}
     </>
+  );
+}
+
+const subscriptionColumns: readonly Column<ConnectionSubscription>[] = [
+  { title: "Subscription", cell: ({ id }) => (id === null ? "None" : <ShortId id={id} />) },
+  { title: "Status", cell: ({ status }) => <State state={status} /> },
+  { title: "Types", cell: ({ types }) => <Names names={types} most={3} /> },
+];
+
+function Actions({ connection, canConnect }: ConnectionSectionProps) {
+  const { id, status } = connection;
+  return (
+    <div class="actions">
+      {!canConnect ? null : status === "connected" ? (
+        <ReconcileNow id={id} />
+      ) : (
+        <Press action={connectAddress} kind="main">
+          Connect again
+        </Press>
+      )}
+      <Confirm action={connectionActionAddress(id, "disconnect")} label="Disconnect">
+        The relay deletes its own subscriptions at Qonto and its tokens of <bdi>{nameOf(connection)}</bdi>. Qonto then
+        sends no more of its events. What the relay has received stays.
+      </Confirm>
+    </div>
+  );
+}
+
+function ReconcileNow({ id }: { readonly id: string }) {
+  return (
+    <details class="confirm" id={`${id}-reconcile`}>
+      <summary class="button button-plain">Reconcile …</summary>
+      <Form action={connectionActionAddress(id, "reconcile")} class="card stack">
+        <MomentField
+          label="Changes since"
+          name="since"
+          id={`${id}-since`}
+          value={undefined}
+          help="Empty: since the last reconciliation."
+        />
+        <Button kind="main">Reconcile now</Button>
+      </Form>
+    </details>
   );
 }

@@ -66,22 +66,23 @@ interface ContentProps {
 
 function Content({ config, connections, origin }: ContentProps) {
   const { qonto } = config;
+  const isNone = connections.length === 0;
   return (
     <>
       {qonto === null ? <SetUp faults={config.faults} origin={origin} /> : null}
-      {qonto === null ? null : connections.length === 0 ? (
+      {qonto !== null && isNone ? (
         <EmptyState title="No organization is connected">
-          Log in to Qonto as a member who may see the whole organization, then{" "}
-          <Connect>connect an organization</Connect>.
+          Qonto asks you to log in and to choose the organization, then leads you back here.
         </EmptyState>
-      ) : (
+      ) : null}
+      {qonto === null ? null : (
         <div class="actions">
-          <Press action={connectAddress} kind="main">
-            Connect another organization
+          <Press action={connectAddress} kind={isNone ? "main" : "plain"}>
+            {isNone ? "Connect an organization" : "Connect another organization"}
           </Press>
         </div>
       )}
-      <div id="connections" class="stack" data-live={connections.length === 0 ? undefined : "15"}>
+      <div id="connections" class="stack" data-live={isNone ? undefined : "15"}>
         {connections.map((connection) => (
           <ConnectionSection connection={connection} canConnect={qonto !== null} />
         ))}
