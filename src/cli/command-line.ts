@@ -14,6 +14,7 @@ import { verify } from "./commands/verify/verify.ts";
 import { type Invocation, type Surroundings, beginInvocation } from "./context.ts";
 import { Fault } from "./fault.ts";
 import { printable } from "./output.ts";
+import { faultOf } from "./qonto-fault.ts";
 import type { Stream, Terminal } from "./terminal.ts";
 
 const commands: Readonly<Record<string, readonly Definition[]>> = {
@@ -95,7 +96,7 @@ function withoutValues(text: string): string {
 /** Prints an error as one sentence with its remedy, and answers the exit code. */
 function report(error: unknown, terminal: Terminal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const known = error instanceof Fault ? error : new Fault(`Unexpected: ${String(error)}`);
+  const known = faultOf(error) ?? new Fault(`Unexpected: ${String(error)}`);
   const lines = [known.message, ...(known.remedy === undefined ? [] : [known.remedy])];
   terminal.tell(`${lines.map(printable).join("\n")}\n`);
   return known.exitCode;

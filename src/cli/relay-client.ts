@@ -1,8 +1,9 @@
 import type { z } from "zod";
 import { pageOfSchema, problem as problemSchema } from "../api/schemas/common.ts";
+import type { Answer, Outcome, Query } from "../platform/http.ts";
 import { type AccessHeaders, accessRemedy, isFromAccess } from "./cloudflare-access.ts";
 import { Fault } from "./fault.ts";
-import { type Answer, type ApiAccess, ApiClient, type Outcome, type Query } from "./network.ts";
+import { type ApiAccess, ApiClient } from "./network.ts";
 import { realWorld } from "./world.ts";
 
 const ANSWERS_WITHIN_MS = 30_000;

@@ -7,10 +7,10 @@ import type { Destination } from "../../../src/cli/commands/destinations.ts";
 import { type Checked, runChecks } from "../../../src/cli/commands/doctor/checks.ts";
 import { type Circumstances, type World, readAddress } from "../../../src/cli/commands/doctor/circumstances.ts";
 import { Target } from "../../../src/cli/commands/doctor/target.ts";
-import { QontoClient } from "../../../src/cli/qonto-client.ts";
 import { RelayClient } from "../../../src/cli/relay-client.ts";
-import { realWorld } from "../../../src/cli/world.ts";
+import { realWorld, withTimers } from "../../../src/cli/world.ts";
 import type { Source } from "../../../src/domain/event.ts";
+import { QontoClient } from "../../../src/qonto/api-client.ts";
 import { readSignature } from "../../../src/qonto/signature.ts";
 import { QontoServer } from "../../support/qonto-server/node/qonto-server.ts";
 import { wholeDeployment } from "../support/whole-deployment.ts";
@@ -215,7 +215,7 @@ export class Scene {
         headers: { authorization: `Bearer ${token}` },
         progress: () => undefined,
         patience: { answersWithinMs: 5_000, mostRetries: 0, longestWaitMs: 0 },
-        world: { ...realWorld, now },
+        world: withTimers({ ...realWorld, now }),
       }),
     };
   }

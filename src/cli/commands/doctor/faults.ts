@@ -1,5 +1,5 @@
 import { WEBHOOK_PATH } from "../../webhook.ts";
-import { UNREACHABLE_REMEDY, qontoRemedies } from "../../qonto-client.ts";
+import { UNREACHABLE_REMEDY, qontoRemedies } from "../../qonto-fault.ts";
 import { accessRemedy } from "../../cloudflare-access.ts";
 
 /** What a fault means and what to do. `{name}` is replaced by a value of the finding, or of the address that is examined. */

@@ -6,7 +6,8 @@ import { CANARY_HEADER, CANARY_TYPE } from "../../../domain/canary.ts";
 import type { Secret } from "../../../platform/hmac.ts";
 import { accessRemedy, isFromAccess } from "../../cloudflare-access.ts";
 import { Fault } from "../../fault.ts";
-import { dateOf, send, tryParseLosslessly } from "../../network.ts";
+import { dateOf, tryParseLosslessly } from "../../../platform/http.ts";
+import { sendInTime } from "../../network.ts";
 import { type RelayClient, RelayRefusal } from "../../relay-client.ts";
 import { type WebhookAnswer, postWebhook } from "../../webhook.ts";
 import { DESTINATIONS_PATH, type Destination, destination } from "../destinations.ts";
@@ -85,7 +86,7 @@ export class Target {
   readonly #health = once(async () => {
     const { address, world, accessHeaders: headers } = this.circumstances;
     const url = `${address.origin}/health`;
-    const outcome = await send(url, { headers, answersWithinMs: ANSWERS_WITHIN_MS }, world);
+    const outcome = await sendInTime(url, { headers, answersWithinMs: ANSWERS_WITHIN_MS }, world);
     if (outcome.status === null) return null;
     const found = health.safeParse(tryParseLosslessly(outcome.text)).data;
     const date = dateOf(outcome);

@@ -1,7 +1,7 @@
 import { plainPath } from "../../../../platform/plain-path.ts";
+import { QontoRefusal, QontoUnavailable } from "../../../../qonto/api-client.ts";
 import { sourceOfType } from "../../../../qonto/sample-event.ts";
-import { Fault } from "../../../fault.ts";
-import { QontoRefusal } from "../../../qonto-client.ts";
+import { faultOf } from "../../../qonto-fault.ts";
 import { isOnThisMachine } from "../../../settings.ts";
 import { WEBHOOK_PATH } from "../../../webhook.ts";
 import type { Destination } from "../../destinations.ts";
@@ -27,8 +27,9 @@ export async function checkSubscription(target: Target): Promise<Result> {
     );
     return judgeSubscriptions(listed, target.circumstances.address);
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    return failed({ fault: faultOfQonto(error), seen: `GET /v2/webhook_subscriptions: ${error.message}` });
+    const fault = faultOf(error);
+    if (fault === null) throw error;
+    return failed({ fault: faultOfQonto(error), seen: `GET /v2/webhook_subscriptions: ${fault.message}` });
   }
 }
 
@@ -113,8 +114,10 @@ const refusals: Readonly<Record<number, FaultName>> = {
   429: "qonto_rate_limited",
 };
 
-function faultOfQonto(error: Fault): FaultName {
-  return error instanceof QontoRefusal ? (refusals[error.status] ?? "qonto_answer_odd") : "qonto_unreachable";
+function faultOfQonto(error: unknown): FaultName {
+  const isAnswer = error instanceof QontoRefusal || error instanceof QontoUnavailable;
+  if (!isAnswer || error.status === null) return "qonto_unreachable";
+  return refusals[error.status] ?? "qonto_answer_odd";
 }
 
 /** What the destinations want must be subscribed to: each subscription sends the types it names, and no other. */
@@ -122,7 +125,7 @@ export async function checkTypes(target: Target): Promise<Result> {
   const { address, qonto } = target.circumstances;
   if (!("thing" in qonto)) return skipped("There is no access to Qonto's API: see `subscription`.");
   const subscriptions = await target.subscriptions().catch((error: unknown) => {
-    if (!(error instanceof Fault)) throw error;
+    if (faultOf(error) === null) throw error;
     throw new CheckEnded(skipped("Qonto does not list its subscriptions: see `subscription`."));
   });
   const here = subscriptions.filter((subscription) => leadsTo(subscription, address));
