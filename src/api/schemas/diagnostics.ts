@@ -24,6 +24,10 @@ export const diagnostics = z
       secrets: z.object({ business: z.number(), onboarding: z.number() }).describe("How many are set."),
       signature_tolerance_seconds: z.number(),
       allow_private_destinations: z.boolean(),
+      qonto_environment: z
+        .enum(["production", "sandbox"])
+        .nullable()
+        .describe("Of the OAuth application at Qonto. Null: none is configured, and no organization can be connected."),
     }),
     signature_vectors: z
       .object({ business: z.boolean(), onboarding: z.boolean() })
@@ -62,6 +66,7 @@ export const exampleDiagnostics = {
     secrets: { business: 2, onboarding: 0 },
     signature_tolerance_seconds: 300,
     allow_private_destinations: false,
+    qonto_environment: "production",
   },
   signature_vectors: { business: true, onboarding: true },
   migrations: { applied: ["0001_schema.sql"], missing: [] },
