@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import { withFoundSql } from "./each-key.ts";
 import { edgeOfWindowSql, readPosition, windowOf, windowSql } from "./event-order.ts";
+import { isOperationalSql } from "./operational-events.ts";
 import { reader, rowsOf } from "./rows.ts";
 
 const profileSql = (organization: string) => `
@@ -147,7 +148,9 @@ const RECEIPTS_AMONG = 5_000;
 
 export const latestReceiptsSql = `
   SELECT organization_id AS organizationId, max(received_at) AS receivedAt FROM events
-  WHERE ${windowSql(RECEIPTS_AMONG)} AND organization_id IN (SELECT value FROM json_each(?4)) GROUP BY organization_id`;
+  WHERE ${windowSql(RECEIPTS_AMONG)} AND organization_id IN (SELECT value FROM json_each(?4))
+    AND NOT ${isOperationalSql("events.id")}
+  GROUP BY organization_id`;
 
 export const edgeOfReceiptsSql = edgeOfWindowSql(RECEIPTS_AMONG);
 
