@@ -1,17 +1,24 @@
 import { type ComparedType, type LastRun, type Run, readLastRun, readProgress } from "../../../connection/run.ts";
 import type { Connection } from "../../../store/connections.ts";
+import { usePage } from "../../show-page.tsx";
 import { type Column, Table } from "../../ui/table.tsx";
 import { Time, count, counted } from "../../ui/values.tsx";
 
 /** What is compared of an organization's state, and what the last comparison found. */
 export function Reconciliation({ connection }: { readonly connection: Connection }) {
   const { id, reconciliation, lastReconciliation, reconciliationDueAt, status } = connection;
-  const { run } = readProgress(reconciliation);
+  const { now } = usePage();
+  const { run, not_before: notBefore } = readProgress(reconciliation, now);
   const last = readLastRun(lastReconciliation);
   return (
     <>
       <h3>Reconciliation</h3>
       {run === null ? null : <Progress run={run} />}
+      {run === null || notBefore <= now ? null : (
+        <p class="soft">
+          Qonto was not available. It is asked again <Time at={notBefore} show="relative" />.
+        </p>
+      )}
       {last === null ? <p class="soft">None has ended yet.</p> : <Last id={id} last={last} />}
       {run !== null || status !== "connected" ? null : (
         <p class="soft">
