@@ -10,32 +10,29 @@ const subscription = z.object({
     .describe("As last seen at Qonto. `foreign`: somebody else's, which the relay leaves alone."),
 });
 
-const reconciliationKind = z
-  .enum(["fill", "changes"])
-  .describe("`fill`: the first one, which reads everything. `changes`: what changed since the one before.");
-
-const reconciling = z.object({
-  kind: reconciliationKind,
-  since: time.nullable(),
-  as_of: time.describe("By Qonto's clock: until when the state will be known to equal the bank's."),
-  types_left: z.array(z.string()).describe("Types that are not read to their end yet, in their order."),
-});
-
 const comparedType = z.object({
   type: z.string(),
   listed: z.number(),
   missing: z.number().describe("Items that the relay did not have."),
   drifted: z.number().describe("Items that the relay had in another state."),
-  fault: z.string().nullable().describe("Why it was not read to its end. Null: it was."),
+  covered: z.boolean().describe("False: Qonto does not list them with the granted scopes."),
+  fault: z.string().nullable().describe("Why it was not read to its end. Null: it was, or is not yet."),
 });
 
-const lastReconciliation = z.object({
-  kind: reconciliationKind,
-  since: time.nullable(),
-  as_of: time,
-  finished_at: time,
+const reconciliation = z.object({
+  kind: z
+    .enum(["fill", "changes"])
+    .describe("`fill`: the first one, which reads everything. `changes`: what changed since the one before."),
+  since: time.nullable().describe("What is listed by time is read from then on. Null: by the measure of a fill."),
+  as_of: time.describe("When it began, by Qonto's clock: all that the bank had then is compared."),
   types: z.array(comparedType),
 });
+
+const reconciling = reconciliation.extend({
+  types_left: z.array(z.string()).describe("The first of them is being read."),
+});
+
+const lastReconciliation = reconciliation.extend({ finished_at: time });
 
 export const connection = z
   .object({
@@ -91,7 +88,7 @@ export const exampleConnection = {
     since: "2026-11-24T07:40:00.000Z",
     as_of: "2026-11-24T09:40:00.000Z",
     finished_at: "2026-11-24T09:40:03.000Z",
-    types: [{ type: "v1/transactions", listed: 12, missing: 0, drifted: 0, fault: null }],
+    types: [{ type: "v1/transactions", listed: 12, missing: 0, drifted: 0, covered: true, fault: null }],
   },
   last_error: null,
 } satisfies z.input<typeof connection>;

@@ -67,6 +67,61 @@ describe("connections", () => {
     });
     expect(text).not.toMatch(/encrypted|token"/);
   });
+
+  it("show the reconciliation in progress, and what the last one found", async () => {
+    const relay = new TestRelay();
+    const compared = { type: "v1/cards", listed: 3, missing: 1, drifted: 0, fault: null };
+    const uncovered = { ...compared, type: "v1/products", listed: 0, missing: 0, fault: "403: missing scope" };
+    const run = {
+      kind: "changes",
+      since: relay.now - HOUR_MS,
+      as_of: relay.now,
+      types: [{ ...compared, is_covered: true, complete_until: null }],
+    };
+    const inProgress = {
+      ...run,
+      answers: { due_at: relay.now, since: null },
+      account_ids: ["account-1"],
+      types_left: ["v1/cards"],
+      reading: null,
+      recovered: { missing: 0, drifted: 0 },
+    };
+    const last = {
+      ...run,
+      kind: "fill",
+      since: null,
+      types: [{ ...uncovered, is_covered: false, complete_until: relay.now }],
+      finished_at: relay.now + 1_000,
+    };
+    await insertConnection(relay.now, {
+      reconciliation: JSON.stringify({ run: inProgress, failures: 0, not_before: 0 }),
+      last_reconciliation: JSON.stringify(last),
+    });
+    const as_of = new Date(relay.now).toISOString();
+    expect((await relay.api("GET", "/api/connections")).body.data[0]).toMatchObject({
+      reconciling: {
+        kind: "changes",
+        since: new Date(relay.now - HOUR_MS).toISOString(),
+        as_of,
+        types: [{ ...compared, covered: true }],
+        types_left: ["v1/cards"],
+      },
+      last_reconciliation: {
+        kind: "fill",
+        since: null,
+        as_of,
+        finished_at: new Date(relay.now + 1_000).toISOString(),
+        types: [{ ...uncovered, covered: false }],
+      },
+    });
+  });
+
+  it("are listed though another version of the relay wrote their reconciliation in another form", async () => {
+    const relay = new TestRelay();
+    await insertConnection(relay.now, { reconciliation: '{"page":1}', last_reconciliation: "{}" });
+    const unread = { reconciling: null, last_reconciliation: null };
+    expect((await relay.api("GET", "/api/connections")).body.data).toMatchObject([unread]);
+  });
 });
 
 describe("a reconciliation that is asked for", () => {
