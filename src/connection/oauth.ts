@@ -5,7 +5,6 @@ import type { ConnectionContext } from "./context.ts";
 
 /** Qonto's OAuth server: docs.qonto.com/api-reference/business-api/authentication. Its answers are values, none is thrown. */
 
-/** An attempt to refresh that is older than this, and a little, has ended (`tokens.ts`). */
 export const ANSWERS_WITHIN_MS = 10_000;
 
 /** As Qonto documents it. */

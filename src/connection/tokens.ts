@@ -8,7 +8,7 @@ import { type StoredTokens, beginRefresh, noteRefreshFailure, writeTokens } from
 import { type Connection, findConnection } from "../store/connections.ts";
 import { persistentlyUntil } from "../store/database.ts";
 import type { ConnectionContext } from "./context.ts";
-import { type GrantedTokens, exchangeRefreshToken } from "./oauth.ts";
+import { ANSWERS_WITHIN_MS, type GrantedTokens, exchangeRefreshToken } from "./oauth.ts";
 
 /**
  * Qonto replaces a refresh token when it is used, and takes the old one for 60 s more. Later use of an old one may end the whole
@@ -21,8 +21,14 @@ const MS_PER_MINUTE = 60_000;
 /** Before the access token ends. An outage of Qonto's that is shorter stops nothing. */
 const REFRESHED_BEFORE_MS = 20 * MS_PER_MINUTE;
 
-/** The request takes up to 10 s. */
-const IN_PROGRESS_MS = 12_000;
+/** Below that an access token is not used: a call takes some seconds. */
+const USED_UNTIL_BEFORE_MS = MS_PER_MINUTE;
+
+/** From an attempt's beginning until its request is sent. */
+const BEGINS_WITHIN_MS = 2_000;
+
+/** Nobody else takes up an attempt before its maker has Qonto's answer, or none. */
+const IN_PROGRESS_MS = BEGINS_WITHIN_MS + ANSWERS_WITHIN_MS;
 
 /** For so long Qonto takes a refresh token again. */
 const GRACE_MS = 60_000;
@@ -55,10 +61,7 @@ export type Refresh =
   | { readonly state: "failed" | "lost"; readonly why: string };
 
 /** Whether the tokens should be replaced: an attempt was interrupted, or the access token ends soon. */
-export function isRefreshDue(
-  { refreshAttemptedAt, refreshedAt, accessExpiresAt }: Connection,
-  now: number,
-): boolean {
+export function isRefreshDue({ refreshAttemptedAt, refreshedAt, accessExpiresAt }: Connection, now: number): boolean {
   const beforeMs = Math.min(REFRESHED_BEFORE_MS, (accessExpiresAt - refreshedAt) / 2);
   return refreshAttemptedAt !== null || now >= accessExpiresAt - beforeMs;
 }
@@ -82,8 +85,63 @@ export function pauseMs(failures: number): number {
   return minutes * MS_PER_MINUTE;
 }
 
+/** What the cron has to work with. `why`: a sentence for the operator; null: nothing is wrong. */
+type Kept =
+  | { readonly state: "usable"; readonly connection: Connection }
+  | { readonly state: "unusable"; readonly why: string | null };
+
+/** Replaces the tokens of a connection if that is due. */
+export async function keepTokens(connection: Connection, context: ConnectionContext): Promise<Kept> {
+  const now = context.world.now();
+  if (!isRefreshDue(connection, now)) return { state: "usable", connection };
+  const refresh = await refreshTokens(connection, context);
+  switch (refresh.state) {
+    case "refreshed":
+      return { state: "usable", connection: refresh.connection };
+    case "waiting":
+      return connection.accessExpiresAt - USED_UNTIL_BEFORE_MS > now
+        ? { state: "usable", connection }
+        : { state: "unusable", why: connection.lastError };
+    case "failed":
+    case "lost":
+      return { state: "unusable", why: refresh.why };
+  }
+}
+
+/** Makes an interrupted attempt again. For the message that was sent before it. */
+export async function finishRefresh(connectionId: string, context: ConnectionContext): Promise<void> {
+  const connection = await findConnection(context.env.DB, connectionId);
+  if (connection === null || connection.refreshAttemptedAt === null) return;
+  if (connection.status !== "connected" || connection.environment !== context.config.qonto.environment) return;
+  await refreshTokens(connection, context);
+}
+
+/** Replaces tokens of which Qonto has refused the access token, unless another isolate has. */
+export async function replaceRefused(refused: Connection, context: ConnectionContext): Promise<Refresh> {
+  const found = await foundOf(refused, context);
+  return found.state === "waiting" ? refreshTokens(refused, context) : found;
+}
+
+/** Throws UndecryptableTokens. */
+export async function accessTokenOf(
+  { id, accessToken }: Pick<Connection, "id" | "accessToken">,
+  { config }: Pick<ConnectionContext, "config">,
+): Promise<string> {
+  const decrypted = await decrypt(config.encryptionKeys, accessToken, id);
+  if (decrypted === null) throw new UndecryptableTokens(UNDECRYPTABLE);
+  return decrypted;
+}
+
+/** The message is a sentence for the operator. */
+export class UndecryptableTokens extends Error {
+  override readonly name = "UndecryptableTokens";
+}
+
+const UNDECRYPTABLE =
+  "No key of ENCRYPTION_KEYS decrypts the tokens. Put back the one that is missing, or connect the organization again.";
+
 /** Exchanges the refresh token of a connection as it was read. */
-export async function refreshTokens(seen: Connection, context: ConnectionContext): Promise<Refresh> {
+async function refreshTokens(seen: Connection, context: ConnectionContext): Promise<Refresh> {
   const { env, config, world } = context;
   const now = world.now();
   if (!mayRefresh(seen, now)) return { state: "waiting" };
@@ -91,12 +149,17 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
   if (refreshToken === null) return { state: "failed", why: UNDECRYPTABLE };
   const attempt = await beginRefresh(env.DB, seen, now);
   if (attempt === null) return foundOf(seen, context);
-
   await sendWatchdog(seen.id, context);
+  // A store was late: another isolate may take the attempt for interrupted before this one has its answer.
+  if (world.now() - now > BEGINS_WITHIN_MS) return { state: "waiting" };
+
   const answer = await exchangeRefreshToken(refreshToken, context);
   switch (answer.state) {
-    case "granted":
-      return keep(attempt, answer.tokens, now, context);
+    case "granted": {
+      const { tokens } = answer;
+      const renewed = { refreshToken: tokens.refreshToken ?? refreshToken, scopes: tokens.scopes ?? attempt.scopes };
+      return keepGranted(attempt, { ...tokens, ...renewed }, now, context);
+    }
     case "refused":
       if (answer.code === "invalid_grant") return lose(attempt, context);
       return fail(attempt, { why: refusalText(answer.code), isOver: true }, context);
@@ -105,9 +168,15 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
   }
 }
 
-/** Encrypts tokens for a connection. `askedAt`: their time counts from the request, by the relay's own clock. */
+/** Tokens with which a connection can go on. */
+export interface CompleteTokens extends GrantedTokens {
+  readonly refreshToken: string;
+  readonly scopes: readonly string[];
+}
+
+/** Encrypts tokens for a connection. Their time counts from the request for them, by the relay's own clock. */
 export async function toStored(
-  tokens: GrantedTokens & { readonly refreshToken: string; readonly scopes: readonly string[] },
+  tokens: CompleteTokens,
   { id, askedAt }: { readonly id: string; readonly askedAt: number },
   { config, world }: Pick<ConnectionContext, "config" | "world">,
 ): Promise<StoredTokens> {
@@ -119,9 +188,6 @@ export async function toStored(
     scopes: tokens.scopes,
   };
 }
-
-export const UNDECRYPTABLE =
-  "No key of ENCRYPTION_KEYS decrypts the tokens. Put back the one that is missing, or connect the organization again.";
 
 const LOST = "Qonto takes the refresh token no more. Connect the organization again.";
 
@@ -147,25 +213,19 @@ async function sendWatchdog(id: string, { env, world }: ConnectionContext): Prom
 }
 
 /** Only this isolate has the new tokens: nothing else matters until they are written. */
-async function keep(
+async function keepGranted(
   attempt: Connection,
-  granted: GrantedTokens,
+  granted: CompleteTokens,
   askedAt: number,
   context: ConnectionContext,
 ): Promise<Refresh> {
-  const { env, config, world } = context;
-  const { id } = attempt;
-  const refreshToken = granted.refreshToken ?? (await decrypt(config.encryptionKeys, attempt.refreshToken, id)) ?? "";
-  const tokens = await toStored(
-    { ...granted, refreshToken, scopes: granted.scopes ?? attempt.scopes },
-    { id, askedAt },
-    context,
-  );
+  const { env, world } = context;
+  const tokens = await toStored(granted, { id: attempt.id, askedAt }, context);
   const deadline = { until: world.now() + WRITTEN_WITHIN_MS, world };
   const written = await persistentlyUntil(env.DB, deadline, () => writeTokens(env.DB, attempt, tokens, world.now()));
   logLine("connection", {
     message: "tokens.refreshed",
-    connection_id: id,
+    connection_id: attempt.id,
     organization_id: attempt.organizationId,
     failures: attempt.refreshFailures,
     duration_ms: world.now() - askedAt,

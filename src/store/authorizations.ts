@@ -40,7 +40,7 @@ export const authorizationSql = `
 
 const readAuthorization = reader({ isOwners: z.number(), isUsed: z.number() });
 
-type UsedAuthorization =
+export type UsedAuthorization =
   | ({ readonly state: "usable" } & Pick<Authorization, "verifier" | "redirectUri">)
   | { readonly state: "unknown" | "not_owner" | "used" | "expired" };
 
