@@ -1,8 +1,9 @@
+import { announceEvents, announceOperationalEvent } from "../announce.ts";
 import type { Counters } from "../domain/counters.ts";
 import { firstLease } from "../domain/lease.ts";
-import { byId, measure, pack } from "../messages.ts";
-import { logFailure, logLine } from "../platform/log.ts";
-import { withTimeout } from "../platform/timeout.ts";
+import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
+import { byId } from "../messages.ts";
+import { logLine } from "../platform/log.ts";
 import { type QontoClient, QontoRefusal, QontoUnavailable, TooManyResults } from "../qonto/api-client.ts";
 import { type Item, idOf } from "../reconciliation/compare.ts";
 import { findOrganization, listableTypes } from "../reconciliation/listings.ts";
@@ -24,7 +25,6 @@ import {
   completeUntilOf,
   finishRun,
   isComplete,
-  isCurrent,
   nextRunAt,
   readLastRun,
   readProgress,
@@ -189,39 +189,48 @@ async function record(run: Run, found: Findings, { connection, context }: Turn):
     if (delivered > 0) counters.count(name, { difference, road: "delivery" }, delivered);
     if (kept > 0) counters.count(name, { difference, road: "history" }, kept);
   }
-  await send(found, context);
+  const messages = found.missed.map(({ id, receivedAt }) => byId(id, firstLease(receivedAt)));
+  await announceEvents(env, messages, context.world);
   return run;
 }
 
-/** The queue can hang for a minute. Nobody waits for that: the recovery scan finds the events. */
-const SEND_TIMEOUT_MS = 1_000;
-
-async function send({ missed }: Findings, { env, world }: ConnectionContext): Promise<void> {
-  if (missed.length === 0) return;
-  const messages = pack(missed.map(({ id, receivedAt }) => measure(byId(id, firstLease(receivedAt)))));
-  const sending = env.EVENTS.sendBatch(messages.map((body) => ({ body })));
-  const sent = await withTimeout(sending, SEND_TIMEOUT_MS, world);
-  if (sent.state === "done") return;
-  const error = sent.state === "failed" ? sent.error : new Error("The queue does not answer");
-  logFailure("connection", error, { message: "event.send_failed", events: missed.length });
-}
-
+/** Writes down what the run has found. It is told where webhooks were missed; a fill finds what was there before. */
 async function finish(run: Run, turn: Turn): Promise<void> {
   const { connection, context } = turn;
-  const now = context.world.now();
-  const isFinished = await finishReconciliation(
-    context.env.DB,
-    connection,
-    {
-      result: JSON.stringify(finishRun(run, now)),
-      reconciledUntil: isComplete(run) ? run.as_of : null,
-      answered: { dueAt: run.answers.due_at, since: run.answers.since },
-      nextDueAt: nextRunAt(run, now),
-    },
-    [],
-  );
-  if (!isFinished) throw new LeaseLost();
+  const { env, world } = context;
+  const now = world.now();
+  const finished = {
+    result: JSON.stringify(finishRun(run, now)),
+    reconciledUntil: isComplete(run) ? run.as_of : null,
+    answered: { dueAt: run.answers.due_at, since: run.answers.since },
+    nextDueAt: nextRunAt(run, now),
+  };
+  const told = toldBy(run, connection, now);
+  if (!(await finishReconciliation(env.DB, connection, finished, told))) throw new LeaseLost();
+  if (told !== null) await announceOperationalEvent(env, told.id, world);
   logTurn("reconciliation.finished", run, turn);
+}
+
+function toldBy({ kind, since, as_of, recovered }: Run, connection: Connection, now: number): OperationalEvent | null {
+  const { missing, drifted } = recovered;
+  if (kind === "fill" || missing + drifted === 0) return null;
+  return operationalEvent("relay.reconciliation.recovered", {
+    transition: `${connection.id}_${as_of}`,
+    organizationId: connection.organizationId,
+    at: now,
+    data: {
+      connection_id: connection.id,
+      organization_name: connection.organizationName,
+      since: isoAt(since),
+      as_of: isoAt(as_of),
+      missing,
+      drifted,
+    },
+  });
+}
+
+function isoAt(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** A refusal is repeated as often as Qonto is asked, and too many of some kinds make it refuse everything. */

@@ -36,8 +36,8 @@ export type Differences = z.output<typeof differences>;
 const runFields = {
   /** `fill`: the first one, which reads everything. `changes`: what changed since the one before. */
   kind: z.enum(["fill", "changes"]),
-  /** What is listed by time is read from then on; null: by the measure of a fill. */
-  since: z.number().nullable(),
+  /** What is listed by time is read from then on, or later. */
+  since: z.number(),
   /** When it began: all that the bank had then is listed. */
   as_of: z.number(),
   types: z.array(comparedType),
@@ -134,7 +134,7 @@ export function beginRun({ types, previous, backfillDays, asOf, accountIds, answ
   return {
     ...begun,
     kind: previous === null ? "fill" : "changes",
-    since: previous === null || sinces.length === 0 ? null : Math.min(...sinces),
+    since: Math.min(asOf, ...sinces),
     account_ids: [...accountIds],
     types_left: [...types],
     reading: null,
