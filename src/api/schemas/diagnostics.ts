@@ -25,8 +25,7 @@ export const diagnostics = z
         .object({
           business: z.number(),
           onboarding: z.number(),
-          // A relay of an earlier version has none.
-          subscriptions: z.number().default(0).describe("Derived, for the relay's own subscriptions."),
+          subscriptions: z.number().describe("Derived, for the relay's own subscriptions."),
         })
         .describe("How many are set."),
       signature_tolerance_seconds: z.number(),
