@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
 import { qontoApplication } from "../support/connected-relay.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
-import { actionsOf, follow } from "./actions.ts";
+import { actionsOf } from "./actions.ts";
 import { read, withoutTags } from "./reading.ts";
 import { Visitor } from "./visitor.ts";
 

@@ -1,3 +1,4 @@
+import type { Config } from "../../../env.ts";
 import type { Connection, ConnectionSubscription } from "../../../store/connections.ts";
 import { connectAddress, connectionActionAddress, organizationAddress } from "../../addresses.ts";
 import { Button, Confirm, Form, MomentField, Press } from "../../ui/form.tsx";
@@ -11,13 +12,13 @@ interface ConnectionProps {
 }
 
 interface ConnectionSectionProps extends ConnectionProps {
-  /** Whether the relay has an application at Qonto. */
-  readonly canConnect: boolean;
+  /** The relay as an application of Qonto's; null when none is set. */
+  readonly application: Config["qonto"];
 }
 
 /** One organization, how far the relay knows it, and what an operator can do. */
-export function ConnectionSection({ connection, canConnect }: ConnectionSectionProps) {
-  const { id, status, lastError } = connection;
+export function ConnectionSection({ connection, application }: ConnectionSectionProps) {
+  const { id, status, environment, lastError } = connection;
   return (
     <Section id={id} title={<bdi>{nameOf(connection)}</bdi>}>
       <Ended connection={connection} />
@@ -26,7 +27,13 @@ export function ConnectionSection({ connection, canConnect }: ConnectionSectionP
           The last work on this connection failed: <bdi>{lastError}</bdi>
         </Notice>
       )}
-      <Actions connection={connection} canConnect={canConnect} />
+      {application === null || application.environment === environment ? null : (
+        <Notice kind="bad">
+          The relay does nothing for this connection: it is to Qonto's {environment}, and QONTO_ENVIRONMENT is{" "}
+          {application.environment}.
+        </Notice>
+      )}
+      <Actions connection={connection} application={application} />
       <About connection={connection} />
       <Subscriptions connection={connection} />
       <Reconciliation connection={connection} />
@@ -116,11 +123,11 @@ const subscriptionColumns: readonly Column<ConnectionSubscription>[] = [
   { title: "Types", cell: ({ types }) => <Names names={types} most={3} /> },
 ];
 
-function Actions({ connection, canConnect }: ConnectionSectionProps) {
-  const { id, status } = connection;
+function Actions({ connection, application }: ConnectionSectionProps) {
+  const { id, status, environment } = connection;
   return (
     <div class="actions">
-      {!canConnect ? null : status === "connected" ? (
+      {application?.environment !== environment ? null : status === "connected" ? (
         <ReconcileNow id={id} />
       ) : (
         <Press action={connectAddress} kind="main">

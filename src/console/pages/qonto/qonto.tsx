@@ -84,7 +84,7 @@ function Content({ config, connections, origin }: ContentProps) {
       )}
       <div id="connections" class="stack" data-live={isNone ? undefined : "15"}>
         {connections.map((connection) => (
-          <ConnectionSection connection={connection} canConnect={qonto !== null} />
+          <ConnectionSection connection={connection} application={qonto} />
         ))}
       </div>
       {qonto === null ? null : <Application application={qonto} origin={origin} />}
