@@ -1,3 +1,4 @@
+import type { LastRun, Progress } from "../../src/connection/run.ts";
 import { sampleTypes, sourceOfType } from "../../src/qonto/sample-event.ts";
 
 const HOUR_MS = 3_600_000;
@@ -76,7 +77,7 @@ export function connectionRows(now: number) {
   };
 }
 
-function lastRun(asOf: number) {
+function lastRun(asOf: number): LastRun {
   const compared = { listed: 12, missing: 0, drifted: 0, fault: null, is_covered: true, complete_until: asOf };
   return {
     kind: "changes",
@@ -92,12 +93,12 @@ function lastRun(asOf: number) {
   };
 }
 
-function progress(asOf: number) {
+function progress(asOf: number): Progress {
   const compared = { missing: 0, drifted: 0, fault: null, is_covered: true, complete_until: null };
   return {
     run: {
       kind: "fill",
-      since: null,
+      since: 0,
       as_of: asOf,
       types: [
         { ...compared, type: "v1/organizations", listed: 1, missing: 1 },

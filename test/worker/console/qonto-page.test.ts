@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import type { LastRun, Progress } from "../../../src/connection/run.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { findRow, insertConnection } from "../support/connections.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -93,7 +94,7 @@ describe("the page Qonto", () => {
   it("shows how far a reconciliation is, and what the last one found", async () => {
     const relay = new TestRelay(qontoApplication);
     const compared = { listed: 4, missing: 0, drifted: 0, fault: null, is_covered: true, complete_until: null };
-    const began = { kind: "changes", since: null, as_of: relay.now - MINUTE_MS };
+    const began = { kind: "changes", since: 0, as_of: relay.now - MINUTE_MS } as const;
     const progress = {
       run: {
         ...began,
@@ -106,7 +107,7 @@ describe("the page Qonto", () => {
       },
       failures: 1,
       not_before: relay.now + 3 * MINUTE_MS,
-    };
+    } satisfies Progress;
     const last = {
       ...began,
       finished_at: relay.now - MINUTE_MS,
@@ -115,7 +116,7 @@ describe("the page Qonto", () => {
         { ...compared, type: "v1/cards", fault: "missing scope", is_covered: false },
         { ...compared, type: "v1/clients", fault: "it changed" },
       ],
-    };
+    } satisfies LastRun;
     await insertConnection(relay.now, {
       reconciliation: JSON.stringify(progress),
       last_reconciliation: JSON.stringify(last),

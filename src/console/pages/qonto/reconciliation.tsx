@@ -22,7 +22,15 @@ export function Reconciliation({ connection }: { readonly connection: Connection
       {last === null ? <p class="soft">None has ended yet.</p> : <Last id={id} last={last} />}
       {run !== null || status !== "connected" ? null : (
         <p class="soft">
-          The next one is due <Time at={reconciliationDueAt} show="relative" />.
+          The next one{" "}
+          {reconciliationDueAt <= now ? (
+            "begins within a minute"
+          ) : (
+            <>
+              is due <Time at={reconciliationDueAt} show="relative" />
+            </>
+          )}
+          .
         </p>
       )}
     </>
