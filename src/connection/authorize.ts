@@ -196,7 +196,7 @@ async function save(
       historyUntil,
       ...(await toStored(tokens, { id, askedAt }, context)),
     });
-    if (saved === null) throw new Error("The organization was connected at the same moment under another id");
+    if (saved === null) throw new Error("The organization was connected by another at the same moment");
     return saved;
   });
 }

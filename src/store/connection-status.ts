@@ -1,11 +1,11 @@
+import { z } from "zod";
 import type { OperationalEvent } from "../domain/operational-event.ts";
 import { writeAll } from "./batch.ts";
-import { type Connection, connectionColumns, readConnection } from "./connections.ts";
 import type { StoredTokens } from "./connection-tokens.ts";
+import { type Connection, connectionColumns, readConnection } from "./connections.ts";
 import { type Database, write } from "./database.ts";
-import { reader } from "./rows.ts";
 import { recordOperationalEvent } from "./operational-events.ts";
-import { z } from "zod";
+import { reader } from "./rows.ts";
 
 export const connectionIdSql = "SELECT id FROM connections WHERE environment = ?1 AND organization_id = ?2";
 
@@ -45,10 +45,13 @@ export const saveConnectionSql = `
     refresh_attempted_at = NULL, refresh_failures = 0, paused_until = 0,
     subscriptions_due_at = excluded.subscriptions_due_at, reconciliation_due_at = excluded.reconciliation_due_at,
     last_error = NULL
-  WHERE connections.id = excluded.id
+  WHERE connections.id = excluded.id AND connections.connected_at <= excluded.connected_at
   RETURNING ${connectionColumns}`;
 
-/** Null when the organization has been connected under another id meanwhile: its tokens are encrypted for their id. */
+/**
+ * Null when the organization has been connected under another id meanwhile, for which these tokens are not encrypted; or later
+ * than this, so that a write that D1 makes late undoes nothing.
+ */
 export async function saveConnection(db: Database, connection: NewConnection): Promise<Connection | null> {
   const statement = db
     .prepare(saveConnectionSql)
