@@ -9,8 +9,9 @@ import {
   findConnection,
   releaseConnection,
 } from "../store/connections.ts";
-import { type Budget, type ConnectionContext, hasBudget } from "./context.ts";
-import { UndecryptableTokens, end, isRefreshDue, keepTokens, mayRefresh } from "./tokens.ts";
+import { type Budget, type ConnectionContext, ConnectionFault, hasBudget } from "./context.ts";
+import { checkSubscriptions } from "./subscriptions.ts";
+import { end, isRefreshDue, keepTokens, mayRefresh } from "./tokens.ts";
 
 /** Of the cron's minute, for all connections. What is left goes on in the next run. */
 const RUN_MS = 25_000;
@@ -36,7 +37,9 @@ interface Step {
   readonly run: (connection: Connection, context: ConnectionContext, budget: Budget) => Promise<unknown>;
 }
 
-const steps: readonly Step[] = [];
+const steps: readonly Step[] = [
+  { isDue: ({ subscriptionsDueAt }, now) => now >= subscriptionsDueAt, run: checkSubscriptions },
+];
 
 /** Looks after the relay's connections to Qonto, once a minute. One that fails does not stop the others. */
 export async function lookAfterConnections(context: ConnectionContext): Promise<Fields> {
@@ -114,6 +117,6 @@ function pauseAfter(error: unknown): number {
 }
 
 /** Faults of others, and those that an operator can mend. Their messages are sentences, and hold nothing secret. */
-function isToldToOperators(error: unknown): error is QontoRefusal | QontoUnavailable | UndecryptableTokens {
-  return error instanceof QontoRefusal || error instanceof QontoUnavailable || error instanceof UndecryptableTokens;
+function isToldToOperators(error: unknown): error is QontoRefusal | QontoUnavailable | ConnectionFault {
+  return error instanceof QontoRefusal || error instanceof QontoUnavailable || error instanceof ConnectionFault;
 }

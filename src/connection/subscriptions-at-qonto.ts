@@ -14,8 +14,8 @@ const listedSubscription = z
     callback_url: z.string(),
     types: z.array(z.string()),
     description: z.string().nullish(),
-    enabled: z.unknown(),
-    status: z.unknown(),
+    enabled: z.unknown().optional(),
+    status: z.unknown().optional(),
   })
   .transform(({ id, callback_url, types, description, enabled, status }) => ({
     id,

@@ -7,7 +7,7 @@ import { endConnection } from "../store/connection-status.ts";
 import { type StoredTokens, beginRefresh, noteRefreshFailure, writeTokens } from "../store/connection-tokens.ts";
 import { type Connection, findConnection } from "../store/connections.ts";
 import { persistentlyUntil } from "../store/database.ts";
-import type { ConnectionContext } from "./context.ts";
+import { type ConnectionContext, ConnectionFault } from "./context.ts";
 import { ANSWERS_WITHIN_MS, type GrantedTokens, exchangeRefreshToken } from "./oauth.ts";
 
 /**
@@ -132,8 +132,7 @@ export async function accessTokenOf(
   return decrypted;
 }
 
-/** The message is a sentence for the operator. */
-export class UndecryptableTokens extends Error {
+export class UndecryptableTokens extends ConnectionFault {
   override readonly name = "UndecryptableTokens";
 }
 
